@@ -1,0 +1,124 @@
+"""Everything that can go wrong, as one tree.
+
+TorcError
+├── UsageError            wrong use of a command
+├── SettingsError         a torc.toml or an environment variable that cannot be used
+├── SpecError             the user's workflow file; carries every problem found, each with its place
+│   ├── SpecSyntaxError   the text cannot be read in its format
+│   ├── UnknownName       something is named that nothing declares
+│   ├── DependencyCycle   jobs that wait for each other, as a path
+│   └── DuplicateProducer two jobs that write the same file or record
+├── StoreError            the shared truth
+│   ├── NotFound          no such workflow, job, record
+│   ├── Conflict          the thing changed since it was read (compare-and-set)
+│   ├── Refused           the state of the thing does not allow this act
+│   ├── StaleReport       a late report of an attempt that is no longer current
+│   ├── SchemaMismatch    the database is newer, older or not one of ours
+│   └── StoreUnavailable  locked, gone, read-only, full
+└── ExecutorError
+    └── LaunchFailed      a command that could not be started
+
+Only the outermost layer turns these into text and exit codes. What becomes of a job is a value, never an exception.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong (or doubtful) in a file of the user.
+
+    ``line`` and ``column`` count from 1; None where the place is not known. ``kind`` is a stable word such as
+    ``unknown-key``, ``unknown-name``, ``cycle``, ``duplicate-producer`` for programs that read JSON output.
+    """
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    key: str | None = None
+    hint: str | None = None
+    kind: str = "invalid"
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        text = f"{place}: {self.message}" if place else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class TorcError(Exception):
+    """Base of all errors that a user is told about: one message, and the way out in ``hint``."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(TorcError):
+    """A command was called in a way that it does not understand."""
+
+
+class SettingsError(TorcError):
+    """A setting that cannot be used; the message names the file or variable."""
+
+
+class SpecError(TorcError):
+    """A workflow file that cannot be used. ``problems`` holds all that was found, in the order of the file."""
+
+    def __init__(self, problems: Problem | list[Problem]) -> None:
+        self.problems = tuple([problems] if isinstance(problems, Problem) else problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class SpecSyntaxError(SpecError):
+    """The text is not what its format asks for."""
+
+
+class UnknownName(SpecError):
+    """A name that nothing declares."""
+
+
+class DependencyCycle(SpecError):
+    """Jobs that wait for each other; the message shows the path."""
+
+
+class DuplicateProducer(SpecError):
+    """Two jobs that write the same file or record."""
+
+
+class StoreError(TorcError):
+    """The store could not do what was asked."""
+
+
+class NotFound(StoreError):
+    """No such workflow, job, file, record."""
+
+
+class Conflict(StoreError):
+    """Somebody else changed the thing since it was read; nothing was written."""
+
+
+class Refused(StoreError):
+    """The state of the thing does not allow this act; nothing was changed."""
+
+
+class StaleReport(StoreError):
+    """A report about an attempt that is no longer the current one."""
+
+
+class SchemaMismatch(StoreError):
+    """The database is of another version of the schema, or no store at all."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached, is locked for too long, is read-only or full."""
+
+
+class ExecutorError(TorcError):
+    """An executor could not do what was asked."""
+
+
+class LaunchFailed(ExecutorError):
+    """A command that could not be started."""

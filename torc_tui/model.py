@@ -1,0 +1,530 @@
+"""The shared nouns: frozen records that every room speaks of. No behaviour beyond what follows from the data.
+
+Times are seconds since the epoch (UTC), sizes are bytes, durations are seconds, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any, Literal
+
+Value = int | float | str
+"""A value of a parameter."""
+
+Json = Any
+"""A value that JSON can hold."""
+
+
+class JobStatus(IntEnum):
+    """States of a job; the numbers are stored (reference facts, section 4.1)."""
+
+    UNINITIALIZED = 0
+    BLOCKED = 1
+    READY = 2
+    PENDING = 3
+    RUNNING = 4
+    COMPLETED = 5
+    FAILED = 6
+    CANCELED = 7
+    TERMINATED = 8
+    DISABLED = 9
+    PENDING_FAILED = 10
+
+    @property
+    def word(self) -> str:
+        """The name that users see: ``pending_failed``."""
+        return self.name.lower()
+
+    @classmethod
+    def from_word(cls, word: str) -> JobStatus:
+        """The state of that name; KeyError if there is none."""
+        return cls[word.upper()]
+
+
+COMPLETE = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED})
+"""States after which dependents may go on (or are canceled)."""
+SETTLED = COMPLETE | {JobStatus.DISABLED}
+"""A workflow is complete when every job is in one of these."""
+ACTIVE = frozenset({JobStatus.PENDING, JobStatus.RUNNING})
+"""States in which a runner holds the job, and resources with it."""
+UNSUCCESSFUL = frozenset({JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED})
+
+
+class EdgeKind(IntEnum):
+    """Why a job waits for another; the numbers are stored."""
+
+    EXPLICIT = 1
+    REGEX = 2
+    FILE = 3
+    USER_DATA = 4
+
+
+# -- the workflow file, as written ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an entry stands in the workflow file. ``lines`` maps each key to its line (1-based)."""
+
+    file: str | None = None
+    line: int | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def line_of(self, key: str | None) -> int | None:
+        return self.lines.get(key, self.line) if key else self.line
+
+
+NOWHERE = Source()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """One job, after expansion of parameters; ``family`` is the name of its entry as written (``train_{lr}``)."""
+
+    name: str
+    command: str
+    invocation_script: str | None = None
+    cancel_on_blocking_job_failure: bool = True
+    supports_termination: bool = False
+    resource_requirements: str | None = None
+    failure_handler: str | None = None
+    scheduler: str | None = None
+    priority: int = 0
+    depends_on: tuple[str, ...] = ()
+    depends_on_regexes: tuple[str, ...] = ()
+    input_files: tuple[str, ...] = ()
+    output_files: tuple[str, ...] = ()
+    input_file_regexes: tuple[str, ...] = ()
+    output_file_regexes: tuple[str, ...] = ()
+    input_user_data: tuple[str, ...] = ()
+    output_user_data: tuple[str, ...] = ()
+    input_user_data_regexes: tuple[str, ...] = ()
+    output_user_data_regexes: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdio: Mapping[str, Json] | None = None
+    require_user_data: bool | None = None
+    family: str = ""
+    values: tuple[tuple[str, Value], ...] = ()
+    source: Source = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSpec:
+    name: str
+    path: str
+    source: Source = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserDataSpec:
+    """A record of JSON. ``schema`` is a JSON Schema for its value; ``declared`` is False when a token created it."""
+
+    name: str
+    data: Json = None
+    is_ephemeral: bool = False
+    schema: Json = None
+    declared: bool = True
+    source: Source = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRequirements:
+    """What a job asks for.
+
+    ``num_gpus`` is a whole number of cards, or a share of one card between 0 and 1. ``gpu_memory`` reserves bytes on
+    each of its cards; ``gpu_model`` is a regular expression searched in the card's name. ``enforced`` is False for
+    the record ``default`` that stands for jobs which declare nothing.
+    """
+
+    name: str
+    num_cpus: int = 1
+    memory: int = 1 << 20
+    num_gpus: float = 0
+    gpu_memory: int | None = None
+    gpu_model: str | None = None
+    num_nodes: int = 1
+    runtime: float = 3600.0
+    enforced: bool = True
+    source: Source = NOWHERE
+
+
+DEFAULT_REQUIREMENTS = ResourceRequirements(name="default", num_cpus=1, memory=1 << 20, runtime=60.0, enforced=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRule:
+    exit_codes: tuple[int, ...] = ()
+    match_all_exit_codes: bool = False
+    recovery_script: str | None = None
+    max_retries: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureHandler:
+    name: str
+    rules: tuple[FailureRule, ...] = ()
+    source: Source = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlurmScheduler:
+    name: str
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    source: Source = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What to do when something happens (facts, 1.9). ``settings`` holds the keys that only schedulers use."""
+
+    trigger_type: str
+    action_type: str
+    jobs: tuple[str, ...] = ()
+    job_name_regexes: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    persistent: bool = False
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    source: Source = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionConfig:
+    """How jobs are run and stopped (facts, 1.13)."""
+
+    limit_resources: bool = True
+    termination_signal: str = "SIGTERM"
+    sigterm_lead_seconds: float = 30.0
+    sigkill_headroom_seconds: float = 60.0
+    timeout_exit_code: int = 152
+    oom_exit_code: int = 137
+    staggered_start: bool = True
+    stdio_mode: Literal["separate", "combined", "no_stdout", "no_stderr", "none"] = "separate"
+    delete_stdio_on_success: bool = False
+    settings: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowSpec:
+    """A whole workflow file, checked and with its parameters expanded.
+
+    ``settings`` holds the keys that are stored and shown but have no field here (slurm_defaults, resource_monitor,
+    compute_node_*, jobs_sort_method, enable_ro_crate …), as plain JSON. ``entries`` counts what was written before
+    expansion: ``{"jobs": 3, "files": 1, "user_data": 1}``.
+    """
+
+    name: str
+    description: str | None = None
+    user: str | None = None
+    project: str | None = None
+    metadata: Json = None
+    jobs: Sequence[JobSpec] = ()
+    files: Sequence[FileSpec] = ()
+    user_data: Sequence[UserDataSpec] = ()
+    resource_requirements: Sequence[ResourceRequirements] = ()
+    failure_handlers: Sequence[FailureHandler] = ()
+    slurm_schedulers: Sequence[SlurmScheduler] = ()
+    actions: Sequence[Action] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    execution_config: ExecutionConfig = ExecutionConfig()
+    use_pending_failed: bool = False
+    require_user_data: bool = False
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    entries: Mapping[str, int] = field(default_factory=dict)
+    file: str | None = None
+    text: str | None = None
+    format: str | None = None
+    source: Source = NOWHERE
+
+
+# -- the plan: the workflow with every name resolved ---------------------------------------------------------------
+
+Script = str | tuple[str | int, ...]
+"""A command. Where it speaks of user data it is a tuple whose integers are indices into ``Plan.user_data``: their
+numeric ids are known only when the store has given them."""
+
+
+def render(script: Script, first_user_data_id: int) -> str:
+    """The command as bash gets it, when record *i* of the plan has the id ``first_user_data_id + i``."""
+    if isinstance(script, str):
+        return script
+    return "".join(part if isinstance(part, str) else str(first_user_data_id + part) for part in script)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedJob:
+    """A job whose names are indices into the lists of its Plan. The ``*_group`` fields index ``Plan.file_groups``
+    and ``Plan.user_data_groups`` (equal lists are stored once); None stands for the empty list."""
+
+    spec: JobSpec
+    command: Script
+    invocation_script: Script | None
+    requirement: int
+    failure_handler: int | None
+    input_files: int | None
+    output_files: int | None
+    input_user_data: int | None
+    output_user_data: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A set of jobs that several others all wait for, stored once. ``members`` and ``waiting`` are job indices;
+    ``via`` is the index of the file or record that makes the edge, where one does, or the pattern."""
+
+    members: tuple[int, ...]
+    waiting: tuple[int, ...]
+    kind: EdgeKind
+    via: int | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A workflow ready to be stored.
+
+    ``edges`` are (job, waits for job, kind, via): indices, the EdgeKind of the first reason, and the index of the
+    file or record it goes through (None for explicit and regex edges). A pair appears once, and never both here and
+    in a gate. ``requirements`` ends with the record ``default``. ``warnings`` are doubts that do not stop anyone.
+    """
+
+    spec: WorkflowSpec
+    jobs: Sequence[PlannedJob]
+    files: Sequence[FileSpec]
+    user_data: Sequence[UserDataSpec]
+    requirements: Sequence[ResourceRequirements]
+    file_groups: Sequence[tuple[int, ...]]
+    user_data_groups: Sequence[tuple[int, ...]]
+    edges: Sequence[tuple[int, int, int, int | None]]
+    gates: Sequence[Gate]
+    warnings: Sequence[Any] = ()
+
+
+# -- the machine, and what is taken of it ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuProcess:
+    """A process that holds memory of a card. ``memory`` is None where the driver does not say."""
+
+    pid: int
+    name: str = ""
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """A card, or a MIG instance of one. ``index`` is NVML's; ``virtual`` cards exist only to try workflows out."""
+
+    uuid: str
+    index: int
+    name: str = ""
+    memory: int = 0
+    memory_free: int | None = None
+    utilization: float | None = None
+    temperature: float | None = None
+    power: float | None = None
+    compute_mode: str | None = None
+    parent: str | None = None
+    processes: tuple[GpuProcess, ...] = ()
+    virtual: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What a runner may use of one host."""
+
+    hostname: str
+    num_cpus: int
+    memory: int
+    gpus: tuple[Gpu, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GpuGrant:
+    """A part of one card. ``share`` is in thousandths (1000: the whole card); ``memory`` in bytes, 0 if not asked."""
+
+    uuid: str
+    share: int = 1000
+    memory: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What one attempt holds while it runs."""
+
+    num_cpus: int = 0
+    memory: int = 0
+    gpus: tuple[GpuGrant, ...] = ()
+
+
+# -- attempts: orders to an executor, and its reports ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptKey:
+    """Which attempt of which job; all reports carry it, and a late one is refused by it."""
+
+    workflow_id: int
+    job_id: int
+    run_id: int
+    attempt_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the executor enforces on the whole process group; None: not enforced."""
+
+    memory: int | None = None
+    runtime: float | None = None
+    termination_signal: str = "SIGTERM"
+    grace: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Run this. ``environment`` is the whole environment of the job; ``stdout``/``stderr`` are paths (equal for combined
+    output) or None for nothing. ``exit_file`` receives the exit code from the job's own shell."""
+
+    key: AttemptKey
+    name: str
+    command: str
+    directory: str
+    environment: Mapping[str, str]
+    invocation_script: str | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+    exit_file: str
+    limits: Limits = Limits()
+    allocation: Allocation = Allocation()
+
+
+class Cause(StrEnum):
+    """Why an attempt ended other than by itself."""
+
+    MEMORY = "memory"
+    RUNTIME = "runtime"
+    STOPPED = "stopped"
+    CANCELED = "canceled"
+    TERMINATED = "terminated"
+    LOST = "lost"
+    LAUNCH = "launch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an attempt used; None: not measured. CPU percent: 100 is one core."""
+
+    cpu_time: float | None = None
+    peak_memory: int | None = None
+    avg_memory: int | None = None
+    peak_cpu_percent: float | None = None
+    avg_cpu_percent: float | None = None
+    peak_gpu_memory: int | None = None
+    avg_gpu_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """``process_started`` is the start time of the process in the kernel's own clock ticks (with the boot id it
+    tells a process from a later one with the same pid)."""
+
+    key: AttemptKey
+    pid: int
+    process_started: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exited:
+    """``return_code`` is 128 + n for a death by signal n; None when nobody can tell (cause LOST). ``cause`` is set
+    when the executor ended the job, or could not start it (LAUNCH, with the reason in ``detail``)."""
+
+    key: AttemptKey
+    return_code: int | None
+    started_at: float
+    ended_at: float
+    cause: Cause | None = None
+    detail: str | None = None
+    usage: Usage = Usage()
+
+
+Report = Started | Exited
+
+
+# -- what the store tells ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened, written in the transaction that did it. ``seq`` counts per workflow without gaps."""
+
+    workflow_id: int
+    seq: int
+    timestamp: float
+    kind: str
+    job_id: int | None = None
+    data: Mapping[str, Json] = field(default_factory=dict)
+    actor: str | None = None
+
+
+STATUS_EVENTS: Mapping[str, JobStatus] = {
+    "job_blocked": JobStatus.BLOCKED,
+    "job_ready": JobStatus.READY,
+    "job_claimed": JobStatus.PENDING,
+    "job_started": JobStatus.RUNNING,
+    "job_completed": JobStatus.COMPLETED,
+    "job_failed": JobStatus.FAILED,
+    "job_canceled": JobStatus.CANCELED,
+    "job_terminated": JobStatus.TERMINATED,
+    "job_disabled": JobStatus.DISABLED,
+    "job_pending_failed": JobStatus.PENDING_FAILED,
+    "job_reset": JobStatus.UNINITIALIZED,
+    "job_retried": JobStatus.READY,
+}
+"""Kinds of event that put their job into a state. A fold over them from a snapshot gives the rows of the store."""
+
+RELOAD_EVENTS = frozenset({"workflow_initialized", "workflow_reinitialized", "workflow_reset", "jobs_created"})
+"""Kinds that change many jobs at once and say only so: who follows reads a new snapshot."""
+
+
+@dataclass(slots=True)
+class Job:
+    """One row of the job table, as a snapshot gives it. Not frozen: a view folds events into it."""
+
+    id: int
+    name: str
+    status: JobStatus
+    family: str = ""
+    values: str = ""
+    priority: int = 0
+    held: bool = False
+    attempt_id: int = 1
+    requirement_id: int = 0
+    unmet: int = 0
+    compute_node_id: int | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    return_code: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A workflow as lists show it. ``counts`` has one number per state that occurs."""
+
+    id: int
+    name: str
+    user: str
+    description: str | None = None
+    project: str | None = None
+    metadata: Json = None
+    directory: str = ""
+    created_at: float = 0.0
+    run_id: int = 0
+    is_canceled: bool = False
+    is_archived: bool = False
+    is_paused: bool = False
+    last_seq: int = 0
+    counts: Mapping[JobStatus, int] = field(default_factory=dict)
+    settings: Mapping[str, Json] = field(default_factory=dict)
