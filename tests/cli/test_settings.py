@@ -1,0 +1,123 @@
+"""settings: which value wins, what a database may be called, and what a bad file is told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from torc_tui import settings
+from torc_tui.errors import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith(("TORC_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return tmp_path / "home"
+
+
+def user_config(home: Path, text: str) -> None:
+    path = home / ".config/torc/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("xdg", [None, "/somewhere"])
+def test_folders_are_those_of_platformdirs(xdg: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if xdg:
+        for name in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+            monkeypatch.setenv(name, xdg)
+    assert settings.data_dir() == platformdirs.user_data_dir("torc", False)
+    assert settings.state_dir() == platformdirs.user_state_dir("torc", False)
+    assert settings.config_paths()[1][1] == platformdirs.user_config_dir("torc", False) + "/config.toml"
+
+
+def test_the_nearest_word_on_the_database_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.database_url() == f"sqlite:///{home}/.local/share/torc/torc.db"
+    user_config(home, 'database = "user.db"')
+    assert settings.database_url() == f"sqlite:///{home}/.config/torc/user.db"
+    Path("torc.toml").write_text('database = "near.db"')
+    assert settings.database_url() == f"sqlite:///{Path.cwd()}/near.db"
+    monkeypatch.setenv("TORC_DATABASE", "/var/env.db")
+    assert settings.database_url() == "sqlite:////var/env.db"
+    assert settings.database_url("~/option.db") == f"sqlite:///{home}/option.db"
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("/a/b.db", "sqlite:////a/b.db"),
+        ("sqlite:////a/b.db", "sqlite:////a/b.db"),
+        ("/a/../b c.db", "sqlite:////b c.db"),
+        ("postgres://h/n", "postgresql+psycopg://h/n"),
+        ("postgresql://u:p@h:1/n?host=/run", "postgresql+psycopg://u:p@h:1/n?host=/run"),
+        ("postgresql+psycopg:///n", "postgresql+psycopg:///n"),
+    ],
+)
+def test_urls(given: str, url: str) -> None:
+    assert settings.normal_url(given) == url
+
+
+@pytest.mark.parametrize("given", ["mysql://h/n", "a?b", "sqlite://", "sqlite:///:memory:"])
+def test_what_cannot_be_a_database(given: str) -> None:
+    with pytest.raises(SettingsError):
+        settings.normal_url(given)
+
+
+def test_layers_and_variables(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user_config(home, '[client]\nformat = "json"\n[client.run]\nnum_cpus = 3\nmemory_gb = 2\n')
+    Path("torc.toml").write_text("[client.run]\nnum_cpus = 5\n")
+    monkeypatch.setenv("TORC_CLIENT__RUN__NUM_GPUS", "2")
+    found = settings.load()
+    assert [found.get(f"client.run.{key}") for key in ("num_cpus", "memory_gb", "num_gpus")] == [5, 2.0, 2]
+    assert found.get("client.format") == "json"
+    assert found.origins["client.run.num_cpus"] == "torc.toml"
+    assert found.origins["client.run.num_gpus"] == "TORC_CLIENT__RUN__NUM_GPUS"
+    assert found.get("client.run.output_dir") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("a = 1\nb = = 2\n", "torc.toml:2:5"), ("a = 1\nb =", "torc.toml:2"), ('x = "\xff"', None)],
+)
+def test_a_bad_file_is_named_with_its_line(text: str, place: str | None) -> None:
+    Path("torc.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    assert (place or "torc.toml:1: is not UTF-8") in str(caught.value)
+
+
+def test_values_of_a_wrong_type_and_unused_keys_are_named() -> None:
+    Path("torc.toml").write_text('datbase = "x"\n[client.run]\nnum_cpus = "many"\n[server]\nport = 1\n')
+    found = settings.load()
+    with pytest.raises(SettingsError, match=r"torc.toml: client.run.num_cpus must be a whole number, not 'many'"):
+        found.get("client.run.num_cpus")
+    assert settings.doubts(found) == [
+        "torc.toml: datbase is not used, did you mean database?",
+        "torc.toml: client.run.num_cpus must be a whole number, not 'many'",
+    ]
+
+
+def test_a_deleted_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert settings.database_url().endswith("torc.db")
+    with pytest.raises(SettingsError, match="no longer exists"):
+        settings.database_url("relative.db")
+
+
+def test_who_acts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("USER", raising=False)
+    monkeypatch.delenv("USERNAME", raising=False)
+    assert settings.user_name() == "unknown"
+    monkeypatch.setenv("USER", "ada")
+    assert settings.actor() == f"ada@{os.uname().nodename}"
