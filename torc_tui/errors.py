@@ -23,23 +23,33 @@ Only the outermost layer turns these into text and exit codes. What becomes of a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+
+    class _Fields(NamedTuple):
+        message: str
+        file: str | None = None
+        line: int | None = None
+        column: int | None = None
+        key: str | None = None
+        hint: str | None = None
+        kind: str = "invalid"
+else:
+    # The same without ``typing``, whose import costs a third of a whole ``torc user-data get``.
+    from collections import namedtuple
+
+    _Fields = namedtuple("_Fields", "message file line column key hint kind", defaults=(*[None] * 5, "invalid"))
 
 
-class Problem(NamedTuple):
+class Problem(_Fields):
     """One thing that is wrong (or doubtful) in a file of the user.
 
     ``line`` and ``column`` count from 1; None where the place is not known. ``kind`` is a stable word such as
     ``unknown-key``, ``unknown-name``, ``cycle``, ``duplicate-producer`` for programs that read JSON output.
     """
 
-    message: str
-    file: str | None = None
-    line: int | None = None
-    column: int | None = None
-    key: str | None = None
-    hint: str | None = None
-    kind: str = "invalid"
+    __slots__ = ()
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
