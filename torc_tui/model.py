@@ -484,7 +484,9 @@ STATUS_EVENTS: Mapping[str, JobStatus] = {
 }
 """Kinds of event that put their job into a state. A fold over them from a snapshot gives the rows of the store."""
 
-RELOAD_EVENTS = frozenset({"workflow_initialized", "workflow_reinitialized", "workflow_reset", "jobs_created"})
+RELOAD_EVENTS = frozenset(
+    {"workflow_initialized", "workflow_reinitialized", "workflow_reset", "workflow_canceled", "jobs_created"}
+)
 """Kinds that change many jobs at once and say only so: who follows reads a new snapshot."""
 
 

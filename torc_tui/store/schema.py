@@ -170,7 +170,7 @@ job = Table(
         "resource_class",
         text("priority DESC"),
         "id",
-        sqlite_where=text("status = 2 AND held = 0"),
+        sqlite_where=text("status = 2 AND held = false"),
         postgresql_where=text("status = 2 AND held = false"),
     ),
     Index(
@@ -314,7 +314,7 @@ compute_node = Table(
     Index(
         "compute_node_active",
         "hostname",
-        sqlite_where=text("is_active = 1"),
+        sqlite_where=text("is_active = true"),
         postgresql_where=text("is_active = true"),
     ),
 )
