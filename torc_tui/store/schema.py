@@ -2,6 +2,7 @@
 
 Laws
 * Status literals, not bound parameters, stand in the partial indexes and in the queries that want to use them.
+  SQLite compares the words: ``status = 2 AND NOT held`` uses the index ``job_ready``, ``held = 0`` does not.
 * Ids are handed out in blocks from ``counter`` and never used twice, so a log's name and TORC_JOB_ID stay unambiguous.
 * ``event.seq`` counts per workflow, taken under the workflow's row lock; an auto-increment id is never a cursor.
 * A dependency is a row (waits, for). Where many jobs wait for the same many, both sides hang on a *gate*: a row of
@@ -26,10 +27,24 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
 
-VERSION = 1
+from torc_tui.store.connect import VERSION as VERSION  # of the schema; known there without loading SQLAlchemy
 
 metadata = MetaData()
+
+
+def statements(dialect: str) -> list[str]:
+    """The texts that create everything, for ``sqlite`` or ``postgresql``."""
+    form = sqlite.dialect() if dialect == "sqlite" else postgresql.dialect()
+    found = []
+    for table in metadata.sorted_tables:
+        found.append(str(CreateTable(table).compile(dialect=form)))
+        found += [
+            str(CreateIndex(index).compile(dialect=form)) for index in sorted(table.indexes, key=lambda i: str(i.name))
+        ]
+    return found
 
 
 def _workflow() -> Column[int]:
@@ -38,9 +53,7 @@ def _workflow() -> Column[int]:
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
-counter = Table(
-    "counter", metadata, Column("name", Text, primary_key=True), Column("next", BigInteger, nullable=False)
-)
+counter = Table("counter", metadata, Column("name", Text, primary_key=True), Column("next", BigInteger, nullable=False))
 
 workflow = Table(
     "workflow",
@@ -329,6 +342,8 @@ event = Table(
     Column("job_id", Integer),
     Column("data", Text),  # JSON object
     Column("actor", Text),
-    Index("event_by_job", "job_id", sqlite_where=text("job_id IS NOT NULL"), postgresql_where=text("job_id IS NOT NULL")),
+    Index(
+        "event_by_job", "job_id", sqlite_where=text("job_id IS NOT NULL"), postgresql_where=text("job_id IS NOT NULL")
+    ),
     sqlite_with_rowid=False,
 )

@@ -1,0 +1,273 @@
+"""A plain connection to the store: from a URL to sqlite3 or psycopg, checked to be one of ours.
+
+What comes in: a URL. What goes out: DBAPI connections in autocommit mode, and errors of the drivers in the words of
+a user. Transactions are begun by the callers, with :func:`begin`.
+
+Never here: SQLAlchemy, nor anything else that is slow to load; ``torc user-data get`` passes through here.
+"""
+
+# ruff: noqa: PTH (importing pathlib costs as much as a whole `user-data get`)
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Dbapi = Any
+    """A connection of sqlite3 or psycopg; both have execute, commit, rollback and close."""
+
+VERSION = 1
+"""Of the schema. A store with a higher one is refused, one with a lower one is brought up to date."""
+
+BUSY_SECONDS = 10.0
+"""How long a writer waits for another writer before it gives up."""
+
+APPLICATION_ID = 0x746F7263  # "torc": SQLite keeps it in the head of the file
+
+NETWORK = frozenset(
+    "nfs nfs3 nfs4 cifs smb smb2 smb3 smbfs ncpfs 9p afs ceph lustre gpfs beegfs orangefs pvfs2 panfs glusterfs "
+    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.beegfs fuse.s3fs fuse.rclone fuse.davfs2 davfs fuse.juicefs "
+    "quobyte fuse.quobyte wekafs vboxsf fuse.vmhgfs-fuse virtiofs".split()
+)
+"""Kinds of file system on which other hosts may write the same files, so that WAL's shared memory does not work."""
+
+
+def resolve(url: str | None) -> tuple[str, str]:
+    """(dialect, place) of ``url``, or of the configured store: ("sqlite", absolute path) or ("postgresql", conninfo)."""
+    from torc_tui import settings
+
+    url = settings.database_url() if url is None else settings.normal_url(url)
+    if url.startswith("sqlite:///"):
+        return "sqlite", url[len("sqlite:///") :]
+    return "postgresql", "postgresql://" + url.partition("://")[2]
+
+
+def connect(url: str | None = None, *, read_only: bool = False) -> Dbapi:
+    """A connection to a store that exists; StoreUnavailable or SchemaMismatch when there is none of ours."""
+    dialect, place = resolve(url)
+    if dialect == "postgresql":
+        connection = connect_postgresql(place)
+        try:
+            return checked(connection, place)
+        except BaseException:
+            connection.close()
+            raise
+    if not os.path.exists(place):
+        raise StoreUnavailable(f"there is no store at {place}", hint="create a workflow first, or name another store")
+    connection = connect_sqlite(place, read_only=read_only)
+    try:
+        return checked(connection, place)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def connect_sqlite(path: str, *, read_only: bool = False, create: bool = False) -> sqlite3.Connection:
+    """Open the file, with the settings that every connection needs. StoreUnavailable names the path."""
+    if sqlite3.sqlite_version_info < (3, 35):
+        raise StoreUnavailable(
+            f"the SQLite library of this Python is {sqlite3.sqlite_version}, 3.35 or later is needed",
+            hint="use a newer Python, for instance one installed by uv",
+        )
+    mode = "ro" if read_only else "rwc" if create else "rw"
+    name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    try:
+        connection = sqlite3.connect(
+            f"file:{name}?mode={mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    return connection
+
+
+def connect_postgresql(conninfo: str) -> Dbapi:
+    """Connect to the server. StoreUnavailable with the server's words; the password is never shown."""
+    try:
+        import psycopg
+    except ImportError as error:
+        raise StoreUnavailable(
+            "a store on PostgreSQL needs the psycopg package", hint="pip install 'torc-tui[postgresql]'"
+        ) from error
+    try:
+        return psycopg.connect(conninfo, autocommit=True, application_name="torc")
+    except psycopg.Error as error:
+        raise translate(error, conninfo) from error
+
+
+def checked(connection: Dbapi, place: str) -> Dbapi:
+    """``connection``, when it leads to a store of this version; else SchemaMismatch or StoreUnavailable."""
+    version = stored_version(connection, place)
+    if version != VERSION:
+        raise mismatch(version, place)
+    return connection
+
+
+def stored_version(connection: Dbapi, place: str) -> int | None:
+    """The version of the schema that is there; None in an empty database. SchemaMismatch when it is not ours."""
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'torc_schema'").fetchone()
+    except Exception as error:
+        if not is_driver_error(error):
+            raise
+        if not _is_missing(error):
+            raise translate(error, place) from error
+        if is_sqlite(connection) and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise _foreign(place) from error
+        return None
+    if row is None or not str(row[0]).isdigit():
+        raise _foreign(place)
+    return int(row[0])
+
+
+def mismatch(version: int | None, place: str) -> StoreError:
+    """The error for a store whose schema has ``version`` instead of ours."""
+    if version is None:
+        return StoreUnavailable(f"the store {shown(place)} is empty", hint="create a workflow first")
+    if version > VERSION:
+        return SchemaMismatch(
+            f"the store {shown(place)} was written by a newer torc (schema {version}, this one knows {VERSION})",
+            hint="upgrade torc, or name another store with --database",
+        )
+    return SchemaMismatch(
+        f"the store {shown(place)} is of an older torc (schema {version}, this one needs {VERSION})",
+        hint="any command that opens it for writing, such as `torc workflows list`, brings it up to date",
+    )
+
+
+def _foreign(place: str) -> SchemaMismatch:
+    return SchemaMismatch(
+        f"{shown(place)} is a database of another program, not a store of torc",
+        hint="name another one with --database or TORC_DATABASE",
+    )
+
+
+def is_sqlite(connection: Dbapi) -> bool:
+    return isinstance(connection, sqlite3.Connection)
+
+
+def is_driver_error(error: BaseException) -> bool:
+    """Whether a database driver raised it; psycopg is looked at only when it is loaded."""
+    if isinstance(error, sqlite3.Error):
+        return True
+    import sys
+
+    psycopg = sys.modules.get("psycopg")
+    return psycopg is not None and isinstance(error, psycopg.Error)
+
+
+def _is_missing(error: BaseException) -> bool:
+    """Whether ``error`` says that the table or column is not there."""
+    if isinstance(error, sqlite3.Error):
+        return str(error).startswith(("no such table", "no such column"))
+    return getattr(error, "sqlstate", None) in ("42P01", "42703", "3F000")
+
+
+def begin(connection: Dbapi, *, write: bool) -> None:
+    """Begin a transaction. A writer on SQLite takes the lock at once, for one that asks for it later fails."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    else:
+        connection.execute("BEGIN" if write else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+def in_transaction(connection: Dbapi) -> bool:
+    if isinstance(connection, sqlite3.Connection):
+        return connection.in_transaction
+    return bool(connection.info.transaction_status)
+
+
+def shown(place: str) -> str:
+    """``place`` as it may be shown: without a password."""
+    scheme, mark, rest = place.partition("://")
+    if not mark:
+        return place
+    who, at, where = rest.rpartition("@")
+    return f"{scheme}://{who.partition(':')[0]}{at}{where}"
+
+
+def translate(error: BaseException, place: str) -> StoreError:
+    """A driver's error as one of ours, with one clear sentence and the way out."""
+    text = str(error).strip()
+    name = shown(place)
+    low = text.lower()
+    if "://" in place:
+        sqlstate = getattr(error, "sqlstate", None) or ""
+        first = text.splitlines()[0] if text else type(error).__name__
+        if sqlstate == "55P03" or sqlstate == "57014":
+            return StoreUnavailable(f"the store {name} is locked: {first}", hint="try again")
+        if sqlstate == "53100":
+            return StoreUnavailable(f"no space left for the store {name}", hint="free some space on the server")
+        return StoreUnavailable(f"the store {name} cannot be used: {first}", hint="is the server running?")
+    if "locked" in low or "busy" in low:
+        return StoreUnavailable(
+            f"the store {name} is locked by another program for more than {BUSY_SECONDS:g} s",
+            hint=f"try again; `fuser {name}` tells which program holds it",
+        )
+    if "not a database" in low or "file is encrypted" in low:
+        return SchemaMismatch(
+            f"{name} is not a database", hint="name another one with --database or TORC_DATABASE, or move it away"
+        )
+    if "malformed" in low:
+        return StoreUnavailable(
+            f"the store {name} is damaged: {text}", hint=f"`sqlite3 {name} .recover` saves what can be saved"
+        )
+    if "readonly" in low or "read-only" in low:
+        return StoreUnavailable(f"the store {name} is read-only", hint="check the rights of the file and its folder")
+    if "disk is full" in low:
+        return StoreUnavailable(f"no space left for the store {name}", hint="free some space; nothing was written")
+    if "unable to open" in low:
+        return StoreUnavailable(f"the store {name} cannot be opened: {_obstacle(place)}", hint=_way_out(place))
+    return StoreUnavailable(f"the store {name} cannot be used: {text}")
+
+
+def _obstacle(path: str) -> str:
+    folder = os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        return "it is a directory"
+    if not os.path.exists(folder):
+        return f"the folder {folder} does not exist"
+    if not os.path.isdir(folder):
+        return f"{folder} is not a folder"
+    if os.path.exists(path) and not os.access(path, os.R_OK):
+        return "no permission to read it"
+    if not os.path.exists(path):
+        return f"it does not exist, and nothing may be written to {folder}"
+    return "no permission"
+
+
+def _way_out(path: str) -> str:
+    if os.path.isdir(path):
+        return f"name a file, such as {os.path.join(path, 'torc.db')}"
+    return "check the rights of the file and its folder, or name another one with --database"
+
+
+def network_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> str | None:
+    """The kind of network file system that holds ``path``, or None for a local one (or where nobody can tell)."""
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.readlines()
+    except OSError:
+        return None
+    real = os.path.realpath(path)
+    best, kind = -1, ""
+    for line in lines:
+        fields = line.split(" ")
+        try:
+            point, found = fields[4], fields[fields.index("-", 6) + 1]
+        except (IndexError, ValueError):
+            continue
+        if "\\" in point:
+            for code, sign in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+                point = point.replace(code, sign)
+        inside = point == "/" or real == point or real.startswith(point + "/")
+        if inside and len(point) >= best:  # a later mount covers an earlier one at the same point
+            best, kind = len(point), found
+    return kind if kind in NETWORK else None
