@@ -509,6 +509,7 @@ class Job:
     ended_at: float | None = None
     return_code: int | None = None
     reason: str | None = None
+    not_before: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
