@@ -286,6 +286,7 @@ class Plan:
     ``edges`` are (job, waits for job, kind, via): indices, the EdgeKind of the first reason, and the index of the
     file or record it goes through (None for explicit and regex edges). A pair appears once, and never both here and
     in a gate. ``requirements`` ends with the record ``default``. ``warnings`` are doubts that do not stop anyone.
+    ``action_jobs`` has, for each action of the spec, the indices of the jobs that it watches.
     """
 
     spec: WorkflowSpec
@@ -298,6 +299,7 @@ class Plan:
     edges: Sequence[tuple[int, int, int, int | None]]
     gates: Sequence[Gate]
     warnings: Sequence[Any] = ()
+    action_jobs: Sequence[tuple[int, ...]] = ()
 
 
 # -- the machine, and what is taken of it ---------------------------------------------------------------------------
