@@ -1,0 +1,171 @@
+"""The fold of events over a snapshot."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torc_tui.model import RELOAD_EVENTS, SETTLED, STATUS_EVENTS, Event, Job, JobStatus, Workflow
+from torc_tui.views.progress import Durations, Eta, estimate
+from torc_tui.views.workflow import WorkflowView
+
+WORKFLOW = Workflow(id=1, name="w", user="u")
+
+
+def view(*statuses: JobStatus, cursor: int = 0) -> WorkflowView:
+    jobs = [Job(number, f"j{number}", status, family="f") for number, status in enumerate(statuses, 1)]
+    return WorkflowView.from_snapshot(WORKFLOW, jobs, {}, cursor)
+
+
+def event(seq: int, kind: str, job_id: int | None = 1, at: float = 100.0, **data: object) -> Event:
+    return Event(1, seq, at, kind, job_id, data)
+
+
+def test_life_of_a_job() -> None:
+    seen = view(JobStatus.READY)
+    assert seen.apply([event(1, "job_claimed", node=7)]) == {1}
+    job = seen.jobs[1]
+    assert (job.status, job.compute_node_id) == (JobStatus.PENDING, 7)
+    seen.apply([event(2, "job_started", at=10.0, attempt=1, node=7)])
+    assert (job.status, job.started_at, seen.running) == (JobStatus.RUNNING, 10.0, {1})
+    seen.apply([event(3, "job_failed", at=12.0, return_code=3, reason="boom")])
+    assert (job.ended_at, job.return_code, job.reason) == (12.0, 3, "boom")
+    assert (seen.running, seen.counts[JobStatus.FAILED], seen.state) == (set(), 1, "failed")
+    seen.apply([event(4, "job_retried", attempt=2, not_before=20.0, reason="exit 3")])
+    assert (job.status, job.attempt_id, job.not_before) == (JobStatus.READY, 2, 20.0)
+    assert (job.started_at, job.ended_at, job.return_code) == (None, None, None)
+    assert seen.version == 4 and seen.cursor == 4
+
+
+def test_acts_on_a_job_that_leave_its_state() -> None:
+    seen = view(JobStatus.READY)
+    assert seen.apply([event(1, "job_held")]) == {1} and seen.jobs[1].held
+    assert seen.apply([event(2, "job_released"), event(3, "job_priority", priority=5)]) == {1}
+    assert not seen.jobs[1].held and seen.jobs[1].priority == 5
+    assert seen.apply([event(4, "job_warning", message="?"), event(5, "user_data_updated")]) == set()
+
+
+def test_gap_asks_for_a_new_snapshot_and_touches_nothing() -> None:
+    seen = view(JobStatus.READY)
+    assert seen.apply([event(2, "job_started")]) == set()
+    assert seen.needs_reload and seen.jobs[1].status is JobStatus.READY and seen.cursor == 0
+
+
+@pytest.mark.parametrize("kind", sorted(RELOAD_EVENTS))
+def test_kinds_that_change_everything_ask_for_a_new_snapshot(kind: str) -> None:
+    seen = view(JobStatus.READY)
+    seen.apply([event(1, "job_claimed"), event(2, kind, None), event(3, "job_started")])
+    assert seen.needs_reload and seen.cursor == 1 and seen.jobs[1].status is JobStatus.PENDING
+
+
+def test_unknown_job_asks_for_a_new_snapshot() -> None:
+    seen = view(JobStatus.READY)
+    seen.apply([event(1, "job_started", 99)])
+    assert seen.needs_reload
+
+
+def test_events_that_are_already_in_are_skipped() -> None:
+    seen = view(JobStatus.READY, cursor=5)
+    assert seen.apply([event(4, "job_started"), event(5, "job_started")]) == set()
+    assert not seen.needs_reload and seen.jobs[1].status is JobStatus.READY
+
+
+def test_workflow_flags_and_nodes() -> None:
+    seen = view(JobStatus.READY)
+    seen.apply([event(1, "workflow_paused", None), event(2, "node_started", None, node=3)])
+    assert seen.workflow.is_paused and seen.state == "paused" and seen.nodes == {3}
+    seen.apply([event(3, "workflow_resumed", None), event(4, "node_lost", None, node=3), event(5, "node_lost", None)])
+    assert not seen.workflow.is_paused and seen.state == "ready" and seen.nodes == set()
+
+
+KINDS = [*STATUS_EVENTS, "job_held", "job_released", "job_priority", "job_warning", "workflow_paused", "node_lost"]
+
+
+@given(
+    st.lists(st.sampled_from(list(JobStatus)), min_size=1, max_size=6),
+    st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 6), st.floats(0, 1e6), st.booleans()), max_size=40),
+    st.integers(1, 40),
+)
+def test_incremental_state_equals_recomputed_state(statuses: list[JobStatus], acts: list[tuple], cut: int) -> None:
+    events = [
+        event(
+            seq,
+            kind,
+            None if kind.startswith(("workflow", "node")) else 1 + job % len(statuses),
+            at,
+            **({"exec_time": 1.5, "attempt": 2, "return_code": 1} if full else {}),
+        )
+        for seq, (kind, job, at, full) in enumerate(acts, 1)
+    ]
+    whole, parts = view(*statuses), view(*statuses)
+    whole.apply(events)
+    parts.apply(events[:cut])
+    parts.apply(events)  # the overlap is skipped
+    for seen in (whole, parts):
+        again = WorkflowView(seen.workflow, copy.deepcopy(list(seen.jobs.values())), {}, seen.cursor)
+        assert seen.counts == again.counts and seen.running == again.running
+        assert seen._left == again._left
+        assert sum(seen._left.values()) == seen.total - seen.count(*SETTLED)
+    assert whole.jobs == parts.jobs and whole.counts == parts.counts and whole.cursor == parts.cursor
+
+
+def test_a_change_costs_little_memory() -> None:
+    seen = view(*[JobStatus.READY] * 2000)
+    events = [event(n, "job_started", n, at=float(n), attempt=1, node=1) for n in range(1, 2001)]
+    tracemalloc.start()
+    changed = seen.apply(events)
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(changed) == 2000
+    assert (used - sys.getsizeof(changed)) / 2000 < 600
+
+
+def durations(*seconds: float) -> Durations:
+    made = Durations()
+    for one in seconds:
+        made.add(one)
+    return made
+
+
+def test_estimate_is_honest() -> None:
+    known = {"f": durations(60, 62, 58, 60)}
+    assert estimate({"f": 10}, {}, [("f", 1.0)]) is None  # nothing has ended
+    assert estimate({"f": 10}, known, []) is None  # nothing runs
+    assert estimate({"g": 10}, known, [("g", 1.0)]) is None  # nothing is known of these
+    assert estimate({}, known, []) == Eta(0, 0)
+    eta = estimate({"f": 20}, known, [("f", 0.0)] * 2)
+    assert eta is not None and 550 < eta.low <= 600 <= eta.high < 700
+    wide = estimate({"f": 20}, {"f": durations(10, 120, 60, 60)}, [("f", 0.0)] * 2)
+    assert wide is not None and wide.high - wide.low > eta.high - eta.low
+    chained = estimate({"f": 20}, known, [("f", 0.0)] * 2, critical=900.0)
+    assert chained is not None and chained.low == 900
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (40, 55, "40–55 s"),
+        (720, 900, "12–15 min"),
+        (700, 701, "12 min"),
+        (7200, 9000, "2.0–2.5 h"),
+        (0, 2e5, "0.0–2.3 d"),
+    ],
+)
+def test_text_of_a_range(low: float, high: float, text: str) -> None:
+    assert Eta(low, high).text == text
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.integers(1, 50)),
+    st.dictionaries(st.sampled_from("abc"), st.lists(st.floats(0, 1e5), min_size=1, max_size=5)),
+    st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1e5)), max_size=5),
+)
+def test_range_is_a_range(left: dict[str, int], known: dict[str, list[float]], running: list) -> None:
+    eta = estimate(left, {name: durations(*values) for name, values in known.items()}, running)
+    assert eta is None or 0 <= eta.low <= eta.high
+    assert eta is None or eta.text
