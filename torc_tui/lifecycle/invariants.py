@@ -42,11 +42,6 @@ def violations(nodes: Mapping[int, Node], in_order: Iterable[int] | None = None)
             found.append(f"{story} is blocked with a counter of {node.unmet}")
         if node.status in {JobStatus.READY, JobStatus.PENDING, JobStatus.RUNNING} and waits:
             found.append(f"{story} went ahead of its dependencies")
-        if (
-            node.status is JobStatus.READY
-            and unsuccessful
-            and node.cancel_on_blocking_job_failure
-            and not waits
-        ):
+        if node.status is JobStatus.READY and unsuccessful and node.cancel_on_blocking_job_failure and not waits:
             found.append(f"{story} is ready though a dependency did not succeed")
     return found

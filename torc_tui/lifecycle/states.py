@@ -1,4 +1,4 @@
-"""The law of a job's life. What comes in: two states. What goes out: whether the move is legal. Nothing else happens here.
+"""The law of a job's life. What comes in: two states. What goes out: whether the move is legal. Nothing else.
 
 A job is created `uninitialized`; initialization makes it `blocked` or `ready`; a runner claims it (`pending`), starts
 it (`running`) and reports its end. What has ended lives on only by an act: a retry, a reset, a new initialization.

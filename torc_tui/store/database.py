@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, CursorResult, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -48,6 +48,15 @@ class Statement:
     def on(self, conn: Connection) -> str:
         """The text as the driver of ``conn`` wants it."""
         return self.sqlite if conn.dialect.name == "sqlite" else self.postgresql
+
+    def run(self, conn: Connection, values: tuple[Any, ...] = ()) -> CursorResult[*tuple[Any, ...]]:
+        """Execute it once."""
+        return conn.exec_driver_sql(self.on(conn), values)
+
+    def run_many(self, conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Execute it for every row; nothing happens without rows."""
+        if rows:
+            conn.exec_driver_sql(self.on(conn), rows)  # type: ignore[arg-type] # a list of tuples is executemany
 
 
 _ALLOCATE = Statement(

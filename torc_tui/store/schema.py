@@ -183,8 +183,8 @@ job = Table(
         "resource_class",
         text("priority DESC"),
         "id",
-        sqlite_where=text("status = 2 AND held = false"),
-        postgresql_where=text("status = 2 AND held = false"),
+        sqlite_where=text("status = 2 AND NOT held"),
+        postgresql_where=text("status = 2 AND NOT held"),
     ),
     Index(
         "job_active",
@@ -327,8 +327,8 @@ compute_node = Table(
     Index(
         "compute_node_active",
         "hostname",
-        sqlite_where=text("is_active = true"),
-        postgresql_where=text("is_active = true"),
+        sqlite_where=text("is_active"),
+        postgresql_where=text("is_active"),
     ),
 )
 
