@@ -307,11 +307,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuProcess:
-    """A process that holds memory of a card. ``memory`` is None where the driver does not say."""
+    """A process that holds memory of a card. ``memory`` is None where the driver does not say.
+
+    ``own`` is set for processes of jobs that a runner of ours holds; ``graphics`` for those that only draw (a display
+    server): they take memory, but a card is not in use by them.
+    """
 
     pid: int
     name: str = ""
     memory: int | None = None
+    own: bool = False
+    graphics: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
