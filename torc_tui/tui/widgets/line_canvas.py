@@ -1,0 +1,176 @@
+"""A viewport over a drawing of any size: base of the graph and of the histories.
+
+What comes in: a ``Drawing``. What goes out: the part of it that is on screen, painted, and messages about what was hit.
+Never done here: computing a layout. Only the visible part is ever asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+from textual import events
+from textual.geometry import Offset, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from torc_tui.tui.cells import Line, paint
+from torc_tui.tui.theme import DEFAULT, Palette
+
+
+class Drawing(Protocol):
+    """A picture made of cells."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in cells."""
+        ...
+
+    def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
+        """``height`` lines of the part that begins at ``x``, ``y``; shorter lines are filled."""
+        ...
+
+    def hit(self, x: int, y: int) -> Any | None:
+        """What stands at that cell, or None."""
+        ...
+
+
+class LineCanvas(ScrollView, can_focus=True):
+    """See the module. Panned by keys (``do_pan_*``), by the wheel and by dragging."""
+
+    CONTEXT: ClassVar[str] = "canvas"
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    LineCanvas {
+        background: $background;
+        color: $foreground;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 1;
+    }
+    """
+
+    class Hit(Message):
+        """Something was clicked; ``double`` for a double click."""
+
+        def __init__(self, canvas: LineCanvas, what: Any, double: bool) -> None:
+            super().__init__()
+            self.canvas = canvas
+            self.what = what
+            self.double = double
+
+        @property
+        def control(self) -> LineCanvas:
+            return self.canvas
+
+    def __init__(
+        self, drawing: Drawing | None = None, *, id: str | None = None, empty: str = "nothing to draw"
+    ) -> None:
+        super().__init__(id=id)
+        self.drawing = drawing
+        self.empty = empty
+        self._lines: Sequence[Line] = ()
+        self._drawn: tuple[int, int, int, int] | None = None
+        self._drag: tuple[Offset, Offset] | None = None
+        self._dragged = False
+
+    @property
+    def palette(self) -> Palette:
+        return getattr(self.app, "palette", DEFAULT)
+
+    def set_drawing(self, drawing: Drawing | None) -> None:
+        self.drawing = drawing
+        self.redraw()
+
+    def redraw(self) -> None:
+        """The drawing changed: measure and paint it again. The place looked at stays."""
+        self._drawn = None
+        width, height = self.drawing.size if self.drawing is not None else (1, 1)
+        self.virtual_size = Size(width, height)
+        self.refresh()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.redraw()
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size
+        base = self.rich_style
+        if self.drawing is None or not self.drawing.size[0]:
+            return paint([(f"  {self.empty}" if y == 1 else "", "muted")], self.palette, base, width)
+        left, top = self.scroll_offset
+        view = (left, top, width, height)
+        if self._drawn != view:
+            self._lines = self.drawing.draw(*view)
+            self._drawn = view
+        line = self._lines[y] if y < len(self._lines) else ()
+        return paint(line, self.palette, base, width)
+
+    def centre_on(self, x: int, y: int) -> None:
+        """Bring that cell to the middle, unless it is well in view already."""
+        width, height = self.size
+        left, top = self.scroll_offset
+        if not left + 2 <= x < left + width - 2:
+            left = max(0, x - width // 2)
+        if not top + 1 <= y < top + height - 1:
+            top = max(0, y - height // 2)
+        if (left, top) != tuple(self.scroll_offset):
+            self.scroll_to(left, top, animate=False)
+
+    def _pan(self, x: int, y: int) -> None:
+        left, top = self.scroll_offset
+        self.scroll_to(left + x, top + y, animate=False)
+
+    def do_pan_left(self) -> None:
+        self._pan(-8, 0)
+
+    def do_pan_right(self) -> None:
+        self._pan(8, 0)
+
+    def do_pan_up(self) -> None:
+        self._pan(0, -3)
+
+    def do_pan_down(self) -> None:
+        self._pan(0, 3)
+
+    def do_page_up(self) -> None:
+        self._pan(0, -self.size.height)
+
+    def do_page_down(self) -> None:
+        self._pan(0, self.size.height)
+
+    def do_cursor_top(self) -> None:
+        self.scroll_to(0, 0, animate=False)
+
+    def do_cursor_bottom(self) -> None:
+        self.scroll_to(0, self.virtual_size.height, animate=False)
+
+    def _on_mouse_down(self, event: events.MouseDown) -> None:
+        if event.button == 1:
+            self._drag = (event.screen_offset, self.scroll_offset)
+            self._dragged = False
+            self.capture_mouse()
+
+    def _on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._drag is None:
+            return
+        start, scroll = self._drag
+        moved = event.screen_offset - start
+        if moved != Offset(0, 0):
+            self._dragged = True
+            self.scroll_to(scroll.x - moved.x, scroll.y - moved.y, animate=False)
+
+    def _on_mouse_up(self, event: events.MouseUp) -> None:
+        if self._drag is not None:
+            self._drag = None
+            self.release_mouse()
+
+    def _on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if self._dragged or self.drawing is None or offset is None:
+            return
+        event.stop()
+        place = offset + self.scroll_offset
+        what = self.drawing.hit(place.x, place.y)
+        if what is not None:
+            self.post_message(self.Hit(self, what, event.chain == 2))
