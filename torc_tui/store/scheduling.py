@@ -93,7 +93,7 @@ NEXT_RETRY = Statement(
     "SELECT min(not_before) FROM job WHERE workflow_id = ? AND status = 2 AND NOT held AND not_before > ?"
 )
 CLAIM = Statement(
-    "UPDATE job SET status = 3, compute_node_id = ?, allocation = ?, pid = NULL, process_started = NULL,"
+    "UPDATE job SET status = 3, compute_node_id = ?, allocation = ?, output_dir = ?, pid = NULL, process_started = NULL,"
     " started_at = NULL, ended_at = NULL, return_code = NULL, reason = NULL, stop_requested = NULL, not_before = NULL"
     " WHERE id = ? AND status = 2 AND attempt_id = ?"
 )
@@ -135,9 +135,11 @@ def lock_host(conn: Connection, hostname: str) -> None:
         conn.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"torc:{hostname}",))
 
 
-def claim(conn: Connection, node_id: int, run_id: int, placed: Sequence[tuple[ReadyJob, str]]) -> list[EventRow]:
+def claim(
+    conn: Connection, node_id: int, run_id: int, output_dir: str, placed: Sequence[tuple[ReadyJob, str]]
+) -> list[EventRow]:
     """Take these ready jobs for the node; each with its allocation as text."""
-    CLAIM.run_many(conn, [(node_id, allocation, job.id, job.attempt_id) for job, allocation in placed])
+    CLAIM.run_many(conn, [(node_id, allocation, output_dir, job.id, job.attempt_id) for job, allocation in placed])
     return [
         (
             "job_claimed",
@@ -168,7 +170,7 @@ END = Statement(
 RESULT = Statement(
     "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, status, return_code, cause, reason,"
     " started_at, ended_at, cpu_time, peak_memory, avg_memory, peak_cpu_percent, avg_cpu_percent, peak_gpu_memory,"
-    " avg_gpu_percent, allocation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " avg_gpu_percent, allocation, output_dir) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 EMPTY_OUTPUT_DATA = Statement(
     "SELECT r.name FROM user_data_group g JOIN user_data r ON r.id = g.user_data_id"
@@ -217,6 +219,7 @@ class Ended:
     outcome: Outcome
     retries: int
     allocation: str
+    output_dir: str
     not_before: float | None = None
 
 
@@ -266,6 +269,7 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
                 usage.peak_gpu_memory,
                 usage.avg_gpu_percent,
                 one.allocation,
+                one.output_dir,
             )
         )
         data: dict[str, Json] = {

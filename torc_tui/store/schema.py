@@ -27,6 +27,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -37,7 +38,7 @@ metadata = MetaData()
 
 def statements(dialect: str) -> list[str]:
     """The texts that create everything, for ``sqlite`` or ``postgresql``."""
-    form = sqlite.dialect() if dialect == "sqlite" else postgresql.dialect()
+    form: Dialect = sqlite.dialect() if dialect == "sqlite" else postgresql.dialect()  # type: ignore[no-untyped-call] # theirs
     found = []
     for table in metadata.sorted_tables:
         found.append(str(CreateTable(table).compile(dialect=form)))
@@ -169,7 +170,8 @@ job = Table(
     Column("pid", Integer),
     Column("process_started", BigInteger),
     Column("allocation", Text),  # JSON [cpus, memory, [[uuid, share, memory] …]] while pending or running
-    Column("stop_requested", Text),  # a Cause: what a user asked of the runner that holds it
+    Column("stop_requested", Text),  # a Cause: what a user asked of the runner that holds it; "stopped": interrupted
+    Column("output_dir", Text),  # of its latest attempt: where its logs are
     Column("started_at", Float),
     Column("ended_at", Float),
     Column("return_code", Integer),
@@ -300,6 +302,7 @@ result = Table(
     Column("peak_gpu_memory", BigInteger),
     Column("avg_gpu_percent", Float),
     Column("allocation", Text),  # JSON, as in job
+    Column("output_dir", Text),
     UniqueConstraint("job_id", "run_id", "attempt_id"),
     Index("result_by_workflow", "workflow_id"),
 )
