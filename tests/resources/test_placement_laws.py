@@ -1,0 +1,154 @@
+"""The laws of placement, for random machines and requests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from torc_tui.model import Allocation, Gpu, GpuProcess, Machine, ResourceRequirements
+from torc_tui.resources.explain import explain, never
+from torc_tui.resources.placement import Candidate, place, rank
+from torc_tui.resources.pool import Pool
+
+processes = st.lists(
+    st.builds(
+        GpuProcess,
+        pid=st.integers(2, 99),
+        memory=st.one_of(st.none(), st.integers(0, 40)),
+        own=st.booleans(),
+        graphics=st.booleans(),
+    ),
+    max_size=2,
+).map(tuple)
+cards = st.builds(
+    Gpu,
+    uuid=st.just(""),
+    index=st.just(0),
+    name=st.sampled_from(["NVIDIA A100", "Tesla T4"]),
+    memory=st.sampled_from([0, 16, 80]),
+    memory_free=st.one_of(st.none(), st.integers(0, 80)),
+    compute_mode=st.sampled_from([None, "default", "exclusive_process", "prohibited"]),
+    parent=st.sampled_from([None, None, "GPU-x"]),
+    processes=processes,
+    virtual=st.sampled_from([False, False, False, True]),
+)
+
+
+def _numbered(gpus: list[Gpu]) -> tuple[Gpu, ...]:
+
+    return tuple(replace(gpu, uuid=f"GPU-{index}", index=index) for index, gpu in enumerate(gpus))
+
+
+machines = st.builds(
+    Machine,
+    hostname=st.just("here"),
+    num_cpus=st.integers(1, 6),
+    memory=st.integers(1, 64),
+    gpus=st.lists(cards, max_size=4).map(_numbered),
+)
+requests = st.builds(
+    ResourceRequirements,
+    name=st.just("r"),
+    num_cpus=st.integers(0, 4),
+    memory=st.integers(0, 40),
+    num_gpus=st.sampled_from([0, 0, 0.1, 0.25, 1 / 3, 0.5, 0.9999, 1, 2, 3]),
+    gpu_memory=st.sampled_from([None, None, 1, 8, 40]),
+    gpu_model=st.sampled_from([None, None, "A100", "t4", "H100"]),
+    runtime=st.sampled_from([60.0, 3600.0]),
+)
+policies = st.sampled_from(["avoid", "ignore"])
+distances = st.one_of(
+    st.none(),
+    st.dictionaries(
+        st.sampled_from([f"GPU-{i}" for i in range(4)]),
+        st.dictionaries(st.sampled_from([f"GPU-{i}" for i in range(4)]), st.integers(0, 50)),
+    ),
+)
+
+
+def check(machine: Machine, allocations: list[Allocation]) -> None:
+    """No CPU, byte or device is handed out twice, as seen from the allocations alone."""
+    assert sum(allocation.num_cpus for allocation in allocations) <= machine.num_cpus
+    assert sum(allocation.memory for allocation in allocations) <= machine.memory
+    known = {gpu.uuid: gpu for gpu in machine.gpus}
+    by_card = defaultdict(list)
+    for allocation in allocations:
+        assert len({grant.uuid for grant in allocation.gpus}) == len(allocation.gpus)
+        for grant in allocation.gpus:
+            by_card[grant.uuid].append(grant)
+    for uuid, grants in by_card.items():
+        gpu = known[uuid]
+        assert sum(grant.share for grant in grants) <= 1000
+        assert len(grants) == 1 or all(grant.share < 1000 for grant in grants)
+        assert len(grants) == 1 or gpu.compute_mode != "exclusive_process"
+        assert gpu.compute_mode != "prohibited"
+        if gpu.memory and not gpu.virtual:
+            assert sum(grant.memory for grant in grants) <= gpu.memory
+            if gpu.memory_free is not None and not any(process.own for process in gpu.processes):
+                assert sum(grant.memory for grant in grants) <= gpu.memory_free
+
+
+@settings(max_examples=150, deadline=None)
+@given(machines, st.lists(st.tuples(st.integers(0, 2), requests), max_size=12), policies, distances)
+def test_placement(machine, wanted, policy, apart) -> None:  # type: ignore[no-untyped-def]  # hypothesis gives the types
+    pool = Pool(machine, foreign=policy, distances=apart)
+    candidates = [Candidate(number, priority, req) for number, (priority, req) in enumerate(wanted)]
+    placed = place(candidates, pool)
+    check(machine, [allocation for _, allocation in placed])
+    # Nothing idles that fits.
+    left = set(range(len(wanted))) - {number for number, _ in placed}
+    assert not any(pool.fits(wanted[number][1]) for number in left)
+    # A first choice is never worse off than it would be alone.
+    first = max(wanted, key=lambda pair: pair[0], default=None)
+    if first and [priority for priority, _ in wanted].count(first[0]) == 1:
+        alone = Pool(machine, foreign=policy).fits(first[1])
+        assert alone == (placed[:1] != [] and placed[0][0] == wanted.index(first))
+
+
+@settings(max_examples=150, deadline=None)
+@given(machines, st.lists(st.tuples(st.booleans(), st.integers(0, 20), requests), max_size=20), policies)
+def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyped-def]  # as above
+    pool = Pool(machine, foreign=policy)
+    held: list[Allocation] = []
+    for giving, which, req in steps:
+        if giving and held:
+            pool.give(held.pop(which % len(held)))
+        else:
+            shortfalls = explain(req, pool)
+            fits = pool.fits(req)
+            allocation = pool.take(req)
+            # The explanation is empty exactly when the request is placed.
+            assert (allocation is not None) == fits == (not shortfalls)
+            assert all(shortfall.text for shortfall in shortfalls)
+            if never(req, machine):
+                assert allocation is None
+            if allocation is not None:
+                held.append(allocation)
+        check(machine, held)
+        assert pool.free_cpus >= 0
+        assert pool.free_memory >= 0
+        # A pool that is told what is held says the same as one that handed it out.
+        told = Pool(machine, held, foreign=policy)
+        assert (told.free_cpus, told.free_memory) == (pool.free_cpus, pool.free_memory)
+    for allocation in held:
+        pool.give(allocation)
+    fresh = Pool(machine, foreign=policy)
+    assert (pool.free_cpus, pool.free_memory, pool.free_gpus) == (fresh.free_cpus, fresh.free_memory, fresh.free_gpus)
+    assert [(card.share, card.reserved, card.grants, card.wholes) for card in pool.cards] == [(0, 0, 0, 0)] * len(
+        machine.gpus
+    )
+
+
+@given(st.lists(requests, max_size=12))
+def test_rank_agrees_with_the_order_of_placement(wanted: list[ResourceRequirements]) -> None:
+    ranks = rank(wanted)
+    assert sorted(set(ranks)) == list(range(len(set(ranks))))
+    everything = Machine(hostname="big", num_cpus=10_000, memory=10_000, gpus=())
+    order = [job for job, _ in place([Candidate(i, 0, r) for i, r in enumerate(wanted)], Pool(everything))]
+    sizes = [(wanted[job].num_gpus, wanted[job].runtime, wanted[job].memory) for job in order]
+    assert sizes == sorted(sizes, reverse=True)
+    by_rank = sorted(order, key=lambda job: ranks[job])
+    assert [(wanted[job].num_gpus, wanted[job].runtime, wanted[job].memory) for job in by_rank] == sizes

@@ -1,0 +1,282 @@
+"""The pool, the placement and the explanation, by example."""
+
+from __future__ import annotations
+
+import pytest
+
+from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine, ResourceRequirements
+from torc_tui.resources.cards import Card
+from torc_tui.resources.explain import explain, never
+from torc_tui.resources.placement import Candidate, place, rank
+from torc_tui.resources.pool import Pool
+
+GB = 1 << 30
+
+
+def req(name: str = "r", **fields: object) -> ResourceRequirements:
+    return ResourceRequirements(name=name, **fields)  # type: ignore[arg-type]  # the table names the fields
+
+
+def gpu(index: int, *processes: GpuProcess, memory: int = 80 * GB, **fields: object) -> Gpu:
+    used = sum(process.memory or 0 for process in processes)
+    values: dict[str, object] = {"uuid": f"GPU-{index}", "name": "NVIDIA A100", "memory_free": memory - used}
+    return Gpu(index=index, memory=memory, processes=processes, **(values | fields))  # type: ignore[arg-type]  # as above
+
+
+def machine(*gpus: Gpu, num_cpus: int = 8, memory: int = 32 * GB) -> Machine:
+    return Machine(hostname="here", num_cpus=num_cpus, memory=memory, gpus=gpus)
+
+
+PYTHON = GpuProcess(pid=4711, name="python", memory=50 * GB)
+SCREEN = GpuProcess(pid=900, name="Xorg", memory=GB // 4, graphics=True)
+
+
+def uuids(allocation: Allocation | None) -> list[str] | None:
+    return None if allocation is None else [grant.uuid for grant in allocation.gpus]
+
+
+def test_counts_are_taken_and_given_back() -> None:
+    pool = Pool(machine())
+    first = pool.take(req(num_cpus=6, memory=8 * GB))
+    assert first == Allocation(6, 8 * GB)
+    assert (pool.free_cpus, pool.free_memory) == (2, 24 * GB)
+    assert pool.take(req(num_cpus=3)) is None
+    pool.give(first)
+    assert (pool.free_cpus, pool.free_memory) == (8, 32 * GB)
+
+
+def test_over_held_pool_is_empty_and_not_negative() -> None:
+    pool = Pool(machine(gpu(0)), [Allocation(10, 40 * GB, (GpuGrant("GPU-0"), GpuGrant("GPU-0", 500, 90 * GB)))])
+    assert (pool.free_cpus, pool.free_memory, pool.free_gpus) == (0, 0, 0)
+    [card] = pool.cards
+    assert (card.share_available, card.memory_available) == (0, 0)
+    assert pool.take(req()) is None
+    assert explain(req(), pool)
+    pool.resize(num_cpus=12, memory=64 * GB)
+    assert pool.take(req()) == Allocation(1, 1 << 20)
+
+
+def test_giving_what_is_not_held_changes_nothing() -> None:
+    pool = Pool(machine(gpu(0)))
+    pool.take(req(num_cpus=2, num_gpus=0.5))
+    with pytest.raises(ValueError, match="does not hold"):
+        pool.give(Allocation(1, 0, (GpuGrant("GPU-0", 500), GpuGrant("GPU-0", 500))))
+    assert pool.free_cpus == 6
+    assert pool.cards[0].share == 500
+
+
+def test_whole_cards_and_shares_do_not_meet() -> None:
+    pool = Pool(machine(gpu(0), gpu(1)))
+    assert uuids(pool.take(req(num_gpus=0.25))) == ["GPU-0"]
+    assert uuids(pool.take(req(num_gpus=1))) == ["GPU-1"]
+    assert pool.take(req(num_gpus=1)) is None
+    assert uuids(pool.take(req(num_gpus=0.75))) == ["GPU-0"]
+    assert pool.take(req(num_gpus=0.01)) is None
+
+
+def test_memory_reservation_keeps_a_whole_card_job_away() -> None:
+    pool = Pool(machine(gpu(0)))
+    assert pool.take(req(gpu_memory=12 * GB)) == Allocation(1, 1 << 20, (GpuGrant("GPU-0", 0, 12 * GB),))
+    assert explain(req(num_gpus=1), pool)[0].text == "needs 1 GPU, 0 free: GPU 0 is shared by 1 job"
+
+
+def test_three_thirds_fit_on_one_card() -> None:
+    pool = Pool(machine(gpu(0)))
+    assert [uuids(pool.take(req(num_gpus=1 / 3))) for _ in range(3)] == [["GPU-0"]] * 3
+
+
+def test_shares_pack_onto_the_fullest_card_that_fits() -> None:
+    pool = Pool(machine(gpu(0), gpu(1), gpu(2)))
+    half = pool.take(req(num_gpus=0.5))
+    assert uuids(pool.take(req(num_gpus=0.75))) == ["GPU-1"]
+    assert uuids(pool.take(req(num_gpus=0.25))) == ["GPU-1"]  # the best fit, not the first
+    assert uuids(pool.take(req(num_gpus=0.25))) == ["GPU-0"]
+    assert half is not None
+    assert pool.free_gpus == 1
+
+
+def test_foreign_process_is_avoided_by_whole_cards_only() -> None:
+    cards = gpu(0, PYTHON), gpu(1)
+    pool = Pool(machine(*cards))
+    assert uuids(pool.take(req(num_gpus=1))) == ["GPU-1"]
+    assert explain(req(num_gpus=1), pool)[0].text == (
+        "needs 1 GPU, 0 free: GPU 0 is in use (pid 4711 python, 50 GB); GPU 1 is held by another job"
+    )
+    assert uuids(pool.take(req(gpu_memory=20 * GB))) == ["GPU-0"]
+    careless = Pool(machine(*cards), foreign="ignore")
+    assert careless.take(req(num_gpus=2)) is not None
+    assert Pool(machine(*cards), foreign="ignore").take(req(num_gpus=2, gpu_memory=40 * GB)) is None
+
+
+def test_a_display_server_does_not_occupy_a_card() -> None:
+    pool = Pool(machine(gpu(0, SCREEN)))
+    assert pool.fits(req(num_gpus=1))
+    assert [uuids(pool.take(req(num_gpus=0.25))) for _ in range(4)] == [["GPU-0"]] * 4
+
+
+def test_shares_see_only_what_others_leave() -> None:
+    pool = Pool(machine(gpu(0, GpuProcess(pid=7, memory=40 * GB))))
+    assert not pool.fits(req(num_gpus=0.75))
+    assert pool.fits(req(num_gpus=0.5))
+
+
+def test_text_of_a_card_that_is_too_full() -> None:
+    python = GpuProcess(pid=4711, name="python", memory=48 * GB)
+    pool = Pool(machine(gpu(1, python, memory_free=30 * GB)))
+    [shortfall] = explain(req(gpu_memory=40 * GB), pool)
+    assert shortfall.what == "gpu_memory"
+    assert shortfall.text == "GPU 1 has 30.0 of 80.0 GB free (pid 4711 python, 48 GB), 40 GB requested"
+
+
+def test_own_use_fills_the_own_reservation_first() -> None:
+    pool = Pool(machine(gpu(0)))
+    pool.take(req(gpu_memory=30 * GB))
+    assert pool.cards[0].memory_available == 50 * GB
+    own = GpuProcess(pid=5, memory=20 * GB, own=True)
+    pool.update([gpu(0, own)])
+    assert pool.cards[0].memory_available == 50 * GB
+    pool.update([gpu(0, own, GpuProcess(pid=6, memory=10 * GB))])
+    assert pool.cards[0].memory_available == 40 * GB
+    pool.update([gpu(0, GpuProcess(pid=5, memory=45 * GB, own=True))])  # more than it asked for
+    assert pool.cards[0].memory_available == 35 * GB
+
+
+def test_use_that_no_process_explains_is_ours_where_processes_are_hidden() -> None:
+    overhead = GB
+    pool = Pool(machine(gpu(0, memory_free=79 * GB)))
+    pool.take(req(gpu_memory=30 * GB))
+    pool.update([gpu(0, memory_free=49 * GB)])
+    assert pool.cards[0].memory_available == 80 * GB - overhead - 30 * GB
+
+
+def test_cards_vanish_and_return_with_their_grants() -> None:
+    pool = Pool(machine(gpu(0), gpu(1)))
+    held = pool.take(req(num_gpus=1))
+    assert held is not None
+    pool.update([gpu(1)])
+    assert [card.gpu.uuid for card in pool.cards if card.gpu] == ["GPU-1"]
+    assert pool.fits(req(num_gpus=1))
+    pool.update([gpu(0), gpu(1), gpu(2)])
+    assert not pool.fits(req(num_gpus=3))
+    assert pool.fits(req(num_gpus=2))
+    pool.update([gpu(1)])
+    pool.give(held)
+    pool.update([gpu(0), gpu(1)])
+    assert pool.fits(req(num_gpus=2))
+
+
+def test_several_cards_are_close_together() -> None:
+    near = {(0, 2), (1, 3)}
+    distances = {
+        f"GPU-{i}": {f"GPU-{j}": 10 if (min(i, j), max(i, j)) in near else 50 for j in range(4) if j != i}
+        for i in range(4)
+    }
+    pool = Pool(machine(*map(gpu, range(4))), distances=distances)
+    assert uuids(pool.take(req(num_gpus=2))) == ["GPU-0", "GPU-2"]
+    assert uuids(pool.take(req(num_gpus=2))) == ["GPU-1", "GPU-3"]
+
+
+def test_many_cards_are_grouped_without_trying_every_group() -> None:
+    names = [f"GPU-{i}" for i in range(24)]
+    distances = {a: {b: 10 if i // 12 == j // 12 else 50 for j, b in enumerate(names)} for i, a in enumerate(names)}
+    pool = Pool(machine(*map(gpu, range(24))), distances=distances)
+    pool.take(req(num_gpus=0.5))
+    assert uuids(pool.take(req(num_gpus=12))) == names[12:]
+
+
+def test_model_memory_and_mode_filter_cards() -> None:
+    pool = Pool(
+        machine(
+            gpu(0, name="Tesla T4", memory=16 * GB),
+            gpu(1, name="NVIDIA H100"),
+            gpu(2, compute_mode="prohibited", name="NVIDIA H100"),
+        )
+    )
+    assert uuids(pool.take(req(num_gpus=0.5, gpu_model="h100"))) == ["GPU-1"]
+    assert uuids(pool.take(req(num_gpus=1, gpu_memory=10 * GB))) == ["GPU-0"]
+    assert not pool.fits(req(num_gpus=0.1, gpu_model="("))
+
+
+def test_exclusive_mode_admits_one_job() -> None:
+    pool = Pool(machine(gpu(0, compute_mode="exclusive_process")))
+    assert uuids(pool.take(req(num_gpus=0.5))) == ["GPU-0"]
+    assert pool.take(req(num_gpus=0.5)) is None
+
+
+def test_virtual_cards_are_of_every_model_and_size() -> None:
+    pool = Pool(machine(Gpu(uuid="virtual-0", index=0, virtual=True)))
+    assert uuids(pool.take(req(num_gpus=1, gpu_memory=500 * GB, gpu_model="H100"))) == ["virtual-0"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "texts"),
+    [
+        ({"num_cpus": 2, "memory": GB}, []),
+        ({"num_cpus": 8}, ["8 CPUs, machine has 2"]),
+        ({"memory": 64 * GB}, ["64 GB of memory, machine has 4 GB"]),
+        ({"num_nodes": 2}, ["2 nodes, a local runner is one"]),
+        ({"num_gpus": 3}, ["needs 3 GPUs, machine has 2"]),
+        ({"num_gpus": 1, "gpu_model": "H100"}, ["needs 1 GPU matching 'H100', machine has 0 of 2 (NVIDIA A100)"]),
+        ({"gpu_memory": 90 * GB}, ["needs 90 GB of memory on one GPU, the largest has 80 GB"]),
+        ({"num_gpus": 2, "gpu_memory": 90 * GB}, ["needs 2 GPUs with 90 GB each, machine has 0"]),
+        ({"num_cpus": 4, "num_gpus": 9}, ["4 CPUs, machine has 2", "needs 9 GPUs, machine has 2"]),
+    ],
+)
+def test_what_can_never_run(fields: dict[str, object], texts: list[str]) -> None:
+    idle = machine(gpu(0), gpu(1, PYTHON), num_cpus=2, memory=4 * GB)
+    assert [shortfall.text for shortfall in never(req(**fields), idle)] == texts
+    assert bool(never(req(**fields), machine(num_cpus=2, memory=4 * GB))) == bool(texts)
+
+
+def test_mig_instances_serve_one_card_jobs_only() -> None:
+    mig = [gpu(0, uuid=f"MIG-{i}", parent="GPU-0", memory=10 * GB) for i in range(2)]
+    pool = Pool(machine(*mig))
+    assert explain(req(num_gpus=2), pool)[0].text == (
+        "needs 2 GPUs in one job (MIG instances cannot be joined), machine has 0"
+    )
+    assert uuids(pool.take(req(num_gpus=1))) == ["MIG-0"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"num_cpus": 4}, "needs 4 CPUs, 3 free"),
+        ({"memory": 4 * GB}, "needs 4 GB of memory, 3.5 GB free"),
+        ({"num_gpus": 2}, "needs 2 GPUs, 1 free: GPU 0 is held by another job"),
+        ({"num_gpus": 2, "gpu_memory": GB}, "needs 2 GPUs with 1 GB free each, 1 free: GPU 0 is held by another job"),
+    ],
+)
+def test_what_is_lacking_now(fields: dict[str, object], text: str) -> None:
+    pool = Pool(machine(gpu(0), gpu(1), num_cpus=4, memory=4 * GB), [Allocation(1, GB // 2, (GpuGrant("GPU-0"),))])
+    assert [shortfall.text for shortfall in explain(req(**fields), pool)] == [text]
+
+
+def test_priority_then_size_then_id_with_backfill() -> None:
+    pool = Pool(machine(gpu(0), num_cpus=4))
+    candidates = [
+        Candidate(1, 0, req(num_cpus=1)),
+        Candidate(2, 0, req(num_cpus=1)),
+        Candidate(3, 0, req(num_cpus=3, runtime=7200.0)),
+        Candidate(4, 5, req(num_cpus=1, runtime=1.0)),
+        Candidate(5, 0, req(num_cpus=4, num_gpus=1)),
+        Candidate(6, 0, req(num_cpus=1, memory=2 << 20)),
+    ]
+    assert [job for job, _ in place(candidates, pool)] == [4, 3]
+    pool = Pool(machine(gpu(0), num_cpus=6))
+    assert [job for job, _ in place(candidates, pool)] == [4, 5, 6]
+    pool = Pool(machine(gpu(0), num_cpus=6))
+    assert [job for job, _ in place(candidates, pool, 2)] == [4, 5]
+    assert place(candidates, pool, 0) == []
+
+
+def test_rank_is_dense_and_shared_by_equal_shapes() -> None:
+    small, large = req("small"), req("large", memory=GB)
+    assert rank([small, large, req("other"), req(num_gpus=0.5), req(num_cpus=2)]) == [3, 1, 3, 0, 2]
+    assert rank([]) == []
+
+
+def test_a_card_without_reading_serves_nobody() -> None:
+    pool = Pool(machine(), [Allocation(0, 0, (GpuGrant("GPU-9"),))])
+    assert pool.cards == []
+    assert not pool.fits(req(num_gpus=1))
+    assert Card().gpu is None

@@ -1,0 +1,58 @@
+"""Placement: which of the candidates start now.
+
+In: candidates and the pool. Out: (job id, allocation) pairs, in the order of the choice; the pool has them taken.
+
+The law: higher priority first; within one priority the larger request (GPUs, then runtime, then memory), then the
+smaller id. What does not fit is passed over, and what stands behind it may go (backfill).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torc_tui.model import Allocation, ResourceRequirements
+from torc_tui.resources.pool import Pool
+
+
+class Candidate(NamedTuple):
+    """A ready job."""
+
+    job_id: int
+    priority: int
+    requirements: ResourceRequirements
+
+
+def place(candidates: Sequence[Candidate], pool: Pool, limit: int | None = None) -> list[tuple[int, Allocation]]:
+    """Take from the pool for as many candidates as fit, at most ``limit``."""
+    if limit is not None and limit <= 0:
+        return []
+    placed: list[tuple[int, Allocation]] = []
+    refused: set[int] = set()  # requests that did not fit: while the pool only shrinks, they will not fit later
+    for candidate in sorted(candidates, key=_order):
+        req = candidate.requirements
+        if id(req) in refused:
+            continue
+        allocation = pool.take(req)
+        if allocation is None:
+            refused.add(id(req))
+            continue
+        placed.append((candidate.job_id, allocation))
+        if limit is not None and len(placed) >= limit:
+            break
+    return placed
+
+
+def _order(candidate: Candidate) -> tuple[int, float, float, int, int]:
+    req = candidate.requirements
+    return (-candidate.priority, -req.num_gpus, -req.runtime, -req.memory, candidate.job_id)
+
+
+def rank(requirements: Sequence[ResourceRequirements]) -> list[int]:
+    """For each request its place by size: 0 the largest. Requests of one rank are the same to the pool."""
+    shapes = [
+        (-r.num_gpus, -r.runtime, -r.memory, -(r.gpu_memory or 0), -r.num_cpus, -r.num_nodes, r.gpu_model or "")
+        for r in requirements
+    ]
+    places = {shape: place for place, shape in enumerate(sorted(set(shapes)))}
+    return [places[shape] for shape in shapes]

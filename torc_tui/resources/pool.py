@@ -1,0 +1,165 @@
+"""The pool: what a runner may use of one machine, and what is taken of it.
+
+In: a ``Machine``, the allocations that others and we hold, fresh readings of the cards. Out: allocations. Pure: whoever
+owns the pool reads the driver and the clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from torc_tui.model import Allocation, Gpu, GpuGrant, Machine, ResourceRequirements
+from torc_tui.resources.cards import WHOLE, Card, Distances, ForeignPolicy, GpuNeed, Obstacle, choose, gpu_need
+
+
+class Pool:
+    """CPUs and memory as counts, cards as devices.
+
+    ``held`` are allocations that exist already: of other runners on the host, of adopted attempts. They may exceed the
+    capacity; then nothing is free, and nothing is negative. ``distances`` lets jobs with several cards get near ones.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        held: Iterable[Allocation] = (),
+        *,
+        foreign: ForeignPolicy = "avoid",
+        distances: Distances | None = None,
+    ) -> None:
+        self.num_cpus = machine.num_cpus
+        self.memory = machine.memory
+        self.foreign: ForeignPolicy = foreign
+        self.distances = distances
+        self._cpus = 0
+        self._bytes = 0
+        self._cards = {gpu.uuid: Card(gpu) for gpu in machine.gpus}
+        for allocation in held:
+            self.hold(allocation)
+
+    # -- what is free -------------------------------------------------------------------------------------------
+
+    @property
+    def free_cpus(self) -> int:
+        return max(self.num_cpus - self._cpus, 0)
+
+    @property
+    def free_memory(self) -> int:
+        """Bytes."""
+        return max(self.memory - self._bytes, 0)
+
+    @property
+    def cards(self) -> list[Card]:
+        """The cards that exist now, in the order of their index. To look at, not to change."""
+        present = [card for card in self._cards.values() if card.gpu is not None]
+        return sorted(present, key=lambda card: (card.gpu.index, card.gpu.uuid) if card.gpu else (0, ""))
+
+    @property
+    def free_gpus(self) -> int:
+        """How many cards a whole-card request could get now."""
+        need = GpuNeed(1, WHOLE, 0, None)
+        return sum(card.obstacle(need, self.foreign) is None for card in self._cards.values())
+
+    def fits(self, req: ResourceRequirements) -> bool:
+        """Whether ``take`` would succeed."""
+        if not self._counts_fit(req):
+            return False
+        need = gpu_need(req)
+        return need is None or self._choose(need) is not None
+
+    def obstacles(self, need: GpuNeed) -> list[tuple[Card, Obstacle | None]]:
+        """For each card what keeps it from serving the request now."""
+        return [(card, card.obstacle(need, self.foreign)) for card in self.cards]
+
+    # -- taking and giving ----------------------------------------------------------------------------------------
+
+    def take(self, req: ResourceRequirements) -> Allocation | None:
+        """Take what the request asks for, all of it or nothing; None if it does not fit now."""
+        if not self._counts_fit(req):
+            return None
+        if not req.num_gpus and not req.gpu_memory:
+            self._cpus += req.num_cpus
+            self._bytes += req.memory
+            return Allocation(req.num_cpus, req.memory)
+        need = gpu_need(req)
+        if need is None:
+            chosen: Sequence[Card] | None = ()
+        else:
+            chosen = self._choose(need)
+        if chosen is None:
+            return None
+        grants = tuple(
+            GpuGrant(card.gpu.uuid, need.share, need.memory)
+            for card in sorted(chosen, key=lambda card: card.gpu.index if card.gpu else 0)
+            if card.gpu is not None and need is not None
+        )
+        allocation = Allocation(req.num_cpus, req.memory, grants)
+        self.hold(allocation)
+        return allocation
+
+    def hold(self, allocation: Allocation) -> None:
+        """Count an allocation that exists, whether it fits or not."""
+        self._cpus += allocation.num_cpus
+        self._bytes += allocation.memory
+        for grant in allocation.gpus:
+            self._cards.setdefault(grant.uuid, Card()).add(grant)
+
+    def give(self, allocation: Allocation) -> None:
+        """Return what an attempt held; ValueError, and nothing changed, if the pool does not hold that much."""
+        if allocation.num_cpus > self._cpus or allocation.memory > self._bytes or not self._holds(allocation.gpus):
+            raise ValueError(f"the pool does not hold {allocation}")
+        self._cpus -= allocation.num_cpus
+        self._bytes -= allocation.memory
+        for grant in allocation.gpus:
+            card = self._cards[grant.uuid]
+            card.remove(grant)
+            if card.gpu is None and not card.grants:
+                del self._cards[grant.uuid]
+
+    # -- the machine changes ----------------------------------------------------------------------------------------
+
+    def update(self, gpus: Iterable[Gpu]) -> None:
+        """Take fresh readings of all cards. Those not among them are gone (what is granted of them is remembered).
+
+        Read again before placing, and after the end of a job with cards: the memory it used counts until then.
+        """
+        seen = {gpu.uuid: gpu for gpu in gpus}
+        for uuid, card in list(self._cards.items()):
+            card.read(seen.pop(uuid, None))
+            if card.gpu is None and not card.grants:
+                del self._cards[uuid]
+        for uuid, gpu in seen.items():
+            self._cards[uuid] = Card(gpu)
+
+    def resize(self, *, num_cpus: int | None = None, memory: int | None = None) -> None:
+        """Change the capacity; what is held stays held."""
+        self.num_cpus = self.num_cpus if num_cpus is None else num_cpus
+        self.memory = self.memory if memory is None else memory
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _counts_fit(self, req: ResourceRequirements) -> bool:
+        # An over-held pool has nothing free, which is still enough for a request of nothing.
+        return (
+            (self._cpus + req.num_cpus <= self.num_cpus or req.num_cpus <= 0)
+            and (self._bytes + req.memory <= self.memory or req.memory <= 0)
+            and req.num_nodes <= 1
+        )
+
+    def _choose(self, need: GpuNeed) -> Sequence[Card] | None:
+        able = [card for card in self._cards.values() if card.obstacle(need, self.foreign) is None]
+        return choose(able, need, self.distances)
+
+    def _holds(self, grants: Sequence[GpuGrant]) -> bool:
+        wanted: Counter[str] = Counter()
+        for grant in grants:
+            wanted[grant.uuid] += 1
+            card = self._cards.get(grant.uuid)
+            if card is None or card.grants < wanted[grant.uuid]:
+                return False
+            if card.share < grant.share or card.reserved < grant.memory:
+                return False
+            if grant.share >= WHOLE and not card.wholes:
+                return False
+        return True
