@@ -539,3 +539,9 @@ class Workflow:
     last_seq: int = 0
     counts: Mapping[JobStatus, int] = field(default_factory=dict)
     settings: Mapping[str, Json] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    execution_config: ExecutionConfig = ExecutionConfig()
+    use_pending_failed: bool = False
+    require_user_data: bool = False
+    file: str | None = None
+    format: str | None = None

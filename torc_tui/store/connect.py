@@ -6,7 +6,8 @@ a user. Transactions are begun by the callers, with :func:`begin`.
 Never here: SQLAlchemy, nor anything else that is slow to load; ``torc user-data get`` passes through here.
 """
 
-# ruff: noqa: PTH (importing pathlib costs as much as a whole `user-data get`)
+# ruff: noqa: PTH110, PTH112, PTH118, PTH120
+# Importing pathlib costs as much as a whole `user-data get`.
 
 from __future__ import annotations
 
@@ -30,16 +31,17 @@ BUSY_SECONDS = 10.0
 
 APPLICATION_ID = 0x746F7263  # "torc": SQLite keeps it in the head of the file
 
-NETWORK = frozenset(
-    "nfs nfs3 nfs4 cifs smb smb2 smb3 smbfs ncpfs 9p afs ceph lustre gpfs beegfs orangefs pvfs2 panfs glusterfs "
-    "fuse.sshfs fuse.glusterfs fuse.ceph fuse.beegfs fuse.s3fs fuse.rclone fuse.davfs2 davfs fuse.juicefs "
-    "quobyte fuse.quobyte wekafs vboxsf fuse.vmhgfs-fuse virtiofs".split()
-)
+_NETWORK_WORDS = """
+    nfs nfs3 nfs4 cifs smb smb2 smb3 smbfs ncpfs 9p virtiofs afs ceph lustre gpfs beegfs orangefs pvfs2 panfs glusterfs
+    quobyte wekafs vboxsf davfs fuse.sshfs fuse.glusterfs fuse.ceph fuse.beegfs fuse.s3fs fuse.rclone fuse.davfs2
+    fuse.juicefs fuse.quobyte fuse.vmhgfs-fuse
+"""
+NETWORK = frozenset(_NETWORK_WORDS.split())
 """Kinds of file system on which other hosts may write the same files, so that WAL's shared memory does not work."""
 
 
 def resolve(url: str | None) -> tuple[str, str]:
-    """(dialect, place) of ``url``, or of the configured store: ("sqlite", absolute path) or ("postgresql", conninfo)."""
+    """(dialect, place) of ``url``, or of the configured store: "sqlite" and a path, "postgresql" and its conninfo."""
     from torc_tui import settings
 
     url = settings.database_url() if url is None else settings.normal_url(url)
@@ -182,6 +184,14 @@ def in_transaction(connection: Dbapi) -> bool:
     if isinstance(connection, sqlite3.Connection):
         return connection.in_transaction
     return bool(connection.info.transaction_status)
+
+
+def place_of(connection: Dbapi) -> str:
+    """Where ``connection`` leads: a path, or a URL without the password."""
+    if isinstance(connection, sqlite3.Connection):
+        return str(connection.execute("PRAGMA database_list").fetchone()[2])
+    info = connection.info
+    return f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname}"
 
 
 def shown(place: str) -> str:

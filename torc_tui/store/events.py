@@ -14,26 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from torc_tui.errors import NotFound
 from torc_tui.model import Event, Json
+from torc_tui.store import journal
 from torc_tui.store.database import Statement, Store
-
-CHANNEL = "torc_event"
-"""PostgreSQL's notifications of new events; the payload is the workflow's id."""
 
 Entry = tuple[str, int | None, Mapping[str, Json] | None]
 """An event to be: (kind, job id, data)."""
 
-_TAKE = Statement(
-    "UPDATE workflow SET last_seq = last_seq + ? WHERE id = ? RETURNING last_seq",
-    f"UPDATE workflow SET last_seq = last_seq + ? WHERE id = ? RETURNING last_seq, pg_notify('{CHANNEL}', id::text)",
-)
-_ADD = Statement(
-    "INSERT INTO event (workflow_id, seq, timestamp, kind, job_id, data, actor) VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
 _COLUMNS = "workflow_id, seq, timestamp, kind, job_id, data, actor"
-
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def append(
@@ -46,18 +34,7 @@ def append(
 ) -> int:
     """Write ``events`` (kind, job id, data) of one moment ``at``; the last ``seq``. Holds the workflow's row from here
     to the end of the transaction. NotFound when the workflow is gone. Without events it only takes the row."""
-    row = conn.exec_driver_sql(_TAKE.on(conn), (len(events), workflow_id)).first()
-    if row is None:
-        raise NotFound(f"there is no workflow {workflow_id}")
-    last: int = row[0]
-    first = last - len(events) + 1
-    rows = [
-        (workflow_id, seq, at, kind, job_id, _encode(data) if data else None, actor)
-        for seq, (kind, job_id, data) in enumerate(events, first)
-    ]
-    if rows:
-        conn.exec_driver_sql(_ADD.on(conn), rows)
-    return last
+    return journal.append(conn.connection.dbapi_connection, workflow_id, events, at=at, actor=actor)
 
 
 def list_events(

@@ -1,0 +1,558 @@
+"""Workflows as wholes: stored from a plan, listed, read as a snapshot, changed, archived, deleted.
+
+What comes in: plans and ids. What goes out: ids and the records of ``model``. What a job's states mean, and the
+counters of its dependencies, is the business of the scheduling beside this module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection
+
+from torc_tui.errors import NotFound, Refused, UsageError
+from torc_tui.model import (
+    ExecutionConfig,
+    Job,
+    JobStatus,
+    Json,
+    Plan,
+    ResourceRequirements,
+    Workflow,
+    render,
+)
+from torc_tui.store import events
+from torc_tui.store.database import Statement, Store, allocate, insert
+from torc_tui.store.journal import dumps
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A workflow at one moment. ``cursor`` is the last event in it: a feed after it brings what follows."""
+
+    workflow: Workflow
+    jobs: list[Job]
+    requirements: dict[int, ResourceRequirements]
+    cursor: int
+
+
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+# -- creation --------------------------------------------------------------------------------------------------------
+
+_JOB_COLUMNS = (
+    "id workflow_id name command invocation_script status held priority resource_class unmet unsuccessful "
+    "cancel_on_blocking_job_failure attempt_id retries requirement_id failure_handler_id scheduler family "
+    "parameter_values env stdio supports_termination require_user_data "
+    "input_files output_files input_user_data output_user_data"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    """The first ids of what a plan becomes."""
+
+    workflow: int
+    job: int
+    gate: int
+    file: int
+    file_group: int
+    user_data: int
+    user_data_group: int
+    resource_requirements: int
+    failure_handler: int
+    slurm_scheduler: int
+    action: int
+
+
+def create(
+    store: Store,
+    plan: Plan,
+    *,
+    user: str,
+    directory: str,
+    at: float,
+    name: str | None = None,
+    actor: str | None = None,
+) -> int:
+    """Store ``plan`` as a new workflow of ``user``; its id. Jobs are ``uninitialized``. All of it or nothing is stored.
+
+    ``directory`` (absolute) is where its jobs will run, ``at`` the time of creation, ``name`` replaces the plan's.
+    """
+    spec = plan.spec
+    with store.write() as conn:  # ids first, by themselves: ids that end unused cost nothing, a long lock does
+        ids = _Ids(
+            allocate(conn, "workflow"),
+            allocate(conn, "job", len(plan.jobs)),
+            allocate(conn, "gate", len(plan.gates)),
+            allocate(conn, "file", len(plan.files)),
+            allocate(conn, "file_group", len(plan.file_groups)),
+            allocate(conn, "user_data", len(plan.user_data)),
+            allocate(conn, "user_data_group", len(plan.user_data_groups)),
+            allocate(conn, "resource_requirements", len(plan.requirements)),
+            allocate(conn, "failure_handler", len(spec.failure_handlers)),
+            allocate(conn, "slurm_scheduler", len(spec.slurm_schedulers)),
+            allocate(conn, "action", len(spec.actions)),
+        )
+    wf = ids.workflow
+    jobs = _job_rows(plan, ids)
+    edges = _edge_rows(plan, ids)
+    records = [
+        (ids.user_data + i, wf, r.name, r.is_ephemeral, None if r.data is None else dumps(r.data), r.declared, r.schema)
+        for i, r in enumerate(plan.user_data)
+    ]
+    with store.write() as conn:
+        _insert_workflow(conn, plan, ids, user=user, directory=directory, at=at, name=name or spec.name)
+        insert(
+            conn,
+            "resource_requirements",
+            "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime enforced",
+            [
+                (
+                    *(ids.resource_requirements + i, wf, r.name, r.num_cpus, r.memory, float(r.num_gpus)),
+                    *(r.gpu_memory, r.gpu_model, r.num_nodes, float(r.runtime), r.enforced),
+                )
+                for i, r in enumerate(plan.requirements)
+            ],
+        )
+        _insert_handlers(conn, plan, ids)
+        insert(conn, "job", _JOB_COLUMNS, jobs)
+        insert(
+            conn,
+            "gate",
+            "id workflow_id size unmet unsuccessful via",
+            [
+                (ids.gate + i, wf, len(g.members), 0, 0, g.via if isinstance(g.via, str) else None)
+                for i, g in enumerate(plan.gates)
+            ],
+        )
+        insert(conn, "dependency", "depends_on_id job_id kind via workflow_id", edges)
+        insert(
+            conn,
+            "file",
+            "id workflow_id name path",
+            [(ids.file + i, wf, f.name, f.path) for i, f in enumerate(plan.files)],
+        )
+        insert(
+            conn,
+            "file_group",
+            "group_id file_id workflow_id",
+            [(ids.file_group + g, ids.file + f, wf) for g, group in enumerate(plan.file_groups) for f in group],
+        )
+        insert(
+            conn,
+            "user_data",
+            "id workflow_id name is_ephemeral data version declared json_schema",
+            [
+                (
+                    i,
+                    w,
+                    n,
+                    ephemeral,
+                    data,
+                    int(data is not None),
+                    declared,
+                    None if schema is None else _compact(schema),
+                )
+                for i, w, n, ephemeral, data, declared, schema in records
+            ],
+        )
+        insert(
+            conn,
+            "user_data_version",
+            "user_data_id version data written_at actor",
+            [(i, 1, data, at, actor) for i, _, _, _, data, _, _ in records if data is not None],
+        )
+        insert(
+            conn,
+            "user_data_group",
+            "group_id user_data_id workflow_id",
+            [
+                (ids.user_data_group + g, ids.user_data + r, wf)
+                for g, group in enumerate(plan.user_data_groups)
+                for r in group
+            ],
+        )
+        events.append(
+            conn,
+            wf,
+            [("workflow_created", None, {"name": name or spec.name, "jobs": len(plan.jobs)})],
+            at=at,
+            actor=actor,
+        )
+    return wf
+
+
+def _insert_workflow(
+    conn: Connection, plan: Plan, ids: _Ids, *, user: str, directory: str, at: float, name: str
+) -> None:
+    spec = plan.spec
+    insert(
+        conn,
+        "workflow",
+        (
+            "id name user description project metadata directory file format text created_at run_id is_canceled "
+            "is_archived is_paused last_seq env execution_config use_pending_failed require_user_data settings"
+        ),
+        [
+            (
+                *(ids.workflow, name, user, spec.description, spec.project),
+                *(None if spec.metadata is None else _compact(spec.metadata), directory),
+                *(spec.file, spec.format, spec.text, at, 0, False, False, False, 0),
+                *(_compact(dict(spec.env)), _compact(execution_dict(spec.execution_config))),
+                *(spec.use_pending_failed, spec.require_user_data, _compact(dict(spec.settings))),
+            )
+        ],
+    )
+
+
+def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
+    spec, wf = plan.spec, ids.workflow
+    insert(
+        conn,
+        "failure_handler",
+        "id workflow_id name rules",
+        [
+            (
+                *(ids.failure_handler + i, wf, handler.name),
+                _compact(
+                    [
+                        {
+                            "exit_codes": list(rule.exit_codes),
+                            "match_all_exit_codes": rule.match_all_exit_codes,
+                            "recovery_script": rule.recovery_script,
+                            "max_retries": rule.max_retries,
+                        }
+                        for rule in handler.rules
+                    ]
+                ),
+            )
+            for i, handler in enumerate(spec.failure_handlers)
+        ],
+    )
+    insert(
+        conn,
+        "slurm_scheduler",
+        "id workflow_id name settings",
+        [
+            (ids.slurm_scheduler + i, wf, scheduler.name, _compact(dict(scheduler.settings)))
+            for i, scheduler in enumerate(spec.slurm_schedulers)
+        ],
+    )
+    insert(
+        conn,
+        "action",
+        "id workflow_id trigger_type action_type job_ids commands persistent settings",
+        [
+            (
+                *(ids.action + i, wf, action.trigger_type, action.action_type),
+                *(
+                    _compact([ids.job + job for job in plan.action_jobs[i]]),
+                    _compact(list(action.commands)),
+                    action.persistent,
+                ),
+                _compact(dict(action.settings)),
+            )
+            for i, action in enumerate(spec.actions)
+        ],
+    )
+
+
+def _job_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
+    from torc_tui.resources.placement import rank
+
+    ranks = rank(plan.requirements)
+    wf, first_record = ids.workflow, ids.user_data
+    rows = []
+    for i, job in enumerate(plan.jobs, ids.job):
+        spec = job.spec
+        rows.append(
+            (
+                i,
+                wf,
+                spec.name,
+                render(job.command, first_record),
+                None if job.invocation_script is None else render(job.invocation_script, first_record),
+                0,
+                False,
+                spec.priority,
+                ranks[job.requirement],
+                0,
+                0,
+                spec.cancel_on_blocking_job_failure,
+                1,
+                0,
+                ids.resource_requirements + job.requirement,
+                None if job.failure_handler is None else ids.failure_handler + job.failure_handler,
+                spec.scheduler,
+                spec.family or spec.name,
+                _compact(dict(spec.values)) if spec.values else None,
+                _compact(dict(spec.env)) if spec.env else None,
+                _compact(dict(spec.stdio)) if spec.stdio else None,
+                spec.supports_termination,
+                spec.require_user_data,
+                None if job.input_files is None else ids.file_group + job.input_files,
+                None if job.output_files is None else ids.file_group + job.output_files,
+                None if job.input_user_data is None else ids.user_data_group + job.input_user_data,
+                None if job.output_user_data is None else ids.user_data_group + job.output_user_data,
+            )
+        )
+    return rows
+
+
+def _edge_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
+    """Rows (waits for, waits, kind, via, workflow), in the order of the primary key, which inserts fastest."""
+    wf, first = ids.workflow, ids.job
+    via_base = {3: ids.file, 4: ids.user_data}
+    bases = [0, 0, 0, ids.file, ids.user_data]
+    rows: list[tuple[Any, ...]] = [
+        (first + on, first + job, int(kind), None if via is None else bases[kind] + via, wf)
+        for job, on, kind, via in plan.edges
+    ]
+    for i, gate in enumerate(plan.gates):
+        mark, kind = -(ids.gate + i), int(gate.kind)
+        via = gate.via + via_base.get(kind, 0) if isinstance(gate.via, int) else None
+        rows += [(first + member, mark, kind, via, wf) for member in gate.members]
+        rows += [(mark, first + waiter, kind, via, wf) for waiter in gate.waiting]
+    rows.sort(key=_by_key)
+    return rows
+
+
+def _by_key(row: tuple[Any, ...]) -> tuple[int, int]:
+    return row[0], row[1]
+
+
+def execution_dict(config: ExecutionConfig) -> dict[str, Json]:
+    """The fields of ``config`` as JSON."""
+    found = {field.name: getattr(config, field.name) for field in fields(config)}
+    found["settings"] = dict(config.settings)
+    return found
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+_COLUMNS = (
+    'id, name, "user", description, project, metadata, directory, created_at, run_id, is_canceled, is_archived, '
+    "is_paused, last_seq, settings, env, execution_config, use_pending_failed, require_user_data, file, format"
+)
+_ONE = Statement(f"SELECT {_COLUMNS} FROM workflow WHERE id = ?")
+_COUNTS = Statement("SELECT status, count(*) FROM job WHERE workflow_id = ? GROUP BY status")
+_JOBS = Statement(
+    "SELECT id, name, status, family, parameter_values, priority, held, attempt_id, requirement_id, unmet, "
+    "compute_node_id, started_at, ended_at, return_code, reason, not_before FROM job WHERE workflow_id = ? ORDER BY id"
+)
+_REQUIREMENTS = Statement(
+    "SELECT id, name, num_cpus, memory, num_gpus, gpu_memory, gpu_model, num_nodes, runtime, enforced "
+    "FROM resource_requirements WHERE workflow_id = ? ORDER BY id"
+)
+_SORTS = {
+    "id": "id",
+    "name": "name",
+    "user": '"user"',
+    "description": "description",
+    "project": "project",
+    "metadata": "metadata",
+    "timestamp": "created_at",
+    "created_at": "created_at",
+}
+
+
+def list_workflows(
+    store: Store,
+    *,
+    user: str | None = None,
+    include_archived: bool = False,
+    archived_only: bool = False,
+    limit: int = 10000,
+    offset: int = 0,
+    sort_by: str = "id",
+    reverse: bool = False,
+) -> list[Workflow]:
+    """The workflows of ``user`` (None: of all), with their counts. UsageError for an unknown ``sort_by``."""
+    if sort_by not in _SORTS:
+        raise UsageError(f"workflows cannot be sorted by {sort_by!r}", hint="one of " + ", ".join(_SORTS))
+    conditions, values = [], []
+    if user is not None:
+        conditions.append('"user" = ?')
+        values.append(user)
+    if archived_only:
+        conditions.append("is_archived")
+    elif not include_archived:
+        conditions.append("NOT is_archived")
+    where = " WHERE " + " AND ".join(conditions) if conditions else ""
+    direction = " DESC" if reverse else ""
+    text = (
+        f"SELECT {_COLUMNS} FROM workflow{where} ORDER BY {_SORTS[sort_by]}{direction}, id{direction} LIMIT ? OFFSET ?"
+    )
+    with store.read() as conn:
+        rows = conn.exec_driver_sql(Statement(text).on(conn), (*values, limit, offset)).all()
+        counts = [conn.exec_driver_sql(_COUNTS.on(conn), (row[0],)).all() for row in rows]
+    return [_workflow(row, count) for row, count in zip(rows, counts, strict=True)]
+
+
+def get_workflow(store: Store, workflow_id: int) -> Workflow:
+    """One workflow; NotFound."""
+    with store.read() as conn:
+        return read_workflow(conn, workflow_id)
+
+
+def read_workflow(conn: Connection, workflow_id: int) -> Workflow:
+    """As :func:`get_workflow`, inside a transaction."""
+    row = conn.exec_driver_sql(_ONE.on(conn), (workflow_id,)).first()
+    if row is None:
+        raise not_found(workflow_id)
+    return _workflow(row, conn.exec_driver_sql(_COUNTS.on(conn), (workflow_id,)).all())
+
+
+def snapshot(store: Store, workflow_id: int) -> Snapshot:
+    """All of a workflow that a view folds events into, and the cursor to follow it from; NotFound."""
+    with store.read() as conn:
+        workflow = read_workflow(conn, workflow_id)
+        requirements = read_requirements(conn, workflow_id)
+        raw: Any = conn.connection.dbapi_connection
+        rows = raw.execute(_JOBS.on(conn), (workflow_id,)).fetchall()
+    return Snapshot(workflow, _jobs(rows), requirements, workflow.last_seq)
+
+
+def read_requirements(conn: Connection, workflow_id: int) -> dict[int, ResourceRequirements]:
+    """The resource requirements of a workflow by id, inside a transaction."""
+    return {
+        row[0]: ResourceRequirements(
+            name=row[1],
+            num_cpus=row[2],
+            memory=row[3],
+            num_gpus=int(row[4]) if row[4] == int(row[4]) else row[4],
+            gpu_memory=row[5],
+            gpu_model=row[6],
+            num_nodes=row[7],
+            runtime=row[8],
+            enforced=bool(row[9]),
+        )
+        for row in conn.exec_driver_sql(_REQUIREMENTS.on(conn), (workflow_id,))
+    }
+
+
+def _jobs(rows: Iterable[Sequence[Any]]) -> list[Job]:
+    states = list(JobStatus)
+    shown: dict[str, str] = {}
+    found = []
+    for row in rows:
+        (job_id, name, status, family, values, priority, held, attempt, requirement, unmet, *times) = row
+        text = ""
+        if values:
+            text = shown.get(values) or shown.setdefault(values, values_text(json.loads(values)))
+        found.append(
+            Job(job_id, name, states[status], family, text, priority, bool(held), attempt, requirement, unmet, *times)
+        )
+    return found
+
+
+def values_text(values: Mapping[str, Json]) -> str:
+    """Parameters of a job as one line: ``lr=0.1 seed=3``."""
+    return " ".join(f"{key}={value}" for key, value in values.items())
+
+
+def _workflow(row: Sequence[Any], counts: Iterable[Sequence[Any]]) -> Workflow:
+    return Workflow(
+        id=row[0],
+        name=row[1],
+        user=row[2],
+        description=row[3],
+        project=row[4],
+        metadata=None if row[5] is None else json.loads(row[5]),
+        directory=row[6],
+        created_at=row[7],
+        run_id=row[8],
+        is_canceled=bool(row[9]),
+        is_archived=bool(row[10]),
+        is_paused=bool(row[11]),
+        last_seq=row[12],
+        counts={JobStatus(status): number for status, number in sorted(map(tuple, counts))},
+        settings=json.loads(row[13]),
+        env=json.loads(row[14]),
+        execution_config=ExecutionConfig(**json.loads(row[15])),
+        use_pending_failed=bool(row[16]),
+        require_user_data=bool(row[17]),
+        file=row[18],
+        format=row[19],
+    )
+
+
+def not_found(workflow_id: int) -> NotFound:
+    """The error for a workflow that is not there."""
+    return NotFound(f"there is no workflow {workflow_id}", hint="`torc workflows list` shows those that are there")
+
+
+# -- changes ---------------------------------------------------------------------------------------------------------
+
+
+class _Unset:
+    """Stands for an argument that was not given, where None has a meaning."""
+
+
+UNSET = _Unset()
+
+
+def update_workflow(
+    store: Store,
+    workflow_id: int,
+    *,
+    at: float,
+    actor: str | None = None,
+    name: str | _Unset = UNSET,
+    description: str | _Unset | None = UNSET,
+    user: str | _Unset = UNSET,
+    project: str | _Unset | None = UNSET,
+    metadata: Json | _Unset = UNSET,
+) -> Workflow:
+    """Change what is given; the workflow as it is then. NotFound."""
+    given = {"name": name, "description": description, "user": user, "project": project, "metadata": metadata}
+    changes = {key: value for key, value in given.items() if not isinstance(value, _Unset)}
+    with store.write() as conn:
+        if changes:
+            events.append(conn, workflow_id, [("workflow_updated", None, changes)], at=at, actor=actor)
+            if changes.get("metadata") is not None:
+                changes["metadata"] = _compact(changes["metadata"])
+            text = "UPDATE workflow SET " + ", ".join(f'"{key}" = ?' for key in changes) + " WHERE id = ?"
+            conn.exec_driver_sql(Statement(text).on(conn), (*changes.values(), workflow_id))
+        return read_workflow(conn, workflow_id)
+
+
+_ARCHIVE = Statement("UPDATE workflow SET is_archived = ? WHERE id = ?")
+
+
+def archive(store: Store, ids: Iterable[int], flag: bool, *, at: float, actor: str | None = None) -> None:
+    """Hide the workflows from lists, or show them again: all of them, or none when one is not there (NotFound)."""
+    with store.write() as conn:
+        for workflow_id in dict.fromkeys(ids):
+            events.append(conn, workflow_id, [("workflow_archived", None, {"archived": flag})], at=at, actor=actor)
+            conn.exec_driver_sql(_ARCHIVE.on(conn), (flag, workflow_id))
+
+
+_MINE = "IN (SELECT id FROM job WHERE workflow_id = ? UNION ALL SELECT -id FROM gate WHERE workflow_id = ?)"
+_DELETE = (
+    Statement(f"DELETE FROM dependency WHERE depends_on_id {_MINE}"),
+    Statement("DELETE FROM file_group WHERE file_id IN (SELECT id FROM file WHERE workflow_id = ?)"),
+    Statement("DELETE FROM user_data_group WHERE user_data_id IN (SELECT id FROM user_data WHERE workflow_id = ?)"),
+    Statement("DELETE FROM result WHERE workflow_id = ?"),
+    Statement("DELETE FROM event WHERE workflow_id = ?"),
+    Statement("DELETE FROM workflow WHERE id = ?"),  # the rest follows by its foreign keys
+)
+
+
+def delete(store: Store, ids: Iterable[int], *, user: str | None = None) -> list[Workflow]:
+    """Delete the workflows with everything of them: all, or none when one is not there (NotFound) or, with ``user``,
+    belongs to somebody else (Refused). The records as they were."""
+    with store.write() as conn:
+        found = [read_workflow(conn, workflow_id) for workflow_id in dict.fromkeys(ids)]
+        for workflow in found:
+            if user is not None and workflow.user != user:
+                raise Refused(f"workflow {workflow.id} belongs to {workflow.user}", hint="only its owner deletes it")
+        for workflow in found:
+            for statement in _DELETE:
+                text = statement.on(conn)
+                conn.exec_driver_sql(text, (workflow.id,) * statement.sqlite.count("?"))
+    return found
