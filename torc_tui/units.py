@@ -1,0 +1,132 @@
+"""Sizes and durations: the texts of a workflow file to bytes and seconds, and back.
+
+In: ``"16g"``, ``"PT1H30M"``. Out: numbers, or texts that give the same number again. ``parse_*`` raise ValueError with
+a sentence for the user (and the way out in its second argument, where there is one). Nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_MEMORY = re.compile(r"(\d{1,18})\s*([kmgt]?)", re.IGNORECASE)
+_SHIFT = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+_MEMORY_LIMIT = 1 << 60
+
+_NUMBER = r"(\d{1,12}(?:[.,]\d{1,9})?)"
+_DURATION = re.compile(
+    rf"P(?:{_NUMBER}Y)?(?:{_NUMBER}M)?(?:{_NUMBER}W)?(?:{_NUMBER}D)?"
+    rf"(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?",
+    re.IGNORECASE,
+)
+_SECONDS = (31_557_600, 2_629_800, 604_800, 86_400, 3_600, 60, 1)
+_SHORT = re.compile(r"(\d+)\s*(s|sec|m|min|h|d)[a-z]*", re.IGNORECASE)
+_CLOCK = re.compile(r"(\d{1,4}):(\d{2}):(\d{2})")
+
+
+def parse_memory(text: str | int) -> int:
+    """Bytes of ``"16g"``: digits and one letter k, m, g, t (powers of 1024), or no letter for bytes."""
+    if isinstance(text, int) and not isinstance(text, bool):
+        if 0 <= text <= _MEMORY_LIMIT:
+            return text
+        raise ValueError("a size in bytes cannot be negative" if text < 0 else "this size is too large")
+    if not isinstance(text, str):
+        raise ValueError("a size is a whole number with k, m, g or t behind it")
+    match = _MEMORY.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{_clip(text)} is not a size", _memory_hint(text))
+    size = int(match[1]) << _SHIFT[match[2].lower()]
+    if size > _MEMORY_LIMIT:
+        raise ValueError(f"{_clip(text)} is too large")
+    return size
+
+
+def _memory_hint(text: str) -> str:
+    match = re.fullmatch(r"\s*(\d{1,12})(\.\d{1,6})?\s*([kmgt]?)(i?b(?:ytes?)?)?\s*", text, re.IGNORECASE)
+    if match is None or (match[2] and not match[3]):
+        return "write a whole number with k, m, g or t, such as 512m or 16g"
+    exact = Decimal(match[1] + (match[2] or "")) * (1 << _SHIFT[match[3].lower()])
+    return f"write {format_memory(int(exact))}"
+
+
+def format_memory(size: int) -> str:
+    """The shortest text that ``parse_memory`` turns into exactly this many bytes: ``"16g"``."""
+    for letter in ("t", "g", "m", "k"):
+        unit = 1 << _SHIFT[letter]
+        if size and size % unit == 0:
+            return f"{size // unit}{letter}"
+    return str(size)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of an ISO 8601 duration such as ``PT1H30M``. A year counts 31,557,600 s, a month 2,629,800 s."""
+    match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None or not any(match.groups()) or text.strip().upper().endswith("T"):
+        raise ValueError(f"{_clip(text)} is not a duration", _duration_hint(str(text)))
+    total = Decimal(0)
+    for number, seconds in zip(match.groups(), _SECONDS, strict=True):
+        if number:
+            total += Decimal(number.replace(",", ".")) * seconds
+    return float(total)
+
+
+def _duration_hint(text: str) -> str:
+    if match := _CLOCK.fullmatch(text.strip()):
+        seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3])
+        return f"write {format_duration(seconds)}"
+    if match := _SHORT.fullmatch(text.strip()[:20]):
+        unit = {"s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2][0].lower()]
+        return f"write {format_duration(int(match[1]) * unit)}"
+    return "write an ISO 8601 duration, such as PT30M, PT4H or P1DT12H"
+
+
+def format_duration(seconds: float) -> str:
+    """ISO 8601 of that many seconds (to the millisecond): ``PT1H30M``, ``P2DT3H``, ``PT0S``."""
+    milliseconds = round(seconds * 1000)
+    whole, rest = divmod(milliseconds, 1000)
+    days, whole = divmod(whole, 86_400)
+    hours, whole = divmod(whole, 3600)
+    minutes, whole = divmod(whole, 60)
+    second = f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)
+    clock = "".join(
+        f"{number}{letter}"
+        for number, letter in ((hours, "H"), (minutes, "M"), (second, "S"))
+        if number not in (0, "0")
+    )
+    if not days and not clock:
+        return "PT0S"
+    return f"P{days}D" * bool(days) + "P" * (not days) + f"T{clock}" * bool(clock)
+
+
+def show_bytes(size: float) -> str:
+    """A size for people, powers of 1024, three digits: ``1.50 GB``, ``12.0 MB``, ``512 B``."""
+    sign, size = ("-", -size) if size < 0 else ("", size)
+    if size < 1000:
+        return f"{sign}{size:.0f} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        size /= 1024
+        if size < 999.5 or unit == "TB":
+            break
+    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{sign}{size:.{digits}f} {unit}"
+
+
+def show_duration(seconds: float) -> str:
+    """A duration for people in at most two units: ``0.42 s``, ``12 s``, ``3 min 20 s``, ``1 h 05 min``, ``2 d 3 h``."""
+    if seconds < 0:
+        return "-" + show_duration(-seconds)
+    if seconds < 9.95:
+        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def _clip(text: object) -> str:
+    shown = str(text)
+    return repr(shown if len(shown) <= 40 else shown[:40] + "…")
