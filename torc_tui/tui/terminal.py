@@ -1,4 +1,4 @@
-"""What kind of terminal this is, from its environment. Cheap to import: the command line asks before it loads the app."""
+"""What kind of terminal this is, by its environment. Cheap to import: the command line asks before loading the app."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ def refusal(environ: Mapping[str, str], *, interactive: bool = True) -> str | No
     ``interactive`` says whether standard input and output are a terminal.
     """
     if not interactive:
-        return (
-            "The app needs a terminal, and standard input or output is none; use `torc run FILE` or `torc status ID`."
-        )
+        return "The app needs a terminal, and standard input or output is none; use `torc run` or `torc status`."
     term = environ.get("TERM", "")
     if term in ("dumb", "unknown"):
         return f"This terminal (TERM={term}) cannot place a cursor; use `torc run FILE` or `torc status ID` instead."

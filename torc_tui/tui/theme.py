@@ -1,7 +1,8 @@
 """The themes, and the palette that each gives to the app's own widgets. No state, no I/O.
 
-Models and widgets speak of styles by *names* (``failed``, ``muted``, ``accent bold``); only a ``Palette`` knows colours.
-A name is words separated by spaces: words of the palette, and the attributes bold, dim, italic, underline, reverse, strike.
+Models and widgets speak of styles by *names* (``failed``, ``muted``, ``accent bold``); only a ``Palette`` knows
+colours. A name is words separated by spaces: words of the palette, and the attributes bold, dim, italic, underline,
+reverse, strike.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def _palette(name: str, ink: Mapping[str, str]) -> Palette:
             "terminated": g("orange"), "disabled": g("faint"), "pending_failed": g("warning"),
             "header": f"{g('muted')} on {g('panel')}", "header-strong": f"bold {g('strong')} on {g('panel')}",
             "head": f"{g('muted')}", "head-sort": f"bold {g('accent')}",
-            "cursor": g("cursor"), "cursor-blur": g("cursor_blur"), "cursor-bar": g("accent"), "mark": f"bold {g('accent')}",
+            "cursor": g("cursor"), "cursor-blur": g("cursor_blur"), "cursor-bar": g("accent"),
+            "mark": f"bold {g('accent')}",
             "hover": g("hover"), "match": g("match"), "match-current": g("match_current"), "selection": g("match"),
             "bar": g("success"), "bar-rest": g("rest"), "rule": g("rest"),
             "key": f"bold {g('accent')}", "key-title": g("muted"),
@@ -101,7 +103,8 @@ _DAY = {
 _SAFE = {
     **_NIGHT, "accent": "#f0e442", "info": "#56b4e9", "success": "#009e73", "warning": "#e69f00", "error": "#ff7847",
     "violet": "#cc79a7", "orange": "#e69f00", "pending": "#7da7e0", "match": "#14181d on #f0e442",
-    "match_current": "bold #14181d on #fffbb0", "danger": "bold #14181d on #ff7847", "button": "bold #14181d on #f0e442",
+    "match_current": "bold #14181d on #fffbb0",
+    "danger": "bold #14181d on #ff7847", "button": "bold #14181d on #f0e442",
 }  # fmt: skip
 
 _SIXTEEN = {

@@ -90,7 +90,6 @@ class LineCanvas(ScrollView, can_focus=True):
         self.refresh()
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
@@ -145,7 +144,7 @@ class LineCanvas(ScrollView, can_focus=True):
     def do_cursor_bottom(self) -> None:
         self.scroll_to(0, self.virtual_size.height, animate=False)
 
-    def _on_mouse_down(self, event: events.MouseDown) -> None:
+    async def _on_mouse_down(self, event: events.MouseDown) -> None:
         if event.button == 1:
             self._drag = (event.screen_offset, self.scroll_offset)
             self._dragged = False
@@ -160,12 +159,12 @@ class LineCanvas(ScrollView, can_focus=True):
             self._dragged = True
             self.scroll_to(scroll.x - moved.x, scroll.y - moved.y, animate=False)
 
-    def _on_mouse_up(self, event: events.MouseUp) -> None:
+    async def _on_mouse_up(self, event: events.MouseUp) -> None:
         if self._drag is not None:
             self._drag = None
             self.release_mouse()
 
-    def _on_click(self, event: events.Click) -> None:
+    async def _on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         if self._dragged or self.drawing is None or offset is None:
             return

@@ -299,7 +299,6 @@ class VirtualTable(ScrollView, can_focus=True):
         self._show_cursor()
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.reload()
 
     def watch_has_focus(self, has_focus: bool) -> None:
@@ -479,7 +478,7 @@ class VirtualTable(ScrollView, can_focus=True):
 
     # -- the mouse ------------------------------------------------------------------------------------------------
 
-    def _on_click(self, event: events.Click) -> None:
+    async def _on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         if offset is None:
             return

@@ -1,0 +1,99 @@
+"""Widgets that paint lines of styled text themselves: the base of header, footer, tabs and buttons.
+
+What comes in: what subclasses know. What goes out: strips. Never done here: Rich renderables or markup, so that a job
+named ``[bold]`` is shown as it is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.strip import Strip
+from textual.widget import Widget
+
+from torc_tui.tui.cells import Line, Span, paint
+from torc_tui.tui.theme import DEFAULT, Palette
+
+
+class Painted(Widget):
+    """Subclasses give ``lines(width, height)``; ``repaint()`` asks for them again."""
+
+    ALLOW_SELECT = False
+    BASE: ClassVar[str] = ""
+    """The name of the style that lies under everything."""
+
+    DEFAULT_CSS = """
+    Painted { height: 1; width: 1fr; }
+    """
+
+    _lines: Sequence[Line] | None = None
+    _for: tuple[int, int] = (0, 0)
+
+    @property
+    def palette(self) -> Palette:
+        return getattr(self.app, "palette", DEFAULT)
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """What stands in that many cells; lines that are missing are empty."""
+        raise NotImplementedError
+
+    def repaint(self) -> None:
+        self._lines = None
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        size = (self.size.width, self.size.height)
+        if self._lines is None or self._for != size:
+            self._lines = self.lines(*size)
+            self._for = size
+        line = self._lines[y] if y < len(self._lines) else ()
+        base = self.rich_style
+        if self.BASE:
+            base += self.palette(self.BASE)
+        return paint(line, self.palette, base, self.size.width)
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return 1
+
+
+class Zones:
+    """Which part of a line does what when clicked: filled while painting, asked on a click."""
+
+    def __init__(self) -> None:
+        self._zones: list[tuple[int, int, str]] = []
+        self._at = 0
+
+    def clear(self) -> None:
+        self._zones.clear()
+        self._at = 0
+
+    def add(self, width: int, name: str = "") -> None:
+        """The next ``width`` cells mean ``name``."""
+        if name:
+            self._zones.append((self._at, self._at + width, name))
+        self._at += width
+
+    def at(self, x: int) -> str:
+        return next((name for start, end, name in self._zones if start <= x < end), "")
+
+
+def joined(items: Sequence[tuple[int, Line]], width: int, between: Span = (" · ", "faint")) -> list[Span]:
+    """Items with their importance (0 stays), joined; the least important leave until the rest fits."""
+    from torc_tui.tui.cells import line_width
+
+    chosen = list(items)
+    while len(chosen) > 1:
+        total = sum(line_width(line) for _, line in chosen) + line_width([between]) * (len(chosen) - 1)
+        if total <= width:
+            break
+        worst = max(range(len(chosen)), key=lambda index: (chosen[index][0], index))
+        if chosen[worst][0] == 0:
+            break
+        del chosen[worst]
+    spans: list[Span] = []
+    for index, (_, line) in enumerate(chosen):
+        if index:
+            spans.append(between)
+        spans.extend(line)
+    return spans

@@ -1,0 +1,151 @@
+"""Two panes and the border between them: moved by mouse and keys, turned, and one of them maximised.
+
+What comes in: two widgets, the ratio. What goes out: ``Changed`` when a person chose something, to be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.geometry import Size
+from textual.message import Message
+from textual.widget import Widget
+
+from torc_tui.tui.cells import Line
+from torc_tui.tui.widgets.painted import Painted
+
+Shape = Literal["side", "stack", "single"]
+
+SIDE_FROM = 100
+"""From this width on panes stand beside each other, unless turned by hand."""
+STACK_FROM = 18
+"""From this height on panes stand above each other; below, one at a time."""
+
+
+class Handle(Painted, can_focus=False):
+    """The border."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.upright = True
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        if self.upright:
+            return [[("│", "rule")]] * height
+        return [[("─" * width, "rule")]]
+
+    def _on_mouse_down(self, event: events.MouseDown) -> None:  # type: ignore[override]  # Textual calls either kind
+        self.capture_mouse()
+        event.stop()
+
+    def _on_mouse_up(self, event: events.MouseUp) -> None:  # type: ignore[override]  # Textual calls either kind
+        self.release_mouse()
+        event.stop()
+
+    def _on_mouse_move(self, event: events.MouseMove) -> None:
+        if self.app.mouse_captured is self and isinstance(self.parent, Split):
+            self.parent.drag_to(int(event.screen_x), int(event.screen_y))
+
+
+class Split(Container):
+    """See the module. ``ratio`` is the first pane's share; ``shape`` follows the size unless ``turned``."""
+
+    DEFAULT_CSS = """
+    Split { width: 1fr; height: 1fr; layout: horizontal; }
+    Split > .pane { width: 1fr; height: 1fr; min-width: 1; min-height: 1; }
+    """
+
+    class Changed(Message):
+        """A person moved the border, turned the panes or maximised one."""
+
+    def __init__(self, first: Widget, second: Widget, *, ratio: float = 0.5, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.first = first
+        self.second = second
+        self.handle = Handle()
+        self.ratio = ratio
+        self.turned = False
+        self.alone: Literal["first", "second"] | None = None
+        first.add_class("pane")
+        second.add_class("pane")
+
+    def compose(self) -> ComposeResult:
+        yield self.first
+        yield self.handle
+        yield self.second
+
+    @property
+    def shape(self) -> Shape:
+        width, height = self.size
+        if self.turned:
+            return "stack" if width >= SIDE_FROM else "side"
+        if width >= SIDE_FROM:
+            return "side"
+        return "stack" if height >= STACK_FROM else "single"
+
+    def _on_resize(self, event: events.Resize) -> None:
+        self.place(event.size)
+
+    def place(self, size: Size | None = None) -> None:
+        """Give the panes their places for this size."""
+        width, height = size or self.size
+        shape = self.shape
+        alone = self.alone or ("first" if shape == "single" else None)
+        self.first.display = alone != "second"
+        self.second.display = alone != "first"
+        self.handle.display = alone is None
+        self.styles.layout = "vertical" if shape == "stack" else "horizontal"
+        if alone is not None:
+            for pane in (self.first, self.second):
+                pane.styles.width = pane.styles.height = "1fr"
+        elif shape == "side":
+            cells = max(10, min(width - 11, round(width * self.ratio)))
+            self.first.styles.width, self.first.styles.height = cells, "1fr"
+            self.handle.styles.width, self.handle.styles.height = 1, "1fr"
+            self.second.styles.width = self.second.styles.height = "1fr"
+        else:
+            cells = max(3, min(height - 4, round(height * self.ratio)))
+            self.first.styles.width, self.first.styles.height = "1fr", cells
+            self.handle.styles.width, self.handle.styles.height = "1fr", 1
+            self.second.styles.width = self.second.styles.height = "1fr"
+        self.handle.upright = shape == "side"
+        self.handle.repaint()
+
+    def drag_to(self, x: int, y: int) -> None:
+        region = self.region
+        if self.shape == "side":
+            share = (x - region.x) / max(1, region.width)
+        else:
+            share = (y - region.y) / max(1, region.height)
+        self._set(share)
+
+    def move(self, by: float) -> None:
+        self._set(self.ratio + by)
+
+    def _set(self, ratio: float) -> None:
+        self.ratio = max(0.1, min(0.9, ratio))
+        self.place()
+        self.post_message(self.Changed())
+
+    def turn(self) -> None:
+        self.turned = not self.turned
+        self.place()
+        self.post_message(self.Changed())
+
+    def show_alone(self, which: Literal["first", "second"] | None) -> None:
+        self.alone = which
+        self.place()
+        self.post_message(self.Changed())
+
+    def pane_of(self, widget: Widget | None) -> Literal["first", "second"]:
+        """In which pane the widget is; the first if in none."""
+        while widget is not None:
+            if widget is self.second:
+                return "second"
+            parent = widget.parent
+            widget = parent if isinstance(parent, Widget) else None
+        return "first"
