@@ -1,0 +1,119 @@
+"""Fixtures for the rooms that keep something in a store: a fresh one, on SQLite and on PostgreSQL.
+
+The server is private to the test run: made with initdb in a folder of its own, on a socket there, without a port, and
+gone at the end. TORC_TEST_POSTGRESQL names the folder of its programs where they are not found by themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PLAIN_USER = "nobody"
+"""PostgreSQL refuses to run as root; then it runs as this user, without rights of its own."""
+
+
+def _programs() -> Path | None:
+    """The folder with initdb and pg_ctl: the newest of those there."""
+    named = os.environ.get("TORC_TEST_POSTGRESQL")
+    if named:
+        return Path(named)
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).resolve().parent
+    places = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
+    places = [place for place in places if (place / "initdb").exists()]
+    return max(
+        places, key=lambda place: [int(digits) for digits in place.parent.name.split("-")[-1].split(".")], default=None
+    )
+
+
+def _as_plain_user() -> dict[str, Any]:
+    """What ``subprocess`` needs to leave root behind; nothing where we are not root."""
+    if os.geteuid() != 0:
+        return {}
+    import pwd
+
+    entry = pwd.getpwnam(PLAIN_USER)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The conninfo of a private server, without a database: ``postgresql+psycopg://…?host=…``; skipped without one."""
+    programs = _programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server is installed (initdb not found)")
+    pytest.importorskip("psycopg")
+    plain = _as_plain_user()
+    with tempfile.TemporaryDirectory(prefix="torc-pg-", dir="/tmp") as name:  # a socket's path must be short
+        folder = Path(name)
+        if plain:
+            os.chown(folder, plain["user"], plain["group"])
+        data = folder / "data"
+        environment = {**os.environ, "LC_ALL": "C", "HOME": name}
+
+        def call(*words: str) -> None:
+            done = subprocess.run(words, cwd=name, env=environment, capture_output=True, text=True, **plain)
+            if done.returncode != 0:
+                raise RuntimeError(f"{words[0]} failed: {done.stdout}{done.stderr}")
+
+        call(str(programs / "initdb"), "-D", str(data), "-U", "torc", "-A", "trust", "-E", "UTF8", "--no-sync")
+        options = f"-k {name} -c listen_addresses= -c fsync=off -c max_connections=50 -c shared_buffers=32MB"
+        call(str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            yield f"postgresql+psycopg://torc@/postgres?host={name}"
+        finally:
+            call(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """The URL of an empty database on the private server, dropped at the end."""
+    import psycopg
+
+    admin = postgresql_server.replace("+psycopg", "")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        number = connection.execute("SELECT count(*) + floor(random() * 1e9)::bigint FROM pg_database").fetchone()
+        assert number is not None
+        name = f"torc_{os.getpid()}_{number[0]}"
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[call-overload]
+        try:
+            yield postgresql_server.replace("/postgres?", f"/{name}?")
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a store that does not exist yet; each test runs on both databases."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgresql_url"))
+    return f"sqlite:///{tmp_path}/torc.db"
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Any]:
+    """A fresh store; each test runs on both databases."""
+    from torc_tui.store.database import Store
+
+    opened = Store.open(store_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Any]:
+    """A fresh store on SQLite, where the database makes no difference."""
+    from torc_tui.store.database import Store
+
+    opened = Store.open(f"sqlite:///{tmp_path}/torc.db")
+    yield opened
+    opened.close()

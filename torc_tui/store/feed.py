@@ -1,0 +1,183 @@
+"""Follow the events of one workflow, or of all, as they are committed by whomever.
+
+What comes in: a store and cursors. What goes out: events, each once, in their order, none left out. A notification
+only wakes; the table tells.
+
+How it notices: on SQLite ``PRAGMA data_version`` says in some microseconds whether any other connection committed, so
+it is asked often (a few milliseconds after the last event, later 50); on PostgreSQL the server notifies, and once a
+second the table is looked at all the same.
+
+Never here: writing. A feed belongs to the thread that calls :meth:`Feed.poll`; only :meth:`Feed.wake` is for others.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from torc_tui.errors import StoreError
+from torc_tui.model import Event
+from torc_tui.store import connect, journal
+from torc_tui.store.database import Store
+from torc_tui.store.events import event
+
+QUICKEST, SLOWEST = 0.002, 0.05
+"""Seconds between two looks at SQLite's counter: right after something happened, and after a while of nothing."""
+BEHIND_NOTIFY = 1.0
+"""Seconds after which PostgreSQL's table is looked at without a notification."""
+CHUNK = 10_000
+"""Most events that one poll gives of a workflow; the next one goes on."""
+
+_AFTER = (
+    "SELECT workflow_id, seq, timestamp, kind, job_id, data, actor FROM event "
+    f"WHERE workflow_id = ? AND seq > ? ORDER BY seq LIMIT {CHUNK}"
+)
+_ONE = "SELECT id, last_seq FROM workflow WHERE id = ?"
+_ALL = "SELECT id, last_seq FROM workflow ORDER BY id"
+
+
+class Feed:
+    """The events after a cursor: ``after`` is the last ``seq`` that is known already, 0 for none.
+
+    With ``workflow_id`` None it follows every workflow, also those created later; ``after`` may then give a cursor for
+    each (``{workflow.id: workflow.last_seq}`` of a list that was read before). A workflow that is deleted ends with one
+    event of kind ``workflow_deleted``, which stands in no table.
+    """
+
+    def __init__(self, store: Store, workflow_id: int | None, after: int | Mapping[int, int] = 0) -> None:
+        self._store = store
+        self._workflow_id = workflow_id
+        if isinstance(after, int):
+            self._cursors = {} if workflow_id is None else {workflow_id: after}
+            self._start = after
+        else:
+            self._cursors = dict(after)
+            self._start = 0
+        self._connection: Any = None
+        self._version: int | None = None
+        self._looked = -BEHIND_NOTIFY
+        self._pause = QUICKEST
+        self._woken, self._waker = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._waker, False)
+
+    @property
+    def cursor(self) -> int:
+        """The last ``seq`` given out, of the one workflow that is followed."""
+        return self._cursors.get(self._workflow_id, self._start) if self._workflow_id is not None else 0
+
+    def poll(self) -> list[Event]:
+        """What is new, at once. StoreUnavailable when the store cannot be read; a later call tries again."""
+        try:
+            if self._connection is None:
+                self._open()
+            if not self._changed():
+                return []
+            found = self._read()
+        except Exception as error:
+            if not connect.is_driver_error(error):
+                raise
+            self._drop()
+            raise connect.translate(error, self._store.place) from error
+        if found:
+            self._pause = QUICKEST
+        return found
+
+    def wait(self, timeout: float | None = None) -> list[Event]:
+        """What is new as soon as there is something; nothing after ``timeout`` seconds or a :meth:`wake`."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            found = self.poll()
+            if found:
+                return found
+            pause = BEHIND_NOTIFY if self._store.dialect == "postgresql" else self._pause
+            self._pause = min(self._pause * 1.5, SLOWEST)
+            if deadline is not None:
+                pause = min(pause, deadline - time.monotonic())
+                if pause <= 0:
+                    return []
+            sources: list[Any] = [self._woken]
+            if self._store.dialect == "postgresql":
+                sources.append(self._connection)
+            ready = select.select(sources, [], [], pause)[0]
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+                return self.poll()
+
+    def wake(self) -> None:
+        """Let :meth:`wait` return now (or at its next call). From any thread, and from a signal handler."""
+        if self._waker >= 0:
+            try:
+                os.write(self._waker, b"\0")
+            except OSError:
+                pass  # the pipe is full: it will wake; or closed: nobody waits
+
+    def close(self) -> None:
+        """Give back the connection and the pipe."""
+        self._drop()
+        woken, waker, self._woken, self._waker = self._woken, self._waker, -1, -1
+        for descriptor in (waker, woken):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def _open(self) -> None:
+        if self._store.dialect == "postgresql":
+            self._connection = connect.connect_postgresql(self._store.place)
+            self._connection.execute(f"LISTEN {journal.CHANNEL}")
+        else:
+            self._connection = connect.connect_sqlite(self._store.place, read_only=True)
+        self._version, self._looked = None, -BEHIND_NOTIFY
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except Exception as error:
+                if not connect.is_driver_error(error) and not isinstance(error, StoreError):
+                    raise
+
+    def _changed(self) -> bool:
+        """Whether anybody committed since the last look. What is noticed here is read after, so nothing is missed."""
+        if self._store.dialect == "postgresql":
+            mine = str(self._workflow_id)
+            told = False
+            for notification in self._connection.notifies(timeout=0):
+                told = told or self._workflow_id is None or notification.payload == mine
+            now = time.monotonic()
+            if told or now - self._looked >= BEHIND_NOTIFY:
+                self._looked = now
+                return True
+            return False
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._version:
+            return False
+        self._version = version
+        return True
+
+    def _read(self) -> list[Event]:
+        if self._workflow_id is None:
+            heads = journal.run(self._connection, _ALL).fetchall()
+        elif self._workflow_id in self._cursors:
+            heads = journal.run(self._connection, _ONE, (self._workflow_id,)).fetchall()
+        else:
+            return []  # its end was told already
+        found: list[Event] = []
+        for workflow_id, last in heads:
+            cursor = self._cursors.setdefault(workflow_id, self._start)
+            if last > cursor:
+                rows = journal.run(self._connection, _AFTER, (workflow_id, cursor)).fetchall()
+                if rows:
+                    self._cursors[workflow_id] = rows[-1][1]
+                    found += map(event, rows)
+                if len(rows) == CHUNK:
+                    self._version, self._looked = None, -BEHIND_NOTIFY
+        if len(heads) < len(self._cursors):
+            there = {head[0] for head in heads}
+            for workflow_id in [known for known in self._cursors if known not in there]:
+                cursor = self._cursors.pop(workflow_id)
+                found.append(Event(workflow_id, cursor + 1, time.time(), "workflow_deleted"))
+        return found
