@@ -110,7 +110,7 @@ def apply_changes(conn: Connection, changes: Sequence[Change], at: float) -> lis
     ]
 
 
-# -- initialization ----------------------------------------------------------------------------------------------------
+# -- initialization --------------------------------------------------------------------------------------------
 
 # What a dependent may go on past: an end of its own, or being left out. A stop of the runner is not an end.
 ENDED = "(u.status IN (5, 6, 7, 9) OR (u.status = 8 AND coalesce(u.stop_requested, '') <> 'stopped'))"

@@ -41,8 +41,8 @@ class Node(NamedTuple):
 
 
 REGISTER = Statement(
-    "INSERT INTO compute_node (id, workflow_id, run_id, hostname, pid, process_started, boot_id, num_cpus, memory, gpus,"
-    " options, is_active, started_at, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO compute_node (id, workflow_id, run_id, hostname, pid, process_started, boot_id, num_cpus, memory,"
+    " gpus, options, is_active, started_at, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 

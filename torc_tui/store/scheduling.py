@@ -38,7 +38,7 @@ def decode_allocation(text: str | None) -> Allocation:
     return Allocation(num_cpus, memory, tuple(GpuGrant(*grant) for grant in gpus))
 
 
-# -- the workflow's own row ----------------------------------------------------------------------------------
+# -- the workflow's own row ------------------------------------------------------------------------------------
 
 
 class WorkflowFlags(NamedTuple):
@@ -57,7 +57,7 @@ def flags(conn: Connection, workflow_id: int) -> WorkflowFlags | None:
     return WorkflowFlags(row[0], bool(row[1]), bool(row[2]), bool(row[3])) if row else None
 
 
-# -- claiming ------------------------------------------------------------------------------------------------
+# -- claiming --------------------------------------------------------------------------------------------------
 
 
 class ReadyJob(NamedTuple):
@@ -93,9 +93,9 @@ NEXT_RETRY = Statement(
     "SELECT min(not_before) FROM job WHERE workflow_id = ? AND status = 2 AND NOT held AND not_before > ?"
 )
 CLAIM = Statement(
-    "UPDATE job SET status = 3, compute_node_id = ?, allocation = ?, output_dir = ?, pid = NULL, process_started = NULL,"
-    " started_at = NULL, ended_at = NULL, return_code = NULL, reason = NULL, stop_requested = NULL, not_before = NULL"
-    " WHERE id = ? AND status = 2 AND attempt_id = ?"
+    "UPDATE job SET status = 3, compute_node_id = ?, allocation = ?, output_dir = ?, pid = NULL,"
+    " process_started = NULL, started_at = NULL, ended_at = NULL, return_code = NULL, reason = NULL,"
+    " stop_requested = NULL, not_before = NULL WHERE id = ? AND status = 2 AND attempt_id = ?"
 )
 HELD_BY_OTHERS = Statement(
     "SELECT j.allocation FROM job j JOIN compute_node n ON n.id = j.compute_node_id"
@@ -150,7 +150,7 @@ def claim(
     ]
 
 
-# -- reports -------------------------------------------------------------------------------------------------
+# -- reports ---------------------------------------------------------------------------------------------------
 
 HELD_JOBS = Statement(
     "SELECT id, attempt_id, status, stop_requested FROM job WHERE compute_node_id = ? AND status IN (3, 4)"

@@ -1,0 +1,429 @@
+"""The only loop's body: one step takes reports, decides, claims, and hands out orders.
+
+What comes in: reports of the executor, the time. What goes out: orders to the executor, events in the store. One step
+is one transaction; orders leave after its commit, through `_submit`, and nothing else touches the executor in between.
+
+Laws
+* Nothing is decided here that `lifecycle.decide` or `resources` can decide.
+* A report speaks of an attempt that this node holds, or it is dropped.
+* What others wrote is looked at inside the transaction that depends on it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
+from torc_tui.executors.base import Executor
+from torc_tui.lifecycle.decide import AttemptFacts, Outcome, outcome
+from torc_tui.model import (
+    Allocation,
+    AttemptKey,
+    Cause,
+    Event,
+    Exited,
+    FailureRule,
+    JobStatus,
+    Order,
+    Report,
+    ResourceRequirements,
+    Started,
+)
+from torc_tui.resources.placement import Candidate, place
+from torc_tui.resources.pool import Pool
+from torc_tui.store import nodes, outlook, run_context, scheduling
+from torc_tui.store.counters import EventRow
+from torc_tui.store.database import Store
+from torc_tui.store.events import append
+from torc_tui.store.run_context import RunContext
+from torc_tui.store.scheduling import ReadyJob
+
+BATCH = 256
+"""At most so many jobs are claimed in one step: the others of the machine get their turn."""
+
+
+@dataclass(slots=True)
+class InFlight:
+    """An attempt between its claim and its end."""
+
+    key: AttemptKey
+    name: str
+    allocation: Allocation
+    allocation_text: str
+    output_dir: str
+    retries: int
+    requirement_id: int
+    failure_handler_id: int | None
+    output_files: int | None
+    output_user_data: int | None
+    require_user_data: bool | None
+    stdio: str | None
+    started: bool = False
+    stop: str | None = None
+
+
+@dataclass(slots=True)
+class Step:
+    """What a step did."""
+
+    events: list[Event] = field(default_factory=list)
+    claimed: int = 0
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeIdentity:
+    """This runner, as others see it."""
+
+    node_id: int
+    hostname: str
+    output_dir: str
+
+
+class Engine:
+    """One runner of one workflow."""
+
+    def __init__(
+        self,
+        store: Store,
+        context: RunContext,
+        node: NodeIdentity,
+        executor: Executor,
+        pool: Pool,
+        maker: OrderMaker,
+        *,
+        max_parallel_jobs: int | None = None,
+        end_time: float | None = None,
+        recover: Callable[[InFlight, Exited, str], bool] | None = None,
+    ) -> None:
+        self.store = store
+        self.context = context
+        self.node = node
+        self.executor = executor
+        self.pool = pool
+        self.maker = maker
+        self.max_parallel_jobs = max_parallel_jobs
+        self.end_time = end_time
+        self.in_flight: dict[int, InFlight] = {}
+        self.paused = False
+        self.canceled = False
+        self.gone = False
+        self.stopping: Cause | None = None
+        self.out_of_time = False
+        self.stop_requested: str | None = None
+        self._recover = recover
+        self._recovered: set[AttemptKey] = set()
+        self._requirement_of_class: dict[int, ResourceRequirements] = {}
+        self._held_by_others: list[str] = []
+        self._others: list[Allocation] = []
+        self._marker: tuple[int, ...] | None = None
+        self._looked = False
+        self._paths: dict[int, list[tuple[int, str, str]]] = {}
+
+    # -- what others wrote -------------------------------------------------------------------------------------
+
+    def disturbed(self) -> bool:
+        """Whether others have written since the last step. Costs microseconds on SQLite."""
+        return nodes.marker(self.store) != self._marker
+
+    def _look(self) -> None:
+        """Take in what others may have changed: flags, orders to this node, holdings of other runners."""
+        connection = self.store.connection()
+        flags = scheduling.flags(connection, self.context.workflow_id)
+        orders = nodes.orders(connection, self.node.node_id)
+        if flags is None or orders is None or flags.run_id != self.context.run_id:
+            self.gone = True
+            return
+        self.context = self.maker.context = run_context.read(connection, self.context.workflow_id)
+        self.paused = flags.is_paused
+        self.canceled = flags.is_canceled
+        self.stop_requested = orders.stop_requested
+        self.pool.resize(num_cpus=orders.num_cpus, memory=orders.memory)
+        limit = orders.options.get("max_parallel_jobs", self.max_parallel_jobs)
+        self.max_parallel_jobs = limit
+        held = scheduling.held_by_others(connection, self.node.node_id, self.node.hostname)
+        if held != self._held_by_others:
+            for allocation in self._others:
+                self.pool.give(allocation)
+            self._held_by_others = held
+            self._others = [scheduling.decode_allocation(text) for text in held]
+            for allocation in self._others:
+                self.pool.hold(allocation)
+        self._requirement_of_class.clear()
+
+    # -- the step ----------------------------------------------------------------------------------------------
+
+    def step(self, reports: Sequence[Report], now: float) -> Step:
+        """Record the reports, let go whom they free, claim what fits, submit it. One transaction."""
+        started, exited = self._sort(reports)
+        written = self._written_files(exited)
+        result = Step()
+        rows: list[EventRow] = []
+        placed: list[tuple[ReadyJob, Allocation, str]] = []
+        ended: list[scheduling.Ended] = []
+        with self.store.write() as conn:
+            if self.store.dialect == "postgresql":
+                append(conn, self.context.workflow_id, [], at=now)  # the workflow's row is the lock of its runners
+                scheduling.lock_host(conn, self.node.hostname)
+            marker = nodes.marker(self.store)
+            if marker != self._marker or not self._looked:
+                self._look()
+                self._marker, self._looked = marker, True
+            if self.gone:
+                return self._abandon(result)
+            held = scheduling.held_jobs(conn, self.node.node_id)
+            current = {job_id: row.attempt_id for job_id, row in held.items()}
+            for job_id, row in held.items():
+                if row.stop_requested and job_id in self.in_flight:
+                    self.in_flight[job_id].stop = row.stop_requested
+            started = [r for r in started if current.get(r.key.job_id) == r.key.attempt_id]
+            exited = [r for r in exited if current.get(r.key.job_id) == r.key.attempt_id]
+            ending = {report.key for report in exited}
+            rows += scheduling.start(conn, self.node.node_id, [r for r in started if r.key not in ending])
+            rows += [scheduling.started_event(self.node.node_id, r) for r in started if r.key in ending]
+            if exited:
+                ended = [self._ended(report, written.get(report.key, ())) for report in exited]
+                rows += scheduling.end(conn, self.node.node_id, ended)
+                if written:
+                    scheduling.set_file_times(conn, self._file_times(ended))
+                for one in ended:
+                    self.pool.give(self.in_flight[one.exited.key.job_id].allocation)
+            if self._may_claim():
+                placed = self._place(now)
+                rows += scheduling.claim(
+                    conn,
+                    self.node.node_id,
+                    self.context.run_id,
+                    self.node.output_dir,
+                    [(job, text) for job, _, text in placed],
+                )
+            if ended and not placed and len(self.in_flight) == len(ended):
+                result.complete = not scheduling.unsettled(conn, self.context.workflow_id)
+                if result.complete:
+                    totals = {status.word: n for status, n in outlook.counts(conn, self.context.workflow_id).items()}
+                    rows.append(("workflow_completed", None, {"counts": totals, "run_id": self.context.run_id}))
+            if rows:
+                last = append(conn, self.context.workflow_id, rows, at=now)
+                first = last - len(rows) + 1
+                result.events = [
+                    Event(self.context.workflow_id, seq, now, kind, job_id, data or {})
+                    for seq, (kind, job_id, data) in enumerate(rows, first)
+                ]
+        if self.store.dialect == "postgresql":
+            self._marker = nodes.marker(self.store)
+        for one in ended:
+            self._forget(one)
+        for report in started:
+            if report.key.job_id in self.in_flight:
+                self.in_flight[report.key.job_id].started = True
+        result.claimed = len(placed)
+        self._submit(placed)
+        self._stop_whom_asked()
+        return result
+
+    def _sort(self, reports: Sequence[Report]) -> tuple[list[Started], list[Exited]]:
+        """Starts and ends of attempts that are ours; an end whose recovery script must run first is put aside."""
+        started: list[Started] = []
+        exited: list[Exited] = []
+        for report in reports:
+            flight = self.in_flight.get(report.key.job_id)
+            if flight is None or flight.key != report.key:
+                continue
+            if isinstance(report, Started):
+                started.append(report)
+            elif not self._recovering(flight, report):
+                exited.append(report)
+        return started, exited
+
+    def _recovering(self, flight: InFlight, exited: Exited) -> bool:
+        """Start the recovery script of an attempt that will be retried; the end is reported again after it."""
+        if self._recover is None or self.stopping or exited.key in self._recovered or not flight.failure_handler_id:
+            return False
+        verdict = outcome(exited, self._facts(flight, (), ()))
+        if verdict.retry is None or not verdict.retry.recovery_script:
+            return False
+        self._recovered.add(exited.key)
+        return self._recover(flight, exited, verdict.retry.recovery_script)
+
+    def adopt(self, flight: InFlight) -> None:
+        """Take over an attempt that a dead runner has left; the executor watches it already."""
+        self.in_flight[flight.key.job_id] = flight
+        self.pool.hold(flight.allocation)
+        self._looked = False  # what it holds was counted among the others'
+
+    # -- ends --------------------------------------------------------------------------------------------------
+
+    def _written_files(self, exited: Iterable[Exited]) -> dict[AttemptKey, list[str]]:
+        """For each successful attempt with declared output files: the names of those that are not on disk."""
+        found = {}
+        for report in exited:
+            flight = self.in_flight[report.key.job_id]
+            if report.return_code == 0 and flight.output_files is not None:
+                found[report.key] = [
+                    name for _, name, path in self._output_paths(flight.output_files) if not os.path.lexists(path)
+                ]
+        return found
+
+    def _output_paths(self, group_id: int) -> list[tuple[int, str, str]]:
+        """(file id, name, absolute path) of a group."""
+        paths = self._paths.get(group_id)
+        if paths is None:
+            with self.store.read() as conn:
+                rows = scheduling.group_paths(conn, group_id)
+            directory = self.context.directory
+            paths = self._paths[group_id] = [(i, name, os.path.join(directory, path)) for i, name, path in rows]
+            if len(self._paths) > 1000:
+                self._paths = {group_id: paths}
+        return paths
+
+    def _file_times(self, ended: Iterable[scheduling.Ended]) -> list[tuple[float | None, int | None, int]]:
+        times: list[tuple[float | None, int | None, int]] = []
+        for one in ended:
+            group = self.in_flight[one.exited.key.job_id].output_files
+            if group is None or one.outcome.status is not JobStatus.COMPLETED:
+                continue
+            for file_id, _, path in self._output_paths(group):
+                try:
+                    status = os.stat(path)
+                except OSError:
+                    continue
+                times.append((status.st_mtime, status.st_size, file_id))
+        return times
+
+    def _ended(self, exited: Exited, missing: Sequence[str]) -> scheduling.Ended:
+        flight = self.in_flight[exited.key.job_id]
+        empty: Sequence[str] = ()
+        if exited.return_code == 0 and flight.output_user_data is not None:
+            empty = scheduling.empty_output_data(self.store.connection(), flight.output_user_data)
+        if flight.stop and exited.cause is None and exited.return_code != 0:
+            exited = replace(exited, cause=Cause(flight.stop))
+        verdict = self._judge(exited, self._facts(flight, missing, empty))
+        return scheduling.Ended(exited, verdict, flight.retries, flight.allocation_text, flight.output_dir)
+
+    def _judge(self, exited: Exited, facts: AttemptFacts) -> Outcome:
+        verdict = outcome(exited, facts)
+        if self.out_of_time and exited.cause is Cause.STOPPED and verdict.status is JobStatus.TERMINATED:
+            return replace(verdict, return_code=facts.timeout_exit_code, reason="the runner's time was over")
+        if self.stopping and verdict.retry:
+            return replace(verdict, retry=None)
+        return verdict
+
+    def _facts(self, flight: InFlight, missing_files: Sequence[str], empty_data: Sequence[str]) -> AttemptFacts:
+        context = self.context
+        rules: Sequence[FailureRule] = context.rules.get(flight.failure_handler_id or 0, ())
+        require = context.require_user_data if flight.require_user_data is None else flight.require_user_data
+        return AttemptFacts(
+            rules=rules,
+            retries=flight.retries,
+            missing_files=missing_files,
+            missing_user_data=empty_data,
+            require_user_data=bool(require),
+            use_pending_failed=context.use_pending_failed,
+            timeout_exit_code=context.execution.timeout_exit_code,
+            oom_exit_code=context.execution.oom_exit_code,
+        )
+
+    def _forget(self, one: scheduling.Ended) -> None:
+        flight = self.in_flight.pop(one.exited.key.job_id)
+        self._recovered.discard(flight.key)
+        stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, flight.stdio, self.context.execution)
+        useless = [exit_file]
+        if one.outcome.status is JobStatus.COMPLETED and deletes_on_success(flight.stdio, self.context.execution):
+            useless += [path for path in (stdout, stderr) if path]
+        for path in useless:
+            try:
+                os.unlink(path)
+            except OSError:
+                continue
+
+    # -- claims ------------------------------------------------------------------------------------------------
+
+    def _may_claim(self) -> bool:
+        return not (self.paused or self.canceled or self.stopping or self.stop_requested)
+
+    def _place(self, now: float) -> list[tuple[ReadyJob, Allocation, str]]:
+        """Take from the pool for the ready jobs that fit; (job, allocation, allocation as text)."""
+        room = BATCH if self.max_parallel_jobs is None else self.max_parallel_jobs - len(self.in_flight)
+        known = self._requirement_of_class.values()
+        if room <= 0 or (known and not any(self.pool.fits(requirements) for requirements in known)):
+            return []
+        connection = self.store.connection()
+        jobs: dict[int, ReadyJob] = {}
+        candidates: list[Candidate] = []
+        for resource_class in scheduling.ready_classes(connection, self.context.workflow_id):
+            requirements = self._requirement_of_class.get(resource_class)
+            limit = 1 if requirements is None else self._how_many(requirements, room)
+            if limit == 0:
+                continue
+            ready = scheduling.ready_jobs(connection, self.context.workflow_id, resource_class, now, limit)
+            if requirements is None and ready:
+                requirements = self.context.requirements[ready[0].requirement_id]
+                self._requirement_of_class[resource_class] = requirements
+                limit = self._how_many(requirements, room)
+                if limit > 1:
+                    ready = scheduling.ready_jobs(connection, self.context.workflow_id, resource_class, now, limit)
+            for job in ready:
+                jobs[job.id] = job
+                candidates.append(Candidate(job.id, job.priority, self.context.requirements[job.requirement_id]))
+        candidates = [c for c in candidates if self._in_time(c.requirements, now)]
+        placed = place(candidates, self.pool, min(room, BATCH))
+        return [(jobs[job_id], given, scheduling.encode_allocation(given)) for job_id, given in placed]
+
+    def _how_many(self, requirements: ResourceRequirements, room: int) -> int:
+        """An upper limit of how many such jobs could start now."""
+        if not self.pool.fits(requirements):
+            return 0
+        by_cpus = self.pool.free_cpus // requirements.num_cpus if requirements.num_cpus else BATCH
+        return max(1, min(room, by_cpus, BATCH))
+
+    def _in_time(self, requirements: ResourceRequirements, now: float) -> bool:
+        return self.end_time is None or not requirements.enforced or now + requirements.runtime <= self.end_time
+
+    def _submit(self, placed: Sequence[tuple[ReadyJob, Allocation, str]]) -> None:
+        orders: list[Order] = []
+        for job, allocation, text in placed:
+            order = self.maker.make(job, allocation)
+            self.in_flight[job.id] = InFlight(
+                key=order.key,
+                name=job.name,
+                allocation=allocation,
+                allocation_text=text,
+                output_dir=self.node.output_dir,
+                retries=job.retries,
+                requirement_id=job.requirement_id,
+                failure_handler_id=job.failure_handler_id,
+                output_files=job.output_files,
+                output_user_data=job.output_user_data,
+                require_user_data=job.require_user_data,
+                stdio=job.stdio,
+            )
+            orders.append(order)
+        if orders:
+            self.executor.submit(orders)
+
+    # -- stopping ----------------------------------------------------------------------------------------------
+
+    def _stop_whom_asked(self) -> None:
+        """Pass on what users asked of single jobs, and the cancellation of the whole workflow."""
+        asked: dict[Cause, list[AttemptKey]] = {}
+        for flight in self.in_flight.values():
+            if flight.stop:
+                asked.setdefault(Cause(flight.stop), []).append(flight.key)
+            elif self.canceled:
+                asked.setdefault(Cause.CANCELED, []).append(flight.key)
+        for cause, keys in asked.items():
+            self.executor.stop(keys, cause)
+
+    def stop(self, *, hard: bool = False) -> None:
+        """Start nothing any more, and end what runs: gently, or at once."""
+        self.stopping = Cause.STOPPED
+        keys = [flight.key for flight in self.in_flight.values()]
+        self.executor.stop(keys, Cause.STOPPED, grace=0.0 if hard else None)
+
+    def _abandon(self, result: Step) -> Step:
+        """The workflow was deleted, or initialized anew, under this runner: nobody wants its jobs any more."""
+        self.stopping = Cause.CANCELED
+        self.executor.stop([flight.key for flight in self.in_flight.values()], Cause.CANCELED, grace=0.0)
+        return result

@@ -1,0 +1,128 @@
+"""From a claimed job to an order for the executor.
+
+What comes in: a job's row, its allocation, the workflow around it. What goes out: an Order with the whole environment,
+the paths of its files and its limits. No file is touched here.
+
+The variables and the names of files are those of reference facts, sections 6.5 and 6.6.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from torc_tui.model import Allocation, AttemptKey, ExecutionConfig, Gpu, Limits, Order, ResourceRequirements
+from torc_tui.resources.binding import environment as gpu_environment
+from torc_tui.store.run_context import RunContext
+from torc_tui.store.scheduling import ReadyJob
+
+
+def folder_of_torc() -> str | None:
+    """Where the running ``torc`` is, so that jobs find the same one; None when it cannot be told."""
+    beside_python = Path(sys.executable).parent
+    if (beside_python / "torc").exists():
+        return str(beside_python)
+    started_as = shutil.which(sys.argv[0])
+    return str(Path(started_as).resolve().parent) if started_as and Path(started_as).name.startswith("torc") else None
+
+
+class OrderMaker:
+    """Makes the orders of one runner. ``output_dir`` is absolute."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        *,
+        store_url: str,
+        output_dir: str,
+        gpus: Sequence[Gpu] = (),
+        limit_resources: bool = True,
+        grace: float | None = None,
+        gpus_by_index: bool = False,
+        inherited: Mapping[str, str] | None = None,
+    ) -> None:
+        self.context = context
+        self.output_dir = output_dir
+        self.gpus = gpus
+        self.gpus_by_index = gpus_by_index
+        self.limit_resources = limit_resources and context.execution.limit_resources
+        self.grace = context.execution.sigterm_lead_seconds if grace is None else grace
+        base = dict(os.environ if inherited is None else inherited)
+        folder = folder_of_torc()
+        if folder:
+            base["PATH"] = os.pathsep.join([folder, base.get("PATH", os.defpath)])
+        base |= context.env
+        base["TORC_DATABASE"] = store_url
+        base["TORC_WORKFLOW_ID"] = str(context.workflow_id)
+        base["TORC_OUTPUT_DIR"] = output_dir
+        base["TORC_WORKFLOW_SUBMISSION_DIR"] = context.directory
+        base["TORC_RUN_ID"] = str(context.run_id)
+        self.base = base
+        self._without_gpus = gpu_environment(Allocation(), ())
+
+    def make(self, job: ReadyJob, allocation: Allocation) -> Order:
+        """The order for the attempt that was just claimed."""
+        key = AttemptKey(self.context.workflow_id, job.id, self.context.run_id, job.attempt_id)
+        environment = self.base.copy()
+        if job.env:
+            environment |= json.loads(job.env)
+        environment["TORC_JOB_ID"] = str(job.id)
+        environment["TORC_JOB_NAME"] = job.name
+        environment["TORC_ATTEMPT_ID"] = str(job.attempt_id)
+        environment |= (
+            gpu_environment(allocation, self.gpus, by_index=self.gpus_by_index)
+            if allocation.gpus
+            else self._without_gpus
+        )
+        stdout, stderr, exit_file = attempt_files(self.output_dir, key, job.stdio, self.context.execution)
+        return Order(
+            key=key,
+            name=job.name,
+            command=job.command,
+            directory=self.context.directory,
+            environment=environment,
+            invocation_script=job.invocation_script,
+            stdout=stdout,
+            stderr=stderr,
+            exit_file=exit_file,
+            limits=self.limits(self.context.requirements.get(job.requirement_id)),
+            allocation=allocation,
+        )
+
+    def limits(self, requirements: ResourceRequirements | None) -> Limits:
+        """What is enforced on a job with these requirements."""
+        execution = self.context.execution
+        enforced = requirements is not None and requirements.enforced and self.limit_resources
+        return Limits(
+            memory=requirements.memory if enforced and requirements else None,
+            runtime=requirements.runtime if enforced and requirements else None,
+            termination_signal=execution.termination_signal,
+            grace=self.grace,
+        )
+
+
+def attempt_files(
+    output_dir: str, key: AttemptKey, stdio: str | None, execution: ExecutionConfig
+) -> tuple[str | None, str | None, str]:
+    """(stdout, stderr, exit file) of an attempt; equal paths for combined output, None for what is thrown away."""
+    stem = f"{output_dir}/job_stdio/job_wf{key.workflow_id}_j{key.job_id}_r{key.run_id}_a{key.attempt_id}"
+    mode = (json.loads(stdio).get("mode") if stdio else None) or execution.stdio_mode
+    stdout: str | None = f"{stem}.o"
+    stderr: str | None = f"{stem}.e"
+    if mode == "combined":
+        stdout = stderr = f"{stem}.log"
+    if mode in ("no_stdout", "none"):
+        stdout = None
+    if mode in ("no_stderr", "none"):
+        stderr = None
+    return stdout, stderr, f"{stem}.exit"
+
+
+def deletes_on_success(stdio: str | None, execution: ExecutionConfig) -> bool:
+    """Whether the output of a successful attempt is thrown away."""
+    own = json.loads(stdio).get("delete_on_success") if stdio else None
+    return execution.delete_stdio_on_success if own is None else bool(own)

@@ -1,0 +1,390 @@
+"""A run, from joining to leaving: the loop around `Engine.step`, with its clock, its signals and its reasons to stop.
+
+What comes in: a store, the id of an initialized workflow, options. What goes out: a RunReport, whose exit code tells
+the truth. Waiting happens in `Executor.wait` and nowhere else; a signal handler only sets a flag and wakes it.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torc_tui.engine import membership
+from torc_tui.engine.engine import Engine, InFlight, NodeIdentity
+from torc_tui.engine.orders import OrderMaker, attempt_files
+from torc_tui.engine.report import (
+    EXIT_COMPLETED,
+    EXIT_INTERRUPTED,
+    EXIT_NEVER,
+    EXIT_UNSUCCESSFUL,
+    NeverJob,
+    Observer,
+    RunOptions,
+    RunReport,
+    Unwatched,
+)
+from torc_tui.engine.scripts import Actions, Scripts
+from torc_tui.errors import StoreUnavailable
+from torc_tui.executors.base import Executor
+from torc_tui.model import AttemptKey, Exited, JobStatus, Machine, Report, ResourceRequirements, Started
+from torc_tui.resources.explain import never as never_fits
+from torc_tui.resources.pool import Pool
+from torc_tui.store import nodes, outlook, run_context
+from torc_tui.store.database import Store
+from torc_tui.store.events import append
+
+LOOK_EVERY = 0.05
+"""Seconds between two looks at what others wrote, on SQLite, where a look costs microseconds."""
+GATHER = 0.004
+"""Seconds that a fresh start waits for company, so that it is written together with the end of a short job."""
+IDLE_EXIT = 90.0
+"""Seconds after which a runner leaves when only held jobs are left (facts, 1.2)."""
+
+
+class Interrupts:
+    """Counts SIGINT and SIGTERM, and wakes the loop."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self.count = 0
+        self._wake = wake
+
+    def __call__(self, number: int, frame: object) -> None:
+        self.count += 1
+        self._wake()
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Take the signals over, where this is the main thread; give them back after."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def run(
+    store: Store,
+    workflow_id: int,
+    options: RunOptions = RunOptions(),
+    observer: Observer | None = None,
+    *,
+    executor: Executor | None = None,
+    machine: Machine | None = None,
+    clock: Callable[[], float] = time.time,
+) -> RunReport:
+    """Run what is ready of an initialized workflow, until nothing is left that can run here."""
+    from torc_tui.resources.detect import detect_machine
+
+    if machine is None:
+        machine = detect_machine(num_cpus=options.num_cpus, memory_gb=options.memory_gb, num_gpus=options.num_gpus)
+    if executor is None:
+        from torc_tui.executors.local import LocalExecutor
+
+        executor = LocalExecutor()
+    try:
+        return Runner(store, workflow_id, options, observer or Unwatched(), executor, machine, clock).run()
+    finally:
+        executor.close()
+
+
+class Runner:
+    """The state of one run. Use `run`."""
+
+    def __init__(
+        self,
+        store: Store,
+        workflow_id: int,
+        options: RunOptions,
+        observer: Observer,
+        executor: Executor,
+        machine: Machine,
+        clock: Callable[[], float],
+    ) -> None:
+        self.store = store
+        self.workflow_id = workflow_id
+        self.options = options
+        self.observer = observer
+        self.executor = executor
+        self.machine = machine
+        self.clock = clock
+        self.interrupts = Interrupts(executor.wake)
+        self._recovered: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._idle_since: float | None = None
+        self._last_beat = 0.0
+        self._last_step = 0.0
+        self._heeded = 0
+
+    def run(self) -> RunReport:
+        """Join, loop, leave."""
+        began = self.clock()
+        options = self.options
+        with self.store.read() as conn:
+            context = run_context.read(conn, self.workflow_id)
+        output_dir = options.output_dir or str(Path(context.directory) / "torc_output")
+        self.end_time = options.end_time
+        if options.time_limit is not None:
+            self.end_time = min(began + options.time_limit, self.end_time or float("inf"))
+        here = membership.this_process(self.machine.hostname)
+        stored: Mapping[str, Any] = {
+            "max_parallel_jobs": options.max_parallel_jobs,
+            "output_dir": output_dir,
+            "end_time": self.end_time,
+            "limit_resources": options.limit_resources,
+        }
+        self.maker = OrderMaker(
+            context,
+            store_url=self.store.url,
+            output_dir=output_dir,
+            gpus=self.machine.gpus,
+            limit_resources=options.limit_resources,
+            grace=options.grace,
+            gpus_by_index=options.gpus_by_index,
+        )
+        self.node_id = membership.join(self.store, self.workflow_id, context.run_id, here, self.machine, stored, began)
+        self._last_beat = began
+        self.here = here
+        self.scripts = Scripts(context.directory, output_dir, self.maker.base)
+        self.actions = Actions(self.store, context, self.scripts) if context.actions else None
+        self.engine = Engine(
+            self.store,
+            context,
+            NodeIdentity(node_id=self.node_id, hostname=here.hostname, output_dir=output_dir),
+            self.executor,
+            Pool(self.machine, foreign="ignore" if options.gpu_foreign == "ignore" else "avoid"),
+            self.maker,
+            max_parallel_jobs=options.max_parallel_jobs,
+            end_time=self.end_time,
+            recover=self._recover,
+        )
+        try:
+            with self.interrupts.installed():
+                self._adopt(began)
+                if self.actions:
+                    self.actions.happened("on_workflow_start", "on_worker_start", now=began)
+                self.observer.began(context.run_id, self.machine, self._never())
+                self._loop()
+                if self.actions:
+                    last = ["on_worker_complete"]
+                    if self._complete():
+                        last.append("on_workflow_complete")
+                    self.actions.happened(*last, now=self.clock())
+                    self.scripts.join()
+        finally:
+            self._leave()
+        return self._report(context.run_id, began)
+
+    # -- the loop ----------------------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        reports: list[Report] = []
+        while True:
+            now = self.clock()
+            self._heed_interrupts()
+            self._heed_time(now)
+            step = self.engine.step(reports, now)
+            self._last_step = now
+            if step.events:
+                self.observer.events(step.events)
+                if self.actions:
+                    self.actions.look_at_jobs(now)
+            if self.engine.stop_requested and not self.engine.stopping:
+                self.engine.stop(hard=self.engine.stop_requested == "hard")
+            if step.complete or self._done(now, step.claimed):
+                return
+            reports = self._wait()
+
+    def _wait(self) -> list[Report]:
+        """Until something is to be done: reports, others' writes, a moment that has come."""
+        while True:
+            now = self.clock()
+            reports = self.executor.wait(max(0.0, min(self._next_moment() - now, 0.1 if self.observer.live else 5.0)))
+            while not self._recovered.empty():
+                reports.append(self._recovered.get())
+            if reports:
+                if all(isinstance(report, Started) for report in reports):
+                    reports += self.executor.wait(GATHER)
+                return reports
+            now = self.clock()
+            if self.observer.live:
+                self.observer.tick(now)
+            if self.interrupts.count != self._heeded or self._time_is_over(now):
+                return []
+            if now - self._last_beat >= membership.HEARTBEAT:
+                self._beat(now)
+                return []
+            if self.engine.disturbed() or (self._idle_since is not None and now - self._last_step >= 1.0):
+                return []
+
+    def _next_moment(self) -> float:
+        """When to look up from waiting."""
+        every = LOOK_EVERY if self.store.dialect == "sqlite" else LOOK_EVERY * 4
+        return self.clock() + every
+
+    def _beat(self, now: float) -> None:
+        """Show that this runner is alive, and take over from those that are not."""
+        self._last_beat = now
+        try:
+            with self.store.write() as conn:
+                nodes.beat(conn, self.node_id, now)
+        except StoreUnavailable:
+            return
+        self._adopt(now)
+
+    def _adopt(self, now: float) -> None:
+        flights = membership.take_over(self.store, self.maker, self.node_id, self.here, self.executor, now)
+        for flight in flights:
+            self.engine.adopt(flight)
+
+    def _recover(self, flight: InFlight, exited: Exited, script: str) -> bool:
+        """Run a recovery script beside the loop; the end of its attempt is reported again when it is done."""
+
+        def done(code: int) -> None:
+            self._recovered.put(exited)
+            self.executor.wake()
+
+        extra = {
+            "TORC_JOB_ID": str(flight.key.job_id),
+            "TORC_JOB_NAME": flight.name,
+            "TORC_ATTEMPT_ID": str(flight.key.attempt_id),
+            "TORC_RETURN_CODE": str(exited.return_code),
+        }
+        self.scripts.start([script], f"recovery_j{flight.key.job_id}_a{flight.key.attempt_id}", done, extra)
+        return True
+
+    # -- reasons to stop ---------------------------------------------------------------------------------------
+
+    def _heed_interrupts(self) -> None:
+        """The first Ctrl-C stops gently; another one at once."""
+        count = self.interrupts.count
+        if count != self._heeded:
+            self._heeded = count
+            self.engine.stop(hard=count > 1)
+
+    def _time_is_over(self, now: float) -> bool:
+        return self.end_time is not None and now >= self.end_time and not self.engine.stopping
+
+    def _heed_time(self, now: float) -> None:
+        if self._time_is_over(now):
+            self.engine.out_of_time = True
+            self.engine.stop()
+
+    def _done(self, now: float, claimed: int) -> bool:
+        """Whether nothing is left that this runner could do."""
+        engine = self.engine
+        if claimed or engine.in_flight:
+            self._idle_since = None
+            return False
+        if engine.stopping or engine.gone or self.interrupts.count or engine.stop_requested:
+            return True
+        with self.store.read() as conn:
+            left = outlook.left(conn, self.workflow_id)
+            elsewhere = outlook.active_elsewhere(conn, self.workflow_id, self.node_id)
+        if engine.canceled:
+            return True
+        if elsewhere:
+            return False
+        ready = [one for one in left if one.status == JobStatus.READY]
+        possible = [one for one in ready if not self._never_reason(self._requirements(one.requirement_id))]
+        if not possible:
+            return True
+        if any(not one.held for one in possible) and not engine.paused:
+            return False
+        return self._idle_for_long(now)
+
+    def _idle_for_long(self, now: float) -> bool:
+        """Only jobs that somebody holds back are left: wait for a while."""
+        if self._idle_since is None:
+            self._idle_since = now
+        seconds = self.engine.context.settings.get("compute_node_wait_for_new_jobs_seconds", IDLE_EXIT)
+        return bool(seconds) and now - self._idle_since >= float(seconds)
+
+    def _requirements(self, requirement_id: int) -> ResourceRequirements:
+        return self.engine.context.requirements[requirement_id]
+
+    def _never_reason(self, requirements: ResourceRequirements) -> str | None:
+        """Why such a job can never run here; None when it can."""
+        lacks = [shortfall.text for shortfall in never_fits(requirements, self.machine)]
+        if lacks:
+            return "; ".join(lacks)
+        if self.end_time is not None and requirements.enforced:
+            time_left = self.end_time - self.clock()
+            if requirements.runtime > time_left:
+                return f"asks for {requirements.runtime:.0f} s, the runner has {max(0.0, time_left):.0f} s left"
+        return None
+
+    def _never(self) -> list[NeverJob]:
+        """The jobs that are left and can never run here."""
+        found: list[NeverJob] = []
+        with self.store.read() as conn:
+            for one in outlook.left(conn, self.workflow_id):
+                reason = self._never_reason(self._requirements(one.requirement_id))
+                if reason is None or one.status == JobStatus.PENDING_FAILED:
+                    continue
+                names = outlook.names(conn, self.workflow_id, one.requirement_id, one.status)
+                found += [NeverJob(job_id=job_id, name=name, reason=reason) for job_id, name in names]
+        return found[:1000]
+
+    def _complete(self) -> bool:
+        from torc_tui.store.scheduling import unsettled
+
+        with self.store.read() as conn:
+            return not unsettled(conn, self.workflow_id)
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def _leave(self) -> None:
+        now = self.clock()
+        try:
+            with self.store.write() as conn:
+                event = nodes.leave(conn, self.node_id, now)
+                append(conn, self.workflow_id, [event], at=now)
+        except Exception:
+            if not self.engine.gone:
+                raise
+
+    def _report(self, run_id: int, began: float) -> RunReport:
+        report = RunReport(workflow_id=self.workflow_id, run_id=run_id, exec_time=self.clock() - began)
+        report.interrupted = bool(self.interrupts.count)
+        if self.engine.gone:
+            report.exit_code = EXIT_UNSUCCESSFUL
+            return report
+        with self.store.read() as conn:
+            report.counts = outlook.counts(conn, self.workflow_id)
+            execution = self.engine.context.execution
+            for job in outlook.unsuccessful(conn, self.workflow_id):
+                key = AttemptKey(self.workflow_id, job.job_id, run_id, job.attempt_id)
+                stdout, stderr, _ = attempt_files(job.output_dir or self.maker.output_dir, key, job.stdio, execution)
+                report.failed.append(
+                    {
+                        "job_id": job.job_id,
+                        "name": job.name,
+                        "status": JobStatus(job.status).word,
+                        "return_code": job.return_code,
+                        "reason": job.reason,
+                        "stdout_path": stdout,
+                        "stderr_path": stderr,
+                    }
+                )
+            for one in outlook.left(conn, self.workflow_id):
+                report.waiting.append({"status": JobStatus(one.status).word, "held": one.held, "number": one.number})
+        report.never = self._never()
+        report.exit_code = self._exit_code(report)
+        return report
+
+    def _exit_code(self, report: RunReport) -> int:
+        bad = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
+        if report.interrupted:
+            return EXIT_INTERRUPTED
+        if any(report.counts.get(status) for status in bad):
+            return EXIT_UNSUCCESSFUL
+        return EXIT_NEVER if report.waiting else EXIT_COMPLETED
