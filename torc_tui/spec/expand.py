@@ -45,7 +45,7 @@ Record = TypeVar("Record", bound=_Named)
 
 def expand_jobs(fields: Mapping[str, Json], rows: Rows | None) -> list[JobSpec]:
     """The jobs of one entry. Wrong when two of one name have different commands, or a name cannot be one."""
-    given = {**fields, "family": fields["name"]}
+    given = {"env": {}, **fields, "family": fields["name"]}
     if rows is None:
         return [JobSpec(**given)]
     jobs = _fill(partial(JobSpec, **given), given, rows, _JOB_TEMPLATES, {"values": rows.pairs()})

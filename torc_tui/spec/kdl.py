@@ -32,6 +32,9 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\s;{}\"/\\]+|.)",
     re.DOTALL,
 )
+_SEARCHED = 1_000_000
+"""In a wrong text, the place of the mistake is looked for in so many characters."""
+
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -46,18 +49,18 @@ class _Place:
 
 def read_kdl(text: str, file: str | None = None) -> Document:
     """The document; SpecSyntaxError with the line of the innermost node that cannot be read."""
-    places = _places(text, file)
     try:
         nodes = ckdl.parse(text, version="any").nodes
     except (ckdl.ParseError, ValueError) as error:
-        at, reason = _refused(text, places, str(error))
+        head = text[:_SEARCHED]
+        at, reason = _refused(head, _places(head, file), str(error))
         line = text.count("\n", 0, at) + 1
         column = at - text.rfind("\n", 0, at)
         hint = "KDL 2 writes #true, #false and #null; a text with special signs needs quotes"
         raise syntax_error(reason, file=file, line=line, column=column, hint=hint) from None
     builder = _Builder(text, file)
     value = Map(1)
-    builder.children(value, nodes, places, WORKFLOW)
+    builder.children(value, nodes, _places(text, file), WORKFLOW)
     return Document(value, "kdl", file, builder.problems)
 
 
