@@ -1,0 +1,96 @@
+"""Which cards the runner may use, by the variables that it inherited.
+
+In: the cards that the driver lets us open, and an environment. Out: the ids of devices. Pure.
+
+The rules are those of CUDA: CUDA_VISIBLE_DEVICES holds indices, ids or unique beginnings of ids; the first entry that
+names nothing ends the list; an empty value hides all. An index counts the cards that can be opened. Without that
+variable the cards of the Slurm step or job count (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm numbers over the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+
+class Instance(NamedTuple):
+    """A MIG instance: its id, and the numbers of its GPU instance and compute instance."""
+
+    uuid: str
+    gpu_instance: int
+    compute_instance: int
+
+
+class Device(NamedTuple):
+    """A card that can be opened. ``number`` is its place among all cards of the node. With ``mig`` it is used only
+    through its instances."""
+
+    number: int
+    uuid: str
+    mig: bool = False
+    instances: tuple[Instance, ...] = ()
+
+    @property
+    def usable(self) -> tuple[str, ...]:
+        return tuple(instance.uuid for instance in self.instances) if self.mig else (self.uuid,)
+
+
+def visible(devices: Sequence[Device], environ: Mapping[str, str], *, hidden: bool = False) -> list[str]:
+    """The ids of the devices that may be used, in the order of the cards.
+
+    ``hidden``: the node has more cards, which cannot be opened (a cgroup keeps them from us).
+    """
+    everything = [uuid for device in devices for uuid in device.usable]
+    inherited = environ.get("CUDA_VISIBLE_DEVICES")
+    if inherited is not None:
+        chosen = _named(devices, inherited)
+    else:
+        numbers = _slurm(environ)
+        # A cgroup that hides cards has chosen already, and may have given the rest new numbers.
+        if numbers is None or hidden or len(devices) <= len(numbers):
+            return everything
+        chosen = {uuid for device in devices if device.number in numbers for uuid in device.usable}
+    return [uuid for uuid in everything if uuid in chosen]
+
+
+def _named(devices: Sequence[Device], value: str) -> set[str]:
+    chosen: set[str] = set()
+    for entry in value.split(","):
+        found = _find(devices, entry.strip())
+        if not found or chosen.intersection(found):
+            break
+        chosen.update(found)
+    return chosen
+
+
+def _find(devices: Sequence[Device], entry: str) -> tuple[str, ...]:
+    if entry.isascii() and entry.isdigit():
+        return devices[int(entry)].usable if int(entry) < len(devices) else ()
+    if entry.startswith("MIG-GPU-"):  # the older name: MIG-<id of the card>/<GPU instance>/<compute instance>
+        card, _, numbers = entry.removeprefix("MIG-").partition("/")
+        instances = [instance for device in devices if device.uuid == card for instance in device.instances]
+        return tuple(i.uuid for i in instances if f"{i.gpu_instance}/{i.compute_instance}" == numbers)
+    if entry.startswith("MIG-"):
+        return _unique([(i.uuid, (i.uuid,)) for device in devices for i in device.instances], entry)
+    if entry.startswith("GPU-"):
+        return _unique([(device.uuid, device.usable) for device in devices], entry)
+    return ()
+
+
+def _unique(names: Sequence[tuple[str, tuple[str, ...]]], beginning: str) -> tuple[str, ...]:
+    found = [usable for name, usable in names if name.lower().startswith(beginning.lower())]
+    return found[0] if len(found) == 1 else ()
+
+
+def _slurm(environ: Mapping[str, str]) -> frozenset[int] | None:
+    """The numbers of the cards that Slurm gave; None if it says nothing that can be read."""
+    if "SLURM_JOB_ID" not in environ:
+        return None
+    text = environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS") or environ.get("GPU_DEVICE_ORDINAL")
+    numbers: set[int] = set()
+    for part in (text or "").split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdigit() or (last and not last.isdigit()):
+            return None
+        numbers.update(range(int(first), int(last or first) + 1))
+    return frozenset(numbers)
