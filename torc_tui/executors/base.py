@@ -12,6 +12,9 @@ from typing import Protocol
 
 from torc_tui.model import Allocation, AttemptKey, Cause, Limits, Order, Report
 
+NO_LIMITS = Limits()
+NOTHING = Allocation()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
@@ -30,8 +33,8 @@ class Adopted:
     name: str = ""
     stdout: str | None = None
     stderr: str | None = None
-    limits: Limits = Limits()
-    allocation: Allocation = Allocation()
+    limits: Limits = NO_LIMITS
+    allocation: Allocation = NOTHING
 
 
 class Executor(Protocol):

@@ -1,0 +1,338 @@
+"""Jobs as processes of this machine.
+
+In: orders. Out: reports. Each job is ``bash -c`` in its own session, with its own files for output, nothing on its
+standard input, and an exit file that outlives this process. No retries, no resources and no store here.
+
+* A job has ended when its bash ended and its session is empty (see ``watch`` for what is left behind).
+* A command that cannot be started ends with cause LAUNCH, return code 127 when bash is missing and 126 otherwise, and
+  with the reason in its own log.
+* ``submit``, ``adopt``, ``stop`` and ``wait`` belong to one thread. ``wait`` itself waits for the children; a daemon
+  thread measures them and holds them to their limits.
+* Children start by vfork: never with ``preexec_fn``, which would copy the page tables of the runner for each job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import shutil
+import subprocess
+import time
+from collections import deque
+from collections.abc import Sequence, Set
+from pathlib import Path
+
+from torc_tui.executors import processes
+from torc_tui.executors.attempt import Attempt, Measures
+from torc_tui.executors.base import Adopted
+from torc_tui.executors.children import Children
+from torc_tui.executors.watch import GpuUsage, Watch
+from torc_tui.executors.wrapper import launch, read_exit_file
+from torc_tui.model import AttemptKey, Cause, Exited, Order, Report, Started, Usage
+
+_OPEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+_ENOUGH_FILES = 65_536
+
+
+class LocalExecutor:
+    """Runs orders here.
+
+    ``gpu_usage`` gives bytes and percent of the cards by process id; it is called about once a second while a job
+    holds a card. ``pidfd`` False waits with a thread for each job, as on systems without pidfd (None: as the system
+    can). ``shell`` is the bash to use (None: /bin/bash, or the one on PATH).
+
+    The soft limit of open files of this process is raised, because each job needs a descriptor here; jobs get the
+    limit that was there before.
+    """
+
+    def __init__(
+        self, *, gpu_usage: GpuUsage | None = None, pidfd: bool | None = None, shell: str | None = None
+    ) -> None:
+        self._shell = shell or ("/bin/bash" if Path("/bin/bash").exists() else shutil.which("bash") or "/bin/bash")
+        self._open_files = _raise_open_files()
+        self._children: Children[AttemptKey] = Children(pidfd=pidfd)
+        self._watch = Watch(self._emptied, gpu_usage)
+        self._attempts: dict[AttemptKey, Attempt] = {}
+        self._reports: deque[Report] = deque()
+        self._folders: set[str] = set()
+        self._nothing = os.open(os.devnull, os.O_RDWR)
+        self._closed = False
+
+    @property
+    def running(self) -> Set[AttemptKey]:
+        """The attempts whose Exited was not yet handed out by ``wait``."""
+        return self._attempts.keys()
+
+    # -- starting -------------------------------------------------------------------------------------------------
+
+    def submit(self, orders: Sequence[Order]) -> None:
+        """Start these. What cannot be started is reported with cause LAUNCH."""
+        for order in orders:
+            started_at = time.time()
+            try:
+                self._start(order, started_at)
+            except (OSError, ValueError, subprocess.SubprocessError) as error:
+                self._refuse(order, started_at, error)
+
+    def _start(self, order: Order, started_at: float) -> None:
+        how = launch(order, self._shell, open_files=self._open_files, proc=processes.LINUX)
+        opened: list[int] = []
+        try:
+            out = err = self._nothing
+            if order.stdout is not None:
+                opened.append(out := self._open(order.stdout))
+            if order.stderr is not None:
+                if order.stderr == order.stdout:
+                    err = out
+                else:
+                    opened.append(err := self._open(order.stderr))
+            self._make_way(order.exit_file)
+            for path, text in how.files:
+                Path(path).write_text(text, encoding="utf-8", errors="surrogateescape")
+            child = subprocess.Popen(
+                how.argv,
+                stdin=self._nothing,
+                stdout=out,
+                stderr=err,
+                cwd=order.directory,
+                env=order.environment,
+                start_new_session=True,
+            )
+        finally:
+            for fd in opened:
+                os.close(fd)
+        # From here the child is ours to reap (wait4 tells what it used); Popen is to neither wait nor warn.
+        child.returncode = 0
+        process = processes.read(child.pid)
+        began = time.monotonic()
+        attempt = Attempt(
+            key=order.key,
+            pid=child.pid,
+            process_started=process.started if process else 0,
+            started_at=started_at,
+            began=began,
+            exit_file=order.exit_file,
+            limits=order.limits,
+            allocation=order.allocation,
+            own_maxrss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            files=tuple(path for path, _ in how.files),
+            measures=Measures(began),
+        )
+        self._attempts[order.key] = attempt
+        self._reports.append(Started(order.key, attempt.pid, attempt.process_started, started_at))
+        self._watch.add(attempt)
+        self._children.add(order.key, attempt.pid)
+
+    def _open(self, path: str) -> int:
+        try:
+            return os.open(path, _OPEN, 0o644)
+        except FileNotFoundError:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path, _OPEN, 0o644)
+
+    def _make_way(self, exit_file: str) -> None:
+        """The exit file must be absolute, for the job may change its folder, and no older one may speak for it."""
+        if not exit_file.startswith("/"):
+            raise ValueError(f"the exit file must be an absolute path: {exit_file}")
+        folder = exit_file.rpartition("/")[0]
+        if folder not in self._folders:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(exit_file)  # noqa: PTH108 - per job: a Path object costs more than the call
+
+    def _refuse(self, order: Order, started_at: float, error: Exception) -> None:
+        detail = self._reason(order, error)
+        path = order.stderr or order.stdout
+        if path is not None:
+            with contextlib.suppress(OSError, ValueError):
+                fd = self._open(path)
+                try:
+                    os.write(fd, f"torc: this job could not be started: {detail}\n".encode(errors="replace"))
+                finally:
+                    os.close(fd)
+        missing = isinstance(error, FileNotFoundError) and error.filename == self._shell
+        self._reports.append(
+            Exited(
+                key=order.key,
+                return_code=127 if missing else 126,
+                started_at=started_at,
+                ended_at=time.time(),
+                cause=Cause.LAUNCH,
+                detail=detail,
+                usage=Usage(),
+            )
+        )
+
+    @staticmethod
+    def _reason(order: Order, error: Exception) -> str:
+        if not isinstance(error, OSError):
+            return str(error) or type(error).__name__
+        if error.errno == errno.E2BIG:
+            size = sum(len(name) + len(value) + 2 for name, value in order.environment.items())
+            return f"its environment and arguments are too large for this system (environment: {size} bytes)"
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return "too many open files (raise `ulimit -n`, or run fewer jobs at once)"
+        if error.filename == order.directory:
+            return f"the working directory cannot be entered: {order.directory}: {error.strerror}"
+        return f"{error.filename}: {error.strerror}" if error.filename else (error.strerror or str(error))
+
+    # -- watching on ------------------------------------------------------------------------------------------------
+
+    def adopt(self, attempts: Sequence[Adopted]) -> None:
+        """Watch on what another runner started. A process counts as the same when its start time is the same."""
+        for one in attempts:
+            pid, started = one.pid, one.process_started
+            if pid is None:
+                told = read_exit_file(one.exit_file)
+                pid, started = told.pid, told.process_started
+            began = time.monotonic() - max(0.0, time.time() - one.started_at)
+            attempt = self._attempts[one.key] = Attempt(
+                key=one.key,
+                pid=pid or 0,
+                process_started=started or 0,
+                started_at=one.started_at,
+                began=began,
+                exit_file=one.exit_file,
+                limits=one.limits,
+                allocation=one.allocation,
+                own_maxrss=None,
+                files=(one.exit_file + ".sh", one.exit_file + ".invocation"),
+                measures=Measures(began),
+            )
+            if pid is not None and started is not None and processes.process_started(pid) == started:
+                self._watch.add(attempt)
+                self._children.add(one.key, pid, child=False, started=started)
+            else:
+                # What its session left, if anything, is left alone: its number may be somebody else's by now.
+                attempt.ended = time.monotonic()
+                attempt.ended_at = time.time()
+                self._ask_exit_file(attempt)
+                self._report(attempt)
+        self._children.wake()
+
+    # -- stopping ---------------------------------------------------------------------------------------------------
+
+    def stop(
+        self,
+        keys: Sequence[AttemptKey],
+        cause: Cause,
+        *,
+        grace: float | None = None,
+        signal: str | None = None,
+    ) -> None:
+        """Signal the whole session, and kill what is left of it after the grace; does not wait for that."""
+        chosen = [attempt for key in keys if (attempt := self._attempts.get(key)) is not None and attempt.pid]
+        self._watch.stop(chosen, cause, grace=grace, name=signal)
+
+    # -- waiting ----------------------------------------------------------------------------------------------------
+
+    def wait(self, timeout: float | None) -> list[Report]:
+        """The reports there are; blocks for the first, for ``timeout`` seconds, or until ``wake``."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if self._reports:
+                left: float | None = 0.0
+            else:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            ended, woken = self._children.wait(left)
+            for key in ended:
+                self._ended(self._attempts[key])
+            if self._reports or woken or left == 0.0:
+                return self._take()
+
+    def wake(self) -> None:
+        """End the present ``wait``, or the next one."""
+        self._children.wake()
+
+    def _take(self) -> list[Report]:
+        reports: list[Report] = []
+        while self._reports:
+            report = self._reports.popleft()
+            reports.append(report)
+            if isinstance(report, Exited) and report.cause is not Cause.LAUNCH:
+                del self._attempts[report.key]
+        return reports
+
+    def _ended(self, attempt: Attempt) -> None:
+        """Its bash is gone: reap it, and report, unless it left something behind."""
+        with self._watch.lock:
+            if attempt.own_maxrss is not None:
+                _, status, used = os.wait4(attempt.pid, 0)
+                code = os.waitstatus_to_exitcode(status)
+                attempt.return_code = 128 - code if code < 0 else code
+                attempt.account(used.ru_utime + used.ru_stime, used.ru_maxrss)
+            attempt.ended = time.monotonic()
+            attempt.ended_at = time.time()
+            self._watch.remove(attempt)
+        if attempt.own_maxrss is None:
+            self._ask_exit_file(attempt)
+        if _leaves_something(attempt):
+            self._watch.linger(attempt)
+        else:
+            self._report(attempt)
+
+    @staticmethod
+    def _ask_exit_file(attempt: Attempt) -> None:
+        attempt.return_code = read_exit_file(attempt.exit_file).code
+        with contextlib.suppress(OSError):
+            # It may have ended long before anybody looked: its shell wrote the file last when it ended.
+            attempt.ended_at = max(attempt.started_at, min(attempt.ended_at, os.stat(attempt.exit_file).st_mtime))  # noqa: PTH116
+        if attempt.return_code is None:
+            if attempt.signal is not None:
+                attempt.return_code = 128 + attempt.signal
+            else:
+                attempt.cause = attempt.cause or Cause.LOST
+
+    def _emptied(self, attempt: Attempt) -> None:
+        self._report(attempt)
+        self._children.wake()
+
+    def _report(self, attempt: Attempt) -> None:
+        for path in attempt.files:
+            with contextlib.suppress(OSError):
+                os.unlink(path)  # noqa: PTH108
+        self._reports.append(attempt.exited())
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Free threads and descriptors. Jobs run on."""
+        if not self._closed:
+            self._closed = True
+            self._watch.close()
+            self._children.close()
+            os.close(self._nothing)
+            self._attempts.clear()
+
+    def __enter__(self) -> LocalExecutor:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _leaves_something(attempt: Attempt) -> bool:
+    """Whether a process of the session may be left: one of its group, or one of another group that was seen."""
+    try:
+        os.killpg(attempt.pid, 0)
+    except ProcessLookupError:
+        return any(member.group != attempt.pid for member in attempt.members)
+    except PermissionError:
+        return True
+    return True
+
+
+def _raise_open_files() -> int | None:
+    """Take what the hard limit allows; the soft limit that was there, None when nothing changed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return None
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        return None
+    return soft

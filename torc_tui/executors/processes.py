@@ -1,0 +1,129 @@
+"""Processes as the kernel shows them: who belongs to a session, and what it uses.
+
+In: ids. Out: numbers. Linux is read from /proc directly, because a sample must be cheap; elsewhere psutil is asked.
+Nothing is signaled here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Set
+from typing import NamedTuple
+
+import psutil
+
+LINUX = sys.platform == "linux"
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_REFRESH = 16
+
+
+class Process(NamedTuple):
+    """One process. ``started`` is its start time in clock ticks, ``cpu`` in seconds with the children it has waited
+    for, ``memory`` its resident bytes. ``dead`` is a zombie."""
+
+    pid: int
+    group: int
+    session: int
+    started: int
+    cpu: float
+    memory: int
+    dead: bool
+
+
+def read(pid: int) -> Process | None:
+    """That process, or None when there is none."""
+    if not LINUX:
+        return _read_psutil(pid)
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        data = os.read(fd, 2048)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    # The name in parentheses may hold anything; what follows it is numbers.
+    f = data[data.rfind(b")") + 2 :].split()
+    if len(f) < 22:
+        return None
+    cpu = (int(f[11]) + int(f[12]) + int(f[13]) + int(f[14])) / _TICKS
+    return Process(pid, int(f[2]), int(f[3]), int(f[19]), cpu, int(f[21]) * _PAGE, f[0] in b"ZX")
+
+
+def process_started(pid: int) -> int | None:
+    """Start time of that process in clock ticks; None when there is none, or only its zombie."""
+    process = read(pid)
+    return None if process is None or process.dead else process.started
+
+
+def proportional_memory(pid: int) -> int | None:
+    """Resident bytes in which shared pages count by their share (PSS); None where the kernel does not say."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            for line in file:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
+class Sessions:
+    """Finds the processes of sessions again and again, cheaply: a process once seen outside of them is looked at only
+    in every sixteenth scan, in case its id was given to another."""
+
+    def __init__(self) -> None:
+        self._others: set[int] = set()
+        self._scans = 0
+
+    def scan(self, wanted: Set[int], *, fresh: bool = False) -> dict[int, list[Process]]:
+        """The living processes of each wanted session. ``fresh``: look at every process of the machine."""
+        self._scans += 1
+        found: dict[int, list[Process]] = {session: [] for session in wanted}
+        others: set[int] = set()
+        # A leader may have been seen in the instant before it made its session.
+        known: Set[int] = set() if fresh or self._scans % _REFRESH == 0 else self._others - wanted
+        for pid in _pids():
+            if pid in known:
+                others.add(pid)
+                continue
+            process = read(pid)
+            if process is None:
+                continue
+            if process.session not in found:
+                others.add(pid)
+            elif not process.dead:
+                found[process.session].append(process)
+        self._others = others
+        return found
+
+
+def _pids() -> Iterator[int]:
+    if not LINUX:
+        yield from psutil.pids()
+        return
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names only: a Path object for each costs more than the scan
+        if name.isdigit():
+            yield int(name)
+
+
+def _read_psutil(pid: int) -> Process | None:
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            times = process.cpu_times()
+            return Process(
+                pid,
+                os.getpgid(pid),
+                os.getsid(pid),
+                int(process.create_time() * _TICKS),
+                times.user + times.system,
+                process.memory_info().rss,
+                process.status() == psutil.STATUS_ZOMBIE,
+            )
+    except (psutil.Error, OSError):
+        return None
