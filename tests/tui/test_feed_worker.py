@@ -1,0 +1,164 @@
+"""The threads beside the screen, over a scripted source: order, turns, loss and return, and that they end."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from torc_tui.errors import NotFound, StoreUnavailable
+from torc_tui.model import Event, Job, JobStatus, Workflow
+from torc_tui.tui.feed_worker import Answer, Changes, FeedWorker, Found, Gone, Handover, Listed, Loaded, Lost, Reader
+from torc_tui.views.workflow import WorkflowView
+
+DEADLINE = 5.0
+
+
+class ScriptedTail:
+    def __init__(self) -> None:
+        self.queue: queue.Queue[Sequence[Event] | Exception] = queue.Queue()
+        self.closed = False
+
+    def wait(self, timeout: float) -> Sequence[Event]:
+        try:
+            item = self.queue.get(timeout=timeout)
+        except queue.Empty:
+            return []
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def wake(self) -> None:
+        self.queue.put([])
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class ScriptedSource:
+    """A store of one workflow with one job; tests push events and errors into its tails."""
+
+    def __init__(self) -> None:
+        self.tails: list[ScriptedTail] = []
+        self.down = False
+        self.closed = 0
+        self.threads: set[str] = set()
+
+    def __call__(self) -> ScriptedSource:
+        if self.down:
+            raise StoreUnavailable("the file is gone")
+        return self
+
+    def load(self, workflow_id: int) -> WorkflowView:
+        self.threads.add(threading.current_thread().name)
+        if workflow_id != 1:
+            raise NotFound(f"no workflow {workflow_id}")
+        return WorkflowView.from_snapshot(
+            Workflow(id=1, name="w", user="u"), [Job(1, "a", JobStatus.READY)], {}, cursor=5
+        )
+
+    def listing(self) -> Sequence[Workflow]:
+        return [Workflow(id=1, name="w", user="u")]
+
+    def tail(self, workflow_id: int | None, after: object) -> ScriptedTail:
+        self.tails.append(ScriptedTail())
+        return self.tails[-1]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def until(out: deque[Handover], condition: Callable[[list[Handover]], bool]) -> list[Handover]:
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        seen = list(out)
+        if condition(seen):
+            return seen
+        time.sleep(0.002)
+    raise AssertionError(f"not seen in time: {list(out)}")
+
+
+@pytest.fixture
+def source() -> ScriptedSource:
+    return ScriptedSource()
+
+
+@pytest.fixture
+def worker(source: ScriptedSource):  # type: ignore[no-untyped-def]  # a generator fixture
+    worker = FeedWorker(source, deque())
+    worker.start()
+    yield worker
+    begin = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - begin < 1.0
+    assert not worker._thread.is_alive()
+
+
+def test_snapshot_first_then_changes(worker: FeedWorker, source: ScriptedSource) -> None:
+    turn = worker.follow(1)
+    until(worker.out, lambda seen: bool(seen) and bool(source.tails))
+    source.tails[0].queue.put([Event(1, 6, 0.0, "job_started", 1)])
+    seen = until(worker.out, lambda seen: len(seen) == 2)
+    assert isinstance(seen[0], Loaded) and seen[0].turn == turn and seen[0].view.cursor == 5
+    assert isinstance(seen[1], Changes) and seen[1].events[0].seq == 6
+    assert source.threads == {"torc-feed"}
+
+
+def test_another_turn_is_a_new_snapshot(worker: FeedWorker, source: ScriptedSource) -> None:
+    first = worker.follow(1)
+    until(worker.out, lambda seen: bool(source.tails))
+    second = worker.follow(None)
+    seen = until(worker.out, lambda seen: any(isinstance(one, Listed) for one in seen))
+    assert [one.turn for one in seen if isinstance(one, Loaded | Listed)] == [first, second]
+    until(worker.out, lambda seen: source.tails[0].closed)
+
+
+def test_a_workflow_that_is_not_there(worker: FeedWorker) -> None:
+    worker.follow(7)
+    seen = until(worker.out, bool)
+    assert isinstance(seen[0], Gone) and seen[0].workflow_id == 7
+    worker.follow(1)
+    until(worker.out, lambda seen: isinstance(seen[-1], Loaded))
+
+
+def test_a_lost_store_is_said_once_and_followed_again(worker: FeedWorker, source: ScriptedSource) -> None:
+    worker.follow(1)
+    until(worker.out, lambda seen: bool(source.tails))
+    source.down = True
+    source.tails[0].queue.put(StoreUnavailable("disk gone"))
+    seen = until(worker.out, lambda seen: isinstance(seen[-1], Lost))
+    assert isinstance(seen[-1], Lost) and seen[-1].message == "disk gone"
+    source.down = False
+    seen = until(worker.out, lambda seen: isinstance(seen[-1], Found))
+    assert [type(one) for one in seen] == [Loaded, Lost, Loaded, Found]
+
+
+def test_reader_answers_and_keeps_errors(source: ScriptedSource) -> None:
+    reader = Reader(source, deque())
+    reader.start()
+
+    def fail(_source: ScriptedSource) -> None:
+        raise NotFound("no such job")
+
+    reader.ask("one", lambda source: len(source.listing()))
+    reader.ask("two", fail)
+    seen = until(reader.out, lambda seen: len(seen) == 2)
+    assert seen[0] == Answer("one", 1)
+    assert isinstance(seen[1], Answer) and isinstance(seen[1].error, NotFound)
+    reader.stop()
+    assert not reader._thread.is_alive()
+
+
+def test_reader_forgets_a_question_that_was_asked_again(source: ScriptedSource) -> None:
+    reader = Reader(source, deque())
+    reader.ask("job", lambda _source: "old")
+    reader.ask("other", lambda _source: "x")
+    reader.ask("job", lambda _source: "new")
+    reader.start()
+    seen = until(reader.out, lambda seen: len(seen) == 2)
+    assert [one.value for one in seen if isinstance(one, Answer)] == ["x", "new"]
+    reader.stop()
