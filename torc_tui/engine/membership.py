@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from torc_tui.engine.engine import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
-from torc_tui.executors.exit_file import read_exit_file
+from torc_tui.executors.wrapper import read_exit_file
 from torc_tui.model import AttemptKey, JobStatus, Json, Machine
 from torc_tui.resources.detect import boot_id, process_started
 from torc_tui.store import nodes, outlook

@@ -75,7 +75,7 @@ class Interrupts:
 def run(
     store: Store,
     workflow_id: int,
-    options: RunOptions = RunOptions(),
+    options: RunOptions,
     observer: Observer | None = None,
     *,
     executor: Executor | None = None,

@@ -118,6 +118,15 @@ def orders(conn: Connection, node_id: int) -> NodeOrders | None:
     return NodeOrders(row[0], row[1], row[2], json.loads(row[3])) if row else None
 
 
+WORKFLOW_OF = Statement("SELECT workflow_id FROM compute_node WHERE id = ?")
+
+
+def workflow_of(conn: Connection, node_id: int) -> int | None:
+    """The workflow that a runner serves."""
+    row = WORKFLOW_OF.run(conn, (node_id,)).fetchone()
+    return int(row[0]) if row else None
+
+
 ACTIVE = Statement(
     "SELECT id, workflow_id, hostname, boot_id, pid, process_started, heartbeat_at FROM compute_node"
     " WHERE is_active AND workflow_id = ? ORDER BY id"

@@ -1,0 +1,144 @@
+"""Acts on runners: start one in the background, stop it, resize it, end what a dead one has left.
+
+What comes in: an open store, ids. What goes out: process ids, what was asked. A runner is another process of the same
+program; nobody reaches into it but through its row in the store.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from torc_tui.errors import NotFound, Refused, TorcError
+from torc_tui.resources.detect import boot_id, hostname
+from torc_tui.resources.processes import process_started
+from torc_tui.store import acts, nodes, workflows
+from torc_tui.store.counters import EventRow, resettle
+from torc_tui.store.database import Store
+from torc_tui.store.events import append
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """A runner that was started in the background."""
+
+    pid: int
+    log: str
+
+
+def start_runner(store: Store, workflow_id: int, arguments: Sequence[str] = ()) -> Background:
+    """Start ``torc run ID`` in a session of its own, so that nothing here can stop it. ``arguments`` are options of
+    ``torc run``; its output goes to a log in the output folder of the workflow."""
+    workflow = workflows.get_workflow(store, workflow_id)
+    folder = Path(workflow.directory) / "torc_output"
+    if "--output-dir" in arguments:
+        folder = Path(arguments[list(arguments).index("--output-dir") + 1])
+    log = folder / f"job_runner_{hostname()}_wf{workflow_id}_r{workflow.run_id or 1}.log"
+    command = [sys.executable, "-m", "torc_tui.cli.main", "--database", store.url, "run", str(workflow_id), *arguments]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(log, "ab") as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=workflow.directory,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise TorcError(
+            f"no runner could be started in {folder}: {error.strerror}", hint="name another folder with --output-dir"
+        ) from error
+    process.returncode = 0  # it is nobody's child to wait for: it outlives this process
+    return Background(process.pid, str(log))
+
+
+def stop_runners(
+    store: Store, workflow_id: int, *, node_id: int | None = None, hard: bool = False, actor: str | None = None
+) -> list[int]:
+    """Ask the runners of a workflow (or one) to stop: gracefully, or at once. Their node ids."""
+    now = time.time()
+    with store.write() as conn:
+        found = [node.id for node in nodes.active(conn, workflow_id) if node_id in (None, node.id)]
+        if not found:
+            raise Refused(
+                f"workflow {workflow_id} has no active runner" if node_id is None else f"runner {node_id} is not active"
+            )
+        rows: list[EventRow] = []
+        for node in found:
+            acts.ask_node_to_stop(conn, node, "hard" if hard else "graceful")
+            rows.append(("node_stop_requested", None, {"node": node, "hard": hard}))
+        append(conn, workflow_id, rows, at=now, actor=actor)
+    return found
+
+
+def resize_runner(
+    store: Store,
+    node_id: int,
+    *,
+    num_cpus: int | None = None,
+    memory: int | None = None,
+    max_parallel_jobs: int | None = None,
+    actor: str | None = None,
+) -> None:
+    """Let an active runner use more or less of its machine. What already runs goes on."""
+    now = time.time()
+    with store.write() as conn:
+        current = nodes.orders(conn, node_id)
+        workflow_id = nodes.workflow_of(conn, node_id)
+        if current is None or workflow_id is None:
+            raise NotFound(f"there is no runner {node_id}", hint="`torc compute-nodes list` shows them")
+        options = dict(current.options)
+        if max_parallel_jobs is not None:
+            options["max_parallel_jobs"] = max_parallel_jobs or None
+        size = (current.num_cpus if num_cpus is None else num_cpus, current.memory if memory is None else memory)
+        if not acts.resize(conn, node_id, *size, json.dumps(options)):
+            raise Refused(f"runner {node_id} is not active")
+        data = {"node": node_id, "num_cpus": size[0], "memory": size[1], "max_parallel_jobs": max_parallel_jobs}
+        append(conn, workflow_id, [("node_resized", None, data)], at=now, actor=actor)
+
+
+def dead_nodes(active: Sequence[nodes.Node]) -> list[nodes.Node]:
+    """Those of this host whose process is gone. Of other hosts nothing is known."""
+    here = hostname()
+    boot = boot_id()
+    return [
+        node
+        for node in active
+        if node.hostname == here and (node.boot_id != boot or process_started(node.pid) != node.process_started)
+    ]
+
+
+def end_orphans(store: Store, workflow_id: int, reason: str, *, only: Set[int] | None = None) -> int:
+    """End running jobs that somebody wants stopped and whose runner is dead: there is nobody else to do it.
+    How many."""
+    with store.read() as conn:
+        dead = dead_nodes(nodes.active(conn, workflow_id))
+        held = [(node, one) for node in dead for one in nodes.held_attempts(conn, node.id)]
+    held = [(node, one) for node, one in held if only is None or one.job_id in only]
+    if not held:
+        return 0
+    boot = boot_id()
+    for node, one in held:
+        if one.pid and node.boot_id == boot and process_started(one.pid) == one.process_started:
+            try:
+                os.killpg(one.pid, signal.SIGKILL)
+            except OSError:
+                continue
+    now = time.time()
+    with store.write() as conn:
+        append(conn, workflow_id, [], at=now)
+        ids = [one.job_id for _, one in held]
+        acts.end_held(conn, ids, reason, now)
+        rows: list[EventRow] = [("job_canceled", job_id, {"reason": reason}) for job_id in ids]
+        rows += resettle(conn, workflow_id, now)
+        append(conn, workflow_id, rows, at=now)
+    return len(held)
