@@ -84,11 +84,11 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
         number = connection.execute("SELECT count(*) + floor(random() * 1e9)::bigint FROM pg_database").fetchone()
         assert number is not None
         name = f"torc_{os.getpid()}_{number[0]}"
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[call-overload]
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         try:
             yield postgresql_server.replace("/postgres?", f"/{name}?")
         finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -16,6 +16,7 @@ import os
 import select
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from torc_tui.errors import StoreError
@@ -42,20 +43,21 @@ _ALL = "SELECT id, last_seq FROM workflow ORDER BY id"
 class Feed:
     """The events after a cursor: ``after`` is the last ``seq`` that is known already, 0 for none.
 
-    With ``workflow_id`` None it follows every workflow, also those created later; ``after`` may then give a cursor for
-    each (``{workflow.id: workflow.last_seq}`` of a list that was read before). A workflow that is deleted ends with one
-    event of kind ``workflow_deleted``, which stands in no table.
+    With ``workflow_id`` None it follows every workflow, also those created later. ``after`` then gives a cursor for
+    each (``{workflow.id: workflow.last_seq}`` of a list that was read before); a number means: from now on. A workflow
+    that is deleted ends with one event of kind ``workflow_deleted``, which stands in no table.
     """
 
     def __init__(self, store: Store, workflow_id: int | None, after: int | Mapping[int, int] = 0) -> None:
         self._store = store
         self._workflow_id = workflow_id
-        if isinstance(after, int):
-            self._cursors = {} if workflow_id is None else {workflow_id: after}
-            self._start = after
-        else:
+        if not isinstance(after, int):
             self._cursors = dict(after)
-            self._start = 0
+        elif workflow_id is not None:
+            self._cursors = {workflow_id: after}
+        else:
+            with store.read() as conn:
+                self._cursors = {row[0]: row[1] for row in conn.exec_driver_sql(_ALL)}
         self._connection: Any = None
         self._version: int | None = None
         self._looked = -BEHIND_NOTIFY
@@ -67,7 +69,7 @@ class Feed:
     @property
     def cursor(self) -> int:
         """The last ``seq`` given out, of the one workflow that is followed."""
-        return self._cursors.get(self._workflow_id, self._start) if self._workflow_id is not None else 0
+        return self._cursors.get(self._workflow_id, 0) if self._workflow_id is not None else 0
 
     def poll(self) -> list[Event]:
         """What is new, at once. StoreUnavailable when the store cannot be read; a later call tries again."""
@@ -110,10 +112,8 @@ class Feed:
     def wake(self) -> None:
         """Let :meth:`wait` return now (or at its next call). From any thread, and from a signal handler."""
         if self._waker >= 0:
-            try:
+            with suppress(OSError):  # the pipe is full: it will wake; or closed: nobody waits
                 os.write(self._waker, b"\0")
-            except OSError:
-                pass  # the pipe is full: it will wake; or closed: nobody waits
 
     def close(self) -> None:
         """Give back the connection and the pipe."""
@@ -167,7 +167,7 @@ class Feed:
             return []  # its end was told already
         found: list[Event] = []
         for workflow_id, last in heads:
-            cursor = self._cursors.setdefault(workflow_id, self._start)
+            cursor = self._cursors.setdefault(workflow_id, 0)
             if last > cursor:
                 rows = journal.run(self._connection, _AFTER, (workflow_id, cursor)).fetchall()
                 if rows:

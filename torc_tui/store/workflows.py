@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,13 +19,12 @@ from torc_tui.model import (
     Job,
     JobStatus,
     Json,
-    Plan,
     ResourceRequirements,
     Workflow,
-    render,
 )
 from torc_tui.store import events
-from torc_tui.store.database import Statement, Store, allocate, insert
+from torc_tui.store.creation import create as create
+from torc_tui.store.database import Statement, Store
 from torc_tui.store.journal import dumps
 
 
@@ -37,299 +36,6 @@ class Snapshot:
     jobs: list[Job]
     requirements: dict[int, ResourceRequirements]
     cursor: int
-
-
-_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-
-# -- creation --------------------------------------------------------------------------------------------------------
-
-_JOB_COLUMNS = (
-    "id workflow_id name command invocation_script status held priority resource_class unmet unsuccessful "
-    "cancel_on_blocking_job_failure attempt_id retries requirement_id failure_handler_id scheduler family "
-    "parameter_values env stdio supports_termination require_user_data "
-    "input_files output_files input_user_data output_user_data"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ids:
-    """The first ids of what a plan becomes."""
-
-    workflow: int
-    job: int
-    gate: int
-    file: int
-    file_group: int
-    user_data: int
-    user_data_group: int
-    resource_requirements: int
-    failure_handler: int
-    slurm_scheduler: int
-    action: int
-
-
-def create(
-    store: Store,
-    plan: Plan,
-    *,
-    user: str,
-    directory: str,
-    at: float,
-    name: str | None = None,
-    actor: str | None = None,
-) -> int:
-    """Store ``plan`` as a new workflow of ``user``; its id. Jobs are ``uninitialized``. All of it or nothing is stored.
-
-    ``directory`` (absolute) is where its jobs will run, ``at`` the time of creation, ``name`` replaces the plan's.
-    """
-    spec = plan.spec
-    with store.write() as conn:  # ids first, by themselves: ids that end unused cost nothing, a long lock does
-        ids = _Ids(
-            allocate(conn, "workflow"),
-            allocate(conn, "job", len(plan.jobs)),
-            allocate(conn, "gate", len(plan.gates)),
-            allocate(conn, "file", len(plan.files)),
-            allocate(conn, "file_group", len(plan.file_groups)),
-            allocate(conn, "user_data", len(plan.user_data)),
-            allocate(conn, "user_data_group", len(plan.user_data_groups)),
-            allocate(conn, "resource_requirements", len(plan.requirements)),
-            allocate(conn, "failure_handler", len(spec.failure_handlers)),
-            allocate(conn, "slurm_scheduler", len(spec.slurm_schedulers)),
-            allocate(conn, "action", len(spec.actions)),
-        )
-    wf = ids.workflow
-    jobs = _job_rows(plan, ids)
-    edges = _edge_rows(plan, ids)
-    records = [
-        (ids.user_data + i, wf, r.name, r.is_ephemeral, None if r.data is None else dumps(r.data), r.declared, r.schema)
-        for i, r in enumerate(plan.user_data)
-    ]
-    with store.write() as conn:
-        _insert_workflow(conn, plan, ids, user=user, directory=directory, at=at, name=name or spec.name)
-        insert(
-            conn,
-            "resource_requirements",
-            "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime enforced",
-            [
-                (
-                    *(ids.resource_requirements + i, wf, r.name, r.num_cpus, r.memory, float(r.num_gpus)),
-                    *(r.gpu_memory, r.gpu_model, r.num_nodes, float(r.runtime), r.enforced),
-                )
-                for i, r in enumerate(plan.requirements)
-            ],
-        )
-        _insert_handlers(conn, plan, ids)
-        insert(conn, "job", _JOB_COLUMNS, jobs)
-        insert(
-            conn,
-            "gate",
-            "id workflow_id size unmet unsuccessful via",
-            [
-                (ids.gate + i, wf, len(g.members), 0, 0, g.via if isinstance(g.via, str) else None)
-                for i, g in enumerate(plan.gates)
-            ],
-        )
-        insert(conn, "dependency", "depends_on_id job_id kind via workflow_id", edges)
-        insert(
-            conn,
-            "file",
-            "id workflow_id name path",
-            [(ids.file + i, wf, f.name, f.path) for i, f in enumerate(plan.files)],
-        )
-        insert(
-            conn,
-            "file_group",
-            "group_id file_id workflow_id",
-            [(ids.file_group + g, ids.file + f, wf) for g, group in enumerate(plan.file_groups) for f in group],
-        )
-        insert(
-            conn,
-            "user_data",
-            "id workflow_id name is_ephemeral data version declared json_schema",
-            [
-                (
-                    i,
-                    w,
-                    n,
-                    ephemeral,
-                    data,
-                    int(data is not None),
-                    declared,
-                    None if schema is None else _compact(schema),
-                )
-                for i, w, n, ephemeral, data, declared, schema in records
-            ],
-        )
-        insert(
-            conn,
-            "user_data_version",
-            "user_data_id version data written_at actor",
-            [(i, 1, data, at, actor) for i, _, _, _, data, _, _ in records if data is not None],
-        )
-        insert(
-            conn,
-            "user_data_group",
-            "group_id user_data_id workflow_id",
-            [
-                (ids.user_data_group + g, ids.user_data + r, wf)
-                for g, group in enumerate(plan.user_data_groups)
-                for r in group
-            ],
-        )
-        events.append(
-            conn,
-            wf,
-            [("workflow_created", None, {"name": name or spec.name, "jobs": len(plan.jobs)})],
-            at=at,
-            actor=actor,
-        )
-    return wf
-
-
-def _insert_workflow(
-    conn: Connection, plan: Plan, ids: _Ids, *, user: str, directory: str, at: float, name: str
-) -> None:
-    spec = plan.spec
-    insert(
-        conn,
-        "workflow",
-        (
-            "id name user description project metadata directory file format text created_at run_id is_canceled "
-            "is_archived is_paused last_seq env execution_config use_pending_failed require_user_data settings"
-        ),
-        [
-            (
-                *(ids.workflow, name, user, spec.description, spec.project),
-                *(None if spec.metadata is None else _compact(spec.metadata), directory),
-                *(spec.file, spec.format, spec.text, at, 0, False, False, False, 0),
-                *(_compact(dict(spec.env)), _compact(execution_dict(spec.execution_config))),
-                *(spec.use_pending_failed, spec.require_user_data, _compact(dict(spec.settings))),
-            )
-        ],
-    )
-
-
-def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
-    spec, wf = plan.spec, ids.workflow
-    insert(
-        conn,
-        "failure_handler",
-        "id workflow_id name rules",
-        [
-            (
-                *(ids.failure_handler + i, wf, handler.name),
-                _compact(
-                    [
-                        {
-                            "exit_codes": list(rule.exit_codes),
-                            "match_all_exit_codes": rule.match_all_exit_codes,
-                            "recovery_script": rule.recovery_script,
-                            "max_retries": rule.max_retries,
-                        }
-                        for rule in handler.rules
-                    ]
-                ),
-            )
-            for i, handler in enumerate(spec.failure_handlers)
-        ],
-    )
-    insert(
-        conn,
-        "slurm_scheduler",
-        "id workflow_id name settings",
-        [
-            (ids.slurm_scheduler + i, wf, scheduler.name, _compact(dict(scheduler.settings)))
-            for i, scheduler in enumerate(spec.slurm_schedulers)
-        ],
-    )
-    insert(
-        conn,
-        "action",
-        "id workflow_id trigger_type action_type job_ids commands persistent settings",
-        [
-            (
-                *(ids.action + i, wf, action.trigger_type, action.action_type),
-                *(
-                    _compact([ids.job + job for job in plan.action_jobs[i]]),
-                    _compact(list(action.commands)),
-                    action.persistent,
-                ),
-                _compact(dict(action.settings)),
-            )
-            for i, action in enumerate(spec.actions)
-        ],
-    )
-
-
-def _job_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
-    from torc_tui.resources.placement import rank
-
-    ranks = rank(plan.requirements)
-    wf, first_record = ids.workflow, ids.user_data
-    rows = []
-    for i, job in enumerate(plan.jobs, ids.job):
-        spec = job.spec
-        rows.append(
-            (
-                i,
-                wf,
-                spec.name,
-                render(job.command, first_record),
-                None if job.invocation_script is None else render(job.invocation_script, first_record),
-                0,
-                False,
-                spec.priority,
-                ranks[job.requirement],
-                0,
-                0,
-                spec.cancel_on_blocking_job_failure,
-                1,
-                0,
-                ids.resource_requirements + job.requirement,
-                None if job.failure_handler is None else ids.failure_handler + job.failure_handler,
-                spec.scheduler,
-                spec.family or spec.name,
-                _compact(dict(spec.values)) if spec.values else None,
-                _compact(dict(spec.env)) if spec.env else None,
-                _compact(dict(spec.stdio)) if spec.stdio else None,
-                spec.supports_termination,
-                spec.require_user_data,
-                None if job.input_files is None else ids.file_group + job.input_files,
-                None if job.output_files is None else ids.file_group + job.output_files,
-                None if job.input_user_data is None else ids.user_data_group + job.input_user_data,
-                None if job.output_user_data is None else ids.user_data_group + job.output_user_data,
-            )
-        )
-    return rows
-
-
-def _edge_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
-    """Rows (waits for, waits, kind, via, workflow), in the order of the primary key, which inserts fastest."""
-    wf, first = ids.workflow, ids.job
-    via_base = {3: ids.file, 4: ids.user_data}
-    bases = [0, 0, 0, ids.file, ids.user_data]
-    rows: list[tuple[Any, ...]] = [
-        (first + on, first + job, int(kind), None if via is None else bases[kind] + via, wf)
-        for job, on, kind, via in plan.edges
-    ]
-    for i, gate in enumerate(plan.gates):
-        mark, kind = -(ids.gate + i), int(gate.kind)
-        via = gate.via + via_base.get(kind, 0) if isinstance(gate.via, int) else None
-        rows += [(first + member, mark, kind, via, wf) for member in gate.members]
-        rows += [(mark, first + waiter, kind, via, wf) for waiter in gate.waiting]
-    rows.sort(key=_by_key)
-    return rows
-
-
-def _by_key(row: tuple[Any, ...]) -> tuple[int, int]:
-    return row[0], row[1]
-
-
-def execution_dict(config: ExecutionConfig) -> dict[str, Json]:
-    """The fields of ``config`` as JSON."""
-    found = {field.name: getattr(config, field.name) for field in fields(config)}
-    found["settings"] = dict(config.settings)
-    return found
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -515,7 +221,7 @@ def update_workflow(
         if changes:
             events.append(conn, workflow_id, [("workflow_updated", None, changes)], at=at, actor=actor)
             if changes.get("metadata") is not None:
-                changes["metadata"] = _compact(changes["metadata"])
+                changes["metadata"] = dumps(changes["metadata"])
             text = "UPDATE workflow SET " + ", ".join(f'"{key}" = ?' for key in changes) + " WHERE id = ?"
             conn.exec_driver_sql(Statement(text).on(conn), (*changes.values(), workflow_id))
         return read_workflow(conn, workflow_id)

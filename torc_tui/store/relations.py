@@ -1,0 +1,172 @@
+"""How jobs hang together: who waits for whom and through what, and what each reads and writes.
+
+What comes in: a store and the id of a job. What goes out: records with names. Gates (sets of jobs that many wait for,
+stored once) are resolved for one job; for the graph of a whole workflow they stay nodes. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from torc_tui.errors import NotFound
+from torc_tui.model import EdgeKind, JobStatus, Json
+from torc_tui.store.database import Statement, Store
+from torc_tui.store.workflows import not_found
+
+
+class Dependency(NamedTuple):
+    """A job at the other end of an edge. ``via`` is the file, the record or the pattern that makes the edge."""
+
+    job_id: int
+    name: str
+    status: JobStatus
+    kind: EdgeKind
+    via: str | None
+
+
+class Edge(NamedTuple):
+    """``job`` waits for ``depends_on``: ids of jobs, or minus the id of a gate."""
+
+    job: int
+    depends_on: int
+    kind: EdgeKind
+    via: str | None
+
+
+class JobIO(NamedTuple):
+    """What a job reads and writes: files {id, name, path, st_mtime, st_size}, records {id, name, version, is_null}."""
+
+    input_files: list[dict[str, Json]]
+    output_files: list[dict[str, Json]]
+    input_user_data: list[dict[str, Json]]
+    output_user_data: list[dict[str, Json]]
+
+
+_NAMED = (
+    "SELECT j.id, j.name, j.status, e.kind, "
+    "CASE e.kind WHEN 3 THEN (SELECT name FROM file WHERE id = e.via) "
+    "WHEN 4 THEN (SELECT name FROM user_data WHERE id = e.via) ELSE e.pattern END "
+    "FROM ({edges}) e JOIN job j ON j.id = e.other ORDER BY j.id"
+)
+_UP = Statement(
+    _NAMED.format(
+        edges="SELECT depends_on_id AS other, kind, via, CAST(NULL AS TEXT) AS pattern FROM dependency "
+        "WHERE job_id = ? AND depends_on_id > 0 "
+        "UNION ALL SELECT m.depends_on_id, m.kind, m.via, g.via FROM dependency d "
+        "JOIN dependency m ON m.job_id = d.depends_on_id JOIN gate g ON g.id = - d.depends_on_id "
+        "WHERE d.job_id = ? AND d.depends_on_id < 0"
+    )
+)
+_DOWN = Statement(
+    _NAMED.format(
+        edges="SELECT job_id AS other, kind, via, CAST(NULL AS TEXT) AS pattern FROM dependency "
+        "WHERE depends_on_id = ? AND job_id > 0 "
+        "UNION ALL SELECT w.job_id, w.kind, w.via, g.via FROM dependency d "
+        "JOIN dependency w ON w.depends_on_id = d.job_id JOIN gate g ON g.id = - d.job_id "
+        "WHERE d.depends_on_id = ? AND d.job_id < 0"
+    )
+)
+_GROUPS = Statement("SELECT input_files, output_files, input_user_data, output_user_data FROM job WHERE id = ?")
+_FILES = Statement(
+    "SELECT f.id, f.name, f.path, f.st_mtime, f.st_size FROM file_group g JOIN file f ON f.id = g.file_id "
+    "WHERE g.group_id = ? ORDER BY f.id"
+)
+_RECORDS = Statement(
+    "SELECT u.id, u.name, u.version, u.data IS NULL FROM user_data_group g JOIN user_data u ON u.id = g.user_data_id "
+    "WHERE g.group_id = ? ORDER BY u.id"
+)
+
+
+def dependencies(store: Store, job_id: int) -> list[Dependency]:
+    """The jobs that this one waits for, each once; NotFound for an unknown job."""
+    with store.read() as conn:
+        _groups(conn, job_id)
+        return _resolved(conn, _UP, job_id)
+
+
+def dependents(store: Store, job_id: int) -> list[Dependency]:
+    """The jobs that wait for this one, each once; NotFound for an unknown job."""
+    with store.read() as conn:
+        _groups(conn, job_id)
+        return _resolved(conn, _DOWN, job_id)
+
+
+def _resolved(conn: Connection, statement: Statement, job_id: int) -> list[Dependency]:
+    found: dict[int, Dependency] = {}
+    for other, name, status, kind, via in statement.run(conn, (job_id, job_id)).all():
+        found.setdefault(other, Dependency(other, name, JobStatus(status), EdgeKind(kind), via))
+    return list(found.values())
+
+
+_EDGES = Statement(
+    "SELECT job_id, depends_on_id, kind, via FROM dependency WHERE depends_on_id IN ("
+    "SELECT id FROM job WHERE workflow_id = ? UNION ALL SELECT - id FROM gate WHERE workflow_id = ?) "
+    "ORDER BY depends_on_id, job_id"
+)
+
+
+def edges(store: Store, workflow_id: int) -> Iterator[Edge]:
+    """All edges of a workflow. A gate stands between its members and those that wait, under its negative id."""
+    kinds = {int(kind): kind for kind in EdgeKind}
+    with store.read() as conn:
+        if Statement("SELECT 1 FROM workflow WHERE id = ?").run(conn, (workflow_id,)).first() is None:
+            raise not_found(workflow_id)
+        rows = _EDGES.run(conn, (workflow_id, workflow_id)).all()
+        names = {
+            kind: {row[0]: row[1] for row in Statement(text).run(conn, (workflow_id,))}
+            for kind, text in (
+                (3, "SELECT id, name FROM file WHERE workflow_id = ?"),
+                (4, "SELECT id, name FROM user_data WHERE workflow_id = ?"),
+            )
+        }
+        patterns = {
+            -row[0]: row[1]
+            for row in Statement("SELECT id, via FROM gate WHERE workflow_id = ? AND via IS NOT NULL").run(
+                conn, (workflow_id,)
+            )
+        }
+    for job, on, kind, via in rows:
+        word = names[kind].get(via) if kind in names else patterns.get(min(job, on))
+        yield Edge(job, on, kinds[kind], word)
+
+
+def job_io(store: Store, job_id: int) -> JobIO:
+    """What the job reads and writes; NotFound."""
+    with store.read() as conn:
+        groups = _groups(conn, job_id)
+        files = [_dicts(conn, _FILES, group, "id name path st_mtime st_size") for group in groups[:2]]
+        records = [_dicts(conn, _RECORDS, group, "id name version is_null") for group in groups[2:]]
+    for record in (*records[0], *records[1]):
+        record["is_null"] = bool(record["is_null"])
+    return JobIO(files[0], files[1], records[0], records[1])
+
+
+def relationships(conn: Connection, job_id: int, groups: Sequence[int | None]) -> dict[str, Json]:
+    """The ids of what a job depends on, reads and writes, as the record of a job lists them."""
+    inputs, outputs, reads, writes = (
+        [row[0] for row in statement.run(conn, (group,))] if group is not None else []
+        for statement, group in zip((_FILES, _FILES, _RECORDS, _RECORDS), groups, strict=True)
+    )
+    return {
+        "depends_on_job_ids": [found.job_id for found in _resolved(conn, _UP, job_id)],
+        "input_file_ids": inputs,
+        "output_file_ids": outputs,
+        "input_user_data_ids": reads,
+        "output_user_data_ids": writes,
+    }
+
+
+def _groups(conn: Connection, job_id: int) -> Sequence[Any]:
+    row = _GROUPS.run(conn, (job_id,)).first()
+    if row is None:
+        raise NotFound(f"there is no job {job_id}", hint="`torc jobs list WORKFLOW` shows those that are there")
+    return row
+
+
+def _dicts(conn: Connection, statement: Statement, group: int | None, keys: str) -> list[dict[str, Json]]:
+    if group is None:
+        return []
+    return [dict(zip(keys.split(), row, strict=True)) for row in statement.run(conn, (group,))]
