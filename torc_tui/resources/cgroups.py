@@ -60,7 +60,8 @@ def _folders(root: Path, groups: list[str], mounts: list[str]) -> Iterator[tuple
             version, controllers = 1, frozenset(kind[-1].split(",")) & {"cpu", "memory"}
         for path in {paths[name] for name in controllers if name in paths}:
             # In a container the mount may show only a part of the tree, and the path may lie outside of it.
-            inside = path.removeprefix(fields[3].rstrip("/")) if path.startswith(fields[3]) else ""
+            shown = fields[3].rstrip("/")
+            inside = path.removeprefix(shown) if f"{path}/".startswith(f"{shown}/") else ""
             parts = [part for part in inside.split("/") if part and part != ".."]
             top = root / fields[4].lstrip("/")
             for depth in range(len(parts), -1, -1):

@@ -330,7 +330,8 @@ class GpuMonitor:
         try:
             samples = self._nvml.nvmlDeviceGetProcessUtilization(device.handle, since)
         except self._nvml.NVMLError as error:
-            return {} if error.value == self._nvml.NVML_ERROR_NOT_FOUND else None
+            nothing_new = (self._nvml.NVML_SUCCESS, self._nvml.NVML_ERROR_NOT_FOUND)
+            return {} if error.value in nothing_new else None
         sums: dict[int, list[int]] = {}
         for sample in samples:
             if sample.pid and sample.timeStamp > since:

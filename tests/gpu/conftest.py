@@ -1,0 +1,41 @@
+"""The stand-in driver as fixtures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fake_nvml import FakeNvml, NoCompiler, compile_library
+from nvml_reader import Reader
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    try:
+        return compile_library(tmp_path_factory.mktemp("nvml"))
+    except NoCompiler as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def fake(nvml_library: Path, tmp_path: Path) -> FakeNvml:
+    return FakeNvml(tmp_path, nvml_library)
+
+
+@pytest.fixture
+def reader(fake: FakeNvml) -> Iterator[Callable[..., Reader]]:
+    """Starts readers: ``reader(limit=None, CUDA_VISIBLE_DEVICES=...)``."""
+    started: list[Reader] = []
+
+    def start(limit: int | None = None, **environ: str) -> Reader:
+        started.append(Reader(fake.environment(**environ), limit))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()

@@ -1,0 +1,64 @@
+"""A subprocess in which torc reads the cards, so that the real pynvml loads the stand-in driver there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+_CHILD = """
+import dataclasses, json, sys
+from torc_tui.resources.nvml import GpuMonitor
+limit = json.loads(sys.argv[1])
+heard = []
+monitor = GpuMonitor(limit, notice=heard.append)
+for line in sys.stdin:
+    result = eval(line)
+    if isinstance(result, tuple) and result and dataclasses.is_dataclass(result[0]):
+        result = [dataclasses.asdict(item) for item in result]
+    print(json.dumps(result), flush=True)
+"""
+
+
+class Reader:
+    """A process with a GpuMonitor; ``ask`` evaluates an expression about ``monitor`` and ``heard`` in it."""
+
+    def __init__(self, environ: dict[str, str], limit: int | None) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CHILD, json.dumps(limit)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environ,
+            cwd=REPOSITORY,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ask(self, expression: str) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(expression + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def read(self) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self.ask("monitor.read()")
+        return answer
+
+    def uuids(self) -> list[str]:
+        return [gpu["uuid"] for gpu in self.read()]
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        code = self._process.wait(10)
+        self._process.stdout.close()
+        assert code == 0

@@ -1,0 +1,113 @@
+"""Which cards are inherited, and which a job is shown: tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from torc_tui.model import Allocation, Gpu, GpuGrant
+from torc_tui.resources.binding import environment
+from torc_tui.resources.visible import Device, Instance, visible
+
+PLAIN = [Device(0, "GPU-aa11"), Device(1, "GPU-aa22"), Device(2, "GPU-bb33"), Device(3, "GPU-cc44")]
+MIG = [
+    Device(0, "GPU-aa11"),
+    Device(1, "GPU-bb22", True, (Instance("MIG-x1", 1, 0), Instance("MIG-x2", 2, 0))),
+    Device(2, "GPU-cc33", True),
+]
+A, B, C, D = (device.uuid for device in PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", []),
+        (" ", []),
+        ("0", [A]),
+        ("2,0", [A, C]),
+        (" 1 , 3 ", [B, D]),
+        ("0,-1,1", [A]),
+        ("0,9,1", [A]),
+        ("NoDevFiles", []),
+        ("none", []),
+        ("0,,1", [A]),
+        ("1,1,2", [B]),
+        ("GPU-bb33", [C]),
+        ("GPU-b", [C]),
+        ("gpu-b", []),
+        ("GPU-BB", [C]),
+        ("GPU-aa", []),
+        ("GPU-cc44,GPU-zz,0", [D]),
+        ("3,GPU-aa22", [B, D]),
+        ("MIG-x1", []),
+        ("٣", []),
+    ],
+)
+def test_cuda_visible_devices(value: str, expected: list[str]) -> None:
+    assert visible(PLAIN, {"CUDA_VISIBLE_DEVICES": value}) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, ["GPU-aa11", "MIG-x1", "MIG-x2"]),
+        ("1", ["MIG-x1", "MIG-x2"]),
+        ("GPU-bb22", ["MIG-x1", "MIG-x2"]),
+        ("MIG-x2", ["MIG-x2"]),
+        ("MIG-x", []),
+        ("MIG-GPU-bb22/2/0", ["MIG-x2"]),
+        ("MIG-GPU-bb22/9/0", []),
+        ("2,0", []),
+    ],
+)
+def test_mig(value: str | None, expected: list[str]) -> None:
+    assert visible(MIG, {} if value is None else {"CUDA_VISIBLE_DEVICES": value}) == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "hidden", "expected"),
+    [
+        ({}, False, [A, B, C, D]),
+        ({"SLURM_JOB_GPUS": "1"}, False, [A, B, C, D]),
+        ({"SLURM_JOB_ID": "7"}, False, [A, B, C, D]),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "1,3"}, False, [B, D]),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "1-3"}, False, [B, C, D]),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "0,1", "SLURM_STEP_GPUS": "1"}, False, [B]),
+        ({"SLURM_JOB_ID": "7", "GPU_DEVICE_ORDINAL": "2"}, False, [C]),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "gpu:2"}, False, [A, B, C, D]),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "4,5"}, True, [A, B, C, D]),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "4,5,6,7"}, False, [A, B, C, D]),
+        ({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "1,3", "CUDA_VISIBLE_DEVICES": "0"}, False, [A]),
+    ],
+)
+def test_slurm(environ: dict[str, str], hidden: bool, expected: list[str]) -> None:
+    assert visible(PLAIN, environ, hidden=hidden) == expected
+
+
+@pytest.mark.parametrize(
+    ("uuids", "by_index", "expected"),
+    [
+        ([], False, ""),
+        ([], True, ""),
+        (["GPU-aa"], False, "GPU-aa"),
+        (["GPU-aa", "GPU-bb"], False, "GPU-aa,GPU-bb"),
+        (["GPU-aa", "GPU-bb"], True, "2,5"),
+        (["MIG-1"], True, "MIG-1"),
+        (["GPU-aa", "MIG-1"], True, "GPU-aa,MIG-1"),
+        (["virtual-0", "virtual-1"], False, "0,1"),
+        (["virtual-7"], False, "7"),
+        (["GPU-gone"], True, "GPU-gone"),
+    ],
+)
+def test_binding(uuids: list[str], by_index: bool, expected: str) -> None:
+    gpus = [
+        Gpu(uuid="GPU-aa", index=2),
+        Gpu(uuid="GPU-bb", index=5),
+        Gpu(uuid="MIG-1", index=6, parent="GPU-cc"),
+        Gpu(uuid="virtual-0", index=0, virtual=True),
+        Gpu(uuid="virtual-1", index=1, virtual=True),
+    ]
+    allocation = Allocation(1, 0, tuple(GpuGrant(uuid) for uuid in uuids))
+    assert environment(allocation, gpus, by_index=by_index) == {
+        "CUDA_VISIBLE_DEVICES": expected,
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    }
