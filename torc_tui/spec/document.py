@@ -15,7 +15,10 @@ from torc_tui.model import Json
 MAX_DEPTH = 64
 """Deeper nesting is refused: nobody writes it, and everything after may walk the values recursively."""
 
-_SHOWN = 160
+SHOWN = 100
+"""More problems than this are only counted."""
+
+_LENGTH = 160
 
 
 class Map(dict[str, Json]):
@@ -74,7 +77,7 @@ def duplicate_key(key: str, file: str | None, line: int | None, first: int | Non
     )
 
 
-def clip(text: str, length: int = _SHOWN) -> str:
+def clip(text: str, length: int = _LENGTH) -> str:
     """The text on one line, without control characters, and not longer than fits a message."""
     shown = text[:length] + "…" if len(text) > length else text
     if shown.isprintable():

@@ -32,6 +32,7 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\s;{}\"/\\]+|.)",
     re.DOTALL,
 )
+_UNENDED = re.compile(r'(?:r?#*)"')
 _SEARCHED = 1_000_000
 """In a wrong text, the place of the mistake is looked for in so many characters."""
 
@@ -58,6 +59,8 @@ def read_kdl(text: str, file: str | None = None) -> Document:
         column = at - text.rfind("\n", 0, at)
         hint = "KDL 2 writes #true, #false and #null; a text with special signs needs quotes"
         raise syntax_error(reason, file=file, line=line, column=column, hint=hint) from None
+    if not any(WORKFLOW.nodes.get(node.name, node.name) in WORKFLOW.keys for node in nodes):
+        raise syntax_error("no node of this file is one of a workflow", file=file, hint="it needs a name and jobs")
     builder = _Builder(text, file)
     value = Map(1)
     builder.children(value, nodes, _places(text, file), WORKFLOW)
@@ -83,6 +86,8 @@ def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
                     return
                 depth += 1 if edge[0] == "/*" else -1
                 end = edge.end()
+        elif kind == "word" and _UNENDED.match(text, at):
+            return  # a string without an end: nothing after it can be told apart
         elif kind not in ("comment", "joined") and not (kind == "word" and match[0].isspace()):
             yield kind, match.start(), end
         at = end

@@ -30,6 +30,9 @@ from torc_tui.spec.templates import Rows, substitute
 
 Fields = dict[str, Json]
 
+_FEW = 12
+"""So many known keys are listed where none is near."""
+
 
 def parse(document: Document, read_lines: ReadLines, *, text: str | None = None) -> WorkflowSpec:
     """The whole workflow, expanded. SpecError with all problems in the order of the file."""
@@ -89,7 +92,9 @@ class _Parser:
     def unknown_key(self, entry: Map, key: str, table: Table) -> None:
         hint = None
         if not self.problems.full:
-            hint = nearest(key, [*table.keys, *table.aliases]) or f"known keys: {', '.join(sorted(table.keys))}"
+            hint = nearest(key, [*table.keys, *table.aliases])
+            if hint is None and len(table.keys) <= _FEW:
+                hint = f"known keys: {', '.join(table.keys)}"
         message = f"{self.label(entry, table)}: unknown key {quoted(key)}"
         self.problems.add(message, entry.lines.get(key, entry.line), key, hint, "unknown-key")
 

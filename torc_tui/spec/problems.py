@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torc_tui.errors import Problem, SpecError
-from torc_tui.spec.document import clip
-
-SHOWN = 100
-"""More problems than this are only counted."""
+from torc_tui.spec.document import SHOWN, clip
 
 
 class Problems:

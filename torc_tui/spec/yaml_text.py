@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from torc_tui.errors import Problem
+from torc_tui.errors import Problem, SpecSyntaxError
 from torc_tui.model import Json
-from torc_tui.spec.document import MAX_DEPTH, Document, List, Map, duplicate_key, quoted, syntax_error, too_deep
+from torc_tui.spec.document import MAX_DEPTH, SHOWN, Document, List, Map, duplicate_key, quoted, syntax_error, too_deep
 
 _BORROWED = 64 << 20
 """Characters that aliases may stand for in one file."""
@@ -149,6 +149,8 @@ class _Builder:
             lines = frame.value.lines
             if text in lines:
                 self.problems.append(duplicate_key(text, self.file, line, lines[text]))
+                if len(self.problems) > SHOWN:
+                    raise SpecSyntaxError(self.problems)
             if event.anchor:
                 self.anchors[event.anchor] = (text, len(text) + 8, 0)
             frame.key = text
