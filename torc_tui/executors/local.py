@@ -91,6 +91,7 @@ class LocalExecutor:
             self._make_way(order.exit_file)
             for path, text in how.files:
                 Path(path).write_text(text, encoding="utf-8", errors="surrogateescape")
+            before = processes.clock_ticks()
             child = subprocess.Popen(
                 how.argv,
                 stdin=self._nothing,
@@ -105,12 +106,12 @@ class LocalExecutor:
                 os.close(fd)
         # From here the child is ours to reap (wait4 tells what it used); Popen is to neither wait nor warn.
         child.returncode = 0
-        process = processes.read(child.pid)
+        after = processes.clock_ticks()
         began = time.monotonic()
         attempt = Attempt(
             key=order.key,
             pid=child.pid,
-            process_started=process.started if process else 0,
+            process_started=before if before == after != -1 else _started(child.pid),
             started_at=started_at,
             began=began,
             exit_file=order.exit_file,
@@ -312,6 +313,11 @@ class LocalExecutor:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _started(pid: int) -> int:
+    process = processes.read(pid)
+    return process.started if process is not None else 0
 
 
 def _leaves_something(attempt: Attempt) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Set
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ LINUX = sys.platform == "linux"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _REFRESH = 16
+_BOOTTIME = LINUX and hasattr(time, "CLOCK_BOOTTIME")
 
 
 class Process(NamedTuple):
@@ -58,6 +60,13 @@ def process_started(pid: int) -> int | None:
     """Start time of that process in clock ticks; None when there is none, or only its zombie."""
     process = read(pid)
     return None if process is None or process.dead else process.started
+
+
+def clock_ticks() -> int:
+    """Now, on the clock of start times; -1 where that is not known. A process that was made between two equal answers
+    started then: to know it so costs nothing, while to read it from /proc of a process that is just beginning costs a
+    tenth of what a short job does."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) * _TICKS // 1_000_000_000 if _BOOTTIME else -1
 
 
 def proportional_memory(pid: int) -> int | None:

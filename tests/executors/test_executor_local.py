@@ -1,0 +1,519 @@
+"""Jobs as processes: what bash, the kernel and a full disk do to them. FIFOs and conditions instead of sleeps."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.executors import processes, watch
+from torc_tui.executors.attempt import Attempt, Measures
+from torc_tui.executors.base import Adopted
+from torc_tui.executors.local import LocalExecutor
+from torc_tui.executors.wrapper import read_exit_file
+from torc_tui.model import Allocation, AttemptKey, Cause, Exited, GpuGrant, Limits, Order, Report, Started
+
+PYTHON = sys.executable
+
+
+@pytest.fixture
+def local() -> Iterator[LocalExecutor]:
+    with LocalExecutor() as made:
+        yield made
+        if made.running:
+            made.stop(list(made.running), Cause.STOPPED, grace=0)
+            deadline = time.monotonic() + 10
+            while made.running and time.monotonic() < deadline:
+                made.wait(0.5)
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Callable[..., Order]:
+    def make(command: str, job_id: int = 1, **changes: Any) -> Order:
+        base = f"{tmp_path}/stdio/j{job_id}"
+        made = Order(
+            key=AttemptKey(1, job_id, 1, 1),
+            name="x",
+            command=command,
+            directory=str(tmp_path),
+            environment={"PATH": os.environ["PATH"], "HERE": str(tmp_path)},
+            stdout=base + ".o",
+            stderr=base + ".e",
+            exit_file=base + ".exit",
+        )
+        return replace(made, **changes)
+
+    return make
+
+
+def until(condition: Callable[[], Any], seconds: float = 15) -> Any:
+    """Poll for something that only another process can do."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not (value := condition()):
+        assert time.monotonic() < deadline
+        pause.wait(0.005)
+    return value
+
+
+def finish(local: LocalExecutor, count: int = 1) -> list[Exited]:
+    ends: list[Exited] = []
+    deadline = time.monotonic() + 20
+    while len(ends) < count:
+        assert time.monotonic() < deadline, ends
+        ends += [r for r in local.wait(1.0) if isinstance(r, Exited)]
+    return ends
+
+
+def run(local: LocalExecutor, order: Order) -> Exited:
+    local.submit([order])
+    return finish(local)[0]
+
+
+def text(path: str | None) -> str:
+    assert path is not None
+    return Path(path).read_text()
+
+
+def gone(pid: int) -> bool:
+    return processes.process_started(pid) is None
+
+
+def lines(path: Path, count: int) -> list[int]:
+    """The numbers in a file, once there are so many."""
+    return until(
+        lambda: (n := [int(w) for w in path.read_text().split()] if path.exists() else []) and n[count - 1 :] and n
+    )
+
+
+class TestOutput:
+    def test_files_folder_environment_and_standard_input(self, local, order, tmp_path):
+        end = run(local, made := order("pwd; echo $HERE >&2; cat; echo $$ $(ps -o sid= -p $$)"))
+        assert end.return_code == 0
+        out = text(made.stdout).split()
+        assert out[0] == str(tmp_path)
+        assert out[1] == out[2]
+        assert text(made.stderr) == f"{tmp_path}\n"
+        assert read_exit_file(made.exit_file).code == 0
+
+    def test_combined_output_keeps_its_order(self, local, order, tmp_path):
+        path = str(tmp_path / "both.log")
+        run(local, order("echo 1; echo 2 >&2; echo 3", stdout=path, stderr=path))
+        assert text(path) == "1\n2\n3\n"
+
+    def test_none_is_nowhere(self, local, order):
+        assert run(local, order("echo 1; echo 2 >&2", stdout=None, stderr=None)).return_code == 0
+
+    def test_files_are_truncated_at_the_start(self, local, order):
+        made = order("echo short")
+        for _ in range(2):
+            run(local, made)
+        assert text(made.stdout) == "short\n"
+
+    def test_the_job_has_no_descriptor_of_ours(self, local, order):
+        run(local, made := order(f"{PYTHON} -c 'import os; print(sorted(os.listdir(\"/proc/self/fd\")))'"))
+        assert text(made.stdout) == "['0', '1', '2', '3']\n"  # 3 is the folder that is being read
+
+
+class TestLaunch:
+    def test_no_such_folder(self, local, order):
+        end = run(local, made := order("true", directory="/no/such/folder"))
+        assert (end.cause, end.return_code) == (Cause.LAUNCH, 126)
+        assert "/no/such/folder" in (end.detail or "")
+        assert "/no/such/folder" in text(made.stderr)
+        assert not local.running
+
+    def test_no_bash(self, order):
+        with LocalExecutor(shell="/no/bash") as local:
+            end = run(local, order("true"))
+        assert (end.cause, end.return_code) == (Cause.LAUNCH, 127)
+        assert "/no/bash" in (end.detail or "")
+
+    @pytest.mark.parametrize(
+        "environment",
+        [{f"V{n}": "x" * 100_000 for n in range(200)}, {"V": "x" * 200_000}, {"A=B": "1"}, {"A": "\0"}],
+        ids=["large", "one large value", "bad name", "null byte"],
+    )
+    def test_an_environment_that_cannot_be(self, local, order, environment: Mapping[str, str]):
+        end = run(local, made := order("true", environment=environment))
+        assert (end.cause, end.return_code) == (Cause.LAUNCH, 126)
+        assert end.detail
+        assert end.detail in text(made.stderr)
+
+    def test_a_command_with_a_null_byte(self, local, order):
+        assert run(local, order("echo \0")).cause is Cause.LAUNCH
+
+    def test_a_log_that_cannot_be_written(self, local, order, tmp_path):
+        (tmp_path / "file").write_text("")
+        end = run(local, order("true", stdout=str(tmp_path / "file" / "x.o")))
+        assert end.cause is Cause.LAUNCH
+        assert "file" in (end.detail or "")
+
+    def test_no_descriptors_left(self, local, order):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        try:
+            lowest = os.dup(0)
+            os.close(lowest)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, hard))
+            local.submit([order("true")])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        (end,) = finish(local)
+        assert end.cause is Cause.LAUNCH
+        assert "open files" in (end.detail or "")
+        assert run(local, order("true", 2)).return_code == 0
+
+    def test_others_of_the_batch_run(self, local, order):
+        local.submit([order("true", 1), order("true", 2, directory="/nowhere"), order("exit 3", 3)])
+        ends = {e.key.job_id: e.return_code for e in finish(local, 3)}
+        assert ends == {1: 0, 2: 126, 3: 3}
+
+    def test_a_long_command_leaves_no_script(self, local, order, tmp_path):
+        assert run(local, order("# " + "x" * 200_000 + "\nexit 4")).return_code == 4
+        assert sorted(p.name for p in (tmp_path / "stdio").iterdir()) == ["j1.e", "j1.exit", "j1.o"]
+
+
+class TestLimits:
+    def test_runtime_ends_the_whole_session(self, local, order, tmp_path):
+        pids = tmp_path / "pids"
+        command = f"sleep 100 & echo $! >> {pids}; set -m; sleep 100 & echo $! >> {pids}; wait"
+        end = run(local, order(command, limits=Limits(runtime=0.3, grace=5)))
+        assert (end.cause, end.return_code) == (Cause.RUNTIME, 143)
+        assert all(gone(pid) for pid in lines(pids, 2))
+        assert end.ended_at - end.started_at < 5
+
+    def test_a_job_that_does_not_listen_is_killed(self, local, order):
+        end = run(local, order("trap '' TERM; while :; do sleep 0.05; done", limits=Limits(runtime=0.1, grace=0.2)))
+        assert (end.cause, end.return_code) == (Cause.RUNTIME, 137)
+
+    def test_the_signal_is_the_chosen_one_and_a_job_may_save(self, local, order):
+        command = "trap 'echo saved; exit 9' USR1; while :; do sleep 0.01; done"
+        limits = Limits(runtime=0.3, grace=10, termination_signal="SIGUSR1")
+        end = run(local, made := order(command, limits=limits))
+        assert (end.cause, end.return_code, text(made.stdout)) == (Cause.RUNTIME, 9, "saved\n")
+
+    def test_memory(self, local, order):
+        command = f"{PYTHON} -c 'import signal; x = bytearray(200_000_000); signal.pause()'"
+        end = run(local, order(command, limits=Limits(memory=100_000_000, grace=1)))
+        assert (end.cause, end.return_code) == (Cause.MEMORY, 143)
+        assert "100000000" in (end.detail or "")
+        assert (end.usage.peak_memory or 0) > 150_000_000
+
+    def test_shared_pages_count_once(self, local, order, tmp_path):
+        stop, ready = tmp_path / "stop", tmp_path / "ready"
+        code = (
+            "import os, time\nx = b'x' * 80_000_000\n"
+            "for _ in range(3):\n"
+            "    if os.fork() == 0: break\n"
+            f"open('{ready}', 'a').write(f'{{os.getpid()}}\\n')\n\n"
+            f"while not os.path.exists('{stop}'): time.sleep(0.01)\n"
+        )
+        local.submit([order(f'exec {PYTHON} -c "{code}"', limits=Limits(memory=200_000_000, grace=1))])
+        lines(ready, 4)
+        attempt = next(iter(local._attempts.values()))
+        before = attempt.measures.sampled_seconds
+        until(lambda: local.wait(0.05) and False or attempt.measures.sampled_seconds > before + 0.3)
+        assert attempt.cause is None
+        stop.touch()
+        (end,) = finish(local)
+        assert end.cause is None
+        assert 80_000_000 < (end.usage.peak_memory or 0)
+
+
+class TestStop:
+    def test_a_stopped_process_dies_too(self, local, order, tmp_path):
+        pids = tmp_path / "pids"
+        made = order(f"echo $$ > {pids}; sleep 100")
+        local.submit([made])
+        (pid,) = lines(pids, 1)
+        os.killpg(pid, signal.SIGSTOP)
+        local.stop([made.key], Cause.STOPPED, grace=30)
+        (end,) = finish(local)
+        assert (end.cause, end.return_code) == (Cause.STOPPED, 143)
+
+    def test_stop_does_not_block_and_kills_after_the_grace(self, local, order, tmp_path):
+        ready = tmp_path / "ready"
+        made = order(f"trap '' TERM INT; echo 1 > {ready}; while :; do sleep 0.05; done")
+        local.submit([made])
+        lines(ready, 1)
+        before = time.monotonic()
+        local.stop([made.key], Cause.TERMINATED, grace=0.2, signal="SIGINT")
+        assert time.monotonic() - before < 0.15
+        (end,) = finish(local)
+        assert (end.cause, end.return_code) == (Cause.TERMINATED, 137)
+
+    def test_a_job_that_ends_well_when_asked_keeps_its_code(self, local, order, tmp_path):
+        ready = tmp_path / "ready"
+        made = order(f"trap 'exit 0' TERM; echo 1 > {ready}; while :; do sleep 0.01; done")
+        local.submit([made])
+        lines(ready, 1)
+        local.stop([made.key], Cause.STOPPED, grace=10)
+        (end,) = finish(local)
+        assert (end.cause, end.return_code) == (Cause.STOPPED, 0)
+
+
+class TestLeftovers:
+    def test_they_are_ended_before_the_report(self, local, order, tmp_path, monkeypatch):
+        monkeypatch.setattr(watch, "PATIENCE", 0.1)
+        pids = tmp_path / "pids"
+        end = run(local, order(f"sleep 100 & echo $! > {pids}; exit 3"))
+        assert (end.return_code, end.cause) == (3, None)
+        assert all(gone(pid) for pid in lines(pids, 1))
+
+    def test_they_are_killed_when_they_do_not_listen(self, local, order, tmp_path, monkeypatch):
+        monkeypatch.setattr(watch, "PATIENCE", 0.05)
+        monkeypatch.setattr(watch, "LEFTOVER_GRACE", 0.05)
+        pids = tmp_path / "pids"
+        command = (
+            f"(trap '' TERM; echo $BASHPID > {pids}; while :; do sleep 0.05; done) & until [ -s {pids} ]; do :; done"
+        )
+        assert run(local, order(command)).return_code == 0
+        assert all(gone(pid) for pid in lines(pids, 1))
+
+    def test_a_process_substitution_may_finish(self, local, order, tmp_path):
+        fifo, out = tmp_path / "fifo", tmp_path / "out"
+        os.mkfifo(fifo)
+        local.submit([order(f"echo hello > >(read x < {fifo}; cat > {out})")])
+        attempt = next(iter(local._attempts.values()))
+        until(lambda: local.wait(0.02) and False or attempt.ended)
+        with open(fifo, "w") as file:
+            file.write("go\n")
+        finish(local)
+        assert out.read_text() == "hello\n"
+
+
+class TestUsage:
+    def test_a_short_job_has_cpu_time(self, local, order):
+        usage = run(local, order("for ((i = 0; i < 20000; i++)); do :; done")).usage
+        assert 0.005 < (usage.cpu_time or 0) < 5
+
+    def test_our_own_memory_is_not_that_of_the_job(self, local, order):
+        ballast = bytearray(60_000_000)
+        usage = run(local, order("true")).usage
+        assert usage.peak_memory is None or usage.peak_memory < 20_000_000
+        assert len(ballast) == 60_000_000
+
+    def test_a_short_job_larger_than_we_are_is_measured(self, local, order):
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        size = own + 100_000_000
+        usage = run(local, order(f"{PYTHON} -c 'x = bytes({size})'; {PYTHON} -c 'x = b\"x\" * {size}'")).usage
+        assert own + 90_000_000 < (usage.peak_memory or 0) < own + 250_000_000
+
+    def test_samples(self, local, order, tmp_path):
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        code = f"x = bytearray(b'x') * 60_000_000\\nwhile not __import__('os').path.exists('{tmp_path}/stop'): pass"
+        local.submit([order(f"{PYTHON} -c $'{code.replace(chr(39), chr(92) + chr(39))}' & wait")])
+        attempt = next(iter(local._attempts.values()))
+        until(lambda: local.wait(0.02) and False or attempt.measures.sampled_seconds > 0.3)
+        (tmp_path / "stop").touch()
+        usage = finish(local)[0].usage
+        assert (usage.peak_memory or 0) > 60_000_000
+        assert (usage.avg_memory or 0) > 1_000_000
+        assert (usage.peak_cpu_percent or 0) >= (usage.avg_cpu_percent or 0) > 5
+
+    def test_gpu_figures_of_its_processes(self, order, tmp_path):
+        fifo, pids = tmp_path / "fifo", tmp_path / "pids"
+        os.mkfifo(fifo)
+        asked = threading.Event()
+
+        def gpu_usage() -> Mapping[int, tuple[int, float | None]]:
+            (pid,) = lines(pids, 1)
+            asked.set()
+            return {pid: (5 << 30, 40.0), 1: (1, 99.0)}
+
+        with LocalExecutor(gpu_usage=gpu_usage) as local:
+            made = order(f"echo $$ > {pids}; read x < {fifo}", allocation=Allocation(1, 0, (GpuGrant("GPU-0"),)))
+            local.submit([made])
+            until(lambda: local.wait(0.02) and False or asked.is_set())
+            with open(fifo, "w") as file:
+                file.write("go\n")
+            usage = finish(local)[0].usage
+        assert (usage.peak_gpu_memory, usage.avg_gpu_percent) == (5 << 30, 40.0)
+
+    def test_arithmetic(self):
+        def one(cpu: float) -> processes.Process:
+            return processes.Process(1, 1, 1, 1, cpu, 100, False)
+
+        measures = Measures(last_at=0.0)
+        measures.sample(1.0, [one(0.5)], 100)
+        measures.sample(2.0, [one(2.5)], 300)
+        measures.sample(3.0, [one(0.1)], 200)
+        usage = measures.usage(4.0, 3.0, None)
+        assert usage.cpu_time == 3.0
+        assert (usage.peak_memory, usage.avg_memory) == (300, 200)
+        assert (usage.peak_cpu_percent, usage.avg_cpu_percent) == (200.0, 75.0)
+
+
+class TestAdoption:
+    def adopted(self, order: Order, started: Started, **changes: Any) -> Adopted:
+        one = Adopted(
+            key=order.key,
+            exit_file=order.exit_file,
+            started_at=started.at,
+            pid=started.pid,
+            process_started=started.process_started,
+        )
+        return replace(one, **changes)
+
+    def orphan(self, order: Order) -> Started:
+        """Start it by a runner that then dies."""
+        code = (
+            "import sys, pickle; from torc_tui.executors.local import LocalExecutor\n"
+            "l = LocalExecutor(); l.submit([pickle.load(sys.stdin.buffer)])\n"
+            "r = l.wait(1)[0]; l.close(); print(r.pid, r.process_started, r.at)\n"
+        )
+        import pickle
+
+        done = subprocess.run(
+            [PYTHON, "-c", code],
+            input=pickle.dumps(order),
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        pid, started, at = done.stdout.split()
+        return Started(order.key, int(pid), int(started), float(at))
+
+    @pytest.mark.parametrize("pidfd", [None, False], ids=["pidfd", "thread"])
+    def test_one_that_runs_is_watched_to_its_end(self, order, tmp_path, pidfd):
+        os.mkfifo(fifo := tmp_path / "fifo")
+        made = order(f"read x < {fifo}; exit 6")
+        started = self.orphan(made)
+        with LocalExecutor(pidfd=pidfd) as local:
+            local.adopt([self.adopted(made, started)])
+            assert local.wait(0) == []
+            assert made.key in local.running
+            with open(fifo, "w") as file:
+                file.write("go\n")
+            (end,) = finish(local)
+            assert (end.return_code, end.cause) == (6, None)
+            assert end.started_at == started.at
+
+    def test_found_by_its_exit_file_alone(self, local, order, tmp_path):
+        os.mkfifo(fifo := tmp_path / "fifo")
+        made = order(f"read x < {fifo}; exit 6")
+        started = self.orphan(made)
+        until(lambda: read_exit_file(made.exit_file).pid == started.pid)
+        local.adopt([self.adopted(made, started, pid=None, process_started=None)])
+        assert local.wait(0) == []
+        with open(fifo, "w") as file:
+            file.write("go\n")
+        assert finish(local)[0].return_code == 6
+
+    def test_one_that_ended_meanwhile(self, local, order):
+        made = order("exit 5")
+        started = self.orphan(made)
+        until(lambda: read_exit_file(made.exit_file).code is not None)
+        until(lambda: gone(started.pid))
+        local.adopt([self.adopted(made, started)])
+        (end,) = finish(local)
+        assert (end.return_code, end.cause) == (5, None)
+
+    def test_one_that_was_killed_meanwhile_is_lost(self, local, order, tmp_path):
+        made = order("sleep 100")
+        started = self.orphan(made)
+        os.killpg(started.pid, signal.SIGKILL)
+        until(lambda: gone(started.pid))
+        local.adopt([self.adopted(made, started)])
+        (end,) = finish(local)
+        assert (end.return_code, end.cause) == (None, Cause.LOST)
+
+    def test_another_process_with_its_number_is_left_alone(self, local, order):
+        with subprocess.Popen(["sleep", "100"], start_new_session=True) as other:
+            made = order("true")
+            began = processes.process_started(other.pid)
+            assert began is not None
+            started = Started(made.key, other.pid, began - 1, time.time())
+            local.adopt([self.adopted(made, started)])
+            assert finish(local)[0].cause is Cause.LOST
+            assert not gone(other.pid)
+            other.kill()
+
+    def test_stop_and_limits_hold_for_it(self, local, order):
+        made = order("sleep 100")
+        late = order("sleep 100", 2)
+        first, second = self.orphan(made), self.orphan(late)
+        local.adopt(
+            [
+                self.adopted(made, first),
+                self.adopted(late, second, started_at=time.time() - 1000, limits=Limits(runtime=999, grace=5)),
+            ]
+        )
+        local.stop([made.key], Cause.CANCELED, grace=0)
+        ends = {e.key.job_id: (e.cause, e.return_code) for e in finish(local, 2)}
+        assert ends == {1: (Cause.CANCELED, 137), 2: (Cause.RUNTIME, 143)}
+
+
+class TestClose:
+    def test_jobs_run_on_and_nothing_is_left_open(self, order, tmp_path):
+        before = sorted(os.listdir("/proc/self/fd"))
+        threads = threading.active_count()
+        os.mkfifo(fifo := tmp_path / "fifo")
+        made = order(f"read x < {fifo}; exit 6")
+        local = LocalExecutor()
+        local.submit([made])
+        (started,) = local.wait(1)
+        assert isinstance(started, Started)
+        local.close()
+        local.close()
+        local.wake()
+        assert sorted(os.listdir("/proc/self/fd")) == before
+        assert threading.active_count() == threads
+        with open(fifo, "w") as file:
+            file.write("go\n")
+        until(lambda: read_exit_file(made.exit_file).code == 6)
+        os.waitpid(started.pid, 0)
+
+    def test_wake_from_a_signal_handler(self, local):
+        before = signal.signal(signal.SIGALRM, lambda *_: local.wake())
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            assert local.wait(20) == []
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
+    def test_many_at_once(self, local, order):
+        local.submit([order(f"exit {n % 7}", n) for n in range(60)])
+        ends = {e.key.job_id: e.return_code for e in finish(local, 60)}
+        assert ends == {n: n % 7 for n in range(60)}
+
+
+def test_the_start_time_is_that_of_the_kernel(local, order, tmp_path):
+    """However it was found: by the clock, or (across a tick) by asking."""
+    os.mkfifo(fifo := tmp_path / "fifo")
+    local.submit([order(f"read x < {fifo}", n) for n in range(20)])
+    started = [r for r in local.wait(1) if isinstance(r, Started)]
+    assert len(started) == 20
+    assert [r.process_started for r in started] == [processes.process_started(r.pid) for r in started]
+    local.stop([r.key for r in started], Cause.STOPPED, grace=0)
+    finish(local, 20)
+
+
+def test_names_of_signals() -> None:
+    assert watch.signal_number("SIGUSR1") == watch.signal_number("usr1") == signal.SIGUSR1
+    assert watch.signal_number(None) == watch.signal_number("nonsense") == signal.SIGTERM
+
+
+def test_a_process_through_psutil_is_the_same() -> None:
+    mine, theirs = processes.read(os.getpid()), processes._read_psutil(os.getpid())
+    assert mine is not None
+    assert theirs is not None
+    assert (mine.pid, mine.group, mine.session, mine.dead) == (theirs.pid, theirs.group, theirs.session, theirs.dead)
+
+
+def test_report_of_an_attempt_needs_its_end() -> None:
+    reports: list[Report] = []
+    attempt = Attempt(AttemptKey(1, 1, 1, 1), 1, 1, 0.0, 0.0, "/x", Limits(), Allocation(), None, (), Measures(0.0))
+    with pytest.raises(AssertionError):
+        reports.append(attempt.exited())
