@@ -1,0 +1,152 @@
+"""The decisions, as tables, and as properties over random graphs held in plain dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torc_tui.errors import Refused
+from torc_tui.lifecycle import invariants, states
+from torc_tui.lifecycle.decide import LOST_RETURN_CODE, AttemptFacts, Waiting, outcome, settle, verdict
+from torc_tui.model import AttemptKey, Cause, Exited, FailureRule, JobStatus
+
+S = JobStatus
+
+
+def exited(code: int | None = 0, cause: Cause | None = None, detail: str | None = None) -> Exited:
+    return Exited(
+        key=AttemptKey(1, 1, 1, 1), return_code=code, started_at=0.0, ended_at=1.0, cause=cause, detail=detail
+    )
+
+
+RETRY_TWICE = (FailureRule(exit_codes=(3,), max_retries=2),)
+ANY_ONCE = (FailureRule(match_all_exit_codes=True, max_retries=1),)
+
+
+@pytest.mark.parametrize(
+    ("end", "facts", "status", "code", "releases"),
+    [
+        (exited(0), AttemptFacts(), S.COMPLETED, 0, True),
+        (exited(3), AttemptFacts(), S.FAILED, 3, True),
+        (exited(0), AttemptFacts(missing_files=["out"]), S.FAILED, 1, True),
+        (exited(0), AttemptFacts(missing_user_data=["x"]), S.COMPLETED, 0, True),
+        (exited(0), AttemptFacts(missing_user_data=["x"], require_user_data=True), S.FAILED, 1, True),
+        (exited(143, Cause.CANCELED), AttemptFacts(), S.CANCELED, 143, True),
+        (exited(143, Cause.TERMINATED), AttemptFacts(), S.TERMINATED, 143, True),
+        (exited(143, Cause.STOPPED), AttemptFacts(), S.TERMINATED, 143, False),
+        (exited(0, Cause.STOPPED), AttemptFacts(), S.COMPLETED, 0, True),
+        (exited(143, Cause.RUNTIME), AttemptFacts(), S.TERMINATED, 152, True),
+        (exited(137, Cause.MEMORY), AttemptFacts(), S.FAILED, 137, True),
+        (exited(137, Cause.MEMORY), AttemptFacts(oom_exit_code=99), S.FAILED, 99, True),
+        (exited(126, Cause.LAUNCH, "no such folder"), AttemptFacts(), S.FAILED, 126, True),
+        (exited(None, Cause.LOST), AttemptFacts(), S.FAILED, LOST_RETURN_CODE, True),
+        (exited(3), AttemptFacts(use_pending_failed=True), S.PENDING_FAILED, 3, False),
+    ],
+)
+def test_what_an_end_means(end: Exited, facts: AttemptFacts, status: S, code: int, releases: bool) -> None:
+    found = outcome(end, facts)
+    assert (found.status, found.return_code, found.releases, found.retry) == (status, code, releases, None)
+    if status is not S.COMPLETED:
+        assert found.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "rules", "used", "retried"),
+    [
+        (3, RETRY_TWICE, 0, True),
+        (3, RETRY_TWICE, 1, True),
+        (3, RETRY_TWICE, 2, False),
+        (4, RETRY_TWICE, 0, False),
+        (4, RETRY_TWICE + ANY_ONCE, 0, True),
+        (3, ANY_ONCE + RETRY_TWICE, 1, True),  # the rule that names the code counts, wherever it stands
+        (4, ANY_ONCE, 1, False),
+        (3, (FailureRule(exit_codes=(3,), max_retries=0),), 0, False),
+    ],
+)
+def test_n_retries_after_the_first_attempt(code: int, rules: Sequence[FailureRule], used: int, retried: bool) -> None:
+    assert (outcome(exited(code), AttemptFacts(rules=rules, retries=used)).retry is not None) is retried
+
+
+def test_a_missing_output_may_be_retried_by_code_one() -> None:
+    facts = AttemptFacts(rules=(FailureRule(exit_codes=(1,)),), missing_files=["out"])
+    assert outcome(exited(0), facts).retry
+
+
+def test_signals_are_named() -> None:
+    assert outcome(exited(139), AttemptFacts()).reason == "exit 139 (SIGSEGV)"
+
+
+def test_an_illegal_move_is_refused_and_named() -> None:
+    with pytest.raises(Refused, match=r"'prep' is completed and cannot become running"):
+        states.check("prep", S.COMPLETED, S.RUNNING)
+    states.check("prep", S.PENDING, S.RUNNING)
+    assert set(states.MOVES) == set(S)
+
+
+class Dictionary:
+    """The port `Graph`, the slow and obvious way."""
+
+    def __init__(self, depends_on: dict[int, list[int]], cancel: dict[int, bool]) -> None:
+        self.depends_on = depends_on
+        self.cancel = cancel
+        self.status = {job: S.BLOCKED if needs else S.READY for job, needs in depends_on.items()}
+
+    def release(self, ended: Sequence[tuple[int, bool]]) -> list[Waiting]:
+        free = []
+        for job_id, _ in ended:
+            for job, needs in self.depends_on.items():
+                if job_id not in needs or self.status[job] is not S.BLOCKED or job in [w.job_id for w in free]:
+                    continue
+                if all(self.status[n] in (S.COMPLETED, S.FAILED, S.CANCELED) for n in needs):
+                    bad = sum(self.status[n] in (S.FAILED, S.CANCELED) for n in needs)
+                    free.append(Waiting(job, bad, self.cancel[job]))
+        for waiting in free:
+            doomed = waiting.unsuccessful and waiting.cancel_on_blocking_job_failure
+            self.status[waiting.job_id] = S.CANCELED if doomed else S.READY
+        return free
+
+    def blame(self, job_id: int) -> str:
+        return "somebody"
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Dictionary:
+    size = draw(st.integers(1, 12))
+    depends_on = {job: sorted(draw(st.sets(st.integers(0, job - 1), max_size=4))) if job else [] for job in range(size)}
+    return Dictionary(depends_on, {job: draw(st.booleans()) for job in range(size)})
+
+
+@given(graphs(), st.data())
+def test_every_graph_comes_to_an_end_and_never_lies(graph: Dictionary, data: st.DataObject) -> None:
+    while ready := [job for job, status in graph.status.items() if status is S.READY]:
+        job = data.draw(st.sampled_from(ready))
+        graph.status[job] = data.draw(st.sampled_from([S.COMPLETED, S.FAILED]))
+        for change in settle(graph, [(job, graph.status[job])]):
+            assert graph.status[change.job_id] is change.status
+        nodes = {
+            job: invariants.Node(job, status, graph.depends_on[job], 1, graph.cancel[job])
+            for job, status in graph.status.items()
+        }
+        assert invariants.violations(nodes) == []
+    assert set(graph.status.values()) <= {S.COMPLETED, S.FAILED, S.CANCELED}
+
+
+def test_a_doomed_job_gets_a_reason() -> None:
+    graph = Dictionary({}, {})
+    (change,) = verdict(graph, [Waiting(5, 1, True)])
+    assert (change.job_id, change.status, change.reason) == (5, S.CANCELED, "somebody")
+
+
+def test_the_invariants_see_what_is_wrong() -> None:
+    nodes = {
+        1: invariants.Node(1, S.FAILED, [], 0),
+        2: invariants.Node(2, S.READY, [1], 0),
+        3: invariants.Node(3, S.BLOCKED, [1], 0),
+        4: invariants.Node(4, S.RUNNING, [2], 0),
+    }
+    text = " / ".join(invariants.violations(nodes))
+    for piece in ("job 2", "did not succeed", "blocked by nothing", "counter of 0", "went ahead"):
+        assert piece in text
