@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from torc_tui.model import ExecutionConfig, Json, Plan, render
+from torc_tui.model import ExecutionConfig, Json, Plan, PlannedJob, render
 from torc_tui.resources.placement import rank
 from torc_tui.store import events
 from torc_tui.store.database import Store, allocate, insert
@@ -21,7 +21,7 @@ from torc_tui.store.journal import dumps
 compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 _JOB_COLUMNS = (
-    "id workflow_id name command invocation_script status held priority resource_class unmet unsuccessful "
+    "id workflow_id name command invocation_script script status held priority resource_class unmet unsuccessful "
     "cancel_on_blocking_job_failure attempt_id retries requirement_id failure_handler_id scheduler family "
     "parameter_values env stdio supports_termination require_user_data "
     "input_files output_files input_user_data output_user_data"
@@ -251,6 +251,7 @@ def _job_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
                 spec.name,
                 render(job.command, first_record),
                 None if job.invocation_script is None else render(job.invocation_script, first_record),
+                _script(job, first_record),
                 0,
                 False,
                 spec.priority,
@@ -276,6 +277,22 @@ def _job_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
             )
         )
     return rows
+
+
+def _script(job: PlannedJob, first_record: int) -> str | None:
+    """Command and invocation script in pieces, with the ids of records as numbers; None where none is spoken of.
+    So an export can tell an id from any other number."""
+    scripts = (job.command, job.invocation_script)
+    if not any(isinstance(script, tuple) for script in scripts):
+        return None
+    return compact(
+        [
+            [part if isinstance(part, str) else first_record + part for part in script]
+            if isinstance(script, tuple)
+            else script
+            for script in scripts
+        ]
+    )
 
 
 def _edge_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:

@@ -143,6 +143,7 @@ job = Table(
     Column("name", Text, nullable=False),
     Column("command", Text, nullable=False),
     Column("invocation_script", Text),
+    Column("script", Text),  # both once more, where they speak of user data: JSON lists whose numbers are record ids
     Column("status", Integer, nullable=False),
     Column("held", Boolean, nullable=False, default=False),
     Column("priority", Integer, nullable=False),
