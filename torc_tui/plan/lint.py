@@ -35,13 +35,15 @@ def _used(groups: Sequence[tuple[int, ...]], numbers: Iterator[int | None]) -> s
 def _data(plan: Plan) -> Iterator[Problem]:
     read_files = _used(plan.file_groups, (job.input_files for job in plan.jobs))
     written_files = _used(plan.file_groups, (job.output_files for job in plan.jobs))
-    unused = [file for number, file in enumerate(plan.files) if number not in read_files | written_files]
+    touched = read_files | written_files
+    unused = [file for number, file in enumerate(plan.files) if number not in touched]
     if unused:
         message = f"no job reads or writes the file {listing(file.name for file in unused)}"
         yield _warn(plan, message, unused[0].source, "name", "unused")
     read = _used(plan.user_data_groups, (job.input_user_data for job in plan.jobs))
     written = _used(plan.user_data_groups, (job.output_user_data for job in plan.jobs))
-    idle = [one for number, one in enumerate(plan.user_data) if number not in read | written]
+    touched = read | written
+    idle = [one for number, one in enumerate(plan.user_data) if number not in touched]
     if idle:
         message = f"no job reads or writes the user data {listing(one.name for one in idle)}"
         yield _warn(plan, message, idle[0].source, "name", "unused")

@@ -14,6 +14,7 @@ Laws
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +37,7 @@ from torc_tui.plan.graph import find_cycles
 from torc_tui.plan.lint import lint
 from torc_tui.plan.names import Problems
 from torc_tui.plan.reasons import Reasons, edge_arrays
-from torc_tui.plan.references import Token
+from torc_tui.plan.references import Fault, Token
 from torc_tui.plan.waits import Members, combine
 
 _LONG = 40
@@ -45,11 +46,17 @@ _LONG = 40
 
 def resolve(spec: WorkflowSpec) -> Plan:
     """The plan of a workflow. SpecError with all problems; its subclass when they are of one kind."""
-    problems = Problems(spec.file)
-    plan = _Resolver(spec, problems).plan()
-    _report_cycles(plan, problems)
-    problems.stop()
-    return replace(plan, warnings=tuple(lint(plan)))
+    collecting = gc.isenabled()
+    gc.disable()  # hundreds of thousands of small records, none of them garbage: the collector would double the time
+    try:
+        problems = Problems(spec.file)
+        plan = _Resolver(spec, problems).plan()
+        _report_cycles(plan, problems)
+        problems.stop()
+        return replace(plan, warnings=tuple(lint(plan)))
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _report_cycles(plan: Plan, problems: Problems) -> None:
@@ -78,16 +85,19 @@ def _report_cycles(plan: Plan, problems: Problems) -> None:
 
 
 class _Tokens:
-    """The tokens of one job, and its names by section and direction."""
+    """The tokens of one job, and the same by section and direction. Jobs with equal texts share it."""
 
-    __slots__ = ("command", "script")
+    __slots__ = ("by_use", "command", "script")
 
     def __init__(self, command: list[Token], script: list[Token]) -> None:
         self.command = command
         self.script = script
+        self.by_use: dict[tuple[str, str], list[Token]] = {}
+        for token in (*command, *script):
+            self.by_use.setdefault((token.section, token.direction), []).append(token)
 
-    def of(self, section: str, direction: str) -> list[Token]:
-        return [t for t in (*self.command, *self.script) if t.section == section and t.direction == direction]
+    def of(self, section: str, direction: str) -> Sequence[Token]:
+        return self.by_use.get((section, direction), ())
 
 
 class _Resolver:
@@ -105,6 +115,8 @@ class _Resolver:
         self.handler_of = {handler.name: number for number, handler in enumerate(spec.failure_handlers)}
         self.schedulers = {scheduler.name for scheduler in spec.slurm_schedulers}
         self.tokens: dict[int, _Tokens] = {}
+        self.read: dict[tuple[str, str | None], tuple[_Tokens, list[tuple[str, Fault]]]] = {}
+        self.scripts: dict[str, Script] = {}
         self.sets: list[Members] = []
         self.explicit: dict[tuple[str, ...], int] = {}
         self.set_of: dict[object, int | None] = {}
@@ -184,15 +196,19 @@ class _Resolver:
                 seen.add(entry.name)
 
     def _read_tokens(self, number: int, job: JobSpec) -> None:
-        found: list[list[Token]] = []
-        for key, text in (("command", job.command), ("invocation_script", job.invocation_script or "")):
-            tokens, faults = references.scan(text)
-            for fault in faults:
-                message = f"{key} of job {_called(job)!r}: {fault.message}"
-                self.problems.add(message, job.source, key, kind="invalid-reference", hint=fault.hint)
-            found.append(tokens)
-        if found[0] or found[1]:
-            self.tokens[number] = _Tokens(found[0], found[1])
+        texts = (job.command, job.invocation_script)
+        if texts not in self.read:
+            command, command_faults = references.scan(job.command)
+            script, script_faults = references.scan(job.invocation_script or "")
+            faults = [("command", fault) for fault in command_faults]
+            faults += [("invocation_script", fault) for fault in script_faults]
+            self.read[texts] = _Tokens(command, script), faults
+        tokens, faults = self.read[texts]
+        for key, fault in faults:
+            message = f"{key} of job {_called(job)!r}: {fault.message}"
+            self.problems.add(message, job.source, key, kind="invalid-reference", hint=fault.hint)
+        if tokens.by_use:
+            self.tokens[number] = tokens
 
     def _create_outputs(self, number: int, job: JobSpec) -> None:
         names = list(job.output_user_data)
@@ -326,11 +342,11 @@ class _Resolver:
         noun = "user data" if is_data else "file"
         key = "input_user_data" if is_data else "input_files"
         own = {flow.thing(one) for one in flow.groups[output]} if output is not None else set()
-        listed = self._listed(job, is_data, job.input_user_data if is_data else job.input_files, key)
+        listed = list(self._listed(job, is_data, job.input_user_data if is_data else job.input_files, key))
         found: list[tuple[int, ...]] = []
         for token in tokens.of("user_data" if is_data else "files", "input") if tokens else ():
             if token.name in flow.index:
-                listed = (*listed, flow.index[token.name])
+                listed.append(flow.index[token.name])
             elif token.has_variable:
                 found.append(self._variable_input(number, job, token))
             else:
@@ -433,7 +449,11 @@ class _Resolver:
             number = self.data.index.get(token.name)
             return token.shell_text if number is None else number
 
-        return references.substitute(text, tokens, value) if tokens else text
+        if not tokens:
+            return text
+        if text not in self.scripts:
+            self.scripts[text] = references.substitute(text, tokens, value)
+        return self.scripts[text]
 
     def _requirement(self, job: JobSpec) -> int:
         name = job.resource_requirements or ""

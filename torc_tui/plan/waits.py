@@ -24,7 +24,7 @@ Edge = tuple[int, int, int, int | None]
 
 
 class Members(NamedTuple):
-    """Jobs that are waited for, ascending and unique. ``vias``: for each the file or record that is the reason, if any."""
+    """Jobs that are waited for, ascending and unique. ``vias``: for each the file or record, if one is the reason."""
 
     kind: EdgeKind
     members: tuple[int, ...]

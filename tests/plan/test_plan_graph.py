@@ -1,0 +1,67 @@
+"""Order, cycles and longest paths of random graphs, against the plainest way to compute them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torc_tui.plan.graph import find_cycles, longest_path, topological_order
+
+edges_of = st.integers(1, 8).flatmap(
+    lambda count: st.tuples(
+        st.just(count), st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=16)
+    )
+)
+
+
+def arrays(edges: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    return [edge[0] for edge in edges], [edge[1] for edge in edges]
+
+
+def reach(count: int, edges: list[tuple[int, int]]) -> set[tuple[int, int]]:
+    closed = set(edges)
+    for middle in range(count):
+        closed |= {(a, b) for a in range(count) for b in range(count) if {(a, middle), (middle, b)} <= closed}
+    return closed
+
+
+@given(edges_of)
+def test_order_and_cycles(graph: tuple[int, list[tuple[int, int]]]) -> None:
+    count, edges = graph
+    waiting, needed = arrays(edges)
+    order = topological_order(count, waiting, needed)
+    place = {node: at for at, node in enumerate(order)}
+    for node, other in edges:
+        if node in place:
+            assert place[other] < place[node]
+    closed = reach(count, edges)
+    knotted = {node for node in range(count) if (node, node) in closed}
+    knots = {frozenset(b for b in knotted if a == b or {(a, b), (b, a)} <= closed) for a in knotted}
+    cycles = find_cycles(count, waiting, needed)
+    assert len(cycles) == len(knots)
+    assert (len(order) == count) == (not knots)
+    for cycle in cycles:
+        assert len(set(cycle)) == len(cycle)
+        assert all(step in edges for step in zip(cycle, [*cycle[1:], cycle[0]], strict=True))
+        assert cycle[0] == min(min(knot) for knot in knots if cycle[0] in knot)
+
+
+@given(edges_of, st.data())
+def test_longest_path(graph: tuple[int, list[tuple[int, int]]], data: st.DataObject) -> None:
+    count, any_edges = graph
+    edges = sorted({(max(edge), min(edge)) for edge in any_edges if edge[0] != edge[1]})
+    weights = data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count))
+    best = list(weights)
+    for node in range(count):
+        best[node] = weights[node] + max((best[other] for waiting, other in edges if waiting == node), default=0)
+    path = longest_path(count, *arrays(edges), weights)
+    assert all((later, earlier) in edges for earlier, later in pairwise(path))
+    assert sum(weights[node] for node in path) == max(best)
+
+
+def test_nothing() -> None:
+    assert topological_order(0, [], []) == []
+    assert longest_path(0, [], []) == []
+    assert find_cycles(1, [0], [0]) == [[0]]

@@ -1,0 +1,132 @@
+"""The tokens of commands: what is one, what is a mistake, and what bash makes of the text that replaces them."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torc_tui.model import render
+from torc_tui.plan.references import Token, scan, substitute
+
+
+def names(text: str) -> list[tuple[str, str, str]]:
+    tokens, faults = scan(text)
+    assert not faults
+    return [(token.section, token.direction, token.name) for token in tokens]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cat ${files.input.a}", [("files", "input", "a")]),
+        ("x ${files.input.a} ${user_data.output.b}", [("files", "input", "a"), ("user_data", "output", "b")]),
+        ("${files.output.my file.v1-2}", [("files", "output", "my file.v1-2")]),
+        ("${user_data.input.r_${i}} x", [("user_data", "input", "r_${i}")]),
+        ("${user_data.input.r_$i} x", [("user_data", "input", "r_$i")]),
+        ("${user_data.input.r_$((i - 1))} x", [("user_data", "input", "r_$((i - 1))")]),
+        ("${HOME} ${x%.*} ${x#a.b} ${a:-b.c} ${y/./_} ${!x} $x", []),
+        ("${x:-files.input.a}", []),
+        (r"\${files.input.a}", []),
+        ("$${files.input.a}", []),
+        (r"\\${files.input.a}", [("files", "input", "a")]),
+        ("node -e '`${user.name}`'", []),
+        ("", []),
+    ],
+)
+def test_what_is_a_token(text: str, expected: list[tuple[str, str, str]]) -> None:
+    assert names(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("${user_data.inptu.x}", "${user_data.input.x}"),
+        ("${file.input.x}", "${files.input.x}"),
+        ("${userdata.output.x}", "${user_data.output.x}"),
+        ("${user-data.output.x}", "${user_data.output.x}"),
+        ("${files.outputs.x}", "${files.output.x}"),
+        ("${input.files.x}", "${files.input.x}"),
+        ("${files.x}", "${files.input.NAME}"),
+        ("${files.input.}", "name"),
+        ("echo ${files.input.x\necho }", "ends with }"),
+        ("echo ${files.input.x", "ends with }"),
+    ],
+)
+def test_what_is_a_mistake(text: str, hint: str) -> None:
+    tokens, faults = scan(text)
+    assert not tokens
+    assert len(faults) == 1
+    assert hint in (faults[0].hint or "")
+
+
+def test_ids_come_when_the_store_has_given_them() -> None:
+    text = "get ${user_data.input.a}${user_data.input.b} < ${files.input.f}"
+    script = substitute(
+        text, scan(text)[0], lambda token: token.name + ".txt" if token.section == "files" else "ab".index(token.name)
+    )
+    assert script == ("get ", 0, 1, " < f.txt")
+    assert render(script, 40) == "get 4041 < f.txt"
+
+
+@given(st.text(alphabet="ab$ {}.'\"\\(`#<\n", max_size=40))
+def test_text_without_tokens_stays_as_it_is(text: str) -> None:
+    tokens, _ = scan(text)
+    assert substitute(text, tokens, lambda token: text[token.start : token.end]) == text
+
+
+@given(st.text(alphabet="ab$ ()'\"\\`#<\n", max_size=30), st.text(alphabet="ab$ ()'\"\\`#<\n", max_size=30))
+def test_any_surroundings_are_read_to_the_end(before: str, after: str) -> None:
+    tokens, _ = scan(f"{before} ${{user_data.input.r_$i}}{after}")
+    assert len(tokens) <= 1
+
+
+T = "${user_data.input.result_$i}"
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        (f"i='1 2'; printf '<%s>' {T}", "<result_1 2>"),
+        (f"i='1 2'; printf '<%s>' \"{T}\"", "<result_1 2>"),
+        (f"i=3; printf '<%s>' \"{T}x\"", "<result_3x>"),
+        (f"i=3; printf '<%s>' {T}x", "<result_3x>"),
+        (f"i='1 2'; x=\"$(printf '<%s>' {T})\"; echo -n \"$x\"", "<result_1 2>"),
+        (f"i='1 2'; x=$(printf '<%s>' \"{T}\"); echo -n \"$x\"", "<result_1 2>"),
+        (f"i=3; x=`printf '<%s>' {T}`; echo -n \"$x\"", "<result_3>"),
+        (f"# it's a comment\ni='1 2'; printf '<%s>' {T} # \"", "<result_1 2>"),
+        (f'bash -c \'i="1 2"; printf "<%s>" {T}\'', "<result_1 2>"),
+        (f'bash -c \'i="1 2"; printf "<%s>" "{T}"\'', "<result_1 2>"),
+        (f"i=4; cat <<EOF\nit's {T}\nEOF\nprintf '<%s>' {T}", "it's result_4\n<result_4>"),
+        (f"bash <<'EOF'\ni='1 2'\nprintf '<%s>' {T}\nEOF", "<result_1 2>"),
+        (f"(i='1 2'; echo $((1+1)); printf '<%s>' {T})", "2\n<result_1 2>"),
+        (f"i='1 2'; cat <<< {T}", "result_1 2\n"),
+        (f"i='1 2'; echo it\\'s {T}", "it's result_1 2\n"),
+        ("i=3; printf '<%s>' ${user_data.input.r_$((i - 1))_${i}}", "<r_2_3>"),
+        ("printf '<%s>' ${user_data.input.a \"b`_$#_$0}", None),
+    ],
+)
+def test_bash_sees_the_name(command: str, output: str | None) -> None:
+    tokens, faults = scan(command)
+    assert tokens and not faults
+    script = substitute(command, tokens, lambda token: token.shell_text)
+    assert isinstance(script, str)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    if output is None:
+        assert done.stdout == '<a "b`_$#_bash>'
+    else:
+        assert done.stdout == output
+
+
+def test_what_a_variable_stands_for() -> None:
+    token = Token(0, 0, "user_data", "input", "r.$i_x")
+    assert token.glob == "r.*"
+    assert Token(0, 0, "user_data", "input", "r.${i}_x").glob == "r.*_x"
+    pattern = Token(0, 0, "user_data", "input", "r.${i}_x").pattern
+    assert pattern.fullmatch("r.12_x")
+    assert not pattern.fullmatch("ra12_x")
+    assert not pattern.fullmatch("r.12_xy")
+    assert not Token(0, 0, "user_data", "input", "cost$").has_variable
