@@ -1,0 +1,152 @@
+"""One call of a command: its options, the store it works on, and which workflow or job it means.
+
+What comes in: the options as read from the line. What goes out: to handlers, everything that they need to know about
+their surroundings. A handler takes a :class:`Call` and gives an exit code, or None for 0.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from torc_tui import settings
+from torc_tui.cli import output
+from torc_tui.cli.diagnostics import say
+from torc_tui.cli.text import harmless
+from torc_tui.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from torc_tui.model import Workflow
+    from torc_tui.store.database import Store
+
+
+class Call:
+    """What a handler gets. ``format`` is one of its command's formats, ``given_format`` what the line asked for, if
+    anything; ``wrapped`` says that lists are objects with
+    one key, as in the older dialect."""
+
+    def __init__(self, program: str, options: Namespace, format_: str, given: str | None, database: str | None) -> None:
+        self.program = program
+        self.options = options
+        self.format = format_
+        self.given_format = given
+        self.database = database
+
+    @property
+    def json(self) -> bool:
+        return self.format == "json"
+
+    @property
+    def wrapped(self) -> bool:
+        return self.program == "torc-client"
+
+    @cached_property
+    def store(self) -> Store:
+        from torc_tui.store.database import Store
+
+        return Store.open(settings.database_url(self.database))
+
+    @cached_property
+    def actor(self) -> str:
+        return settings.actor()
+
+    def close(self) -> None:
+        if "store" in self.__dict__:
+            self.store.close()
+
+    # -- printing
+
+    def show_list(self, key: str, columns: Sequence[output.Column], records: Sequence[dict[str, Any]]) -> None:
+        """Print a list: JSON (an array, or an object with ``key`` in the older dialect), or a table. The total goes
+        to standard error, so that the output is nothing but the list."""
+        if self.json:
+            output.json_value({key: records} if self.wrapped else records)
+            return
+        output.table(columns, records)
+        thing = key.replace("_", " ")
+        if not records:
+            say(f"No {thing}.")
+        elif sys.stdout.isatty() and len(records) > 20:
+            say(f"Total: {len(records)} {thing}")
+
+    def done(self, record: dict[str, Any], sentence: str) -> None:
+        """Print what an act did: the record as JSON, or one sentence."""
+        if self.json:
+            output.json_value(record)
+        else:
+            output.line(sentence)
+
+    # -- choosing
+
+    def workflow_id(self, given: str | None) -> int:
+        """The workflow that is meant: an id, a name that only one has, or (nothing given) that of the job this process
+        belongs to, the only one of the user, or what the user picks at the terminal."""
+        from torc_tui.store import workflows
+
+        given = given or os.environ.get("TORC_WORKFLOW_ID")
+        if given and given.isdecimal():
+            workflows.get_workflow(self.store, int(given))
+            return int(given)
+        user = settings.user_name()
+        if given:
+            named = [w for w in workflows.list_workflows(self.store, user=user) if w.name == given]
+            if len(named) == 1:
+                return named[0].id
+            if named:
+                ids = ", ".join(str(workflow.id) for workflow in named)
+                raise UsageError(f"{len(named)} workflows are called {given!r}", hint=f"say which by its id: {ids}")
+            raise NotFound(f"there is no workflow {given!r}", hint="`torc workflows list` shows those there are")
+        return self._pick(workflows.list_workflows(self.store, user=user))
+
+    def _pick(self, found: Sequence[Workflow]) -> int:
+        if not found:
+            raise NotFound("there is no workflow yet", hint="create one: torc create FILE")
+        if len(found) == 1:
+            return found[0].id
+        if not (sys.stdin.isatty() and sys.stderr.isatty()) or self.json:
+            ids = ", ".join(str(workflow.id) for workflow in found[:10]) + (", …" if len(found) > 10 else "")
+            raise UsageError(f"there are {len(found)} workflows: say which one", hint=f"their ids: {ids}")
+        for workflow in found[-30:]:
+            say(f"  {workflow.id:>5}  {harmless(workflow.name)}")
+        known = {str(workflow.id) for workflow in found}
+        while True:
+            answer = _ask("Which workflow? ")
+            if answer in known:
+                return int(answer)
+            say(f"{answer!r} is not one of them")
+
+    def job_id(self, given: str, workflow: str | None = None) -> int:
+        """The job that is meant: an id, ``WORKFLOW/NAME``, or a name in the workflow of ``-w`` (or the only one)."""
+        from torc_tui.store import records
+
+        if workflow is None:
+            first, slash, rest = given.partition("/")
+            if given.isdecimal():
+                return records.find_job(self.store, None, given)
+            if slash and first.isdecimal():
+                workflow, given = first, rest
+        return records.find_job(self.store, self.workflow_id(workflow), given)
+
+    def job_ids(self, given: Sequence[str], workflow: str | None) -> list[int]:
+        """All jobs that are meant, each once; every name is checked before any is acted upon."""
+        return list(dict.fromkeys(self.job_id(text, workflow) for text in given))
+
+    def confirm(self, question: str) -> None:
+        """Ask on a terminal before something is destroyed; UsageError when the answer is not yes."""
+        if self.options.no_prompts or self.json or not sys.stdin.isatty():
+            return
+        if _ask(f"{question} [y/N] ").lower() not in ("y", "yes"):
+            raise UsageError("nothing was done")
+
+
+def _ask(question: str) -> str:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer:
+        raise UsageError("nothing was chosen")
+    return answer.strip()

@@ -1,0 +1,180 @@
+"""The commands that lead from a file to a workflow that can run: ``create``, ``validate``, ``init``.
+
+What comes in: a workflow file, or a workflow. What goes out: what was made, or every problem that stands against it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torc_tui import settings
+from torc_tui.cli import output
+from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import FAILED, WRONG_USE, say
+from torc_tui.errors import SpecError
+from torc_tui.model import COMPLETE, Plan
+
+SHOWN_EDGES = 40
+
+
+def create(call: Call) -> int | None:
+    options = call.options
+    if options.dry_run:
+        return validate(call)
+    workflow_id, plan = create_from_file(
+        call, options.file, name=options.name, monitoring=not options.no_resource_monitoring
+    )
+    name = options.name or plan.spec.name
+    message = f"Created workflow {workflow_id}"
+    record = {"id": workflow_id, "workflow_id": workflow_id, "name": name, "status": "success", "message": message}
+    record["jobs"] = len(plan.jobs)
+    call.done(record, message)
+    return None
+
+
+def create_from_file(call: Call, path: str, *, name: str | None = None, monitoring: bool = True) -> tuple[int, Plan]:
+    """Store the workflow of a file; its id and its plan. Doubts about it go to standard error."""
+    from torc_tui.operations.workflows import create_workflow
+
+    plan = plan_of(path)
+    if not monitoring:
+        preset = dict(plan.spec.settings)
+        preset["resource_monitor"] = {**(preset.get("resource_monitor") or {}), "enabled": False}
+        plan = replace(plan, spec=replace(plan.spec, settings=preset))
+    for warning in plan.warnings:
+        say(f"warning: {warning}")
+    workflow_id = create_workflow(
+        call.store, plan, user=settings.user_name(), directory=str(Path.cwd()), actor=call.actor, name=name
+    )
+    return workflow_id, plan
+
+
+def plan_of(path: str) -> Plan:
+    """The file, read and resolved; SpecError with all problems."""
+    from torc_tui.plan.resolve import resolve
+    from torc_tui.spec.load import load
+
+    return resolve(load(path))
+
+
+def validate(call: Call) -> int:
+    from torc_tui.plan.describe import describe, describe_problems
+
+    try:
+        plan = plan_of(call.options.file)
+    except SpecError as error:
+        if not call.json:
+            raise
+        output.json_value(describe_problems(error))
+        return WRONG_USE
+    found = describe(plan, edges=call.json)
+    if call.json:
+        output.json_value(found)
+        return 0
+    _print_summary(found["summary"])
+    _print_edges(plan, found["summary"]["edge_count"])
+    sys.stdout.flush()
+    for warning in plan.warnings:
+        say(f"warning: {warning}")
+    output.line("Validation passed" + (" with warnings" if plan.warnings else ""))
+    return 0
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    def number(key: str) -> str | None:
+        count, before = summary[f"{key}_count"], summary.get(f"{key}_count_before_expansion")
+        if not count and not before:
+            return None
+        return f"{count}" + (f" ({before} before expansion)" if before not in (None, count) else "")
+
+    output.fields(
+        [
+            ("Workflow", summary["workflow_name"]),
+            ("Description", summary["workflow_description"]),
+            ("Jobs", number("job") or "0"),
+            ("Files", number("file")),
+            ("User data", number("user_data")),
+            ("Resource requirements", number("resource_requirements")),
+            ("Failure handlers", number("failure_handler")),
+            ("Schedulers", number("slurm_scheduler")),
+            ("Actions", number("action")),
+            ("Dependencies", summary["edge_count"] or None),
+        ]
+    )
+
+
+def _print_edges(plan: Plan, count: int) -> None:
+    """The first dependencies with their reasons; all of them are in the JSON."""
+    from itertools import islice
+
+    from torc_tui.plan.describe import edge_reasons
+
+    for job, other, reason in islice(edge_reasons(plan), SHOWN_EDGES):
+        output.line(f"  {job} waits for {other}: {reason}")
+    if count > SHOWN_EDGES:
+        output.line(f"  … and {count - SHOWN_EDGES} more (-f json tells all)")
+
+
+def init(call: Call) -> int | None:
+    from torc_tui.operations.workflows import initialize
+    from torc_tui.store import workflows
+
+    options = call.options
+    workflow_id = call.workflow_id(options.workflow)
+    if options.dry_run:
+        return _check(call, workflow_id)
+    counts = workflows.get_workflow(call.store, workflow_id).counts
+    done = sum(number for status, number in counts.items() if status in COMPLETE)
+    if done:
+        call.confirm(f"{done} jobs of workflow {workflow_id} have ended; make all of them ready to run again?")
+    report = initialize(call.store, workflow_id, force=options.force, actor=call.actor)
+    tell_existing(report.existing_outputs)
+    message = f"Initialized workflow {workflow_id}: {report.ready} ready, {report.blocked} blocked"
+    record = {"id": workflow_id, "workflow_id": workflow_id, "status": "success", "message": message}
+    record |= {"run_id": report.run_id, "ready": report.ready, "blocked": report.blocked}
+    call.done(record, message)
+    if not call.json:
+        output.line(f"  Workflow ID: {workflow_id}")
+    return None
+
+
+def tell_existing(files: Sequence[tuple[str, str]]) -> None:
+    """Output files (name, path) that are there before any job ran: a doubt, not an error."""
+    paths = [path for _, path in files]
+    if paths:
+        shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+        say(f"warning: these output files exist already and will be overwritten: {shown}")
+
+
+def _check(call: Call, workflow_id: int) -> int:
+    from torc_tui.operations.workflows import init_check
+
+    report = init_check(call.store, workflow_id)
+    missing = [path for _, path in report.missing_files]
+    existing = [path for _, path in report.existing_outputs]
+    records = [name for _, name in report.missing_user_data]
+    if call.json:
+        output.json_value(
+            {
+                "workflow_id": workflow_id,
+                "safe": report.safe,
+                "missing_input_files": missing,
+                "missing_input_file_count": len(missing),
+                "missing_user_data": records,
+                "existing_output_files": existing,
+                "existing_output_file_count": len(existing),
+            }
+        )
+    else:
+        for path in missing:
+            output.line(f"missing file: {path}")
+        for name in records:
+            output.line(f"missing user data: {name}")
+        for path in existing:
+            output.line(f"exists already: {path}")
+        output.line("Safe to initialize" if report.safe else "Not safe to initialize")
+    return 0 if report.safe else FAILED

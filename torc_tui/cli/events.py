@@ -1,0 +1,98 @@
+"""``torc events list``: what happened, and with ``-f`` what happens.
+
+What comes in: the event stream of a workflow. What goes out: a list, or a line for each event as it comes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from torc_tui.cli import output
+from torc_tui.cli.call import Call
+from torc_tui.model import Event
+
+_LEVELS = {
+    "job_failed": "error",
+    "job_terminated": "error",
+    "node_lost": "error",
+    "job_canceled": "warning",
+    "job_pending_failed": "warning",
+    "job_retried": "warning",
+    "job_warning": "warning",
+    "workflow_canceled": "warning",
+}
+
+
+def list_(call: Call) -> None:
+    from torc_tui.store import events
+
+    options = call.options
+    workflow_id = call.workflow_id(options.workflow)
+    newest = options.limit is not None
+    found = events.list_events(
+        call.store,
+        workflow_id,
+        kind=options.type,
+        job_id=options.job_id,
+        limit=options.limit,
+        newest_first=newest,
+    )
+    if newest:
+        found.reverse()
+    if not options.follow:
+        call.show_list("events", output.EVENTS, [record_of(event) for event in found])
+        return
+    from torc_tui.store import workflows
+
+    last = found[-1].seq if found else workflows.get_workflow(call.store, workflow_id).last_seq
+    for event in found:
+        _tell(call, event)
+    _follow(call, workflow_id, last)
+
+
+def record_of(event: Event) -> dict[str, Any]:
+    """An event as users see it (facts, 7.5); ``timestamp`` in milliseconds."""
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.timestamp))
+    return {
+        "id": event.seq,
+        "workflow_id": event.workflow_id,
+        "timestamp": int(event.timestamp * 1000),
+        "timestamp_formatted": stamp,
+        "event_type": event.kind,
+        "level": _LEVELS.get(event.kind, "info"),
+        "job_id": event.job_id,
+        "actor": event.actor,
+        "data": dict(event.data),
+    }
+
+
+def _follow(call: Call, workflow_id: int, last: int) -> None:
+    """Tell every event that comes, until the workflow is deleted or the user has seen enough."""
+    from torc_tui.store.feed import Feed
+
+    options = call.options
+    feed = Feed(call.store, workflow_id, last)
+    try:
+        while True:
+            for event in feed.wait(3600.0):
+                if options.type in (None, event.kind) and options.job_id in (None, event.job_id):
+                    _tell(call, event)
+                if event.kind == "workflow_deleted":
+                    return
+    finally:
+        feed.close()
+
+
+def _tell(call: Call, event: Event) -> None:
+    record = record_of(event)
+    if call.json:
+        text = json.dumps(record, ensure_ascii=True)
+    else:
+        job = "" if event.job_id is None else f"  job {event.job_id}"
+        who = "" if event.actor is None else f"  by {event.actor}"
+        data = "" if not event.data else "  " + json.dumps(dict(event.data), ensure_ascii=False)
+        text = f"{record['timestamp_formatted']}  {event.kind}{job}{who}{data}"
+    output.line(text)
+    output.flush()

@@ -1,0 +1,256 @@
+"""``torc logs JOB``: what a job wrote, whole or its end, and live.
+
+What comes in: a job, and which attempt of it. What goes out: the bytes as they are when something reads them, and text
+made harmless (colours kept) when a terminal would. The names of the files are those of reference facts, 6.6.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from torc_tui.cli import output
+from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import say
+from torc_tui.errors import NotFound
+from torc_tui.views.ansi import Decoder, text_of
+
+ENDINGS = {".o": "stdout", ".e": "stderr", ".log": "combined"}
+LOOK_EVERY = 0.1
+_BLOCK = 1 << 20
+_FINAL = frozenset({"completed", "failed", "canceled", "terminated", "disabled", "pending_failed"})
+
+
+def attempt_paths(folder: str, workflow_id: int, job_id: int, run_id: int, attempt: int) -> dict[str, str]:
+    """The files of an attempt that exist: ``stdout``, ``stderr`` or ``combined`` to its path."""
+    stem = f"{folder}/job_stdio/job_wf{workflow_id}_j{job_id}_r{run_id}_a{attempt}"
+    return {name: stem + ending for ending, name in ENDINGS.items() if os.path.exists(stem + ending)}  # noqa: PTH110
+
+
+def tail(path: str, count: int) -> list[str]:
+    """The last lines of a file, harmless; nothing when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 16384))
+            data = file.read()
+    except OSError:
+        return []
+    decoder = Decoder(cut=500)
+    lines = [text_of(line).rstrip() for line in decoder.feed(data) + decoder.finish()]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines[-count:]
+
+
+def logs(call: Call) -> int | None:
+    options = call.options
+    finder = _Finder(call)
+    if call.json:
+        output.json_value({**finder.which(), "files": finder.files()})
+        return None
+    if options.path:
+        for path in finder.files().values():
+            output.line(path)
+        return None
+    if options.follow:
+        _follow(call, finder)
+        return None
+    files = _wanted(finder.files(), options)
+    if not files:
+        raise NotFound(finder.nothing(), hint="`torc why JOB` tells why; `--path` shows the files there are")
+    writer = _Writer()
+    for number, (name, path) in enumerate(files.items()):
+        if len(files) > 1 and sys.stdout.isatty():
+            sys.stdout.flush()
+            say(f"{'' if number == 0 else chr(10)}--- {name}: {path}")
+        writer.copy(path, options.lines)
+    writer.finish()
+    return None
+
+
+class _Finder:
+    """Finds the files of the attempt that is meant; asks again each time, since a new attempt may have begun."""
+
+    def __init__(self, call: Call) -> None:
+        from torc_tui.store import records, workflows
+
+        self.call = call
+        self.job_id = call.job_id(call.options.job, call.options.workflow)
+        self.records = records
+        self.job = records.get_job(call.store, self.job_id)
+        self.workflow = workflows.get_workflow(call.store, int(self.job["workflow_id"]))
+
+    def which(self) -> dict[str, Any]:
+        """Job, run and attempt that are meant."""
+        self.job = self.records.get_job(self.call.store, self.job_id)
+        return {
+            "job_id": self.job_id,
+            "name": self.job["name"],
+            "workflow_id": self.workflow.id,
+            "run_id": self.call.options.run_id or self.workflow.run_id,
+            "attempt_id": self.call.options.attempt or self.job["attempt_id"],
+            "status": self.job["status"],
+        }
+
+    def files(self) -> dict[str, str]:
+        """The files of that attempt; without a wish, those of the latest one that left any."""
+        which = self.which()
+        folders = self._folders()
+        for folder in folders:
+            found = attempt_paths(folder, self.workflow.id, self.job_id, which["run_id"], which["attempt_id"])
+            if found:
+                return found
+        return self._latest(folders)
+
+    def nothing(self) -> str:
+        which = self.which()
+        return f"job {self.job_id} ({which['name']}) is {which['status']} and has left no output to show"
+
+    def _folders(self) -> list[str]:
+        """Every output folder that a runner of the workflow had, the last first."""
+        nodes = self.records.list_compute_nodes(self.call.store, self.workflow.id)
+        found = [node["options"].get("output_dir") for node in reversed(nodes) if node.get("options")]
+        default = str(Path(self.workflow.directory) / "torc_output")
+        return [folder for folder in dict.fromkeys([*found, default]) if folder]
+
+    def _latest(self, folders: list[str]) -> dict[str, str]:
+        options = self.call.options
+        pattern = re.compile(rf"job_wf{self.workflow.id}_j{self.job_id}_r(\d+)_a(\d+)\.(?:o|e|log)")
+        found: list[tuple[int, int, str]] = []
+        for folder in folders:
+            matches = filter(None, map(pattern.fullmatch, _names(f"{folder}/job_stdio")))
+            found += [(int(match[1]), int(match[2]), folder) for match in matches]
+        found = [one for one in found if options.run_id in (None, one[0]) and options.attempt in (None, one[1])]
+        if not found:
+            return {}
+        run_id, attempt, folder = max(found)
+        return attempt_paths(folder, self.workflow.id, self.job_id, run_id, attempt)
+
+
+def _names(folder: str) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                yield entry.name
+    except OSError:
+        return
+
+
+def _wanted(files: Mapping[str, str], options: Any) -> dict[str, str]:
+    if options.stdout == options.stderr:
+        return dict(files)
+    wanted = "stdout" if options.stdout else "stderr"
+    return {name: path for name, path in files.items() if name in (wanted, "combined")}
+
+
+def _follow(call: Call, finder: _Finder) -> None:
+    """Print what is there and what comes, until the job has ended and all is read."""
+    writer = _Writer()
+    places: dict[str, int] = {}
+    while True:
+        ended = finder.which()["status"] in _FINAL
+        for path in _wanted(finder.files(), call.options).values():
+            if path not in places:
+                places[path] = _start(path, call.options.lines)
+            places[path] = writer.copy_from(path, places[path])
+        writer.flush()
+        if ended:
+            writer.finish()
+            return
+        time.sleep(LOOK_EVERY)
+
+
+def _start(path: str, lines: int | None) -> int:
+    """Where to begin so that the last ``lines`` lines are printed; 0 without a wish."""
+    if lines is None:
+        return 0
+    with open(path, "rb") as file:
+        end = position = file.seek(0, os.SEEK_END)
+        left = lines + 1
+        while position > 0 and lines > 0:
+            size = min(_BLOCK, position)
+            position -= size
+            file.seek(position)
+            block = file.read(size)
+            index = len(block)
+            while (index := block.rfind(b"\n", 0, index)) >= 0:
+                if position + index == end - 1:
+                    continue  # the end of the last line
+                left -= 1
+                if left == 1:
+                    return position + index + 1
+        return 0 if lines > 0 else end
+
+
+class _Writer:
+    """Standard output: bytes as they are for a program, harmless text for a terminal."""
+
+    def __init__(self) -> None:
+        self._decoder = Decoder() if sys.stdout.isatty() else None
+        self._colour = "NO_COLOR" not in os.environ
+
+    def copy(self, path: str, lines: int | None) -> None:
+        self.copy_from(path, _start(path, lines))
+
+    def copy_from(self, path: str, place: int) -> int:
+        """Write the file from ``place`` on; the place where it ended."""
+        try:
+            with open(path, "rb") as file:
+                file.seek(place)
+                while block := file.read(_BLOCK):
+                    self._write(block)
+                    place += len(block)
+        except FileNotFoundError:
+            pass
+        return place
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+    def finish(self) -> None:
+        if self._decoder is not None:
+            self._lines(self._decoder.finish())
+        sys.stdout.flush()
+
+    def _write(self, block: bytes) -> None:
+        if self._decoder is None:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(block)
+        else:
+            self._lines(self._decoder.feed(block))
+
+    def _lines(self, lines: Any) -> None:
+        for line in lines:
+            sys.stdout.write("".join(map(self._span, line)) + "\n")
+
+    def _span(self, span: Any) -> str:
+        codes = _codes(span.style) if self._colour else ""
+        return f"\x1b[{codes}m{span.text}\x1b[0m" if codes else str(span.text)
+
+
+def _codes(style: Any) -> str:
+    codes = [
+        code
+        for on, code in (
+            (style.bold, "1"),
+            (style.dim, "2"),
+            (style.italic, "3"),
+            (style.underline, "4"),
+            (style.reverse, "7"),
+            (style.strike, "9"),
+        )
+        if on
+    ]
+    for colour, base in ((style.fg, 38), (style.bg, 48)):
+        if isinstance(colour, int):
+            codes.append(f"{base};5;{colour}")
+        elif isinstance(colour, str):
+            red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+            codes.append(f"{base};2;{red};{green};{blue}")
+    return ";".join(codes)

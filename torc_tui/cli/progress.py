@@ -1,0 +1,255 @@
+"""What a person sees while ``torc run`` works: a small drawing on a terminal, plain lines elsewhere, or nothing.
+
+What comes in: the events of the run. What goes out: text on standard output, with the words of jobs made harmless.
+The drawing follows the store through its own feed, so it also shows what other runners and people do; it paints ten
+times a second, and only when something can have changed. Never here: deciding, or writing to the store.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from torc_tui.cli.logs import attempt_paths, tail
+from torc_tui.engine.report import NeverJob, Observer, Unwatched
+from torc_tui.model import Event, JobStatus, Machine, Workflow
+from torc_tui.store.database import Store
+from torc_tui.store.workflows import snapshot
+from torc_tui.units import show_bytes, show_duration
+from torc_tui.views.ansi import one_line
+
+EVERY = 0.1
+TAIL_LINES = 5
+LOUD_FAILURES = 10
+"""After so many failures their output is no longer shown, only their names."""
+_ENDS = {
+    "job_completed": "completed",
+    "job_failed": "FAILED",
+    "job_terminated": "TERMINATED",
+    "job_canceled": "canceled",
+    "job_pending_failed": "FAILED (waits for a decision)",
+}
+_BAD = frozenset({"job_failed", "job_terminated", "job_pending_failed"})
+_SIGNS = {"unicode": ("█", "░", "▶"), "ascii": ("#", ".", ">")}
+
+
+@contextmanager
+def watcher(store: Store, workflow: Workflow, output_dir: str | None, *, quiet: bool) -> Iterator[Observer]:
+    """The observer that fits standard output; whatever it drew is cleared away at the end."""
+    folder = output_dir or str(Path(workflow.directory) / "torc_output")
+    if quiet:
+        yield Unwatched()
+    elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        live = Live(store, workflow, folder)
+        try:
+            yield live
+        finally:
+            live.close()
+    else:
+        yield Lines(store, workflow, folder)
+
+
+class _Told:
+    """What both ways of showing have in common: the words for an event."""
+
+    def __init__(self, store: Store, workflow: Workflow, folder: str, out: TextIO | None = None) -> None:
+        self.store = store
+        self.workflow = workflow
+        self.folder = folder
+        self.out = out or sys.stdout
+        self.run_id = workflow.run_id
+        self.failures = 0
+
+    def heading(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> list[str]:
+        """What is said when the runner has joined."""
+        self.run_id = run_id
+        gpus = f", {len(machine.gpus)} GPU{'s' if len(machine.gpus) != 1 else ''}" if machine.gpus else ""
+        lines = [
+            f"Running workflow {self.workflow.id} ({one_line(self.workflow.name)}), run {run_id}, on "
+            f"{one_line(machine.hostname)}: {machine.num_cpus} CPUs, {show_bytes(machine.memory)}{gpus}"
+        ]
+        lines += [f"can never run here: {one_line(job.name)} (job {job.job_id}): {job.reason}" for job in never[:20]]
+        if len(never) > 20:
+            lines.append(f"… and {len(never) - 20} more that can never run here")
+        return lines
+
+    def ended(self, event: Event, name: str) -> list[str]:
+        """A line for the end of an attempt, and the last lines of standard error where it failed."""
+        data = event.data
+        text = f"{_ENDS[event.kind]}: {one_line(name)} (job {event.job_id})"
+        reason = data.get("reason")
+        code = data.get("return_code")
+        if event.kind in _BAD or event.kind == "job_canceled":
+            if reason:
+                text += f": {one_line(str(reason))}"
+            elif code is not None:
+                text += f": exit {code}"
+        seconds = data.get("exec_time")
+        if seconds is None and data.get("started_at") is not None and data.get("ended_at") is not None:
+            seconds = data["ended_at"] - data["started_at"]
+        if seconds is not None and event.kind != "job_canceled":
+            text += f" after {show_duration(seconds)}" if event.kind in _BAD else f" in {show_duration(seconds)}"
+        if event.kind not in _BAD or event.job_id is None:
+            return [text]
+        self.failures += 1
+        if self.failures > LOUD_FAILURES:
+            return [text]
+        return [text, *self._last_words(event.job_id, data.get("attempt", 1))]
+
+    def _last_words(self, job_id: int, attempt: int) -> list[str]:
+        paths = attempt_paths(self.folder, self.workflow.id, job_id, self.run_id, attempt)
+        path = paths.get("stderr") or paths.get("combined")
+        if path is None:
+            return []
+        return [f"    {line}" for line in tail(path, TAIL_LINES)]
+
+
+class Lines(_Told):
+    """A line for each thing that happens: for logs and pipes."""
+
+    live = False
+
+    def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
+        self.names = {job.id: job.name for job in snapshot(self.store, self.workflow.id).jobs}
+        self._print(self.heading(run_id, machine, never))
+
+    def events(self, events: Sequence[Event]) -> None:
+        lines: list[str] = []
+        for event in events:
+            if event.job_id is None:
+                continue
+            kind = event.kind
+            name = self.names.get(event.job_id, "?")
+            if kind == "job_started":
+                lines.append(f"{_clock(event)} started: {one_line(name)} (job {event.job_id})")
+            elif kind in _ENDS:
+                first, *more = self.ended(event, name)
+                lines += [f"{_clock(event)} {first}", *more]
+            elif kind in ("job_retried", "job_warning"):
+                word = "again" if kind == "job_retried" else "warning"
+                said = event.data.get("message") or event.data.get("reason") or ""
+                lines.append(f"{_clock(event)} {word}: {one_line(name)} (job {event.job_id}) {one_line(str(said))}")
+        if lines:
+            self._print(lines)
+
+    def tick(self, now: float) -> None:
+        """Nothing is drawn between events."""
+
+    def _print(self, lines: list[str]) -> None:
+        self.out.write("\n".join(lines) + "\n")
+        self.out.flush()
+
+
+class Live(_Told):
+    """The drawing: a bar, counts by state, what runs with its time; failures scroll by above it."""
+
+    live = True
+
+    def __init__(self, store: Store, workflow: Workflow, folder: str, out: TextIO | None = None) -> None:
+        from torc_tui.store.feed import Feed
+        from torc_tui.views.workflow import WorkflowView
+
+        super().__init__(store, workflow, folder, out)
+        found = snapshot(store, workflow.id)
+        self.view = WorkflowView.from_snapshot(found.workflow, found.jobs, found.requirements, found.cursor)
+        self.feed = Feed(store, workflow.id, found.cursor)
+        utf = (getattr(self.out, "encoding", "") or "").lower().replace("-", "").startswith("utf")
+        self.full, self.empty, self.arrow = _SIGNS["unicode" if utf else "ascii"]
+        self.colour = "NO_COLOR" not in os.environ
+        self.drawn = 0
+        self.last = 0.0
+
+    def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
+        self._paint(time.time(), self.heading(run_id, machine, never))
+
+    def events(self, events: Sequence[Event]) -> None:
+        self.tick(time.time())
+
+    def tick(self, now: float) -> None:
+        if now - self.last >= EVERY:
+            self._paint(now, self._news())
+
+    def close(self) -> None:
+        """Say what is still unsaid, and take the drawing away."""
+        news = self._news()
+        self.feed.close()
+        self._write([*news], [])
+
+    def _news(self) -> list[str]:
+        """Fold in what happened; lines for what has to be told."""
+        events = self.feed.poll()
+        said: list[str] = []
+        for event in events:
+            job = None if event.job_id is None else self.view.jobs.get(event.job_id)
+            if job is not None and (event.kind in _BAD or event.kind == "job_warning"):
+                if event.kind == "job_warning":
+                    said.append(f"warning: {one_line(job.name)}: {one_line(str(event.data.get('message', '')))}")
+                else:
+                    said += self._coloured(self.ended(event, job.name))
+        self.view.apply(events)
+        if self.view.needs_reload:
+            found = snapshot(self.store, self.workflow.id)
+            self.view = type(self.view).from_snapshot(found.workflow, found.jobs, found.requirements, found.cursor)
+        return said
+
+    def _coloured(self, lines: list[str]) -> list[str]:
+        return [f"\x1b[31m{lines[0]}\x1b[0m", *lines[1:]] if self.colour else lines
+
+    def _paint(self, now: float, said: list[str]) -> None:
+        self.last = now
+        columns, rows = _terminal_size(self.out)
+        view = self.view
+        progress = view.progress(now)
+        width = max(10, min(30, columns - 50))
+        full = round(width * progress.fraction)
+        bar = self.full * full + self.empty * (width - full)
+        eta = f"  ETA {progress.eta.text}" if progress.eta and progress.done < progress.total else ""
+        failed = f"  {progress.failed} failed" if progress.failed else ""
+        block = [f"{bar} {progress.done}/{progress.total}{failed}{eta}"]
+        counts = [f"{number} {JobStatus(state).word}" for state, number in enumerate(view.counts) if number]
+        block.append("  " + ", ".join(counts))
+        room = max(1, min(10, rows - 6))
+        running = sorted(view.running)
+        for job_id in running[:room]:
+            job = view.jobs[job_id]
+            elapsed = show_duration(max(0.0, now - (job.started_at or now)))
+            block.append(f"  {self.arrow} {one_line(job.name, max(10, columns - 20)):<30} {elapsed}")
+        if len(running) > room:
+            block.append(f"    and {len(running) - room} more")
+        self._write(said, [_cut(line, columns - 1) for line in block])
+
+    def _write(self, said: list[str], block: list[str]) -> None:
+        """Replace what was drawn by ``said`` (which stays) and the new ``block``."""
+        parts = []
+        if self.drawn:
+            parts.append(f"\x1b[{self.drawn}F\x1b[J")
+        parts += [line + "\n" for line in said]
+        parts += [line + "\n" for line in block]
+        self.drawn = len(block)
+        self.out.write("".join(parts))
+        self.out.flush()
+
+
+def _clock(event: Event) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(event.timestamp))
+
+
+def _cut(line: str, width: int) -> str:
+    if line.isascii() and len(line) <= width:
+        return line
+    from rich.cells import cell_len, set_cell_size
+
+    return line if cell_len(line) <= width else set_cell_size(line, width)
+
+
+def _terminal_size(out: TextIO) -> tuple[int, int]:
+    try:
+        size = os.get_terminal_size(out.fileno())
+    except (OSError, ValueError):
+        return 80, 24
+    return size.columns or 80, size.lines or 24

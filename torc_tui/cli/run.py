@@ -1,0 +1,204 @@
+"""``torc run``: create and initialize where that is still to be done, run, and tell the truth in the exit code.
+
+What comes in: a file or a workflow, and what the runner may use. What goes out: progress while it runs, a report at
+the end. How jobs are chosen and run is the engine's; this is only its face.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from typing import Any
+
+from torc_tui import settings
+from torc_tui.cli import output
+from torc_tui.cli.call import Call
+from torc_tui.cli.create import create_from_file, tell_existing
+from torc_tui.cli.diagnostics import say
+from torc_tui.cli.line import names_file
+from torc_tui.engine.report import RunOptions, RunReport
+from torc_tui.errors import Refused, SettingsError
+from torc_tui.model import Workflow
+
+_LISTED = 20
+
+
+def run(call: Call) -> int:
+    from torc_tui.store import workflows
+
+    given = call.options
+    options = options_of(call)
+    if given.what is not None and names_file(given.what):
+        workflow_id, _ = create_from_file(call, given.what)
+        if not (given.quiet or call.json):
+            output.line(f"Created workflow {workflow_id}")
+            sys.stdout.flush()
+    else:
+        workflow_id = call.workflow_id(given.what)
+    workflow = workflows.get_workflow(call.store, workflow_id)
+    _make_ready(call, workflow)
+    if given.detach or given.tui:
+        return _in_background(call, workflow, options)
+    return _here(call, workflow, options)
+
+
+def options_of(call: Call) -> RunOptions:
+    """What the runner may use: the line, then the settings (``client.run``), then what the machine has."""
+    given = call.options
+    preset = settings.load()
+
+    def value(name: str) -> Any:
+        own = getattr(given, name)
+        return preset.get(f"client.run.{name}") if own is None else own
+
+    foreign = value("gpu_foreign") or "avoid"
+    if foreign not in ("avoid", "ignore"):
+        raise SettingsError(f"client.run.gpu_foreign must be avoid or ignore, not {foreign!r}")
+    for name in ("num_cpus", "max_parallel_jobs"):
+        if value(name) is not None and value(name) < 1:
+            raise SettingsError(f"client.run.{name} must be at least 1")
+    folder = value("output_dir")
+    return RunOptions(
+        num_cpus=value("num_cpus"),
+        memory_gb=value("memory_gb"),
+        num_gpus=value("num_gpus"),
+        max_parallel_jobs=value("max_parallel_jobs"),
+        time_limit=given.time_limit,
+        end_time=given.end_time,
+        output_dir=None if folder is None else os.path.abspath(os.path.expanduser(folder)),  # noqa: PTH100, PTH111
+        limit_resources=not given.no_limit_resources,
+        grace=value("grace"),
+        gpu_foreign=foreign,
+    )
+
+
+def arguments_of(options: RunOptions) -> list[str]:
+    """The options as a line of ``torc run`` gives them, for a runner in the background."""
+    arguments = []
+    for name, value in (
+        ("num-cpus", options.num_cpus),
+        ("memory-gb", options.memory_gb),
+        ("num-gpus", options.num_gpus),
+        ("max-parallel-jobs", options.max_parallel_jobs),
+        ("time-limit", options.time_limit),
+        ("end-time", None if options.end_time is None else datetime.fromtimestamp(options.end_time).isoformat()),
+        ("output-dir", options.output_dir),
+        ("grace", options.grace),
+        ("gpu-foreign", options.gpu_foreign),
+    ):
+        if value is not None:
+            arguments += [f"--{name}", str(value)]
+    return arguments if options.limit_resources else [*arguments, "--no-limit-resources"]
+
+
+def _make_ready(call: Call, workflow: Workflow) -> None:
+    """Initialize a workflow of which nothing was initialized yet; anything else runs as it is."""
+    from torc_tui.operations.workflows import initialize, needs_initialization
+
+    if workflow.is_archived:
+        raise Refused(
+            f"workflow {workflow.id} is archived", hint=f"`torc workflows archive false {workflow.id}` brings it back"
+        )
+    if not workflow.counts:
+        raise Refused(f"workflow {workflow.id} has no jobs", hint=f"`torc jobs create-from-file {workflow.id} FILE`")
+    if needs_initialization(workflow):
+        report = initialize(call.store, workflow.id, force=call.options.force, actor=call.actor)
+        tell_existing(report.existing_outputs)
+    elif workflow.is_canceled:
+        raise Refused(
+            f"workflow {workflow.id} is canceled", hint=f"`torc init {workflow.id}` makes its jobs ready again"
+        )
+
+
+def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
+    from torc_tui.cli.progress import watcher
+    from torc_tui.engine.runner import run as run_workflow
+
+    quiet = call.options.quiet or call.json
+    with watcher(call.store, workflow, options.output_dir, quiet=quiet) as observer:
+        report = run_workflow(call.store, workflow.id, options, observer)
+    if call.json:
+        output.json_value(record_of(report, workflow))
+    elif not call.options.quiet:
+        _print_report(report, workflow)
+    return report.exit_code
+
+
+def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
+    from torc_tui.operations.runners import start_runner
+
+    started = start_runner(call.store, workflow.id, arguments_of(options))
+    if call.options.tui:
+        from torc_tui.cli.app import open_app
+
+        call.close()
+        return open_app(str(workflow.id), call.database)
+    if call.json:
+        output.json_value(
+            {"workflow_id": workflow.id, "status": "started", "pid": started.pid, "log": str(started.log)}
+        )
+        return 0
+    output.line(f"Workflow {workflow.id} runs in the background (pid {started.pid})")
+    for what, line in (
+        ("watch it", f"torc {workflow.id}"),
+        ("how it stands", f"torc status {workflow.id}"),
+        ("stop it", f"torc cancel {workflow.id}"),
+        ("its log", str(started.log)),
+    ):
+        output.line(f"  {what + ':':<15}{line}")
+    return 0
+
+
+def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
+    """The final report as JSON."""
+    return {
+        "workflow_id": report.workflow_id,
+        "name": workflow.name,
+        "run_id": report.run_id,
+        "status": _outcome(report),
+        "exit_code": report.exit_code,
+        "interrupted": report.interrupted,
+        "exec_time_s": round(report.exec_time, 3),
+        "counts": {state.word: number for state, number in report.counts.items() if number},
+        "failed": report.failed,
+        "never": [{"job_id": job.job_id, "name": job.name, "reason": job.reason} for job in report.never],
+        "waiting": report.waiting,
+    }
+
+
+def _outcome(report: RunReport) -> str:
+    if report.interrupted:
+        return "interrupted"
+    return {0: "completed", 1: "failed", 3: "incomplete"}.get(report.exit_code, "failed")
+
+
+def _print_report(report: RunReport, workflow: Workflow) -> None:
+    from torc_tui.units import show_duration
+
+    counts = ", ".join(f"{number} {state.word}" for state, number in report.counts.items() if number)
+    outcome = _outcome(report)
+    output.line(f"Workflow {workflow.id} ({workflow.name}) {outcome}: {counts}, in {show_duration(report.exec_time)}")
+    ended = [job for job in report.failed if job.get("status") != "canceled"]
+    for job in ended[:_LISTED]:
+        reason = job["reason"] or (f"exit {job['return_code']}" if job["return_code"] is not None else "")
+        output.line(f"  {job.get('status', 'failed')}: {job['name']} (job {job['job_id']}): {reason}")
+        if job.get("stderr_path"):
+            output.line(f"    {job['stderr_path']}")
+    if len(ended) > _LISTED:
+        output.line(f"  … and {len(ended) - _LISTED} more: torc results list {workflow.id} --failed")
+    tell_never(report.never)
+    sys.stdout.flush()
+    held = sum(one["number"] for one in report.waiting if one.get("held"))
+    if held:
+        say(f"{held} jobs are held back: torc jobs release JOB")
+    if report.interrupted and report.exit_code == 130:
+        say(f"Interrupted. `torc run {workflow.id}` goes on.")
+
+
+def tell_never(never: Any) -> None:
+    """The jobs that cannot run on this machine, each with what it lacks."""
+    for job in never[:_LISTED]:
+        output.line(f"  can never run here: {job.name} (job {job.job_id}): {job.reason}")
+    if len(never) > _LISTED:
+        output.line(f"  … and {len(never) - _LISTED} more that can never run here")

@@ -1,0 +1,208 @@
+"""``torc user-data get`` and ``update``: what jobs call again and again, hundreds of times.
+
+What comes in: the words of the line. What goes out: the record as JSON (or a table), and an exit code. The line is read
+by hand and the database is spoken to through a plain connection, because the budget for the whole process is 2.5 times
+that of an empty interpreter. Whatever is not understood here (``--help``, mistakes) is left to the full reader, which
+comes back with the same :class:`Request`. Never imported here: argparse, SQLAlchemy, rich, pathlib, dataclasses.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from torc_tui import settings
+from torc_tui.cli.text import json_text
+from torc_tui.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+_VALUES = {
+    "-d": "data",
+    "--data": "data",
+    "--data-file": "data_file",
+    "-n": "name",
+    "--name": "name",
+    "--ephemeral": "ephemeral",
+    "-w": "workflow",
+    "--workflow": "workflow",
+    "--expected-version": "expected_version",
+    "-f": "format",
+    "--format": "format",
+    "--database": "database",
+}
+_ONLY_UPDATE = ("data", "data_file", "name", "ephemeral", "expected_version")
+
+
+class Request:
+    """One call: ``verb`` (get, update), ``ref`` (id or name), and the options that were given."""
+
+    def __init__(self, verb: str, ref: str, options: Mapping[str, str]) -> None:
+        self.verb = verb
+        self.ref = ref
+        self.options = options
+
+
+def read(words: list[str]) -> Request | None:
+    """The request that ``user-data get|update …`` makes; None when the line is not as plain as that."""
+    verb = words[1]
+    options: dict[str, str] = {}
+    refs: list[str] = []
+    rest = iter(words[2:])
+    for word in rest:
+        name, mark, value = word.partition("=")
+        if not word.startswith("-"):
+            refs.append(word)
+            continue
+        key = _VALUES.get(name if mark and name.startswith("--") else word)
+        if key is None or key in options or (verb == "get" and key in _ONLY_UPDATE):
+            return None
+        if not (mark and name.startswith("--")):
+            following = next(rest, None)
+            if following is None:
+                return None
+            value = following
+        options[key] = value
+    if len(refs) != 1 or options.get("format", "json") not in ("json", "table"):
+        return None
+    return Request(verb, refs[0], options)
+
+
+def answer(request: Request, program: str) -> int:
+    """Do it and print the answer. UsageError for data that is not JSON, NotFound for an unknown record."""
+    from torc_tui.store import user_data
+
+    options = request.options
+    if not request.ref:
+        raise UsageError("the id or name of the user data is empty", hint="is the variable set that holds it?")
+    changes = _changes(options) if request.verb == "update" else {}
+    connection = user_data.connect(settings.database_url(options.get("database")))
+    try:
+        workflow_id = workflow_of(options.get("workflow"))
+        if request.verb == "get":
+            record = user_data.get(connection, request.ref, workflow_id)
+        else:
+            author = writer(options.get("database"))
+            record = user_data.update(
+                connection, request.ref, workflow_id=workflow_id, at=time.time(), **author, **changes
+            )
+    finally:
+        connection.close()
+    show(record, request.verb, options.get("format"), program)
+    return 0
+
+
+def show(record: Mapping[str, Any], verb: str, format_: str | None, program: str) -> None:
+    """Print a record: JSON for ``get`` and for whoever asks for it, a sentence after a change, else a table."""
+    if format_ == "json" or (format_ is None and (verb == "get" or program == "torc-client")):
+        sys.stdout.write(json_text(record) + "\n")
+    elif format_ == "table":
+        from torc_tui.cli.output import USER_DATA, table
+
+        table(USER_DATA, [record])
+    else:
+        sys.stdout.write(f"{verb.capitalize()}d user data {record['id']} ({record['name']})\n")
+
+
+def workflow_of(given: str | None) -> int | None:
+    """The workflow in which a name is looked up: ``given`` with -w, or that of the job this process belongs to."""
+    text = given or os.environ.get("TORC_WORKFLOW_ID")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal()):
+        raise UsageError(f"{text!r} is not the id of a workflow")
+    return int(text)
+
+
+def writer(database: str | None) -> dict[str, Any]:
+    """Who writes: the job that this process belongs to, else the person. A job of another database is none."""
+    number = os.environ.get
+    own = number("TORC_DATABASE")
+    job, run, attempt = number("TORC_JOB_ID", ""), number("TORC_RUN_ID", ""), number("TORC_ATTEMPT_ID", "")
+    if job.isdecimal() and run.isdecimal() and attempt.isdecimal() and own and database in (None, own):
+        return {"job": (int(job), int(run), int(attempt))}
+    return {"actor": settings.actor()}
+
+
+def _changes(options: Mapping[str, str]) -> dict[str, Any]:
+    from torc_tui.store.user_data import UNSET
+
+    changes: dict[str, Any] = {}
+    data = given_data(options.get("data"), options.get("data_file"))
+    if data is not UNSET:
+        changes["data"] = data
+    if "name" in options:
+        changes["name"] = options["name"]
+    if "ephemeral" in options:
+        changes["is_ephemeral"] = truth(options["ephemeral"])
+    if "expected_version" in options:
+        if not options["expected_version"].isdecimal():
+            raise UsageError("--expected-version wants a number")
+        changes["expected_version"] = int(options["expected_version"])
+    return changes
+
+
+def given_data(text: str | None, path: str | None) -> Any:
+    """The value that ``--data`` or ``--data-file`` gives; UNSET where neither is there."""
+    from torc_tui.store.user_data import UNSET
+
+    if text is not None and path is not None:
+        raise UsageError("--data and --data-file say the same thing twice", hint="give one of them")
+    if "-" in (text, path):
+        return _decoded(sys.stdin.buffer.read(), "standard input")
+    if text is not None:
+        return parse(text, "--data")
+    return UNSET if path is None else from_file(path)
+
+
+def truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise UsageError(f"--ephemeral wants true or false, not {text!r}")
+    return text == "true"
+
+
+def from_file(path: str) -> Any:
+    try:
+        with open(path, "rb") as file:
+            return _decoded(file.read(), path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _decoded(data: bytes, what: str) -> Any:
+    try:
+        return parse(data.decode("utf-8-sig"), what)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{what} is not UTF-8 text (byte {error.start + 1})") from error
+
+
+def parse(text: str, what: str) -> Any:
+    """The JSON value of ``text``; UsageError naming ``what``, line and column if it is none."""
+    import json
+
+    if not text.strip():
+        raise UsageError(f"{what} is empty, which is not JSON", hint="null clears the value")
+    try:
+        text.encode()
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        line = text.split("\n")[error.lineno - 1 : error.lineno]
+        near = line[0][max(error.colno - 21, 0) : error.colno + 19] if line else ""
+        raise UsageError(
+            f"{what} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}",
+            hint=f"near: {near}\n  nothing was changed" if near else "nothing was changed",
+        ) from None
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is not UTF-8 text") from None
+    except RecursionError:
+        raise UsageError(f"{what} is nested too deeply") from None
+    except ValueError as error:
+        raise UsageError(f"{what} is not valid JSON: {error}") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON value")

@@ -1,0 +1,266 @@
+"""The commands about workflows as wholes: list, get, status, cancel, delete, archive, export, import …
+
+What comes in: calls. What goes out: records (facts, 7.5) or sentences. Acts go through ``operations``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torc_tui import settings
+from torc_tui.cli import output, user_data_fast
+from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import say
+from torc_tui.errors import UsageError
+from torc_tui.model import DEFAULT_REQUIREMENTS, SETTLED, JobStatus, Plan, Workflow, WorkflowSpec
+
+
+def list_(call: Call) -> None:
+    from torc_tui.store import workflows
+
+    options = call.options
+    found = workflows.list_workflows(
+        call.store,
+        user=None if options.all_users else settings.user_name(),
+        include_archived=options.include_archived,
+        archived_only=options.archived_only,
+        limit=options.limit,
+        offset=options.offset,
+        sort_by=options.sort_by or "id",
+        reverse=options.reverse_sort,
+    )
+    columns = list(output.WORKFLOWS)
+    if options.all_users:
+        columns.insert(1, ("User", "user"))
+    call.show_list("workflows", columns, [record_of(workflow) for workflow in found])
+
+
+def get(call: Call) -> None:
+    record = record_of(_workflow(call))
+    if call.json:
+        output.json_value(record)
+    else:
+        output.fields((key.replace("_", " ").capitalize(), value) for key, value in record.items())
+
+
+def status(call: Call) -> None:
+    workflow = _workflow(call)
+    counts = {state.word: number for state, number in workflow.counts.items() if number}
+    record: dict[str, Any] = {
+        "id": workflow.id,
+        "name": workflow.name,
+        "run_id": workflow.run_id,
+        "is_canceled": workflow.is_canceled,
+        "is_archived": workflow.is_archived,
+        "is_paused": workflow.is_paused,
+        "is_complete": complete(workflow.counts),
+        "has_detected_need_to_run_completion_script": False,
+        "total_jobs": sum(counts.values()),
+        "jobs_by_status": counts,
+    }
+    if call.json:
+        output.json_value(record)
+        return
+    output.fields(
+        [
+            ("Workflow", f"{workflow.id} ({workflow.name})"),
+            ("Run ID", workflow.run_id),
+            ("State", state_of(workflow)),
+            ("Jobs", ", ".join(f"{number} {word}" for word, number in counts.items()) or "none"),
+        ]
+    )
+
+
+def is_complete(call: Call) -> None:
+    workflow = _workflow(call)
+    done = complete(workflow.counts)
+    record = {
+        "is_canceled": workflow.is_canceled,
+        "is_complete": done,
+        "needs_to_run_completion_script": False,
+    }
+    call.done(record, f"Workflow {workflow.id} is {'' if done else 'not '}complete")
+
+
+def new(call: Call) -> None:
+    from torc_tui.operations.workflows import create_workflow
+
+    name = call.options.name.strip()
+    if not name:
+        raise UsageError("a workflow needs a name")
+    spec = WorkflowSpec(name=name, description=call.options.description)
+    plan = Plan(spec, (), (), (), (DEFAULT_REQUIREMENTS,), (), (), (), ())
+    workflow_id = create_workflow(
+        call.store, plan, user=settings.user_name(), directory=str(Path.cwd()), actor=call.actor
+    )
+    message = f"Created workflow {workflow_id}"
+    record = {"id": workflow_id, "workflow_id": workflow_id, "name": name, "status": "success", "message": message}
+    call.done(record, message)
+
+
+def update(call: Call) -> None:
+    from torc_tui.store import workflows
+
+    options = call.options
+    changes = {
+        "name": options.name,
+        "description": options.description,
+        "project": options.project,
+        "user": options.owner_user,
+    }
+    given = {key: value for key, value in changes.items() if value is not None}
+    if options.metadata is not None:
+        given["metadata"] = user_data_fast.parse(options.metadata, "--metadata")
+    workflow_id = call.workflow_id(options.workflow)
+    workflow = workflows.update_workflow(call.store, workflow_id, at=time.time(), actor=call.actor, **given)
+    call.done(record_of(workflow), f"Updated workflow {workflow_id}")
+
+
+def cancel(call: Call) -> None:
+    from torc_tui.operations.workflows import cancel_workflow
+
+    workflow = _workflow(call)
+    left = sum(number for state, number in workflow.counts.items() if state not in SETTLED)
+    if left:
+        call.confirm(f"Cancel {left} jobs of workflow {workflow.id} ({workflow.name})?")
+    cancel_workflow(call.store, workflow.id, actor=call.actor)
+    record = {"status": "success", "workflow_id": workflow.id, "canceled_slurm_jobs": 0, "errors": []}
+    call.done(record, f"Canceled workflow {workflow.id}")
+
+
+def delete(call: Call) -> None:
+    from torc_tui.operations.workflows import delete_workflows
+
+    ids = [call.workflow_id(text) for text in call.options.workflows]
+    call.confirm(f"Delete {_named(ids)} with everything of {'them' if len(ids) > 1 else 'it'}?")
+    found = delete_workflows(call.store, ids, user=settings.user_name())
+    if call.json:
+        output.json_value([record_of(workflow) for workflow in found])
+    else:
+        output.line(f"Deleted {_named(ids)}")
+
+
+def archive(call: Call) -> None:
+    from torc_tui.operations.workflows import archive_workflows
+
+    flag = call.options.state == "true"
+    ids = [call.workflow_id(text) for text in call.options.workflows]
+    archive_workflows(call.store, ids, flag, actor=call.actor)
+    record = {"status": "success", "updated_workflows": ids, "is_archived": flag}
+    call.done(record, f"{'Archived' if flag else 'Brought back'} {_named(ids)}")
+
+
+def pause(call: Call) -> None:
+    from torc_tui.operations.workflows import pause_workflow
+
+    workflow = _workflow(call)
+    pause_workflow(call.store, workflow.id, actor=call.actor)
+    call.done({"workflow_id": workflow.id, "is_paused": True}, f"Paused workflow {workflow.id}: nothing new starts")
+
+
+def resume(call: Call) -> None:
+    from torc_tui.operations.workflows import resume_workflow
+
+    workflow = _workflow(call)
+    resume_workflow(call.store, workflow.id, actor=call.actor)
+    call.done({"workflow_id": workflow.id, "is_paused": False}, f"Workflow {workflow.id} goes on")
+
+
+def export(call: Call) -> None:
+    from torc_tui.store import transfer
+
+    options = call.options
+    workflow_id = call.workflow_id(options.workflow)
+    found = transfer.export_workflow(
+        call.store, workflow_id, include_results=options.include_results, include_events=options.include_events
+    )
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    if options.output in (None, "-"):
+        output.json_value(found)
+        return
+    Path(options.output).write_text(text, encoding="utf-8")
+    say(f"Wrote workflow {workflow_id} to {options.output}")
+
+
+def import_(call: Call) -> None:
+    from torc_tui.store import transfer
+
+    options = call.options
+    if options.file == "-":
+        found = user_data_fast.given_data("-", None)
+    else:
+        found = user_data_fast.from_file(options.file)
+    if not isinstance(found, dict) or "workflow" not in found:
+        raise UsageError(f"{options.file} is not an exported workflow", hint="`torc workflows export` writes such")
+    if options.skip_results:
+        found.pop("results", None)
+    if options.skip_events:
+        found.pop("events", None)
+    workflow_id = transfer.import_workflow(
+        call.store,
+        found,
+        user=settings.user_name(),
+        directory=str(Path.cwd()),
+        at=time.time(),
+        name=options.name,
+    )
+    message = f"Created workflow {workflow_id}"
+    call.done({"id": workflow_id, "workflow_id": workflow_id, "status": "success", "message": message}, message)
+
+
+def record_of(workflow: Workflow) -> dict[str, Any]:
+    """A workflow as users see it in JSON (facts, 7.5); keys without a value are left out."""
+    from torc_tui.store.records import timestamp
+
+    record: dict[str, Any] = {
+        "id": workflow.id,
+        "name": workflow.name,
+        "user": workflow.user,
+        "description": workflow.description,
+        "timestamp": timestamp(workflow.created_at),
+        "directory": workflow.directory,
+        "project": workflow.project,
+        "metadata": workflow.metadata,
+        "status_id": workflow.id,
+        "run_id": workflow.run_id,
+        "is_canceled": workflow.is_canceled,
+        "is_archived": workflow.is_archived,
+        "use_pending_failed": workflow.use_pending_failed,
+        **{key: value for key, value in workflow.settings.items() if key != "name"},
+    }
+    return {key: value for key, value in record.items() if value is not None}
+
+
+def complete(counts: Mapping[JobStatus, int]) -> bool:
+    """Whether every job has ended (or is left out)."""
+    return all(state in SETTLED or not number for state, number in counts.items())
+
+
+def state_of(workflow: Workflow) -> str:
+    """One word for the whole of it."""
+    counts = {state for state, number in workflow.counts.items() if number}
+    if workflow.is_archived:
+        return "archived"
+    if workflow.is_canceled:
+        return "canceled"
+    if workflow.is_paused:
+        return "paused"
+    if counts and counts <= SETTLED:
+        return "complete"
+    if JobStatus.RUNNING in counts or JobStatus.PENDING in counts:
+        return "running"
+    return "not initialized" if counts <= {JobStatus.UNINITIALIZED, JobStatus.DISABLED} else "ready to run"
+
+
+def _workflow(call: Call) -> Workflow:
+    from torc_tui.store import workflows
+
+    return workflows.get_workflow(call.store, call.workflow_id(call.options.workflow))
+
+
+def _named(ids: list[int]) -> str:
+    return f"workflow{'s' if len(ids) > 1 else ''} {', '.join(map(str, ids))}"
