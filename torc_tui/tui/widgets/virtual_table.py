@@ -51,7 +51,8 @@ class Column:
 class Rows(Protocol):
     """The model of a table."""
 
-    columns: Sequence[Column]
+    @property
+    def columns(self) -> Sequence[Column]: ...
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
         """The keys of all rows to show, filtered, in the order asked for (None: the natural one)."""

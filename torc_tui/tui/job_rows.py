@@ -1,0 +1,232 @@
+"""The job table's model: rows over a ``WorkflowView``, filtered and sorted. No Textual, no I/O, no clock.
+
+What comes in: the view, a filter, ``changed`` ids and the time. What goes out: keys and cells for the virtual table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from torc_tui.model import Job, JobStatus
+from torc_tui.tui.cells import Span, bar
+from torc_tui.tui.signs import HELD, STATUS
+from torc_tui.tui.widgets.virtual_table import Cell, Column, Key
+from torc_tui.units import format_memory
+from torc_tui.views.why import Facts, why
+from torc_tui.views.workflow import WorkflowView
+
+COLUMNS = (
+    Column("sign", "", 1, importance=0, sortable=False),
+    Column("id", "id", 6, minimum=4, importance=4, align="right"),
+    Column("name", "name", 24, minimum=10, importance=0, grow=2),
+    Column("status", "status", 13, minimum=9, importance=1),
+    Column("why", "why", 34, minimum=12, importance=2, grow=3),
+    Column("time", "time", 8, minimum=7, importance=3, align="right"),
+    Column("exit", "exit", 5, minimum=4, importance=7, align="right"),
+    Column("cpus", "cpus", 5, minimum=4, importance=8, align="right"),
+    Column("memory", "mem", 6, minimum=5, importance=9, align="right"),
+    Column("gpus", "gpus", 5, minimum=4, importance=10, align="right"),
+    Column("attempt", "try", 4, minimum=3, importance=11, align="right"),
+    Column("priority", "prio", 5, minimum=4, importance=12, align="right"),
+    Column("values", "parameters", 24, minimum=12, importance=13),
+)
+
+VOLATILE = frozenset({"status", "why", "time", "exit", "attempt"})
+"""Columns whose values change while jobs run: sorted by one of them, rows move."""
+
+_URGENT = {
+    status: place
+    for place, status in enumerate(
+        (
+            JobStatus.RUNNING,
+            JobStatus.PENDING,
+            JobStatus.FAILED,
+            JobStatus.TERMINATED,
+            JobStatus.PENDING_FAILED,
+            JobStatus.CANCELED,
+            JobStatus.READY,
+            JobStatus.BLOCKED,
+            JobStatus.UNINITIALIZED,
+            JobStatus.DISABLED,
+            JobStatus.COMPLETED,
+        )
+    )
+}
+
+
+def clock(seconds: float) -> str:
+    """``0:04``, ``12:07``, ``3:05:00``, ``4d 03h``."""
+    whole = int(max(0.0, seconds))
+    hours, rest = divmod(whole, 3600)
+    if hours >= 72:
+        return f"{hours // 24}d {hours % 24:02}h"
+    minutes, rest = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class JobRows:
+    """Keys are job ids. ``facts_of`` gives what is known about a job beyond its row, for the column why."""
+
+    columns = COLUMNS
+
+    def __init__(self, view: WorkflowView, *, now: float = 0.0) -> None:
+        self.view = view
+        self.now = now
+        self.test: Callable[[Job], bool] | None = None
+        self.facts: dict[int, Facts] = {}
+        self.unexplained: set[int] = set()
+        self._shown: set[int] = set()
+
+    @property
+    def shown(self) -> int:
+        """How many rows the filter lets through."""
+        return len(self.view.jobs) if self.test is None else len(self._shown)
+
+    def filter(self, test: Callable[[Job], bool] | None) -> None:
+        self.test = test
+        self._shown = set() if test is None else {job.id for job in self.view.jobs.values() if test(job)}
+
+    def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
+        jobs = self.view.jobs
+        keys: list[int] = list(jobs) if self.test is None else [key for key in jobs if key in self._shown]
+        if sort is not None:
+            order = self._order(sort)
+            keys.sort(key=lambda key: order(jobs[key]), reverse=reverse)
+        elif reverse:
+            keys.reverse()
+        return keys
+
+    def update(self, changed: Collection[int]) -> bool:
+        """Take notice of changed jobs; True if rows came or went by the filter."""
+        for key in changed:
+            self.facts.pop(key, None)
+        test = self.test
+        if test is None:
+            return False
+        moved = False
+        jobs, shown = self.view.jobs, self._shown
+        for key in changed:
+            job = jobs.get(key)
+            inside = job is not None and test(job)
+            if inside is not (key in shown):
+                moved = True
+                (shown.add if inside else shown.discard)(key)
+        return moved
+
+    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
+        job = self.view.jobs[key]  # type: ignore[index]  # the keys of this model are job ids
+        sign = HELD if job.held and job.status in (JobStatus.READY, JobStatus.BLOCKED) else STATUS[job.status]
+        style = sign.style
+        out: list[Cell] = []
+        for column, width in zip(columns, widths, strict=True):
+            match column.key:
+                case "sign":
+                    out.append((sign.sign, style))
+                case "id":
+                    out.append((str(job.id), "faint"))
+                case "name":
+                    out.append((job.name, "text" if job.status is not JobStatus.DISABLED else "disabled"))
+                case "status":
+                    out.append((sign.word, style))
+                case "why":
+                    out.append(self._why(job, width))
+                case "time":
+                    out.append(self._time(job))
+                case name:
+                    out.append(self._plain(job, name))
+        return out
+
+    def why(self, job: Job) -> str:
+        """The reason in one line, as far as it is known; what is missing is put on the list ``unexplained``."""
+        facts = self.facts.get(job.id)
+        if facts is None:
+            if job.status in (JobStatus.BLOCKED, JobStatus.CANCELED, JobStatus.READY):
+                self.unexplained.add(job.id)
+            workflow = self.view.workflow
+            facts = Facts(job=job, now=self.now, paused=workflow.is_paused, canceled=workflow.is_canceled)
+        return why(facts)
+
+    def _why(self, job: Job, width: int) -> Cell:
+        if job.status is JobStatus.RUNNING and job.started_at is not None:
+            known = self.view.durations.get(job.family)
+            text = why(Facts(job=job, now=self.now))
+            if known is not None and known.count >= 3 and known.mean > 0 and not text:
+                share = min(0.99, (self.now - job.started_at) / known.mean)
+                cells = max(4, min(12, width - 12))
+                return [*bar(share, cells, style="running"), (f" ~{clock(known.mean)}", "faint")]
+            return (text, "muted")
+        text = self.why(job)
+        if job.status in (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED):
+            return (text, "failed")
+        if text.startswith("can never run here"):
+            return (text, "warning")
+        return (text, "muted")
+
+    def _time(self, job: Job) -> Span:
+        if job.started_at is None:
+            return ("", "")
+        if job.ended_at is None:
+            return (clock(self.now - job.started_at), "running")
+        return (clock(job.ended_at - job.started_at), "muted")
+
+    def _plain(self, job: Job, column: str) -> Span:
+        value = self._value(job, column)
+        if column == "exit":
+            return ("" if value is None else str(value), "failed" if value else "faint")
+        if column == "memory":
+            return (format_memory(value) if value else "", "faint")
+        if column == "gpus":
+            return (f"{value:g}" if value else "", "accent")
+        if column == "attempt":
+            return (str(value) if value and value > 1 else "", "warning")
+        if column == "priority":
+            return (str(value) if value else "", "accent")
+        return (str(value) if value is not None else "", "faint")
+
+    def _value(self, job: Job, column: str) -> Any:
+        requirement = self.view.requirements.get(job.requirement_id)
+        match column:
+            case "cpus":
+                return requirement.num_cpus if requirement else None
+            case "memory":
+                return requirement.memory if requirement and requirement.enforced else None
+            case "gpus":
+                return requirement.num_gpus if requirement else None
+            case "exit":
+                return job.return_code
+            case "attempt":
+                return job.attempt_id
+            case "priority":
+                return job.priority
+            case "values":
+                return job.values
+        return None
+
+    def _order(self, column: str) -> Callable[[Job], Any]:
+        now = self.now
+        requirements: Mapping[int, Any] = self.view.requirements
+        match column:
+            case "id":
+                return lambda job: job.id
+            case "name":
+                return lambda job: job.name
+            case "status":
+                return lambda job: _URGENT[job.status]
+            case "time":
+                return lambda job: (
+                    -1.0 if job.started_at is None else (now if job.ended_at is None else job.ended_at) - job.started_at
+                )
+            case "exit":
+                return lambda job: -1 if job.return_code is None else job.return_code
+            case "attempt":
+                return lambda job: job.attempt_id
+            case "priority":
+                return lambda job: job.priority
+            case "values":
+                return lambda job: job.values
+            case "why":
+                return lambda job: (_URGENT[job.status], job.reason or "", job.unmet)
+        field = {"cpus": "num_cpus", "memory": "memory", "gpus": "num_gpus"}[column]
+        sizes = {key: getattr(requirement, field) for key, requirement in requirements.items()}
+        return lambda job: sizes.get(job.requirement_id, 0)

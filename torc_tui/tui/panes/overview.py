@@ -1,0 +1,162 @@
+"""What the selected job is, why it is where it is, and what it used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from textual.app import ComposeResult
+
+from torc_tui.model import Job, JobStatus
+from torc_tui.tui.cells import Line, Span, harmless
+from torc_tui.tui.job_rows import clock
+from torc_tui.tui.panes.base import Pane
+from torc_tui.tui.signs import STATUS
+from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.overlays import TextDrawing
+from torc_tui.units import format_memory, show_duration
+from torc_tui.views import why
+
+LABEL = 12
+
+
+def stamp(at: float | None) -> str:
+    """A time of day as people read it here."""
+    return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def field(label: str, *spans: Span) -> list[Span]:
+    return [("  ", ""), (label.ljust(LABEL), "faint"), *spans]
+
+
+def heading(text: str) -> list[Span]:
+    return [(" ", ""), (text, "accent bold")]
+
+
+def wrapped(label: str, text: str, width: int, style: str = "text") -> list[Line]:
+    """A long text under one label, broken to the width."""
+    room = max(16, width - LABEL - 3)
+    out: list[Line] = []
+    for raw in text.splitlines() or [""]:
+        line = harmless(raw)
+        while line:
+            out.append(field("" if out else label, (line[:room], style)))
+            line = line[room:]
+    return out
+
+
+class OverviewPane(Pane):
+    NAME = "overview"
+    TITLE = "Overview"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.record: Mapping[str, Any] = {}
+        self.record_of = 0
+        self._width = 0
+
+    def compose(self) -> ComposeResult:
+        yield LineCanvas(empty="no job selected")
+
+    def freshen(self) -> None:
+        job = self.job
+        if job is not None and self.record_of != job.id:
+            self.record = {}
+        self.paint()
+        if job is not None:
+            self.ask_record(job.id)
+
+    def ask_record(self, job_id: int) -> None:
+        def read(source: Any) -> Any:
+            from torc_tui.store import records
+
+            return job_id, records.get_job(source.store, job_id)
+
+        self.ask("job", read)
+
+    def take(self, what: str, value: Any) -> None:
+        job_id, record = value
+        job = self.job
+        if job is not None and job.id == job_id:
+            self.record, self.record_of = record, job_id
+            self.paint()
+
+    def every_second(self, now: float) -> None:
+        job = self.job
+        if job is not None and job.status is JobStatus.RUNNING:
+            self.paint()
+
+    def on_resize(self) -> None:
+        if self.size.width != self._width:
+            self.paint()
+
+    def paint(self) -> None:
+        canvas = self.query_one(LineCanvas)
+        job = self.job
+        self._width = self.size.width
+        if job is None:
+            canvas.set_drawing(None)
+            return
+        canvas.set_drawing(TextDrawing(self.lines(job, max(30, self.size.width))))
+
+    def lines(self, job: Job, width: int) -> Sequence[Line]:
+        owner = self.owner
+        view, now = owner.view, owner.now
+        assert view is not None
+        sign = STATUS[job.status]
+        out: list[Line] = [
+            [],
+            [("  ", ""), (harmless(job.name), "strong"), ("  ", ""), (f"{sign.sign} {sign.word}", f"{sign.style} bold")]
+            + ([("  held", "warning")] if job.held else []),
+            [("  ", ""), (f"job {job.id}", "faint")]
+            + ([(f" of family {job.family}", "faint")] if job.family and job.family != job.name else [])
+            + ([(f" · {job.values}", "muted")] if job.values else []),
+            [],
+        ]
+        reasons = owner.reasons(job)
+        if reasons:
+            out.append(heading("Why"))
+            for text, style in reasons[:12]:
+                out.append([("  ", ""), (text, style)])
+            if len(reasons) > 12:
+                out.append([("  ", ""), (f"… {len(reasons) - 12} more lines: press enter", "faint")])
+            out.append([])
+        out.append(heading("Run"))
+        if job.started_at is not None:
+            ended = job.ended_at
+            took = (now if ended is None else ended) - job.started_at
+            out.append(field("time", (clock(took), "running" if ended is None else "text")))
+            out.append(field("started", (stamp(job.started_at), "text")))
+            if ended is not None:
+                out.append(field("ended", (stamp(ended), "text")))
+        if job.return_code is not None:
+            out.append(field("exit code", (why.exit_text(job.return_code), "failed" if job.return_code else "text")))
+        out.append(field("attempt", (str(job.attempt_id), "text")))
+        if job.priority:
+            out.append(field("priority", (str(job.priority), "text")))
+        requirement = view.requirements.get(job.requirement_id)
+        if requirement is not None:
+            asked: list[Span] = [(f"{requirement.num_cpus} CPU{'s' if requirement.num_cpus != 1 else ''}", "text")]
+            if requirement.enforced:
+                asked += [
+                    (f" · {format_memory(requirement.memory)}", "text"),
+                    (f" · {show_duration(requirement.runtime)}", "text"),
+                ]
+            if requirement.num_gpus:
+                asked.append((f" · {requirement.num_gpus:g} GPU", "accent"))
+            asked.append((f"  ({requirement.name})", "faint"))
+            out.append(field("asks for", *asked))
+        out.append([])
+        out += self._record_lines(width)
+        return out
+
+    def _record_lines(self, width: int) -> list[Line]:
+        record = self.record
+        if not record:
+            return []
+        out: list[Line] = [heading("Command")]
+        out += wrapped("", str(record.get("command") or ""), width)
+        if record.get("invocation_script"):
+            out += wrapped("script", str(record["invocation_script"]), width, "muted")
+        return out

@@ -1,0 +1,83 @@
+"""What all screens share: header, footer, and that commands and contexts are found from the focus outwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widgets import Input, TextArea
+
+from torc_tui.tui.commands import Command, footer
+from torc_tui.tui.feed_worker import Answer, Changes, Gone, Listed, Loaded
+from torc_tui.tui.widgets.footer import FooterBar
+
+if TYPE_CHECKING:
+    from torc_tui.tui.app import TorcApp
+
+
+def chain(screen: Screen[Any]) -> Iterator[DOMNode]:
+    """The focused widget, its parents, the screen."""
+    node: DOMNode | None = screen.focused
+    while node is not None and node is not screen:
+        yield node
+        node = node.parent
+    yield screen
+
+
+def contexts(screen: Screen[Any]) -> list[str]:
+    """The contexts that hold, the nearest first. In a text field printable keys are text, so little else holds."""
+    found: list[str] = []
+    for node in chain(screen):
+        given = getattr(node, "CONTEXT", ())
+        names: Sequence[str] = (given,) if isinstance(given, str) else given
+        if isinstance(node, Input | TextArea):
+            names = ("text", *names)
+        found += [name for name in names if name not in found]
+    if "text" in found:
+        return found[: found.index("text") + 1] if "editor" not in found else ["editor", "text"]
+    if "overlay" not in found:
+        found.append("app")
+    return found
+
+
+class TorcScreen(Screen[None]):
+    """Base of the screens. The app hands over what the threads found by the ``take_…`` methods, inside one batch."""
+
+    CONTEXT: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def torc(self) -> TorcApp:
+        return cast("TorcApp", self.app)
+
+    def take_loaded(self, loaded: Loaded) -> None: ...
+    def take_changes(self, changes: Changes) -> None: ...
+    def take_listed(self, listed: Listed) -> None: ...
+    def take_gone(self, gone: Gone) -> None: ...
+    def take_answer(self, answer: Answer) -> None: ...
+    def take_store(self, lost: str | None) -> None:
+        """The store was lost (why), or is back (None)."""
+
+    def every_second(self, now: float) -> None:
+        """Once a second, for what changes with time alone."""
+
+    def available(self) -> list[Command]:
+        """The commands for the footer, here and now: only what somebody can carry out."""
+        return [command for command in footer(contexts(self)) if self.torc.handler(command) is not None]
+
+    def show_keys(self) -> None:
+        for bar in self.query(FooterBar):
+            bar.show(self.available(), self.torc.keymap)
+
+    def on_descendant_focus(self) -> None:
+        self.show_keys()
+
+    def on_descendant_blur(self) -> None:
+        self.show_keys()
+
+    def on_screen_resume(self) -> None:
+        self.show_keys()
+
+    def on_footer_bar_chosen(self, event: FooterBar.Chosen) -> None:
+        self.torc.run_command(event.command_id)

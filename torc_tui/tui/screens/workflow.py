@@ -1,0 +1,436 @@
+"""The main screen: the jobs of one workflow, and tabs for what is selected.
+
+What comes in: hand-overs of the threads (``take_…``), commands (``do_…``). What goes out: painted lines. The view that
+is shown is a fold over events; nothing here reads the store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.widgets import Input
+
+from torc_tui.model import SETTLED, UNSUCCESSFUL, Event, Job, JobStatus
+from torc_tui.tui.feed_worker import Answer, Changes, Gone, Loaded
+from torc_tui.tui.job_rows import VOLATILE, JobRows
+from torc_tui.tui.panes.base import Pane
+from torc_tui.tui.panes.event_list import EventsPane, HistoryPane
+from torc_tui.tui.panes.overview import OverviewPane
+from torc_tui.tui.screens.base import TorcScreen
+from torc_tui.tui.signs import STATUS, STRIP_ORDER, Sign
+from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.widgets.footer import FooterBar
+from torc_tui.tui.widgets.header import HeaderBar, HeaderState
+from torc_tui.tui.widgets.overlays import Reading
+from torc_tui.tui.widgets.split import Split
+from torc_tui.tui.widgets.tab_bar import TabBar
+from torc_tui.tui.widgets.virtual_table import VirtualTable
+from torc_tui.views.workflow import WorkflowView
+
+PANES: tuple[type[Pane], ...] = (OverviewPane, HistoryPane, EventsPane)
+REORDER_EVERY = 0.5
+"""Rows move (by sorting, or in and out of the filter) at most so often (seconds): what moves cannot be read."""
+
+_WORDS = {
+    "running": STATUS[JobStatus.RUNNING],
+    "completed": STATUS[JobStatus.COMPLETED],
+    "failed": STATUS[JobStatus.FAILED],
+    "canceled": STATUS[JobStatus.CANCELED],
+    "ready": STATUS[JobStatus.READY],
+    "blocked": STATUS[JobStatus.BLOCKED],
+    "paused": Sign("‖", "paused", "warning"),
+    "pending_failed": STATUS[JobStatus.PENDING_FAILED],
+    "uninitialized": Sign("·", "new", "muted"),
+}
+
+
+class JobTable(VirtualTable):
+    CONTEXT: ClassVar[tuple[str, ...]] = ("jobs", "list")  # type: ignore[assignment]  # one or several
+
+
+class WorkflowScreen(TorcScreen):
+    CONTEXT: ClassVar[tuple[str, ...]] = ("workflow", "split")
+
+    def __init__(self, workflow_id: int) -> None:
+        super().__init__()
+        self.workflow_id = workflow_id
+        self.view: WorkflowView | None = None
+        self.rows: JobRows | None = None
+        self.turn = 0
+        self.now = time.time()
+        self.gone: str | None = None
+        self._eta = ""
+        self._reorder_at: float | None = None
+        self._panes: dict[str, Pane] = {}
+        self._current = PANES[0].NAME
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar(HeaderState(title=f"workflow {self.workflow_id}", note="reading …"))
+        tabs = TabBar([(pane.NAME, pane.TITLE) for pane in PANES])
+        yield Split(
+            Vertical(
+                FilterLine(
+                    self._complete, placeholder="words · status:failed · cpus>4 · name~regex · exit:137 · after:job"
+                ),
+                JobTable(JobRows(_nothing(self.workflow_id)), empty="reading …", id="jobs"),
+                id="jobs-pane",
+            ),
+            Vertical(tabs, Container(id="tab"), id="tabs-pane"),
+            ratio=0.52,
+        )
+        yield FooterBar()
+
+    async def on_mount(self) -> None:
+        self.table.focus()
+        self.split.first.can_focus = False
+        await self.show_tab(self._current)
+
+    # -- what others ask ---------------------------------------------------------------------------------------
+
+    @property
+    def table(self) -> JobTable:
+        return self.query_one(JobTable)
+
+    @property
+    def split(self) -> Split:
+        return self.query_one(Split)
+
+    @property
+    def selected_job(self) -> Job | None:
+        key = self.table.cursor
+        return self.view.jobs.get(key) if self.view is not None and isinstance(key, int) else None
+
+    @property
+    def chosen_jobs(self) -> list[Job]:
+        """The marked jobs, or the selected one."""
+        if self.view is None:
+            return []
+        jobs = self.view.jobs
+        return [jobs[key] for key in self.table.marked_or_selected if isinstance(key, int) and key in jobs]
+
+    @property
+    def pane(self) -> Pane | None:
+        return self._panes.get(self._current)
+
+    def reasons(self, job: Job) -> Sequence[tuple[str, str]]:
+        """Why the job is where it is, as far as is known here: lines and their styles."""
+        if self.rows is None:
+            return ()
+        text = self.rows.why(job)
+        return [(text, STATUS[job.status].style)] if text else []
+
+    # -- what the threads found --------------------------------------------------------------------------------
+
+    def take_loaded(self, loaded: Loaded) -> None:
+        if loaded.turn != self.turn:
+            return
+        test_text = self.query_one(FilterLine).text
+        self.view = loaded.view
+        self.gone = None
+        self.rows = JobRows(loaded.view, now=self.now)
+        self.table.empty = "no jobs"
+        if test_text:
+            self._apply_filter(test_text)
+        self.table.set_rows(self.rows)
+        self._measure()
+        self._head()
+        for pane in self._panes.values():
+            pane.stale = True
+        self._freshen()
+
+    def take_changes(self, changes: Changes) -> None:
+        view, rows = self.view, self.rows
+        if view is None or rows is None or changes.turn != self.turn:
+            return
+        self.now = time.time()
+        changed = view.apply(changes.events)
+        if view.needs_reload:
+            self.turn = self.torc.feed.follow(self.workflow_id)
+            return
+        rows.now = self.now
+        moved = rows.update(changed)
+        self.table.changed(changed)
+        if moved or (changed and self.table.sort in VOLATILE):
+            self._reorder_soon()
+        self._tell(changes.events)
+        self._head()
+        for pane in self._panes.values():
+            pane.data_changed(changed, changes.events)
+        self._freshen()
+
+    def take_gone(self, gone: Gone) -> None:
+        if gone.workflow_id == self.workflow_id and gone.turn == self.turn:
+            self.gone = gone.message
+            self._head()
+
+    def take_answer(self, answer: Answer) -> None:
+        match answer.key:
+            case (str(name), str(what)) if name in self._panes:
+                self._panes[name].answered(what, answer)
+            case _:
+                pass
+
+    def take_store(self, lost: str | None) -> None:
+        self._head()
+
+    def every_second(self, now: float) -> None:
+        self.now = now
+        view, rows = self.view, self.rows
+        if view is None or rows is None:
+            return
+        rows.now = now
+        self.table.changed(view.running)
+        self._measure()
+        self._head()
+        if (pane := self.pane) is not None:
+            pane.every_second(now)
+
+    def every_tick(self, now: float) -> None:
+        """With each tick: what was put off."""
+        if self._reorder_at is not None and now >= self._reorder_at:
+            self._reorder_at = None
+            self.table.reorder()
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _reorder_soon(self) -> None:
+        if self._reorder_at is None:
+            self._reorder_at = self.now + REORDER_EVERY
+
+    def _measure(self) -> None:
+        if self.view is not None:
+            eta = self.view.progress(self.now).eta
+            self._eta = eta.text if eta is not None and eta.high > 0 else ""
+
+    def _head(self) -> None:
+        view = self.view
+        bar = self.query_one(HeaderBar)
+        if view is None:
+            note = self.gone or "reading …"
+            bar.state = HeaderState(
+                title=f"workflow {self.workflow_id}", note=note, lost=self.torc.lost, read_only=self.torc.read_only
+            )
+            return
+        workflow = view.workflow
+        settled = view.count(*SETTLED)
+        waiting = len(view.jobs) - settled - view.count(JobStatus.RUNNING, JobStatus.PENDING)
+        quiet = (JobStatus.BLOCKED, JobStatus.READY, JobStatus.UNINITIALIZED)
+        parts = [(view.counts[status], STATUS[status].style) for status in STRIP_ORDER if status not in quiet]
+        bar.state = HeaderState(
+            title=workflow.name,
+            state=Sign("✖", self.gone, "error") if self.gone else _WORDS.get(view.state),
+            run=workflow.run_id or None,
+            done=settled,
+            total=len(view.jobs),
+            failed=view.count(*UNSUCCESSFUL),
+            running=view.count(JobStatus.RUNNING),
+            parts=(*parts, (waiting, "bar-rest")),
+            eta=self._eta,
+            loads=self.torc.loads,
+            lost=self.torc.lost,
+            read_only=self.torc.read_only,
+        )
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        assert self.view is not None
+        names = [
+            self.view.jobs[event.job_id].name
+            for event in events
+            if event.kind in ("job_failed", "job_terminated") and event.job_id in self.view.jobs
+        ]
+        if names:
+            self.torc.burst("failed", names)
+
+    def _freshen(self) -> None:
+        pane = self.pane
+        if pane is not None and pane.stale and self.split.second.display:
+            pane.stale = False
+            pane.freshen()
+
+    async def show_tab(self, name: str) -> None:
+        """Bring that tab to the front; it is made when it is first shown."""
+        kind = next((pane for pane in PANES if name == pane.NAME), None)
+        if kind is None:
+            return
+        holder = self.query_one("#tab", Container)
+        if name not in self._panes:
+            self._panes[name] = kind()
+            await holder.mount(self._panes[name])
+        self._current = name
+        for other, pane in self._panes.items():
+            pane.display = other == name
+        bar = self.query_one(TabBar)
+        bar.keys = {pane.NAME: self.torc.keymap.key(f"tab-{pane.NAME}") for pane in PANES}
+        bar.choose(name)
+        if not self.split.second.display:
+            self.split.show_alone("second")
+            self._focus_pane()
+        self._freshen()
+        self.show_keys()
+
+    def _focus_pane(self) -> None:
+        pane = self.pane
+        if pane is None:
+            return
+        for widget in pane.walk_children():
+            if getattr(widget, "can_focus", False):
+                self.set_focus(widget)  # type: ignore[arg-type]  # what can be focused is a widget
+                return
+
+    def on_virtual_table_selected(self, event: VirtualTable.Selected) -> None:
+        if event.table is self.table:
+            for pane in self._panes.values():
+                pane.job_changed()
+            self._freshen()
+
+    def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
+        if event.table is self.table:
+            self.do_job_why()
+
+    async def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
+        await self.show_tab(event.tab)
+
+    # -- the filter --------------------------------------------------------------------------------------------
+
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        if self._apply_filter(event.text):
+            self.table.reload()
+
+    def on_filter_line_left(self) -> None:
+        self.table.focus()
+
+    def _apply_filter(self, text: str) -> bool:
+        """Take that filter; False, and what is wrong is said, when it cannot be understood."""
+        from torc_tui.views.filter import Context, FilterError, compile_filter
+
+        rows, view = self.rows, self.view
+        line = self.query_one(FilterLine)
+        if rows is None or view is None:
+            return False
+        if not text.strip():
+            rows.filter(None)
+            line.say(())
+            return True
+        context = Context(requirements=view.requirements, now=self.now, why=rows.why)
+        try:
+            rows.filter(compile_filter(text, context))
+        except FilterError as error:
+            line.say([(f" {error.message} ", "error")])
+            return False
+        line.say([(f" {rows.shown} of {len(view.jobs)} ", "muted")])
+        return True
+
+    def _complete(self, text: str) -> Sequence[str]:
+        from torc_tui.views.filter import KEYS
+
+        start = max(text.rfind(" "), text.rfind("(")) + 1
+        word = text[start:].lstrip("-")
+        head = text[: len(text) - len(word)]
+        if not word:
+            return []
+        if word.startswith("status:"):
+            done, comma, last = word.rpartition(",")
+            prefix = done + comma if comma else "status:"
+            last = last if comma else word[len("status:") :]
+            return [head + prefix + status.word for status in JobStatus if status.word.startswith(last)]
+        found = [head + key + ":" for key in KEYS if key.startswith(word) and key != word]
+        if not found and self.view is not None:
+            families = {job.family for job in self.view.jobs.values()} if len(self.view.jobs) < 5000 else set()
+            found = [head + name for name in sorted(families) if name.startswith(word) and " " not in name]
+        return found
+
+    # -- commands ----------------------------------------------------------------------------------------------
+
+    def do_back(self) -> None:
+        line = self.query_one(FilterLine)
+        if isinstance(self.focused, Input) or (line.display and line.text):
+            line.clear()
+        elif self.split.alone is not None:
+            self.split.show_alone(None)
+            self.table.focus()
+        elif self.focused is not self.table:
+            self.table.focus()
+        else:
+            self.torc.open_list()
+
+    def do_filter(self) -> None:
+        self.query_one(FilterLine).begin()
+
+    def do_filter_clear(self) -> None:
+        self.query_one(FilterLine).clear()
+
+    def do_reload(self) -> None:
+        self.turn = self.torc.feed.follow(self.workflow_id)
+
+    def do_maximise(self) -> None:
+        split = self.split
+        if split.alone is not None and split.shape != "single":
+            split.show_alone(None)
+        else:
+            split.show_alone(split.pane_of(self.focused))
+
+    def do_split_left(self) -> None:
+        self.split.move(-0.05)
+
+    def do_split_right(self) -> None:
+        self.split.move(0.05)
+
+    def do_split_turn(self) -> None:
+        self.split.turn()
+
+    async def do_tab_next(self) -> None:
+        await self.show_tab(self.query_one(TabBar).step(1))
+
+    async def do_tab_previous(self) -> None:
+        await self.show_tab(self.query_one(TabBar).step(-1))
+
+    async def do_tab(self, name: str) -> None:
+        await self.show_tab(name)
+
+    def has_tab(self, name: str) -> bool:
+        return any(name == pane.NAME for pane in PANES)
+
+    def find_jobs(self, words: Sequence[str]) -> list[Job]:
+        """Up to 50 jobs whose names have all the words, for the palette."""
+        found: list[Job] = []
+        for job in self.view.jobs.values() if self.view is not None else ():
+            name = job.name.lower()
+            if all(word in name for word in words):
+                found.append(job)
+                if len(found) == 50:
+                    break
+        return found
+
+    def go_to_job(self, job_id: int) -> None:
+        """Select that job; a filter that hides it is taken away."""
+        if not self.table.select(job_id):
+            self.query_one(FilterLine).clear()
+            if self.rows is not None:
+                self.rows.filter(None)
+                self.table.reload()
+            self.table.select(job_id)
+        self.table.focus()
+
+    def do_job_why(self) -> None:
+        job = self.selected_job
+        if job is None:
+            return
+        if self.split.shape == "single" and self.split.alone != "second":
+            self.split.show_alone("second")
+            self._focus_pane()
+            self._freshen()
+            return
+        lines = [[(text, style)] for text, style in self.reasons(job)] or [
+            [(f"{job.name} is {STATUS[job.status].word}", STATUS[job.status].style)]
+        ]
+        self.app.push_screen(Reading(f"Why is {job.name} {STATUS[job.status].word}?", lines))
+
+
+def _nothing(workflow_id: int) -> WorkflowView:
+    from torc_tui.model import Workflow
+
+    return WorkflowView.from_snapshot(Workflow(id=workflow_id, name="", user=""), (), {}, 0)
