@@ -12,7 +12,7 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,15 +57,15 @@ def verdict(graph: Graph, waiting: Sequence[Waiting]) -> list[Change]:
     ]
 
 
-def settle(graph: Graph, ended: Sequence[tuple[int, JobStatus]]) -> list[Change]:
-    """All changes that the end of these jobs brings to others, to the fixed point."""
-    changes: list[Change] = []
+def settle(graph: Graph, ended: Sequence[tuple[int, JobStatus]]) -> Iterator[list[Change]]:
+    """All changes that the end of these jobs brings to others, wave by wave, to the fixed point. The caller writes
+    each wave before it takes the next, so that `Graph.blame` can name who was canceled a moment ago."""
     wave = [(job_id, status not in UNSUCCESSFUL) for job_id, status in ended]
     while wave:
         decided = verdict(graph, graph.release(wave))
-        changes += decided
+        if decided:
+            yield decided
         wave = [(change.job_id, False) for change in decided if change.status is JobStatus.CANCELED]
-    return changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

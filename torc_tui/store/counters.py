@@ -191,7 +191,15 @@ def settle_from(conn: Connection, waiting: Sequence[Waiting], at: float) -> list
     decided = verdict(graph, waiting)
     events = apply_changes(conn, decided, at)
     canceled = [(change.job_id, JobStatus.CANCELED) for change in decided if change.status is JobStatus.CANCELED]
-    return events + apply_changes(conn, settle(graph, canceled), at)
+    return events + settle_ended(conn, canceled, at)
+
+
+def settle_ended(conn: Connection, ended: Sequence[tuple[int, JobStatus]], at: float) -> list[EventRow]:
+    """Write all that the end of these jobs brings to others."""
+    events: list[EventRow] = []
+    for wave in settle(SqlGraph(conn), ended):
+        events += apply_changes(conn, wave, at)
+    return events
 
 
 def resettle(conn: Connection, workflow_id: int, at: float) -> list[EventRow]:

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from torc_tui.lifecycle.decide import Outcome, settle
+from torc_tui.lifecycle.decide import Outcome
 from torc_tui.model import Allocation, Exited, GpuGrant, JobStatus, Json, Started
-from torc_tui.store.counters import CHANGE_EVENTS, EventRow, SqlGraph, apply_changes
+from torc_tui.store.counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.database import Statement
 
 
@@ -308,7 +308,7 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
         (one.exited.key.job_id, one.outcome.status) for one in ended if one.outcome.releases and not one.outcome.retry
     ]
     at = max(one.exited.ended_at for one in ended)
-    return events + apply_changes(conn, settle(SqlGraph(conn), released), at)
+    return events + settle_ended(conn, released, at)
 
 
 def empty_output_data(conn: Connection, group_id: int) -> list[str]:

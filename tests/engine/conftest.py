@@ -1,0 +1,91 @@
+"""A bench for the engine: a real store, a double of the executor, and steps that the test takes by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.engine.engine import Engine, NodeIdentity, Step
+from torc_tui.engine.orders import OrderMaker
+from torc_tui.executors.fake import FakeExecutor
+from torc_tui.model import JobStatus, Machine
+from torc_tui.operations.workflows import create_workflow, initialize
+from torc_tui.plan.resolve import resolve
+from torc_tui.resources.pool import Pool
+from torc_tui.spec.load import loads
+from torc_tui.store import nodes, outlook, run_context, workflows
+from torc_tui.store.database import Store
+
+MACHINE = Machine(hostname="bench", num_cpus=4, memory=64 << 30)
+HERE = nodes.Process(hostname="bench", boot_id="boot", pid=1, started=1)
+
+
+class Bench:
+    """One workflow and one engine on it."""
+
+    def __init__(self, store: Store, directory: Path, text: str, *, machine: Machine = MACHINE, **options: Any) -> None:
+        self.store = store
+        self.outside = Store.open(store.url)  # as another process sees it
+        self.directory = directory
+        plan = resolve(loads(text, format="yaml"))
+        self.workflow_id = create_workflow(store, plan, user="u", directory=str(directory), actor="u@h")
+        initialize(store, self.workflow_id)
+        self.ids = {job.name: job.id for job in self.jobs()}
+        self.engine, self.fake = self.join(machine, **options)
+
+    def join(self, machine: Machine = MACHINE, **options: Any) -> tuple[Engine, FakeExecutor]:
+        """Another runner on the same workflow."""
+        fake = FakeExecutor()
+        with self.store.write() as conn:
+            context = run_context.read(conn, self.workflow_id)
+            stored = {"max_parallel_jobs": options.get("max_parallel_jobs")}
+            node_id, _ = nodes.register(conn, self.workflow_id, context.run_id, HERE, machine, stored, 0.0)
+        output_dir = str(self.directory / "out")
+        maker = OrderMaker(context, store_url=self.store.url, output_dir=output_dir, inherited={})
+        identity = NodeIdentity(node_id=node_id, hostname=machine.hostname, output_dir=output_dir)
+        return Engine(self.store, context, identity, fake, Pool(machine), maker, **options), fake
+
+    def jobs(self) -> list[Any]:
+        return workflows.snapshot(self.store, self.workflow_id).jobs
+
+    def status(self) -> dict[str, str]:
+        return {job.name: job.status.word for job in self.jobs()}
+
+    def counts(self) -> dict[JobStatus, int]:
+        with self.store.read() as conn:
+            return outlook.counts(conn, self.workflow_id)
+
+    def step(self) -> Step:
+        """One step with what the executor has to say."""
+        self.fake.wake()
+        return self.engine.step(self.fake.wait(0), self.fake.now)
+
+    def finish(self, name: str, return_code: int | None = 0, **more: Any) -> Step:
+        self.fake.finish(self.ids[name], return_code, **more)
+        return self.step()
+
+    def running(self) -> set[str]:
+        names = {number: name for name, number in self.ids.items()}
+        return {names[number] for number in self.fake.job_ids}
+
+
+@pytest.fixture
+def bench(sqlite_store: Store, tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    made: list[Bench] = []
+
+    def make(text: str, **options: Any) -> Bench:
+        made.append(Bench(sqlite_store, tmp_path, text, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.outside.close()
+
+
+@pytest.fixture
+def make_bench() -> type[Bench]:
+    """The class itself, for tests that need a bench for each of many examples."""
+    return Bench

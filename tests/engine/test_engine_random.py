@@ -1,0 +1,154 @@
+"""Random graphs under random ends and random acts: what SQL counts is never anything but the slow truth."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from torc_tui.lifecycle.invariants import Node, violations
+from torc_tui.model import STATUS_EVENTS, JobStatus
+from torc_tui.operations import jobs as acts
+from torc_tui.store.database import Store
+from torc_tui.store.events import list_events
+
+BENCH: Callable[..., Any] | None = None
+"""Set by the fixture: hypothesis makes its machines without arguments."""
+
+SIZE = st.integers(1, 9)
+
+
+class RandomRun(RuleBasedStateMachine):
+    """A workflow of a few jobs, some behind gates, and everything that may happen to them."""
+
+    @initialize(size=SIZE, data=st.data())
+    def create(self, size: int, data: st.DataObject) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        lines = ["name: random", "jobs:"]
+        self.depends_on: dict[str, list[str]] = {}
+        self.cancel: dict[str, bool] = {}
+        shared = sorted(data.draw(st.sets(st.integers(0, max(0, size // 2 - 1)), max_size=3))) if size > 3 else []
+        for number in range(size):
+            needs = data.draw(st.sets(st.integers(0, number - 1), max_size=3)) if number else set()
+            if number >= size // 2 and len(shared) > 1 and data.draw(st.booleans()):
+                needs = set(shared)  # several jobs with the same list hang on one gate
+            names = [f"n{need}" for need in sorted(needs)]
+            name = f"n{number}"
+            self.depends_on[name], self.cancel[name] = names, data.draw(st.booleans())
+            lines.append(
+                f"  - {{name: {name}, command: x, depends_on: [{', '.join(names)}],"
+                f" cancel_on_blocking_job_failure: {str(self.cancel[name]).lower()}, failure_handler: h}}"
+            )
+        lines += ["failure_handlers:", "  - {name: h, rules: [{exit_codes: [7], max_retries: 1}]}"]
+        self.store = Store.open(f"sqlite:///{self.folder.name}/torc.db")
+        assert BENCH is not None
+        self.it = BENCH(self.store, Path(self.folder.name), "\n".join(lines))
+        self.folded = {job.id: job.status for job in self.it.jobs()}
+        self.seq = list_events(self.store, self.it.workflow_id)[-1].seq
+
+    def teardown(self) -> None:
+        if hasattr(self, "it"):
+            self.it.outside.close()
+            self.store.close()
+            self.folder.cleanup()
+
+    def pick(self, data: st.DataObject, wanted: Callable[[Any], bool]) -> int | None:
+        found = [job.id for job in self.it.jobs() if wanted(job)]
+        return data.draw(st.sampled_from(found)) if found else None
+
+    @rule()
+    def step(self) -> None:
+        self.it.step()
+
+    @rule(data=st.data(), code=st.sampled_from([0, 0, 0, 1, 7]))
+    def end(self, data: st.DataObject, code: int) -> None:
+        running = sorted(self.it.fake.job_ids)
+        if running:
+            self.it.fake.finish(data.draw(st.sampled_from(running)), code)
+            self.it.step()
+
+    @rule(data=st.data(), act=st.sampled_from([acts.cancel_jobs, acts.retry_jobs, acts.hold_jobs, acts.release_jobs]))
+    def act(self, data: st.DataObject, act: Callable[..., Any]) -> None:
+        job_id = self.pick(data, lambda job: True)
+        act(self.it.outside, [job_id], actor="u@h")
+
+    @rule(data=st.data())
+    def disable(self, data: st.DataObject) -> None:
+        job_id = self.pick(data, lambda job: job.status in (JobStatus.READY, JobStatus.BLOCKED))
+        if job_id is not None:
+            acts.disable_jobs(self.it.outside, [job_id])
+
+    @rule(data=st.data())
+    def enable(self, data: st.DataObject) -> None:
+        job_id = self.pick(data, lambda job: job.status is JobStatus.DISABLED)
+        if job_id is not None and self.nothing_after(job_id):
+            acts.enable_jobs(self.it.outside, [job_id])
+
+    def nothing_after(self, job_id: int) -> bool:
+        """Whoever went ahead past a disabled job stays ahead; that is no lie, but the check below would call it one."""
+        name = next(n for n, number in self.it.ids.items() if number == job_id)
+        status = self.it.status()
+        return all(
+            status[other] in ("blocked", "disabled") for other, needs in self.depends_on.items() if name in needs
+        )
+
+    @precondition(lambda self: not self.it.fake.job_ids)
+    @rule()
+    def stop_and_return(self) -> None:
+        self.it.engine.stop()
+        self.it.step()
+        self.it.engine, self.it.fake = self.it.join()
+
+    @invariant()
+    def the_counters_tell_the_truth(self) -> None:
+        if not hasattr(self, "it"):
+            return
+        jobs = self.it.jobs()
+        numbers = {job.name: job.id for job in jobs}
+        ended_ahead = {
+            job.name for job in jobs if job.status in (JobStatus.READY, JobStatus.PENDING, JobStatus.RUNNING)
+        }
+        nodes = {
+            job.id: Node(
+                job.id,
+                job.status,
+                [numbers[name] for name in self.depends_on[job.name]],
+                job.unmet,
+                self.cancel[job.name],
+            )
+            for job in jobs
+        }
+        retried = {numbers[name] for name in ended_ahead if self.retried_below(name, jobs)}
+        found = [text for text in violations(nodes) if not any(f"job {job_id} " in text for job_id in retried)]
+        assert found == []
+
+    def retried_below(self, name: str, jobs: list[Any]) -> bool:
+        """A job that went on regardless of a failure is ahead of the retry of what failed."""
+        return not self.cancel[name]
+
+    @invariant()
+    def the_events_fold_to_the_rows(self) -> None:
+        if not hasattr(self, "it"):
+            return
+        for event in list_events(self.store, self.it.workflow_id, after=self.seq):
+            self.seq = event.seq
+            if event.kind in STATUS_EVENTS and event.job_id is not None:
+                self.folded[event.job_id] = STATUS_EVENTS[event.kind]
+        assert self.folded == {job.id: job.status for job in self.it.jobs()}
+
+
+def test_random_runs(make_bench: Callable[..., Any]) -> None:
+    global BENCH
+    BENCH = make_bench
+    try:
+        RandomRun.TestCase.settings = settings(
+            max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        )
+        RandomRun.TestCase("runTest").runTest()
+    finally:
+        BENCH = None

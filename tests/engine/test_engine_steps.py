@@ -1,0 +1,350 @@
+"""The engine, step by step: what it claims, what it records, whom it frees. No process runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.model import Cause, JobStatus, Usage
+from torc_tui.operations import jobs as acts
+from torc_tui.operations.runners import resize_runner
+from torc_tui.operations.workflows import cancel_workflow, pause_workflow, resume_workflow
+from torc_tui.store import nodes
+from torc_tui.store.events import list_events
+
+Make = Callable[..., Any]
+
+DIAMOND = """
+name: diamond
+jobs:
+  - {name: top, command: x}
+  - {name: left, command: x, depends_on: [top]}
+  - {name: right, command: x, depends_on: [top]}
+  - {name: bottom, command: x, depends_on: [left, right]}
+"""
+
+
+def results(bench: Any) -> list[tuple[Any, ...]]:
+    with bench.store.read() as conn:
+        text = "SELECT job_id, run_id, attempt_id, status, return_code, reason, cpu_time FROM result ORDER BY id"
+        return [tuple(row) for row in conn.exec_driver_sql(text)]
+
+
+def kinds(bench: Any, name: str) -> list[str]:
+    return [event.kind for event in list_events(bench.store, bench.workflow_id, job_id=bench.ids[name])]
+
+
+def test_a_diamond_runs_in_order_and_both_sides_at_once(bench: Make) -> None:
+    it = bench(DIAMOND)
+    it.step()
+    assert it.running() == {"top"}
+    it.finish("top", usage=Usage(cpu_time=0.5))
+    assert it.running() == {"left", "right"}
+    it.finish("left")
+    assert it.running() == {"right"}
+    it.finish("right")
+    step = it.finish("bottom")
+    assert step.complete
+    assert set(it.status().values()) == {"completed"}
+    assert [row[:5] for row in results(it)] == [(it.ids[n], 1, 1, 5, 0) for n in ("top", "left", "right", "bottom")]
+    assert results(it)[0][6] == 0.5
+    assert kinds(it, "left") == ["job_ready", "job_claimed", "job_started", "job_completed"]
+    assert list_events(it.store, it.workflow_id)[-1].kind == "workflow_completed"
+    it.fake.assert_empty()
+
+
+def test_the_events_of_a_step_are_those_of_the_store(bench: Make) -> None:
+    it = bench(DIAMOND)
+    last = list_events(it.store, it.workflow_id)[-1].seq
+    told = it.step().events + it.finish("top").events
+    stored = list_events(it.store, it.workflow_id, after=last)
+    assert [(e.seq, e.kind, e.job_id, e.data) for e in told] == [(e.seq, e.kind, e.job_id, e.data) for e in stored]
+
+
+def test_a_failure_cancels_downstream_to_the_fixed_point(bench: Make) -> None:
+    it = bench(DIAMOND)
+    it.step()
+    step = it.finish("top", 3)
+    assert step.complete
+    assert it.status() == {"top": "failed", "left": "canceled", "right": "canceled", "bottom": "canceled"}
+    reasons = {job.name: job.reason for job in it.jobs()}
+    assert reasons["left"] == "top failed (exit 3)"
+    assert reasons["bottom"] in ("left canceled", "right canceled")
+
+
+def test_who_does_not_mind_goes_on(bench: Make) -> None:
+    it = bench(DIAMOND.replace("name: right,", "name: right, cancel_on_blocking_job_failure: false,"))
+    it.step()
+    it.finish("top", 1)
+    assert it.running() == {"right"}
+    assert it.status()["left"] == "canceled"
+    it.finish("right")
+    assert it.status()["bottom"] == "canceled"
+
+
+def test_resources_limit_what_runs_and_smaller_jobs_fill_the_gaps(bench: Make) -> None:
+    it = bench(
+        """
+name: r
+jobs:
+  - {name: wide, command: x, resource_requirements: three}
+  - {name: wide2, command: x, resource_requirements: three}
+  - {name: small, command: x, resource_requirements: one}
+resource_requirements:
+  - {name: three, num_cpus: 3, memory: 1g, runtime: PT1H}
+  - {name: one, num_cpus: 1, memory: 1g, runtime: PT1M}
+"""
+    )
+    it.step()
+    assert it.running() == {"wide", "small"}
+    it.finish("wide")
+    assert it.running() == {"small", "wide2"}
+
+
+def test_priority_goes_first(bench: Make) -> None:
+    it = bench(
+        "name: p\njobs:\n  - {name: a, command: x}\n  - {name: b, command: x, priority: 5}\n", max_parallel_jobs=1
+    )
+    it.step()
+    assert it.running() == {"b"}
+
+
+def test_held_jobs_wait_and_released_ones_go(bench: Make) -> None:
+    it = bench("name: h\njobs:\n  - {name: a, command: x}\n")
+    acts.hold_jobs(it.outside, [it.ids["a"]], actor="u@h")
+    it.step()
+    assert it.running() == set()
+    acts.release_jobs(it.outside, [it.ids["a"]], actor="u@h")
+    it.step()
+    assert it.running() == {"a"}
+    assert kinds(it, "a")[:2] == ["job_held", "job_released"]
+
+
+def test_a_paused_workflow_starts_nothing(bench: Make) -> None:
+    it = bench("name: h\njobs:\n  - {name: a, command: x}\n")
+    pause_workflow(it.outside, it.workflow_id)
+    it.step()
+    assert it.running() == set()
+    resume_workflow(it.outside, it.workflow_id)
+    it.step()
+    assert it.running() == {"a"}
+
+
+def test_two_runners_share_one_machine(bench: Make) -> None:
+    it = bench("name: two\njobs:\n  - {name: 'j_{i}', command: x, parameters: {i: '1:8'}}\n")
+    other, other_fake = it.join()
+    it.step()
+    other.step([], 1.0)
+    assert len(it.fake.job_ids) == 4
+    assert other_fake.job_ids == set()
+    it.finish("j_1")  # the next step of this runner takes the place that it freed itself
+    other.step([], 2.0)
+    assert len(it.fake.job_ids) + len(other_fake.job_ids) == 4
+
+
+def test_another_runner_takes_what_the_first_leaves(bench: Make) -> None:
+    it = bench("name: two\njobs:\n  - {name: 'j_{i}', command: x, parameters: {i: '1:8'}}\n", max_parallel_jobs=3)
+    other, other_fake = it.join()
+    it.step()
+    other.step([], 1.0)
+    assert (len(it.fake.job_ids), len(other_fake.job_ids)) == (3, 1)
+    assert not it.fake.job_ids & other_fake.job_ids
+
+
+def test_a_runner_can_be_resized_while_it_runs(bench: Make) -> None:
+    it = bench("name: two\njobs:\n  - {name: 'j_{i}', command: x, parameters: {i: '1:8'}}\n")
+    it.step()
+    resize_runner(it.outside, it.engine.node.node_id, num_cpus=6)
+    it.step()
+    assert len(it.fake.job_ids) == 6
+    resize_runner(it.outside, it.engine.node.node_id, max_parallel_jobs=2)
+    it.finish("j_1")
+    assert len(it.fake.job_ids) == 5
+
+
+RETRIED = """
+name: r
+jobs:
+  - {name: a, command: x, failure_handler: again}
+  - {name: b, command: x, depends_on: [a]}
+failure_handlers:
+  - name: again
+    rules: [{exit_codes: [3], max_retries: 2}]
+"""
+
+
+def test_retries_keep_every_result_and_free_nobody(bench: Make) -> None:
+    it = bench(RETRIED)
+    it.step()
+    for attempt in (1, 2):
+        it.finish("a", 3)
+        assert it.status() == {"a": "pending", "b": "blocked"}
+        assert it.fake.order(it.ids["a"]).environment["TORC_ATTEMPT_ID"] == str(attempt + 1)
+    it.finish("a", 3)
+    assert it.status() == {"a": "failed", "b": "canceled"}
+    assert [row[2:5] for row in results(it)] == [(1, 6, 3), (2, 6, 3), (3, 6, 3)]
+    assert kinds(it, "a").count("job_retried") == 2
+
+
+def test_a_declared_output_that_is_missing_is_a_failure(bench: Make) -> None:
+    it = bench(
+        "name: o\njobs:\n  - {name: a, command: 'x ${files.output.out}'}\nfiles:\n  - {name: out, path: out.txt}\n"
+    )
+    it.step()
+    it.finish("a", 0)
+    (row,) = results(it)
+    assert row[3:6] == (int(JobStatus.FAILED), 1, "did not write out")
+
+
+def test_a_written_output_is_recorded(bench: Make) -> None:
+    it = bench(
+        "name: o\njobs:\n  - {name: a, command: 'x ${files.output.out}'}\nfiles:\n  - {name: out, path: out.txt}\n"
+    )
+    it.step()
+    (Path(it.directory) / "out.txt").write_text("12345")
+    it.finish("a", 0)
+    with it.store.read() as conn:
+        assert conn.exec_driver_sql("SELECT st_size, st_mtime > 0 FROM file").one() == (5, 1)
+    assert it.status() == {"a": "completed"}
+
+
+@pytest.mark.parametrize(("require", "expected"), [("", "completed"), ("require_user_data: true\n", "failed")])
+def test_user_data_that_stays_empty(bench: Make, require: str, expected: str) -> None:
+    it = bench(f"name: u\n{require}jobs:\n  - {{name: a, command: 'x ${{user_data.output.d}}'}}\n")
+    it.step()
+    it.finish("a", 0)
+    assert it.status() == {"a": expected}
+    assert ("job_warning" in kinds(it, "a")) is (expected == "completed")
+
+
+def test_a_late_report_changes_nothing(bench: Make) -> None:
+    it = bench(RETRIED)
+    it.step()
+    first = it.fake.order(it.ids["a"]).key
+    it.finish("a", 3)
+    before = it.status()
+    from torc_tui.model import Exited
+
+    step = it.engine.step([Exited(key=first, return_code=0, started_at=0, ended_at=1)], 9.0)
+    assert it.status() == before
+    assert step.events == []
+
+
+def test_what_another_node_holds_is_not_ours_to_end(bench: Make) -> None:
+    it = bench("name: x\njobs:\n  - {name: a, command: x}\n")
+    other, _ = it.join()
+    it.step()
+    it.fake.finish(it.ids["a"])
+    with it.store.write() as conn:
+        nodes.transfer(conn, it.engine.node.node_id, other.node.node_id)
+    it.step()
+    assert results(it) == []
+
+
+def test_cancel_of_a_running_job_goes_through_its_runner(bench: Make) -> None:
+    it = bench(DIAMOND)
+    it.step()
+    acts.cancel_jobs(it.outside, [it.ids["top"]], actor="u@h")
+    it.step()
+    assert [stop.cause for stop in it.fake.stops] == [Cause.CANCELED]
+    it.step()
+    assert set(it.status().values()) == {"canceled"}
+
+
+def test_terminate_records_what_it_was(bench: Make) -> None:
+    it = bench("name: x\njobs:\n  - {name: a, command: x}\n")
+    it.step()
+    acts.terminate_jobs(it.outside, [it.ids["a"]])
+    it.step()
+    it.step()
+    assert it.status() == {"a": "terminated"}
+
+
+def test_cancel_of_a_workflow_ends_everything(bench: Make) -> None:
+    it = bench(DIAMOND)
+    it.step()
+    assert cancel_workflow(it.outside, it.workflow_id, actor="u@h") == 4
+    it.step()
+    it.step()
+    assert set(it.status().values()) == {"canceled"}
+
+
+def test_retry_brings_back_what_was_canceled_because_of_it(bench: Make) -> None:
+    it = bench(DIAMOND)
+    it.step()
+    it.finish("top", 1)
+    done = acts.retry_jobs(it.outside, [it.ids["top"]], actor="u@h")
+    assert done.moved == [it.ids["top"]]
+    assert it.status() == {"top": "ready", "left": "blocked", "right": "blocked", "bottom": "blocked"}
+    it.step()
+    assert it.fake.order(it.ids["top"]).key.attempt_id == 2
+    it.finish("top", 0)
+    assert it.running() == {"left", "right"}
+
+
+def test_retry_of_one_branch_counts_right_for_the_join(bench: Make) -> None:
+    it = bench(DIAMOND)
+    it.step()
+    it.finish("top")
+    it.finish("left", 1)
+    acts.retry_jobs(it.outside, [it.ids["left"]])
+    it.step()
+    it.finish("right")
+    assert it.status()["bottom"] == "blocked"
+    it.finish("left")
+    assert it.running() == {"bottom"}
+
+
+def test_disabled_jobs_are_left_out(bench: Make) -> None:
+    it = bench(DIAMOND)
+    acts.disable_jobs(it.outside, [it.ids["left"]])
+    it.step()
+    it.finish("top")
+    assert it.running() == {"right"}
+    it.finish("right")
+    it.finish("bottom")
+    assert it.status() == {"top": "completed", "left": "disabled", "right": "completed", "bottom": "completed"}
+
+
+def test_a_stop_interrupts_without_a_verdict(bench: Make) -> None:
+    it = bench(DIAMOND)
+    it.step()
+    it.engine.stop()
+    it.step()
+    assert it.status() == {"top": "terminated", "left": "blocked", "right": "blocked", "bottom": "blocked"}
+    from torc_tui.store import outlook
+
+    with it.store.write() as conn:
+        assert outlook.take_up_interrupted(conn, it.workflow_id) == [(it.ids["top"], 2)]
+    again, fake = it.join()
+    again.step([], 1.0)
+    assert fake.job_ids == {it.ids["top"]}
+
+
+def test_a_workflow_deleted_under_a_runner_ends_it(bench: Make) -> None:
+    it = bench(DIAMOND)
+    it.step()
+    from torc_tui.store import workflows
+
+    workflows.delete(it.outside, [it.workflow_id])
+    it.step()
+    assert it.engine.gone
+    assert [stop.grace for stop in it.fake.stops] == [0.0]
+
+
+def test_time_left_keeps_long_jobs_from_starting(bench: Make) -> None:
+    text = """
+name: t
+jobs:
+  - {name: long, command: x, resource_requirements: hour}
+  - {name: short, command: x, resource_requirements: minute}
+resource_requirements:
+  - {name: hour, num_cpus: 1, memory: 1m, runtime: PT1H}
+  - {name: minute, num_cpus: 1, memory: 1m, runtime: PT1M}
+"""
+    it = bench(text, end_time=1_000_000.0 + 600)
+    it.step()
+    assert it.running() == {"short"}
