@@ -1,22 +1,82 @@
 """``torc graph``: what depends on what, as text, Mermaid, DOT, SVG or JSON.
 
-What comes in: a workflow. What goes out: its graph on standard output, families folded unless ``--no-fold``.
+What comes in: a workflow. What goes out: its graph on standard output. Jobs of one parameterised entry with the same
+neighbours are one box, unless ``--no-fold`` asks for each by itself; ``--data`` adds files and user data.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, Literal
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
+from torc_tui.model import JobStatus
+from torc_tui.store import records, workflows
+from torc_tui.store.database import Store
+from torc_tui.views.export import export
+from torc_tui.views.graph import Data, Graph, Scene
 
 
 def graph(call: Call) -> None:
-    from torc_tui.store import records, workflows
-    from torc_tui.views.graph import Graph
-
-    workflow_id = call.workflow_id(call.options.workflow)
+    options = call.options
+    workflow_id = call.workflow_id(options.workflow)
     found = workflows.snapshot(call.store, workflow_id)
-    edges = list(records.edges(call.store, workflow_id))
-    whole = Graph(found.jobs, edges)
-    raise NotImplementedError(whole, Any, output)
+    data = data_of(call.store, workflow_id) if options.data else ()
+    whole = Graph(found.jobs, records.edges(call.store, workflow_id), data)
+    if options.no_fold:
+        keys = [group.key for group in whole.groups]
+        scene = whole.scene(expanded=keys, data=options.data, shown=max(1, len(found.jobs)))
+    else:
+        scene = whole.scene(data=options.data)
+    if call.json:
+        output.json_value(as_json(scene))
+        return
+    text = export(scene, call.format, title=found.workflow.name, plain=not output.unicode())  # type: ignore[arg-type] # one of the command's formats
+    sys.stdout.write(text)
+
+
+def data_of(store: Store, workflow_id: int) -> list[Data]:
+    """The files and records of a workflow with the jobs that write and read them."""
+    jobs = records.list_jobs(store, workflow_id, include_relationships=True)
+    writers: dict[tuple[str, int], list[int]] = {}
+    readers: dict[tuple[str, int], list[int]] = {}
+    for job in jobs:
+        for kind, key, found in (
+            ("file", "output_file_ids", writers),
+            ("file", "input_file_ids", readers),
+            ("user_data", "output_user_data_ids", writers),
+            ("user_data", "input_user_data_ids", readers),
+        ):
+            for number in job[key]:
+                found.setdefault((kind, number), []).append(job["id"])
+    out: list[Data] = []
+
+    def add(kind: Literal["file", "user_data"], number: int, name: str, state: str) -> None:
+        key = (kind, number)
+        if key in writers or key in readers:
+            out.append(Data(kind, number, name, writers.get(key, ()), readers.get(key, ()), state))
+
+    for file in records.list_files(store, workflow_id):
+        add("file", file["id"], file["name"], "")
+    from torc_tui.store import user_data
+
+    for record in user_data.list_records(store.dbapi(), workflow_id, limit=None):
+        add("user_data", record["id"], record["name"], "empty" if record["data"] is None else "written")
+    return out
+
+
+def as_json(scene: Scene) -> dict[str, Any]:
+    """Boxes and links, the links as pairs of keys: (what is waited for, who waits)."""
+    nodes = [
+        {
+            "key": node.key,
+            "kind": node.kind,
+            "label": node.label,
+            "job_ids": list(node.jobs) if node.kind in ("job", "more") else [],
+            "counts": {JobStatus(state).word: number for state, number in enumerate(node.counts) if number},
+        }
+        for node in scene.nodes
+    ]
+    links = [[scene.nodes[source].key, scene.nodes[target].key] for source, target in scene.links]
+    return {"nodes": nodes, "links": links}
