@@ -18,7 +18,7 @@ _OF_KIND: dict[str, type[SpecError]] = {
     "duplicate-producer": DuplicateProducer,
 }
 _MANY = 2_000
-_HINTS = 50
+_HINTS = 20
 
 
 def nearest(name: str, names: Collection[str]) -> str | None:

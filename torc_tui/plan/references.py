@@ -27,6 +27,7 @@ Direction = Literal["input", "output"]
 
 _CANDIDATE = re.compile(r"\$\{(user-data|[A-Za-z_]+)\.((?:\$\{\w+\}|[^}])*)(\}?)")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*|[0-9])|\(\(([\w\s+*/%-]+)\)\))")
+_BRACED = re.compile(r"\$\{\w+\}")
 _HEREDOC = re.compile(r"<<(-?)[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|(\\?)([A-Za-z_][\w.-]*))")
 _SECTIONS = ("files", "user_data")
 _DIRECTIONS = ("input", "output")
@@ -95,18 +96,18 @@ def scan(text: str) -> tuple[list[Token], list[Fault]]:
         section, rest, closed = match.groups()
         direction, dot, name = rest.partition(".")
         if section in _SECTIONS and direction in _DIRECTIONS and dot:
-            written = _first_line(match.group())
-            if not closed or "\n" in name or name.count("${") != len(re.findall(r"\$\{\w+\}", name)):
-                faults.append(Fault(f"{written!r} is not closed", "a token ends with }"))
+            if not closed or "\n" in name or ("{" in name and name.count("${") != len(_BRACED.findall(name))):
+                faults.append(Fault(f"{_first_line(match.group())!r} is not closed", "a token ends with }"))
             elif not name.strip():
-                faults.append(Fault(f"{written!r} names nothing", "write the name after the last dot"))
+                message = f"{_first_line(match.group())!r} names nothing"
+                faults.append(Fault(message, "write the name after the last dot"))
             else:
                 tokens.append(Token(match.start(), match.end(), section, direction, name))  # type: ignore[arg-type]  # both were compared above
         else:
             fault = _misspelt(section, direction, dot, name, _first_line(match.group()))
             if fault is not None:
                 faults.append(fault)
-    if any(token.has_variable for token in tokens):
+    if any("$" in token.name and token.has_variable for token in tokens):
         quoted = _inside_quotes(text, {token.start: token.end for token in tokens})
         tokens = [
             Token(t.start, t.end, t.section, t.direction, t.name, quoted=True) if t.start in quoted else t

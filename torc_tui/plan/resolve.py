@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from torc_tui.model import (
@@ -42,6 +42,8 @@ from torc_tui.plan.waits import Members, combine
 
 _LONG = 40
 """A cycle of more steps is shown with its middle left out."""
+_FEW = 8
+"""Shorter lists are cheaper to sort again than to remember."""
 
 
 def resolve(spec: WorkflowSpec) -> Plan:
@@ -97,6 +99,7 @@ class _Tokens:
             self.by_use.setdefault((token.section, token.direction), []).append(token)
 
     def of(self, section: str, direction: str) -> Sequence[Token]:
+        """Those of one use."""
         return self.by_use.get((section, direction), ())
 
 
@@ -117,6 +120,7 @@ class _Resolver:
         self.tokens: dict[int, _Tokens] = {}
         self.read: dict[tuple[str, str | None], tuple[_Tokens, list[tuple[str, Fault]]]] = {}
         self.scripts: dict[str, Script] = {}
+        self.readable: dict[re.Pattern[str], tuple[int, ...]] = {}
         self.sets: list[Members] = []
         self.explicit: dict[tuple[str, ...], int] = {}
         self.set_of: dict[object, int | None] = {}
@@ -140,11 +144,11 @@ class _Resolver:
                 wait = wait + self._regexes(number, job)
             tokens = self.tokens.get(number)
             input_files = input_data = None
-            if tokens or job.input_files or job.input_file_regexes:
-                input_files, more = self._inputs(number, job, tokens, output_files, is_data=False)
+            if job.input_files or job.input_file_regexes or (tokens and tokens.of("files", "input")):
+                input_files, more = self._inputs(job, tokens, output_files, is_data=False)
                 wait = wait + more
-            if tokens or job.input_user_data or job.input_user_data_regexes:
-                input_data, more = self._inputs(number, job, tokens, output_data, is_data=True)
+            if job.input_user_data or job.input_user_data_regexes or (tokens and tokens.of("user_data", "input")):
+                input_data, more = self._inputs(job, tokens, output_data, is_data=True)
                 wait = wait + more
             waits.append(wait)
             planned.append(
@@ -199,7 +203,7 @@ class _Resolver:
         texts = (job.command, job.invocation_script)
         if texts not in self.read:
             command, command_faults = references.scan(job.command)
-            script, script_faults = references.scan(job.invocation_script or "")
+            script, script_faults = references.scan(job.invocation_script) if job.invocation_script else ([], [])
             faults = [("command", fault) for fault in command_faults]
             faults += [("invocation_script", fault) for fault in script_faults]
             self.read[texts] = _Tokens(command, script), faults
@@ -223,9 +227,9 @@ class _Resolver:
     def _outputs(self, number: int, job: JobSpec) -> tuple[int | None, int | None]:
         tokens = self.tokens.get(number)
         files = data = None
-        if tokens or job.output_files or job.output_file_regexes:
+        if job.output_files or job.output_file_regexes or (tokens and tokens.of("files", "output")):
             files = self._write(number, job, tokens, is_data=False)
-        if tokens or job.output_user_data or job.output_user_data_regexes:
+        if job.output_user_data or job.output_user_data_regexes or (tokens and tokens.of("user_data", "output")):
             data = self._write(number, job, tokens, is_data=True)
         return files, data
 
@@ -335,7 +339,7 @@ class _Resolver:
         return self.set_of[key]
 
     def _inputs(
-        self, number: int, job: JobSpec, tokens: _Tokens | None, output: int | None, *, is_data: bool
+        self, job: JobSpec, tokens: _Tokens | None, output: int | None, *, is_data: bool
     ) -> tuple[int | None, tuple[int, ...]]:
         """The group of what a job reads, and the sets of jobs that it waits for because of it."""
         flow = self.data if is_data else self.files
@@ -348,7 +352,7 @@ class _Resolver:
             if token.name in flow.index:
                 listed.append(flow.index[token.name])
             elif token.has_variable:
-                found.append(self._variable_input(number, job, token))
+                found.append(self._variable_input(own, job, token))
             else:
                 self._unknown(job, flow, token.name, noun, "command", "reads")
         for one in sorted(own.intersection(map(flow.thing, listed))) if own else ():
@@ -376,25 +380,31 @@ class _Resolver:
             waited = self.set_of[set_key] if set_key in self.set_of else self._set(set_key, flow.members(kind, numbers))
             if waited is not None:
                 wait.append(waited)
+        if len(found) == 1 and len(listed) < _FEW:
+            return flow.group(listed), tuple(wait)
         group_key = ("group", is_data, *found)
         if group_key not in self.set_of:
             self.set_of[group_key] = flow.group(one for numbers in found for one in numbers)
         return self.set_of[group_key], tuple(wait)
 
-    def _variable_input(self, number: int, job: JobSpec, token: Token) -> tuple[int, ...]:
+    def _variable_input(self, outputs: Iterable[int], job: JobSpec, token: Token) -> tuple[int, ...]:
         written = f"${{{token.section}.input.{token.name}}}"
         if token.section == "files":
             message = f"command of job {_called(job)!r}: the path of {written} cannot be looked up when the job runs"
             hint = f"use input_file_regexes: ['^{_as_regex(token.glob)}$'] and write the paths in the command"
             self.problems.add(message, job.source, "command", kind="invalid-reference", hint=hint)
             return ()
-        matches = self.data.matches(rf"(?s)\A{token.pattern.pattern}\Z")
-        found = tuple(
-            one
-            for one in matches
-            if self.data.writer(one) != number
-            and (self.data.writer(one) is not None or self.records[one].data is not None)
-        )
+        pattern = token.pattern
+        found = self.readable.get(pattern)
+        if found is None:
+            found = self.readable[pattern] = tuple(
+                one
+                for one, name in enumerate(self.data.names)
+                if pattern.fullmatch(name) and (self.data.writer(one) is not None or self.records[one].data is not None)
+            )
+        own = [one for one in outputs if one in found]
+        if own:
+            found = tuple(one for one in found if one not in own)
         if not found:
             message = f"command of job {_called(job)!r}: no other job writes user data that {token.glob!r} matches"
             self.problems.unknown(message, token.glob, self.data.index, job.source, "command")
