@@ -217,19 +217,19 @@ def text(drawing: Drawing, *window: int) -> list[str]:
 def test_drawing_of_a_small_graph() -> None:
     drawing = Drawing(pipeline().scene(), sign=lambda status: "✔" if status is S.COMPLETED else "◌")
     assert [line.rstrip() for line in text(drawing)] == [
-        "      ╭────────╮",
-        "      │ ✔ prep │",
-        "      ╰────┬───╯",
-        "           │",
-        "           ▼",
+        "       ╭────────╮",
+        "       │ ✔ prep │",
+        "       ╰────┬───╯",
+        "            │",
+        "            ▼",
         "╭──────────────────────╮",
         "│ align_{i} ×5 ▕░░░░░▏ │",
-        "╰──────────┬───────────╯",
-        "           │",
-        "           ▼",
-        "     ╭─────────╮",
-        "     │ ◌ merge │",
-        "     ╰─────────╯",
+        "╰───────────┬──────────╯",
+        "            │",
+        "            ▼",
+        "       ╭─────────╮",
+        "       │ ◌ merge │",
+        "       ╰─────────╯",
     ]
     at = drawing.at(7, 1)
     assert at is not None and drawing.scene.nodes[at].label == "prep"

@@ -1,0 +1,143 @@
+"""The log index against the naive way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from torc_tui.tui.models.log import Change, LogFile, Search, search
+
+
+def naive(data: bytes) -> list[bytes]:
+    lines = data.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def datas(lines: list) -> list[bytes]:
+    return [line.data for line in lines]
+
+
+CONTENT = st.lists(st.sampled_from([b"a", b"\n", b"long line " * 7, b"\n\n", b"\r\n", b"\x00\xff"]), max_size=60).map(
+    b"".join
+)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CONTENT, CONTENT, st.integers(1, 40), st.integers(0, 50), st.integers(1, 8))
+def test_index_equals_naive_splitting(
+    tmp_path: Path, data: bytes, more: bytes, block: int, first: int, count: int
+) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(data)
+    with LogFile(path, block=block) as log:
+        for content in (data, data + more):
+            if content is not data:
+                path.write_bytes(content)
+                assert log.refresh() in (Change.GREW, Change.NONE)
+            expected = naive(content)
+            assert datas(log.tail(count)) == expected[-count:]
+            while not log.advance(3):
+                pass
+            assert log.line_count == len(expected)
+            assert datas(log.lines(first, count)) == expected[first : first + count]
+            assert datas(log.lines(0, len(expected) + 1)) == expected
+            for number in range(len(expected)):
+                start = log.offset_of(number)
+                assert start == sum(len(line) + 1 for line in expected[:number])
+                assert log.number_of(start) == number and log.start_of(start) == start
+                assert datas(log.before(start, 2)) == expected[max(0, number - 2) : number]
+            assert log.offset_of(len(expected)) is None or content.endswith(b"\n") is False
+
+
+def test_long_lines_are_cut_and_can_be_had_whole(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * 1000 + b"\nshort\n")
+    with LogFile(path, block=64, limit=100) as log:
+        line, short = log.tail(5)
+        assert (line.data, line.missing) == (b"x" * 100, 900)
+        assert (short.data, short.missing) == (b"short", 0)
+        assert log.text_of(line) == b"x" * 1000 and log.text_of(line, 10) == b"x" * 10
+        assert log.after(line.start, 1) == [line]
+
+
+def test_growth_truncation_replacement_and_loss(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = LogFile(path)
+    assert not log.exists and log.tail(3) == [] and log.refresh() is Change.GONE
+    path.write_bytes(b"one\n")
+    assert log.refresh() is Change.GREW and log.refresh() is Change.NONE
+    assert log.advance() and log.line_count == 1
+    with path.open("ab") as file:
+        file.write(b"two")
+    assert log.refresh() is Change.GREW and not log.complete and log.line_count is None
+    assert datas(log.tail(5)) == [b"one", b"two"] and log.advance() and log.line_count == 2
+    with path.open("ab") as file:
+        file.write(b" and more\n")
+    log.refresh()
+    assert log.advance() and log.line_count == 2 and datas(log.lines(1, 5)) == [b"two and more"]
+    path.write_bytes(b"x\n")
+    assert log.refresh() is Change.REPLACED and datas(log.tail(5)) == [b"x"]
+    other = tmp_path / "other"
+    other.write_bytes(b"quite another\n")
+    other.rename(path)
+    assert log.refresh() is Change.REPLACED and datas(log.tail(5)) == [b"quite another"]
+    path.unlink()
+    assert log.refresh() is Change.GONE and datas(log.tail(5)) == [b"quite another"]
+    log.close()
+
+
+def test_tail_of_a_large_file_reads_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"0123456789abcde\n" * (1 << 18))  # 4 MiB
+    read = []
+    pread = os.pread
+    with LogFile(path) as log:
+        monkeypatch.setattr(os, "pread", lambda fd, length, offset: read.append(length) or pread(fd, length, offset))
+        assert len(log.tail(50)) == 50
+        assert len(read) <= 2 and sum(read) <= 3 * 256 * 1024
+        assert log.advance(1000) and log.line_count == 1 << 18
+        assert log.index_bytes <= 16 * 8
+        read.clear()
+        assert log.lines(200_000, 60)[0].start == 200_000 * 16
+        assert sum(read) <= 4 * 256 * 1024
+
+
+@pytest.mark.parametrize(
+    ("pattern", "regex", "lines"),
+    [
+        ("error", False, [0, 2, 4]),
+        ("Error", False, [2]),
+        ("error.*twice", True, [4]),
+        ("^E", True, [2]),
+        ("é", False, [3]),
+        ("nothing", False, []),
+        ("", False, []),
+    ],
+)
+def test_search(tmp_path: Path, pattern: str, regex: bool, lines: list[int]) -> None:
+    content = ["an error", "fine", "Error here", "é", "error error twice", "end"]
+    path = tmp_path / "log"
+    path.write_text("\n".join(content))
+    offsets = [sum(len(line.encode()) + 1 for line in content[:number]) for number in lines]
+    for step in (1 << 20, 7, 3):
+        *_, last = search(str(path), pattern, regex=regex, step=step)
+        assert last.done and last.error is None and last.total == len(lines)
+        assert list(last.starts) == offsets
+
+
+def test_search_says_what_is_wrong_and_can_be_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"a\n" * 1000)
+    (bad,) = search(str(path), "(", regex=True)
+    assert bad.done and bad.error is not None and "regular expression" in bad.error
+    (gone,) = search(str(tmp_path / "none"), "a")
+    assert gone.done and gone.error == "No such file or directory"
+    running = Search(str(path), "a")
+    assert running.join(10) and running.hits.done and running.hits.total == 1000
+    stopped = Search(str(path), "a")
+    stopped.stop()
+    assert stopped.join(10) and stopped.hits.done
