@@ -17,7 +17,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from torc_tui.model import Script
@@ -33,8 +32,7 @@ _SECTIONS = ("files", "user_data")
 _DIRECTIONS = ("input", "output")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token and its place in the text. ``quoted``: it stands where quotes of its own would do harm."""
 
     start: int
@@ -109,35 +107,30 @@ def scan(text: str) -> tuple[list[Token], list[Fault]]:
                 faults.append(fault)
     if any("$" in token.name and token.has_variable for token in tokens):
         quoted = _inside_quotes(text, {token.start: token.end for token in tokens})
-        tokens = [
-            Token(t.start, t.end, t.section, t.direction, t.name, quoted=True) if t.start in quoted else t
-            for t in tokens
-        ]
+        tokens = [token._replace(quoted=True) if token.start in quoted else token for token in tokens]
     return tokens, faults
 
 
 def substitute(text: str, tokens: list[Token], value: Callable[[Token], str | int]) -> Script:
     """The text with each token replaced by its value; an integer is an index of user data and stays one."""
     parts: list[str | int] = []
+    pending = ""
     end = 0
     for token in tokens:
-        new = value(token)
-        before = text[end : token.start]
+        pending += text[end : token.start]
         end = token.end
-        if isinstance(new, int):
-            parts += (before, new)
-        else:
-            parts.append(before + new)
-    parts.append(text[end:])
-    joined: list[str | int] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        elif part != "":
-            joined.append(part)
-    if len(joined) == 1 and isinstance(joined[0], str):
-        return joined[0]
-    return tuple(joined) if joined else ""
+        new = value(token)
+        if isinstance(new, str):
+            pending += new
+            continue
+        if pending:
+            parts.append(pending)
+            pending = ""
+        parts.append(new)
+    pending += text[end:]
+    if not parts:
+        return pending
+    return (*parts, pending) if pending else tuple(parts)
 
 
 def _first_line(text: str) -> str:
@@ -147,6 +140,8 @@ def _first_line(text: str) -> str:
 
 def _escaped(text: str, start: int) -> bool:
     """Whether a backslash, or a dollar sign that makes ``$$``, stands in front and takes the meaning away."""
+    if not start or text[start - 1] not in "\\$":
+        return False
     for sign in "\\$":
         count = 0
         while start - count > 0 and text[start - count - 1] == sign:
