@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-_MEMORY = re.compile(r"(\d{1,18})\s*([kmgt]?)", re.IGNORECASE)
+_MEMORY = re.compile(r"(\d{1,19})\s*([kmgt]?)", re.IGNORECASE)
 _SHIFT = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _MEMORY_LIMIT = 1 << 60
 

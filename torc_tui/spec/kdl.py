@@ -87,7 +87,8 @@ def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
                 depth += 1 if edge[0] == "/*" else -1
                 end = edge.end()
         elif kind == "word" and _UNENDED.match(text, at):
-            return  # a string without an end: nothing after it can be told apart
+            yield kind, at, len(text)  # a string without an end: nothing after it can be told apart
+            return
         elif kind not in ("comment", "joined") and not (kind == "word" and match[0].isspace()):
             yield kind, match.start(), end
         at = end
@@ -137,6 +138,9 @@ def _places(text: str, file: str | None) -> list[_Place]:
         else:
             node.end = end
             dash = False
+    for open_node in (*owners, node):
+        if open_node is not None:
+            open_node.end = len(text)
     return root
 
 
