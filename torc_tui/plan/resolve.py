@@ -21,7 +21,6 @@ from dataclasses import replace
 
 from torc_tui.model import (
     DEFAULT_REQUIREMENTS,
-    Action,
     EdgeKind,
     JobSpec,
     Plan,
@@ -32,16 +31,14 @@ from torc_tui.model import (
     WorkflowSpec,
 )
 from torc_tui.plan import references
+from torc_tui.plan.actions import watched_jobs
+from torc_tui.plan.cycles import report_cycles
 from torc_tui.plan.flows import Flow, matching
-from torc_tui.plan.graph import find_cycles
 from torc_tui.plan.lint import lint
 from torc_tui.plan.names import Problems
-from torc_tui.plan.reasons import Reasons, edge_arrays
 from torc_tui.plan.references import Fault, Token
 from torc_tui.plan.waits import Members, combine
 
-_LONG = 40
-"""A cycle of more steps is shown with its middle left out."""
 _FEW = 8
 """Shorter lists are cheaper to sort again than to remember."""
 
@@ -53,37 +50,12 @@ def resolve(spec: WorkflowSpec) -> Plan:
     try:
         problems = Problems(spec.file)
         plan = _Resolver(spec, problems).plan()
-        _report_cycles(plan, problems)
+        report_cycles(plan, problems)
         problems.stop()
         return replace(plan, warnings=tuple(lint(plan)))
     finally:
         if collecting:
             gc.enable()
-
-
-def _report_cycles(plan: Plan, problems: Problems) -> None:
-    count = len(plan.jobs)
-    cycles = [
-        [node for node in cycle if node < count] for cycle in find_cycles(count + len(plan.gates), *edge_arrays(plan))
-    ]
-    if not cycles:
-        return
-    steps = {pair for jobs in cycles for pair in zip(jobs, [*jobs[1:], jobs[0]], strict=True)}
-    reasons = Reasons(plan).between(steps)
-    for jobs in cycles:
-        names = [plan.jobs[job].spec.name for job in [*jobs, jobs[0]]]
-        why = [reasons[pair] for pair in zip(jobs, [*jobs[1:], jobs[0]], strict=True)]
-        path = [f"{name} waits for {other} ({text})" for name, other, text in zip(names, names[1:], why, strict=False)]
-        if len(path) > _LONG:
-            path[_LONG // 2 : -_LONG // 2] = [f"… {len(path) - _LONG} more …"]
-            names[_LONG // 2 : -_LONG // 2] = ["…"]
-        problems.add(
-            f"jobs wait for each other: {' -> '.join(names)}: {', '.join(path)}",
-            plan.jobs[jobs[0]].spec.source,
-            None,
-            kind="cycle",
-            hint="take one of these dependencies away",
-        )
 
 
 class _Tokens:
@@ -181,7 +153,10 @@ class _Resolver:
             edges,
             gates,
             (),
-            [self._action(action) for action in self.spec.actions],
+            [
+                watched_jobs(action, self.names, self.index, self.schedulers, self.problems)
+                for action in self.spec.actions
+            ],
         )
 
     # -- what is written ----------------------------------------------------------------------------------------
@@ -480,38 +455,6 @@ class _Resolver:
             message = f"job {_called(job)!r} names the failure_handler {name!r}, which does not exist"
             self.problems.unknown(message, name, self.handler_of, job.source, "failure_handler")
         return self.handler_of.get(name)
-
-    def _action(self, action: Action) -> tuple[int, ...]:
-        """The jobs that an action watches; its scheduler is checked too."""
-        watched: set[int] = set()
-        what = f"action {action.trigger_type} / {action.action_type}"
-        for name in action.jobs:
-            if name in self.index:
-                watched.add(self.index[name])
-            else:
-                message = f"{what} names the job {name!r}, which does not exist"
-                self.problems.unknown(message, name, self.index, action.source, "jobs")
-        for pattern in action.job_name_regexes:
-            try:
-                found = matching(pattern, self.names)
-            except re.error as error:
-                message = f"{what}: {pattern!r} is no regular expression: {error}"
-                self.problems.add(message, action.source, "job_name_regexes", kind="invalid-regex")
-                continue
-            if not found:
-                message = f"{what}: {pattern!r} matches no job"
-                self.problems.add(message, action.source, "job_name_regexes", kind="no-match")
-            watched.update(found)
-        if action.action_type == "schedule_nodes":
-            for key in ("scheduler", "scheduler_type"):
-                if not action.settings.get(key):
-                    self.problems.add(f"{what} needs {key}", action.source, key, kind="missing-key")
-            scheduler = action.settings.get("scheduler")
-            kind = action.settings.get("scheduler_type")
-            if scheduler and kind != "local" and scheduler not in self.schedulers:
-                message = f"{what} names the scheduler {scheduler!r}, which does not exist"
-                self.problems.unknown(message, str(scheduler), self.schedulers, action.source, "scheduler")
-        return tuple(sorted(watched))
 
 
 def _called(job: JobSpec) -> str:
