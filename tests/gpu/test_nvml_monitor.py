@@ -255,10 +255,10 @@ def test_use_by_process_over_all_cards(fake: FakeNvml, reader: Start) -> None:
     ]
     fake.write()
     one = reader()
-    assert one.ask("monitor.gpu_usage_by_pid()") == {"7": [3 * GB, 70.0], "8": [None, 10.0]}
+    assert one.ask("monitor.gpu_usage_by_pid()") == {"7": [3 * GB, 70.0], "8": [0, 10.0]}
     fake.failures = [("nvmlDeviceGetProcessUtilization", 3, None)]
     fake.write()
-    assert one.ask("monitor.gpu_usage_by_pid()") == {"7": [3 * GB, None], "8": [None, None]}
+    assert one.ask("monitor.gpu_usage_by_pid()") == {"7": [3 * GB, None], "8": [0, None]}
     fake.processes, fake.failures = [], []
     fake.write()
     assert one.ask("monitor.gpu_usage_by_pid()") == {}

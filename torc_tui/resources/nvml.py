@@ -14,7 +14,7 @@ from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess
 from torc_tui.resources.processes import belongs, process_name
@@ -27,13 +27,11 @@ _LINKED = 5
 """Distance of cards joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other sockets)."""
 
 
-_Number = TypeVar("_Number", int, float)
-
-
 class GpuUse(NamedTuple):
-    """What one process uses, over all cards: bytes, and percent (100 is one whole card); None: not known."""
+    """What one process uses, over all cards: bytes (0 where the driver does not tell), and percent (100 is one whole
+    card; None: not known)."""
 
-    memory: int | None
+    memory: int
     utilization: float | None
 
 
@@ -153,12 +151,11 @@ class GpuMonitor:
                 except _Lost:
                     continue
                 for pid, (memory, _) in processes.items():
-                    utilization = None if busy is None else busy.get(pid, 0.0)
-                    before = use.get(pid)
-                    if before is not None:
-                        memory = _sum(before.memory, memory)
-                        utilization = _sum(before.utilization, utilization)
-                    use[pid] = GpuUse(memory, utilization)
+                    before = use.get(pid, GpuUse(0, None))
+                    load = before.utilization
+                    if busy is not None:
+                        load = (load or 0.0) + busy.get(pid, 0.0)
+                    use[pid] = GpuUse(before.memory + (memory or 0), load)
         return use
 
     def close(self) -> None:
@@ -367,10 +364,6 @@ def _called(device: _Found) -> str:
 
 def _text(value: str | bytes) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
-def _sum(one: _Number | None, other: _Number | None) -> _Number | None:
-    return other if one is None else one if other is None else one + other
 
 
 def _why_not(error: Any) -> str:

@@ -1,0 +1,230 @@
+"""Checks everything about GPUs on a machine that has a real NVIDIA card; says "skipped" elsewhere.
+
+    python tests/gpu/check_real.py        (needs the driver, and no CUDA toolkit)
+
+1. the inventory, against what nvidia-smi says;
+2. a CUDA program of ours, as the monitor sees it: its memory, its load, whose it is;
+3. a workflow, run by `torc run`: a whole-card job, two shares of one card and a job without cards, each of which says
+   what CUDA showed it; their results with the measured memory;
+4. the program as a foreign process: a whole-card job is not started beside it, and is when it leaves (one card only).
+
+Exit code 0: all is well, or skipped. 1: something is wrong, which is printed with FAIL.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+from torc_tui.model import Gpu  # noqa: E402  # runs from a checkout
+from torc_tui.resources.nvml import GpuMonitor  # noqa: E402
+
+MB = 1 << 20
+PATIENCE = 60.0
+
+
+class Checks:
+    """Counts what went wrong, and prints each check as it is made."""
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    def that(self, good: bool, what: str, found: object = "") -> None:
+        self.failed += not good
+        print(f"{'ok  ' if good else 'FAIL'} {what}" + (f": {found}" if found != "" else ""), flush=True)
+
+
+def main() -> int:
+    monitor = GpuMonitor(notice=lambda text: print(f"note {text}"))
+    gpus = monitor.read()
+    if not gpus:
+        print(f"skipped: no NVIDIA card ({monitor.unavailable or 'none may be used here'})")
+        return 0
+    checks = Checks()
+    with tempfile.TemporaryDirectory(prefix="torc-check-") as name:
+        folder = Path(name)
+        inventory(checks, monitor, gpus)
+        held(checks, monitor, gpus[0], folder)
+        workflow(checks, gpus, folder)
+        if len(gpus) == 1:
+            foreign(checks, gpus[0], folder)
+    monitor.close()
+    print("all is well" if not checks.failed else f"{checks.failed} checks failed")
+    return 1 if checks.failed else 0
+
+
+# -- 1 ----------------------------------------------------------------------------------------------------------------
+
+
+def inventory(checks: Checks, monitor: GpuMonitor, gpus: tuple[Gpu, ...]) -> None:
+    for gpu in gpus:
+        print(
+            f"     {gpu.index} {gpu.uuid} {gpu.name}: {gpu.memory // MB} MiB, {(gpu.memory_free or 0) // MB} free,"
+            f" {gpu.utilization} %, {gpu.temperature} °C, {gpu.power} W, {gpu.compute_mode},"
+            f" {len(gpu.processes)} processes" + (f", part of {gpu.parent}" if gpu.parent else "")
+        )
+    print(f"     distances: {monitor.distances()}")
+    started = time.perf_counter()
+    monitor.read()
+    print(f"     one reading takes {(time.perf_counter() - started) * 1e3:.1f} ms", end="")
+    started = time.perf_counter()
+    monitor.gpu_usage_by_pid()
+    print(f", one sample of use {(time.perf_counter() - started) * 1e3:.1f} ms")
+    try:
+        asked = ["nvidia-smi", "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"]
+        lines = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"     nvidia-smi is not asked ({error})")
+        return
+    told = {uuid.strip(): int(size) for uuid, size in (line.split(",") for line in lines)}
+    mine = {gpu.uuid: gpu.memory // MB for gpu in gpus if gpu.parent is None}
+    checks.that(all(told.get(uuid) == size for uuid, size in mine.items()), "nvidia-smi says the same", mine)
+
+
+# -- 2 ----------------------------------------------------------------------------------------------------------------
+
+
+def held(checks: Checks, monitor: GpuMonitor, gpu: Gpu, folder: Path) -> None:
+    report, done = folder / "held.json", folder / "held.done"
+    environ = os.environ | {"CUDA_VISIBLE_DEVICES": gpu.uuid}
+    with subprocess.Popen(hold(report, 512, done), env=environ) as program:
+        try:
+            checks.that(wait(report.exists, program), "the CUDA program runs", report.exists())
+            seen = [find(monitor.read([program.pid]), program.pid), find(monitor.read(), program.pid)]
+            monitor.gpu_usage_by_pid()
+            time.sleep(1.5)  # the driver's own samples come a few times a second
+            use = monitor.gpu_usage_by_pid().get(program.pid)
+        finally:
+            done.touch()
+    if None in seen or use is None:
+        print("     the driver does not show the process (a container with its own process ids?)")
+        return
+    checks.that(seen[0].own and not seen[1].own, "it is told from processes of others")
+    checks.that((seen[0].memory or 0) >= 512 * MB, "its memory is seen", f"{(seen[0].memory or 0) // MB} MiB")
+    checks.that(use.memory >= 512 * MB, "the sampler sees it", use)
+
+
+def find(gpus: tuple[Gpu, ...], pid: int) -> Any:
+    return next((process for gpu in gpus for process in gpu.processes if process.pid == pid), None)
+
+
+# -- 3 ----------------------------------------------------------------------------------------------------------------
+
+JOBS: dict[str, tuple[dict[str, object], int]] = {
+    "whole": ({"num_gpus": 1}, 1024),
+    "share_1": ({"num_gpus": 0.5, "gpu_memory": "2g"}, 256),
+    "share_2": ({"num_gpus": 0.5, "gpu_memory": "2g"}, 256),
+    "none": ({}, 0),
+}
+
+
+def workflow(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
+    jobs, requirements = [], []
+    for name, (wants, megabytes) in JOBS.items():
+        requirements.append({"name": name, "num_cpus": 1, "memory": "1g", "runtime": "PT5M", **wants})
+        command = " ".join(hold(folder / f"{name}.json", megabytes, folder / f"{name}.done"))
+        finish = f"(sleep 4; touch {folder / f'{name}.done'}) & " if megabytes else ""
+        jobs.append({"name": name, "command": finish + command, "resource_requirements": name})
+    spec = {"name": "check_real", "user": "check", "jobs": jobs, "resource_requirements": requirements}
+    (folder / "check.json").write_text(json.dumps(spec))
+    ran = torc(folder, "run", "check.json", "-f", "json")
+    checks.that(ran.returncode == 0, "torc run ends well", ran.returncode)
+    if ran.returncode:
+        print(ran.stdout[-2000:], ran.stderr[-2000:])
+        return
+    ids = {gpu.uuid.removeprefix("GPU-").removeprefix("MIG-") for gpu in gpus}
+    for name in JOBS:
+        path = folder / f"{name}.json"
+        seen = json.loads(path.read_text()) if path.exists() else {}
+        if name == "none":
+            checks.that(seen.get("count") == 0, "the job without cards sees none", seen)
+        else:
+            checks.that(seen.get("count") == 1 and seen.get("uuid") in ids, f"{name} sees its card", seen)
+    workflow_id = json.loads(ran.stdout)["workflow_id"]
+    listed = torc(folder, "results", "list", str(workflow_id), "-f", "json")
+    for result in json.loads(listed.stdout):
+        name = str(result.get("job_name") or result.get("name"))
+        peak, load = result.get("peak_gpu_memory_bytes"), result.get("avg_gpu_percent")
+        if JOBS.get(name, ({}, 0))[1]:
+            expected = JOBS[name][1] * MB
+            checks.that((peak or 0) >= expected, f"peak memory of {name} is measured", f"{peak} bytes, {load} %")
+
+
+# -- 4 ----------------------------------------------------------------------------------------------------------------
+
+
+def foreign(checks: Checks, gpu: Gpu, folder: Path) -> None:
+    report, done = folder / "foreign.json", folder / "foreign.done"
+    spec = {
+        "name": "check_foreign",
+        "user": "check",
+        "jobs": [{"name": "waits", "command": "date +%s.%N > started", "resource_requirements": "whole"}],
+        "resource_requirements": [{"name": "whole", "num_cpus": 1, "memory": "1g", "num_gpus": 1, "runtime": "PT1M"}],
+    }
+    (folder / "foreign_check.json").write_text(json.dumps(spec))
+    with subprocess.Popen(hold(report, 512, done), env=os.environ | {"CUDA_VISIBLE_DEVICES": gpu.uuid}) as program:
+        wait(report.exists, program)
+        if find(GpuMonitor().read(), program.pid) is None:
+            print("     the foreign process is hidden here, so it cannot be avoided")
+            done.touch()
+            return
+        with subprocess.Popen(torc_words("run", "foreign_check.json"), cwd=folder, env=torc_environ(folder)) as runner:
+            time.sleep(4)
+            checks.that(not (folder / "started").exists(), "a whole-card job keeps off a card in use")
+            done.touch()
+            program.wait(PATIENCE)
+            left = time.time()
+            try:
+                code: int | None = runner.wait(PATIENCE / 2)
+            except subprocess.TimeoutExpired:
+                runner.terminate()
+                code = None
+            checks.that(code == 0, "it runs when the card is free", code)
+            if (folder / "started").exists():
+                waited = float((folder / "started").read_text()) - left
+                checks.that(waited < 10, "and starts soon", f"{waited:.1f} s after")
+
+
+# -- how things are started -------------------------------------------------------------------------------------------
+
+
+def hold(report: Path, megabytes: int, done: Path) -> list[str]:
+    return [sys.executable, str(HERE / "cuda_hold.py"), str(report), str(megabytes), str(done)]
+
+
+def torc_words(*words: str) -> list[str]:
+    return [sys.executable, "-m", "torc_tui.cli.main", *words]
+
+
+def torc_environ(folder: Path) -> dict[str, str]:
+    path = f"{HERE.parents[1]}:{os.environ.get('PYTHONPATH', '')}".rstrip(":")
+    return os.environ | {"PYTHONPATH": path, "TORC_DATABASE": f"sqlite:///{folder}/check.db"}
+
+
+def torc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environ = torc_environ(folder)
+    return subprocess.run(torc_words(*words), cwd=folder, env=environ, capture_output=True, text=True, timeout=300)
+
+
+def wait(condition: Callable[[], bool], program: subprocess.Popen[bytes]) -> bool:
+    """Wait until the condition holds; False if the program ends before, or after a minute."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if program.poll() is not None or time.monotonic() > deadline:
+            return condition()
+        time.sleep(0.05)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
