@@ -45,9 +45,10 @@ def test_creation_tells_one_event(store: Store, workflow_id: int) -> None:
 def test_commands_hold_the_ids_of_records(store: Store, workflow_id: int) -> None:
     prepare = records.get_job(store, records.find_job(store, workflow_id, "prepare"))
     report = records.get_job(store, records.find_job(store, workflow_id, "report"))
-    config, summary, score = prepare["output_user_data_ids"][0] - 1, *prepare["output_user_data_ids"], None
+    [summary] = prepare["output_user_data_ids"]
+    config = summary - 1
     assert prepare["command"] == f"torc user-data update {summary} --data 1 # {config}"
-    score = report["output_user_data_ids"][0]
+    [score] = report["output_user_data_ids"]
     assert report["invocation_script"] == f"wrap {score}"
 
 

@@ -77,6 +77,8 @@ def connect_sqlite(path: str, *, read_only: bool = False, create: bool = False) 
             f"the SQLite library of this Python is {sqlite3.sqlite_version}, 3.35 or later is needed",
             hint="use a newer Python, for instance one installed by uv",
         )
+    if os.path.isdir(path):
+        raise StoreUnavailable(f"the store {path} cannot be opened: it is a directory", hint=_way_out(path))
     mode = "ro" if read_only else "rwc" if create else "rw"
     name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
@@ -183,7 +185,7 @@ def begin(connection: Dbapi, *, write: bool) -> None:
 def in_transaction(connection: Dbapi) -> bool:
     if isinstance(connection, sqlite3.Connection):
         return connection.in_transaction
-    return bool(connection.info.transaction_status)
+    return connection.info.transaction_status in (1, 2, 3)  # active, open, failed; 4 is a broken connection
 
 
 def place_of(connection: Dbapi) -> str:
@@ -235,13 +237,11 @@ def translate(error: BaseException, place: str) -> StoreError:
         return StoreUnavailable(f"no space left for the store {name}", hint="free some space; nothing was written")
     if "unable to open" in low:
         return StoreUnavailable(f"the store {name} cannot be opened: {_obstacle(place)}", hint=_way_out(place))
-    return StoreUnavailable(f"the store {name} cannot be used: {text}")
+    return StoreUnavailable(f"the store {name} cannot be used: {text}", hint="check the disk, and the file's rights")
 
 
 def _obstacle(path: str) -> str:
     folder = os.path.dirname(path) or "."
-    if os.path.isdir(path):
-        return "it is a directory"
     if not os.path.exists(folder):
         return f"the folder {folder} does not exist"
     if not os.path.isdir(folder):

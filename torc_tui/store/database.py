@@ -126,6 +126,11 @@ class Store:
     def connection(self) -> Connection:
         """The connection that this thread holds, opened at its first use."""
         conn: Connection | None = getattr(self._held, "conn", None)
+        if conn is not None and not conn.closed and self.dialect == "postgresql":
+            raw: Any = conn.connection.dbapi_connection
+            if raw.closed:  # the server went away: try again with a new one
+                self._forget(conn)
+                conn = None
         if conn is None or conn.closed:
             conn = self._held.conn = self._engine.connect()
             with self._lock:
@@ -216,12 +221,11 @@ def _prepare_sqlite(path: str, *, read_only: bool) -> None:
     raw = connect.connect_sqlite(path, read_only=read_only, create=fresh)
     try:
         version = connect.stored_version(raw, path)
-        network = connect.network_file_system(path)
+        if version != schema.VERSION and (read_only or (version is not None and version > schema.VERSION)):
+            raise connect.mismatch(version, path)
         if not read_only:
-            _choose_journal(raw, network=network is not None)
+            _choose_journal(raw, network=connect.network_file_system(path) is not None)
         if version != schema.VERSION:
-            if read_only or (version is not None and version > schema.VERSION):
-                raise connect.mismatch(version, path)
             _make(raw, path)
     except Exception as error:
         if connect.is_driver_error(error):

@@ -25,7 +25,7 @@ from torc_tui.model import (
 from torc_tui.store import events
 from torc_tui.store.creation import create as create
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.journal import dumps
+from torc_tui.store.journal import CHANNEL, dumps
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +249,9 @@ _DELETE = (
 )
 
 
+_NOTIFY = Statement("SELECT pg_notify(?, ?)")
+
+
 def delete(store: Store, ids: Iterable[int], *, user: str | None = None) -> list[Workflow]:
     """Delete the workflows with everything of them: all, or none when one is not there (NotFound) or, with ``user``,
     belongs to somebody else (Refused). The records as they were."""
@@ -261,4 +264,6 @@ def delete(store: Store, ids: Iterable[int], *, user: str | None = None) -> list
             for statement in _DELETE:
                 text = statement.on(conn)
                 conn.exec_driver_sql(text, (workflow.id,) * statement.sqlite.count("?"))
+            if store.dialect == "postgresql":
+                _NOTIFY.run(conn, (CHANNEL, str(workflow.id)))
     return found

@@ -1,0 +1,312 @@
+"""Opening a store: made once whoever comes first, cheap after that, and refused with one clear sentence."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
+from torc_tui.store import connect, database, events, records, schema, user_data, workflows
+from torc_tui.store.database import Store
+
+OLD = Path(__file__).parent / "data" / "v1.db"
+
+
+def test_the_path_is_made_with_its_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b % c?#" / "torc.db"
+    store = Store.open(str(path).replace("?", "_"))
+    assert store.path is not None and store.path.exists() and store.dialect == "sqlite"
+    store.close()
+
+
+def test_the_journal_is_wal_on_a_local_disk(sqlite_store: Store) -> None:
+    raw = sqlite_store.dbapi()
+    assert raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    assert raw.execute("PRAGMA synchronous").fetchone()[0] == 1
+    assert raw.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+
+
+def test_the_journal_is_none_of_wal_on_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path}/torc.db"
+    Store.open(url).close()
+    monkeypatch.setattr(connect, "network_file_system", lambda path: "nfs4")
+    store = Store.open(url)
+    assert store.dbapi().execute("PRAGMA journal_mode").fetchone()[0] in ("delete", "truncate")
+    assert not Path(f"{tmp_path}/torc.db-wal").exists()
+    with store.write() as conn:
+        assert store.allocate(conn, "job") == 1
+    store.close()
+
+
+MOUNTS = r"""
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+30 22 0:26 / /home rw shared:2 master:1 - nfs4 server:/home rw,vers=4.2
+31 30 0:27 / /home/ann/local rw - ext4 /dev/sdb rw
+32 22 0:28 / /mnt/with\040space rw - cifs //server/share rw
+33 22 0:29 / /scratch rw - lustre mds:/fs rw
+34 22 0:30 / /ssh rw - fuse.sshfs user@host: rw
+35 22 0:31 / /over rw - nfs server:/x rw
+36 22 0:32 / /over rw - tmpfs tmpfs rw
+short line
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/torc.db", None),
+        ("/home/ann/torc.db", "nfs4"),
+        ("/home", "nfs4"),
+        ("/homes/torc.db", None),
+        ("/home/ann/local/torc.db", None),
+        ("/mnt/with space/torc.db", "cifs"),
+        ("/scratch/x/y/torc.db", "lustre"),
+        ("/ssh/torc.db", "fuse.sshfs"),
+        ("/over/torc.db", None),
+    ],
+)
+def test_network_file_systems_are_known(tmp_path: Path, path: str, kind: str | None) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS)
+    assert connect.network_file_system(path, str(mounts)) == kind
+    assert connect.network_file_system(path, str(tmp_path / "none")) is None
+
+
+def _make(path: Path, text: bytes) -> Path:
+    path.write_bytes(text)
+    return path
+
+
+def _database(path: Path, *statements: str) -> Path:
+    with sqlite3.connect(path) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+    return path
+
+
+def _refused(tmp_path: Path) -> list[tuple[str, Path, type[StoreError], str]]:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = _make(tmp_path / "plain", b"x")
+    meta = "CREATE TABLE meta (key TEXT, value TEXT)"
+    return [
+        ("text", _make(tmp_path / "text.db", b"not a database at all, " * 100), SchemaMismatch, "not a database"),
+        ("folder", folder, StoreUnavailable, "it is a directory"),
+        ("below a file", file / "torc.db", StoreUnavailable, "folder"),
+        ("foreign", _database(tmp_path / "f.db", "CREATE TABLE t (x)"), SchemaMismatch, "another program"),
+        ("foreign meta", _database(tmp_path / "m.db", "CREATE TABLE meta (a, b)"), SchemaMismatch, "another program"),
+        ("empty meta", _database(tmp_path / "e.db", meta), SchemaMismatch, "another program"),
+        (
+            "newer",
+            _database(tmp_path / "n.db", meta, "INSERT INTO meta VALUES ('torc_schema', '99')"),
+            SchemaMismatch,
+            "newer torc",
+        ),
+    ]
+
+
+def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+    for name, path, kind, words in _refused(tmp_path):
+        before = path.read_bytes() if path.is_file() else None
+        for attempt in (Store.open, lambda p: Store.open(p, read_only=True), user_data.connect):
+            with pytest.raises(StoreError) as caught:
+                attempt(str(path))
+            if attempt is Store.open:
+                assert isinstance(caught.value, kind) and words in caught.value.message, name
+            assert str(path) in caught.value.message and "\n" not in caught.value.message, name
+            assert caught.value.hint, name
+        assert (path.read_bytes() if path.is_file() else None) == before, name
+
+
+def test_a_store_that_is_not_there_is_not_made_by_a_reader(tmp_path: Path) -> None:
+    path = str(tmp_path / "torc.db")
+    for attempt in (lambda: Store.open(path, read_only=True), lambda: user_data.connect(path)):
+        with pytest.raises(StoreUnavailable, match="no store"):
+            attempt()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
+    path = _make(tmp_path / "torc.db", b"")
+    with pytest.raises(StoreUnavailable, match="empty"):
+        user_data.connect(str(path))
+    Store.open(str(path)).close()
+    user_data.connect(str(path)).close()
+
+
+def test_a_read_only_store_refuses_writes(sqlite_store: Store) -> None:
+    reader = Store.open(sqlite_store.url, read_only=True)
+    assert workflows.list_workflows(reader) == []
+    with pytest.raises(StoreUnavailable, match="read-only"), reader.write() as conn:
+        reader.allocate(conn, "job")
+    reader.close()
+
+
+def test_a_locked_store_says_so(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, make_plan: Any) -> None:
+    workflow_id = workflows.create(sqlite_store, make_plan(), user="u", directory="/", at=1.0)
+    monkeypatch.setattr(connect, "BUSY_SECONDS", 0.05)
+    other = Store.open(sqlite_store.url)
+    light = user_data.connect(sqlite_store.url)
+    with sqlite_store.write():
+        with pytest.raises(StoreUnavailable, match="locked"), other.write():
+            pass
+        with pytest.raises(StoreUnavailable, match="locked"):
+            user_data.update(light, "config", workflow_id=workflow_id, data=1, at=1.0)
+        assert user_data.get(light, "config", workflow_id)["version"] == 1
+    with other.write() as conn:
+        other.allocate(conn, "job")
+    light.close()
+    other.close()
+
+
+def test_a_full_disk_says_so_and_leaves_nothing(sqlite_store: Store, make_plan: Any) -> None:
+    raw = sqlite_store.dbapi()
+    pages = raw.execute("PRAGMA page_count").fetchone()[0]
+    raw.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(StoreUnavailable, match="no space left"):
+        workflows.create(sqlite_store, make_plan(2000), user="u", directory="/", at=1.0)
+    raw.execute("PRAGMA max_page_count = 1000000")
+    assert workflows.list_workflows(sqlite_store) == []
+
+
+def test_a_damaged_store_says_so(tmp_path: Path, make_plan: Any) -> None:
+    path = tmp_path / "torc.db"
+    store = Store.open(str(path))
+    workflows.create(store, make_plan(500), user="u", directory="/", at=1.0)
+    store.close()
+    with path.open("r+b") as file:
+        file.seek(8192)
+        file.write(os.urandom(path.stat().st_size - 8192))
+    store = None  # type: ignore[assignment] # closed
+    with pytest.raises(StoreError, match=r"torc\.db"):
+        damaged = Store.open(str(path))
+        workflows.snapshot(damaged, 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_store_of_somebody_else_says_so(tmp_path: Path) -> None:
+    path = Path("/tmp") / f"torc-private-{os.getpid()}"
+    path.mkdir(mode=0o755)
+    try:
+        store = path / "torc.db"
+        Store.open(str(store)).close()
+        store.chmod(0o600)
+        code = (
+            "import os, sys; from torc_tui.store.database import Store; import sqlalchemy.dialects.sqlite.pysqlite\n"
+            "from torc_tui.errors import StoreError\nos.setuid(65534)\n"
+            "for place in sys.argv[1:]:\n"
+            "    try: Store.open(place)\n"
+            "    except StoreError as error: print(error.message)\n"
+        )
+        words = [sys.executable, "-c", code, str(store), str(path / "new.db"), str(path / "deep" / "new.db")]
+        told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+        assert len(told) == 3 and all(str(path) in line for line in told)
+        assert "no permission to read" in told[0] and "written" in told[1] and "Permission denied" in told[2]
+    finally:
+        shutil.rmtree(path)
+
+
+def test_two_processes_may_create_it_at_once(store_url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(3) as pool:
+        assert pool.map(_allocate, [store_url] * 6) != []
+    store = Store.open(store_url)
+    with store.write() as conn:
+        assert store.allocate(conn, "job") == 7
+    store.close()
+
+
+def _allocate(url: str) -> int:
+    store = Store.open(url)
+    with store.write() as conn:
+        first = store.allocate(conn, "job")
+    store.close()
+    return first
+
+
+def test_an_older_store_is_brought_up_to_date(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store.open(store_url).close()
+    for module in (schema, connect):
+        monkeypatch.setattr(module, "VERSION", 3)
+    monkeypatch.setitem(database.MIGRATIONS, 1, ["ALTER TABLE file ADD COLUMN one TEXT"])
+    monkeypatch.setitem(database.MIGRATIONS, 2, ["ALTER TABLE file ADD COLUMN two TEXT", "UPDATE file SET two = one"])
+    with pytest.raises(SchemaMismatch, match="older torc"):
+        user_data.connect(store_url)
+    store = Store.open(store_url)
+    with store.read() as conn:
+        assert conn.exec_driver_sql("SELECT one, two FROM file").all() == []
+    store.close()
+    Store.open(store_url).close()
+    user_data.connect(store_url).close()
+
+
+def test_a_store_of_a_newer_torc_is_refused_on_both(store: Store) -> None:
+    with store.write() as conn:
+        conn.exec_driver_sql("UPDATE meta SET value = '99' WHERE key = 'torc_schema'")
+    for attempt in (Store.open, user_data.connect):
+        with pytest.raises(SchemaMismatch, match="newer torc"):
+            attempt(store.url)
+
+
+def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(StoreUnavailable) as caught:
+        Store.open("postgresql+psycopg://ann:secret@127.0.0.1:1/torc")
+    assert "ann@127.0.0.1:1/torc" in caught.value.message and "secret" not in str(caught.value)
+
+
+def test_a_lost_connection_is_made_anew(postgresql_url: str) -> None:
+    store = Store.open(postgresql_url)
+    with store.read() as conn:
+        pid = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    other = Store.open(postgresql_url)
+    with other.write() as conn:
+        conn.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
+    with pytest.raises(StoreUnavailable), store.read() as conn:
+        conn.exec_driver_sql("SELECT 1")
+    with store.write() as conn:
+        assert store.allocate(conn, "job") == 1
+    store.close()
+    other.close()
+
+
+def test_a_store_of_version_1_opens_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "torc.db"
+    shutil.copy(OLD, path)
+    store = Store.open(str(path))
+    [workflow] = workflows.list_workflows(store)
+    assert (workflow.name, workflow.user, workflow.last_seq) == ("sweep", "ann", 2)
+    shot = workflows.snapshot(store, workflow.id)
+    assert [job.name for job in shot.jobs][:3] == ["prepare", "train_0", "train_1"]
+    assert len(list(records.edges(store, workflow.id))) > 0
+    assert [event.kind for event in events.list_events(store, workflow.id)] == ["workflow_created", "user_data_updated"]
+    raw = store.dbapi()
+    assert user_data.update(raw, "config", workflow_id=workflow.id, data=3, at=9.0)["version"] == 3
+    assert [version["data"] for version in user_data.history(raw, "config", workflow.id)][1:] == [[1, "ü"], 3]
+    store.close()
+
+
+def test_user_data_loads_nothing_slow(sqlite_store: Store, make_plan: Any) -> None:
+    workflow_id = workflows.create(sqlite_store, make_plan(), user="u", directory="/", at=1.0)
+    code = (
+        "import sys\nfrom torc_tui.store import user_data\n"
+        f"c = user_data.connect({sqlite_store.url!r})\n"
+        f"user_data.update(c, 'config', workflow_id={workflow_id}, data=[1], at=1.0)\n"
+        f"assert user_data.get(c, 'config', {workflow_id})['data'] == [1]\n"
+        "slow = 'sqlalchemy textual rich yaml json5 networkx dataclasses pathlib typing argparse asyncio'.split()\n"
+        "print([name for name in slow if name in sys.modules])\n"
+        "print([name for name in sys.modules if name.startswith('torc_tui.')])\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert told[0] == "[]"
+    allowed = {"errors", "settings", "store", "store.connect", "store.journal", "store.user_data"}
+    assert {name.removeprefix("torc_tui.") for name in eval(told[1])} <= allowed
