@@ -1,0 +1,282 @@
+"""A JSON value as rows of a tree that opens on demand. In: a value, or its text. Out: rows, paths, errors with places.
+
+Never done here: loading the whole tree into rows: a value of 5 MB costs what is opened. The comparison of two values
+stands in `json_diff`, the check against a schema in `json_schema`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from torc_tui.model import Json
+
+Path = tuple[str | int, ...]
+"""The keys and positions that lead to a value."""
+
+PREVIEW = 80
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+class JsonError(NamedTuple):
+    """Where a text is no JSON; ``line`` and ``column`` count from 1, ``offset`` from 0."""
+
+    message: str
+    line: int
+    column: int
+    offset: int
+
+
+class Row(NamedTuple):
+    """One line of the tree. ``kind`` is object, array, string, number, boolean or null."""
+
+    path: Path
+    key: str
+    kind: str
+    preview: str
+    depth: int
+    expandable: bool
+    expanded: bool
+
+
+def kind_of(value: Json) -> str:
+    """The JSON name of a value's type."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, int | float):
+        return "number"
+    return "object" if isinstance(value, dict) else "array"
+
+
+def preview(value: Json, limit: int = PREVIEW) -> str:
+    """A value in one short line of ASCII-safe JSON; what does not fit is cut with ``…``."""
+    out, room = _preview(value, limit)
+    return out if room >= 0 else out[: limit - 1] + "…"
+
+
+def _preview(value: Json, room: int) -> tuple[str, int]:
+    """Text and the room that is left; stops as soon as there is none."""
+    if isinstance(value, dict):
+        parts = []
+        room -= 2
+        for key, inner in value.items():
+            if room < 0:
+                break
+            name = json.dumps(key[: room + 2], ensure_ascii=False)
+            text, room = _preview(inner, room - len(name) - 4)
+            parts.append(f"{_clean(name)}: {text}")
+        return "{" + ", ".join(parts) + "}", room
+    if isinstance(value, list | tuple):
+        parts = []
+        room -= 2
+        for inner in value:
+            if room < 0:
+                break
+            text, room = _preview(inner, room - 2)
+            parts.append(text)
+        return "[" + ", ".join(parts) + "]", room
+    if isinstance(value, str):
+        text = _clean(json.dumps(value[: max(0, room) + 2], ensure_ascii=False))
+    else:
+        text = json.dumps(value)
+    return text, room - len(text)
+
+
+_RAW = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
+
+def _clean(text: str) -> str:
+    """JSON text whose odd characters are escaped too: directions, invisible signs, the second set of controls."""
+    return _RAW.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def jq_path(path: Path) -> str:
+    """The path as jq writes it: ``.a["b c"][0]``."""
+    out = ""
+    for part in path:
+        if isinstance(part, int):
+            out += f"[{part}]"
+        elif _NAME.match(part):
+            out += f".{part}"
+        else:
+            out += f"[{json.dumps(part, ensure_ascii=False)}]"
+    return out if out.startswith(".") else f".{out}"
+
+
+def value_at(value: Json, path: Path) -> Json:
+    """The value at a path; KeyError if there is none."""
+    for part in path:
+        try:
+            value = value[part]
+        except (IndexError, TypeError) as error:
+            raise KeyError(jq_path(path)) from error
+    return value
+
+
+def dump(value: Json) -> str:
+    """The text that an editor shows."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def parse(text: str) -> tuple[Json, JsonError | None]:
+    """The value and None, or None and where the text is wrong. NaN, Infinity and doubled keys are errors too."""
+    try:
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once), None
+    except json.JSONDecodeError as error:
+        return None, JsonError(_worded(error, text), error.lineno, error.colno, error.pos)
+    except _Odd as odd:
+        places = [found.start() for found in re.finditer(odd.pattern, text)]  # the reader does not tell which it met
+        return None, _located(odd.message, text, places[-1] if places else 0)
+    except (RecursionError, ValueError) as error:
+        message = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        return None, _located(message, text, 0)
+
+
+class _Odd(Exception):
+    def __init__(self, message: str, pattern: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.pattern = pattern
+
+
+def _no_constant(name: str) -> Json:
+    raise _Odd(f"{name} is no JSON number", rf"(?<![\w\"]){re.escape(name)}(?![\w\"])")
+
+
+def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Odd(
+                    f"the key {json.dumps(key)} stands twice in one object", rf"{re.escape(json.dumps(key))}\s*:"
+                )
+            seen.add(key)
+    return made
+
+
+def _located(message: str, text: str, offset: int) -> JsonError:
+    line = text.count("\n", 0, offset) + 1
+    return JsonError(message, line, offset - (text.rfind("\n", 0, offset) + 1) + 1, offset)
+
+
+def _worded(error: json.JSONDecodeError, text: str) -> str:
+    """The message of the parser in words that tell what to do."""
+    at = text[error.pos : error.pos + 1]
+    if not text.strip():
+        return "there is no value; null stands for nothing"
+    if error.msg == "Expecting value":
+        if not at:
+            return "the text ends where a value should follow"
+        if at == "'":
+            return "strings stand in double quotes"
+        if at in "}]":
+            return f"a value is missing before {at}: a comma too much?"
+        word = re.match(r"\w+", text[error.pos :])
+        known = {"True": "true", "False": "false", "None": "null"}
+        if word and word[0] in known:
+            return f"{word[0]} is written {known[word[0]]}"
+        return f"{word[0] if word else at} is no value"
+    if error.msg.startswith("Expecting property name"):
+        return "a key in double quotes is expected here" + (": a comma too much?" if at == "}" else "")
+    words = {
+        "Expecting ',' delimiter": "a comma or the closing bracket is missing before this",
+        "Expecting ':' delimiter": "a colon is missing before this",
+        "Extra data": "the value ended before this",
+        "Unterminated string starting at": "this string is not closed",
+        "Illegal trailing comma before end of object": "a comma too much before }",
+        "Illegal trailing comma before end of array": "a comma too much before ]",
+    }
+    if error.msg.startswith("Invalid control character"):
+        return "an end of line or tab inside a string is written \\n or \\t"
+    return words.get(error.msg, error.msg[:1].lower() + error.msg[1:])
+
+
+@dataclass(slots=True)
+class Tree:
+    """The rows of a value that are open now. The root is open from the start."""
+
+    value: Json
+    rows: list[Row] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        root = self._row((), "", self.value, True)
+        self.rows = [root, *(self._children((), self.value) if root.expandable else ())]
+
+    def toggle(self, index: int) -> int:
+        """Open or close a row; gives how many rows came (or, negative, went)."""
+        row = self.rows[index]
+        if not row.expandable:
+            return 0
+        end = self._end(index)
+        self.rows[index] = row._replace(expanded=not row.expanded)
+        if row.expanded:
+            del self.rows[index + 1 : end]
+            return index + 1 - end
+        children = self._children(row.path, value_at(self.value, row.path))
+        self.rows[index + 1 : index + 1] = children
+        return len(children)
+
+    def reveal(self, path: Path) -> int:
+        """Open all that leads to a path; gives its row. KeyError if there is no such value."""
+        value_at(self.value, path)
+        index = 0
+        for length in range(len(path) + 1):
+            wanted = path[:length]
+            while self.rows[index].path != wanted:
+                index += 1
+            if length < len(path) and not self.rows[index].expanded:
+                self.toggle(index)
+        return index
+
+    def find(self, text: str, *, limit: int = 1000) -> list[Path]:
+        """The paths whose key or simple value has that text in it, whatever the case; ``.a.b[0]`` finds that path."""
+        words = text.lower()
+        out: list[Path] = []
+        for path, value in walk(self.value):
+            key = str(path[-1]).lower() if path else ""
+            simple = not isinstance(value, dict | list)
+            if words in key or (simple and words in _simple(value)) or (text.startswith(".") and jq_path(path) == text):
+                out.append(path)
+                if len(out) == limit:
+                    break
+        return out
+
+    def _end(self, index: int) -> int:
+        depth, end = self.rows[index].depth, index + 1
+        while end < len(self.rows) and self.rows[end].depth > depth:
+            end += 1
+        return end
+
+    def _children(self, path: Path, value: Json) -> list[Row]:
+        items: Sequence[tuple[str | int, Json]] = list(value.items() if isinstance(value, dict) else enumerate(value))
+        return [self._row((*path, key), str(key), inner, False) for key, inner in items]
+
+    @staticmethod
+    def _row(path: Path, key: str, value: Json, expanded: bool) -> Row:
+        expandable = isinstance(value, dict | list) and bool(value)
+        return Row(path, key, kind_of(value), preview(value), len(path), expandable, expanded and expandable)
+
+
+def _simple(value: Json) -> str:
+    return value.lower() if isinstance(value, str) else json.dumps(value)
+
+
+def walk(value: Json) -> Iterator[tuple[Path, Json]]:
+    """All values inside a value, itself first, in the order of the text. Depth costs no stack."""
+    stack: list[tuple[Path, Json]] = [((), value)]
+    while stack:
+        path, inner = stack.pop()
+        yield path, inner
+        if isinstance(inner, dict):
+            stack += [((*path, key), child) for key, child in reversed(inner.items())]
+        elif isinstance(inner, list):
+            stack += [((*path, at), inner[at]) for at in range(len(inner) - 1, -1, -1)]
