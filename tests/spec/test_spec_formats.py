@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -247,6 +248,45 @@ def test_a_text_of_no_format_says_why_for_each(tmp_path: Path) -> None:
         "not yaml",
         "not kdl",
     ]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_damaged_file_is_read_or_refused_in_clear_words(format: str) -> None:
+    whole = (DATA / f"full.{format}").read_text()
+    chance = random.Random(7)
+    signs = [
+        *"\"'{}[]:,#-\n\t\\~\0é",
+        "/-",
+        "/*",
+        "null",
+        ".inf",
+        "9" * 30,
+        "&a ",
+        "*a ",
+        "<<: ",
+        '"""',
+        '#"',
+        "@x",
+        "1e999",
+    ]
+    refused = 0
+    for _ in range(100):
+        text = whole
+        for _ in range(chance.randint(1, 3)):
+            at, other = chance.randrange(len(text)), chance.randrange(len(text))
+            text = chance.choice(
+                [
+                    text[:at] + text[at + chance.randint(1, 8) :],
+                    text[:at] + chance.choice(signs) + text[at:],
+                    text[:at] + text[other : other + 40] + text[at:],
+                ]
+            )
+        try:
+            loads(text, format=format, file="w")
+        except SpecError as error:
+            refused += 1
+            assert all(str(problem).isprintable() and problem.line for problem in error.problems), error
+    assert refused > 50
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -114,8 +114,8 @@ def test_float_ranges_do_not_drift(start: int, step: int, count: int, digits: in
 
 @pytest.mark.parametrize(
     ("value", "form", "text"),
-    [(7, "03d", "007"), (-7, "03d", "-07"), (7, "5d", "7"), (2.0, "03d", "002"), (2.5, "03d", "2.5"), (0.5, ".2f", "0.50"),
-     (1, ".2f", "1.00"), ("a", "03d", "a"), ("a", ".2f", "a"), (1.5, "x", "1.5")],
+    [(7, "03d", "007"), (-7, "03d", "-07"), (7, "5d", "7"), (2.0, "03d", "002"), (2.5, "03d", "2.5"),
+     (0.5, ".2f", "0.50"), (1, ".2f", "1.00"), ("a", "03d", "a"), ("a", ".2f", "a"), (1.5, "x", "1.5")],
 )  # fmt: skip
 def test_formats(value: Value, form: str, text: str) -> None:
     assert formatted(value, form) == text
@@ -176,6 +176,9 @@ def test_columns_agree_with_one_replacement_after_the_other(template: str, value
 def test_variables_are_replaced_once_and_only_whole() -> None:
     value = {"a": ["{X} {Y} ${X} {XX}", {"b": "{X}"}], "{X}": 1}
     assert substitute(value, {"X": "{Y}", "Y": "2"}) == {"a": ["{Y} 2 ${X} {XX}", {"b": "{Y}"}], "{X}": 1}
+    shared = ["{X}"]
+    assert substitute({"a": shared, "b": shared}, {"X": "{X}{X}"}) == {"a": ["{X}{X}"], "b": ["{X}{X}"]}
+    assert substitute({"a": shared}, {"X": "y"}, [shared]) == {"a": ["{X}{X}"]}
 
 
 def spec(entry: str, more: str = "") -> WorkflowSpec:
@@ -184,7 +187,8 @@ def spec(entry: str, more: str = "") -> WorkflowSpec:
 
 def test_seed_pattern_collects_from_many() -> None:
     found = spec(
-        "- name: worker_{i}\n  command: |\n    R=$(p --id {i})\n    torc user-data update ${user_data.output.result_{i}}"
+        "- name: worker_{i}\n  command: |\n    R=$(p --id {i})\n"
+        "    torc user-data update ${user_data.output.result_{i}}"
         ' --data "$R"\n  parameters:\n    i: "1:10"\n'
         "- name: aggregate\n  command: torc user-data get ${user_data.input.result_$i} >> all.json\n"
     )
@@ -198,8 +202,8 @@ def test_every_field_with_a_name_in_it() -> None:
     found = spec(
         "- {name: 'j_{i}', command: 'c {i}', invocation_script: 's {i}', resource_requirements: 'r{i}',"
         " scheduler: 'q{i}', failure_handler: 'h{i}', env: {A: '{i}', B: x}, depends_on: ['d{i}', e],"
-        " depends_on_regexes: '^p{i}$', input_files: ['f{i}'], output_files: ['o{i}'], input_file_regexes: ['x{i}'], output_user_data: ['u{i}'],"
-        " parameters: {i: [3, 4]}}"
+        " depends_on_regexes: '^p{i}$', input_files: ['f{i}'], output_files: ['o{i}'],"
+        " input_file_regexes: ['x{i}'], output_user_data: ['u{i}'], parameters: {i: [3, 4]}}"
     )
     job = found.jobs[1]
     assert (job.name, job.command, job.invocation_script, job.resource_requirements) == ("j_4", "c 4", "s 4", "r4")

@@ -10,7 +10,6 @@ import json
 import re
 from typing import NoReturn
 
-import json5
 import pyjson5
 
 from torc_tui.errors import Problem
@@ -76,6 +75,8 @@ def _json5_hint(text: str) -> str | None:
 
 def _explain(text: str, reason: str, file: str | None) -> NoReturn:
     if len(text) <= _SMALL:
+        import json5  # only a mistake pays for it
+
         try:
             _, worded, _ = json5.parse(text)
         except (ValueError, RecursionError):

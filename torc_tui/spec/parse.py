@@ -177,16 +177,9 @@ class _Parser:
             return  # reported with the other keys
         if not self.variables:
             return
-        for key, value in list(top.items()):
-            if key == "user_data" and isinstance(value, List):
-                for entry in value:
-                    if isinstance(entry, Map):
-                        schema = entry.get("schema")
-                        entry["schema"] = None
-                        substitute(entry, self.variables)
-                        entry["schema"] = schema
-            elif key != "variables":
-                top[key] = substitute(value, self.variables)
+        records = top.get("user_data")
+        schemas = [one.get("schema") for one in records if isinstance(one, Map)] if isinstance(records, List) else []
+        substitute(top, self.variables, [given, *schemas])
 
     def entries(self, given: Fields, key: str, make: Callable[[Map], Any]) -> list[Any]:
         """One record for each entry of a list; entries with problems are left out."""

@@ -8,7 +8,7 @@ variable of the shell even when a parameter is called ``i``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from torc_tui.model import Json, Value
 from torc_tui.spec.parameters import printed
@@ -28,15 +28,16 @@ def formatted(value: Value, form: str) -> str:
     return printed(value)
 
 
-def substitute(value: Json, texts: Mapping[str, str]) -> Json:
-    """The value with every ``{NAME}`` in its texts replaced; keys of mappings stay. Changes containers in place."""
+def substitute(value: Json, texts: Mapping[str, str], apart: Iterable[Json] = ()) -> Json:
+    """The value with every ``{NAME}`` in its texts replaced, once; keys of mappings stay, and so do the containers in
+    ``apart``. Changes containers in place."""
     names = "|".join(sorted(map(re.escape, texts), key=len, reverse=True))
     find = re.compile(rf"(?<!\$)\{{({names})\}}")
 
     def one(text: str) -> str:
         return find.sub(lambda match: texts[match[1]], text) if "{" in text else text
 
-    seen: set[int] = set()
+    seen = {id(one) for one in apart}
 
     def walk(node: Json) -> Json:
         if isinstance(node, str):
