@@ -306,7 +306,8 @@ class TorcApp(App[int]):
         from torc_tui.tui.screens.help import help_lines
         from torc_tui.tui.widgets.overlays import Reading
 
-        self.push_screen(Reading("Keys", help_lines(contexts(self.screen), self.keymap)))
+        here = contexts(self.screen)
+        self.push_screen(Reading("Keys", lambda width: help_lines(here, self.keymap, width)))
 
     def do_command_line(self) -> None:
         from torc_tui.tui.widgets.overlays import Reading

@@ -6,6 +6,7 @@ What comes in: the view, a filter, ``changed`` ids and the time. What goes out: 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torc_tui.model import Job, JobStatus
@@ -19,9 +20,9 @@ from torc_tui.views.workflow import WorkflowView
 COLUMNS = (
     Column("sign", "", 1, importance=0, sortable=False),
     Column("id", "id", 6, minimum=4, importance=4, align="right"),
-    Column("name", "name", 24, minimum=10, importance=0, grow=2),
-    Column("status", "status", 13, minimum=9, importance=1),
-    Column("why", "why", 34, minimum=12, importance=2, grow=3),
+    Column("name", "name", 24, minimum=16, importance=0, grow=2),
+    Column("status", "status", 13, minimum=9, importance=2),
+    Column("why", "why", 34, minimum=12, importance=1, grow=3),
     Column("time", "time", 8, minimum=7, importance=3, align="right"),
     Column("exit", "exit", 5, minimum=4, importance=7, align="right"),
     Column("cpus", "cpus", 5, minimum=4, importance=8, align="right"),
@@ -68,10 +69,12 @@ def clock(seconds: float) -> str:
 class JobRows:
     """Keys are job ids. ``facts_of`` gives what is known about a job beyond its row, for the column why."""
 
-    columns = COLUMNS
-
     def __init__(self, view: WorkflowView, *, now: float = 0.0) -> None:
         self.view = view
+        longest = max((len(job.name) for job in view.jobs.values()), default=0)
+        self.columns: Sequence[Column] = [
+            replace(column, width=max(12, min(40, longest))) if column.key == "name" else column for column in COLUMNS
+        ]
         self.now = now
         self.test: Callable[[Job], bool] | None = None
         self.facts: dict[int, Facts] = {}

@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from torc_tui.tui import terminal
 from torc_tui.tui.signs import ASCII
@@ -185,6 +185,7 @@ def _ansi(name: str, *, colours: bool) -> Theme:
         panel="ansi_default",
         boost="ansi_default",
         variables={
+            **BUILTIN_THEMES["ansi-dark"].variables,
             "border": pick("ansi_yellow"),
             "border-blurred": pick("ansi_bright_black"),
             "scrollbar": pick("ansi_bright_black"),
@@ -193,6 +194,10 @@ def _ansi(name: str, *, colours: bool) -> Theme:
             "block-cursor-background": "ansi_default",
             "block-cursor-text-style": "reverse",
             "input-cursor-text-style": "reverse",
+            "input-cursor-background": "ansi_default",
+            "input-cursor-foreground": "ansi_default",
+            "input-selection-background": pick("ansi_bright_blue"),
+            "screen-selection-background": pick("ansi_bright_blue"),
         },
     )
 

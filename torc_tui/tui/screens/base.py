@@ -64,7 +64,14 @@ class TorcScreen(Screen[None]):
 
     def available(self) -> list[Command]:
         """The commands for the footer, here and now: only what somebody can carry out."""
-        return [command for command in footer(contexts(self)) if self.torc.handler(command) is not None]
+        here = contexts(self)
+        keymap = self.torc.keymap
+        return [
+            command
+            for command in footer(here)
+            if self.torc.handler(command) is not None
+            and any(keymap.find(key, here) is command for key in keymap.keys(command.id))
+        ]
 
     def show_keys(self) -> None:
         for bar in self.query(FooterBar):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from torc_tui.tui.cells import Line, fit
@@ -9,7 +10,7 @@ from torc_tui.tui.commands import COMMANDS, CONTEXTS
 from torc_tui.tui.keymap import KeyMap, shown
 
 
-def help_lines(here: Sequence[str], keymap: KeyMap) -> list[Line]:
+def help_lines(here: Sequence[str], keymap: KeyMap, width: int = 100) -> list[Line]:
     """Sections of commands with their keys; the contexts that hold come first."""
     order = [name for name in here if name in CONTEXTS and name != "text"]
     order += [name for name in CONTEXTS if name not in order]
@@ -28,7 +29,16 @@ def help_lines(here: Sequence[str], keymap: KeyMap) -> list[Line]:
             told.add(command.id)
             keys = "  ".join(shown(key) for key in keymap.keys(command.id)) or "^p"
             style = "key" if keymap.keys(command.id) else "faint"
-            out.append([(fit(keys, 16), style), (fit(command.title, 15), "text"), (command.help, "muted")])
+            if width >= 70:
+                head = 12 if width < 90 else 16
+                lines = textwrap.wrap(command.help, width - head - 15)
+                out.append([(fit(keys, head), style), (fit(command.title, 15), "text"), (lines[0], "muted")])
+                under = " " * (head + 15)
+            else:
+                lines = ["", *textwrap.wrap(command.help, max(10, width - 4))]
+                out.append([(fit(keys, 9), style), (command.title, "text")])
+                under = "    "
+            out += [[(under, ""), (line, "muted")] for line in lines[1:]]
             if command.shell:
-                out.append([(" " * 31, ""), (command.shell, "faint")])
+                out.append([(under, ""), (command.shell, "faint")])
     return out

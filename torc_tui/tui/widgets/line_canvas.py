@@ -93,7 +93,7 @@ class LineCanvas(ScrollView, can_focus=True):
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
-        width, height = self.size
+        width, height = self.scrollable_content_region.size
         base = self.rich_style
         if self.drawing is None or not self.drawing.size[0]:
             return paint([(f"  {self.empty}" if y == 1 else "", "muted")], self.palette, base, width)
@@ -107,7 +107,7 @@ class LineCanvas(ScrollView, can_focus=True):
 
     def centre_on(self, x: int, y: int) -> None:
         """Bring that cell to the middle, unless it is well in view already."""
-        width, height = self.size
+        width, height = self.scrollable_content_region.size
         left, top = self.scroll_offset
         if not left + 2 <= x < left + width - 2:
             left = max(0, x - width // 2)

@@ -221,21 +221,28 @@ class Reading(Overlay):
     """A text to read: help, a chain of reasons, a command line."""
 
     DEFAULT_CSS = """
-    Reading > .box { width: 100; height: auto; }
-    Reading LineCanvas { height: auto; max-height: 90vh; background: $surface; }
+    Reading > .box { width: 104; height: auto; }
+    Reading LineCanvas { height: auto; max-height: 85vh; background: $surface; }
     """
 
-    def __init__(self, title: str, lines: Sequence[Line], *, copy: str | None = None) -> None:
+    def __init__(
+        self, title: str, lines: Sequence[Line] | Callable[[int], Sequence[Line]], *, copy: str | None = None
+    ) -> None:
+        """``lines`` may depend on how wide the box is."""
         super().__init__()
         self.heading = title
         self.text = lines
         self.copy = copy
 
+    def on_resize(self, event: events.Resize) -> None:
+        if callable(self.text):
+            self.query_one(LineCanvas).set_drawing(TextDrawing(self.text(min(100, event.size.width - 6))))
+
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = harmless(self.heading).replace("[", "\\[")
             box.border_subtitle = "y copies · esc closes" if self.copy else "esc closes"
-            yield LineCanvas(TextDrawing(self.text))
+            yield LineCanvas(TextDrawing(self.text(100) if callable(self.text) else self.text))
 
     def on_key(self, event: events.Key) -> None:
         if event.character == "y" and self.copy:

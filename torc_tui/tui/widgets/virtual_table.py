@@ -27,6 +27,8 @@ Cell = Span | Line
 
 GUTTER = 2
 GAP = 2
+EXTRA = 4
+"""Columns from this importance on are merely nice to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +101,18 @@ def layout(columns: Sequence[Column], width: int, *, everything: bool = False) -
     """Which columns stand in ``width`` cells, and how wide each is; ``everything`` drops none."""
     room = width - GUTTER
     chosen: set[str] = set()
-    used = 0
+    used = wished = 0
     for column in sorted(columns, key=lambda column: column.importance):
-        need = column.least + (GAP if chosen else 0)
-        if used + need > room and chosen and not everything:
-            # Once a column had to go, less important ones are not let in before it: no gaps in what people expect.
+        gap = GAP if chosen else 0
+        extra = column.importance >= EXTRA
+        # What matters gets its full width before what is merely nice gets any; and once a column had to go, less
+        # important ones are not let in before it: no gaps in what people expect.
+        fits = wished + column.width + gap <= room if extra else used + column.least + gap <= room
+        if chosen and not fits and not everything:
             break
         chosen.add(column.key)
-        used += need
+        used += column.least + gap
+        wished += column.width + gap
     shown = [column for column in columns if column.key in chosen]
     sizes = {column.key: column.least for column in shown}
     spare = room - used
@@ -197,8 +203,14 @@ class VirtualTable(ScrollView, can_focus=True):
         self._cache: dict[Key, Strip] = {}
         self._base = Style.null()
         self._painted_with: Palette | None = None
+        self._laid_out_for = -1
 
     # -- what the owner calls -----------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> Size:
+        """What is left of the widget beside its scrollbars."""
+        return self.scrollable_content_region.size
 
     @property
     def palette(self) -> Palette:
@@ -231,9 +243,9 @@ class VirtualTable(ScrollView, can_focus=True):
             for key in keys:
                 cache.pop(key, None)
         top = self.scroll_offset.y
-        for line, key in enumerate(self.order[top : top + max(0, self.size.height - 1)]):
+        for line, key in enumerate(self.order[top : top + max(0, self.view.height - 1)]):
             if key in keys:
-                self.refresh(Region(0, line + 1, self.size.width, 1))
+                self.refresh(Region(0, line + 1, self.view.width, 1))
 
     def select(self, key: Key | None, *, tell: bool = True) -> bool:
         """Put the cursor on that key; False if there is no such row."""
@@ -279,7 +291,7 @@ class VirtualTable(ScrollView, can_focus=True):
             self.cursor = order[self.cursor_row]
         at_line = row - self.scroll_offset.y
         self._resize()
-        if self.cursor_row != row and 0 <= at_line < self.size.height - 1:
+        if self.cursor_row != row and 0 <= at_line < self.view.height - 1:
             # The row that the eye rests on stays where it is; the others move around it.
             self.scroll_to(y=max(0, self.cursor_row - at_line), animate=False)
         if self.cursor != before:
@@ -291,7 +303,8 @@ class VirtualTable(ScrollView, can_focus=True):
         self.virtual_size = Size(total if self.wide else 1, len(self.order) + 1)
 
     def _lay_out(self) -> None:
-        self._columns = layout(self.rows.columns, self.size.width, everything=self.wide)
+        self._laid_out_for = self.view.width
+        self._columns = layout(self.rows.columns, self.view.width, everything=self.wide)
         self._cache.clear()
         self._resize()
 
@@ -309,15 +322,17 @@ class VirtualTable(ScrollView, can_focus=True):
     # -- painting -------------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.view.width
         base = self.rich_style
+        if width != self._laid_out_for:
+            self._lay_out()
         if base != self._base or self._painted_with is not self.palette:
             self._base, self._painted_with = base, self.palette
             self._cache.clear()
         if y == 0:
             return self._crop(self._header(), width)
         if not self.order:
-            text = f"  {self.empty}" if y == 2 or self.size.height < 4 else ""
+            text = f"  {self.empty}" if y == 2 or self.view.height < 4 else ""
             return paint([(text, "muted")], self.palette, base, width)
         row = self.scroll_offset.y + y - 1
         if row >= len(self.order):
@@ -337,7 +352,7 @@ class VirtualTable(ScrollView, can_focus=True):
         return strip.crop_extend(x, x + width, self._base)
 
     def _total(self) -> int:
-        return max(self.size.width, self.virtual_size.width)
+        return max(self.view.width, self.virtual_size.width)
 
     def _header(self) -> Strip:
         spans: list[Span] = [(" " * GUTTER, "")]
@@ -378,8 +393,8 @@ class VirtualTable(ScrollView, can_focus=True):
         if row < len(self.order):
             self._cache.pop(self.order[row], None)
         line = row - self.scroll_offset.y + 1
-        if 1 <= line < self.size.height:
-            self.refresh(Region(0, line, self.size.width, 1))
+        if 1 <= line < self.view.height:
+            self.refresh(Region(0, line, self.view.width, 1))
 
     # -- moving ---------------------------------------------------------------------------------------------------
 
@@ -399,7 +414,7 @@ class VirtualTable(ScrollView, can_focus=True):
             self.post_message(self.Selected(self, key))
 
     def _show_cursor(self) -> None:
-        page = max(1, self.size.height - 1)
+        page = max(1, self.view.height - 1)
         top = self.scroll_offset.y
         if self.cursor_row < top:
             self.scroll_to(y=self.cursor_row, animate=False)
@@ -420,10 +435,10 @@ class VirtualTable(ScrollView, can_focus=True):
         self._move_to(self.cursor_row + 1)
 
     def do_page_up(self) -> None:
-        self._move_to(self.cursor_row - max(1, self.size.height - 2))
+        self._move_to(self.cursor_row - max(1, self.view.height - 2))
 
     def do_page_down(self) -> None:
-        self._move_to(self.cursor_row + max(1, self.size.height - 2))
+        self._move_to(self.cursor_row + max(1, self.view.height - 2))
 
     def do_cursor_top(self) -> None:
         self._move_to(0)
