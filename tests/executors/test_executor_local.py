@@ -85,6 +85,10 @@ def text(path: str | None) -> str:
     return Path(path).read_text()
 
 
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def gone(pid: int) -> bool:
     return processes.process_started(pid) is None
 
@@ -207,7 +211,7 @@ class TestLimits:
         end = run(local, order(command, limits=Limits(memory=100_000_000, grace=1)))
         assert (end.cause, end.return_code) == (Cause.MEMORY, 143)
         assert "100000000" in (end.detail or "")
-        assert (end.usage.peak_memory or 0) > 150_000_000
+        assert (end.usage.peak_memory or 0) > 100_000_000
 
     def test_shared_pages_count_once(self, local, order, tmp_path):
         stop, ready = tmp_path / "stop", tmp_path / "ready"
@@ -222,12 +226,12 @@ class TestLimits:
         lines(ready, 4)
         attempt = next(iter(local._attempts.values()))
         before = attempt.measures.sampled_seconds
-        until(lambda: local.wait(0.05) and False or attempt.measures.sampled_seconds > before + 0.3)
+        until(lambda: (local.wait(0.05) and False) or attempt.measures.sampled_seconds > before + 0.3)
         assert attempt.cause is None
         stop.touch()
         (end,) = finish(local)
         assert end.cause is None
-        assert 80_000_000 < (end.usage.peak_memory or 0)
+        assert (end.usage.peak_memory or 0) > 80_000_000
 
 
 class TestStop:
@@ -251,6 +255,15 @@ class TestStop:
         assert time.monotonic() - before < 0.15
         (end,) = finish(local)
         assert (end.cause, end.return_code) == (Cause.TERMINATED, 137)
+
+    def test_a_signal_that_meets_a_fork_is_not_lost(self, local, order):
+        """All are stopped while their shells are about to start `sleep`; some would wait out the grace."""
+        for job_id in range(40):
+            made = order("sleep 100", job_id)
+            local.submit([made])
+            until(lambda: Path(made.exit_file).exists())  # noqa: B023 - used within the turn
+            local.stop([made.key], Cause.STOPPED, grace=60)
+        assert {e.return_code for e in finish(local, 40)} == {143}
 
     def test_a_job_that_ends_well_when_asked_keeps_its_code(self, local, order, tmp_path):
         ready = tmp_path / "ready"
@@ -285,7 +298,7 @@ class TestLeftovers:
         os.mkfifo(fifo)
         local.submit([order(f"echo hello > >(read x < {fifo}; cat > {out})")])
         attempt = next(iter(local._attempts.values()))
-        until(lambda: local.wait(0.02) and False or attempt.ended)
+        until(lambda: (local.wait(0.02) and False) or attempt.ended)
         with open(fifo, "w") as file:
             file.write("go\n")
         finish(local)
@@ -315,7 +328,7 @@ class TestUsage:
         code = f"x = bytearray(b'x') * 60_000_000\\nwhile not __import__('os').path.exists('{tmp_path}/stop'): pass"
         local.submit([order(f"{PYTHON} -c $'{code.replace(chr(39), chr(92) + chr(39))}' & wait")])
         attempt = next(iter(local._attempts.values()))
-        until(lambda: local.wait(0.02) and False or attempt.measures.sampled_seconds > 0.3)
+        until(lambda: (local.wait(0.02) and False) or attempt.measures.sampled_seconds > 0.3)
         (tmp_path / "stop").touch()
         usage = finish(local)[0].usage
         assert (usage.peak_memory or 0) > 60_000_000
@@ -335,7 +348,7 @@ class TestUsage:
         with LocalExecutor(gpu_usage=gpu_usage) as local:
             made = order(f"echo $$ > {pids}; read x < {fifo}", allocation=Allocation(1, 0, (GpuGrant("GPU-0"),)))
             local.submit([made])
-            until(lambda: local.wait(0.02) and False or asked.is_set())
+            until(lambda: (local.wait(0.02) and False) or asked.is_set())
             with open(fifo, "w") as file:
                 file.write("go\n")
             usage = finish(local)[0].usage
@@ -457,7 +470,7 @@ class TestAdoption:
 
 class TestClose:
     def test_jobs_run_on_and_nothing_is_left_open(self, order, tmp_path):
-        before = sorted(os.listdir("/proc/self/fd"))
+        before = open_descriptors()
         threads = threading.active_count()
         os.mkfifo(fifo := tmp_path / "fifo")
         made = order(f"read x < {fifo}; exit 6")
@@ -468,7 +481,7 @@ class TestClose:
         local.close()
         local.close()
         local.wake()
-        assert sorted(os.listdir("/proc/self/fd")) == before
+        assert open_descriptors() == before
         assert threading.active_count() == threads
         with open(fifo, "w") as file:
             file.write("go\n")

@@ -124,15 +124,18 @@ def test_the_soft_limit_of_open_files_is_the_one_of_before(tmp_path: Path) -> No
     assert subprocess.run(how.argv, capture_output=True, text=True).stdout == "77\n"
 
 
+STAT = "(a) b) S " + "7 " * 18 + "34 9 9"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", ExitFile()),
         ("pid 12", ExitFile()),
-        ("pid 12 34\n", ExitFile(12, 34)),
+        (f"pid 12 {STAT}\n", ExitFile(12, 34)),
         ("pid 12\n", ExitFile(12)),
-        ("pid 12 34\n1", ExitFile(12, 34)),
-        ("pid 12 34\n13\n", ExitFile(12, 34, 13)),
+        (f"pid 12 {STAT}\n1", ExitFile(12, 34)),
+        (f"pid 12 {STAT}\n13\n", ExitFile(12, 34, 13)),
         ("13\n", ExitFile(code=13)),
         ("\0\xff nonsense\npid x\n", ExitFile()),
     ],

@@ -89,6 +89,8 @@ class Attempt:
     detail: str | None = None
     signal: int | None = None
     kill_at: float | None = None
+    asked_at_tick: int = -1
+    remind_at: list[float] = field(default_factory=list)
     killed: bool = False
     ended: float | None = None
     ended_at: float = 0.0

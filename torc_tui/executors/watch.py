@@ -9,6 +9,10 @@ start time.
 
 What is left after the leader ended first gets ``PATIENCE`` seconds to end by itself (``command > >(tee log)`` leaves
 a ``tee`` that must not be cut off), then SIGTERM, and SIGKILL after the grace of the job, at most ``LEFTOVER_GRACE``.
+A shell that has traps and is just about to start a program loses a signal between its fork and its exec, and would
+then wait for a program that was never asked to end. So processes that were newborn when the signal came get it once
+more; older ones, and those that a trap started since (to save something), do not.
+
 A process that made its own session (``setsid``) has left the job, and nobody looks after it.
 """
 
@@ -42,6 +46,9 @@ _SHARE = 150
 """A scan may cost one part in this many of the time until the next."""
 _LAZIEST = 2.0
 _GPU_EVERY = 1.0
+_REMINDERS = (0.1, 1.0)
+_NEWBORN = 30
+"""Clock ticks before a signal in which a process began that may have lost it."""
 
 
 def signal_number(name: str | None) -> int:
@@ -129,6 +136,8 @@ class Watch:
         if attempt.kill_at <= now:
             self._kill(attempt)
         else:
+            attempt.asked_at_tick = processes.clock_ticks()
+            attempt.remind_at = [now + later for later in _REMINDERS]
             self._signal(attempt, signum)
             self._signal(attempt, signal.SIGCONT)  # a stopped process hears nothing else
 
@@ -149,6 +158,21 @@ class Watch:
             if present is not None and present.started == member.started and not present.dead:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(member.pid, signum)
+
+    def _remind(self, attempt: Attempt, now: float) -> None:
+        while attempt.remind_at and now >= attempt.remind_at[0]:
+            del attempt.remind_at[0]
+            for member in self._members(attempt):
+                age = attempt.asked_at_tick - member.started
+                if attempt.signal is not None and 0 <= age <= _NEWBORN:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(member.pid, attempt.signal)
+
+    def _members(self, attempt: Attempt) -> list[Process]:
+        members = self._sessions.scan({attempt.pid}, fresh=True)[attempt.pid]
+        if attempt.ended is None:
+            return members if self._is_there(attempt) else []
+        return self._left(attempt, members)
 
     def _is_there(self, attempt: Attempt) -> bool:
         """An own child keeps its number until it is reaped; an adopted one must be looked at."""
@@ -185,11 +209,12 @@ class Watch:
                 else:
                     deadline = min(deadline, attempt.began + runtime)
             if attempt.kill_at is not None and not attempt.killed:
+                self._remind(attempt, now)
                 if now >= attempt.kill_at:
-                    attempt.members = self._left(attempt, self._sessions.scan({attempt.pid}, fresh=True)[attempt.pid])
+                    attempt.members = self._members(attempt)
                     self._kill(attempt)
                 else:
-                    deadline = min(deadline, attempt.kill_at)
+                    deadline = min(deadline, attempt.kill_at, *attempt.remind_at)
         if self._attempts:
             if now >= self._sample_at:
                 self._sample_at = now + self._sample(now)
@@ -265,6 +290,7 @@ class Watch:
                 self._emptied(attempt)
                 continue
             attempt.measures.cpu = max(attempt.measures.cpu, (attempt.cpu or 0.0) + sum(m.cpu for m in members))
+            self._remind(attempt, now)
             if attempt.kill_at is None and now - attempt.ended >= PATIENCE:
                 attempt.kill_at = now + min(attempt.limits.grace, LEFTOVER_GRACE)
                 self._signal(attempt, signal.SIGTERM)

@@ -4,7 +4,8 @@ In: an order. Out: the words to start, and the meaning of an exit file. Nothing 
 
 The job's own shell writes the exit file, with builtins only, because another process would cost as much as the job:
 
-    pid 4711 8123456        when it starts: its process id, and its start time in clock ticks (Linux)
+    pid 4711 (bash) S 1 …   when it starts: its process id (on Linux with the rest of /proc/PID/stat, whose 22nd
+                            field is the start time)
     0                       when it ends: its exit code
 
 A line counts once its newline is there, so a reader never takes half a number. Who finds the first line only knows
@@ -36,9 +37,10 @@ _TAKES_OVER = re.compile(r"(?<![\w./-])(?:exec|trap|source|eval|enable)\b|(?:^|[
 _SIGNALS = ("HUP", "INT", "QUIT", "PIPE", "ALRM", "TERM", "USR1", "USR2", "XCPU", "XFSZ")
 _DIE = "".join(f"builtin trap 'exit {128 + getattr(signal, 'SIG' + name)}' {name};" for name in _SIGNALS)
 _OUTLIVE = f"builtin trap : {' '.join(_SIGNALS)};"
-_ALONE = f'{_DIE}__torc=("$1");builtin shift;builtin eval "$__torc"'
+_ALONE = f'{_DIE}__torc=$1;builtin shift;builtin eval "$__torc"'
 _BELOW = f'{_OUTLIVE}"$@"'
-_STAT = 'builtin read -ra __torc </proc/$$/stat;builtin echo "pid $$ ${__torc[21]}"'
+# Taken whole and read by the reader: to split it here would take as long as to write it.
+_STAT = 'builtin read -r __torc </proc/$$/stat;builtin echo "pid $__torc"'
 _PLAIN = 'builtin echo "pid $$"'
 
 
@@ -112,9 +114,9 @@ def read_exit_file(path: str) -> ExitFile:
     for line in lines:
         words = line.split()
         if words[:1] == [b"pid"]:
-            numbers = [int(word) for word in words[1:] if word.isdigit()]
-            pid = numbers[0] if numbers else None
-            started = numbers[1] if len(numbers) > 1 else None
+            pid = int(words[1]) if len(words) > 1 and words[1].isdigit() else None
+            rest = line.rpartition(b")")[2].split()
+            started = int(rest[19]) if len(rest) > 19 and rest[19].isdigit() else None
         elif len(words) == 1 and words[0].isdigit():
             code = int(words[0])
     return ExitFile(pid, started, code)
