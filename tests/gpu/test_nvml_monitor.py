@@ -185,7 +185,9 @@ def test_limit_and_virtual_cards(fake: FakeNvml, reader: Start) -> None:
     fake.gpus = [card(0), card(1)]
     fake.write()
     assert reader(1).uuids() == CARD[:1]
-    assert reader(5).uuids() == CARD[:2]
+    greedy = reader(5)
+    assert [greedy.uuids(), greedy.uuids()] == [CARD[:2], CARD[:2]]
+    assert greedy.ask("heard") == ["5 GPUs were asked for, and 2 may be used here"]
     none = reader(0)
     assert none.read() == []
     assert none.ask("'pynvml' in sys.modules") is False

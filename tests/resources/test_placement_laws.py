@@ -142,6 +142,48 @@ def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyp
     )
 
 
+@settings(max_examples=150, deadline=None)
+@given(machines, st.lists(st.one_of(requests, st.integers(0, 20), st.lists(cards, max_size=4)), max_size=20), policies)
+def test_readings_change_under_held_grants(machine, steps, policy) -> None:  # type: ignore[no-untyped-def]  # as above
+    pool = Pool(machine, foreign=policy)
+    held: list[Allocation] = []
+    for step in steps:
+        if isinstance(step, int):
+            if held:
+                pool.give(held.pop(step % len(held)))
+        elif isinstance(step, list):
+            # What others do, and which cards answer, changes at will; what a card is does not.
+            news = [
+                replace(old, memory_free=new.memory_free, processes=new.processes)
+                for old, new in zip(machine.gpus, step, strict=False)
+            ]
+            pool.update(news)
+            assert [card.gpu for card in pool.cards] == news
+        else:
+            shortfalls = explain(step, pool)
+            allocation = pool.take(step)
+            assert (allocation is None) == bool(shortfalls)
+            if allocation is not None:
+                held.append(allocation)
+        shares: dict[str, list[int]] = defaultdict(list)
+        memory: dict[str, int] = defaultdict(int)
+        for allocation in held:
+            for grant in allocation.gpus:
+                shares[grant.uuid].append(grant.share)
+                memory[grant.uuid] += grant.memory
+        for gpu in machine.gpus:
+            assert sum(shares[gpu.uuid]) <= 1000
+            assert 1000 not in shares[gpu.uuid] or len(shares[gpu.uuid]) == 1
+            assert not gpu.memory or gpu.virtual or memory[gpu.uuid] <= gpu.memory
+        assert all(card.memory_available >= 0 and card.share_available >= 0 for card in pool.cards)
+    for allocation in held:
+        pool.give(allocation)
+    pool.update(machine.gpus)
+    assert [(card.share, card.reserved, card.grants, card.wholes) for card in pool.cards] == [(0, 0, 0, 0)] * len(
+        machine.gpus
+    )
+
+
 @given(st.lists(requests, max_size=12))
 def test_rank_agrees_with_the_order_of_placement(wanted: list[ResourceRequirements]) -> None:
     ranks = rank(wanted)

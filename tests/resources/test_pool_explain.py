@@ -280,3 +280,33 @@ def test_a_card_without_reading_serves_nobody() -> None:
     assert pool.cards == []
     assert not pool.fits(req(num_gpus=1))
     assert Card().gpu is None
+
+
+def test_four_cards_one_half_filled_by_somebody_else() -> None:
+    python = GpuProcess(pid=4711, name="python", memory=40 * GB)
+    pool = Pool(machine(gpu(0), gpu(1, python), gpu(2), gpu(3), num_cpus=32, memory=128 * GB))
+    jobs = {
+        1: req("pair", num_gpus=2),
+        2: req("single", num_gpus=1),
+        3: req("second", num_gpus=1),
+        4: req("large", gpu_memory=60 * GB),
+        5: req("small", gpu_memory=20 * GB),
+        6: req("quarter", num_gpus=0.25),
+    }
+    candidates = [Candidate(job, 0, wanted) for job, wanted in jobs.items()]
+    placed = dict(place(candidates, pool))
+    assert {job: uuids(given) for job, given in placed.items()} == {
+        1: ["GPU-0", "GPU-2"],
+        2: ["GPU-3"],
+        6: ["GPU-1"],
+        5: ["GPU-1"],
+    }
+    held = "GPU 0 is held by another job; {}; GPU 2 is held by another job; GPU 3 is held by another job"
+    assert explain(jobs[3], pool)[0].text == "needs 1 GPU, 0 free: " + held.format("GPU 1 is shared by 2 jobs")
+    assert explain(jobs[4], pool)[0].text == held.format(
+        "GPU 1 has 20.0 of 80.0 GB free (pid 4711 python, 40 GB; 20 GB reserved by other jobs), 60 GB requested"
+    )
+    pool.update([gpu(index) for index in range(4)])
+    assert {job: uuids(given) for job, given in place([c for c in candidates if c.job_id not in placed], pool)} == {
+        4: ["GPU-1"]
+    }

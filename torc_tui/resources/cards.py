@@ -90,7 +90,11 @@ def matches(gpu: Gpu, model: str | None) -> bool:
 
 
 class Card:
-    """What is known and granted of one card. ``gpu`` is None while no reading shows it (grants are kept)."""
+    """What is known and granted of one card. ``gpu`` is None while no reading shows it (grants are kept).
+
+    ``share`` and ``reserved`` are the sums of what ``grants`` holders were granted, in thousandths and bytes;
+    ``own_used`` is what their processes really hold, and ``foreign`` are the processes of others.
+    """
 
     __slots__ = ("_quiet", "available_reading", "foreign", "gpu", "grants", "own_used", "reserved", "share", "wholes")
 
@@ -142,9 +146,15 @@ class Card:
         return [process for process in self.foreign if not process.graphics]
 
     @property
+    def foreign_memory(self) -> int:
+        """Bytes that processes of others are known to hold."""
+        return sum(process.memory or 0 for process in self.foreign)
+
+    @property
     def memory_available(self) -> int:
         """Bytes that a new reservation can get."""
-        return max(self.available_reading - max(self.reserved - self.own_used, 0), 0)
+        unreserved = (self.gpu.memory if self.gpu is not None else 0) - self.reserved
+        return max(min(self.available_reading - max(self.reserved - self.own_used, 0), unreserved), 0)
 
     @property
     def share_available(self) -> int:

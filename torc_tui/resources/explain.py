@@ -148,7 +148,7 @@ def _reason(need: GpuNeed, card: Card, obstacle: Obstacle) -> str:
         return f"{name} has {card.share_available / WHOLE:g} free{users}, {need.share / WHOLE:g} requested"
     parts = [_people(card.foreign)] if card.foreign else []
     if card.reserved:
-        parts.append(f"{size(card.reserved)} reserved by {_plural(card.grants, 'job')}")
+        parts.append(f"{size(card.reserved)} reserved by other jobs")
     users = f" ({'; '.join(parts)})" if parts else ""
     of = f"{card.memory_available / _GB:.1f} of {gpu.memory / _GB:.1f} GB free"
     return f"{name} has {of}{users}, {size(need.memory) if need.memory else 'a share'} requested"

@@ -104,6 +104,8 @@ class GpuMonitor:
             found = self._enumerate() if self._virtual is not True else []
             if self._virtual is None:
                 self._virtual = not found and self._limit is not None
+                if found and self._limit is not None and len(found) < self._limit:
+                    self._say(f"{self._limit} GPUs were asked for, and {len(found)} may be used here")
             if self._virtual:
                 count = self._limit or 0
                 return tuple(Gpu(uuid=f"virtual-{i}", index=i, name="virtual GPU", virtual=True) for i in range(count))

@@ -3,7 +3,8 @@
 In: the cards that the driver lets us open, and an environment. Out: the ids of devices. Pure.
 
 The rules are those of CUDA: CUDA_VISIBLE_DEVICES holds indices, ids or unique beginnings of ids; the first entry that
-names nothing ends the list; an empty value hides all. An index counts the cards that can be opened. Without that
+names nothing ends the list; an empty value hides all. An index counts the cards that can be opened, in the order of the
+PCI bus (CUDA itself may put the fastest first, where cards differ and CUDA_DEVICE_ORDER is not set). Without that
 variable the cards of the Slurm step or job count (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm numbers over the node.
 """
 
