@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from torc_tui.errors import SpecError
 from torc_tui.model import Json, Value, WorkflowSpec
+from torc_tui.spec.checks import Wrong
 from torc_tui.spec.load import loads
 from torc_tui.spec.parameters import LIMIT, combine, printed, typed, values_of
-from torc_tui.spec.schema import Wrong
 from torc_tui.spec.templates import Rows, formatted, substitute
 
 

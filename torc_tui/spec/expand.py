@@ -13,8 +13,8 @@ from itertools import chain
 from typing import Protocol, TypeVar
 
 from torc_tui.model import FileSpec, JobSpec, Json, UserDataSpec
+from torc_tui.spec.checks import CONTROL, Wrong
 from torc_tui.spec.document import quoted
-from torc_tui.spec.schema import CONTROL, Wrong
 from torc_tui.spec.templates import Rows
 
 JOB_LISTS = (

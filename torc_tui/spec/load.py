@@ -13,12 +13,13 @@ from pathlib import Path
 
 from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
+from torc_tui.spec.checks import Wrong, nearest
 from torc_tui.spec.document import Document, Map, quoted, syntax_error
 from torc_tui.spec.json_text import read_json, read_json5
 from torc_tui.spec.kdl import read_kdl
 from torc_tui.spec.parameters import ReadLines
 from torc_tui.spec.parse import parse
-from torc_tui.spec.schema import WORKFLOW, Wrong, nearest
+from torc_tui.spec.schema import WORKFLOW
 from torc_tui.spec.yaml_text import read_yaml
 
 _READERS: dict[str, Callable[[str, str | None], Document]] = {

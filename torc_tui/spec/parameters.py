@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from torc_tui.model import Json, Value
+from torc_tui.spec.checks import Wrong, kind_of
 from torc_tui.spec.document import quoted
-from torc_tui.spec.schema import Wrong, kind_of
 
 LIMIT = 1_000_000
 """More values, or more combinations, than this are taken for a mistake."""

@@ -21,11 +21,12 @@ from torc_tui.model import (
     Value,
     WorkflowSpec,
 )
+from torc_tui.spec.checks import Wrong, kind_of, nearest
 from torc_tui.spec.document import Document, List, Map, clip, quoted
 from torc_tui.spec.expand import expand_files, expand_jobs, expand_user_data
 from torc_tui.spec.parameters import LIMIT, NAME, ReadLines, combine, values_of
 from torc_tui.spec.problems import Problems
-from torc_tui.spec.schema import SETTINGS, STDIO, WORKFLOW, Table, Wrong, kind_of, nearest
+from torc_tui.spec.schema import SETTINGS, STDIO, WORKFLOW, Table
 from torc_tui.spec.templates import Rows, substitute
 
 Fields = dict[str, Json]
