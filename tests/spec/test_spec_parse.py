@@ -190,6 +190,25 @@ def test_metadata_as_text_and_as_mapping() -> None:
     assert "must hold JSON" in str(problems("name: w\njobs: []\nmetadata: '{'")[0])
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 500 + "]" * 500, "deeper"),
+        ("[NaN]", "not JSON"),
+        ('["\\ud800"]', "surrogate"),
+        ("[" * 99999, "must hold JSON"),
+    ],
+    ids=["deep", "nan", "surrogate", "endless"],
+)
+def test_json_inside_a_text(text: str, words: str) -> None:
+    quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    for key in ("metadata", 'user_data "u" { data'):
+        kdl = f'name "w"\njob "a" {{ command "b"; }}\n{key} {quoted}\n' + ("}" if "{" in key else "")
+        with pytest.raises(SpecError, match=words) as caught:
+            loads(kdl, format="kdl")
+        assert caught.value.problems[0].line == 3
+
+
 def test_variables() -> None:
     spec = loads(
         "name: w_{V}\nvariables: {V: a b, N: 3, F: true}\n"

@@ -12,13 +12,14 @@ import signal
 from collections.abc import Callable
 
 from torc_tui.model import Json
-from torc_tui.spec.document import List, Map, quoted
+from torc_tui.spec.document import MAX_DEPTH, List, Map, quoted
 from torc_tui.units import parse_duration, parse_memory
 
 Check = Callable[[Json], Json]
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Characters that no name may hold."""
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 WHOLE_LIMIT = 2**31 - 1
 
@@ -205,12 +206,18 @@ def records(value: Json) -> List:
     return value  # type: ignore[return-value]  # the readers build nothing but List
 
 
-def plain(value: Json) -> Json:
-    """Any JSON, as plain dicts and lists."""
+def plain(value: Json, depth: int = 0) -> Json:
+    """Any JSON, as plain dicts and lists. JSON that stood in a text comes here without a reader having looked at it."""
+    if depth > MAX_DEPTH:
+        raise Wrong(f"is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {plain(key): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [plain(item, depth + 1) for item in value]
+    if isinstance(value, str):
+        if not value.isascii() and _SURROGATE.search(value):
+            raise Wrong("holds half a surrogate pair, which is no character")
+        return value
     if isinstance(value, float) and not math.isfinite(value):
         raise Wrong(f"{value} is not JSON")
     return value
@@ -244,7 +251,7 @@ def metadata(value: Json) -> Json:
     if not isinstance(value, str):
         return plain(value)
     try:
-        return json.loads(value)
+        return plain(json.loads(value))
     except (ValueError, RecursionError) as error:
         raise Wrong(f"must hold JSON: {error}") from None
 
