@@ -316,8 +316,10 @@ class LocalExecutor:
 
 
 def _started(pid: int) -> int:
-    process = processes.read(pid)
-    return process.started if process is not None else 0
+    with contextlib.suppress(OSError):
+        if process := processes.read(pid):
+            return process.started
+    return 0
 
 
 def _leaves_something(attempt: Attempt) -> bool:

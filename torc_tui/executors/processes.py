@@ -35,16 +35,16 @@ class Process(NamedTuple):
 
 
 def read(pid: int) -> Process | None:
-    """That process, or None when there is none."""
+    """That process, or None when there is none. OSError when this cannot be known now (no descriptor left)."""
     if not LINUX:
         return _read_psutil(pid)
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     try:
         data = os.read(fd, 2048)
-    except OSError:
+    except ProcessLookupError:
         return None
     finally:
         os.close(fd)

@@ -111,9 +111,11 @@ class Watch:
             followed = self._attempts | self._lingering
             chosen = [attempt for attempt in attempts if attempt in followed and not attempt.killed]
             now = time.monotonic()
-            elsewhere = self._sessions.scan({attempt.pid for attempt in chosen}, fresh=True) if chosen else {}
+            elsewhere: dict[int, list[Process]] = {}
+            with contextlib.suppress(OSError):
+                elsewhere = self._sessions.scan({attempt.pid for attempt in chosen}, fresh=True) if chosen else {}
             for attempt in chosen:
-                attempt.members = self._left(attempt, elsewhere[attempt.pid])
+                attempt.members = self._left(attempt, elsewhere.get(attempt.pid, []))
                 lead = attempt.limits.grace if grace is None else max(0.0, grace)
                 self._end(attempt, cause, signal_number(name or attempt.limits.termination_signal), lead, now)
             self._call.notify()
@@ -190,7 +192,10 @@ class Watch:
                 pause: float | None = None
                 if self._attempts or self._lingering:
                     self._busy_at = now
-                    pause = self._look(now)
+                    try:
+                        pause = self._look(now)
+                    except OSError:
+                        pause = _QUICK  # no descriptor left to look at processes: that passes, and this must go on
                 elif now - self._busy_at < _PARK_AFTER:
                     # Short jobs come and go: to be called for each of them would cost more than to look now and then.
                     pause = _QUICK
