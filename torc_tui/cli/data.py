@@ -27,7 +27,7 @@ VERSIONS: tuple[output.Column, ...] = (
 
 def list_(call: Call) -> None:
     options = call.options
-    workflow_id = call.workflow_id(options.workflow)
+    workflow_id = _of(call, options.workflow)
     with _connection(call) as connection:
         found = user_data.list_records(
             connection,
@@ -93,7 +93,7 @@ def delete_all(call: Call) -> None:
 
 
 def list_missing(call: Call) -> None:
-    workflow_id = call.workflow_id(call.options.workflow)
+    workflow_id = _of(call, call.options.workflow)
     with _connection(call) as connection:
         ids = user_data.missing(connection, workflow_id)
         if call.json:
@@ -137,7 +137,12 @@ def _fast(call: Call, verb: str) -> int:
     given |= {"workflow": None if workflow is None else str(workflow), "database": call.database}
     given["format"] = call.given_format
     request = user_data_fast.Request(verb, call.options.record, {k: v for k, v in given.items() if v is not None})
-    return user_data_fast.answer(request, call.program)
+    return request.answer(call.program)
+
+
+def _of(call: Call, given: str | None) -> int:
+    """The workflow that is meant. An id needs no look at the other workflows (the query itself tells a wrong one)."""
+    return int(given) if given is not None and given.isdecimal() else call.workflow_id(given)
 
 
 def _workflow(call: Call) -> int | None:

@@ -15,13 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from torc_tui.cli.logs import attempt_paths, tail
 from torc_tui.engine.report import NeverJob, Observer, Unwatched
 from torc_tui.model import Event, JobStatus, Machine, Workflow
 from torc_tui.store.database import Store
 from torc_tui.store.workflows import snapshot
 from torc_tui.units import show_bytes, show_duration
-from torc_tui.views.ansi import one_line
 
 EVERY = 0.1
 TAIL_LINES = 5
@@ -70,10 +68,10 @@ class _Told:
         self.run_id = run_id
         gpus = f", {len(machine.gpus)} GPU{'s' if len(machine.gpus) != 1 else ''}" if machine.gpus else ""
         lines = [
-            f"Running workflow {self.workflow.id} ({one_line(self.workflow.name)}), run {run_id}, on "
-            f"{one_line(machine.hostname)}: {machine.num_cpus} CPUs, {show_bytes(machine.memory)}{gpus}"
+            f"Running workflow {self.workflow.id} ({_shown(self.workflow.name)}), run {run_id}, on "
+            f"{_shown(machine.hostname)}: {machine.num_cpus} CPUs, {show_bytes(machine.memory)}{gpus}"
         ]
-        lines += [f"can never run here: {one_line(job.name)} (job {job.job_id}): {job.reason}" for job in never[:20]]
+        lines += [f"can never run here: {_shown(job.name)} (job {job.job_id}): {job.reason}" for job in never[:20]]
         if len(never) > 20:
             lines.append(f"… and {len(never) - 20} more that can never run here")
         return lines
@@ -81,12 +79,12 @@ class _Told:
     def ended(self, event: Event, name: str) -> list[str]:
         """A line for the end of an attempt, and the last lines of standard error where it failed."""
         data = event.data
-        text = f"{_ENDS[event.kind]}: {one_line(name)} (job {event.job_id})"
+        text = f"{_ENDS[event.kind]}: {_shown(name)} (job {event.job_id})"
         reason = data.get("reason")
         code = data.get("return_code")
         if event.kind in _BAD or event.kind == "job_canceled":
             if reason:
-                text += f": {one_line(str(reason))}"
+                text += f": {_shown(str(reason))}"
             elif code is not None:
                 text += f": exit {code}"
         seconds = data.get("exec_time")
@@ -102,6 +100,8 @@ class _Told:
         return [text, *self._last_words(event.job_id, data.get("attempt", 1))]
 
     def _last_words(self, job_id: int, attempt: int) -> list[str]:
+        from torc_tui.cli.logs import attempt_paths, tail
+
         paths = attempt_paths(self.folder, self.workflow.id, job_id, self.run_id, attempt)
         path = paths.get("stderr") or paths.get("combined")
         if path is None:
@@ -126,14 +126,14 @@ class Lines(_Told):
             kind = event.kind
             name = self.names.get(event.job_id, "?")
             if kind == "job_started":
-                lines.append(f"{_clock(event)} started: {one_line(name)} (job {event.job_id})")
+                lines.append(f"{_clock(event)} started: {_shown(name)} (job {event.job_id})")
             elif kind in _ENDS:
                 first, *more = self.ended(event, name)
                 lines += [f"{_clock(event)} {first}", *more]
             elif kind in ("job_retried", "job_warning"):
                 word = "again" if kind == "job_retried" else "warning"
                 said = event.data.get("message") or event.data.get("reason") or ""
-                lines.append(f"{_clock(event)} {word}: {one_line(name)} (job {event.job_id}) {one_line(str(said))}")
+                lines.append(f"{_clock(event)} {word}: {_shown(name)} (job {event.job_id}) {_shown(str(said))}")
         if lines:
             self._print(lines)
 
@@ -188,7 +188,7 @@ class Live(_Told):
             job = None if event.job_id is None else self.view.jobs.get(event.job_id)
             if job is not None and (event.kind in _BAD or event.kind == "job_warning"):
                 if event.kind == "job_warning":
-                    said.append(f"warning: {one_line(job.name)}: {one_line(str(event.data.get('message', '')))}")
+                    said.append(f"warning: {_shown(job.name)}: {_shown(str(event.data.get('message', '')))}")
                 else:
                     said += self._coloured(self.ended(event, job.name))
         self.view.apply(events)
@@ -218,7 +218,7 @@ class Live(_Told):
         for job_id in running[:room]:
             job = view.jobs[job_id]
             elapsed = show_duration(max(0.0, now - (job.started_at or now)))
-            block.append(f"  {self.arrow} {one_line(job.name, max(10, columns - 20)):<30} {elapsed}")
+            block.append(f"  {self.arrow} {_shown(job.name, max(10, columns - 20)):<30} {elapsed}")
         if len(running) > room:
             block.append(f"    and {len(running) - room} more")
         self._write(said, [_cut(line, columns - 1) for line in block])
@@ -233,6 +233,15 @@ class Live(_Told):
         self.drawn = len(block)
         self.out.write("".join(parts))
         self.out.flush()
+
+
+def _shown(text: str, limit: int = 200) -> str:
+    """A name or message of anybody on one line, harmless. What makes it so is loaded only where it is needed."""
+    if len(text) <= limit and text.isprintable():
+        return text
+    from torc_tui.views.ansi import one_line
+
+    return one_line(text, limit)
 
 
 def _clock(event: Event) -> str:

@@ -46,6 +46,10 @@ class Request:
         self.ref = ref
         self.options = options
 
+    def answer(self, program: str) -> int:
+        """Do it and print the answer. UsageError for data that is not JSON, NotFound for an unknown record."""
+        return _answer(self, program)
+
 
 def read(words: list[str]) -> Request | None:
     """The request that ``user-data get|update …`` makes; None when the line is not as plain as that."""
@@ -72,8 +76,7 @@ def read(words: list[str]) -> Request | None:
     return Request(verb, refs[0], options)
 
 
-def answer(request: Request, program: str) -> int:
-    """Do it and print the answer. UsageError for data that is not JSON, NotFound for an unknown record."""
+def _answer(request: Request, program: str) -> int:
     from torc_tui.store import user_data
 
     options = request.options
