@@ -32,7 +32,7 @@ def test_window_averages_and_leaves_gaps() -> None:
     ring = Ring(10)
     for at, value in [(0, 9.0), (91, 2.0), (92, 4.0), (99, 10.0), (95, None)]:
         ring.append(float(at), value)
-    assert ring.window(100.0, 10.0, 5) == [3.0 if at == 0 else 10.0 if at == 4 else None for at in range(5)] or True
+    assert ring.window(100.0, 10.0, 5) == [3.0, None, None, None, 10.0]
     assert ring.window(100.0, 10.0, 1) == [pytest.approx(16 / 3)]
     with pytest.raises(ValueError, match="at least one"):
         Ring(0)
@@ -42,7 +42,7 @@ def test_pictures() -> None:
     assert sparkline([0, 1, 4, 8, None]) == " ▁▄█ "
     assert sparkline([0, 50, 100], high=100, plain=True) == " =@"
     assert blocks([0, 4, 8, 16], 2, high=16) == ["   █", " ▄██"]
-    assert braille([0, 4, 2, 4], 1, high=4) == ["⢸⣴"] or braille([0, 4, 2, 4], 1, high=4)[0][0] == "⢸"
+    assert braille([0, 4, 2, 4], 1, high=4) == ["⢸⣼"]
     assert braille([], 2) == ["", ""]
 
 

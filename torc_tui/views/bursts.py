@@ -36,11 +36,8 @@ class Bursts:
 
     def due(self, now: float) -> list[Notice]:
         """The notices whose time has come; each is given once."""
-        ripe = [
-            kind
-            for kind in self._open
-            if now - self._last[kind] >= self.pause or now - self._first[kind] >= self.longest
-        ]
+        quiet, late = now - self.pause, now - self.longest
+        ripe = [kind for kind in self._open if self._last[kind] <= quiet or self._first[kind] <= late]
         return [self._take(kind) for kind in ripe]
 
     def flush(self) -> list[Notice]:

@@ -1,4 +1,5 @@
-"""What happened to a job, or a workflow, told from its events. In: events in the order of their numbers. Out: rows, and attempts.
+"""What happened to a job, or a workflow, told from its events. In: events in the order of their numbers. Out: rows
+and attempts.
 
 Never done here: reading results or logs; what no event says is None.
 """
