@@ -310,3 +310,19 @@ def test_four_cards_one_half_filled_by_somebody_else() -> None:
     assert {job: uuids(given) for job, given in place([c for c in candidates if c.job_id not in placed], pool)} == {
         4: ["GPU-1"]
     }
+
+
+def test_what_fits_exactly_lacks_nothing() -> None:
+    exact = req(num_cpus=8, memory=32 * GB, num_gpus=1, gpu_memory=80 * GB)
+    pool = Pool(machine(gpu(0)))
+    assert explain(exact, pool) == never(exact, machine(gpu(0))) == ()
+    assert pool.take(exact) is not None
+    nothing = req(num_cpus=0, memory=0)
+    assert explain(nothing, pool) == ()
+    assert pool.take(nothing) == Allocation()
+
+
+def test_shares_prefer_cards_of_ours_then_idle_ones_then_those_in_use() -> None:
+    busy = GpuProcess(pid=4711, name="python", memory=8 * GB)
+    pool = Pool(machine(gpu(0, busy), gpu(1), gpu(2)), [Allocation(1, 0, (GpuGrant("GPU-2", 500),))])
+    assert [uuids(pool.take(req(num_gpus=0.5))) for _ in range(4)] == [["GPU-2"], ["GPU-1"], ["GPU-1"], ["GPU-0"]]
