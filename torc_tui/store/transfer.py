@@ -510,7 +510,9 @@ def _event(
 
 
 def _list(data: Mapping[str, Json], key: str) -> list[Any]:
-    found = data.get(key) or []
+    found = data.get(key)
+    if found is None:
+        return []
     if not isinstance(found, list):
         raise UsageError(f"{key!r} of the exported workflow is not a list", hint=_HINT)
     return found
