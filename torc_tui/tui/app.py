@@ -39,6 +39,7 @@ from torc_tui.tui.feed_worker import (
     StoreSource,
 )
 from torc_tui.tui.keymap import PENDING, KeyMap
+from torc_tui.tui.screens.acts import Acts
 from torc_tui.tui.screens.base import TorcScreen, chain, contexts
 from torc_tui.tui.theme import THEMES, AsciiOnly, Palette, choose, palette_for
 from torc_tui.tui.widgets.header import Load
@@ -92,6 +93,8 @@ class TorcApp(App[int]):
         self.lost: str | None = None
         self.loads: tuple[Load, ...] = ()
         self.last_line: str | None = None
+        self.stopping: set[int] = set()
+        self.acts = Acts(self)
         self.inbox: deque[Handover] = deque()
         open_source = source or (lambda: StoreSource(store_url, read_only=read_only))
         self.feed = FeedWorker(open_source, self.inbox)
@@ -172,7 +175,7 @@ class TorcApp(App[int]):
         if screen is None or not screen.is_mounted:
             return
         due = now - self._second >= 1.0
-        if not self.inbox and not due and not getattr(screen, "_reorder_at", None):
+        if not self.inbox and not due and not screen.busy:
             return
         with self.batch_update():
             if self.inbox:
@@ -180,9 +183,7 @@ class TorcApp(App[int]):
             if due:
                 self._second = now
                 screen.every_second(now)
-            every_tick = getattr(screen, "every_tick", None)
-            if every_tick is not None:
-                every_tick(now)
+            screen.every_tick(now)
         if self._bursts and now - self._burst_since >= BURST:
             self._flush_bursts()
 
@@ -201,6 +202,8 @@ class TorcApp(App[int]):
                     screen.take_loaded(item)
                 case Listed():
                     screen.take_listed(item)
+                case Answer(("act", _)):
+                    self.acts.answered(item)
                 case Answer():
                     screen.take_answer(item)
                 case Gone():

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
-from torc_tui.model import Job, JobStatus
+from torc_tui.model import EdgeKind, Job, JobStatus
 from torc_tui.tui.cells import Span, bar
 from torc_tui.tui.signs import HELD, STATUS
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key
 from torc_tui.units import format_memory
-from torc_tui.views.why import Facts, why
+from torc_tui.views.why import Blocker, Facts, explain, why
+from torc_tui.views.why import lines as chain_lines
 from torc_tui.views.workflow import WorkflowView
 
 COLUMNS = (
@@ -66,8 +67,23 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+class Dependency(Protocol):
+    """An edge as ``store.relations`` gives it."""
+
+    @property
+    def job_id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def status(self) -> JobStatus: ...
+    @property
+    def kind(self) -> EdgeKind: ...
+    @property
+    def via(self) -> str | None: ...
+
+
 class JobRows:
-    """Keys are job ids. ``facts_of`` gives what is known about a job beyond its row, for the column why."""
+    """Keys are job ids. ``learn`` brings what jobs wait for, for the column why."""
 
     def __init__(self, view: WorkflowView, *, now: float = 0.0) -> None:
         self.view = view
@@ -77,8 +93,9 @@ class JobRows:
         ]
         self.now = now
         self.test: Callable[[Job], bool] | None = None
-        self.facts: dict[int, Facts] = {}
+        self.dependencies: dict[int, Sequence[Dependency]] = {}
         self.unexplained: set[int] = set()
+        self._waiting: dict[int, set[int]] = {}
         self._shown: set[int] = set()
 
     @property
@@ -102,8 +119,6 @@ class JobRows:
 
     def update(self, changed: Collection[int]) -> bool:
         """Take notice of changed jobs; True if rows came or went by the filter."""
-        for key in changed:
-            self.facts.pop(key, None)
         test = self.test
         if test is None:
             return False
@@ -140,15 +155,46 @@ class JobRows:
                     out.append(self._plain(job, name))
         return out
 
+    def learn(self, found: Mapping[int, Sequence[Dependency]]) -> None:
+        """What jobs wait for, as the store tells; it does not change while the workflow is as it is."""
+        for key, dependencies in found.items():
+            self.dependencies[key] = dependencies
+            for one in dependencies:
+                self._waiting.setdefault(one.job_id, set()).add(key)
+
+    def touched_by(self, changed: Collection[int]) -> set[int]:
+        """Jobs whose reasons may read otherwise now, since what they wait for changed; as far as it is known."""
+        found: set[int] = set()
+        for key in changed:
+            if key in self._waiting:
+                found |= self._waiting[key]
+        return found
+
+    def facts(self, job_id: int) -> Facts | None:
+        """What is known about a job beyond its row."""
+        jobs, workflow = self.view.jobs, self.view.workflow
+        job = jobs.get(job_id)
+        if job is None:
+            return None
+        blockers = []
+        for one in self.dependencies.get(job_id, ()):
+            other = jobs.get(one.job_id)
+            status = one.status if other is None else other.status
+            if status is not JobStatus.COMPLETED:
+                code, reason = (None, None) if other is None else (other.return_code, other.reason)
+                blockers.append(Blocker(one.job_id, one.name, status, one.kind, one.via, code, reason))
+        return Facts(job=job, now=self.now, blockers=blockers, paused=workflow.is_paused, canceled=workflow.is_canceled)
+
     def why(self, job: Job) -> str:
         """The reason in one line, as far as it is known; what is missing is put on the list ``unexplained``."""
-        facts = self.facts.get(job.id)
-        if facts is None:
-            if job.status in (JobStatus.BLOCKED, JobStatus.CANCELED, JobStatus.READY):
-                self.unexplained.add(job.id)
-            workflow = self.view.workflow
-            facts = Facts(job=job, now=self.now, paused=workflow.is_paused, canceled=workflow.is_canceled)
-        return why(facts)
+        if job.status in (JobStatus.BLOCKED, JobStatus.CANCELED) and job.id not in self.dependencies:
+            self.unexplained.add(job.id)
+        facts = self.facts(job.id)
+        return "" if facts is None else why(facts)
+
+    def chain(self, job_id: int) -> list[str]:
+        """The whole chain of reasons, as lines of a small tree."""
+        return chain_lines(explain(job_id, self.facts))
 
     def _why(self, job: Job, width: int) -> Cell:
         if job.status is JobStatus.RUNNING and job.started_at is not None:

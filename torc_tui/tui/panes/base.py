@@ -59,6 +59,12 @@ class Pane(Vertical):
 
     def every_second(self, now: float) -> None: ...
 
+    def every_tick(self) -> None:
+        """With each tick while visible, for what grows by itself."""
+
+    def reasons_changed(self) -> None:
+        """More is known about why the selected job is where it is."""
+
     def ask(self, what: str, question: Callable[[Any], Any]) -> None:
         """Put a question to the reader thread; only the answer to the newest one arrives at ``take``."""
         self._asked += 1

@@ -82,6 +82,9 @@ class OverviewPane(Pane):
             self.record, self.record_of = record, job_id
             self.paint()
 
+    def reasons_changed(self) -> None:
+        self.paint()
+
     def every_second(self, now: float) -> None:
         job = self.job
         if job is not None and job.status is JobStatus.RUNNING:

@@ -9,6 +9,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
+from torc_tui.model import Workflow
 from torc_tui.tui.commands import Command, footer
 from torc_tui.tui.feed_worker import Answer, Changes, Gone, Listed, Loaded
 from torc_tui.tui.widgets.footer import FooterBar
@@ -59,8 +60,48 @@ class TorcScreen(Screen[None]):
     def take_store(self, lost: str | None) -> None:
         """The store was lost (why), or is back (None)."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether the next tick has something to do here, besides what the threads found."""
+        return False
+
     def every_second(self, now: float) -> None:
         """Once a second, for what changes with time alone."""
+
+    def every_tick(self, now: float) -> None:
+        """With each tick that has something to do."""
+
+    def current_workflow(self) -> tuple[Workflow, int] | None:
+        """The workflow that acts are about, and how many of its jobs have not ended."""
+        return None
+
+    def _act(self, command_id: str) -> None:
+        found = self.current_workflow()
+        if found is None:
+            self.torc.notify("no workflow is selected", severity="warning")
+        else:
+            self.torc.acts.on_workflow(command_id, *found)
+
+    def do_workflow_initialize(self) -> None:
+        self._act("workflow-initialize")
+
+    def do_workflow_run(self) -> None:
+        self._act("workflow-run")
+
+    def do_workflow_stop(self) -> None:
+        self._act("workflow-stop")
+
+    def do_workflow_pause(self) -> None:
+        self._act("workflow-pause")
+
+    def do_workflow_cancel(self) -> None:
+        self._act("workflow-cancel")
+
+    def do_workflow_archive(self) -> None:
+        self._act("workflow-archive")
+
+    def do_workflow_delete(self) -> None:
+        self._act("workflow-delete")
 
     def available(self) -> list[Command]:
         """The commands for the footer, here and now: only what somebody can carry out."""

@@ -7,19 +7,23 @@ is shown is a fold over events; nothing here reads the store.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widgets import Input
 
-from torc_tui.model import SETTLED, UNSUCCESSFUL, Event, Job, JobStatus
+from torc_tui.errors import NotFound
+from torc_tui.model import SETTLED, UNSUCCESSFUL, Event, Job, JobStatus, Workflow
 from torc_tui.tui.feed_worker import Answer, Changes, Gone, Loaded
 from torc_tui.tui.job_rows import VOLATILE, JobRows
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.panes.event_list import EventsPane, HistoryPane
+from torc_tui.tui.panes.graph import GraphPane
 from torc_tui.tui.panes.overview import OverviewPane
+from torc_tui.tui.panes.record_tables import FilesPane, ResultsPane
 from torc_tui.tui.screens.base import TorcScreen
 from torc_tui.tui.signs import STATUS, STRIP_ORDER, Sign
 from torc_tui.tui.widgets.filter_line import FilterLine
@@ -29,9 +33,12 @@ from torc_tui.tui.widgets.overlays import Reading
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable
+from torc_tui.views.graph import Graph
 from torc_tui.views.workflow import WorkflowView
 
-PANES: tuple[type[Pane], ...] = (OverviewPane, HistoryPane, EventsPane)
+PANES: tuple[type[Pane], ...] = (OverviewPane, GraphPane, FilesPane, HistoryPane, EventsPane, ResultsPane)
+FACTS_AT_ONCE = 200
+"""Jobs whose dependencies are read in one go, for the column why."""
 REORDER_EVERY = 0.5
 """Rows move (by sorting, or in and out of the filter) at most so often (seconds): what moves cannot be read."""
 
@@ -63,6 +70,7 @@ class WorkflowScreen(TorcScreen):
         self.turn = 0
         self.now = time.time()
         self.gone: str | None = None
+        self.graph: Graph | None = None
         self._eta = ""
         self._reorder_at: float | None = None
         self._panes: dict[str, Pane] = {}
@@ -117,11 +125,14 @@ class WorkflowScreen(TorcScreen):
         return self._panes.get(self._current)
 
     def reasons(self, job: Job) -> Sequence[tuple[str, str]]:
-        """Why the job is where it is, as far as is known here: lines and their styles."""
-        if self.rows is None:
+        """Why the job is where it is: the chain as lines with styles, as far as it is known here."""
+        if self.rows is None or job.status is JobStatus.COMPLETED:
             return ()
-        text = self.rows.why(job)
-        return [(text, STATUS[job.status].style)] if text else []
+        if job.status in (JobStatus.BLOCKED, JobStatus.CANCELED) and job.id not in self.rows.dependencies:
+            self.ask_chain(job)
+        lines = self.rows.chain(job.id)[1:]
+        style = STATUS[job.status].style
+        return [(line, style if place == 0 else "muted") for place, line in enumerate(lines)]
 
     # -- what the threads found --------------------------------------------------------------------------------
 
@@ -153,7 +164,7 @@ class WorkflowScreen(TorcScreen):
             return
         rows.now = self.now
         moved = rows.update(changed)
-        self.table.changed(changed)
+        self.table.changed(changed | rows.touched_by(changed))
         if moved or (changed and self.table.sort in VOLATILE):
             self._reorder_soon()
         self._tell(changes.events)
@@ -169,6 +180,8 @@ class WorkflowScreen(TorcScreen):
 
     def take_answer(self, answer: Answer) -> None:
         match answer.key:
+            case "facts" | "chain" if answer.error is None:
+                self._take_facts(answer.value)
             case (str(name), str(what)) if name in self._panes:
                 self._panes[name].answered(what, answer)
             case _:
@@ -186,7 +199,8 @@ class WorkflowScreen(TorcScreen):
         self.table.changed(view.running)
         self._measure()
         self._head()
-        if (pane := self.pane) is not None:
+        pane = self.pane
+        if pane is not None:
             pane.every_second(now)
 
     def every_tick(self, now: float) -> None:
@@ -194,6 +208,34 @@ class WorkflowScreen(TorcScreen):
         if self._reorder_at is not None and now >= self._reorder_at:
             self._reorder_at = None
             self.table.reorder()
+        self._ask_facts()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the next tick has something to do here."""
+        return self._reorder_at is not None or (self.rows is not None and bool(self.rows.unexplained))
+
+    def _ask_facts(self) -> None:
+        """Ask what the rows on screen wait for: names instead of numbers in the column why."""
+        rows = self.rows
+        if rows is not None and rows.unexplained:
+            wanted = list(rows.unexplained)[:FACTS_AT_ONCE]
+            rows.unexplained.clear()
+            self.torc.reader.ask("facts", lambda source: _dependencies(source, wanted, follow=False))
+
+    def ask_chain(self, job: Job) -> None:
+        """Ask for all that the job waits for, and what that waits for."""
+        self.torc.reader.ask("chain", lambda source: _dependencies(source, [job.id], follow=True))
+
+    def _take_facts(self, found: Mapping[int, Any]) -> None:
+        rows = self.rows
+        if rows is None:
+            return
+        rows.learn(found)
+        self.table.changed(found.keys())
+        selected, pane = self.selected_job, self.pane
+        if selected is not None and selected.id in found and pane is not None:
+            pane.reasons_changed()
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -315,7 +357,10 @@ class WorkflowScreen(TorcScreen):
             rows.filter(None)
             line.say(())
             return True
+        graph = self.graph
         context = Context(requirements=view.requirements, now=self.now, why=rows.why)
+        if graph is not None:
+            context.after, context.before = graph.after, graph.before
         try:
             rows.filter(compile_filter(text, context))
         except FilterError as error:
@@ -405,7 +450,7 @@ class WorkflowScreen(TorcScreen):
                     break
         return found
 
-    def go_to_job(self, job_id: int) -> None:
+    def go_to_job(self, job_id: int, *, focus: bool = True) -> None:
         """Select that job; a filter that hides it is taken away."""
         if not self.table.select(job_id):
             self.query_one(FilterLine).clear()
@@ -413,7 +458,43 @@ class WorkflowScreen(TorcScreen):
                 self.rows.filter(None)
                 self.table.reload()
             self.table.select(job_id)
-        self.table.focus()
+        if focus:
+            self.table.focus()
+
+    def _on_jobs(self, command_id: str) -> None:
+        self.torc.acts.on_jobs(command_id, self.chosen_jobs, self.workflow_id)
+
+    def do_job_retry(self) -> None:
+        self._on_jobs("job-retry")
+
+    def do_job_cancel(self) -> None:
+        self._on_jobs("job-cancel")
+
+    def do_job_terminate(self) -> None:
+        self._on_jobs("job-terminate")
+
+    def do_job_hold(self) -> None:
+        self._on_jobs("job-hold")
+
+    def do_job_release(self) -> None:
+        self._on_jobs("job-release")
+
+    def do_job_disable(self) -> None:
+        self._on_jobs("job-disable")
+
+    def do_job_enable(self) -> None:
+        self._on_jobs("job-enable")
+
+    def do_job_priority(self) -> None:
+        self.torc.acts.priority(self.chosen_jobs, self.workflow_id)
+
+    def current_workflow(self) -> tuple[Workflow, int] | None:
+        """The workflow that acts are about, and how many of its jobs have not ended."""
+        view = self.view
+        if view is None:
+            return None
+        counts = {status: number for status, number in zip(JobStatus, view.counts, strict=True) if number}
+        return replace(view.workflow, counts=counts), len(view.jobs) - view.count(*SETTLED)
 
     def do_job_why(self) -> None:
         job = self.selected_job
@@ -424,13 +505,32 @@ class WorkflowScreen(TorcScreen):
             self._focus_pane()
             self._freshen()
             return
+        self.ask_chain(job)
         lines = [[(text, style)] for text, style in self.reasons(job)] or [
             [(f"{job.name} is {STATUS[job.status].word}", STATUS[job.status].style)]
         ]
         self.app.push_screen(Reading(f"Why is {job.name} {STATUS[job.status].word}?", lines))
 
 
-def _nothing(workflow_id: int) -> WorkflowView:
-    from torc_tui.model import Workflow
+def _dependencies(source: Any, wanted: Sequence[int], *, follow: bool) -> dict[int, Any]:
+    """In the reader thread: what these jobs wait for; with ``follow`` also what those wait for that have not ended
+    well, up to a limit."""
+    from torc_tui.store import relations
 
+    found: dict[int, Any] = {}
+    queue = list(wanted)
+    while queue and len(found) < FACTS_AT_ONCE:
+        key = queue.pop(0)
+        if key in found:
+            continue
+        try:
+            found[key] = relations.dependencies(source.store, key)
+        except NotFound:
+            continue
+        if follow:
+            queue += [one.job_id for one in found[key] if one.status is not JobStatus.COMPLETED]
+    return found
+
+
+def _nothing(workflow_id: int) -> WorkflowView:
     return WorkflowView.from_snapshot(Workflow(id=workflow_id, name="", user=""), (), {}, 0)

@@ -195,6 +195,13 @@ class WorkflowsScreen(TorcScreen):
         key = self.query_one(VirtualTable).cursor
         return self.rows.workflows.get(key) if isinstance(key, int) else None
 
+    def current_workflow(self) -> tuple[Workflow, int] | None:
+        workflow = self.selected()
+        if workflow is None:
+            return None
+        done, total, _ = numbers(workflow)
+        return workflow, total - done
+
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if isinstance(event.key, int):
             self.torc.open_workflow(event.key)
