@@ -38,8 +38,21 @@ def test_life_of_a_job() -> None:
     assert (seen.running, seen.counts[JobStatus.FAILED], seen.state) == (set(), 1, "failed")
     seen.apply([event(4, "job_retried", attempt=2, not_before=20.0, reason="exit 3")])
     assert (job.status, job.attempt_id, job.not_before) == (JobStatus.READY, 2, 20.0)
-    assert (job.started_at, job.ended_at, job.return_code) == (None, None, None)
-    assert seen.version == 4 and seen.cursor == 4
+    assert (job.ended_at, job.return_code, job.reason) == (12.0, 3, "exit 3")
+    seen.apply([event(5, "job_claimed", node=8, attempt=2)])
+    assert (job.started_at, job.ended_at, job.return_code, job.reason, job.not_before) == (None,) * 5
+    seen.apply([event(6, "job_started", at=31.0, attempt=2, node=8)])
+    seen.apply([event(7, "job_completed", return_code=0, attempt=2, started_at=30.5, ended_at=33.0)])
+    assert (job.started_at, job.ended_at, job.compute_node_id) == (30.5, 33.0, 8)
+    assert seen.durations["f"].mean == 2.5
+    assert seen.version == 7 and seen.cursor == 7
+
+
+def test_a_job_that_never_ran_is_canceled_at_a_time() -> None:
+    seen = view(JobStatus.BLOCKED)
+    seen.apply([event(1, "job_held"), Event(1, 2, 50.0, "job_canceled", 1, {"reason": "a failed"}, "me@here")])
+    job = seen.jobs[1]
+    assert (job.started_at, job.ended_at, job.reason, job.held) == (None, 50.0, "a failed", False)
 
 
 def test_acts_on_a_job_that_leave_its_state() -> None:
@@ -81,6 +94,10 @@ def test_workflow_flags_and_nodes() -> None:
     assert seen.workflow.is_paused and seen.state == "paused" and seen.nodes == {3}
     seen.apply([event(3, "workflow_resumed", None), event(4, "node_lost", None, node=3), event(5, "node_lost", None)])
     assert not seen.workflow.is_paused and seen.state == "ready" and seen.nodes == set()
+    seen.apply([event(6, "workflow_archived", None, archived=True)])
+    seen.apply([event(7, "workflow_updated", None, name="other", user=None, description="d", odd=1)])
+    assert seen.workflow.is_archived
+    assert (seen.workflow.name, seen.workflow.user, seen.workflow.description) == ("other", "u", "d")
 
 
 KINDS = [*STATUS_EVENTS, "job_held", "job_released", "job_priority", "job_warning", "workflow_paused", "node_lost"]

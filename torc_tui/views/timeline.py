@@ -115,7 +115,7 @@ def attempts(events: Iterable[Event], job_id: int) -> list[Attempt]:
             attempt.claimed_at, attempt.node = event.timestamp, _number(data, "node")
         elif kind == "job_started":
             attempt = current(number)
-            attempt.started_at = event.timestamp
+            attempt.started_at = _time(data, "at") or event.timestamp
             if "node" in data:
                 attempt.node = _number(data, "node")
         elif kind in _ENDS and (out or number is not None):
@@ -130,14 +130,14 @@ def attempts(events: Iterable[Event], job_id: int) -> list[Attempt]:
 
 def _end(attempt: Attempt, event: Event) -> None:
     data = event.data
-    attempt.status, attempt.ended_at = STATUS_EVENTS[event.kind], event.timestamp
+    attempt.status, attempt.ended_at = STATUS_EVENTS[event.kind], _time(data, "ended_at") or event.timestamp
     attempt.return_code, attempt.reason = _number(data, "return_code"), _text(data, "reason")
     attempt.peak_memory = _number(data, "peak_memory")
-    seconds, cpu_time = data.get("exec_time"), data.get("cpu_time")
-    if isinstance(seconds, int | float) and attempt.started_at is None:
-        attempt.started_at = event.timestamp - seconds
-    if isinstance(cpu_time, int | float):
-        attempt.cpu_time = float(cpu_time)
+    attempt.cpu_time = _time(data, "cpu_time")
+    if attempt.started_at is None:
+        attempt.started_at = _time(data, "started_at")
+    if attempt.started_at is None and (seconds := _lasted(event)) is not None:
+        attempt.started_at = attempt.ended_at - seconds
 
 
 def _detail(event: Event) -> str:
@@ -145,14 +145,15 @@ def _detail(event: Event) -> str:
     parts: list[str] = []
     if event.kind in _ENDS:
         parts.append(exit_text(_number(data, "return_code")))
-        if isinstance(data.get("exec_time"), int | float):
-            parts.append(f"after {show_duration(data['exec_time'])}")
+        if (seconds := _lasted(event)) is not None:
+            parts.append(f"after {show_duration(seconds)}")
         if isinstance(data.get("peak_memory"), int):
             parts.append(f"peak {show_bytes(data['peak_memory'])}")
     if (attempt := _number(data, "attempt")) is not None and attempt > 1:
-        parts.append(f"attempt {attempt}")
-    if isinstance(data.get("not_before"), int | float) and data["not_before"] > event.timestamp:
-        parts.append(f"in {show_duration(data['not_before'] - event.timestamp)}")
+        of = _number(data, "of")
+        parts.append(f"attempt {attempt}" if of is None else f"attempt {attempt} of {of}")
+    if (moment := _time(data, "not_before")) is not None and moment > event.timestamp:
+        parts.append(f"in {show_duration(moment - event.timestamp)}")
     if event.kind == "job_started" and (pid := _number(data, "pid")) is not None:
         parts.append(f"pid {pid}")
     parts += [f"{word} {data[word]}" for word in ("priority", "hostname", "version") if data.get(word) is not None]
@@ -167,6 +168,19 @@ def _detail(event: Event) -> str:
 def _number(data: Mapping[str, Json], key: str) -> int | None:
     value = data.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _time(data: Mapping[str, Json], key: str) -> float | None:
+    value = data.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _lasted(event: Event) -> float | None:
+    """How long the attempt ran that this event ends."""
+    start, end = _time(event.data, "started_at"), _time(event.data, "ended_at")
+    if start is not None and end is not None:
+        return max(0.0, end - start)
+    return _time(event.data, "exec_time")
 
 
 def _text(data: Mapping[str, Json], key: str) -> str | None:

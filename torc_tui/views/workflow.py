@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import UnionType
 
 from torc_tui.model import (
     ACTIVE,
@@ -29,9 +30,8 @@ _FLAGS: Mapping[str, Mapping[str, bool]] = {
     "workflow_paused": {"is_paused": True},
     "workflow_resumed": {"is_paused": False},
     "workflow_canceled": {"is_canceled": True},
-    "workflow_archived": {"is_archived": True},
-    "workflow_unarchived": {"is_archived": False},
 }
+_WORDS: Mapping[str, UnionType | type] = {"name": str, "user": str, "description": str | None, "project": str | None}
 _NODE_GONE = frozenset({"node_stopped", "node_lost"})
 _SETTLED = tuple(status in SETTLED for status in JobStatus)
 
@@ -187,34 +187,41 @@ class WorkflowView:
             return True
         self._move(job, status)
         if kind == "job_started":
-            job.started_at = event.timestamp
+            job.started_at = data.get("at", event.timestamp)
             job.ended_at = job.return_code = job.reason = job.not_before = None
             job.attempt_id = data.get("attempt", job.attempt_id)
             job.compute_node_id = data.get("node", job.compute_node_id)
         elif kind in _ENDED:
-            seconds = data.get("exec_time")
-            if job.started_at is None and seconds is not None:
-                job.started_at = event.timestamp - seconds
-            if job.started_at is not None:
-                job.ended_at = event.timestamp
-                if status is JobStatus.COMPLETED:
-                    self._lasted(job.family, event.timestamp - job.started_at if seconds is None else seconds)
-            job.return_code = data.get("return_code")
-            job.reason = data.get("reason")
+            self._ended(job, event, status)
+        elif kind == "job_retried":  # the times of the attempt before stand until the next one is claimed
             job.attempt_id = data.get("attempt", job.attempt_id)
-            job.not_before = None
-        elif kind == "job_claimed":
-            job.compute_node_id = data.get("node", job.compute_node_id)
-        elif kind == "job_disabled":
-            job.reason = data.get("reason")
-        else:  # job_blocked, job_ready, job_retried, job_reset: what an earlier attempt left is gone
-            job.started_at = job.ended_at = job.return_code = job.compute_node_id = None
             job.reason = data.get("reason")
             job.not_before = data.get("not_before")
-            if kind == "job_reset":
-                job.attempt_id = 1
+        elif kind == "job_disabled":
+            job.reason = data.get("reason")
+        else:  # job_blocked, job_ready, job_claimed, job_reset: what an earlier attempt left is gone
+            job.started_at = job.ended_at = job.return_code = job.not_before = None
+            job.compute_node_id = data.get("node")
+            job.reason = data.get("reason")
             job.attempt_id = data.get("attempt", job.attempt_id)
         return True
+
+    def _ended(self, job: Job, event: Event, status: JobStatus) -> None:
+        data, at = event.data, event.timestamp
+        began = data.get("started_at", job.started_at)
+        seconds = data.get("exec_time")
+        if began is None and seconds is not None:
+            began = at - seconds
+        job.started_at = began
+        job.ended_at = data.get("ended_at", at)
+        job.return_code = data.get("return_code")
+        job.reason = data.get("reason")
+        job.attempt_id = data.get("attempt", job.attempt_id)
+        job.not_before = None
+        if status is JobStatus.COMPLETED and began is not None and job.ended_at is not None:
+            self._lasted(job.family, job.ended_at - began)
+        elif status is JobStatus.CANCELED and event.actor is not None:
+            job.held = False
 
     def _move(self, job: Job, status: JobStatus) -> None:
         before = job.status
@@ -245,6 +252,11 @@ class WorkflowView:
 
     def _workflow_event(self, event: Event) -> None:
         flags = _FLAGS.get(event.kind)
+        if event.kind == "workflow_archived":
+            flags = {"is_archived": bool(event.data.get("archived", True))}
+        elif event.kind == "workflow_updated":
+            told = {key: value for key, value in event.data.items() if key in _WORDS and isinstance(value, _WORDS[key])}
+            self.workflow = replace(self.workflow, **told)
         if flags is not None:
             self.workflow = replace(self.workflow, **flags)  # type: ignore[arg-type]  # the table names bool fields only
         elif event.kind == "node_started":
