@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import UnionType
+from typing import Any
 
 from torc_tui.model import (
     ACTIVE,
@@ -255,7 +256,9 @@ class WorkflowView:
         if event.kind == "workflow_archived":
             flags = {"is_archived": bool(event.data.get("archived", True))}
         elif event.kind == "workflow_updated":
-            told = {key: value for key, value in event.data.items() if key in _WORDS and isinstance(value, _WORDS[key])}
+            told: dict[str, Any] = {
+                key: value for key, value in event.data.items() if key in _WORDS and isinstance(value, _WORDS[key])
+            }
             self.workflow = replace(self.workflow, **told)
         if flags is not None:
             self.workflow = replace(self.workflow, **flags)  # type: ignore[arg-type]  # the table names bool fields only
