@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -143,12 +144,36 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     user_data.connect(str(path)).close()
 
 
-def test_a_read_only_store_refuses_writes(sqlite_store: Store) -> None:
-    reader = Store.open(sqlite_store.url, read_only=True)
+def test_a_store_open_for_reading_refuses_writes(store: Store) -> None:
+    reader = Store.open(store.url, read_only=True)
     assert workflows.list_workflows(reader) == []
-    with pytest.raises(StoreUnavailable, match="read-only"), reader.write() as conn:
-        reader.allocate(conn, "job")
+    with pytest.raises(StoreUnavailable, match="reading only"), reader.write():
+        pass
     reader.close()
+
+
+def test_a_read_only_file_says_so(sqlite_store: Store, make_plan: Any) -> None:
+    workflow_id = workflows.create(sqlite_store, make_plan(), user="u", directory="/", at=1.0)
+    light = user_data.connect(sqlite_store.url, read_only=True)
+    with pytest.raises(StoreUnavailable, match="read-only"):
+        user_data.update(light, "config", workflow_id=workflow_id, data=1, at=1.0)
+    light.close()
+
+
+def test_connections_of_ended_threads_are_closed(store: Store) -> None:
+    held = []
+
+    def use() -> None:
+        with store.read():
+            held.append(store.connection())
+
+    for _ in range(3):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+    assert [conn.closed for conn in held] == [True, True, False]
+    store.close()
+    assert held[2].closed
 
 
 def test_a_locked_store_says_so(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, make_plan: Any) -> None:

@@ -77,7 +77,7 @@ class Store:
         self.read_only = read_only
         self._held = threading.local()
         self._lock = threading.Lock()
-        self._connections: list[Connection] = []
+        self._connections: list[tuple[threading.Thread, Connection]] = []
         self._engine = create_engine(
             "sqlite://" if dialect == "sqlite" else "postgresql+psycopg://",
             creator=self._connect,
@@ -93,7 +93,7 @@ class Store:
         if dialect == "sqlite":
             _prepare_sqlite(place, read_only=read_only)
         else:
-            _prepare_postgresql(place)
+            _prepare_postgresql(place, read_only=read_only)
         return cls(dialect, place, read_only=read_only)
 
     @contextmanager
@@ -117,6 +117,8 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """A connection inside a transaction that may write; committed at the end, rolled back by an exception.
         Keep it short: on SQLite nobody else writes meanwhile."""
+        if self.read_only:
+            raise StoreUnavailable(f"the store {connect.shown(self.place)} is open for reading only")
         conn = self.connection()
         raw: Any = conn.connection.dbapi_connection
         if connect.in_transaction(raw):
@@ -140,7 +142,11 @@ class Store:
         if conn is None or conn.closed:
             conn = self._held.conn = self._engine.connect()
             with self._lock:
-                self._connections.append(conn)
+                ended = [held for thread, held in self._connections if not thread.is_alive()]
+                self._connections = [pair for pair in self._connections if pair[0].is_alive()]
+                self._connections.append((threading.current_thread(), conn))
+            for held in ended:
+                held.close()
         return conn
 
     def dbapi(self) -> Any:
@@ -155,7 +161,7 @@ class Store:
         """Close the connections of all threads. Open transactions are rolled back."""
         with self._lock:
             connections, self._connections = self._connections, []
-        for conn in connections:
+        for _, conn in connections:
             conn.close()
         self._engine.dispose()
 
@@ -185,8 +191,7 @@ class Store:
         """Drop a connection that is broken, so that the next transaction of the thread gets a new one."""
         self._held.conn = None
         with self._lock:
-            if conn in self._connections:
-                self._connections.remove(conn)
+            self._connections = [pair for pair in self._connections if pair[1] is not conn]
         conn.invalidate()
         conn.close()
 
@@ -250,12 +255,12 @@ def _choose_journal(raw: Any, *, network: bool) -> None:
         raw.execute("PRAGMA journal_mode = WAL")
 
 
-def _prepare_postgresql(place: str) -> None:
+def _prepare_postgresql(place: str, *, read_only: bool) -> None:
     raw = connect.connect_postgresql(place)
     try:
         version = connect.stored_version(raw, place)
         if version != schema.VERSION:
-            if version is not None and version > schema.VERSION:
+            if read_only or (version is not None and version > schema.VERSION):
                 raise connect.mismatch(version, place)
             _make(raw, place)
     except Exception as error:
