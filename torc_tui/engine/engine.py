@@ -39,6 +39,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.events import append
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
+from torc_tui.units import show_bytes
 
 BATCH = 256
 """At most so many jobs are claimed in one step: the others of the machine get their turn."""
@@ -60,7 +61,7 @@ class InFlight:
     output_user_data: int | None
     require_user_data: bool | None
     stdio: str | None
-    started: bool = False
+    pid: int | None = None
     stop: str | None = None
 
 
@@ -116,7 +117,7 @@ class Engine:
         self._recover = recover
         self._recovered: set[AttemptKey] = set()
         self._requirement_of_class: dict[int, ResourceRequirements] = {}
-        self._held_by_others: list[str] = []
+        self._held_by_others: list[tuple[str, int | None]] = []
         self._others: list[Allocation] = []
         self._marker: tuple[int, ...] | None = None
         self._looked = False
@@ -148,10 +149,16 @@ class Engine:
             for allocation in self._others:
                 self.pool.give(allocation)
             self._held_by_others = held
-            self._others = [scheduling.decode_allocation(text) for text in held]
+            self._others = [scheduling.decode_allocation(text) for text, _ in held]
             for allocation in self._others:
                 self.pool.hold(allocation)
         self._requirement_of_class.clear()
+
+    @property
+    def own_pids(self) -> frozenset[int]:
+        """The processes of attempts that runners of this store hold on this host."""
+        mine = [flight.pid for flight in self.in_flight.values()]
+        return frozenset(pid for pid in [*mine, *(pid for _, pid in self._held_by_others)] if pid)
 
     # -- the step ----------------------------------------------------------------------------------------------
 
@@ -217,7 +224,7 @@ class Engine:
             self._forget(one)
         for report in started:
             if report.key.job_id in self.in_flight:
-                self.in_flight[report.key.job_id].started = True
+                self.in_flight[report.key.job_id].pid = report.pid
         result.claimed = len(placed)
         self._submit(placed)
         self._stop_whom_asked()
@@ -300,7 +307,22 @@ class Engine:
         if flight.stop and exited.cause is None and exited.return_code != 0:
             exited = replace(exited, cause=Cause(flight.stop))
         verdict = self._judge(exited, self._facts(flight, missing, empty))
-        return scheduling.Ended(exited, verdict, flight.retries, flight.allocation_text, flight.output_dir)
+        warnings = self._overuse(flight, exited)
+        return scheduling.Ended(
+            exited, verdict, flight.retries, flight.allocation_text, flight.output_dir, warnings=warnings
+        )
+
+    def _overuse(self, flight: InFlight, exited: Exited) -> list[str]:
+        """What the attempt took beyond what it asked for, where nobody stopped it."""
+        found = []
+        asked = self.context.requirements.get(flight.requirement_id)
+        usage = exited.usage
+        if asked and asked.enforced and usage.peak_memory and usage.peak_memory > asked.memory:
+            found.append(f"used {show_bytes(usage.peak_memory)} of memory, {show_bytes(asked.memory)} requested")
+        reserved = sum(grant.memory for grant in flight.allocation.gpus)
+        if reserved and usage.peak_gpu_memory and usage.peak_gpu_memory > reserved:
+            found.append(f"used {show_bytes(usage.peak_gpu_memory)} of GPU memory, {show_bytes(reserved)} requested")
+        return found
 
     def _judge(self, exited: Exited, facts: AttemptFacts) -> Outcome:
         verdict = outcome(exited, facts)

@@ -13,7 +13,7 @@ from torc_tui.engine.engine import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
 from torc_tui.executors.wrapper import read_exit_file
-from torc_tui.model import AttemptKey, JobStatus, Json, Machine
+from torc_tui.model import AttemptKey, Json, Machine
 from torc_tui.resources.detect import boot_id, process_started
 from torc_tui.store import nodes, outlook
 from torc_tui.store.counters import EventRow
@@ -109,7 +109,7 @@ def _flight(maker: OrderMaker, held: nodes.HeldAttempt) -> InFlight:
         output_user_data=held.output_user_data,
         require_user_data=held.require_user_data,
         stdio=held.stdio,
-        started=held.status == JobStatus.RUNNING,
+        pid=held.pid,
         stop=held.stop_requested,
     )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from torc_tui.engine import membership
+from torc_tui.engine.cards import CardWatch
 from torc_tui.engine.engine import Engine, InFlight, NodeIdentity
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.engine.report import (
@@ -33,9 +34,12 @@ from torc_tui.engine.scripts import Actions, Scripts
 from torc_tui.errors import StoreUnavailable
 from torc_tui.executors.base import Executor
 from torc_tui.model import AttemptKey, Exited, JobStatus, Machine, Report, ResourceRequirements, Started
+from torc_tui.resources.cards import gpu_need
 from torc_tui.resources.explain import never as never_fits
+from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
 from torc_tui.store import nodes, outlook, run_context
+from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
 
@@ -85,14 +89,18 @@ def run(
     """Run what is ready of an initialized workflow, until nothing is left that can run here."""
     from torc_tui.resources.detect import detect_machine
 
+    monitor = None
     if machine is None:
-        machine = detect_machine(num_cpus=options.num_cpus, memory_gb=options.memory_gb, num_gpus=options.num_gpus)
+        monitor = GpuMonitor(options.num_gpus)
+        machine = detect_machine(num_cpus=options.num_cpus, memory_gb=options.memory_gb, monitor=monitor)
+        if all(gpu.virtual for gpu in machine.gpus):
+            monitor = None
     if executor is None:
         from torc_tui.executors.local import LocalExecutor
 
-        executor = LocalExecutor()
+        executor = LocalExecutor(gpu_usage=monitor.gpu_usage_by_pid if monitor else None)
     try:
-        return Runner(store, workflow_id, options, observer or Unwatched(), executor, machine, clock).run()
+        return Runner(store, workflow_id, options, observer or Unwatched(), executor, machine, clock, monitor).run()
     finally:
         executor.close()
 
@@ -109,6 +117,7 @@ class Runner:
         executor: Executor,
         machine: Machine,
         clock: Callable[[], float],
+        monitor: GpuMonitor | None = None,
     ) -> None:
         self.store = store
         self.workflow_id = workflow_id
@@ -117,6 +126,9 @@ class Runner:
         self.executor = executor
         self.machine = machine
         self.clock = clock
+        self.monitor = monitor
+        self.watch: CardWatch | None = None
+        self._noticed = 0
         self.interrupts = Interrupts(executor.wake)
         self._recovered: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._idle_since: float | None = None
@@ -160,12 +172,18 @@ class Runner:
             context,
             NodeIdentity(node_id=self.node_id, hostname=here.hostname, output_dir=output_dir),
             self.executor,
-            Pool(self.machine, foreign="ignore" if options.gpu_foreign == "ignore" else "avoid"),
+            Pool(
+                self.machine,
+                foreign="ignore" if options.gpu_foreign == "ignore" else "avoid",
+                distances=self.monitor.distances() if self.monitor else None,
+            ),
             self.maker,
             max_parallel_jobs=options.max_parallel_jobs,
             end_time=self.end_time,
             recover=self._recover,
         )
+        if self.monitor and any(gpu_need(one) for one in context.requirements.values()):
+            self.watch = CardWatch(self.monitor, self.executor.wake)
         try:
             with self.interrupts.installed():
                 self._adopt(began)
@@ -180,6 +198,8 @@ class Runner:
                     self.actions.happened(*last, now=self.clock())
                     self.scripts.join()
         finally:
+            if self.watch is not None:
+                self.watch.close()
             self._leave()
         return self._report(context.run_id, began)
 
@@ -191,6 +211,7 @@ class Runner:
             now = self.clock()
             self._heed_interrupts()
             self._heed_time(now)
+            self._heed_cards(now, reports)
             step = self.engine.step(reports, now)
             self._last_step = now
             if step.events:
@@ -221,6 +242,8 @@ class Runner:
                 return []
             if now - self._last_beat >= membership.HEARTBEAT:
                 self._beat(now)
+                return []
+            if self.watch is not None and self.watch.news:
                 return []
             if self.engine.disturbed() or (self._idle_since is not None and now - self._last_step >= 1.0):
                 return []
@@ -277,6 +300,25 @@ class Runner:
         if self._time_is_over(now):
             self.engine.out_of_time = True
             self.engine.stop()
+
+    def _heed_cards(self, now: float, reports: list[Report]) -> None:
+        """Give the pool what the cards say now, and tell once what the driver complains of."""
+        if self.watch is None:
+            return
+        self.watch.own = self.engine.own_pids
+        gpus = self.watch.take()
+        if gpus is not None:
+            self.engine.pool.update(gpus)
+        if any(isinstance(report, Exited) for report in reports):
+            self.watch.refresh()
+        notices = self.watch.monitor.notices
+        if len(notices) > self._noticed:
+            rows: list[EventRow] = [
+                ("node_notice", None, {"node": self.node_id, "message": m}) for m in notices[self._noticed :]
+            ]
+            self._noticed = len(notices)
+            with self.store.write() as conn:
+                append(conn, self.workflow_id, rows, at=now)
 
     def _done(self, now: float, claimed: int) -> bool:
         """Whether nothing is left that this runner could do."""

@@ -207,7 +207,7 @@ def canceled_below(conn: Connection, job_ids: Sequence[int]) -> list[int]:
     return list(found)
 
 
-# -- runners ------------------------------------------------------------------------------------------------------------
+# -- runners ----------------------------------------------------------------------------------
 
 ASK_NODE = Statement("UPDATE compute_node SET stop_requested = ? WHERE id = ? AND is_active")
 RESIZE = Statement("UPDATE compute_node SET num_cpus = ?, memory = ?, options = ? WHERE id = ? AND is_active")

@@ -98,7 +98,7 @@ CLAIM = Statement(
     " stop_requested = NULL, not_before = NULL WHERE id = ? AND status = 2 AND attempt_id = ?"
 )
 HELD_BY_OTHERS = Statement(
-    "SELECT j.allocation FROM job j JOIN compute_node n ON n.id = j.compute_node_id"
+    "SELECT j.allocation, j.pid FROM job j JOIN compute_node n ON n.id = j.compute_node_id"
     " WHERE j.status IN (3, 4) AND j.compute_node_id <> ? AND n.hostname = ?"
 )
 
@@ -124,9 +124,9 @@ def next_retry(conn: Connection, workflow_id: int, now: float) -> float | None:
     return float(moment) if moment is not None else None
 
 
-def held_by_others(conn: Connection, node_id: int, hostname: str) -> list[str]:
-    """The allocations (as text) that other runners hold on this host, in any workflow of this store."""
-    return [row[0] for row in HELD_BY_OTHERS.run(conn, (node_id, hostname)) if row[0]]
+def held_by_others(conn: Connection, node_id: int, hostname: str) -> list[tuple[str, int | None]]:
+    """(allocation as text, pid) of what other runners hold on this host, in any workflow of this store."""
+    return [(row[0], row[1]) for row in HELD_BY_OTHERS.run(conn, (node_id, hostname)) if row[0]]
 
 
 def lock_host(conn: Connection, hostname: str) -> None:
@@ -221,6 +221,7 @@ class Ended:
     allocation: str
     output_dir: str
     not_before: float | None = None
+    warnings: Sequence[str] = ()
 
 
 def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow]:
@@ -286,8 +287,8 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
             data["peak_gpu_memory"] = usage.peak_gpu_memory
         if outcome.reason:
             data["reason"] = outcome.reason
-        if outcome.warning:
-            events.append(("job_warning", key.job_id, {"message": outcome.warning, "attempt": key.attempt_id}))
+        for message in (*one.warnings, *((outcome.warning,) if outcome.warning else ())):
+            events.append(("job_warning", key.job_id, {"message": message, "attempt": key.attempt_id}))
         events.append((CHANGE_EVENTS[outcome.status], key.job_id, data))
         if outcome.retry:
             events.append(
