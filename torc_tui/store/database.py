@@ -68,8 +68,9 @@ class Statement:
 class Store:
     """An open store. One connection per thread, held until :meth:`close`; threads may share the object."""
 
-    def __init__(self, dialect: str, place: str, *, read_only: bool) -> None:
-        """Use :meth:`open`."""
+    def __init__(self, dialect: str, place: str, *, read_only: bool, network: str | None = None) -> None:
+        """Use :meth:`open`. ``network`` is the kind of network file system that holds the file, if one does."""
+        self.network = network
         self.dialect = dialect
         self.place = place
         self.path = Path(place) if dialect == "sqlite" else None
@@ -90,11 +91,12 @@ class Store:
         """The store at ``url`` (None: the configured one), made when it is not there and brought up to date when it is
         of an older version. StoreUnavailable or SchemaMismatch, with the way out, when that cannot be."""
         dialect, place = connect.resolve(url)
-        if dialect == "sqlite":
-            _prepare_sqlite(place, read_only=read_only)
-        else:
+        if dialect == "postgresql":
             _prepare_postgresql(place, read_only=read_only)
-        return cls(dialect, place, read_only=read_only)
+            return cls(dialect, place, read_only=read_only)
+        network = connect.network_file_system(place)
+        _prepare_sqlite(place, read_only=read_only, network=network is not None)
+        return cls(dialect, place, read_only=read_only, network=network)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -171,6 +173,9 @@ class Store:
         raw = connect.connect_sqlite(self.place, read_only=self.read_only)
         raw.execute("PRAGMA cache_size = -32768")  # KiB: a workflow of 100,000 jobs stays in memory
         raw.execute("PRAGMA temp_store = MEMORY")
+        if self.network and not self.read_only:
+            raw.execute("PRAGMA journal_mode = TRUNCATE")
+            raw.execute("PRAGMA synchronous = FULL")  # NORMAL is safe with WAL alone
         return raw
 
     def _end(self, conn: Connection, raw: Any, error: BaseException) -> None:
@@ -216,7 +221,7 @@ def insert(conn: Connection, table: str, columns: str, rows: Sequence[tuple[Any,
             copy.write_row(row)
 
 
-def _prepare_sqlite(path: str, *, read_only: bool) -> None:
+def _prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
     """Make the store when it is not there, bring it up to date, and choose the journal that fits the file system."""
     fresh = not os.path.exists(path)  # noqa: PTH110
     if fresh and read_only:
@@ -235,7 +240,7 @@ def _prepare_sqlite(path: str, *, read_only: bool) -> None:
         if version != schema.VERSION and (read_only or (version is not None and version > schema.VERSION)):
             raise connect.mismatch(version, path)
         if not read_only:
-            _choose_journal(raw, network=connect.network_file_system(path) is not None)
+            _choose_journal(raw, network=network)
         if version != schema.VERSION:
             _make(raw, path)
     except Exception as error:
