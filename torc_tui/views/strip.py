@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from unicodedata import combining, east_asian_width
+from unicodedata import category, east_asian_width
 
 from torc_tui.model import JobStatus
 
@@ -45,7 +45,7 @@ def strip(counts: Sequence[int], width: int, *, plain: bool = False) -> list[tup
 
 @lru_cache(4096)
 def _char_width(char: str) -> int:
-    return 0 if combining(char) or char == "\u200d" else 2 if east_asian_width(char) in "WF" else 1
+    return 0 if category(char) in ("Mn", "Me", "Cf") else 2 if east_asian_width(char) in "WF" else 1
 
 
 def width_of(text: str) -> int:
