@@ -348,3 +348,22 @@ resource_requirements:
     it = bench(text, end_time=1_000_000.0 + 600)
     it.step()
     assert it.running() == {"short"}
+
+
+def test_a_job_that_never_fits_keeps_nobody_waiting(bench: Make) -> None:
+    it = bench(
+        """
+name: n
+jobs:
+  - {name: never, command: x, resource_requirements: huge}
+  - {name: first, command: x, resource_requirements: all}
+  - {name: second, command: x, depends_on: [first]}
+resource_requirements:
+  - {name: huge, num_cpus: 512, memory: 1g}
+  - {name: all, num_cpus: 4, memory: 1g}
+"""
+    )
+    it.step()
+    assert it.running() == {"first"}
+    it.finish("first")
+    assert it.running() == {"second"}

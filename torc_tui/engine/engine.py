@@ -43,6 +43,8 @@ from torc_tui.units import show_bytes
 
 BATCH = 256
 """At most so many jobs are claimed in one step: the others of the machine get their turn."""
+FEW_KINDS = 20
+"""So many kinds of requests are tried against the pool before the store is asked for ready jobs."""
 
 
 @dataclass(slots=True)
@@ -368,8 +370,7 @@ class Engine:
     def _place(self, now: float) -> list[tuple[ReadyJob, Allocation, str]]:
         """Take from the pool for the ready jobs that fit; (job, allocation, allocation as text)."""
         room = BATCH if self.max_parallel_jobs is None else self.max_parallel_jobs - len(self.in_flight)
-        known = self._requirement_of_class.values()
-        if room <= 0 or (known and not any(self.pool.fits(requirements) for requirements in known)):
+        if room <= 0 or not self._anything_fits():
             return []
         connection = self.store.connection()
         jobs: dict[int, ReadyJob] = {}
@@ -392,6 +393,11 @@ class Engine:
         candidates = [c for c in candidates if self._in_time(c.requirements, now)]
         placed = place(candidates, self.pool, min(room, BATCH))
         return [(jobs[job_id], given, scheduling.encode_allocation(given)) for job_id, given in placed]
+
+    def _anything_fits(self) -> bool:
+        """Whether it is worth asking for ready jobs at all."""
+        kinds = self.context.requirements.values()
+        return len(kinds) > FEW_KINDS or any(self.pool.fits(requirements) for requirements in kinds)
 
     def _how_many(self, requirements: ResourceRequirements, room: int) -> int:
         """An upper limit of how many such jobs could start now."""
