@@ -60,7 +60,7 @@ class TorcApp(App[int]):
     TITLE = "torc"
     BINDINGS: ClassVar[list[Any]] = []
     CSS = """
-    Screen { background: $background; color: $foreground; }
+    TorcScreen { background: $background; color: $foreground; }
     #jobs-pane, #tabs-pane, #tab { width: 1fr; height: 1fr; }
     Toast { padding: 0 1; }
     """

@@ -22,6 +22,7 @@ from torc_tui.tui.job_rows import VOLATILE, JobRows
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.panes.event_list import EventsPane, HistoryPane
 from torc_tui.tui.panes.graph import GraphPane
+from torc_tui.tui.panes.log import LogPane
 from torc_tui.tui.panes.overview import OverviewPane
 from torc_tui.tui.panes.record_tables import FilesPane, ResultsPane
 from torc_tui.tui.screens.base import TorcScreen
@@ -36,7 +37,7 @@ from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.graph import Graph
 from torc_tui.views.workflow import WorkflowView
 
-PANES: tuple[type[Pane], ...] = (OverviewPane, GraphPane, FilesPane, HistoryPane, EventsPane, ResultsPane)
+PANES: tuple[type[Pane], ...] = (OverviewPane, LogPane, GraphPane, FilesPane, HistoryPane, EventsPane, ResultsPane)
 FACTS_AT_ONCE = 200
 """Jobs whose dependencies are read in one go, for the column why."""
 REORDER_EVERY = 0.5
@@ -209,11 +210,19 @@ class WorkflowScreen(TorcScreen):
             self._reorder_at = None
             self.table.reorder()
         self._ask_facts()
+        pane = self.pane
+        if pane is not None and pane.is_mounted and self.split.second.display:
+            pane.every_tick()
 
     @property
     def busy(self) -> bool:
         """Whether the next tick has something to do here."""
-        return self._reorder_at is not None or (self.rows is not None and bool(self.rows.unexplained))
+        pane = self.pane
+        return (
+            self._reorder_at is not None
+            or (self.rows is not None and bool(self.rows.unexplained))
+            or (pane is not None and pane.NAME == "log")
+        )
 
     def _ask_facts(self) -> None:
         """Ask what the rows on screen wait for: names instead of numbers in the column why."""
@@ -436,8 +445,9 @@ class WorkflowScreen(TorcScreen):
     async def do_tab(self, name: str) -> None:
         await self.show_tab(name)
 
-    def has_tab(self, name: str) -> bool:
-        return any(name == pane.NAME for pane in PANES)
+    @property
+    def tabs(self) -> Sequence[str]:
+        return [pane.NAME for pane in PANES]
 
     def find_jobs(self, words: Sequence[str]) -> list[Job]:
         """Up to 50 jobs whose names have all the words, for the palette."""
