@@ -13,14 +13,9 @@ from torc_tui.errors import SettingsError
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith(("TORC_", "XDG_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    return tmp_path / "home"
+def home(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("TORC_DATABASE")
+    return place.parent / "home"
 
 
 def user_config(home: Path, text: str) -> None:
@@ -84,14 +79,14 @@ def test_layers_and_variables(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "where"),
     [("a = 1\nb = = 2\n", "torc.toml:2:5"), ("a = 1\nb =", "torc.toml:2"), ('x = "\xff"', None)],
 )
-def test_a_bad_file_is_named_with_its_line(text: str, place: str | None) -> None:
+def test_a_bad_file_is_named_with_its_line(text: str, where: str | None) -> None:
     Path("torc.toml").write_bytes(text.encode("latin-1"))
     with pytest.raises(SettingsError) as caught:
         settings.load()
-    assert (place or "torc.toml:1: is not UTF-8") in str(caught.value)
+    assert (where or "torc.toml:1: is not UTF-8") in str(caught.value)
 
 
 def test_values_of_a_wrong_type_and_unused_keys_are_named() -> None:

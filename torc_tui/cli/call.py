@@ -88,7 +88,7 @@ class Call:
         from torc_tui.store import workflows
 
         given = given or os.environ.get("TORC_WORKFLOW_ID")
-        if given and given.isdecimal():
+        if given and is_id(given):
             workflows.get_workflow(self.store, int(given))
             return int(given)
         user = settings.user_name()
@@ -127,7 +127,7 @@ class Call:
             first, slash, rest = given.partition("/")
             if given.isdecimal():
                 return records.find_job(self.store, None, given)
-            if slash and first.isdecimal():
+            if slash and is_id(first):
                 workflow, given = first, rest
         return records.find_job(self.store, self.workflow_id(workflow), given)
 
@@ -141,6 +141,11 @@ class Call:
             return
         if _ask(f"{question} [y/N] ").lower() not in ("y", "yes"):
             raise UsageError("nothing was done")
+
+
+def is_id(text: str) -> bool:
+    """Whether the text can be an id: digits, and no more than an id has."""
+    return text.isascii() and text.isdecimal() and len(text) < 10
 
 
 def _ask(question: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from torc_tui import settings
 from torc_tui.cli import output, user_data_fast
-from torc_tui.cli.call import Call
+from torc_tui.cli.call import Call, is_id
 from torc_tui.cli.text import json_text
 from torc_tui.store import user_data
 
@@ -142,7 +142,7 @@ def _fast(call: Call, verb: str) -> int:
 
 def _of(call: Call, given: str | None) -> int:
     """The workflow that is meant. An id needs no look at the other workflows (the query itself tells a wrong one)."""
-    return int(given) if given is not None and given.isdecimal() else call.workflow_id(given)
+    return int(given) if given is not None and is_id(given) else call.workflow_id(given)
 
 
 def _workflow(call: Call) -> int | None:

@@ -73,6 +73,8 @@ def read(words: list[str]) -> Request | None:
         options[key] = value
     if len(refs) != 1 or options.get("format", "json") not in ("json", "table"):
         return None
+    if not options.get("workflow", "0").isdecimal():  # the name of a workflow is looked up by the full reader
+        return None
     return Request(verb, refs[0], options)
 
 

@@ -1,0 +1,367 @@
+"""Every command once, in both dialects: what it prints, and what it changes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.cli.line import parser_of
+from torc_tui.cli.table import BY_NAME, COMMANDS, GROUPS
+
+
+def test_create_prints_both_ids(torc: Any, client: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: echo}]\n")
+    answer = torc("create", "w.yaml")
+    assert (answer.code, answer.out) == (0, "Created workflow 1\n")
+    assert torc("-f", "json", "create", "w.yaml").json == {
+        "id": 2,
+        "workflow_id": 2,
+        "name": "w",
+        "status": "success",
+        "message": "Created workflow 2",
+        "jobs": 1,
+    }
+    assert client("workflows", "create-from-spec", "w.yaml").json["id"] == 3
+    assert torc("create", "w.yaml", "--name", "other", "-f", "json").json["name"] == "other"
+
+
+def test_a_dry_run_creates_nothing(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "name: w\njobs:\n - {name: 'a_{i}', command: 'true', parameters: {i: '1:3'}}\n"
+        " - {name: b, command: 'true', depends_on_regexes: ['a_.*']}\n"
+    )
+    answer = torc("create", "w.yaml", "--dry-run")
+    assert answer.code == 0
+    assert "Jobs:         4 (2 before expansion)" in answer.out
+    assert "  b waits for a_1:" in answer.out
+    assert answer.out.endswith("Validation passed\n")
+    found = torc("validate", "w.yaml", "-f", "json").json
+    assert (found["valid"], found["summary"]["job_count"], found["summary"]["edge_count"]) == (True, 4, 3)
+    assert torc("workflows", "list", "-f", "json").json == []
+
+
+def test_an_invalid_file_tells_all_its_problems(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "name: w\njobs:\n - {name: a, comand: x}\n - {name: b, command: x, depends_on: [c]}\n"
+    )
+    answer = torc("create", "w.yaml")
+    assert answer.code == 2
+    assert "w.yaml:3" in answer.err and "comand" in answer.err
+    found = torc("validate", "w.yaml", "-f", "json")
+    assert found.code == 2
+    assert found.json["valid"] is False and found.json["errors"]
+    assert torc("workflows", "list", "-f", "json").json == []
+
+
+def test_lists_are_arrays_here_and_wrapped_there(torc: Any, client: Any, small: int) -> None:
+    for words, key in (
+        (("workflows", "list"), "workflows"),
+        (("jobs", "list", small), "jobs"),
+        (("files", "list", small), "files"),
+        (("user-data", "list", small), "user_data"),
+        (("results", "list", small), "results"),
+        (("events", "list", small), "events"),
+        (("resource-requirements", "list", small), "resource_requirements"),
+        (("failure-handlers", "list", small), "failure_handlers"),
+        (("compute-nodes", "list", small), "compute_nodes"),
+    ):
+        ours = torc(*words, "-f", "json").json
+        assert isinstance(ours, list), words
+        assert client(*words).json == {key: ours}
+        assert torc(*words).code == 0
+        assert client(*words, "-f", "table").out == torc(*words).out
+
+
+@pytest.mark.parametrize(
+    ("words", "columns"),
+    [
+        (("workflows", "list"), "ID Name Description Project Metadata Timestamp"),
+        (("jobs", "list"), "ID Name Status Command"),
+        (("files", "list"), "ID Name Path Modified_Time"),
+        (("user-data", "list"), "ID Name Data Workflow_ID"),
+        (("events", "list"), "Timestamp Level Event_Type Job_ID Data"),
+        (("resource-requirements", "list"), "ID Name CPUs GPUs Nodes Memory Runtime"),
+    ],
+)
+def test_columns(torc: Any, small: int, words: tuple[str, ...], columns: str) -> None:
+    top, heading, rule, *_ = torc(*words).out.splitlines()
+    assert heading.replace("│", " ").split() == columns.replace("_", " ").split()
+    assert top.startswith("╭──") and rule.startswith("├──")
+
+
+def test_an_empty_list_is_a_sentence_beside_the_output(torc: Any, small: int) -> None:
+    answer = torc("results", "list", small)
+    assert (answer.code, answer.out, answer.err) == (0, "", "No results.\n")
+
+
+def test_jobs_by_id_by_name_and_by_path(torc: Any, small: int) -> None:
+    by_name = torc("jobs", "get", "read", "-w", small, "-f", "json").json
+    assert by_name["status"] == "blocked"
+    assert torc("jobs", "get", by_name["id"], "-f", "json").json == by_name
+    assert torc("jobs", "get", f"{small}/read", "-f", "json").json == by_name
+    assert torc("jobs", "get", "read", "-w", "small", "-f", "json").json == by_name
+    assert torc("jobs", "get", "read", "-f", "json").json == by_name  # the only workflow there is
+    wrong = torc("jobs", "get", "raed", "-w", small)
+    assert wrong.code == 2 and "did you mean read?" in wrong.err
+
+
+def test_options_stand_anywhere(torc: Any, small: int) -> None:
+    for words in (
+        ("-f", "json", "jobs", "list", small, "-s", "ready"),
+        ("jobs", "list", "-s", "ready", small, "--format=json"),
+        ("jobs", "list", "-f", "json", "--status", "READY", small),
+    ):
+        assert [job["name"] for job in torc(*words).json] == ["write"]
+    assert [job["name"] for job in torc("jobs", "list", small, "--name", "re%", "-f", "json").json] == ["read"]
+
+
+def test_status_and_completeness(torc: Any, small: int) -> None:
+    found = torc("status", small, "-f", "json").json
+    assert found["jobs_by_status"] == {"ready": 1, "blocked": 1}
+    assert (found["run_id"], found["is_complete"]) == (1, False)
+    assert "State:    ready to run" in torc("workflows", "status").out
+    assert torc("workflows", "is-complete", small).out == f"Workflow {small} is not complete\n"
+
+
+def test_which_workflow(torc: Any, place: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert torc("workflows", "get", "-f", "json").json["id"] == small
+    second = torc("create", "small.yaml", "--name", "second", "-f", "json").json["id"]
+    answer = torc("jobs", "list")
+    assert answer.code == 2
+    assert f"there are 2 workflows: say which one\n  their ids: {small}, {second}" in answer.err
+    assert torc("workflows", "get", "second", "-f", "json").json["id"] == second
+    monkeypatch.setenv("TORC_WORKFLOW_ID", str(second))
+    assert torc("workflows", "get", "-f", "json").json["id"] == second
+    assert torc("workflows", "get", "third").code == 2
+    torc("create", "small.yaml", "--name", "second")
+    assert "2 workflows are called 'second'" in torc("workflows", "get", "second").err
+
+
+def test_a_choice_at_the_terminal(torc: Any, place: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    second = torc("create", "small.yaml", "-f", "json").json["id"]
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(f"99\n{second}\n"))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    answer = torc("status")
+    assert f"Workflow: {second} " in answer.out
+    assert "'99' is not one of them" in answer.err
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    assert "nothing was done" in torc("delete", second).err
+    assert torc("workflows", "get", second).code == 0
+
+
+def test_acts_on_workflows(torc: Any, small: int) -> None:
+    assert torc("workflows", "update", small, "-n", "renamed", "--metadata", '{"a": 1}', "-f", "json").json[
+        "metadata"
+    ] == {"a": 1}
+    assert torc("workflows", "update", small, "--metadata", "{").code == 2
+    assert torc("workflows", "pause", small).code == 0
+    assert torc("status", small, "-f", "json").json["is_paused"] is True
+    assert torc("workflows", "resume", small, "-f", "json").json == {"workflow_id": small, "is_paused": False}
+    assert torc("cancel", small, "-f", "json").json["status"] == "success"
+    assert torc("status", small, "-f", "json").json["jobs_by_status"] == {"canceled": 2}
+    assert torc("workflows", "archive", "true", small).out == f"Archived workflow {small}\n"
+    assert torc("workflows", "list", "-f", "json").json == []
+    assert [w["name"] for w in torc("workflows", "list", "--archived-only", "-f", "json").json] == ["renamed"]
+    assert torc("run", small).code == 2
+    assert torc("delete", small, "-f", "json").json[0]["id"] == small
+    assert torc("delete", small).code == 2
+
+
+def test_export_and_import(torc: Any, small: int, place: Path) -> None:
+    assert torc("workflows", "export", small, "-o", "w.json").code == 0
+    assert json.loads((place / "w.json").read_text())["workflow"]["name"] == "small"
+    assert torc("workflows", "export", small).json["export_version"] == "1.0"
+    copy = torc("workflows", "import", "w.json", "--name", "copy", "-f", "json").json["id"]
+    assert [job["name"] for job in torc("jobs", "list", copy, "-f", "json").json] == ["write", "read"]
+    (place / "bad.json").write_text("[]")
+    assert torc("workflows", "import", "bad.json").code == 2
+    (place / "bad.json").write_text("{")
+    assert "line 1, column 2" in torc("workflows", "import", "bad.json").err
+
+
+def test_acts_on_jobs(torc: Any, small: int) -> None:
+    assert torc("jobs", "hold", "write", "-w", small).out == "Holding job 1\n"
+    assert torc("jobs", "get", 1, "-f", "json").json["held"] is True
+    assert "held" in torc("why", 1).out
+    assert torc("jobs", "release", 1, "-f", "json").json[0]["held"] is False
+    again = torc("jobs", "release", 1)
+    assert (again.code, again.out) == (2, "") and "write is not held" in again.err
+    assert torc("jobs", "priority", 5, "write", "-w", small).code == 0
+    assert torc("jobs", "priority", -5, 2).code == 0
+    assert torc("jobs", "get", 2, "-f", "json").json["priority"] == -5
+    half = torc("jobs", "terminate", 1)
+    assert half.code == 2 and "is not running" in half.err
+    assert torc("jobs", "cancel", 1, 99).code == 2  # one is not there: none is touched
+    assert torc("jobs", "get", 1, "-f", "json").json["status"] == "ready"
+    assert torc("jobs", "cancel", 1).code == 0
+    assert [job["status"] for job in torc("jobs", "list", small, "-f", "json").json] == ["canceled", "canceled"]
+    assert torc("jobs", "retry", 1).code == 0
+    assert [job["status"] for job in torc("jobs", "list", small, "-f", "json").json] == ["ready", "blocked"]
+    assert torc("jobs", "disable", 2).code == 0
+    assert torc("jobs", "get", 2, "-f", "json").json["status"] == "disabled"
+    assert torc("jobs", "enable", 2).code == 0
+
+
+def test_why(torc: Any, client: Any, small: int) -> None:
+    answer = torc("why", "read", "-w", small)
+    assert answer.out.splitlines()[0] == "read is blocked"
+    assert "write is ready, writes user data config" in answer.out
+    found = client("why", 2, "-f", "json").json
+    assert (found["job_id"], found["status"], found["reasons"][0]["job_id"]) == (2, "blocked", 1)
+
+
+def test_initialization(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "name: w\njobs: [{name: a, command: 'cat ${files.input.i} > ${files.output.o}'}]\n"
+        "files: [{name: i, path: in.txt}, {name: o, path: out.txt}]\n"
+    )
+    torc("create", "w.yaml")
+    missing = torc("init", 1)
+    assert missing.code == 2 and str(place / "in.txt") in missing.err
+    check = torc("workflows", "init", "--dry-run", "-f", "json")
+    assert check.code == 1
+    assert check.json["safe"] is False and check.json["missing_input_files"] == [str(place / "in.txt")]
+    (place / "in.txt").write_text("")
+    (place / "out.txt").write_text("")
+    assert torc("init", "--dry-run").out == f"exists already: {place / 'out.txt'}\nSafe to initialize\n"
+    done = torc("workflows", "initialize", 1)
+    assert done.out == "Initialized workflow 1: 1 ready, 0 blocked\n  Workflow ID: 1\n"
+    assert "will be overwritten" in done.err
+
+
+def test_user_data(torc: Any, client: Any, small: int, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert torc("user-data", "update", 1, "--data", '{"b": [1, 2]}').out == "Updated user data 1 (config)\n"
+    assert client("user-data", "update", 1, "--data", "5").json["data"] == 5
+    assert torc("user-data", "get", "config", "-w", small).json["data"] == 5
+    assert torc("user-data", "get", "config", "-w", "small").json["data"] == 5  # the full reader, by the name
+    assert "│ 5    │" in torc("user-data", "get", 1, "-f", "table").out
+    (place / "v.json").write_text('\ufeff{"x": "ü"}', encoding="utf-8")
+    assert torc("user-data", "update", 1, "--data-file", "v.json", "-f", "json").json["data"] == {"x": "ü"}
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"[1]")))
+    assert torc("user-data", "update", 1, "--data", "-", "--format=json").json["data"] == [1]
+    versions = torc("user-data", "history", 1, "-f", "json").json
+    assert [version["data"] for version in versions] == [{"b": [1, 2]}, 5, {"x": "ü"}, [1]]
+    assert versions[0]["actor"].startswith("ada@")
+    assert torc("user-data", "restore", 1, 2).code == 0
+    assert torc("user-data", "get", 1).json["data"] == 5
+    assert torc("user-data", "update", 1, "--data", "null", "-f", "json").json["data"] is None
+    assert torc("user-data", "update", 1, "--data", "1", "--expected-version", "2").code == 1
+    made = torc("user-data", "create", small, "-n", "extra", "--data", "[]", "--ephemeral", "-f", "json").json
+    assert (made["name"], made["data"], made["is_ephemeral"]) == ("extra", [], True)
+    assert (
+        torc("user-data", "update", "extra", "-w", small, "--ephemeral", "false", "-f", "json").json["is_ephemeral"]
+        is False
+    )
+    assert torc("user-data", "create", small, "-n", "extra").code == 1
+    assert [r["name"] for r in torc("user-data", "list", small, "--name", "e%", "-f", "json").json] == ["extra"]
+    assert torc("user-data", "list-missing", small, "-f", "json").json == []
+    assert client("user-data", "list-missing", small).json == {"user_data": []}
+    assert torc("user-data", "delete", made["id"]).code == 0
+    assert torc("user-data", "delete-all", small).out == "Deleted 1 records\n"
+
+
+def test_user_data_in_a_job_knows_its_workflow_and_its_writer(
+    torc: Any, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("WORKFLOW_ID", small), ("JOB_ID", 1), ("RUN_ID", 1), ("ATTEMPT_ID", 2)):
+        monkeypatch.setenv(f"TORC_{name}", str(value))
+    assert torc("user-data", "update", "config", "--data", "1").code == 0
+    version = torc("user-data", "history", "config", "-f", "json").json[-1]
+    assert (version["job_id"], version["run_id"], version["attempt_id"], version["actor"]) == (1, 1, 2, None)
+    other = os.environ["TORC_DATABASE"]
+    monkeypatch.setenv("TORC_DATABASE", "elsewhere.db")
+    assert torc("user-data", "update", "config", "--data", "2", "--database", other).code == 0
+    assert (
+        torc("user-data", "history", "config", "--database", other, "-f", "json").json[-1]["actor"].startswith("ada@")
+    )
+
+
+def test_events(torc: Any, small: int) -> None:
+    found = torc("events", "list", small, "-f", "json").json
+    assert [event["event_type"] for event in found][:2] == ["workflow_created", "workflow_initialized"]
+    assert found[0]["actor"].startswith("ada@")
+    assert [event["id"] for event in torc("events", "list", small, "-l", 1, "-f", "json").json] == [found[-1]["id"]]
+    assert torc("events", "list", small, "--type", "nothing", "-f", "json").json == []
+
+
+@pytest.mark.parametrize("form", ["text", "mermaid", "dot", "svg", "json"])
+def test_graph(torc: Any, small: int, form: str) -> None:
+    for more in ((), ("--data",), ("--no-fold",)):
+        answer = torc("graph", small, "-f", form, *more)
+        assert answer.code == 0
+        assert "write" in answer.out and "read" in answer.out
+        assert ("config" in answer.out) is (more == ("--data",))
+    assert torc("jobs", "list", "-f", form).code == (0 if form == "json" else 2)
+
+
+def test_one_of_each(torc: Any, small: int) -> None:
+    assert torc("files", "get", 1, "-f", "json").json["name"] == "out"
+    assert torc("files", "get", 1).out.startswith("Id:")
+    assert torc("files", "list-required-existing", small, "-f", "json").json == []
+    assert torc("workflows", "get", small).code == 0
+    new = torc("workflows", "new", "-n", "empty", "-d", "nothing yet", "-f", "json").json["id"]
+    assert torc("workflows", "get", new, "-f", "json").json["description"] == "nothing yet"
+    assert "has no jobs" in torc("run", new).err
+    machine = torc("resources", "-f", "json").json
+    assert machine["num_cpus"] >= 1 and machine["memory_bytes"] > 0
+    assert torc("resources").out.startswith("Host:")
+
+
+def test_every_command_has_a_parser_and_help(torc: Any) -> None:
+    for command in COMMANDS:
+        assert parser_of(command, "torc").format_help()
+        assert all(name.partition(" ")[0] in GROUPS for name in command.names if " " in name)
+    assert len(BY_NAME) == sum(len(command.names) for command in COMMANDS)
+    top = torc("--help")
+    assert top.code == 0 and "user-data" in top.out and torc("help").out == top.out
+    assert "create-from-file" in torc("jobs", "--help").out
+    one = torc("help", "jobs", "list")
+    assert one.code == 0 and "--status" in one.out and "--database" in one.out
+    assert torc("--version").out.startswith("torc ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions(torc: Any, shell: str) -> None:
+    answer = torc("completions", shell)
+    assert answer.code == 0
+    for word in ("user-data", "create-from-file", "max-parallel-jobs", "mermaid"):
+        assert word in answer.out
+    if shell == "bash":
+        import subprocess
+
+        assert subprocess.run(["bash", "-n"], input=answer.out, text=True, check=False).returncode == 0
+
+
+def test_config(torc: Any, place: Path) -> None:
+    assert "TORC_DATABASE" in torc("config", "show").out
+    paths = {entry["what"]: entry["path"] for entry in torc("config", "paths", "-f", "json").json}
+    assert paths["database"] == os.environ["TORC_DATABASE"]
+    assert torc("config", "init", "--local").out == f"Wrote {place / 'torc.toml'}\n"
+    assert torc("config", "init", "--local").code == 2
+    (place / "torc.toml").write_text("# mine\n[client.run]\nnum_cpus = 3 # of four\n")
+    assert torc("config", "init", "--local", "--force").code == 0
+    text = (place / "torc.toml").read_text()
+    assert "# mine" in text and "num_cpus = 3 # of four" in text and "# max_parallel_jobs = 8" in text
+    assert torc("config", "show", "-f", "json").json["values"]["client"]["run"] == {"num_cpus": 3}
+    assert torc("config", "validate").out == "The settings are valid\n"
+    (place / "torc.toml").write_text("[client.run]\nnum_cpu = 3\n")
+    wrong = torc("config", "validate")
+    assert wrong.code == 1 and "did you mean client.run.num_cpus?" in wrong.err
+    (place / "torc.toml").write_text('[client]\nformat = "json"\n')
+    assert torc("workflows", "list").out == "[]\n"
+
+
+def test_a_table_of_the_older_dialect_is_asked_for(client: Any, small: int) -> None:
+    assert re.match(r"╭─", client("jobs", "list", small, "-f", "table").out)

@@ -1,0 +1,244 @@
+"""Bad input: one clear message, the right exit code, nothing half done, and never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui import errors
+from torc_tui.cli import diagnostics, main
+from torc_tui.errors import Problem
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("nope", "there is no command nope"),
+        ("wrkflows list", "did you mean `torc workflows`"),
+        ("jobs lst", "did you mean `torc jobs list`"),
+        ("jobs", "torc jobs wants a command"),
+        ("runn x.yaml", "did you mean `torc run`"),
+        ("--nope", "there is no option --nope"),
+        ("jobs list --stat x", "did you mean --status?"),
+        ("jobs list a b c", "unrecognized arguments"),
+        ("-f xml jobs list", "-f wants one of"),
+        ("jobs list -f", "-f wants one of table, json"),
+        ("jobs list -f dot", "-f wants one of table, json, not 'dot'"),
+        ("jobs list --database", "--database wants a value"),
+        ("jobs list --limit -1", "'-1' is not a whole number"),
+        ("run x.yaml --num-cpus 0", "'0' is not a whole number above 0"),
+        ("run x.yaml --memory-gb nan", "'nan' is not a number"),
+        ("run x.yaml --time-limit 2h", "write PT2H"),
+        ("run x.yaml --end-time soon", "'soon' is not a time"),
+        ("run x.yaml --gpu-foreign steal", "invalid choice"),
+        ("why", "required: JOB"),
+        ("delete", "required: WORKFLOW"),
+        ("get", "there is no command get"),
+        ("user-data update", "required: RECORD"),
+        ("user-data get 1 --data 5", "unrecognized arguments"),
+        ("user-data update 1 --data 1 --data-file y", "say the same thing twice"),
+        ("user-data update 1 --ephemeral maybe", "--ephemeral wants true or false"),
+        ("completions tcsh", "invalid choice"),
+        ("jobs list", "there is no workflow yet"),
+        ("status 99", "there is no workflow 99"),
+        ("status nobody", "there is no workflow 'nobody'"),
+        ("why 99", "there is no job 99"),
+        ("logs 99999999999999999999", "say in which workflow"),
+        ("status 99999999999999999999", "there is no workflow"),
+        ("user-data list 99999999999999999999", "there is no workflow"),
+        ("user-data get 99999999999999999999", "99999999999999999999"),
+        ("files get 7", "there is no file 7"),
+        ("results get 7", "there is no result 7"),
+        ("compute-nodes get 7", "there is no compute node 7"),
+        ("run missing.yaml", "missing.yaml"),
+        ("create .", "."),
+        ("workflows import missing.json", "missing.json: cannot be read"),
+        ("jobs list --database mysql://x/y", "unknown kind of database: mysql://"),
+    ],
+)
+def test_wrong_use(torc: Any, line: str, said: str) -> None:
+    torc("workflows", "list")  # there is a store, and nothing in it
+    answer = torc(*line.split())
+    assert (answer.code, answer.out) == (2, ""), answer
+    assert said in answer.err
+    assert len(answer.err) < 2000
+
+
+def test_a_state_that_is_none(torc: Any, small: int) -> None:
+    answer = torc("jobs", "list", small, "-s", "asleep")
+    assert answer.code == 2 and "'asleep'" in answer.err and "pending_failed" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ('{"a": }', "--data is not valid JSON: line 1, column 7: Expecting value"),
+        ('{\n  "a": 1,\n}', "line 3, column 1"),
+        ("", "--data is empty, which is not JSON"),
+        ("  ", "--data is empty"),
+        ("NaN", "NaN is not a JSON value"),
+        ("[1, -Infinity]", "-Infinity is not a JSON value"),
+        ("{'a': 1}", "line 1, column 2"),
+        ("[" * 100_000, "nested too deeply"),
+        ("1" * 5000, "is not valid JSON"),
+        ("\udcff", "--data is not UTF-8 text"),
+    ],
+)
+def test_data_that_is_not_json_changes_nothing(torc: Any, small: int, data: str, said: str) -> None:
+    torc("user-data", "update", 1, "--data", '"old"')
+    answer = torc("user-data", "update", 1, "--data", data)
+    assert answer.code == 2
+    assert said in answer.err
+    assert torc("user-data", "get", 1).json["data"] == "old"
+
+
+def test_a_file_of_data_that_is_none(torc: Any, small: int, place: Path) -> None:
+    (place / "bytes").write_bytes(b'"\xff"')
+    assert "bytes is not UTF-8 text (byte 2)" in torc("user-data", "update", 1, "--data-file", "bytes").err
+    assert "none: cannot be read: No such file" in torc("user-data", "update", 1, "--data-file", "none").err
+    assert "is empty" in torc("user-data", "update", "", "--data", "1").err
+
+
+def test_large_and_strange_data(torc: Any, small: int, place: Path) -> None:
+    (place / "large.json").write_text('{"__class__": ["' + "x" * 5_000_000 + '"], "": {"\\u0000": 1}}')
+    assert torc("user-data", "update", 1, "--data-file", "large.json").code == 0
+    data = torc("user-data", "get", 1).json["data"]
+    assert len(data["__class__"][0]) == 5_000_000 and data[""] == {"\0": 1}
+    assert len(torc("user-data", "list", small).out) < 5000
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "said"),
+    [
+        (lambda path: path.write_bytes(b"not a database, but long enough to be one" * 100), 2, "is not a database"),
+        (lambda path: sqlite3.connect(path).executescript("CREATE TABLE t (x)").close(), 2, "of another program"),
+        (lambda path: path.mkdir(), 1, "it is a directory"),
+    ],
+)
+def test_stores_that_are_none(torc: Any, tmp_path: Path, make: Callable[[Path], Any], code: int, said: str) -> None:
+    path = tmp_path / "bad.db"
+    make(path)
+    for words in (("workflows", "list"), ("user-data", "get", "1"), ("user-data", "list", "1")):
+        answer = torc(*words, "--database", path)
+        assert answer.code == code and said in answer.err, answer
+
+
+def test_no_store_yet(torc: Any) -> None:
+    answer = torc("user-data", "get", 1)
+    assert answer.code == 1 and "create a workflow first" in answer.err
+    assert torc("workflows", "list").err == "No workflows.\n"
+
+
+def test_bad_settings(torc: Any, place: Path) -> None:
+    (place / "torc.toml").write_text("[client\n")
+    answer = torc("config", "show")
+    assert answer.code == 2 and "torc.toml:1" in answer.err
+    (place / "torc.toml").write_text('[client]\nformat = "xml"\n')
+    assert "client.format must be table or json" in torc("workflows", "list").err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageError("m"), 2),
+        (errors.SettingsError("m"), 2),
+        (errors.NotFound("m"), 2),
+        (errors.Refused("m"), 2),
+        (errors.SchemaMismatch("m"), 2),
+        (errors.SpecError(Problem("m")), 2),
+        (errors.DependencyCycle(Problem("m")), 2),
+        (errors.StoreUnavailable("m"), 1),
+        (errors.Conflict("m"), 1),
+        (errors.LaunchFailed("m"), 1),
+        (PermissionError(13, "m", "/path"), 1),
+        (MemoryError(), 1),
+        (KeyboardInterrupt(), 130),
+        (SystemExit(2), 2),
+        (SystemExit(None), 0),
+    ],
+)
+def test_exit_codes(error: BaseException, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert diagnostics.report(error) == code
+
+
+def test_messages_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnostics.report(errors.NotFound("no \x1b]0;evil\x07 \u202e name", hint="look\nhere"))
+    assert capsys.readouterr().err == "torc: no \\x1b]0;evil\\x07 \\u{202e} name\n  look\nhere\n"
+
+
+def test_an_error_nobody_foresaw(
+    torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(program: str, words: object) -> int:
+        raise ZeroDivisionError("by\nnothing")
+
+    monkeypatch.setattr("torc_tui.cli.line.run", broken)
+    answer = torc("jobs", "list")
+    assert answer.code == 1
+    assert "torc: an error of this program: ZeroDivisionError: by" in answer.err
+    path = answer.err.split("details for a report: ")[1].strip()
+    assert path.startswith(str(place.parent / "home"))
+    text = Path(path).read_text()
+    assert "Traceback" in text and "'jobs' 'list'" in text
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
+    assert "no log could be written" in torc("jobs", "list").err
+
+
+def test_a_reader_that_goes_away_is_no_error(shell: Any, small: int) -> None:
+    done = shell("set -o pipefail; for i in $(seq 20); do echo true; done > c; torc help | true; echo ${PIPESTATUS[0]}")
+    assert done.stderr == ""
+    assert done.stdout.strip() in ("0", "141")
+    closed = shell("torc events list | head -1")
+    assert closed.stderr == "" and closed.stdout.startswith("╭")
+
+
+def test_no_space_for_the_output(shell: Any, small: int) -> None:
+    for command in ("torc jobs list", "torc user-data get 1"):
+        done = shell(f"{command} > /dev/full")
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1 and "No space left" in done.stderr
+
+
+def test_a_deleted_directory(shell: Any, small: int, place: Path) -> None:
+    (place.parent / "w.yaml").write_text("name: w\njobs: [{name: a, command: echo}]\n")
+    gone = shell(
+        "mkdir gone; cd gone; rmdir ../gone; torc create ../../w.yaml; echo $?; torc user-data get 1 -w 1 | wc -l"
+    )
+    assert "no longer exists" in gone.stderr or "cannot read" in gone.stderr
+    assert gone.stdout.split() == ["2", "8"]
+
+
+def test_the_app_says_why_it_does_not_open(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for words in ((), ("1",), ("file.yaml",)):
+        answer = torc(*words)
+        assert answer.code == 2
+        assert "terminal" in answer.err
+
+
+def test_main_is_small_enough_to_start_fast() -> None:
+    text = Path(main.__file__).read_text()
+    assert "import argparse" not in text and "import json" not in text
+
+
+HEAVY = ("textual", "rich", "yaml", "json5", "networkx", "sqlalchemy", "torc_tui.engine", "torc_tui.plan", "argparse")
+
+
+@pytest.mark.parametrize("words", [["get", "config", "-w", "1"], ["update", "1", "--data", '{"a": 1}']])
+def test_what_jobs_call_loads_nothing_heavy(small: int, words: list[str]) -> None:
+    code = (
+        "import os, sys\nfrom torc_tui.cli.main import main\n"
+        "def leave(code):\n    print(*sorted(sys.modules), file=sys.stderr, flush=True)\n"
+        "    leave.real(code)\nleave.real, os._exit = os._exit, leave\n"
+        f"sys.argv = ['torc', 'user-data', *{words!r}]\nsys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    loaded = done.stderr.split()
+    assert "torc_tui.store.user_data" in loaded
+    assert not [name for name in loaded if name in (*HEAVY, "pathlib", "typing", "dataclasses", "platformdirs")]

@@ -1,0 +1,111 @@
+"""``torc logs``: the bytes for a program, harmless text for a terminal, the end of a file, and following."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.cli import logs
+
+SPEC = """
+name: talk
+jobs:
+  - name: talker
+    command: printf 'one\\ntwo\\n'; printf 'oops \\033[31mred\\033[0m\\n' >&2
+  - {name: silent, command: "true", depends_on: [talker]}
+"""
+
+
+@pytest.fixture
+def talked(torc: Any, place: Path) -> int:
+    (place / "w.yaml").write_text(SPEC)
+    assert torc("run", "w.yaml", "--quiet").code == 0
+    return 1
+
+
+def test_whole_parts_and_end(torc: Any, talked: int) -> None:
+    assert torc("logs", 1).out == "one\ntwo\noops \x1b[31mred\x1b[0m\n"
+    assert torc("logs", "talker", "-w", 1, "--stdout").out == "one\ntwo\n"
+    assert torc("logs", "1/talker", "--stderr").out.startswith("oops")
+    assert torc("logs", 1, "--stdout", "-n", 1).out == "two\n"
+    assert torc("jobs", "logs", 1, "--stdout", "-n", 0).out == ""
+    found = torc("logs", 1, "-f", "json").json
+    assert (found["run_id"], found["attempt_id"], sorted(found["files"])) == (1, 1, ["stderr", "stdout"])
+    assert torc("logs", 1, "-f", "--stdout").out == "one\ntwo\n"
+    assert torc("logs", 1, "--path").out.count("\n") == 2
+
+
+def test_none(torc: Any, talked: int, place: Path) -> None:
+    answer = torc("logs", 1, "--attempt", 5)
+    assert answer.code == 2 and "has left no output to show" in answer.err
+    torc("init", 1, "--no-prompts")
+    assert torc("logs", 1, "--stdout").out == "one\ntwo\n", "the last run that left any"
+
+
+def test_a_terminal_gets_colours_and_no_harm(torc: Any, talked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    path = torc("logs", 1, "-f", "json").json["files"]["stderr"]
+    Path(path).write_bytes(b"\x1b[1;31mred\x1b[0m\x1b]0;title\x07\x1b[48;2;1;2;3mx\x1b[0m\nrest")
+    out = Terminal()
+    monkeypatch.setattr("sys.stdout", out)
+    torc("logs", 1, "--stderr")
+    assert out.getvalue() == "\x1b[1;38;5;1mred\x1b[0m\x1b[48;2;1;2;3mx\x1b[0m\nrest\n"
+    monkeypatch.setenv("NO_COLOR", "1")
+    out.seek(0)
+    out.truncate()
+    torc("logs", 1, "--stderr")
+    assert out.getvalue() == "redx\nrest\n"
+
+
+@pytest.mark.parametrize("block", [4, 1 << 20])
+@pytest.mark.parametrize(
+    ("text", "count", "rest"),
+    [
+        (b"a\nb\nc\n", 2, b"b\nc\n"),
+        (b"a\nb\nc", 2, b"b\nc"),
+        (b"a\nb\n", 5, b"a\nb\n"),
+        (b"", 3, b""),
+        (b"a\n\n\n", 2, b"\n\n"),
+        (b"a\nb\n", 0, b""),
+        (b"long line\nnext line\n", 1, b"next line\n"),
+    ],
+)
+def test_the_last_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, text: bytes, count: int, rest: bytes
+) -> None:
+    monkeypatch.setattr(logs, "_BLOCK", block)
+    path = tmp_path / "log"
+    path.write_bytes(text)
+    assert text[logs._start(str(path), count) :] == rest
+
+
+def test_the_tail_for_people(tmp_path: Path) -> None:
+    path = tmp_path / "e"
+    path.write_bytes(b"x\n" * 10_000 + b"\x1b]0;t\x07last \xff\n\n\n")
+    assert logs.tail(str(path), 2) == ["x", "last \ufffd"]
+    assert logs.tail(str(tmp_path / "none"), 2) == []
+
+
+def test_following_until_the_job_ends(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'echo begin; cat gate; echo end'}]\n")
+    import os
+
+    os.mkfifo(place / "gate")
+    from torc_tui.cli.main import main
+
+    torc("create", "w.yaml")
+    runner = threading.Thread(target=main, args=(["run", "1", "--quiet"],))
+    runner.start()
+    opener = threading.Thread(target=(place / "gate").write_text, args=("middle\n",))
+    opener.start()
+    answer = torc("logs", "1", "-f", "--stdout")
+    runner.join(20)
+    opener.join(20)
+    assert answer.out == "begin\nmiddle\nend\n"

@@ -1,0 +1,104 @@
+"""Tables, single records and JSON: what a terminal gets is harmless and fits."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from torc_tui.cli import output
+from torc_tui.cli.text import harmless, json_text
+
+
+def test_a_table_is_as_the_tutorial_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table(output.USER_DATA, [{"id": 1, "name": "ml_config", "data": None, "workflow_id": 1}])
+    assert capsys.readouterr().out == (
+        "╭────┬───────────┬──────┬─────────────╮\n"
+        "│ ID │ Name      │ Data │ Workflow ID │\n"
+        "├────┼───────────┼──────┼─────────────┤\n"
+        "│ 1  │ ml_config │ null │ 1           │\n"
+        "╰────┴───────────┴──────┴─────────────╯\n"
+    )
+    output.table(output.USER_DATA, [])
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, ""),
+        (True, "yes"),
+        (0.5, "0.5"),
+        ({"a": [1]}, '{"a": [1]}'),
+        ("two\nlines", "two⏎lines"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("x" * 1000, "x" * 299 + "…"),
+    ],
+)
+def test_cells(value: object, shown: str) -> None:
+    assert output.cell(value) == shown
+
+
+@given(st.lists(st.lists(st.text(max_size=20), min_size=3, max_size=3), min_size=1, max_size=4), st.integers(20, 90))
+def test_every_line_of_a_table_has_the_same_width(rows: list[list[str]], width: int) -> None:
+    cells = [[output.cell(text) for text in row] for row in rows]
+    lines = output.render(["ID", "名前", "Command"], cells, width).splitlines()
+    sizes = {cell_len(line) for line in lines}
+    assert len(sizes) == 1 and sizes.pop() <= max(width, 3 * 4 + 3 * 3 + 1)
+    assert len(lines) == len(rows) + 4
+
+
+def test_the_widest_column_gives_way() -> None:
+    text = output.render(["ID", "Name", "Command"], [["1", "short", "c" * 200], ["2", "名前", "d"]], 40)
+    lines = text.splitlines()
+    assert all(cell_len(line) == 40 for line in lines)
+    assert "│ 1  │ short │ ccc" in lines[3] and lines[3].endswith("c… │")
+
+
+@given(st.text())
+def test_harmless_text_prints_and_stays_readable(text: str) -> None:
+    shown = harmless(text, "\n")
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    assert shown == text or not text.isprintable()
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(values, st.sampled_from(["utf-8", "ascii", "latin-1"]))
+def test_json_says_the_same_and_harms_nobody(value: Any, encoding: str) -> None:
+    before = sys.stdout
+    sys.stdout = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    try:
+        text = json_text(value)
+        text.encode(encoding)
+    finally:
+        sys.stdout = before
+    assert json.loads(text) == value
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_a_list_of_many_is_fast(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [[str(number), f"job_{number}", "ready", "echo hello"] for number in range(20_000)]
+    text = output.render(["ID", "Name", "Status", "Command"], rows, 80)
+    assert text.count("\n") == 20_004
+
+
+def test_single_records(capsys: pytest.CaptureFixture[str]) -> None:
+    output.fields([("Name", "a\tb"), ("Nothing", None), ("A longer name", 3)])
+    assert capsys.readouterr().out == "Name:          a       b\nA longer name: 3\n"
+
+
+def test_times() -> None:
+    assert output.when(None) is None
+    assert output.when(0.0) is not None and len(output.when(0.0) or "") == 19

@@ -1,0 +1,266 @@
+"""The face of ``torc run``: what is said while it runs and after, and the exit code that tells the truth."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.cli.progress import Lines, Live, watcher
+from torc_tui.cli.run import arguments_of
+from torc_tui.engine.report import NeverJob, RunOptions
+from torc_tui.model import Event, Machine
+from torc_tui.store.database import Store
+from torc_tui.store.events import append
+from torc_tui.store.workflows import get_workflow
+
+MIXED = r"""
+name: mixed
+jobs:
+  - {name: good, command: "true"}
+  - name: bad
+    command: printf 'first\n\033[31mred\033[0m \033]0;evil\007last\n' >&2; exit 3
+  - {name: after_bad, command: "true", depends_on: [bad]}
+  - {name: big, command: "true", resource_requirements: huge}
+resource_requirements:
+  - {name: huge, num_cpus: 500, memory: 1g, runtime: PT1M}
+"""
+
+
+def test_all_good(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'true'}]\n")
+    answer = torc("run", "w.yaml")
+    assert answer.code == 0
+    lines = answer.out.splitlines()
+    assert lines[0] == "Created workflow 1"
+    assert lines[1].startswith("Running workflow 1 (w), run 1, on ")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d started: a \(job 1\)", lines[2])
+    assert re.fullmatch(r"\d\d:\d\d:\d\d completed: a \(job 1\) in 0.\d\d s", lines[3])
+    assert re.fullmatch(r"Workflow 1 \(w\) completed: 1 completed, in 0.\d\d s", lines[4])
+    again = torc("run", 1, "--quiet")  # nothing is left to do
+    assert (again.code, again.out, again.err) == (0, "", "")
+
+
+def test_failures_and_what_never_fits_are_told(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(MIXED)
+    answer = torc("run", "w.yaml", "--num-cpus", "2", "--memory-gb", "2")
+    assert answer.code == 1
+    assert "FAILED: bad (job 2): exit 3 after " in answer.out
+    assert "    first\n    red last\n" in answer.out.replace("\x1b", "ESC")
+    assert "canceled: after_bad (job 3): bad failed (exit 3)" in answer.out
+    never = "can never run here: big (job 4): 500 CPUs, machine has 2"
+    assert answer.out.count(never) == 2
+    assert answer.out.index(never) < answer.out.index("started:")
+    assert str(place / "torc_output/job_stdio/job_wf1_j2_r1_a1.e") in answer.out
+
+
+def test_the_report_as_json(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(MIXED)
+    answer = torc("run", "w.yaml", "--num-cpus", "2", "--memory-gb", "2", "-f", "json")
+    found = answer.json
+    assert (answer.code, found["exit_code"], found["status"]) == (1, 1, "failed")
+    assert found["counts"] == {"ready": 1, "completed": 1, "failed": 1, "canceled": 1}
+    assert found["failed"][0]["name"] == "bad"
+    assert found["never"] == [{"job_id": 4, "name": "big", "reason": "500 CPUs, machine has 2"}]
+
+
+def test_only_what_never_fits_is_left(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(MIXED.replace("exit 3", "exit 0"))
+    answer = torc("run", "w.yaml", "--num-cpus", "2", "--memory-gb", "2", "--quiet")
+    assert (answer.code, answer.out) == (3, "")
+
+
+def test_missing_files_stop_it_before_it_begins(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "name: w\njobs: [{name: a, command: 'cat ${files.input.i}'}]\nfiles: [{name: i, path: in.txt}]\n"
+    )
+    answer = torc("run", "w.yaml")
+    assert answer.code == 2 and "in.txt" in answer.err
+    assert torc("run", 1, "--force").code == 1
+    assert "is complete" in torc("workflows", "is-complete", 1).out
+
+
+def test_a_canceled_workflow_is_initialized_first(torc: Any, small: int) -> None:
+    torc("cancel", small)
+    answer = torc("run", small)
+    assert answer.code == 2 and "torc init" in answer.err
+
+
+def test_presets_of_the_settings(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'pwd'}]\n")
+    (place / "torc.toml").write_text('[client.run]\nnum_cpus = 3\noutput_dir = "logs"\n')
+    answer = torc("run", "w.yaml")
+    assert answer.code == 0 and ": 3 CPUs, " in answer.out
+    assert (place / "logs/job_stdio/job_wf1_j1_r1_a1.o").read_text() == f"{place}\n"
+    assert torc("logs", 1, "--path").out.splitlines()[0] == str(place / "logs/job_stdio/job_wf1_j1_r1_a1.o")
+    (place / "torc.toml").write_text("[client.run]\nnum_cpus = 0\n")
+    assert torc("run", "w.yaml").code == 2
+
+
+def test_options_go_to_the_background_as_they_came() -> None:
+    options = RunOptions(num_cpus=3, memory_gb=1.5, end_time=0.0, output_dir="/o", limit_resources=False)
+    words = arguments_of(options)
+    assert words[:4] == ["--num-cpus", "3", "--memory-gb", "1.5"]
+    assert words[words.index("--output-dir") + 1] == "/o" and words[-1] == "--no-limit-resources"
+    assert "--end-time" in words and "--max-parallel-jobs" not in words
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        select.select([], [], [], 0.02)
+
+
+def test_in_the_background(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'cat fifo'}]\n")
+    os.mkfifo(place / "fifo")
+    answer = torc("run", "w.yaml", "--detach", "-f", "json")
+    assert answer.code == 0
+    found = answer.json
+    wait_for(lambda: torc("status", 1, "-f", "json").json["jobs_by_status"] == {"running": 1})
+    assert os.getsid(found["pid"]) == found["pid"]
+    (place / "fifo").write_text("hello\n")
+    wait_for(lambda: torc("status", 1, "-f", "json").json["is_complete"])
+    wait_for(lambda: "completed: 1 completed" in Path(found["log"]).read_text())
+    assert torc("logs", 1).out == "hello\n"
+
+
+def on_a_terminal(programs: Path, words: list[str], act: Callable[[int, bytes], None]) -> tuple[int, str]:
+    """Run ``torc`` on a terminal of 100 × 30; ``act`` sees what was printed so far, and may type."""
+    import fcntl
+    import struct
+    import termios
+
+    main_end, job_end = pty.openpty()
+    fcntl.ioctl(job_end, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    process = subprocess.Popen(
+        [str(programs / "torc"), *words],
+        stdin=job_end,
+        stdout=job_end,
+        stderr=job_end,
+        env={**os.environ, "TERM": "xterm", "PATH": f"{programs}:{os.environ['PATH']}"},
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(job_end)
+    seen = b""
+    end = time.monotonic() + 30
+    try:
+        while time.monotonic() < end:
+            if select.select([main_end], [], [], 0.05)[0]:
+                try:
+                    block = os.read(main_end, 65536)
+                except OSError:
+                    break
+                if not block:
+                    break
+                seen += block
+            act(main_end, seen)
+        return process.wait(10), seen.decode()
+    finally:
+        process.kill()
+        process.wait()
+        os.close(main_end)
+
+
+def test_drawing_on_a_terminal_and_ctrl_c(programs: Path, torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("name: w\njobs: [{name: 'a_{i}', command: 'sleep 100', parameters: {i: '1:3'}}]\n")
+    typed = []
+
+    def act(terminal: int, seen: bytes) -> None:
+        if b"2 running" in seen and not typed:
+            typed.append(True)
+            os.write(terminal, b"\x03")
+
+    code, text = on_a_terminal(programs, ["run", "w.yaml", "--num-cpus", "2"], act)
+    assert code == 130
+    assert "░░░ 0/3" in text and "▶ a_1" in text
+    assert "TERMINATED: a_1" in text
+    assert "Workflow 1 (w) interrupted" in text and "goes on" in text
+    states = torc("status", 1, "-f", "json").json["jobs_by_status"]
+    assert states == {"ready": 1, "terminated": 2}
+
+
+def test_which_observer(place: Path, torc: Any, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.open()
+    workflow = get_workflow(store, small)
+    with watcher(store, workflow, None, quiet=True) as observer:
+        assert not observer.live
+    with watcher(store, workflow, None, quiet=False) as observer:
+        assert isinstance(observer, Lines)
+    store.close()
+
+
+@pytest.fixture
+def store(small: int) -> Any:
+    opened = Store.open()
+    yield opened
+    opened.close()
+
+
+MACHINE = Machine(hostname="h\x1b[2J", num_cpus=2, memory=1 << 30)
+
+
+def test_lines_of_hostile_and_many_failures(store: Store, small: int, place: Path) -> None:
+    out = io.StringIO()
+    lines = Lines(store, get_workflow(store, small), str(place), out)
+    lines.began(1, MACHINE, [NeverJob(job_id=9, name="n\ne", reason="r")] * 25)
+    (place / "job_stdio").mkdir()
+    (place / f"job_stdio/job_wf{small}_j1_r1_a1.e").write_bytes(b"a\n" * 100 + b"\x1b]52;c;ZXZpbA==\x07end")
+    for number in range(12):
+        data = {"return_code": 1, "reason": "x\x07y", "attempt": 1, "started_at": 1.0, "ended_at": 3.5}
+        lines.events([Event(small, number, 0.0, "job_failed", 1, data)])
+    lines.tick(0.0)
+    text = out.getvalue()
+    assert "\x1b" not in text and "\x07" not in text
+    assert text.count("FAILED: write (job 1): ") == 12
+    assert text.count("    end\n") == 10, "later ones are named only"
+    assert "after 2.5 s" in text and "… and 5 more that can never run here" in text
+
+
+def test_the_drawing_follows_the_store(store: Store, small: int, place: Path) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    live = Live(store, get_workflow(store, small), str(place), out)
+    live.began(1, MACHINE, [])
+    with store.write() as conn:  # somebody else's acts, which the engine here does not tell
+        append(
+            conn, small, [("job_started", 1, {"attempt": 1}), ("job_warning", 1, {"message": "look"})], at=time.time()
+        )
+    live.tick(time.time() + 1)
+    live.tick(time.time())  # too early to draw again
+    with store.write() as conn:
+        append(conn, small, [("job_failed", 1, {"return_code": 2, "attempt": 1})], at=time.time())
+    live.close()
+    out.seek(0)
+    text = out.read()
+    assert "#" not in text.split("\n")[1] and "." * 20 in text and " 0/2" in text
+    assert "1 blocked, 1 running" in text and "  > write " in text
+    assert "warning: write: look" in text and "FAILED: write (job 1): exit 2" in text
+    assert text.count("\x1b[J") == 2
+
+
+def test_stop_by_signal_is_recorded(shell: Any, torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'touch started; sleep 100'}]\n")
+    torc("create", "w.yaml")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "torc_tui.cli.main", "run", "1", "--quiet"], start_new_session=True, env=os.environ
+    )
+    try:
+        wait_for((place / "started").exists)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 130
+    finally:
+        process.kill()
+    assert torc("jobs", "get", 1, "-f", "json").json["status"] == "terminated"
