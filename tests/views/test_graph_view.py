@@ -8,13 +8,14 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from torc_tui.model import EdgeKind, Job, JobStatus
 from torc_tui.views.drawing import Drawing
 from torc_tui.views.export import export
 from torc_tui.views.graph import Data, Graph, Scene
 from torc_tui.views.layout import Box, Layout, layout
-from torc_tui.views.strip import strip, width_of
+from torc_tui.views.strip import strip
 
 S = JobStatus
 
@@ -249,12 +250,12 @@ def test_hostile_and_wide_names_keep_the_columns() -> None:
     jobs = [
         Job(1, "日本語ジョブ", S.READY, "日本語ジョブ"),
         Job(2, "\x1b[31mred\n\u202e", S.READY, "x"),
-        Job(3, "e\u0301🎉", S.READY, "e"),
+        Job(3, "e\u0301🎉👨\u200d👩☁\ufe0f", S.READY, "e"),
     ]
     drawing = Drawing(Graph(jobs, [(2, 1, 1, None), (3, 1, 1, None)]).scene())
     for start in range(drawing.width):
         for line in text(drawing, start, 0, 11, drawing.height):
-            assert width_of(line) == 11 and "\x1b" not in line and "\u202e" not in line
+            assert cell_len(line) == 11 and "\x1b" not in line and "\u202e" not in line
 
 
 def test_lit_path_and_minimap() -> None:

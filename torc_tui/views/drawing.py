@@ -28,6 +28,10 @@ _ASCII_FRAMES = {"job": "+-+|++", "more": "+.+:++", "file": ".-.|''", "user_data
 _BRACKETS = {"job": "[]", "more": "[]", "file": "()", "user_data": "{}"}
 
 
+_JOINERS = dict.fromkeys((0x200D, *range(0xFE00, 0xFE10)))
+"""Signs that make one picture of several: terminals disagree about its width."""
+
+
 class Run(NamedTuple):
     """Neighbouring cells of one row that look the same. ``node`` is the index of the box they belong to."""
 
@@ -120,7 +124,7 @@ class Drawing:
         return window.runs()
 
     def _label(self, node: Node) -> str:
-        label = fit(one_line(node.label), LABEL, plain=self.plain)
+        label = fit(one_line(node.label).translate(_JOINERS), LABEL, plain=self.plain)
         if node.kind in ("job", "more") and node.count > 1:
             label += f" {'x' if self.plain else '×'}{node.count}"
         return label
@@ -152,8 +156,8 @@ class Drawing:
         frames = _ASCII_FRAMES if self.plain else _FRAMES
         frame = frames["selected" if selected else node.kind]
         right, bottom = box.x + box.w - 1, box.y + box.h - 1
-        window.write(box.x, box.y, frame[0] + frame[1] * (box.w - 2) + frame[2], role, at)
-        window.write(box.x, bottom, frame[4] + frame[1] * (box.w - 2) + frame[5], role, at)
+        window.put_all(box.x, box.y, frame[0] + frame[1] * (box.w - 2) + frame[2], role, at)
+        window.put_all(box.x, bottom, frame[4] + frame[1] * (box.w - 2) + frame[5], role, at)
         for row in range(box.y + 1, bottom):
             window.put(box.x, row, frame[3], role, at)
             window.write(box.x + 1, row, " " * (box.w - 2), role, at)
@@ -299,13 +303,17 @@ class _Window:
         if 0 <= x < self.w and 0 <= y < self.h:
             self._rows[y][x] = (char, role, node)
 
+    def put_all(self, x: int, y: int, text: str, role: str, node: int | None) -> None:
+        """Signs of one cell each, side by side."""
+        if self.y <= y < self.y + self.h:
+            row, left = self._rows[y - self.y], x - self.x
+            for at in range(max(0, -left), min(len(text), self.w - left)):
+                row[left + at] = (text[at], role, node)
+
     def write(self, x: int, y: int, text: str, role: str, node: int | None) -> int:
         """Write from that cell on; gives the cell behind. A wide character that does not fit whole is a space."""
-        if text.isascii() or all(width_of(char) == 1 for char in text):
-            if self.y <= y < self.y + self.h:
-                row, left = self._rows[y - self.y], x - self.x
-                for at in range(max(0, -left), min(len(text), self.w - left)):
-                    row[left + at] = (text[at], role, node)
+        if text.isascii():
+            self.put_all(x, y, text, role, node)
             return x + len(text)
         for char in text:
             wide = width_of(char)

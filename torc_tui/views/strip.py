@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from unicodedata import category, east_asian_width
+
+from rich.cells import get_character_cell_size
 
 from torc_tui.model import JobStatus
 
@@ -43,14 +43,9 @@ def strip(counts: Sequence[int], width: int, *, plain: bool = False) -> list[tup
     return [(signs.get(status, other), status) for status in present for _ in range(cells[status])]
 
 
-@lru_cache(4096)
-def _char_width(char: str) -> int:
-    return 0 if category(char) in ("Mn", "Me", "Cf") else 2 if east_asian_width(char) in "WF" else 1
-
-
 def width_of(text: str) -> int:
-    """How many cells a text takes in a terminal."""
-    return len(text) if text.isascii() else sum(map(_char_width, text))
+    """How many cells a text takes in a terminal, sign by sign."""
+    return len(text) if text.isascii() else sum(map(get_character_cell_size, text))
 
 
 def fit(text: str, width: int, *, plain: bool = False) -> str:
@@ -60,7 +55,7 @@ def fit(text: str, width: int, *, plain: bool = False) -> str:
     mark = "~" if plain else "…"
     out, used = "", 0
     for char in text:
-        used += _char_width(char)
+        used += get_character_cell_size(char)
         if used > width - 1:
             break
         out += char
