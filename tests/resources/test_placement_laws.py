@@ -58,6 +58,7 @@ requests = st.builds(
     gpu_memory=st.sampled_from([None, None, 1, 8, 40]),
     gpu_model=st.sampled_from([None, None, "A100", "t4", "H100"]),
     runtime=st.sampled_from([60.0, 3600.0]),
+    num_nodes=st.sampled_from([1, 1, 1, 1, 2]),
 )
 policies = st.sampled_from(["avoid", "ignore"])
 distances = st.one_of(
@@ -190,6 +191,7 @@ def test_rank_agrees_with_the_order_of_placement(wanted: list[ResourceRequiremen
     assert sorted(set(ranks)) == list(range(len(set(ranks))))
     everything = Machine(hostname="big", num_cpus=10_000, memory=10_000, gpus=())
     order = [job for job, _ in place([Candidate(i, 0, r) for i, r in enumerate(wanted)], Pool(everything))]
+    assert order or not any(r.num_nodes == 1 and not r.num_gpus and not r.gpu_memory for r in wanted)
     sizes = [(wanted[job].num_gpus, wanted[job].runtime, wanted[job].memory) for job in order]
     assert sizes == sorted(sizes, reverse=True)
     by_rank = sorted(order, key=lambda job: ranks[job])

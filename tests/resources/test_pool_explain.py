@@ -226,6 +226,7 @@ def test_what_can_never_run(fields: dict[str, object], texts: list[str]) -> None
     idle = machine(gpu(0), gpu(1, PYTHON), num_cpus=2, memory=4 * GB)
     assert [shortfall.text for shortfall in never(req(**fields), idle)] == texts
     assert bool(never(req(**fields), machine(num_cpus=2, memory=4 * GB))) == bool(texts)
+    assert (Pool(machine(gpu(0), gpu(1), num_cpus=2, memory=4 * GB)).take(req(**fields)) is None) == bool(texts)
 
 
 def test_mig_instances_serve_one_card_jobs_only() -> None:

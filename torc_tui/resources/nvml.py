@@ -250,8 +250,11 @@ class GpuMonitor:
 
     def _ask(self, function: str, *arguments: Any) -> Any:
         """The answer, or None if this driver or card has none; _Lost if the card is gone."""
+        ask = getattr(self._nvml, function, None)
+        if ask is None:
+            return None
         try:
-            return getattr(self._nvml, function)(*arguments)
+            return ask(*arguments)
         except self._nvml.NVMLError as error:
             if error.value in (self._nvml.NVML_ERROR_GPU_IS_LOST, self._nvml.NVML_ERROR_RESET_REQUIRED):
                 raise _Lost(str(error)) from None
