@@ -293,3 +293,22 @@ def test_a_name_of_anything_is_only_a_name(store: Store, make_plan: Any) -> None
     workflow_id = workflows.create(store, make_plan(name=name), user="o'x", directory="/", at=1.0)
     assert workflows.get_workflow(store, workflow_id).name == name
     assert [w.user for w in workflows.list_workflows(store, user="o'x")] == ["o'x"]
+
+
+def test_a_statement_is_written_once_for_both(store: Store) -> None:
+    like = Statement("SELECT ? LIKE 'a%', ? + 1")
+    with store.read() as conn:
+        assert tuple(like.run(conn, ("abc", 2)).one()) == (True, 3)
+        assert tuple(like.direct(conn, ("abc", 2)).fetchone()) == (True, 3)
+    many = Statement("INSERT INTO counter (name, next) VALUES (?, ?)")
+    with store.write() as conn:
+        many.run_many(conn, [("a", 5), ("b", 7)])
+        many.run_many(conn, [])
+        assert (store.allocate(conn, "a", 2), store.allocate(conn, "a"), store.allocate(conn, "b")) == (5, 7, 7)
+
+
+def test_the_words_of_a_claim_use_their_index(sqlite_store: Store) -> None:
+    text = "SELECT id FROM job WHERE workflow_id = 1 AND status = 2 AND NOT held ORDER BY resource_class LIMIT 2"
+    with sqlite_store.read() as conn:
+        plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
+    assert "job_ready" in str(plan) and "TEMP B-TREE" not in str(plan)

@@ -2,6 +2,8 @@
 
 What comes in: a store and ids. What goes out: dicts that JSON can hold, and ids that names stand for. Relations
 between jobs are in ``relations``, and may be had from here. Nothing is written.
+
+It is long because every kind of record has its shape here; there is nothing else in it.
 """
 
 from __future__ import annotations
