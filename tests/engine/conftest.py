@@ -73,11 +73,11 @@ class Bench:
 
 
 @pytest.fixture
-def bench(sqlite_store: Store, tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+def bench(store: Store, tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
     def make(text: str, **options: Any) -> Bench:
-        made.append(Bench(sqlite_store, tmp_path, text, **options))
+        made.append(Bench(store, tmp_path, text, **options))
         return made[-1]
 
     yield make

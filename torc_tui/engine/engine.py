@@ -173,9 +173,7 @@ class Engine:
         placed: list[tuple[ReadyJob, Allocation, str]] = []
         ended: list[scheduling.Ended] = []
         with self.store.write() as conn:
-            if self.store.dialect == "postgresql":
-                append(conn, self.context.workflow_id, [], at=now)  # the workflow's row is the lock of its runners
-                scheduling.lock_host(conn, self.node.hostname)
+            scheduling.lock(conn, self.context.workflow_id, self.node.hostname)
             marker = nodes.marker(self.store)
             if marker != self._marker or not self._looked:
                 self._look()

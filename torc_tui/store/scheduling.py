@@ -129,9 +129,11 @@ def held_by_others(conn: Connection, node_id: int, hostname: str) -> list[tuple[
     return [(row[0], row[1]) for row in HELD_BY_OTHERS.run(conn, (node_id, hostname)) if row[0]]
 
 
-def lock_host(conn: Connection, hostname: str) -> None:
-    """Runners of one host hand out its resources one after the other. SQLite has one writer anyway."""
+def lock(conn: Connection, workflow_id: int, hostname: str) -> None:
+    """Runners of one workflow, and runners of one host, take their steps one after the other. SQLite has one writer
+    anyway."""
     if conn.dialect.name == "postgresql":
+        conn.exec_driver_sql("SELECT 1 FROM workflow WHERE id = %s FOR UPDATE", (workflow_id,))
         conn.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"torc:{hostname}",))
 
 

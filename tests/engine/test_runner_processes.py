@@ -1,0 +1,215 @@
+"""Real runners in real processes: interrupted, killed, started twice. What they leave is what the store says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEADLINE = 30.0
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """The first true value; an AssertionError after the deadline."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"never happened: {what}")
+
+
+class Shell:
+    """Types torc commands in a folder, on a store of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env = {**os.environ, "TORC_DATABASE": str(folder / "t.db")}
+        self.started: list[subprocess.Popen[str]] = []
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "torc_tui.cli.main", *words]
+        process = subprocess.Popen(
+            command, cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *words: str) -> tuple[int, str]:
+        process = self.start(*words)
+        text, _ = process.communicate(timeout=DEADLINE)
+        return process.returncode, text
+
+    def json(self, *words: str) -> Any:
+        code, text = self.run(*words, "-f", "json")
+        assert code == 0, text
+        return json.loads(text)
+
+    def write(self, text: str) -> str:
+        (self.folder / "w.yaml").write_text(text)
+        return "w.yaml"
+
+    def states(self, workflow_id: int = 1) -> dict[str, str]:
+        code, text = self.run("jobs", "list", str(workflow_id), "-f", "json")
+        return {job["name"]: job["status"] for job in json.loads(text)} if code == 0 and text else {}
+
+    def there(self, name: str) -> bool:
+        return (self.folder / name).exists()
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    made = Shell(tmp_path)
+    yield made
+    for process in made.started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+WAITING = """
+name: waiting
+jobs:
+  - name: first
+    command: 'echo $$ > pid; touch begun; until [ -e go ]; do sleep 0.05; done; echo done'
+  - {name: second, command: 'cat begun', depends_on: [first]}
+"""
+
+
+def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(shell: Shell) -> None:
+    runner = shell.start("run", shell.write(WAITING), "--grace", "5")
+    until(lambda: shell.there("begun"), "the job began")
+    runner.send_signal(signal.SIGINT)
+    text, _ = runner.communicate(timeout=DEADLINE)
+    assert runner.returncode == 130, text
+    assert shell.states() == {"first": "terminated", "second": "blocked"}
+    (shell.folder / "go").touch()
+    code, text = shell.run("run", "1")
+    assert code == 0, text
+    assert [(r["job_id"], r["attempt_id"], r["status"]) for r in shell.json("results", "list", "1", "--all-runs")] == [
+        (1, 1, "terminated"),
+        (1, 2, "completed"),
+        (2, 1, "completed"),
+    ]
+
+
+def test_a_second_ctrl_c_does_not_wait_for_stubborn_jobs(shell: Shell) -> None:
+    stubborn = "name: s\njobs:\n  - {name: a, command: \"trap '' TERM; touch begun; while :; do sleep 0.05; done\"}\n"
+    runner = shell.start("run", shell.write(stubborn), "--grace", "600")
+    until(lambda: shell.there("begun"), "the job began")
+    runner.send_signal(signal.SIGINT)
+
+    def ended() -> bool:
+        runner.send_signal(signal.SIGINT)  # signals that come too close together are one
+        return runner.poll() is not None
+
+    until(ended, "it ended")
+    assert runner.returncode == 130
+    assert shell.states() == {"a": "terminated"}
+
+
+def test_jobs_outlive_a_killed_runner_and_the_next_one_adopts_them(shell: Shell) -> None:
+    runner = shell.start("run", shell.write(WAITING))
+    until(lambda: shell.there("begun"), "the job began")
+    until(lambda: shell.states().get("first") == "running", "it is recorded")
+    pid = int((shell.folder / "pid").read_text())
+    runner.send_signal(signal.SIGKILL)
+    runner.communicate()
+    os.kill(pid, 0)
+    heir = shell.start("run", "1")
+    until(lambda: any(e["event_type"] == "node_lost" for e in events(shell)), "the heir took over")
+    (shell.folder / "go").touch()
+    text, _ = heir.communicate(timeout=DEADLINE)
+    assert heir.returncode == 0, text
+    results = shell.json("results", "list", "1", "--all-runs")
+    assert [(r["job_id"], r["attempt_id"], r["return_code"]) for r in results] == [(1, 1, 0), (2, 1, 0)]
+
+
+def events(shell: Shell) -> list[dict[str, Any]]:
+    found = shell.json("events", "list", "1")
+    return [{**event, "event_type": event.get("event_type") or event["data"].get("event_type")} for event in found]
+
+
+def test_an_end_that_nobody_saw_is_collected(shell: Shell) -> None:
+    failing = WAITING.replace("echo done", "exit 7")
+    runner = shell.start("run", shell.write(failing))
+    until(lambda: shell.there("begun"), "the job began")
+    until(lambda: shell.states().get("first") == "running", "it is recorded")
+    pid = int((shell.folder / "pid").read_text())
+    runner.send_signal(signal.SIGKILL)
+    runner.communicate()
+    (shell.folder / "go").touch()
+    until(lambda: not Path(f"/proc/{pid}").exists(), "the job ended")
+    code, text = shell.run("run", "1")
+    assert code == 1, text
+    (result,) = shell.json("results", "list", "1", "--all-runs")
+    assert result["return_code"] == 7
+    assert shell.states() == {"first": "failed", "second": "canceled"}
+
+
+def test_two_runners_never_run_a_job_twice(shell: Shell) -> None:
+    many = "name: m\njobs:\n  - {name: 'j_{i}', command: 'echo {i} >> ran', parameters: {i: '1:60'}}\n"
+    shell.run("create", shell.write(many))
+    shell.run("init", "1")
+    runners = [shell.start("run", "1"), shell.start("run", "1")]
+    for runner in runners:
+        text, _ = runner.communicate(timeout=DEADLINE)
+        assert runner.returncode == 0, text
+    assert sorted(map(int, (shell.folder / "ran").read_text().split())) == list(range(1, 61))
+
+
+def test_detached_runs_go_on_alone(shell: Shell) -> None:
+    code, text = shell.run("run", shell.write(WAITING), "--detach")
+    assert code == 0, text
+    until(lambda: shell.there("begun"), "the job began")
+    (shell.folder / "go").touch()
+    until(lambda: set(shell.states().values()) == {"completed"}, "all completed")
+
+
+def test_a_job_that_never_fits_is_named_and_nothing_hangs(shell: Shell) -> None:
+    text = """
+name: n
+jobs:
+  - {name: small, command: "true"}
+  - {name: big, command: "true", resource_requirements: huge}
+  - {name: later, command: "true", depends_on: [big]}
+resource_requirements:
+  - {name: huge, num_cpus: 4096, memory: 1g}
+"""
+    code, output = shell.run("run", shell.write(text))
+    assert code == 3
+    assert output.count("4096 CPUs") >= 2
+    assert shell.states() == {"small": "completed", "big": "ready", "later": "blocked"}
+    assert "4096 CPUs" in shell.run("why", "big", "-w", "1")[1]
+
+
+def test_cancel_from_another_terminal(shell: Shell) -> None:
+    runner = shell.start("run", shell.write(WAITING), "--grace", "5")
+    until(lambda: shell.states().get("first") == "running", "it is recorded")
+    shell.run("cancel", "1")
+    text, _ = runner.communicate(timeout=DEADLINE)
+    assert runner.returncode == 1, text
+    assert shell.states() == {"first": "canceled", "second": "canceled"}
+
+
+def test_limits_are_enforced_on_the_whole_group(shell: Shell) -> None:
+    text = """
+name: l
+jobs:
+  - {name: slow, command: "sleep 60 & wait", resource_requirements: quick}
+resource_requirements:
+  - {name: quick, num_cpus: 1, memory: 1g, runtime: PT1S}
+"""
+    code, output = shell.run("run", shell.write(text))
+    assert code == 1, output
+    (result,) = shell.json("results", "list", "1")
+    assert (result["status"], result["return_code"]) == ("terminated", 152)
