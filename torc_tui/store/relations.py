@@ -101,7 +101,7 @@ def _resolved(conn: Connection, statement: Statement, job_id: int) -> list[Depen
     return list(found.values())
 
 
-_EDGES = Statement(
+EDGES = Statement(
     "SELECT job_id, depends_on_id, kind, via FROM dependency WHERE depends_on_id IN ("
     "SELECT id FROM job WHERE workflow_id = ? UNION ALL SELECT - id FROM gate WHERE workflow_id = ?) "
     "ORDER BY depends_on_id, job_id"
@@ -114,7 +114,7 @@ def edges(store: Store, workflow_id: int) -> Iterator[Edge]:
     with store.read() as conn:
         if Statement("SELECT 1 FROM workflow WHERE id = ?").run(conn, (workflow_id,)).first() is None:
             raise not_found(workflow_id)
-        rows = _EDGES.run(conn, (workflow_id, workflow_id)).all()
+        rows = EDGES.run(conn, (workflow_id, workflow_id)).all()
         names = {
             kind: {row[0]: row[1] for row in Statement(text).run(conn, (workflow_id,))}
             for kind, text in (
