@@ -73,7 +73,9 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     for process in made.started:
         if process.poll() is None:
             process.kill()
-            process.communicate()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 WAITING = """
