@@ -365,3 +365,52 @@ def test_config(torc: Any, place: Path) -> None:
 
 def test_a_table_of_the_older_dialect_is_asked_for(client: Any, small: int) -> None:
     assert re.match(r"╭─", client("jobs", "list", small, "-f", "table").out)
+
+
+def test_jobs_from_a_file(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "commands").write_text("# first\necho one\n\n  echo two  \n")
+    empty = torc("workflows", "new", "-n", "list", "-f", "json").json["id"]
+    made = torc("jobs", "create-from-file", empty, "commands", "-f", "json").json
+    assert made["jobs_created"] == 2
+    jobs = torc("jobs", "list", empty, "-f", "json").json
+    assert [(job["name"], job["command"], job["status"]) for job in jobs] == [
+        ("job1", "echo one", "uninitialized"),
+        ("job2", "echo two", "uninitialized"),
+    ]
+    assert torc("run", empty, "--quiet").code == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO("echo three\n"))
+    limits = ("--cpus-per-job", "2", "--memory-per-job", "1g", "--runtime-per-job", "PT1M")
+    assert torc("jobs", "create-from-file", "list", "-", *limits).out == f"Added 1 jobs to workflow {empty}\n"
+    third = torc("jobs", "get", f"{empty}/job3", "-f", "json").json
+    assert third["status"] == "ready", "the workflow was initialized before"
+    requirements = {r["id"]: r for r in torc("resource-requirements", "list", empty, "-f", "json").json}
+    assert (requirements[third["resource_requirements_id"]]["num_cpus"], len(requirements)) == (2, 2)
+    assert torc("run", empty, "--quiet", "--num-cpus", "2").code == 0
+    assert [r["return_code"] for r in torc("results", "list", empty, "-f", "json").json] == [0, 0, 0]
+    (place / "commands").write_text("# nothing\n")
+    assert "holds no command" in torc("jobs", "create-from-file", empty, "commands").err
+    assert torc("jobs", "create-from-file", empty, "none").code == 2
+    (place / "commands").write_text("echo\n")
+    assert "is not a size" in torc("jobs", "create-from-file", empty, "commands", "--memory-per-job", "lots").err
+    torc("cancel", empty)
+    assert torc("jobs", "create-from-file", empty, "commands").code == 2
+
+
+def test_a_job_is_changed_before_it_starts(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "name: w\njobs:\n - {name: a, command: exit 3, resource_requirements: r}\n - {name: b, command: 'true'}\n"
+        "resource_requirements: [{name: r, num_cpus: 1, memory: 1g, runtime: PT1M}]\n"
+    )
+    torc("create", "w.yaml")
+    assert torc("jobs", "update", 1, "-c", "true", "-n", "renamed", "--runtime", "PT2M").out == "Updated job 1\n"
+    job = torc("jobs", "get", 1, "-f", "json").json
+    assert (job["name"], job["command"]) == ("renamed", "true")
+    requirements = {r["id"]: r for r in torc("resource-requirements", "list", 1, "-f", "json").json}
+    assert requirements[job["resource_requirements_id"]]["runtime"] == "PT2M"
+    assert torc("jobs", "update", 1, "-n", "b").code == 1
+    assert torc("jobs", "update", 1, "-n", " ").code == 2
+    assert torc("jobs", "update", 1, "--resource-requirements-id", 99).code == 2
+    assert torc("jobs", "update", 1, "--runtime", "1h").code == 2
+    assert torc("jobs", "update", "b", "-w", 1, "--runtime", "PT1H").code == 2, "it has no limits of its own"
+    assert torc("run", 1, "--quiet").code == 0
+    assert torc("jobs", "update", 1, "-c", "echo").code == 2

@@ -50,23 +50,25 @@ def get(call: Call) -> None:
 
 
 def create_from_file(call: Call) -> None:
-    from torc_tui import operations
-    from torc_tui.model import ResourceRequirements
+    from torc_tui.model import DEFAULT_REQUIREMENTS, ResourceRequirements
+    from torc_tui.operations.additions import add_jobs
     from torc_tui.units import parse_duration, parse_memory
 
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
     commands = commands_of(options.file)
+    memory, runtime = options.memory_per_job, options.runtime_per_job
     try:
         requirements = ResourceRequirements(
-            name="",
+            name="from_file",
             num_cpus=options.cpus_per_job,
-            memory=parse_memory(options.memory_per_job),
-            runtime=parse_duration(options.runtime_per_job),
+            memory=DEFAULT_REQUIREMENTS.memory if memory is None else parse_memory(memory),
+            runtime=DEFAULT_REQUIREMENTS.runtime if runtime is None else parse_duration(runtime),
+            enforced=memory is not None and runtime is not None,
         )
     except ValueError as error:
         raise UsageError(str(error.args[0]), hint=error.args[1] if len(error.args) > 1 else None) from None
-    ids = operations.add_jobs(call.store, workflow_id, commands, requirements, actor=call.actor)
+    ids = add_jobs(call.store, workflow_id, commands, requirements, actor=call.actor)
     record = {"workflow_id": workflow_id, "jobs_created": len(ids), "job_ids": list(ids)}
     call.done(record, f"Added {len(ids)} jobs to workflow {workflow_id}")
 
@@ -87,7 +89,7 @@ def commands_of(path: str) -> list[str]:
 
 
 def update(call: Call) -> None:
-    from torc_tui import operations
+    from torc_tui.operations.additions import update_job
     from torc_tui.units import parse_duration
 
     options = call.options
@@ -98,7 +100,7 @@ def update(call: Call) -> None:
             runtime = parse_duration(options.runtime)
         except ValueError as error:
             raise UsageError(str(error.args[0]), hint=error.args[1] if len(error.args) > 1 else None) from None
-    operations.update_job(
+    update_job(
         call.store,
         job_id,
         name=options.name,

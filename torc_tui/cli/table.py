@@ -293,9 +293,9 @@ COMMANDS: tuple[Command, ...] = (
         (
             arg("workflow", metavar="WORKFLOW", help="id or name"),
             arg("file", metavar="FILE", help="one command per line; - for standard input", complete="file"),
-            arg("--cpus-per-job", type=POSITIVE, default=1, metavar="N"),
-            arg("--memory-per-job", default="1m", metavar="SIZE"),
-            arg("--runtime-per-job", default="P0DT1M", metavar="DURATION"),
+            arg("--cpus-per-job", type=POSITIVE, default=1, metavar="N", help="CPUs of each job (default 1)"),
+            arg("--memory-per-job", metavar="SIZE", help="such as 2g; enforced when the runtime is given too"),
+            arg("--runtime-per-job", metavar="TIME", help="such as PT2H; enforced when the memory is given too"),
         ),
     ),
     Command(
