@@ -23,6 +23,10 @@ from typing import Literal, NamedTuple
 Direction = Literal["down", "right"]
 
 
+SMALL = 4
+"""A step of a line by so many cells is taken out where that is possible."""
+
+
 class Box(NamedTuple):
     """Cells x to x + w - 1, y to y + h - 1."""
 
@@ -233,8 +237,27 @@ class _Units:
                     weights.append(8.0 if unit >= self.real else 1.0 + len(around) if around else 0.1)
                 for unit, step, shift in zip(row, steps, _isotonic(wanted, weights), strict=True):
                     self.port[unit] = round(shift) + step
+        self._straighten(apart)
         left = min((self.port[unit] - self.sizes[unit][0] // 2 for row in self.rows for unit in row), default=0)
         self.port = [port - left for port in self.port]
+
+    def _straighten(self, apart: list[list[int]]) -> None:
+        """Take out small steps: move a unit to where the one unit above (or below) it is, if there is room, and if
+        no line on its other side is straight now."""
+        ranked = list(zip(self.rows, apart, strict=True))
+        for near, far, order in ((self.up, self.down, ranked), (self.down, self.up, ranked[::-1])):
+            for row, steps in order:
+                for at, unit in enumerate(row):
+                    if len(near[unit]) != 1 or any(self.port[other] == self.port[unit] for other in far[unit]):
+                        continue
+                    wanted = self.port[near[unit][0]]
+                    if not 0 < abs(wanted - self.port[unit]) <= SMALL:
+                        continue
+                    if at and wanted - self.port[row[at - 1]] < steps[at] - steps[at - 1]:
+                        continue
+                    if at + 1 < len(row) and self.port[row[at + 1]] - wanted < steps[at + 1] - steps[at]:
+                        continue
+                    self.port[unit] = wanted
 
     def route(self) -> tuple[dict[int, tuple[int, int]], list[Hop], int]:
         """The place (rank axis, cross axis) of each box, the hops, and the extent along the rank axis."""
