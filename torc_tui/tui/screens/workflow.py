@@ -20,6 +20,7 @@ from torc_tui.model import SETTLED, UNSUCCESSFUL, Event, Job, JobStatus, Workflo
 from torc_tui.tui.feed_worker import Answer, Changes, Gone, Loaded
 from torc_tui.tui.job_rows import VOLATILE, JobRows
 from torc_tui.tui.panes.base import Pane
+from torc_tui.tui.panes.data import DataPane
 from torc_tui.tui.panes.event_list import EventsPane, HistoryPane
 from torc_tui.tui.panes.graph import GraphPane
 from torc_tui.tui.panes.log import LogPane
@@ -37,7 +38,16 @@ from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.graph import Graph
 from torc_tui.views.workflow import WorkflowView
 
-PANES: tuple[type[Pane], ...] = (OverviewPane, LogPane, GraphPane, FilesPane, HistoryPane, EventsPane, ResultsPane)
+PANES: tuple[type[Pane], ...] = (
+    OverviewPane,
+    LogPane,
+    GraphPane,
+    DataPane,
+    FilesPane,
+    HistoryPane,
+    EventsPane,
+    ResultsPane,
+)
 FACTS_AT_ONCE = 200
 """Jobs whose dependencies are read in one go, for the column why."""
 REORDER_EVERY = 0.5

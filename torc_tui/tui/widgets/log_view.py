@@ -175,7 +175,7 @@ class LogView(Widget, can_focus=True):
 
     def _lay_out(self) -> list[list[Span]]:
         log = self.log_file
-        width, height = max(1, self.size.width - 1), max(1, self.size.height)
+        width, height = max(1, self.size.width - 2), max(1, self.size.height)
         if log is None or not log.exists:
             self._lines = []
             return []
@@ -203,7 +203,7 @@ class LogView(Widget, can_focus=True):
         if not self._rows:
             return paint([(f"  {self.empty}" if y == 1 else "", "muted")], self._style, base, width)
         spans = self._rows[y] if y < len(self._rows) else []
-        body = paint(spans, self._style, base, width - 1)
+        body = paint([(" ", ""), *spans], self._style, base, width - 1)
         return Strip([*body, *paint([self._thumb(y)], self._style, base, 1)], width)
 
     def _thumb(self, y: int) -> Span:
