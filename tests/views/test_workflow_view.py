@@ -186,3 +186,20 @@ def test_range_is_a_range(left: dict[str, int], known: dict[str, list[float]], r
     eta = estimate(left, {name: durations(*values) for name, values in known.items()}, running)
     assert eta is None or 0 <= eta.low <= eta.high
     assert eta is None or eta.text
+
+
+def test_progress_of_a_run() -> None:
+    seen = view(*[JobStatus.READY] * 10)
+    told = []
+    for number in range(1, 5):
+        told += [event(len(told) + 1, "job_started", number, at=10.0 * number)]
+        told += [event(len(told) + 1, "job_completed", number, at=10.0 * number + 8)]
+    seen.apply(told)
+    assert seen.progress(50.0).eta is None  # nothing goes on
+    seen.apply([event(9, "job_claimed", 5)])
+    progress = seen.progress(50.0)
+    assert (progress.done, progress.total, progress.fraction) == (4, 10, 0.4)
+    assert progress.eta is not None and progress.eta.low <= 48 <= progress.eta.high
+    seen.apply([event(10, "job_started", 5, at=50.0)])
+    later = seen.progress(54.0)
+    assert later.running == 1 and later.eta is not None and later.eta.high < progress.eta.high

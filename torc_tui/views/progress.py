@@ -88,16 +88,17 @@ def estimate(
     """When the rest will be done.
 
     ``left`` counts the unsettled jobs per family, those that run included; ``running`` gives family and seconds so
-    far of each that runs; ``critical`` is the length in seconds of the longest chain that is left, where it is known.
-    None while nothing runs, fewer than three jobs have ended, or more than half of the rest is of families of which
-    none has ended.
+    far of each that runs; ``parallelism`` is how many jobs go on at a time (as many as run now, if not given);
+    ``critical`` is the length in seconds of the longest chain that is left, where it is known. None while
+    nothing runs, fewer than three jobs have ended, or more than half of the rest is of families of which none has.
     """
     active = list(running)
     total = sum(left.values())
     if total == 0:
         return Eta(0.0, 0.0)
     ended = sum(durations.count for durations in known.values())
-    if not active or ended < MINIMUM_ENDED:
+    lanes = parallelism if parallelism is not None else float(len(active))
+    if lanes < 1 or ended < MINIMUM_ENDED:
         return None
     everything = _merged(known.values())
     if 2 * sum(count for family, count in left.items() if family not in known) > total:
@@ -119,7 +120,6 @@ def estimate(
         work += count * durations.mean
         variance += count * durations.deviation**2 + (count * durations.deviation) ** 2 / durations.count
         longest = max(longest, durations.mean + durations.deviation)
-    lanes = max(1.0, parallelism if parallelism is not None else float(len(active)))
     spread = sqrt(variance)
     chain = critical if critical is not None else longest
     low = max(0.0, (work - spread) / lanes, nearest, critical or 0.0)

@@ -170,7 +170,8 @@ class WorkflowView:
             (job.family, max(0.0, now - job.started_at) if job.started_at is not None else 0.0)
             for job in map(jobs.__getitem__, self.running)
         ]
-        eta = estimate(self._left, self.durations, running, critical=critical)
+        lanes = self.count(*ACTIVE)  # between two jobs a lane is pending, not running
+        eta = estimate(self._left, self.durations, running, parallelism=lanes, critical=critical)
         return Progress(self.count(*SETTLED), len(jobs), self.count(*UNSUCCESSFUL), len(running), eta)
 
     def _job_event(self, job: Job, event: Event) -> bool:
