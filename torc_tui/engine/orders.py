@@ -17,6 +17,7 @@ from pathlib import Path
 
 from torc_tui.model import Allocation, AttemptKey, ExecutionConfig, Gpu, Limits, Order, ResourceRequirements
 from torc_tui.resources.binding import environment as gpu_environment
+from torc_tui.store.logs import attempt_files as attempt_files
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
 
@@ -103,23 +104,6 @@ class OrderMaker:
             termination_signal=execution.termination_signal,
             grace=self.grace,
         )
-
-
-def attempt_files(
-    output_dir: str, key: AttemptKey, stdio: str | None, execution: ExecutionConfig
-) -> tuple[str | None, str | None, str]:
-    """(stdout, stderr, exit file) of an attempt; equal paths for combined output, None for what is thrown away."""
-    stem = f"{output_dir}/job_stdio/job_wf{key.workflow_id}_j{key.job_id}_r{key.run_id}_a{key.attempt_id}"
-    mode = (json.loads(stdio).get("mode") if stdio else None) or execution.stdio_mode
-    stdout: str | None = f"{stem}.o"
-    stderr: str | None = f"{stem}.e"
-    if mode == "combined":
-        stdout = stderr = f"{stem}.log"
-    if mode in ("no_stdout", "none"):
-        stdout = None
-    if mode in ("no_stderr", "none"):
-        stderr = None
-    return stdout, stderr, f"{stem}.exit"
 
 
 def deletes_on_success(stdio: str | None, execution: ExecutionConfig) -> bool:
