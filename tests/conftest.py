@@ -1,4 +1,5 @@
-"""Fixtures for the rooms that keep something in a store: a fresh one, on SQLite and on PostgreSQL.
+"""Fixtures for the rooms that keep something in a store: a fresh one, on SQLite and on PostgreSQL; and a shell in which
+the installed programs are typed.
 
 The server is private to the test run: made with initdb in a folder of its own, on a socket there, without a port, and
 gone at the end. TORC_TEST_POSTGRESQL names the folder of its programs where they are not found by themselves.
@@ -10,8 +11,9 @@ import itertools
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +117,42 @@ def sqlite_store(tmp_path: Path) -> Iterator[Any]:
     opened = Store.open(f"sqlite:///{tmp_path}/torc.db")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def user_shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Type lines of bash as a user does: the installed ``torc`` on PATH, a home, a store and a folder of one's own.
+
+    ``user_shell(script, cwd=folder, seconds=60, NAME="value")``; the folder is ``tmp_path / "work"`` unless named.
+    """
+    programs = Path(sys.executable).parent
+    if not (programs / "torc").exists():
+        pytest.fail(f"torc is not installed beside {sys.executable}: pip install -e '.[test]'")
+    work = tmp_path / "work"
+    work.mkdir()
+    home = tmp_path / "home"
+    home.mkdir()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TORC_", "XDG_", "PYTHON"))}
+    clean |= {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "USER": "ada",
+        "TORC_DATABASE": str(tmp_path / "store.db"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+    def call(
+        script: str, *, cwd: Path = work, seconds: float = 60, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=cwd,
+            env={**clean, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+    return call

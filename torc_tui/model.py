@@ -391,8 +391,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Run this. ``environment`` is the whole environment of the job; ``stdout``/``stderr`` are paths (equal for combined
-    output) or None for nothing. ``exit_file`` receives the exit code from the job's own shell."""
+    """Run this. ``environment`` is the whole environment of the job; ``stdout``/``stderr`` are paths (equal for
+    combined output) or None for nothing. ``exit_file`` receives the exit code from the job's own shell."""
 
     key: AttemptKey
     name: str

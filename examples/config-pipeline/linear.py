@@ -1,4 +1,4 @@
-"""A line through noisy points, found by gradient descent: small enough to read, real enough to depend on its settings."""
+"""A line through noisy points, found by gradient descent: small, and yet it depends on its settings."""
 
 import json
 import random

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,7 @@ def test_jobs_by_id_by_name_and_by_path(torc: Any, small: int) -> None:
     assert by_name["status"] == "blocked"
     assert torc("jobs", "get", by_name["id"], "-f", "json").json == by_name
     assert torc("jobs", "get", f"{small}/read", "-f", "json").json == by_name
+    assert torc("jobs", "get", "small/read", "-f", "json").json == by_name
     assert torc("jobs", "get", "read", "-w", "small", "-f", "json").json == by_name
     assert torc("jobs", "get", "read", "-f", "json").json == by_name  # the only workflow there is
     wrong = torc("jobs", "get", "raed", "-w", small)
@@ -296,6 +298,27 @@ def test_events(torc: Any, small: int) -> None:
     assert torc("events", "list", small, "--type", "nothing", "-f", "json").json == []
 
 
+def test_events_as_they_happen(torc: Any, small: int, programs: Path) -> None:
+    process = subprocess.Popen(
+        [str(programs / "torc"), "events", "list", str(small), "-f", "-f", "json", "-t", "job_held"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+    assert process.stdout is not None
+    try:
+        assert torc("jobs", "hold", 1).code == 0
+        event = json.loads(process.stdout.readline())
+        assert (event["event_type"], event["job_id"]) == ("job_held", 1)
+        torc("delete", small)
+        assert process.stdout.read().count("\n") <= 1
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
 @pytest.mark.parametrize("form", ["text", "mermaid", "dot", "svg", "json"])
 def test_graph(torc: Any, small: int, form: str) -> None:
     for more in ((), ("--data",), ("--no-fold",)):
@@ -309,6 +332,7 @@ def test_graph(torc: Any, small: int, form: str) -> None:
 def test_one_of_each(torc: Any, small: int) -> None:
     assert torc("files", "get", 1, "-f", "json").json["name"] == "out"
     assert torc("files", "get", 1).out.startswith("Id:")
+    assert re.search(r"Status: +ready\n", torc("jobs", "get", 1).out)
     assert torc("files", "list-required-existing", small, "-f", "json").json == []
     assert torc("workflows", "get", small).code == 0
     new = torc("workflows", "new", "-n", "empty", "-d", "nothing yet", "-f", "json").json["id"]
@@ -339,8 +363,6 @@ def test_completions(torc: Any, shell: str) -> None:
     for word in ("user-data", "create-from-file", "max-parallel-jobs", "mermaid"):
         assert word in answer.out
     if shell == "bash":
-        import subprocess
-
         assert subprocess.run(["bash", "-n"], input=answer.out, text=True, check=False).returncode == 0
 
 

@@ -127,9 +127,14 @@ class Call:
             first, slash, rest = given.partition("/")
             if given.isdecimal():
                 return records.find_job(self.store, None, given)
-            if slash and is_id(first):
+            if slash and (is_id(first) or self._is_name(first)):
                 workflow, given = first, rest
         return records.find_job(self.store, self.workflow_id(workflow), given)
+
+    def _is_name(self, text: str) -> bool:
+        from torc_tui.store import workflows
+
+        return any(w.name == text for w in workflows.list_workflows(self.store, user=settings.user_name()))
 
     def job_ids(self, given: Sequence[str], workflow: str | None) -> list[int]:
         """All jobs that are meant, each once; every name is checked before any is acted upon."""
