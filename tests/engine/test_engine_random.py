@@ -67,6 +67,7 @@ class RandomRun(RuleBasedStateMachine):
 
     @rule(data=st.data(), code=st.sampled_from([0, 0, 0, 1, 7]))
     def end(self, data: st.DataObject, code: int) -> None:
+        self.it.step()  # what was asked to stop has ended by now
         running = sorted(self.it.fake.job_ids)
         if running:
             self.it.fake.finish(data.draw(st.sampled_from(running)), code)

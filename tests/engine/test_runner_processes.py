@@ -108,14 +108,12 @@ def test_a_second_ctrl_c_does_not_wait_for_stubborn_jobs(shell: Shell) -> None:
     stubborn = "name: s\njobs:\n  - {name: a, command: \"trap '' TERM; touch begun; while :; do sleep 0.05; done\"}\n"
     runner = shell.start("run", shell.write(stubborn), "--grace", "600")
     until(lambda: shell.there("begun"), "the job began")
+    assert runner.stdout is not None
     runner.send_signal(signal.SIGINT)
-
-    def ended() -> bool:
-        runner.send_signal(signal.SIGINT)  # signals that come too close together are one
-        return runner.poll() is not None
-
-    until(ended, "it ended")
-    assert runner.returncode == 130
+    assert any("Ctrl-C again kills at once" in line for line in iter(runner.stdout.readline, ""))
+    runner.send_signal(signal.SIGINT)
+    text, _ = runner.communicate(timeout=DEADLINE)
+    assert runner.returncode == 130, text
     assert shell.states() == {"a": "terminated"}
 
 

@@ -76,6 +76,13 @@ class _Told:
             lines.append(f"… and {len(never) - 20} more that can never run here")
         return lines
 
+    def stop_words(self, running: int, grace: float) -> str:
+        """What is said when the run is being stopped."""
+        if not running:
+            return "Stopping: nothing new starts"
+        jobs = f"{running} running job{'s' if running > 1 else ''}"
+        return f"Stopping {jobs}: SIGTERM now, SIGKILL after {show_duration(grace)} (Ctrl-C again: at once)"
+
     def ended(self, event: Event, name: str) -> list[str]:
         """A line for the end of an attempt, and the last lines of standard error where it failed."""
         data = event.data
@@ -137,6 +144,12 @@ class Lines(_Told):
         if lines:
             self._print(lines)
 
+    def stopping(self, running: int, grace: float) -> None:
+        self._print([_farewell(running, grace)])
+
+    def stopping(self, running: int, grace: float) -> None:
+        self._print([self.stop_words(running, grace)])
+
     def tick(self, now: float) -> None:
         """Nothing is drawn between events."""
 
@@ -169,6 +182,12 @@ class Live(_Told):
 
     def events(self, events: Sequence[Event]) -> None:
         self.tick(time.time())
+
+    def stopping(self, running: int, grace: float) -> None:
+        self._paint(time.time(), [_farewell(running, grace)])
+
+    def stopping(self, running: int, grace: float) -> None:
+        self._paint(time.time(), [*self._news(), self.stop_words(running, grace)])
 
     def tick(self, now: float) -> None:
         if now - self.last >= EVERY:
@@ -242,6 +261,16 @@ def _shown(text: str, limit: int = 200) -> str:
     from torc_tui.views.ansi import one_line
 
     return one_line(text, limit)
+
+
+def _farewell(running: int, grace: float) -> str:
+    """What Ctrl-C has set going."""
+    if not running:
+        return "Stopping."
+    jobs = f"{running} running job{'s' if running != 1 else ''}"
+    if not grace:
+        return f"Killing {jobs}."
+    return f"Stopping: {jobs} asked to end, killed after {show_duration(grace)}. Ctrl-C again kills at once."
 
 
 def _clock(event: Event) -> str:

@@ -67,6 +67,9 @@ class Observer(Protocol):
     def events(self, events: Sequence[Event]) -> None:
         """What a step has written."""
 
+    def stopping(self, running: int, grace: float) -> None:
+        """A stop was asked for: ``running`` jobs are being ended, and killed after ``grace`` seconds."""
+
     def tick(self, now: float) -> None:
         """Time passes."""
 
@@ -78,4 +81,5 @@ class Unwatched:
 
     def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None: ...
     def events(self, events: Sequence[Event]) -> None: ...
+    def stopping(self, running: int, grace: float) -> None: ...
     def tick(self, now: float) -> None: ...

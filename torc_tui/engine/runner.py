@@ -291,7 +291,9 @@ class Runner:
         count = self.interrupts.count
         if count != self._heeded:
             self._heeded = count
-            self.engine.stop(hard=count > 1)
+            hard = count > 1
+            self.engine.stop(hard=hard)
+            self.observer.stopping(len(self.engine.in_flight), 0.0 if hard else self.maker.grace)
 
     def _time_is_over(self, now: float) -> bool:
         return self.end_time is not None and now >= self.end_time and not self.engine.stopping
