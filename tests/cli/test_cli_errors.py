@@ -130,6 +130,35 @@ def test_stores_that_are_none(torc: Any, tmp_path: Path, make: Callable[[Path], 
         assert answer.code == code and said in answer.err, answer
 
 
+def test_a_store_that_is_newer_or_locked(torc: Any, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torc_tui.store.connect.BUSY_SECONDS", 0.05)
+    other = sqlite3.connect(os.environ["TORC_DATABASE"], isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        for words in (("user-data", "update", 1, "--data", 1), ("cancel", small), ("jobs", "hold", 1)):
+            locked = torc(*words)
+            assert locked.code == 1 and "is locked" in locked.err, locked
+        assert torc("jobs", "list", small).code == 0, "readers do not wait for writers"
+        other.execute("ROLLBACK")
+        other.execute("UPDATE meta SET value = '99'")
+    finally:
+        other.close()
+    for words in (("user-data", "get", 1), ("jobs", "list", small)):
+        newer = torc(*words)
+        assert newer.code == 2 and "newer torc (schema 99" in newer.err
+
+
+def test_a_hostile_name(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        'name: w\njobs:\n  - name: "../../x; rm -rf"\n    command: "echo \\"it\'s\\nü\\" $TORC_JOB_NAME"\n'
+    )
+    answer = torc("run", "w.yaml")
+    assert answer.code == 0, answer
+    assert "\x1b" not in answer.out and "completed: ../../x; rm -rf (job 1)" in answer.out
+    assert torc("logs", 1).out == "it's\nü ../../x; rm -rf\n"
+    assert sorted(path.name for path in place.iterdir()) == ["torc_output", "w.yaml"]
+
+
 def test_no_store_yet(torc: Any) -> None:
     answer = torc("user-data", "get", 1)
     assert answer.code == 1 and "create a workflow first" in answer.err

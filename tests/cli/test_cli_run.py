@@ -187,6 +187,7 @@ def test_drawing_on_a_terminal_and_ctrl_c(programs: Path, torc: Any, place: Path
     code, text = on_a_terminal(programs, ["run", "w.yaml", "--num-cpus", "2"], act)
     assert code == 130
     assert "░░░ 0/3" in text and "▶ a_1" in text
+    assert "Stopping: 2 running jobs asked to end, killed after 30 s. Ctrl-C again kills at once." in text
     assert "TERMINATED: a_1" in text
     assert "Workflow 1 (w) interrupted" in text and "goes on" in text
     states = torc("status", 1, "-f", "json").json["jobs_by_status"]

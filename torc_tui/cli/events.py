@@ -11,6 +11,7 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import INTERRUPTED, OK
 from torc_tui.model import Event
 
 _LEVELS = {
@@ -25,7 +26,7 @@ _LEVELS = {
 }
 
 
-def list_(call: Call) -> None:
+def list_(call: Call) -> int:
     from torc_tui.store import events
 
     options = call.options
@@ -43,13 +44,17 @@ def list_(call: Call) -> None:
         found.reverse()
     if not options.follow:
         call.show_list("events", output.EVENTS, [record_of(event) for event in found])
-        return
+        return OK
     from torc_tui.store import workflows
 
     last = found[-1].seq if found else workflows.get_workflow(call.store, workflow_id).last_seq
     for event in found:
         _tell(call, event)
-    _follow(call, workflow_id, last)
+    try:
+        _follow(call, workflow_id, last)
+    except KeyboardInterrupt:  # the usual way to stop looking, and nothing to be told of
+        return INTERRUPTED
+    return OK
 
 
 def record_of(event: Event) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def get(call: Call) -> None:
     if call.json:
         output.json_value(record)
     else:
-        output.fields((key.replace("_", " ").capitalize(), value) for key, value in record.items() if value != [])
+        output.record(record)
 
 
 def create_from_file(call: Call) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import INTERRUPTED, say
 from torc_tui.errors import NotFound
 from torc_tui.views.ansi import Decoder, text_of
 
@@ -59,7 +59,10 @@ def logs(call: Call) -> int | None:
             output.line(path)
         return None
     if options.follow:
-        _follow(call, finder)
+        try:
+            _follow(call, finder)
+        except KeyboardInterrupt:  # the usual way to stop looking, and nothing to be told of
+            return INTERRUPTED
         return None
     files = _wanted(finder.files(), options)
     if not files:

@@ -44,6 +44,15 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
         sys.stdout.write(f"{name + ':':<{width + 1}} {value}\n")
 
 
+def record(values: Mapping[str, Any]) -> None:
+    """Print a record, a line for each of its values; empty lists and what is not there are left out."""
+    fields(
+        (key.replace("_", " ").capitalize(), when(value) if key.endswith(("_at", "_before", "mtime")) else value)
+        for key, value in values.items()
+        if value != []
+    )
+
+
 def line(text: str) -> None:
     """Print one line of text, made harmless."""
     sys.stdout.write(harmless(text) + "\n")

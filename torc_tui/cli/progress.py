@@ -76,13 +76,6 @@ class _Told:
             lines.append(f"… and {len(never) - 20} more that can never run here")
         return lines
 
-    def stop_words(self, running: int, grace: float) -> str:
-        """What is said when the run is being stopped."""
-        if not running:
-            return "Stopping: nothing new starts"
-        jobs = f"{running} running job{'s' if running > 1 else ''}"
-        return f"Stopping {jobs}: SIGTERM now, SIGKILL after {show_duration(grace)} (Ctrl-C again: at once)"
-
     def ended(self, event: Event, name: str) -> list[str]:
         """A line for the end of an attempt, and the last lines of standard error where it failed."""
         data = event.data
@@ -147,9 +140,6 @@ class Lines(_Told):
     def stopping(self, running: int, grace: float) -> None:
         self._print([_farewell(running, grace)])
 
-    def stopping(self, running: int, grace: float) -> None:
-        self._print([self.stop_words(running, grace)])
-
     def tick(self, now: float) -> None:
         """Nothing is drawn between events."""
 
@@ -185,9 +175,6 @@ class Live(_Told):
 
     def stopping(self, running: int, grace: float) -> None:
         self._paint(time.time(), [_farewell(running, grace)])
-
-    def stopping(self, running: int, grace: float) -> None:
-        self._paint(time.time(), [*self._news(), self.stop_words(running, grace)])
 
     def tick(self, now: float) -> None:
         if now - self.last >= EVERY:

@@ -169,7 +169,7 @@ def show_one(call: Call, record: Mapping[str, Any]) -> None:
     if call.json:
         output.json_value(record)
     else:
-        output.fields((key.replace("_", " ").capitalize(), value) for key, value in record.items() if value != [])
+        output.record(record)
 
 
 def _bytes(value: int | None) -> str | None:

@@ -44,7 +44,7 @@ def get(call: Call) -> None:
     if call.json:
         output.json_value(record)
     else:
-        output.fields((key.replace("_", " ").capitalize(), value) for key, value in record.items())
+        output.record(record)
 
 
 def status(call: Call) -> None:
