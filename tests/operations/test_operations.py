@@ -1,0 +1,206 @@
+"""Acts of users on both databases: what they move, what they refuse, and the event that says who did it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from torc_tui.errors import NotFound, Refused
+from torc_tui.model import JobStatus
+from torc_tui.operations import jobs as acts
+from torc_tui.operations import runners
+from torc_tui.operations import workflows as operations
+from torc_tui.plan.resolve import resolve
+from torc_tui.spec.load import loads
+from torc_tui.store import nodes, user_data, workflows
+from torc_tui.store.database import Store
+from torc_tui.store.events import list_events
+
+ME = "ann@bench"
+
+FILES = """
+name: files
+jobs:
+  - {name: read, command: 'cat ${files.input.raw} > ${files.output.mid}'}
+  - {name: use, command: 'cat ${files.input.mid}; torc user-data get ${user_data.input.config}'}
+files:
+  - {name: raw, path: raw.txt}
+  - {name: mid, path: mid.txt}
+user_data:
+  - {name: config, data: {a: 1}}
+"""
+
+
+def make(store: Store, folder: Path, text: str = FILES) -> int:
+    plan = resolve(loads(text, format="yaml"))
+    return operations.create_workflow(store, plan, user="ann", directory=str(folder), actor=ME)
+
+
+def ids(store: Store, workflow_id: int) -> dict[str, int]:
+    return {job.name: job.id for job in workflows.snapshot(store, workflow_id).jobs}
+
+
+def states(store: Store, workflow_id: int) -> dict[str, str]:
+    return {job.name: job.status.word for job in workflows.snapshot(store, workflow_id).jobs}
+
+
+def last_event(store: Store, workflow_id: int) -> tuple[str, str | None]:
+    event = list_events(store, workflow_id)[-1]
+    return event.kind, event.actor
+
+
+def test_initialize_names_what_is_missing_and_changes_nothing(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    with pytest.raises(Refused, match=r"raw: .*raw\.txt"):
+        operations.initialize(store, workflow_id)
+    check = operations.init_check(store, workflow_id)
+    assert not check.safe
+    assert check.missing_files == [("raw", str(tmp_path / "raw.txt"))]
+    assert set(states(store, workflow_id).values()) == {"uninitialized"}
+    assert workflows.get_workflow(store, workflow_id).run_id == 0
+
+
+def test_force_lets_files_pass_but_never_empty_records(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    assert operations.initialize(store, workflow_id, force=True).ready == 1
+    user_data.update(store.dbapi(), "config", workflow_id=workflow_id, data=None, at=1.0)
+    with pytest.raises(Refused, match=r"config \(id"):
+        operations.initialize(store, workflow_id, force=True)
+
+
+def test_initialize_counts_runs_and_says_who(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "raw.txt").write_text("x")
+    (tmp_path / "mid.txt").write_text("left over")
+    workflow_id = make(store, tmp_path)
+    report = operations.initialize(store, workflow_id, actor=ME)
+    assert (report.run_id, report.ready, report.blocked) == (1, 1, 1)
+    assert report.existing_outputs == [("mid", str(tmp_path / "mid.txt"))]
+    assert states(store, workflow_id) == {"read": "ready", "use": "blocked"}
+    assert last_event(store, workflow_id) == ("workflow_initialized", ME)
+    assert operations.initialize(store, workflow_id).run_id == 2
+
+
+def test_initialize_keeps_disabled_jobs_disabled(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    acts.disable_jobs(store, [ids(store, workflow_id)["read"]])
+    (tmp_path / "mid.txt").write_text("from elsewhere")
+    operations.initialize(store, workflow_id)
+    assert states(store, workflow_id) == {"read": "disabled", "use": "ready"}
+
+
+def test_the_output_of_a_disabled_job_must_exist(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    acts.disable_jobs(store, [ids(store, workflow_id)["read"]])
+    with pytest.raises(Refused, match=r"mid: "):
+        operations.initialize(store, workflow_id)
+
+
+def test_archived_workflows_are_not_initialized(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    operations.archive_workflows(store, [workflow_id], True, actor=ME)
+    with pytest.raises(Refused, match="archived"):
+        operations.initialize(store, workflow_id, force=True)
+
+
+def test_a_workflow_with_running_jobs_is_neither_initialized_nor_deleted(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    operations.initialize(store, workflow_id, force=True)
+    with store.write() as conn:
+        conn.exec_driver_sql("UPDATE job SET status = 4, compute_node_id = 99 WHERE name = 'read'")
+    with pytest.raises(Refused, match="1 running job"):
+        operations.initialize(store, workflow_id, force=True)
+    with pytest.raises(Refused, match="1 running job"):
+        operations.delete_workflows(store, [workflow_id])
+    assert workflows.get_workflow(store, workflow_id).name == "files"
+
+
+def test_cancel_ends_everything_that_waits(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    operations.initialize(store, workflow_id, force=True)
+    assert operations.cancel_workflow(store, workflow_id, actor=ME) == 2
+    assert set(states(store, workflow_id).values()) == {"canceled"}
+    workflow = workflows.get_workflow(store, workflow_id)
+    assert workflow.is_canceled
+    assert last_event(store, workflow_id) == ("workflow_canceled", ME)
+
+
+def test_retry_after_cancel_goes_on(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    operations.initialize(store, workflow_id, force=True)
+    operations.cancel_workflow(store, workflow_id)
+    acts.retry_jobs(store, ids(store, workflow_id).values(), actor=ME)
+    assert states(store, workflow_id) == {"read": "ready", "use": "blocked"}
+    assert not workflows.get_workflow(store, workflow_id).is_canceled
+
+
+def test_acts_that_do_not_apply_are_refused_one_by_one(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    operations.initialize(store, workflow_id, force=True)
+    job = ids(store, workflow_id)["read"]
+    for act in (acts.retry_jobs, acts.terminate_jobs, acts.enable_jobs, acts.release_jobs):
+        before = list_events(store, workflow_id)
+        done = act(store, [job])
+        assert done.moved == []
+        assert "read" in done.refused[job]
+        assert list_events(store, workflow_id) == before
+    with pytest.raises(NotFound, match="no job 4711"):
+        acts.cancel_jobs(store, [job, 4711])
+    assert states(store, workflow_id)["read"] == "ready"
+
+
+def test_priority_hold_and_release_say_who(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    operations.initialize(store, workflow_id, force=True)
+    job = ids(store, workflow_id)["read"]
+    acts.set_priority(store, [job], 7, actor=ME)
+    acts.hold_jobs(store, [job], actor=ME)
+    (found,) = [one for one in workflows.snapshot(store, workflow_id).jobs if one.id == job]
+    assert (found.priority, found.held) == (7, True)
+    acts.release_jobs(store, [job], actor=ME)
+    assert [(e.kind, e.actor) for e in list_events(store, workflow_id, job_id=job)] == [
+        ("job_priority", ME),
+        ("job_held", ME),
+        ("job_released", ME),
+    ]
+
+
+def test_pause_and_resume(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    operations.pause_workflow(store, workflow_id, actor=ME)
+    assert workflows.get_workflow(store, workflow_id).is_paused
+    operations.resume_workflow(store, workflow_id, actor=ME)
+    assert not workflows.get_workflow(store, workflow_id).is_paused
+    assert last_event(store, workflow_id) == ("workflow_resumed", ME)
+
+
+def test_stopping_nobody_is_refused(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    with pytest.raises(Refused, match="no active runner"):
+        runners.stop_runners(store, workflow_id)
+
+
+def test_a_dead_runner_keeps_no_job_from_being_canceled(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    operations.initialize(store, workflow_id, force=True)
+    from torc_tui.resources.detect import boot_id, detect_machine, hostname
+
+    machine = detect_machine()
+    gone = nodes.Process(hostname=hostname(), boot_id=boot_id(), pid=os.getpid(), started=1)  # another process' time
+    with store.write() as conn:
+        node_id, _ = nodes.register(conn, workflow_id, 1, gone, machine, {}, 0.0)
+        conn.exec_driver_sql(f"UPDATE job SET status = 4, compute_node_id = {node_id} WHERE name = 'read'")
+    operations.cancel_workflow(store, workflow_id)
+    assert set(states(store, workflow_id).values()) == {"canceled"}
+    operations.delete_workflows(store, [workflow_id])
+    with pytest.raises(NotFound):
+        workflows.get_workflow(store, workflow_id)
+
+
+def test_needs_initialization(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path)
+    assert operations.needs_initialization(workflows.get_workflow(store, workflow_id))
+    operations.initialize(store, workflow_id, force=True)
+    assert not operations.needs_initialization(workflows.get_workflow(store, workflow_id))
+    assert workflows.get_workflow(store, workflow_id).counts == {JobStatus.READY: 1, JobStatus.BLOCKED: 1}
