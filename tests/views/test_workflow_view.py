@@ -36,7 +36,7 @@ def test_life_of_a_job() -> None:
     seen.apply([event(3, "job_failed", at=12.0, return_code=3, reason="boom")])
     assert (job.ended_at, job.return_code, job.reason) == (12.0, 3, "boom")
     assert (seen.running, seen.counts[JobStatus.FAILED], seen.state) == (set(), 1, "failed")
-    seen.apply([event(4, "job_retried", attempt=2, not_before=20.0, reason="exit 3")])
+    seen.apply([event(4, "job_retried", attempt=2, of=4, not_before=20.0, reason="exit 3")])
     assert (job.status, job.attempt_id, job.not_before) == (JobStatus.READY, 2, 20.0)
     assert (job.ended_at, job.return_code, job.reason) == (12.0, 3, "exit 3")
     seen.apply([event(5, "job_claimed", node=8, attempt=2)])
@@ -69,7 +69,7 @@ def test_gap_asks_for_a_new_snapshot_and_touches_nothing() -> None:
     assert seen.needs_reload and seen.jobs[1].status is JobStatus.READY and seen.cursor == 0
 
 
-@pytest.mark.parametrize("kind", sorted(RELOAD_EVENTS))
+@pytest.mark.parametrize("kind", sorted(RELOAD_EVENTS | {"workflow_canceled"}))
 def test_kinds_that_change_everything_ask_for_a_new_snapshot(kind: str) -> None:
     seen = view(JobStatus.READY)
     seen.apply([event(1, "job_claimed"), event(2, kind, None), event(3, "job_started")])

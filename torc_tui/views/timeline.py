@@ -157,7 +157,7 @@ def _detail(event: Event) -> str:
     if event.kind == "job_started" and (pid := _number(data, "pid")) is not None:
         parts.append(f"pid {pid}")
     parts += [f"{word} {data[word]}" for word in ("priority", "hostname", "version") if data.get(word) is not None]
-    parts += [text for word in ("name", "reason", "message") if (text := _text(data, word))]
+    parts += [text for word in ("name", "cause", "reason", "message") if (text := _text(data, word))]
     if isinstance(data.get("counts"), Mapping):
         parts.append(", ".join(f"{count} {word}" for word, count in data["counts"].items()))
     if event.kind == "workflow_initialized":

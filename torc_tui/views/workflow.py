@@ -27,12 +27,13 @@ from torc_tui.model import (
 from torc_tui.views.progress import Durations, Progress, estimate
 
 _ENDED = frozenset({"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"})
+_AGAIN = frozenset({"job_ready", "job_blocked", "job_retried"})
 _FLAGS: Mapping[str, Mapping[str, bool]] = {
     "workflow_paused": {"is_paused": True},
     "workflow_resumed": {"is_paused": False},
-    "workflow_canceled": {"is_canceled": True},
 }
 _WORDS: Mapping[str, UnionType | type] = {"name": str, "user": str, "description": str | None, "project": str | None}
+_RELOAD = RELOAD_EVENTS | {"workflow_canceled"}  # that one cancels all jobs that wait, without a word about each
 _NODE_GONE = frozenset({"node_stopped", "node_lost"})
 _SETTLED = tuple(status in SETTLED for status in JobStatus)
 
@@ -113,7 +114,7 @@ class WorkflowView:
             if seq <= self.cursor:
                 continue
             kind = event.kind
-            if self.needs_reload or seq != self.cursor + 1 or kind in RELOAD_EVENTS:
+            if self.needs_reload or seq != self.cursor + 1 or kind in _RELOAD:
                 self.needs_reload = True
                 break
             job_id = event.job_id
@@ -195,16 +196,21 @@ class WorkflowView:
             job.compute_node_id = data.get("node", job.compute_node_id)
         elif kind in _ENDED:
             self._ended(job, event, status)
-        elif kind == "job_retried":  # the times of the attempt before stand until the next one is claimed
+        elif kind == "job_retried" and "of" in data:  # by rule: what the attempt before left stands until the next
             job.attempt_id = data.get("attempt", job.attempt_id)
             job.reason = data.get("reason")
             job.not_before = data.get("not_before")
+        elif kind == "job_retried" and "attempt" in data:  # a stop had interrupted it, now it is taken up
+            job.attempt_id = data["attempt"]
+            job.reason = job.return_code = None
         elif kind == "job_disabled":
             job.reason = data.get("reason")
-        else:  # job_blocked, job_ready, job_claimed, job_reset: what an earlier attempt left is gone
+        else:  # job_blocked, job_ready, job_claimed, job_reset, retried by a person: what an attempt left is gone
+            if job.started_at is not None and kind in _AGAIN:
+                job.attempt_id += 1
             job.started_at = job.ended_at = job.return_code = job.not_before = None
             job.compute_node_id = data.get("node")
-            job.reason = data.get("reason")
+            job.reason = None if kind == "job_retried" else data.get("reason")
             job.attempt_id = data.get("attempt", job.attempt_id)
         return True
 

@@ -1,0 +1,94 @@
+"""The fold over real events gives the rows of the store, whatever happens to the jobs."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from torc_tui.engine.engine import Engine, NodeIdentity
+from torc_tui.engine.orders import OrderMaker
+from torc_tui.executors.fake import FakeExecutor
+from torc_tui.model import Machine
+from torc_tui.operations import jobs as acts
+from torc_tui.operations.workflows import create_workflow, initialize
+from torc_tui.plan.resolve import resolve
+from torc_tui.resources.pool import Pool
+from torc_tui.spec.load import loads
+from torc_tui.store import nodes, run_context, workflows
+from torc_tui.store.database import Store
+from torc_tui.store.events import list_events
+from torc_tui.views.workflow import WorkflowView
+
+MACHINE = Machine(hostname="bench", num_cpus=2, memory=64 << 30)
+HERE = nodes.Process(hostname="bench", boot_id="boot", pid=1, started=1)
+SPEC = """
+name: fold
+failure_handlers: [{name: again, rules: [{exit_codes: [7], max_retries: 1}]}]
+jobs:
+- {name: prep, command: x, failure_handler: again}
+- {name: "train_{i}", command: x, depends_on: [prep], failure_handler: again, parameters: {i: "1:4"}}
+- {name: merge, command: x, depends_on_regexes: ["train_.*"]}
+- {name: other, command: x, depends_on: [prep], cancel_on_blocking_job_failure: false}
+- {name: report, command: x, depends_on: [merge, other]}
+"""
+PLAN = resolve(loads(SPEC, format="yaml"))
+UNTOLD = {"unmet"}
+"""What changes in rows without an event: how many jobs are still waited for."""
+ACTS = {
+    "cancel": acts.cancel_jobs, "retry": acts.retry_jobs, "hold": acts.hold_jobs, "release": acts.release_jobs,
+    "disable": acts.disable_jobs, "enable": acts.enable_jobs,
+}  # fmt: skip
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["end", "end", "end", *ACTS]), st.integers(0, 7), st.sampled_from([0, 0, 7, 1])),
+    max_size=25,
+)
+
+
+def rows(view: WorkflowView) -> list[dict[str, Any]]:
+    return [{key: value for key, value in asdict(job).items() if key not in UNTOLD} for job in view.jobs.values()]
+
+
+@settings(max_examples=20, deadline=None)
+@given(STEPS)
+def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.open(f"sqlite:///{folder}/torc.db")
+        try:
+            workflow_id = create_workflow(store, PLAN, user="u", directory=folder, actor=None)
+            initialize(store, workflow_id)
+            fake = FakeExecutor()
+            with store.write() as conn:
+                context = run_context.read(conn, workflow_id)
+                node_id, _ = nodes.register(conn, workflow_id, context.run_id, HERE, MACHINE, {}, 0.0)
+            out = str(Path(folder) / "out")
+            maker = OrderMaker(context, store_url=store.url, output_dir=out, inherited={})
+            identity = NodeIdentity(node_id=node_id, hostname=MACHINE.hostname, output_dir=out)
+            engine = Engine(store, context, identity, fake, Pool(MACHINE), maker)
+            taken = workflows.snapshot(store, workflow_id)
+            view = WorkflowView.from_snapshot(taken.workflow, taken.jobs, taken.requirements, taken.cursor)
+            ids = list(view.jobs)
+            for act, number, code in steps:
+                if act == "end":
+                    fake.wake()
+                    engine.step(fake.wait(0), fake.now)  # what was asked to stop has ended by now
+                    running = sorted(fake.job_ids)
+                    if running:
+                        fake.finish(running[number % len(running)], code)
+                else:
+                    ACTS[act](store, [ids[number % len(ids)]], actor="u@h")
+                fake.wake()
+                engine.step(fake.wait(0), fake.now)
+                view.apply(list_events(store, workflow_id, after=view.cursor))
+                assert not view.needs_reload
+                again = workflows.snapshot(store, workflow_id)
+                fresh = WorkflowView.from_snapshot(again.workflow, again.jobs, again.requirements, again.cursor)
+                assert view.cursor == fresh.cursor
+                assert rows(view) == rows(fresh)
+                assert view.counts == fresh.counts and view.running == fresh.running
+        finally:
+            store.close()
