@@ -39,6 +39,10 @@ def blocker(number: int, name: str, status: JobStatus = S.RUNNING, **values: obj
             "canceled: b was terminated (+1)",
         ),
         (Facts(job=job(S.CANCELED, reason="prep failed")), "canceled: prep failed"),
+        (
+            Facts(job=job(S.CANCELED, reason="canceled by me@here"), blockers=[blocker(2, "a", S.FAILED)]),
+            "canceled by me@here",
+        ),
         (Facts(job=job(S.CANCELED)), "canceled"),
         (Facts(job=job(S.READY, attempt_id=2, not_before=18.0), now=10.0, attempts=4), "attempt 2 of 4 in 8 s"),
         (Facts(job=job(S.RUNNING, attempt_id=2), attempts=4), "attempt 2 of 4"),

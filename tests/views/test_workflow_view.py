@@ -50,9 +50,11 @@ def test_life_of_a_job() -> None:
 
 def test_a_job_that_never_ran_is_canceled_at_a_time() -> None:
     seen = view(JobStatus.BLOCKED)
-    seen.apply([event(1, "job_held"), Event(1, 2, 50.0, "job_canceled", 1, {"reason": "a failed"}, "me@here")])
+    seen.apply([event(1, "job_held"), event(2, "job_canceled", at=50.0, reason="a failed")])
     job = seen.jobs[1]
-    assert (job.started_at, job.ended_at, job.reason, job.held) == (None, 50.0, "a failed", False)
+    assert (job.started_at, job.ended_at, job.reason, job.held) == (None, 50.0, "a failed", True)
+    seen.apply([event(3, "job_canceled", at=60.0, reason="canceled by me@here")])
+    assert not job.held
 
 
 def test_acts_on_a_job_that_leave_its_state() -> None:

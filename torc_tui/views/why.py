@@ -218,7 +218,7 @@ def _ended(job: Job) -> str:
 
 def _canceled(facts: Facts) -> str:
     culprits = [blocker for blocker in facts.blockers if blocker.status in UNSUCCESSFUL]
-    if culprits:
+    if culprits and not (facts.job.reason or "").startswith("canceled by"):
         first = min(culprits, key=_urgency)
         code = exit_text(first.return_code) if first.status is not JobStatus.CANCELED else ""
         more = f" (+{len(culprits) - 1})" if len(culprits) > 1 else ""

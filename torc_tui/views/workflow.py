@@ -228,8 +228,8 @@ class WorkflowView:
         job.not_before = None
         if status is JobStatus.COMPLETED and began is not None and job.ended_at is not None:
             self._lasted(job.family, job.ended_at - began)
-        elif status is JobStatus.CANCELED and event.actor is not None:
-            job.held = False
+        elif status is JobStatus.CANCELED and (job.reason or "").startswith("canceled by"):
+            job.held = False  # an act of somebody lets go of it; a cancellation that only follows from another does not
 
     def _move(self, job: Job, status: JobStatus) -> None:
         before = job.status
