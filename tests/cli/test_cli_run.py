@@ -131,10 +131,14 @@ def test_in_the_background(torc: Any, place: Path) -> None:
     found = answer.json
     wait_for(lambda: torc("status", 1, "-f", "json").json["jobs_by_status"] == {"running": 1})
     assert os.getsid(found["pid"]) == found["pid"]
+    held = torc("resources", "-f", "json").json["held"]
+    assert [(job["job_name"], job["num_cpus"], job["gpus"]) for job in held] == [("a", 1, [])]
+    assert "│ a " in torc("resources").out
     (place / "fifo").write_text("hello\n")
     wait_for(lambda: torc("status", 1, "-f", "json").json["is_complete"])
     wait_for(lambda: "completed: 1 completed" in Path(found["log"]).read_text())
     assert torc("logs", 1).out == "hello\n"
+    assert torc("resources", "-f", "json").json["held"] == []
 
 
 def on_a_terminal(programs: Path, words: list[str], act: Callable[[int, bytes], None]) -> tuple[int, str]:

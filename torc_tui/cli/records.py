@@ -6,11 +6,15 @@ What comes in: calls. What goes out: lists and single records (facts, 7.4 and 7.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
+from torc_tui.model import ACTIVE
 from torc_tui.units import show_bytes, show_duration
+
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
 
 RESULTS: tuple[output.Column, ...] = (
     ("ID", "id"),
@@ -125,8 +129,38 @@ def compute_node(call: Call) -> None:
     show_one(call, records.get_compute_node(call.store, call.options.id))
 
 
+def holders(store: Store, hostname: str) -> list[dict[str, Any]]:
+    """The jobs that runners of this store hold on a host now, of all users, with what each holds."""
+    from torc_tui.store import records, workflows
+
+    found: list[dict[str, Any]] = []
+    for workflow in workflows.list_workflows(store, include_archived=True):
+        if not ACTIVE & workflow.counts.keys():
+            continue
+        here = {node["id"] for node in records.list_compute_nodes(store, workflow.id) if node["hostname"] == hostname}
+        for status in sorted(ACTIVE):
+            for job in records.list_jobs(store, workflow.id, status=status):
+                if job["compute_node_id"] not in here or not job["allocation"]:
+                    continue
+                cpus, memory, gpus = job["allocation"]
+                found.append(
+                    {
+                        "workflow_id": workflow.id,
+                        "job_id": job["id"],
+                        "job_name": job["name"],
+                        "user": workflow.user,
+                        "num_cpus": cpus,
+                        "memory_bytes": memory,
+                        "gpus": [
+                            {"uuid": uuid, "share": share / 1000, "memory_bytes": held} for uuid, share, held in gpus
+                        ],
+                    }
+                )
+    return found
+
+
 def resources(call: Call) -> None:
-    """What this machine has; the cards with what is free on each."""
+    """What this machine has, the cards with what is free on each, and which jobs hold what."""
     from torc_tui.resources.detect import detect_machine
 
     machine = detect_machine()
@@ -149,6 +183,7 @@ def resources(call: Call) -> None:
             }
             for gpu in machine.gpus
         ],
+        "held": holders(call.store, machine.hostname),
     }
     if call.json:
         output.json_value(record)
@@ -162,6 +197,7 @@ def resources(call: Call) -> None:
         ]
     )
     output.table(GPUS, record["gpus"])
+    output.table(HELD, record["held"])
 
 
 def show_one(call: Call, record: Mapping[str, Any]) -> None:
@@ -192,4 +228,13 @@ GPUS: tuple[output.Column, ...] = (
     ("Use %", lambda record: _percent(record["utilization"])),
     ("Programs", lambda record: ", ".join(f"{one['name']} ({one['pid']})" for one in record["processes"])),
     ("UUID", "uuid"),
+)
+HELD: tuple[output.Column, ...] = (
+    ("WF ID", "workflow_id"),
+    ("Job ID", "job_id"),
+    ("Job Name", "job_name"),
+    ("User", "user"),
+    ("CPUs", "num_cpus"),
+    ("Memory", _size("memory_bytes")),
+    ("GPUs", lambda record: ", ".join(one["uuid"] for one in record["gpus"])),
 )
