@@ -269,3 +269,25 @@ def test_stop_by_signal_is_recorded(shell: Any, torc: Any, place: Path) -> None:
     finally:
         process.kill()
     assert torc("jobs", "get", 1, "-f", "json").json["status"] == "terminated"
+
+
+def test_on_postgresql(torc: Any, programs: Path, place: Path, postgresql_url: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    (place / "w.yaml").write_text(
+        "name: w\njobs:\n - {name: a, command: 'torc user-data update ${user_data.output.d} --data [1]'}\n"
+        " - {name: b, command: 'torc user-data get ${user_data.input.d} > seen'}\n"
+    )
+    url = ("--database", postgresql_url)
+    answer = torc("run", "w.yaml", *url)
+    assert answer.code == 0, answer
+    assert '"data": [' in (place / "seen").read_text()
+    number = torc("user-data", "list", "-f", "json", *url).json[0]["id"]
+    assert torc("user-data", "history", number, "-f", "json", *url).json[0]["attempt_id"] == 1
+    assert torc("logs", torc("jobs", "list", "-f", "json", *url).json[0]["id"], *url).out.startswith(
+        "Updated user data"
+    )
+    for words in (("results", "list"), ("events", "list"), ("why", "1/a"), ("graph",), ("resources",), ("status",)):
+        assert torc(*words, *url).code == 0
+    assert torc("config", "show", *url).code == 0
+    gone = torc("status", "--database", "postgresql://user:secret@/none?host=/nowhere")
+    assert gone.code == 1 and "secret" not in gone.err and gone.err.count("\n") <= 3
