@@ -129,9 +129,9 @@ def user_shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     if not (programs / "torc").exists():
         pytest.fail(f"torc is not installed beside {sys.executable}: pip install -e '.[test]'")
     work = tmp_path / "work"
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     home = tmp_path / "home"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TORC_", "XDG_", "PYTHON"))}
     clean |= {
         "PATH": f"{programs}:{os.environ['PATH']}",
