@@ -191,7 +191,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionConfig:
-    """How jobs are run and stopped (facts, 1.13)."""
+    """How jobs are run and stopped (facts, 1.13). ``gpu_binding``: by what CUDA_VISIBLE_DEVICES names the cards."""
 
     limit_resources: bool = True
     termination_signal: str = "SIGTERM"
@@ -202,6 +202,7 @@ class ExecutionConfig:
     staggered_start: bool = True
     stdio_mode: Literal["separate", "combined", "no_stdout", "no_stderr", "none"] = "separate"
     delete_stdio_on_success: bool = False
+    gpu_binding: Literal["uuid", "index"] = "uuid"
     settings: Mapping[str, Json] = field(default_factory=dict)
 
 

@@ -22,6 +22,7 @@ _LEVELS = {
     "job_pending_failed": "warning",
     "job_retried": "warning",
     "job_warning": "warning",
+    "node_notice": "warning",
     "workflow_canceled": "warning",
 }
 

@@ -121,9 +121,11 @@ class Lines(_Told):
     def events(self, events: Sequence[Event]) -> None:
         lines: list[str] = []
         for event in events:
+            kind = event.kind
+            if kind == "node_notice":
+                lines.append(f"{_clock(event)} {_notice(event)}")
             if event.job_id is None:
                 continue
-            kind = event.kind
             name = self.names.get(event.job_id, "?")
             if kind == "job_started":
                 lines.append(f"{_clock(event)} started: {_shown(name)} (job {event.job_id})")
@@ -191,6 +193,8 @@ class Live(_Told):
         events = self.feed.poll()
         said: list[str] = []
         for event in events:
+            if event.kind == "node_notice":
+                said.append(_notice(event))
             job = None if event.job_id is None else self.view.jobs.get(event.job_id)
             if job is not None and (event.kind in _BAD or event.kind == "job_warning"):
                 if event.kind == "job_warning":
@@ -248,6 +252,11 @@ def _shown(text: str, limit: int = 200) -> str:
     from torc_tui.views.ansi import one_line
 
     return one_line(text, limit)
+
+
+def _notice(event: Event) -> str:
+    """What a runner says of its machine."""
+    return f"warning: {_shown(str(event.data.get('message', '')))}"
 
 
 def _farewell(running: int, grace: float) -> str:

@@ -70,6 +70,7 @@ def options_of(call: Call) -> RunOptions:
         limit_resources=not given.no_limit_resources,
         grace=value("grace"),
         gpu_foreign=foreign,
+        gpus_by_index=given.gpu_by_index,
     )
 
 
@@ -89,6 +90,8 @@ def arguments_of(options: RunOptions) -> list[str]:
     ):
         if value is not None:
             arguments += [f"--{name}", str(value)]
+    if options.gpus_by_index:
+        arguments.append("--gpu-by-index")
     return arguments if options.limit_resources else [*arguments, "--no-limit-resources"]
 
 

@@ -135,6 +135,7 @@ RUNNING = (
     arg("-p", "--poll-interval", type=AMOUNT, metavar="S", help="accepted for older scripts; nothing is polled here"),
     arg("--grace", type=SPAN, metavar="TIME", help="from SIGTERM to SIGKILL when jobs are stopped (default 30 s)"),
     arg("--gpu-foreign", choices=("avoid", "ignore"), help="cards that other programs use: leave alone, or use too"),
+    flag("--gpu-by-index", help="name a job's cards by number in CUDA_VISIBLE_DEVICES, not by UUID"),
     flag("--no-limit-resources", help="count memory and runtime, but do not enforce them"),
     flag("-q", "--quiet", help="show no progress"),
     flag("--detach", help="run in the background, and return at once"),

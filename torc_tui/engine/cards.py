@@ -21,11 +21,12 @@ class CardWatch:
 
     def __init__(self, monitor: GpuMonitor, wake: Callable[[], None], every: float = EVERY) -> None:
         self.monitor = monitor
-        self.own: frozenset[int] = frozenset()
+        self._own: frozenset[int] = frozenset()
         self._wake = wake
         self._every = every
         self._latest: tuple[Gpu, ...] | None = None
         self._signature: object = None
+        self._told = 0
         self._stop = False
         self._now = threading.Event()
         self._thread = threading.Thread(target=self._work, name="torc-cards", daemon=True)
@@ -38,8 +39,20 @@ class CardWatch:
 
     @property
     def news(self) -> bool:
-        """Whether `take` would give something."""
-        return self._latest is not None
+        """Whether `take` or the monitor's notices would give something."""
+        return self._latest is not None or len(self.monitor.notices) > self._told
+
+    def notices(self) -> list[str]:
+        """What the driver complained of since the last call."""
+        fresh = self.monitor.notices[self._told :]
+        self._told += len(fresh)
+        return fresh
+
+    def know(self, own: frozenset[int]) -> None:
+        """These processes are ours. Read now if that is news: what they hold must not count as that of others."""
+        if own != self._own:
+            self._own = own
+            self._now.set()
 
     def refresh(self) -> None:
         """Read now: a job with cards has ended."""
@@ -54,11 +67,12 @@ class CardWatch:
 
     def _work(self) -> None:
         while not self._stop:
-            gpus = self.monitor.read(self.own)
-            signature = tuple((gpu.uuid, gpu.memory_free, tuple(p.pid for p in gpu.processes)) for gpu in gpus)
+            gpus = self.monitor.read(self._own)
+            signature = [(g.uuid, g.memory_free, g.compute_mode, g.processes) for g in gpus]
             if signature != self._signature:
                 self._signature = signature
                 self._latest = gpus
+            if self.news:
                 self._wake()
             self._now.wait(self._every)
             self._now.clear()

@@ -49,7 +49,7 @@ class OrderMaker:
         self.context = context
         self.output_dir = output_dir
         self.gpus = gpus
-        self.gpus_by_index = gpus_by_index
+        self.gpus_by_index = gpus_by_index or context.execution.gpu_binding == "index"
         self.limit_resources = limit_resources and context.execution.limit_resources
         self.grace = context.execution.sigterm_lead_seconds if grace is None else grace
         base = dict(os.environ if inherited is None else inherited)

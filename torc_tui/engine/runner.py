@@ -10,7 +10,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from torc_tui.engine.report import (
 from torc_tui.engine.scripts import Actions, Scripts
 from torc_tui.errors import StoreUnavailable
 from torc_tui.executors.base import Executor
-from torc_tui.model import AttemptKey, Exited, JobStatus, Machine, Report, ResourceRequirements, Started
+from torc_tui.model import AttemptKey, Event, Exited, JobStatus, Machine, Report, ResourceRequirements, Started
 from torc_tui.resources.cards import gpu_need
 from torc_tui.resources.explain import never as never_fits
 from torc_tui.resources.nvml import GpuMonitor
@@ -93,16 +93,19 @@ def run(
     if machine is None:
         monitor = GpuMonitor(options.num_gpus)
         machine = detect_machine(num_cpus=options.num_cpus, memory_gb=options.memory_gb, monitor=monitor)
-        if all(gpu.virtual for gpu in machine.gpus):
-            monitor = None
     if executor is None:
         from torc_tui.executors.local import LocalExecutor
 
-        executor = LocalExecutor(gpu_usage=monitor.gpu_usage_by_pid if monitor else None)
+        executor = LocalExecutor(gpu_usage=monitor.gpu_usage_by_pid if _real(machine) and monitor else None)
     try:
         return Runner(store, workflow_id, options, observer or Unwatched(), executor, machine, clock, monitor).run()
     finally:
         executor.close()
+
+
+def _real(machine: Machine) -> bool:
+    """Whether there are cards to be asked about."""
+    return any(not gpu.virtual for gpu in machine.gpus)
 
 
 class Runner:
@@ -128,7 +131,6 @@ class Runner:
         self.clock = clock
         self.monitor = monitor
         self.watch: CardWatch | None = None
-        self._noticed = 0
         self.interrupts = Interrupts(executor.wake)
         self._recovered: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._idle_since: float | None = None
@@ -152,6 +154,7 @@ class Runner:
             "output_dir": output_dir,
             "end_time": self.end_time,
             "limit_resources": options.limit_resources,
+            "gpu_foreign": options.gpu_foreign,
         }
         self.maker = OrderMaker(
             context,
@@ -175,14 +178,15 @@ class Runner:
             Pool(
                 self.machine,
                 foreign="ignore" if options.gpu_foreign == "ignore" else "avoid",
-                distances=self.monitor.distances() if self.monitor else None,
+                distances=self.monitor.distances() if self.monitor and _real(self.machine) else None,
             ),
             self.maker,
             max_parallel_jobs=options.max_parallel_jobs,
             end_time=self.end_time,
             recover=self._recover,
         )
-        if self.monitor and any(gpu_need(one) for one in context.requirements.values()):
+        wanted = self.monitor is not None and any(gpu_need(one) for one in context.requirements.values())
+        if wanted and self.monitor and _real(self.machine):
             self.watch = CardWatch(self.monitor, self.executor.wake)
         try:
             with self.interrupts.installed():
@@ -190,6 +194,8 @@ class Runner:
                 if self.actions:
                     self.actions.happened("on_workflow_start", "on_worker_start", now=began)
                 self.observer.began(context.run_id, self.machine, self._never())
+                if wanted and self.monitor and self.watch is None:
+                    self._tell(self.monitor.notices, began)
                 self._loop()
                 if self.actions:
                     last = ["on_worker_complete"]
@@ -213,6 +219,8 @@ class Runner:
             self._heed_time(now)
             self._heed_cards(now, reports)
             step = self.engine.step(reports, now)
+            if self.watch is not None:
+                self.watch.know(self.engine.own_pids)
             self._last_step = now
             if step.events:
                 self.observer.events(step.events)
@@ -307,20 +315,27 @@ class Runner:
         """Give the pool what the cards say now, and tell once what the driver complains of."""
         if self.watch is None:
             return
-        self.watch.own = self.engine.own_pids
         gpus = self.watch.take()
         if gpus is not None:
             self.engine.pool.update(gpus)
         if any(isinstance(report, Exited) for report in reports):
             self.watch.refresh()
-        notices = self.watch.monitor.notices
-        if len(notices) > self._noticed:
-            rows: list[EventRow] = [
-                ("node_notice", None, {"node": self.node_id, "message": m}) for m in notices[self._noticed :]
+        self._tell(self.watch.notices(), now)
+
+    def _tell(self, notices: Sequence[str], now: float) -> None:
+        """Say what the driver complained of: to those who watch this run, and to those who read its events."""
+        if not notices:
+            return
+        rows: list[EventRow] = [("node_notice", None, {"node": self.node_id, "message": text}) for text in notices]
+        with self.store.write() as conn:
+            last = append(conn, self.workflow_id, rows, at=now)
+        first = last - len(rows) + 1
+        self.observer.events(
+            [
+                Event(self.workflow_id, seq, now, kind, None, data or {})
+                for seq, (kind, _, data) in enumerate(rows, first)
             ]
-            self._noticed = len(notices)
-            with self.store.write() as conn:
-                append(conn, self.workflow_id, rows, at=now)
+        )
 
     def _done(self, now: float, claimed: int) -> bool:
         """Whether nothing is left that this runner could do."""

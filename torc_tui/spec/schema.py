@@ -236,6 +236,7 @@ EXECUTION = Table(
         "timeout_exit_code": Key(whole(1, 255)),
         "oom_exit_code": Key(whole(1, 255)),
         "staggered_start": Key(flag),
+        "gpu_binding": Key(choice("uuid", "index")),
         "stdio": Key(mapping, "record", STDIO),
         "srun_termination_signal": Key(filled),
         "enable_cpu_bind": Key(flag),

@@ -75,6 +75,7 @@ _TITLES = {
     "node_stopped": "runner stopped",
     "node_lost": "runner lost",
     "node_resized": "runner resized",
+    "node_notice": "runner says",
     "user_data_updated": "user data written",
 }
 _ENDS = frozenset({"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"})
