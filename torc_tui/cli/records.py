@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.model import ACTIVE
+from torc_tui.cli.resources import devices, with_devices
 from torc_tui.units import show_bytes, show_duration
 
 if TYPE_CHECKING:
-    from torc_tui.store.database import Store
+    pass
 
 RESULTS: tuple[output.Column, ...] = (
     ("ID", "id"),
@@ -30,6 +30,12 @@ RESULTS: tuple[output.Column, ...] = (
     ("Completion Time", lambda record: output.when(record["ended_at"])),
     ("Status", "status"),
 )
+GPU_RESULTS: tuple[tuple[str, Callable[[Mapping[str, Any]], object]], ...] = (
+    ("GPUs", lambda record: devices(record["gpus"])),
+    ("Peak GPU Mem", lambda record: _bytes(record["peak_gpu_memory_bytes"])),
+    ("Avg GPU %", lambda record: _percent(record["avg_gpu_percent"])),
+)
+"""Shown where some job had cards."""
 NODES: tuple[output.Column, ...] = (
     ("ID", "id"),
     ("Hostname", "hostname"),
@@ -79,9 +85,10 @@ def results(call: Call) -> None:
     from torc_tui.store import records
 
     options = call.options
+    workflow_id = call.workflow_id(options.workflow)
     found = records.list_results(
         call.store,
-        call.workflow_id(options.workflow),
+        workflow_id,
         job_id=options.job_id,
         run_id=options.run_id,
         return_code=options.return_code,
@@ -93,13 +100,16 @@ def results(call: Call) -> None:
         sort_by=options.sort_by or "id",
         reverse=options.reverse_sort,
     )
-    call.show_list("results", RESULTS, found)
+    found = with_devices(call, workflow_id, found)
+    measured = [column for column in GPU_RESULTS if any(column[1](record) for record in found)]
+    call.show_list("results", (*RESULTS[:-2], *measured, *RESULTS[-2:]), found)
 
 
 def result(call: Call) -> None:
     from torc_tui.store import records
 
-    show_one(call, records.get_result(call.store, call.options.id))
+    found = records.get_result(call.store, call.options.id)
+    show_one(call, with_devices(call, found["workflow_id"], [found])[0])
 
 
 def requirements(call: Call) -> None:
@@ -129,77 +139,6 @@ def compute_node(call: Call) -> None:
     show_one(call, records.get_compute_node(call.store, call.options.id))
 
 
-def holders(store: Store, hostname: str) -> list[dict[str, Any]]:
-    """The jobs that runners of this store hold on a host now, of all users, with what each holds."""
-    from torc_tui.store import records, workflows
-
-    found: list[dict[str, Any]] = []
-    for workflow in workflows.list_workflows(store, include_archived=True):
-        if not ACTIVE & workflow.counts.keys():
-            continue
-        here = {node["id"] for node in records.list_compute_nodes(store, workflow.id) if node["hostname"] == hostname}
-        for status in sorted(ACTIVE):
-            for job in records.list_jobs(store, workflow.id, status=status):
-                if job["compute_node_id"] not in here or not job["allocation"]:
-                    continue
-                cpus, memory, gpus = job["allocation"]
-                found.append(
-                    {
-                        "workflow_id": workflow.id,
-                        "job_id": job["id"],
-                        "job_name": job["name"],
-                        "user": workflow.user,
-                        "num_cpus": cpus,
-                        "memory_bytes": memory,
-                        "gpus": [
-                            {"uuid": uuid, "share": share / 1000, "memory_bytes": held} for uuid, share, held in gpus
-                        ],
-                    }
-                )
-    return found
-
-
-def resources(call: Call) -> None:
-    """What this machine has, the cards with what is free on each, and which jobs hold what."""
-    from torc_tui.resources.detect import detect_machine
-
-    machine = detect_machine()
-    record: dict[str, Any] = {
-        "hostname": machine.hostname,
-        "num_cpus": machine.num_cpus,
-        "memory_bytes": machine.memory,
-        "memory_gb": round(machine.memory / (1 << 30), 3),
-        "num_gpus": len(machine.gpus),
-        "gpus": [
-            {
-                "index": gpu.index,
-                "uuid": gpu.uuid,
-                "name": gpu.name,
-                "memory_bytes": gpu.memory,
-                "memory_free_bytes": gpu.memory_free,
-                "utilization": gpu.utilization,
-                "temperature": gpu.temperature,
-                "processes": [{"pid": process.pid, "name": process.name} for process in gpu.processes],
-            }
-            for gpu in machine.gpus
-        ],
-        "held": holders(call.store, machine.hostname),
-    }
-    if call.json:
-        output.json_value(record)
-        return
-    output.fields(
-        [
-            ("Host", machine.hostname),
-            ("CPUs", machine.num_cpus),
-            ("Memory", show_bytes(machine.memory)),
-            ("GPUs", len(machine.gpus)),
-        ]
-    )
-    output.table(GPUS, record["gpus"])
-    output.table(HELD, record["held"])
-
-
 def show_one(call: Call, record: Mapping[str, Any]) -> None:
     """One record: JSON, or a line for each of its values."""
     if call.json:
@@ -214,27 +153,3 @@ def _bytes(value: int | None) -> str | None:
 
 def _percent(value: float | None) -> str | None:
     return None if value is None else f"{value:.0f}"
-
-
-def _size(key: str) -> Callable[[Mapping[str, Any]], object]:
-    return lambda record: _bytes(record[key])
-
-
-GPUS: tuple[output.Column, ...] = (
-    ("GPU", "index"),
-    ("Name", "name"),
-    ("Memory", _size("memory_bytes")),
-    ("Free", _size("memory_free_bytes")),
-    ("Use %", lambda record: _percent(record["utilization"])),
-    ("Programs", lambda record: ", ".join(f"{one['name']} ({one['pid']})" for one in record["processes"])),
-    ("UUID", "uuid"),
-)
-HELD: tuple[output.Column, ...] = (
-    ("WF ID", "workflow_id"),
-    ("Job ID", "job_id"),
-    ("Job Name", "job_name"),
-    ("User", "user"),
-    ("CPUs", "num_cpus"),
-    ("Memory", _size("memory_bytes")),
-    ("GPUs", lambda record: ", ".join(one["uuid"] for one in record["gpus"])),
-)

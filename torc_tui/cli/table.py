@@ -56,7 +56,15 @@ def _checked(kind: Callable[[str], Any], words: str) -> Callable[[str], Any]:
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ValueError
-    return int(text)
+    return _integer(text)
+
+
+def _integer(text: str) -> int:
+    """A number that every database can hold."""
+    value = int(text)
+    if abs(value) >= 1 << 31:
+        raise ValueError
+    return value
 
 
 def _positive(text: str) -> int:
@@ -92,9 +100,9 @@ def _moment(text: str) -> float:
     return datetime.fromisoformat(text).astimezone().timestamp()
 
 
-COUNT = _checked(_count, "a whole number")
+COUNT = _checked(_count, "a whole number from 0")
 POSITIVE = _checked(_positive, "a whole number above 0")
-INTEGER = _checked(int, "a whole number")
+INTEGER = _checked(_integer, "a whole number")
 AMOUNT = _checked(_amount, "a number")
 SPAN = _checked(_span, "a number of seconds or a duration such as PT30M")
 MOMENT = _checked(_moment, "a time such as 18:30 or 2030-01-31T18:30")
@@ -206,7 +214,7 @@ COMMANDS: tuple[Command, ...] = (
         (WORKFLOW, flag("--no-fold", help="every job for itself"), flag("--data", help="with files and user data")),
         formats=("text", "mermaid", "dot", "svg", "json"),
     ),
-    Command(("resources",), "records:resources", "what this machine has, and who holds what of it"),
+    Command(("resources",), "resources:resources", "what this machine has, and who holds what of it"),
     # -- workflows
     Command(
         ("workflows list",),
