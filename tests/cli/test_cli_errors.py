@@ -32,7 +32,7 @@ from torc_tui.errors import Problem
         ("jobs list -f", "-f wants one of table, json"),
         ("jobs list -f dot", "-f wants one of table, json, not 'dot'"),
         ("jobs list --database", "--database wants a value"),
-        ("jobs list --limit -1", "'-1' is not a whole number"),
+        ("jobs list --limit -1", "'-1' is not a whole number from 0"),
         ("run x.yaml --num-cpus 0", "'0' is not a whole number above 0"),
         ("run x.yaml --memory-gb nan", "'nan' is not a number"),
         ("run x.yaml --time-limit 2h", "write PT2H"),

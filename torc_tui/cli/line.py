@@ -156,7 +156,7 @@ def group_text(program: str, group: str) -> str:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if message.startswith("unrecognized arguments: "):
-            wrong = message.removeprefix("unrecognized arguments: ").split()[0]
+            wrong = message.removeprefix("unrecognized arguments: ").partition(" ")[0]
             known = [name for action in self._actions for name in action.option_strings]
             near = difflib.get_close_matches(wrong, known, 1) if wrong.startswith("-") else []
             hint = f"did you mean {near[0]}?" if near else f"`{self.prog} --help` tells what it takes"

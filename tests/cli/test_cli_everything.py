@@ -1,0 +1,65 @@
+"""Whatever stands on the line: an answer or one clear message, and never an error that nobody foresaw."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.cli.table import COMMANDS
+
+LINES = (
+    "",
+    "1",
+    "2",
+    "0",
+    "write",
+    "1/write",
+    "1/nothing/",
+    "config",
+    "99 99",
+    "1 1",
+    "1 2 3",
+    "true 1",
+    "5 1",
+    "small.yaml",
+    "small.yaml 1",
+    "-n x",
+    "1 -n x",
+    "1 -w 1",
+    "write -w small",
+    "/",
+    "../..",
+    "''",
+    "'\x1b[31m'",
+    "%s{}",
+    "1 --limit 1",
+    "1 --sort-by name",
+    "1 --sort-by 'id; DROP TABLE job'",
+    "1 --limit 99999999999999999999",
+    "1 --data {}",
+    "-- -1",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.names[0])
+def test_every_line_is_answered(
+    torc: Any, client: Any, small: int, place: Path, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for line in LINES:
+        if command.names[0] == "run":
+            line += " --quiet --max-parallel-jobs 1 --time-limit 5"
+        monkeypatch.setattr("sys.stdin", io.StringIO(""))
+        program = client if line.startswith("1") else torc
+        answer = program(*command.names[0].split(), *shlex.split(line))
+        assert answer.code in (0, 1, 2, 3), (line, answer)
+        assert "an error of this program" not in answer.err, (line, answer)
+        assert answer.code == 0 or answer.err or answer.out, line
+        assert "\x1b" not in answer.out + answer.err
+    assert sorted(path.name for path in place.iterdir() if path.suffix != ".txt") in (
+        ["small.yaml"],
+        ["small.yaml", "torc_output"],
+    )
