@@ -192,6 +192,14 @@ def test_a_store_that_may_not_be_written(user_shell: Shell, made: Path, may_moun
     assert len(json.loads(done.stdout)) == 1
 
 
+def test_an_output_folder_that_cannot_be_made(user_shell: Shell, made: Path) -> None:
+    (made.parent / "work/file").write_text("")
+    done = user_shell("torc run 1 -o file/out")
+    assert done.returncode == 2 and "file/out" in done.stderr and "Not a directory" in done.stderr
+    assert json.loads(user_shell("torc jobs list 1 -f json").stdout)[0]["status"] == "ready"  # nothing was tried
+    assert user_shell("torc run 1").returncode == 0
+
+
 @pytest.mark.parametrize("line", ["create ../../w.yaml", "run ../../w.yaml", "run 1", "jobs list 1", "user-data get 1"])
 def test_a_deleted_directory(user_shell: Shell, made: Path, line: str) -> None:
     done = user_shell(f"mkdir gone; cd gone; rmdir ../gone; torc {line}")

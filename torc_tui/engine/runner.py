@@ -31,7 +31,7 @@ from torc_tui.engine.report import (
     Unwatched,
 )
 from torc_tui.engine.scripts import Actions, Scripts
-from torc_tui.errors import StoreUnavailable
+from torc_tui.errors import StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import AttemptKey, Event, Exited, JobStatus, Machine, Report, ResourceRequirements, Started
 from torc_tui.resources.cards import gpu_need
@@ -49,6 +49,16 @@ GATHER = 0.004
 """Seconds that a fresh start waits for company, so that it is written together with the end of a short job."""
 IDLE_EXIT = 90.0
 """Seconds after which a runner leaves when only held jobs are left (facts, 1.2)."""
+
+
+def _make_output_folder(folder: Path) -> None:
+    """Where nothing can be written every job would fail: said before any is tried."""
+    try:
+        (folder / "job_stdio").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"no output can be written to {folder}: {error.strerror}", hint="name another folder with --output-dir"
+        ) from error
 
 
 class Interrupts:
@@ -145,6 +155,7 @@ class Runner:
         with self.store.read() as conn:
             context = run_context.read(conn, self.workflow_id)
         output_dir = options.output_dir or str(Path(context.directory) / "torc_output")
+        _make_output_folder(Path(output_dir))
         self.end_time = options.end_time
         if options.time_limit is not None:
             self.end_time = min(began + options.time_limit, self.end_time or float("inf"))
