@@ -162,6 +162,13 @@ class Tape:
                 offset = self._head(index).offset
         return out
 
+    def whole(self, line: TapeLine, limit: int = 1 << 20) -> bytes:
+        """The bytes of a line that was cut, up to ``limit``."""
+        if not line.missing:
+            return line.data
+        start = line.place.offset
+        return self.files[line.stream].text_of(LogLine(start, start + len(line.data) + line.missing + 1, b""), limit)
+
     def numbered(self, lines: Sequence[TapeLine]) -> list[TapeLine]:
         """The lines with their numbers, where the count has been."""
         out: list[TapeLine] = []

@@ -44,6 +44,11 @@ class Pane(Vertical):
     def job(self) -> Job | None:
         return self.owner.selected_job
 
+    @property
+    def busy(self) -> bool:
+        """Whether ``every_tick`` has something to do."""
+        return False
+
     def freshen(self) -> None:
         """Show what is true now; called only while visible."""
 

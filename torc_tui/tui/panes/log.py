@@ -1,174 +1,498 @@
-"""The log of the selected job: which file it is, which attempt, and the search in it."""
+"""The log of the selected job: which attempt, which stream, how it stands, and the search in it.
+
+What comes in: the attempts of the job (asked of the store by the reader thread) and windows of the log's own thread.
+What goes out: the log, or why there is none. Never done here: reading a file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import ComposeResult
+from textual import events
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input
 
-from torc_tui.tui.cells import Line
+from torc_tui.model import JobStatus
+from torc_tui.tui.cells import Line, harmless, line_width
+from torc_tui.tui.models.log_sweep import SweepHit
+from torc_tui.tui.models.log_tape import Stream
 from torc_tui.tui.panes.base import Pane
-from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.signs import STATUS
 from torc_tui.tui.widgets.log_view import LogView
-from torc_tui.tui.widgets.painted import Painted
+from torc_tui.tui.widgets.painted import Painted, joined
+from torc_tui.views.ansi import plain
 
-STREAMS = ("stdout", "stderr")
+if TYPE_CHECKING:
+    from torc_tui.store.logs import AttemptLog
+
+STREAMS = ("both", "stdout", "stderr")
+CLIPBOARD = 74_000
+"""Bytes that terminals take by OSC 52; more goes into a file."""
+LIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 
 
-class StatusLine(Painted):
-    """One line under the log."""
+class LogBar(Painted):
+    """The line under the log: how it stands at the left, what it is at the right."""
 
     BASE = "header"
-    text: Line = ()
 
-    def say(self, line: Line) -> None:
-        if line != self.text:
-            self.text = line
+    def __init__(self) -> None:
+        super().__init__()
+        self.state: list[tuple[int, Line]] = []
+        self.what: list[tuple[int, Line]] = []
+
+    def say(self, state: list[tuple[int, Line]], what: list[tuple[int, Line]]) -> None:
+        """Parts with their importance: 0 stays whatever the width."""
+        if (state, what) != (self.state, self.what):
+            self.state, self.what = state, what
             self.repaint()
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        return [[(" ", ""), *self.text]]
+        left = joined(self.state, width - 2)
+        used = line_width(left)
+        room = width - used - 6
+        right = joined(self.what, room) if self.what and room > 4 else []
+        if line_width(right) > room:
+            right = []
+        return [[(" ", ""), *left, (" " * max(0, width - 2 - used - line_width(right)), ""), *right]]
+
+
+class SearchLine(Horizontal):
+    """Where a search is typed. Hidden while there is none."""
+
+    DEFAULT_CSS = """
+    SearchLine { height: 1; display: none; background: $surface; }
+    SearchLine > Input { width: 1fr; border: none; height: 1; padding: 0; background: $surface; }
+    SearchLine > Painted { width: 3; }
+    """
+
+    class Typed(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Done(Message):
+        """Enter: the search stays. ``text`` is None: it is given up."""
+
+        def __init__(self, text: str | None) -> None:
+            super().__init__()
+            self.text = text
+
+    class _Slash(Painted):
+        def lines(self, width: int, height: int) -> Sequence[Line]:
+            return [[(" / ", "accent bold")]]
+
+    def compose(self) -> ComposeResult:
+        yield self._Slash()
+        yield Input(placeholder="search the whole log", compact=True)
+
+    def begin(self) -> None:
+        self.display = True
+        field = self.query_one(Input)
+        field.select_all()
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Typed(event.value))
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in ("enter", "down", "up"):
+            event.stop()
+            event.prevent_default()
+            self.display = False
+            self.post_message(self.Done(self.query_one(Input).value))
+
+    def do_back(self) -> None:
+        self.display = False
+        with self.prevent(Input.Changed):
+            self.query_one(Input).value = ""
+        self.post_message(self.Done(None))
+
+
+class Copied(Message):
+    """Lines were read to be copied: as ``text``, or into a ``file`` where they are too many."""
+
+    def __init__(self, text: str, lines: int, *, file: str | None = None, error: OSError | None = None) -> None:
+        super().__init__()
+        self.text = text
+        self.lines = lines
+        self.file = file
+        self.error = error
 
 
 class LogPane(Pane):
     NAME = "log"
     TITLE = "Log"
+    EMPTY: ClassVar[str] = "no job selected"
 
     def __init__(self) -> None:
         super().__init__()
-        self.shows: tuple[int, int] | None = None
-        self.stream = "stdout"
-        self.attempt: int | None = None
-        self.files: Mapping[str, str] = {}
+        self.stream = "both"
+        self.picked: tuple[int, int] | None = None
+        self.attempts: Sequence[AttemptLog] = ()
+        self.shown: AttemptLog | None = None
+        self.of_job = 0
+        self._open: tuple[Stream, ...] = ()
+        self._goal: SweepHit | None = None
 
     def compose(self) -> ComposeResult:
-        yield FilterLine(lambda text: [], placeholder="search the whole log")
         yield LogView()
-        yield StatusLine()
+        yield SearchLine()
+        yield LogBar()
 
     @property
     def log_view(self) -> LogView:
         return self.query_one(LogView)
 
-    def freshen(self) -> None:
-        view, job = self.owner.view, self.job
-        if view is None or job is None:
-            self.shows = None
-            self.log_view.open(None)
-            return
-        wanted = (job.id, self.attempt or job.attempt_id)
-        if wanted == self.shows:
-            return
-        self.shows = wanted
-        workflow = view.workflow
-        name = f"job_wf{workflow.id}_j{job.id}_r{workflow.run_id}_a{wanted[1]}"
-        folder = str(Path(workflow.directory) / "torc_output" / "job_stdio")
-        self.log_view.open(None)
-        self.ask("files", lambda source: (wanted, _files(source, workflow.id, folder, name)))
+    # -- what it is about -----------------------------------------------------------------------------------------
 
-    def job_changed(self) -> None:
-        self.attempt = None
-        super().job_changed()
+    @property
+    def busy(self) -> bool:
+        """Whether the next tick has lines to take."""
+        return self.is_mounted and self.log_view.reader.has_news
+
+    def freshen(self) -> None:
+        job = self.job
+        self.log_view.reader.watch(True)
+        if job is None:
+            self.of_job, self.attempts, self.shown = 0, (), None
+            self._show()
+            return
+        job_id = job.id
+
+        def read(source: Any) -> Any:
+            from torc_tui.store import logs
+
+            return job_id, logs.attempts(source.store, job_id)
+
+        self.ask("attempts", read)
 
     def take(self, what: str, value: Any) -> None:
-        wanted, files = value
-        if wanted != self.shows:
+        job_id, attempts = value
+        job = self.job
+        if job is None or job.id != job_id:
             return
-        self.files = files
-        self._open()
+        if job_id != self.of_job:
+            self.of_job, self.picked = job_id, None
+        self.attempts = attempts
+        chosen = [one for one in attempts if (one.run_id, one.attempt_id) == self.picked]
+        self.shown = chosen[0] if chosen else attempts[-1] if attempts else None
+        self._show()
 
-    def _open(self) -> None:
-        path = self.files.get("combined") or self.files.get(self.stream)
-        self.log_view.empty = "no log yet" if path is None else f"{self.stream} is empty"
-        if path != (self.log_view.log_file.path if self.log_view.log_file is not None else None):
-            self.log_view.open(path)
-        self._status()
+    def show_hit(self, hit: SweepHit) -> None:
+        """Go to a line of a log of the job that was just selected, as soon as it is open."""
+        self.of_job, self.picked = hit.log.job_id, (hit.log.run_id, hit.log.attempt_id)
+        if self.stream not in ("both", hit.log.stream.name):
+            self.stream = "both"
+        self._goal = hit
+        self.stale = True
+
+    def _show(self) -> None:
+        """Open the files of the attempt that is shown, unless they are open."""
+        view, shown = self.log_view, self.shown
+        streams = tuple(
+            Stream(name, path)
+            for name, path in (shown.streams if shown is not None else ())
+            if self.stream in ("both", name) or name == "combined"
+        )
+        live = shown is not None and shown.status in LIVE
+        if streams != self._open or self.shown is None:
+            self._open = streams
+            view.open(streams, live=live)
+        else:
+            view.reader.set_live(live)
+        if self._goal is not None and streams:
+            goal, self._goal = self._goal, None
+            view.go_to(goal.log.stream.name, goal.offset, goal.pattern)
+        self._say()
+        self._bar()
+
+    def on_hide(self) -> None:
+        self.log_view.reader.watch(False)
+
+    def on_show(self) -> None:
+        self.log_view.reader.watch(True)
 
     def every_tick(self) -> None:
-        view = self.log_view
-        if view.log_file is not None:
-            view.tick()
-        if view.working:
-            self._status()
+        self.log_view.take()
 
-    def every_second(self, now: float) -> None:
-        # A job that began meanwhile has a log now.
-        if self.log_view.log_file is None and self.shows is not None:
-            self.shows = None
-            self.freshen()
+    def reasons_changed(self) -> None:
+        self._say()
 
     def on_log_view_moved(self) -> None:
-        self._status()
+        self._say()
+        self._bar()
 
-    def _status(self) -> None:
+    # -- what is said -----------------------------------------------------------------------------------------------
+
+    def _say(self) -> None:
+        """Why there is nothing to see, in the place of the log."""
+        self.log_view.say([[("  ", ""), *line] for line in self._nothing()])
+
+    def _nothing(self) -> list[Line]:
+        job, shown, window = self.job, self.shown, self.log_view.window
+        if job is None:
+            return [[(self.EMPTY, "muted")]]
+        if self.of_job != job.id:
+            return []
+        if shown is None:
+            sign = STATUS[job.status]
+            lines: list[Line] = [
+                [("no log: ", "muted"), (harmless(job.name), "strong"), (" never started, it is ", "muted"),
+                 (f"{sign.sign} {sign.word}", sign.style)],
+            ]  # fmt: skip
+            return [*lines, *([(text, style)] for text, style in self.owner.reasons(job)[:8])]
+        if not self._open:
+            return [[(f"its output is not kept (stdio mode {shown.mode})", "muted")], *self._other()]
+        if not window.serial:
+            return []
+        if window.exists:
+            if shown.status in LIVE:
+                return [[("nothing written yet", "muted")], *self._unkept()]
+            return [[(f"it wrote nothing to {self._names()}", "muted")], *self._unkept(), *self._other()]
+        if shown.deleted:
+            return [[("its output was thrown away: it succeeded, and delete_on_success is set", "muted")]]
+        if shown.status is JobStatus.PENDING:
+            return [[("it is about to start", "muted")]]
+        lines = [[("its files are not here:", "muted")], *([(stream.path, "text")] for stream in self._open)]
+        if shown.hostname:
+            lines.append([(f"it ran on {shown.hostname}", "muted")])
+        return lines
+
+    def _other(self) -> list[Line]:
+        """That the other stream has something, where only one is looked at."""
+        return [[("o shows the other stream", "faint")]] if self.stream != "both" else []
+
+    def _unkept(self) -> list[Line]:
+        mode = self.shown.mode if self.shown is not None else ""
+        words = {"no_stdout": "standard output", "no_stderr": "standard errors"}
+        return [[(f"{words[mode]} is not kept (stdio mode {mode})", "warning")]] if mode in words else []
+
+    def _names(self) -> str:
+        names = [stream.name for stream in self._open]
+        return "stdout and stderr" if names == ["combined"] else " or ".join(names)
+
+    def _bar(self) -> None:
+        view, shown = self.log_view, self.shown
+        window = view.window
+        bar = self.query_one(LogBar)
+        if shown is None:
+            bar.say([(0, [("no log", "faint")])], [])
+            return
+        state: list[tuple[int, Line]] = []
+        live = shown.status in LIVE
+        if live:
+            state.append((0, [("● following", "success")] if view.follow else [("‖ not following", "warning")]))
+        else:
+            sign = STATUS[shown.status]
+            code = f"exit {shown.return_code}" if shown.return_code is not None else sign.word
+            state.append((0, [(f"{sign.sign} ended, {code}", sign.style)]))
+        if window.lines:
+            state.append((2, [(self._position(), "text")]))
+        if any(window.gone):
+            state.append((1, [("file deleted, this is what was read", "error")]))
+        elif window.generation:
+            state.append((3, [("the file began anew", "warning")]))
+        state += self._search_words()
+        what: list[tuple[int, Line]] = []
+        if view.marked is not None:
+            what.append((1, [("y copies the marked lines", "accent")]))
+        if view.wrap:
+            what.append((4, [("wrapped", "muted")]))
+        if shown.mode in ("no_stdout", "no_stderr"):
+            what.append((3, [(f"{'stdout' if shown.mode == 'no_stdout' else 'stderr'} not kept", "warning")]))
+        runs = len({one.run_id for one in self.attempts})
+        if len(self.attempts) > 1:
+            last = (shown.run_id, shown.attempt_id) == (self.attempts[-1].run_id, self.attempts[-1].attempt_id)
+            text = f"attempt {shown.attempt_id}" + (
+                f" of run {shown.run_id}" if runs > 1 else f" of {len(self.attempts)}"
+            )
+            what.append((2, [(text, "text" if last else "warning")]))
+        what.append((1, self._streams()))
+        bar.say(state, what)
+
+    def _streams(self) -> Line:
+        names = [stream.name for stream in self._open]
+        if names == ["combined"]:
+            return [("stdout and stderr", "strong")]
+        if len(names) == 2:
+            return [("stdout", "strong"), (" + ", "faint"), ("▎stderr", "stderr")]
+        return [(name, "strong" if name == "stdout" else "stderr") for name in names] or [("not kept", "faint")]
+
+    def _position(self) -> str:
         view = self.log_view
-        name = "stdout + stderr" if "combined" in self.files else self.stream
-        line: list[tuple[str, str]] = [(name, "strong"), ("  ", "")]
-        if self.shows is not None and self.shows[1] > 1:
-            line += [(f"attempt {self.shows[1]}  ", "warning")]
-        self.query_one(StatusLine).say([*line, *view.status()])
+        window = view.window
+        counts = [count for count in window.counts if count is not None]
+        total = sum(counts) if len(counts) == len(window.counts) else None
+        here = view.on_screen
+        if total is not None and (view.fits or (view.follow and len(here) < total)):
+            return f"{total:,} line{'' if total == 1 else 's'}"
+        line = next((one for one in reversed(here) if one.number is not None), None)
+        if line is None or line.number is None:
+            share = here[-1].at / window.size if here and window.size else 0
+            return "the end" if view.follow else f"{share:.0%}"
+        name = f"{window.streams[line.stream].name} " if len(window.streams) > 1 and view._gutter else ""
+        count = window.counts[line.stream]
+        return f"{name}line {line.number + 1:,}" + (f" of {count:,}" if count is not None else "")
+
+    def _search_words(self) -> list[tuple[int, Line]]:
+        view = self.log_view
+        found = view.window.found
+        if not view.pattern or found is None or found.pattern != view.pattern:
+            return []
+        if found.error:
+            return [(1, [(found.error, "error")])]
+        more = "" if found.done else f" … {found.share:.0%}"
+        if not found.total:
+            return [(1, [(f"no hit for {view.pattern}" if found.done else f"searching{more}", "warning")])]
+        rank = f"{found.rank + 1:,} of " if found.rank >= 0 else ""
+        hits = "" if rank else " hits"
+        return [(1, [(f"{rank}{found.total:,}{hits}{more}", "accent"), (f" {view.pattern}", "muted")])]
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
+    def do_back(self) -> None:
+        view = self.log_view
+        if view.unselect():
+            return
+        if view.pattern:
+            view.find("")
+            return
+        self.owner.do_back()
+
     def do_log_stream(self) -> None:
-        self.stream = STREAMS[1 - STREAMS.index(self.stream)]
-        self._open()
+        if self.shown is None:
+            return
+        names = [name for name, _ in self.shown.streams]
+        if len(names) < 2:
+            self.app.notify("both streams are in one file" if names == ["combined"] else "only one stream is kept")
+            return
+        self.stream = STREAMS[(STREAMS.index(self.stream) + 1) % len(STREAMS)]
+        self._show()
 
     def do_log_attempt(self) -> None:
-        job = self.job
-        if job is not None and job.attempt_id > 1:
-            now = self.attempt or job.attempt_id
-            self.attempt = now - 1 if now > 1 else job.attempt_id
-            self.freshen()
+        from torc_tui.tui.job_rows import clock
+        from torc_tui.tui.panes.overview import stamp
+        from torc_tui.tui.widgets.overlays import Palette as Finder
+
+        if len(self.attempts) < 2:
+            self.app.notify("there is only one attempt" if self.attempts else "it never started")
+            return
+        rows: list[tuple[Any, str, str, str]] = []
+        for one in reversed(self.attempts):
+            sign = STATUS[one.status]
+            took = clock(one.ended_at - one.started_at) if one.ended_at and one.started_at else ""
+            code = f"exit {one.return_code}" if one.return_code is not None else ""
+            title = f"run {one.run_id}, attempt {one.attempt_id}"
+            rows.append(
+                (
+                    (one.run_id, one.attempt_id),
+                    title,
+                    f"{sign.sign} {sign.word} {code} {took}",
+                    stamp(one.started_at)[5:],
+                )
+            )
+        self.app.push_screen(
+            Finder("Attempt", lambda typed: [row for row in rows if typed.lower() in " ".join(map(str, row)).lower()]),
+            self._pick,
+        )
+
+    def _pick(self, key: Any) -> None:
+        chosen = [one for one in self.attempts if (one.run_id, one.attempt_id) == key]
+        if chosen:
+            # The newest one is not picked but shown as long as it is the newest.
+            self.picked = None if chosen[0] is self.attempts[-1] else key
+            self.shown = chosen[0]
+            self._show()
 
     def do_log_search(self) -> None:
-        self.query_one(FilterLine).begin()
+        if self._open:
+            self.query_one(SearchLine).begin()
 
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+    def on_search_line_typed(self, event: SearchLine.Typed) -> None:
         event.stop()
-        self.log_view.look_for(event.text)
+        self.log_view.find(event.text)
 
-    def on_filter_line_left(self, event: FilterLine.Left) -> None:
+    def on_search_line_done(self, event: SearchLine.Done) -> None:
         event.stop()
+        if event.text is None:
+            self.log_view.find("")
         self.log_view.focus()
-        if self.log_view.pattern:
-            self.log_view.do_log_next()
 
     def do_log_copy(self) -> None:
+        """The marked lines, or those on screen."""
         view = self.log_view
-        text = "\n".join(line.data.decode("utf-8", "replace") for line in view._lines)
-        self.app.copy_to_clipboard(text)
-        self.app.notify(f"{len(view._lines)} lines copied")
+        lines = view.on_screen
+        if view.marked is not None:
+            self._copy(*view.marked)
+        elif lines:
+            self._copy(lines[0].place, lines[-1].place)
+
+    def do_log_copy_all(self) -> None:
+        self._copy(None, None)
+
+    def _copy(self, first: Any, last: Any) -> None:
+        name = f"torc-job{self.of_job}-{self.stream}-"
+
+        def give(data: bytes, lines: int) -> None:
+            # In the thread of the log: what is too large for a terminal is written here.
+            text = plain(data, cut=1 << 20)
+            if len(text.encode("utf-8", "replace")) <= CLIPBOARD:
+                self.post_message(Copied(text, lines))
+                return
+            try:
+                with tempfile.NamedTemporaryFile("w", prefix=name, suffix=".txt", delete=False) as file:
+                    file.write(text + "\n")
+            except OSError as error:
+                self.post_message(Copied("", lines, error=error))
+                return
+            self.post_message(Copied("", lines, file=file.name))
+
+        self.log_view.reader.text(first, last, give)
+
+    def on_copied(self, event: Copied) -> None:
+        event.stop()
+        count = f"{event.lines:,} line{'' if event.lines == 1 else 's'}"
+        if event.error is not None:
+            self.owner.torc.complain(event.error)
+        elif event.file is not None:
+            text = f"{count}: too much for the clipboard, written to\n{event.file}"
+            self.app.notify(text, markup=False, timeout=10)
+        else:
+            self.app.copy_to_clipboard(event.text)
+            self.app.notify(f"{count} copied")
+        self.log_view.unselect()
 
     def do_log_pager(self) -> None:
-        import os
-        import subprocess
-
-        log = self.log_view.log_file
-        if log is None:
+        """The files of the log in the user's pager, with the terminal to itself."""
+        environ = self.owner.torc.environ
+        paths = [stream.path for stream in self._open if os.path.exists(stream.path)]  # noqa: PTH110
+        if not paths:
+            self.app.notify("there is no log to open", severity="warning")
             return
-        with self.app.suspend():
-            subprocess.run([os.environ.get("PAGER") or "less", log.path], check=False)
-
-
-def _files(source: Any, workflow_id: int, folder: str, name: str) -> dict[str, str]:
-    """In the reader thread: the log files that there are."""
-    from torc_tui.store import records
-
-    folders = [Path(folder)]
-    for node in records.list_compute_nodes(source.store, workflow_id):
-        options = node.get("options")
-        given = options.get("output_dir") if isinstance(options, dict) else None
-        if given:
-            folders.insert(0, Path(given) / "job_stdio")
-    found: dict[str, str] = {}
-    for place in folders:
-        for kind, ending in (("combined", "log"), ("stdout", "o"), ("stderr", "e")):
-            path = place / f"{name}.{ending}"
-            if kind not in found and path.exists():
-                found[kind] = str(path)
-        if found:
-            break
-    return found
+        try:
+            words = shlex.split(environ.get("PAGER") or "")
+        except ValueError:
+            words = []
+        if not words:
+            words = ["less"] if shutil.which("less") else ["more"]
+        if shutil.which(words[0]) is None:
+            self.app.notify(f"no pager {words[0]} here; set PAGER", severity="error", markup=False)
+            return
+        # less shows colours by -R and every other sequence in caret notation
+        env = {**environ, "LESS": environ.get("LESS") or "-R"}
+        try:
+            with self.app.suspend() if not self.app.is_headless else nullcontext():
+                subprocess.run([*words, *paths], env=env, check=False)
+        except (OSError, SuspendNotSupported) as error:
+            self.owner.torc.complain(error)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
@@ -20,12 +21,6 @@ from torc_tui.model import SETTLED, UNSUCCESSFUL, Event, Job, JobStatus, Workflo
 from torc_tui.tui.feed_worker import Answer, Changes, Gone, Loaded
 from torc_tui.tui.job_rows import VOLATILE, JobRows
 from torc_tui.tui.panes.base import Pane
-from torc_tui.tui.panes.data import DataPane
-from torc_tui.tui.panes.event_list import EventsPane, HistoryPane
-from torc_tui.tui.panes.graph import GraphPane
-from torc_tui.tui.panes.log import LogPane
-from torc_tui.tui.panes.overview import OverviewPane
-from torc_tui.tui.panes.record_tables import FilesPane, ResultsPane
 from torc_tui.tui.screens.base import TorcScreen
 from torc_tui.tui.signs import STATUS, STRIP_ORDER, Sign
 from torc_tui.tui.widgets.filter_line import FilterLine
@@ -38,16 +33,21 @@ from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.graph import Graph
 from torc_tui.views.workflow import WorkflowView
 
-PANES: tuple[type[Pane], ...] = (
-    OverviewPane,
-    LogPane,
-    GraphPane,
-    DataPane,
-    FilesPane,
-    HistoryPane,
-    EventsPane,
-    ResultsPane,
+if TYPE_CHECKING:
+    from torc_tui.tui.models.log_sweep import LogSweep
+    from torc_tui.tui.panes.log import LogPane
+
+PANES: tuple[tuple[str, str, str, str], ...] = (
+    ("overview", "Overview", "overview", "OverviewPane"),
+    ("log", "Log", "log", "LogPane"),
+    ("graph", "Graph", "graph", "GraphPane"),
+    ("data", "Data", "data", "DataPane"),
+    ("files", "Files", "record_tables", "FilesPane"),
+    ("history", "History", "event_list", "HistoryPane"),
+    ("events", "Events", "event_list", "EventsPane"),
+    ("results", "Results", "record_tables", "ResultsPane"),
 )
+"""The tabs: name, title, and module and class of the pane, which is imported when it is first shown."""
 FACTS_AT_ONCE = 200
 """Jobs whose dependencies are read in one go, for the column why."""
 REORDER_EVERY = 0.5
@@ -81,15 +81,16 @@ class WorkflowScreen(TorcScreen):
         self.turn = 0
         self.now = time.time()
         self.gone: str | None = None
+        self._log_sweep: LogSweep | None = None
         self.graph: Graph | None = None
         self._eta = ""
         self._reorder_at: float | None = None
         self._panes: dict[str, Pane] = {}
-        self._current = PANES[0].NAME
+        self._current = PANES[0][0]
 
     def compose(self) -> ComposeResult:
         yield HeaderBar(HeaderState(title=f"workflow {self.workflow_id}", note="reading …"))
-        tabs = TabBar([(pane.NAME, pane.TITLE) for pane in PANES])
+        tabs = TabBar([(name, title) for name, title, _, _ in PANES])
         yield Split(
             Vertical(
                 FilterLine(
@@ -193,6 +194,12 @@ class WorkflowScreen(TorcScreen):
         match answer.key:
             case "facts" | "chain" if answer.error is None:
                 self._take_facts(answer.value)
+            case ("log-search", str(pattern)):
+                self.log_sweep.asking = ""
+                if answer.error is not None:
+                    self.torc.complain(answer.error)
+                else:
+                    self.log_sweep.start(pattern, answer.value)
             case (str(name), str(what)) if name in self._panes:
                 self._panes[name].answered(what, answer)
             case _:
@@ -231,7 +238,7 @@ class WorkflowScreen(TorcScreen):
         return (
             self._reorder_at is not None
             or (self.rows is not None and bool(self.rows.unexplained))
-            or (pane is not None and pane.NAME == "log")
+            or (pane is not None and pane.busy)
         )
 
     def _ask_facts(self) -> None:
@@ -314,18 +321,17 @@ class WorkflowScreen(TorcScreen):
 
     async def show_tab(self, name: str) -> None:
         """Bring that tab to the front; it is made when it is first shown."""
-        kind = next((pane for pane in PANES if name == pane.NAME), None)
-        if kind is None:
+        if name not in self.tabs:
             return
         holder = self.query_one("#tab", Container)
         if name not in self._panes:
-            self._panes[name] = kind()
+            self._panes[name] = _make(name)
             await holder.mount(self._panes[name])
         self._current = name
         for other, pane in self._panes.items():
             pane.display = other == name
         bar = self.query_one(TabBar)
-        bar.keys = {pane.NAME: self.torc.keymap.key(f"tab-{pane.NAME}") for pane in PANES}
+        bar.keys = {tab: self.torc.keymap.key(f"tab-{tab}") for tab in self.tabs}
         bar.choose(name)
         if not self.split.second.display:
             self.split.show_alone("second")
@@ -457,7 +463,7 @@ class WorkflowScreen(TorcScreen):
 
     @property
     def tabs(self) -> Sequence[str]:
-        return [pane.NAME for pane in PANES]
+        return [name for name, _, _, _ in PANES]
 
     def find_jobs(self, words: Sequence[str]) -> list[Job]:
         """Up to 50 jobs whose names have all the words, for the palette."""
@@ -516,6 +522,33 @@ class WorkflowScreen(TorcScreen):
         counts = {status: number for status, number in zip(JobStatus, view.counts, strict=True) if number}
         return replace(view.workflow, counts=counts), len(view.jobs) - view.count(*SETTLED)
 
+    @property
+    def log_sweep(self) -> LogSweep:
+        """The search through all logs, with what it found last."""
+        if self._log_sweep is None:
+            from torc_tui.tui.models.log_sweep import LogSweep
+
+            self._log_sweep = LogSweep()
+        return self._log_sweep
+
+    def do_search_logs(self) -> None:
+        from torc_tui.tui.screens.log_search import LogSearch
+
+        self.app.push_screen(LogSearch(self, self.log_sweep), self._go_to_hit)
+
+    async def _go_to_hit(self, hit: Any) -> None:
+        """Show the line of a log that was found: its job, its attempt, its place."""
+        if hit is None:
+            return
+        self.go_to_job(hit.log.job_id, focus=False)
+        pane = self._panes.get("log")
+        if pane is None:
+            await self.show_tab("log")
+            pane = self._panes["log"]
+        cast("LogPane", pane).show_hit(hit)
+        await self.show_tab("log")
+        self._focus_pane()
+
     def do_job_why(self) -> None:
         job = self.selected_job
         if job is None:
@@ -530,6 +563,13 @@ class WorkflowScreen(TorcScreen):
             [(f"{job.name} is {STATUS[job.status].word}", STATUS[job.status].style)]
         ]
         self.app.push_screen(Reading(f"Why is {job.name} {STATUS[job.status].word}?", lines))
+
+
+def _make(name: str) -> Pane:
+    """The pane of a tab."""
+    module, kind = next((module, kind) for tab, _, module, kind in PANES if tab == name)
+    found: type[Pane] = getattr(import_module(f"torc_tui.tui.panes.{module}"), kind)
+    return found()
 
 
 def _dependencies(source: Any, wanted: Sequence[int], *, follow: bool) -> dict[int, Any]:

@@ -1,15 +1,18 @@
 """A log as it is read: its end first, following it, searched as a whole, whatever its size.
 
-What comes in: a path, ticks. What goes out: painted lines. Everything is found by byte offsets from the line at the
-top, so that a file of any size opens at once; numbers of lines come when the index has reached them. Reads are a few
-blocks around what is shown; the index grows by some blocks with each tick; the search has its own thread.
+What comes in: windows of lines from the ``LogReader`` (taken at its word or with the tick), and commands. What goes
+out: painted lines, and ``Moved`` for whoever shows how it stands. Moving within what was read is done at once; more is
+asked for before the edge is reached. Never done here: touching a file.
 """
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
 from textual.geometry import Size
@@ -17,28 +20,23 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from torc_tui.tui.cells import Span, cut, line_width, paint, width_of
-from torc_tui.tui.models.log import Change, LogFile, LogLine, Search
+from torc_tui.tui.cells import Line, cut, harmless, paint, width_of
+from torc_tui.tui.log_reader import LogReader, Want, Window
+from torc_tui.tui.models.log_tape import Place, Stream, TapeLine
 from torc_tui.tui.theme import DEFAULT, Palette
-from torc_tui.views.ansi import PLAIN, Decoder, Style
+from torc_tui.views.ansi import PLAIN, Style, decode
 
-BLOCKS_PER_TICK = 8
-"""Blocks of 256 KiB that the index grows by with each tick: about a millisecond."""
-
-
-def rich_name(style: Style) -> str:
-    """A style of the log's own colours as words that Rich reads, behind a mark that palettes know no word of."""
-    flags = ("bold", "dim", "italic", "underline", "reverse", "strike")
-    words = [flag for flag in flags if getattr(style, flag)]
-    if style.fg is not None:
-        words.append(style.fg if isinstance(style.fg, str) else f"color({style.fg})")
-    if style.bg is not None:
-        words += ["on", style.bg if isinstance(style.bg, str) else f"color({style.bg})"]
-    return " ".join(words)
+Spans = list[tuple[str, RichStyle]]
+"""Text and its style, ready to paint."""
+SIDEWAYS = 16
+"""Cells that a step to the side moves."""
+KEPT = 3000
+"""Lines laid out are kept until there are so many."""
 
 
 class LogView(Widget, can_focus=True):
-    """See the module. ``follow`` holds while the end is shown; it ends with scrolling up and comes back at the end."""
+    """``follow`` holds while the end is shown: it ends with scrolling up and comes back at the end. ``laid_out``
+    counts lines that were decoded: the guard of the tests."""
 
     CONTEXT: ClassVar[str] = "log"
     ALLOW_SELECT = False
@@ -46,211 +44,365 @@ class LogView(Widget, can_focus=True):
     LogView { width: 1fr; height: 1fr; background: $background; color: $foreground; }
     """
 
-    class Moved(Message):
-        """The place, the size or the search changed: who shows a status line shows it anew."""
+    class Arrived(Message):
+        """The reader has an answer."""
 
-    def __init__(self, *, id: str | None = None, empty: str = "no log yet") -> None:
+    class Moved(Message):
+        """The place, the size or the search changed."""
+
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.empty = empty
-        self.log_file: LogFile | None = None
+        self.reader = LogReader(self._tell)
+        self.window = Window()
+        self.message: Sequence[Line] = ()
         self.follow = True
         self.wrap = False
         self.left = 0
-        self.search: Search | None = None
         self.pattern = ""
-        self._top = 0
-        self._rows: list[list[Span]] | None = None
-        self._lines: list[LogLine] = []
-        self._styles: dict[str, RichStyle] = {}
-        self._hit = -1
+        self.top = 0
+        self.skip = 0
+        self.selected: tuple[Place, Place] | None = None
+        self.laid_out = 0
+        self._opened = 0
+        self._asked = 0
+        self._screen_rows: list[tuple[int, int]] | None = None
+        self._kept: dict[tuple[Place, int, int], list[Spans]] = {}
+        self._styles: dict[Style, RichStyle] = {}
+        self._matches: re.Pattern[str] | None = None
+        self._base = RichStyle.null()
+        self._painted_with: Palette | None = None
+        self._drag: Place | None = None
 
     @property
     def palette(self) -> Palette:
         return getattr(self.app, "palette", DEFAULT)
 
-    def _style(self, name: str) -> RichStyle:
-        found = self._styles.get(name)
-        if found is None:
-            if name.startswith("ansi:"):
-                found = RichStyle.parse(name[5:] or "none")
-            else:
-                found = self.palette(name)
-            self._styles[name] = found
-        return found
+    def on_mount(self) -> None:
+        self.reader.start()
 
-    # -- what the owner calls -----------------------------------------------------------------------------------------
+    def on_unmount(self) -> None:
+        self.reader.stop()
 
-    def open(self, path: str | None) -> None:
-        """Show that file from its end; None: nothing."""
-        self.close()
-        self.follow, self.left = True, 0
-        if path is not None:
-            self.log_file = LogFile(path)
+    # -- what the owner calls ---------------------------------------------------------------------------------------
+
+    def open(self, streams: Sequence[Stream], *, live: bool) -> None:
+        """Show these files from their end; none: the message alone."""
+        self.follow, self.left, self.pattern, self.selected = True, 0, "", None
+        self._matches = None
+        self._kept.clear()
+        self.window = Window(streams=streams)
+        self.top = self.skip = 0
+        self._opened = self.reader.open(streams, live=live, lines=3 * self._height)
         self._changed()
 
-    def close(self) -> None:
-        if self.search is not None:
-            self.search.stop()
-        self.search, self.pattern = None, ""
-        if self.log_file is not None:
-            self.log_file.close()
-            self.log_file = None
+    def say(self, message: Sequence[Line]) -> None:
+        """What stands there while there is nothing to show."""
+        if list(message) != list(self.message):
+            self.message = message
+            self.refresh()
 
-    def tick(self) -> None:
-        """See whether the file grew, and go on with the index."""
-        log = self.log_file
-        if log is None:
-            return
-        change = log.refresh()
-        if change is Change.REPLACED:
-            self._top, self.follow = 0, True
+    def take(self) -> None:
+        """Take what the reader has found, if it has something."""
+        window = self.reader.take()
+        if window is not None and window.opened == self._opened:
+            self._take(window)
+
+    def go_to(self, stream: str, offset: int, pattern: str = "") -> None:
+        """Go to the line of a file that starts at ``offset``, with ``pattern`` searched."""
+        if pattern:
+            self._set_pattern(pattern)
+            self.reader.find(pattern, None, self._around(None))
+        self._asked = self.reader.go_to(stream, offset, self._around(None))
+
+    def find(self, pattern: str, start: Place | None = None) -> None:
+        """Search the whole log and go to the first hit from ``start`` on; nothing ends the search."""
+        self._set_pattern(pattern)
+        self._asked = self.reader.find(pattern, start or self.here, self._around(None))
+        if not pattern:
             self._changed()
-        elif change is Change.GREW and (self.follow or len(self._lines) < self.size.height):
-            self._changed()
-        elif change is Change.GREW:
-            self.post_message(self.Moved())
-        if not log.complete:
-            log.advance(BLOCKS_PER_TICK)
-            if log.complete:
-                self.post_message(self.Moved())
 
     @property
-    def working(self) -> bool:
-        """Whether ticks have something to do besides looking at the size."""
-        log = self.log_file
-        return log is not None and (not log.complete or (self.search is not None and not self.search.hits.done))
+    def here(self) -> Place | None:
+        """The line at the top."""
+        lines = self.window.lines
+        return lines[self.top].place if self.top < len(lines) else None
 
-    def status(self) -> list[Span]:
-        """Where the view stands, in a few words."""
-        log = self.log_file
-        if log is None or not log.exists:
-            return [(self.empty, "faint")]
-        out: list[Span] = []
-        if self.search is not None:
-            hits = self.search.hits
-            place = f"{self._hit + 1} of " if self._hit >= 0 else ""
-            more = "" if hits.done else f" … {100 * hits.searched // max(1, hits.size)} %"
-            found = f"{place}{hits.total} lines with {self.pattern}{more}"
-            out += [(hits.error or found, "error" if hits.error else "accent"), ("  ", "")]
-        first = self._lines[0].start if self._lines else 0
-        number = log.number_of(first)
-        total = log.line_count
-        if number is not None:
-            out.append((f"line {number + 1}" + (f" of {total}" if total is not None else ""), "muted"))
-        elif log.size:
-            out.append((f"{100 * first // log.size} %", "muted"))
-        out.append(("  ", ""))
-        out.append(("following", "success") if self.follow else ("not following", "warning"))
-        if self.wrap:
-            out.append(("  wrapped", "muted"))
-        return out
+    @property
+    def on_screen(self) -> Sequence[TapeLine]:
+        """The lines of which something is on screen."""
+        rows = self._rows()
+        return self.window.lines[rows[0][0] : rows[-1][0] + 1] if rows else ()
 
-    # -- painting -----------------------------------------------------------------------------------------------------
+    @property
+    def fits(self) -> bool:
+        """Whether everything is on screen."""
+        window = self.window
+        return window.at_start and window.at_end and len(self.on_screen) == len(window.lines) and not self.skip
+
+    @property
+    def marked(self) -> tuple[Place, Place] | None:
+        """The selected lines, first and last."""
+        if self.selected is None:
+            return None
+        first, last = sorted(self.selected)
+        return first, last
+
+    # -- windows ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _height(self) -> int:
+        return max(1, self.size.height)
+
+    @property
+    def _body(self) -> int:
+        """Cells for text: what gutter and bar leave."""
+        return max(2, self.size.width - 1 - self._gutter)
+
+    @property
+    def _gutter(self) -> int:
+        return 1 if sum(1 for size in self.window.sizes if size) > 1 else 0
+
+    def _around(self, place: Place | None) -> Want:
+        return Want(place, 3 * self._height, 4 * self._height)
+
+    def _take(self, window: Window) -> None:
+        old, here = self.window, self.here
+        if window.follows and not self.follow and not window.jumped and here is not None:
+            # An answer from before the user scrolled away: no line of it is missed, its end will be asked for again.
+            places = [line.place for line in window.lines]
+            if window.generation == old.generation and here not in places:
+                return
+        self.window = window
+        if window.generation != old.generation:
+            self._kept.clear()
+            self.selected = None
+            if not window.jumped and not self.follow:
+                self.follow = True
+                self._ask_end()
+        places = [line.place for line in window.lines]
+        if window.jumped and window.anchor is not None:
+            at = bisect_left(places, window.anchor)
+            self.follow = False
+            self.top, self.skip = max(0, at - self._height // 3), 0
+            self._clamp()
+            self._show_hit(at)
+        elif self.follow:
+            self.top, self.skip = self._bottom()
+        else:
+            at = bisect_left(places, here) if here is not None else 0
+            if at >= len(places) or places[at] != here:
+                self.skip = 0
+            self.top = max(0, min(at, len(places) - 1))
+            self._clamp()
+        self._need()
+        self._changed()
+
+    def _tell(self) -> None:
+        """In the reader's thread: an answer is there."""
+        self.post_message(self.Arrived())
+
+    def _need(self) -> None:
+        """Ask for more lines before the edge of those that are here is reached."""
+        window = self.window
+        if self._asked > window.serial or not window.lines:
+            return
+        rows = self._rows()
+        last = rows[-1][0] if rows else self.top
+        short = self.top < self._height and not window.at_start
+        short = short or (len(window.lines) - last <= self._height and not window.at_end)
+        if self.follow:
+            if not window.follows or (self.top == 0 and not window.at_start):
+                self._ask_end()
+        elif short or window.follows:
+            self._asked = self.reader.want(self._around(self.here))
+
+    def _ask_end(self) -> None:
+        self._asked = self.reader.want(Want(None, 3 * self._height, 0))
 
     def _changed(self) -> None:
-        self._rows = None
+        self._screen_rows = None
         self.refresh()
         self.post_message(self.Moved())
 
+    def on_log_view_arrived(self, event: LogView.Arrived) -> None:
+        event.stop()
+        self.take()
+
     def on_resize(self) -> None:
-        self._rows = None
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
-        self._rows = None
-
-    def _spans(self, line: LogLine) -> list[Span]:
-        decoder = Decoder()
-        done = decoder.feed(line.data + b"\n")
-        spans: list[Span] = [
-            (span.text, "" if span.style == PLAIN else "ansi:" + rich_name(span.style))
-            for span in (done[0] if done else ())
-        ]
-        if line.missing:
-            spans.append((f" … {line.missing} more bytes", "warning"))
-        if self.pattern:
-            spans = highlighted(spans, self.pattern)
-        return spans
-
-    def _lay_out(self) -> list[list[Span]]:
-        log = self.log_file
-        width, height = max(1, self.size.width - 2), max(1, self.size.height)
-        if log is None or not log.exists:
-            self._lines = []
-            return []
-        self._lines = log.tail(height) if self.follow else log.after(self._top, height)
-        if not self.follow and len(self._lines) < height and self._top > 0:
-            self._lines = log.tail(height)
-        rows: list[list[Span]] = []
-        for line in self._lines:
-            spans = self._spans(line)
-            if self.wrap:
-                rows += wrapped(spans, width)
-            else:
-                rows.append(shifted(spans, self.left, width))
+        if self.wrap:
+            self._kept.clear()
+        self._screen_rows = None
         if self.follow:
-            rows = rows[-height:]
-        if self._lines:
-            self._top = self._lines[0].start
+            self.top, self.skip = self._bottom()
+        else:
+            self._clamp()
+        self._need()
+        self._changed()
+
+    # -- lines and rows -----------------------------------------------------------------------------------------------
+
+    def _laid(self, index: int) -> list[Spans]:
+        """The rows of a line: one, or several where lines are wrapped."""
+        line = self.window.lines[index]
+        key = (line.place, len(line.data), line.missing)
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) > KEPT:
+                self._kept.clear()
+            self.laid_out += 1
+            spans = self._spans(line)
+            found = wrapped(spans, self._body) if self.wrap else [spans]
+            self._kept[key] = found
+        return found
+
+    def _spans(self, line: TapeLine) -> Spans:
+        palette = self.palette
+        if line.heading:
+            return [(f"── {line.heading} ", palette("muted")), ("─" * max(0, 200 - len(line.heading)), palette("rule"))]
+        spans: Spans = []
+        for part in decode(line.data)[:1]:
+            for text, style in part:
+                spans.append((harmless(text), self._rich(style)))
+        if line.missing:
+            spans.append((f" … {line.missing:,} more bytes", palette("warning")))
+        return highlighted(spans, self._matches, palette("match")) if self._matches else spans
+
+    def _rich(self, style: Style) -> RichStyle:
+        found = self._styles.get(style)
+        if found is None:
+            colours = style if self.palette.name != "torc-mono" else style._replace(fg=None, bg=None)
+            found = self._styles[style] = rich_style(colours)
+        return found
+
+    def _rows(self) -> list[tuple[int, int]]:
+        """Which row of which line stands in each line of the screen."""
+        rows = self._screen_rows
+        if rows is None:
+            rows = []
+            height = self._height
+            for index in range(self.top, len(self.window.lines)):
+                count = len(self._laid(index)) if self.wrap else 1
+                first = self.skip if index == self.top else 0
+                rows += [(index, sub) for sub in range(first, count)]
+                if len(rows) >= height:
+                    break
+            rows = self._screen_rows = rows[:height]
         return rows
 
-    def render_line(self, y: int) -> Strip:
-        if self._rows is None:
-            self._rows = self._lay_out()
-        width = self.size.width
-        base = self.rich_style
-        if not self._rows:
-            return paint([(f"  {self.empty}" if y == 1 else "", "muted")], self._style, base, width)
-        spans = self._rows[y] if y < len(self._rows) else []
-        body = paint([(" ", ""), *spans], self._style, base, width - 1)
-        return Strip([*body, *paint([self._thumb(y)], self._style, base, 1)], width)
+    def _bottom(self) -> tuple[int, int]:
+        """The top at which the last row stands in the last line of the screen."""
+        left = self._height
+        for index in range(len(self.window.lines) - 1, -1, -1):
+            count = len(self._laid(index)) if self.wrap else 1
+            if count >= left:
+                return index, count - left
+            left -= count
+        return 0, 0
 
-    def _thumb(self, y: int) -> Span:
-        log, height = self.log_file, self.size.height
-        if log is None or not self._lines or log.size <= 0:
-            return (" ", "")
-        shown = self._lines[-1].end - self._lines[0].start
-        if shown >= log.size:
-            return (" ", "")
-        size = max(1, round(height * shown / log.size))
-        top = round((height - size) * self._lines[0].start / max(1, log.size - shown))
-        return ("▐", "faint") if top <= y < top + size else ("▕", "rule")
+    def _clamp(self) -> None:
+        self._screen_rows = None
+        bottom = self._bottom()
+        if (self.top, self.skip) > bottom:
+            self.top, self.skip = bottom
+
+    def _set_pattern(self, pattern: str) -> None:
+        self.pattern = pattern
+        fold = re.IGNORECASE if pattern == pattern.lower() else 0
+        self._matches = re.compile(re.escape(pattern), fold) if pattern else None
+        self._kept.clear()
+
+    # -- painting -----------------------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        width, base = self.size.width, self.rich_style
+        if base != self._base or self._painted_with is not self.palette:
+            self._base, self._painted_with = base, self.palette
+            self._styles.clear()
+            self._kept.clear()
+        lines = self.window.lines
+        if not lines:
+            at = y - (1 if self.size.height > len(self.message) + 1 else 0)
+            line = self.message[at] if 0 <= at < len(self.message) else ()
+            return paint(line, self.palette, base, width)
+        rows = self._rows()
+        segments: list[Segment] = []
+        under: RichStyle | None = None
+        gutter = self._gutter
+        if y < len(rows):
+            index, sub = rows[y]
+            line_here = lines[index]
+            if self.marked is not None and self.marked[0] <= line_here.place <= self.marked[1]:
+                under = self.palette("cursor")
+            if gutter:
+                error = self.window.streams[line_here.stream].name == "stderr" and not line_here.heading
+                segments.append(Segment("▎" if error else " ", self.palette("stderr")))
+            spans = self._laid(index)[sub]
+            found = self.window.found
+            if found is not None and found.place == line_here.place and not line_here.heading:
+                match, current = self.palette("match"), self.palette("match-current")
+                spans = [(text, current if style is match else style) for text, style in spans]
+            segments += sliced(spans, 0 if self.wrap else self.left, self._body, self.palette("accent"))
+        used = sum(width_of(segment.text) for segment in segments)
+        segments.append(Segment(" " * (width - 1 - used)))
+        painted = [
+            Segment(text, base + (style or RichStyle.null()) + (under or RichStyle.null()))
+            for text, style, _ in segments
+            if text
+        ]
+        painted.append(Segment(" ", base + (self.palette("rule reverse") if self._thumb(y) else RichStyle.null())))
+        return Strip(painted, width)
+
+    def _thumb(self, y: int) -> bool:
+        """Whether the handle of the bar at the right stands in this line."""
+        window, height = self.window, self._height
+        rows = self._rows()
+        if not rows or self.fits or not window.size:
+            return False
+        first, last = window.lines[rows[0][0]].at, window.lines[rows[-1][0]].at
+        size = max(1, min(height - 1, round(height * (last - first) / window.size)))
+        room = height - size
+        at_end = window.at_end and rows[-1][0] == len(window.lines) - 1
+        share = 1.0 if at_end else first / max(1, window.size - (last - first))
+        top = room if at_end else min(room - (1 if room > 1 else 0), round(room * share))
+        if window.at_start and rows[0] == (0, 0):
+            top = 0
+        return top <= y < top + size
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width
 
     # -- moving -------------------------------------------------------------------------------------------------------
 
-    def _move(self, lines: int) -> None:
-        log = self.log_file
-        if log is None or not self._lines:
+    def _move(self, rows: int) -> None:
+        """Scroll by rows of the screen. The end, once reached, is followed again."""
+        if not self.window.lines:
             return
-        if lines < 0:
-            back = log.before(self._top, -lines)
-            if back:
-                self._top = back[0].start
-                self.follow = False
-        else:
-            ahead = log.after(self._lines[-1].end, lines)
-            if len(ahead) < lines or (ahead and ahead[-1].end >= log.size):
-                self.follow = True
-            elif lines < len(self._lines):
-                self._top = self._lines[lines].start
-            else:
-                skipped = log.after(self._top, lines + 1)
-                self._top = skipped[-1].start
+        top, skip = self.top, self.skip + rows
+        while skip < 0 and top > 0:
+            top -= 1
+            skip += len(self._laid(top)) if self.wrap else 1
+        skip = max(0, skip)
+        while top < len(self.window.lines) - 1 and skip >= (count := len(self._laid(top)) if self.wrap else 1):
+            skip -= count
+            top += 1
+        bottom = self._bottom()
+        reached = (top, skip) >= bottom
+        self.top, self.skip = bottom if reached else (top, skip)
+        self.follow = reached and self.window.at_end and (rows > 0 or self.fits)
+        self._screen_rows = None
+        self._need()
         self._changed()
 
-    def go_to(self, offset: int) -> None:
-        """Show the line that starts there, a little below the top."""
-        log = self.log_file
-        if log is None:
+    def _show_hit(self, index: int) -> None:
+        """Move sideways where the hit of that line is out of sight."""
+        if self.wrap or self._matches is None or index >= len(self.window.lines):
             return
-        before = log.before(offset, max(1, self.size.height // 3))
-        self._top = before[0].start if before else offset
-        self.follow = False
-        self._changed()
+        text = "".join(part for part, _ in self._laid(index)[0])
+        found = self._matches.search(text)
+        if found is not None:
+            start, end = width_of(text[: found.start()]), width_of(text[: found.end()])
+            if start < self.left or end > self.left + self._body - 1:
+                self.left = max(0, end - self._body // 2) if end > self._body - 1 else 0
 
     def do_log_up(self) -> None:
         self._move(-1)
@@ -259,36 +411,109 @@ class LogView(Widget, can_focus=True):
         self._move(1)
 
     def do_page_up(self) -> None:
-        self._move(-max(1, self.size.height - 2))
+        self._move(-max(1, self._height - 1))
 
     def do_page_down(self) -> None:
-        self._move(max(1, self.size.height - 2))
+        self._move(max(1, self._height - 1))
 
     def do_cursor_top(self) -> None:
-        self._top, self.follow = 0, False
-        self._changed()
+        window = self.window
+        self.follow = False
+        if window.at_start:
+            self.top = self.skip = 0
+            self._need()
+            self._changed()
+        else:
+            self._asked = self.reader.go_share(0.0, self._around(None))
 
     def do_cursor_bottom(self) -> None:
         self.follow = True
+        if self.window.at_end:
+            self.top, self.skip = self._bottom()
+        self._ask_end()
         self._changed()
 
     def do_log_follow(self) -> None:
-        self.follow = not self.follow
-        self._changed()
+        if self.follow:
+            self.follow = False
+            self._need()
+            self._changed()
+        else:
+            self.do_cursor_bottom()
 
     def do_log_wrap(self) -> None:
         self.wrap = not self.wrap
-        self.left = 0
+        self.left = self.skip = 0
+        self._kept.clear()
+        self._screen_rows = None
+        if self.follow:
+            self.top, self.skip = self._bottom()
+        else:
+            self._clamp()
         self._changed()
 
     def do_scroll_left(self) -> None:
-        self.left = max(0, self.left - 16)
+        self.left = max(0, self.left - SIDEWAYS)
         self._changed()
 
     def do_scroll_right(self) -> None:
-        if not self.wrap:
-            self.left += 16
+        """Further right, as far as what is on screen goes."""
+        if self.wrap:
+            return
+        widest = max((sum(width_of(text) for text, _ in self._laid(index)[0]) for index, _ in self._rows()), default=0)
+        self.left = max(0, min(self.left + SIDEWAYS, widest - self._body + 1))
+        self._changed()
+
+    def do_log_next(self) -> None:
+        self._step(1)
+
+    def do_log_previous(self) -> None:
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        if not self.pattern:
+            return
+        found = self.window.found
+        start = self.here
+        if found is not None and found.place is not None and any(line.place == found.place for line in self.on_screen):
+            start = found.place
+        if start is not None:
+            self._asked = self.reader.step(by, start, self._around(None))
+
+    # -- selecting lines ----------------------------------------------------------------------------------------------
+
+    def _extend(self, by: int) -> None:
+        lines = self.window.lines
+        rows = self._rows()
+        if not rows:
+            return
+        if self.selected is None:
+            at = rows[-1][0] if by < 0 else rows[0][0]
+            self.selected = (lines[at].place, lines[at].place)
+        else:
+            places = [line.place for line in lines]
+            at = max(0, min(len(lines) - 1, bisect_left(places, self.selected[1]) + by))
+            self.selected = (self.selected[0], places[at])
+        if at < rows[0][0]:
+            self._move(-1)
+        elif at > rows[-1][0]:
+            self._move(1)
+        self._changed()
+
+    def do_log_select_up(self) -> None:
+        self._extend(-1)
+
+    def do_log_select_down(self) -> None:
+        self._extend(1)
+
+    def unselect(self) -> bool:
+        """Let go of the selected lines; False if there were none."""
+        was, self.selected = self.selected, None
+        if was is not None:
             self._changed()
+        return was is not None
+
+    # -- the mouse ----------------------------------------------------------------------------------------------------
 
     def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
@@ -298,99 +523,122 @@ class LogView(Widget, can_focus=True):
         event.stop()
         self._move(3)
 
-    # -- searching ----------------------------------------------------------------------------------------------------
+    def _place_at(self, y: int) -> Place | None:
+        rows = self._rows()
+        return self.window.lines[rows[max(0, min(y, len(rows) - 1))][0]].place if rows else None
 
-    def look_for(self, pattern: str) -> None:
-        """Search the whole file, in a thread; an empty pattern ends the search."""
-        if self.search is not None:
-            self.search.stop()
-        self.pattern, self._hit = pattern, -1
-        self.search = Search(self.log_file.path, pattern) if pattern and self.log_file is not None else None
-        self._changed()
-
-    def do_log_next(self) -> None:
-        self._to_hit(1)
-
-    def do_log_previous(self) -> None:
-        self._to_hit(-1)
-
-    def _to_hit(self, by: int) -> None:
-        if self.search is None:
+    def _on_mouse_down(self, event: events.MouseDown) -> None:  # type: ignore[override]  # Textual calls either kind
+        if event.button != 1:
             return
-        starts = self.search.hits.starts
-        if not starts:
+        if event.x >= self.size.width - 1 and not self.fits:
+            self._scrub(event.y)
             return
-        if self._hit < 0:
-            from bisect import bisect_left
+        self._drag = self._place_at(event.y)
+        self.unselect()
+        self.capture_mouse()
 
-            self._hit = bisect_left(starts, self._top) - (1 if by < 0 else 0)
+    def _on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._drag is None or self.app.mouse_captured is not self:
+            return
+        place = self._place_at(event.y)
+        if place is not None and (self.selected is not None or place != self._drag):
+            self.selected = (self._drag, place)
+            if event.y < 0:
+                self._move(-1)
+            elif event.y >= self._height:
+                self._move(1)
+            self._changed()
+
+    def _on_mouse_up(self, event: events.MouseUp) -> None:  # type: ignore[override]  # Textual calls either kind
+        self._drag = None
+        self.release_mouse()
+
+    def _scrub(self, y: int) -> None:
+        """A click on the bar: go to that share of the log."""
+        if y >= self._height - 1:
+            self.do_cursor_bottom()
+        elif y <= 0:
+            self.do_cursor_top()
         else:
-            self._hit += by
-        self._hit %= len(starts)
-        self.go_to(starts[self._hit])
+            self.follow = False
+            self._asked = self.reader.go_share(y / self._height, self._around(None))
 
 
-def highlighted(spans: Sequence[Span], pattern: str) -> list[Span]:
-    """The spans with every occurrence of ``pattern`` in the style ``match``; lower case matches any case."""
-    fold = pattern == pattern.lower()
+def rich_style(style: Style) -> RichStyle:
+    """A style of a log as Rich paints it."""
+    if style == PLAIN:
+        return RichStyle.null()
+    fg, bg = (f"color({c})" if isinstance(c, int) else c for c in (style.fg, style.bg))
+    return RichStyle(
+        color=fg,
+        bgcolor=bg,
+        bold=style.bold or None,
+        dim=style.dim or None,
+        italic=style.italic or None,
+        underline=style.underline or None,
+        reverse=style.reverse or None,
+        strike=style.strike or None,
+    )
+
+
+def highlighted(spans: Spans, matches: re.Pattern[str], style: RichStyle) -> Spans:
+    """The spans with every match in ``style``."""
     text = "".join(part for part, _ in spans)
-    where = text.lower() if fold else text
-    if len(where) != len(text):  # some letters change their length in lower case: then only exact matches are shown
-        where = text
-    marks: list[tuple[int, int]] = []
-    at = where.find(pattern)
-    while at >= 0:
-        marks.append((at, at + len(pattern)))
-        at = where.find(pattern, at + len(pattern))
+    marks = [found.span() for found in matches.finditer(text)]
     if not marks:
-        return list(spans)
-    out: list[Span] = []
+        return spans
+    out: Spans = []
     position = 0
-    for part, style in spans:
-        end = position + len(part)
-        here = position
+    for part, own in spans:
+        end, here = position + len(part), position
         for start, stop in marks:
             if stop <= here or start >= end:
                 continue
             if start > here:
-                out.append((text[here:start], style))
-            out.append((text[max(here, start) : min(end, stop)], "match"))
+                out.append((text[here:start], own))
+            out.append((text[max(here, start) : min(end, stop)], style))
             here = min(end, stop)
         if here < end:
-            out.append((text[here:end], style))
+            out.append((text[here:end], own))
         position = end
     return out
 
 
-def shifted(spans: Sequence[Span], left: int, width: int) -> list[Span]:
-    """What of a line stands in ``width`` cells from cell ``left`` on; a mark where it goes on."""
-    out: list[Span] = []
-    skip = left
-    room = width
-    whole = line_width(spans)
+def sliced(spans: Spans, left: int, width: int, mark: RichStyle) -> list[Segment]:
+    """What of a row stands in ``width`` cells from cell ``left`` on, with marks where it goes on at either side."""
+    total = sum(width_of(text) for text, _ in spans)
+    if not left and total <= width:
+        return [Segment(text, style) for text, style in spans]
+    out: list[Segment] = []
+    before, after = left > 0 and total > 0, total > left + width
+    skip, room = left + before, width - before - after
+    if before:
+        out.append(Segment("‹", mark))
     for text, style in spans:
-        size = width_of(text)
-        if skip >= size:
-            skip -= size
-            continue
         if skip:
-            text = text[len(cut(text, skip)) :]
+            size = width_of(text)
+            if size <= skip:
+                skip -= size
+                continue
+            gone = cut(text, skip)
+            lost = skip - width_of(gone)
+            text = text[len(gone) :]
+            if lost:  # half of a wide character is out of sight
+                text = " " * (width_of(text[0]) - lost) + text[1:]
             skip = 0
         part = cut(text, room)
-        out.append((part, style))
+        out.append(Segment(part, style))
         room -= width_of(part)
-        if room <= 0:
+        if len(part) < len(text):
             break
-    if whole - left > width and out:
-        text, style = out[-1]
-        out[-1] = (text[:-1], style)
-        out.append(("›", "accent"))
+    if after:
+        out.append(Segment(" " * room + "›", mark))
     return out
 
 
-def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
+def wrapped(spans: Spans, width: int) -> list[Spans]:
     """A line broken to rows of at most ``width`` cells."""
-    rows: list[list[Span]] = [[]]
+    rows: list[Spans] = [[]]
     room = width
     for text, style in spans:
         while text:
