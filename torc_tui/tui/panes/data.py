@@ -1,311 +1,470 @@
-"""The user data of the workflow: records, the value of one as a tree, its versions, and the way into the editor."""
+"""The user data of the workflow: the records with who writes and reads them, the value of one, and what can be done.
+
+What comes in: events (``data_changed``), answers of the reader thread. What goes out: paintings; screens to edit,
+for versions; writes, each as an act with its command line. Law: the list is read again at most a few times a second,
+whatever happens; a value is read when its version is another than the one on screen.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.containers import Vertical
 
-from torc_tui.errors import Conflict
-from torc_tui.model import Event
-from torc_tui.tui.cells import Line
+from torc_tui.errors import NotFound, TorcError
+from torc_tui.model import STATUS_EVENTS, Event
+from torc_tui.tui.cells import Line, harmless
+from torc_tui.tui.data_words import STATES, careful, counted, people
 from torc_tui.tui.panes.base import Pane
-from torc_tui.tui.panes.log import StatusLine
-from torc_tui.tui.panes.overview import stamp
+from torc_tui.tui.panes.data_value import ValueView
+from torc_tui.tui.screens.data_review import command_of
 from torc_tui.tui.widgets.filter_line import FilterLine
-from torc_tui.tui.widgets.json_tree import JsonTree
-from torc_tui.tui.widgets.overlays import Confirm, Palette
+from torc_tui.tui.widgets.json_text import readable
+from torc_tui.tui.widgets.overlays import Ask, Confirm
+from torc_tui.tui.widgets.split import Split
+from torc_tui.tui.widgets.status_line import StatusLine
 from torc_tui.tui.widgets.virtual_table import Cell, Column, ListRows, VirtualTable
 from torc_tui.units import show_bytes
-from torc_tui.views.json_diff import unified
-from torc_tui.views.json_document import dump, preview
+
+Record = Mapping[str, Any]
 
 COLUMNS = (
-    Column("name", "name", 20, minimum=10, importance=0, grow=1),
-    Column("state", "state", 8, minimum=7, importance=1),
-    Column("version", "ver", 4, minimum=3, importance=3, align="right"),
-    Column("size", "size", 8, minimum=7, importance=4, align="right"),
-    Column("preview", "value", 30, minimum=10, importance=2, grow=3, sortable=False),
+    Column("name", "name", 18, minimum=10, importance=0, grow=1),
+    Column("direction", "", 3, minimum=3, importance=3, sortable=False),
+    Column("state", "state", 9, minimum=9, importance=1),
+    Column("head", "value", 26, minimum=10, importance=2, grow=3, sortable=False),
+    Column("writer", "written by", 16, minimum=8, importance=4, grow=1),
+    Column("readers", "read by", 16, minimum=8, importance=5, grow=1),
+    Column("version", "v", 4, minimum=3, importance=6, align="right"),
+    Column("size", "size", 9, minimum=7, importance=7, align="right"),
 )
-_STATE = {"empty": "muted", "written": "success"}
+APART = 0.3
+"""Seconds between two readings of the list, at least."""
 
 
-class DataTable(VirtualTable):
-    CONTEXT: ClassVar[tuple[str, ...]] = ("data", "list")  # type: ignore[assignment]  # one or several
+class DataList(Vertical):
+    """The left side: what is listed, the records, the filter."""
 
+    DEFAULT_CSS = """
+    DataList > FilterLine { dock: top; }
+    """
 
-class DataTree(JsonTree):
-    CONTEXT: ClassVar[tuple[str, ...]] = ("tree", "data")
+    class Filtered(FilterLine.Changed):
+        pass
+
+    def __init__(self, rows: ListRows) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def compose(self) -> ComposeResult:
+        yield VirtualTable(self.rows, empty="reading …")
+        yield FilterLine(lambda text: [], placeholder="words of name, state, value, writer or reader")
+        yield StatusLine()
+
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        event.stop()
+        self.post_message(self.Filtered(event.text))
+
+    def on_filter_line_left(self, event: FilterLine.Left) -> None:
+        event.stop()
+        self.query_one(VirtualTable).focus()
 
 
 class DataPane(Pane):
     NAME = "data"
     TITLE = "Data"
     PER_JOB = False
-
-    DEFAULT_CSS = """
-    DataPane > DataTable { height: 2fr; max-height: 14; }
-    DataPane > DataTree { height: 3fr; }
-    """
+    CONTEXT: ClassVar[tuple[str, ...]] = ("data",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows = ListRows(COLUMNS, self._cell, lambda record, column: record[column])
-        self.record: Mapping[str, Any] | None = None
+        self.rows = ListRows(COLUMNS, self._cell, self._value)
+        self.records: dict[int, Record] = {}
+        self.of_job = False
+        self.reading: tuple[int, int] | None = None
+        self.lists_read = 0
+        self.values_read = 0
+        self._then: dict[str, Callable[[Any], None]] = {}
+        self._asked_at: float | None = None
+        self._again = False
+        self._wanted: int | None = None
 
     def compose(self) -> ComposeResult:
-        yield DataTable(self.rows, empty="this workflow has no user data")
-        yield StatusLine()
-        yield FilterLine(lambda text: [], placeholder="a path, key or value")
-        yield DataTree(empty="null: nobody has written it yet")
-
-    @staticmethod
-    def _cell(record: Mapping[str, Any], column: str, width: int) -> Cell:
-        match column:
-            case "name":
-                return (record["name"], "text")
-            case "state":
-                return (record["state"], _STATE.get(record["state"], "text"))
-            case "version":
-                return (str(record["version"]), "faint")
-            case "size":
-                return (show_bytes(record["size"]) if record["size"] else "", "faint")
-        return (record["preview"], "muted")
+        yield Split(DataList(self.rows), ValueView(self.question), ratio=0.5)
 
     @property
-    def table(self) -> DataTable:
-        return self.query_one(DataTable)
+    def table(self) -> VirtualTable:
+        return self.query_one(DataList).query_one(VirtualTable)
 
     @property
-    def value_tree(self) -> DataTree:
-        return self.query_one(DataTree)
+    def value_view(self) -> ValueView:
+        return self.query_one(ValueView)
+
+    @property
+    def split(self) -> Split:
+        return self.query_one(Split)
+
+    @property
+    def filter_line(self) -> FilterLine:
+        return self.query_one(DataList).query_one(FilterLine)
+
+    @property
+    def chosen(self) -> Record | None:
+        """The record under the cursor."""
+        key = self.table.cursor
+        return self.records.get(key) if isinstance(key, int) else None
+
+    # -- the reader thread ----------------------------------------------------------------------------------------
+
+    def question(self, what: str, question: Callable[[Any], Any], then: Callable[[Any], None]) -> None:
+        """Put a question; ``then`` gets the answer. A newer one of the same kind replaces one that waits."""
+        self._then[what] = then
+        self.ask(what, careful(question))
+
+    def take(self, what: str, value: Any) -> None:
+        self._then[what](value)
+
+    def failed(self, what: str, error: TorcError | OSError) -> None:
+        if what == "records":
+            self._asked_at = None
+            self.table.empty = harmless(str(error))
+            self.table.reload()
+        elif what == "value":
+            self.reading = None
+            self.value_view.nothing("it was deleted" if isinstance(error, NotFound) else str(error))
+        else:
+            super().failed(what, error)
+
+    # -- the list -------------------------------------------------------------------------------------------------
 
     def freshen(self) -> None:
         view = self.owner.view
-        if view is not None:
-            workflow_id = view.workflow.id
-            self.ask("records", lambda source: _records(source, workflow_id))
+        if view is None:
+            return
+        if self._asked_at is not None:
+            self._again = True
+            return
+        self._again = False
+        self._asked_at = time.monotonic()
+        workflow_id, job = view.workflow.id, self.job if self.of_job else None
+        job_id = job.id if job is not None else None
+
+        def read(source: Any) -> Any:
+            from torc_tui.store import data_overview
+
+            return job_id, data_overview.overview(source.store.dbapi(), workflow_id, job_id=job_id)
+
+        self.question("records", read, self._take_records)
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
-        if any(event.kind.startswith("user_data") for event in events):
+        if any(event.kind.startswith("user_data_") for event in events):
             self.stale = True
+        elif any(record["size"] is None for record in self.records.values()) and any(
+            event.kind in STATUS_EVENTS for event in events
+        ):
+            self._again = True  # what is empty may be missing by now: within a second is early enough
 
-    def take(self, what: str, value: Any) -> None:
-        if what == "records":
-            self.rows.records = {record["id"]: record for record in value}
-            self.table.reload()
-            self._read(self.table.cursor)
-        elif what == "record" and value[0]["id"] == self.table.cursor:
-            self.record, writer = value
-            if self.record["data"] is None:
-                self.value_tree.clear()
-            else:
-                self.value_tree.set_value(self.record["data"])
-            self._say(writer)
+    def job_changed(self) -> None:
+        self.stale = self.stale or self.of_job
 
-    def _say(self, writer: Mapping[str, Any] | None) -> None:
-        record = self.record
+    def every_second(self, now: float) -> None:
+        if self._again and self._asked_at is None:
+            self.freshen()
+
+    def _take_records(self, answer: tuple[int | None, Sequence[Record]]) -> None:
+        job_id, records = answer
+        self.lists_read += 1
+        since, self._asked_at = self._asked_at, None
+        self.records = {record["id"]: record for record in records}
+        self.table.empty = "the job has no user data" if job_id is not None else "no user data yet"
+        self._filter()
+        if self._wanted in self.rows.records:
+            self.table.select(self._wanted)
+            self._wanted = None
+        self._say()
+        self._read_value()
+        if self._again and since is not None and time.monotonic() - since > APART:
+            self.freshen()
+
+    def _filter(self) -> None:
+        words = self.filter_line.text.lower().split()
+        self.rows.records = {
+            key: record
+            for key, record in self.records.items()
+            if not words or all(word in _searched(record) for word in words)
+        }
+        self.table.reload()
+        if words:
+            self.filter_line.say([(f" {len(self.rows.records)} of {len(self.records)} ", "muted")])
+
+    def _say(self) -> None:
+        job = self.job
+        line: list[tuple[str, str]] = [(counted(len(self.records), "record"), "muted")]
+        if self.of_job:
+            line += [(" of job ", "muted"), (job.name if job is not None else "none", "accent")]
+        missing = sum(record["state"] == "missing" for record in self.records.values())
+        if missing:
+            line.append((f"  {missing} missing", "error"))
+        self.query_one(DataList).query_one(StatusLine).say(line)
+
+    @staticmethod
+    def _value(record: Record, column: str) -> Any:
+        found = record[column]
+        return found[0] if column == "readers" else found
+
+    @staticmethod
+    def _cell(record: Record, column: str, width: int) -> Cell:
+        match column:
+            case "name":
+                return (record["name"], "text")
+            case "direction":
+                return ({"in": "→ ", "out": " →", "in out": "→→"}.get(record["direction"], ""), "accent")
+            case "state":
+                sign = STATES[record["state"]]
+                return (f"{sign.sign} {sign.word}", sign.style)
+            case "head":
+                return (record["head"] or "", "muted") if record["head"] is not None else ("null", "faint")
+            case "writer":
+                if record["version"]:
+                    return (record["writer"] or "the file", "text" if record["job_id"] is not None else "accent")
+                promised = people(*record["producers"])
+                return (f"({promised})" if promised else "", "faint")
+            case "readers":
+                return (people(*record["readers"]), "muted")
+            case "version":
+                return (str(record["version"]), "faint")
+        return (show_bytes(record["size"]) if record["size"] is not None else "", "faint")
+
+    # -- the value ------------------------------------------------------------------------------------------------
+
+    def _read_value(self) -> None:
+        record = self.chosen
         if record is None:
-            self.query_one(StatusLine).say(())
+            self.reading = None
+            self.value_view.nothing("")
             return
-        line: list[tuple[str, str]] = [(record["name"], "strong"), (f"  version {record['version']}", "muted")]
-        if writer is not None:
-            view = self.owner.view
-            job = view.jobs.get(writer["job_id"]) if view is not None and writer["job_id"] else None
-            who = job.name if job is not None else writer["actor"] or "the workflow file"
-            line += [("  by ", "faint"), (who, "accent"), (f" {stamp(writer['written_at'])}", "faint")]
-        self.query_one(StatusLine).say(line)
+        wanted = (record["id"], record["version"])
+        if wanted == self.reading:
+            return
+        if self.reading is None or self.reading[0] != record["id"]:
+            self.value_view.nothing("reading …")
+        self.reading = wanted
+        self.question("value", lambda source: _opened(source, wanted[0]), self._take_value)
 
-    def _read(self, key: Any) -> None:
-        if isinstance(key, int):
-            self.ask("record", lambda source: _record(source, key))
-        else:
-            self.record = None
-            self.value_tree.clear()
-            self._say(None)
+    def _take_value(self, answer: tuple[Record, Any]) -> None:
+        record, violations = answer
+        if self.reading is None or record["id"] != self.reading[0]:
+            return
+        self.values_read += 1
+        self.reading = (record["id"], record["version"])
+        self.value_view.show(record, violations)
 
     def on_virtual_table_selected(self, event: VirtualTable.Selected) -> None:
         if event.table is self.table:
             event.stop()
-            self._read(event.key)
+            self._read_value()
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if event.table is self.table:
             event.stop()
-            self.value_tree.focus()
+            if self.split.shape == "single":
+                self.split.show_alone("second")
+            self.value_view.focus_value()
 
-    # -- commands -------------------------------------------------------------------------------------------------
-
-    def do_tree_search(self) -> None:
-        self.query_one(FilterLine).begin()
-
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+    def on_data_list_filtered(self, event: DataList.Filtered) -> None:
         event.stop()
-        count = self.value_tree.find(event.text)
-        line: Line = [(f" {count} found ", "muted")] if event.text else ()
-        self.query_one(FilterLine).say(line)
+        self._filter()
+        self._read_value()
 
-    def on_filter_line_left(self, event: FilterLine.Left) -> None:
+    def on_split_changed(self, event: Split.Changed) -> None:
         event.stop()
-        self.value_tree.focus()
 
-    def do_data_edit(self) -> None:
-        from torc_tui.tui.screens.json_editor import LARGEST, JsonEditor
+    # -- commands: looking ----------------------------------------------------------------------------------------
 
-        record = self.record
-        if record is None:
-            return
-        if self.owner.torc.read_only:
-            self.app.notify("the app is read-only", severity="warning")
-            return
-        if len(dump(record["data"])) > LARGEST:
-            self.app.notify("too large for the editor here: E opens it in $EDITOR", severity="warning")
-            return
-
-        def take(result: Any) -> None:
-            if isinstance(result, tuple):
-                self.save(record, result[0])
-
-        self.app.push_screen(JsonEditor(f"{record['name']}", record["data"], record["version"]), take)
-
-    def do_data_editor(self) -> None:
-        """Edit in $EDITOR; what comes back goes the same way as from the editor here."""
-        import os
-        import shlex
-        import subprocess
-        import tempfile
-        from pathlib import Path
-
-        from torc_tui.views.json_document import parse
-
-        record = self.record
-        if record is None:
-            return
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-        with tempfile.TemporaryDirectory(prefix="torc-") as folder:
-            path = Path(folder) / f"{''.join(c if c.isalnum() else '_' for c in record['name'])}.json"
-            path.write_text(dump(record["data"]) + "\n")
-            with self.app.suspend():
-                subprocess.run([*editor, str(path)], check=False)
-            value, wrong = parse(path.read_text())
-        if wrong is not None:
-            self.app.notify(f"not saved: line {wrong.line}, column {wrong.column}: {wrong.message}", severity="error")
+    def do_filter(self) -> None:
+        if self.value_view.has_focus_within:
+            self.value_view.do_tree_search()
         else:
-            self.save(record, value)
+            self.filter_line.begin()
 
-    def save(self, record: Mapping[str, Any], value: Any, *, force: bool = False) -> None:
-        """Write the value, unless somebody wrote since ``record`` was read."""
-        version = None if force else record["version"]
+    def do_filter_clear(self) -> None:
+        self.filter_line.clear()
 
-        def act(store: Any, actor: str) -> Any:
-            from torc_tui.store import user_data
+    def do_back(self) -> None:
+        view = self.value_view
+        if view.has_focus_within and view.searching:
+            view.end_search()
+        elif self.filter_line.has_focus_within or (self.filter_line.display and self.table.has_focus):
+            self.filter_line.clear()
+        elif self.split.alone == "second":
+            self.split.show_alone(None)
+            self.table.focus()
+        elif view.has_focus_within:
+            self.table.focus()
+        else:
+            self.owner.do_back()
 
-            connection = store.dbapi()
-            try:
-                user_data.update(
-                    connection, record["id"], data=value, expected_version=version, actor=actor, at=time.time()
-                )
-            except Conflict:
-                return user_data.get(connection, record["id"])
-            return None
+    def do_data_of_job(self) -> None:
+        self.of_job = not self.of_job
+        self._asked_at = None
+        self.freshen()
 
-        def then(current: Any) -> None:
-            if current is not None:
-                self._conflict(record, value, current)
+    def do_data_text(self) -> None:
+        self.value_view.do_data_text()
 
-        self.owner.torc.acts.do(
-            "data-edit",
-            act,
-            workflow=self.owner.workflow_id,
-            said=lambda current: "" if current is not None else f"{record['name']} saved",
-            then=then,
-        )
+    def do_data_schema(self) -> None:
+        self.value_view.do_data_schema()
 
-    def _conflict(self, record: Mapping[str, Any], value: Any, current: Mapping[str, Any]) -> None:
-        """Somebody wrote meanwhile: show what theirs and ours differ in, and let the user choose."""
-        lines = unified(current["data"], value, old_name=f"theirs, version {current['version']}", new_name="yours")
-        styles = {"+": "added", "-": "removed", "@": "faint"}
-        shown: list[Line] = [[("It was written meanwhile. The difference from theirs to yours:", "warning")]]
-        shown += [[(line, styles.get(line[:1], "muted"))] for line in lines[:60]]
-        self.app.push_screen(
-            Confirm(f"{record['name']} changed meanwhile", shown, "Save mine over theirs", keep="Keep theirs"),
-            lambda mine: self.save(current, value) if mine else None,
-        )
+    def do_copy_value(self) -> None:
+        self.value_view.copy()
 
     def do_data_versions(self) -> None:
-        record = self.record
+        from torc_tui.tui.screens.data_versions import DataVersions
+
+        record = self.chosen
+        if record is not None:
+            self.app.push_screen(DataVersions(self.owner, {**record, "workflow_id": self.owner.workflow_id}))
+
+    def do_data_command(self) -> None:
+        """Copy the command line that writes the value as it is."""
+        record = self.value_view.record
+        if record is not None:
+            self.question("command", lambda _source: command_of(record["id"], record["data"]), self._take_command)
+
+    def _take_command(self, line: str) -> None:
+        self.owner.torc.last_line = line
+        self.app.copy_to_clipboard(line)
+        self.app.notify(f"copied: {harmless(line[:200])}{'…' if len(line) > 200 else ''}", markup=False)
+
+    # -- commands: writing ----------------------------------------------------------------------------------------
+
+    def do_data_edit(self) -> None:
+        self._edit(external=False)
+
+    def do_data_editor(self) -> None:
+        self._edit(external=True)
+
+    def _edit(self, *, external: bool) -> None:
+        record = self.chosen
         if record is None:
             return
-        key = record["id"]
 
-        def read(store: Any, actor: str) -> Any:
-            from torc_tui.store import user_data
+        def read(source: Any) -> Any:
+            from torc_tui.store import data_overview
 
-            return user_data.history(store.dbapi(), key)
+            opened = data_overview.opened(source.store.dbapi(), record["id"])
+            return opened, readable(opened["data"])
 
-        self.owner.torc.acts.do("data-versions", read, said=lambda _: "", then=self._versions)
+        def then(answer: tuple[Record, str]) -> None:
+            from torc_tui.tui.screens.data_editor import DataEditor
 
-    def _versions(self, versions: Sequence[Mapping[str, Any]]) -> None:
-        view = self.owner.view
+            if self.screen.is_current:
+                self.app.push_screen(DataEditor(self.owner, *answer, external=external))
 
-        def who(version: Mapping[str, Any]) -> str:
-            job = view.jobs.get(version["job_id"]) if view is not None and version["job_id"] else None
-            return job.name if job is not None else str(version["actor"] or "workflow file")
+        self.question("edit", read, then)
 
-        def search(typed: str) -> list[tuple[Any, str, str, str]]:
-            rows = [
-                (one["version"], f"{one['version']}  {stamp(one['written_at'])}", preview(one["data"]), who(one))
-                for one in reversed(versions)
-            ]
-            return [row for row in rows if typed.lower() in " ".join(row[1:]).lower()]
+    def do_data_new(self) -> None:
+        taken = {str(record["name"]) for record in self.records.values()}
+        workflow_id = self.owner.workflow_id
 
-        def take(chosen: Any) -> None:
-            old = next((one for one in versions if one["version"] == chosen), None)
-            if old is not None and self.record is not None:
-                self._offer(old)
+        def check(text: str) -> str | None:
+            return "a name is needed" if not text.strip() else "there is one of that name" if text in taken else None
 
-        self.app.push_screen(Palette("Versions: enter compares with the current one", search), take)
+        def take(name: Any) -> None:
+            if isinstance(name, str):
+                self._act("data-new", _create(workflow_id, name), f"{harmless(name)} created", self._created)
 
-    def _offer(self, old: Mapping[str, Any]) -> None:
-        record = self.record
-        assert record is not None
-        lines = unified(record["data"], old["data"], old_name="now", new_name=f"version {old['version']}")
-        if not lines:
-            self.app.notify("that version equals the current one")
-            return
-        styles = {"+": "added", "-": "removed", "@": "faint"}
-        shown: list[Line] = [[(line, styles.get(line[:1], "muted"))] for line in lines[:100]]
         self.app.push_screen(
-            Confirm(f"Restore version {old['version']} of {record['name']}?", shown, "Restore"),
-            lambda agreed: self.save(record, old["data"]) if agreed else None,
+            Ask("New record", help="its name; the value is null until it is written", check=check), take
         )
 
+    def _created(self, record: Record) -> None:
+        self._wanted = record["id"]
 
-def _records(source: Any, workflow_id: int) -> list[dict[str, Any]]:
-    """In the reader thread: the records without their data, which may be large."""
-    from torc_tui.store import user_data
+    def do_data_clear(self) -> None:
+        self._ask_then("data-clear", "Set {name} to null?", "Set to null", _clear, "{name} is null now")
 
-    found = []
-    for record in user_data.list_records(source.store.dbapi(), workflow_id, limit=None):
-        data = record["data"]
-        found.append(
-            {
-                "id": record["id"],
-                "name": record["name"],
-                "version": record["version"],
-                "state": "empty" if data is None else "written",
-                "size": len(dump(data)) if data is not None else 0,
-                "preview": preview(data) if data is not None else "",
-            }
+    def do_data_delete(self) -> None:
+        self._ask_then("data-delete", "Delete {name}?", "Delete the record", _delete, "{name} deleted")
+
+    def _ask_then(
+        self, command: str, title: str, button: str, act: Callable[[Record], Callable[[Any, str], Any]], said: str
+    ) -> None:
+        record = self.chosen
+        if record is None:
+            return
+        name = str(record["name"])
+        count, first = record["readers"]
+        lines: list[Line] = [
+            [(f"version {record['version']}", "text"), (f"  {(record['head'] or 'null')[:40]}", "muted")]
+        ]
+        if count:
+            lines.append([("read by ", "text"), (people(count, first), "accent")])
+        keeps = "Its history goes with it." if command == "data-delete" else "The history keeps the value."
+        lines.append([(keeps, "muted")])
+
+        def take(agreed: Any) -> None:
+            if agreed:
+                self._act(command, act(record), said.format(name=harmless(name)), lambda _record: None, record["id"])
+
+        self.app.push_screen(Confirm(title.format(name=name), lines, button), take)
+
+    def _act(
+        self,
+        command: str,
+        act: Callable[[Any, str], Any],
+        said: str,
+        then: Callable[[Any], None],
+        record_id: int | None = None,
+    ) -> None:
+        torc = self.owner.torc
+        torc.acts.do(command, act, workflow=self.owner.workflow_id, said=lambda _value: said, then=then)
+        if torc.last_line is not None and record_id is not None:
+            torc.last_line = torc.last_line.replace("RECORD", str(record_id))
+
+
+def _searched(record: Record) -> str:
+    words = (record["name"], record["state"], record["head"] or "null", record["writer"], record["readers"][1])
+    return " ".join(map(str, words)).lower()
+
+
+def _opened(source: Any, record_id: int) -> tuple[Record, Any]:
+    """In the reader thread: a record with its value, and what its schema says against it."""
+    from torc_tui.store import data_overview
+    from torc_tui.views.json_schema import check
+
+    record = data_overview.opened(source.store.dbapi(), record_id)
+    schema = record["schema"]
+    return record, check(record["data"], schema) if schema is not None and record["data"] is not None else ()
+
+
+def _create(workflow_id: int, name: str) -> Callable[[Any, str], Any]:
+    def act(store: Any, actor: str) -> Any:
+        from torc_tui.store import user_data
+
+        return user_data.create(store.dbapi(), workflow_id, name, at=time.time(), actor=actor)
+
+    return act
+
+
+def _clear(record: Record) -> Callable[[Any, str], Any]:
+    def act(store: Any, actor: str) -> Any:
+        from torc_tui.store import user_data
+
+        return user_data.update(
+            store.dbapi(), record["id"], data=None, expected_version=record["version"], at=time.time(), actor=actor
         )
-    return found
+
+    return act
 
 
-def _record(source: Any, record_id: int) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
-    from torc_tui.store import user_data
+def _delete(record: Record) -> Callable[[Any, str], Any]:
+    def act(store: Any, actor: str) -> Any:
+        from torc_tui.store import user_data
 
-    connection = source.store.dbapi()
-    versions = user_data.history(connection, record_id)
-    return user_data.get(connection, record_id), versions[-1] if versions else None
+        return user_data.delete(store.dbapi(), record["id"], at=time.time(), actor=actor)
+
+    return act
