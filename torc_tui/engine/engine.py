@@ -12,8 +12,9 @@ Laws
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
 from torc_tui.executors.base import Executor
@@ -73,6 +74,17 @@ class Step:
 
     events: list[Event] = field(default_factory=list)
     claimed: int = 0
+    complete: bool = False
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one transaction is about to do."""
+
+    rows: list[EventRow] = field(default_factory=list)
+    ended: list[scheduling.Ended] = field(default_factory=list)
+    placed: list[tuple[ReadyJob, Allocation, str]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     complete: bool = False
 
 
@@ -165,70 +177,101 @@ class Engine:
     # -- the step ----------------------------------------------------------------------------------------------
 
     def step(self, reports: Sequence[Report], now: float) -> Step:
-        """Record the reports, let go whom they free, claim what fits, submit it. One transaction."""
+        """Record the reports, let go whom they free, claim what fits, submit it. One transaction. When the store
+        fails, nothing has happened: the same reports may be given again."""
         started, exited = self._sort(reports)
         written = self._written_files(exited)
-        result = Step()
-        rows: list[EventRow] = []
-        placed: list[tuple[ReadyJob, Allocation, str]] = []
-        ended: list[scheduling.Ended] = []
-        with self.store.write() as conn:
-            scheduling.lock(conn, self.context.workflow_id, self.node.hostname)
-            marker = nodes.marker(self.store)
-            if marker != self._marker or not self._looked:
-                self._look()
-                self._marker, self._looked = marker, True
-            if self.gone:
-                return self._abandon(result)
-            held = scheduling.held_jobs(conn, self.node.node_id)
-            current = {job_id: row.attempt_id for job_id, row in held.items()}
-            for job_id, row in held.items():
-                if row.stop_requested and job_id in self.in_flight:
-                    self.in_flight[job_id].stop = row.stop_requested
-            started = [r for r in started if current.get(r.key.job_id) == r.key.attempt_id]
-            exited = [r for r in exited if current.get(r.key.job_id) == r.key.attempt_id]
-            ending = {report.key for report in exited}
-            rows += scheduling.start(conn, self.node.node_id, [r for r in started if r.key not in ending])
-            rows += [scheduling.started_event(self.node.node_id, r) for r in started if r.key in ending]
-            if exited:
-                ended = [self._ended(report, written.get(report.key, ())) for report in exited]
-                rows += scheduling.end(conn, self.node.node_id, ended)
-                if written:
-                    scheduling.set_file_times(conn, self._file_times(ended))
-                for one in ended:
-                    self.pool.give(self.in_flight[one.exited.key.job_id].allocation)
-            if self._may_claim():
-                placed = self._place(now)
-                rows += scheduling.claim(
-                    conn,
-                    self.node.node_id,
-                    self.context.run_id,
-                    self.node.output_dir,
-                    [(job, text) for job, _, text in placed],
-                )
-            if ended and not placed and len(self.in_flight) == len(ended):
-                result.complete = not scheduling.unsettled(conn, self.context.workflow_id)
-                if result.complete:
-                    totals = {status.word: n for status, n in outlook.counts(conn, self.context.workflow_id).items()}
-                    rows.append(("workflow_completed", None, {"counts": totals, "run_id": self.context.run_id}))
-            if rows:
-                last = append(conn, self.context.workflow_id, rows, at=now)
-                first = last - len(rows) + 1
-                result.events = [
-                    Event(self.context.workflow_id, seq, now, kind, job_id, data or {})
-                    for seq, (kind, job_id, data) in enumerate(rows, first)
-                ]
+        work = _Work()
+        try:
+            with self.store.write() as conn:
+                scheduling.lock(conn, self.context.workflow_id, self.node.hostname)
+                self._take_in()
+                if not self.gone:
+                    self._record(conn, started, exited, written, work)
+                    self._claim(conn, work, now)
+                    self._tell(conn, work, now)
+        except BaseException:
+            for _, allocation, _ in work.placed:
+                self.pool.give(allocation)
+            raise
+        if self.gone:
+            return self._abandon()
         if self.store.dialect == "postgresql":
             self._marker = nodes.marker(self.store)
-        for one in ended:
+        for one in work.ended:
             self._forget(one)
-        for report in started:
-            if report.key.job_id in self.in_flight:
-                self.in_flight[report.key.job_id].pid = report.pid
-        result.claimed = len(placed)
-        self._submit(placed)
+        for refused in exited:  # somebody else has ended these jobs
+            if (flight := self.in_flight.pop(refused.key.job_id, None)) is not None:
+                self.pool.give(flight.allocation)
+        for begun in started:
+            if begun.key.job_id in self.in_flight:
+                self.in_flight[begun.key.job_id].pid = begun.pid
+        self._submit(work.placed)
         self._stop_whom_asked()
-        return result
+        return Step(work.events, len(work.placed), work.complete)
+
+    def _take_in(self) -> None:
+        """See what others have written since the last step, if anybody has."""
+        marker = nodes.marker(self.store)
+        if marker != self._marker or not self._looked:
+            self._look()
+            self._marker, self._looked = marker, True
+
+    def _record(
+        self,
+        conn: Any,
+        started: Sequence[Started],
+        exited: Sequence[Exited],
+        written: Mapping[AttemptKey, Sequence[str]],
+        work: _Work,
+    ) -> None:
+        """Write the starts and ends of attempts that this node still holds, and all that follows from them."""
+        node_id = self.node.node_id
+        held = scheduling.held_jobs(conn, node_id)
+        for job_id, row in held.items():
+            if row.stop_requested and job_id in self.in_flight:
+                self.in_flight[job_id].stop = row.stop_requested
+        current = {job_id: row.attempt_id for job_id, row in held.items()}
+        started = [r for r in started if current.get(r.key.job_id) == r.key.attempt_id]
+        exited = [r for r in exited if current.get(r.key.job_id) == r.key.attempt_id]
+        ending = {report.key for report in exited}
+        work.rows += scheduling.start(conn, node_id, [r for r in started if r.key not in ending])
+        work.rows += [scheduling.started_event(node_id, r) for r in started if r.key in ending]
+        if exited:
+            work.ended = [self._ended(report, written.get(report.key, ())) for report in exited]
+            work.rows += scheduling.end(conn, node_id, work.ended)
+            if written:
+                scheduling.set_file_times(conn, self._file_times(work.ended))
+
+    def _claim(self, conn: Any, work: _Work, now: float) -> None:
+        """Take ready jobs that fit, beside what ends in this very step."""
+        ending = [self.in_flight[one.exited.key.job_id].allocation for one in work.ended]
+        for allocation in ending:
+            self.pool.give(allocation)
+        try:
+            if self._may_claim():
+                work.placed = self._place(now, len(self.in_flight) - len(ending))
+                claimed = [(job, text) for job, _, text in work.placed]
+                run_id, output_dir = self.context.run_id, self.node.output_dir
+                work.rows += scheduling.claim(conn, self.node.node_id, run_id, output_dir, claimed)
+        finally:
+            for allocation in ending:  # until the commit they count; `_forget` gives them back
+                self.pool.hold(allocation)
+
+    def _tell(self, conn: Any, work: _Work, now: float) -> None:
+        """Append the events of all this, and that the workflow is complete, where it is."""
+        workflow_id = self.context.workflow_id
+        if work.ended and not work.placed and len(self.in_flight) == len(work.ended):
+            work.complete = not scheduling.unsettled(conn, workflow_id)
+        if work.complete:
+            totals = {status.word: number for status, number in outlook.counts(conn, workflow_id).items()}
+            work.rows.append(("workflow_completed", None, {"counts": totals, "run_id": self.context.run_id}))
+        if work.rows:
+            last = append(conn, workflow_id, work.rows, at=now)
+            work.events = [
+                Event(workflow_id, seq, now, kind, job_id, data or {})
+                for seq, (kind, job_id, data) in enumerate(work.rows, last - len(work.rows) + 1)
+            ]
 
     def _sort(self, reports: Sequence[Report]) -> tuple[list[Started], list[Exited]]:
         """Starts and ends of attempts that are ours; an end whose recovery script must run first is put aside."""
@@ -349,6 +392,7 @@ class Engine:
 
     def _forget(self, one: scheduling.Ended) -> None:
         flight = self.in_flight.pop(one.exited.key.job_id)
+        self.pool.give(flight.allocation)
         self._recovered.discard(flight.key)
         stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, flight.stdio, self.context.execution)
         useless = [exit_file]
@@ -365,9 +409,9 @@ class Engine:
     def _may_claim(self) -> bool:
         return not (self.paused or self.canceled or self.stopping or self.stop_requested)
 
-    def _place(self, now: float) -> list[tuple[ReadyJob, Allocation, str]]:
+    def _place(self, now: float, running: int) -> list[tuple[ReadyJob, Allocation, str]]:
         """Take from the pool for the ready jobs that fit; (job, allocation, allocation as text)."""
-        room = BATCH if self.max_parallel_jobs is None else self.max_parallel_jobs - len(self.in_flight)
+        room = BATCH if self.max_parallel_jobs is None else self.max_parallel_jobs - running
         if room <= 0 or not self._anything_fits():
             return []
         connection = self.store.connection()
@@ -448,8 +492,8 @@ class Engine:
         keys = [flight.key for flight in self.in_flight.values()]
         self.executor.stop(keys, Cause.STOPPED, grace=0.0 if hard else None)
 
-    def _abandon(self, result: Step) -> Step:
+    def _abandon(self) -> Step:
         """The workflow was deleted, or initialized anew, under this runner: nobody wants its jobs any more."""
         self.stopping = Cause.CANCELED
         self.executor.stop([flight.key for flight in self.in_flight.values()], Cause.CANCELED, grace=0.0)
-        return result
+        return Step()

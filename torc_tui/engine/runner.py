@@ -51,13 +51,16 @@ IDLE_EXIT = 90.0
 """Seconds after which a runner leaves when only held jobs are left (facts, 1.2)."""
 
 
-def _make_output_folder(folder: Path) -> None:
-    """Where nothing can be written every job would fail: said before any is tried."""
+def _check_folders(directory: Path, output: Path) -> None:
+    """Without the folder of the workflow, or where no output can be written, every job would fail: said before any is
+    tried."""
+    if not directory.is_dir():
+        raise UsageError(f"the folder of the workflow is gone: {directory}", hint="make it again, with what jobs need")
     try:
-        (folder / "job_stdio").mkdir(parents=True, exist_ok=True)
+        (output / "job_stdio").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"no output can be written to {folder}: {error.strerror}", hint="name another folder with --output-dir"
+            f"no output can be written to {output}: {error.strerror}", hint="name another folder with --output-dir"
         ) from error
 
 
@@ -155,7 +158,7 @@ class Runner:
         with self.store.read() as conn:
             context = run_context.read(conn, self.workflow_id)
         output_dir = options.output_dir or str(Path(context.directory) / "torc_output")
-        _make_output_folder(Path(output_dir))
+        _check_folders(Path(context.directory), Path(output_dir))
         self.end_time = options.end_time
         if options.time_limit is not None:
             self.end_time = min(began + options.time_limit, self.end_time or float("inf"))
