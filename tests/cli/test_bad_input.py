@@ -200,6 +200,13 @@ def test_an_output_folder_that_cannot_be_made(user_shell: Shell, made: Path) -> 
     assert user_shell("torc run 1").returncode == 0
 
 
+def test_a_workflow_whose_folder_is_gone(user_shell: Shell, made: Path) -> None:
+    done = user_shell("mkdir gone; cd gone; torc create ../w.yaml -f json; cd ..; rmdir gone; torc run 2")
+    assert done.returncode == 2
+    assert f"the folder of the workflow is gone: {made.parent}/work/gone" in done.stderr
+    assert not (made.parent / "work/gone").exists()
+
+
 @pytest.mark.parametrize("line", ["create ../../w.yaml", "run ../../w.yaml", "run 1", "jobs list 1", "user-data get 1"])
 def test_a_deleted_directory(user_shell: Shell, made: Path, line: str) -> None:
     done = user_shell(f"mkdir gone; cd gone; rmdir ../gone; torc {line}")
