@@ -119,7 +119,8 @@ def bar(done: float, width: int, *, style: str = "bar", rest: str = "bar-rest") 
 
 
 def shares(parts: Sequence[tuple[int, str]], width: int) -> list[Span]:
-    """A strip of ``width`` cells divided by counts: nobody with a count above zero disappears while there is room."""
+    """A strip of ``width`` cells divided by counts: nobody with a count above zero disappears while there is room.
+    The style ``bar-rest`` stands for what is still to come, and looks so without colours too."""
     total = sum(count for count, _ in parts)
     if total <= 0 or width <= 0:
         return [("░" * max(0, width), "bar-rest")]
@@ -136,4 +137,6 @@ def shares(parts: Sequence[tuple[int, str]], width: int) -> list[Span]:
         order = sorted(range(len(live)), key=lambda i: -((live[i][0] * width) % total))
         for step in range(rest):
             cells[order[step % len(order)]] += 1
-    return [("█" * size, style) for size, (_, style) in zip(cells, live, strict=False)]
+    return [
+        (("░" if style == "bar-rest" else "█") * size, style) for size, (_, style) in zip(cells, live, strict=False)
+    ]

@@ -532,8 +532,11 @@ class WorkflowScreen(TorcScreen):
         return self._log_sweep
 
     def do_search_logs(self) -> None:
+        from torc_tui.tui.models.log_sweep import LogSweep
         from torc_tui.tui.screens.log_search import LogSearch
 
+        if self.log_sweep is None:
+            self.log_sweep = LogSweep()
         self.app.push_screen(LogSearch(self, self.log_sweep), self._go_to_hit)
 
     async def _go_to_hit(self, hit: Any) -> None:

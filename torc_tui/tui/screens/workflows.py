@@ -133,10 +133,7 @@ def parts_strip(workflow: Workflow, width: int) -> Cell:
     rest = sum(workflow.counts.get(s, 0) for s in quiet)
     if not any(count for count, _ in parts):
         return ("░" * width, "bar-rest")
-    spans = shares([*parts, (rest, "bar-rest")], width)
-    if rest and spans:
-        spans[-1] = ("░" * len(spans[-1][0]), "bar-rest")
-    return spans
+    return shares([*parts, (rest, "bar-rest")], width)
 
 
 def age(seconds: float) -> str:

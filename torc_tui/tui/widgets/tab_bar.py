@@ -40,32 +40,33 @@ class TabBar(Painted):
         return names[(names.index(self.current) + by) % len(names)]
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        # Try full titles, then short ones, then only digits for all but the current.
-        for short in (99, 6, 4, 0):
-            total = 1 + sum(self._room(name, title, short) for name, title in self.tabs)
-            if total <= width or short == 0:
+        # First the digits leave, then letters, and at last only the digits are there.
+        for letters, digits, gap in ((99, True, 2), (99, False, 2), (99, False, 1), (5, False, 1), (3, False, 1)):
+            if 1 + sum(self._room(name, title, letters, digits, gap) for name, title in self.tabs) <= width:
                 break
+        else:
+            letters, digits, gap = 0, True, 1
         zones = self._zones
         zones.clear()
         zones.add(1)
         spans: list[Span] = [(" ", "")]
         for name, title in self.tabs:
-            key = self.keys.get(name, "")
+            key = self.keys.get(name, "") if digits else ""
             current = name == self.current
-            text = title if current else title[:short]
+            text = title if current else title[:letters]
             spans += [
                 (key, "key" if current else "faint"),
                 (" " if key and text else "", ""),
                 (text, "strong underline" if current else "muted"),
-                ("  " if text else " ", ""),
+                (" " * gap, ""),
             ]
-            zones.add(self._room(name, title, short), name)
+            zones.add(self._room(name, title, letters, digits, gap), name)
         return [spans]
 
-    def _room(self, name: str, title: str, short: int) -> int:
-        key = self.keys.get(name, "")
-        text = title if name == self.current else title[:short]
-        return len(key) + bool(key and text) + len(text) + (2 if text else 1)
+    def _room(self, name: str, title: str, letters: int, digits: bool, gap: int) -> int:
+        key = self.keys.get(name, "") if digits else ""
+        text = title if name == self.current else title[:letters]
+        return len(key) + bool(key and text) + len(text) + gap
 
     async def _on_click(self, event: events.Click) -> None:
         event.stop()

@@ -1,0 +1,309 @@
+"""What a person does, by Pilot, over a real store in a temporary folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from torc_tui.model import JobStatus
+from torc_tui.operations import jobs as job_acts
+from torc_tui.operations import workflows as workflow_acts
+from torc_tui.plan.resolve import resolve
+from torc_tui.spec.load import loads
+from torc_tui.store import events
+from torc_tui.store.database import Store
+from torc_tui.tui.app import TorcApp
+from torc_tui.tui.screens.workflow import WorkflowScreen
+from torc_tui.tui.screens.workflows import WorkflowsScreen
+from torc_tui.tui.theme import THEMES
+from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.widgets.overlays import Confirm, Palette, Reading
+
+SPEC = """
+name: pipeline
+user_data:
+  - {name: config, data: {lr: 0.1, layers: [1, 2]}}
+jobs:
+  - {name: prep, command: "echo ${user_data.input.config}"}
+  - {name: "train_{i}", command: "train {i}", depends_on: [prep], parameters: {i: "1:5"}}
+  - {name: "[bold]report", command: "report", depends_on_regexes: ["^train_.*"]}
+"""
+
+ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+
+
+class Story:
+    """A store with one workflow, and the app over it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = str(folder / "torc.db")
+        self.store = Store.open(self.url)
+        plan = resolve(loads(SPEC, format="yaml"))
+        self.workflow = workflow_acts.create_workflow(
+            self.store, plan, user="ada", directory=str(folder), actor="ada@here"
+        )
+
+    def app(self, workflow: bool = True, *, read_only: bool = False) -> TorcApp:
+        return TorcApp(self.url, self.workflow if workflow else None, read_only=read_only, environ=ENVIRON)
+
+    def initialize(self) -> None:
+        workflow_acts.initialize(self.store, self.workflow, actor="bob@there")
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in events.list_events(self.store, self.workflow)]
+
+
+@pytest.fixture
+def story(tmp_path: Path):  # type: ignore[no-untyped-def]  # a generator fixture
+    story = Story(tmp_path)
+    yield story
+    story.store.close()
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object], what: str = "") -> None:
+    end = time.monotonic() + 8
+    while not condition():
+        assert time.monotonic() < end, what or screen_text(pilot)
+        await pilot.pause(0.02)
+
+
+def screen_text(pilot: Pilot[int]) -> str:
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+def sees(pilot: Pilot[int], *words: str) -> Callable[[], bool]:
+    return lambda: all(word in screen_text(pilot) for word in words)
+
+
+def screen(pilot: Pilot[int]) -> WorkflowScreen:
+    return next(one for one in reversed(pilot.app.screen_stack) if isinstance(one, WorkflowScreen))
+
+
+async def test_from_the_list_into_a_workflow_and_back(story: Story) -> None:
+    async with story.app(workflow=False).run_test(notifications=True, size=(100, 30)) as pilot:
+        await until(pilot, sees(pilot, "pipeline", "0/7", "new"))
+        await pilot.press("enter")
+        await until(pilot, sees(pilot, "train_3", "[bold]report", "not initialized"))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowsScreen))
+
+
+async def test_what_others_do_is_seen(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        story.initialize()
+        await until(pilot, sees(pilot, "run 1", "waits for prep", "…"))
+        job_acts.hold_jobs(story.store, [screen(pilot).table.order[0]], actor="bob@there")
+        await until(pilot, sees(pilot, "held"))
+
+
+async def test_filter_and_its_errors(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        await pilot.press("/", *"train")
+        await until(pilot, lambda: len(screen(pilot).table.order) == 5)
+        await until(pilot, sees(pilot, "5 of 7"))
+        screen(pilot).query_one(FilterLine).set("train status:xyz")
+        await until(pilot, sees(pilot, "xyz is no state"))
+        assert len(screen(pilot).table.order) == 5
+        await pilot.press("escape")
+        await until(pilot, lambda: len(screen(pilot).table.order) == 7)
+        assert pilot.app.focused is screen(pilot).table
+
+
+async def test_tab_completes_a_filter(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        await pilot.press("/", *"sta", "tab", *"unin", "tab", "enter")
+        assert screen(pilot).query_one(FilterLine).text == "status:uninitialized"
+
+
+async def test_an_act_is_an_event_with_its_actor_and_a_command_line(story: Story) -> None:
+    story.initialize()
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        await pilot.press("space", "space", "h")
+        await until(pilot, lambda: story.kinds().count("job_held") == 2)
+        told = [event for event in events.list_events(story.store, story.workflow) if event.kind == "job_held"]
+        assert all(event.actor for event in told)
+        await pilot.press(":")
+        await until(pilot, sees(pilot, "torc jobs hold"))
+
+
+async def test_what_destroys_asks_first(story: Story) -> None:
+    story.initialize()
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        assert "Cancel 1 job" in screen_text(pilot)
+        await pilot.press("enter")  # the harmless button has the focus
+        await until(pilot, lambda: not isinstance(pilot.app.screen, Confirm))
+        assert "job_canceled" not in story.kinds()
+        await pilot.press("c", "y")
+        await until(pilot, lambda: story.kinds().count("job_canceled") >= 1)
+        await until(pilot, sees(pilot, "canceled: prep was", "1 job canceled"))
+
+
+async def test_read_only_refuses(story: Story) -> None:
+    story.initialize()
+    async with story.app(read_only=True).run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep", "read-only"))
+        await pilot.press("h")
+        await until(pilot, sees(pilot, "the app is read-only"))
+        assert "job_held" not in story.kinds()
+
+
+async def test_palette_finds_jobs_and_commands(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Palette))
+        await pilot.press(*"train_4", "enter")
+        await until(pilot, lambda: (job := screen(pilot).selected_job) is not None and job.name == "train_4")
+        await pilot.press("ctrl+p", *"turn split", "enter")
+        await until(pilot, lambda: screen(pilot).split.turned)
+
+
+async def test_help_is_made_of_the_table(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        await pilot.press("?")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Reading))
+        await until(pilot, sees(pilot, "torc jobs retry", "Cancel jobs"))
+
+
+async def test_the_whole_chain_of_reasons(story: Story) -> None:
+    story.initialize()
+    async with story.app().run_test(notifications=True, size=(180, 40)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        await pilot.press("end")
+        await until(pilot, sees(pilot, "waits for train_1, train_2 (+3)", "├─ train_1 is blocked", "prep is ready"))
+
+
+async def test_graph_shares_the_selection(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        await pilot.press("3")
+        await until(pilot, sees(pilot, "train_{i} ×5", "╭"))
+        await pilot.press("down", "down")
+        await until(pilot, sees(pilot, "┏"))
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: screen_text(pilot).count("train_2") == 2)
+
+
+async def test_a_workflow_deleted_under_the_app(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        workflow_acts.delete_workflows(story.store, [story.workflow])
+        await until(pilot, sees(pilot, "was deleted"))
+        await pilot.press("escape")
+        await until(pilot, sees(pilot, "no workflows yet"))
+
+
+async def test_a_workflow_that_is_not_there(story: Story) -> None:
+    app = TorcApp(story.url, 99, environ=ENVIRON)
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await until(pilot, sees(pilot, "there is no workflow 99"))
+
+
+async def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    (tmp_path / "torc.db").write_text("this is no database, and longer than the sixteen bytes of its header")
+    app = TorcApp(str(tmp_path / "torc.db"), environ=ENVIRON)
+    async with app.run_test(notifications=True, size=(120, 24)) as pilot:
+        await until(pilot, sees(pilot, "store lost"))
+
+
+@pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 10), (20, 5), (5, 3)])
+async def test_every_size_and_a_resize_in_the_middle(story: Story, size: tuple[int, int]) -> None:
+    story.initialize()
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        for keys in (["3"], ["5"], ["7"], ["1"], ["?"], ["escape"], ["/", "t"], ["escape"], ["z"], ["z"]):
+            await pilot.press(*keys)
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            strips = pilot.app.screen._compositor.render_strips()
+            assert all(strip.cell_length == size[0] for strip in strips)
+            await pilot.resize_terminal(120, 30)
+            await pilot.pause()
+
+
+@pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
+async def test_every_theme_paints(story: Story, theme: str) -> None:
+    story.initialize()
+    async with story.app().run_test(notifications=True, size=(100, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        pilot.app.theme = theme
+        await pilot.press("3", "7", "1", "?")
+        await pilot.pause(0.05)
+        assert "retry" in screen_text(pilot)
+
+
+@pytest.mark.parametrize(
+    ("environ", "theme"),
+    [
+        ({"TERM": "xterm", "NO_COLOR": "1"}, "torc-mono"),
+        ({"TERM": "xterm"}, "torc-16"),
+        ({"TERM": "xterm-256color"}, "torc-night"),
+    ],
+)
+async def test_the_terminal_chooses_the_theme(
+    story: Story, environ: dict[str, str], theme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("NO_COLOR", "COLORTERM"):
+        monkeypatch.delenv(key, raising=False)
+    for key, value in environ.items():
+        monkeypatch.setenv(key, value)
+    app = TorcApp(story.url, story.workflow, environ=environ)
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        assert app.theme == theme
+
+
+async def test_ascii_terminals_get_ascii_only(story: Story) -> None:
+    story.initialize()
+    app = TorcApp(story.url, story.workflow, environ={"TERM": "linux"})
+    async with app.run_test(notifications=True, size=(100, 30)) as pilot:
+        await until(pilot, lambda: screen(pilot).table.order)
+        await pilot.press("3")
+        await pilot.pause(0.3)
+        filters = app.get_line_filters()
+        for strip in app.screen._compositor.render_strips():
+            segments = list(strip)
+            for line_filter in filters:
+                segments = line_filter.apply(segments, app.screen.background_colors[1])
+            assert all(segment.text.isascii() for segment in segments)
+
+
+async def test_leaving_is_quick(story: Story) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        begin = time.monotonic()
+        await pilot.press("q")
+    assert time.monotonic() - begin < 2
+    assert not app.feed._thread.is_alive() and not app.reader._thread.is_alive()
+
+
+def test_states_have_signs_of_one_cell() -> None:
+    from rich.cells import cell_len
+
+    from torc_tui.tui.signs import STATUS
+
+    assert set(STATUS) == set(JobStatus)
+    assert all(cell_len(sign.sign) == 1 for sign in STATUS.values())
+    assert len({sign.sign for sign in STATUS.values()}) == len(STATUS)
+
+
+def test_poor_terminals_are_refused_in_words() -> None:
+    from torc_tui.tui.terminal import refusal
+
+    assert "TERM=dumb" in (refusal({"TERM": "dumb"}) or "")
+    assert "torc run" in (refusal({"TERM": "xterm"}, interactive=False) or "")
+    assert refusal({"TERM": "xterm"}) is None
