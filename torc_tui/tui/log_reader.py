@@ -91,6 +91,7 @@ class _Look:
     again: list[Search] = field(default_factory=list)
     due: float = 0.0
     said: object = None
+    settled: bool = False
 
 
 class LogReader:
@@ -198,7 +199,7 @@ class LogReader:
             return None
         if not tape.complete:
             return 0.0
-        if self._look is not None and not self._done(self._look):
+        if self._look is not None and not self._look.settled:
             return 0.03
         return LOOK_EVERY if self._live else LOOK_SELDOM
 
@@ -344,6 +345,7 @@ class LogReader:
                 self._step(by, start, want)
         said = (*(search.hits[1:5] for search in look.searches), look.place)
         changed, look.said = said != look.said, said
+        look.settled = not changed and not look.again and self._done(look)
         return changed
 
     def _search_on(self, look: _Look, tape: Tape) -> bool:

@@ -20,6 +20,7 @@ from torc_tui.tui.models.log import Change, LogFile, LogLine
 
 HEADING = -1
 """The offset of the heading of a piece."""
+AS_IT_CAME = "from here on in the order in which it came"
 LAST = 4096
 """Of a line that overwrites itself (a bar of progress) so much of the end is shown."""
 PIECES = 20_000
@@ -236,9 +237,11 @@ class Tape:
         if len(full) > 1:
             # Who was written to last comes last: that is where an eye that looks at the end should rest.
             full.sort(key=lambda number: _written(self.files[number].path))
+        self._unordered = len(full) > 1
         for number in full:
             name = self.streams[number].name
-            heading = f"{name} · its order to the rest is not known" if len(full) > 1 else ""
+            others = " and ".join(self.streams[other].name for other in full if other != number)
+            heading = f"{name} · its order to {others} is not known" if others else ""
             self._add(Piece(number, 0, self.files[number].size, 0, heading))
 
     def _add(self, piece: Piece) -> None:
@@ -264,7 +267,8 @@ class Tape:
                 own.end = file.size
                 return
         if start < file.size:
-            self._add(Piece(stream, start, file.size, 0))
+            first = self._unordered and not any(piece.heading == AS_IT_CAME for piece in self.pieces[:4])
+            self._add(Piece(stream, start, file.size, 0, AS_IT_CAME if first else ""))
 
     def _head(self, index: int) -> Place:
         piece = self.pieces[index]

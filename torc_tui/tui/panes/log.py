@@ -325,6 +325,11 @@ class LogPane(Pane):
         names = [stream.name for stream in self._open]
         if names == ["combined"]:
             return [("stdout and stderr", "strong")]
+        sizes = self.log_view.window.sizes
+        empty = [name for name, size in zip(names, sizes, strict=False) if not size]
+        if len(names) == 2 and len(empty) == 1:
+            full = next(name for name in names if name not in empty)
+            return [(full, "strong" if full == "stdout" else "stderr"), (f" ({empty[0]} is empty)", "faint")]
         if len(names) == 2:
             return [("stdout", "strong"), (" + ", "faint"), ("▎stderr", "stderr")]
         return [(name, "strong" if name == "stdout" else "stderr") for name in names] or [("not kept", "faint")]

@@ -76,7 +76,7 @@ def lit(text: str, pattern: str, width: int) -> Line:
         at = where.find(pattern)
     spans: list[Span] = [
         (text[:at], "muted"),
-        (text[at : at + len(pattern)], "match"),
+        (text[at : at + len(pattern)], "accent bold"),
         (text[at + len(pattern) :], "muted"),
     ]
     return [span for span in spans if span[0]]

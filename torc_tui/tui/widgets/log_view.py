@@ -229,8 +229,7 @@ class LogView(Widget, can_focus=True):
         self.take()
 
     def on_resize(self) -> None:
-        if self.wrap:
-            self._kept.clear()
+        self._kept.clear()
         self._screen_rows = None
         if self.follow:
             self.top, self.skip = self._bottom()
@@ -258,7 +257,8 @@ class LogView(Widget, can_focus=True):
     def _spans(self, line: TapeLine) -> Spans:
         palette = self.palette
         if line.heading:
-            return [(f"── {line.heading} ", palette("muted")), ("─" * max(0, 200 - len(line.heading)), palette("rule"))]
+            head = f"── {line.heading} "
+            return [(head, palette("muted")), ("─" * max(0, self._body - len(head)), palette("rule"))]
         spans: Spans = []
         for part in decode(line.data)[:1]:
             for text, style in part:
@@ -341,7 +341,8 @@ class LogView(Widget, can_focus=True):
             if found is not None and found.place == line_here.place and not line_here.heading:
                 match, current = self.palette("match"), self.palette("match-current")
                 spans = [(text, current if style is match else style) for text, style in spans]
-            segments += sliced(spans, 0 if self.wrap else self.left, self._body, self.palette("accent"))
+            left = 0 if self.wrap or line_here.heading else self.left
+            segments += sliced(spans, left, self._body, self.palette("accent"))
         used = sum(width_of(segment.text) for segment in segments)
         segments.append(Segment(" " * (width - 1 - used)))
         painted = [
@@ -349,7 +350,8 @@ class LogView(Widget, can_focus=True):
             for text, style, _ in segments
             if text
         ]
-        painted.append(Segment(" ", base + (self.palette("rule reverse") if self._thumb(y) else RichStyle.null())))
+        thumb = self._thumb(y)
+        painted.append(Segment("▐" if thumb else " ", base + self.palette("faint")))
         return Strip(painted, width)
 
     def _thumb(self, y: int) -> bool:
