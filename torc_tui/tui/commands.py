@@ -30,6 +30,7 @@ CONTEXTS = {
     "graph": "Graph",
     "data": "User data",
     "split": "Panes",
+    "overlay": "What lies on top",
 }
 """Where a command works, and the heading that help gives to it."""
 
@@ -79,8 +80,8 @@ COMMANDS: tuple[Command, ...] = (
     # -- everywhere
     _c("help", "help", "What every key does here.", "app", "?  f1", footer=90),
     _c("palette", "commands", "Find any command or job by its name.", "app text", "ctrl+p", footer=80),
-    _c("back", "back", "Close what is on top, leave the field, or go back to the list of workflows.", "app text editor",
-       "escape", palette=False),
+    _c("back", "back", "Close what is on top, leave the field, or go back to the list of workflows.",
+       "app text editor overlay", "escape", palette=False),
     _c("quit", "quit", "Leave the app. What runs goes on.", "app", "q", footer=95),
     _c("quit-now", "quit", "Leave the app from anywhere. What runs goes on.", "app text editor", "ctrl+q", palette=False),
     _c("command-line", "as command", "Show the command line of what was done last, to copy it.", "app", ":", footer=70),
