@@ -4,23 +4,27 @@ What comes in: a plain connection and ids. What goes out: dicts. Values are neve
 beginning and size. Nothing is written here; the writes stand in ``store.user_data``.
 
 States: ``empty`` (null, and that is fine so far), ``missing`` (null, a job that is ready or runs reads it, and no
-producer is left that could write it), ``edited`` (a person wrote over it), ``written`` (by a job, or from the start).
+producer is left that could write it), ``edited`` (by a person, since the workflow was made), ``written`` (by a job, or
+from the start).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torc_tui.store import connect, user_data
-from torc_tui.store.connect import Dbapi
 from torc_tui.store.journal import Transaction, run
+
+if TYPE_CHECKING:
+    from torc_tui.store.connect import Dbapi
 
 HEAD = 400
 """Characters of a value that the list carries."""
 
 _LIST = (
     "SELECT u.id, u.name, u.is_ephemeral, u.version, {size}, substr(u.data, 1, ?), u.json_schema IS NOT NULL, "
-    "v.written_at, v.actor, v.job_id, v.run_id, v.attempt_id, j.name FROM user_data u "
+    "v.written_at, v.actor, v.job_id, v.run_id, v.attempt_id, j.name, w.created_at FROM user_data u "
+    "JOIN workflow w ON w.id = u.workflow_id "
     "LEFT JOIN user_data_version v ON v.user_data_id = u.id AND v.version = u.version "
     "LEFT JOIN job j ON j.id = v.job_id WHERE u.workflow_id = ? ORDER BY u.id"
 )
@@ -159,7 +163,8 @@ def _schema(text: str | None) -> Any:
 def _state(row: Any, *, waiting: int, open_producers: int) -> str:
     if row[4] is None:
         return "missing" if waiting and not open_producers else "empty"
-    return "edited" if row[9] is None and row[8] is not None and row[3] > 1 else "written"
+    by_hand = row[9] is None and row[8] is not None
+    return "edited" if by_hand and row[7] > row[13] else "written"
 
 
 def _users(connection: Dbapi, workflow_id: int, column: str) -> dict[int, tuple[int, int, int, str]]:

@@ -33,9 +33,8 @@ Record = Mapping[str, Any]
 
 COLUMNS = (
     Column("name", "name", 18, minimum=10, importance=0, grow=1),
-    Column("direction", "", 3, minimum=3, importance=3, sortable=False),
     Column("state", "state", 9, minimum=9, importance=1),
-    Column("head", "value", 26, minimum=10, importance=2, grow=3, sortable=False),
+    Column("head", "value", 20, minimum=10, importance=2, grow=3, sortable=False),
     Column("writer", "written by", 16, minimum=8, importance=4, grow=1),
     Column("readers", "read by", 16, minimum=8, importance=5, grow=1),
     Column("version", "v", 4, minimum=3, importance=6, align="right"),
@@ -219,9 +218,8 @@ class DataPane(Pane):
     def _cell(record: Record, column: str, width: int) -> Cell:
         match column:
             case "name":
-                return (record["name"], "text")
-            case "direction":
-                return ({"in": "→ ", "out": " →", "in out": "→→"}.get(record["direction"], ""), "accent")
+                way = f"{record['direction']} " if record["direction"] else ""
+                return [(way, "accent"), (record["name"], "text")]
             case "state":
                 sign = STATES[record["state"]]
                 return (f"{sign.sign} {sign.word}", sign.style)

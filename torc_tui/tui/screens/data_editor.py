@@ -145,6 +145,7 @@ class DataEditor(CoveringScreen):
         line += written(record)
         if record["schema"] is not None:
             line.append(("  with a schema", "muted"))
+        line.append(("  esc leaves", "faint"))
         self.query_one("#about", StatusLine).say(line)
 
     # -- while typing -------------------------------------------------------------------------------------------
@@ -178,11 +179,12 @@ class DataEditor(CoveringScreen):
             self._verdict([("✔ ", "success"), (fine, "text"), (f"  {size:,} characters", "faint"), (words, "error")])
         self._violations(found)
 
-    def _mark(self, wrong: JsonError | None) -> None:
+    def _mark(self, wrong: JsonError | None, *, refused: bool = False) -> None:
         if self.field is not None:
             self.field.mark(wrong)
         if wrong is not None:
-            line: list[tuple[str, str]] = [(f"✖ line {wrong.line}, column {wrong.column}: ", "error bold")]
+            place = f"line {wrong.line}, column {wrong.column}: "
+            line: list[tuple[str, str]] = [(f"✖ {'not saved: ' if refused else ''}{place}", "error bold")]
             line.append((wrong.message, "error"))
             if self.kept is not None:
                 line.append((f"  kept in {self.kept}", "muted"))
@@ -235,10 +237,7 @@ class DataEditor(CoveringScreen):
 
     def _took_save(self, found: Prepared) -> None:
         if found.wrong is not None:
-            self._mark(found.wrong)
-            if self.field is not None:
-                self.field.go_to_mark()
-            self.torc.notify("not saved: it is no JSON yet", severity="warning")
+            self._refuse(found.wrong)
             return
         if not found.changes:
             self.torc.notify("nothing was changed")
@@ -398,10 +397,13 @@ class DataEditor(CoveringScreen):
                 if self.external and self.text == self.begun_with:
                     self.dismiss(None)
             return
-        self._mark(found.wrong)
+        self._refuse(found.wrong)
+
+    def _refuse(self, wrong: JsonError) -> None:
+        """It is no JSON: say so at the place."""
+        self._mark(wrong, refused=True)
         if self.field is not None:
             self.field.go_to_mark()
-        self.torc.notify(f"not saved: it is no JSON yet; it is kept in {self.kept}", severity="warning", markup=False)
 
     def _forget_file(self) -> None:
         path, self.kept = self.kept, None
