@@ -1,0 +1,86 @@
+"""The README: its tour is typed line by line, its other files are read, what it names is there."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from torc_tui.cli.table import COMMANDS
+from torc_tui.spec import schema
+
+Shell = Callable[..., CompletedProcess[str]]
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def section(title: str) -> str:
+    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_tour(user_shell: Shell, tmp_path: Path) -> None:
+    tour = section("A tour")
+    for language, name in (("yaml", "tour.yaml"), ("python", "measure.py")):
+        (text,) = blocks(tour, language)
+        (tmp_path / "work" / name).write_text(text)
+    said = {}
+    for line in "".join(blocks(tour, "bash")).splitlines():
+        done = user_shell(line)
+        assert done.returncode == (1 if "# exit code 1" in line else 0), f"{line}\n{done.stdout}{done.stderr}"
+        said[line.partition("#")[0].strip()] = done.stdout + done.stderr
+    assert "published" in said["torc logs publish"]
+    assert "exit 1" in said["torc why publish"]
+    assert '"scale": 3' in said["torc user-data get config -w tour"]
+    assert (tmp_path / "work/published/total.txt").read_text() == "30\n"
+
+
+def test_the_lines_to_paste() -> None:
+    first, second = blocks(section("Install"), "bash")
+    example = re.search(r"cd (\S+) && \S+/torc run (\S+)", first)
+    assert example and (ROOT / example[1] / example[2]).is_file()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert ".[test]" in second and "test" in extras and "postgresql" in extras
+    test_command = second.rpartition("&& ")[2].strip()
+    assert test_command in (ROOT / ".ci/run").read_text()
+    assert test_command in section("Development")
+
+
+def test_the_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    ("table", "heading"), [(schema.WORKFLOW, "| of the workflow |"), (schema.JOB, "| of a job |"), (None, "| of |")]
+)
+def test_the_keys_are_those_of_the_program(table: schema.Table | None, heading: str) -> None:
+    rows = README.split(heading)[1].split("\n\n")[0].splitlines()[2:]
+    if table is not None:
+        named = {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+        assert named <= {*table.keys}, named - {*table.keys}
+        if table is schema.JOB:
+            told = {*named, *(key for key in table.keys if key.endswith("_regexes"))}
+            assert {*table.keys} - told == {"supports_termination", "scheduler"}
+        return
+    tables = (schema.FILE, schema.USER_DATA, schema.REQUIREMENTS, schema.HANDLER, schema.RULE, schema.ACTION)
+    known = {key for one in tables for key in one.keys}
+    for row in rows:
+        for key in re.findall(r"`(\w+)`(?! \()", row.split("|")[2]):
+            if re.fullmatch(r"[a-z]+(_[a-z]+)+|name|path|data|schema|memory|runtime|rules|commands|jobs", key):
+                assert key in known, key
+
+
+def test_the_commands_are_those_of_the_program() -> None:
+    names = {name for command in COMMANDS for name in command.names}
+    for row in section("Commands").split("\n\n")[1].splitlines():
+        for group, words in re.findall(r"`torc (workflows|jobs|user-data) …` \| `([^`]+)`", row):
+            assert {f"{group} {word}" for word in words.split()} <= names
