@@ -55,10 +55,9 @@ def create_from_file(call: Call, path: str, *, name: str | None = None, monitori
 
 def plan_of(path: str) -> Plan:
     """The file, read and resolved; SpecError with all problems."""
-    from torc_tui.plan.resolve import resolve
-    from torc_tui.spec.load import load
+    from torc_tui.plan.load import load_plan
 
-    return resolve(load(path))
+    return load_plan(path)
 
 
 def validate(call: Call) -> int:

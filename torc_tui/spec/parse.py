@@ -141,8 +141,9 @@ class _Parser:
             ("slurm scheduler", schedulers),
         ):
             self.unique(kind, records)
-        self.problems.raise_if_any()
-        return WorkflowSpec(
+        if self.problems.found and not self.only_small_unknowns():
+            raise self.problems.error()
+        spec = WorkflowSpec(
             name=given["name"],
             description=given.get("description"),
             user=given.get("user"),
@@ -165,6 +166,21 @@ class _Parser:
             text=text,
             format=self.document.format,
             source=self.source(top),
+        )
+        if self.problems.found:
+            error = self.problems.error()
+            error.partial = spec
+            raise error
+        return spec
+
+    def only_small_unknowns(self) -> bool:
+        """Whether all that is wrong are unknown keys inside entries, without which the rest still means the same. A
+        misspelt section, or a misspelt list of records, would make others look wrong that are not."""
+        return all(
+            problem.kind == "unknown-key"
+            and not problem.message.startswith(f"{WORKFLOW.what}")
+            and "user_data" not in (problem.hint or "")
+            for problem in self.problems.found
         )
 
     def apply_variables(self, top: Map) -> None:

@@ -47,9 +47,12 @@ class Problems:
 
     def raise_if_any(self) -> None:
         """SpecError with all that was found; nothing happens where nothing was."""
-        if not self.found:
-            return
+        if self.found:
+            raise self.error()
+
+    def error(self) -> SpecError:
+        """All that was found."""
         ordered = sorted(self.found, key=lambda problem: (problem.line is None, problem.line or 0))
         if self.dropped:
             ordered.append(Problem(f"and {self.dropped} more problems", file=self.file, kind="more"))
-        raise SpecError(ordered)
+        return SpecError(ordered)
