@@ -192,6 +192,21 @@ def test_a_store_that_may_not_be_written(user_shell: Shell, made: Path, may_moun
     assert len(json.loads(done.stdout)) == 1
 
 
+def test_no_space_left_in_the_output_folder(user_shell: Shell, made: Path, may_mount: None) -> None:
+    (made.parent / "work/w.yaml").write_text(
+        "name: space\njobs:\n"
+        "  - {name: much, command: head -c 200000 /dev/zero}\n"
+        "  - {name: after, command: echo, depends_on: [much]}\n"
+    )
+    (made.parent / "work/small").mkdir()
+    done = user_shell(unshared("mount -t tmpfs -o size=64k none small; torc run w.yaml -o small/out"))
+    assert done.returncode == 1
+    assert "left on the disk of" in done.stdout and "small/out" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    states = {job["name"]: job["status"] for job in json.loads(user_shell("torc jobs list 2 -f json").stdout)}
+    assert states == {"much": "failed", "after": "canceled"}
+
+
 def test_an_output_folder_that_cannot_be_made(user_shell: Shell, made: Path) -> None:
     (made.parent / "work/file").write_text("")
     done = user_shell("torc run 1 -o file/out")

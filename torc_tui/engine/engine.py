@@ -77,6 +77,10 @@ class Step:
     complete: bool = False
 
 
+FULL = 1 << 20
+"""A disk with less than this left counts as full, in bytes."""
+
+
 @dataclass(slots=True)
 class _Work:
     """What one transaction is about to do."""
@@ -350,6 +354,8 @@ class Engine:
         if flight.stop and exited.cause is None and exited.return_code != 0:
             exited = replace(exited, cause=Cause(flight.stop))
         verdict = self._judge(exited, self._facts(flight, missing, empty))
+        if verdict.return_code and exited.cause is None:
+            verdict = replace(verdict, reason=f"{verdict.reason}{_hardly_any_space(flight.output_dir)}")
         warnings = self._overuse(flight, exited)
         return scheduling.Ended(
             exited, verdict, flight.retries, flight.allocation_text, flight.output_dir, warnings=warnings
@@ -497,3 +503,13 @@ class Engine:
         self.stopping = Cause.CANCELED
         self.executor.stop([flight.key for flight in self.in_flight.values()], Cause.CANCELED, grace=0.0)
         return Step()
+
+
+def _hardly_any_space(folder: str) -> str:
+    """What to add to the reason of a failure when the disk of the output is full; the job could not say it itself."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return ""
+    left = disk.f_bavail * disk.f_frsize
+    return f", {show_bytes(left)} left on the disk of {folder}" if left < FULL else ""
