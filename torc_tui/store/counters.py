@@ -62,24 +62,24 @@ class SqlGraph:
     def release(self, ended: Sequence[tuple[int, bool]]) -> list[Waiting]:
         free: list[Waiting] = []
         for job_id, succeeded in ended:
-            targets = [row[0] for row in DEPENDENTS.run(self.conn, (job_id,))]
+            targets = [row[0] for row in DEPENDENTS.direct(self.conn, (job_id,))]
             if not targets:
                 continue
             unsuccessful = 0 if succeeded else 1
             if max(targets) > 0:
                 free += self._lower(job_id, unsuccessful)
             if min(targets) < 0:
-                for gate_id, unmet, bad in LOWER_GATES.run(self.conn, (unsuccessful, job_id)).fetchall():
+                for gate_id, unmet, bad in LOWER_GATES.direct(self.conn, (unsuccessful, job_id)).fetchall():
                     if unmet == 0:
                         free += self._lower(-gate_id, 1 if bad else 0)
         return free
 
     def _lower(self, node_id: int, unsuccessful: int) -> list[Waiting]:
-        rows = LOWER_JOBS.run(self.conn, (unsuccessful, node_id)).fetchall()
+        rows = LOWER_JOBS.direct(self.conn, (unsuccessful, node_id)).fetchall()
         return [Waiting(row[0], row[2], bool(row[3])) for row in rows if row[1] == 0]
 
     def blame(self, job_id: int) -> str:
-        row = BLAME.run(self.conn, (job_id, job_id)).fetchone()
+        row = BLAME.direct(self.conn, (job_id, job_id)).fetchone()
         if row is None:
             return "a dependency did not succeed"
         name, status, code = row
@@ -163,14 +163,14 @@ FREE_BAD = Statement(
 
 def recount(conn: Connection, workflow_id: int) -> None:
     """Set the counters of gates, and of jobs that are uninitialized or blocked, to what the states say."""
-    if ANY_MOVED.run(conn, (workflow_id,)).fetchone() is None:
-        FRESH_GATES.run(conn, (workflow_id,))
-        ZERO.run(conn, (workflow_id,))
-        rows = FRESH_COUNTS.run(conn, (workflow_id,)).fetchall()
+    if ANY_MOVED.direct(conn, (workflow_id,)).fetchone() is None:
+        FRESH_GATES.direct(conn, (workflow_id,))
+        ZERO.direct(conn, (workflow_id,))
+        rows = FRESH_COUNTS.direct(conn, (workflow_id,)).fetchall()
         SET_FRESH.run_many(conn, [tuple(row) for row in rows])
         return
-    RECOUNT_GATES.run(conn, (workflow_id,))
-    RECOUNT_JOBS.run(conn, (workflow_id,))
+    RECOUNT_GATES.direct(conn, (workflow_id,))
+    RECOUNT_JOBS.direct(conn, (workflow_id,))
 
 
 def place_uninitialized(conn: Connection, workflow_id: int, at: float) -> list[EventRow]:
@@ -179,9 +179,9 @@ def place_uninitialized(conn: Connection, workflow_id: int, at: float) -> list[E
     The bulk of it is silent (the event of the initialization tells readers to look again); the events returned are
     those of cancellations.
     """
-    READY_FREE.run(conn, (workflow_id,))
-    doomed = [Waiting(row[0], row[1], bool(row[2])) for row in FREE_BAD.run(conn, (workflow_id,)).fetchall()]
-    BLOCK.run(conn, (workflow_id,))
+    READY_FREE.direct(conn, (workflow_id,))
+    doomed = [Waiting(row[0], row[1], bool(row[2])) for row in FREE_BAD.direct(conn, (workflow_id,)).fetchall()]
+    BLOCK.direct(conn, (workflow_id,))
     return settle_from(conn, doomed, at)
 
 
@@ -206,5 +206,5 @@ def resettle(conn: Connection, workflow_id: int, at: float) -> list[EventRow]:
     """After an act that changed states outside the run of things: recount, then let go who waits for nothing."""
     recount(conn, workflow_id)
     events = place_uninitialized(conn, workflow_id, at)
-    free = [Waiting(row[0], row[1], bool(row[2])) for row in FREE.run(conn, (workflow_id,)).fetchall()]
+    free = [Waiting(row[0], row[1], bool(row[2])) for row in FREE.direct(conn, (workflow_id,)).fetchall()]
     return events + settle_from(conn, free, at)

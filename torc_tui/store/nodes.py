@@ -61,7 +61,7 @@ def register(
         {"uuid": gpu.uuid, "index": gpu.index, "name": gpu.name, "memory": gpu.memory, "virtual": gpu.virtual}
         for gpu in machine.gpus
     ]
-    REGISTER.run(
+    REGISTER.direct(
         conn,
         (
             node_id,
@@ -88,7 +88,7 @@ LEAVE = Statement("UPDATE compute_node SET is_active = ?, ended_at = ?, heartbea
 
 def leave(conn: Connection, node_id: int, at: float, *, lost: bool = False) -> EventRow:
     """The runner is gone: by itself, or found dead."""
-    LEAVE.run(conn, (False, at, at, node_id))
+    LEAVE.direct(conn, (False, at, at, node_id))
     return ("node_lost" if lost else "node_stopped", None, {"node": node_id})
 
 
@@ -97,7 +97,7 @@ BEAT = Statement("UPDATE compute_node SET heartbeat_at = ? WHERE id = ?")
 
 def beat(conn: Connection, node_id: int, at: float) -> None:
     """The runner is alive."""
-    BEAT.run(conn, (at, node_id))
+    BEAT.direct(conn, (at, node_id))
 
 
 ORDERS = Statement("SELECT stop_requested, num_cpus, memory, options FROM compute_node WHERE id = ?")
@@ -114,7 +114,7 @@ class NodeOrders(NamedTuple):
 
 def orders(conn: Connection, node_id: int) -> NodeOrders | None:
     """What this runner is asked to do; None when its row is gone, with its workflow."""
-    row = ORDERS.run(conn, (node_id,)).fetchone()
+    row = ORDERS.direct(conn, (node_id,)).fetchone()
     return NodeOrders(row[0], row[1], row[2], json.loads(row[3])) if row else None
 
 
@@ -123,7 +123,7 @@ WORKFLOW_OF = Statement("SELECT workflow_id FROM compute_node WHERE id = ?")
 
 def workflow_of(conn: Connection, node_id: int) -> int | None:
     """The workflow that a runner serves."""
-    row = WORKFLOW_OF.run(conn, (node_id,)).fetchone()
+    row = WORKFLOW_OF.direct(conn, (node_id,)).fetchone()
     return int(row[0]) if row else None
 
 
@@ -135,7 +135,7 @@ ACTIVE = Statement(
 
 def active(conn: Connection, workflow_id: int) -> list[Node]:
     """The runners of a workflow that have not said that they left."""
-    return [Node(*row) for row in ACTIVE.run(conn, (workflow_id,))]
+    return [Node(*row) for row in ACTIVE.direct(conn, (workflow_id,))]
 
 
 class HeldAttempt(NamedTuple):
@@ -170,12 +170,12 @@ TRANSFER = Statement("UPDATE job SET compute_node_id = ? WHERE compute_node_id =
 
 def held_attempts(conn: Connection, node_id: int) -> list[HeldAttempt]:
     """What a runner holds."""
-    return [HeldAttempt(*row) for row in HELD.run(conn, (node_id,))]
+    return [HeldAttempt(*row) for row in HELD.direct(conn, (node_id,))]
 
 
 def transfer(conn: Connection, from_node: int, to_node: int) -> None:
     """All that one runner holds is another's now."""
-    TRANSFER.run(conn, (to_node, from_node))
+    TRANSFER.direct(conn, (to_node, from_node))
 
 
 DATA_VERSION = "PRAGMA data_version"
@@ -187,5 +187,5 @@ def marker(store: Store) -> tuple[int, ...]:
     if store.dialect == "sqlite":
         return (store.dbapi().execute(DATA_VERSION).fetchone()[0],)
     with store.read() as conn:
-        row = ALL_SEQS.run(conn).one()
+        row = ALL_SEQS.direct(conn).fetchone()
         return (int(row[0] or 0), int(row[1]))

@@ -17,7 +17,7 @@ COUNTS = Statement("SELECT status, count(*) FROM job WHERE workflow_id = ? GROUP
 
 def counts(conn: Connection, workflow_id: int) -> dict[JobStatus, int]:
     """How many jobs are in each state that occurs."""
-    return {JobStatus(row[0]): row[1] for row in COUNTS.run(conn, (workflow_id,))}
+    return {JobStatus(row[0]): row[1] for row in COUNTS.direct(conn, (workflow_id,))}
 
 
 class Unsuccessful(NamedTuple):
@@ -41,7 +41,7 @@ UNSUCCESSFUL = Statement(
 
 def unsuccessful(conn: Connection, workflow_id: int, limit: int = 1000) -> list[Unsuccessful]:
     """Jobs that failed, were terminated or wait for a verdict, in the order of their ends."""
-    return [Unsuccessful(*row) for row in UNSUCCESSFUL.run(conn, (workflow_id, limit))]
+    return [Unsuccessful(*row) for row in UNSUCCESSFUL.direct(conn, (workflow_id, limit))]
 
 
 class Left(NamedTuple):
@@ -66,14 +66,14 @@ NAMES = Statement(
 
 def left(conn: Connection, workflow_id: int) -> list[Left]:
     """What is not done and held by nobody."""
-    return [Left(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in LEFT.run(conn, (workflow_id,))]
+    return [Left(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in LEFT.direct(conn, (workflow_id,))]
 
 
 def names(
     conn: Connection, workflow_id: int, requirement_id: int, status: int, limit: int = 1000
 ) -> list[tuple[int, str]]:
     """(id, name) of jobs with these requirements, in this state."""
-    rows = NAMES.run(conn, (workflow_id, requirement_id, status, limit))
+    rows = NAMES.direct(conn, (workflow_id, requirement_id, status, limit))
     return [(row[0], row[1]) for row in rows]
 
 
@@ -82,7 +82,7 @@ ELSEWHERE = Statement("SELECT count(*) FROM job WHERE workflow_id = ? AND status
 
 def active_elsewhere(conn: Connection, workflow_id: int, node_id: int) -> int:
     """How many jobs of the workflow other runners hold."""
-    return int(ELSEWHERE.run(conn, (workflow_id, node_id)).scalar_one())
+    return int(ELSEWHERE.direct(conn, (workflow_id, node_id)).fetchone()[0])
 
 
 TAKE_UP = Statement(
@@ -93,4 +93,4 @@ TAKE_UP = Statement(
 
 def take_up_interrupted(conn: Connection, workflow_id: int) -> list[tuple[int, int]]:
     """Make what a stop of a runner has interrupted ready again: (job id, new attempt)."""
-    return [(row[0], row[1]) for row in TAKE_UP.run(conn, (workflow_id,)).fetchall()]
+    return [(row[0], row[1]) for row in TAKE_UP.direct(conn, (workflow_id,)).fetchall()]

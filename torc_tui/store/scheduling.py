@@ -53,7 +53,7 @@ FLAGS = Statement("SELECT run_id, is_canceled, is_paused, is_archived FROM workf
 
 def flags(conn: Connection, workflow_id: int) -> WorkflowFlags | None:
     """What a runner must know before it moves anything; None when the workflow is gone."""
-    row = FLAGS.run(conn, (workflow_id,)).fetchone()
+    row = FLAGS.direct(conn, (workflow_id,)).fetchone()
     return WorkflowFlags(row[0], bool(row[1]), bool(row[2]), bool(row[3])) if row else None
 
 
@@ -106,27 +106,27 @@ HELD_BY_OTHERS = Statement(
 def ready_classes(conn: Connection, workflow_id: int) -> list[int]:
     """The resource classes of which a job is ready, the largest requests first."""
     classes = []
-    current = FIRST_CLASS.run(conn, (workflow_id,)).scalar()
+    current = FIRST_CLASS.direct(conn, (workflow_id,)).fetchone()[0]
     while current is not None:
         classes.append(current)
-        current = NEXT_CLASS.run(conn, (workflow_id, current)).scalar()
+        current = NEXT_CLASS.direct(conn, (workflow_id, current)).fetchone()[0]
     return classes
 
 
 def ready_jobs(conn: Connection, workflow_id: int, resource_class: int, now: float, limit: int) -> list[ReadyJob]:
     """The first jobs of one class, by priority."""
-    return [ReadyJob(*row) for row in READY.run(conn, (workflow_id, resource_class, now, limit))]
+    return [ReadyJob(*row) for row in READY.direct(conn, (workflow_id, resource_class, now, limit))]
 
 
 def next_retry(conn: Connection, workflow_id: int, now: float) -> float | None:
     """When the next delayed attempt may start; None if none is waiting for its time."""
-    moment = NEXT_RETRY.run(conn, (workflow_id, now)).scalar()
+    moment = NEXT_RETRY.direct(conn, (workflow_id, now)).fetchone()[0]
     return float(moment) if moment is not None else None
 
 
 def held_by_others(conn: Connection, node_id: int, hostname: str) -> list[tuple[str, int | None]]:
     """(allocation as text, pid) of what other runners hold on this host, in any workflow of this store."""
-    return [(row[0], row[1]) for row in HELD_BY_OTHERS.run(conn, (node_id, hostname)) if row[0]]
+    return [(row[0], row[1]) for row in HELD_BY_OTHERS.direct(conn, (node_id, hostname)) if row[0]]
 
 
 def lock(conn: Connection, workflow_id: int, hostname: str) -> None:
@@ -189,7 +189,7 @@ class HeldJob(NamedTuple):
 
 def held_jobs(conn: Connection, node_id: int) -> dict[int, HeldJob]:
     """The jobs that this node holds: what its reports may speak of."""
-    return {row[0]: HeldJob(row[1], row[2], row[3]) for row in HELD_JOBS.run(conn, (node_id,))}
+    return {row[0]: HeldJob(row[1], row[2], row[3]) for row in HELD_JOBS.direct(conn, (node_id,))}
 
 
 def start(conn: Connection, node_id: int, reports: Sequence[Started]) -> list[EventRow]:
@@ -316,12 +316,12 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
 
 def empty_output_data(conn: Connection, group_id: int) -> list[str]:
     """The names of the records of a group that are still null."""
-    return [row[0] for row in EMPTY_OUTPUT_DATA.run(conn, (group_id,))]
+    return [row[0] for row in EMPTY_OUTPUT_DATA.direct(conn, (group_id,))]
 
 
 def unsettled(conn: Connection, workflow_id: int) -> bool:
     """Whether any job has still something before it."""
-    return UNSETTLED.run(conn, (workflow_id,)).fetchone() is not None
+    return UNSETTLED.direct(conn, (workflow_id,)).fetchone() is not None
 
 
 GROUP_PATHS = Statement(
@@ -332,7 +332,7 @@ SET_MTIME = Statement("UPDATE file SET st_mtime = ?, st_size = ? WHERE id = ?")
 
 def group_paths(conn: Connection, group_id: int) -> list[tuple[int, str, str]]:
     """The files of a group: id, name, path as written."""
-    return [tuple(row) for row in GROUP_PATHS.run(conn, (group_id,))]
+    return [tuple(row) for row in GROUP_PATHS.direct(conn, (group_id,))]
 
 
 def set_file_times(conn: Connection, times: Iterable[tuple[float | None, int | None, int]]) -> None:
