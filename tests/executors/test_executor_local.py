@@ -463,8 +463,11 @@ class TestAdoption:
                 self.adopted(late, second, started_at=time.time() - 1000, limits=Limits(runtime=999, grace=5)),
             ]
         )
+        asked = time.time()
         local.stop([made.key], Cause.CANCELED, grace=0)
-        ends = {e.key.job_id: (e.cause, e.return_code) for e in finish(local, 2)}
+        reports = finish(local, 2)
+        assert min(end.ended_at for end in reports if end.key == made.key) >= asked
+        ends = {e.key.job_id: (e.cause, e.return_code) for e in reports}
         assert ends == {1: (Cause.CANCELED, 137), 2: (Cause.RUNTIME, 143)}
 
 

@@ -278,9 +278,11 @@ class LocalExecutor:
     @staticmethod
     def _ask_exit_file(attempt: Attempt) -> None:
         attempt.return_code = read_exit_file(attempt.exit_file).code
-        with contextlib.suppress(OSError):
-            # It may have ended long before anybody looked: its shell wrote the file last when it ended.
-            attempt.ended_at = max(attempt.started_at, min(attempt.ended_at, os.stat(attempt.exit_file).st_mtime))  # noqa: PTH116
+        if attempt.signal is None:
+            # It may have ended long before anybody looked: its shell wrote the file last when it ended. One that was
+            # killed here wrote nothing more, and was looked at.
+            with contextlib.suppress(OSError):
+                attempt.ended_at = max(attempt.started_at, min(attempt.ended_at, os.stat(attempt.exit_file).st_mtime))  # noqa: PTH116
         if attempt.return_code is None:
             if attempt.signal is not None:
                 attempt.return_code = 128 + attempt.signal
