@@ -14,7 +14,7 @@ from torc_tui.views.json_document import dump
 
 COLOURED = 4000
 """Characters of a line up to which it is coloured."""
-_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*)|(true|false|null)|([{}\[\],:]+)|([^"{}\[\],:\d-]+|.)')
+_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*)|(true|false|null)|([{}\[\],:]+)|(\s+|.)')
 
 
 _ODD = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
