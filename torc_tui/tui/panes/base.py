@@ -27,6 +27,7 @@ class Pane(Vertical):
     PER_JOB: ClassVar[bool] = True
     """Whether what it shows depends on the selected job."""
 
+    BLANK = True  # its children cover it: nothing of it needs to be worked out
     DEFAULT_CSS = """
     Pane { width: 1fr; height: 1fr; }
     """

@@ -9,7 +9,7 @@ from typing import Any
 from textual.app import ComposeResult
 
 from torc_tui.model import Job, JobStatus
-from torc_tui.tui.cells import Line, Span, harmless
+from torc_tui.tui.cells import Line, Span, fit_line, harmless, line_width
 from torc_tui.tui.job_rows import clock
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.signs import STATUS
@@ -44,6 +44,11 @@ def wrapped(label: str, text: str, width: int, style: str = "text") -> list[Line
             out.append(field("" if out else label, (line[:room], style)))
             line = line[room:]
     return out
+
+
+def cut_line(line: Line, width: int) -> Line:
+    """The line where it fits, else its start with an ellipsis."""
+    return fit_line(line, width) if line_width(line) > width else line
 
 
 class OverviewPane(Pane):
@@ -101,7 +106,9 @@ class OverviewPane(Pane):
         if job is None:
             canvas.set_drawing(None)
             return
-        canvas.set_drawing(TextDrawing(self.lines(job, max(30, self.size.width))))
+        width = self.size.width
+        lines = [cut_line(line, width - 1) for line in self.lines(job, max(30, width))]
+        canvas.set_drawing(TextDrawing(lines))
 
     def lines(self, job: Job, width: int) -> Sequence[Line]:
         owner = self.owner

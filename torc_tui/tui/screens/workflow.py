@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.containers import Container, Vertical
 from textual.widgets import Input
 
 from torc_tui.errors import NotFound
@@ -27,7 +26,7 @@ from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.footer import FooterBar
 from torc_tui.tui.widgets.header import HeaderBar, HeaderState
 from torc_tui.tui.widgets.overlays import Reading
-from torc_tui.tui.widgets.split import Split
+from torc_tui.tui.widgets.split import Side, Split
 from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.graph import Graph
@@ -92,14 +91,14 @@ class WorkflowScreen(TorcScreen):
         yield HeaderBar(HeaderState(title=f"workflow {self.workflow_id}", note="reading …"))
         tabs = TabBar([(name, title) for name, title, _, _ in PANES])
         yield Split(
-            Vertical(
+            Side(
                 FilterLine(
                     self._complete, placeholder="words · status:failed · cpus>4 · name~regex · exit:137 · after:job"
                 ),
                 JobTable(JobRows(_nothing(self.workflow_id)), empty="reading …", id="jobs"),
                 id="jobs-pane",
             ),
-            Vertical(tabs, Container(id="tab"), id="tabs-pane"),
+            Side(tabs, Side(id="tab"), id="tabs-pane"),
             ratio=0.52,
         )
         yield FooterBar()
@@ -323,7 +322,7 @@ class WorkflowScreen(TorcScreen):
         """Bring that tab to the front; it is made when it is first shown."""
         if name not in self.tabs:
             return
-        holder = self.query_one("#tab", Container)
+        holder = self.query_one("#tab", Side)
         if name not in self._panes:
             self._panes[name] = _make(name)
             await holder.mount(self._panes[name])

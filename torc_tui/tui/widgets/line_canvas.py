@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
+from rich.style import Style
 from textual import events
-from textual.geometry import Offset, Size
+from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -71,6 +72,7 @@ class LineCanvas(ScrollView, can_focus=True):
         self.empty = empty
         self._lines: Sequence[Line] = ()
         self._drawn: tuple[int, int, int, int] | None = None
+        self._frame_style: Style | None = None
         self._drag: tuple[Offset, Offset] | None = None
         self._dragged = False
 
@@ -86,15 +88,25 @@ class LineCanvas(ScrollView, can_focus=True):
         """The drawing changed: measure and paint it again. The place looked at stays."""
         self._drawn = None
         width, height = self.drawing.size if self.drawing is not None else (1, 1)
-        self.virtual_size = Size(width, height)
+        view = self.size
+        # A new virtual size lays out the whole screen: what fits is all the same, then nothing is laid out anew.
+        self.virtual_size = Size(width if width > view.width - 1 else 1, height if height > view.height else 1)
         self.refresh()
+
+    def on_resize(self) -> None:
+        self.redraw()
 
     def on_mount(self) -> None:
         self.redraw()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Working out the style of a widget takes 0.2 ms: once for all lines of a frame, not for each.
+        self._frame_style = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width, height = self.scrollable_content_region.size
-        base = self.rich_style
+        base = self._frame_style or self.rich_style
         if self.drawing is None or not self.drawing.size[0]:
             return paint([(f"  {self.empty}" if y == 1 else "", "muted")], self.palette, base, width)
         left, top = self.scroll_offset

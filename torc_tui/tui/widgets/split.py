@@ -10,7 +10,7 @@ from typing import Literal
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container, Vertical
 from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
@@ -51,9 +51,16 @@ class Handle(Painted, can_focus=False):
             self.parent.drag_to(int(event.screen_x), int(event.screen_y))
 
 
+class Side(Vertical):
+    """A pane of a split. Its children cover it, so nothing of it is worked out."""
+
+    BLANK = True
+
+
 class Split(Container):
     """See the module. ``ratio`` is the first pane's share; ``shape`` follows the size unless ``turned``."""
 
+    BLANK = True
     DEFAULT_CSS = """
     Split { width: 1fr; height: 1fr; layout: horizontal; }
     Split > .pane { width: 1fr; height: 1fr; min-width: 1; min-height: 1; }
