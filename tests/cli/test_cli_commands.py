@@ -224,6 +224,16 @@ def test_why(torc: Any, client: Any, small: int) -> None:
     assert (found["job_id"], found["status"], found["reasons"][0]["job_id"]) == (2, "blocked", 1)
 
 
+def test_why_a_job_failed_shows_what_it_said(torc: Any, client: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'seq 9 >&2; echo dear me >&2; exit 3'}]\n")
+    assert torc("run", "w.yaml", "--quiet").code == 1
+    path = place / "torc_output/job_stdio/job_wf1_j1_r1_a1.e"
+    assert torc("why", 1).out == f"a is failed\n└─ exit 3\n\n{path}:\n    7\n    8\n    9\n    dear me\n"
+    path.write_text("")
+    assert torc("why", 1).out == "a is failed\n└─ exit 3\n"
+    assert "dear" not in client("why", 1).out
+
+
 def test_initialization(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs: [{name: a, command: 'cat ${files.input.i} > ${files.output.o}'}]\n"

@@ -50,7 +50,8 @@ def tail(path: str, count: int) -> list[str]:
 
 def logs(call: Call) -> int | None:
     options = call.options
-    finder = _Finder(call)
+    job_id = call.job_id(options.job, options.workflow)
+    finder = Finder(call, job_id, run_id=options.run_id, attempt=options.attempt)
     if call.json:
         output.json_value({**finder.which(), "files": finder.files()})
         return None
@@ -77,14 +78,16 @@ def logs(call: Call) -> int | None:
     return None
 
 
-class _Finder:
+class Finder:
     """Finds the files of the attempt that is meant; asks again each time, since a new attempt may have begun."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, job_id: int, *, run_id: int | None = None, attempt: int | None = None) -> None:
         from torc_tui.store import records, workflows
 
         self.call = call
-        self.job_id = call.job_id(call.options.job, call.options.workflow)
+        self.job_id = job_id
+        self.run_id = run_id
+        self.attempt = attempt
         self.records = records
         self.job = records.get_job(call.store, self.job_id)
         self.workflow = workflows.get_workflow(call.store, int(self.job["workflow_id"]))
@@ -96,8 +99,8 @@ class _Finder:
             "job_id": self.job_id,
             "name": self.job["name"],
             "workflow_id": self.workflow.id,
-            "run_id": self.call.options.run_id or self.workflow.run_id,
-            "attempt_id": self.call.options.attempt or self.job["attempt_id"],
+            "run_id": self.run_id or self.workflow.run_id,
+            "attempt_id": self.attempt or self.job["attempt_id"],
             "status": self.job["status"],
         }
 
@@ -123,13 +126,12 @@ class _Finder:
         return [folder for folder in dict.fromkeys([*found, default]) if folder]
 
     def _latest(self, folders: list[str]) -> dict[str, str]:
-        options = self.call.options
         pattern = re.compile(rf"job_wf{self.workflow.id}_j{self.job_id}_r(\d+)_a(\d+)\.(?:o|e|log)")
         found: list[tuple[int, int, str]] = []
         for folder in folders:
             matches = filter(None, map(pattern.fullmatch, _names(f"{folder}/job_stdio")))
             found += [(int(match[1]), int(match[2]), folder) for match in matches]
-        found = [one for one in found if options.run_id in (None, one[0]) and options.attempt in (None, one[1])]
+        found = [one for one in found if self.run_id in (None, one[0]) and self.attempt in (None, one[1])]
         if not found:
             return {}
         run_id, attempt, folder = max(found)
@@ -152,7 +154,7 @@ def _wanted(files: Mapping[str, str], options: Any) -> dict[str, str]:
     return {name: path for name, path in files.items() if name in (wanted, "combined")}
 
 
-def _follow(call: Call, finder: _Finder) -> None:
+def _follow(call: Call, finder: Finder) -> None:
     """Print what is there and what comes, until the job has ended and all is read."""
     writer = _Writer()
     places: dict[str, int] = {}

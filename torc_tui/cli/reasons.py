@@ -1,7 +1,7 @@
 """``torc why JOB``: the chain of reasons from a job down to where it starts.
 
-What comes in: a job. What goes out: a small tree of sentences. The facts are gathered by ``operations.explain``; what
-they mean is said by ``views.why``.
+What comes in: a job. What goes out: a small tree of sentences, and what a failed job said last. The facts are gathered
+by ``operations.explain``; what they mean is said by ``views.why``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,14 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
+from torc_tui.cli.logs import Finder, tail
+from torc_tui.model import JobStatus
 from torc_tui.operations.explain import FactFinder
 from torc_tui.store import records
 from torc_tui.views import why as views
+
+_SPOKE = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
+_LINES = 4
 
 
 def why(call: Call) -> None:
@@ -24,6 +29,20 @@ def why(call: Call) -> None:
         return
     for line in views.lines(reason, plain=not output.unicode()):
         output.line(line)
+    if reason.status in _SPOKE:
+        _last_words(call, job_id)
+
+
+def _last_words(call: Call, job_id: int) -> None:
+    """The end of its standard error, if there is any."""
+    files = Finder(call, job_id).files()
+    path = files.get("stderr") or files.get("combined")
+    said = tail(path, _LINES) if path else []
+    if said:
+        output.line("")
+        output.line(f"{path}:")
+        for line in said:
+            output.line(f"    {line}")
 
 
 def _as_json(reason: views.Reason) -> dict[str, Any]:
