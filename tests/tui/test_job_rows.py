@@ -20,7 +20,7 @@ def view() -> WorkflowView:
     )
 
 
-def said(rows: JobRows, key: int) -> dict[str, str]:
+def said(rows: JobRows, key: int | str) -> dict[str, str]:
     cells = rows.cells(key, COLUMNS, [column.width for column in COLUMNS])
     return {
         column.key: cell[0] if isinstance(cell[0], str) else "".join(text for text, _ in cell)  # type: ignore[misc]
@@ -65,3 +65,21 @@ def test_a_filter_follows_the_changes() -> None:
 
 def test_clock() -> None:
     assert [clock(seconds) for seconds in (-1, 4, 727, 11100, 360000)] == ["0:00", "0:04", "12:07", "3:05:00", "4d 04h"]
+
+
+def test_large_families_are_folded_and_opened() -> None:
+    jobs = [Job(1, "prep", JobStatus.COMPLETED, family="prep")]
+    jobs += [Job(2 + i, f"train_{i}", JobStatus.READY, family="train_{i}") for i in range(30)]
+    folded = WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
+    rows = JobRows(folded)
+    assert rows.folds and rows.keys(None, False) == [1, "train_{i}"]
+    assert len(rows.jobs_of("train_{i}")) == 30 and rows.jobs_of(1) == (1,)
+    assert "×30" in said(rows, "train_{i}")["name"] and said(rows, "train_{i}")["why"] == "30 ready"
+    changed = folded.apply([Event(1, 1, 80.0, "job_failed", 5, {"return_code": 1})])
+    assert rows.touched_families(changed) == {"train_{i}"}
+    assert said(rows, "train_{i}")["why"] == "1 failed · 29 ready"
+    rows.families.toggle("train_{i}")
+    assert len(rows.keys(None, False)) == 32
+    rows.families.toggle("train_{i}")
+    rows.filter(lambda job: job.status is JobStatus.FAILED)
+    assert rows.keys(None, False) == ["train_{i}"]

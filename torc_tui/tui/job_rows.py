@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from torc_tui.model import EdgeKind, Job, JobStatus
 from torc_tui.tui.cells import Span, bar
+from torc_tui.tui.models.families import Families, Family
 from torc_tui.tui.signs import HELD, STATUS
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key
 from torc_tui.units import format_memory
@@ -57,6 +58,11 @@ _URGENT = {
 }
 
 
+_LOUD = sorted(_URGENT, key=lambda status: (status is JobStatus.COMPLETED, _URGENT[status]))
+FOLD_FROM = 20
+"""Families with more jobs than this are folded at first; where there is none of them, there is no folding."""
+
+
 def clock(seconds: float) -> str:
     """``0:04``, ``12:07``, ``3:05:00``, ``4d 03h``."""
     whole = int(max(0.0, seconds))
@@ -83,11 +89,18 @@ class Dependency(Protocol):
 
 
 class JobRows:
-    """Keys are job ids. ``learn`` brings what jobs wait for, for the column why."""
+    """Keys are job ids, and names of families where they are folded. ``learn`` brings what jobs wait for."""
 
     def __init__(self, view: WorkflowView, *, now: float = 0.0) -> None:
         self.view = view
+        self.families = Families(view.jobs.values())
+        self.folds = any(len(family.jobs) > FOLD_FROM for family in self.families.families.values())
+        self.families.opened = {
+            family.name for family in self.families.families.values() if len(family.jobs) <= FOLD_FROM
+        }
         longest = max((len(job.name) for job in view.jobs.values()), default=0)
+        if self.folds:
+            longest = max(longest, *(len(name) + 7 for name in self.families.families)) + 2
         self.columns: Sequence[Column] = [
             replace(column, width=max(12, min(40, longest))) if column.key == "name" else column for column in COLUMNS
         ]
@@ -115,7 +128,22 @@ class JobRows:
             keys.sort(key=lambda key: order(jobs[key]), reverse=reverse)
         elif reverse:
             keys.reverse()
+        if self.folds:
+            plain = self.test is None and sort is None and not reverse
+            shown = self.families.rows(None if plain else keys)
+            return [row if isinstance(row, int) else row.name for row in shown]
         return keys
+
+    def jobs_of(self, key: Key) -> Sequence[int]:
+        """The jobs that a row stands for: one, or all of a family."""
+        if isinstance(key, str):
+            family = self.families.families.get(key)
+            return () if family is None else family.jobs
+        return (key,) if isinstance(key, int) and key in self.view.jobs else ()
+
+    def touched_families(self, changed: Collection[int]) -> set[str]:
+        """Take the new states into the strips; the names of the families whose strips differ."""
+        return self.families.apply(changed, self.view.jobs) if changed else set()
 
     def update(self, changed: Collection[int]) -> bool:
         """Take notice of changed jobs; True if rows came or went by the filter."""
@@ -133,7 +161,10 @@ class JobRows:
         return moved
 
     def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
-        job = self.view.jobs[key]  # type: ignore[index]  # the keys of this model are job ids
+        if isinstance(key, str):
+            family = self.families.families[key]
+            return [self._family(family, column.key, width) for column, width in zip(columns, widths, strict=True)]
+        job = self.view.jobs[key]  # type: ignore[index]  # other keys are job ids
         sign = HELD if job.held and job.status in (JobStatus.READY, JobStatus.BLOCKED) else STATUS[job.status]
         style = sign.style
         out: list[Cell] = []
@@ -144,7 +175,8 @@ class JobRows:
                 case "id":
                     out.append((str(job.id), "faint"))
                 case "name":
-                    out.append((job.name, "text" if job.status is not JobStatus.DISABLED else "disabled"))
+                    name = f"  {job.name}" if self.folds and self._is_member(job) else job.name
+                    out.append((name, "text" if job.status is not JobStatus.DISABLED else "disabled"))
                 case "status":
                     out.append((sign.word, style))
                 case "why":
@@ -154,6 +186,30 @@ class JobRows:
                 case name:
                     out.append(self._plain(job, name))
         return out
+
+    def _is_member(self, job: Job) -> bool:
+        family = self.families.of(job.id)
+        return family is not None and len(family.jobs) > 1
+
+    def _family(self, family: Family, column: str, width: int) -> Cell:
+        counts = family.counts
+        match column:
+            case "sign":
+                loudest = next((status for status in _LOUD if counts[status]), JobStatus.COMPLETED)
+                return (STATUS[loudest].sign, STATUS[loudest].style)
+            case "name":
+                mark = "▾" if family.name in self.families.opened else "▸"
+                return [(f"{mark} ", "faint"), (family.name, "group"), (f" ×{len(family.jobs)}", "accent")]
+            case "status":
+                return [(text, status.word) for text, status in family.strip(width)]
+            case "why":
+                told = [status for status in _LOUD if counts[status]]
+                spans: list[Span] = []
+                for status in told:
+                    spans += [(" · ", "faint")] if spans else []
+                    spans.append((f"{counts[status]} {status.word}", status.word))
+                return spans or ("", "")
+        return ("", "")
 
     def learn(self, found: Mapping[int, Sequence[Dependency]]) -> None:
         """What jobs wait for, as the store tells; it does not change while the workflow is as it is."""

@@ -47,6 +47,19 @@ PANES: tuple[tuple[str, str, str, str], ...] = (
     ("results", "Results", "record_tables", "ResultsPane"),
 )
 """The tabs: name, title, and module and class of the pane, which is imported when it is first shown."""
+STRIP_LOUD = (
+    JobStatus.FAILED,
+    JobStatus.TERMINATED,
+    JobStatus.PENDING_FAILED,
+    JobStatus.RUNNING,
+    JobStatus.PENDING,
+    JobStatus.CANCELED,
+    JobStatus.READY,
+    JobStatus.BLOCKED,
+    JobStatus.UNINITIALIZED,
+    JobStatus.COMPLETED,
+    JobStatus.DISABLED,
+)
 FACTS_AT_ONCE = 200
 """Jobs whose dependencies are read in one go, for the column why."""
 REORDER_EVERY = 0.5
@@ -120,16 +133,27 @@ class WorkflowScreen(TorcScreen):
 
     @property
     def selected_job(self) -> Job | None:
-        key = self.table.cursor
-        return self.view.jobs.get(key) if self.view is not None and isinstance(key, int) else None
+        key, rows = self.table.cursor, self.rows
+        if self.view is None or rows is None:
+            return None
+        ids = rows.jobs_of(key)
+        # A folded family is shown by the job in it that tells most: one that failed or runs before one that waits.
+        return self.view.jobs[min(ids, key=self._loudness)] if ids else None
+
+    def _loudness(self, job_id: int) -> tuple[int, int]:
+        assert self.view is not None
+        return STRIP_LOUD.index(self.view.jobs[job_id].status), job_id
 
     @property
     def chosen_jobs(self) -> list[Job]:
         """The marked jobs, or the selected one."""
         if self.view is None:
             return []
-        jobs = self.view.jobs
-        return [jobs[key] for key in self.table.marked_or_selected if isinstance(key, int) and key in jobs]
+        jobs, rows = self.view.jobs, self.rows
+        if rows is None:
+            return []
+        ids = dict.fromkeys(job_id for key in self.table.marked_or_selected for job_id in rows.jobs_of(key))
+        return [jobs[job_id] for job_id in ids]
 
     @property
     def pane(self) -> Pane | None:
@@ -175,7 +199,7 @@ class WorkflowScreen(TorcScreen):
             return
         rows.now = self.now
         moved = rows.update(changed)
-        self.table.changed(changed | rows.touched_by(changed))
+        self.table.changed(changed | rows.touched_by(changed) | rows.touched_families(changed))
         if moved or (changed and self.table.sort in VOLATILE):
             self._reorder_soon()
         self._tell(changes.events)
@@ -477,6 +501,12 @@ class WorkflowScreen(TorcScreen):
 
     def go_to_job(self, job_id: int, *, focus: bool = True) -> None:
         """Select that job; a filter that hides it is taken away."""
+        rows = self.rows
+        if rows is not None and rows.folds and not self.table.select(job_id, tell=False):
+            family = rows.families.of(job_id)
+            if family is not None and family.name not in rows.families.opened:
+                rows.families.toggle(family.name)
+                self.table.reload()
         if not self.table.select(job_id):
             self.query_one(FilterLine).clear()
             if self.rows is not None:
@@ -551,7 +581,37 @@ class WorkflowScreen(TorcScreen):
         await self.show_tab("log")
         self._focus_pane()
 
+    def do_family_toggle(self) -> None:
+        """Open the family under the cursor, or fold it."""
+        rows = self.rows
+        ids = rows.jobs_of(self.table.cursor) if rows is not None else ()
+        family = rows.families.of(ids[0]) if rows is not None and ids else None
+        if rows is None or family is None or len(family.jobs) < 2:
+            return
+        if not rows.folds:
+            rows.folds = True
+            rows.families.opened = set(rows.families.families) - {family.name}
+        else:
+            rows.families.toggle(family.name)
+        self.table.reload()
+        self.table.select(family.name)
+
+    def do_fold_all(self) -> None:
+        """All families folded; where they are, all jobs in one list."""
+        rows = self.rows
+        if rows is None:
+            return
+        if rows.folds and not rows.families.opened:
+            rows.folds = False
+        else:
+            rows.folds = True
+            rows.families.opened = set()
+        self.table.reload()
+
     def do_job_why(self) -> None:
+        if isinstance(self.table.cursor, str) and self.split.shape != "single":
+            self.do_family_toggle()
+            return
         job = self.selected_job
         if job is None:
             return
