@@ -1,6 +1,8 @@
 """Checks everything about GPUs on a machine that has a real NVIDIA card; says "skipped" elsewhere.
 
-    python tests/gpu/check_real.py        (needs the driver, and no CUDA toolkit)
+    python tests/gpu/check_real.py [--quick]       (needs the driver, and no CUDA toolkit)
+
+--quick gives the driver less time to see what runs: enough for the stand-in of the tests.
 
 1. the inventory, against what nvidia-smi says;
 2. a CUDA program of ours, as the monitor sees it: its memory, its load, whose it is;
@@ -31,6 +33,9 @@ from torc_tui.resources.nvml import GpuMonitor  # noqa: E402
 
 MB = 1 << 20
 PATIENCE = 60.0
+QUICK = "--quick" in sys.argv
+RUNS = 1.5 if QUICK else 4
+"""Seconds that a program stays on a card, so that the samplers see it."""
 
 
 class Checks:
@@ -102,7 +107,7 @@ def held(checks: Checks, monitor: GpuMonitor, gpu: Gpu, folder: Path) -> None:
             checks.that(wait(report.exists, program), "the CUDA program runs", report.exists())
             seen = [find(monitor.read([program.pid]), program.pid), find(monitor.read(), program.pid)]
             monitor.gpu_usage_by_pid()
-            time.sleep(1.5)  # the driver's own samples come a few times a second
+            time.sleep(0.2 if QUICK else 1.5)  # the driver's own samples come a few times a second
             use = monitor.gpu_usage_by_pid().get(program.pid)
         finally:
             done.touch()
@@ -133,7 +138,7 @@ def workflow(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
     for name, (wants, megabytes) in JOBS.items():
         requirements.append({"name": name, "num_cpus": 1, "memory": "1g", "runtime": "PT5M", **wants})
         command = " ".join(hold(folder / f"{name}.json", megabytes, folder / f"{name}.done"))
-        finish = f"(sleep 4; touch {folder / f'{name}.done'}) & " if megabytes else ""
+        finish = f"(sleep {RUNS}; touch {folder / f'{name}.done'}) & " if megabytes else ""
         jobs.append({"name": name, "command": finish + command, "resource_requirements": name})
     spec = {"name": "check_real", "user": "check", "jobs": jobs, "resource_requirements": requirements}
     (folder / "check.json").write_text(json.dumps(spec))
@@ -179,7 +184,7 @@ def foreign(checks: Checks, gpu: Gpu, folder: Path) -> None:
             done.touch()
             return
         with subprocess.Popen(torc_words("run", "foreign_check.json"), cwd=folder, env=torc_environ(folder)) as runner:
-            time.sleep(4)
+            time.sleep(RUNS)
             checks.that(not (folder / "started").exists(), "a whole-card job keeps off a card in use")
             done.touch()
             program.wait(PATIENCE)

@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_nvml import FakeNvml, NoCompiler, compile_library
+from gpu_bench import Bench
 from nvml_reader import Reader
 
 
@@ -39,3 +40,12 @@ def reader(fake: FakeNvml) -> Iterator[Callable[..., Reader]]:
     yield start
     for one in started:
         one.close()
+
+
+@pytest.fixture
+def bench(fake: FakeNvml, tmp_path: Path) -> Iterator[Bench]:
+    """A folder for runs; without cards until the test writes some."""
+    fake.write()
+    one = Bench(fake, tmp_path)
+    yield one
+    one.close()

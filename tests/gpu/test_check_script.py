@@ -1,4 +1,4 @@
-"""The script for machines with a card: without one it says so, and ends well."""
+"""The script for machines with a card: without one it says so, and ends well; on the stand-in all its checks pass."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from fake_nvml import FakeNvml, card
 
 SCRIPT = Path(__file__).with_name("check_real.py")
 
@@ -15,3 +18,15 @@ def test_it_is_skipped_where_no_card_may_be_used() -> None:
     done = subprocess.run([sys.executable, str(SCRIPT)], env=environ, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1].startswith("skipped: no NVIDIA card")
+
+
+@pytest.mark.parametrize("cards", [1, 4])
+def test_all_is_well_on_the_stand_in(fake: FakeNvml, cards: int) -> None:
+    fake.gpus = [card(number) for number in range(cards)]
+    fake.write()
+    words = [sys.executable, str(SCRIPT), "--quick"]
+    done = subprocess.run(words, env=fake.environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "all is well"
+    assert sum(line.startswith("ok ") for line in lines) == (15 if cards == 1 else 12)

@@ -2,67 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
 import pytest
-from fake_nvml import FakeNvml, card
-from nvml_reader import REPOSITORY
-
-SEEN = 'echo "$CUDA_VISIBLE_DEVICES" > {name}.seen'
-MEET = SEEN + "; for i in $(seq 500); do [ -e {other}.seen ] && exit 0; sleep 0.02; done; exit 1"
-
-
-class Bench:
-    """A folder with a workflow file, run on the cards of a stand-in driver."""
-
-    def __init__(self, fake: FakeNvml, folder: Path) -> None:
-        self.fake = fake
-        self.folder = folder
-
-    def start(self, jobs: dict[str, tuple[str, dict[str, Any]]], *options: str) -> subprocess.Popen[str]:
-        """Run jobs given as name -> (command, what it wants)."""
-        spec = {
-            "name": "cards",
-            "jobs": [
-                {"name": name, "command": command, "resource_requirements": name} for name, (command, _) in jobs.items()
-            ],
-            "resource_requirements": [
-                {"name": name, "num_cpus": 1, "memory": "1m", "runtime": "PT1M", **wants}
-                for name, (_, wants) in jobs.items()
-            ],
-        }
-        path = self.folder / f"{'_'.join(jobs)}.json"
-        path.write_text(json.dumps(spec))
-        environ = self.fake.environment(
-            TORC_DATABASE=f"sqlite:///{self.folder}/torc.db", PYTHONPATH=str(REPOSITORY), HOME=str(self.folder)
-        )
-        words = [sys.executable, "-m", "torc_tui.cli.main", "run", path.name, "-f", "json", *options]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(words, cwd=self.folder, env=environ, stdout=pipe, stderr=pipe, text=True)
-
-    def run(self, jobs: dict[str, tuple[str, dict[str, Any]]], *options: str) -> tuple[int, str]:
-        return ended(self.start(jobs, *options))
-
-    def seen(self, name: str) -> str:
-        return (self.folder / f"{name}.seen").read_text().strip()
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """The exit code and what was said."""
-    with process:
-        out, err = process.communicate(timeout=60)
-        return process.returncode, out + err
+from fake_nvml import card
+from gpu_bench import MEET, SEEN, Bench, ended
 
 
 @pytest.fixture
-def bench(fake: FakeNvml, tmp_path: Path) -> Bench:
-    fake.gpus = [card(0), card(1)]
-    fake.write()
-    return Bench(fake, tmp_path)
+def bench(bench: Bench) -> Bench:
+    bench.fake.gpus = [card(0), card(1)]
+    bench.fake.write()
+    return bench
 
 
 def test_jobs_beside_each_other_see_their_own_cards(bench: Bench) -> None:

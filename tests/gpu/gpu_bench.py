@@ -1,0 +1,168 @@
+"""A folder with workflow files, run by the command line on the cards of a stand-in driver."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fake_nvml import FakeNvml, FakeProcess
+from nvml_reader import REPOSITORY
+
+from torc_tui.errors import TorcError
+from torc_tui.store import records
+from torc_tui.store.database import Store
+from torc_tui.store.events import list_events
+
+SEEN = 'echo "$CUDA_VISIBLE_DEVICES" > {name}.seen'
+MEET = SEEN + "; for i in $(seq 500); do [ -e {other}.seen ] && exit 0; sleep 0.02; done; exit 1"
+
+Jobs = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""name -> (command, what it wants); ``priority`` among the wants is the job's."""
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+    """The first true answer of ``condition``."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"{what}: waited {seconds:g} s in vain"
+        time.sleep(0.02)
+    return answer
+
+
+class Bench:
+    """Starts runs and asks about them. ``release(name)`` lets a job end that ``holding(name, memory)`` keeps."""
+
+    def __init__(self, fake: FakeNvml, folder: Path) -> None:
+        self.fake = fake
+        self.folder = folder
+        self.runs: list[subprocess.Popen[str]] = []
+        self.foreign: list[subprocess.Popen[str]] = []
+        self.url = f"sqlite:///{folder}/torc.db"
+        self.environ = fake.environment(
+            TORC_DATABASE=self.url, PYTHONPATH=str(REPOSITORY), HOME=str(folder), PYTHONUTF8="1"
+        )
+
+    def start(self, jobs: Jobs, *options: str, **settings: Any) -> subprocess.Popen[str]:
+        """Run these jobs; ``settings`` are further keys of the workflow file."""
+        spec: dict[str, Any] = {"name": "cards", "jobs": [], "resource_requirements": [], **settings}
+        for name, (command, wants) in jobs.items():
+            rest = dict(wants)
+            entry = {"name": name, "command": command, "resource_requirements": name}
+            if "priority" in rest:
+                entry["priority"] = rest.pop("priority")
+            spec["jobs"].append(entry)
+            needs = {"name": name, "num_cpus": 1, "memory": "200m", "runtime": "PT2M", **rest}
+            spec["resource_requirements"].append(needs)
+        path = self.folder / f"{'_'.join(jobs)[:60]}.json"
+        path.write_text(json.dumps(spec))
+        return self.go("run", path.name, *options)
+
+    def go(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command in the background of the test; it is ended with the test."""
+        pipe = subprocess.PIPE
+        line = [sys.executable, "-m", "torc_tui.cli.main", *words]
+        self.runs.append(subprocess.Popen(line, cwd=self.folder, env=self.environ, stdout=pipe, stderr=pipe, text=True))
+        return self.runs[-1]
+
+    def run(self, jobs: Jobs, *options: str, **settings: Any) -> tuple[int, str]:
+        return ended(self.start(jobs, *options, **settings))
+
+    def torc(self, *words: str) -> str:
+        """What a command prints; it must go well."""
+        code, said = ended(self.go(*words))
+        assert code == 0, said
+        return said
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.torc(*words, "-f", "json"))
+
+    @cached_property
+    def store(self) -> Store:
+        """The store that the runs write, from the outside."""
+        return Store.open(self.url, read_only=True)
+
+    def states(self, workflow: int = 1) -> dict[str, str]:
+        """name -> state of each job; nothing while the store is not there yet."""
+        try:
+            return {job["name"]: str(job["status"]) for job in records.list_jobs(self.store, workflow)}
+        except TorcError:
+            return {}
+
+    def running(self, *names: str, workflow: int = 1) -> None:
+        """Wait until exactly these run."""
+        wanted = set(names)
+        until(
+            lambda: {name for name, state in self.states(workflow).items() if state == "running"} == wanted,
+            f"{sorted(wanted)} running",
+        )
+
+    def why(self, name: str, workflow: int = 1) -> str:
+        return self.torc("why", f"{workflow}/{name}")
+
+    def events(self, kind: str, workflow: int = 1) -> list[dict[str, Any]]:
+        try:
+            return [
+                {"at": event.timestamp, **event.data}
+                for event in list_events(self.store, workflow)
+                if event.kind == kind
+            ]
+        except TorcError:
+            return []
+
+    def holding(self, name: str, memory: str = "1g") -> str:
+        """A command that says what it sees, and holds that memory of its cards until it is released."""
+        return f"{SEEN.format(name=name)}; {self.fake.use(memory, until=self.folder / f'{name}.go')}"
+
+    def release(self, *names: str) -> None:
+        for name in names:
+            (self.folder / f"{name}.go").touch()
+
+    def seen(self, name: str) -> str:
+        return (self.folder / f"{name}.seen").read_text().strip()
+
+    def stranger(self, gpu: int, memory: int) -> subprocess.Popen[str]:
+        """A process of somebody else on a card, until it is killed and taken off by ``gone``."""
+        words = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, text=True)
+        self.foreign.append(process)
+        self.fake.processes.append(FakeProcess(gpu, pid=process.pid, memory=memory))
+        self.fake.write()
+        return process
+
+    def gone(self, process: subprocess.Popen[str]) -> float:
+        """The stranger leaves; when."""
+        process.kill()
+        process.wait(10)
+        self.fake.processes = [one for one in self.fake.processes if one.pid != process.pid]
+        self.fake.write()
+        return time.time()
+
+    def close(self) -> None:
+        if "store" in self.__dict__:
+            self.store.close()
+        for path in self.folder.glob("*.seen"):
+            self.release(path.stem)
+        for process in [*self.runs, *self.foreign]:
+            if process.poll() is None:
+                process.kill()
+            with process:
+                process.wait(10)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """The exit code and what was said."""
+    with process:
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out + err
+
+
+def plain(text: str) -> str:
+    """The text without the numbers and names that differ each time: process ids, and what Python is called."""
+    return re.sub(r"pid \d+ \S+,", "pid N python,", text)

@@ -1,0 +1,297 @@
+"""A shared box of four cards, from the outside: what runs where, what waits and why, and what happens when cards fill,
+empty and vanish while a runner runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import pytest
+from fake_nvml import GB, card
+from gpu_bench import SEEN, Bench, ended, plain, until
+
+
+@pytest.fixture
+def box(bench: Bench) -> Bench:
+    """Four cards of 80 GB."""
+    bench.fake.gpus = [card(number) for number in range(4)]
+    bench.fake.write()
+    return bench
+
+
+def uuid(number: int) -> str:
+    return f"GPU-0000000{number}-0000-0000-0000-000000000000"
+
+
+def test_a_shared_box(box: Bench) -> None:
+    gpu = box.fake.gpus[1]
+    assert gpu is not None
+    gpu.overhead = 2 * GB
+    stranger = box.stranger(1, 48 * GB)
+    jobs = {
+        "whole_a": (box.holding("whole_a", "70g"), {"num_gpus": 1}),
+        "whole_b": (box.holding("whole_b"), {"num_gpus": 1}),
+        "whole_c": (box.holding("whole_c"), {"num_gpus": 1, "priority": -2}),
+        **{f"share_{i}": (box.holding(f"share_{i}"), {"num_gpus": 0.25, "gpu_memory": "10g"}) for i in range(1, 5)},
+        "mem_a": (box.holding("mem_a", "30g"), {"gpu_memory": "40g"}),
+        "mem_b": (box.holding("mem_b"), {"gpu_memory": "40g", "priority": -1}),
+        "share_5": (box.holding("share_5"), {"num_gpus": 0.5, "gpu_memory": "35g", "priority": -1}),
+        "none": (SEEN.format(name="none"), {}),
+    }
+    runner = box.start(jobs, "--num-cpus=16")
+    first = ["whole_a", "whole_b", "share_1", "share_2", "share_3", "share_4", "mem_a"]
+    box.running(*first)
+    until(lambda: all((box.folder / f"{name}.seen").exists() for name in [*first, "none"]), "all have looked")
+    assert {box.seen("whole_a"), box.seen("whole_b")} == {uuid(0), uuid(2)}
+    assert {box.seen(name) for name in first[2:]} == {uuid(3)}
+    assert box.seen("none") == ""
+
+    busy = "GPU 0 is held by another job"
+    half = "GPU 1 has 30.0 of 80.0 GB free (pid N python, 48 GB)"
+    also = "GPU 2 is held by another job"
+    full = "GPU 3 has 0.0 of 80.0 GB free (80 GB reserved by other jobs)"
+    assert plain(box.why("mem_b")) == (
+        f"mem_b is ready\n└─ {busy}; {half}, 40 GB requested; {also}; {full}, 40 GB requested\n"
+    )
+    assert plain(box.why("share_5")) == (
+        "share_5 is ready\n"
+        f"└─ {busy}; GPU 1 has 0.4 free (pid N python, 48 GB), 0.5 requested; {also}; GPU 3 has 0 free, 0.5 requested\n"
+    )
+    assert plain(box.why("whole_c")) == (
+        f"whole_c is ready\n└─ needs 1 GPU, 0 free: {busy}; GPU 1 is in use (pid N python, 48 GB); {also};"
+        " GPU 3 is shared by 5 jobs\n"
+    )
+    shown = box.json("resources")
+    own = {one["index"]: (one["memory_own_bytes"], one["memory_foreign_bytes"]) for one in shown["gpus"]}
+    assert own == {0: own[0], 1: (0, 48 * GB), 2: own[2], 3: (34 * GB, 0)}
+    assert {own[0], own[2]} == {(70 * GB, 0), (GB, 0)}
+    assert [len(one["holders"]) for one in shown["gpus"]] == [1, 0, 1, 5]
+    assert {one["job_name"] for one in shown["held"]} == set(first)
+
+    left = box.gone(stranger)
+    box.running(*first, "mem_b", "share_5")
+    waited = [event["at"] - left for event in box.events("job_started")]
+    assert 0 < max(waited) < 1.5, waited
+    print(f"started {max(waited):.2f} s after the card was left")
+    assert box.seen("mem_b") == box.seen("share_5") == uuid(1)
+    box.release("whole_a")
+    box.running(*first[1:], "mem_b", "share_5", "whole_c")
+    box.release(*jobs)
+    code, said = ended(runner)
+    assert code == 0, said
+    results = {one["job_name"]: one for one in box.json("results", "list", "1")}
+    assert results["whole_c"]["gpus"] == results["whole_a"]["gpus"]
+    assert results["whole_a"]["peak_gpu_memory_bytes"] == 70 * GB
+    assert results["whole_a"]["avg_gpu_percent"] == 90
+    assert results["mem_b"]["gpus"] == [{"uuid": uuid(1), "index": 1, "share": 0.0, "memory_bytes": 40 * GB}]
+    assert results["none"]["gpus"] == [] and results["none"]["peak_gpu_memory_bytes"] is None
+    table = box.torc("results", "list", "1")
+    assert "Peak GPU Mem" in table and "70.0 GB" in table and "1 (0.5, 35.0 GB)" in table
+
+
+def test_a_card_that_vanishes_is_said_once_and_the_rest_goes_on(box: Bench) -> None:
+    box.fake.gpus = [card(0), card(1)]
+    box.fake.write()
+    names = ("a", "b", "c")
+    runner = box.start({name: (box.holding(name), {"num_gpus": 1}) for name in names}, "--num-cpus=4")
+    box.running("a", "b")
+    lost, kept = ("a", "b") if box.seen("a") == uuid(1) else ("b", "a")
+    box.fake.failures = [("nvmlDeviceGetMemoryInfo", 15, 1), ("nvmlDeviceGetUtilizationRates", 15, 1)]
+    box.fake.write()
+    until(lambda: box.events("node_notice"), "the notice")
+    assert "GPU 0 is held by another job" in box.why("c")
+    box.release(kept)
+    box.running(lost, "c")
+    assert box.seen("c") == uuid(0)
+    box.release(lost, "c")
+    code, said = ended(runner)
+    assert code == 0, said
+    messages = [event["message"] for event in box.events("node_notice")]
+    assert messages == [f"GPU 1 ({uuid(1)}) does not answer (GPU is lost); going on without it"]
+    assert said.count("does not answer") == 1
+
+
+def test_a_driver_that_is_not_loaded_is_said_and_other_jobs_run(box: Bench) -> None:
+    box.fake.failures = [("nvmlInitWithFlags", 9, None)]
+    box.fake.write()
+    code, said = box.run({"a": (box.holding("a"), {"num_gpus": 1}), "b": ("true", {})})
+    assert code == 3
+    assert said.count("warning: the NVIDIA driver is not loaded; no NVIDIA card is used") == 1
+    assert "can never run here: a (job 1): needs 1 GPU, machine has 0" in said
+    assert box.states() == {"a": "ready", "b": "completed"}
+
+
+def test_foreign_programs_can_be_ignored(box: Bench) -> None:
+    box.fake.gpus = [card(0)]
+    box.stranger(0, 48 * GB)
+    waits = box.start({"a": (SEEN.format(name="a"), {"num_gpus": 1})})
+    until(lambda: box.events("node_started"), "the runner")
+    assert plain(box.why("a")) == "a is ready\n└─ needs 1 GPU, 0 free: GPU 0 is in use (pid N python, 48 GB)\n"
+    waits.send_signal(signal.SIGINT)
+    assert ended(waits)[0] == 130
+    assert ended(box.go("run", "1", "--gpu-foreign", "ignore"))[0] == 0
+    assert box.seen("a") == uuid(0)
+
+
+ALONE = "mkdir {lock} || exit 1; " + SEEN + "; sleep 0.1; rmdir {lock}"
+
+
+def test_num_gpus_limits_the_cards(box: Bench) -> None:
+    jobs = {name: (ALONE.format(name=name, lock="card"), {"num_gpus": 1}) for name in ("a", "b", "c")}
+    code, said = box.run(jobs, "--num-gpus=1", "--num-cpus=4")
+    assert code == 0, said
+    assert {box.seen(name) for name in jobs} == {uuid(0)}
+    code, said = box.run({"d": ("true", {"num_gpus": 1})}, "--num-gpus=0")
+    assert code == 3 and "needs 1 GPU, machine has 0" in said
+
+
+def test_two_runners_never_give_out_a_card_twice(box: Bench) -> None:
+    box.fake.gpus = [card(0), card(1)]
+    box.fake.write()
+    assert box.run({"first": ("true", {})})[0] == 0  # the store exists before both use it
+    command = 'mkdir "$CUDA_VISIBLE_DEVICES" || exit 1; sleep 0.05; rmdir "$CUDA_VISIBLE_DEVICES"'
+    both = [
+        box.start({f"{letter}{i}": (command, {"num_gpus": 1}) for i in range(6)}, "--num-cpus=8") for letter in "ab"
+    ]
+    answers = [ended(one) for one in both]
+    assert [code for code, _ in answers] == [0, 0], answers
+
+
+def test_adopted_attempts_keep_their_devices(box: Bench) -> None:
+    box.fake.gpus = [card(0), card(1)]
+    box.fake.write()
+    jobs = {name: (box.holding(name, "5g"), {"num_gpus": 1}) for name in ("a", "b", "c")}
+    killed = box.start(jobs, "--num-cpus=4")
+    box.running("a", "b")
+    until(lambda: (box.folder / "b.seen").exists() and (box.folder / "a.seen").exists(), "both have looked")
+    killed.send_signal(signal.SIGKILL)
+    ended(killed)
+    runner = box.go("run", "1", "--num-cpus=4")
+    until(lambda: box.events("node_lost"), "the heir")
+    assert box.why("c") == (
+        "c is ready\n└─ needs 1 GPU, 0 free: GPU 0 is held by another job; GPU 1 is held by another job\n"
+    )
+    assert box.states() == {"a": "running", "b": "running", "c": "ready"}
+    box.release("a")
+    box.running("b", "c")
+    assert box.seen("c") == box.seen("a") != box.seen("b")
+    box.release("b", "c")
+    code, said = ended(runner)
+    assert code == 0, said
+    results = {one["job_name"]: one for one in box.json("results", "list", "1")}
+    for name in jobs:
+        assert [gpu["uuid"] for gpu in results[name]["gpus"]] == [box.seen(name)]
+    assert results["b"]["peak_gpu_memory_bytes"] == 5 * GB
+
+
+@pytest.mark.parametrize("by", ["option", "spec"])
+def test_cards_by_number(box: Bench, by: str) -> None:
+    options = ["--gpu-by-index"] if by == "option" else []
+    settings = {"execution_config": {"gpu_binding": "index"}} if by == "spec" else {}
+    code, said = box.run({"a": (SEEN.format(name="a"), {"num_gpus": 2})}, *options, **settings)
+    assert code == 0, said
+    assert box.seen("a") == "0,1"
+
+
+def test_more_memory_than_asked_for_is_an_event(box: Bench) -> None:
+    runner = box.start({"a": (box.holding("a", "3g"), {"gpu_memory": "2g"})})
+    until(lambda: [path for path in (box.folder / "nvml_state.d").iterdir() if path.name.isdigit()], "its use")
+    seen = time.monotonic()
+    # The sampler looks about once a second: it has seen it then.
+    until(lambda: time.monotonic() - seen > 1.3, "a sample")
+    box.release("a")
+    code, said = ended(runner)
+    assert code == 0, said
+    assert [event["message"] for event in box.events("job_warning")] == [
+        "used 3.00 GB of GPU memory, 2.00 GB requested"
+    ]
+
+
+FORMATS = {
+    "yaml": """
+name: formats
+jobs:
+  - {name: memory, command: "echo $CUDA_VISIBLE_DEVICES > memory.seen", resource_requirements: memory}
+  - {name: share, command: "echo $CUDA_VISIBLE_DEVICES > share.seen", resource_requirements: share}
+resource_requirements:
+  - {name: memory, num_cpus: 1, memory: 1m, runtime: PT1M, gpu_memory: 12g}
+  - {name: share, num_cpus: 1, memory: 1m, runtime: PT1M, num_gpus: 0.25, gpu_memory: 8g, gpu_model: "H100|H200"}
+""",
+    "json": json.dumps(
+        {
+            "name": "formats",
+            "jobs": [
+                {"name": n, "command": f"echo $CUDA_VISIBLE_DEVICES > {n}.seen", "resource_requirements": n}
+                for n in ("memory", "share")
+            ],
+            "resource_requirements": [
+                {"name": "memory", "num_cpus": 1, "memory": "1m", "runtime": "PT1M", "gpu_memory": "12g"},
+                {
+                    "name": "share",
+                    "num_cpus": 1,
+                    "memory": "1m",
+                    "runtime": "PT1M",
+                    "num_gpus": 0.25,
+                    "gpu_memory": "8g",
+                    "gpu_model": "H100|H200",
+                },
+            ],
+        }
+    ),
+    "json5": """{
+  name: 'formats', // cards
+  jobs: [
+    {name: 'memory', command: 'echo $CUDA_VISIBLE_DEVICES > memory.seen', resource_requirements: 'memory'},
+    {name: 'share', command: 'echo $CUDA_VISIBLE_DEVICES > share.seen', resource_requirements: 'share'},
+  ],
+  resource_requirements: [
+    {name: 'memory', num_cpus: 1, memory: '1m', runtime: 'PT1M', gpu_memory: '12g'},
+    {name: 'share', num_cpus: 1, memory: '1m', runtime: 'PT1M', num_gpus: .25, gpu_memory: '8g',
+     gpu_model: 'H100|H200'},
+  ],
+}""",
+    "kdl": """
+name "formats"
+job "memory" {
+    command "echo $CUDA_VISIBLE_DEVICES > memory.seen"
+    resource_requirements "memory"
+}
+job "share" {
+    command "echo $CUDA_VISIBLE_DEVICES > share.seen"
+    resource_requirements "share"
+}
+resource_requirements "memory" {
+    num_cpus 1
+    memory "1m"
+    runtime "PT1M"
+    gpu_memory "12g"
+}
+resource_requirements "share" {
+    num_cpus 1
+    memory "1m"
+    runtime "PT1M"
+    num_gpus 0.25
+    gpu_memory "8g"
+    gpu_model "H100|H200"
+}
+""",
+}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_files_say_of_cards(box: Bench, suffix: str) -> None:
+    box.fake.gpus = [card(0), card(1, name="NVIDIA H200")]
+    box.fake.write()
+    (box.folder / f"w.{suffix}").write_text(FORMATS[suffix])
+    box.torc("run", f"w.{suffix}", "-q")
+    found = {one["job_name"]: one["gpus"] for one in box.json("results", "list", "1")}
+    assert [(gpu["share"], gpu["memory_bytes"]) for gpu in found["memory"]] == [(0, 12 * GB)]
+    assert [(gpu["index"], gpu["share"], gpu["memory_bytes"]) for gpu in found["share"]] == [(1, 0.25, 8 * GB)]
+    assert box.seen("share") == uuid(1)
+    kinds = {one["name"]: one for one in box.json("resource-requirements", "list", "1")}
+    assert (kinds["share"]["num_gpus"], kinds["share"]["gpu_memory"], kinds["share"]["gpu_model"]) == (
+        0.25,
+        "8g",
+        "H100|H200",
+    )
