@@ -156,6 +156,20 @@ def test_the_tutorial_in_one_go(user_shell: Shell, work: Path, config_json: None
     assert codes(user_shell) == [0, 0, 0]
 
 
+def test_the_tutorial_on_postgresql(user_shell: Shell, work: Path, config_json: None, postgresql_url: str) -> None:
+    put(work, "tutorial.yaml", "user_data_workflow.yaml")
+    done = user_shell(
+        f"""
+set -e
+torc run user_data_workflow.yaml {MACHINE} --quiet
+torc user-data list 1 -f json | jq '.[] | {{name, data}}'
+torc results list 1 -f json | jq -c '[.[].return_code]'
+""",
+        TORC_DATABASE=postgresql_url,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, NAME_AND_DATA + "[0,0,0]\n", "")
+
+
 def test_the_older_page_step_by_step(user_shell: Shell, work: Path, config_json: None) -> None:
     put(work, "older_page.yaml", "user_data_workflow.yaml")
 
