@@ -281,6 +281,20 @@ async def test_ascii_terminals_get_ascii_only(story: Story) -> None:
             assert all(segment.text.isascii() for segment in segments)
 
 
+async def test_what_was_chosen_is_there_again(story: Story, tmp_path: Path) -> None:
+    def app() -> TorcApp:
+        return TorcApp(story.url, story.workflow, environ=ENVIRON, state_file=tmp_path / "state" / "app.json")
+
+    async with app().run_test(size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        await pilot.press("<", "<", "|", "ctrl+p", *"key preset", "enter")
+        await until(pilot, lambda: screen(pilot).torc.keymap.preset == "vim")
+    async with app().run_test(size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        assert screen(pilot).torc.keymap.preset == "vim"
+        assert screen(pilot).split.turned and round(screen(pilot).split.ratio, 2) == 0.42
+
+
 async def test_leaving_is_quick(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(80, 24)) as pilot:

@@ -23,7 +23,7 @@ from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui import keymap as keymaps
 from torc_tui.tui import terminal
 from torc_tui.tui.bursts import fold
-from torc_tui.tui.commands import BY_ID, COMMANDS, Command, command_line
+from torc_tui.tui.commands import BY_ID, COMMANDS, PRESETS, Command, command_line
 from torc_tui.tui.feed_worker import (
     Answer,
     Changes,
@@ -39,6 +39,7 @@ from torc_tui.tui.feed_worker import (
     StoreSource,
 )
 from torc_tui.tui.keymap import PENDING, KeyMap
+from torc_tui.tui.models.ui_state import UiState
 from torc_tui.tui.screens.acts import Acts
 from torc_tui.tui.screens.base import TorcScreen, chain, contexts
 from torc_tui.tui.theme import THEMES, AsciiOnly, Palette, choose, palette_for
@@ -75,15 +76,18 @@ class TorcApp(App[int]):
         source: Callable[[], Source] | None = None,
         environ: Mapping[str, str] | None = None,
         config_dir: Path | None = None,
+        state_file: Path | None = None,
     ) -> None:
         self.environ = os.environ if environ is None else environ
         self._palette: Palette | None = None
-        wanted = choose(self.environ, None)
+        self.state = UiState(state_file)
+        wanted = choose(self.environ, self.state.get("theme", "") or None)
         super().__init__(ansi_color=True if wanted in ("torc-mono", "torc-16") else None)
         self._ascii = None if terminal.speaks_unicode(self.environ) else AsciiOnly()
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = wanted
+        # A theme that is gone since it was chosen is as none.
+        self.theme = wanted if self.get_theme(wanted) is not None else choose(self.environ)
         self.store_url = store_url
         self.workflow_id = workflow_id
         self.spec_file = spec_file
@@ -129,16 +133,20 @@ class TorcApp(App[int]):
                 self.keymap = keymaps.read(self.config_dir)
         except SettingsError as error:
             self.complain(error)
+        preset = self.state.get("keys", "")
+        if preset in PRESETS and preset != self.keymap.preset:
+            self.keymap = KeyMap(preset, self.keymap.changes)
         if self.workflow_id is not None:
             self.open_workflow(self.workflow_id)
         else:
-            self.open_list()
+            self.open_list(new_from=self.spec_file)
         self.feed.start()
         self.reader.start()
         rate = 10 if terminal.is_remote(self.environ) else 20
         self.set_interval(1 / rate, self._tick)
 
     def on_unmount(self) -> None:
+        self.state.save()
         self.feed.stop(0.8)
         self.reader.stop(0.8)
 
@@ -148,11 +156,15 @@ class TorcApp(App[int]):
                 return screen
         return None
 
-    def open_list(self) -> None:
+    def open_list(self, *, new_from: str | None = None) -> None:
+        """The list of workflows; over it a new one from that file."""
         from torc_tui.tui.screens.workflows import WorkflowsScreen
 
-        self._show(WorkflowsScreen())
+        screen = WorkflowsScreen()
+        self._show(screen)
         self.feed.follow(None)
+        if new_from is not None:
+            screen.new_workflow(new_from)
 
     def open_workflow(self, workflow_id: int) -> None:
         from torc_tui.tui.screens.workflow import WorkflowScreen
@@ -338,10 +350,12 @@ class TorcApp(App[int]):
     def _take_theme(self, name: Any) -> None:
         if isinstance(name, str):
             self.theme = name
+            self.state.set("theme", name)
 
     def do_keys_preset(self) -> None:
         other = "vim" if self.keymap.preset == "default" else "default"
         self.keymap = KeyMap(other, self.keymap.changes)
+        self.state.set("keys", other)
         self.notify(f"keys: {other}")
         if (screen := self._front()) is not None:
             screen.show_keys()
@@ -401,5 +415,6 @@ def run_app(
     from torc_tui import settings
 
     config = Path(settings.config_paths()[1][1]).parent
-    app = TorcApp(store_url, workflow_id, spec_file, read_only, config_dir=config)
+    state = Path(settings.state_dir()) / "app.json"
+    app = TorcApp(store_url, workflow_id, spec_file, read_only, config_dir=config, state_file=state)
     return app.run() or 0

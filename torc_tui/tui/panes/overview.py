@@ -96,7 +96,7 @@ class OverviewPane(Pane):
             self.paint()
 
     def on_resize(self) -> None:
-        if self.size.width != self._width:
+        if self.is_attached and self.size.width != self._width:
             self.paint()
 
     def paint(self) -> None:

@@ -112,13 +112,14 @@ class WorkflowScreen(TorcScreen):
                 id="jobs-pane",
             ),
             Side(tabs, Side(id="tab"), id="tabs-pane"),
-            ratio=0.52,
+            ratio=self.torc.state.get("workflow.split", 0.52),
         )
         yield FooterBar()
 
     async def on_mount(self) -> None:
         self.table.focus()
         self.split.first.can_focus = False
+        self.split.turned = self.torc.state.get("workflow.turned", False)
         await self.show_tab(self._current)
 
     # -- what others ask ---------------------------------------------------------------------------------------
@@ -223,7 +224,7 @@ class WorkflowScreen(TorcScreen):
                     self.torc.complain(answer.error)
                 else:
                     self.log_sweep.start(pattern, answer.value)
-            case (str(name), str(what)) if name in self._panes:
+            case (str(name), str(what)) if name in self._panes and self._panes[name].is_attached:
                 self._panes[name].answered(what, answer)
             case _:
                 pass
@@ -241,7 +242,7 @@ class WorkflowScreen(TorcScreen):
         self._measure()
         self._head()
         pane = self.pane
-        if pane is not None:
+        if pane is not None and pane.is_attached:
             pane.every_second(now)
 
     def every_tick(self, now: float) -> None:
@@ -338,7 +339,7 @@ class WorkflowScreen(TorcScreen):
 
     def _freshen(self) -> None:
         pane = self.pane
-        if pane is not None and pane.stale and self.split.second.display:
+        if pane is not None and pane.is_attached and pane.stale and self.split.second.display:
             pane.stale = False
             pane.freshen()
 
@@ -380,6 +381,10 @@ class WorkflowScreen(TorcScreen):
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if event.table is self.table:
             self.do_job_why()
+
+    def on_split_changed(self) -> None:
+        self.torc.state.set("workflow.split", round(self.split.ratio, 3))
+        self.torc.state.set("workflow.turned", self.split.turned)
 
     async def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
         await self.show_tab(event.tab)
