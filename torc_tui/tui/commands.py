@@ -29,6 +29,7 @@ CONTEXTS = {
     "jobs": "Jobs",
     "graph": "Graph",
     "data": "User data",
+    "new": "New workflow",
     "split": "Panes",
     "overlay": "What lies on top",
 }
@@ -154,6 +155,12 @@ COMMANDS: tuple[Command, ...] = (
        shell="torc create FILE"),
     _c("workflow-import", "import", "Make a workflow from an exported one.", "workflows", "", writes=True,
        shell="torc workflows import FILE"),
+    _c("new-create", "create", "Store the workflow that is shown; nothing runs yet.", "new text", "ctrl+s", footer=1,
+       writes=True, shell="torc create FILE"),
+    _c("new-run", "create and run", "Store the workflow that is shown, and start a runner.", "new text", "ctrl+r", footer=2,
+       writes=True, shell="torc run --detach FILE"),
+    _c("new-folder", "folder", "Jobs run in the folder of the file, or in the current one.", "new text", "ctrl+o",
+       footer=3),
     _c("archived", "archived", "Show archived workflows too, or hide them.", "workflows", "A"),
     _c("all-users", "all users", "Show everybody's workflows, or mine.", "workflows", "U"),
     # -- acts on workflows

@@ -36,6 +36,7 @@ class Acts:
         self.app = app
         self._said: dict[int, Callable[[Any], str]] = {}
         self._then: dict[int, Callable[[Any], None]] = {}
+        self._otherwise: dict[int, Callable[[], None]] = {}
 
     def do(
         self,
@@ -46,14 +47,18 @@ class Acts:
         jobs: Sequence[int] = (),
         said: Callable[[Any], str] = lambda value: "done",
         then: Callable[[Any], None] | None = None,
+        otherwise: Callable[[], None] | None = None,
     ) -> None:
-        """Carry out an act now. ``said`` makes a sentence of what it gave; an empty one says nothing."""
+        """Carry out an act now. ``said`` makes a sentence of what it gave; an empty one says nothing. ``then`` gets
+        what it gave; ``otherwise`` is called when it was refused, after that was said."""
         from torc_tui import settings
 
         number = next(_numbers)
         self._said[number] = said
         if then is not None:
             self._then[number] = then
+        if otherwise is not None:
+            self._otherwise[number] = otherwise
         self.app.did(command_id, workflow=workflow, jobs=jobs)
         actor = settings.actor()
         self.app.reader.ask(("act", number), lambda source: act(source.store, actor))
@@ -62,8 +67,11 @@ class Acts:
         number = answer.key[1]  # type: ignore[index]  # keys of acts are pairs
         said = self._said.pop(number, None)
         then = self._then.pop(number, None)
+        otherwise = self._otherwise.pop(number, None)
         if answer.error is not None:
             self.app.complain(answer.error)
+            if otherwise is not None:
+                otherwise()
             return
         text = said(answer.value) if said is not None else ""
         if text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.widgets import Input
@@ -220,6 +220,18 @@ class WorkflowsScreen(TorcScreen):
         line = self.query_one(FilterLine)
         if line.display or isinstance(self.focused, Input):
             line.clear()
+
+    def do_workflow_new(self) -> None:
+        self.new_workflow()
+
+    def do_workflow_import(self) -> None:
+        self.new_workflow(kind="import")
+
+    def new_workflow(self, path: str | None = None, *, kind: Literal["spec", "import"] = "spec") -> None:
+        """Make a workflow from its file, or from an exported one."""
+        from torc_tui.tui.screens.new_workflow import NewWorkflow
+
+        self.app.push_screen(NewWorkflow(self, path, kind=kind))
 
     def do_archived(self) -> None:
         self.rows.archived = not self.rows.archived
