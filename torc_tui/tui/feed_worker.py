@@ -108,11 +108,15 @@ class StoreSource:
         self.store = Store.open(url, read_only=read_only)
 
     def load(self, workflow_id: int) -> WorkflowView:
-        from torc_tui.store import workflows
+        from torc_tui.store import nodes, workflows
         from torc_tui.views.workflow import WorkflowView
 
         snapshot = workflows.snapshot(self.store, workflow_id)
-        return WorkflowView.from_snapshot(snapshot.workflow, snapshot.jobs, snapshot.requirements, snapshot.cursor)
+        with self.store.read() as conn:
+            active = [node.id for node in nodes.active(conn, workflow_id)]
+        return WorkflowView.from_snapshot(
+            snapshot.workflow, snapshot.jobs, snapshot.requirements, snapshot.cursor, active
+        )
 
     def listing(self) -> Sequence[Workflow]:
         from torc_tui.store import workflows

@@ -73,6 +73,15 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+class Outlook(Protocol):
+    """What requests lack now, by their ids: texts for now and for ever (``operations.explain``)."""
+
+    @property
+    def runners(self) -> int: ...
+    @property
+    def lacks(self) -> Mapping[int, tuple[tuple[str, ...], tuple[str, ...]]]: ...
+
+
 class Dependency(Protocol):
     """An edge as ``store.relations`` gives it."""
 
@@ -108,6 +117,10 @@ class JobRows:
         self.test: Callable[[Job], bool] | None = None
         self.dependencies: dict[int, Sequence[Dependency]] = {}
         self.unexplained: set[int] = set()
+        self.outlook: Outlook | None = None
+        self.wanted: set[int] = set()
+        """The ids of requirements of ready jobs that were looked at: what they lack is worth asking."""
+        self._ready: set[int] = set()
         self._waiting: dict[int, set[int]] = {}
         self._shown: set[int] = set()
 
@@ -239,7 +252,14 @@ class JobRows:
             if status is not JobStatus.COMPLETED:
                 code, reason = (None, None) if other is None else (other.return_code, other.reason)
                 blockers.append(Blocker(one.job_id, one.name, status, one.kind, one.via, code, reason))
-        return Facts(job=job, now=self.now, blockers=blockers, paused=workflow.is_paused, canceled=workflow.is_canceled)
+        return Facts(
+            job=job,
+            now=self.now,
+            blockers=blockers,
+            paused=workflow.is_paused,
+            canceled=workflow.is_canceled,
+            runners=len(self.view.nodes),
+        )
 
     def why(self, job: Job) -> str:
         """The reason in one line, as far as it is known; what is missing is put on the list ``unexplained``."""

@@ -16,7 +16,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from torc_tui.errors import NotFound
-from torc_tui.model import SETTLED, UNSUCCESSFUL, Event, Job, JobStatus, Workflow
+from torc_tui.model import SETTLED, UNSUCCESSFUL, Event, Job, JobStatus, ResourceRequirements, Workflow
 from torc_tui.tui.feed_worker import Answer, Changes, Gone, Loaded
 from torc_tui.tui.job_rows import VOLATILE, JobRows
 from torc_tui.tui.panes.base import Pane
@@ -33,6 +33,7 @@ from torc_tui.views.graph import Graph
 from torc_tui.views.workflow import WorkflowView
 
 if TYPE_CHECKING:
+    from torc_tui.tui.machine import News
     from torc_tui.tui.models.log_sweep import LogSweep
     from torc_tui.tui.panes.log import LogPane
 
@@ -45,6 +46,7 @@ PANES: tuple[tuple[str, str, str, str], ...] = (
     ("history", "History", "event_list", "HistoryPane"),
     ("events", "Events", "event_list", "EventsPane"),
     ("results", "Results", "record_tables", "ResultsPane"),
+    ("resources", "Resources", "resources", "ResourcesPane"),
 )
 """The tabs: name, title, and module and class of the pane, which is imported when it is first shown."""
 STRIP_LOUD = (
@@ -203,6 +205,8 @@ class WorkflowScreen(TorcScreen):
         self.table.changed(changed | rows.touched_by(changed) | rows.touched_families(changed))
         if moved or (changed and self.table.sort in VOLATILE):
             self._reorder_soon()
+        if any(event.kind.startswith(("node_", "workflow_")) for event in changes.events):
+            self.table.changed(view.jobs.keys())  # why a job waits is said of all that wait
         self._tell(changes.events)
         self._head()
         for pane in self._panes.values():
@@ -228,6 +232,27 @@ class WorkflowScreen(TorcScreen):
                 self._panes[name].answered(what, answer)
             case _:
                 pass
+
+    def take_machine(self, news: News) -> None:
+        rows = self.rows
+        self._head()
+        if rows is not None and news.outlook is not None and news.outlook != rows.outlook:
+            rows.outlook = news.outlook
+            ready = rows.asked_about_ready()
+            self.table.changed(ready)
+            selected, pane = self.selected_job, self.pane
+            if selected is not None and selected.id in ready and pane is not None:
+                pane.reasons_changed()
+        shown = self._panes.get("resources")
+        if shown is not None and shown is self.pane and self.split.second.display:
+            shown.machine_changed()
+
+    def lacking(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
+        view, rows = self.view, self.rows
+        if view is None or rows is None:
+            return None, {}
+        ids = list(rows.wanted)[:FACTS_AT_ONCE] if view.count(JobStatus.READY) else []
+        return view.workflow.id, {key: view.requirements[key] for key in ids if key in view.requirements}
 
     def take_store(self, lost: str | None) -> None:
         self._head()
