@@ -34,7 +34,7 @@ class Lab:
         self.raw = store.dbapi()
         with store.read() as conn:
             rows = conn.exec_driver_sql("SELECT name, id FROM job").all()
-        self.jobs = {name: number for name, number in rows}
+        self.jobs: dict[str, int] = dict(map(tuple, rows))
 
     def states(self) -> dict[str, str]:
         return {record["name"]: record["state"] for record in data_overview.overview(self.raw, self.id)}

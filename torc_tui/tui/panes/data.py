@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.timer import Timer
 
 from torc_tui.errors import NotFound, TorcError
 from torc_tui.model import STATUS_EVENTS, Event
@@ -87,8 +88,10 @@ class DataPane(Pane):
         self.lists_read = 0
         self.values_read = 0
         self._then: dict[str, Callable[[Any], None]] = {}
-        self._asked_at: float | None = None
+        self._asked_at = 0.0
+        self._reading_list = False
         self._again = False
+        self._timer: Timer | None = None
         self._wanted: int | None = None
 
     def compose(self) -> ComposeResult:
@@ -128,7 +131,7 @@ class DataPane(Pane):
 
     def failed(self, what: str, error: TorcError | OSError) -> None:
         if what == "records":
-            self._asked_at = None
+            self._reading_list = False
             self.table.empty = harmless(str(error))
             self.table.reload()
         elif what == "value":
@@ -143,11 +146,12 @@ class DataPane(Pane):
         view = self.owner.view
         if view is None:
             return
-        if self._asked_at is not None:
+        now = time.monotonic()
+        if self._reading_list or now - self._asked_at < APART:
             self._again = True
+            self._catch_up_soon()
             return
-        self._again = False
-        self._asked_at = time.monotonic()
+        self._again, self._reading_list, self._asked_at = False, True, now
         workflow_id, job = view.workflow.id, self.job if self.of_job else None
         job_id = job.id if job is not None else None
 
@@ -158,25 +162,31 @@ class DataPane(Pane):
 
         self.question("records", read, self._take_records)
 
+    def _catch_up_soon(self) -> None:
+        if self._timer is None:
+            self._timer = self.set_timer(APART, self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._timer = None
+        if self._again and self.display:
+            self.freshen()
+
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         if any(event.kind.startswith("user_data_") for event in events):
             self.stale = True
         elif any(record["size"] is None for record in self.records.values()) and any(
             event.kind in STATUS_EVENTS for event in events
         ):
-            self._again = True  # what is empty may be missing by now: within a second is early enough
+            self._again = True  # what is empty may be missing by now
+            self._catch_up_soon()
 
     def job_changed(self) -> None:
         self.stale = self.stale or self.of_job
 
-    def every_second(self, now: float) -> None:
-        if self._again and self._asked_at is None:
-            self.freshen()
-
     def _take_records(self, answer: tuple[int | None, Sequence[Record]]) -> None:
         job_id, records = answer
         self.lists_read += 1
-        since, self._asked_at = self._asked_at, None
+        self._reading_list = False
         self.records = {record["id"]: record for record in records}
         self.table.empty = "the job has no user data" if job_id is not None else "no user data yet"
         self._filter()
@@ -185,8 +195,6 @@ class DataPane(Pane):
             self._wanted = None
         self._say()
         self._read_value()
-        if self._again and since is not None and time.monotonic() - since > APART:
-            self.freshen()
 
     def _filter(self) -> None:
         words = self.filter_line.text.lower().split()
@@ -307,7 +315,7 @@ class DataPane(Pane):
 
     def do_data_of_job(self) -> None:
         self.of_job = not self.of_job
-        self._asked_at = None
+        self._asked_at, self._reading_list = 0.0, False
         self.freshen()
 
     def do_data_text(self) -> None:

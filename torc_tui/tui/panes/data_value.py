@@ -104,7 +104,7 @@ class ValueView(Vertical):
             line.append((f"  {show_bytes(record['size'])}", "faint"))
         if record["schema"] is not None:
             fine = not self.violations
-            words = "fits its schema" if fine else counted(len(self.violations), "violation") + " of its schema"
+            words = "schema" if fine else counted(len(self.violations), "violation")
             line.append((f"  {'✔' if fine else '✖'} {words}", "success" if fine else "error"))
         return line
 

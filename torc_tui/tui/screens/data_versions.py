@@ -68,7 +68,7 @@ class DataVersions(CoveringScreen):
             [
                 ("versions of ", "muted"),
                 (self.record["name"], "header-strong"),
-                ("  space marks two to compare", "faint"),
+                ("  space marks two to compare  esc leaves", "faint"),
             ]
         )
         self.table.focus()

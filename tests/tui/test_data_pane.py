@@ -1,0 +1,637 @@
+"""User data in the app, by Pilot over a real store: the list, the value, editing, clashes, versions, acts."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from torc_tui.operations.workflows import create_workflow
+from torc_tui.plan.resolve import resolve
+from torc_tui.spec.load import loads
+from torc_tui.store import data_overview, events, user_data
+from torc_tui.store.database import Store
+from torc_tui.tui.app import TorcApp
+from torc_tui.tui.panes import data as data_pane
+from torc_tui.tui.panes.data import DataPane
+from torc_tui.tui.screens import data_editor
+from torc_tui.tui.screens.data_editor import DataEditor, Large
+from torc_tui.tui.screens.data_review import Choice
+from torc_tui.tui.screens.data_versions import DataVersions
+from torc_tui.tui.screens.workflow import WorkflowScreen
+from torc_tui.tui.widgets.json_editor import HIGHLIGHTED, LARGEST, JsonEditor
+from torc_tui.tui.widgets.json_tree import JsonTree, Place
+from torc_tui.tui.widgets.overlays import Ask, Confirm, Reading
+
+SPEC = """
+name: lab
+user_data:
+  - name: config
+    data: {lr: 0.1, layers: [1, 2, {units: 8}], note: "first"}
+    schema: {type: object, required: [lr], properties: {lr: {type: number, maximum: 1}}}
+  - {name: metrics}
+  - {name: "[bold]odd", data: {"__class__": 1}}
+jobs:
+  - {name: train, command: "true", input_user_data: [config], output_user_data: [metrics]}
+  - {name: report, command: "true", input_user_data: [metrics]}
+"""
+ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "EDITOR": "none-such"}
+
+
+class Lab:
+    """A store with one workflow, and the app over it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = str(folder / "torc.db")
+        self.store = Store.open(self.url)
+        plan = resolve(loads(SPEC, format="yaml"))
+        self.id = create_workflow(self.store, plan, user="ada", directory=str(folder), actor="ada@here")
+        self.raw = self.store.dbapi()
+        self.ids = {one["name"]: one["id"] for one in user_data.list_records(self.raw, self.id)}
+        with self.store.read() as conn:
+            self.jobs = dict(conn.exec_driver_sql("SELECT name, id FROM job").all())
+
+    def app(self, **more: Any) -> TorcApp:
+        return TorcApp(self.url, self.id, environ=ENVIRON, **more)
+
+    def write(self, name: str, value: Any, *, job: str | None = None) -> None:
+        who = {"job": (self.jobs[job], 1, 1)} if job else {"actor": "bob@there"}
+        user_data.update(self.raw, self.ids[name], data=value, at=time.time(), **who)
+
+    def value(self, name: str) -> Any:
+        return user_data.get(self.raw, self.ids[name])["data"]
+
+    def version(self, name: str) -> int:
+        return int(user_data.get(self.raw, self.ids[name])["version"])
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    monkeypatch.setattr(data_editor, "PATIENCE", 0.01)
+    made = Lab(tmp_path)
+    yield made
+    made.store.close()
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object], what: str = "") -> None:
+    end = time.monotonic() + 8
+    while not condition():
+        assert time.monotonic() < end, what or text(pilot)
+        await pilot.pause(0.02)
+
+
+def text(pilot: Pilot[int]) -> str:
+    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips())
+
+
+def sees(pilot: Pilot[int], *words: str) -> Callable[[], bool]:
+    return lambda: all(word in text(pilot) for word in words)
+
+
+def screen(pilot: Pilot[int]) -> WorkflowScreen:
+    return next(one for one in pilot.app.screen_stack if isinstance(one, WorkflowScreen))
+
+
+def pane(pilot: Pilot[int]) -> DataPane:
+    return screen(pilot).query_one(DataPane)
+
+
+def tree(pilot: Pilot[int]) -> JsonTree:
+    return pane(pilot).query_one(JsonTree)
+
+
+def editor(pilot: Pilot[int]) -> DataEditor:
+    return next(one for one in pilot.app.screen_stack if isinstance(one, DataEditor))
+
+
+async def opened(pilot: Pilot[int], record: str = "config") -> DataPane:
+    """Show the tab and put the cursor on that record."""
+    await until(pilot, sees(pilot, "train"))
+    await pilot.press("4")
+    await until(pilot, lambda: screen(pilot).query(DataPane) and pane(pilot).records)
+    data = pane(pilot)
+    data.table.focus()
+    data.table.select(next(key for key, one in data.records.items() if one["name"] == record))
+    await until(pilot, lambda: data.value_view.record is not None and data.value_view.record["name"] == record)
+    return data
+
+
+async def edited(pilot: Pilot[int], typed: str, record: str = "config") -> DataEditor:
+    """Open the editor of a record with that text in it."""
+    await opened(pilot, record)
+    await pilot.press("e")
+    await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
+    found = editor(pilot)
+    assert found.field is not None
+    found.field.text = typed
+    return found
+
+
+# -- looking ---------------------------------------------------------------------------------------------------------
+
+
+async def test_the_list_says_who_and_how(lab: Lab) -> None:
+    lab.write("metrics", [0.5], job="train")
+    lab.write("[bold]odd", {"x": 1})
+    async with lab.app().run_test(size=(240, 40)) as pilot:
+        data = await opened(pilot)
+        screen(pilot).do_maximise()
+        await until(pilot, sees(pilot, "● written", "◆ edited", "train", "report", "[bold]odd", "3 records"))
+        assert [one["state"] for one in data.records.values()] == ["written", "written", "edited"]
+
+
+async def test_the_filter_is_of_the_records_and_escape_takes_it_away(lab: Lab) -> None:
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        data = await opened(pilot)
+        await pilot.press("/", *"empty")
+        await until(pilot, lambda: list(data.rows.records) == [lab.ids["metrics"]])
+        await until(pilot, sees(pilot, "1 of 3", "nobody has written it yet"))
+        assert len(screen(pilot).table.order) == 2, "the jobs are not filtered"
+        await pilot.press("enter", "escape")
+        await until(pilot, lambda: len(data.rows.records) == 3)
+
+
+async def test_only_those_of_the_job(lab: Lab) -> None:
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        data = await opened(pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: len(data.records) == 2)
+        await until(pilot, sees(pilot, "in config", "out metrics", "2 records of job train"))
+        screen(pilot).table.select(lab.jobs["report"])
+        await until(pilot, lambda: [one["name"] for one in data.records.values()] == ["metrics"])
+        await pilot.press("o")
+        await until(pilot, lambda: len(data.records) == 3)
+
+
+async def test_search_goes_from_hit_to_hit(lab: Lab) -> None:
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("enter", "/", *"units")
+        await until(pilot, lambda: tree(pilot).path == ("layers", 2, "units"))
+        await pilot.press("backspace", "backspace", "backspace", "backspace", "backspace", *".note", "enter")
+        await until(pilot, lambda: tree(pilot).path == ("note",))
+        await pilot.press("escape")
+        await until(pilot, lambda: not pane(pilot).value_view.searching)
+        await pilot.press("/", "l", "enter")
+        await until(pilot, lambda: len(pane(pilot).value_view.hits) == 2)
+        first = tree(pilot).path
+        await pilot.press("n")
+        assert tree(pilot).path != first
+        await pilot.press("N")
+        assert tree(pilot).path == first
+
+
+async def test_tree_and_text(lab: Lab) -> None:
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("t")
+        await until(pilot, sees(pilot, '"units": 8'))
+        await pilot.press("t")
+        await until(pilot, sees(pilot, "layers: 3 items"))
+
+
+async def test_copies(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
+    monkeypatch.setattr(TorcApp, "copy_to_clipboard", lambda self, text: copied.append(text))
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("enter")
+        tree(pilot).show_path(("layers", 2))
+        await pilot.press("Y", "y")
+        await until(pilot, lambda: len(copied) == 2)
+        assert copied[0] == ".layers[2]" and json.loads(copied[1]) == {"units": 8}
+        await pilot.press("c")
+        await until(pilot, lambda: len(copied) == 3)
+        assert copied[2].startswith(f'torc user-data update {lab.ids["config"]} --data \'{{"lr":0.1')
+        assert pilot.app.last_line == copied[2]  # type: ignore[attr-defined]  # a TorcApp
+
+
+async def test_what_is_too_large_for_the_clipboard_goes_into_a_file(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    lab.write("metrics", "x" * 200_000)
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        await opened(pilot, "metrics")
+        await pilot.press("y")
+        await until(pilot, lambda: list(tmp_path.glob("torc-metrics-*.json")))
+        file = next(tmp_path.glob("torc-metrics-*.json"))
+        await until(pilot, lambda: file.stat().st_size > 200_000)
+        assert len(json.loads(file.read_text())) == 200_000
+
+
+async def test_the_schema_is_shown_and_checked(lab: Lab) -> None:
+    lab.write("config", {"lr": 5})
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        await opened(pilot)
+        await until(pilot, sees(pilot, "✖ 1 violation", ".lr: 5 is more than 1"))
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Reading))
+        await until(pilot, sees(pilot, '"maximum": 1'))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (200, 60)])
+async def test_any_size(lab: Lab, size: tuple[int, int]) -> None:
+    async with lab.app().run_test(size=size) as pilot:
+        await until(pilot, lambda: screen(pilot).view is not None)
+        await pilot.press("4")
+        await until(pilot, sees(pilot, "config"))
+        await opened_here(pilot)
+        await pilot.press("enter")
+        await until(pilot, sees(pilot, "lr: 0.1"))
+        await pilot.press("e")
+        await until(pilot, sees(pilot, '"lr": 0.1', "valid JSON"))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DataVersions))
+        await until(pilot, sees(pilot, "versions of config", "ada@here"))
+        await pilot.resize_terminal(30, 8)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+
+
+async def opened_here(pilot: Pilot[int]) -> None:
+    data = pane(pilot)
+    data.table.focus()
+    await until(pilot, lambda: data.value_view.record is not None)
+
+
+# -- live ------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_job_writes_is_seen_and_the_path_stays(lab: Lab) -> None:
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        data = await opened(pilot)
+        tree(pilot).show_path(("layers", 2, "units"))
+        lab.write("config", {"new": 1, "lr": 0.2, "layers": [1, 2, {"units": 9}]}, job="train")
+        await until(pilot, lambda: data.value_view.record is not None and data.value_view.record["version"] == 2)
+        assert tree(pilot).path == ("layers", 2, "units")
+        await until(pilot, sees(pilot, "units: 9", "version 2 by train (run 1, attempt 1)"))
+
+
+async def test_a_burst_of_writes_is_a_few_readings(lab: Lab) -> None:
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        data = await opened(pilot)
+        lists, values, begin = data.lists_read, data.values_read, time.monotonic()
+        for number in range(200):
+            lab.write("config", {"lr": number})
+        await until(pilot, lambda: data.value_view.record is not None and data.value_view.record["version"] == 201)
+        allowed = (time.monotonic() - begin) / data_pane.APART + 3
+        assert data.lists_read - lists <= allowed and data.values_read - values <= allowed
+        before = data.values_read
+        lab.write("metrics", 1)
+        await until(pilot, lambda: data.records[lab.ids["metrics"]]["version"] == 1)
+        assert data.values_read == before, "a value that did not change is not read again"
+
+
+async def test_hidden_it_reads_nothing(lab: Lab) -> None:
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        data = await opened(pilot)
+        await pilot.press("1")
+        lists = data.lists_read
+        lab.write("config", {"lr": 1})
+        view = screen(pilot).view
+        assert view is not None
+        await until(pilot, lambda: view.cursor >= events.list_events(lab.store, lab.id)[-1].seq)
+        assert data.lists_read == lists and data.stale
+        await pilot.press("4")
+        await until(pilot, lambda: data.lists_read > lists)
+
+
+async def test_a_record_that_is_deleted_by_another(lab: Lab) -> None:
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        data = await opened(pilot)
+        user_data.delete(lab.raw, lab.ids["config"], at=time.time())
+        await until(pilot, lambda: lab.ids["config"] not in data.records)
+        await until(pilot, lambda: data.value_view.record is None or data.value_view.record["name"] != "config")
+
+
+# -- editing ---------------------------------------------------------------------------------------------------------
+
+
+async def test_edit_review_save(lab: Lab) -> None:
+    async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await edited(pilot, '{"lr": 0.2}')
+        await until(pilot, sees(pilot, "valid JSON, fits its schema"))
+        await pilot.press("ctrl+s")
+        await until(pilot, sees(pilot, "3 changes to version 1", "~ .lr: 0.1 → 0.2", "- .note", "+++ as edited"))
+        assert lab.version("config") == 1
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+        assert lab.value("config") == {"lr": 0.2}
+        event = events.list_events(lab.store, lab.id)[-1]
+        assert event.kind == "user_data_updated" and event.actor and "@" in event.actor
+        assert pilot.app.last_line == (  # type: ignore[attr-defined]  # a TorcApp
+            f"torc user-data update {lab.ids['config']} --data '{{\"lr\":0.2}}'"
+        )
+
+
+async def test_errors_are_marked_and_nothing_is_saved(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        found = await edited(pilot, '{\n  "lr": 0.2,,\n}')
+        await until(pilot, sees(pilot, "✖ line 2, column 13:"))
+        assert found.field is not None and found.field.wrong is not None
+        await pilot.press("ctrl+s")
+        await until(pilot, sees(pilot, "not saved: line 2"))
+        assert found.field.cursor_location == (1, 12)
+        assert pilot.app.screen is found and lab.version("config") == 1
+        await pilot.press("backspace", "delete")
+        found.field.text = '{"lr": 1}'
+        await until(pilot, lambda: found.field is not None and found.field.wrong is None)
+
+
+async def test_typing_checks_once_and_in_the_reader(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    real = data_editor.examine
+
+    def examine(*given: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return real(*given)
+
+    monkeypatch.setattr(data_editor, "examine", examine)
+    monkeypatch.setattr(data_editor, "PATIENCE", 0.3)
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        found = await edited(pilot, '"')
+        await until(pilot, lambda: threads)
+        await until(pilot, lambda: found.checked is not None and found.checked.wrong is not None)
+        threads.clear()
+        await pilot.press("end", *"abcdefgh", '"')
+        await until(pilot, lambda: found.checked is not None and found.checked.wrong is None)
+        assert set(threads) == {"torc-reader"} and len(threads) <= 3
+
+
+async def test_saving_against_the_schema_asks(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        await edited(pilot, '{"lr": 7}')
+        await until(pilot, sees(pilot, "1 violation of its schema", ".lr: 7 is more than 1"))
+        await pilot.press("ctrl+s")
+        await until(pilot, sees(pilot, "It does not fit its schema", "Save all the same"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
+        assert lab.version("config") == 1, "enter is the harmless answer"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
+        await pilot.press("s")
+        await until(pilot, lambda: lab.version("config") == 2)
+
+
+async def test_nothing_is_promised_about_stale_jobs(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        await edited(pilot, '{"lr": 0.7}')
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
+        await until(pilot, sees(pilot, "changes to version 1"))
+        assert "stale" not in text(pilot)
+
+
+async def test_half_a_character_is_refused(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        await edited(pilot, '["\\ud800"]')
+        await until(pilot, sees(pilot, "line 1, column 3: half of a character"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "version"), [("o", {"lr": 0.3}, 3), ("t", {"lr": 0.9}, 2), ("k", {"lr": 0.9}, 2)]
+)
+async def test_somebody_wrote_meanwhile(lab: Lab, key: str, value: Any, version: int) -> None:
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        found = await edited(pilot, '{"lr": 0.3}')
+        lab.write("config", {"lr": 0.9}, job="train")
+        await until(pilot, sees(pilot, "train wrote version 2 meanwhile"))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
+        await pilot.press("s")
+        await until(pilot, sees(pilot, "was written meanwhile", "~ .lr: 0.9 → 0.3", "Version 2", "by train"))
+        await pilot.press(key)
+        if key == "o":
+            await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+        else:
+            await until(pilot, lambda: pilot.app.screen is found)
+            shown = '"lr": 0.9' if key == "t" else '"lr": 0.3'
+            await until(pilot, sees(pilot, shown))
+            assert (found.record["version"] == 2) is (key == "t")
+        assert lab.value("config") == value and lab.version("config") == version
+
+
+async def test_what_happens_below_is_not_lost(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        await edited(pilot, '{"lr": 0.3}')
+        lab.write("metrics", [1], job="train")
+        await until(pilot, lambda: pane(pilot).records[lab.ids["metrics"]]["version"] == 1)
+
+
+async def test_leaving_asks_when_something_was_changed(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        found = await edited(pilot, '{"lr": 0.3}')
+        await pilot.press("escape")
+        await until(pilot, sees(pilot, "Leave config?"))
+        await pilot.press("k")
+        await until(pilot, lambda: pilot.app.screen is found)
+        found.do_quit_now()
+        await until(pilot, sees(pilot, "Leave config?"))
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is found)
+        await pilot.press("escape", "l")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+        assert lab.version("config") == 1
+
+
+async def test_format(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        found = await edited(pilot, '{"lr":0.3}')
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: found.text == '{\n  "lr": 0.3\n}')
+
+
+async def test_only_small_texts_are_read_along_by_the_grammar(lab: Lab) -> None:
+    lab.write("metrics", "x" * HIGHLIGHTED)
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        found = await edited(pilot, "1")
+        assert found.field is not None and found.field.language == "json"
+        await pilot.press("escape", "l")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+        await opened(pilot, "metrics")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
+        assert pilot.app.screen.query_one(JsonEditor).language is None
+
+
+# -- $EDITOR ---------------------------------------------------------------------------------------------------------
+
+
+def writes(*texts: str) -> Callable[[Any, Path], None]:
+    """A double of the editor program that leaves these texts, one for each time it is opened."""
+    left = list(texts)
+
+    def run(app: Any, path: Path) -> None:
+        path.write_text(left.pop(0))
+
+    return run
+
+
+async def test_the_editor_program(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_editor, "run_editor", writes('{"lr": 0.4}\n'))
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("E")
+        await until(pilot, sees(pilot, "~ .lr: 0.1 → 0.4"))
+        await pilot.press("s")
+        await until(pilot, lambda: lab.value("config") == {"lr": 0.4})
+
+
+async def test_what_the_program_leaves_is_kept_while_it_is_no_json(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_editor, "run_editor", writes('{"lr": oops}', '{"lr": 0.5}'))
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("E")
+        await until(pilot, sees(pilot, "not saved: line 1, column 8", "kept in"))
+        kept = editor(pilot).kept
+        assert kept is not None and kept.read_text() == '{"lr": oops}'
+        await pilot.press("ctrl+o")
+        await until(pilot, sees(pilot, "~ .lr: 0.1 → 0.5"))
+        await pilot.press("s")
+        await until(pilot, lambda: lab.value("config") == {"lr": 0.5})
+        await until(pilot, lambda: not kept.exists())
+
+
+async def test_no_change_in_the_program_is_no_change(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_editor, "run_editor", lambda app, path: None)
+    async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("E")
+        await until(pilot, sees(pilot, "nothing was changed"))
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+
+
+async def test_a_program_that_cannot_run_is_said(lab: Lab) -> None:
+    async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("E")
+        await until(pilot, sees(pilot, "cannot be"))
+        assert isinstance(pilot.app.screen, DataEditor)
+
+
+async def test_five_megabytes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = {"rows": [{"id": number, "name": f"row {number}"} for number in range(150_000)]}
+    lab.write("metrics", value)
+    assert len(json.dumps(value)) > 5_000_000
+    monkeypatch.setattr(data_editor, "run_editor", writes('{"small": 1}'))
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        await opened(pilot, "metrics")
+        shown = tree(pilot)
+        shown.show_path(("rows", 149_999, "name"))
+        assert shown.path == ("rows", 149_999, "name") and len(shown.order) < 1000
+        shown.focus()
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
+        assert editor(pilot).field is None and pilot.app.screen.query(Large)
+        await until(pilot, sees(pilot, "too large to be edited here"))
+        await pilot.press("ctrl+o")
+        await until(pilot, sees(pilot, "changes to version 1", "- .rows", "+ .small"))
+        await pilot.press("s")
+        await until(pilot, lambda: lab.value("metrics") == {"small": 1})
+
+
+def test_the_field_takes_a_megabyte() -> None:
+    assert LARGEST == 1 << 20 and HIGHLIGHTED == 64 << 10
+
+
+# -- versions --------------------------------------------------------------------------------------------------------
+
+
+async def test_versions_compare_and_restore(lab: Lab) -> None:
+    lab.write("config", {"lr": 0.2}, job="train")
+    lab.write("config", {"lr": 0.3})
+    async with lab.app().run_test(size=(160, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("v")
+        await until(pilot, sees(pilot, "version 2 → version 3", "~ .lr: 0.2 → 0.3", "train", "bob@there", "ada@here"))
+        await pilot.press("space", "down", "space")
+        await until(pilot, sees(pilot, "version 1 → version 3", "~ .lr: 0.1 → 0.3"))
+        await pilot.press("backspace", "t")
+        await until(pilot, sees(pilot, '"units": 8'))
+        await pilot.press("r")
+        await until(pilot, sees(pilot, "Restore version 1 of config?", "It becomes version 4", "~ .lr: 0.3 → 0.1"))
+        await pilot.press("r")
+        await until(pilot, lambda: lab.version("config") == 4)
+        assert lab.value("config")["layers"] == [1, 2, {"units": 8}]
+        await until(pilot, lambda: len(pilot.app.screen.query_one("VirtualTable").order) == 4)  # type: ignore[attr-defined]
+        assert pilot.app.last_line == f"torc user-data restore {lab.ids['config']} 1"  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+
+
+async def test_restoring_what_others_wrote_over_meanwhile_is_refused(lab: Lab) -> None:
+    lab.write("config", {"lr": 0.2})
+    async with lab.app().run_test(notifications=True, size=(160, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("v")
+        await until(pilot, sees(pilot, "version 1 → version 2"))
+        await pilot.press("down", "r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
+        lab.write("config", {"lr": 0.9}, job="train")
+        await pilot.press("r")
+        await until(pilot, sees(pilot, "is at version 3 by now"))
+        assert lab.value("config") == {"lr": 0.9}
+
+
+# -- acts ------------------------------------------------------------------------------------------------------------
+
+
+async def test_create_clear_delete(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 40)) as pilot:
+        data = await opened(pilot)
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
+        await pilot.press(*"config", "enter")
+        assert isinstance(pilot.app.screen, Ask), "a name that is taken"
+        await pilot.press("2", "enter")
+        await until(pilot, lambda: data.chosen is not None and data.chosen["name"] == "config2")
+        data.table.select(lab.ids["config"])
+        await pilot.press("x")
+        await until(pilot, sees(pilot, "Set config to null?", "read by train"))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
+        await pilot.press("x", "y")
+        await until(pilot, lambda: lab.value("config") is None)
+        assert pilot.app.last_line == f"torc user-data update {lab.ids['config']} --data null"  # type: ignore[attr-defined]
+        await until(pilot, lambda: data.records[lab.ids["config"]]["version"] == 2)
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: lab.ids["config"] not in data.records)
+        assert lab.ids["config"] not in {one["id"] for one in data_overview.overview(lab.raw, lab.id)}
+
+
+@pytest.mark.parametrize("key", ["e", "E", "a", "x", "d"])
+async def test_read_only_refuses(lab: Lab, key: str) -> None:
+    async with lab.app(read_only=True).run_test(notifications=True, size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press(key)
+        await until(pilot, sees(pilot, "the app is read-only"))
+        assert isinstance(pilot.app.screen, WorkflowScreen) and lab.version("config") == 1
+
+
+async def test_a_value_nested_without_measure_is_said(lab: Lab) -> None:
+    with lab.store.write() as conn:
+        conn.exec_driver_sql(
+            "UPDATE user_data SET data = ?, version = 1 WHERE id = ?",
+            ("[" * 100_000 + "]" * 100_000, lab.ids["metrics"]),
+        )
+    async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await opened(pilot)
+        data = pane(pilot)
+        data.table.select(lab.ids["metrics"])
+        await until(pilot, sees(pilot, "nested too deep"))
+        data.table.select(lab.ids["config"])
+        await until(pilot, lambda: tree(pilot).order[:1] == [Place(())])
