@@ -267,7 +267,10 @@ class LogReader:
         tape = self._tape
         number = next((n for n, one in enumerate(tape.streams) if one.name == stream), None) if tape else None
         if tape is not None and number is not None:
-            self._go(tape.place_of(number, tape.files[number].start_of(offset)), want)
+            place = tape.place_of(number, tape.files[number].start_of(offset))
+            self._go(place, want)
+            if self._look is not None and place is not None:
+                self._look.wish = (0, place, want)
 
     def _publish(self, serial: int) -> None:
         tape = self._tape
@@ -400,17 +403,14 @@ class LogReader:
             return
         place = tape.start if first is None else first
         parts: list[bytes] = []
-        size = 0
-        while size < COPY_LIMIT:
-            lines = tape.after(place, 500)
-            if last is not None:
-                lines = [line for line in lines if line.place <= last]
-            if place != (tape.start if first is None else first):
-                lines = lines[1:]
+        size = known = 0
+        while size < COPY_LIMIT and not self._stopped:
+            # The line that is known already is read once more: places only lead from line to line.
+            lines = [line for line in tape.after(place, 500)[known:] if last is None or line.place <= last]
             if not lines:
                 break
             for line in lines:
                 parts.append(line.heading.encode() if line.heading else tape.whole(line))
                 size += len(parts[-1]) + 1
-            place = lines[-1].place
+            place, known = lines[-1].place, 1
         then(b"\n".join(parts), len(parts))

@@ -145,21 +145,21 @@ class LogPane(Pane):
         self._open: tuple[Stream, ...] = ()
         self._goal: SweepHit | None = None
 
-    def compose(self) -> ComposeResult:
-        yield LogView()
-        yield SearchLine()
-        yield LogBar()
+        self.log_view = LogView()
+        self.search_line = SearchLine()
+        self.bar = LogBar()
 
-    @property
-    def log_view(self) -> LogView:
-        return self.query_one(LogView)
+    def compose(self) -> ComposeResult:
+        yield self.log_view
+        yield self.search_line
+        yield self.bar
 
     # -- what it is about -----------------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether the next tick has lines to take."""
-        return self.is_mounted and self.log_view.reader.has_news
+        return self.log_view.reader.has_news
 
     def freshen(self) -> None:
         job = self.job
@@ -264,7 +264,11 @@ class LogPane(Pane):
             return [[("its output was thrown away: it succeeded, and delete_on_success is set", "muted")]]
         if shown.status is JobStatus.PENDING:
             return [[("it is about to start", "muted")]]
-        lines = [[("its files are not here:", "muted")], *([(stream.path, "text")] for stream in self._open)]
+        lines = [[("its files are not here:", "muted")]]
+        room = max(10, self.log_view.size.width - 5)
+        for stream in self._open:
+            path = harmless(stream.path)
+            lines += [[(path[start : start + room], "text")] for start in range(0, len(path), room)]
         if shown.hostname:
             lines.append([(f"it ran on {shown.hostname}", "muted")])
         return lines
@@ -285,7 +289,7 @@ class LogPane(Pane):
     def _bar(self) -> None:
         view, shown = self.log_view, self.shown
         window = view.window
-        bar = self.query_one(LogBar)
+        bar = self.bar
         if shown is None:
             bar.say([(0, [("no log", "faint")])], [])
             return
@@ -317,8 +321,8 @@ class LogPane(Pane):
             text = f"attempt {shown.attempt_id}" + (
                 f" of run {shown.run_id}" if runs > 1 else f" of {len(self.attempts)}"
             )
-            what.append((2, [(text, "text" if last else "warning")]))
-        what.append((1, self._streams()))
+            what.append((1, [(text, "text" if last else "warning")]))
+        what.append((2, self._streams()))
         bar.say(state, what)
 
     def _streams(self) -> Line:
@@ -361,7 +365,7 @@ class LogPane(Pane):
         if not found.total:
             return [(1, [(f"no hit for {view.pattern}" if found.done else f"searching{more}", "warning")])]
         rank = f"{found.rank + 1:,} of " if found.rank >= 0 else ""
-        hits = "" if rank else " hits"
+        hits = "" if rank else " hit" if found.total == 1 else " hits"
         return [(1, [(f"{rank}{found.total:,}{hits}{more}", "accent"), (f" {view.pattern}", "muted")])]
 
     # -- commands -----------------------------------------------------------------------------------------------------
@@ -422,7 +426,7 @@ class LogPane(Pane):
 
     def do_log_search(self) -> None:
         if self._open:
-            self.query_one(SearchLine).begin()
+            self.search_line.begin()
 
     def on_search_line_typed(self, event: SearchLine.Typed) -> None:
         event.stop()

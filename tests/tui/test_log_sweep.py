@@ -1,0 +1,77 @@
+"""The search through the logs of many jobs: what it finds, that it counts, that it ends when told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from torc_tui.tui.models.log_sweep import KEPT_OF_ONE, LogSweep, SweepLog, hits_in
+from torc_tui.tui.models.log_tape import Stream
+
+
+def log(path: Path, job: int = 1) -> SweepLog:
+    return SweepLog(job, f"job_{job}", 1, 1, Stream("stdout", str(path)))
+
+
+def finish(sweep: LogSweep) -> None:
+    end = time.monotonic() + 10
+    while not sweep.done:
+        assert time.monotonic() < end
+        if not sweep.take():
+            sweep.join(0.001)
+
+
+def test_lines_numbers_and_offsets_across_pieces(tmp_path: Path) -> None:
+    path = tmp_path / "a.o"
+    lines = [b"line %d%s" % (n, b" ERROR" if n % 7 == 0 else b"") for n in range(1, 300)]
+    path.write_bytes(b"\n".join(lines))
+    hits = [hit for hit in hits_in(log(path), "error", step=64) if hit is not None]
+    assert [hit.line for hit in hits] == list(range(7, 300, 7))
+    data = path.read_bytes()
+    assert all(data[hit.offset :].startswith(b"line %d ERROR" % hit.line) for hit in hits)
+    assert hits[0].text == "line 7 ERROR"
+    assert not list(filter(None, hits_in(log(path), "Error")))
+
+
+def test_text_is_harmless_and_the_hit_in_sight(tmp_path: Path) -> None:
+    path = tmp_path / "a.o"
+    path.write_bytes(b"\x1b[2J[bold]needle\x07\n" + b"z" * 5000 + b"needle" + b"y" * 5000 + b"\n")
+    first, second = (hit for hit in hits_in(log(path), "needle") if hit is not None)
+    assert first.text == "[bold]needle"
+    assert "needle" in second.text and len(second.text) < 400 and second.line == 2
+
+
+def test_many_files_with_some_missing(tmp_path: Path) -> None:
+    logs = []
+    for job in range(200):
+        path = tmp_path / f"{job}.o"
+        if job % 10:
+            path.write_text("one\ntwo\n" * 3)
+        logs.append(log(path, job))
+    sweep = LogSweep()
+    sweep.start("two", logs)
+    finish(sweep)
+    assert (sweep.total, len(sweep.jobs), sweep.searched) == (540, 180, 200)
+    assert len(sweep.hits) == 540 and sweep.hits[0].line == 2
+
+
+def test_of_one_log_only_so_many_hits_are_kept_and_all_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.o"
+    path.write_bytes(b"x\n" * 25_000)
+    sweep = LogSweep()
+    sweep.start("x", [log(path)])
+    finish(sweep)
+    assert sweep.total == 25_000 and len(sweep.hits) == KEPT_OF_ONE
+
+
+def test_it_ends_when_told_also_when_nobody_takes(tmp_path: Path) -> None:
+    path = tmp_path / "a.o"
+    path.write_bytes(b"x\n" * 100_000)
+    sweep = LogSweep()
+    sweep.start("x", [log(path)] * 50)
+    sweep.stop()
+    assert sweep.join(5) and sweep.done
+    assert sweep.total == 0
+    sweep.start("", [log(path)])
+    assert sweep.done and not [thread for thread in threading.enumerate() if thread.name == "torc-sweep"]
