@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
+from torc_tui.errors import StoreUnavailable
 from torc_tui.executors.base import Executor
 from torc_tui.lifecycle.decide import AttemptFacts, Outcome, outcome
 from torc_tui.model import (
@@ -129,11 +130,11 @@ class Engine:
         self.paused = False
         self.canceled = False
         self.gone = False
+        self.gone_why = ""
         self.stopping: Cause | None = None
         self.out_of_time = False
         self.stop_requested: str | None = None
         self._recover = recover
-        self._recovered: set[AttemptKey] = set()
         self._requirement_of_class: dict[int, ResourceRequirements] = {}
         self._held_by_others: list[tuple[str, int | None]] = []
         self._others: list[Allocation] = []
@@ -154,11 +155,12 @@ class Engine:
         orders = nodes.orders(connection, self.node.node_id)
         if flags is None or orders is None or flags.run_id != self.context.run_id:
             self.gone = True
+            self.gone_why = "deleted" if flags is None else "initialized anew"
             return
         self.context = self.maker.context = run_context.read(connection, self.context.workflow_id)
         self.paused = flags.is_paused
         self.canceled = flags.is_canceled
-        self.stop_requested = orders.stop_requested
+        self.stop_requested = orders.stop_requested or ("graceful" if flags.is_archived else None)
         self.pool.resize(num_cpus=orders.num_cpus, memory=orders.memory)
         limit = orders.options.get("max_parallel_jobs", self.max_parallel_jobs)
         self.max_parallel_jobs = limit
@@ -199,9 +201,9 @@ class Engine:
                 self.pool.give(allocation)
             raise
         if self.gone:
-            return self._abandon()
+            return self._abandon(exited)
         if self.store.dialect == "postgresql":
-            self._marker = nodes.marker(self.store)
+            self._mark()
         for one in work.ended:
             self._forget(one)
         for refused in exited:  # somebody else has ended these jobs
@@ -213,6 +215,13 @@ class Engine:
         self._submit(work.placed)
         self._stop_whom_asked()
         return Step(work.events, len(work.placed), work.complete)
+
+    def _mark(self) -> None:
+        """Remember how the store stands after the commit. When it fails now, the step has happened all the same."""
+        try:
+            self._marker = nodes.marker(self.store)
+        except StoreUnavailable:
+            self._marker = None
 
     def _take_in(self) -> None:
         """See what others have written since the last step, if anybody has."""
@@ -293,12 +302,11 @@ class Engine:
 
     def _recovering(self, flight: InFlight, exited: Exited) -> bool:
         """Start the recovery script of an attempt that will be retried; the end is reported again after it."""
-        if self._recover is None or self.stopping or exited.key in self._recovered or not flight.failure_handler_id:
+        if self._recover is None or self.stopping or not flight.failure_handler_id:
             return False
         verdict = outcome(exited, self._facts(flight, (), ()))
         if verdict.retry is None or not verdict.retry.recovery_script:
             return False
-        self._recovered.add(exited.key)
         return self._recover(flight, exited, verdict.retry.recovery_script)
 
     def adopt(self, flight: InFlight) -> None:
@@ -399,7 +407,6 @@ class Engine:
     def _forget(self, one: scheduling.Ended) -> None:
         flight = self.in_flight.pop(one.exited.key.job_id)
         self.pool.give(flight.allocation)
-        self._recovered.discard(flight.key)
         stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, flight.stdio, self.context.execution)
         useless = [exit_file]
         if one.outcome.status is JobStatus.COMPLETED and deletes_on_success(flight.stdio, self.context.execution):
@@ -498,9 +505,12 @@ class Engine:
         keys = [flight.key for flight in self.in_flight.values()]
         self.executor.stop(keys, Cause.STOPPED, grace=0.0 if hard else None)
 
-    def _abandon(self) -> Step:
+    def _abandon(self, exited: Sequence[Exited]) -> Step:
         """The workflow was deleted, or initialized anew, under this runner: nobody wants its jobs any more."""
         self.stopping = Cause.CANCELED
+        for report in exited:
+            if (flight := self.in_flight.pop(report.key.job_id, None)) is not None:
+                self.pool.give(flight.allocation)
         self.executor.stop([flight.key for flight in self.in_flight.values()], Cause.CANCELED, grace=0.0)
         return Step()
 

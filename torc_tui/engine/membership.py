@@ -7,15 +7,16 @@ gone when its process is gone from this host; of other hosts only its silence is
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from torc_tui.engine.engine import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
-from torc_tui.executors.wrapper import read_exit_file
 from torc_tui.model import AttemptKey, Json, Machine
 from torc_tui.resources.detect import boot_id, process_started
-from torc_tui.store import nodes, outlook
+from torc_tui.store import nodes, outlook, scheduling
 from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
@@ -23,6 +24,10 @@ from torc_tui.store.scheduling import decode_allocation, unclaim
 
 HEARTBEAT = 5.0
 """Seconds between two signs of life."""
+FIRST_WORDS = 1.0
+"""Seconds that a shell may need from its start to the first line of its exit file."""
+NOBODY = 0
+"""Process id and start time of a job from before a reboot: ids and clock ticks of then may be anybody's now."""
 
 
 def this_process(hostname: str) -> nodes.Process:
@@ -69,30 +74,109 @@ def take_over(
 ) -> list[InFlight]:
     """Adopt what dead runners of this host have left: their jobs that still run, and the ends of those that do not.
 
-    A job that was claimed and never started goes back to ready.
+    A job that was claimed and never started goes back to ready: that is known by its exit file, which is made before
+    its process. Nothing from before a reboot is adopted by its process id.
     """
     workflow_id = maker.context.workflow_id
-    flights: list[InFlight] = []
-    adopted: list[Adopted] = []
+    _await_first_words(store, maker, node_id, here, alive)
+    found = _Found(maker, now)
     with store.write() as conn:
+        scheduling.lock(conn, workflow_id, here.hostname)
         dead = [node for node in nodes.active(conn, workflow_id) if node.id != node_id and not alive(node, here)]
-        rows: list[EventRow] = []
         for node in dead:
             for held in nodes.held_attempts(conn, node.id):
-                flight = _flight(maker, held)
-                adoption = _adoption(maker, held, flight, now)
-                if adoption is None:
-                    rows += unclaim(conn, [(held.job_id, held.attempt_id)])
-                else:
-                    flights.append(flight)
-                    adopted.append(adoption)
+                found.sort(conn, held, same_boot=node.boot_id == here.boot_id)
             nodes.transfer(conn, node.id, node_id)
-            rows.append(nodes.leave(conn, node.id, now, lost=True))
-        if rows:
-            append(conn, workflow_id, rows, at=now)
-    if adopted:
-        executor.adopt(adopted)
-    return flights
+            found.rows.append(nodes.leave(conn, node.id, now, lost=True))
+        if found.rows:
+            append(conn, workflow_id, found.rows, at=now)
+    if found.adopted:
+        executor.adopt(found.adopted)
+    return found.flights
+
+
+def take_back(
+    store: Store, maker: OrderMaker, node_id: int, executor: Executor, now: float, known: Collection[int]
+) -> list[InFlight]:
+    """What this node holds in the store without knowing it (``known`` are the jobs it knows): a commit of which the
+    answer was lost. Claims go back to ready, adoptions are done."""
+    found = _Found(maker, now)
+    with store.write() as conn:
+        for held in nodes.held_attempts(conn, node_id):
+            if held.job_id not in known:
+                found.sort(conn, held, same_boot=True)
+        if found.rows:
+            append(conn, maker.context.workflow_id, found.rows, at=now)
+    if found.adopted:
+        executor.adopt(found.adopted)
+    return found.flights
+
+
+def _await_first_words(
+    store: Store,
+    maker: OrderMaker,
+    node_id: int,
+    here: nodes.Process,
+    alive: Callable[[nodes.Node, nodes.Process], bool],
+) -> None:
+    """A runner that was killed a moment ago may have left a shell that is just about to say who it is: an exit file
+    that is there and empty. Give such shells a second."""
+    with store.read() as conn:
+        active = nodes.active(conn, maker.context.workflow_id)
+        dead = [node for node in active if node.id != node_id and not alive(node, here)]
+        held = [one for node in dead for one in nodes.held_attempts(conn, node.id) if one.pid is None]
+    files = [_paths(maker, one)[2] for one in held]
+    deadline = time.monotonic() + FIRST_WORDS
+    while any(_is_empty(file) for file in files) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return os.stat(path).st_size == 0
+    except OSError:
+        return False
+
+
+class _Found:
+    """What was left, sorted into what is watched on and what goes back to ready."""
+
+    def __init__(self, maker: OrderMaker, now: float) -> None:
+        self.maker = maker
+        self.now = now
+        self.flights: list[InFlight] = []
+        self.adopted: list[Adopted] = []
+        self.rows: list[EventRow] = []
+
+    def sort(self, conn: Any, held: nodes.HeldAttempt, *, same_boot: bool) -> None:
+        """Give it back where no process was ever started for it; otherwise watch it on."""
+        flight = _flight(self.maker, held)
+        stdout, stderr, exit_file = _paths(self.maker, held)
+        if held.pid is None and not os.path.lexists(exit_file):
+            self.rows += unclaim(conn, [(held.job_id, held.attempt_id)])
+            return
+        self.flights.append(flight)
+        self.adopted.append(
+            Adopted(
+                key=flight.key,
+                name=held.name,
+                pid=held.pid if same_boot else NOBODY,
+                process_started=held.process_started if same_boot else NOBODY,
+                started_at=held.started_at or self.now,
+                exit_file=exit_file,
+                stdout=stdout,
+                stderr=stderr,
+                limits=self.maker.limits(self.maker.context.requirements.get(held.requirement_id)),
+                allocation=flight.allocation,
+            )
+        )
+
+
+def _paths(maker: OrderMaker, held: nodes.HeldAttempt) -> tuple[str | None, str | None, str]:
+    """Standard output, standard error and the exit file of an attempt."""
+    context = maker.context
+    key = AttemptKey(context.workflow_id, held.job_id, context.run_id, held.attempt_id)
+    return attempt_files(held.output_dir or maker.output_dir, key, held.stdio, context.execution)
 
 
 def _flight(maker: OrderMaker, held: nodes.HeldAttempt) -> InFlight:
@@ -111,25 +195,4 @@ def _flight(maker: OrderMaker, held: nodes.HeldAttempt) -> InFlight:
         stdio=held.stdio,
         pid=held.pid,
         stop=held.stop_requested,
-    )
-
-
-def _adoption(maker: OrderMaker, held: nodes.HeldAttempt, flight: InFlight, now: float) -> Adopted | None:
-    """How to watch it on; None when no process was ever started for it."""
-    stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, held.stdio, maker.context.execution)
-    if held.pid is None:
-        left = read_exit_file(exit_file)
-        if left.pid is None and left.code is None:
-            return None
-    return Adopted(
-        key=flight.key,
-        name=held.name,
-        pid=held.pid,
-        process_started=held.process_started,
-        started_at=held.started_at or now,
-        exit_file=exit_file,
-        stdout=stdout,
-        stderr=stderr,
-        limits=maker.limits(maker.context.requirements.get(held.requirement_id)),
-        allocation=flight.allocation,
     )

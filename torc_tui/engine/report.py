@@ -42,7 +42,7 @@ class NeverJob:
 
 @dataclass(slots=True, kw_only=True)
 class RunReport:
-    """How the run ended. The lists hold at most a thousand jobs each."""
+    """How the run ended. The lists hold at most a thousand jobs each. ``message`` says why it ended before its time."""
 
     workflow_id: int
     run_id: int
@@ -51,6 +51,7 @@ class RunReport:
     never: list[NeverJob] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
+    message: str | None = None
     exit_code: int = 0
     exec_time: float = 0.0
 
@@ -70,6 +71,12 @@ class Observer(Protocol):
     def stopping(self, running: int, grace: float) -> None:
         """A stop was asked for: ``running`` jobs are being ended, and killed after ``grace`` seconds."""
 
+    def notice(self, text: str) -> None:
+        """Something about the run itself that stands in no event (yet): the store is away, or there again."""
+
+    def hung_up(self) -> None:
+        """The terminal is gone; the run goes on."""
+
     def tick(self, now: float) -> None:
         """Time passes."""
 
@@ -82,4 +89,6 @@ class Unwatched:
     def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None: ...
     def events(self, events: Sequence[Event]) -> None: ...
     def stopping(self, running: int, grace: float) -> None: ...
+    def notice(self, text: str) -> None: ...
+    def hung_up(self) -> None: ...
     def tick(self, now: float) -> None: ...

@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torc_tui.engine import membership
 from torc_tui.engine.cards import CardWatch
 from torc_tui.engine.engine import Engine, InFlight, NodeIdentity
 from torc_tui.engine.orders import OrderMaker, attempt_files
+from torc_tui.engine.outage import MINUTES, Outage
 from torc_tui.engine.report import (
     EXIT_COMPLETED,
     EXIT_INTERRUPTED,
@@ -30,10 +31,10 @@ from torc_tui.engine.report import (
     RunReport,
     Unwatched,
 )
-from torc_tui.engine.scripts import Actions, Scripts
-from torc_tui.errors import StoreUnavailable, UsageError
+from torc_tui.engine.scripts import Actions, ScriptEnd, Scripts
+from torc_tui.errors import StoreError, StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
-from torc_tui.model import AttemptKey, Event, Exited, JobStatus, Machine, Report, ResourceRequirements, Started
+from torc_tui.model import AttemptKey, Event, Exited, JobStatus, Json, Machine, Report, ResourceRequirements, Started
 from torc_tui.resources.cards import gpu_need
 from torc_tui.resources.explain import never as never_fits
 from torc_tui.resources.nvml import GpuMonitor
@@ -42,6 +43,9 @@ from torc_tui.store import nodes, outlook, run_context
 from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
+from torc_tui.units import show_duration
+
+T = TypeVar("T")
 
 LOOK_EVERY = 0.05
 """Seconds between two looks at what others wrote, on SQLite, where a look costs microseconds."""
@@ -65,14 +69,19 @@ def _check_folders(directory: Path, output: Path) -> None:
 
 
 class Interrupts:
-    """Counts SIGINT and SIGTERM, and wakes the loop."""
+    """Counts SIGINT and SIGTERM, remembers SIGHUP (which stops nothing: the terminal is gone, the run goes on), and
+    wakes the loop."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.count = 0
+        self.hung_up = False
         self._wake = wake
 
     def __call__(self, number: int, frame: object) -> None:
-        self.count += 1
+        if number == signal.SIGHUP:
+            self.hung_up = True
+        else:
+            self.count += 1
         self._wake()
 
     @contextmanager
@@ -145,7 +154,15 @@ class Runner:
         self.monitor = monitor
         self.watch: CardWatch | None = None
         self.interrupts = Interrupts(executor.wake)
-        self._recovered: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._pending: list[Report] = []
+        self._recovered: queue.SimpleQueue[Exited] = queue.SimpleQueue()
+        self._recovering: set[AttemptKey] = set()
+        self._said: queue.SimpleQueue[EventRow] = queue.SimpleQueue()
+        self._unsaid: list[EventRow] = []
+        self._look_at_jobs = False
+        self._hung_up = False
+        self._unwanted = False
+        self._recovery_done: set[AttemptKey] = set()
         self._idle_since: float | None = None
         self._last_beat = 0.0
         self._last_step = 0.0
@@ -183,7 +200,9 @@ class Runner:
         self._last_beat = began
         self.here = here
         self.scripts = Scripts(context.directory, output_dir, self.maker.base)
-        self.actions = Actions(self.store, context, self.scripts) if context.actions else None
+        self.actions = Actions(self.store, context, self.scripts, self._say) if context.actions else None
+        minutes = context.settings.get("compute_node_wait_for_healthy_database_minutes", MINUTES)
+        self.outage = Outage(float(minutes) * 60)
         self.engine = Engine(
             self.store,
             context,
@@ -204,71 +223,130 @@ class Runner:
             self.watch = CardWatch(self.monitor, self.executor.wake)
         try:
             with self.interrupts.installed():
-                self._adopt(began)
-                if self.actions:
-                    self.actions.happened("on_workflow_start", "on_worker_start", now=began)
-                self.observer.began(context.run_id, self.machine, self._never())
+                self._insist(lambda: self._adopt(self.clock()))
+                self._carry_out("on_workflow_start", "on_worker_start")
+                self._attend_scripts()
+                self.observer.began(context.run_id, self.machine, self._insist(self._never))
                 if wanted and self.monitor and self.watch is None:
-                    self._tell(self.monitor.notices, began)
-                self._loop()
-                if self.actions:
-                    last = ["on_worker_complete"]
-                    if self._complete():
-                        last.append("on_workflow_complete")
-                    self.actions.happened(*last, now=self.clock())
-                    self.scripts.join()
+                    self._unsaid += self._notices(self.monitor.notices)
+                while not self._insist(self._turn):
+                    self._insist(self._wait)
+                self._attend_scripts()
+                self._carry_out("on_worker_complete")
+                if self.actions and self._insist(self._complete):
+                    self._carry_out("on_workflow_complete")
+                self._attend_scripts()
+                self._insist(self._tell)
+                return self._insist(lambda: self._report(context.run_id, began))
         finally:
             if self.watch is not None:
                 self.watch.close()
+            self.scripts.stop(hard=True)
             self._leave()
-        return self._report(context.run_id, began)
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
-    def _loop(self) -> None:
-        reports: list[Report] = []
+    def _insist(self, act: Callable[[], T]) -> T:
+        """Do it as soon as the store can be used. StoreUnavailable when that is too long in coming."""
         while True:
-            now = self.clock()
-            self._heed_interrupts()
-            self._heed_time(now)
-            self._heed_cards(now, reports)
-            step = self.engine.step(reports, now)
-            if self.watch is not None:
-                self.watch.know(self.engine.own_pids)
-            self._last_step = now
-            if step.events:
-                self.observer.events(step.events)
-                if self.actions:
-                    self.actions.look_at_jobs(now)
-            if self.engine.stop_requested and not self.engine.stopping:
-                self.engine.stop(hard=self.engine.stop_requested == "hard")
-            if step.complete or self._done(now, step.claimed):
-                return
-            reports = self._wait()
+            try:
+                if self.outage.since is not None:
+                    self._take_back()
+                result = act()
+            except StoreUnavailable as error:
+                self._outlast(error)
+                continue
+            if self.outage.since is not None:
+                text = self.outage.ended(self.clock())
+                self._unsaid += self._notices([text])
+            return result
 
-    def _wait(self) -> list[Report]:
+    def _outlast(self, error: StoreUnavailable) -> None:
+        """Wait for the store. What jobs report meanwhile is kept; Ctrl-C and the end of the time are heeded."""
+        first = self.outage.since is None
+        pause = self.outage.failed(error, self.clock(), len(self.executor.running))
+        if first:
+            self.observer.notice(f"{error.message}: what runs goes on, trying for {show_duration(self.outage.limit)}")
+        end = self.clock() + pause
+        while (left := end - self.clock()) > 0:
+            self._gather(min(left, 0.1 if self.observer.live else left))
+            self._heed_interrupts()
+            self._heed_time(self.clock())
+            if self.observer.live:
+                self.observer.tick(self.clock())
+            if self.interrupts.count and not self.executor.running:
+                raise error  # all is stopped; the next runner reads the ends from the exit files
+
+    def _take_back(self) -> None:
+        """Whether a transaction was committed is not always known when a server goes away: what this node holds
+        without knowing it is given back, or followed."""
+        known = set(self.engine.in_flight)
+        for flight in membership.take_back(self.store, self.maker, self.node_id, self.executor, self.clock(), known):
+            self.engine.adopt(flight)
+
+    def _turn(self) -> bool:
+        """One step with all that is known; True when nothing is left to do here."""
+        now = self.clock()
+        self.store.verify()
+        self._heed_interrupts()
+        self._heed_time(now)
+        self._heed_cards(now)
+        if now - self._last_beat >= membership.HEARTBEAT:
+            self._beat(now)
+        self._tell()
+        step = self.engine.step(self._pending, now)
+        self._pending = []
+        if self.watch is not None:
+            self.watch.know(self.engine.own_pids)
+        self._last_step = now
+        if step.events:
+            self.observer.events(step.events)
+            self._look_at_jobs = True
+        if self.actions and self._look_at_jobs and not self.engine.gone:
+            self.actions.look_at_jobs(now)
+        self._look_at_jobs = False
+        if self.engine.stop_requested and not self.engine.stopping:
+            self.engine.stop(hard=self.engine.stop_requested == "hard")
+        unwanted = self.engine.gone or self.engine.canceled or bool(self.engine.stop_requested)
+        if unwanted and not self._unwanted:
+            self.scripts.stop(hard=self.engine.gone)
+        self._unwanted = unwanted
+        return step.complete or self._done(now, step.claimed)
+
+    def _gather(self, timeout: float) -> None:
+        """Take the reports there are, once each; waits for the first."""
+        reports = self.executor.wait(max(0.0, timeout))
+        if reports and all(isinstance(report, Started) for report in reports):
+            reports += self.executor.wait(GATHER)
+        self._pending += reports
+        while not self._recovered.empty():
+            exited = self._recovered.get()
+            self._recovering.discard(exited.key)
+            self._recovery_done.add(exited.key)
+            if exited not in self._pending:
+                self._pending.append(exited)
+
+    def _wait(self) -> None:
         """Until something is to be done: reports, others' writes, a moment that has come."""
         while True:
-            now = self.clock()
-            reports = self.executor.wait(max(0.0, min(self._next_moment() - now, 0.1 if self.observer.live else 5.0)))
-            while not self._recovered.empty():
-                reports.append(self._recovered.get())
-            if reports:
-                if all(isinstance(report, Started) for report in reports):
-                    reports += self.executor.wait(GATHER)
-                return reports
+            if not self._pending:
+                now = self.clock()
+                self._gather(min(self._next_moment() - now, 0.1 if self.observer.live else 5.0))
+            if self._pending:
+                return
             now = self.clock()
             if self.observer.live:
                 self.observer.tick(now)
-            if self.interrupts.count != self._heeded or self._time_is_over(now):
-                return []
+            if self.interrupts.count != self._heeded or self._time_is_over(now) or not self._said.empty():
+                return
+            if self.interrupts.hung_up and not self._hung_up:
+                return
             if now - self._last_beat >= membership.HEARTBEAT:
-                self._beat(now)
-                return []
+                return
             if self.watch is not None and self.watch.news:
-                return []
+                return
             if self.engine.disturbed() or (self._idle_since is not None and now - self._last_step >= 1.0):
-                return []
+                return
 
     def _next_moment(self) -> float:
         """When to look up from waiting."""
@@ -277,44 +355,98 @@ class Runner:
 
     def _beat(self, now: float) -> None:
         """Show that this runner is alive, and take over from those that are not."""
-        self._last_beat = now
-        try:
-            with self.store.write() as conn:
-                nodes.beat(conn, self.node_id, now)
-        except StoreUnavailable:
-            return
+        with self.store.write() as conn:
+            nodes.beat(conn, self.node_id, now)
         self._adopt(now)
+        self._last_beat = now
 
     def _adopt(self, now: float) -> None:
         flights = membership.take_over(self.store, self.maker, self.node_id, self.here, self.executor, now)
         for flight in flights:
             self.engine.adopt(flight)
 
-    def _recover(self, flight: InFlight, exited: Exited, script: str) -> bool:
-        """Run a recovery script beside the loop; the end of its attempt is reported again when it is done."""
+    # -- commands of the workflow ------------------------------------------------------------------------------
 
-        def done(code: int) -> None:
+    def _recover(self, flight: InFlight, exited: Exited, script: str) -> bool:
+        """Run a recovery script beside the loop; the end of its attempt is reported again when it is done. False when
+        that has been."""
+        key = exited.key
+        if key in self._recovery_done:
+            return False
+        if key in self._recovering:
+            return True
+        self._recovering.add(key)
+
+        def done(end: ScriptEnd) -> None:
+            if end.return_code != 0:
+                said = f"its recovery script failed: {end.text}"
+                data: dict[str, Json] = {"message": said, "attempt": key.attempt_id, "return_code": end.return_code}
+                self._said.put(("job_warning", key.job_id, data))
             self._recovered.put(exited)
             self.executor.wake()
 
         extra = {
-            "TORC_JOB_ID": str(flight.key.job_id),
+            "TORC_JOB_ID": str(key.job_id),
             "TORC_JOB_NAME": flight.name,
-            "TORC_ATTEMPT_ID": str(flight.key.attempt_id),
+            "TORC_ATTEMPT_ID": str(key.attempt_id),
             "TORC_RETURN_CODE": str(exited.return_code),
         }
-        self.scripts.start([script], f"recovery_j{flight.key.job_id}_a{flight.key.attempt_id}", done, extra)
+        self.scripts.start([script], f"recovery_j{key.job_id}_a{key.attempt_id}", done, extra)
         return True
+
+    def _carry_out(self, *triggers: str) -> None:
+        if self.actions and not self.engine.gone and self.interrupts.count < 2:
+            actions = self.actions
+            self._insist(lambda: actions.happened(*triggers, now=self.clock()))
+
+    def _attend_scripts(self) -> None:
+        """Wait until no command of the workflow runs. Ctrl-C, or the end of the time, ends them."""
+        while self.scripts.busy:
+            self._gather(0.02)
+            self._heed_interrupts()
+            self._heed_time(self.clock())
+            if self.observer.live:
+                self.observer.tick(self.clock())
+
+    def _say(self, row: EventRow) -> None:
+        """Have an event written, from any thread."""
+        self._said.put(row)
+        self.executor.wake()
+
+    def _notices(self, texts: Sequence[str]) -> list[EventRow]:
+        return [("node_notice", None, {"node": self.node_id, "message": text}) for text in texts]
+
+    def _tell(self) -> None:
+        """Write what is to be said: to those who watch this run, and to those who read its events."""
+        while not self._said.empty():
+            self._unsaid.append(self._said.get())
+        if not self._unsaid or self.engine.gone:
+            return
+        now = self.clock()
+        with self.store.write() as conn:
+            last = append(conn, self.workflow_id, self._unsaid, at=now)
+        rows, self._unsaid = self._unsaid, []
+        first = last - len(rows) + 1
+        self.observer.events(
+            [
+                Event(self.workflow_id, seq, now, kind, job_id, data or {})
+                for seq, (kind, job_id, data) in enumerate(rows, first)
+            ]
+        )
 
     # -- reasons to stop ---------------------------------------------------------------------------------------
 
     def _heed_interrupts(self) -> None:
         """The first Ctrl-C stops gently; another one at once."""
+        if self.interrupts.hung_up and not self._hung_up:
+            self._hung_up = True
+            self.observer.hung_up()
         count = self.interrupts.count
         if count != self._heeded:
             self._heeded = count
             hard = count > 1
             self.engine.stop(hard=hard)
+            self.scripts.stop(hard=hard)
             self.observer.stopping(len(self.engine.in_flight), 0.0 if hard else self.maker.grace)
 
     def _time_is_over(self, now: float) -> bool:
@@ -324,32 +456,18 @@ class Runner:
         if self._time_is_over(now):
             self.engine.out_of_time = True
             self.engine.stop()
+            self.scripts.stop()
 
-    def _heed_cards(self, now: float, reports: list[Report]) -> None:
+    def _heed_cards(self, now: float) -> None:
         """Give the pool what the cards say now, and tell once what the driver complains of."""
         if self.watch is None:
             return
         gpus = self.watch.take()
         if gpus is not None:
             self.engine.pool.update(gpus)
-        if any(isinstance(report, Exited) for report in reports):
+        if any(isinstance(report, Exited) for report in self._pending):
             self.watch.refresh()
-        self._tell(self.watch.notices(), now)
-
-    def _tell(self, notices: Sequence[str], now: float) -> None:
-        """Say what the driver complained of: to those who watch this run, and to those who read its events."""
-        if not notices:
-            return
-        rows: list[EventRow] = [("node_notice", None, {"node": self.node_id, "message": text}) for text in notices]
-        with self.store.write() as conn:
-            last = append(conn, self.workflow_id, rows, at=now)
-        first = last - len(rows) + 1
-        self.observer.events(
-            [
-                Event(self.workflow_id, seq, now, kind, None, data or {})
-                for seq, (kind, _, data) in enumerate(rows, first)
-            ]
-        )
+        self._unsaid += self._notices(self.watch.notices())
 
     def _done(self, now: float, claimed: int) -> bool:
         """Whether nothing is left that this runner could do."""
@@ -421,15 +539,15 @@ class Runner:
             with self.store.write() as conn:
                 event = nodes.leave(conn, self.node_id, now)
                 append(conn, self.workflow_id, [event], at=now)
-        except Exception:
-            if not self.engine.gone:
-                raise
+        except StoreError:
+            return  # gone with its workflow; or away, and then the next runner sees that this process is gone
 
     def _report(self, run_id: int, began: float) -> RunReport:
         report = RunReport(workflow_id=self.workflow_id, run_id=run_id, exec_time=self.clock() - began)
         report.interrupted = bool(self.interrupts.count)
         if self.engine.gone:
             report.exit_code = EXIT_UNSUCCESSFUL
+            report.message = f"workflow {self.workflow_id} was {self.engine.gone_why} while it ran: its jobs were ended"
             return report
         with self.store.read() as conn:
             report.counts = outlook.counts(conn, self.workflow_id)

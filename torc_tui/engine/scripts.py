@@ -6,9 +6,13 @@ change what becomes of a job; their output goes to a file beside the jobs' outpu
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from torc_tui.model import JobStatus
@@ -22,53 +26,90 @@ ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TE
 BEGUN = (JobStatus.READY, JobStatus.PENDING, JobStatus.RUNNING, *ENDED)
 
 
+@dataclass(frozen=True, slots=True)
+class ScriptEnd:
+    """How a list of commands ended: the code of the last that ran, that command, and where its output is. ``detail``
+    says why it could not be started."""
+
+    return_code: int
+    command: str
+    log: str
+    detail: str | None = None
+
+    @property
+    def text(self) -> str:
+        """In words, for a failure."""
+        return self.detail or f"exit {self.return_code}, see {self.log}"
+
+
 class Scripts:
-    """Runs commands of one workflow in threads of their own."""
+    """Runs commands of one workflow in threads of their own. ``start``, ``stop`` and ``busy`` belong to one thread."""
 
     def __init__(self, directory: str, output_dir: str, environment: Mapping[str, str]) -> None:
         self.directory = directory
         self.output_dir = output_dir
         self.environment = environment
         self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._stop = threading.Event()
 
     def start(
         self,
         commands: Sequence[str],
         log_name: str,
-        done: Callable[[int], None],
+        done: Callable[[ScriptEnd], None],
         extra: Mapping[str, str] | None = None,
     ) -> None:
-        """Run the commands one after the other, up to the first that fails; then ``done(return code)``."""
+        """Run the commands one after the other, up to the first that fails; then ``done(end)``."""
+
+        stop = self._stop
 
         def work() -> None:
-            code = 0
+            end = ScriptEnd(0, "", "")
             for command in commands:
-                code = self._run(command, log_name, extra or {})
-                if code != 0:
+                end = self._run(command, os.path.join(self.output_dir, f"{log_name}.log"), extra or {}, stop)
+                if end.return_code != 0:
                     break
-            done(code)
+            done(end)
 
         thread = threading.Thread(target=work, name=f"torc-script-{log_name}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    def _run(self, command: str, log_name: str, extra: Mapping[str, str]) -> int:
+    def _run(self, command: str, log_path: str, extra: Mapping[str, str], stop: threading.Event) -> ScriptEnd:
         try:
-            folder = Path(self.output_dir)
-            folder.mkdir(parents=True, exist_ok=True)
-            with open(folder / f"{log_name}.log", "ab") as log:
-                return subprocess.run(
+            Path(log_path).parent.mkdir(parents=True, exist_ok=True)
+            with open(log_path, "ab") as log, self._lock:  # whoever stops them sees every one that was started
+                if stop.is_set():
+                    return ScriptEnd(143, command, log_path, "not started, for the run was stopped")
+                process = subprocess.Popen(
                     ["/bin/bash", "-c", command],
                     cwd=self.directory,
                     env={**self.environment, **extra},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    check=False,
                     start_new_session=True,
-                ).returncode
-        except OSError:
-            return 127
+                )
+                self._processes.add(process)
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            with self._lock:  # reaped only where nobody can signal its number any more
+                self._processes.discard(process)
+                code = process.wait()
+            return ScriptEnd(code if code >= 0 else 128 - code, command, log_path)
+        except (OSError, ValueError) as error:
+            return ScriptEnd(126, command, log_path, f"it could not be started: {error}")
+
+    def stop(self, *, hard: bool = False) -> None:
+        """What runs is asked to end, or killed; of what was begun nothing more is started. New ones may begin."""
+        signum = signal.SIGKILL if hard else signal.SIGTERM
+        with self._lock:
+            self._stop.set()
+            self._stop = threading.Event()
+            for process in self._processes:
+                with contextlib.suppress(OSError):
+                    os.killpg(process.pid, signum)
 
     @property
     def busy(self) -> bool:
@@ -76,19 +117,16 @@ class Scripts:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return bool(self._threads)
 
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for all of them."""
-        for thread in self._threads:
-            thread.join(timeout)
-
 
 class Actions:
-    """The actions of one run: which are due, and who carries them out."""
+    """The actions of one run: which are due, and who carries them out. ``failed`` is called, in another thread, with
+    the event of one whose command failed."""
 
-    def __init__(self, store: Store, context: RunContext, scripts: Scripts) -> None:
+    def __init__(self, store: Store, context: RunContext, scripts: Scripts, failed: Callable[[EventRow], None]) -> None:
         self.store = store
         self.context = context
         self.scripts = scripts
+        self._failed = failed
         self._waiting = [action for action in context.actions if action.persistent or not action.executed]
 
     def happened(self, *triggers: str, now: float) -> None:
@@ -107,11 +145,21 @@ class Actions:
                 self._carry_out(action, now)
 
     def _carry_out(self, action: StoredAction, now: float) -> None:
-        self._waiting.remove(action)
         data = {"action": action.id, "trigger": action.trigger_type, "commands": list(action.commands)}
         with self.store.write() as conn:
-            if not run_context.claim_action(conn, action.id, self.context.run_id, now):
-                return
-            row: EventRow = ("action_executed", None, data)
-            append(conn, self.context.workflow_id, [row], at=now)
-        self.scripts.start(action.commands, f"action_{action.id}_r{self.context.run_id}", lambda code: None)
+            mine = run_context.claim_action(conn, action.id, self.context.run_id, now)
+            if mine:
+                row: EventRow = ("action_executed", None, data)
+                append(conn, self.context.workflow_id, [row], at=now)
+        self._waiting.remove(action)  # only now: a store that fails is asked again
+        if not mine:
+            return
+
+        def done(end: ScriptEnd) -> None:
+            if end.return_code != 0:
+                said = f"the action {action.trigger_type} failed: {end.command}: {end.text}"
+                self._failed(
+                    ("action_failed", None, {**data, "return_code": end.return_code, "log": end.log, "message": said})
+                )
+
+        self.scripts.start(action.commands, f"action_{action.id}_r{self.context.run_id}", done)

@@ -134,15 +134,15 @@ class LocalExecutor:
             return os.open(path, _OPEN, 0o644)
 
     def _make_way(self, exit_file: str) -> None:
-        """The exit file must be absolute, for the job may change its folder, and no older one may speak for it."""
+        """The exit file must be absolute, for the job may change its folder, and no older one may speak for it. It is
+        made here, empty: who finds it knows that a process may have been started, who does not that none was."""
         if not exit_file.startswith("/"):
             raise ValueError(f"the exit file must be an absolute path: {exit_file}")
         folder = exit_file.rpartition("/")[0]
         if folder not in self._folders:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(exit_file)  # noqa: PTH108 - per job: a Path object costs more than the call
+        os.close(self._open(exit_file))
 
     def _refuse(self, order: Order, started_at: float, error: Exception) -> None:
         detail = self._reason(order, error)

@@ -143,6 +143,7 @@ class Store:
                 conn = None
         if conn is None or conn.closed:
             conn = self._held.conn = self._engine.connect()
+            self._held.file = self._file()
             with self._lock:
                 ended = [held for thread, held in self._connections if not thread.is_alive()]
                 self._connections = [pair for pair in self._connections if pair[0].is_alive()]
@@ -150,6 +151,24 @@ class Store:
             for held in ended:
                 held.close()
         return conn
+
+    def verify(self) -> None:
+        """StoreUnavailable when the file of this thread's connection was moved away or replaced: what would be written
+        to it now is lost. The next use opens what is there then."""
+        conn: Connection | None = getattr(self._held, "conn", None)
+        if self.path is None or conn is None or conn.closed or self._file() == self._held.file:
+            return
+        self._forget(conn)
+        raise StoreUnavailable(f"the store {self.place} was moved away or replaced", hint="put it back")
+
+    def _file(self) -> tuple[int, int] | None:
+        if self.path is None:
+            return None
+        try:
+            status = os.stat(self.place)  # noqa: PTH116 - at every step of a runner
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def dbapi(self) -> Any:
         """This thread's connection as the driver gave it: for ``user_data``, which knows no SQLAlchemy."""

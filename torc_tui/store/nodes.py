@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from torc_tui.model import Json, Machine
+from torc_tui.store import connect
 from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Statement, Store, allocate
 
@@ -185,7 +186,13 @@ ALL_SEQS = Statement("SELECT sum(last_seq), count(*) FROM workflow")
 def marker(store: Store) -> tuple[int, ...]:
     """Something that changes when others have written. SQLite: 3 µs; it does not count this thread's own writes."""
     if store.dialect == "sqlite":
-        return (store.dbapi().execute(DATA_VERSION).fetchone()[0],)
+        raw = store.dbapi()
+        try:
+            return (raw.execute(DATA_VERSION).fetchone()[0],)
+        except Exception as error:
+            if not connect.is_driver_error(error):
+                raise
+            raise connect.translate(error, store.place) from error
     with store.read() as conn:
         row = ALL_SEQS.direct(conn).fetchone()
         return (int(row[0] or 0), int(row[1]))
