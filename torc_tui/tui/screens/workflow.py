@@ -275,6 +275,7 @@ class WorkflowScreen(TorcScreen):
         if self._reorder_at is not None and now >= self._reorder_at:
             self._reorder_at = None
             self.table.reorder()
+            self._say_shown()
         self._ask_facts()
         pane = self.pane
         if pane is not None and pane.is_mounted and self.split.second.display:
@@ -444,8 +445,14 @@ class WorkflowScreen(TorcScreen):
         except FilterError as error:
             line.say([(f" {error.message} ", "error")])
             return False
-        line.say([(f" {rows.shown} of {len(view.jobs)} ", "muted")])
+        self._say_shown()
         return True
+
+    def _say_shown(self) -> None:
+        """How many rows the filter lets through, where there is one."""
+        rows, view = self.rows, self.view
+        if rows is not None and view is not None and rows.test is not None:
+            self.query_one(FilterLine).say([(f" {rows.shown} of {len(view.jobs)} ", "muted")])
 
     def _complete(self, text: str) -> Sequence[str]:
         from torc_tui.views.filter import KEYS
