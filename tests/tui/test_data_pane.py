@@ -20,7 +20,7 @@ from torc_tui.store.database import Store
 from torc_tui.tui.app import TorcApp
 from torc_tui.tui.panes import data as data_pane
 from torc_tui.tui.panes.data import DataPane
-from torc_tui.tui.screens import data_editor
+from torc_tui.tui.screens import data_editor, data_review
 from torc_tui.tui.screens.data_editor import DataEditor, Large
 from torc_tui.tui.screens.data_review import Choice
 from torc_tui.tui.screens.data_versions import DataVersions
@@ -55,7 +55,7 @@ class Lab:
         self.raw = self.store.dbapi()
         self.ids = {one["name"]: one["id"] for one in user_data.list_records(self.raw, self.id)}
         with self.store.read() as conn:
-            self.jobs = dict(conn.exec_driver_sql("SELECT name, id FROM job").all())
+            self.jobs: dict[str, int] = dict(conn.exec_driver_sql("SELECT name, id FROM job").all())
 
     def app(self, **more: Any) -> TorcApp:
         return TorcApp(self.url, self.id, environ=ENVIRON, **more)
@@ -352,7 +352,7 @@ async def test_errors_are_marked_and_nothing_is_saved(lab: Lab) -> None:
 
 async def test_typing_checks_once_and_in_the_reader(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[str] = []
-    real = data_editor.examine
+    real = data_review.examine
 
     def examine(*given: Any) -> Any:
         threads.append(threading.current_thread().name)

@@ -107,9 +107,18 @@ def test_only_lines_on_screen_are_coloured(monkeypatch: pytest.MonkeyPatch) -> N
     from torc_tui.tui.widgets import json_text
 
     seen: list[str] = []
-    monkeypatch.setattr(json_text, "colour", lambda line: seen.append(line) or [(line, "")])
+
+    def colour(line: str) -> list[tuple[str, str]]:
+        seen.append(line)
+        return [(line, "")]
+
+    monkeypatch.setattr(json_text, "colour", colour)
     JsonText([str(number) for number in range(100_000)]).draw(0, 500, 80, 20)
     assert len(seen) == 20
+
+
+def where(tree: JsonTree) -> tuple[str | int, ...] | None:
+    return tree.path
 
 
 class TreeApp(App[None]):
@@ -135,14 +144,14 @@ async def test_open_close_and_the_way_up() -> None:
         assert tree.cursor == ROOT
         tree.select(Place(("b",)))
         tree.do_tree_open()
-        assert tree.path == ("b",) and Place(("b", "c")) in tree.order
+        assert where(tree) == ("b",) and Place(("b", "c")) in tree.order
         tree.do_tree_open()
-        assert tree.path == ("b", "c")
+        assert where(tree) == ("b", "c")
         tree.do_tree_open_all()
         assert Place(("b", "c", 2, "d")) in tree.order
         tree.select(Place(("b", "c", 2, "d")))
         tree.do_tree_close()
-        assert tree.path == ("b", "c", 2)
+        assert where(tree) == ("b", "c", 2)
         tree.do_copy_value()
         await pilot.pause()
         assert app.copied == [("b", "c", 2)]
@@ -154,13 +163,13 @@ async def test_another_version_keeps_what_is_open_and_the_path() -> None:
         tree = app.query_one(JsonTree)
         tree.show_path(("b", "c", 1))
         tree.set_value({"new": 0, "a": 2, "b": {"c": [9, 8]}}, same=True)
-        assert tree.path == ("b", "c", 1)
+        assert where(tree) == ("b", "c", 1)
         tree.set_value({"b": {"x": 1}}, same=True)
-        assert tree.path == ("b",)
+        assert where(tree) == ("b",)
         tree.set_value([1], same=True)
-        assert tree.path == ()
+        assert where(tree) == ()
         tree.set_value({"b": {"c": 1}}, same=False)
-        assert tree.path == () and Place(("b", "c")) not in tree.order
+        assert where(tree) == () and Place(("b", "c")) not in tree.order
 
 
 async def test_open_all_stops_where_nobody_would_read_on() -> None:
@@ -177,7 +186,7 @@ async def test_a_tree_of_a_million_paints_a_screenful() -> None:
         tree = app.query_one(JsonTree)
         tree.show_path(("numbers", 999_999))
         await pilot.pause()
-        assert tree.path == ("numbers", 999_999)
+        assert where(tree) == ("numbers", 999_999)
         assert tree.lines_built < 100 and len(tree.order) < 1000
 
 
