@@ -39,6 +39,7 @@ from torc_tui.tui.feed_worker import (
     StoreSource,
 )
 from torc_tui.tui.keymap import PENDING, KeyMap
+from torc_tui.tui.machine import MachineWatch
 from torc_tui.tui.models.ui_state import UiState
 from torc_tui.tui.screens.acts import Acts
 from torc_tui.tui.screens.base import TorcScreen, chain, contexts
@@ -96,6 +97,7 @@ class TorcApp(App[int]):
         self.keymap = KeyMap()
         self.lost: str | None = None
         self.loads: tuple[Load, ...] = ()
+        self.machine = MachineWatch()
         self.last_line: str | None = None
         self.stopping: set[int] = set()
         self.acts = Acts(self)
@@ -195,6 +197,7 @@ class TorcApp(App[int]):
             if due:
                 self._second = now
                 screen.every_second(now)
+                self.reader.ask("machine", self.machine.question(*screen.lacking()))
             screen.every_tick(now)
         if self._bursts and now - self._burst_since >= BURST:
             self._flush_bursts()
@@ -214,6 +217,11 @@ class TorcApp(App[int]):
                     screen.take_loaded(item)
                 case Listed():
                     screen.take_listed(item)
+                case Answer("machine", value):
+                    if value is not None:
+                        self.machine.take(value)
+                        self.loads = self.machine.loads()
+                        screen.take_machine(value)
                 case Answer(("act", _)):
                     self.acts.answered(item)
                 case Answer():

@@ -252,7 +252,7 @@ class JobRows:
             if status is not JobStatus.COMPLETED:
                 code, reason = (None, None) if other is None else (other.return_code, other.reason)
                 blockers.append(Blocker(one.job_id, one.name, status, one.kind, one.via, code, reason))
-        return Facts(
+        found = Facts(
             job=job,
             now=self.now,
             blockers=blockers,
@@ -260,6 +260,19 @@ class JobRows:
             canceled=workflow.is_canceled,
             runners=len(self.view.nodes),
         )
+        if job.status is JobStatus.READY:
+            self.wanted.add(job.requirement_id)
+            self._ready.add(job.id)
+            if self.outlook is not None and job.requirement_id in self.outlook.lacks:
+                short, never = self.outlook.lacks[job.requirement_id]
+                return replace(found, shortfalls=short, never=never)
+        return found
+
+    def asked_about_ready(self) -> set[int]:
+        """The ready jobs on screen, or that were there: what they lack is asked for."""
+        jobs = self.view.jobs
+        self._ready = {key for key in self._ready if key in jobs and jobs[key].status is JobStatus.READY}
+        return self._ready
 
     def why(self, job: Job) -> str:
         """The reason in one line, as far as it is known; what is missing is put on the list ``unexplained``."""

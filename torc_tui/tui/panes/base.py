@@ -68,6 +68,9 @@ class Pane(Vertical):
     def every_tick(self) -> None:
         """With each tick while visible, for what grows by itself."""
 
+    def machine_changed(self) -> None:
+        """The machine was read again; called only while visible."""
+
     def reasons_changed(self) -> None:
         """More is known about why the selected job is where it is."""
 

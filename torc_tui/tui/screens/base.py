@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from torc_tui.model import Workflow
+from torc_tui.model import ResourceRequirements, Workflow
 from torc_tui.tui.commands import Command, footer
 from torc_tui.tui.feed_worker import Answer, Changes, Gone, Listed, Loaded
 from torc_tui.tui.widgets.footer import FooterBar
 
 if TYPE_CHECKING:
     from torc_tui.tui.app import TorcApp
+    from torc_tui.tui.machine import News
 
 
 def chain(screen: Screen[Any]) -> Iterator[DOMNode]:
@@ -57,6 +58,13 @@ class TorcScreen(Screen[None]):
     def take_listed(self, listed: Listed) -> None: ...
     def take_gone(self, gone: Gone) -> None: ...
     def take_answer(self, answer: Answer) -> None: ...
+    def take_machine(self, news: News) -> None:
+        """A reading of the machine; the app has it already."""
+
+    def lacking(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
+        """The workflow on screen, and the requirements of which it is asked what they lack."""
+        return None, {}
+
     def take_store(self, lost: str | None) -> None:
         """The store was lost (why), or is back (None)."""
 
