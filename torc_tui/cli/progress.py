@@ -3,6 +3,9 @@
 What comes in: the events of the run. What goes out: text on standard output, with the words of jobs made harmless.
 The drawing follows the store through its own feed, so it also shows what other runners and people do; it paints ten
 times a second, and only when something can have changed. Never here: deciding, or writing to the store.
+
+Nothing that befalls the showing befalls the run: when standard output goes away (a closed pipe, a lost terminal) or the
+store does, the run goes on, and less is shown of it.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from torc_tui.engine.report import NeverJob, Observer, Unwatched
+from torc_tui.errors import StoreError
 from torc_tui.model import Event, JobStatus, Machine, Workflow
 from torc_tui.store.database import Store
 from torc_tui.store.workflows import snapshot
@@ -33,6 +37,7 @@ _ENDS = {
     "job_pending_failed": "FAILED (waits for a decision)",
 }
 _BAD = frozenset({"job_failed", "job_terminated", "job_pending_failed"})
+_NOTICES = frozenset({"node_notice", "action_failed"})
 _SIGNS = {"unicode": ("█", "░", "▶"), "ascii": ("#", ".", ">")}
 
 
@@ -41,7 +46,7 @@ def watcher(store: Store, workflow: Workflow, output_dir: str | None, *, quiet: 
     """The observer that fits standard output; whatever it drew is cleared away at the end."""
     folder = output_dir or str(Path(workflow.directory) / "torc_output")
     if quiet:
-        yield Unwatched()
+        yield _Quiet(workflow, folder)
     elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         live = Live(store, workflow, folder)
         try:
@@ -50,6 +55,35 @@ def watcher(store: Store, workflow: Workflow, output_dir: str | None, *, quiet: 
             live.close()
     else:
         yield Lines(store, workflow, folder)
+
+
+def lose_output(log: Path | None = None) -> None:
+    """Standard output is gone: what is still written to it goes to ``log``, standard error too, or nowhere."""
+    place: int | None = None
+    if log is not None:
+        with suppress(OSError):
+            place = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    if place is None:
+        place = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout,) if log is None else (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(place, stream.fileno())
+    os.close(place)
+
+
+def runner_log(workflow: Workflow, folder: str) -> Path:
+    """Where a runner without a terminal writes."""
+    return Path(folder) / f"job_runner_{os.uname().nodename}_wf{workflow.id}_r{workflow.run_id or 1}.log"
+
+
+class _Quiet(Unwatched):
+    """Nobody looks; the final report is still written somewhere when the terminal goes away."""
+
+    def __init__(self, workflow: Workflow, folder: str) -> None:
+        self.log = runner_log(workflow, folder)
+
+    def hung_up(self) -> None:
+        lose_output(self.log)
 
 
 class _Told:
@@ -62,6 +96,7 @@ class _Told:
         self.out = out or sys.stdout
         self.run_id = workflow.run_id
         self.failures = 0
+        self.lost = False
 
     def heading(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> list[str]:
         """What is said when the runner has joined."""
@@ -75,6 +110,21 @@ class _Told:
         if len(never) > 20:
             lines.append(f"… and {len(never) - 20} more that can never run here")
         return lines
+
+    def hung_up(self) -> None:
+        """The terminal is gone: what is said goes to the log of the runner."""
+        self.lost = True
+        lose_output(runner_log(self.workflow, self.folder))
+
+    def _put(self, text: str) -> None:
+        try:
+            self.out.write(text)
+            self.out.flush()
+        except (OSError, ValueError):
+            if self.lost:
+                return  # a log that cannot be written either
+            self.lost = True
+            lose_output()
 
     def ended(self, event: Event, name: str) -> list[str]:
         """A line for the end of an attempt, and the last lines of standard error where it failed."""
@@ -115,14 +165,16 @@ class Lines(_Told):
     live = False
 
     def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
-        self.names = {job.id: job.name for job in snapshot(self.store, self.workflow.id).jobs}
+        self.names: dict[int, str] = {}
+        with suppress(StoreError):
+            self.names = {job.id: job.name for job in snapshot(self.store, self.workflow.id).jobs}
         self._print(self.heading(run_id, machine, never))
 
     def events(self, events: Sequence[Event]) -> None:
         lines: list[str] = []
         for event in events:
             kind = event.kind
-            if kind == "node_notice":
+            if kind in _NOTICES:
                 lines.append(f"{_clock(event)} {_notice(event)}")
             if event.job_id is None:
                 continue
@@ -142,12 +194,14 @@ class Lines(_Told):
     def stopping(self, running: int, grace: float) -> None:
         self._print([_farewell(running, grace)])
 
+    def notice(self, text: str) -> None:
+        self._print([f"{time.strftime('%H:%M:%S')} {_shown(text, 1000)}"])
+
     def tick(self, now: float) -> None:
         """Nothing is drawn between events."""
 
     def _print(self, lines: list[str]) -> None:
-        self.out.write("\n".join(lines) + "\n")
-        self.out.flush()
+        self._put("\n".join(lines) + "\n")
 
 
 class Live(_Told):
@@ -178,6 +232,9 @@ class Live(_Told):
     def stopping(self, running: int, grace: float) -> None:
         self._paint(time.time(), [_farewell(running, grace)])
 
+    def notice(self, text: str) -> None:
+        self._paint(time.time(), [_shown(text, 1000)])
+
     def tick(self, now: float) -> None:
         if now - self.last >= EVERY:
             self._paint(now, self._news())
@@ -189,11 +246,14 @@ class Live(_Told):
         self._write([*news], [])
 
     def _news(self) -> list[str]:
-        """Fold in what happened; lines for what has to be told."""
-        events = self.feed.poll()
+        """Fold in what happened; lines for what has to be told. Nothing new while the store is away."""
+        try:
+            events = self.feed.poll()
+        except StoreError:
+            return []
         said: list[str] = []
         for event in events:
-            if event.kind == "node_notice":
+            if event.kind in _NOTICES:
                 said.append(_notice(event))
             job = None if event.job_id is None else self.view.jobs.get(event.job_id)
             if job is not None and (event.kind in _BAD or event.kind == "job_warning"):
@@ -203,8 +263,9 @@ class Live(_Told):
                     said += self._coloured(self.ended(event, job.name))
         self.view.apply(events)
         if self.view.needs_reload:
-            found = snapshot(self.store, self.workflow.id)
-            self.view = type(self.view).from_snapshot(found.workflow, found.jobs, found.requirements, found.cursor)
+            with suppress(StoreError):  # it is needed still, then
+                found = snapshot(self.store, self.workflow.id)
+                self.view = type(self.view).from_snapshot(found.workflow, found.jobs, found.requirements, found.cursor)
         return said
 
     def _coloured(self, lines: list[str]) -> list[str]:
@@ -235,14 +296,16 @@ class Live(_Told):
 
     def _write(self, said: list[str], block: list[str]) -> None:
         """Replace what was drawn by ``said`` (which stays) and the new ``block``."""
+        if self.lost:  # there is nobody to draw for
+            self.drawn, block = 0, []
         parts = []
         if self.drawn:
             parts.append(f"\x1b[{self.drawn}F\x1b[J")
         parts += [line + "\n" for line in said]
         parts += [line + "\n" for line in block]
         self.drawn = len(block)
-        self.out.write("".join(parts))
-        self.out.flush()
+        if parts:
+            self._put("".join(parts))
 
 
 def _shown(text: str, limit: int = 200) -> str:

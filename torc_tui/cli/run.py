@@ -115,16 +115,20 @@ def _make_ready(call: Call, workflow: Workflow) -> None:
 
 
 def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
-    from torc_tui.cli.progress import watcher
+    from torc_tui.cli.progress import lose_output, watcher
     from torc_tui.engine.runner import run as run_workflow
 
     quiet = call.options.quiet or call.json
     with watcher(call.store, workflow, options.output_dir, quiet=quiet) as observer:
         report = run_workflow(call.store, workflow.id, options, observer)
-    if call.json:
-        output.json_value(record_of(report, workflow))
-    elif not call.options.quiet:
-        _print_report(report, workflow)
+    try:
+        if call.json:
+            output.json_value(record_of(report, workflow))
+        elif not call.options.quiet:
+            _print_report(report, workflow)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        lose_output()  # nobody reads the report; what the run came to is in the exit code all the same
     return report.exit_code
 
 
@@ -162,6 +166,7 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
         "status": _outcome(report),
         "exit_code": report.exit_code,
         "interrupted": report.interrupted,
+        "message": report.message,
         "exec_time_s": round(report.exec_time, 3),
         "counts": {state.word: number for state, number in report.counts.items() if number},
         "failed": report.failed,
@@ -181,7 +186,8 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
 
     counts = ", ".join(f"{number} {state.word}" for state, number in report.counts.items() if number)
     outcome = _outcome(report)
-    output.line(f"Workflow {workflow.id} ({workflow.name}) {outcome}: {counts}, in {show_duration(report.exec_time)}")
+    counts = f"{counts}, " if counts else ""
+    output.line(f"Workflow {workflow.id} ({workflow.name}) {outcome}: {counts}in {show_duration(report.exec_time)}")
     ended = [job for job in report.failed if job.get("status") != "canceled"]
     for job in ended[:_LISTED]:
         reason = job["reason"] or (f"exit {job['return_code']}" if job["return_code"] is not None else "")
@@ -195,6 +201,8 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
     held = sum(one["number"] for one in report.waiting if one.get("held"))
     if held:
         say(f"{held} jobs are held back: torc jobs release JOB")
+    if report.message:
+        say(report.message)
     if report.interrupted and report.exit_code == 130:
         say(f"Interrupted. `torc run {workflow.id}` goes on.")
 
