@@ -74,10 +74,10 @@ def test_large_families_are_folded_and_opened() -> None:
     rows = JobRows(folded)
     assert rows.folds and rows.keys(None, False) == [1, "train_{i}"]
     assert len(rows.jobs_of("train_{i}")) == 30 and rows.jobs_of(1) == (1,)
-    assert "×30" in said(rows, "train_{i}")["name"] and said(rows, "train_{i}")["why"] == "30 ready"
+    assert "×30" in said(rows, "train_{i}")["name"] and said(rows, "train_{i}")["why"].startswith("30 ready")
     changed = folded.apply([Event(1, 1, 80.0, "job_failed", 5, {"return_code": 1})])
     assert rows.touched_families(changed) == {"train_{i}"}
-    assert said(rows, "train_{i}")["why"] == "1 failed · 29 ready"
+    assert said(rows, "train_{i}")["why"].startswith("1 failed · 29 ready")
     rows.families.toggle("train_{i}")
     assert len(rows.keys(None, False)) == 32
     rows.families.toggle("train_{i}")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from torc_tui.model import EdgeKind, Job, JobStatus
-from torc_tui.tui.cells import Span, bar
+from torc_tui.tui.cells import Span, bar, fit
 from torc_tui.tui.models.families import Families, Family
 from torc_tui.tui.signs import HELD, STATUS
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key
@@ -121,6 +121,7 @@ class JobRows:
         self.wanted: set[int] = set()
         """The ids of requirements of ready jobs that were looked at: what they lack is worth asking."""
         self._ready: set[int] = set()
+        self._leads: dict[str, int] = {}
         self._waiting: dict[int, set[int]] = {}
         self._shown: set[int] = set()
 
@@ -151,8 +152,35 @@ class JobRows:
         """The jobs that a row stands for: one, or all of a family."""
         if isinstance(key, str):
             family = self.families.families.get(key)
-            return () if family is None else family.jobs
+            if family is None or self.test is None:
+                return () if family is None else family.jobs
+            # What the filter hides is not acted upon.
+            return [job_id for job_id in family.jobs if job_id in self._shown]
         return (key,) if isinstance(key, int) and key in self.view.jobs else ()
+
+    def lead(self, key: Key) -> int | None:
+        """The job that stands for a row: itself, or the one in a family that tells most: one that failed or runs
+        before one that waits."""
+        if not isinstance(key, str):
+            return key if isinstance(key, int) and key in self.view.jobs else None
+        family, jobs = self.families.families.get(key), self.view.jobs
+        known = self._leads.get(key)
+        if family is None:
+            return None
+        for status in _LOUD:
+            if family.counts[status]:
+                if known in jobs and jobs[known].status is status and (self.test is None or known in self._shown):
+                    return known
+                for job_id in family.jobs:
+                    if jobs[job_id].status is status and (self.test is None or job_id in self._shown):
+                        self._leads[key] = job_id
+                        return job_id
+        return None
+
+    def keep_folds(self, before: JobRows) -> None:
+        """After everything was read anew: open and folded as they were."""
+        self.folds = before.folds
+        self.families.opened = {name for name in before.families.opened if name in self.families.families}
 
     def touched_families(self, changed: Collection[int]) -> set[str]:
         """Take the new states into the strips; the names of the families whose strips differ."""
@@ -212,7 +240,13 @@ class JobRows:
                 return (STATUS[loudest].sign, STATUS[loudest].style)
             case "name":
                 mark = "▾" if family.name in self.families.opened else "▸"
-                return [(f"{mark} ", "faint"), (family.name, "group"), (f" ×{len(family.jobs)}", "accent")]
+                many = f" ×{len(family.jobs)}"
+                if self.test is not None:
+                    many = f" ×{sum(job_id in self._shown for job_id in family.jobs)} of {len(family.jobs)}"
+                name = (
+                    fit(family.name, max(4, width - 2 - len(many))) if len(family.name) > width - 2 - len(many) else ""
+                )
+                return [(f"{mark} ", "faint"), (name or family.name, "group"), (many, "accent")]
             case "status":
                 return [(text, status.word) for text, status in family.strip(width)]
             case "why":
@@ -221,7 +255,10 @@ class JobRows:
                 for status in told:
                     spans += [(" · ", "faint")] if spans else []
                     spans.append((f"{counts[status]} {status.word}", status.word))
-                return spans or ("", "")
+                lead = self.lead(family.name)
+                # Of the job that tells most, what kept it: for what is done there is nothing to tell.
+                reason = "" if lead is None else self.why(self.view.jobs[lead])
+                return [*spans, (f"  {reason}", "faint")] if reason else spans
         return ("", "")
 
     def learn(self, found: Mapping[int, Sequence[Dependency]]) -> None:

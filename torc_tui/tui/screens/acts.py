@@ -23,6 +23,9 @@ Act = Callable[[Any, str], Any]
 
 _numbers = count(1)
 
+MANY = 20
+"""An act on more jobs than this is asked about, also when it destroys nothing: it may be a folded family."""
+
 
 def people(number: int, word: str = "job") -> str:
     """``1 job``, ``37 jobs``."""
@@ -110,7 +113,7 @@ class Acts:
         def go() -> None:
             self.do(command_id, act, workflow=workflow, jobs=ids, said=said)
 
-        if BY_ID[command_id].destructive:
+        if BY_ID[command_id].destructive or len(jobs) > MANY:
             names = [job.name for job in jobs[:8]] + ([f"… and {len(jobs) - 8} more"] if len(jobs) > 8 else [])
             self.ask_first(f"{verb} {people(len(jobs))}?", names, f"{verb} {people(len(jobs))}", go)
         else:

@@ -49,19 +49,6 @@ PANES: tuple[tuple[str, str, str, str], ...] = (
     ("resources", "Resources", "resources", "ResourcesPane"),
 )
 """The tabs: name, title, and module and class of the pane, which is imported when it is first shown."""
-STRIP_LOUD = (
-    JobStatus.FAILED,
-    JobStatus.TERMINATED,
-    JobStatus.PENDING_FAILED,
-    JobStatus.RUNNING,
-    JobStatus.PENDING,
-    JobStatus.CANCELED,
-    JobStatus.READY,
-    JobStatus.BLOCKED,
-    JobStatus.UNINITIALIZED,
-    JobStatus.COMPLETED,
-    JobStatus.DISABLED,
-)
 FACTS_AT_ONCE = 200
 """Jobs whose dependencies are read in one go, for the column why."""
 REORDER_EVERY = 0.5
@@ -139,13 +126,8 @@ class WorkflowScreen(TorcScreen):
         key, rows = self.table.cursor, self.rows
         if self.view is None or rows is None:
             return None
-        ids = rows.jobs_of(key)
-        # A folded family is shown by the job in it that tells most: one that failed or runs before one that waits.
-        return self.view.jobs[min(ids, key=self._loudness)] if ids else None
-
-    def _loudness(self, job_id: int) -> tuple[int, int]:
-        assert self.view is not None
-        return STRIP_LOUD.index(self.view.jobs[job_id].status), job_id
+        lead = rows.lead(key)
+        return None if lead is None else self.view.jobs.get(lead)
 
     @property
     def chosen_jobs(self) -> list[Job]:
@@ -180,7 +162,10 @@ class WorkflowScreen(TorcScreen):
         test_text = self.query_one(FilterLine).text
         self.view = loaded.view
         self.gone = None
+        before = self.rows
         self.rows = JobRows(loaded.view, now=self.now)
+        if before is not None:
+            self.rows.keep_folds(before)
         self.table.empty = "no jobs"
         if test_text:
             self._apply_filter(test_text)

@@ -1,0 +1,74 @@
+"""Folded families in the job table: what a row stands for, under a filter too, and what it costs with many jobs."""
+
+from __future__ import annotations
+
+import time
+
+from torc_tui.model import Job, JobStatus, Workflow
+from torc_tui.tui.job_rows import COLUMNS, JobRows
+from torc_tui.views.workflow import WorkflowView
+
+S = JobStatus
+
+
+def rows_of(*states: JobStatus, extra: int = 1) -> JobRows:
+    jobs = [Job(1 + i, f"train_{i}", state, family="train_{i}") for i, state in enumerate(states)]
+    jobs += [Job(1000 + i, f"one_{i}", S.READY, family=f"one_{i}") for i in range(extra)]
+    rows = JobRows(WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0))
+    rows.folds = True
+    rows.families.opened = set()
+    return rows
+
+
+def cell(rows: JobRows, key: object, column: str, width: int = 30) -> str:
+    wanted = next(one for one in COLUMNS if one.key == column)
+    found = rows.cells(key, [wanted], [width])[0]  # type: ignore[arg-type]  # a key
+    return found[0] if isinstance(found[0], str) else "".join(text for text, _ in found)  # type: ignore[misc]  # a line
+
+
+def test_a_row_acts_on_what_the_filter_shows() -> None:
+    rows = rows_of(S.FAILED, S.COMPLETED, S.FAILED)
+    assert rows.keys(None, False) == ["train_{i}", 1000]
+    assert list(rows.jobs_of("train_{i}")) == [1, 2, 3]
+    rows.filter(lambda job: job.status is S.FAILED)
+    assert rows.keys(None, False) == ["train_{i}"]
+    assert list(rows.jobs_of("train_{i}")) == [1, 3]
+    assert cell(rows, "train_{i}", "name") == "▸ train_{i} ×2 of 3"
+
+
+def test_the_job_that_tells_most() -> None:
+    rows = rows_of(S.COMPLETED, S.FAILED, S.READY)
+    rows.view.jobs[2].reason = "exit 3"
+    assert rows.lead("train_{i}") == 2 and rows.lead(1000) == 1000 and rows.lead("nobody") is None
+    rows.view.jobs[2].status = S.COMPLETED
+    rows.view.jobs[3].status = S.FAILED
+    rows.touched_families([2, 3])
+    assert rows.lead("train_{i}") == 3
+    rows.filter(lambda job: job.status is S.COMPLETED)
+    assert rows.lead("train_{i}") == 1
+    assert cell(rows, "train_{i}", "why").startswith("1 failed · 2 completed")
+
+
+def test_the_number_is_never_cut() -> None:
+    rows = rows_of(S.READY, S.READY)
+    assert cell(rows, "train_{i}", "name", 12).endswith(" ×2")
+
+
+def test_folds_survive_a_new_reading() -> None:
+    rows = rows_of(S.READY, S.READY)
+    again = rows_of(S.READY, S.RUNNING)
+    again.folds = False
+    again.keep_folds(rows)
+    assert again.folds and again.families.opened == set()
+
+
+def test_many_jobs_fold_quickly() -> None:
+    jobs = [Job(i + 1, f"t_{i}", S.READY, family=f"f{i % 7}") for i in range(100_000)]
+    rows = JobRows(WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0))
+    begin = time.perf_counter()
+    assert len(rows.keys(None, False)) == 7
+    spent = time.perf_counter() - begin
+    assert spent < 1.5, spent  # milliseconds here; a machine under load gets room
+    rows.lead("f0")
+    before = rows._leads["f0"]
+    assert rows.lead("f0") == before
