@@ -148,7 +148,7 @@ def refusal(text: str, format: str) -> list[tuple[int | None, str]]:
         ("yaml", "- " * 20_000, 1, "nested deeper"),
         ("yaml", "just a text", 1, "must hold a mapping"),
         ("yaml", "name: x\nbig: " + "9" * 6000, 2, "too long"),
-        ("json", '{"name": "x",\n "jobs": [],\n}', 3, "name the file .json5"),
+        ("json", '{"name": "x",\n "jobs": [],}', 2, "name the file .json5"),
         ("json", '{"name": "x",\n "jobs": [], "n\\u0061me": 1}', 2, "'name' is given twice"),
         ("json", '{"name": "x",\n "jobs": [], "metadata": NaN}', 2, "NaN is not JSON"),
         ("json", '{"name": "\\ud800", "jobs": []}', None, "surrogate"),
