@@ -23,6 +23,7 @@ _LEVELS = {
     "job_retried": "warning",
     "job_warning": "warning",
     "node_notice": "warning",
+    "action_failed": "warning",
     "workflow_canceled": "warning",
 }
 
