@@ -42,7 +42,7 @@ def main() -> int:
     unknown = [name for name in options.names if name not in ALL]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}")
-    place = os.environ.get("TORC_BENCH_DIR") or ("/dev/shm" if os.path.isdir("/dev/shm") else None)
+    place = os.environ.get("TORC_BENCH_DIR") or ("/dev/shm" if Path("/dev/shm").is_dir() else None)
     root = Path(tempfile.mkdtemp(prefix="torc-bench-", dir=place))
     rows: list[Row] = []
     before = os.getloadavg()
@@ -63,7 +63,8 @@ def main() -> int:
     else:
         print(table(rows))
         print(
-            f"\nmedians of {options.rounds} rounds in {root.parent}; load {load['before']} before, {load['after']} after"
+            f"\nmedians of {options.rounds} rounds in {root.parent}; "
+            f"load {load['before']} before, {load['after']} after"
         )
     return 0
 

@@ -7,8 +7,6 @@ neither imports nor the memory of one measurement count in another.
 from __future__ import annotations
 
 import json
-import os
-import resource
 import sqlite3
 import sys
 import time

@@ -102,9 +102,9 @@ def own_peak() -> int:
 def table(rows: Sequence[Row]) -> str:
     """The rows for a person."""
     head = ("what", "figure", "reference", "ratio", "budget", "CPU", "ref. CPU", "")
-    lines = [head]
-    for row in rows:
-        lines.append(
+    lines = [
+        head,
+        *(
             (
                 row.what,
                 f"{row.figure:.3g} {row.unit}",
@@ -115,6 +115,8 @@ def table(rows: Sequence[Row]) -> str:
                 "" if row.reference_cpu is None else f"{row.reference_cpu:.3g}",
                 "ok" if row.ok else "OVER",
             )
-        )
+            for row in rows
+        ),
+    ]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)

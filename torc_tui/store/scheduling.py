@@ -289,8 +289,8 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
             data["peak_gpu_memory"] = usage.peak_gpu_memory
         if outcome.reason:
             data["reason"] = outcome.reason
-        for message in (*one.warnings, *((outcome.warning,) if outcome.warning else ())):
-            events.append(("job_warning", key.job_id, {"message": message, "attempt": key.attempt_id}))
+        warnings = (*one.warnings, outcome.warning) if outcome.warning else one.warnings
+        events += [("job_warning", key.job_id, {"message": text, "attempt": key.attempt_id}) for text in warnings]
         events.append((CHANGE_EVENTS[outcome.status], key.job_id, data))
         if outcome.retry:
             events.append(
