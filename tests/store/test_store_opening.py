@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
-from torc_tui.store import connect, database, events, records, schema, user_data, workflows
+from torc_tui.store import connect, database, events, records, user_data, workflows
 from torc_tui.store.database import Store
 
 OLD = Path(__file__).parent / "data" / "v1.db"
@@ -260,10 +260,11 @@ def _allocate(url: str) -> int:
 
 def test_an_older_store_is_brought_up_to_date(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Store.open(store_url).close()
-    for module in (schema, connect):
-        monkeypatch.setattr(module, "VERSION", 3)
-    monkeypatch.setitem(database.MIGRATIONS, 1, ["ALTER TABLE file ADD COLUMN one TEXT"])
-    monkeypatch.setitem(database.MIGRATIONS, 2, ["ALTER TABLE file ADD COLUMN two TEXT", "UPDATE file SET two = one"])
+    monkeypatch.setattr(connect, "VERSION", connect.VERSION + 2)
+    monkeypatch.setitem(database.MIGRATIONS, connect.VERSION - 2, ["ALTER TABLE file ADD COLUMN one TEXT"])
+    monkeypatch.setitem(
+        database.MIGRATIONS, connect.VERSION - 1, ["ALTER TABLE file ADD COLUMN two TEXT", "UPDATE file SET two = one"]
+    )
     with pytest.raises(SchemaMismatch, match="older torc"):
         user_data.connect(store_url)
     store = Store.open(store_url)
@@ -315,6 +316,7 @@ def test_a_store_of_version_1_opens_for_ever(tmp_path: Path) -> None:
     assert len(list(records.edges(store, workflow.id))) > 0
     assert [event.kind for event in events.list_events(store, workflow.id)] == ["workflow_created", "user_data_updated"]
     raw = store.dbapi()
+    assert raw.execute("SELECT text FROM workflow_text").fetchall() == [("name: sweep\n",)]
     assert user_data.update(raw, "config", workflow_id=workflow.id, data=3, at=9.0)["version"] == 3
     assert [version["data"] for version in user_data.history(raw, "config", workflow.id)][1:] == [[1, "ü"], 3]
     store.close()

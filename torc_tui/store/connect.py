@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Dbapi = Any
     """A connection of sqlite3 or psycopg; both have execute, commit, rollback and close."""
 
-VERSION = 1
+VERSION = 2
 """Of the schema. A store with a higher one is refused, one with a lower one is brought up to date."""
 
 BUSY_SECONDS = 10.0

@@ -171,19 +171,20 @@ def _insert_workflow(
         conn,
         "workflow",
         (
-            "id name user description project metadata directory file format text created_at run_id is_canceled "
+            "id name user description project metadata directory file format created_at run_id is_canceled "
             "is_archived is_paused last_seq env execution_config use_pending_failed require_user_data settings"
         ),
         [
             (
                 *(ids.workflow, name, user, spec.description, spec.project),
                 *(None if spec.metadata is None else compact(spec.metadata), directory),
-                *(spec.file, spec.format, spec.text, at, 0, False, False, False, 0),
+                *(spec.file, spec.format, at, 0, False, False, False, 0),
                 *(compact(dict(spec.env)), compact(execution_dict(spec.execution_config))),
                 *(spec.use_pending_failed, spec.require_user_data, compact(dict(spec.settings))),
             )
         ],
     )
+    insert(conn, "workflow_text", "workflow_id text", [(ids.workflow, spec.text)] if spec.text is not None else [])
 
 
 def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:

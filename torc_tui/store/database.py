@@ -27,9 +27,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from torc_tui.errors import StoreUnavailable
-from torc_tui.store import connect, journal, schema
+from torc_tui.store import connect, journal
 
-MIGRATIONS: dict[int, Sequence[str]] = {}
+MIGRATIONS: dict[int, Sequence[str]] = {
+    1: (
+        "CREATE TABLE workflow_text (workflow_id INTEGER NOT NULL PRIMARY KEY"
+        " REFERENCES workflow (id) ON DELETE CASCADE, text TEXT NOT NULL)",
+        "INSERT INTO workflow_text SELECT id, text FROM workflow WHERE text IS NOT NULL",
+        "ALTER TABLE workflow DROP COLUMN text",
+    )
+}
 """Version -> the statements that make the next version of it."""
 
 
@@ -256,11 +263,11 @@ def _prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
     raw = connect.connect_sqlite(path, read_only=read_only, create=fresh)
     try:
         version = connect.stored_version(raw, path)
-        if version != schema.VERSION and (read_only or (version is not None and version > schema.VERSION)):
+        if version != connect.VERSION and (read_only or (version is not None and version > connect.VERSION)):
             raise connect.mismatch(version, path)
         if not read_only:
             _choose_journal(raw, network=network)
-        if version != schema.VERSION:
+        if version != connect.VERSION:
             _make(raw, path)
     except Exception as error:
         if connect.is_driver_error(error):
@@ -283,8 +290,8 @@ def _prepare_postgresql(place: str, *, read_only: bool) -> None:
     raw = connect.connect_postgresql(place)
     try:
         version = connect.stored_version(raw, place)
-        if version != schema.VERSION:
-            if read_only or (version is not None and version > schema.VERSION):
+        if version != connect.VERSION:
+            if read_only or (version is not None and version > connect.VERSION):
                 raise connect.mismatch(version, place)
             _make(raw, place)
     except Exception as error:
@@ -304,14 +311,16 @@ def _make(raw: Any, place: str) -> None:
             raw.execute(f"SELECT pg_advisory_xact_lock({connect.APPLICATION_ID})")
         version = connect.stored_version(raw, place) if _has_meta(raw, dialect) else None
         if version is None:
+            from torc_tui.store import schema  # slow to load, and seldom needed
+
             for text in schema.statements(dialect):
                 raw.execute(text)
-            raw.execute(f"INSERT INTO meta (key, value) VALUES ('torc_schema', '{schema.VERSION}')")
+            raw.execute(f"INSERT INTO meta (key, value) VALUES ('torc_schema', '{connect.VERSION}')")
         else:
-            for step in range(version, schema.VERSION):
+            for step in range(version, connect.VERSION):
                 for text in MIGRATIONS[step]:
                     raw.execute(text)
-            raw.execute(f"UPDATE meta SET value = '{schema.VERSION}' WHERE key = 'torc_schema'")
+            raw.execute(f"UPDATE meta SET value = '{connect.VERSION}' WHERE key = 'torc_schema'")
         raw.commit()
     except BaseException:
         raw.rollback()

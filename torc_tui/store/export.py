@@ -23,7 +23,9 @@ _ALL = 1 << 31
 
 Document = dict[str, Json]
 
-_SOURCE = Statement("SELECT file, format, text FROM workflow WHERE id = ?")
+_SOURCE = Statement(
+    "SELECT w.file, w.format, t.text FROM workflow w LEFT JOIN workflow_text t ON t.workflow_id = w.id WHERE w.id = ?"
+)
 _JOBS = Statement(
     "SELECT id, name, command, invocation_script, script, priority, cancel_on_blocking_job_failure, "
     "supports_termination, requirement_id, failure_handler_id, scheduler, family, parameter_values, env, stdio, "

@@ -66,9 +66,8 @@ workflow = Table(
     Column("project", Text),
     Column("metadata", Text),  # JSON
     Column("directory", Text, nullable=False),  # where it was created: jobs run there
-    Column("file", Text),  # the workflow file, and below its text as it was
+    Column("file", Text),  # the workflow file; its text is in workflow_text
     Column("format", Text),
-    Column("text", Text),
     Column("created_at", Float, nullable=False),
     Column("run_id", Integer, nullable=False, default=0),
     Column("is_canceled", Boolean, nullable=False, default=False),
@@ -80,6 +79,14 @@ workflow = Table(
     Column("use_pending_failed", Boolean, nullable=False, default=False),
     Column("require_user_data", Boolean, nullable=False, default=False),
     Column("settings", Text, nullable=False, default="{}"),  # JSON: everything else the file said
+)
+
+# The row of a workflow is written with every batch of events, and whole: its file may have megabytes.
+workflow_text = Table(
+    "workflow_text",
+    metadata,
+    Column("workflow_id", ForeignKey("workflow.id", ondelete="CASCADE"), primary_key=True, type_=Integer),
+    Column("text", Text, nullable=False),
 )
 
 resource_requirements = Table(
