@@ -302,7 +302,7 @@ def test_four_cards_one_half_filled_by_somebody_else() -> None:
         6: ["GPU-1"],
         5: ["GPU-1"],
     }
-    held = "GPU 0 is held by another job; {}; GPU 2 is held by another job; GPU 3 is held by another job"
+    held = "{}; GPUs 0, 2 and 3 are held by other jobs"
     assert explain(jobs[3], pool)[0].text == "needs 1 GPU, 0 free: " + held.format("GPU 1 is shared by 2 jobs")
     assert explain(jobs[4], pool)[0].text == held.format(
         "GPU 1 has 20.0 of 80.0 GB free (pid 4711 python, 40 GB; 20 GB reserved by other jobs), 60 GB requested"

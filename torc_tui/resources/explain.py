@@ -71,6 +71,14 @@ def card_name(gpu: Gpu) -> str:
     return f"GPU {gpu.index}"
 
 
+def _together(gpus: Sequence[Gpu]) -> str:
+    """Several cards in a few words: ``GPUs 0, 2 and 3``."""
+    if len(gpus) == 1 or any(gpu.parent is not None for gpu in gpus):
+        return " and ".join(card_name(gpu) for gpu in gpus)
+    numbers = [str(gpu.index) for gpu in gpus]
+    return f"GPUs {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
 def _counts(req: ResourceRequirements, num_cpus: int, memory: int) -> list[Shortfall]:
     missing = []
     if req.num_cpus > max(num_cpus, 0):
@@ -93,7 +101,13 @@ def _cards(need: GpuNeed, pool: Pool) -> list[Shortfall]:
     if len(possible) < need.number:
         return [_too_few(need, [card.gpu for card, _ in found if card.gpu is not None], len(possible))]
     blocked = [(card, obstacle) for card, obstacle in possible if obstacle is not None]
-    reasons = [_reason(need, card, obstacle) for card, obstacle in blocked if card.gpu is not None]
+    held = [card.gpu for card, obstacle in blocked if obstacle is Obstacle.HELD and card.gpu is not None]
+    reasons = [_reason(need, c, o) for c, o in blocked if c.gpu is not None and o is not Obstacle.HELD]
+    if held:  # they tell the least, so they come last
+        several = len(held) > 1
+        reasons.append(
+            f"{_together(held)} {'are' if several else 'is'} held by {'other jobs' if several else 'another job'}"
+        )
     if len(reasons) > _NAMED_CARDS:
         reasons[_NAMED_CARDS:] = [f"and {len(reasons) - _NAMED_CARDS} more"]
     if need.number > 1 or need.share >= WHOLE:
@@ -137,8 +151,6 @@ def _too_few(need: GpuNeed, gpus: Sequence[Gpu], usable: int) -> Shortfall:
 def _reason(need: GpuNeed, card: Card, obstacle: Obstacle) -> str:
     assert card.gpu is not None
     gpu, name = card.gpu, card_name(card.gpu)
-    if obstacle is Obstacle.HELD:
-        return f"{name} is held by another job"
     if obstacle is Obstacle.SHARED:
         return f"{name} is shared by {_plural(card.grants, 'job')}"
     if obstacle is Obstacle.FOREIGN:

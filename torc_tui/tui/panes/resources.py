@@ -18,13 +18,13 @@ from torc_tui.store.holdings import Holding
 from torc_tui.tui.cells import Line, Span, fit, fit_line, harmless, line_width
 from torc_tui.tui.job_rows import clock
 from torc_tui.tui.machine import MachineWatch
-from torc_tui.tui.models.ring import Ring, braille
+from torc_tui.tui.models.ring import Ring, blocks
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlays import TextDrawing
 
-SPAN = 300.0
-"""Seconds that the histories show."""
+SPANS = (60.0, 120.0, 300.0)
+"""Seconds that the histories show: the least that all readings fit in, so that a young one fills its room."""
 STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
 """Neighbouring jobs are told apart by a letter and one of these."""
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -76,10 +76,10 @@ class ResourcesPane(Pane):
 
 
 def draw(machine: MachineWatch, workflow_id: int, width: int, height: int) -> tuple[list[Line], dict[int, int]]:
-    """The whole picture in ``width`` cells: at length if that fits ``height``, else short; and which line is which job
-    of the workflow."""
-    for roomy in (True, False):
-        lines, jobs = _Sheet(machine, workflow_id, width, roomy).all()
+    """The whole picture in ``width`` cells: as much as fits ``height``, and what must be there in any case. And which
+    line is which job of the workflow."""
+    for detail in (2, 1, 0):
+        lines, jobs = _Sheet(machine, workflow_id, width, detail).all()
         if len(lines) <= height:
             break
     return lines, jobs
@@ -88,13 +88,18 @@ def draw(machine: MachineWatch, workflow_id: int, width: int, height: int) -> tu
 class _Sheet:
     """One drawing in the making."""
 
-    def __init__(self, machine: MachineWatch, workflow_id: int, width: int, roomy: bool) -> None:
+    def __init__(self, machine: MachineWatch, workflow_id: int, width: int, detail: int) -> None:
         assert machine.host is not None
         self.machine = machine
         self.host: Host = machine.host
         self.workflow_id = workflow_id
         self.width = max(width, 30)
-        self.roomy = roomy and width >= 60
+        self.roomy = detail == 2 and width >= 60
+        self.slots = detail > 0
+        times = machine.memory.times()
+        age = self.host.at - times[0] if times else 0.0
+        self.span = next((span for span in SPANS if age <= span), SPANS[-1])
+        self.capacity = max(self.host.machine.num_cpus, *(one.num_cpus for one in self.host.runners), 1)
         self.lines: list[Line] = []
         self.jobs: dict[int, int] = {}
         self.marks: dict[int, Span] = {
@@ -106,7 +111,8 @@ class _Sheet:
         if self.roomy:
             self.lines.append([])
         self._load()
-        self._slots()
+        if self.slots:
+            self._slots()
         self._cards()
         self._holders()
         self._elsewhere()
@@ -120,7 +126,7 @@ class _Sheet:
             self.lines.append([])
 
     def history(self, ring: Ring, width: int, height: int) -> list[str]:
-        return braille(ring.window(self.host.at, SPAN, width * 2), height, high=100.0)
+        return blocks(ring.window(self.host.at, self.span, width), height, high=100.0)
 
     # -- CPUs and memory ------------------------------------------------------------------------------------------
 
@@ -131,11 +137,12 @@ class _Sheet:
         cpu = f"{load:.0f} %" if load is not None else "…"
         used = 100 * host.memory_used / max(machine.memory, 1)
         memory = f"{size(host.memory_used)} of {size(machine.memory)}"
+        cpus = f"{held.num_cpus} of {self.capacity} held by jobs"
         if not self.roomy:
             graph = max(6, min(24, self.width - 52))
             for name, ring, now, said in (
-                ("CPU", self.machine.cpu, cpu, f"{held.num_cpus} of {machine.num_cpus} held"),
-                ("mem", self.machine.memory, f"{used:.0f} %", f"{memory}, {size(held.memory)} held"),
+                ("CPU", self.machine.cpu, cpu, cpus),
+                ("mem", self.machine.memory, f"{used:.0f} %", f"{memory}, {size(held.memory)} held by jobs"),
             ):
                 shown = self.history(ring, graph, 1)[0]
                 self.add(
@@ -144,18 +151,23 @@ class _Sheet:
             return
         room = (self.width - 4) // 2
         left, right = (self.history(ring, room, 4) for ring in (self.machine.cpu, self.machine.memory))
-        title = [(" CPU ", "accent bold"), (cpu, "strong"), (f" of {machine.num_cpus}, {held.num_cpus} held", "muted")]
-        other = [("Memory ", "accent bold"), (memory, "strong"), (f", {size(held.memory)} held", "muted")]
+        title = [
+            (" CPU ", "accent bold"),
+            (cpu, "strong"),
+            (f" of {machine.num_cpus} CPUs, {cpus}", "muted"),
+        ]
+        other = [("Memory ", "accent bold"), (memory, "strong"), (f", {size(held.memory)} held by jobs", "muted")]
         self.add(*fit_line(title, room + 2), *fit_line(other, room))
         for one, two in zip(left, right, strict=True):
             self.add((" ", ""), (one, "load"), (" ", ""), (two, "info"))
-        self.add((" 5 min ago" + "now".rjust(room - 9), "faint"), (" 5 min ago" + "now".rjust(room - 10), "faint"))
+        since = f" {self.span / 60:.0f} min ago"
+        self.add((since + "now".rjust(room - 9), "faint"), (since + "now".rjust(room - 10), "faint"))
         self.gap()
 
     def _slots(self) -> None:
         """A sign for every CPU: the letter of the job that holds it, or a dot."""
         marks = [self.marks[one.job_id] for one in self.host.holdings for _ in range(one.allocation.num_cpus)]
-        total = max(self.host.machine.num_cpus, *(one.num_cpus for one in self.host.runners), len(marks), 1)
+        total = max(self.capacity, len(marks))
         cells: list[Span] = marks + [("·", "faint")] * (total - len(marks))
         free = total - len(marks)
         self.add((" CPU slots ", "accent bold"), (f"{len(marks)} held, {free} free", "muted"))
@@ -192,22 +204,25 @@ class _Sheet:
         assert gpu is not None
         figures = "  ".join(_figures(gpu))
         users = self._users(card)
+        ring = self.machine.cards.get(gpu.uuid, Ring(1))
         if not self.roomy:
-            bar = max(8, min(20, (self.width - 48) // 2 + 8))
-            room = _memory_words(card, short=True)
+            bar, graph = (14, 10) if self.width < 100 else (20, 20)
+            line = self.history(ring, graph, 1)[0] if gpu.utilization is not None else ""
+            said = f" {_memory_words(card, short=True)} "
             self.add(
-                (f" {card_name(gpu)} ", "accent bold"), *memory_bar(card, bar), (f" {room:<9} {figures}  ", "muted"),
-                *users,
+                (f" {card_name(gpu)} ", "accent bold"), *memory_bar(card, bar), (said, "muted"), (line, "load"),
+                (f" {'  '.join(_figures(gpu)[:2])}  ", "text"), *users,
             )  # fmt: skip
             return
         self.add((f" {card_name(gpu)}  ", "strong"), (harmless(gpu.name), "muted"), (f"  {figures}", "text"))
         graph = max(8, min(30, self.width // 3))
         strip = memory_bar(card, self.width - graph - 5)
-        use = self.history(self.machine.cards.get(gpu.uuid, Ring(1)), graph, 2)
+        use = self.history(ring, graph, 2)
         below = fit_line([(_memory_words(card), "muted")], self.width - graph - 5)
         self.add(("   ", ""), *strip, ("  ", ""), (use[0], "load"))
         self.add(("   ", ""), *below, ("  ", ""), (use[1], "load"))
-        self.add(("   ", ""), *(users or [("idle", "faint")]))
+        for row in wrapped(users or [("idle", "faint")], self.width - 4):
+            self.add(("   ", ""), *row)
         self.gap()
 
     def _users(self, card: Card) -> list[Span]:
@@ -254,6 +269,20 @@ class _Sheet:
             gpus = f", {len(one.gpus)} GPUs" if one.gpus else ""
             text = f" on {harmless(one.hostname)}: {one.num_cpus} CPUs, {size(one.memory)}{gpus}"
             self.add((text, "muted"), (" (its load cannot be seen from here)", "faint"))
+
+
+def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
+    """Spans in as many lines as they need; those that belong together end with two blanks."""
+    lines: list[list[Span]] = [[]]
+    group: list[Span] = []
+    for span in spans:
+        group.append(span)
+        if span[0].endswith("  ") or span is spans[-1]:
+            if lines[-1] and line_width([*lines[-1], *group]) > width + 2:
+                lines.append([])
+            lines[-1] += group
+            group = []
+    return lines
 
 
 def memory_bar(card: Card, width: int) -> list[Span]:
