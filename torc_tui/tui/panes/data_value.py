@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.timer import Timer
 
 from torc_tui.model import Json
 from torc_tui.tui.cells import Line
@@ -30,6 +31,9 @@ Ask = Callable[[str, Callable[[Any], Any], Callable[[Any], None]], None]
 CLIPBOARD = 100_000
 """Characters that terminals take into the clipboard; more goes into a file."""
 SHOWN_VIOLATIONS = 3
+LARGE = 200_000
+"""Characters of a value from which on a search waits for the end of the typing (``PATIENCE`` seconds)."""
+PATIENCE = 0.2
 
 
 class ValueText(LineCanvas):
@@ -54,6 +58,7 @@ class ValueView(Vertical):
         self.violations: Sequence[Violation] = ()
         self.as_text = False
         self.hits: Sequence[Path] = ()
+        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield JsonTree(empty="")
@@ -151,6 +156,15 @@ class ValueView(Vertical):
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
         event.stop()
+        if self._timer is not None:
+            self._timer.stop()
+        large = self.record is not None and self.record["size"] > LARGE
+        self._timer = self.set_timer(PATIENCE, self._jump) if large else None
+        if not large:
+            self._jump()
+
+    def _jump(self) -> None:
+        self._timer = None
         self._search(jump=True)
 
     def on_filter_line_left(self, event: FilterLine.Left) -> None:

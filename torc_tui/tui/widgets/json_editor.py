@@ -6,11 +6,14 @@ which may take its time elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.style import Style
 from rich.text import Text
 from textual import events
+from textual.document._wrapped_document import WrappedDocument
 from textual.widgets import TextArea
-from textual.widgets.text_area import TextAreaTheme
+from textual.widgets.text_area import Edit, EditResult, TextAreaTheme
 
 from torc_tui.tui.theme import DEFAULT, Palette
 from torc_tui.views.json_document import JsonError
@@ -50,6 +53,14 @@ def editor_theme(palette: Palette) -> TextAreaTheme:
     )
 
 
+class _Counted(WrappedDocument):
+    """Knows its height: Textual adds up all lines for every line it paints, 100 ms a key at a megabyte."""
+
+    @property
+    def height(self) -> int:
+        return len(self._offset_to_line_info)
+
+
 class JsonEditor(TextArea):
     """See the module."""
 
@@ -65,6 +76,38 @@ class JsonEditor(TextArea):
         self.indent_width = 2
         self.wrong: JsonError | None = None
 
+    # Textual asks for the whole text for every line it paints; a megabyte is joined once for each change instead.
+    _text: str | None = None
+
+    @property
+    def text(self) -> str:
+        if self._text is None:
+            self._text = self.document.text
+        return self._text
+
+    @text.setter
+    def text(self, value: str) -> None:
+        self.load_text(value)
+
+    def edit(self, edit: Edit) -> EditResult:
+        self._text = None
+        result = super().edit(edit)
+        self._text = None
+        return result
+
+    def _undo_batch(self, edits: Sequence[Edit]) -> None:
+        super()._undo_batch(edits)
+        self._text = None
+
+    def _redo_batch(self, edits: Sequence[Edit]) -> None:
+        super()._redo_batch(edits)
+        self._text = None
+
+    def _set_document(self, text: str, language: str | None) -> None:
+        super()._set_document(text, language)
+        self.wrapped_document.__class__ = _Counted
+        self._text = None
+
     @property
     def palette(self) -> Palette:
         return getattr(self.app, "palette", DEFAULT)
@@ -78,6 +121,10 @@ class JsonEditor(TextArea):
         self.register_theme(editor_theme(self.palette))
         self._set_theme("torc")
         self.notify_style_update()
+
+    def find_matching_bracket(self, bracket: str, search_from: tuple[int, int]) -> tuple[int, int] | None:
+        """Not looked for in a large text: the way may lead through all of it."""
+        return None if len(self.text) > HIGHLIGHTED else super().find_matching_bracket(bracket, search_from)
 
     def mark(self, wrong: JsonError | None) -> None:
         """Show where the text is wrong; None takes the mark away."""
