@@ -22,6 +22,7 @@ from torc_tui.engine.report import NeverJob, Observer, Unwatched
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, JobStatus, Machine, Workflow
 from torc_tui.store.database import Store
+from torc_tui.store.outlook import job_names
 from torc_tui.store.workflows import snapshot
 from torc_tui.units import show_bytes, show_duration
 
@@ -36,6 +37,7 @@ _ENDS = {
     "job_canceled": "canceled",
     "job_pending_failed": "FAILED (waits for a decision)",
 }
+_TOLD = frozenset([*_ENDS, "job_started", "job_retried", "job_warning"])
 _BAD = frozenset({"job_failed", "job_terminated", "job_pending_failed"})
 _NOTICES = frozenset({"node_notice", "action_failed"})
 _SIGNS = {"unicode": ("█", "░", "▶"), "ascii": ("#", ".", ">")}
@@ -165,12 +167,12 @@ class Lines(_Told):
     live = False
 
     def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
-        self.names: dict[int, str] = {}
-        with suppress(StoreError):
-            self.names = {job.id: job.name for job in snapshot(self.store, self.workflow.id).jobs}
         self._print(self.heading(run_id, machine, never))
 
     def events(self, events: Sequence[Event]) -> None:
+        names: dict[int, str] = {}
+        with suppress(StoreError):  # a workflow may have very many jobs: only the names that are said are read
+            names = job_names(self.store, {event.job_id for event in events if event.kind in _TOLD and event.job_id})
         lines: list[str] = []
         for event in events:
             kind = event.kind
@@ -178,7 +180,7 @@ class Lines(_Told):
                 lines.append(f"{_clock(event)} {_notice(event)}")
             if event.job_id is None:
                 continue
-            name = self.names.get(event.job_id, "?")
+            name = names.get(event.job_id, "?")
             if kind == "job_started":
                 lines.append(f"{_clock(event)} started: {_shown(name)} (job {event.job_id})")
             elif kind in _ENDS:

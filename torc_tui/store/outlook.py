@@ -5,12 +5,13 @@ What comes in: a connection inside a transaction. What goes out: small rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from torc_tui.model import JobStatus
-from torc_tui.store.database import Statement
+from torc_tui.store.database import Statement, Store
 
 COUNTS = Statement("SELECT status, count(*) FROM job WHERE workflow_id = ? GROUP BY status")
 
@@ -94,3 +95,13 @@ TAKE_UP = Statement(
 def take_up_interrupted(conn: Connection, workflow_id: int) -> list[tuple[int, int]]:
     """Make what a stop of a runner has interrupted ready again: (job id, new attempt)."""
     return [(row[0], row[1]) for row in TAKE_UP.direct(conn, (workflow_id,)).fetchall()]
+
+
+NAME = Statement("SELECT name FROM job WHERE id = ?")
+
+
+def job_names(store: Store, job_ids: Iterable[int]) -> dict[int, str]:
+    """The names of these jobs, of those that are there."""
+    with store.read() as conn:
+        rows = [(job_id, NAME.direct(conn, (job_id,)).fetchone()) for job_id in job_ids]
+    return {job_id: row[0] for job_id, row in rows if row is not None}
