@@ -334,6 +334,30 @@ async def test_every_size_is_stood(story: Story, size: tuple[int, int]) -> None:
         await until(pilot, sees(pilot, "following"))
 
 
+async def test_a_hidden_log_is_only_stale(story: Story) -> None:
+    story.run(FIRST)
+    story.file(FIRST, "o").write_text("x\n")
+    async with story.app().run_test(size=(120, 30)) as pilot:
+        await open_log(pilot, FIRST)
+        await until(pilot, sees(pilot, "1 line"))
+        reader = pane(pilot).log_view.reader
+        await screen(pilot).show_tab("overview")
+        await until(pilot, lambda: not reader._watching)
+        story.end(FIRST, 4)
+        await until(pilot, lambda: pane(pilot).stale)
+        await screen(pilot).show_tab("log")
+        await until(pilot, sees(pilot, "ended, exit 4"))
+        assert reader._watching
+
+
+async def test_a_log_that_may_not_be_read_says_so(story: Story) -> None:
+    story.run(FIRST)
+    story.file(FIRST, "o").symlink_to(story.file(FIRST, "o"))
+    async with story.app().run_test(size=(200, 30)) as pilot:
+        await open_log(pilot, FIRST)
+        await until(pilot, sees(pilot, "the log cannot be read:", "symbolic"))
+
+
 async def test_the_log_thread_ends_with_the_app(story: Story) -> None:
     async with story.app().run_test(size=(80, 24)) as pilot:
         await open_log(pilot, FIRST)

@@ -292,6 +292,16 @@ async def test_a_hidden_log_is_not_looked_at(tmp_path: Path) -> None:
         await until(pilot, lambda: lines(view)[19] == "line 20")
 
 
+async def test_what_cannot_be_read_is_not_tried_without_a_pause(tmp_path: Path) -> None:
+    (tmp_path / "job.o").mkdir()
+    (tmp_path / "job.o" / "x").touch()
+    app = ViewApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        reader = app.view.reader
+        await until(pilot, lambda: reader.looks > 1)
+        assert reader._pause() != 0.0
+
+
 async def test_lines_are_marked_by_mouse_and_by_keys(tmp_path: Path) -> None:
     write(tmp_path / "job.o", 1, 10)
     app = ViewApp(tmp_path)

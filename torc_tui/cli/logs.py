@@ -1,7 +1,7 @@
 """``torc logs JOB``: what a job wrote, whole or its end, and live.
 
 What comes in: a job, and which attempt of it. What goes out: the bytes as they are when something reads them, and text
-made harmless (colours kept) when a terminal would. The names of the files are those of reference facts, 6.6.
+made harmless (colours kept) when a terminal would. The names of the files are the store's rule.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _FINAL = frozenset({"completed", "failed", "canceled", "terminated", "disabled",
 
 def attempt_paths(folder: str, workflow_id: int, job_id: int, run_id: int, attempt: int) -> dict[str, str]:
     """The files of an attempt that exist: ``stdout``, ``stderr`` or ``combined`` to its path."""
-    stem = f"{folder}/job_stdio/job_wf{workflow_id}_j{job_id}_r{run_id}_a{attempt}"
+    from torc_tui.store.logs import attempt_stem
+
+    stem = attempt_stem(folder, workflow_id, job_id, run_id, attempt)
     return {name: stem + ending for ending, name in ENDINGS.items() if os.path.exists(stem + ending)}  # noqa: PTH110
 
 

@@ -70,6 +70,7 @@ class Window:
     counted: float = 1.0
     gone: Sequence[bool] = ()
     exists: bool = False
+    problem: str = ""
     found: Found | None = None
 
     @property
@@ -114,6 +115,8 @@ class LogReader:
         self._jumped = False
         self._look: _Look | None = None
         self._answer = 0
+        self._looked = 0.0
+        self._stuck = False
         self.looks = 0
         self._thread = threading.Thread(target=self._run, name="torc-log", daemon=True)
 
@@ -197,7 +200,7 @@ class LogReader:
         tape = self._tape
         if tape is None or not self._watching:
             return None
-        if not tape.complete:
+        if not tape.complete and not self._stuck:
             return 0.0
         if self._look is not None and not self._look.settled:
             return 0.03
@@ -205,7 +208,6 @@ class LogReader:
 
     def _run(self) -> None:
         try:
-            looked = 0.0
             while True:
                 with self._some:
                     pause = self._pause()
@@ -215,29 +217,41 @@ class LogReader:
                         return
                     work, self._requests = self._requests, deque()
                     serial = self._serial
-                for one in work:
-                    one()
-                tape = self._tape
-                if tape is None:
-                    if work:
-                        self._publish(serial)
-                        self._told()
-                    continue
-                now = time.monotonic()
-                changed = False
-                if self._watching and (work or now - looked >= (LOOK_EVERY if self._live else LOOK_SELDOM) * 0.9):
-                    looked = now
-                    self.looks += 1
-                    changed = tape.refresh()
-                if not tape.complete and not work:
-                    changed = tape.advance(COUNT_AT_ONCE) or changed
-                changed = self._searched() or changed
-                if work or changed:
-                    self._publish(serial)
-                if work:
+                try:
+                    self._turn(work, serial)
+                except Exception as error:  # the screen must not die of a log, nor its thread in silence
+                    self._leave()
+                    self._news = Window(serial, self._answer, problem=f"{type(error).__name__}: {error}")
                     self._told()
         finally:
             self._leave()
+
+    def _turn(self, work: deque[Callable[[], None]], serial: int) -> None:
+        """One round: do what was asked, look whether the files grew, count on, say what is new."""
+        for one in work:
+            one()
+        tape = self._tape
+        if tape is None:
+            if work:
+                self._publish(serial)
+                self._told()
+            return
+        now = time.monotonic()
+        changed = False
+        every = LOOK_EVERY if self._live else LOOK_SELDOM
+        if self._watching and (work or now - self._looked >= every * 0.9):
+            self._looked = now
+            self.looks += 1
+            changed = tape.refresh()
+        if not tape.complete and not work:
+            before = tape.counted
+            changed = tape.advance(COUNT_AT_ONCE) or changed
+            self._stuck = tape.counted == before  # it cannot be read any further for now
+        changed = self._searched() or changed
+        if work or changed:
+            self._publish(serial)
+        if work:
+            self._told()
 
     def _leave(self) -> None:
         self._end_look()
@@ -305,9 +319,10 @@ class LogReader:
             streams=tape.streams,
             sizes=[file.size for file in tape.files],
             counts=tape.line_counts,
-            counted=1.0 if not size else sum(file.indexed for file in tape.files) / size,
+            counted=1.0 if not size else tape.counted / size,
             gone=list(tape.gone),
             exists=tape.exists,
+            problem=tape.problem(),
             found=self._found(),
         )
 

@@ -93,6 +93,11 @@ class Tape:
         return all(file.complete for file in self.files)
 
     @property
+    def counted(self) -> int:
+        """Bytes whose lines are counted."""
+        return sum(file.indexed for file in self.files)
+
+    @property
     def line_counts(self) -> list[int | None]:
         return [file.line_count for file in self.files]
 
@@ -103,6 +108,18 @@ class Tape:
     @property
     def start(self) -> Place:
         return self._head(0) if self.pieces else Place(0, 0)
+
+    def problem(self) -> str:
+        """Why a file that is there cannot be read, if one cannot."""
+        for stream, file in zip(self.streams, self.files, strict=True):
+            if not file.exists:
+                try:
+                    os.close(os.open(stream.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+                except FileNotFoundError:
+                    pass
+                except OSError as error:
+                    return f"{stream.path}: {error.strerror or error}"
+        return ""
 
     def advance(self, blocks: int) -> bool:
         """Count the lines of so many more blocks; True when all are counted."""

@@ -256,6 +256,8 @@ class LogPane(Pane):
             return [[(f"its output is not kept (stdio mode {shown.mode})", "muted")], *self._other()]
         if not window.serial:
             return []
+        if window.problem:
+            return [[("the log cannot be read:", "muted")], *self._broken(window.problem, "error")]
         if window.exists:
             if shown.status in LIVE:
                 return [[("nothing written yet", "muted")], *self._unkept()]
@@ -265,13 +267,17 @@ class LogPane(Pane):
         if shown.status is JobStatus.PENDING:
             return [[("it is about to start", "muted")]]
         lines = [[("its files are not here:", "muted")]]
-        room = max(10, self.log_view.size.width - 5)
         for stream in self._open:
-            path = harmless(stream.path)
-            lines += [[(path[start : start + room], "text")] for start in range(0, len(path), room)]
+            lines += self._broken(stream.path, "text")
         if shown.hostname:
             lines.append([(f"it ran on {shown.hostname}", "muted")])
         return lines
+
+    def _broken(self, text: str, style: str) -> list[Line]:
+        """A path in as many lines as it needs: its end is what tells."""
+        room = max(10, self.log_view.size.width - 5)
+        text = harmless(text)
+        return [[(text[start : start + room], style)] for start in range(0, len(text), room)]
 
     def _other(self) -> list[Line]:
         """That the other stream has something, where only one is looked at."""

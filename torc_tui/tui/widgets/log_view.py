@@ -30,7 +30,7 @@ Spans = list[tuple[str, RichStyle]]
 """Text and its style, ready to paint."""
 SIDEWAYS = 16
 """Cells that a step to the side moves."""
-KEPT = 3000
+KEPT = 600
 """Lines laid out are kept until there are so many."""
 
 
