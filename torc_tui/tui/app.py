@@ -22,7 +22,6 @@ from textual.filter import LineFilter
 from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui import keymap as keymaps
 from torc_tui.tui import terminal
-from torc_tui.tui.bursts import fold
 from torc_tui.tui.commands import BY_ID, COMMANDS, PRESETS, Command, command_line
 from torc_tui.tui.feed_worker import (
     Answer,
@@ -45,13 +44,12 @@ from torc_tui.tui.screens.acts import Acts
 from torc_tui.tui.screens.base import TorcScreen, chain, contexts
 from torc_tui.tui.theme import THEMES, AsciiOnly, Palette, choose, palette_for
 from torc_tui.tui.widgets.header import Load
+from torc_tui.views.bursts import Bursts
 
 BUDGET = 0.008
 """Seconds of one tick that go into taking hand-overs."""
 SLICE = 400
 """Events folded at once, between two looks at the clock."""
-BURST = 1.0
-"""Seconds over which like events become one sentence."""
 
 
 class TorcApp(App[int]):
@@ -107,8 +105,7 @@ class TorcApp(App[int]):
         self.reader = Reader(open_source, self.inbox)
         self._keys = ""
         self._second = 0.0
-        self._bursts: dict[str, list[str]] = {}
-        self._burst_since = 0.0
+        self._bursts = Bursts()
 
     # -- looks -------------------------------------------------------------------------------------------------
 
@@ -186,7 +183,7 @@ class TorcApp(App[int]):
     def _tick(self) -> None:
         now = time.time()
         screen = self._front()
-        if screen is None or not screen.is_mounted:
+        if self._exit or screen is None or not screen.is_mounted or not screen.is_running:
             return
         due = now - self._second >= 1.0
         if not self.inbox and not due and not screen.busy:
@@ -199,8 +196,7 @@ class TorcApp(App[int]):
                 screen.every_second(now)
                 self.reader.ask("machine", self.machine.question(*screen.lacking()))
             screen.every_tick(now)
-        if self._bursts and now - self._burst_since >= BURST:
-            self._flush_bursts()
+            self._tell(now)
 
     def _drain(self, screen: TorcScreen) -> None:
         inbox = self.inbox
@@ -299,19 +295,22 @@ class TorcApp(App[int]):
         hint = getattr(error, "hint", None)
         self.notify(f"{text}\n{hint}" if hint else text, severity="error", markup=False, timeout=8)
 
-    def burst(self, word: str, names: Sequence[str]) -> None:
-        """Say, within a second, that jobs became ``word``: one sentence for all of them."""
-        if not self._bursts:
-            self._burst_since = time.time()
-        self._bursts.setdefault(word, []).extend(names)
+    def burst(self, word: str, jobs: Sequence[tuple[int, str]]) -> None:
+        """Say, when it is quiet again, that jobs (id, name) became ``word``: one sentence for all of them."""
+        now = time.time()
+        for job_id, name in jobs:
+            self._bursts.add(word, job_id, name, now)
 
-    def _flush_bursts(self) -> None:
-        for word, names in self._bursts.items():
-            severity = "error" if word == "failed" else "information"
-            self.notify(fold(word, names), severity=severity, markup=False, timeout=6)  # type: ignore[arg-type]
-        self._bursts.clear()
+    def _tell(self, now: float) -> None:
+        for notice in self._bursts.due(now):
+            severity = "error" if notice.kind == "failed" else "information"
+            self.notify(notice.text, severity=severity, markup=False, timeout=6)  # type: ignore[arg-type]  # a literal
 
     # -- commands of everywhere --------------------------------------------------------------------------------
+
+    async def action_quit(self) -> None:
+        """Textual's own key for leaving comes before all others: a screen may have a word in it (unsaved text)."""
+        await self._carry_out(BY_ID["quit-now"])
 
     def do_quit(self) -> None:
         self.exit(0)

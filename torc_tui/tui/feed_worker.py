@@ -309,6 +309,10 @@ class Reader:
                     if isinstance(error, StoreError) and not isinstance(error, NotFound) and source is not None:
                         _quietly(source.close)
                         source = None
+                except Exception as error:
+                    # A mistake of ours in one question: it is said, and the thread goes on answering others.
+                    told = TorcError(f"{type(error).__name__}: {error}", hint="this is a bug of torc; please report it")
+                    self.out.append(Answer(key, error=told))
         finally:
             if source is not None:
                 _quietly(source.close)

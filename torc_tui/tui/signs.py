@@ -32,21 +32,6 @@ STATUS: dict[JobStatus, Sign] = {
     JobStatus.PENDING_FAILED: Sign("⚑", "pending_failed", "pending_failed"),
 }
 
-# The order in which states stand in a bar or a strip: what is done first, what is left last.
-STRIP_ORDER: tuple[JobStatus, ...] = (
-    JobStatus.COMPLETED,
-    JobStatus.FAILED,
-    JobStatus.TERMINATED,
-    JobStatus.CANCELED,
-    JobStatus.PENDING_FAILED,
-    JobStatus.RUNNING,
-    JobStatus.PENDING,
-    JobStatus.READY,
-    JobStatus.BLOCKED,
-    JobStatus.UNINITIALIZED,
-    JobStatus.DISABLED,
-)
-
 HELD = Sign("‖", "held", "warning")
 
 ASCII = str.maketrans(

@@ -21,7 +21,7 @@ from torc_tui.tui.widgets.overlays import Overlay, Words
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, VirtualTable
 
 if TYPE_CHECKING:
-    from torc_tui.tui.screens.workflow import WorkflowScreen
+    from torc_tui.tui.screens.workflow_state import WorkflowState
 
 TAKE_EVERY = 0.1
 """Seconds between two looks at what was found."""
@@ -91,7 +91,7 @@ class LogSearch(Overlay):
     LogSearch VirtualTable { height: 1fr; background: $surface; }
     """
 
-    def __init__(self, owner: WorkflowScreen, sweep: LogSweep) -> None:
+    def __init__(self, owner: WorkflowState, sweep: LogSweep) -> None:
         super().__init__()
         self.owner = owner
         self.sweep = sweep

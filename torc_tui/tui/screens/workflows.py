@@ -14,11 +14,12 @@ from torc_tui.tui.cells import shares
 from torc_tui.tui.feed_worker import Listed
 from torc_tui.tui.job_rows import clock
 from torc_tui.tui.screens.base import TorcScreen
-from torc_tui.tui.signs import STATUS, STRIP_ORDER, workflow_state
+from torc_tui.tui.signs import STATUS, workflow_state
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.footer import FooterBar
 from torc_tui.tui.widgets.header import HeaderBar, HeaderState
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, VirtualTable
+from torc_tui.views.strip import ORDER
 
 COLUMNS = (
     Column("sign", "", 1, importance=0, sortable=False),
@@ -129,7 +130,7 @@ def numbers(workflow: Workflow) -> tuple[int, int, int]:
 def parts_strip(workflow: Workflow, width: int) -> Cell:
     """The states of the jobs as a strip; what waits is only a hint."""
     quiet = (JobStatus.BLOCKED, JobStatus.READY, JobStatus.UNINITIALIZED, JobStatus.DISABLED)
-    parts = [(workflow.counts.get(s, 0), STATUS[s].style) for s in STRIP_ORDER if s not in quiet]
+    parts = [(workflow.counts.get(s, 0), STATUS[s].style) for s in ORDER if s not in quiet]
     rest = sum(workflow.counts.get(s, 0) for s in quiet)
     if not any(count for count, _ in parts):
         return ("░" * width, "bar-rest")

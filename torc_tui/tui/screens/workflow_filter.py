@@ -1,0 +1,69 @@
+"""The filter of the jobs: applied while it is typed, completed, and what is wrong said beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torc_tui.model import JobStatus
+from torc_tui.tui.screens.workflow_state import WorkflowState
+from torc_tui.tui.widgets.filter_line import FilterLine
+
+
+class FilteredJobs(WorkflowState):
+    """The part of the screen that filters."""
+
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        if self._apply_filter(event.text):
+            self.table.reload()
+
+    def on_filter_line_left(self) -> None:
+        self.table.focus()
+
+    def _apply_filter(self, text: str) -> bool:
+        """Take that filter; False, and what is wrong is said, when it cannot be understood."""
+        from torc_tui.views.filter import Context, FilterError, compile_filter
+
+        rows, view = self.rows, self.view
+        line = self.query_one(FilterLine)
+        if rows is None or view is None:
+            return False
+        if not text.strip():
+            rows.filter(None)
+            line.say(())
+            return True
+        graph = self.graph
+        context = Context(requirements=view.requirements, now=self.now, why=rows.why)
+        if graph is not None:
+            context.after, context.before = graph.after, graph.before
+        try:
+            rows.filter(compile_filter(text, context))
+        except FilterError as error:
+            line.say([(f" {error.message} ", "error")])
+            return False
+        self._say_shown()
+        return True
+
+    def _say_shown(self) -> None:
+        """How many rows the filter lets through, where there is one."""
+        rows, view = self.rows, self.view
+        if rows is not None and view is not None and rows.test is not None:
+            self.query_one(FilterLine).say([(f" {rows.shown} of {len(view.jobs)} ", "muted")])
+
+    def _complete(self, text: str) -> Sequence[str]:
+        from torc_tui.views.filter import KEYS
+
+        start = max(text.rfind(" "), text.rfind("(")) + 1
+        word = text[start:].lstrip("-")
+        head = text[: len(text) - len(word)]
+        if not word:
+            return []
+        if word.startswith("status:"):
+            done, comma, last = word.rpartition(",")
+            prefix = done + comma if comma else "status:"
+            last = last if comma else word[len("status:") :]
+            return [head + prefix + status.word for status in JobStatus if status.word.startswith(last)]
+        found = [head + key + ":" for key in KEYS if key.startswith(word) and key != word]
+        if not found and self.view is not None:
+            families = {job.family for job in self.view.jobs.values()} if len(self.view.jobs) < 5000 else set()
+            found = [head + name for name in sorted(families) if name.startswith(word) and " " not in name]
+        return found
