@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from textwrap import wrap
 from typing import Any
 
 from textual.app import ComposeResult
@@ -15,7 +16,7 @@ from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.signs import STATUS
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlays import TextDrawing
-from torc_tui.units import format_memory, show_duration
+from torc_tui.units import format_memory, show_bytes, show_duration
 from torc_tui.views import why
 
 LABEL = 12
@@ -51,6 +52,19 @@ def cut_line(line: Line, width: int) -> Line:
     return fit_line(line, width) if line_width(line) > width else line
 
 
+def folded(text: str, width: int) -> list[str]:
+    """A reason in lines of that width; those that follow are set in."""
+    inside = " " * (len(text) - len(text.lstrip("│├└─| `-")) + 2)
+    return wrap(text, max(20, width), subsequent_indent=inside, break_on_hyphens=False, drop_whitespace=True) or [""]
+
+
+def _device(uuid: str, share: int, memory: int, index: Mapping[str, int]) -> str:
+    parts = [f"{share / 1000:g}"] if 0 < share < 1000 else []
+    parts += [show_bytes(memory)] if memory else []
+    name = f"GPU {index[uuid]}" if uuid in index else uuid
+    return f"{name} ({', '.join(parts)})" if parts else name
+
+
 class OverviewPane(Pane):
     NAME = "overview"
     TITLE = "Overview"
@@ -76,7 +90,10 @@ class OverviewPane(Pane):
         def read(source: Any) -> Any:
             from torc_tui.store import records
 
-            return job_id, records.get_job(source.store, job_id)
+            record = records.get_job(source.store, job_id)
+            wf = record["workflow_id"]
+            results = records.list_results(source.store, wf, job_id=job_id, all_runs=True, reverse=True, limit=1)
+            return job_id, record | {"result": results[0] if results else None}
 
         self.ask("job", read)
 
@@ -128,7 +145,7 @@ class OverviewPane(Pane):
         if reasons:
             out.append(heading("Why"))
             for text, style in reasons[:12]:
-                out.append([("  ", ""), (text, style)])
+                out += [[("  ", ""), (piece, style)] for piece in folded(text, width - 4)]
             if len(reasons) > 12:
                 out.append([("  ", ""), (f"… {len(reasons) - 12} more lines: press enter", "faint")])
             out.append([])
@@ -154,12 +171,39 @@ class OverviewPane(Pane):
                     (f" · {show_duration(requirement.runtime)}", "text"),
                 ]
             if requirement.num_gpus:
-                asked.append((f" · {requirement.num_gpus:g} GPU", "accent"))
+                asked.append((f" · {requirement.num_gpus:g} GPU{'s' if requirement.num_gpus > 1 else ''}", "accent"))
+            if requirement.gpu_memory:
+                asked.append((f" · {format_memory(requirement.gpu_memory)} of GPU memory", "accent"))
+            if requirement.gpu_model:
+                asked.append((f" · GPU {harmless(requirement.gpu_model)}", "accent"))
             asked.append((f"  ({requirement.name})", "faint"))
             out.append(field("asks for", *asked))
+        out += self._used(job)
         out.append([])
         out += self._record_lines(width)
         return out
+
+    def _used(self, job: Job) -> list[Line]:
+        """The cards it holds or held, and what its last attempt took."""
+        record = self.record
+        result: Mapping[str, Any] = record.get("result") or {}
+        out: list[Line] = []
+        running = job.status in (JobStatus.RUNNING, JobStatus.PENDING)
+        held: Sequence[Any] = (record if running else result).get("allocation") or (0, 0, ())
+        if held[2]:
+            host = self.owner.torc.machine.host
+            index = {gpu.uuid: gpu.index for gpu in host.machine.gpus} if host is not None else {}
+            devices = ", ".join(_device(uuid, share, memory, index) for uuid, share, memory in held[2])
+            out.append(field("GPUs" if running else "had GPUs", (devices, "accent")))
+        if running or not result:
+            return out
+        used = [(result.get("peak_memory_bytes"), "of memory"), (result.get("peak_gpu_memory_bytes"), "of GPU memory")]
+        words = [f"{show_bytes(amount)} {what}" for amount, what in used if amount]
+        if result.get("avg_gpu_percent") is not None:
+            words.append(f"{result['avg_gpu_percent']:.0f} % of the GPU on average")
+        if result.get("cpu_time"):
+            words.append(f"{show_duration(result['cpu_time'])} of CPU time")
+        return [*out, field("used", (" · ".join(words), "text"))] if words else out
 
     def _record_lines(self, width: int) -> list[Line]:
         record = self.record

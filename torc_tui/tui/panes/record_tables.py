@@ -72,8 +72,18 @@ class ResultsPane(RecordPane):
         Column("exec_time_minutes", "time", 9, minimum=7, importance=2, align="right"),
         Column("peak_memory_bytes", "peak mem", 10, minimum=8, importance=3, align="right"),
         Column("peak_cpu_percent", "peak cpu", 9, minimum=7, importance=6, align="right"),
+        Column("peak_gpu_memory_bytes", "gpu mem", 10, minimum=8, importance=8, align="right"),
+        Column("avg_gpu_percent", "gpu use", 8, minimum=7, importance=9, align="right"),
         Column("completion_time", "ended", 20, minimum=16, importance=7),
     )
+
+    def take(self, what: str, value: Any) -> None:
+        measured = any(record["peak_gpu_memory_bytes"] is not None for record in value)
+        columns = [column for column in self.COLUMNS if measured or "gpu" not in column.key]
+        if len(columns) != len(self.rows.columns):
+            self.rows.columns = columns
+            self.query_one(VirtualTable).set_rows(self.rows)
+        super().take(what, value)
 
     def read(self, store: Any, workflow_id: int) -> Sequence[Record]:
         from torc_tui.store import records
@@ -90,9 +100,9 @@ class ResultsPane(RecordPane):
                 return ("" if value is None else str(value), "failed" if value else "faint")
             case "exec_time_minutes":
                 return ("" if value is None else clock(value * 60), "muted")
-            case "peak_memory_bytes":
+            case "peak_memory_bytes" | "peak_gpu_memory_bytes":
                 return (show_bytes(value) if value else "", "muted")
-            case "peak_cpu_percent":
+            case "peak_cpu_percent" | "avg_gpu_percent":
                 return (f"{value:.0f} %" if value is not None else "", "muted")
             case "completion_time":
                 return (str(value or "").replace("T", " ")[:19], "faint")
