@@ -193,7 +193,10 @@ class WorkflowCommands(FilteredJobs):
             self._freshen()
             return
         self.ask_chain(job)
-        lines = [[(text, style)] for text, style in self.reasons(job)] or [
+        from torc_tui.tui.panes.overview import folded
+
+        room = max(40, self.size.width - 12)
+        lines = [[(piece, style)] for text, style in self.reasons(job) for piece in folded(text, room)] or [
             [(f"{job.name} is {STATUS[job.status].word}", STATUS[job.status].style)]
         ]
         self.app.push_screen(Reading(f"Why is {job.name} {STATUS[job.status].word}?", lines))
