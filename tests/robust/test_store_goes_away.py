@@ -1,0 +1,281 @@
+"""The store goes away under a runner, and comes back or does not: nothing is lost, and it is said once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TWO = """
+name: two
+jobs:
+  - {name: first, command: 'echo $$ > pid; touch begun; until [ -e go ]; do sleep 0.02; done; echo first >> ran'}
+  - {name: second, command: 'echo second >> ran', depends_on: [first]}
+  - {name: third, command: 'echo third >> ran; until [ -e end ]; do sleep 0.02; done', depends_on: [second]}
+"""
+
+
+def begin(shell: Any, until: Callable[..., Any], text: str = TWO, *words: str) -> subprocess.Popen[str]:
+    runner: subprocess.Popen[str] = shell.start("run", shell.write(text), *words)
+    until(lambda: shell.there("begun"), "the job began")
+    until(lambda: shell.states().get("first") == "running", "it is recorded")
+    return runner
+
+
+def lines_until(process: subprocess.Popen[str], words: str) -> str:
+    assert process.stdout is not None
+    for line in iter(process.stdout.readline, ""):
+        if words in line:
+            return line
+    raise AssertionError(f"never said: {words}")
+
+
+HOLD = """
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1])
+c.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def locked(shell: Any) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Another process takes the store for itself, until its standard input is closed."""
+    holders: list[subprocess.Popen[str]] = []
+
+    def take() -> subprocess.Popen[str]:
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLD, shell.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        holders.append(holder)
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        return holder
+
+    yield take
+    for holder in holders:
+        holder.communicate()
+
+
+def test_locked_for_long_by_another_program(shell: Any, until: Any, gone: Any, locked: Any) -> None:
+    runner = begin(shell, until)
+    holder = locked()
+    (shell.folder / "go").touch()  # this end cannot be written down
+    said = lines_until(runner, "is locked by another program")
+    assert "what runs goes on" in said
+    until(lambda: gone(shell.pid()), "the job ended meanwhile")
+    holder.communicate()
+    (shell.folder / "end").touch()
+    code, text = shell.finish(runner)
+    assert code == 0, text
+    assert text.count("is locked") == 0  # it was said once
+    assert "can be used again" in text
+    assert (shell.folder / "ran").read_text().split() == ["first", "second", "third"]
+    assert any("can be used again" in event["message"] for event in shell.events("node_notice"))
+    shell.assert_nothing_held()
+
+
+def test_when_the_time_is_over_it_leaves_and_jobs_run_on(shell: Any, until: Any, gone: Any, locked: Any) -> None:
+    runner = begin(shell, until, "compute_node_wait_for_healthy_database_minutes: 0\n" + TWO)
+    holder = locked()
+    (shell.folder / "go").touch()
+    code, text = shell.finish(runner)
+    assert code == 1, text
+    assert "Traceback" not in text
+    assert "the runner leaves" in text
+    until(lambda: gone(shell.pid()), "the job ended all the same")
+    holder.communicate()
+    (shell.folder / "end").touch()
+    code, text = shell.run("run", "1")
+    assert code == 0, text
+    assert (shell.folder / "ran").read_text().split() == ["first", "second", "third"]
+    shell.assert_nothing_held()
+
+
+def test_ctrl_c_while_the_store_is_away_still_stops_the_jobs(shell: Any, until: Any, gone: Any, locked: Any) -> None:
+    runner = begin(shell, until, TWO, "--grace", "1")
+    pid = shell.pid()
+    holder = locked()
+    runner.send_signal(signal.SIGINT)
+    code, text = shell.finish(runner)
+    assert code in (1, 130), text
+    assert "Traceback" not in text
+    assert gone(pid)
+    holder.communicate()
+
+
+def test_a_locked_store_stops_no_heartbeat_for_good(shell: Any, until: Any, locked: Any) -> None:
+    """A runner that only waits meets the lock with its heartbeat."""
+    runner = begin(shell, until)
+    holder = locked()
+    lines_until(runner, "is locked by another program")
+    holder.communicate()
+    (shell.folder / "go").touch()
+    (shell.folder / "end").touch()
+    assert shell.finish(runner)[0] == 0
+
+
+@pytest.mark.parametrize("back_as", ["the same file", "a copy"])
+def test_moved_away_and_back(shell: Any, until: Any, back_as: str) -> None:
+    runner = begin(shell, until)
+    store, aside = shell.folder / "t.db", shell.folder / "aside"
+    aside.mkdir()
+    for path in shell.folder.glob("t.db*"):
+        path.rename(aside / path.name)
+    (shell.folder / "go").touch()
+    assert "moved away" in lines_until(runner, "the store")
+    for path in sorted(aside.iterdir(), reverse=True):  # the database after its journal
+        if back_as == "a copy":
+            shutil.copy2(path, shell.folder)
+        else:
+            path.rename(shell.folder / path.name)
+    assert store.exists()
+    (shell.folder / "end").touch()
+    code, text = shell.finish(runner)
+    assert code == 0, text
+    assert set(shell.states().values()) == {"completed"}
+    assert (shell.folder / "ran").read_text().split() == ["first", "second", "third"]
+    shell.assert_nothing_held()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Take all the space that is left."""
+    ballast = folder / "ballast"
+    with open(ballast, "wb", buffering=0) as file:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while True:
+                    file.write(b"\0" * size)
+            except OSError:
+                continue
+    return ballast
+
+
+def test_the_disk_of_the_store_is_full_for_a_while(make_shell: Any, small_disk: Path, until: Any) -> None:
+    shell = make_shell(str(small_disk / "t.db"))
+    text = TWO + "  - {name: 'more_{i}', command: 'echo m{i} >> ran', depends_on: [first], parameters: {i: '1:200'}}\n"
+    runner = begin(shell, until, text)
+    ballast = fill(small_disk)
+    (shell.folder / "go").touch()
+    assert "no space left" in lines_until(runner, "no space left")
+    ballast.unlink()
+    (shell.folder / "end").touch()
+    code, said = shell.finish(runner)
+    assert code == 0, said
+    ran = (shell.folder / "ran").read_text().split()
+    assert len(ran) == len(set(ran)) == 203
+    shell.assert_nothing_held()
+
+
+def test_the_disk_of_the_output_is_full(shell: Any, small_disk: Path, until: Any) -> None:
+    text = """
+name: full
+jobs:
+  - {name: first, command: 'touch begun; until [ -e go ]; do sleep 0.02; done; until [ -e go2 ]; do sleep 0.02; done'}
+  - {name: second, command: 'seq 100000', depends_on: [first]}
+  - {name: third, command: 'true', depends_on: [second]}
+"""
+    runner = begin(shell, until, text, "--output-dir", str(small_disk))
+    ballast = fill(small_disk)
+    (shell.folder / "go").touch()
+    (shell.folder / "go2").touch()
+    code, said = shell.finish(runner)
+    ballast.unlink()
+    assert code == 1, said
+    assert shell.states() == {"first": "completed", "second": "failed", "third": "canceled"}
+    (result,) = shell.sql("SELECT reason FROM result WHERE status <> 5")
+    assert "left on the disk" in result[0] or "No space left" in result[0]
+    why = shell.run("why", "second", "-w", "1")[1]
+    assert "left on the disk" in why or "No space left" in why
+    shell.assert_nothing_held()
+
+
+def test_the_output_folder_goes_away_under_the_runner(shell: Any, until: Any) -> None:
+    runner = begin(shell, until)
+    shutil.rmtree(shell.folder / "torc_output")
+    (shell.folder / "torc_output").write_text("a file is in the way")
+    (shell.folder / "go").touch()
+    code, text = shell.finish(runner)
+    assert code == 1, text
+    assert shell.states() == {"first": "completed", "second": "failed", "third": "canceled"}
+    assert "torc_output" in shell.run("why", "second", "-w", "1")[1]
+    (reason,) = shell.sql("SELECT reason FROM result WHERE status = 6")
+    assert "torc_output" in reason[0]
+    assert [e["reason"] for e in shell.events("job_failed")] == [reason[0]]
+
+
+def test_the_folder_of_the_output_is_made_again(shell: Any, until: Any) -> None:
+    runner = begin(shell, until)
+    shutil.rmtree(shell.folder / "torc_output")
+    (shell.folder / "go").touch()
+    (shell.folder / "end").touch()
+    code, text = shell.finish(runner)
+    assert code == 0, text
+
+
+def test_a_server_that_restarts(postgresql_own: Any, make_shell: Any, until: Any, gone: Any) -> None:
+    shell = make_shell(postgresql_own.url)
+    runner = begin(shell, until)
+    postgresql_own.stop()
+    (shell.folder / "go").touch()
+    lines_until(runner, "cannot be used")
+    until(lambda: gone(shell.pid()), "the job ended meanwhile")
+    postgresql_own.start()
+    (shell.folder / "end").touch()
+    code, text = shell.finish(runner)
+    assert code == 0, text
+    assert "Traceback" not in text
+    assert (shell.folder / "ran").read_text().split() == ["first", "second", "third"]
+    shell.assert_nothing_held()
+
+
+def test_the_drawing_survives_too(shell: Any, until: Any, locked: Any) -> None:
+    """The live display has a connection of its own."""
+    import io
+
+    from torc_tui.cli.progress import Live
+    from torc_tui.store.database import Store
+    from torc_tui.store.workflows import get_workflow
+
+    shell.run("create", shell.write(TWO))
+    out = io.StringIO()
+    with closing(Store.open(f"sqlite:///{shell.database}")) as store:
+        live = Live(store, get_workflow(store, 1), str(shell.folder), out)
+        (shell.folder / "t.db").rename(shell.folder / "away")
+        live.feed._drop()
+        live.last = 0
+        live.tick(1.0)
+        (shell.folder / "away").rename(shell.folder / "t.db")
+        with closing(sqlite3.connect(shell.database)) as other:
+            other.execute("UPDATE workflow SET name = 'x'")
+            other.commit()
+        live.last = 0
+        live.tick(2.0)
+        live.close()
+    assert "0/3" in out.getvalue()
