@@ -281,6 +281,12 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(("workflows pause",), "workflows:pause", "start nothing new, let what runs end", (WORKFLOW,)),
     Command(("workflows resume",), "workflows:resume", "go on after a pause", (WORKFLOW,)),
+    Command(
+        ("workflows stop",),
+        "workflows:stop",
+        "stop the runners of a workflow; its jobs can go on with another run",
+        (WORKFLOW, flag("--now", help="kill what runs, without the time to end")),
+    ),
     # -- jobs
     Command(
         ("jobs list",),
@@ -433,6 +439,17 @@ COMMANDS: tuple[Command, ...] = (
     Command(("failure-handlers list",), "records:failure_handlers", "list failure handlers", (WORKFLOW,)),
     Command(("compute-nodes list",), "records:compute_nodes", "list the runners of a workflow", (WORKFLOW,)),
     Command(("compute-nodes get",), "records:compute_node", "one runner", (arg("id", type=POSITIVE, metavar="ID"),)),
+    Command(
+        ("compute-nodes resize",),
+        "workflows:resize",
+        "let a runner use more or less of its machine",
+        (
+            arg("id", type=POSITIVE, metavar="RUNNER", help="id of the runner"),
+            arg("--num-cpus", type=POSITIVE, metavar="N", help="CPUs"),
+            arg("--memory", metavar="SIZE", help="memory, such as 16g"),
+            arg("--max-parallel-jobs", type=COUNT, metavar="N", help="at most N jobs at once; 0: no limit"),
+        ),
+    ),
     # -- the program itself
     Command(("config show",), "config:show", "every setting, and where it comes from"),
     Command(("config paths",), "config:paths", "where configuration, database and state are"),

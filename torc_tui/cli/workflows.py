@@ -170,6 +170,37 @@ def resume(call: Call) -> None:
     call.done({"workflow_id": workflow.id, "is_paused": False}, f"Workflow {workflow.id} goes on")
 
 
+def stop(call: Call) -> None:
+    from torc_tui.operations.runners import stop_runners
+
+    workflow = _workflow(call)
+    nodes = stop_runners(call.store, workflow.id, hard=call.options.now, actor=call.actor)
+    message = f"Asked {len(nodes)} runner{'s' if len(nodes) != 1 else ''} of workflow {workflow.id} to stop"
+    call.done({"workflow_id": workflow.id, "compute_node_ids": nodes, "status": "success"}, message)
+
+
+def resize(call: Call) -> None:
+    from torc_tui.operations.runners import resize_runner
+    from torc_tui.units import parse_memory
+
+    options = call.options
+    if options.num_cpus is None and options.memory is None and options.max_parallel_jobs is None:
+        raise UsageError("nothing to change", hint="--num-cpus, --memory, --max-parallel-jobs")
+    try:
+        memory = None if options.memory is None else parse_memory(options.memory)
+    except ValueError as error:
+        raise UsageError(f"--memory: {error.args[0]}", hint=error.args[1] if len(error.args) > 1 else None) from None
+    resize_runner(
+        call.store,
+        options.id,
+        num_cpus=options.num_cpus,
+        memory=memory,
+        max_parallel_jobs=options.max_parallel_jobs,
+        actor=call.actor,
+    )
+    call.done({"id": options.id, "status": "success"}, f"Resized runner {options.id}")
+
+
 def export(call: Call) -> None:
     from torc_tui.store import transfer
 

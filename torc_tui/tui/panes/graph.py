@@ -245,6 +245,31 @@ class GraphPane(Pane):
         self.expanded = self.expanded ^ {group.key}
         self._lay_out()
 
+    def do_graph_next(self) -> None:
+        """Select the box after this one, in reading order; after the last one the focus goes on to the next pane."""
+        picture = self.picture
+        if picture is None:
+            return
+        nodes = picture.scene.nodes
+        places = {at: picture.drawing.box(at) for at, node in enumerate(nodes) if node.kind in ("job", "more")}
+        order = sorted(places, key=lambda at: (places[at].y, places[at].x))
+        now = order.index(picture.selected) if picture.selected in order else -1
+        if now + 1 >= len(order):
+            self.screen.focus_next()
+            return
+        picture.selected = order[now + 1]
+        self.owner.go_to_job(nodes[picture.selected].jobs[0], focus=False)
+        box = places[picture.selected]
+        self.canvas.centre_on(box.x + box.w // 2, box.y + box.h // 2)
+        self.canvas.redraw()
+
+    def do_graph_export(self) -> None:
+        from torc_tui.tui.screens.workflow_dialogs import export_graph
+
+        found = self.owner.current_workflow()
+        if found is not None and self.picture is not None:
+            export_graph(self.owner.torc, found[0], self.picture.scene)
+
     def do_graph_minimap(self) -> None:
         if self.picture is not None:
             self.picture.minimap = not self.picture.minimap

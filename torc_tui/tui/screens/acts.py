@@ -51,9 +51,25 @@ class Acts:
         said: Callable[[Any], str] = lambda value: "done",
         then: Callable[[Any], None] | None = None,
         otherwise: Callable[[], None] | None = None,
+        line: str | None = None,
     ) -> None:
         """Carry out an act now. ``said`` makes a sentence of what it gave; an empty one says nothing. ``then`` gets
-        what it gave; ``otherwise`` is called when it was refused, after that was said."""
+        what it gave; ``otherwise`` is called when it was refused, after that was said. ``line`` is its command line,
+        where the table alone cannot tell it."""
+        self.app.did(command_id, workflow=workflow, jobs=jobs)
+        if line is not None:
+            self.app.last_line = line
+        self.ask(act, said=said, then=then, otherwise=otherwise)
+
+    def ask(
+        self,
+        act: Act,
+        *,
+        said: Callable[[Any], str] = lambda value: "",
+        then: Callable[[Any], None] | None = None,
+        otherwise: Callable[[], None] | None = None,
+    ) -> None:
+        """Let the reader thread do or read something, which is no act by itself."""
         from torc_tui import settings
 
         number = next(_numbers)
@@ -62,7 +78,6 @@ class Acts:
             self._then[number] = then
         if otherwise is not None:
             self._otherwise[number] = otherwise
-        self.app.did(command_id, workflow=workflow, jobs=jobs)
         actor = settings.actor()
         self.app.reader.ask(("act", number), lambda source: act(source.store, actor))
 
@@ -111,7 +126,10 @@ class Acts:
             return text if done.moved else "; ".join(list(done.refused.values())[:3])
 
         def go() -> None:
-            self.do(command_id, act, workflow=workflow, jobs=ids, said=said)
+            line = None
+            if command_id == "job-priority":
+                line = f"torc jobs priority {argument} {' '.join(map(str, ids))}"
+            self.do(command_id, act, workflow=workflow, jobs=ids, said=said, line=line)
 
         if BY_ID[command_id].destructive or len(jobs) > MANY:
             names = [job.name for job in jobs[:8]] + ([f"… and {len(jobs) - 8} more"] if len(jobs) > 8 else [])
@@ -136,6 +154,8 @@ class Acts:
 
     def on_workflow(self, command_id: str, workflow: Workflow, left: int) -> None:
         """An act on a whole workflow; ``left`` is how many jobs have not ended."""
+        from torc_tui.tui.screens import workflow_dialogs
+
         wf = workflow.id
         match command_id:
             case "workflow-initialize":
@@ -152,6 +172,7 @@ class Acts:
                     lambda store, actor: getattr(_operations(), name)(store, wf, actor=actor),
                     workflow=wf,
                     said=lambda _: f"{workflow.name} {'goes on' if paused else 'is paused: nothing new starts'}",
+                    line=f"torc workflows {'resume' if paused else 'pause'} {wf}",
                 )
             case "workflow-cancel":
                 self.ask_first(
@@ -165,6 +186,12 @@ class Acts:
                         said=lambda number: f"{people(number)} canceled",
                     ),
                 )
+            case "workflow-rename":
+                workflow_dialogs.rename(self.app, workflow)
+            case "workflow-export":
+                workflow_dialogs.export(self.app, workflow)
+            case "workflow-resize":
+                workflow_dialogs.resize(self.app, workflow)
             case "workflow-archive":
                 flag = not workflow.is_archived
                 self.do(
@@ -172,6 +199,7 @@ class Acts:
                     lambda store, actor: _operations().archive_workflows(store, [wf], flag, actor=actor),
                     workflow=wf,
                     said=lambda _: f"{workflow.name} {'archived' if flag else 'taken out of the archive'}",
+                    line=f"torc workflows archive {str(flag).lower()} {wf}",
                 )
             case "workflow-delete":
                 total = sum(workflow.counts.values())
@@ -227,7 +255,11 @@ class Acts:
                 return runners.stop_runners(store, wf, hard=hard, actor=actor)
 
             self.do(
-                "workflow-stop", act, workflow=wf, said=lambda nodes: f"{people(len(nodes), 'runner')} asked to stop"
+                "workflow-stop",
+                act,
+                workflow=wf,
+                said=lambda nodes: f"{people(len(nodes), 'runner')} asked to stop",
+                line=f"torc workflows stop {wf}" + (" --now" if hard else ""),
             )
 
         again = wf in self.app.stopping

@@ -108,6 +108,15 @@ class TorcScreen(Screen[None]):
     def do_workflow_archive(self) -> None:
         self._act("workflow-archive")
 
+    def do_workflow_rename(self) -> None:
+        self._act("workflow-rename")
+
+    def do_workflow_export(self) -> None:
+        self._act("workflow-export")
+
+    def do_workflow_resize(self) -> None:
+        self._act("workflow-resize")
+
     def do_workflow_delete(self) -> None:
         self._act("workflow-delete")
 

@@ -1,0 +1,309 @@
+"""Acts: each has somebody who carries it out, a command line that the command line interface knows, and is refused in
+read-only mode; the acts that ask for more than a yes, by Pilot over a real store."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from textual.pilot import Pilot
+
+from torc_tui.cli.line import parser_of
+from torc_tui.cli.table import BY_NAME
+from torc_tui.model import Machine
+from torc_tui.operations import workflows as workflow_acts
+from torc_tui.plan.resolve import resolve
+from torc_tui.resources.detect import boot_id, hostname, process_started
+from torc_tui.spec.load import loads
+from torc_tui.store import events, nodes, workflows
+from torc_tui.store.database import Store
+from torc_tui.tui.app import TorcApp
+from torc_tui.tui.commands import COMMANDS, command_line
+from torc_tui.tui.screens.workflow import WorkflowScreen
+
+ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+
+SPEC = """
+name: pipeline
+jobs:
+  - {name: prep, command: "true"}
+  - {name: "train_{i}", command: "true", depends_on: [prep], parameters: {i: "1:5"}}
+  - {name: report, command: "true", depends_on_regexes: ["^train_.*"]}
+"""
+
+WORDS = {
+    "FILE": "f.yaml",
+    "JSON": "'{}'",
+    "NAME": "n",
+    "RECORD": "r",
+    "VERSION": "1",
+    "RUNNER": "1",
+    "N": "4",
+    "ID": "3",
+}
+
+
+def filled(line: str) -> list[str]:
+    return shlex.split(" ".join(WORDS.get(word, word) for word in line.split()))
+
+
+def understood(line: str) -> None:
+    """Parse the line as the command line interface would; SystemExit or an error if it cannot."""
+    words = filled(line)
+    assert words[0] == "torc"
+    words = words[1:]
+    if "-f" in words and words[0] == "graph":
+        at = words.index("-f")
+        assert words[at + 1] in BY_NAME["graph"].formats
+        del words[at : at + 2]
+    name = " ".join(words[:2]) if " ".join(words[:2]) in BY_NAME else words[0]
+    assert name in BY_NAME, line
+    parser_of(BY_NAME[name], "torc", name).parse_args(words[len(name.split()) :])
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.shell], ids=lambda command: command.id)
+def test_every_command_line_of_the_table_is_one(command) -> None:  # type: ignore[no-untyped-def]  # a Command
+    line = command_line(command, workflow=7, jobs=[4, 5])
+    assert line is not None
+    understood(line)
+
+
+def _methods() -> set[str]:
+    """The ``do_…`` methods of everything in the app."""
+    found: set[str] = set()
+    folder = Path(import_module("torc_tui.tui").__path__[0])
+    for path in folder.rglob("*.py"):
+        module = ".".join(("torc_tui.tui", *path.relative_to(folder).with_suffix("").parts))
+        for value in vars(import_module(module.removesuffix(".__init__"))).values():
+            if isinstance(value, type) and value.__module__.startswith("torc_tui.tui"):
+                found |= {name for name in dir(value) if name.startswith("do_")}
+    return found
+
+
+def test_every_command_has_somebody_who_carries_it_out() -> None:
+    from torc_tui.tui.screens.workflow import PANES
+
+    tabs = {f"tab-{name}" for name, *_ in PANES}
+    methods = _methods()
+    without = [c.id for c in COMMANDS if c.method not in methods and c.id not in tabs]
+    assert without == []
+
+
+def test_every_method_is_a_command() -> None:
+    known = {command.method for command in COMMANDS} | {"do_tab"}
+    assert sorted(_methods() - known) == []
+
+
+class Story:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = str(folder / "torc.db")
+        self.store = Store.open(self.url)
+        plan = resolve(loads(SPEC, format="yaml"))
+        self.workflow = workflow_acts.create_workflow(
+            self.store, plan, user="ada", directory=str(folder), actor="ada@here"
+        )
+        workflow_acts.initialize(self.store, self.workflow, actor="ada@here")
+
+    def app(self, *, read_only: bool = False) -> TorcApp:
+        return TorcApp(self.url, self.workflow, read_only=read_only, environ=ENVIRON)
+
+    def last(self, kind: str) -> events.Event | None:
+        found = [event for event in events.list_events(self.store, self.workflow) if event.kind == kind]
+        return found[-1] if found else None
+
+    def runner(self) -> int:
+        pid = os.getpid()
+        process = nodes.Process(hostname=hostname(), boot_id=boot_id(), pid=pid, started=process_started(pid) or 0)
+        machine = Machine(hostname=hostname(), num_cpus=8, memory=16 << 30)
+        with self.store.write() as conn:
+            node, event = nodes.register(conn, self.workflow, 1, process, machine, {}, time.time())
+            events.append(conn, self.workflow, [event], at=time.time())
+        return node
+
+
+@pytest.fixture
+def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]  # a generator fixture
+    monkeypatch.chdir(tmp_path)
+    story = Story(tmp_path)
+    yield story
+    story.store.close()
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 8
+    while not condition():
+        assert time.monotonic() < end, screen_text(pilot)
+        await pilot.pause(0.02)
+
+
+def screen_text(pilot: Pilot[int]) -> str:
+    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips())
+
+
+def sees(pilot: Pilot[int], *words: str) -> Callable[[], bool]:
+    return lambda: all(word in screen_text(pilot) for word in words)
+
+
+def below(pilot: Pilot[int]) -> WorkflowScreen:
+    return next(one for one in reversed(pilot.app.screen_stack) if isinstance(one, WorkflowScreen))
+
+
+async def test_rename(story: Story) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        app.run_command("workflow-rename")
+        await until(pilot, sees(pilot, "description", "project"))
+        await pilot.press("ctrl+u", *"other name", "enter", *"a test", "enter", "enter", "enter")
+        await until(pilot, lambda: workflows.get_workflow(story.store, story.workflow).name == "other name")
+        told = story.last("workflow_updated")
+        assert told is not None and told.actor
+        assert app.last_line == f"torc workflows update {story.workflow} --name 'other name' --description 'a test'"
+        understood(app.last_line)
+        await until(pilot, sees(pilot, "other name"))
+
+
+async def test_export_and_what_is_there_stays(story: Story) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        app.run_command("workflow-export")
+        await until(pilot, sees(pilot, "pipeline.json"))
+        await pilot.press("enter")
+        path = story.folder / "pipeline.json"
+        await until(pilot, sees(pilot, "written:"))
+        assert json.loads(path.read_text())["workflow"]["name"] == "pipeline"
+        understood(app.last_line or "")
+        app.run_command("workflow-export")
+        await until(pilot, sees(pilot, "Export pipeline"))
+        await pilot.press("enter")
+        await until(pilot, sees(pilot, "exists already"))
+
+
+async def test_resize_a_runner(story: Story) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        app.run_command("workflow-resize")
+        await until(pilot, sees(pilot, "has no active runner"))
+        node = story.runner()
+        app.run_command("workflow-resize")
+        await until(pilot, sees(pilot, "jobs at once", "16g"))
+        await pilot.press("ctrl+u", "0")
+        await until(pilot, sees(pilot, "a whole number above 0"))
+        await pilot.press("ctrl+u", "2", "enter", "ctrl+u", *"4g", "enter", "3", "enter", "enter")
+        await until(pilot, lambda: story.last("node_resized"))
+        told = story.last("node_resized")
+        assert told is not None and told.actor
+        assert told.data == {"node": node, "num_cpus": 2, "memory": 4 << 30, "max_parallel_jobs": 3}
+        line = f"torc compute-nodes resize {node} --num-cpus 2 --memory 4g --max-parallel-jobs 3"
+        assert app.last_line == line
+        understood(line)
+
+
+@pytest.mark.parametrize(("ending", "begins"), [("svg", "<svg"), ("mmd", "flowchart"), ("dot", "digraph"), ("txt", "")])
+async def test_the_graph_as_a_file(story: Story, ending: str, begins: str) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        await pilot.press("3")
+        await until(pilot, sees(pilot, "train_{i} ×5"))
+        below(pilot)._focus_pane()
+        await pilot.press("E")
+        await until(pilot, sees(pilot, "Graph of pipeline"))
+        await pilot.press("ctrl+u", *f"g.{ending}", "enter")
+        await until(pilot, sees(pilot, "written:"))
+        text = (story.folder / f"g.{ending}").read_text()
+        assert begins in text[:200] and "train_" in text
+
+
+async def test_tab_goes_from_box_to_box_and_on(story: Story) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        await pilot.press("3")
+        await until(pilot, sees(pilot, "train_{i} ×5"))
+        screen = below(pilot)
+        screen._focus_pane()
+        here = app.focused
+        await pilot.press("tab")
+        await until(pilot, lambda: (job := screen.selected_job) is not None and job.name == "train_1")
+        await pilot.press("tab")
+        await until(pilot, lambda: (job := screen.selected_job) is not None and job.name == "report")
+        await pilot.press("tab")
+        await until(pilot, lambda: app.focused is not here)
+
+
+async def test_pause_tells_the_line_of_what_it_did(story: Story) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        for kind, verb in (("workflow_paused", "pause"), ("workflow_resumed", "resume")):
+            await pilot.press("P")
+            await until(pilot, lambda kind=kind: story.last(kind) is not None)  # type: ignore[misc]  # a bound value
+            assert app.last_line == f"torc workflows {verb} {story.workflow}"
+            paused = verb == "pause"
+            await until(pilot, lambda paused=paused: below(pilot).view.workflow.is_paused is paused)  # type: ignore[misc]
+
+
+async def test_many_jobs_are_asked_about(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torc_tui.tui.screens import acts
+
+    monkeypatch.setattr(acts, "MANY", 3)
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        await pilot.press("down", "-")
+        await until(pilot, sees(pilot, "×5"))
+        await pilot.press("h")
+        await until(pilot, sees(pilot, "Hold 5 jobs"))
+        await pilot.press("y")
+        await until(pilot, lambda: story.last("job_held") is not None)
+        kinds = [event.kind for event in events.list_events(story.store, story.workflow)]
+        assert kinds.count("job_held") == 5
+
+
+async def test_read_only_refuses_every_act(story: Story) -> None:
+    app = story.app(read_only=True)
+    async with app.run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        said: list[str] = []
+        app.notify = lambda text, **_: said.append(text)  # type: ignore[method-assign]  # what is said is what counts
+        before = len(events.list_events(story.store, story.workflow))
+        acts = [command for command in COMMANDS if command.writes]
+        for command in acts:
+            await app._carry_out(command)
+        assert len(said) == len(acts) and all("read-only" in text for text in said)
+        assert len(events.list_events(story.store, story.workflow)) == before
+
+
+def test_stop_and_resize_by_the_command_line(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    from torc_tui.cli import workflows as cli
+    from torc_tui.errors import UsageError
+
+    node = story.runner()
+    printed: list[str] = []
+    call = SimpleNamespace(
+        store=story.store,
+        actor="ada@here",
+        options=SimpleNamespace(id=node, num_cpus=3, memory="2g", max_parallel_jobs=0),
+        done=lambda record, message: printed.append(message),
+        workflow_id=lambda text: story.workflow,
+    )
+    cli.resize(call)  # type: ignore[arg-type]  # as much of a Call as it needs
+    told = story.last("node_resized")
+    assert told is not None and told.data is not None and told.data["memory"] == 2 << 30
+    call.options = SimpleNamespace(id=node, num_cpus=None, memory=None, max_parallel_jobs=None)
+    with pytest.raises(UsageError, match="nothing to change"):
+        cli.resize(call)  # type: ignore[arg-type]
+    call.options = SimpleNamespace(workflow="1", now=True)
+    cli.stop(call)  # type: ignore[arg-type]
+    assert (stop := story.last("node_stop_requested")) is not None and stop.data == {"node": node, "hard": True}
+    assert printed == [f"Resized runner {node}", f"Asked 1 runner of workflow {story.workflow} to stop"]
