@@ -70,10 +70,10 @@ class JsonEditor(TextArea):
     """
 
     def __init__(self, text: str, *, id: str | None = None) -> None:
-        super().__init__(
-            text, language="json" if len(text) <= HIGHLIGHTED else None, soft_wrap=False, show_line_numbers=True, id=id
-        )
+        language = "json" if len(text) <= HIGHLIGHTED else None
+        super().__init__("", language=language, soft_wrap=False, show_line_numbers=True, id=id)
         self.indent_width = 2
+        self._set_document(text, language)  # last, as each setting above measures all lines anew
         self.wrong: JsonError | None = None
 
     # Textual asks for the whole text for every line it paints; a megabyte is joined once for each change instead.
