@@ -181,7 +181,10 @@ class _Sheet:
 
     def _cards(self) -> None:
         host = self.host
-        for notice in host.notices[-2:]:
+        here = {gpu.uuid for gpu in host.machine.gpus}
+        known = {gpu["uuid"]: gpu["index"] for one in host.runners for gpu in one.gpus}
+        # Whether the cards of our runners answer is told below, as it is now.
+        for notice in [text for text in host.notices if not any(uuid in text for uuid in known)][-2:]:
             self.add((f" ⚠ {harmless(notice)}", "warning"))
         cards = host.cards()
         if not cards:
@@ -194,10 +197,9 @@ class _Sheet:
             )  # fmt: skip
         for card in cards:
             self._card(card)
-        here = {gpu.uuid for gpu in host.machine.gpus}
-        gone = {gpu["uuid"]: gpu["index"] for one in host.runners for gpu in one.gpus if gpu["uuid"] not in here}
-        for uuid, index in gone.items():
-            self.add((f" GPU {index} does not answer ", "error"), (f"({uuid})", "faint"))
+        for uuid, index in known.items():
+            if uuid not in here:
+                self.add((f" GPU {index} ✖ does not answer ", "error"), (f"({uuid})", "faint"))
 
     def _card(self, card: Card) -> None:
         gpu = card.gpu
@@ -206,8 +208,8 @@ class _Sheet:
         users = self._users(card)
         ring = self.machine.cards.get(gpu.uuid, Ring(1))
         if not self.roomy:
-            bar, graph = (14, 10) if self.width < 100 else (20, 20)
-            line = self.history(ring, graph, 1)[0] if gpu.utilization is not None else ""
+            bar, graph = (6, 0) if self.width < 60 else (14, 10) if self.width < 100 else (20, 20)
+            line = self.history(ring, graph, 1)[0] if graph and gpu.utilization is not None else ""
             said = f" {_memory_words(card, short=True)} "
             self.add(
                 (f" {card_name(gpu)} ", "accent bold"), *memory_bar(card, bar), (said, "muted"), (line, "load"),

@@ -1,0 +1,201 @@
+"""The Resources tab: what it draws of a reading, and how it gets its readings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, JobStatus, Machine
+from torc_tui.operations.host import Host
+from torc_tui.store.holdings import Holding, Runner
+from torc_tui.tui.app import TorcApp
+from torc_tui.tui.cells import Line, line_width
+from torc_tui.tui.machine import MachineWatch, News
+from torc_tui.tui.panes.resources import draw, memory_bar, wrapped
+from torc_tui.tui.screens.workflow import WorkflowScreen
+
+GB = 1 << 30
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def holding(job_id: int, name: str, cpus: int, *grants: GpuGrant, workflow: int = 1) -> Holding:
+    held = Allocation(cpus, cpus * GB, grants)
+    return Holding(job_id, name, workflow, "w", "ada", 1, 1, JobStatus.RUNNING, 100 + job_id, 940.0, held)
+
+
+def gpu(index: int, used: int = 0, *processes: GpuProcess) -> Gpu:
+    return Gpu(
+        uuid=f"GPU-{index}", index=index, name="NVIDIA A100", memory=80 * GB, memory_free=(80 - used) * GB,
+        utilization=50.0 + index, temperature=60.0, power=300.0, processes=processes,
+    )  # fmt: skip
+
+
+def box() -> Host:
+    """Four cards: a whole one, one of somebody else, a shared one, an idle one; and one that does not answer."""
+    cards = (
+        gpu(0, 70, GpuProcess(pid=101, name="python", memory=70 * GB, own=True)),
+        gpu(1, 50, GpuProcess(pid=4711, name="python", memory=48 * GB)),
+        gpu(2, 10, GpuProcess(pid=102, name="python", memory=10 * GB, own=True)),
+        gpu(3),
+    )
+    found = [{"uuid": f"GPU-{i}", "index": i, "name": "", "memory": 80 * GB, "virtual": False} for i in range(5)]
+    return Host(
+        at=1000.0,
+        machine=Machine(hostname="box", num_cpus=8, memory=64 * GB, gpus=cards),
+        holdings=[
+            holding(1, "train", 4, GpuGrant("GPU-0", 1000, 0)),
+            holding(2, "eval_[red]", 1, GpuGrant("GPU-2", 250, 20 * GB)),
+            holding(3, "elsewhere", 1, GpuGrant("GPU-2", 0, 20 * GB), workflow=2),
+        ],
+        runners=[Runner(1, 1, "box", 1, 12, 64 * GB, found, {})],
+        cpu_percent=(100.0, 50.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        memory_used=16 * GB,
+        notices=("GPU 4 (GPU-4) does not answer (GPU is lost); going on without it", "the driver is too old"),
+    )
+
+
+def watch(host: Host) -> MachineWatch:
+    machine = MachineWatch()
+    machine.take(News(host, None, [Runner(9, 1, "far", 1, 64, 256 * GB, [{}, {}], {})]))
+    return machine
+
+
+def text(lines: list[Line]) -> list[str]:
+    return ["".join(part for part, _ in line).rstrip() for line in lines]
+
+
+def test_at_length() -> None:
+    lines, jobs = draw(watch(box()), 1, 96, 60)
+    shown = text(lines)
+    assert " CPU 19 % of 8 CPUs, 6 of 12 held by jobs" in shown[1]
+    assert "Memory 16 GB of 64 GB, 6 GB held by jobs" in shown[1]
+    assert " aaaabc······" in shown
+    assert " CPU slots 6 held, 6 free" in shown
+    assert " GPU 0  NVIDIA A100  50 %  60 °C  300 W" in shown
+    assert any("50 GB of 80 GB used, 48 GB by others" in line for line in shown)
+    assert any("10 GB of 80 GB used, 10 GB by jobs, 40 GB reserved" in line for line in shown)
+    assert "   × pid 4711 python 48 GB" in shown
+    assert "   b eval_[red] (0.25, 20 GB)  c elsewhere (20 GB)" in shown
+    assert "   idle" in shown
+    assert " GPU 4 ✖ does not answer (GPU-4)" in shown
+    assert any("too old" in line for line in shown)
+    assert not any("GPU is lost" in line for line in shown)  # said already
+    assert any(line.startswith(" on far: 64 CPUs, 256 GB, 2 GPUs") for line in shown)
+    # Only jobs of this workflow can be gone to.
+    assert {shown[line].split()[1]: job for line, job in jobs.items()} == {"train": 1, "eval_[red]": 2}
+
+
+@pytest.mark.parametrize(("width", "height"), [(79, 20), (79, 8), (39, 12), (20, 3), (200, 60)])
+def test_every_size_is_useful_and_nothing_is_wider(width: int, height: int) -> None:
+    lines, _ = draw(watch(box()), 1, width, height)
+    assert max(line_width(line) for line in lines) <= max(width, 30)
+    shown = text(lines)
+    for card in range(4):
+        assert any(line.startswith(f" GPU {card} ") for line in shown)
+    assert any("CPU" in line and "%" in line for line in shown[:3])
+    if (width, height) == (79, 20):
+        assert len(lines) <= height
+        assert any(line.startswith(" GPU 1 ×××××××××░░░░░ 50/80 GB") and "pid 4711" in line for line in shown)
+
+
+def test_a_memory_bar_tells_its_parts_by_sign() -> None:
+    bars = ["".join(part for part, _ in memory_bar(card, 16)) for card in box().cards()]
+    assert bars == ["█" * 14 + "▒" * 2, "×" * 10 + "░" * 6, "█" * 2 + "▒" * 6 + "░" * 8, "░" * 16]
+
+
+def test_virtual_cards_show_what_is_granted() -> None:
+    host = Host(
+        at=1.0,
+        machine=Machine(
+            hostname="box",
+            num_cpus=2,
+            memory=GB,
+            gpus=(Gpu(uuid="virtual-0", index=0, name="virtual GPU", virtual=True),),
+        ),
+        holdings=[holding(1, "a", 1, GpuGrant("virtual-0", 250, 0))],
+    )
+    lines = text(draw(watch(host), 1, 79, 6)[0])
+    assert any(line.startswith(" GPU 0 ▒▒▒▒░░") and "0.25 held" in line for line in lines)
+
+
+def test_the_meters_of_the_header() -> None:
+    machine = watch(box())
+    assert [(load.name, load.used, load.total, load.high) for load in machine.loads()] == [
+        ("CPU", "1.5", "8", False),
+        ("mem", "16", "64 GB", False),
+        ("GPU", "3", "4", False),
+    ]
+    assert MachineWatch().loads() == ()
+
+
+def test_users_are_wrapped_whole() -> None:
+    spans = [("a", "x"), (" first  ", ""), ("b", "x"), (" second  ", ""), ("c", "x"), (" third  ", "")]
+    assert text(wrapped(spans, 18)) == ["a first  b second", "c third"]
+
+
+class Run:
+    """A runner with two make-believe cards, whose jobs last until the pipe is written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder}/torc.db"
+        jobs = [{"name": name, "command": "cat fifo", "resource_requirements": "one"} for name in ("a", "b", "c")]
+        needs = [{"name": "one", "num_cpus": 1, "num_gpus": 1, "memory": "10m", "runtime": "PT1M"}]
+        (folder / "w.json").write_text(json.dumps({"name": "cards", "jobs": jobs, "resource_requirements": needs}))
+        os.mkfifo(folder / "fifo")
+        self.folder = folder
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("TORC_", "CUDA_"))}
+        environ |= {"TORC_DATABASE": self.url, "PYTHONPATH": str(ROOT), "HOME": str(folder)}
+        words = [sys.executable, "-m", "torc_tui.cli.main", "run", "w.json", "--num-gpus=2", "--num-cpus=4", "-q"]
+        self.process = subprocess.Popen(words, cwd=folder, env=environ)
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    one = Run(tmp_path)
+    yield one
+    one.close()
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < end, what + "\n" + screen_text(pilot)
+        await pilot.pause(0.02)
+
+
+def screen_text(pilot: Pilot[int]) -> str:
+    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips())
+
+
+async def test_a_running_machine(run: Run) -> None:
+    environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    end = time.monotonic() + 15
+    while not (run.folder / "torc_output").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    app = TorcApp(run.url, 1, environ=environ)
+    async with app.run_test(size=(180, 40)) as pilot:
+        wanted = "needs 1 GPU, 0 free: GPUs 0 and 1 are held by other jobs"
+        await until(pilot, lambda: wanted[:24] in screen_text(pilot), "the reason of the job that waits")
+        screen = pilot.app.screen
+        assert isinstance(screen, WorkflowScreen)
+        rows, view = screen.rows, screen.view
+        assert rows is not None and view is not None
+        waiting = next(job for job in view.jobs.values() if job.status is JobStatus.READY)
+        assert rows.why(waiting) == wanted
+        assert any(name in screen_text(pilot) for name in ("GPU 2/2",))
+        await pilot.press("9")
+        await until(pilot, lambda: "virtual, 1 held" in screen_text(pilot), "the tab")
+        assert "CPU slots 2 held, 2 free" in screen_text(pilot)
+        assert " ab··" in screen_text(pilot)
