@@ -40,7 +40,7 @@ from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
 from torc_tui.store.run_context import RunContext
-from torc_tui.store.scheduling import ReadyJob
+from torc_tui.store.scheduling import HeldElsewhere, ReadyJob
 from torc_tui.units import show_bytes
 
 BATCH = 256
@@ -117,7 +117,10 @@ class Engine:
         max_parallel_jobs: int | None = None,
         end_time: float | None = None,
         recover: Callable[[InFlight, Exited, str], bool] | None = None,
+        is_there: Callable[[HeldElsewhere], bool] = lambda held: True,
     ) -> None:
+        """``is_there`` tells whether a process is behind what another runner holds: a runner that was killed cannot
+        give back what its jobs held."""
         self.store = store
         self.context = context
         self.node = node
@@ -136,7 +139,8 @@ class Engine:
         self.stop_requested: str | None = None
         self._recover = recover
         self._requirement_of_class: dict[int, ResourceRequirements] = {}
-        self._held_by_others: list[tuple[str, int | None]] = []
+        self._is_there = is_there
+        self._held_by_others: list[HeldElsewhere] = []
         self._others: list[Allocation] = []
         self._marker: tuple[int, ...] | None = None
         self._looked = False
@@ -147,6 +151,10 @@ class Engine:
     def disturbed(self) -> bool:
         """Whether others have written since the last step. Costs microseconds on SQLite."""
         return nodes.marker(self.store) != self._marker
+
+    def look_again(self) -> None:
+        """Have the next step look around, whether or not anybody has written: processes end without writing."""
+        self._looked = False
 
     def _look(self) -> None:
         """Take in what others may have changed: flags, orders to this node, holdings of other runners."""
@@ -165,11 +173,12 @@ class Engine:
         limit = orders.options.get("max_parallel_jobs", self.max_parallel_jobs)
         self.max_parallel_jobs = limit
         held = scheduling.held_by_others(connection, self.node.node_id, self.node.hostname)
+        held = [one for one in held if self._is_there(one)]
         if held != self._held_by_others:
             for allocation in self._others:
                 self.pool.give(allocation)
             self._held_by_others = held
-            self._others = [scheduling.decode_allocation(text) for text, _ in held]
+            self._others = [scheduling.decode_allocation(one.allocation) for one in held]
             for allocation in self._others:
                 self.pool.hold(allocation)
         self._requirement_of_class.clear()
@@ -178,7 +187,7 @@ class Engine:
     def own_pids(self) -> frozenset[int]:
         """The processes of attempts that runners of this store hold on this host."""
         mine = [flight.pid for flight in self.in_flight.values()]
-        return frozenset(pid for pid in [*mine, *(pid for _, pid in self._held_by_others)] if pid)
+        return frozenset(pid for pid in [*mine, *(one.pid for one in self._held_by_others)] if pid)
 
     # -- the step ----------------------------------------------------------------------------------------------
 

@@ -15,12 +15,12 @@ from torc_tui.engine.engine import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
 from torc_tui.model import AttemptKey, Json, Machine
-from torc_tui.resources.detect import boot_id, process_started
+from torc_tui.resources.detect import boot_id, process_started, still_runs
 from torc_tui.store import nodes, outlook, scheduling
 from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
-from torc_tui.store.scheduling import decode_allocation, unclaim
+from torc_tui.store.scheduling import HeldElsewhere, decode_allocation, unclaim
 
 HEARTBEAT = 5.0
 """Seconds between two signs of life."""
@@ -40,7 +40,14 @@ def is_alive(node: nodes.Node, here: nodes.Process) -> bool:
     """Whether the process of a runner is there. Of another host that cannot be seen: it is believed."""
     if node.hostname != here.hostname:
         return True
-    return node.boot_id == here.boot_id and process_started(node.pid) == node.process_started
+    return still_runs(node.boot_id, node.pid, node.process_started)
+
+
+def is_behind(held: HeldElsewhere) -> bool:
+    """Whether anybody is behind what another runner of this host holds: that runner, or the process of the job."""
+    return still_runs(held.boot_id, held.runner_pid, held.runner_started) or still_runs(
+        held.boot_id, held.pid, held.process_started
+    )
 
 
 def join(

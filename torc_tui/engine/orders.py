@@ -10,25 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from torc_tui.model import Allocation, AttemptKey, ExecutionConfig, Gpu, Limits, Order, ResourceRequirements
-from torc_tui.resources.binding import environment as gpu_environment
+from torc_tui.store.job_environment import job_variables, with_torc, workflow_variables
 from torc_tui.store.logs import attempt_files as attempt_files
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
-
-
-def folder_of_torc() -> str | None:
-    """Where the running ``torc`` is, so that jobs find the same one; None when it cannot be told."""
-    beside_python = Path(sys.executable).parent
-    if (beside_python / "torc").exists():
-        return str(beside_python)
-    started_as = shutil.which(sys.argv[0])
-    return str(Path(started_as).resolve().parent) if started_as and Path(started_as).name.startswith("torc") else None
 
 
 class OrderMaker:
@@ -53,31 +41,29 @@ class OrderMaker:
         self.limit_resources = limit_resources and context.execution.limit_resources
         self.grace = context.execution.sigterm_lead_seconds if grace is None else grace
         base = dict(os.environ if inherited is None else inherited)
-        folder = folder_of_torc()
-        if folder:
-            base["PATH"] = os.pathsep.join([folder, base.get("PATH", os.defpath)])
-        base |= context.env
-        base["TORC_DATABASE"] = store_url
-        base["TORC_WORKFLOW_ID"] = str(context.workflow_id)
-        base["TORC_OUTPUT_DIR"] = output_dir
-        base["TORC_WORKFLOW_SUBMISSION_DIR"] = context.directory
-        base["TORC_RUN_ID"] = str(context.run_id)
-        self.base = base
-        self._without_gpus = gpu_environment(Allocation(), ())
+        path = with_torc(base.get("PATH"))
+        if path is not None:
+            base["PATH"] = path
+        self.base = base | workflow_variables(
+            context.env,
+            store_url=store_url,
+            workflow_id=context.workflow_id,
+            run_id=context.run_id,
+            directory=context.directory,
+            output_dir=output_dir,
+        )
 
     def make(self, job: ReadyJob, allocation: Allocation) -> Order:
         """The order for the attempt that was just claimed."""
         key = AttemptKey(self.context.workflow_id, job.id, self.context.run_id, job.attempt_id)
-        environment = self.base.copy()
-        if job.env:
-            environment |= json.loads(job.env)
-        environment["TORC_JOB_ID"] = str(job.id)
-        environment["TORC_JOB_NAME"] = job.name
-        environment["TORC_ATTEMPT_ID"] = str(job.attempt_id)
-        environment |= (
-            gpu_environment(allocation, self.gpus, by_index=self.gpus_by_index)
-            if allocation.gpus
-            else self._without_gpus
+        environment = self.base | job_variables(
+            job.env,
+            job_id=job.id,
+            name=job.name,
+            attempt_id=job.attempt_id,
+            allocation=allocation,
+            gpus=self.gpus,
+            gpus_by_index=self.gpus_by_index,
         )
         stdout, stderr, exit_file = attempt_files(self.output_dir, key, job.stdio, self.context.execution)
         return Order(

@@ -217,6 +217,7 @@ class Runner:
             max_parallel_jobs=options.max_parallel_jobs,
             end_time=self.end_time,
             recover=self._recover,
+            is_there=membership.is_behind,
         )
         wanted = self.monitor is not None and any(gpu_need(one) for one in context.requirements.values())
         if wanted and self.monitor and _real(self.machine):
@@ -358,6 +359,7 @@ class Runner:
         with self.store.write() as conn:
             nodes.beat(conn, self.node_id, now)
         self._adopt(now)
+        self.engine.look_again()
         self._last_beat = now
 
     def _adopt(self, now: float) -> None:

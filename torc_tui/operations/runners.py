@@ -13,16 +13,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from torc_tui.errors import NotFound, Refused, TorcError
-from torc_tui.resources.detect import boot_id, hostname
-from torc_tui.resources.processes import process_started
+from torc_tui.executors.wrapper import read_exit_file
+from torc_tui.resources.detect import hostname, still_runs
 from torc_tui.store import acts, nodes, workflows
 from torc_tui.store.counters import EventRow, resettle
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
+from torc_tui.store.logs import attempt_stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +111,10 @@ def resize_runner(
 def dead_nodes(active: Sequence[nodes.Node]) -> list[nodes.Node]:
     """Those of this host whose process is gone. Of other hosts nothing is known."""
     here = hostname()
-    boot = boot_id()
     return [
         node
         for node in active
-        if node.hostname == here and (node.boot_id != boot or process_started(node.pid) != node.process_started)
+        if node.hostname == here and not still_runs(node.boot_id, node.pid, node.process_started)
     ]
 
 
@@ -126,13 +127,16 @@ def end_orphans(store: Store, workflow_id: int, reason: str, *, only: Set[int] |
     held = [(node, one) for node, one in held if only is None or one.job_id in only]
     if not held:
         return 0
-    boot = boot_id()
+    run_id = workflows.get_workflow(store, workflow_id).run_id
     for node, one in held:
-        if one.pid and node.boot_id == boot and process_started(one.pid) == one.process_started:
-            try:
-                os.killpg(one.pid, signal.SIGKILL)
-            except OSError:
-                continue
+        pid, started = one.pid, one.process_started
+        if pid is None and one.output_dir:  # its runner died before it could write down whom it had started
+            stem = attempt_stem(one.output_dir, workflow_id, one.job_id, run_id, one.attempt_id)
+            told = read_exit_file(f"{stem}.exit")
+            pid, started = told.pid, told.process_started
+        if pid and still_runs(node.boot_id, pid, started):
+            with suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
     now = time.time()
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)

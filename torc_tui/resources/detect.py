@@ -86,6 +86,11 @@ def boot_id() -> str:
         return f"boot-{int(psutil.boot_time())}"
 
 
+def still_runs(boot: str, pid: int | None, started: int | None) -> bool:
+    """Whether that process of this host, of the time since it was started as ``boot``, is still there."""
+    return pid is not None and boot == boot_id() and process_started(pid) == started
+
+
 def _total_memory(root: Path) -> int:
     try:
         with (root / "proc/meminfo").open() as lines:

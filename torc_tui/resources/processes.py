@@ -14,19 +14,21 @@ _MAX_DEPTH = 64
 
 
 def process_started(pid: int) -> int | None:
-    """When the process began, in clock ticks since boot on Linux, elsewhere microseconds; None if there is none.
+    """When the process began, in clock ticks since boot on Linux, elsewhere microseconds; None if there is none, or
+    only what is left of one whose parent never asked (a zombie).
 
     Together with the boot id it tells a process from a later one of the same id. The rule is field 22 of proc(5) stat.
     """
     fields = _stat(pid)
     if fields is not None:
-        return int(fields[19])
+        return int(fields[19]) if fields[0] not in (b"Z", b"X") else None
     if os.path.isdir("/proc/self"):  # noqa: PTH112  # pathlib costs more than the question
         return None
     import psutil
 
     try:
-        return int(psutil.Process(pid).create_time() * 1_000_000)
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time() * 1_000_000)
     except psutil.Error:
         return None
 

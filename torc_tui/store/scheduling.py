@@ -98,7 +98,8 @@ CLAIM = Statement(
     " stop_requested = NULL, not_before = NULL WHERE id = ? AND status = 2 AND attempt_id = ?"
 )
 HELD_BY_OTHERS = Statement(
-    "SELECT j.allocation, j.pid FROM job j JOIN compute_node n ON n.id = j.compute_node_id"
+    "SELECT j.allocation, j.pid, j.process_started, n.boot_id, n.pid, n.process_started"
+    " FROM job j JOIN compute_node n ON n.id = j.compute_node_id"
     " WHERE j.status IN (3, 4) AND j.compute_node_id <> ? AND n.hostname = ?"
 )
 
@@ -124,9 +125,20 @@ def next_retry(conn: Connection, workflow_id: int, now: float) -> float | None:
     return float(moment) if moment is not None else None
 
 
-def held_by_others(conn: Connection, node_id: int, hostname: str) -> list[tuple[str, int | None]]:
-    """(allocation as text, pid) of what other runners hold on this host, in any workflow of this store."""
-    return [(row[0], row[1]) for row in HELD_BY_OTHERS.direct(conn, (node_id, hostname)) if row[0]]
+class HeldElsewhere(NamedTuple):
+    """What an attempt of another runner holds (as text), and the two processes that may be behind it."""
+
+    allocation: str
+    pid: int | None
+    process_started: int | None
+    boot_id: str
+    runner_pid: int
+    runner_started: int
+
+
+def held_by_others(conn: Connection, node_id: int, hostname: str) -> list[HeldElsewhere]:
+    """What other runners hold on this host, in any workflow of this store."""
+    return [HeldElsewhere(*row) for row in HELD_BY_OTHERS.direct(conn, (node_id, hostname)) if row[0]]
 
 
 def lock(conn: Connection, workflow_id: int, hostname: str) -> None:
