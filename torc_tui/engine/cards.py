@@ -67,7 +67,7 @@ class CardWatch:
 
     def _work(self) -> None:
         while not self._stop:
-            gpus = self.monitor.read(self._own)
+            gpus = self.monitor.read(self._own, figures=False)
             signature = [(g.uuid, g.memory_free, g.compute_mode, g.processes) for g in gpus]
             if signature != self._signature:
                 self._signature = signature

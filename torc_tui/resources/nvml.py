@@ -90,14 +90,15 @@ class GpuMonitor:
         self._said: set[str] = set()
         self._lost: dict[str, str] = {}
         self._names: dict[int, str] = {}
-        self._modes: dict[str, str | None] = {}
+        self._cards: dict[str, str] = {}
         self._sampled: dict[str, int] = {}
 
     # -- what others call -------------------------------------------------------------------------------------------
 
-    def read(self, own: Collection[int] = ()) -> tuple[Gpu, ...]:
+    def read(self, own: Collection[int] = (), *, figures: bool = True) -> tuple[Gpu, ...]:
         """The cards as they are now. ``own`` are the process ids of our attempts (the leaders of their sessions), by
-        which processes are told from those of others."""
+        which processes are told from those of others. Without ``figures`` the driver is not asked for load,
+        temperature and power, which only people want to know."""
         if self._limit == 0:
             return ()
         with self._lock:
@@ -114,7 +115,7 @@ class GpuMonitor:
             leaders = frozenset(own)
             for device in found:
                 try:
-                    gpu = self._reading(device, leaders)
+                    gpu = self._reading(device, leaders, figures)
                 except _Lost as lost:
                     self._lose(device.uuid, _called(device), str(lost))
                     continue
@@ -264,14 +265,17 @@ class GpuMonitor:
 
     # -- one card -----------------------------------------------------------------------------------------------------
 
-    def _reading(self, device: _Found, leaders: frozenset[int]) -> Gpu:
+    def _reading(self, device: _Found, leaders: frozenset[int], figures: bool) -> Gpu:
         handle = device.handle
         total, free = self._memory(handle)
-        rates = self._ask("nvmlDeviceGetUtilizationRates", handle)
-        temperature = self._ask("nvmlDeviceGetTemperature", handle, 0)
-        power = self._ask("nvmlDeviceGetPowerUsage", handle)
+        rates = self._ask("nvmlDeviceGetUtilizationRates", handle) if figures else None
+        temperature = self._ask("nvmlDeviceGetTemperature", handle, 0) if figures else None
+        power = self._ask("nvmlDeviceGetPowerUsage", handle) if figures else None
         mode = self._ask("nvmlDeviceGetComputeMode", handle)
-        name = self._ask("nvmlDeviceGetName", handle)
+        name = self._cards.get(device.uuid)
+        if name is None:
+            found = self._ask("nvmlDeviceGetName", handle)
+            name = self._cards[device.uuid] = "" if found is None else _text(found)
         processes = []
         for pid, (memory, graphics) in sorted(self._processes(handle).items()):
             if pid not in self._names:
@@ -288,7 +292,7 @@ class GpuMonitor:
         return Gpu(
             uuid=device.uuid,
             index=device.number,
-            name="" if name is None else _text(name),
+            name=name,
             memory=total,
             memory_free=free,
             utilization=None if rates is None else float(rates.gpu),
