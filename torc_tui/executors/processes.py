@@ -12,8 +12,6 @@ import time
 from collections.abc import Iterator, Set
 from typing import NamedTuple
 
-import psutil
-
 LINUX = sys.platform == "linux"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -113,6 +111,8 @@ class Sessions:
 
 def _pids() -> Iterator[int]:
     if not LINUX:
+        import psutil
+
         yield from psutil.pids()
         return
     for name in os.listdir("/proc"):  # noqa: PTH208 - names only: a Path object for each costs more than the scan
@@ -121,6 +121,8 @@ def _pids() -> Iterator[int]:
 
 
 def _read_psutil(pid: int) -> Process | None:
+    import psutil  # slow to load, and not needed on Linux
+
     try:
         process = psutil.Process(pid)
         with process.oneshot():
