@@ -29,6 +29,7 @@ CONTEXTS = {
     "jobs": "Jobs",
     "graph": "Graph",
     "data": "User data",
+    "details": "Overview",
     "new": "New workflow",
     "split": "Panes",
     "overlay": "What lies on top",
@@ -125,6 +126,13 @@ COMMANDS: tuple[Command, ...] = (
     _c("pan-right", "right", "Move the view right.", "canvas", "right", vim="l  right", palette=False),
     _c("pan-up", "up", "Move the view up.", "canvas", "up", vim="k  up", palette=False),
     _c("pan-down", "down", "Move the view down.", "canvas", "down", vim="j  down", palette=False),
+    # -- details of a job
+    _c("details-next", "next link", "To the next job that is named here, or further down.", "details", "down",
+       vim="j  down", palette=False),
+    _c("details-previous", "previous link", "To the named job before, or further up.", "details", "up", vim="k  up",
+       palette=False),
+    _c("details-open", "go to", "Select the job under the cursor; without one, all reasons.", "details", "enter", footer=2,
+       palette=False),
     # -- trees
     _c("tree-open", "open", "Open the branch, or go to its first leaf.", "tree", "right", vim="l  right", palette=False),
     _c("tree-close", "close", "Close the branch, or go to its parent.", "tree", "left", vim="h  left", palette=False),

@@ -73,6 +73,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def lasted(seconds: float) -> str:
+    """What is over, to tenths while that tells something: ``0.9 s``, ``12:07``."""
+    return f"{max(0.0, seconds):.1f} s" if seconds < 9.95 else clock(seconds)
+
+
 class Outlook(Protocol):
     """What requests lack now, by their ids: texts for now and for ever (``operations.explain``)."""
 
@@ -343,7 +348,7 @@ class JobRows:
             return ("", "")
         if job.ended_at is None:
             return (clock(self.now - job.started_at), "running")
-        return (clock(job.ended_at - job.started_at), "muted")
+        return (lasted(job.ended_at - job.started_at), "muted")
 
     def _plain(self, job: Job, column: str) -> Span:
         value = self._value(job, column)

@@ -329,6 +329,9 @@ class LogPane(Pane):
             )
             what.append((1, [(text, "text" if last else "warning")]))
         what.append((2, self._streams()))
+        if self._open and self.owner.view is not None:
+            path = self._open[0].path.removeprefix(f"{self.owner.view.workflow.directory}/")
+            what.append((5, [(harmless(path), "faint")]))
         bar.say(state, what)
 
     def _streams(self) -> Line:
@@ -396,8 +399,8 @@ class LogPane(Pane):
         self._show()
 
     def do_log_attempt(self) -> None:
+        from torc_tui.tui.job_details import stamp
         from torc_tui.tui.job_rows import clock
-        from torc_tui.tui.panes.overview import stamp
         from torc_tui.tui.widgets.overlays import Palette as Finder
 
         if len(self.attempts) < 2:

@@ -1,68 +1,44 @@
-"""What the selected job is, why it is where it is, and what it used."""
+"""What the selected job is, why it is where it is, what it used, and its neighbours, which can be gone to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from textwrap import wrap
-from typing import Any
+from collections.abc import Sequence, Set
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 
-from torc_tui.model import Job, JobStatus
-from torc_tui.tui.cells import Line, Span, fit_line, harmless, line_width
-from torc_tui.tui.job_rows import clock
+from torc_tui.model import Event, Job, JobStatus
+from torc_tui.tui.cells import Line
+from torc_tui.tui.job_details import Details, Page, page
 from torc_tui.tui.panes.base import Pane
-from torc_tui.tui.signs import STATUS
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlays import TextDrawing
-from torc_tui.units import format_memory, show_bytes, show_duration
-from torc_tui.views import why
 
-LABEL = 12
-
-
-def stamp(at: float | None) -> str:
-    """A time of day as people read it here."""
-    return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+READ = 200
+"""So many neighbours of a job are handed over, for the count of their states."""
 
 
-def field(label: str, *spans: Span) -> list[Span]:
-    return [("  ", ""), (label.ljust(LABEL), "faint"), *spans]
+class LinkedText(TextDrawing):
+    """Lines of which some lead to jobs; one of them may be under the cursor."""
+
+    def __init__(self, shown: Page, cursor: int | None) -> None:
+        super().__init__(shown.lines)
+        self.links = shown.links
+        self.cursor = cursor
+
+    def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
+        lines = list(super().draw(x, y, width, height))
+        at = -1 if self.cursor is None else self.cursor - y
+        if 0 <= at < len(lines) and x == 0 and lines[at]:
+            lines[at] = [("▸ ", "accent bold"), *lines[at][1:]]
+        return lines
+
+    def hit(self, x: int, y: int) -> int | None:  # type: ignore[override]  # texts without links hit nothing
+        return self.links.get(y)
 
 
-def heading(text: str) -> list[Span]:
-    return [(" ", ""), (text, "accent bold")]
-
-
-def wrapped(label: str, text: str, width: int, style: str = "text") -> list[Line]:
-    """A long text under one label, broken to the width."""
-    room = max(16, width - LABEL - 3)
-    out: list[Line] = []
-    for raw in text.splitlines() or [""]:
-        line = harmless(raw)
-        while line:
-            out.append(field("" if out else label, (line[:room], style)))
-            line = line[room:]
-    return out
-
-
-def cut_line(line: Line, width: int) -> Line:
-    """The line where it fits, else its start with an ellipsis."""
-    return fit_line(line, width) if line_width(line) > width else line
-
-
-def folded(text: str, width: int) -> list[str]:
-    """A reason in lines of that width; those that follow are set in."""
-    inside = " " * (len(text) - len(text.lstrip("│├└─| `-")) + 2)
-    return wrap(text, max(20, width), subsequent_indent=inside, break_on_hyphens=False, drop_whitespace=True) or [""]
-
-
-def _device(uuid: str, share: int, memory: int, index: Mapping[str, int]) -> str:
-    parts = [f"{share / 1000:g}"] if 0 < share < 1000 else []
-    parts += [show_bytes(memory)] if memory else []
-    name = f"GPU {index[uuid]}" if uuid in index else uuid
-    return f"{name} ({', '.join(parts)})" if parts else name
+class OverviewCanvas(LineCanvas):
+    CONTEXT: ClassVar[tuple[str, ...]] = ("details", "canvas")  # type: ignore[assignment]  # one or several
 
 
 class OverviewPane(Pane):
@@ -71,37 +47,42 @@ class OverviewPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self.record: Mapping[str, Any] = {}
-        self.record_of = 0
+        self.details: Details | None = None
+        self.shown = Page()
+        self.cursor: int | None = None
+        """The number of the line under the cursor, among those that lead to jobs."""
+        self._shows = 0
         self._width = 0
 
     def compose(self) -> ComposeResult:
-        yield LineCanvas(empty="no job selected")
+        yield OverviewCanvas(empty="no job selected")
+
+    @property
+    def canvas(self) -> OverviewCanvas:
+        return self.query_one(OverviewCanvas)
 
     def freshen(self) -> None:
         job = self.job
-        if job is not None and self.record_of != job.id:
-            self.record = {}
+        if job is not None and self._shows != job.id:
+            self._shows, self.details, self.cursor = job.id, None, None
+            self.canvas.do_cursor_top()
         self.paint()
         if job is not None:
-            self.ask_record(job.id)
+            self.ask_details(job.id)
 
-    def ask_record(self, job_id: int) -> None:
-        def read(source: Any) -> Any:
-            from torc_tui.store import records
-
-            record = records.get_job(source.store, job_id)
-            wf = record["workflow_id"]
-            results = records.list_results(source.store, wf, job_id=job_id, all_runs=True, reverse=True, limit=1)
-            return job_id, record | {"result": results[0] if results else None}
-
-        self.ask("job", read)
+    def ask_details(self, job_id: int) -> None:
+        self.ask("job", lambda source: (job_id, read(source.store, job_id)))
 
     def take(self, what: str, value: Any) -> None:
-        job_id, record = value
+        job_id, details = value
         job = self.job
         if job is not None and job.id == job_id:
-            self.record, self.record_of = record, job_id
+            self.details = details
+            self.paint()
+
+    def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
+        super().data_changed(changed, events)
+        if not self.stale and self.display and not changed.isdisjoint(self.shown.links.values()):
             self.paint()
 
     def reasons_changed(self) -> None:
@@ -117,100 +98,91 @@ class OverviewPane(Pane):
             self.paint()
 
     def paint(self) -> None:
-        canvas = self.query_one(LineCanvas)
         job = self.job
         self._width = self.size.width
         if job is None:
-            canvas.set_drawing(None)
+            self.shown = Page()
+            self.canvas.set_drawing(None)
             return
-        width = self.size.width
-        lines = [cut_line(line, width - 1) for line in self.lines(job, max(30, width))]
-        canvas.set_drawing(TextDrawing(lines))
+        self.shown = self.page(job, max(30, self._width))
+        if self.cursor not in self.shown.links:
+            self.cursor = None
+        self.canvas.set_drawing(LinkedText(self.shown, self.cursor))
 
-    def lines(self, job: Job, width: int) -> Sequence[Line]:
+    def page(self, job: Job, width: int) -> Page:
         owner = self.owner
-        view, now = owner.view, owner.now
+        view = owner.view
         assert view is not None
-        sign = STATUS[job.status]
-        out: list[Line] = [
-            [],
-            [("  ", ""), (harmless(job.name), "strong"), ("  ", ""), (f"{sign.sign} {sign.word}", f"{sign.style} bold")]
-            + ([("  held", "warning")] if job.held else []),
-            [("  ", ""), (f"job {job.id}", "faint")]
-            + ([(f" of family {job.family}", "faint")] if job.family and job.family != job.name else [])
-            + ([(f" · {job.values}", "muted")] if job.values else []),
-            [],
-        ]
-        reasons = owner.reasons(job)
-        if reasons:
-            out.append(heading("Why"))
-            for text, style in reasons[:12]:
-                out += [[("  ", ""), (piece, style)] for piece in folded(text, width - 4)]
-            if len(reasons) > 12:
-                out.append([("  ", ""), (f"… {len(reasons) - 12} more lines: press enter", "faint")])
-            out.append([])
-        out.append(heading("Run"))
-        if job.started_at is not None:
-            ended = job.ended_at
-            took = (now if ended is None else ended) - job.started_at
-            out.append(field("time", (clock(took), "running" if ended is None else "text")))
-            out.append(field("started", (stamp(job.started_at), "text")))
-            if ended is not None:
-                out.append(field("ended", (stamp(ended), "text")))
-        if job.return_code is not None:
-            out.append(field("exit code", (why.exit_text(job.return_code), "failed" if job.return_code else "text")))
-        out.append(field("attempt", (str(job.attempt_id), "text")))
-        if job.priority:
-            out.append(field("priority", (str(job.priority), "text")))
-        requirement = view.requirements.get(job.requirement_id)
-        if requirement is not None:
-            asked: list[Span] = [(f"{requirement.num_cpus} CPU{'s' if requirement.num_cpus != 1 else ''}", "text")]
-            if requirement.enforced:
-                asked += [
-                    (f" · {format_memory(requirement.memory)}", "text"),
-                    (f" · {show_duration(requirement.runtime)}", "text"),
-                ]
-            if requirement.num_gpus:
-                asked.append((f" · {requirement.num_gpus:g} GPU{'s' if requirement.num_gpus > 1 else ''}", "accent"))
-            if requirement.gpu_memory:
-                asked.append((f" · {format_memory(requirement.gpu_memory)} of GPU memory", "accent"))
-            if requirement.gpu_model:
-                asked.append((f" · GPU {harmless(requirement.gpu_model)}", "accent"))
-            asked.append((f"  ({requirement.name})", "faint"))
-            out.append(field("asks for", *asked))
-        out += self._used(job)
-        out.append([])
-        out += self._record_lines(width)
-        return out
+        host = owner.torc.machine.host
+        return page(
+            job,
+            reasons=owner.reasons(job),
+            requirement=view.requirements.get(job.requirement_id),
+            details=self.details,
+            jobs=view.jobs,
+            now=owner.now,
+            width=width,
+            cards={} if host is None else {gpu.uuid: gpu.index for gpu in host.machine.gpus},
+        )
 
-    def _used(self, job: Job) -> list[Line]:
-        """The cards it holds or held, and what its last attempt took."""
-        record = self.record
-        result: Mapping[str, Any] = record.get("result") or {}
-        out: list[Line] = []
-        running = job.status in (JobStatus.RUNNING, JobStatus.PENDING)
-        held: Sequence[Any] = (record if running else result).get("allocation") or (0, 0, ())
-        if held[2]:
-            host = self.owner.torc.machine.host
-            index = {gpu.uuid: gpu.index for gpu in host.machine.gpus} if host is not None else {}
-            devices = ", ".join(_device(uuid, share, memory, index) for uuid, share, memory in held[2])
-            out.append(field("GPUs" if running else "had GPUs", (devices, "accent")))
-        if running or not result:
-            return out
-        used = [(result.get("peak_memory_bytes"), "of memory"), (result.get("peak_gpu_memory_bytes"), "of GPU memory")]
-        words = [f"{show_bytes(amount)} {what}" for amount, what in used if amount]
-        if result.get("avg_gpu_percent") is not None:
-            words.append(f"{result['avg_gpu_percent']:.0f} % of the GPU on average")
-        if result.get("cpu_time"):
-            words.append(f"{show_duration(result['cpu_time'])} of CPU time")
-        return [*out, field("used", (" · ".join(words), "text"))] if words else out
+    # -- going to the neighbours --------------------------------------------------------------------------------
 
-    def _record_lines(self, width: int) -> list[Line]:
-        record = self.record
-        if not record:
-            return []
-        out: list[Line] = [heading("Command")]
-        out += wrapped("", str(record.get("command") or ""), width)
-        if record.get("invocation_script"):
-            out += wrapped("script", str(record["invocation_script"]), width, "muted")
-        return out
+    def on_line_canvas_hit(self, event: LineCanvas.Hit) -> None:
+        if isinstance(event.what, int):
+            self.owner.go_to_job(event.what, focus=False)
+
+    def do_details_next(self) -> None:
+        self._step(1)
+
+    def do_details_previous(self) -> None:
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        """The next link that is in view, or will be after a short way; where there is none, the text moves."""
+        canvas = self.canvas
+        top, height = canvas.scroll_offset.y, canvas.size.height
+        places = sorted(self.shown.links)
+        here = self.cursor if self.cursor is not None and top <= self.cursor < top + height else None
+        if here is None:
+            start = top - 1 if by > 0 else top + height
+            ahead = [place for place in places if (place > start if by > 0 else place < start)]
+        else:
+            ahead = [place for place in places if (place > here if by > 0 else place < here)]
+        target = None if not ahead else ahead[0] if by > 0 else ahead[-1]
+        if target is None or not top - 3 <= target < top + height + 3:
+            canvas.do_pan_down() if by > 0 else canvas.do_pan_up()
+            return
+        self.cursor = target
+        if target < top or target >= top + height:
+            canvas.do_pan_down() if by > 0 else canvas.do_pan_up()
+        self.paint()
+
+    def do_details_open(self) -> None:
+        if self.cursor is not None and self.cursor in self.shown.links:
+            self.owner.go_to_job(self.shown.links[self.cursor], focus=False)
+        else:
+            self.owner.do_job_why()
+
+
+def read(store: Any, job_id: int) -> Details:
+    """In the reader thread: all that the store tells about a job."""
+    from torc_tui.store import records, relations
+
+    record = records.get_job(store, job_id)
+    before, after = relations.dependencies(store, job_id), relations.dependents(store, job_id)
+    io = relations.job_io(store, job_id)
+    results = records.list_results(store, record["workflow_id"], job_id=job_id, all_runs=True, reverse=True, limit=50)
+    return Details(
+        record=record,
+        results=results,
+        before=before[:READ],
+        before_count=len(before),
+        after=after[:READ],
+        after_count=len(after),
+        io={
+            "files in": [str(one["path"]) for one in io.input_files],
+            "files out": [str(one["path"]) for one in io.output_files],
+            "data in": [str(one["name"]) for one in io.input_user_data],
+            "data out": [str(one["name"]) for one in io.output_user_data],
+        },
+    )

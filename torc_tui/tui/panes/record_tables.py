@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 
 from torc_tui.model import Event, JobStatus
-from torc_tui.tui.job_rows import clock
+from torc_tui.tui.job_details import stamp
+from torc_tui.tui.job_rows import lasted
 from torc_tui.tui.panes.base import Pane
-from torc_tui.tui.panes.overview import stamp
 from torc_tui.tui.signs import STATUS
 from torc_tui.tui.widgets.virtual_table import Cell, Column, ListRows, VirtualTable
 from torc_tui.units import show_bytes
@@ -99,7 +99,7 @@ class ResultsPane(RecordPane):
             case "return_code":
                 return ("" if value is None else str(value), "failed" if value else "faint")
             case "exec_time_minutes":
-                return ("" if value is None else clock(value * 60), "muted")
+                return ("" if value is None else lasted(value * 60), "muted")
             case "peak_memory_bytes" | "peak_gpu_memory_bytes":
                 return (show_bytes(value) if value else "", "muted")
             case "peak_cpu_percent" | "avg_gpu_percent":

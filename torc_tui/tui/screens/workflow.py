@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 
-from torc_tui.model import SETTLED, UNSUCCESSFUL, Event, JobStatus, ResourceRequirements, Workflow
+from torc_tui.model import SETTLED, Event, JobStatus, ResourceRequirements, Workflow
 from torc_tui.tui.feed_worker import Answer, Changes, Gone, Loaded
 from torc_tui.tui.job_rows import VOLATILE, JobRows
 from torc_tui.tui.screens.workflow_commands import WorkflowCommands
@@ -225,7 +225,7 @@ class WorkflowScreen(WorkflowCommands):
             run=workflow.run_id or None,
             done=settled,
             total=len(view.jobs),
-            failed=view.count(*UNSUCCESSFUL),
+            failed=view.count(JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED),
             running=view.count(JobStatus.RUNNING),
             parts=(*parts, (waiting, "bar-rest")),
             eta=self._eta,

@@ -193,7 +193,7 @@ class WorkflowCommands(FilteredJobs):
             self._freshen()
             return
         self.ask_chain(job)
-        from torc_tui.tui.panes.overview import folded
+        from torc_tui.tui.job_details import folded
 
         room = max(40, self.size.width - 12)
         lines = [[(piece, style)] for text, style in self.reasons(job) for piece in folded(text, room)] or [
