@@ -42,7 +42,7 @@ COLUMNS = (
     Column("size", "size", 9, minimum=7, importance=7, align="right"),
 )
 APART = 0.3
-"""Seconds between two readings of the list, at least."""
+"""Seconds between two readings of the list, at least; ten times as long as one takes, where that is more."""
 
 
 class DataList(Vertical):
@@ -89,6 +89,7 @@ class DataPane(Pane):
         self.values_read = 0
         self._then: dict[str, Callable[[Any], None]] = {}
         self._asked_at = 0.0
+        self._apart = APART
         self._reading_list = False
         self._again = False
         self._timer: Timer | None = None
@@ -147,7 +148,7 @@ class DataPane(Pane):
         if view is None:
             return
         now = time.monotonic()
-        if self._reading_list or now - self._asked_at < APART:
+        if self._reading_list or now - self._asked_at < self._apart:
             self._again = True
             self._catch_up_soon()
             return
@@ -158,18 +159,22 @@ class DataPane(Pane):
         def read(source: Any) -> Any:
             from torc_tui.store import data_overview
 
-            return job_id, data_overview.overview(source.store.dbapi(), workflow_id, job_id=job_id)
+            begun = time.monotonic()
+            found = data_overview.overview(source.store.dbapi(), workflow_id, job_id=job_id)
+            return job_id, found, time.monotonic() - begun
 
         self.question("records", read, self._take_records)
 
     def _catch_up_soon(self) -> None:
         if self._timer is None:
-            self._timer = self.set_timer(APART, self._catch_up)
+            self._timer = self.set_timer(self._apart, self._catch_up)
 
     def _catch_up(self) -> None:
         self._timer = None
         if self._again and self.display:
             self.freshen()
+        else:
+            self.stale = self.stale or self._again
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         if any(event.kind.startswith("user_data_") for event in events):
@@ -183,8 +188,9 @@ class DataPane(Pane):
     def job_changed(self) -> None:
         self.stale = self.stale or self.of_job
 
-    def _take_records(self, answer: tuple[int | None, Sequence[Record]]) -> None:
-        job_id, records = answer
+    def _take_records(self, answer: tuple[int | None, Sequence[Record], float]) -> None:
+        job_id, records, took = answer
+        self._apart = max(APART, 10 * took)
         self.lists_read += 1
         self._reading_list = False
         self.records = {record["id"]: record for record in records}

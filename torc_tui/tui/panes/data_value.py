@@ -103,8 +103,9 @@ class ValueView(Vertical):
         self._warn()
 
     def _head(self, record: Mapping[str, Any]) -> Line:
-        line: list[tuple[str, str]] = [(str(record["name"]), "strong"), (f"  version {record['version']} ", "muted")]
-        line += written(record)
+        line: list[tuple[str, str]] = [(str(record["name"]), "strong"), ("  ", "")]
+        if record["version"]:
+            line += [(f"version {record['version']} ", "muted"), *written(record)]
         if record["size"]:
             line.append((f"  {show_bytes(record['size'])}", "faint"))
         if record["schema"] is not None:

@@ -50,7 +50,7 @@ class Choice(Overlay):
     CONTEXT: ClassVar[tuple[str, ...]] = ("overlay",)
     DEFAULT_CSS = """
     Choice > .box { width: 110; }
-    Choice LineCanvas { height: auto; max-height: 78vh; background: $surface; }
+    Choice LineCanvas { max-height: 78vh; background: $surface; }
     Choice #answers { height: auto; margin: 1 0 0 0; layout: horizontal; }
     Choice.-narrow #answers { layout: vertical; margin: 0; }
     Choice.-narrow LineCanvas { max-height: 50vh; }
@@ -59,14 +59,14 @@ class Choice(Overlay):
     def __init__(self, title: str, lines: Sequence[Line], answers: Sequence[Answer]) -> None:
         super().__init__()
         self.heading = title
-        self.text = lines
+        self.drawing = TextDrawing(lines)
         self.answers = answers
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = harmless(self.heading).replace("[", "\\[")
             box.border_subtitle = " / ".join(answer.key for answer in self.answers)
-            canvas = LineCanvas(TextDrawing(self.text))
+            canvas = LineCanvas(self.drawing)
             canvas.can_focus = False
             yield canvas
             with Container(id="answers"):
@@ -80,6 +80,9 @@ class Choice(Overlay):
     def on_resize(self, event: events.Resize) -> None:
         needed = sum(len(answer.label) + 6 for answer in self.answers)
         self.set_class(event.size.width < needed + 8, "-narrow")
+        room = min(110, event.size.width * 96 // 100) - 4
+        wide, high = self.drawing.size
+        self.query_one(LineCanvas).styles.height = high + (wide > room)  # the bar for long lines takes one
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
