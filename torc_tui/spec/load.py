@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
 from torc_tui.spec.checks import Wrong, nearest
 from torc_tui.spec.document import Document, Map, quoted, syntax_error
-from torc_tui.spec.json_text import read_json, read_json5
-from torc_tui.spec.kdl import read_kdl
 from torc_tui.spec.parameters import ReadLines
 from torc_tui.spec.parse import parse
 from torc_tui.spec.schema import WORKFLOW
-from torc_tui.spec.yaml_text import read_yaml
 
-_READERS: dict[str, Callable[[str, str | None], Document]] = {
-    "json": read_json,
-    "json5": read_json5,
-    "yaml": read_yaml,
-    "kdl": read_kdl,
+_READERS = {
+    "json": "json_text:read_json",
+    "json5": "json_text:read_json5",
+    "yaml": "yaml_text:read_yaml",
+    "kdl": "kdl:read_kdl",
 }
-"""In the order in which they are tried for a file of another ending."""
+"""In the order in which they are tried for a file of another ending. A parser is loaded when it is needed."""
 
 FORMATS = {".json": "json", ".json5": "json5", ".yaml": "yaml", ".yml": "yaml", ".kdl": "kdl"}
 """What the ending of a file says (letter case ignored)."""
@@ -72,15 +69,15 @@ def loads(
 def _document(text: str, format: str | None, file: str | None) -> Document:
     chosen = format.lower() if format else FORMATS.get(Path(file).suffix.lower()) if file else None
     if chosen:
-        reader = _READERS.get("yaml" if chosen == "yml" else chosen)
-        if reader is None:
+        chosen = "yaml" if chosen == "yml" else chosen
+        if chosen not in _READERS:
             hint = nearest(chosen, list(_READERS)) or f"formats: {', '.join(_READERS)}"
             raise SpecError(Problem(f"unknown format {quoted(chosen)}", file=file, hint=hint))
-        return reader(text, file)
+        return _read_as(chosen, text, file)
     refused: list[Problem] = []
-    for name, reader in _READERS.items():
+    for name in _READERS:
         try:
-            document = reader(text, file)
+            document = _read_as(name, text, file)
         except SpecSyntaxError as error:
             refused += [problem._replace(message=f"not {name}: {problem.message}") for problem in error.problems]
             continue
@@ -88,6 +85,12 @@ def _document(text: str, format: str | None, file: str | None) -> Document:
             return document
         refused.append(Problem(f"not {name}: no mapping with 'name' and 'jobs'", file=file, kind="syntax"))
     raise SpecSyntaxError(refused)
+
+
+def _read_as(format: str, text: str, file: str | None) -> Document:
+    module, _, function = _READERS[format].partition(":")
+    document: Document = getattr(import_module(f"torc_tui.spec.{module}"), function)(text, file)
+    return document
 
 
 def _speaks_of_a_workflow(value: Map) -> bool:
