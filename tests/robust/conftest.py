@@ -101,6 +101,10 @@ class Shell:
 
         return closing(Store.open(normal_url(self.database)))
 
+    def states_quickly(self, workflow_id: int = 1) -> dict[str, int]:
+        """States as numbers, without a process."""
+        return dict(self.sql(f"SELECT name, status FROM job WHERE workflow_id = {workflow_id}"))  # type: ignore[arg-type]
+
     def there(self, name: str) -> bool:
         return (self.folder / name).exists()
 

@@ -1,0 +1,117 @@
+"""Runners that are killed at any moment: every job runs once, its end is found, and nothing stays reserved."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.engine import membership
+from torc_tui.model import JobStatus
+
+MANY = "name: many\njobs:\n  - {name: 'j_{i}', command: 'echo {i} >> ran; sleep 0.01', parameters: {i: '1:%d'}}\n"
+WAITING = """
+name: waiting
+jobs:
+  - {name: first, command: 'echo $$ > pid; touch begun; until [ -e go ]; do sleep 0.02; done; echo first >> ran'}
+  - {name: second, command: 'echo second >> ran', depends_on: [first]}
+"""
+
+
+def storm(shell: Any, seed: int, jobs: int, seconds: float) -> int:
+    """Start runners and kill them at random moments, then let one run to the end; how many were killed."""
+    chance = random.Random(seed)
+    shell.run("create", shell.write(MANY % jobs))
+    shell.run("init", "1")
+    killed = 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and set(shell.states_quickly().values()) != {5}:
+        runner = shell.start("run", "1", "--num-cpus", "4")
+        deadline = time.monotonic() + chance.uniform(0.3, 1.5)
+        while time.monotonic() < deadline and runner.poll() is None:
+            time.sleep(0.005)
+        killed += runner.poll() is None
+        shell.kill(runner)
+    code, text = shell.run("run", "1", "--num-cpus", "4")
+    assert code in (0, 1), text
+    return killed
+
+
+def check(shell: Any, jobs: int, seed: int) -> None:
+    ran = Counter(map(int, (shell.folder / "ran").read_text().split()))
+    twice = {number: times for number, times in ran.items() if times > 1}
+    assert not twice, f"seed {seed}"
+    rows = shell.sql("SELECT j.name, r.status, r.return_code, r.attempt_id FROM job j JOIN result r ON r.job_id = j.id")
+    assert len(rows) == jobs, f"seed {seed}"
+    for name, status, code, attempt in rows:
+        assert attempt == 1
+        if status == JobStatus.COMPLETED:
+            assert ran[int(name[2:])] == 1, f"{name}, seed {seed}"
+        else:
+            assert (status, code) == (JobStatus.FAILED, -128), f"{name}, seed {seed}"  # lost: nobody knows its end
+    lost = sum(status != JobStatus.COMPLETED for _, status, _, _ in rows)
+    assert lost <= 2, f"{lost} jobs were lost, seed {seed}"
+    shell.assert_nothing_held()
+
+
+def test_runners_killed_at_random_moments(shell: Any) -> None:
+    seed = int(os.environ.get("TORC_TEST_SEED", "0")) or random.randrange(1 << 30)
+    print(f"seed {seed}")
+    assert storm(shell, seed, 100, 8.0) > 0
+    check(shell, 100, seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10))
+def test_runners_killed_at_many_random_moments(shell: Any, seed: int) -> None:
+    assert storm(shell, seed, 400, 60.0) > 0
+    check(shell, 400, seed)
+
+
+def test_a_runner_whose_parent_never_asked_for_it_is_dead_too(shell: Any, until: Callable[..., Any]) -> None:
+    runner = shell.start("run", shell.write(WAITING))
+    until(lambda: shell.states().get("first") == "running", "it is recorded")
+    runner.send_signal(signal.SIGKILL)
+    until(lambda: Path(f"/proc/{runner.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z", "it is a zombie")
+    (shell.folder / "go").touch()
+    code, text = shell.run("run", "1")
+    assert code == 0, text
+    assert (shell.folder / "ran").read_text().split() == ["first", "second"]
+    runner.wait()
+
+
+def test_another_runner_takes_over_with_its_heartbeat(shell: Any, until: Callable[..., Any]) -> None:
+    first = shell.start("run", shell.write(WAITING))
+    until(lambda: shell.states().get("first") == "running", "it is recorded")
+    second = shell.start("run", "1")
+    until(lambda: len(shell.events("node_started")) == 2, "the second runner is there")
+    shell.kill(first)
+    until(lambda: shell.events("node_lost"), "it was noticed", membership.HEARTBEAT * 2)
+    (shell.folder / "go").touch()
+    code, text = shell.finish(second)
+    assert code == 0, text
+    assert (shell.folder / "ran").read_text().split() == ["first", "second"]
+    shell.assert_nothing_held()
+
+
+def test_what_a_dead_runner_held_is_free_for_other_workflows(shell: Any, until: Callable[..., Any]) -> None:
+    """Its workflow is run by nobody any more, and its job is gone with it: nothing has to be unlocked by hand."""
+    big = "name: big\njobs: [{name: a, command: 'echo $$ > pid; exec sleep 100', resource_requirements: all}]\n" + (
+        "resource_requirements: [{name: all, num_cpus: 4, memory: 1g}]\n"
+    )
+    first = shell.start("run", shell.write(big), "--num-cpus", "4")
+    until(lambda: shell.states().get("a") == "running", "it is recorded")
+    pid = shell.pid()
+    shell.kill(first)
+    small = shell.start("run", shell.write(big.replace("exec sleep 100", "true")), "--num-cpus", "4")
+    until(lambda: shell.states(2).get("a") == "ready", "it waits: the job of the dead runner still runs")
+    os.kill(pid, signal.SIGKILL)
+    code, text = shell.finish(small)
+    assert code == 0, text
