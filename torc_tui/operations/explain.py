@@ -95,7 +95,10 @@ def _full(store: Store, workflow_id: int, runner: Runner) -> tuple[str, ...]:
     if limit is None:
         return ()
     running = sum(one.node_id == runner.node_id for one in holdings.holdings(store, runner.hostname))
-    return (f"{running} jobs run, at most {limit} may (--max-parallel-jobs)",) if running >= limit else ()
+    if running < limit:
+        return ()
+    jobs = "1 job runs" if running == 1 else f"{running} jobs run"
+    return (f"{jobs}, at most {limit} may (--max-parallel-jobs)",)
 
 
 def _worse(lack: Lack) -> int:
