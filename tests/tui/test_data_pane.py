@@ -126,7 +126,7 @@ async def edited(pilot: Pilot[int], typed: str, record: str = "config") -> DataE
     """Open the editor of a record with that text in it."""
     await opened(pilot, record)
     await pilot.press("e")
-    await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
+    await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor) and editor(pilot).field is not None)
     found = editor(pilot)
     assert found.field is not None
     found.field.text = typed
@@ -437,7 +437,7 @@ async def test_leaving_asks_when_something_was_changed(lab: Lab) -> None:
         await until(pilot, sees(pilot, "Leave config?"))
         await pilot.press("k")
         await until(pilot, lambda: pilot.app.screen is found)
-        found.do_quit_now()
+        await pilot.press("ctrl+q")
         await until(pilot, sees(pilot, "Leave config?"))
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is found)
@@ -462,7 +462,7 @@ async def test_only_small_texts_are_read_along_by_the_grammar(lab: Lab) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
         await opened(pilot, "metrics")
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
+        await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor) and editor(pilot).field is not None)
         assert pilot.app.screen.query_one(JsonEditor).language is None
 
 
@@ -533,8 +533,8 @@ async def test_five_megabytes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None
         assert shown.path == ("rows", 149_999, "name") and len(shown.order) < 1000
         shown.focus()
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
-        assert editor(pilot).field is None and pilot.app.screen.query(Large)
+        await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor) and pilot.app.screen.query(Large))
+        assert editor(pilot).field is None
         await until(pilot, sees(pilot, "too large to be edited here"))
         await pilot.press("ctrl+o")
         await until(pilot, sees(pilot, "changes to version 1", "- .rows", "+ .small"))

@@ -94,6 +94,7 @@ class DataEditor(CoveringScreen):
         self.checked: Prepared | None = None
         self.newer: int | None = None
         self._large = text
+        self._refused: str | None = None
         self._revision = 0
         self._timer: Timer | None = None
 
@@ -179,10 +180,11 @@ class DataEditor(CoveringScreen):
             self._verdict([("✔ ", "success"), (fine, "text"), (f"  {size:,} characters", "faint"), (words, "error")])
         self._violations(found)
 
-    def _mark(self, wrong: JsonError | None, *, refused: bool = False) -> None:
+    def _mark(self, wrong: JsonError | None) -> None:
         if self.field is not None:
             self.field.mark(wrong)
         if wrong is not None:
+            refused = self.text == self._refused
             place = f"line {wrong.line}, column {wrong.column}: "
             line: list[tuple[str, str]] = [(f"✖ {'not saved: ' if refused else ''}{place}", "error bold")]
             line.append((wrong.message, "error"))
@@ -401,7 +403,8 @@ class DataEditor(CoveringScreen):
 
     def _refuse(self, wrong: JsonError) -> None:
         """It is no JSON: say so at the place."""
-        self._mark(wrong, refused=True)
+        self._refused = self.text
+        self._mark(wrong)
         if self.field is not None:
             self.field.go_to_mark()
 
