@@ -36,6 +36,7 @@ KEYS: dict[str, type] = {
     "client.run.num_gpus": int,
     "client.run.grace": float,
     "client.run.gpu_foreign": str,
+    "tui.notify_command": str,
 }
 """Every key that is used, and its type. Others are kept and shown, and doubted by ``config validate``."""
 

@@ -26,6 +26,7 @@ import signal
 from dataclasses import dataclass
 
 from torc_tui.model import Order
+from torc_tui.store.job_environment import invocation_words as invocation_words
 
 LONGEST_WORD = 131_000
 """Bytes that one argument may have: Linux allows 128 KiB, its end mark included."""
@@ -59,15 +60,6 @@ class ExitFile:
     pid: int | None = None
     process_started: int | None = None
     code: int | None = None
-
-
-def invocation_words(script: str) -> str:
-    """How an invocation script is used: ``script`` (it starts with ``#!``: a file that its interpreter runs),
-    ``shell`` (it contains ``"$@"``: bash runs it) — both get ``bash -c COMMAND`` as arguments — or ``prefix``
-    (anything else, such as ``srun`` or ``time``: put in front of the command, separated by a space)."""
-    if script.startswith("#!"):
-        return "script"
-    return "shell" if '"$@"' in script else "prefix"
 
 
 def launch(order: Order, shell: str, *, open_files: int | None = None, proc: bool = True) -> Launch:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from inspect import isawaitable
 from pathlib import Path
@@ -40,6 +40,7 @@ from torc_tui.tui.feed_worker import (
 from torc_tui.tui.keymap import PENDING, KeyMap
 from torc_tui.tui.machine import MachineWatch
 from torc_tui.tui.models.ui_state import UiState
+from torc_tui.tui.models.watches import Watch, Watches
 from torc_tui.tui.screens.acts import Acts
 from torc_tui.tui.screens.base import TorcScreen, chain, contexts
 from torc_tui.tui.theme import THEMES, AsciiOnly, Palette, choose, palette_for
@@ -99,6 +100,7 @@ class TorcApp(App[int]):
         self.last_line: str | None = None
         self.stopping: set[int] = set()
         self.acts = Acts(self)
+        self.watches = Watches()
         self.inbox: deque[Handover] = deque()
         open_source = source or (lambda: StoreSource(store_url, read_only=read_only))
         self.feed = FeedWorker(open_source, self.inbox)
@@ -195,6 +197,8 @@ class TorcApp(App[int]):
                 self._second = now
                 screen.every_second(now)
                 self.reader.ask("machine", self.machine.question(*screen.lacking()))
+                if self.watches:
+                    self.reader.ask("watches", lambda source: self.watches.check(source.store))
             screen.every_tick(now)
             self._tell(now)
 
@@ -218,6 +222,11 @@ class TorcApp(App[int]):
                         self.machine.take(value)
                         self.loads = self.machine.loads()
                         screen.take_machine(value)
+                case Answer("watches", value):
+                    for ended in value or ():
+                        from torc_tui.tui.announce import announce
+
+                        announce(self, ended)
                 case Answer(("act", _)):
                     self.acts.answered(item)
                 case Answer():
@@ -286,6 +295,11 @@ class TorcApp(App[int]):
     def did(self, command_id: str, *, workflow: int | None = None, jobs: Sequence[int] = ()) -> None:
         """Note the command line of what was done, for ``:``."""
         self.last_line = command_line(BY_ID[command_id], workflow=workflow, jobs=jobs)
+
+    def watch(self, key: Hashable, watch: Watch) -> None:
+        """Tell when that ends, or no longer. It goes on whatever is on screen."""
+        watched = self.watches.toggle(key, watch)
+        self.notify(f"{watch.title}: {'you will be told when it ends' if watched else 'no longer'}", markup=False)
 
     # -- saying things -----------------------------------------------------------------------------------------
 

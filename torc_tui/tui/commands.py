@@ -93,6 +93,7 @@ COMMANDS: tuple[Command, ...] = (
     _c("screenshot", "screenshot", "Write a picture of the screen as SVG.", "app", ""),
     _c("reload", "reload", "Read everything anew from the store.", "app", "ctrl+l"),
     _c("notify", "notify", "Tell me when this job, group or workflow ends.", "workflow workflows", "n"),
+    _c("notify-workflow", "notify: workflow", "Tell me when the whole workflow ends.", "workflow", ""),
     # -- panes
     _c("maximise", "maximise", "This pane alone on the screen, and back.", "split", "z", footer=60),
     _c("split-left", "split left", "Move the border between the panes to the left.", "split", "<", vim="ctrl+w <"),

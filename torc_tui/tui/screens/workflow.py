@@ -232,6 +232,7 @@ class WorkflowScreen(WorkflowCommands):
             loads=self.torc.loads,
             lost=self.torc.lost,
             read_only=self.torc.read_only,
+            watches=len(self.torc.watches),
         )
 
     def _tell(self, events: Sequence[Event]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.widgets import Input
 
 from torc_tui.model import Job
+from torc_tui.tui.models.watches import Watch
 from torc_tui.tui.screens.workflow_filter import FilteredJobs
 from torc_tui.tui.signs import STATUS
 from torc_tui.tui.widgets.filter_line import FilterLine
@@ -122,6 +123,33 @@ class WorkflowCommands(FilteredJobs):
 
     def do_job_priority(self) -> None:
         self.torc.acts.priority(self.chosen_jobs, self.workflow_id)
+
+    def do_job_copy(self) -> None:
+        from torc_tui.tui.screens import by_hand
+
+        if (job := self.selected_job) is not None:
+            by_hand.copy_line(self.torc, job)
+
+    def do_job_shell(self) -> None:
+        from torc_tui.tui.screens import by_hand
+
+        if (job := self.selected_job) is not None:
+            by_hand.open_shell(self.torc, job)
+
+    def do_notify(self) -> None:
+        """Tell when the job, the family or what is marked ends."""
+        jobs = self.chosen_jobs
+        if not jobs:
+            return
+        ids = [job.id for job in jobs]
+        families = {job.family or job.name for job in jobs}
+        title = jobs[0].name if len(jobs) == 1 else families.pop() if len(families) == 1 else f"{len(jobs)} jobs"
+        self.torc.watch(frozenset(ids), Watch(title, self.workflow_id, ids))
+
+    def do_notify_workflow(self) -> None:
+        """Tell when the whole workflow ends."""
+        name = self.view.workflow.name if self.view is not None else f"workflow {self.workflow_id}"
+        self.torc.watch(("workflow", self.workflow_id), Watch(name, self.workflow_id))
 
     @property
     def log_sweep(self) -> LogSweep:

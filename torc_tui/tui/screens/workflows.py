@@ -13,6 +13,7 @@ from torc_tui.model import JobStatus, Workflow
 from torc_tui.tui.cells import shares
 from torc_tui.tui.feed_worker import Listed
 from torc_tui.tui.job_rows import clock
+from torc_tui.tui.models.watches import Watch
 from torc_tui.tui.screens.base import TorcScreen
 from torc_tui.tui.signs import STATUS, workflow_state
 from torc_tui.tui.widgets.filter_line import FilterLine
@@ -184,10 +185,12 @@ class WorkflowsScreen(TorcScreen):
             running=running,
             lost=self.torc.lost,
             read_only=self.torc.read_only,
+            watches=len(self.torc.watches),
         )
 
     def every_second(self, now: float) -> None:
         self.rows.now = now
+        self._header()
 
     def selected(self) -> Workflow | None:
         key = self.query_one(VirtualTable).cursor
@@ -233,6 +236,12 @@ class WorkflowsScreen(TorcScreen):
         from torc_tui.tui.screens.new_workflow import NewWorkflow
 
         self.app.push_screen(NewWorkflow(self, path, kind=kind))
+
+    def do_notify(self) -> None:
+        """Tell when the workflow ends."""
+        workflow = self.selected()
+        if workflow is not None:
+            self.torc.watch(("workflow", workflow.id), Watch(workflow.name, workflow.id))
 
     def do_archived(self) -> None:
         self.rows.archived = not self.rows.archived

@@ -23,7 +23,7 @@ class Load:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderState:
     """What the header says. ``lost`` is why the store cannot be read, None while it can. ``parts`` are counts with
-    styles, for the bar."""
+    styles, for the bar. ``watches``: how much the user will be told of when it ends."""
 
     title: str
     state: Sign | None = None
@@ -37,6 +37,7 @@ class HeaderState:
     loads: tuple[Load, ...] = ()
     lost: str | None = None
     read_only: bool = False
+    watches: int = 0
     note: str = ""
 
 
@@ -69,6 +70,8 @@ class HeaderBar(Painted):
             items.append((0, [(f"✖ store lost: {harmless(state.lost)} (trying again)", "error bold")]))
         if state.read_only:
             items.append((3, [("read-only", "warning")]))
+        if state.watches:
+            items.append((5, [(f"◆ {state.watches} watched", "accent")]))
         if state.state is not None:
             items.append((0 if width >= 30 else 1, [(f"{state.state.sign} {state.state.word}", state.state.style)]))
         if state.run is not None:

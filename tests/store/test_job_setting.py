@@ -1,0 +1,125 @@
+"""What a job finds around itself: the same for the engine and for the line that reproduces it, tried by bash."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torc_tui.engine.orders import OrderMaker
+from torc_tui.errors import NotFound
+from torc_tui.model import Allocation, Gpu, GpuGrant
+from torc_tui.operations import workflows as acts
+from torc_tui.plan.resolve import resolve
+from torc_tui.spec.load import loads
+from torc_tui.store import job_setting, run_context
+from torc_tui.store.database import Statement, Store
+from torc_tui.store.job_environment import job_variables, shell_line
+from torc_tui.store.scheduling import READY_COLUMNS, ReadyJob, encode_allocation
+
+BASH = shutil.which("bash")
+SPEC = """
+name: w
+env: {GREETING: "it's $HOME; \\"quoted\\"", SHARED: workflow}
+user_data: [{name: config, data: 1}]
+jobs:
+  - name: "a b"
+    command: |
+      printf '%s\\n' "$GREETING" "$SHARED" "$OWN" "$TORC_JOB_NAME" "$TORC_WORKFLOW_ID/$TORC_RUN_ID/$TORC_ATTEMPT_ID"
+      printf '%s\\n' "[$CUDA_VISIBLE_DEVICES]" ${user_data.input.config} "$PWD" "it's"
+    env: {OWN: "line one\\nline two", SHARED: job}
+"""
+
+
+def run(line: str) -> list[str]:
+    assert BASH
+    done = subprocess.run([BASH, "-c", line], capture_output=True, text=True, check=True, cwd="/")
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def made(tmp_path: Path):  # type: ignore[no-untyped-def]  # a generator fixture
+    store = Store.open(str(tmp_path / "torc.db"))
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    workflow = acts.create_workflow(
+        store, resolve(loads(SPEC, format="yaml")), user="u", directory=str(folder), actor=None
+    )
+    acts.initialize(store, workflow)
+    yield store, workflow, folder
+    store.close()
+
+
+def ready(store: Store) -> ReadyJob:
+    with store.read() as conn:
+        row = Statement(f"SELECT {READY_COLUMNS} FROM job").run(conn, ()).one()
+    return ReadyJob._make(row)
+
+
+def test_the_line_does_what_the_job_does(made: tuple[Store, int, Path]) -> None:
+    store, workflow, folder = made
+    setting = job_setting.read(store, ready(store).id)
+    said = run(setting.line)
+    assert said[:5] == ['it\'s $HOME; "quoted"', "job", "line one", "line two", "a b"]
+    assert said[5:8] == [f"{workflow}/1/1", "[]", "1"] and said[8:] == [str(folder), "it's"]
+
+
+def test_the_engine_starts_it_with_the_same_variables(made: tuple[Store, int, Path]) -> None:
+    store, workflow, folder = made
+    card = Gpu(uuid="GPU-7", index=3, name="A", memory=1 << 34)
+    allocation = Allocation(num_cpus=1, memory=1, gpus=(GpuGrant(uuid="GPU-7"),))
+    with store.write() as conn:
+        context = run_context.read(conn, workflow)
+        Statement("UPDATE job SET allocation = ?").run(conn, (encode_allocation(allocation),))
+    maker = OrderMaker(
+        context, store_url=store.url, output_dir=str(folder / "torc_output"), gpus=[card], inherited={"HOME": "/h"}
+    )
+    order = maker.make(ready(store), allocation)
+    setting = job_setting.read(store, ready(store).id)
+    theirs = {name: value for name, value in order.environment.items() if name not in ("HOME", "PATH")}
+    assert setting.variables == theirs
+    assert theirs["CUDA_VISIBLE_DEVICES"] == "GPU-7"
+    assert setting.directory == order.directory and setting.command == order.command
+
+
+def test_a_job_that_is_not_there(made: tuple[Store, int, Path]) -> None:
+    with pytest.raises(NotFound):
+        job_setting.read(made[0], 999)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (None, ["plain"]),
+        ("env WRAPPED=yes", ["plain"]),
+        ('echo before; "$@"; echo after', ["before", "plain", "after"]),
+        ('#!/bin/bash\necho "it\'s $#"\n"$@"', ["it's 4", "plain"]),
+    ],
+)
+def test_invocation_scripts(script: str | None, said: list[str], tmp_path: Path) -> None:
+    found = run(shell_line(str(tmp_path), {"A": "b"}, "echo plain", script))
+    assert found == said if script is None or "$#" not in script else found[-1] == "plain"
+
+
+NAMES = st.from_regex(r"\A[A-Z_][A-Z0-9_]{0,6}\Z").map(lambda name: "T_" + name)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), max_size=20)
+
+
+@given(st.dictionaries(NAMES, TEXTS, min_size=1, max_size=3), st.data())
+def test_any_text_survives_the_shell(variables: Mapping[str, str], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(variables)))
+    line = shell_line("/", variables, f'printf %s "${name}" | od -An -v -tx1')
+    assert bytes.fromhex("".join(run(line)).replace(" ", "")) == variables[name].encode()
+
+
+def test_a_job_without_cards_sees_none() -> None:
+    found = job_variables(
+        json.dumps({"CUDA_VISIBLE_DEVICES": "0,1"}), job_id=1, name="j", attempt_id=2, allocation=Allocation()
+    )
+    assert found["CUDA_VISIBLE_DEVICES"] == "" and found["TORC_ATTEMPT_ID"] == "2"
