@@ -8,8 +8,8 @@ import signal
 import time
 
 import pytest
-from fake_nvml import GB, card
-from gpu_bench import SEEN, Bench, ended, plain, until
+from fake_nvml import GB, FakeInstance, card
+from gpu_bench import MEET, SEEN, Bench, ended, plain, until
 
 
 @pytest.fixture
@@ -187,6 +187,28 @@ def test_cards_by_number(box: Bench, by: str) -> None:
     code, said = box.run({"a": (SEEN.format(name="a"), {"num_gpus": 2})}, *options, **settings)
     assert code == 0, said
     assert box.seen("a") == "0,1"
+
+
+def test_what_the_runner_may_not_use_does_not_exist(box: Bench) -> None:
+    box.environ["CUDA_VISIBLE_DEVICES"] = f"2,{uuid(3)}"
+    code, said = box.run({"a": (SEEN.format(name="a"), {"num_gpus": 2}), "b": ("true", {"num_gpus": 3})})
+    assert code == 3, said
+    assert "needs 3 GPUs, machine has 2" in said
+    assert box.seen("a") == f"{uuid(2)},{uuid(3)}"
+    shown = box.json("resources")
+    assert shown["num_gpus"] == 2
+    assert [card["usable"] for card in shown["gpus"]] == [False, False, True, True]
+
+
+def test_instances_are_devices_of_their_own(box: Bench) -> None:
+    instances = [FakeInstance(f"MIG-{n}", 10 * GB, gpu_instance=n) for n in (1, 2)]
+    box.fake.gpus = [card(0, mig=True, instances=instances)]
+    box.fake.write()
+    jobs = {name: (MEET.format(name=name, other=other), {"num_gpus": 1}) for name, other in (("a", "b"), ("b", "a"))}
+    code, said = box.run({**jobs, "both": ("true", {"num_gpus": 2})}, "--num-cpus=3")
+    assert code == 3, said
+    assert "needs 2 GPUs in one job (MIG instances cannot be joined)" in said
+    assert {box.seen("a"), box.seen("b")} == {"MIG-1", "MIG-2"}
 
 
 def test_more_memory_than_asked_for_is_an_event(box: Bench) -> None:

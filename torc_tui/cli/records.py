@@ -36,6 +36,7 @@ GPU_RESULTS: tuple[tuple[str, Callable[[Mapping[str, Any]], object]], ...] = (
     ("Avg GPU %", lambda record: _percent(record["avg_gpu_percent"])),
 )
 """Shown where some job had cards."""
+GPU_REQUIREMENTS = (("GPU Memory", "gpu_memory"), ("GPU Model", "gpu_model"))
 NODES: tuple[output.Column, ...] = (
     ("ID", "id"),
     ("Hostname", "hostname"),
@@ -116,7 +117,8 @@ def requirements(call: Call) -> None:
     from torc_tui.store import records
 
     found = records.list_requirements(call.store, call.workflow_id(call.options.workflow))
-    call.show_list("resource_requirements", output.REQUIREMENTS, found)
+    asked = [column for column in GPU_REQUIREMENTS if any(record[column[1]] for record in found)]
+    call.show_list("resource_requirements", (*output.REQUIREMENTS, *asked), found)
 
 
 def failure_handlers(call: Call) -> None:

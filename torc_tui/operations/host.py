@@ -35,6 +35,11 @@ class Host:
     notices: Sequence[str] = ()
 
     @property
+    def sees_cards(self) -> bool:
+        """Whether the driver answers here; else what a runner has found is all that is known."""
+        return any(not gpu.virtual for gpu in self.machine.gpus)
+
+    @property
     def held(self) -> Allocation:
         """The CPUs and the memory that jobs hold, all together."""
         held = [one.allocation for one in self.holdings]
@@ -51,7 +56,8 @@ class Host:
 
     def pool(self, runner: Runner, foreign: ForeignPolicy) -> Pool:
         """What that runner of this host could still give, with what all runners hold subtracted."""
-        machine = machine_of(runner, {gpu.uuid: gpu for gpu in self.machine.gpus})
+        live = {gpu.uuid: gpu for gpu in self.machine.gpus}
+        machine = machine_of(runner, live if self.sees_cards else None)
         return Pool(machine, [one.allocation for one in self.holdings], foreign=foreign)
 
 

@@ -357,7 +357,9 @@ class JobRows:
         if column == "memory":
             return (format_memory(value) if value else "", "faint")
         if column == "gpus":
-            return (f"{value:g}" if value else "", "accent")
+            requirement = self.view.requirements.get(job.requirement_id)
+            memory = requirement.gpu_memory if requirement is not None else None
+            return (f"{value:g}" if value else format_memory(memory) if memory else "", "accent")
         if column == "attempt":
             return (str(value) if value and value > 1 else "", "warning")
         if column == "priority":

@@ -198,7 +198,7 @@ class _Sheet:
         for card in cards:
             self._card(card)
         for uuid, index in known.items():
-            if uuid not in here:
+            if uuid not in here and host.sees_cards:
                 self.add((f" GPU {index} ✖ does not answer ", "error"), (f"({uuid})", "faint"))
 
     def _card(self, card: Card) -> None:

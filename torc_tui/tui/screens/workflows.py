@@ -183,6 +183,7 @@ class WorkflowsScreen(TorcScreen):
             title="torc",
             note=f"{len(workflows)} workflow{'s' if len(workflows) != 1 else ''}",
             running=running,
+            loads=self.torc.loads,
             lost=self.torc.lost,
             read_only=self.torc.read_only,
             watches=len(self.torc.watches),
