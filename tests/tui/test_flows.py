@@ -183,7 +183,9 @@ async def test_the_whole_chain_of_reasons(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(180, 40)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("end")
-        await until(pilot, sees(pilot, "waits for train_1, train_2 (+3)", "├─ train_1 is blocked", "prep is ready", "no runner"))
+        await until(
+            pilot, sees(pilot, "waits for train_1, train_2 (+3)", "├─ train_1 is blocked", "prep is ready", "no runner")
+        )
 
 
 async def test_graph_shares_the_selection(story: Story) -> None:
