@@ -51,13 +51,9 @@ def _independent(root: Path, jobs: int) -> Cost:
 
 
 def _chain(root: Path, jobs: int) -> Cost:
-    return _torc_run(
-        root,
-        [
-            {"name": f"j{i}", "command": "true", **({"depends_on": [f"j{i - 1}"]} if i else {})}  # type: ignore[dict-item] # JSON
-            for i in range(jobs)
-        ],
-    )
+    links: list[dict[str, object]] = [{"name": "j0", "command": "true"}]
+    links += [{"name": f"j{i}", "command": "true", "depends_on": [f"j{i - 1}"]} for i in range(1, jobs)]
+    return _torc_run(root, links)
 
 
 def _loop(root: Path, jobs: int) -> Cost:

@@ -7,7 +7,6 @@ ratios against a reference of the same run, or absolute where `performance.md` h
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -92,11 +91,6 @@ def median(costs: Sequence[Cost]) -> Cost:
         statistics.median(cost.cpu for cost in costs),
         max(cost.peak for cost in costs),
     )
-
-
-def own_peak() -> int:
-    """The peak of this process's memory in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def table(rows: Sequence[Row]) -> str:
