@@ -23,8 +23,8 @@ from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlays import TextDrawing
 
-SPANS = (60.0, 120.0, 300.0)
-"""Seconds that the histories show: the least that all readings fit in, so that a young one fills its room."""
+SHORTEST, LONGEST = 60.0, 300.0
+"""Seconds that the histories show: all that is known, within these."""
 STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
 """Neighbouring jobs are told apart by a letter and one of these."""
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -98,7 +98,7 @@ class _Sheet:
         self.slots = detail > 0
         times = machine.memory.times()
         age = self.host.at - times[0] if times else 0.0
-        self.span = next((span for span in SPANS if age <= span), SPANS[-1])
+        self.span = max(SHORTEST, min(age, LONGEST))
         self.capacity = max(self.host.machine.num_cpus, *(one.num_cpus for one in self.host.runners), 1)
         self.lines: list[Line] = []
         self.jobs: dict[int, int] = {}
