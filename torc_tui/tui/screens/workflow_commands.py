@@ -144,12 +144,12 @@ class WorkflowCommands(FilteredJobs):
         ids = [job.id for job in jobs]
         families = {job.family or job.name for job in jobs}
         title = jobs[0].name if len(jobs) == 1 else families.pop() if len(families) == 1 else f"{len(jobs)} jobs"
-        self.torc.watch(frozenset(ids), Watch(title, self.workflow_id, ids))
+        self.torc.tell_when_ended(frozenset(ids), Watch(title, self.workflow_id, ids))
 
     def do_notify_workflow(self) -> None:
         """Tell when the whole workflow ends."""
         name = self.view.workflow.name if self.view is not None else f"workflow {self.workflow_id}"
-        self.torc.watch(("workflow", self.workflow_id), Watch(name, self.workflow_id))
+        self.torc.tell_when_ended(("workflow", self.workflow_id), Watch(name, self.workflow_id))
 
     @property
     def log_sweep(self) -> LogSweep:
@@ -223,7 +223,7 @@ class WorkflowCommands(FilteredJobs):
         self.ask_chain(job)
         from torc_tui.tui.job_details import folded
 
-        room = max(40, self.size.width - 12)
+        room = max(40, min(96, self.size.width - 12))
         lines = [[(piece, style)] for text, style in self.reasons(job) for piece in folded(text, room)] or [
             [(f"{job.name} is {STATUS[job.status].word}", STATUS[job.status].style)]
         ]
