@@ -22,7 +22,7 @@ LOOK_EVERY = 0.1
 """Seconds between two looks at files that may grow."""
 LOOK_SELDOM = 1.0
 """The same for files whose job has ended."""
-COUNT_AT_ONCE = 32
+COUNT_AT_ONCE = 8
 """Blocks whose lines are counted between two looks at the requests."""
 SEARCH_EVERY = 1.0
 """A log that grows is searched again after so many seconds at the earliest."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -28,6 +29,10 @@ from torc_tui.views.ansi import PLAIN, Style, decode
 
 Spans = list[tuple[str, RichStyle]]
 """Text and its style, ready to paint."""
+FIRST = 150
+"""Lines read at once when a log is opened, whatever the height of the screen is then."""
+OWED = 20
+"""Screens that keys may run ahead of what was read."""
 SIDEWAYS = 16
 """Cells that a step to the side moves."""
 KEPT = 600
@@ -65,6 +70,7 @@ class LogView(Widget, can_focus=True):
         self.laid_out = 0
         self._opened = 0
         self._asked = 0
+        self._owed = 0
         self._screen_rows: list[tuple[int, int]] | None = None
         self._kept: dict[tuple[Place, int, int], list[Spans]] = {}
         self._styles: dict[Style, RichStyle] = {}
@@ -92,7 +98,7 @@ class LogView(Widget, can_focus=True):
         self._kept.clear()
         self.window = Window(streams=streams)
         self.top = self.skip = 0
-        self._opened = self.reader.open(streams, live=live, lines=3 * self._height)
+        self._opened = self.reader.open(streams, live=live, lines=max(FIRST, 3 * self._height))
         self._changed()
 
     def say(self, message: Sequence[Line]) -> None:
@@ -163,15 +169,19 @@ class LogView(Widget, can_focus=True):
         return 1 if sum(1 for size in self.window.sizes if size) > 1 else 0
 
     def _around(self, place: Place | None) -> Want:
-        return Want(place, 3 * self._height, 4 * self._height)
+        return Want(place, 3 * self._height + max(0, -self._owed), 4 * self._height + max(0, self._owed))
 
     def _take(self, window: Window) -> None:
         old, here = self.window, self.here
-        if window.follows and not self.follow and not window.jumped and here is not None:
-            # An answer from before the user scrolled away: no line of it is missed, its end will be asked for again.
+        places = [line.place for line in window.lines]
+        moved_on = not (self.follow or window.jumped or here is None or window.generation != old.generation)
+        if moved_on and here not in places:
+            # An answer from before the user went on: its news are taken, the lines are asked for again.
+            at_end = old.at_end and window.size == old.size
+            window = replace(window, lines=old.lines, at_start=old.at_start, at_end=at_end, follows=False)
             places = [line.place for line in window.lines]
-            if window.generation == old.generation and here not in places:
-                return
+            if self._asked <= window.serial:
+                self._asked = self.reader.want(self._around(here))
         self.window = window
         if window.generation != old.generation:
             self._kept.clear()
@@ -179,7 +189,6 @@ class LogView(Widget, can_focus=True):
             if not window.jumped and not self.follow:
                 self.follow = True
                 self._ask_end()
-        places = [line.place for line in window.lines]
         if window.jumped and window.anchor is not None:
             at = bisect_left(places, window.anchor)
             self.follow = False
@@ -194,6 +203,10 @@ class LogView(Widget, can_focus=True):
                 self.skip = 0
             self.top = max(0, min(at, len(places) - 1))
             self._clamp()
+            if self._owed and self._asked <= window.serial:
+                owed, self._owed = self._owed, 0
+                self._move(owed)
+                return
         self._need()
         self._changed()
 
@@ -379,18 +392,26 @@ class LogView(Widget, can_focus=True):
         """Scroll by rows of the screen. The end, once reached, is followed again."""
         if not self.window.lines:
             return
+        lines, window = self.window.lines, self.window
+        if rows * self._owed > 0:
+            rows += self._owed
         top, skip = self.top, self.skip + rows
         while skip < 0 and top > 0:
             top -= 1
             skip += len(self._laid(top)) if self.wrap else 1
+        owed = 0 if window.at_start else min(0, skip)
         skip = max(0, skip)
-        while top < len(self.window.lines) - 1 and skip >= (count := len(self._laid(top)) if self.wrap else 1):
+        while top < len(lines) - 1 and skip >= (count := len(self._laid(top)) if self.wrap else 1):
             skip -= count
             top += 1
         bottom = self._bottom()
         reached = (top, skip) >= bottom
+        if reached and not window.at_end and not self.wrap:
+            owed = top - bottom[0]
         self.top, self.skip = bottom if reached else (top, skip)
-        self.follow = reached and self.window.at_end and (rows > 0 or self.fits)
+        self.follow = reached and window.at_end and (rows > 0 or self.fits)
+        # What goes beyond the lines that are here is done when more of them are.
+        self._owed = max(-OWED * self._height, min(OWED * self._height, owed))
         self._screen_rows = None
         self._need()
         self._changed()
