@@ -199,6 +199,7 @@ class Store:
         raw = connect.connect_sqlite(self.place, read_only=self.read_only)
         raw.execute("PRAGMA cache_size = -32768")  # KiB: a workflow of 100,000 jobs stays in memory
         raw.execute("PRAGMA temp_store = MEMORY")
+        raw.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: each time the disk is waited for
         if self.network and not self.read_only:
             raw.execute("PRAGMA journal_mode = TRUNCATE")
             raw.execute("PRAGMA synchronous = FULL")  # NORMAL is safe with WAL alone
