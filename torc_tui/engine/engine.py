@@ -67,6 +67,8 @@ class InFlight:
     stdio: str | None
     pid: int | None = None
     stop: str | None = None
+    told: str | None = None
+    """What of ``stop`` was passed on: a job hears of it once."""
 
 
 @dataclass(slots=True)
@@ -134,6 +136,7 @@ class Engine:
         self.canceled = False
         self.gone = False
         self.gone_why = ""
+        self.archived = False
         self.stopping: Cause | None = None
         self.out_of_time = False
         self.stop_requested: str | None = None
@@ -168,7 +171,8 @@ class Engine:
         self.context = self.maker.context = run_context.read(connection, self.context.workflow_id)
         self.paused = flags.is_paused
         self.canceled = flags.is_canceled
-        self.stop_requested = orders.stop_requested or ("graceful" if flags.is_archived else None)
+        self.archived = flags.is_archived
+        self.stop_requested = orders.stop_requested or ("graceful" if self.archived else None)
         self.pool.resize(num_cpus=orders.num_cpus, memory=orders.memory)
         limit = orders.options.get("max_parallel_jobs", self.max_parallel_jobs)
         self.max_parallel_jobs = limit
@@ -498,13 +502,13 @@ class Engine:
     # -- stopping ----------------------------------------------------------------------------------------------
 
     def _stop_whom_asked(self) -> None:
-        """Pass on what users asked of single jobs, and the cancellation of the whole workflow."""
+        """Pass on, once, what users asked of single jobs, and the cancellation of the whole workflow."""
         asked: dict[Cause, list[AttemptKey]] = {}
         for flight in self.in_flight.values():
-            if flight.stop:
-                asked.setdefault(Cause(flight.stop), []).append(flight.key)
-            elif self.canceled:
-                asked.setdefault(Cause.CANCELED, []).append(flight.key)
+            wanted = flight.stop or (Cause.CANCELED.value if self.canceled else None)
+            if wanted != flight.told and wanted is not None:
+                flight.told = wanted
+                asked.setdefault(Cause(wanted), []).append(flight.key)
         for cause, keys in asked.items():
             self.executor.stop(keys, cause)
 

@@ -162,6 +162,7 @@ class Runner:
         self._look_at_jobs = False
         self._hung_up = False
         self._unwanted = False
+        self._asked: str | None = None
         self._recovery_done: set[AttemptKey] = set()
         self._idle_since: float | None = None
         self._last_beat = 0.0
@@ -306,9 +307,12 @@ class Runner:
         if self.actions and self._look_at_jobs and not self.engine.gone:
             self.actions.look_at_jobs(now)
         self._look_at_jobs = False
-        if self.engine.stop_requested and not self.engine.stopping:
-            self.engine.stop(hard=self.engine.stop_requested == "hard")
-        unwanted = self.engine.gone or self.engine.canceled or bool(self.engine.stop_requested)
+        asked = self.engine.stop_requested
+        if asked and asked != self._asked:
+            if asked == "hard" or not self.engine.stopping:
+                self.engine.stop(hard=asked == "hard")
+            self._asked = asked
+        unwanted = self.engine.gone or self.engine.canceled or bool(asked)
         if unwanted and not self._unwanted:
             self.scripts.stop(hard=self.engine.gone)
         self._unwanted = unwanted
@@ -570,6 +574,10 @@ class Runner:
                 )
             for one in outlook.left(conn, self.workflow_id):
                 report.waiting.append({"status": JobStatus(one.status).word, "held": one.held, "number": one.number})
+        if self.engine.archived:
+            report.message = f"workflow {self.workflow_id} was archived while it ran: the runner has stopped"
+        elif self.engine.stop_requested:
+            report.message = "the runner was asked to stop; `torc run` goes on"
         report.never = self._never()
         report.exit_code = self._exit_code(report)
         return report

@@ -1,0 +1,341 @@
+"""Others act on a workflow while it runs; signals; lost terminals: the run ends or goes on, cleanly, and says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WAITING = """
+name: waiting
+jobs:
+  - {name: first, command: 'echo $$ > pid; touch begun; until [ -e go ]; do sleep 0.02; done; echo first >> ran'}
+  - {name: second, command: 'echo second >> ran', depends_on: [first]}
+"""
+
+
+def begin(shell: Any, until: Callable[..., Any], *words: str, **how: Any) -> subprocess.Popen[str]:
+    runner: subprocess.Popen[str] = shell.start("run", shell.write(WAITING), "--grace", "2", *words, **how)
+    until(lambda: shell.there("begun"), "the job began")
+    until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
+    return runner
+
+
+# -- acts of others -------------------------------------------------------------------------------------------------
+
+
+def test_canceled(shell: Any, until: Any, gone: Any) -> None:
+    runner = begin(shell, until)
+    assert shell.run("cancel", "1")[0] == 0
+    code, text = shell.finish(runner)
+    assert (code, "Traceback" in text) == (1, False)
+    assert gone(shell.pid())
+    assert shell.states() == {"first": "canceled", "second": "canceled"}
+    shell.assert_nothing_held()
+
+
+def test_deleted_is_refused_while_it_runs(shell: Any, until: Any) -> None:
+    runner = begin(shell, until)
+    code, text = shell.run("delete", "1", "--no-prompts")
+    assert code == 2
+    assert "cancel it first" in text
+    (shell.folder / "go").touch()
+    assert shell.finish(runner)[0] == 0
+
+
+def test_reinitialized_is_refused_while_it_runs(shell: Any, until: Any) -> None:
+    runner = begin(shell, until)
+    assert shell.run("init", "1")[0] == 2
+    (shell.folder / "go").touch()
+    assert shell.finish(runner)[0] == 0
+
+
+def test_deleted_all_the_same(shell: Any, until: Any, gone: Any) -> None:
+    """By a program that does not ask."""
+    runner = begin(shell, until)
+    with shell.store() as store:
+        from torc_tui.store import workflows
+
+        workflows.delete(store, [1])
+    code, text = shell.finish(runner)
+    assert code == 1, text
+    assert "was deleted while it ran" in text
+    assert "Traceback" not in text
+    assert gone(shell.pid())
+
+
+def test_initialized_anew_all_the_same(shell: Any, until: Any, gone: Any) -> None:
+    runner = begin(shell, until)
+    with shell.store() as store, store.write() as conn:
+        from torc_tui.store import acts
+        from torc_tui.store.events import append
+
+        append(conn, 1, [], at=time.time())
+        acts.reset_all(conn, 1)
+        acts.next_run(conn, 1)
+    code, text = shell.finish(runner)
+    assert code == 1, text
+    assert "initialized anew while it ran" in text
+    assert gone(shell.pid())
+
+
+def test_archived(shell: Any, until: Any, gone: Any) -> None:
+    runner = begin(shell, until)
+    assert shell.run("workflows", "archive", "true", "1")[0] == 0
+    code, text = shell.finish(runner)
+    assert code == 1, text
+    assert "archived" in text
+    assert gone(shell.pid())
+    assert shell.states()["first"] == "terminated"
+    shell.run("workflows", "archive", "false", "1")
+    (shell.folder / "go").touch()
+    assert shell.run("run", "1")[0] == 0
+
+
+def test_two_cancellations_are_one_for_the_job(shell: Any, until: Any) -> None:
+    """A job that saves its work when it is asked to end is asked once, however often others write meanwhile."""
+    text = """
+name: t
+jobs: [{name: a, command: 'trap "echo asked >> asked" TERM; touch begun; until [ -e go ]; do sleep 0.02; done'}]
+"""
+    runner = shell.start("run", shell.write(text), "--grace", "20")
+    until(lambda: shell.there("begun"), "the job began")
+    until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
+    shell.run("cancel", "1")
+    until(lambda: shell.there("asked"), "it was asked")
+    with shell.store() as store:
+        from torc_tui.store.events import append
+
+        for _ in range(10):
+            with store.write() as conn:
+                append(conn, 1, [("node_notice", None, {"message": "x"})], at=time.time())
+            time.sleep(0.1)  # longer than the runner takes to look
+    assert (shell.folder / "asked").read_text().split() == ["asked"]
+    (shell.folder / "go").touch()
+    shell.finish(runner)
+
+
+# -- limits ---------------------------------------------------------------------------------------------------------
+
+
+def test_max_parallel_jobs(shell: Any) -> None:
+    text = (
+        "name: p\njobs: [{name: 'j_{i}', command: 'echo + >> seen; sleep 0.1; echo - >> seen', parameters: {i: '1:8'}}]"
+    )
+    code, said = shell.run("run", shell.write(text), "--num-cpus", "8", "--max-parallel-jobs", "2")
+    assert code == 0, said
+    running = peak = 0
+    for sign in (shell.folder / "seen").read_text().split():
+        running += 1 if sign == "+" else -1
+        peak = max(peak, running)
+    assert peak == 2
+
+
+LIMITED = """
+name: limited
+jobs:
+  - {name: short, command: 'echo short >> ran', resource_requirements: quick}
+  - {name: long, command: 'echo long >> ran', resource_requirements: slow}
+resource_requirements:
+  - {name: quick, num_cpus: 1, memory: 1m, runtime: PT1S}
+  - {name: slow, num_cpus: 1, memory: 1m, runtime: PT10H}
+"""
+
+
+@pytest.mark.parametrize("how", ["--time-limit", "--end-time"])
+def test_jobs_that_do_not_fit_in_the_time_are_named(shell: Any, how: str) -> None:
+    from datetime import datetime, timedelta
+
+    value = "PT1H" if how == "--time-limit" else (datetime.now() + timedelta(hours=1)).isoformat()
+    code, text = shell.run("run", shell.write(LIMITED), how, value)
+    assert code == 3, text
+    assert re.search(r"can never run here: long .*36000 s", text)
+    assert shell.states() == {"short": "completed", "long": "ready"}
+    assert shell.run("run", "1")[0] == 0
+
+
+def test_when_the_time_is_over_jobs_are_stopped_and_taken_up_later(shell: Any, until: Any, gone: Any) -> None:
+    runner = begin(shell, until, "--time-limit", "3")
+    code, text = shell.finish(runner)
+    assert code == 1, text
+    assert gone(shell.pid())
+    ((status, return_code, reason),) = shell.sql("SELECT status, return_code, reason FROM result")
+    assert (status, return_code) == (8, 152)
+    assert "time was over" in reason
+    (shell.folder / "go").touch()
+    code, text = shell.run("run", "1")
+    assert code == 0, text
+    assert (shell.folder / "ran").read_text().split() == ["first", "second"]
+
+
+# -- terminals and pipes --------------------------------------------------------------------------------------------
+
+
+class Terminal:
+    """Runs torc in a pseudoterminal, as the leader of a session of its own."""
+
+    def __init__(self, shell: Any, *words: str) -> None:
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(shell.folder)
+            environment = {**shell.env, "TERM": "xterm-256color"}
+            os.execve(sys.executable, [sys.executable, "-m", "torc_tui.cli.main", *words], environment)
+        self.seen = b""
+        self.code: int | None = None
+
+    def read(self, seconds: float = 0.1) -> str:
+        if self.fd >= 0 and select.select([self.fd], [], [], seconds)[0]:
+            with suppress(OSError):
+                self.seen += os.read(self.fd, 65536)
+        return self.seen.decode(errors="replace")
+
+    def wait(self, until: Callable[..., Any]) -> int:
+        def ended() -> bool:
+            self.read(0.02)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+            return bool(pid)
+
+        until(ended, "it ended")
+        self.read(0.1)
+        assert self.code is not None
+        return self.code
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def screen(text: str) -> list[str]:
+    """What is left on a terminal: the lines, with what was drawn over taken away."""
+    lines = [""]
+    for part in re.split(r"(\x1b\[[0-9;?]*[A-Za-z]|\r\n|\n)", text):
+        if part in ("\r\n", "\n"):
+            lines.append("")
+        elif match := re.fullmatch(r"\x1b\[(\d+)F", part):
+            del lines[len(lines) - int(match[1]) :]
+            lines[-1] = ""
+        elif not part.startswith("\x1b"):
+            lines[-1] += part
+    return lines
+
+
+def test_ctrl_c_at_a_terminal_leaves_it_clean(shell: Any, until: Any) -> None:
+    shell.write(WAITING)
+    terminal = Terminal(shell, "run", "w.yaml", "--grace", "2")
+    until(lambda: "▶ first" in terminal.read(), "it is drawn")
+    until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
+    os.write(terminal.fd, b"\x03")
+    assert terminal.wait(until) == 130
+    terminal.close()
+    text = terminal.seen.decode()
+    assert "Traceback" not in text
+    assert "\x1b[?1049h" not in text and "\x1b[?25l" not in text  # nothing to be undone afterwards
+    left = [line for line in screen(text) if "▶" in line or "░" in line]
+    assert left == []
+    assert "Interrupted. `torc run 1` goes on." in text
+    assert shell.states() == {"first": "terminated", "second": "blocked"}
+
+
+def test_a_lost_terminal_stops_nothing(shell: Any, until: Any) -> None:
+    """ssh breaks: SIGHUP, and no terminal any more. The run goes on and writes to its log."""
+    shell.write(WAITING)
+    terminal = Terminal(shell, "run", "w.yaml")
+    until(lambda: "▶ first" in terminal.read(), "it is drawn")
+    until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
+    terminal.close()
+    os.kill(terminal.pid, signal.SIGHUP)  # as the kernel sends it, also where this test has no real terminal
+    (shell.folder / "go").touch()
+    assert terminal.wait(until) == 0
+    assert (shell.folder / "ran").read_text().split() == ["first", "second"]
+    (log,) = (shell.folder / "torc_output").glob("job_runner_*.log")
+    assert "completed: 2 completed" in log.read_text()
+    shell.assert_nothing_held()
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",), ("-f", "json")])
+def test_a_hangup_without_a_terminal_is_no_end(shell: Any, until: Any, quiet: tuple[str, ...]) -> None:
+    runner = begin(shell, until, *quiet)
+    runner.send_signal(signal.SIGHUP)
+    (shell.folder / "go").touch()
+    code, _ = shell.finish(runner)
+    assert code == 0
+    assert set(shell.states().values()) == {"completed"}
+
+
+def test_a_closed_pipe_does_not_touch_the_run(shell: Any, until: Any) -> None:
+    runner = begin(shell, until, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert runner.stdout is not None and runner.stderr is not None
+    runner.stdout.readline()
+    runner.stdout.close()  # head -1
+    (shell.folder / "go").touch()
+    said = runner.stderr.read()
+    assert runner.wait(30) == 0
+    assert said == ""
+    assert set(shell.states().values()) == {"completed"}
+    shell.assert_nothing_held()
+
+
+def test_a_failing_run_into_head(shell: Any) -> None:
+    text = "name: f\njobs: [{name: 'j_{i}', command: 'sleep 0.1; exit 3', parameters: {i: '1:20'}}]"
+    shell.write(text)
+    line = f"{sys.executable} -m torc_tui.cli.main run w.yaml | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], cwd=shell.folder, env=shell.env, capture_output=True, text=True)
+    assert done.stdout.split()[-1] == "1", done.stdout + done.stderr
+    assert done.stderr == ""
+    assert set(shell.states().values()) == {"failed"}
+
+
+def test_a_full_disk_behind_standard_output(shell: Any) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    shell.write("name: f\njobs: [{name: a, command: 'echo a > ran'}]")
+    shell.run("create", "w.yaml")
+    shell.run("init", "1")
+    with open("/dev/full", "w") as full:
+        runner = shell.start("run", "1", stdout=full)
+        runner.wait(30)
+    assert runner.returncode in (0, 1)
+    assert shell.states() == {"a": "completed"}
+    shell.assert_nothing_held()
+
+
+def test_the_report_in_json_says_why(shell: Any, until: Any) -> None:
+    runner = begin(shell, until, "-f", "json", stderr=subprocess.DEVNULL)
+    shell.run("workflows", "archive", "true", "1")
+    code, text = shell.finish(runner)
+    assert code == 1
+    assert "archived" in json.loads(text[text.index("{") :])["message"]
+
+
+def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> None:
+    text = "name: s\njobs:\n  - {name: a, command: \"trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done\"}\n"
+    runner = shell.start("run", shell.write(text), "--grace", "600")
+    until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
+    pid = shell.pid()
+    with shell.store() as store:
+        from torc_tui.operations.runners import stop_runners
+
+        stop_runners(store, 1)
+        until(lambda: shell.sql("SELECT 1 FROM compute_node WHERE stop_requested = 'graceful'"), "it is asked")
+        time.sleep(0.3)  # it is heard, and the job does not listen
+        assert not gone(pid)
+        stop_runners(store, 1, hard=True)
+    code, said = shell.finish(runner)
+    assert code == 1, said
+    assert "asked to stop" in said
+    assert gone(pid)
