@@ -45,7 +45,7 @@ WORDS = {
     "RECORD": "r",
     "VERSION": "1",
     "RUNNER": "1",
-    "N": "4",
+    "N": "4", "JOB": "5",
     "ID": "3",
 }
 

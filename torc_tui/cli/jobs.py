@@ -192,3 +192,18 @@ def _told(call: Call, ids: list[int], done: str) -> None:
 def _named(ids: list[int]) -> str:
     shown = ", ".join(map(str, ids[:10])) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
     return f"job{'s' if len(ids) > 1 else ''} {shown}"
+
+
+def reproduce(call: Call) -> None:
+    from torc_tui.store import job_setting
+
+    setting = job_setting.read(call.store, call.job_id(call.options.job, call.options.workflow))
+    if call.json:
+        record = {"id": setting.job_id, "name": setting.name, "directory": setting.directory}
+        record |= {"environment": setting.variables, "command": setting.command, "line": setting.line}
+        output.json_value(record)
+    elif sys.stdout.isatty():
+        for part in setting.line.split("\n"):
+            output.line(part)
+    else:
+        sys.stdout.write(setting.line + "\n")

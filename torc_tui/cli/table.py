@@ -326,6 +326,13 @@ COMMANDS: tuple[Command, ...] = (
             arg("--resource-requirements-id", type=POSITIVE, metavar="ID"),
         ),
     ),
+    Command(
+        ("jobs reproduce",),
+        "jobs:reproduce",
+        "a line for bash that does what a job does, in its folder and with its environment",
+        (JOB, OF_WORKFLOW),
+        formats=("text", "json"),
+    ),
     Command(("jobs cancel",), "jobs:cancel", "cancel jobs, and what waits for them", (JOBS, OF_WORKFLOW, NO_PROMPTS)),
     Command(("jobs terminate",), "jobs:terminate", "stop jobs that run", (JOBS, OF_WORKFLOW, NO_PROMPTS)),
     Command(("jobs hold",), "jobs:hold", "do not start these jobs for now", (JOBS, OF_WORKFLOW)),

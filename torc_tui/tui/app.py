@@ -7,6 +7,7 @@ nothing that takes over a millisecond but paint; hand-overs are taken by the tic
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -296,7 +297,7 @@ class TorcApp(App[int]):
         """Note the command line of what was done, for ``:``."""
         self.last_line = command_line(BY_ID[command_id], workflow=workflow, jobs=jobs)
 
-    def watch(self, key: Hashable, watch: Watch) -> None:
+    def tell_when_ended(self, key: Hashable, watch: Watch) -> None:
         """Tell when that ends, or no longer. It goes on whatever is on screen."""
         watched = self.watches.toggle(key, watch)
         self.notify(f"{watch.title}: {'you will be told when it ends' if watched else 'no longer'}", markup=False)
@@ -437,5 +438,7 @@ def run_app(
 
     config = Path(settings.config_paths()[1][1]).parent
     state = Path(settings.state_dir()) / "app.json"
+    # The threads that read must not keep the screen waiting: Python's own 5 ms are a third of a frame.
+    sys.setswitchinterval(0.001)
     app = TorcApp(store_url, workflow_id, spec_file, read_only, config_dir=config, state_file=state)
     return app.run() or 0

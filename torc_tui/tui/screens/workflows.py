@@ -242,7 +242,7 @@ class WorkflowsScreen(TorcScreen):
         """Tell when the workflow ends."""
         workflow = self.selected()
         if workflow is not None:
-            self.torc.watch(("workflow", workflow.id), Watch(workflow.name, workflow.id))
+            self.torc.tell_when_ended(("workflow", workflow.id), Watch(workflow.name, workflow.id))
 
     def do_archived(self) -> None:
         self.rows.archived = not self.rows.archived
