@@ -1,0 +1,197 @@
+"""Commands of the workflow itself, in real runs: when they run, how often, and how their failures are seen."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+TRIGGERS = """
+name: t
+jobs:
+  - {name: a, command: 'cat order > a_saw; echo a >> order'}
+  - {name: b, command: 'echo b >> order', depends_on: [a]}
+actions:
+  - {trigger_type: on_workflow_start, action_type: run_commands, commands: ['sleep 0.3', 'echo start >> order']}
+  - {trigger_type: on_worker_start, action_type: run_commands, commands: ['echo worker >> started']}
+  - {trigger_type: on_jobs_ready, action_type: run_commands, jobs: [b], commands: ['echo ready >> b_ready']}
+  - {trigger_type: on_jobs_complete, action_type: run_commands, jobs: [a], commands: ['echo done >> a_done']}
+  - trigger_type: on_jobs_complete
+    action_type: run_commands
+    jobs: [a, b]
+    commands: ['sleep 0.3', 'echo all >> order']
+  - {trigger_type: on_workflow_complete, action_type: run_commands, commands: ['echo complete >> order']}
+  - {trigger_type: on_worker_complete, action_type: run_commands, commands: ['echo left >> left']}
+"""
+
+
+def words(shell: Any, name: str) -> list[str]:
+    return (shell.folder / name).read_text().split()
+
+
+def test_each_trigger_fires_once_and_in_order(shell: Any) -> None:
+    code, text = shell.run("run", shell.write(TRIGGERS))
+    assert code == 0, text
+    assert words(shell, "order") == ["start", "a", "b", "all", "complete"]  # jobs wait for the start, the end for all
+    assert words(shell, "a_saw") == ["start"]
+    for name in ("started", "b_ready", "a_done", "left"):
+        assert len(words(shell, name)) == 1, name
+    assert len(shell.events("action_executed")) == 7
+    assert shell.events("action_failed") == []
+
+
+def test_they_fire_again_in_the_next_run_only_when_it_is_initialized(shell: Any) -> None:
+    shell.run("run", shell.write(TRIGGERS))
+    shell.run("run", "1")
+    assert words(shell, "order").count("start") == 1
+    shell.run("init", "1", "--force")
+    assert shell.run("run", "1")[0] == 0
+    assert words(shell, "order").count("start") == 2
+
+
+def test_two_runners_share_them(shell: Any) -> None:
+    text = TRIGGERS.replace("sleep 0.3", "true").replace(
+        "jobs:\n", "jobs:\n  - {name: 'x_{i}', command: 'sleep 0.05', parameters: {i: '1:20'}}\n", 1
+    )
+    shell.run("create", shell.write(text))
+    shell.run("init", "1")
+    runners = [shell.start("run", "1"), shell.start("run", "1")]
+    for runner in runners:
+        code, said = shell.finish(runner)
+        assert code == 0, said
+    assert words(shell, "order").count("start") == 1
+    assert words(shell, "order").count("all") == 1
+    assert words(shell, "order").count("complete") == 1
+
+
+@pytest.mark.parametrize("trigger", ["on_workflow_start", "on_workflow_complete"])
+def test_a_failure_is_an_event_and_a_line_and_changes_nothing(shell: Any, trigger: str) -> None:
+    text = f"""
+name: f
+jobs: [{{name: a, command: 'echo a'}}]
+actions:
+  - trigger_type: {trigger}
+    action_type: run_commands
+    commands: ['echo first', 'echo no >&2; exit 5', 'touch never']
+"""
+    code, said = shell.run("run", shell.write(text))
+    assert code == 0, said
+    assert f"the action {trigger} failed: echo no >&2; exit 5: exit 5, see" in said
+    (event,) = shell.events("action_failed")
+    assert (event["return_code"], event["trigger"]) == (5, trigger)
+    with open(event["log"]) as log:
+        assert log.read().split() == ["first", "no"]
+    assert not shell.there("never")
+    assert "action_failed" in shell.run("events", "list", "1")[1]
+
+
+def test_ctrl_c_ends_an_action_that_does_not_end(shell: Any, gone: Any) -> None:
+    text = """
+name: h
+jobs: [{name: a, command: 'echo a > ran'}]
+actions: [{trigger_type: on_workflow_start, action_type: run_commands, commands: ['echo $$ > pid; exec sleep 600']}]
+"""
+    runner = shell.start("run", shell.write(text))
+    pid = shell.pid()
+    runner.send_signal(signal.SIGINT)
+    code, said = shell.finish(runner)
+    assert code == 130, said
+    assert gone(pid)
+    assert not shell.there("ran")
+
+
+def test_a_second_ctrl_c_ends_an_action_that_does_not_listen(shell: Any, gone: Any) -> None:
+    text = """
+name: h
+jobs: [{name: a, command: 'echo a > ran'}]
+actions:
+  - trigger_type: on_workflow_complete
+    action_type: run_commands
+    commands: ["trap '' TERM INT; echo $$ > pid; while :; do sleep 0.05; done"]
+"""
+    runner = shell.start("run", shell.write(text))
+    pid = shell.pid()
+    runner.send_signal(signal.SIGINT)
+    assert any("Stopping" in line for line in iter(runner.stdout.readline, ""))
+    runner.send_signal(signal.SIGINT)
+    code, said = shell.finish(runner)
+    assert code == 130, said
+    assert gone(pid)
+    assert shell.states() == {"a": "completed"}
+
+
+RECOVERY = """
+name: r
+jobs:
+  - name: a
+    command: 'echo $TORC_ATTEMPT_ID >> attempts; [ -e mended ] && exit 0; exit 7'
+    failure_handler: mend
+  - {name: b, command: 'echo b > ran', depends_on: [a]}
+failure_handlers:
+  - name: mend
+    rules:
+      - {exit_codes: [7], max_retries: 3, recovery_script: 'SCRIPT'}
+"""
+
+
+def test_a_recovery_script_runs_before_the_next_attempt(shell: Any) -> None:
+    script = (
+        "sleep 0.2; echo $TORC_JOB_NAME $TORC_ATTEMPT_ID $TORC_RETURN_CODE >> saw;"
+        " [ $TORC_ATTEMPT_ID = 2 ] && touch mended; true"
+    )
+    code, said = shell.run("run", shell.write(RECOVERY.replace("SCRIPT", script)))
+    assert code == 0, said
+    assert words(shell, "attempts") == ["1", "2", "3"]
+    assert (shell.folder / "saw").read_text().splitlines() == ["a 1 7", "a 2 7"]
+    assert shell.sql("SELECT attempt_id, return_code FROM result WHERE job_id = 1 ORDER BY id") == [
+        (1, 7),
+        (2, 7),
+        (3, 0),
+    ]
+    assert shell.states() == {"a": "completed", "b": "completed"}
+    shell.assert_nothing_held()
+
+
+def test_a_failing_recovery_script_is_told_and_the_job_tried_all_the_same(shell: Any) -> None:
+    code, said = shell.run("run", shell.write(RECOVERY.replace("SCRIPT", "exit 9")))
+    assert code == 1, said
+    assert words(shell, "attempts") == ["1", "2", "3", "4"]
+    warnings = [event for event in shell.events("job_warning") if "recovery script" in event["message"]]
+    assert [event["return_code"] for event in warnings] == [9, 9, 9]
+    assert said.count("its recovery script failed: exit 9") == 3
+    assert shell.states() == {"a": "failed", "b": "canceled"}
+
+
+def test_ctrl_c_does_not_wait_for_a_recovery_script(shell: Any, gone: Any) -> None:
+    runner = shell.start("run", shell.write(RECOVERY.replace("SCRIPT", "echo $$ > pid; exec sleep 600")))
+    pid = shell.pid()
+    runner.send_signal(signal.SIGINT)
+    code, said = shell.finish(runner)
+    assert code == 130, said
+    assert gone(pid)
+    assert words(shell, "attempts") == ["1"]
+    shell.assert_nothing_held()
+
+
+def test_canceling_does_not_wait_for_a_recovery_script(shell: Any, gone: Any) -> None:
+    runner = shell.start("run", shell.write(RECOVERY.replace("SCRIPT", "echo $$ > pid; exec sleep 600")))
+    pid = shell.pid()
+    shell.run("cancel", "1")
+    code, said = shell.finish(runner)
+    assert code == 1, said
+    assert gone(pid)
+    assert shell.states() == {"a": "canceled", "b": "canceled"}
+
+
+def test_a_runner_killed_during_a_recovery_script(shell: Any) -> None:
+    """The end of the attempt is in its exit file; the script runs again with the next runner."""
+    script = "echo x >> scripts; echo $$ > pid; [ -e second ] || sleep 600; touch mended"
+    runner = shell.start("run", shell.write(RECOVERY.replace("SCRIPT", script)))
+    shell.pid()
+    shell.kill(runner)
+    (shell.folder / "second").touch()
+    code, said = shell.run("run", "1")
+    assert code == 0, said
+    assert words(shell, "attempts") == ["1", "2"]
+    assert len(words(shell, "scripts")) == 2
