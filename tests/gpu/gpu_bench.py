@@ -120,12 +120,20 @@ class Bench:
         """A command that says what it sees, and holds that memory of its cards until it is released."""
         return f"{SEEN.format(name=name)}; {self.fake.use(memory, until=self.folder / f'{name}.go')}"
 
+    def using(self, count: int) -> None:
+        """Wait until so many programs of ours hold memory of cards."""
+        folder = Path(f"{self.fake.state}.d")
+        until(lambda: sum(path.name.isdigit() for path in folder.iterdir()) == count, f"{count} on the cards")
+
     def release(self, *names: str) -> None:
         for name in names:
             (self.folder / f"{name}.go").touch()
 
     def seen(self, name: str) -> str:
-        return (self.folder / f"{name}.seen").read_text().strip()
+        """What the job found in CUDA_VISIBLE_DEVICES, as soon as it has looked."""
+        path = self.folder / f"{name}.seen"
+        until(lambda: path.exists() and path.read_text(), f"what {name} sees")
+        return path.read_text().strip()
 
     def stranger(self, gpu: int, memory: int) -> subprocess.Popen[str]:
         """A process of somebody else on a card, until it is killed and taken off by ``gone``."""

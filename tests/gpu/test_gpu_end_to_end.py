@@ -42,7 +42,7 @@ def test_a_shared_box(box: Bench) -> None:
     runner = box.start(jobs, "--num-cpus=16")
     first = ["whole_a", "whole_b", "share_1", "share_2", "share_3", "share_4", "mem_a"]
     box.running(*first)
-    until(lambda: all((box.folder / f"{name}.seen").exists() for name in [*first, "none"]), "all have looked")
+    box.using(len(first))
     assert {box.seen("whole_a"), box.seen("whole_b")} == {uuid(0), uuid(2)}
     assert {box.seen(name) for name in first[2:]} == {uuid(3)}
     assert box.seen("none") == ""
@@ -161,7 +161,7 @@ def test_adopted_attempts_keep_their_devices(box: Bench) -> None:
     jobs = {name: (box.holding(name, "5g"), {"num_gpus": 1}) for name in ("a", "b", "c")}
     killed = box.start(jobs, "--num-cpus=4")
     box.running("a", "b")
-    until(lambda: (box.folder / "b.seen").exists() and (box.folder / "a.seen").exists(), "both have looked")
+    assert box.seen("a") != box.seen("b")
     killed.send_signal(signal.SIGKILL)
     ended(killed)
     runner = box.go("run", "1", "--num-cpus=4")
@@ -213,7 +213,7 @@ def test_instances_are_devices_of_their_own(box: Bench) -> None:
 
 def test_more_memory_than_asked_for_is_an_event(box: Bench) -> None:
     runner = box.start({"a": (box.holding("a", "3g"), {"gpu_memory": "2g"})})
-    until(lambda: [path for path in (box.folder / "nvml_state.d").iterdir() if path.name.isdigit()], "its use")
+    box.using(1)
     seen = time.monotonic()
     # The sampler looks about once a second: it has seen it then.
     until(lambda: time.monotonic() - seen > 1.3, "a sample")
