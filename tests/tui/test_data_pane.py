@@ -21,11 +21,11 @@ from torc_tui.tui.app import TorcApp
 from torc_tui.tui.panes import data as data_pane
 from torc_tui.tui.panes.data import DataPane
 from torc_tui.tui.screens import data_editor, data_review
-from torc_tui.tui.screens.data_editor import DataEditor, Large
+from torc_tui.tui.screens.data_editor import DataEditor
 from torc_tui.tui.screens.data_review import Choice
 from torc_tui.tui.screens.data_versions import DataVersions
 from torc_tui.tui.screens.workflow import WorkflowScreen
-from torc_tui.tui.widgets.json_editor import HIGHLIGHTED, LARGEST, JsonEditor
+from torc_tui.tui.widgets.json_editor import HIGHLIGHTED, LARGEST, JsonEditor, Large
 from torc_tui.tui.widgets.json_tree import JsonTree, Place
 from torc_tui.tui.widgets.overlays import Ask, Confirm, Reading
 

@@ -40,6 +40,15 @@ def careful(question: Callable[[Any], T]) -> Callable[[Any], T]:
     return asked
 
 
+def careful_act(act: Any) -> Any:
+    """An act whose value may be nested without measure."""
+
+    def done(store: Any, actor: str) -> Any:
+        return careful(lambda given: act(given, actor))(store)
+
+    return done
+
+
 def when(at: float | None) -> str:
     """``2026-11-20 17:38:02``; empty for never."""
     return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")

@@ -8,18 +8,19 @@ whatever happens; a value is read when its version is another than the one on sc
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.timer import Timer
 
 from torc_tui.errors import NotFound, TorcError
 from torc_tui.model import STATUS_EVENTS, Event
 from torc_tui.tui.cells import Line, harmless
-from torc_tui.tui.data_words import STATES, careful, counted, people
+from torc_tui.tui.data_words import careful, counted, people
+from torc_tui.tui.panes import data_acts
 from torc_tui.tui.panes.base import Pane
+from torc_tui.tui.panes.data_list import COLUMNS, DataList, Record, cell, searched, value
 from torc_tui.tui.panes.data_value import ValueView
 from torc_tui.tui.screens.data_review import command_of
 from torc_tui.tui.widgets.filter_line import FilterLine
@@ -27,50 +28,10 @@ from torc_tui.tui.widgets.json_text import readable
 from torc_tui.tui.widgets.overlays import Ask, Confirm
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.tui.widgets.virtual_table import Cell, Column, ListRows, VirtualTable
-from torc_tui.units import show_bytes
+from torc_tui.tui.widgets.virtual_table import ListRows, VirtualTable
 
-Record = Mapping[str, Any]
-
-COLUMNS = (
-    Column("name", "name", 18, minimum=10, importance=0, grow=1),
-    Column("state", "state", 9, minimum=9, importance=1),
-    Column("head", "value", 20, minimum=10, importance=2, grow=3, sortable=False),
-    Column("writer", "written by", 16, minimum=8, importance=4, grow=1),
-    Column("readers", "read by", 16, minimum=8, importance=5, grow=1),
-    Column("version", "v", 4, minimum=3, importance=6, align="right"),
-    Column("size", "size", 9, minimum=7, importance=7, align="right"),
-)
 APART = 0.3
 """Seconds between two readings of the list, at least; ten times as long as one takes, where that is more."""
-
-
-class DataList(Vertical):
-    """The left side: what is listed, the records, the filter."""
-
-    DEFAULT_CSS = """
-    DataList > FilterLine { dock: top; }
-    """
-
-    class Filtered(FilterLine.Changed):
-        pass
-
-    def __init__(self, rows: ListRows) -> None:
-        super().__init__()
-        self.rows = rows
-
-    def compose(self) -> ComposeResult:
-        yield VirtualTable(self.rows, empty="reading …")
-        yield FilterLine(lambda text: [], placeholder="words of name, state, value, writer or reader")
-        yield StatusLine()
-
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        event.stop()
-        self.post_message(self.Filtered(event.text))
-
-    def on_filter_line_left(self, event: FilterLine.Left) -> None:
-        event.stop()
-        self.query_one(VirtualTable).focus()
 
 
 class DataPane(Pane):
@@ -81,7 +42,7 @@ class DataPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows = ListRows(COLUMNS, self._cell, self._value)
+        self.rows = ListRows(COLUMNS, cell, value)
         self.records: dict[int, Record] = {}
         self.of_job = False
         self.reading: tuple[int, int] | None = None
@@ -94,6 +55,8 @@ class DataPane(Pane):
         self._again = False
         self._timer: Timer | None = None
         self._wanted: int | None = None
+        self._ratio = 0.5
+        self._moved = False
 
     def compose(self) -> ComposeResult:
         yield Split(DataList(self.rows), ValueView(self.question), ratio=0.5)
@@ -199,15 +162,29 @@ class DataPane(Pane):
         if self._wanted in self.rows.records:
             self.table.select(self._wanted)
             self._wanted = None
+        self._fit()
         self._say()
         self._read_value()
+
+    def _fit(self) -> None:
+        """One above the other, the list takes what it needs, so that the value gets the rest; until a person chose."""
+        split, height = self.split, self.split.size.height
+        if self._moved or not height:
+            return
+        wanted = min(0.5, max(0.2, (len(self.rows.records) + 3) / height)) if split.shape == "stack" else 0.5
+        if abs(split.ratio - wanted) * height >= 1:
+            split.ratio = self._ratio = wanted
+            split.place()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
 
     def _filter(self) -> None:
         words = self.filter_line.text.lower().split()
         self.rows.records = {
             key: record
             for key, record in self.records.items()
-            if not words or all(word in _searched(record) for word in words)
+            if not words or all(word in searched(record) for word in words)
         }
         self.table.reload()
         if words:
@@ -222,33 +199,6 @@ class DataPane(Pane):
         if missing:
             line.append((f"  {missing} missing", "error"))
         self.query_one(DataList).query_one(StatusLine).say(line)
-
-    @staticmethod
-    def _value(record: Record, column: str) -> Any:
-        found = record[column]
-        return found[0] if column == "readers" else found
-
-    @staticmethod
-    def _cell(record: Record, column: str, width: int) -> Cell:
-        match column:
-            case "name":
-                way = f"{record['direction']} " if record["direction"] else ""
-                return [(way, "accent"), (record["name"], "text")]
-            case "state":
-                sign = STATES[record["state"]]
-                return (f"{sign.sign} {sign.word}", sign.style)
-            case "head":
-                return (record["head"] or "", "muted") if record["head"] is not None else ("null", "faint")
-            case "writer":
-                if record["version"]:
-                    return (record["writer"] or "the file", "text" if record["job_id"] is not None else "accent")
-                promised = people(*record["producers"])
-                return (f"({promised})" if promised else "", "faint")
-            case "readers":
-                return (people(*record["readers"]), "muted")
-            case "version":
-                return (str(record["version"]), "faint")
-        return (show_bytes(record["size"]) if record["size"] is not None else "", "faint")
 
     # -- the value ------------------------------------------------------------------------------------------------
 
@@ -293,6 +243,7 @@ class DataPane(Pane):
 
     def on_split_changed(self, event: Split.Changed) -> None:
         event.stop()
+        self._moved = self._moved or self.split.ratio != self._ratio
 
     # -- commands: looking ----------------------------------------------------------------------------------------
 
@@ -387,7 +338,7 @@ class DataPane(Pane):
 
         def take(name: Any) -> None:
             if isinstance(name, str):
-                self._act("data-new", _create(workflow_id, name), f"{harmless(name)} created", self._created)
+                self._act("data-new", data_acts.create(workflow_id, name), f"{harmless(name)} created", self._created)
 
         self.app.push_screen(
             Ask("New record", help="its name; the value is null until it is written", check=check), take
@@ -397,10 +348,10 @@ class DataPane(Pane):
         self._wanted = record["id"]
 
     def do_data_clear(self) -> None:
-        self._ask_then("data-clear", "Set {name} to null?", "Set to null", _clear, "{name} is null now")
+        self._ask_then("data-clear", "Set {name} to null?", "Set to null", data_acts.clear, "{name} is null now")
 
     def do_data_delete(self) -> None:
-        self._ask_then("data-delete", "Delete {name}?", "Delete the record", _delete, "{name} deleted")
+        self._ask_then("data-delete", "Delete {name}?", "Delete the record", data_acts.delete, "{name} deleted")
 
     def _ask_then(
         self, command: str, title: str, button: str, act: Callable[[Record], Callable[[Any, str], Any]], said: str
@@ -438,11 +389,6 @@ class DataPane(Pane):
             torc.last_line = torc.last_line.replace("RECORD", str(record_id))
 
 
-def _searched(record: Record) -> str:
-    words = (record["name"], record["state"], record["head"] or "null", record["writer"], record["readers"][1])
-    return " ".join(map(str, words)).lower()
-
-
 def _opened(source: Any, record_id: int) -> tuple[Record, Any]:
     """In the reader thread: a record with its value, and what its schema says against it."""
     from torc_tui.store import data_overview
@@ -451,32 +397,3 @@ def _opened(source: Any, record_id: int) -> tuple[Record, Any]:
     record = data_overview.opened(source.store.dbapi(), record_id)
     schema = record["schema"]
     return record, check(record["data"], schema) if schema is not None and record["data"] is not None else ()
-
-
-def _create(workflow_id: int, name: str) -> Callable[[Any, str], Any]:
-    def act(store: Any, actor: str) -> Any:
-        from torc_tui.store import user_data
-
-        return user_data.create(store.dbapi(), workflow_id, name, at=time.time(), actor=actor)
-
-    return act
-
-
-def _clear(record: Record) -> Callable[[Any, str], Any]:
-    def act(store: Any, actor: str) -> Any:
-        from torc_tui.store import user_data
-
-        return user_data.update(
-            store.dbapi(), record["id"], data=None, expected_version=record["version"], at=time.time(), actor=actor
-        )
-
-    return act
-
-
-def _delete(record: Record) -> Callable[[Any, str], Any]:
-    def act(store: Any, actor: str) -> Any:
-        from torc_tui.store import user_data
-
-        return user_data.delete(store.dbapi(), record["id"], at=time.time(), actor=actor)
-
-    return act

@@ -8,21 +8,17 @@ it leaves there is never thrown away before it is saved or was no change.
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from torc_tui.errors import NotFound, TorcError, UsageError
+from torc_tui.errors import NotFound, TorcError
 from torc_tui.tui.cells import Line, harmless
-from torc_tui.tui.data_words import careful, change_lines, counted, diff_lines, heading, written
+from torc_tui.tui.data_words import careful, careful_act, change_lines, counted, diff_lines, heading, written
 from torc_tui.tui.feed_worker import Changes
 from torc_tui.tui.screens.base import TorcScreen
 from torc_tui.tui.screens.covering import CoveringScreen
@@ -37,41 +33,20 @@ from torc_tui.tui.screens.data_review import (
     review,
     write,
 )
+from torc_tui.tui.screens.external_editor import read_file, run_editor, write_file
 from torc_tui.tui.widgets.footer import FooterBar
-from torc_tui.tui.widgets.json_editor import JsonEditor, fits
+from torc_tui.tui.widgets.json_editor import JsonEditor, Large, fits
 from torc_tui.tui.widgets.json_text import readable
 from torc_tui.tui.widgets.overlays import Words
-from torc_tui.tui.widgets.painted import Painted
 from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.units import show_bytes
 from torc_tui.views.json_document import JsonError
 
 if TYPE_CHECKING:
-    from torc_tui.tui.app import TorcApp
+    pass
 
 PATIENCE = 0.15
 """Seconds after the last key before the text is checked."""
 SHOWN_VIOLATIONS = 4
-
-
-class Large(Painted, can_focus=True):
-    """Stands where the text would be, when it is too large for that."""
-
-    DEFAULT_CSS = """
-    Large { height: 1fr; }
-    """
-
-    def __init__(self, size: int, key: str) -> None:
-        super().__init__()
-        self.size_text = show_bytes(size)
-        self.key = key
-
-    def lines(self, width: int, height: int) -> Sequence[Line]:
-        return [
-            [],
-            [(f"  {self.size_text}: too large to be edited here.", "text")],
-            [("  ", ""), (self.key, "key"), (" opens it in $EDITOR; it is checked and compared as ever.", "muted")],
-        ]
 
 
 class DataEditor(CoveringScreen):
@@ -365,7 +340,7 @@ class DataEditor(CoveringScreen):
     def do_editor_external(self) -> None:
         """Give the text to ``$EDITOR``; what comes back is checked, and offered for saving."""
         text, kept, name = self.text, self.kept, self.record["name"]
-        self.question("file", lambda _source: _write_file(text, name, kept))
+        self.question("file", lambda _source: write_file(text, name, kept))
 
     def _took_file(self, path: Path) -> None:
         self.kept = path
@@ -378,7 +353,7 @@ class DataEditor(CoveringScreen):
         base_name = f"version {record['version']}"
 
         def read(_source: Any) -> tuple[str, Prepared]:
-            text = _read_file(path)
+            text = read_file(path)
             if text.rstrip("\n") == before.rstrip("\n"):
                 return before, examine(before, record["schema"])
             return text, prepare(text, record["data"], base_name, record["schema"])
@@ -419,47 +394,6 @@ class DataEditor(CoveringScreen):
         if what == "check" or isinstance(error, NotFound):
             self._verdict([("✖ ", "error bold"), (str(error), "error")])
         super().failed(what, error)
-
-
-def careful_act(act: Any) -> Any:
-    """An act whose value may be nested without measure."""
-
-    def done(store: Any, actor: str) -> Any:
-        return careful(lambda given: act(given, actor))(store)
-
-    return done
-
-
-def run_editor(app: TorcApp, path: Path) -> None:
-    """Hand the terminal to ``$VISUAL`` or ``$EDITOR`` until it is done. UsageError where that cannot be."""
-    words = app.environ.get("VISUAL") or app.environ.get("EDITOR") or "vi"
-    try:
-        with app.suspend():
-            subprocess.run([*shlex.split(words), str(path)], check=False)
-    except SuspendNotSupported:
-        raise UsageError("this terminal cannot be handed to another program", hint=f"edit {path} beside it") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{words!r} cannot be started: {error}", hint="set $EDITOR to a program that is there"
-        ) from None
-
-
-def _write_file(text: str, name: str, kept: Path | None) -> Path:
-    """The text in a file of its own, or in the one that was kept."""
-    if kept is None:
-        plain = "".join(char if char.isalnum() and char.isascii() else "_" for char in name)[:40]
-        handle, path = tempfile.mkstemp(prefix=f"torc-{plain}-", suffix=".json")
-        os.close(handle)
-        kept = Path(path)
-    kept.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
-    return kept
-
-
-def _read_file(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text (byte {error.start + 1})", hint="the file is kept") from None
 
 
 def _formatted(text: str) -> str | None:

@@ -14,11 +14,10 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from torc_tui.tui.cells import Line, harmless
-from torc_tui.tui.data_words import attempt, careful, change_lines, counted, diff_lines, heading, when
+from torc_tui.tui.data_words import attempt, careful, careful_act, change_lines, counted, diff_lines, heading, when
 from torc_tui.tui.feed_worker import Changes
 from torc_tui.tui.screens.base import TorcScreen
 from torc_tui.tui.screens.covering import CoveringScreen
-from torc_tui.tui.screens.data_editor import careful_act
 from torc_tui.tui.screens.data_review import Answer, Choice, compare
 from torc_tui.tui.widgets.footer import FooterBar
 from torc_tui.tui.widgets.json_text import JsonText, readable

@@ -15,7 +15,10 @@ from textual.document._wrapped_document import WrappedDocument
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, TextAreaTheme
 
+from torc_tui.tui.cells import Line
 from torc_tui.tui.theme import DEFAULT, Palette
+from torc_tui.tui.widgets.painted import Painted
+from torc_tui.units import show_bytes
 from torc_tui.views.json_document import JsonError
 
 LARGEST = 1 << 20
@@ -158,3 +161,23 @@ class JsonEditor(TextArea):
             self._replace_via_keyboard("  ", start, end)
             return
         await super()._on_key(event)
+
+
+class Large(Painted, can_focus=True):
+    """Stands where the text would be, when it is too large for that."""
+
+    DEFAULT_CSS = """
+    Large { height: 1fr; }
+    """
+
+    def __init__(self, size: int, key: str) -> None:
+        super().__init__()
+        self.size_text = show_bytes(size)
+        self.key = key
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        return [
+            [],
+            [(f"  {self.size_text}: too large to be edited here.", "text")],
+            [("  ", ""), (self.key, "key"), (" opens it in $EDITOR; it is checked and compared as ever.", "muted")],
+        ]
