@@ -24,7 +24,7 @@ from textual.widgets import Input
 from torc_tui.model import JobStatus
 from torc_tui.tui.cells import Line, harmless, line_width
 from torc_tui.tui.models.log_sweep import SweepHit
-from torc_tui.tui.models.log_tape import Stream
+from torc_tui.tui.models.log_tape import Place, Stream
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.signs import STATUS
 from torc_tui.tui.widgets.log_view import LogView
@@ -144,6 +144,8 @@ class LogPane(Pane):
         self.of_job = 0
         self._open: tuple[Stream, ...] = ()
         self._goal: SweepHit | None = None
+        self._origin: Place | None = None
+        self._followed = False
 
         self.log_view = LogView()
         self.search_line = SearchLine()
@@ -435,16 +437,19 @@ class LogPane(Pane):
 
     def do_log_search(self) -> None:
         if self._open:
+            self._origin, self._followed = self.log_view.here, self.log_view.follow
             self.search_line.begin()
 
     def on_search_line_typed(self, event: SearchLine.Typed) -> None:
         event.stop()
-        self.log_view.find(event.text)
+        self.log_view.find(event.text, self._origin)
 
     def on_search_line_done(self, event: SearchLine.Done) -> None:
         event.stop()
         if event.text is None:
             self.log_view.find("")
+            if self._followed:
+                self.log_view.do_cursor_bottom()
         self.log_view.focus()
 
     def do_log_copy(self) -> None:
