@@ -14,6 +14,8 @@ from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlays import TextDrawing
 
+PATIENCE = 3
+"""Ticks that a newly selected job waits for its details before it is shown without them."""
 READ = 200
 """So many neighbours of a job are handed over, for the count of their states."""
 
@@ -52,6 +54,7 @@ class OverviewPane(Pane):
         self.cursor: int | None = None
         """The number of the line under the cursor, among those that lead to jobs."""
         self._shows = 0
+        self._late = 0
         self._width = 0
 
     def compose(self) -> ComposeResult:
@@ -63,12 +66,16 @@ class OverviewPane(Pane):
 
     def freshen(self) -> None:
         job = self.job
-        if job is not None and self._shows != job.id:
-            self._shows, self.details, self.cursor = job.id, None, None
-            self.canvas.do_cursor_top()
-        self.paint()
         if job is not None:
             self.ask_details(job.id)
+            if self._shows != job.id:
+                # Mostly the details are there with the next tick: painted once, with them.
+                self._shows, self.details, self.cursor = job.id, None, None
+                self._late = PATIENCE
+                self.canvas.do_cursor_top()
+                return
+        if not self._late:
+            self.paint()
 
     def ask_details(self, job_id: int) -> None:
         self.ask("job", lambda source: (job_id, read(source.store, job_id)))
@@ -77,7 +84,7 @@ class OverviewPane(Pane):
         job_id, details = value
         job = self.job
         if job is not None and job.id == job_id:
-            self.details = details
+            self.details, self._late = details, 0
             self.paint()
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
@@ -85,8 +92,19 @@ class OverviewPane(Pane):
         if not self.stale and self.display and not changed.isdisjoint(self.shown.links.values()):
             self.paint()
 
+    @property
+    def busy(self) -> bool:
+        return self._late > 0
+
+    def every_tick(self) -> None:
+        if self._late:
+            self._late -= 1
+            if not self._late:
+                self.paint()
+
     def reasons_changed(self) -> None:
-        self.paint()
+        if not self._late:
+            self.paint()
 
     def every_second(self, now: float) -> None:
         job = self.job

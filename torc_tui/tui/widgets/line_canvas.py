@@ -72,6 +72,7 @@ class LineCanvas(ScrollView, can_focus=True):
         self.empty = empty
         self._lines: Sequence[Line] = ()
         self._drawn: tuple[int, int, int, int] | None = None
+        self._painted: tuple[tuple[int, int, int, int], Sequence[Line]] | None = None
         self._frame_style: Style | None = None
         self._drag: tuple[Offset, Offset] | None = None
         self._dragged = False
@@ -90,8 +91,30 @@ class LineCanvas(ScrollView, can_focus=True):
         width, height = self.drawing.size if self.drawing is not None else (1, 1)
         view = self.size
         # A new virtual size lays out the whole screen: what fits is all the same, then nothing is laid out anew.
+        before = self.virtual_size
         self.virtual_size = Size(width if width > view.width - 1 else 1, height if height > view.height else 1)
-        self.refresh()
+        if self.virtual_size != before or not self._refresh_changed():
+            self.refresh()
+
+    def _refresh_changed(self) -> bool:
+        """Paint only the lines that differ from those on screen; False where that cannot be told."""
+        painted = self._painted
+        if self.drawing is None or painted is None:
+            return False
+        left, top = self.scroll_offset
+        width, height = self.scrollable_content_region.size
+        if painted[0] != (left, top, width, height):
+            return False
+        self._lines = self.drawing.draw(left, top, width, height)
+        self._drawn = painted[0]
+        old, new = painted[1], self._lines
+        for y in range(height):
+            was = old[y] if y < len(old) else ()
+            now = new[y] if y < len(new) else ()
+            if list(was) != list(now):
+                self.refresh(Region(0, y, width, 1))
+        self._painted = (painted[0], new)
+        return True
 
     def on_resize(self) -> None:
         self.redraw()
@@ -108,12 +131,14 @@ class LineCanvas(ScrollView, can_focus=True):
         width, height = self.scrollable_content_region.size
         base = self._frame_style or self.rich_style
         if self.drawing is None or not self.drawing.size[0]:
+            self._painted = None
             return paint([(f"  {self.empty}" if y == 1 else "", "muted")], self.palette, base, width)
         left, top = self.scroll_offset
         view = (left, top, width, height)
         if self._drawn != view:
             self._lines = self.drawing.draw(*view)
             self._drawn = view
+            self._painted = (view, self._lines)
         line = self._lines[y] if y < len(self._lines) else ()
         return paint(line, self.palette, base, width)
 
