@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -177,19 +178,21 @@ class Lines(_Told):
         for event in events:
             kind = event.kind
             if kind in _NOTICES:
-                lines.append(f"{_clock(event)} {_notice(event)}")
+                lines.append(f"{_clock(int(event.timestamp))} {_notice(event)}")
             if event.job_id is None:
                 continue
             name = names.get(event.job_id, "?")
             if kind == "job_started":
-                lines.append(f"{_clock(event)} started: {_shown(name)} (job {event.job_id})")
+                lines.append(f"{_clock(int(event.timestamp))} started: {_shown(name)} (job {event.job_id})")
             elif kind in _ENDS:
                 first, *more = self.ended(event, name)
-                lines += [f"{_clock(event)} {first}", *more]
+                lines += [f"{_clock(int(event.timestamp))} {first}", *more]
             elif kind in ("job_retried", "job_warning"):
                 word = "again" if kind == "job_retried" else "warning"
                 said = event.data.get("message") or event.data.get("reason") or ""
-                lines.append(f"{_clock(event)} {word}: {_shown(name)} (job {event.job_id}) {_shown(str(said))}")
+                lines.append(
+                    f"{_clock(int(event.timestamp))} {word}: {_shown(name)} (job {event.job_id}) {_shown(str(said))}"
+                )
         if lines:
             self._print(lines)
 
@@ -334,8 +337,9 @@ def _farewell(running: int, grace: float) -> str:
     return f"Stopping: {jobs} asked to end, killed after {show_duration(grace)}. Ctrl-C again kills at once."
 
 
-def _clock(event: Event) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(event.timestamp))
+@lru_cache(maxsize=1)
+def _clock(second: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(second))
 
 
 def _cut(line: str, width: int) -> str:

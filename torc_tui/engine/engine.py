@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -217,8 +218,7 @@ class Engine:
             return self._abandon(exited)
         if self.store.dialect == "postgresql":
             self._mark()
-        for one in work.ended:
-            self._forget(one)
+        useless = [path for one in work.ended for path in self._forget(one)]
         for refused in exited:  # somebody else has ended these jobs
             if (flight := self.in_flight.pop(refused.key.job_id, None)) is not None:
                 self.pool.give(flight.allocation)
@@ -226,6 +226,9 @@ class Engine:
             if begun.key.job_id in self.in_flight:
                 self.in_flight[begun.key.job_id].pid = begun.pid
         self._submit(work.placed)
+        for path in useless:  # only now: what comes next should not wait for it
+            with suppress(OSError):
+                os.unlink(path)
         self._stop_whom_asked()
         return Step(work.events, len(work.placed), work.complete)
 
@@ -417,18 +420,15 @@ class Engine:
             oom_exit_code=context.execution.oom_exit_code,
         )
 
-    def _forget(self, one: scheduling.Ended) -> None:
+    def _forget(self, one: scheduling.Ended) -> list[str]:
+        """The attempt is over; the files of it that nobody needs any more."""
         flight = self.in_flight.pop(one.exited.key.job_id)
         self.pool.give(flight.allocation)
         stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, flight.stdio, self.context.execution)
         useless = [exit_file]
         if one.outcome.status is JobStatus.COMPLETED and deletes_on_success(flight.stdio, self.context.execution):
             useless += [path for path in (stdout, stderr) if path]
-        for path in useless:
-            try:
-                os.unlink(path)
-            except OSError:
-                continue
+        return useless
 
     # -- claims ------------------------------------------------------------------------------------------------
 
