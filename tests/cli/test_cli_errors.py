@@ -80,7 +80,7 @@ def test_a_state_that_is_none(torc: Any, small: int) -> None:
     ("data", "said"),
     [
         ('{"a": }', "--data is not valid JSON: line 1, column 7: Expecting value"),
-        ('{\n  "a": 1,\n}', "line 3, column 1"),
+        ('{\n  "a" 1\n}', "line 2, column 7"),
         ("", "--data is empty, which is not JSON"),
         ("  ", "--data is empty"),
         ("NaN", "NaN is not a JSON value"),
