@@ -24,10 +24,13 @@ from torc_tui.store.counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.database import Statement
 
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def encode_allocation(allocation: Allocation) -> str:
     """The text that ``job.allocation`` and ``result.allocation`` hold."""
     gpus = [[grant.uuid, grant.share, grant.memory] for grant in allocation.gpus]
-    return json.dumps([allocation.num_cpus, allocation.memory, gpus], separators=(",", ":"))
+    return _compact([allocation.num_cpus, allocation.memory, gpus])
 
 
 def decode_allocation(text: str | None) -> Allocation:
