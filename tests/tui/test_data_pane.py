@@ -191,9 +191,20 @@ async def test_tree_and_text(lab: Lab) -> None:
     async with lab.app().run_test(size=(160, 40)) as pilot:
         await opened(pilot)
         await pilot.press("t")
-        await until(pilot, sees(pilot, '"units": 8'))
+        await until(pilot, sees(pilot, '"units": 8', "config  version 1 by ada@here"))
         await pilot.press("t")
         await until(pilot, sees(pilot, "layers: 3 items"))
+
+
+async def test_the_list_takes_what_it_needs_until_a_person_chose(lab: Lab) -> None:
+    async with lab.app().run_test(size=(120, 60)) as pilot:
+        data = await opened(pilot)
+        await until(pilot, lambda: 0 < data.split.first.size.height <= 13)
+        data.split.move(0.3)
+        await until(pilot, lambda: data.split.first.size.height > 20)
+        lab.write("metrics", 1)
+        await until(pilot, lambda: data.records[lab.ids["metrics"]]["version"] == 1)
+        assert data.split.first.size.height > 20
 
 
 async def test_copies(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from torc_tui.tui.widgets.json_text import JsonText, readable
 from torc_tui.tui.widgets.json_tree import JsonTree
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlays import Reading, Words
+from torc_tui.tui.widgets.status_line import StatusLine
 from torc_tui.units import show_bytes
 from torc_tui.views.json_document import Path, Tree, value_at
 from torc_tui.views.json_schema import Violation
@@ -46,7 +47,7 @@ class ValueView(Vertical):
     """See the module."""
 
     DEFAULT_CSS = """
-    ValueView > ValueText { display: none; }
+    ValueView > ValueText, ValueView > StatusLine { display: none; }
     ValueView > Words { display: none; padding: 0 2; max-height: 4; }
     ValueView > FilterLine { dock: bottom; }
     """
@@ -62,6 +63,7 @@ class ValueView(Vertical):
 
     def compose(self) -> ComposeResult:
         yield JsonTree(empty="")
+        yield StatusLine()
         yield ValueText(empty="reading …")
         yield Words([])
         yield FilterLine(lambda text: [], placeholder="a key, a value, or a path such as .model.layers[3]")
@@ -84,7 +86,7 @@ class ValueView(Vertical):
         """Show that record; a newer version of the one that is shown keeps what is open, and the cursor."""
         same = self.record is not None and self.record["id"] == record["id"] and self.value_tree.model.known
         self.record, self.violations = record, violations
-        self.value_tree.set_head(self._head(record))
+        self._title(self._head(record))
         if record["data"] is None:
             self.value_tree.clear("null: cleared" if record["version"] else "null: nobody has written it yet")
         else:
@@ -97,10 +99,14 @@ class ValueView(Vertical):
     def nothing(self, why: str) -> None:
         """There is no value to show."""
         self.record, self.violations = None, ()
-        self.value_tree.set_head(())
+        self._title(())
         self.value_tree.clear(why)
         self.query_one(ValueText).set_drawing(None)
         self._warn()
+
+    def _title(self, line: Line) -> None:
+        self.value_tree.set_head(line)
+        self.query_one(StatusLine).say([(" ", ""), *line])
 
     def _head(self, record: Mapping[str, Any]) -> Line:
         line: list[tuple[str, str]] = [(str(record["name"]), "strong"), ("  ", "")]
@@ -128,7 +134,7 @@ class ValueView(Vertical):
         had = self.current.has_focus
         self.as_text = not self.as_text
         self.value_tree.display = not self.as_text
-        self.query_one(ValueText).display = self.as_text
+        self.query_one(ValueText).display = self.query_one(StatusLine).display = self.as_text
         if had:
             self.current.focus()
         if self.as_text:
