@@ -195,3 +195,33 @@ def test_a_runner_killed_during_a_recovery_script(shell: Any) -> None:
     assert code == 0, said
     assert words(shell, "attempts") == ["1", "2"]
     assert len(words(shell, "scripts")) == 2
+
+
+def test_canceling_ends_an_action_that_does_not_end(shell: Any, gone: Any) -> None:
+    text = """
+name: h
+jobs: [{name: a, command: 'echo a > ran'}]
+actions: [{trigger_type: on_workflow_start, action_type: run_commands, commands: ['echo $$ > pid; exec sleep 600']}]
+"""
+    runner = shell.start("run", shell.write(text))
+    pid = shell.pid()
+    shell.run("cancel", "1")
+    code, said = shell.finish(runner)
+    assert code == 1, said
+    assert gone(pid)
+    assert not shell.there("ran")
+    assert shell.states() == {"a": "canceled"}
+
+
+def test_a_long_action_lives(shell: Any, until: Any) -> None:
+    text = """
+name: h
+jobs: [{name: a, command: 'true'}]
+actions:
+  - {trigger_type: on_workflow_start, action_type: run_commands, commands: ['until [ -e go ]; do sleep 0.02; done']}
+"""
+    runner = shell.start("run", shell.write(text))
+    beat = "SELECT heartbeat_at > started_at FROM compute_node"
+    until(lambda: shell.there("t.db") and shell.sql(beat) == [(1,)], "a heartbeat during the action")
+    (shell.folder / "go").touch()
+    assert shell.finish(runner)[0] == 0

@@ -339,3 +339,24 @@ def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> No
     assert code == 1, said
     assert "asked to stop" in said
     assert gone(pid)
+
+
+def test_a_runner_that_breaks_is_found_dead_and_not_said_to_have_left(shell: Any, until: Any) -> None:
+    """Whatever goes wrong in a runner: its jobs go on, and the next one adopts them."""
+    broken = "from torc_tui.cli import progress as p\np.Lines.events = lambda *a: 1 / 0\n"
+    program = broken + "from torc_tui.cli.main import main\nmain()"
+    shell.write(WAITING)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "run", "w.yaml"],
+        cwd=shell.folder,
+        env=shell.env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (shell.folder / "go").touch()
+    code, text = shell.run("run", "1")
+    assert code == 0, text
+    assert (shell.folder / "ran").read_text().split() == ["first", "second"]
+    shell.assert_nothing_held()

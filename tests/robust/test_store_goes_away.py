@@ -279,3 +279,12 @@ def test_the_drawing_survives_too(shell: Any, until: Any, locked: Any) -> None:
         live.tick(2.0)
         live.close()
     assert "0/3" in out.getvalue()
+
+
+def test_an_output_folder_that_cannot_be_written(shell: Any, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    code, text = shell.run("run", shell.write(TWO), "--output-dir", str(small_disk))
+    assert code == 2, text
+    assert "Read-only file system" in text
+    assert set(shell.states().values()) == {"ready", "blocked"}  # no job was tried
+    shell.assert_nothing_held()

@@ -239,6 +239,13 @@ class Engine:
         except StoreUnavailable:
             self._marker = None
 
+    def look(self) -> None:
+        """See what others have written, between two steps."""
+        if self._looked and not self.disturbed():
+            return
+        with self.store.read():
+            self._take_in()
+
     def _take_in(self) -> None:
         """See what others have written since the last step, if anybody has."""
         marker = nodes.marker(self.store)

@@ -226,9 +226,9 @@ class Runner:
         try:
             with self.interrupts.installed():
                 self._insist(lambda: self._adopt(self.clock()))
+                self.observer.began(context.run_id, self.machine, self._insist(self._never))
                 self._carry_out("on_workflow_start", "on_worker_start")
                 self._attend_scripts()
-                self.observer.began(context.run_id, self.machine, self._insist(self._never))
                 if wanted and self.monitor and self.watch is None:
                     self._unsaid += self._notices(self.monitor.notices)
                 while not self._insist(self._turn):
@@ -295,6 +295,7 @@ class Runner:
         self._heed_cards(now)
         if now - self._last_beat >= membership.HEARTBEAT:
             self._beat(now)
+            self._adopt(now)
         self._tell()
         step = self.engine.step(self._pending, now)
         self._pending = []
@@ -307,15 +308,7 @@ class Runner:
         if self.actions and self._look_at_jobs and not self.engine.gone:
             self.actions.look_at_jobs(now)
         self._look_at_jobs = False
-        asked = self.engine.stop_requested
-        if asked and asked != self._asked:
-            if asked == "hard" or not self.engine.stopping:
-                self.engine.stop(hard=asked == "hard")
-            self._asked = asked
-        unwanted = self.engine.gone or self.engine.canceled or bool(asked)
-        if unwanted and not self._unwanted:
-            self.scripts.stop(hard=self.engine.gone)
-        self._unwanted = unwanted
+        self._heed_others()
         return step.complete or self._done(now, step.claimed)
 
     def _gather(self, timeout: float) -> None:
@@ -359,14 +352,14 @@ class Runner:
         return self.clock() + every
 
     def _beat(self, now: float) -> None:
-        """Show that this runner is alive, and take over from those that are not."""
+        """Show that this runner is alive."""
         with self.store.write() as conn:
             nodes.beat(conn, self.node_id, now)
-        self._adopt(now)
         self.engine.look_again()
         self._last_beat = now
 
     def _adopt(self, now: float) -> None:
+        """Take over from runners that are not alive."""
         flights = membership.take_over(self.store, self.maker, self.node_id, self.here, self.executor, now)
         for flight in flights:
             self.engine.adopt(flight)
@@ -406,13 +399,22 @@ class Runner:
             self._insist(lambda: actions.happened(*triggers, now=self.clock()))
 
     def _attend_scripts(self) -> None:
-        """Wait until no command of the workflow runs. Ctrl-C, or the end of the time, ends them."""
+        """Wait until no command of the workflow runs. Ctrl-C, a cancellation, or the end of the time ends them."""
         while self.scripts.busy:
             self._gather(0.02)
+            self._insist(self._glance)
             self._heed_interrupts()
             self._heed_time(self.clock())
             if self.observer.live:
                 self.observer.tick(self.clock())
+
+    def _glance(self) -> None:
+        """Live, and see what others write, without a step: nothing is claimed, and nobody's jobs are taken over."""
+        now = self.clock()
+        if now - self._last_beat >= membership.HEARTBEAT:
+            self._beat(now)
+        self.engine.look()
+        self._heed_others()
 
     def _say(self, row: EventRow) -> None:
         """Have an event written, from any thread."""
@@ -454,6 +456,18 @@ class Runner:
             self.engine.stop(hard=hard)
             self.scripts.stop(hard=hard)
             self.observer.stopping(len(self.engine.in_flight), 0.0 if hard else self.maker.grace)
+
+    def _heed_others(self) -> None:
+        """What others have written, as far as the last look has shown it."""
+        asked = self.engine.stop_requested
+        if asked and asked != self._asked:
+            if asked == "hard" or not self.engine.stopping:
+                self.engine.stop(hard=asked == "hard")
+            self._asked = asked
+        unwanted = self.engine.gone or self.engine.canceled or bool(asked)
+        if unwanted and not self._unwanted:
+            self.scripts.stop(hard=self.engine.gone)
+        self._unwanted = unwanted
 
     def _time_is_over(self, now: float) -> bool:
         return self.end_time is not None and now >= self.end_time and not self.engine.stopping
@@ -540,6 +554,8 @@ class Runner:
     # -- the end -----------------------------------------------------------------------------------------------
 
     def _leave(self) -> None:
+        if self.engine.in_flight and not self.engine.gone:
+            return  # something went wrong: who leaves like this is found dead, and its jobs are adopted
         now = self.clock()
         try:
             with self.store.write() as conn:
