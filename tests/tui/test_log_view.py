@@ -13,7 +13,8 @@ from textual.pilot import Pilot
 
 from torc_tui.tui.cells import width_of
 from torc_tui.tui.models.log_tape import Stream
-from torc_tui.tui.widgets.log_view import LogView, highlighted, rich_style, sliced, wrapped
+from torc_tui.tui.widgets.log_rows import highlighted, rich_style, sliced, wrapped
+from torc_tui.tui.widgets.log_view import LogView
 from torc_tui.views.ansi import Style
 
 
