@@ -26,6 +26,7 @@ from torc_tui.errors import Problem
         ("jobs", "torc jobs wants a command"),
         ("runn x.yaml", "did you mean `torc run`"),
         ("--nope", "there is no option --nope"),
+        ("--read-only jobs list", "--read-only is for the app"),
         ("jobs list --stat x", "did you mean --status?"),
         ("jobs list a b c", "unrecognized arguments"),
         ("-f xml jobs list", "-f wants one of"),

@@ -3,15 +3,18 @@ code of the app. The app is loaded only here."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 from torc_tui import settings
-from torc_tui.errors import UsageError
+from torc_tui.errors import NotFound, TorcError, UsageError
 
 
-def open_app(what: str | None, database: str | None) -> int:
-    """Open the app, on a workflow (an id) or a file where one is named. UsageError where it cannot be shown."""
+def open_app(what: str | None, database: str | None, *, read_only: bool = False) -> int:
+    """Open the app, on a workflow (an id) or a file where one is named. UsageError where it cannot be shown,
+    NotFound where there is no such workflow."""
+    gc.disable()  # importing makes many objects that all stay; the app enables it when it has painted
     try:
         from torc_tui.tui.app import run_app
         from torc_tui.tui.terminal import refusal
@@ -25,8 +28,32 @@ def open_app(what: str | None, database: str | None) -> int:
     if trouble is not None:
         raise UsageError(trouble)
     url = settings.database_url(database)
-    if what is None or what.isdecimal():
-        return run_app(url, workflow_id=None if what is None else int(what))
+    if what is None:
+        return run_app(url, read_only=read_only)
+    if what.isdecimal():
+        _check(url, int(what))
+        return run_app(url, workflow_id=int(what), read_only=read_only)
     if not os.path.isfile(what):  # noqa: PTH113
         raise UsageError(f"there is no file {what}", hint="`torc FILE` opens the app on a workflow file")
-    return run_app(url, spec_file=what)
+    return run_app(url, spec_file=what, read_only=read_only)
+
+
+def _check(url: str, workflow_id: int) -> None:
+    """Say that there is no such workflow before a screen is drawn for it. What is wrong with the store itself is said
+    by the app, which tries again."""
+    from torc_tui.store.connect import connect
+
+    try:
+        connection = connect(url, read_only=True)
+    except TorcError:
+        return
+    try:
+        # The number was read by int(): nothing else can be in it.
+        there = connection.execute(f"SELECT 1 FROM workflow WHERE id = {workflow_id}").fetchone()
+    finally:
+        connection.close()
+    if there is None:
+        raise NotFound(
+            f"there is no workflow {workflow_id}",
+            hint="`torc` shows all workflows, `torc workflows list` lists them",
+        )

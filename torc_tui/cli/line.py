@@ -25,6 +25,7 @@ _ABOUT = """Run and watch workflows: jobs, what they depend on, the data that fl
 
   torc                 open the app
   torc FILE | ID       open the app on that workflow
+  torc --read-only     open the app so that it changes nothing
   torc run FILE        run a workflow here
 """
 
@@ -33,7 +34,7 @@ def run(program: str, words: Sequence[str]) -> int:
     """Do what the line says; TorcError when it cannot be understood."""
     front, rest = _split_front(words)
     options = _Globals()
-    options.take(front, FORMATS, follow=False)
+    options.front, _ = options.take(front, FORMATS, follow=False)
     if "--version" in front or "-V" in front:
         print(f"torc {_version()}")
         return 0
@@ -50,6 +51,8 @@ def run(program: str, words: Sequence[str]) -> int:
     name, arguments = _command(program, rest)
     if name is None:
         return _app(options, rest[0], rest[1:])
+    if "--read-only" in front:
+        raise UsageError("--read-only is for the app", hint=f"`{program} --read-only [FILE | ID]`")
     command = BY_NAME[name]
     own, follow = options.take(arguments, command.formats, follow=command.follow)
     parsed = _parse(parser_of(command, program, name), own)
@@ -70,6 +73,8 @@ class _Globals:
     def __init__(self) -> None:
         self.format: str | None = None
         self.database: str | None = None
+        self.front: Sequence[str] = ()
+        """The options before the command."""
 
     def take(self, words: Sequence[str], formats: Sequence[str], *, follow: bool) -> tuple[list[str], bool]:
         """Take the global options out of ``words``; what is left, and whether a bare ``-f`` asked to follow."""
@@ -174,7 +179,7 @@ def _split_front(words: Sequence[str]) -> tuple[list[str], list[str]]:
     while index < len(words) and words[index].startswith("-"):
         valued = words[index] in ("-f", "--format", *_VALUED)
         known = valued or words[index].partition("=")[0] in ("--format", *_VALUED)
-        if not known and words[index] not in ("-h", "--help", "--version", "-V"):
+        if not known and words[index] not in ("-h", "--help", "--version", "-V", "--read-only"):
             raise UsageError(f"there is no option {words[index]}", hint="`torc --help` tells what there is")
         index += 1 + valued
     return list(words[:index]), list(words[index:])
@@ -219,11 +224,13 @@ def names_file(word: str) -> bool:
 
 def _app(options: _Globals, workflow: str | None, rest: Sequence[str] = ()) -> int:
     own, _ = options.take(rest, ("table", "json"), follow=False)
+    read_only = "--read-only" in [*options.front, *own]
+    own = [word for word in own if word != "--read-only"]
     if own:
         raise UsageError(f"not understood: {' '.join(own)}", hint="`torc --help` tells what there is")
     from torc_tui.cli.app import open_app
 
-    return open_app(workflow, options.database)
+    return open_app(workflow, options.database, read_only=read_only)
 
 
 def _version() -> str:

@@ -6,6 +6,7 @@ nothing that takes over a millisecond but paint; hand-overs are taken by the tic
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -216,8 +217,11 @@ class TorcApp(App[int]):
                     screen.take_changes(item)
                 case Loaded():
                     screen.take_loaded(item)
+                    self._settled()
                 case Listed():
                     screen.take_listed(item)
+                    if not gc.isenabled():
+                        self._settled()
                 case Answer("machine", value):
                     if value is not None:
                         self.machine.take(value)
@@ -240,6 +244,11 @@ class TorcApp(App[int]):
                 case Found():
                     self.lost = None
                     screen.take_store(None)
+
+    def _settled(self) -> None:
+        """What is there now stays: looking for garbage in it (100,000 jobs) would stop the screen for a while."""
+        gc.freeze()
+        gc.enable()
 
     # -- keys and commands -------------------------------------------------------------------------------------
 

@@ -1,0 +1,80 @@
+"""From the command line into the app: what is refused before a screen is drawn, and what the app is opened with."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.cli import main
+from torc_tui.operations import workflows
+from torc_tui.plan.resolve import resolve
+from torc_tui.spec.load import loads
+from torc_tui.store.database import Store
+from torc_tui.tui import app, terminal
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """With what the app was opened; it is not shown. The store has the workflow 1."""
+    store = Store.open(str(tmp_path / "torc.db"))
+    plan = resolve(loads("name: one\njobs: [{name: a, command: 'true'}]", format="yaml"))
+    workflows.create_workflow(store, plan, user="ada", directory=str(tmp_path), actor="ada@here")
+    store.close()
+    calls: list[dict[str, Any]] = []
+
+    def run_app(url: str, **more: Any) -> int:
+        calls.append(more)
+        return 0
+
+    monkeypatch.setattr(app, "run_app", run_app)
+    monkeypatch.setenv("TORC_DATABASE", str(tmp_path / "torc.db"))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    refusal = terminal.refusal
+    monkeypatch.setattr(terminal, "refusal", lambda environ, interactive: refusal(environ, interactive=True))
+    yield calls
+    gc.enable()
+
+
+def test_a_workflow_that_is_not_there_is_refused_at_once(
+    opened: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(["99"]) == 2
+    said = capsys.readouterr().err
+    assert "there is no workflow 99" in said and "torc workflows list" in said
+    assert opened == []
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ([], {"read_only": False}),
+        (["1"], {"workflow_id": 1, "read_only": False}),
+        (["--read-only"], {"read_only": True}),
+        (["--read-only", "1"], {"workflow_id": 1, "read_only": True}),
+        (["1", "--read-only"], {"workflow_id": 1, "read_only": True}),
+    ],
+)
+def test_what_the_app_is_opened_with(opened: list[dict[str, Any]], line: list[str], given: dict[str, Any]) -> None:
+    assert main.main(line) == 0
+    assert opened == [given]
+
+
+def test_a_store_that_cannot_be_read_is_left_to_the_app(
+    opened: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORC_DATABASE", str(tmp_path / "none.db"))
+    assert main.main(["1"]) == 0
+    assert opened == [{"workflow_id": 1, "read_only": False}]
+
+
+def test_dumb_terminals_are_refused(
+    opened: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert main.main([]) == 2
+    assert "TERM=dumb" in capsys.readouterr().err
+    assert opened == []
