@@ -161,6 +161,7 @@ def test_adopted_attempts_keep_their_devices(box: Bench) -> None:
     jobs = {name: (box.holding(name, "5g"), {"num_gpus": 1}) for name in ("a", "b", "c")}
     killed = box.start(jobs, "--num-cpus=4")
     box.running("a", "b")
+    box.using(2)
     assert box.seen("a") != box.seen("b")
     killed.send_signal(signal.SIGKILL)
     ended(killed)

@@ -46,6 +46,8 @@ _SHARE = 150
 """A scan may cost one part in this many of the time until the next."""
 _LAZIEST = 2.0
 _GPU_EVERY = 1.0
+_GPU_SOON = 0.2  # after a job with cards came: short ones shall be measured too
+_GPU_YOUNG = 5.0
 _REMINDERS = (0.1, 1.0)
 _NEWBORN = 30
 """Clock ticks before a signal in which a process began that may have lost it."""
@@ -69,6 +71,7 @@ class Watch:
         self._emptied = emptied
         self._gpu_usage = gpu_usage
         self._gpu_at = 0.0
+        self._gpu_eager_until = 0.0
         self._attempts: set[Attempt] = set()
         self._lingering: set[Attempt] = set()
         self._sessions = Sessions()
@@ -86,6 +89,8 @@ class Watch:
         """Look after this one from now on."""
         with self.lock:
             self._attempts.add(attempt)
+            if attempt.allocation.gpus:
+                self._gpu_eager_until = time.monotonic() + _GPU_YOUNG
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="torc-watch")
                 self._thread.start()
@@ -265,7 +270,9 @@ class Watch:
 
     def _sample_gpus(self, attempts: Iterable[Attempt], now: float) -> None:
         holders = [attempt for attempt in attempts if attempt.allocation.gpus]
-        if self._gpu_usage is None or not holders or now - self._gpu_at < _GPU_EVERY:
+        if self._gpu_usage is None or not holders:
+            return
+        if now - self._gpu_at < (_GPU_SOON if now < self._gpu_eager_until else _GPU_EVERY):
             return
         self._gpu_at = now
         self.lock.release()  # a driver may take its time, and starting and reaping must not wait for it

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from itertools import combinations
@@ -23,6 +24,8 @@ from torc_tui.resources.visible import Device, Instance, visible
 LIBRARY = "libnvidia-ml.so.1"
 _PLACES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/lib/wsl/lib")
 _COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "exclusive_process"}
+_BUSY_EVERY = 0.8
+"""Seconds: the load of processes is not asked for more often."""
 _LINKED = 5
 """Distance of cards joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other sockets)."""
 
@@ -92,6 +95,7 @@ class GpuMonitor:
         self._names: dict[int, str] = {}
         self._cards: dict[str, str] = {}
         self._sampled: dict[str, int] = {}
+        self._asked: dict[str, float] = {}
 
     # -- what others call -------------------------------------------------------------------------------------------
 
@@ -144,7 +148,8 @@ class GpuMonitor:
             return table or None
 
     def gpu_usage_by_pid(self) -> dict[int, GpuUse]:
-        """What each process uses of the cards since the last call; meant to be called about once a second."""
+        """What each process uses of the cards: its memory now, and its load since that was told last, which is about
+        once a second however often this is called."""
         use: dict[int, GpuUse] = {}
         with self._lock:
             for device in self._found or self._enumerate():
@@ -331,7 +336,12 @@ class GpuMonitor:
         return found
 
     def _busy(self, device: _Found) -> dict[int, float] | None:
-        """pid -> mean percent since the last call; None if the card does not tell."""
+        """pid -> mean percent since the last call; None if the card does not tell, or was asked a moment ago: its own
+        samples come a few times a second, and none since then would read as idle."""
+        now = time.monotonic()
+        if now - self._asked.get(device.uuid, -_BUSY_EVERY) < _BUSY_EVERY:
+            return None
+        self._asked[device.uuid] = now
         since = self._sampled.get(device.uuid, 0)
         try:
             samples = self._nvml.nvmlDeviceGetProcessUtilization(device.handle, since)
