@@ -75,13 +75,13 @@ def text(lines: list[Line]) -> list[str]:
 def test_at_length() -> None:
     lines, jobs = draw(watch(box()), 1, 96, 60)
     shown = text(lines)
-    assert " CPU 19 % of 8 CPUs, 6 of 12 held by jobs" in shown[1]
-    assert "Memory 16 GB of 64 GB, 6 GB held by jobs" in shown[1]
+    assert " CPU 19 % of 8, 6 of 12 held" in shown[1]
+    assert "Memory 16 GB of 64 GB, 6 GB held" in shown[1]
     assert " aaaabc······" in shown
     assert " CPU slots 6 held, 6 free" in shown
     assert " GPU 0  NVIDIA A100  50 %  60 °C  300 W" in shown
-    assert any("50 GB of 80 GB used, 48 GB by others" in line for line in shown)
-    assert any("10 GB of 80 GB used, 10 GB by jobs, 40 GB reserved" in line for line in shown)
+    assert any("50 GB of 80 GB used · others 48 GB" in line for line in shown)
+    assert any("10 GB of 80 GB used · jobs 10 GB · reserved 40 GB" in line for line in shown)
     assert "   × pid 4711 python 48 GB" in shown
     assert "   b eval_[red] (0.25, 20 GB)  c elsewhere (20 GB)" in shown
     assert "   idle" in shown

@@ -137,12 +137,12 @@ class _Sheet:
         cpu = f"{load:.0f} %" if load is not None else "…"
         used = 100 * host.memory_used / max(machine.memory, 1)
         memory = f"{size(host.memory_used)} of {size(machine.memory)}"
-        cpus = f"{held.num_cpus} of {self.capacity} held by jobs"
+        cpus = f"{held.num_cpus} of {self.capacity} held"
         if not self.roomy:
             graph = max(6, min(24, self.width - 52))
             for name, ring, now, said in (
                 ("CPU", self.machine.cpu, cpu, cpus),
-                ("mem", self.machine.memory, f"{used:.0f} %", f"{memory}, {size(held.memory)} held by jobs"),
+                ("mem", self.machine.memory, f"{used:.0f} %", f"{memory}, {size(held.memory)} held"),
             ):
                 shown = self.history(ring, graph, 1)[0]
                 self.add(
@@ -154,9 +154,9 @@ class _Sheet:
         title = [
             (" CPU ", "accent bold"),
             (cpu, "strong"),
-            (f" of {machine.num_cpus} CPUs, {cpus}", "muted"),
+            (f" of {machine.num_cpus}, {cpus}", "muted"),
         ]
-        other = [("Memory ", "accent bold"), (memory, "strong"), (f", {size(held.memory)} held by jobs", "muted")]
+        other = [("Memory ", "accent bold"), (memory, "strong"), (f", {size(held.memory)} held", "muted")]
         self.add(*fit_line(title, room + 2), *fit_line(other, room))
         for one, two in zip(left, right, strict=True):
             self.add((" ", ""), (one, "load"), (" ", ""), (two, "info"))
@@ -319,10 +319,10 @@ def _memory_words(card: Card, *, short: bool = False) -> str:
     if short:
         return f"{(gpu.memory - free) / (1 << 30):.0f}/{size(gpu.memory)}"
     words = [f"{size(gpu.memory - free)} of {size(gpu.memory)} used"]
-    words += [f"{size(card.own_used)} by jobs"] if card.own_used else []
-    words += [f"{size(card.reserved)} reserved"] if card.reserved else []
-    words += [f"{size(card.foreign_memory)} by others"] if card.foreign_memory else []
-    return ", ".join(words)
+    words += [f"jobs {size(card.own_used)}"] if card.own_used else []
+    words += [f"reserved {size(card.reserved)}"] if card.reserved else []
+    words += [f"others {size(card.foreign_memory)}"] if card.foreign_memory else []
+    return " · ".join(words)
 
 
 def _figures(gpu: Gpu) -> list[str]:
