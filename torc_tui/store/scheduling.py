@@ -23,7 +23,6 @@ from torc_tui.model import Allocation, Exited, GpuGrant, JobStatus, Json, Starte
 from torc_tui.store.counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.database import Statement
 
-
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
