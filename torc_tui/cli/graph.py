@@ -7,12 +7,12 @@ neighbours are one box, unless ``--no-fold`` asks for each by itself; ``--data``
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal
+from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.model import JobStatus
-from torc_tui.store import records, workflows
+from torc_tui.store import records, relations, workflows
 from torc_tui.store.database import Store
 from torc_tui.views.export import export
 from torc_tui.views.graph import Data, Graph, Scene
@@ -38,32 +38,7 @@ def graph(call: Call) -> None:
 
 def data_of(store: Store, workflow_id: int) -> list[Data]:
     """The files and records of a workflow with the jobs that write and read them."""
-    jobs = records.list_jobs(store, workflow_id, include_relationships=True)
-    writers: dict[tuple[str, int], list[int]] = {}
-    readers: dict[tuple[str, int], list[int]] = {}
-    for job in jobs:
-        for kind, key, found in (
-            ("file", "output_file_ids", writers),
-            ("file", "input_file_ids", readers),
-            ("user_data", "output_user_data_ids", writers),
-            ("user_data", "input_user_data_ids", readers),
-        ):
-            for number in job[key]:
-                found.setdefault((kind, number), []).append(job["id"])
-    out: list[Data] = []
-
-    def add(kind: Literal["file", "user_data"], number: int, name: str, state: str) -> None:
-        key = (kind, number)
-        if key in writers or key in readers:
-            out.append(Data(kind, number, name, writers.get(key, ()), readers.get(key, ()), state))
-
-    for file in records.list_files(store, workflow_id):
-        add("file", file["id"], file["name"], "")
-    from torc_tui.store import user_data
-
-    for record in user_data.list_records(store.dbapi(), workflow_id, limit=None):
-        add("user_data", record["id"], record["name"], "empty" if record["data"] is None else "written")
-    return out
+    return [Data(*one) for one in relations.artifacts(store, workflow_id)]
 
 
 def as_json(scene: Scene) -> dict[str, Any]:

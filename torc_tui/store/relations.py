@@ -7,7 +7,7 @@ stored once) are resolved for one job; for the graph of a whole workflow they st
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -36,6 +36,17 @@ class Edge(NamedTuple):
     via: str | None
 
 
+class DataEnds(NamedTuple):
+    """A file or a record (``kind``), and the ids of the jobs that write and read it; ``state`` of records only."""
+
+    kind: Literal["file", "user_data"]
+    id: int
+    name: str
+    producers: list[int]
+    consumers: list[int]
+    state: str
+
+
 class JobIO(NamedTuple):
     """What a job reads and writes: files {id, name, path, st_mtime, st_size}, records {id, name, version, is_null}."""
 
@@ -43,6 +54,18 @@ class JobIO(NamedTuple):
     output_files: list[dict[str, Json]]
     input_user_data: list[dict[str, Json]]
     output_user_data: list[dict[str, Json]]
+
+
+class Artifact(NamedTuple):
+    """A file or record of a workflow that jobs write or read: ``kind`` is ``file`` or ``user_data``. ``state`` of a
+    record: ``empty`` or ``written``."""
+
+    kind: Literal["file", "user_data"]
+    id: int
+    name: str
+    producers: Sequence[int]
+    consumers: Sequence[int]
+    state: str
 
 
 _NAMED = (
@@ -133,6 +156,29 @@ def edges(store: Store, workflow_id: int) -> Iterator[Edge]:
         yield Edge(job, on, kinds[kind], word)
 
 
+def data_ends(store: Store, workflow_id: int) -> list[DataEnds]:
+    """Files and records that jobs of the workflow read or write."""
+    found: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
+    out: list[DataEnds] = []
+    with store.read() as conn:
+        for kind in ("file", "user_data"):
+            for side, column in enumerate((f"output_{kind}", f"input_{kind}")):
+                column += "s" if kind == "file" else ""
+                text = f"SELECT j.id, g.{kind}_id FROM job j JOIN {kind}_group g ON g.group_id = j.{column}"
+                for job, number in Statement(text + " WHERE j.workflow_id = ?").run(conn, (workflow_id,)):
+                    found.setdefault((kind, number), ([], []))[side].append(job)
+        files = Statement("SELECT id, name FROM file WHERE workflow_id = ? ORDER BY id").run(conn, (workflow_id,))
+        for number, name in files.all():
+            if ("file", number) in found:
+                out.append(DataEnds("file", number, name, *found["file", number], ""))
+        text = "SELECT id, name, is_null FROM user_data WHERE workflow_id = ? ORDER BY id"
+        for number, name, empty in Statement(text).run(conn, (workflow_id,)).all():
+            if ("user_data", number) in found:
+                state = "empty" if empty else "written"
+                out.append(DataEnds("user_data", number, name, *found["user_data", number], state))
+    return out
+
+
 def job_io(store: Store, job_id: int) -> JobIO:
     """What the job reads and writes; NotFound."""
     with store.read() as conn:
@@ -142,6 +188,51 @@ def job_io(store: Store, job_id: int) -> JobIO:
     for record in (*records[0], *records[1]):
         record["is_null"] = bool(record["is_null"])
     return JobIO(files[0], files[1], records[0], records[1])
+
+
+_IO = Statement(
+    "SELECT id, input_files, output_files, input_user_data, output_user_data FROM job WHERE workflow_id = ? AND "
+    "(input_files IS NOT NULL OR output_files IS NOT NULL OR input_user_data IS NOT NULL "
+    "OR output_user_data IS NOT NULL)"
+)
+_IN_GROUPS = (
+    Statement(
+        "SELECT f.id, f.name, '', g.group_id FROM file f JOIN file_group g ON g.file_id = f.id "
+        "WHERE f.workflow_id = ? ORDER BY f.id"
+    ),
+    Statement(
+        "SELECT u.id, u.name, CASE WHEN u.data IS NULL THEN 'empty' ELSE 'written' END, g.group_id FROM user_data u "
+        "JOIN user_data_group g ON g.user_data_id = u.id WHERE u.workflow_id = ? ORDER BY u.id"
+    ),
+)
+
+
+def artifacts(store: Store, workflow_id: int) -> list[Artifact]:
+    """The files and records of a workflow that jobs write or read. Jobs of one group share a list."""
+    with store.read() as conn:
+        jobs = _IO.run(conn, (workflow_id,)).all()
+        listed = [statement.run(conn, (workflow_id,)).all() for statement in _IN_GROUPS]
+    out: list[Artifact] = []
+    kinds: tuple[Literal["file", "user_data"], ...] = ("file", "user_data")
+    for place, (kind, rows) in enumerate(zip(kinds, listed, strict=True)):
+        readers: dict[int, list[int]] = {}
+        writers: dict[int, list[int]] = {}
+        for job in jobs:
+            for group, found in ((job[1 + 2 * place], readers), (job[2 + 2 * place], writers)):
+                if group is not None:
+                    found.setdefault(group, []).append(job[0])
+        groups: dict[tuple[int, str, str], list[int]] = {}
+        for number, name, state, group in rows:
+            groups.setdefault((number, name, state), []).append(group)
+        for (number, name, state), mine in groups.items():
+            made, used = ([found[group] for group in mine if group in found] for found in (writers, readers))
+            if made or used:
+                out.append(Artifact(kind, number, name, _flat(made), _flat(used), state))
+    return out
+
+
+def _flat(lists: Sequence[Sequence[int]]) -> Sequence[int]:
+    return lists[0] if len(lists) == 1 else [number for numbers in lists for number in numbers]
 
 
 def relationships(conn: Connection, job_id: int, groups: Sequence[int | None]) -> dict[str, Json]:

@@ -135,9 +135,13 @@ class JobRows:
         """How many rows the filter lets through."""
         return len(self.view.jobs) if self.test is None else len(self._shown)
 
-    def filter(self, test: Callable[[Job], bool] | None) -> None:
-        self.test = test
-        self._shown = set() if test is None else {job.id for job in self.view.jobs.values() if test(job)}
+    def filter(self, test: Callable[[Job], bool] | None, *, unless_empty: bool = False) -> bool:
+        """Show what passes the test. With ``unless_empty`` a test that nothing passes is not taken; then False."""
+        shown = set() if test is None else {job.id for job in self.view.jobs.values() if test(job)}
+        if unless_empty and not shown:
+            return False
+        self.test, self._shown = test, shown
+        return True
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
         jobs = self.view.jobs

@@ -120,12 +120,17 @@ class GraphPane(Pane):
             return
         if self._of is not view:
             self._of = view
-            jobs = list(view.jobs.values())
-            workflow_id = view.workflow.id
-            self.ask("graph", lambda source: _read(source, workflow_id, jobs))
+            self._ask_graph()
         elif self.picture is not None:
             self.picture.scene.refresh(view.jobs)
             self.canvas.redraw()
+
+    def _ask_graph(self) -> None:
+        view, data = self.owner.view, self.data
+        if view is not None:
+            jobs = list(view.jobs.values())
+            workflow_id = view.workflow.id
+            self.ask("graph", lambda source: _read(source, workflow_id, jobs, data))
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         if not changed or self.picture is None or self._of is not self.owner.view:
@@ -218,7 +223,10 @@ class GraphPane(Pane):
 
     def do_graph_nodes(self) -> None:
         self.data = not self.data
-        self._lay_out()
+        if self.data and self.graph is not None and not self.graph.data:
+            self._ask_graph()  # files and records are read when they are first asked for
+        else:
+            self._lay_out()
 
     def do_graph_ancestors(self) -> None:
         self._focus(True, False)
@@ -282,8 +290,8 @@ class GraphPane(Pane):
             self.canvas.redraw()
 
 
-def _read(source: Any, workflow_id: int, jobs: list[Job]) -> Graph:
+def _read(source: Any, workflow_id: int, jobs: list[Job], with_data: bool) -> Graph:
     from torc_tui.store import relations
 
-    data: list[Data] = []
+    data = [Data(*ends) for ends in relations.data_ends(source.store, workflow_id)] if with_data else []
     return Graph(jobs, relations.edges(source.store, workflow_id), data)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.model import Job, Workflow
 from torc_tui.tui.commands import BY_ID
 from torc_tui.tui.feed_worker import Answer
+from torc_tui.tui.screens.first_steps import FirstSteps
 from torc_tui.tui.widgets.overlays import Ask, Confirm
 
 if TYPE_CHECKING:
@@ -243,6 +244,7 @@ class Acts:
             act,
             workflow=wf,
             said=lambda background: f"a runner of {workflow.name} works in the background",
+            then=lambda background: FirstSteps(self.app, wf, background).watch(),
         )
 
     def _stop(self, workflow: Workflow) -> None:

@@ -120,6 +120,12 @@ class WorkflowScreen(WorkflowCommands):
         if gone.workflow_id == self.workflow_id and gone.turn == self.turn:
             self.gone = gone.message
             self._head()
+            back = self.torc.keymap.key("back")
+            if self.view is None:
+                self.table.empty = f"{gone.message}: {back} goes to the list of workflows"
+                self.table.refresh()
+            else:
+                self.torc.notify(f"{gone.message}; {back} goes to the list", severity="warning", markup=False)
 
     def take_answer(self, answer: Answer) -> None:
         match answer.key:

@@ -21,7 +21,7 @@ class FilteredJobs(WorkflowState):
 
     def _apply_filter(self, text: str) -> bool:
         """Take that filter; False, and what is wrong is said, when it cannot be understood."""
-        from torc_tui.views.filter import Context, FilterError, compile_filter
+        from torc_tui.views.filter import KEYS, Context, FilterError, compile_filter
 
         rows, view = self.rows, self.view
         line = self.query_one(FilterLine)
@@ -35,10 +35,16 @@ class FilteredJobs(WorkflowState):
         context = Context(requirements=view.requirements, now=self.now, why=rows.why)
         if graph is not None:
             context.after, context.before = graph.after, graph.before
+        key = _begun(text)
         try:
-            rows.filter(compile_filter(text, context))
+            test = compile_filter(text, context)
         except FilterError as error:
-            line.say([(f" {error.message} ", "error")])
+            unfinished = error.column > len(text.rstrip())
+            line.say([(f" {error.hint} ", "warning") if unfinished else (f" {error.message} ", "error")])
+            return False
+        # A word that may become a key is no name yet: what is shown stays until it is clear.
+        if not rows.filter(test, unless_empty=key is not None) and key is not None:
+            line.say([(f" {key}: {KEYS[key][1]} ", "warning")])
             return False
         self._say_shown()
         return True
@@ -67,3 +73,11 @@ class FilteredJobs(WorkflowState):
             families = {job.family for job in self.view.jobs.values()} if len(self.view.jobs) < 5000 else set()
             found = [head + name for name in sorted(families) if name.startswith(word) and " " not in name]
         return found
+
+
+def _begun(text: str) -> str | None:
+    """The key that the last word of the filter may become."""
+    from torc_tui.views.filter import KEYS
+
+    word = text[max(text.rfind(" "), text.rfind("(")) + 1 :].lstrip("-").lower()
+    return next((key for key in KEYS if word and key.startswith(word)), None)
