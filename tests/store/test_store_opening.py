@@ -275,6 +275,24 @@ def test_an_older_store_is_brought_up_to_date(store_url: str, monkeypatch: pytes
     user_data.connect(store_url).close()
 
 
+def test_the_text_of_a_file_moves_to_its_own_table(store_url: str, make_plan: Any) -> None:
+    store = Store.open(store_url)
+    workflow_id = workflows.create(store, make_plan(), user="u", directory="/", at=1.0)
+    with store.write() as conn:  # as version 1 had it
+        conn.exec_driver_sql("DROP TABLE workflow_text")
+        conn.exec_driver_sql("ALTER TABLE workflow ADD COLUMN text TEXT")
+        conn.exec_driver_sql("UPDATE workflow SET text = 'name: old'")
+        conn.exec_driver_sql("UPDATE meta SET value = '1' WHERE key = 'torc_schema'")
+    store.close()
+    store = Store.open(store_url)
+    with store.read() as conn:
+        assert conn.exec_driver_sql("SELECT workflow_id, text FROM workflow_text").all() == [(workflow_id, "name: old")]
+    workflows.delete(store, [workflow_id])
+    with store.read() as conn:
+        assert conn.exec_driver_sql("SELECT count(*) FROM workflow_text").scalar_one() == 0
+    store.close()
+
+
 def test_a_store_of_a_newer_torc_is_refused_on_both(store: Store) -> None:
     with store.write() as conn:
         conn.exec_driver_sql("UPDATE meta SET value = '99' WHERE key = 'torc_schema'")
