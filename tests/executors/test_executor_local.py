@@ -261,7 +261,7 @@ class TestStop:
         for job_id in range(40):
             made = order("sleep 100", job_id)
             local.submit([made])
-            until(lambda: Path(made.exit_file).exists())  # noqa: B023 - used within the turn
+            until(lambda: read_exit_file(made.exit_file).pid)  # noqa: B023 - used within the turn
             local.stop([made.key], Cause.STOPPED, grace=60)
         assert {e.return_code for e in finish(local, 40)} == {143}
 
