@@ -12,7 +12,8 @@ from torc_tui.tui.widgets.painted import Painted, Zones
 
 
 class TabBar(Painted):
-    """``tabs`` are (name, title); the current one is bold. Where the room ends, titles of the others shrink."""
+    """``tabs`` are (name, title); the current one is bold. Where the room ends, those around it are shown, and marks
+    that lead to the others."""
 
     DEFAULT_CSS = """
     TabBar { height: 1; }
@@ -40,33 +41,50 @@ class TabBar(Painted):
         return names[(names.index(self.current) + by) % len(names)]
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        # First the digits leave, then letters, and at last only the digits are there.
-        for letters, digits, gap in ((99, True, 2), (99, False, 2), (99, False, 1), (5, False, 1), (3, False, 1)):
-            if 1 + sum(self._room(name, title, letters, digits, gap) for name, title in self.tabs) <= width:
+        # First the digits leave, then the room between; then not all tabs are shown.
+        for digits, gap in ((True, 2), (False, 2), (False, 1)):
+            if 1 + sum(self._room(name, title, digits) + gap for name, title in self.tabs) - gap <= width:
                 break
-        else:
-            letters, digits, gap = 0, True, 1
+        first, last = self._window(width, digits, gap)
         zones = self._zones
         zones.clear()
-        zones.add(1)
-        spans: list[Span] = [(" ", "")]
-        for name, title in self.tabs:
+        spans: list[Span] = [("‹" if first else " ", "accent")]
+        zones.add(1, self.tabs[first - 1][0] if first else "")
+        for name, title in self.tabs[first:last]:
             key = self.keys.get(name, "") if digits else ""
             current = name == self.current
-            text = title if current else title[:letters]
             spans += [
-                (key, "key" if current else "faint"),
-                (" " if key and text else "", ""),
-                (text, "strong underline" if current else "muted"),
+                (f"{key} " if key else "", "key" if current else "faint"),
+                (title, "strong underline" if current else "muted"),
                 (" " * gap, ""),
             ]
-            zones.add(self._room(name, title, letters, digits, gap), name)
+            zones.add(self._room(name, title, digits) + gap, name)
+        if last < len(self.tabs):
+            spans.append(("›", "accent"))
+            zones.add(1, self.tabs[last][0])
         return [spans]
 
-    def _room(self, name: str, title: str, letters: int, digits: bool, gap: int) -> int:
+    def _window(self, width: int, digits: bool, gap: int) -> tuple[int, int]:
+        """The first and the end of the tabs that have room; the current one and its neighbours are among them."""
+        rooms = [self._room(name, title, digits) + gap for name, title in self.tabs]
+        here = [name for name, _ in self.tabs].index(self.current)
+        first, last = here, here + 1
+        left = width - 1 - rooms[here] + gap
+        while True:
+            after = last < len(rooms) and rooms[last] + (last + 1 < len(rooms)) <= left
+            before = first > 0 and rooms[first - 1] + (last < len(rooms)) <= left
+            if before and (not after or here - first < last - 1 - here):
+                first -= 1
+                left -= rooms[first]
+            elif after:
+                left -= rooms[last]
+                last += 1
+            else:
+                return first, last
+
+    def _room(self, name: str, title: str, digits: bool) -> int:
         key = self.keys.get(name, "") if digits else ""
-        text = title if name == self.current else title[:letters]
-        return len(key) + bool(key and text) + len(text) + gap
+        return len(key) + bool(key) + len(title)
 
     async def _on_click(self, event: events.Click) -> None:
         event.stop()

@@ -1,0 +1,73 @@
+"""The lines above and below: tabs, header and footer at every width."""
+
+from __future__ import annotations
+
+import pytest
+
+from torc_tui.model import JobStatus
+from torc_tui.tui.cells import line_width
+from torc_tui.tui.screens.workflow_state import PANES
+from torc_tui.tui.signs import STATUS
+from torc_tui.tui.widgets.header import HeaderBar, HeaderState, Load
+from torc_tui.tui.widgets.tab_bar import TabBar
+
+TABS = [(name, title) for name, title, _, _ in PANES]
+
+
+def tabs(current: str, width: int) -> str:
+    bar = TabBar(TABS)
+    bar.current = current
+    bar.keys = {name: str(place) for place, (name, _) in enumerate(TABS, 1)}
+    (line,) = bar.lines(width, 1)
+    assert line_width(line) <= width + 2  # the gap behind the last one may lie outside
+    return "".join(text for text, _ in line).rstrip()
+
+
+def test_titles_are_whole_where_there_is_room() -> None:
+    assert tabs("overview", 120).startswith(" 1 Overview  2 Log  3 Graph")
+    assert tabs("overview", 80) == " Overview  Log  Graph  Data  Files  History  Events  Results  Resources"
+    assert tabs("overview", 63) == " Overview Log Graph Data Files History Events Results Resources"
+
+
+def test_titles_are_never_cut() -> None:
+    titles = {title for _, title in TABS}
+    for width in range(12, 64):
+        for name, title in TABS:
+            shown = tabs(name, width).strip("‹› ").split()
+            assert title in shown and set(shown) <= titles
+
+
+def test_marks_say_that_there_is_more() -> None:
+    assert tabs("overview", 40) == " Overview Log Graph Data Files History ›"
+    assert tabs("resources", 40) == "‹Files History Events Results Resources"
+    middle = tabs("history", 30)
+    assert middle.startswith("‹") and middle.endswith("›") and "History" in middle
+
+
+FULL = HeaderState(
+    title="pipeline",
+    state=STATUS[JobStatus.RUNNING],
+    run=2,
+    done=812,
+    total=1000,
+    failed=3,
+    running=14,
+    eta="12 to 15 min",
+    loads=(Load("CPU", "14", "16"), Load("mem", "41", "128 GB"), Load("GPU", "3", "4")),
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "shown", "left_out"),
+    [
+        (200, ["pipeline", "running", "run 2", "812/1000", "3 failed", "ETA", "CPU 14/16", "GPU 3/4"], []),
+        (80, ["pipeline", "running", "812/1000", "3 failed", "ETA 12 to 15 min"], ["GPU"]),
+        (40, ["pipeline", "812/1000"], ["CPU", "run 2"]),
+    ],
+)
+def test_the_header_keeps_what_matters_most(width: int, shown: list[str], left_out: list[str]) -> None:
+    (line,) = HeaderBar(FULL).lines(width, 1)
+    text = "".join(span for span, _ in line)
+    assert line_width(line) <= width
+    assert all(word in text for word in shown), text
+    assert not any(word in text for word in left_out), text
