@@ -45,7 +45,8 @@ WORDS = {
     "RECORD": "r",
     "VERSION": "1",
     "RUNNER": "1",
-    "N": "4", "JOB": "5",
+    "N": "4",
+    "JOB": "5",
     "ID": "3",
 }
 
@@ -307,3 +308,30 @@ def test_stop_and_resize_by_the_command_line(story: Story, capsys: pytest.Captur
     cli.stop(call)  # type: ignore[arg-type]
     assert (stop := story.last("node_stop_requested")) is not None and stop.data == {"node": node, "hard": True}
     assert printed == [f"Resized runner {node}", f"Asked 1 runner of workflow {story.workflow} to stop"]
+
+
+async def test_files_and_user_data_stand_in_the_graph(tmp_path: Path) -> None:
+    text = """
+name: flow
+files: [{name: table, path: t.csv}]
+user_data: [{name: config, data: 1}, {name: score}]
+jobs:
+  - {name: make, command: "true", output_files: [table], input_user_data: [config], output_user_data: [score]}
+  - {name: use, command: "true", input_files: [table], input_user_data: [score]}
+"""
+    store = Store.open(str(tmp_path / "torc.db"))
+    try:
+        plan = resolve(loads(text, format="yaml"))
+        workflow = workflow_acts.create_workflow(store, plan, user="a", directory=str(tmp_path), actor=None)
+        app = TorcApp(str(tmp_path / "torc.db"), workflow, environ=ENVIRON)
+        async with app.run_test(size=(140, 50)) as pilot:
+            await until(pilot, sees(pilot, "make"))
+            await pilot.press("3")
+            await until(pilot, sees(pilot, "╭"))
+            below(pilot)._focus_pane()
+            await pilot.press("F", "z")
+            await until(pilot, sees(pilot, "table", "config", "score"))
+            await pilot.press("F")
+            await until(pilot, lambda: "config" not in screen_text(pilot))
+    finally:
+        store.close()

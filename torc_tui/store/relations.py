@@ -171,7 +171,7 @@ def data_ends(store: Store, workflow_id: int) -> list[DataEnds]:
         for number, name in files.all():
             if ("file", number) in found:
                 out.append(DataEnds("file", number, name, *found["file", number], ""))
-        text = "SELECT id, name, is_null FROM user_data WHERE workflow_id = ? ORDER BY id"
+        text = "SELECT id, name, data IS NULL FROM user_data WHERE workflow_id = ? ORDER BY id"
         for number, name, empty in Statement(text).run(conn, (workflow_id,)).all():
             if ("user_data", number) in found:
                 state = "empty" if empty else "written"

@@ -11,7 +11,7 @@ import shlex
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -81,6 +81,19 @@ class SourceLines:
 
     def hit(self, x: int, y: int) -> None:
         return None
+
+
+class SummaryCanvas(LineCanvas):
+    """Lines that depend on how wide they may be."""
+
+    write: Callable[[int], Sequence[Line]] | None = None
+
+    def rewrite(self) -> None:
+        if self.write is not None and self.size.width:
+            self.set_drawing(TextDrawing(self.write(max(24, self.size.width - 1))))
+
+    def on_resize(self) -> None:
+        self.rewrite()
 
 
 class _Ghost(Suggester):
@@ -168,7 +181,7 @@ class NewWorkflow(CoveringScreen):
         yield StatusLine(id="said")
         yield Split(
             Vertical(
-                LineCanvas(id="summary", empty=""),
+                SummaryCanvas(id="summary", empty=""),
                 VirtualTable(self._problems, id="problems", empty=""),
                 classes="side",
             ),
@@ -352,12 +365,10 @@ class NewWorkflow(CoveringScreen):
     def _write_summary(self) -> None:
         found = self.found
         if found is not None and found.plan is not None:
-            canvas = self.query_one("#summary", LineCanvas)
-            width = max(24, (canvas.size.width or 60) - 2)
-            canvas.set_drawing(TextDrawing(summary(found, found.plan, self.target, width)))
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._write_summary)
+            plan, target = found.plan, self.target
+            canvas = self.query_one(SummaryCanvas)
+            canvas.write = lambda width: summary(found, plan, target, width)
+            canvas.rewrite()
 
     def _draw(self, drawing: Any) -> None:
         if drawing is not None:
@@ -597,7 +608,7 @@ def _asks(requirement: ResourceRequirements) -> str:
     parts = [f"{requirement.num_cpus} CPU{'s' if requirement.num_cpus != 1 else ''}", show_bytes(requirement.memory)]
     if requirement.num_gpus:
         parts.append(f"{requirement.num_gpus:g} GPU{'s' if requirement.num_gpus > 1 else ''}")
-    parts.append(f"up to {show_duration(requirement.runtime)}")
+    parts.append(f"up to {show_duration(requirement.runtime).removesuffix(' 00 s').removesuffix(' 00 min')}")
     return f"{requirement.name}: {' · '.join(parts)}"
 
 

@@ -1,0 +1,267 @@
+"""Pictures of the real app for README and documentation, all of them by one command.
+
+    python -m tests.screenshots [NAME …] [--into FOLDER]
+
+Workflows of examples/ (and one that takes its time) are made and run in a temporary store; the app is driven over them
+by keys. Each picture is written as SVG, by Textual, and as PNG, painted here: so no terminal and no browser is needed,
+only Pillow and the DejaVu fonts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from tests.screenshots.paint import png
+from torc_tui.store import workflows
+from torc_tui.store.database import Store
+from torc_tui.tui.app import TorcApp
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+PATIENCE = 60.0
+"""Seconds until a picture that does not come is given up."""
+
+
+class Studio:
+    """A folder with a store in it, and the workflows that are photographed. ``ids`` by their names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = str(folder / "torc.db")
+        self.ids: dict[str, int] = {}
+        shutil.copytree(ROOT / "examples", folder / "examples")
+        shutil.copytree(HERE / "vision", folder / "examples" / "vision")
+
+    def torc(self, *words: str, cwd: Path | None = None, check: bool = True) -> None:
+        command = [sys.executable, "-m", "torc_tui.cli.main", "--database", self.url, *words]
+        environ = {**os.environ, "USER": "ada", "PYTHONPATH": str(ROOT)}
+        subprocess.run(command, cwd=cwd or self.folder, check=check, capture_output=True, env=environ)
+
+    def set_up(self) -> None:
+        """Some that ended well, one that did not, one that runs, one that has not begun."""
+        examples = self.folder / "examples"
+        self.torc("run", "workflow.yaml", "-q", cwd=examples / "diamond")
+        self.torc("run", "workflow.yaml", "-q", cwd=examples / "sweep")
+        self.torc("run", "workflow.yaml", "-q", cwd=examples / "collect")
+        self.torc("run", "with-failures.yaml", "-q", cwd=examples / "sweep", check=False)
+        self.torc("create", "workflow.yaml", cwd=examples / "formats")
+        self.torc("run", "workflow.yaml", "-q", cwd=examples / "config-pipeline")
+        self.torc("run", "workflow.yaml", "--detach", "--num-cpus", "6", "--memory-gb", "16", cwd=examples / "vision")
+        store = Store.open(self.url)
+        self.ids = {workflow.name: workflow.id for workflow in workflows.list_workflows(store)}
+        store.close()
+
+    def clear(self) -> None:
+        self.torc("workflows", "stop", "--now", str(self.ids.get("vision", 0)), check=False)
+        end = time.monotonic() + 10
+        while time.monotonic() < end and self.running():
+            time.sleep(0.1)
+
+    def running(self) -> bool:
+        from torc_tui.store import nodes
+
+        store = Store.open(self.url)
+        try:
+            with store.read() as conn:
+                return bool(nodes.active(conn, self.ids.get("vision", 0)))
+        finally:
+            store.close()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """``workflow``: which one is open (None: the list). ``drive`` brings the app to what is to be seen."""
+
+    size: tuple[int, int]
+    workflow: str | None
+    drive: Callable[[Pilot[int]], Awaitable[None]]
+    theme: str | None = None
+    spec: str | None = None
+
+
+def text_of(pilot: Pilot[int]) -> str:
+    return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+
+
+async def sees(pilot: Pilot[int], *words: str) -> None:
+    """Wait until all the words stand on the screen."""
+    end = time.monotonic() + PATIENCE
+    while not all(word in text_of(pilot) for word in words):
+        if time.monotonic() > end:
+            raise TimeoutError(f"{words} not on the screen:\n{text_of(pilot)}")
+        await pilot.pause(0.05)
+
+
+async def settle(pilot: Pilot[int], seconds: float = 0.4) -> None:
+    await pilot.pause(seconds)
+
+
+async def the_list(pilot: Pilot[int]) -> None:
+    await sees(pilot, "vision", "diamond", "running")
+    await settle(pilot, 1.2)
+
+
+async def the_workflow(pilot: Pilot[int]) -> None:
+    await sees(pilot, "train", "completed", "running", "failed")
+    await pilot.press("/", *"lr3", "enter")
+    await sees(pilot, "failed")
+    await pilot.press("\\")
+    await pilot.press("home")
+    app = pilot.app
+    assert isinstance(app, TorcApp)
+    screen = app.screen
+    failed = next(job for job in screen.view.jobs.values() if job.status.word == "failed")  # type: ignore[attr-defined]
+    screen.go_to_job(failed.id)  # type: ignore[attr-defined]
+    await sees(pilot, "exit 3")
+    await settle(pilot, 1.2)
+
+
+async def the_graph(pilot: Pilot[int]) -> None:
+    await sees(pilot, "generate_config")
+    await pilot.press("3")
+    await sees(pilot, "╭")
+    pilot.app.screen._focus_pane()  # type: ignore[attr-defined]
+    await pilot.press("F", "z")
+    await sees(pilot, "ml_config")
+    await settle(pilot, 0.8)
+
+
+async def the_folded_graph(pilot: Pilot[int]) -> None:
+    await sees(pilot, "train")
+    await pilot.press("3")
+    await sees(pilot, "╭")
+    pilot.app.screen._focus_pane()  # type: ignore[attr-defined]
+    await pilot.press("z", "c")
+    await settle(pilot, 1.5)
+
+
+async def the_log(pilot: Pilot[int]) -> None:
+    await sees(pilot, "train", "completed")
+    done = next(
+        job for job in pilot.app.screen.view.jobs.values() if job.status.word == "completed" and "train" in job.name
+    )  # type: ignore[attr-defined]
+    pilot.app.screen.go_to_job(done.id)  # type: ignore[attr-defined]
+    await pilot.press("2")
+    await sees(pilot, "epoch")
+    await settle(pilot, 0.8)
+
+
+async def the_data(pilot: Pilot[int]) -> None:
+    await sees(pilot, "train_model")
+    await pilot.press("4")
+    await sees(pilot, "ml_config")
+    pilot.app.screen._focus_pane()  # type: ignore[attr-defined]
+    await pilot.press("e")
+    await sees(pilot, "learning_rate")
+    await settle(pilot, 0.5)
+
+
+async def the_new_one(pilot: Pilot[int]) -> None:
+    await sees(pilot, "can be created")
+    await settle(pilot, 0.5)
+
+
+async def the_problems(pilot: Pilot[int]) -> None:
+    await sees(pilot, "problem")
+    await pilot.press("enter", "down")
+    await settle(pilot, 0.5)
+
+
+async def the_filter(pilot: Pilot[int]) -> None:
+    await sees(pilot, "train")
+    await pilot.press(
+        "/", *"status:failed,running exit", "backspace", "backspace", "backspace", "backspace", "backspace"
+    )
+    await sees(pilot, " of ")
+    await settle(pilot, 1.2)
+
+
+async def plain(pilot: Pilot[int]) -> None:
+    await sees(pilot, "train", "running")
+    await settle(pilot, 1.2)
+
+
+PICTURES: dict[str, Picture] = {
+    "workflow": Picture((140, 38), "vision", the_workflow),
+    "workflows": Picture((140, 22), None, the_list),
+    "graph": Picture((120, 34), "config_pipeline", the_graph),
+    "families": Picture((120, 30), "vision", the_folded_graph),
+    "log": Picture((140, 34), "vision", the_log),
+    "data": Picture((120, 34), "config_pipeline", the_data),
+    "new": Picture((130, 34), None, the_new_one, spec="vision/workflow.yaml"),
+    "problems": Picture((130, 30), None, the_problems, spec="vision/mistakes.yaml"),
+    "filter": Picture((120, 28), "vision", the_filter),
+    "small": Picture((80, 24), "vision", plain),
+    "light": Picture((140, 34), "vision", plain, theme="torc-day"),
+}
+
+
+async def take(studio: Studio, name: str, picture: Picture, into: Path) -> None:
+    """Open the app, bring it there, and write both files."""
+    workflow = None if picture.workflow is None else studio.ids[picture.workflow]
+    spec = None if picture.spec is None else f"examples/{picture.spec}"
+    app = TorcApp(studio.url, workflow, spec, environ=ENVIRON)
+    async with app.run_test(size=picture.size, notifications=False) as pilot:
+        if picture.theme is not None:
+            app.theme = picture.theme
+        await picture.drive(pilot)
+        strips = app.screen._compositor.render_strips()
+        png(strips, picture.size, app, into / f"{name}.png")
+        (into / f"{name}.svg").write_text(app.export_screenshot(title=f"torc · {name}"))
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """A new folder with a short name, for it stands in the pictures."""
+    try:
+        Path("/tmp/demo").mkdir()
+    except FileExistsError:
+        with tempfile.TemporaryDirectory(prefix="torc-", dir="/tmp") as folder:
+            yield folder
+    else:
+        try:
+            yield "/tmp/demo"
+        finally:
+            shutil.rmtree("/tmp/demo", ignore_errors=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PICTURES)}")
+    parser.add_argument("--into", type=Path, default=ROOT / "screenshots", metavar="FOLDER")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in PICTURES]
+    if unknown:
+        parser.error(f"there is no picture {', '.join(unknown)}")
+    options.into.mkdir(exist_ok=True)
+    with _folder() as folder:
+        studio = Studio(Path(folder))
+        os.environ["USER"] = "ada"
+        os.chdir(folder)
+        studio.set_up()
+        try:
+            for name in options.names or PICTURES:
+                asyncio.run(take(studio, name, PICTURES[name], options.into))
+                print(f"{options.into / name}.png")
+        finally:
+            studio.clear()
+            os.chdir("/")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
