@@ -69,6 +69,13 @@ def test_runners_killed_at_random_moments(shell: Any) -> None:
 
 
 @pytest.mark.long
+def test_runners_killed_on_postgresql(make_shell: Any, postgresql_url: str) -> None:
+    shell = make_shell(postgresql_url)
+    assert storm(shell, 1, 200, 30.0) > 0
+    check(shell, 200, 1)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(10))
 def test_runners_killed_at_many_random_moments(shell: Any, seed: int) -> None:
     assert storm(shell, seed, 400, 60.0) > 0
