@@ -15,7 +15,7 @@ from textual.app import ComposeResult
 
 from torc_tui.model import SETTLED, Event, JobStatus, ResourceRequirements, Workflow
 from torc_tui.tui.feed_worker import Answer, Changes, Gone, Loaded
-from torc_tui.tui.job_rows import VOLATILE, JobRows
+from torc_tui.tui.job_rows import COLUMNS, VOLATILE, JobRows
 from torc_tui.tui.screens.workflow_commands import WorkflowCommands
 from torc_tui.tui.screens.workflow_state import FACTS_AT_ONCE, PANES, JobTable
 from torc_tui.tui.signs import STATUS, Sign
@@ -69,8 +69,15 @@ class WorkflowScreen(WorkflowCommands):
     async def on_mount(self) -> None:
         self.table.focus()
         self.split.first.can_focus = False
-        self.split.turned = self.torc.state.get("workflow.turned", False)
-        await self.show_tab(self._current)
+        state = self.torc.state
+        self.split.turned = state.get("workflow.turned", False)
+        sort = state.get("jobs.sort", "")
+        if any(column.key == sort and column.sortable for column in COLUMNS):
+            self.table.sort = sort
+        self.table.reverse = state.get("jobs.reverse", False)
+        self.query_one(FilterLine).history = [str(text) for text in state.get("jobs.filters", [])]
+        tab = state.get("workflow.tab", "")
+        await self.show_tab(tab if tab in self.tabs else self._current)
 
     # -- what the threads found --------------------------------------------------------------------------------
 
@@ -84,6 +91,8 @@ class WorkflowScreen(WorkflowCommands):
         self.rows = JobRows(loaded.view, now=self.now)
         if before is not None:
             self.rows.keep_folds(before)
+        else:
+            self.fold_as_before()
         self.table.empty = "no jobs"
         if test_text:
             self._apply_filter(test_text)
@@ -260,6 +269,11 @@ class WorkflowScreen(WorkflowCommands):
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if event.table is self.table:
             self.do_job_why()
+
+    def on_virtual_table_sorted(self, event: VirtualTable.Sorted) -> None:
+        if event.table is self.table:
+            self.torc.state.set("jobs.sort", self.table.sort)
+            self.torc.state.set("jobs.reverse", self.table.reverse)
 
     def on_split_changed(self) -> None:
         self.torc.state.set("workflow.split", round(self.split.ratio, 3))

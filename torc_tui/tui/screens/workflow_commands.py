@@ -195,6 +195,7 @@ class WorkflowCommands(FilteredJobs):
             rows.families.toggle(family.name)
         self.table.reload()
         self.table.select(family.name)
+        self.keep_folds()
 
     def do_fold_all(self) -> None:
         """All families folded; where they are, all jobs in one list."""
@@ -207,6 +208,7 @@ class WorkflowCommands(FilteredJobs):
             rows.folds = True
             rows.families.opened = set()
         self.table.reload()
+        self.keep_folds()
 
     def do_job_why(self) -> None:
         if isinstance(self.table.cursor, str) and self.split.shape != "single":

@@ -17,6 +17,7 @@ class FilteredJobs(WorkflowState):
             self.table.reload()
 
     def on_filter_line_left(self) -> None:
+        self.torc.state.set("jobs.filters", [*self.query_one(FilterLine).history])
         self.table.focus()
 
     def _apply_filter(self, text: str) -> bool:

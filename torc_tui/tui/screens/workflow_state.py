@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torc_tui.errors import NotFound
-from torc_tui.model import SETTLED, Job, JobStatus, Workflow
+from torc_tui.model import SETTLED, Job, JobStatus, Json, Workflow
 from torc_tui.tui.job_rows import JobRows
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.screens.base import TorcScreen
@@ -39,6 +39,9 @@ PANES: tuple[tuple[str, str, str, str], ...] = (
     ("resources", "Resources", "resources", "ResourcesPane"),
 )
 """The tabs: name, title, and module and class of the pane, which is imported when it is first shown."""
+FOLDS_KEPT = 50
+"""Of so many workflows it is kept which families were folded; of each, so many that were open."""
+FAMILIES_KEPT = 200
 FACTS_AT_ONCE = 200
 """Jobs whose dependencies are read in one go, for the column why."""
 
@@ -138,6 +141,32 @@ class WorkflowState(TorcScreen):
         counts = {status: number for status, number in zip(JobStatus, view.counts, strict=True) if number}
         return replace(view.workflow, counts=counts), len(view.jobs) - view.count(*SETTLED)
 
+    # -- what is kept for the next time -----------------------------------------------------------------------
+
+    @property
+    def _folds_key(self) -> str:
+        return f"{self.workflow_id} {'' if self.view is None else self.view.workflow.name}"
+
+    def keep_folds(self) -> None:
+        """Note which families are folded, for the next time."""
+        rows = self.rows
+        if rows is None:
+            return
+        known = dict(self.torc.state.get("workflow.folds", {}))
+        known.pop(self._folds_key, None)
+        kept = list(known.items())[-FOLDS_KEPT + 1 :]
+        opened: list[Json] = [*sorted(rows.families.opened)[:FAMILIES_KEPT]]
+        self.torc.state.set("workflow.folds", {**dict(kept), self._folds_key: {"folds": rows.folds, "opened": opened}})
+
+    def fold_as_before(self) -> None:
+        """Fold what was folded the last time that this workflow was looked at."""
+        kept, rows = self.torc.state.get("workflow.folds", {}).get(self._folds_key), self.rows
+        if rows is not None and isinstance(kept, dict):
+            opened = kept.get("opened")
+            rows.folds = kept.get("folds") is True
+            if isinstance(opened, list):
+                rows.families.opened = {str(name) for name in opened if name in rows.families.families}
+
     # -- tabs --------------------------------------------------------------------------------------------------
 
     @property
@@ -159,6 +188,7 @@ class WorkflowState(TorcScreen):
             self._panes[name] = _make(name)
             await holder.mount(self._panes[name])
         self._current = name
+        self.torc.state.set("workflow.tab", name)
         for other, pane in self._panes.items():
             pane.display = other == name
         bar = self.query_one(TabBar)

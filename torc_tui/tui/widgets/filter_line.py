@@ -14,6 +14,9 @@ from textual.widgets import Input
 from torc_tui.tui.cells import Line
 from torc_tui.tui.widgets.painted import Painted
 
+KEPT = 30
+"""So many filters are kept."""
+
 
 class _Ghost(Suggester):
     """The first completion, shown behind the cursor."""
@@ -62,6 +65,11 @@ class _Field(Input):
             if found:
                 self.value = found[0]
                 self.cursor_position = len(self.value)
+        elif event.key == "up" or (event.key == "down" and line.browses):
+            event.stop()
+            event.prevent_default()
+            self.value = line.older(1 if event.key == "up" else -1, self.value)
+            self.cursor_position = len(self.value)
         elif event.key in ("enter", "down"):
             event.stop()
             event.prevent_default()
@@ -89,6 +97,10 @@ class FilterLine(Horizontal):
         super().__init__()
         self.complete = complete
         self.placeholder = placeholder
+        self.history: list[str] = []
+        """Filters that were used, the newest first."""
+        self._place = -1
+        self._typed = ""
 
     def compose(self) -> ComposeResult:
         slash = _Note()
@@ -112,7 +124,26 @@ class FilterLine(Horizontal):
         self.display = bool(text)
         self.query_one(_Field).value = text
 
+    @property
+    def browses(self) -> bool:
+        """Whether a filter of the history stands there."""
+        return self._place >= 0
+
+    def older(self, by: int, typed: str) -> str:
+        """The next older filter of the history (or newer, by -1); before the newest one is what was typed."""
+        if self._place < 0:
+            self._typed = typed
+        self._place = max(-1, min(self._place + by, len(self.history) - 1))
+        return self._typed if self._place < 0 else self.history[self._place]
+
+    def _remember(self) -> None:
+        self._place = -1
+        text = self.text.strip()
+        if text:
+            self.history = [text, *(one for one in self.history if one != text)][:KEPT]
+
     def leave(self) -> None:
+        self._remember()
         if not self.text:
             self.display = False
         self.post_message(self.Left())
