@@ -119,6 +119,38 @@ def test_what_a_dead_runner_held_is_free_for_other_workflows(shell: Any, until: 
     shell.kill(first)
     small = shell.start("run", shell.write(big.replace("exec sleep 100", "true")), "--num-cpus", "4")
     until(lambda: shell.states(2).get("a") == "ready", "it waits: the job of the dead runner still runs")
+    assert len(shell.json("resources")["held"]) == 1
     os.kill(pid, signal.SIGKILL)
     code, text = shell.finish(small)
     assert code == 0, text
+    assert shell.json("resources")["held"] == []
+
+
+def test_a_clock_that_is_put_back_stops_no_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torc_tui.engine.report import RunOptions
+    from torc_tui.engine.runner import run
+    from torc_tui.operations.workflows import create_workflow, initialize
+    from torc_tui.plan.resolve import resolve
+    from torc_tui.spec.load import loads
+    from torc_tui.store import nodes
+    from torc_tui.store.database import Store
+
+    beats = []
+
+    def beat(conn: Any, node_id: int, at: float) -> None:
+        beats.append(at)
+        (tmp_path / "go").touch()
+
+    monkeypatch.setattr(membership, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(nodes, "beat", beat)
+    moments = iter([time.time()] * 5)
+    store = Store.open(f"sqlite:///{tmp_path}/t.db")
+    plan = resolve(
+        loads("name: w\njobs: [{name: a, command: 'timeout 10 bash -c \"until [ -e go ]; do sleep 0.1; done\"'}]")
+    )
+    workflow_id = create_workflow(store, plan, user="u", directory=str(tmp_path), actor=None)
+    initialize(store, workflow_id)
+    report = run(store, workflow_id, RunOptions(), clock=lambda: next(moments, time.time() - 36000))
+    store.close()
+    assert report.exit_code == 0
+    assert beats

@@ -15,7 +15,7 @@ from torc_tui.engine.engine import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
 from torc_tui.model import AttemptKey, Json, Machine
-from torc_tui.resources.detect import boot_id, process_started, still_runs
+from torc_tui.resources.detect import anybody_is_behind, boot_id, process_started, still_runs
 from torc_tui.store import nodes, outlook, scheduling
 from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Store
@@ -45,9 +45,8 @@ def is_alive(node: nodes.Node, here: nodes.Process) -> bool:
 
 def is_behind(held: HeldElsewhere) -> bool:
     """Whether anybody is behind what another runner of this host holds: that runner, or the process of the job."""
-    return still_runs(held.boot_id, held.runner_pid, held.runner_started) or still_runs(
-        held.boot_id, held.pid, held.process_started
-    )
+    runner, job = (held.runner_pid, held.runner_started), (held.pid, held.process_started)
+    return anybody_is_behind(held.boot_id, runner, job)
 
 
 def join(

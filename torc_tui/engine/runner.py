@@ -198,7 +198,7 @@ class Runner:
             gpus_by_index=options.gpus_by_index,
         )
         self.node_id = membership.join(self.store, self.workflow_id, context.run_id, here, self.machine, stored, began)
-        self._last_beat = began
+        self._last_beat = time.monotonic()
         self.here = here
         self.scripts = Scripts(context.directory, output_dir, self.maker.base)
         self.actions = Actions(self.store, context, self.scripts, self._say) if context.actions else None
@@ -259,18 +259,18 @@ class Runner:
                 self._outlast(error)
                 continue
             if self.outage.since is not None:
-                text = self.outage.ended(self.clock())
+                text = self.outage.ended(time.monotonic())
                 self._unsaid += self._notices([text])
             return result
 
     def _outlast(self, error: StoreUnavailable) -> None:
         """Wait for the store. What jobs report meanwhile is kept; Ctrl-C and the end of the time are heeded."""
         first = self.outage.since is None
-        pause = self.outage.failed(error, self.clock(), len(self.executor.running))
+        pause = self.outage.failed(error, time.monotonic(), len(self.executor.running))
         if first:
             self.observer.notice(f"{error.message}: what runs goes on, trying for {show_duration(self.outage.limit)}")
-        end = self.clock() + pause
-        while (left := end - self.clock()) > 0:
+        end = time.monotonic() + pause
+        while (left := end - time.monotonic()) > 0:
             self._gather(min(left, 0.1 if self.observer.live else left))
             self._heed_interrupts()
             self._heed_time(self.clock())
@@ -293,7 +293,7 @@ class Runner:
         self._heed_interrupts()
         self._heed_time(now)
         self._heed_cards(now)
-        if now - self._last_beat >= membership.HEARTBEAT:
+        if self._beat_is_due():
             self._beat(now)
             self._adopt(now)
         self._tell()
@@ -339,7 +339,7 @@ class Runner:
                 return
             if self.interrupts.hung_up and not self._hung_up:
                 return
-            if now - self._last_beat >= membership.HEARTBEAT:
+            if self._beat_is_due():
                 return
             if self.watch is not None and self.watch.news:
                 return
@@ -356,7 +356,11 @@ class Runner:
         with self.store.write() as conn:
             nodes.beat(conn, self.node_id, now)
         self.engine.look_again()
-        self._last_beat = now
+        self._last_beat = time.monotonic()
+
+    def _beat_is_due(self) -> bool:
+        """On a clock that nobody can set: the other one may be put back by hours."""
+        return time.monotonic() - self._last_beat >= membership.HEARTBEAT
 
     def _adopt(self, now: float) -> None:
         """Take over from runners that are not alive."""
@@ -411,7 +415,7 @@ class Runner:
     def _glance(self) -> None:
         """Live, and see what others write, without a step: nothing is claimed, and nobody's jobs are taken over."""
         now = self.clock()
-        if now - self._last_beat >= membership.HEARTBEAT:
+        if self._beat_is_due():
             self._beat(now)
         self.engine.look()
         self._heed_others()
