@@ -288,3 +288,31 @@ def test_an_output_folder_that_cannot_be_written(shell: Any, small_disk: Path) -
     assert "Read-only file system" in text
     assert set(shell.states().values()) == {"ready", "blocked"}  # no job was tried
     shell.assert_nothing_held()
+
+
+def test_a_recovery_script_and_the_store_is_away(shell: Any, until: Any, locked: Any) -> None:
+    """The end of the attempt is reported again and again until it is written: the script runs once all the same, and
+    the next attempt waits for it."""
+    text = """
+name: r
+jobs:
+  - name: first
+    command: 'touch begun; until [ -e go ]; do sleep 0.02; done; echo x >> attempts; [ -e mended ] && exit 0; exit 7'
+    failure_handler: mend
+failure_handlers:
+  - name: mend
+    rules: [{exit_codes: [7], max_retries: 3, recovery_script: 'echo x >> scripts; sleep 1; touch mended'}]
+"""
+    runner = begin(shell, until, text)
+    holder = locked()
+    (shell.folder / "go").touch()
+    until(lambda: shell.there("scripts"), "the script began")
+    lines_until(runner, "is locked")
+    until(lambda: shell.there("mended"), "the script ended")
+    holder.communicate()
+    code, said = shell.finish(runner)
+    assert code == 0, said
+    assert (shell.folder / "scripts").read_text().split() == ["x"]
+    assert (shell.folder / "attempts").read_text().split() == ["x", "x"]
+    assert shell.sql("SELECT attempt_id, return_code FROM result ORDER BY id") == [(1, 7), (2, 0)]
+    shell.assert_nothing_held()
