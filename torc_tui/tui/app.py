@@ -20,10 +20,12 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import App
 from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 
 from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui import keymap as keymaps
 from torc_tui.tui import terminal
+from torc_tui.tui.cells import harmless
 from torc_tui.tui.commands import BY_ID, COMMANDS, PRESETS, Command, command_line
 from torc_tui.tui.feed_worker import (
     Answer,
@@ -312,6 +314,19 @@ class TorcApp(App[int]):
         self.notify(f"{watch.title}: {'you will be told when it ends' if watched else 'no longer'}", markup=False)
 
     # -- saying things -----------------------------------------------------------------------------------------
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """A toast. What is in it may come from anybody: nothing of it is markup, and nothing moves the cursor."""
+        text = "\n".join(harmless(line) for line in message.split("\n"))
+        super().notify(text, title=title, severity=severity, timeout=timeout, markup=False)
 
     def complain(self, error: Exception) -> None:
         """The one place where an error becomes text."""

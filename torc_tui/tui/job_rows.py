@@ -113,22 +113,32 @@ class JobRows:
             family.name for family in self.families.families.values() if len(family.jobs) <= FOLD_FROM
         }
         longest = max((len(job.name) for job in view.jobs.values()), default=0)
-        if self.folds:
-            longest = max(longest, *(len(name) + 7 for name in self.families.families)) + 2
-        self.columns: Sequence[Column] = [
-            replace(column, width=max(12, min(40, longest))) if column.key == "name" else column for column in COLUMNS
-        ]
+        self._longest = longest
+        self.columns: Sequence[Column] = ()
+        self.measure()
         self.now = now
         self.test: Callable[[Job], bool] | None = None
         self.dependencies: dict[int, Sequence[Dependency]] = {}
         self.unexplained: set[int] = set()
         self.outlook: Outlook | None = None
+        self.dead: frozenset[int] = frozenset()
+        """Runners that the store thinks active and whose processes are gone."""
         self.wanted: set[int] = set()
         """The ids of requirements of ready jobs that were looked at: what they lack is worth asking."""
         self._ready: set[int] = set()
         self._leads: dict[str, int] = {}
         self._waiting: dict[int, set[int]] = {}
         self._shown: set[int] = set()
+
+    def measure(self) -> None:
+        """Give the name the width that it needs, folded or not."""
+        longest = self._longest
+        if self.folds:
+            many = [name for name, family in self.families.families.items() if len(family.jobs) > 1]
+            longest = max(longest, *(len(name) + 7 for name in many)) + 2 if many else longest
+        self.columns = [
+            replace(column, width=max(12, min(40, longest))) if column.key == "name" else column for column in COLUMNS
+        ]
 
     @property
     def shown(self) -> int:
@@ -189,6 +199,7 @@ class JobRows:
     def keep_folds(self, before: JobRows) -> None:
         """After everything was read anew: open and folded as they were."""
         self.folds = before.folds
+        self.measure()
         self.families.opened = {name for name in before.families.opened if name in self.families.families}
 
     def touched_families(self, changed: Collection[int]) -> set[str]:
@@ -304,7 +315,7 @@ class JobRows:
             blockers=blockers,
             paused=workflow.is_paused,
             canceled=workflow.is_canceled,
-            runners=len(self.view.nodes),
+            runners=len(self.view.nodes - self.dead),
         )
         if job.status is JobStatus.READY:
             self.wanted.add(job.requirement_id)

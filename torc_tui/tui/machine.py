@@ -25,11 +25,13 @@ _GB = 1 << 30
 
 class News(NamedTuple):
     """One answer of the reader thread. ``outlook`` is that of the workflow on screen, None where nothing waits;
-    ``elsewhere`` are its runners on other hosts."""
+    ``elsewhere`` are its runners on other hosts; ``dead`` those of this host whose processes are gone without a word,
+    by the ids of their nodes."""
 
     host: Host
     outlook: Outlook | None
     elsewhere: Sequence[Runner]
+    dead: frozenset[int] = frozenset()
 
 
 class MachineWatch:
@@ -62,7 +64,8 @@ class MachineWatch:
                 return News(host, None, ())
             found = outlook(store, workflow_id, requirements, host) if requirements else None
             others = holdings.runners(store, workflow_id=workflow_id)
-            return News(host, found, [one for one in others if one.hostname != self._reader.hostname])
+            far = [one for one in others if one.hostname != self._reader.hostname]
+            return News(host, found, far, _dead(store, workflow_id) if others else frozenset())
 
         return read
 
@@ -96,3 +99,12 @@ class MachineWatch:
             busy = sum(bool(card.grants or card.computing) for card in cards)
             out.append(Load("GPU", f"{busy}", f"{len(cards)}", busy == len(cards)))
         return tuple(out)
+
+
+def _dead(store: Any, workflow_id: int) -> frozenset[int]:
+    from torc_tui.operations.runners import dead_nodes
+    from torc_tui.store import nodes
+
+    with store.read() as conn:
+        active = nodes.active(conn, workflow_id)
+    return frozenset(node.id for node in dead_nodes(active))

@@ -153,6 +153,14 @@ class WorkflowScreen(WorkflowCommands):
 
     def take_machine(self, news: News) -> None:
         rows = self.rows
+        if rows is not None and news.dead != rows.dead:
+            lost, rows.dead = news.dead - rows.dead, news.dead
+            if lost and self.view is not None and self.view.state == "running":
+                key = self.torc.keymap.key("workflow-run")
+                text = f"the runner of {self.view.workflow.name} is gone without a word"
+                text += f"\n{key} starts another, which takes its jobs over"
+                self.torc.notify(text, severity="error", markup=False, timeout=10)
+            self.table.changed(set(rows.view.jobs))
         self._head()
         if rows is not None and news.outlook is not None and news.outlook != rows.outlook:
             rows.outlook = news.outlook
@@ -230,6 +238,7 @@ class WorkflowScreen(WorkflowCommands):
             )
             return
         workflow = view.workflow
+        dead = self.rows.dead if self.rows is not None else frozenset[int]()
         settled = view.count(*SETTLED)
         waiting = len(view.jobs) - settled - view.count(JobStatus.RUNNING, JobStatus.PENDING)
         quiet = (JobStatus.BLOCKED, JobStatus.READY, JobStatus.UNINITIALIZED)
@@ -247,6 +256,7 @@ class WorkflowScreen(WorkflowCommands):
             loads=self.torc.loads,
             lost=self.torc.lost,
             read_only=self.torc.read_only,
+            orphaned=bool(view.running and dead) and not view.nodes - dead,
             watches=len(self.torc.watches),
         )
 

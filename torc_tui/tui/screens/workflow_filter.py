@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from torc_tui.model import JobStatus
 from torc_tui.tui.screens.workflow_state import WorkflowState
 from torc_tui.tui.widgets.filter_line import FilterLine
+
+if TYPE_CHECKING:
+    from torc_tui.views.filter import Context
 
 
 class FilteredJobs(WorkflowState):
@@ -40,14 +44,28 @@ class FilteredJobs(WorkflowState):
         try:
             test = compile_filter(text, context)
         except FilterError as error:
-            unfinished = error.column > len(text.rstrip())
-            line.say([(f" {error.hint} ", "warning") if unfinished else (f" {error.message} ", "error")])
-            return False
-        # A word that may become a key is no name yet: what is shown stays until it is clear.
+            if error.column <= len(text.rstrip()):
+                line.say([(f" {error.message} ", "error")])
+                return False
+            line.say([(f" {error.hint} ", "warning")])
+            return self._apply_head(text, context)
+        # A word that nothing is called may become a key: it is no name yet.
         if not rows.filter(test, unless_empty=key is not None) and key is not None:
             line.say([(f" {key}: {KEYS[key][1]} ", "warning")])
-            return False
+            return self._apply_head(text, context)
         self._say_shown()
+        return True
+
+    def _apply_head(self, text: str, context: Context) -> bool:
+        """Filter by what stands before the last word, which is not finished; as before where that says nothing."""
+        from torc_tui.views.filter import FilterError, compile_filter
+
+        head = text[: _last_word(text)].rstrip(" (")
+        assert self.rows is not None
+        try:
+            self.rows.filter(compile_filter(head, context) if head else None)
+        except FilterError:
+            return False
         return True
 
     def _say_shown(self) -> None:
@@ -59,7 +77,7 @@ class FilteredJobs(WorkflowState):
     def _complete(self, text: str) -> Sequence[str]:
         from torc_tui.views.filter import KEYS
 
-        start = max(text.rfind(" "), text.rfind("(")) + 1
+        start = _last_word(text)
         word = text[start:].lstrip("-")
         head = text[: len(text) - len(word)]
         if not word:
@@ -80,5 +98,10 @@ def _begun(text: str) -> str | None:
     """The key that the last word of the filter may become."""
     from torc_tui.views.filter import KEYS
 
-    word = text[max(text.rfind(" "), text.rfind("(")) + 1 :].lstrip("-").lower()
+    word = text[_last_word(text) :].lstrip("-").lower()
     return next((key for key in KEYS if word and key.startswith(word)), None)
+
+
+def _last_word(text: str) -> int:
+    """Where the last word begins."""
+    return max(text.rfind(" "), text.rfind("(")) + 1

@@ -23,7 +23,8 @@ class Load:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderState:
     """What the header says. ``lost`` is why the store cannot be read, None while it can. ``parts`` are counts with
-    styles, for the bar. ``watches``: how much the user will be told of when it ends."""
+    styles, for the bar. ``watches``: how much the user will be told of when it ends.
+    ``orphaned``: jobs are marked as running, and nobody watches them."""
 
     title: str
     state: Sign | None = None
@@ -39,6 +40,7 @@ class HeaderState:
     read_only: bool = False
     watches: int = 0
     note: str = ""
+    orphaned: bool = False
 
 
 class HeaderBar(Painted):
@@ -74,6 +76,8 @@ class HeaderBar(Painted):
             items.append((5, [(f"◆ {state.watches} watched", "accent")]))
         if state.state is not None:
             items.append((0 if width >= 30 else 1, [(f"{state.state.sign} {state.state.word}", state.state.style)]))
+        if state.orphaned:
+            items.append((1, [("no runner", "error bold")]))
         if state.run is not None:
             items.append((7, [(f"run {state.run}", "")]))
         if state.total:

@@ -1,0 +1,322 @@
+"""What the app must stand: hostile text, a store that goes away, a dead runner, two apps, small and odd terminals."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from torc_tui.errors import StoreUnavailable
+from torc_tui.model import JobStatus
+from torc_tui.operations import workflows as acts
+from torc_tui.plan.resolve import resolve
+from torc_tui.spec.load import loads
+from torc_tui.store.database import Statement, Store
+from torc_tui.store.events import append
+from torc_tui.tui.app import TorcApp
+from torc_tui.tui.feed_worker import StoreSource
+from torc_tui.tui.screens.first_steps import FirstSteps, last_words
+from torc_tui.tui.screens.workflow import WorkflowScreen
+from torc_tui.tui.widgets.filter_line import FilterLine
+
+ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+ESC = "\x1b[2J\x1b]0;owned\x07\x1b[31m"
+RTL = "\u202eabc \u05d0\u05d1\u05d2"
+EMOJI = "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600"
+
+
+class Place:
+    """A store in a folder, and apps over it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = str(folder / "torc.db")
+        self.store = Store.open(self.url)
+
+    def workflow(self, spec: str) -> int:
+        plan = resolve(loads(spec, format="yaml"))
+        return acts.create_workflow(self.store, plan, user="ada", directory=str(self.folder), actor="ada@here")
+
+    def app(self, workflow: int | None = 1, **more: Any) -> TorcApp:
+        return TorcApp(self.url, workflow, environ=more.pop("environ", ENVIRON), **more)
+
+    def tell(self, status: JobStatus, job: int, kind: str, **data: Any) -> None:
+        """Write that a job came into a state, as a runner does."""
+        now = time.time()
+        with self.store.write() as conn:
+            set_status = Statement("UPDATE job SET status = ?, started_at = ?, reason = ? WHERE id = ?")
+            set_status.run(conn, (int(status), now, data.get("reason"), job))
+            append(conn, 1, [(kind, job, data)], at=now)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
+    yield place
+    place.store.close()
+
+
+def text_of(pilot: Pilot[int]) -> str:
+    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips())
+
+
+async def until(pilot: Pilot[int], *wanted: str | Callable[[], object]) -> None:
+    """Wait for words on the screen, or for conditions."""
+    end = time.monotonic() + 10
+    for one in wanted:
+        while not (one in text_of(pilot) if isinstance(one, str) else one()):
+            assert time.monotonic() < end, f"{one}\n{text_of(pilot)}"
+            await pilot.pause(0.02)
+
+
+def screen(pilot: Pilot[int]) -> WorkflowScreen:
+    return next(one for one in reversed(pilot.app.screen_stack) if isinstance(one, WorkflowScreen))
+
+
+def assert_sound(pilot: Pilot[int]) -> None:
+    """Every line fills its width, and nothing in it moves the cursor or turns the direction."""
+    width = pilot.app.size.width
+    for strip in pilot.app.screen._compositor.render_strips():
+        assert strip.cell_length == width, strip.text
+        assert not set(strip.text) & set("\x1b\x07\r\n\u202e\u200d"), repr(strip.text)
+
+
+PLAIN = """
+name: plain
+jobs:
+  - {name: first, command: "true"}
+  - {name: second, command: "true", depends_on: [first]}
+"""
+
+
+async def test_hostile_text_everywhere(place: Place) -> None:
+    """Markup, escape sequences, right-to-left text and emoji: in names, commands, reasons, toasts, the palette."""
+    place.workflow(
+        f"""
+name: "[red]{EMOJI} {RTL}[/red]"
+jobs:
+  - {{name: "[bold]{EMOJI}", command: "printf '[/]' {RTL}"}}
+  - {{name: "{RTL}", command: "echo [link=x]"}}
+"""
+    )
+    acts.initialize(place.store, 1, actor="bob@there")
+    async with place.app().run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, "[bold]", "[red]", "[/]")
+        assert_sound(pilot)
+        place.tell(JobStatus.RUNNING, 1, "job_started", attempt=1)
+        place.tell(JobStatus.FAILED, 1, "job_failed", return_code=1, exec_time=1.0, reason=f"[blink]{ESC}{EMOJI}{RTL}")
+        await until(pilot, "[blink]", "1/2")
+        assert_sound(pilot)
+        await until(pilot, lambda: "[bold]" in text_of(pilot).split("Command")[-1])  # the toast lies over the pane
+        for keys in (["6"], ["7"], ["3"], ["1"], ["ctrl+p", *"bold"], ["escape"], ["enter"], ["escape"], ["r"]):
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert_sound(pilot)
+        await until(pilot, lambda: "[bold]" in text_of(pilot))
+
+
+class Flaky(StoreSource):
+    """A store that can be taken away."""
+
+    away = False
+
+    @classmethod
+    def check(cls) -> None:
+        if cls.away:
+            raise StoreUnavailable("the disk [bold] is gone", hint="plug it in again")
+
+    def load(self, workflow_id: int) -> Any:
+        self.check()
+        return super().load(workflow_id)
+
+    def tail(self, workflow_id: int | None, after: Any) -> Any:
+        tail, check = super().tail(workflow_id, after), self.check
+
+        class Checked:
+            def wait(self, timeout: float) -> Sequence[Any]:
+                check()
+                return tail.wait(0.05)
+
+            wake, close = tail.wake, tail.close
+
+        return Checked()
+
+
+async def test_a_store_goes_away_and_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.workflow(PLAIN)
+    app = place.app(source=lambda: Flaky(place.url))
+    async with app.run_test(size=(120, 30), notifications=True) as pilot:
+        await until(pilot, "first", "not initialized")
+        monkeypatch.setattr(Flaky, "away", True)
+        await until(pilot, "store lost: the disk [bold] is gone")
+        await pilot.press("down", "6", "/", "x", "escape")  # everything goes on with what is known
+        assert "second" in text_of(pilot)
+        assert_sound(pilot)
+        acts.initialize(place.store, 1, actor="bob@there")
+        monkeypatch.setattr(Flaky, "away", False)
+        await until(pilot, "waits for first", lambda: "store lost" not in text_of(pilot))
+
+
+async def test_a_runner_that_is_killed_is_told(place: Place) -> None:
+    number = place.workflow(PLAIN.replace('"true"', '"sleep 60"', 1))
+    environ = {**os.environ, "TORC_DATABASE": place.url}
+    line = [sys.executable, "-m", "torc_tui.cli.main", "run", str(number)]
+    runner = subprocess.Popen(line, env=environ, cwd=place.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        async with place.app().run_test(size=(120, 30), notifications=True) as pilot:
+            await until(pilot, "1 running")
+            runner.kill()
+            runner.wait()
+            await until(pilot, "no runner", "is gone without a word", "R starts another")
+            await pilot.press("c", "y")  # there is nobody else to end it
+            await until(pilot, "canceled")
+    finally:
+        runner.kill()
+        runner.wait()
+
+
+async def test_two_apps_on_one_store(place: Place) -> None:
+    place.workflow(PLAIN)
+    acts.initialize(place.store, 1, actor="bob@there")
+    async with place.app().run_test(size=(100, 24)) as one, place.app().run_test(size=(100, 24)) as other:
+        await until(one, "waits for first")
+        await until(other, "waits for first")
+        acts.pause_workflow(place.store, 1, actor="bob@there")
+        await until(one, "paused")
+        await until(other, "paused")
+
+
+@pytest.mark.parametrize(
+    ("typed", "rows", "said"),
+    [
+        ("fir", 1, "1 of 2"),
+        ("statu", 2, "status: state"),
+        ("status:", 2, "expected state"),
+        ("first status:", 1, "expected state"),
+        ("first cpu", 1, "cpus: CPUs asked for"),
+        ("first cpus>", 1, "CPUs asked for"),
+        ("first (", 1, "expected a word"),
+        ("first status:nope", 1, "nope is no state"),
+        ("nobody", 0, "0 of 2"),
+    ],
+)
+async def test_what_is_half_typed_leaves_the_rows(place: Place, typed: str, rows: int, said: str) -> None:
+    place.workflow(PLAIN)
+    async with place.app().run_test(size=(120, 30)) as pilot:
+        await until(pilot, "second")
+        line = screen(pilot).query_one(FilterLine)
+        await pilot.press("/")
+        for end in range(1, len(typed) + 1):  # as it is typed
+            line.set(typed[:end])
+            await pilot.pause()
+        await until(pilot, said)
+        assert len(screen(pilot).table.order) == rows
+
+
+async def test_filters_are_there_again(place: Place, tmp_path: Path) -> None:
+    place.workflow(PLAIN)
+    state = tmp_path / "app.json"
+    async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
+        await until(pilot, "second")
+        await pilot.press("/", *"sec", "enter", "s", "S", "6")
+        await until(pilot, lambda: screen(pilot)._current == "history")
+    async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
+        await until(pilot, "second", lambda: screen(pilot)._current == "history")
+        assert (screen(pilot).table.sort, screen(pilot).table.reverse) == ("id", True)
+        await pilot.press("/", "up")
+        await until(pilot, "1 of 2")
+        await pilot.press("down")
+        assert screen(pilot).query_one(FilterLine).text == ""
+
+
+async def test_no_such_workflow_says_the_way_back(place: Place) -> None:
+    place.workflow(PLAIN)
+    async with place.app(99).run_test(size=(80, 24)) as pilot:
+        await until(pilot, "there is no workflow 99: esc goes to the list")
+        await pilot.press("escape")
+        await until(pilot, "plain")
+
+
+async def test_read_only_opens_nothing_for_writing(place: Place) -> None:
+    place.workflow(PLAIN)
+    before = len(list(place.folder.iterdir()))
+    async with place.app(read_only=True).run_test(size=(100, 24), notifications=True) as pilot:
+        await until(pilot, "read-only", "not initialized")
+        for keys in ("I", "R", "h", "p", "D"):
+            await pilot.press(keys)
+            await until(pilot, "the app is read-only")
+        assert isinstance(pilot.app.screen, WorkflowScreen)
+    assert len(list(place.folder.iterdir())) == before
+
+
+@pytest.mark.parametrize("environ", [{"TERM": "linux"}, {"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "xterm"}])
+@pytest.mark.parametrize("size", [(80, 24), (40, 10)])
+async def test_poor_terminals(place: Place, size: tuple[int, int], environ: dict[str, str]) -> None:
+    place.workflow(PLAIN)
+    acts.initialize(place.store, 1, actor="bob@there")
+    async with place.app(environ=environ).run_test(size=size) as pilot:
+        await until(pilot, "first", "plain")
+        for keys in ("3", "5", "7", "9", "1"):
+            await pilot.press(keys)
+            await pilot.pause()
+            assert_sound(pilot)
+
+
+async def test_the_overview_leads_to_the_neighbours(place: Place) -> None:
+    place.workflow(PLAIN)
+    acts.initialize(place.store, 1, actor="bob@there")
+    async with place.app().run_test(size=(160, 50)) as pilot:
+        await until(pilot, "Waited for by (1)", "second")
+        await pilot.press("tab", "down")
+        await until(pilot, "▸ … second".replace("…", "◌"))
+        await pilot.press("enter")
+        await until(pilot, "Waits for (1)")
+        job = screen(pilot).selected_job
+        assert job is not None and job.name == "second"
+
+
+async def test_a_runner_that_dies_at_once_says_why(place: Place) -> None:
+    from torc_tui.operations.runners import Background
+
+    place.workflow(PLAIN)
+    log = place.folder / "runner.log"
+    log.write_text("of another run\n")
+    async with place.app().run_test(size=(120, 30), notifications=True) as pilot:
+        await until(pilot, "second")
+        child = subprocess.Popen([sys.executable, "-c", f"open({str(log)!r}, 'a').write('no [bold]room\\n'); exit(3)"])
+        steps = FirstSteps(screen(pilot).torc, 1, Background(child.pid, str(log)))
+        child.returncode = 0  # as start_runner leaves it: its end is for the app to see
+        steps.watch([0.01] * 200)
+        await until(pilot, "the runner ended at once (exit 3)", "no [bold]room")
+        assert "another run" not in text_of(pilot)
+
+
+def test_last_words_are_few_and_harmless(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("".join(f"line {number}\n\n" for number in range(2000)) + f"end {ESC}\n")
+    words = last_words(str(log), 0)
+    assert len(words) == 6 and words[0] == "line 1995" and "\x1b" not in words[-1]
+    assert last_words(str(tmp_path / "none"), 0) == []
+
+
+def test_jobs_of_a_dead_runner_have_none(place: Place) -> None:
+    from torc_tui.store import workflows
+    from torc_tui.tui.job_rows import JobRows
+    from torc_tui.views.workflow import WorkflowView
+
+    place.workflow(PLAIN)
+    acts.initialize(place.store, 1, actor="bob@there")
+    found = workflows.snapshot(place.store, 1)
+    rows = JobRows(WorkflowView.from_snapshot(found.workflow, found.jobs, found.requirements, found.cursor, [7]))
+    first = replace(rows.view.jobs[1])
+    assert "no runner" not in rows.why(first)
+    rows.dead = frozenset({7})
+    assert "no runner" in rows.why(first)
