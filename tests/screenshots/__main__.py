@@ -144,8 +144,8 @@ async def the_folded_graph(pilot: Pilot[int]) -> None:
     await sees(pilot, "train")
     await pilot.press("3")
     await sees(pilot, "╭")
-    pilot.app.screen._focus_pane()  # type: ignore[attr-defined]
-    await pilot.press("z", "c")
+    await pilot.press("_")
+    await sees(pilot, " failed")
     await settle(pilot, 1.5)
 
 
@@ -166,8 +166,24 @@ async def the_data(pilot: Pilot[int]) -> None:
     await sees(pilot, "ml_config")
     pilot.app.screen._focus_pane()  # type: ignore[attr-defined]
     await pilot.press("e")
-    await sees(pilot, "learning_rate")
+    await sees(pilot, "valid JSON")
+    await pilot.press("down", "end", "left", *["backspace"] * 4, *"0.1", "down", "end", *' "warmup": 3,')
     await settle(pilot, 0.5)
+
+
+async def the_review(pilot: Pilot[int]) -> None:
+    await the_data(pilot)
+    await pilot.press("ctrl+s")
+    await settle(pilot, 1.0)
+
+
+async def the_records(pilot: Pilot[int]) -> None:
+    await sees(pilot, "train_model")
+    await pilot.press("4")
+    await sees(pilot, "ml_config")
+    pilot.app.screen._focus_pane()  # type: ignore[attr-defined]
+    await pilot.press("z")
+    await settle(pilot, 0.8)
 
 
 async def the_new_one(pilot: Pilot[int]) -> None:
@@ -198,10 +214,12 @@ async def plain(pilot: Pilot[int]) -> None:
 PICTURES: dict[str, Picture] = {
     "workflow": Picture((140, 38), "vision", the_workflow),
     "workflows": Picture((140, 22), None, the_list),
-    "graph": Picture((120, 34), "config_pipeline", the_graph),
-    "families": Picture((120, 30), "vision", the_folded_graph),
+    "graph": Picture((120, 28), "config_pipeline", the_graph),
+    "families": Picture((150, 30), "vision", the_folded_graph),
     "log": Picture((140, 34), "vision", the_log),
-    "data": Picture((120, 34), "config_pipeline", the_data),
+    "data": Picture((120, 24), "config_pipeline", the_records),
+    "edit": Picture((120, 24), "config_pipeline", the_data),
+    "review": Picture((120, 24), "config_pipeline", the_review),
     "new": Picture((130, 34), None, the_new_one, spec="vision/workflow.yaml"),
     "problems": Picture((130, 30), None, the_problems, spec="vision/mistakes.yaml"),
     "filter": Picture((120, 28), "vision", the_filter),
@@ -228,15 +246,15 @@ async def take(studio: Studio, name: str, picture: Picture, into: Path) -> None:
 def _folder() -> Iterator[str]:
     """A new folder with a short name, for it stands in the pictures."""
     try:
-        Path("/tmp/demo").mkdir()
+        Path("/tmp/lab").mkdir()
     except FileExistsError:
         with tempfile.TemporaryDirectory(prefix="torc-", dir="/tmp") as folder:
             yield folder
     else:
         try:
-            yield "/tmp/demo"
+            yield "/tmp/lab"
         finally:
-            shutil.rmtree("/tmp/demo", ignore_errors=True)
+            shutil.rmtree("/tmp/lab", ignore_errors=True)
 
 
 def main() -> int:

@@ -32,9 +32,14 @@ _LINES = {
     "╭": (0, 1, 0, 1), "╮": (1, 0, 0, 1), "╰": (0, 1, 1, 0), "╯": (1, 0, 1, 0),
     "━": (2, 2, 0, 0), "┃": (0, 0, 2, 2), "┏": (0, 2, 0, 2), "┓": (2, 0, 0, 2), "┗": (0, 2, 2, 0), "┛": (2, 0, 2, 0),
     "┣": (0, 2, 2, 2), "┫": (2, 0, 2, 2), "┳": (2, 2, 0, 2), "┻": (2, 2, 2, 0), "╋": (2, 2, 2, 2),
-    "╴": (1, 0, 0, 0), "╶": (0, 1, 0, 0), "╵": (0, 0, 1, 0), "╷": (0, 0, 0, 1),
+    "┯": (2, 2, 0, 1), "┠": (0, 1, 2, 2), "╴": (1, 0, 0, 0), "╶": (0, 1, 0, 0), "╵": (0, 0, 1, 0), "╷": (0, 0, 0, 1),
 }  # fmt: skip
 _ROUND = "╭╮╰╯"
+# The same for double lines.
+_DOUBLE = {
+    "═": (1, 1, 0, 0), "║": (0, 0, 1, 1), "╔": (0, 1, 0, 1), "╗": (1, 0, 0, 1), "╚": (0, 1, 1, 0), "╝": (1, 0, 1, 0),
+    "╤": (1, 1, 0, 0), "╟": (0, 0, 1, 1),
+}  # fmt: skip
 
 Rgb = tuple[int, int, int]
 
@@ -110,6 +115,8 @@ def _drawn(draw: ImageDraw.ImageDraw, char: str, box: tuple[int, int, int, int],
         draw.rectangle(corners, fill=ink)
     elif char in _LINES:
         _lines(draw, char, box, ink)
+    elif char in _DOUBLE:
+        _double(draw, char, box, ink)
     elif 0x2800 <= ord(char) <= 0x28FF:
         _braille(draw, ord(char) - 0x2800, box, ink)
     else:
@@ -134,6 +141,28 @@ def _lines(draw: ImageDraw.ImageDraw, char: str, box: tuple[int, int, int, int],
     for weight, (to_x, to_y) in zip(_LINES[char], ((left, y), (right, y), (x, top), (x, bottom)), strict=True):
         if weight:
             _bar(draw, (x, y), (to_x, to_y), thin * weight, ink)
+
+
+def _double(draw: ImageDraw.ImageDraw, char: str, box: tuple[int, int, int, int], ink: Rgb) -> None:
+    left, top, right, bottom = box
+    x, y, gap = (left + right) // 2, (top + bottom) // 2, 2 * SCALE
+    to_left, to_right, up, down = _DOUBLE[char]
+    corner = (to_left or to_right) and (up or down)
+    for side in (-gap, gap):
+        # At a corner the outer line goes further than the inner one.
+        along = side * (1 if to_right else -1) * (1 if down else -1) if corner else 0
+        if to_left or to_right:
+            start = x + along if corner else left
+            _bar(draw, (start, y + side), (right if to_right else left, y + side), SCALE, ink)
+        if up or down:
+            start = y + along * (1 if to_right else -1) * (1 if down else -1) * (1 if down else -1) if corner else top
+            if corner:
+                start = y + (side if to_right else -side) * (1 if down else -1)
+            _bar(draw, (x + side, start), (x + side, bottom if down else top), SCALE, ink)
+    if char == "╤":
+        _bar(draw, (x, y + gap), (x, bottom), SCALE, ink)
+    elif char == "╟":
+        _bar(draw, (x + gap, y), (right, y), SCALE, ink)
 
 
 def _bar(draw: ImageDraw.ImageDraw, start: tuple[int, int], end: tuple[int, int], width: int, ink: Rgb) -> None:

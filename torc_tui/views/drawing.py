@@ -162,8 +162,8 @@ class Drawing:
             window.put(box.x, row, frame[3], role, at)
             window.write(box.x + 1, row, " " * (box.w - 2), role, at)
             window.put(right, row, frame[3], role, at)
-        if not selected and not self.plain and node.kind in ("job", "more", "file"):
-            self._tee(window, box, role, at)
+        if not self.plain:
+            self._tee(window, box, role, at, "┯┠" if selected else "╤╟" if node.kind == "user_data" else "┬├")
         inner, row = box.x + 2, box.y + 1
         name_role = f"name:{status.word}" if status is not None else f"name:{node.kind}"
         sign = self.sign(status) if status is not None and node.count == 1 else ""
@@ -179,12 +179,12 @@ class Drawing:
             word = status.word if status is not None else node.state or node.kind.replace("_", " ")
             window.write(box.x + 2, row + 1, fit(word, box.w - 4, plain=self.plain), role, at)
 
-    def _tee(self, window: _Window, box: Box, role: str, at: int) -> None:
-        """The place in the frame where the links leave."""
+    def _tee(self, window: _Window, box: Box, role: str, at: int, tees: str) -> None:
+        """The place in the frame where the links leave; ``tees`` are its two signs, downwards and to the right."""
         if self.direction == "down":
-            rank, cross, char = box.y + box.h - 1, box.x + box.w // 2, "┬"
+            rank, cross, char = box.y + box.h - 1, box.x + box.w // 2, tees[0]
         else:
-            rank, cross, char = box.x + box.w - 1, box.y + box.h // 2, "├"
+            rank, cross, char = box.x + box.w - 1, box.y + box.h // 2, tees[1]
         if (rank, cross) in self._exits:
             window.put(*((cross, rank) if self.direction == "down" else (rank, cross)), char, role, at)
 

@@ -24,6 +24,7 @@ ROLES = {
     "selected": "accent bold",
     "view": "cursor",
     "label": "text",
+    "name": "text",
 }
 
 
@@ -43,6 +44,8 @@ class GraphPicture:
         self.selected: int | None = None
         self.lit: frozenset[int] = frozenset()
         self.minimap = True
+        self._at = (0, 0)
+        """Where a drawing that is smaller than the view begins in it."""
 
     @property
     def scene(self) -> Scene:
@@ -53,9 +56,14 @@ class GraphPicture:
         return self.drawing.width, self.drawing.height
 
     def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
-        rows = self.drawing.lines(x, y, width, height, selected=self.selected, lit=self.lit)
-        lines = [[(run.text, style_of(run.role)) for run in row] for row in rows]
         wide, high = self.size
+        self._at = (max(0, (width - wide) // 2), max(0, min(2, (height - high) // 2)))
+        left, top = self._at
+        rows = self.drawing.lines(x, y, width - left, height - top, selected=self.selected, lit=self.lit)
+        lines = [[(run.text, style_of(run.role)) for run in row] for row in rows]
+        if left or top:
+            indent = (" " * left, "")
+            lines = [[] for _ in range(top)] + [[indent, *line] for line in lines]
         if self.minimap and (wide > width or high > height) and width >= 50 and height >= 14:
             small_w, small_h = min(24, width // 4), min(8, height // 3)
             view = Box(x, y, min(width, wide), min(height, high))
@@ -67,7 +75,7 @@ class GraphPicture:
         return lines
 
     def hit(self, x: int, y: int) -> int | None:
-        return self.drawing.at(x, y)
+        return self.drawing.at(x - self._at[0], y - self._at[1])
 
 
 def _framed(rows: Sequence[Sequence[Run]], width: int) -> list[Line]:

@@ -35,7 +35,7 @@ from torc_tui.tui.widgets.footer import FooterBar
 from torc_tui.tui.widgets.header import HeaderBar, HeaderState
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlays import Button, TextDrawing, Words
-from torc_tui.tui.widgets.split import Split
+from torc_tui.tui.widgets.split import SIDE_FROM, Split
 from torc_tui.tui.widgets.status_line import StatusLine
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, ListRows, VirtualTable
 from torc_tui.units import show_bytes, show_duration
@@ -341,7 +341,7 @@ class NewWorkflow(CoveringScreen):
         self.query_one("#picture").display = good
         self.table_of_problems.display = bad
         self.query_one("#source").display = bad
-        self.query_one("#acts").display = True
+        self._arrange()
         if found is None:
             return
         self.table_of_matches.display = False
@@ -361,6 +361,16 @@ class NewWorkflow(CoveringScreen):
             self._write_summary()
             self._draw(drawing)
         self.show_keys()
+
+    def _arrange(self) -> None:
+        """Problems stand above the file, for they are sentences; the summary stands beside the picture."""
+        split = self.split
+        bad = self.found is not None and self.found.plan is None
+        split.turned, split.ratio = bad and split.size.width >= SIDE_FROM, 0.3 if bad else 0.45
+        split.place()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._arrange)
 
     def _write_summary(self) -> None:
         found = self.found
@@ -400,6 +410,10 @@ class NewWorkflow(CoveringScreen):
 
     def _show_line(self, problem: Problem | None) -> None:
         canvas = self.query_one("#source", LineCanvas)
+        if problem is not None and self.found is not None:
+            count = len(self.found.problems)
+            text = problem.message + (f" — {problem.hint}" if problem.hint else "")
+            self._say([(f"✖ {count} problem{'s' if count != 1 else ''}  ", "error bold"), (text, "text")])
         if isinstance(canvas.drawing, SourceLines) and problem is not None:
             canvas.drawing.lit = problem.line
             canvas.redraw()

@@ -193,7 +193,8 @@ class WorkflowCommands(FilteredJobs):
             rows.families.opened = set(rows.families.families) - {family.name}
         else:
             rows.families.toggle(family.name)
-        self.table.reload()
+        rows.measure()
+        self.table.set_rows(rows)
         self.table.select(family.name)
         self.keep_folds()
 
@@ -207,7 +208,8 @@ class WorkflowCommands(FilteredJobs):
         else:
             rows.folds = True
             rows.families.opened = set()
-        self.table.reload()
+        rows.measure()
+        self.table.set_rows(rows)
         self.keep_folds()
 
     def do_job_why(self) -> None:
