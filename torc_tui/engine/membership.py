@@ -24,7 +24,7 @@ from torc_tui.store.scheduling import HeldElsewhere, decode_allocation, unclaim
 
 HEARTBEAT = 5.0
 """Seconds between two signs of life."""
-FIRST_WORDS = 1.0
+FIRST_WORDS = 3.0
 """Seconds that a shell may need from its start to the first line of its exit file."""
 NOBODY = 0
 """Process id and start time of a job from before a reboot: ids and clock ticks of then may be anybody's now."""
@@ -126,7 +126,7 @@ def _await_first_words(
     alive: Callable[[nodes.Node, nodes.Process], bool],
 ) -> None:
     """A runner that was killed a moment ago may have left a shell that is just about to say who it is: an exit file
-    that is there and empty. Give such shells a second."""
+    that is there and empty. Give such shells a moment."""
     with store.read() as conn:
         active = nodes.active(conn, maker.context.workflow_id)
         dead = [node for node in active if node.id != node_id and not alive(node, here)]

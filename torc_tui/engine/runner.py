@@ -7,36 +7,24 @@ the truth. Waiting happens in `Executor.wait` and nowhere else; a signal handler
 from __future__ import annotations
 
 import queue
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from torc_tui.engine import membership
 from torc_tui.engine.cards import CardWatch
 from torc_tui.engine.engine import Engine, InFlight, NodeIdentity
-from torc_tui.engine.orders import OrderMaker, attempt_files
+from torc_tui.engine.interrupts import Interrupts
+from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.outage import MINUTES, Outage
-from torc_tui.engine.report import (
-    EXIT_COMPLETED,
-    EXIT_INTERRUPTED,
-    EXIT_NEVER,
-    EXIT_UNSUCCESSFUL,
-    NeverJob,
-    Observer,
-    RunOptions,
-    RunReport,
-    Unwatched,
-)
+from torc_tui.engine.reckoning import Reckoning
+from torc_tui.engine.report import EXIT_UNSUCCESSFUL, Observer, RunOptions, RunReport, Unwatched
 from torc_tui.engine.scripts import Actions, ScriptEnd, Scripts
 from torc_tui.errors import StoreError, StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
-from torc_tui.model import AttemptKey, Event, Exited, JobStatus, Json, Machine, Report, ResourceRequirements, Started
+from torc_tui.model import AttemptKey, Event, Exited, JobStatus, Json, Machine, Report, Started
 from torc_tui.resources.cards import gpu_need
-from torc_tui.resources.explain import never as never_fits
 from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
 from torc_tui.store import nodes, outlook, run_context
@@ -66,36 +54,6 @@ def _check_folders(directory: Path, output: Path) -> None:
         raise UsageError(
             f"no output can be written to {output}: {error.strerror}", hint="name another folder with --output-dir"
         ) from error
-
-
-class Interrupts:
-    """Counts SIGINT and SIGTERM, remembers SIGHUP (which stops nothing: the terminal is gone, the run goes on), and
-    wakes the loop."""
-
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self.count = 0
-        self.hung_up = False
-        self._wake = wake
-
-    def __call__(self, number: int, frame: object) -> None:
-        if number == signal.SIGHUP:
-            self.hung_up = True
-        else:
-            self.count += 1
-        self._wake()
-
-    @contextmanager
-    def installed(self) -> Iterator[None]:
-        """Take the signals over, where this is the main thread; give them back after."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def run(
@@ -220,13 +178,16 @@ class Runner:
             recover=self._recover,
             is_there=membership.is_behind,
         )
+        self.reckoning = Reckoning(self.store, self.engine, self.machine, self.end_time)
         wanted = self.monitor is not None and any(gpu_need(one) for one in context.requirements.values())
         if wanted and self.monitor and _real(self.machine):
             self.watch = CardWatch(self.monitor, self.executor.wake)
         try:
             with self.interrupts.installed():
                 self._insist(lambda: self._adopt(self.clock()))
-                self.observer.began(context.run_id, self.machine, self._insist(self._never))
+                self.observer.began(
+                    context.run_id, self.machine, self._insist(lambda: self.reckoning.never(self.clock()))
+                )
                 self._carry_out("on_workflow_start", "on_worker_start")
                 self._attend_scripts()
                 if wanted and self.monitor and self.watch is None:
@@ -239,7 +200,7 @@ class Runner:
                     self._carry_out("on_workflow_complete")
                 self._attend_scripts()
                 self._insist(self._tell)
-                return self._insist(lambda: self._report(context.run_id, began))
+                return self._insist(lambda: self._report(began))
         finally:
             if self.watch is not None:
                 self.watch.close()
@@ -509,7 +470,7 @@ class Runner:
         if elsewhere:
             return False
         ready = [one for one in left if one.status == JobStatus.READY]
-        possible = [one for one in ready if not self._never_reason(self._requirements(one.requirement_id))]
+        possible = [one for one in ready if not self.reckoning.never_reason(one.requirement_id, now)]
         if not possible:
             return True
         if any(not one.held for one in possible) and not engine.paused:
@@ -522,32 +483,6 @@ class Runner:
             self._idle_since = now
         seconds = self.engine.context.settings.get("compute_node_wait_for_new_jobs_seconds", IDLE_EXIT)
         return bool(seconds) and now - self._idle_since >= float(seconds)
-
-    def _requirements(self, requirement_id: int) -> ResourceRequirements:
-        return self.engine.context.requirements[requirement_id]
-
-    def _never_reason(self, requirements: ResourceRequirements) -> str | None:
-        """Why such a job can never run here; None when it can."""
-        lacks = [shortfall.text for shortfall in never_fits(requirements, self.machine)]
-        if lacks:
-            return "; ".join(lacks)
-        if self.end_time is not None and requirements.enforced:
-            time_left = self.end_time - self.clock()
-            if requirements.runtime > time_left:
-                return f"asks for {requirements.runtime:.0f} s, the runner has {max(0.0, time_left):.0f} s left"
-        return None
-
-    def _never(self) -> list[NeverJob]:
-        """The jobs that are left and can never run here."""
-        found: list[NeverJob] = []
-        with self.store.read() as conn:
-            for one in outlook.left(conn, self.workflow_id):
-                reason = self._never_reason(self._requirements(one.requirement_id))
-                if reason is None or one.status == JobStatus.PENDING_FAILED:
-                    continue
-                names = outlook.names(conn, self.workflow_id, one.requirement_id, one.status)
-                found += [NeverJob(job_id=job_id, name=name, reason=reason) for job_id, name in names]
-        return found[:1000]
 
     def _complete(self) -> bool:
         from torc_tui.store.scheduling import unsettled
@@ -568,44 +503,16 @@ class Runner:
         except StoreError:
             return  # gone with its workflow; or away, and then the next runner sees that this process is gone
 
-    def _report(self, run_id: int, began: float) -> RunReport:
-        report = RunReport(workflow_id=self.workflow_id, run_id=run_id, exec_time=self.clock() - began)
+    def _report(self, began: float) -> RunReport:
+        report = RunReport(workflow_id=self.workflow_id, run_id=self.engine.context.run_id)
+        report.exec_time = self.clock() - began
         report.interrupted = bool(self.interrupts.count)
         if self.engine.gone:
             report.exit_code = EXIT_UNSUCCESSFUL
             report.message = f"workflow {self.workflow_id} was {self.engine.gone_why} while it ran: its jobs were ended"
             return report
-        with self.store.read() as conn:
-            report.counts = outlook.counts(conn, self.workflow_id)
-            execution = self.engine.context.execution
-            for job in outlook.unsuccessful(conn, self.workflow_id):
-                key = AttemptKey(self.workflow_id, job.job_id, run_id, job.attempt_id)
-                stdout, stderr, _ = attempt_files(job.output_dir or self.maker.output_dir, key, job.stdio, execution)
-                report.failed.append(
-                    {
-                        "job_id": job.job_id,
-                        "name": job.name,
-                        "status": JobStatus(job.status).word,
-                        "return_code": job.return_code,
-                        "reason": job.reason,
-                        "stdout_path": stdout,
-                        "stderr_path": stderr,
-                    }
-                )
-            for one in outlook.left(conn, self.workflow_id):
-                report.waiting.append({"status": JobStatus(one.status).word, "held": one.held, "number": one.number})
         if self.engine.archived:
             report.message = f"workflow {self.workflow_id} was archived while it ran: the runner has stopped"
         elif self.engine.stop_requested:
             report.message = "the runner was asked to stop; `torc run` goes on"
-        report.never = self._never()
-        report.exit_code = self._exit_code(report)
-        return report
-
-    def _exit_code(self, report: RunReport) -> int:
-        bad = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
-        if report.interrupted:
-            return EXIT_INTERRUPTED
-        if any(report.counts.get(status) for status in bad):
-            return EXIT_UNSUCCESSFUL
-        return EXIT_NEVER if report.waiting else EXIT_COMPLETED
+        return self.reckoning.close(report, self.maker.output_dir, self.clock())
