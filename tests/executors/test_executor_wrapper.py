@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from torc_tui.executors.processes import clock_ticks, process_started
 from torc_tui.executors.wrapper import ExitFile, invocation_words, launch, read_exit_file
 from torc_tui.model import AttemptKey, Order
 
@@ -27,7 +28,7 @@ def order_of(tmp_path: Path, command: str, invocation: str | None = None) -> Ord
 
 
 def run(tmp_path: Path, command: str, invocation: str | None = None) -> tuple[int, str, str, ExitFile]:
-    how = launch(order_of(tmp_path, command, invocation), "/bin/bash")
+    how = launch(order_of(tmp_path, command, invocation), "/bin/bash", now=clock_ticks())
     for path, text in how.files:
         Path(path).write_text(text)
     done = subprocess.run(
@@ -124,18 +125,16 @@ def test_the_soft_limit_of_open_files_is_the_one_of_before(tmp_path: Path) -> No
     assert subprocess.run(how.argv, capture_output=True, text=True).stdout == "77\n"
 
 
-STAT = "(a) b) S " + "7 " * 18 + "34 9 9"
-
-
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", ExitFile()),
-        ("pid 12", ExitFile()),
-        (f"pid 12 {STAT}\n", ExitFile(12, 34)),
-        ("pid 12\n", ExitFile(12)),
-        (f"pid 12 {STAT}\n1", ExitFile(12, 34)),
-        (f"pid 12 {STAT}\n13\n", ExitFile(12, 34, 13)),
+        ("pid 4000012", ExitFile()),
+        ("pid 4000012 34\n", ExitFile(4000012, 34)),
+        ("pid 4000012\n", ExitFile(4000012)),
+        ("pid 4000012 34\n1", ExitFile(4000012, 34)),
+        ("pid 4000012 34\n13\n", ExitFile(4000012, 34, 13)),
+        ("pid 4000012 3x\n", ExitFile(4000012)),
         ("13\n", ExitFile(code=13)),
         ("\0\xff nonsense\npid x\n", ExitFile()),
     ],
@@ -149,3 +148,12 @@ def test_half_a_line_says_nothing(tmp_path: Path, text: str, told: ExitFile) -> 
 def test_no_file_says_nothing(tmp_path: Path) -> None:
     assert read_exit_file(os.fspath(tmp_path / "none")) == ExitFile()
     assert read_exit_file(os.fspath(tmp_path)) == ExitFile()
+
+
+@pytest.mark.parametrize(("before", "same"), [(0, True), (299, True), (301, False), (-1, False)])
+def test_a_process_is_known_by_the_moment_before_it(tmp_path: Path, before: int, same: bool) -> None:
+    started = process_started(os.getpid())
+    assert started is not None
+    path = tmp_path / "x"
+    path.write_text(f"pid {os.getpid()} {started - before}\n")
+    assert (read_exit_file(str(path)).process_started == started) is same

@@ -77,7 +77,7 @@ class LocalExecutor:
                 self._refuse(order, started_at, error)
 
     def _start(self, order: Order, started_at: float) -> None:
-        how = launch(order, self._shell, open_files=self._open_files, proc=processes.LINUX)
+        how = launch(order, self._shell, open_files=self._open_files, now=processes.clock_ticks())
         opened: list[int] = []
         try:
             out = err = self._nothing

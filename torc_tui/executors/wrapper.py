@@ -4,9 +4,9 @@ In: an order. Out: the words to start, and the meaning of an exit file. Nothing 
 
 The job's own shell writes the exit file, with builtins only, because another process would cost as much as the job:
 
-    pid 4711 (bash) S 1 …   when it starts: its process id (on Linux with the rest of /proc/PID/stat, whose 22nd
-                            field is the start time)
-    0                       when it ends: its exit code
+    pid 4711 8150      when it starts: its process id, and a moment just before it was made (on the clock of start
+                       times; to read its own from /proc would cost a short job a twentieth of its time)
+    0                  when it ends: its exit code
 
 A line counts once its newline is there, so a reader never takes half a number. Who finds the first line only knows
 that the job runs or was killed; who finds no file knows that it never began.
@@ -25,6 +25,7 @@ import shlex
 import signal
 from dataclasses import dataclass
 
+from torc_tui.executors.processes import process_started
 from torc_tui.model import Order
 from torc_tui.store.job_environment import invocation_words as invocation_words
 
@@ -40,9 +41,9 @@ _DIE = "".join(f"builtin trap 'exit {128 + getattr(signal, 'SIG' + name)}' {name
 _OUTLIVE = f"builtin trap : {' '.join(_SIGNALS)};"
 _ALONE = f'{_DIE}__torc=$1;builtin shift;builtin eval "$__torc"'
 _BELOW = f'{_OUTLIVE}"$@"'
-# Taken whole and read by the reader: to split it here would take as long as to write it.
-_STAT = 'builtin read -r __torc </proc/$$/stat;builtin echo "pid $__torc"'
-_PLAIN = 'builtin echo "pid $$"'
+_FORK = 300
+"""Clock ticks that may pass between that moment and the start of the process: a machine can be busy. Another process
+would have to be given the same number within this time to be taken for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,17 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class ExitFile:
-    """What an exit file says; None: it does not."""
+    """What an exit file says; None: it does not. ``process_started`` is the start time of the process, as long as it
+    is there, and the moment before it afterwards."""
 
     pid: int | None = None
     process_started: int | None = None
     code: int | None = None
 
 
-def launch(order: Order, shell: str, *, open_files: int | None = None, proc: bool = True) -> Launch:
+def launch(order: Order, shell: str, *, open_files: int | None = None, now: int = -1) -> Launch:
     """How to start an order with this bash. ``open_files`` is the soft limit that the job is to have, where it differs
-    from ours; ``proc`` says that there is a /proc as on Linux."""
+    from ours; ``now`` is the present moment on the clock of start times, -1 where nobody knows it."""
     command = order.command
     around: list[str] = []
     files: list[tuple[str, str]] = []
@@ -87,7 +89,8 @@ def launch(order: Order, shell: str, *, open_files: int | None = None, proc: boo
         last = [shell, path]
     target = shlex.quote(order.exit_file)
     at_end = shlex.quote('{ builtin echo "$?" >>' + target + "; } 2>/dev/null")
-    head = f"{_STAT if proc else _PLAIN} >{target};builtin trap {at_end} EXIT;"
+    head = f'builtin echo "pid $${f" {now}" if now >= 0 else ""}" >{target};'
+    head += f"builtin trap {at_end} EXIT;"
     if open_files is not None:
         head += f"builtin ulimit -Sn {open_files};"
     if around or files or _TAKES_OVER.search(command):
@@ -107,8 +110,11 @@ def read_exit_file(path: str) -> ExitFile:
         words = line.split()
         if words[:1] == [b"pid"]:
             pid = int(words[1]) if len(words) > 1 and words[1].isdigit() else None
-            rest = line.rpartition(b")")[2].split()
-            started = int(rest[19]) if len(rest) > 19 and rest[19].isdigit() else None
+            started = int(words[2]) if len(words) > 2 and words[2].isdigit() else None
         elif len(words) == 1 and words[0].isdigit():
             code = int(words[0])
+    if pid is not None and started is not None:
+        real = process_started(pid)
+        if real is not None and 0 <= real - started <= _FORK:
+            started = real
     return ExitFile(pid, started, code)
