@@ -236,6 +236,8 @@ class TorcApp(App[int]):
                         announce(self, ended)
                 case Answer(("act", _)):
                     self.acts.answered(item)
+                    if self._front() is not screen:
+                        return  # what comes next is for the screen that the act has opened
                 case Answer():
                     screen.take_answer(item)
                 case Gone():
