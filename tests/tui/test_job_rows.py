@@ -30,7 +30,7 @@ def said(rows: JobRows, key: int | str) -> dict[str, str]:
 
 def test_cells() -> None:
     rows = JobRows(view(), now=73.0)
-    assert said(rows, 1) | {"sign": "✔", "status": "completed", "time": "0:04"} == said(rows, 1)
+    assert said(rows, 1) | {"sign": "✔", "status": "completed", "time": "4.0 s"} == said(rows, 1)
     assert said(rows, 2)["time"] == "1:03" and said(rows, 2)["cpus"] == "4" and said(rows, 2)["gpus"] == "1"
     assert said(rows, 4)["why"] == "waits for 2 jobs"
     assert said(rows, 5)["why"] == "exit 3" and said(rows, 5)["exit"] == "3"

@@ -320,3 +320,15 @@ def test_jobs_of_a_dead_runner_have_none(place: Place) -> None:
     assert "no runner" not in rows.why(first)
     rows.dead = frozenset({7})
     assert "no runner" in rows.why(first)
+
+
+async def test_a_folded_family_is_told_as_a_whole(place: Place) -> None:
+    place.workflow('name: many\njobs: [{name: "fit_{i}", command: "true", parameters: {i: "1:30"}}]')
+    acts.initialize(place.store, 1, actor="bob@there")
+    async with place.app().run_test(size=(160, 50)) as pilot:
+        await until(pilot, "States", lambda: "100 %" in text_of(pilot))
+        place.tell(JobStatus.FAILED, 7, "job_failed", return_code=3, exec_time=1.0)
+        await until(pilot, "Failed (1)", "✖ fit_7     exit 3", "29    97 %")
+        await pilot.press("tab", "down", "enter")
+        await until(pilot, lambda: (job := screen(pilot).selected_job) is not None and job.name == "fit_7")
+        await until(pilot, "job 7 of fit_{i}")

@@ -111,7 +111,7 @@ class TorcApp(App[int]):
         self.reader = Reader(open_source, self.inbox)
         self._keys = ""
         self._second = 0.0
-        self._bursts = Bursts()
+        self._bursts = Bursts(pause=0.7, longest=6.0)
 
     # -- looks -------------------------------------------------------------------------------------------------
 

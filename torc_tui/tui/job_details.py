@@ -10,19 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from textwrap import wrap
 from typing import Any, Protocol
 
 from torc_tui.model import Job, JobStatus, ResourceRequirements
 from torc_tui.tui.cells import Line, Span, bar, fit, fit_line, harmless, line_width, width_of
-from torc_tui.tui.job_rows import clock, lasted
+from torc_tui.tui.job_rows import LOUD, clock, lasted
 from torc_tui.tui.signs import STATUS
 from torc_tui.units import format_memory, show_bytes, show_duration
 from torc_tui.views import why
+from torc_tui.views.progress import Durations
 
 LABEL = 12
 NEIGHBOURS = 12
 """Dependencies and dependents that are listed, each."""
+TROUBLE = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 REASONS = 12
 """Lines of the chain of reasons that are shown here; enter opens all of them."""
 
@@ -98,6 +101,52 @@ def page(
         _neighbours(out, "Waited for by", details.after, details.after_count, jobs, width)
         _reads_and_writes(out, details.io, width)
         _command(out, details.record, width)
+    out.lines = [fit_line(line, width - 1) if line_width(line) > width - 1 else line for line in out.lines]
+    return out
+
+
+def family_page(
+    name: str,
+    ids: Sequence[int],
+    counts: Sequence[int],
+    jobs: Mapping[int, Job],
+    *,
+    strip: Line,
+    durations: Durations | None,
+    reason: Callable[[Job], str],
+    width: int,
+) -> Page:
+    """A folded family: how many stand where, how long they take, and those that are worth a look."""
+    out = Page()
+    total = sum(counts)
+    out.lines += [
+        [],
+        [("  ", ""), (harmless(name), "group"), (f" ×{total}", "accent")],
+        [("  ", ""), *strip],
+        [],
+        _heading("States"),
+    ]
+    for status in LOUD:
+        if counts[status]:
+            sign, count = STATUS[status], counts[status]
+            told: list[Span] = [("  ", ""), (f"{sign.sign} {sign.word:<14}", sign.style), (f"{count:>7}", "text")]
+            out.lines.append([*told, (f"{100 * count / max(1, total):>6.0f} %", "faint")])
+    if durations is not None and durations.count:
+        spread = f" ± {lasted(durations.deviation)}" if durations.count > 2 else ""
+        out.lines += [[], _heading("Time"), _field("on average", (lasted(durations.mean) + spread, "text"))]
+    for status in (*TROUBLE, JobStatus.RUNNING):
+        if counts[status]:
+            out.lines += [[], _heading(f"{STATUS[status].word.capitalize()} ({counts[status]})")]
+            members = (jobs[job_id] for job_id in ids if job_id in jobs)
+            found = list(islice((job for job in members if job.status is status), NEIGHBOURS))
+            room = max((width_of(harmless(job.name)) for job in found), default=8)
+            for job in found:
+                out.links[len(out.lines)] = job.id
+                sign = STATUS[status]
+                named = (fit(harmless(job.name), max(8, min(room, width - 30))), "text")
+                out.lines.append([("  ", ""), (f"{sign.sign} ", sign.style), named, (f"  {reason(job)}", "muted")])
+            if counts[status] > len(found):
+                out.lines.append([("  ", ""), (f"… and {counts[status] - len(found)} more", "faint")])
     out.lines = [fit_line(line, width - 1) if line_width(line) > width - 1 else line for line in out.lines]
     return out
 
@@ -230,7 +279,7 @@ def _resources(
                 )
             )
     cells = max(6, min(20, width - 50))
-    name = f"  {harmless(asked.name)}" if asked.name else ""
+    name = f"  ({harmless(asked.name)})" if asked.name else ""
     head = (fit("asked", 11) + fit("used", cells + 1), "faint")
     out.lines.append(_heading(fit("Resources", LABEL + 1), head, (name, "faint")))
     for label, want, share, told, limited in rows:

@@ -58,7 +58,8 @@ _URGENT = {
 }
 
 
-_LOUD = sorted(_URGENT, key=lambda status: (status is JobStatus.COMPLETED, _URGENT[status]))
+LOUD = sorted(_URGENT, key=lambda status: (status is JobStatus.COMPLETED, _URGENT[status]))
+"""States by how much they tell of a family: what failed or runs comes before what is done."""
 FOLD_FROM = 20
 """Families with more jobs than this are folded at first; where there is none of them, there is no folding."""
 
@@ -186,7 +187,7 @@ class JobRows:
         known = self._leads.get(key)
         if family is None:
             return None
-        for status in _LOUD:
+        for status in LOUD:
             if family.counts[status]:
                 if known in jobs and jobs[known].status is status and (self.test is None or known in self._shown):
                     return known
@@ -256,7 +257,7 @@ class JobRows:
         counts = family.counts
         match column:
             case "sign":
-                loudest = next((status for status in _LOUD if counts[status]), JobStatus.COMPLETED)
+                loudest = next((status for status in LOUD if counts[status]), JobStatus.COMPLETED)
                 return (STATUS[loudest].sign, STATUS[loudest].style)
             case "name":
                 mark = "▾" if family.name in self.families.opened else "▸"
@@ -270,7 +271,7 @@ class JobRows:
             case "status":
                 return [(text, status.word) for text, status in family.strip(width)]
             case "why":
-                told = [status for status in _LOUD if counts[status]]
+                told = [status for status in LOUD if counts[status]]
                 spans: list[Span] = []
                 for status in told:
                     spans += [(" · ", "faint")] if spans else []

@@ -1,4 +1,4 @@
-"""What the selected job is, why it is where it is, what it used, and its neighbours, which can be gone to."""
+"""What the selected job (or family) is, why it is where it is, what it used, and neighbours that can be gone to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from textual.app import ComposeResult
 
 from torc_tui.model import Event, Job, JobStatus
 from torc_tui.tui.cells import Line
-from torc_tui.tui.job_details import Details, Page, page
+from torc_tui.tui.job_details import Details, Page, family_page, page
+from torc_tui.tui.models.families import Family
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlays import TextDrawing
@@ -55,6 +56,7 @@ class OverviewPane(Pane):
         """The number of the line under the cursor, among those that lead to jobs."""
         self._shows = 0
         self._late = 0
+        self._turned = False
         self._width = 0
 
     def compose(self) -> ComposeResult:
@@ -64,8 +66,21 @@ class OverviewPane(Pane):
     def canvas(self) -> OverviewCanvas:
         return self.query_one(OverviewCanvas)
 
+    @property
+    def family(self) -> Family | None:
+        """The family that is selected as one row."""
+        rows, key = self.owner.rows, self.owner.table.cursor
+        return rows.families.families.get(key) if rows is not None and isinstance(key, str) else None
+
     def freshen(self) -> None:
         job = self.job
+        if self.family is not None:
+            if self._shows:
+                self._shows = self._late = 0
+                self.cursor = None
+                self.canvas.do_cursor_top()
+            self.paint()
+            return
         if job is not None:
             self.ask_details(job.id)
             if self._shows != job.id:
@@ -88,8 +103,12 @@ class OverviewPane(Pane):
             self.paint()
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
-        super().data_changed(changed, events)
-        if not self.stale and self.display and not changed.isdisjoint(self.shown.links.values()):
+        family = self.family
+        if family is None:
+            super().data_changed(changed, events)
+        if family is not None:
+            self._turned = self._turned or bool(changed)  # it may be large: painted once a second
+        elif not self.stale and self.display and not changed.isdisjoint(self.shown.links.values()):
             self.paint()
 
     @property
@@ -108,7 +127,8 @@ class OverviewPane(Pane):
 
     def every_second(self, now: float) -> None:
         job = self.job
-        if job is not None and job.status is JobStatus.RUNNING:
+        if self._turned or (job is not None and job.status is JobStatus.RUNNING):
+            self._turned = False
             self.paint()
 
     def on_resize(self) -> None:
@@ -122,7 +142,8 @@ class OverviewPane(Pane):
             self.shown = Page()
             self.canvas.set_drawing(None)
             return
-        self.shown = self.page(job, max(30, self._width))
+        family, width = self.family, max(30, self._width)
+        self.shown = self.page(job, width) if family is None else self.family_page(family, width)
         if self.cursor not in self.shown.links:
             self.cursor = None
         self.canvas.set_drawing(LinkedText(self.shown, self.cursor))
@@ -136,11 +157,25 @@ class OverviewPane(Pane):
             job,
             reasons=owner.reasons(job),
             requirement=view.requirements.get(job.requirement_id),
-            details=self.details,
+            details=self.details if self.details is not None and self.details.record["id"] == job.id else None,
             jobs=view.jobs,
             now=owner.now,
             width=width,
             cards={} if host is None else {gpu.uuid: gpu.index for gpu in host.machine.gpus},
+        )
+
+    def family_page(self, family: Family, width: int) -> Page:
+        view, rows = self.owner.view, self.owner.rows
+        assert view is not None and rows is not None
+        return family_page(
+            family.name,
+            family.jobs,
+            family.counts,
+            view.jobs,
+            strip=[(text, status.word) for text, status in family.strip(min(60, width - 4))],
+            durations=view.durations.get(family.name),
+            reason=rows.why,
+            width=width,
         )
 
     # -- going to the neighbours --------------------------------------------------------------------------------
