@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 DEADLINE = 30.0
-IMPATIENT = "import torc_tui.store.connect as c; c.BUSY_SECONDS = 0.3; from torc_tui.cli.main import main; main()"
-"""The program `torc`, with a store that is said to be locked after 0.3 s instead of 10."""
+TORC = "import torc_tui.store.connect as c; c.BUSY_SECONDS = 0.3; from torc_tui.cli.main import main; main()"
+RUNNER = f"import torc_tui.engine.membership as m; m.HEARTBEAT = 1.0; {TORC}"
+"""The program `torc`, with a store that is said to be locked after 0.3 s instead of 10, and quick heartbeats."""
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
@@ -48,7 +49,7 @@ class Shell:
     def start(self, *words: str, **how: Any) -> subprocess.Popen[str]:
         options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **how}
         process = subprocess.Popen(
-            [sys.executable, "-c", IMPATIENT, *words],
+            [sys.executable, "-c", RUNNER if words[0] == "run" else TORC, *words],
             cwd=self.folder,
             env=self.env,
             stdin=subprocess.DEVNULL,

@@ -60,15 +60,21 @@ def watcher(store: Store, workflow: Workflow, output_dir: str | None, *, quiet: 
         yield Lines(store, workflow, folder)
 
 
-def lose_output(log: Path | None = None) -> None:
-    """Standard output is gone: what is still written to it goes to ``log``, standard error too, or nowhere."""
+def terminals() -> list[TextIO]:
+    """Which of standard output and standard error are terminals. To be asked before they are gone."""
+    return [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
+
+
+def lose_output(streams: Sequence[TextIO] | None = None, log: Path | None = None) -> None:
+    """These streams (standard output unless said) lead nowhere any more: what is still written to them goes to ``log``,
+    or is dropped."""
     place: int | None = None
     if log is not None:
         with suppress(OSError):
             place = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     if place is None:
         place = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout,) if log is None else (sys.stdout, sys.stderr):
+    for stream in [sys.stdout] if streams is None else streams:
         with suppress(OSError, ValueError, AttributeError):
             os.dup2(place, stream.fileno())
     os.close(place)
@@ -84,9 +90,11 @@ class _Quiet(Unwatched):
 
     def __init__(self, workflow: Workflow, folder: str) -> None:
         self.log = runner_log(workflow, folder)
+        self.terminals = terminals()
 
     def hung_up(self) -> None:
-        lose_output(self.log)
+        if self.terminals:
+            lose_output(self.terminals, self.log)
 
 
 class _Told:
@@ -99,6 +107,7 @@ class _Told:
         self.out = out or sys.stdout
         self.run_id = workflow.run_id
         self.failures = 0
+        self.terminals = terminals()
         self.lost = False
 
     def heading(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> list[str]:
@@ -115,9 +124,10 @@ class _Told:
         return lines
 
     def hung_up(self) -> None:
-        """The terminal is gone: what is said goes to the log of the runner."""
-        self.lost = True
-        lose_output(runner_log(self.workflow, self.folder))
+        """The terminal is gone: what was said there goes to the log of the runner. Files and pipes are as they were."""
+        if self.terminals:
+            self.lost = True
+            lose_output(self.terminals, runner_log(self.workflow, self.folder))
 
     def _put(self, text: str) -> None:
         try:
