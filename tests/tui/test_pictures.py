@@ -1,0 +1,153 @@
+"""A few whole screens as text, kept beside this file: wide, narrow, tiny, light, ASCII. The clock stands still.
+
+After a change that is meant, look at the screens, and write them anew with TORC_PICTURES=write.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from torc_tui.model import JobStatus
+from torc_tui.operations import workflows as acts
+from torc_tui.plan.resolve import resolve
+from torc_tui.spec.load import loads
+from torc_tui.store.database import Statement, Store
+from torc_tui.tui.app import TorcApp
+from torc_tui.tui.machine import MachineWatch
+from torc_tui.tui.screens.workflow import WorkflowScreen
+
+PICTURES = Path(__file__).parent / "pictures"
+NOW = 1_800_000_000.0
+SPEC = """
+name: pipeline
+user_data: [{name: config, data: {lr: 0.1}}]
+files: [{name: table, path: out/table.csv}]
+resource_requirements:
+  - {name: small, num_cpus: 2, memory: 1g, runtime: PT10M}
+  - {name: card, num_cpus: 4, num_gpus: 1, memory: 8g, runtime: PT2H}
+jobs:
+  - {name: prep, command: "python prep.py ${user_data.input.config}", resource_requirements: small,
+     output_files: [table]}
+  - {name: "train_{lr}", command: "python train.py --lr {lr}", input_files: [table],
+     parameters: {lr: "[0.1,0.01,0.001]"}, resource_requirements: card}
+  - {name: "[bold]check", command: "python check.py", depends_on: [prep], env: {MODE: strict}}
+  - {name: evaluate, command: "python evaluate.py", depends_on_regexes: ["^train_.*"]}
+"""
+ROWS = (
+    (1, JobStatus.COMPLETED, NOW - 90, NOW - 86, 0, None),
+    (2, JobStatus.RUNNING, NOW - 80, None, None, None),
+    (3, JobStatus.FAILED, NOW - 80, NOW - 20, 137, "killed: out of memory"),
+    (4, JobStatus.READY, None, None, None, None),
+    (5, JobStatus.TERMINATED, NOW - 70, NOW - 69.2, 143, "stopped by a person"),
+)
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A store with one workflow in the middle of its run, at a time that does not pass."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setattr(MachineWatch, "question", lambda self, *_: lambda source: None)
+    store = Store.open(str(tmp_path / "torc.db"))
+    wf = acts.create_workflow(store, resolve(loads(SPEC, format="yaml")), user="ada", directory="/w", actor="ada@here")
+    acts.initialize(store, wf, force=True, actor="ada@here")
+    with store.write() as conn:
+        for job, status, started, ended, code, reason in ROWS:
+            Statement(
+                "UPDATE job SET status = ?, started_at = ?, ended_at = ?, return_code = ?, reason = ? WHERE id = ?"
+            ).run(conn, (int(status), started, ended, code, reason, job))
+    store.close()
+    monkeypatch.setattr("torc_tui.tui.app.time.time", lambda: NOW)
+    yield str(tmp_path / "torc.db")
+    monkeypatch.undo()
+    time.tzset()
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, picture(pilot)
+        await pilot.pause(0.02)
+
+
+def picture(pilot: Pilot[int]) -> str:
+    app = pilot.app
+    lines = []
+    for strip in app.screen._compositor.render_strips():
+        segments = list(strip)
+        for line_filter in app.get_line_filters():
+            segments = line_filter.apply(segments, app.screen.background_colors[1])
+        lines.append("".join(segment.text for segment in segments).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def colours(pilot: Pilot[int]) -> str:
+    """Which colours stand on each line, in their order."""
+    lines = []
+    for strip in pilot.app.screen._compositor.render_strips():
+        shown = dict.fromkeys(
+            f"{segment.style.color.name if segment.style.color else ''}/"
+            f"{segment.style.bgcolor.name if segment.style.bgcolor else ''}"
+            for segment in strip
+            if segment.style is not None and segment.text.strip()
+        )
+        lines.append(" ".join(shown))
+    return "\n".join(lines) + "\n"
+
+
+def compare(name: str, text: str) -> None:
+    file = PICTURES / f"{name}.txt"
+    if os.environ.get("TORC_PICTURES") == "write":
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "environ", "keys"),
+    [
+        ("wide", (160, 40), {}, ()),
+        ("failed", (120, 36), {}, ("down", "down")),
+        ("graph", (120, 30), {}, ("3", "tab", "F")),
+        ("narrow", (80, 24), {}, ("down",)),
+        ("tiny", (40, 10), {}, ()),
+        ("ascii", (100, 30), {"TERM": "linux", "LANG": "C", "COLORTERM": ""}, ("3",)),
+    ],
+)
+async def test_screens(
+    url: str, name: str, size: tuple[int, int], environ: dict[str, str], keys: tuple[str, ...]
+) -> None:
+    app = TorcApp(url, 1, environ={"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | environ)
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        await pilot.press(*keys)
+        await settled(pilot)
+        compare(name, picture(pilot))
+
+
+async def test_the_light_theme(url: str) -> None:
+    app = TorcApp(url, 1, environ={"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"})
+    async with app.run_test(size=(120, 24)) as pilot:
+        app.theme = "torc-day"
+        await settled(pilot)
+        await pilot.press("down", "down")
+        await settled(pilot)
+        compare("light", colours(pilot))
+
+
+async def settled(pilot: Pilot[int]) -> None:
+    """Everything that was asked of the threads is there and painted."""
+    app = pilot.app
+    assert isinstance(app, TorcApp)
+    await until(pilot, lambda: isinstance(app.screen, WorkflowScreen) and app.screen.view is not None)
+    quiet = 0
+    while quiet < 3:
+        await pilot.pause(0.05)
+        busy = app.inbox or app.reader._waiting or (isinstance(app.screen, WorkflowScreen) and app.screen.busy)
+        quiet = 0 if busy else quiet + 1
