@@ -211,20 +211,21 @@ async def plain(pilot: Pilot[int]) -> None:
     await settle(pilot, 1.2)
 
 
+# Those that need a workflow at work come first.
 PICTURES: dict[str, Picture] = {
     "workflow": Picture((140, 38), "vision", the_workflow),
-    "workflows": Picture((140, 22), None, the_list),
-    "graph": Picture((120, 28), "config_pipeline", the_graph),
     "families": Picture((150, 30), "vision", the_folded_graph),
+    "workflows": Picture((140, 22), None, the_list),
     "log": Picture((140, 34), "vision", the_log),
+    "filter": Picture((120, 28), "vision", the_filter),
+    "small": Picture((80, 24), "vision", plain),
+    "light": Picture((140, 34), "vision", plain, theme="torc-day"),
+    "graph": Picture((120, 28), "config_pipeline", the_graph),
     "data": Picture((120, 24), "config_pipeline", the_records),
     "edit": Picture((120, 24), "config_pipeline", the_data),
     "review": Picture((120, 24), "config_pipeline", the_review),
     "new": Picture((130, 34), None, the_new_one, spec="vision/workflow.yaml"),
     "problems": Picture((130, 30), None, the_problems, spec="vision/mistakes.yaml"),
-    "filter": Picture((120, 28), "vision", the_filter),
-    "small": Picture((80, 24), "vision", plain),
-    "light": Picture((140, 34), "vision", plain, theme="torc-day"),
 }
 
 

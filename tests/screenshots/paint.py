@@ -80,7 +80,8 @@ def png(strips: Sequence[Strip], size: tuple[int, int], app: App[object], path: 
                 if style.underline:
                     draw.line((box[0], box[3] - 3, box[2] - 1, box[3] - 3), fill=front, width=SCALE)
                 column += cells
-    image.save(path, optimize=True)
+    # A terminal has few colours: a palette makes the file a third as large and looks the same.
+    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _style(bold: bool, italic: bool) -> str:
