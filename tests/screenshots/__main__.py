@@ -156,7 +156,7 @@ async def the_log(pilot: Pilot[int]) -> None:
     )  # type: ignore[attr-defined]
     pilot.app.screen.go_to_job(done.id)  # type: ignore[attr-defined]
     await pilot.press("2")
-    await sees(pilot, "epoch")
+    await sees(pilot, "epoch", "needs 2 CPUs")
     await settle(pilot, 0.8)
 
 

@@ -58,8 +58,9 @@ _URGENT = {
 }
 
 
-LOUD = sorted(_URGENT, key=lambda status: (status is JobStatus.COMPLETED, _URGENT[status]))
-"""States by how much they tell of a family: what failed or runs comes before what is done."""
+_BAD = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
+LOUD = sorted(_URGENT, key=lambda status: (status not in _BAD, status is JobStatus.COMPLETED, _URGENT[status]))
+"""States by how much they tell of a family, as in the graph: what failed, then what runs, before what is done."""
 FOLD_FROM = 20
 """Families with more jobs than this are folded at first; where there is none of them, there is no folding."""
 
