@@ -50,6 +50,15 @@ def test_they_fire_again_in_the_next_run_only_when_it_is_initialized(shell: Any)
     assert words(shell, "order").count("start") == 2
 
 
+def test_what_a_killed_runner_did_not_come_to_is_made_up_for(shell: Any) -> None:
+    shell.run("run", shell.write(TRIGGERS))
+    with shell.store() as store, store.write() as conn:  # as if it had been killed right after the last end
+        conn.exec_driver_sql("UPDATE action SET executed_run_id = NULL WHERE trigger_type LIKE '%complete'")
+    assert shell.run("run", "1")[0] == 0
+    assert words(shell, "order") == ["start", "a", "b", "all", "complete", "all", "complete"]
+    assert len(words(shell, "a_done")) == 2
+
+
 def test_two_runners_share_them(shell: Any) -> None:
     text = TRIGGERS.replace("sleep 0.3", "true").replace(
         "jobs:\n", "jobs:\n  - {name: 'x_{i}', command: 'sleep 0.05', parameters: {i: '1:20'}}\n", 1

@@ -270,7 +270,10 @@ class Runner:
             self.actions.look_at_jobs(now)
         self._look_at_jobs = False
         self._heed_others()
-        return step.complete or self._done(now, step.claimed)
+        done = step.complete or self._done(now, step.claimed)
+        if done and self.actions and not self.engine.stopping:
+            self.actions.look_at_jobs(now)  # whoever ended the last may have been killed before it looked
+        return done
 
     def _gather(self, timeout: float) -> None:
         """Take the reports there are, once each; waits for the first."""
