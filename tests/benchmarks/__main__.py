@@ -1,4 +1,4 @@
-"""All benchmarks of the engine in one table.
+"""All benchmarks in one table.
 
     python -m tests.benchmarks [--json] [--rounds N] [--tiny] [NAME …]
 
@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import bench_jobs, bench_scale
+from tests.benchmarks import bench_app, bench_jobs, bench_scale
 from tests.benchmarks.measuring import Row, table
 
 ALL: dict[str, tuple[Callable[..., list[Row]], dict[str, int]]] = {
@@ -28,6 +28,9 @@ ALL: dict[str, tuple[Callable[..., list[Row]], dict[str, int]]] = {
     "large": (bench_scale.large, {"jobs": 20}),
     "crowds": (bench_scale.crowds, {"jobs": 5}),
     "memory": (bench_scale.memory, {"jobs": 5}),
+    "app-paint": (bench_app.paint, {}),
+    "app-keys": (bench_app.keys, {"jobs": 50, "rate": 20, "each": 3}),
+    "app-idle": (bench_app.idle, {"seconds": 1}),
 }
 """Name -> the benchmark, and the sizes of a tiny run that only shows that it works."""
 

@@ -151,8 +151,8 @@ def paint(folder: Path, rounds: int) -> list[Row]:
     return rows
 
 
-def keys(folder: Path, rounds: int, jobs: int = 100_000, rate: int = 300) -> list[Row]:
-    """Cursor down to the line painted, while jobs end; p95 of ``40 * rounds`` keys."""
+def keys(folder: Path, rounds: int, jobs: int = 100_000, rate: int = 300, each: int = 40) -> list[Row]:
+    """Cursor down to the line painted, while jobs end; p95 of ``each * rounds`` keys."""
     _workflow(folder, jobs)
     terminal = Terminal([TORC, "1"], folder)
     terminal.until(b"work_", "the family")
@@ -160,7 +160,7 @@ def keys(folder: Path, rounds: int, jobs: int = 100_000, rate: int = 300) -> lis
     terminal.press(b"_")
     terminal.until(b"work_000003", "the rows")
     terminal.rest(1.0)
-    count = 40 * rounds
+    count = each * rounds
     load = subprocess.Popen(
         [sys.executable, "-c", LOAD, str(folder / "torc.db"), str(rate), str(count * 0.15 + 60), str(jobs)],
         env=environment(folder),
