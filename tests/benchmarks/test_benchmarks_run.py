@@ -21,6 +21,6 @@ def test_every_benchmark_runs(tmp_path: Path) -> None:
     )
     assert told.returncode == 0, told.stderr
     rows = json.loads(told.stdout)["rows"]
-    assert len(rows) == (12 if shutil.which("make") else 11)
+    assert len(rows) == (18 if shutil.which("make") else 17)
     assert all(row["what"] and row["figure"] is not None for row in rows)
     assert not list(tmp_path.iterdir())
