@@ -335,3 +335,24 @@ jobs:
             await until(pilot, lambda: "config" not in screen_text(pilot))
     finally:
         store.close()
+
+
+async def test_who_starts_a_runner_is_recorded(story: Story) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        await pilot.press("R")
+        await until(pilot, lambda: story.last("workflow_completed") or story.last("node_stopped"))
+        told = story.last("node_requested")
+        assert told is not None and told.actor and told.data is not None and told.data["pid"] > 0
+
+
+async def test_a_long_line_is_wrapped_and_copied_whole(story: Story) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        app.last_line = "torc " + "x" * 150 + "\nend"
+        await pilot.press(":")
+        await until(pilot, sees(pilot, "As a command", "end"))
+        await pilot.press("y")
+        assert app.clipboard == app.last_line

@@ -135,7 +135,7 @@ def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
 def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
     from torc_tui.operations.runners import start_runner
 
-    started = start_runner(call.store, workflow.id, arguments_of(options))
+    started = start_runner(call.store, workflow.id, arguments_of(options), actor=call.actor)
     if call.options.tui:
         from torc_tui.cli.app import open_app
 

@@ -35,9 +35,11 @@ class Background:
     log: str
 
 
-def start_runner(store: Store, workflow_id: int, arguments: Sequence[str] = ()) -> Background:
+def start_runner(
+    store: Store, workflow_id: int, arguments: Sequence[str] = (), *, actor: str | None = None
+) -> Background:
     """Start ``torc run ID`` in a session of its own, so that nothing here can stop it. ``arguments`` are options of
-    ``torc run``; its output goes to a log in the output folder of the workflow."""
+    ``torc run``; its output goes to a log in the output folder of the workflow. Who started it is an event."""
     workflow = workflows.get_workflow(store, workflow_id)
     folder = Path(workflow.directory) / "torc_output"
     if "--output-dir" in arguments:
@@ -60,6 +62,9 @@ def start_runner(store: Store, workflow_id: int, arguments: Sequence[str] = ()) 
             f"no runner could be started in {folder}: {error.strerror}", hint="name another folder with --output-dir"
         ) from error
     process.returncode = 0  # it is nobody's child to wait for: it outlives this process
+    with store.write() as conn:
+        data = {"pid": process.pid, "hostname": hostname()}
+        append(conn, workflow_id, [("node_requested", None, data)], at=time.time(), actor=actor)
     return Background(process.pid, str(log))
 
 

@@ -379,7 +379,12 @@ class TorcApp(App[int]):
         if line is None:
             self.notify("nothing was done yet that has a command line")
             return
-        self.push_screen(Reading("As a command", [[(line, "strong")]], copy=line))
+
+        def wrapped(width: int) -> list[list[tuple[str, str]]]:
+            pieces = [part[at : at + width] for part in line.split("\n") for at in range(0, len(part) or 1, width)]
+            return [[(piece, "strong")] for piece in pieces]
+
+        self.push_screen(Reading("As a command", wrapped, copy=line))
 
     def do_theme(self) -> None:
         from torc_tui.tui.widgets.overlays import Palette as Finder

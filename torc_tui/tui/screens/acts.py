@@ -237,7 +237,7 @@ class Acts:
 
             if _operations().needs_initialization(workflow):
                 _operations().initialize(store, wf, actor=actor)
-            return runners.start_runner(store, wf)
+            return runners.start_runner(store, wf, actor=actor)
 
         self.do(
             "workflow-run",
