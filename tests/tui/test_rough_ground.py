@@ -332,3 +332,13 @@ async def test_a_folded_family_is_told_as_a_whole(place: Place) -> None:
         await pilot.press("tab", "down", "enter")
         await until(pilot, lambda: (job := screen(pilot).selected_job) is not None and job.name == "fit_7")
         await until(pilot, "job 7 of fit_{i}")
+
+
+async def test_choices_outlast_a_lost_connection(place: Place, tmp_path: Path) -> None:
+    """What was chosen is written soon, not only when the app is left."""
+    state = tmp_path / "app.json"
+    place.workflow(PLAIN)
+    async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
+        await until(pilot, "second")
+        await pilot.press("6")
+        await until(pilot, lambda: state.exists() and '"history"' in state.read_text())

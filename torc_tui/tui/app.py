@@ -201,6 +201,8 @@ class TorcApp(App[int]):
                 self._second = now
                 screen.every_second(now)
                 self.reader.ask("machine", self.machine.question(*screen.lacking()))
+                if self.state.changed:
+                    self.reader.ask("state", lambda _: self.state.save())
                 if self.watches:
                     self.reader.ask("watches", lambda source: self.watches.check(source.store))
             screen.every_tick(now)

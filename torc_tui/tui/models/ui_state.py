@@ -49,21 +49,28 @@ class UiState:
             self._values[key] = value
             self._changed = True
 
+    @property
+    def changed(self) -> bool:
+        """Whether something was chosen that is not written yet."""
+        return self._changed and self.path is not None
+
     def save(self) -> bool:
         """Write the file, whole or not at all. False where that was not possible, or not needed."""
         if self.path is None or not self._changed:
             return False
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        # It may be written beside the thread that chooses: what comes from now on is for the next time.
+        values, self._changed = dict(self._values), False
         try:
-            text = json.dumps(self._values, indent=1, sort_keys=True)
+            text = json.dumps(values, indent=1, sort_keys=True)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(self.path)
         except (OSError, TypeError, ValueError):
             with contextlib.suppress(OSError):
                 temporary.unlink()
+            self._changed = True
             return False
-        self._changed = False
         return True
 
 
