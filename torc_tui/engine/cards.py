@@ -7,6 +7,7 @@ complained of. NVML may take milliseconds, so it is never asked inside a step.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from torc_tui.model import Gpu
@@ -14,6 +15,8 @@ from torc_tui.resources.nvml import GpuMonitor
 
 EVERY = 0.5
 """Seconds between two readings."""
+PATIENCE = 10.0
+"""A card that has not answered for so long (seconds) is not counted on any more."""
 
 
 class CardWatch:
@@ -27,6 +30,7 @@ class CardWatch:
         self._latest: tuple[Gpu, ...] | None = None
         self._signature: object = None
         self._told = 0
+        self._seen: dict[str, tuple[float, Gpu]] = {}
         self._stop = False
         self._now = threading.Event()
         self._thread = threading.Thread(target=self._work, name="torc-cards", daemon=True)
@@ -48,6 +52,13 @@ class CardWatch:
         self._told += len(fresh)
         return fresh
 
+    def present(self) -> tuple[Gpu, ...] | None:
+        """The cards that have answered lately: what jobs may wait for. None before the first reading."""
+        if not self._seen:
+            return None
+        now = time.monotonic()
+        return tuple(gpu for last, gpu in sorted(self._seen.values(), key=_by_index) if now - last < PATIENCE)
+
     def know(self, own: frozenset[int]) -> None:
         """These processes are ours. Read now if that is news: what they hold must not count as that of others."""
         if own != self._own:
@@ -68,6 +79,8 @@ class CardWatch:
     def _work(self) -> None:
         while not self._stop:
             gpus = self.monitor.read(self._own, figures=False)
+            now = time.monotonic()
+            self._seen |= {gpu.uuid: (now, gpu) for gpu in gpus}
             signature = [(g.uuid, g.memory_free, g.compute_mode, g.processes) for g in gpus]
             if signature != self._signature:
                 self._signature = signature
@@ -76,3 +89,7 @@ class CardWatch:
                 self._wake()
             self._now.wait(self._every)
             self._now.clear()
+
+
+def _by_index(seen: tuple[float, Gpu]) -> tuple[int, str]:
+    return seen[1].index, seen[1].uuid

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -472,6 +473,8 @@ class Runner:
             return True
         if elsewhere:
             return False
+        if self.watch is not None and (cards := self.watch.present()) is not None:
+            self.reckoning.machine = replace(self.machine, gpus=cards)
         ready = [one for one in left if one.status == JobStatus.READY]
         possible = [one for one in ready if not self.reckoning.never_reason(one.requirement_id, now)]
         if not possible:

@@ -1,0 +1,49 @@
+"""The readings beside the loop: what is news, and which cards may still be waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from torc_tui.engine import cards
+from torc_tui.model import Gpu
+
+
+class Monitor:
+    """Cards as the test says."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+        self.gpus: tuple[Gpu, ...] = (Gpu(uuid="a", index=0), Gpu(uuid="b", index=1))
+
+    def read(self, own: frozenset[int], *, figures: bool) -> tuple[Gpu, ...]:
+        return self.gpus
+
+    def close(self) -> None: ...
+
+
+def until(condition: Callable[[], Any]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_a_card_that_stays_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cards, "PATIENCE", 0.3)
+    monitor: Any = Monitor()
+    watch = cards.CardWatch(monitor, lambda: None, every=0.01)
+    try:
+        until(watch.present)
+        assert [gpu.uuid for gpu in watch.present() or ()] == ["a", "b"]
+        monitor.gpus = monitor.gpus[:1]
+        until(lambda: [gpu.uuid for gpu in watch.take() or ()] == ["a"])
+        assert len(watch.present() or ()) == 2, "one bad reading is no loss"
+        until(lambda: [gpu.uuid for gpu in watch.present() or ()] == ["a"])
+        monitor.gpus = ()
+        until(lambda: watch.present() == ())
+    finally:
+        watch.close()
