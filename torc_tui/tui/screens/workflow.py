@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 REORDER_EVERY = 0.5
 """Rows move (by sorting, or in and out of the filter) at most so often (seconds): what moves cannot be read."""
 
+REORDER_SHARE = 30
+"""And after a pause of so many times what it took: 100,000 rows take a while."""
+
 _WORDS = {
     "running": STATUS[JobStatus.RUNNING],
     "completed": STATUS[JobStatus.COMPLETED],
@@ -121,7 +124,7 @@ class WorkflowScreen(WorkflowCommands):
             self.table.changed(view.jobs.keys())  # why a job waits is said of all that wait
         self._tell(changes.events)
         self._head()
-        for pane in self._panes.values():
+        for pane in self.attached_panes:
             pane.data_changed(changed, changes.events)
         self._freshen()
 
@@ -200,7 +203,9 @@ class WorkflowScreen(WorkflowCommands):
         """With each tick: what was put off."""
         if self._reorder_at is not None and now >= self._reorder_at:
             self._reorder_at = None
+            begin = time.perf_counter()
             self.table.reorder()
+            self._reorder_pause = max(REORDER_EVERY, REORDER_SHARE * (time.perf_counter() - begin))
             self._say_shown()
         self._ask_facts()
         pane = self.pane
@@ -221,7 +226,7 @@ class WorkflowScreen(WorkflowCommands):
 
     def _reorder_soon(self) -> None:
         if self._reorder_at is None:
-            self._reorder_at = self.now + REORDER_EVERY
+            self._reorder_at = self.now + self._reorder_pause
 
     def _measure(self) -> None:
         if self.view is not None:
@@ -272,7 +277,7 @@ class WorkflowScreen(WorkflowCommands):
 
     def on_virtual_table_selected(self, event: VirtualTable.Selected) -> None:
         if event.table is self.table:
-            for pane in self._panes.values():
+            for pane in self.attached_panes:
                 pane.job_changed()
             self._freshen()
 

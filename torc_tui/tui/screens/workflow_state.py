@@ -65,6 +65,7 @@ class WorkflowState(TorcScreen):
         self.graph: Graph | None = None
         self._eta = ""
         self._reorder_at: float | None = None
+        self._reorder_pause = 0.5
         self._panes: dict[str, Pane] = {}
         self._current = PANES[0][0]
 
@@ -100,6 +101,11 @@ class WorkflowState(TorcScreen):
     @property
     def pane(self) -> Pane | None:
         return self._panes.get(self._current)
+
+    @property
+    def attached_panes(self) -> list[Pane]:
+        """The panes that are on the screen's tree; one that is being mounted is stale anyway."""
+        return [pane for pane in self._panes.values() if pane.is_attached]
 
     def reasons(self, job: Job) -> Sequence[tuple[str, str]]:
         """Why the job is where it is: the chain as lines with styles, as far as it is known here."""
