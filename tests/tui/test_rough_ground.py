@@ -219,6 +219,7 @@ async def test_what_is_half_typed_leaves_the_rows(place: Place, typed: str, rows
             await pilot.pause()
         await until(pilot, said)
         assert len(screen(pilot).table.order) == rows
+        assert ("no job matches: \\ shows all" in text_of(pilot)) == (rows == 0)
 
 
 async def test_filters_are_there_again(place: Place, tmp_path: Path) -> None:

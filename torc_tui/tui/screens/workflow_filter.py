@@ -32,6 +32,8 @@ class FilteredJobs(WorkflowState):
         line = self.query_one(FilterLine)
         if rows is None or view is None:
             return False
+        everything = self.torc.keymap.key("filter-clear")
+        self.table.empty = f"no job matches: {everything} shows all" if text.strip() else "no jobs"
         if not text.strip():
             rows.filter(None)
             line.say(())
