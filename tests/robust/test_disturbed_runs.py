@@ -344,18 +344,9 @@ def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> No
     assert gone(pid)
 
 
-def test_a_runner_that_breaks_is_found_dead_and_not_said_to_have_left(shell: Any, until: Any) -> None:
+def test_a_runner_that_breaks_is_found_dead_and_not_said_to_have_left(shell: Any) -> None:
     """Whatever goes wrong in a runner: its jobs go on, and the next one adopts them."""
-    broken = "from torc_tui.cli import progress as p\np.Lines.events = lambda *a: 1 / 0\n"
-    program = broken + "from torc_tui.cli.main import main\nmain()"
-    shell.write(WAITING)
-    done = subprocess.run(
-        [sys.executable, "-c", program, "run", "w.yaml"],
-        cwd=shell.folder,
-        env=shell.env,
-        capture_output=True,
-        text=True,
-    )
+    done = broken(shell, "from torc_tui.engine.engine import Engine as E\nE.disturbed = lambda self: 1 / 0\n")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     (shell.folder / "go").touch()
@@ -363,3 +354,18 @@ def test_a_runner_that_breaks_is_found_dead_and_not_said_to_have_left(shell: Any
     assert code == 0, text
     assert (shell.folder / "ran").read_text().split() == ["first", "second"]
     shell.assert_nothing_held()
+
+
+def test_a_display_that_breaks_does_not_end_the_run(shell: Any) -> None:
+    (shell.folder / "go").touch()
+    done = broken(shell, "from torc_tui.cli.progress import Lines as L\nL.events = lambda *given: 1 / 0\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("the display failed, the run goes on: ZeroDivisionError") == 1
+    assert set(shell.states().values()) == {"completed"}
+
+
+def broken(shell: Any, how: str) -> subprocess.CompletedProcess[str]:
+    """A run of a program that has a mistake."""
+    shell.write(WAITING)
+    words = [sys.executable, "-c", how + "from torc_tui.cli.main import main\nmain()", "run", "w.yaml"]
+    return subprocess.run(words, cwd=shell.folder, env=shell.env, capture_output=True, text=True, timeout=20)

@@ -13,12 +13,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
+from torc_tui.cli.diagnostics import say
 from torc_tui.engine.report import NeverJob, Observer, Unwatched
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, JobStatus, Machine, Workflow
@@ -52,12 +53,13 @@ def watcher(store: Store, workflow: Workflow, output_dir: str | None, *, quiet: 
         yield _Quiet(workflow, folder)
     elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         live = Live(store, workflow, folder)
+        shown = Sheltered(live)
         try:
-            yield live
+            yield shown
         finally:
-            live.close()
+            shown.shelter(live.close)
     else:
-        yield Lines(store, workflow, folder)
+        yield Sheltered(Lines(store, workflow, folder))
 
 
 def terminals() -> list[TextIO]:
@@ -83,6 +85,40 @@ def lose_output(streams: Sequence[TextIO] | None = None, log: Path | None = None
 def runner_log(workflow: Workflow, folder: str) -> Path:
     """Where a runner without a terminal writes."""
     return Path(folder) / f"job_runner_{os.uname().nodename}_wf{workflow.id}_r{workflow.run_id or 1}.log"
+
+
+class Sheltered:
+    """An observer whose own mistakes do not end a run of days: it is said once, and nothing is shown any more."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self.live = observer.live
+
+    def shelter(self, act: Callable[[], None]) -> None:
+        """Do it, whatever comes of it."""
+        try:
+            act()
+        except Exception as error:
+            self._observer, self.live = Unwatched(), False
+            say(f"the display failed, the run goes on: {type(error).__name__}: {error}")
+
+    def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
+        self.shelter(lambda: self._observer.began(run_id, machine, never))
+
+    def events(self, events: Sequence[Event]) -> None:
+        self.shelter(lambda: self._observer.events(events))
+
+    def stopping(self, running: int, grace: float) -> None:
+        self.shelter(lambda: self._observer.stopping(running, grace))
+
+    def notice(self, text: str) -> None:
+        self.shelter(lambda: self._observer.notice(text))
+
+    def hung_up(self) -> None:
+        self.shelter(self._observer.hung_up)
+
+    def tick(self, now: float) -> None:
+        self.shelter(lambda: self._observer.tick(now))
 
 
 class _Quiet(Unwatched):
