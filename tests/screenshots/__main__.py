@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 
@@ -110,6 +111,19 @@ async def settle(pilot: Pilot[int], seconds: float = 0.4) -> None:
     await pilot.pause(seconds)
 
 
+async def go_to(pilot: Pilot[int], name: str, status: str) -> None:
+    """Wait for a job like that, and select it."""
+    screen: Any = pilot.app.screen
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        for job in screen.view.jobs.values() if screen.view is not None else ():
+            if job.status.word == status and name in job.name:
+                screen.go_to_job(job.id)
+                return
+        await pilot.pause(0.05)
+    raise TimeoutError(f"no job like {name} is {status}")
+
+
 async def the_list(pilot: Pilot[int]) -> None:
     await sees(pilot, "vision", "diamond", "running")
     await settle(pilot, 1.2)
@@ -121,11 +135,7 @@ async def the_workflow(pilot: Pilot[int]) -> None:
     await sees(pilot, "failed")
     await pilot.press("\\")
     await pilot.press("home")
-    app = pilot.app
-    assert isinstance(app, TorcApp)
-    screen = app.screen
-    failed = next(job for job in screen.view.jobs.values() if job.status.word == "failed")  # type: ignore[attr-defined]
-    screen.go_to_job(failed.id)  # type: ignore[attr-defined]
+    await go_to(pilot, "train", "failed")
     await sees(pilot, "exit 3")
     await settle(pilot, 1.2)
 
@@ -150,11 +160,7 @@ async def the_folded_graph(pilot: Pilot[int]) -> None:
 
 
 async def the_log(pilot: Pilot[int]) -> None:
-    await sees(pilot, "train", "completed")
-    done = next(
-        job for job in pilot.app.screen.view.jobs.values() if job.status.word == "completed" and "train" in job.name
-    )  # type: ignore[attr-defined]
-    pilot.app.screen.go_to_job(done.id)  # type: ignore[attr-defined]
+    await go_to(pilot, "train", "completed")
     await pilot.press("2")
     await sees(pilot, "epoch", "needs 2 CPUs")
     await settle(pilot, 0.8)
