@@ -137,7 +137,11 @@ def test_which_workflow(torc: Any, place: Path, small: int, monkeypatch: pytest.
     second = torc("create", "small.yaml", "--name", "second", "-f", "json").json["id"]
     answer = torc("jobs", "list")
     assert answer.code == 2
-    assert f"there are 2 workflows: say which one\n  their ids: {small}, {second}" in answer.err
+    assert f"there are 2 workflows: say which one\n  their ids: {small}, {second}\n" in answer.err
+    assert "by one of these ids" in answer.err
+    for line in (["why", "write"], ["jobs", "retry", "write"]):
+        assert "-w ID, or WORKFLOW/NAME" in torc(*line).err
+    assert "name it with -w" in torc("user-data", "get", "x").err
     assert torc("workflows", "get", "second", "-f", "json").json["id"] == second
     monkeypatch.setenv("TORC_WORKFLOW_ID", str(second))
     assert torc("workflows", "get", "-f", "json").json["id"] == second
@@ -209,7 +213,9 @@ def test_acts_on_jobs(torc: Any, small: int) -> None:
     assert torc("jobs", "get", 1, "-f", "json").json["status"] == "ready"
     assert torc("jobs", "cancel", 1).code == 0
     assert [job["status"] for job in torc("jobs", "list", small, "-f", "json").json] == ["canceled", "canceled"]
-    assert torc("jobs", "retry", 1).code == 0
+    again = torc("jobs", "retry", 1)
+    assert (again.code, again.out) == (0, "Made ready again: job 1\n")
+    assert f"`torc run {small}` does" in again.err  # no runner is there
     assert [job["status"] for job in torc("jobs", "list", small, "-f", "json").json] == ["ready", "blocked"]
     assert torc("jobs", "disable", 2).code == 0
     assert torc("jobs", "get", 2, "-f", "json").json["status"] == "disabled"
@@ -219,6 +225,7 @@ def test_acts_on_jobs(torc: Any, small: int) -> None:
 def test_why(torc: Any, client: Any, small: int) -> None:
     answer = torc("why", "read", "-w", small)
     assert answer.out.splitlines()[0] == "read is blocked"
+    assert f"`torc run {small}` starts a runner" in answer.err
     assert "write is ready, writes user data config" in answer.out
     found = client("why", 2, "-f", "json").json
     assert (found["job_id"], found["status"], found["reasons"][0]["job_id"]) == (2, "blocked", 1)

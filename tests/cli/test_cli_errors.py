@@ -35,7 +35,7 @@ from torc_tui.errors import Problem
         ("jobs list --database", "--database wants a value"),
         ("jobs list --limit -1", "'-1' is not a whole number from 0"),
         ("run x.yaml --num-cpus 0", "'0' is not a whole number above 0"),
-        ("run x.yaml --memory-gb nan", "'nan' is not a number"),
+        ("run x.yaml --memory-gb nan", "'nan' is not a number from 0"),
         ("run x.yaml --time-limit 2h", "write PT2H"),
         ("run x.yaml --end-time soon", "'soon' is not a time"),
         ("run x.yaml --gpu-foreign steal", "invalid choice"),

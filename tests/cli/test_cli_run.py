@@ -65,6 +65,13 @@ def test_failures_and_what_never_fits_are_told(torc: Any, place: Path) -> None:
     assert str(place / "torc_output/job_stdio/job_wf1_j2_r1_a1.e") in answer.out
 
 
+def test_the_state_of_a_workflow_that_failed(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("name: w\njobs: [{name: bad, command: exit 3}]\n")
+    assert torc("run", "w.yaml", "--quiet").code == 1
+    assert "State:    failed" in torc("status", "w").out
+    assert torc("status", "w", "-f", "json").json["is_complete"] is True
+
+
 def test_the_report_as_json(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(MIXED)
     answer = torc("run", "w.yaml", "--num-cpus", "2", "--memory-gb", "2", "-f", "json")

@@ -32,13 +32,15 @@ def test_the_tour(user_shell: Shell, tmp_path: Path) -> None:
     for language, name in (("yaml", "tour.yaml"), ("python", "measure.py")):
         (text,) = blocks(tour, language)
         (tmp_path / "work" / name).write_text(text)
+    example = ROOT / "examples/diamond/workflow.yaml"
+    assert user_shell(f"torc create {example}").returncode == 0  # who installed it as it says has run an example
     said = {}
     for line in "".join(blocks(tour, "bash")).splitlines():
         done = user_shell(line)
         assert done.returncode == (1 if "# exit code 1" in line else 0), f"{line}\n{done.stdout}{done.stderr}"
         said[line.partition("#")[0].strip()] = done.stdout + done.stderr
-    assert "published" in said["torc logs publish"]
-    assert "exit 1" in said["torc why publish"]
+    assert "published" in said["torc logs publish -w tour"]
+    assert "exit 1" in said["torc why publish -w tour"]
     assert '"scale": 3' in said["torc user-data get config -w tour"]
     assert (tmp_path / "work/published/total.txt").read_text() == "30\n"
 

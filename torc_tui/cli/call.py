@@ -109,7 +109,9 @@ class Call:
             return found[0].id
         if not (sys.stdin.isatty() and sys.stderr.isatty()) or self.json:
             ids = ", ".join(str(workflow.id) for workflow in found[:10]) + (", …" if len(found) > 10 else "")
-            raise UsageError(f"there are {len(found)} workflows: say which one", hint=f"their ids: {ids}")
+            raise UsageError(
+                f"there are {len(found)} workflows: say which one", hint=f"their ids: {ids}\n  {self._where_to_say()}"
+            )
         for workflow in found[-30:]:
             say(f"  {workflow.id:>5}  {harmless(workflow.name)}")
         known = {str(workflow.id) for workflow in found}
@@ -118,6 +120,12 @@ class Call:
             if answer in known:
                 return int(answer)
             say(f"{answer!r} is not one of them")
+
+    def _where_to_say(self) -> str:
+        """How the line at hand names a workflow."""
+        if hasattr(self.options, "job") or hasattr(self.options, "jobs"):
+            return "-w ID, or WORKFLOW/NAME for the job"
+        return "name it by one of these ids, or by its name"
 
     def job_id(self, given: str, workflow: str | None = None) -> int:
         """The job that is meant: an id, ``WORKFLOW/NAME``, or a name in the workflow of ``-w`` (or the only one)."""

@@ -133,13 +133,13 @@ def hold(call: Call) -> int:
 def release(call: Call) -> int:
     from torc_tui.operations.jobs import release_jobs
 
-    return _act(call, release_jobs, "Released")
+    return _act(call, release_jobs, "Released", runner=True)
 
 
 def retry(call: Call) -> int:
     from torc_tui.operations.jobs import retry_jobs
 
-    return _act(call, retry_jobs, "Trying again")
+    return _act(call, retry_jobs, "Made ready again:", runner=True)
 
 
 def disable(call: Call) -> int:
@@ -165,8 +165,9 @@ def priority(call: Call) -> int:
     return _act(call, act, f"Priority {number} for")
 
 
-def _act(call: Call, operation: Callable[..., Done], done: str, *, ask: str | None = None) -> int:
-    """Do it to every job that is named. Those it cannot be done to are told; exit code 2 when that is all of them."""
+def _act(call: Call, operation: Callable[..., Done], done: str, *, ask: str | None = None, runner: bool = False) -> int:
+    """Do it to every job that is named. Those it cannot be done to are told; exit code 2 when that is all of them.
+    With ``runner`` it is told, too, where nobody is there to run them."""
     ids = call.job_ids(call.options.jobs, call.options.workflow)
     if ask is not None:
         call.confirm(f"{ask} {_named(ids)}?")
@@ -175,7 +176,18 @@ def _act(call: Call, operation: Callable[..., Done], done: str, *, ask: str | No
         say(sentence)
     if result.moved or call.json:
         _told(call, result.moved, done)
+    if runner and not call.json:
+        _tell_idle(call, result.moved)
     return OK if not result.refused else FAILED if result.moved else WRONG_USE
+
+
+def _tell_idle(call: Call, ids: list[int]) -> None:
+    """The workflows of these jobs that no runner works on, and how to start one."""
+    from torc_tui.store import holdings, records
+
+    for workflow_id in sorted({int(records.get_job(call.store, job_id)["workflow_id"]) for job_id in ids}):
+        if not holdings.runners(call.store, workflow_id=workflow_id):
+            say(f"nothing runs workflow {workflow_id} now: `torc run {workflow_id}` does")
 
 
 def _told(call: Call, ids: list[int], done: str) -> None:

@@ -212,7 +212,10 @@ def _unknown(program: str, word: str, known: Sequence[str], before: str) -> Usag
     if near:
         ways = " or ".join(f"`{program} {before}{name}`" for name in near)
         return UsageError(f"there is no command {before}{word}", hint=f"did you mean {ways}?")
-    return UsageError(f"there is no command {before}{word}", hint=f"`{program} {before}--help` tells what there is")
+    opens = "" if before else f"\n  `{program} ID` opens a workflow; `{program} workflows list` tells the ids"
+    return UsageError(
+        f"there is no command {before}{word}", hint=f"`{program} {before}--help` tells what there is{opens}"
+    )
 
 
 def names_file(word: str) -> bool:

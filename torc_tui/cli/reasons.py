@@ -10,6 +10,7 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import say
 from torc_tui.cli.logs import Finder, tail
 from torc_tui.model import JobStatus
 from torc_tui.operations.explain import FactFinder
@@ -22,13 +23,16 @@ _LINES = 4
 
 def why(call: Call) -> None:
     job_id = call.job_id(call.options.job, call.options.workflow)
-    facts = FactFinder(call.store, int(records.get_job(call.store, job_id)["workflow_id"]))
+    workflow_id = int(records.get_job(call.store, job_id)["workflow_id"])
+    facts = FactFinder(call.store, workflow_id)
     reason = views.explain(job_id, facts.of)
     if call.json:
         output.json_value({"job_id": job_id, **_as_json(reason)})
         return
     for line in views.lines(reason, plain=not output.unicode()):
         output.line(line)
+    if any(child.text == "no runner" for child in reason.children):
+        say(f"`torc run {workflow_id}` starts a runner")
     if reason.status in _SPOKE:
         _last_words(call, job_id)
 

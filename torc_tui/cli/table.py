@@ -103,7 +103,7 @@ def _moment(text: str) -> float:
 COUNT = _checked(_count, "a whole number from 0")
 POSITIVE = _checked(_positive, "a whole number above 0")
 INTEGER = _checked(_integer, "a whole number")
-AMOUNT = _checked(_amount, "a number")
+AMOUNT = _checked(_amount, "a number from 0")
 SPAN = _checked(_span, "a number of seconds or a duration such as PT30M")
 MOMENT = _checked(_moment, "a time such as 18:30 or 2030-01-31T18:30")
 
@@ -168,7 +168,13 @@ COMMANDS: tuple[Command, ...] = (
         "run:run",
         "run a workflow: a file, or one that exists",
         (
-            arg("what", nargs="?", metavar="FILE|WORKFLOW", help="workflow file, or id", complete="file"),
+            arg(
+                "what",
+                nargs="?",
+                metavar="FILE|WORKFLOW",
+                help="workflow file, or id or name of a workflow",
+                complete="file",
+            ),
             *RUNNING,
             flag("--skip-checks", help="accepted for older scripts"),
             flag("--force", help="go on although required files are missing"),
@@ -475,7 +481,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("completions",),
         "completions:completions",
-        "completions for a shell, on standard output",
+        "completions for a shell: source <(torc completions bash)",
         (arg("shell", choices=("bash", "zsh", "fish"), metavar="bash|zsh|fish"),),
     ),
 )

@@ -16,7 +16,7 @@ from torc_tui.cli import output, user_data_fast
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
-from torc_tui.model import DEFAULT_REQUIREMENTS, SETTLED, JobStatus, Plan, Workflow, WorkflowSpec
+from torc_tui.model import DEFAULT_REQUIREMENTS, SETTLED, UNSUCCESSFUL, JobStatus, Plan, Workflow, WorkflowSpec
 
 
 def list_(call: Call) -> None:
@@ -281,7 +281,7 @@ def state_of(workflow: Workflow) -> str:
     if workflow.is_paused:
         return "paused"
     if counts and counts <= SETTLED:
-        return "complete"
+        return "failed" if counts & UNSUCCESSFUL else "complete"
     if JobStatus.RUNNING in counts or JobStatus.PENDING in counts:
         return "running"
     return "not initialized" if counts <= {JobStatus.UNINITIALIZED, JobStatus.DISABLED} else "ready to run"

@@ -267,7 +267,7 @@ def _find(connection: Dbapi, ref: int | str, workflow_id: int | None) -> Sequenc
     if number is not None and workflow_id is None:
         raise NotFound(f"there is no user data {ref}", hint="`torc user-data list WORKFLOW` shows what there is")
     if workflow_id is None:
-        raise UsageError(f"{ref!r} is a name: say in which workflow", hint="a number is an id and needs no workflow")
+        raise UsageError(f"{ref!r} is a name: say in which workflow", hint="name it with -w; a number is an id")
     raise NotFound(f"workflow {workflow_id} has no user data {ref!r}", hint=_nearest(connection, workflow_id, str(ref)))
 
 

@@ -131,5 +131,5 @@ class FilesPane(RecordPane):
             case "st_size":
                 return (show_bytes(value) if value is not None else "", "muted")
             case "st_mtime":
-                return (stamp(value), "faint") if value is not None else ("not there", "warning")
+                return (stamp(value), "faint") if value is not None else ("not seen yet", "warning")
         return (str(value or ""), "text" if column == "name" else "muted")
