@@ -93,6 +93,19 @@ async def test_from_the_list_into_a_workflow_and_back(story: Story) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowsScreen))
 
 
+async def test_the_list_of_workflows_is_searched(story: Story) -> None:
+    async with story.app(workflow=False).run_test(notifications=True, size=(100, 30)) as pilot:
+        await until(pilot, sees(pilot, "pipeline", "0/7", "new"))
+        await pilot.press("/", *"state:run")
+        await until(pilot, sees(pilot, "no workflow matches", "shows all again"))
+        await pilot.press(*["backspace"] * 3, *"new")
+        await until(pilot, sees(pilot, "pipeline", "0/7"))
+        await pilot.press("x")
+        await until(pilot, sees(pilot, "no workflow matches"))
+        await pilot.press("escape")
+        await until(pilot, sees(pilot, "pipeline"))
+
+
 async def test_what_others_do_is_seen(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
@@ -147,7 +160,7 @@ async def test_what_destroys_asks_first(story: Story) -> None:
         assert "job_canceled" not in story.kinds()
         await pilot.press("c", "y")
         await until(pilot, lambda: story.kinds().count("job_canceled") >= 1)
-        await until(pilot, sees(pilot, "canceled: prep was", "1 job canceled"))
+        await until(pilot, sees(pilot, "canceled: prep w", "1 job canceled"))
 
 
 async def test_read_only_refuses(story: Story) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
@@ -63,10 +63,21 @@ class WorkflowRows:
             return False
         if self.user is not None and workflow.user != self.user:
             return False
-        text = " ".join(
-            (workflow.name, workflow.description or "", workflow.project or "", workflow_state(workflow).word)
-        ).lower()
-        return all(word in text for word in self.words)
+        state = workflow_state(workflow).word
+        parts = {"name": workflow.name, "description": workflow.description, "project": workflow.project}
+        parts |= {"state": state, "status": state, "user": workflow.user}
+        known = {name: (part or "").lower() for name, part in parts.items()}
+        text = " ".join(known[name] for name in ("name", "description", "project", "state"))
+        return all(_found(word, known, text) for word in self.words)
+
+    @property
+    def nothing(self) -> str:
+        """What is said where no workflow is shown."""
+        if not self.workflows:
+            return "no workflows yet: N makes one from a file"
+        if self.words:
+            return "no workflow matches: \\ shows all again"
+        return "none of these: A shows archived ones, U those of everybody"
 
     def _order(self, column: str) -> Callable[[int], tuple[str, float]]:
         def key(workflow_id: int) -> tuple[str, float]:
@@ -120,6 +131,12 @@ class WorkflowRows:
         return (str(getattr(workflow, column) or ""), "muted")
 
 
+def _found(word: str, parts: Mapping[str, str], text: str) -> bool:
+    """``state:failed`` looks in one part, ``failed`` in all."""
+    name, colon, value = word.partition(":")
+    return value in parts[name] if colon and name in parts else word in text
+
+
 def numbers(workflow: Workflow) -> tuple[int, int, int]:
     """Settled jobs, all jobs, and those that ended badly."""
     counts = workflow.counts
@@ -158,7 +175,7 @@ class WorkflowsScreen(TorcScreen):
     def compose(self) -> ComposeResult:
         yield HeaderBar(HeaderState(title="torc", note="reading …"))
         yield FilterLine(lambda text: [])
-        yield VirtualTable(self.rows, empty="no workflows yet: N makes one from a file")
+        yield VirtualTable(self.rows, empty=self.rows.nothing)
         yield FooterBar()
 
     def on_mount(self) -> None:
@@ -169,6 +186,7 @@ class WorkflowsScreen(TorcScreen):
         before = self.rows.workflows
         self.rows.workflows = {workflow.id: workflow for workflow in listed.workflows}
         table = self.query_one(VirtualTable)
+        table.empty = self.rows.nothing
         table.changed({key for key, workflow in self.rows.workflows.items() if before.get(key) != workflow})
         table.reorder()
         self._header()
@@ -210,7 +228,12 @@ class WorkflowsScreen(TorcScreen):
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
         self.rows.words = event.text.lower().split()
-        self.query_one(VirtualTable).reload()
+        self._reload()
+
+    def _reload(self) -> None:
+        table = self.query_one(VirtualTable)
+        table.empty = self.rows.nothing
+        table.reload()
 
     def on_filter_line_left(self) -> None:
         self.query_one(VirtualTable).focus()
@@ -246,10 +269,10 @@ class WorkflowsScreen(TorcScreen):
 
     def do_archived(self) -> None:
         self.rows.archived = not self.rows.archived
-        self.query_one(VirtualTable).reload()
+        self._reload()
 
     def do_all_users(self) -> None:
         from torc_tui import settings
 
         self.rows.user = settings.user_name() if self.rows.user is None else None
-        self.query_one(VirtualTable).reload()
+        self._reload()
