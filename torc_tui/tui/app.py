@@ -161,11 +161,11 @@ class TorcApp(App[int]):
                 return screen
         return None
 
-    def open_list(self, *, new_from: str | None = None) -> None:
-        """The list of workflows; over it a new one from that file."""
+    def open_list(self, *, new_from: str | None = None, at: int | None = None) -> None:
+        """The list of workflows, the cursor on that one; over it a new one from that file."""
         from torc_tui.tui.screens.workflows import WorkflowsScreen
 
-        screen = WorkflowsScreen()
+        screen = WorkflowsScreen(at)
         self._show(screen)
         self.feed.follow(None)
         if new_from is not None:
@@ -428,13 +428,17 @@ class TorcApp(App[int]):
         from torc_tui.tui.widgets.overlays import Palette as Finder
 
         # What can be done is asked before the palette takes the focus.
+        here = [*contexts(self.screen), "app"]
         usable = [
             command
             for command in COMMANDS
             if command.palette
-            and set(command.where) & {*contexts(self.screen), "app"}
+            and command.id != "palette"
+            and set(command.where) & set(here)
             and self.handler(command) is not None
         ]
+        # What is about the thing under the cursor comes first, what is about the app last.
+        usable.sort(key=lambda command: min(here.index(name) for name in command.where if name in here))
         handlers = {command.id: self.handler(command) for command in usable}
         front = self._front()
 

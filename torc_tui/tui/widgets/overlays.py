@@ -260,6 +260,7 @@ class Palette(Overlay):
     DEFAULT_CSS = """
     Palette { align: center top; }
     Palette > .box { width: 90; height: 70%; margin: 2 0 0 0; }
+    Palette.-small > .box { height: 96%; margin: 0; }
     Palette Input { border: none; height: 1; padding: 0; background: $surface; }
     Palette VirtualTable { height: 1fr; background: $surface; }
     """
@@ -277,6 +278,9 @@ class Palette(Overlay):
             self._cell,
             lambda record, column: None,
         )
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < 20, "-small")
 
     @staticmethod
     def _cell(record: tuple[str, str, str], column: str, width: int) -> Cell:
