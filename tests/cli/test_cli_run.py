@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from torc_tui.cli.progress import Lines, Live, watcher
+from torc_tui.cli.progress import Lines, Live, Sheltered, watcher
 from torc_tui.cli.run import arguments_of
 from torc_tui.engine.report import NeverJob, RunOptions
 from torc_tui.model import Event, Machine
@@ -211,7 +211,7 @@ def test_which_observer(place: Path, torc: Any, small: int, monkeypatch: pytest.
     with watcher(store, workflow, None, quiet=True) as observer:
         assert not observer.live
     with watcher(store, workflow, None, quiet=False) as observer:
-        assert isinstance(observer, Lines)
+        assert isinstance(observer, Sheltered) and isinstance(observer.observer, Lines)
     store.close()
 
 

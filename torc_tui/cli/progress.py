@@ -91,7 +91,7 @@ class Sheltered:
     """An observer whose own mistakes do not end a run of days: it is said once, and nothing is shown any more."""
 
     def __init__(self, observer: Observer) -> None:
-        self._observer = observer
+        self.observer = observer
         self.live = observer.live
 
     def shelter(self, act: Callable[[], None]) -> None:
@@ -99,26 +99,26 @@ class Sheltered:
         try:
             act()
         except Exception as error:
-            self._observer, self.live = Unwatched(), False
+            self.observer, self.live = Unwatched(), False
             say(f"the display failed, the run goes on: {type(error).__name__}: {error}")
 
     def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
-        self.shelter(lambda: self._observer.began(run_id, machine, never))
+        self.shelter(lambda: self.observer.began(run_id, machine, never))
 
     def events(self, events: Sequence[Event]) -> None:
-        self.shelter(lambda: self._observer.events(events))
+        self.shelter(lambda: self.observer.events(events))
 
     def stopping(self, running: int, grace: float) -> None:
-        self.shelter(lambda: self._observer.stopping(running, grace))
+        self.shelter(lambda: self.observer.stopping(running, grace))
 
     def notice(self, text: str) -> None:
-        self.shelter(lambda: self._observer.notice(text))
+        self.shelter(lambda: self.observer.notice(text))
 
     def hung_up(self) -> None:
-        self.shelter(self._observer.hung_up)
+        self.shelter(self.observer.hung_up)
 
     def tick(self, now: float) -> None:
-        self.shelter(lambda: self._observer.tick(now))
+        self.shelter(lambda: self.observer.tick(now))
 
 
 class _Quiet(Unwatched):
