@@ -22,6 +22,7 @@ from torc_tui.tui.screens.workflows import WorkflowsScreen
 from torc_tui.tui.theme import THEMES
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.overlays import Confirm, Palette, Reading
+from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 SPEC = """
 name: pipeline
@@ -91,6 +92,19 @@ async def test_from_the_list_into_a_workflow_and_back(story: Story) -> None:
         await until(pilot, sees(pilot, "train_3", "[bold]report", "not initialized"))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowsScreen))
+
+
+async def test_the_cursor_comes_back_to_the_workflow_that_was_open(story: Story) -> None:
+    plan = resolve(loads(SPEC.replace("pipeline", "newer"), format="yaml"))
+    workflow_acts.create_workflow(story.store, plan, user="ada", directory="/", actor="ada@here")
+    async with story.app(workflow=False).run_test(notifications=True, size=(100, 30)) as pilot:
+        await until(pilot, sees(pilot, "newer", "pipeline"))
+        await pilot.press("down", "enter")
+        await until(pilot, sees(pilot, "train_3"))
+        await pilot.press("escape")
+        await until(pilot, sees(pilot, "newer", "pipeline"))
+        table = pilot.app.screen.query_one(VirtualTable)
+        await until(pilot, lambda: table.cursor == story.workflow)
 
 
 async def test_the_list_of_workflows_is_searched(story: Story) -> None:

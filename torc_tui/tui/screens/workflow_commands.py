@@ -33,7 +33,7 @@ class WorkflowCommands(FilteredJobs):
         elif self.focused is not self.table:
             self.table.focus()
         else:
-            self.torc.open_list()
+            self.torc.open_list(at=self.workflow_id)
 
     def do_filter(self) -> None:
         self.query_one(FilterLine).begin()

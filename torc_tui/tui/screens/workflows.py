@@ -168,9 +168,11 @@ def age(seconds: float) -> str:
 class WorkflowsScreen(TorcScreen):
     CONTEXT: ClassVar[tuple[str, ...]] = ("workflows",)
 
-    def __init__(self) -> None:
+    def __init__(self, at: int | None = None) -> None:
         super().__init__()
         self.rows = WorkflowRows()
+        self.at = at
+        """Where the cursor is to stand once the workflows are read."""
 
     def compose(self) -> ComposeResult:
         yield HeaderBar(HeaderState(title="torc", note="reading …"))
@@ -189,6 +191,9 @@ class WorkflowsScreen(TorcScreen):
         table.empty = self.rows.nothing
         table.changed({key for key, workflow in self.rows.workflows.items() if before.get(key) != workflow})
         table.reorder()
+        if self.at is not None and self.rows.workflows:
+            table.select(self.at)
+            self.at = None
         self._header()
 
     def take_store(self, lost: str | None) -> None:
