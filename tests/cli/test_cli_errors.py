@@ -257,7 +257,7 @@ def test_main_is_small_enough_to_start_fast() -> None:
     assert "import argparse" not in text and "import json" not in text
 
 
-HEAVY = ("textual", "rich", "yaml", "json5", "networkx", "sqlalchemy", "torc_tui.engine", "torc_tui.plan", "argparse")
+HEAVY = ("textual", "rich", "yaml", "json5", "sqlalchemy", "torc_tui.engine", "torc_tui.plan", "argparse")
 
 
 @pytest.mark.parametrize("words", [["get", "config", "-w", "1"], ["update", "1", "--data", '{"a": 1}']])

@@ -347,7 +347,7 @@ def test_user_data_loads_nothing_slow(sqlite_store: Store, make_plan: Any) -> No
         f"c = user_data.connect({sqlite_store.url!r})\n"
         f"user_data.update(c, 'config', workflow_id={workflow_id}, data=[1], at=1.0)\n"
         f"assert user_data.get(c, 'config', {workflow_id})['data'] == [1]\n"
-        "slow = 'sqlalchemy textual rich yaml networkx dataclasses pathlib typing argparse asyncio'.split()\n"
+        "slow = 'sqlalchemy textual rich yaml dataclasses pathlib typing argparse asyncio'.split()\n"
         "print([name for name in slow if name in sys.modules])\n"
         "print([name for name in sys.modules if name.startswith('torc_tui.')])\n"
     )
