@@ -16,7 +16,7 @@ import pytest
 from torc_tui.engine import membership
 from torc_tui.model import JobStatus
 
-MANY = "name: many\njobs:\n  - {name: 'j_{i}', command: 'echo {i} >> ran; sleep 0.01', parameters: {i: '1:%d'}}\n"
+MANY = "name: many\njobs:\n  - {name: 'j_{i}', command: 'echo {i} >> ran; sleep 0.05', parameters: {i: '1:%d'}}\n"
 WAITING = """
 name: waiting
 jobs:
@@ -34,7 +34,7 @@ def storm(shell: Any, seed: int, jobs: int, seconds: float) -> int:
     end = time.monotonic() + seconds
     while time.monotonic() < end and set(shell.states_quickly().values()) != {5}:
         runner = shell.start("run", "1", "--num-cpus", "4")
-        deadline = time.monotonic() + chance.uniform(0.3, 1.5)
+        deadline = time.monotonic() + chance.uniform(0.2, 0.9)
         while time.monotonic() < deadline and runner.poll() is None:
             time.sleep(0.005)
         killed += runner.poll() is None
