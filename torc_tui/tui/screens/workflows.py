@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from torc_tui.model import JobStatus, Workflow
+from torc_tui.model import SETTLED, JobStatus, Workflow
 from torc_tui.tui.cells import shares
 from torc_tui.tui.feed_worker import Listed
 from torc_tui.tui.job_rows import clock
@@ -138,11 +138,10 @@ def _found(word: str, parts: Mapping[str, str], text: str) -> bool:
 
 
 def numbers(workflow: Workflow) -> tuple[int, int, int]:
-    """Settled jobs, all jobs, and those that ended badly."""
+    """Settled jobs, all jobs, and those that failed; what was canceled with them is settled too."""
     counts = workflow.counts
-    bad = sum(counts.get(s, 0) for s in (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.CANCELED))
-    done = counts.get(JobStatus.COMPLETED, 0) + counts.get(JobStatus.DISABLED, 0) + bad
-    return done, sum(counts.values()), bad
+    failed = sum(counts.get(s, 0) for s in (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED))
+    return sum(counts.get(s, 0) for s in SETTLED), sum(counts.values()), failed
 
 
 def parts_strip(workflow: Workflow, width: int) -> Cell:
