@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from torc_tui.errors import Problem
 from torc_tui.model import NOWHERE, Plan, Source
 from torc_tui.plan.names import listing, nearest
+from torc_tui.plan.no_effect import without_effect
 
 _BRACES = re.compile(r"(?<!\$)\{([A-Za-z_]\w*)(?::[^{}\s]*)?\}")
 _QUOTED = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"")
@@ -20,7 +21,7 @@ _REDIRECT = re.compile(r"(?<![>&\d-])1?>\s*([\w./-]+)")
 
 def lint(plan: Plan) -> list[Problem]:
     """All warnings, in the order of the file."""
-    found = [*_data(plan), *_declarations(plan), *_commands(plan), *_actions(plan)]
+    found = [*_data(plan), *_declarations(plan), *_commands(plan), *_actions(plan), *without_effect(plan)]
     return sorted(found, key=lambda problem: problem.line or 0)
 
 

@@ -1,0 +1,78 @@
+"""Keys that nothing here carries out are said to be so, at their line; those that are carried out are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from torc_tui.plan.resolve import resolve
+from torc_tui.spec.load import loads
+from torc_tui.spec.schema import SETTINGS
+
+HEAD = "name: w\njobs:\n- {name: a, command: x}\n"
+CARRIED_OUT = {
+    "compute_node_wait_for_new_jobs_seconds": "5",
+    "compute_node_wait_for_healthy_database_minutes": "5",
+    "jobs_sort_method": "gpus_runtime_memory",
+    "resource_monitor": "{enabled: false}",
+}
+NOT_CARRIED_OUT = {
+    "slurm_defaults": "{account: a}",
+    "compute_node_expiration_buffer_seconds": "60",
+    "compute_node_min_time_for_new_jobs_seconds": "60",
+    "compute_node_ignore_workflow_completion": "true",
+    "enable_ro_crate": "true",
+    "access_groups": "[a]",
+    "dynamic_jobs": "{max_iterations: 3}",
+    "datasets": "[a]",
+}
+
+
+def said(text: str) -> list[tuple[str, int | None]]:
+    return [(one.message, one.line) for one in resolve(loads(text, format="yaml")).warnings if one.kind == "no-effect"]
+
+
+def test_every_setting_is_in_one_of_the_two_lists() -> None:
+    assert set(SETTINGS) == {*CARRIED_OUT, *NOT_CARRIED_OUT}
+
+
+@pytest.mark.parametrize("key", NOT_CARRIED_OUT)
+def test_a_setting_without_effect_is_said(key: str) -> None:
+    assert said(f"{HEAD}{key}: {NOT_CARRIED_OUT[key]}\n") == [(f"'{key}' has no effect here", 4)]
+
+
+@pytest.mark.parametrize("key", CARRIED_OUT)
+def test_a_setting_with_effect_is_not(key: str) -> None:
+    assert said(f"{HEAD}{key}: {CARRIED_OUT[key]}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "line"),
+    [
+        (HEAD + "execution_config: {staggered_start: false}\n", "'staggered_start' of execution_config", 4),
+        (HEAD + "execution_config: {sigkill_headroom_seconds: 5}\n", "'sigkill_headroom_seconds'", 4),
+        (HEAD + "execution_config: {srun_termination_signal: TERM}\n", "'srun_termination_signal'", 4),
+        (HEAD + "execution_config: {enable_cpu_bind: true}\n", "'enable_cpu_bind'", 4),
+        (HEAD + "execution_config: {mode: slurm}\n", "the mode 'slurm'", 4),
+        (HEAD + "resource_monitor: {sample_interval_seconds: 5}\n", "'sample_interval_seconds' of resource_monitor", 4),
+        (HEAD + "slurm_schedulers:\n- {name: s, account: a}\n", "'slurm_schedulers'", 4),
+        (
+            "name: w\njobs:\n- name: a\n  command: x\n  scheduler: s\nslurm_schedulers:\n- {name: s, account: a}\n",
+            "'scheduler' of job 'a'",
+            5,
+        ),
+        (
+            HEAD + "files:\n- name: f\n  path: f\n  identifier: doi\n",
+            "'identifier' of file 'f'",
+            7,
+        ),
+    ],
+)
+def test_the_keys_of_entries(text: str, word: str, line: int) -> None:
+    assert any(word in message and at == line for message, at in said(text)), said(text)
+
+
+def test_what_is_carried_out_or_left_at_its_default_is_not_said() -> None:
+    text = (
+        HEAD + "execution_config: {mode: direct, staggered_start: true, termination_signal: INT, gpu_binding: index}\n"
+    )
+    assert said(text + "enable_ro_crate: false\naccess_groups: []\n") == []
