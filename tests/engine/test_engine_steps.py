@@ -112,6 +112,29 @@ def test_priority_goes_first(bench: Make) -> None:
     assert it.running() == {"b"}
 
 
+@pytest.mark.parametrize(
+    ("method", "first"), [("gpus_runtime_memory", "long"), ("gpus_memory_runtime", "large"), ("none", "small")]
+)
+def test_the_workflow_says_which_size_counts(bench: Make, method: str, first: str) -> None:
+    it = bench(
+        f"""
+name: s
+jobs_sort_method: {method}
+jobs:
+  - {{name: small, command: x, resource_requirements: small}}
+  - {{name: large, command: x, resource_requirements: large}}
+  - {{name: long, command: x, resource_requirements: long}}
+resource_requirements:
+  - {{name: small, num_cpus: 1, memory: 1m, runtime: PT1M}}
+  - {{name: large, num_cpus: 1, memory: 1g, runtime: PT1M}}
+  - {{name: long, num_cpus: 1, memory: 1m, runtime: PT1H}}
+""",
+        max_parallel_jobs=1,
+    )
+    it.step()
+    assert it.running() == {first}
+
+
 def test_held_jobs_wait_and_released_ones_go(bench: Make) -> None:
     it = bench("name: h\njobs:\n  - {name: a, command: x}\n")
     acts.hold_jobs(it.outside, [it.ids["a"]], actor="u@h")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -196,3 +197,26 @@ def test_rank_agrees_with_the_order_of_placement(wanted: list[ResourceRequiremen
     assert sizes == sorted(sizes, reverse=True)
     by_rank = sorted(order, key=lambda job: ranks[job])
     assert [(wanted[job].num_gpus, wanted[job].runtime, wanted[job].memory) for job in by_rank] == sizes
+
+
+@pytest.mark.parametrize(
+    ("method", "order"),
+    [
+        ("gpus_runtime_memory", [4, 3, 2, 1]),
+        ("gpus_memory_runtime", [4, 2, 3, 1]),
+        ("none", [4, 1, 2, 3]),
+        ("of a later version", [4, 3, 2, 1]),
+    ],
+)
+def test_the_method_says_what_is_compared_within_one_priority(method: str, order: list[int]) -> None:
+    def asking(memory: int, runtime: float) -> ResourceRequirements:
+        return ResourceRequirements(name="r", memory=memory, runtime=runtime)
+
+    candidates = [
+        Candidate(1, 0, asking(1, 60.0)),
+        Candidate(2, 0, asking(9, 60.0)),
+        Candidate(3, 0, asking(1, 3600.0)),
+        Candidate(4, 1, asking(1, 60.0)),
+    ]
+    pool = Pool(Machine(hostname="here", num_cpus=4, memory=64))
+    assert [job_id for job_id, _ in place(candidates, pool, method=method)] == order

@@ -34,7 +34,7 @@ from torc_tui.model import (
     ResourceRequirements,
     Started,
 )
-from torc_tui.resources.placement import Candidate, place
+from torc_tui.resources.placement import DEFAULT_METHOD, Candidate, place
 from torc_tui.resources.pool import Pool
 from torc_tui.store import nodes, outlook, run_context, scheduling
 from torc_tui.store.counters import EventRow
@@ -466,7 +466,8 @@ class Engine:
                 jobs[job.id] = job
                 candidates.append(Candidate(job.id, job.priority, self.context.requirements[job.requirement_id]))
         candidates = [c for c in candidates if self._in_time(c.requirements, now)]
-        placed = place(candidates, self.pool, min(room, BATCH))
+        method = str(self.context.settings.get("jobs_sort_method") or DEFAULT_METHOD)
+        placed = place(candidates, self.pool, min(room, BATCH), method=method)
         return [(jobs[job_id], given, scheduling.encode_allocation(given)) for job_id, given in placed]
 
     def _anything_fits(self) -> bool:

@@ -2,13 +2,13 @@
 
 In: candidates and the pool. Out: (job id, allocation) pairs, in the order of the choice; the pool has them taken.
 
-The law: higher priority first; within one priority the larger request (GPUs, then runtime, then memory), then the
-smaller id. What does not fit is passed over, and what stands behind it may go (backfill).
+The law: higher priority first; within one priority the larger request, by what the workflow's ``jobs_sort_method``
+compares; then the smaller id. What does not fit is passed over, and what stands behind it may go (backfill).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from torc_tui.model import Allocation, ResourceRequirements
@@ -23,13 +23,24 @@ class Candidate(NamedTuple):
     requirements: ResourceRequirements
 
 
-def place(candidates: Sequence[Candidate], pool: Pool, limit: int | None = None) -> list[tuple[int, Allocation]]:
-    """Take from the pool for as many candidates as fit, at most ``limit``."""
+_SIZES: dict[str, Callable[[ResourceRequirements], tuple[float, ...]]] = {
+    "gpus_runtime_memory": lambda req: (-req.num_gpus, -req.runtime, -req.memory),
+    "gpus_memory_runtime": lambda req: (-req.num_gpus, -req.memory, -req.runtime),
+    "none": lambda req: (),
+}
+DEFAULT_METHOD = "gpus_runtime_memory"
+
+
+def place(
+    candidates: Sequence[Candidate], pool: Pool, limit: int | None = None, *, method: str = DEFAULT_METHOD
+) -> list[tuple[int, Allocation]]:
+    """Take from the pool for as many candidates as fit, at most ``limit``. ``method`` is a ``jobs_sort_method``."""
     if limit is not None and limit <= 0:
         return []
     placed: list[tuple[int, Allocation]] = []
     refused: set[int] = set()  # requests that did not fit: while the pool only shrinks, they will not fit later
-    for candidate in sorted(candidates, key=_order):
+    size = _SIZES.get(method, _SIZES[DEFAULT_METHOD])
+    for candidate in sorted(candidates, key=lambda one: (-one.priority, size(one.requirements), one.job_id)):
         req = candidate.requirements
         if id(req) in refused:
             continue
@@ -41,11 +52,6 @@ def place(candidates: Sequence[Candidate], pool: Pool, limit: int | None = None)
         if limit is not None and len(placed) >= limit:
             break
     return placed
-
-
-def _order(candidate: Candidate) -> tuple[int, float, float, int, int]:
-    req = candidate.requirements
-    return (-candidate.priority, -req.num_gpus, -req.runtime, -req.memory, candidate.job_id)
 
 
 def rank(requirements: Sequence[ResourceRequirements]) -> list[int]:
