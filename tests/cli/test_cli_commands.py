@@ -249,6 +249,7 @@ def test_initialization(torc: Any, place: Path) -> None:
     torc("create", "w.yaml")
     missing = torc("init", 1)
     assert missing.code == 2 and str(place / "in.txt") in missing.err
+    assert "put them there, then `torc run 1`" in missing.err
     check = torc("workflows", "init", "--dry-run", "-f", "json")
     assert check.code == 1
     assert check.json["safe"] is False and check.json["missing_input_files"] == [str(place / "in.txt")]

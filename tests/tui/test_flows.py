@@ -21,6 +21,7 @@ from torc_tui.tui.screens.workflow import WorkflowScreen
 from torc_tui.tui.screens.workflows import WorkflowsScreen
 from torc_tui.tui.theme import THEMES
 from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlays import Confirm, Palette, Reading
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
@@ -105,6 +106,15 @@ async def test_the_cursor_comes_back_to_the_workflow_that_was_open(story: Story)
         await until(pilot, sees(pilot, "newer", "pipeline"))
         table = pilot.app.screen.query_one(VirtualTable)
         await until(pilot, lambda: table.cursor == story.workflow)
+
+
+async def test_help_is_whole_on_a_small_terminal(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(80, 24)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        await pilot.press("?")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Reading))
+        await until(pilot, lambda: pilot.app.screen.query_one(LineCanvas).max_scroll_x == 0)
+        await until(pilot, sees(pilot, "again."))
 
 
 async def test_the_list_of_workflows_is_searched(story: Story) -> None:

@@ -95,9 +95,10 @@ def initialize(store: Store, workflow_id: int, *, force: bool = False, actor: st
     if check.missing_files and not force:
         shown = "\n".join(f"  {name}: {path}" for name, path in check.missing_files[:20])
         more = f"\n  and {len(check.missing_files) - 20} more" if len(check.missing_files) > 20 else ""
+        verb = "run" if needs_initialization(workflow) else "init"
         raise Refused(
             f"workflow {workflow_id}: files that jobs read do not exist and no job writes them:\n{shown}{more}",
-            hint="put them there, or use --force",
+            hint=f"put them there, then `torc {verb} {workflow_id}`; or use --force",
         )
     times = _file_times(store, workflow_id, workflow.directory)
     now = time.time()

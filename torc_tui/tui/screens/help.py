@@ -40,5 +40,7 @@ def help_lines(here: Sequence[str], keymap: KeyMap, width: int = 100) -> list[Li
                 under = "    "
             out += [[(under, ""), (line, "muted")] for line in lines[1:]]
             if command.shell:
-                out.append([(under, ""), (command.shell, "faint")])
+                room = max(20, width - len(under))
+                parts = textwrap.wrap(command.shell, room, subsequent_indent="  ", break_on_hyphens=False)
+                out += [[(under, ""), (part, "faint")] for part in parts]
     return out

@@ -580,7 +580,8 @@ def summary(found: Preview, plan: Plan, target: str, width: int) -> list[Line]:
     def counted(label: str, count: int, key: str) -> None:
         was = before.get(key, count)
         if count or was:
-            field(label, f"{count:,}", f"from {was:,} entr{'ies' if was != 1 else 'y'}" if was != count else "")
+            source = f"from {was:,} entr{'ies' if was != 1 else 'y'}" if was else "named in commands"
+            field(label, f"{count:,}", source if was != count else "")
 
     counted("jobs", len(plan.jobs), "jobs")
     from torc_tui.plan.describe import describe

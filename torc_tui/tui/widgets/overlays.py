@@ -236,7 +236,7 @@ class Reading(Overlay):
 
     def on_resize(self, event: events.Resize) -> None:
         if callable(self.text):
-            self.query_one(LineCanvas).set_drawing(TextDrawing(self.text(min(100, event.size.width - 6))))
+            self.query_one(LineCanvas).set_drawing(TextDrawing(self.text(min(98, event.size.width - 10))))
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
