@@ -50,6 +50,8 @@ def test_all_good(torc: Any, place: Path) -> None:
     assert re.fullmatch(r"Workflow 1 \(w\) completed: 1 completed, in 0.\d\d s", lines[4])
     again = torc("run", 1, "--quiet")  # nothing is left to do
     assert (again.code, again.out, again.err) == (0, "", "")
+    told = torc("run", 1)
+    assert told.code == 0 and "nothing is left to run" in told.err and "`torc init 1`" in told.err
 
 
 def test_failures_and_what_never_fits_are_told(torc: Any, place: Path) -> None:
@@ -63,6 +65,14 @@ def test_failures_and_what_never_fits_are_told(torc: Any, place: Path) -> None:
     assert answer.out.count(never) == 2
     assert answer.out.index(never) < answer.out.index("started:")
     assert str(place / "torc_output/job_stdio/job_wf1_j2_r1_a1.e") in answer.out
+
+
+def test_a_retry_is_told(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "name: w\njobs: [{name: a, command: exit 3, failure_handler: h}]\n"
+        "failure_handlers: [{name: h, rules: [{exit_codes: [3], max_retries: 1}]}]\n"
+    )
+    assert torc("run", "w.yaml").out.count("retrying: a (job 1): exit 3\n") == 1
 
 
 def test_the_state_of_a_workflow_that_failed(torc: Any, place: Path) -> None:

@@ -234,10 +234,10 @@ class Lines(_Told):
                 first, *more = self.ended(event, name)
                 lines += [f"{_clock(int(event.timestamp))} {first}", *more]
             elif kind in ("job_retried", "job_warning"):
-                word = "again" if kind == "job_retried" else "warning"
+                word = "retrying" if kind == "job_retried" else "warning"
                 said = event.data.get("message") or event.data.get("reason") or ""
                 lines.append(
-                    f"{_clock(int(event.timestamp))} {word}: {_shown(name)} (job {event.job_id}) {_shown(str(said))}"
+                    f"{_clock(int(event.timestamp))} {word}: {_shown(name)} (job {event.job_id}): {_shown(str(said))}"
                 )
         if lines:
             self._print(lines)

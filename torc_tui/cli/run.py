@@ -19,7 +19,7 @@ from torc_tui.cli.diagnostics import say
 from torc_tui.cli.line import names_file
 from torc_tui.engine.report import RunOptions, RunReport
 from torc_tui.errors import Refused, SettingsError
-from torc_tui.model import Workflow
+from torc_tui.model import SETTLED, Workflow
 
 _LISTED = 20
 
@@ -112,6 +112,10 @@ def _make_ready(call: Call, workflow: Workflow) -> None:
         raise Refused(
             f"workflow {workflow.id} is canceled", hint=f"`torc init {workflow.id}` makes its jobs ready again"
         )
+    elif not (call.options.quiet or call.json) and all(
+        one in SETTLED for one, number in workflow.counts.items() if number
+    ):
+        say(f"nothing is left to run: `torc jobs retry JOB` takes a failed job again, `torc init {workflow.id}` all")
 
 
 def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
