@@ -261,6 +261,20 @@ def test_initialization(torc: Any, place: Path) -> None:
     assert "will be overwritten" in done.err
 
 
+def test_user_data_that_does_not_follow_its_schema_is_stored_with_a_warning(torc: Any, place: Path) -> None:
+    (place / "s.yaml").write_text(
+        "name: s\njobs: [{name: a, command: x, input_user_data: [u]}]\n"
+        "user_data: [{name: u, data: {lr: 0.1}, schema: {properties: {lr: {maximum: 1}}}}]\n"
+    )
+    workflow = torc("create", "s.yaml", "-f", "json").json["id"]
+    assert torc("user-data", "update", "u", "-w", workflow, "--data", '{"lr": 0.5}').err == ""
+    done = torc("user-data", "update", "u", "-w", workflow, "--data", '{"lr": 5}')
+    assert (done.code, done.err) == (0, "warning: not as its schema says: .lr: 5 is more than 1\n")
+    assert torc("user-data", "get", "u", "-w", workflow).json["data"] == {"lr": 5}
+    told = torc("events", "list", workflow, "--type", "user_data_warning", "-f", "json").json
+    assert [(event["level"], event["data"]["version"]) for event in told] == [("warning", 3)]
+
+
 def test_user_data(torc: Any, client: Any, small: int, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert torc("user-data", "update", 1, "--data", '{"b": [1, 2]}').out == "Updated user data 1 (config)\n"
     assert client("user-data", "update", 1, "--data", "5").json["data"] == 5

@@ -271,3 +271,37 @@ def test_a_write_joins_the_transaction_that_is_open(store: Store, workflow_id: i
         user_data.update(store.dbapi(), "config", workflow_id=workflow_id, data=2, at=1.0)
         raise ZeroDivisionError
     assert user_data.get(store.dbapi(), "config", workflow_id)["version"] == 1
+
+
+def test_what_does_not_follow_the_schema_is_stored_and_told(store: Store, connection: Any, workflow_id: int) -> None:
+    record = user_data.get(connection, "config", workflow_id)["id"]
+    with store.write() as conn:
+        Statement("UPDATE user_data SET json_schema = ? WHERE id = ?").run(conn, ('{"type":"object"}', record))
+
+    def check(value: Any, schema: Any) -> list[str]:
+        assert schema == {"type": "object"}
+        return [] if isinstance(value, dict) else ["no object"]
+
+    def told() -> list[tuple[str, int | None, Any]]:
+        found = events.list_events(store, workflow_id)
+        return [(one.kind, one.job_id, dict(one.data)) for one in found if one.kind.endswith("_warning")]
+
+    for value in ({"a": 1}, None):
+        user_data.update(connection, record, at=1.0, data=value, actor="ann@host", check=check)
+    user_data.update(connection, record, at=1.0, name="renamed", actor="ann@host", check=check)
+    assert told() == []
+    assert user_data.update(connection, record, at=2.0, data=5, actor="ann@host", check=check)["data"] == 5
+    message = "user data renamed does not follow its schema: no object"
+    by_hand = ("user_data_warning", None, {"user_data_id": record, "name": "renamed", "version": 4, "message": message})
+    assert told() == [by_hand]
+    job_id = records.list_jobs(store, workflow_id)[0]["id"]
+    user_data.update(connection, record, at=3.0, data=6, job=(job_id, 1, 2), check=check)
+    assert told() == [by_hand, ("job_warning", job_id, {"message": message, "attempt": 2})]
+
+
+def test_a_record_without_a_schema_is_not_checked(connection: Any, workflow_id: int) -> None:
+    def check(value: Any, schema: Any) -> list[str]:
+        raise AssertionError
+
+    record = user_data.create(connection, workflow_id, "free", at=1.0)["id"]
+    assert user_data.update(connection, record, at=1.0, data=1, check=check)["data"] == 1

@@ -85,6 +85,7 @@ def _answer(request: Request, program: str) -> int:
     if not request.ref:
         raise UsageError("the id or name of the user data is empty", hint="is the variable set that holds it?")
     changes = _changes(options) if request.verb == "update" else {}
+    wrong: list[str] = []
     connection = user_data.connect(settings.database_url(options.get("database")))
     try:
         workflow_id = workflow_of(options.get("workflow"))
@@ -92,13 +93,34 @@ def _answer(request: Request, program: str) -> int:
             record = user_data.get(connection, request.ref, workflow_id)
         else:
             author = writer(options.get("database"))
+
+            def check(value: Any, schema: Any) -> list[str]:
+                wrong[:] = _violations(value, schema)
+                return wrong
+
             record = user_data.update(
-                connection, request.ref, workflow_id=workflow_id, at=time.time(), **author, **changes
+                connection, request.ref, workflow_id=workflow_id, at=time.time(), check=check, **author, **changes
             )
     finally:
         connection.close()
     show(record, request.verb, options.get("format"), program)
+    _warn(wrong)
     return 0
+
+
+def _violations(value: Any, schema: Any) -> list[str]:
+    from torc_tui.views.json_schema import check
+
+    return [violation.text for violation in check(value, schema, limit=5)]
+
+
+def _warn(wrong: list[str]) -> None:
+    """Say in what a value does not follow its schema; it is stored all the same."""
+    if wrong:
+        from torc_tui.cli.diagnostics import say
+
+        for text in wrong:
+            say(f"warning: not as its schema says: {text}")
 
 
 def show(record: Mapping[str, Any], verb: str, format_: str | None, program: str) -> None:

@@ -18,10 +18,13 @@ from torc_tui.store.journal import Transaction, allocate, append, dumps, loads, 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from torc_tui.store.connect import Dbapi
+
+    Check = Callable[[Any, Any], Sequence[str]]
+    """Given a value and a JSON Schema, what is wrong with the value, in words."""
 
     Record = dict[str, Any]
     Writer = tuple[int, int, int]
@@ -54,9 +57,11 @@ def update(
     expected_version: int | None = None,
     actor: str | None = None,
     job: Writer | None = None,
+    check: Check | None = None,
 ) -> Record:
     """Change what is given; the record as it is then. ``data=None`` clears it. With ``expected_version`` only if it is
-    still the current one (else Conflict). ``job`` is the attempt that writes, ``actor`` the person where none does."""
+    still the current one (else Conflict). ``job`` is the attempt that writes, ``actor`` the person where none does.
+    ``check`` is asked about data of a record that has a schema; what it finds is told by an event and stops nothing."""
     text = None if data is UNSET or data is None else dumps(data)
     with Transaction(connection):
         row = _locked(connection, _find(connection, ref, workflow_id))
@@ -82,7 +87,10 @@ def update(
         if data is not UNSET:
             _keep(connection, record_id, version, text, at, actor, job)
         told = {"user_data_id": record_id, "name": changes.get("name", row[2]), "version": version}
-        append(connection, workflow_id, [("user_data_updated", job and job[0], told)], at=at, actor=actor)
+        news = [("user_data_updated", job and job[0], told)]
+        if check is not None and text is not None:
+            news += _violations(connection, record_id, data, check, told, job)
+        append(connection, workflow_id, news, at=at, actor=actor)
         return {
             "id": record_id,
             "workflow_id": workflow_id,
@@ -91,6 +99,20 @@ def update(
             "data": loads(row[4]) if data is UNSET else data,
             "version": version,
         }
+
+
+def _violations(
+    connection: Dbapi, record_id: int, data: Any, check: Check, told: Record, job: Writer | None
+) -> list[tuple[str, int | None, Record]]:
+    """The event that says in what a value does not follow the schema of its record; none where it does."""
+    schema = loads(run(connection, "SELECT json_schema FROM user_data WHERE id = ?", (record_id,)).fetchone()[0])
+    wrong = check(data, schema) if schema is not None else ()
+    if not wrong:
+        return []
+    message = f"user data {told['name']} does not follow its schema: {'; '.join(wrong)}"
+    if job is None:
+        return [("user_data_warning", None, {**told, "message": message})]
+    return [("job_warning", job[0], {"message": message, "attempt": job[2]})]
 
 
 def create(

@@ -77,6 +77,7 @@ _TITLES = {
     "node_resized": "runner resized",
     "node_notice": "runner says",
     "user_data_updated": "user data written",
+    "user_data_warning": "user data not as its schema says",
 }
 _ENDS = frozenset({"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"})
 
