@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sqlite3
 import subprocess
@@ -272,3 +273,10 @@ def test_what_jobs_call_loads_nothing_heavy(small: int, words: list[str]) -> Non
     loaded = done.stderr.split()
     assert "torc_tui.store.user_data" in loaded
     assert not [name for name in loaded if name in (*HEAVY, "pathlib", "typing", "dataclasses", "platformdirs")]
+
+
+def test_a_message_that_standard_error_cannot_carry_is_said_in_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    monkeypatch.setattr(sys, "stderr", stream)
+    diagnostics.say("no file 'ü'")
+    assert stream.buffer.getvalue() == b"no file '\\xfc'\n"  # type: ignore[attr-defined]  # of BytesIO

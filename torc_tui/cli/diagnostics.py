@@ -69,10 +69,10 @@ def say(text: str) -> None:
     """One message to standard error, harmless to a terminal; silently nothing when nobody reads it."""
     try:
         print(harmless(text, "\n"), file=sys.stderr, flush=True)
+    except UnicodeEncodeError:  # before ValueError, of which it is a kind
+        print(harmless(text, "\n").encode("ascii", "backslashreplace").decode(), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         pass
-    except UnicodeEncodeError:
-        print(text.encode("ascii", "backslashreplace").decode(), file=sys.stderr, flush=True)
 
 
 def _report_os(error: OSError, program: str) -> int:

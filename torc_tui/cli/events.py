@@ -22,6 +22,7 @@ _LEVELS = {
     "job_pending_failed": "warning",
     "job_retried": "warning",
     "job_warning": "warning",
+    "user_data_warning": "warning",
     "node_notice": "warning",
     "action_failed": "warning",
     "workflow_canceled": "warning",
@@ -34,6 +35,10 @@ def list_(call: Call) -> int:
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
     newest = options.limit is not None
+    if options.follow:  # read first: what is committed between the two looks is in the list, or follows it
+        from torc_tui.store import workflows
+
+        last = workflows.get_workflow(call.store, workflow_id).last_seq
     found = events.list_events(
         call.store,
         workflow_id,
@@ -47,11 +52,9 @@ def list_(call: Call) -> int:
     if not options.follow:
         call.show_list("events", output.EVENTS, [record_of(event) for event in found])
         return OK
-    from torc_tui.store import workflows
-
-    last = found[-1].seq if found else workflows.get_workflow(call.store, workflow_id).last_seq
     for event in found:
         _tell(call, event)
+        last = max(last, event.seq)
     try:
         _follow(call, workflow_id, last)
     except KeyboardInterrupt:  # the usual way to stop looking, and nothing to be told of
