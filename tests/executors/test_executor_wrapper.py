@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from torc_tui.executors.processes import clock_ticks, process_started
-from torc_tui.executors.wrapper import ExitFile, invocation_words, launch, read_exit_file
+from torc_tui.executors.wrapper import ExitFile, launch, read_exit_file
 from torc_tui.model import AttemptKey, Order
 
 KEY = AttemptKey(1, 1, 1, 1)
@@ -90,20 +90,6 @@ def test_tracing_shows_nothing_of_the_wrapper(tmp_path: Path) -> None:
 def test_a_command_longer_than_an_argument_may_be(tmp_path: Path) -> None:
     code, out, _, told = run(tmp_path, f"x={'y' * 200_000}; echo ${{#x}}; exit 3")
     assert (code, out, told.code) == (3, "200000\n", 3)
-
-
-@pytest.mark.parametrize(
-    ("script", "words"),
-    [
-        ("srun -n 1", "prefix"),
-        ("time", "prefix"),
-        ('module load x\nexec "$@"', "shell"),
-        ('#!/bin/sh\nexec "$@"', "script"),
-        ("#!/usr/bin/env python3\nimport sys", "script"),
-    ],
-)
-def test_kinds_of_invocation_scripts(script: str, words: str) -> None:
-    assert invocation_words(script) == words
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 from torc_tui.executors.processes import process_started
 from torc_tui.model import Order
-from torc_tui.store.job_environment import invocation_words as invocation_words
+from torc_tui.spec.invocation import interpreter, invocation_kind
 
 LONGEST_WORD = 131_000
 """Bytes that one argument may have: Linux allows 128 KiB, its end mark included."""
@@ -72,7 +72,7 @@ def launch(order: Order, shell: str, *, open_files: int | None = None, now: int 
     files: list[tuple[str, str]] = []
     script = (order.invocation_script or "").strip()
     if script:
-        kind = invocation_words(script)
+        kind = invocation_kind(script)
         if kind == "prefix":
             command = f"{script} {command}"
         elif kind == "shell":
@@ -80,8 +80,7 @@ def launch(order: Order, shell: str, *, open_files: int | None = None, now: int 
         else:
             path = order.exit_file + ".invocation"
             files.append((path, script + "\n"))
-            # As the kernel reads the first line: an interpreter and at most one argument.
-            around = [*script.split("\n", 1)[0][2:].strip().split(None, 1), path]
+            around = [*interpreter(script), path]
     last = [shell, "-c", command, "bash"]
     if len(command) > LONGEST_WORD // 4 and len(os.fsencode(command)) > LONGEST_WORD:
         path = order.exit_file + ".sh"

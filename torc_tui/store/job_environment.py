@@ -15,10 +15,10 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from torc_tui.model import Allocation, Gpu
 from torc_tui.resources.binding import environment as gpu_environment
+from torc_tui.spec.invocation import interpreter, invocation_kind
 
 
 def folder_of_torc() -> str | None:
@@ -71,28 +71,18 @@ def job_variables(
     }
 
 
-def invocation_words(script: str) -> Literal["script", "shell", "prefix"]:
-    """How an invocation script is used: ``script`` (it begins with ``#!``: it is a program of its own),
-    ``shell`` (it contains ``"$@"``: bash runs it) — both get ``bash -c COMMAND`` as arguments — or ``prefix``
-    (anything else, such as ``srun`` or ``time``: put in front of the command, separated by a space)."""
-    if script.startswith("#!"):
-        return "script"
-    return "shell" if '"$@"' in script else "prefix"
-
-
 def shell_line(directory: str, variables: Mapping[str, str], command: str, invocation_script: str | None = None) -> str:
     """One line for bash that does what the job does: in its folder, with its variables, through its script."""
     script = (invocation_script or "").strip()
     around = ""
     if script:
-        kind = invocation_words(script)
+        kind = invocation_kind(script)
         if kind == "prefix":
             command = f"{script} {command}"
         elif kind == "shell":
             around = f"bash -c {shlex.quote(script)} bash "
         else:
-            interpreter = " ".join(map(shlex.quote, script.split("\n", 1)[0][2:].strip().split(None, 1)))
-            around = f"{interpreter} <(printf %s {shlex.quote(script + chr(10))}) "
+            around = f"{shlex.join(interpreter(script))} <(printf %s {shlex.quote(script + chr(10))}) "
     folder = folder_of_torc()
     words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     if folder and "PATH" not in variables:
