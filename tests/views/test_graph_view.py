@@ -41,6 +41,18 @@ def test_a_family_with_the_same_neighbours_is_one_box() -> None:
     assert shown(graph.scene()) == {("prep", "align_{i}"), ("align_{i}", "merge")}
 
 
+def test_lines_that_follow_from_others_can_be_left_out() -> None:
+    jobs = [Job(i, name, S.READY, name) for i, name in enumerate("abcd", 1)]
+    edges = [(2, 1), (3, 2), (3, 1), (4, 3), (4, 1), (4, 2)]
+    scene = Graph(jobs, [(job, needs, EdgeKind.EXPLICIT, None) for job, needs in edges]).scene()
+    assert len(scene.links) == 6
+    direct = scene.direct()
+    assert shown(direct) == {("a", "b"), ("b", "c"), ("c", "d")}
+    direct.refresh({job.id: Job(job.id, job.name, S.COMPLETED) for job in jobs})
+    assert direct.nodes[0].counts[S.COMPLETED] == 1
+    assert Graph([], []).scene().direct().links == []
+
+
 def test_jobs_of_a_family_with_other_parents_are_another_box() -> None:
     jobs = [Job(1, "a", S.READY, "a"), Job(2, "b", S.READY, "b"), *family("x", 10, 4)]
     graph = Graph(jobs, [(10, 1, 1, None), (11, 1, 1, None), (12, 2, 1, None), (13, 1, 1, None), (13, 2, 1, None)])

@@ -1,7 +1,8 @@
 """``torc graph``: what depends on what, as text, Mermaid, DOT, SVG or JSON.
 
 What comes in: a workflow. What goes out: its graph on standard output. Jobs of one parameterised entry with the same
-neighbours are one box, unless ``--no-fold`` asks for each by itself; ``--data`` adds files and user data.
+neighbours are one box, unless ``--no-fold`` asks for each by itself; ``--data`` adds files and user data; ``--direct``
+leaves out what follows from other links.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def graph(call: Call) -> None:
         scene = whole.scene(expanded=keys, data=options.data, shown=max(1, len(found.jobs)))
     else:
         scene = whole.scene(data=options.data)
+    if options.direct:
+        scene = scene.direct()
     if call.json:
         output.json_value(as_json(scene))
         return

@@ -217,7 +217,12 @@ COMMANDS: tuple[Command, ...] = (
         ("graph", "workflows graph"),
         "graph:graph",
         "the graph of a workflow, for people and for other programs",
-        (WORKFLOW, flag("--no-fold", help="every job for itself"), flag("--data", help="with files and user data")),
+        (
+            WORKFLOW,
+            flag("--no-fold", help="every job for itself"),
+            flag("--data", help="with files and user data"),
+            flag("--direct", help="without the lines that follow from others"),
+        ),
         formats=("text", "mermaid", "dot", "svg", "json"),
     ),
     Command(("resources",), "resources:resources", "what this machine has, and who holds what of it"),

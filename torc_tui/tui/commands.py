@@ -246,6 +246,7 @@ COMMANDS: tuple[Command, ...] = (
     _c("graph-expand", "expand", "Open the family in place, or fold it.", "graph", "enter  space", footer=5),
     _c("graph-next", "next box", "Select the next box.", "graph", "tab", palette=False),
     _c("graph-minimap", "minimap", "Show the minimap, or hide it.", "graph", "m"),
+    _c("graph-direct", "direct lines", "Only the lines that do not follow from others, or all.", "graph", "l", vim="D"),
     _c("graph-critical", "critical path", "Light the critical path.", "graph", "c"),
     _c("graph-export", "export", "Write the graph as Mermaid, DOT or SVG.", "graph", "E",
        shell="torc graph {workflow} -f svg"),

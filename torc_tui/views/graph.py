@@ -297,6 +297,17 @@ class Scene:
         part._status = self._status
         return part
 
+    def direct(self) -> Scene:
+        """The same nodes with the links that do not follow from others: who waits for b, which waits for a, need not
+        be drawn as waiting for a as well."""
+        import networkx
+
+        graph: networkx.DiGraph[int] = networkx.DiGraph(self.links)
+        kept = set(networkx.transitive_reduction(graph).edges)
+        part = Scene(self.nodes, [link for link in self.links if link in kept])
+        part._status = self._status
+        return part
+
     def critical_path(self, weight: Callable[[Node], float] = lambda node: 1.0) -> list[int]:
         """The nodes of the heaviest chain, first to last; ``weight`` in seconds, or whatever is to be added up."""
         count = len(self.nodes)

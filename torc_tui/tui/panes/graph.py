@@ -113,6 +113,7 @@ class GraphPane(Pane):
         self.data = False
         self.focus_on: tuple[int, bool, bool] | None = None  # job, upstream, downstream
         self.critical = False
+        self.direct = False
         self._of: Any = None
 
     def compose(self) -> ComposeResult:
@@ -191,7 +192,7 @@ class GraphPane(Pane):
         graph = self.graph
         if graph is None:
             return
-        expanded, data, zoom, focus_on = self.expanded, self.data, self.zoom, self.focus_on
+        expanded, data, zoom, focus_on, direct = self.expanded, self.data, self.zoom, self.focus_on, self.direct
 
         def draw(_source: Any) -> Drawing:
             scene = graph.scene(expanded=expanded, data=data)
@@ -199,6 +200,8 @@ class GraphPane(Pane):
                 node = scene.node_of(focus_on[0])
                 if node is not None:
                     scene = scene.only(scene.around(node, up=focus_on[1], down=focus_on[2]))
+            if direct:
+                scene = scene.direct()
             return Drawing(scene, zoom=zoom, sign=lambda status: STATUS[JobStatus(status)].sign)
 
         self.ask("scene", draw)
@@ -290,6 +293,10 @@ class GraphPane(Pane):
         if self.picture is not None:
             self.picture.minimap = not self.picture.minimap
             self.canvas.redraw()
+
+    def do_graph_direct(self) -> None:
+        self.direct = not self.direct
+        self._lay_out()
 
     def do_graph_critical(self) -> None:
         self.critical = not self.critical
