@@ -51,6 +51,17 @@ def last_event(store: Store, workflow_id: int) -> tuple[str, str | None]:
     return event.kind, event.actor
 
 
+def test_of_runners_that_start_together_one_initializes(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "raw.txt").write_text("")
+    workflow_id = make(store, tmp_path)
+    assert operations.initialize(store, workflow_id, once=True).run_id == 1
+    told = len(list_events(store, workflow_id))
+    second = operations.initialize(store, workflow_id, once=True)
+    assert (second.run_id, second.counts[JobStatus.READY]) == (1, 1)
+    assert len(list_events(store, workflow_id)) == told
+    assert operations.initialize(store, workflow_id).run_id == 2  # who asks for it gets a new run
+
+
 def test_initialize_names_what_is_missing_and_changes_nothing(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     with pytest.raises(Refused, match=r"raw: .*raw\.txt"):

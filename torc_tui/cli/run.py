@@ -106,7 +106,7 @@ def _make_ready(call: Call, workflow: Workflow) -> None:
     if not workflow.counts:
         raise Refused(f"workflow {workflow.id} has no jobs", hint=f"`torc jobs create-from-file {workflow.id} FILE`")
     if needs_initialization(workflow):
-        report = initialize(call.store, workflow.id, force=call.options.force, actor=call.actor)
+        report = initialize(call.store, workflow.id, force=call.options.force, once=True, actor=call.actor)
         tell_existing(report.existing_outputs)
     elif workflow.is_canceled:
         raise Refused(

@@ -79,9 +79,13 @@ def init_check(store: Store, workflow_id: int) -> InitCheck:
     )
 
 
-def initialize(store: Store, workflow_id: int, *, force: bool = False, actor: str | None = None) -> InitReport:
+def initialize(
+    store: Store, workflow_id: int, *, force: bool = False, once: bool = False, actor: str | None = None
+) -> InitReport:
     """Begin a new run: every job waits or is ready. Refused when required files or records are missing (``force``
-    lets files pass, never records), when jobs are running, and for archived workflows. (Facts, section 5.1.)"""
+    lets files pass, never records), when jobs are running, and for archived workflows. (Facts, section 5.1.)
+    With ``once``, nothing is done where somebody else has initialized it meanwhile: of several runners that start
+    together, one begins the run."""
     workflow = workflows.get_workflow(store, workflow_id)
     if workflow.is_archived:
         raise Refused(f"workflow {workflow_id} is archived", hint=f"torc workflows archive false {workflow_id}")
@@ -105,6 +109,9 @@ def initialize(store: Store, workflow_id: int, *, force: bool = False, actor: st
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         counts = outlook.counts(conn, workflow_id)
+        if once and not _untouched(status for status, number in counts.items() if number):
+            run_id = acts.run_of(conn, workflow_id)
+            return InitReport(workflow_id=workflow_id, run_id=run_id, counts=counts)
         active = counts.get(JobStatus.RUNNING, 0) + counts.get(JobStatus.PENDING, 0)
         if active:
             raise Refused(
@@ -139,7 +146,11 @@ def _file_times(store: Store, workflow_id: int, directory: str) -> list[tuple[fl
 
 def needs_initialization(workflow: Workflow) -> bool:
     """Whether a run must begin with an initialization: no job was ever placed (facts, section 5.1)."""
-    return all(status in (JobStatus.UNINITIALIZED, JobStatus.DISABLED) for status in workflow.counts)
+    return _untouched(workflow.counts)
+
+
+def _untouched(statuses: Iterable[JobStatus]) -> bool:
+    return all(status in (JobStatus.UNINITIALIZED, JobStatus.DISABLED) for status in statuses)
 
 
 def cancel_workflow(store: Store, workflow_id: int, *, actor: str | None = None) -> int:

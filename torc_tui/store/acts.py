@@ -78,6 +78,14 @@ def reset_all(conn: Connection, workflow_id: int) -> None:
     RESET_ALL.run(conn, (workflow_id,))
 
 
+RUN_OF = Statement("SELECT run_id FROM workflow WHERE id = ?")
+
+
+def run_of(conn: Connection, workflow_id: int) -> int:
+    """The number of the run that the workflow is in."""
+    return int(RUN_OF.run(conn, (workflow_id,)).scalar_one())
+
+
 def next_run(conn: Connection, workflow_id: int) -> int:
     """Begin a new run; its number."""
     return int(NEXT_RUN.run(conn, (False, False, workflow_id)).scalar_one())
