@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -16,12 +17,14 @@ from typing import Any
 
 import pytest
 
-from torc_tui.executors import processes, watch
+from torc_tui.executors import children, processes, watch
 from torc_tui.executors.attempt import Attempt, Measures
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.executors.wrapper import read_exit_file
 from torc_tui.model import Allocation, AttemptKey, Cause, Exited, GpuGrant, Limits, Order, Report, Started
+from torc_tui.resources import processes as resources_processes
+from torc_tui.resources.processes import process_started
 
 PYTHON = sys.executable
 
@@ -90,7 +93,7 @@ def open_descriptors() -> int:
 
 
 def gone(pid: int) -> bool:
-    return processes.process_started(pid) is None
+    return process_started(pid) is None
 
 
 def lines(path: Path, count: int) -> list[int]:
@@ -445,7 +448,7 @@ class TestAdoption:
     def test_another_process_with_its_number_is_left_alone(self, local, order):
         with subprocess.Popen(["sleep", "100"], start_new_session=True) as other:
             made = order("true")
-            began = processes.process_started(other.pid)
+            began = process_started(other.pid)
             assert began is not None
             started = Started(made.key, other.pid, began - 1, time.time())
             local.adopt([self.adopted(made, started)])
@@ -511,7 +514,7 @@ def test_the_start_time_is_that_of_the_kernel(local, order, tmp_path):
     local.submit([order(f"read x < {fifo}", n) for n in range(20)])
     started = [r for r in local.wait(1) if isinstance(r, Started)]
     assert len(started) == 20
-    assert [r.process_started for r in started] == [processes.process_started(r.pid) for r in started]
+    assert [r.process_started for r in started] == [process_started(r.pid) for r in started]
     local.stop([r.key for r in started], Cause.STOPPED, grace=0)
     finish(local, 20)
 
@@ -526,6 +529,50 @@ def test_a_process_through_psutil_is_the_same() -> None:
     assert mine is not None
     assert theirs is not None
     assert (mine.pid, mine.group, mine.session, mine.dead) == (theirs.pid, theirs.group, theirs.session, theirs.dead)
+
+
+def test_start_times_are_told_in_one_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an executor reports is compared by others with what they read themselves, also where there is no /proc."""
+    pid = os.getpid()
+    mine = processes.read(pid)
+    assert mine is not None
+    assert mine.started == process_started(pid)
+    monkeypatch.setattr(resources_processes, "_stat", lambda _: None)
+    monkeypatch.setattr(os.path, "isdir", lambda _: False)
+    theirs = processes._read_psutil(pid)
+    assert theirs is not None
+    assert theirs.started == process_started(pid) != mine.started
+
+
+def test_a_waiting_thread_outlasts_a_time_without_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[int | OSError | None] = [OSError(errno.EMFILE, "too many open files"), 7, None]
+    looked = threading.Event()
+
+    def look(_: int) -> int | None:
+        answer = answers.pop(0)
+        if not answers:
+            looked.set()
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(children, "process_started", look)
+    waiting: children.Children[str] = children.Children(pidfd=False)
+    try:
+        waiting.add("a", 4711, child=False, started=7)
+        assert looked.wait(10)
+        assert waiting.wait(10)[0] == ["a"]
+    finally:
+        waiting.close()
+
+
+def test_no_descriptor_left_is_not_taken_for_a_process_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> bytes:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(Path, "read_bytes", full)
+    with pytest.raises(OSError, match="too many"):
+        process_started(os.getpid())
 
 
 def test_report_of_an_attempt_needs_its_end() -> None:

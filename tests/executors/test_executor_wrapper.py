@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from torc_tui.executors.processes import clock_ticks, process_started
+from torc_tui.executors.processes import clock_ticks
 from torc_tui.executors.wrapper import ExitFile, launch, read_exit_file
 from torc_tui.model import AttemptKey, Order
+from torc_tui.resources.processes import process_started
 
 KEY = AttemptKey(1, 1, 1, 1)
 

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from typing import Generic, TypeVar
 
-from torc_tui.executors import processes
+from torc_tui.resources.processes import process_started
 
 K = TypeVar("K")
 _LOOK_EVERY = 0.1
@@ -91,8 +91,15 @@ class Children(Generic[K]):
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         else:
-            while processes.process_started(pid) == started and not self._closed.wait(_LOOK_EVERY):
+            while _is_there(pid, started) and not self._closed.wait(_LOOK_EVERY):
                 pass
         if not self._closed.is_set():
             self._ended.append(key)
             self.wake()
+
+
+def _is_there(pid: int, started: int | None) -> bool:
+    try:
+        return process_started(pid) == started
+    except OSError:  # no descriptor left to look: that passes
+        return True

@@ -31,6 +31,7 @@ from torc_tui.executors.children import Children
 from torc_tui.executors.watch import GpuUsage, Watch
 from torc_tui.executors.wrapper import launch, read_exit_file
 from torc_tui.model import AttemptKey, Cause, Exited, Order, Report, Started, Usage
+from torc_tui.resources.processes import process_started
 
 _OPEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 _ENOUGH_FILES = 65_536
@@ -203,7 +204,7 @@ class LocalExecutor:
                 files=(one.exit_file + ".sh", one.exit_file + ".invocation"),
                 measures=Measures(began),
             )
-            if pid is not None and started is not None and processes.process_started(pid) == started:
+            if pid is not None and started is not None and process_started(pid) == started:
                 self._watch.add(attempt)
                 self._children.add(one.key, pid, child=False, started=started)
             else:

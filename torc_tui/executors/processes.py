@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator, Set
 from typing import NamedTuple
 
+from torc_tui.resources.processes import MICROSECONDS
+
 LINUX = sys.platform == "linux"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -20,8 +22,8 @@ _BOOTTIME = LINUX and hasattr(time, "CLOCK_BOOTTIME")
 
 
 class Process(NamedTuple):
-    """One process. ``started`` is its start time in clock ticks, ``cpu`` in seconds with the children it has waited
-    for, ``memory`` its resident bytes. ``dead`` is a zombie."""
+    """One process. ``started`` is its start time as ``process_started`` of ``resources`` tells it, ``cpu`` in seconds
+    with the children it has waited for, ``memory`` its resident bytes. ``dead`` is a zombie."""
 
     pid: int
     group: int
@@ -52,12 +54,6 @@ def read(pid: int) -> Process | None:
         return None
     cpu = (int(f[11]) + int(f[12]) + int(f[13]) + int(f[14])) / _TICKS
     return Process(pid, int(f[2]), int(f[3]), int(f[19]), cpu, int(f[21]) * _PAGE, f[0] in b"ZX")
-
-
-def process_started(pid: int) -> int | None:
-    """Start time of that process in clock ticks; None when there is none, or only its zombie."""
-    process = read(pid)
-    return None if process is None or process.dead else process.started
 
 
 def clock_ticks() -> int:
@@ -131,7 +127,7 @@ def _read_psutil(pid: int) -> Process | None:
                 pid,
                 os.getpgid(pid),
                 os.getsid(pid),
-                int(process.create_time() * _TICKS),
+                int(process.create_time() * MICROSECONDS),
                 times.user + times.system,
                 process.memory_info().rss,
                 process.status() == psutil.STATUS_ZOMBIE,

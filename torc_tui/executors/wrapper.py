@@ -25,8 +25,8 @@ import shlex
 import signal
 from dataclasses import dataclass
 
-from torc_tui.executors.processes import process_started
 from torc_tui.model import Order
+from torc_tui.resources.processes import process_started
 from torc_tui.spec.invocation import interpreter, invocation_kind
 
 LONGEST_WORD = 131_000

@@ -11,11 +11,14 @@ from collections.abc import Container
 from pathlib import Path
 
 _MAX_DEPTH = 64
+MICROSECONDS = 1_000_000
+"""The unit of start times where /proc does not tell them in ticks."""
 
 
 def process_started(pid: int) -> int | None:
     """When the process began, in clock ticks since boot on Linux, elsewhere microseconds; None if there is none, or
-    only what is left of one whose parent never asked (a zombie).
+    only what is left of one whose parent never asked (a zombie). OSError when that cannot be known now (no descriptor
+    left): taken for gone, a runner would lose its jobs.
 
     Together with the boot id it tells a process from a later one of the same id. The rule is field 22 of proc(5) stat.
     """
@@ -28,7 +31,7 @@ def process_started(pid: int) -> int | None:
 
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time() * 1_000_000)
+        return None if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time() * MICROSECONDS)
     except psutil.Error:
         return None
 
@@ -63,7 +66,10 @@ def belongs(pid: int, leaders: Container[int]) -> bool:
 
 
 def _parent(pid: int) -> int | None:
-    fields = _stat(pid)
+    try:
+        fields = _stat(pid)
+    except OSError:
+        return None
     if fields is not None:
         return int(fields[1])
     if os.path.isdir("/proc/self"):  # noqa: PTH112  # as above
@@ -80,6 +86,6 @@ def _stat(pid: int) -> list[bytes] | None:
     """The fields of /proc/PID/stat after the name (which may hold spaces and parentheses): state first."""
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     return text[text.rindex(b")") + 2 :].split()
