@@ -15,15 +15,9 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
     """Open the app, on a workflow (an id) or a file where one is named. UsageError where it cannot be shown,
     NotFound where there is no such workflow."""
     gc.disable()  # importing makes many objects that all stay; the app enables it when it has painted
-    try:
-        from torc_tui.tui.app import run_app
-        from torc_tui.tui.terminal import refusal
-    except ModuleNotFoundError as error:
-        if error.name is None or not error.name.startswith("torc_tui"):
-            raise
-        raise UsageError(
-            "the app is not part of this version yet", hint="`torc --help` tells what the command line can do"
-        ) from None
+    from torc_tui.tui.app import run_app
+    from torc_tui.tui.terminal import refusal
+
     trouble = refusal(os.environ, interactive=sys.stdin.isatty() and sys.stdout.isatty())
     if trouble is not None:
         raise UsageError(trouble)
