@@ -168,3 +168,21 @@ def test_results_that_cannot_be_stored_take_the_workflow_with_them(sqlite_store:
 def test_an_unknown_workflow_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
         transfer.export_workflow(store, 4711)
+
+
+@pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}])
+def test_what_json_cannot_hold_is_refused_wherever_it_stands(store: Store, workflow_id: int, value: Any) -> None:
+    document = _document(store, workflow_id)
+    for place in (document["workflow"], document["jobs"][0]):
+        key = "metadata" if place is document["workflow"] else "parameters"
+        before, place[key] = place.get(key), value if key == "metadata" else {"p": value}
+        with pytest.raises(UsageError, match="stored as JSON"):
+            transfer.import_workflow(store, document, user="ann", directory="/w", at=1.0)
+        place[key] = before
+
+
+def test_half_a_surrogate_pair_in_a_document_is_stored_as_its_escape(store: Store, workflow_id: int) -> None:
+    document = _document(store, workflow_id)
+    document["workflow"]["metadata"] = {"a": "\ud800"}
+    new = transfer.import_workflow(store, document, user="ann", directory="/w", at=1.0)
+    assert workflows.get_workflow(store, new).metadata == {"a": "\ud800"}

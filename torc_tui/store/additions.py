@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from torc_tui.model import ResourceRequirements
 from torc_tui.resources.placement import rank
+from torc_tui.store.creation import REQUIREMENT_COLUMNS, requirement_row
 from torc_tui.store.database import Statement, allocate, insert
 from torc_tui.store.workflows import read_requirements
 
@@ -80,13 +81,8 @@ def requirement(conn: Connection, workflow_id: int, wanted: ResourceRequirements
     insert(
         conn,
         "resource_requirements",
-        "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime enforced",
-        [
-            (
-                *(requirement_id, workflow_id, name, wanted.num_cpus, wanted.memory, float(wanted.num_gpus)),
-                *(wanted.gpu_memory, wanted.gpu_model, wanted.num_nodes, float(wanted.runtime), wanted.enforced),
-            )
-        ],
+        REQUIREMENT_COLUMNS,
+        [requirement_row(requirement_id, workflow_id, replace(wanted, name=name))],
     )
     return requirement_id
 

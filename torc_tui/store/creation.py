@@ -6,19 +6,17 @@ their counters are the business of the scheduling beside this module.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection
 
-from torc_tui.model import ExecutionConfig, Json, Plan, PlannedJob, render
+from torc_tui.model import ExecutionConfig, Json, Plan, PlannedJob, ResourceRequirements, render
 from torc_tui.resources.placement import rank
 from torc_tui.store import events
 from torc_tui.store.database import Store, allocate, insert
 from torc_tui.store.journal import dumps
-
-compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 _JOB_COLUMNS = (
     "id workflow_id name command invocation_script script status held priority resource_class unmet unsuccessful "
@@ -86,14 +84,8 @@ def create(
         insert(
             conn,
             "resource_requirements",
-            "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime enforced",
-            [
-                (
-                    *(ids.resource_requirements + i, wf, r.name, r.num_cpus, r.memory, float(r.num_gpus)),
-                    *(r.gpu_memory, r.gpu_model, r.num_nodes, float(r.runtime), r.enforced),
-                )
-                for i, r in enumerate(plan.requirements)
-            ],
+            REQUIREMENT_COLUMNS,
+            [requirement_row(ids.resource_requirements + i, wf, r) for i, r in enumerate(plan.requirements)],
         )
         _insert_handlers(conn, plan, ids)
         insert(conn, "job", _JOB_COLUMNS, jobs)
@@ -132,7 +124,7 @@ def create(
                     data,
                     int(data is not None),
                     declared,
-                    None if schema is None else compact(schema),
+                    None if schema is None else dumps(schema),
                 )
                 for i, w, n, ephemeral, data, declared, schema in records
             ],
@@ -177,10 +169,10 @@ def _insert_workflow(
         [
             (
                 *(ids.workflow, name, user, spec.description, spec.project),
-                *(None if spec.metadata is None else compact(spec.metadata), directory),
+                *(None if spec.metadata is None else dumps(spec.metadata), directory),
                 *(spec.file, spec.format, at, 0, False, False, False, 0),
-                *(compact(dict(spec.env)), compact(execution_dict(spec.execution_config))),
-                *(spec.use_pending_failed, spec.require_user_data, compact(dict(spec.settings))),
+                *(dumps(dict(spec.env)), dumps(execution_dict(spec.execution_config))),
+                *(spec.use_pending_failed, spec.require_user_data, dumps(dict(spec.settings))),
             )
         ],
     )
@@ -196,7 +188,7 @@ def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
         [
             (
                 *(ids.failure_handler + i, wf, handler.name),
-                compact(
+                dumps(
                     [
                         {
                             "exit_codes": list(rule.exit_codes),
@@ -216,7 +208,7 @@ def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
         "slurm_scheduler",
         "id workflow_id name settings",
         [
-            (ids.slurm_scheduler + i, wf, scheduler.name, compact(dict(scheduler.settings)))
+            (ids.slurm_scheduler + i, wf, scheduler.name, dumps(dict(scheduler.settings)))
             for i, scheduler in enumerate(spec.slurm_schedulers)
         ],
     )
@@ -228,11 +220,11 @@ def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
             (
                 *(ids.action + i, wf, action.trigger_type, action.action_type),
                 *(
-                    compact([ids.job + job for job in plan.action_jobs[i]]),
-                    compact(list(action.commands)),
+                    dumps([ids.job + job for job in plan.action_jobs[i]]),
+                    dumps(list(action.commands)),
                     action.persistent,
                 ),
-                compact(dict(action.settings)),
+                dumps(dict(action.settings)),
             )
             for i, action in enumerate(spec.actions)
         ],
@@ -266,9 +258,9 @@ def _job_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
                 None if job.failure_handler is None else ids.failure_handler + job.failure_handler,
                 spec.scheduler,
                 spec.family or spec.name,
-                compact(dict(spec.values)) if spec.values else None,
-                compact(dict(spec.env)) if spec.env else None,
-                compact(dict(spec.stdio)) if spec.stdio else None,
+                dumps(dict(spec.values)) if spec.values else None,
+                dumps(dict(spec.env)) if spec.env else None,
+                dumps(dict(spec.stdio)) if spec.stdio else None,
                 spec.supports_termination,
                 spec.require_user_data,
                 None if job.input_files is None else ids.file_group + job.input_files,
@@ -286,7 +278,7 @@ def _script(job: PlannedJob, first_record: int) -> str | None:
     scripts = (job.command, job.invocation_script)
     if not any(isinstance(script, tuple) for script in scripts):
         return None
-    return compact(
+    return dumps(
         [
             [part if isinstance(part, str) else first_record + part for part in script]
             if isinstance(script, tuple)
@@ -323,3 +315,20 @@ def execution_dict(config: ExecutionConfig) -> dict[str, Json]:
     found = {field.name: getattr(config, field.name) for field in fields(config)}
     found["settings"] = dict(config.settings)
     return found
+
+
+def execution_of(values: Mapping[str, Json]) -> ExecutionConfig:
+    """The inverse of ``execution_dict``; keys of a later version are left out."""
+    known = {field.name for field in fields(ExecutionConfig)}
+    return ExecutionConfig(**{key: value for key, value in values.items() if key in known})
+
+
+REQUIREMENT_COLUMNS = "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime enforced"
+
+
+def requirement_row(number: int, workflow_id: int, r: ResourceRequirements) -> tuple[Any, ...]:
+    """A row of the table of requirements, in the order of ``REQUIREMENT_COLUMNS``."""
+    return (
+        *(number, workflow_id, r.name, r.num_cpus, r.memory, float(r.num_gpus)),
+        *(r.gpu_memory, r.gpu_model, r.num_nodes, float(r.runtime), r.enforced),
+    )

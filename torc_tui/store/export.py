@@ -7,7 +7,6 @@ ids of records from other numbers in their commands. Nothing is written here.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from torc_tui.model import Json
 from torc_tui.store import events, records, workflows
 from torc_tui.store.creation import execution_dict
 from torc_tui.store.database import Statement, Store
+from torc_tui.store.journal import loads
 from torc_tui.store.relations import EDGES
 
 EXPORT_VERSION = "1.0"
@@ -80,15 +80,15 @@ def export_workflow(
                     "id": row[0],
                     "name": row[1],
                     "is_ephemeral": bool(row[2]),
-                    "data": _value(row[3]),
+                    "data": loads(row[3]),
                     "declared": bool(row[4]),
-                    "schema": _value(row[5]),
+                    "schema": loads(row[5]),
                 }
                 for row in _DATA.run(conn, (workflow_id,))
             ],
             "resource_requirements": records.list_requirements(store, workflow_id),
             "slurm_schedulers": [
-                {"id": row[0], "name": row[1], "settings": json.loads(row[2])}
+                {"id": row[0], "name": row[1], "settings": loads(row[2])}
                 for row in Statement("SELECT id, name, settings FROM slurm_scheduler WHERE workflow_id = ?").run(
                     conn, (workflow_id,)
                 )
@@ -125,7 +125,7 @@ def _grouped(rows: Any) -> dict[int, list[int]]:
 
 
 def _job(row: Sequence[Any], files: Mapping[int, list[int]], data: Mapping[int, list[int]]) -> Document:
-    script = _value(row[4])
+    script = loads(row[4])
     if script is not None and [_text(part) for part in script] != [row[2], row[3]]:
         script = None  # the command was changed since
     return {
@@ -141,9 +141,9 @@ def _job(row: Sequence[Any], files: Mapping[int, list[int]], data: Mapping[int, 
         "failure_handler_id": row[9],
         "scheduler": row[10],
         "family": row[11],
-        "parameters": _value(row[12]),
-        "env": _value(row[13]),
-        "stdio": _value(row[14]),
+        "parameters": loads(row[12]),
+        "env": loads(row[13]),
+        "stdio": loads(row[14]),
         "require_user_data": None if row[15] is None else bool(row[15]),
         "input_file_ids": files.get(row[16], []),
         "output_file_ids": files.get(row[17], []),
@@ -154,7 +154,3 @@ def _job(row: Sequence[Any], files: Mapping[int, list[int]], data: Mapping[int, 
 
 def _text(script: list[str | int] | str | None) -> str | None:
     return "".join(map(str, script)) if isinstance(script, list) else script
-
-
-def _value(text: str | None) -> Json:
-    return None if text is None else json.loads(text)

@@ -95,7 +95,7 @@ def append(connection: Dbapi, workflow_id: int, events: Sequence[Entry], *, at: 
     cursor = connection.execute(_TAKE if light else _TAKE_POSTGRESQL, (len(events), workflow_id))
     row = cursor.fetchone()
     if row is None:
-        raise NotFound(f"there is no workflow {workflow_id}", hint="`torc workflows list` shows those that are there")
+        raise no_workflow(workflow_id)
     if not events:
         return int(row[0])
     last: int = row[0]
@@ -109,6 +109,11 @@ def append(connection: Dbapi, workflow_id: int, events: Sequence[Entry], *, at: 
     else:
         cursor.executemany(_ADD_POSTGRESQL, rows)
     return last
+
+
+def no_workflow(workflow_id: int) -> NotFound:
+    """The error for a workflow that is not there."""
+    return NotFound(f"there is no workflow {workflow_id}", hint="`torc workflows list` shows those that are there")
 
 
 def allocate(connection: Dbapi, name: str, n: int = 1) -> int:

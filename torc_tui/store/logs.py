@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from torc_tui.errors import NotFound
 from torc_tui.model import AttemptKey, ExecutionConfig, JobStatus
 from torc_tui.store.database import Statement, Store
+from torc_tui.store.journal import no_workflow
 
 
 def attempt_stem(output_dir: str, workflow_id: int, job_id: int, run_id: int, attempt_id: int) -> str:
@@ -99,7 +100,7 @@ class _Around(NamedTuple):
 def _around(conn: Any, workflow_id: int) -> _Around:
     row = _WORKFLOW.run(conn, (workflow_id,)).fetchone()
     if row is None:
-        raise NotFound(f"there is no workflow {workflow_id}")
+        raise no_workflow(workflow_id)
     execution = json.loads(row[2])
     return _Around(
         workflow_id,
@@ -119,7 +120,7 @@ def attempts(store: Store, job_id: int) -> list[AttemptLog]:
     with store.read() as conn:
         job = _ONE_JOB.run(conn, (job_id,)).fetchone()
         if job is None:
-            raise NotFound(f"there is no job {job_id}")
+            raise NotFound(f"there is no job {job_id}", hint="`torc jobs list WORKFLOW` shows those that are there")
         around = _around(conn, job[2])
         found = [_ended(around, row) for row in _OF_JOB.run(conn, (job_id,))]
     if JobStatus(job[3]) in (JobStatus.PENDING, JobStatus.RUNNING):

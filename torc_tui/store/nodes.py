@@ -17,6 +17,7 @@ from torc_tui.model import Json, Machine
 from torc_tui.store import connect
 from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Statement, Store, allocate
+from torc_tui.store.journal import dumps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,6 @@ class Node(NamedTuple):
     boot_id: str
     pid: int
     process_started: int
-    heartbeat_at: float
 
 
 REGISTER = Statement(
@@ -74,8 +74,8 @@ def register(
             process.boot_id,
             machine.num_cpus,
             machine.memory,
-            json.dumps(gpus),
-            json.dumps(dict(options)),
+            dumps(gpus),
+            dumps(dict(options)),
             True,
             at,
             at,
@@ -129,7 +129,7 @@ def workflow_of(conn: Connection, node_id: int) -> int | None:
 
 
 ACTIVE = Statement(
-    "SELECT id, workflow_id, hostname, boot_id, pid, process_started, heartbeat_at FROM compute_node"
+    "SELECT id, workflow_id, hostname, boot_id, pid, process_started FROM compute_node"
     " WHERE is_active AND workflow_id = ? ORDER BY id"
 )
 

@@ -8,7 +8,6 @@ It is long because every kind of record has its shape here; there is nothing els
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from sqlalchemy import Connection
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import JobStatus, Json
 from torc_tui.store.database import Statement, Store
+from torc_tui.store.journal import loads, no_workflow
 from torc_tui.store.relations import Dependency as Dependency
 from torc_tui.store.relations import Edge as Edge
 from torc_tui.store.relations import JobIO as JobIO
@@ -26,7 +26,6 @@ from torc_tui.store.relations import dependents as dependents
 from torc_tui.store.relations import edges as edges
 from torc_tui.store.relations import job_io as job_io
 from torc_tui.store.relations import relationships
-from torc_tui.store.workflows import not_found
 from torc_tui.units import format_duration, format_memory
 
 Record = dict[str, Json]
@@ -73,7 +72,7 @@ _EXISTS = Statement("SELECT 1 FROM workflow WHERE id = ?")
 def _check(conn: Connection, workflow_id: int, rows: Sequence[Any]) -> None:
     """NotFound for a workflow that is not there; asked only when a list is empty."""
     if not rows and _EXISTS.run(conn, (workflow_id,)).first() is None:
-        raise not_found(workflow_id)
+        raise no_workflow(workflow_id)
 
 
 def status_of(word: str | int | JobStatus) -> JobStatus:
@@ -201,8 +200,8 @@ def _job(row: Sequence[Any]) -> Record:
         "priority": row[12],
         "held": bool(row[13]),
         "family": row[14],
-        "parameters": _value(row[15]),
-        "env": _value(row[16]),
+        "parameters": loads(row[15]),
+        "env": loads(row[16]),
         "compute_node_id": row[17],
         "pid": row[18],
         "started_at": row[19],
@@ -210,7 +209,7 @@ def _job(row: Sequence[Any]) -> Record:
         "return_code": row[21],
         "reason": row[22],
         "not_before": row[23],
-        "allocation": _value(row[24]),
+        "allocation": loads(row[24]),
     }
 
 
@@ -374,7 +373,7 @@ def _result(row: Sequence[Any]) -> Record:
         "cpu_time": row[17],
         "peak_gpu_memory_bytes": row[18],
         "avg_gpu_percent": row[19],
-        "allocation": _value(row[20]),
+        "allocation": loads(row[20]),
     }
 
 
@@ -415,15 +414,6 @@ def list_failure_handlers(store: Store, workflow_id: int) -> list[Record]:
     ]
 
 
-def list_slurm_schedulers(store: Store, workflow_id: int) -> list[Record]:
-    """The Slurm schedulers of a workflow, with what the file said of them."""
-    text = "SELECT id, workflow_id, name, settings FROM slurm_scheduler WHERE workflow_id = ? ORDER BY id"
-    return [
-        {"id": row[0], "workflow_id": row[1], "name": row[2]} | json.loads(row[3])
-        for row in _rows(store, text, workflow_id)
-    ]
-
-
 def list_actions(store: Store, workflow_id: int) -> list[Record]:
     """The actions of a workflow, and in which run each was carried out last."""
     text = (
@@ -436,10 +426,10 @@ def list_actions(store: Store, workflow_id: int) -> list[Record]:
             "workflow_id": row[1],
             "trigger_type": row[2],
             "action_type": row[3],
-            "job_ids": json.loads(row[4]),
-            "commands": json.loads(row[5]),
+            "job_ids": loads(row[4]),
+            "commands": loads(row[5]),
             "persistent": bool(row[6]),
-            "settings": json.loads(row[7]),
+            "settings": loads(row[7]),
             "executed_run_id": row[8],
             "executed_at": row[9],
         }
@@ -469,7 +459,7 @@ def get_compute_node(store: Store, node_id: int) -> Record:
 
 
 def _node(row: Sequence[Any]) -> Record:
-    gpus = json.loads(row[7])
+    gpus = loads(row[7])
     return {
         "id": row[0],
         "workflow_id": row[1],
@@ -488,7 +478,7 @@ def _node(row: Sequence[Any]) -> Record:
         "started_at": row[9],
         "ended_at": row[10],
         "heartbeat_at": row[11],
-        "options": json.loads(row[12]),
+        "options": loads(row[12]),
     }
 
 
@@ -502,7 +492,3 @@ def _rows(store: Store, text: str, workflow_id: int) -> Sequence[Sequence[Any]]:
 def timestamp(at: float) -> str:
     """A moment as ISO 8601 in UTC, to the millisecond: ``2026-01-31T12:00:00.000Z``."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _value(text: str | None) -> Json:
-    return None if text is None else json.loads(text)

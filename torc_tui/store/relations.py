@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from torc_tui.errors import NotFound
 from torc_tui.model import EdgeKind, JobStatus, Json
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.workflows import not_found
+from torc_tui.store.journal import no_workflow
 
 
 class Dependency(NamedTuple):
@@ -136,7 +136,7 @@ def edges(store: Store, workflow_id: int) -> Iterator[Edge]:
     kinds = {int(kind): kind for kind in EdgeKind}
     with store.read() as conn:
         if Statement("SELECT 1 FROM workflow WHERE id = ?").run(conn, (workflow_id,)).first() is None:
-            raise not_found(workflow_id)
+            raise no_workflow(workflow_id)
         rows = EDGES.run(conn, (workflow_id, workflow_id)).all()
         names = {
             kind: {row[0]: row[1] for row in Statement(text).run(conn, (workflow_id,))}

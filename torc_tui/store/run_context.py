@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
 from torc_tui.model import ExecutionConfig, FailureRule, Json, ResourceRequirements
+from torc_tui.store.creation import execution_of
 from torc_tui.store.database import Statement
-from torc_tui.store.workflows import not_found, read_requirements
+from torc_tui.store.journal import no_workflow
+from torc_tui.store.workflows import read_requirements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def read(conn: Connection, workflow_id: int) -> RunContext:
     """The context of a workflow; NotFound."""
     row = WORKFLOW.run(conn, (workflow_id,)).fetchone()
     if row is None:
-        raise not_found(workflow_id)
+        raise no_workflow(workflow_id)
     name, run_id, directory, env, execution, use_pending_failed, require_user_data, settings = row
     handlers = HANDLERS.run(conn, (workflow_id,)).fetchall()
     actions = ACTIONS.run(conn, (workflow_id,)).fetchall()
@@ -73,7 +75,7 @@ def read(conn: Connection, workflow_id: int) -> RunContext:
         run_id=run_id,
         directory=directory,
         env=json.loads(env),
-        execution=_execution(json.loads(execution)),
+        execution=execution_of(json.loads(execution)),
         use_pending_failed=bool(use_pending_failed),
         require_user_data=bool(require_user_data),
         settings=json.loads(settings),
@@ -91,11 +93,6 @@ def read(conn: Connection, workflow_id: int) -> RunContext:
             for action_id, trigger, job_ids, commands, persistent, executed in actions
         ],
     )
-
-
-def _execution(values: Mapping[str, Any]) -> ExecutionConfig:
-    known = {field.name for field in fields(ExecutionConfig)}
-    return ExecutionConfig(**{key: value for key, value in values.items() if key in known})
 
 
 def _rules(values: Sequence[Mapping[str, Any]]) -> list[FailureRule]:

@@ -22,14 +22,13 @@ from torc_tui.lifecycle.decide import Outcome
 from torc_tui.model import Allocation, Exited, GpuGrant, JobStatus, Json, Started
 from torc_tui.store.counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.database import Statement
-
-_compact = json.JSONEncoder(separators=(",", ":")).encode
+from torc_tui.store.journal import dumps
 
 
 def encode_allocation(allocation: Allocation) -> str:
     """The text that ``job.allocation`` and ``result.allocation`` hold."""
     gpus = [[grant.uuid, grant.share, grant.memory] for grant in allocation.gpus]
-    return _compact([allocation.num_cpus, allocation.memory, gpus])
+    return dumps([allocation.num_cpus, allocation.memory, gpus])
 
 
 def decode_allocation(text: str | None) -> Allocation:
@@ -91,9 +90,6 @@ READY = Statement(
     f"SELECT {READY_COLUMNS} FROM job WHERE workflow_id = ? AND resource_class = ? AND status = 2 AND NOT held"
     " AND (not_before IS NULL OR not_before <= ?) ORDER BY priority DESC, id LIMIT ?"
 )
-NEXT_RETRY = Statement(
-    "SELECT min(not_before) FROM job WHERE workflow_id = ? AND status = 2 AND NOT held AND not_before > ?"
-)
 CLAIM = Statement(
     "UPDATE job SET status = 3, compute_node_id = ?, allocation = ?, output_dir = ?, pid = NULL,"
     " process_started = NULL, started_at = NULL, ended_at = NULL, return_code = NULL, reason = NULL,"
@@ -119,12 +115,6 @@ def ready_classes(conn: Connection, workflow_id: int) -> list[int]:
 def ready_jobs(conn: Connection, workflow_id: int, resource_class: int, now: float, limit: int) -> list[ReadyJob]:
     """The first jobs of one class, by priority."""
     return [ReadyJob(*row) for row in READY.direct(conn, (workflow_id, resource_class, now, limit))]
-
-
-def next_retry(conn: Connection, workflow_id: int, now: float) -> float | None:
-    """When the next delayed attempt may start; None if none is waiting for its time."""
-    moment = NEXT_RETRY.direct(conn, (workflow_id, now)).fetchone()[0]
-    return float(moment) if moment is not None else None
 
 
 class HeldElsewhere(NamedTuple):

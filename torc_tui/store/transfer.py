@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from torc_tui.errors import UsageError
@@ -18,7 +17,6 @@ from torc_tui.model import (
     DEFAULT_REQUIREMENTS,
     Action,
     EdgeKind,
-    ExecutionConfig,
     FailureHandler,
     FailureRule,
     FileSpec,
@@ -35,11 +33,13 @@ from torc_tui.model import (
     WorkflowSpec,
 )
 from torc_tui.plan.graph import find_cycles
+from torc_tui.plan.reasons import edge_arrays
 from torc_tui.store import events, workflows
-from torc_tui.store.creation import create
+from torc_tui.store.creation import create, execution_of
 from torc_tui.store.database import Statement, Store, insert
 from torc_tui.store.export import Document
 from torc_tui.store.export import export_workflow as export_workflow
+from torc_tui.store.journal import dumps
 from torc_tui.units import parse_duration, parse_memory
 
 
@@ -167,7 +167,7 @@ def _plan(data: Mapping[str, Json]) -> tuple[Plan, dict[int, int]]:
             for entry in actions
         ],
         env=dict(head.get("env") or {}),
-        execution_config=_execution(head.get("execution_config") or {}),
+        execution_config=execution_of(head.get("execution_config") or {}),
         use_pending_failed=bool(head.get("use_pending_failed")),
         require_user_data=bool(head.get("require_user_data")),
         settings=dict(head.get("settings") or {}),
@@ -240,12 +240,7 @@ def _check(plan: Plan) -> None:
                 raise UsageError(f"the exported workflow has two of the name {name!r} ({what})", hint=_HINT)
             seen.add(name)
     count = len(plan.jobs)
-    waiting = [edge[0] for edge in plan.edges]
-    needed = [edge[1] for edge in plan.edges]
-    for i, gate in enumerate(plan.gates, count):
-        waiting += [*gate.waiting, *[i] * len(gate.members)]
-        needed += [*[i] * len(gate.waiting), *gate.members]
-    cycles = find_cycles(count + len(plan.gates), waiting, needed, 1)
+    cycles = find_cycles(count + len(plan.gates), *edge_arrays(plan), 1)
     if cycles:
         path = [plan.jobs[node].spec.name for node in cycles[0] if node < count]
         raise UsageError("the jobs of the exported workflow wait for each other: " + " -> ".join([*path, path[0]]))
@@ -315,11 +310,6 @@ def _handler(entry: Document) -> FailureHandler:
     )
 
 
-def _execution(values: Mapping[str, Json]) -> ExecutionConfig:
-    known = {field.name for field in fields(ExecutionConfig)}
-    return ExecutionConfig(**{key: value for key, value in values.items() if key in known})
-
-
 _RESULT_COLUMNS = (
     "workflow_id job_id run_id attempt_id status return_code cause reason started_at ended_at cpu_time peak_memory "
     "avg_memory peak_cpu_percent avg_cpu_percent peak_gpu_memory avg_gpu_percent allocation"
@@ -340,7 +330,7 @@ def _result(entry: Document, jobs: Mapping[int, int]) -> tuple[Any, ...]:
             *(entry.get("started_at", ended), ended),
             *(entry.get(key) for key in ("cpu_time", "peak_memory_bytes", "avg_memory_bytes", "peak_cpu_percent")),
             *(entry.get(key) for key in ("avg_cpu_percent", "peak_gpu_memory_bytes", "avg_gpu_percent")),
-            None if allocation is None else json.dumps(allocation, separators=(",", ":")),
+            None if allocation is None else dumps(allocation),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"a result of the exported workflow cannot be read: {error}", hint="--skip-results") from error

@@ -14,7 +14,7 @@ from __future__ import annotations
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
 from torc_tui.store import connect as _connect
 from torc_tui.store.connect import connect as connect
-from torc_tui.store.journal import Transaction, allocate, append, dumps, loads, run
+from torc_tui.store.journal import Transaction, allocate, append, dumps, loads, no_workflow, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -319,7 +319,7 @@ def _lock(connection: Dbapi, workflow_id: int) -> None:
     if not _connect.is_sqlite(connection):
         text += " FOR UPDATE"
     if run(connection, text, (workflow_id,)).fetchone() is None:
-        raise _no_workflow(workflow_id)
+        raise no_workflow(workflow_id)
 
 
 def _locked(connection: Dbapi, row: Sequence[Any]) -> Sequence[Any]:
@@ -332,11 +332,7 @@ def _locked(connection: Dbapi, row: Sequence[Any]) -> Sequence[Any]:
 
 def _exists(connection: Dbapi, workflow_id: int) -> None:
     if run(connection, "SELECT 1 FROM workflow WHERE id = ?", (workflow_id,)).fetchone() is None:
-        raise _no_workflow(workflow_id)
-
-
-def _no_workflow(workflow_id: int) -> NotFound:
-    return NotFound(f"there is no workflow {workflow_id}", hint="`torc workflows list` shows those that are there")
+        raise no_workflow(workflow_id)
 
 
 def _check_name(connection: Dbapi, workflow_id: int, name: str) -> None:

@@ -13,9 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from torc_tui.errors import NotFound, Refused, UsageError
+from torc_tui.errors import Refused, UsageError
 from torc_tui.model import (
-    ExecutionConfig,
     Job,
     JobStatus,
     Json,
@@ -24,8 +23,9 @@ from torc_tui.model import (
 )
 from torc_tui.store import events
 from torc_tui.store.creation import create as create
+from torc_tui.store.creation import execution_of
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.journal import CHANNEL, dumps
+from torc_tui.store.journal import CHANNEL, dumps, no_workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def read_workflow(conn: Connection, workflow_id: int) -> Workflow:
     """As :func:`get_workflow`, inside a transaction."""
     row = conn.exec_driver_sql(_ONE.on(conn), (workflow_id,)).first()
     if row is None:
-        raise not_found(workflow_id)
+        raise no_workflow(workflow_id)
     return _workflow(row, conn.exec_driver_sql(_COUNTS.on(conn), (workflow_id,)).all())
 
 
@@ -179,17 +179,12 @@ def _workflow(row: Sequence[Any], counts: Iterable[Sequence[Any]]) -> Workflow:
         counts={JobStatus(status): number for status, number in sorted(map(tuple, counts))},
         settings=json.loads(row[13]),
         env=json.loads(row[14]),
-        execution_config=ExecutionConfig(**json.loads(row[15])),
+        execution_config=execution_of(json.loads(row[15])),
         use_pending_failed=bool(row[16]),
         require_user_data=bool(row[17]),
         file=row[18],
         format=row[19],
     )
-
-
-def not_found(workflow_id: int) -> NotFound:
-    """The error for a workflow that is not there."""
-    return NotFound(f"there is no workflow {workflow_id}", hint="`torc workflows list` shows those that are there")
 
 
 # -- changes ---------------------------------------------------------------------------------------------------------
