@@ -12,7 +12,7 @@ from torc_tui.model import Cause, JobStatus, Usage
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.runners import resize_runner
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow, resume_workflow
-from torc_tui.store import nodes
+from torc_tui.store import nodes, records
 from torc_tui.store.events import list_events
 
 Make = Callable[..., Any]
@@ -371,6 +371,24 @@ resource_requirements:
     it = bench(text, end_time=1_000_000.0 + 600)
     it.step()
     assert it.running() == {"short"}
+
+
+@pytest.mark.parametrize(
+    ("monitor", "peak"), [("{enabled: false}", None), ("{enabled: true}", 7 << 20), ("{}", 7 << 20)]
+)
+def test_what_jobs_use_is_written_down_unless_the_monitor_is_off(bench: Make, monitor: str, peak: int | None) -> None:
+    it = bench(
+        f"""
+name: m
+resource_monitor: {monitor}
+jobs: [{{name: a, command: x, resource_requirements: r}}]
+resource_requirements: [{{name: r, num_cpus: 1, memory: 1m}}]
+"""
+    )
+    it.step()
+    it.finish("a", usage=Usage(peak_memory=7 << 20))
+    assert [one["peak_memory_bytes"] for one in records.list_results(it.store, it.workflow_id)] == [peak]
+    assert ("job_warning" in kinds(it, "a")) is (peak is not None)
 
 
 def test_a_job_that_never_fits_keeps_nobody_waiting(bench: Make) -> None:

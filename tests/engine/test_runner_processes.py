@@ -87,6 +87,19 @@ jobs:
 """
 
 
+def test_the_expiration_buffer_is_taken_off_the_time(shell: Shell) -> None:
+    text = (
+        "name: b\njobs: [{name: a, command: 'true', resource_requirements: r}]\n"
+        "resource_requirements: [{name: r, num_cpus: 1, memory: 1m, runtime: PT1M}]\n"
+    )
+    assert shell.run("run", shell.write(text), "--time-limit", "PT2M")[0] == 0
+    code, said = shell.run(
+        "run", shell.write(text + "compute_node_expiration_buffer_seconds: 90\n"), "--time-limit", "PT2M"
+    )
+    assert code == 3
+    assert "asks for 60 s, the runner has" in said
+
+
 def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(shell: Shell) -> None:
     runner = shell.start("run", shell.write(WAITING), "--grace", "5")
     until(lambda: shell.there("begun"), "the job began")

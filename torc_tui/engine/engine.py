@@ -33,6 +33,7 @@ from torc_tui.model import (
     Report,
     ResourceRequirements,
     Started,
+    Usage,
 )
 from torc_tui.resources.placement import DEFAULT_METHOD, Candidate, place
 from torc_tui.resources.pool import Pool
@@ -379,6 +380,8 @@ class Engine:
 
     def _ended(self, exited: Exited, missing: Sequence[str]) -> scheduling.Ended:
         flight = self.in_flight[exited.key.job_id]
+        if not self._monitored():
+            exited = replace(exited, usage=Usage())
         empty: Sequence[str] = ()
         if exited.return_code == 0 and flight.output_user_data is not None:
             empty = scheduling.empty_output_data(self.store.connection(), flight.output_user_data)
@@ -391,6 +394,11 @@ class Engine:
         return scheduling.Ended(
             exited, verdict, flight.retries, flight.allocation_text, flight.output_dir, warnings=warnings
         )
+
+    def _monitored(self) -> bool:
+        """Whether what jobs used is written down. Their limits are watched over in any case."""
+        monitor = self.context.settings.get("resource_monitor") or {}
+        return monitor.get("enabled", True) is not False
 
     def _overuse(self, flight: InFlight, exited: Exited) -> list[str]:
         """What the attempt took beyond what it asked for, where nobody stopped it."""

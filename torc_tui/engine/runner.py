@@ -139,6 +139,8 @@ class Runner:
         self.end_time = options.end_time
         if options.time_limit is not None:
             self.end_time = min(began + options.time_limit, self.end_time or float("inf"))
+        if self.end_time is not None:  # so that the ends of jobs are written before whoever set the end comes
+            self.end_time -= float(context.settings.get("compute_node_expiration_buffer_seconds") or 0)
         here = membership.this_process(self.machine.hostname)
         stored: Mapping[str, Any] = {
             "max_parallel_jobs": options.max_parallel_jobs,

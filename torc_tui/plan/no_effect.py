@@ -12,11 +12,9 @@ from torc_tui.errors import Problem
 from torc_tui.model import ExecutionConfig, Plan, Source
 
 _SLURM = "no Slurm allocation is asked for; start runners with `torc run` where the jobs are to run"
-_END = "a local runner has no end time"
 TOP_LEVEL = {
     "slurm_defaults": _SLURM,
-    "compute_node_expiration_buffer_seconds": _END,
-    "compute_node_min_time_for_new_jobs_seconds": _END,
+    "compute_node_min_time_for_new_jobs_seconds": "a job starts when its runtime fits into the time that is left",
     "compute_node_ignore_workflow_completion": "a runner ends with its workflow",
     "enable_ro_crate": "no provenance records are written",
     "access_groups": "who may open the store may see all of it",
@@ -26,7 +24,7 @@ TOP_LEVEL = {
 """Key -> what holds instead, as a hint."""
 
 EXECUTION = {
-    "sigkill_headroom_seconds": _END,
+    "sigkill_headroom_seconds": "what runs at the end time is killed sigterm_lead_seconds after it was asked to end",
     "staggered_start": "one runner starts all jobs of a machine, one after the other",
 }
 EXECUTION_SETTINGS = {
