@@ -370,6 +370,14 @@ class TestUsage:
         assert (usage.peak_memory, usage.avg_memory) == (300, 200)
         assert (usage.peak_cpu_percent, usage.avg_cpu_percent) == (200.0, 75.0)
 
+    @pytest.mark.parametrize(("elapsed", "percent"), [(0.01, None), (0.099, None), (0.2, 25.0)])
+    def test_a_brief_attempt_has_no_share_of_a_cpu(self, elapsed, percent):
+        measures = Measures(last_at=0.0)
+        usage = measures.usage(elapsed, 0.05, None)
+        assert (usage.peak_cpu_percent, usage.avg_cpu_percent, usage.cpu_time) == (percent, percent, 0.05)
+        measures.sample(0.005, [processes.Process(1, 1, 1, 1, 0.04, 100, False)], 100)
+        assert (measures.usage(elapsed, 0.05, None).peak_cpu_percent is None) == (percent is None)
+
 
 class TestAdoption:
     def adopted(self, order: Order, started: Started, **changes: Any) -> Adopted:

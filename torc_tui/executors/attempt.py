@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from torc_tui.executors.processes import Process
 from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Usage
 
+_BRIEF = 0.1
+"""Of attempts that took less (seconds), no share of a CPU is told: it would be mostly the error of the clocks."""
+
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -55,13 +58,15 @@ class Measures:
         if self.peak_memory is None and cpu is None:
             return Usage()
         total = max(self.cpu, cpu or 0.0)
-        average = total / elapsed * 100 if elapsed > 0 else None
+        brief = elapsed < _BRIEF
+        average = None if brief else total / elapsed * 100
+        highest = None if brief or self.peak_cpu_percent is None else max(self.peak_cpu_percent, average or 0.0)
         peak = self.peak_memory if maxrss is None else max(self.peak_memory or 0, maxrss)
         return Usage(
             cpu_time=total,
             peak_memory=peak,
             avg_memory=int(self.memory_seconds / self.sampled_seconds) if self.sampled_seconds > 0 else peak,
-            peak_cpu_percent=average if self.peak_cpu_percent is None else max(self.peak_cpu_percent, average or 0.0),
+            peak_cpu_percent=average if highest is None else highest,
             avg_cpu_percent=average,
             peak_gpu_memory=self.peak_gpu_memory,
             avg_gpu_percent=self.gpu_percent_sum / self.gpu_samples if self.gpu_samples else None,
