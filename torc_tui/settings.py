@@ -22,8 +22,6 @@ TYPE_CHECKING = False  # the name that type checkers know; importing ``typing`` 
 if TYPE_CHECKING:
     from typing import Any
 
-SCOPES = ("system", "user", "local")
-
 KEYS: dict[str, type] = {
     "database": str,
     "client.format": str,
@@ -174,8 +172,16 @@ def state_dir() -> str:
 
 
 def user_name() -> str:
-    """Whom workflows belong to: USER, else USERNAME, else ``unknown``."""
-    return os.environ.get("USER") or os.environ.get("USERNAME") or "unknown"
+    """Whom workflows belong to: USER, else USERNAME, else whom the system says that we are, else ``unknown``."""
+    named = os.environ.get("USER") or os.environ.get("USERNAME")
+    if named:
+        return named
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name or "unknown"
+    except (ImportError, KeyError):
+        return "unknown"
 
 
 def host_name() -> str:

@@ -113,6 +113,9 @@ def test_a_deleted_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_who_acts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("USER", raising=False)
     monkeypatch.delenv("USERNAME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    assert settings.user_name() == "root"
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)  # nobody's
     assert settings.user_name() == "unknown"
     monkeypatch.setenv("USER", "ada")
     assert settings.actor() == f"ada@{os.uname().nodename}"
