@@ -219,7 +219,7 @@ def test_a_declared_output_that_is_missing_is_a_failure(bench: Make) -> None:
     it.step()
     it.finish("a", 0)
     (row,) = results(it)
-    assert row[3:6] == (int(JobStatus.FAILED), 1, "did not write out")
+    assert row[3:6] == (int(JobStatus.FAILED), 1, "exit 0, but did not write its output file out (path out.txt)")
 
 
 def test_a_written_output_is_recorded(bench: Make) -> None:

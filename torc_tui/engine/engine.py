@@ -342,13 +342,16 @@ class Engine:
     # -- ends --------------------------------------------------------------------------------------------------
 
     def _written_files(self, exited: Iterable[Exited]) -> dict[AttemptKey, list[str]]:
-        """For each successful attempt with declared output files: the names of those that are not on disk."""
+        """For each successful attempt with declared output files: those that are not on disk, by name and path."""
         found = {}
+        here = os.path.join(self.context.directory, "")
         for report in exited:
             flight = self.in_flight[report.key.job_id]
             if report.return_code == 0 and flight.output_files is not None:
                 found[report.key] = [
-                    name for _, name, path in self._output_paths(flight.output_files) if not os.path.lexists(path)
+                    f"{name} (path {path.removeprefix(here)})"
+                    for _, name, path in self._output_paths(flight.output_files)
+                    if not os.path.lexists(path)
                 ]
         return found
 

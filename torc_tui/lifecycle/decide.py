@@ -137,11 +137,12 @@ def _by_code(exited: Exited, facts: AttemptFacts) -> Outcome:
     if code != 0:
         return _failed(code, _describe(code), facts)
     if facts.missing_files:
-        return _failed(1, f"did not write {_list(facts.missing_files)}", facts)
+        files = "file" if len(facts.missing_files) == 1 else "files"
+        return _failed(1, f"exit 0, but did not write its output {files} {_list(facts.missing_files)}", facts)
     if facts.missing_user_data:
         message = f"did not write its user data {_list(facts.missing_user_data)}"
         if facts.require_user_data:
-            return _failed(1, message, facts)
+            return _failed(1, f"exit 0, but {message}", facts)
         return Outcome(JobStatus.COMPLETED, 0, None, warning=message)
     return Outcome(JobStatus.COMPLETED, 0)
 

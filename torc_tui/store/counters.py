@@ -46,7 +46,7 @@ LOWER_GATES = Statement(
     " RETURNING id, unmet, unsuccessful"
 )
 BLAME = Statement(
-    "SELECT u.name, u.status, u.return_code FROM job u WHERE u.status IN (6, 7, 8) AND u.id IN ("
+    "SELECT u.name, u.status, u.return_code, u.reason FROM job u WHERE u.status IN (6, 7, 8) AND u.id IN ("
     "SELECT depends_on_id FROM dependency WHERE job_id = ? AND depends_on_id > 0"
     " UNION ALL SELECT m.depends_on_id FROM dependency d JOIN dependency m ON m.job_id = d.depends_on_id"
     " WHERE d.job_id = ? AND d.depends_on_id < 0) ORDER BY u.status, u.id LIMIT 1"
@@ -82,8 +82,10 @@ class SqlGraph:
         row = BLAME.direct(self.conn, (job_id, job_id)).fetchone()
         if row is None:
             return "a dependency did not succeed"
-        name, status, code = row
+        name, status, code, reason = row
         word = JobStatus(status).word
+        if (reason or "").startswith("exit 0, but"):  # its command ended well, and the code is that of the job
+            return f"{name} {word} ({reason})"
         return f"{name} {word} (exit {code})" if code is not None else f"{name} {word}"
 
 

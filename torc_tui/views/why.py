@@ -213,6 +213,7 @@ def _ended(job: Job) -> str:
     if not job.reason:
         return code
     known = job.return_code is not None and f"exit {job.return_code}" in job.reason
+    known = known or job.reason.startswith("exit 0, but")  # its command ended well: the code of the job is another
     return f"{job.reason} ({code})" if code and not known else job.reason
 
 
@@ -220,7 +221,8 @@ def _canceled(facts: Facts) -> str:
     culprits = [blocker for blocker in facts.blockers if blocker.status in UNSUCCESSFUL]
     if culprits and not (facts.job.reason or "").startswith("canceled by"):
         first = min(culprits, key=_urgency)
-        code = exit_text(first.return_code) if first.status is not JobStatus.CANCELED else ""
+        told = first.status is not JobStatus.CANCELED and not (first.reason or "").startswith("exit 0, but")
+        code = exit_text(first.return_code) if told else ""
         more = f" (+{len(culprits) - 1})" if len(culprits) > 1 else ""
         return f"canceled: {first.name} {_ended_word(first.status)}{f' ({code})' if code else ''}{more}"
     reason = facts.job.reason
