@@ -331,7 +331,8 @@ class Live(_Told):
         full = round(width * progress.fraction)
         bar = self.full * full + self.empty * (width - full)
         eta = f"  ETA {progress.eta.text}" if progress.eta and progress.done < progress.total else ""
-        failed = f"  {progress.failed} failed" if progress.failed else ""
+        bad = view.count(JobStatus.FAILED)
+        failed = f"  {bad} failed" if bad else ""
         block = [f"{bar} {progress.done}/{progress.total}{failed}{eta}"]
         counts = [f"{number} {JobStatus(state).word}" for state, number in enumerate(view.counts) if number]
         block.append("  " + ", ".join(counts))
