@@ -29,6 +29,7 @@ def list_(call: Call) -> None:
         call.store,
         call.workflow_id(options.workflow),
         status=None if options.status is None else options.status.lower().replace("-", "_"),
+        failed=options.failed,
         name=options.name,
         limit=options.limit,
         offset=options.offset,

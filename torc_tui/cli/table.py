@@ -306,6 +306,7 @@ COMMANDS: tuple[Command, ...] = (
         (
             WORKFLOW,
             arg("-s", "--status", metavar="STATE", help="only those in this state"),
+            flag("--failed", help="only those that failed"),
             arg("--name", metavar="PATTERN", help="only names like this (SQL LIKE: %% and _)"),
             *LISTING,
             flag("--include-relationships", help="with dependencies, files and data (JSON)"),

@@ -94,6 +94,7 @@ _JOB = (
     "j.compute_node_id, j.pid, j.started_at, j.ended_at, j.return_code, j.reason, j.not_before, j.allocation, "
     "j.input_files, j.output_files, j.input_user_data, j.output_user_data FROM job j"
 )
+_FAILED = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 _JOB_SORTS = {
     "id": "j.id",
     "name": "j.name",
@@ -112,6 +113,7 @@ def list_jobs(
     workflow_id: int,
     *,
     status: str | JobStatus | None = None,
+    failed: bool = False,
     name: str | None = None,
     upstream_job_id: int | None = None,
     limit: int | None = None,
@@ -120,10 +122,13 @@ def list_jobs(
     reverse: bool = False,
     include_relationships: bool = False,
 ) -> list[Record]:
-    """The jobs of a workflow. ``name`` is a pattern of SQL's LIKE; ``upstream_job_id`` gives those that wait for it."""
+    """The jobs of a workflow. ``failed`` gives those that failed, also while they wait for a decision, or were
+    terminated; ``name`` is a pattern of SQL's LIKE; ``upstream_job_id`` gives those that wait for it."""
     query = _Query(f"{_JOB} WHERE j.workflow_id = ?", workflow_id)
     if status is not None:
         query.where("j.status = ?", int(status_of(status)))
+    if failed:
+        query.where("j.status IN (?, ?, ?)", *map(int, _FAILED))
     if name is not None:
         query.where(_like(store, "j.name"), name)
     if upstream_job_id is not None:
