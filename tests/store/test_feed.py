@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -145,3 +147,25 @@ def _until(feed: Feed, number: int) -> list[Event]:
     while len(found) < number and time.monotonic() < deadline:
         found += feed.wait(0.1)
     return found
+
+
+def test_a_feed_waits_among_thousands_of_descriptors(store: Store, workflow_id: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 4096:
+        pytest.skip("so many descriptors are not allowed here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
+    taken: list[int] = []
+    try:
+        while not taken or taken[-1] < 1030:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+        feed = Feed(store, workflow_id, 1)
+        try:
+            assert feed.wait(0.01) == []
+            _append(store, workflow_id, "late")
+            assert [event.kind for event in feed.wait(10)] == ["late"]
+        finally:
+            feed.close()
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

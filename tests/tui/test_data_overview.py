@@ -106,3 +106,10 @@ def test_what_is_not_there(lab: Lab) -> None:
     for read in (data_overview.opened, data_overview.versions):
         with pytest.raises(NotFound):
             read(lab.raw, 99)
+
+
+def test_sizes_are_bytes_everywhere(lab: Lab) -> None:
+    number = lab.record("config")["id"]
+    user_data.update(lab.raw, number, data="üü", actor="bob@there", at=time.time() + 1)
+    sizes = [lab.record("config")["size"], data_overview.opened(lab.raw, number)["size"]]
+    assert [*sizes, data_overview.versions(lab.raw, number)[0]["size"]] == [6, 6, 6]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.store import connect, user_data
-from torc_tui.store.journal import Transaction, run
+from torc_tui.store.journal import Transaction, loads, run
 
 if TYPE_CHECKING:
     from torc_tui.store.connect import Dbapi
@@ -47,9 +47,8 @@ def overview(connection: Dbapi, workflow_id: int, *, job_id: int | None = None) 
     is_ephemeral, version, size (bytes, None for null), head (the beginning of the JSON), has_schema, written_at,
     actor, job_id, run_id, attempt_id, writer (a name), readers and producers (count, name of the first), state and
     direction (``in``, ``out`` or ``in out`` for a job)."""
-    size = "length(CAST(u.data AS BLOB))" if connect.is_sqlite(connection) else "octet_length(u.data)"
     with Transaction(connection, write=False):
-        rows = run(connection, _LIST.format(size=size), (HEAD, workflow_id)).fetchall()
+        rows = run(connection, _LIST.format(size=_size(connection, "u")), (HEAD, workflow_id)).fetchall()
         readers = _users(connection, workflow_id, "input_user_data")
         producers = _users(connection, workflow_id, "output_user_data")
         reads = _of_job(connection, job_id, "input_user_data")
@@ -59,7 +58,6 @@ def overview(connection: Dbapi, workflow_id: int, *, job_id: int | None = None) 
         if job_id is not None and row[0] not in reads and row[0] not in writes:
             continue
         read_by, made_by = readers.get(row[0], _NOBODY), producers.get(row[0], _NOBODY)
-        writer = row[12] or (f"job {row[9]}" if row[9] is not None else row[8]) or ""
         words = [word for word, ids in (("in", reads), ("out", writes)) if row[0] in ids]
         found.append(
             {
@@ -75,7 +73,7 @@ def overview(connection: Dbapi, workflow_id: int, *, job_id: int | None = None) 
                 "job_id": row[9],
                 "run_id": row[10],
                 "attempt_id": row[11],
-                "writer": writer,
+                "writer": _writer(row[12], row[9], row[8]),
                 "readers": (read_by[0], read_by[3]),
                 "producers": (made_by[0], made_by[3]),
                 "state": _state(row, waiting=read_by[1], open_producers=made_by[2]),
@@ -92,19 +90,20 @@ def opened(connection: Dbapi, record_id: int) -> dict[str, Any]:
         record = user_data.get(connection, record_id)
         row = run(
             connection,
-            "SELECT u.json_schema, v.written_at, v.actor, v.job_id, v.run_id, v.attempt_id, j.name, length(u.data) "
+            "SELECT u.json_schema, v.written_at, v.actor, v.job_id, v.run_id, v.attempt_id, j.name, "
+            f"{_size(connection, 'u')} "
             "FROM user_data u LEFT JOIN user_data_version v ON v.user_data_id = u.id AND v.version = u.version "
             "LEFT JOIN job j ON j.id = v.job_id WHERE u.id = ?",
             (record_id,),
         ).fetchone()
     return record | {
-        "schema": _schema(row[0]),
+        "schema": loads(row[0]),
         "written_at": row[1],
         "actor": row[2],
         "job_id": row[3],
         "run_id": row[4],
         "attempt_id": row[5],
-        "writer": row[6] or (f"job {row[3]}" if row[3] is not None else row[2]) or "",
+        "writer": _writer(row[6], row[3], row[2]),
         "size": row[7] or 0,
     }
 
@@ -112,13 +111,12 @@ def opened(connection: Dbapi, record_id: int) -> dict[str, Any]:
 def versions(connection: Dbapi, record_id: int) -> list[dict[str, Any]]:
     """All versions, the newest first, without their values: {version, size, is_null, written_at, actor, job_id, run_id,
     attempt_id, writer}. NotFound for an unknown record."""
-    size = "length(CAST(v.data AS BLOB))" if connect.is_sqlite(connection) else "octet_length(v.data)"
     with Transaction(connection, write=False):
         user_data.get(connection, record_id)
         rows = run(
             connection,
-            f"SELECT v.version, {size}, v.written_at, v.actor, v.job_id, v.run_id, v.attempt_id, j.name "
-            "FROM user_data_version v LEFT JOIN job j ON j.id = v.job_id WHERE v.user_data_id = ? "
+            f"SELECT v.version, {_size(connection, 'v')}, v.written_at, v.actor, v.job_id, v.run_id, v.attempt_id, "
+            "j.name FROM user_data_version v LEFT JOIN job j ON j.id = v.job_id WHERE v.user_data_id = ? "
             "ORDER BY v.version DESC",
             (record_id,),
         ).fetchall()
@@ -132,7 +130,7 @@ def versions(connection: Dbapi, record_id: int) -> list[dict[str, Any]]:
             "job_id": row[4],
             "run_id": row[5],
             "attempt_id": row[6],
-            "writer": row[7] or (f"job {row[4]}" if row[4] is not None else row[3]) or "",
+            "writer": _writer(row[7], row[4], row[3]),
         }
         for row in rows
     ]
@@ -140,8 +138,6 @@ def versions(connection: Dbapi, record_id: int) -> list[dict[str, Any]]:
 
 def value_of(connection: Dbapi, record_id: int, version: int) -> Any:
     """The value that a version had; None also for a version that is not there (0: before the first write)."""
-    from torc_tui.store.journal import loads
-
     with Transaction(connection, write=False):
         row = run(
             connection,
@@ -151,13 +147,14 @@ def value_of(connection: Dbapi, record_id: int, version: int) -> Any:
     return loads(row[0]) if row is not None else None
 
 
-def _schema(text: str | None) -> Any:
-    import json
+def _size(connection: Dbapi, table: str) -> str:
+    """The bytes of a value, in SQL."""
+    return f"length(CAST({table}.data AS BLOB))" if connect.is_sqlite(connection) else f"octet_length({table}.data)"
 
-    try:
-        return None if text is None else json.loads(text)
-    except ValueError:
-        return None
+
+def _writer(job: str | None, job_id: int | None, actor: str | None) -> str:
+    """The name of the job that wrote, its id where the job is gone, or the person."""
+    return job or (f"job {job_id}" if job_id is not None else actor) or ""
 
 
 def _state(row: Any, *, waiting: int, open_producers: int) -> str:

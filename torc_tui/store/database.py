@@ -110,17 +110,17 @@ class Store:
         """A connection inside a transaction that sees one state of the store. Inside :meth:`write` of the same thread
         it is that transaction."""
         conn = self.connection()
-        raw = conn.connection.dbapi_connection
+        raw: Any = conn.connection.dbapi_connection
         if connect.in_transaction(raw):
             yield conn
             return
         try:
             connect.begin(raw, write=False)
             yield conn
+            raw.rollback()
         except BaseException as error:
             self._end(conn, raw, error)
             raise
-        raw.rollback()  # type: ignore[union-attr] # a held connection has its driver's connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -101,13 +101,18 @@ class Feed:
                 pause = min(pause, deadline - time.monotonic())
                 if pause <= 0:
                     return []
-            sources: list[Any] = [self._woken]
-            if self._store.dialect == "postgresql":
-                sources.append(self._connection)
-            ready = select.select(sources, [], [], pause)[0]
-            if self._woken in ready:
+            if self._woken in self._readable(pause):
                 os.read(self._woken, 4096)
                 return self.poll()
+
+    def _readable(self, pause: float) -> set[int]:
+        """Which of the descriptors has something, after ``pause`` seconds at most. A runner holds thousands of them,
+        and ``select`` takes no number above 1023."""
+        waiting = select.poll()
+        waiting.register(self._woken, select.POLLIN)
+        if self._store.dialect == "postgresql":
+            waiting.register(self._connection.fileno(), select.POLLIN)
+        return {descriptor for descriptor, _ in waiting.poll(pause * 1000)}
 
     def wake(self) -> None:
         """Let :meth:`wait` return now (or at its next call). From any thread, and from a signal handler."""
