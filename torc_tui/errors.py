@@ -8,15 +8,12 @@ TorcError
 │   ├── UnknownName       something is named that nothing declares
 │   ├── DependencyCycle   jobs that wait for each other, as a path
 │   └── DuplicateProducer two jobs that write the same file or record
-├── StoreError            the shared truth
-│   ├── NotFound          no such workflow, job, record
-│   ├── Conflict          the thing changed since it was read (compare-and-set)
-│   ├── Refused           the state of the thing does not allow this act
-│   ├── StaleReport       a late report of an attempt that is no longer current
-│   ├── SchemaMismatch    the database is newer, older or not one of ours
-│   └── StoreUnavailable  locked, gone, read-only, full
-└── ExecutorError
-    └── LaunchFailed      a command that could not be started
+└── StoreError            the shared truth
+    ├── NotFound          no such workflow, job, record
+    ├── Conflict          the thing changed since it was read (compare-and-set)
+    ├── Refused           the state of the thing does not allow this act
+    ├── SchemaMismatch    the database is newer, older or not one of ours
+    └── StoreUnavailable  locked, gone, read-only, full
 
 Only the outermost layer turns these into text and exit codes. What becomes of a job is a value, never an exception.
 """
@@ -120,21 +117,9 @@ class Refused(StoreError):
     """The state of the thing does not allow this act; nothing was changed."""
 
 
-class StaleReport(StoreError):
-    """A report about an attempt that is no longer the current one."""
-
-
 class SchemaMismatch(StoreError):
     """The database is of another version of the schema, or no store at all."""
 
 
 class StoreUnavailable(StoreError):
     """The database cannot be reached, is locked for too long, is read-only or full."""
-
-
-class ExecutorError(TorcError):
-    """An executor could not do what was asked."""
-
-
-class LaunchFailed(ExecutorError):
-    """A command that could not be started."""

@@ -187,7 +187,6 @@ def test_bad_settings(torc: Any, place: Path) -> None:
         (errors.DependencyCycle(Problem("m")), 2),
         (errors.StoreUnavailable("m"), 1),
         (errors.Conflict("m"), 1),
-        (errors.LaunchFailed("m"), 1),
         (PermissionError(13, "m", "/path"), 1),
         (MemoryError(), 1),
         (KeyboardInterrupt(), 130),

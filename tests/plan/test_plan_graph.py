@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.plan.graph import find_cycles, longest_path, topological_order
+from torc_tui.plan.graph import find_cycles, topological_order
 
 edges_of = st.integers(1, 8).flatmap(
     lambda count: st.tuples(
@@ -48,20 +46,6 @@ def test_order_and_cycles(graph: tuple[int, list[tuple[int, int]]]) -> None:
         assert cycle[0] == min(min(knot) for knot in knots if cycle[0] in knot)
 
 
-@given(edges_of, st.data())
-def test_longest_path(graph: tuple[int, list[tuple[int, int]]], data: st.DataObject) -> None:
-    count, any_edges = graph
-    edges = sorted({(max(edge), min(edge)) for edge in any_edges if edge[0] != edge[1]})
-    weights = data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count))
-    best = list(weights)
-    for node in range(count):
-        best[node] = weights[node] + max((best[other] for waiting, other in edges if waiting == node), default=0)
-    path = longest_path(count, *arrays(edges), weights)
-    assert all((later, earlier) in edges for earlier, later in pairwise(path))
-    assert sum(weights[node] for node in path) == max(best)
-
-
 def test_nothing() -> None:
     assert topological_order(0, [], []) == []
-    assert longest_path(0, [], []) == []
     assert find_cycles(1, [0], [0]) == [[0]]

@@ -1,4 +1,4 @@
-"""The graph as plain lists of numbers: order, cycles, longest path.
+"""The graph as plain lists of numbers: order, cycles.
 
 In: a number of nodes and two lists of equal length, edge by edge the node that waits and the node that it needs.
 Out: lists of node numbers. Nodes have no meaning here (jobs and gates alike), and nothing is ever named or raised.
@@ -117,31 +117,3 @@ def _shortest_cycle(needs: dict[int, list[int]], knot: set[int]) -> list[int]:
                     following.append(other)
         front = following
     return [start]
-
-
-def longest_path(
-    count: int, waiting: Sequence[int], needed: Sequence[int], weights: Sequence[float] | None = None
-) -> list[int]:
-    """The chain of nodes with the greatest sum of weights (1 each when not given), first to run first.
-
-    The graph must be free of cycles; nodes on or behind one are left out.
-    """
-    best = [1.0] * count if weights is None else [float(weight) for weight in weights]
-    own = list(best)
-    before = [-1] * count
-    behind = dependents(count, waiting, needed)
-    order = topological_order(count, waiting, needed)
-    for node in order:
-        length = best[node]
-        for other in behind[node]:
-            if length + own[other] > best[other] or before[other] < 0:
-                best[other] = length + own[other]
-                before[other] = node
-    if not order:
-        return []
-    node = max(order, key=best.__getitem__)
-    path = [node]
-    while before[node] >= 0:
-        node = before[node]
-        path.append(node)
-    return path[::-1]

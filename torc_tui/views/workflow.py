@@ -33,7 +33,6 @@ _FLAGS: Mapping[str, Mapping[str, bool]] = {
     "workflow_resumed": {"is_paused": False},
 }
 _WORDS: Mapping[str, UnionType | type] = {"name": str, "user": str, "description": str | None, "project": str | None}
-_RELOAD = RELOAD_EVENTS | {"workflow_canceled"}  # that one cancels all jobs that wait, without a word about each
 _NODE_GONE = frozenset({"node_stopped", "node_lost"})
 _SETTLED = tuple(status in SETTLED for status in JobStatus)
 
@@ -114,7 +113,7 @@ class WorkflowView:
             if seq <= self.cursor:
                 continue
             kind = event.kind
-            if self.needs_reload or seq != self.cursor + 1 or kind in _RELOAD:
+            if self.needs_reload or seq != self.cursor + 1 or kind in RELOAD_EVENTS:
                 self.needs_reload = True
                 break
             job_id = event.job_id
