@@ -215,3 +215,25 @@ def test_needs_initialization(store: Store, tmp_path: Path) -> None:
     operations.initialize(store, workflow_id, force=True)
     assert not operations.needs_initialization(workflows.get_workflow(store, workflow_id))
     assert workflows.get_workflow(store, workflow_id).counts == {JobStatus.READY: 1, JobStatus.BLOCKED: 1}
+
+
+def test_the_command_line_of_a_runner_does_not_name_the_store(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every user of the machine can read it, and the name may hold a password."""
+    asked: list[tuple[list[str], dict[str, str]]] = []
+
+    class Started:
+        pid = 4711
+        returncode: int | None = None
+
+        def __init__(self, command: list[str], *, env: dict[str, str], **_: object) -> None:
+            asked.append((command, env))
+
+    workflow_id = make(store, tmp_path)
+    monkeypatch.setattr(runners.subprocess, "Popen", Started)
+    runners.start_runner(store, workflow_id, ["--grace", "1"])
+    ((command, env),) = asked
+    assert command[-4:] == ["run", str(workflow_id), "--grace", "1"]
+    assert not [word for word in command if "://" in word or "database" in word]
+    assert env["TORC_DATABASE"] == store.url

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torc_tui.executors.wrapper import find_bash
 from torc_tui.model import JobStatus
 from torc_tui.store import run_context
 from torc_tui.store.counters import EventRow
@@ -84,7 +85,7 @@ class Scripts:
                 if stop.is_set():
                     return ScriptEnd(143, command, log_path, "not started, for the run was stopped")
                 process = subprocess.Popen(
-                    ["/bin/bash", "-c", command],
+                    [find_bash(), "-c", command],
                     cwd=self.directory,
                     env={**self.environment, **extra},
                     stdin=subprocess.DEVNULL,

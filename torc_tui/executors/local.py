@@ -17,7 +17,6 @@ import contextlib
 import errno
 import os
 import resource
-import shutil
 import subprocess
 import time
 from collections import deque
@@ -29,7 +28,7 @@ from torc_tui.executors.attempt import Attempt, Measures
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.children import Children
 from torc_tui.executors.watch import GpuUsage, Watch
-from torc_tui.executors.wrapper import launch, read_exit_file
+from torc_tui.executors.wrapper import find_bash, launch, read_exit_file
 from torc_tui.model import AttemptKey, Cause, Exited, Order, Report, Started, Usage
 from torc_tui.resources.processes import process_started
 
@@ -51,7 +50,7 @@ class LocalExecutor:
     def __init__(
         self, *, gpu_usage: GpuUsage | None = None, pidfd: bool | None = None, shell: str | None = None
     ) -> None:
-        self._shell = shell or ("/bin/bash" if Path("/bin/bash").exists() else shutil.which("bash") or "/bin/bash")
+        self._shell = shell or find_bash()
         self._open_files = _raise_open_files()
         self._children: Children[AttemptKey] = Children(pidfd=pidfd)
         self._watch = Watch(self._emptied, gpu_usage)

@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 from dataclasses import dataclass
 
@@ -62,6 +63,11 @@ class ExitFile:
     pid: int | None = None
     process_started: int | None = None
     code: int | None = None
+
+
+def find_bash() -> str:
+    """The bash that runs commands: /bin/bash, or the one on PATH."""
+    return "/bin/bash" if os.path.exists("/bin/bash") else shutil.which("bash") or "/bin/bash"  # noqa: PTH110
 
 
 def launch(order: Order, shell: str, *, open_files: int | None = None, now: int = -1) -> Launch:

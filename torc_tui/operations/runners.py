@@ -39,13 +39,14 @@ def start_runner(
     store: Store, workflow_id: int, arguments: Sequence[str] = (), *, actor: str | None = None
 ) -> Background:
     """Start ``torc run ID`` in a session of its own, so that nothing here can stop it. ``arguments`` are options of
-    ``torc run``; its output goes to a log in the output folder of the workflow. Who started it is an event."""
+    ``torc run``; its output goes to a log in the output folder of the workflow. Who started it is an event. The store
+    is named in its environment: its command line is there for every user of the machine to read, a password with it."""
     workflow = workflows.get_workflow(store, workflow_id)
     folder = Path(workflow.directory) / "torc_output"
     if "--output-dir" in arguments:
         folder = Path(arguments[list(arguments).index("--output-dir") + 1])
     log = folder / f"job_runner_{hostname()}_wf{workflow_id}_r{workflow.run_id or 1}.log"
-    command = [sys.executable, "-m", "torc_tui.cli.main", "--database", store.url, "run", str(workflow_id), *arguments]
+    command = [sys.executable, "-m", "torc_tui.cli.main", "run", str(workflow_id), *arguments]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with open(log, "ab") as output:
@@ -55,6 +56,7 @@ def start_runner(
                 stdout=output,
                 stderr=output,
                 cwd=workflow.directory,
+                env={**os.environ, "TORC_DATABASE": store.url},
                 start_new_session=True,
             )
     except OSError as error:
