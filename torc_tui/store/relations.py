@@ -36,17 +36,6 @@ class Edge(NamedTuple):
     via: str | None
 
 
-class DataEnds(NamedTuple):
-    """A file or a record (``kind``), and the ids of the jobs that write and read it; ``state`` of records only."""
-
-    kind: Literal["file", "user_data"]
-    id: int
-    name: str
-    producers: list[int]
-    consumers: list[int]
-    state: str
-
-
 class JobIO(NamedTuple):
     """What a job reads and writes: files {id, name, path, st_mtime, st_size}, records {id, name, version, is_null}."""
 
@@ -154,29 +143,6 @@ def edges(store: Store, workflow_id: int) -> Iterator[Edge]:
     for job, on, kind, via in rows:
         word = names[kind].get(via) if kind in names else patterns.get(min(job, on))
         yield Edge(job, on, kinds[kind], word)
-
-
-def data_ends(store: Store, workflow_id: int) -> list[DataEnds]:
-    """Files and records that jobs of the workflow read or write."""
-    found: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
-    out: list[DataEnds] = []
-    with store.read() as conn:
-        for kind in ("file", "user_data"):
-            for side, column in enumerate((f"output_{kind}", f"input_{kind}")):
-                column += "s" if kind == "file" else ""
-                text = f"SELECT j.id, g.{kind}_id FROM job j JOIN {kind}_group g ON g.group_id = j.{column}"
-                for job, number in Statement(text + " WHERE j.workflow_id = ?").run(conn, (workflow_id,)):
-                    found.setdefault((kind, number), ([], []))[side].append(job)
-        files = Statement("SELECT id, name FROM file WHERE workflow_id = ? ORDER BY id").run(conn, (workflow_id,))
-        for number, name in files.all():
-            if ("file", number) in found:
-                out.append(DataEnds("file", number, name, *found["file", number], ""))
-        text = "SELECT id, name, data IS NULL FROM user_data WHERE workflow_id = ? ORDER BY id"
-        for number, name, empty in Statement(text).run(conn, (workflow_id,)).all():
-            if ("user_data", number) in found:
-                state = "empty" if empty else "written"
-                out.append(DataEnds("user_data", number, name, *found["user_data", number], state))
-    return out
 
 
 def job_io(store: Store, job_id: int) -> JobIO:

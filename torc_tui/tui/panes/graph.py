@@ -308,5 +308,5 @@ class GraphPane(Pane):
 def _read(source: Any, workflow_id: int, jobs: list[Job], with_data: bool) -> Graph:
     from torc_tui.store import relations
 
-    data = [Data(*ends) for ends in relations.data_ends(source.store, workflow_id)] if with_data else []
+    data = [Data(*one) for one in relations.artifacts(source.store, workflow_id)] if with_data else []
     return Graph(jobs, relations.edges(source.store, workflow_id), data)
