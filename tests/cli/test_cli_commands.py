@@ -83,7 +83,7 @@ def test_lists_are_arrays_here_and_wrapped_there(torc: Any, client: Any, small: 
 @pytest.mark.parametrize(
     ("words", "columns"),
     [
-        (("workflows", "list"), "ID Name Description Project Metadata Timestamp"),
+        (("workflows", "list"), "ID Name State Jobs Failed Description Timestamp"),
         (("jobs", "list"), "ID Name Status Command"),
         (("files", "list"), "ID Name Path Modified_Time"),
         (("user-data", "list"), "ID Name Data Workflow_ID"),
@@ -147,7 +147,9 @@ def test_which_workflow(torc: Any, place: Path, small: int, monkeypatch: pytest.
     assert torc("workflows", "get", "-f", "json").json["id"] == second
     assert torc("workflows", "get", "third").code == 2
     torc("create", "small.yaml", "--name", "second")
-    assert "2 workflows are called 'second'" in torc("workflows", "get", "second").err
+    err = torc("workflows", "get", "second").err
+    assert "2 workflows are called 'second'" in err
+    assert f"{second + 1} (not initialized, just now), {second} (not initialized, just now)" in err
 
 
 def test_a_choice_at_the_terminal(torc: Any, place: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:

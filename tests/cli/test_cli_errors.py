@@ -16,6 +16,7 @@ import pytest
 from torc_tui import errors
 from torc_tui.cli import diagnostics, main
 from torc_tui.errors import Problem
+from torc_tui.store.database import Store
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ from torc_tui.errors import Problem
     ],
 )
 def test_wrong_use(torc: Any, line: str, said: str) -> None:
-    torc("workflows", "list")  # there is a store, and nothing in it
+    Store.open().close()  # there is a store, and nothing in it
     answer = torc(*line.split())
     assert (answer.code, answer.out) == (2, ""), answer
     assert said in answer.err
@@ -161,10 +162,18 @@ def test_a_hostile_name(torc: Any, place: Path) -> None:
     assert sorted(path.name for path in place.iterdir()) == ["torc_output", "w.yaml"]
 
 
-def test_no_store_yet(torc: Any) -> None:
+def test_no_store_yet(torc: Any, tmp_path: Path) -> None:
     answer = torc("user-data", "get", 1)
-    assert answer.code == 1 and "create a workflow first" in answer.err
-    assert torc("workflows", "list").err == "No workflows.\n"
+    assert answer.code == 1 and "there is no store at" in answer.err and "`torc create FILE` makes it" in answer.err
+    listed = torc("workflows", "list")
+    assert listed.code == 0 and listed.err.startswith("No workflows.\nThere is no store at")
+    place = tmp_path / "gone" / "x.db"
+    for words in (("status",), ("jobs", "list", 1), ("user-data", "get", 1), ("delete", 1), ("run", 1)):
+        answer = torc(*words, "--database", place)
+        assert answer.code == 1 and f"there is no store at {place}" in answer.err, answer
+    assert torc("resources", "--database", place).code == 0
+    assert not place.parent.exists()
+    assert torc("workflows", "new", "-n", "first", "--database", place).code == 0 and place.exists()
 
 
 def test_bad_settings(torc: Any, place: Path) -> None:

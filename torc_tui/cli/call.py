@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Sequence
 from functools import cached_property
@@ -44,11 +45,25 @@ class Call:
     def wrapped(self) -> bool:
         return self.program == "torc-client"
 
+    creates = False
+    """Whether the command makes a store where there is none: only one that creates workflows does."""
+
     @cached_property
     def store(self) -> Store:
+        from torc_tui.store.connect import no_store
         from torc_tui.store.database import Store
 
+        if self.missing_store is not None and not self.creates:
+            raise no_store(self.missing_store)
         return Store.open(settings.database_url(self.database))
+
+    @cached_property
+    def missing_store(self) -> str | None:
+        """The path of the store, where it is a file that is not there."""
+        from torc_tui.store.connect import resolve
+
+        dialect, place = resolve(settings.database_url(self.database))
+        return place if dialect == "sqlite" and not os.path.lexists(place) else None  # noqa: PTH110
 
     @cached_property
     def actor(self) -> str:
@@ -97,8 +112,9 @@ class Call:
             if len(named) == 1:
                 return named[0].id
             if named:
-                ids = ", ".join(str(workflow.id) for workflow in named)
-                raise UsageError(f"{len(named)} workflows are called {given!r}", hint=f"say which by its id: {ids}")
+                raise UsageError(
+                    f"{len(named)} workflows are called {given!r}", hint=f"say which by its id: {_told_apart(named)}"
+                )
             raise NotFound(f"there is no workflow {given!r}", hint="`torc workflows list` shows those there are")
         return self._pick(workflows.list_workflows(self.store, user=user))
 
@@ -154,6 +170,23 @@ class Call:
             return
         if _ask(f"{question} [y/N] ").lower() not in ("y", "yes"):
             raise UsageError("nothing was done")
+
+
+def _told_apart(found: Sequence[Workflow]) -> str:
+    """Workflows of one name, the newest first: ``3 (failed, 2 min ago), 2 (complete, 1 h ago)``."""
+    from torc_tui.cli.workflows import state_of
+
+    now = time.time()
+    newest = sorted(found, key=lambda workflow: (workflow.created_at, workflow.id), reverse=True)
+    told = [f"{one.id} ({state_of(one)}, {_ago(now - one.created_at)})" for one in newest[:10]]
+    return ", ".join(told) + (", …" if len(newest) > 10 else "")
+
+
+def _ago(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"
 
 
 def is_id(text: str) -> bool:

@@ -47,6 +47,7 @@ def create_from_file(call: Call, path: str, *, name: str | None = None, monitori
         plan = replace(plan, spec=replace(plan.spec, settings=preset))
     for warning in plan.warnings:
         say(f"warning: {warning}")
+    call.creates = True
     workflow_id = create_workflow(
         call.store, plan, user=settings.user_name(), directory=str(Path.cwd()), actor=call.actor, name=name
     )

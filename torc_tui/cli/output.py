@@ -174,11 +174,16 @@ USER_DATA: Sequence[Column] = (
 WORKFLOWS: Sequence[Column] = (
     ("ID", "id"),
     ("Name", "name"),
+    ("State", "state"),
+    ("Jobs", lambda record: f"{record['completed_jobs']}/{record['total_jobs']}"),
+    ("Failed", "failed_jobs"),
     ("Description", "description"),
     ("Project", "project"),
     ("Metadata", "metadata"),
     ("Timestamp", "timestamp"),
 )
+SOME_WORKFLOWS = ("project", "metadata")
+"""Shown where some workflow has them."""
 JOBS: Sequence[Column] = (("ID", "id"), ("Name", "name"), ("Status", "status"), ("Command", "command"))
 FILES: Sequence[Column] = (
     ("ID", "id"),

@@ -24,7 +24,7 @@ def resources(call: Call) -> None:
 
     usable = detect_machine()
     reader = HostReader()
-    host = reader.read(call.store)
+    host = reader.read(None if call.missing_store is not None else call.store)
     reader.close()
     mine = {gpu.uuid for gpu in usable.gpus}
     held = host.held

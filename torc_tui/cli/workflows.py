@@ -18,10 +18,17 @@ from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
 from torc_tui.model import DEFAULT_REQUIREMENTS, SETTLED, UNSUCCESSFUL, JobStatus, Plan, Workflow, WorkflowSpec
 
+FAILED = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
+"""What a list counts as failed."""
+
 
 def list_(call: Call) -> None:
     from torc_tui.store import workflows
 
+    if call.missing_store is not None:
+        call.show_list("workflows", (), [])
+        say(f"There is no store at {call.missing_store} yet: `torc create FILE` makes it.")
+        return
     options = call.options
     found = workflows.list_workflows(
         call.store,
@@ -33,10 +40,15 @@ def list_(call: Call) -> None:
         sort_by=options.sort_by or "id",
         reverse=options.reverse_sort,
     )
-    columns = list(output.WORKFLOWS)
+    listed = [record_of(workflow) | standing_of(workflow) for workflow in found]
+    columns = [
+        (heading, source)
+        for heading, source in output.WORKFLOWS
+        if source not in output.SOME_WORKFLOWS or any(record.get(str(source)) for record in listed)
+    ]
     if options.all_users:
         columns.insert(1, ("User", "user"))
-    call.show_list("workflows", columns, [record_of(workflow) for workflow in found])
+    call.show_list("workflows", columns, listed)
 
 
 def get(call: Call) -> None:
@@ -93,6 +105,7 @@ def new(call: Call) -> None:
     if not name:
         raise UsageError("a workflow needs a name")
     spec = WorkflowSpec(name=name, description=call.options.description)
+    call.creates = True
     plan = Plan(spec, (), (), (), (DEFAULT_REQUIREMENTS,), (), (), (), ())
     workflow_id = create_workflow(
         call.store, plan, user=settings.user_name(), directory=str(Path.cwd()), actor=call.actor
@@ -231,6 +244,7 @@ def import_(call: Call) -> None:
         found.pop("results", None)
     if options.skip_events:
         found.pop("events", None)
+    call.creates = True
     workflow_id = transfer.import_workflow(
         call.store,
         found,
@@ -264,6 +278,18 @@ def record_of(workflow: Workflow) -> dict[str, Any]:
         **{key: value for key, value in workflow.settings.items() if key != "name"},
     }
     return {key: value for key, value in record.items() if value is not None}
+
+
+def standing_of(workflow: Workflow) -> dict[str, Any]:
+    """How a workflow of a list stands: its state and how many of its jobs have ended, and how."""
+    counts = workflow.counts
+    return {
+        "state": state_of(workflow),
+        "total_jobs": sum(counts.values()),
+        "completed_jobs": counts.get(JobStatus.COMPLETED, 0),
+        "failed_jobs": sum(counts.get(state, 0) for state in FAILED),
+        "jobs_by_status": {state.word: number for state, number in counts.items() if number},
+    }
 
 
 def complete(counts: Mapping[JobStatus, int]) -> bool:

@@ -61,13 +61,19 @@ def connect(url: str | None = None, *, read_only: bool = False) -> Dbapi:
             connection.close()
             raise
     if not os.path.exists(place):
-        raise StoreUnavailable(f"there is no store at {place}", hint="create a workflow first, or name another store")
+        raise no_store(place)
     connection = connect_sqlite(place, read_only=read_only)
     try:
         return checked(connection, place)
     except BaseException:
         connection.close()
         raise
+
+
+def no_store(place: str) -> StoreUnavailable:
+    """The error for a file that is not there and is not to be made."""
+    hint = "`torc create FILE` makes it; another one is named with --database or TORC_DATABASE"
+    return StoreUnavailable(f"there is no store at {place}", hint=hint)
 
 
 def connect_sqlite(path: str, *, read_only: bool = False, create: bool = False) -> sqlite3.Connection:

@@ -252,7 +252,7 @@ def _prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
     """Make the store when it is not there, bring it up to date, and choose the journal that fits the file system."""
     fresh = not os.path.exists(path)  # noqa: PTH110
     if fresh and read_only:
-        raise StoreUnavailable(f"there is no store at {path}", hint="create a workflow first, or name another store")
+        raise connect.no_store(path)
     if fresh:
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
