@@ -314,3 +314,17 @@ def test_nonsense_is_refused_fast_and_in_few_words(format: str, unit: str) -> No
     with pytest.raises(SpecError) as caught:
         loads(unit * (200_000 // len(unit)), file=f"w.{format}")
     assert len(str(caught.value)) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("yaml", "name: w\njobs:\n- name: a\n  command: |-\n    echo 1\n    echo 2\n"),
+        ("kdl", 'name "w"\njob "a" {\n  command "echo 1\necho 2"\n}\n'),
+        ("kdl", 'name "w"\njob "a" {\n  command """\n    echo 1\n    echo 2\n    """\n}\n'),
+    ],
+)
+def test_line_ends_of_windows_do_not_reach_a_command(form: str, text: str) -> None:
+    (job,) = loads(text.replace("\n", "\r\n"), format=form).jobs
+    assert job.command == "echo 1\necho 2"
+    assert job.source.line == loads(text, format=form).jobs[0].source.line

@@ -50,6 +50,7 @@ class _Place:
 
 def read_kdl(text: str, file: str | None = None) -> Document:
     """The document; SpecSyntaxError with the line of the innermost node that cannot be read."""
+    text = text.replace("\r\n", "\n")  # a text over several lines is a command, and bash knows no carriage return
     try:
         nodes = ckdl.parse(text, version="any").nodes
     except (ckdl.ParseError, ValueError) as error:
