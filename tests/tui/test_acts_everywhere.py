@@ -226,21 +226,18 @@ async def test_the_graph_as_a_file(story: Story, ending: str, begins: str) -> No
         assert begins in text[:200] and "train_" in text
 
 
-async def test_tab_goes_from_box_to_box_and_on(story: Story) -> None:
+async def test_a_key_goes_from_box_to_box_and_tab_back_to_the_list(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(140, 40)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("3")
         await until(pilot, sees(pilot, "train_{i} ×5"))
         screen = below(pilot)
-        screen._focus_pane()
-        here = app.focused
+        for name in ("train_1", "report", "prep"):
+            await pilot.press("b")
+            await until(pilot, lambda name=name: (job := screen.selected_job) is not None and job.name == name)
         await pilot.press("tab")
-        await until(pilot, lambda: (job := screen.selected_job) is not None and job.name == "train_1")
-        await pilot.press("tab")
-        await until(pilot, lambda: (job := screen.selected_job) is not None and job.name == "report")
-        await pilot.press("tab")
-        await until(pilot, lambda: app.focused is not here)
+        await until(pilot, lambda: app.focused is screen.table)
 
 
 async def test_pause_tells_the_line_of_what_it_did(story: Story) -> None:

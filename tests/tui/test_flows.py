@@ -230,10 +230,32 @@ async def test_graph_shares_the_selection(story: Story) -> None:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("3")
         await until(pilot, sees(pilot, "train_{i} ×5", "╭"))
-        await pilot.press("down", "down")
+        await pilot.press("tab", "down", "down")
         await until(pilot, sees(pilot, "┏"))
-        await pilot.press("tab", "enter")
+        await pilot.press("tab")
+        await pilot.press("enter")
         await until(pilot, lambda: screen_text(pilot).count("train_2") == 2)
+
+
+async def test_a_tab_takes_the_keys_where_it_has_something_to_do(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, sees(pilot, "train_3", "1-9 tabs", "tab pane"))
+        for keys in ("2", "3", "4", "5", "7", "8", "9"):
+            await pilot.press(keys)
+            pane = screen(pilot).pane
+            assert pane is not None and pane.has_focus_within, keys
+            await pilot.press("escape")
+            assert screen(pilot).table.has_focus, keys
+        await pilot.press("6")
+        assert screen(pilot).table.has_focus
+        await pilot.press("]")  # the events of the workflow, and on to the results
+        assert screen(pilot).table.has_focus is False
+        await pilot.press("tab")
+        assert screen(pilot).table.has_focus
+        await pilot.press("2", "1")
+        assert screen(pilot).table.has_focus
+        await pilot.press("3", "z")
+        assert screen(pilot).split.alone == "second"
 
 
 async def test_a_workflow_deleted_under_the_app(story: Story) -> None:

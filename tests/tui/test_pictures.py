@@ -114,7 +114,7 @@ def compare(name: str, text: str) -> None:
     [
         ("wide", (160, 40), {}, ()),
         ("failed", (120, 36), {}, ("down", "down")),
-        ("graph", (120, 30), {}, ("3", "tab", "F")),
+        ("graph", (120, 30), {}, ("3", "F")),
         ("narrow", (80, 24), {}, ("down",)),
         ("tiny", (40, 10), {}, ()),
         ("ascii", (100, 30), {"TERM": "linux", "LANG": "C", "COLORTERM": ""}, ("3",)),

@@ -42,7 +42,8 @@ class Command:
     """One thing that a user can do.
 
     ``shell`` is the command line that does the same; ``{workflow}`` and ``{jobs}`` are filled in. ``footer``: 0 never
-    stands in the footer, 1 first. ``writes``: changes the store, so read-only mode refuses it. ``destructive``: asks.
+    stands in the footer, 1 first; ``short`` is its word there, and with ``row`` it stands there for a row of commands,
+    from the first to the last of these two (``1-9 tabs``). ``writes``: changes the store, so read-only mode refuses it. ``destructive``: asks.
     """
 
     id: str
@@ -56,6 +57,8 @@ class Command:
     writes: bool = False
     shell: str | None = None
     palette: bool = True
+    short: str = ""
+    row: tuple[str, str] | None = None
 
     def keys_of(self, preset: str) -> tuple[str, ...]:
         return self.vim if preset == "vim" and self.vim is not None else self.keys
@@ -99,7 +102,8 @@ COMMANDS: tuple[Command, ...] = (
     _c("split-left", "split left", "Move the border between the panes to the left.", "split", "<", vim="ctrl+w <"),
     _c("split-right", "split right", "Move the border between the panes to the right.", "split", ">", vim="ctrl+w >"),
     _c("split-turn", "turn split", "Panes beside each other, or one above the other.", "split", "|"),
-    _c("next-pane", "next pane", "To the next pane.", "app text", "tab", vim="tab  ctrl+w w", palette=False),
+    _c("next-pane", "next pane", "To the next pane.", "app text", "tab", vim="tab  ctrl+w w", palette=False, footer=19,
+       short="pane"),
     _c("previous-pane", "previous pane", "To the pane before.", "app text", "shift+tab", palette=False),
     # -- lists
     _c("cursor-up", "up", "One row up.", "list tree", "up", vim="k  up", palette=False),
@@ -211,7 +215,8 @@ COMMANDS: tuple[Command, ...] = (
             start=1,
         )
     ),
-    _c("tab-next", "next tab", "To the next tab.", "workflow", "]", palette=False),
+    _c("tab-next", "next tab", "To the next tab.", "workflow", "]", palette=False, footer=18, short="tabs",
+       row=("tab-overview", "tab-resources")),
     _c("tab-previous", "previous tab", "To the tab before.", "workflow", "["),
     # -- acts on jobs
     _c("job-why", "why", "The whole chain of reasons.", "jobs", "enter", footer=2),
@@ -244,7 +249,7 @@ COMMANDS: tuple[Command, ...] = (
     _c("graph-descendants", "descendants", "Only what waits for the selection.", "graph", "d"),
     _c("graph-all", "whole graph", "The whole graph again.", "graph", "w"),
     _c("graph-expand", "expand", "Open the family in place, or fold it.", "graph", "enter  space", footer=5),
-    _c("graph-next", "next box", "Select the next box.", "graph", "tab", palette=False),
+    _c("graph-next", "next box", "Select the next box.", "graph", "b", footer=8),
     _c("graph-minimap", "minimap", "Show the minimap, or hide it.", "graph", "m"),
     _c("graph-direct", "direct lines", "Only the lines that do not follow from others, or all.", "graph", "l", vim="D"),
     _c("graph-critical", "critical path", "Light the critical path.", "graph", "c"),

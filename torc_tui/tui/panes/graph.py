@@ -265,7 +265,7 @@ class GraphPane(Pane):
         self._lay_out()
 
     def do_graph_next(self) -> None:
-        """Select the box after this one, in reading order; after the last one the focus goes on to the next pane."""
+        """Select the box after this one, in reading order; after the last one the first."""
         picture = self.picture
         if picture is None:
             return
@@ -273,10 +273,9 @@ class GraphPane(Pane):
         places = {at: picture.drawing.box(at) for at, node in enumerate(nodes) if node.kind in ("job", "more")}
         order = sorted(places, key=lambda at: (places[at].y, places[at].x))
         now = order.index(picture.selected) if picture.selected in order else -1
-        if now + 1 >= len(order):
-            self.screen.focus_next()
+        if not order:
             return
-        picture.selected = order[now + 1]
+        picture.selected = order[(now + 1) % len(order)]
         self.owner.go_to_job(nodes[picture.selected].jobs[0], focus=False)
         box = places[picture.selected]
         self.canvas.centre_on(box.x + box.w // 2, box.y + box.h // 2)

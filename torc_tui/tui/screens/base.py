@@ -128,6 +128,7 @@ class TorcScreen(Screen[None]):
             command
             for command in footer(here)
             if self.torc.handler(command) is not None
+            and (command.id != "next-pane" or ("text" not in here and len(self.focus_chain) > 1))
             and any(keymap.find(key, here) is command for key in keymap.keys(command.id))
         ]
 

@@ -295,7 +295,7 @@ class WorkflowScreen(WorkflowCommands):
         self.torc.state.set("workflow.turned", self.split.turned)
 
     async def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
-        await self.show_tab(event.tab)
+        await self.do_tab(event.tab)
 
 
 def _nothing(workflow_id: int) -> WorkflowView:

@@ -10,6 +10,7 @@ from textual.widgets import Input
 from torc_tui.model import Job
 from torc_tui.tui.models.watches import Watch
 from torc_tui.tui.screens.workflow_filter import FilteredJobs
+from torc_tui.tui.screens.workflow_state import READ_ONLY_TABS
 from torc_tui.tui.signs import STATUS
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.overlays import Reading
@@ -61,13 +62,18 @@ class WorkflowCommands(FilteredJobs):
         self.split.turn()
 
     async def do_tab_next(self) -> None:
-        await self.show_tab(self.query_one(TabBar).step(1))
+        await self.do_tab(self.query_one(TabBar).step(1))
 
     async def do_tab_previous(self) -> None:
-        await self.show_tab(self.query_one(TabBar).step(-1))
+        await self.do_tab(self.query_one(TabBar).step(-1))
 
     async def do_tab(self, name: str) -> None:
+        """Show that tab, and let the keys work in it where there is something to do; else in the list."""
         await self.show_tab(name)
+        if name in READ_ONLY_TABS and self.split.first.display:
+            self.table.focus()
+        else:
+            self._focus_pane()
 
     def find_jobs(self, words: Sequence[str]) -> list[Job]:
         """Up to 50 jobs whose names have all the words, for the palette."""

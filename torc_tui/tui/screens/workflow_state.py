@@ -39,6 +39,8 @@ PANES: tuple[tuple[str, str, str, str], ...] = (
     ("resources", "Resources", "resources", "ResourcesPane"),
 )
 """The tabs: name, title, and module and class of the pane, which is imported when it is first shown."""
+READ_ONLY_TABS = frozenset({"overview", "history"})
+"""Tabs that go with the list: the keys stay with the jobs when one of them is chosen."""
 FOLDS_KEPT = 50
 """Of so many workflows it is kept which families were folded; of each, so many that were open."""
 FAMILIES_KEPT = 200
@@ -210,10 +212,9 @@ class WorkflowState(TorcScreen):
         pane = self.pane
         if pane is None:
             return
-        for widget in pane.walk_children():
-            if getattr(widget, "can_focus", False):
-                self.set_focus(widget)  # type: ignore[arg-type]  # what can be focused is a widget
-                return
+        first = next((widget for widget in self.focus_chain if pane in widget.ancestors), None)
+        if first is not None:
+            self.set_focus(first)
 
 
 def _make(name: str) -> Pane:

@@ -50,23 +50,28 @@ class FooterBar(Painted):
         reserve = sum(self._width(command) for command in kept)
         chosen: list[Command] = []
         for command in self.commands:
-            if command in kept or not self.keymap.key(command.id):
+            if command in kept or not self._words(command)[0]:
                 continue
             if self._width(command) > left - reserve:
                 continue
             left -= self._width(command)
             chosen.append(command)
         for command in [*chosen, *(one for one in kept if self.keymap.key(one.id))]:
-            key = self.keymap.key(command.id)
+            key, word = self._words(command)
             if self._width(command) > width:
                 continue
-            spans += [(key, "key"), (f" {command.title}", "key-title"), ("  ", "")]
-            zones.add(width_of(key) + 1 + width_of(command.title), command.id)
+            spans += [(key, "key"), (f" {word}", "key-title"), ("  ", "")]
+            zones.add(width_of(key) + 1 + width_of(word), command.id)
             zones.add(2)
         return [spans]
 
     def _width(self, command: Command) -> int:
-        return width_of(self.keymap.key(command.id)) + 1 + width_of(command.title) + 2
+        return sum(map(width_of, self._words(command))) + 3
+
+    def _words(self, command: Command) -> tuple[str, str]:
+        """Its key, or those of the row it stands for, and what it is called here."""
+        keys = [self.keymap.key(one) for one in command.row or (command.id,)]
+        return "-".join(keys) if all(keys) else "", command.short or command.title
 
     async def _on_click(self, event: events.Click) -> None:
         event.stop()
