@@ -151,6 +151,10 @@ def test_in_the_background(torc: Any, place: Path) -> None:
     held = torc("resources", "-f", "json").json["held"]
     assert [(job["job_name"], job["num_cpus"], job["gpus"]) for job in held] == [("a", 1, [])]
     assert "│ a " in torc("resources").out
+    refused = torc("run", 1, "--detach")
+    assert refused.code == 2 and f"is at work already: runner 1 (pid {found['pid']} on " in refused.err
+    second = torc("run", 1, "--detach", "--force", "-f", "json").json
+    assert second["log"] != found["log"] and Path(second["log"]).exists()
     (place / "fifo").write_text("hello\n")
     wait_for(lambda: torc("status", 1, "-f", "json").json["is_complete"])
     wait_for(lambda: "completed: 1 completed" in Path(found["log"]).read_text())

@@ -63,7 +63,7 @@ class Call:
         from torc_tui.store.connect import resolve
 
         dialect, place = resolve(settings.database_url(self.database))
-        return place if dialect == "sqlite" and not os.path.lexists(place) else None  # noqa: PTH110
+        return place if dialect == "sqlite" and not os.path.lexists(place) else None
 
     @cached_property
     def actor(self) -> str:

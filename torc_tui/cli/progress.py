@@ -84,7 +84,7 @@ def lose_output(streams: Sequence[TextIO] | None = None, log: Path | None = None
 
 def runner_log(workflow: Workflow, folder: str) -> Path:
     """Where a runner without a terminal writes."""
-    return Path(folder) / f"job_runner_{os.uname().nodename}_wf{workflow.id}_r{workflow.run_id or 1}.log"
+    return Path(folder) / f"job_runner_{os.uname().nodename}_wf{workflow.id}_r{workflow.run_id or 1}_p{os.getpid()}.log"
 
 
 class Sheltered:

@@ -137,8 +137,21 @@ def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
 
 
 def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
-    from torc_tui.operations.runners import start_runner
+    from torc_tui.operations.runners import at_work, start_runner
 
+    working = [] if call.options.force else at_work(call.store, workflow.id)
+    if working and call.options.tui:
+        from torc_tui.cli.app import open_app
+
+        call.close()
+        return open_app(str(workflow.id), call.database)
+    if working:
+        who = ", ".join(f"runner {node.id} (pid {node.pid} on {node.hostname})" for node in working)
+        raise Refused(
+            f"workflow {workflow.id} is at work already: {who}",
+            hint=f"`torc {workflow.id}` watches it, `torc workflows stop {workflow.id}` stops it; "
+            "--force starts another runner",
+        )
     started = start_runner(call.store, workflow.id, arguments_of(options), actor=call.actor)
     if call.options.tui:
         from torc_tui.cli.app import open_app

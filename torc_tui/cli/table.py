@@ -177,7 +177,7 @@ COMMANDS: tuple[Command, ...] = (
             ),
             *RUNNING,
             flag("--skip-checks", help="accepted for older scripts"),
-            flag("--force", help="go on although required files are missing"),
+            flag("--force", help="go on although files are missing, or a runner is at work (--detach)"),
             flag("--tui", help="watch it in the app"),
         ),
     ),

@@ -15,7 +15,9 @@ import time
 from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 from torc_tui.errors import NotFound, Refused, TorcError
 from torc_tui.executors.wrapper import read_exit_file
@@ -45,11 +47,10 @@ def start_runner(
     folder = Path(workflow.directory) / "torc_output"
     if "--output-dir" in arguments:
         folder = Path(arguments[list(arguments).index("--output-dir") + 1])
-    log = folder / f"job_runner_{hostname()}_wf{workflow_id}_r{workflow.run_id or 1}.log"
     command = [sys.executable, "-m", "torc_tui.cli.main", "run", str(workflow_id), *arguments]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with open(log, "ab") as output:
+        with _new_log(folder, f"job_runner_{hostname()}_wf{workflow_id}_r{workflow.run_id or 1}") as output:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -67,7 +68,23 @@ def start_runner(
     with store.write() as conn:
         data = {"pid": process.pid, "hostname": hostname()}
         append(conn, workflow_id, [("node_requested", None, data)], at=time.time(), actor=actor)
-    return Background(process.pid, str(log))
+    return Background(process.pid, output.name)
+
+
+def _new_log(folder: Path, stem: str) -> BinaryIO:
+    """A log of its own for each runner: ``STEM.log``, ``STEM_2.log``, …"""
+    for number in count(1):
+        with suppress(FileExistsError):
+            return open(folder / f"{stem}{f'_{number}' if number > 1 else ''}.log", "xb")
+    raise AssertionError
+
+
+def at_work(store: Store, workflow_id: int) -> list[nodes.Node]:
+    """The runners of a workflow that are not known to be dead."""
+    with store.read() as conn:
+        active = nodes.active(conn, workflow_id)
+    dead = {node.id for node in dead_nodes(active)}
+    return [node for node in active if node.id not in dead]
 
 
 def stop_runners(
