@@ -193,6 +193,12 @@ def test_export_and_import(torc: Any, small: int, place: Path) -> None:
     assert torc("workflows", "export", small).json["export_version"] == "1.0"
     copy = torc("workflows", "import", "w.json", "--name", "copy", "-f", "json").json["id"]
     assert [job["name"] for job in torc("jobs", "list", copy, "-f", "json").json] == ["write", "read"]
+    created = torc("events", "list", copy, "-f", "json").json[0]
+    assert created["actor"].startswith("ada@")
+    torc("user-data", "update", 1, "--data", '"\\ud800"')
+    assert torc("workflows", "export", small, "-o", "half.json").code == 0
+    again = torc("workflows", "import", "half.json", "-f", "json").json["id"]
+    assert torc("user-data", "get", "config", "-w", again).json["data"] == "\ud800"
     (place / "bad.json").write_text("[]")
     assert torc("workflows", "import", "bad.json").code == 2
     (place / "bad.json").write_text("{")
@@ -424,7 +430,7 @@ def test_a_table_of_the_older_dialect_is_asked_for(client: Any, small: int) -> N
 
 
 def test_jobs_from_a_file(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place / "commands").write_text("# first\necho one\n\n  echo two  \n")
+    (place / "commands").write_text("\ufeff# first\necho one\n\n  echo two  \n")
     empty = torc("workflows", "new", "-n", "list", "-f", "json").json["id"]
     made = torc("jobs", "create-from-file", empty, "commands", "-f", "json").json
     assert made["jobs_created"] == 2

@@ -77,7 +77,7 @@ def create_from_file(call: Call) -> None:
 def commands_of(path: str) -> list[str]:
     """The commands of a file: a line each, without empty ones and ``#`` comments. UsageError when there is none."""
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:

@@ -222,11 +222,15 @@ def export(call: Call) -> None:
     found = transfer.export_workflow(
         call.store, workflow_id, include_results=options.include_results, include_events=options.include_events
     )
-    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if options.output in (None, "-"):
         output.json_value(found)
         return
-    Path(options.output).write_text(text, encoding="utf-8")
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair has an escape in JSON, and no letter
+        data = (json.dumps(found, indent=2) + "\n").encode()
+    Path(options.output).write_bytes(data)
     say(f"Wrote workflow {workflow_id} to {options.output}")
 
 
@@ -252,6 +256,7 @@ def import_(call: Call) -> None:
         directory=str(Path.cwd()),
         at=time.time(),
         name=options.name,
+        actor=call.actor,
     )
     message = f"Created workflow {workflow_id}"
     call.done({"id": workflow_id, "workflow_id": workflow_id, "status": "success", "message": message}, message)
