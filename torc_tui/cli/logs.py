@@ -11,7 +11,6 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from torc_tui.cli import output
@@ -122,9 +121,11 @@ class Finder:
 
     def _folders(self) -> list[str]:
         """Every output folder that a runner of the workflow had, the last first."""
+        from torc_tui.store.logs import output_folder
+
         nodes = self.records.list_compute_nodes(self.call.store, self.workflow.id)
         found = [node["options"].get("output_dir") for node in reversed(nodes) if node.get("options")]
-        default = str(Path(self.workflow.directory) / "torc_output")
+        default = output_folder(self.workflow.directory)
         return [folder for folder in dict.fromkeys([*found, default]) if folder]
 
     def _latest(self, folders: list[str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from torc_tui.engine.report import NeverJob, Observer, Unwatched
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, JobStatus, Machine, Workflow
 from torc_tui.store.database import Store
+from torc_tui.store.logs import output_folder
 from torc_tui.store.outlook import job_names
 from torc_tui.store.workflows import snapshot
 from torc_tui.units import show_bytes, show_duration
@@ -48,7 +49,7 @@ _SIGNS = {"unicode": ("█", "░", "▶"), "ascii": ("#", ".", ">")}
 @contextmanager
 def watcher(store: Store, workflow: Workflow, output_dir: str | None, *, quiet: bool) -> Iterator[Observer]:
     """The observer that fits standard output; whatever it drew is cleared away at the end."""
-    folder = output_dir or str(Path(workflow.directory) / "torc_output")
+    folder = output_dir or output_folder(workflow.directory)
     if quiet:
         yield _Quiet(workflow, folder)
     elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":

@@ -32,6 +32,7 @@ from torc_tui.store import nodes, outlook, run_context
 from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
+from torc_tui.store.logs import output_folder
 from torc_tui.units import show_duration
 
 T = TypeVar("T")
@@ -134,7 +135,7 @@ class Runner:
         options = self.options
         with self.store.read() as conn:
             context = run_context.read(conn, self.workflow_id)
-        output_dir = options.output_dir or str(Path(context.directory) / "torc_output")
+        output_dir = options.output_dir or output_folder(context.directory)
         _check_folders(Path(context.directory), Path(output_dir))
         self.end_time = options.end_time
         if options.time_limit is not None:

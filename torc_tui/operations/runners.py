@@ -26,7 +26,7 @@ from torc_tui.store import acts, nodes, workflows
 from torc_tui.store.counters import EventRow, resettle
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
-from torc_tui.store.logs import attempt_stem
+from torc_tui.store.logs import attempt_stem, output_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def start_runner(
     ``torc run``; its output goes to a log in the output folder of the workflow. Who started it is an event. The store
     is named in its environment: its command line is there for every user of the machine to read, a password with it."""
     workflow = workflows.get_workflow(store, workflow_id)
-    folder = Path(workflow.directory) / "torc_output"
+    folder = Path(output_folder(workflow.directory))
     if "--output-dir" in arguments:
         folder = Path(arguments[list(arguments).index("--output-dir") + 1])
     command = [sys.executable, "-m", "torc_tui.cli.main", "run", str(workflow_id), *arguments]

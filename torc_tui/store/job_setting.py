@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from torc_tui.errors import NotFound
 from torc_tui.model import Gpu
 from torc_tui.store import run_context
 from torc_tui.store.database import Statement, Store
 from torc_tui.store.job_environment import job_variables, shell_line, workflow_variables
+from torc_tui.store.logs import output_folder
 from torc_tui.store.scheduling import decode_allocation
 
 
@@ -65,7 +65,7 @@ def read(store: Store, job_id: int) -> JobSetting:
         workflow_id=workflow_id,
         run_id=context.run_id,
         directory=context.directory,
-        output_dir=output_dir or str(Path(context.directory) / "torc_output"),
+        output_dir=output_dir or output_folder(context.directory),
     )
     variables |= job_variables(
         env,

@@ -17,6 +17,11 @@ from torc_tui.store.database import Statement, Store
 from torc_tui.store.journal import no_workflow
 
 
+def output_folder(directory: str) -> str:
+    """Where a runner of a workflow of that folder writes, unless it is told another place."""
+    return str(Path(directory) / "torc_output")
+
+
 def attempt_stem(output_dir: str, workflow_id: int, job_id: int, run_id: int, attempt_id: int) -> str:
     """The path of an attempt's files without their endings (``.o``, ``.e``, ``.log``, ``.exit``)."""
     return f"{output_dir}/job_stdio/job_wf{workflow_id}_j{job_id}_r{run_id}_a{attempt_id}"
@@ -104,7 +109,7 @@ def _around(conn: Any, workflow_id: int) -> _Around:
     execution = json.loads(row[2])
     return _Around(
         workflow_id,
-        str(Path(row[0]) / "torc_output"),
+        output_folder(row[0]),
         row[1],
         execution.get("stdio_mode") or "separate",
         bool(execution.get("delete_stdio_on_success")),
