@@ -46,7 +46,11 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
         b"name: x\njobs:\n  - {name: first, command: echo}\n  - {name: b, command: echo, depends_on: [frist]}\n",
         ("w.yaml:4", "'frist'", "did you mean 'first'?"),
     ),
-    "an unknown format": ("w.ini", b"[section]\nkey = value\n", ("w.ini", "not yaml", "not kdl")),
+    "an unknown format": (
+        "w.ini",
+        b"[section]\nkey = value\n",
+        ("w.ini", "ending .ini is none of", "read as yaml: "),
+    ),
     "a binary file": ("w.yaml", bytes(range(256)) * 20, ("w.yaml: this is a binary file",)),
     "an empty file": ("w.yaml", b"", ("w.yaml: the file is empty",)),
     "nonsense": ("w.yaml", b"lorem ipsum dolor\n" * (MANY // 18), ("w.yaml:1", "not the text 'lorem ipsum")),

@@ -96,6 +96,20 @@ def test_only_what_never_fits_is_left(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(MIXED.replace("exit 3", "exit 0"))
     answer = torc("run", "w.yaml", "--num-cpus", "2", "--memory-gb", "2", "--quiet")
     assert (answer.code, answer.out) == (3, "")
+    status = torc("status")
+    assert "State:    stuck: no ready job can ever run here" in status.out
+    assert "can never run here: big (job 4): 500 CPUs, machine has" in status.out
+    (never,) = torc("status", "-f", "json").json["never"]
+    assert (never["job_id"], never["name"]) == (4, "big")
+
+
+def test_a_word_that_is_neither_a_file_nor_a_workflow(torc: Any, place: Path) -> None:
+    (place / "loop.yaml").write_text(MIXED)
+    for _ in range(2):
+        answer = torc("run", "loop.yam")
+        assert answer.code == 2 and "there is neither a file nor a workflow 'loop.yam'" in answer.err
+        assert "did you mean loop.yaml?" in answer.err
+        torc("create", "loop.yaml")
 
 
 def test_missing_files_stop_it_before_it_begins(torc: Any, place: Path) -> None:

@@ -237,17 +237,25 @@ def test_an_unknown_ending_tries_all_formats(text: str, format: str, tmp_path: P
     assert load(tmp_path / f"flow.{format.upper()}").name == "x"
 
 
-def test_a_text_of_no_format_says_why_for_each(tmp_path: Path) -> None:
-    path = tmp_path / "flow.wf"
-    path.write_text("} this ] is { nothing")
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("run.sh", "#!/bin/bash\necho hello\n", "read as yaml: "),
+        ("flow.wf", "} this ] is { nothing", "read as yaml: "),
+        ("flow.wf", '{"name": "x", "jobs": [}', "read as json5: "),
+        ("flow.wf", 'name "x"\njob "a" {\n', "read as kdl: "),
+    ],
+)
+def test_a_text_of_no_format_is_told_as_what_it_most_looks_like(
+    name: str, text: str, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
     with pytest.raises(SpecSyntaxError) as caught:
         load(path)
-    assert [problem.message.split(":")[0] for problem in caught.value.problems] == [
-        "not json",
-        "not json5",
-        "not yaml",
-        "not kdl",
-    ]
+    (problem,) = caught.value.problems
+    ending = f"the ending {path.suffix} is none of .json .json5 .yaml .yml .kdl, and the text is none of these formats"
+    assert problem.message.startswith(f"{ending}; {said}") and problem.file == str(path)
 
 
 @pytest.mark.parametrize("format", FORMATS)

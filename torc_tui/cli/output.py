@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 300  # no cell is wider, also where no terminal limits it: 5 MB of data are for JSON
 _NARROWEST = 4
+_LISTED = 20
 
 
 def table(columns: Sequence[Column], records: Iterable[Mapping[str, Any]]) -> None:
@@ -56,6 +57,14 @@ def record(values: Mapping[str, Any]) -> None:
 def line(text: str) -> None:
     """Print one line of text, made harmless."""
     sys.stdout.write(harmless(text) + "\n")
+
+
+def never(jobs: Sequence[Any]) -> None:
+    """The jobs (job_id, name, reason) that cannot run on this machine, each with what it lacks."""
+    for job in jobs[:_LISTED]:
+        line(f"  can never run here: {job.name} (job {job.job_id}): {job.reason}")
+    if len(jobs) > _LISTED:
+        line(f"  … and {len(jobs) - _LISTED} more that can never run here")
 
 
 def unicode() -> bool:

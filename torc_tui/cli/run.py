@@ -6,6 +6,7 @@ the end. How jobs are chosen and run is the engine's; this is only its face.
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from datetime import datetime
@@ -13,12 +14,12 @@ from typing import Any
 
 from torc_tui import settings
 from torc_tui.cli import output
-from torc_tui.cli.call import Call
+from torc_tui.cli.call import Call, is_id
 from torc_tui.cli.create import create_from_file, tell_existing
 from torc_tui.cli.diagnostics import say
 from torc_tui.cli.line import names_file
 from torc_tui.engine.report import RunOptions, RunReport
-from torc_tui.errors import Refused, SettingsError
+from torc_tui.errors import NotFound, Refused, SettingsError
 from torc_tui.model import SETTLED, Workflow
 
 _LISTED = 20
@@ -35,12 +36,27 @@ def run(call: Call) -> int:
             output.line(f"Created workflow {workflow_id}")
             sys.stdout.flush()
     else:
-        workflow_id = call.workflow_id(given.what)
+        workflow_id = _workflow_named(call, given.what)
     workflow = workflows.get_workflow(call.store, workflow_id)
     _make_ready(call, workflow)
     if given.detach or given.tui:
         return _in_background(call, workflow, options)
     return _here(call, workflow, options)
+
+
+def _workflow_named(call: Call, what: str | None) -> int:
+    """The workflow that is meant by a word that is no file; NotFound says that it is neither."""
+    if what is None or is_id(what):
+        return call.workflow_id(what)
+    found = None
+    if call.missing_store is None:
+        try:
+            return call.workflow_id(what)
+        except NotFound as error:
+            found = error
+    near = difflib.get_close_matches(what, [name for name in os.listdir() if names_file(name)], 1)  # noqa: PTH208
+    ways = f"did you mean {near[0]}?" if near else "`torc workflows list` shows the workflows there are"
+    raise NotFound(f"there is neither a file nor a workflow {what!r}", hint=ways) from found
 
 
 def options_of(call: Call) -> RunOptions:
@@ -213,7 +229,7 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
             output.line(f"    {job['stderr_path']}")
     if len(ended) > _LISTED:
         output.line(f"  … and {len(ended) - _LISTED} more: torc results list {workflow.id} --failed")
-    tell_never(report.never)
+    output.never(report.never)
     sys.stdout.flush()
     held = sum(one["number"] for one in report.waiting if one.get("held"))
     if held:
@@ -222,11 +238,3 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
         say(report.message)
     if report.interrupted and report.exit_code == 130:
         say(f"Interrupted. `torc run {workflow.id}` goes on.")
-
-
-def tell_never(never: Any) -> None:
-    """The jobs that cannot run on this machine, each with what it lacks."""
-    for job in never[:_LISTED]:
-        output.line(f"  can never run here: {job.name} (job {job.job_id}): {job.reason}")
-    if len(never) > _LISTED:
-        output.line(f"  … and {len(never) - _LISTED} more that can never run here")

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torc_tui import settings
 from torc_tui.cli import output, user_data_fast
@@ -17,6 +17,9 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
 from torc_tui.model import DEFAULT_REQUIREMENTS, SETTLED, UNSUCCESSFUL, JobStatus, Plan, Workflow, WorkflowSpec
+
+if TYPE_CHECKING:
+    from torc_tui.operations.explain import Stuck
 
 FAILED = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 """What a list counts as failed."""
@@ -74,6 +77,16 @@ def status(call: Call) -> None:
         "total_jobs": sum(counts.values()),
         "jobs_by_status": counts,
     }
+    state = state_of(workflow)
+    never: list[Stuck] = []
+    if workflow.counts.get(JobStatus.READY) and state in ("ready to run", "running"):
+        from torc_tui.operations.explain import stuck
+
+        never, all_of_them = stuck(call.store, workflow.id)
+        if never:
+            record["never"] = [one._asdict() for one in never]
+        if all_of_them and state == "ready to run":
+            state = "stuck: no ready job can ever run here"
     if call.json:
         output.json_value(record)
         return
@@ -81,10 +94,11 @@ def status(call: Call) -> None:
         [
             ("Workflow", f"{workflow.id} ({workflow.name})"),
             ("Run ID", workflow.run_id),
-            ("State", state_of(workflow)),
+            ("State", state),
             ("Jobs", ", ".join(f"{number} {word}" for word, number in counts.items()) or "none"),
         ]
     )
+    output.never(never)
 
 
 def is_complete(call: Call) -> None:

@@ -21,6 +21,7 @@ from torc_tui.resources.explain import explain as shortfalls_of
 from torc_tui.resources.explain import never as never_of
 from torc_tui.resources.pool import Pool
 from torc_tui.store import holdings, records, workflows
+from torc_tui.store import outlook as store_outlook
 from torc_tui.store.database import Store
 from torc_tui.store.holdings import Runner
 from torc_tui.views import why as views
@@ -78,6 +79,33 @@ def outlook(
             if best is None or _worse(best) > _worse(found):
                 lacks[key] = found
     return Outlook(len(runners), lacks)
+
+
+class Stuck(NamedTuple):
+    """A ready job that nobody can ever serve, with what it lacks."""
+
+    job_id: int
+    name: str
+    reason: str
+
+
+def stuck(store: Store, workflow_id: int, limit: int = 1000) -> tuple[list[Stuck], bool]:
+    """The ready jobs that can never run on the runners that there are (without one: on this host), and whether that
+    is all that is ready."""
+    with store.read() as conn:
+        ready = [one for one in store_outlook.left(conn, workflow_id) if one.status == JobStatus.READY]
+        requirements = workflows.read_requirements(conn, workflow_id)
+    asked = {one.requirement_id: requirements[one.requirement_id] for one in ready}
+    if not asked:
+        return [], False
+    lacks = outlook(store, workflow_id, asked, HostReader()).lacks
+    never = {key: "; ".join(lack.never) for key, lack in lacks.items() if lack.never}
+    found: list[Stuck] = []
+    with store.read() as conn:
+        for key, reason in never.items():
+            names = store_outlook.names(conn, workflow_id, key, JobStatus.READY, limit)
+            found += [Stuck(job_id, name, reason) for job_id, name in names]
+    return found, len(never) == len(asked)
 
 
 def _pool(store: Store, runner: Runner, here: Host | None) -> tuple[Pool, Machine]:

@@ -7,14 +7,16 @@ room opens files.
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
 from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
 from torc_tui.spec.checks import Wrong, nearest
-from torc_tui.spec.document import Document, Map, quoted, syntax_error
+from torc_tui.spec.document import Document, Map, clip, quoted, syntax_error
 from torc_tui.spec.parameters import ReadLines
 from torc_tui.spec.parse import parse
 from torc_tui.spec.schema import WORKFLOW
@@ -31,6 +33,8 @@ FORMATS = {".json": "json", ".json5": "json5", ".yaml": "yaml", ".yml": "yaml", 
 """What the ending of a file says (letter case ignored)."""
 
 _LIMIT = 256 << 20
+
+_LIKE_KDL = re.compile(r'^\s*(?:name|job|file|user_data|parameters)\s+(?:"|\w+=|\{)', re.MULTILINE)
 
 
 def load(path: str | Path) -> WorkflowSpec:
@@ -74,17 +78,30 @@ def _document(text: str, format: str | None, file: str | None) -> Document:
             hint = nearest(chosen, list(_READERS)) or f"formats: {', '.join(_READERS)}"
             raise SpecError(Problem(f"unknown format {quoted(chosen)}", file=file, hint=hint))
         return _read_as(chosen, text, file)
-    refused: list[Problem] = []
+    refused: dict[str, Problem] = {}
     for name in _READERS:
         try:
             document = _read_as(name, text, file)
         except SpecSyntaxError as error:
-            refused += [problem._replace(message=f"not {name}: {problem.message}") for problem in error.problems]
+            refused[name] = error.problems[0]
             continue
         if isinstance(document.value, Map) and (name != "kdl" or _speaks_of_a_workflow(document.value)):
             return document
-        refused.append(Problem(f"not {name}: no mapping with 'name' and 'jobs'", file=file, kind="syntax"))
-    raise SpecSyntaxError(refused)
+        refused[name] = Problem("no mapping with 'name' and 'jobs'", file=file, kind="syntax")
+    raise SpecSyntaxError(_in_no_format(text, file, refused))
+
+
+def _in_no_format(text: str, file: str | None, refused: Mapping[str, Problem]) -> Problem:
+    """One problem for a text that is in none of our formats: what is wrong with it as the one it most looks like."""
+    likely = "json5" if text.lstrip().startswith("{") else "kdl" if _LIKE_KDL.search(text) else "yaml"
+    problem = refused[likely]
+    ending = Path(file).suffix if file else ""
+    if file:
+        what = f"the ending {clip(ending)}" if ending else "a file without an ending"
+        message = f"{what} is none of {' '.join(FORMATS)}, and the text is none of these formats"
+    else:
+        message = f"the text is none of these formats: {', '.join(_READERS)}"
+    return problem._replace(message=f"{message}; read as {likely}: {problem.message}")
 
 
 def _read_as(format: str, text: str, file: str | None) -> Document:
