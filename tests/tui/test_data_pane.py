@@ -337,7 +337,7 @@ async def test_edit_review_save(lab: Lab) -> None:
         await pilot.press("ctrl+s")
         await until(pilot, sees(pilot, "3 changes to version 1", "~ .lr: 0.1 → 0.2", "- .note", "+++ as edited"))
         assert lab.version("config") == 1
-        await pilot.press("s")
+        await pilot.press("y")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
         assert lab.value("config") == {"lr": 0.2}
         event = events.list_events(lab.store, lab.id)[-1]
@@ -392,7 +392,7 @@ async def test_saving_against_the_schema_asks(lab: Lab) -> None:
         assert lab.version("config") == 1, "enter is the harmless answer"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
-        await pilot.press("s")
+        await pilot.press("y")
         await until(pilot, lambda: lab.version("config") == 2)
 
 
@@ -412,7 +412,7 @@ async def test_half_a_character_is_refused(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "version"), [("o", {"lr": 0.3}, 3), ("t", {"lr": 0.9}, 2), ("k", {"lr": 0.9}, 2)]
+    ("key", "value", "version"), [("o", {"lr": 0.3}, 3), ("t", {"lr": 0.9}, 2), ("n", {"lr": 0.9}, 2)]
 )
 async def test_somebody_wrote_meanwhile(lab: Lab, key: str, value: Any, version: int) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
@@ -421,7 +421,7 @@ async def test_somebody_wrote_meanwhile(lab: Lab, key: str, value: Any, version:
         await until(pilot, sees(pilot, "train wrote version 2 meanwhile"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
-        await pilot.press("s")
+        await pilot.press("y")
         await until(pilot, sees(pilot, "was written meanwhile", "~ .lr: 0.9 → 0.3", "Version 2", "by train"))
         await pilot.press(key)
         if key == "o":
@@ -446,13 +446,13 @@ async def test_leaving_asks_when_something_was_changed(lab: Lab) -> None:
         found = await edited(pilot, '{"lr": 0.3}')
         await pilot.press("escape")
         await until(pilot, sees(pilot, "Leave config?"))
-        await pilot.press("k")
+        await pilot.press("n")
         await until(pilot, lambda: pilot.app.screen is found)
         await pilot.press("ctrl+q")
         await until(pilot, sees(pilot, "Leave config?"))
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is found)
-        await pilot.press("escape", "l")
+        await pilot.press("escape", "y")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
         assert lab.version("config") == 1
 
@@ -469,7 +469,7 @@ async def test_only_small_texts_are_read_along_by_the_grammar(lab: Lab) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
         found = await edited(pilot, "1")
         assert found.field is not None and found.field.language == "json"
-        await pilot.press("escape", "l")
+        await pilot.press("escape", "y")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
         await opened(pilot, "metrics")
         await pilot.press("e")
@@ -496,7 +496,7 @@ async def test_the_editor_program(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
         await opened(pilot)
         await pilot.press("E")
         await until(pilot, sees(pilot, "~ .lr: 0.1 → 0.4"))
-        await pilot.press("s")
+        await pilot.press("y")
         await until(pilot, lambda: lab.value("config") == {"lr": 0.4})
 
 
@@ -510,7 +510,7 @@ async def test_what_the_program_leaves_is_kept_while_it_is_no_json(lab: Lab, mon
         assert kept is not None and kept.read_text() == '{"lr": oops}'
         await pilot.press("ctrl+o")
         await until(pilot, sees(pilot, "~ .lr: 0.1 → 0.5"))
-        await pilot.press("s")
+        await pilot.press("y")
         await until(pilot, lambda: lab.value("config") == {"lr": 0.5})
         await until(pilot, lambda: not kept.exists())
 
@@ -549,7 +549,7 @@ async def test_five_megabytes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None
         await until(pilot, sees(pilot, "too large to be edited here"))
         await pilot.press("ctrl+o")
         await until(pilot, sees(pilot, "changes to version 1", "- .rows", "+ .small"))
-        await pilot.press("s")
+        await pilot.press("y")
         await until(pilot, lambda: lab.value("metrics") == {"small": 1})
 
 
@@ -573,7 +573,7 @@ async def test_versions_compare_and_restore(lab: Lab) -> None:
         await until(pilot, sees(pilot, '"units": 8'))
         await pilot.press("r")
         await until(pilot, sees(pilot, "Restore version 1 of config?", "It becomes version 4", "~ .lr: 0.3 → 0.1"))
-        await pilot.press("r")
+        await pilot.press("y")
         await until(pilot, lambda: lab.version("config") == 4)
         assert lab.value("config")["layers"] == [1, 2, {"units": 8}]
         await until(pilot, lambda: len(pilot.app.screen.query_one("VirtualTable").order) == 4)  # type: ignore[attr-defined]
@@ -591,7 +591,7 @@ async def test_restoring_what_others_wrote_over_meanwhile_is_refused(lab: Lab) -
         await pilot.press("down", "r")
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
         lab.write("config", {"lr": 0.9}, job="train")
-        await pilot.press("r")
+        await pilot.press("y")
         await until(pilot, sees(pilot, "is at version 3 by now"))
         assert lab.value("config") == {"lr": 0.9}
 

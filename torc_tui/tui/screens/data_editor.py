@@ -221,8 +221,8 @@ class DataEditor(CoveringScreen):
             return
         fine = not found.violations
         answers = (
-            Answer("s", "Save" if fine else "Save all the same", "save", danger=not fine),
-            Answer("k", "Keep editing", "keep"),
+            Answer("y", "Save" if fine else "Save all the same", "save", danger=not fine),
+            Answer("n", "Keep editing", "keep"),
         )
 
         def take(chosen: Any) -> None:
@@ -274,7 +274,7 @@ class DataEditor(CoveringScreen):
         answers = (
             Answer("o", "Overwrite theirs", "overwrite", danger=True),
             Answer("t", "Take theirs", "theirs"),
-            Answer("k", "Keep editing", "keep"),
+            Answer("n", "Keep editing", "keep"),
         )
 
         def take(chosen: Any) -> None:
@@ -327,7 +327,7 @@ class DataEditor(CoveringScreen):
             return
         kept = [[(f"It stays in {self.kept}.", "muted")]] if self.kept is not None else []
         lines: list[Line] = [[("What was changed here is not saved.", "text")], *kept]
-        answers = (Answer("l", "Leave without saving", "leave", danger=True), Answer("k", "Keep editing", "keep"))
+        answers = (Answer("y", "Leave without saving", "leave", danger=True), Answer("n", "Keep editing", "keep"))
 
         def take(chosen: Any) -> None:
             if chosen == "leave":

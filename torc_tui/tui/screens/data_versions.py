@@ -221,7 +221,7 @@ class DataVersions(CoveringScreen):
         self.question("offer", read)
 
     def _offered(self, chosen: int, current: int, lines: list[Line]) -> None:
-        answers = (Answer("r", f"Restore version {chosen}", "restore"), Answer("k", "Leave it", "keep"))
+        answers = (Answer("y", f"Restore version {chosen}", "restore"), Answer("n", "Leave it", "keep"))
 
         def take(answer: Any) -> None:
             if answer == "restore":
