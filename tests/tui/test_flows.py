@@ -156,7 +156,9 @@ async def test_filter_and_its_errors(story: Story) -> None:
 async def test_tab_completes_a_filter(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
-        await pilot.press("/", *"sta", "tab", *"unin", "tab", "enter")
+        await pilot.press("/")
+        await until(pilot, sees(pilot, "⏎ keep  esc clear  tab complete  ↑ history"))
+        await pilot.press(*"sta", "tab", *"unin", "tab", "enter")
         assert screen(pilot).query_one(FilterLine).text == "status:uninitialized"
 
 
@@ -170,6 +172,29 @@ async def test_an_act_is_an_event_with_its_actor_and_a_command_line(story: Story
         assert all(event.actor for event in told)
         await pilot.press(":")
         await until(pilot, sees(pilot, "torc jobs hold"))
+
+
+async def test_the_footer_offers_what_is_of_use_here(story: Story) -> None:
+    story.initialize()
+    async with story.app().run_test(notifications=True, size=(160, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep", "h hold", "esc back"))
+        assert "u release" not in screen_text(pilot)
+        await pilot.press("h")
+        await until(pilot, sees(pilot, "u release"))
+        assert "h hold" not in screen_text(pilot)
+        await pilot.press("down")
+        await until(pilot, sees(pilot, "h hold"))
+        await pilot.press("up", "u")
+        await until(pilot, sees(pilot, "1 job released", "h hold"))
+
+
+async def test_what_will_run_again_without_a_runner_says_how(story: Story) -> None:
+    story.initialize()
+    job_acts.cancel_jobs(story.store, [1], actor="bob@there")
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "canceled by"))
+        await pilot.press("r")
+        await until(pilot, sees(pilot, "1 job will run again", "R starts a runner"))
 
 
 async def test_what_destroys_asks_first(story: Story) -> None:

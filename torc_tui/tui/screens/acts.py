@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.model import Job, Workflow
 from torc_tui.tui.commands import BY_ID
 from torc_tui.tui.feed_worker import Answer
+from torc_tui.tui.screens.base import TorcScreen
 from torc_tui.tui.screens.first_steps import FirstSteps
 from torc_tui.tui.widgets.overlays import Ask, Confirm
 
@@ -112,6 +113,8 @@ class Acts:
             return
         ids = [job.id for job in jobs]
         verb, past, name = JOB_ACTS[command_id]
+        screen = self.app.screen
+        runs = not isinstance(screen, TorcScreen) or screen.has_runner
 
         def act(store: Any, actor: str) -> Any:
             from torc_tui.operations import jobs as operations
@@ -124,6 +127,8 @@ class Acts:
             if done.refused:
                 first = next(iter(done.refused.values()))
                 text += f"; {len(done.refused)} not: {first}" if len(done.refused) > 1 else f"; {first}"
+            if command_id == "job-retry" and not runs:
+                text += f"\n{self.app.keymap.key('workflow-run')} starts a runner"
             return text if done.moved else "; ".join(list(done.refused.values())[:3])
 
         def go() -> None:
@@ -236,7 +241,7 @@ class Acts:
             from torc_tui.operations import runners
 
             if _operations().needs_initialization(workflow):
-                _operations().initialize(store, wf, actor=actor)
+                _operations().initialize(store, wf, once=True, actor=actor)
             return runners.start_runner(store, wf, actor=actor)
 
         self.do(

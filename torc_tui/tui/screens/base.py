@@ -35,10 +35,10 @@ def contexts(screen: Screen[Any]) -> list[str]:
         given = getattr(node, "CONTEXT", ())
         names: Sequence[str] = (given,) if isinstance(given, str) else given
         if isinstance(node, Input | TextArea):
-            names = ("text", *names)
+            names = (*names, "text")
         found += [name for name in names if name not in found]
     if "text" in found:
-        return found[: found.index("text") + 1] if "editor" not in found else ["editor", "text"]
+        return ["editor", "text"] if "editor" in found else found[: found.index("text") + 1]
     if "overlay" not in found:
         found.append("app")
     return found
@@ -83,6 +83,11 @@ class TorcScreen(Screen[None]):
         """The workflow that acts are about, and how many of its jobs have not ended."""
         return None
 
+    @property
+    def has_runner(self) -> bool:
+        """Whether a runner takes the jobs of the workflow on screen, as far as it is known."""
+        return True
+
     def _act(self, command_id: str) -> None:
         found = self.current_workflow()
         if found is None:
@@ -120,6 +125,11 @@ class TorcScreen(Screen[None]):
     def do_workflow_delete(self) -> None:
         self._act("workflow-delete")
 
+    def idle(self, command: Command) -> bool:
+        """Whether the command would do nothing to what is selected here now: then the footer does not offer it."""
+        here = contexts(self)
+        return command.id == "next-pane" and ("text" in here or len(self.focus_chain) < 2)
+
     def available(self) -> list[Command]:
         """The commands for the footer, here and now: only what somebody can carry out."""
         here = contexts(self)
@@ -128,7 +138,7 @@ class TorcScreen(Screen[None]):
             command
             for command in footer(here)
             if self.torc.handler(command) is not None
-            and (command.id != "next-pane" or ("text" not in here and len(self.focus_chain) > 1))
+            and not self.idle(command)
             and any(keymap.find(key, here) is command for key in keymap.keys(command.id))
         ]
 

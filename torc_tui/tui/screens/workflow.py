@@ -126,6 +126,8 @@ class WorkflowScreen(WorkflowCommands):
         self._head()
         for pane in self.attached_panes:
             pane.data_changed(changed, changes.events)
+        if any(event.kind in ("job_held", "job_released") for event in changes.events):
+            self.show_keys()
         self._freshen()
 
     def take_gone(self, gone: Gone) -> None:
@@ -280,6 +282,7 @@ class WorkflowScreen(WorkflowCommands):
             for pane in self.attached_panes:
                 pane.job_changed()
             self._freshen()
+            self.show_keys()
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if event.table is self.table:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torc_tui.errors import NotFound
 from torc_tui.model import SETTLED, Job, JobStatus, Json, Workflow
+from torc_tui.tui.commands import Command
 from torc_tui.tui.job_rows import JobRows
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.screens.base import TorcScreen
@@ -99,6 +100,15 @@ class WorkflowState(TorcScreen):
             return []
         ids = dict.fromkeys(job_id for key in self.table.marked_or_selected for job_id in rows.jobs_of(key))
         return [jobs[job_id] for job_id in ids]
+
+    @property
+    def has_runner(self) -> bool:
+        return self.view is None or self.rows is None or bool(self.view.nodes - self.rows.dead)
+
+    def idle(self, command: Command) -> bool:
+        job = self.selected_job
+        held = job is not None and job.held
+        return super().idle(command) or command.id == ("job-hold" if held else "job-release")
 
     @property
     def pane(self) -> Pane | None:

@@ -11,6 +11,7 @@ from textual.widgets import Input
 
 from torc_tui.model import SETTLED, JobStatus, Workflow
 from torc_tui.tui.cells import shares
+from torc_tui.tui.commands import Command
 from torc_tui.tui.feed_worker import Listed
 from torc_tui.tui.job_rows import clock
 from torc_tui.tui.models.watches import Watch
@@ -247,6 +248,9 @@ class WorkflowsScreen(TorcScreen):
 
     def do_filter_clear(self) -> None:
         self.query_one(FilterLine).clear()
+
+    def idle(self, command: Command) -> bool:
+        return super().idle(command) or (command.id == "back" and not self.query_one(FilterLine).display)
 
     def do_back(self) -> None:
         line = self.query_one(FilterLine)

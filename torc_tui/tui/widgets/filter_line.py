@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
@@ -53,27 +53,9 @@ class _Note(Painted):
 
 
 class _Field(Input):
-    """An input that gives tab to the completion, and enter and down back to the list."""
+    """An input whose keys beside the text are those of the table of commands."""
 
-    def on_key(self, event: events.Key) -> None:
-        line = self.parent
-        assert isinstance(line, FilterLine)
-        if event.key == "tab":
-            event.stop()
-            event.prevent_default()
-            found = line.complete(self.value)
-            if found:
-                self.value = found[0]
-                self.cursor_position = len(self.value)
-        elif event.key == "up" or (event.key == "down" and line.browses):
-            event.stop()
-            event.prevent_default()
-            self.value = line.older(1 if event.key == "up" else -1, self.value)
-            self.cursor_position = len(self.value)
-        elif event.key in ("enter", "down"):
-            event.stop()
-            event.prevent_default()
-            line.leave()
+    CONTEXT: ClassVar[str] = "filter"
 
 
 class FilterLine(Horizontal):
@@ -152,6 +134,31 @@ class FilterLine(Horizontal):
         self.query_one(_Field).value = ""
         self.display = False
         self.post_message(self.Left())
+
+    def _write(self, text: str) -> None:
+        field = self.query_one(_Field)
+        field.value = text
+        field.cursor_position = len(text)
+
+    def do_filter_keep(self) -> None:
+        self.leave()
+
+    def do_filter_cancel(self) -> None:
+        self.clear()
+
+    def do_filter_complete(self) -> None:
+        found = self.complete(self.text)
+        if found:
+            self._write(found[0])
+
+    def do_filter_older(self) -> None:
+        self._write(self.older(1, self.text))
+
+    def do_filter_newer(self) -> None:
+        if self.browses:
+            self._write(self.older(-1, self.text))
+        else:
+            self.leave()
 
     def say(self, line: Line) -> None:
         """What stands at the right: how many are shown, or what is wrong."""
