@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 KEYS: dict[str, type] = {
     "database": str,
     "client.format": str,
-    "client.log_level": str,
-    "client.run.poll_interval": float,
     "client.run.output_dir": str,
     "client.run.max_parallel_jobs": int,
     "client.run.num_cpus": int,
@@ -37,6 +35,9 @@ KEYS: dict[str, type] = {
     "tui.notify_command": str,
 }
 """Every key that is used, and its type. Others are kept and shown, and doubted by ``config validate``."""
+
+WITHOUT_EFFECT = ("client.log_level", "client.run.poll_interval")
+"""Keys of older files: there is no log to be louder, and nothing is polled at an interval."""
 
 FOREIGN_SECTIONS = ("server", "dash", "tui")
 """Sections that belong to other programs (or to the app): never doubted."""
@@ -202,6 +203,8 @@ def doubts(settings: Settings) -> list[str]:
                 settings.get(key)
             except SettingsError as error:
                 found.append(error.message)
+        elif key in WITHOUT_EFFECT:
+            found.append(f"{origin}: {key} has no effect")
         elif key.split(".")[0] not in FOREIGN_SECTIONS:
             import difflib
 

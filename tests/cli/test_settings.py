@@ -119,3 +119,25 @@ def test_who_acts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.user_name() == "unknown"
     monkeypatch.setenv("USER", "ada")
     assert settings.actor() == f"ada@{os.uname().nodename}"
+
+
+def test_keys_of_older_files_are_said_to_have_no_effect() -> None:
+    found = settings.Settings()
+    found.merge({"client": {"log_level": "debug", "run": {"poll_interval": 5}}}, "torc.toml")
+    assert settings.doubts(found) == [
+        "torc.toml: client.log_level has no effect",
+        "torc.toml: client.run.poll_interval has no effect",
+    ]
+
+
+def test_every_key_is_read_somewhere() -> None:
+    """``client.run`` is read key by key, by the names of its options."""
+    texts = "".join(
+        path.read_text() for path in (Path(settings.__file__).parent).rglob("*.py") if path.stem != "settings"
+    )
+    unread = [
+        key
+        for key in settings.KEYS
+        if f'"{key}"' not in texts and f'value("{key.removeprefix("client.run.")}")' not in texts
+    ]
+    assert not unread

@@ -1,8 +1,8 @@
 """From the words of a line to the handler of a command: global options, the command's own, help, near misses.
 
 What comes in: the words behind the program's name. What goes out: the exit code of the handler. The global options
-(``-f/--format``, ``--database``, ``--log-level``) may stand anywhere on the line; argparse never sees them. Only the
-parser of the one command that is called is ever built.
+(``-f/--format``, ``--database``) may stand anywhere on the line; argparse never sees them. ``--log-level`` of older
+scripts is taken and has no effect. Only the parser of the one command that is called is ever built.
 """
 
 from __future__ import annotations
