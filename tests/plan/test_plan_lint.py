@@ -116,6 +116,38 @@ def test_not_said(text: str) -> None:
     assert kinds(command(text)) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("echo 1 {j}", "its parameters: seed, i"),
+        ("echo 1 {sed:03d}", "did you mean {seed}?"),
+        ('echo "run {j}"', "its parameters: seed, i"),
+        ("sh -c 'train {seeed}'", "did you mean {seed}?"),
+    ],
+)
+def test_what_is_no_parameter_of_a_job_that_has_some(text: str, hint: str) -> None:
+    values = (("seed", 3), ("i", 1))
+    spec = WorkflowSpec(name="w", jobs=[JobSpec(name="a", command=text, values=values, source=HERE)])
+    (found,) = resolve(spec).warnings
+    assert (found.kind, found.hint) == ("parameter-left", hint)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "awk '{print}' x",
+        'awk -F, "{print}" x',
+        "echo ${j} {a,b} {1..3} {}",
+        "python -c \"print(f'{x}')\"",
+        'python -c "print({x})"',
+        "cat <<EOF\n{x}\nEOF",
+    ],
+)
+def test_braces_of_others_are_left_alone_where_there_are_parameters(text: str) -> None:
+    spec = WorkflowSpec(name="w", jobs=[JobSpec(name="a", command=text, values=(("seed", 3),), source=HERE)])
+    assert resolve(spec).warnings == ()
+
+
 def test_many_equal_doubts_are_one() -> None:
     spec = WorkflowSpec(name="w", files=[FileSpec(name=f"f{i}", path=f"p{i}") for i in range(100)])
     assert len(kinds(spec)) == 1

@@ -16,6 +16,8 @@ from torc_tui.plan.no_effect import without_effect
 
 _BRACES = re.compile(r"(?<!\$)\{([A-Za-z_]\w*)(?::[^{}\s]*)?\}")
 _QUOTED = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"")
+_PROGRAM = re.compile(r"(?:\s-\w*[ce]|\b(?:awk|gawk|mawk|jq|sed|perl)(?:\s+-\S+)*)\s*$")
+"""What stands before a program in quotes: its braces are its own."""
 _REDIRECT = re.compile(r"(?<![>&\d-])1?>\s*([\w./-]+)")
 
 
@@ -95,11 +97,17 @@ def _commands(plan: Plan) -> Iterator[Problem]:
                 word = match.group(1)
                 if (called, word) in said:
                     continue
-                if word in parameters or match.string is spec.name or _plain(spec.command, match.group()):
-                    said.add((called, word))
+                said.add((called, word))
+                own = [name for name, _ in spec.values]
+                near = nearest(word, own)
+                plain = match.string is spec.name or _plain(spec.command, match.group(), in_texts=bool(own))
+                if word in parameters or near is not None or plain:
                     key = "name" if match.string is spec.name else "command"
                     message = f"{match.group()} stays as it is in the {key} of job {called!r}: it has no such parameter"
-                    yield _warn(plan, message, spec.source, key, "parameter-left")
+                    hint = f"did you mean {{{near}}}?" if near else None
+                    if own and not near:
+                        hint = f"its parameters: {', '.join(own)}"
+                    yield _warn(plan, message, spec.source, key, "parameter-left", hint)
         if ">" in spec.command and len(targets) < 10_000:
             for target in set(_REDIRECT.findall(spec.command)):
                 if not target.startswith("/dev/"):
@@ -116,9 +124,16 @@ def _commands(plan: Plan) -> Iterator[Problem]:
             yield _warn(plan, message, plan.jobs[jobs[1]].spec.source, "command", "shared-output", hint)
 
 
-def _plain(command: str, text: str) -> bool:
-    """Whether the text stands outside all quotes of a command that holds no other program (no here-document)."""
-    return "<<" not in command and text in _QUOTED.sub("", command)
+def _plain(command: str, text: str, *, in_texts: bool) -> bool:
+    """Whether the text stands outside all quotes of a command that holds no other program (no here-document); with
+    ``in_texts`` also in double quotes that are not such a program either."""
+
+    def kept(match: re.Match[str]) -> str:
+        quoted = match.group()
+        program = quoted[0] == "'" or "'" in quoted or _PROGRAM.search(command, 0, match.start())
+        return "" if program or not in_texts else quoted
+
+    return "<<" not in command and text in _QUOTED.sub(kept, command)
 
 
 def _actions(plan: Plan) -> Iterator[Problem]:
