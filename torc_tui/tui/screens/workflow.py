@@ -269,13 +269,9 @@ class WorkflowScreen(WorkflowCommands):
 
     def _tell(self, events: Sequence[Event]) -> None:
         assert self.view is not None
-        failed = [
-            (event.job_id, self.view.jobs[event.job_id].name)
-            for event in events
-            if event.kind in ("job_failed", "job_terminated") and event.job_id in self.view.jobs
-        ]
-        if failed:
-            self.torc.burst("failed", failed)
+        for word, ids in outcomes(events).items():
+            told = [(job_id, self.view.jobs[job_id].name) for job_id in ids if job_id in self.view.jobs]
+            self.torc.burst(word, told)
 
     def on_virtual_table_selected(self, event: VirtualTable.Selected) -> None:
         if event.table is self.table:
@@ -299,6 +295,20 @@ class WorkflowScreen(WorkflowCommands):
 
     async def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
         await self.do_tab(event.tab)
+
+
+def outcomes(events: Sequence[Event]) -> dict[str, list[int]]:
+    """What a user is told of these events: the jobs that ``failed`` for good, and those that
+    are ``retried`` by their rule, which the event right behind the failure tells."""
+    found: dict[str, list[int]] = {"failed": [], "retried": []}
+    for event in events:
+        if event.job_id is None:
+            continue
+        if event.kind in ("job_failed", "job_terminated"):
+            found["failed"].append(event.job_id)
+        elif event.kind == "job_retried" and "of" in event.data and event.job_id in found["failed"][-1:]:
+            found["retried"].append(found["failed"].pop())
+    return found
 
 
 def _nothing(workflow_id: int) -> WorkflowView:
