@@ -116,6 +116,7 @@ class JobRows:
         }
         longest = max((len(job.name) for job in view.jobs.values()), default=0)
         self._longest = longest
+        self._id_width = len(str(max(view.jobs, default=0)))
         self.columns: Sequence[Column] = ()
         self.measure()
         self.now = now
@@ -133,13 +134,19 @@ class JobRows:
         self._shown: set[int] = set()
 
     def measure(self) -> None:
-        """Give the name the width that it needs, folded or not."""
+        """Give the id and the name the widths that they need, folded or not."""
         longest = self._longest
         if self.folds:
             many = [name for name, family in self.families.families.items() if len(family.jobs) > 1]
             longest = max(longest, *(len(name) + 7 for name in many)) + 2 if many else longest
+        least = self._id_width
         self.columns = [
-            replace(column, width=max(12, min(40, longest))) if column.key == "name" else column for column in COLUMNS
+            replace(column, width=max(12, min(40, longest)))
+            if column.key == "name"
+            else replace(column, width=max(column.width, least), minimum=max(column.minimum, least))
+            if column.key == "id"
+            else column
+            for column in COLUMNS
         ]
 
     @property
@@ -325,6 +332,7 @@ class JobRows:
             if self.outlook is not None and job.requirement_id in self.outlook.lacks:
                 short, never = self.outlook.lacks[job.requirement_id]
                 return replace(found, shortfalls=short, never=never)
+            return replace(found, looked=False)
         return found
 
     def asked_about_ready(self) -> set[int]:

@@ -38,7 +38,8 @@ class Facts:
     ``blockers`` are dependencies that are not completed, or ended badly; ``blocking`` says how many there are, where
     not all are listed. ``shortfalls`` are texts of what is missing now, ``never`` of what this machine cannot ever
     give. ``runners`` is the number of active runners, None where nobody looked. ``attempts`` is the highest number
-    of attempts that the failure handler allows. ``ahead`` counts ready jobs that come first.
+    of attempts that the failure handler allows. ``ahead`` counts ready jobs that come first. ``looked`` is
+    False where nobody has looked yet what is missing: then nothing is said of it.
     """
 
     job: Job
@@ -52,6 +53,7 @@ class Facts:
     runners: int | None = None
     attempts: int | None = None
     ahead: int | None = None
+    looked: bool = True
     missing_inputs: Sequence[str] = ()
 
 
@@ -155,8 +157,8 @@ def _children(
     elif status is JobStatus.READY:
         out += [Reason(f"can never run here: {text}") for text in facts.never]
         out += [Reason(text) for text in facts.shortfalls if not facts.never]
-        if not facts.never and not facts.shortfalls and not _stopped(facts):
-            out.append(Reason(_ready(facts)))
+        if not facts.never and not facts.shortfalls and not _stopped(facts) and (line := _ready(facts)):
+            out.append(Reason(line))
     elif line := why(facts):
         out.append(Reason(line))
     if status in (JobStatus.READY, JobStatus.BLOCKED):
@@ -195,7 +197,7 @@ def _ready(facts: Facts) -> str:
         return ", ".join(facts.shortfalls)
     if facts.ahead:
         return f"{facts.ahead} jobs come first" if facts.ahead > 1 else "1 job comes first"
-    return "starts next"
+    return "starts next" if facts.looked else ""
 
 
 def _attempt(facts: Facts) -> str:
