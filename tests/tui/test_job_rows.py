@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from torc_tui.model import Event, Job, JobStatus, ResourceRequirements, Workflow
+from torc_tui.tui.job_details import NEIGHBOURS, Details, page
 from torc_tui.tui.job_rows import COLUMNS, JobRows, clock
+from torc_tui.tui.screens.workflow import outcomes
+from torc_tui.tui.widgets.virtual_table import layout
 from torc_tui.views.workflow import WorkflowView
 
 
@@ -83,3 +89,55 @@ def test_large_families_are_folded_and_opened() -> None:
     rows.families.toggle("train_{i}")
     rows.filter(lambda job: job.status is JobStatus.FAILED)
     assert rows.keys(None, False) == ["train_{i}"]
+
+
+def test_the_largest_id_has_room_in_the_narrowest_list() -> None:
+    jobs = [Job(number, f"job_{number}", JobStatus.READY, family=f"f{number}") for number in (1, 1_220_000)]
+    rows = JobRows(WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0))
+    for width in range(20, 200):
+        shown = {column.key: size for column, size in layout(rows.columns, width)}
+        assert shown.get("id", 7) >= 7, width
+
+
+def test_nothing_is_said_of_a_ready_job_before_it_is_known() -> None:
+    class Known:
+        runners = 1
+        lacks: ClassVar[dict[int, tuple[tuple[str, ...], tuple[str, ...]]]] = {1: ((), ())}
+
+    rows = JobRows(view())
+    rows.view.nodes.add(7)
+    assert said(rows, 3)["why"] == ""
+    rows.outlook = Known()
+    assert said(rows, 3)["why"] == "starts next"
+
+
+def test_an_attempt_that_is_retried_is_no_failure() -> None:
+    kinds = [("job_failed", 1), ("job_retried", 1), ("job_failed", 2), ("job_ready", 3), ("job_terminated", 4)]
+    events = [Event(1, place, 0.0, kind, job_id, {"of": 4}) for place, (kind, job_id) in enumerate(kinds)]
+    assert outcomes(events) == {"failed": [2, 4], "retried": [1]}
+    # Retried by a person, later: it had failed.
+    assert outcomes([events[2], events[3], Event(1, 9, 0.0, "job_retried", 2)])["failed"] == [2]
+
+
+def test_neighbours_are_told_by_how_much_they_are_worth_a_look() -> None:
+    @dataclass
+    class Near:
+        job_id: int
+        name: str
+        status: JobStatus = JobStatus.COMPLETED
+        via: str | None = None
+
+    states = [JobStatus.COMPLETED] * 30 + [JobStatus.BLOCKED, JobStatus.RUNNING, JobStatus.CANCELED, JobStatus.FAILED]
+    jobs = {number: Job(number, f"n{number}", status) for number, status in enumerate(states)}
+    details = Details(record={"id": 99}, before=[Near(number, f"n{number}") for number in jobs], before_count=1000)
+    shown = page(
+        Job(99, "last", JobStatus.BLOCKED),
+        reasons=(),
+        requirement=None,
+        details=details,
+        jobs=jobs,
+        now=0.0,
+        width=80,
+        cards={},
+    )
+    assert list(shown.links.values())[:5] == [33, 32, 31, 30, 0] and len(shown.links) == NEIGHBOURS

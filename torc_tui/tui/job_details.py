@@ -26,6 +26,13 @@ LABEL = 12
 NEIGHBOURS = 12
 """Dependencies and dependents that are listed, each."""
 TROUBLE = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
+_CARE = (
+    JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED, JobStatus.CANCELED, JobStatus.RUNNING,
+    JobStatus.PENDING, JobStatus.READY, JobStatus.BLOCKED, JobStatus.UNINITIALIZED, JobStatus.DISABLED,
+    JobStatus.COMPLETED,
+)  # fmt: skip
+CARE = {status: place for place, status in enumerate(_CARE)}
+"""Neighbours in the order in which they are worth a look: what went wrong, what runs, what waits, what is done."""
 REASONS = 12
 """Lines of the chain of reasons that are shown here; enter opens all of them."""
 
@@ -330,18 +337,17 @@ def _neighbours(
 ) -> None:
     if not count:
         return
+    now = [(one.status if one.job_id not in jobs else jobs[one.job_id].status, one) for one in listed]
+    now.sort(key=lambda pair: CARE[pair[0]])
     states: dict[JobStatus, int] = {}
-    for one in listed:
-        job = jobs.get(one.job_id)
-        status = one.status if job is None else job.status
+    for status, _ in now:
         states[status] = states.get(status, 0) + 1
     told = ", ".join(f"{number} {status.word}" for status, number in states.items()) if count == len(listed) else ""
     out.lines.append(_heading(f"{title} ({count})", (f"  {told}" if count > 1 else "", "faint")))
-    names = [harmless(one.name) for one in listed[:NEIGHBOURS]]
+    names = [harmless(one.name) for _, one in now[:NEIGHBOURS]]
     room = max(8, min(max(map(width_of, names)), width - 30))
-    for one in listed[:NEIGHBOURS]:
-        job = jobs.get(one.job_id)
-        sign = STATUS[one.status if job is None else job.status]
+    for status, one in now[:NEIGHBOURS]:
+        sign = STATUS[status]
         out.links[len(out.lines)] = one.job_id
         via = "" if one.via is None else f"  by {harmless(one.via)}"
         out.lines.append(

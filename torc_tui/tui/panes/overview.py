@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 
 from torc_tui.model import Event, Job, JobStatus
 from torc_tui.tui.cells import Line
-from torc_tui.tui.job_details import Details, Page, family_page, page
+from torc_tui.tui.job_details import CARE, Details, Page, family_page, page
 from torc_tui.tui.models.families import Family
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.widgets.line_canvas import LineCanvas
@@ -143,9 +143,10 @@ class OverviewPane(Pane):
             self.canvas.set_drawing(None)
             return
         family, width = self.family, max(30, self._width)
+        linked = None if self.cursor is None else self.shown.links.get(self.cursor)
         self.shown = self.page(job, width) if family is None else self.family_page(family, width)
-        if self.cursor not in self.shown.links:
-            self.cursor = None
+        if self.cursor is not None and self.shown.links.get(self.cursor) != linked:
+            self.cursor = next((line for line, job_id in self.shown.links.items() if job_id == linked), None)
         self.canvas.set_drawing(LinkedText(self.shown, self.cursor))
 
     def page(self, job: Job, width: int) -> Page:
@@ -228,9 +229,9 @@ def read(store: Any, job_id: int) -> Details:
     return Details(
         record=record,
         results=results,
-        before=before[:READ],
+        before=sorted(before, key=lambda one: CARE[one.status])[:READ],
         before_count=len(before),
-        after=after[:READ],
+        after=sorted(after, key=lambda one: CARE[one.status])[:READ],
         after_count=len(after),
         io={
             "files in": [str(one["path"]) for one in io.input_files],

@@ -23,6 +23,7 @@ class RecordPane(Pane):
 
     COLUMNS: ClassVar[Sequence[Column]] = ()
     PER_JOB = False
+    NOTHING: ClassVar[str] = "nothing here"
     RELOADS: ClassVar[frozenset[str]] = frozenset()
     """Kinds of events after which the records are read again."""
 
@@ -46,7 +47,7 @@ class RecordPane(Pane):
     def take(self, what: str, value: Any) -> None:
         self.rows.records = {record["id"]: record for record in value}
         table = self.query_one(VirtualTable)
-        table.empty = "nothing here"
+        table.empty = self.NOTHING
         table.reload()
 
     def read(self, store: Any, workflow_id: int) -> Sequence[Record]:
@@ -62,6 +63,7 @@ class RecordPane(Pane):
 class ResultsPane(RecordPane):
     NAME = "results"
     TITLE = "Results"
+    NOTHING = "no job has ended yet"
     RELOADS = frozenset({"job_completed", "job_failed", "job_terminated", "job_canceled"})
     COLUMNS = (
         Column("job_name", "job", 24, minimum=12, importance=0, grow=2),
@@ -112,6 +114,7 @@ class ResultsPane(RecordPane):
 class FilesPane(RecordPane):
     NAME = "files"
     TITLE = "Files"
+    NOTHING = "no job names a file"
     RELOADS = frozenset({"job_completed", "job_failed"})
     COLUMNS = (
         Column("name", "name", 24, minimum=12, importance=0, grow=1),
