@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torc_tui.model import Job, JobStatus, ResourceRequirements
-from torc_tui.views.filter import KEYS, Context, FilterError, compile_filter, complete, parse
+from torc_tui.views.filter import KEYS, Context, FilterError, compile_filter, parse
 
 S = JobStatus
 JOBS = [
@@ -131,9 +131,6 @@ def test_parse_never_crashes(text: str) -> None:
     else:
         for job in JOBS:
             assert test(job) in (True, False)
-    for cursor in range(len(text) + 1):
-        for found in complete(text, cursor, names=["a b"]):
-            assert 0 <= found.start <= found.end == cursor
 
 
 @given(st.sampled_from(["train", "cpus>4", "status:failed", "prep"]), st.sampled_from(["0.1", "held:yes", "exit!=0"]))
@@ -142,17 +139,3 @@ def test_laws_of_logic(left: str, right: str) -> None:
     assert both == set(ids(left)) & set(ids(right))
     assert either == set(ids(left)) | set(ids(right))
     assert set(ids(f"-({left} or {right})")) == {1, 2, 3, 4} - either
-
-
-def texts(text: str, **more: list[str]) -> list[str]:
-    return [found.text for found in complete(text, len(text), **more)]
-
-
-def test_completions() -> None:
-    assert texts("sta") == ["status:"]
-    assert texts("train status:fa") == ["failed"]
-    assert texts("status:failed,term") == ["terminated"]
-    assert texts("-(after:pr", names=["prep", "pre (x)", "other"]) == ["prep", '"pre (x)"']
-    assert texts("o") == ["or"]
-    assert len(texts("")) == len(KEYS)
-    assert complete("status:fa x", 9)[0][:3] == (7, 9, "failed")

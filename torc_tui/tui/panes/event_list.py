@@ -13,6 +13,7 @@ from torc_tui.model import STATUS_EVENTS, Event
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.signs import STATUS
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, VirtualTable
+from torc_tui.views.event_words import words
 
 KEPT = 5000
 """So many events are in the list; older ones are in the store (``torc events list``)."""
@@ -80,11 +81,11 @@ class EventRows:
             case "kind":
                 status = STATUS_EVENTS.get(event.kind)
                 style = STATUS[status].style if status is not None else "text"
-                return (event.kind.replace("_", " "), style)
+                return (words(event).title, style)
             case "job":
                 return (self._job(event), "text")
             case "data":
-                return (_data(event), "muted")
+                return (words(event).detail or _data(event), "muted")
         return (event.actor or "", "accent")
 
 

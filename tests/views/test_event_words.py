@@ -1,16 +1,16 @@
-"""Histories and notices."""
+"""Events in words, and notices."""
 
 from __future__ import annotations
+
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.model import STATUS_EVENTS, Event, JobStatus
+from torc_tui.model import STATUS_EVENTS, Event
 from torc_tui.views.bursts import Bursts, common, sentence
-from torc_tui.views.timeline import attempts, bar, entry, history
-
-S = JobStatus
+from torc_tui.views.event_words import words
 
 
 def events(*told: tuple) -> list[Event]:
@@ -29,33 +29,14 @@ STORY = events(
 )
 
 
-def test_attempts() -> None:
-    first, second = attempts(STORY, 7)
-    assert (first.number, first.node, first.waited, first.lasted()) == (1, 1, 2.0, 8.0)
-    assert (first.status, first.reason) == (S.FAILED, "exit 3")
-    assert (second.number, second.node, second.status, second.return_code) == (2, 2, S.COMPLETED, 0)
-    assert (second.peak_memory, second.cpu_time, second.warnings) == (1 << 30, 9.0, ["ml_config was not written"])
-    assert attempts(STORY, 8) == []
-    running = attempts(STORY[:3], 7)
-    assert running[0].lasted(now=20.0) == 8.0 and running[0].lasted() is None
-    assert attempts([*STORY, *events((50, "job_reset", {}))], 7) == []
-
-
-def test_history_in_words() -> None:
-    rows = history(STORY, job_id=7)
+def test_events_in_words() -> None:
+    rows = [words(event) for event in STORY]
     assert [row.title for row in rows][:4] == ["ready", "taken by a runner", "started", "will be tried again"]
     assert rows[3].detail == "attempt 2 · in 10 s · exit 3"
+    assert rows[6] == ("warning", "ml_config was not written")
     assert rows[-1].detail == "exit 0 · after 10 s · peak 1.00 GB · attempt 2"
-    assert rows[-1].status is S.COMPLETED
-    odd = entry(Event(1, 9, 0.0, "job_painted_blue", None, {"reason": "\x1b[31m\nx"}, "me@here"))
-    assert (odd.title, odd.detail, odd.by, odd.status) == ("painted blue", "⏎x", "me@here", None)
-
-
-def test_bar() -> None:
-    cells = bar(attempts(STORY, 7), 40.0, 30)
-    assert "".join(char for char, _ in cells) == "░░" + "█" * 9 + " " * 9 + "█" * 10
-    assert cells[5][1] is S.FAILED and cells[-1][1] is S.COMPLETED
-    assert bar([], 1.0, 10) == []
+    odd = words(Event(1, 9, 0.0, "job_painted_blue", None, {"reason": "\x1b[31m\nx"}, "me@here"))
+    assert odd == ("painted blue", "⏎x")
 
 
 VALUES = st.dictionaries(
@@ -67,10 +48,11 @@ VALUES = st.dictionaries(
 @given(
     st.lists(st.tuples(st.integers(0, 99), st.sampled_from([*STATUS_EVENTS, "job_warning", "new"]), VALUES), max_size=9)
 )
-def test_any_events_make_a_history(told: list[tuple]) -> None:
-    made = events(*told)
-    assert len(history(made)) == len(told)
-    assert len(bar(attempts(made, 7), 100.0, 20)) in (0, 20)
+def test_any_event_has_words_on_one_line(told: list[tuple]) -> None:
+    for event in events(*told):
+        title, detail = words(event)
+        assert title and "_" not in title
+        assert not [char for char in title + detail if unicodedata.category(char) == "Cc"]
 
 
 @pytest.mark.parametrize(
