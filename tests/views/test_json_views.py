@@ -6,7 +6,7 @@ import copy
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from torc_tui.views.json_diff import JsonChange, diff, same, unified
@@ -62,6 +62,7 @@ def test_every_value_can_be_revealed(value: object) -> None:
     assert len(tree.rows) == sum(1 for _ in walk(value))
 
 
+@example({"0": {"": None, "0": None, "00\r": "0000", "00\x7f": 0.0}}, 60)
 @given(JSON, st.integers(5, 60))
 def test_preview_is_short_and_harmless(value: object, limit: int) -> None:
     text = preview(value, limit)

@@ -65,7 +65,7 @@ def kind_of(value: Json) -> str:
 
 
 def preview(value: Json, limit: int = PREVIEW) -> str:
-    """A value in one short line of ASCII-safe JSON; what does not fit is cut with ``…``."""
+    """A value in one short line of JSON without odd characters; what does not fit is cut with ``…``."""
     out, room = _preview(value, limit)
     return out if room >= 0 else out[: limit - 1] + "…"
 
@@ -78,9 +78,9 @@ def _preview(value: Json, room: int) -> tuple[str, int]:
         for key, inner in value.items():
             if room < 0:
                 break
-            name = json.dumps(key[: room + 2], ensure_ascii=False)
+            name = _clean(json.dumps(key[: room + 2], ensure_ascii=False))
             text, room = _preview(inner, room - len(name) - 4)
-            parts.append(f"{_clean(name)}: {text}")
+            parts.append(f"{name}: {text}")
         return "{" + ", ".join(parts) + "}", room
     if isinstance(value, list | tuple):
         parts = []
