@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from torc_tui.cli import logs
+from torc_tui.operations import last_words
 
 SPEC = """
 name: talk
@@ -89,8 +90,8 @@ def test_the_last_lines(
 def test_the_tail_for_people(tmp_path: Path) -> None:
     path = tmp_path / "e"
     path.write_bytes(b"x\n" * 10_000 + b"\x1b]0;t\x07last \xff\n\n\n")
-    assert logs.tail(str(path), 2) == ["x", "last \ufffd"]
-    assert logs.tail(str(tmp_path / "none"), 2) == []
+    assert last_words.tail(str(path), 2) == ["x", "last \ufffd"]
+    assert last_words.tail(str(tmp_path / "none"), 2) == []
 
 
 def test_following_until_the_job_ends(torc: Any, place: Path) -> None:

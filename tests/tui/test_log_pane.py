@@ -368,3 +368,20 @@ async def test_the_log_thread_ends_with_the_app(story: Story) -> None:
         await until(pilot, lambda: pane(pilot).log_view.reader._thread.is_alive())
         thread = pane(pilot).log_view.reader._thread
     assert not thread.is_alive()
+
+
+async def test_the_overview_of_a_failed_job_tells_what_it_said_last(story: Story) -> None:
+    story.file(FIRST, "e").write_text("".join(f"line {number}\n" for number in range(50)) + "\x1b[31mboom\x1b[0m\n\n")
+    story.file(FOURTH, "log").write_text("all in one\n")
+    story.run(FIRST)
+    story.run(FOURTH)
+    async with story.app().run_test(size=(140, 40)) as pilot:
+        await until(pilot, sees(pilot, "first"))
+        story.end(FIRST, 7)
+        story.end(FOURTH, 3)
+        await until(pilot, sees(pilot, "It said last", "line 45", "boom"))
+        assert "line 44" not in screen_text(pilot)
+        screen(pilot).table.select(FOURTH)
+        await until(pilot, sees(pilot, "It said last", "all in one"))
+        screen(pilot).table.select(SECOND)
+        await until(pilot, lambda: "It said last" not in screen_text(pilot))

@@ -17,7 +17,7 @@ from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import INTERRUPTED, say
 from torc_tui.errors import NotFound
-from torc_tui.views.ansi import Decoder, text_of
+from torc_tui.views.ansi import Decoder
 
 ENDINGS = {".o": "stdout", ".e": "stderr", ".log": "combined"}
 LOOK_EVERY = 0.1
@@ -31,22 +31,6 @@ def attempt_paths(folder: str, workflow_id: int, job_id: int, run_id: int, attem
 
     stem = attempt_stem(folder, workflow_id, job_id, run_id, attempt)
     return {name: stem + ending for ending, name in ENDINGS.items() if os.path.exists(stem + ending)}  # noqa: PTH110
-
-
-def tail(path: str, count: int) -> list[str]:
-    """The last lines of a file, harmless; nothing when it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 16384))
-            data = file.read()
-    except OSError:
-        return []
-    decoder = Decoder(cut=500)
-    lines = [text_of(line).rstrip() for line in decoder.feed(data) + decoder.finish()]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines[-count:]
 
 
 def logs(call: Call) -> int | None:

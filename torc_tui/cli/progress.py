@@ -200,7 +200,8 @@ class _Told:
         return [text, *self._last_words(event.job_id, data.get("attempt", 1))]
 
     def _last_words(self, job_id: int, attempt: int) -> list[str]:
-        from torc_tui.cli.logs import attempt_paths, tail
+        from torc_tui.cli.logs import attempt_paths
+        from torc_tui.operations.last_words import tail
 
         paths = attempt_paths(self.folder, self.workflow.id, job_id, self.run_id, attempt)
         path = paths.get("stderr") or paths.get("combined")

@@ -11,8 +11,8 @@ from typing import Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
-from torc_tui.cli.logs import Finder, tail
 from torc_tui.model import JobStatus
+from torc_tui.operations import last_words
 from torc_tui.operations.explain import FactFinder
 from torc_tui.store import records
 from torc_tui.views import why as views
@@ -39,13 +39,11 @@ def why(call: Call) -> None:
 
 def _last_words(call: Call, job_id: int) -> None:
     """The end of its standard error, if there is any."""
-    files = Finder(call, job_id).files()
-    path = files.get("stderr") or files.get("combined")
-    said = tail(path, _LINES) if path else []
-    if said:
+    said = last_words.of_job(call.store, job_id, _LINES)
+    if said is not None:
         output.line("")
-        output.line(f"{path}:")
-        for line in said:
+        output.line(f"{said.path}:")
+        for line in said.lines:
             output.line(f"    {line}")
 
 

@@ -63,6 +63,8 @@ class Details:
     after: Sequence[Neighbour] = ()
     after_count: int = 0
     io: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    said: Sequence[str] = ()
+    """The end of its standard error, where it did not end well."""
 
 
 @dataclass(slots=True)
@@ -99,6 +101,10 @@ def page(
             out.lines += [[("  ", ""), (piece, style)] for piece in folded(text, width - 4)]
         if len(reasons) > REASONS:
             out.lines.append([("  ", ""), (f"… {len(reasons) - REASONS} more lines: press enter", "faint")])
+        out.lines.append([])
+    if details is not None and details.said and job.status in TROUBLE:
+        out.lines.append(_heading("It said last"))
+        out.lines += [[("  ", ""), (line, "stderr")] for line in details.said]
         out.lines.append([])
     _run(out, job, details, now, cards)
     _resources(out, job, requirement, details, now, width)

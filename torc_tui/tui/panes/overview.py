@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 
 from torc_tui.model import Event, Job, JobStatus
 from torc_tui.tui.cells import Line
-from torc_tui.tui.job_details import CARE, Details, Page, family_page, page
+from torc_tui.tui.job_details import CARE, TROUBLE, Details, Page, family_page, page
 from torc_tui.tui.models.families import Family
 from torc_tui.tui.panes.base import Pane
 from torc_tui.tui.widgets.line_canvas import LineCanvas
@@ -17,6 +17,8 @@ from torc_tui.tui.widgets.overlays import TextDrawing
 
 PATIENCE = 3
 """Ticks that a newly selected job waits for its details before it is shown without them."""
+SAID = 6
+"""Lines of what a failed job said last."""
 READ = 200
 """So many neighbours of a job are handed over, for the count of their states."""
 
@@ -220,11 +222,14 @@ class OverviewPane(Pane):
 
 def read(store: Any, job_id: int) -> Details:
     """In the reader thread: all that the store tells about a job."""
+    from torc_tui.operations import last_words
     from torc_tui.store import records, relations
 
     record = records.get_job(store, job_id)
     before, after = relations.dependencies(store, job_id), relations.dependents(store, job_id)
     io = relations.job_io(store, job_id)
+    trouble = JobStatus.from_word(str(record["status"])) in TROUBLE
+    said = last_words.of_job(store, job_id, SAID) if trouble else None
     results = records.list_results(store, record["workflow_id"], job_id=job_id, all_runs=True, reverse=True, limit=50)
     return Details(
         record=record,
@@ -233,6 +238,7 @@ def read(store: Any, job_id: int) -> Details:
         before_count=len(before),
         after=sorted(after, key=lambda one: CARE[one.status])[:READ],
         after_count=len(after),
+        said=() if said is None else said.lines,
         io={
             "files in": [str(one["path"]) for one in io.input_files],
             "files out": [str(one["path"]) for one in io.output_files],
