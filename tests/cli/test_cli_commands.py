@@ -48,6 +48,22 @@ def test_a_dry_run_creates_nothing(torc: Any, place: Path) -> None:
     assert torc("workflows", "list", "-f", "json").json == []
 
 
+def test_what_cannot_run_here_is_doubted(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "name: w\njobs:\n  - {name: a, command: 'cat ${files.input.i} ${files.input.j} > ${files.output.o}'}\n"
+        "  - {name: big, command: 'cat ${files.input.o}', resource_requirements: huge}\n"
+        "files:\n  - {name: i, path: in.txt}\n  - {name: j, path: there.txt}\n  - {name: o, path: out.txt}\n"
+        "resource_requirements:\n  - {name: huge, num_cpus: 5000, memory: 1m, runtime: PT1M}\n"
+    )
+    (place / "there.txt").touch()
+    answer = torc("validate", "w.yaml")
+    assert answer.code == 0 and "Validation passed with warnings" in answer.out
+    assert "w.yaml:6: jobs read what is not there and no job writes: 'i' (in.txt)\n" in answer.err
+    assert "w.yaml:10: job 'big' can never run on this machine: 5000 CPUs, machine has " in answer.err
+    found = torc("create", "--dry-run", "w.yaml", "-f", "json").json
+    assert found["valid"] and [one["kind"] for one in found["warnings"]] == ["missing-file", "never-here"]
+
+
 def test_an_invalid_file_tells_all_its_problems(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs:\n - {name: a, comand: x}\n - {name: b, command: x, depends_on: [c]}\n"

@@ -117,8 +117,9 @@ def test_missing_files_stop_it_before_it_begins(torc: Any, place: Path) -> None:
         "name: w\njobs: [{name: a, command: 'cat ${files.input.i}'}]\nfiles: [{name: i, path: in.txt}]\n"
     )
     answer = torc("run", "w.yaml")
-    assert answer.code == 2 and "in.txt" in answer.err
-    assert torc("run", 1, "--force").code == 1
+    assert answer.code == 2 and "in.txt" in answer.err and "nothing was stored" in answer.err
+    assert torc("workflows", "list", "-f", "json").json == []
+    assert torc("run", "w.yaml", "--force").code == 1
     assert "is complete" in torc("workflows", "is-complete", 1).out
 
 

@@ -15,7 +15,7 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, WRONG_USE, say
-from torc_tui.errors import SpecError
+from torc_tui.errors import Refused, SpecError
 from torc_tui.model import COMPLETE, Plan
 
 SHOWN_EDGES = 40
@@ -36,11 +36,16 @@ def create(call: Call) -> int | None:
     return None
 
 
-def create_from_file(call: Call, path: str, *, name: str | None = None, monitoring: bool = True) -> tuple[int, Plan]:
-    """Store the workflow of a file; its id and its plan. Doubts about it go to standard error."""
+def create_from_file(
+    call: Call, path: str, *, name: str | None = None, monitoring: bool = True, checked: bool = False
+) -> tuple[int, Plan]:
+    """Store the workflow of a file; its id and its plan. Doubts about it go to standard error. ``checked``: only if it
+    could begin at once, else Refused, and nothing is stored."""
     from torc_tui.operations.workflows import create_workflow
 
     plan = plan_of(path)
+    if checked:
+        _check_outset(call, plan, path)
     if not monitoring:
         preset = dict(plan.spec.settings)
         preset["resource_monitor"] = {**(preset.get("resource_monitor") or {}), "enabled": False}
@@ -54,6 +59,27 @@ def create_from_file(call: Call, path: str, *, name: str | None = None, monitori
     return workflow_id, plan
 
 
+def _check_outset(call: Call, plan: Plan, path: str) -> None:
+    from torc_tui.operations.outset import missing_files, missing_user_data, shown
+    from torc_tui.plan.names import listing
+
+    if not plan.jobs:
+        raise Refused(f"{path}: the workflow has no jobs, nothing was stored")
+    records = missing_user_data(plan)
+    if records:
+        raise Refused(
+            f"{path}: user data that jobs read is empty and no job writes it: {listing(one.name for one in records)}",
+            hint="give it data in the file; nothing was stored",
+        )
+    folder = str(Path.cwd())
+    missing = [] if call.options.force else missing_files(plan, folder)
+    if missing:
+        raise Refused(
+            f"{path}: files that jobs read do not exist and no job writes them:\n{shown(missing, folder)}",
+            hint="put them there, or use --force; nothing was stored",
+        )
+
+
 def plan_of(path: str) -> Plan:
     """The file, read and resolved; SpecError with all problems."""
     from torc_tui.plan.load import load_plan
@@ -62,7 +88,9 @@ def plan_of(path: str) -> Plan:
 
 
 def validate(call: Call) -> int:
+    from torc_tui.operations.outset import doubts
     from torc_tui.plan.describe import describe, describe_problems
+    from torc_tui.resources.detect import detect_machine
 
     try:
         plan = plan_of(call.options.file)
@@ -71,6 +99,7 @@ def validate(call: Call) -> int:
             raise
         output.json_value(describe_problems(error))
         return WRONG_USE
+    plan = replace(plan, warnings=(*plan.warnings, *doubts(plan, str(Path.cwd()), detect_machine())))
     found = describe(plan, edges=call.json)
     if call.json:
         output.json_value(found)

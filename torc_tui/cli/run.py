@@ -31,7 +31,7 @@ def run(call: Call) -> int:
     given = call.options
     options = options_of(call)
     if given.what is not None and names_file(given.what):
-        workflow_id, _ = create_from_file(call, given.what)
+        workflow_id, _ = create_from_file(call, given.what, checked=True)
         if not (given.quiet or call.json):
             output.line(f"Created workflow {workflow_id}")
             sys.stdout.flush()
