@@ -100,6 +100,19 @@ def test_the_expiration_buffer_is_taken_off_the_time(shell: Shell) -> None:
     assert "asks for 60 s, the runner has" in said
 
 
+def test_what_never_fits_is_named_once_also_where_some_of_it_is_held(shell: Shell) -> None:
+    text = (
+        "name: n\njobs:\n- {name: a, command: x, resource_requirements: r}\n"
+        "- {name: b, command: x, resource_requirements: r}\n"
+        "resource_requirements: [{name: r, num_cpus: 9999, memory: 1m}]\n"
+    )
+    assert shell.run("create", shell.write(text))[0] == 0
+    assert shell.run("jobs", "hold", "1")[0] == 0
+    code, said = shell.run("run", "1", "-f", "json")
+    assert code == 3, said
+    assert [job["name"] for job in json.loads(said)["never"]] == ["a", "b"]
+
+
 def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(shell: Shell) -> None:
     runner = shell.start("run", shell.write(WAITING), "--grace", "5")
     until(lambda: shell.there("begun"), "the job began")

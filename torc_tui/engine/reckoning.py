@@ -52,11 +52,13 @@ class Reckoning:
         """The jobs that are left and can never run here."""
         found: list[NeverJob] = []
         with self.store.read() as conn:
-            for one in outlook.left(conn, self.workflow_id):
-                reason = self.never_reason(one.requirement_id, now)
-                if reason is None or one.status == JobStatus.PENDING_FAILED:
+            # Held jobs and others of one kind are counted apart, and named together.
+            left = outlook.left(conn, self.workflow_id)
+            for requirement_id, status in dict.fromkeys((one.requirement_id, one.status) for one in left):
+                reason = self.never_reason(requirement_id, now)
+                if reason is None or status == JobStatus.PENDING_FAILED:
                     continue
-                names = outlook.names(conn, self.workflow_id, one.requirement_id, one.status)
+                names = outlook.names(conn, self.workflow_id, requirement_id, status)
                 found += [NeverJob(job_id=job_id, name=name, reason=reason) for job_id, name in names]
         return found[:MOST]
 

@@ -46,19 +46,17 @@ def unsuccessful(conn: Connection, workflow_id: int, limit: int = 1000) -> list[
 
 
 class Left(NamedTuple):
-    """Jobs that still have something before them, by what they ask for; ``job_id`` and ``name`` are one of them."""
+    """Jobs that still have something before them, by what they ask for, the held ones apart; ``number`` counts them."""
 
     requirement_id: int
-    resource_class: int
     status: int
     held: bool
     number: int
-    job_id: int
 
 
 LEFT = Statement(
-    "SELECT requirement_id, resource_class, status, held, count(*), min(id) FROM job"
-    " WHERE workflow_id = ? AND status IN (0, 1, 2, 10) GROUP BY requirement_id, resource_class, status, held"
+    "SELECT requirement_id, status, held, count(*) FROM job"
+    " WHERE workflow_id = ? AND status IN (0, 1, 2, 10) GROUP BY requirement_id, status, held"
 )
 NAMES = Statement(
     "SELECT id, name FROM job WHERE workflow_id = ? AND requirement_id = ? AND status = ? ORDER BY id LIMIT ?"
@@ -67,7 +65,7 @@ NAMES = Statement(
 
 def left(conn: Connection, workflow_id: int) -> list[Left]:
     """What is not done and held by nobody."""
-    return [Left(row[0], row[1], row[2], bool(row[3]), row[4], row[5]) for row in LEFT.direct(conn, (workflow_id,))]
+    return [Left(row[0], row[1], bool(row[2]), row[3]) for row in LEFT.direct(conn, (workflow_id,))]
 
 
 def names(
