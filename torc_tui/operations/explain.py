@@ -71,7 +71,7 @@ def outlook(
     for runner in runners:
         here = runner.hostname == (host.hostname if isinstance(host, HostReader) else host.machine.hostname)
         pool, whole = _pool(store, runner, read() if here and wants_cards else None)
-        full = _full(store, workflow_id, runner)
+        full = _full(store, runner)
         for key, one in requirements.items():
             never = _texts(never_of(one, whole))
             found = Lack((), never) if never else Lack((*full, *_texts(shortfalls_of(one, pool))))
@@ -118,7 +118,7 @@ def _pool(store: Store, runner: Runner, here: Host | None) -> tuple[Pool, Machin
     return Pool(whole, held, foreign=policy), whole
 
 
-def _full(store: Store, workflow_id: int, runner: Runner) -> tuple[str, ...]:
+def _full(store: Store, runner: Runner) -> tuple[str, ...]:
     limit = runner.options.get("max_parallel_jobs")
     if limit is None:
         return ()

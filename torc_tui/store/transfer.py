@@ -87,7 +87,6 @@ def read_document(data: Mapping[str, Json]) -> tuple[Plan, dict[int, int]]:
         raise UsageError(f"this is not an exported workflow: {error}", hint=_HINT) from error
 
 
-_OWN = ("id", "workflow_id", "name", "settings")
 _HINT = "`torc workflows export` writes such files"
 
 

@@ -39,9 +39,6 @@ def export(
             return text(scene, direction=direction, plain=plain)
 
 
-_CLEAR = frozenset(" _-.,×{}()=+/")
-
-
 def mermaid(scene: Scene, *, direction: Direction = "down") -> str:
     """A Mermaid flowchart, with a class per state."""
     shapes = {"job": '("{}")', "more": '("{}")', "file": '[/"{}"/]', "user_data": '[("{}")]'}

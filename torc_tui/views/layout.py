@@ -59,7 +59,6 @@ class Layout:
     hops: list[Hop] = field(default_factory=list)
     width: int = 0
     height: int = 0
-    crossings: int = 0
 
     def path(self, link: int) -> list[tuple[int, int]]:
         """The corners (x, y) of a link, from box to box."""
@@ -87,14 +86,14 @@ def layout(
     linked = {end for link in links for end in link if link[0] != link[1]}
     ranks, kept = _ranks(len(sizes), links)
     units = _Units(turned, [(number, *links[number]) for number in kept], ranks, linked)
-    crossings = units.arrange(sweeps)
+    units.arrange(sweeps)
     units.settle(gap)
     places, hops, depth = units.route()
     across = max((cross + turned[at][0] for at, (_, cross) in places.items()), default=0)
     lonely = [at for at in range(len(sizes)) if at not in linked]
     depth, across = _pack(lonely, turned, places, depth, across, gap)
     across = max([across, *(max(hop.exit, hop.entry) + 1 for hop in hops)])
-    made = Layout(direction, [], hops, crossings=crossings)
+    made = Layout(direction, [], hops)
     for at, (w, h) in enumerate(sizes):
         rank, cross = places[at]
         made.boxes.append(Box(rank, cross, w, h) if direction == "right" else Box(cross, rank, w, h))
@@ -177,8 +176,8 @@ class _Units:
             self.down[above].append(below)
             self.up[below].append(above)
 
-    def arrange(self, sweeps: int) -> int:
-        """Order each rank; gives the number of crossings that are left."""
+    def arrange(self, sweeps: int) -> None:
+        """Order each rank, so that few links cross."""
         best, fewest = [list(row) for row in self.rows], self._crossings()
         for sweep in range(sweeps):
             if not fewest:
@@ -197,7 +196,6 @@ class _Units:
             if count < fewest:
                 best, fewest = [list(row) for row in self.rows], count
         self.rows = best
-        return fewest
 
     def _crossings(self) -> int:
         total = 0
