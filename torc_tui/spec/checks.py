@@ -1,4 +1,4 @@
-"""Checks of single values: a value of the document in, the value as the records of ``model`` hold it out.
+"""Checks of single values. In: a value of the document. Out: the value as the records of ``model`` hold it.
 
 A check raises ``Wrong`` with a sentence for users. Never done here: looking at more than one value at a time.
 """

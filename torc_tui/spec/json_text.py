@@ -1,4 +1,4 @@
-"""JSON and JSON5 text to a document.
+"""JSON and JSON5. In: a text. Out: a document, or SpecSyntaxError with the place. What a key means is not known here.
 
 The values come from the fast parsers (``json``, ``pyjson5``); a walk over the tokens of the text adds the lines and
 finds keys that are given twice. The slow ``json5`` is asked only to say what is wrong with a small text.

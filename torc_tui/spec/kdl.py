@@ -1,4 +1,4 @@
-"""KDL text (version 2, and 1) to a document.
+"""KDL (version 2, and 1). In: a text. Out: a document, or SpecSyntaxError with the place.
 
 ``ckdl`` reads the values but tells no place, not even that of an error. A walk over the tokens of the text gives the
 line of every node, and finds the innermost node that ``ckdl`` refuses. The tables of ``schema`` say which nodes are

@@ -1,4 +1,4 @@
-"""YAML text to a document, from the events of libyaml.
+"""YAML, from the events of libyaml. In: a text. Out: a document, or SpecSyntaxError with the place.
 
 Scalars follow the core schema of YAML 1.2: ``yes`` is a text, ``1:10`` is a text (a range), dates are texts. Aliases
 and merge keys work; what they multiply is bounded. Built without recursion, so no text can exhaust the stack.

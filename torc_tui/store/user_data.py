@@ -11,7 +11,7 @@ Laws
 
 from __future__ import annotations
 
-from torc_tui.errors import Conflict, NotFound, Refused, UsageError
+from torc_tui.errors import Conflict, NotFound, UsageError
 from torc_tui.store import connect as _connect
 from torc_tui.store.connect import connect as connect
 from torc_tui.store.journal import Transaction, allocate, append, dumps, loads, no_workflow, run
@@ -130,6 +130,8 @@ def create(
 ) -> Record:
     """A new record. ``consumer_job_id`` gets it as input, ``producer_job_id`` as output; where both are given the one
     waits for the other. Conflict for a name that is taken, Refused for jobs that are already initialized."""
+    from torc_tui.store import data_links  # not for those who only read and write values
+
     text = None if data is None else dumps(data)
     version = int(text is not None)
     with Transaction(connection):
@@ -145,11 +147,11 @@ def create(
         if version:
             _keep(connection, record_id, 1, text, at, actor, job)
         if consumer_job_id is not None:
-            _attach(connection, workflow_id, record_id, consumer_job_id, "input_user_data")
+            data_links.attach(connection, workflow_id, record_id, consumer_job_id, "input_user_data")
         if producer_job_id is not None:
-            _attach(connection, workflow_id, record_id, producer_job_id, "output_user_data")
+            data_links.attach(connection, workflow_id, record_id, producer_job_id, "output_user_data")
         if consumer_job_id is not None and producer_job_id is not None:
-            _depend(connection, workflow_id, record_id, consumer_job_id, producer_job_id)
+            data_links.depend(connection, workflow_id, record_id, consumer_job_id, producer_job_id)
         told = {"user_data_id": record_id, "name": name, "version": version}
         append(connection, workflow_id, [("user_data_created", job and job[0], told)], at=at, actor=actor)
         return _record((record_id, workflow_id, name, is_ephemeral, text, version))
@@ -357,48 +359,6 @@ def _keep(
         "INSERT INTO user_data_version (user_data_id, version, data, written_at, actor, job_id, run_id, attempt_id) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (record_id, version, text, at, actor, *(job or (None, None, None))),
-    )
-
-
-def _attach(connection: Dbapi, workflow_id: int, record_id: int, job_id: int, column: str) -> None:
-    """Give the job a group of its own that holds the record beside those it had."""
-    row = run(connection, f"SELECT workflow_id, status, {column} FROM job WHERE id = ?", (job_id,)).fetchone()
-    if row is None or row[0] != workflow_id:
-        raise NotFound(f"workflow {workflow_id} has no job {job_id}")
-    if row[1] != 0:
-        raise Refused(
-            f"job {job_id} is initialized already: what it reads and writes is settled", hint="reset the workflow first"
-        )
-    group_id = allocate(connection, "user_data_group")
-    run(
-        connection,
-        "INSERT INTO user_data_group (group_id, user_data_id, workflow_id) "
-        "SELECT ?, user_data_id, workflow_id FROM user_data_group WHERE group_id = ?",
-        (group_id, row[2] or 0),
-    )
-    run(
-        connection,
-        "INSERT INTO user_data_group (group_id, user_data_id, workflow_id) VALUES (?, ?, ?)",
-        (group_id, record_id, workflow_id),
-    )
-    run(connection, f"UPDATE job SET {column} = ? WHERE id = ?", (group_id, job_id))
-
-
-def _depend(connection: Dbapi, workflow_id: int, record_id: int, consumer: int, producer: int) -> None:
-    """Let the consumer wait for the producer. UsageError when that one waits for it already, through whatever."""
-    circle = run(
-        connection,
-        "WITH RECURSIVE up (id) AS (SELECT ? + 0 UNION "
-        "SELECT depends_on_id FROM dependency JOIN up ON dependency.job_id = up.id) SELECT 1 FROM up WHERE id = ?",
-        (producer, consumer),
-    ).fetchone()
-    if circle is not None:
-        raise UsageError(f"job {producer} waits for job {consumer} already: they would wait for each other")
-    run(
-        connection,
-        "INSERT INTO dependency (depends_on_id, job_id, kind, via, workflow_id) VALUES (?, ?, 4, ?, ?) "
-        "ON CONFLICT DO NOTHING",
-        (producer, consumer, record_id, workflow_id),
     )
 
 
