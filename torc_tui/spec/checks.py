@@ -169,22 +169,19 @@ def texts(item: Check = filled) -> Check:
             return (item(value),)
         if not isinstance(value, list):
             raise Wrong(f"must be a list of texts, not {kind_of(value)}")
-        found = []
-        for index, one in enumerate(value):
-            try:
-                found.append(item(one))
-            except Wrong as wrong:
-                raise Wrong(f"entry {index + 1} {wrong.message}", wrong.hint, index) from None
-        return tuple(found)
+        return _each(value, item)
 
     return check
 
 
 def codes(value: Json) -> tuple[int, ...]:
-    check = whole(0, 255)
-    items = value if isinstance(value, list) else [value]
+    return _each(value if isinstance(value, list) else [value], whole(0, 255))
+
+
+def _each(values: list[Json], check: Check) -> tuple[Json, ...]:
+    """Every value checked; what is wrong names the entry."""
     found = []
-    for index, one in enumerate(items):
+    for index, one in enumerate(values):
         try:
             found.append(check(one))
         except Wrong as wrong:
