@@ -56,11 +56,31 @@ def test_a_workflow_that_is_not_there_is_refused_at_once(
         (["--read-only"], {"read_only": True}),
         (["--read-only", "1"], {"workflow_id": 1, "read_only": True}),
         (["1", "--read-only"], {"workflow_id": 1, "read_only": True}),
+        (["one"], {"workflow_id": 1, "read_only": False}),
+        (["one", "--read-only"], {"workflow_id": 1, "read_only": True}),
     ],
 )
 def test_what_the_app_is_opened_with(opened: list[dict[str, Any]], line: list[str], given: dict[str, Any]) -> None:
     assert main.main(line) == 0
     assert opened == [given]
+
+
+def test_a_name_opens_only_the_one_workflow_that_has_it(
+    opened: list[dict[str, Any]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    store = Store.open(str(tmp_path / "torc.db"))
+    for name in ("two", "two", "status"):
+        plan = resolve(loads(f"name: {name}\njobs: [{{name: a, command: 'true'}}]", format="yaml"))
+        workflows.create_workflow(store, plan, user="ada", directory=str(tmp_path), actor="ada@here")
+    store.close()
+    assert main.main(["two"]) == 2
+    assert "2 workflows are called 'two'" in (said := capsys.readouterr().err) and "`torc 2` or `torc 3`" in said
+    assert main.main(["statuss"]) == 2
+    assert "did you mean `torc status`" in capsys.readouterr().err
+    assert main.main(["one", "two"]) == 2
+    assert "there is no command one" in capsys.readouterr().err
+    main.main(["status", "1"])  # a command, whatever workflows are called
+    assert opened == []
 
 
 def test_a_store_that_cannot_be_read_is_left_to_the_app(

@@ -32,6 +32,31 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
     return run_app(url, spec_file=what, read_only=read_only)
 
 
+def workflow_called(name: str, database: str | None) -> int | None:
+    """The id of the one workflow of that name, of the user's own before those of others; None where there is none, or
+    no store. UsageError where several have it."""
+    from torc_tui.store.connect import connect, is_sqlite
+
+    try:
+        connection = connect(settings.database_url(database), read_only=True)
+    except TorcError:
+        return None
+    try:
+        mark = "?" if is_sqlite(connection) else "%s"
+        query = f'SELECT id, "user" FROM workflow WHERE name = {mark} AND NOT is_archived ORDER BY id'
+        rows = connection.execute(query, (name,)).fetchall()
+    finally:
+        connection.close()
+    user = settings.user_name()
+    ids = [row[0] for row in rows if row[1] == user] or [row[0] for row in rows]
+    if len(ids) > 1:
+        raise UsageError(
+            f"{len(ids)} workflows are called {name!r}",
+            hint="say which by its id: " + " or ".join(f"`torc {one}`" for one in ids[:5]),
+        )
+    return ids[0] if ids else None
+
+
 def _check(url: str, workflow_id: int) -> None:
     """Say that there is no such workflow before a screen is drawn for it. What is wrong with the store itself is said
     by the app, which tries again."""

@@ -24,7 +24,7 @@ _VALUED = ("--database", "--log-level")
 _ABOUT = """Run and watch workflows: jobs, what they depend on, the data that flows between them.
 
   torc                 open the app
-  torc FILE | ID       open the app on that workflow
+  torc FILE|ID|NAME    open the app on that workflow
   torc --read-only     open the app so that it changes nothing
   torc run FILE        run a workflow here
 """
@@ -48,11 +48,13 @@ def run(program: str, words: Sequence[str]) -> int:
         if rest == ["--help"]:
             print(help_text(program), end="")
             return 0
+    if (called := _workflow_called(options, rest)) is not None:
+        return _app(options, str(called), rest[1:])
     name, arguments = _command(program, rest)
     if name is None:
         return _app(options, rest[0], rest[1:])
     if "--read-only" in front:
-        raise UsageError("--read-only is for the app", hint=f"`{program} --read-only [FILE | ID]`")
+        raise UsageError("--read-only is for the app", hint=f"`{program} --read-only [FILE | ID | NAME]`")
     command = BY_NAME[name]
     own, follow = options.take(arguments, command.formats, follow=command.follow)
     parsed = _parse(parser_of(command, program, name), own)
@@ -207,12 +209,31 @@ def _command(program: str, words: Sequence[str]) -> tuple[str | None, list[str]]
     raise _unknown(program, first, [*(name for name in BY_NAME if " " not in name), *GROUPS], "")
 
 
+def _workflow_called(options: _Globals, words: Sequence[str]) -> int | None:
+    """The id of the workflow whose name stands alone on the line, where it is no command, id or file."""
+    first = words[0]
+    known = first in BY_NAME or first in GROUPS or first.isdecimal() or names_file(first)
+    if known:
+        return None
+    try:
+        others, _ = options.take(words[1:], FORMATS, follow=False)
+    except UsageError:
+        return None
+    if any(not word.startswith("-") for word in others):
+        return None
+    from torc_tui.cli.app import workflow_called
+
+    return workflow_called(first, options.database)
+
+
 def _unknown(program: str, word: str, known: Sequence[str], before: str) -> UsageError:
     near = difflib.get_close_matches(word, known, 3, 0.5)
     if near:
         ways = " or ".join(f"`{program} {before}{name}`" for name in near)
         return UsageError(f"there is no command {before}{word}", hint=f"did you mean {ways}?")
-    opens = "" if before else f"\n  `{program} ID` opens a workflow; `{program} workflows list` tells the ids"
+    opens = (
+        "" if before else f"\n  `{program} ID` or its name opens a workflow; `{program} workflows list` tells the ids"
+    )
     return UsageError(
         f"there is no command {before}{word}", hint=f"`{program} {before}--help` tells what there is{opens}"
     )
