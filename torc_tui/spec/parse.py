@@ -28,6 +28,7 @@ from torc_tui.spec.parameters import LIMIT, NAME, ReadLines, combine, values_of
 from torc_tui.spec.problems import Problems
 from torc_tui.spec.schema import SETTINGS, STDIO, WORKFLOW, Table
 from torc_tui.spec.templates import Rows, substitute
+from torc_tui.spec.unsure import Unsure
 
 Fields = dict[str, Json]
 
@@ -48,6 +49,7 @@ class _Parser:
         self.shared: dict[str, tuple[Value, ...] | None] = {}
         self.shared_values = Map()
         self.variables: Mapping[str, str] = {}
+        self.unsure = Unsure()
 
     # -- checked fields ---------------------------------------------------------------------------------------
 
@@ -96,10 +98,12 @@ class _Parser:
             hint = nearest(key, [*table.keys, *table.aliases])
             if hint is None and len(table.keys) <= _FEW:
                 hint = f"known keys: {', '.join(table.keys)}"
+        self.unsure.unknown_key(entry, table, hint)
         message = f"{self.label(entry, table)}: unknown key {quoted(key)}"
         self.problems.add(message, entry.lines.get(key, entry.line), key, hint, "unknown-key")
 
     def wrong(self, entry: Map, key: str, table: Table, wrong: Wrong) -> None:
+        self.unsure.wrong(entry, key, table)
         value = entry.get(key)
         line = entry.lines.get(key, entry.line)
         if isinstance(value, List) and isinstance(wrong.item, int) and wrong.item < len(value.lines):
@@ -141,10 +145,10 @@ class _Parser:
             ("slurm scheduler", schedulers),
         ):
             self.unique(kind, records)
-        if self.problems.found and not self.only_small_unknowns():
+        if self.problems.found and (self.unsure.all or self.problems.full or self.document.problems):
             raise self.problems.error()
         spec = WorkflowSpec(
-            name=given["name"],
+            name=given.get("name", ""),
             description=given.get("description"),
             user=given.get("user"),
             project=given.get("project"),
@@ -169,19 +173,9 @@ class _Parser:
         )
         if self.problems.found:
             error = self.problems.error()
-            error.partial = spec
+            error.partial, error.unsure = spec, frozenset(self.unsure.sections)
             raise error
         return spec
-
-    def only_small_unknowns(self) -> bool:
-        """Whether all that is wrong are unknown keys inside entries, without which the rest still means the same. A
-        misspelt section, or a misspelt list of records, would make others look wrong that are not."""
-        return all(
-            problem.kind == "unknown-key"
-            and not problem.message.startswith(f"{WORKFLOW.what}")
-            and "user_data" not in (problem.hint or "")
-            for problem in self.problems.found
-        )
 
     def apply_variables(self, top: Map) -> None:
         """``{NAME}`` in every text of the file becomes the value of the variable; JSON Schemas are left alone."""
@@ -199,16 +193,19 @@ class _Parser:
         substitute(top, self.variables, [given, *schemas])
 
     def entries(self, given: Fields, key: str, make: Callable[[Map], Any]) -> list[Any]:
-        """One record for each entry of a list; entries with problems are left out."""
+        """One record for each entry of a list; entries without a name, or which cannot be expanded, are left out."""
         made = []
         for index, entry in enumerate(given.get(key, ())):
             if isinstance(entry, Map):
                 record = make(entry)
                 if record is not None:
                     made.append(record)
+                else:
+                    self.unsure.dropped(key)
             elif entry is not None:
                 lines = given[key].lines
                 line = lines[index] if index < len(lines) else None
+                self.unsure.dropped(key)
                 self.problems.add(f"entry {index + 1} of '{key}' must be a mapping, not {kind_of(entry)}", line, key)
         return made
 
@@ -218,6 +215,7 @@ class _Parser:
         for records in self.entries(given, key, make):
             if len(made) + len(records) > LIMIT:
                 line = given[key].line
+                self.unsure.dropped(key)
                 self.problems.add(f"'{key}' become more than {LIMIT} after their parameters are filled in", line, key)
                 return made
             made.extend(records)
@@ -242,24 +240,23 @@ class _Parser:
         fields = self.fields(entry, WORKFLOW.keys["jobs"].table or WORKFLOW)
         if fields is not None and "stdio" in fields:
             fields["stdio"] = self.fields(fields["stdio"], STDIO)
-        return self.expand(entry, fields, "job", ("name", "command"), expand_jobs)
+        return self.expand(entry, fields, "job", expand_jobs)
 
     def file(self, entry: Map) -> list[Any] | None:
         fields = self.fields(entry, WORKFLOW.keys["files"].table or WORKFLOW)
         if fields is not None:
             fields.pop("identifier", None)
-        return self.expand(entry, fields, "file", ("name", "path"), expand_files)
+        return self.expand(entry, fields, "file", expand_files)
 
     def user_data(self, entry: Map) -> list[Any] | None:
         fields = self.fields(entry, WORKFLOW.keys["user_data"].table or WORKFLOW)
-        return self.expand(entry, fields, "user data", ("name",), expand_user_data)
+        return self.expand(entry, fields, "user data", expand_user_data)
 
     def expand(
         self,
         entry: Map,
         fields: Fields | None,
         what: str,
-        required: tuple[str, ...],
         make: Callable[[Fields, Rows | None], list[Any]],
     ) -> list[Any] | None:
         if fields is None:
@@ -271,8 +268,14 @@ class _Parser:
         where = f"{what} {quoted(name)}" if name else what
         used = self.used(entry, use, where)
         values = self.values(own, where) if own else used
-        if any(key not in fields for key in required) or any(column is None for column in values.values()):
+        known = "name" in fields and id(entry) not in self.unsure.entries
+        if not known or any(column is None for column in values.values()):
             return None
+        if what == "job" and "command" not in fields:  # this was told: its name is there, for those who wait for it
+            self.unsure.wrong(entry, "command", WORKFLOW.keys["jobs"].table or WORKFLOW)
+            fields["command"] = ""
+        elif what == "file" and "path" not in fields:
+            fields["path"] = f"{name}?"
         fields["source"] = self.source(entry)
         try:
             rows = Rows(tuple(values), combine(values, mode)) if values else None  # type: ignore[arg-type]  # no None
@@ -287,7 +290,7 @@ class _Parser:
         for name in use:
             if name in self.shared:
                 found[name] = self.shared[name]
-            elif name not in self.shared_values:
+            elif name not in self.shared_values and not self.unsure.all:
                 known = list(self.shared)
                 hint = nearest(name, known) or ("shared parameters: " + ", ".join(known) if known else None)
                 line = entry.lines.get("use_parameters", entry.line)
@@ -317,10 +320,11 @@ class _Parser:
     # -- entries without -------------------------------------------------------------------------------------------
 
     def complete(self, entry: Map, key: str) -> tuple[Fields, Table] | None:
-        """The fields of an entry that has all that is required."""
+        """The fields of an entry that has a name, or (without one) all that is required."""
         table = WORKFLOW.keys[key].table or WORKFLOW
         fields = self.fields(entry, table)
-        if fields is None or any(name not in fields for name in table.required):
+        required = ("name",) if "name" in table.keys else table.required
+        if fields is None or any(name not in fields for name in required):
             return None
         return fields, table
 
@@ -356,7 +360,7 @@ class _Parser:
         fields = found[0]
         needed = ("commands",) if fields["action_type"] == "run_commands" else ("scheduler", "scheduler_type")
         for key in needed:
-            if not fields.get(key):
+            if not fields.get(key) and not entry.get(key):  # else it is told that its value is wrong
                 message = f"action {clip(fields['action_type'])}: the key '{key}' is missing"
                 self.problems.add(message, entry.line, key, kind="missing-key")
         own = {"trigger_type", "action_type", "jobs", "job_name_regexes", "commands", "persistent"}
