@@ -297,6 +297,10 @@ def test_user_data_that_does_not_follow_its_schema_is_stored_with_a_warning(torc
     assert torc("user-data", "get", "u", "-w", workflow).json["data"] == {"lr": 5}
     told = torc("events", "list", workflow, "--type", "user_data_warning", "-f", "json").json
     assert [(event["level"], event["data"]["version"]) for event in told] == [("warning", 3)]
+    assert torc("user-data", "restore", "u", 1, "-w", workflow).code == 0
+    assert torc("user-data", "restore", "u", 3, "-w", workflow).code == 0
+    told = torc("events", "list", workflow, "--type", "user_data_warning", "-f", "json").json
+    assert [event["data"]["version"] for event in told] == [3, 5]
 
 
 def test_user_data(torc: Any, client: Any, small: int, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

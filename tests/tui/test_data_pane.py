@@ -394,6 +394,8 @@ async def test_saving_against_the_schema_asks(lab: Lab) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
         await pilot.press("y")
         await until(pilot, lambda: lab.version("config") == 2)
+    told = [event.data["message"] for event in events.list_events(lab.store, lab.id, kind="user_data_warning")]
+    assert told == ["user data config does not follow its schema: .lr: 7 is more than 1"]
 
 
 async def test_nothing_is_promised_about_stale_jobs(lab: Lab) -> None:

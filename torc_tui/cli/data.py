@@ -110,6 +110,8 @@ def history(call: Call) -> None:
 
 
 def restore(call: Call) -> None:
+    from torc_tui.views.json_schema import told
+
     with _connection(call) as connection:
         record = user_data.restore(
             connection,
@@ -118,6 +120,7 @@ def restore(call: Call) -> None:
             at=time.time(),
             workflow_id=_workflow(call),
             actor=call.actor,
+            check=told,
         )
     sentence = f"User data {record['id']} ({record['name']}) has the value of version {call.options.version} again"
     call.done(record, sentence)

@@ -109,9 +109,9 @@ def _answer(request: Request, program: str) -> int:
 
 
 def _violations(value: Any, schema: Any) -> list[str]:
-    from torc_tui.views.json_schema import check
+    from torc_tui.views.json_schema import told
 
-    return [violation.text for violation in check(value, schema, limit=5)]
+    return told(value, schema)
 
 
 def _warn(wrong: list[str]) -> None:

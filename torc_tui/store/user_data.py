@@ -258,8 +258,10 @@ def restore(
     workflow_id: int | None = None,
     expected_version: int | None = None,
     actor: str | None = None,
+    check: Check | None = None,
 ) -> Record:
-    """Make the data of an old version the newest one; nothing of the history is lost. Version 0 is null."""
+    """Make the data of an old version the newest one; nothing of the history is lost. Version 0 is null. ``check`` is
+    that of ``update``."""
     with Transaction(connection):
         row = _locked(connection, _find(connection, ref, workflow_id))
         old = run(
@@ -271,7 +273,7 @@ def restore(
                 hint=f"`torc user-data history {row[0]}` shows them",
             )
         data = loads(old[0]) if old else None
-        return update(connection, row[0], at=at, data=data, expected_version=expected_version, actor=actor)
+        return update(connection, row[0], at=at, data=data, expected_version=expected_version, actor=actor, check=check)
 
 
 def _find(connection: Dbapi, ref: int | str, workflow_id: int | None) -> Sequence[Any]:

@@ -28,7 +28,7 @@ from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlays import Button, Overlay, TextDrawing
 from torc_tui.views.json_diff import JsonChange, diff, unified
 from torc_tui.views.json_document import JsonError, parse
-from torc_tui.views.json_schema import Violation, check
+from torc_tui.views.json_schema import Violation, check, told
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -192,7 +192,7 @@ def write(store: Any, actor: str, record_id: int, value: Json, version: int) -> 
     connection = store.dbapi()
     try:
         return user_data.update(
-            connection, record_id, data=value, expected_version=version, actor=actor, at=time.time()
+            connection, record_id, data=value, expected_version=version, actor=actor, at=time.time(), check=told
         )
     except Conflict:
         theirs = data_overview.opened(connection, record_id)

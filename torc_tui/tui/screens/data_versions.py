@@ -27,6 +27,7 @@ from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.status_line import StatusLine
 from torc_tui.tui.widgets.virtual_table import Cell, Column, ListRows, VirtualTable
 from torc_tui.units import show_bytes
+from torc_tui.views.json_schema import told
 
 LARGE = 1 << 20
 COLUMNS = (
@@ -239,7 +240,7 @@ class DataVersions(CoveringScreen):
             "data-restore",
             careful_act(
                 lambda store, actor: user_data.restore(
-                    store.dbapi(), record_id, version, at=time.time(), expected_version=current, actor=actor
+                    store.dbapi(), record_id, version, at=time.time(), expected_version=current, actor=actor, check=told
                 )
             ),
             workflow=self.record["workflow_id"],
