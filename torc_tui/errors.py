@@ -75,8 +75,8 @@ class SpecError(TorcError):
     """A workflow file that cannot be used. ``problems`` holds all that was found, in the order of the file.
 
     ``partial`` is the workflow without what was not understood, where that makes sense: so that whoever reads on can
-    tell in one go what else is wrong. Never to be used for anything else. ``unsure`` are the sections of it that may lack
-    names.
+    tell in one go what else is wrong. Never to be used for anything else. ``unsure`` are the sections of it that may
+    lack names.
     """
 
     partial: object = None

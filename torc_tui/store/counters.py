@@ -85,7 +85,7 @@ class SqlGraph:
         name, status, code, reason = row
         word = JobStatus(status).word
         if (reason or "").startswith("exit 0, but"):  # its command ended well, and the code is that of the job
-            return f"{name} {word} ({reason})"
+            return f"{name} {word}: {reason}"
         return f"{name} {word} (exit {code})" if code is not None else f"{name} {word}"
 
 
