@@ -44,7 +44,7 @@ class FooterBar(Painted):
         zones = self._zones
         zones.clear()
         zones.add(1)
-        left = width - 2
+        left = width + 1  # one cell before the first; the gap behind the last needs no room
         # Help and the palette lead to everything else, so their room is kept.
         kept = [command for command in self.commands if command.id in ("help", "quit")]
         reserve = sum(self._width(command) for command in kept)
