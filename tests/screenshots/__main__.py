@@ -144,7 +144,6 @@ async def the_graph(pilot: Pilot[int]) -> None:
     await sees(pilot, "generate_config")
     await pilot.press("3")
     await sees(pilot, "╭")
-    pilot.app.screen._focus_pane()  # type: ignore[attr-defined]
     await pilot.press("F", "z")
     await sees(pilot, "ml_config")
     await settle(pilot, 0.8)
@@ -154,7 +153,7 @@ async def the_folded_graph(pilot: Pilot[int]) -> None:
     await sees(pilot, "train")
     await pilot.press("3")
     await sees(pilot, "╭")
-    await pilot.press("_")
+    await pilot.press("escape", "_")
     await sees(pilot, " failed")
     await settle(pilot, 1.5)
 
@@ -170,7 +169,6 @@ async def the_data(pilot: Pilot[int]) -> None:
     await sees(pilot, "train_model")
     await pilot.press("4")
     await sees(pilot, "ml_config")
-    pilot.app.screen._focus_pane()  # type: ignore[attr-defined]
     await pilot.press("e")
     await sees(pilot, "valid JSON")
     await pilot.press("down", "end", "left", *["backspace"] * 4, *"0.1", "down", "end", *' "warmup": 3,')
@@ -187,7 +185,6 @@ async def the_records(pilot: Pilot[int]) -> None:
     await sees(pilot, "train_model")
     await pilot.press("4")
     await sees(pilot, "ml_config")
-    pilot.app.screen._focus_pane()  # type: ignore[attr-defined]
     await pilot.press("z")
     await settle(pilot, 0.8)
 
