@@ -107,21 +107,21 @@ _SAFE = {
     "danger": "bold #14181d on #ff7847", "button": "bold #14181d on #f0e442",
 }  # fmt: skip
 
-_PLAIN_CURSOR = "reverse not dim default on default"
+_TURNED = "reverse not dim default on default"
 """Where no colour fits under all others the whole row is turned round, in one colour: the words tell the states."""
 
 _SIXTEEN = {
     "text": "default", "strong": "default", "muted": "bright_black", "faint": "bright_black", "accent": "yellow",
     "info": "cyan", "success": "green", "warning": "bright_yellow", "error": "bright_red", "violet": "magenta",
     "orange": "yellow", "ready": "default", "pending": "bright_blue", "panel": "default", "rest": "bright_black",
-    "edge": "bright_black", "cursor": _PLAIN_CURSOR, "cursor_blur": "underline", "hover": "", "match": "black on yellow",
+    "edge": "bright_black", "cursor": _TURNED, "cursor_blur": "underline", "hover": "", "match": "black on yellow",
     "match_current": "bold black on bright_yellow", "danger": "bold white on red", "button": "bold black on yellow",
 }  # fmt: skip
 
 _MONO = {
     **dict.fromkeys(_SIXTEEN, "default"),
     "muted": "default", "faint": "dim", "rest": "dim", "edge": "dim", "panel": "default",
-    "cursor": _PLAIN_CURSOR, "cursor_blur": "underline", "hover": "", "match": "reverse", "match_current": "bold reverse",
+    "cursor": _TURNED, "cursor_blur": "underline", "hover": "", "match": "reverse", "match_current": "bold reverse",
     "error": "bold", "danger": "bold reverse", "button": "bold reverse",
 }  # fmt: skip
 
