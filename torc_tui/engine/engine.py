@@ -7,6 +7,8 @@ Laws
 * Nothing is decided here that `lifecycle.decide` or `resources` can decide.
 * A report speaks of an attempt that this node holds, or it is dropped.
 * What others wrote is looked at inside the transaction that depends on it.
+* A job starts only after the transaction that claimed it; short jobs are claimed ahead (see `ahead`), so that the next
+  one need not wait for the end of the last to be written down.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from torc_tui.engine.ahead import MOST, Ahead
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
 from torc_tui.errors import StoreUnavailable
 from torc_tui.executors.base import Executor
-from torc_tui.lifecycle.decide import AttemptFacts, Outcome, outcome
+from torc_tui.lifecycle.decide import AttemptFacts, Change, Outcome, outcome
 from torc_tui.model import (
     Allocation,
     AttemptKey,
@@ -37,7 +40,7 @@ from torc_tui.model import (
 )
 from torc_tui.resources.placement import DEFAULT_METHOD, Candidate, place
 from torc_tui.resources.pool import Pool
-from torc_tui.store import nodes, outlook, run_context, scheduling
+from torc_tui.store import counters, nodes, outlook, run_context, scheduling
 from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
@@ -71,6 +74,8 @@ class InFlight:
     stop: str | None = None
     told: str | None = None
     """What of ``stop`` was passed on: a job hears of it once."""
+    passed_on: bool = False
+    """Another job has taken its place already."""
 
 
 @dataclass(slots=True)
@@ -93,6 +98,9 @@ class _Work:
     rows: list[EventRow] = field(default_factory=list)
     ended: list[scheduling.Ended] = field(default_factory=list)
     placed: list[tuple[ReadyJob, Allocation, str]] = field(default_factory=list)
+    held: Mapping[int, scheduling.HeldJob] = field(default_factory=dict)
+    ahead: list[ReadyJob] | None = None
+    """The jobs ahead after the commit, where that changes."""
     events: list[Event] = field(default_factory=list)
     complete: bool = False
 
@@ -150,6 +158,9 @@ class Engine:
         self._marker: tuple[int, ...] | None = None
         self._looked = False
         self._paths: dict[int, list[tuple[int, str, str]]] = {}
+        self.ahead = Ahead()
+        self._alone = False
+        self._taken_over: list[tuple[str, int, int]] = []
 
     # -- what others wrote -------------------------------------------------------------------------------------
 
@@ -188,6 +199,7 @@ class Engine:
             for allocation in self._others:
                 self.pool.hold(allocation)
         self._requirement_of_class.clear()
+        self._alone = len(nodes.active(connection, self.context.workflow_id)) <= 1
 
     @property
     def own_pids(self) -> frozenset[int]:
@@ -200,6 +212,7 @@ class Engine:
     def step(self, reports: Sequence[Report], now: float) -> Step:
         """Record the reports, let go whom they free, claim what fits, submit it. One transaction. When the store
         fails, nothing has happened: the same reports may be given again."""
+        self.hand_on(reports)
         started, exited = self._sort(reports)
         written = self._written_files(exited)
         work = _Work()
@@ -209,7 +222,9 @@ class Engine:
                 self._take_in()
                 if not self.gone:
                     self._record(conn, started, exited, written, work)
+                    self._recall(conn, work, now)
                     self._claim(conn, work, now)
+                    self._claim_ahead(conn, work, now)
                     self._tell(conn, work, now)
         except BaseException:
             for _, allocation, _ in work.placed:
@@ -219,6 +234,9 @@ class Engine:
             return self._abandon(exited)
         if self.store.dialect == "postgresql":
             self._mark()
+        self._taken_over.clear()
+        if work.ahead is not None:
+            self.ahead.jobs, self.ahead.since = work.ahead, now
         useless = [path for one in work.ended for path in self._forget(one)]
         for refused in exited:  # somebody else has ended these jobs
             if (flight := self.in_flight.pop(refused.key.job_id, None)) is not None:
@@ -274,11 +292,71 @@ class Engine:
         ending = {report.key for report in exited}
         work.rows += scheduling.start(conn, node_id, [r for r in started if r.key not in ending])
         work.rows += [scheduling.started_event(node_id, r) for r in started if r.key in ending]
+        scheduling.grant(conn, self._taken_over)
+        work.held = held
         if exited:
             work.ended = [self._ended(report, written.get(report.key, ())) for report in exited]
             work.rows += scheduling.end(conn, node_id, work.ended)
             if written:
                 scheduling.set_file_times(conn, self._file_times(work.ended))
+
+    # -- short jobs --------------------------------------------------------------------------------------------
+
+    def hand_on(self, reports: Sequence[Report]) -> bool:
+        """Start jobs that were claimed ahead in the places of attempts that have ended: the ends are written down
+        afterwards, by the next step. Whether every place has its job, so that this may wait for more to write."""
+        ended = [report for report in reports if isinstance(report, Exited)]
+        if not self.ahead.jobs or not self._may_claim() or self.disturbed():
+            return not ended
+        orders: list[Order] = []
+        for report in ended:
+            flight = self.in_flight.get(report.key.job_id)
+            if flight is None or flight.key != report.key or flight.passed_on:
+                continue
+            plain = report.cause is None and not flight.failure_handler_id and not flight.allocation.gpus
+            if not plain or (job := self.ahead.take(flight.requirement_id)) is None:
+                continue
+            flight.passed_on = True
+            orders.append(self._order(job, flight.allocation, flight.allocation_text))
+            flight.allocation = Allocation()
+            self._taken_over.append((flight.allocation_text, job.id, job.attempt_id))
+        if orders:
+            self.executor.submit(orders)
+        return all((flight := self.in_flight.get(one.key.job_id)) is not None and flight.passed_on for one in ended)
+
+    def _recall(self, conn: Any, work: _Work, now: float) -> None:
+        """Give back jobs that were claimed ahead as soon as anything else may be better for them; those that somebody
+        wants stopped are canceled."""
+        jobs = self.ahead.jobs
+        room = any(not self.in_flight[one.exited.key.job_id].passed_on for one in work.ended)
+        if not jobs or (self._may_claim() and self._alone and not room and not self.ahead.is_stale(now)):
+            return
+        unwanted = [job.id for job in jobs if job.id in work.held and work.held[job.id].stop_requested]
+        free = [(job.id, job.attempt_id) for job in jobs if job.id in work.held and job.id not in unwanted]
+        work.rows += scheduling.unclaim(conn, free)
+        changes = [Change(job_id, JobStatus.CANCELED, "canceled by a user") for job_id in unwanted]
+        work.rows += counters.apply_changes(conn, changes, now)
+        work.rows += counters.settle_ended(conn, [(job_id, JobStatus.CANCELED) for job_id in unwanted], now)
+        work.ahead = []
+
+    def _claim_ahead(self, conn: Any, work: _Work, now: float) -> None:
+        """Take a few more jobs than fit, where they are short and all alike, and no other runner wants them."""
+        few = work.ahead is None and len(self.ahead.jobs) < MOST // 2
+        if not (few and self.ahead.worthwhile and self._alone and self._may_claim()) or self.end_time is not None:
+            return
+        classes = scheduling.ready_classes(conn, self.context.workflow_id)
+        if len(classes) != 1:
+            return
+        ready = scheduling.ready_jobs(conn, self.context.workflow_id, classes[0], now, MOST)
+        ending = {one.exited.key.job_id for one in work.ended}
+        running = {flight.requirement_id for job_id, flight in self.in_flight.items() if job_id not in ending}
+        running |= {job.requirement_id for job, _, _ in work.placed}
+        ready = [job for job in ready if job.requirement_id in running]
+        if not ready:
+            return
+        run_id, output_dir = self.context.run_id, self.node.output_dir
+        work.rows += scheduling.claim(conn, self.node.node_id, run_id, output_dir, [(job, None) for job in ready])
+        work.ahead = [*self.ahead.jobs, *ready]
 
     def _claim(self, conn: Any, work: _Work, now: float) -> None:
         """Take ready jobs that fit, beside what ends in this very step."""
@@ -442,6 +520,7 @@ class Engine:
         """The attempt is over; the files of it that nobody needs any more."""
         flight = self.in_flight.pop(one.exited.key.job_id)
         self.pool.give(flight.allocation)
+        self.ahead.learn(one.exited.ended_at - one.exited.started_at)
         stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, flight.stdio, self.context.execution)
         useless = [exit_file]
         if one.outcome.status is JobStatus.COMPLETED and deletes_on_success(flight.stdio, self.context.execution):
@@ -497,26 +576,28 @@ class Engine:
         return self.end_time is None or not requirements.enforced or now + requirements.runtime <= self.end_time
 
     def _submit(self, placed: Sequence[tuple[ReadyJob, Allocation, str]]) -> None:
-        orders: list[Order] = []
-        for job, allocation, text in placed:
-            order = self.maker.make(job, allocation)
-            self.in_flight[job.id] = InFlight(
-                key=order.key,
-                name=job.name,
-                allocation=allocation,
-                allocation_text=text,
-                output_dir=self.node.output_dir,
-                retries=job.retries,
-                requirement_id=job.requirement_id,
-                failure_handler_id=job.failure_handler_id,
-                output_files=job.output_files,
-                output_user_data=job.output_user_data,
-                require_user_data=job.require_user_data,
-                stdio=job.stdio,
-            )
-            orders.append(order)
+        orders = [self._order(job, allocation, text) for job, allocation, text in placed]
         if orders:
             self.executor.submit(orders)
+
+    def _order(self, job: ReadyJob, allocation: Allocation, text: str) -> Order:
+        """The order for a claimed job, which is in flight from here."""
+        order = self.maker.make(job, allocation)
+        self.in_flight[job.id] = InFlight(
+            key=order.key,
+            name=job.name,
+            allocation=allocation,
+            allocation_text=text,
+            output_dir=self.node.output_dir,
+            retries=job.retries,
+            requirement_id=job.requirement_id,
+            failure_handler_id=job.failure_handler_id,
+            output_files=job.output_files,
+            output_user_data=job.output_user_data,
+            require_user_data=job.require_user_data,
+            stdio=job.stdio,
+        )
+        return order
 
     # -- stopping ----------------------------------------------------------------------------------------------
 

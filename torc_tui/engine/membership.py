@@ -14,7 +14,7 @@ from typing import Any
 from torc_tui.engine.engine import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
-from torc_tui.model import AttemptKey, Json, Machine
+from torc_tui.model import Allocation, AttemptKey, Json, Machine
 from torc_tui.resources.detect import anybody_is_behind, boot_id, process_started, still_runs
 from torc_tui.store import nodes, outlook, scheduling
 from torc_tui.store.counters import EventRow
@@ -185,11 +185,19 @@ def _paths(maker: OrderMaker, held: nodes.HeldAttempt) -> tuple[str | None, str 
     return attempt_files(held.output_dir or maker.output_dir, key, held.stdio, context.execution)
 
 
+def _allocation(maker: OrderMaker, held: nodes.HeldAttempt) -> Allocation:
+    """What it holds. A job that was claimed ahead may have been started without its row knowing what it got."""
+    asked = maker.context.requirements.get(held.requirement_id)
+    if held.allocation is None and asked is not None:
+        return Allocation(asked.num_cpus, asked.memory)
+    return decode_allocation(held.allocation)
+
+
 def _flight(maker: OrderMaker, held: nodes.HeldAttempt) -> InFlight:
     return InFlight(
         key=AttemptKey(maker.context.workflow_id, held.job_id, maker.context.run_id, held.attempt_id),
         name=held.name,
-        allocation=decode_allocation(held.allocation),
+        allocation=_allocation(maker, held),
         allocation_text=held.allocation or "",
         output_dir=held.output_dir or maker.output_dir,
         retries=held.retries,

@@ -24,7 +24,7 @@ from torc_tui.engine.report import EXIT_UNSUCCESSFUL, Observer, RunOptions, RunR
 from torc_tui.engine.scripts import Actions, ScriptEnd, Scripts
 from torc_tui.errors import StoreError, StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
-from torc_tui.model import AttemptKey, Event, Exited, JobStatus, Json, Machine, Report, Started
+from torc_tui.model import AttemptKey, Event, Exited, JobStatus, Json, Machine, Report
 from torc_tui.resources.cards import gpu_need
 from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
@@ -41,6 +41,8 @@ LOOK_EVERY = 0.05
 """Seconds between two looks at what others wrote, on SQLite, where a look costs microseconds."""
 GATHER = 0.004
 """Seconds that a fresh start waits for company, so that it is written together with the end of a short job."""
+COMPANY = 32
+"""So many reports are enough company."""
 IDLE_EXIT = 90.0
 """Seconds after which a runner leaves when only held jobs are left (facts, 1.2)."""
 
@@ -248,6 +250,7 @@ class Runner:
         """Whether a transaction was committed is not always known when a server goes away: what this node holds
         without knowing it is given back, or followed."""
         known = set(self.engine.in_flight)
+        self.engine.ahead.jobs = []  # they are among those that are given back
         for flight in membership.take_back(self.store, self.maker, self.node_id, self.executor, self.clock(), known):
             self.engine.adopt(flight)
 
@@ -282,8 +285,10 @@ class Runner:
     def _gather(self, timeout: float) -> None:
         """Take the reports there are, once each; waits for the first."""
         reports = self.executor.wait(max(0.0, timeout))
-        if reports and all(isinstance(report, Started) for report in reports):
-            reports += self.executor.wait(GATHER)
+        if reports:
+            end = time.monotonic() + GATHER
+            while self.engine.hand_on(reports) and (left := end - time.monotonic()) > 0 and len(reports) < COMPANY:
+                reports += self.executor.wait(left)
         self._pending += reports
         while not self._recovered.empty():
             exited = self._recovered.get()
@@ -311,7 +316,11 @@ class Runner:
                 return
             if self.watch is not None and self.watch.news:
                 return
-            if self.engine.disturbed() or (self._idle_since is not None and now - self._last_step >= 1.0):
+            if (
+                self.engine.ahead.is_stale(now)
+                or self.engine.disturbed()
+                or (self._idle_since is not None and now - self._last_step >= 1.0)
+            ):
                 return
 
     def _next_moment(self) -> float:
@@ -464,7 +473,7 @@ class Runner:
     def _done(self, now: float, claimed: int) -> bool:
         """Whether nothing is left that this runner could do."""
         engine = self.engine
-        if claimed or engine.in_flight:
+        if claimed or engine.in_flight or engine.ahead.jobs:
             self._idle_since = None
             return False
         if engine.stopping or engine.gone or self.interrupts.count or engine.stop_requested:

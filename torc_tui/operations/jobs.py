@@ -40,8 +40,10 @@ def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
         idle = _choose(jobs, IDLE | ACTIVE, done, "has ended already")
         waiting = [job.id for job in idle if job.status in IDLE]
         acts.cancel_idle(conn, waiting, reason, at)
-        acts.ask_to_stop(conn, [job.id for job in idle if job.status in ACTIVE], "canceled")
+        active = [job.id for job in idle if job.status in ACTIVE]
+        acts.ask_to_stop(conn, active, "canceled")
         rows: list[EventRow] = [("job_canceled", job_id, {"reason": reason}) for job_id in waiting]
+        rows += [("job_stop_requested", job_id, {"cause": "canceled"}) for job_id in active]
         return rows + (counters.resettle(conn, workflow_id, at) if waiting else [])
 
     done = _on_jobs(store, job_ids, act, actor)

@@ -142,18 +142,26 @@ def lock(conn: Connection, workflow_id: int, hostname: str) -> None:
 
 
 def claim(
-    conn: Connection, node_id: int, run_id: int, output_dir: str, placed: Sequence[tuple[ReadyJob, str]]
+    conn: Connection, node_id: int, run_id: int, output_dir: str, placed: Sequence[tuple[ReadyJob, str | None]]
 ) -> list[EventRow]:
-    """Take these ready jobs for the node; each with its allocation as text."""
+    """Take these ready jobs for the node; each with its allocation as text, None for a job that gets it later."""
     CLAIM.run_many(conn, [(node_id, allocation, output_dir, job.id, job.attempt_id) for job, allocation in placed])
     return [
         (
             "job_claimed",
             job.id,
-            {"node": node_id, "run": run_id, "attempt": job.attempt_id, "allocation": json.loads(allocation)},
+            {"node": node_id, "run": run_id, "attempt": job.attempt_id, "allocation": json.loads(allocation or "null")},
         )
         for job, allocation in placed
     ]
+
+
+GRANT = Statement("UPDATE job SET allocation = ? WHERE id = ? AND status = 3 AND attempt_id = ?")
+
+
+def grant(conn: Connection, taken_over: Sequence[tuple[str, int, int]]) -> None:
+    """Jobs that were claimed ahead hold something now: (allocation as text, job id, attempt)."""
+    GRANT.run_many(conn, list(taken_over))
 
 
 # -- reports ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,144 @@
+"""Short jobs are claimed ahead, and start in the place of those that end; they never keep anybody waiting."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from torc_tui.engine.ahead import MOST, PATIENCE, Ahead
+from torc_tui.operations import jobs as acts
+from torc_tui.operations.workflows import cancel_workflow, pause_workflow
+from torc_tui.store.scheduling import decode_allocation
+
+Make = Callable[..., Any]
+
+MANY = "name: m\njobs:\n  - {name: 'j_{i}', command: x, parameters: {i: '1:60'}}\n"
+
+
+def begun(bench: Make, text: str = MANY) -> Any:
+    """A run whose first job has ended quickly, so that jobs are claimed ahead."""
+    it = bench(text)
+    it.step()
+    it.finish("j_1")
+    it.step()  # now it is known how short they are
+    assert len(it.engine.ahead.jobs) == MOST
+    return it
+
+
+def holdings(it: Any) -> list[tuple[str, int]]:
+    """(state, CPUs held) of the jobs that the runner has."""
+    with it.store.read() as conn:
+        rows = conn.exec_driver_sql("SELECT status, allocation FROM job WHERE status IN (3, 4) ORDER BY id").all()
+    return [("pending" if status == 3 else "running", decode_allocation(text).num_cpus) for status, text in rows]
+
+
+def test_jobs_ahead_hold_nothing(bench: Make) -> None:
+    it = begun(bench)
+    assert len(it.fake.job_ids) == 4
+    assert sum(cpus for _, cpus in holdings(it)) == 4
+    assert Counter(it.status().values())["pending"] == MOST + 4  # and the four that were placed and have not begun
+
+
+def test_the_next_starts_before_the_end_is_written(bench: Make) -> None:
+    it = begun(bench)
+    first = it.engine.ahead.jobs[0].id
+    it.fake.finish(it.ids["j_2"])
+    reports = it.fake.wait(0)
+    assert it.engine.hand_on(reports)
+    assert first in it.fake.job_ids
+    assert it.status()["j_2"] in ("pending", "running"), "nothing is written yet"
+    it.engine.step(reports, it.fake.now)
+    assert it.status()["j_2"] == "completed"
+    assert sum(cpus for _, cpus in holdings(it)) == 4
+    assert it.engine.pool.free_cpus == 0
+
+
+def test_the_same_reports_again_start_nothing_twice(bench: Make) -> None:
+    it = begun(bench)
+    it.fake.finish(it.ids["j_2"])
+    reports = it.fake.wait(0)
+    it.engine.hand_on(reports)
+    orders = len(it.fake.orders)
+    it.engine.hand_on(reports)
+    assert len(it.fake.orders) == orders
+
+
+def test_all_of_many_short_jobs_end_once(bench: Make) -> None:
+    it = begun(bench)
+    while it.fake.job_ids:
+        for job_id in sorted(it.fake.job_ids):
+            it.fake.finish(job_id)
+        it.step()
+    assert set(it.status().values()) == {"completed"}
+    assert Counter(order.key.job_id for order in it.fake.orders) == Counter(it.ids.values())
+    assert it.engine.pool.free_cpus == 4
+
+
+def test_who_waits_too_long_goes_back(bench: Make) -> None:
+    it = begun(bench)
+    it.fake.advance(PATIENCE + 0.01)
+    it.step()
+    assert it.engine.ahead.jobs == []
+    assert Counter(it.status().values())["ready"] == 60 - 1 - 4
+
+
+def test_a_pause_gives_them_back(bench: Make) -> None:
+    it = begun(bench)
+    pause_workflow(it.outside, it.workflow_id)
+    it.fake.finish(it.ids["j_2"])
+    it.step()
+    assert it.engine.ahead.jobs == []
+    assert len(it.fake.job_ids) == 3
+    assert Counter(it.status().values())["ready"] == 60 - 2 - 3
+
+
+def test_a_cancellation_reaches_them(bench: Make) -> None:
+    it = begun(bench)
+    cancel_workflow(it.outside, it.workflow_id)
+    it.step()
+    it.step()
+    assert Counter(it.status().values()) == {"canceled": 59, "completed": 1}
+
+
+def test_one_of_them_can_be_canceled_with_what_depends_on_it(bench: Make) -> None:
+    it = begun(bench, MANY + "  - {name: after, command: x, depends_on_regexes: ['^j_']}\n")
+    chosen = it.engine.ahead.jobs[3].id
+    acts.cancel_jobs(it.outside, [chosen])
+    it.fake.finish(it.ids["j_2"])
+    it.step()
+    names = {number: name for name, number in it.ids.items()}
+    assert it.status()[names[chosen]] == "canceled"
+    while it.fake.job_ids:
+        for job_id in sorted(it.fake.job_ids):
+            it.fake.finish(job_id)
+        it.step()
+    assert Counter(it.status().values()) == {"completed": 59, "canceled": 2}
+
+
+def test_long_jobs_are_not_claimed_ahead(bench: Make) -> None:
+    it = bench(MANY)
+    it.step()
+    it.fake.start(it.ids["j_1"])
+    it.fake.advance(5)
+    it.finish("j_1")
+    it.step()
+    assert it.engine.ahead.jobs == []
+
+
+def test_another_runner_ends_it(bench: Make) -> None:
+    it = begun(bench)
+    it.join()
+    it.engine.look_again()
+    it.step()
+    assert it.engine.ahead.jobs == []
+
+
+def test_what_is_typical_follows_what_happens() -> None:
+    ahead = Ahead()
+    assert not ahead.worthwhile
+    ahead.learn(0.01)
+    assert ahead.worthwhile
+    for _ in range(3):
+        ahead.learn(1.0)
+    assert not ahead.worthwhile
