@@ -588,3 +588,44 @@ def test_report_of_an_attempt_needs_its_end() -> None:
     attempt = Attempt(AttemptKey(1, 1, 1, 1), 1, 1, 0.0, 0.0, "/x", Limits(), Allocation(), None, (), Measures(0.0))
     with pytest.raises(AssertionError):
         reports.append(attempt.exited())
+
+
+def test_children_of_an_adopted_job_are_no_strangers() -> None:
+    """Whoever looked before a job was adopted has seen its processes as nobody's; they count all the same."""
+    jobs = [
+        subprocess.Popen(["/bin/bash", "-c", command], start_new_session=True)
+        for command in ("sleep 60 & wait", "sleep 60 & wait")
+    ]
+    first, second = (job.pid for job in jobs)
+
+    def attempt(pid: int) -> Attempt:
+        return Attempt(
+            key=AttemptKey(1, pid, 1, 1),
+            pid=pid,
+            process_started=process_started(pid) or 0,
+            started_at=0.0,
+            began=0.0,
+            exit_file="/nowhere",
+            limits=Limits(),
+            allocation=Allocation(),
+            own_maxrss=None,
+            files=(),
+            measures=Measures(0.0),
+        )
+
+    try:
+        until(lambda: len(processes.Sessions().scan({second})[second]) == 2)
+        looking = watch.Watch(lambda attempt: None)
+        looking._thread = threading.Thread()  # it looks when the test says so
+        looking.add(attempt(first), adopted=True)
+        with looking.lock:
+            looking._sample(time.monotonic())
+        late = attempt(second)
+        looking.add(late, adopted=True)
+        with looking.lock:
+            looking._sample(time.monotonic())
+        assert len(late.members) == 2
+    finally:
+        for job in jobs:
+            os.killpg(job.pid, signal.SIGKILL)
+            job.wait()

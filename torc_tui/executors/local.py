@@ -204,7 +204,7 @@ class LocalExecutor:
                 measures=Measures(began),
             )
             if pid is not None and started is not None and process_started(pid) == started:
-                self._watch.add(attempt)
+                self._watch.add(attempt, adopted=True)
                 self._children.add(one.key, pid, child=False, started=started)
             else:
                 # What its session left, if anything, is left alone: its number may be somebody else's by now.

@@ -70,6 +70,7 @@ class Watch:
         self.lock = threading.RLock()
         self._emptied = emptied
         self._gpu_usage = gpu_usage
+        self._strangers_known = True
         self._gpu_at = 0.0
         self._gpu_eager_until = 0.0
         self._attempts: set[Attempt] = set()
@@ -85,10 +86,13 @@ class Watch:
 
     # -- called by the executor -----------------------------------------------------------------------------------
 
-    def add(self, attempt: Attempt) -> None:
-        """Look after this one from now on."""
+    def add(self, attempt: Attempt, *, adopted: bool = False) -> None:
+        """Look after this one from now on. The processes of an adopted one may have been seen before, as strangers."""
         with self.lock:
             self._attempts.add(attempt)
+            if adopted:
+                self._strangers_known = False
+                self._gpu_at = 0.0
             if attempt.allocation.gpus:
                 self._gpu_eager_until = time.monotonic() + _GPU_YOUNG
             if self._thread is None:
@@ -240,7 +244,8 @@ class Watch:
         if not grown:
             return _QUICK
         spent = time.thread_time()
-        found = self._sessions.scan(grown.keys())
+        found = self._sessions.scan(grown.keys(), fresh=not self._strangers_known)
+        self._strangers_known = True
         for pid, attempt in grown.items():
             members = attempt.members = found[pid]
             if members:
