@@ -15,7 +15,7 @@ from torc_tui.store.scheduling import ReadyJob
 
 SHORT = 0.1
 """Seconds: only while attempts take less than this are jobs claimed ahead."""
-MOST = 12
+MOST = 24
 """So many jobs are claimed ahead at once."""
 PATIENCE = 0.25
 """Seconds after which a job ahead goes back to ready."""

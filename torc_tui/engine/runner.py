@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 LOOK_EVERY = 0.05
 """Seconds between two looks at what others wrote, on SQLite, where a look costs microseconds."""
-GATHER = 0.004
+GATHER = 0.01
 """Seconds that a fresh start waits for company, so that it is written together with the end of a short job."""
 COMPANY = 32
 """So many reports are enough company."""
