@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +118,16 @@ def test_large_and_strange_data(torc: Any, small: int, place: Path) -> None:
     assert len(torc("user-data", "list", small).out) < 5000
 
 
+def of_another_program(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+
+
 @pytest.mark.parametrize(
     ("make", "code", "said"),
     [
         (lambda path: path.write_bytes(b"not a database, but long enough to be one" * 100), 2, "is not a database"),
-        (lambda path: sqlite3.connect(path).executescript("CREATE TABLE t (x)").close(), 2, "of another program"),
+        (of_another_program, 2, "of another program"),
         (lambda path: path.mkdir(), 1, "it is a directory"),
     ],
 )

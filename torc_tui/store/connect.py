@@ -91,9 +91,13 @@ def connect_sqlite(path: str, *, read_only: bool = False, create: bool = False) 
         connection = sqlite3.connect(
             f"file:{name}?mode={mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
     except sqlite3.Error as error:
+        connection.close()
         raise translate(error, path) from error
     return connection
 
