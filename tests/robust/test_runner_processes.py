@@ -5,78 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 DEADLINE = 30.0
 
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    """The first true value; an AssertionError after the deadline."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"never happened: {what}")
-
-
-class Shell:
-    """Types torc commands in a folder, on a store of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.env = {**os.environ, "TORC_DATABASE": str(folder / "t.db")}
-        self.started: list[subprocess.Popen[str]] = []
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "torc_tui.cli.main", *words]
-        process = subprocess.Popen(
-            command, cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self.started.append(process)
-        return process
-
-    def run(self, *words: str) -> tuple[int, str]:
-        process = self.start(*words)
-        text, _ = process.communicate(timeout=DEADLINE)
-        return process.returncode, text
-
-    def json(self, *words: str) -> Any:
-        code, text = self.run(*words, "-f", "json")
-        assert code == 0, text
-        return json.loads(text)
-
-    def write(self, text: str) -> str:
-        (self.folder / "w.yaml").write_text(text)
-        return "w.yaml"
-
-    def states(self, workflow_id: int = 1) -> dict[str, str]:
-        code, text = self.run("jobs", "list", str(workflow_id), "-f", "json")
-        return {job["name"]: job["status"] for job in json.loads(text)} if code == 0 and text else {}
-
-    def there(self, name: str) -> bool:
-        return (self.folder / name).exists()
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    made = Shell(tmp_path)
-    yield made
-    for process in made.started:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
+Until = Callable[..., Any]
 
 WAITING = """
 name: waiting
@@ -87,7 +22,7 @@ jobs:
 """
 
 
-def test_the_expiration_buffer_is_taken_off_the_time(shell: Shell) -> None:
+def test_the_expiration_buffer_is_taken_off_the_time(shell: Any) -> None:
     text = (
         "name: b\njobs: [{name: a, command: 'true', resource_requirements: r}]\n"
         "resource_requirements: [{name: r, num_cpus: 1, memory: 1m, runtime: PT1M}]\n"
@@ -100,7 +35,7 @@ def test_the_expiration_buffer_is_taken_off_the_time(shell: Shell) -> None:
     assert "asks for 60 s, the runner has" in said
 
 
-def test_what_never_fits_is_named_once_also_where_some_of_it_is_held(shell: Shell) -> None:
+def test_what_never_fits_is_named_once_also_where_some_of_it_is_held(shell: Any) -> None:
     text = (
         "name: n\njobs:\n- {name: a, command: x, resource_requirements: r}\n"
         "- {name: b, command: x, resource_requirements: r}\n"
@@ -113,9 +48,9 @@ def test_what_never_fits_is_named_once_also_where_some_of_it_is_held(shell: Shel
     assert [job["name"] for job in json.loads(said)["never"]] == ["a", "b"]
 
 
-def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(shell: Shell) -> None:
+def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(shell: Any, until: Until) -> None:
     runner = shell.start("run", shell.write(WAITING), "--grace", "5")
-    until(lambda: shell.there("begun"), "the job began")
+    until(lambda: (shell.folder / "begun").exists(), "the job began")
     runner.send_signal(signal.SIGINT)
     text, _ = runner.communicate(timeout=DEADLINE)
     assert runner.returncode == 130, text
@@ -130,10 +65,10 @@ def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(shell: Shell) -> None:
     ]
 
 
-def test_a_second_ctrl_c_does_not_wait_for_stubborn_jobs(shell: Shell) -> None:
+def test_a_second_ctrl_c_does_not_wait_for_stubborn_jobs(shell: Any, until: Until) -> None:
     stubborn = "name: s\njobs:\n  - {name: a, command: \"trap '' TERM; touch begun; while :; do sleep 0.05; done\"}\n"
     runner = shell.start("run", shell.write(stubborn), "--grace", "600")
-    until(lambda: shell.there("begun"), "the job began")
+    until(lambda: (shell.folder / "begun").exists(), "the job began")
     assert runner.stdout is not None
     runner.send_signal(signal.SIGINT)
     assert any("Ctrl-C again kills at once" in line for line in iter(runner.stdout.readline, ""))
@@ -143,9 +78,9 @@ def test_a_second_ctrl_c_does_not_wait_for_stubborn_jobs(shell: Shell) -> None:
     assert shell.states() == {"a": "terminated"}
 
 
-def test_jobs_outlive_a_killed_runner_and_the_next_one_adopts_them(shell: Shell) -> None:
+def test_jobs_outlive_a_killed_runner_and_the_next_one_adopts_them(shell: Any, until: Until) -> None:
     runner = shell.start("run", shell.write(WAITING))
-    until(lambda: shell.there("begun"), "the job began")
+    until(lambda: (shell.folder / "begun").exists(), "the job began")
     until(lambda: shell.states().get("first") == "running", "it is recorded")
     pid = int((shell.folder / "pid").read_text())
     runner.send_signal(signal.SIGKILL)
@@ -160,15 +95,15 @@ def test_jobs_outlive_a_killed_runner_and_the_next_one_adopts_them(shell: Shell)
     assert [(r["job_id"], r["attempt_id"], r["return_code"]) for r in results] == [(1, 1, 0), (2, 1, 0)]
 
 
-def events(shell: Shell) -> list[dict[str, Any]]:
+def events(shell: Any) -> list[dict[str, Any]]:
     found = shell.json("events", "list", "1")
     return [{**event, "event_type": event.get("event_type") or event["data"].get("event_type")} for event in found]
 
 
-def test_an_end_that_nobody_saw_is_collected(shell: Shell) -> None:
+def test_an_end_that_nobody_saw_is_collected(shell: Any, until: Until) -> None:
     failing = WAITING.replace("echo done", "exit 7")
     runner = shell.start("run", shell.write(failing))
-    until(lambda: shell.there("begun"), "the job began")
+    until(lambda: (shell.folder / "begun").exists(), "the job began")
     until(lambda: shell.states().get("first") == "running", "it is recorded")
     pid = int((shell.folder / "pid").read_text())
     runner.send_signal(signal.SIGKILL)
@@ -182,7 +117,7 @@ def test_an_end_that_nobody_saw_is_collected(shell: Shell) -> None:
     assert shell.states() == {"first": "failed", "second": "canceled"}
 
 
-def test_two_runners_never_run_a_job_twice(shell: Shell) -> None:
+def test_two_runners_never_run_a_job_twice(shell: Any) -> None:
     many = "name: m\njobs:\n  - {name: 'j_{i}', command: 'echo {i} >> ran', parameters: {i: '1:60'}}\n"
     shell.run("create", shell.write(many))
     shell.run("init", "1")
@@ -193,15 +128,15 @@ def test_two_runners_never_run_a_job_twice(shell: Shell) -> None:
     assert sorted(map(int, (shell.folder / "ran").read_text().split())) == list(range(1, 61))
 
 
-def test_detached_runs_go_on_alone(shell: Shell) -> None:
+def test_detached_runs_go_on_alone(shell: Any, until: Until) -> None:
     code, text = shell.run("run", shell.write(WAITING), "--detach")
     assert code == 0, text
-    until(lambda: shell.there("begun"), "the job began")
+    until(lambda: (shell.folder / "begun").exists(), "the job began")
     (shell.folder / "go").touch()
     until(lambda: set(shell.states().values()) == {"completed"}, "all completed")
 
 
-def test_a_job_that_never_fits_is_named_and_nothing_hangs(shell: Shell) -> None:
+def test_a_job_that_never_fits_is_named_and_nothing_hangs(shell: Any) -> None:
     text = """
 name: n
 jobs:
@@ -218,7 +153,7 @@ resource_requirements:
     assert "4096 CPUs" in shell.run("why", "big", "-w", "1")[1]
 
 
-def test_cancel_from_another_terminal(shell: Shell) -> None:
+def test_cancel_from_another_terminal(shell: Any, until: Until) -> None:
     runner = shell.start("run", shell.write(WAITING), "--grace", "5")
     until(lambda: shell.states().get("first") == "running", "it is recorded")
     shell.run("cancel", "1")
@@ -227,7 +162,7 @@ def test_cancel_from_another_terminal(shell: Shell) -> None:
     assert shell.states() == {"first": "canceled", "second": "canceled"}
 
 
-def test_limits_are_enforced_on_the_whole_group(shell: Shell) -> None:
+def test_limits_are_enforced_on_the_whole_group(shell: Any) -> None:
     text = """
 name: l
 jobs:
