@@ -127,7 +127,7 @@ def user_shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     """
     programs = Path(sys.executable).parent
     if not (programs / "torc").exists():
-        pytest.fail(f"torc is not installed beside {sys.executable}: pip install -e '.[test]'")
+        pytest.fail(f"torc is not installed beside {sys.executable}: see CONTRIBUTING.md, Set-up")
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     home = tmp_path / "home"
