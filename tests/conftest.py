@@ -1,8 +1,9 @@
-"""Fixtures for the rooms that keep something in a store: a fresh one, on SQLite and on PostgreSQL; and a shell in which
-the installed programs are typed.
+"""Fixtures for the rooms that keep something in a store: a fresh one, on SQLite and on PostgreSQL;
+and a shell in which the installed programs are typed.
 
-The server is private to the test run: made with initdb in a folder of its own, on a socket there, without a port, and
-gone at the end. TORC_TEST_POSTGRESQL names the folder of its programs where they are not found by themselves.
+The server is private to the test run: made with initdb in a folder of its own, on a socket there,
+without a port, and gone at the end. TORC_TEST_POSTGRESQL names the folder of its programs where
+they are not found by themselves.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def _programs() -> Path | None:
     places = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
     places = [place for place in places if (place / "initdb").exists()]
     return max(
-        places, key=lambda place: [int(digits) for digits in place.parent.name.split("-")[-1].split(".")], default=None
+        places,
+        key=lambda place: [int(digits) for digits in place.parent.name.split("-")[-1].split(".")],
+        default=None,
     )
 
 
@@ -50,13 +53,16 @@ def _as_plain_user() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """The conninfo of a private server, without a database: ``postgresql+psycopg://…?host=…``; skipped without one."""
+    """The conninfo of a private server, without a database: ``postgresql+psycopg://…?host=…``;
+    skipped without one."""
     programs = _programs()
     if programs is None:
         pytest.skip("no PostgreSQL server is installed (initdb not found)")
     pytest.importorskip("psycopg")
     plain = _as_plain_user()
-    with tempfile.TemporaryDirectory(prefix="torc-pg-", dir="/tmp") as name:  # a socket's path must be short
+    with tempfile.TemporaryDirectory(
+        prefix="torc-pg-", dir="/tmp"
+    ) as name:  # a socket's path must be short
         folder = Path(name)
         if plain:
             os.chown(folder, plain["user"], plain["group"])
@@ -64,13 +70,36 @@ def postgresql_server() -> Iterator[str]:
         environment = {**os.environ, "LC_ALL": "C", "HOME": name}
 
         def call(*words: str) -> None:
-            done = subprocess.run(words, cwd=name, env=environment, capture_output=True, text=True, **plain)
+            done = subprocess.run(
+                words, cwd=name, env=environment, capture_output=True, text=True, **plain
+            )
             if done.returncode != 0:
                 raise RuntimeError(f"{words[0]} failed: {done.stdout}{done.stderr}")
 
-        call(str(programs / "initdb"), "-D", str(data), "-U", "torc", "-A", "trust", "-E", "UTF8", "--no-sync")
+        call(
+            str(programs / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "torc",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        )
         options = f"-k {name} -c listen_addresses= -c fsync=off -c max_connections=50 -c shared_buffers=32MB"
-        call(str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+        call(
+            str(programs / "pg_ctl"),
+            "-D",
+            str(data),
+            "-w",
+            "-l",
+            str(folder / "log"),
+            "-o",
+            options,
+            "start",
+        )
         try:
             yield f"postgresql+psycopg://torc@/postgres?host={name}"
         finally:
@@ -82,7 +111,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def postgresql_url(postgresql_server: str) -> str:
-    """The URL of an empty place on the private server: a schema of its own, which is much cheaper than a database."""
+    """The URL of an empty place on the private server: a schema of its own, which is much cheaper
+    than a database."""
     import psycopg
 
     name = f"test_{next(_numbers)}"
@@ -121,9 +151,11 @@ def sqlite_store(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def user_shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Type lines of bash as a user does: the installed ``torc`` on PATH, a home, a store and a folder of one's own.
+    """Type lines of bash as a user does: the installed ``torc`` on PATH, a home, a store and a
+    folder of one's own.
 
-    ``user_shell(script, cwd=folder, seconds=60, NAME="value")``; the folder is ``tmp_path / "work"`` unless named.
+    ``user_shell(script, cwd=folder, seconds=60, NAME="value")``; the folder is ``tmp_path /
+    "work"`` unless named.
     """
     programs = Path(sys.executable).parent
     if not (programs / "torc").exists():
@@ -132,7 +164,11 @@ def user_shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     work.mkdir(exist_ok=True)
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TORC_", "XDG_", "PYTHON"))}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TORC_", "XDG_", "PYTHON"))
+    }
     clean |= {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "HOME": str(home),

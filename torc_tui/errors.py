@@ -15,7 +15,8 @@ TorcError
     ├── SchemaMismatch    the database is newer, older or not one of ours
     └── StoreUnavailable  locked, gone, read-only, full
 
-Only the outermost layer turns these into text and exit codes. What becomes of a job is a value, never an exception.
+Only the outermost layer turns these into text and exit codes. What becomes of a job is a value,
+never an exception.
 """
 
 from __future__ import annotations
@@ -36,20 +37,25 @@ else:
     # The same without ``typing``, whose import costs a third of a whole ``torc user-data get``.
     from collections import namedtuple
 
-    _Fields = namedtuple("_Fields", "message file line column key hint kind", defaults=(*[None] * 5, "invalid"))
+    _Fields = namedtuple(
+        "_Fields", "message file line column key hint kind", defaults=(*[None] * 5, "invalid")
+    )
 
 
 class Problem(_Fields):
     """One thing that is wrong (or doubtful) in a file of the user.
 
-    ``line`` and ``column`` count from 1; None where the place is not known. ``kind`` is a stable word such as
-    ``unknown-key``, ``unknown-name``, ``cycle``, ``duplicate-producer`` for programs that read JSON output.
+    ``line`` and ``column`` count from 1; None where the place is not known. ``kind`` is a stable
+    word such as ``unknown-key``, ``unknown-name``, ``cycle``, ``duplicate-producer`` for programs
+    that read JSON output.
     """
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        place = ":".join(
+            str(part) for part in (self.file, self.line, self.column) if part is not None
+        )
         text = f"{place}: {self.message}" if place else self.message
         return f"{text} ({self.hint})" if self.hint else text
 
@@ -72,11 +78,12 @@ class SettingsError(TorcError):
 
 
 class SpecError(TorcError):
-    """A workflow file that cannot be used. ``problems`` holds all that was found, in the order of the file.
+    """A workflow file that cannot be used. ``problems`` holds all that was found, in the order of
+    the file.
 
-    ``partial`` is the workflow without what was not understood, where that makes sense: so that whoever reads on can
-    tell in one go what else is wrong. Never to be used for anything else. ``unsure`` are the sections of it that may
-    lack names.
+    ``partial`` is the workflow without what was not understood, where that makes sense: so that
+    whoever reads on can tell in one go what else is wrong. Never to be used for anything else.
+    ``unsure`` are the sections of it that may lack names.
     """
 
     partial: object = None

@@ -1,6 +1,8 @@
-"""The shared nouns: frozen records that every room speaks of. No behaviour beyond what follows from the data.
+"""The shared nouns: frozen records that every room speaks of. No behaviour beyond what follows from
+the data.
 
-Times are seconds since the epoch (UTC), sizes are bytes, durations are seconds, unless a name says otherwise.
+Times are seconds since the epoch (UTC), sizes are bytes, durations are seconds, unless a name says
+otherwise.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ class JobStatus(IntEnum):
         return cls[word.upper()]
 
 
-COMPLETE = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED})
+COMPLETE = frozenset(
+    {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED}
+)
 """States after which dependents may go on (or are canceled)."""
 SETTLED = COMPLETE | {JobStatus.DISABLED}
 """A workflow is complete when every job is in one of these."""
@@ -61,7 +65,7 @@ class EdgeKind(IntEnum):
     USER_DATA = 4
 
 
-# -- the workflow file, as written ------------------------------------------------------------------------------
+# -- the workflow file, as written -----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ NOWHERE = Source()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """One job, after expansion of parameters; ``family`` is the name of its entry as written (``train_{lr}``)."""
+    """One job, after expansion of parameters; ``family`` is the name of its entry as written
+    (``train_{lr}``)."""
 
     name: str
     command: str
@@ -119,7 +124,8 @@ class FileSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserDataSpec:
-    """A record of JSON. ``schema`` is a JSON Schema for its value; ``declared`` is False when a token created it."""
+    """A record of JSON. ``schema`` is a JSON Schema for its value; ``declared`` is False when a
+    token created it."""
 
     name: str
     data: Json = None
@@ -133,9 +139,10 @@ class UserDataSpec:
 class ResourceRequirements:
     """What a job asks for.
 
-    ``num_gpus`` is a whole number of cards, or a share of one card between 0 and 1. ``gpu_memory`` reserves bytes on
-    each of its cards; ``gpu_model`` is a regular expression searched in the card's name. ``enforced`` is False for
-    the record ``default`` that stands for jobs which declare nothing.
+    ``num_gpus`` is a whole number of cards, or a share of one card between 0 and 1. ``gpu_memory``
+    reserves bytes on each of its cards; ``gpu_model`` is a regular expression searched in the
+    card's name. ``enforced`` is False for the record ``default`` that stands for jobs which declare
+    nothing.
     """
 
     name: str
@@ -150,7 +157,9 @@ class ResourceRequirements:
     source: Source = NOWHERE
 
 
-DEFAULT_REQUIREMENTS = ResourceRequirements(name="default", num_cpus=1, memory=1 << 20, runtime=60.0, enforced=False)
+DEFAULT_REQUIREMENTS = ResourceRequirements(
+    name="default", num_cpus=1, memory=1 << 20, runtime=60.0, enforced=False
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +186,8 @@ class SlurmScheduler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What to do when something happens (facts, 1.9). ``settings`` holds the keys that only schedulers use."""
+    """What to do when something happens (facts, 1.9). ``settings`` holds the keys that only
+    schedulers use."""
 
     trigger_type: str
     action_type: str
@@ -191,7 +201,8 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionConfig:
-    """How jobs are run and stopped (facts, 1.13). ``gpu_binding``: by what CUDA_VISIBLE_DEVICES names the cards."""
+    """How jobs are run and stopped (facts, 1.13). ``gpu_binding``: by what CUDA_VISIBLE_DEVICES
+    names the cards."""
 
     limit_resources: bool = True
     termination_signal: str = "SIGTERM"
@@ -210,9 +221,10 @@ class ExecutionConfig:
 class WorkflowSpec:
     """A whole workflow file, checked and with its parameters expanded.
 
-    ``settings`` holds the keys that are stored and shown but have no field here (slurm_defaults, resource_monitor,
-    compute_node_*, jobs_sort_method, enable_ro_crate …), as plain JSON. ``entries`` counts what was written before
-    expansion: ``{"jobs": 3, "files": 1, "user_data": 1}``.
+    ``settings`` holds the keys that are stored and shown but have no field here (slurm_defaults,
+    resource_monitor, compute_node_*, jobs_sort_method, enable_ro_crate …), as plain JSON.
+    ``entries`` counts what was written before expansion: ``{"jobs": 3, "files": 1, "user_data":
+    1}``.
     """
 
     name: str
@@ -239,24 +251,28 @@ class WorkflowSpec:
     source: Source = NOWHERE
 
 
-# -- the plan: the workflow with every name resolved ---------------------------------------------------------------
+# -- the plan: the workflow with every name resolved -----------------------------------------------
 
 Script = str | tuple[str | int, ...]
-"""A command. Where it speaks of user data it is a tuple whose integers are indices into ``Plan.user_data``: their
-numeric ids are known only when the store has given them."""
+"""A command. Where it speaks of user data it is a tuple whose integers are indices into
+``Plan.user_data``: their numeric ids are known only when the store has given them."""
 
 
 def render(script: Script, first_user_data_id: int) -> str:
-    """The command as bash gets it, when record *i* of the plan has the id ``first_user_data_id + i``."""
+    """The command as bash gets it, when record *i* of the plan has the id ``first_user_data_id +
+    i``."""
     if isinstance(script, str):
         return script
-    return "".join(part if isinstance(part, str) else str(first_user_data_id + part) for part in script)
+    return "".join(
+        part if isinstance(part, str) else str(first_user_data_id + part) for part in script
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedJob:
-    """A job whose names are indices into the lists of its Plan. The ``*_group`` fields index ``Plan.file_groups``
-    and ``Plan.user_data_groups`` (equal lists are stored once); None stands for the empty list."""
+    """A job whose names are indices into the lists of its Plan. The ``*_group`` fields index
+    ``Plan.file_groups`` and ``Plan.user_data_groups`` (equal lists are stored once); None stands
+    for the empty list."""
 
     spec: JobSpec
     command: Script
@@ -271,8 +287,9 @@ class PlannedJob:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A set of jobs that several others all wait for, stored once. ``members`` and ``waiting`` are job indices;
-    ``via`` is the index of the file or record that makes the edge, where one does, or the pattern."""
+    """A set of jobs that several others all wait for, stored once. ``members`` and ``waiting`` are
+    job indices; ``via`` is the index of the file or record that makes the edge, where one does, or
+    the pattern."""
 
     members: tuple[int, ...]
     waiting: tuple[int, ...]
@@ -284,10 +301,11 @@ class Gate:
 class Plan:
     """A workflow ready to be stored.
 
-    ``edges`` are (job, waits for job, kind, via): indices, the EdgeKind of the first reason, and the index of the
-    file or record it goes through (None for explicit and regex edges). A pair appears once, and never both here and
-    in a gate. ``requirements`` ends with the record ``default``. ``warnings`` are doubts that do not stop anyone.
-    ``action_jobs`` has, for each action of the spec, the indices of the jobs that it watches.
+    ``edges`` are (job, waits for job, kind, via): indices, the EdgeKind of the first reason, and
+    the index of the file or record it goes through (None for explicit and regex edges). A pair
+    appears once, and never both here and in a gate. ``requirements`` ends with the record
+    ``default``. ``warnings`` are doubts that do not stop anyone. ``action_jobs`` has, for each
+    action of the spec, the indices of the jobs that it watches.
     """
 
     spec: WorkflowSpec
@@ -303,15 +321,15 @@ class Plan:
     action_jobs: Sequence[tuple[int, ...]] = ()
 
 
-# -- the machine, and what is taken of it ---------------------------------------------------------------------------
+# -- the machine, and what is taken of it ----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuProcess:
     """A process that holds memory of a card. ``memory`` is None where the driver does not say.
 
-    ``own`` is set for processes of jobs that a runner of ours holds; ``graphics`` for those that only draw (a display
-    server): they take memory, but a card is not in use by them.
+    ``own`` is set for processes of jobs that a runner of ours holds; ``graphics`` for those that
+    only draw (a display server): they take memory, but a card is not in use by them.
     """
 
     pid: int
@@ -323,7 +341,8 @@ class GpuProcess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """A card, or a MIG instance of one. ``index`` is NVML's; ``virtual`` cards exist only to try workflows out."""
+    """A card, or a MIG instance of one. ``index`` is NVML's; ``virtual`` cards exist only to try
+    workflows out."""
 
     uuid: str
     index: int
@@ -351,7 +370,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class GpuGrant:
-    """A part of one card. ``share`` is in thousandths (1000: the whole card); ``memory`` in bytes, 0 if not asked."""
+    """A part of one card. ``share`` is in thousandths (1000: the whole card); ``memory`` in bytes,
+    0 if not asked."""
 
     uuid: str
     share: int = 1000
@@ -367,7 +387,7 @@ class Allocation:
     gpus: tuple[GpuGrant, ...] = ()
 
 
-# -- attempts: orders to an executor, and its reports ------------------------------------------------------------------
+# -- attempts: orders to an executor, and its reports ----------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,8 +412,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Run this. ``environment`` is the whole environment of the job; ``stdout``/``stderr`` are paths (equal for
-    combined output) or None for nothing. ``exit_file`` receives the exit code from the job's own shell."""
+    """Run this. ``environment`` is the whole environment of the job; ``stdout``/``stderr`` are
+    paths (equal for combined output) or None for nothing. ``exit_file`` receives the exit code from
+    the job's own shell."""
 
     key: AttemptKey
     name: str
@@ -435,8 +456,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """``process_started`` is the start time of the process in the kernel's own clock ticks (with the boot id it
-    tells a process from a later one with the same pid)."""
+    """``process_started`` is the start time of the process in the kernel's own clock ticks (with
+    the boot id it tells a process from a later one with the same pid)."""
 
     key: AttemptKey
     pid: int
@@ -446,8 +467,9 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exited:
-    """``return_code`` is 128 + n for a death by signal n; None when nobody can tell (cause LOST). ``cause`` is set
-    when the executor ended the job, or could not start it (LAUNCH, with the reason in ``detail``)."""
+    """``return_code`` is 128 + n for a death by signal n; None when nobody can tell (cause LOST).
+    ``cause`` is set when the executor ended the job, or could not start it (LAUNCH, with the reason
+    in ``detail``)."""
 
     key: AttemptKey
     return_code: int | None
@@ -461,12 +483,13 @@ class Exited:
 Report = Started | Exited
 
 
-# -- what the store tells ---------------------------------------------------------------------------------------------
+# -- what the store tells --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened, written in the transaction that did it. ``seq`` counts per workflow without gaps."""
+    """One thing that happened, written in the transaction that did it. ``seq`` counts per workflow
+    without gaps."""
 
     workflow_id: int
     seq: int
@@ -491,10 +514,17 @@ STATUS_EVENTS: Mapping[str, JobStatus] = {
     "job_reset": JobStatus.UNINITIALIZED,
     "job_retried": JobStatus.READY,
 }
-"""Kinds of event that put their job into a state. A fold over them from a snapshot gives the rows of the store."""
+"""Kinds of event that put their job into a state. A fold over them from a snapshot gives the rows
+of the store."""
 
 RELOAD_EVENTS = frozenset(
-    {"workflow_initialized", "workflow_reinitialized", "workflow_reset", "workflow_canceled", "jobs_created"}
+    {
+        "workflow_initialized",
+        "workflow_reinitialized",
+        "workflow_reset",
+        "workflow_canceled",
+        "jobs_created",
+    }
 )
 """Kinds that change many jobs at once and say only so: who follows reads a new snapshot."""
 

@@ -1,11 +1,14 @@
-"""Where things are and what is preset: configuration files, environment, folders, the name of the acting person.
+"""Where things are and what is preset: configuration files, environment, folders, the name of the
+acting person.
 
-What comes in: the environment, ``/etc/torc/config.toml``, ``~/.config/torc/config.toml``, ``./torc.toml`` (later wins),
-``TORC_SECTION__KEY`` variables above them, and what the caller was told on its command line above all.
-What goes out: plain values. A file that cannot be read as TOML is a SettingsError that names file and line.
+What comes in: the environment, ``/etc/torc/config.toml``, ``~/.config/torc/config.toml``,
+``./torc.toml`` (later wins), ``TORC_SECTION__KEY`` variables above them, and what the caller was
+told on its command line above all. What goes out: plain values. A file that cannot be read as TOML
+is a SettingsError that names file and line.
 
-Never done here: writing, opening the database. Kept light, for ``torc user-data get`` passes through here: nothing is
-imported at the top but ``os`` and the errors, and the TOML reader only when there is a file to read.
+Never done here: writing, opening the database. Kept light, for ``torc user-data get`` passes
+through here: nothing is imported at the top but ``os`` and the errors, and the TOML reader only
+when there is a file to read.
 """
 
 # Importing pathlib costs as much as half a `user-data get`, so the paths here are made by os.path:
@@ -34,7 +37,8 @@ KEYS: dict[str, type] = {
     "client.run.gpu_foreign": str,
     "tui.notify_command": str,
 }
-"""Every key that is used, and its type. Others are kept and shown, and doubted by ``config validate``."""
+"""Every key that is used, and its type. Others are kept and shown, and doubted by ``config
+validate``."""
 
 WITHOUT_EFFECT = ("client.log_level", "client.run.poll_interval")
 """Keys of older files: there is no log to be louder, and nothing is polled at an interval."""
@@ -44,14 +48,16 @@ FOREIGN_SECTIONS = ("server", "dash", "tui")
 
 
 class Settings:
-    """All settings, merged. ``values`` is nested, ``origins`` says for each dotted key where it is from."""
+    """All settings, merged. ``values`` is nested, ``origins`` says for each dotted key where it is
+    from."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.origins: dict[str, str] = {}
 
     def get(self, key: str) -> Any:
-        """The value of the dotted ``key`` with the type of :data:`KEYS`, or None; SettingsError if it has another."""
+        """The value of the dotted ``key`` with the type of :data:`KEYS`, or None; SettingsError if
+        it has another."""
         found: Any = self.values
         for part in key.split("."):
             if not isinstance(found, dict) or part not in found:
@@ -76,7 +82,8 @@ class Settings:
 
 
 def load() -> Settings:
-    """The settings of this process, from files and environment. SettingsError for the first file that is bad."""
+    """The settings of this process, from files and environment. SettingsError for the first file
+    that is bad."""
     settings = Settings()
     for _scope, path in config_paths():
         values = read_file(path)
@@ -94,7 +101,8 @@ def load() -> Settings:
 
 
 def read_file(path: str) -> dict[str, Any] | None:
-    """What one configuration file says; None where there is none. SettingsError with file and line for a bad one."""
+    """What one configuration file says; None where there is none. SettingsError with file and line
+    for a bad one."""
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -108,10 +116,14 @@ def read_file(path: str) -> dict[str, Any] | None:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{path}:{line}: is not UTF-8 text", hint="a configuration file is TOML") from error
+        raise SettingsError(
+            f"{path}:{line}: is not UTF-8 text", hint="a configuration file is TOML"
+        ) from error
     except tomllib.TOMLDecodeError as error:
         message, line_text = _locate(str(error), data)
-        raise SettingsError(f"{path}:{line_text}: {message}", hint="correct it, or move the file away") from error
+        raise SettingsError(
+            f"{path}:{line_text}: {message}", hint="correct it, or move the file away"
+        ) from error
 
 
 def config_paths() -> list[tuple[str, str]]:
@@ -124,8 +136,9 @@ def config_paths() -> list[tuple[str, str]]:
 
 
 def database_url(option: str | None = None) -> str:
-    """URL of the store: ``option`` (a URL or a path), then TORC_DATABASE, then ``database`` of the files, else the
-    default file in the user's data folder. A path of a configuration file counts from that file's folder."""
+    """URL of the store: ``option`` (a URL or a path), then TORC_DATABASE, then ``database`` of the
+    files, else the default file in the user's data folder. A path of a configuration file counts
+    from that file's folder."""
     given = option or os.environ.get("TORC_DATABASE")
     if given:
         return normal_url(given)
@@ -139,26 +152,33 @@ def database_url(option: str | None = None) -> str:
 
 
 def normal_url(text: str, folder: str = "") -> str:
-    """``text`` as a URL: a path becomes ``sqlite:///…`` with an absolute path (relative to ``folder``, or the current
-    one), the short names of PostgreSQL become those of the driver that is used."""
+    """``text`` as a URL: a path becomes ``sqlite:///…`` with an absolute path (relative to
+    ``folder``, or the current one), the short names of PostgreSQL become those of the driver that
+    is used."""
     scheme, mark, rest = text.partition("://")
     if mark and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         return "postgresql+psycopg://" + rest
     if mark and scheme not in ("sqlite", "sqlite+pysqlite"):
         raise SettingsError(
-            f"unknown kind of database: {scheme}://", hint="give a path, sqlite:///PATH or postgresql://HOST/NAME"
+            f"unknown kind of database: {scheme}://",
+            hint="give a path, sqlite:///PATH or postgresql://HOST/NAME",
         )
     path = rest.removeprefix("/") if mark else text
     if "?" in path or "\0" in path:
-        raise SettingsError(f"{text!r} cannot be used as a database: its path may hold neither ? nor NUL")
+        raise SettingsError(
+            f"{text!r} cannot be used as a database: its path may hold neither ? nor NUL"
+        )
     if not path or path == ":memory:":
-        raise SettingsError(f"{text!r} cannot be used as a database: it must be a file", hint="give a path")
+        raise SettingsError(
+            f"{text!r} cannot be used as a database: it must be a file", hint="give a path"
+        )
     path = os.path.join(folder, os.path.expanduser(path))
     try:
         return "sqlite:///" + os.path.abspath(path)
     except FileNotFoundError as error:
         raise SettingsError(
-            "the current directory no longer exists", hint="cd to another one, or give the database as an absolute path"
+            "the current directory no longer exists",
+            hint="cd to another one, or give the database as an absolute path",
         ) from error
 
 
@@ -173,7 +193,8 @@ def state_dir() -> str:
 
 
 def user_name() -> str:
-    """Whom workflows belong to: USER, else USERNAME, else whom the system says that we are, else ``unknown``."""
+    """Whom workflows belong to: USER, else USERNAME, else whom the system says that we are, else
+    ``unknown``."""
     named = os.environ.get("USER") or os.environ.get("USERNAME")
     if named:
         return named
@@ -186,7 +207,9 @@ def user_name() -> str:
 
 
 def host_name() -> str:
-    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "localhost")
+    return (
+        os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "localhost")
+    )
 
 
 def actor() -> str:
@@ -195,7 +218,8 @@ def actor() -> str:
 
 
 def doubts(settings: Settings) -> list[str]:
-    """What ``config validate`` has to say: keys that nothing reads and values of a wrong type, one sentence each."""
+    """What ``config validate`` has to say: keys that nothing reads and values of a wrong type, one
+    sentence each."""
     found = []
     for key, origin in settings.origins.items():
         if key in KEYS:
@@ -209,7 +233,9 @@ def doubts(settings: Settings) -> list[str]:
             import difflib
 
             near = difflib.get_close_matches(key, KEYS, 1)
-            found.append(f"{origin}: {key} is not used" + (f", did you mean {near[0]}?" if near else ""))
+            found.append(
+                f"{origin}: {key} is not used" + (f", did you mean {near[0]}?" if near else "")
+            )
     return found
 
 
@@ -247,8 +273,9 @@ def _locate(message: str, data: bytes) -> tuple[str, str]:
 
 
 def _folder(kind: str, variable: str, below_home: str) -> str:
-    """The user's folder of that kind. On Linux by the rule of the XDG base directories, the one platformdirs follows
-    there; importing platformdirs costs as much as a whole ``user-data get``, so only other systems do it."""
+    """The user's folder of that kind. On Linux by the rule of the XDG base directories, the one
+    platformdirs follows there; importing platformdirs costs as much as a whole ``user-data get``,
+    so only other systems do it."""
     if sys.platform == "linux":
         base = os.environ.get(variable, "").strip()
         if not base:

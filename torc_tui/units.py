@@ -1,7 +1,8 @@
 """Sizes and durations: the texts of a workflow file to bytes and seconds, and back.
 
-In: ``"16g"``, ``"PT1H30M"``. Out: numbers, or texts that give the same number again. ``parse_*`` raise ValueError with
-a sentence for the user (and the way out in its second argument, where there is one). Nothing here reads a file.
+In: ``"16g"``, ``"PT1H30M"``. Out: numbers, or texts that give the same number again. ``parse_*``
+raise ValueError with a sentence for the user (and the way out in its second argument, where there
+is one). Nothing here reads a file.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ _CLOCK = re.compile(r"(\d{1,4}):(\d{2}):(\d{2})")
 
 
 def parse_memory(text: str | int) -> int:
-    """Bytes of ``"16g"``: digits and one letter k, m, g, t (powers of 1024), or no letter for bytes."""
+    """Bytes of ``"16g"``: digits and one letter k, m, g, t (powers of 1024), or no letter for
+    bytes."""
     if isinstance(text, int) and not isinstance(text, bool):
         if 0 <= text <= _MEMORY_LIMIT:
             return text
-        raise ValueError("a size in bytes cannot be negative" if text < 0 else "this size is too large")
+        raise ValueError(
+            "a size in bytes cannot be negative" if text < 0 else "this size is too large"
+        )
     if not isinstance(text, str):
         raise ValueError("a size is a whole number with k, m, g or t behind it")
     match = _MEMORY.fullmatch(text.strip())
@@ -42,7 +46,9 @@ def parse_memory(text: str | int) -> int:
 
 
 def _memory_hint(text: str) -> str:
-    match = re.fullmatch(r"\s*(\d{1,12})(\.\d{1,6})?\s*([kmgt]?)(i?b(?:ytes?)?)?\s*", text, re.IGNORECASE)
+    match = re.fullmatch(
+        r"\s*(\d{1,12})(\.\d{1,6})?\s*([kmgt]?)(i?b(?:ytes?)?)?\s*", text, re.IGNORECASE
+    )
     if match is None or (match[2] and not match[3]):
         return "write a whole number with k, m, g or t, such as 512m or 16g"
     exact = Decimal(match[1] + (match[2] or "")) * (1 << _SHIFT[match[3].lower()])
@@ -59,7 +65,8 @@ def format_memory(size: int) -> str:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of an ISO 8601 duration such as ``PT1H30M``. A year counts 31,557,600 s, a month 2,629,800 s."""
+    """Seconds of an ISO 8601 duration such as ``PT1H30M``. A year counts 31,557,600 s, a month
+    2,629,800 s."""
     match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None or not any(match.groups()) or text.strip().upper().endswith("T"):
         raise ValueError(f"{_clip(text)} is not a duration", _duration_hint(str(text)))
@@ -112,7 +119,8 @@ def show_bytes(size: float) -> str:
 
 
 def show_duration(seconds: float) -> str:
-    """A duration for people in at most two units: ``0.42 s``, ``12 s``, ``3 min 20 s``, ``1 h 05 min``, ``2 d 3 h``."""
+    """A duration for people in at most two units: ``0.42 s``, ``12 s``, ``3 min 20 s``, ``1 h 05
+    min``, ``2 d 3 h``."""
     if seconds < 0:
         return "-" + show_duration(-seconds)
     if seconds < 9.95:

@@ -1,4 +1,5 @@
-"""Read user data records, one JSON text after the other in a file, and put their estimates together."""
+"""Read user data records, one JSON text after the other in a file, and put their estimates
+together."""
 
 import json
 import sys

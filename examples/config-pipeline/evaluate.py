@@ -1,4 +1,5 @@
-"""Judge the configuration in a user data record by cross-validation; needs no model, so it runs beside the training."""
+"""Judge the configuration in a user data record by cross-validation; needs no model, so it runs
+beside the training."""
 
 import argparse
 import json

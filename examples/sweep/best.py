@@ -6,4 +6,6 @@ from pathlib import Path
 
 scores = [json.loads(path.read_text()) for path in sorted(Path(sys.argv[1]).glob("*.json"))]
 best = min(scores, key=lambda score: score["score"])
-print(f"{len(scores)} scores, the best with learning rate {best['lr']:g} and momentum {best['momentum']:g}")
+print(
+    f"{len(scores)} scores, the best with learning rate {best['lr']:g} and momentum {best['momentum']:g}"
+)

@@ -1,4 +1,5 @@
-"""Walk down a bent valley with momentum; write the height that was reached, or give up with exit code 3."""
+"""Walk down a bent valley with momentum; write the height that was reached, or give up with exit
+code 3."""
 
 import argparse
 import json
@@ -20,7 +21,10 @@ for step in range(options.steps):
     speed_y = options.momentum * speed_y - options.lr * 8 * (y - 1)
     x, y = x + speed_x, y + speed_y
     if not math.isfinite(x + y) or abs(x) + abs(y) > 1e12:
-        print(f"diverged after {step + 1} steps with a learning rate of {options.lr:g}", file=sys.stderr)
+        print(
+            f"diverged after {step + 1} steps with a learning rate of {options.lr:g}",
+            file=sys.stderr,
+        )
         sys.exit(3)
 
 score = x * x + 4 * (y - 1) ** 2

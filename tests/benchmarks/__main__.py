@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks [--json] [--rounds N] [--tiny] [NAME …]
 
-Everything is written below a new folder in $TORC_BENCH_DIR, else in /dev/shm where there is one, so that no disk is
-measured. Exit code 0, also when a budget is missed: the table says so.
+Everything is written below a new folder in $TORC_BENCH_DIR, else in /dev/shm where there is one, so
+that no disk is measured. Exit code 0, also when a budget is missed: the table says so.
 """
 
 from __future__ import annotations
@@ -37,9 +37,13 @@ ALL: dict[str, tuple[Callable[..., list[Row]], dict[str, int]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)}; all without one")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)}; all without one"
+    )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tiny", action="store_true", help="small sizes: shows that they work, measures nothing")
+    parser.add_argument(
+        "--tiny", action="store_true", help="small sizes: shows that they work, measures nothing"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in ALL]
@@ -62,7 +66,12 @@ def main() -> int:
         shutil.rmtree(root)
     load = {"before": round(before[0], 2), "after": round(os.getloadavg()[0], 2)}
     if options.json:
-        print(json.dumps({"folder": str(root.parent), "load": load, "rows": [row.record() for row in rows]}, indent=2))
+        print(
+            json.dumps(
+                {"folder": str(root.parent), "load": load, "rows": [row.record() for row in rows]},
+                indent=2,
+            )
+        )
     else:
         print(table(rows))
         print(

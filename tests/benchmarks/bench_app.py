@@ -1,7 +1,9 @@
-"""The app as a person meets it: a real process in a terminal. First paint, key to painted under load, idle CPU.
+"""The app as a person meets it: a real process in a terminal. First paint, key to painted under
+load, idle CPU.
 
-What comes in: a folder, a number of rounds. What goes out: rows of the table. The terminal is a pty; what the app
-writes to it is read as it comes. The load is another process that writes job ends into the store.
+What comes in: a folder, a number of rounds. What goes out: rows of the table. The terminal is a
+pty; what the app writes to it is read as it comes. The load is another process that writes job ends
+into the store.
 """
 
 from __future__ import annotations
@@ -63,7 +65,10 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
-            state = {"XDG_STATE_HOME": str(folder / "state"), "XDG_CONFIG_HOME": str(folder / "config")}
+            state = {
+                "XDG_STATE_HOME": str(folder / "state"),
+                "XDG_CONFIG_HOME": str(folder / "config"),
+            }
             look = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
             os.execve(argv[0], argv, environment(folder) | state | look)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
@@ -116,7 +121,13 @@ class Terminal:
 
 
 def _torc(folder: Path, *arguments: str) -> None:
-    subprocess.run([TORC, *arguments], cwd=folder, env=environment(folder), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [TORC, *arguments],
+        cwd=folder,
+        env=environment(folder),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def _workflow(folder: Path, jobs: int) -> None:
@@ -151,7 +162,9 @@ def paint(folder: Path, rounds: int) -> list[Row]:
     return rows
 
 
-def keys(folder: Path, rounds: int, jobs: int = 100_000, rate: int = 300, each: int = 40) -> list[Row]:
+def keys(
+    folder: Path, rounds: int, jobs: int = 100_000, rate: int = 300, each: int = 40
+) -> list[Row]:
     """Cursor down to the line painted, while jobs end; p95 of ``each * rounds`` keys."""
     _workflow(folder, jobs)
     terminal = Terminal([TORC, "1"], folder)
@@ -162,7 +175,15 @@ def keys(folder: Path, rounds: int, jobs: int = 100_000, rate: int = 300, each: 
     terminal.rest(1.0)
     count = each * rounds
     load = subprocess.Popen(
-        [sys.executable, "-c", LOAD, str(folder / "torc.db"), str(rate), str(count * 0.15 + 60), str(jobs)],
+        [
+            sys.executable,
+            "-c",
+            LOAD,
+            str(folder / "torc.db"),
+            str(rate),
+            str(count * 0.15 + 60),
+            str(jobs),
+        ],
         env=environment(folder),
     )
     times = []
@@ -193,7 +214,12 @@ def keys(folder: Path, rounds: int, jobs: int = 100_000, rate: int = 300, each: 
             figure=times[int(len(times) * 0.95) - 1] * 1e3,
             budget=50,
         ),
-        Row(what="app: the same, median", unit="ms", figure=statistics.median(times) * 1e3, budget=50),
+        Row(
+            what="app: the same, median",
+            unit="ms",
+            figure=statistics.median(times) * 1e3,
+            budget=50,
+        ),
         Row(what="app: CPU while it is so", unit="%", figure=share * 100, budget=100),
     ]
 
@@ -221,4 +247,11 @@ def idle(folder: Path, rounds: int, seconds: float = 5.0) -> list[Row]:
         terminal.close()
         _torc(folder, "workflows", "cancel", "1")
         runner.wait(30)
-    return [Row(what="app: idle, one running workflow", unit="%", figure=statistics.median(shares) * 100, budget=2)]
+    return [
+        Row(
+            what="app: idle, one running workflow",
+            unit="%",
+            figure=statistics.median(shares) * 100,
+            budget=2,
+        )
+    ]

@@ -1,9 +1,11 @@
-"""What the local executor costs per job, against a loop that only starts the same bash with the same files.
+"""What the local executor costs per job, against a loop that only starts the same bash with the
+same files.
 
     [TORC_BENCH_DIR=/dev/shm] python tests/benchmarks/bench_executor.py [jobs] [rounds]
 
-Both run `true` two at a time, in own sessions, with stdout and stderr in files of their own; they take turns within
-one process. The budget is a ratio of 1.15; the executor also writes an exit file, watches limits and measures.
+Both run `true` two at a time, in own sessions, with stdout and stderr in files of their own; they
+take turns within one process. The budget is a ratio of 1.15; the executor also writes an exit file,
+watches limits and measures.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ def bare(folder: str, jobs: int, environment: dict[str, str]) -> None:
     started = ended = 0
     while ended < jobs:
         while started < jobs and len(children) < AT_ONCE:
-            with open(f"{folder}/{started}.o", "wb") as out, open(f"{folder}/{started}.e", "wb") as err:
+            with (
+                open(f"{folder}/{started}.o", "wb") as out,
+                open(f"{folder}/{started}.e", "wb") as err,
+            ):
                 child = subprocess.Popen(
                     ["/bin/bash", "-c", "true"],
                     stdin=subprocess.DEVNULL,
@@ -79,7 +84,9 @@ def executor(folder: str, jobs: int, environment: dict[str, str]) -> None:
                     ended += 1
 
 
-def measure(way: Callable[[str, int, dict[str, str]], None], jobs: int, root: str) -> tuple[float, float]:
+def measure(
+    way: Callable[[str, int, dict[str, str]], None], jobs: int, root: str
+) -> tuple[float, float]:
     """Milliseconds per job: wall, and CPU of this process and its children."""
     folder = tempfile.mkdtemp(dir=root)
     environment = {**os.environ, "TORC_JOB_ID": "1"}
@@ -89,7 +96,10 @@ def measure(way: Callable[[str, int, dict[str, str]], None], jobs: int, root: st
 
 
 def _cpu() -> float:
-    own, theirs = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    own, theirs = (
+        resource.getrusage(resource.RUSAGE_SELF),
+        resource.getrusage(resource.RUSAGE_CHILDREN),
+    )
     return own.ru_utime + own.ru_stime + theirs.ru_utime + theirs.ru_stime
 
 
@@ -97,7 +107,8 @@ def main() -> int:
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     figures: dict[str, list[tuple[float, float]]] = {"bare": [], "executor": []}
-    # Files go all at once at the end: ext4 looks past each lately deleted one when it makes the next, for a minute.
+    # Files go all at once at the end: ext4 looks past each lately deleted one when it makes the
+    # next, for a minute.
     root = tempfile.mkdtemp(dir=os.environ.get("TORC_BENCH_DIR"))
     try:
         for _ in range(rounds):
@@ -107,8 +118,12 @@ def main() -> int:
         shutil.rmtree(root)
     for name, values in figures.items():
         walls, cpus = zip(*values, strict=True)
-        print(f"{name:10} {statistics.median(walls):.3f} ms a job (best {min(walls):.3f}), CPU {min(cpus):.3f} ms")
-    ratios = [own[0] / base[0] for own, base in zip(figures["executor"], figures["bare"], strict=True)]
+        print(
+            f"{name:10} {statistics.median(walls):.3f} ms a job (best {min(walls):.3f}), CPU {min(cpus):.3f} ms"
+        )
+    ratios = [
+        own[0] / base[0] for own, base in zip(figures["executor"], figures["bare"], strict=True)
+    ]
     ratio = statistics.median(ratios)
     print(f"ratio      {ratio:.2f} (budget {BUDGET}) {'met' if ratio <= BUDGET else 'MISSED'}")
     return 0 if ratio <= BUDGET else 1

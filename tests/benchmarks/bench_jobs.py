@@ -1,7 +1,8 @@
-"""Jobs as whole runs: what one more costs, what the first costs, what a link of a chain costs; and a job's own calls.
+"""Jobs as whole runs: what one more costs, what the first costs, what a link of a chain costs; and
+a job's own calls.
 
-Every subject is a `torc` process as a user starts it, its output in a file; every reference is another process that
-does the least that the same thing needs.
+Every subject is a `torc` process as a user starts it, its output in a file; every reference is
+another process that does the least that the same thing needs.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def _independent(root: Path, jobs: int) -> Cost:
 
 def _chain(root: Path, jobs: int) -> Cost:
     links: list[dict[str, object]] = [{"name": "j0", "command": "true"}]
-    links += [{"name": f"j{i}", "command": "true", "depends_on": [f"j{i - 1}"]} for i in range(1, jobs)]
+    links += [
+        {"name": f"j{i}", "command": "true", "depends_on": [f"j{i - 1}"]} for i in range(1, jobs)
+    ]
     return _torc_run(root, links)
 
 
@@ -130,7 +133,9 @@ def user_data(root: Path, rounds: int) -> list[Row]:
     for number in range(rounds * 3):
         bare.append(spend([PYTHON, "-c", "pass"], folder))
         get.append(spend([TORC, "user-data", "get", "1"], folder))
-        update.append(spend([TORC, "user-data", "update", "1", "--data", json.dumps({"x": number})], folder))
+        update.append(
+            spend([TORC, "user-data", "update", "1", "--data", json.dumps({"x": number})], folder)
+        )
     reference = median(bare)
     return [
         Row(

@@ -2,8 +2,9 @@
 
     [TORC_BENCH_DIR=/dev/shm] python tests/benchmarks/bench_log.py [megabytes] [rounds]
 
-The whole way is measured: a view in a (headless) app opens the file, its thread reads the end, the lines are painted.
-Budgets: 0.2 s and 50 MB; 50 ms for a page or to the other end. Without a budget: counting all lines, searching it all.
+The whole way is measured: a view in a (headless) app opens the file, its thread reads the end, the
+lines are painted. Budgets: 0.2 s and 50 MB; 50 ms for a page or to the other end. Without a budget:
+counting all lines, searching it all.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from pathlib import Path
 
 from textual.app import App, ComposeResult
 
-from torc_tui.tui.models.log_tape import Stream
-from torc_tui.tui.widgets.log_view import LogView
+from torc_tui.tui.logs.log_view import LogView
+from torc_tui.tui.logs.merged_log import Stream
 
 SECONDS = 0.2
 BYTES = 50 << 20
@@ -35,7 +36,9 @@ class ViewApp(App[None]):
 def write(path: Path, size: int) -> None:
     """Lines of many lengths and colours, quickly: one block again and again, and a last line."""
     line = "\x1b[32m2026-11-20 17:00:00\x1b[0m step {0} loss={1:.4f} {2}\n"
-    block = "".join(line.format(n, 1 / (n + 1), "x" * (n * 37 % 90)) for n in range(40_000)).encode()
+    block = "".join(
+        line.format(n, 1 / (n + 1), "x" * (n * 37 % 90)) for n in range(40_000)
+    ).encode()
     with path.open("wb", buffering=0) as file:
         left = size
         while left > 0:
@@ -105,11 +108,18 @@ async def measure(path: Path, rounds: int) -> bool:
         more = resident() - before
     took = statistics.median(times)
     size = path.stat().st_size / 1e9
-    print(f"log of {size:.2f} GB: its end on screen {took * 1000:.0f} ms (budget {SECONDS * 1000:.0f}), ", end="")
+    print(
+        f"log of {size:.2f} GB: its end on screen {took * 1000:.0f} ms (budget {SECONDS * 1000:.0f}), ",
+        end="",
+    )
     print(f"{more / 2**20:.1f} MB more memory (budget {BYTES >> 20})")
     pages.sort()
-    print(f"  a page, or to the other end: p95 {pages[len(pages) * 95 // 100] * 1000:.1f} ms (budget 50)")
-    print(f"  {lines:,} lines counted in {counting:.2f} s, all searched in {searching:.2f} s, in threads")
+    print(
+        f"  a page, or to the other end: p95 {pages[len(pages) * 95 // 100] * 1000:.1f} ms (budget 50)"
+    )
+    print(
+        f"  {lines:,} lines counted in {counting:.2f} s, all searched in {searching:.2f} s, in threads"
+    )
     return took <= SECONDS and more <= BYTES
 
 

@@ -1,7 +1,8 @@
-"""Large workflows: 100,000 jobs with 300,000 dependencies, 1,000 jobs that each wait for the same 1,000, and memory.
+"""Large workflows: 100,000 jobs with 300,000 dependencies, 1,000 jobs that each wait for the same
+1,000, and memory.
 
-The work is done in child processes that time themselves (`python -m tests.benchmarks.bench_scale STEP …`), so that
-neither imports nor the memory of one measurement count in another.
+The work is done in child processes that time themselves (`python -m tests.benchmarks.bench_scale
+STEP …`), so that neither imports nor the memory of one measurement count in another.
 """
 
 from __future__ import annotations
@@ -26,11 +27,15 @@ def _layers(jobs: int) -> dict[str, object]:
         "parameters": values,
         "parameter_mode": "zip",
     }
-    return {"name": "large", "jobs": [*({"name": f"j_{i}", "command": "true"} for i in range(3)), entry]}
+    return {
+        "name": "large",
+        "jobs": [*({"name": f"j_{i}", "command": "true"} for i in range(3)), entry],
+    }
 
 
 def _crowd(jobs: int, how: str) -> dict[str, object]:
-    """``jobs`` jobs, each waiting for the same ``jobs`` others: by a pattern, or by the files that those write."""
+    """``jobs`` jobs, each waiting for the same ``jobs`` others: by a pattern, or by the files that
+    those write."""
     parameters = {"i": f"1:{jobs}"}
     first: dict[str, object] = {"name": "first_{i}", "command": "true", "parameters": parameters}
     second: dict[str, object] = {"name": "second_{i}", "command": "true", "parameters": parameters}
@@ -48,8 +53,8 @@ def _step(step: str, *words: str) -> dict[str, float]:
     from torc_tui.model import Machine
     from torc_tui.operations.workflows import create_workflow, initialize
     from torc_tui.plan.resolve import resolve
-    from torc_tui.spec.load import load
     from torc_tui.store.database import Store
+    from torc_tui.workflow_file.load import load
 
     store = Store.open()
     with store.read():
@@ -120,7 +125,8 @@ def _new(root: Path, spec: dict[str, object]) -> Path:
 
 
 def large(root: Path, rounds: int, *, jobs: int = 100_000) -> list[Row]:
-    """Create and initialize, against the bare inserts of the same rows (into a table with the same indexes)."""
+    """Create and initialize, against the bare inserts of the same rows (into a table with the same
+    indexes)."""
     own, bare = [], []
     for _ in range(rounds):
         folder = _new(root, _layers(jobs))
@@ -144,7 +150,8 @@ def large(root: Path, rounds: int, *, jobs: int = 100_000) -> list[Row]:
 
 
 def crowds(root: Path, rounds: int, *, jobs: int = 1000) -> list[Row]:
-    """A crowd that waits for a crowd: its creation, and what the end of one job costs the engine (nothing is run)."""
+    """A crowd that waits for a crowd: its creation, and what the end of one job costs the engine
+    (nothing is run)."""
     rows = []
     for how in ("regex", "files"):
         made, ends = [], []
@@ -156,17 +163,39 @@ def crowds(root: Path, rounds: int, *, jobs: int = 1000) -> list[Row]:
         create, end = median(made), median(ends)
         what = f"{jobs:,} x {jobs:,} by {how}"
         rows += [
-            Row(what=f"{what}: create + initialize", unit="s", figure=create.wall, budget=2.0, cpu=create.cpu),
-            Row(what=f"{what}: each completion", unit="ms", figure=end.wall * 1e3, budget=2.0, cpu=end.cpu * 1e3),
+            Row(
+                what=f"{what}: create + initialize",
+                unit="s",
+                figure=create.wall,
+                budget=2.0,
+                cpu=create.cpu,
+            ),
+            Row(
+                what=f"{what}: each completion",
+                unit="ms",
+                figure=end.wall * 1e3,
+                budget=2.0,
+                cpu=end.cpu * 1e3,
+            ),
         ]
     return rows
 
 
 def memory(root: Path, rounds: int, *, jobs: int = 100_000, seconds: int = 3) -> list[Row]:
-    """The peak of a runner that meets ``jobs`` ready jobs and runs some of them for ``seconds``: of a stored workflow,
-    and of a file (created, initialized and run by one process)."""
-    needs = {"name": "little", "num_cpus": 1, "memory": "10m", "runtime": "PT1S"}  # fits into the time limit
-    entry = {"name": "j_{i}", "command": "true", "parameters": {"i": f"1:{jobs}"}, "resource_requirements": "little"}
+    """The peak of a runner that meets ``jobs`` ready jobs and runs some of them for ``seconds``: of
+    a stored workflow, and of a file (created, initialized and run by one process)."""
+    needs = {
+        "name": "little",
+        "num_cpus": 1,
+        "memory": "10m",
+        "runtime": "PT1S",
+    }  # fits into the time limit
+    entry = {
+        "name": "j_{i}",
+        "command": "true",
+        "parameters": {"i": f"1:{jobs}"},
+        "resource_requirements": "little",
+    }
     spec: dict[str, object] = {"name": "w", "resource_requirements": [needs], "jobs": [entry]}
     folder = _new(root, spec)
     limit = ["--max-parallel-jobs", "2", "--time-limit", str(seconds)]
@@ -175,8 +204,18 @@ def memory(root: Path, rounds: int, *, jobs: int = 100_000, seconds: int = 3) ->
         raise RuntimeError("nothing ran")
     stored = spend([TORC, "run", "1", *limit], folder, expect=(0, 1, 3))
     return [
-        Row(what=f"memory of a run, {jobs:,} jobs stored", unit="MB", figure=stored.peak / 1e6, budget=300.0),
-        Row(what=f"memory of a run, {jobs:,} jobs from a file", unit="MB", figure=whole.peak / 1e6, budget=300.0),
+        Row(
+            what=f"memory of a run, {jobs:,} jobs stored",
+            unit="MB",
+            figure=stored.peak / 1e6,
+            budget=300.0,
+        ),
+        Row(
+            what=f"memory of a run, {jobs:,} jobs from a file",
+            unit="MB",
+            figure=whole.peak / 1e6,
+            budget=300.0,
+        ),
     ]
 
 

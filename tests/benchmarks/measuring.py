@@ -1,7 +1,9 @@
-"""How the benchmarks measure: whole processes, in turns with their reference, medians of several rounds.
+"""How the benchmarks measure: whole processes, in turns with their reference, medians of several
+rounds.
 
-What comes in: commands. What goes out: seconds of wall and of CPU, peaks of memory, and rows of the table. Budgets are
-ratios against a reference of the same run, or absolute where `performance.md` has none; nothing is asserted here.
+What comes in: commands. What goes out: seconds of wall and of CPU, peaks of memory, and rows of the
+table. Budgets are ratios against a reference of the same run, or absolute where `performance.md`
+has none; nothing is asserted here.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ TORC = str(Path(sys.executable).parent / "torc")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a process took, with the children it waited for: seconds, and the peak of its own memory in bytes."""
+    """What a process took, with the children it waited for: seconds, and the peak of its own memory
+    in bytes."""
 
     wall: float
     cpu: float
@@ -34,7 +37,8 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table. ``budget`` is a ratio where there is a reference, else in the unit of the figure."""
+    """One line of the table. ``budget`` is a ratio where there is a reference, else in the unit of
+    the figure."""
 
     what: str
     unit: str
@@ -59,9 +63,18 @@ class Row:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """For the processes that are measured: a store of their own, and no variable that makes Python slower."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TORC_"))}
-    return {**kept, "TORC_DATABASE": str(folder / "torc.db"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    """For the processes that are measured: a store of their own, and no variable that makes Python
+    slower."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "TORC_"))
+    }
+    return {
+        **kept,
+        "TORC_DATABASE": str(folder / "torc.db"),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
 
 
 def spend(argv: Sequence[str], folder: Path, *, expect: Sequence[int] = (0,)) -> Cost:
@@ -69,13 +82,20 @@ def spend(argv: Sequence[str], folder: Path, *, expect: Sequence[int] = (0,)) ->
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
         before = time.perf_counter()
         child = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder, env=environment(folder)
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            cwd=folder,
+            env=environment(folder),
         )
         _, status, used = os.wait4(child.pid, 0)
         wall = time.perf_counter() - before
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode not in expect:
-        raise RuntimeError(f"{argv} ended with {child.returncode}: {(folder / 'stderr').read_text()[-2000:]}")
+        raise RuntimeError(
+            f"{argv} ended with {child.returncode}: {(folder / 'stderr').read_text()[-2000:]}"
+        )
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
@@ -113,4 +133,7 @@ def table(rows: Sequence[Row]) -> str:
         ),
     ]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -13,7 +13,10 @@ def test_every_benchmark_runs(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", "--tiny", "--rounds", "1", "--json"],
         cwd=Path(__file__).parents[2],
-        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "TORC_BENCH_DIR": str(tmp_path)},
+        env={
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "TORC_BENCH_DIR": str(tmp_path),
+        },
         capture_output=True,
         text=True,
         timeout=120,

@@ -1,4 +1,5 @@
-"""A store, a home and a working folder of one's own for each test; the command line inside and outside this process."""
+"""A store, a home and a working folder of one's own for each test; the command line inside and
+outside this process."""
 
 from __future__ import annotations
 
@@ -74,7 +75,8 @@ def client(capsys: pytest.CaptureFixture[str]) -> Torc:
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the programs ``torc``, ``torc-client`` and ``python``, as an installation makes them."""
+    """A folder with the programs ``torc``, ``torc-client`` and ``python``, as an installation makes
+    them."""
     folder = tmp_path_factory.mktemp("bin")
     for name, function in (("torc", "main"), ("torc-client", "main_client")):
         text = f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
@@ -89,10 +91,17 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shell(programs: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run lines of bash, with the programs on PATH."""
 
-    def call(script: str, *, seconds: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+    def call(
+        script: str, *, seconds: float = 60, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         variables = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", **environment}
         return subprocess.run(
-            ["bash", "-c", script], capture_output=True, text=True, timeout=seconds, env=variables, check=False
+            ["bash", "-c", script],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env=variables,
+            check=False,
         )
 
     return call

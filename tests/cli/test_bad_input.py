@@ -1,4 +1,5 @@
-"""What a user may do wrong, typed into a shell: one clear message, the right exit code, and nothing is half done."""
+"""What a user may do wrong, typed into a shell: one clear message, the right exit code, and nothing
+is half done."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ ODD_NAME = "../../x; rm -rf"
 
 
 def refused(done: CompletedProcess[str], code: int, *said: str) -> None:
-    """The command failed with this code, in these words, on standard error only, without a traceback."""
+    """The command failed with this code, in these words, on standard error only, without a
+    traceback."""
     assert done.returncode == code, done.stdout + done.stderr
     assert done.stdout == ""
     for words in said:
@@ -53,7 +55,11 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     ),
     "a binary file": ("w.yaml", bytes(range(256)) * 20, ("w.yaml: this is a binary file",)),
     "an empty file": ("w.yaml", b"", ("w.yaml: the file is empty",)),
-    "nonsense": ("w.yaml", b"lorem ipsum dolor\n" * (MANY // 18), ("w.yaml:1", "not the text 'lorem ipsum")),
+    "nonsense": (
+        "w.yaml",
+        b"lorem ipsum dolor\n" * (MANY // 18),
+        ("w.yaml:1", "not the text 'lorem ipsum"),
+    ),
     "brackets": ("w.json", b"[" * MANY, ("w.json", "nested deeper")),
     "more brackets": ("w.yaml", b"[" * MANY, ("w.yaml", "nested deeper")),
     "braces": ("w.kdl", b"{" * MANY, ("w.kdl", "nested deeper")),
@@ -95,24 +101,41 @@ def test_the_same_words_from_every_command(user_shell: Shell, tmp_path: Path) ->
 def test_odd_names_and_commands_are_only_text(user_shell: Shell, tmp_path: Path) -> None:
     command = """echo "it's \\"quoted\\" \\$(no)" 'ünï 漢字 🙂'\nprintf '%s|' "two\nlines" `echo tick`\n"""
     (tmp_path / "work/w.json").write_text(
-        json.dumps({"name": "odd", "jobs": [{"name": ODD_NAME, "command": command}]}, ensure_ascii=False)
+        json.dumps(
+            {"name": "odd", "jobs": [{"name": ODD_NAME, "command": command}]}, ensure_ascii=False
+        )
     )
     done = user_shell("torc run w.json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert user_shell("torc logs 1 --stdout").stdout == 'it\'s "quoted" $(no) ünï 漢字 🙂\ntwo\nlines|tick|'
+    assert (
+        user_shell("torc logs 1 --stdout").stdout
+        == 'it\'s "quoted" $(no) ünï 漢字 🙂\ntwo\nlines|tick|'
+    )
     for line in (f"torc jobs get '{ODD_NAME}' -f json", f"torc jobs get '1/{ODD_NAME}' -f json"):
         assert json.loads(user_shell(line).stdout)["name"] == ODD_NAME
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "store.db", "work"]
 
 
 def test_large_and_odd_user_data(user_shell: Shell, tmp_path: Path) -> None:
-    value = {"__class__": "x", "__proto__": {"__init__": 1}, "": None, "\0": "\0", "big": "y" * 5_000_000}
+    value = {
+        "__class__": "x",
+        "__proto__": {"__init__": 1},
+        "": None,
+        "\0": "\0",
+        "big": "y" * 5_000_000,
+    }
     (tmp_path / "work/value.json").write_text(json.dumps(value))
-    (tmp_path / "work/w.yaml").write_text(ONE_JOB + "    input_user_data: [odd]\nuser_data: [{name: odd, data: 1}]\n")
+    (tmp_path / "work/w.yaml").write_text(
+        ONE_JOB + "    input_user_data: [odd]\nuser_data: [{name: odd, data: 1}]\n"
+    )
     done = user_shell("torc create w.yaml && torc user-data update odd -w 1 --data-file value.json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(user_shell("torc user-data get odd -w 1").stdout)["data"] == value
-    refused(user_shell("head -c 100000 value.json | torc user-data update 1 --data -"), 2, "not valid JSON")
+    refused(
+        user_shell("head -c 100000 value.json | torc user-data update 1 --data -"),
+        2,
+        "not valid JSON",
+    )
     assert json.loads(user_shell("torc user-data get 1").stdout)["data"] == value
 
 
@@ -180,7 +203,9 @@ def unshared(script: str) -> str:
 
 @pytest.fixture
 def may_mount() -> None:
-    done = subprocess.run(["bash", "-c", unshared("mount -t tmpfs none /mnt")], capture_output=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", unshared("mount -t tmpfs none /mnt")], capture_output=True, check=False
+    )
     if done.returncode != 0:
         pytest.skip("user namespaces are not allowed here")
 
@@ -190,8 +215,16 @@ def test_a_store_that_may_not_be_written(user_shell: Shell, made: Path, may_moun
     made.rename(made.parent / "work/there/store.db")
     read_only = "mount --bind there there; mount -o remount,ro,bind there; "
     for door in ("create w.yaml", "run 1", "user-data update 1 --data 2"):
-        refused(user_shell(unshared(f"{read_only} torc {door} --database there/store.db")), 1, "there/store.db")
-    refused(user_shell(unshared(f"{read_only} torc create w.yaml --database there/new.db")), 1, "there/new.db")
+        refused(
+            user_shell(unshared(f"{read_only} torc {door} --database there/store.db")),
+            1,
+            "there/store.db",
+        )
+    refused(
+        user_shell(unshared(f"{read_only} torc create w.yaml --database there/new.db")),
+        1,
+        "there/new.db",
+    )
     done = user_shell("torc workflows list -f json --database there/store.db")
     assert len(json.loads(done.stdout)) == 1
 
@@ -203,11 +236,16 @@ def test_no_space_left_in_the_output_folder(user_shell: Shell, made: Path, may_m
         "  - {name: after, command: echo, depends_on: [much]}\n"
     )
     (made.parent / "work/small").mkdir()
-    done = user_shell(unshared("mount -t tmpfs -o size=64k none small; torc run w.yaml -o small/out"))
+    done = user_shell(
+        unshared("mount -t tmpfs -o size=64k none small; torc run w.yaml -o small/out")
+    )
     assert done.returncode == 1
     assert "left on the disk of" in done.stdout and "small/out" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    states = {job["name"]: job["status"] for job in json.loads(user_shell("torc jobs list 2 -f json").stdout)}
+    states = {
+        job["name"]: job["status"]
+        for job in json.loads(user_shell("torc jobs list 2 -f json").stdout)
+    }
     assert states == {"much": "failed", "after": "canceled"}
 
 
@@ -215,18 +253,24 @@ def test_an_output_folder_that_cannot_be_made(user_shell: Shell, made: Path) -> 
     (made.parent / "work/file").write_text("")
     done = user_shell("torc run 1 -o file/out")
     assert done.returncode == 2 and "file/out" in done.stderr and "Not a directory" in done.stderr
-    assert json.loads(user_shell("torc jobs list 1 -f json").stdout)[0]["status"] == "ready"  # nothing was tried
+    assert (
+        json.loads(user_shell("torc jobs list 1 -f json").stdout)[0]["status"] == "ready"
+    )  # nothing was tried
     assert user_shell("torc run 1").returncode == 0
 
 
 def test_a_workflow_whose_folder_is_gone(user_shell: Shell, made: Path) -> None:
-    done = user_shell("mkdir gone; cd gone; torc create ../w.yaml -f json; cd ..; rmdir gone; torc run 2")
+    done = user_shell(
+        "mkdir gone; cd gone; torc create ../w.yaml -f json; cd ..; rmdir gone; torc run 2"
+    )
     assert done.returncode == 2
     assert f"the folder of the workflow is gone: {made.parent}/work/gone" in done.stderr
     assert not (made.parent / "work/gone").exists()
 
 
-@pytest.mark.parametrize("line", ["create ../../w.yaml", "run ../../w.yaml", "run 1", "jobs list 1", "user-data get 1"])
+@pytest.mark.parametrize(
+    "line", ["create ../../w.yaml", "run ../../w.yaml", "run 1", "jobs list 1", "user-data get 1"]
+)
 def test_a_deleted_directory(user_shell: Shell, made: Path, line: str) -> None:
     done = user_shell(f"mkdir gone; cd gone; rmdir ../gone; torc {line}")
     assert done.returncode in (0, 2), done.stderr

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from torc_tui.cli.line import parser_of
-from torc_tui.cli.table import BY_NAME, COMMANDS, GROUPS
+from torc_tui.cli.command_line import parser_of
+from torc_tui.cli.command_table import BY_NAME, COMMANDS, GROUPS
 
 
 def test_create_prints_both_ids(torc: Any, client: Any, place: Path) -> None:
@@ -44,7 +44,11 @@ def test_a_dry_run_creates_nothing(torc: Any, place: Path) -> None:
     assert "  b waits for a_1:" in answer.out
     assert answer.out.endswith("Validation passed\n")
     found = torc("validate", "w.yaml", "-f", "json").json
-    assert (found["valid"], found["summary"]["job_count"], found["summary"]["edge_count"]) == (True, 4, 3)
+    assert (found["valid"], found["summary"]["job_count"], found["summary"]["edge_count"]) == (
+        True,
+        4,
+        3,
+    )
     assert torc("workflows", "list", "-f", "json").json == []
 
 
@@ -59,9 +63,14 @@ def test_what_cannot_run_here_is_doubted(torc: Any, place: Path) -> None:
     answer = torc("validate", "w.yaml")
     assert answer.code == 0 and "Validation passed with warnings" in answer.out
     assert "w.yaml:6: jobs read what is not there and no job writes: 'i' (in.txt)\n" in answer.err
-    assert "w.yaml:10: job 'big' can never run on this machine: 5000 CPUs, machine has " in answer.err
+    assert (
+        "w.yaml:10: job 'big' can never run on this machine: 5000 CPUs, machine has " in answer.err
+    )
     found = torc("create", "--dry-run", "w.yaml", "-f", "json").json
-    assert found["valid"] and [one["kind"] for one in found["warnings"]] == ["missing-file", "never-here"]
+    assert found["valid"] and [one["kind"] for one in found["warnings"]] == [
+        "missing-file",
+        "never-here",
+    ]
 
 
 def test_an_invalid_file_tells_all_its_problems(torc: Any, place: Path) -> None:
@@ -137,7 +146,9 @@ def test_options_stand_anywhere(torc: Any, small: int) -> None:
         ("jobs", "list", "-f", "json", "--status", "READY", small),
     ):
         assert [job["name"] for job in torc(*words).json] == ["write"]
-    assert [job["name"] for job in torc("jobs", "list", small, "--name", "re%", "-f", "json").json] == ["read"]
+    assert [
+        job["name"] for job in torc("jobs", "list", small, "--name", "re%", "-f", "json").json
+    ] == ["read"]
 
 
 def test_status_and_completeness(torc: Any, small: int) -> None:
@@ -148,7 +159,9 @@ def test_status_and_completeness(torc: Any, small: int) -> None:
     assert torc("workflows", "is-complete", small).out == f"Workflow {small} is not complete\n"
 
 
-def test_which_workflow(torc: Any, place: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_which_workflow(
+    torc: Any, place: Path, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert torc("workflows", "get", "-f", "json").json["id"] == small
     second = torc("create", "small.yaml", "--name", "second", "-f", "json").json["id"]
     answer = torc("jobs", "list")
@@ -168,7 +181,9 @@ def test_which_workflow(torc: Any, place: Path, small: int, monkeypatch: pytest.
     assert f"{second + 1} (not initialized, just now), {second} (not initialized, just now)" in err
 
 
-def test_a_choice_at_the_terminal(torc: Any, place: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_choice_at_the_terminal(
+    torc: Any, place: Path, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     second = torc("create", "small.yaml", "-f", "json").json["id"]
 
     class Terminal(io.StringIO):
@@ -186,18 +201,23 @@ def test_a_choice_at_the_terminal(torc: Any, place: Path, small: int, monkeypatc
 
 
 def test_acts_on_workflows(torc: Any, small: int) -> None:
-    assert torc("workflows", "update", small, "-n", "renamed", "--metadata", '{"a": 1}', "-f", "json").json[
-        "metadata"
-    ] == {"a": 1}
+    assert torc(
+        "workflows", "update", small, "-n", "renamed", "--metadata", '{"a": 1}', "-f", "json"
+    ).json["metadata"] == {"a": 1}
     assert torc("workflows", "update", small, "--metadata", "{").code == 2
     assert torc("workflows", "pause", small).code == 0
     assert torc("status", small, "-f", "json").json["is_paused"] is True
-    assert torc("workflows", "resume", small, "-f", "json").json == {"workflow_id": small, "is_paused": False}
+    assert torc("workflows", "resume", small, "-f", "json").json == {
+        "workflow_id": small,
+        "is_paused": False,
+    }
     assert torc("cancel", small, "-f", "json").json["status"] == "success"
     assert torc("status", small, "-f", "json").json["jobs_by_status"] == {"canceled": 2}
     assert torc("workflows", "archive", "true", small).out == f"Archived workflow {small}\n"
     assert torc("workflows", "list", "-f", "json").json == []
-    assert [w["name"] for w in torc("workflows", "list", "--archived-only", "-f", "json").json] == ["renamed"]
+    assert [w["name"] for w in torc("workflows", "list", "--archived-only", "-f", "json").json] == [
+        "renamed"
+    ]
     assert torc("run", small).code == 2
     assert torc("delete", small, "-f", "json").json[0]["id"] == small
     assert torc("delete", small).code == 2
@@ -208,7 +228,10 @@ def test_export_and_import(torc: Any, small: int, place: Path) -> None:
     assert json.loads((place / "w.json").read_text())["workflow"]["name"] == "small"
     assert torc("workflows", "export", small).json["export_version"] == "1.0"
     copy = torc("workflows", "import", "w.json", "--name", "copy", "-f", "json").json["id"]
-    assert [job["name"] for job in torc("jobs", "list", copy, "-f", "json").json] == ["write", "read"]
+    assert [job["name"] for job in torc("jobs", "list", copy, "-f", "json").json] == [
+        "write",
+        "read",
+    ]
     created = torc("events", "list", copy, "-f", "json").json[0]
     assert created["actor"].startswith("ada@")
     torc("user-data", "update", 1, "--data", '"\\ud800"')
@@ -236,11 +259,17 @@ def test_acts_on_jobs(torc: Any, small: int) -> None:
     assert torc("jobs", "cancel", 1, 99).code == 2  # one is not there: none is touched
     assert torc("jobs", "get", 1, "-f", "json").json["status"] == "ready"
     assert torc("jobs", "cancel", 1).code == 0
-    assert [job["status"] for job in torc("jobs", "list", small, "-f", "json").json] == ["canceled", "canceled"]
+    assert [job["status"] for job in torc("jobs", "list", small, "-f", "json").json] == [
+        "canceled",
+        "canceled",
+    ]
     again = torc("jobs", "retry", 1)
     assert (again.code, again.out) == (0, "Made ready again: job 1\n")
     assert f"`torc run {small}` does" in again.err  # no runner is there
-    assert [job["status"] for job in torc("jobs", "list", small, "-f", "json").json] == ["ready", "blocked"]
+    assert [job["status"] for job in torc("jobs", "list", small, "-f", "json").json] == [
+        "ready",
+        "blocked",
+    ]
     assert torc("jobs", "disable", 2).code == 0
     assert torc("jobs", "get", 2, "-f", "json").json["status"] == "disabled"
     assert torc("jobs", "enable", 2).code == 0
@@ -256,10 +285,15 @@ def test_why(torc: Any, client: Any, small: int) -> None:
 
 
 def test_why_a_job_failed_shows_what_it_said(torc: Any, client: Any, place: Path) -> None:
-    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'seq 9 >&2; echo dear me >&2; exit 3'}]\n")
+    (place / "w.yaml").write_text(
+        "name: w\njobs: [{name: a, command: 'seq 9 >&2; echo dear me >&2; exit 3'}]\n"
+    )
     assert torc("run", "w.yaml", "--quiet").code == 1
     path = place / "torc_output/job_stdio/job_wf1_j1_r1_a1.e"
-    assert torc("why", 1).out == f"a is failed\n└─ exit 3\n\n{path}:\n    7\n    8\n    9\n    dear me\n"
+    assert (
+        torc("why", 1).out
+        == f"a is failed\n└─ exit 3\n\n{path}:\n    7\n    8\n    9\n    dear me\n"
+    )
     path.write_text("")
     assert torc("why", 1).out == "a is failed\n└─ exit 3\n"
     assert "dear" not in client("why", 1).out
@@ -276,16 +310,23 @@ def test_initialization(torc: Any, place: Path) -> None:
     assert "put them there, then `torc run 1`" in missing.err
     check = torc("workflows", "init", "--dry-run", "-f", "json")
     assert check.code == 1
-    assert check.json["safe"] is False and check.json["missing_input_files"] == [str(place / "in.txt")]
+    assert check.json["safe"] is False and check.json["missing_input_files"] == [
+        str(place / "in.txt")
+    ]
     (place / "in.txt").write_text("")
     (place / "out.txt").write_text("")
-    assert torc("init", "--dry-run").out == f"exists already: {place / 'out.txt'}\nSafe to initialize\n"
+    assert (
+        torc("init", "--dry-run").out
+        == f"exists already: {place / 'out.txt'}\nSafe to initialize\n"
+    )
     done = torc("workflows", "initialize", 1)
     assert done.out == "Initialized workflow 1: 1 ready, 0 blocked\n  Workflow ID: 1\n"
     assert "will be overwritten" in done.err
 
 
-def test_user_data_that_does_not_follow_its_schema_is_stored_with_a_warning(torc: Any, place: Path) -> None:
+def test_user_data_that_does_not_follow_its_schema_is_stored_with_a_warning(
+    torc: Any, place: Path
+) -> None:
     (place / "s.yaml").write_text(
         "name: s\njobs: [{name: a, command: x, input_user_data: [u]}]\n"
         "user_data: [{name: u, data: {lr: 0.1}, schema: {properties: {lr: {maximum: 1}}}}]\n"
@@ -303,14 +344,23 @@ def test_user_data_that_does_not_follow_its_schema_is_stored_with_a_warning(torc
     assert [event["data"]["version"] for event in told] == [3, 5]
 
 
-def test_user_data(torc: Any, client: Any, small: int, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert torc("user-data", "update", 1, "--data", '{"b": [1, 2]}').out == "Updated user data 1 (config)\n"
+def test_user_data(
+    torc: Any, client: Any, small: int, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (
+        torc("user-data", "update", 1, "--data", '{"b": [1, 2]}').out
+        == "Updated user data 1 (config)\n"
+    )
     assert client("user-data", "update", 1, "--data", "5").json["data"] == 5
     assert torc("user-data", "get", "config", "-w", small).json["data"] == 5
-    assert torc("user-data", "get", "config", "-w", "small").json["data"] == 5  # the full reader, by the name
+    assert (
+        torc("user-data", "get", "config", "-w", "small").json["data"] == 5
+    )  # the full reader, by the name
     assert "│ 5    │" in torc("user-data", "get", 1, "-f", "table").out
     (place / "v.json").write_text('\ufeff{"x": "ü"}', encoding="utf-8")
-    assert torc("user-data", "update", 1, "--data-file", "v.json", "-f", "json").json["data"] == {"x": "ü"}
+    assert torc("user-data", "update", 1, "--data-file", "v.json", "-f", "json").json["data"] == {
+        "x": "ü"
+    }
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"[1]")))
     assert torc("user-data", "update", 1, "--data", "-", "--format=json").json["data"] == [1]
     versions = torc("user-data", "history", 1, "-f", "json").json
@@ -320,14 +370,20 @@ def test_user_data(torc: Any, client: Any, small: int, place: Path, monkeypatch:
     assert torc("user-data", "get", 1).json["data"] == 5
     assert torc("user-data", "update", 1, "--data", "null", "-f", "json").json["data"] is None
     assert torc("user-data", "update", 1, "--data", "1", "--expected-version", "2").code == 1
-    made = torc("user-data", "create", small, "-n", "extra", "--data", "[]", "--ephemeral", "-f", "json").json
+    made = torc(
+        "user-data", "create", small, "-n", "extra", "--data", "[]", "--ephemeral", "-f", "json"
+    ).json
     assert (made["name"], made["data"], made["is_ephemeral"]) == ("extra", [], True)
     assert (
-        torc("user-data", "update", "extra", "-w", small, "--ephemeral", "false", "-f", "json").json["is_ephemeral"]
+        torc(
+            "user-data", "update", "extra", "-w", small, "--ephemeral", "false", "-f", "json"
+        ).json["is_ephemeral"]
         is False
     )
     assert torc("user-data", "create", small, "-n", "extra").code == 1
-    assert [r["name"] for r in torc("user-data", "list", small, "--name", "e%", "-f", "json").json] == ["extra"]
+    assert [
+        r["name"] for r in torc("user-data", "list", small, "--name", "e%", "-f", "json").json
+    ] == ["extra"]
     assert torc("user-data", "list-missing", small, "-f", "json").json == []
     assert client("user-data", "list-missing", small).json == {"user_data": []}
     assert torc("user-data", "delete", made["id"]).code == 0
@@ -341,26 +397,48 @@ def test_user_data_in_a_job_knows_its_workflow_and_its_writer(
         monkeypatch.setenv(f"TORC_{name}", str(value))
     assert torc("user-data", "update", "config", "--data", "1").code == 0
     version = torc("user-data", "history", "config", "-f", "json").json[-1]
-    assert (version["job_id"], version["run_id"], version["attempt_id"], version["actor"]) == (1, 1, 2, None)
+    assert (version["job_id"], version["run_id"], version["attempt_id"], version["actor"]) == (
+        1,
+        1,
+        2,
+        None,
+    )
     other = os.environ["TORC_DATABASE"]
     monkeypatch.setenv("TORC_DATABASE", "elsewhere.db")
     assert torc("user-data", "update", "config", "--data", "2", "--database", other).code == 0
     assert (
-        torc("user-data", "history", "config", "--database", other, "-f", "json").json[-1]["actor"].startswith("ada@")
+        torc("user-data", "history", "config", "--database", other, "-f", "json")
+        .json[-1]["actor"]
+        .startswith("ada@")
     )
 
 
 def test_events(torc: Any, small: int) -> None:
     found = torc("events", "list", small, "-f", "json").json
-    assert [event["event_type"] for event in found][:2] == ["workflow_created", "workflow_initialized"]
+    assert [event["event_type"] for event in found][:2] == [
+        "workflow_created",
+        "workflow_initialized",
+    ]
     assert found[0]["actor"].startswith("ada@")
-    assert [event["id"] for event in torc("events", "list", small, "-l", 1, "-f", "json").json] == [found[-1]["id"]]
+    assert [event["id"] for event in torc("events", "list", small, "-l", 1, "-f", "json").json] == [
+        found[-1]["id"]
+    ]
     assert torc("events", "list", small, "--type", "nothing", "-f", "json").json == []
 
 
 def test_events_as_they_happen(torc: Any, small: int, programs: Path) -> None:
     process = subprocess.Popen(
-        [str(programs / "torc"), "events", "list", str(small), "-f", "-f", "json", "-t", "job_held"],
+        [
+            str(programs / "torc"),
+            "events",
+            "list",
+            str(small),
+            "-f",
+            "-f",
+            "json",
+            "-t",
+            "job_held",
+        ],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ,
@@ -423,7 +501,9 @@ def test_completions(torc: Any, shell: str) -> None:
     for word in ("user-data", "create-from-file", "max-parallel-jobs", "mermaid"):
         assert word in answer.out
     if shell == "bash":
-        assert subprocess.run(["bash", "-n"], input=answer.out, text=True, check=False).returncode == 0
+        assert (
+            subprocess.run(["bash", "-n"], input=answer.out, text=True, check=False).returncode == 0
+        )
 
 
 def test_config(torc: Any, place: Path) -> None:
@@ -435,7 +515,9 @@ def test_config(torc: Any, place: Path) -> None:
     (place / "torc.toml").write_text("# mine\n[client.run]\nnum_cpus = 3 # of four\n")
     assert torc("config", "init", "--local", "--force").code == 0
     text = (place / "torc.toml").read_text()
-    assert "# mine" in text and "num_cpus = 3 # of four" in text and "# max_parallel_jobs = 8" in text
+    assert (
+        "# mine" in text and "num_cpus = 3 # of four" in text and "# max_parallel_jobs = 8" in text
+    )
     assert torc("config", "show", "-f", "json").json["values"]["client"]["run"] == {"num_cpus": 3}
     assert torc("config", "validate").out == "The settings are valid\n"
     (place / "torc.toml").write_text("[client.run]\nnum_cpu = 3\n")
@@ -462,18 +544,33 @@ def test_jobs_from_a_file(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatc
     assert torc("run", empty, "--quiet").code == 0
     monkeypatch.setattr(sys, "stdin", io.StringIO("echo three\n"))
     limits = ("--cpus-per-job", "2", "--memory-per-job", "1g", "--runtime-per-job", "PT1M")
-    assert torc("jobs", "create-from-file", "list", "-", *limits).out == f"Added 1 jobs to workflow {empty}\n"
+    assert (
+        torc("jobs", "create-from-file", "list", "-", *limits).out
+        == f"Added 1 jobs to workflow {empty}\n"
+    )
     third = torc("jobs", "get", f"{empty}/job3", "-f", "json").json
     assert third["status"] == "ready", "the workflow was initialized before"
-    requirements = {r["id"]: r for r in torc("resource-requirements", "list", empty, "-f", "json").json}
-    assert (requirements[third["resource_requirements_id"]]["num_cpus"], len(requirements)) == (2, 2)
+    requirements = {
+        r["id"]: r for r in torc("resource-requirements", "list", empty, "-f", "json").json
+    }
+    assert (requirements[third["resource_requirements_id"]]["num_cpus"], len(requirements)) == (
+        2,
+        2,
+    )
     assert torc("run", empty, "--quiet", "--num-cpus", "2").code == 0
-    assert [r["return_code"] for r in torc("results", "list", empty, "-f", "json").json] == [0, 0, 0]
+    assert [r["return_code"] for r in torc("results", "list", empty, "-f", "json").json] == [
+        0,
+        0,
+        0,
+    ]
     (place / "commands").write_text("# nothing\n")
     assert "holds no command" in torc("jobs", "create-from-file", empty, "commands").err
     assert torc("jobs", "create-from-file", empty, "none").code == 2
     (place / "commands").write_text("echo\n")
-    assert "is not a size" in torc("jobs", "create-from-file", empty, "commands", "--memory-per-job", "lots").err
+    assert (
+        "is not a size"
+        in torc("jobs", "create-from-file", empty, "commands", "--memory-per-job", "lots").err
+    )
     torc("cancel", empty)
     assert torc("jobs", "create-from-file", empty, "commands").code == 2
 
@@ -484,7 +581,10 @@ def test_a_job_is_changed_before_it_starts(torc: Any, place: Path) -> None:
         "resource_requirements: [{name: r, num_cpus: 1, memory: 1g, runtime: PT1M}]\n"
     )
     torc("create", "w.yaml")
-    assert torc("jobs", "update", 1, "-c", "true", "-n", "renamed", "--runtime", "PT2M").out == "Updated job 1\n"
+    assert (
+        torc("jobs", "update", 1, "-c", "true", "-n", "renamed", "--runtime", "PT2M").out
+        == "Updated job 1\n"
+    )
     job = torc("jobs", "get", 1, "-f", "json").json
     assert (job["name"], job["command"]) == ("renamed", "true")
     requirements = {r["id"]: r for r in torc("resource-requirements", "list", 1, "-f", "json").json}
@@ -493,6 +593,8 @@ def test_a_job_is_changed_before_it_starts(torc: Any, place: Path) -> None:
     assert torc("jobs", "update", 1, "-n", " ").code == 2
     assert torc("jobs", "update", 1, "--resource-requirements-id", 99).code == 2
     assert torc("jobs", "update", 1, "--runtime", "1h").code == 2
-    assert torc("jobs", "update", "b", "-w", 1, "--runtime", "PT1H").code == 2, "it has no limits of its own"
+    assert torc("jobs", "update", "b", "-w", 1, "--runtime", "PT1H").code == 2, (
+        "it has no limits of its own"
+    )
     assert torc("run", 1, "--quiet").code == 0
     assert torc("jobs", "update", 1, "-c", "echo").code == 2

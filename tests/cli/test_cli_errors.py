@@ -105,13 +105,21 @@ def test_data_that_is_not_json_changes_nothing(torc: Any, small: int, data: str,
 
 def test_a_file_of_data_that_is_none(torc: Any, small: int, place: Path) -> None:
     (place / "bytes").write_bytes(b'"\xff"')
-    assert "bytes is not UTF-8 text (byte 2)" in torc("user-data", "update", 1, "--data-file", "bytes").err
-    assert "none: cannot be read: No such file" in torc("user-data", "update", 1, "--data-file", "none").err
+    assert (
+        "bytes is not UTF-8 text (byte 2)"
+        in torc("user-data", "update", 1, "--data-file", "bytes").err
+    )
+    assert (
+        "none: cannot be read: No such file"
+        in torc("user-data", "update", 1, "--data-file", "none").err
+    )
     assert "is empty" in torc("user-data", "update", "", "--data", "1").err
 
 
 def test_large_and_strange_data(torc: Any, small: int, place: Path) -> None:
-    (place / "large.json").write_text('{"__class__": ["' + "x" * 5_000_000 + '"], "": {"\\u0000": 1}}')
+    (place / "large.json").write_text(
+        '{"__class__": ["' + "x" * 5_000_000 + '"], "": {"\\u0000": 1}}'
+    )
     assert torc("user-data", "update", 1, "--data-file", "large.json").code == 0
     data = torc("user-data", "get", 1).json["data"]
     assert len(data["__class__"][0]) == 5_000_000 and data[""] == {"\0": 1}
@@ -126,12 +134,18 @@ def of_another_program(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "code", "said"),
     [
-        (lambda path: path.write_bytes(b"not a database, but long enough to be one" * 100), 2, "is not a database"),
+        (
+            lambda path: path.write_bytes(b"not a database, but long enough to be one" * 100),
+            2,
+            "is not a database",
+        ),
         (of_another_program, 2, "of another program"),
         (lambda path: path.mkdir(), 1, "it is a directory"),
     ],
 )
-def test_stores_that_are_none(torc: Any, tmp_path: Path, make: Callable[[Path], Any], code: int, said: str) -> None:
+def test_stores_that_are_none(
+    torc: Any, tmp_path: Path, make: Callable[[Path], Any], code: int, said: str
+) -> None:
     path = tmp_path / "bad.db"
     make(path)
     for words in (("workflows", "list"), ("user-data", "get", "1"), ("user-data", "list", "1")):
@@ -139,12 +153,18 @@ def test_stores_that_are_none(torc: Any, tmp_path: Path, make: Callable[[Path], 
         assert answer.code == code and said in answer.err, answer
 
 
-def test_a_store_that_is_newer_or_locked(torc: Any, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_newer_or_locked(
+    torc: Any, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("torc_tui.store.connect.BUSY_SECONDS", 0.05)
     other = sqlite3.connect(os.environ["TORC_DATABASE"], isolation_level=None)
     try:
         other.execute("BEGIN IMMEDIATE")
-        for words in (("user-data", "update", 1, "--data", 1), ("cancel", small), ("jobs", "hold", 1)):
+        for words in (
+            ("user-data", "update", 1, "--data", 1),
+            ("cancel", small),
+            ("jobs", "hold", 1),
+        ):
             locked = torc(*words)
             assert locked.code == 1 and "is locked" in locked.err, locked
         assert torc("jobs", "list", small).code == 0, "readers do not wait for writers"
@@ -170,11 +190,21 @@ def test_a_hostile_name(torc: Any, place: Path) -> None:
 
 def test_no_store_yet(torc: Any, tmp_path: Path) -> None:
     answer = torc("user-data", "get", 1)
-    assert answer.code == 1 and "there is no store at" in answer.err and "`torc create FILE` makes it" in answer.err
+    assert (
+        answer.code == 1
+        and "there is no store at" in answer.err
+        and "`torc create FILE` makes it" in answer.err
+    )
     listed = torc("workflows", "list")
     assert listed.code == 0 and listed.err.startswith("No workflows.\nThere is no store at")
     place = tmp_path / "gone" / "x.db"
-    for words in (("status",), ("jobs", "list", 1), ("user-data", "get", 1), ("delete", 1), ("run", 1)):
+    for words in (
+        ("status",),
+        ("jobs", "list", 1),
+        ("user-data", "get", 1),
+        ("delete", 1),
+        ("run", 1),
+    ):
         answer = torc(*words, "--database", place)
         assert answer.code == 1 and f"there is no store at {place}" in answer.err, answer
     assert torc("resources", "--database", place).code == 0
@@ -224,7 +254,7 @@ def test_an_error_nobody_foresaw(
     def broken(program: str, words: object) -> int:
         raise ZeroDivisionError("by\nnothing")
 
-    monkeypatch.setattr("torc_tui.cli.line.run", broken)
+    monkeypatch.setattr("torc_tui.cli.command_line.run", broken)
     answer = torc("jobs", "list")
     assert answer.code == 1
     assert "torc: an error of this program: ZeroDivisionError: by" in answer.err
@@ -237,7 +267,9 @@ def test_an_error_nobody_foresaw(
 
 
 def test_a_reader_that_goes_away_is_no_error(shell: Any, small: int) -> None:
-    done = shell("set -o pipefail; for i in $(seq 20); do echo true; done > c; torc help | true; echo ${PIPESTATUS[0]}")
+    done = shell(
+        "set -o pipefail; for i in $(seq 20); do echo true; done > c; torc help | true; echo ${PIPESTATUS[0]}"
+    )
     assert done.stderr == ""
     assert done.stdout.strip() in ("0", "141")
     closed = shell("torc events list | head -1")
@@ -260,7 +292,9 @@ def test_a_deleted_directory(shell: Any, small: int, place: Path) -> None:
     assert gone.stdout.split() == ["2", "8"]
 
 
-def test_the_app_says_why_it_does_not_open(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_app_says_why_it_does_not_open(
+    torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for words in ((), ("1",), ("file.yaml",)):
         answer = torc(*words)
         assert answer.code == 2
@@ -272,10 +306,21 @@ def test_main_is_small_enough_to_start_fast() -> None:
     assert "import argparse" not in text and "import json" not in text
 
 
-HEAVY = ("textual", "rich", "yaml", "json5", "sqlalchemy", "torc_tui.engine", "torc_tui.plan", "argparse")
+HEAVY = (
+    "textual",
+    "rich",
+    "yaml",
+    "json5",
+    "sqlalchemy",
+    "torc_tui.engine",
+    "torc_tui.plan",
+    "argparse",
+)
 
 
-@pytest.mark.parametrize("words", [["get", "config", "-w", "1"], ["update", "1", "--data", '{"a": 1}']])
+@pytest.mark.parametrize(
+    "words", [["get", "config", "-w", "1"], ["update", "1", "--data", '{"a": 1}']]
+)
 def test_what_jobs_call_loads_nothing_heavy(small: int, words: list[str]) -> None:
     code = (
         "import os, sys\nfrom torc_tui.cli.main import main\n"
@@ -283,13 +328,21 @@ def test_what_jobs_call_loads_nothing_heavy(small: int, words: list[str]) -> Non
         "    leave.real(code)\nleave.real, os._exit = os._exit, leave\n"
         f"sys.argv = ['torc', 'user-data', *{words!r}]\nsys.exit(main())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
     loaded = done.stderr.split()
     assert "torc_tui.store.user_data" in loaded
-    assert not [name for name in loaded if name in (*HEAVY, "pathlib", "typing", "dataclasses", "platformdirs")]
+    assert not [
+        name
+        for name in loaded
+        if name in (*HEAVY, "pathlib", "typing", "dataclasses", "platformdirs")
+    ]
 
 
-def test_a_message_that_standard_error_cannot_carry_is_said_in_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_standard_error_cannot_carry_is_said_in_escapes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
     monkeypatch.setattr(sys, "stderr", stream)
     diagnostics.say("no file 'ü'")

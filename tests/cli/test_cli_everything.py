@@ -1,4 +1,5 @@
-"""Whatever stands on the line: an answer or one clear message, and never an error that nobody foresaw."""
+"""Whatever stands on the line: an answer or one clear message, and never an error that nobody
+foresaw."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from torc_tui.cli.table import COMMANDS
+from torc_tui.cli.command_table import COMMANDS
 
 LINES = (
     "",

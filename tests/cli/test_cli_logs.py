@@ -1,4 +1,5 @@
-"""``torc logs``: the bytes for a program, harmless text for a terminal, the end of a file, and following."""
+"""``torc logs``: the bytes for a program, sanitize text for a terminal, the end of a file, and
+following."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from torc_tui.cli import logs
-from torc_tui.operations import last_words
+from torc_tui.operations import stderr_tail
 
 SPEC = """
 name: talk
@@ -35,7 +36,11 @@ def test_whole_parts_and_end(torc: Any, talked: int) -> None:
     assert torc("logs", 1, "--stdout", "-n", 1).out == "two\n"
     assert torc("jobs", "logs", 1, "--stdout", "-n", 0).out == ""
     found = torc("logs", 1, "-f", "json").json
-    assert (found["run_id"], found["attempt_id"], sorted(found["files"])) == (1, 1, ["stderr", "stdout"])
+    assert (found["run_id"], found["attempt_id"], sorted(found["files"])) == (
+        1,
+        1,
+        ["stderr", "stdout"],
+    )
     assert torc("logs", 1, "-f", "--stdout").out == "one\ntwo\n"
     assert torc("logs", 1, "--path").out.count("\n") == 2
 
@@ -47,7 +52,9 @@ def test_none(torc: Any, talked: int, place: Path) -> None:
     assert torc("logs", 1, "--stdout").out == "one\ntwo\n", "the last run that left any"
 
 
-def test_a_terminal_gets_colours_and_no_harm(torc: Any, talked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_colours_and_no_harm(
+    torc: Any, talked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -79,7 +86,12 @@ def test_a_terminal_gets_colours_and_no_harm(torc: Any, talked: int, monkeypatch
     ],
 )
 def test_the_last_lines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, text: bytes, count: int, rest: bytes
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    block: int,
+    text: bytes,
+    count: int,
+    rest: bytes,
 ) -> None:
     monkeypatch.setattr(logs, "_BLOCK", block)
     path = tmp_path / "log"
@@ -90,12 +102,14 @@ def test_the_last_lines(
 def test_the_tail_for_people(tmp_path: Path) -> None:
     path = tmp_path / "e"
     path.write_bytes(b"x\n" * 10_000 + b"\x1b]0;t\x07last \xff\n\n\n")
-    assert last_words.tail(str(path), 2) == ["x", "last \ufffd"]
-    assert last_words.tail(str(tmp_path / "none"), 2) == []
+    assert stderr_tail.tail(str(path), 2) == ["x", "last \ufffd"]
+    assert stderr_tail.tail(str(tmp_path / "none"), 2) == []
 
 
 def test_following_until_the_job_ends(torc: Any, place: Path) -> None:
-    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'echo begin; cat gate; echo end'}]\n")
+    (place / "w.yaml").write_text(
+        "name: w\njobs: [{name: a, command: 'echo begin; cat gate; echo end'}]\n"
+    )
     import os
 
     os.mkfifo(place / "gate")

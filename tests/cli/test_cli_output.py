@@ -1,4 +1,4 @@
-"""Tables, single records and JSON: what a terminal gets is harmless and fits."""
+"""Tables, single records and JSON: what a terminal gets is sanitize and fits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from torc_tui.cli import output
-from torc_tui.cli.text import harmless, json_text
+from torc_tui.cli.terminal_text import json_text, sanitize
 
 
 def test_a_table_is_as_the_tutorial_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +45,10 @@ def test_cells(value: object, shown: str) -> None:
     assert output.cell(value) == shown
 
 
-@given(st.lists(st.lists(st.text(max_size=20), min_size=3, max_size=3), min_size=1, max_size=4), st.integers(20, 90))
+@given(
+    st.lists(st.lists(st.text(max_size=20), min_size=3, max_size=3), min_size=1, max_size=4),
+    st.integers(20, 90),
+)
 def test_every_line_of_a_table_has_the_same_width(rows: list[list[str]], width: int) -> None:
     cells = [[output.cell(text) for text in row] for row in rows]
     lines = output.render(["ID", "名前", "Command"], cells, width).splitlines()
@@ -55,7 +58,9 @@ def test_every_line_of_a_table_has_the_same_width(rows: list[list[str]], width: 
 
 
 def test_the_widest_column_gives_way() -> None:
-    text = output.render(["ID", "Name", "Command"], [["1", "short", "c" * 200], ["2", "名前", "d"]], 40)
+    text = output.render(
+        ["ID", "Name", "Command"], [["1", "short", "c" * 200], ["2", "名前", "d"]], 40
+    )
     lines = text.splitlines()
     assert all(cell_len(line) == 40 for line in lines)
     assert "│ 1  │ short │ ccc" in lines[3] and lines[3].endswith("c… │")
@@ -63,13 +68,17 @@ def test_the_widest_column_gives_way() -> None:
 
 @given(st.text())
 def test_harmless_text_prints_and_stays_readable(text: str) -> None:
-    shown = harmless(text, "\n")
+    shown = sanitize(text, "\n")
     assert all(char.isprintable() or char == "\n" for char in shown)
     assert shown == text or not text.isprintable()
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )

@@ -1,4 +1,5 @@
-"""The face of ``torc run``: what is said while it runs and after, and the exit code that tells the truth."""
+"""The face of ``torc run``: what is said while it runs and after, and the exit code that tells the
+truth."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from torc_tui.cli.progress import Lines, Live, Sheltered, watcher
+from torc_tui.cli.progress import Lines, Live, SafeObserver, watcher
 from torc_tui.cli.run import arguments_of
 from torc_tui.engine.report import NeverJob, RunOptions
 from torc_tui.model import Event, Machine
@@ -107,7 +108,9 @@ def test_a_word_that_is_neither_a_file_nor_a_workflow(torc: Any, place: Path) ->
     (place / "loop.yaml").write_text(MIXED)
     for _ in range(2):
         answer = torc("run", "loop.yam")
-        assert answer.code == 2 and "there is neither a file nor a workflow 'loop.yam'" in answer.err
+        assert (
+            answer.code == 2 and "there is neither a file nor a workflow 'loop.yam'" in answer.err
+        )
         assert "did you mean loop.yaml?" in answer.err
         torc("create", "loop.yaml")
 
@@ -135,13 +138,17 @@ def test_presets_of_the_settings(torc: Any, place: Path) -> None:
     answer = torc("run", "w.yaml")
     assert answer.code == 0 and ": 3 CPUs, " in answer.out
     assert (place / "logs/job_stdio/job_wf1_j1_r1_a1.o").read_text() == f"{place}\n"
-    assert torc("logs", 1, "--path").out.splitlines()[0] == str(place / "logs/job_stdio/job_wf1_j1_r1_a1.o")
+    assert torc("logs", 1, "--path").out.splitlines()[0] == str(
+        place / "logs/job_stdio/job_wf1_j1_r1_a1.o"
+    )
     (place / "torc.toml").write_text("[client.run]\nnum_cpus = 0\n")
     assert torc("run", "w.yaml").code == 2
 
 
 def test_options_go_to_the_background_as_they_came() -> None:
-    options = RunOptions(num_cpus=3, memory_gb=1.5, end_time=0.0, output_dir="/o", limit_resources=False)
+    options = RunOptions(
+        num_cpus=3, memory_gb=1.5, end_time=0.0, output_dir="/o", limit_resources=False
+    )
     words = arguments_of(options)
     assert words[:4] == ["--num-cpus", "3", "--memory-gb", "1.5"]
     assert words[words.index("--output-dir") + 1] == "/o" and words[-1] == "--no-limit-resources"
@@ -167,7 +174,9 @@ def test_in_the_background(torc: Any, place: Path) -> None:
     assert [(job["job_name"], job["num_cpus"], job["gpus"]) for job in held] == [("a", 1, [])]
     assert "│ a " in torc("resources").out
     refused = torc("run", 1, "--detach")
-    assert refused.code == 2 and f"is at work already: runner 1 (pid {found['pid']} on " in refused.err
+    assert (
+        refused.code == 2 and f"is at work already: runner 1 (pid {found['pid']} on " in refused.err
+    )
     second = torc("run", 1, "--detach", "--force", "-f", "json").json
     assert second["log"] != found["log"] and Path(second["log"]).exists()
     (place / "fifo").write_text("hello\n")
@@ -177,8 +186,11 @@ def test_in_the_background(torc: Any, place: Path) -> None:
     assert torc("resources", "-f", "json").json["held"] == []
 
 
-def on_a_terminal(programs: Path, words: list[str], act: Callable[[int, bytes], None]) -> tuple[int, str]:
-    """Run ``torc`` on a terminal of 100 × 30; ``act`` sees what was printed so far, and may type."""
+def on_a_terminal(
+    programs: Path, words: list[str], act: Callable[[int, bytes], None]
+) -> tuple[int, str]:
+    """Run ``torc`` on a terminal of 100 × 30; ``act`` sees what was printed so far, and may
+    type."""
     import fcntl
     import struct
     import termios
@@ -216,7 +228,9 @@ def on_a_terminal(programs: Path, words: list[str], act: Callable[[int, bytes], 
 
 
 def test_drawing_on_a_terminal_and_ctrl_c(programs: Path, torc: Any, place: Path) -> None:
-    (place / "w.yaml").write_text("name: w\njobs: [{name: 'a_{i}', command: 'sleep 100', parameters: {i: '1:3'}}]\n")
+    (place / "w.yaml").write_text(
+        "name: w\njobs: [{name: 'a_{i}', command: 'sleep 100', parameters: {i: '1:3'}}]\n"
+    )
     typed = []
 
     def act(terminal: int, seen: bytes) -> None:
@@ -227,20 +241,25 @@ def test_drawing_on_a_terminal_and_ctrl_c(programs: Path, torc: Any, place: Path
     code, text = on_a_terminal(programs, ["run", "w.yaml", "--num-cpus", "2"], act)
     assert code == 130
     assert "░░░ 0/3" in text and "▶ a_1" in text
-    assert "Stopping: 2 running jobs asked to end, killed after 30 s. Ctrl-C again kills at once." in text
+    assert (
+        "Stopping: 2 running jobs asked to end, killed after 30 s. Ctrl-C again kills at once."
+        in text
+    )
     assert "TERMINATED: a_1" in text
     assert "Workflow 1 (w) interrupted" in text and "goes on" in text
     states = torc("status", 1, "-f", "json").json["jobs_by_status"]
     assert states == {"ready": 1, "terminated": 2}
 
 
-def test_which_observer(place: Path, torc: Any, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_which_observer(
+    place: Path, torc: Any, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Store.open()
     workflow = get_workflow(store, small)
     with watcher(store, workflow, None, quiet=True) as observer:
         assert not observer.live
     with watcher(store, workflow, None, quiet=False) as observer:
-        assert isinstance(observer, Sheltered) and isinstance(observer.observer, Lines)
+        assert isinstance(observer, SafeObserver) and isinstance(observer.observer, Lines)
     store.close()
 
 
@@ -259,9 +278,17 @@ def test_lines_of_hostile_and_many_failures(store: Store, small: int, place: Pat
     lines = Lines(store, get_workflow(store, small), str(place), out)
     lines.began(1, MACHINE, [NeverJob(job_id=9, name="n\ne", reason="r")] * 25)
     (place / "job_stdio").mkdir()
-    (place / f"job_stdio/job_wf{small}_j1_r1_a1.e").write_bytes(b"a\n" * 100 + b"\x1b]52;c;ZXZpbA==\x07end")
+    (place / f"job_stdio/job_wf{small}_j1_r1_a1.e").write_bytes(
+        b"a\n" * 100 + b"\x1b]52;c;ZXZpbA==\x07end"
+    )
     for number in range(12):
-        data = {"return_code": 1, "reason": "x\x07y", "attempt": 1, "started_at": 1.0, "ended_at": 3.5}
+        data = {
+            "return_code": 1,
+            "reason": "x\x07y",
+            "attempt": 1,
+            "started_at": 1.0,
+            "ended_at": 3.5,
+        }
         lines.events([Event(small, number, 0.0, "job_failed", 1, data)])
     lines.tick(0.0)
     text = out.getvalue()
@@ -277,7 +304,10 @@ def test_the_drawing_follows_the_store(store: Store, small: int, place: Path) ->
     live.began(1, MACHINE, [])
     with store.write() as conn:  # somebody else's acts, which the engine here does not tell
         append(
-            conn, small, [("job_started", 1, {"attempt": 1}), ("job_warning", 1, {"message": "look"})], at=time.time()
+            conn,
+            small,
+            [("job_started", 1, {"attempt": 1}), ("job_warning", 1, {"message": "look"})],
+            at=time.time(),
         )
     live.tick(time.time() + 1)
     live.tick(time.time())  # too early to draw again
@@ -293,10 +323,14 @@ def test_the_drawing_follows_the_store(store: Store, small: int, place: Path) ->
 
 
 def test_stop_by_signal_is_recorded(shell: Any, torc: Any, place: Path) -> None:
-    (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'touch started; sleep 100'}]\n")
+    (place / "w.yaml").write_text(
+        "name: w\njobs: [{name: a, command: 'touch started; sleep 100'}]\n"
+    )
     torc("create", "w.yaml")
     process = subprocess.Popen(
-        [sys.executable, "-m", "torc_tui.cli.main", "run", "1", "--quiet"], start_new_session=True, env=os.environ
+        [sys.executable, "-m", "torc_tui.cli.main", "run", "1", "--quiet"],
+        start_new_session=True,
+        env=os.environ,
     )
     try:
         wait_for((place / "started").exists)
@@ -307,7 +341,9 @@ def test_stop_by_signal_is_recorded(shell: Any, torc: Any, place: Path) -> None:
     assert torc("jobs", "get", 1, "-f", "json").json["status"] == "terminated"
 
 
-def test_on_postgresql(torc: Any, programs: Path, place: Path, postgresql_url: str, monkeypatch: Any) -> None:
+def test_on_postgresql(
+    torc: Any, programs: Path, place: Path, postgresql_url: str, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     (place / "w.yaml").write_text(
         "name: w\njobs:\n - {name: a, command: 'torc user-data update ${user_data.output.d} --data [1]'}\n"
@@ -319,10 +355,17 @@ def test_on_postgresql(torc: Any, programs: Path, place: Path, postgresql_url: s
     assert '"data": [' in (place / "seen").read_text()
     number = torc("user-data", "list", "-f", "json", *url).json[0]["id"]
     assert torc("user-data", "history", number, "-f", "json", *url).json[0]["attempt_id"] == 1
-    assert torc("logs", torc("jobs", "list", "-f", "json", *url).json[0]["id"], *url).out.startswith(
-        "Updated user data"
-    )
-    for words in (("results", "list"), ("events", "list"), ("why", "1/a"), ("graph",), ("resources",), ("status",)):
+    assert torc(
+        "logs", torc("jobs", "list", "-f", "json", *url).json[0]["id"], *url
+    ).out.startswith("Updated user data")
+    for words in (
+        ("results", "list"),
+        ("events", "list"),
+        ("why", "1/a"),
+        ("graph",),
+        ("resources",),
+        ("status",),
+    ):
         assert torc(*words, *url).code == 0
     assert torc("config", "show", *url).code == 0
     gone = torc("status", "--database", "postgresql://user:secret@/none?host=/nowhere")

@@ -25,13 +25,18 @@ def user_config(home: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("xdg", [None, "/somewhere"])
-def test_folders_are_those_of_platformdirs(xdg: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_are_those_of_platformdirs(
+    xdg: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if xdg:
         for name in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
             monkeypatch.setenv(name, xdg)
     assert settings.data_dir() == platformdirs.user_data_dir("torc", False)
     assert settings.state_dir() == platformdirs.user_state_dir("torc", False)
-    assert settings.config_paths()[1][1] == platformdirs.user_config_dir("torc", False) + "/config.toml"
+    assert (
+        settings.config_paths()[1][1]
+        == platformdirs.user_config_dir("torc", False) + "/config.toml"
+    )
 
 
 def test_the_nearest_word_on_the_database_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +76,11 @@ def test_layers_and_variables(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     Path("torc.toml").write_text("[client.run]\nnum_cpus = 5\n")
     monkeypatch.setenv("TORC_CLIENT__RUN__NUM_GPUS", "2")
     found = settings.load()
-    assert [found.get(f"client.run.{key}") for key in ("num_cpus", "memory_gb", "num_gpus")] == [5, 2.0, 2]
+    assert [found.get(f"client.run.{key}") for key in ("num_cpus", "memory_gb", "num_gpus")] == [
+        5,
+        2.0,
+        2,
+    ]
     assert found.get("client.format") == "json"
     assert found.origins["client.run.num_cpus"] == "torc.toml"
     assert found.origins["client.run.num_gpus"] == "TORC_CLIENT__RUN__NUM_GPUS"
@@ -90,9 +99,13 @@ def test_a_bad_file_is_named_with_its_line(text: str, where: str | None) -> None
 
 
 def test_values_of_a_wrong_type_and_unused_keys_are_named() -> None:
-    Path("torc.toml").write_text('datbase = "x"\n[client.run]\nnum_cpus = "many"\n[server]\nport = 1\n')
+    Path("torc.toml").write_text(
+        'datbase = "x"\n[client.run]\nnum_cpus = "many"\n[server]\nport = 1\n'
+    )
     found = settings.load()
-    with pytest.raises(SettingsError, match=r"torc.toml: client.run.num_cpus must be a whole number, not 'many'"):
+    with pytest.raises(
+        SettingsError, match=r"torc.toml: client.run.num_cpus must be a whole number, not 'many'"
+    ):
         found.get("client.run.num_cpus")
     assert settings.doubts(found) == [
         "torc.toml: datbase is not used, did you mean database?",
@@ -133,7 +146,9 @@ def test_keys_of_older_files_are_said_to_have_no_effect() -> None:
 def test_every_key_is_read_somewhere() -> None:
     """``client.run`` is read key by key, by the names of its options."""
     texts = "".join(
-        path.read_text() for path in (Path(settings.__file__).parent).rglob("*.py") if path.stem != "settings"
+        path.read_text()
+        for path in (Path(settings.__file__).parent).rglob("*.py")
+        if path.stem != "settings"
     )
     unread = [
         key

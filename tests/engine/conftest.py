@@ -1,4 +1,5 @@
-"""A bench for the engine: a real store, a double of the executor, and steps that the test takes by hand."""
+"""A bench for the engine: a real store, a double of the executor, and steps that the test takes by
+hand."""
 
 from __future__ import annotations
 
@@ -15,23 +16,33 @@ from torc_tui.model import JobStatus, Machine
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
 from torc_tui.resources.pool import Pool
-from torc_tui.spec.load import loads
-from torc_tui.store import nodes, outlook, run_context, workflows
+from torc_tui.store import compute_nodes, run_context, workflow_progress, workflows
 from torc_tui.store.database import Store
+from torc_tui.workflow_file.load import loads
 
 MACHINE = Machine(hostname="bench", num_cpus=4, memory=64 << 30)
-HERE = nodes.Process(hostname="bench", boot_id="boot", pid=1, started=1)
+HERE = compute_nodes.Process(hostname="bench", boot_id="boot", pid=1, started=1)
 
 
 class Bench:
     """One workflow and one engine on it."""
 
-    def __init__(self, store: Store, directory: Path, text: str, *, machine: Machine = MACHINE, **options: Any) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Path,
+        text: str,
+        *,
+        machine: Machine = MACHINE,
+        **options: Any,
+    ) -> None:
         self.store = store
         self.outside = Store.open(store.url)  # as another process sees it
         self.directory = directory
         plan = resolve(loads(text, format="yaml"))
-        self.workflow_id = create_workflow(store, plan, user="u", directory=str(directory), actor="u@h")
+        self.workflow_id = create_workflow(
+            store, plan, user="u", directory=str(directory), actor="u@h"
+        )
         initialize(store, self.workflow_id)
         self.ids = {job.name: job.id for job in self.jobs()}
         self.engine, self.fake = self.join(machine, **options)
@@ -42,7 +53,9 @@ class Bench:
         with self.store.write() as conn:
             context = run_context.read(conn, self.workflow_id)
             stored = {"max_parallel_jobs": options.get("max_parallel_jobs")}
-            node_id, _ = nodes.register(conn, self.workflow_id, context.run_id, HERE, machine, stored, 0.0)
+            node_id, _ = compute_nodes.register(
+                conn, self.workflow_id, context.run_id, HERE, machine, stored, 0.0
+            )
         output_dir = str(self.directory / "out")
         maker = OrderMaker(context, store_url=self.store.url, output_dir=output_dir, inherited={})
         identity = NodeIdentity(node_id=node_id, hostname=machine.hostname, output_dir=output_dir)
@@ -56,7 +69,7 @@ class Bench:
 
     def counts(self) -> dict[JobStatus, int]:
         with self.store.read() as conn:
-            return outlook.counts(conn, self.workflow_id)
+            return workflow_progress.counts(conn, self.workflow_id)
 
     def step(self) -> Step:
         """One step with what the executor has to say."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from torc_tui.engine import cards
+from torc_tui.engine import gpu_readings
 from torc_tui.model import Gpu
 
 
@@ -33,9 +33,9 @@ def until(condition: Callable[[], Any]) -> None:
 
 
 def test_a_card_that_stays_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cards, "PATIENCE", 0.3)
+    monkeypatch.setattr(gpu_readings, "PATIENCE", 0.3)
     monitor: Any = Monitor()
-    watch = cards.CardWatch(monitor, lambda: None, every=0.01)
+    watch = gpu_readings.CardWatch(monitor, lambda: None, every=0.01)
     try:
         until(watch.present)
         assert [gpu.uuid for gpu in watch.present() or ()] == ["a", "b"]

@@ -1,4 +1,5 @@
-"""Random graphs under random ends and random acts: what SQL counts is never anything but the slow truth."""
+"""Random graphs under random ends and random acts: what SQL counts is never anything but the slow
+truth."""
 
 from __future__ import annotations
 
@@ -32,7 +33,11 @@ class RandomRun(RuleBasedStateMachine):
         lines = ["name: random", "jobs:"]
         self.depends_on: dict[str, list[str]] = {}
         self.cancel: dict[str, bool] = {}
-        shared = sorted(data.draw(st.sets(st.integers(0, max(0, size // 2 - 1)), max_size=3))) if size > 3 else []
+        shared = (
+            sorted(data.draw(st.sets(st.integers(0, max(0, size // 2 - 1)), max_size=3)))
+            if size > 3
+            else []
+        )
         for number in range(size):
             needs = data.draw(st.sets(st.integers(0, number - 1), max_size=3)) if number else set()
             if number >= size // 2 and len(shared) > 1 and data.draw(st.booleans()):
@@ -76,7 +81,10 @@ class RandomRun(RuleBasedStateMachine):
             self.it.fake.finish(data.draw(st.sampled_from(running)), code)
             self.it.step()
 
-    @rule(data=st.data(), act=st.sampled_from([acts.cancel_jobs, acts.retry_jobs, acts.hold_jobs, acts.release_jobs]))
+    @rule(
+        data=st.data(),
+        act=st.sampled_from([acts.cancel_jobs, acts.retry_jobs, acts.hold_jobs, acts.release_jobs]),
+    )
     def act(self, data: st.DataObject, act: Callable[..., Any]) -> None:
         job_id = self.pick(data, lambda job: True)
         act(self.it.outside, [job_id], actor="u@h")
@@ -94,11 +102,14 @@ class RandomRun(RuleBasedStateMachine):
             acts.enable_jobs(self.it.outside, [job_id])
 
     def nothing_after(self, job_id: int) -> bool:
-        """Whoever went ahead past a disabled job stays ahead; that is no lie, but the check below would call it one."""
+        """Whoever went ahead past a disabled job stays ahead; that is no lie, but the check below
+        would call it one."""
         name = next(n for n, number in self.it.ids.items() if number == job_id)
         status = self.it.status()
         return all(
-            status[other] in ("blocked", "disabled") for other, needs in self.depends_on.items() if name in needs
+            status[other] in ("blocked", "disabled")
+            for other, needs in self.depends_on.items()
+            if name in needs
         )
 
     @precondition(lambda self: not self.it.fake.job_ids)
@@ -115,7 +126,9 @@ class RandomRun(RuleBasedStateMachine):
         jobs = self.it.jobs()
         numbers = {job.name: job.id for job in jobs}
         ended_ahead = {
-            job.name for job in jobs if job.status in (JobStatus.READY, JobStatus.PENDING, JobStatus.RUNNING)
+            job.name
+            for job in jobs
+            if job.status in (JobStatus.READY, JobStatus.PENDING, JobStatus.RUNNING)
         }
         nodes = {
             job.id: Node(
@@ -128,7 +141,11 @@ class RandomRun(RuleBasedStateMachine):
             for job in jobs
         }
         retried = {numbers[name] for name in ended_ahead if self.retried_below(name, jobs)}
-        found = [text for text in violations(nodes) if not any(f"job {job_id} " in text for job_id in retried)]
+        found = [
+            text
+            for text in violations(nodes)
+            if not any(f"job {job_id} " in text for job_id in retried)
+        ]
         assert found == []
 
     def retried_below(self, name: str, jobs: list[Any]) -> bool:
@@ -155,7 +172,11 @@ def test_random_runs(make_bench: Callable[..., Any]) -> None:
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
-            phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a run of real SQL takes minutes
+            phases=[
+                Phase.explicit,
+                Phase.reuse,
+                Phase.generate,
+            ],  # shrinking a run of real SQL takes minutes
         )
         RandomRun.TestCase("runTest").runTest()
     finally:

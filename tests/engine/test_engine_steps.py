@@ -1,4 +1,5 @@
-"""The engine, step by step: what it claims, what it records, whom it frees. No process runs here."""
+"""The engine, step by step: what it claims, what it records, whom it frees. No process runs
+here."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from torc_tui.model import Cause, JobStatus, Usage
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.runners import resize_runner
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow, resume_workflow
-from torc_tui.store import nodes, records
+from torc_tui.store import compute_nodes, queries
 from torc_tui.store.events import list_events
 
 Make = Callable[..., Any]
@@ -34,7 +35,9 @@ def results(bench: Any) -> list[tuple[Any, ...]]:
 
 
 def kinds(bench: Any, name: str) -> list[str]:
-    return [event.kind for event in list_events(bench.store, bench.workflow_id, job_id=bench.ids[name])]
+    return [
+        event.kind for event in list_events(bench.store, bench.workflow_id, job_id=bench.ids[name])
+    ]
 
 
 def test_a_diamond_runs_in_order_and_both_sides_at_once(bench: Make) -> None:
@@ -49,7 +52,9 @@ def test_a_diamond_runs_in_order_and_both_sides_at_once(bench: Make) -> None:
     step = it.finish("bottom")
     assert step.complete
     assert set(it.status().values()) == {"completed"}
-    assert [row[:5] for row in results(it)] == [(it.ids[n], 1, 1, 5, 0) for n in ("top", "left", "right", "bottom")]
+    assert [row[:5] for row in results(it)] == [
+        (it.ids[n], 1, 1, 5, 0) for n in ("top", "left", "right", "bottom")
+    ]
     assert results(it)[0][6] == 0.5
     assert kinds(it, "left") == ["job_ready", "job_claimed", "job_started", "job_completed"]
     assert list_events(it.store, it.workflow_id)[-1].kind == "workflow_completed"
@@ -61,7 +66,9 @@ def test_the_events_of_a_step_are_those_of_the_store(bench: Make) -> None:
     last = list_events(it.store, it.workflow_id)[-1].seq
     told = it.step().events + it.finish("top").events
     stored = list_events(it.store, it.workflow_id, after=last)
-    assert [(e.seq, e.kind, e.job_id, e.data) for e in told] == [(e.seq, e.kind, e.job_id, e.data) for e in stored]
+    assert [(e.seq, e.kind, e.job_id, e.data) for e in told] == [
+        (e.seq, e.kind, e.job_id, e.data) for e in stored
+    ]
 
 
 def test_a_failure_cancels_downstream_to_the_fixed_point(bench: Make) -> None:
@@ -69,14 +76,21 @@ def test_a_failure_cancels_downstream_to_the_fixed_point(bench: Make) -> None:
     it.step()
     step = it.finish("top", 3)
     assert step.complete
-    assert it.status() == {"top": "failed", "left": "canceled", "right": "canceled", "bottom": "canceled"}
+    assert it.status() == {
+        "top": "failed",
+        "left": "canceled",
+        "right": "canceled",
+        "bottom": "canceled",
+    }
     reasons = {job.name: job.reason for job in it.jobs()}
     assert reasons["left"] == "top failed (exit 3)"
     assert reasons["bottom"] in ("left canceled", "right canceled")
 
 
 def test_who_does_not_mind_goes_on(bench: Make) -> None:
-    it = bench(DIAMOND.replace("name: right,", "name: right, cancel_on_blocking_job_failure: false,"))
+    it = bench(
+        DIAMOND.replace("name: right,", "name: right, cancel_on_blocking_job_failure: false,")
+    )
     it.step()
     it.finish("top", 1)
     assert it.running() == {"right"}
@@ -106,14 +120,16 @@ resource_requirements:
 
 def test_priority_goes_first(bench: Make) -> None:
     it = bench(
-        "name: p\njobs:\n  - {name: a, command: x}\n  - {name: b, command: x, priority: 5}\n", max_parallel_jobs=1
+        "name: p\njobs:\n  - {name: a, command: x}\n  - {name: b, command: x, priority: 5}\n",
+        max_parallel_jobs=1,
     )
     it.step()
     assert it.running() == {"b"}
 
 
 @pytest.mark.parametrize(
-    ("method", "first"), [("gpus_runtime_memory", "long"), ("gpus_memory_runtime", "large"), ("none", "small")]
+    ("method", "first"),
+    [("gpus_runtime_memory", "long"), ("gpus_memory_runtime", "large"), ("none", "small")],
 )
 def test_the_workflow_says_which_size_counts(bench: Make, method: str, first: str) -> None:
     it = bench(
@@ -169,7 +185,10 @@ def test_two_runners_share_one_machine(bench: Make) -> None:
 
 
 def test_another_runner_takes_what_the_first_leaves(bench: Make) -> None:
-    it = bench("name: two\njobs:\n  - {name: 'j_{i}', command: x, parameters: {i: '1:8'}}\n", max_parallel_jobs=3)
+    it = bench(
+        "name: two\njobs:\n  - {name: 'j_{i}', command: x, parameters: {i: '1:8'}}\n",
+        max_parallel_jobs=3,
+    )
     other, other_fake = it.join()
     it.step()
     other.step([], 1.0)
@@ -219,7 +238,11 @@ def test_a_declared_output_that_is_missing_is_a_failure(bench: Make) -> None:
     it.step()
     it.finish("a", 0)
     (row,) = results(it)
-    assert row[3:6] == (int(JobStatus.FAILED), 1, "exit 0, but did not write its output file out (path out.txt)")
+    assert row[3:6] == (
+        int(JobStatus.FAILED),
+        1,
+        "exit 0, but did not write its output file out (path out.txt)",
+    )
 
 
 def test_a_written_output_is_recorded(bench: Make) -> None:
@@ -234,7 +257,9 @@ def test_a_written_output_is_recorded(bench: Make) -> None:
     assert it.status() == {"a": "completed"}
 
 
-@pytest.mark.parametrize(("require", "expected"), [("", "completed"), ("require_user_data: true\n", "failed")])
+@pytest.mark.parametrize(
+    ("require", "expected"), [("", "completed"), ("require_user_data: true\n", "failed")]
+)
 def test_user_data_that_stays_empty(bench: Make, require: str, expected: str) -> None:
     it = bench(f"name: u\n{require}jobs:\n  - {{name: a, command: 'x ${{user_data.output.d}}'}}\n")
     it.step()
@@ -262,7 +287,7 @@ def test_what_another_node_holds_is_not_ours_to_end(bench: Make) -> None:
     it.step()
     it.fake.finish(it.ids["a"])
     with it.store.write() as conn:
-        nodes.transfer(conn, it.engine.node.node_id, other.node.node_id)
+        compute_nodes.transfer(conn, it.engine.node.node_id, other.node.node_id)
     it.step()
     assert results(it) == []
 
@@ -301,7 +326,12 @@ def test_retry_brings_back_what_was_canceled_because_of_it(bench: Make) -> None:
     it.finish("top", 1)
     done = acts.retry_jobs(it.outside, [it.ids["top"]], actor="u@h")
     assert done.moved == [it.ids["top"]]
-    assert it.status() == {"top": "ready", "left": "blocked", "right": "blocked", "bottom": "blocked"}
+    assert it.status() == {
+        "top": "ready",
+        "left": "blocked",
+        "right": "blocked",
+        "bottom": "blocked",
+    }
     it.step()
     assert it.fake.order(it.ids["top"]).key.attempt_id == 2
     it.finish("top", 0)
@@ -329,7 +359,12 @@ def test_disabled_jobs_are_left_out(bench: Make) -> None:
     assert it.running() == {"right"}
     it.finish("right")
     it.finish("bottom")
-    assert it.status() == {"top": "completed", "left": "disabled", "right": "completed", "bottom": "completed"}
+    assert it.status() == {
+        "top": "completed",
+        "left": "disabled",
+        "right": "completed",
+        "bottom": "completed",
+    }
 
 
 def test_a_stop_interrupts_without_a_verdict(bench: Make) -> None:
@@ -337,11 +372,16 @@ def test_a_stop_interrupts_without_a_verdict(bench: Make) -> None:
     it.step()
     it.engine.stop()
     it.step()
-    assert it.status() == {"top": "terminated", "left": "blocked", "right": "blocked", "bottom": "blocked"}
-    from torc_tui.store import outlook
+    assert it.status() == {
+        "top": "terminated",
+        "left": "blocked",
+        "right": "blocked",
+        "bottom": "blocked",
+    }
+    from torc_tui.store import workflow_progress
 
     with it.store.write() as conn:
-        assert outlook.take_up_interrupted(conn, it.workflow_id) == [(it.ids["top"], 2)]
+        assert workflow_progress.take_up_interrupted(conn, it.workflow_id) == [(it.ids["top"], 2)]
     again, fake = it.join()
     again.step([], 1.0)
     assert fake.job_ids == {it.ids["top"]}
@@ -376,7 +416,9 @@ resource_requirements:
 @pytest.mark.parametrize(
     ("monitor", "peak"), [("{enabled: false}", None), ("{enabled: true}", 7 << 20), ("{}", 7 << 20)]
 )
-def test_what_jobs_use_is_written_down_unless_the_monitor_is_off(bench: Make, monitor: str, peak: int | None) -> None:
+def test_what_jobs_use_is_written_down_unless_the_monitor_is_off(
+    bench: Make, monitor: str, peak: int | None
+) -> None:
     it = bench(
         f"""
 name: m
@@ -387,7 +429,9 @@ resource_requirements: [{{name: r, num_cpus: 1, memory: 1m}}]
     )
     it.step()
     it.finish("a", usage=Usage(peak_memory=7 << 20))
-    assert [one["peak_memory_bytes"] for one in records.list_results(it.store, it.workflow_id)] == [peak]
+    assert [one["peak_memory_bytes"] for one in queries.list_results(it.store, it.workflow_id)] == [
+        peak
+    ]
     assert ("job_warning" in kinds(it, "a")) is (peak is not None)
 
 

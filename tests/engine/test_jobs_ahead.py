@@ -1,4 +1,5 @@
-"""Short jobs are claimed ahead, and start in the place of those that end; they never keep anybody waiting."""
+"""Short jobs are claimed ahead, and start in the place of those that end; they never keep anybody
+waiting."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from torc_tui.engine.ahead import MOST, PATIENCE, Ahead
+from torc_tui.engine.prefetch import MOST, PATIENCE, Ahead
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow
 from torc_tui.store.scheduling import decode_allocation
@@ -29,15 +30,22 @@ def begun(bench: Make, text: str = MANY) -> Any:
 def holdings(it: Any) -> list[tuple[str, int]]:
     """(state, CPUs held) of the jobs that the runner has."""
     with it.store.read() as conn:
-        rows = conn.exec_driver_sql("SELECT status, allocation FROM job WHERE status IN (3, 4) ORDER BY id").all()
-    return [("pending" if status == 3 else "running", decode_allocation(text).num_cpus) for status, text in rows]
+        rows = conn.exec_driver_sql(
+            "SELECT status, allocation FROM job WHERE status IN (3, 4) ORDER BY id"
+        ).all()
+    return [
+        ("pending" if status == 3 else "running", decode_allocation(text).num_cpus)
+        for status, text in rows
+    ]
 
 
 def test_jobs_ahead_hold_nothing(bench: Make) -> None:
     it = begun(bench)
     assert len(it.fake.job_ids) == 4
     assert sum(cpus for _, cpus in holdings(it)) == 4
-    assert Counter(it.status().values())["pending"] == MOST + 4  # and the four that were placed and have not begun
+    assert (
+        Counter(it.status().values())["pending"] == MOST + 4
+    )  # and the four that were placed and have not begun
 
 
 def test_the_next_starts_before_the_end_is_written(bench: Make) -> None:

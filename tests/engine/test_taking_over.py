@@ -1,4 +1,5 @@
-"""What a dead runner has left, taken over step by step: no process of it is here, only rows and exit files."""
+"""What a dead runner has left, taken over step by step: no process of it is here, only rows and
+exit files."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import pytest
 from torc_tui.engine import membership
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.resources.detect import process_started
-from torc_tui.store import nodes
+from torc_tui.store import compute_nodes
 
 
 def claimed(bench: Any, folder: Path) -> tuple[Any, Path]:
@@ -26,7 +27,7 @@ def claimed(bench: Any, folder: Path) -> tuple[Any, Path]:
 def take_over(it: Any, executor: Any) -> tuple[Any, Any]:
     engine, _ = it.join()
     engine.executor = executor
-    here = nodes.Process(hostname="bench", boot_id="another", pid=2, started=2)
+    here = compute_nodes.Process(hostname="bench", boot_id="another", pid=2, started=2)
     mine = engine.node.node_id
     flights = membership.take_over(
         it.store, engine.maker, mine, here, executor, 2.0, alive=lambda node, here: node.id == mine
@@ -48,7 +49,8 @@ def reason(it: Any) -> str:
 
 
 def test_a_shell_that_has_not_said_who_it_is_does_not_run_twice(bench: Any, tmp_path: Path) -> None:
-    """Killed between the start of a process and its first word: the exit file is there, and empty."""
+    """Killed between the start of a process and its first word: the exit file is there, and
+    empty."""
     it, exit_file = claimed(bench, tmp_path)
     exit_file.parent.mkdir(parents=True, exist_ok=True)
     exit_file.touch()
@@ -82,8 +84,11 @@ def test_claimed_and_never_started_goes_back_to_ready(bench: Any, tmp_path: Path
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_nothing_of_before_a_reboot_is_adopted_by_its_number(bench: Any, tmp_path: Path, ended: bool) -> None:
-    """The pid of then is somebody else's now, even with the same start time: here it is this very process."""
+def test_nothing_of_before_a_reboot_is_adopted_by_its_number(
+    bench: Any, tmp_path: Path, ended: bool
+) -> None:
+    """The pid of then is somebody else's now, even with the same start time: here it is this very
+    process."""
     it, exit_file = claimed(bench, tmp_path)
     started = process_started(os.getpid())
     with it.store.write() as conn:
@@ -100,9 +105,18 @@ def test_nothing_of_before_a_reboot_is_adopted_by_its_number(bench: Any, tmp_pat
 
 
 def test_an_answer_that_was_lost_with_the_server(bench: Any, tmp_path: Path) -> None:
-    """The commit of a claim went through, but its runner was told that it failed: it finds what it holds."""
+    """The commit of a claim went through, but its runner was told that it failed: it finds what it
+    holds."""
     it, _ = claimed(bench, tmp_path)
-    assert membership.take_back(it.store, it.engine.maker, it.engine.node.node_id, it.fake, 2.0, {it.ids["a"]}) == []
+    assert (
+        membership.take_back(
+            it.store, it.engine.maker, it.engine.node.node_id, it.fake, 2.0, {it.ids["a"]}
+        )
+        == []
+    )
     assert it.status() == {"a": "pending"}
-    assert membership.take_back(it.store, it.engine.maker, it.engine.node.node_id, it.fake, 2.0, ()) == []
+    assert (
+        membership.take_back(it.store, it.engine.maker, it.engine.node.node_id, it.fake, 2.0, ())
+        == []
+    )
     assert it.status() == {"a": "ready"}

@@ -1,4 +1,5 @@
-"""Each example runs as its own comment says, and says what it should. Copies are run: the checkout stays as it is."""
+"""Each example runs as its own comment says, and says what it should. Copies are run: the checkout
+stays as it is."""
 
 from __future__ import annotations
 
@@ -21,7 +22,11 @@ WORKFLOWS = {
     "config-pipeline/workflow.yaml": (3, "train_model", r"y = 3\.\d+ x \+ 2\.\d+, loss 0\.0\d+\n"),
     "diamond/workflow.yaml": (4, "combine", r"500500\t333833500\n"),
     "collect/workflow.yaml": (11, "aggregate", r"10 results, pi is about 3\.1\d+\n"),
-    "sweep/workflow.yaml": (13, "best", r"12 scores, the best with learning rate 0\.1 and momentum 0\.3\n"),
+    "sweep/workflow.yaml": (
+        13,
+        "best",
+        r"12 scores, the best with learning rate 0\.1 and momentum 0\.3\n",
+    ),
     **{f"formats/workflow.{kind}": (5, "report", r'"lines": 3\n') for kind in FORMATS},
 }
 
@@ -29,7 +34,9 @@ WORKFLOWS = {
 @pytest.fixture
 def examples(tmp_path: Path) -> Path:
     return shutil.copytree(
-        EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("out", "torc_output", "__pycache__")
+        EXAMPLES,
+        tmp_path / "examples",
+        ignore=shutil.ignore_patterns("out", "torc_output", "__pycache__"),
     )
 
 
@@ -56,10 +63,15 @@ def test_the_sweep_in_which_some_fail(user_shell: Shell, examples: Path) -> None
     assert done.returncode == 1
     assert "diverged after 7 steps with a learning rate of 10" in done.stdout
     states = {job["name"]: job["status"] for job in listed(user_shell, "jobs list 1")}
-    assert sorted(name for name, state in states.items() if state == "failed") == ["train_lr10_m0", "train_lr10_m0.6"]
+    assert sorted(name for name, state in states.items() if state == "failed") == [
+        "train_lr10_m0",
+        "train_lr10_m0.6",
+    ]
     assert states["best"] == "completed"
     every = listed(user_shell, "results list 1 --failed --all-runs")
-    assert [result["return_code"] for result in every] == [3] * 4  # both once more, as the handler says
+    assert [result["return_code"] for result in every] == [
+        3
+    ] * 4  # both once more, as the handler says
     assert "exit 3" in user_shell("torc why sweep_with_failures/train_lr10_m0").stdout
 
 
@@ -71,7 +83,11 @@ def test_the_formats_say_the_same(user_shell: Shell, examples: Path) -> None:
         first = min(record["id"] for record in listed(user_shell, f"user-data list {number}"))
         told.append(
             [
-                (job["name"], job["command"].replace(f"user-data update {first} ", "update ID "), job["priority"])
+                (
+                    job["name"],
+                    job["command"].replace(f"user-data update {first} ", "update ID "),
+                    job["priority"],
+                )
                 for job in listed(user_shell, f"jobs list {number}")
                 if job["name"] != "report"
             ]

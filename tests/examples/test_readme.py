@@ -9,8 +9,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from torc_tui.cli.table import COMMANDS
-from torc_tui.spec import schema
+from torc_tui.cli.command_table import COMMANDS
+from torc_tui.workflow_file import schema
 
 Shell = Callable[..., CompletedProcess[str]]
 
@@ -32,11 +32,15 @@ def test_the_tour(user_shell: Shell, tmp_path: Path) -> None:
         (text,) = blocks(tour, language)
         (tmp_path / "work" / name).write_text(text)
     example = ROOT / "examples/diamond/workflow.yaml"
-    assert user_shell(f"torc create {example}").returncode == 0  # who installed it as it says has run an example
+    assert (
+        user_shell(f"torc create {example}").returncode == 0
+    )  # who installed it as it says has run an example
     said = {}
     for line in "".join(blocks(tour, "bash")).splitlines():
         done = user_shell(line)
-        assert done.returncode == (1 if "# exit code 1" in line else 0), f"{line}\n{done.stdout}{done.stderr}"
+        assert done.returncode == (1 if "# exit code 1" in line else 0), (
+            f"{line}\n{done.stdout}{done.stderr}"
+        )
         said[line.partition("#")[0].strip()] = done.stdout + done.stderr
     assert "published" in said["torc logs publish -w tour"]
     assert "exit 1" in said["torc why publish -w tour"]
@@ -53,9 +57,13 @@ def test_the_lines_to_paste() -> None:
     for command in (first, second):
         (lock,) = re.findall(r"-r (\S+)", command)
         assert (ROOT / lock).is_file()
-        assert "--no-build-isolation" in command  # otherwise pip fetches a build backend that is not locked
+        assert (
+            "--no-build-isolation" in command
+        )  # otherwise pip fetches a build backend that is not locked
     assert second in (ROOT / ".ci/run").read_text().splitlines()
-    assert f"- run: {first}\n      - run: .ci/run\n" in (ROOT / ".github/workflows/ci.yml").read_text()
+    assert (
+        f"- run: {first}\n      - run: .ci/run\n" in (ROOT / ".github/workflows/ci.yml").read_text()
+    )
     assert second.rpartition("&& ")[2] in section("Development")
 
 
@@ -65,7 +73,8 @@ def test_the_links_lead_somewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "heading"), [(schema.WORKFLOW, "| of the workflow |"), (schema.JOB, "| of a job |"), (None, "| of |")]
+    ("table", "heading"),
+    [(schema.WORKFLOW, "| of the workflow |"), (schema.JOB, "| of a job |"), (None, "| of |")],
 )
 def test_the_keys_are_those_of_the_program(table: schema.Table | None, heading: str) -> None:
     rows = README.split(heading)[1].split("\n\n")[0].splitlines()[2:]
@@ -76,11 +85,20 @@ def test_the_keys_are_those_of_the_program(table: schema.Table | None, heading: 
             told = {*named, *(key for key in table.keys if key.endswith("_regexes"))}
             assert {*table.keys} == told
         return
-    tables = (schema.FILE, schema.USER_DATA, schema.REQUIREMENTS, schema.HANDLER, schema.RULE, schema.ACTION)
+    tables = (
+        schema.FILE,
+        schema.USER_DATA,
+        schema.REQUIREMENTS,
+        schema.HANDLER,
+        schema.RULE,
+        schema.ACTION,
+    )
     known = {key for one in tables for key in one.keys}
     for row in rows:
         for key in re.findall(r"`(\w+)`(?! \()", row.split("|")[2]):
-            if re.fullmatch(r"[a-z]+(_[a-z]+)+|name|path|data|schema|memory|runtime|rules|commands|jobs", key):
+            if re.fullmatch(
+                r"[a-z]+(_[a-z]+)+|name|path|data|schema|memory|runtime|rules|commands|jobs", key
+            ):
                 assert key in known, key
 
 

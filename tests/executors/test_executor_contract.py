@@ -59,7 +59,9 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
 
 
 class TestContract:
-    def test_an_attempt_starts_and_then_ends_with_its_code(self, executor: Executor, tmp_path: Path) -> None:
+    def test_an_attempt_starts_and_then_ends_with_its_code(
+        self, executor: Executor, tmp_path: Path
+    ) -> None:
         executor.submit([make_order(tmp_path, n, f"exit {n}") for n in range(4)])
         assert {key.job_id for key in executor.running} == {0, 1, 2, 3}
         reports = collect(executor, lambda seen: len(exits(seen)) == 4)
@@ -71,7 +73,9 @@ class TestContract:
             assert mine[1].started_at == mine[0].at <= mine[1].ended_at
         assert not executor.running
 
-    def test_stop_ends_it_and_the_cause_comes_back(self, executor: Executor, tmp_path: Path) -> None:
+    def test_stop_ends_it_and_the_cause_comes_back(
+        self, executor: Executor, tmp_path: Path
+    ) -> None:
         order = make_order(tmp_path, 1, "sleep 60")
         executor.submit([order])
         executor.stop([order.key, AttemptKey(9, 9, 9, 9)], Cause.CANCELED, grace=10)
@@ -97,7 +101,9 @@ class TestContract:
         executor.stop([order.key], Cause.STOPPED, grace=0)
         collect(executor, exits)
 
-    def test_an_adopted_attempt_that_is_gone_is_lost(self, executor: Executor, tmp_path: Path) -> None:
+    def test_an_adopted_attempt_that_is_gone_is_lost(
+        self, executor: Executor, tmp_path: Path
+    ) -> None:
         if isinstance(executor, FakeExecutor):
             executor.ended[5] = None
         key = AttemptKey(1, 5, 1, 1)
@@ -110,7 +116,13 @@ class TestContract:
 class TestFake:
     def test_the_test_holds_the_hand(self, tmp_path: Path) -> None:
         fake = FakeExecutor(now=50.0)
-        fake.submit([make_order(tmp_path, 1, "x"), make_order(tmp_path, 2, "y"), make_order(tmp_path, 3, "z")])
+        fake.submit(
+            [
+                make_order(tmp_path, 1, "x"),
+                make_order(tmp_path, 2, "y"),
+                make_order(tmp_path, 3, "z"),
+            ]
+        )
         assert fake.wait(0) == []
         fake.start(1)
         assert [type(r) for r in fake.wait(0)] == [Started]
@@ -136,7 +148,9 @@ class TestFake:
             fake.assert_empty()
 
     def test_time_moves_to_the_next_end(self, tmp_path: Path) -> None:
-        fake = FakeExecutor(lambda order: 0, duration=lambda order: float(order.key.job_id), now=0.0)
+        fake = FakeExecutor(
+            lambda order: 0, duration=lambda order: float(order.key.job_id), now=0.0
+        )
         fake.submit([make_order(tmp_path, n, "x") for n in (5, 3)])
         assert len(fake.wait(None)) == 2  # both started
         assert exits(fake.wait(None)).keys() == {3}

@@ -1,4 +1,5 @@
-"""Jobs as processes: what bash, the kernel and a full disk do to them. FIFOs and conditions instead of sleeps."""
+"""Jobs as processes: what bash, the kernel and a full disk do to them. FIFOs and conditions instead
+of sleeps."""
 
 from __future__ import annotations
 
@@ -17,14 +18,24 @@ from typing import Any
 
 import pytest
 
-from torc_tui.executors import children, processes, watch
+from torc_tui.executors import child_processes, session_processes, supervisor
 from torc_tui.executors.attempt import Attempt, Measures
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.executors.wrapper import read_exit_file
-from torc_tui.model import Allocation, AttemptKey, Cause, Exited, GpuGrant, Limits, Order, Report, Started
-from torc_tui.resources import processes as resources_processes
-from torc_tui.resources.processes import process_started
+from torc_tui.model import (
+    Allocation,
+    AttemptKey,
+    Cause,
+    Exited,
+    GpuGrant,
+    Limits,
+    Order,
+    Report,
+    Started,
+)
+from torc_tui.resources import process_identity as resources_processes
+from torc_tui.resources.process_identity import process_started
 
 PYTHON = sys.executable
 
@@ -99,7 +110,11 @@ def gone(pid: int) -> bool:
 def lines(path: Path, count: int) -> list[int]:
     """The numbers in a file, once there are so many."""
     return until(
-        lambda: (n := [int(w) for w in path.read_text().split()] if path.exists() else []) and n[count - 1 :] and n
+        lambda: (
+            (n := [int(w) for w in path.read_text().split()] if path.exists() else [])
+            and n[count - 1 :]
+            and n
+        )
     )
 
 
@@ -128,7 +143,10 @@ class TestOutput:
         assert text(made.stdout) == "short\n"
 
     def test_the_job_has_no_descriptor_of_ours(self, local, order):
-        run(local, made := order(f"{PYTHON} -c 'import os; print(sorted(os.listdir(\"/proc/self/fd\")))'"))
+        run(
+            local,
+            made := order(f"{PYTHON} -c 'import os; print(sorted(os.listdir(\"/proc/self/fd\")))'"),
+        )
         assert text(made.stdout) == "['0', '1', '2', '3']\n"  # 3 is the folder that is being read
 
 
@@ -148,7 +166,12 @@ class TestLaunch:
 
     @pytest.mark.parametrize(
         "environment",
-        [{f"V{n}": "x" * 100_000 for n in range(200)}, {"V": "x" * 200_000}, {"A=B": "1"}, {"A": "\0"}],
+        [
+            {f"V{n}": "x" * 100_000 for n in range(200)},
+            {"V": "x" * 200_000},
+            {"A=B": "1"},
+            {"A": "\0"},
+        ],
         ids=["large", "one large value", "bad name", "null byte"],
     )
     def test_an_environment_that_cannot_be(self, local, order, environment: Mapping[str, str]):
@@ -200,7 +223,12 @@ class TestLimits:
         assert end.ended_at - end.started_at < 5
 
     def test_a_job_that_does_not_listen_is_killed(self, local, order):
-        end = run(local, order("trap '' TERM; while :; do sleep 0.05; done", limits=Limits(runtime=0.1, grace=0.2)))
+        end = run(
+            local,
+            order(
+                "trap '' TERM; while :; do sleep 0.05; done", limits=Limits(runtime=0.1, grace=0.2)
+            ),
+        )
         assert (end.cause, end.return_code) == (Cause.RUNTIME, 137)
 
     def test_the_signal_is_the_chosen_one_and_a_job_may_save(self, local, order):
@@ -225,11 +253,15 @@ class TestLimits:
             f"open('{ready}', 'a').write(f'{{os.getpid()}}\\n')\n\n"
             f"while not os.path.exists('{stop}'): time.sleep(0.01)\n"
         )
-        local.submit([order(f'exec {PYTHON} -c "{code}"', limits=Limits(memory=200_000_000, grace=1))])
+        local.submit(
+            [order(f'exec {PYTHON} -c "{code}"', limits=Limits(memory=200_000_000, grace=1))]
+        )
         lines(ready, 4)
         attempt = next(iter(local._attempts.values()))
         before = attempt.measures.sampled_seconds
-        until(lambda: (local.wait(0.05) and False) or attempt.measures.sampled_seconds > before + 0.3)
+        until(
+            lambda: (local.wait(0.05) and False) or attempt.measures.sampled_seconds > before + 0.3
+        )
         assert attempt.cause is None
         stop.touch()
         (end,) = finish(local)
@@ -260,7 +292,8 @@ class TestStop:
         assert (end.cause, end.return_code) == (Cause.TERMINATED, 137)
 
     def test_a_signal_that_meets_a_fork_is_not_lost(self, local, order):
-        """All are stopped while their shells are about to start `sleep`; some would wait out the grace."""
+        """All are stopped while their shells are about to start `sleep`; some would wait out the
+        grace."""
         for job_id in range(40):
             made = order("sleep 100", job_id)
             local.submit([made])
@@ -280,19 +313,17 @@ class TestStop:
 
 class TestLeftovers:
     def test_they_are_ended_before_the_report(self, local, order, tmp_path, monkeypatch):
-        monkeypatch.setattr(watch, "PATIENCE", 0.1)
+        monkeypatch.setattr(supervisor, "PATIENCE", 0.1)
         pids = tmp_path / "pids"
         end = run(local, order(f"sleep 100 & echo $! > {pids}; exit 3"))
         assert (end.return_code, end.cause) == (3, None)
         assert all(gone(pid) for pid in lines(pids, 1))
 
     def test_they_are_killed_when_they_do_not_listen(self, local, order, tmp_path, monkeypatch):
-        monkeypatch.setattr(watch, "PATIENCE", 0.05)
-        monkeypatch.setattr(watch, "LEFTOVER_GRACE", 0.05)
+        monkeypatch.setattr(supervisor, "PATIENCE", 0.05)
+        monkeypatch.setattr(supervisor, "LEFTOVER_GRACE", 0.05)
         pids = tmp_path / "pids"
-        command = (
-            f"(trap '' TERM; echo $BASHPID > {pids}; while :; do sleep 0.05; done) & until [ -s {pids} ]; do :; done"
-        )
+        command = f"(trap '' TERM; echo $BASHPID > {pids}; while :; do sleep 0.05; done) & until [ -s {pids} ]; do :; done"
         assert run(local, order(command)).return_code == 0
         assert all(gone(pid) for pid in lines(pids, 1))
 
@@ -322,7 +353,9 @@ class TestUsage:
     def test_a_short_job_larger_than_we_are_is_measured(self, local, order):
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         size = own + 100_000_000
-        usage = run(local, order(f"{PYTHON} -c 'x = bytes({size})'; {PYTHON} -c 'x = b\"x\" * {size}'")).usage
+        usage = run(
+            local, order(f"{PYTHON} -c 'x = bytes({size})'; {PYTHON} -c 'x = b\"x\" * {size}'")
+        ).usage
         assert own + 90_000_000 < (usage.peak_memory or 0) < own + 250_000_000
 
     def test_samples(self, local, order, tmp_path):
@@ -349,7 +382,10 @@ class TestUsage:
             return {pid: (5 << 30, 40.0), 1: (1, 99.0)}
 
         with LocalExecutor(gpu_usage=gpu_usage) as local:
-            made = order(f"echo $$ > {pids}; read x < {fifo}", allocation=Allocation(1, 0, (GpuGrant("GPU-0"),)))
+            made = order(
+                f"echo $$ > {pids}; read x < {fifo}",
+                allocation=Allocation(1, 0, (GpuGrant("GPU-0"),)),
+            )
             local.submit([made])
             until(lambda: (local.wait(0.02) and False) or asked.is_set())
             with open(fifo, "w") as file:
@@ -358,8 +394,8 @@ class TestUsage:
         assert (usage.peak_gpu_memory, usage.avg_gpu_percent) == (5 << 30, 40.0)
 
     def test_arithmetic(self):
-        def one(cpu: float) -> processes.Process:
-            return processes.Process(1, 1, 1, 1, cpu, 100, False)
+        def one(cpu: float) -> session_processes.Process:
+            return session_processes.Process(1, 1, 1, 1, cpu, 100, False)
 
         measures = Measures(last_at=0.0)
         measures.sample(1.0, [one(0.5)], 100)
@@ -374,8 +410,12 @@ class TestUsage:
     def test_a_brief_attempt_has_no_share_of_a_cpu(self, elapsed, percent):
         measures = Measures(last_at=0.0)
         usage = measures.usage(elapsed, 0.05, None)
-        assert (usage.peak_cpu_percent, usage.avg_cpu_percent, usage.cpu_time) == (percent, percent, 0.05)
-        measures.sample(0.005, [processes.Process(1, 1, 1, 1, 0.04, 100, False)], 100)
+        assert (usage.peak_cpu_percent, usage.avg_cpu_percent, usage.cpu_time) == (
+            percent,
+            percent,
+            0.05,
+        )
+        measures.sample(0.005, [session_processes.Process(1, 1, 1, 1, 0.04, 100, False)], 100)
         assert (measures.usage(elapsed, 0.05, None).peak_cpu_percent is None) == (percent is None)
 
 
@@ -471,7 +511,9 @@ class TestAdoption:
         local.adopt(
             [
                 self.adopted(made, first),
-                self.adopted(late, second, started_at=time.time() - 1000, limits=Limits(runtime=999, grace=5)),
+                self.adopted(
+                    late, second, started_at=time.time() - 1000, limits=Limits(runtime=999, grace=5)
+                ),
             ]
         )
         asked = time.time()
@@ -528,31 +570,39 @@ def test_the_start_time_is_that_of_the_kernel(local, order, tmp_path):
 
 
 def test_names_of_signals() -> None:
-    assert watch.signal_number("SIGUSR1") == watch.signal_number("usr1") == signal.SIGUSR1
-    assert watch.signal_number(None) == watch.signal_number("nonsense") == signal.SIGTERM
+    assert supervisor.signal_number("SIGUSR1") == supervisor.signal_number("usr1") == signal.SIGUSR1
+    assert supervisor.signal_number(None) == supervisor.signal_number("nonsense") == signal.SIGTERM
 
 
 def test_a_process_through_psutil_is_the_same() -> None:
-    mine, theirs = processes.read(os.getpid()), processes._read_psutil(os.getpid())
+    mine, theirs = session_processes.read(os.getpid()), session_processes._read_psutil(os.getpid())
     assert mine is not None
     assert theirs is not None
-    assert (mine.pid, mine.group, mine.session, mine.dead) == (theirs.pid, theirs.group, theirs.session, theirs.dead)
+    assert (mine.pid, mine.group, mine.session, mine.dead) == (
+        theirs.pid,
+        theirs.group,
+        theirs.session,
+        theirs.dead,
+    )
 
 
 def test_start_times_are_told_in_one_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an executor reports is compared by others with what they read themselves, also where there is no /proc."""
+    """What an executor reports is compared by others with what they read themselves, also where
+    there is no /proc."""
     pid = os.getpid()
-    mine = processes.read(pid)
+    mine = session_processes.read(pid)
     assert mine is not None
     assert mine.started == process_started(pid)
     monkeypatch.setattr(resources_processes, "_stat", lambda _: None)
     monkeypatch.setattr(os.path, "isdir", lambda _: False)
-    theirs = processes._read_psutil(pid)
+    theirs = session_processes._read_psutil(pid)
     assert theirs is not None
     assert theirs.started == process_started(pid) != mine.started
 
 
-def test_a_waiting_thread_outlasts_a_time_without_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_thread_outlasts_a_time_without_descriptors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     answers: list[int | OSError | None] = [OSError(errno.EMFILE, "too many open files"), 7, None]
     looked = threading.Event()
 
@@ -564,8 +614,8 @@ def test_a_waiting_thread_outlasts_a_time_without_descriptors(monkeypatch: pytes
             raise answer
         return answer
 
-    monkeypatch.setattr(children, "process_started", look)
-    waiting: children.Children[str] = children.Children(pidfd=False)
+    monkeypatch.setattr(child_processes, "process_started", look)
+    waiting: child_processes.Children[str] = child_processes.Children(pidfd=False)
     try:
         waiting.add("a", 4711, child=False, started=7)
         assert looked.wait(10)
@@ -574,7 +624,9 @@ def test_a_waiting_thread_outlasts_a_time_without_descriptors(monkeypatch: pytes
         waiting.close()
 
 
-def test_no_descriptor_left_is_not_taken_for_a_process_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_descriptor_left_is_not_taken_for_a_process_that_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def full(_: Path) -> bytes:
         raise OSError(errno.EMFILE, "too many open files")
 
@@ -585,13 +637,26 @@ def test_no_descriptor_left_is_not_taken_for_a_process_that_is_gone(monkeypatch:
 
 def test_report_of_an_attempt_needs_its_end() -> None:
     reports: list[Report] = []
-    attempt = Attempt(AttemptKey(1, 1, 1, 1), 1, 1, 0.0, 0.0, "/x", Limits(), Allocation(), None, (), Measures(0.0))
+    attempt = Attempt(
+        AttemptKey(1, 1, 1, 1),
+        1,
+        1,
+        0.0,
+        0.0,
+        "/x",
+        Limits(),
+        Allocation(),
+        None,
+        (),
+        Measures(0.0),
+    )
     with pytest.raises(AssertionError):
         reports.append(attempt.exited())
 
 
 def test_children_of_an_adopted_job_are_no_strangers() -> None:
-    """Whoever looked before a job was adopted has seen its processes as nobody's; they count all the same."""
+    """Whoever looked before a job was adopted has seen its processes as nobody's; they count all
+    the same."""
     jobs = [
         subprocess.Popen(["/bin/bash", "-c", command], start_new_session=True)
         for command in ("sleep 60 & wait", "sleep 60 & wait")
@@ -614,8 +679,8 @@ def test_children_of_an_adopted_job_are_no_strangers() -> None:
         )
 
     try:
-        until(lambda: len(processes.Sessions().scan({second})[second]) == 2)
-        looking = watch.Watch(lambda attempt: None)
+        until(lambda: len(session_processes.Sessions().scan({second})[second]) == 2)
+        looking = supervisor.Watch(lambda attempt: None)
         looking._thread = threading.Thread()  # it looks when the test says so
         looking.add(attempt(first), adopted=True)
         with looking.lock:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from torc_tui.executors.processes import clock_ticks
+from torc_tui.executors.session_processes import clock_ticks
 from torc_tui.executors.wrapper import ExitFile, launch, read_exit_file
 from torc_tui.model import AttemptKey, Order
-from torc_tui.resources.processes import process_started
+from torc_tui.resources.process_identity import process_started
 
 KEY = AttemptKey(1, 1, 1, 1)
 
@@ -28,12 +28,19 @@ def order_of(tmp_path: Path, command: str, invocation: str | None = None) -> Ord
     )
 
 
-def run(tmp_path: Path, command: str, invocation: str | None = None) -> tuple[int, str, str, ExitFile]:
+def run(
+    tmp_path: Path, command: str, invocation: str | None = None
+) -> tuple[int, str, str, ExitFile]:
     how = launch(order_of(tmp_path, command, invocation), "/bin/bash", now=clock_ticks())
     for path, text in how.files:
         Path(path).write_text(text)
     done = subprocess.run(
-        how.argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=tmp_path, start_new_session=True
+        how.argv,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        cwd=tmp_path,
+        start_new_session=True,
     )
     code = done.returncode if done.returncode >= 0 else 128 - done.returncode
     return code, done.stdout, done.stderr, read_exit_file(str(tmp_path / "it's an exit"))
@@ -70,7 +77,9 @@ def run(tmp_path: Path, command: str, invocation: str | None = None) -> tuple[in
         ("printf '%s' \"$(( 1 + 1 ))\"", 0, "2"),
     ],
 )
-def test_code_and_output_are_those_of_the_command(tmp_path: Path, command: str, code: int, out: str) -> None:
+def test_code_and_output_are_those_of_the_command(
+    tmp_path: Path, command: str, code: int, out: str
+) -> None:
     got, stdout, _, told = run(tmp_path, command)
     assert (got, stdout) == (code, out)
     assert told.code == code
@@ -138,7 +147,9 @@ def test_no_file_says_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("before", "same"), [(0, True), (299, True), (301, False), (-1, False)])
-def test_a_process_is_known_by_the_moment_before_it(tmp_path: Path, before: int, same: bool) -> None:
+def test_a_process_is_known_by_the_moment_before_it(
+    tmp_path: Path, before: int, same: bool
+) -> None:
     started = process_started(os.getpid())
     assert started is not None
     path = tmp_path / "x"

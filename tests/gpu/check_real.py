@@ -6,9 +6,11 @@
 
 1. the inventory, against what nvidia-smi says;
 2. a CUDA program of ours, as the monitor sees it: its memory, its load, whose it is;
-3. a workflow, run by `torc run`: a whole-card job, two shares of one card and a job without cards, each of which says
+3. a workflow, run by `torc run`: a whole-card job, two shares of one card and a job without cards,
+each of which says
    what CUDA showed it; their results with the measured memory;
-4. the program as a foreign process: a whole-card job is not started beside it, and is when it leaves (one card only).
+4. the program as a foreign process: a whole-card job is not started beside it, and is when it
+leaves (one card only).
 
 Exit code 0: all is well, or skipped. 1: something is wrong, which is printed with FAIL.
 """
@@ -46,7 +48,10 @@ class Checks:
 
     def that(self, good: bool, what: str, found: object = "") -> None:
         self.failed += not good
-        print(f"{'ok  ' if good else 'FAIL'} {what}" + (f": {found}" if found != "" else ""), flush=True)
+        print(
+            f"{'ok  ' if good else 'FAIL'} {what}" + (f": {found}" if found != "" else ""),
+            flush=True,
+        )
 
 
 def main() -> int:
@@ -68,7 +73,7 @@ def main() -> int:
     return 1 if checks.failed else 0
 
 
-# -- 1 ----------------------------------------------------------------------------------------------------------------
+# -- 1 ---------------------------------------------------------------------------------------------
 
 
 def inventory(checks: Checks, monitor: GpuMonitor, gpus: tuple[Gpu, ...]) -> None:
@@ -87,16 +92,20 @@ def inventory(checks: Checks, monitor: GpuMonitor, gpus: tuple[Gpu, ...]) -> Non
     print(f", one sample of use {(time.perf_counter() - started) * 1e3:.1f} ms")
     try:
         asked = ["nvidia-smi", "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"]
-        lines = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+        lines = subprocess.run(
+            asked, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"     nvidia-smi is not asked ({error})")
         return
     told = {uuid.strip(): int(size) for uuid, size in (line.split(",") for line in lines)}
     mine = {gpu.uuid: gpu.memory // MB for gpu in gpus if gpu.parent is None}
-    checks.that(all(told.get(uuid) == size for uuid, size in mine.items()), "nvidia-smi says the same", mine)
+    checks.that(
+        all(told.get(uuid) == size for uuid, size in mine.items()), "nvidia-smi says the same", mine
+    )
 
 
-# -- 2 ----------------------------------------------------------------------------------------------------------------
+# -- 2 ---------------------------------------------------------------------------------------------
 
 
 def held(checks: Checks, monitor: GpuMonitor, gpu: Gpu, folder: Path) -> None:
@@ -105,7 +114,10 @@ def held(checks: Checks, monitor: GpuMonitor, gpu: Gpu, folder: Path) -> None:
     with subprocess.Popen(hold(report, 512, done), env=environ) as program:
         try:
             checks.that(wait(report.exists, program), "the CUDA program runs", report.exists())
-            seen = [find(monitor.read([program.pid]), program.pid), find(monitor.read(), program.pid)]
+            seen = [
+                find(monitor.read([program.pid]), program.pid),
+                find(monitor.read(), program.pid),
+            ]
             monitor.gpu_usage_by_pid()
             time.sleep(0.2 if QUICK else 1.5)  # the driver's own samples come a few times a second
             use = monitor.gpu_usage_by_pid().get(program.pid)
@@ -115,7 +127,11 @@ def held(checks: Checks, monitor: GpuMonitor, gpu: Gpu, folder: Path) -> None:
         print("     the driver does not show the process (a container with its own process ids?)")
         return
     checks.that(seen[0].own and not seen[1].own, "it is told from processes of others")
-    checks.that((seen[0].memory or 0) >= 512 * MB, "its memory is seen", f"{(seen[0].memory or 0) // MB} MiB")
+    checks.that(
+        (seen[0].memory or 0) >= 512 * MB,
+        "its memory is seen",
+        f"{(seen[0].memory or 0) // MB} MiB",
+    )
     checks.that(use.memory >= 512 * MB, "the sampler sees it", use)
 
 
@@ -123,7 +139,7 @@ def find(gpus: tuple[Gpu, ...], pid: int) -> Any:
     return next((process for gpu in gpus for process in gpu.processes if process.pid == pid), None)
 
 
-# -- 3 ----------------------------------------------------------------------------------------------------------------
+# -- 3 ---------------------------------------------------------------------------------------------
 
 JOBS: dict[str, tuple[dict[str, object], int]] = {
     "whole": ({"num_gpus": 1}, 1024),
@@ -136,11 +152,18 @@ JOBS: dict[str, tuple[dict[str, object], int]] = {
 def workflow(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
     jobs, requirements = [], []
     for name, (wants, megabytes) in JOBS.items():
-        requirements.append({"name": name, "num_cpus": 1, "memory": "1g", "runtime": "PT5M", **wants})
+        requirements.append(
+            {"name": name, "num_cpus": 1, "memory": "1g", "runtime": "PT5M", **wants}
+        )
         command = " ".join(hold(folder / f"{name}.json", megabytes, folder / f"{name}.done"))
         finish = f"(sleep {RUNS}; touch {folder / f'{name}.done'}) & " if megabytes else ""
         jobs.append({"name": name, "command": finish + command, "resource_requirements": name})
-    spec = {"name": "check_real", "user": "check", "jobs": jobs, "resource_requirements": requirements}
+    spec = {
+        "name": "check_real",
+        "user": "check",
+        "jobs": jobs,
+        "resource_requirements": requirements,
+    }
     (folder / "check.json").write_text(json.dumps(spec))
     ran = torc(folder, "run", "check.json", "-f", "json")
     checks.that(ran.returncode == 0, "torc run ends well", ran.returncode)
@@ -154,7 +177,9 @@ def workflow(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
         if name == "none":
             checks.that(seen.get("count") == 0, "the job without cards sees none", seen)
         else:
-            checks.that(seen.get("count") == 1 and seen.get("uuid") in ids, f"{name} sees its card", seen)
+            checks.that(
+                seen.get("count") == 1 and seen.get("uuid") in ids, f"{name} sees its card", seen
+            )
     workflow_id = json.loads(ran.stdout)["workflow_id"]
     listed = torc(folder, "results", "list", str(workflow_id), "-f", "json")
     for result in json.loads(listed.stdout):
@@ -162,10 +187,14 @@ def workflow(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
         peak, load = result.get("peak_gpu_memory_bytes"), result.get("avg_gpu_percent")
         if JOBS.get(name, ({}, 0))[1]:
             expected = JOBS[name][1] * MB
-            checks.that((peak or 0) >= expected, f"peak memory of {name} is measured", f"{peak} bytes, {load} %")
+            checks.that(
+                (peak or 0) >= expected,
+                f"peak memory of {name} is measured",
+                f"{peak} bytes, {load} %",
+            )
 
 
-# -- 4 ----------------------------------------------------------------------------------------------------------------
+# -- 4 ---------------------------------------------------------------------------------------------
 
 
 def foreign(checks: Checks, gpu: Gpu, folder: Path) -> None:
@@ -173,19 +202,29 @@ def foreign(checks: Checks, gpu: Gpu, folder: Path) -> None:
     spec = {
         "name": "check_foreign",
         "user": "check",
-        "jobs": [{"name": "waits", "command": "date +%s.%N > started", "resource_requirements": "whole"}],
-        "resource_requirements": [{"name": "whole", "num_cpus": 1, "memory": "1g", "num_gpus": 1, "runtime": "PT1M"}],
+        "jobs": [
+            {"name": "waits", "command": "date +%s.%N > started", "resource_requirements": "whole"}
+        ],
+        "resource_requirements": [
+            {"name": "whole", "num_cpus": 1, "memory": "1g", "num_gpus": 1, "runtime": "PT1M"}
+        ],
     }
     (folder / "foreign_check.json").write_text(json.dumps(spec))
-    with subprocess.Popen(hold(report, 512, done), env=os.environ | {"CUDA_VISIBLE_DEVICES": gpu.uuid}) as program:
+    with subprocess.Popen(
+        hold(report, 512, done), env=os.environ | {"CUDA_VISIBLE_DEVICES": gpu.uuid}
+    ) as program:
         wait(report.exists, program)
         if find(GpuMonitor().read(), program.pid) is None:
             print("     the foreign process is hidden here, so it cannot be avoided")
             done.touch()
             return
-        with subprocess.Popen(torc_words("run", "foreign_check.json"), cwd=folder, env=torc_environ(folder)) as runner:
+        with subprocess.Popen(
+            torc_words("run", "foreign_check.json"), cwd=folder, env=torc_environ(folder)
+        ) as runner:
             time.sleep(RUNS)
-            checks.that(not (folder / "started").exists(), "a whole-card job keeps off a card in use")
+            checks.that(
+                not (folder / "started").exists(), "a whole-card job keeps off a card in use"
+            )
             done.touch()
             program.wait(PATIENCE)
             left = time.time()
@@ -200,7 +239,7 @@ def foreign(checks: Checks, gpu: Gpu, folder: Path) -> None:
                 checks.that(waited < 10, "and starts soon", f"{waited:.1f} s after")
 
 
-# -- how things are started -------------------------------------------------------------------------------------------
+# -- how things are started ------------------------------------------------------------------------
 
 
 def hold(report: Path, megabytes: int, done: Path) -> list[str]:
@@ -218,7 +257,9 @@ def torc_environ(folder: Path) -> dict[str, str]:
 
 def torc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environ = torc_environ(folder)
-    return subprocess.run(torc_words(*words), cwd=folder, env=environ, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        torc_words(*words), cwd=folder, env=environ, capture_output=True, text=True, timeout=300
+    )
 
 
 def wait(condition: Callable[[], bool], program: subprocess.Popen[bytes]) -> bool:

@@ -1,10 +1,12 @@
-"""A small CUDA program without a toolkit: takes memory on its first visible card, works on it, and says what it saw.
+"""A small CUDA program without a toolkit: takes memory on its first visible card, works on it, and
+says what it saw.
 
     python cuda_hold.py REPORT MEGABYTES UNTIL
 
-Writes REPORT as JSON: the variables it got, the number of cards CUDA shows, the id of the first. Keeps the memory busy
-until the file UNTIL exists (at most a minute). With 0 megabytes it only looks. Under the stand-in driver, which
-FAKE_NVML_STATE tells, it plays this: then the ids are those that it was given.
+Writes REPORT as JSON: the variables it got, the number of cards CUDA shows, the id of the first.
+Keeps the memory busy until the file UNTIL exists (at most a minute). With 0 megabytes it only
+looks. Under the stand-in driver, which FAKE_NVML_STATE tells, it plays this: then the ids are those
+that it was given.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ def main(report: Path, megabytes: int, until: Path) -> int:
     return 0
 
 
-def _cuda(seen: dict[str, object], megabytes: int) -> tuple[Callable[[], object], Callable[[], object]]:
+def _cuda(
+    seen: dict[str, object], megabytes: int
+) -> tuple[Callable[[], object], Callable[[], object]]:
     cuda = ctypes.CDLL("libcuda.so.1")
 
     def call(function: str, *arguments: object) -> None:
@@ -49,7 +53,12 @@ def _cuda(seen: dict[str, object], megabytes: int) -> tuple[Callable[[], object]
     if code := cuda.cuInit(0):
         seen.update(count=0, cuInit=code)  # 100: no card is shown
         return _nothing, _nothing
-    count, device, context, memory = ctypes.c_int(), ctypes.c_int(), ctypes.c_void_p(), ctypes.c_uint64()
+    count, device, context, memory = (
+        ctypes.c_int(),
+        ctypes.c_int(),
+        ctypes.c_void_p(),
+        ctypes.c_uint64(),
+    )
     call("cuDeviceGetCount", ctypes.byref(count))
     seen["count"] = count.value
     if not count.value:
@@ -72,7 +81,9 @@ def _cuda(seen: dict[str, object], megabytes: int) -> tuple[Callable[[], object]
     return work, _nothing
 
 
-def _play(seen: dict[str, object], megabytes: int) -> tuple[Callable[[], object], Callable[[], object]]:
+def _play(
+    seen: dict[str, object], megabytes: int
+) -> tuple[Callable[[], object], Callable[[], object]]:
     names = [name for name in (os.environ.get("CUDA_VISIBLE_DEVICES") or "").split(",") if name]
     seen["count"] = len(names)
     if not names:
@@ -81,7 +92,9 @@ def _play(seen: dict[str, object], megabytes: int) -> tuple[Callable[[], object]
     mine = Path(f"{os.environ['FAKE_NVML_STATE']}.d/{os.getpid()}")
     if megabytes:
         fresh = mine.with_name(f"new-{mine.name}")
-        fresh.write_text(f"process {names[0]} pid={os.getpid()} memory={megabytes * MB} kind=C sm=90\n")
+        fresh.write_text(
+            f"process {names[0]} pid={os.getpid()} memory={megabytes * MB} kind=C sm=90\n"
+        )
         fresh.replace(mine)
     return lambda: time.sleep(0.01), lambda: mine.unlink(missing_ok=True)
 

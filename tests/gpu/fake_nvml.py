@@ -1,12 +1,13 @@
-"""Make-believe cards for tests: a stand-in for NVIDIA's library, which the real ``pynvml`` loads in a subprocess.
+"""Make-believe cards for tests: a stand-in for NVIDIA's library, which the real ``pynvml`` loads in
+a subprocess.
 
-    fake = FakeNvml(folder)                      # compiles the library once; NoCompiler if there is no C compiler
-    fake.gpus += [card(0), card(1)]
-    fake.processes.append(FakeProcess(1, pid=4711, memory=48 << 30))
-    fake.write()                                 # seen at once by all that were started with fake.environment()
+    fake = FakeNvml(folder)                      # compiles the library once; NoCompiler if there is
+    no C compiler fake.gpus += [card(0), card(1)] fake.processes.append(FakeProcess(1, pid=4711,
+    memory=48 << 30)) fake.write()                                 # seen at once by all that were
+    started with fake.environment()
 
-Jobs play a CUDA program with ``fake.use("12g", until=path)``: a command that finds its cards in CUDA_VISIBLE_DEVICES,
-takes that much memory on each and keeps it until the file exists.
+Jobs play a CUDA program with ``fake.use("12g", until=path)``: a command that finds its cards in
+CUDA_VISIBLE_DEVICES, takes that much memory on each and keeps it until the file exists.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class FakeInstance:
 
 @dataclass
 class FakeGpu:
-    """A card; ``overhead`` is memory that nobody uses, ``power`` is in milliwatts, ``mode`` NVML's compute mode."""
+    """A card; ``overhead`` is memory that nobody uses, ``power`` is in milliwatts, ``mode`` NVML's
+    compute mode."""
 
     uuid: str
     memory: int = 80 * GB
@@ -58,8 +60,8 @@ class FakeGpu:
 
 @dataclass
 class FakeProcess:
-    """A process on a card (its number, or the id of a card or instance). ``memory`` -1: the driver does not tell;
-    ``kind``: C compute, G graphics, B both; ``sm``: percent."""
+    """A process on a card (its number, or the id of a card or instance). ``memory`` -1: the driver
+    does not tell; ``kind``: C compute, G graphics, B both; ``sm``: percent."""
 
     gpu: int | str
     pid: int
@@ -84,7 +86,9 @@ class FakeNvml:
         self.processes: list[FakeProcess] = []
         self.links: dict[tuple[int, int], int] = {}
         self.nvlinks: list[tuple[int, int]] = []
-        self.failures: list[tuple[str, int, int | None]] = []  # function, error code, number of the card
+        self.failures: list[
+            tuple[str, int, int | None]
+        ] = []  # function, error code, number of the card
         self.state = folder / "nvml_state"
         self.library = library if library is not None else compile_library(folder)
         Path(f"{self.state}.d").mkdir(parents=True, exist_ok=True)
@@ -108,13 +112,16 @@ class FakeNvml:
         lines += [f"link {one} {other} {level}\n" for (one, other), level in self.links.items()]
         lines += [f"nvlink {one} {other}\n" for one, other in self.nvlinks]
         for function, code, gpu_number in self.failures:
-            lines.append(f"fail {function} {code}" + ("\n" if gpu_number is None else f" {gpu_number}\n"))
+            lines.append(
+                f"fail {function} {code}" + ("\n" if gpu_number is None else f" {gpu_number}\n")
+            )
         fresh = self.state.with_suffix(".new")
         fresh.write_text("".join(lines))
         fresh.replace(self.state)
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The environment for a process that shall see these cards; without what this process inherited about cards."""
+        """The environment for a process that shall see these cards; without what this process
+        inherited about cards."""
         environ = {
             name: value
             for name, value in os.environ.items()
@@ -124,20 +131,25 @@ class FakeNvml:
         return environ | {"LD_LIBRARY_PATH": path, "FAKE_NVML_STATE": str(self.state)} | more
 
     def use(self, memory: str, *, until: Path, sm: int = 90) -> str:
-        """A shell command that plays a CUDA program: takes memory ("12g", or bytes) until the file exists."""
+        """A shell command that plays a CUDA program: takes memory ("12g", or bytes) until the file
+        exists."""
         words = [sys.executable, str(_HERE), "use", memory, str(sm), str(until)]
         return shlex.join(words)
 
 
 def compile_library(folder: Path) -> Path:
     """Compile the stand-in into the folder; NoCompiler if nothing here can."""
-    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
+    compiler = next(
+        (found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None
+    )
     if compiler is None or not sys.platform.startswith("linux"):
         raise NoCompiler("no C compiler (cc, gcc, clang) to build the stand-in for libnvidia-ml")
     target = folder / "libnvidia-ml.so.1"
     target.parent.mkdir(parents=True, exist_ok=True)
     source = str(_HERE.with_suffix(".c"))
-    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", str(target), source, "-lpthread"], check=True)
+    subprocess.run(
+        [compiler, "-O1", "-shared", "-fPIC", "-o", str(target), source, "-lpthread"], check=True
+    )
     return target
 
 
@@ -148,7 +160,9 @@ def _use(memory: str, sm: int, until: Path) -> int:
     print(",".join(devices), flush=True)
     mine = Path(os.environ["FAKE_NVML_STATE"] + f".d/{os.getpid()}")
     fresh = mine.with_name(f"new-{mine.name}")
-    fresh.write_text("".join(FakeProcess(uuid, os.getpid(), amount, "C", sm).line() for uuid in devices))
+    fresh.write_text(
+        "".join(FakeProcess(uuid, os.getpid(), amount, "C", sm).line() for uuid in devices)
+    )
     fresh.replace(mine)
     try:
         while not until.exists():

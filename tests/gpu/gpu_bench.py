@@ -16,7 +16,7 @@ from fake_nvml import FakeNvml, FakeProcess
 from nvml_reader import REPOSITORY
 
 from torc_tui.errors import TorcError
-from torc_tui.store import records
+from torc_tui.store import queries
 from torc_tui.store.database import Store
 from torc_tui.store.events import list_events
 
@@ -37,7 +37,8 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any
 
 
 class Bench:
-    """Starts runs and asks about them. ``release(name)`` lets a job end that ``holding(name, memory)`` keeps."""
+    """Starts runs and asks about them. ``release(name)`` lets a job end that ``holding(name,
+    memory)`` keeps."""
 
     def __init__(self, fake: FakeNvml, folder: Path) -> None:
         self.fake = fake
@@ -51,7 +52,12 @@ class Bench:
 
     def start(self, jobs: Jobs, *options: str, **settings: Any) -> subprocess.Popen[str]:
         """Run these jobs; ``settings`` are further keys of the workflow file."""
-        spec: dict[str, Any] = {"name": "cards", "jobs": [], "resource_requirements": [], **settings}
+        spec: dict[str, Any] = {
+            "name": "cards",
+            "jobs": [],
+            "resource_requirements": [],
+            **settings,
+        }
         for name, (command, wants) in jobs.items():
             rest = dict(wants)
             entry = {"name": name, "command": command, "resource_requirements": name}
@@ -68,7 +74,11 @@ class Bench:
         """Start a command in the background of the test; it is ended with the test."""
         pipe = subprocess.PIPE
         line = [sys.executable, "-m", "torc_tui.cli.main", *words]
-        self.runs.append(subprocess.Popen(line, cwd=self.folder, env=self.environ, stdout=pipe, stderr=pipe, text=True))
+        self.runs.append(
+            subprocess.Popen(
+                line, cwd=self.folder, env=self.environ, stdout=pipe, stderr=pipe, text=True
+            )
+        )
         return self.runs[-1]
 
     def run(self, jobs: Jobs, *options: str, **settings: Any) -> tuple[int, str]:
@@ -91,7 +101,9 @@ class Bench:
     def states(self, workflow: int = 1) -> dict[str, str]:
         """name -> state of each job; nothing while the store is not there yet."""
         try:
-            return {job["name"]: str(job["status"]) for job in records.list_jobs(self.store, workflow)}
+            return {
+                job["name"]: str(job["status"]) for job in queries.list_jobs(self.store, workflow)
+            }
         except TorcError:
             return {}
 
@@ -99,7 +111,10 @@ class Bench:
         """Wait until exactly these run."""
         wanted = set(names)
         until(
-            lambda: {name for name, state in self.states(workflow).items() if state == "running"} == wanted,
+            lambda: (
+                {name for name, state in self.states(workflow).items() if state == "running"}
+                == wanted
+            ),
             f"{sorted(wanted)} running",
         )
 
@@ -117,13 +132,19 @@ class Bench:
             return []
 
     def holding(self, name: str, memory: str = "1g") -> str:
-        """A command that says what it sees, and holds that memory of its cards until it is released."""
-        return f"{SEEN.format(name=name)}; {self.fake.use(memory, until=self.folder / f'{name}.go')}"
+        """A command that says what it sees, and holds that memory of its cards until it is
+        released."""
+        return (
+            f"{SEEN.format(name=name)}; {self.fake.use(memory, until=self.folder / f'{name}.go')}"
+        )
 
     def using(self, count: int) -> None:
         """Wait until so many programs of ours hold memory of cards."""
         folder = Path(f"{self.fake.state}.d")
-        until(lambda: sum(path.name.isdigit() for path in folder.iterdir()) == count, f"{count} on the cards")
+        until(
+            lambda: sum(path.name.isdigit() for path in folder.iterdir()) == count,
+            f"{count} on the cards",
+        )
 
     def release(self, *names: str) -> None:
         for name in names:
@@ -172,5 +193,6 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def plain(text: str) -> str:
-    """The text without the numbers and names that differ each time: process ids, and what Python is called."""
+    """The text without the numbers and names that differ each time: process ids, and what Python is
+    called."""
     return re.sub(r"pid \d+ \S+,", "pid N python,", text)

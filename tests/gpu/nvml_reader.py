@@ -1,4 +1,5 @@
-"""A subprocess in which torc reads the cards, so that the real pynvml loads the stand-in driver there."""
+"""A subprocess in which torc reads the cards, so that the real pynvml loads the stand-in driver
+there."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ for line in sys.stdin:
 
 
 class Reader:
-    """A process with a GpuMonitor; ``ask`` evaluates an expression about ``monitor`` and ``heard`` in it."""
+    """A process with a GpuMonitor; ``ask`` evaluates an expression about ``monitor`` and ``heard``
+    in it."""
 
     def __init__(self, environ: dict[str, str], limit: int | None) -> None:
         self._process = subprocess.Popen(

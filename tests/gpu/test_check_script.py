@@ -1,4 +1,5 @@
-"""The script for machines with a card: without one it says so, and ends well; on the stand-in all its checks pass."""
+"""The script for machines with a card: without one it says so, and ends well; on the stand-in all
+its checks pass."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ SCRIPT = Path(__file__).with_name("check_real.py")
 
 def test_it_is_skipped_where_no_card_may_be_used() -> None:
     environ = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run([sys.executable, str(SCRIPT)], env=environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT)], env=environ, capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1].startswith("skipped: no NVIDIA card")
 
@@ -25,7 +28,9 @@ def test_all_is_well_on_the_stand_in(fake: FakeNvml, cards: int) -> None:
     fake.gpus = [card(number) for number in range(cards)]
     fake.write()
     words = [sys.executable, str(SCRIPT), "--quick"]
-    done = subprocess.run(words, env=fake.environment(), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        words, env=fake.environment(), capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert lines[-1] == "all is well"

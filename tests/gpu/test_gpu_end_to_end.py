@@ -1,5 +1,5 @@
-"""A shared box of four cards, from the outside: what runs where, what waits and why, and what happens when cards fill,
-empty and vanish while a runner runs."""
+"""A shared box of four cards, from the outside: what runs where, what waits and why, and what
+happens when cards fill, empty and vanish while a runner runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def test_a_shared_box(box: Bench) -> None:
         "whole_a": (box.holding("whole_a", "70g"), {"num_gpus": 1}),
         "whole_b": (box.holding("whole_b"), {"num_gpus": 1}),
         "whole_c": (box.holding("whole_c"), {"num_gpus": 1, "priority": -2}),
-        **{f"share_{i}": (box.holding(f"share_{i}"), {"num_gpus": 0.25, "gpu_memory": "10g"}) for i in range(1, 5)},
+        **{
+            f"share_{i}": (box.holding(f"share_{i}"), {"num_gpus": 0.25, "gpu_memory": "10g"})
+            for i in range(1, 5)
+        },
         "mem_a": (box.holding("mem_a", "30g"), {"gpu_memory": "40g"}),
         "mem_b": (box.holding("mem_b"), {"gpu_memory": "40g", "priority": -1}),
         "share_5": (box.holding("share_5"), {"num_gpus": 0.5, "gpu_memory": "35g", "priority": -1}),
@@ -50,7 +53,9 @@ def test_a_shared_box(box: Bench) -> None:
     busy = "GPUs 0 and 2 are held by other jobs"
     half = "GPU 1 has 30.0 of 80.0 GB free (pid N python, 48 GB)"
     full = "GPU 3 has 0.0 of 80.0 GB free (80 GB reserved by other jobs)"
-    assert plain(box.why("mem_b")) == (f"mem_b is ready\n└─ {half}, 40 GB requested; {full}, 40 GB requested; {busy}\n")
+    assert plain(box.why("mem_b")) == (
+        f"mem_b is ready\n└─ {half}, 40 GB requested; {full}, 40 GB requested; {busy}\n"
+    )
     assert plain(box.why("share_5")) == (
         "share_5 is ready\n"
         f"└─ GPU 1 has 0.4 free (pid N python, 48 GB), 0.5 requested; GPU 3 has 0 free, 0.5 requested; {busy}\n"
@@ -60,7 +65,10 @@ def test_a_shared_box(box: Bench) -> None:
         f" GPU 3 is shared by 5 jobs; {busy}\n"
     )
     shown = box.json("resources")
-    own = {one["index"]: (one["memory_own_bytes"], one["memory_foreign_bytes"]) for one in shown["gpus"]}
+    own = {
+        one["index"]: (one["memory_own_bytes"], one["memory_foreign_bytes"])
+        for one in shown["gpus"]
+    }
     assert own == {0: own[0], 1: (0, 48 * GB), 2: own[2], 3: (34 * GB, 0)}
     assert {own[0], own[2]} == {(70 * GB, 0), (GB, 0)}
     assert [len(one["holders"]) for one in shown["gpus"]] == [1, 0, 1, 5]
@@ -81,7 +89,9 @@ def test_a_shared_box(box: Bench) -> None:
     assert results["whole_c"]["gpus"] == results["whole_a"]["gpus"]
     assert results["whole_a"]["peak_gpu_memory_bytes"] == 70 * GB
     assert results["whole_a"]["avg_gpu_percent"] == 90
-    assert results["mem_b"]["gpus"] == [{"uuid": uuid(1), "index": 1, "share": 0.0, "memory_bytes": 40 * GB}]
+    assert results["mem_b"]["gpus"] == [
+        {"uuid": uuid(1), "index": 1, "share": 0.0, "memory_bytes": 40 * GB}
+    ]
     assert results["none"]["gpus"] == [] and results["none"]["peak_gpu_memory_bytes"] is None
     table = box.torc("results", "list", "1")
     assert "Peak GPU Mem" in table and "70.0 GB" in table and "1 (0.5, 35.0 GB)" in table
@@ -91,10 +101,15 @@ def test_a_card_that_vanishes_is_said_once_and_the_rest_goes_on(box: Bench) -> N
     box.fake.gpus = [card(0), card(1)]
     box.fake.write()
     names = ("a", "b", "c")
-    runner = box.start({name: (box.holding(name), {"num_gpus": 1}) for name in names}, "--num-cpus=4")
+    runner = box.start(
+        {name: (box.holding(name), {"num_gpus": 1}) for name in names}, "--num-cpus=4"
+    )
     box.running("a", "b")
     lost, kept = ("a", "b") if box.seen("a") == uuid(1) else ("b", "a")
-    box.fake.failures = [("nvmlDeviceGetMemoryInfo", 15, 1), ("nvmlDeviceGetUtilizationRates", 15, 1)]
+    box.fake.failures = [
+        ("nvmlDeviceGetMemoryInfo", 15, 1),
+        ("nvmlDeviceGetUtilizationRates", 15, 1),
+    ]
     box.fake.write()
     until(lambda: box.events("node_notice"), "the notice")
     assert "GPU 0 is held by another job" in box.why("c")
@@ -124,7 +139,10 @@ def test_foreign_programs_can_be_ignored(box: Bench) -> None:
     box.stranger(0, 48 * GB)
     waits = box.start({"a": (SEEN.format(name="a"), {"num_gpus": 1})})
     until(lambda: box.events("node_started"), "the runner")
-    assert plain(box.why("a")) == "a is ready\n└─ needs 1 GPU, 0 free: GPU 0 is in use (pid N python, 48 GB)\n"
+    assert (
+        plain(box.why("a"))
+        == "a is ready\n└─ needs 1 GPU, 0 free: GPU 0 is in use (pid N python, 48 GB)\n"
+    )
     waits.send_signal(signal.SIGINT)
     assert ended(waits)[0] == 130
     assert ended(box.go("run", "1", "--gpu-foreign", "ignore"))[0] == 0
@@ -135,7 +153,9 @@ ALONE = "mkdir {lock} || exit 1; " + SEEN + "; sleep 0.1; rmdir {lock}"
 
 
 def test_num_gpus_limits_the_cards(box: Bench) -> None:
-    jobs = {name: (ALONE.format(name=name, lock="card"), {"num_gpus": 1}) for name in ("a", "b", "c")}
+    jobs = {
+        name: (ALONE.format(name=name, lock="card"), {"num_gpus": 1}) for name in ("a", "b", "c")
+    }
     code, said = box.run(jobs, "--num-gpus=1", "--num-cpus=4")
     assert code == 0, said
     assert {box.seen(name) for name in jobs} == {uuid(0)}
@@ -149,7 +169,8 @@ def test_two_runners_never_give_out_a_card_twice(box: Bench) -> None:
     assert box.run({"first": ("true", {})})[0] == 0  # the store exists before both use it
     command = 'mkdir "$CUDA_VISIBLE_DEVICES" || exit 1; sleep 0.05; rmdir "$CUDA_VISIBLE_DEVICES"'
     both = [
-        box.start({f"{letter}{i}": (command, {"num_gpus": 1}) for i in range(6)}, "--num-cpus=8") for letter in "ab"
+        box.start({f"{letter}{i}": (command, {"num_gpus": 1}) for i in range(6)}, "--num-cpus=8")
+        for letter in "ab"
     ]
     answers = [ended(one) for one in both]
     assert [code for code, _ in answers] == [0, 0], answers
@@ -167,7 +188,9 @@ def test_adopted_attempts_keep_their_devices(box: Bench) -> None:
     ended(killed)
     runner = box.go("run", "1", "--num-cpus=4")
     until(lambda: box.events("node_lost"), "the heir")
-    assert box.why("c") == ("c is ready\n└─ needs 1 GPU, 0 free: GPUs 0 and 1 are held by other jobs\n")
+    assert box.why("c") == (
+        "c is ready\n└─ needs 1 GPU, 0 free: GPUs 0 and 1 are held by other jobs\n"
+    )
     assert box.states() == {"a": "running", "b": "running", "c": "ready"}
     box.release("a")
     box.running("b", "c")
@@ -192,7 +215,9 @@ def test_cards_by_number(box: Bench, by: str) -> None:
 
 def test_what_the_runner_may_not_use_does_not_exist(box: Bench) -> None:
     box.environ["CUDA_VISIBLE_DEVICES"] = f"2,{uuid(3)}"
-    code, said = box.run({"a": (SEEN.format(name="a"), {"num_gpus": 2}), "b": ("true", {"num_gpus": 3})})
+    code, said = box.run(
+        {"a": (SEEN.format(name="a"), {"num_gpus": 2}), "b": ("true", {"num_gpus": 3})}
+    )
     assert code == 3, said
     assert "needs 3 GPUs, machine has 2" in said
     assert box.seen("a") == f"{uuid(2)},{uuid(3)}"
@@ -205,7 +230,10 @@ def test_instances_are_devices_of_their_own(box: Bench) -> None:
     instances = [FakeInstance(f"MIG-{n}", 10 * GB, gpu_instance=n) for n in (1, 2)]
     box.fake.gpus = [card(0, mig=True, instances=instances)]
     box.fake.write()
-    jobs = {name: (MEET.format(name=name, other=other), {"num_gpus": 1}) for name, other in (("a", "b"), ("b", "a"))}
+    jobs = {
+        name: (MEET.format(name=name, other=other), {"num_gpus": 1})
+        for name, other in (("a", "b"), ("b", "a"))
+    }
     code, said = box.run({**jobs, "both": ("true", {"num_gpus": 2})}, "--num-cpus=3")
     assert code == 3, said
     assert "needs 2 GPUs in one job (MIG instances cannot be joined)" in said
@@ -240,11 +268,21 @@ resource_requirements:
         {
             "name": "formats",
             "jobs": [
-                {"name": n, "command": f"echo $CUDA_VISIBLE_DEVICES > {n}.seen", "resource_requirements": n}
+                {
+                    "name": n,
+                    "command": f"echo $CUDA_VISIBLE_DEVICES > {n}.seen",
+                    "resource_requirements": n,
+                }
                 for n in ("memory", "share")
             ],
             "resource_requirements": [
-                {"name": "memory", "num_cpus": 1, "memory": "1m", "runtime": "PT1M", "gpu_memory": "12g"},
+                {
+                    "name": "memory",
+                    "num_cpus": 1,
+                    "memory": "1m",
+                    "runtime": "PT1M",
+                    "gpu_memory": "12g",
+                },
                 {
                     "name": "share",
                     "num_cpus": 1,
@@ -305,10 +343,16 @@ def test_what_files_say_of_cards(box: Bench, suffix: str) -> None:
     box.torc("run", f"w.{suffix}", "-q")
     found = {one["job_name"]: one["gpus"] for one in box.json("results", "list", "1")}
     assert [(gpu["share"], gpu["memory_bytes"]) for gpu in found["memory"]] == [(0, 12 * GB)]
-    assert [(gpu["index"], gpu["share"], gpu["memory_bytes"]) for gpu in found["share"]] == [(1, 0.25, 8 * GB)]
+    assert [(gpu["index"], gpu["share"], gpu["memory_bytes"]) for gpu in found["share"]] == [
+        (1, 0.25, 8 * GB)
+    ]
     assert box.seen("share") == uuid(1)
     kinds = {one["name"]: one for one in box.json("resource-requirements", "list", "1")}
-    assert (kinds["share"]["num_gpus"], kinds["share"]["gpu_memory"], kinds["share"]["gpu_model"]) == (
+    assert (
+        kinds["share"]["num_gpus"],
+        kinds["share"]["gpu_memory"],
+        kinds["share"]["gpu_model"],
+    ) == (
         0.25,
         "8g",
         "H100|H200",

@@ -1,4 +1,5 @@
-"""Workflows on make-believe cards, through the command line: who gets which card, and what a job sees."""
+"""Workflows on make-believe cards, through the command line: who gets which card, and what a job
+sees."""
 
 from __future__ import annotations
 
@@ -42,7 +43,10 @@ def test_shares_meet_on_one_card(bench: Bench) -> None:
 
 def test_what_can_never_run_is_named(bench: Bench) -> None:
     code, said = bench.run(
-        {"a": (SEEN.format(name="a"), {"num_gpus": 3}), "b": (SEEN.format(name="b"), {"num_gpus": 2})}
+        {
+            "a": (SEEN.format(name="a"), {"num_gpus": 3}),
+            "b": (SEEN.format(name="b"), {"num_gpus": 2}),
+        }
     )
     assert code == 3, said
     assert "needs 3 GPUs, machine has 2" in said
@@ -52,7 +56,9 @@ def test_what_can_never_run_is_named(bench: Bench) -> None:
 def test_virtual_cards_are_numbers(bench: Bench) -> None:
     bench.fake.gpus = []
     bench.fake.write()
-    code, said = bench.run({"a": (SEEN.format(name="a"), {"num_gpus": 2, "gpu_model": "H100"})}, "--num-gpus=3")
+    code, said = bench.run(
+        {"a": (SEEN.format(name="a"), {"num_gpus": 2, "gpu_model": "H100"})}, "--num-gpus=3"
+    )
     assert code == 0, said
     assert bench.seen("a") == "0,1"
 

@@ -1,4 +1,5 @@
-"""The real pynvml against the stand-in driver: what is read, and what is said when something goes wrong."""
+"""The real pynvml against the stand-in driver: what is read, and what is said when something goes
+wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +19,10 @@ CARD = [f"GPU-0000000{number}-0000-0000-0000-000000000000" for number in range(4
 
 
 def test_inventory(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [card(0, util=37, temp=61, power=250500, overhead=GB), card(1, mode=3, name="NVIDIA H100 PCIe")]
+    fake.gpus = [
+        card(0, util=37, temp=61, power=250500, overhead=GB),
+        card(1, mode=3, name="NVIDIA H100 PCIe"),
+    ]
     fake.processes = [
         FakeProcess(0, pid=os.getpid(), memory=10 * GB),
         FakeProcess(0, pid=999_999_999, memory=-1),
@@ -41,8 +45,15 @@ def test_inventory(fake: FakeNvml, reader: Start) -> None:
         "parent": None,
         "virtual": False,
     }
-    assert (second["index"], second["compute_mode"], second["processes"]) == (1, "exclusive_process", [])
-    told = {process["pid"]: (process["memory"], process["graphics"], process["own"]) for process in processes}
+    assert (second["index"], second["compute_mode"], second["processes"]) == (
+        1,
+        "exclusive_process",
+        [],
+    )
+    told = {
+        process["pid"]: (process["memory"], process["graphics"], process["own"])
+        for process in processes
+    }
     assert told == {
         os.getpid(): (10 * GB, False, False),
         999_999_999: (None, False, False),
@@ -57,20 +68,32 @@ def test_inventory(fake: FakeNvml, reader: Start) -> None:
 def test_own_processes_are_told_by_session_and_descent(fake: FakeNvml, reader: Start) -> None:
     fake.gpus = [card(0)]
     script = "import os, subprocess, sys; subprocess.run(['sleep', '60'], start_new_session=True)"
-    with subprocess.Popen([sys.executable, "-c", "print(flush=True);" + script], stdout=subprocess.PIPE) as leader:
+    with subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True);" + script], stdout=subprocess.PIPE
+    ) as leader:
         assert leader.stdout is not None
         leader.stdout.readline()
         children = Path(f"/proc/{leader.pid}/task/{leader.pid}/children")
         while not (child := children.read_text().split()):
             assert leader.poll() is None
-        fake.processes = [FakeProcess(0, pid=int(child[0])), FakeProcess(0, pid=leader.pid), FakeProcess(0, pid=1)]
+        fake.processes = [
+            FakeProcess(0, pid=int(child[0])),
+            FakeProcess(0, pid=leader.pid),
+            FakeProcess(0, pid=1),
+        ]
         fake.write()
         [gpu] = reader().ask(f"monitor.read([{leader.pid}])")
         os.kill(int(child[0]), 15)
-    assert {p["pid"]: p["own"] for p in gpu["processes"]} == {int(child[0]): True, leader.pid: True, 1: False}
+    assert {p["pid"]: p["own"] for p in gpu["processes"]} == {
+        int(child[0]): True,
+        leader.pid: True,
+        1: False,
+    }
 
 
-def test_cards_fill_vanish_and_return_and_each_trouble_is_said_once(fake: FakeNvml, reader: Start) -> None:
+def test_cards_fill_vanish_and_return_and_each_trouble_is_said_once(
+    fake: FakeNvml, reader: Start
+) -> None:
     fake.gpus = [card(0), card(1)]
     fake.write()
     one = reader()
@@ -90,7 +113,9 @@ def test_cards_fill_vanish_and_return_and_each_trouble_is_said_once(fake: FakeNv
 
 
 @pytest.mark.parametrize("code", [1, 2, 7, 10, 15, 16, 17, 20, 999])
-def test_a_card_whose_memory_cannot_be_read_is_left_out(fake: FakeNvml, reader: Start, code: int) -> None:
+def test_a_card_whose_memory_cannot_be_read_is_left_out(
+    fake: FakeNvml, reader: Start, code: int
+) -> None:
     fake.gpus = [card(0), card(1)]
     fake.failures = [("nvmlDeviceGetMemoryInfo", code, 0)]
     fake.write()
@@ -108,7 +133,9 @@ def test_what_a_card_does_not_tell_is_none(fake: FakeNvml, reader: Start, code: 
     fake.failures = [(f"nvmlDeviceGet{name}", code, None) for name in asked]
     fake.write()
     [gpu] = reader().read()
-    assert (gpu["utilization"], gpu["temperature"], gpu["power"], gpu["compute_mode"]) == (None,) * 4
+    assert (gpu["utilization"], gpu["temperature"], gpu["power"], gpu["compute_mode"]) == (
+        None,
+    ) * 4
     assert (gpu["name"], gpu["memory_free"]) == ("", 80 * GB)
 
 
@@ -120,7 +147,9 @@ def test_a_card_without_memory_of_its_own(fake: FakeNvml, reader: Start) -> None
     assert (gpu["memory"], gpu["memory_free"]) == (0, None)
 
 
-def test_an_old_driver_knows_the_second_version_or_no_processes(fake: FakeNvml, reader: Start) -> None:
+def test_an_old_driver_knows_the_second_version_or_no_processes(
+    fake: FakeNvml, reader: Start
+) -> None:
     fake.gpus = [card(0), card(1)]
     fake.processes = [FakeProcess(0, pid=4711, memory=GB)]
     newest = [f"nvmlDeviceGet{kind}RunningProcesses_v3" for kind in ("Compute", "Graphics")]
@@ -139,7 +168,13 @@ def test_an_old_driver_knows_the_second_version_or_no_processes(fake: FakeNvml, 
 
 @pytest.mark.parametrize(
     ("code", "text"),
-    [(9, "is not loaded"), (12, "cannot be loaded"), (13, "too old"), (18, "a reboot helps"), (999, "fails")],
+    [
+        (9, "is not loaded"),
+        (12, "cannot be loaded"),
+        (13, "too old"),
+        (18, "a reboot helps"),
+        (999, "fails"),
+    ],
 )
 def test_a_driver_that_does_not_start_is_said_once_and_tried_again(
     fake: FakeNvml, reader: Start, code: int, text: str
@@ -218,7 +253,10 @@ def test_mig_instances_are_devices(fake: FakeNvml, reader: Start) -> None:
         ("MIG-0", 1, CARD[1]),
         ("MIG-1", 1, CARD[1]),
     ]
-    assert [(gpu["memory_free"], len(gpu["processes"])) for gpu in gpus[1:]] == [(10 * GB, 0), (6 * GB, 1)]
+    assert [(gpu["memory_free"], len(gpu["processes"])) for gpu in gpus[1:]] == [
+        (10 * GB, 0),
+        (6 * GB, 1),
+    ]
     assert one.ask("heard") == ["GPU 2 is in MIG mode and has no instances, so it cannot be used"]
     assert reader(CUDA_VISIBLE_DEVICES="MIG-1").uuids() == ["MIG-1"]
     assert reader(CUDA_VISIBLE_DEVICES=f"MIG-{CARD[1]}/7/0").uuids() == ["MIG-0"]
@@ -272,7 +310,9 @@ def test_a_job_that_plays_a_cuda_program(fake: FakeNvml, reader: Start, tmp_path
     done = tmp_path / "done"
     command = ["bash", "-c", fake.use("12g", until=done)]
     one = reader()
-    with subprocess.Popen(command, env=fake.environment(CUDA_VISIBLE_DEVICES=CARD[1]), stdout=subprocess.PIPE) as job:
+    with subprocess.Popen(
+        command, env=fake.environment(CUDA_VISIBLE_DEVICES=CARD[1]), stdout=subprocess.PIPE
+    ) as job:
         assert job.stdout is not None
         assert job.stdout.readline().decode().strip() == CARD[1]
         while one.read()[1]["memory_free"] != 68 * GB:
@@ -289,5 +329,7 @@ def test_detection_without_cards_loads_nothing_heavy() -> None:
         "machine = detect_machine(num_gpus=0)\n"
         "print(machine.num_cpus > 0, machine.memory > 0, 'psutil' in sys.modules, 'pynvml' in sys.modules)"
     )
-    out = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     assert out.stdout.split() == ["True", "True", "False", "False"]

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from torc_tui.errors import Refused
 from torc_tui.lifecycle import invariants, states
-from torc_tui.lifecycle.decide import LOST_RETURN_CODE, AttemptFacts, Waiting, outcome, settle, verdict
+from torc_tui.lifecycle.decide import (
+    LOST_RETURN_CODE,
+    AttemptFacts,
+    Waiting,
+    outcome,
+    settle,
+    verdict,
+)
 from torc_tui.model import AttemptKey, Cause, Exited, FailureRule, JobStatus
 
 S = JobStatus
@@ -18,7 +25,12 @@ S = JobStatus
 
 def exited(code: int | None = 0, cause: Cause | None = None, detail: str | None = None) -> Exited:
     return Exited(
-        key=AttemptKey(1, 1, 1, 1), return_code=code, started_at=0.0, ended_at=1.0, cause=cause, detail=detail
+        key=AttemptKey(1, 1, 1, 1),
+        return_code=code,
+        started_at=0.0,
+        ended_at=1.0,
+        cause=cause,
+        detail=detail,
     )
 
 
@@ -33,7 +45,13 @@ ANY_ONCE = (FailureRule(match_all_exit_codes=True, max_retries=1),)
         (exited(3), AttemptFacts(), S.FAILED, 3, True),
         (exited(0), AttemptFacts(missing_files=["out"]), S.FAILED, 1, True),
         (exited(0), AttemptFacts(missing_user_data=["x"]), S.COMPLETED, 0, True),
-        (exited(0), AttemptFacts(missing_user_data=["x"], require_user_data=True), S.FAILED, 1, True),
+        (
+            exited(0),
+            AttemptFacts(missing_user_data=["x"], require_user_data=True),
+            S.FAILED,
+            1,
+            True,
+        ),
         (exited(143, Cause.CANCELED), AttemptFacts(), S.CANCELED, 143, True),
         (exited(143, Cause.TERMINATED), AttemptFacts(), S.TERMINATED, 143, True),
         (exited(143, Cause.STOPPED), AttemptFacts(), S.TERMINATED, 143, False),
@@ -46,9 +64,16 @@ ANY_ONCE = (FailureRule(match_all_exit_codes=True, max_retries=1),)
         (exited(3), AttemptFacts(use_pending_failed=True), S.PENDING_FAILED, 3, False),
     ],
 )
-def test_what_an_end_means(end: Exited, facts: AttemptFacts, status: S, code: int, releases: bool) -> None:
+def test_what_an_end_means(
+    end: Exited, facts: AttemptFacts, status: S, code: int, releases: bool
+) -> None:
     found = outcome(end, facts)
-    assert (found.status, found.return_code, found.releases, found.retry) == (status, code, releases, None)
+    assert (found.status, found.return_code, found.releases, found.retry) == (
+        status,
+        code,
+        releases,
+        None,
+    )
     if status is not S.COMPLETED:
         assert found.reason
 
@@ -61,13 +86,22 @@ def test_what_an_end_means(end: Exited, facts: AttemptFacts, status: S, code: in
         (3, RETRY_TWICE, 2, False),
         (4, RETRY_TWICE, 0, False),
         (4, RETRY_TWICE + ANY_ONCE, 0, True),
-        (3, ANY_ONCE + RETRY_TWICE, 1, True),  # the rule that names the code counts, wherever it stands
+        (
+            3,
+            ANY_ONCE + RETRY_TWICE,
+            1,
+            True,
+        ),  # the rule that names the code counts, wherever it stands
         (4, ANY_ONCE, 1, False),
         (3, (FailureRule(exit_codes=(3,), max_retries=0),), 0, False),
     ],
 )
-def test_n_retries_after_the_first_attempt(code: int, rules: Sequence[FailureRule], used: int, retried: bool) -> None:
-    assert (outcome(exited(code), AttemptFacts(rules=rules, retries=used)).retry is not None) is retried
+def test_n_retries_after_the_first_attempt(
+    code: int, rules: Sequence[FailureRule], used: int, retried: bool
+) -> None:
+    assert (
+        outcome(exited(code), AttemptFacts(rules=rules, retries=used)).retry is not None
+    ) is retried
 
 
 def test_a_missing_output_may_be_retried_by_code_one() -> None:
@@ -98,7 +132,11 @@ class Dictionary:
         free = []
         for job_id, _ in ended:
             for job, needs in self.depends_on.items():
-                if job_id not in needs or self.status[job] is not S.BLOCKED or job in [w.job_id for w in free]:
+                if (
+                    job_id not in needs
+                    or self.status[job] is not S.BLOCKED
+                    or job in [w.job_id for w in free]
+                ):
                     continue
                 if all(self.status[n] in (S.COMPLETED, S.FAILED, S.CANCELED) for n in needs):
                     bad = sum(self.status[n] in (S.FAILED, S.CANCELED) for n in needs)
@@ -115,7 +153,10 @@ class Dictionary:
 @st.composite
 def graphs(draw: st.DrawFn) -> Dictionary:
     size = draw(st.integers(1, 12))
-    depends_on = {job: sorted(draw(st.sets(st.integers(0, job - 1), max_size=4))) if job else [] for job in range(size)}
+    depends_on = {
+        job: sorted(draw(st.sets(st.integers(0, job - 1), max_size=4))) if job else []
+        for job in range(size)
+    }
     return Dictionary(depends_on, {job: draw(st.booleans()) for job in range(size)})
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from torc_tui.tui.models.log import Change, LogFile, Search, search
+from torc_tui.tui.logs.log_index import Change, LogFile, Search, search
 
 
 def naive(data: bytes) -> list[bytes]:
@@ -21,9 +21,9 @@ def datas(lines: list) -> list[bytes]:
     return [line.data for line in lines]
 
 
-CONTENT = st.lists(st.sampled_from([b"a", b"\n", b"long line " * 7, b"\n\n", b"\r\n", b"\x00\xff"]), max_size=60).map(
-    b"".join
-)
+CONTENT = st.lists(
+    st.sampled_from([b"a", b"\n", b"long line " * 7, b"\n\n", b"\r\n", b"\x00\xff"]), max_size=60
+).map(b"".join)
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -96,7 +96,9 @@ def test_tail_of_a_large_file_reads_little(tmp_path: Path, monkeypatch: pytest.M
     read = []
     pread = os.pread
     with LogFile(path) as log:
-        monkeypatch.setattr(os, "pread", lambda fd, length, offset: read.append(length) or pread(fd, length, offset))
+        monkeypatch.setattr(
+            os, "pread", lambda fd, length, offset: read.append(length) or pread(fd, length, offset)
+        )
         assert len(log.tail(50)) == 50
         assert len(read) <= 2 and sum(read) <= 3 * 256 * 1024
         assert log.advance(1000) and log.line_count == 1 << 18

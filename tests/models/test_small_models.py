@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torc_tui.model import Job, JobStatus
-from torc_tui.tui.models.families import Families, Family
-from torc_tui.tui.models.ring import Ring, blocks, braille, sparkline
-from torc_tui.tui.models.ui_state import UiState
+from torc_tui.tui.jobs.job_groups import Families, Family
+from torc_tui.tui.machine.sample_history import Ring, blocks, braille, sparkline
+from torc_tui.tui.shell.ui_state import UiState
 
 S = JobStatus
 NUMBERS = st.none() | st.floats(0, 100)
@@ -63,7 +63,11 @@ def test_families_fold_and_open() -> None:
     families = Families(jobs.values())
     rows = families.rows()
     assert isinstance(rows[0], Family) and rows[1:] == [50] and rows[0].jobs == [1, 2, 3]
-    assert families.place_of(rows, 3) == 0 and families.place_of(rows, 50) == 1 and families.place_of(rows, 9) is None
+    assert (
+        families.place_of(rows, 3) == 0
+        and families.place_of(rows, 50) == 1
+        and families.place_of(rows, 9) is None
+    )
     assert families.toggle("train_{i}")
     rows = families.rows()
     assert rows[1:] == [1, 2, 3, 50] and families.place_of(rows, 3) == 3
@@ -96,7 +100,11 @@ def test_state_is_kept(tmp_path: Path) -> None:
     state.set("gone", None)
     assert state.save() and not state.save()
     again = UiState(path)
-    assert again.get("split", 0.5) == 1.0 and again.get("theme", "") == "nord" and again.get("gone", 3) == 3
+    assert (
+        again.get("split", 0.5) == 1.0
+        and again.get("theme", "") == "nord"
+        and again.get("gone", 3) == 3
+    )
     assert again.get("theme", 5) == 5 and again.get("split", True) is True
     assert json.loads(path.read_text()) == {"split": 1, "theme": "nord"}
     assert [entry.name for entry in path.parent.iterdir()] == ["ui.json"]

@@ -1,4 +1,5 @@
-"""Acts of users on both databases: what they move, what they refuse, and the event that says who did it."""
+"""Acts of users on both databases: what they move, what they refuse, and the event that says who
+did it."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ from torc_tui.operations import jobs as acts
 from torc_tui.operations import runners
 from torc_tui.operations import workflows as operations
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
-from torc_tui.store import nodes, user_data, workflows
+from torc_tui.store import compute_nodes, user_data, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.events import list_events
+from torc_tui.workflow_file.load import loads
 
 ME = "ann@bench"
 
@@ -115,7 +116,9 @@ def test_archived_workflows_are_not_initialized(store: Store, tmp_path: Path) ->
         operations.initialize(store, workflow_id, force=True)
 
 
-def test_a_workflow_with_running_jobs_is_neither_initialized_nor_deleted(store: Store, tmp_path: Path) -> None:
+def test_a_workflow_with_running_jobs_is_neither_initialized_nor_deleted(
+    store: Store, tmp_path: Path
+) -> None:
     workflow_id = make(store, tmp_path)
     operations.initialize(store, workflow_id, force=True)
     with store.write() as conn:
@@ -198,10 +201,14 @@ def test_a_dead_runner_keeps_no_job_from_being_canceled(store: Store, tmp_path: 
     from torc_tui.resources.detect import boot_id, detect_machine, hostname
 
     machine = detect_machine()
-    gone = nodes.Process(hostname=hostname(), boot_id=boot_id(), pid=os.getpid(), started=1)  # another process' time
+    gone = compute_nodes.Process(
+        hostname=hostname(), boot_id=boot_id(), pid=os.getpid(), started=1
+    )  # another process' time
     with store.write() as conn:
-        node_id, _ = nodes.register(conn, workflow_id, 1, gone, machine, {}, 0.0)
-        conn.exec_driver_sql(f"UPDATE job SET status = 4, compute_node_id = {node_id} WHERE name = 'read'")
+        node_id, _ = compute_nodes.register(conn, workflow_id, 1, gone, machine, {}, 0.0)
+        conn.exec_driver_sql(
+            f"UPDATE job SET status = 4, compute_node_id = {node_id} WHERE name = 'read'"
+        )
     operations.cancel_workflow(store, workflow_id)
     assert set(states(store, workflow_id).values()) == {"canceled"}
     operations.delete_workflows(store, [workflow_id])
@@ -214,7 +221,10 @@ def test_needs_initialization(store: Store, tmp_path: Path) -> None:
     assert operations.needs_initialization(workflows.get_workflow(store, workflow_id))
     operations.initialize(store, workflow_id, force=True)
     assert not operations.needs_initialization(workflows.get_workflow(store, workflow_id))
-    assert workflows.get_workflow(store, workflow_id).counts == {JobStatus.READY: 1, JobStatus.BLOCKED: 1}
+    assert workflows.get_workflow(store, workflow_id).counts == {
+        JobStatus.READY: 1,
+        JobStatus.BLOCKED: 1,
+    }
 
 
 def test_the_command_line_of_a_runner_does_not_name_the_store(

@@ -1,4 +1,5 @@
-"""What ready jobs lack, on both databases: by what all runners of a host hold, and by the best runner of a workflow."""
+"""What ready jobs lack, on both databases: by what all runners of a host hold, and by the best
+runner of a workflow."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations import workflows as operations
-from torc_tui.operations.explain import FactFinder, Lack, outlook
 from torc_tui.operations.host import Host
+from torc_tui.operations.job_facts import JobFacts, Lack, outlook
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
-from torc_tui.store import holdings, nodes, scheduling, workflows
+from torc_tui.store import allocations_held, compute_nodes, scheduling, workflows
 from torc_tui.store.database import Store
 from torc_tui.views import why
+from torc_tui.workflow_file.load import loads
 
 GB = 1 << 30
 SPEC = """
@@ -32,21 +33,25 @@ resource_requirements:
 
 def gpu(index: int, used: int = 0, *processes: GpuProcess) -> Gpu:
     free = (80 - used) * GB
-    return Gpu(uuid=f"GPU-{index}", index=index, memory=80 * GB, memory_free=free, processes=processes)
+    return Gpu(
+        uuid=f"GPU-{index}", index=index, memory=80 * GB, memory_free=free, processes=processes
+    )
 
 
 @pytest.fixture
 def workflow(store: Store, tmp_path: Path) -> int:
     plan = resolve(loads(SPEC, format="yaml"))
-    made = operations.create_workflow(store, plan, user="ann", directory=str(tmp_path), actor="ann@bench")
+    made = operations.create_workflow(
+        store, plan, user="ann", directory=str(tmp_path), actor="ann@bench"
+    )
     operations.initialize(store, made)
     return made
 
 
 def join(store: Store, workflow: int, hostname: str, machine: Machine, **options: int | str) -> int:
-    here = nodes.Process(hostname=hostname, boot_id="b", pid=7, started=1)
+    here = compute_nodes.Process(hostname=hostname, boot_id="b", pid=7, started=1)
     with store.write() as conn:
-        return nodes.register(conn, workflow, 1, here, machine, options, 1.0)[0]
+        return compute_nodes.register(conn, workflow, 1, here, machine, options, 1.0)[0]
 
 
 def claim(store: Store, workflow: int, node: int, name: str, allocation: Allocation) -> None:
@@ -70,7 +75,7 @@ def lacks(store: Store, workflow: int, host: Host) -> dict[str, Lack]:
 
 def host_of(store: Store, hostname: str, *gpus: Gpu) -> Host:
     machine = Machine(hostname=hostname, num_cpus=4, memory=8 * GB, gpus=gpus)
-    return Host(at=2.0, machine=machine, holdings=holdings.holdings(store, hostname))
+    return Host(at=2.0, machine=machine, holdings=allocations_held.holdings(store, hostname))
 
 
 def test_what_others_hold_and_use_counts(store: Store, workflow: int) -> None:
@@ -93,7 +98,9 @@ def test_what_others_hold_and_use_counts(store: Store, workflow: int) -> None:
             )
         ),
     }  # fmt: skip
-    assert [(one.job_name, one.user, one.allocation.num_cpus) for one in host.holdings] == [("small", "ann", 3)]
+    assert [(one.job_name, one.user, one.allocation.num_cpus) for one in host.holdings] == [
+        ("small", "ann", 3)
+    ]
     # A card that does not answer is not there.
     assert lacks(store, workflow, host_of(store, "box", gpu(0)))["card"].now == (
         "needs 1 GPU, 0 free: GPU 0 is held by another job",
@@ -112,7 +119,9 @@ def test_the_best_runner_counts(store: Store, workflow: int) -> None:
     host = host_of(store, "box")
     assert lacks(store, workflow, host)["small"] == Lack((), ("2 CPUs, machine has 1",))
     assert lacks(store, workflow, host)["card"] == Lack((), ("needs 1 GPU, machine has 0",))
-    join(store, workflow, "far", Machine(hostname="far", num_cpus=64, memory=8 * GB, gpus=(gpu(0),)))
+    join(
+        store, workflow, "far", Machine(hostname="far", num_cpus=64, memory=8 * GB, gpus=(gpu(0),))
+    )
     assert lacks(store, workflow, host) == {"small": Lack(), "card": Lack(), "half": Lack()}
 
 
@@ -125,7 +134,7 @@ def test_how_many_may_run_is_said(store: Store, workflow: int) -> None:
 
 
 def test_without_a_runner(store: Store, workflow: int) -> None:
-    facts = FactFinder(store, workflow)
+    facts = JobFacts(store, workflow)
     job = next(job for job in workflows.snapshot(store, workflow).jobs if job.name == "small")
     found = facts.of(job.id)
     assert found is not None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.plan.graph import find_cycles, topological_order
+from torc_tui.plan.topology import find_cycles, topological_order
 
 edges_of = st.integers(1, 8).flatmap(
     lambda count: st.tuples(
-        st.just(count), st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=16)
+        st.just(count),
+        st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=16),
     )
 )
 
@@ -21,7 +22,12 @@ def arrays(edges: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
 def reach(count: int, edges: list[tuple[int, int]]) -> set[tuple[int, int]]:
     closed = set(edges)
     for middle in range(count):
-        closed |= {(a, b) for a in range(count) for b in range(count) if {(a, middle), (middle, b)} <= closed}
+        closed |= {
+            (a, b)
+            for a in range(count)
+            for b in range(count)
+            if {(a, middle), (middle, b)} <= closed
+        }
     return closed
 
 

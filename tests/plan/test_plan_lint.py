@@ -54,7 +54,9 @@ def command(text: str, **more: object) -> WorkflowSpec:
             "'confg'",
         ),
         (
-            WorkflowSpec(name="w", resource_requirements=[ResourceRequirements(name="r", source=HERE)]),
+            WorkflowSpec(
+                name="w", resource_requirements=[ResourceRequirements(name="r", source=HERE)]
+            ),
             "unused",
             "'r'",
         ),
@@ -89,7 +91,10 @@ def command(text: str, **more: object) -> WorkflowSpec:
             "schedule_nodes",
         ),
         (
-            WorkflowSpec(name="w", actions=[Action(trigger_type="on_workflow_start", action_type="run_commands")]),
+            WorkflowSpec(
+                name="w",
+                actions=[Action(trigger_type="on_workflow_start", action_type="run_commands")],
+            ),
             "empty",
             "no commands",
         ),
@@ -127,7 +132,9 @@ def test_not_said(text: str) -> None:
 )
 def test_what_is_no_parameter_of_a_job_that_has_some(text: str, hint: str) -> None:
     values = (("seed", 3), ("i", 1))
-    spec = WorkflowSpec(name="w", jobs=[JobSpec(name="a", command=text, values=values, source=HERE)])
+    spec = WorkflowSpec(
+        name="w", jobs=[JobSpec(name="a", command=text, values=values, source=HERE)]
+    )
     (found,) = resolve(spec).warnings
     assert (found.kind, found.hint) == ("parameter-left", hint)
 
@@ -144,7 +151,9 @@ def test_what_is_no_parameter_of_a_job_that_has_some(text: str, hint: str) -> No
     ],
 )
 def test_braces_of_others_are_left_alone_where_there_are_parameters(text: str) -> None:
-    spec = WorkflowSpec(name="w", jobs=[JobSpec(name="a", command=text, values=(("seed", 3),), source=HERE)])
+    spec = WorkflowSpec(
+        name="w", jobs=[JobSpec(name="a", command=text, values=(("seed", 3),), source=HERE)]
+    )
     assert resolve(spec).warnings == ()
 
 

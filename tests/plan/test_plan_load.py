@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from torc_tui.errors import SpecError
-from torc_tui.plan.load import load_plan
+from torc_tui.plan.plan_file import load_plan
 
 MISTAKES = """
 name: x
@@ -84,7 +84,19 @@ use_pending_failed: perhaps
 def test_wrong_values_and_wrong_names_are_told_together(tmp_path: Path) -> None:
     found = problems(tmp_path, MANY)
     assert [line for line, kind in found if kind == "unknown-name"] == [6, 11, 12]
-    assert [line for line, kind in found if kind != "unknown-name"] == [3, 7, 8, 9, 10, 16, 18, 19, 24, 26, 27]
+    assert [line for line, kind in found if kind != "unknown-name"] == [
+        3,
+        7,
+        8,
+        9,
+        10,
+        16,
+        18,
+        19,
+        24,
+        26,
+        27,
+    ]
 
 
 WHOLE = """
@@ -146,8 +158,8 @@ LINES = WHOLE.split("\n")
 
 @pytest.mark.parametrize("wrong", ["key", "strange key", "value", "list", "number"])
 def test_one_mistake_makes_nothing_else_look_wrong(tmp_path: Path, wrong: str) -> None:
-    """Whatever key is misspelt and whatever value is wrong: all that is told is about that line, or about what is
-    missing in its entry then."""
+    """Whatever key is misspelt and whatever value is wrong: all that is told is about that line, or
+    about what is missing in its entry then."""
     for number, line in enumerate(LINES):
         lead, colon, value = line.partition(":")
         if not colon:
@@ -170,7 +182,10 @@ def test_one_mistake_makes_nothing_else_look_wrong(tmp_path: Path, wrong: str) -
             load_plan(file)
         except SpecError as error:
             for problem in error.problems:
-                assert problem.line == number + 1 or problem.kind == "missing-key", (changed, str(problem))
+                assert problem.line == number + 1 or problem.kind == "missing-key", (
+                    changed,
+                    str(problem),
+                )
 
 
 def test_a_file_without_mistakes_is_planned(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
-"""Keys that nothing here carries out are said to be so, at their line; those that are carried out are not."""
+"""Keys that nothing here carries out are said to be so, at their line; those that are carried out
+are not."""
 
 from __future__ import annotations
 
 import pytest
 
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
-from torc_tui.spec.schema import SETTINGS
+from torc_tui.workflow_file.load import loads
+from torc_tui.workflow_file.schema import SETTINGS
 
 HEAD = "name: w\njobs:\n- {name: a, command: x}\n"
 CARRIED_OUT = {
@@ -28,7 +29,11 @@ NOT_CARRIED_OUT = {
 
 
 def said(text: str) -> list[tuple[str, int | None]]:
-    return [(one.message, one.line) for one in resolve(loads(text, format="yaml")).warnings if one.kind == "no-effect"]
+    return [
+        (one.message, one.line)
+        for one in resolve(loads(text, format="yaml")).warnings
+        if one.kind == "no-effect"
+    ]
 
 
 def test_every_setting_is_in_one_of_the_two_lists() -> None:
@@ -48,12 +53,28 @@ def test_a_setting_with_effect_is_not(key: str) -> None:
 @pytest.mark.parametrize(
     ("text", "word", "line"),
     [
-        (HEAD + "execution_config: {staggered_start: false}\n", "'staggered_start' of execution_config", 4),
-        (HEAD + "execution_config: {sigkill_headroom_seconds: 5}\n", "'sigkill_headroom_seconds'", 4),
-        (HEAD + "execution_config: {srun_termination_signal: TERM}\n", "'srun_termination_signal'", 4),
+        (
+            HEAD + "execution_config: {staggered_start: false}\n",
+            "'staggered_start' of execution_config",
+            4,
+        ),
+        (
+            HEAD + "execution_config: {sigkill_headroom_seconds: 5}\n",
+            "'sigkill_headroom_seconds'",
+            4,
+        ),
+        (
+            HEAD + "execution_config: {srun_termination_signal: TERM}\n",
+            "'srun_termination_signal'",
+            4,
+        ),
         (HEAD + "execution_config: {enable_cpu_bind: true}\n", "'enable_cpu_bind'", 4),
         (HEAD + "execution_config: {mode: slurm}\n", "the mode 'slurm'", 4),
-        (HEAD + "resource_monitor: {sample_interval_seconds: 5}\n", "'sample_interval_seconds' of resource_monitor", 4),
+        (
+            HEAD + "resource_monitor: {sample_interval_seconds: 5}\n",
+            "'sample_interval_seconds' of resource_monitor",
+            4,
+        ),
         (HEAD + "slurm_schedulers:\n- {name: s, account: a}\n", "'slurm_schedulers'", 4),
         (
             "name: w\njobs:\n- name: a\n  command: x\n  scheduler: s\nslurm_schedulers:\n- {name: s, account: a}\n",
@@ -73,6 +94,7 @@ def test_the_keys_of_entries(text: str, word: str, line: int) -> None:
 
 def test_what_is_carried_out_or_left_at_its_default_is_not_said() -> None:
     text = (
-        HEAD + "execution_config: {mode: direct, staggered_start: true, termination_signal: INT, gpu_binding: index}\n"
+        HEAD
+        + "execution_config: {mode: direct, staggered_start: true, termination_signal: INT, gpu_binding: index}\n"
     )
     assert said(text + "enable_ro_crate: false\naccess_groups: []\n") == []

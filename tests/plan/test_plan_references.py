@@ -1,4 +1,5 @@
-"""The tokens of commands: what is one, what is a mistake, and what bash makes of the text that replaces them."""
+"""The tokens of commands: what is one, what is a mistake, and what bash makes of the text that
+replaces them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,10 @@ def names(text: str) -> list[tuple[str, str, str]]:
     ("text", "expected"),
     [
         ("cat ${files.input.a}", [("files", "input", "a")]),
-        ("x ${files.input.a} ${user_data.output.b}", [("files", "input", "a"), ("user_data", "output", "b")]),
+        (
+            "x ${files.input.a} ${user_data.output.b}",
+            [("files", "input", "a"), ("user_data", "output", "b")],
+        ),
         ("${files.output.my file.v1-2}", [("files", "output", "my file.v1-2")]),
         ("${user_data.input.r_${i}} x", [("user_data", "input", "r_${i}")]),
         ("${user_data.input.r_$i} x", [("user_data", "input", "r_$i")]),
@@ -65,7 +69,9 @@ def test_what_is_a_mistake(text: str, hint: str) -> None:
 def test_ids_come_when_the_store_has_given_them() -> None:
     text = "get ${user_data.input.a}${user_data.input.b} < ${files.input.f}"
     script = substitute(
-        text, scan(text)[0], lambda token: token.name + ".txt" if token.section == "files" else "ab".index(token.name)
+        text,
+        scan(text)[0],
+        lambda token: token.name + ".txt" if token.section == "files" else "ab".index(token.name),
     )
     assert script == ("get ", 0, 1, " < f.txt")
     assert render(script, 40) == "get 4041 < f.txt"
@@ -77,7 +83,10 @@ def test_text_without_tokens_stays_as_it_is(text: str) -> None:
     assert substitute(text, tokens, lambda token: text[token.start : token.end]) == text
 
 
-@given(st.text(alphabet="ab$ ()'\"\\`#<\n", max_size=30), st.text(alphabet="ab$ ()'\"\\`#<\n", max_size=30))
+@given(
+    st.text(alphabet="ab$ ()'\"\\`#<\n", max_size=30),
+    st.text(alphabet="ab$ ()'\"\\`#<\n", max_size=30),
+)
 def test_any_surroundings_are_read_to_the_end(before: str, after: str) -> None:
     tokens, _ = scan(f"{before} ${{user_data.input.r_$i}}{after}")
     assert len(tokens) <= 1

@@ -26,7 +26,7 @@ from torc_tui.model import (
     render,
 )
 from torc_tui.plan.describe import describe, describe_problems, edge_reasons
-from torc_tui.plan.reasons import pairs
+from torc_tui.plan.edge_reasons import pairs
 from torc_tui.plan.resolve import resolve
 
 
@@ -86,15 +86,20 @@ def test_user_data_of_the_seed() -> None:
 
 def test_collecting_results_that_nobody_declared() -> None:
     workers = [
-        job(f"worker_{i}", f"torc user-data update ${{user_data.output.result_{i}}} --data 1") for i in (1, 2, 3)
+        job(f"worker_{i}", f"torc user-data update ${{user_data.output.result_{i}}} --data 1")
+        for i in (1, 2, 3)
     ]
-    collect = job("aggregate", "for i in 1 2 3; do torc user-data get ${user_data.input.result_$i}; done")
+    collect = job(
+        "aggregate", "for i in 1 2 3; do torc user-data get ${user_data.input.result_$i}; done"
+    )
     plan = plan_of(*workers, collect)
     assert [(one.name, one.data, one.declared) for one in plan.user_data] == [
         (f"result_{i}", None, False) for i in (1, 2, 3)
     ]
     assert plan.jobs[3].command == 'for i in 1 2 3; do torc user-data get "result_${i}"; done'
-    assert reasons(plan) == [("aggregate", f"worker_{i}", f"user data 'result_{i}'") for i in (1, 2, 3)]
+    assert reasons(plan) == [
+        ("aggregate", f"worker_{i}", f"user data 'result_{i}'") for i in (1, 2, 3)
+    ]
     assert plan.user_data_groups[plan.jobs[3].input_user_data or 0] == (0, 1, 2)
     assert not plan.warnings
 
@@ -113,7 +118,9 @@ def test_outputs_with_a_variable_must_be_declared() -> None:
     command = "for i in 1 2; do torc user-data update ${user_data.output.r_$i} --data 1; done"
     error = refused(job("a", command))
     assert "output_user_data" in (error.problems[0].hint or "")
-    plan = plan_of(job("a", command, output_user_data=("r_1", "r_2")), job("b", "${user_data.input.r_2}"))
+    plan = plan_of(
+        job("a", command, output_user_data=("r_1", "r_2")), job("b", "${user_data.input.r_2}")
+    )
     assert plan.jobs[0].command == 'for i in 1 2; do torc user-data update "r_${i}" --data 1; done'
     error = refused(job("a", "cat ${files.input.part_$i}"), files=files("part_1"))
     assert "input_file_regexes: ['^part_.*$']" in (error.problems[0].hint or "")
@@ -126,7 +133,12 @@ def test_a_declared_name_with_a_dollar_is_a_name() -> None:
 
 def test_tokens_and_lists_are_merged_and_scripts_are_read() -> None:
     plan = plan_of(
-        job("a", "x ${files.output.f}", output_files=("g",), invocation_script="with ${files.output.h} --"),
+        job(
+            "a",
+            "x ${files.output.f}",
+            output_files=("g",),
+            invocation_script="with ${files.output.h} --",
+        ),
         files=files("f", "g", "h"),
     )
     assert plan.file_groups[plan.jobs[0].output_files or 0] == (0, 1, 2)
@@ -136,7 +148,12 @@ def test_tokens_and_lists_are_merged_and_scripts_are_read() -> None:
 def test_the_first_reason_counts() -> None:
     plan = plan_of(
         job("a", "${files.output.f} ${user_data.output.u}"),
-        job("b", "${files.input.f} ${user_data.input.u}", depends_on_regexes=("a",), depends_on=("a",)),
+        job(
+            "b",
+            "${files.input.f} ${user_data.input.u}",
+            depends_on_regexes=("a",),
+            depends_on=("a",),
+        ),
         job("c", "${files.input.f} ${user_data.input.u}", depends_on_regexes=("^a",)),
         job("d", "${user_data.input.u} ${files.input.f}"),
         files=files("f"),
@@ -170,7 +187,9 @@ def test_a_pattern_leaves_the_job_itself_out() -> None:
     ],
 )
 def test_a_shared_set_is_stored_once(keys: dict[str, Json]) -> None:
-    first = [job(f"a_{i}", output_files=(f"f_{i}",), output_user_data=(f"u_{i}",)) for i in range(30)]
+    first = [
+        job(f"a_{i}", output_files=(f"f_{i}",), output_user_data=(f"u_{i}",)) for i in range(30)
+    ]
     second = [job(f"b_{i}", **keys) for i in range(40)]
     plan = plan_of(*first, *second, files=files(*(f"f_{i}" for i in range(30))))
     assert len(plan.edges) == 0
@@ -182,13 +201,17 @@ def test_a_shared_set_is_stored_once(keys: dict[str, Json]) -> None:
 
 def test_pairs_of_a_gate_are_no_edges_and_no_job_waits_at_its_own_gate() -> None:
     first = [job(f"a_{i}") for i in range(10)]
-    second = [job(f"b_{i}", depends_on=(f"a_{i}", "z"), depends_on_regexes=("^a_",)) for i in range(10)]
+    second = [
+        job(f"b_{i}", depends_on=(f"a_{i}", "z"), depends_on_regexes=("^a_",)) for i in range(10)
+    ]
     inside = job("a_x", depends_on_regexes=("^a_",))
     plan = plan_of(*first, job("z"), *second, inside)
     (gate,) = plan.gates
     assert len(gate.members) == 11 and gate.waiting == tuple(range(11, 21)) and gate.via == "^a_"
     assert not set(gate.members) & set(gate.waiting)
-    counts = [sum(1 for edge in plan.edges if edge[0] == number) for number in range(len(plan.jobs))]
+    counts = [
+        sum(1 for edge in plan.edges if edge[0] == number) for number in range(len(plan.jobs))
+    ]
     assert counts == [0] * 11 + [1] * 10 + [10]
 
 
@@ -236,7 +259,10 @@ def test_two_cycles_are_two_problems() -> None:
             (job("a", output_files=("f",)), job("b", output_files=("g",))),
             {"files": [FileSpec(name="f", path="x/y"), FileSpec(name="g", path="./x//y")]},
         ),
-        ((job("a", output_file_regexes=("f",)), job("b", output_files=("f1",))), {"files": files("f1", "f2")}),
+        (
+            (job("a", output_file_regexes=("f",)), job("b", output_files=("f1",))),
+            {"files": files("f1", "f2")},
+        ),
     ],
 )
 def test_two_producers(jobs: tuple[JobSpec, ...], keys: dict[str, Json]) -> None:
@@ -307,7 +333,12 @@ def test_all_problems_at_once_with_their_lines() -> None:
         JobSpec(name="a", command="${file.input.x}", depends_on=("nobody", "b"), source=source),
         job("b", depends_on=("a",), source=Source("w.yaml", 20)),
         actions=[
-            Action(trigger_type="on_jobs_ready", action_type="schedule_nodes", jobs=("c",), source=Source("w.yaml", 5))
+            Action(
+                trigger_type="on_jobs_ready",
+                action_type="schedule_nodes",
+                jobs=("c",),
+                source=Source("w.yaml", 5),
+            )
         ],
         file="w.yaml",
     )
@@ -333,7 +364,9 @@ def test_one_entry_is_told_once() -> None:
 
 def test_requirements_end_with_the_default() -> None:
     plan = plan_of(
-        job("a", resource_requirements="r"), job("b"), resource_requirements=[ResourceRequirements(name="r")]
+        job("a", resource_requirements="r"),
+        job("b"),
+        resource_requirements=[ResourceRequirements(name="r")],
     )
     assert [one.name for one in plan.requirements] == ["r", "default"]
     assert [one.requirement for one in plan.jobs] == [0, 1]
@@ -350,12 +383,16 @@ def test_actions_watch_jobs() -> None:
         jobs=("c",),
         job_name_regexes=("^a", "b"),
     )
-    assert plan_of(job("a"), job("b"), job("c"), job("d"), actions=[action]).action_jobs == [(0, 1, 2)]
+    assert plan_of(job("a"), job("b"), job("c"), job("d"), actions=[action]).action_jobs == [
+        (0, 1, 2)
+    ]
 
 
 def test_equal_lists_are_one_group() -> None:
     plan = plan_of(
-        job("a", input_files=("f", "g")), job("b", "${files.input.g} ${files.input.f}"), files=files("f", "g")
+        job("a", input_files=("f", "g")),
+        job("b", "${files.input.g} ${files.input.f}"),
+        files=files("f", "g"),
     )
     assert plan.file_groups == [(0, 1)]
     assert [one.input_files for one in plan.jobs] == [0, 0]
@@ -365,18 +402,22 @@ def test_describe_says_what_a_dry_run_says() -> None:
     plan = plan_of(job("a"), job("b", depends_on=("a",)), entries={"jobs": 1}, files=files("f"))
     described = describe(plan)
     assert described["valid"] and not described["errors"]
-    assert described["summary"]["job_count"] == 2 and described["summary"]["job_count_before_expansion"] == 1
+    assert (
+        described["summary"]["job_count"] == 2
+        and described["summary"]["job_count_before_expansion"] == 1
+    )
     assert described["summary"]["job_names"] == ["a", "b"]
     assert described["edges"] == [{"job": "b", "depends_on": "a", "reason": "depends_on"}]
     assert "'f'" in described["warnings"][0]["message"]
 
 
-# -- random workflows --------------------------------------------------------------------------------------------------
+# -- random workflows ------------------------------------------------------------------------------
 
 
 @st.composite
 def workflows(draw: st.DrawFn, *, forward: bool) -> WorkflowSpec:
-    """Jobs that each write one file and one record, and wait by every means (for earlier ones if ``forward``)."""
+    """Jobs that each write one file and one record, and wait by every means (for earlier ones if
+    ``forward``)."""
     count = draw(st.integers(2, 9))
     shared = draw(st.lists(st.sets(st.integers(0, count - 1), min_size=1), min_size=1, max_size=3))
     jobs = []
@@ -398,7 +439,9 @@ def workflows(draw: st.DrawFn, *, forward: bool) -> WorkflowSpec:
                 output_files=(f"f{number}",),
             )
         )
-    return WorkflowSpec(name="w", jobs=jobs, files=files(*(f"f{number}" for number in range(count))))
+    return WorkflowSpec(
+        name="w", jobs=jobs, files=files(*(f"f{number}" for number in range(count)))
+    )
 
 
 def naive(spec: WorkflowSpec) -> dict[tuple[int, int], set[EdgeKind]]:
@@ -407,7 +450,8 @@ def naive(spec: WorkflowSpec) -> dict[tuple[int, int], set[EdgeKind]]:
         for b, other in enumerate(spec.jobs):
             kinds = {
                 EdgeKind.EXPLICIT: other.name in one.depends_on,
-                EdgeKind.REGEX: a != b and any(re.search(p, other.name) for p in one.depends_on_regexes),
+                EdgeKind.REGEX: a != b
+                and any(re.search(p, other.name) for p in one.depends_on_regexes),
                 EdgeKind.FILE: f"f{b}" in one.input_files,
                 EdgeKind.USER_DATA: f"${{user_data.input.u{b}}}" in one.command,
             }
@@ -454,6 +498,8 @@ def test_a_cycle_is_a_real_one(spec: WorkflowSpec) -> None:
         left = {pair[:2] for pair in pairs(plan)}
         assert left == set(expected)
         nodes = set(range(len(spec.jobs)))
-        while free := {node for node in nodes if not any(a == node and b in nodes for a, b in left)}:
+        while free := {
+            node for node in nodes if not any(a == node and b in nodes for a, b in left)
+        }:
             nodes -= free
         assert not nodes

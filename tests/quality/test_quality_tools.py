@@ -1,4 +1,5 @@
-"""The tools that read the code: each runs as on a command line, and its own words are the failure."""
+"""The tools that read the code: each runs as on a command line, and its own words are the
+failure."""
 
 from __future__ import annotations
 

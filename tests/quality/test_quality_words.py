@@ -1,4 +1,5 @@
-"""What must not stand in the files of the project: words about how it was made, leftovers, paths of one machine."""
+"""What must not stand in the files of the project: words about how it was made, leftovers, paths of
+one machine."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Not among them, because they have a meaning here: session (of processes, of a test run), assistant, model, helper,
-# tool, prompt, gemini and copilot as parts of longer words.
+# Not among them, because they have a meaning here: session (of processes, of a test run),
+# assistant, model, helper, tool, prompt, gemini and copilot as parts of longer words.
 MAKING = [
     r"\bLLMs?\b",
     r"(?-i:\bAI\b)",
@@ -37,7 +38,16 @@ def project_files() -> list[Path]:
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     listed = subprocess.run(
-        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        [
+            "git",
+            "-c",
+            f"safe.directory={ROOT}",
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ],
         cwd=ROOT,
         capture_output=True,
         check=True,

@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 
 from torc_tui.resources.cgroups import Limits, limits
-from torc_tui.resources.detect import available_cpus, available_memory, boot_id, detect_machine, hostname
+from torc_tui.resources.detect import (
+    available_cpus,
+    available_memory,
+    boot_id,
+    detect_machine,
+    hostname,
+)
 from torc_tui.resources.nvml import library_present
-from torc_tui.resources.processes import belongs, process_started
+from torc_tui.resources.process_identity import belongs, process_started
 
 GB = 1 << 30
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -42,7 +48,11 @@ def v2(root: Path, group: str, files: dict[str, str], mount: str = V2_MOUNT) -> 
         ("/", {}, Limits(None, None)),
         ("/a/b", {"a/b/cpu.max": "max 100000\n", "a/b/memory.max": "max\n"}, Limits(None, None)),
         ("/a/b", {"a/b/cpu.max": "150000 100000\n", "a/b/memory.max": f"{GB}\n"}, Limits(1.5, GB)),
-        ("/a/b", {"a/cpu.max": "50000 100000\n", "a/b/cpu.max": "400000 100000\n"}, Limits(0.5, None)),
+        (
+            "/a/b",
+            {"a/cpu.max": "50000 100000\n", "a/b/cpu.max": "400000 100000\n"},
+            Limits(0.5, None),
+        ),
         ("/a/b", {"memory.max": "4096\n", "a/b/memory.max": f"{GB}\n"}, Limits(None, 4096)),
         ("/a", {"a/cpu.max": "nonsense\n", "a/memory.max": "\n"}, Limits(None, None)),
         ("/a", {"a/cpu.max": "\n", "a/memory.max": "-1\n"}, Limits(None, None)),
@@ -56,9 +66,13 @@ def test_cgroup_v2(tmp_path: Path, group: str, files: dict[str, str], expected: 
 def test_cgroup_v2_in_a_container_that_sees_its_own_part_of_the_tree(tmp_path: Path) -> None:
     mount = "30 23 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n"
     assert limits(v2(tmp_path, "/docker/abc", {"memory.max": "1000"}, mount)) == Limits(None, 1000)
-    assert limits(v2(tmp_path, "/docker/abc/in", {"in/memory.max": "900"}, mount)) == Limits(None, 900)
+    assert limits(v2(tmp_path, "/docker/abc/in", {"in/memory.max": "900"}, mount)) == Limits(
+        None, 900
+    )
     assert limits(v2(tmp_path, "/elsewhere", {}, mount)) == Limits(None, 1000)
-    assert limits(v2(tmp_path, "/docker/abc-in", {"-in/memory.max": "5"}, mount)) == Limits(None, 1000)
+    assert limits(v2(tmp_path, "/docker/abc-in", {"-in/memory.max": "5"}, mount)) == Limits(
+        None, 1000
+    )
 
 
 def test_cgroup_v1(tmp_path: Path) -> None:
@@ -123,7 +137,11 @@ def test_slurm_without_a_job_is_not_believed(tmp_path: Path) -> None:
         ("max", {"SLURM_MEM_PER_NODE": "4096"}, 64 * GB),
         ("max", {"SLURM_JOB_ID": "1", "SLURM_MEM_PER_NODE": "4096"}, 4 * GB),
         ("max", {"SLURM_JOB_ID": "1", "SLURM_MEM_PER_NODE": "0"}, 64 * GB),
-        ("max", {"SLURM_JOB_ID": "1", "SLURM_MEM_PER_CPU": "1024", "SLURM_CPUS_ON_NODE": "3"}, 3 * GB),
+        (
+            "max",
+            {"SLURM_JOB_ID": "1", "SLURM_MEM_PER_CPU": "1024", "SLURM_CPUS_ON_NODE": "3"},
+            3 * GB,
+        ),
         ("max", {"SLURM_JOB_ID": "1", "SLURM_MEM_PER_CPU": "1024"}, 64 * GB),
     ],
 )
@@ -133,7 +151,12 @@ def test_memory(tmp_path: Path, limit: str, environ: dict[str, str], expected: i
 
 def test_what_the_user_says_counts() -> None:
     machine = detect_machine(num_cpus=12, memory_gb=0.5, num_gpus=0)
-    assert (machine.hostname, machine.num_cpus, machine.memory, machine.gpus) == (hostname(), 12, GB // 2, ())
+    assert (machine.hostname, machine.num_cpus, machine.memory, machine.gpus) == (
+        hostname(),
+        12,
+        GB // 2,
+        (),
+    )
 
 
 def test_this_host() -> None:

@@ -111,7 +111,11 @@ def test_placement(machine, wanted, policy, apart) -> None:  # type: ignore[no-u
 
 
 @settings(max_examples=150, deadline=None)
-@given(machines, st.lists(st.tuples(st.booleans(), st.integers(0, 20), requests), max_size=20), policies)
+@given(
+    machines,
+    st.lists(st.tuples(st.booleans(), st.integers(0, 20), requests), max_size=20),
+    policies,
+)
 def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyped-def]  # as above
     pool = Pool(machine, foreign=policy)
     held: list[Allocation] = []
@@ -138,14 +142,22 @@ def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyp
     for allocation in held:
         pool.give(allocation)
     fresh = Pool(machine, foreign=policy)
-    assert (pool.free_cpus, pool.free_memory, pool.free_gpus) == (fresh.free_cpus, fresh.free_memory, fresh.free_gpus)
-    assert [(card.share, card.reserved, card.grants, card.wholes) for card in pool.cards] == [(0, 0, 0, 0)] * len(
-        machine.gpus
+    assert (pool.free_cpus, pool.free_memory, pool.free_gpus) == (
+        fresh.free_cpus,
+        fresh.free_memory,
+        fresh.free_gpus,
     )
+    assert [(card.share, card.reserved, card.grants, card.wholes) for card in pool.cards] == [
+        (0, 0, 0, 0)
+    ] * len(machine.gpus)
 
 
 @settings(max_examples=150, deadline=None)
-@given(machines, st.lists(st.one_of(requests, st.integers(0, 20), st.lists(cards, max_size=4)), max_size=20), policies)
+@given(
+    machines,
+    st.lists(st.one_of(requests, st.integers(0, 20), st.lists(cards, max_size=4)), max_size=20),
+    policies,
+)
 def test_readings_change_under_held_grants(machine, steps, policy) -> None:  # type: ignore[no-untyped-def]  # as above
     pool = Pool(machine, foreign=policy)
     held: list[Allocation] = []
@@ -181,9 +193,9 @@ def test_readings_change_under_held_grants(machine, steps, policy) -> None:  # t
     for allocation in held:
         pool.give(allocation)
     pool.update(machine.gpus)
-    assert [(card.share, card.reserved, card.grants, card.wholes) for card in pool.cards] == [(0, 0, 0, 0)] * len(
-        machine.gpus
-    )
+    assert [(card.share, card.reserved, card.grants, card.wholes) for card in pool.cards] == [
+        (0, 0, 0, 0)
+    ] * len(machine.gpus)
 
 
 @given(st.lists(requests, max_size=12))
@@ -191,12 +203,19 @@ def test_rank_agrees_with_the_order_of_placement(wanted: list[ResourceRequiremen
     ranks = rank(wanted)
     assert sorted(set(ranks)) == list(range(len(set(ranks))))
     everything = Machine(hostname="big", num_cpus=10_000, memory=10_000, gpus=())
-    order = [job for job, _ in place([Candidate(i, 0, r) for i, r in enumerate(wanted)], Pool(everything))]
-    assert order or not any(r.num_nodes == 1 and not r.num_gpus and not r.gpu_memory for r in wanted)
+    order = [
+        job
+        for job, _ in place([Candidate(i, 0, r) for i, r in enumerate(wanted)], Pool(everything))
+    ]
+    assert order or not any(
+        r.num_nodes == 1 and not r.num_gpus and not r.gpu_memory for r in wanted
+    )
     sizes = [(wanted[job].num_gpus, wanted[job].runtime, wanted[job].memory) for job in order]
     assert sizes == sorted(sizes, reverse=True)
     by_rank = sorted(order, key=lambda job: ranks[job])
-    assert [(wanted[job].num_gpus, wanted[job].runtime, wanted[job].memory) for job in by_rank] == sizes
+    assert [
+        (wanted[job].num_gpus, wanted[job].runtime, wanted[job].memory) for job in by_rank
+    ] == sizes
 
 
 @pytest.mark.parametrize(
@@ -208,7 +227,9 @@ def test_rank_agrees_with_the_order_of_placement(wanted: list[ResourceRequiremen
         ("of a later version", [4, 3, 2, 1]),
     ],
 )
-def test_the_method_says_what_is_compared_within_one_priority(method: str, order: list[int]) -> None:
+def test_the_method_says_what_is_compared_within_one_priority(
+    method: str, order: list[int]
+) -> None:
     def asking(memory: int, runtime: float) -> ResourceRequirements:
         return ResourceRequirements(name="r", memory=memory, runtime=runtime)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine, ResourceRequirements
-from torc_tui.resources.cards import Card
 from torc_tui.resources.explain import explain, never
+from torc_tui.resources.gpus import Card
 from torc_tui.resources.placement import Candidate, place, rank
 from torc_tui.resources.pool import Pool
 
@@ -19,7 +19,11 @@ def req(name: str = "r", **fields: object) -> ResourceRequirements:
 
 def gpu(index: int, *processes: GpuProcess, memory: int = 80 * GB, **fields: object) -> Gpu:
     used = sum(process.memory or 0 for process in processes)
-    values: dict[str, object] = {"uuid": f"GPU-{index}", "name": "NVIDIA A100", "memory_free": memory - used}
+    values: dict[str, object] = {
+        "uuid": f"GPU-{index}",
+        "name": "NVIDIA A100",
+        "memory_free": memory - used,
+    }
     return Gpu(index=index, memory=memory, processes=processes, **(values | fields))  # type: ignore[arg-type]  # as above
 
 
@@ -46,7 +50,10 @@ def test_counts_are_taken_and_given_back() -> None:
 
 
 def test_over_held_pool_is_empty_and_not_negative() -> None:
-    pool = Pool(machine(gpu(0)), [Allocation(10, 40 * GB, (GpuGrant("GPU-0"), GpuGrant("GPU-0", 500, 90 * GB)))])
+    pool = Pool(
+        machine(gpu(0)),
+        [Allocation(10, 40 * GB, (GpuGrant("GPU-0"), GpuGrant("GPU-0", 500, 90 * GB)))],
+    )
     assert (pool.free_cpus, pool.free_memory, pool.free_gpus) == (0, 0, 0)
     [card] = pool.cards
     assert (card.share_available, card.memory_available) == (0, 0)
@@ -76,7 +83,9 @@ def test_whole_cards_and_shares_do_not_meet() -> None:
 
 def test_memory_reservation_keeps_a_whole_card_job_away() -> None:
     pool = Pool(machine(gpu(0)))
-    assert pool.take(req(gpu_memory=12 * GB)) == Allocation(1, 1 << 20, (GpuGrant("GPU-0", 0, 12 * GB),))
+    assert pool.take(req(gpu_memory=12 * GB)) == Allocation(
+        1, 1 << 20, (GpuGrant("GPU-0", 0, 12 * GB),)
+    )
     assert explain(req(num_gpus=1), pool)[0].text == "needs 1 GPU, 0 free: GPU 0 is shared by 1 job"
 
 
@@ -125,7 +134,9 @@ def test_text_of_a_card_that_is_too_full() -> None:
     pool = Pool(machine(gpu(1, python, memory_free=30 * GB)))
     [shortfall] = explain(req(gpu_memory=40 * GB), pool)
     assert shortfall.what == "gpu_memory"
-    assert shortfall.text == "GPU 1 has 30.0 of 80.0 GB free (pid 4711 python, 48 GB), 40 GB requested"
+    assert (
+        shortfall.text == "GPU 1 has 30.0 of 80.0 GB free (pid 4711 python, 48 GB), 40 GB requested"
+    )
 
 
 def test_own_use_fills_the_own_reservation_first() -> None:
@@ -168,7 +179,9 @@ def test_cards_vanish_and_return_with_their_grants() -> None:
 def test_several_cards_are_close_together() -> None:
     near = {(0, 2), (1, 3)}
     distances = {
-        f"GPU-{i}": {f"GPU-{j}": 10 if (min(i, j), max(i, j)) in near else 50 for j in range(4) if j != i}
+        f"GPU-{i}": {
+            f"GPU-{j}": 10 if (min(i, j), max(i, j)) in near else 50 for j in range(4) if j != i
+        }
         for i in range(4)
     }
     pool = Pool(machine(*map(gpu, range(4))), distances=distances)
@@ -178,7 +191,10 @@ def test_several_cards_are_close_together() -> None:
 
 def test_many_cards_are_grouped_without_trying_every_group() -> None:
     names = [f"GPU-{i}" for i in range(24)]
-    distances = {a: {b: 10 if i // 12 == j // 12 else 50 for j, b in enumerate(names)} for i, a in enumerate(names)}
+    distances = {
+        a: {b: 10 if i // 12 == j // 12 else 50 for j, b in enumerate(names)}
+        for i, a in enumerate(names)
+    }
     pool = Pool(machine(*map(gpu, range(24))), distances=distances)
     pool.take(req(num_gpus=0.5))
     assert uuids(pool.take(req(num_gpus=12))) == names[12:]
@@ -216,7 +232,10 @@ def test_virtual_cards_are_of_every_model_and_size() -> None:
         ({"memory": 64 * GB}, ["64 GB of memory, machine has 4 GB"]),
         ({"num_nodes": 2}, ["2 nodes, a local runner is one"]),
         ({"num_gpus": 3}, ["needs 3 GPUs, machine has 2"]),
-        ({"num_gpus": 1, "gpu_model": "H100"}, ["needs 1 GPU matching 'H100', machine has 0 of 2 (NVIDIA A100)"]),
+        (
+            {"num_gpus": 1, "gpu_model": "H100"},
+            ["needs 1 GPU matching 'H100', machine has 0 of 2 (NVIDIA A100)"],
+        ),
         ({"gpu_memory": 90 * GB}, ["needs 90 GB of memory on one GPU, the largest has 80 GB"]),
         ({"num_gpus": 2, "gpu_memory": 90 * GB}, ["needs 2 GPUs with 90 GB each, machine has 0"]),
         ({"num_cpus": 4, "num_gpus": 9}, ["4 CPUs, machine has 2", "needs 9 GPUs, machine has 2"]),
@@ -226,7 +245,9 @@ def test_what_can_never_run(fields: dict[str, object], texts: list[str]) -> None
     idle = machine(gpu(0), gpu(1, PYTHON), num_cpus=2, memory=4 * GB)
     assert [shortfall.text for shortfall in never(req(**fields), idle)] == texts
     assert bool(never(req(**fields), machine(num_cpus=2, memory=4 * GB))) == bool(texts)
-    assert (Pool(machine(gpu(0), gpu(1), num_cpus=2, memory=4 * GB)).take(req(**fields)) is None) == bool(texts)
+    assert (
+        Pool(machine(gpu(0), gpu(1), num_cpus=2, memory=4 * GB)).take(req(**fields)) is None
+    ) == bool(texts)
 
 
 def test_mig_instances_serve_one_card_jobs_only() -> None:
@@ -244,11 +265,17 @@ def test_mig_instances_serve_one_card_jobs_only() -> None:
         ({"num_cpus": 4}, "needs 4 CPUs, 3 free"),
         ({"memory": 4 * GB}, "needs 4 GB of memory, 3.5 GB free"),
         ({"num_gpus": 2}, "needs 2 GPUs, 1 free: GPU 0 is held by another job"),
-        ({"num_gpus": 2, "gpu_memory": GB}, "needs 2 GPUs with 1 GB free each, 1 free: GPU 0 is held by another job"),
+        (
+            {"num_gpus": 2, "gpu_memory": GB},
+            "needs 2 GPUs with 1 GB free each, 1 free: GPU 0 is held by another job",
+        ),
     ],
 )
 def test_what_is_lacking_now(fields: dict[str, object], text: str) -> None:
-    pool = Pool(machine(gpu(0), gpu(1), num_cpus=4, memory=4 * GB), [Allocation(1, GB // 2, (GpuGrant("GPU-0"),))])
+    pool = Pool(
+        machine(gpu(0), gpu(1), num_cpus=4, memory=4 * GB),
+        [Allocation(1, GB // 2, (GpuGrant("GPU-0"),))],
+    )
     assert [shortfall.text for shortfall in explain(req(**fields), pool)] == [text]
 
 
@@ -303,14 +330,17 @@ def test_four_cards_one_half_filled_by_somebody_else() -> None:
         5: ["GPU-1"],
     }
     held = "{}; GPUs 0, 2 and 3 are held by other jobs"
-    assert explain(jobs[3], pool)[0].text == "needs 1 GPU, 0 free: " + held.format("GPU 1 is shared by 2 jobs")
+    assert explain(jobs[3], pool)[0].text == "needs 1 GPU, 0 free: " + held.format(
+        "GPU 1 is shared by 2 jobs"
+    )
     assert explain(jobs[4], pool)[0].text == held.format(
         "GPU 1 has 20.0 of 80.0 GB free (pid 4711 python, 40 GB; 20 GB reserved by other jobs), 60 GB requested"
     )
     pool.update([gpu(index) for index in range(4)])
-    assert {job: uuids(given) for job, given in place([c for c in candidates if c.job_id not in placed], pool)} == {
-        4: ["GPU-1"]
-    }
+    assert {
+        job: uuids(given)
+        for job, given in place([c for c in candidates if c.job_id not in placed], pool)
+    } == {4: ["GPU-1"]}
 
 
 def test_what_fits_exactly_lacks_nothing() -> None:
@@ -325,5 +355,12 @@ def test_what_fits_exactly_lacks_nothing() -> None:
 
 def test_shares_prefer_cards_of_ours_then_idle_ones_then_those_in_use() -> None:
     busy = GpuProcess(pid=4711, name="python", memory=8 * GB)
-    pool = Pool(machine(gpu(0, busy), gpu(1), gpu(2)), [Allocation(1, 0, (GpuGrant("GPU-2", 500),))])
-    assert [uuids(pool.take(req(num_gpus=0.5))) for _ in range(4)] == [["GPU-2"], ["GPU-1"], ["GPU-1"], ["GPU-0"]]
+    pool = Pool(
+        machine(gpu(0, busy), gpu(1), gpu(2)), [Allocation(1, 0, (GpuGrant("GPU-2", 500),))]
+    )
+    assert [uuids(pool.take(req(num_gpus=0.5))) for _ in range(4)] == [
+        ["GPU-2"],
+        ["GPU-1"],
+        ["GPU-1"],
+        ["GPU-0"],
+    ]

@@ -1,4 +1,5 @@
-"""A shell that types torc commands in a folder, on a store of its own; patience; a server of one's own."""
+"""A shell that types torc commands in a folder, on a store of its own; patience; a server of one's
+own."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ import pytest
 DEADLINE = 30.0
 TORC = "import torc_tui.store.connect as c; c.BUSY_SECONDS = 0.3; from torc_tui.cli.main import main; main()"
 RUNNER = f"import torc_tui.engine.membership as m; m.HEARTBEAT = 1.0; {TORC}"
-"""The program `torc`, with a store that is said to be locked after 0.3 s instead of 10, and quick heartbeats."""
+"""The program `torc`, with a store that is said to be locked after 0.3 s instead of 10, and quick
+heartbeats."""
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
@@ -42,12 +44,19 @@ class Shell:
     def __init__(self, folder: Path, database: str | None = None) -> None:
         self.folder = folder
         self.database = database or str(folder / "t.db")
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith("TORC_")}
+        self.env = {
+            name: value for name, value in os.environ.items() if not name.startswith("TORC_")
+        }
         self.env |= {"TORC_DATABASE": self.database, "XDG_STATE_HOME": str(folder / "state")}
         self.started: list[subprocess.Popen[str]] = []
 
     def start(self, *words: str, **how: Any) -> subprocess.Popen[str]:
-        options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **how}
+        options: dict[str, Any] = {
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+            **how,
+        }
         process = subprocess.Popen(
             [sys.executable, "-c", RUNNER if words[0] == "run" else TORC, *words],
             cwd=self.folder,
@@ -82,13 +91,18 @@ class Shell:
 
     def states(self, workflow_id: int = 1) -> dict[str, str]:
         code, text = self.run("jobs", "list", str(workflow_id), "-f", "json")
-        return {job["name"]: job["status"] for job in json.loads(text)} if code == 0 and text else {}
+        return (
+            {job["name"]: job["status"] for job in json.loads(text)} if code == 0 and text else {}
+        )
 
     def events(self, kind: str | None = None, workflow_id: int = 1) -> list[dict[str, Any]]:
         with self.store() as store:
             from torc_tui.store.events import list_events
 
-            return [{"job": e.job_id, "kind": e.kind, **e.data} for e in list_events(store, workflow_id, kind=kind)]
+            return [
+                {"job": e.job_id, "kind": e.kind, **e.data}
+                for e in list_events(store, workflow_id, kind=kind)
+            ]
 
     def sql(self, text: str) -> list[tuple[Any, ...]]:
         with self.store() as store, store.read() as conn:
@@ -110,11 +124,21 @@ class Shell:
         return (self.folder / name).exists()
 
     def pid(self, name: str = "pid") -> int:
-        return int(until(lambda: self.there(name) and (self.folder / name).read_text().strip(), f"the file {name}"))
+        return int(
+            until(
+                lambda: self.there(name) and (self.folder / name).read_text().strip(),
+                f"the file {name}",
+            )
+        )
 
     def assert_nothing_held(self) -> None:
         """No job holds anything, and no runner is said to be there."""
-        assert self.sql("SELECT id, allocation FROM job WHERE allocation IS NOT NULL OR status IN (3, 4)") == []
+        assert (
+            self.sql(
+                "SELECT id, allocation FROM job WHERE allocation IS NOT NULL OR status IN (3, 4)"
+            )
+            == []
+        )
         assert self.sql("SELECT id FROM compute_node WHERE is_active") == []
 
 

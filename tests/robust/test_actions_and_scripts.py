@@ -1,4 +1,5 @@
-"""Commands of the workflow itself, in real runs: when they run, how often, and how their failures are seen."""
+"""Commands of the workflow itself, in real runs: when they run, how often, and how their failures
+are seen."""
 
 from __future__ import annotations
 
@@ -33,7 +34,13 @@ def words(shell: Any, name: str) -> list[str]:
 def test_each_trigger_fires_once_and_in_order(shell: Any) -> None:
     code, text = shell.run("run", shell.write(TRIGGERS))
     assert code == 0, text
-    assert words(shell, "order") == ["start", "a", "b", "all", "complete"]  # jobs wait for the start, the end for all
+    assert words(shell, "order") == [
+        "start",
+        "a",
+        "b",
+        "all",
+        "complete",
+    ]  # jobs wait for the start, the end for all
     assert words(shell, "a_saw") == ["start"]
     for name in ("started", "b_ready", "a_done", "left"):
         assert len(words(shell, name)) == 1, name
@@ -52,8 +59,13 @@ def test_they_fire_again_in_the_next_run_only_when_it_is_initialized(shell: Any)
 
 def test_what_a_killed_runner_did_not_come_to_is_made_up_for(shell: Any) -> None:
     shell.run("run", shell.write(TRIGGERS))
-    with shell.store() as store, store.write() as conn:  # as if it had been killed right after the last end
-        conn.exec_driver_sql("UPDATE action SET executed_run_id = NULL WHERE trigger_type LIKE '%complete'")
+    with (
+        shell.store() as store,
+        store.write() as conn,
+    ):  # as if it had been killed right after the last end
+        conn.exec_driver_sql(
+            "UPDATE action SET executed_run_id = NULL WHERE trigger_type LIKE '%complete'"
+        )
     assert shell.run("run", "1")[0] == 0
     assert words(shell, "order") == ["start", "a", "b", "all", "complete", "all", "complete"]
     assert len(words(shell, "a_done")) == 2
@@ -166,14 +178,18 @@ def test_a_failing_recovery_script_is_told_and_the_job_tried_all_the_same(shell:
     code, said = shell.run("run", shell.write(RECOVERY.replace("SCRIPT", "exit 9")))
     assert code == 1, said
     assert words(shell, "attempts") == ["1", "2", "3", "4"]
-    warnings = [event for event in shell.events("job_warning") if "recovery script" in event["message"]]
+    warnings = [
+        event for event in shell.events("job_warning") if "recovery script" in event["message"]
+    ]
     assert [event["return_code"] for event in warnings] == [9, 9, 9]
     assert said.count("its recovery script failed: exit 9") == 3
     assert shell.states() == {"a": "failed", "b": "canceled"}
 
 
 def test_ctrl_c_does_not_wait_for_a_recovery_script(shell: Any, gone: Any) -> None:
-    runner = shell.start("run", shell.write(RECOVERY.replace("SCRIPT", "echo $$ > pid; exec sleep 600")))
+    runner = shell.start(
+        "run", shell.write(RECOVERY.replace("SCRIPT", "echo $$ > pid; exec sleep 600"))
+    )
     pid = shell.pid()
     runner.send_signal(signal.SIGINT)
     code, said = shell.finish(runner)
@@ -184,7 +200,9 @@ def test_ctrl_c_does_not_wait_for_a_recovery_script(shell: Any, gone: Any) -> No
 
 
 def test_canceling_does_not_wait_for_a_recovery_script(shell: Any, gone: Any) -> None:
-    runner = shell.start("run", shell.write(RECOVERY.replace("SCRIPT", "echo $$ > pid; exec sleep 600")))
+    runner = shell.start(
+        "run", shell.write(RECOVERY.replace("SCRIPT", "echo $$ > pid; exec sleep 600"))
+    )
     pid = shell.pid()
     shell.run("cancel", "1")
     code, said = shell.finish(runner)
@@ -231,6 +249,8 @@ actions:
 """
     runner = shell.start("run", shell.write(text))
     beat = "SELECT heartbeat_at > started_at FROM compute_node"
-    until(lambda: shell.there("t.db") and shell.sql(beat) == [(1,)], "a heartbeat during the action")
+    until(
+        lambda: shell.there("t.db") and shell.sql(beat) == [(1,)], "a heartbeat during the action"
+    )
     (shell.folder / "go").touch()
     assert shell.finish(runner)[0] == 0

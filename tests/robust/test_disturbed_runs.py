@@ -1,4 +1,5 @@
-"""Others act on a workflow while it runs; signals; lost terminals: the run ends or goes on, cleanly, and says so."""
+"""Others act on a workflow while it runs; signals; lost terminals: the run ends or goes on,
+cleanly, and says so."""
 
 from __future__ import annotations
 
@@ -27,13 +28,15 @@ jobs:
 
 
 def begin(shell: Any, until: Callable[..., Any], *words: str, **how: Any) -> subprocess.Popen[str]:
-    runner: subprocess.Popen[str] = shell.start("run", shell.write(WAITING), "--grace", "2", *words, **how)
+    runner: subprocess.Popen[str] = shell.start(
+        "run", shell.write(WAITING), "--grace", "2", *words, **how
+    )
     until(lambda: shell.there("begun"), "the job began")
     until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
     return runner
 
 
-# -- acts of others -------------------------------------------------------------------------------------------------
+# -- acts of others --------------------------------------------------------------------------------
 
 
 def test_canceled(shell: Any, until: Any, gone: Any) -> None:
@@ -79,12 +82,12 @@ def test_deleted_all_the_same(shell: Any, until: Any, gone: Any) -> None:
 def test_initialized_anew_all_the_same(shell: Any, until: Any, gone: Any) -> None:
     runner = begin(shell, until)
     with shell.store() as store, store.write() as conn:
-        from torc_tui.store import acts
+        from torc_tui.store import user_actions
         from torc_tui.store.events import append
 
         append(conn, 1, [], at=time.time())
-        acts.reset_all(conn, 1)
-        acts.next_run(conn, 1)
+        user_actions.reset_all(conn, 1)
+        user_actions.next_run(conn, 1)
     code, text = shell.finish(runner)
     assert code == 1, text
     assert "initialized anew while it ran" in text
@@ -105,7 +108,8 @@ def test_archived(shell: Any, until: Any, gone: Any) -> None:
 
 
 def test_two_cancellations_are_one_for_the_job(shell: Any, until: Any) -> None:
-    """A job that saves its work when it is asked to end is asked once, however often others write meanwhile."""
+    """A job that saves its work when it is asked to end is asked once, however often others write
+    meanwhile."""
     text = """
 name: t
 jobs: [{name: a, command: 'trap "echo asked >> asked" TERM; touch begun; until [ -e go ]; do sleep 0.02; done'}]
@@ -128,13 +132,11 @@ jobs: [{name: a, command: 'trap "echo asked >> asked" TERM; touch begun; until [
     shell.finish(runner)
 
 
-# -- limits ---------------------------------------------------------------------------------------------------------
+# -- limits ----------------------------------------------------------------------------------------
 
 
 def test_max_parallel_jobs(shell: Any) -> None:
-    text = (
-        "name: p\njobs: [{name: 'j_{i}', command: 'echo + >> seen; sleep 0.1; echo - >> seen', parameters: {i: '1:8'}}]"
-    )
+    text = "name: p\njobs: [{name: 'j_{i}', command: 'echo + >> seen; sleep 0.1; echo - >> seen', parameters: {i: '1:8'}}]"
     code, said = shell.run("run", shell.write(text), "--num-cpus", "8", "--max-parallel-jobs", "2")
     assert code == 0, said
     running = peak = 0
@@ -167,7 +169,9 @@ def test_jobs_that_do_not_fit_in_the_time_are_named(shell: Any, how: str) -> Non
     assert shell.run("run", "1")[0] == 0
 
 
-def test_when_the_time_is_over_jobs_are_stopped_and_taken_up_later(shell: Any, until: Any, gone: Any) -> None:
+def test_when_the_time_is_over_jobs_are_stopped_and_taken_up_later(
+    shell: Any, until: Any, gone: Any
+) -> None:
     runner = begin(shell, until, "--time-limit", "3")
     code, text = shell.finish(runner)
     assert code == 1, text
@@ -181,7 +185,7 @@ def test_when_the_time_is_over_jobs_are_stopped_and_taken_up_later(shell: Any, u
     assert (shell.folder / "ran").read_text().split() == ["first", "second"]
 
 
-# -- terminals and pipes --------------------------------------------------------------------------------------------
+# -- terminals and pipes ---------------------------------------------------------------------------
 
 
 class Terminal:
@@ -192,7 +196,9 @@ class Terminal:
         if self.pid == 0:
             os.chdir(shell.folder)
             environment = {**shell.env, "TERM": "xterm-256color"}
-            os.execve(sys.executable, [sys.executable, "-m", "torc_tui.cli.main", *words], environment)
+            os.execve(
+                sys.executable, [sys.executable, "-m", "torc_tui.cli.main", *words], environment
+            )
         self.seen = b""
         self.code: int | None = None
 
@@ -259,7 +265,9 @@ def test_a_lost_terminal_stops_nothing(shell: Any, until: Any) -> None:
     until(lambda: "▶ first" in terminal.read(), "it is drawn")
     until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
     terminal.close()
-    os.kill(terminal.pid, signal.SIGHUP)  # as the kernel sends it, also where this test has no real terminal
+    os.kill(
+        terminal.pid, signal.SIGHUP
+    )  # as the kernel sends it, also where this test has no real terminal
     (shell.folder / "go").touch()
     assert terminal.wait(until) == 0
     assert (shell.folder / "ran").read_text().split() == ["first", "second"]
@@ -269,7 +277,9 @@ def test_a_lost_terminal_stops_nothing(shell: Any, until: Any) -> None:
 
 
 @pytest.mark.parametrize("quiet", [(), ("--quiet",), ("-f", "json")])
-def test_a_hangup_without_a_terminal_is_no_end(shell: Any, until: Any, quiet: tuple[str, ...]) -> None:
+def test_a_hangup_without_a_terminal_is_no_end(
+    shell: Any, until: Any, quiet: tuple[str, ...]
+) -> None:
     runner = begin(shell, until, *quiet)
     runner.send_signal(signal.SIGHUP)
     time.sleep(0.2)  # it is heard
@@ -297,7 +307,9 @@ def test_a_failing_run_into_head(shell: Any) -> None:
     text = "name: f\njobs: [{name: 'j_{i}', command: 'sleep 0.1; exit 3', parameters: {i: '1:20'}}]"
     shell.write(text)
     line = f"{sys.executable} -m torc_tui.cli.main run w.yaml | head -1; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", line], cwd=shell.folder, env=shell.env, capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=shell.folder, env=shell.env, capture_output=True, text=True
+    )
     assert done.stdout.split()[-1] == "1", done.stdout + done.stderr
     assert done.stderr == ""
     assert set(shell.states().values()) == {"failed"}
@@ -334,7 +346,10 @@ def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> No
         from torc_tui.operations.runners import stop_runners
 
         stop_runners(store, 1)
-        until(lambda: shell.sql("SELECT 1 FROM compute_node WHERE stop_requested = 'graceful'"), "it is asked")
+        until(
+            lambda: shell.sql("SELECT 1 FROM compute_node WHERE stop_requested = 'graceful'"),
+            "it is asked",
+        )
         time.sleep(0.3)  # it is heard, and the job does not listen
         assert not gone(pid)
         stop_runners(store, 1, hard=True)
@@ -346,7 +361,9 @@ def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> No
 
 def test_a_runner_that_breaks_is_found_dead_and_not_said_to_have_left(shell: Any) -> None:
     """Whatever goes wrong in a runner: its jobs go on, and the next one adopts them."""
-    done = broken(shell, "from torc_tui.engine.engine import Engine as E\nE.disturbed = lambda self: 1 / 0\n")
+    done = broken(
+        shell, "from torc_tui.engine.engine import Engine as E\nE.disturbed = lambda self: 1 / 0\n"
+    )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     (shell.folder / "go").touch()
@@ -358,7 +375,9 @@ def test_a_runner_that_breaks_is_found_dead_and_not_said_to_have_left(shell: Any
 
 def test_a_display_that_breaks_does_not_end_the_run(shell: Any) -> None:
     (shell.folder / "go").touch()
-    done = broken(shell, "from torc_tui.cli.progress import Lines as L\nL.events = lambda *given: 1 / 0\n")
+    done = broken(
+        shell, "from torc_tui.cli.progress import Lines as L\nL.events = lambda *given: 1 / 0\n"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("the display failed, the run goes on: ZeroDivisionError") == 1
     assert set(shell.states().values()) == {"completed"}
@@ -367,5 +386,13 @@ def test_a_display_that_breaks_does_not_end_the_run(shell: Any) -> None:
 def broken(shell: Any, how: str) -> subprocess.CompletedProcess[str]:
     """A run of a program that has a mistake."""
     shell.write(WAITING)
-    words = [sys.executable, "-c", how + "from torc_tui.cli.main import main\nmain()", "run", "w.yaml"]
-    return subprocess.run(words, cwd=shell.folder, env=shell.env, capture_output=True, text=True, timeout=20)
+    words = [
+        sys.executable,
+        "-c",
+        how + "from torc_tui.cli.main import main\nmain()",
+        "run",
+        "w.yaml",
+    ]
+    return subprocess.run(
+        words, cwd=shell.folder, env=shell.env, capture_output=True, text=True, timeout=20
+    )

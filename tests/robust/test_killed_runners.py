@@ -1,4 +1,5 @@
-"""Runners that are killed at any moment: every job runs once, its end is found, and nothing stays reserved."""
+"""Runners that are killed at any moment: every job runs once, its end is found, and nothing stays
+reserved."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ import pytest
 
 from torc_tui.engine import membership
 from torc_tui.model import JobStatus
+from torc_tui.store import compute_nodes
 
 MANY = "name: many\njobs:\n  - {name: 'j_{i}', command: 'echo {i} >> ran; sleep 0.05', parameters: {i: '1:%d'}}\n"
 WAITING = """
@@ -26,7 +28,8 @@ jobs:
 
 
 def storm(shell: Any, seed: int, jobs: int, seconds: float) -> int:
-    """Start runners and kill them at random moments, then let one run to the end; how many were killed."""
+    """Start runners and kill them at random moments, then let one run to the end; how many were
+    killed."""
     chance = random.Random(seed)
     shell.run("create", shell.write(MANY % jobs))
     shell.run("init", "1")
@@ -48,14 +51,18 @@ def check(shell: Any, jobs: int, seed: int) -> None:
     ran = Counter(map(int, (shell.folder / "ran").read_text().split()))
     twice = {number: times for number, times in ran.items() if times > 1}
     assert not twice, f"seed {seed}"
-    rows = shell.sql("SELECT j.name, r.status, r.return_code, r.attempt_id FROM job j JOIN result r ON r.job_id = j.id")
+    rows = shell.sql(
+        "SELECT j.name, r.status, r.return_code, r.attempt_id FROM job j JOIN result r ON r.job_id = j.id"
+    )
     assert len(rows) == jobs, f"seed {seed}"
     for name, status, code, attempt in rows:
         assert attempt == 1
         if status == JobStatus.COMPLETED:
             assert ran[int(name[2:])] == 1, f"{name}, seed {seed}"
         else:
-            assert (status, code) == (JobStatus.FAILED, -128), f"{name}, seed {seed}"  # lost: nobody knows its end
+            assert (status, code) == (JobStatus.FAILED, -128), (
+                f"{name}, seed {seed}"
+            )  # lost: nobody knows its end
     lost = sum(status != JobStatus.COMPLETED for _, status, _, _ in rows)
     assert lost <= 2, f"{lost} jobs were lost, seed {seed}"
     shell.assert_nothing_held()
@@ -82,11 +89,16 @@ def test_runners_killed_at_many_random_moments(shell: Any, seed: int) -> None:
     check(shell, 400, seed)
 
 
-def test_a_runner_whose_parent_never_asked_for_it_is_dead_too(shell: Any, until: Callable[..., Any]) -> None:
+def test_a_runner_whose_parent_never_asked_for_it_is_dead_too(
+    shell: Any, until: Callable[..., Any]
+) -> None:
     runner = shell.start("run", shell.write(WAITING))
     until(lambda: shell.states().get("first") == "running", "it is recorded")
     runner.send_signal(signal.SIGKILL)
-    until(lambda: Path(f"/proc/{runner.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z", "it is a zombie")
+    until(
+        lambda: Path(f"/proc/{runner.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z",
+        "it is a zombie",
+    )
     (shell.folder / "go").touch()
     code, text = shell.run("run", "1")
     assert code == 0, text
@@ -94,7 +106,9 @@ def test_a_runner_whose_parent_never_asked_for_it_is_dead_too(shell: Any, until:
     runner.wait()
 
 
-def test_another_runner_takes_over_with_its_heartbeat(shell: Any, until: Callable[..., Any]) -> None:
+def test_another_runner_takes_over_with_its_heartbeat(
+    shell: Any, until: Callable[..., Any]
+) -> None:
     first = shell.start("run", shell.write(WAITING))
     until(lambda: shell.states().get("first") == "running", "it is recorded")
     second = shell.start("run", "1")
@@ -108,17 +122,26 @@ def test_another_runner_takes_over_with_its_heartbeat(shell: Any, until: Callabl
     shell.assert_nothing_held()
 
 
-def test_what_a_dead_runner_held_is_free_for_other_workflows(shell: Any, until: Callable[..., Any]) -> None:
-    """Its workflow is run by nobody any more, and its job is gone with it: nothing has to be unlocked by hand."""
-    big = "name: big\njobs: [{name: a, command: 'echo $$ > pid; exec sleep 100', resource_requirements: all}]\n" + (
-        "resource_requirements: [{name: all, num_cpus: 4, memory: 1g}]\n"
+def test_what_a_dead_runner_held_is_free_for_other_workflows(
+    shell: Any, until: Callable[..., Any]
+) -> None:
+    """Its workflow is run by nobody any more, and its job is gone with it: nothing has to be
+    unlocked by hand."""
+    big = (
+        "name: big\njobs: [{name: a, command: 'echo $$ > pid; exec sleep 100', resource_requirements: all}]\n"
+        + ("resource_requirements: [{name: all, num_cpus: 4, memory: 1g}]\n")
     )
     first = shell.start("run", shell.write(big), "--num-cpus", "4")
     until(lambda: shell.states().get("a") == "running", "it is recorded")
     pid = shell.pid()
     shell.kill(first)
-    small = shell.start("run", shell.write(big.replace("exec sleep 100", "true")), "--num-cpus", "4")
-    until(lambda: shell.states(2).get("a") == "ready", "it waits: the job of the dead runner still runs")
+    small = shell.start(
+        "run", shell.write(big.replace("exec sleep 100", "true")), "--num-cpus", "4"
+    )
+    until(
+        lambda: shell.states(2).get("a") == "ready",
+        "it waits: the job of the dead runner still runs",
+    )
     assert len(shell.json("resources")["held"]) == 1
     os.kill(pid, signal.SIGKILL)
     code, text = shell.finish(small)
@@ -126,14 +149,15 @@ def test_what_a_dead_runner_held_is_free_for_other_workflows(shell: Any, until: 
     assert shell.json("resources")["held"] == []
 
 
-def test_a_clock_that_is_put_back_stops_no_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_is_put_back_stops_no_heartbeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from torc_tui.engine.report import RunOptions
     from torc_tui.engine.runner import run
     from torc_tui.operations.workflows import create_workflow, initialize
     from torc_tui.plan.resolve import resolve
-    from torc_tui.spec.load import loads
-    from torc_tui.store import nodes
     from torc_tui.store.database import Store
+    from torc_tui.workflow_file.load import loads
 
     beats = []
 
@@ -142,11 +166,13 @@ def test_a_clock_that_is_put_back_stops_no_heartbeat(tmp_path: Path, monkeypatch
         (tmp_path / "go").touch()
 
     monkeypatch.setattr(membership, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(nodes, "beat", beat)
+    monkeypatch.setattr(compute_nodes, "beat", beat)
     moments = iter([time.time()] * 5)
     store = Store.open(f"sqlite:///{tmp_path}/t.db")
     plan = resolve(
-        loads("name: w\njobs: [{name: a, command: 'timeout 10 bash -c \"until [ -e go ]; do sleep 0.1; done\"'}]")
+        loads(
+            "name: w\njobs: [{name: a, command: 'timeout 10 bash -c \"until [ -e go ]; do sleep 0.1; done\"'}]"
+        )
     )
     workflow_id = create_workflow(store, plan, user="u", directory=str(tmp_path), actor=None)
     initialize(store, workflow_id)

@@ -1,4 +1,5 @@
-"""After a run, however it went: no descriptor, no thread, no process of it is left in this process."""
+"""After a run, however it went: no descriptor, no thread, no process of it is left in this
+process."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ from torc_tui.engine.runner import run
 from torc_tui.errors import StoreUnavailable
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
-from torc_tui.store import nodes
+from torc_tui.store import compute_nodes
 from torc_tui.store.database import Store
+from torc_tui.workflow_file.load import loads
 
 ALL = """
 name: all
@@ -33,7 +34,9 @@ actions: [{trigger_type: on_workflow_complete, action_type: run_commands, comman
 
 def prepared(folder: Path) -> tuple[Store, int]:
     store = Store.open(f"sqlite:///{folder}/t.db")
-    workflow_id = create_workflow(store, resolve(loads(ALL)), user="u", directory=str(folder), actor=None)
+    workflow_id = create_workflow(
+        store, resolve(loads(ALL)), user="u", directory=str(folder), actor=None
+    )
     initialize(store, workflow_id)
     return store, workflow_id
 
@@ -42,7 +45,9 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_after_a_run(tmp_path: Path, until: Callable[..., Any], gone: Callable[[int], bool]) -> None:
+def test_after_a_run(
+    tmp_path: Path, until: Callable[..., Any], gone: Callable[[int], bool]
+) -> None:
     store, workflow_id = prepared(tmp_path)
     before = descriptors()
     threads = threading.active_count()
@@ -55,7 +60,9 @@ def test_after_a_run(tmp_path: Path, until: Callable[..., Any], gone: Callable[[
     store.close()
 
 
-def test_after_a_run_whose_store_failed(tmp_path: Path, until: Callable[..., Any], monkeypatch: Any) -> None:
+def test_after_a_run_whose_store_failed(
+    tmp_path: Path, until: Callable[..., Any], monkeypatch: Any
+) -> None:
     store, workflow_id = prepared(tmp_path)
     before = descriptors()
     threads = threading.active_count()
@@ -63,7 +70,7 @@ def test_after_a_run_whose_store_failed(tmp_path: Path, until: Callable[..., Any
     def fail(*given: Any) -> None:
         raise StoreUnavailable("the store is on fire")
 
-    monkeypatch.setattr(nodes, "marker", fail)
+    monkeypatch.setattr(compute_nodes, "marker", fail)
     with pytest.raises(StoreUnavailable, match=r"on fire.*the runner leaves"):
         run(store, workflow_id, RunOptions())
     assert descriptors() == before

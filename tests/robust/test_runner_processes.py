@@ -1,4 +1,5 @@
-"""Real runners in real processes: interrupted, killed, started twice. What they leave is what the store says."""
+"""Real runners in real processes: interrupted, killed, started twice. What they leave is what the
+store says."""
 
 from __future__ import annotations
 
@@ -29,7 +30,10 @@ def test_the_expiration_buffer_is_taken_off_the_time(shell: Any) -> None:
     )
     assert shell.run("run", shell.write(text), "--time-limit", "PT2M")[0] == 0
     code, said = shell.run(
-        "run", shell.write(text + "compute_node_expiration_buffer_seconds: 90\n"), "--time-limit", "PT2M"
+        "run",
+        shell.write(text + "compute_node_expiration_buffer_seconds: 90\n"),
+        "--time-limit",
+        "PT2M",
     )
     assert code == 3
     assert "asks for 60 s, the runner has" in said
@@ -58,7 +62,10 @@ def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(shell: Any, until: Until)
     (shell.folder / "go").touch()
     code, text = shell.run("run", "1")
     assert code == 0, text
-    assert [(r["job_id"], r["attempt_id"], r["status"]) for r in shell.json("results", "list", "1", "--all-runs")] == [
+    assert [
+        (r["job_id"], r["attempt_id"], r["status"])
+        for r in shell.json("results", "list", "1", "--all-runs")
+    ] == [
         (1, 1, "terminated"),
         (1, 2, "completed"),
         (2, 1, "completed"),
@@ -78,7 +85,9 @@ def test_a_second_ctrl_c_does_not_wait_for_stubborn_jobs(shell: Any, until: Unti
     assert shell.states() == {"a": "terminated"}
 
 
-def test_jobs_outlive_a_killed_runner_and_the_next_one_adopts_them(shell: Any, until: Until) -> None:
+def test_jobs_outlive_a_killed_runner_and_the_next_one_adopts_them(
+    shell: Any, until: Until
+) -> None:
     runner = shell.start("run", shell.write(WAITING))
     until(lambda: (shell.folder / "begun").exists(), "the job began")
     until(lambda: shell.states().get("first") == "running", "it is recorded")
@@ -92,12 +101,18 @@ def test_jobs_outlive_a_killed_runner_and_the_next_one_adopts_them(shell: Any, u
     text, _ = heir.communicate(timeout=DEADLINE)
     assert heir.returncode == 0, text
     results = shell.json("results", "list", "1", "--all-runs")
-    assert [(r["job_id"], r["attempt_id"], r["return_code"]) for r in results] == [(1, 1, 0), (2, 1, 0)]
+    assert [(r["job_id"], r["attempt_id"], r["return_code"]) for r in results] == [
+        (1, 1, 0),
+        (2, 1, 0),
+    ]
 
 
 def events(shell: Any) -> list[dict[str, Any]]:
     found = shell.json("events", "list", "1")
-    return [{**event, "event_type": event.get("event_type") or event["data"].get("event_type")} for event in found]
+    return [
+        {**event, "event_type": event.get("event_type") or event["data"].get("event_type")}
+        for event in found
+    ]
 
 
 def test_an_end_that_nobody_saw_is_collected(shell: Any, until: Until) -> None:
@@ -118,7 +133,9 @@ def test_an_end_that_nobody_saw_is_collected(shell: Any, until: Until) -> None:
 
 
 def test_two_runners_never_run_a_job_twice(shell: Any) -> None:
-    many = "name: m\njobs:\n  - {name: 'j_{i}', command: 'echo {i} >> ran', parameters: {i: '1:60'}}\n"
+    many = (
+        "name: m\njobs:\n  - {name: 'j_{i}', command: 'echo {i} >> ran', parameters: {i: '1:60'}}\n"
+    )
     shell.run("create", shell.write(many))
     shell.run("init", "1")
     runners = [shell.start("run", "1"), shell.start("run", "1")]

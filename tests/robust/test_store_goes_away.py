@@ -1,4 +1,5 @@
-"""The store goes away under a runner, and comes back or does not: nothing is lost, and it is said once."""
+"""The store goes away under a runner, and comes back or does not: nothing is lost, and it is said
+once."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ jobs:
 """
 
 
-def begin(shell: Any, until: Callable[..., Any], text: str = TWO, *words: str) -> subprocess.Popen[str]:
+def begin(
+    shell: Any, until: Callable[..., Any], text: str = TWO, *words: str
+) -> subprocess.Popen[str]:
     runner: subprocess.Popen[str] = shell.start("run", shell.write(text), *words)
     until(lambda: shell.there("begun"), "the job began")
     until(lambda: shell.states().get("first") == "running", "it is recorded")
@@ -55,7 +58,10 @@ def locked(shell: Any) -> Iterator[Callable[[], subprocess.Popen[str]]]:
 
     def take() -> subprocess.Popen[str]:
         holder = subprocess.Popen(
-            [sys.executable, "-c", HOLD, shell.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", HOLD, shell.database],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         holders.append(holder)
         assert holder.stdout is not None
@@ -85,7 +91,9 @@ def test_locked_for_long_by_another_program(shell: Any, until: Any, gone: Any, l
     shell.assert_nothing_held()
 
 
-def test_when_the_time_is_over_it_leaves_and_jobs_run_on(shell: Any, until: Any, gone: Any, locked: Any) -> None:
+def test_when_the_time_is_over_it_leaves_and_jobs_run_on(
+    shell: Any, until: Any, gone: Any, locked: Any
+) -> None:
     runner = begin(shell, until, "compute_node_wait_for_healthy_database_minutes: 0\n" + TWO)
     holder = locked()
     (shell.folder / "go").touch()
@@ -102,7 +110,9 @@ def test_when_the_time_is_over_it_leaves_and_jobs_run_on(shell: Any, until: Any,
     shell.assert_nothing_held()
 
 
-def test_ctrl_c_while_the_store_is_away_still_stops_the_jobs(shell: Any, until: Any, gone: Any, locked: Any) -> None:
+def test_ctrl_c_while_the_store_is_away_still_stops_the_jobs(
+    shell: Any, until: Any, gone: Any, locked: Any
+) -> None:
     runner = begin(shell, until, TWO, "--grace", "1")
     pid = shell.pid()
     holder = locked()
@@ -156,7 +166,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
     )
     if done.returncode != 0:
         pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
@@ -177,9 +189,14 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
-def test_the_disk_of_the_store_is_full_for_a_while(make_shell: Any, small_disk: Path, until: Any) -> None:
+def test_the_disk_of_the_store_is_full_for_a_while(
+    make_shell: Any, small_disk: Path, until: Any
+) -> None:
     shell = make_shell(str(small_disk / "t.db"))
-    text = TWO + "  - {name: 'more_{i}', command: 'echo m{i} >> ran', depends_on: [first], parameters: {i: '1:200'}}\n"
+    text = (
+        TWO
+        + "  - {name: 'more_{i}', command: 'echo m{i} >> ran', depends_on: [first], parameters: {i: '1:200'}}\n"
+    )
     runner = begin(shell, until, text)
     ballast = fill(small_disk)
     (shell.folder / "go").touch()
@@ -239,7 +256,9 @@ def test_the_folder_of_the_output_is_made_again(shell: Any, until: Any) -> None:
     assert code == 0, text
 
 
-def test_a_server_that_restarts(postgresql_own: Any, make_shell: Any, until: Any, gone: Any) -> None:
+def test_a_server_that_restarts(
+    postgresql_own: Any, make_shell: Any, until: Any, gone: Any
+) -> None:
     shell = make_shell(postgresql_own.url)
     runner = begin(shell, until)
     postgresql_own.stop()
@@ -291,8 +310,8 @@ def test_an_output_folder_that_cannot_be_written(shell: Any, small_disk: Path) -
 
 
 def test_a_recovery_script_and_the_store_is_away(shell: Any, until: Any, locked: Any) -> None:
-    """The end of the attempt is reported again and again until it is written: the script runs once all the same, and
-    the next attempt waits for it."""
+    """The end of the attempt is reported again and again until it is written: the script runs once
+    all the same, and the next attempt waits for it."""
     text = """
 name: r
 jobs:

@@ -2,9 +2,9 @@
 
     python -m tests.screenshots [NAME …] [--into FOLDER]
 
-Workflows of examples/ (and one that takes its time) are made and run in a temporary store; the app is driven over them
-by keys. Each picture is written as SVG, by Textual, and as PNG, painted here: so no terminal and no browser is needed,
-only Pillow and the DejaVu fonts.
+Workflows of examples/ (and one that takes its time) are made and run in a temporary store; the app
+is driven over them by keys. Each picture is written as SVG, by Textual, and as PNG, painted here:
+so no terminal and no browser is needed, only Pillow and the DejaVu fonts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from textual.pilot import Pilot
 from tests.screenshots.paint import png
 from torc_tui.store import workflows
 from torc_tui.store.database import Store
-from torc_tui.tui.app import TorcApp
+from torc_tui.tui.shell.app import TorcApp
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -38,7 +38,8 @@ PATIENCE = 60.0
 
 
 class Studio:
-    """A folder with a store in it, and the workflows that are photographed. ``ids`` by their names."""
+    """A folder with a store in it, and the workflows that are photographed. ``ids`` by their
+    names."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,7 +51,9 @@ class Studio:
     def torc(self, *words: str, cwd: Path | None = None, check: bool = True) -> None:
         command = [sys.executable, "-m", "torc_tui.cli.main", "--database", self.url, *words]
         environ = {**os.environ, "USER": "ada", "PYTHONPATH": str(ROOT)}
-        subprocess.run(command, cwd=cwd or self.folder, check=check, capture_output=True, env=environ)
+        subprocess.run(
+            command, cwd=cwd or self.folder, check=check, capture_output=True, env=environ
+        )
 
     def set_up(self) -> None:
         """Some that ended well, one that did not, one that runs, one that has not begun."""
@@ -61,7 +64,16 @@ class Studio:
         self.torc("run", "with-failures.yaml", "-q", cwd=examples / "sweep", check=False)
         self.torc("create", "workflow.yaml", cwd=examples / "formats")
         self.torc("run", "workflow.yaml", "-q", cwd=examples / "config-pipeline")
-        self.torc("run", "workflow.yaml", "--detach", "--num-cpus", "6", "--memory-gb", "16", cwd=examples / "vision")
+        self.torc(
+            "run",
+            "workflow.yaml",
+            "--detach",
+            "--num-cpus",
+            "6",
+            "--memory-gb",
+            "16",
+            cwd=examples / "vision",
+        )
         store = Store.open(self.url)
         self.ids = {workflow.name: workflow.id for workflow in workflows.list_workflows(store)}
         store.close()
@@ -73,19 +85,20 @@ class Studio:
             time.sleep(0.1)
 
     def running(self) -> bool:
-        from torc_tui.store import nodes
+        from torc_tui.store import compute_nodes
 
         store = Store.open(self.url)
         try:
             with store.read() as conn:
-                return bool(nodes.active(conn, self.ids.get("vision", 0)))
+                return bool(compute_nodes.active(conn, self.ids.get("vision", 0)))
         finally:
             store.close()
 
 
 @dataclass(frozen=True)
 class Picture:
-    """``workflow``: which one is open (None: the list). ``drive`` brings the app to what is to be seen."""
+    """``workflow``: which one is open (None: the list). ``drive`` brings the app to what is to be
+    seen."""
 
     size: tuple[int, int]
     workflow: str | None
@@ -171,7 +184,9 @@ async def the_data(pilot: Pilot[int]) -> None:
     await sees(pilot, "ml_config")
     await pilot.press("e")
     await sees(pilot, "valid JSON")
-    await pilot.press("down", "end", "left", *["backspace"] * 4, *"0.1", "down", "end", *' "warmup": 3,')
+    await pilot.press(
+        "down", "end", "left", *["backspace"] * 4, *"0.1", "down", "end", *' "warmup": 3,'
+    )
     await settle(pilot, 0.5)
 
 
@@ -203,7 +218,13 @@ async def the_problems(pilot: Pilot[int]) -> None:
 async def the_filter(pilot: Pilot[int]) -> None:
     await sees(pilot, "train")
     await pilot.press(
-        "/", *"status:failed,running exit", "backspace", "backspace", "backspace", "backspace", "backspace"
+        "/",
+        *"status:failed,running exit",
+        "backspace",
+        "backspace",
+        "backspace",
+        "backspace",
+        "backspace",
     )
     await sees(pilot, " of ")
     await settle(pilot, 1.2)
@@ -262,7 +283,9 @@ def _folder() -> Iterator[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.screenshots", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PICTURES)}")
     parser.add_argument("--into", type=Path, default=ROOT / "screenshots", metavar="FOLDER")
     options = parser.parse_args()

@@ -1,7 +1,8 @@
-"""A screen as PNG: every cell with its character, colours and weight, painted with the DejaVu fonts.
+"""A screen as PNG: every cell with its character, colours and weight, painted with the DejaVu
+fonts.
 
-What comes in: strips of a Textual screen. What goes out: a file. Lines and blocks are drawn, not set in type, so
-that they meet whatever the font.
+What comes in: strips of a Textual screen. What goes out: a file. Lines and blocks are drawn, not
+set in type, so that they meet whatever the font.
 """
 
 from __future__ import annotations
@@ -47,13 +48,18 @@ Rgb = tuple[int, int, int]
 def png(strips: Sequence[Strip], size: tuple[int, int], app: App[object], path: Path) -> None:
     """Write the screen, ``size`` in cells, into that file."""
     fonts = {
-        (bold, italic): ImageFont.truetype(str(FONTS / f"DejaVuSansMono{_style(bold, italic)}.ttf"), SIZE * SCALE)
+        (bold, italic): ImageFont.truetype(
+            str(FONTS / f"DejaVuSansMono{_style(bold, italic)}.ttf"), SIZE * SCALE
+        )
         for bold in (False, True)
         for italic in (False, True)
     }
     wide = round(fonts[False, False].getlength("M"))
     high = round(SIZE * SCALE * 1.26)
-    ground = _rgb(app.screen.styles.background.rich_color if app.screen.styles.background.a else None, (18, 22, 27))
+    ground = _rgb(
+        app.screen.styles.background.rich_color if app.screen.styles.background.a else None,
+        (18, 22, 27),
+    )
     width, height = size
     margin = MARGIN * SCALE
     image = Image.new("RGB", (width * wide + 2 * margin, height * high + 2 * margin), ground)
@@ -100,19 +106,35 @@ def _mix(one: Rgb, other: Rgb, share: float) -> Rgb:
     return red, green, blue
 
 
-def _drawn(draw: ImageDraw.ImageDraw, char: str, box: tuple[int, int, int, int], ink: Rgb, ground: Rgb) -> bool:
+def _drawn(
+    draw: ImageDraw.ImageDraw, char: str, box: tuple[int, int, int, int], ink: Rgb, ground: Rgb
+) -> bool:
     """Draw what is no letter; False for what is one."""
     left, top, right, bottom = box
     wide, high = right - left, bottom - top
     if char in _SHADES:
         draw.rectangle((left, top, right - 1, bottom - 1), fill=_mix(ink, ground, _SHADES[char]))
     elif char in _EIGHTHS and char != " ":
-        draw.rectangle((left, top, left + round(wide * _EIGHTHS[char] / 8) - 1, bottom - 1), fill=ink)
+        draw.rectangle(
+            (left, top, left + round(wide * _EIGHTHS[char] / 8) - 1, bottom - 1), fill=ink
+        )
     elif char in _LOWER and char != " ":
-        draw.rectangle((left, bottom - round(high * _LOWER[char] / 8), right - 1, bottom - 1), fill=ink)
+        draw.rectangle(
+            (left, bottom - round(high * _LOWER[char] / 8), right - 1, bottom - 1), fill=ink
+        )
     elif char in "▐▕▀▔":
-        part = {"▐": (0.5, 0, 1, 1), "▕": (0.875, 0, 1, 1), "▀": (0, 0, 1, 0.5), "▔": (0, 0, 1, 0.125)}[char]
-        corners = (left + wide * part[0], top + high * part[1], left + wide * part[2] - 1, top + high * part[3] - 1)
+        part = {
+            "▐": (0.5, 0, 1, 1),
+            "▕": (0.875, 0, 1, 1),
+            "▀": (0, 0, 1, 0.5),
+            "▔": (0, 0, 1, 0.125),
+        }[char]
+        corners = (
+            left + wide * part[0],
+            top + high * part[1],
+            left + wide * part[2] - 1,
+            top + high * part[3] - 1,
+        )
         draw.rectangle(corners, fill=ink)
     elif char in _LINES:
         _lines(draw, char, box, ink)
@@ -139,7 +161,9 @@ def _lines(draw: ImageDraw.ImageDraw, char: str, box: tuple[int, int, int, int],
         _bar(draw, (x, middle_y), (x, bottom if sign_y > 0 else top), thin, ink)
         _bar(draw, (middle_x, y), (right if sign_x > 0 else left, y), thin, ink)
         return
-    for weight, (to_x, to_y) in zip(_LINES[char], ((left, y), (right, y), (x, top), (x, bottom)), strict=True):
+    for weight, (to_x, to_y) in zip(
+        _LINES[char], ((left, y), (right, y), (x, top), (x, bottom)), strict=True
+    ):
         if weight:
             _bar(draw, (x, y), (to_x, to_y), thin * weight, ink)
 
@@ -156,7 +180,11 @@ def _double(draw: ImageDraw.ImageDraw, char: str, box: tuple[int, int, int, int]
             start = x + along if corner else left
             _bar(draw, (start, y + side), (right if to_right else left, y + side), SCALE, ink)
         if up or down:
-            start = y + along * (1 if to_right else -1) * (1 if down else -1) * (1 if down else -1) if corner else top
+            start = (
+                y + along * (1 if to_right else -1) * (1 if down else -1) * (1 if down else -1)
+                if corner
+                else top
+            )
             if corner:
                 start = y + (side if to_right else -side) * (1 if down else -1)
             _bar(draw, (x + side, start), (x + side, bottom if down else top), SCALE, ink)
@@ -166,7 +194,9 @@ def _double(draw: ImageDraw.ImageDraw, char: str, box: tuple[int, int, int, int]
         _bar(draw, (x + gap, y), (right, y), SCALE, ink)
 
 
-def _bar(draw: ImageDraw.ImageDraw, start: tuple[int, int], end: tuple[int, int], width: int, ink: Rgb) -> None:
+def _bar(
+    draw: ImageDraw.ImageDraw, start: tuple[int, int], end: tuple[int, int], width: int, ink: Rgb
+) -> None:
     """A straight line that covers the same pixels from whichever end it is drawn."""
     (x, y), (to_x, to_y) = start, end
     low, high = width // 2, width - width // 2 - 1
@@ -187,7 +217,9 @@ def _bar(draw: ImageDraw.ImageDraw, start: tuple[int, int], end: tuple[int, int]
     draw.rectangle(corners, fill=ink)
 
 
-def _braille(draw: ImageDraw.ImageDraw, dots: int, box: tuple[int, int, int, int], ink: Rgb) -> None:
+def _braille(
+    draw: ImageDraw.ImageDraw, dots: int, box: tuple[int, int, int, int], ink: Rgb
+) -> None:
     left, top, right, bottom = box
     wide, high = right - left, bottom - top
     places = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))

@@ -1,7 +1,8 @@
-"""The tutorials, word for word: their workflow files stand in ``data``, their commands are typed into a shell.
+"""The tutorials, word for word: their workflow files stand in ``data``, their commands are typed
+into a shell.
 
-Only two things are added to a command line: the size of the machine (nobody has to own three GPUs), and ``-c`` for a
-jq that prints on one line.
+Only two things are added to a command line: the size of the machine (nobody has to own three GPUs),
+and ``-c`` for a jq that prints on one line.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def config_json() -> Iterator[None]:
 
 
 def put(work: Path, name: str, as_name: str, *, named: str | None = None, more: str = "") -> None:
-    """A text of the tutorials as a file. A fragment gets the name that every workflow must have, and what it lacks."""
+    """A text of the tutorials as a file. A fragment gets the name that every workflow must have,
+    and what it lacks."""
     text = (DATA / name).read_text()
     (work / as_name).write_text((f"name: {named}\n" if named else "") + text + more)
 
@@ -86,7 +88,9 @@ def states(shell: Shell, workflow: int = 1) -> dict[str, str]:
 
 
 def codes(shell: Shell, workflow: int = 1) -> list[int]:
-    return [result["return_code"] for result in records(shell(f"torc results list {workflow} -f json"))]
+    return [
+        result["return_code"] for result in records(shell(f"torc results list {workflow} -f json"))
+    ]
 
 
 def stdout_of(shell: Shell, job: str) -> str:
@@ -122,7 +126,11 @@ torc workflows init $WORKFLOW_ID
         "╰────┴───────────┴──────┴─────────────╯\n"
     )
     done = user_shell("torc jobs list $WORKFLOW_ID", WORKFLOW_ID="1")
-    for name, state in (("generate_config", "ready"), ("train_model", "blocked"), ("evaluate_model", "blocked")):
+    for name, state in (
+        ("generate_config", "ready"),
+        ("train_model", "blocked"),
+        ("evaluate_model", "blocked"),
+    ):
         assert re.search(rf"^│ \d +│ {name} +│ {state} +│", done.stdout, re.MULTILINE), done.stdout
 
     # Step 4
@@ -130,9 +138,14 @@ torc workflows init $WORKFLOW_ID
     assert (done.returncode, done.stderr) == (0, "")
 
     # Step 5: what flowed, and in which order
-    done = user_shell("torc user-data list $WORKFLOW_ID -f json | jq '.[] | {name, data}'", WORKFLOW_ID="1")
+    done = user_shell(
+        "torc user-data list $WORKFLOW_ID -f json | jq '.[] | {name, data}'", WORKFLOW_ID="1"
+    )
     assert done.stdout == NAME_AND_DATA
-    for job, first in (("1/train_model", "Training with config:"), ("1/evaluate_model", "Evaluating with config:")):
+    for job, first in (
+        ("1/train_model", "Training with config:"),
+        ("1/evaluate_model", "Evaluating with config:"),
+    ):
         said, _, shown = stdout_of(user_shell, job).partition("\n")
         assert (said, json.loads(shown)) == (first, CONFIG)
     happened = [
@@ -140,8 +153,14 @@ torc workflows init $WORKFLOW_ID
         for event in records(user_shell("torc events list 1 -f json"))
         if event["event_type"] in ("job_completed", "job_started")
     ]
-    # 8 and 4 CPUs, 2 and 1 GPUs fit together on that machine: after the first job both start before either ends
-    assert happened == ["job_started", "job_completed", *["job_started"] * 2, *["job_completed"] * 2]
+    # 8 and 4 CPUs, 2 and 1 GPUs fit together on that machine: after the first job both start before
+    # either ends
+    assert happened == [
+        "job_started",
+        "job_completed",
+        *["job_started"] * 2,
+        *["job_completed"] * 2,
+    ]
 
     # Step 6
     done = user_shell("torc results list $WORKFLOW_ID", WORKFLOW_ID="1")
@@ -156,7 +175,9 @@ def test_the_tutorial_in_one_go(user_shell: Shell, work: Path, config_json: None
     assert codes(user_shell) == [0, 0, 0]
 
 
-def test_the_tutorial_on_postgresql(user_shell: Shell, work: Path, config_json: None, postgresql_url: str) -> None:
+def test_the_tutorial_on_postgresql(
+    user_shell: Shell, work: Path, config_json: None, postgresql_url: str
+) -> None:
     put(work, "tutorial.yaml", "user_data_workflow.yaml")
     done = user_shell(
         f"""
@@ -184,7 +205,9 @@ echo $WORKFLOW_ID
 
     listing = "torc-client user-data list $WORKFLOW_ID | jq {c} '.user_data[] | {{name, data}}'"
     done = user_shell(listing.format(c="-c"), WORKFLOW_ID="1")
-    assert done.stdout == '{"name":"ml_config","data":null}\n'  # the page prints it on one line, too
+    assert (
+        done.stdout == '{"name":"ml_config","data":null}\n'
+    )  # the page prints it on one line, too
 
     done = user_shell(f"torc run-jobs $WORKFLOW_ID {MACHINE}", WORKFLOW_ID="1")
     assert (done.returncode, done.stderr) == (0, "")
@@ -217,7 +240,9 @@ def test_reading_and_writing_in_your_code(user_shell: Shell, work: Path) -> None
 
 def test_dynamic_configuration(user_shell: Shell, work: Path) -> None:
     put(work, "optimal.yaml", "w.yaml", named="optimal")
-    done = user_shell("torc run w.yaml && torc user-data get optimal_params -w optimal | jq -c '.data'")
+    done = user_shell(
+        "torc run w.yaml && torc user-data get optimal_params -w optimal | jq -c '.data'"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == '{"learning_rate":0.025}'
 

@@ -25,8 +25,9 @@ from torc_tui.model import (
 
 
 def make_plan(count: int = 6, name: str = "sweep") -> Plan:
-    """``prepare`` writes a file, a record and a config; ``count`` trainings read them; two collectors wait for all
-    trainings through one gate. The last edge is explicit: report waits for the collectors."""
+    """``prepare`` writes a file, a record and a config; ``count`` trainings read them; two
+    collectors wait for all trainings through one gate. The last edge is explicit: report waits for
+    the collectors."""
     trainings = [
         JobSpec(
             name=f"train_{i}",
@@ -44,11 +45,15 @@ def make_plan(count: int = 6, name: str = "sweep") -> Plan:
         *trainings,
         JobSpec(name="collect_a", command="collect a", scheduler="cluster"),
         JobSpec(name="collect_b", command="collect b", cancel_on_blocking_job_failure=False),
-        JobSpec(name="report", command="report", stdio={"mode": "combined"}, require_user_data=True),
+        JobSpec(
+            name="report", command="report", stdio={"mode": "combined"}, require_user_data=True
+        ),
     ]
     last = len(jobs) - 1
     requirements = (
-        ResourceRequirements(name="large", num_cpus=4, memory=1 << 34, num_gpus=0.5, gpu_memory=1 << 30, runtime=90.0),
+        ResourceRequirements(
+            name="large", num_cpus=4, memory=1 << 34, num_gpus=0.5, gpu_memory=1 << 30, runtime=90.0
+        ),
         DEFAULT_REQUIREMENTS,
     )
     spec = WorkflowSpec(
@@ -57,16 +62,25 @@ def make_plan(count: int = 6, name: str = "sweep") -> Plan:
         project="p",
         metadata={"k": [1, None]},
         jobs=jobs,
-        files=(FileSpec(name="raw", path="data/raw.csv"), FileSpec(name="clean", path="data/clean.csv")),
+        files=(
+            FileSpec(name="raw", path="data/raw.csv"),
+            FileSpec(name="clean", path="data/clean.csv"),
+        ),
         user_data=(
             UserDataSpec(name="config", data={"b": 1, "a": [1.5, "ü"]}, schema={"type": "object"}),
             UserDataSpec(name="summary", is_ephemeral=True),
             UserDataSpec(name="score", declared=False),
         ),
         resource_requirements=requirements,
-        failure_handlers=(FailureHandler(name="again", rules=(FailureRule(exit_codes=(1, 2), max_retries=2),)),),
+        failure_handlers=(
+            FailureHandler(name="again", rules=(FailureRule(exit_codes=(1, 2), max_retries=2),)),
+        ),
         slurm_schedulers=(SlurmScheduler(name="cluster", settings={"account": "x"}),),
-        actions=(Action(trigger_type="on_jobs_complete", action_type="run_commands", commands=("echo done",)),),
+        actions=(
+            Action(
+                trigger_type="on_jobs_complete", action_type="run_commands", commands=("echo done",)
+            ),
+        ),
         env={"A": "1"},
         settings={"jobs_sort_method": "gpus_runtime_memory"},
         file="/somewhere/sweep.yaml",
@@ -74,7 +88,17 @@ def make_plan(count: int = 6, name: str = "sweep") -> Plan:
         format="yaml",
     )
     planned = [
-        PlannedJob(spec.jobs[0], ("torc user-data update ", 1, " --data 1 # ", 0), None, 1, 0, 0, 1, None, 0),
+        PlannedJob(
+            spec.jobs[0],
+            ("torc user-data update ", 1, " --data 1 # ", 0),
+            None,
+            1,
+            0,
+            0,
+            1,
+            None,
+            0,
+        ),
         *[PlannedJob(job, job.command, None, 0, None, 1, None, 1, None) for job in trainings],
         *[PlannedJob(job, job.command, None, 1, None, None, None, 0, None) for job in jobs[-3:-1]],
         PlannedJob(jobs[-1], jobs[-1].command, ("wrap ", 2), 1, None, None, None, None, 2),

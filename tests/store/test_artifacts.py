@@ -1,4 +1,5 @@
-"""Files and records of a workflow with the jobs that write and read them, as the graph shows them."""
+"""Files and records of a workflow with the jobs that write and read them, as the graph shows
+them."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
-from torc_tui.store import records, relations, workflows
+from torc_tui.store import queries, relations, workflows
 from torc_tui.store.database import Store
+from torc_tui.workflow_file.load import loads
 
 SPEC = """
 name: artifacts
@@ -27,18 +28,31 @@ jobs:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
     here = str(tmp_path / "torc.db")
-    store = Store.open(here if request.param == "sqlite" else request.getfixturevalue("postgresql_url"))
+    store = Store.open(
+        here if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
+    )
     for name in ("first", "second"):
-        workflows.create(store, resolve(loads(SPEC, format="yaml")), user="ada", directory="/w", at=1.0, name=name)
+        workflows.create(
+            store,
+            resolve(loads(SPEC, format="yaml")),
+            user="ada",
+            directory="/w",
+            at=1.0,
+            name=name,
+        )
     yield store
     store.close()
 
 
 @pytest.mark.parametrize("workflow", [1, 2])
 def test_writers_and_readers(store: Store, workflow: int) -> None:
-    names = {job["id"]: job["name"] for job in records.list_jobs(store, workflow)}
+    names = {job["id"]: job["name"] for job in queries.list_jobs(store, workflow)}
     found = {
-        one.name: (one.kind, sorted(names[job] for job in one.producers), sorted(names[job] for job in one.consumers))
+        one.name: (
+            one.kind,
+            sorted(names[job] for job in one.producers),
+            sorted(names[job] for job in one.consumers),
+        )
         for one in relations.artifacts(store, workflow)
     }
     assert found == {
@@ -56,7 +70,7 @@ def test_states_of_records(store: Store) -> None:
 
 def test_the_same_as_each_job_tells(store: Store) -> None:
     listed = relations.artifacts(store, 1)
-    for job in records.list_jobs(store, 1):
+    for job in queries.list_jobs(store, 1):
         io = relations.job_io(store, job["id"])
         told = {("file", one["id"]) for one in io.output_files} | {
             ("user_data", one["id"]) for one in io.output_user_data

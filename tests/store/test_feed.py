@@ -34,7 +34,9 @@ def feed(store: Store, workflow_id: int) -> Iterator[Feed]:
 
 def _append(store: Store, workflow_id: int, *kinds: str) -> None:
     with store.write() as conn:
-        events.append(conn, workflow_id, [(kind, None, {"n": i}) for i, kind in enumerate(kinds)], at=1.0)
+        events.append(
+            conn, workflow_id, [(kind, None, {"n": i}) for i, kind in enumerate(kinds)], at=1.0
+        )
 
 
 def _write(url: str, workflow_id: int, writer: int) -> None:
@@ -46,9 +48,13 @@ def _write(url: str, workflow_id: int, writer: int) -> None:
     store.close()
 
 
-def test_all_events_of_several_processes_arrive_in_order(store: Store, workflow_id: int, feed: Feed) -> None:
+def test_all_events_of_several_processes_arrive_in_order(
+    store: Store, workflow_id: int, feed: Feed
+) -> None:
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write, args=(store.url, workflow_id, n)) for n in range(WRITERS)]
+    writers = [
+        context.Process(target=_write, args=(store.url, workflow_id, n)) for n in range(WRITERS)
+    ]
     for writer in writers:
         writer.start()
     found: list[Event] = []
@@ -64,7 +70,9 @@ def test_all_events_of_several_processes_arrive_in_order(store: Store, workflow_
     assert feed.poll() == [] and feed.cursor == WRITERS * EACH + 1
 
 
-def test_a_poll_gives_what_was_committed_and_nothing_twice(store: Store, workflow_id: int, feed: Feed) -> None:
+def test_a_poll_gives_what_was_committed_and_nothing_twice(
+    store: Store, workflow_id: int, feed: Feed
+) -> None:
     assert feed.poll() == []
     _append(store, workflow_id, "a", "b")
     assert [event.kind for event in _until(feed, 2)] == ["a", "b"]
@@ -83,7 +91,9 @@ def test_a_feed_may_begin_at_any_event(store: Store, workflow_id: int) -> None:
     feed.close()
 
 
-def test_waiting_ends_with_an_event_a_wake_or_the_time(store: Store, workflow_id: int, feed: Feed) -> None:
+def test_waiting_ends_with_an_event_a_wake_or_the_time(
+    store: Store, workflow_id: int, feed: Feed
+) -> None:
     assert feed.wait(0.01) == []
     threading.Timer(0.05, _append, (store, workflow_id, "a")).start()
     assert [event.kind for event in feed.wait(30)] == ["a"]
@@ -94,7 +104,7 @@ def test_waiting_ends_with_an_event_a_wake_or_the_time(store: Store, workflow_id
     assert feed.wait(30) == []
     assert time.monotonic() - began < 20
     feed.close()
-    feed.wake()  # harmless: nobody waits
+    feed.wake()  # sanitize: nobody waits
 
 
 def test_all_workflows_are_followed(store: Store, workflow_id: int, make_plan: Any) -> None:
@@ -129,7 +139,9 @@ def test_the_end_of_a_workflow_is_told_once(store: Store, workflow_id: int, feed
     assert feed.wait(0.01) == []
 
 
-def test_a_long_backlog_comes_in_pieces(store: Store, workflow_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_backlog_comes_in_pieces(
+    store: Store, workflow_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from torc_tui.store import feed as module
 
     monkeypatch.setattr(module, "CHUNK", 10)

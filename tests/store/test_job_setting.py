@@ -1,4 +1,5 @@
-"""What a job finds around itself: the same for the engine and for the line that reproduces it, tried by bash."""
+"""What a job finds around itself: the same for the engine and for the line that reproduces it,
+tried by bash."""
 
 from __future__ import annotations
 
@@ -17,11 +18,11 @@ from torc_tui.errors import NotFound
 from torc_tui.model import Allocation, Gpu, GpuGrant
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
-from torc_tui.store import job_setting, run_context
+from torc_tui.store import job_shell, run_context
 from torc_tui.store.database import Statement, Store
 from torc_tui.store.job_environment import job_variables, shell_line
 from torc_tui.store.scheduling import READY_COLUMNS, ReadyJob, encode_allocation
+from torc_tui.workflow_file.load import loads
 
 BASH = shutil.which("bash")
 SPEC = """
@@ -64,7 +65,7 @@ def ready(store: Store) -> ReadyJob:
 
 def test_the_line_does_what_the_job_does(made: tuple[Store, int, Path]) -> None:
     store, workflow, folder = made
-    setting = job_setting.read(store, ready(store).id)
+    setting = job_shell.read(store, ready(store).id)
     said = run(setting.line)
     assert said[:5] == ['it\'s $HOME; "quoted"', "job", "line one", "line two", "a b"]
     assert said[5:8] == [f"{workflow}/1/1", "[]", "1"] and said[8:] == [str(folder), "it's"]
@@ -78,11 +79,17 @@ def test_the_engine_starts_it_with_the_same_variables(made: tuple[Store, int, Pa
         context = run_context.read(conn, workflow)
         Statement("UPDATE job SET allocation = ?").run(conn, (encode_allocation(allocation),))
     maker = OrderMaker(
-        context, store_url=store.url, output_dir=str(folder / "torc_output"), gpus=[card], inherited={"HOME": "/h"}
+        context,
+        store_url=store.url,
+        output_dir=str(folder / "torc_output"),
+        gpus=[card],
+        inherited={"HOME": "/h"},
     )
     order = maker.make(ready(store), allocation)
-    setting = job_setting.read(store, ready(store).id)
-    theirs = {name: value for name, value in order.environment.items() if name not in ("HOME", "PATH")}
+    setting = job_shell.read(store, ready(store).id)
+    theirs = {
+        name: value for name, value in order.environment.items() if name not in ("HOME", "PATH")
+    }
     assert setting.variables == theirs
     assert theirs["CUDA_VISIBLE_DEVICES"] == "GPU-7"
     assert setting.directory == order.directory and setting.command == order.command
@@ -90,7 +97,7 @@ def test_the_engine_starts_it_with_the_same_variables(made: tuple[Store, int, Pa
 
 def test_a_job_that_is_not_there(made: tuple[Store, int, Path]) -> None:
     with pytest.raises(NotFound):
-        job_setting.read(made[0], 999)
+        job_shell.read(made[0], 999)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +115,9 @@ def test_invocation_scripts(script: str | None, said: list[str], tmp_path: Path)
 
 
 NAMES = st.from_regex(r"\A[A-Z_][A-Z0-9_]{0,6}\Z").map(lambda name: "T_" + name)
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), max_size=20)
+TEXTS = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), max_size=20
+)
 
 
 @given(st.dictionaries(NAMES, TEXTS, min_size=1, max_size=3), st.data())
@@ -120,6 +129,10 @@ def test_any_text_survives_the_shell(variables: Mapping[str, str], data: st.Data
 
 def test_a_job_without_cards_sees_none() -> None:
     found = job_variables(
-        json.dumps({"CUDA_VISIBLE_DEVICES": "0,1"}), job_id=1, name="j", attempt_id=2, allocation=Allocation()
+        json.dumps({"CUDA_VISIBLE_DEVICES": "0,1"}),
+        job_id=1,
+        name="j",
+        attempt_id=2,
+        allocation=Allocation(),
     )
     assert found["CUDA_VISIBLE_DEVICES"] == "" and found["TORC_ATTEMPT_ID"] == "2"

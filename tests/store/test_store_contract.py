@@ -1,4 +1,5 @@
-"""What every store must do, whatever database it is on. Each test runs on SQLite and on PostgreSQL."""
+"""What every store must do, whatever database it is on. Each test runs on SQLite and on
+PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,42 +10,67 @@ import pytest
 
 from torc_tui.errors import NotFound, Refused, StoreUnavailable, UsageError
 from torc_tui.model import EdgeKind, Event, JobStatus
-from torc_tui.store import events, records, workflows
+from torc_tui.store import events, queries, workflows
 from torc_tui.store.database import Statement, Store
 
 
 @pytest.fixture
 def workflow_id(store: Store, make_plan: Any) -> int:
-    return workflows.create(store, make_plan(), user="ann", directory="/work/x", at=100.0, actor="ann@host")
+    return workflows.create(
+        store, make_plan(), user="ann", directory="/work/x", at=100.0, actor="ann@host"
+    )
 
 
 def test_a_plan_comes_back_as_a_snapshot(store: Store, workflow_id: int) -> None:
     shot = workflows.snapshot(store, workflow_id)
     workflow = shot.workflow
     assert (workflow.name, workflow.user, workflow.directory) == ("sweep", "ann", "/work/x")
-    assert (workflow.description, workflow.project, workflow.metadata) == ("a sweep — ü", "p", {"k": [1, None]})
-    assert workflow.env == {"A": "1"} and workflow.settings == {"jobs_sort_method": "gpus_runtime_memory"}
+    assert (workflow.description, workflow.project, workflow.metadata) == (
+        "a sweep — ü",
+        "p",
+        {"k": [1, None]},
+    )
+    assert workflow.env == {"A": "1"} and workflow.settings == {
+        "jobs_sort_method": "gpus_runtime_memory"
+    }
     assert workflow.counts == {JobStatus.UNINITIALIZED: 10}
     assert (workflow.is_canceled, workflow.is_archived, workflow.is_paused) == (False, False, False)
     assert shot.cursor == workflow.last_seq == 1
     job = shot.jobs[2]
-    assert (job.name, job.family, job.values, job.priority) == ("train_1", "train_{lr}", "lr=1 mode=fast", 1)
+    assert (job.name, job.family, job.values, job.priority) == (
+        "train_1",
+        "train_{lr}",
+        "lr=1 mode=fast",
+        1,
+    )
     assert job.status is JobStatus.UNINITIALIZED and job.held is False
     requirements = shot.requirements[job.requirement_id]
-    assert (requirements.name, requirements.num_gpus, requirements.memory) == ("large", 0.5, 1 << 34)
+    assert (requirements.name, requirements.num_gpus, requirements.memory) == (
+        "large",
+        0.5,
+        1 << 34,
+    )
     assert shot.requirements[shot.jobs[0].requirement_id].enforced is False
 
 
 def test_creation_tells_one_event(store: Store, workflow_id: int) -> None:
     told = events.list_events(store, workflow_id)
     assert told == [
-        Event(workflow_id, 1, 100.0, "workflow_created", None, {"name": "sweep", "jobs": 10}, "ann@host"),
+        Event(
+            workflow_id,
+            1,
+            100.0,
+            "workflow_created",
+            None,
+            {"name": "sweep", "jobs": 10},
+            "ann@host",
+        ),
     ]
 
 
 def test_commands_hold_the_ids_of_records(store: Store, workflow_id: int) -> None:
-    prepare = records.get_job(store, records.find_job(store, workflow_id, "prepare"))
-    report = records.get_job(store, records.find_job(store, workflow_id, "report"))
+    prepare = queries.get_job(store, queries.find_job(store, workflow_id, "prepare"))
+    report = queries.get_job(store, queries.find_job(store, workflow_id, "report"))
     [summary] = prepare["output_user_data_ids"]
     config = summary - 1
     assert prepare["command"] == f"torc user-data update {summary} --data 1 # {config}"
@@ -78,73 +104,93 @@ def test_a_failed_creation_leaves_nothing(store: Store, make_plan: Any) -> None:
 
 
 def test_dependencies_pass_through_gates(store: Store, workflow_id: int) -> None:
-    collect = records.find_job(store, workflow_id, "collect_a")
-    found = records.dependencies(store, collect)
+    collect = queries.find_job(store, workflow_id, "collect_a")
+    found = queries.dependencies(store, collect)
     assert [d.name for d in found] == [f"train_{i}" for i in range(6)]
     assert {(d.kind, d.via) for d in found} == {(EdgeKind.REGEX, "train_.*")}
-    train = records.find_job(store, workflow_id, "train_3")
-    assert [d.name for d in records.dependents(store, train)] == ["collect_a", "collect_b"]
-    [up] = records.dependencies(store, train)
+    train = queries.find_job(store, workflow_id, "train_3")
+    assert [d.name for d in queries.dependents(store, train)] == ["collect_a", "collect_b"]
+    [up] = queries.dependencies(store, train)
     assert (up.name, up.kind, up.via) == ("prepare", EdgeKind.FILE, "clean")
-    assert [job["name"] for job in records.list_jobs(store, workflow_id, upstream_job_id=train)] == [
+    assert [
+        job["name"] for job in queries.list_jobs(store, workflow_id, upstream_job_id=train)
+    ] == [
         "collect_a",
         "collect_b",
     ]
 
 
 def test_edges_keep_gates_as_nodes(store: Store, workflow_id: int) -> None:
-    found = list(records.edges(store, workflow_id))
+    found = list(queries.edges(store, workflow_id))
     assert len(found) == 6 + 2 + 6 + 2
-    assert sum(edge.depends_on < 0 for edge in found) == 2 and sum(edge.job < 0 for edge in found) == 6
+    assert (
+        sum(edge.depends_on < 0 for edge in found) == 2 and sum(edge.job < 0 for edge in found) == 6
+    )
     assert {edge.via for edge in found if edge.job < 0 or edge.depends_on < 0} == {"train_.*"}
 
 
 def test_what_a_job_reads_and_writes(store: Store, workflow_id: int) -> None:
-    io = records.job_io(store, records.find_job(store, workflow_id, "prepare"))
+    io = queries.job_io(store, queries.find_job(store, workflow_id, "prepare"))
     assert [f["path"] for f in io.input_files] == ["data/raw.csv"]
     assert [f["name"] for f in io.output_files] == ["clean"]
-    assert [(r["name"], r["is_null"], r["version"]) for r in io.output_user_data] == [("summary", True, 0)]
-    assert [f["name"] for f in records.required_files(store, workflow_id)] == ["raw"]
+    assert [(r["name"], r["is_null"], r["version"]) for r in io.output_user_data] == [
+        ("summary", True, 0)
+    ]
+    assert [f["name"] for f in queries.required_files(store, workflow_id)] == ["raw"]
 
 
 def test_jobs_are_listed_filtered_and_sorted(store: Store, workflow_id: int) -> None:
-    found = records.list_jobs(store, workflow_id, name="TRAIN%", sort_by="name", reverse=True, limit=2, offset=1)
+    found = queries.list_jobs(
+        store, workflow_id, name="TRAIN%", sort_by="name", reverse=True, limit=2, offset=1
+    )
     assert [job["name"] for job in found] == ["train_4", "train_3"]
     assert found[0]["parameters"] == {"lr": 4, "mode": "fast"} and "input_file_ids" not in found[0]
-    assert records.list_jobs(store, workflow_id, status="ready") == []
-    assert len(records.list_jobs(store, workflow_id, status=JobStatus.UNINITIALIZED)) == 10
+    assert queries.list_jobs(store, workflow_id, status="ready") == []
+    assert len(queries.list_jobs(store, workflow_id, status=JobStatus.UNINITIALIZED)) == 10
     with pytest.raises(UsageError, match="pink"):
-        records.list_jobs(store, workflow_id, status="pink")
+        queries.list_jobs(store, workflow_id, status="pink")
     with pytest.raises(UsageError, match="sorted"):
-        records.list_jobs(store, workflow_id, sort_by="name; DROP TABLE job")
-    collect = records.list_jobs(store, workflow_id, name="collect_a", include_relationships=True)[0]
+        queries.list_jobs(store, workflow_id, sort_by="name; DROP TABLE job")
+    collect = queries.list_jobs(store, workflow_id, name="collect_a", include_relationships=True)[0]
     assert len(collect["depends_on_job_ids"]) == 6 and collect["scheduler_id"] is not None
 
 
 def test_a_job_is_found_by_id_and_name(store: Store, workflow_id: int) -> None:
-    train = records.find_job(store, workflow_id, "train_2")
-    assert records.find_job(store, None, train) == records.find_job(store, workflow_id, str(train)) == train
+    train = queries.find_job(store, workflow_id, "train_2")
+    assert (
+        queries.find_job(store, None, train)
+        == queries.find_job(store, workflow_id, str(train))
+        == train
+    )
     with pytest.raises(NotFound) as caught:
-        records.find_job(store, workflow_id, "trian_2")
+        queries.find_job(store, workflow_id, "trian_2")
     assert "train_2" in str(caught.value.hint)
     for missing in (10**9, 10**12, "99999999999999999999"):
         with pytest.raises((NotFound, UsageError)):
-            records.find_job(store, None, missing)
+            queries.find_job(store, None, missing)
     with pytest.raises(NotFound):
-        records.get_job(store, 4711)
+        queries.get_job(store, 4711)
 
 
 def test_other_records(store: Store, workflow_id: int) -> None:
-    assert [(r["name"], r["memory"], r["runtime"]) for r in records.list_requirements(store, workflow_id)] == [
+    assert [
+        (r["name"], r["memory"], r["runtime"])
+        for r in queries.list_requirements(store, workflow_id)
+    ] == [
         ("large", "16g", "PT1M30S"),
         ("default", "1m", "PT1M"),
     ]
-    [handler] = records.list_failure_handlers(store, workflow_id)
+    [handler] = queries.list_failure_handlers(store, workflow_id)
     assert '"max_retries":2' in handler["rules"].replace(" ", "")
-    [action] = records.list_actions(store, workflow_id)
+    [action] = queries.list_actions(store, workflow_id)
     assert len(action["job_ids"]) == 6 and action["persistent"] is False
-    assert records.list_compute_nodes(store, workflow_id) == []
-    for listing in (records.list_jobs, records.list_results, records.list_files, records.list_compute_nodes):
+    assert queries.list_compute_nodes(store, workflow_id) == []
+    for listing in (
+        queries.list_jobs,
+        queries.list_results,
+        queries.list_files,
+        queries.list_compute_nodes,
+    ):
         with pytest.raises(NotFound):
             listing(store, workflow_id + 1)
 
@@ -156,27 +202,32 @@ _RESULT = Statement(
 
 
 def test_results_are_those_of_the_newest_attempt(store: Store, workflow_id: int) -> None:
-    one, two = (records.find_job(store, workflow_id, name) for name in ("train_0", "train_1"))
+    one, two = (queries.find_job(store, workflow_id, name) for name in ("train_0", "train_1"))
     with store.write() as conn:
         for job, attempt, status, code in ((one, 1, 6, 1), (one, 2, 5, 0), (two, 1, 6, 3)):
             _RESULT.run(conn, (workflow_id, job, 1, attempt, status, code, 10.0, 40.0))
         Statement("UPDATE job SET status = 5, attempt_id = 2 WHERE id = ?").run(conn, (one,))
         Statement("UPDATE job SET status = 6 WHERE id = ?").run(conn, (two,))
-    found = records.list_results(store, workflow_id)
+    found = queries.list_results(store, workflow_id)
     assert [(r["job_name"], r["attempt_id"], r["status"]) for r in found] == [
         ("train_0", 2, "completed"),
         ("train_1", 1, "failed"),
     ]
-    assert (found[0]["exec_time_minutes"], found[0]["completion_time"]) == (0.5, "1970-01-01T00:00:40.000Z")
-    assert [r["job_id"] for r in records.list_results(store, workflow_id, failed=True)] == [two]
-    assert len(records.list_results(store, workflow_id, all_runs=True)) == 3
-    assert records.get_result(store, found[0]["id"]) == found[0]
+    assert (found[0]["exec_time_minutes"], found[0]["completion_time"]) == (
+        0.5,
+        "1970-01-01T00:00:40.000Z",
+    )
+    assert [r["job_id"] for r in queries.list_results(store, workflow_id, failed=True)] == [two]
+    assert len(queries.list_results(store, workflow_id, all_runs=True)) == 3
+    assert queries.get_result(store, found[0]["id"]) == found[0]
     with store.write() as conn:
         Statement("UPDATE job SET status = 0 WHERE id = ?").run(conn, (one,))
-    assert [r["job_id"] for r in records.list_results(store, workflow_id)] == [two]
+    assert [r["job_id"] for r in queries.list_results(store, workflow_id)] == [two]
 
 
-def test_workflows_are_listed_by_owner_and_archive(store: Store, workflow_id: int, make_plan: Any) -> None:
+def test_workflows_are_listed_by_owner_and_archive(
+    store: Store, workflow_id: int, make_plan: Any
+) -> None:
     other = workflows.create(store, make_plan(1, "b"), user="bob", directory="/", at=5.0)
     assert [w.id for w in workflows.list_workflows(store)] == [workflow_id, other]
     assert [w.id for w in workflows.list_workflows(store, user="bob")] == [other]
@@ -184,7 +235,10 @@ def test_workflows_are_listed_by_owner_and_archive(store: Store, workflow_id: in
     workflows.archive(store, [other], True, at=6.0, actor="bob@h")
     assert [w.id for w in workflows.list_workflows(store)] == [workflow_id]
     assert [w.id for w in workflows.list_workflows(store, archived_only=True)] == [other]
-    assert [w.id for w in workflows.list_workflows(store, include_archived=True, reverse=True)] == [other, workflow_id]
+    assert [w.id for w in workflows.list_workflows(store, include_archived=True, reverse=True)] == [
+        other,
+        workflow_id,
+    ]
     with pytest.raises(NotFound):
         workflows.archive(store, [workflow_id, 4711], True, at=7.0)
     assert not workflows.get_workflow(store, workflow_id).is_archived
@@ -193,8 +247,15 @@ def test_workflows_are_listed_by_owner_and_archive(store: Store, workflow_id: in
 
 
 def test_a_workflow_is_changed(store: Store, workflow_id: int) -> None:
-    changed = workflows.update_workflow(store, workflow_id, at=9.0, name="new", metadata=None, description="d")
-    assert (changed.name, changed.metadata, changed.description, changed.project) == ("new", None, "d", "p")
+    changed = workflows.update_workflow(
+        store, workflow_id, at=9.0, name="new", metadata=None, description="d"
+    )
+    assert (changed.name, changed.metadata, changed.description, changed.project) == (
+        "new",
+        None,
+        "d",
+        "p",
+    )
     assert workflows.update_workflow(store, workflow_id, at=9.0, metadata=[1]).metadata == [1]
     with pytest.raises(NotFound):
         workflows.update_workflow(store, 4711, at=9.0, name="x")
@@ -204,19 +265,22 @@ def test_deletion_takes_everything_of_the_workflow_and_nothing_else(
     store: Store, workflow_id: int, make_plan: Any
 ) -> None:
     other = workflows.create(store, make_plan(), user="bob", directory="/", at=5.0)
-    before = workflows.snapshot(store, other), list(records.edges(store, other))
+    before = workflows.snapshot(store, other), list(queries.edges(store, other))
     with pytest.raises(Refused):
         workflows.delete(store, [workflow_id, other], user="ann")
     with pytest.raises(NotFound):
         workflows.delete(store, [workflow_id, 4711])
     [gone] = workflows.delete(store, [workflow_id], user="ann")
     assert gone.id == workflow_id
-    assert (workflows.snapshot(store, other), list(records.edges(store, other))) == before
+    assert (workflows.snapshot(store, other), list(queries.edges(store, other))) == before
     workflows.delete(store, [other])
     from torc_tui.store import schema
 
     with store.read() as conn:
-        left = {t: conn.exec_driver_sql(f"SELECT count(*) FROM {t}").scalar_one() for t in schema.metadata.tables}
+        left = {
+            t: conn.exec_driver_sql(f"SELECT count(*) FROM {t}").scalar_one()
+            for t in schema.metadata.tables
+        }
     assert {table for table, number in left.items() if number} == {"meta", "counter"}
 
 
@@ -226,13 +290,17 @@ def test_a_transaction_is_all_or_nothing(store: Store, workflow_id: int) -> None
         raise ZeroDivisionError
     assert [e.seq for e in events.list_events(store, workflow_id)] == [1]
     with store.write() as conn:
-        assert events.append(conn, workflow_id, [("x", None, None), ("y", 3, {"a": "ü"})], at=1.0) == 3
+        assert (
+            events.append(conn, workflow_id, [("x", None, None), ("y", 3, {"a": "ü"})], at=1.0) == 3
+        )
         with store.read() as inner:  # inside a transaction of the thread it is the same one
             assert Statement("SELECT count(*) FROM event").run(inner).scalar_one() == 3
         with pytest.raises(RuntimeError), store.write():
             pass
     assert [e.kind for e in events.list_events(store, workflow_id, after=1)] == ["x", "y"]
-    assert [e.seq for e in events.list_events(store, workflow_id, newest_first=True, limit=1)] == [3]
+    assert [e.seq for e in events.list_events(store, workflow_id, newest_first=True, limit=1)] == [
+        3
+    ]
     assert events.list_events(store, workflow_id, job_id=3)[0].data == {"a": "ü"}
     assert events.list_events(store, workflow_id, kind="x")[0].seq == 2
     with pytest.raises(NotFound), store.write() as conn:
@@ -283,7 +351,9 @@ def test_ids_and_numbers_of_events_are_given_once(store: Store, workflow_id: int
 def test_opening_again_finds_the_same(store: Store, workflow_id: int) -> None:
     again = Store.open(store.url)
     try:
-        assert workflows.get_workflow(again, workflow_id) == workflows.get_workflow(store, workflow_id)
+        assert workflows.get_workflow(again, workflow_id) == workflows.get_workflow(
+            store, workflow_id
+        )
     finally:
         again.close()
 
@@ -304,7 +374,11 @@ def test_a_statement_is_written_once_for_both(store: Store) -> None:
     with store.write() as conn:
         many.run_many(conn, [("a", 5), ("b", 7)])
         many.run_many(conn, [])
-        assert (store.allocate(conn, "a", 2), store.allocate(conn, "a"), store.allocate(conn, "b")) == (5, 7, 7)
+        assert (
+            store.allocate(conn, "a", 2),
+            store.allocate(conn, "a"),
+            store.allocate(conn, "b"),
+        ) == (5, 7, 7)
 
 
 def test_the_words_of_a_claim_use_their_index(sqlite_store: Store) -> None:

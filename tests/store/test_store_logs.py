@@ -9,9 +9,9 @@ import pytest
 
 from torc_tui.errors import NotFound
 from torc_tui.model import AttemptKey, ExecutionConfig, JobStatus
-from torc_tui.store import logs
+from torc_tui.store import log_files
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.logs import attempt_files, attempts, latest_attempts
+from torc_tui.store.log_files import attempt_files, attempts, latest_attempts
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,9 @@ from torc_tui.store.logs import attempt_files, attempts, latest_attempts
 )
 def test_names_of_files(own: str | None, mode: Any, endings: tuple[str | None, str | None]) -> None:
     stdio = json.dumps({"mode": own}) if own else None
-    stdout, stderr, exit_file = attempt_files("/out", AttemptKey(1, 2, 3, 4), stdio, ExecutionConfig(stdio_mode=mode))
+    stdout, stderr, exit_file = attempt_files(
+        "/out", AttemptKey(1, 2, 3, 4), stdio, ExecutionConfig(stdio_mode=mode)
+    )
     stem = "/out/job_stdio/job_wf1_j2_r3_a4."
     assert (stdout, stderr) == tuple(stem + ending if ending else None for ending in endings)
     assert exit_file == stem + "exit"
@@ -39,7 +41,9 @@ def set_job(store: Store, job: int, status: JobStatus, attempt: int, folder: str
         Statement(text).run(conn, (int(status), attempt, folder, job))
 
 
-def add_result(store: Store, job: int, run: int, attempt: int, status: JobStatus, folder: str | None) -> None:
+def add_result(
+    store: Store, job: int, run: int, attempt: int, status: JobStatus, folder: str | None
+) -> None:
     with store.write() as conn:
         text = (
             "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, status, return_code, started_at, ended_at,"
@@ -51,8 +55,8 @@ def add_result(store: Store, job: int, run: int, attempt: int, status: JobStatus
 @pytest.fixture
 def filled(store: Store) -> Store:
     from torc_tui.plan.resolve import resolve
-    from torc_tui.spec.load import loads
     from torc_tui.store import workflows
+    from torc_tui.workflow_file.load import loads
 
     text = """
     name: w
@@ -61,7 +65,9 @@ def filled(store: Store) -> Store:
       - {name: a, command: "true"}
       - {name: b, command: "true", stdio: {mode: combined, delete_on_success: false}}
     """
-    workflows.create(store, resolve(loads(text, format="yaml")), user="ada", directory="/home/ada", at=1.0)
+    workflows.create(
+        store, resolve(loads(text, format="yaml")), user="ada", directory="/home/ada", at=1.0
+    )
     return store
 
 
@@ -90,12 +96,17 @@ def test_the_newest_attempt_of_every_job(filled: Store) -> None:
     add_result(filled, 1, 1, 1, JobStatus.FAILED, "/x")
     add_result(filled, 1, 2, 1, JobStatus.FAILED, "/x")
     set_job(filled, 2, JobStatus.PENDING, 1, "/y")
-    assert [(one.job, one.run_id, one.attempt_id) for one in latest_attempts(filled, 1)] == [("a", 2, 1), ("b", 0, 1)]
-    assert latest_attempts(filled, 1)[1].streams == [("combined", "/y/job_stdio/job_wf1_j2_r0_a1.log")]
+    assert [(one.job, one.run_id, one.attempt_id) for one in latest_attempts(filled, 1)] == [
+        ("a", 2, 1),
+        ("b", 0, 1),
+    ]
+    assert latest_attempts(filled, 1)[1].streams == [
+        ("combined", "/y/job_stdio/job_wf1_j2_r0_a1.log")
+    ]
 
 
 def test_what_is_thrown_away(filled: Store) -> None:
     for job in (1, 2):
         add_result(filled, job, 1, 1, JobStatus.COMPLETED, "/x")
     assert [one.deleted for one in latest_attempts(filled, 1)] == [True, False]
-    assert logs.stdio_mode(None, "none") == "none"
+    assert log_files.stdio_mode(None, "none") == "none"

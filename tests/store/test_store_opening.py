@@ -1,4 +1,5 @@
-"""Opening a store: made once whoever comes first, cheap after that, and refused with one clear sentence."""
+"""Opening a store: made once whoever comes first, cheap after that, and refused with one clear
+sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
-from torc_tui.store import connect, database, events, records, user_data, workflows
+from torc_tui.store import connect, database, events, queries, user_data, workflows
 from torc_tui.store.database import Store
 
 OLD = Path(__file__).parent / "data" / "v1.db"
@@ -35,12 +36,17 @@ def test_the_journal_is_wal_on_a_local_disk(sqlite_store: Store) -> None:
     assert raw.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
-def test_the_journal_is_none_of_wal_on_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_journal_is_none_of_wal_on_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = f"sqlite:///{tmp_path}/torc.db"
     Store.open(url).close()
     monkeypatch.setattr(connect, "network_file_system", lambda path: "nfs4")
     store = Store.open(url)
-    assert store.dbapi().execute("PRAGMA journal_mode").fetchone()[0] == "truncate" and store.network == "nfs4"
+    assert (
+        store.dbapi().execute("PRAGMA journal_mode").fetchone()[0] == "truncate"
+        and store.network == "nfs4"
+    )
     assert not Path(f"{tmp_path}/torc.db-wal").exists()
     with store.write() as conn:
         assert store.allocate(conn, "job") == 1
@@ -100,11 +106,26 @@ def _refused(tmp_path: Path) -> list[tuple[str, Path, type[StoreError], str]]:
     file = _make(tmp_path / "plain", b"x")
     meta = "CREATE TABLE meta (key TEXT, value TEXT)"
     return [
-        ("text", _make(tmp_path / "text.db", b"not a database at all, " * 100), SchemaMismatch, "not a database"),
+        (
+            "text",
+            _make(tmp_path / "text.db", b"not a database at all, " * 100),
+            SchemaMismatch,
+            "not a database",
+        ),
         ("folder", folder, StoreUnavailable, "it is a directory"),
         ("below a file", file / "torc.db", StoreUnavailable, "folder"),
-        ("foreign", _database(tmp_path / "f.db", "CREATE TABLE t (x)"), SchemaMismatch, "another program"),
-        ("foreign meta", _database(tmp_path / "m.db", "CREATE TABLE meta (a, b)"), SchemaMismatch, "another program"),
+        (
+            "foreign",
+            _database(tmp_path / "f.db", "CREATE TABLE t (x)"),
+            SchemaMismatch,
+            "another program",
+        ),
+        (
+            "foreign meta",
+            _database(tmp_path / "m.db", "CREATE TABLE meta (a, b)"),
+            SchemaMismatch,
+            "another program",
+        ),
         ("empty meta", _database(tmp_path / "e.db", meta), SchemaMismatch, "another program"),
         (
             "newer",
@@ -176,7 +197,9 @@ def test_connections_of_ended_threads_are_closed(store: Store) -> None:
     assert held[2].closed
 
 
-def test_a_locked_store_says_so(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, make_plan: Any) -> None:
+def test_a_locked_store_says_so(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, make_plan: Any
+) -> None:
     workflow_id = workflows.create(sqlite_store, make_plan(), user="u", directory="/", at=1.0)
     monkeypatch.setattr(connect, "BUSY_SECONDS", 0.05)
     other = Store.open(sqlite_store.url)
@@ -232,10 +255,21 @@ def test_a_store_of_somebody_else_says_so(tmp_path: Path) -> None:
             "    try: Store.open(place)\n"
             "    except StoreError as error: print(error.message)\n"
         )
-        words = [sys.executable, "-c", code, str(store), str(path / "new.db"), str(path / "deep" / "new.db")]
+        words = [
+            sys.executable,
+            "-c",
+            code,
+            str(store),
+            str(path / "new.db"),
+            str(path / "deep" / "new.db"),
+        ]
         told = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
         assert len(told) == 3 and all(str(path) in line for line in told)
-        assert "no permission to read" in told[0] and "written" in told[1] and "Permission denied" in told[2]
+        assert (
+            "no permission to read" in told[0]
+            and "written" in told[1]
+            and "Permission denied" in told[2]
+        )
     finally:
         shutil.rmtree(path)
 
@@ -258,12 +292,18 @@ def _allocate(url: str) -> int:
     return first
 
 
-def test_an_older_store_is_brought_up_to_date(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_store_is_brought_up_to_date(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Store.open(store_url).close()
     monkeypatch.setattr(connect, "VERSION", connect.VERSION + 2)
-    monkeypatch.setitem(database.MIGRATIONS, connect.VERSION - 2, ["ALTER TABLE file ADD COLUMN one TEXT"])
     monkeypatch.setitem(
-        database.MIGRATIONS, connect.VERSION - 1, ["ALTER TABLE file ADD COLUMN two TEXT", "UPDATE file SET two = one"]
+        database.MIGRATIONS, connect.VERSION - 2, ["ALTER TABLE file ADD COLUMN one TEXT"]
+    )
+    monkeypatch.setitem(
+        database.MIGRATIONS,
+        connect.VERSION - 1,
+        ["ALTER TABLE file ADD COLUMN two TEXT", "UPDATE file SET two = one"],
     )
     with pytest.raises(SchemaMismatch, match="older torc"):
         user_data.connect(store_url)
@@ -286,7 +326,9 @@ def test_the_text_of_a_file_moves_to_its_own_table(store_url: str, make_plan: An
     store.close()
     store = Store.open(store_url)
     with store.read() as conn:
-        assert conn.exec_driver_sql("SELECT workflow_id, text FROM workflow_text").all() == [(workflow_id, "name: old")]
+        assert conn.exec_driver_sql("SELECT workflow_id, text FROM workflow_text").all() == [
+            (workflow_id, "name: old")
+        ]
     workflows.delete(store, [workflow_id])
     with store.read() as conn:
         assert conn.exec_driver_sql("SELECT count(*) FROM workflow_text").scalar_one() == 0
@@ -331,12 +373,18 @@ def test_a_store_of_version_1_opens_for_ever(tmp_path: Path) -> None:
     assert (workflow.name, workflow.user, workflow.last_seq) == ("sweep", "ann", 2)
     shot = workflows.snapshot(store, workflow.id)
     assert [job.name for job in shot.jobs][:3] == ["prepare", "train_0", "train_1"]
-    assert len(list(records.edges(store, workflow.id))) > 0
-    assert [event.kind for event in events.list_events(store, workflow.id)] == ["workflow_created", "user_data_updated"]
+    assert len(list(queries.edges(store, workflow.id))) > 0
+    assert [event.kind for event in events.list_events(store, workflow.id)] == [
+        "workflow_created",
+        "user_data_updated",
+    ]
     raw = store.dbapi()
     assert raw.execute("SELECT text FROM workflow_text").fetchall() == [("name: sweep\n",)]
     assert user_data.update(raw, "config", workflow_id=workflow.id, data=3, at=9.0)["version"] == 3
-    assert [version["data"] for version in user_data.history(raw, "config", workflow.id)][1:] == [[1, "ü"], 3]
+    assert [version["data"] for version in user_data.history(raw, "config", workflow.id)][1:] == [
+        [1, "ü"],
+        3,
+    ]
     store.close()
 
 
@@ -351,7 +399,9 @@ def test_user_data_loads_nothing_slow(sqlite_store: Store, make_plan: Any) -> No
         "print([name for name in slow if name in sys.modules])\n"
         "print([name for name in sys.modules if name.startswith('torc_tui.')])\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     assert told[0] == "[]"
-    allowed = {"errors", "settings", "store", "store.connect", "store.journal", "store.user_data"}
+    allowed = {"errors", "settings", "store", "store.connect", "store.dbapi", "store.user_data"}
     assert {name.removeprefix("torc_tui.") for name in eval(told[1])} <= allowed

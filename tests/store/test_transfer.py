@@ -9,18 +9,24 @@ from typing import Any
 import pytest
 
 from torc_tui.errors import NotFound, UsageError
-from torc_tui.store import events, records, transfer, user_data, workflows
+from torc_tui.store import events, queries, user_data, workflow_import, workflows
 from torc_tui.store.database import Statement, Store
 
 
 @pytest.fixture
 def workflow_id(store: Store, make_plan: Any) -> int:
-    workflows.create(store, make_plan(2), user="x", directory="/", at=1.0)  # so that no id is the same elsewhere
-    return workflows.create(store, make_plan(), user="ann", directory="/w", at=100.0, actor="ann@host")
+    workflows.create(
+        store, make_plan(2), user="x", directory="/", at=1.0
+    )  # so that no id is the same elsewhere
+    return workflows.create(
+        store, make_plan(), user="ann", directory="/w", at=100.0, actor="ann@host"
+    )
 
 
 def _document(store: Store, workflow_id: int, **options: bool) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(json.dumps(transfer.export_workflow(store, workflow_id, **options)))
+    document: dict[str, Any] = json.loads(
+        json.dumps(workflow_import.export_workflow(store, workflow_id, **options))
+    )
     return document
 
 
@@ -28,29 +34,45 @@ def _plain(document: Any) -> Any:
     """The document without ids and times: what must be the same after an import."""
     jobs = {job["id"]: job["name"] for job in document["jobs"]}
     gates = {-gate["id"]: f"gate {i}" for i, gate in enumerate(document["gates"])}
-    files, data = ({entry["id"]: entry["name"] for entry in document[key]} for key in ("files", "user_data"))
+    files, data = (
+        {entry["id"]: entry["name"] for entry in document[key]} for key in ("files", "user_data")
+    )
     nodes = jobs | gates
     return {
-        "workflow": {k: v for k, v in document["workflow"].items() if k not in ("id", "user", "directory")},
+        "workflow": {
+            k: v for k, v in document["workflow"].items() if k not in ("id", "user", "directory")
+        },
         "edges": sorted(
             (nodes[a], nodes[b], kind, (files if kind == 3 else data).get(via))
             for a, b, kind, via in document["dependencies"]
         ),
         "gates": [gate["via"] for gate in document["gates"]],
-        "data": [{k: v for k, v in record.items() if k != "id"} for record in document["user_data"]],
+        "data": [
+            {k: v for k, v in record.items() if k != "id"} for record in document["user_data"]
+        ],
         "files": [(file["name"], file["path"]) for file in document["files"]],
         "jobs": [
             {
                 k: v
                 for k, v in job.items()
-                if not k.endswith(("id", "_ids")) and k not in ("command", "invocation_script", "script")
+                if not k.endswith(("id", "_ids"))
+                and k not in ("command", "invocation_script", "script")
             }
-            | {"writes": [files[i] for i in job["output_file_ids"]] + [data[i] for i in job["output_user_data_ids"]]}
+            | {
+                "writes": [files[i] for i in job["output_file_ids"]]
+                + [data[i] for i in job["output_user_data_ids"]]
+            }
             for job in document["jobs"]
         ],
-        "requirements": [{k: v for k, v in r.items() if "id" not in k} for r in document["resource_requirements"]],
-        "handlers": [(handler["name"], handler["rules"]) for handler in document["failure_handlers"]],
-        "schedulers": [(entry["name"], entry["settings"]) for entry in document["slurm_schedulers"]],
+        "requirements": [
+            {k: v for k, v in r.items() if "id" not in k} for r in document["resource_requirements"]
+        ],
+        "handlers": [
+            (handler["name"], handler["rules"]) for handler in document["failure_handlers"]
+        ],
+        "schedulers": [
+            (entry["name"], entry["settings"]) for entry in document["slurm_schedulers"]
+        ],
         "actions": [
             (action["trigger_type"], action["commands"], [jobs[i] for i in action["job_ids"]])
             for action in document["workflow_actions"]
@@ -60,9 +82,15 @@ def _plain(document: Any) -> Any:
 
 def test_an_import_is_the_same_workflow(store: Store, workflow_id: int, tmp_path: Path) -> None:
     document = _document(store, workflow_id)
-    assert document["export_version"] == "1.0" and "results" not in document and "events" not in document
+    assert (
+        document["export_version"] == "1.0"
+        and "results" not in document
+        and "events" not in document
+    )
     other = Store.open(str(tmp_path / "other.db"))
-    copy = transfer.import_workflow(other, document, user="bob", directory="/elsewhere", at=5.0)
+    copy = workflow_import.import_workflow(
+        other, document, user="bob", directory="/elsewhere", at=5.0
+    )
     assert _plain(_document(other, copy)) == _plain(document)
     workflow = workflows.get_workflow(other, copy)
     assert (workflow.user, workflow.directory, workflow.run_id) == ("bob", "/elsewhere", 0)
@@ -70,25 +98,31 @@ def test_an_import_is_the_same_workflow(store: Store, workflow_id: int, tmp_path
 
 
 def test_commands_get_the_new_ids_of_records(store: Store, workflow_id: int) -> None:
-    copy = transfer.import_workflow(store, _document(store, workflow_id), user="b", directory="/", at=5.0, name="copy")
-    config, summary, score = (record["id"] for record in user_data.list_records(store.dbapi(), copy))
-    prepare = records.get_job(store, records.find_job(store, copy, "prepare"))
+    copy = workflow_import.import_workflow(
+        store, _document(store, workflow_id), user="b", directory="/", at=5.0, name="copy"
+    )
+    config, summary, score = (
+        record["id"] for record in user_data.list_records(store.dbapi(), copy)
+    )
+    prepare = queries.get_job(store, queries.find_job(store, copy, "prepare"))
     assert prepare["command"] == f"torc user-data update {summary} --data 1 # {config}"
-    report = records.get_job(store, records.find_job(store, copy, "report"))
+    report = queries.get_job(store, queries.find_job(store, copy, "report"))
     assert report["invocation_script"] == f"wrap {score}"
     assert workflows.get_workflow(store, copy).name == "copy"
 
 
 def test_a_command_that_was_changed_stays_as_it_is(store: Store, workflow_id: int) -> None:
-    job = records.find_job(store, workflow_id, "prepare")
+    job = queries.find_job(store, workflow_id, "prepare")
     with store.write() as conn:
         Statement("UPDATE job SET command = ? WHERE id = ?").run(conn, ("echo 4", job))
-    copy = transfer.import_workflow(store, _document(store, workflow_id), user="b", directory="/", at=5.0)
-    assert records.get_job(store, records.find_job(store, copy, "prepare"))["command"] == "echo 4"
+    copy = workflow_import.import_workflow(
+        store, _document(store, workflow_id), user="b", directory="/", at=5.0
+    )
+    assert queries.get_job(store, queries.find_job(store, copy, "prepare"))["command"] == "echo 4"
 
 
 def test_results_and_events_come_along_when_asked(store: Store, workflow_id: int) -> None:
-    job = records.find_job(store, workflow_id, "train_1")
+    job = queries.find_job(store, workflow_id, "train_1")
     with store.write() as conn:
         Statement(
             "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, status, return_code, started_at, ended_at, "
@@ -96,33 +130,47 @@ def test_results_and_events_come_along_when_asked(store: Store, workflow_id: int
         ).run(conn, (workflow_id, job))
         events.append(conn, workflow_id, [("job_failed", job, {"return_code": 3})], at=12.5)
     document = _document(store, workflow_id, include_results=True, include_events=True)
-    copy = transfer.import_workflow(store, document, user="b", directory="/", at=50.0)
-    new = records.find_job(store, copy, "train_1")
-    [result] = records.list_results(store, copy, all_runs=True)
-    keys = ("return_code", "status", "started_at", "ended_at", "peak_memory_bytes", "allocation", "run_id")
+    copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=50.0)
+    new = queries.find_job(store, copy, "train_1")
+    [result] = queries.list_results(store, copy, all_runs=True)
+    keys = (
+        "return_code",
+        "status",
+        "started_at",
+        "ended_at",
+        "peak_memory_bytes",
+        "allocation",
+        "run_id",
+    )
     assert [result[key] for key in keys] == [3, "failed", 10.5, 12.5, 4096, [1, 2, []], 1]
     assert result["job_id"] == new
-    told = [(event.kind, event.job_id, event.timestamp) for event in events.list_events(store, copy)]
+    told = [
+        (event.kind, event.job_id, event.timestamp) for event in events.list_events(store, copy)
+    ]
     assert told == [
         ("workflow_created", None, 50.0),
         ("workflow_created", None, 100.0),
         ("job_failed", new, 12.5),
     ]
-    assert records.get_job(store, new)["status"] == "uninitialized"
+    assert queries.get_job(store, new)["status"] == "uninitialized"
 
 
 def test_upstream_documents_have_dependencies_in_their_jobs(store: Store) -> None:
     document = {
         "workflow": {"name": "w"},
-        "resource_requirements": [{"id": 7, "name": "big", "num_cpus": 2, "memory": "4g", "runtime": "PT2H"}],
+        "resource_requirements": [
+            {"id": 7, "name": "big", "num_cpus": 2, "memory": "4g", "runtime": "PT2H"}
+        ],
         "jobs": [
             {"id": 11, "name": "a", "command": "true", "resource_requirements_id": 7},
             {"id": 12, "name": "b", "command": "true", "depends_on_job_ids": [11]},
         ],
     }
-    copy = transfer.import_workflow(store, document, user="b", directory="/", at=5.0)
-    assert [d.name for d in records.dependencies(store, records.find_job(store, copy, "b"))] == ["a"]
-    names = [r["name"] for r in records.list_requirements(store, copy)]
+    copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=5.0)
+    assert [d.name for d in queries.dependencies(store, queries.find_job(store, copy, "b"))] == [
+        "a"
+    ]
+    names = [r["name"] for r in queries.list_requirements(store, copy)]
     assert names == ["big", "default"]
 
 
@@ -144,13 +192,24 @@ JOB = {"id": 1, "name": "a", "command": "true"}
         ({"workflow": {"name": "w"}, "jobs": [JOB | {"input_file_ids": [5]}]}, "5"),
         ({"workflow": {"name": "w"}, "jobs": [JOB], "results": [{"job_id": 4}]}, "result"),
         ({"workflow": {"name": "w"}, "jobs": [JOB], "events": [{"job_id": 1}]}, "event"),
-        ({"workflow": {"name": "w"}, "jobs": [JOB], "dependencies": [[1]]}, "not an exported workflow"),
-        ({"workflow": {"name": "w"}, "resource_requirements": [{"id": 1, "name": "r", "num_cpus": "x"}]}, "exported"),
+        (
+            {"workflow": {"name": "w"}, "jobs": [JOB], "dependencies": [[1]]},
+            "not an exported workflow",
+        ),
+        (
+            {
+                "workflow": {"name": "w"},
+                "resource_requirements": [{"id": 1, "name": "r", "num_cpus": "x"}],
+            },
+            "exported",
+        ),
     ],
 )
-def test_what_is_no_export_is_refused(sqlite_store: Store, document: dict[str, Any], words: str) -> None:
+def test_what_is_no_export_is_refused(
+    sqlite_store: Store, document: dict[str, Any], words: str
+) -> None:
     with pytest.raises(UsageError, match=words) as caught:
-        transfer.import_workflow(sqlite_store, document, user="b", directory="/", at=5.0)
+        workflow_import.import_workflow(sqlite_store, document, user="b", directory="/", at=5.0)
     assert "\n" not in caught.value.message
     assert workflows.list_workflows(sqlite_store) == []
 
@@ -161,28 +220,32 @@ def test_results_that_cannot_be_stored_take_the_workflow_with_them(sqlite_store:
     from torc_tui.errors import StoreError
 
     with pytest.raises((UsageError, StoreError)):
-        transfer.import_workflow(sqlite_store, document, user="b", directory="/", at=5.0)
+        workflow_import.import_workflow(sqlite_store, document, user="b", directory="/", at=5.0)
     assert workflows.list_workflows(sqlite_store) == []
 
 
 def test_an_unknown_workflow_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
-        transfer.export_workflow(store, 4711)
+        workflow_import.export_workflow(store, 4711)
 
 
 @pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}])
-def test_what_json_cannot_hold_is_refused_wherever_it_stands(store: Store, workflow_id: int, value: Any) -> None:
+def test_what_json_cannot_hold_is_refused_wherever_it_stands(
+    store: Store, workflow_id: int, value: Any
+) -> None:
     document = _document(store, workflow_id)
     for place in (document["workflow"], document["jobs"][0]):
         key = "metadata" if place is document["workflow"] else "parameters"
         before, place[key] = place.get(key), value if key == "metadata" else {"p": value}
         with pytest.raises(UsageError, match="stored as JSON"):
-            transfer.import_workflow(store, document, user="ann", directory="/w", at=1.0)
+            workflow_import.import_workflow(store, document, user="ann", directory="/w", at=1.0)
         place[key] = before
 
 
-def test_half_a_surrogate_pair_in_a_document_is_stored_as_its_escape(store: Store, workflow_id: int) -> None:
+def test_half_a_surrogate_pair_in_a_document_is_stored_as_its_escape(
+    store: Store, workflow_id: int
+) -> None:
     document = _document(store, workflow_id)
     document["workflow"]["metadata"] = {"a": "\ud800"}
-    new = transfer.import_workflow(store, document, user="ann", directory="/w", at=1.0)
+    new = workflow_import.import_workflow(store, document, user="ann", directory="/w", at=1.0)
     assert workflows.get_workflow(store, new).metadata == {"a": "\ud800"}

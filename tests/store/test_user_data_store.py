@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
-from torc_tui.store import events, records, user_data, workflows
+from torc_tui.store import events, queries, user_data, workflows
 from torc_tui.store.database import Statement, Store
 
 
 @pytest.fixture
 def workflow_id(store: Store, make_plan: Any) -> int:
-    return workflows.create(store, make_plan(), user="ann", directory="/w", at=100.0, actor="ann@host")
+    return workflows.create(
+        store, make_plan(), user="ann", directory="/w", at=100.0, actor="ann@host"
+    )
 
 
 @pytest.fixture
@@ -36,7 +38,11 @@ def test_a_record_is_read_by_id_and_by_name(connection: Any, workflow_id: int) -
         "version": 1,
     }
     assert list(record["data"]) == ["b", "a"]
-    for ref, workflow in ((record["id"], None), (str(record["id"]), None), (str(record["id"]), workflow_id)):
+    for ref, workflow in (
+        (record["id"], None),
+        (str(record["id"]), None),
+        (str(record["id"]), workflow_id),
+    ):
         assert user_data.get(connection, ref, workflow) == record
     assert user_data.get(connection, record["id"], 4711) == record
 
@@ -106,9 +112,13 @@ def test_what_is_not_json_is_refused(connection: Any, workflow_id: int, value: A
 
 
 def test_every_write_is_kept_and_told(store: Store, connection: Any, workflow_id: int) -> None:
-    job = records.find_job(store, workflow_id, "prepare")
-    user_data.update(connection, "config", workflow_id=workflow_id, data=[1], at=2.0, job=(job, 1, 2))
-    user_data.update(connection, "config", workflow_id=workflow_id, data=None, at=3.0, actor="bob@host")
+    job = queries.find_job(store, workflow_id, "prepare")
+    user_data.update(
+        connection, "config", workflow_id=workflow_id, data=[1], at=2.0, job=(job, 1, 2)
+    )
+    user_data.update(
+        connection, "config", workflow_id=workflow_id, data=None, at=3.0, actor="bob@host"
+    )
     assert user_data.get(connection, "config", workflow_id)["data"] is None
     assert user_data.history(connection, "config", workflow_id) == [
         {
@@ -145,15 +155,21 @@ def test_every_write_is_kept_and_told(store: Store, connection: Any, workflow_id
         (2, job, None, {"user_data_id": record_id, "name": "config", "version": 2}),
         (3, None, "bob@host", {"user_data_id": record_id, "name": "config", "version": 3}),
     ]
-    restored = user_data.restore(connection, "config", 1, workflow_id=workflow_id, at=4.0, actor="bob@host")
+    restored = user_data.restore(
+        connection, "config", 1, workflow_id=workflow_id, at=4.0, actor="bob@host"
+    )
     assert (restored["version"], restored["data"]) == (4, {"b": 1, "a": [1.5, "ü"]})
     assert user_data.restore(connection, record_id, 0, at=5.0)["data"] is None
     with pytest.raises(NotFound, match="version 17"):
         user_data.restore(connection, record_id, 17, at=6.0)
 
 
-def test_name_and_flag_change_without_a_new_version(store: Store, connection: Any, workflow_id: int) -> None:
-    changed = user_data.update(connection, "config", workflow_id=workflow_id, name="cfg", is_ephemeral=True, at=2.0)
+def test_name_and_flag_change_without_a_new_version(
+    store: Store, connection: Any, workflow_id: int
+) -> None:
+    changed = user_data.update(
+        connection, "config", workflow_id=workflow_id, name="cfg", is_ephemeral=True, at=2.0
+    )
     assert (changed["name"], changed["is_ephemeral"], changed["version"]) == ("cfg", True, 1)
     assert changed == user_data.get(connection, "cfg", workflow_id)
     assert user_data.update(connection, "cfg", workflow_id=workflow_id, at=3.0) == changed
@@ -164,9 +180,13 @@ def test_name_and_flag_change_without_a_new_version(store: Store, connection: An
 
 
 def test_a_write_upon_an_old_version_is_refused(connection: Any, workflow_id: int) -> None:
-    user_data.update(connection, "config", workflow_id=workflow_id, data=1, expected_version=1, at=2.0)
+    user_data.update(
+        connection, "config", workflow_id=workflow_id, data=1, expected_version=1, at=2.0
+    )
     with pytest.raises(Conflict, match="version 2"):
-        user_data.update(connection, "config", workflow_id=workflow_id, data=2, expected_version=1, at=3.0)
+        user_data.update(
+            connection, "config", workflow_id=workflow_id, data=2, expected_version=1, at=3.0
+        )
     assert user_data.get(connection, "config", workflow_id)["data"] == 1
 
 
@@ -181,7 +201,9 @@ def test_one_of_many_writers_wins(store: Store, connection: Any, workflow_id: in
                 record = user_data.get(mine, record_id)
                 value = (record["data"] or 0) + 1
                 try:
-                    user_data.update(mine, record_id, data=value, expected_version=record["version"], at=1.0)
+                    user_data.update(
+                        mine, record_id, data=value, expected_version=record["version"], at=1.0
+                    )
                 except Conflict:
                     outcomes.append("conflict")
                 else:
@@ -194,19 +216,25 @@ def test_one_of_many_writers_wins(store: Store, connection: Any, workflow_id: in
     for thread in threads:
         thread.join()
     assert user_data.get(connection, record_id)["data"] == 60
-    assert [version["data"] for version in user_data.history(connection, record_id)] == list(range(1, 61))
+    assert [version["data"] for version in user_data.history(connection, record_id)] == list(
+        range(1, 61)
+    )
 
 
 def test_lists(connection: Any, store: Store, workflow_id: int) -> None:
     def names(**options: Any) -> list[str]:
-        return [record["name"] for record in user_data.list_records(connection, workflow_id, **options)]
+        return [
+            record["name"] for record in user_data.list_records(connection, workflow_id, **options)
+        ]
 
     assert names() == ["config", "summary", "score"]
     assert names(sort_by="name", reverse=True, limit=2) == ["summary", "score"]
     assert names(limit=None, offset=2) == ["score"]
     assert names(name="S%") == ["summary", "score"] and names(is_ephemeral=True) == ["summary"]
-    train, prepare = (records.find_job(store, workflow_id, name) for name in ("train_1", "prepare"))
-    assert names(consumer_job_id=train) == ["config", "summary"] and names(producer_job_id=prepare) == ["summary"]
+    train, prepare = (queries.find_job(store, workflow_id, name) for name in ("train_1", "prepare"))
+    assert names(consumer_job_id=train) == ["config", "summary"] and names(
+        producer_job_id=prepare
+    ) == ["summary"]
     with pytest.raises(UsageError):
         names(sort_by="id; DROP TABLE job")
     with pytest.raises(NotFound):
@@ -215,36 +243,55 @@ def test_lists(connection: Any, store: Store, workflow_id: int) -> None:
 
 def test_missing_is_what_nobody_will_write(connection: Any, store: Store, workflow_id: int) -> None:
     assert user_data.missing(connection, workflow_id) == []
-    prepare = records.find_job(store, workflow_id, "prepare")
+    prepare = queries.find_job(store, workflow_id, "prepare")
     with store.write() as conn:
         Statement("UPDATE job SET status = 5 WHERE id = ?").run(conn, (prepare,))
     summary = user_data.get(connection, "summary", workflow_id)["id"]
     assert user_data.missing(connection, workflow_id) == [summary]
     user_data.update(connection, summary, data=1, at=1.0)
-    config = user_data.update(connection, "config", workflow_id=workflow_id, data=None, at=1.0)["id"]
+    config = user_data.update(connection, "config", workflow_id=workflow_id, data=None, at=1.0)[
+        "id"
+    ]
     assert user_data.missing(connection, workflow_id) == [config]
     with pytest.raises(NotFound):
         user_data.missing(connection, 4711)
 
 
-def test_a_new_record_ties_producer_and_consumer(connection: Any, store: Store, workflow_id: int) -> None:
-    train, report = (records.find_job(store, workflow_id, name) for name in ("train_1", "report"))
+def test_a_new_record_ties_producer_and_consumer(
+    connection: Any, store: Store, workflow_id: int
+) -> None:
+    train, report = (queries.find_job(store, workflow_id, name) for name in ("train_1", "report"))
     with pytest.raises(UsageError, match="wait for each other"):
-        user_data.create(connection, workflow_id, "bad", at=1.0, consumer_job_id=train, producer_job_id=report)
+        user_data.create(
+            connection, workflow_id, "bad", at=1.0, consumer_job_id=train, producer_job_id=report
+        )
     with pytest.raises(NotFound, match="4711"):
         user_data.create(connection, workflow_id, "bad", at=1.0, consumer_job_id=4711)
-    assert [r["name"] for r in user_data.list_records(connection, workflow_id)] == ["config", "summary", "score"]
+    assert [r["name"] for r in user_data.list_records(connection, workflow_id)] == [
+        "config",
+        "summary",
+        "score",
+    ]
     record = user_data.create(
-        connection, workflow_id, "loss", at=1.0, consumer_job_id=report, producer_job_id=train, actor="ann@h"
+        connection,
+        workflow_id,
+        "loss",
+        at=1.0,
+        consumer_job_id=report,
+        producer_job_id=train,
+        actor="ann@h",
     )
     assert (record["data"], record["version"]) == (None, 0)
-    assert [(d.name, d.via) for d in records.dependencies(store, report)] == [
+    assert [(d.name, d.via) for d in queries.dependencies(store, report)] == [
         ("train_1", "loss"),
         ("collect_a", None),
         ("collect_b", None),
     ]
-    assert [r["name"] for r in records.job_io(store, train).input_user_data] == ["config", "summary"]
-    assert [r["name"] for r in records.job_io(store, train).output_user_data] == ["loss"]
+    assert [r["name"] for r in queries.job_io(store, train).input_user_data] == [
+        "config",
+        "summary",
+    ]
+    assert [r["name"] for r in queries.job_io(store, train).output_user_data] == ["loss"]
     with pytest.raises(Conflict, match="loss"):
         user_data.create(connection, workflow_id, "loss", at=1.0)
     with store.write() as conn:
@@ -258,9 +305,12 @@ def test_deletion(connection: Any, store: Store, workflow_id: int) -> None:
     assert gone["name"] == "config"
     with pytest.raises(NotFound):
         user_data.history(connection, gone["id"])
-    train = records.find_job(store, workflow_id, "train_1")
-    assert [r["name"] for r in records.job_io(store, train).input_user_data] == ["summary"]
-    assert [r["name"] for r in user_data.delete_all(connection, workflow_id, at=2.0)] == ["summary", "score"]
+    train = queries.find_job(store, workflow_id, "train_1")
+    assert [r["name"] for r in queries.job_io(store, train).input_user_data] == ["summary"]
+    assert [r["name"] for r in user_data.delete_all(connection, workflow_id, at=2.0)] == [
+        "summary",
+        "score",
+    ]
     assert user_data.list_records(connection, workflow_id) == []
     told = events.list_events(store, workflow_id, kind="user_data_deleted")
     assert [e.data["name"] for e in told] == ["config", "summary", "score"]
@@ -273,10 +323,14 @@ def test_a_write_joins_the_transaction_that_is_open(store: Store, workflow_id: i
     assert user_data.get(store.dbapi(), "config", workflow_id)["version"] == 1
 
 
-def test_what_does_not_follow_the_schema_is_stored_and_told(store: Store, connection: Any, workflow_id: int) -> None:
+def test_what_does_not_follow_the_schema_is_stored_and_told(
+    store: Store, connection: Any, workflow_id: int
+) -> None:
     record = user_data.get(connection, "config", workflow_id)["id"]
     with store.write() as conn:
-        Statement("UPDATE user_data SET json_schema = ? WHERE id = ?").run(conn, ('{"type":"object"}', record))
+        Statement("UPDATE user_data SET json_schema = ? WHERE id = ?").run(
+            conn, ('{"type":"object"}', record)
+        )
 
     def check(value: Any, schema: Any) -> list[str]:
         assert schema == {"type": "object"}
@@ -284,17 +338,26 @@ def test_what_does_not_follow_the_schema_is_stored_and_told(store: Store, connec
 
     def told() -> list[tuple[str, int | None, Any]]:
         found = events.list_events(store, workflow_id)
-        return [(one.kind, one.job_id, dict(one.data)) for one in found if one.kind.endswith("_warning")]
+        return [
+            (one.kind, one.job_id, dict(one.data)) for one in found if one.kind.endswith("_warning")
+        ]
 
     for value in ({"a": 1}, None):
         user_data.update(connection, record, at=1.0, data=value, actor="ann@host", check=check)
     user_data.update(connection, record, at=1.0, name="renamed", actor="ann@host", check=check)
     assert told() == []
-    assert user_data.update(connection, record, at=2.0, data=5, actor="ann@host", check=check)["data"] == 5
+    assert (
+        user_data.update(connection, record, at=2.0, data=5, actor="ann@host", check=check)["data"]
+        == 5
+    )
     message = "user data renamed does not follow its schema: no object"
-    by_hand = ("user_data_warning", None, {"user_data_id": record, "name": "renamed", "version": 4, "message": message})
+    by_hand = (
+        "user_data_warning",
+        None,
+        {"user_data_id": record, "name": "renamed", "version": 4, "message": message},
+    )
     assert told() == [by_hand]
-    job_id = records.list_jobs(store, workflow_id)[0]["id"]
+    job_id = queries.list_jobs(store, workflow_id)[0]["id"]
     user_data.update(connection, record, at=3.0, data=6, job=(job_id, 1, 2), check=check)
     assert told() == [by_hand, ("job_warning", job_id, {"message": message, "attempt": 2})]
 

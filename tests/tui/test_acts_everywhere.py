@@ -1,5 +1,6 @@
-"""Acts: each has somebody who carries it out, a command line that the command line interface knows, and is refused in
-read-only mode; the acts that ask for more than a yes, by Pilot over a real store."""
+"""Acts: each has somebody who carries it out, a command line that the command line interface knows,
+and is refused in read-only mode; the acts that ask for more than a yes, by Pilot over a real
+store."""
 
 from __future__ import annotations
 
@@ -15,18 +16,19 @@ from types import SimpleNamespace
 import pytest
 from textual.pilot import Pilot
 
-from torc_tui.cli.line import parser_of
-from torc_tui.cli.table import BY_NAME
+from torc_tui.cli.command_line import parser_of
+from torc_tui.cli.command_table import BY_NAME
 from torc_tui.model import Machine
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.resources.detect import boot_id, hostname, process_started
-from torc_tui.spec.load import loads
-from torc_tui.store import events, nodes, workflows
+from torc_tui.store import compute_nodes, events, workflows
 from torc_tui.store.database import Store
-from torc_tui.tui.app import TorcApp
-from torc_tui.tui.commands import COMMANDS, command_line
-from torc_tui.tui.screens.workflow import WorkflowScreen
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.shell.commands import COMMANDS, command_line
+from torc_tui.tui.workflows import actions
+from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.workflow_file.load import loads
 
 ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 
@@ -69,7 +71,9 @@ def understood(line: str) -> None:
     parser_of(BY_NAME[name], "torc", name).parse_args(words[len(name.split()) :])
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.shell], ids=lambda command: command.id)
+@pytest.mark.parametrize(
+    "command", [c for c in COMMANDS if c.shell], ids=lambda command: command.id
+)
 def test_every_command_line_of_the_table_is_one(command) -> None:  # type: ignore[no-untyped-def]  # a Command
     line = command_line(command, workflow=7, jobs=[4, 5])
     assert line is not None
@@ -89,7 +93,7 @@ def _methods() -> set[str]:
 
 
 def test_every_command_has_somebody_who_carries_it_out() -> None:
-    from torc_tui.tui.screens.workflow import PANES
+    from torc_tui.tui.workflows.workflow_screen import PANES
 
     tabs = {f"tab-{name}" for name, *_ in PANES}
     methods = _methods()
@@ -117,15 +121,21 @@ class Story:
         return TorcApp(self.url, self.workflow, read_only=read_only, environ=ENVIRON)
 
     def last(self, kind: str) -> events.Event | None:
-        found = [event for event in events.list_events(self.store, self.workflow) if event.kind == kind]
+        found = [
+            event for event in events.list_events(self.store, self.workflow) if event.kind == kind
+        ]
         return found[-1] if found else None
 
     def runner(self) -> int:
         pid = os.getpid()
-        process = nodes.Process(hostname=hostname(), boot_id=boot_id(), pid=pid, started=process_started(pid) or 0)
+        process = compute_nodes.Process(
+            hostname=hostname(), boot_id=boot_id(), pid=pid, started=process_started(pid) or 0
+        )
         machine = Machine(hostname=hostname(), num_cpus=8, memory=16 << 30)
         with self.store.write() as conn:
-            node, event = nodes.register(conn, self.workflow, 1, process, machine, {}, time.time())
+            node, event = compute_nodes.register(
+                conn, self.workflow, 1, process, machine, {}, time.time()
+            )
             events.append(conn, self.workflow, [event], at=time.time())
         return node
 
@@ -164,10 +174,15 @@ async def test_rename(story: Story) -> None:
         app.run_command("workflow-rename")
         await until(pilot, sees(pilot, "description", "project"))
         await pilot.press("ctrl+u", *"other name", "enter", *"a test", "enter", "enter", "enter")
-        await until(pilot, lambda: workflows.get_workflow(story.store, story.workflow).name == "other name")
+        await until(
+            pilot, lambda: workflows.get_workflow(story.store, story.workflow).name == "other name"
+        )
         told = story.last("workflow_updated")
         assert told is not None and told.actor
-        assert app.last_line == f"torc workflows update {story.workflow} --name 'other name' --description 'a test'"
+        assert (
+            app.last_line
+            == f"torc workflows update {story.workflow} --name 'other name' --description 'a test'"
+        )
         understood(app.last_line)
         await until(pilot, sees(pilot, "other name"))
 
@@ -210,7 +225,9 @@ async def test_resize_a_runner(story: Story) -> None:
         understood(line)
 
 
-@pytest.mark.parametrize(("ending", "begins"), [("svg", "<svg"), ("mmd", "flowchart"), ("dot", "digraph"), ("txt", "")])
+@pytest.mark.parametrize(
+    ("ending", "begins"), [("svg", "<svg"), ("mmd", "flowchart"), ("dot", "digraph"), ("txt", "")]
+)
 async def test_the_graph_as_a_file(story: Story, ending: str, begins: str) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(140, 40)) as pilot:
@@ -235,7 +252,10 @@ async def test_a_key_goes_from_box_to_box_and_tab_back_to_the_list(story: Story)
         screen = below(pilot)
         for name in ("train_1", "report", "prep"):
             await pilot.press("b")
-            await until(pilot, lambda name=name: (job := screen.selected_job) is not None and job.name == name)
+            await until(
+                pilot,
+                lambda name=name: (job := screen.selected_job) is not None and job.name == name,
+            )
         await pilot.press("tab")
         await until(pilot, lambda: app.focused is screen.table)
 
@@ -253,9 +273,8 @@ async def test_pause_tells_the_line_of_what_it_did(story: Story) -> None:
 
 
 async def test_many_jobs_are_asked_about(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    from torc_tui.tui.screens import acts
 
-    monkeypatch.setattr(acts, "MANY", 3)
+    monkeypatch.setattr(actions, "MANY", 3)
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("down", "-")
@@ -282,7 +301,9 @@ async def test_read_only_refuses_every_act(story: Story) -> None:
         assert len(events.list_events(story.store, story.workflow)) == before
 
 
-def test_stop_and_resize_by_the_command_line(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stop_and_resize_by_the_command_line(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
     from torc_tui.cli import workflows as cli
     from torc_tui.errors import UsageError
 
@@ -303,8 +324,14 @@ def test_stop_and_resize_by_the_command_line(story: Story, capsys: pytest.Captur
         cli.resize(call)  # type: ignore[arg-type]
     call.options = SimpleNamespace(workflow="1", now=True)
     cli.stop(call)  # type: ignore[arg-type]
-    assert (stop := story.last("node_stop_requested")) is not None and stop.data == {"node": node, "hard": True}
-    assert printed == [f"Resized runner {node}", f"Asked 1 runner of workflow {story.workflow} to stop"]
+    assert (stop := story.last("node_stop_requested")) is not None and stop.data == {
+        "node": node,
+        "hard": True,
+    }
+    assert printed == [
+        f"Resized runner {node}",
+        f"Asked 1 runner of workflow {story.workflow} to stop",
+    ]
 
 
 async def test_files_and_user_data_stand_in_the_graph(tmp_path: Path) -> None:
@@ -319,7 +346,9 @@ jobs:
     store = Store.open(str(tmp_path / "torc.db"))
     try:
         plan = resolve(loads(text, format="yaml"))
-        workflow = workflow_acts.create_workflow(store, plan, user="a", directory=str(tmp_path), actor=None)
+        workflow = workflow_acts.create_workflow(
+            store, plan, user="a", directory=str(tmp_path), actor=None
+        )
         app = TorcApp(str(tmp_path / "torc.db"), workflow, environ=ENVIRON)
         async with app.run_test(size=(140, 50)) as pilot:
             await until(pilot, sees(pilot, "make"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.model import JobStatus
-from torc_tui.tui.cells import line_width
-from torc_tui.tui.screens.workflow_state import PANES
-from torc_tui.tui.signs import STATUS
-from torc_tui.tui.widgets.header import HeaderBar, HeaderState, Load
+from torc_tui.tui.shell.header import HeaderBar, HeaderState, Load
+from torc_tui.tui.shell.status_icons import STATUS
 from torc_tui.tui.widgets.tab_bar import TabBar
+from torc_tui.tui.widgets.text_layout import line_width
+from torc_tui.tui.workflows.workflow_state import PANES
 
 TABS = [(name, title) for name, title, _, _ in PANES]
 
@@ -25,7 +25,10 @@ def tabs(current: str, width: int) -> str:
 
 def test_titles_are_whole_where_there_is_room() -> None:
     assert tabs("overview", 120).startswith(" 1 Overview  2 Log  3 Graph")
-    assert tabs("overview", 80) == " Overview  Log  Graph  Data  Files  History  Events  Results  Resources"
+    assert (
+        tabs("overview", 80)
+        == " Overview  Log  Graph  Data  Files  History  Events  Results  Resources"
+    )
     assert tabs("overview", 63) == " Overview Log Graph Data Files History Events Results Resources"
 
 
@@ -60,12 +63,18 @@ FULL = HeaderState(
 @pytest.mark.parametrize(
     ("width", "shown", "left_out"),
     [
-        (200, ["pipeline", "running", "run 2", "812/1000", "3 failed", "ETA", "CPU 14/16", "GPU 3/4"], []),
+        (
+            200,
+            ["pipeline", "running", "run 2", "812/1000", "3 failed", "ETA", "CPU 14/16", "GPU 3/4"],
+            [],
+        ),
         (80, ["pipeline", "running", "812/1000", "3 failed", "ETA 12 to 15 min"], ["GPU"]),
         (40, ["pipeline", "812/1000"], ["CPU", "run 2"]),
     ],
 )
-def test_the_header_keeps_what_matters_most(width: int, shown: list[str], left_out: list[str]) -> None:
+def test_the_header_keeps_what_matters_most(
+    width: int, shown: list[str], left_out: list[str]
+) -> None:
     (line,) = HeaderBar(FULL).lines(width, 1)
     text = "".join(span for span, _ in line)
     assert line_width(line) <= width

@@ -12,11 +12,11 @@ from textual.pilot import Pilot
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
 from torc_tui.store.database import Store
-from torc_tui.tui import announce
-from torc_tui.tui.app import TorcApp
-from torc_tui.tui.models.watches import Ended, Watch, Watches
+from torc_tui.tui.jobs.watches import Ended, Watch, Watches
+from torc_tui.tui.shell import notifier
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.workflow_file.load import loads
 
 SPEC = """
 name: pipeline
@@ -25,7 +25,12 @@ jobs:
   - {name: prep, command: "echo $GREETING"}
   - {name: "train_{i}", command: "true", parameters: {i: "1:5"}}
 """
-ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+ENVIRON = {
+    "TERM": "xterm-256color",
+    "COLORTERM": "truecolor",
+    "LANG": "C.UTF-8",
+    "PATH": "/usr/bin:/bin",
+}
 
 
 class Story:
@@ -34,7 +39,9 @@ class Story:
         self.url = str(folder / "torc.db")
         self.store = Store.open(self.url)
         plan = resolve(loads(SPEC, format="yaml"))
-        self.workflow = workflow_acts.create_workflow(self.store, plan, user="a", directory=str(folder), actor=None)
+        self.workflow = workflow_acts.create_workflow(
+            self.store, plan, user="a", directory=str(folder), actor=None
+        )
         workflow_acts.initialize(self.store, self.workflow)
 
     def app(self, **environ: str) -> TorcApp:
@@ -63,7 +70,7 @@ def sees(pilot: Pilot[int], *words: str) -> Callable[[], bool]:
     return lambda: all(word in screen_text(pilot) for word in words)
 
 
-# -- by hand ---------------------------------------------------------------------------------------------------------
+# -- by hand ---------------------------------------------------------------------------------------
 
 
 async def test_the_line_of_a_job_is_copied(story: Story) -> None:
@@ -72,13 +79,17 @@ async def test_the_line_of_a_job_is_copied(story: Story) -> None:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("y")
         await until(pilot, lambda: app.clipboard.startswith(f"cd {story.folder} && env "))
-        assert "GREETING=hello" in app.clipboard and app.clipboard.endswith("bash -c 'echo $GREETING'")
+        assert "GREETING=hello" in app.clipboard and app.clipboard.endswith(
+            "bash -c 'echo $GREETING'"
+        )
         assert app.last_line == app.clipboard
 
 
 async def test_a_shell_in_the_job(story: Story, capfd: pytest.CaptureFixture[str]) -> None:
     script = story.folder / "shell"
-    script.write_text('#!/bin/sh\necho "$PWD|$GREETING|$TORC_JOB_NAME|[$CUDA_VISIBLE_DEVICES]" > told\n')
+    script.write_text(
+        '#!/bin/sh\necho "$PWD|$GREETING|$TORC_JOB_NAME|[$CUDA_VISIBLE_DEVICES]" > told\n'
+    )
     script.chmod(0o755)
     app = story.app(SHELL=str(script))
     async with app.run_test(notifications=True, size=(120, 30)) as pilot:
@@ -89,14 +100,18 @@ async def test_a_shell_in_the_job(story: Story, capfd: pytest.CaptureFixture[str
         assert told.read_text() == f"{story.folder}|hello|prep|[]\n"
 
 
-async def test_a_shell_that_is_not_there_is_said(story: Story, capfd: pytest.CaptureFixture[str]) -> None:
-    async with story.app(SHELL="/no/such/shell").run_test(notifications=True, size=(120, 30)) as pilot:
+async def test_a_shell_that_is_not_there_is_said(
+    story: Story, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with story.app(SHELL="/no/such/shell").run_test(
+        notifications=True, size=(120, 30)
+    ) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("!")
         await until(pilot, sees(pilot, "no shell"))
 
 
-# -- watches ---------------------------------------------------------------------------------------------------------
+# -- watches ---------------------------------------------------------------------------------------
 
 
 def test_a_group_is_told_once_it_has_ended(story: Story) -> None:
@@ -110,7 +125,9 @@ def test_a_group_is_told_once_it_has_ended(story: Story) -> None:
     job_acts.disable_jobs(story.store, ids[2:], actor=None)
     assert watches.check(story.store) == [Ended("train_{i}: 3 jobs ended, 2 of them badly", 2)]
     workflow_acts.cancel_workflow(story.store, story.workflow)
-    assert [ended.text for ended in watches.check(story.store)] == ["pipeline: 6 jobs ended, 5 of them badly"]
+    assert [ended.text for ended in watches.check(story.store)] == [
+        "pipeline: 6 jobs ended, 5 of them badly"
+    ]
     assert watches.check(story.store) == [] and len(watches) == 0
 
 
@@ -121,9 +138,13 @@ def test_twice_is_no_longer(story: Story) -> None:
     assert len(watches) == 0
 
 
-async def test_n_tells_by_bell_osc9_and_command_from_any_screen(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_n_tells_by_bell_osc9_and_command_from_any_screen(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = story.folder / "told"
-    monkeypatch.setattr(announce, "command_of_settings", lambda: f'printf %s "$TORC_NOTICE|$1" > {told}')
+    monkeypatch.setattr(
+        notifier, "command_of_settings", lambda: f'printf %s "$TORC_NOTICE|$1" > {told}'
+    )
     app = story.app()
     async with app.run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
@@ -144,11 +165,13 @@ async def test_n_tells_by_bell_osc9_and_command_from_any_screen(story: Story, mo
 
 
 def test_what_a_terminal_is_told_cannot_end_the_sequence() -> None:
-    assert announce.osc9("a\x07b\x1b]52;c;x\x07\nc").count("\x07") == 1
-    assert announce.osc9("x" * 999).startswith("\x1b]9;xxx") and len(announce.osc9("x" * 999)) < 210
+    assert notifier.osc9("a\x07b\x1b]52;c;x\x07\nc").count("\x07") == 1
+    assert notifier.osc9("x" * 999).startswith("\x1b]9;xxx") and len(notifier.osc9("x" * 999)) < 210
 
 
-def test_the_command_comes_from_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_comes_from_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "torc.toml").write_text('[tui]\nnotify_command = "notify-send torc \\"$1\\""\n')
-    assert announce.command_of_settings() == 'notify-send torc "$1"'
+    assert notifier.command_of_settings() == 'notify-send torc "$1"'

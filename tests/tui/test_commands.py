@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from torc_tui.errors import SettingsError
-from torc_tui.tui import commands, keymap
-from torc_tui.tui.commands import BY_ID, COMMANDS, CONTEXTS, PRESETS
-from torc_tui.tui.keymap import PENDING, KeyMap
+from torc_tui.tui.shell import commands, keymap
+from torc_tui.tui.shell.commands import BY_ID, COMMANDS, CONTEXTS, PRESETS
+from torc_tui.tui.shell.keymap import PENDING, KeyMap
 
 
 def test_ids_and_contexts_are_known() -> None:
@@ -29,7 +29,12 @@ def test_no_two_commands_on_one_key_in_one_context(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_no_chord_begins_with_a_key_that_is_taken(preset: str) -> None:
-    single = {(where, key) for command in COMMANDS for where in command.where for key in command.keys_of(preset)}
+    single = {
+        (where, key)
+        for command in COMMANDS
+        for where in command.where
+        for key in command.keys_of(preset)
+    }
     for where, key in single:
         if " " in key:
             assert (where, key.split(" ")[0]) not in single, (where, key)
@@ -86,7 +91,9 @@ def test_mistakes_in_the_file_are_said(text: str, message: str) -> None:
 
 
 def test_command_line() -> None:
-    assert commands.command_line(BY_ID["job-retry"], workflow=1, jobs=[4, 5]) == "torc jobs retry 4 5"
+    assert (
+        commands.command_line(BY_ID["job-retry"], workflow=1, jobs=[4, 5]) == "torc jobs retry 4 5"
+    )
     line = commands.command_line(BY_ID["job-retry"], workflow=1, jobs=range(100))
     assert line is not None and line.endswith("… (100 jobs)")
     assert commands.command_line(BY_ID["help"], workflow=1) is None

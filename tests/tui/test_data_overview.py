@@ -10,9 +10,9 @@ import pytest
 from torc_tui.errors import NotFound
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
 from torc_tui.store import data_overview, user_data
 from torc_tui.store.database import Store
+from torc_tui.workflow_file.load import loads
 
 SPEC = """
 name: lab
@@ -37,7 +37,9 @@ class Lab:
         self.jobs: dict[str, int] = dict(map(tuple, rows))
 
     def states(self) -> dict[str, str]:
-        return {record["name"]: record["state"] for record in data_overview.overview(self.raw, self.id)}
+        return {
+            record["name"]: record["state"] for record in data_overview.overview(self.raw, self.id)
+        }
 
     def record(self, name: str) -> dict[str, Any]:
         return next(one for one in data_overview.overview(self.raw, self.id) if one["name"] == name)
@@ -56,13 +58,22 @@ def test_states(lab: Lab) -> None:
     assert lab.states() == {"config": "written", "metrics": "empty", "answer": "empty"}
     lab.status("train", 2)
     assert lab.states()["answer"] == "missing", "train is ready, reads it, and nobody will write it"
-    user_data.update(lab.raw, "answer", workflow_id=lab.id, data=42, actor="bob@there", at=time.time() + 1)
+    user_data.update(
+        lab.raw, "answer", workflow_id=lab.id, data=42, actor="bob@there", at=time.time() + 1
+    )
     assert lab.states()["answer"] == "edited"
     job = (lab.jobs["train"], 1, 2)
     user_data.update(lab.raw, "metrics", workflow_id=lab.id, data=[1], job=job, at=time.time() + 1)
     record = lab.record("metrics")
-    assert (record["state"], record["writer"], record["run_id"], record["attempt_id"]) == ("written", "train", 1, 2)
-    user_data.update(lab.raw, "metrics", workflow_id=lab.id, data=None, actor="bob@there", at=time.time() + 2)
+    assert (record["state"], record["writer"], record["run_id"], record["attempt_id"]) == (
+        "written",
+        "train",
+        1,
+        2,
+    )
+    user_data.update(
+        lab.raw, "metrics", workflow_id=lab.id, data=None, actor="bob@there", at=time.time() + 2
+    )
     assert lab.record("metrics")["state"] == "empty"
     lab.status("train", 6)
     lab.status("report", 4)
@@ -73,7 +84,9 @@ def test_who_reads_and_who_writes(lab: Lab) -> None:
     config, metrics = lab.record("config"), lab.record("metrics")
     assert config["readers"] == (2, "train") and config["producers"] == (0, "")
     assert metrics["readers"] == (1, "report") and metrics["producers"] == (1, "train")
-    assert config["size"] == len(config["head"]) and config["has_schema"] and metrics["size"] is None
+    assert (
+        config["size"] == len(config["head"]) and config["has_schema"] and metrics["size"] is None
+    )
 
 
 def test_of_one_job(lab: Lab) -> None:
@@ -86,7 +99,9 @@ def test_of_one_job(lab: Lab) -> None:
 
 
 def test_the_list_carries_only_the_beginning(lab: Lab) -> None:
-    user_data.update(lab.raw, "config", workflow_id=lab.id, data="ü" * 100_000, actor="bob@there", at=1e10)
+    user_data.update(
+        lab.raw, "config", workflow_id=lab.id, data="ü" * 100_000, actor="bob@there", at=1e10
+    )
     record = lab.record("config")
     assert len(record["head"]) == data_overview.HEAD and record["size"] == 200_002
 
@@ -95,9 +110,16 @@ def test_opened_and_versions(lab: Lab) -> None:
     number = lab.record("config")["id"]
     user_data.update(lab.raw, number, data={"lr": 0.2}, actor="bob@there", at=1e10)
     opened = data_overview.opened(lab.raw, number)
-    assert opened["data"] == {"lr": 0.2} and opened["schema"] == {"type": "object"} and opened["writer"] == "bob@there"
+    assert (
+        opened["data"] == {"lr": 0.2}
+        and opened["schema"] == {"type": "object"}
+        and opened["writer"] == "bob@there"
+    )
     versions = data_overview.versions(lab.raw, number)
-    assert [(one["version"], one["writer"]) for one in versions] == [(2, "bob@there"), (1, "ada@here")]
+    assert [(one["version"], one["writer"]) for one in versions] == [
+        (2, "bob@there"),
+        (1, "ada@here"),
+    ]
     assert data_overview.value_of(lab.raw, number, 1) == {"lr": 0.1}
     assert data_overview.value_of(lab.raw, number, 0) is None
 

@@ -1,4 +1,5 @@
-"""User data in the app, by Pilot over a real store: the list, the value, editing, clashes, versions, acts."""
+"""User data in the app, by Pilot over a real store: the list, the value, editing, clashes,
+versions, acts."""
 
 from __future__ import annotations
 
@@ -14,20 +15,20 @@ from textual.pilot import Pilot
 
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
 from torc_tui.store import data_overview, events, user_data
 from torc_tui.store.database import Store
-from torc_tui.tui.app import TorcApp
-from torc_tui.tui.panes import data as data_pane
-from torc_tui.tui.panes.data import DataPane
-from torc_tui.tui.screens import data_editor, data_review
-from torc_tui.tui.screens.data_editor import DataEditor
-from torc_tui.tui.screens.data_review import Choice
-from torc_tui.tui.screens.data_versions import DataVersions
-from torc_tui.tui.screens.workflow import WorkflowScreen
-from torc_tui.tui.widgets.json_editor import HIGHLIGHTED, LARGEST, JsonEditor, Large
-from torc_tui.tui.widgets.json_tree import JsonTree, Place
-from torc_tui.tui.widgets.overlays import Ask, Confirm, Reading
+from torc_tui.tui.data import data_editor, data_review
+from torc_tui.tui.data import data_pane as data_pane
+from torc_tui.tui.data.data_editor import DataEditor
+from torc_tui.tui.data.data_pane import DataPane
+from torc_tui.tui.data.data_review import Choice
+from torc_tui.tui.data.data_versions import DataVersions
+from torc_tui.tui.data.json_editor import HIGHLIGHTED, LARGEST, JsonEditor, Large
+from torc_tui.tui.data.json_tree import JsonTree, Place
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.widgets.dialogs import Ask, Confirm, Reading
+from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.workflow_file.load import loads
 
 SPEC = """
 name: lab
@@ -41,7 +42,12 @@ jobs:
   - {name: train, command: "true", input_user_data: [config], output_user_data: [metrics]}
   - {name: report, command: "true", input_user_data: [metrics]}
 """
-ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "EDITOR": "none-such"}
+ENVIRON = {
+    "TERM": "xterm-256color",
+    "COLORTERM": "truecolor",
+    "LANG": "C.UTF-8",
+    "EDITOR": "none-such",
+}
 
 
 class Lab:
@@ -51,7 +57,9 @@ class Lab:
         self.url = str(folder / "torc.db")
         self.store = Store.open(self.url)
         plan = resolve(loads(SPEC, format="yaml"))
-        self.id = create_workflow(self.store, plan, user="ada", directory=str(folder), actor="ada@here")
+        self.id = create_workflow(
+            self.store, plan, user="ada", directory=str(folder), actor="ada@here"
+        )
         self.raw = self.store.dbapi()
         self.ids = {one["name"]: one["id"] for one in user_data.list_records(self.raw, self.id)}
         with self.store.read() as conn:
@@ -118,7 +126,10 @@ async def opened(pilot: Pilot[int], record: str = "config") -> DataPane:
     data = pane(pilot)
     data.table.focus()
     data.table.select(next(key for key, one in data.records.items() if one["name"] == record))
-    await until(pilot, lambda: data.value_view.record is not None and data.value_view.record["name"] == record)
+    await until(
+        pilot,
+        lambda: data.value_view.record is not None and data.value_view.record["name"] == record,
+    )
     return data
 
 
@@ -126,14 +137,16 @@ async def edited(pilot: Pilot[int], typed: str, record: str = "config") -> DataE
     """Open the editor of a record with that text in it."""
     await opened(pilot, record)
     await pilot.press("e")
-    await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor) and editor(pilot).field is not None)
+    await until(
+        pilot, lambda: isinstance(pilot.app.screen, DataEditor) and editor(pilot).field is not None
+    )
     found = editor(pilot)
     assert found.field is not None
     found.field.text = typed
     return found
 
 
-# -- looking ---------------------------------------------------------------------------------------------------------
+# -- looking ---------------------------------------------------------------------------------------
 
 
 async def test_the_list_says_who_and_how(lab: Lab) -> None:
@@ -142,7 +155,9 @@ async def test_the_list_says_who_and_how(lab: Lab) -> None:
     async with lab.app().run_test(size=(240, 40)) as pilot:
         data = await opened(pilot)
         screen(pilot).do_maximise()
-        await until(pilot, sees(pilot, "● written", "◆ edited", "train", "report", "[bold]odd", "3 records"))
+        await until(
+            pilot, sees(pilot, "● written", "◆ edited", "train", "report", "[bold]odd", "3 records")
+        )
         assert [one["state"] for one in data.records.values()] == ["written", "written", "edited"]
 
 
@@ -174,7 +189,9 @@ async def test_search_goes_from_hit_to_hit(lab: Lab) -> None:
         await opened(pilot)
         await pilot.press("enter", "/", *"units")
         await until(pilot, lambda: tree(pilot).path == ("layers", 2, "units"))
-        await pilot.press("backspace", "backspace", "backspace", "backspace", "backspace", *".note", "enter")
+        await pilot.press(
+            "backspace", "backspace", "backspace", "backspace", "backspace", *".note", "enter"
+        )
         await until(pilot, lambda: tree(pilot).path == ("note",))
         await pilot.press("escape")
         await until(pilot, lambda: not pane(pilot).value_view.searching)
@@ -219,7 +236,9 @@ async def test_copies(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
         assert copied[0] == ".layers[2]" and json.loads(copied[1]) == {"units": 8}
         await pilot.press("c")
         await until(pilot, lambda: len(copied) == 3)
-        assert copied[2].startswith(f'torc user-data update {lab.ids["config"]} --data \'{{"lr":0.1')
+        assert copied[2].startswith(
+            f'torc user-data update {lab.ids["config"]} --data \'{{"lr":0.1'
+        )
         assert pilot.app.last_line == copied[2]  # type: ignore[attr-defined]  # a TorcApp
 
 
@@ -277,7 +296,7 @@ async def opened_here(pilot: Pilot[int]) -> None:
     await until(pilot, lambda: data.value_view.record is not None)
 
 
-# -- live ------------------------------------------------------------------------------------------------------------
+# -- live ------------------------------------------------------------------------------------------
 
 
 async def test_what_a_job_writes_is_seen_and_the_path_stays(lab: Lab) -> None:
@@ -285,7 +304,10 @@ async def test_what_a_job_writes_is_seen_and_the_path_stays(lab: Lab) -> None:
         data = await opened(pilot)
         tree(pilot).show_path(("layers", 2, "units"))
         lab.write("config", {"new": 1, "lr": 0.2, "layers": [1, 2, {"units": 9}]}, job="train")
-        await until(pilot, lambda: data.value_view.record is not None and data.value_view.record["version"] == 2)
+        await until(
+            pilot,
+            lambda: data.value_view.record is not None and data.value_view.record["version"] == 2,
+        )
         assert tree(pilot).path == ("layers", 2, "units")
         await until(pilot, sees(pilot, "units: 9", "version 2 by train (run 1, attempt 1)"))
 
@@ -296,7 +318,10 @@ async def test_a_burst_of_writes_is_a_few_readings(lab: Lab) -> None:
         lists, values, begin = data.lists_read, data.values_read, time.monotonic()
         for number in range(200):
             lab.write("config", {"lr": number})
-        await until(pilot, lambda: data.value_view.record is not None and data.value_view.record["version"] == 201)
+        await until(
+            pilot,
+            lambda: data.value_view.record is not None and data.value_view.record["version"] == 201,
+        )
         allowed = (time.monotonic() - begin) / data_pane.APART + 3
         assert data.lists_read - lists <= allowed and data.values_read - values <= allowed
         before = data.values_read
@@ -324,10 +349,13 @@ async def test_a_record_that_is_deleted_by_another(lab: Lab) -> None:
         data = await opened(pilot)
         user_data.delete(lab.raw, lab.ids["config"], at=time.time())
         await until(pilot, lambda: lab.ids["config"] not in data.records)
-        await until(pilot, lambda: data.value_view.record is None or data.value_view.record["name"] != "config")
+        await until(
+            pilot,
+            lambda: data.value_view.record is None or data.value_view.record["name"] != "config",
+        )
 
 
-# -- editing ---------------------------------------------------------------------------------------------------------
+# -- editing ---------------------------------------------------------------------------------------
 
 
 async def test_edit_review_save(lab: Lab) -> None:
@@ -335,7 +363,10 @@ async def test_edit_review_save(lab: Lab) -> None:
         await edited(pilot, '{"lr": 0.2}')
         await until(pilot, sees(pilot, "valid JSON, fits its schema"))
         await pilot.press("ctrl+s")
-        await until(pilot, sees(pilot, "3 changes to version 1", "~ .lr: 0.1 → 0.2", "- .note", "+++ as edited"))
+        await until(
+            pilot,
+            sees(pilot, "3 changes to version 1", "~ .lr: 0.1 → 0.2", "- .note", "+++ as edited"),
+        )
         assert lab.version("config") == 1
         await pilot.press("y")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
@@ -361,7 +392,9 @@ async def test_errors_are_marked_and_nothing_is_saved(lab: Lab) -> None:
         await until(pilot, lambda: found.field is not None and found.field.wrong is None)
 
 
-async def test_typing_checks_once_and_in_the_reader(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_typing_checks_once_and_in_the_reader(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     threads: list[str] = []
     real = data_review.examine
 
@@ -389,12 +422,15 @@ async def test_saving_against_the_schema_asks(lab: Lab) -> None:
         await until(pilot, sees(pilot, "It does not fit its schema", "Save all the same"))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
-        assert lab.version("config") == 1, "enter is the harmless answer"
+        assert lab.version("config") == 1, "enter is the sanitize answer"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
         await pilot.press("y")
         await until(pilot, lambda: lab.version("config") == 2)
-    told = [event.data["message"] for event in events.list_events(lab.store, lab.id, kind="user_data_warning")]
+    told = [
+        event.data["message"]
+        for event in events.list_events(lab.store, lab.id, kind="user_data_warning")
+    ]
     assert told == ["user data config does not follow its schema: .lr: 7 is more than 1"]
 
 
@@ -414,7 +450,8 @@ async def test_half_a_character_is_refused(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "version"), [("o", {"lr": 0.3}, 3), ("t", {"lr": 0.9}, 2), ("n", {"lr": 0.9}, 2)]
+    ("key", "value", "version"),
+    [("o", {"lr": 0.3}, 3), ("t", {"lr": 0.9}, 2), ("n", {"lr": 0.9}, 2)],
 )
 async def test_somebody_wrote_meanwhile(lab: Lab, key: str, value: Any, version: int) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
@@ -424,7 +461,9 @@ async def test_somebody_wrote_meanwhile(lab: Lab, key: str, value: Any, version:
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
         await pilot.press("y")
-        await until(pilot, sees(pilot, "was written meanwhile", "~ .lr: 0.9 → 0.3", "Version 2", "by train"))
+        await until(
+            pilot, sees(pilot, "was written meanwhile", "~ .lr: 0.9 → 0.3", "Version 2", "by train")
+        )
         await pilot.press(key)
         if key == "o":
             await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
@@ -475,11 +514,14 @@ async def test_only_small_texts_are_read_along_by_the_grammar(lab: Lab) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
         await opened(pilot, "metrics")
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor) and editor(pilot).field is not None)
+        await until(
+            pilot,
+            lambda: isinstance(pilot.app.screen, DataEditor) and editor(pilot).field is not None,
+        )
         assert pilot.app.screen.query_one(JsonEditor).language is None
 
 
-# -- $EDITOR ---------------------------------------------------------------------------------------------------------
+# -- $EDITOR ---------------------------------------------------------------------------------------
 
 
 def writes(*texts: str) -> Callable[[Any, Path], None]:
@@ -502,7 +544,9 @@ async def test_the_editor_program(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
         await until(pilot, lambda: lab.value("config") == {"lr": 0.4})
 
 
-async def test_what_the_program_leaves_is_kept_while_it_is_no_json(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_the_program_leaves_is_kept_while_it_is_no_json(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(data_editor, "run_editor", writes('{"lr": oops}', '{"lr": 0.5}'))
     async with lab.app().run_test(size=(160, 40)) as pilot:
         await opened(pilot)
@@ -517,7 +561,9 @@ async def test_what_the_program_leaves_is_kept_while_it_is_no_json(lab: Lab, mon
         await until(pilot, lambda: not kept.exists())
 
 
-async def test_no_change_in_the_program_is_no_change(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_change_in_the_program_is_no_change(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(data_editor, "run_editor", lambda app, path: None)
     async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await opened(pilot)
@@ -546,7 +592,10 @@ async def test_five_megabytes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None
         assert shown.path == ("rows", 149_999, "name") and len(shown.order) < 1000
         shown.focus()
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor) and pilot.app.screen.query(Large))
+        await until(
+            pilot,
+            lambda: isinstance(pilot.app.screen, DataEditor) and pilot.app.screen.query(Large),
+        )
         assert editor(pilot).field is None
         await until(pilot, sees(pilot, "too large to be edited here"))
         await pilot.press("ctrl+o")
@@ -559,7 +608,7 @@ def test_the_field_takes_a_megabyte() -> None:
     assert LARGEST == 1 << 20 and HIGHLIGHTED == 64 << 10
 
 
-# -- versions --------------------------------------------------------------------------------------------------------
+# -- versions --------------------------------------------------------------------------------------
 
 
 async def test_versions_compare_and_restore(lab: Lab) -> None:
@@ -568,13 +617,21 @@ async def test_versions_compare_and_restore(lab: Lab) -> None:
     async with lab.app().run_test(size=(160, 40)) as pilot:
         await opened(pilot)
         await pilot.press("v")
-        await until(pilot, sees(pilot, "version 2 → version 3", "~ .lr: 0.2 → 0.3", "train", "bob@there", "ada@here"))
+        await until(
+            pilot,
+            sees(
+                pilot, "version 2 → version 3", "~ .lr: 0.2 → 0.3", "train", "bob@there", "ada@here"
+            ),
+        )
         await pilot.press("space", "down", "space")
         await until(pilot, sees(pilot, "version 1 → version 3", "~ .lr: 0.1 → 0.3"))
         await pilot.press("backspace", "t")
         await until(pilot, sees(pilot, '"units": 8'))
         await pilot.press("r")
-        await until(pilot, sees(pilot, "Restore version 1 of config?", "It becomes version 4", "~ .lr: 0.3 → 0.1"))
+        await until(
+            pilot,
+            sees(pilot, "Restore version 1 of config?", "It becomes version 4", "~ .lr: 0.3 → 0.1"),
+        )
         await pilot.press("y")
         await until(pilot, lambda: lab.version("config") == 4)
         assert lab.value("config")["layers"] == [1, 2, {"units": 8}]
@@ -598,7 +655,7 @@ async def test_restoring_what_others_wrote_over_meanwhile_is_refused(lab: Lab) -
         assert lab.value("config") == {"lr": 0.9}
 
 
-# -- acts ------------------------------------------------------------------------------------------------------------
+# -- acts ------------------------------------------------------------------------------------------
 
 
 async def test_create_clear_delete(lab: Lab) -> None:
@@ -623,7 +680,9 @@ async def test_create_clear_delete(lab: Lab) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
         await pilot.press("y")
         await until(pilot, lambda: lab.ids["config"] not in data.records)
-        assert lab.ids["config"] not in {one["id"] for one in data_overview.overview(lab.raw, lab.id)}
+        assert lab.ids["config"] not in {
+            one["id"] for one in data_overview.overview(lab.raw, lab.id)
+        }
 
 
 @pytest.mark.parametrize("key", ["e", "E", "a", "x", "d"])

@@ -1,4 +1,5 @@
-"""From the command line into the app: what is refused before a screen is drawn, and what the app is opened with."""
+"""From the command line into the app: what is refused before a screen is drawn, and what the app is
+opened with."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ import pytest
 from torc_tui.cli import main
 from torc_tui.operations import workflows
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
 from torc_tui.store.database import Store
-from torc_tui.tui import app, terminal
+from torc_tui.tui.shell import app, terminal
+from torc_tui.workflow_file.load import loads
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dic
     monkeypatch.setenv("TORC_DATABASE", str(tmp_path / "torc.db"))
     monkeypatch.setenv("TERM", "xterm-256color")
     refusal = terminal.refusal
-    monkeypatch.setattr(terminal, "refusal", lambda environ, interactive: refusal(environ, interactive=True))
+    monkeypatch.setattr(
+        terminal, "refusal", lambda environ, interactive: refusal(environ, interactive=True)
+    )
     yield calls
     gc.enable()
 
@@ -60,7 +63,9 @@ def test_a_workflow_that_is_not_there_is_refused_at_once(
         (["one", "--read-only"], {"workflow_id": 1, "read_only": True}),
     ],
 )
-def test_what_the_app_is_opened_with(opened: list[dict[str, Any]], line: list[str], given: dict[str, Any]) -> None:
+def test_what_the_app_is_opened_with(
+    opened: list[dict[str, Any]], line: list[str], given: dict[str, Any]
+) -> None:
     assert main.main(line) == 0
     assert opened == [given]
 
@@ -71,10 +76,15 @@ def test_a_name_opens_only_the_one_workflow_that_has_it(
     store = Store.open(str(tmp_path / "torc.db"))
     for name in ("two", "two", "status"):
         plan = resolve(loads(f"name: {name}\njobs: [{{name: a, command: 'true'}}]", format="yaml"))
-        workflows.create_workflow(store, plan, user="ada", directory=str(tmp_path), actor="ada@here")
+        workflows.create_workflow(
+            store, plan, user="ada", directory=str(tmp_path), actor="ada@here"
+        )
     store.close()
     assert main.main(["two"]) == 2
-    assert "2 workflows are called 'two'" in (said := capsys.readouterr().err) and "`torc 2` or `torc 3`" in said
+    assert (
+        "2 workflows are called 'two'" in (said := capsys.readouterr().err)
+        and "`torc 2` or `torc 3`" in said
+    )
     assert main.main(["statuss"]) == 2
     assert "did you mean `torc status`" in capsys.readouterr().err
     assert main.main(["one", "two"]) == 2
@@ -92,7 +102,9 @@ def test_a_store_that_cannot_be_read_is_left_to_the_app(
 
 
 def test_dumb_terminals_are_refused(
-    opened: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    opened: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("TERM", "dumb")
     assert main.main([]) == 2

@@ -1,12 +1,13 @@
-"""Folded families in the job table: what a row stands for, under a filter too, and what it costs with many jobs."""
+"""Folded families in the job table: what a row stands for, under a filter too, and what it costs
+with many jobs."""
 
 from __future__ import annotations
 
 import time
 
 from torc_tui.model import Job, JobStatus, Workflow
-from torc_tui.tui.job_rows import COLUMNS, JobRows
-from torc_tui.views.workflow import WorkflowView
+from torc_tui.tui.jobs.job_rows import COLUMNS, JobRows
+from torc_tui.views.workflow_view import WorkflowView
 
 S = JobStatus
 
@@ -14,7 +15,9 @@ S = JobStatus
 def rows_of(*states: JobStatus, extra: int = 1) -> JobRows:
     jobs = [Job(1 + i, f"train_{i}", state, family="train_{i}") for i, state in enumerate(states)]
     jobs += [Job(1000 + i, f"one_{i}", S.READY, family=f"one_{i}") for i in range(extra)]
-    rows = JobRows(WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0))
+    rows = JobRows(
+        WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
+    )
     rows.folds = True
     rows.families.opened = set()
     return rows
@@ -64,7 +67,9 @@ def test_folds_survive_a_new_reading() -> None:
 
 def test_many_jobs_fold_quickly() -> None:
     jobs = [Job(i + 1, f"t_{i}", S.READY, family=f"f{i % 7}") for i in range(100_000)]
-    rows = JobRows(WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0))
+    rows = JobRows(
+        WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
+    )
     begin = time.perf_counter()
     assert len(rows.keys(None, False)) == 7
     spent = time.perf_counter() - begin

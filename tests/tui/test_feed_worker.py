@@ -1,4 +1,5 @@
-"""The threads beside the screen, over a scripted source: order, turns, loss and return, and that they end."""
+"""The threads beside the screen, over a scripted source: order, turns, loss and return, and that
+they end."""
 
 from __future__ import annotations
 
@@ -12,8 +13,19 @@ import pytest
 
 from torc_tui.errors import NotFound, StoreUnavailable
 from torc_tui.model import Event, Job, JobStatus, Workflow
-from torc_tui.tui.feed_worker import Answer, Changes, FeedWorker, Found, Gone, Handover, Listed, Loaded, Lost, Reader
-from torc_tui.views.workflow import WorkflowView
+from torc_tui.tui.shell.feed_worker import (
+    Answer,
+    Changes,
+    FeedWorker,
+    Found,
+    Gone,
+    Handover,
+    Listed,
+    Loaded,
+    Lost,
+    Reader,
+)
+from torc_tui.views.workflow_view import WorkflowView
 
 DEADLINE = 5.0
 
@@ -125,7 +137,9 @@ def test_a_workflow_that_is_not_there(worker: FeedWorker) -> None:
     until(worker.out, lambda seen: isinstance(seen[-1], Loaded))
 
 
-def test_a_lost_store_is_said_once_and_followed_again(worker: FeedWorker, source: ScriptedSource) -> None:
+def test_a_lost_store_is_said_once_and_followed_again(
+    worker: FeedWorker, source: ScriptedSource
+) -> None:
     worker.follow(1)
     until(worker.out, lambda seen: bool(source.tails))
     source.down = True

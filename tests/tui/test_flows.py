@@ -13,17 +13,17 @@ from torc_tui.model import JobStatus
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
 from torc_tui.store import events
 from torc_tui.store.database import Store
-from torc_tui.tui.app import TorcApp
-from torc_tui.tui.screens.workflow import WorkflowScreen
-from torc_tui.tui.screens.workflows import WorkflowsScreen
-from torc_tui.tui.theme import THEMES
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.shell.theme import THEMES
+from torc_tui.tui.widgets.dialogs import Confirm, Palette, Reading
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
-from torc_tui.tui.widgets.overlays import Confirm, Palette, Reading
 from torc_tui.tui.widgets.virtual_table import VirtualTable
+from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
+from torc_tui.workflow_file.load import loads
 
 SPEC = """
 name: pipeline
@@ -50,7 +50,9 @@ class Story:
         )
 
     def app(self, workflow: bool = True, *, read_only: bool = False) -> TorcApp:
-        return TorcApp(self.url, self.workflow if workflow else None, read_only=read_only, environ=ENVIRON)
+        return TorcApp(
+            self.url, self.workflow if workflow else None, read_only=read_only, environ=ENVIRON
+        )
 
     def initialize(self) -> None:
         workflow_acts.initialize(self.store, self.workflow, actor="bob@there")
@@ -168,7 +170,11 @@ async def test_an_act_is_an_event_with_its_actor_and_a_command_line(story: Story
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("space", "space", "h")
         await until(pilot, lambda: story.kinds().count("job_held") == 2)
-        told = [event for event in events.list_events(story.store, story.workflow) if event.kind == "job_held"]
+        told = [
+            event
+            for event in events.list_events(story.store, story.workflow)
+            if event.kind == "job_held"
+        ]
         assert all(event.actor for event in told)
         await pilot.press(":")
         await until(pilot, sees(pilot, "torc jobs hold"))
@@ -204,7 +210,7 @@ async def test_what_destroys_asks_first(story: Story) -> None:
         await pilot.press("c")
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
         assert "Cancel 1 job" in screen_text(pilot)
-        await pilot.press("enter")  # the harmless button has the focus
+        await pilot.press("enter")  # the sanitize button has the focus
         await until(pilot, lambda: not isinstance(pilot.app.screen, Confirm))
         assert "job_canceled" not in story.kinds()
         await pilot.press("c", "y")
@@ -227,7 +233,9 @@ async def test_palette_finds_jobs_and_commands(story: Story) -> None:
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(pilot.app.screen, Palette))
         await pilot.press(*"train_4", "enter")
-        await until(pilot, lambda: (job := screen(pilot).selected_job) is not None and job.name == "train_4")
+        await until(
+            pilot, lambda: (job := screen(pilot).selected_job) is not None and job.name == "train_4"
+        )
         await pilot.press("ctrl+p", *"turn split", "enter")
         await until(pilot, lambda: screen(pilot).split.turned)
 
@@ -246,7 +254,14 @@ async def test_the_whole_chain_of_reasons(story: Story) -> None:
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("end")
         await until(
-            pilot, sees(pilot, "waits for train_1, train_2 (+3)", "├─ train_1 is blocked", "prep is ready", "no runner")
+            pilot,
+            sees(
+                pilot,
+                "waits for train_1, train_2 (+3)",
+                "├─ train_1 is blocked",
+                "prep is ready",
+                "no runner",
+            ),
         )
 
 
@@ -299,7 +314,9 @@ async def test_a_workflow_that_is_not_there(story: Story) -> None:
 
 
 async def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
-    (tmp_path / "torc.db").write_text("this is no database, and longer than the sixteen bytes of its header")
+    (tmp_path / "torc.db").write_text(
+        "this is no database, and longer than the sixteen bytes of its header"
+    )
     app = TorcApp(str(tmp_path / "torc.db"), environ=ENVIRON)
     async with app.run_test(notifications=True, size=(120, 24)) as pilot:
         await until(pilot, sees(pilot, "store lost"))
@@ -310,7 +327,18 @@ async def test_every_size_and_a_resize_in_the_middle(story: Story, size: tuple[i
     story.initialize()
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
-        for keys in (["3"], ["5"], ["7"], ["1"], ["?"], ["escape"], ["/", "t"], ["escape"], ["z"], ["z"]):
+        for keys in (
+            ["3"],
+            ["5"],
+            ["7"],
+            ["1"],
+            ["?"],
+            ["escape"],
+            ["/", "t"],
+            ["escape"],
+            ["z"],
+            ["z"],
+        ):
             await pilot.press(*keys)
             await pilot.resize_terminal(*size)
             await pilot.pause()
@@ -369,7 +397,9 @@ async def test_ascii_terminals_get_ascii_only(story: Story) -> None:
 
 async def test_what_was_chosen_is_there_again(story: Story, tmp_path: Path) -> None:
     def app() -> TorcApp:
-        return TorcApp(story.url, story.workflow, environ=ENVIRON, state_file=tmp_path / "state" / "app.json")
+        return TorcApp(
+            story.url, story.workflow, environ=ENVIRON, state_file=tmp_path / "state" / "app.json"
+        )
 
     async with app().run_test(size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
@@ -394,7 +424,7 @@ async def test_leaving_is_quick(story: Story) -> None:
 def test_states_have_signs_of_one_cell() -> None:
     from rich.cells import cell_len
 
-    from torc_tui.tui.signs import STATUS
+    from torc_tui.tui.shell.status_icons import STATUS
 
     assert set(STATUS) == set(JobStatus)
     assert all(cell_len(sign.sign) == 1 for sign in STATUS.values())
@@ -402,7 +432,7 @@ def test_states_have_signs_of_one_cell() -> None:
 
 
 def test_poor_terminals_are_refused_in_words() -> None:
-    from torc_tui.tui.terminal import refusal
+    from torc_tui.tui.shell.terminal import refusal
 
     assert "TERM=dumb" in (refusal({"TERM": "dumb"}) or "")
     assert "torc run" in (refusal({"TERM": "xterm"}, interactive=False) or "")

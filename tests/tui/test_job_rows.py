@@ -1,4 +1,5 @@
-"""The model of the job table: order, filter kept up to date by changes alone, and what the cells say."""
+"""The model of the job table: order, filter kept up to date by changes alone, and what the cells
+say."""
 
 from __future__ import annotations
 
@@ -6,23 +7,34 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torc_tui.model import Event, Job, JobStatus, ResourceRequirements, Workflow
-from torc_tui.tui.job_details import NEIGHBOURS, Details, page
-from torc_tui.tui.job_rows import COLUMNS, JobRows, clock
-from torc_tui.tui.screens.workflow import outcomes
+from torc_tui.tui.jobs.job_details import NEIGHBOURS, Details, page
+from torc_tui.tui.jobs.job_rows import COLUMNS, JobRows, clock
 from torc_tui.tui.widgets.virtual_table import layout
-from torc_tui.views.workflow import WorkflowView
+from torc_tui.tui.workflows.workflow_screen import outcomes
+from torc_tui.views.workflow_view import WorkflowView
 
 
 def view() -> WorkflowView:
     jobs = [
-        Job(1, "prep", JobStatus.COMPLETED, started_at=0.0, ended_at=4.0, return_code=0, family="prep"),
+        Job(
+            1,
+            "prep",
+            JobStatus.COMPLETED,
+            started_at=0.0,
+            ended_at=4.0,
+            return_code=0,
+            family="prep",
+        ),
         Job(2, "train_1", JobStatus.RUNNING, started_at=10.0, family="train", requirement_id=1),
         Job(3, "train_2", JobStatus.READY, family="train", requirement_id=1),
         Job(4, "evaluate", JobStatus.BLOCKED, unmet=2, family="evaluate"),
         Job(5, "bad", JobStatus.FAILED, started_at=1.0, ended_at=2.0, return_code=3, family="bad"),
     ]
     return WorkflowView.from_snapshot(
-        Workflow(id=1, name="w", user="u"), jobs, {1: ResourceRequirements(name="r", num_cpus=4, num_gpus=1)}, cursor=9
+        Workflow(id=1, name="w", user="u"),
+        jobs,
+        {1: ResourceRequirements(name="r", num_cpus=4, num_gpus=1)},
+        cursor=9,
     )
 
 
@@ -37,7 +49,11 @@ def said(rows: JobRows, key: int | str) -> dict[str, str]:
 def test_cells() -> None:
     rows = JobRows(view(), now=73.0)
     assert said(rows, 1) | {"sign": "✔", "status": "completed", "time": "4.0 s"} == said(rows, 1)
-    assert said(rows, 2)["time"] == "1:03" and said(rows, 2)["cpus"] == "4" and said(rows, 2)["gpus"] == "1"
+    assert (
+        said(rows, 2)["time"] == "1:03"
+        and said(rows, 2)["cpus"] == "4"
+        and said(rows, 2)["gpus"] == "1"
+    )
     assert said(rows, 4)["why"] == "waits for 2 jobs"
     assert said(rows, 5)["why"] == "exit 3" and said(rows, 5)["exit"] == "3"
     assert rows.unexplained == {4}
@@ -60,7 +76,10 @@ def test_a_filter_follows_the_changes() -> None:
     rows.filter(lambda job: job.status is JobStatus.RUNNING)
     assert rows.keys(None, False) == [2] and rows.shown == 1
     changed = folded.apply(
-        [Event(1, 10, 80.0, "job_started", 3), Event(1, 11, 80.0, "job_completed", 2, {"return_code": 0})]
+        [
+            Event(1, 10, 80.0, "job_started", 3),
+            Event(1, 11, 80.0, "job_completed", 2, {"return_code": 0}),
+        ]
     )
     assert rows.update(changed)
     assert rows.keys(None, False) == [3]
@@ -70,7 +89,13 @@ def test_a_filter_follows_the_changes() -> None:
 
 
 def test_clock() -> None:
-    assert [clock(seconds) for seconds in (-1, 4, 727, 11100, 360000)] == ["0:00", "0:04", "12:07", "3:05:00", "4d 04h"]
+    assert [clock(seconds) for seconds in (-1, 4, 727, 11100, 360000)] == [
+        "0:00",
+        "0:04",
+        "12:07",
+        "3:05:00",
+        "4d 04h",
+    ]
 
 
 def test_large_families_are_folded_and_opened() -> None:
@@ -80,7 +105,9 @@ def test_large_families_are_folded_and_opened() -> None:
     rows = JobRows(folded)
     assert rows.folds and rows.keys(None, False) == [1, "train_{i}"]
     assert len(rows.jobs_of("train_{i}")) == 30 and rows.jobs_of(1) == (1,)
-    assert "×30" in said(rows, "train_{i}")["name"] and said(rows, "train_{i}")["why"].startswith("30 ready")
+    assert "×30" in said(rows, "train_{i}")["name"] and said(rows, "train_{i}")["why"].startswith(
+        "30 ready"
+    )
     changed = folded.apply([Event(1, 1, 80.0, "job_failed", 5, {"return_code": 1})])
     assert rows.touched_families(changed) == {"train_{i}"}
     assert said(rows, "train_{i}")["why"].startswith("1 failed · 29 ready")
@@ -92,8 +119,13 @@ def test_large_families_are_folded_and_opened() -> None:
 
 
 def test_the_largest_id_has_room_in_the_narrowest_list() -> None:
-    jobs = [Job(number, f"job_{number}", JobStatus.READY, family=f"f{number}") for number in (1, 1_220_000)]
-    rows = JobRows(WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0))
+    jobs = [
+        Job(number, f"job_{number}", JobStatus.READY, family=f"f{number}")
+        for number in (1, 1_220_000)
+    ]
+    rows = JobRows(
+        WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
+    )
     for width in range(20, 200):
         shown = {column.key: size for column, size in layout(rows.columns, width)}
         assert shown.get("id", 7) >= 7, width
@@ -112,8 +144,16 @@ def test_nothing_is_said_of_a_ready_job_before_it_is_known() -> None:
 
 
 def test_an_attempt_that_is_retried_is_no_failure() -> None:
-    kinds = [("job_failed", 1), ("job_retried", 1), ("job_failed", 2), ("job_ready", 3), ("job_terminated", 4)]
-    events = [Event(1, place, 0.0, kind, job_id, {"of": 4}) for place, (kind, job_id) in enumerate(kinds)]
+    kinds = [
+        ("job_failed", 1),
+        ("job_retried", 1),
+        ("job_failed", 2),
+        ("job_ready", 3),
+        ("job_terminated", 4),
+    ]
+    events = [
+        Event(1, place, 0.0, kind, job_id, {"of": 4}) for place, (kind, job_id) in enumerate(kinds)
+    ]
     assert outcomes(events) == {"failed": [2, 4], "retried": [1]}
     # Retried by a person, later: it had failed.
     assert outcomes([events[2], events[3], Event(1, 9, 0.0, "job_retried", 2)])["failed"] == [2]
@@ -127,9 +167,16 @@ def test_neighbours_are_told_by_how_much_they_are_worth_a_look() -> None:
         status: JobStatus = JobStatus.COMPLETED
         via: str | None = None
 
-    states = [JobStatus.COMPLETED] * 30 + [JobStatus.BLOCKED, JobStatus.RUNNING, JobStatus.CANCELED, JobStatus.FAILED]
+    states = [JobStatus.COMPLETED] * 30 + [
+        JobStatus.BLOCKED,
+        JobStatus.RUNNING,
+        JobStatus.CANCELED,
+        JobStatus.FAILED,
+    ]
     jobs = {number: Job(number, f"n{number}", status) for number, status in enumerate(states)}
-    details = Details(record={"id": 99}, before=[Near(number, f"n{number}") for number in jobs], before_count=1000)
+    details = Details(
+        record={"id": 99}, before=[Near(number, f"n{number}") for number in jobs], before_count=1000
+    )
     shown = page(
         Job(99, "last", JobStatus.BLOCKED),
         reasons=(),

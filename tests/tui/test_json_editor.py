@@ -6,7 +6,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.document._document import Document
 
-from torc_tui.tui.widgets.json_editor import HIGHLIGHTED, JsonEditor
+from torc_tui.tui.data.json_editor import HIGHLIGHTED, JsonEditor
 from torc_tui.views.json_document import parse
 
 
@@ -61,7 +61,9 @@ async def test_a_text_that_grows_loses_its_colours_and_nothing_else() -> None:
         assert field.language is None and field.text.startswith("[2, 2, ")
 
 
-async def test_a_key_joins_the_text_once_and_adds_up_no_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_key_joins_the_text_once_and_adds_up_no_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     joined = 0
     real = vars(Document)["text"].fget
 

@@ -1,4 +1,5 @@
-"""The tree of a JSON value: what is open has rows, large containers have pages, the cursor is a path."""
+"""The tree of a JSON value: what is open has rows, large containers have pages, the cursor is a
+path."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
-from torc_tui.tui.widgets.json_text import JsonText, colour, readable
-from torc_tui.tui.widgets.json_tree import OPEN_ALL, PAGE, ROOT, JsonTree, Place, TreeRows, page_size
+from torc_tui.tui.data import json_text_view
+from torc_tui.tui.data.json_text_view import JsonText, colour, readable
+from torc_tui.tui.data.json_tree import OPEN_ALL, PAGE, ROOT, JsonTree, Place, TreeRows, page_size
 from torc_tui.views.json_document import parse, walk
 
 VALUE = {"a": 1, "b": {"c": [1, 2, {"d": None}]}, "e": []}
@@ -41,7 +43,8 @@ def test_nothing_known_has_no_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "expected"), [(0, 0), (PAGE, 0), (PAGE + 1, PAGE), (PAGE * PAGE, PAGE), (PAGE * PAGE + 1, PAGE * PAGE)]
+    ("count", "expected"),
+    [(0, 0), (PAGE, 0), (PAGE + 1, PAGE), (PAGE * PAGE, PAGE), (PAGE * PAGE + 1, PAGE * PAGE)],
 )
 def test_pages(count: int, expected: int) -> None:
     assert page_size(count) == expected
@@ -66,7 +69,9 @@ def test_pages_of_an_object_follow_its_keys() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
     max_leaves=25,
 )
 
@@ -104,7 +109,6 @@ def test_colours_of_a_line_lose_nothing() -> None:
 
 
 def test_only_lines_on_screen_are_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
-    from torc_tui.tui.widgets import json_text
 
     seen: list[str] = []
 
@@ -112,7 +116,7 @@ def test_only_lines_on_screen_are_coloured(monkeypatch: pytest.MonkeyPatch) -> N
         seen.append(line)
         return [(line, "")]
 
-    monkeypatch.setattr(json_text, "colour", colour)
+    monkeypatch.setattr(json_text_view, "colour", colour)
     JsonText([str(number) for number in range(100_000)]).draw(0, 500, 80, 20)
     assert len(seen) == 20
 

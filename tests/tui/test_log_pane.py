@@ -1,4 +1,5 @@
-"""The tab Log by Pilot, over a real store and real files: attempts, streams, why there is none, copies, search."""
+"""The tab Log by Pilot, over a real store and real files: attempts, streams, why there is none,
+copies, search."""
 
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ from textual.pilot import Pilot
 from torc_tui.model import JobStatus
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
-from torc_tui.store import events, logs
+from torc_tui.store import events, log_files
 from torc_tui.store.database import Store
-from torc_tui.tui.app import TorcApp
-from torc_tui.tui.panes.log import CLIPBOARD, LogPane
-from torc_tui.tui.screens.log_search import LogSearch
-from torc_tui.tui.screens.workflow import WorkflowScreen
-from torc_tui.tui.widgets.log_view import LogView
+from torc_tui.tui.logs.log_pane import CLIPBOARD, LogPane
+from torc_tui.tui.logs.log_search import LogSearch
+from torc_tui.tui.logs.log_view import LogView
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.workflow_file.load import loads
 
 SPEC = """
 name: pipeline
@@ -50,7 +51,9 @@ class Story:
         (folder / "torc_output" / "job_stdio").mkdir(parents=True)
 
     def file(self, job: int, ending: str, attempt: int = 1) -> Path:
-        stem = logs.attempt_stem(str(self.folder / "torc_output"), self.workflow, job, 1, attempt)
+        stem = log_files.attempt_stem(
+            str(self.folder / "torc_output"), self.workflow, job, 1, attempt
+        )
         return Path(f"{stem}.{ending}")
 
     def run(self, job: int, attempt: int = 1) -> None:
@@ -184,11 +187,23 @@ async def test_streams_one_after_the_other(story: Story) -> None:
     story.file(FIRST, "e").write_text("the complaint\n")
     async with story.app().run_test(size=(140, 30)) as pilot:
         await open_log(pilot, FIRST)
-        await until(pilot, sees(pilot, "the output", "▎the complaint", "its order to stdout is not known"))
+        await until(
+            pilot, sees(pilot, "the output", "▎the complaint", "its order to stdout is not known")
+        )
         await pilot.press("o")
-        await until(pilot, lambda: "the complaint" not in screen_text(pilot) and "the output" in screen_text(pilot))
+        await until(
+            pilot,
+            lambda: (
+                "the complaint" not in screen_text(pilot) and "the output" in screen_text(pilot)
+            ),
+        )
         await pilot.press("o")
-        await until(pilot, lambda: "the complaint" in screen_text(pilot) and "the output" not in screen_text(pilot))
+        await until(
+            pilot,
+            lambda: (
+                "the complaint" in screen_text(pilot) and "the output" not in screen_text(pilot)
+            ),
+        )
         await pilot.press("o")
         await until(pilot, sees(pilot, "the output", "the complaint"))
 
@@ -263,7 +278,10 @@ async def test_copies_go_to_the_clipboard_and_large_ones_to_a_file(
         await pilot.press("Y")
         await until(pilot, sees(pilot, "too much for the clipboard", "torc-job1-both-"))
         (copy,) = tmp_path.glob("torc-job1-both-*.txt")
-        assert copy.read_text().startswith("red\nlast\n0000") and len(copy.read_text().splitlines()) == 752
+        assert (
+            copy.read_text().startswith("red\nlast\n0000")
+            and len(copy.read_text().splitlines()) == 752
+        )
 
 
 async def test_the_pager_gets_the_files(story: Story, tmp_path: Path) -> None:
@@ -273,7 +291,9 @@ async def test_the_pager_gets_the_files(story: Story, tmp_path: Path) -> None:
     pager = tmp_path / "pager"
     pager.write_text(f'#!/bin/sh\necho "$LESS $*" > {tmp_path}/called\n')
     pager.chmod(0o755)
-    async with story.app(PAGER=f"{pager} --flag").run_test(size=(120, 30), notifications=True) as pilot:
+    async with story.app(PAGER=f"{pager} --flag").run_test(
+        size=(120, 30), notifications=True
+    ) as pilot:
         await open_log(pilot, FIRST)
         await until(pilot, sees(pilot, "1 line"))
         await pilot.press("O")
@@ -332,7 +352,22 @@ async def test_every_size_is_stood(story: Story, size: tuple[int, int]) -> None:
     async with story.app().run_test(size=size) as pilot:
         await open_log(pilot, FIRST)
         await until(pilot, lambda: bool(pane(pilot).log_view.window.lines))
-        for key in ("w", "up", "pageup", "home", "w", "right", "left", "/", "e", "enter", "n", "end", "z", "z"):
+        for key in (
+            "w",
+            "up",
+            "pageup",
+            "home",
+            "w",
+            "right",
+            "left",
+            "/",
+            "e",
+            "enter",
+            "n",
+            "end",
+            "z",
+            "z",
+        ):
             await pilot.press(key)
         await pilot.resize_terminal(200, 60)
         await until(pilot, sees(pilot, "following"))
@@ -371,7 +406,9 @@ async def test_the_log_thread_ends_with_the_app(story: Story) -> None:
 
 
 async def test_the_overview_of_a_failed_job_tells_what_it_said_last(story: Story) -> None:
-    story.file(FIRST, "e").write_text("".join(f"line {number}\n" for number in range(50)) + "\x1b[31mboom\x1b[0m\n\n")
+    story.file(FIRST, "e").write_text(
+        "".join(f"line {number}\n" for number in range(50)) + "\x1b[31mboom\x1b[0m\n\n"
+    )
     story.file(FOURTH, "log").write_text("all in one\n")
     story.run(FIRST)
     story.run(FOURTH)

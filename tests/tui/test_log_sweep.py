@@ -1,4 +1,5 @@
-"""The search through the logs of many jobs: what it finds, that it counts, that it ends when told."""
+"""The search through the logs of many jobs: what it finds, that it counts, that it ends when
+told."""
 
 from __future__ import annotations
 
@@ -6,8 +7,8 @@ import threading
 import time
 from pathlib import Path
 
-from torc_tui.tui.models.log_sweep import KEPT_OF_ONE, LogSweep, SweepLog, hits_in
-from torc_tui.tui.models.log_tape import Stream
+from torc_tui.tui.logs.log_grep import KEPT_OF_ONE, LogSweep, SweepLog, hits_in
+from torc_tui.tui.logs.merged_log import Stream
 
 
 def log(path: Path, job: int = 1) -> SweepLog:
@@ -74,4 +75,6 @@ def test_it_ends_when_told_also_when_nobody_takes(tmp_path: Path) -> None:
     assert sweep.join(5) and sweep.done
     assert sweep.total == 0
     sweep.start("", [log(path)])
-    assert sweep.done and not [thread for thread in threading.enumerate() if thread.name == "torc-sweep"]
+    assert sweep.done and not [
+        thread for thread in threading.enumerate() if thread.name == "torc-sweep"
+    ]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from torc_tui.tui.models.log_tape import AS_IT_CAME, Place, Stream, Tape, TapeLine
+from torc_tui.tui.logs.merged_log import AS_IT_CAME, MergedLog, Place, Stream, TapeLine
 
 
 def add(path: Path, data: bytes) -> None:
@@ -22,15 +22,18 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "job.o", tmp_path / "job.e"
 
 
-def tape_of(files: tuple[Path, Path]) -> Tape:
-    return Tape([Stream("stdout", str(files[0])), Stream("stderr", str(files[1]))])
+def tape_of(files: tuple[Path, Path]) -> MergedLog:
+    return MergedLog([Stream("stdout", str(files[0])), Stream("stderr", str(files[1]))])
 
 
 def shown(lines: list[TapeLine]) -> list[str]:
-    return [f"== {line.heading}" if line.heading else f"{'oe'[line.stream]} {line.data.decode()}" for line in lines]
+    return [
+        f"== {line.heading}" if line.heading else f"{'oe'[line.stream]} {line.data.decode()}"
+        for line in lines
+    ]
 
 
-def everything(tape: Tape) -> list[str]:
+def everything(tape: MergedLog) -> list[str]:
     return shown(tape.after(tape.start, 1000))
 
 
@@ -54,7 +57,10 @@ def test_what_was_there_before_is_said_to_have_no_order(files: tuple[Path, Path]
     os.utime(files[1], (1, 1))
     tape = tape_of(files)
     heads = [line for line in everything(tape) if line.startswith("==")]
-    assert heads == ["== stderr · its order to stdout is not known", "== stdout · its order to stderr is not known"]
+    assert heads == [
+        "== stderr · its order to stdout is not known",
+        "== stdout · its order to stderr is not known",
+    ]
     assert everything(tape)[-1] == "o two", "the file that was written last is last"
     add(files[1], b"new\n")
     tape.refresh()
@@ -129,7 +135,9 @@ def test_hits_are_ranked_in_the_order_of_the_tape(files: tuple[Path, Path]) -> N
 CHUNK = st.tuples(st.integers(0, 1), st.sampled_from([b"a\n", b"b", b"\n", b"cc\ndd\n", b"e\r\n"]))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(st.lists(CHUNK, max_size=25), st.integers(0, 10))
 def test_both_directions_agree_and_nothing_is_lost(
     tmp_path_factory: pytest.TempPathFactory, chunks: list[tuple[int, bytes]], early: int

@@ -1,4 +1,5 @@
-"""The view of a log: what its lines say, how it follows, moves, wraps, searches; by the text of its lines."""
+"""The view of a log: what its lines say, how it follows, moves, wraps, searches; by the text of its
+lines."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ from rich.style import Style as RichStyle
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from torc_tui.tui.cells import width_of
-from torc_tui.tui.models.log_tape import Stream
-from torc_tui.tui.widgets.log_rows import highlighted, rich_style, sliced, wrapped
-from torc_tui.tui.widgets.log_view import LogView
+from torc_tui.tui.logs.log_rows import highlighted, rich_style, sliced, wrapped
+from torc_tui.tui.logs.log_view import LogView
+from torc_tui.tui.logs.merged_log import Stream
+from torc_tui.tui.widgets.text_layout import width_of
 from torc_tui.views.ansi import Style
 
 
@@ -32,12 +33,17 @@ class ViewApp(App[None]):
         return self.query_one(LogView)
 
     def on_mount(self) -> None:
-        streams = [Stream("stdout", str(self.folder / "job.o")), Stream("stderr", str(self.folder / "job.e"))]
+        streams = [
+            Stream("stdout", str(self.folder / "job.o")),
+            Stream("stderr", str(self.folder / "job.e")),
+        ]
         self.view.open(streams, live=self.live)
 
 
 def lines(view: LogView) -> list[str]:
-    return [view.render_line(y).text[: view.size.width - 1].rstrip() for y in range(view.size.height)]
+    return [
+        view.render_line(y).text[: view.size.width - 1].rstrip() for y in range(view.size.height)
+    ]
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
@@ -203,12 +209,22 @@ async def test_both_streams_stand_in_the_order_in_which_they_came(tmp_path: Path
         for number in range(3):
             write(tmp_path / "job.o", number, number)
             await until(
-                pilot, lambda number=number: f" line {number}" in lines(view) or f"line {number}" in lines(view)
+                pilot,
+                lambda number=number: (
+                    f" line {number}" in lines(view) or f"line {number}" in lines(view)
+                ),
             )
             with (tmp_path / "job.e").open("a") as file:
                 file.write(f"warning {number}\n")
             await until(pilot, lambda number=number: f"▎warning {number}" in lines(view))
-        assert lines(view)[:6] == [" line 0", "▎warning 0", " line 1", "▎warning 1", " line 2", "▎warning 2"]
+        assert lines(view)[:6] == [
+            " line 0",
+            "▎warning 0",
+            " line 1",
+            "▎warning 1",
+            " line 2",
+            "▎warning 2",
+        ]
 
 
 async def test_search_counts_goes_and_lights(tmp_path: Path) -> None:
@@ -222,7 +238,9 @@ async def test_search_counts_goes_and_lights(tmp_path: Path) -> None:
         assert view.window.found.total == 0, "capitals are meant"
         view.find("line 99")
         await until(pilot, lambda: view.window.found.rank == 0 and view.window.found.done)
-        assert view.window.found.total == 11 and "line 99" in lines(view), "round the end to the first"
+        assert view.window.found.total == 11 and "line 99" in lines(view), (
+            "round the end to the first"
+        )
         view.do_log_next()
         await until(pilot, lambda: view.window.found.rank == 1)
         assert "line 990" in lines(view) and not view.follow
@@ -359,7 +377,9 @@ async def test_a_resize_keeps_the_place(tmp_path: Path) -> None:
         view.do_page_up()
         top = lines(view)[0]
         await pilot.resize_terminal(30, 40)
-        await until(pilot, lambda: view.size.height == 40 and len(list(filter(None, lines(view)))) == 40)
+        await until(
+            pilot, lambda: view.size.height == 40 and len(list(filter(None, lines(view)))) == 40
+        )
         assert top in lines(view)
 
 
@@ -390,7 +410,9 @@ def test_wrapped_and_highlighted() -> None:
     assert [row[0][0] for row in wrapped([("漢字漢", PLAIN)], 5)] == ["漢字", "漢"]
     assert wrapped([], 5) == [[]]
     bold = RichStyle(bold=True)
-    spans = highlighted([("one t", PLAIN), ("wo", bold)], re.compile("two"), RichStyle(reverse=True))
+    spans = highlighted(
+        [("one t", PLAIN), ("wo", bold)], re.compile("two"), RichStyle(reverse=True)
+    )
     assert [text for text, _ in spans] == ["one ", "t", "wo"]
     assert all(style.reverse for text, style in spans[1:])
 

@@ -11,14 +11,14 @@ import pytest
 from textual.pilot import Pilot
 
 from torc_tui.model import Gpu, Machine
-from torc_tui.store import events, transfer, workflows
+from torc_tui.store import events, workflow_import, workflows
 from torc_tui.store.database import Store
-from torc_tui.tui.app import TorcApp
-from torc_tui.tui.models.spec_preview import common, completions, expanded, preview
-from torc_tui.tui.screens.new_workflow import NewWorkflow, SourceLines
-from torc_tui.tui.screens.workflow import WorkflowScreen
-from torc_tui.tui.screens.workflows import WorkflowsScreen
+from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.workflows.file_preview import common, completions, expanded, preview
+from torc_tui.tui.workflows.new_workflow import NewWorkflow, SourceLines
+from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
 
 ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 
@@ -56,7 +56,7 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
-# -- the model -------------------------------------------------------------------------------------------------------
+# -- the model -------------------------------------------------------------------------------------
 
 
 def test_completions_are_files_of_workflows_and_folders(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_the_lit_line_of_a_source() -> None:
     assert lines.size == (10, 3)
 
 
-# -- the screen ------------------------------------------------------------------------------------------------------
+# -- the screen ------------------------------------------------------------------------------------
 
 
 class Place:
@@ -173,7 +173,12 @@ async def test_from_the_path_to_the_workflow(place: Place) -> None:
         await pilot.press("tab")
         await until(pilot, sees(pilot, "flows/w.yaml"))
         await pilot.press("tab")
-        await until(pilot, sees(pilot, "can be created", "from 2 entries", "train_{i} ×5", "4096 CPUs", "given.txt"))
+        await until(
+            pilot,
+            sees(
+                pilot, "can be created", "from 2 entries", "train_{i} ×5", "4096 CPUs", "given.txt"
+            ),
+        )
         assert place.made() == []
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
@@ -181,7 +186,10 @@ async def test_from_the_path_to_the_workflow(place: Place) -> None:
         assert place.made() == ["sweep"]
         made = workflows.list_workflows(place.store)[0]
         assert made.directory == str(place.folder)
-        assert all(event.actor for event in events.list_events(place.store, made.id, kind="workflow_created"))
+        assert all(
+            event.actor
+            for event in events.list_events(place.store, made.id, kind="workflow_created")
+        )
         await pilot.press(":")
         await until(pilot, sees(pilot, f"torc create {place.folder}/flows/w.yaml"))
         await pilot.press("escape", "escape")
@@ -207,7 +215,9 @@ async def test_problems_while_the_file_is_mended(place: Place) -> None:
 
 async def test_read_only_creates_nothing(place: Place) -> None:
     path = write(place.folder / "w.yaml", GOOD)
-    async with place.app(path, read_only=True).run_test(notifications=True, size=(120, 36)) as pilot:
+    async with place.app(path, read_only=True).run_test(
+        notifications=True, size=(120, 36)
+    ) as pilot:
         await until(pilot, sees(pilot, "can be created"))
         await pilot.press("enter", "enter")
         await until(pilot, sees(pilot, "the app is read-only"))
@@ -229,11 +239,13 @@ async def test_the_folder_of_the_file(place: Place) -> None:
 
 async def test_an_exported_workflow_comes_back(place: Place) -> None:
     from torc_tui.operations.workflows import create_workflow
-    from torc_tui.plan.load import load_plan
+    from torc_tui.plan.plan_file import load_plan
 
     plan = load_plan(write(place.folder / "w.yaml", GOOD))
     first = create_workflow(place.store, plan, user="ada", directory=str(place.folder), actor=None)
-    found = transfer.export_workflow(place.store, first, include_results=True, include_events=True)
+    found = workflow_import.export_workflow(
+        place.store, first, include_results=True, include_events=True
+    )
     write(place.folder / "out.json", json.dumps(found))
     async with place.app().run_test(notifications=True, size=(120, 36)) as pilot:
         await until(pilot, sees(pilot, "sweep"))
@@ -250,9 +262,13 @@ async def test_small_terminals(place: Place, size: tuple[int, int]) -> None:
     path = write(place.folder / "w.yaml", GOOD)
     app = place.app(path)
     async with app.run_test(notifications=True, size=size) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, NewWorkflow) and app.screen.found is not None)
+        await until(
+            pilot, lambda: isinstance(app.screen, NewWorkflow) and app.screen.found is not None
+        )
         for keys in (["tab"], ["shift+tab"], ["ctrl+o"]):
             await pilot.press(*keys)
-            assert all(strip.cell_length == size[0] for strip in app.screen._compositor.render_strips())
+            assert all(
+                strip.cell_length == size[0] for strip in app.screen._compositor.render_strips()
+            )
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, WorkflowsScreen))

@@ -1,4 +1,5 @@
-"""A few whole screens as text, kept beside this file: wide, narrow, tiny, light, ASCII. The clock stands still.
+"""A few whole screens as text, kept beside this file: wide, narrow, tiny, light, ASCII. The clock
+stands still.
 
 After a change that is meant, look at the screens, and write them anew with TORC_PICTURES=write.
 """
@@ -16,11 +17,11 @@ from textual.pilot import Pilot
 from torc_tui.model import JobStatus
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
 from torc_tui.store.database import Statement, Store
-from torc_tui.tui.app import TorcApp
-from torc_tui.tui.machine import MachineWatch
-from torc_tui.tui.screens.workflow import WorkflowScreen
+from torc_tui.tui.machine.machine_state import MachineWatch
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.workflow_file.load import loads
 
 PICTURES = Path(__file__).parent / "pictures"
 NOW = 1_800_000_000.0
@@ -55,7 +56,9 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     time.tzset()
     monkeypatch.setattr(MachineWatch, "question", lambda self, *_: lambda source: None)
     store = Store.open(str(tmp_path / "torc.db"))
-    wf = acts.create_workflow(store, resolve(loads(SPEC, format="yaml")), user="ada", directory="/w", actor="ada@here")
+    wf = acts.create_workflow(
+        store, resolve(loads(SPEC, format="yaml")), user="ada", directory="/w", actor="ada@here"
+    )
     acts.initialize(store, wf, force=True, actor="ada@here")
     with store.write() as conn:
         for job, status, started, ended, code, reason in ROWS:
@@ -63,7 +66,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
                 "UPDATE job SET status = ?, started_at = ?, ended_at = ?, return_code = ?, reason = ? WHERE id = ?"
             ).run(conn, (int(status), started, ended, code, reason, job))
     store.close()
-    monkeypatch.setattr("torc_tui.tui.app.time.time", lambda: NOW)
+    monkeypatch.setattr("torc_tui.tui.shell.app.time.time", lambda: NOW)
     yield str(tmp_path / "torc.db")
     monkeypatch.undo()
     time.tzset()
@@ -123,7 +126,11 @@ def compare(name: str, text: str) -> None:
 async def test_screens(
     url: str, name: str, size: tuple[int, int], environ: dict[str, str], keys: tuple[str, ...]
 ) -> None:
-    app = TorcApp(url, 1, environ={"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | environ)
+    app = TorcApp(
+        url,
+        1,
+        environ={"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"} | environ,
+    )
     async with app.run_test(size=size) as pilot:
         await settled(pilot)
         await pilot.press(*keys)
@@ -132,7 +139,9 @@ async def test_screens(
 
 
 async def test_the_light_theme(url: str) -> None:
-    app = TorcApp(url, 1, environ={"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"})
+    app = TorcApp(
+        url, 1, environ={"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    )
     async with app.run_test(size=(120, 24)) as pilot:
         app.theme = "torc-day"
         await settled(pilot)
@@ -145,9 +154,15 @@ async def settled(pilot: Pilot[int]) -> None:
     """Everything that was asked of the threads is there and painted."""
     app = pilot.app
     assert isinstance(app, TorcApp)
-    await until(pilot, lambda: isinstance(app.screen, WorkflowScreen) and app.screen.view is not None)
+    await until(
+        pilot, lambda: isinstance(app.screen, WorkflowScreen) and app.screen.view is not None
+    )
     quiet = 0
     while quiet < 3:
         await pilot.pause(0.05)
-        busy = app.inbox or app.reader._waiting or (isinstance(app.screen, WorkflowScreen) and app.screen.busy)
+        busy = (
+            app.inbox
+            or app.reader._waiting
+            or (isinstance(app.screen, WorkflowScreen) and app.screen.busy)
+        )
         quiet = 0 if busy else quiet + 1

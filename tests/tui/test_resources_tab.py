@@ -15,12 +15,12 @@ from textual.pilot import Pilot
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, JobStatus, Machine
 from torc_tui.operations.host import Host
-from torc_tui.store.holdings import Holding, Runner
-from torc_tui.tui.app import TorcApp
-from torc_tui.tui.cells import Line, line_width
-from torc_tui.tui.machine import MachineWatch, News
-from torc_tui.tui.panes.resources import draw, memory_bar, wrapped
-from torc_tui.tui.screens.workflow import WorkflowScreen
+from torc_tui.store.allocations_held import Holding, Runner
+from torc_tui.tui.machine.machine_state import MachineWatch, News
+from torc_tui.tui.machine.resources_pane import draw, memory_bar, wrapped
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.widgets.text_layout import Line, line_width
+from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 
 GB = 1 << 30
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def holding(job_id: int, name: str, cpus: int, *grants: GpuGrant, workflow: int = 1) -> Holding:
     held = Allocation(cpus, cpus * GB, grants)
-    return Holding(job_id, name, workflow, "w", "ada", 1, 1, JobStatus.RUNNING, 100 + job_id, 940.0, held)
+    return Holding(
+        job_id, name, workflow, "w", "ada", 1, 1, JobStatus.RUNNING, 100 + job_id, 940.0, held
+    )
 
 
 def gpu(index: int, used: int = 0, *processes: GpuProcess) -> Gpu:
@@ -39,14 +41,18 @@ def gpu(index: int, used: int = 0, *processes: GpuProcess) -> Gpu:
 
 
 def box() -> Host:
-    """Four cards: a whole one, one of somebody else, a shared one, an idle one; and one that does not answer."""
+    """Four cards: a whole one, one of somebody else, a shared one, an idle one; and one that does
+    not answer."""
     cards = (
         gpu(0, 70, GpuProcess(pid=101, name="python", memory=70 * GB, own=True)),
         gpu(1, 50, GpuProcess(pid=4711, name="python", memory=48 * GB)),
         gpu(2, 10, GpuProcess(pid=102, name="python", memory=10 * GB, own=True)),
         gpu(3),
     )
-    found = [{"uuid": f"GPU-{i}", "index": i, "name": "", "memory": 80 * GB, "virtual": False} for i in range(5)]
+    found = [
+        {"uuid": f"GPU-{i}", "index": i, "name": "", "memory": 80 * GB, "virtual": False}
+        for i in range(5)
+    ]
     return Host(
         at=1000.0,
         machine=Machine(hostname="box", num_cpus=8, memory=64 * GB, gpus=cards),
@@ -58,7 +64,10 @@ def box() -> Host:
         runners=[Runner(1, 1, "box", 1, 12, 64 * GB, found, {})],
         cpu_percent=(100.0, 50.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
         memory_used=16 * GB,
-        notices=("GPU 4 (GPU-4) does not answer (GPU is lost); going on without it", "the driver is too old"),
+        notices=(
+            "GPU 4 (GPU-4) does not answer (GPU is lost); going on without it",
+            "the driver is too old",
+        ),
     )
 
 
@@ -90,7 +99,10 @@ def test_at_length() -> None:
     assert not any("GPU is lost" in line for line in shown)  # said already
     assert any(line.startswith(" on far: 64 CPUs, 256 GB, 2 GPUs") for line in shown)
     # Only jobs of this workflow can be gone to.
-    assert {shown[line].split()[1]: job for line, job in jobs.items()} == {"train": 1, "eval_[red]": 2}
+    assert {shown[line].split()[1]: job for line, job in jobs.items()} == {
+        "train": 1,
+        "eval_[red]": 2,
+    }
 
 
 @pytest.mark.parametrize(("width", "height"), [(79, 20), (79, 8), (39, 12), (20, 3), (200, 60)])
@@ -103,7 +115,10 @@ def test_every_size_is_useful_and_nothing_is_wider(width: int, height: int) -> N
     assert any("CPU" in line and "%" in line for line in shown[:3])
     if (width, height) == (79, 20):
         assert len(lines) <= height
-        assert any(line.startswith(" GPU 1 ×××××××××░░░░░ 50/80 GB") and "pid 4711" in line for line in shown)
+        assert any(
+            line.startswith(" GPU 1 ×××××××××░░░░░ 50/80 GB") and "pid 4711" in line
+            for line in shown
+        )
 
 
 def test_a_memory_bar_tells_its_parts_by_sign() -> None:
@@ -137,7 +152,14 @@ def test_the_meters_of_the_header() -> None:
 
 
 def test_users_are_wrapped_whole() -> None:
-    spans = [("a", "x"), (" first  ", ""), ("b", "x"), (" second  ", ""), ("c", "x"), (" third  ", "")]
+    spans = [
+        ("a", "x"),
+        (" first  ", ""),
+        ("b", "x"),
+        (" second  ", ""),
+        ("c", "x"),
+        (" third  ", ""),
+    ]
     assert text(wrapped(spans, 18)) == ["a first  b second", "c third"]
 
 
@@ -146,14 +168,32 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.url = f"sqlite:///{folder}/torc.db"
-        jobs = [{"name": name, "command": "cat fifo", "resource_requirements": "one"} for name in ("a", "b", "c")]
+        jobs = [
+            {"name": name, "command": "cat fifo", "resource_requirements": "one"}
+            for name in ("a", "b", "c")
+        ]
         needs = [{"name": "one", "num_cpus": 1, "num_gpus": 1, "memory": "10m", "runtime": "PT1M"}]
-        (folder / "w.json").write_text(json.dumps({"name": "cards", "jobs": jobs, "resource_requirements": needs}))
+        (folder / "w.json").write_text(
+            json.dumps({"name": "cards", "jobs": jobs, "resource_requirements": needs})
+        )
         os.mkfifo(folder / "fifo")
         self.folder = folder
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("TORC_", "CUDA_"))}
+        environ = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TORC_", "CUDA_"))
+        }
         environ |= {"TORC_DATABASE": self.url, "PYTHONPATH": str(ROOT), "HOME": str(folder)}
-        words = [sys.executable, "-m", "torc_tui.cli.main", "run", "w.json", "--num-gpus=2", "--num-cpus=4", "-q"]
+        words = [
+            sys.executable,
+            "-m",
+            "torc_tui.cli.main",
+            "run",
+            "w.json",
+            "--num-gpus=2",
+            "--num-cpus=4",
+            "-q",
+        ]
         self.process = subprocess.Popen(words, cwd=folder, env=environ)
 
     def close(self) -> None:
@@ -187,7 +227,9 @@ async def test_a_running_machine(run: Run) -> None:
     app = TorcApp(run.url, 1, environ=environ)
     async with app.run_test(size=(180, 40)) as pilot:
         wanted = "needs 1 GPU, 0 free: GPUs 0 and 1 are held by other jobs"
-        await until(pilot, lambda: wanted[:24] in screen_text(pilot), "the reason of the job that waits")
+        await until(
+            pilot, lambda: wanted[:24] in screen_text(pilot), "the reason of the job that waits"
+        )
         screen = pilot.app.screen
         assert isinstance(screen, WorkflowScreen)
         rows, view = screen.rows, screen.view

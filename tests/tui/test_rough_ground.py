@@ -1,4 +1,5 @@
-"""What the app must stand: hostile text, a store that goes away, a dead runner, two apps, small and odd terminals."""
+"""What the app must stand: hostile text, a store that goes away, a dead runner, two apps, small and
+odd terminals."""
 
 from __future__ import annotations
 
@@ -18,14 +19,14 @@ from torc_tui.errors import StoreUnavailable
 from torc_tui.model import JobStatus
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
-from torc_tui.spec.load import loads
 from torc_tui.store.database import Statement, Store
 from torc_tui.store.events import append
-from torc_tui.tui.app import TorcApp
-from torc_tui.tui.feed_worker import StoreSource
-from torc_tui.tui.screens.first_steps import FirstSteps, last_words
-from torc_tui.tui.screens.workflow import WorkflowScreen
+from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.shell.feed_worker import StoreSource
 from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.workflows.runner_startup_check import FirstSteps, last_words
+from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.workflow_file.load import loads
 
 ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 ESC = "\x1b[2J\x1b]0;owned\x07\x1b[31m"
@@ -43,7 +44,9 @@ class Place:
 
     def workflow(self, spec: str) -> int:
         plan = resolve(loads(spec, format="yaml"))
-        return acts.create_workflow(self.store, plan, user="ada", directory=str(self.folder), actor="ada@here")
+        return acts.create_workflow(
+            self.store, plan, user="ada", directory=str(self.folder), actor="ada@here"
+        )
 
     def app(self, workflow: int | None = 1, **more: Any) -> TorcApp:
         return TorcApp(self.url, workflow, environ=more.pop("environ", ENVIRON), **more)
@@ -52,7 +55,9 @@ class Place:
         """Write that a job came into a state, as a runner does."""
         now = time.time()
         with self.store.write() as conn:
-            set_status = Statement("UPDATE job SET status = ?, started_at = ?, reason = ? WHERE id = ?")
+            set_status = Statement(
+                "UPDATE job SET status = ?, started_at = ?, reason = ? WHERE id = ?"
+            )
             set_status.run(conn, (int(status), now, data.get("reason"), job))
             append(conn, 1, [(kind, job, data)], at=now)
 
@@ -98,7 +103,8 @@ jobs:
 
 
 async def test_hostile_text_everywhere(place: Place) -> None:
-    """Markup, escape sequences, right-to-left text and emoji: in names, commands, reasons, toasts, the palette."""
+    """Markup, escape sequences, right-to-left text and emoji: in names, commands, reasons, toasts,
+    the palette."""
     place.workflow(
         f"""
 name: "[red]{EMOJI} {RTL}[/red]"
@@ -112,11 +118,30 @@ jobs:
         await until(pilot, "[bold]", "[red]", "[/]")
         assert_sound(pilot)
         place.tell(JobStatus.RUNNING, 1, "job_started", attempt=1)
-        place.tell(JobStatus.FAILED, 1, "job_failed", return_code=1, exec_time=1.0, reason=f"[blink]{ESC}{EMOJI}{RTL}")
+        place.tell(
+            JobStatus.FAILED,
+            1,
+            "job_failed",
+            return_code=1,
+            exec_time=1.0,
+            reason=f"[blink]{ESC}{EMOJI}{RTL}",
+        )
         await until(pilot, "[blink]", "1/2")
         assert_sound(pilot)
-        await until(pilot, lambda: "[bold]" in text_of(pilot).split("Command")[-1])  # the toast lies over the pane
-        for keys in (["6"], ["7"], ["3"], ["1"], ["ctrl+p", *"bold"], ["escape"], ["enter"], ["escape"], ["r"]):
+        await until(
+            pilot, lambda: "[bold]" in text_of(pilot).split("Command")[-1]
+        )  # the toast lies over the pane
+        for keys in (
+            ["6"],
+            ["7"],
+            ["3"],
+            ["1"],
+            ["ctrl+p", *"bold"],
+            ["escape"],
+            ["enter"],
+            ["escape"],
+            ["r"],
+        ):
             await pilot.press(*keys)
             await pilot.pause()
             assert_sound(pilot)
@@ -150,7 +175,9 @@ class Flaky(StoreSource):
         return Checked()
 
 
-async def test_a_store_goes_away_and_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_goes_away_and_comes_back(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.workflow(PLAIN)
     app = place.app(source=lambda: Flaky(place.url))
     async with app.run_test(size=(120, 30), notifications=True) as pilot:
@@ -169,7 +196,9 @@ async def test_a_runner_that_is_killed_is_told(place: Place) -> None:
     number = place.workflow(PLAIN.replace('"true"', '"sleep 60"', 1))
     environ = {**os.environ, "TORC_DATABASE": place.url}
     line = [sys.executable, "-m", "torc_tui.cli.main", "run", str(number)]
-    runner = subprocess.Popen(line, env=environ, cwd=place.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runner = subprocess.Popen(
+        line, env=environ, cwd=place.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         async with place.app().run_test(size=(120, 30), notifications=True) as pilot:
             await until(pilot, "1 running")
@@ -186,7 +215,10 @@ async def test_a_runner_that_is_killed_is_told(place: Place) -> None:
 async def test_two_apps_on_one_store(place: Place) -> None:
     place.workflow(PLAIN)
     acts.initialize(place.store, 1, actor="bob@there")
-    async with place.app().run_test(size=(100, 24)) as one, place.app().run_test(size=(100, 24)) as other:
+    async with (
+        place.app().run_test(size=(100, 24)) as one,
+        place.app().run_test(size=(100, 24)) as other,
+    ):
         await until(one, "waits for first")
         await until(other, "waits for first")
         acts.pause_workflow(place.store, 1, actor="bob@there")
@@ -208,7 +240,9 @@ async def test_two_apps_on_one_store(place: Place) -> None:
         ("nobody", 0, "0 of 2"),
     ],
 )
-async def test_what_is_half_typed_leaves_the_rows(place: Place, typed: str, rows: int, said: str) -> None:
+async def test_what_is_half_typed_leaves_the_rows(
+    place: Place, typed: str, rows: int, said: str
+) -> None:
     place.workflow(PLAIN)
     async with place.app().run_test(size=(120, 30)) as pilot:
         await until(pilot, "second")
@@ -258,7 +292,9 @@ async def test_read_only_opens_nothing_for_writing(place: Place) -> None:
     assert len(list(place.folder.iterdir())) == before
 
 
-@pytest.mark.parametrize("environ", [{"TERM": "linux"}, {"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "xterm"}])
+@pytest.mark.parametrize(
+    "environ", [{"TERM": "linux"}, {"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "xterm"}]
+)
 @pytest.mark.parametrize("size", [(80, 24), (40, 10)])
 async def test_poor_terminals(place: Place, size: tuple[int, int], environ: dict[str, str]) -> None:
     place.workflow(PLAIN)
@@ -292,7 +328,9 @@ async def test_a_runner_that_dies_at_once_says_why(place: Place) -> None:
     log.write_text("of another run\n")
     async with place.app().run_test(size=(120, 30), notifications=True) as pilot:
         await until(pilot, "second")
-        child = subprocess.Popen([sys.executable, "-c", f"open({str(log)!r}, 'a').write('no [bold]room\\n'); exit(3)"])
+        child = subprocess.Popen(
+            [sys.executable, "-c", f"open({str(log)!r}, 'a').write('no [bold]room\\n'); exit(3)"]
+        )
         steps = FirstSteps(screen(pilot).torc, 1, Background(child.pid, str(log)))
         child.returncode = 0  # as start_runner leaves it: its end is for the app to see
         steps.watch([0.01] * 200)
@@ -310,13 +348,17 @@ def test_last_words_are_few_and_harmless(tmp_path: Path) -> None:
 
 def test_jobs_of_a_dead_runner_have_none(place: Place) -> None:
     from torc_tui.store import workflows
-    from torc_tui.tui.job_rows import JobRows
-    from torc_tui.views.workflow import WorkflowView
+    from torc_tui.tui.jobs.job_rows import JobRows
+    from torc_tui.views.workflow_view import WorkflowView
 
     place.workflow(PLAIN)
     acts.initialize(place.store, 1, actor="bob@there")
     found = workflows.snapshot(place.store, 1)
-    rows = JobRows(WorkflowView.from_snapshot(found.workflow, found.jobs, found.requirements, found.cursor, [7]))
+    rows = JobRows(
+        WorkflowView.from_snapshot(
+            found.workflow, found.jobs, found.requirements, found.cursor, [7]
+        )
+    )
     first = replace(rows.view.jobs[1])
     assert "no runner" not in rows.why(first)
     rows.dead = frozenset({7})
@@ -324,14 +366,18 @@ def test_jobs_of_a_dead_runner_have_none(place: Place) -> None:
 
 
 async def test_a_folded_family_is_told_as_a_whole(place: Place) -> None:
-    place.workflow('name: many\njobs: [{name: "fit_{i}", command: "true", parameters: {i: "1:30"}}]')
+    place.workflow(
+        'name: many\njobs: [{name: "fit_{i}", command: "true", parameters: {i: "1:30"}}]'
+    )
     acts.initialize(place.store, 1, actor="bob@there")
     async with place.app().run_test(size=(160, 50)) as pilot:
         await until(pilot, "States", lambda: "100 %" in text_of(pilot))
         place.tell(JobStatus.FAILED, 7, "job_failed", return_code=3, exec_time=1.0)
         await until(pilot, "Failed (1)", "✖ fit_7     exit 3", "29    97 %")
         await pilot.press("tab", "down", "enter")
-        await until(pilot, lambda: (job := screen(pilot).selected_job) is not None and job.name == "fit_7")
+        await until(
+            pilot, lambda: (job := screen(pilot).selected_job) is not None and job.name == "fit_7"
+        )
         await until(pilot, "job 7 of fit_{i}")
 
 

@@ -36,7 +36,9 @@ def value(record: tuple[int, str], column: str) -> object:
 
 
 def rows(count: int) -> ListRows:
-    return ListRows(COLUMNS, cell, value, [(number, (number, "ready")) for number in range(1, count + 1)])
+    return ListRows(
+        COLUMNS, cell, value, [(number, (number, "ready")) for number in range(1, count + 1)]
+    )
 
 
 class TableApp(App[None]):
@@ -83,7 +85,8 @@ def test_spare_room_goes_to_the_columns_that_grow() -> None:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """The screen paints on its own frame timer; after two frames everything asked for is painted."""
+    """The screen paints on its own frame timer; after two frames everything asked for is
+    painted."""
     await pilot.pause(2 / 60)
     await pilot.pause()
 

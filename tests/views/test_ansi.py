@@ -1,4 +1,4 @@
-"""Output of jobs, made harmless."""
+"""Output of jobs, made sanitize."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.views.ansi import MARK, PLAIN, Decoder, Span, Style, decode, one_line, plain, sgr, text_of
+from torc_tui.views.ansi import (
+    MARK,
+    PLAIN,
+    Decoder,
+    Span,
+    Style,
+    decode,
+    one_line,
+    plain,
+    sgr,
+    text_of,
+)
 
 RED = Style(fg=1)
 DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
@@ -63,7 +74,10 @@ def test_plain(text: str | bytes, expected: str) -> None:
     [
         ("", PLAIN),
         ("31", RED),
-        ("1;2;3;4;7;9", Style(bold=True, dim=True, italic=True, underline=True, reverse=True, strike=True)),
+        (
+            "1;2;3;4;7;9",
+            Style(bold=True, dim=True, italic=True, underline=True, reverse=True, strike=True),
+        ),
         ("91;102", Style(fg=9, bg=10)),
         ("38;5;200", Style(fg=200)),
         ("48;2;1;2;255", Style(bg="#0102ff")),
@@ -106,7 +120,9 @@ def test_unfinished_string_over_many_chunks_is_swallowed_until_the_line_ends() -
         lines += decoder.feed("A" * 1000)
     lines += decoder.feed("\nvisible\n")
     assert [text_of(line) for line in lines] == ["", "visible"]
-    assert decoder.feed("\x1b]52;" + "A" * 9000) == [] and decoder.feed("more\x07after\n") == [(Span("after", PLAIN),)]
+    assert decoder.feed("\x1b]52;" + "A" * 9000) == [] and decoder.feed("more\x07after\n") == [
+        (Span("after", PLAIN),)
+    ]
 
 
 def test_one_line() -> None:
@@ -116,7 +132,17 @@ def test_one_line() -> None:
 
 PIECES = [
     *(bytes([code]) for code in b"[]K\r\n\b\t\x07\x9b\x1bP\\;\x00\xff"),
-    *(b"31m", b"52", b"abc", b"38;5;", b"\xc2\x9b", b"\xc2\x9d", b"\xe2\x80\xae", b"\xe2\x80\x8b", b"\xcc\x81"),
+    *(
+        b"31m",
+        b"52",
+        b"abc",
+        b"38;5;",
+        b"\xc2\x9b",
+        b"\xc2\x9d",
+        b"\xe2\x80\xae",
+        b"\xe2\x80\x8b",
+        b"\xcc\x81",
+    ),
 ]
 HOSTILE = st.one_of(
     st.binary(max_size=200),
@@ -135,14 +161,18 @@ def test_nothing_that_controls_a_terminal_comes_out(data: bytes) -> None:
                 category = unicodedata.category(char)
                 assert category not in ("Cc", "Cs", "Zl", "Zp")
                 assert not (
-                    0x202A <= ord(char) <= 0x202E or 0x2066 <= ord(char) <= 0x2069 or ord(char) in (0x200E, 0x200F)
+                    0x202A <= ord(char) <= 0x202E
+                    or 0x2066 <= ord(char) <= 0x2069
+                    or ord(char) in (0x200E, 0x200F)
                 )
 
 
 @given(st.text(max_size=100), st.integers(0, 100))
 def test_any_text_is_made_safe(text: str, cut: int) -> None:
     shown = plain(text)
-    assert not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in shown.replace("\n", ""))
+    assert not any(
+        unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in shown.replace("\n", "")
+    )
     assert "\n" not in one_line(text)
     printable = "".join(char for char in text if char.isascii() and char.isprintable())
     assert plain(printable) == printable

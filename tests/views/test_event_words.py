@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torc_tui.model import STATUS_EVENTS, Event
-from torc_tui.views.bursts import Bursts, common, sentence
-from torc_tui.views.event_words import words
+from torc_tui.views.event_texts import words
+from torc_tui.views.notification_batcher import Bursts, common, sentence
 
 
 def events(*told: tuple) -> list[Event]:
@@ -25,13 +25,22 @@ STORY = events(
     (30, "job_claimed", {"node": 2, "attempt": 2}),
     (30, "job_started", {"pid": 100, "attempt": 2}),
     (35, "job_warning", {"message": "ml_config was not written"}),
-    (40, "job_completed", {"return_code": 0, "attempt": 2, "exec_time": 10.0, "peak_memory": 1 << 30, "cpu_time": 9}),
+    (
+        40,
+        "job_completed",
+        {"return_code": 0, "attempt": 2, "exec_time": 10.0, "peak_memory": 1 << 30, "cpu_time": 9},
+    ),
 )
 
 
 def test_events_in_words() -> None:
     rows = [words(event) for event in STORY]
-    assert [row.title for row in rows][:4] == ["ready", "taken by a runner", "started", "will be tried again"]
+    assert [row.title for row in rows][:4] == [
+        "ready",
+        "taken by a runner",
+        "started",
+        "will be tried again",
+    ]
     assert rows[3].detail == "attempt 2 · in 10 s · exit 3"
     assert rows[6] == ("warning", "ml_config was not written")
     assert rows[-1].detail == "exit 0 · after 10 s · peak 1.00 GB · attempt 2"
@@ -40,13 +49,29 @@ def test_events_in_words() -> None:
 
 
 VALUES = st.dictionaries(
-    st.sampled_from(["attempt", "node", "reason", "exec_time", "return_code", "not_before", "counts", "peak_memory"]),
+    st.sampled_from(
+        [
+            "attempt",
+            "node",
+            "reason",
+            "exec_time",
+            "return_code",
+            "not_before",
+            "counts",
+            "peak_memory",
+        ]
+    ),
     st.none() | st.booleans() | st.integers(-5, 300) | st.text(max_size=3) | st.just({"failed": 1}),
 )
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 99), st.sampled_from([*STATUS_EVENTS, "job_warning", "new"]), VALUES), max_size=9)
+    st.lists(
+        st.tuples(
+            st.integers(0, 99), st.sampled_from([*STATUS_EVENTS, "job_warning", "new"]), VALUES
+        ),
+        max_size=9,
+    )
 )
 def test_any_event_has_words_on_one_line(told: list[tuple]) -> None:
     for event in events(*told):
@@ -78,7 +103,11 @@ def test_a_pattern_fits_all_names(names: list[str]) -> None:
     if "*" in pattern:
         prefix, _, suffix = pattern.partition("*")
         for name in names:
-            assert name.startswith(prefix) and name.endswith(suffix) and len(prefix) + len(suffix) <= len(name)
+            assert (
+                name.startswith(prefix)
+                and name.endswith(suffix)
+                and len(prefix) + len(suffix) <= len(name)
+            )
 
 
 def test_bursts_fold_until_it_is_quiet() -> None:

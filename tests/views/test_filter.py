@@ -7,13 +7,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torc_tui.model import Job, JobStatus, ResourceRequirements
-from torc_tui.views.filter import KEYS, Context, FilterError, compile_filter, parse
+from torc_tui.views.job_filter import KEYS, Context, FilterError, compile_filter, parse
 
 S = JobStatus
 JOBS = [
-    Job(1, "prep", S.COMPLETED, "prep", started_at=0.0, ended_at=30.0, return_code=0, requirement_id=1),
-    Job(2, "train_lr0.1", S.FAILED, "train_{lr}", started_at=0.0, ended_at=700.0, return_code=137, requirement_id=2),
-    Job(3, "train_lr=1", S.RUNNING, "train_{lr}", priority=5, started_at=900.0, attempt_id=2, requirement_id=2),
+    Job(
+        1,
+        "prep",
+        S.COMPLETED,
+        "prep",
+        started_at=0.0,
+        ended_at=30.0,
+        return_code=0,
+        requirement_id=1,
+    ),
+    Job(
+        2,
+        "train_lr0.1",
+        S.FAILED,
+        "train_{lr}",
+        started_at=0.0,
+        ended_at=700.0,
+        return_code=137,
+        requirement_id=2,
+    ),
+    Job(
+        3,
+        "train_lr=1",
+        S.RUNNING,
+        "train_{lr}",
+        priority=5,
+        started_at=900.0,
+        attempt_id=2,
+        requirement_id=2,
+    ),
     Job(4, "Evaluate (all)", S.BLOCKED, "Evaluate (all)", held=True, requirement_id=1),
 ]
 CONTEXT = Context(
@@ -119,10 +146,18 @@ def test_errors_have_a_place(text: str, column: int | None, expected: str) -> No
     assert expected in caught.value.expected
 
 
-WORDS = st.sampled_from([*KEYS, *":=<>~!()-\"' ", ">=", "!=", "or", "and", "not", "1", "2g", "fail", "(a|b", "[", "é"])
+WORDS = st.sampled_from(
+    [*KEYS, *":=<>~!()-\"' ", ">=", "!=", "or", "and", "not", "1", "2g", "fail", "(a|b", "[", "é"]
+)
 
 
-@given(st.one_of(st.text(max_size=40), st.lists(WORDS, max_size=15).map("".join), st.lists(WORDS).map(" ".join)))
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.lists(WORDS, max_size=15).map("".join),
+        st.lists(WORDS).map(" ".join),
+    )
+)
 def test_parse_never_crashes(text: str) -> None:
     try:
         test = compile_filter(text, CONTEXT)
@@ -133,7 +168,10 @@ def test_parse_never_crashes(text: str) -> None:
             assert test(job) in (True, False)
 
 
-@given(st.sampled_from(["train", "cpus>4", "status:failed", "prep"]), st.sampled_from(["0.1", "held:yes", "exit!=0"]))
+@given(
+    st.sampled_from(["train", "cpus>4", "status:failed", "prep"]),
+    st.sampled_from(["0.1", "held:yes", "exit!=0"]),
+)
 def test_laws_of_logic(left: str, right: str) -> None:
     both, either = set(ids(f"{left} {right}")), set(ids(f"{left} or {right}"))
     assert both == set(ids(left)) & set(ids(right))

@@ -18,14 +18,14 @@ from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
 from torc_tui.resources.pool import Pool
-from torc_tui.spec.load import loads
-from torc_tui.store import nodes, run_context, workflows
+from torc_tui.store import compute_nodes, run_context, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.events import list_events
-from torc_tui.views.workflow import WorkflowView
+from torc_tui.views.workflow_view import WorkflowView
+from torc_tui.workflow_file.load import loads
 
 MACHINE = Machine(hostname="bench", num_cpus=2, memory=64 << 30)
-HERE = nodes.Process(hostname="bench", boot_id="boot", pid=1, started=1)
+HERE = compute_nodes.Process(hostname="bench", boot_id="boot", pid=1, started=1)
 SPEC = """
 name: fold
 failure_handlers: [{name: again, rules: [{exit_codes: [7], max_retries: 1}]}]
@@ -44,13 +44,20 @@ ACTS = {
     "disable": acts.disable_jobs, "enable": acts.enable_jobs,
 }  # fmt: skip
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["end", "end", "end", *ACTS]), st.integers(0, 7), st.sampled_from([0, 0, 7, 1])),
+    st.tuples(
+        st.sampled_from(["end", "end", "end", *ACTS]),
+        st.integers(0, 7),
+        st.sampled_from([0, 0, 7, 1]),
+    ),
     max_size=25,
 )
 
 
 def rows(view: WorkflowView) -> list[dict[str, Any]]:
-    return [{key: value for key, value in asdict(job).items() if key not in UNTOLD} for job in view.jobs.values()]
+    return [
+        {key: value for key, value in asdict(job).items() if key not in UNTOLD}
+        for job in view.jobs.values()
+    ]
 
 
 @settings(max_examples=20, deadline=None)
@@ -64,13 +71,17 @@ def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, i
             fake = FakeExecutor()
             with store.write() as conn:
                 context = run_context.read(conn, workflow_id)
-                node_id, _ = nodes.register(conn, workflow_id, context.run_id, HERE, MACHINE, {}, 0.0)
+                node_id, _ = compute_nodes.register(
+                    conn, workflow_id, context.run_id, HERE, MACHINE, {}, 0.0
+                )
             out = str(Path(folder) / "out")
             maker = OrderMaker(context, store_url=store.url, output_dir=out, inherited={})
             identity = NodeIdentity(node_id=node_id, hostname=MACHINE.hostname, output_dir=out)
             engine = Engine(store, context, identity, fake, Pool(MACHINE), maker)
             taken = workflows.snapshot(store, workflow_id)
-            view = WorkflowView.from_snapshot(taken.workflow, taken.jobs, taken.requirements, taken.cursor)
+            view = WorkflowView.from_snapshot(
+                taken.workflow, taken.jobs, taken.requirements, taken.cursor
+            )
             ids = list(view.jobs)
             for act, number, code in steps:
                 if act == "end":
@@ -86,7 +97,9 @@ def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, i
                 view.apply(list_events(store, workflow_id, after=view.cursor))
                 assert not view.needs_reload
                 again = workflows.snapshot(store, workflow_id)
-                fresh = WorkflowView.from_snapshot(again.workflow, again.jobs, again.requirements, again.cursor)
+                fresh = WorkflowView.from_snapshot(
+                    again.workflow, again.jobs, again.requirements, again.cursor
+                )
                 assert view.cursor == fresh.cursor
                 assert rows(view) == rows(fresh)
                 assert view.counts == fresh.counts and view.running == fresh.running

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from torc_tui.model import EdgeKind, Job, JobStatus
-from torc_tui.views.drawing import Drawing
-from torc_tui.views.export import export
-from torc_tui.views.graph import Data, Graph, Scene
-from torc_tui.views.layout import Box, Layout, layout
-from torc_tui.views.strip import strip
+from torc_tui.views.graph_drawing import Drawing
+from torc_tui.views.graph_export import export
+from torc_tui.views.graph_layout import Box, Layout, layout
+from torc_tui.views.graph_view import Data, Graph, Scene
+from torc_tui.views.status_bar import strip
 
 S = JobStatus
 
@@ -25,19 +25,33 @@ def family(name: str, first: int, count: int, status: JobStatus = S.READY) -> li
 
 
 def pipeline(count: int = 5) -> Graph:
-    jobs = [Job(1, "prep", S.COMPLETED, "prep"), *family("align", 10, count), Job(5, "merge", S.BLOCKED, "merge")]
+    jobs = [
+        Job(1, "prep", S.COMPLETED, "prep"),
+        *family("align", 10, count),
+        Job(5, "merge", S.BLOCKED, "merge"),
+    ]
     edges = [(10 + i, 1, EdgeKind.FILE, 7) for i in range(count)]
-    edges += [(-3, 10 + i, EdgeKind.REGEX, None) for i in range(count)] + [(5, -3, EdgeKind.REGEX, None)]
-    return Graph(jobs, edges, [Data("file", 7, "data.csv", [1], [10 + i for i in range(count)], "exists")])
+    edges += [(-3, 10 + i, EdgeKind.REGEX, None) for i in range(count)] + [
+        (5, -3, EdgeKind.REGEX, None)
+    ]
+    return Graph(
+        jobs, edges, [Data("file", 7, "data.csv", [1], [10 + i for i in range(count)], "exists")]
+    )
 
 
 def shown(scene: Scene) -> set[tuple[str, str]]:
-    return {(scene.nodes[source].label, scene.nodes[target].label) for source, target in scene.links}
+    return {
+        (scene.nodes[source].label, scene.nodes[target].label) for source, target in scene.links
+    }
 
 
 def test_a_family_with_the_same_neighbours_is_one_box() -> None:
     graph = pipeline()
-    assert [(group.label, len(group.jobs)) for group in graph.groups] == [("prep", 1), ("align_{i}", 5), ("merge", 1)]
+    assert [(group.label, len(group.jobs)) for group in graph.groups] == [
+        ("prep", 1),
+        ("align_{i}", 5),
+        ("merge", 1),
+    ]
     assert shown(graph.scene()) == {("prep", "align_{i}"), ("align_{i}", "merge")}
 
 
@@ -55,8 +69,17 @@ def test_lines_that_follow_from_others_can_be_left_out() -> None:
 
 def test_jobs_of_a_family_with_other_parents_are_another_box() -> None:
     jobs = [Job(1, "a", S.READY, "a"), Job(2, "b", S.READY, "b"), *family("x", 10, 4)]
-    graph = Graph(jobs, [(10, 1, 1, None), (11, 1, 1, None), (12, 2, 1, None), (13, 1, 1, None), (13, 2, 1, None)])
-    assert sorted(tuple(group.jobs) for group in graph.groups) == [(1,), (2,), (10, 11), (12,), (13,)]
+    graph = Graph(
+        jobs,
+        [(10, 1, 1, None), (11, 1, 1, None), (12, 2, 1, None), (13, 1, 1, None), (13, 2, 1, None)],
+    )
+    assert sorted(tuple(group.jobs) for group in graph.groups) == [
+        (1,),
+        (2,),
+        (10, 11),
+        (12,),
+        (13,),
+    ]
 
 
 def test_a_gate_counts_as_its_members() -> None:
@@ -69,7 +92,9 @@ def test_open_in_place() -> None:
     graph = pipeline()
     key = graph.groups[1].key
     scene = graph.scene(expanded=[key])
-    assert shown(scene) == {("prep", f"align_{i}") for i in range(5)} | {(f"align_{i}", "merge") for i in range(5)}
+    assert shown(scene) == {("prep", f"align_{i}") for i in range(5)} | {
+        (f"align_{i}", "merge") for i in range(5)
+    }
     part = graph.scene(expanded=[key], shown=2)
     assert [(node.label, node.count) for node in part.nodes][1:4] == [
         ("align_0", 1),
@@ -106,13 +131,25 @@ def test_counts_follow_the_states() -> None:
 
 def test_reach_focus_and_critical_path() -> None:
     graph = pipeline()
-    assert graph.after("prep") == {10, 11, 12, 13, 14, 5} and graph.before("merge") == {1, 10, 11, 12, 13, 14}
+    assert graph.after("prep") == {10, 11, 12, 13, 14, 5} and graph.before("merge") == {
+        1,
+        10,
+        11,
+        12,
+        13,
+        14,
+    }
     assert graph.after("align_*") == {5} and graph.after("nobody") == set()
     jobs = [Job(i, name, S.READY, name) for i, name in enumerate("abcde")]
-    scene = Graph(jobs, [(1, 0, 1, None), (2, 1, 1, None), (3, 0, 1, None), (4, 3, 1, None)]).scene()
+    scene = Graph(
+        jobs, [(1, 0, 1, None), (2, 1, 1, None), (3, 0, 1, None), (4, 3, 1, None)]
+    ).scene()
     names = lambda found: {scene.nodes[at].label for at in found}  # noqa: E731
     b = scene.index["g1"]
-    assert names(scene.around(b)) == {"a", "b", "c"} and names(scene.around(b, up=False)) == {"b", "c"}
+    assert names(scene.around(b)) == {"a", "b", "c"} and names(scene.around(b, up=False)) == {
+        "b",
+        "c",
+    }
     assert len(scene.only(scene.around(b)).links) == 2
     heavy = scene.critical_path(lambda node: 10 if node.label == "d" else 1)
     assert [scene.nodes[at].label for at in heavy] == ["a", "d", "e"]
@@ -124,12 +161,16 @@ def test_many_jobs_without_family_fold_by_their_names() -> None:
 
 
 EDGES = st.integers(1, 14).flatmap(
-    lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=30))
+    lambda n: st.tuples(
+        st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=30)
+    )
 )
 
 
 @given(EDGES, st.lists(st.integers(0, 2), min_size=14, max_size=14), st.sets(st.integers(0, 13)))
-def test_every_dependency_is_in_every_scene(drawn: tuple[int, list], families: list[int], opened: set[int]) -> None:
+def test_every_dependency_is_in_every_scene(
+    drawn: tuple[int, list], families: list[int], opened: set[int]
+) -> None:
     count, pairs = drawn
     jobs = [Job(i + 1, f"j{i}", S.READY, f"f{families[i]}") for i in range(count)]
     edges = {(max(a, b) + 1, min(a, b) + 1) for a, b in pairs if a != b}
@@ -140,7 +181,9 @@ def test_every_dependency_is_in_every_scene(drawn: tuple[int, list], families: l
         links = set(scene.links)
         assert {(scene.node_of(on), scene.node_of(job)) for job, on in edges} == links
     for group in graph.groups:  # the law of folding
-        parents = [frozenset(graph._group[on - 1] for job, on in edges if job == own) for own in group.jobs]
+        parents = [
+            frozenset(graph._group[on - 1] for job, on in edges if job == own) for own in group.jobs
+        ]
         assert len(set(parents)) == 1 and len({jobs[own - 1].family for own in group.jobs}) == 1
 
 
@@ -172,9 +215,19 @@ def test_layout_keeps_its_laws(drawn: tuple[int, list], sizes: list, direction: 
     boxes = made.boxes
     for at, box in enumerate(boxes):
         assert (box.w, box.h) == sizes[at]
-        assert box.x >= 0 and box.y >= 0 and box.x + box.w <= made.width and box.y + box.h <= made.height
+        assert (
+            box.x >= 0
+            and box.y >= 0
+            and box.x + box.w <= made.width
+            and box.y + box.h <= made.height
+        )
         assert not any(overlap(box, other) for other in boxes[:at])
-    inside = {(x, y) for box in boxes for x in range(box.x, box.x + box.w) for y in range(box.y, box.y + box.h)}
+    inside = {
+        (x, y)
+        for box in boxes
+        for x in range(box.x, box.x + box.w)
+        for y in range(box.y, box.y + box.h)
+    }
     drawn_links = {hop.link for hop in made.hops}
     assert {links[at] for at in drawn_links} == {link for link in links if link[0] != link[1]}
     for link in drawn_links:
@@ -199,14 +252,22 @@ def shared_tracks(made: Layout) -> list[tuple[int, int]]:
         if hop.track is not None:
             bus = (hop.start, hop.exit)
             across = range(min(hop.exit, hop.entry), max(hop.exit, hop.entry) + 1)
-            bad += [(hop.track, cross) for cross in across if owner.setdefault((hop.track, cross), bus) != bus]
+            bad += [
+                (hop.track, cross)
+                for cross in across
+                if owner.setdefault((hop.track, cross), bus) != bus
+            ]
     return bad
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(6, 11)), min_size=1, max_size=20), st.integers(7, 12))
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(6, 11)), min_size=1, max_size=20),
+    st.integers(7, 12),
+)
 def test_no_column_is_ambiguous(links: list[tuple[int, int]], width: int) -> None:
-    """Where a box stands right above another, its line turns off before the lines of others join that column."""
+    """Where a box stands right above another, its line turns off before the lines of others join
+    that column."""
     made = layout([(width, 3)] * 12, links)
     turns = [(links[hop.link][0], hop) for hop in made.hops if hop.track is not None]
     for source, hop in turns:
@@ -293,7 +354,11 @@ def test_exports() -> None:
     jobs = [Job(1, 'a"<&>\\#;', S.FAILED, "a"), *family("b", 10, 3)]
     scene = Graph(jobs, [(10 + i, 1, 1, None) for i in range(3)]).scene()
     mermaid = export(scene, "mermaid")
-    assert mermaid.startswith("flowchart TD\n") and "n0 --> n1" in mermaid and "#34;#60;#38;" in mermaid
+    assert (
+        mermaid.startswith("flowchart TD\n")
+        and "n0 --> n1" in mermaid
+        and "#34;#60;#38;" in mermaid
+    )
     dot = export(scene, "dot", title='w"')
     assert '"a\\"<&>\\\\#;"' in dot and "n0 -> n1;" in dot and dot.startswith('digraph "w\\"" {')
     picture = ElementTree.fromstring(export(scene, "svg", title="<w>", lit={0, 1}))

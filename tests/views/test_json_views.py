@@ -21,7 +21,9 @@ JSON = st.recursive(
     | st.integers(-9, 9)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -37,7 +39,14 @@ def test_tree_opens_and_closes() -> None:
     assert tree.toggle(4) == 1 and tree.rows[5].path == ("layers", 1, "size")
     assert tree.toggle(2) == -3 and len(tree.rows) == 6
     assert tree.toggle(1) == 0 and tree.toggle(4) == 0
-    assert [row.kind for row in tree.rows] == ["object", "number", "array", "string", "object", "null"]
+    assert [row.kind for row in tree.rows] == [
+        "object",
+        "number",
+        "array",
+        "string",
+        "object",
+        "null",
+    ]
     assert Tree(5).rows[0].preview == "5" and len(Tree([]).rows) == 1
 
 
@@ -163,7 +172,11 @@ def test_text_diff_and_texts() -> None:
     ]  # fmt: skip
     large = [0] * 6000
     assert unified(large, [*large[:-1], 1])[2:] == ["! .[5999]: 0 → 1"]
-    assert [c.text for c in diff({"a": 1, "c": 1}, {"b": 2, "c": 2})] == [".a: 1 removed", ".c: 1 → 2", ".b: 2 added"]
+    assert [c.text for c in diff({"a": 1, "c": 1}, {"b": 2, "c": 2})] == [
+        ".a: 1 removed",
+        ".c: 1 → 2",
+        ".b: 2 added",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +185,11 @@ def test_text_diff_and_texts() -> None:
         ({"lr": 5}, {"properties": {"lr": {"maximum": 1}}}, [".lr: 5 is more than 1"]),
         ({}, {"required": ["lr"]}, [".: lr is missing"]),
         ({"x": 1}, {"properties": {}, "additionalProperties": False}, [".x: x is not foreseen"]),
-        ({"x": "1"}, {"additionalProperties": {"type": "number"}}, [".x: number is wanted, not string"]),
+        (
+            {"x": "1"},
+            {"additionalProperties": {"type": "number"}},
+            [".x: number is wanted, not string"],
+        ),
         ([1, "a"], {"items": {"type": "integer"}}, [".[1]: integer is wanted, not string"]),
         (1.0, {"type": "integer"}, []),
         (1.5, {"type": ["integer", "null"]}, [".: integer or null is wanted, not number"]),
@@ -187,8 +204,16 @@ def test_text_diff_and_texts() -> None:
         (0, {"exclusiveMinimum": 0}, [".: 0 is not more than 0"]),
         (0.3, {"multipleOf": 0.1}, []),
         (5, {"anyOf": [{"type": "string"}, {"minimum": 9}]}, [".: fits none of the allowed forms"]),
-        (5, {"oneOf": [{"minimum": 1}, {"minimum": 2}]}, [".: fits 2 of the allowed forms, exactly one is wanted"]),
-        (5, {"allOf": [{"minimum": 6}, {"maximum": 4}]}, [".: 5 is less than 6", ".: 5 is more than 4"]),
+        (
+            5,
+            {"oneOf": [{"minimum": 1}, {"minimum": 2}]},
+            [".: fits 2 of the allowed forms, exactly one is wanted"],
+        ),
+        (
+            5,
+            {"allOf": [{"minimum": 6}, {"maximum": 4}]},
+            [".: 5 is less than 6", ".: 5 is more than 4"],
+        ),
         (5, {"not": {"type": "number"}}, [".: has a form that is not allowed"]),
         (5, False, [".: nothing is allowed here"]),
         (5, {"format": "email", "$ref": "#/x"}, []),
@@ -203,5 +228,12 @@ def test_schema(value: object, schema: object, expected: list[str]) -> None:
 def test_any_schema_is_survived(value: object, schema: object) -> None:
     check(value, schema)
     check(
-        value, {"items": schema, "properties": {"a": schema}, "anyOf": [schema], "minimum": schema, "pattern": schema}
+        value,
+        {
+            "items": schema,
+            "properties": {"a": schema},
+            "anyOf": [schema],
+            "minimum": schema,
+            "pattern": schema,
+        },
     )

@@ -23,28 +23,44 @@ def blocker(number: int, name: str, status: JobStatus = S.RUNNING, **values: obj
     [
         (Facts(job=job(S.COMPLETED)), ""),
         (
-            Facts(job=job(S.BLOCKED), blockers=[blocker(2, "prep"), blocker(3, "align_3")], blocking=14),
+            Facts(
+                job=job(S.BLOCKED),
+                blockers=[blocker(2, "prep"), blocker(3, "align_3")],
+                blocking=14,
+            ),
             "waits for prep, align_3 (+12)",
         ),
         (Facts(job=job(S.BLOCKED), blockers=[blocker(2, "prep")]), "waits for prep"),
         (Facts(job=job(S.BLOCKED, unmet=3)), "waits for 3 jobs"),
         (Facts(job=job(S.READY), shortfalls=["needs 2 GPUs, 1 free"]), "needs 2 GPUs, 1 free"),
-        (Facts(job=job(S.READY), never=["8 CPUs, machine has 2"]), "can never run here: 8 CPUs, machine has 2"),
+        (
+            Facts(job=job(S.READY), never=["8 CPUs, machine has 2"]),
+            "can never run here: 8 CPUs, machine has 2",
+        ),
         (
             Facts(job=job(S.CANCELED), blockers=[blocker(2, "prep", S.FAILED, return_code=3)]),
             "canceled: prep failed (exit 3)",
         ),
         (
-            Facts(job=job(S.CANCELED), blockers=[blocker(2, "a", S.CANCELED), blocker(3, "b", S.TERMINATED)]),
+            Facts(
+                job=job(S.CANCELED),
+                blockers=[blocker(2, "a", S.CANCELED), blocker(3, "b", S.TERMINATED)],
+            ),
             "canceled: b was terminated (+1)",
         ),
         (Facts(job=job(S.CANCELED, reason="prep failed")), "canceled: prep failed"),
         (
-            Facts(job=job(S.CANCELED, reason="canceled by me@here"), blockers=[blocker(2, "a", S.FAILED)]),
+            Facts(
+                job=job(S.CANCELED, reason="canceled by me@here"),
+                blockers=[blocker(2, "a", S.FAILED)],
+            ),
             "canceled by me@here",
         ),
         (Facts(job=job(S.CANCELED)), "canceled"),
-        (Facts(job=job(S.READY, attempt_id=2, not_before=18.0), now=10.0, attempts=4), "attempt 2 of 4 in 8 s"),
+        (
+            Facts(job=job(S.READY, attempt_id=2, not_before=18.0), now=10.0, attempts=4),
+            "attempt 2 of 4 in 8 s",
+        ),
         (Facts(job=job(S.RUNNING, attempt_id=2), attempts=4), "attempt 2 of 4"),
         (Facts(job=job(S.RUNNING)), ""),
         (Facts(job=job(S.READY, held=True), runners=0), "held"),
@@ -70,9 +86,13 @@ def test_one_line(facts: Facts, expected: str) -> None:
 
 def test_chain_goes_down_to_the_cause() -> None:
     table = {
-        1: Facts(job=job(S.BLOCKED, 1, "eval"), blockers=[blocker(2, "train", S.BLOCKED), blocker(3, "prep", S.READY)]),
+        1: Facts(
+            job=job(S.BLOCKED, 1, "eval"),
+            blockers=[blocker(2, "train", S.BLOCKED), blocker(3, "prep", S.READY)],
+        ),
         2: Facts(
-            job=job(S.BLOCKED, 2, "train"), blockers=[blocker(3, "prep", S.READY, kind=EdgeKind.FILE, via="data.csv")]
+            job=job(S.BLOCKED, 2, "train"),
+            blockers=[blocker(3, "prep", S.READY, kind=EdgeKind.FILE, via="data.csv")],
         ),
         3: Facts(job=job(S.READY, 3, "prep"), shortfalls=["needs 2 GPUs, 1 free"], runners=0),
     }
@@ -89,7 +109,9 @@ def test_chain_goes_down_to_the_cause() -> None:
 
 def test_chain_of_a_canceled_job_names_the_exit() -> None:
     table = {
-        1: Facts(job=job(S.CANCELED, 1, "eval"), blockers=[blocker(2, "prep", S.FAILED, return_code=3)]),
+        1: Facts(
+            job=job(S.CANCELED, 1, "eval"), blockers=[blocker(2, "prep", S.FAILED, return_code=3)]
+        ),
         2: Facts(job=job(S.FAILED, 2, "prep", return_code=3)),
     }
     assert lines(explain(1, table.get)) == ["eval is canceled", "└─ prep is failed", "   └─ exit 3"]
@@ -97,7 +119,10 @@ def test_chain_of_a_canceled_job_names_the_exit() -> None:
 
 def test_chain_is_bounded() -> None:
     def facts_of(number: int) -> Facts:
-        return Facts(job=job(S.BLOCKED, number, f"j{number}"), blockers=[blocker(number + 1, "next", S.BLOCKED)])
+        return Facts(
+            job=job(S.BLOCKED, number, f"j{number}"),
+            blockers=[blocker(number + 1, "next", S.BLOCKED)],
+        )
 
     assert len(lines(explain(1, facts_of, depth=5))) == 7
     assert lines(explain(1, facts_of, depth=5))[-1].endswith("waits for 1 more jobs")
@@ -107,4 +132,9 @@ def test_chain_is_bounded() -> None:
 
 
 def test_texts() -> None:
-    assert [exit_text(code) for code in (None, 0, 139, 255)] == ["", "exit 0", "exit 139, SIGSEGV", "exit 255"]
+    assert [exit_text(code) for code in (None, 0, 139, 255)] == [
+        "",
+        "exit 0",
+        "exit 139, SIGSEGV",
+        "exit 255",
+    ]

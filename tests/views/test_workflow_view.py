@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torc_tui.model import RELOAD_EVENTS, SETTLED, STATUS_EVENTS, Event, Job, JobStatus, Workflow
-from torc_tui.views.progress import Durations, Eta, estimate
-from torc_tui.views.workflow import WorkflowView
+from torc_tui.views.run_progress import Durations, Eta, estimate
+from torc_tui.views.workflow_view import WorkflowView
 
 WORKFLOW = Workflow(id=1, name="w", user="u")
 
 
 def view(*statuses: JobStatus, cursor: int = 0) -> WorkflowView:
-    jobs = [Job(number, f"j{number}", status, family="f") for number, status in enumerate(statuses, 1)]
+    jobs = [
+        Job(number, f"j{number}", status, family="f") for number, status in enumerate(statuses, 1)
+    ]
     return WorkflowView.from_snapshot(WORKFLOW, jobs, {}, cursor)
 
 
@@ -40,9 +42,13 @@ def test_life_of_a_job() -> None:
     assert (job.status, job.attempt_id, job.not_before) == (JobStatus.READY, 2, 20.0)
     assert (job.ended_at, job.return_code, job.reason) == (12.0, 3, "exit 3")
     seen.apply([event(5, "job_claimed", node=8, attempt=2)])
-    assert (job.started_at, job.ended_at, job.return_code, job.reason, job.not_before) == (None,) * 5
+    assert (job.started_at, job.ended_at, job.return_code, job.reason, job.not_before) == (
+        None,
+    ) * 5
     seen.apply([event(6, "job_started", at=31.0, attempt=2, node=8)])
-    seen.apply([event(7, "job_completed", return_code=0, attempt=2, started_at=30.5, ended_at=33.0)])
+    seen.apply(
+        [event(7, "job_completed", return_code=0, attempt=2, started_at=30.5, ended_at=33.0)]
+    )
     assert (job.started_at, job.ended_at, job.compute_node_id) == (30.5, 33.0, 8)
     assert seen.durations["f"].mean == 2.5
     assert seen.version == 7 and seen.cursor == 7
@@ -62,7 +68,9 @@ def test_acts_on_a_job_that_leave_its_state() -> None:
     assert seen.apply([event(1, "job_held")]) == {1} and seen.jobs[1].held
     assert seen.apply([event(2, "job_released"), event(3, "job_priority", priority=5)]) == {1}
     assert not seen.jobs[1].held and seen.jobs[1].priority == 5
-    assert seen.apply([event(4, "job_warning", message="?"), event(5, "user_data_updated")]) == set()
+    assert (
+        seen.apply([event(4, "job_warning", message="?"), event(5, "user_data_updated")]) == set()
+    )
 
 
 def test_gap_asks_for_a_new_snapshot_and_touches_nothing() -> None:
@@ -94,23 +102,48 @@ def test_workflow_flags_and_nodes() -> None:
     seen = view(JobStatus.READY)
     seen.apply([event(1, "workflow_paused", None), event(2, "node_started", None, node=3)])
     assert seen.workflow.is_paused and seen.state == "paused" and seen.nodes == {3}
-    seen.apply([event(3, "workflow_resumed", None), event(4, "node_lost", None, node=3), event(5, "node_lost", None)])
+    seen.apply(
+        [
+            event(3, "workflow_resumed", None),
+            event(4, "node_lost", None, node=3),
+            event(5, "node_lost", None),
+        ]
+    )
     assert not seen.workflow.is_paused and seen.state == "ready" and seen.nodes == set()
     seen.apply([event(6, "workflow_archived", None, archived=True)])
-    seen.apply([event(7, "workflow_updated", None, name="other", user=None, description="d", odd=1)])
+    seen.apply(
+        [event(7, "workflow_updated", None, name="other", user=None, description="d", odd=1)]
+    )
     assert seen.workflow.is_archived
-    assert (seen.workflow.name, seen.workflow.user, seen.workflow.description) == ("other", "u", "d")
+    assert (seen.workflow.name, seen.workflow.user, seen.workflow.description) == (
+        "other",
+        "u",
+        "d",
+    )
 
 
-KINDS = [*STATUS_EVENTS, "job_held", "job_released", "job_priority", "job_warning", "workflow_paused", "node_lost"]
+KINDS = [
+    *STATUS_EVENTS,
+    "job_held",
+    "job_released",
+    "job_priority",
+    "job_warning",
+    "workflow_paused",
+    "node_lost",
+]
 
 
 @given(
     st.lists(st.sampled_from(list(JobStatus)), min_size=1, max_size=6),
-    st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 6), st.floats(0, 1e6), st.booleans()), max_size=40),
+    st.lists(
+        st.tuples(st.sampled_from(KINDS), st.integers(1, 6), st.floats(0, 1e6), st.booleans()),
+        max_size=40,
+    ),
     st.integers(1, 40),
 )
-def test_incremental_state_equals_recomputed_state(statuses: list[JobStatus], acts: list[tuple], cut: int) -> None:
+def test_incremental_state_equals_recomputed_state(
+    statuses: list[JobStatus], acts: list[tuple], cut: int
+) -> None:
     events = [
         event(
             seq,
@@ -126,11 +159,15 @@ def test_incremental_state_equals_recomputed_state(statuses: list[JobStatus], ac
     parts.apply(events[:cut])
     parts.apply(events)  # the overlap is skipped
     for seen in (whole, parts):
-        again = WorkflowView(seen.workflow, copy.deepcopy(list(seen.jobs.values())), {}, seen.cursor)
+        again = WorkflowView(
+            seen.workflow, copy.deepcopy(list(seen.jobs.values())), {}, seen.cursor
+        )
         assert seen.counts == again.counts and seen.running == again.running
         assert seen._left == again._left
         assert sum(seen._left.values()) == seen.total - seen.count(*SETTLED)
-    assert whole.jobs == parts.jobs and whole.counts == parts.counts and whole.cursor == parts.cursor
+    assert (
+        whole.jobs == parts.jobs and whole.counts == parts.counts and whole.cursor == parts.cursor
+    )
 
 
 def test_a_change_costs_little_memory() -> None:
@@ -184,7 +221,9 @@ def test_text_of_a_range(low: float, high: float, text: str) -> None:
     st.dictionaries(st.sampled_from("abc"), st.lists(st.floats(0, 1e5), min_size=1, max_size=5)),
     st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1e5)), max_size=5),
 )
-def test_range_is_a_range(left: dict[str, int], known: dict[str, list[float]], running: list) -> None:
+def test_range_is_a_range(
+    left: dict[str, int], known: dict[str, list[float]], running: list
+) -> None:
     eta = estimate(left, {name: durations(*values) for name, values in known.items()}, running)
     assert eta is None or 0 <= eta.low <= eta.high
     assert eta is None or eta.text

@@ -1,7 +1,8 @@
 """One call of a command: its options, the store it works on, and which workflow or job it means.
 
-What comes in: the options as read from the line. What goes out: to handlers, everything that they need to know about
-their surroundings. A handler takes a :class:`Call` and gives an exit code, or None for 0.
+What comes in: the options as read from the line. What goes out: to handlers, everything that they
+need to know about their surroundings. A handler takes a :class:`Call` and gives an exit code, or
+None for 0.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.diagnostics import say
-from torc_tui.cli.text import harmless
+from torc_tui.cli.terminal_text import sanitize
 from torc_tui.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -26,11 +27,18 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """What a handler gets. ``format`` is one of its command's formats, ``given_format`` what the line asked for, if
-    anything; ``wrapped`` says that lists are objects with
-    one key, as in the older dialect."""
+    """What a handler gets. ``format`` is one of its command's formats, ``given_format`` what the
+    line asked for, if anything; ``wrapped`` says that lists are objects with one key, as in the
+    older dialect."""
 
-    def __init__(self, program: str, options: Namespace, format_: str, given: str | None, database: str | None) -> None:
+    def __init__(
+        self,
+        program: str,
+        options: Namespace,
+        format_: str,
+        given: str | None,
+        database: str | None,
+    ) -> None:
         self.program = program
         self.options = options
         self.format = format_
@@ -46,7 +54,8 @@ class Call:
         return self.program == "torc-client"
 
     creates = False
-    """Whether the command makes a store where there is none: only one that creates workflows does."""
+    """Whether the command makes a store where there is none: only one that creates workflows
+    does."""
 
     @cached_property
     def store(self) -> Store:
@@ -75,9 +84,11 @@ class Call:
 
     # -- printing
 
-    def show_list(self, key: str, columns: Sequence[output.Column], records: Sequence[dict[str, Any]]) -> None:
-        """Print a list: JSON (an array, or an object with ``key`` in the older dialect), or a table. The total goes
-        to standard error, so that the output is nothing but the list."""
+    def show_list(
+        self, key: str, columns: Sequence[output.Column], records: Sequence[dict[str, Any]]
+    ) -> None:
+        """Print a list: JSON (an array, or an object with ``key`` in the older dialect), or a
+        table. The total goes to standard error, so that the output is nothing but the list."""
         if self.json:
             output.json_value({key: records} if self.wrapped else records)
             return
@@ -98,8 +109,9 @@ class Call:
     # -- choosing
 
     def workflow_id(self, given: str | None) -> int:
-        """The workflow that is meant: an id, a name that only one has, or (nothing given) that of the job this process
-        belongs to, the only one of the user, or what the user picks at the terminal."""
+        """The workflow that is meant: an id, a name that only one has, or (nothing given) that of
+        the job this process belongs to, the only one of the user, or what the user picks at the
+        terminal."""
         from torc_tui.store import workflows
 
         given = given or os.environ.get("TORC_WORKFLOW_ID")
@@ -113,9 +125,13 @@ class Call:
                 return named[0].id
             if named:
                 raise UsageError(
-                    f"{len(named)} workflows are called {given!r}", hint=f"say which by its id: {_told_apart(named)}"
+                    f"{len(named)} workflows are called {given!r}",
+                    hint=f"say which by its id: {_told_apart(named)}",
                 )
-            raise NotFound(f"there is no workflow {given!r}", hint="`torc workflows list` shows those there are")
+            raise NotFound(
+                f"there is no workflow {given!r}",
+                hint="`torc workflows list` shows those there are",
+            )
         return self._pick(workflows.list_workflows(self.store, user=user))
 
     def _pick(self, found: Sequence[Workflow]) -> int:
@@ -124,12 +140,15 @@ class Call:
         if len(found) == 1:
             return found[0].id
         if not (sys.stdin.isatty() and sys.stderr.isatty()) or self.json:
-            ids = ", ".join(str(workflow.id) for workflow in found[:10]) + (", …" if len(found) > 10 else "")
+            ids = ", ".join(str(workflow.id) for workflow in found[:10]) + (
+                ", …" if len(found) > 10 else ""
+            )
             raise UsageError(
-                f"there are {len(found)} workflows: say which one", hint=f"their ids: {ids}\n  {self._where_to_say()}"
+                f"there are {len(found)} workflows: say which one",
+                hint=f"their ids: {ids}\n  {self._where_to_say()}",
             )
         for workflow in found[-30:]:
-            say(f"  {workflow.id:>5}  {harmless(workflow.name)}")
+            say(f"  {workflow.id:>5}  {sanitize(workflow.name)}")
         known = {str(workflow.id) for workflow in found}
         while True:
             answer = _ask("Which workflow? ")
@@ -144,28 +163,32 @@ class Call:
         return "name it by one of these ids, or by its name"
 
     def job_id(self, given: str, workflow: str | None = None) -> int:
-        """The job that is meant: an id, ``WORKFLOW/NAME``, or a name in the workflow of ``-w`` (or the only one)."""
-        from torc_tui.store import records
+        """The job that is meant: an id, ``WORKFLOW/NAME``, or a name in the workflow of ``-w`` (or
+        the only one)."""
+        from torc_tui.store import queries
 
         if workflow is None:
             first, slash, rest = given.partition("/")
             if given.isdecimal():
-                return records.find_job(self.store, None, given)
+                return queries.find_job(self.store, None, given)
             if slash and (is_id(first) or self._is_name(first)):
                 workflow, given = first, rest
-        return records.find_job(self.store, self.workflow_id(workflow), given)
+        return queries.find_job(self.store, self.workflow_id(workflow), given)
 
     def _is_name(self, text: str) -> bool:
         from torc_tui.store import workflows
 
-        return any(w.name == text for w in workflows.list_workflows(self.store, user=settings.user_name()))
+        return any(
+            w.name == text for w in workflows.list_workflows(self.store, user=settings.user_name())
+        )
 
     def job_ids(self, given: Sequence[str], workflow: str | None) -> list[int]:
         """All jobs that are meant, each once; every name is checked before any is acted upon."""
         return list(dict.fromkeys(self.job_id(text, workflow) for text in given))
 
     def confirm(self, question: str) -> None:
-        """Ask on a terminal before something is destroyed; UsageError when the answer is not yes."""
+        """Ask on a terminal before something is destroyed; UsageError when the answer is not
+        yes."""
         if self.options.no_prompts or self.json or not sys.stdin.isatty():
             return
         if _ask(f"{question} [y/N] ").lower() not in ("y", "yes"):

@@ -1,7 +1,8 @@
-"""``torc completions bash|zsh|fish``: what the shells need to complete commands, from the one command table.
+"""``torc completions bash|zsh|fish``: what the shells need to complete commands, from the one
+command table.
 
-What comes in: the table. What goes out: a script on standard output. bash and zsh by shtab, fish by a few lines here,
-as shtab does not know it.
+What comes in: the table. What goes out: a script on standard output. bash and zsh by shtab, fish by
+a few lines here, as shtab does not know it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from torc_tui.cli.call import Call
-from torc_tui.cli.table import COMMANDS, GROUPS, Argument, Command
+from torc_tui.cli.command_table import COMMANDS, GROUPS, Argument, Command
 
 
 def completions(call: Call) -> None:
@@ -34,9 +35,13 @@ def whole_parser() -> argparse.ArgumentParser:
         for name in command.names:
             group, _, word = name.rpartition(" ")
             if group and group not in groups:
-                made = first.add_parser(group, help=GROUPS[group].replace("%", "%%"), add_help=False)
+                made = first.add_parser(
+                    group, help=GROUPS[group].replace("%", "%%"), add_help=False
+                )
                 groups[group] = made.add_subparsers()
-            below = (groups[group] if group else first).add_parser(word, help=command.help, add_help=False)
+            below = (groups[group] if group else first).add_parser(
+                word, help=command.help, add_help=False
+            )
             _fill(below, command)
     return parser
 
@@ -67,7 +72,12 @@ def fish() -> Iterator[str]:
         for name in command.names:
             group, _, word = name.rpartition(" ")
             if group:
-                members = " ".join(n.rpartition(" ")[2] for c in COMMANDS for n in c.names if n.startswith(group + " "))
+                members = " ".join(
+                    n.rpartition(" ")[2]
+                    for c in COMMANDS
+                    for n in c.names
+                    if n.startswith(group + " ")
+                )
                 begun = f"__fish_seen_subcommand_from {group}; and not __fish_seen_subcommand_from {members}"
                 yield f"complete -c torc -n {_quote(begun)} -a {word} -d {_quote(command.help)}"
             inside = "; and ".join(f"__fish_seen_subcommand_from {part}" for part in name.split())

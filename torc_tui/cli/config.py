@@ -1,7 +1,7 @@
 """The commands ``config …``: what is set, where it is from, and a file to begin with.
 
-What comes in: the settings of this process. What goes out: text or JSON; ``config init`` writes one TOML file, with
-tomlkit, so that what is in it already stays as it is.
+What comes in: the settings of this process. What goes out: text or JSON; ``config init`` writes one
+TOML file, with tomlkit, so that what is in it already stays as it is.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ def show(call: Call) -> None:
         output.json_value({"values": values, "origins": {**found.origins, "database": origin}})
         return
     rows: list[tuple[str, Any, str]] = [("database", _no_password(database), origin)]
-    rows += [(key, _value(found, key), where) for key, where in sorted(found.origins.items()) if key != "database"]
+    rows += [
+        (key, _value(found, key), where)
+        for key, where in sorted(found.origins.items())
+        if key != "database"
+    ]
     keys = ("key", "value", "from")
     columns: list[output.Column] = [("Setting", "key"), ("Value", "value"), ("From", "from")]
     output.table(columns, [dict(zip(keys, row, strict=True)) for row in rows])
@@ -56,12 +60,22 @@ def show(call: Call) -> None:
 
 def paths(call: Call) -> None:
     files = [
-        {"what": f"configuration ({scope})", "path": str(Path(path).absolute()), "exists": os.path.exists(path)}  # noqa: PTH110
+        {
+            "what": f"configuration ({scope})",
+            "path": str(Path(path).absolute()),
+            "exists": os.path.exists(path),  # noqa: PTH110
+        }
         for scope, path in settings.config_paths()
     ]
     database = settings.database_url(call.database).removeprefix("sqlite:///")
     for what, path in (("database", database), ("state", settings.state_dir())):
-        files.append({"what": what, "path": _no_password(path), "exists": "://" in path or os.path.exists(path)})  # noqa: PTH110
+        files.append(
+            {
+                "what": what,
+                "path": _no_password(path),
+                "exists": "://" in path or os.path.exists(path),  # noqa: PTH110
+            }
+        )
     if call.json:
         output.json_value(files)
     else:
@@ -73,7 +87,9 @@ def init(call: Call) -> None:
     scope = "local" if options.local else "system" if options.system else "user"
     path = Path(dict(settings.config_paths())[scope]).absolute()
     if path.exists() and not options.force:
-        raise Refused(f"{path} is there already", hint="--force adds what it lacks, and changes nothing in it")
+        raise Refused(
+            f"{path} is there already", hint="--force adds what it lacks, and changes nothing in it"
+        )
     text = with_beginning(path.read_text(encoding="utf-8") if path.exists() else "", str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +100,8 @@ def init(call: Call) -> None:
 
 
 def with_beginning(text: str, path: str) -> str:
-    """``text`` with every known setting that it lacks, as a comment with a sentence; what is there stays."""
+    """``text`` with every known setting that it lacks, as a comment with a sentence; what is there
+    stays."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
@@ -97,7 +114,9 @@ def with_beginning(text: str, path: str) -> str:
     if not text:
         document.add(tomlkit.comment("Settings of torc. Remove the # of a line to use it."))
     for section, entries in _BEGINNING:
-        missing = [entry for entry in entries if f"{section}.{entry[0]}".lstrip(".") not in present.origins]
+        missing = [
+            entry for entry in entries if f"{section}.{entry[0]}".lstrip(".") not in present.origins
+        ]
         if not missing:
             continue
         place: Any = document

@@ -1,6 +1,8 @@
-"""The commands that lead from a file to a workflow that can run: ``create``, ``validate``, ``init``.
+"""The commands that lead from a file to a workflow that can run: ``create``, ``validate``,
+``init``.
 
-What comes in: a workflow file, or a workflow. What goes out: what was made, or every problem that stands against it.
+What comes in: a workflow file, or a workflow. What goes out: what was made, or every problem that
+stands against it.
 """
 
 from __future__ import annotations
@@ -30,17 +32,28 @@ def create(call: Call) -> int | None:
     )
     name = options.name or plan.spec.name
     message = f"Created workflow {workflow_id}"
-    record = {"id": workflow_id, "workflow_id": workflow_id, "name": name, "status": "success", "message": message}
+    record = {
+        "id": workflow_id,
+        "workflow_id": workflow_id,
+        "name": name,
+        "status": "success",
+        "message": message,
+    }
     record["jobs"] = len(plan.jobs)
     call.done(record, message)
     return None
 
 
 def create_from_file(
-    call: Call, path: str, *, name: str | None = None, monitoring: bool = True, checked: bool = False
+    call: Call,
+    path: str,
+    *,
+    name: str | None = None,
+    monitoring: bool = True,
+    checked: bool = False,
 ) -> tuple[int, Plan]:
-    """Store the workflow of a file; its id and its plan. Doubts about it go to standard error. ``checked``: only if it
-    could begin at once, else Refused, and nothing is stored."""
+    """Store the workflow of a file; its id and its plan. Doubts about it go to standard error.
+    ``checked``: only if it could begin at once, else Refused, and nothing is stored."""
     from torc_tui.operations.workflows import create_workflow
 
     plan = plan_of(path)
@@ -54,13 +67,18 @@ def create_from_file(
         say(f"warning: {warning}")
     call.creates = True
     workflow_id = create_workflow(
-        call.store, plan, user=settings.user_name(), directory=str(Path.cwd()), actor=call.actor, name=name
+        call.store,
+        plan,
+        user=settings.user_name(),
+        directory=str(Path.cwd()),
+        actor=call.actor,
+        name=name,
     )
     return workflow_id, plan
 
 
 def _check_outset(call: Call, plan: Plan, path: str) -> None:
-    from torc_tui.operations.outset import missing_files, missing_user_data, shown
+    from torc_tui.operations.preflight import missing_files, missing_user_data, shown
     from torc_tui.plan.names import listing
 
     if not plan.jobs:
@@ -82,13 +100,13 @@ def _check_outset(call: Call, plan: Plan, path: str) -> None:
 
 def plan_of(path: str) -> Plan:
     """The file, read and resolved; SpecError with all problems."""
-    from torc_tui.plan.load import load_plan
+    from torc_tui.plan.plan_file import load_plan
 
     return load_plan(path)
 
 
 def validate(call: Call) -> int:
-    from torc_tui.operations.outset import doubts
+    from torc_tui.operations.preflight import doubts
     from torc_tui.plan.describe import describe, describe_problems
     from torc_tui.resources.detect import detect_machine
 
@@ -99,7 +117,9 @@ def validate(call: Call) -> int:
             raise
         output.json_value(describe_problems(error))
         return WRONG_USE
-    plan = replace(plan, warnings=(*plan.warnings, *doubts(plan, str(Path.cwd()), detect_machine())))
+    plan = replace(
+        plan, warnings=(*plan.warnings, *doubts(plan, str(Path.cwd()), detect_machine()))
+    )
     found = describe(plan, edges=call.json)
     if call.json:
         output.json_value(found)
@@ -159,11 +179,18 @@ def init(call: Call) -> int | None:
     counts = workflows.get_workflow(call.store, workflow_id).counts
     done = sum(number for status, number in counts.items() if status in COMPLETE)
     if done:
-        call.confirm(f"{done} jobs of workflow {workflow_id} have ended; make all of them ready to run again?")
+        call.confirm(
+            f"{done} jobs of workflow {workflow_id} have ended; make all of them ready to run again?"
+        )
     report = initialize(call.store, workflow_id, force=options.force, actor=call.actor)
     tell_existing(report.existing_outputs)
     message = f"Initialized workflow {workflow_id}: {report.ready} ready, {report.blocked} blocked"
-    record = {"id": workflow_id, "workflow_id": workflow_id, "status": "success", "message": message}
+    record = {
+        "id": workflow_id,
+        "workflow_id": workflow_id,
+        "status": "success",
+        "message": message,
+    }
     record |= {"run_id": report.run_id, "ready": report.ready, "blocked": report.blocked}
     call.done(record, message)
     if not call.json:

@@ -1,10 +1,12 @@
 """The one place that turns an error into words on standard error and an exit code.
 
-What comes in: whatever a command raised. What goes out: one clear message, the exit code. A user never sees a
-traceback: that of an error nobody foresaw goes to a file in the state folder, and the message names the file.
+What comes in: whatever a command raised. What goes out: one clear message, the exit code. A user
+never sees a traceback: that of an error nobody foresaw goes to a file in the state folder, and the
+message names the file.
 
-Exit codes: 2 where the user can mend it (wrong use, bad file, unknown id, an act the state does not allow), 1 where the
-work or the world failed, 130 for Ctrl-C, 141 when the reader of our output went away (said by nobody, as with `yes`).
+Exit codes: 2 where the user can mend it (wrong use, bad file, unknown id, an act the state does not
+allow), 1 where the work or the world failed, 130 for Ctrl-C, 141 when the reader of our output went
+away (said by nobody, as with `yes`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import sys
 
 from torc_tui import errors
-from torc_tui.cli.text import harmless
+from torc_tui.cli.terminal_text import sanitize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,16 +62,23 @@ def report(error: BaseException, program: str = "torc", words: Sequence[str] = (
     if isinstance(error, MemoryError):
         say(f"{program}: out of memory")
         return FAILED
-    say(f"{program}: an error of this program: {type(error).__name__}: {error}\n  {_crash_log(error, words)}")
+    say(
+        f"{program}: an error of this program: {type(error).__name__}: {error}\n  {_crash_log(error, words)}"
+    )
     return FAILED
 
 
 def say(text: str) -> None:
-    """One message to standard error, harmless to a terminal; silently nothing when nobody reads it."""
+    """One message to standard error, sanitize to a terminal; silently nothing when nobody reads
+    it."""
     try:
-        print(harmless(text, "\n"), file=sys.stderr, flush=True)
+        print(sanitize(text, "\n"), file=sys.stderr, flush=True)
     except UnicodeEncodeError:  # before ValueError, of which it is a kind
-        print(harmless(text, "\n").encode("ascii", "backslashreplace").decode(), file=sys.stderr, flush=True)
+        print(
+            sanitize(text, "\n").encode("ascii", "backslashreplace").decode(),
+            file=sys.stderr,
+            flush=True,
+        )
     except (OSError, ValueError):
         pass
 
@@ -78,7 +87,9 @@ def _report_os(error: OSError, program: str) -> int:
     try:
         os.getcwd()  # noqa: PTH109 (pathlib is not imported here: see settings)
     except FileNotFoundError:
-        say(f"{program}: the current directory no longer exists\n  cd to another directory and call it again")
+        say(
+            f"{program}: the current directory no longer exists\n  cd to another directory and call it again"
+        )
         return WRONG_USE
     except OSError:
         pass

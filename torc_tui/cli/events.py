@@ -1,6 +1,7 @@
 """``torc events list``: what happened, and with ``-f`` what happens.
 
-What comes in: the event stream of a workflow. What goes out: a list, or a line for each event as it comes.
+What comes in: the event stream of a workflow. What goes out: a list, or a line for each event as it
+comes.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def list_(call: Call) -> int:
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
     newest = options.limit is not None
-    if options.follow:  # read first: what is committed between the two looks is in the list, or follows it
+    if (
+        options.follow
+    ):  # read first: what is committed between the two looks is in the list, or follows it
         from torc_tui.store import workflows
 
         last = workflows.get_workflow(call.store, workflow_id).last_seq

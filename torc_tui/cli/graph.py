@@ -1,8 +1,8 @@
 """``torc graph``: what depends on what, as text, Mermaid, DOT, SVG or JSON.
 
-What comes in: a workflow. What goes out: its graph on standard output. Jobs of one parameterised entry with the same
-neighbours are one box, unless ``--no-fold`` asks for each by itself; ``--data`` adds files and user data; ``--direct``
-leaves out what follows from other links.
+What comes in: a workflow. What goes out: its graph on standard output. Jobs of one parameterised
+entry with the same neighbours are one box, unless ``--no-fold`` asks for each by itself; ``--data``
+adds files and user data; ``--direct`` leaves out what follows from other links.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.model import JobStatus
-from torc_tui.store import records, relations, workflows
+from torc_tui.store import queries, relations, workflows
 from torc_tui.store.database import Store
-from torc_tui.views.export import export
-from torc_tui.views.graph import Data, Graph, Scene
+from torc_tui.views.graph_export import export
+from torc_tui.views.graph_view import Data, Graph, Scene
 
 
 def graph(call: Call) -> None:
@@ -24,7 +24,7 @@ def graph(call: Call) -> None:
     workflow_id = call.workflow_id(options.workflow)
     found = workflows.snapshot(call.store, workflow_id)
     data = data_of(call.store, workflow_id) if options.data else ()
-    whole = Graph(found.jobs, records.edges(call.store, workflow_id), data)
+    whole = Graph(found.jobs, queries.edges(call.store, workflow_id), data)
     if options.no_fold:
         keys = [group.key for group in whole.groups]
         scene = whole.scene(expanded=keys, data=options.data, shown=max(1, len(found.jobs)))
@@ -52,7 +52,9 @@ def as_json(scene: Scene) -> dict[str, Any]:
             "kind": node.kind,
             "label": node.label,
             "job_ids": list(node.jobs) if node.kind in ("job", "more") else [],
-            "counts": {JobStatus(state).word: number for state, number in enumerate(node.counts) if number},
+            "counts": {
+                JobStatus(state).word: number for state, number in enumerate(node.counts) if number
+            },
         }
         for node in scene.nodes
     ]

@@ -1,7 +1,7 @@
 """The commands about jobs: list, get, add, and the acts on them.
 
-What comes in: calls. What goes out: records (facts, 7.5) or sentences. Acts go through ``operations``; every job that
-is named is looked up before any is touched.
+What comes in: calls. What goes out: records (facts, 7.5) or sentences. Acts go through
+``operations``; every job that is named is looked up before any is touched.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def list_(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
     options = call.options
-    found = records.list_jobs(
+    found = queries.list_jobs(
         call.store,
         call.workflow_id(options.workflow),
         status=None if options.status is None else options.status.lower().replace("-", "_"),
@@ -41,9 +41,9 @@ def list_(call: Call) -> None:
 
 
 def get(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
-    record = records.get_job(call.store, call.job_id(call.options.job, call.options.workflow))
+    record = queries.get_job(call.store, call.job_id(call.options.job, call.options.workflow))
     if call.json:
         output.json_value(record)
     else:
@@ -68,14 +68,17 @@ def create_from_file(call: Call) -> None:
             enforced=memory is not None and runtime is not None,
         )
     except ValueError as error:
-        raise UsageError(str(error.args[0]), hint=error.args[1] if len(error.args) > 1 else None) from None
+        raise UsageError(
+            str(error.args[0]), hint=error.args[1] if len(error.args) > 1 else None
+        ) from None
     ids = add_jobs(call.store, workflow_id, commands, requirements, actor=call.actor)
     record = {"workflow_id": workflow_id, "jobs_created": len(ids), "job_ids": list(ids)}
     call.done(record, f"Added {len(ids)} jobs to workflow {workflow_id}")
 
 
 def commands_of(path: str) -> list[str]:
-    """The commands of a file: a line each, without empty ones and ``#`` comments. UsageError when there is none."""
+    """The commands of a file: a line each, without empty ones and ``#`` comments. UsageError when
+    there is none."""
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -85,7 +88,9 @@ def commands_of(path: str) -> list[str]:
     lines = [line.strip() for line in text.splitlines()]
     commands = [line for line in lines if line and not line.startswith("#")]
     if not commands:
-        raise UsageError(f"{path} holds no command", hint="one command per line; lines with # are comments")
+        raise UsageError(
+            f"{path} holds no command", hint="one command per line; lines with # are comments"
+        )
     return commands
 
 
@@ -100,7 +105,9 @@ def update(call: Call) -> None:
         try:
             runtime = parse_duration(options.runtime)
         except ValueError as error:
-            raise UsageError(str(error.args[0]), hint=error.args[1] if len(error.args) > 1 else None) from None
+            raise UsageError(
+                str(error.args[0]), hint=error.args[1] if len(error.args) > 1 else None
+            ) from None
     update_job(
         call.store,
         job_id,
@@ -166,9 +173,16 @@ def priority(call: Call) -> int:
     return _act(call, act, f"Priority {number} for")
 
 
-def _act(call: Call, operation: Callable[..., Done], done: str, *, ask: str | None = None, runner: bool = False) -> int:
-    """Do it to every job that is named. Those it cannot be done to are told; exit code 2 when that is all of them.
-    With ``runner`` it is told, too, where nobody is there to run them."""
+def _act(
+    call: Call,
+    operation: Callable[..., Done],
+    done: str,
+    *,
+    ask: str | None = None,
+    runner: bool = False,
+) -> int:
+    """Do it to every job that is named. Those it cannot be done to are told; exit code 2 when that
+    is all of them. With ``runner`` it is told, too, where nobody is there to run them."""
     ids = call.job_ids(call.options.jobs, call.options.workflow)
     if ask is not None:
         call.confirm(f"{ask} {_named(ids)}?")
@@ -184,19 +198,21 @@ def _act(call: Call, operation: Callable[..., Done], done: str, *, ask: str | No
 
 def _tell_idle(call: Call, ids: list[int]) -> None:
     """The workflows of these jobs that no runner works on, and how to start one."""
-    from torc_tui.store import holdings, records
+    from torc_tui.store import allocations_held, queries
 
-    for workflow_id in sorted({int(records.get_job(call.store, job_id)["workflow_id"]) for job_id in ids}):
-        if not holdings.runners(call.store, workflow_id=workflow_id):
+    for workflow_id in sorted(
+        {int(queries.get_job(call.store, job_id)["workflow_id"]) for job_id in ids}
+    ):
+        if not allocations_held.runners(call.store, workflow_id=workflow_id):
             say(f"nothing runs workflow {workflow_id} now: `torc run {workflow_id}` does")
 
 
 def _told(call: Call, ids: list[int], done: str) -> None:
     """The jobs as they are now, or a sentence."""
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
     if call.json:
-        found = [records.get_job(call.store, job_id) for job_id in ids]
+        found = [queries.get_job(call.store, job_id) for job_id in ids]
         output.json_value({"jobs": found} if call.wrapped else found)
     else:
         output.line(f"{done} {_named(ids)}")
@@ -208,12 +224,16 @@ def _named(ids: list[int]) -> str:
 
 
 def reproduce(call: Call) -> None:
-    from torc_tui.store import job_setting
+    from torc_tui.store import job_shell
 
-    setting = job_setting.read(call.store, call.job_id(call.options.job, call.options.workflow))
+    setting = job_shell.read(call.store, call.job_id(call.options.job, call.options.workflow))
     if call.json:
         record = {"id": setting.job_id, "name": setting.name, "directory": setting.directory}
-        record |= {"environment": setting.variables, "command": setting.command, "line": setting.line}
+        record |= {
+            "environment": setting.variables,
+            "command": setting.command,
+            "line": setting.line,
+        }
         output.json_value(record)
     elif sys.stdout.isatty():
         for part in setting.line.split("\n"):

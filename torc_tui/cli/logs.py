@@ -1,7 +1,8 @@
 """``torc logs JOB``: what a job wrote, whole or its end, and live.
 
-What comes in: a job, and which attempt of it. What goes out: the bytes as they are when something reads them, and text
-made harmless (colours kept) when a terminal would. The names of the files are the store's rule.
+What comes in: a job, and which attempt of it. What goes out: the bytes as they are when something
+reads them, and text made sanitize (colours kept) when a terminal would. The names of the files are
+the store's rule.
 """
 
 from __future__ import annotations
@@ -25,12 +26,18 @@ _BLOCK = 1 << 20
 _FINAL = frozenset({"completed", "failed", "canceled", "terminated", "disabled", "pending_failed"})
 
 
-def attempt_paths(folder: str, workflow_id: int, job_id: int, run_id: int, attempt: int) -> dict[str, str]:
+def attempt_paths(
+    folder: str, workflow_id: int, job_id: int, run_id: int, attempt: int
+) -> dict[str, str]:
     """The files of an attempt that exist: ``stdout``, ``stderr`` or ``combined`` to its path."""
-    from torc_tui.store.logs import attempt_stem
+    from torc_tui.store.log_files import attempt_stem
 
     stem = attempt_stem(folder, workflow_id, job_id, run_id, attempt)
-    return {name: stem + ending for ending, name in ENDINGS.items() if os.path.exists(stem + ending)}  # noqa: PTH110
+    return {
+        name: stem + ending
+        for ending, name in ENDINGS.items()
+        if os.path.exists(stem + ending)  # noqa: PTH110
+    }
 
 
 def logs(call: Call) -> int | None:
@@ -52,7 +59,9 @@ def logs(call: Call) -> int | None:
         return None
     files = _wanted(finder.files(), options)
     if not files:
-        raise NotFound(finder.nothing(), hint="`torc why JOB` tells why; `--path` shows the files there are")
+        raise NotFound(
+            finder.nothing(), hint="`torc why JOB` tells why; `--path` shows the files there are"
+        )
     writer = _Writer()
     for number, (name, path) in enumerate(files.items()):
         if len(files) > 1 and sys.stdout.isatty():
@@ -64,22 +73,25 @@ def logs(call: Call) -> int | None:
 
 
 class Finder:
-    """Finds the files of the attempt that is meant; asks again each time, since a new attempt may have begun."""
+    """Finds the files of the attempt that is meant; asks again each time, since a new attempt may
+    have begun."""
 
-    def __init__(self, call: Call, job_id: int, *, run_id: int | None = None, attempt: int | None = None) -> None:
-        from torc_tui.store import records, workflows
+    def __init__(
+        self, call: Call, job_id: int, *, run_id: int | None = None, attempt: int | None = None
+    ) -> None:
+        from torc_tui.store import queries, workflows
 
         self.call = call
         self.job_id = job_id
         self.run_id = run_id
         self.attempt = attempt
-        self.records = records
-        self.job = records.get_job(call.store, self.job_id)
+        self.queries = queries
+        self.job = queries.get_job(call.store, self.job_id)
         self.workflow = workflows.get_workflow(call.store, int(self.job["workflow_id"]))
 
     def which(self) -> dict[str, Any]:
         """Job, run and attempt that are meant."""
-        self.job = self.records.get_job(self.call.store, self.job_id)
+        self.job = self.queries.get_job(self.call.store, self.job_id)
         return {
             "job_id": self.job_id,
             "name": self.job["name"],
@@ -94,7 +106,9 @@ class Finder:
         which = self.which()
         folders = self._folders()
         for folder in folders:
-            found = attempt_paths(folder, self.workflow.id, self.job_id, which["run_id"], which["attempt_id"])
+            found = attempt_paths(
+                folder, self.workflow.id, self.job_id, which["run_id"], which["attempt_id"]
+            )
             if found:
                 return found
         return self._latest(folders)
@@ -105,10 +119,12 @@ class Finder:
 
     def _folders(self) -> list[str]:
         """Every output folder that a runner of the workflow had, the last first."""
-        from torc_tui.store.logs import output_folder
+        from torc_tui.store.log_files import output_folder
 
-        nodes = self.records.list_compute_nodes(self.call.store, self.workflow.id)
-        found = [node["options"].get("output_dir") for node in reversed(nodes) if node.get("options")]
+        nodes = self.queries.list_compute_nodes(self.call.store, self.workflow.id)
+        found = [
+            node["options"].get("output_dir") for node in reversed(nodes) if node.get("options")
+        ]
         default = output_folder(self.workflow.directory)
         return [folder for folder in dict.fromkeys([*found, default]) if folder]
 
@@ -118,7 +134,9 @@ class Finder:
         for folder in folders:
             matches = filter(None, map(pattern.fullmatch, _names(f"{folder}/job_stdio")))
             found += [(int(match[1]), int(match[2]), folder) for match in matches]
-        found = [one for one in found if self.run_id in (None, one[0]) and self.attempt in (None, one[1])]
+        found = [
+            one for one in found if self.run_id in (None, one[0]) and self.attempt in (None, one[1])
+        ]
         if not found:
             return {}
         run_id, attempt, folder = max(found)
@@ -181,7 +199,7 @@ def _start(path: str, lines: int | None) -> int:
 
 
 class _Writer:
-    """Standard output: bytes as they are for a program, harmless text for a terminal."""
+    """Standard output: bytes as they are for a program, sanitize text for a terminal."""
 
     def __init__(self) -> None:
         self._decoder = Decoder() if sys.stdout.isatty() else None

@@ -1,8 +1,9 @@
 """The two programs ``torc`` and ``torc-client``: from the words of the line to an exit code.
 
-What comes in: ``argv``. What goes out: an exit code (0 good, 1 the work failed, 2 wrong use, 3 jobs that can never run,
-130 interrupted). Never here: a heavy import. A job may call ``torc user-data get`` hundreds of times, so that path is
-taken by hand before anything else is loaded; everything else is behind :mod:`torc_tui.cli.line`.
+What comes in: ``argv``. What goes out: an exit code (0 good, 1 the work failed, 2 wrong use, 3 jobs
+that can never run, 130 interrupted). Never here: a heavy import. A job may call ``torc user-data
+get`` hundreds of times, so that path is taken by hand before anything else is loaded; everything
+else is behind :mod:`torc_tui.cli.command_line`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def main_client(argv: Sequence[str] | None = None) -> int:
     """The program ``torc-client``: the older names, and JSON unless a table is asked for."""
-    return _run("torc-client", argv) if argv is not None else _leave(_run("torc-client", sys.argv[1:]))
+    return (
+        _run("torc-client", argv) if argv is not None else _leave(_run("torc-client", sys.argv[1:]))
+    )
 
 
 def _run(program: str, argv: Sequence[str]) -> int:
@@ -36,7 +39,7 @@ def _run(program: str, argv: Sequence[str]) -> int:
         if request is not None:
             code = request.answer(program)
         else:
-            from torc_tui.cli.line import run
+            from torc_tui.cli.command_line import run
 
             code = run(program, words)
         sys.stdout.flush()
@@ -48,8 +51,9 @@ def _run(program: str, argv: Sequence[str]) -> int:
 
 
 def _leave(code: int) -> int:
-    """End the process at once. All is written and closed by now; what the interpreter would still tidy up costs a fifth
-    of a whole ``user-data get``, and 40 ms of a ``run``. Where a thread still works it is left to end as usual."""
+    """End the process at once. All is written and closed by now; what the interpreter would still
+    tidy up costs a fifth of a whole ``user-data get``, and 40 ms of a ``run``. Where a thread still
+    works it is left to end as usual."""
     threading = sys.modules.get("threading")
     if threading is None or threading.active_count() == 1:
         os._exit(code)

@@ -1,7 +1,8 @@
 """What goes to standard output: tables with rounded borders for people, JSON for programs.
 
-What comes in: records as plain dictionaries. What goes out: text, with hostile cells made harmless. The table stands
-alone on standard output; totals and remarks belong to standard error. On a terminal it is cut to its width.
+What comes in: records as plain dictionaries. What goes out: text, with hostile cells made sanitize.
+The table stands alone on standard output; totals and remarks belong to standard error. On a
+terminal it is cut to its width.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from torc_tui.cli.text import harmless, json_text
+from torc_tui.cli.terminal_text import json_text, sanitize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,17 +47,21 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
 
 
 def record(values: Mapping[str, Any]) -> None:
-    """Print a record, a line for each of its values; empty lists and what is not there are left out."""
+    """Print a record, a line for each of its values; empty lists and what is not there are left
+    out."""
     fields(
-        (key.replace("_", " ").capitalize(), when(value) if key.endswith(("_at", "_before", "mtime")) else value)
+        (
+            key.replace("_", " ").capitalize(),
+            when(value) if key.endswith(("_at", "_before", "mtime")) else value,
+        )
         for key, value in values.items()
         if value != []
     )
 
 
 def line(text: str) -> None:
-    """Print one line of text, made harmless."""
-    sys.stdout.write(harmless(text) + "\n")
+    """Print one line of text, made sanitize."""
+    sys.stdout.write(sanitize(text) + "\n")
 
 
 def never(jobs: Sequence[Any]) -> None:
@@ -78,7 +83,8 @@ def flush() -> None:
 
 
 def cell(value: object) -> str:
-    """A value as a table shows it: nothing for None, words for truth, JSON for nested values, one line, no controls."""
+    """A value as a table shows it: nothing for None, words for truth, JSON for nested values, one
+    line, no controls."""
     if value is None:
         return ""
     if value is True or value is False:
@@ -97,7 +103,8 @@ def cell(value: object) -> str:
 
 
 def render(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
-    """The table as text. ``width``: columns of the terminal; the widest columns give way until it fits."""
+    """The table as text. ``width``: columns of the terminal; the widest columns give way until it
+    fits."""
     widths = [_cells(heading) for heading in headings]
     for row in rows:
         for index, text in enumerate(row):
@@ -120,7 +127,9 @@ def when(seconds: object) -> str | None:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _value(record: Mapping[str, Any], source: str | Callable[[Mapping[str, Any]], object]) -> object:
+def _value(
+    record: Mapping[str, Any], source: str | Callable[[Mapping[str, Any]], object]
+) -> object:
     return record.get(source) if isinstance(source, str) else source(record)
 
 
@@ -193,7 +202,12 @@ WORKFLOWS: Sequence[Column] = (
 )
 SOME_WORKFLOWS = ("project", "metadata")
 """Shown where some workflow has them."""
-JOBS: Sequence[Column] = (("ID", "id"), ("Name", "name"), ("Status", "status"), ("Command", "command"))
+JOBS: Sequence[Column] = (
+    ("ID", "id"),
+    ("Name", "name"),
+    ("Status", "status"),
+    ("Command", "command"),
+)
 FILES: Sequence[Column] = (
     ("ID", "id"),
     ("Name", "name"),

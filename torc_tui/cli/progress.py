@@ -1,11 +1,13 @@
-"""What a person sees while ``torc run`` works: a small drawing on a terminal, plain lines elsewhere, or nothing.
+"""What a person sees while ``torc run`` works: a small drawing on a terminal, plain lines
+elsewhere, or nothing.
 
-What comes in: the events of the run. What goes out: text on standard output, with the words of jobs made harmless.
-The drawing follows the store through its own feed, so it also shows what other runners and people do; it paints ten
-times a second, and only when something can have changed. Never here: deciding, or writing to the store.
+What comes in: the events of the run. What goes out: text on standard output, with the words of jobs
+made sanitize. The drawing follows the store through its own feed, so it also shows what other
+runners and people do; it paints ten times a second, and only when something can have changed. Never
+here: deciding, or writing to the store.
 
-Nothing that befalls the showing befalls the run: when standard output goes away (a closed pipe, a lost terminal) or the
-store does, the run goes on, and less is shown of it.
+Nothing that befalls the showing befalls the run: when standard output goes away (a closed pipe, a
+lost terminal) or the store does, the run goes on, and less is shown of it.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ from pathlib import Path
 from typing import TextIO
 
 from torc_tui.cli.diagnostics import say
-from torc_tui.engine.report import NeverJob, Observer, Unwatched
+from torc_tui.engine.report import NeverJob, NullObserver, Observer
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, JobStatus, Machine, Workflow
 from torc_tui.store.database import Store
-from torc_tui.store.logs import output_folder
-from torc_tui.store.outlook import job_names
+from torc_tui.store.log_files import output_folder
+from torc_tui.store.workflow_progress import job_names
 from torc_tui.store.workflows import snapshot
 from torc_tui.units import show_bytes, show_duration
 
@@ -47,30 +49,33 @@ _SIGNS = {"unicode": ("█", "░", "▶"), "ascii": ("#", ".", ">")}
 
 
 @contextmanager
-def watcher(store: Store, workflow: Workflow, output_dir: str | None, *, quiet: bool) -> Iterator[Observer]:
+def watcher(
+    store: Store, workflow: Workflow, output_dir: str | None, *, quiet: bool
+) -> Iterator[Observer]:
     """The observer that fits standard output; whatever it drew is cleared away at the end."""
     folder = output_dir or output_folder(workflow.directory)
     if quiet:
         yield _Quiet(workflow, folder)
     elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         live = Live(store, workflow, folder)
-        shown = Sheltered(live)
+        shown = SafeObserver(live)
         try:
             yield shown
         finally:
             shown.shelter(live.close)
     else:
-        yield Sheltered(Lines(store, workflow, folder))
+        yield SafeObserver(Lines(store, workflow, folder))
 
 
 def terminals() -> list[TextIO]:
-    """Which of standard output and standard error are terminals. To be asked before they are gone."""
+    """Which of standard output and standard error are terminals. To be asked before they are
+    gone."""
     return [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
 
 
 def lose_output(streams: Sequence[TextIO] | None = None, log: Path | None = None) -> None:
-    """These streams (standard output unless said) lead nowhere any more: what is still written to them goes to ``log``,
-    or is dropped."""
+    """These streams (standard output unless said) lead nowhere any more: what is still written to
+    them goes to ``log``, or is dropped."""
     place: int | None = None
     if log is not None:
         with suppress(OSError):
@@ -85,11 +90,15 @@ def lose_output(streams: Sequence[TextIO] | None = None, log: Path | None = None
 
 def runner_log(workflow: Workflow, folder: str) -> Path:
     """Where a runner without a terminal writes."""
-    return Path(folder) / f"job_runner_{os.uname().nodename}_wf{workflow.id}_r{workflow.run_id or 1}_p{os.getpid()}.log"
+    return (
+        Path(folder)
+        / f"job_runner_{os.uname().nodename}_wf{workflow.id}_r{workflow.run_id or 1}_p{os.getpid()}.log"
+    )
 
 
-class Sheltered:
-    """An observer whose own mistakes do not end a run of days: it is said once, and nothing is shown any more."""
+class SafeObserver:
+    """An observer whose own mistakes do not end a run of days: it is said once, and nothing is
+    shown any more."""
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer
@@ -100,7 +109,7 @@ class Sheltered:
         try:
             act()
         except Exception as error:
-            self.observer, self.live = Unwatched(), False
+            self.observer, self.live = NullObserver(), False
             say(f"the display failed, the run goes on: {type(error).__name__}: {error}")
 
     def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
@@ -122,7 +131,7 @@ class Sheltered:
         self.shelter(lambda: self.observer.tick(now))
 
 
-class _Quiet(Unwatched):
+class _Quiet(NullObserver):
     """Nobody looks; the final report is still written somewhere when the terminal goes away."""
 
     def __init__(self, workflow: Workflow, folder: str) -> None:
@@ -137,7 +146,9 @@ class _Quiet(Unwatched):
 class _Told:
     """What both ways of showing have in common: the words for an event."""
 
-    def __init__(self, store: Store, workflow: Workflow, folder: str, out: TextIO | None = None) -> None:
+    def __init__(
+        self, store: Store, workflow: Workflow, folder: str, out: TextIO | None = None
+    ) -> None:
         self.store = store
         self.workflow = workflow
         self.folder = folder
@@ -150,18 +161,26 @@ class _Told:
     def heading(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> list[str]:
         """What is said when the runner has joined."""
         self.run_id = run_id
-        gpus = f", {len(machine.gpus)} GPU{'s' if len(machine.gpus) != 1 else ''}" if machine.gpus else ""
+        gpus = (
+            f", {len(machine.gpus)} GPU{'s' if len(machine.gpus) != 1 else ''}"
+            if machine.gpus
+            else ""
+        )
         lines = [
             f"Running workflow {self.workflow.id} ({_shown(self.workflow.name)}), run {run_id}, on "
             f"{_shown(machine.hostname)}: {machine.num_cpus} CPUs, {show_bytes(machine.memory)}{gpus}"
         ]
-        lines += [f"can never run here: {_shown(job.name)} (job {job.job_id}): {job.reason}" for job in never[:20]]
+        lines += [
+            f"can never run here: {_shown(job.name)} (job {job.job_id}): {job.reason}"
+            for job in never[:20]
+        ]
         if len(never) > 20:
             lines.append(f"… and {len(never) - 20} more that can never run here")
         return lines
 
     def hung_up(self) -> None:
-        """The terminal is gone: what was said there goes to the log of the runner. Files and pipes are as they were."""
+        """The terminal is gone: what was said there goes to the log of the runner. Files and pipes
+        are as they were."""
         if self.terminals:
             self.lost = True
             lose_output(self.terminals, runner_log(self.workflow, self.folder))
@@ -177,7 +196,8 @@ class _Told:
             lose_output()
 
     def ended(self, event: Event, name: str) -> list[str]:
-        """A line for the end of an attempt, and the last lines of standard error where it failed."""
+        """A line for the end of an attempt, and the last lines of standard error where it
+        failed."""
         data = event.data
         text = f"{_ENDS[event.kind]}: {_shown(name)} (job {event.job_id})"
         reason = data.get("reason")
@@ -188,10 +208,18 @@ class _Told:
             elif code is not None:
                 text += f": exit {code}"
         seconds = data.get("exec_time")
-        if seconds is None and data.get("started_at") is not None and data.get("ended_at") is not None:
+        if (
+            seconds is None
+            and data.get("started_at") is not None
+            and data.get("ended_at") is not None
+        ):
             seconds = data["ended_at"] - data["started_at"]
         if seconds is not None and event.kind != "job_canceled":
-            text += f" after {show_duration(seconds)}" if event.kind in _BAD else f" in {show_duration(seconds)}"
+            text += (
+                f" after {show_duration(seconds)}"
+                if event.kind in _BAD
+                else f" in {show_duration(seconds)}"
+            )
         if event.kind not in _BAD or event.job_id is None:
             return [text]
         self.failures += 1
@@ -201,7 +229,7 @@ class _Told:
 
     def _last_words(self, job_id: int, attempt: int) -> list[str]:
         from torc_tui.cli.logs import attempt_paths
-        from torc_tui.operations.last_words import tail
+        from torc_tui.operations.stderr_tail import tail
 
         paths = attempt_paths(self.folder, self.workflow.id, job_id, self.run_id, attempt)
         path = paths.get("stderr") or paths.get("combined")
@@ -220,8 +248,13 @@ class Lines(_Told):
 
     def events(self, events: Sequence[Event]) -> None:
         names: dict[int, str] = {}
-        with suppress(StoreError):  # a workflow may have very many jobs: only the names that are said are read
-            names = job_names(self.store, {event.job_id for event in events if event.kind in _TOLD and event.job_id})
+        with suppress(
+            StoreError
+        ):  # a workflow may have very many jobs: only the names that are said are read
+            names = job_names(
+                self.store,
+                {event.job_id for event in events if event.kind in _TOLD and event.job_id},
+            )
         lines: list[str] = []
         for event in events:
             kind = event.kind
@@ -231,7 +264,9 @@ class Lines(_Told):
                 continue
             name = names.get(event.job_id, "?")
             if kind == "job_started":
-                lines.append(f"{_clock(int(event.timestamp))} started: {_shown(name)} (job {event.job_id})")
+                lines.append(
+                    f"{_clock(int(event.timestamp))} started: {_shown(name)} (job {event.job_id})"
+                )
             elif kind in _ENDS:
                 first, *more = self.ended(event, name)
                 lines += [f"{_clock(int(event.timestamp))} {first}", *more]
@@ -262,13 +297,17 @@ class Live(_Told):
 
     live = True
 
-    def __init__(self, store: Store, workflow: Workflow, folder: str, out: TextIO | None = None) -> None:
+    def __init__(
+        self, store: Store, workflow: Workflow, folder: str, out: TextIO | None = None
+    ) -> None:
         from torc_tui.store.feed import Feed
-        from torc_tui.views.workflow import WorkflowView
+        from torc_tui.views.workflow_view import WorkflowView
 
         super().__init__(store, workflow, folder, out)
         found = snapshot(store, workflow.id)
-        self.view = WorkflowView.from_snapshot(found.workflow, found.jobs, found.requirements, found.cursor)
+        self.view = WorkflowView.from_snapshot(
+            found.workflow, found.jobs, found.requirements, found.cursor
+        )
         self.feed = Feed(store, workflow.id, found.cursor)
         utf = (getattr(self.out, "encoding", "") or "").lower().replace("-", "").startswith("utf")
         self.full, self.empty, self.arrow = _SIGNS["unicode" if utf else "ascii"]
@@ -299,7 +338,8 @@ class Live(_Told):
         self._write([*news], [])
 
     def _news(self) -> list[str]:
-        """Fold in what happened; lines for what has to be told. Nothing new while the store is away."""
+        """Fold in what happened; lines for what has to be told. Nothing new while the store is
+        away."""
         try:
             events = self.feed.poll()
         except StoreError:
@@ -311,14 +351,18 @@ class Live(_Told):
             job = None if event.job_id is None else self.view.jobs.get(event.job_id)
             if job is not None and (event.kind in _BAD or event.kind == "job_warning"):
                 if event.kind == "job_warning":
-                    said.append(f"warning: {_shown(job.name)}: {_shown(str(event.data.get('message', '')))}")
+                    said.append(
+                        f"warning: {_shown(job.name)}: {_shown(str(event.data.get('message', '')))}"
+                    )
                 else:
                     said += self._coloured(self.ended(event, job.name))
         self.view.apply(events)
         if self.view.needs_reload:
             with suppress(StoreError):  # it is needed still, then
                 found = snapshot(self.store, self.workflow.id)
-                self.view = type(self.view).from_snapshot(found.workflow, found.jobs, found.requirements, found.cursor)
+                self.view = type(self.view).from_snapshot(
+                    found.workflow, found.jobs, found.requirements, found.cursor
+                )
         return said
 
     def _coloured(self, lines: list[str]) -> list[str]:
@@ -332,11 +376,17 @@ class Live(_Told):
         width = max(10, min(30, columns - 50))
         full = round(width * progress.fraction)
         bar = self.full * full + self.empty * (width - full)
-        eta = f"  ETA {progress.eta.text}" if progress.eta and progress.done < progress.total else ""
+        eta = (
+            f"  ETA {progress.eta.text}" if progress.eta and progress.done < progress.total else ""
+        )
         bad = view.count(JobStatus.FAILED)
         failed = f"  {bad} failed" if bad else ""
         block = [f"{bar} {progress.done}/{progress.total}{failed}{eta}"]
-        counts = [f"{number} {JobStatus(state).word}" for state, number in enumerate(view.counts) if number]
+        counts = [
+            f"{number} {JobStatus(state).word}"
+            for state, number in enumerate(view.counts)
+            if number
+        ]
         block.append("  " + ", ".join(counts))
         room = max(1, min(10, rows - 6))
         running = sorted(view.running)
@@ -363,7 +413,8 @@ class Live(_Told):
 
 
 def _shown(text: str, limit: int = 200) -> str:
-    """A name or message of anybody on one line, harmless. What makes it so is loaded only where it is needed."""
+    """A name or message of anybody on one line, sanitize. What makes it so is loaded only where it
+    is needed."""
     if len(text) <= limit and text.isprintable():
         return text
     from torc_tui.views.ansi import one_line

@@ -1,6 +1,8 @@
-"""The commands that only show records: files, results, requirements, failure handlers, runners, the machine.
+"""The commands that only show records: files, results, requirements, failure handlers, runners, the
+machine.
 
-What comes in: calls. What goes out: lists and single records (facts, 7.4 and 7.5). Nothing is changed.
+What comes in: calls. What goes out: lists and single records (facts, 7.4 and 7.5). Nothing is
+changed.
 """
 
 from __future__ import annotations
@@ -51,10 +53,10 @@ NODES: tuple[output.Column, ...] = (
 
 
 def files(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
     options = call.options
-    found = records.list_files(
+    found = queries.list_files(
         call.store,
         call.workflow_id(options.workflow),
         limit=options.limit,
@@ -66,9 +68,9 @@ def files(call: Call) -> None:
 
 
 def required_files(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
-    found = records.required_files(call.store, call.workflow_id(call.options.workflow))
+    found = queries.required_files(call.store, call.workflow_id(call.options.workflow))
     if call.json:
         ids = [record["id"] for record in found]
         output.json_value({"files": ids} if call.wrapped else ids)
@@ -77,17 +79,17 @@ def required_files(call: Call) -> None:
 
 
 def file(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
-    show_one(call, records.get_file(call.store, call.options.id))
+    show_one(call, queries.get_file(call.store, call.options.id))
 
 
 def results(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
-    found = records.list_results(
+    found = queries.list_results(
         call.store,
         workflow_id,
         job_id=options.job_id,
@@ -107,38 +109,38 @@ def results(call: Call) -> None:
 
 
 def result(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
-    found = records.get_result(call.store, call.options.id)
+    found = queries.get_result(call.store, call.options.id)
     show_one(call, with_devices(call, found["workflow_id"], [found])[0])
 
 
 def requirements(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
-    found = records.list_requirements(call.store, call.workflow_id(call.options.workflow))
+    found = queries.list_requirements(call.store, call.workflow_id(call.options.workflow))
     asked = [column for column in GPU_REQUIREMENTS if any(record[column[1]] for record in found)]
     call.show_list("resource_requirements", (*output.REQUIREMENTS, *asked), found)
 
 
 def failure_handlers(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
-    found = records.list_failure_handlers(call.store, call.workflow_id(call.options.workflow))
+    found = queries.list_failure_handlers(call.store, call.workflow_id(call.options.workflow))
     call.show_list("failure_handlers", output.FAILURE_HANDLERS, found)
 
 
 def compute_nodes(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
-    found = records.list_compute_nodes(call.store, call.workflow_id(call.options.workflow))
+    found = queries.list_compute_nodes(call.store, call.workflow_id(call.options.workflow))
     call.show_list("compute_nodes", NODES, found)
 
 
 def compute_node(call: Call) -> None:
-    from torc_tui.store import records
+    from torc_tui.store import queries
 
-    show_one(call, records.get_compute_node(call.store, call.options.id))
+    show_one(call, queries.get_compute_node(call.store, call.options.id))
 
 
 def show_one(call: Call, record: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """``torc resources``: what this machine has, what is free of it, and who holds what.
 
-What comes in: the system, the cards, the store. What goes out: a few lines and two tables, or JSON. Nothing is changed.
+What comes in: the system, the cards, the store. What goes out: a few lines and two tables, or JSON.
+Nothing is changed.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.operations.host import Host, HostReader
-from torc_tui.resources.cards import Card
-from torc_tui.store import records
+from torc_tui.resources.gpus import Card
+from torc_tui.store import queries
 from torc_tui.units import show_bytes, show_duration
 
 Record = dict[str, Any]
@@ -61,7 +62,10 @@ def resources(call: Call) -> None:
         output.line(f"Note: {text}")
     cards = record["gpus"]
     hidden = any(not card["usable"] for card in cards)
-    output.table((*CARDS, ("Usable", "usable"), ("UUID", "uuid")) if hidden else (*CARDS, ("UUID", "uuid")), cards)
+    output.table(
+        (*CARDS, ("Usable", "usable"), ("UUID", "uuid")) if hidden else (*CARDS, ("UUID", "uuid")),
+        cards,
+    )
     output.table(HELD, record["held"])
 
 
@@ -125,7 +129,9 @@ def grants(allocated: Any, index: Mapping[str, int]) -> list[Record]:
     """The devices of an attempt as records; ``index`` knows the numbers of the cards."""
     return [
         {"uuid": uuid, "index": index.get(uuid), "share": share / 1000, "memory_bytes": memory}
-        for uuid, share, memory in ((g.uuid, g.share, g.memory) if hasattr(g, "uuid") else g for g in allocated)
+        for uuid, share, memory in (
+            (g.uuid, g.share, g.memory) if hasattr(g, "uuid") else g for g in allocated
+        )
     ]
 
 
@@ -144,10 +150,11 @@ def with_devices(call: Call, workflow_id: int, results: list[Record]) -> list[Re
     """Results, each with the devices that its attempt held."""
     index: dict[str, int] = {}
     if any(result["allocation"] and result["allocation"][2] for result in results):
-        for node in records.list_compute_nodes(call.store, workflow_id):
+        for node in queries.list_compute_nodes(call.store, workflow_id):
             index |= {gpu["uuid"]: gpu["index"] for gpu in node["gpus"]}
     return [
-        {**result, "gpus": grants(result["allocation"][2] if result["allocation"] else [], index)} for result in results
+        {**result, "gpus": grants(result["allocation"][2] if result["allocation"] else [], index)}
+        for result in results
     ]
 
 
@@ -160,7 +167,9 @@ def _rounded(key: str) -> Callable[[Mapping[str, Any]], object]:
 
 
 def _others(record: Mapping[str, Any]) -> str:
-    return ", ".join(f"{one['name'] or '?'} ({one['pid']})" for one in record["processes"] if not one["own"])
+    return ", ".join(
+        f"{one['name'] or '?'} ({one['pid']})" for one in record["processes"] if not one["own"]
+    )
 
 
 CARDS: tuple[output.Column, ...] = (
@@ -183,7 +192,10 @@ HELD: tuple[output.Column, ...] = (
     ("Job Name", "job_name"),
     ("User", "user"),
     ("Status", "status"),
-    ("Time", lambda record: None if record["seconds"] is None else show_duration(record["seconds"])),
+    (
+        "Time",
+        lambda record: None if record["seconds"] is None else show_duration(record["seconds"]),
+    ),
     ("CPUs", "num_cpus"),
     ("Memory", _bytes("memory_bytes")),
     ("GPUs", lambda record: devices(record["gpus"])),

@@ -1,7 +1,8 @@
-"""``torc run``: create and initialize where that is still to be done, run, and tell the truth in the exit code.
+"""``torc run``: create and initialize where that is still to be done, run, and tell the truth in
+the exit code.
 
-What comes in: a file or a workflow, and what the runner may use. What goes out: progress while it runs, a report at
-the end. How jobs are chosen and run is the engine's; this is only its face.
+What comes in: a file or a workflow, and what the runner may use. What goes out: progress while it
+runs, a report at the end. How jobs are chosen and run is the engine's; this is only its face.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any
 from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call, is_id
+from torc_tui.cli.command_line import names_file
 from torc_tui.cli.create import create_from_file, tell_existing
 from torc_tui.cli.diagnostics import say
-from torc_tui.cli.line import names_file
 from torc_tui.engine.report import RunOptions, RunReport
 from torc_tui.errors import NotFound, Refused, SettingsError
 from torc_tui.model import SETTLED, Workflow
@@ -55,12 +56,17 @@ def _workflow_named(call: Call, what: str | None) -> int:
         except NotFound as error:
             found = error
     near = difflib.get_close_matches(what, [name for name in os.listdir() if names_file(name)], 1)  # noqa: PTH208
-    ways = f"did you mean {near[0]}?" if near else "`torc workflows list` shows the workflows there are"
+    ways = (
+        f"did you mean {near[0]}?"
+        if near
+        else "`torc workflows list` shows the workflows there are"
+    )
     raise NotFound(f"there is neither a file nor a workflow {what!r}", hint=ways) from found
 
 
 def options_of(call: Call) -> RunOptions:
-    """What the runner may use: the line, then the settings (``client.run``), then what the machine has."""
+    """What the runner may use: the line, then the settings (``client.run``), then what the machine
+    has."""
     given = call.options
     preset = settings.load()
 
@@ -99,7 +105,12 @@ def arguments_of(options: RunOptions) -> list[str]:
         ("num-gpus", options.num_gpus),
         ("max-parallel-jobs", options.max_parallel_jobs),
         ("time-limit", options.time_limit),
-        ("end-time", None if options.end_time is None else datetime.fromtimestamp(options.end_time).isoformat()),
+        (
+            "end-time",
+            None
+            if options.end_time is None
+            else datetime.fromtimestamp(options.end_time).isoformat(),
+        ),
         ("output-dir", options.output_dir),
         ("grace", options.grace),
         ("gpu-foreign", options.gpu_foreign),
@@ -117,21 +128,30 @@ def _make_ready(call: Call, workflow: Workflow) -> None:
 
     if workflow.is_archived:
         raise Refused(
-            f"workflow {workflow.id} is archived", hint=f"`torc workflows archive false {workflow.id}` brings it back"
+            f"workflow {workflow.id} is archived",
+            hint=f"`torc workflows archive false {workflow.id}` brings it back",
         )
     if not workflow.counts:
-        raise Refused(f"workflow {workflow.id} has no jobs", hint=f"`torc jobs create-from-file {workflow.id} FILE`")
+        raise Refused(
+            f"workflow {workflow.id} has no jobs",
+            hint=f"`torc jobs create-from-file {workflow.id} FILE`",
+        )
     if needs_initialization(workflow):
-        report = initialize(call.store, workflow.id, force=call.options.force, once=True, actor=call.actor)
+        report = initialize(
+            call.store, workflow.id, force=call.options.force, once=True, actor=call.actor
+        )
         tell_existing(report.existing_outputs)
     elif workflow.is_canceled:
         raise Refused(
-            f"workflow {workflow.id} is canceled", hint=f"`torc init {workflow.id}` makes its jobs ready again"
+            f"workflow {workflow.id} is canceled",
+            hint=f"`torc init {workflow.id}` makes its jobs ready again",
         )
     elif not (call.options.quiet or call.json) and all(
         one in SETTLED for one, number in workflow.counts.items() if number
     ):
-        say(f"nothing is left to run: `torc jobs retry JOB` takes a failed job again, `torc init {workflow.id}` all")
+        say(
+            f"nothing is left to run: `torc jobs retry JOB` takes a failed job again, `torc init {workflow.id}` all"
+        )
 
 
 def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
@@ -157,7 +177,7 @@ def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
 
     working = [] if call.options.force else at_work(call.store, workflow.id)
     if working and call.options.tui:
-        from torc_tui.cli.app import open_app
+        from torc_tui.cli.open_app import open_app
 
         call.close()
         return open_app(str(workflow.id), call.database)
@@ -170,13 +190,18 @@ def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
         )
     started = start_runner(call.store, workflow.id, arguments_of(options), actor=call.actor)
     if call.options.tui:
-        from torc_tui.cli.app import open_app
+        from torc_tui.cli.open_app import open_app
 
         call.close()
         return open_app(str(workflow.id), call.database)
     if call.json:
         output.json_value(
-            {"workflow_id": workflow.id, "status": "started", "pid": started.pid, "log": str(started.log)}
+            {
+                "workflow_id": workflow.id,
+                "status": "started",
+                "pid": started.pid,
+                "log": str(started.log),
+            }
         )
         return 0
     output.line(f"Workflow {workflow.id} runs in the background (pid {started.pid})")
@@ -203,7 +228,9 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
         "exec_time_s": round(report.exec_time, 3),
         "counts": {state.word: number for state, number in report.counts.items() if number},
         "failed": report.failed,
-        "never": [{"job_id": job.job_id, "name": job.name, "reason": job.reason} for job in report.never],
+        "never": [
+            {"job_id": job.job_id, "name": job.name, "reason": job.reason} for job in report.never
+        ],
         "waiting": report.waiting,
     }
 
@@ -217,18 +244,28 @@ def _outcome(report: RunReport) -> str:
 def _print_report(report: RunReport, workflow: Workflow) -> None:
     from torc_tui.units import show_duration
 
-    counts = ", ".join(f"{number} {state.word}" for state, number in report.counts.items() if number)
+    counts = ", ".join(
+        f"{number} {state.word}" for state, number in report.counts.items() if number
+    )
     outcome = _outcome(report)
     counts = f"{counts}, " if counts else ""
-    output.line(f"Workflow {workflow.id} ({workflow.name}) {outcome}: {counts}in {show_duration(report.exec_time)}")
+    output.line(
+        f"Workflow {workflow.id} ({workflow.name}) {outcome}: {counts}in {show_duration(report.exec_time)}"
+    )
     ended = [job for job in report.failed if job.get("status") != "canceled"]
     for job in ended[:_LISTED]:
-        reason = job["reason"] or (f"exit {job['return_code']}" if job["return_code"] is not None else "")
-        output.line(f"  {job.get('status', 'failed')}: {job['name']} (job {job['job_id']}): {reason}")
+        reason = job["reason"] or (
+            f"exit {job['return_code']}" if job["return_code"] is not None else ""
+        )
+        output.line(
+            f"  {job.get('status', 'failed')}: {job['name']} (job {job['job_id']}): {reason}"
+        )
         if job.get("stderr_path"):
             output.line(f"    {job['stderr_path']}")
     if len(ended) > _LISTED:
-        output.line(f"  … and {len(ended) - _LISTED} more: torc results list {workflow.id} --failed")
+        output.line(
+            f"  … and {len(ended) - _LISTED} more: torc results list {workflow.id} --failed"
+        )
     output.never(report.never)
     sys.stdout.flush()
     held = sum(one["number"] for one in report.waiting if one.get("held"))

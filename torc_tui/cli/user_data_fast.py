@@ -1,9 +1,10 @@
 """``torc user-data get`` and ``update``: what jobs call again and again, hundreds of times.
 
-What comes in: the words of the line. What goes out: the record as JSON (or a table), and an exit code. The line is read
-by hand and the database is spoken to through a plain connection, because the budget for the whole process is 2.5 times
-that of an empty interpreter. Whatever is not understood here (``--help``, mistakes) is left to the full reader, which
-comes back with the same :class:`Request`. Never imported here: argparse, SQLAlchemy, rich, pathlib, dataclasses.
+What comes in: the words of the line. What goes out: the record as JSON (or a table), and an exit
+code. The line is read by hand and the database is spoken to through a plain connection, because the
+budget for the whole process is 2.5 times that of an empty interpreter. Whatever is not understood
+here (``--help``, mistakes) is left to the full reader, which comes back with the same
+:class:`Request`. Never imported here: argparse, SQLAlchemy, rich, pathlib, dataclasses.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import time
 
 from torc_tui import settings
-from torc_tui.cli.text import json_text
+from torc_tui.cli.terminal_text import json_text
 from torc_tui.errors import UsageError
 
 TYPE_CHECKING = False
@@ -47,12 +48,14 @@ class Request:
         self.options = options
 
     def answer(self, program: str) -> int:
-        """Do it and print the answer. UsageError for data that is not JSON, NotFound for an unknown record."""
+        """Do it and print the answer. UsageError for data that is not JSON, NotFound for an unknown
+        record."""
         return _answer(self, program)
 
 
 def read(words: list[str]) -> Request | None:
-    """The request that ``user-data get|update …`` makes; None when the line is not as plain as that."""
+    """The request that ``user-data get|update …`` makes; None when the line is not as plain as
+    that."""
     verb = words[1]
     options: dict[str, str] = {}
     refs: list[str] = []
@@ -73,7 +76,9 @@ def read(words: list[str]) -> Request | None:
         options[key] = value
     if len(refs) != 1 or options.get("format", "json") not in ("json", "table"):
         return None
-    if not options.get("workflow", "0").isdecimal():  # the name of a workflow is looked up by the full reader
+    if not options.get(
+        "workflow", "0"
+    ).isdecimal():  # the name of a workflow is looked up by the full reader
         return None
     return Request(verb, refs[0], options)
 
@@ -83,7 +88,9 @@ def _answer(request: Request, program: str) -> int:
 
     options = request.options
     if not request.ref:
-        raise UsageError("the id or name of the user data is empty", hint="is the variable set that holds it?")
+        raise UsageError(
+            "the id or name of the user data is empty", hint="is the variable set that holds it?"
+        )
     changes = _changes(options) if request.verb == "update" else {}
     wrong: list[str] = []
     connection = user_data.connect(settings.database_url(options.get("database")))
@@ -99,7 +106,13 @@ def _answer(request: Request, program: str) -> int:
                 return wrong
 
             record = user_data.update(
-                connection, request.ref, workflow_id=workflow_id, at=time.time(), check=check, **author, **changes
+                connection,
+                request.ref,
+                workflow_id=workflow_id,
+                at=time.time(),
+                check=check,
+                **author,
+                **changes,
             )
     finally:
         connection.close()
@@ -124,7 +137,8 @@ def _warn(wrong: list[str]) -> None:
 
 
 def show(record: Mapping[str, Any], verb: str, format_: str | None, program: str) -> None:
-    """Print a record: JSON for ``get`` and for whoever asks for it, a sentence after a change, else a table."""
+    """Print a record: JSON for ``get`` and for whoever asks for it, a sentence after a change, else
+    a table."""
     if format_ == "json" or (format_ is None and (verb == "get" or program == "torc-client")):
         sys.stdout.write(json_text(record) + "\n")
     elif format_ == "table":
@@ -136,7 +150,8 @@ def show(record: Mapping[str, Any], verb: str, format_: str | None, program: str
 
 
 def workflow_of(given: str | None) -> int | None:
-    """The workflow in which a name is looked up: ``given`` with -w, or that of the job this process belongs to."""
+    """The workflow in which a name is looked up: ``given`` with -w, or that of the job this process
+    belongs to."""
     text = given or os.environ.get("TORC_WORKFLOW_ID")
     if not text:
         return None
@@ -146,11 +161,22 @@ def workflow_of(given: str | None) -> int | None:
 
 
 def writer(database: str | None) -> dict[str, Any]:
-    """Who writes: the job that this process belongs to, else the person. A job of another database is none."""
+    """Who writes: the job that this process belongs to, else the person. A job of another database
+    is none."""
     number = os.environ.get
     own = number("TORC_DATABASE")
-    job, run, attempt = number("TORC_JOB_ID", ""), number("TORC_RUN_ID", ""), number("TORC_ATTEMPT_ID", "")
-    if job.isdecimal() and run.isdecimal() and attempt.isdecimal() and own and database in (None, own):
+    job, run, attempt = (
+        number("TORC_JOB_ID", ""),
+        number("TORC_RUN_ID", ""),
+        number("TORC_ATTEMPT_ID", ""),
+    )
+    if (
+        job.isdecimal()
+        and run.isdecimal()
+        and attempt.isdecimal()
+        and own
+        and database in (None, own)
+    ):
         return {"job": (int(job), int(run), int(attempt))}
     return {"actor": settings.actor()}
 

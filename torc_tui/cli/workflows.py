@@ -1,6 +1,8 @@
-"""The commands about workflows as wholes: list, get, status, cancel, delete, archive, export, import …
+"""The commands about workflows as wholes: list, get, status, cancel, delete, archive, export,
+import …
 
-What comes in: calls. What goes out: records (facts, 7.5) or sentences. Acts go through ``operations``.
+What comes in: calls. What goes out: records (facts, 7.5) or sentences. Acts go through
+``operations``.
 """
 
 from __future__ import annotations
@@ -16,10 +18,18 @@ from torc_tui.cli import output, user_data_fast
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
-from torc_tui.model import DEFAULT_REQUIREMENTS, SETTLED, UNSUCCESSFUL, JobStatus, Plan, Workflow, WorkflowSpec
+from torc_tui.model import (
+    DEFAULT_REQUIREMENTS,
+    SETTLED,
+    UNSUCCESSFUL,
+    JobStatus,
+    Plan,
+    Workflow,
+    WorkflowSpec,
+)
 
 if TYPE_CHECKING:
-    from torc_tui.operations.explain import Stuck
+    from torc_tui.operations.job_facts import Stuck
 
 FAILED = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 """What a list counts as failed."""
@@ -80,7 +90,7 @@ def status(call: Call) -> None:
     state = state_of(workflow)
     never: list[Stuck] = []
     if workflow.counts.get(JobStatus.READY) and state in ("ready to run", "running"):
-        from torc_tui.operations.explain import stuck
+        from torc_tui.operations.job_facts import stuck
 
         never, all_of_them = stuck(call.store, workflow.id)
         if never:
@@ -125,7 +135,13 @@ def new(call: Call) -> None:
         call.store, plan, user=settings.user_name(), directory=str(Path.cwd()), actor=call.actor
     )
     message = f"Created workflow {workflow_id}"
-    record = {"id": workflow_id, "workflow_id": workflow_id, "name": name, "status": "success", "message": message}
+    record = {
+        "id": workflow_id,
+        "workflow_id": workflow_id,
+        "name": name,
+        "status": "success",
+        "message": message,
+    }
     call.done(record, message)
 
 
@@ -143,7 +159,9 @@ def update(call: Call) -> None:
     if options.metadata is not None:
         given["metadata"] = user_data_fast.parse(options.metadata, "--metadata")
     workflow_id = call.workflow_id(options.workflow)
-    workflow = workflows.update_workflow(call.store, workflow_id, at=time.time(), actor=call.actor, **given)
+    workflow = workflows.update_workflow(
+        call.store, workflow_id, at=time.time(), actor=call.actor, **given
+    )
     call.done(record_of(workflow), f"Updated workflow {workflow_id}")
 
 
@@ -155,7 +173,12 @@ def cancel(call: Call) -> None:
     if left:
         call.confirm(f"Cancel {left} jobs of workflow {workflow.id} ({workflow.name})?")
     cancel_workflow(call.store, workflow.id, actor=call.actor)
-    record = {"status": "success", "workflow_id": workflow.id, "canceled_slurm_jobs": 0, "errors": []}
+    record = {
+        "status": "success",
+        "workflow_id": workflow.id,
+        "canceled_slurm_jobs": 0,
+        "errors": [],
+    }
     call.done(record, f"Canceled workflow {workflow.id}")
 
 
@@ -186,7 +209,10 @@ def pause(call: Call) -> None:
 
     workflow = _workflow(call)
     pause_workflow(call.store, workflow.id, actor=call.actor)
-    call.done({"workflow_id": workflow.id, "is_paused": True}, f"Paused workflow {workflow.id}: nothing new starts")
+    call.done(
+        {"workflow_id": workflow.id, "is_paused": True},
+        f"Paused workflow {workflow.id}: nothing new starts",
+    )
 
 
 def resume(call: Call) -> None:
@@ -216,7 +242,9 @@ def resize(call: Call) -> None:
     try:
         memory = None if options.memory is None else parse_memory(options.memory)
     except ValueError as error:
-        raise UsageError(f"--memory: {error.args[0]}", hint=error.args[1] if len(error.args) > 1 else None) from None
+        raise UsageError(
+            f"--memory: {error.args[0]}", hint=error.args[1] if len(error.args) > 1 else None
+        ) from None
     resize_runner(
         call.store,
         options.id,
@@ -229,12 +257,15 @@ def resize(call: Call) -> None:
 
 
 def export(call: Call) -> None:
-    from torc_tui.store import transfer
+    from torc_tui.store import workflow_import
 
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
-    found = transfer.export_workflow(
-        call.store, workflow_id, include_results=options.include_results, include_events=options.include_events
+    found = workflow_import.export_workflow(
+        call.store,
+        workflow_id,
+        include_results=options.include_results,
+        include_events=options.include_events,
     )
     if options.output in (None, "-"):
         output.json_value(found)
@@ -249,7 +280,7 @@ def export(call: Call) -> None:
 
 
 def import_(call: Call) -> None:
-    from torc_tui.store import transfer
+    from torc_tui.store import workflow_import
 
     options = call.options
     if options.file == "-":
@@ -257,13 +288,16 @@ def import_(call: Call) -> None:
     else:
         found = user_data_fast.from_file(options.file)
     if not isinstance(found, dict) or "workflow" not in found:
-        raise UsageError(f"{options.file} is not an exported workflow", hint="`torc workflows export` writes such")
+        raise UsageError(
+            f"{options.file} is not an exported workflow",
+            hint="`torc workflows export` writes such",
+        )
     if options.skip_results:
         found.pop("results", None)
     if options.skip_events:
         found.pop("events", None)
     call.creates = True
-    workflow_id = transfer.import_workflow(
+    workflow_id = workflow_import.import_workflow(
         call.store,
         found,
         user=settings.user_name(),
@@ -273,12 +307,15 @@ def import_(call: Call) -> None:
         actor=call.actor,
     )
     message = f"Created workflow {workflow_id}"
-    call.done({"id": workflow_id, "workflow_id": workflow_id, "status": "success", "message": message}, message)
+    call.done(
+        {"id": workflow_id, "workflow_id": workflow_id, "status": "success", "message": message},
+        message,
+    )
 
 
 def record_of(workflow: Workflow) -> dict[str, Any]:
     """A workflow as users see it in JSON (facts, 7.5); keys without a value are left out."""
-    from torc_tui.store.records import timestamp
+    from torc_tui.store.queries import timestamp
 
     record: dict[str, Any] = {
         "id": workflow.id,
@@ -329,7 +366,11 @@ def state_of(workflow: Workflow) -> str:
         return "failed" if counts & UNSUCCESSFUL else "complete"
     if JobStatus.RUNNING in counts or JobStatus.PENDING in counts:
         return "running"
-    return "not initialized" if counts <= {JobStatus.UNINITIALIZED, JobStatus.DISABLED} else "ready to run"
+    return (
+        "not initialized"
+        if counts <= {JobStatus.UNINITIALIZED, JobStatus.DISABLED}
+        else "ready to run"
+    )
 
 
 def _workflow(call: Call) -> Workflow:

@@ -1,14 +1,15 @@
 """The only loop's body: one step takes reports, decides, claims, and hands out orders.
 
-What comes in: reports of the executor, the time. What goes out: orders to the executor, events in the store. One step
-is one transaction; orders leave after its commit, through `_submit`, and nothing else touches the executor in between.
+What comes in: reports of the executor, the time. What goes out: orders to the executor, events in
+the store. One step is one transaction; orders leave after its commit, through `_submit`, and
+nothing else touches the executor in between.
 
 Laws
 * Nothing is decided here that `lifecycle.decide` or `resources` can decide.
 * A report speaks of an attempt that this node holds, or it is dropped.
 * What others wrote is looked at inside the transaction that depends on it.
-* A job starts only after the transaction that claimed it; short jobs are claimed ahead (see `ahead`), so that the next
-  one need not wait for the end of the last to be written down.
+* A job starts only after the transaction that claimed it; short jobs are claimed ahead (see
+  `ahead`), so that the next one need not wait for the end of the last to be written down.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from torc_tui.engine.ahead import MOST, Ahead
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
+from torc_tui.engine.prefetch import MOST, Ahead
 from torc_tui.errors import StoreUnavailable
 from torc_tui.executors.base import Executor
 from torc_tui.lifecycle.decide import AttemptFacts, Change, Outcome, outcome
@@ -40,9 +41,15 @@ from torc_tui.model import (
 )
 from torc_tui.resources.placement import DEFAULT_METHOD, Candidate, place
 from torc_tui.resources.pool import Pool
-from torc_tui.store import counters, nodes, outlook, run_context, scheduling
-from torc_tui.store.counters import EventRow
+from torc_tui.store import (
+    compute_nodes,
+    dependency_counters,
+    run_context,
+    scheduling,
+    workflow_progress,
+)
 from torc_tui.store.database import Store
+from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import HeldElsewhere, ReadyJob
@@ -131,8 +138,8 @@ class Engine:
         recover: Callable[[InFlight, Exited, str], bool] | None = None,
         is_there: Callable[[HeldElsewhere], bool] = lambda held: True,
     ) -> None:
-        """``is_there`` tells whether a process is behind what another runner holds: a runner that was killed cannot
-        give back what its jobs held."""
+        """``is_there`` tells whether a process is behind what another runner holds: a runner that
+        was killed cannot give back what its jobs held."""
         self.store = store
         self.context = context
         self.node = node
@@ -162,21 +169,23 @@ class Engine:
         self._alone = False
         self._taken_over: list[tuple[str, int, int]] = []
 
-    # -- what others wrote -------------------------------------------------------------------------------------
+    # -- what others wrote -------------------------------------------------------------------------
 
     def disturbed(self) -> bool:
         """Whether others have written since the last step. Costs microseconds on SQLite."""
-        return nodes.marker(self.store) != self._marker
+        return compute_nodes.marker(self.store) != self._marker
 
     def look_again(self) -> None:
-        """Have the next step look around, whether or not anybody has written: processes end without writing."""
+        """Have the next step look around, whether or not anybody has written: processes end without
+        writing."""
         self._looked = False
 
     def _look(self) -> None:
-        """Take in what others may have changed: flags, orders to this node, holdings of other runners."""
+        """Take in what others may have changed: flags, orders to this node, holdings of other
+        runners."""
         connection = self.store.connection()
         flags = scheduling.flags(connection, self.context.workflow_id)
-        orders = nodes.orders(connection, self.node.node_id)
+        orders = compute_nodes.orders(connection, self.node.node_id)
         if flags is None or orders is None or flags.run_id != self.context.run_id:
             self.gone = True
             self.gone_why = "deleted" if flags is None else "initialized anew"
@@ -199,7 +208,7 @@ class Engine:
             for allocation in self._others:
                 self.pool.hold(allocation)
         self._requirement_of_class.clear()
-        self._alone = len(nodes.active(connection, self.context.workflow_id)) <= 1
+        self._alone = len(compute_nodes.active(connection, self.context.workflow_id)) <= 1
 
     @property
     def own_pids(self) -> frozenset[int]:
@@ -207,11 +216,11 @@ class Engine:
         mine = [flight.pid for flight in self.in_flight.values()]
         return frozenset(pid for pid in [*mine, *(one.pid for one in self._held_by_others)] if pid)
 
-    # -- the step ----------------------------------------------------------------------------------------------
+    # -- the step ----------------------------------------------------------------------------------
 
     def step(self, reports: Sequence[Report], now: float) -> Step:
-        """Record the reports, let go whom they free, claim what fits, submit it. One transaction. When the store
-        fails, nothing has happened: the same reports may be given again."""
+        """Record the reports, let go whom they free, claim what fits, submit it. One transaction.
+        When the store fails, nothing has happened: the same reports may be given again."""
         self.hand_on(reports)
         started, exited = self._sort(reports)
         written = self._written_files(exited)
@@ -252,9 +261,10 @@ class Engine:
         return Step(work.events, len(work.placed), work.complete)
 
     def _mark(self) -> None:
-        """Remember how the store stands after the commit. When it fails now, the step has happened all the same."""
+        """Remember how the store stands after the commit. When it fails now, the step has happened
+        all the same."""
         try:
-            self._marker = nodes.marker(self.store)
+            self._marker = compute_nodes.marker(self.store)
         except StoreUnavailable:
             self._marker = None
 
@@ -267,7 +277,7 @@ class Engine:
 
     def _take_in(self) -> None:
         """See what others have written since the last step, if anybody has."""
-        marker = nodes.marker(self.store)
+        marker = compute_nodes.marker(self.store)
         if marker != self._marker or not self._looked:
             self._look()
             self._marker, self._looked = marker, True
@@ -280,7 +290,8 @@ class Engine:
         written: Mapping[AttemptKey, Sequence[str]],
         work: _Work,
     ) -> None:
-        """Write the starts and ends of attempts that this node still holds, and all that follows from them."""
+        """Write the starts and ends of attempts that this node still holds, and all that follows
+        from them."""
         node_id = self.node.node_id
         held = scheduling.held_jobs(conn, node_id)
         for job_id, row in held.items():
@@ -300,11 +311,12 @@ class Engine:
             if written:
                 scheduling.set_file_times(conn, self._file_times(work.ended))
 
-    # -- short jobs --------------------------------------------------------------------------------------------
+    # -- short jobs --------------------------------------------------------------------------------
 
     def hand_on(self, reports: Sequence[Report]) -> bool:
-        """Start jobs that were claimed ahead in the places of attempts that have ended: the ends are written down
-        afterwards, by the next step. Whether every place has its job, so that this may wait for more to write."""
+        """Start jobs that were claimed ahead in the places of attempts that have ended: the ends
+        are written down afterwards, by the next step. Whether every place has its job, so that this
+        may wait for more to write."""
         ended = [report for report in reports if isinstance(report, Exited)]
         if not self.ahead.jobs or not self._may_claim() or self.disturbed():
             return not ended
@@ -313,7 +325,11 @@ class Engine:
             flight = self.in_flight.get(report.key.job_id)
             if flight is None or flight.key != report.key or flight.passed_on:
                 continue
-            plain = report.cause is None and not flight.failure_handler_id and not flight.allocation.gpus
+            plain = (
+                report.cause is None
+                and not flight.failure_handler_id
+                and not flight.allocation.gpus
+            )
             if not plain or (job := self.ahead.take(flight.requirement_id)) is None:
                 continue
             flight.passed_on = True
@@ -322,40 +338,63 @@ class Engine:
             self._taken_over.append((flight.allocation_text, job.id, job.attempt_id))
         if orders:
             self.executor.submit(orders)
-        return all((flight := self.in_flight.get(one.key.job_id)) is not None and flight.passed_on for one in ended)
+        return all(
+            (flight := self.in_flight.get(one.key.job_id)) is not None and flight.passed_on
+            for one in ended
+        )
 
     def _recall(self, conn: Any, work: _Work, now: float) -> None:
-        """Give back jobs that were claimed ahead as soon as anything else may be better for them; those that somebody
-        wants stopped are canceled."""
+        """Give back jobs that were claimed ahead as soon as anything else may be better for them;
+        those that somebody wants stopped are canceled."""
         jobs = self.ahead.jobs
         room = any(not self.in_flight[one.exited.key.job_id].passed_on for one in work.ended)
-        if not jobs or (self._may_claim() and self._alone and not room and not self.ahead.is_stale(now)):
+        if not jobs or (
+            self._may_claim() and self._alone and not room and not self.ahead.is_stale(now)
+        ):
             return
-        unwanted = [job.id for job in jobs if job.id in work.held and work.held[job.id].stop_requested]
-        free = [(job.id, job.attempt_id) for job in jobs if job.id in work.held and job.id not in unwanted]
+        unwanted = [
+            job.id for job in jobs if job.id in work.held and work.held[job.id].stop_requested
+        ]
+        free = [
+            (job.id, job.attempt_id)
+            for job in jobs
+            if job.id in work.held and job.id not in unwanted
+        ]
         work.rows += scheduling.unclaim(conn, free)
         changes = [Change(job_id, JobStatus.CANCELED, "canceled by a user") for job_id in unwanted]
-        work.rows += counters.apply_changes(conn, changes, now)
-        work.rows += counters.settle_ended(conn, [(job_id, JobStatus.CANCELED) for job_id in unwanted], now)
+        work.rows += dependency_counters.apply_changes(conn, changes, now)
+        work.rows += dependency_counters.settle_ended(
+            conn, [(job_id, JobStatus.CANCELED) for job_id in unwanted], now
+        )
         work.ahead = []
 
     def _claim_ahead(self, conn: Any, work: _Work, now: float) -> None:
-        """Take a few more jobs than fit, where they are short and all alike, and no other runner wants them."""
+        """Take a few more jobs than fit, where they are short and all alike, and no other runner
+        wants them."""
         few = work.ahead is None and len(self.ahead.jobs) < MOST // 2
-        if not (few and self.ahead.worthwhile and self._alone and self._may_claim()) or self.end_time is not None:
+        if (
+            not (few and self.ahead.worthwhile and self._alone and self._may_claim())
+            or self.end_time is not None
+        ):
             return
         classes = scheduling.ready_classes(conn, self.context.workflow_id)
         if len(classes) != 1:
             return
         ready = scheduling.ready_jobs(conn, self.context.workflow_id, classes[0], now, MOST)
         ending = {one.exited.key.job_id for one in work.ended}
-        running = {flight.requirement_id for job_id, flight in self.in_flight.items() if job_id not in ending}
+        running = {
+            flight.requirement_id
+            for job_id, flight in self.in_flight.items()
+            if job_id not in ending
+        }
         running |= {job.requirement_id for job, _, _ in work.placed}
         ready = [job for job in ready if job.requirement_id in running]
         if not ready:
             return
         run_id, output_dir = self.context.run_id, self.node.output_dir
-        work.rows += scheduling.claim(conn, self.node.node_id, run_id, output_dir, [(job, None) for job in ready])
+        work.rows += scheduling.claim(
+            conn, self.node.node_id, run_id, output_dir, [(job, None) for job in ready]
+        )
         work.ahead = [*self.ahead.jobs, *ready]
 
     def _claim(self, conn: Any, work: _Work, now: float) -> None:
@@ -379,8 +418,13 @@ class Engine:
         if work.ended and not work.placed and len(self.in_flight) == len(work.ended):
             work.complete = not scheduling.unsettled(conn, workflow_id)
         if work.complete:
-            totals = {status.word: number for status, number in outlook.counts(conn, workflow_id).items()}
-            work.rows.append(("workflow_completed", None, {"counts": totals, "run_id": self.context.run_id}))
+            totals = {
+                status.word: number
+                for status, number in workflow_progress.counts(conn, workflow_id).items()
+            }
+            work.rows.append(
+                ("workflow_completed", None, {"counts": totals, "run_id": self.context.run_id})
+            )
         if work.rows:
             last = append(conn, workflow_id, work.rows, at=now)
             work.events = [
@@ -389,7 +433,8 @@ class Engine:
             ]
 
     def _sort(self, reports: Sequence[Report]) -> tuple[list[Started], list[Exited]]:
-        """Starts and ends of attempts that are ours; an end whose recovery script must run first is put aside."""
+        """Starts and ends of attempts that are ours; an end whose recovery script must run first is
+        put aside."""
         started: list[Started] = []
         exited: list[Exited] = []
         for report in reports:
@@ -403,7 +448,8 @@ class Engine:
         return started, exited
 
     def _recovering(self, flight: InFlight, exited: Exited) -> bool:
-        """Start the recovery script of an attempt that will be retried; the end is reported again after it."""
+        """Start the recovery script of an attempt that will be retried; the end is reported again
+        after it."""
         if self._recover is None or self.stopping or not flight.failure_handler_id:
             return False
         verdict = outcome(exited, self._facts(flight, (), ()))
@@ -417,10 +463,11 @@ class Engine:
         self.pool.hold(flight.allocation)
         self._looked = False  # what it holds was counted among the others'
 
-    # -- ends --------------------------------------------------------------------------------------------------
+    # -- ends --------------------------------------------------------------------------------------
 
     def _written_files(self, exited: Iterable[Exited]) -> dict[AttemptKey, list[str]]:
-        """For each successful attempt with declared output files: those that are not on disk, by name and path."""
+        """For each successful attempt with declared output files: those that are not on disk, by
+        name and path."""
         found = {}
         here = os.path.join(self.context.directory, "")
         for report in exited:
@@ -440,12 +487,16 @@ class Engine:
             with self.store.read() as conn:
                 rows = scheduling.group_paths(conn, group_id)
             directory = self.context.directory
-            paths = self._paths[group_id] = [(i, name, os.path.join(directory, path)) for i, name, path in rows]
+            paths = self._paths[group_id] = [
+                (i, name, os.path.join(directory, path)) for i, name, path in rows
+            ]
             if len(self._paths) > 1000:
                 self._paths = {group_id: paths}
         return paths
 
-    def _file_times(self, ended: Iterable[scheduling.Ended]) -> list[tuple[float | None, int | None, int]]:
+    def _file_times(
+        self, ended: Iterable[scheduling.Ended]
+    ) -> list[tuple[float | None, int | None, int]]:
         times: list[tuple[float | None, int | None, int]] = []
         for one in ended:
             group = self.in_flight[one.exited.key.job_id].output_files
@@ -470,10 +521,17 @@ class Engine:
             exited = replace(exited, cause=Cause(flight.stop))
         verdict = self._judge(exited, self._facts(flight, missing, empty))
         if verdict.return_code and exited.cause is None:
-            verdict = replace(verdict, reason=f"{verdict.reason}{_hardly_any_space(flight.output_dir)}")
+            verdict = replace(
+                verdict, reason=f"{verdict.reason}{_hardly_any_space(flight.output_dir)}"
+            )
         warnings = self._overuse(flight, exited)
         return scheduling.Ended(
-            exited, verdict, flight.retries, flight.allocation_text, flight.output_dir, warnings=warnings
+            exited,
+            verdict,
+            flight.retries,
+            flight.allocation_text,
+            flight.output_dir,
+            warnings=warnings,
         )
 
     def _monitored(self) -> bool:
@@ -487,24 +545,40 @@ class Engine:
         asked = self.context.requirements.get(flight.requirement_id)
         usage = exited.usage
         if asked and asked.enforced and usage.peak_memory and usage.peak_memory > asked.memory:
-            found.append(f"used {show_bytes(usage.peak_memory)} of memory, {show_bytes(asked.memory)} requested")
+            found.append(
+                f"used {show_bytes(usage.peak_memory)} of memory, {show_bytes(asked.memory)} requested"
+            )
         reserved = sum(grant.memory for grant in flight.allocation.gpus)
         if reserved and usage.peak_gpu_memory and usage.peak_gpu_memory > reserved:
-            found.append(f"used {show_bytes(usage.peak_gpu_memory)} of GPU memory, {show_bytes(reserved)} requested")
+            found.append(
+                f"used {show_bytes(usage.peak_gpu_memory)} of GPU memory, {show_bytes(reserved)} requested"
+            )
         return found
 
     def _judge(self, exited: Exited, facts: AttemptFacts) -> Outcome:
         verdict = outcome(exited, facts)
-        if self.out_of_time and exited.cause is Cause.STOPPED and verdict.status is JobStatus.TERMINATED:
-            return replace(verdict, return_code=facts.timeout_exit_code, reason="the runner's time was over")
+        if (
+            self.out_of_time
+            and exited.cause is Cause.STOPPED
+            and verdict.status is JobStatus.TERMINATED
+        ):
+            return replace(
+                verdict, return_code=facts.timeout_exit_code, reason="the runner's time was over"
+            )
         if self.stopping and verdict.retry:
             return replace(verdict, retry=None)
         return verdict
 
-    def _facts(self, flight: InFlight, missing_files: Sequence[str], empty_data: Sequence[str]) -> AttemptFacts:
+    def _facts(
+        self, flight: InFlight, missing_files: Sequence[str], empty_data: Sequence[str]
+    ) -> AttemptFacts:
         context = self.context
         rules: Sequence[FailureRule] = context.rules.get(flight.failure_handler_id or 0, ())
-        require = context.require_user_data if flight.require_user_data is None else flight.require_user_data
+        require = (
+            context.require_user_data
+            if flight.require_user_data is None
+            else flight.require_user_data
+        )
         return AttemptFacts(
             rules=rules,
             retries=flight.retries,
@@ -521,13 +595,17 @@ class Engine:
         flight = self.in_flight.pop(one.exited.key.job_id)
         self.pool.give(flight.allocation)
         self.ahead.learn(one.exited.ended_at - one.exited.started_at)
-        stdout, stderr, exit_file = attempt_files(flight.output_dir, flight.key, flight.stdio, self.context.execution)
+        stdout, stderr, exit_file = attempt_files(
+            flight.output_dir, flight.key, flight.stdio, self.context.execution
+        )
         useless = [exit_file]
-        if one.outcome.status is JobStatus.COMPLETED and deletes_on_success(flight.stdio, self.context.execution):
+        if one.outcome.status is JobStatus.COMPLETED and deletes_on_success(
+            flight.stdio, self.context.execution
+        ):
             useless += [path for path in (stdout, stderr) if path]
         return useless
 
-    # -- claims ------------------------------------------------------------------------------------------------
+    # -- claims ------------------------------------------------------------------------------------
 
     def _may_claim(self) -> bool:
         return not (self.paused or self.canceled or self.stopping or self.stop_requested)
@@ -545,20 +623,28 @@ class Engine:
             limit = 1 if requirements is None else self._how_many(requirements, room)
             if limit == 0:
                 continue
-            ready = scheduling.ready_jobs(connection, self.context.workflow_id, resource_class, now, limit)
+            ready = scheduling.ready_jobs(
+                connection, self.context.workflow_id, resource_class, now, limit
+            )
             if requirements is None and ready:
                 requirements = self.context.requirements[ready[0].requirement_id]
                 self._requirement_of_class[resource_class] = requirements
                 limit = self._how_many(requirements, room)
                 if limit > 1:
-                    ready = scheduling.ready_jobs(connection, self.context.workflow_id, resource_class, now, limit)
+                    ready = scheduling.ready_jobs(
+                        connection, self.context.workflow_id, resource_class, now, limit
+                    )
             for job in ready:
                 jobs[job.id] = job
-                candidates.append(Candidate(job.id, job.priority, self.context.requirements[job.requirement_id]))
+                candidates.append(
+                    Candidate(job.id, job.priority, self.context.requirements[job.requirement_id])
+                )
         candidates = [c for c in candidates if self._in_time(c.requirements, now)]
         method = str(self.context.settings.get("jobs_sort_method") or DEFAULT_METHOD)
         placed = place(candidates, self.pool, min(room, BATCH), method=method)
-        return [(jobs[job_id], given, scheduling.encode_allocation(given)) for job_id, given in placed]
+        return [
+            (jobs[job_id], given, scheduling.encode_allocation(given)) for job_id, given in placed
+        ]
 
     def _anything_fits(self) -> bool:
         """Whether it is worth asking for ready jobs at all."""
@@ -573,7 +659,11 @@ class Engine:
         return max(1, min(room, by_cpus, BATCH))
 
     def _in_time(self, requirements: ResourceRequirements, now: float) -> bool:
-        return self.end_time is None or not requirements.enforced or now + requirements.runtime <= self.end_time
+        return (
+            self.end_time is None
+            or not requirements.enforced
+            or now + requirements.runtime <= self.end_time
+        )
 
     def _submit(self, placed: Sequence[tuple[ReadyJob, Allocation, str]]) -> None:
         orders = [self._order(job, allocation, text) for job, allocation, text in placed]
@@ -599,10 +689,11 @@ class Engine:
         )
         return order
 
-    # -- stopping ----------------------------------------------------------------------------------------------
+    # -- stopping ----------------------------------------------------------------------------------
 
     def _stop_whom_asked(self) -> None:
-        """Pass on, once, what users asked of single jobs, and the cancellation of the whole workflow."""
+        """Pass on, once, what users asked of single jobs, and the cancellation of the whole
+        workflow."""
         asked: dict[Cause, list[AttemptKey]] = {}
         for flight in self.in_flight.values():
             wanted = flight.stop or (Cause.CANCELED.value if self.canceled else None)
@@ -619,17 +710,21 @@ class Engine:
         self.executor.stop(keys, Cause.STOPPED, grace=0.0 if hard else None)
 
     def _abandon(self, exited: Sequence[Exited]) -> Step:
-        """The workflow was deleted, or initialized anew, under this runner: nobody wants its jobs any more."""
+        """The workflow was deleted, or initialized anew, under this runner: nobody wants its jobs
+        any more."""
         self.stopping = Cause.CANCELED
         for report in exited:
             if (flight := self.in_flight.pop(report.key.job_id, None)) is not None:
                 self.pool.give(flight.allocation)
-        self.executor.stop([flight.key for flight in self.in_flight.values()], Cause.CANCELED, grace=0.0)
+        self.executor.stop(
+            [flight.key for flight in self.in_flight.values()], Cause.CANCELED, grace=0.0
+        )
         return Step()
 
 
 def _hardly_any_space(folder: str) -> str:
-    """What to add to the reason of a failure when the disk of the output is full; the job could not say it itself."""
+    """What to add to the reason of a failure when the disk of the output is full; the job could not
+    say it itself."""
     try:
         disk = os.statvfs(folder)
     except OSError:

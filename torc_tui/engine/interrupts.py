@@ -1,6 +1,7 @@
 """Signals to a runner: they set flags and wake the loop, and nothing else.
 
-What comes in: SIGINT, SIGTERM, SIGHUP. What goes out: a count, a flag. What they mean is decided in the loop.
+What comes in: SIGINT, SIGTERM, SIGHUP. What goes out: a count, a flag. What they mean is decided in
+the loop.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from contextlib import contextmanager
 
 
 class Interrupts:
-    """Counts SIGINT and SIGTERM, remembers SIGHUP (which stops nothing: the terminal is gone, the run goes on), and
-    wakes the loop."""
+    """Counts SIGINT and SIGTERM, remembers SIGHUP (which stops nothing: the terminal is gone, the
+    run goes on), and wakes the loop."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.count = 0

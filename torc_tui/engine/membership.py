@@ -1,7 +1,8 @@
 """Who runs what: a runner says that it is there, and takes over from those that are gone.
 
-What comes in: the store, this process, an executor. What goes out: rows of compute nodes, adopted attempts. A runner is
-gone when its process is gone from this host; of other hosts only its silence is known, and silence adopts nobody.
+What comes in: the store, this process, an executor. What goes out: rows of compute nodes, adopted
+attempts. A runner is gone when its process is gone from this host; of other hosts only its silence
+is known, and silence adopts nobody.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
 from torc_tui.model import Allocation, AttemptKey, Json, Machine
 from torc_tui.resources.detect import anybody_is_behind, boot_id, process_started, still_runs
-from torc_tui.store import nodes, outlook, scheduling
-from torc_tui.store.counters import EventRow
+from torc_tui.store import compute_nodes, scheduling, workflow_progress
 from torc_tui.store.database import Store
+from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 from torc_tui.store.scheduling import HeldElsewhere, decode_allocation, unclaim
 
@@ -27,24 +28,29 @@ HEARTBEAT = 5.0
 FIRST_WORDS = 3.0
 """Seconds that a shell may need from its start to the first line of its exit file."""
 NOBODY = 0
-"""Process id and start time of a job from before a reboot: ids and clock ticks of then may be anybody's now."""
+"""Process id and start time of a job from before a reboot: ids and clock ticks of then may be
+anybody's now."""
 
 
-def this_process(hostname: str) -> nodes.Process:
+def this_process(hostname: str) -> compute_nodes.Process:
     """This runner as a process that others can look for."""
     pid = os.getpid()
-    return nodes.Process(hostname=hostname, boot_id=boot_id(), pid=pid, started=process_started(pid) or 0)
+    return compute_nodes.Process(
+        hostname=hostname, boot_id=boot_id(), pid=pid, started=process_started(pid) or 0
+    )
 
 
-def is_alive(node: nodes.Node, here: nodes.Process) -> bool:
-    """Whether the process of a runner is there. Of another host that cannot be seen: it is believed."""
+def is_alive(node: compute_nodes.Node, here: compute_nodes.Process) -> bool:
+    """Whether the process of a runner is there. Of another host that cannot be seen: it is
+    believed."""
     if node.hostname != here.hostname:
         return True
     return still_runs(node.boot_id, node.pid, node.process_started)
 
 
 def is_behind(held: HeldElsewhere) -> bool:
-    """Whether anybody is behind what another runner of this host holds: that runner, or the process of the job."""
+    """Whether anybody is behind what another runner of this host holds: that runner, or the process
+    of the job."""
     runner, job = (held.runner_pid, held.runner_started), (held.pid, held.process_started)
     return anybody_is_behind(held.boot_id, runner, job)
 
@@ -53,17 +59,22 @@ def join(
     store: Store,
     workflow_id: int,
     run_id: int,
-    here: nodes.Process,
+    here: compute_nodes.Process,
     machine: Machine,
     options: Mapping[str, Json],
     now: float,
 ) -> int:
-    """Register this runner, and take up again what an earlier stop has interrupted; the id of the node."""
+    """Register this runner, and take up again what an earlier stop has interrupted; the id of the
+    node."""
     with store.write() as conn:
-        node_id, event = nodes.register(conn, workflow_id, run_id, here, machine, options, now)
+        node_id, event = compute_nodes.register(
+            conn, workflow_id, run_id, here, machine, options, now
+        )
         rows: list[EventRow] = [event]
-        for job_id, attempt_id in outlook.take_up_interrupted(conn, workflow_id):
-            rows.append(("job_retried", job_id, {"attempt": attempt_id, "reason": "taken up after a stop"}))
+        for job_id, attempt_id in workflow_progress.take_up_interrupted(conn, workflow_id):
+            rows.append(
+                ("job_retried", job_id, {"attempt": attempt_id, "reason": "taken up after a stop"})
+            )
         append(conn, workflow_id, rows, at=now)
     return node_id
 
@@ -72,28 +83,33 @@ def take_over(
     store: Store,
     maker: OrderMaker,
     node_id: int,
-    here: nodes.Process,
+    here: compute_nodes.Process,
     executor: Executor,
     now: float,
     *,
-    alive: Callable[[nodes.Node, nodes.Process], bool] = is_alive,
+    alive: Callable[[compute_nodes.Node, compute_nodes.Process], bool] = is_alive,
 ) -> list[InFlight]:
-    """Adopt what dead runners of this host have left: their jobs that still run, and the ends of those that do not.
+    """Adopt what dead runners of this host have left: their jobs that still run, and the ends of
+    those that do not.
 
-    A job that was claimed and never started goes back to ready: that is known by its exit file, which is made before
-    its process. Nothing from before a reboot is adopted by its process id.
+    A job that was claimed and never started goes back to ready: that is known by its exit file,
+    which is made before its process. Nothing from before a reboot is adopted by its process id.
     """
     workflow_id = maker.context.workflow_id
     _await_first_words(store, maker, node_id, here, alive)
     found = _Found(maker, now)
     with store.write() as conn:
         scheduling.lock(conn, workflow_id, here.hostname)
-        dead = [node for node in nodes.active(conn, workflow_id) if node.id != node_id and not alive(node, here)]
+        dead = [
+            node
+            for node in compute_nodes.active(conn, workflow_id)
+            if node.id != node_id and not alive(node, here)
+        ]
         for node in dead:
-            for held in nodes.held_attempts(conn, node.id):
+            for held in compute_nodes.held_attempts(conn, node.id):
                 found.sort(conn, held, same_boot=node.boot_id == here.boot_id)
-            nodes.transfer(conn, node.id, node_id)
-            found.rows.append(nodes.leave(conn, node.id, now, lost=True))
+            compute_nodes.transfer(conn, node.id, node_id)
+            found.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
         if found.rows:
             append(conn, workflow_id, found.rows, at=now)
     if found.adopted:
@@ -102,13 +118,18 @@ def take_over(
 
 
 def take_back(
-    store: Store, maker: OrderMaker, node_id: int, executor: Executor, now: float, known: Collection[int]
+    store: Store,
+    maker: OrderMaker,
+    node_id: int,
+    executor: Executor,
+    now: float,
+    known: Collection[int],
 ) -> list[InFlight]:
-    """What this node holds in the store without knowing it (``known`` are the jobs it knows): a commit of which the
-    answer was lost. Claims go back to ready, adoptions are done."""
+    """What this node holds in the store without knowing it (``known`` are the jobs it knows): a
+    commit of which the answer was lost. Claims go back to ready, adoptions are done."""
     found = _Found(maker, now)
     with store.write() as conn:
-        for held in nodes.held_attempts(conn, node_id):
+        for held in compute_nodes.held_attempts(conn, node_id):
             if held.job_id not in known:
                 found.sort(conn, held, same_boot=True)
         if found.rows:
@@ -122,15 +143,20 @@ def _await_first_words(
     store: Store,
     maker: OrderMaker,
     node_id: int,
-    here: nodes.Process,
-    alive: Callable[[nodes.Node, nodes.Process], bool],
+    here: compute_nodes.Process,
+    alive: Callable[[compute_nodes.Node, compute_nodes.Process], bool],
 ) -> None:
-    """A runner that was killed a moment ago may have left a shell that is just about to say who it is: an exit file
-    that is there and empty. Give such shells a moment."""
+    """A runner that was killed a moment ago may have left a shell that is just about to say who it
+    is: an exit file that is there and empty. Give such shells a moment."""
     with store.read() as conn:
-        active = nodes.active(conn, maker.context.workflow_id)
+        active = compute_nodes.active(conn, maker.context.workflow_id)
         dead = [node for node in active if node.id != node_id and not alive(node, here)]
-        held = [one for node in dead for one in nodes.held_attempts(conn, node.id) if one.pid is None]
+        held = [
+            one
+            for node in dead
+            for one in compute_nodes.held_attempts(conn, node.id)
+            if one.pid is None
+        ]
     files = [_paths(maker, one)[2] for one in held]
     deadline = time.monotonic() + FIRST_WORDS
     while any(_is_empty(file) for file in files) and time.monotonic() < deadline:
@@ -154,7 +180,7 @@ class _Found:
         self.adopted: list[Adopted] = []
         self.rows: list[EventRow] = []
 
-    def sort(self, conn: Any, held: nodes.HeldAttempt, *, same_boot: bool) -> None:
+    def sort(self, conn: Any, held: compute_nodes.HeldAttempt, *, same_boot: bool) -> None:
         """Give it back where no process was ever started for it; otherwise watch it on."""
         flight = _flight(self.maker, held)
         stdout, stderr, exit_file = _paths(self.maker, held)
@@ -178,24 +204,29 @@ class _Found:
         )
 
 
-def _paths(maker: OrderMaker, held: nodes.HeldAttempt) -> tuple[str | None, str | None, str]:
+def _paths(
+    maker: OrderMaker, held: compute_nodes.HeldAttempt
+) -> tuple[str | None, str | None, str]:
     """Standard output, standard error and the exit file of an attempt."""
     context = maker.context
     key = AttemptKey(context.workflow_id, held.job_id, context.run_id, held.attempt_id)
     return attempt_files(held.output_dir or maker.output_dir, key, held.stdio, context.execution)
 
 
-def _allocation(maker: OrderMaker, held: nodes.HeldAttempt) -> Allocation:
-    """What it holds. A job that was claimed ahead may have been started without its row knowing what it got."""
+def _allocation(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> Allocation:
+    """What it holds. A job that was claimed ahead may have been started without its row knowing
+    what it got."""
     asked = maker.context.requirements.get(held.requirement_id)
     if held.allocation is None and asked is not None:
         return Allocation(asked.num_cpus, asked.memory)
     return decode_allocation(held.allocation)
 
 
-def _flight(maker: OrderMaker, held: nodes.HeldAttempt) -> InFlight:
+def _flight(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> InFlight:
     return InFlight(
-        key=AttemptKey(maker.context.workflow_id, held.job_id, maker.context.run_id, held.attempt_id),
+        key=AttemptKey(
+            maker.context.workflow_id, held.job_id, maker.context.run_id, held.attempt_id
+        ),
         name=held.name,
         allocation=_allocation(maker, held),
         allocation_text=held.allocation or "",

@@ -1,7 +1,7 @@
 """From a claimed job to an order for the executor.
 
-What comes in: a job's row, its allocation, the workflow around it. What goes out: an Order with the whole environment,
-the paths of its files and its limits. No file is touched here.
+What comes in: a job's row, its allocation, the workflow around it. What goes out: an Order with the
+whole environment, the paths of its files and its limits. No file is touched here.
 
 The variables and the names of files are those of reference facts, sections 6.5 and 6.6.
 """
@@ -12,9 +12,17 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
-from torc_tui.model import Allocation, AttemptKey, ExecutionConfig, Gpu, Limits, Order, ResourceRequirements
+from torc_tui.model import (
+    Allocation,
+    AttemptKey,
+    ExecutionConfig,
+    Gpu,
+    Limits,
+    Order,
+    ResourceRequirements,
+)
 from torc_tui.store.job_environment import job_variables, with_torc, workflow_variables
-from torc_tui.store.logs import attempt_files as attempt_files
+from torc_tui.store.log_files import attempt_files as attempt_files
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
 
@@ -65,7 +73,9 @@ class OrderMaker:
             gpus=self.gpus,
             gpus_by_index=self.gpus_by_index,
         )
-        stdout, stderr, exit_file = attempt_files(self.output_dir, key, job.stdio, self.context.execution)
+        stdout, stderr, exit_file = attempt_files(
+            self.output_dir, key, job.stdio, self.context.execution
+        )
         return Order(
             key=key,
             name=job.name,

@@ -16,7 +16,8 @@ EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_NEVER, EXIT_INTERRUPTED = 0, 1, 3, 130
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run. ``time_limit`` in seconds, ``end_time`` since the epoch; None: no such limit, or as detected."""
+    """How to run. ``time_limit`` in seconds, ``end_time`` since the epoch; None: no such limit, or
+    as detected."""
 
     num_cpus: int | None = None
     memory_gb: float | None = None
@@ -42,7 +43,8 @@ class NeverJob:
 
 @dataclass(slots=True, kw_only=True)
 class RunReport:
-    """How the run ended. The lists hold at most a thousand jobs each. ``message`` says why it ended before its time."""
+    """How the run ended. The lists hold at most a thousand jobs each. ``message`` says why it ended
+    before its time."""
 
     workflow_id: int
     run_id: int
@@ -69,10 +71,12 @@ class Observer(Protocol):
         """What a step has written."""
 
     def stopping(self, running: int, grace: float) -> None:
-        """A stop was asked for: ``running`` jobs are being ended, and killed after ``grace`` seconds."""
+        """A stop was asked for: ``running`` jobs are being ended, and killed after ``grace``
+        seconds."""
 
     def notice(self, text: str) -> None:
-        """Something about the run itself that stands in no event (yet): the store is away, or there again."""
+        """Something about the run itself that stands in no event (yet): the store is away, or there
+        again."""
 
     def hung_up(self) -> None:
         """The terminal is gone; the run goes on."""
@@ -81,7 +85,7 @@ class Observer(Protocol):
         """Time passes."""
 
 
-class Unwatched:
+class NullObserver:
     """Nobody watches."""
 
     live = False

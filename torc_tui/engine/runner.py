@@ -1,7 +1,9 @@
-"""A run, from joining to leaving: the loop around `Engine.step`, with its clock, its signals and its reasons to stop.
+"""A run, from joining to leaving: the loop around `Engine.step`, with its clock, its signals and
+its reasons to stop.
 
-What comes in: a store, the id of an initialized workflow, options. What goes out: a RunReport, whose exit code tells
-the truth. Waiting happens in `Executor.wait` and nowhere else; a signal handler only sets a flag and wakes it.
+What comes in: a store, the id of an initialized workflow, options. What goes out: a RunReport,
+whose exit code tells the truth. Waiting happens in `Executor.wait` and nowhere else; a signal
+handler only sets a flag and wakes it.
 """
 
 from __future__ import annotations
@@ -14,25 +16,25 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from torc_tui.engine import membership
-from torc_tui.engine.cards import CardWatch
+from torc_tui.engine.database_retry import MINUTES, Outage
 from torc_tui.engine.engine import Engine, InFlight, NodeIdentity
+from torc_tui.engine.gpu_readings import CardWatch
 from torc_tui.engine.interrupts import Interrupts
 from torc_tui.engine.orders import OrderMaker
-from torc_tui.engine.outage import MINUTES, Outage
-from torc_tui.engine.reckoning import Reckoning
-from torc_tui.engine.report import EXIT_UNSUCCESSFUL, Observer, RunOptions, RunReport, Unwatched
+from torc_tui.engine.report import EXIT_UNSUCCESSFUL, NullObserver, Observer, RunOptions, RunReport
+from torc_tui.engine.run_summary import Reckoning
 from torc_tui.engine.scripts import Actions, ScriptEnd, Scripts
 from torc_tui.errors import StoreError, StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import AttemptKey, Event, Exited, JobStatus, Json, Machine, Report
-from torc_tui.resources.cards import gpu_need
+from torc_tui.resources.gpus import gpu_need
 from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
-from torc_tui.store import nodes, outlook, run_context
-from torc_tui.store.counters import EventRow
+from torc_tui.store import compute_nodes, run_context, workflow_progress
 from torc_tui.store.database import Store
+from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
-from torc_tui.store.logs import output_folder
+from torc_tui.store.log_files import output_folder
 from torc_tui.units import show_duration
 
 T = TypeVar("T")
@@ -40,7 +42,8 @@ T = TypeVar("T")
 LOOK_EVERY = 0.05
 """Seconds between two looks at what others wrote, on SQLite, where a look costs microseconds."""
 GATHER = 0.01
-"""Seconds that a fresh start waits for company, so that it is written together with the end of a short job."""
+"""Seconds that a fresh start waits for company, so that it is written together with the end of a
+short job."""
 COMPANY = 32
 """So many reports are enough company."""
 IDLE_EXIT = 90.0
@@ -48,15 +51,19 @@ IDLE_EXIT = 90.0
 
 
 def _check_folders(directory: Path, output: Path) -> None:
-    """Without the folder of the workflow, or where no output can be written, every job would fail: said before any is
-    tried."""
+    """Without the folder of the workflow, or where no output can be written, every job would fail:
+    said before any is tried."""
     if not directory.is_dir():
-        raise UsageError(f"the folder of the workflow is gone: {directory}", hint="make it again, with what jobs need")
+        raise UsageError(
+            f"the folder of the workflow is gone: {directory}",
+            hint="make it again, with what jobs need",
+        )
     try:
         (output / "job_stdio").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"no output can be written to {output}: {error.strerror}", hint="name another folder with --output-dir"
+            f"no output can be written to {output}: {error.strerror}",
+            hint="name another folder with --output-dir",
         ) from error
 
 
@@ -76,13 +83,26 @@ def run(
     monitor = None
     if machine is None:
         monitor = GpuMonitor(options.num_gpus)
-        machine = detect_machine(num_cpus=options.num_cpus, memory_gb=options.memory_gb, monitor=monitor)
+        machine = detect_machine(
+            num_cpus=options.num_cpus, memory_gb=options.memory_gb, monitor=monitor
+        )
     if executor is None:
         from torc_tui.executors.local import LocalExecutor
 
-        executor = LocalExecutor(gpu_usage=monitor.gpu_usage_by_pid if _real(machine) and monitor else None)
+        executor = LocalExecutor(
+            gpu_usage=monitor.gpu_usage_by_pid if _real(machine) and monitor else None
+        )
     try:
-        return Runner(store, workflow_id, options, observer or Unwatched(), executor, machine, clock, monitor).run()
+        return Runner(
+            store,
+            workflow_id,
+            options,
+            observer or NullObserver(),
+            executor,
+            machine,
+            clock,
+            monitor,
+        ).run()
     finally:
         executor.close()
 
@@ -142,8 +162,12 @@ class Runner:
         self.end_time = options.end_time
         if options.time_limit is not None:
             self.end_time = min(began + options.time_limit, self.end_time or float("inf"))
-        if self.end_time is not None:  # so that the ends of jobs are written before whoever set the end comes
-            self.end_time -= float(context.settings.get("compute_node_expiration_buffer_seconds") or 0)
+        if (
+            self.end_time is not None
+        ):  # so that the ends of jobs are written before whoever set the end comes
+            self.end_time -= float(
+                context.settings.get("compute_node_expiration_buffer_seconds") or 0
+            )
         here = membership.this_process(self.machine.hostname)
         stored: Mapping[str, Any] = {
             "max_parallel_jobs": options.max_parallel_jobs,
@@ -161,11 +185,15 @@ class Runner:
             grace=options.grace,
             gpus_by_index=options.gpus_by_index,
         )
-        self.node_id = membership.join(self.store, self.workflow_id, context.run_id, here, self.machine, stored, began)
+        self.node_id = membership.join(
+            self.store, self.workflow_id, context.run_id, here, self.machine, stored, began
+        )
         self._last_beat = time.monotonic()
         self.here = here
         self.scripts = Scripts(context.directory, output_dir, self.maker.base)
-        self.actions = Actions(self.store, context, self.scripts, self._say) if context.actions else None
+        self.actions = (
+            Actions(self.store, context, self.scripts, self._say) if context.actions else None
+        )
         minutes = context.settings.get("compute_node_wait_for_healthy_database_minutes", MINUTES)
         self.outage = Outage(float(minutes) * 60)
         self.engine = Engine(
@@ -176,7 +204,9 @@ class Runner:
             Pool(
                 self.machine,
                 foreign="ignore" if options.gpu_foreign == "ignore" else "avoid",
-                distances=self.monitor.distances() if self.monitor and _real(self.machine) else None,
+                distances=self.monitor.distances()
+                if self.monitor and _real(self.machine)
+                else None,
             ),
             self.maker,
             max_parallel_jobs=options.max_parallel_jobs,
@@ -185,38 +215,43 @@ class Runner:
             is_there=membership.is_behind,
         )
         self.reckoning = Reckoning(self.store, self.engine, self.machine, self.end_time)
-        wanted = self.monitor is not None and any(gpu_need(one) for one in context.requirements.values())
+        wanted = self.monitor is not None and any(
+            gpu_need(one) for one in context.requirements.values()
+        )
         if wanted and self.monitor and _real(self.machine):
             self.watch = CardWatch(self.monitor, self.executor.wake)
         try:
             with self.interrupts.installed():
-                self._insist(lambda: self._adopt(self.clock()))
+                self._retry_until_available(lambda: self._adopt(self.clock()))
                 self.observer.began(
-                    context.run_id, self.machine, self._insist(lambda: self.reckoning.never(self.clock()))
+                    context.run_id,
+                    self.machine,
+                    self._retry_until_available(lambda: self.reckoning.never(self.clock())),
                 )
                 self._carry_out("on_workflow_start", "on_worker_start")
                 self._attend_scripts()
                 if wanted and self.monitor and self.watch is None:
                     self._unsaid += self._notices(self.monitor.notices)
-                while not self._insist(self._turn):
-                    self._insist(self._wait)
+                while not self._retry_until_available(self._turn):
+                    self._retry_until_available(self._wait)
                 self._attend_scripts()
                 self._carry_out("on_worker_complete")
-                if self.actions and self._insist(self._complete):
+                if self.actions and self._retry_until_available(self._complete):
                     self._carry_out("on_workflow_complete")
                 self._attend_scripts()
-                self._insist(self._tell)
-                return self._insist(lambda: self._report(began))
+                self._retry_until_available(self._tell)
+                return self._retry_until_available(lambda: self._report(began))
         finally:
             if self.watch is not None:
                 self.watch.close()
             self.scripts.stop(hard=True)
             self._leave()
 
-    # -- the loop ----------------------------------------------------------------------------------------------
+    # -- the loop ----------------------------------------------------------------------------------
 
-    def _insist(self, act: Callable[[], T]) -> T:
-        """Do it as soon as the store can be used. StoreUnavailable when that is too long in coming."""
+    def _retry_until_available(self, act: Callable[[], T]) -> T:
+        """Do it as soon as the store can be used. StoreUnavailable when that is too long in
+        coming."""
         while True:
             try:
                 if self.outage.since is not None:
@@ -231,11 +266,14 @@ class Runner:
             return result
 
     def _outlast(self, error: StoreUnavailable) -> None:
-        """Wait for the store. What jobs report meanwhile is kept; Ctrl-C and the end of the time are heeded."""
+        """Wait for the store. What jobs report meanwhile is kept; Ctrl-C and the end of the time
+        are heeded."""
         first = self.outage.since is None
         pause = self.outage.failed(error, time.monotonic(), len(self.executor.running))
         if first:
-            self.observer.notice(f"{error.message}: what runs goes on, trying for {show_duration(self.outage.limit)}")
+            self.observer.notice(
+                f"{error.message}: what runs goes on, trying for {show_duration(self.outage.limit)}"
+            )
         end = time.monotonic() + pause
         while (left := end - time.monotonic()) > 0:
             self._gather(min(left, 0.1 if self.observer.live else left))
@@ -247,11 +285,13 @@ class Runner:
                 raise error  # all is stopped; the next runner reads the ends from the exit files
 
     def _take_back(self) -> None:
-        """Whether a transaction was committed is not always known when a server goes away: what this node holds
-        without knowing it is given back, or followed."""
+        """Whether a transaction was committed is not always known when a server goes away: what
+        this node holds without knowing it is given back, or followed."""
         known = set(self.engine.in_flight)
         self.engine.ahead.jobs = []  # they are among those that are given back
-        for flight in membership.take_back(self.store, self.maker, self.node_id, self.executor, self.clock(), known):
+        for flight in membership.take_back(
+            self.store, self.maker, self.node_id, self.executor, self.clock(), known
+        ):
             self.engine.adopt(flight)
 
     def _turn(self) -> bool:
@@ -279,7 +319,9 @@ class Runner:
         self._heed_others()
         done = step.complete or self._done(now, step.claimed)
         if done and self.actions and not self.engine.stopping:
-            self.actions.look_at_jobs(now)  # whoever ended the last may have been killed before it looked
+            self.actions.look_at_jobs(
+                now
+            )  # whoever ended the last may have been killed before it looked
         return done
 
     def _gather(self, timeout: float) -> None:
@@ -287,7 +329,11 @@ class Runner:
         reports = self.executor.wait(max(0.0, timeout))
         if reports:
             end = time.monotonic() + GATHER
-            while self.engine.hand_on(reports) and (left := end - time.monotonic()) > 0 and len(reports) < COMPANY:
+            while (
+                self.engine.hand_on(reports)
+                and (left := end - time.monotonic()) > 0
+                and len(reports) < COMPANY
+            ):
                 reports += self.executor.wait(left)
         self._pending += reports
         while not self._recovered.empty():
@@ -308,7 +354,11 @@ class Runner:
             now = self.clock()
             if self.observer.live:
                 self.observer.tick(now)
-            if self.interrupts.count != self._heeded or self._time_is_over(now) or not self._said.empty():
+            if (
+                self.interrupts.count != self._heeded
+                or self._time_is_over(now)
+                or not self._said.empty()
+            ):
                 return
             if self.interrupts.hung_up and not self._hung_up:
                 return
@@ -331,7 +381,7 @@ class Runner:
     def _beat(self, now: float) -> None:
         """Show that this runner is alive."""
         with self.store.write() as conn:
-            nodes.beat(conn, self.node_id, now)
+            compute_nodes.beat(conn, self.node_id, now)
         self.engine.look_again()
         self._last_beat = time.monotonic()
 
@@ -341,15 +391,17 @@ class Runner:
 
     def _adopt(self, now: float) -> None:
         """Take over from runners that are not alive."""
-        flights = membership.take_over(self.store, self.maker, self.node_id, self.here, self.executor, now)
+        flights = membership.take_over(
+            self.store, self.maker, self.node_id, self.here, self.executor, now
+        )
         for flight in flights:
             self.engine.adopt(flight)
 
-    # -- commands of the workflow ------------------------------------------------------------------------------
+    # -- commands of the workflow ------------------------------------------------------------------
 
     def _recover(self, flight: InFlight, exited: Exited, script: str) -> bool:
-        """Run a recovery script beside the loop; the end of its attempt is reported again when it is done. False when
-        that has been."""
+        """Run a recovery script beside the loop; the end of its attempt is reported again when it
+        is done. False when that has been."""
         key = exited.key
         if key in self._recovery_done:
             return False
@@ -360,7 +412,11 @@ class Runner:
         def done(end: ScriptEnd) -> None:
             if end.return_code != 0:
                 said = f"its recovery script failed: {end.text}"
-                data: dict[str, Json] = {"message": said, "attempt": key.attempt_id, "return_code": end.return_code}
+                data: dict[str, Json] = {
+                    "message": said,
+                    "attempt": key.attempt_id,
+                    "return_code": end.return_code,
+                }
                 self._said.put(("job_warning", key.job_id, data))
             self._recovered.put(exited)
             self.executor.wake()
@@ -377,20 +433,22 @@ class Runner:
     def _carry_out(self, *triggers: str) -> None:
         if self.actions and not self.engine.gone and self.interrupts.count < 2:
             actions = self.actions
-            self._insist(lambda: actions.happened(*triggers, now=self.clock()))
+            self._retry_until_available(lambda: actions.happened(*triggers, now=self.clock()))
 
     def _attend_scripts(self) -> None:
-        """Wait until no command of the workflow runs. Ctrl-C, a cancellation, or the end of the time ends them."""
+        """Wait until no command of the workflow runs. Ctrl-C, a cancellation, or the end of the
+        time ends them."""
         while self.scripts.busy:
             self._gather(0.02)
-            self._insist(self._glance)
+            self._retry_until_available(self._glance)
             self._heed_interrupts()
             self._heed_time(self.clock())
             if self.observer.live:
                 self.observer.tick(self.clock())
 
     def _glance(self) -> None:
-        """Live, and see what others write, without a step: nothing is claimed, and nobody's jobs are taken over."""
+        """Live, and see what others write, without a step: nothing is claimed, and nobody's jobs
+        are taken over."""
         now = self.clock()
         if self._beat_is_due():
             self._beat(now)
@@ -406,7 +464,8 @@ class Runner:
         return [("node_notice", None, {"node": self.node_id, "message": text}) for text in texts]
 
     def _tell(self) -> None:
-        """Write what is to be said: to those who watch this run, and to those who read its events."""
+        """Write what is to be said: to those who watch this run, and to those who read its
+        events."""
         while not self._said.empty():
             self._unsaid.append(self._said.get())
         if not self._unsaid or self.engine.gone:
@@ -423,7 +482,7 @@ class Runner:
             ]
         )
 
-    # -- reasons to stop ---------------------------------------------------------------------------------------
+    # -- reasons to stop ---------------------------------------------------------------------------
 
     def _heed_interrupts(self) -> None:
         """The first Ctrl-C stops gently; another one at once."""
@@ -479,8 +538,8 @@ class Runner:
         if engine.stopping or engine.gone or self.interrupts.count or engine.stop_requested:
             return True
         with self.store.read() as conn:
-            left = outlook.left(conn, self.workflow_id)
-            elsewhere = outlook.active_elsewhere(conn, self.workflow_id, self.node_id)
+            left = workflow_progress.left(conn, self.workflow_id)
+            elsewhere = workflow_progress.active_elsewhere(conn, self.workflow_id, self.node_id)
         if engine.canceled:
             return True
         if elsewhere:
@@ -488,7 +547,9 @@ class Runner:
         if self.watch is not None and (cards := self.watch.present()) is not None:
             self.reckoning.machine = replace(self.machine, gpus=cards)
         ready = [one for one in left if one.status == JobStatus.READY]
-        possible = [one for one in ready if not self.reckoning.never_reason(one.requirement_id, now)]
+        possible = [
+            one for one in ready if not self.reckoning.never_reason(one.requirement_id, now)
+        ]
         if not possible:
             return True
         if any(not one.held for one in possible) and not engine.paused:
@@ -499,7 +560,9 @@ class Runner:
         """Only jobs that somebody holds back are left: wait for a while."""
         if self._idle_since is None:
             self._idle_since = now
-        seconds = self.engine.context.settings.get("compute_node_wait_for_new_jobs_seconds", IDLE_EXIT)
+        seconds = self.engine.context.settings.get(
+            "compute_node_wait_for_new_jobs_seconds", IDLE_EXIT
+        )
         return bool(seconds) and now - self._idle_since >= float(seconds)
 
     def _complete(self) -> bool:
@@ -508,7 +571,7 @@ class Runner:
         with self.store.read() as conn:
             return not unsettled(conn, self.workflow_id)
 
-    # -- the end -----------------------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------
 
     def _leave(self) -> None:
         if self.engine.in_flight and not self.engine.gone:
@@ -516,7 +579,7 @@ class Runner:
         now = self.clock()
         try:
             with self.store.write() as conn:
-                event = nodes.leave(conn, self.node_id, now)
+                event = compute_nodes.leave(conn, self.node_id, now)
                 append(conn, self.workflow_id, [event], at=now)
         except StoreError:
             return  # gone with its workflow; or away, and then the next runner sees that this process is gone
@@ -530,7 +593,9 @@ class Runner:
             report.message = f"workflow {self.workflow_id} was {self.engine.gone_why} while it ran: its jobs were ended"
             return report
         if self.engine.archived:
-            report.message = f"workflow {self.workflow_id} was archived while it ran: the runner has stopped"
+            report.message = (
+                f"workflow {self.workflow_id} was archived while it ran: the runner has stopped"
+            )
         elif self.engine.stop_requested:
             report.message = "the runner was asked to stop; `torc run` goes on"
         return self.reckoning.close(report, self.maker.output_dir, self.clock())

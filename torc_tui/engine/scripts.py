@@ -1,7 +1,7 @@
 """Commands of the workflow itself: actions, and recovery scripts before another attempt.
 
-What comes in: texts for bash. What goes out: their end, told to a callback in the thread that ran them. They never
-change what becomes of a job; their output goes to a file beside the jobs' output.
+What comes in: texts for bash. What goes out: their end, told to a callback in the thread that ran
+them. They never change what becomes of a job; their output goes to a file beside the jobs' output.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 from torc_tui.executors.wrapper import find_bash
 from torc_tui.model import JobStatus
 from torc_tui.store import run_context
-from torc_tui.store.counters import EventRow
 from torc_tui.store.database import Store
+from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 from torc_tui.store.run_context import RunContext, StoredAction
 
@@ -29,8 +29,8 @@ BEGUN = (JobStatus.READY, JobStatus.PENDING, JobStatus.RUNNING, *ENDED)
 
 @dataclass(frozen=True, slots=True)
 class ScriptEnd:
-    """How a list of commands ended: the code of the last that ran, that command, and where its output is. ``detail``
-    says why it could not be started."""
+    """How a list of commands ended: the code of the last that ran, that command, and where its
+    output is. ``detail`` says why it could not be started."""
 
     return_code: int
     command: str
@@ -44,7 +44,8 @@ class ScriptEnd:
 
 
 class Scripts:
-    """Runs commands of one workflow in threads of their own. ``start``, ``stop`` and ``busy`` belong to one thread."""
+    """Runs commands of one workflow in threads of their own. ``start``, ``stop`` and ``busy``
+    belong to one thread."""
 
     def __init__(self, directory: str, output_dir: str, environment: Mapping[str, str]) -> None:
         self.directory = directory
@@ -69,7 +70,9 @@ class Scripts:
         def work() -> None:
             end = ScriptEnd(0, "", "")
             for command in commands:
-                end = self._run(command, os.path.join(self.output_dir, f"{log_name}.log"), extra or {}, stop)
+                end = self._run(
+                    command, os.path.join(self.output_dir, f"{log_name}.log"), extra or {}, stop
+                )
                 if end.return_code != 0:
                     break
             done(end)
@@ -78,10 +81,15 @@ class Scripts:
         self._threads.append(thread)
         thread.start()
 
-    def _run(self, command: str, log_path: str, extra: Mapping[str, str], stop: threading.Event) -> ScriptEnd:
+    def _run(
+        self, command: str, log_path: str, extra: Mapping[str, str], stop: threading.Event
+    ) -> ScriptEnd:
         try:
             Path(log_path).parent.mkdir(parents=True, exist_ok=True)
-            with open(log_path, "ab") as log, self._lock:  # whoever stops them sees every one that was started
+            with (
+                open(log_path, "ab") as log,
+                self._lock,
+            ):  # whoever stops them sees every one that was started
                 if stop.is_set():
                     return ScriptEnd(143, command, log_path, "not started, for the run was stopped")
                 process = subprocess.Popen(
@@ -103,7 +111,8 @@ class Scripts:
             return ScriptEnd(126, command, log_path, f"it could not be started: {error}")
 
     def stop(self, *, hard: bool = False) -> None:
-        """What runs is asked to end, or killed; of what was begun nothing more is started. New ones may begin."""
+        """What runs is asked to end, or killed; of what was begun nothing more is started. New ones
+        may begin."""
         signum = signal.SIGKILL if hard else signal.SIGTERM
         with self._lock:
             self._stop.set()
@@ -120,24 +129,37 @@ class Scripts:
 
 
 class Actions:
-    """The actions of one run: which are due, and who carries them out. ``failed`` is called, in another thread, with
-    the event of one whose command failed."""
+    """The actions of one run: which are due, and who carries them out. ``failed`` is called, in
+    another thread, with the event of one whose command failed."""
 
-    def __init__(self, store: Store, context: RunContext, scripts: Scripts, failed: Callable[[EventRow], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        context: RunContext,
+        scripts: Scripts,
+        failed: Callable[[EventRow], None],
+    ) -> None:
         self.store = store
         self.context = context
         self.scripts = scripts
         self._failed = failed
-        self._waiting = [action for action in context.actions if action.persistent or not action.executed]
+        self._waiting = [
+            action for action in context.actions if action.persistent or not action.executed
+        ]
 
     def happened(self, *triggers: str, now: float) -> None:
-        """Carry out what these triggers ask for (``on_workflow_start``, ``on_worker_complete`` …)."""
+        """Carry out what these triggers ask for (``on_workflow_start``, ``on_worker_complete``
+        …)."""
         for action in [one for one in self._waiting if one.trigger_type in triggers]:
             self._carry_out(action, now)
 
     def look_at_jobs(self, now: float) -> None:
         """Carry out what waits for jobs to be ready or complete."""
-        watching = [one for one in self._waiting if one.trigger_type in ("on_jobs_ready", "on_jobs_complete")]
+        watching = [
+            one
+            for one in self._waiting
+            if one.trigger_type in ("on_jobs_ready", "on_jobs_complete")
+        ]
         for action in watching:
             wanted = BEGUN if action.trigger_type == "on_jobs_ready" else ENDED
             with self.store.read() as conn:
@@ -146,7 +168,11 @@ class Actions:
                 self._carry_out(action, now)
 
     def _carry_out(self, action: StoredAction, now: float) -> None:
-        data = {"action": action.id, "trigger": action.trigger_type, "commands": list(action.commands)}
+        data = {
+            "action": action.id,
+            "trigger": action.trigger_type,
+            "commands": list(action.commands),
+        }
         with self.store.write() as conn:
             mine = run_context.claim_action(conn, action.id, self.context.run_id, now)
             if mine:
@@ -160,7 +186,11 @@ class Actions:
             if end.return_code != 0:
                 said = f"the action {action.trigger_type} failed: {end.command}: {end.text}"
                 self._failed(
-                    ("action_failed", None, {**data, "return_code": end.return_code, "log": end.log, "message": said})
+                    (
+                        "action_failed",
+                        None,
+                        {**data, "return_code": end.return_code, "log": end.log, "message": said},
+                    )
                 )
 
         self.scripts.start(action.commands, f"action_{action.id}_r{self.context.run_id}", done)

@@ -1,6 +1,7 @@
 """One attempt while an executor follows it, and what was measured of it.
 
-In: samples of its processes, and the kernel's account at its end. Out: a Usage. Nothing is asked of the system here.
+In: samples of its processes, and the kernel's account at its end. Out: a Usage. Nothing is asked of
+the system here.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from torc_tui.executors.processes import Process
+from torc_tui.executors.session_processes import Process
 from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Usage
 
 _BRIEF = 0.1
-"""Of attempts that took less (seconds), no share of a CPU is told: it would be mostly the error of the clocks."""
+"""Of attempts that took less (seconds), no share of a CPU is told: it would be mostly the error of
+the clocks."""
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -54,18 +56,25 @@ class Measures:
             self.gpu_samples += 1
 
     def usage(self, elapsed: float, cpu: float | None, maxrss: int | None) -> Usage:
-        """The sum of it. ``cpu`` and ``maxrss`` (bytes) are the kernel's, None where it did not tell us."""
+        """The sum of it. ``cpu`` and ``maxrss`` (bytes) are the kernel's, None where it did not
+        tell us."""
         if self.peak_memory is None and cpu is None:
             return Usage()
         total = max(self.cpu, cpu or 0.0)
         brief = elapsed < _BRIEF
         average = None if brief else total / elapsed * 100
-        highest = None if brief or self.peak_cpu_percent is None else max(self.peak_cpu_percent, average or 0.0)
+        highest = (
+            None
+            if brief or self.peak_cpu_percent is None
+            else max(self.peak_cpu_percent, average or 0.0)
+        )
         peak = self.peak_memory if maxrss is None else max(self.peak_memory or 0, maxrss)
         return Usage(
             cpu_time=total,
             peak_memory=peak,
-            avg_memory=int(self.memory_seconds / self.sampled_seconds) if self.sampled_seconds > 0 else peak,
+            avg_memory=int(self.memory_seconds / self.sampled_seconds)
+            if self.sampled_seconds > 0
+            else peak,
             peak_cpu_percent=average if highest is None else highest,
             avg_cpu_percent=average,
             peak_gpu_memory=self.peak_gpu_memory,
@@ -75,8 +84,9 @@ class Measures:
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """An attempt that runs, or whose session is being cleared. ``began`` and the deadlines are on the monotonic clock;
-    ``own_maxrss`` is the runner's own peak (kernel units) when it started this one, None for an adopted one."""
+    """An attempt that runs, or whose session is being cleared. ``began`` and the deadlines are on
+    the monotonic clock; ``own_maxrss`` is the runner's own peak (kernel units) when it started this
+    one, None for an adopted one."""
 
     key: AttemptKey
     pid: int
@@ -106,11 +116,16 @@ class Attempt:
     def account(self, cpu: float, maxrss: int) -> None:
         """The kernel's account of an own child: seconds, and its peak in kernel units.
 
-        A child starts in the memory of its parent (vfork), and when it then becomes bash the kernel keeps the peak of
-        the memory that it left: ours. So a peak not above our own says nothing about the job.
+        A child starts in the memory of its parent (vfork), and when it then becomes bash the kernel
+        keeps the peak of the memory that it left: ours. So a peak not above our own says nothing
+        about the job.
         """
         self.cpu = cpu
-        self.maxrss = maxrss * _MAXRSS_UNIT if self.own_maxrss is not None and maxrss > self.own_maxrss else None
+        self.maxrss = (
+            maxrss * _MAXRSS_UNIT
+            if self.own_maxrss is not None and maxrss > self.own_maxrss
+            else None
+        )
 
     def exited(self) -> Exited:
         """The report, once ``ended`` is set."""

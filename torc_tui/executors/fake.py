@@ -1,7 +1,7 @@
 """A public double of an executor: nothing runs, the test says what happens and when.
 
-In: the same orders as anywhere. Out: the same reports, in an order that the test decides. There are no threads, no
-processes and no real time here: ``now`` moves only by ``advance`` and by ``wait``.
+In: the same orders as anywhere. Out: the same reports, in an order that the test decides. There are
+no threads, no processes and no real time here: ``now`` moves only by ``advance`` and by ``wait``.
 
     fake = FakeExecutor()
     fake.submit([order])
@@ -10,7 +10,8 @@ processes and no real time here: ``now`` moves only by ``advance`` and by ``wait
     started, exited = fake.wait(0)
     fake.assert_empty()
 
-With a function from orders to return codes nobody needs to hold a hand: ``FakeExecutor(lambda order: 0)``.
+With a function from orders to return codes nobody needs to hold a hand: ``FakeExecutor(lambda
+order: 0)``.
 """
 
 from __future__ import annotations
@@ -46,13 +47,15 @@ class Stop:
 class FakeExecutor:
     """An executor whose jobs do what the test says.
 
-    ``outcome`` gives the return code of an order; such an attempt starts when it is submitted and ends ``duration``
-    seconds of virtual time later (0: with the next ``wait``). Where it gives None, and for every order when there is no
-    ``outcome``, the attempt waits for ``start`` and ``finish``. An ``obedient`` job ends as soon as it is stopped (143;
-    137 with grace 0); another one waits for ``finish`` and keeps the cause.
+    ``outcome`` gives the return code of an order; such an attempt starts when it is submitted and
+    ends ``duration`` seconds of virtual time later (0: with the next ``wait``). Where it gives
+    None, and for every order when there is no ``outcome``, the attempt waits for ``start`` and
+    ``finish``. An ``obedient`` job ends as soon as it is stopped (143; 137 with grace 0); another
+    one waits for ``finish`` and keeps the cause.
 
-    ``orders``, ``adopted`` and ``stops`` keep all that was asked, for a test to look at. ``ended`` maps a job id to the
-    code that an adoption finds (None: nobody can tell); jobs that are not in it still run.
+    ``orders``, ``adopted`` and ``stops`` keep all that was asked, for a test to look at. ``ended``
+    maps a job id to the code that an adoption finds (None: nobody can tell); jobs that are not in
+    it still run.
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class FakeExecutor:
         self._woken = False
         self._next_pid = 1000
 
-    # -- what an executor does ------------------------------------------------------------------------------------
+    # -- what an executor does ---------------------------------------------------------------------
 
     def submit(self, orders: Sequence[Order]) -> None:
         """Take the orders; see the class for what becomes of them."""
@@ -124,16 +127,23 @@ class FakeExecutor:
                 self._end(attempt, 137 if grace == 0 else 143)
 
     def wait(self, timeout: float | None) -> list[Report]:
-        """The reports there are. Instead of blocking, virtual time moves on: to the next end of a job, or by
-        ``timeout``. AssertionError when nothing could ever happen: a real executor would hang there."""
+        """The reports there are. Instead of blocking, virtual time moves on: to the next end of a
+        job, or by ``timeout``. AssertionError when nothing could ever happen: a real executor would
+        hang there."""
         self._settle()
         if not self._reports and not self._woken:
-            ends = [attempt.ends_at for attempt in self._attempts.values() if attempt.ends_at is not None]
+            ends = [
+                attempt.ends_at
+                for attempt in self._attempts.values()
+                if attempt.ends_at is not None
+            ]
             if ends and (timeout is None or min(ends) <= self.now + timeout):
                 self.now = min(ends)
                 self._settle()
             elif timeout is None:
-                raise AssertionError(f"wait() would block for ever; running: {sorted(self.job_ids)}")
+                raise AssertionError(
+                    f"wait() would block for ever; running: {sorted(self.job_ids)}"
+                )
             else:
                 self.now += timeout
         self._woken = False
@@ -149,7 +159,8 @@ class FakeExecutor:
 
     @property
     def running(self) -> Set[AttemptKey]:
-        """All attempts whose Exited was not yet handed out, but for those that could not be started."""
+        """All attempts whose Exited was not yet handed out, but for those that could not be
+        started."""
         failed = {r.key for r in self._reports if isinstance(r, Exited) and r.cause is Cause.LAUNCH}
         return self._attempts.keys() - failed
 
@@ -157,7 +168,7 @@ class FakeExecutor:
         """No more orders."""
         self.closed = True
 
-    # -- what the test does ---------------------------------------------------------------------------------------
+    # -- what the test does ------------------------------------------------------------------------
 
     @property
     def job_ids(self) -> set[int]:
@@ -186,7 +197,9 @@ class FakeExecutor:
         self._start(attempt)
         self._end(attempt, return_code, cause=cause, detail=detail, usage=usage)
 
-    def fail_launch(self, job_id: int, detail: str = "no such directory", return_code: int = 126) -> None:
+    def fail_launch(
+        self, job_id: int, detail: str = "no such directory", return_code: int = 126
+    ) -> None:
         """That job cannot be started."""
         attempt = self._find(job_id)
         assert attempt.started_at is None, f"job {job_id} has started"
@@ -205,10 +218,12 @@ class FakeExecutor:
         assert not self._attempts, f"still running: {sorted(key.job_id for key in self._attempts)}"
         assert not self._reports, f"never taken: {self._reports}"
 
-    # -- inside ---------------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------
 
     def _find(self, job_id: int) -> _Attempt:
-        found = [a for key, a in self._attempts.items() if key.job_id == job_id and not self._exited(key)]
+        found = [
+            a for key, a in self._attempts.items() if key.job_id == job_id and not self._exited(key)
+        ]
         assert found, f"job {job_id} is not running; running: {sorted(self.job_ids)}"
         return found[-1]
 
@@ -243,6 +258,8 @@ class FakeExecutor:
         )
 
     def _settle(self) -> None:
-        due = [a for a in self._attempts.values() if a.ends_at is not None and a.ends_at <= self.now]
+        due = [
+            a for a in self._attempts.values() if a.ends_at is not None and a.ends_at <= self.now
+        ]
         for attempt in sorted(due, key=lambda a: a.ends_at or 0.0):
             self._end(attempt, attempt.return_code)

@@ -1,14 +1,17 @@
 """Jobs as processes of this machine.
 
-In: orders. Out: reports. Each job is ``bash -c`` in its own session, with its own files for output, nothing on its
-standard input, and an exit file that outlives this process. No retries, no resources and no store here.
+In: orders. Out: reports. Each job is ``bash -c`` in its own session, with its own files for output,
+nothing on its standard input, and an exit file that outlives this process. No retries, no resources
+and no store here.
 
-* A job has ended when its bash ended and its session is empty (see ``watch`` for what is left behind).
-* A command that cannot be started ends with cause LAUNCH, return code 127 when bash is missing and 126 otherwise, and
-  with the reason in its own log.
-* ``submit``, ``adopt``, ``stop`` and ``wait`` belong to one thread. ``wait`` itself waits for the children; a daemon
-  thread measures them and holds them to their limits.
-* Children start by vfork: never with ``preexec_fn``, which would copy the page tables of the runner for each job.
+* A job has ended when its bash ended and its session is empty (see ``watch`` for what is left
+  behind).
+* A command that cannot be started ends with cause LAUNCH, return code 127 when bash is missing and
+  126 otherwise, and with the reason in its own log.
+* ``submit``, ``adopt``, ``stop`` and ``wait`` belong to one thread. ``wait`` itself waits for the
+  children; a daemon thread measures them and holds them to their limits.
+* Children start by vfork: never with ``preexec_fn``, which would copy the page tables of the runner
+  for each job.
 """
 
 from __future__ import annotations
@@ -23,14 +26,14 @@ from collections import deque
 from collections.abc import Sequence, Set
 from pathlib import Path
 
-from torc_tui.executors import processes
+from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Attempt, Measures
 from torc_tui.executors.base import Adopted
-from torc_tui.executors.children import Children
-from torc_tui.executors.watch import GpuUsage, Watch
+from torc_tui.executors.child_processes import Children
+from torc_tui.executors.supervisor import GpuUsage, Watch
 from torc_tui.executors.wrapper import find_bash, launch, read_exit_file
 from torc_tui.model import AttemptKey, Cause, Exited, Order, Report, Started, Usage
-from torc_tui.resources.processes import process_started
+from torc_tui.resources.process_identity import process_started
 
 _OPEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 _ENOUGH_FILES = 65_536
@@ -39,16 +42,21 @@ _ENOUGH_FILES = 65_536
 class LocalExecutor:
     """Runs orders here.
 
-    ``gpu_usage`` gives bytes and percent of the cards by process id; it is called about once a second while a job
-    holds a card. ``pidfd`` False waits with a thread for each job, as on systems without pidfd (None: as the system
-    can). ``shell`` is the bash to use (None: /bin/bash, or the one on PATH).
+    ``gpu_usage`` gives bytes and percent of the cards by process id; it is called about once a
+    second while a job holds a card. ``pidfd`` False waits with a thread for each job, as on systems
+    without pidfd (None: as the system can). ``shell`` is the bash to use (None: /bin/bash, or the
+    one on PATH).
 
-    The soft limit of open files of this process is raised, because each job needs a descriptor here; jobs get the
-    limit that was there before.
+    The soft limit of open files of this process is raised, because each job needs a descriptor
+    here; jobs get the limit that was there before.
     """
 
     def __init__(
-        self, *, gpu_usage: GpuUsage | None = None, pidfd: bool | None = None, shell: str | None = None
+        self,
+        *,
+        gpu_usage: GpuUsage | None = None,
+        pidfd: bool | None = None,
+        shell: str | None = None,
     ) -> None:
         self._shell = shell or find_bash()
         self._open_files = _raise_open_files()
@@ -65,7 +73,7 @@ class LocalExecutor:
         """The attempts whose Exited was not yet handed out by ``wait``."""
         return self._attempts.keys()
 
-    # -- starting -------------------------------------------------------------------------------------------------
+    # -- starting ----------------------------------------------------------------------------------
 
     def submit(self, orders: Sequence[Order]) -> None:
         """Start these. What cannot be started is reported with cause LAUNCH."""
@@ -77,7 +85,9 @@ class LocalExecutor:
                 self._refuse(order, started_at, error)
 
     def _start(self, order: Order, started_at: float) -> None:
-        how = launch(order, self._shell, open_files=self._open_files, now=processes.clock_ticks())
+        how = launch(
+            order, self._shell, open_files=self._open_files, now=session_processes.clock_ticks()
+        )
         opened: list[int] = []
         try:
             out = err = self._nothing
@@ -91,7 +101,7 @@ class LocalExecutor:
             self._make_way(order.exit_file)
             for path, text in how.files:
                 Path(path).write_text(text, encoding="utf-8", errors="surrogateescape")
-            before = processes.clock_ticks()
+            before = session_processes.clock_ticks()
             child = subprocess.Popen(
                 how.argv,
                 stdin=self._nothing,
@@ -104,9 +114,10 @@ class LocalExecutor:
         finally:
             for fd in opened:
                 os.close(fd)
-        # From here the child is ours to reap (wait4 tells what it used); Popen is to neither wait nor warn.
+        # From here the child is ours to reap (wait4 tells what it used); Popen is to neither wait
+        # nor warn.
         child.returncode = 0
-        after = processes.clock_ticks()
+        after = session_processes.clock_ticks()
         began = time.monotonic()
         attempt = Attempt(
             key=order.key,
@@ -134,8 +145,9 @@ class LocalExecutor:
             return os.open(path, _OPEN, 0o644)
 
     def _make_way(self, exit_file: str) -> None:
-        """The exit file must be absolute, for the job may change its folder, and no older one may speak for it. It is
-        made here, empty: who finds it knows that a process may have been started, who does not that none was."""
+        """The exit file must be absolute, for the job may change its folder, and no older one may
+        speak for it. It is made here, empty: who finds it knows that a process may have been
+        started, who does not that none was."""
         if not exit_file.startswith("/"):
             raise ValueError(f"the exit file must be an absolute path: {exit_file}")
         folder = exit_file.rpartition("/")[0]
@@ -151,7 +163,10 @@ class LocalExecutor:
             with contextlib.suppress(OSError, ValueError):
                 fd = self._open(path)
                 try:
-                    os.write(fd, f"torc: this job could not be started: {detail}\n".encode(errors="replace"))
+                    os.write(
+                        fd,
+                        f"torc: this job could not be started: {detail}\n".encode(errors="replace"),
+                    )
                 finally:
                     os.close(fd)
         missing = isinstance(error, FileNotFoundError) and error.filename == self._shell
@@ -178,12 +193,17 @@ class LocalExecutor:
             return "too many open files (raise `ulimit -n`, or run fewer jobs at once)"
         if error.filename == order.directory:
             return f"the working directory cannot be entered: {order.directory}: {error.strerror}"
-        return f"{error.filename}: {error.strerror}" if error.filename else (error.strerror or str(error))
+        return (
+            f"{error.filename}: {error.strerror}"
+            if error.filename
+            else (error.strerror or str(error))
+        )
 
-    # -- watching on ------------------------------------------------------------------------------------------------
+    # -- watching on -------------------------------------------------------------------------------
 
     def adopt(self, attempts: Sequence[Adopted]) -> None:
-        """Watch on what another runner started. A process counts as the same when its start time is the same."""
+        """Watch on what another runner started. A process counts as the same when its start time is
+        the same."""
         for one in attempts:
             pid, started = one.pid, one.process_started
             if pid is None:
@@ -207,14 +227,15 @@ class LocalExecutor:
                 self._watch.add(attempt, adopted=True)
                 self._children.add(one.key, pid, child=False, started=started)
             else:
-                # What its session left, if anything, is left alone: its number may be somebody else's by now.
+                # What its session left, if anything, is left alone: its number may be somebody
+                # else's by now.
                 attempt.ended = time.monotonic()
                 attempt.ended_at = time.time()
                 self._ask_exit_file(attempt)
                 self._report(attempt)
         self._children.wake()
 
-    # -- stopping ---------------------------------------------------------------------------------------------------
+    # -- stopping ----------------------------------------------------------------------------------
 
     def stop(
         self,
@@ -224,14 +245,20 @@ class LocalExecutor:
         grace: float | None = None,
         signal: str | None = None,
     ) -> None:
-        """Signal the whole session, and kill what is left of it after the grace; does not wait for that."""
-        chosen = [attempt for key in keys if (attempt := self._attempts.get(key)) is not None and attempt.pid]
+        """Signal the whole session, and kill what is left of it after the grace; does not wait for
+        that."""
+        chosen = [
+            attempt
+            for key in keys
+            if (attempt := self._attempts.get(key)) is not None and attempt.pid
+        ]
         self._watch.stop(chosen, cause, grace=grace, name=signal)
 
-    # -- waiting ----------------------------------------------------------------------------------------------------
+    # -- waiting -----------------------------------------------------------------------------------
 
     def wait(self, timeout: float | None) -> list[Report]:
-        """The reports there are; blocks for the first, for ``timeout`` seconds, or until ``wake``."""
+        """The reports there are; blocks for the first, for ``timeout`` seconds, or until
+        ``wake``."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             if self._reports:
@@ -279,10 +306,13 @@ class LocalExecutor:
     def _ask_exit_file(attempt: Attempt) -> None:
         attempt.return_code = read_exit_file(attempt.exit_file).code
         if attempt.signal is None:
-            # It may have ended long before anybody looked: its shell wrote the file last when it ended. One that was
-            # killed here wrote nothing more, and was looked at.
+            # It may have ended long before anybody looked: its shell wrote the file last when it
+            # ended. One that was killed here wrote nothing more, and was looked at.
             with contextlib.suppress(OSError):
-                attempt.ended_at = max(attempt.started_at, min(attempt.ended_at, os.stat(attempt.exit_file).st_mtime))  # noqa: PTH116
+                attempt.ended_at = max(
+                    attempt.started_at,
+                    min(attempt.ended_at, os.stat(attempt.exit_file).st_mtime),  # noqa: PTH116
+                )
         if attempt.return_code is None:
             if attempt.signal is not None:
                 attempt.return_code = 128 + attempt.signal
@@ -299,7 +329,7 @@ class LocalExecutor:
                 os.unlink(path)  # noqa: PTH108
         self._reports.append(attempt.exited())
 
-    # -- the end ----------------------------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Free threads and descriptors. Jobs run on."""
@@ -319,13 +349,14 @@ class LocalExecutor:
 
 def _started(pid: int) -> int:
     with contextlib.suppress(OSError):
-        if process := processes.read(pid):
+        if process := session_processes.read(pid):
             return process.started
     return 0
 
 
 def _leaves_something(attempt: Attempt) -> bool:
-    """Whether a process of the session may be left: one of its group, or one of another group that was seen."""
+    """Whether a process of the session may be left: one of its group, or one of another group that
+    was seen."""
     try:
         os.killpg(attempt.pid, 0)
     except ProcessLookupError:

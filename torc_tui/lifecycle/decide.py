@@ -1,13 +1,15 @@
-"""What follows from what. What comes in: a stimulus and the facts around it. What goes out: changes, as values.
+"""What follows from what. What comes in: a stimulus and the facts around it. What goes out:
+changes, as values.
 
-Nothing is read or written here: no clock, no store, no process. The graph is reached through the port `Graph`, which
-the store implements with counters in SQL and the tests with plain dictionaries.
+Nothing is read or written here: no clock, no store, no process. The graph is reached through the
+port `Graph`, which the store implements with counters in SQL and the tests with plain dictionaries.
 
 Laws
 * A job becomes ready the moment the last job it waits for has ended, and never before.
-* It is canceled instead when one of those did not succeed and it did not ask to go on regardless; a canceled job has
-  ended too, so the wave rolls on until nothing moves.
-* A stop of the runner is no verdict on the job: what it interrupts releases nobody, and is taken up again later.
+* It is canceled instead when one of those did not succeed and it did not ask to go on regardless; a
+  canceled job has ended too, so the wave rolls on until nothing moves.
+* A stop of the runner is no verdict on the job: what it interrupts releases nobody, and is taken up
+  again later.
 """
 
 from __future__ import annotations
@@ -41,10 +43,12 @@ class Graph(Protocol):
     """The slice of the graph that a decision needs."""
 
     def release(self, ended: Sequence[tuple[int, bool]]) -> Sequence[Waiting]:
-        """Tell the dependents of each (job id, succeeded) that it has ended; those left with nothing to wait for."""
+        """Tell the dependents of each (job id, succeeded) that it has ended; those left with
+        nothing to wait for."""
 
     def blame(self, job_id: int) -> str:
-        """The name of the dependency that did not succeed, and how it ended, in words: ``prep failed (exit 3)``."""
+        """The name of the dependency that did not succeed, and how it ended, in words: ``prep
+        failed (exit 3)``."""
 
 
 def verdict(graph: Graph, waiting: Sequence[Waiting]) -> list[Change]:
@@ -58,8 +62,9 @@ def verdict(graph: Graph, waiting: Sequence[Waiting]) -> list[Change]:
 
 
 def settle(graph: Graph, ended: Sequence[tuple[int, JobStatus]]) -> Iterator[list[Change]]:
-    """All changes that the end of these jobs brings to others, wave by wave, to the fixed point. The caller writes
-    each wave before it takes the next, so that `Graph.blame` can name who was canceled a moment ago."""
+    """All changes that the end of these jobs brings to others, wave by wave, to the fixed point.
+    The caller writes each wave before it takes the next, so that `Graph.blame` can name who was
+    canceled a moment ago."""
     wave = [(job_id, status not in UNSUCCESSFUL) for job_id, status in ended]
     while wave:
         decided = verdict(graph, graph.release(wave))
@@ -70,8 +75,8 @@ def settle(graph: Graph, ended: Sequence[tuple[int, JobStatus]]) -> Iterator[lis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFacts:
-    """What the outcome of an attempt depends on, besides the exit itself. ``retries`` counts those used in this run;
-    the lists name declared outputs that are not there."""
+    """What the outcome of an attempt depends on, besides the exit itself. ``retries`` counts those
+    used in this run; the lists name declared outputs that are not there."""
 
     rules: Sequence[FailureRule] = ()
     retries: int = 0
@@ -85,8 +90,9 @@ class AttemptFacts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attempt came to. With ``retry`` the job goes back to ready for the next attempt; ``status`` is then
-    the state its result keeps. ``releases`` is False when dependents must not hear of it."""
+    """What an attempt came to. With ``retry`` the job goes back to ready for the next attempt;
+    ``status`` is then the state its result keeps. ``releases`` is False when dependents must not
+    hear of it."""
 
     status: JobStatus
     return_code: int | None
@@ -107,7 +113,8 @@ SIGNALS = {
 
 
 def outcome(exited: Exited, facts: AttemptFacts) -> Outcome:
-    """What this end of an attempt means for its job (product decisions; reference facts, sections 6.7 and 9.1)."""
+    """What this end of an attempt means for its job (product decisions; reference facts, sections
+    6.7 and 9.1)."""
     code = exited.return_code
     match exited.cause:
         case Cause.CANCELED:
@@ -117,12 +124,19 @@ def outcome(exited: Exited, facts: AttemptFacts) -> Outcome:
         case Cause.STOPPED:
             if code == 0:
                 return _by_code(exited, facts)
-            return Outcome(JobStatus.TERMINATED, code, exited.detail or "the runner was stopped", releases=False)
+            return Outcome(
+                JobStatus.TERMINATED,
+                code,
+                exited.detail or "the runner was stopped",
+                releases=False,
+            )
         case Cause.RUNTIME:
             reason = exited.detail or "ran longer than its runtime"
             return Outcome(JobStatus.TERMINATED, facts.timeout_exit_code, reason)
         case Cause.MEMORY:
-            return _failed(facts.oom_exit_code, exited.detail or "used more memory than it asked for", facts)
+            return _failed(
+                facts.oom_exit_code, exited.detail or "used more memory than it asked for", facts
+            )
         case Cause.LAUNCH:
             return _failed(code, exited.detail or "could not be started", facts)
         case Cause.LOST:
@@ -138,7 +152,9 @@ def _by_code(exited: Exited, facts: AttemptFacts) -> Outcome:
         return _failed(code, _describe(code), facts)
     if facts.missing_files:
         files = "file" if len(facts.missing_files) == 1 else "files"
-        return _failed(1, f"exit 0, but did not write its output {files} {_list(facts.missing_files)}", facts)
+        return _failed(
+            1, f"exit 0, but did not write its output {files} {_list(facts.missing_files)}", facts
+        )
     if facts.missing_user_data:
         message = f"did not write its user data {_list(facts.missing_user_data)}"
         if facts.require_user_data:

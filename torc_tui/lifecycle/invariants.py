@@ -1,4 +1,5 @@
-"""The slow way to check what the counters claim. What comes in: a whole small graph. What goes out: what is wrong.
+"""The slow way to check what the counters claim. What comes in: a whole small graph. What goes out:
+what is wrong.
 
 Used by the tests and by nothing that is in a hurry.
 """
@@ -13,7 +14,8 @@ from torc_tui.model import SETTLED, UNSUCCESSFUL, JobStatus
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A job as the check sees it. ``interrupted``: terminated by a stop of its runner, to be taken up again."""
+    """A job as the check sees it. ``interrupted``: terminated by a stop of its runner, to be taken
+    up again."""
 
     job_id: int
     status: JobStatus
@@ -42,6 +44,11 @@ def violations(nodes: Mapping[int, Node], in_order: Iterable[int] | None = None)
             found.append(f"{story} is blocked with a counter of {node.unmet}")
         if node.status in {JobStatus.READY, JobStatus.PENDING, JobStatus.RUNNING} and waits:
             found.append(f"{story} went ahead of its dependencies")
-        if node.status is JobStatus.READY and unsuccessful and node.cancel_on_blocking_job_failure and not waits:
+        if (
+            node.status is JobStatus.READY
+            and unsuccessful
+            and node.cancel_on_blocking_job_failure
+            and not waits
+        ):
             found.append(f"{story} is ready though a dependency did not succeed")
     return found

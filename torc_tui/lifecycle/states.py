@@ -1,8 +1,10 @@
-"""The law of a job's life. What comes in: two states. What goes out: whether the move is legal. Nothing else.
+"""The law of a job's life. What comes in: two states. What goes out: whether the move is legal.
+Nothing else.
 
-A job is created `uninitialized`; initialization makes it `blocked` or `ready`; a runner claims it (`pending`), starts
-it (`running`) and reports its end. What has ended lives on only by an act: a retry, a reset, a new initialization.
-A job that a runner holds is moved by that runner alone; others ask it to stop. (Reference facts, section 4.2.)
+A job is created `uninitialized`; initialization makes it `blocked` or `ready`; a runner claims it
+(`pending`), starts it (`running`) and reports its end. What has ended lives on only by an act: a
+retry, a reset, a new initialization. A job that a runner holds is moved by that runner alone;
+others ask it to stop. (Reference facts, section 4.2.)
 """
 
 from __future__ import annotations
@@ -14,8 +16,12 @@ MOVES: dict[S, frozenset[S]] = {
     S.UNINITIALIZED: frozenset({S.BLOCKED, S.READY, S.CANCELED, S.DISABLED}),
     S.BLOCKED: frozenset({S.READY, S.CANCELED, S.DISABLED, S.UNINITIALIZED}),
     S.READY: frozenset({S.PENDING, S.CANCELED, S.DISABLED, S.UNINITIALIZED, S.BLOCKED}),
-    S.PENDING: frozenset({S.RUNNING, S.READY, S.COMPLETED, S.FAILED, S.CANCELED, S.TERMINATED, S.PENDING_FAILED}),
-    S.RUNNING: frozenset({S.READY, S.COMPLETED, S.FAILED, S.CANCELED, S.TERMINATED, S.PENDING_FAILED}),
+    S.PENDING: frozenset(
+        {S.RUNNING, S.READY, S.COMPLETED, S.FAILED, S.CANCELED, S.TERMINATED, S.PENDING_FAILED}
+    ),
+    S.RUNNING: frozenset(
+        {S.READY, S.COMPLETED, S.FAILED, S.CANCELED, S.TERMINATED, S.PENDING_FAILED}
+    ),
     S.COMPLETED: frozenset({S.UNINITIALIZED}),
     S.FAILED: frozenset({S.READY, S.UNINITIALIZED, S.DISABLED}),
     S.CANCELED: frozenset({S.READY, S.UNINITIALIZED, S.DISABLED}),

@@ -1,7 +1,7 @@
 """Acts that change what a workflow consists of: add jobs, change a job that has not started.
 
-What comes in: an open store, ids, who acts. What goes out: ids. Each act is one transaction that changes rows and
-appends its event.
+What comes in: an open store, ids, who acts. What goes out: ids. Each act is one transaction that
+changes rows and appends its event.
 """
 
 from __future__ import annotations
@@ -12,9 +12,15 @@ from dataclasses import replace
 
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
 from torc_tui.model import JobStatus, ResourceRequirements
-from torc_tui.store import acts, additions, counters, outlook, workflows
-from torc_tui.store.counters import EventRow
+from torc_tui.store import (
+    additions,
+    dependency_counters,
+    user_actions,
+    workflow_progress,
+    workflows,
+)
 from torc_tui.store.database import Store
+from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 
 WORDS = frozenset({JobStatus.UNINITIALIZED, JobStatus.BLOCKED, JobStatus.READY})
@@ -30,8 +36,9 @@ def add_jobs(
     *,
     actor: str | None = None,
 ) -> list[int]:
-    """A job for each command, with these requirements; their ids. In a workflow that was initialized they are ready at
-    once, else they wait for the initialization like the others. Refused for an archived or canceled workflow."""
+    """A job for each command, with these requirements; their ids. In a workflow that was
+    initialized they are ready at once, else they wait for the initialization like the others.
+    Refused for an archived or canceled workflow."""
     workflow = workflows.get_workflow(store, workflow_id)
     if workflow.is_archived or workflow.is_canceled:
         state = "archived" if workflow.is_archived else "canceled"
@@ -40,12 +47,21 @@ def add_jobs(
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         placed = any(
-            state not in (JobStatus.UNINITIALIZED, JobStatus.DISABLED) for state in outlook.counts(conn, workflow_id)
+            state not in (JobStatus.UNINITIALIZED, JobStatus.DISABLED)
+            for state in workflow_progress.counts(conn, workflow_id)
         )
         requirement_id = additions.requirement(conn, workflow_id, requirements)
         ids = additions.add_jobs(conn, workflow_id, commands, requirement_id)
-        rows: list[EventRow] = counters.resettle(conn, workflow_id, now) if placed else []
-        append(conn, workflow_id, [("jobs_created", None, {"jobs": len(ids)}), *rows], at=now, actor=actor)
+        rows: list[EventRow] = (
+            dependency_counters.resettle(conn, workflow_id, now) if placed else []
+        )
+        append(
+            conn,
+            workflow_id,
+            [("jobs_created", None, {"jobs": len(ids)}), *rows],
+            at=now,
+            actor=actor,
+        )
     return ids
 
 
@@ -59,33 +75,47 @@ def update_job(
     requirement_id: int | None = None,
     actor: str | None = None,
 ) -> None:
-    """Change what is given. Name and command only of a job that has not started, requirements of any that does not run
-    (Refused otherwise). ``runtime`` (seconds) gives the job requirements of its own, like those it had."""
+    """Change what is given. Name and command only of a job that has not started, requirements of
+    any that does not run (Refused otherwise). ``runtime`` (seconds) gives the job requirements of
+    its own, like those it had."""
     if name is not None and not name.strip():
         raise UsageError("a job needs a name")
     now = time.time()
     with store.write() as conn:
-        found = acts.job_states(conn, [job_id])
+        found = user_actions.job_states(conn, [job_id])
         if not found:
-            raise NotFound(f"there is no job {job_id}", hint="`torc jobs list WORKFLOW` shows those that are there")
+            raise NotFound(
+                f"there is no job {job_id}",
+                hint="`torc jobs list WORKFLOW` shows those that are there",
+            )
         append(conn, found[0].workflow_id, [], at=now)
-        job = acts.job_states(conn, [job_id])[0]
+        job = user_actions.job_states(conn, [job_id])[0]
         if job.status in _HELD or ((name, command) != (None, None) and job.status not in WORDS):
-            raise Refused(f"job {job_id} ({job.name}) is {job.status.word}: it can no longer be changed so")
+            raise Refused(
+                f"job {job_id} ({job.name}) is {job.status.word}: it can no longer be changed so"
+            )
         if name is not None and additions.name_is_taken(conn, job.workflow_id, name, job_id):
-            raise Conflict(f"workflow {job.workflow_id} has a job {name!r} already", hint="take another name")
+            raise Conflict(
+                f"workflow {job.workflow_id} has a job {name!r} already", hint="take another name"
+            )
         known = workflows.read_requirements(conn, job.workflow_id)
-        wanted = additions.requirement_of(conn, job_id) if requirement_id is None else requirement_id
+        wanted = (
+            additions.requirement_of(conn, job_id) if requirement_id is None else requirement_id
+        )
         if wanted not in known:
             hint = f"`torc resource-requirements list {job.workflow_id}` shows those that are there"
-            raise NotFound(f"workflow {job.workflow_id} has no resource requirements {wanted}", hint=hint)
+            raise NotFound(
+                f"workflow {job.workflow_id} has no resource requirements {wanted}", hint=hint
+            )
         if runtime is not None:
             if not known[wanted].enforced:
                 raise Refused(
                     f"job {job_id} ({job.name}) asks for nothing that could be limited",
                     hint="give it resource requirements with --resource-requirements-id",
                 )
-            wanted = additions.requirement(conn, job.workflow_id, replace(known[wanted], runtime=runtime))
+            wanted = additions.requirement(
+                conn, job.workflow_id, replace(known[wanted], runtime=runtime)
+            )
         moved = wanted if runtime is not None or requirement_id is not None else None
         additions.change_job(conn, job_id, name=name, command=command, requirement_id=moved)
         if moved is not None:

@@ -1,7 +1,8 @@
-"""This host as it is right now: its CPUs, memory and cards, what jobs hold of them, and what others use.
+"""This host as it is right now: its CPUs, memory and cards, what jobs hold of them, and what others
+use.
 
-What comes in: the system, the driver, the store. What goes out: `Host` readings. A reading costs milliseconds and
-belongs in a thread beside the screen. Nothing is changed here.
+What comes in: the system, the driver, the store. What goes out: `Host` readings. A reading costs
+milliseconds and belongs in a thread beside the screen. Nothing is changed here.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torc_tui.model import Allocation, Gpu, Machine
-from torc_tui.resources.cards import Card, ForeignPolicy
 from torc_tui.resources.detect import detect_machine, hostname
+from torc_tui.resources.gpus import Card, ForeignPolicy
 from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
-from torc_tui.store import holdings
+from torc_tui.store import allocations_held
+from torc_tui.store.allocations_held import Holding, Runner
 from torc_tui.store.database import Store
-from torc_tui.store.holdings import Holding, Runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """One reading. ``machine`` has all that could be used here, its cards as they are; ``cpu_percent`` is of each CPU
-    of the host since the reading before (empty in the first), ``memory_used`` bytes in use by anybody."""
+    """One reading. ``machine`` has all that could be used here, its cards as they are;
+    ``cpu_percent`` is of each CPU of the host since the reading before (empty in the first),
+    ``memory_used`` bytes in use by anybody."""
 
     at: float
     machine: Machine
@@ -46,13 +48,15 @@ class Host:
         return Allocation(sum(one.num_cpus for one in held), sum(one.memory for one in held))
 
     def cards(self) -> list[Card]:
-        """The cards with what is granted, reserved and used by others of each; those of runners without a driver
-        (virtual ones) among them."""
+        """The cards with what is granted, reserved and used by others of each; those of runners
+        without a driver (virtual ones) among them."""
         return Pool(self.machine, [one.allocation for one in self.holdings]).cards
 
     def holders(self, uuid: str) -> list[Holding]:
         """The jobs that hold that card or a part of it."""
-        return [one for one in self.holdings if any(grant.uuid == uuid for grant in one.allocation.gpus)]
+        return [
+            one for one in self.holdings if any(grant.uuid == uuid for grant in one.allocation.gpus)
+        ]
 
     def pool(self, runner: Runner, foreign: ForeignPolicy) -> Pool:
         """What that runner of this host could still give, with what all runners hold subtracted."""
@@ -64,21 +68,26 @@ class Host:
 class HostReader:
     """Reads this host again and again, from one thread. The driver is kept open in between.
 
-    All cards that can be opened are read, also those that CUDA_VISIBLE_DEVICES or Slurm keep from this process: a
-    runner that was started elsewhere may use them.
+    All cards that can be opened are read, also those that CUDA_VISIBLE_DEVICES or Slurm keep from
+    this process: a runner that was started elsewhere may use them.
     """
 
     def __init__(self) -> None:
         self.hostname = hostname()
         hiding = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")
-        self._monitor = GpuMonitor(environ={name: value for name, value in os.environ.items() if name not in hiding})
+        self._monitor = GpuMonitor(
+            environ={name: value for name, value in os.environ.items() if name not in hiding}
+        )
         self._machine: Machine | None = None
         self._measured = False
 
     def read(self, store: Store | None, *, load: bool = True) -> Host:
-        """The host now; without a store nobody is known to hold anything. ``load``: measure CPUs and memory too."""
-        held = holdings.holdings(store, self.hostname) if store is not None else []
-        runners = holdings.runners(store, hostname=self.hostname) if store is not None else []
+        """The host now; without a store nobody is known to hold anything. ``load``: measure CPUs
+        and memory too."""
+        held = allocations_held.holdings(store, self.hostname) if store is not None else []
+        runners = (
+            allocations_held.runners(store, hostname=self.hostname) if store is not None else []
+        )
         gpus = self._monitor.read([one.pid for one in held if one.pid])
         if self._machine is None:
             self._machine = detect_machine(monitor=self._monitor)
@@ -92,7 +101,9 @@ class HostReader:
             self._measured = True
             memory = psutil.virtual_memory()
             used = memory.total - memory.available
-        virtual = {gpu["uuid"]: _virtual(gpu) for one in runners for gpu in one.gpus if gpu["virtual"]}
+        virtual = {
+            gpu["uuid"]: _virtual(gpu) for one in runners for gpu in one.gpus if gpu["virtual"]
+        }
         return Host(
             at=time.time(),
             machine=replace(self._machine, gpus=(*gpus, *virtual.values())),
@@ -109,18 +120,24 @@ class HostReader:
 
 
 def machine_of(runner: Runner, live: Mapping[str, Gpu] | None = None) -> Machine:
-    """The machine as that runner may use it. ``live`` are fresh readings by uuid, where they can be had; a card that
-    is not among them does not answer. None: the cards as the runner found them."""
+    """The machine as that runner may use it. ``live`` are fresh readings by uuid, where they can be
+    had; a card that is not among them does not answer. None: the cards as the runner found them."""
     gpus = []
     for gpu in runner.gpus:
         if gpu["virtual"]:
             gpus.append(_virtual(gpu))
         elif live is None:
-            gpus.append(Gpu(uuid=gpu["uuid"], index=gpu["index"], name=gpu["name"], memory=gpu["memory"]))
+            gpus.append(
+                Gpu(uuid=gpu["uuid"], index=gpu["index"], name=gpu["name"], memory=gpu["memory"])
+            )
         elif gpu["uuid"] in live:
             gpus.append(live[gpu["uuid"]])
-    return Machine(hostname=runner.hostname, num_cpus=runner.num_cpus, memory=runner.memory, gpus=tuple(gpus))
+    return Machine(
+        hostname=runner.hostname, num_cpus=runner.num_cpus, memory=runner.memory, gpus=tuple(gpus)
+    )
 
 
 def _virtual(gpu: Mapping[str, object]) -> Gpu:
-    return Gpu(uuid=str(gpu["uuid"]), index=int(str(gpu["index"])), name=str(gpu["name"]), virtual=True)
+    return Gpu(
+        uuid=str(gpu["uuid"]), index=int(str(gpu["index"])), name=str(gpu["name"]), virtual=True
+    )

@@ -1,7 +1,7 @@
 """Acts on runners: start one in the background, stop it, resize it, end what a dead one has left.
 
-What comes in: an open store, ids. What goes out: process ids, what was asked. A runner is another process of the same
-program; nobody reaches into it but through its row in the store.
+What comes in: an open store, ids. What goes out: process ids, what was asked. A runner is another
+process of the same program; nobody reaches into it but through its row in the store.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import BinaryIO
 from torc_tui.errors import NotFound, Refused, TorcError
 from torc_tui.executors.wrapper import read_exit_file
 from torc_tui.resources.detect import hostname, still_runs
-from torc_tui.store import acts, nodes, workflows
-from torc_tui.store.counters import EventRow, resettle
+from torc_tui.store import compute_nodes, user_actions, workflows
 from torc_tui.store.database import Store
+from torc_tui.store.dependency_counters import EventRow, resettle
 from torc_tui.store.events import append
-from torc_tui.store.logs import attempt_stem, output_folder
+from torc_tui.store.log_files import attempt_stem, output_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,10 @@ class Background:
 def start_runner(
     store: Store, workflow_id: int, arguments: Sequence[str] = (), *, actor: str | None = None
 ) -> Background:
-    """Start ``torc run ID`` in a session of its own, so that nothing here can stop it. ``arguments`` are options of
-    ``torc run``; its output goes to a log in the output folder of the workflow. Who started it is an event. The store
-    is named in its environment: its command line is there for every user of the machine to read, a password with it."""
+    """Start ``torc run ID`` in a session of its own, so that nothing here can stop it.
+    ``arguments`` are options of ``torc run``; its output goes to a log in the output folder of the
+    workflow. Who started it is an event. The store is named in its environment: its command line is
+    there for every user of the machine to read, a password with it."""
     workflow = workflows.get_workflow(store, workflow_id)
     folder = Path(output_folder(workflow.directory))
     if "--output-dir" in arguments:
@@ -50,7 +51,9 @@ def start_runner(
     command = [sys.executable, "-m", "torc_tui.cli.main", "run", str(workflow_id), *arguments]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _new_log(folder, f"job_runner_{hostname()}_wf{workflow_id}_r{workflow.run_id or 1}") as output:
+        with _new_log(
+            folder, f"job_runner_{hostname()}_wf{workflow_id}_r{workflow.run_id or 1}"
+        ) as output:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -62,7 +65,8 @@ def start_runner(
             )
     except OSError as error:
         raise TorcError(
-            f"no runner could be started in {folder}: {error.strerror}", hint="name another folder with --output-dir"
+            f"no runner could be started in {folder}: {error.strerror}",
+            hint="name another folder with --output-dir",
         ) from error
     process.returncode = 0  # it is nobody's child to wait for: it outlives this process
     with store.write() as conn:
@@ -79,28 +83,39 @@ def _new_log(folder: Path, stem: str) -> BinaryIO:
     raise AssertionError
 
 
-def at_work(store: Store, workflow_id: int) -> list[nodes.Node]:
+def at_work(store: Store, workflow_id: int) -> list[compute_nodes.Node]:
     """The runners of a workflow that are not known to be dead."""
     with store.read() as conn:
-        active = nodes.active(conn, workflow_id)
+        active = compute_nodes.active(conn, workflow_id)
     dead = {node.id for node in dead_nodes(active)}
     return [node for node in active if node.id not in dead]
 
 
 def stop_runners(
-    store: Store, workflow_id: int, *, node_id: int | None = None, hard: bool = False, actor: str | None = None
+    store: Store,
+    workflow_id: int,
+    *,
+    node_id: int | None = None,
+    hard: bool = False,
+    actor: str | None = None,
 ) -> list[int]:
     """Ask the runners of a workflow (or one) to stop: gracefully, or at once. Their node ids."""
     now = time.time()
     with store.write() as conn:
-        found = [node.id for node in nodes.active(conn, workflow_id) if node_id in (None, node.id)]
+        found = [
+            node.id
+            for node in compute_nodes.active(conn, workflow_id)
+            if node_id in (None, node.id)
+        ]
         if not found:
             raise Refused(
-                f"workflow {workflow_id} has no active runner" if node_id is None else f"runner {node_id} is not active"
+                f"workflow {workflow_id} has no active runner"
+                if node_id is None
+                else f"runner {node_id} is not active"
             )
         rows: list[EventRow] = []
         for node in found:
-            acts.ask_node_to_stop(conn, node, "hard" if hard else "graceful")
+            user_actions.ask_node_to_stop(conn, node, "hard" if hard else "graceful")
             rows.append(("node_stop_requested", None, {"node": node, "hard": hard}))
         append(conn, workflow_id, rows, at=now, actor=actor)
     return found
@@ -118,21 +133,31 @@ def resize_runner(
     """Let an active runner use more or less of its machine. What already runs goes on."""
     now = time.time()
     with store.write() as conn:
-        current = nodes.orders(conn, node_id)
-        workflow_id = nodes.workflow_of(conn, node_id)
+        current = compute_nodes.orders(conn, node_id)
+        workflow_id = compute_nodes.workflow_of(conn, node_id)
         if current is None or workflow_id is None:
-            raise NotFound(f"there is no runner {node_id}", hint="`torc compute-nodes list` shows them")
+            raise NotFound(
+                f"there is no runner {node_id}", hint="`torc compute-nodes list` shows them"
+            )
         options = dict(current.options)
         if max_parallel_jobs is not None:
             options["max_parallel_jobs"] = max_parallel_jobs or None
-        size = (current.num_cpus if num_cpus is None else num_cpus, current.memory if memory is None else memory)
-        if not acts.resize(conn, node_id, *size, json.dumps(options)):
+        size = (
+            current.num_cpus if num_cpus is None else num_cpus,
+            current.memory if memory is None else memory,
+        )
+        if not user_actions.resize(conn, node_id, *size, json.dumps(options)):
             raise Refused(f"runner {node_id} is not active")
-        data = {"node": node_id, "num_cpus": size[0], "memory": size[1], "max_parallel_jobs": max_parallel_jobs}
+        data = {
+            "node": node_id,
+            "num_cpus": size[0],
+            "memory": size[1],
+            "max_parallel_jobs": max_parallel_jobs,
+        }
         append(conn, workflow_id, [("node_resized", None, data)], at=now, actor=actor)
 
 
-def dead_nodes(active: Sequence[nodes.Node]) -> list[nodes.Node]:
+def dead_nodes(active: Sequence[compute_nodes.Node]) -> list[compute_nodes.Node]:
     """Those of this host whose process is gone. Of other hosts nothing is known."""
     here = hostname()
     return [
@@ -142,19 +167,23 @@ def dead_nodes(active: Sequence[nodes.Node]) -> list[nodes.Node]:
     ]
 
 
-def end_orphans(store: Store, workflow_id: int, reason: str, *, only: Set[int] | None = None) -> int:
-    """End running jobs that somebody wants stopped and whose runner is dead: there is nobody else to do it.
-    How many."""
+def end_orphans(
+    store: Store, workflow_id: int, reason: str, *, only: Set[int] | None = None
+) -> int:
+    """End running jobs that somebody wants stopped and whose runner is dead: there is nobody else
+    to do it. How many."""
     with store.read() as conn:
-        dead = dead_nodes(nodes.active(conn, workflow_id))
-        held = [(node, one) for node in dead for one in nodes.held_attempts(conn, node.id)]
+        dead = dead_nodes(compute_nodes.active(conn, workflow_id))
+        held = [(node, one) for node in dead for one in compute_nodes.held_attempts(conn, node.id)]
     held = [(node, one) for node, one in held if only is None or one.job_id in only]
     if not held:
         return 0
     run_id = workflows.get_workflow(store, workflow_id).run_id
     for node, one in held:
         pid, started = one.pid, one.process_started
-        if pid is None and one.output_dir:  # its runner died before it could write down whom it had started
+        if (
+            pid is None and one.output_dir
+        ):  # its runner died before it could write down whom it had started
             stem = attempt_stem(one.output_dir, workflow_id, one.job_id, run_id, one.attempt_id)
             told = read_exit_file(f"{stem}.exit")
             pid, started = told.pid, told.process_started
@@ -165,7 +194,7 @@ def end_orphans(store: Store, workflow_id: int, reason: str, *, only: Set[int] |
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         ids = [one.job_id for _, one in held]
-        acts.end_held(conn, ids, reason, now)
+        user_actions.end_held(conn, ids, reason, now)
         rows: list[EventRow] = [("job_canceled", job_id, {"reason": reason}) for job_id in ids]
         rows += resettle(conn, workflow_id, now)
         append(conn, workflow_id, rows, at=now)

@@ -1,7 +1,7 @@
 """Which jobs an action watches, and whether it names a scheduler that exists.
 
-In: an action and the names of jobs and schedulers. Out: job indices; problems go to the list of all. Nothing is
-carried out.
+In: an action and the names of jobs and schedulers. Out: job indices; problems go to the list of
+all. Nothing is carried out.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from torc_tui.model import Action
-from torc_tui.plan.flows import matching
+from torc_tui.plan.data_flow import matching
 from torc_tui.plan.names import Problems
 
 
 def watched_jobs(
-    action: Action, names: Sequence[str], index: Mapping[str, int], schedulers: Collection[str], problems: Problems
+    action: Action,
+    names: Sequence[str],
+    index: Mapping[str, int],
+    schedulers: Collection[str],
+    problems: Problems,
 ) -> tuple[int, ...]:
     """The indices of the jobs that an action names or matches, ascending."""
     watched: set[int] = set()
@@ -24,7 +28,13 @@ def watched_jobs(
         if name in index:
             watched.add(index[name])
         else:
-            problems.unknown(f"{what} names the job {name!r}, which does not exist", name, index, action.source, "jobs")
+            problems.unknown(
+                f"{what} names the job {name!r}, which does not exist",
+                name,
+                index,
+                action.source,
+                "jobs",
+            )
     for pattern in action.job_name_regexes:
         try:
             found = matching(pattern, names)
@@ -41,7 +51,11 @@ def watched_jobs(
             if not action.settings.get(key):
                 problems.add(f"{what} needs {key}", action.source, key, kind="missing-key")
         scheduler = action.settings.get("scheduler")
-        if scheduler and action.settings.get("scheduler_type") != "local" and scheduler not in schedulers:
+        if (
+            scheduler
+            and action.settings.get("scheduler_type") != "local"
+            and scheduler not in schedulers
+        ):
             message = f"{what} names the scheduler {scheduler!r}, which does not exist"
             problems.unknown(message, str(scheduler), schedulers, action.source, "scheduler")
     return tuple(sorted(watched))

@@ -1,6 +1,7 @@
 """A plan as JSON: what ``torc create --dry-run`` and ``torc validate`` say.
 
-In: a Plan, or the SpecError that there is instead of one. Out: plain dicts (facts, 1.12). Nothing is printed here.
+In: a Plan, or the SpecError that there is instead of one. Out: plain dicts (facts, 1.12). Nothing
+is printed here.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from collections.abc import Iterator
 
 from torc_tui.errors import Problem, SpecError
 from torc_tui.model import EdgeKind, Json, Plan
-from torc_tui.plan.reasons import Reasons, pairs
+from torc_tui.plan.edge_reasons import Reasons, pairs
 
 
 def describe(plan: Plan, *, edges: bool = True) -> dict[str, Json]:
     """The dry run of a valid workflow.
 
-    ``edges`` has each (job, depends_on, reason) that stands by itself; a set of jobs that several others all wait for
-    is in ``gates`` with its members and those that wait. ``summary.edge_count`` counts pairs, those of gates included;
-    both lists are left out when ``edges`` is False.
+    ``edges`` has each (job, depends_on, reason) that stands by itself; a set of jobs that several
+    others all wait for is in ``gates`` with its members and those that wait. ``summary.edge_count``
+    counts pairs, those of gates included; both lists are left out when ``edges`` is False.
     """
     spec = plan.spec
     before = spec.entries
@@ -39,7 +40,9 @@ def describe(plan: Plan, *, edges: bool = True) -> dict[str, Json]:
             "slurm_scheduler_count": len(spec.slurm_schedulers),
             "failure_handler_count": len(spec.failure_handlers),
             "action_count": len(spec.actions),
-            "has_schedule_nodes_action": any(action.action_type == "schedule_nodes" for action in spec.actions),
+            "has_schedule_nodes_action": any(
+                action.action_type == "schedule_nodes" for action in spec.actions
+            ),
             "edge_count": edge_count,
             "gate_count": len(plan.gates),
             "job_names": [job.spec.name for job in plan.jobs],
@@ -50,7 +53,11 @@ def describe(plan: Plan, *, edges: bool = True) -> dict[str, Json]:
         reasons = Reasons(plan)
         names = [job.spec.name for job in plan.jobs]
         result["edges"] = [
-            {"job": names[job], "depends_on": names[other], "reason": reasons.text(job, other, EdgeKind(kind), via)}
+            {
+                "job": names[job],
+                "depends_on": names[other],
+                "reason": reasons.text(job, other, EdgeKind(kind), via),
+            }
             for job, other, kind, via in plan.edges
         ]
         result["gates"] = [
@@ -69,7 +76,11 @@ def edge_reasons(plan: Plan) -> Iterator[tuple[str, str, str]]:
     """Every (job, job that it waits for, reason), gates written out, each pair once."""
     reasons = Reasons(plan)
     for job, other, kind, via in pairs(plan):
-        yield plan.jobs[job].spec.name, plan.jobs[other].spec.name, reasons.text(job, other, kind, via)
+        yield (
+            plan.jobs[job].spec.name,
+            plan.jobs[other].spec.name,
+            reasons.text(job, other, kind, via),
+        )
 
 
 def describe_problems(error: SpecError) -> dict[str, Json]:
@@ -83,7 +94,8 @@ def describe_problems(error: SpecError) -> dict[str, Json]:
 
 
 def describe_problem(problem: Problem) -> dict[str, Json]:
-    """One problem or warning: message, file, line, column, key, hint, kind; ``text`` is all of it on one line."""
+    """One problem or warning: message, file, line, column, key, hint, kind; ``text`` is all of it
+    on one line."""
     return {**problem._asdict(), "text": str(problem)}
 
 

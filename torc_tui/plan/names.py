@@ -1,7 +1,8 @@
-"""Names that something should have, the nearest one that exists, and the list of everything that is wrong.
+"""Names that something should have, the nearest one that exists, and the list of everything that is
+wrong.
 
-In: names as users wrote them. Out: ``Problem`` records, and the one SpecError that carries them. Nothing is resolved
-here.
+In: names as users wrote them. Out: ``Problem`` records, and the one SpecError that carries them.
+Nothing is resolved here.
 """
 
 from __future__ import annotations
@@ -22,12 +23,21 @@ _HINTS = 20
 
 
 def nearest(name: str, names: Collection[str]) -> str | None:
-    """The name most like this one, if any is near. Among many names only those that begin or end alike are compared."""
+    """The name most like this one, if any is near. Among many names only those that begin or end
+    alike are compared."""
     if len(names) > _MANY:
         ends = (name[:3], name[-3:])
-        alike = [other for other in names if abs(len(other) - len(name)) <= 3 and (other[:3], other[-3:]) == ends]
+        alike = [
+            other
+            for other in names
+            if abs(len(other) - len(name)) <= 3 and (other[:3], other[-3:]) == ends
+        ]
         if not alike:
-            alike = [other for other in names if abs(len(other) - len(name)) <= 2 and other[:3] == ends[0]]
+            alike = [
+                other
+                for other in names
+                if abs(len(other) - len(name)) <= 2 and other[:3] == ends[0]
+            ]
         names = alike[:_MANY]
     found = difflib.get_close_matches(name, names, 1, 0.6)
     return found[0] if found else None
@@ -42,16 +52,29 @@ class Problems:
         self._near: dict[tuple[int, str], str | None] = {}
 
     def add(
-        self, message: str, source: Source, key: str | None, *, kind: str = "invalid", hint: str | None = None
+        self,
+        message: str,
+        source: Source,
+        key: str | None,
+        *,
+        kind: str = "invalid",
+        hint: str | None = None,
     ) -> None:
         """One thing that is wrong with the entry at ``source``, at the line of ``key``."""
         file = source.file or self._file
         self._all.append(Problem(message, file, source.line_of(key), None, key, hint, kind))
 
     def unknown(
-        self, message: str, name: str, names: Collection[str], source: Source, key: str | None, hint: str | None = None
+        self,
+        message: str,
+        name: str,
+        names: Collection[str],
+        source: Source,
+        key: str | None,
+        hint: str | None = None,
     ) -> None:
-        """A name that nothing declares, with the nearest one (looked for only as often as a person can use it)."""
+        """A name that nothing declares, with the nearest one (looked for only as often as a person
+        can use it)."""
         asked = (id(names), name)
         if asked not in self._near:
             self._near[asked] = nearest(name, names) if len(self._near) < _HINTS else None
@@ -61,7 +84,8 @@ class Problems:
         self.add(message, source, key, kind="unknown-name", hint=hint)
 
     def stop(self) -> None:
-        """Raise everything found, in the order of the file; by its own class when all of it is of one kind."""
+        """Raise everything found, in the order of the file; by its own class when all of it is of
+        one kind."""
         if not self._all:
             return
         unique = sorted(dict.fromkeys(self._all), key=lambda problem: problem.line or 0)

@@ -1,15 +1,18 @@
-"""The tokens of a command: ``${files.input.N}``, ``${files.output.N}``, and the same two of ``user_data``.
+"""The tokens of a command: ``${files.input.N}``, ``${files.output.N}``, and the same two of
+``user_data``.
 
-In: the text of a command. Out: its tokens, what is wrong with them, and the text with the tokens replaced. What a name
-means is decided elsewhere; nothing is looked up here.
+In: the text of a command. Out: its tokens, what is wrong with them, and the text with the tokens
+replaced. What a name means is decided elsewhere; nothing is looked up here.
 
 Laws
-* A name holds anything but ``}``; ``${i}`` inside it is a shell variable. Other expansions of the shell
-  (``${HOME}``, ``${x%.*}``) are left alone, and so is what is escaped: ``\\${files.input.N}``, ``$${files.input.N}``.
-* A token of user data whose name holds shell variables (``result_$i``, ``result_${i}``, ``result_$((i-1))``) stands for
-  every name that ``result_*`` matches. It becomes the *name*, quoted so that the shell that would have expanded ``$i``
-  at that place expands it to one word: ``"result_${i}"`` in plain text, without the quotes where the token already
-  stands inside double quotes or a here-document. Inside single quotes (``bash -c '…'``) that is the inner shell.
+* A name holds anything but ``}``; ``${i}`` inside it is a shell variable. Other expansions of the
+  shell (``${HOME}``, ``${x%.*}``) are left alone, and so is what is escaped:
+  ``\\${files.input.N}``, ``$${files.input.N}``.
+* A token of user data whose name holds shell variables (``result_$i``, ``result_${i}``,
+  ``result_$((i-1))``) stands for every name that ``result_*`` matches. It becomes the *name*,
+  quoted so that the shell that would have expanded ``$i`` at that place expands it to one word:
+  ``"result_${i}"`` in plain text, without the quotes where the token already stands inside double
+  quotes or a here-document. Inside single quotes (``bash -c '…'``) that is the inner shell.
 """
 
 from __future__ import annotations
@@ -33,7 +36,8 @@ _DIRECTIONS = ("input", "output")
 
 
 class Token(NamedTuple):
-    """One token and its place in the text. ``quoted``: it stands where quotes of its own would do harm."""
+    """One token and its place in the text. ``quoted``: it stands where quotes of its own would do
+    harm."""
 
     start: int
     end: int
@@ -60,7 +64,8 @@ class Token(NamedTuple):
 
     @property
     def shell_text(self) -> str:
-        """The name as a shell takes it, its variables in braces so that they end where they ended in the token."""
+        """The name as a shell takes it, its variables in braces so that they end where they ended
+        in the token."""
         parts: list[str] = []
         end = 0
         for match in _VARIABLE.finditer(self.name):
@@ -94,8 +99,14 @@ def scan(text: str) -> tuple[list[Token], list[Fault]]:
         section, rest, closed = match.groups()
         direction, dot, name = rest.partition(".")
         if section in _SECTIONS and direction in _DIRECTIONS and dot:
-            if not closed or "\n" in name or ("{" in name and name.count("${") != len(_BRACED.findall(name))):
-                faults.append(Fault(f"{_first_line(match.group())!r} is not closed", "a token ends with }"))
+            if (
+                not closed
+                or "\n" in name
+                or ("{" in name and name.count("${") != len(_BRACED.findall(name)))
+            ):
+                faults.append(
+                    Fault(f"{_first_line(match.group())!r} is not closed", "a token ends with }")
+                )
             elif not name.strip():
                 message = f"{_first_line(match.group())!r} names nothing"
                 faults.append(Fault(message, "write the name after the last dot"))
@@ -107,12 +118,15 @@ def scan(text: str) -> tuple[list[Token], list[Fault]]:
                 faults.append(fault)
     if any("$" in token.name and token.has_variable for token in tokens):
         quoted = _inside_quotes(text, {token.start: token.end for token in tokens})
-        tokens = [token._replace(quoted=True) if token.start in quoted else token for token in tokens]
+        tokens = [
+            token._replace(quoted=True) if token.start in quoted else token for token in tokens
+        ]
     return tokens, faults
 
 
 def substitute(text: str, tokens: list[Token], value: Callable[[Token], str | int]) -> Script:
-    """The text with each token replaced by its value; an integer is an index of user data and stays one."""
+    """The text with each token replaced by its value; an integer is an index of user data and stays
+    one."""
     parts: list[str | int] = []
     pending = ""
     end = 0
@@ -139,7 +153,8 @@ def _first_line(text: str) -> str:
 
 
 def _escaped(text: str, start: int) -> bool:
-    """Whether a backslash, or a dollar sign that makes ``$$``, stands in front and takes the meaning away."""
+    """Whether a backslash, or a dollar sign that makes ``$$``, stands in front and takes the
+    meaning away."""
     if not start or text[start - 1] not in "\\$":
         return False
     for sign in "\\$":
@@ -152,23 +167,30 @@ def _escaped(text: str, start: int) -> bool:
 
 
 def _misspelt(section: str, direction: str, dot: str, name: str, written: str) -> Fault | None:
-    """A fault when this can only be meant as a token. The shell itself knows no name with a dot in it."""
+    """A fault when this can only be meant as a token. The shell itself knows no name with a dot in
+    it."""
     if section in _DIRECTIONS and direction in _SECTIONS:
         return Fault(f"{written!r} is no token", f"did you mean ${{{direction}.{section}.{name}}}?")
     near_section = difflib.get_close_matches(section, _SECTIONS, 1, 0.6)
     near_direction = difflib.get_close_matches(direction, _DIRECTIONS, 1, 0.6)
     if section in _SECTIONS and not (dot and near_direction):
-        return Fault(f"{written!r} is no token", f"write ${{{section}.input.NAME}} or ${{{section}.output.NAME}}")
+        return Fault(
+            f"{written!r} is no token",
+            f"write ${{{section}.input.NAME}} or ${{{section}.output.NAME}}",
+        )
     if near_section and near_direction and dot:
-        return Fault(f"{written!r} is no token", f"did you mean ${{{near_section[0]}.{near_direction[0]}.{name}}}?")
+        return Fault(
+            f"{written!r} is no token",
+            f"did you mean ${{{near_section[0]}.{near_direction[0]}.{name}}}?",
+        )
     return None
 
 
 def _inside_quotes(text: str, tokens: dict[int, int]) -> set[int]:
     """The starts of those tokens that stand inside double quotes, backquotes or a here-document.
 
-    Follows bash as far as quotes go: comments, backslashes, ``$(…)`` inside double quotes, here-documents. Text in
-    single quotes is read like a shell text of its own.
+    Follows bash as far as quotes go: comments, backslashes, ``$(…)`` inside double quotes,
+    here-documents. Text in single quotes is read like a shell text of its own.
     """
     found: set[int] = set()
     _follow(text, 0, len(text), tokens, found)
@@ -176,7 +198,9 @@ def _inside_quotes(text: str, tokens: dict[int, int]) -> set[int]:
 
 
 def _follow(text: str, at: int, end: int, tokens: dict[int, int], found: set[int]) -> None:
-    stack = [")"]  # the innermost context is last: ")" plain text, '"' double quotes, "`" backquotes
+    stack = [
+        ")"
+    ]  # the innermost context is last: ")" plain text, '"' double quotes, "`" backquotes
     depth = [0]  # open parentheses of each plain context
     heredocs: list[tuple[str, bool, bool]] = []
     while at < end:
@@ -217,9 +241,15 @@ def _follow(text: str, at: int, end: int, tokens: dict[int, int], found: set[int
                     stack.pop()
                     depth.pop()
             at += 1
-        elif sign == "<" and (match := _HEREDOC.match(text, at, end)) and not text.startswith("<<<", at):
+        elif (
+            sign == "<"
+            and (match := _HEREDOC.match(text, at, end))
+            and not text.startswith("<<<", at)
+        ):
             dash, single, double, backslash, word = match.groups()
-            heredocs.append((single or double or word, bool(dash), bool(single or double or backslash)))
+            heredocs.append(
+                (single or double or word, bool(dash), bool(single or double or backslash))
+            )
             at = match.end()
         elif text.startswith("<<<", at):
             at += 3
@@ -239,9 +269,17 @@ def _end_of_single(text: str, at: int, end: int, tokens: dict[int, int], *, ansi
 
 
 def _skip_heredoc(
-    text: str, at: int, end: int, delimiter: str, dash: bool, literal: bool, tokens: dict[int, int], found: set[int]
+    text: str,
+    at: int,
+    end: int,
+    delimiter: str,
+    dash: bool,
+    literal: bool,
+    tokens: dict[int, int],
+    found: set[int],
 ) -> int:
-    """Mark the tokens of a here-document (a literal one is a text of its own) and give the place behind it."""
+    """Mark the tokens of a here-document (a literal one is a text of its own) and give the place
+    behind it."""
     start = at
     while at < end:
         newline = text.find("\n", at, end)

@@ -1,15 +1,18 @@
 """From names to numbers: a WorkflowSpec becomes a Plan, or every problem in it is reported at once.
 
-In: a spec, checked and expanded. Out: a Plan whose jobs, files and records are indices, with edges, gates and warnings.
-Nothing is read from disk and nothing is stored here.
+In: a spec, checked and expanded. Out: a Plan whose jobs, files and records are indices, with edges,
+gates and warnings. Nothing is read from disk and nothing is stored here.
 
 Laws
 * The tokens of a command and the explicit lists are merged.
-* A pattern is searched in names, not anchored. One that is invalid or matches nothing is an error. What it matches of
-  the job's own (the job itself, what it writes) is left out; when nothing else is matched, that is an error too.
-* User data that some job writes but nothing declares is created with null. Whatever else is named must be declared.
+* A pattern is searched in names, not anchored. One that is invalid or matches nothing is an error.
+  What it matches of the job's own (the job itself, what it writes) is left out; when nothing else
+  is matched, that is an error too.
+* User data that some job writes but nothing declares is created with null. Whatever else is named
+  must be declared.
 * Two entries of files with one path are one file to those who write and read it.
-* A token ``result_$i`` reads every record that ``result_*`` matches and that another job writes or that holds data.
+* A token ``result_$i`` reads every record that ``result_*`` matches and that another job writes or
+  that holds data.
 """
 
 from __future__ import annotations
@@ -33,18 +36,19 @@ from torc_tui.model import (
 from torc_tui.plan import references
 from torc_tui.plan.actions import watched_jobs
 from torc_tui.plan.cycles import report_cycles
-from torc_tui.plan.flows import Flow, matching
+from torc_tui.plan.data_flow import Flow, matching
+from torc_tui.plan.dependencies import Members, combine
 from torc_tui.plan.lint import lint
 from torc_tui.plan.names import Problems
 from torc_tui.plan.references import Fault, Token
-from torc_tui.plan.waits import Members, combine
 
 _FEW = 8
 """Shorter lists are cheaper to sort again than to remember."""
 
 
 def resolve(spec: WorkflowSpec) -> Plan:
-    """The plan of a workflow. SpecError with all problems; its subclass when they are of one kind."""
+    """The plan of a workflow. SpecError with all problems; its subclass when they are of one
+    kind."""
     collecting = gc.isenabled()
     gc.disable()  # hundreds of thousands of small records, none of them garbage: the collector would double the time
     try:
@@ -59,7 +63,8 @@ def resolve(spec: WorkflowSpec) -> Plan:
 
 
 class _Tokens:
-    """The tokens of one job, and the same by section and direction. Jobs with equal texts share it."""
+    """The tokens of one job, and the same by section and direction. Jobs with equal texts share
+    it."""
 
     __slots__ = ("by_use", "command", "script")
 
@@ -87,7 +92,9 @@ class _Resolver:
         self.files = Flow([file.name for file in spec.files], [file.path for file in spec.files])
         self.data = Flow([record.name for record in self.records])
         self.requirements, self.requirement_of, self.default = _requirements(spec)
-        self.handler_of = {handler.name: number for number, handler in enumerate(spec.failure_handlers)}
+        self.handler_of = {
+            handler.name: number for number, handler in enumerate(spec.failure_handlers)
+        }
         self.schedulers = {scheduler.name for scheduler in spec.slurm_schedulers}
         self.tokens: dict[int, _Tokens] = {}
         self.read: dict[tuple[str, str | None], tuple[_Tokens, list[tuple[str, Fault]]]] = {}
@@ -116,10 +123,18 @@ class _Resolver:
                 wait = wait + self._regexes(number, job)
             tokens = self.tokens.get(number)
             input_files = input_data = None
-            if job.input_files or job.input_file_regexes or (tokens and tokens.of("files", "input")):
+            if (
+                job.input_files
+                or job.input_file_regexes
+                or (tokens and tokens.of("files", "input"))
+            ):
                 input_files, more = self._inputs(job, tokens, output_files, is_data=False)
                 wait = wait + more
-            if job.input_user_data or job.input_user_data_regexes or (tokens and tokens.of("user_data", "input")):
+            if (
+                job.input_user_data
+                or job.input_user_data_regexes
+                or (tokens and tokens.of("user_data", "input"))
+            ):
                 input_data, more = self._inputs(job, tokens, output_data, is_data=True)
                 wait = wait + more
             waits.append(wait)
@@ -140,7 +155,9 @@ class _Resolver:
             )
             if job.scheduler and job.scheduler not in self.schedulers:
                 message = f"job {_called(job)!r} names the scheduler {job.scheduler!r}, which does not exist"
-                self.problems.unknown(message, job.scheduler, self.schedulers, job.source, "scheduler")
+                self.problems.unknown(
+                    message, job.scheduler, self.schedulers, job.source, "scheduler"
+                )
         edges, gates = combine(waits, self.sets)
         return Plan(
             self.spec,
@@ -159,7 +176,7 @@ class _Resolver:
             ],
         )
 
-    # -- what is written ----------------------------------------------------------------------------------------
+    # -- what is written ---------------------------------------------------------------------------
 
     def _duplicates(self) -> None:
         for what, entries in (
@@ -178,7 +195,9 @@ class _Resolver:
         texts = (job.command, job.invocation_script)
         if texts not in self.read:
             command, command_faults = references.scan(job.command)
-            script, script_faults = references.scan(job.invocation_script) if job.invocation_script else ([], [])
+            script, script_faults = (
+                references.scan(job.invocation_script) if job.invocation_script else ([], [])
+            )
             faults = [("command", fault) for fault in command_faults]
             faults += [("invocation_script", fault) for fault in script_faults]
             self.read[texts] = _Tokens(command, script), faults
@@ -204,15 +223,23 @@ class _Resolver:
         files = data = None
         if job.output_files or job.output_file_regexes or (tokens and tokens.of("files", "output")):
             files = self._write(number, job, tokens, is_data=False)
-        if job.output_user_data or job.output_user_data_regexes or (tokens and tokens.of("user_data", "output")):
+        if (
+            job.output_user_data
+            or job.output_user_data_regexes
+            or (tokens and tokens.of("user_data", "output"))
+        ):
             data = self._write(number, job, tokens, is_data=True)
         return files, data
 
-    def _write(self, number: int, job: JobSpec, tokens: _Tokens | None, *, is_data: bool) -> int | None:
+    def _write(
+        self, number: int, job: JobSpec, tokens: _Tokens | None, *, is_data: bool
+    ) -> int | None:
         flow = self.data if is_data else self.files
         noun = "user data" if is_data else "file"
         key = "output_user_data" if is_data else "output_files"
-        numbers = list(self._listed(job, is_data, job.output_user_data if is_data else job.output_files, key))
+        numbers = list(
+            self._listed(job, is_data, job.output_user_data if is_data else job.output_files, key)
+        )
         patterns = job.output_user_data_regexes if is_data else job.output_file_regexes
         for pattern in patterns:
             numbers += self._matched(
@@ -250,13 +277,11 @@ class _Resolver:
         elif any(token.pattern.fullmatch(name) for name in declared):
             return
         else:
-            hint = (
-                f"declare its outputs in output_user_data; then the token becomes the name {token.glob!r} at run time"
-            )
+            hint = f"declare its outputs in output_user_data; then the token becomes the name {token.glob!r} at run time"
         message = f"command of job {_called(job)!r}: what {written} writes is known only when the job runs"
         self.problems.add(message, job.source, "command", kind="invalid-reference", hint=hint)
 
-    # -- what is read and waited for --------------------------------------------------------------------------------
+    # -- what is read and waited for ---------------------------------------------------------------
 
     def _explicit(self, job: JobSpec) -> tuple[int, ...]:
         key = job.depends_on
@@ -321,7 +346,9 @@ class _Resolver:
         noun = "user data" if is_data else "file"
         key = "input_user_data" if is_data else "input_files"
         own = {flow.thing(one) for one in flow.groups[output]} if output is not None else set()
-        listed = list(self._listed(job, is_data, job.input_user_data if is_data else job.input_files, key))
+        listed = list(
+            self._listed(job, is_data, job.input_user_data if is_data else job.input_files, key)
+        )
         found: list[tuple[int, ...]] = []
         for token in tokens.of("user_data" if is_data else "files", "input") if tokens else ():
             if token.name in flow.index:
@@ -340,9 +367,7 @@ class _Resolver:
             if own and not own.isdisjoint(map(flow.thing, matches)):
                 matches = tuple(one for one in matches if flow.thing(one) not in own)
                 if not matches:
-                    message = (
-                        f"{regex_key} of job {_called(job)!r}: {pattern!r} matches only what the job itself writes"
-                    )
+                    message = f"{regex_key} of job {_called(job)!r}: {pattern!r} matches only what the job itself writes"
                     self.problems.add(message, job.source, regex_key, kind="no-match")
             found.append(matches)
         found.insert(0, tuple(dict.fromkeys(listed)))
@@ -352,7 +377,11 @@ class _Resolver:
             if not numbers:
                 continue
             set_key = (is_data, numbers)
-            waited = self.set_of[set_key] if set_key in self.set_of else self._set(set_key, flow.members(kind, numbers))
+            waited = (
+                self.set_of[set_key]
+                if set_key in self.set_of
+                else self._set(set_key, flow.members(kind, numbers))
+            )
             if waited is not None:
                 wait.append(waited)
         if len(found) == 1 and len(listed) < _FEW:
@@ -362,7 +391,9 @@ class _Resolver:
             self.set_of[group_key] = flow.group(one for numbers in found for one in numbers)
         return self.set_of[group_key], tuple(wait)
 
-    def _variable_input(self, outputs: Iterable[int], job: JobSpec, token: Token) -> tuple[int, ...]:
+    def _variable_input(
+        self, outputs: Iterable[int], job: JobSpec, token: Token
+    ) -> tuple[int, ...]:
         written = f"${{{token.section}.input.{token.name}}}"
         if token.section == "files":
             message = f"command of job {_called(job)!r}: the path of {written} cannot be looked up when the job runs"
@@ -375,7 +406,8 @@ class _Resolver:
             found = self.readable[pattern] = tuple(
                 one
                 for one, name in enumerate(self.data.names)
-                if pattern.fullmatch(name) and (self.data.writer(one) is not None or self.records[one].data is not None)
+                if pattern.fullmatch(name)
+                and (self.data.writer(one) is not None or self.records[one].data is not None)
             )
         own = [one for one in outputs if one in found]
         if own:
@@ -385,7 +417,9 @@ class _Resolver:
             self.problems.unknown(message, token.glob, self.data.index, job.source, "command")
         return found
 
-    def _listed(self, job: JobSpec, is_data: bool, names: tuple[str, ...], key: str) -> tuple[int, ...]:
+    def _listed(
+        self, job: JobSpec, is_data: bool, names: tuple[str, ...], key: str
+    ) -> tuple[int, ...]:
         if not names:
             return ()
         flow = self.data if is_data else self.files
@@ -419,12 +453,16 @@ class _Resolver:
         self.problems.add(message, job.source, key, kind="invalid-regex")
 
     def _unknown(self, job: JobSpec, flow: Flow, name: str, noun: str, key: str, verb: str) -> None:
-        ending = "which no job writes and nothing declares" if flow is self.data else "which is not declared"
+        ending = (
+            "which no job writes and nothing declares"
+            if flow is self.data
+            else "which is not declared"
+        )
         hint = None if flow is self.data else "declare it under files, with its path"
         message = f"job {_called(job)!r} {verb} the {noun} {name!r}, {ending}"
         self.problems.unknown(message, name, flow.index, job.source, key, hint)
 
-    # -- the rest -----------------------------------------------------------------------------------------------------
+    # -- the rest ----------------------------------------------------------------------------------
 
     def _script(self, text: str, tokens: list[Token]) -> Script:
         def value(token: Token) -> str | int:
@@ -444,15 +482,21 @@ class _Resolver:
         name = job.resource_requirements or ""
         found = self.requirement_of.get(name)
         if found is None:
-            message = f"job {_called(job)!r} names the resource_requirements {name!r}, which do not exist"
-            self.problems.unknown(message, name, self.requirement_of, job.source, "resource_requirements")
+            message = (
+                f"job {_called(job)!r} names the resource_requirements {name!r}, which do not exist"
+            )
+            self.problems.unknown(
+                message, name, self.requirement_of, job.source, "resource_requirements"
+            )
             return self.default
         return found
 
     def _handler(self, job: JobSpec) -> int | None:
         name = job.failure_handler or ""
         if name not in self.handler_of:
-            message = f"job {_called(job)!r} names the failure_handler {name!r}, which does not exist"
+            message = (
+                f"job {_called(job)!r} names the failure_handler {name!r}, which does not exist"
+            )
             self.problems.unknown(message, name, self.handler_of, job.source, "failure_handler")
         return self.handler_of.get(name)
 
@@ -468,8 +512,11 @@ def _as_regex(template: str) -> str:
 
 
 def _requirements(spec: WorkflowSpec) -> tuple[list[ResourceRequirements], dict[str, int], int]:
-    """The records with ``default`` as the last: the user's own, where one of that name is declared."""
+    """The records with ``default`` as the last: the user's own, where one of that name is
+    declared."""
     name = DEFAULT_REQUIREMENTS.name
     records = [record for record in spec.resource_requirements if record.name != name]
-    records.append(next((one for one in spec.resource_requirements if one.name == name), DEFAULT_REQUIREMENTS))
+    records.append(
+        next((one for one in spec.resource_requirements if one.name == name), DEFAULT_REQUIREMENTS)
+    )
     return records, {record.name: number for number, record in enumerate(records)}, len(records) - 1

@@ -12,11 +12,14 @@ from torc_tui.model import Allocation, Gpu
 _VIRTUAL = "virtual-"
 
 
-def environment(allocation: Allocation, gpus: Iterable[Gpu], *, by_index: bool = False) -> dict[str, str]:
+def environment(
+    allocation: Allocation, gpus: Iterable[Gpu], *, by_index: bool = False
+) -> dict[str, str]:
     """The variables for an attempt with that allocation.
 
-    Cards are named by their UUID, or on request by their number in the order of the PCI bus. MIG instances have no
-    number, so a job with one gets ids in any case. Virtual cards have a number only. Without cards the job sees none.
+    Cards are named by their UUID, or on request by their number in the order of the PCI bus. MIG
+    instances have no number, so a job with one gets ids in any case. Virtual cards have a number
+    only. Without cards the job sees none.
     """
     known = {gpu.uuid: gpu for gpu in gpus}
     numbers: list[int | None] = []

@@ -1,7 +1,8 @@
 """The limits that control groups put on this process: CPU time and memory, versions 1 and 2.
 
-In: /proc and /sys below a root folder (another root in tests). Out: numbers, None where nothing is limited.
-Each group on the way up counts, since a group cannot use more than the one above it allows.
+In: /proc and /sys below a root folder (another root in tests). Out: numbers, None where nothing is
+limited. Each group on the way up counts, since a group cannot use more than the one above it
+allows.
 """
 
 from __future__ import annotations
@@ -42,8 +43,11 @@ def limits(root: Path = Path("/")) -> Limits:
     return Limits(min(cpus, default=None), min(memory, default=None))
 
 
-def _folders(root: Path, groups: list[str], mounts: list[str]) -> Iterator[tuple[Path, int, frozenset[str]]]:
-    """The folder of each group of this process and of those above it, as far as they are mounted."""
+def _folders(
+    root: Path, groups: list[str], mounts: list[str]
+) -> Iterator[tuple[Path, int, frozenset[str]]]:
+    """The folder of each group of this process and of those above it, as far as they are
+    mounted."""
     paths: dict[str, str] = {}  # controller -> path of the group; "" for version 2
     for line in groups:
         _, names, path, *_ = [*line.split(":", 2), "", ""]
@@ -59,7 +63,8 @@ def _folders(root: Path, groups: list[str], mounts: list[str]) -> Iterator[tuple
         else:
             version, controllers = 1, frozenset(kind[-1].split(",")) & {"cpu", "memory"}
         for path in {paths[name] for name in controllers if name in paths}:
-            # In a container the mount may show only a part of the tree, and the path may lie outside of it.
+            # In a container the mount may show only a part of the tree, and the path may lie
+            # outside of it.
             shown = fields[3].rstrip("/")
             inside = path.removeprefix(shown) if f"{path}/".startswith(f"{shown}/") else ""
             parts = [part for part in inside.split("/") if part and part != ".."]

@@ -1,7 +1,8 @@
 """What a runner may use of this host.
 
-In: the system, and what the user said instead. Out: a ``Machine``. Nothing heavy is loaded on a machine without cards:
-psutil only where /proc is missing, pynvml only where the loader would find the driver's library.
+In: the system, and what the user said instead. Out: a ``Machine``. Nothing heavy is loaded on a
+machine without cards: psutil only where /proc is missing, pynvml only where the loader would find
+the driver's library.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ from pathlib import Path
 from torc_tui.model import Machine
 from torc_tui.resources.cgroups import limits
 from torc_tui.resources.nvml import GpuMonitor
-from torc_tui.resources.processes import process_started
+from torc_tui.resources.process_identity import process_started
 
-__all__ = ["available_cpus", "available_memory", "boot_id", "detect_machine", "hostname", "process_started"]
+__all__ = [
+    "available_cpus",
+    "available_memory",
+    "boot_id",
+    "detect_machine",
+    "hostname",
+    "process_started",
+]
 
 _ROOT = Path("/")
 
@@ -27,9 +35,9 @@ def detect_machine(
     num_gpus: int | None = None,
     monitor: GpuMonitor | None = None,
 ) -> Machine:
-    """The machine as the runner may use it. What the user gives counts as given (``memory_gb`` in units of 2^30 bytes);
-    ``num_gpus`` limits the cards, or gives virtual ones where there are none. A ``monitor`` that is passed in reads
-    the cards, with the limit that it was made with."""
+    """The machine as the runner may use it. What the user gives counts as given (``memory_gb`` in
+    units of 2^30 bytes); ``num_gpus`` limits the cards, or gives virtual ones where there are none.
+    A ``monitor`` that is passed in reads the cards, with the limit that it was made with."""
     if monitor is None:
         monitor = GpuMonitor(num_gpus)
     return Machine(
@@ -41,8 +49,8 @@ def detect_machine(
 
 
 def available_cpus(environ: Mapping[str, str] | None = None, root: Path = _ROOT) -> int:
-    """CPUs that this process may use: its affinity, less what cgroups and Slurm allow (broken numbers rounded down); at
-    least 1."""
+    """CPUs that this process may use: its affinity, less what cgroups and Slurm allow (broken
+    numbers rounded down); at least 1."""
     affinity = getattr(os, "sched_getaffinity", None)
     count = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     quota = limits(root).cpus
@@ -55,14 +63,18 @@ def available_cpus(environ: Mapping[str, str] | None = None, root: Path = _ROOT)
 
 
 def available_memory(environ: Mapping[str, str] | None = None, root: Path = _ROOT) -> int:
-    """Bytes that this process may use: the memory of the machine, or less where cgroups or Slurm allow less."""
+    """Bytes that this process may use: the memory of the machine, or less where cgroups or Slurm
+    allow less."""
     amounts = [_total_memory(root)]
     limit = limits(root).memory
     if limit is not None:
         amounts.append(limit)
     environ = os.environ if environ is None else environ
     if "SLURM_JOB_ID" in environ:
-        per_node, per_cpu = _number(environ, "SLURM_MEM_PER_NODE"), _number(environ, "SLURM_MEM_PER_CPU")
+        per_node, per_cpu = (
+            _number(environ, "SLURM_MEM_PER_NODE"),
+            _number(environ, "SLURM_MEM_PER_CPU"),
+        )
         cpus = _slurm_cpus(environ)
         if per_node:  # megabytes; 0 stands for all of the node
             amounts.append(per_node << 20)
@@ -77,7 +89,8 @@ def hostname() -> str:
 
 
 def boot_id() -> str:
-    """A name for the time since this host was started; process start times are only comparable within one."""
+    """A name for the time since this host was started; process start times are only comparable
+    within one."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -87,12 +100,14 @@ def boot_id() -> str:
 
 
 def still_runs(boot: str, pid: int | None, started: int | None) -> bool:
-    """Whether that process of this host, of the time since it was started as ``boot``, is still there."""
+    """Whether that process of this host, of the time since it was started as ``boot``, is still
+    there."""
     return pid is not None and boot == boot_id() and process_started(pid) == started
 
 
 def anybody_is_behind(boot: str, *processes: tuple[int | None, int | None]) -> bool:
-    """Whether one of these (process id, start time) is still there: a runner, or the job that it has left."""
+    """Whether one of these (process id, start time) is still there: a runner, or the job that it
+    has left."""
     return any(still_runs(boot, pid, started) for pid, started in processes)
 
 

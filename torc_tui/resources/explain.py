@@ -1,6 +1,7 @@
 """Why a request does not fit: what it lacks, in numbers and in words.
 
-In: a request and a pool, or a machine. Out: shortfalls; none exactly when the pool would serve the request. Pure.
+In: a request and a pool, or a machine. Out: shortfalls; none exactly when the pool would serve the
+request. Pure.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess, Machine, ResourceRequirements
-from torc_tui.resources.cards import LASTING, WHOLE, Card, GpuNeed, Obstacle, gpu_need, matches
+from torc_tui.resources.gpus import LASTING, WHOLE, Card, GpuNeed, Obstacle, gpu_need, matches
 from torc_tui.resources.pool import Pool
 
 _GB = 1 << 30
@@ -18,8 +19,8 @@ _NAMED_CARDS = 8
 
 
 class Shortfall(NamedTuple):
-    """One thing that is missing. ``what`` is ``cpus``, ``memory``, ``nodes``, ``gpus``, ``gpu_share`` or
-    ``gpu_memory``; the numbers are counts, thousandths of a card, or bytes."""
+    """One thing that is missing. ``what`` is ``cpus``, ``memory``, ``nodes``, ``gpus``,
+    ``gpu_share`` or ``gpu_memory``; the numbers are counts, thousandths of a card, or bytes."""
 
     what: str
     requested: float
@@ -47,7 +48,8 @@ def explain(req: ResourceRequirements, pool: Pool) -> tuple[Shortfall, ...]:
 
 
 def never(req: ResourceRequirements, machine: Machine) -> tuple[Shortfall, ...]:
-    """What keeps the request from ever being served by this machine, however idle; empty if it can be."""
+    """What keeps the request from ever being served by this machine, however idle; empty if it can
+    be."""
     missing = _counts(req, machine.num_cpus, machine.memory)
     need = gpu_need(req)
     if need is not None:
@@ -88,7 +90,9 @@ def _counts(req: ResourceRequirements, num_cpus: int, memory: int) -> list[Short
         text = f"{size(req.memory)} of memory, machine has {size(memory)}"
         missing.append(Shortfall("memory", req.memory, memory, text))
     if req.num_nodes > 1:
-        missing.append(Shortfall("nodes", req.num_nodes, 1, f"{req.num_nodes} nodes, a local runner is one"))
+        missing.append(
+            Shortfall("nodes", req.num_nodes, 1, f"{req.num_nodes} nodes, a local runner is one")
+        )
     return missing
 
 
@@ -99,10 +103,16 @@ def _cards(need: GpuNeed, pool: Pool) -> list[Shortfall]:
         return []
     possible = [(card, obstacle) for card, obstacle in found if obstacle not in LASTING]
     if len(possible) < need.number:
-        return [_too_few(need, [card.gpu for card, _ in found if card.gpu is not None], len(possible))]
+        return [
+            _too_few(need, [card.gpu for card, _ in found if card.gpu is not None], len(possible))
+        ]
     blocked = [(card, obstacle) for card, obstacle in possible if obstacle is not None]
-    held = [card.gpu for card, obstacle in blocked if obstacle is Obstacle.HELD and card.gpu is not None]
-    reasons = [_reason(need, c, o) for c, o in blocked if c.gpu is not None and o is not Obstacle.HELD]
+    held = [
+        card.gpu for card, obstacle in blocked if obstacle is Obstacle.HELD and card.gpu is not None
+    ]
+    reasons = [
+        _reason(need, c, o) for c, o in blocked if c.gpu is not None and o is not Obstacle.HELD
+    ]
     if held:  # they tell the least, so they come last
         several = len(held) > 1
         reasons.append(
@@ -111,7 +121,11 @@ def _cards(need: GpuNeed, pool: Pool) -> list[Shortfall]:
     if len(reasons) > _NAMED_CARDS:
         reasons[_NAMED_CARDS:] = [f"and {len(reasons) - _NAMED_CARDS} more"]
     if need.number > 1 or need.share >= WHOLE:
-        each = f" with {size(need.memory)} free" + (" each" if need.number > 1 else "") if need.memory else ""
+        each = (
+            f" with {size(need.memory)} free" + (" each" if need.number > 1 else "")
+            if need.memory
+            else ""
+        )
         text = f"needs {_plural(need.number, 'GPU')}{each}, {able} free: {'; '.join(reasons)}"
         only_memory = all(obstacle is Obstacle.MEMORY for _, obstacle in blocked)
         return [Shortfall("gpu_memory" if only_memory else "gpus", need.number, able, text)]
@@ -119,8 +133,14 @@ def _cards(need: GpuNeed, pool: Pool) -> list[Shortfall]:
     if all(obstacle is Obstacle.MEMORY for _, obstacle in blocked):
         best = max(card.memory_available for card, _ in blocked)
         return [Shortfall("gpu_memory", need.memory, best, text)]
-    best = max(0 if obstacle is not Obstacle.SHARE else card.share_available for card, obstacle in blocked)
-    return [Shortfall("gpu_share" if need.share else "gpu_memory", need.share or need.memory, best, text)]
+    best = max(
+        0 if obstacle is not Obstacle.SHARE else card.share_available for card, obstacle in blocked
+    )
+    return [
+        Shortfall(
+            "gpu_share" if need.share else "gpu_memory", need.share or need.memory, best, text
+        )
+    ]
 
 
 def _too_few(need: GpuNeed, gpus: Sequence[Gpu], usable: int) -> Shortfall:
@@ -133,7 +153,11 @@ def _too_few(need: GpuNeed, gpus: Sequence[Gpu], usable: int) -> Shortfall:
         has = f"{len(alike)} of {len(gpus)} ({names})" if gpus else "0"
         return Shortfall("gpus", need.number, len(alike), f"needs {wanted}, machine has {has}")
     large = max((gpu.memory for gpu in alike), default=0)
-    if need.memory and sum(gpu.memory >= need.memory or not gpu.memory or gpu.virtual for gpu in alike) < need.number:
+    if (
+        need.memory
+        and sum(gpu.memory >= need.memory or not gpu.memory or gpu.virtual for gpu in alike)
+        < need.number
+    ):
         if not alike:
             return Shortfall("gpus", need.number, 0, f"needs {wanted}, machine has 0")
         if need.number == 1:

@@ -1,8 +1,9 @@
 """The NVIDIA cards of this host, read through NVML (the module ``pynvml``).
 
-In: the driver. Out: ``Gpu`` readings, distances between cards, use by process. Trouble never raises: a card that fails
-is left out, what a driver does not know is None, and each trouble is said once, in words, through ``notices``.
-Nothing on a card is ever changed here. Percentages are of one whole card, power is in watts, temperature in °C.
+In: the driver. Out: ``Gpu`` readings, distances between cards, use by process. Trouble never
+raises: a card that fails is left out, what a driver does not know is None, and each trouble is said
+once, in words, through ``notices``. Nothing on a card is ever changed here. Percentages are of one
+whole card, power is in watts, temperature in °C.
 """
 
 from __future__ import annotations
@@ -18,21 +19,28 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess
-from torc_tui.resources.processes import belongs, process_name
+from torc_tui.resources.process_identity import belongs, process_name
 from torc_tui.resources.visible import Device, Instance, visible
 
 LIBRARY = "libnvidia-ml.so.1"
-_PLACES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/lib/wsl/lib")
+_PLACES = (
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+    "/usr/lib/wsl/lib",
+)
 _COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "exclusive_process"}
 _BUSY_EVERY = 0.8
 """Seconds: the load of processes is not asked for more often."""
 _LINKED = 5
-"""Distance of cards joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other sockets)."""
+"""Distance of cards joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other
+sockets)."""
 
 
 class GpuUse(NamedTuple):
-    """What one process uses, over all cards: bytes (0 where the driver does not tell), and percent (100 is one whole
-    card; None: not known)."""
+    """What one process uses, over all cards: bytes (0 where the driver does not tell), and percent
+    (100 is one whole card; None: not known)."""
 
     memory: int
     utilization: float | None
@@ -69,9 +77,10 @@ def library_present(environ: Mapping[str, str] | None = None, root: Path = Path(
 class GpuMonitor:
     """Reads the cards again and again; may be used from several threads.
 
-    ``limit`` is the user's ``--num-gpus``: at most so many cards; on a machine without cards, so many virtual ones.
-    ``notice`` is told each trouble when it first appears; ``notices`` keeps them. ``unavailable`` says why there are no
-    cards at all (no news to a machine that never had one, so it is not among the notices unless the driver is broken).
+    ``limit`` is the user's ``--num-gpus``: at most so many cards; on a machine without cards, so
+    many virtual ones. ``notice`` is told each trouble when it first appears; ``notices`` keeps
+    them. ``unavailable`` says why there are no cards at all (no news to a machine that never had
+    one, so it is not among the notices unless the driver is broken).
     """
 
     def __init__(
@@ -97,12 +106,12 @@ class GpuMonitor:
         self._sampled: dict[str, int] = {}
         self._asked: dict[str, float] = {}
 
-    # -- what others call -------------------------------------------------------------------------------------------
+    # -- what others call --------------------------------------------------------------------------
 
     def read(self, own: Collection[int] = (), *, figures: bool = True) -> tuple[Gpu, ...]:
-        """The cards as they are now. ``own`` are the process ids of our attempts (the leaders of their sessions), by
-        which processes are told from those of others. Without ``figures`` the driver is not asked for load,
-        temperature and power, which only people want to know."""
+        """The cards as they are now. ``own`` are the process ids of our attempts (the leaders of
+        their sessions), by which processes are told from those of others. Without ``figures`` the
+        driver is not asked for load, temperature and power, which only people want to know."""
         if self._limit == 0:
             return ()
         with self._lock:
@@ -110,10 +119,15 @@ class GpuMonitor:
             if self._virtual is None:
                 self._virtual = not found and self._limit is not None
                 if found and self._limit is not None and len(found) < self._limit:
-                    self._say(f"{self._limit} GPUs were asked for, and {len(found)} may be used here")
+                    self._say(
+                        f"{self._limit} GPUs were asked for, and {len(found)} may be used here"
+                    )
             if self._virtual:
                 count = self._limit or 0
-                return tuple(Gpu(uuid=f"virtual-{i}", index=i, name="virtual GPU", virtual=True) for i in range(count))
+                return tuple(
+                    Gpu(uuid=f"virtual-{i}", index=i, name="virtual GPU", virtual=True)
+                    for i in range(count)
+                )
             gpus = []
             pids: set[int] = set()
             leaders = frozenset(own)
@@ -130,14 +144,19 @@ class GpuMonitor:
             return tuple(gpus)
 
     def distances(self) -> dict[str, dict[str, int]] | None:
-        """How far the cards are from each other, for placing jobs on several; None if nobody knows."""
+        """How far the cards are from each other, for placing jobs on several; None if nobody
+        knows."""
         with self._lock:
             cards = [device for device in self._enumerate() if device.parent is None]
             table: dict[str, dict[str, int]] = {}
             for one, other in combinations(cards, 2):
                 try:
-                    apart = self._ask("nvmlDeviceGetTopologyCommonAncestor", one.handle, other.handle)
-                    linked = self._ask("nvmlDeviceGetP2PStatus", one.handle, other.handle, 2)  # 2: over NVLink
+                    apart = self._ask(
+                        "nvmlDeviceGetTopologyCommonAncestor", one.handle, other.handle
+                    )
+                    linked = self._ask(
+                        "nvmlDeviceGetP2PStatus", one.handle, other.handle, 2
+                    )  # 2: over NVLink
                 except _Lost:
                     continue
                 if linked == 0:
@@ -148,8 +167,8 @@ class GpuMonitor:
             return table or None
 
     def gpu_usage_by_pid(self) -> dict[int, GpuUse]:
-        """What each process uses of the cards: its memory now, and its load since that was told last, which is about
-        once a second however often this is called."""
+        """What each process uses of the cards: its memory now, and its load since that was told
+        last, which is about once a second however often this is called."""
         use: dict[int, GpuUse] = {}
         with self._lock:
             for device in self._found or self._enumerate():
@@ -171,7 +190,7 @@ class GpuMonitor:
         with self._lock:
             self._stop()
 
-    # -- the driver ---------------------------------------------------------------------------------------------------
+    # -- the driver --------------------------------------------------------------------------------
 
     def _start(self) -> bool:
         if self._nvml is not None:
@@ -182,13 +201,17 @@ class GpuMonitor:
         try:
             import pynvml
         except ImportError:
-            return self._fail("the Python package nvidia-ml-py is missing, so no NVIDIA card can be used")
+            return self._fail(
+                "the Python package nvidia-ml-py is missing, so no NVIDIA card can be used"
+            )
         try:
             pynvml.nvmlInit()
         except pynvml.NVMLError as error:
             return self._fail(_why_not(error))
         except OSError as error:
-            return self._fail(f"NVIDIA's {LIBRARY} cannot be loaded ({error}); its cards are not used")
+            return self._fail(
+                f"NVIDIA's {LIBRARY} cannot be loaded ({error}); its cards are not used"
+            )
         self._nvml = pynvml
         self.unavailable = None
         return True
@@ -205,7 +228,8 @@ class GpuMonitor:
                 nvml.nvmlShutdown()
 
     def _enumerate(self) -> list[_Found]:
-        """The devices that may be used now. A driver that fails is let go, and asked anew the next time."""
+        """The devices that may be used now. A driver that fails is let go, and asked anew the next
+        time."""
         self._found = []
         if not self._start():
             return self._found
@@ -248,8 +272,12 @@ class GpuMonitor:
                 continue
             name = _text(self._nvml.nvmlDeviceGetUUID(instance))
             handles[name] = _Found(name, index, uuid, instance)
-            numbers = (self._ask(f"nvmlDeviceGet{kind}InstanceId", instance) for kind in ("Gpu", "Compute"))
-            instances.append(Instance(name, *(-1 if number is None else number for number in numbers)))
+            numbers = (
+                self._ask(f"nvmlDeviceGet{kind}InstanceId", instance) for kind in ("Gpu", "Compute")
+            )
+            instances.append(
+                Instance(name, *(-1 if number is None else number for number in numbers))
+            )
         if not instances:
             self._say(f"GPU {index} is in MIG mode and has no instances, so it cannot be used")
         return Device(index, uuid, True, tuple(instances))
@@ -262,13 +290,21 @@ class GpuMonitor:
         try:
             return ask(*arguments)
         except self._nvml.NVMLError as error:
-            if error.value in (self._nvml.NVML_ERROR_GPU_IS_LOST, self._nvml.NVML_ERROR_RESET_REQUIRED):
+            if error.value in (
+                self._nvml.NVML_ERROR_GPU_IS_LOST,
+                self._nvml.NVML_ERROR_RESET_REQUIRED,
+            ):
                 raise _Lost(str(error)) from None
-            if error.value == self._nvml.NVML_ERROR_FUNCTION_NOT_FOUND and "Processes_v2" in function:
-                self._say("the NVIDIA driver is too old to tell which processes use its cards; others are not seen")
+            if (
+                error.value == self._nvml.NVML_ERROR_FUNCTION_NOT_FOUND
+                and "Processes_v2" in function
+            ):
+                self._say(
+                    "the NVIDIA driver is too old to tell which processes use its cards; others are not seen"
+                )
             return None
 
-    # -- one card -----------------------------------------------------------------------------------------------------
+    # -- one card ----------------------------------------------------------------------------------
 
     def _reading(self, device: _Found, leaders: frozenset[int], figures: bool) -> Gpu:
         handle = device.handle
@@ -309,12 +345,17 @@ class GpuMonitor:
         )
 
     def _memory(self, handle: Any) -> tuple[int, int | None]:
-        """(total, free) in bytes; (0, None) where the card has no memory of its own to tell about."""
+        """(total, free) in bytes; (0, None) where the card has no memory of its own to tell
+        about."""
         try:
             memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
         except self._nvml.NVMLError as error:
             nvml = self._nvml
-            untold = (nvml.NVML_ERROR_NOT_SUPPORTED, nvml.NVML_ERROR_FUNCTION_NOT_FOUND, nvml.NVML_ERROR_NO_PERMISSION)
+            untold = (
+                nvml.NVML_ERROR_NOT_SUPPORTED,
+                nvml.NVML_ERROR_FUNCTION_NOT_FOUND,
+                nvml.NVML_ERROR_NO_PERMISSION,
+            )
             if error.value in untold:
                 return 0, None
             raise _Lost(str(error)) from None
@@ -336,8 +377,9 @@ class GpuMonitor:
         return found
 
     def _busy(self, device: _Found) -> dict[int, float] | None:
-        """pid -> mean percent since the last call; None if the card does not tell, or was asked a moment ago: its own
-        samples come a few times a second, and none since then would read as idle."""
+        """pid -> mean percent since the last call; None if the card does not tell, or was asked a
+        moment ago: its own samples come a few times a second, and none since then would read as
+        idle."""
         now = time.monotonic()
         if now - self._asked.get(device.uuid, -_BUSY_EVERY) < _BUSY_EVERY:
             return None
@@ -352,10 +394,12 @@ class GpuMonitor:
         for sample in samples:
             if sample.pid and sample.timeStamp > since:
                 sums.setdefault(sample.pid, []).append(sample.smUtil)
-                self._sampled[device.uuid] = max(self._sampled.get(device.uuid, 0), sample.timeStamp)
+                self._sampled[device.uuid] = max(
+                    self._sampled.get(device.uuid, 0), sample.timeStamp
+                )
         return {pid: sum(values) / len(values) for pid, values in sums.items()}
 
-    # -- what is said -------------------------------------------------------------------------------------------------
+    # -- what is said ------------------------------------------------------------------------------
 
     def _lose(self, key: str, called: str, reason: str) -> None:
         if key not in self._lost:
@@ -394,4 +438,6 @@ def _why_not(error: Any) -> str:
         4: "the NVIDIA driver may not be used by this user",
         18: "the NVIDIA driver was updated and its kernel module was not (a reboot helps)",
     }
-    return f"{reasons.get(error.value, f'the NVIDIA driver fails ({error})')}; no NVIDIA card is used"
+    return (
+        f"{reasons.get(error.value, f'the NVIDIA driver fails ({error})')}; no NVIDIA card is used"
+    )

@@ -1,9 +1,11 @@
 """Placement: which of the candidates start now.
 
-In: candidates and the pool. Out: (job id, allocation) pairs, in the order of the choice; the pool has them taken.
+In: candidates and the pool. Out: (job id, allocation) pairs, in the order of the choice; the pool
+has them taken.
 
-The law: higher priority first; within one priority the larger request, by what the workflow's ``jobs_sort_method``
-compares; then the smaller id. What does not fit is passed over, and what stands behind it may go (backfill).
+The law: higher priority first; within one priority the larger request, by what the workflow's
+``jobs_sort_method`` compares; then the smaller id. What does not fit is passed over, and what
+stands behind it may go (backfill).
 """
 
 from __future__ import annotations
@@ -32,15 +34,24 @@ DEFAULT_METHOD = "gpus_runtime_memory"
 
 
 def place(
-    candidates: Sequence[Candidate], pool: Pool, limit: int | None = None, *, method: str = DEFAULT_METHOD
+    candidates: Sequence[Candidate],
+    pool: Pool,
+    limit: int | None = None,
+    *,
+    method: str = DEFAULT_METHOD,
 ) -> list[tuple[int, Allocation]]:
-    """Take from the pool for as many candidates as fit, at most ``limit``. ``method`` is a ``jobs_sort_method``."""
+    """Take from the pool for as many candidates as fit, at most ``limit``. ``method`` is a
+    ``jobs_sort_method``."""
     if limit is not None and limit <= 0:
         return []
     placed: list[tuple[int, Allocation]] = []
-    refused: set[int] = set()  # requests that did not fit: while the pool only shrinks, they will not fit later
+    refused: set[int] = (
+        set()
+    )  # requests that did not fit: while the pool only shrinks, they will not fit later
     size = _SIZES.get(method, _SIZES[DEFAULT_METHOD])
-    for candidate in sorted(candidates, key=lambda one: (-one.priority, size(one.requirements), one.job_id)):
+    for candidate in sorted(
+        candidates, key=lambda one: (-one.priority, size(one.requirements), one.job_id)
+    ):
         req = candidate.requirements
         if id(req) in refused:
             continue
@@ -55,9 +66,18 @@ def place(
 
 
 def rank(requirements: Sequence[ResourceRequirements]) -> list[int]:
-    """For each request its place by size: 0 the largest. Requests of one rank are the same to the pool."""
+    """For each request its place by size: 0 the largest. Requests of one rank are the same to the
+    pool."""
     shapes = [
-        (-r.num_gpus, -r.runtime, -r.memory, -(r.gpu_memory or 0), -r.num_cpus, -r.num_nodes, r.gpu_model or "")
+        (
+            -r.num_gpus,
+            -r.runtime,
+            -r.memory,
+            -(r.gpu_memory or 0),
+            -r.num_cpus,
+            -r.num_nodes,
+            r.gpu_model or "",
+        )
         for r in requirements
     ]
     places = {shape: place for place, shape in enumerate(sorted(set(shapes)))}

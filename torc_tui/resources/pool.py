@@ -1,7 +1,7 @@
 """The pool: what a runner may use of one machine, and what is taken of it.
 
-In: a ``Machine``, the allocations that others and we hold, fresh readings of the cards. Out: allocations. Pure: whoever
-owns the pool reads the driver and the clock.
+In: a ``Machine``, the allocations that others and we hold, fresh readings of the cards. Out:
+allocations. Pure: whoever owns the pool reads the driver and the clock.
 """
 
 from __future__ import annotations
@@ -10,14 +10,24 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, Machine, ResourceRequirements
-from torc_tui.resources.cards import WHOLE, Card, Distances, ForeignPolicy, GpuNeed, Obstacle, choose, gpu_need
+from torc_tui.resources.gpus import (
+    WHOLE,
+    Card,
+    Distances,
+    ForeignPolicy,
+    GpuNeed,
+    Obstacle,
+    choose,
+    gpu_need,
+)
 
 
 class Pool:
     """CPUs and memory as counts, cards as devices.
 
-    ``held`` are allocations that exist already: of other runners on the host, of adopted attempts. They may exceed the
-    capacity; then nothing is free, and nothing is negative. ``distances`` lets jobs with several cards get near ones.
+    ``held`` are allocations that exist already: of other runners on the host, of adopted attempts.
+    They may exceed the capacity; then nothing is free, and nothing is negative. ``distances`` lets
+    jobs with several cards get near ones.
     """
 
     def __init__(
@@ -38,7 +48,7 @@ class Pool:
         for allocation in held:
             self.hold(allocation)
 
-    # -- what is free -------------------------------------------------------------------------------------------
+    # -- what is free ------------------------------------------------------------------------------
 
     @property
     def free_cpus(self) -> int:
@@ -53,7 +63,9 @@ class Pool:
     def cards(self) -> list[Card]:
         """The cards that exist now, in the order of their index. To look at, not to change."""
         present = [card for card in self._cards.values() if card.gpu is not None]
-        return sorted(present, key=lambda card: (card.gpu.index, card.gpu.uuid) if card.gpu else (0, ""))
+        return sorted(
+            present, key=lambda card: (card.gpu.index, card.gpu.uuid) if card.gpu else (0, "")
+        )
 
     @property
     def free_gpus(self) -> int:
@@ -72,7 +84,7 @@ class Pool:
         """For each card what keeps it from serving the request now."""
         return [(card, card.obstacle(need, self.foreign)) for card in self.cards]
 
-    # -- taking and giving ----------------------------------------------------------------------------------------
+    # -- taking and giving -------------------------------------------------------------------------
 
     def take(self, req: ResourceRequirements) -> Allocation | None:
         """Take what the request asks for, all of it or nothing; None if it does not fit now."""
@@ -106,8 +118,13 @@ class Pool:
             self._cards.setdefault(grant.uuid, Card()).add(grant)
 
     def give(self, allocation: Allocation) -> None:
-        """Return what an attempt held; ValueError, and nothing changed, if the pool does not hold that much."""
-        if allocation.num_cpus > self._cpus or allocation.memory > self._bytes or not self._holds(allocation.gpus):
+        """Return what an attempt held; ValueError, and nothing changed, if the pool does not hold
+        that much."""
+        if (
+            allocation.num_cpus > self._cpus
+            or allocation.memory > self._bytes
+            or not self._holds(allocation.gpus)
+        ):
             raise ValueError(f"the pool does not hold {allocation}")
         self._cpus -= allocation.num_cpus
         self._bytes -= allocation.memory
@@ -117,12 +134,14 @@ class Pool:
             if card.gpu is None and not card.grants:
                 del self._cards[grant.uuid]
 
-    # -- the machine changes ----------------------------------------------------------------------------------------
+    # -- the machine changes -----------------------------------------------------------------------
 
     def update(self, gpus: Iterable[Gpu]) -> None:
-        """Take fresh readings of all cards. Those not among them are gone (what is granted of them is remembered).
+        """Take fresh readings of all cards. Those not among them are gone (what is granted of them
+        is remembered).
 
-        Read again before placing, and after the end of a job with cards: the memory it used counts until then.
+        Read again before placing, and after the end of a job with cards: the memory it used counts
+        until then.
         """
         seen = {gpu.uuid: gpu for gpu in gpus}
         for uuid, card in list(self._cards.items()):
@@ -137,7 +156,7 @@ class Pool:
         self.num_cpus = self.num_cpus if num_cpus is None else num_cpus
         self.memory = self.memory if memory is None else memory
 
-    # -- inside -----------------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------
 
     def _counts_fit(self, req: ResourceRequirements) -> bool:
         # An over-held pool has nothing free, which is still enough for a request of nothing.

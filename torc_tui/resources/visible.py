@@ -2,10 +2,11 @@
 
 In: the cards that the driver lets us open, and an environment. Out: the ids of devices. Pure.
 
-The rules are those of CUDA: CUDA_VISIBLE_DEVICES holds indices, ids or unique beginnings of ids; the first entry that
-names nothing ends the list; an empty value hides all. An index counts the cards that can be opened, in the order of the
-PCI bus (CUDA itself may put the fastest first, where cards differ and CUDA_DEVICE_ORDER is not set). Without that
-variable the cards of the Slurm step or job count (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm numbers over the node.
+The rules are those of CUDA: CUDA_VISIBLE_DEVICES holds indices, ids or unique beginnings of ids;
+the first entry that names nothing ends the list; an empty value hides all. An index counts the
+cards that can be opened, in the order of the PCI bus (CUDA itself may put the fastest first, where
+cards differ and CUDA_DEVICE_ORDER is not set). Without that variable the cards of the Slurm step or
+job count (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm numbers over the node.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class Instance(NamedTuple):
 
 
 class Device(NamedTuple):
-    """A card that can be opened. ``number`` is its place among all cards of the node. With ``mig`` it is used only
-    through its instances."""
+    """A card that can be opened. ``number`` is its place among all cards of the node. With ``mig``
+    it is used only through its instances."""
 
     number: int
     uuid: str
@@ -36,7 +37,9 @@ class Device(NamedTuple):
         return tuple(instance.uuid for instance in self.instances) if self.mig else (self.uuid,)
 
 
-def visible(devices: Sequence[Device], environ: Mapping[str, str], *, hidden: bool = False) -> list[str]:
+def visible(
+    devices: Sequence[Device], environ: Mapping[str, str], *, hidden: bool = False
+) -> list[str]:
     """The ids of the devices that may be used, in the order of the cards.
 
     ``hidden``: the node has more cards, which cannot be opened (a cgroup keeps them from us).
@@ -67,10 +70,16 @@ def _named(devices: Sequence[Device], value: str) -> set[str]:
 def _find(devices: Sequence[Device], entry: str) -> tuple[str, ...]:
     if entry.isascii() and entry.isdigit():
         return devices[int(entry)].usable if int(entry) < len(devices) else ()
-    if entry.startswith("MIG-GPU-"):  # the older name: MIG-<id of the card>/<GPU instance>/<compute instance>
+    if entry.startswith(
+        "MIG-GPU-"
+    ):  # the older name: MIG-<id of the card>/<GPU instance>/<compute instance>
         card, _, numbers = entry.removeprefix("MIG-").partition("/")
-        instances = [instance for device in devices if device.uuid == card for instance in device.instances]
-        return tuple(i.uuid for i in instances if f"{i.gpu_instance}/{i.compute_instance}" == numbers)
+        instances = [
+            instance for device in devices if device.uuid == card for instance in device.instances
+        ]
+        return tuple(
+            i.uuid for i in instances if f"{i.gpu_instance}/{i.compute_instance}" == numbers
+        )
     if entry.startswith("MIG-"):
         return _unique([(i.uuid, (i.uuid,)) for device in devices for i in device.instances], entry)
     if entry.startswith("GPU-"):
@@ -87,7 +96,11 @@ def _slurm(environ: Mapping[str, str]) -> frozenset[int] | None:
     """The numbers of the cards that Slurm gave; None if it says nothing that can be read."""
     if "SLURM_JOB_ID" not in environ:
         return None
-    text = environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS") or environ.get("GPU_DEVICE_ORDINAL")
+    text = (
+        environ.get("SLURM_STEP_GPUS")
+        or environ.get("SLURM_JOB_GPUS")
+        or environ.get("GPU_DEVICE_ORDINAL")
+    )
     numbers: set[int] = set()
     for part in (text or "").split(","):
         first, _, last = part.strip().partition("-")

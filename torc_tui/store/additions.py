@@ -1,8 +1,9 @@
-"""What is changed in a workflow that is stored already: jobs added, a job given other words or other requirements.
+"""What is changed in a workflow that is stored already: jobs added, a job given other words or
+other requirements.
 
-What comes in: a connection inside a writing transaction, whose caller holds the workflow's row. What goes out: ids.
-Law: ``resource_class`` of all jobs is worked out anew whenever the workflow's requirements change, since it ranks them
-against each other.
+What comes in: a connection inside a writing transaction, whose caller holds the workflow's row.
+What goes out: ids. Law: ``resource_class`` of all jobs is worked out anew whenever the workflow's
+requirements change, since it ranks them against each other.
 """
 
 from __future__ import annotations
@@ -25,15 +26,22 @@ _CLASS = Statement("UPDATE job SET resource_class = ? WHERE workflow_id = ? AND 
 _REQUIREMENT_OF = Statement("SELECT requirement_id FROM job WHERE id = ?")
 _SAME_NAME = Statement("SELECT 1 FROM job WHERE workflow_id = ? AND name = ? AND id <> ?")
 _CHANGE = {
-    column: Statement(f"UPDATE job SET {column} = ? WHERE id = ?") for column in ("name", "command", "requirement_id")
+    column: Statement(f"UPDATE job SET {column} = ? WHERE id = ?")
+    for column in ("name", "command", "requirement_id")
 }
 _FORGET_SCRIPT = Statement("UPDATE job SET script = NULL WHERE id = ?")
 
 
-def add_jobs(conn: Connection, workflow_id: int, commands: Sequence[str], requirement_id: int) -> list[int]:
-    """A job for each command, named ``job1``, ``job2`` … after those that are so named already; their ids. They are
-    uninitialized and wait for nothing."""
-    taken = [int(match[1]) for row in _NAMES.run(conn, (workflow_id,)) if (match := _NUMBERED.fullmatch(row[0]))]
+def add_jobs(
+    conn: Connection, workflow_id: int, commands: Sequence[str], requirement_id: int
+) -> list[int]:
+    """A job for each command, named ``job1``, ``job2`` … after those that are so named already;
+    their ids. They are uninitialized and wait for nothing."""
+    taken = [
+        int(match[1])
+        for row in _NAMES.run(conn, (workflow_id,))
+        if (match := _NUMBERED.fullmatch(row[0]))
+    ]
     number = max(taken, default=0) + 1
     first = allocate(conn, "job", len(commands))
     columns = (
@@ -67,7 +75,8 @@ def add_jobs(conn: Connection, workflow_id: int, commands: Sequence[str], requir
 
 
 def requirement(conn: Connection, workflow_id: int, wanted: ResourceRequirements) -> int:
-    """The id of the workflow's requirements that ask for the same (whatever their name); made when there are none."""
+    """The id of the workflow's requirements that ask for the same (whatever their name); made when
+    there are none."""
     known = read_requirements(conn, workflow_id)
     for requirement_id, found in known.items():
         if replace(found, name=wanted.name) == replace(wanted, source=found.source):
@@ -91,7 +100,9 @@ def classify(conn: Connection, workflow_id: int) -> None:
     """Rank the requirements of the workflow anew."""
     known = read_requirements(conn, workflow_id)
     places = rank(list(known.values()))
-    _CLASS.run_many(conn, [(place, workflow_id, number) for number, place in zip(known, places, strict=True)])
+    _CLASS.run_many(
+        conn, [(place, workflow_id, number) for number, place in zip(known, places, strict=True)]
+    )
 
 
 def requirement_of(conn: Connection, job_id: int) -> int:
@@ -105,9 +116,15 @@ def name_is_taken(conn: Connection, workflow_id: int, name: str, job_id: int) ->
 
 
 def change_job(
-    conn: Connection, job_id: int, *, name: str | None, command: str | None, requirement_id: int | None
+    conn: Connection,
+    job_id: int,
+    *,
+    name: str | None,
+    command: str | None,
+    requirement_id: int | None,
 ) -> None:
-    """Write what is given. A new command is what it is: the ids of records that the old one spoke of are forgotten."""
+    """Write what is given. A new command is what it is: the ids of records that the old one spoke
+    of are forgotten."""
     for column, value in (("name", name), ("command", command), ("requirement_id", requirement_id)):
         if value is not None:
             _CHANGE[column].run(conn, (value, job_id))

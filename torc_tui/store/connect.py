@@ -1,9 +1,10 @@
 """A plain connection to the store: from a URL to sqlite3 or psycopg, checked to be one of ours.
 
-What comes in: a URL. What goes out: DBAPI connections in autocommit mode, and errors of the drivers in the words of
-a user. Transactions are begun by the callers, with :func:`begin`.
+What comes in: a URL. What goes out: DBAPI connections in autocommit mode, and errors of the drivers
+in the words of a user. Transactions are begun by the callers, with :func:`begin`.
 
-Never here: SQLAlchemy, nor anything else that is slow to load; ``torc user-data get`` passes through here.
+Never here: SQLAlchemy, nor anything else that is slow to load; ``torc user-data get`` passes
+through here.
 """
 
 # ruff: noqa: PTH110, PTH112, PTH118, PTH120
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     """A connection of sqlite3 or psycopg; both have execute, commit, rollback and close."""
 
 VERSION = 2
-"""Of the schema. A store with a higher one is refused, one with a lower one is brought up to date."""
+"""Of the schema. A store with a higher one is refused, one with a lower one is brought up to
+date."""
 
 BUSY_SECONDS = 10.0
 """How long a writer waits for another writer before it gives up."""
@@ -37,11 +39,13 @@ _NETWORK_WORDS = """
     fuse.juicefs fuse.quobyte fuse.vmhgfs-fuse
 """
 NETWORK = frozenset(_NETWORK_WORDS.split())
-"""Kinds of file system on which other hosts may write the same files, so that WAL's shared memory does not work."""
+"""Kinds of file system on which other hosts may write the same files, so that WAL's shared memory
+does not work."""
 
 
 def resolve(url: str | None) -> tuple[str, str]:
-    """(dialect, place) of ``url``, or of the configured store: "sqlite" and a path, "postgresql" and its conninfo."""
+    """(dialect, place) of ``url``, or of the configured store: "sqlite" and a path, "postgresql"
+    and its conninfo."""
     from torc_tui import settings
 
     url = settings.database_url() if url is None else settings.normal_url(url)
@@ -51,7 +55,8 @@ def resolve(url: str | None) -> tuple[str, str]:
 
 
 def connect(url: str | None = None, *, read_only: bool = False) -> Dbapi:
-    """A connection to a store that exists; StoreUnavailable or SchemaMismatch when there is none of ours."""
+    """A connection to a store that exists; StoreUnavailable or SchemaMismatch when there is none of
+    ours."""
     dialect, place = resolve(url)
     if dialect == "postgresql":
         connection = connect_postgresql(place)
@@ -76,20 +81,29 @@ def no_store(place: str) -> StoreUnavailable:
     return StoreUnavailable(f"there is no store at {place}", hint=hint)
 
 
-def connect_sqlite(path: str, *, read_only: bool = False, create: bool = False) -> sqlite3.Connection:
-    """Open the file, with the settings that every connection needs. StoreUnavailable names the path."""
+def connect_sqlite(
+    path: str, *, read_only: bool = False, create: bool = False
+) -> sqlite3.Connection:
+    """Open the file, with the settings that every connection needs. StoreUnavailable names the
+    path."""
     if sqlite3.sqlite_version_info < (3, 35):
         raise StoreUnavailable(
             f"the SQLite library of this Python is {sqlite3.sqlite_version}, 3.35 or later is needed",
             hint="use a newer Python, for instance one installed by uv",
         )
     if os.path.isdir(path):
-        raise StoreUnavailable(f"the store {path} cannot be opened: it is a directory", hint=_way_out(path))
+        raise StoreUnavailable(
+            f"the store {path} cannot be opened: it is a directory", hint=_way_out(path)
+        )
     mode = "ro" if read_only else "rwc" if create else "rw"
     name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
         connection = sqlite3.connect(
-            f"file:{name}?mode={mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            f"file:{name}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
         )
     except sqlite3.Error as error:
         raise translate(error, path) from error
@@ -103,12 +117,14 @@ def connect_sqlite(path: str, *, read_only: bool = False, create: bool = False) 
 
 
 def connect_postgresql(conninfo: str) -> Dbapi:
-    """Connect to the server. StoreUnavailable with the server's words; the password is never shown."""
+    """Connect to the server. StoreUnavailable with the server's words; the password is never
+    shown."""
     try:
         import psycopg
     except ImportError as error:
         raise StoreUnavailable(
-            "a store on PostgreSQL needs the psycopg package", hint="pip install 'torc-tui[postgresql]'"
+            "a store on PostgreSQL needs the psycopg package",
+            hint="pip install 'torc-tui[postgresql]'",
         ) from error
     try:
         return psycopg.connect(conninfo, autocommit=True, application_name="torc")
@@ -117,7 +133,8 @@ def connect_postgresql(conninfo: str) -> Dbapi:
 
 
 def checked(connection: Dbapi, place: str) -> Dbapi:
-    """``connection``, when it leads to a store of this version; else SchemaMismatch or StoreUnavailable."""
+    """``connection``, when it leads to a store of this version; else SchemaMismatch or
+    StoreUnavailable."""
     version = stored_version(connection, place)
     if version != VERSION:
         raise mismatch(version, place)
@@ -125,7 +142,8 @@ def checked(connection: Dbapi, place: str) -> Dbapi:
 
 
 def stored_version(connection: Dbapi, place: str) -> int | None:
-    """The version of the schema that is there; None in an empty database. SchemaMismatch when it is not ours."""
+    """The version of the schema that is there; None in an empty database. SchemaMismatch when it is
+    not ours."""
     try:
         row = connection.execute("SELECT value FROM meta WHERE key = 'torc_schema'").fetchone()
     except Exception as error:
@@ -133,7 +151,10 @@ def stored_version(connection: Dbapi, place: str) -> int | None:
             raise
         if not _is_missing(error):
             raise translate(error, place) from error
-        if is_sqlite(connection) and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if (
+            is_sqlite(connection)
+            and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        ):
             raise _foreign(place) from error
         return None
     if row is None or not str(row[0]).isdigit():
@@ -144,7 +165,9 @@ def stored_version(connection: Dbapi, place: str) -> int | None:
 def mismatch(version: int | None, place: str) -> StoreError:
     """The error for a store whose schema has ``version`` instead of ours."""
     if version is None:
-        return StoreUnavailable(f"the store {shown(place)} is empty", hint="create a workflow first")
+        return StoreUnavailable(
+            f"the store {shown(place)} is empty", hint="create a workflow first"
+        )
     if version > VERSION:
         return SchemaMismatch(
             f"the store {shown(place)} was written by a newer torc (schema {version}, this one knows {VERSION})",
@@ -185,7 +208,8 @@ def _is_missing(error: BaseException) -> bool:
 
 
 def begin(connection: Dbapi, *, write: bool) -> None:
-    """Begin a transaction. A writer on SQLite takes the lock at once, for one that asks for it later fails."""
+    """Begin a transaction. A writer on SQLite takes the lock at once, for one that asks for it
+    later fails."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     else:
@@ -195,7 +219,11 @@ def begin(connection: Dbapi, *, write: bool) -> None:
 def in_transaction(connection: Dbapi) -> bool:
     if isinstance(connection, sqlite3.Connection):
         return connection.in_transaction
-    return connection.info.transaction_status in (1, 2, 3)  # active, open, failed; 4 is a broken connection
+    return connection.info.transaction_status in (
+        1,
+        2,
+        3,
+    )  # active, open, failed; 4 is a broken connection
 
 
 def place_of(connection: Dbapi) -> str:
@@ -226,8 +254,12 @@ def translate(error: BaseException, place: str) -> StoreError:
         if sqlstate == "55P03" or sqlstate == "57014":
             return StoreUnavailable(f"the store {name} is locked: {first}", hint="try again")
         if sqlstate == "53100":
-            return StoreUnavailable(f"no space left for the store {name}", hint="free some space on the server")
-        return StoreUnavailable(f"the store {name} cannot be used: {first}", hint="is the server running?")
+            return StoreUnavailable(
+                f"no space left for the store {name}", hint="free some space on the server"
+            )
+        return StoreUnavailable(
+            f"the store {name} cannot be used: {first}", hint="is the server running?"
+        )
     if "locked" in low or "busy" in low:
         return StoreUnavailable(
             f"the store {name} is locked by another program for more than {BUSY_SECONDS:g} s",
@@ -235,19 +267,29 @@ def translate(error: BaseException, place: str) -> StoreError:
         )
     if "not a database" in low or "file is encrypted" in low:
         return SchemaMismatch(
-            f"{name} is not a database", hint="name another one with --database or TORC_DATABASE, or move it away"
+            f"{name} is not a database",
+            hint="name another one with --database or TORC_DATABASE, or move it away",
         )
     if "malformed" in low:
         return StoreUnavailable(
-            f"the store {name} is damaged: {text}", hint=f"`sqlite3 {name} .recover` saves what can be saved"
+            f"the store {name} is damaged: {text}",
+            hint=f"`sqlite3 {name} .recover` saves what can be saved",
         )
     if "readonly" in low or "read-only" in low:
-        return StoreUnavailable(f"the store {name} is read-only", hint="check the rights of the file and its folder")
+        return StoreUnavailable(
+            f"the store {name} is read-only", hint="check the rights of the file and its folder"
+        )
     if "disk is full" in low:
-        return StoreUnavailable(f"no space left for the store {name}", hint="free some space; nothing was written")
+        return StoreUnavailable(
+            f"no space left for the store {name}", hint="free some space; nothing was written"
+        )
     if "unable to open" in low:
-        return StoreUnavailable(f"the store {name} cannot be opened: {_obstacle(place)}", hint=_way_out(place))
-    return StoreUnavailable(f"the store {name} cannot be used: {text}", hint="check the disk, and the file's rights")
+        return StoreUnavailable(
+            f"the store {name} cannot be opened: {_obstacle(place)}", hint=_way_out(place)
+        )
+    return StoreUnavailable(
+        f"the store {name} cannot be used: {text}", hint="check the disk, and the file's rights"
+    )
 
 
 def _obstacle(path: str) -> str:
@@ -270,7 +312,8 @@ def _way_out(path: str) -> str:
 
 
 def network_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> str | None:
-    """The kind of network file system that holds ``path``, or None for a local one (or where nobody can tell)."""
+    """The kind of network file system that holds ``path``, or None for a local one (or where nobody
+    can tell)."""
     try:
         with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.readlines()

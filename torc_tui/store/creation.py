@@ -1,7 +1,7 @@
 """A plan becomes rows: a new workflow, all of it or nothing.
 
-What comes in: a plan, whose names are resolved. What goes out: the id of the workflow. Jobs are left ``uninitialized``;
-their counters are the business of the scheduling beside this module.
+What comes in: a plan, whose names are resolved. What goes out: the id of the workflow. Jobs are
+left ``uninitialized``; their counters are the business of the scheduling beside this module.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torc_tui.model import ExecutionConfig, Json, Plan, PlannedJob, ResourceRequ
 from torc_tui.resources.placement import rank
 from torc_tui.store import events
 from torc_tui.store.database import Store, allocate, insert
-from torc_tui.store.journal import dumps
+from torc_tui.store.dbapi import dumps
 
 _JOB_COLUMNS = (
     "id workflow_id name command invocation_script script status held priority resource_class unmet unsuccessful "
@@ -53,12 +53,16 @@ def create(
     name: str | None = None,
     actor: str | None = None,
 ) -> int:
-    """Store ``plan`` as a new workflow of ``user``; its id. Jobs are ``uninitialized``. All of it or nothing is stored.
+    """Store ``plan`` as a new workflow of ``user``; its id. Jobs are ``uninitialized``. All of it
+    or nothing is stored.
 
-    ``directory`` (absolute) is where its jobs will run, ``at`` the time of creation, ``name`` replaces the plan's.
+    ``directory`` (absolute) is where its jobs will run, ``at`` the time of creation, ``name``
+    replaces the plan's.
     """
     spec = plan.spec
-    with store.write() as conn:  # ids first, by themselves: ids that end unused cost nothing, a long lock does
+    with (
+        store.write() as conn
+    ):  # ids first, by themselves: ids that end unused cost nothing, a long lock does
         ids = _Ids(
             allocate(conn, "workflow"),
             allocate(conn, "job", len(plan.jobs)),
@@ -76,16 +80,29 @@ def create(
     jobs = _job_rows(plan, ids)
     edges = _edge_rows(plan, ids)
     records = [
-        (ids.user_data + i, wf, r.name, r.is_ephemeral, None if r.data is None else dumps(r.data), r.declared, r.schema)
+        (
+            ids.user_data + i,
+            wf,
+            r.name,
+            r.is_ephemeral,
+            None if r.data is None else dumps(r.data),
+            r.declared,
+            r.schema,
+        )
         for i, r in enumerate(plan.user_data)
     ]
     with store.write() as conn:
-        _insert_workflow(conn, plan, ids, user=user, directory=directory, at=at, name=name or spec.name)
+        _insert_workflow(
+            conn, plan, ids, user=user, directory=directory, at=at, name=name or spec.name
+        )
         insert(
             conn,
             "resource_requirements",
             REQUIREMENT_COLUMNS,
-            [requirement_row(ids.resource_requirements + i, wf, r) for i, r in enumerate(plan.requirements)],
+            [
+                requirement_row(ids.resource_requirements + i, wf, r)
+                for i, r in enumerate(plan.requirements)
+            ],
         )
         _insert_handlers(conn, plan, ids)
         insert(conn, "job", _JOB_COLUMNS, jobs)
@@ -109,7 +126,11 @@ def create(
             conn,
             "file_group",
             "group_id file_id workflow_id",
-            [(ids.file_group + g, ids.file + f, wf) for g, group in enumerate(plan.file_groups) for f in group],
+            [
+                (ids.file_group + g, ids.file + f, wf)
+                for g, group in enumerate(plan.file_groups)
+                for f in group
+            ],
         )
         insert(
             conn,
@@ -176,7 +197,12 @@ def _insert_workflow(
             )
         ],
     )
-    insert(conn, "workflow_text", "workflow_id text", [(ids.workflow, spec.text)] if spec.text is not None else [])
+    insert(
+        conn,
+        "workflow_text",
+        "workflow_id text",
+        [(ids.workflow, spec.text)] if spec.text is not None else [],
+    )
 
 
 def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
@@ -243,7 +269,9 @@ def _job_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
                 wf,
                 spec.name,
                 render(job.command, first_record),
-                None if job.invocation_script is None else render(job.invocation_script, first_record),
+                None
+                if job.invocation_script is None
+                else render(job.invocation_script, first_record),
                 _script(job, first_record),
                 0,
                 False,
@@ -266,15 +294,17 @@ def _job_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
                 None if job.input_files is None else ids.file_group + job.input_files,
                 None if job.output_files is None else ids.file_group + job.output_files,
                 None if job.input_user_data is None else ids.user_data_group + job.input_user_data,
-                None if job.output_user_data is None else ids.user_data_group + job.output_user_data,
+                None
+                if job.output_user_data is None
+                else ids.user_data_group + job.output_user_data,
             )
         )
     return rows
 
 
 def _script(job: PlannedJob, first_record: int) -> str | None:
-    """Command and invocation script in pieces, with the ids of records as numbers; None where none is spoken of.
-    So an export can tell an id from any other number."""
+    """Command and invocation script in pieces, with the ids of records as numbers; None where none
+    is spoken of. So an export can tell an id from any other number."""
     scripts = (job.command, job.invocation_script)
     if not any(isinstance(script, tuple) for script in scripts):
         return None
@@ -289,7 +319,8 @@ def _script(job: PlannedJob, first_record: int) -> str | None:
 
 
 def _edge_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
-    """Rows (waits for, waits, kind, via, workflow), in the order of the primary key, which inserts fastest."""
+    """Rows (waits for, waits, kind, via, workflow), in the order of the primary key, which inserts
+    fastest."""
     wf, first = ids.workflow, ids.job
     via_base = {3: ids.file, 4: ids.user_data}
     bases = [0, 0, 0, ids.file, ids.user_data]
@@ -323,7 +354,9 @@ def execution_of(values: Mapping[str, Json]) -> ExecutionConfig:
     return ExecutionConfig(**{key: value for key, value in values.items() if key in known})
 
 
-REQUIREMENT_COLUMNS = "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime enforced"
+REQUIREMENT_COLUMNS = (
+    "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime enforced"
+)
 
 
 def requirement_row(number: int, workflow_id: int, r: ResourceRequirements) -> tuple[Any, ...]:

@@ -1,11 +1,13 @@
-"""The records of a workflow as a person looks at them: who wrote each last, who reads it, and in what state it is.
+"""The records of a workflow as a person looks at them: who wrote each last, who reads it, and in
+what state it is.
 
-What comes in: a plain connection and ids. What goes out: dicts. Values are never read whole for the list, only their
-beginning and size. Nothing is written here; the writes stand in ``store.user_data``.
+What comes in: a plain connection and ids. What goes out: dicts. Values are never read whole for the
+list, only their beginning and size. Nothing is written here; the writes stand in
+``store.user_data``.
 
-States: ``empty`` (null, and that is fine so far), ``missing`` (null, a job that is ready or runs reads it, and no
-producer is left that could write it), ``edited`` (by a person, since the workflow was made), ``written`` (by a job, or
-from the start).
+States: ``empty`` (null, and that is fine so far), ``missing`` (null, a job that is ready or runs
+reads it, and no producer is left that could write it), ``edited`` (by a person, since the workflow
+was made), ``written`` (by a job, or from the start).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.store import connect, user_data
-from torc_tui.store.journal import Transaction, loads, run
+from torc_tui.store.dbapi import Transaction, loads, run
 
 if TYPE_CHECKING:
     from torc_tui.store.connect import Dbapi
@@ -42,13 +44,18 @@ _OF_JOB = "SELECT user_data_id FROM user_data_group WHERE group_id = (SELECT {co
 _NOBODY = (0, 0, 0, "")
 
 
-def overview(connection: Dbapi, workflow_id: int, *, job_id: int | None = None) -> list[dict[str, Any]]:
-    """The records of a workflow by id, or with ``job_id`` those that the job reads or writes. Each has id, name,
-    is_ephemeral, version, size (bytes, None for null), head (the beginning of the JSON), has_schema, written_at,
-    actor, job_id, run_id, attempt_id, writer (a name), readers and producers (count, name of the first), state and
-    direction (``in``, ``out`` or ``in out`` for a job)."""
+def overview(
+    connection: Dbapi, workflow_id: int, *, job_id: int | None = None
+) -> list[dict[str, Any]]:
+    """The records of a workflow by id, or with ``job_id`` those that the job reads or writes. Each
+    has id, name, is_ephemeral, version, size (bytes, None for null), head (the beginning of the
+    JSON), has_schema, written_at, actor, job_id, run_id, attempt_id, writer (a name), readers and
+    producers (count, name of the first), state and direction (``in``, ``out`` or ``in out`` for a
+    job)."""
     with Transaction(connection, write=False):
-        rows = run(connection, _LIST.format(size=_size(connection, "u")), (HEAD, workflow_id)).fetchall()
+        rows = run(
+            connection, _LIST.format(size=_size(connection, "u")), (HEAD, workflow_id)
+        ).fetchall()
         readers = _users(connection, workflow_id, "input_user_data")
         producers = _users(connection, workflow_id, "output_user_data")
         reads = _of_job(connection, job_id, "input_user_data")
@@ -84,8 +91,8 @@ def overview(connection: Dbapi, workflow_id: int, *, job_id: int | None = None) 
 
 
 def opened(connection: Dbapi, record_id: int) -> dict[str, Any]:
-    """One record with its value: what ``user_data.get`` gives, and schema, size, written_at, actor, job_id, run_id,
-    attempt_id, writer. NotFound."""
+    """One record with its value: what ``user_data.get`` gives, and schema, size, written_at, actor,
+    job_id, run_id, attempt_id, writer. NotFound."""
     with Transaction(connection, write=False):
         record = user_data.get(connection, record_id)
         row = run(
@@ -109,8 +116,8 @@ def opened(connection: Dbapi, record_id: int) -> dict[str, Any]:
 
 
 def versions(connection: Dbapi, record_id: int) -> list[dict[str, Any]]:
-    """All versions, the newest first, without their values: {version, size, is_null, written_at, actor, job_id, run_id,
-    attempt_id, writer}. NotFound for an unknown record."""
+    """All versions, the newest first, without their values: {version, size, is_null, written_at,
+    actor, job_id, run_id, attempt_id, writer}. NotFound for an unknown record."""
     with Transaction(connection, write=False):
         user_data.get(connection, record_id)
         rows = run(
@@ -137,7 +144,8 @@ def versions(connection: Dbapi, record_id: int) -> list[dict[str, Any]]:
 
 
 def value_of(connection: Dbapi, record_id: int, version: int) -> Any:
-    """The value that a version had; None also for a version that is not there (0: before the first write)."""
+    """The value that a version had; None also for a version that is not there (0: before the first
+    write)."""
     with Transaction(connection, write=False):
         row = run(
             connection,
@@ -149,7 +157,11 @@ def value_of(connection: Dbapi, record_id: int, version: int) -> Any:
 
 def _size(connection: Dbapi, table: str) -> str:
     """The bytes of a value, in SQL."""
-    return f"length(CAST({table}.data AS BLOB))" if connect.is_sqlite(connection) else f"octet_length({table}.data)"
+    return (
+        f"length(CAST({table}.data AS BLOB))"
+        if connect.is_sqlite(connection)
+        else f"octet_length({table}.data)"
+    )
 
 
 def _writer(job: str | None, job_id: int | None, actor: str | None) -> str:
@@ -164,7 +176,9 @@ def _state(row: Any, *, waiting: int, open_producers: int) -> str:
     return "edited" if by_hand and row[7] > row[13] else "written"
 
 
-def _users(connection: Dbapi, workflow_id: int, column: str) -> dict[int, tuple[int, int, int, str]]:
+def _users(
+    connection: Dbapi, workflow_id: int, column: str
+) -> dict[int, tuple[int, int, int, str]]:
     rows = run(connection, _USERS.format(column=column), (workflow_id,)).fetchall()
     return {row[0]: (int(row[1]), int(row[2]), int(row[3]), row[4]) for row in rows}
 

@@ -1,13 +1,16 @@
 """The store as the program holds it: connections, transactions, ids.
 
-What comes in: a URL. What goes out: SQLAlchemy connections inside a transaction, and errors in the words of a user:
-nothing of a driver passes this place.
+What comes in: a URL. What goes out: SQLAlchemy connections inside a transaction, and errors in the
+words of a user: nothing of a driver passes this place.
 
 How statements are written
-* One text with positional ``?`` for both databases: a :class:`Statement` at module level, executed by ``run`` (a
-  result of SQLAlchemy), ``direct`` (the driver's cursor, for hot paths) or ``run_many``.
-* Booleans are written ``held`` and ``NOT held``, never ``held = 0``; as parameters they are True and False.
-* The column ``user`` of workflow stands in quotes: ``"user"``. Rows of SQLite give booleans as 0 and 1.
+* One text with positional ``?`` for both databases: a :class:`Statement` at module level, executed
+  by ``run`` (a result of SQLAlchemy), ``direct`` (the driver's cursor, for hot paths) or
+  ``run_many``.
+* Booleans are written ``held`` and ``NOT held``, never ``held = 0``; as parameters they are True
+  and False.
+* The column ``user`` of workflow stands in quotes: ``"user"``. Rows of SQLite give booleans as 0
+  and 1.
 * States are literals in the text where an index with a condition is to be used.
 
 Never here: what the tables mean.
@@ -27,7 +30,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from torc_tui.errors import StoreUnavailable
-from torc_tui.store import connect, journal
+from torc_tui.store import connect, dbapi
 
 MIGRATIONS: dict[int, Sequence[str]] = {
     1: (
@@ -43,7 +46,8 @@ MIGRATIONS: dict[int, Sequence[str]] = {
 class Statement:
     """One SQL text for both databases, made once at module level.
 
-    ``text`` has ``?`` where parameters go. Where PostgreSQL needs other words, ``postgresql`` has them.
+    ``text`` has ``?`` where parameters go. Where PostgreSQL needs other words, ``postgresql`` has
+    them.
     """
 
     __slots__ = ("postgresql", "sqlite")
@@ -61,8 +65,8 @@ class Statement:
         return conn.exec_driver_sql(self.on(conn), values)
 
     def direct(self, conn: Connection, values: tuple[Any, ...] = ()) -> Any:
-        """Execute it once and give the driver's own cursor (fetchone, fetchall, rowcount, iteration). For the hot
-        path: it takes a sixth of the time of :meth:`run`."""
+        """Execute it once and give the driver's own cursor (fetchone, fetchall, rowcount,
+        iteration). For the hot path: it takes a sixth of the time of :meth:`run`."""
         return conn.connection.dbapi_connection.execute(self.on(conn), values)  # type: ignore[union-attr] # held
 
     def run_many(self, conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -73,15 +77,23 @@ class Statement:
 
 
 class Store:
-    """An open store. One connection per thread, held until :meth:`close`; threads may share the object."""
+    """An open store. One connection per thread, held until :meth:`close`; threads may share the
+    object."""
 
-    def __init__(self, dialect: str, place: str, *, read_only: bool, network: str | None = None) -> None:
-        """Use :meth:`open`. ``network`` is the kind of network file system that holds the file, if one does."""
+    def __init__(
+        self, dialect: str, place: str, *, read_only: bool, network: str | None = None
+    ) -> None:
+        """Use :meth:`open`. ``network`` is the kind of network file system that holds the file, if
+        one does."""
         self.network = network
         self.dialect = dialect
         self.place = place
         self.path = Path(place) if dialect == "sqlite" else None
-        self.url = f"sqlite:///{place}" if dialect == "sqlite" else "postgresql+psycopg" + place[len("postgresql") :]
+        self.url = (
+            f"sqlite:///{place}"
+            if dialect == "sqlite"
+            else "postgresql+psycopg" + place[len("postgresql") :]
+        )
         self.read_only = read_only
         self._held = threading.local()
         self._lock = threading.Lock()
@@ -95,8 +107,9 @@ class Store:
 
     @classmethod
     def open(cls, url: str | None = None, *, read_only: bool = False) -> Store:
-        """The store at ``url`` (None: the configured one), made when it is not there and brought up to date when it is
-        of an older version. StoreUnavailable or SchemaMismatch, with the way out, when that cannot be."""
+        """The store at ``url`` (None: the configured one), made when it is not there and brought up
+        to date when it is of an older version. StoreUnavailable or SchemaMismatch, with the way
+        out, when that cannot be."""
         dialect, place = connect.resolve(url)
         if dialect == "postgresql":
             _prepare_postgresql(place, read_only=read_only)
@@ -107,8 +120,8 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection inside a transaction that sees one state of the store. Inside :meth:`write` of the same thread
-        it is that transaction."""
+        """A connection inside a transaction that sees one state of the store. Inside :meth:`write`
+        of the same thread it is that transaction."""
         conn = self.connection()
         raw: Any = conn.connection.dbapi_connection
         if connect.in_transaction(raw):
@@ -124,10 +137,12 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A connection inside a transaction that may write; committed at the end, rolled back by an exception.
-        Keep it short: on SQLite nobody else writes meanwhile."""
+        """A connection inside a transaction that may write; committed at the end, rolled back by an
+        exception. Keep it short: on SQLite nobody else writes meanwhile."""
         if self.read_only:
-            raise StoreUnavailable(f"the store {connect.shown(self.place)} is open for reading only")
+            raise StoreUnavailable(
+                f"the store {connect.shown(self.place)} is open for reading only"
+            )
         conn = self.connection()
         raw: Any = conn.connection.dbapi_connection
         if connect.in_transaction(raw):
@@ -160,13 +175,15 @@ class Store:
         return conn
 
     def verify(self) -> None:
-        """StoreUnavailable when the file of this thread's connection was moved away or replaced: what would be written
-        to it now is lost. The next use opens what is there then."""
+        """StoreUnavailable when the file of this thread's connection was moved away or replaced:
+        what would be written to it now is lost. The next use opens what is there then."""
         conn: Connection | None = getattr(self._held, "conn", None)
         if self.path is None or conn is None or conn.closed or self._file() == self._held.file:
             return
         self._forget(conn)
-        raise StoreUnavailable(f"the store {self.place} was moved away or replaced", hint="put it back")
+        raise StoreUnavailable(
+            f"the store {self.place} was moved away or replaced", hint="put it back"
+        )
 
     def _file(self) -> tuple[int, int] | None:
         if self.path is None:
@@ -178,7 +195,8 @@ class Store:
         return status.st_dev, status.st_ino
 
     def dbapi(self) -> Any:
-        """This thread's connection as the driver gave it: for ``user_data``, which knows no SQLAlchemy."""
+        """This thread's connection as the driver gave it: for ``user_data``, which knows no
+        SQLAlchemy."""
         return self.connection().connection.dbapi_connection
 
     def allocate(self, conn: Connection, name: str, n: int = 1) -> int:
@@ -220,7 +238,8 @@ class Store:
             raise connect.translate(original, self.place) from error
 
     def _forget(self, conn: Connection) -> None:
-        """Drop a connection that is broken, so that the next transaction of the thread gets a new one."""
+        """Drop a connection that is broken, so that the next transaction of the thread gets a new
+        one."""
         self._held.conn = None
         with self._lock:
             self._connections = [pair for pair in self._connections if pair[1] is not conn]
@@ -230,18 +249,21 @@ class Store:
 
 def allocate(conn: Connection, name: str, n: int = 1) -> int:
     """The first of ``n`` new ids of the table ``name``, in a row. Never given twice."""
-    return journal.allocate(conn.connection.dbapi_connection, name, n)
+    return dbapi.allocate(conn.connection.dbapi_connection, name, n)
 
 
 def insert(conn: Connection, table: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert many rows, by the fastest way of the driver. ``columns`` are words, ours and never a user's."""
+    """Insert many rows, by the fastest way of the driver. ``columns`` are words, ours and never a
+    user's."""
     if not rows:
         return
     raw: Any = conn.connection.dbapi_connection
     words = columns.split()
     names = ", ".join(f'"{word}"' for word in words)
     if connect.is_sqlite(raw):
-        raw.executemany(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(words))})", rows)
+        raw.executemany(
+            f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(words))})", rows
+        )
         return
     with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in rows:
@@ -249,7 +271,8 @@ def insert(conn: Connection, table: str, columns: str, rows: Sequence[tuple[Any,
 
 
 def _prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
-    """Make the store when it is not there, bring it up to date, and choose the journal that fits the file system."""
+    """Make the store when it is not there, bring it up to date, and choose the journal that fits
+    the file system."""
     fresh = not os.path.exists(path)  # noqa: PTH110
     if fresh and read_only:
         raise connect.no_store(path)
@@ -264,7 +287,9 @@ def _prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
     raw = connect.connect_sqlite(path, read_only=read_only, create=fresh)
     try:
         version = connect.stored_version(raw, path)
-        if version != connect.VERSION and (read_only or (version is not None and version > connect.VERSION)):
+        if version != connect.VERSION and (
+            read_only or (version is not None and version > connect.VERSION)
+        ):
             raise connect.mismatch(version, path)
         if not read_only:
             _choose_journal(raw, network=network)
@@ -279,7 +304,8 @@ def _prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
 
 
 def _choose_journal(raw: Any, *, network: bool) -> None:
-    """WAL on a local file system; on a network one a plain journal, as WAL needs memory that all users share."""
+    """WAL on a local file system; on a network one a plain journal, as WAL needs memory that all
+    users share."""
     current = raw.execute("PRAGMA journal_mode").fetchone()[0]
     if network and current == "wal":
         raw.execute("PRAGMA journal_mode = TRUNCATE")
@@ -304,7 +330,8 @@ def _prepare_postgresql(place: str, *, read_only: bool) -> None:
 
 
 def _make(raw: Any, place: str) -> None:
-    """Create the tables, or migrate them, in one transaction; whoever comes second finds it done."""
+    """Create the tables, or migrate them, in one transaction; whoever comes second finds it
+    done."""
     dialect = "sqlite" if connect.is_sqlite(raw) else "postgresql"
     connect.begin(raw, write=True)
     try:
@@ -316,7 +343,9 @@ def _make(raw: Any, place: str) -> None:
 
             for text in schema.statements(dialect):
                 raw.execute(text)
-            raw.execute(f"INSERT INTO meta (key, value) VALUES ('torc_schema', '{connect.VERSION}')")
+            raw.execute(
+                f"INSERT INTO meta (key, value) VALUES ('torc_schema', '{connect.VERSION}')"
+            )
         else:
             for step in range(version, connect.VERSION):
                 for text in MIGRATIONS[step]:

@@ -1,9 +1,12 @@
-"""The one stream of events: appended in the transaction that does what they tell, read in the order of ``seq``.
+"""The one stream of events: appended in the transaction that does what they tell, read in the order
+of ``seq``.
 
-What comes in: kinds, jobs and plain data. What goes out: rows, and :class:`~torc_tui.model.Event` records.
+What comes in: kinds, jobs and plain data. What goes out: rows, and :class:`~torc_tui.model.Event`
+records.
 
-The law of order: ``seq`` is taken under the row lock of the workflow, which is held until the commit. So whoever sees
-event *n* sees all before it, and a reader that asks for ``seq > n`` misses none.
+The law of order: ``seq`` is taken under the row lock of the workflow, which is held until the
+commit. So whoever sees event *n* sees all before it, and a reader that asks for ``seq > n`` misses
+none.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from torc_tui.model import Event, Json
-from torc_tui.store import journal
+from torc_tui.store import dbapi
 from torc_tui.store.database import Statement, Store
 
 Entry = tuple[str, int | None, Mapping[str, Json] | None]
@@ -32,9 +35,10 @@ def append(
     at: float,
     actor: str | None = None,
 ) -> int:
-    """Write ``events`` (kind, job id, data) of one moment ``at``; the last ``seq``. Holds the workflow's row from here
-    to the end of the transaction. NotFound when the workflow is gone. Without events it only takes the row."""
-    return journal.append(conn.connection.dbapi_connection, workflow_id, events, at=at, actor=actor)
+    """Write ``events`` (kind, job id, data) of one moment ``at``; the last ``seq``. Holds the
+    workflow's row from here to the end of the transaction. NotFound when the workflow is gone.
+    Without events it only takes the row."""
+    return dbapi.append(conn.connection.dbapi_connection, workflow_id, events, at=at, actor=actor)
 
 
 def list_events(

@@ -1,13 +1,14 @@
 """Follow the events of one workflow, or of all, as they are committed by whomever.
 
-What comes in: a store and cursors. What goes out: events, each once, in their order, none left out. A notification
-only wakes; the table tells.
+What comes in: a store and cursors. What goes out: events, each once, in their order, none left out.
+A notification only wakes; the table tells.
 
-How it notices: on SQLite ``PRAGMA data_version`` says in some microseconds whether any other connection committed, so
-it is asked often (a few milliseconds after the last event, later 50); on PostgreSQL the server notifies, and once a
-second the table is looked at all the same.
+How it notices: on SQLite ``PRAGMA data_version`` says in some microseconds whether any other
+connection committed, so it is asked often (a few milliseconds after the last event, later 50); on
+PostgreSQL the server notifies, and once a second the table is looked at all the same.
 
-Never here: writing. A feed belongs to the thread that calls :meth:`Feed.poll`; only :meth:`Feed.wake` is for others.
+Never here: writing. A feed belongs to the thread that calls :meth:`Feed.poll`; only
+:meth:`Feed.wake` is for others.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from typing import Any
 
 from torc_tui.errors import StoreError
 from torc_tui.model import Event
-from torc_tui.store import connect, journal
+from torc_tui.store import connect, dbapi
 from torc_tui.store.database import Store
 from torc_tui.store.events import event
 
 QUICKEST, SLOWEST = 0.002, 0.05
-"""Seconds between two looks at SQLite's counter: right after something happened, and after a while of nothing."""
+"""Seconds between two looks at SQLite's counter: right after something happened, and after a while
+of nothing."""
 BEHIND_NOTIFY = 1.0
 """Seconds after which PostgreSQL's table is looked at without a notification."""
 CHUNK = 10_000
@@ -43,12 +45,15 @@ _ALL = "SELECT id, last_seq FROM workflow ORDER BY id"
 class Feed:
     """The events after a cursor: ``after`` is the last ``seq`` that is known already, 0 for none.
 
-    With ``workflow_id`` None it follows every workflow, also those created later. ``after`` then gives a cursor for
-    each (``{workflow.id: workflow.last_seq}`` of a list that was read before); a number means: from now on. A workflow
-    that is deleted ends with one event of kind ``workflow_deleted``, which stands in no table.
+    With ``workflow_id`` None it follows every workflow, also those created later. ``after`` then
+    gives a cursor for each (``{workflow.id: workflow.last_seq}`` of a list that was read before); a
+    number means: from now on. A workflow that is deleted ends with one event of kind
+    ``workflow_deleted``, which stands in no table.
     """
 
-    def __init__(self, store: Store, workflow_id: int | None, after: int | Mapping[int, int] = 0) -> None:
+    def __init__(
+        self, store: Store, workflow_id: int | None, after: int | Mapping[int, int] = 0
+    ) -> None:
         self._store = store
         self._workflow_id = workflow_id
         if not isinstance(after, int):
@@ -72,7 +77,8 @@ class Feed:
         return self._cursors.get(self._workflow_id, 0) if self._workflow_id is not None else 0
 
     def poll(self) -> list[Event]:
-        """What is new, at once. StoreUnavailable when the store cannot be read; a later call tries again."""
+        """What is new, at once. StoreUnavailable when the store cannot be read; a later call tries
+        again."""
         try:
             if self._connection is None:
                 self._open()
@@ -89,7 +95,8 @@ class Feed:
         return found
 
     def wait(self, timeout: float | None = None) -> list[Event]:
-        """What is new as soon as there is something; nothing after ``timeout`` seconds or a :meth:`wake`."""
+        """What is new as soon as there is something; nothing after ``timeout`` seconds or a
+        :meth:`wake`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             found = self.poll()
@@ -106,8 +113,8 @@ class Feed:
                 return self.poll()
 
     def _readable(self, pause: float) -> set[int]:
-        """Which of the descriptors has something, after ``pause`` seconds at most. A runner holds thousands of them,
-        and ``select`` takes no number above 1023."""
+        """Which of the descriptors has something, after ``pause`` seconds at most. A runner holds
+        thousands of them, and ``select`` takes no number above 1023."""
         waiting = select.poll()
         waiting.register(self._woken, select.POLLIN)
         if self._store.dialect == "postgresql":
@@ -115,7 +122,8 @@ class Feed:
         return {descriptor for descriptor, _ in waiting.poll(pause * 1000)}
 
     def wake(self) -> None:
-        """Let :meth:`wait` return now (or at its next call). From any thread, and from a signal handler."""
+        """Let :meth:`wait` return now (or at its next call). From any thread, and from a signal
+        handler."""
         if self._waker >= 0:
             with suppress(OSError):  # the pipe is full: it will wake; or closed: nobody waits
                 os.write(self._waker, b"\0")
@@ -131,7 +139,7 @@ class Feed:
     def _open(self) -> None:
         if self._store.dialect == "postgresql":
             self._connection = connect.connect_postgresql(self._store.place)
-            self._connection.execute(f"LISTEN {journal.CHANNEL}")
+            self._connection.execute(f"LISTEN {dbapi.CHANNEL}")
         else:
             self._connection = connect.connect_sqlite(self._store.place, read_only=True)
         self._version, self._looked = None, -BEHIND_NOTIFY
@@ -146,7 +154,8 @@ class Feed:
                     raise
 
     def _changed(self) -> bool:
-        """Whether anybody committed since the last look. What is noticed here is read after, so nothing is missed."""
+        """Whether anybody committed since the last look. What is noticed here is read after, so
+        nothing is missed."""
         if self._store.dialect == "postgresql":
             mine = str(self._workflow_id)
             told = False
@@ -165,16 +174,16 @@ class Feed:
 
     def _read(self) -> list[Event]:
         if self._workflow_id is None:
-            heads = journal.run(self._connection, _ALL).fetchall()
+            heads = dbapi.run(self._connection, _ALL).fetchall()
         elif self._workflow_id in self._cursors:
-            heads = journal.run(self._connection, _ONE, (self._workflow_id,)).fetchall()
+            heads = dbapi.run(self._connection, _ONE, (self._workflow_id,)).fetchall()
         else:
             return []  # its end was told already
         found: list[Event] = []
         for workflow_id, last in heads:
             cursor = self._cursors.setdefault(workflow_id, 0)
             if last > cursor:
-                rows = journal.run(self._connection, _AFTER, (workflow_id, cursor)).fetchall()
+                rows = dbapi.run(self._connection, _AFTER, (workflow_id, cursor)).fetchall()
                 if rows:
                     self._cursors[workflow_id] = rows[-1][1]
                     found += map(event, rows)

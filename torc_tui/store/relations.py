@@ -1,7 +1,8 @@
 """How jobs hang together: who waits for whom and through what, and what each reads and writes.
 
-What comes in: a store and the id of a job. What goes out: records with names. Gates (sets of jobs that many wait for,
-stored once) are resolved for one job; for the graph of a whole workflow they stay nodes. Nothing is written here.
+What comes in: a store and the id of a job. What goes out: records with names. Gates (sets of jobs
+that many wait for, stored once) are resolved for one job; for the graph of a whole workflow they
+stay nodes. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from sqlalchemy import Connection
 from torc_tui.errors import NotFound
 from torc_tui.model import EdgeKind, JobStatus, Json
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.journal import no_workflow
+from torc_tui.store.dbapi import no_workflow
 
 
 class Dependency(NamedTuple):
-    """A job at the other end of an edge. ``via`` is the file, the record or the pattern that makes the edge."""
+    """A job at the other end of an edge. ``via`` is the file, the record or the pattern that makes
+    the edge."""
 
     job_id: int
     name: str
@@ -37,7 +39,8 @@ class Edge(NamedTuple):
 
 
 class JobIO(NamedTuple):
-    """What a job reads and writes: files {id, name, path, st_mtime, st_size}, records {id, name, version, is_null}."""
+    """What a job reads and writes: files {id, name, path, st_mtime, st_size}, records {id, name,
+    version, is_null}."""
 
     input_files: list[dict[str, Json]]
     output_files: list[dict[str, Json]]
@@ -46,8 +49,8 @@ class JobIO(NamedTuple):
 
 
 class Artifact(NamedTuple):
-    """A file or record of a workflow that jobs write or read: ``kind`` is ``file`` or ``user_data``. ``state`` of a
-    record: ``empty`` or ``written``."""
+    """A file or record of a workflow that jobs write or read: ``kind`` is ``file`` or
+    ``user_data``. ``state`` of a record: ``empty`` or ``written``."""
 
     kind: Literal["file", "user_data"]
     id: int
@@ -81,7 +84,9 @@ _DOWN = Statement(
         "WHERE d.depends_on_id = ? AND d.job_id < 0"
     )
 )
-_GROUPS = Statement("SELECT input_files, output_files, input_user_data, output_user_data FROM job WHERE id = ?")
+_GROUPS = Statement(
+    "SELECT input_files, output_files, input_user_data, output_user_data FROM job WHERE id = ?"
+)
 _FILES = Statement(
     "SELECT f.id, f.name, f.path, f.st_mtime, f.st_size FROM file_group g JOIN file f ON f.id = g.file_id "
     "WHERE g.group_id = ? ORDER BY f.id"
@@ -121,10 +126,14 @@ EDGES = Statement(
 
 
 def edges(store: Store, workflow_id: int) -> Iterator[Edge]:
-    """All edges of a workflow. A gate stands between its members and those that wait, under its negative id."""
+    """All edges of a workflow. A gate stands between its members and those that wait, under its
+    negative id."""
     kinds = {int(kind): kind for kind in EdgeKind}
     with store.read() as conn:
-        if Statement("SELECT 1 FROM workflow WHERE id = ?").run(conn, (workflow_id,)).first() is None:
+        if (
+            Statement("SELECT 1 FROM workflow WHERE id = ?").run(conn, (workflow_id,)).first()
+            is None
+        ):
             raise no_workflow(workflow_id)
         rows = EDGES.run(conn, (workflow_id, workflow_id)).all()
         names = {
@@ -136,9 +145,9 @@ def edges(store: Store, workflow_id: int) -> Iterator[Edge]:
         }
         patterns = {
             -row[0]: row[1]
-            for row in Statement("SELECT id, via FROM gate WHERE workflow_id = ? AND via IS NOT NULL").run(
-                conn, (workflow_id,)
-            )
+            for row in Statement(
+                "SELECT id, via FROM gate WHERE workflow_id = ? AND via IS NOT NULL"
+            ).run(conn, (workflow_id,))
         }
     for job, on, kind, via in rows:
         word = names[kind].get(via) if kind in names else patterns.get(min(job, on))
@@ -149,7 +158,9 @@ def job_io(store: Store, job_id: int) -> JobIO:
     """What the job reads and writes; NotFound."""
     with store.read() as conn:
         groups = _groups(conn, job_id)
-        files = [_dicts(conn, _FILES, group, "id name path st_mtime st_size") for group in groups[:2]]
+        files = [
+            _dicts(conn, _FILES, group, "id name path st_mtime st_size") for group in groups[:2]
+        ]
         records = [_dicts(conn, _RECORDS, group, "id name version is_null") for group in groups[2:]]
     for record in (*records[0], *records[1]):
         record["is_null"] = bool(record["is_null"])
@@ -174,7 +185,8 @@ _IN_GROUPS = (
 
 
 def artifacts(store: Store, workflow_id: int) -> list[Artifact]:
-    """The files and records of a workflow that jobs write or read. Jobs of one group share a list."""
+    """The files and records of a workflow that jobs write or read. Jobs of one group share a
+    list."""
     with store.read() as conn:
         jobs = _IO.run(conn, (workflow_id,)).all()
         listed = [statement.run(conn, (workflow_id,)).all() for statement in _IN_GROUPS]
@@ -191,7 +203,9 @@ def artifacts(store: Store, workflow_id: int) -> list[Artifact]:
         for number, name, state, group in rows:
             groups.setdefault((number, name, state), []).append(group)
         for (number, name, state), mine in groups.items():
-            made, used = ([found[group] for group in mine if group in found] for found in (writers, readers))
+            made, used = (
+                [found[group] for group in mine if group in found] for found in (writers, readers)
+            )
             if made or used:
                 out.append(Artifact(kind, number, name, _flat(made), _flat(used), state))
     return out
@@ -219,11 +233,15 @@ def relationships(conn: Connection, job_id: int, groups: Sequence[int | None]) -
 def _groups(conn: Connection, job_id: int) -> Sequence[Any]:
     row = _GROUPS.run(conn, (job_id,)).first()
     if row is None:
-        raise NotFound(f"there is no job {job_id}", hint="`torc jobs list WORKFLOW` shows those that are there")
+        raise NotFound(
+            f"there is no job {job_id}", hint="`torc jobs list WORKFLOW` shows those that are there"
+        )
     return row
 
 
-def _dicts(conn: Connection, statement: Statement, group: int | None, keys: str) -> list[dict[str, Json]]:
+def _dicts(
+    conn: Connection, statement: Statement, group: int | None, keys: str
+) -> list[dict[str, Json]]:
     if group is None:
         return []
     return [dict(zip(keys.split(), row, strict=True)) for row in statement.run(conn, (group,))]

@@ -1,7 +1,8 @@
-"""What a runner has to know of its workflow before it starts a job: read once, and again when others have written.
+"""What a runner has to know of its workflow before it starts a job: read once, and again when
+others have written.
 
-What comes in: a connection inside a transaction. What goes out: one record. Nothing is written here, but the mark of
-an action that a runner takes on itself.
+What comes in: a connection inside a transaction. What goes out: one record. Nothing is written
+here, but the mark of an action that a runner takes on itself.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy import Connection
 from torc_tui.model import ExecutionConfig, FailureRule, Json, ResourceRequirements
 from torc_tui.store.creation import execution_of
 from torc_tui.store.database import Statement
-from torc_tui.store.journal import no_workflow
+from torc_tui.store.dbapi import no_workflow
 from torc_tui.store.workflows import read_requirements
 
 

@@ -1,11 +1,13 @@
 """The moves of jobs that a runner makes, in SQL: claim, start, end. The hot path of the engine.
 
-What comes in: a connection inside a write transaction, and values. What goes out: rows as records, and the events that
-describe what was done (the caller appends them, in the same transaction). No decision is made here: what becomes of
-a job is for `lifecycle.decide`; what fits where is for `resources`.
+What comes in: a connection inside a write transaction, and values. What goes out: rows as records,
+and the events that describe what was done (the caller appends them, in the same transaction). No
+decision is made here: what becomes of a job is for `lifecycle.decide`; what fits where is for
+`resources`.
 
 Laws
-* Rows move only by compare-and-set on state, attempt and node; a report about anything else is dropped.
+* Rows move only by compare-and-set on state, attempt and node; a report about anything else is
+  dropped.
 * Statements are written once, with literal states, so that the partial indexes serve them.
 """
 
@@ -20,9 +22,9 @@ from sqlalchemy import Connection
 
 from torc_tui.lifecycle.decide import Outcome
 from torc_tui.model import Allocation, Exited, GpuGrant, JobStatus, Json, Started
-from torc_tui.store.counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.database import Statement
-from torc_tui.store.journal import dumps
+from torc_tui.store.dbapi import dumps
+from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
 
 
 def encode_allocation(allocation: Allocation) -> str:
@@ -39,7 +41,7 @@ def decode_allocation(text: str | None) -> Allocation:
     return Allocation(num_cpus, memory, tuple(GpuGrant(*grant) for grant in gpus))
 
 
-# -- the workflow's own row ------------------------------------------------------------------------------------
+# -- the workflow's own row ------------------------------------------------------------------------
 
 
 class WorkflowFlags(NamedTuple):
@@ -58,7 +60,7 @@ def flags(conn: Connection, workflow_id: int) -> WorkflowFlags | None:
     return WorkflowFlags(row[0], bool(row[1]), bool(row[2]), bool(row[3])) if row else None
 
 
-# -- claiming --------------------------------------------------------------------------------------------------
+# -- claiming --------------------------------------------------------------------------------------
 
 
 class ReadyJob(NamedTuple):
@@ -82,7 +84,9 @@ class ReadyJob(NamedTuple):
 
 
 READY_COLUMNS = ", ".join(ReadyJob._fields)
-FIRST_CLASS = Statement("SELECT min(resource_class) FROM job WHERE workflow_id = ? AND status = 2 AND NOT held")
+FIRST_CLASS = Statement(
+    "SELECT min(resource_class) FROM job WHERE workflow_id = ? AND status = 2 AND NOT held"
+)
 NEXT_CLASS = Statement(
     "SELECT min(resource_class) FROM job WHERE workflow_id = ? AND resource_class > ? AND status = 2 AND NOT held"
 )
@@ -112,13 +116,16 @@ def ready_classes(conn: Connection, workflow_id: int) -> list[int]:
     return classes
 
 
-def ready_jobs(conn: Connection, workflow_id: int, resource_class: int, now: float, limit: int) -> list[ReadyJob]:
+def ready_jobs(
+    conn: Connection, workflow_id: int, resource_class: int, now: float, limit: int
+) -> list[ReadyJob]:
     """The first jobs of one class, by priority."""
     return [ReadyJob(*row) for row in READY.direct(conn, (workflow_id, resource_class, now, limit))]
 
 
 class HeldElsewhere(NamedTuple):
-    """What an attempt of another runner holds (as text), and the two processes that may be behind it."""
+    """What an attempt of another runner holds (as text), and the two processes that may be behind
+    it."""
 
     allocation: str
     pid: int | None
@@ -130,27 +137,42 @@ class HeldElsewhere(NamedTuple):
 
 def held_by_others(conn: Connection, node_id: int, hostname: str) -> list[HeldElsewhere]:
     """What other runners hold on this host, in any workflow of this store."""
-    return [HeldElsewhere(*row) for row in HELD_BY_OTHERS.direct(conn, (node_id, hostname)) if row[0]]
+    return [
+        HeldElsewhere(*row) for row in HELD_BY_OTHERS.direct(conn, (node_id, hostname)) if row[0]
+    ]
 
 
 def lock(conn: Connection, workflow_id: int, hostname: str) -> None:
-    """Runners of one workflow, and runners of one host, take their steps one after the other. SQLite has one writer
-    anyway."""
+    """Runners of one workflow, and runners of one host, take their steps one after the other.
+    SQLite has one writer anyway."""
     if conn.dialect.name == "postgresql":
         conn.exec_driver_sql("SELECT 1 FROM workflow WHERE id = %s FOR UPDATE", (workflow_id,))
         conn.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"torc:{hostname}",))
 
 
 def claim(
-    conn: Connection, node_id: int, run_id: int, output_dir: str, placed: Sequence[tuple[ReadyJob, str | None]]
+    conn: Connection,
+    node_id: int,
+    run_id: int,
+    output_dir: str,
+    placed: Sequence[tuple[ReadyJob, str | None]],
 ) -> list[EventRow]:
-    """Take these ready jobs for the node; each with its allocation as text, None for a job that gets it later."""
-    CLAIM.run_many(conn, [(node_id, allocation, output_dir, job.id, job.attempt_id) for job, allocation in placed])
+    """Take these ready jobs for the node; each with its allocation as text, None for a job that
+    gets it later."""
+    CLAIM.run_many(
+        conn,
+        [(node_id, allocation, output_dir, job.id, job.attempt_id) for job, allocation in placed],
+    )
     return [
         (
             "job_claimed",
             job.id,
-            {"node": node_id, "run": run_id, "attempt": job.attempt_id, "allocation": json.loads(allocation or "null")},
+            {
+                "node": node_id,
+                "run": run_id,
+                "attempt": job.attempt_id,
+                "allocation": json.loads(allocation or "null"),
+            },
         )
         for job, allocation in placed
     ]
@@ -164,7 +186,7 @@ def grant(conn: Connection, taken_over: Sequence[tuple[str, int, int]]) -> None:
     GRANT.run_many(conn, list(taken_over))
 
 
-# -- reports ---------------------------------------------------------------------------------------------------
+# -- reports ---------------------------------------------------------------------------------------
 
 HELD_JOBS = Statement(
     "SELECT id, attempt_id, status, stop_requested FROM job WHERE compute_node_id = ? AND status IN (3, 4)"
@@ -190,7 +212,9 @@ EMPTY_OUTPUT_DATA = Statement(
     "SELECT r.name FROM user_data_group g JOIN user_data r ON r.id = g.user_data_id"
     " WHERE g.group_id = ? AND r.data IS NULL"
 )
-UNSETTLED = Statement("SELECT 1 FROM job WHERE workflow_id = ? AND status IN (0, 1, 2, 3, 4, 10) LIMIT 1")
+UNSETTLED = Statement(
+    "SELECT 1 FROM job WHERE workflow_id = ? AND status IN (0, 1, 2, 3, 4, 10) LIMIT 1"
+)
 
 
 class HeldJob(NamedTuple):
@@ -206,7 +230,9 @@ def held_jobs(conn: Connection, node_id: int) -> dict[int, HeldJob]:
 
 def start(conn: Connection, node_id: int, reports: Sequence[Started]) -> list[EventRow]:
     """Record processes that run now."""
-    START.run_many(conn, [(r.pid, r.process_started, r.at, r.key.job_id, r.key.attempt_id) for r in reports])
+    START.run_many(
+        conn, [(r.pid, r.process_started, r.at, r.key.job_id, r.key.attempt_id) for r in reports]
+    )
     return [started_event(node_id, report) for report in reports]
 
 
@@ -239,7 +265,8 @@ class Ended:
 
 
 def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow]:
-    """Record attempts that have ended: rows, results, events; then everything that follows for their dependents."""
+    """Record attempts that have ended: rows, results, events; then everything that follows for
+    their dependents."""
     rows: list[tuple[Any, ...]] = []
     results: list[tuple[Any, ...]] = []
     events: list[EventRow] = []
@@ -248,7 +275,9 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
         usage = exited.usage
         status = JobStatus.READY if outcome.retry else outcome.status
         attempt_id = key.attempt_id + 1 if outcome.retry else key.attempt_id
-        interrupted = None if outcome.releases or outcome.status is not JobStatus.TERMINATED else "stopped"
+        interrupted = (
+            None if outcome.releases or outcome.status is not JobStatus.TERMINATED else "stopped"
+        )
         rows.append(
             (
                 int(status),
@@ -302,7 +331,10 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
         if outcome.reason:
             data["reason"] = outcome.reason
         warnings = (*one.warnings, outcome.warning) if outcome.warning else one.warnings
-        events += [("job_warning", key.job_id, {"message": text, "attempt": key.attempt_id}) for text in warnings]
+        events += [
+            ("job_warning", key.job_id, {"message": text, "attempt": key.attempt_id})
+            for text in warnings
+        ]
         events.append((CHANGE_EVENTS[outcome.status], key.job_id, data))
         if outcome.retry:
             events.append(
@@ -320,7 +352,9 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
     END.run_many(conn, rows)
     RESULT.run_many(conn, results)
     released = [
-        (one.exited.key.job_id, one.outcome.status) for one in ended if one.outcome.releases and not one.outcome.retry
+        (one.exited.key.job_id, one.outcome.status)
+        for one in ended
+        if one.outcome.releases and not one.outcome.retry
     ]
     at = max(one.exited.ended_at for one in ended)
     return events + settle_ended(conn, released, at)

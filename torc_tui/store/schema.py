@@ -1,13 +1,17 @@
-"""The tables. What comes in: nothing. What goes out: SQLAlchemy metadata. No statement, no connection lives here.
+"""The tables. What comes in: nothing. What goes out: SQLAlchemy metadata. No statement, no
+connection lives here.
 
 Laws
-* Status literals, not bound parameters, stand in the partial indexes and in the queries that want to use them.
-  SQLite compares the words: ``status = 2 AND NOT held`` uses the index ``job_ready``, ``held = 0`` does not.
-* Ids are handed out in blocks from ``counter`` and never used twice, so a log's name and TORC_JOB_ID stay unambiguous.
-* ``event.seq`` counts per workflow, taken under the workflow's row lock; an auto-increment id is never a cursor.
-* A dependency is a row (waits, for). Where many jobs wait for the same many, both sides hang on a *gate*: a row of
-  ``gate`` that stands in ``dependency`` under its negative id. ``unmet`` counts what a job or gate still waits for,
-  ``unsuccessful`` how many of those ended other than completed.
+* Status literals, not bound parameters, stand in the partial indexes and in the queries that want
+  to use them. SQLite compares the words: ``status = 2 AND NOT held`` uses the index ``job_ready``,
+  ``held = 0`` does not.
+* Ids are handed out in blocks from ``counter`` and never used twice, so a log's name and
+  TORC_JOB_ID stay unambiguous.
+* ``event.seq`` counts per workflow, taken under the workflow's row lock; an auto-increment id is
+  never a cursor.
+* A dependency is a row (waits, for). Where many jobs wait for the same many, both sides hang on a
+  *gate*: a row of ``gate`` that stands in ``dependency`` under its negative id. ``unmet`` counts
+  what a job or gate still waits for, ``unsuccessful`` how many of those ended other than completed.
 * Equal lists of files (or records) are stored once, as a group.
 """
 
@@ -31,7 +35,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from torc_tui.store.connect import VERSION as VERSION  # of the schema; known there without loading SQLAlchemy
+from torc_tui.store.connect import (
+    VERSION as VERSION,
+)  # of the schema; known there without loading SQLAlchemy
 
 metadata = MetaData()
 
@@ -43,18 +49,28 @@ def statements(dialect: str) -> list[str]:
     for table in metadata.sorted_tables:
         found.append(str(CreateTable(table).compile(dialect=form)))
         found += [
-            str(CreateIndex(index).compile(dialect=form)) for index in sorted(table.indexes, key=lambda i: str(i.name))
+            str(CreateIndex(index).compile(dialect=form))
+            for index in sorted(table.indexes, key=lambda i: str(i.name))
         ]
     return found
 
 
 def _workflow() -> Column[int]:
-    return Column("workflow_id", ForeignKey("workflow.id", ondelete="CASCADE"), nullable=False, type_=Integer)
+    return Column(
+        "workflow_id", ForeignKey("workflow.id", ondelete="CASCADE"), nullable=False, type_=Integer
+    )
 
 
-meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+meta = Table(
+    "meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False)
+)
 
-counter = Table("counter", metadata, Column("name", Text, primary_key=True), Column("next", BigInteger, nullable=False))
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next", BigInteger, nullable=False),
+)
 
 workflow = Table(
     "workflow",
@@ -75,17 +91,25 @@ workflow = Table(
     Column("is_paused", Boolean, nullable=False, default=False),
     Column("last_seq", BigInteger, nullable=False, default=0),
     Column("env", Text, nullable=False, default="{}"),  # JSON
-    Column("execution_config", Text, nullable=False, default="{}"),  # JSON, the fields of model.ExecutionConfig
+    Column(
+        "execution_config", Text, nullable=False, default="{}"
+    ),  # JSON, the fields of model.ExecutionConfig
     Column("use_pending_failed", Boolean, nullable=False, default=False),
     Column("require_user_data", Boolean, nullable=False, default=False),
     Column("settings", Text, nullable=False, default="{}"),  # JSON: everything else the file said
 )
 
-# The row of a workflow is written with every batch of events, and whole: its file may have megabytes.
+# The row of a workflow is written with every batch of events, and whole: its file may have
+# megabytes.
 workflow_text = Table(
     "workflow_text",
     metadata,
-    Column("workflow_id", ForeignKey("workflow.id", ondelete="CASCADE"), primary_key=True, type_=Integer),
+    Column(
+        "workflow_id",
+        ForeignKey("workflow.id", ondelete="CASCADE"),
+        primary_key=True,
+        type_=Integer,
+    ),
     Column("text", Text, nullable=False),
 )
 
@@ -150,11 +174,15 @@ job = Table(
     Column("name", Text, nullable=False),
     Column("command", Text, nullable=False),
     Column("invocation_script", Text),
-    Column("script", Text),  # both once more, where they speak of user data: JSON lists whose numbers are record ids
+    Column(
+        "script", Text
+    ),  # both once more, where they speak of user data: JSON lists whose numbers are record ids
     Column("status", Integer, nullable=False),
     Column("held", Boolean, nullable=False, default=False),
     Column("priority", Integer, nullable=False),
-    Column("resource_class", Integer, nullable=False),  # rank of its requirements, 0 the largest; equal ones share it
+    Column(
+        "resource_class", Integer, nullable=False
+    ),  # rank of its requirements, 0 the largest; equal ones share it
     Column("unmet", Integer, nullable=False, default=0),
     Column("unsuccessful", Integer, nullable=False, default=0),
     Column("cancel_on_blocking_job_failure", Boolean, nullable=False),
@@ -177,8 +205,12 @@ job = Table(
     Column("compute_node_id", Integer),
     Column("pid", Integer),
     Column("process_started", BigInteger),
-    Column("allocation", Text),  # JSON [cpus, memory, [[uuid, share, memory] …]] while pending or running
-    Column("stop_requested", Text),  # a Cause: what a user asked of the runner that holds it; "stopped": interrupted
+    Column(
+        "allocation", Text
+    ),  # JSON [cpus, memory, [[uuid, share, memory] …]] while pending or running
+    Column(
+        "stop_requested", Text
+    ),  # a Cause: what a user asked of the runner that holds it; "stopped": interrupted
     Column("output_dir", Text),  # of its latest attempt: where its logs are
     Column("started_at", Float),
     Column("ended_at", Float),
@@ -207,7 +239,9 @@ job = Table(
 gate = Table(
     "gate",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),  # positive here, negative in dependency
+    Column(
+        "id", Integer, primary_key=True, autoincrement=False
+    ),  # positive here, negative in dependency
     _workflow(),
     Column("size", Integer, nullable=False),
     Column("unmet", Integer, nullable=False),
@@ -267,7 +301,12 @@ user_data = Table(
 user_data_version = Table(
     "user_data_version",
     metadata,
-    Column("user_data_id", ForeignKey("user_data.id", ondelete="CASCADE"), primary_key=True, type_=Integer),
+    Column(
+        "user_data_id",
+        ForeignKey("user_data.id", ondelete="CASCADE"),
+        primary_key=True,
+        type_=Integer,
+    ),
     Column("version", Integer, primary_key=True),
     Column("data", Text),
     Column("written_at", Float, nullable=False),
@@ -328,7 +367,9 @@ compute_node = Table(
     Column("num_cpus", Integer, nullable=False),
     Column("memory", BigInteger, nullable=False),
     Column("gpus", Text, nullable=False),  # JSON list of {uuid, index, name, memory, virtual}
-    Column("options", Text, nullable=False, default="{}"),  # JSON: max_parallel_jobs, output_dir, time limit …
+    Column(
+        "options", Text, nullable=False, default="{}"
+    ),  # JSON: max_parallel_jobs, output_dir, time limit …
     Column("is_active", Boolean, nullable=False, default=True),
     Column("stop_requested", Text),  # graceful | hard
     Column("started_at", Float, nullable=False),
@@ -354,7 +395,10 @@ event = Table(
     Column("data", Text),  # JSON object
     Column("actor", Text),
     Index(
-        "event_by_job", "job_id", sqlite_where=text("job_id IS NOT NULL"), postgresql_where=text("job_id IS NOT NULL")
+        "event_by_job",
+        "job_id",
+        sqlite_where=text("job_id IS NOT NULL"),
+        postgresql_where=text("job_id IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
 )

@@ -1,12 +1,16 @@
-"""Records of JSON that flow between jobs: read, written with a history, listed. The one place of their SQL.
+"""Records of JSON that flow between jobs: read, written with a history, listed. The one place of
+their SQL.
 
-What comes in: a plain connection (sqlite3 or psycopg), ids or names, values. What goes out: dicts as users see them:
-``{id, workflow_id, name, is_ephemeral, data, version}``.
+What comes in: a plain connection (sqlite3 or psycopg), ids or names, values. What goes out: dicts
+as users see them: ``{id, workflow_id, name, is_ephemeral, data, version}``.
 
 Laws
-* Every write of data makes the next version, keeps it in the history and tells an event, in one transaction.
-* A number names the record of that id, where the workflow has one; else it is a name like any other.
-* Nothing slow is loaded here (SQLAlchemy, dataclasses, pathlib): a job may call this hundreds of times.
+* Every write of data makes the next version, keeps it in the history and tells an event, in one
+  transaction.
+* A number names the record of that id, where the workflow has one; else it is a name like any
+  other.
+* Nothing slow is loaded here (SQLAlchemy, dataclasses, pathlib): a job may call this hundreds of
+  times.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from __future__ import annotations
 from torc_tui.errors import Conflict, NotFound, UsageError
 from torc_tui.store import connect as _connect
 from torc_tui.store.connect import connect as connect
-from torc_tui.store.journal import Transaction, allocate, append, dumps, loads, no_workflow, run
+from torc_tui.store.dbapi import Transaction, allocate, append, dumps, loads, no_workflow, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +44,8 @@ _SORTS = ("id", "name", "is_ephemeral", "data", "version")
 
 
 def get(connection: Dbapi, ref: int | str, workflow_id: int | None = None) -> Record:
-    """The record ``ref``, an id or a name (which needs the workflow). NotFound, with the nearest name."""
+    """The record ``ref``, an id or a name (which needs the workflow). NotFound, with the nearest
+    name."""
     with Transaction(connection, write=False):
         return _record(_find(connection, ref, workflow_id))
 
@@ -59,9 +64,10 @@ def update(
     job: Writer | None = None,
     check: Check | None = None,
 ) -> Record:
-    """Change what is given; the record as it is then. ``data=None`` clears it. With ``expected_version`` only if it is
-    still the current one (else Conflict). ``job`` is the attempt that writes, ``actor`` the person where none does.
-    ``check`` is asked about data of a record that has a schema; what it finds is told by an event and stops nothing."""
+    """Change what is given; the record as it is then. ``data=None`` clears it. With
+    ``expected_version`` only if it is still the current one (else Conflict). ``job`` is the attempt
+    that writes, ``actor`` the person where none does. ``check`` is asked about data of a record
+    that has a schema; what it finds is told by an event and stops nothing."""
     text = None if data is UNSET or data is None else dumps(data)
     with Transaction(connection):
         row = _locked(connection, _find(connection, ref, workflow_id))
@@ -83,7 +89,11 @@ def update(
         if not changes:
             return _record(row)
         columns = ", ".join(f"{key} = ?" for key in changes)
-        run(connection, f"UPDATE user_data SET {columns} WHERE id = ?", (*changes.values(), record_id))
+        run(
+            connection,
+            f"UPDATE user_data SET {columns} WHERE id = ?",
+            (*changes.values(), record_id),
+        )
         if data is not UNSET:
             _keep(connection, record_id, version, text, at, actor, job)
         told = {"user_data_id": record_id, "name": changes.get("name", row[2]), "version": version}
@@ -104,8 +114,13 @@ def update(
 def _violations(
     connection: Dbapi, record_id: int, data: Any, check: Check, told: Record, job: Writer | None
 ) -> list[tuple[str, int | None, Record]]:
-    """The event that says in what a value does not follow the schema of its record; none where it does."""
-    schema = loads(run(connection, "SELECT json_schema FROM user_data WHERE id = ?", (record_id,)).fetchone()[0])
+    """The event that says in what a value does not follow the schema of its record; none where it
+    does."""
+    schema = loads(
+        run(connection, "SELECT json_schema FROM user_data WHERE id = ?", (record_id,)).fetchone()[
+            0
+        ]
+    )
     wrong = check(data, schema) if schema is not None else ()
     if not wrong:
         return []
@@ -128,8 +143,9 @@ def create(
     actor: str | None = None,
     job: Writer | None = None,
 ) -> Record:
-    """A new record. ``consumer_job_id`` gets it as input, ``producer_job_id`` as output; where both are given the one
-    waits for the other. Conflict for a name that is taken, Refused for jobs that are already initialized."""
+    """A new record. ``consumer_job_id`` gets it as input, ``producer_job_id`` as output; where both
+    are given the one waits for the other. Conflict for a name that is taken, Refused for jobs that
+    are already initialized."""
     from torc_tui.store import data_links  # not for those who only read and write values
 
     text = None if data is None else dumps(data)
@@ -147,18 +163,33 @@ def create(
         if version:
             _keep(connection, record_id, 1, text, at, actor, job)
         if consumer_job_id is not None:
-            data_links.attach(connection, workflow_id, record_id, consumer_job_id, "input_user_data")
+            data_links.attach(
+                connection, workflow_id, record_id, consumer_job_id, "input_user_data"
+            )
         if producer_job_id is not None:
-            data_links.attach(connection, workflow_id, record_id, producer_job_id, "output_user_data")
+            data_links.attach(
+                connection, workflow_id, record_id, producer_job_id, "output_user_data"
+            )
         if consumer_job_id is not None and producer_job_id is not None:
             data_links.depend(connection, workflow_id, record_id, consumer_job_id, producer_job_id)
         told = {"user_data_id": record_id, "name": name, "version": version}
-        append(connection, workflow_id, [("user_data_created", job and job[0], told)], at=at, actor=actor)
+        append(
+            connection,
+            workflow_id,
+            [("user_data_created", job and job[0], told)],
+            at=at,
+            actor=actor,
+        )
         return _record((record_id, workflow_id, name, is_ephemeral, text, version))
 
 
 def delete(
-    connection: Dbapi, ref: int | str, *, at: float, workflow_id: int | None = None, actor: str | None = None
+    connection: Dbapi,
+    ref: int | str,
+    *,
+    at: float,
+    workflow_id: int | None = None,
+    actor: str | None = None,
 ) -> Record:
     """Delete one record with its history; the record as it was."""
     with Transaction(connection):
@@ -167,11 +198,17 @@ def delete(
         return _record(row)
 
 
-def delete_all(connection: Dbapi, workflow_id: int, *, at: float, actor: str | None = None) -> list[Record]:
+def delete_all(
+    connection: Dbapi, workflow_id: int, *, at: float, actor: str | None = None
+) -> list[Record]:
     """Delete all records of a workflow; the records as they were."""
     with Transaction(connection):
         _lock(connection, workflow_id)
-        rows = run(connection, f"SELECT {_COLUMNS} FROM user_data WHERE workflow_id = ? ORDER BY id", (workflow_id,))
+        rows = run(
+            connection,
+            f"SELECT {_COLUMNS} FROM user_data WHERE workflow_id = ? ORDER BY id",
+            (workflow_id,),
+        )
         found = rows.fetchall()
         _remove(connection, workflow_id, found, at, actor)
         return [_record(row) for row in found]
@@ -190,17 +227,23 @@ def list_records(
     sort_by: str = "id",
     reverse: bool = False,
 ) -> list[Record]:
-    """The records of a workflow. ``name`` is a pattern of SQL's LIKE, without regard to case; the job ids give those
-    that the job reads or writes. UsageError for an unknown ``sort_by``, NotFound for an unknown workflow."""
+    """The records of a workflow. ``name`` is a pattern of SQL's LIKE, without regard to case; the
+    job ids give those that the job reads or writes. UsageError for an unknown ``sort_by``, NotFound
+    for an unknown workflow."""
     if sort_by not in _SORTS:
-        raise UsageError(f"user data cannot be sorted by {sort_by!r}", hint="one of " + ", ".join(_SORTS))
+        raise UsageError(
+            f"user data cannot be sorted by {sort_by!r}", hint="one of " + ", ".join(_SORTS)
+        )
     text, values = f"SELECT {_COLUMNS} FROM user_data WHERE workflow_id = ?", [workflow_id]
     if name is not None:
         text += " AND name LIKE ?" if _connect.is_sqlite(connection) else " AND name ILIKE ?"
         values.append(name)  # type: ignore[arg-type] # parameters may be anything
     if is_ephemeral is not None:
         text += " AND is_ephemeral" if is_ephemeral else " AND NOT is_ephemeral"
-    for column, job_id in (("input_user_data", consumer_job_id), ("output_user_data", producer_job_id)):
+    for column, job_id in (
+        ("input_user_data", consumer_job_id),
+        ("output_user_data", producer_job_id),
+    ):
         if job_id is not None:
             text += (
                 " AND id IN (SELECT g.user_data_id FROM user_data_group g "
@@ -220,7 +263,8 @@ def list_records(
 
 
 def missing(connection: Dbapi, workflow_id: int) -> list[int]:
-    """The ids of null records that some job reads and nobody will write: without a producer, or all of them done."""
+    """The ids of null records that some job reads and nobody will write: without a producer, or all
+    of them done."""
     with Transaction(connection, write=False):
         _exists(connection, workflow_id)
         rows = run(
@@ -236,7 +280,8 @@ def missing(connection: Dbapi, workflow_id: int) -> list[int]:
 
 
 def history(connection: Dbapi, ref: int | str, workflow_id: int | None = None) -> list[Record]:
-    """All versions of a record, the oldest first: {version, data, written_at, actor, job_id, run_id, attempt_id}."""
+    """All versions of a record, the oldest first: {version, data, written_at, actor, job_id,
+    run_id, attempt_id}."""
     with Transaction(connection, write=False):
         record_id = _find(connection, ref, workflow_id)[0]
         rows = run(
@@ -260,12 +305,14 @@ def restore(
     actor: str | None = None,
     check: Check | None = None,
 ) -> Record:
-    """Make the data of an old version the newest one; nothing of the history is lost. Version 0 is null. ``check`` is
-    that of ``update``."""
+    """Make the data of an old version the newest one; nothing of the history is lost. Version 0 is
+    null. ``check`` is that of ``update``."""
     with Transaction(connection):
         row = _locked(connection, _find(connection, ref, workflow_id))
         old = run(
-            connection, "SELECT data FROM user_data_version WHERE user_data_id = ? AND version = ?", (row[0], version)
+            connection,
+            "SELECT data FROM user_data_version WHERE user_data_id = ? AND version = ?",
+            (row[0], version),
         ).fetchone()
         if old is None and version != 0:
             raise NotFound(
@@ -273,14 +320,28 @@ def restore(
                 hint=f"`torc user-data history {row[0]}` shows them",
             )
         data = loads(old[0]) if old else None
-        return update(connection, row[0], at=at, data=data, expected_version=expected_version, actor=actor, check=check)
+        return update(
+            connection,
+            row[0],
+            at=at,
+            data=data,
+            expected_version=expected_version,
+            actor=actor,
+            check=check,
+        )
 
 
 def _find(connection: Dbapi, ref: int | str, workflow_id: int | None) -> Sequence[Any]:
     """The row that ``ref`` means, by the law of numbers at the head of this file."""
-    number = int(ref) if isinstance(ref, int) or (ref.isdecimal() and ref.isascii() and len(ref) < 19) else None
+    number = (
+        int(ref)
+        if isinstance(ref, int) or (ref.isdecimal() and ref.isascii() and len(ref) < 19)
+        else None
+    )
     row = None
-    if number is not None and number < 1 << 31:  # ids are smaller, and PostgreSQL refuses to compare larger ones
+    if (
+        number is not None and number < 1 << 31
+    ):  # ids are smaller, and PostgreSQL refuses to compare larger ones
         row = run(connection, _BY_ID, (number,)).fetchone()
         if row is not None and workflow_id in (None, row[1]):
             return row  # type: ignore[no-any-return] # a driver's row
@@ -291,19 +352,35 @@ def _find(connection: Dbapi, ref: int | str, workflow_id: int | None) -> Sequenc
     if row is not None:
         return row  # type: ignore[no-any-return] # a driver's row
     if number is not None and workflow_id is None:
-        raise NotFound(f"there is no user data {ref}", hint="`torc user-data list WORKFLOW` shows what there is")
+        raise NotFound(
+            f"there is no user data {ref}",
+            hint="`torc user-data list WORKFLOW` shows what there is",
+        )
     if workflow_id is None:
-        raise UsageError(f"{ref!r} is a name: say in which workflow", hint="name it with -w; a number is an id")
-    raise NotFound(f"workflow {workflow_id} has no user data {ref!r}", hint=_nearest(connection, workflow_id, str(ref)))
+        raise UsageError(
+            f"{ref!r} is a name: say in which workflow", hint="name it with -w; a number is an id"
+        )
+    raise NotFound(
+        f"workflow {workflow_id} has no user data {ref!r}",
+        hint=_nearest(connection, workflow_id, str(ref)),
+    )
 
 
 def _nearest(connection: Dbapi, workflow_id: int, name: str) -> str:
     import difflib
 
     _exists(connection, workflow_id)
-    rows = run(connection, "SELECT name FROM user_data WHERE workflow_id = ? ORDER BY id LIMIT 10000", (workflow_id,))
+    rows = run(
+        connection,
+        "SELECT name FROM user_data WHERE workflow_id = ? ORDER BY id LIMIT 10000",
+        (workflow_id,),
+    )
     near = difflib.get_close_matches(name, [row[0] for row in rows.fetchall()], 1)
-    return f"did you mean {near[0]}?" if near else f"`torc user-data list {workflow_id}` shows what there is"
+    return (
+        f"did you mean {near[0]}?"
+        if near
+        else f"`torc user-data list {workflow_id}` shows what there is"
+    )
 
 
 def _record(row: Sequence[Any]) -> Record:
@@ -318,7 +395,8 @@ def _record(row: Sequence[Any]) -> Record:
 
 
 def _lock(connection: Dbapi, workflow_id: int) -> None:
-    """Take the row of the workflow before any other, as every writer does; a writer on SQLite is alone already."""
+    """Take the row of the workflow before any other, as every writer does; a writer on SQLite is
+    alone already."""
     text = "SELECT id FROM workflow WHERE id = ?"
     if not _connect.is_sqlite(connection):
         text += " FOR UPDATE"
@@ -343,7 +421,10 @@ def _check_name(connection: Dbapi, workflow_id: int, name: str) -> None:
     if not name or "\0" in name:
         raise UsageError("a record needs a name")
     if run(connection, _BY_NAME, (workflow_id, name)).fetchone() is not None:
-        raise Conflict(f"workflow {workflow_id} has user data {name!r} already", hint="take another name, or update it")
+        raise Conflict(
+            f"workflow {workflow_id} has user data {name!r} already",
+            hint="take another name, or update it",
+        )
 
 
 def _keep(
@@ -364,7 +445,9 @@ def _keep(
     )
 
 
-def _remove(connection: Dbapi, workflow_id: int, rows: Sequence[Sequence[Any]], at: float, actor: str | None) -> None:
+def _remove(
+    connection: Dbapi, workflow_id: int, rows: Sequence[Sequence[Any]], at: float, actor: str | None
+) -> None:
     """Delete rows; their history goes with them by its foreign key."""
     for row in rows:
         run(connection, "DELETE FROM user_data_group WHERE user_data_id = ?", (row[0],))

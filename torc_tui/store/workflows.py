@@ -1,7 +1,7 @@
 """Workflows as wholes: stored from a plan, listed, read as a snapshot, changed, archived, deleted.
 
-What comes in: plans and ids. What goes out: ids and the records of ``model``. What a job's states mean, and the
-counters of its dependencies, is the business of the scheduling beside this module.
+What comes in: plans and ids. What goes out: ids and the records of ``model``. What a job's states
+mean, and the counters of its dependencies, is the business of the scheduling beside this module.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from torc_tui.store import events
 from torc_tui.store.creation import create as create
 from torc_tui.store.creation import execution_of
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.journal import CHANNEL, dumps, no_workflow
+from torc_tui.store.dbapi import CHANNEL, dumps, no_workflow
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A workflow at one moment. ``cursor`` is the last event in it: a feed after it brings what follows."""
+    """A workflow at one moment. ``cursor`` is the last event in it: a feed after it brings what
+    follows."""
 
     workflow: Workflow
     jobs: list[Job]
@@ -38,7 +39,7 @@ class Snapshot:
     cursor: int
 
 
-# -- reading ---------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 _COLUMNS = (
     'id, name, "user", description, project, metadata, directory, created_at, run_id, is_canceled, is_archived, '
@@ -77,9 +78,12 @@ def list_workflows(
     sort_by: str = "id",
     reverse: bool = False,
 ) -> list[Workflow]:
-    """The workflows of ``user`` (None: of all), with their counts. UsageError for an unknown ``sort_by``."""
+    """The workflows of ``user`` (None: of all), with their counts. UsageError for an unknown
+    ``sort_by``."""
     if sort_by not in _SORTS:
-        raise UsageError(f"workflows cannot be sorted by {sort_by!r}", hint="one of " + ", ".join(_SORTS))
+        raise UsageError(
+            f"workflows cannot be sorted by {sort_by!r}", hint="one of " + ", ".join(_SORTS)
+        )
     conditions, values = [], []
     if user is not None:
         conditions.append('"user" = ?')
@@ -90,9 +94,7 @@ def list_workflows(
         conditions.append("NOT is_archived")
     where = " WHERE " + " AND ".join(conditions) if conditions else ""
     direction = " DESC" if reverse else ""
-    text = (
-        f"SELECT {_COLUMNS} FROM workflow{where} ORDER BY {_SORTS[sort_by]}{direction}, id{direction} LIMIT ? OFFSET ?"
-    )
+    text = f"SELECT {_COLUMNS} FROM workflow{where} ORDER BY {_SORTS[sort_by]}{direction}, id{direction} LIMIT ? OFFSET ?"
     with store.read() as conn:
         rows = conn.exec_driver_sql(Statement(text).on(conn), (*values, limit, offset)).all()
         counts = [conn.exec_driver_sql(_COUNTS.on(conn), (row[0],)).all() for row in rows]
@@ -114,7 +116,8 @@ def read_workflow(conn: Connection, workflow_id: int) -> Workflow:
 
 
 def snapshot(store: Store, workflow_id: int) -> Snapshot:
-    """All of a workflow that a view folds events into, and the cursor to follow it from; NotFound."""
+    """All of a workflow that a view folds events into, and the cursor to follow it from;
+    NotFound."""
     with store.read() as conn:
         workflow = read_workflow(conn, workflow_id)
         requirements = read_requirements(conn, workflow_id)
@@ -146,12 +149,36 @@ def _jobs(rows: Iterable[Sequence[Any]]) -> list[Job]:
     shown: dict[str, str] = {}
     found = []
     for row in rows:
-        (job_id, name, status, family, values, priority, held, attempt, requirement, unmet, *times) = row
+        (
+            job_id,
+            name,
+            status,
+            family,
+            values,
+            priority,
+            held,
+            attempt,
+            requirement,
+            unmet,
+            *times,
+        ) = row
         text = ""
         if values:
             text = shown.get(values) or shown.setdefault(values, values_text(json.loads(values)))
         found.append(
-            Job(job_id, name, states[status], family, text, priority, bool(held), attempt, requirement, unmet, *times)
+            Job(
+                job_id,
+                name,
+                states[status],
+                family,
+                text,
+                priority,
+                bool(held),
+                attempt,
+                requirement,
+                unmet,
+                *times,
+            )
         )
     return found
 
@@ -187,7 +214,7 @@ def _workflow(row: Sequence[Any], counts: Iterable[Sequence[Any]]) -> Workflow:
     )
 
 
-# -- changes ---------------------------------------------------------------------------------------------------------
+# -- changes ---------------------------------------------------------------------------------------
 
 
 class _Unset:
@@ -210,14 +237,26 @@ def update_workflow(
     metadata: Json | _Unset = UNSET,
 ) -> Workflow:
     """Change what is given; the workflow as it is then. NotFound."""
-    given = {"name": name, "description": description, "user": user, "project": project, "metadata": metadata}
+    given = {
+        "name": name,
+        "description": description,
+        "user": user,
+        "project": project,
+        "metadata": metadata,
+    }
     changes = {key: value for key, value in given.items() if not isinstance(value, _Unset)}
     with store.write() as conn:
         if changes:
-            events.append(conn, workflow_id, [("workflow_updated", None, changes)], at=at, actor=actor)
+            events.append(
+                conn, workflow_id, [("workflow_updated", None, changes)], at=at, actor=actor
+            )
             if changes.get("metadata") is not None:
                 changes["metadata"] = dumps(changes["metadata"])
-            text = "UPDATE workflow SET " + ", ".join(f'"{key}" = ?' for key in changes) + " WHERE id = ?"
+            text = (
+                "UPDATE workflow SET "
+                + ", ".join(f'"{key}" = ?' for key in changes)
+                + " WHERE id = ?"
+            )
             conn.exec_driver_sql(Statement(text).on(conn), (*changes.values(), workflow_id))
         return read_workflow(conn, workflow_id)
 
@@ -225,19 +264,32 @@ def update_workflow(
 _ARCHIVE = Statement("UPDATE workflow SET is_archived = ? WHERE id = ?")
 
 
-def archive(store: Store, ids: Iterable[int], flag: bool, *, at: float, actor: str | None = None) -> None:
-    """Hide the workflows from lists, or show them again: all of them, or none when one is not there (NotFound)."""
+def archive(
+    store: Store, ids: Iterable[int], flag: bool, *, at: float, actor: str | None = None
+) -> None:
+    """Hide the workflows from lists, or show them again: all of them, or none when one is not there
+    (NotFound)."""
     with store.write() as conn:
         for workflow_id in dict.fromkeys(ids):
-            events.append(conn, workflow_id, [("workflow_archived", None, {"archived": flag})], at=at, actor=actor)
+            events.append(
+                conn,
+                workflow_id,
+                [("workflow_archived", None, {"archived": flag})],
+                at=at,
+                actor=actor,
+            )
             conn.exec_driver_sql(_ARCHIVE.on(conn), (flag, workflow_id))
 
 
 _MINE = "IN (SELECT id FROM job WHERE workflow_id = ? UNION ALL SELECT -id FROM gate WHERE workflow_id = ?)"
 _DELETE = (
     Statement(f"DELETE FROM dependency WHERE depends_on_id {_MINE}"),
-    Statement("DELETE FROM file_group WHERE file_id IN (SELECT id FROM file WHERE workflow_id = ?)"),
-    Statement("DELETE FROM user_data_group WHERE user_data_id IN (SELECT id FROM user_data WHERE workflow_id = ?)"),
+    Statement(
+        "DELETE FROM file_group WHERE file_id IN (SELECT id FROM file WHERE workflow_id = ?)"
+    ),
+    Statement(
+        "DELETE FROM user_data_group WHERE user_data_id IN (SELECT id FROM user_data WHERE workflow_id = ?)"
+    ),
     Statement("DELETE FROM result WHERE workflow_id = ?"),
     Statement("DELETE FROM event WHERE workflow_id = ?"),
     Statement("DELETE FROM workflow WHERE id = ?"),  # the rest follows by its foreign keys
@@ -248,13 +300,16 @@ _NOTIFY = Statement("SELECT pg_notify(?, ?)")
 
 
 def delete(store: Store, ids: Iterable[int], *, user: str | None = None) -> list[Workflow]:
-    """Delete the workflows with everything of them: all, or none when one is not there (NotFound) or, with ``user``,
-    belongs to somebody else (Refused). The records as they were."""
+    """Delete the workflows with everything of them: all, or none when one is not there (NotFound)
+    or, with ``user``, belongs to somebody else (Refused). The records as they were."""
     with store.write() as conn:
         found = [read_workflow(conn, workflow_id) for workflow_id in dict.fromkeys(ids)]
         for workflow in found:
             if user is not None and workflow.user != user:
-                raise Refused(f"workflow {workflow.id} belongs to {workflow.user}", hint="only its owner deletes it")
+                raise Refused(
+                    f"workflow {workflow.id} belongs to {workflow.user}",
+                    hint="only its owner deletes it",
+                )
         for workflow in found:
             for statement in _DELETE:
                 text = statement.on(conn)

@@ -1,9 +1,11 @@
-"""The output of jobs, made harmless. In: bytes or text of anybody, in chunks. Out: lines of (text, style).
+"""The output of jobs, made sanitize. In: bytes or text of anybody, in chunks. Out: lines of (text,
+style).
 
-Law: no text that comes out of here contains a control character, an escape sequence or a character that changes the
-direction of what follows, whatever came in. Colours and weights (SGR) become styles; a carriage return or backspace
-overwrites as on a terminal, ``ESC[K`` erases; every other sequence is dropped, every stray control is shown as ``^G``.
-Sequences never reach across the end of a line, so that a hostile one cannot swallow the rest of a log.
+Law: no text that comes out of here contains a control character, an escape sequence or a character
+that changes the direction of what follows, whatever came in. Colours and weights (SGR) become
+styles; a carriage return or backspace overwrites as on a terminal, ``ESC[K`` erases; every other
+sequence is dropped, every stray control is shown as ``^G``. Sequences never reach across the end of
+a line, so that a hostile one cannot swallow the rest of a log.
 
 Never done here: interpreting markup such as ``[bold]``; it is plain text.
 """
@@ -43,7 +45,8 @@ Line = tuple[Span, ...]
 
 PLAIN = Style()
 MARK = Style(dim=True, reverse=True)
-"""The style of what was put in here: controls in caret notation, the mark of a line that was cut."""
+"""The style of what was put in here: controls in caret notation, the mark of a line that was
+cut."""
 
 CUT = 4096
 """Characters of a line that are kept."""
@@ -69,11 +72,13 @@ _MARKS = re.compile("([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe2
                     "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u200d]+")  # fmt: skip
 _LONE = re.compile("[\ud800-\udfff]")
 _HELD = 4096
-"""So many characters of a sequence that is not finished wait for the next chunk; a longer one is given up."""
+"""So many characters of a sequence that is not finished wait for the next chunk; a longer one is
+given up."""
 
 
 def safe(text: str) -> str:
-    """Text without escapes and controls as one that any screen can show: directions visible, invisible signs gone."""
+    """Text without escapes and controls as one that any screen can show: directions visible,
+    invisible signs gone."""
     if _SUSPECT.search(text) is None:
         return text
     text = _LONE.sub("\ufffd", text)
@@ -88,9 +93,11 @@ def caret(char: str) -> str:
 
 
 class Decoder:
-    """Turns chunks into lines, keeping between them the colour, the unfinished line and the unfinished sequence.
+    """Turns chunks into lines, keeping between them the colour, the unfinished line and the
+    unfinished sequence.
 
-    ``cut`` characters of a line are kept; how many were left out stands at its end. Memory is bounded by that.
+    ``cut`` characters of a line are kept; how many were left out stands at its end. Memory is
+    bounded by that.
     """
 
     def __init__(self, *, cut: int = CUT, style: Style = PLAIN) -> None:
@@ -115,7 +122,8 @@ class Decoder:
         return self._row.line()
 
     def finish(self) -> list[Line]:
-        """The end of the input: the last line, if it did not end. The decoder is as new, but for the style."""
+        """The end of the input: the last line, if it did not end. The decoder is as new, but for
+        the style."""
         lines = self._slow(self._decoder.decode(b"", True))
         self._rest, self._skipping = "", False
         if self._row.used:
@@ -194,7 +202,10 @@ class Decoder:
             start -= 1
         tail = part[start:]
         string = re.match(r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*\x1b?\Z", tail)
-        if string is None and re.match(r"(?:\x1b|\x1b[ -/]+|(?:\x1b\[|\x9b)[0-?]*[ -/]*)\Z", tail) is None:
+        if (
+            string is None
+            and re.match(r"(?:\x1b|\x1b[ -/]+|(?:\x1b\[|\x9b)[0-?]*[ -/]*)\Z", tail) is None
+        ):
             return part
         if len(tail) <= _HELD:
             self._rest = tail
@@ -241,7 +252,8 @@ class Decoder:
 
 
 class _Row:
-    """The line that is being written: characters and their styles, a place to write at, and what did not fit."""
+    """The line that is being written: characters and their styles, a place to write at, and what
+    did not fit."""
 
     __slots__ = ("chars", "column", "cut", "overflow", "styles", "used")
 
@@ -375,11 +387,13 @@ def text_of(line: Iterable[Span]) -> str:
 
 
 def plain(text: bytes | str, *, cut: int = CUT) -> str:
-    """A whole text without colours and without harm, for a place that shows plain text. Ends of lines stay."""
+    """A whole text without colours and without harm, for a place that shows plain text. Ends of
+    lines stay."""
     return "\n".join(map(text_of, decode(text, cut=cut)))
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """A name or a message of anybody for one line of a table: harmless, ends of lines as ``⏎``, cut with ``…``."""
+    """A name or a message of anybody for one line of a table: sanitize, ends of lines as ``⏎``, cut
+    with ``…``."""
     shown = plain(text[: 4 * limit].rstrip("\n"), cut=limit * 4).replace("\n", "⏎")
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"

@@ -1,4 +1,5 @@
-"""Two JSON values compared. In: the old one and the new one. Out: changes with their paths, or lines of a text diff."""
+"""Two JSON values compared. In: the old one and the new one. Out: changes with their paths, or
+lines of a text diff."""
 
 from __future__ import annotations
 
@@ -10,11 +11,13 @@ from torc_tui.model import Json
 from torc_tui.views.json_document import Path, dump, jq_path, preview
 
 LARGE = 5000
-"""Lines beyond which the text diff would take seconds; then the changes are listed by path instead."""
+"""Lines beyond which the text diff would take seconds; then the changes are listed by path
+instead."""
 
 
 class JsonChange(NamedTuple):
-    """What became of the value at a path. ``old`` is None for an added one, ``new`` for a removed one."""
+    """What became of the value at a path. ``old`` is None for an added one, ``new`` for a removed
+    one."""
 
     path: Path
     kind: Literal["added", "removed", "changed"]
@@ -33,8 +36,8 @@ class JsonChange(NamedTuple):
 
 
 def diff(old: Json, new: Json) -> list[JsonChange]:
-    """All changes, in the order of the old value, with additions behind. Lists are compared after their common
-    beginning and end are taken off; ``1`` and ``1.0``, ``true`` and ``1`` differ."""
+    """All changes, in the order of the old value, with additions behind. Lists are compared after
+    their common beginning and end are taken off; ``1`` and ``1.0``, ``true`` and ``1`` differ."""
     return list(_diff((), old, new))
 
 
@@ -77,12 +80,19 @@ def _lists(path: Path, old: list[Json], new: list[Json]) -> Iterator[JsonChange]
         yield JsonChange((*path, at), "added", None, new[at])
 
 
-def unified(old: Json, new: Json, *, old_name: str = "old", new_name: str = "new", context: int = 3) -> list[str]:
-    """The lines of a unified diff of both texts, without ends of lines; for large values the changes by path."""
+def unified(
+    old: Json, new: Json, *, old_name: str = "old", new_name: str = "new", context: int = 3
+) -> list[str]:
+    """The lines of a unified diff of both texts, without ends of lines; for large values the
+    changes by path."""
     before, after = dump(old).splitlines(), dump(new).splitlines()
     if before == after:
         return []
     if max(len(before), len(after)) > LARGE:
         signs = {"added": "+", "removed": "-", "changed": "!"}
-        return [f"--- {old_name}", f"+++ {new_name}", *(f"{signs[one.kind]} {one.text}" for one in diff(old, new))]
+        return [
+            f"--- {old_name}",
+            f"+++ {new_name}",
+            *(f"{signs[one.kind]} {one.text}" for one in diff(old, new)),
+        ]
     return list(unified_diff(before, after, old_name, new_name, lineterm="", n=context))

@@ -1,7 +1,8 @@
-"""A JSON value as rows of a tree that opens on demand. In: a value, or its text. Out: rows, paths, errors with places.
+"""A JSON value as rows of a tree that opens on demand. In: a value, or its text. Out: rows, paths,
+errors with places.
 
-Never done here: loading the whole tree into rows: a value of 5 MB costs what is opened. The comparison of two values
-stands in `json_diff`, the check against a schema in `json_schema`.
+Never done here: loading the whole tree into rows: a value of 5 MB costs what is opened. The
+comparison of two values stands in `json_diff`, the check against a schema in `json_schema`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class JsonError(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of the tree. How it shows its value is worked out when asked: of 60,000 rows 50 are seen."""
+    """One line of the tree. How it shows its value is worked out when asked: of 60,000 rows 50 are
+    seen."""
 
     path: Path
     key: str
@@ -65,7 +67,8 @@ def kind_of(value: Json) -> str:
 
 
 def preview(value: Json, limit: int = PREVIEW) -> str:
-    """A value in one short line of JSON without odd characters; what does not fit is cut with ``…``."""
+    """A value in one short line of JSON without odd characters; what does not fit is cut with
+    ``…``."""
     out, room = _preview(value, limit)
     return out if room >= 0 else out[: limit - 1] + "…"
 
@@ -102,7 +105,8 @@ _RAW = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff
 
 
 def _clean(text: str) -> str:
-    """JSON text whose odd characters are escaped too: directions, invisible signs, the second set of controls."""
+    """JSON text whose odd characters are escaped too: directions, invisible signs, the second set
+    of controls."""
     return _RAW.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -135,13 +139,16 @@ def dump(value: Json) -> str:
 
 
 def parse(text: str) -> tuple[Json, JsonError | None]:
-    """The value and None, or None and where the text is wrong. NaN, Infinity and doubled keys are errors too."""
+    """The value and None, or None and where the text is wrong. NaN, Infinity and doubled keys are
+    errors too."""
     try:
         return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once), None
     except json.JSONDecodeError as error:
         return None, JsonError(_worded(error, text), error.lineno, error.colno, error.pos)
     except _Odd as odd:
-        places = [found.start() for found in re.finditer(odd.pattern, text)]  # the reader does not tell which it met
+        places = [
+            found.start() for found in re.finditer(odd.pattern, text)
+        ]  # the reader does not tell which it met
         return None, _located(odd.message, text, places[-1] if places else 0)
     except (RecursionError, ValueError) as error:
         message = "nested too deep" if isinstance(error, RecursionError) else str(error)
@@ -166,7 +173,8 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         for key, _ in pairs:
             if key in seen:
                 raise _Odd(
-                    f"the key {json.dumps(key)} stands twice in one object", rf"{re.escape(json.dumps(key))}\s*:"
+                    f"the key {json.dumps(key)} stands twice in one object",
+                    rf"{re.escape(json.dumps(key))}\s*:",
                 )
             seen.add(key)
     return made
@@ -195,7 +203,9 @@ def _worded(error: json.JSONDecodeError, text: str) -> str:
             return f"{word[0]} is written {known[word[0]]}"
         return f"{word[0] if word else at} is no value"
     if error.msg.startswith("Expecting property name"):
-        return "a key in double quotes is expected here" + (": a comma too much?" if at == "}" else "")
+        return "a key in double quotes is expected here" + (
+            ": a comma too much?" if at == "}" else ""
+        )
     words = {
         "Expecting ',' delimiter": "a comma or the closing bracket is missing before this",
         "Expecting ':' delimiter": "a colon is missing before this",
@@ -247,13 +257,18 @@ class Tree:
         return index
 
     def find(self, text: str, *, limit: int = 1000) -> list[Path]:
-        """The paths whose key or simple value has that text in it, whatever the case; ``.a.b[0]`` finds that path."""
+        """The paths whose key or simple value has that text in it, whatever the case; ``.a.b[0]``
+        finds that path."""
         words = text.lower()
         out: list[Path] = []
         for path, value in walk(self.value):
             key = str(path[-1]).lower() if path else ""
             simple = not isinstance(value, dict | list)
-            if words in key or (simple and words in _simple(value)) or (text.startswith(".") and jq_path(path) == text):
+            if (
+                words in key
+                or (simple and words in _simple(value))
+                or (text.startswith(".") and jq_path(path) == text)
+            ):
                 out.append(path)
                 if len(out) == limit:
                     break
@@ -266,7 +281,9 @@ class Tree:
         return end
 
     def _children(self, path: Path, value: Json) -> list[Row]:
-        items: Sequence[tuple[str | int, Json]] = list(value.items() if isinstance(value, dict) else enumerate(value))
+        items: Sequence[tuple[str | int, Json]] = list(
+            value.items() if isinstance(value, dict) else enumerate(value)
+        )
         return [self._row((*path, key), str(key), inner, False) for key, inner in items]
 
     @staticmethod

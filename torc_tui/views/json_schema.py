@@ -1,9 +1,10 @@
-"""A value checked against a part of JSON Schema. In: value and schema. Out: violations with their paths.
+"""A value checked against a part of JSON Schema. In: value and schema. Out: violations with their
+paths.
 
-Checked: type, enum, const, required, properties, additionalProperties, items, minItems, maxItems, uniqueItems, minimum,
-maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength, pattern, anyOf, oneOf, allOf, not, and
-``true``/``false`` as schemas. Other keywords ($ref, format …) are ignored: what is said here holds, but silence is no
-proof.
+Checked: type, enum, const, required, properties, additionalProperties, items, minItems, maxItems,
+uniqueItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength,
+pattern, anyOf, oneOf, allOf, not, and ``true``/``false`` as schemas. Other keywords ($ref, format
+…) are ignored: what is said here holds, but silence is no proof.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ DEPTH = 200
 
 
 def check(value: Json, schema: Json, *, limit: int = 100) -> list[Violation]:
-    """The violations, in the order of the value, at most ``limit``. A schema that makes no sense demands nothing."""
+    """The violations, in the order of the value, at most ``limit``. A schema that makes no sense
+    demands nothing."""
     out: list[Violation] = []
     for violation in _check(value, schema, (), 0):
         out.append(violation)
@@ -44,7 +46,8 @@ def check(value: Json, schema: Json, *, limit: int = 100) -> list[Violation]:
 
 
 def told(value: Json, schema: Json) -> list[str]:
-    """The first few violations as texts: what is written down of a value that is stored all the same."""
+    """The first few violations as texts: what is written down of a value that is stored all the
+    same."""
     return [violation.text for violation in check(value, schema, limit=5)]
 
 
@@ -73,7 +76,10 @@ def _any_type(value: Json, schema: dict[str, Json], path: Path) -> Iterator[Viol
         yield Violation(path, f"{' or '.join(map(str, kinds))} is wanted, not {kind_of(value)}")
     choices = schema.get("enum")
     if isinstance(choices, list) and not any(_equal(value, choice) for choice in choices):
-        yield Violation(path, f"{preview(value, 40)} is none of {', '.join(preview(one, 20) for one in choices[:10])}")
+        yield Violation(
+            path,
+            f"{preview(value, 40)} is none of {', '.join(preview(one, 20) for one in choices[:10])}",
+        )
     if "const" in schema and not _equal(value, schema["const"]):
         yield Violation(path, f"only {preview(schema['const'], 40)} is allowed")
 
@@ -92,7 +98,9 @@ def _equal(value: Json, other: Json) -> bool:
     return same(value, other)
 
 
-def _object(value: dict[str, Json], schema: dict[str, Json], path: Path, depth: int) -> Iterator[Violation]:
+def _object(
+    value: dict[str, Json], schema: dict[str, Json], path: Path, depth: int
+) -> Iterator[Violation]:
     required = schema.get("required")
     for key in required if isinstance(required, list) else ():
         if key not in value:
@@ -114,7 +122,9 @@ def _object(value: dict[str, Json], schema: dict[str, Json], path: Path, depth: 
             yield from _check(inner, other, at, depth + 1)
 
 
-def _array(value: list[Json], schema: dict[str, Json], path: Path, depth: int) -> Iterator[Violation]:
+def _array(
+    value: list[Json], schema: dict[str, Json], path: Path, depth: int
+) -> Iterator[Violation]:
     yield from _sized(len(value), schema, "Items", "items", path)
     if schema.get("uniqueItems") is True and len(value) <= 1000:
         for at, one in enumerate(value):
@@ -133,7 +143,9 @@ def _string(value: str, schema: dict[str, Json], path: Path) -> Iterator[Violati
         yield Violation(path, f"{preview(value, 40)} does not match {pattern}")
 
 
-def _sized(size: int, schema: dict[str, Json], keyword: str, word: str, path: Path) -> Iterator[Violation]:
+def _sized(
+    size: int, schema: dict[str, Json], keyword: str, word: str, path: Path
+) -> Iterator[Violation]:
     least, most = _limit(schema, f"min{keyword}"), _limit(schema, f"max{keyword}")
     if least is not None and size < least:
         yield Violation(path, f"{size} {word}, at least {least} are wanted")

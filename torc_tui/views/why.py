@@ -1,7 +1,8 @@
 """Why a job is where it is: one line for the table, and the whole chain of reasons as a small tree.
 
-In: facts that somebody else gathered (`Facts`). Out: text and `Reason` nodes. Never done here: looking anything up,
-and deciding anything: what fits or may start was decided elsewhere, this only says it.
+In: facts that somebody else gathered (`Facts`). Out: text and `Reason` nodes. Never done here:
+looking anything up, and deciding anything: what fits or may start was decided elsewhere, this only
+says it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ NAMED = 2
 
 
 class Blocker(NamedTuple):
-    """A dependency that is not completed. ``via`` names the file, record or pattern that makes the edge."""
+    """A dependency that is not completed. ``via`` names the file, record or pattern that makes the
+    edge."""
 
     job_id: int
     name: str
@@ -35,11 +37,12 @@ class Blocker(NamedTuple):
 class Facts:
     """What is known about a job that is not in its row.
 
-    ``blockers`` are dependencies that are not completed, or ended badly; ``blocking`` says how many there are, where
-    not all are listed. ``shortfalls`` are texts of what is missing now, ``never`` of what this machine cannot ever
-    give. ``runners`` is the number of active runners, None where nobody looked. ``attempts`` is the highest number
-    of attempts that the failure handler allows. ``ahead`` counts ready jobs that come first. ``looked`` is
-    False where nobody has looked yet what is missing: then nothing is said of it.
+    ``blockers`` are dependencies that are not completed, or ended badly; ``blocking`` says how many
+    there are, where not all are listed. ``shortfalls`` are texts of what is missing now, ``never``
+    of what this machine cannot ever give. ``runners`` is the number of active runners, None where
+    nobody looked. ``attempts`` is the highest number of attempts that the failure handler allows.
+    ``ahead`` counts ready jobs that come first. ``looked`` is False where nobody has looked yet
+    what is missing: then nothing is said of it.
     """
 
     job: Job
@@ -59,7 +62,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A node of the chain. ``job_id`` is set where the reason is about a job; ``children`` say why in turn."""
+    """A node of the chain. ``job_id`` is set where the reason is about a job; ``children`` say why
+    in turn."""
 
     text: str
     job_id: int | None = None
@@ -102,11 +106,14 @@ def why(facts: Facts) -> str:
     return _stopped(facts) or _ready(facts)
 
 
-def explain(job_id: int, facts_of: Callable[[int], Facts | None], *, depth: int = 12, width: int = 20) -> Reason:
+def explain(
+    job_id: int, facts_of: Callable[[int], Facts | None], *, depth: int = 12, width: int = 20
+) -> Reason:
     """The chain of reasons from a job down to where it starts.
 
-    ``facts_of`` gives the facts of a job, None if it is gone. A job that was explained before is named but not
-    explained again; deeper than ``depth`` or more than ``width`` beside each other is said as a number.
+    ``facts_of`` gives the facts of a job, None if it is gone. A job that was explained before is
+    named but not explained again; deeper than ``depth`` or more than ``width`` beside each other is
+    said as a number.
     """
     return _explain(job_id, facts_of, depth, width, set())
 
@@ -127,7 +134,12 @@ def lines(reason: Reason, *, plain: bool = False) -> list[str]:
 
 
 def _explain(
-    job_id: int, facts_of: Callable[[int], Facts | None], depth: int, width: int, seen: set[int], via: str = ""
+    job_id: int,
+    facts_of: Callable[[int], Facts | None],
+    depth: int,
+    width: int,
+    seen: set[int],
+    via: str = "",
 ) -> Reason:
     facts = facts_of(job_id)
     if facts is None:
@@ -157,13 +169,22 @@ def _children(
     elif status is JobStatus.READY:
         out += [Reason(f"can never run here: {text}") for text in facts.never]
         out += [Reason(text) for text in facts.shortfalls if not facts.never]
-        if not facts.never and not facts.shortfalls and not _stopped(facts) and (line := _ready(facts)):
+        if (
+            not facts.never
+            and not facts.shortfalls
+            and not _stopped(facts)
+            and (line := _ready(facts))
+        ):
             out.append(Reason(line))
     elif line := why(facts):
         out.append(Reason(line))
     if status in (JobStatus.READY, JobStatus.BLOCKED):
         out += [Reason(text) for text in _stops(facts)]
-    if job.reason and status in UNSUCCESSFUL and not any(job.reason in reason.text for reason in out):
+    if (
+        job.reason
+        and status in UNSUCCESSFUL
+        and not any(job.reason in reason.text for reason in out)
+    ):
         out.append(Reason(job.reason))
     out += [Reason(f"input is missing: {name}") for name in facts.missing_inputs]
     return out
@@ -203,7 +224,11 @@ def _ready(facts: Facts) -> str:
 def _attempt(facts: Facts) -> str:
     """``attempt 2 of 4 in 8 s``; empty on a first attempt that waits for no time."""
     job = facts.job
-    wait = 0.0 if job.not_before is None or job.status is not JobStatus.READY else job.not_before - facts.now
+    wait = (
+        0.0
+        if job.not_before is None or job.status is not JobStatus.READY
+        else job.not_before - facts.now
+    )
     if job.attempt_id <= 1 and wait <= 0:
         return ""
     of = f" of {facts.attempts}" if facts.attempts and facts.attempts >= job.attempt_id else ""
@@ -215,7 +240,9 @@ def _ended(job: Job) -> str:
     if not job.reason:
         return code
     known = job.return_code is not None and f"exit {job.return_code}" in job.reason
-    known = known or job.reason.startswith("exit 0, but")  # its command ended well: the code of the job is another
+    known = known or job.reason.startswith(
+        "exit 0, but"
+    )  # its command ended well: the code of the job is another
     return f"{job.reason} ({code})" if code and not known else job.reason
 
 
@@ -223,7 +250,9 @@ def _canceled(facts: Facts) -> str:
     culprits = [blocker for blocker in facts.blockers if blocker.status in UNSUCCESSFUL]
     if culprits and not (facts.job.reason or "").startswith("canceled by"):
         first = min(culprits, key=_urgency)
-        told = first.status is not JobStatus.CANCELED and not (first.reason or "").startswith("exit 0, but")
+        told = first.status is not JobStatus.CANCELED and not (first.reason or "").startswith(
+            "exit 0, but"
+        )
         code = exit_text(first.return_code) if told else ""
         more = f" (+{len(culprits) - 1})" if len(culprits) > 1 else ""
         return f"canceled: {first.name} {_ended_word(first.status)}{f' ({code})' if code else ''}{more}"
@@ -234,11 +263,17 @@ def _canceled(facts: Facts) -> str:
 
 
 def _ended_word(status: JobStatus) -> str:
-    return "was " + status.word if status in (JobStatus.CANCELED, JobStatus.TERMINATED) else status.word
+    return (
+        "was " + status.word
+        if status in (JobStatus.CANCELED, JobStatus.TERMINATED)
+        else status.word
+    )
 
 
 def _waits(facts: Facts) -> str:
-    waiting = sorted((one for one in facts.blockers if one.status is not JobStatus.COMPLETED), key=_urgency)
+    waiting = sorted(
+        (one for one in facts.blockers if one.status is not JobStatus.COMPLETED), key=_urgency
+    )
     total = facts.blocking if facts.blocking is not None else len(waiting)
     if not waiting:
         count = total or facts.job.unmet
@@ -248,7 +283,12 @@ def _waits(facts: Facts) -> str:
     return f"waits for {names}" + (f" (+{more})" if more > 0 else "")
 
 
-_FIRST = {JobStatus.FAILED: 0, JobStatus.PENDING_FAILED: 1, JobStatus.TERMINATED: 1, JobStatus.CANCELED: 2}
+_FIRST = {
+    JobStatus.FAILED: 0,
+    JobStatus.PENDING_FAILED: 1,
+    JobStatus.TERMINATED: 1,
+    JobStatus.CANCELED: 2,
+}
 
 
 def _urgency(blocker: Blocker) -> tuple[int, int]:

@@ -1,4 +1,5 @@
-"""The line where a filter is typed: applied while typing, completed by tab, and what is wrong said beside it."""
+"""The line where a filter is typed: applied while typing, completed by tab, and what is wrong said
+beside it."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from torc_tui.tui.cells import Line
 from torc_tui.tui.widgets.painted import Painted
+from torc_tui.tui.widgets.text_layout import Line
 
 KEPT = 30
 """So many filters are kept."""
@@ -59,7 +60,8 @@ class _Field(Input):
 
 
 class FilterLine(Horizontal):
-    """Hidden while there is no filter. ``complete`` gives whole texts that go on from what was typed."""
+    """Hidden while there is no filter. ``complete`` gives whole texts that go on from what was
+    typed."""
 
     DEFAULT_CSS = """
     FilterLine { height: 1; display: none; background: $surface; }
@@ -75,7 +77,9 @@ class FilterLine(Horizontal):
     class Left(Message):
         """The typing is over; the filter stays."""
 
-    def __init__(self, complete: Callable[[str], Sequence[str]], *, placeholder: str = "words to look for") -> None:
+    def __init__(
+        self, complete: Callable[[str], Sequence[str]], *, placeholder: str = "words to look for"
+    ) -> None:
         super().__init__()
         self.complete = complete
         self.placeholder = placeholder
@@ -89,7 +93,11 @@ class FilterLine(Horizontal):
         slash.id = "slash"
         slash.text = [(" / ", "accent bold")]
         yield slash
-        yield _Field(placeholder=self.placeholder, compact=True, suggester=_Ghost(lambda text: self.complete(text)))
+        yield _Field(
+            placeholder=self.placeholder,
+            compact=True,
+            suggester=_Ghost(lambda text: self.complete(text)),
+        )
         note = _Note()
         note.id = "note"
         yield note
@@ -112,7 +120,8 @@ class FilterLine(Horizontal):
         return self._place >= 0
 
     def older(self, by: int, typed: str) -> str:
-        """The next older filter of the history (or newer, by -1); before the newest one is what was typed."""
+        """The next older filter of the history (or newer, by -1); before the newest one is what was
+        typed."""
         if self._place < 0:
             self._typed = typed
         self._place = max(-1, min(self._place + by, len(self.history) - 1))

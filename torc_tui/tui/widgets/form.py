@@ -1,6 +1,7 @@
 """A few lines from the user at once: labels, fields, and what is wrong beside the last one.
 
-What comes in: fields with their values. What goes out: the texts by key, or None. Nothing here acts by itself.
+What comes in: fields with their values. What goes out: the texts by key, or None. Nothing here acts
+by itself.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
-from torc_tui.tui.cells import harmless
-from torc_tui.tui.widgets.overlays import Button, Overlay, Words
+from torc_tui.tui.widgets.dialogs import Button, Overlay, Words
+from torc_tui.tui.widgets.text_layout import sanitize
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,14 @@ class Form(Overlay):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = harmless(self.heading).replace("[", "\\[")
+            box.border_title = sanitize(self.heading).replace("[", "\\[")
             box.border_subtitle = "esc leaves everything as it is"
             for field in self.fields:
                 with Horizontal(classes="line"):
                     yield Words([[(field.label, "muted")]])
-                    yield Input(field.value, placeholder=field.help, compact=True, id=f"field-{field.key}")
+                    yield Input(
+                        field.value, placeholder=field.help, compact=True, id=f"field-{field.key}"
+                    )
             yield Words([[("", "")]], id="said")
             with Horizontal(id="acts"):
                 yield Button(self.button, True)
@@ -60,7 +63,10 @@ class Form(Overlay):
 
     def values(self) -> dict[str, str]:
         """What stands in the fields."""
-        return {field.key: self.query_one(f"#field-{field.key}", Input).value.strip() for field in self.fields}
+        return {
+            field.key: self.query_one(f"#field-{field.key}", Input).value.strip()
+            for field in self.fields
+        }
 
     def wrong(self) -> str | None:
         """The first thing that is wrong."""

@@ -1,7 +1,7 @@
 """A viewport over a drawing of any size: base of the graph and of the histories.
 
-What comes in: a ``Drawing``. What goes out: the part of it that is on screen, painted, and messages about what was hit.
-Never done here: computing a layout. Only the visible part is ever asked for.
+What comes in: a ``Drawing``. What goes out: the part of it that is on screen, painted, and messages
+about what was hit. Never done here: computing a layout. Only the visible part is ever asked for.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from torc_tui.tui.cells import Line, paint
-from torc_tui.tui.theme import DEFAULT, Palette
+from torc_tui.tui.shell.theme import DEFAULT, Palette
+from torc_tui.tui.widgets.text_layout import Line, paint
 
 
 class Drawing(Protocol):
@@ -65,7 +65,11 @@ class LineCanvas(ScrollView, can_focus=True):
             return self.canvas
 
     def __init__(
-        self, drawing: Drawing | None = None, *, id: str | None = None, empty: str = "nothing to draw"
+        self,
+        drawing: Drawing | None = None,
+        *,
+        id: str | None = None,
+        empty: str = "nothing to draw",
     ) -> None:
         super().__init__(id=id)
         self.drawing = drawing
@@ -90,14 +94,18 @@ class LineCanvas(ScrollView, can_focus=True):
         self._drawn = None
         width, height = self.drawing.size if self.drawing is not None else (1, 1)
         view = self.size
-        # A new virtual size lays out the whole screen: what fits is all the same, then nothing is laid out anew.
+        # A new virtual size lays out the whole screen: what fits is all the same, then nothing is
+        # laid out anew.
         before = self.virtual_size
-        self.virtual_size = Size(width if width > view.width - 1 else 1, height if height > view.height else 1)
+        self.virtual_size = Size(
+            width if width > view.width - 1 else 1, height if height > view.height else 1
+        )
         if self.virtual_size != before or not self._refresh_changed():
             self.refresh()
 
     def _refresh_changed(self) -> bool:
-        """Paint only the lines that differ from those on screen; False where that cannot be told."""
+        """Paint only the lines that differ from those on screen; False where that cannot be
+        told."""
         painted = self._painted
         if self.drawing is None or painted is None:
             return False
@@ -123,7 +131,8 @@ class LineCanvas(ScrollView, can_focus=True):
         self.redraw()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        # Working out the style of a widget takes 0.2 ms: once for all lines of a frame, not for each.
+        # Working out the style of a widget takes 0.2 ms: once for all lines of a frame, not for
+        # each.
         self._frame_style = self.rich_style
         return super().render_lines(crop)
 
@@ -132,7 +141,9 @@ class LineCanvas(ScrollView, can_focus=True):
         base = self._frame_style or self.rich_style
         if self.drawing is None or not self.drawing.size[0]:
             self._painted = None
-            return paint([(f"  {self.empty}" if y == 1 else "", "muted")], self.palette, base, width)
+            return paint(
+                [(f"  {self.empty}" if y == 1 else "", "muted")], self.palette, base, width
+            )
         left, top = self.scroll_offset
         view = (left, top, width, height)
         if self._drawn != view:

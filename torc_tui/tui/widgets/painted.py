@@ -1,7 +1,7 @@
 """Widgets that paint lines of styled text themselves: the base of header, footer, tabs and buttons.
 
-What comes in: what subclasses know. What goes out: strips. Never done here: Rich renderables or markup, so that a job
-named ``[bold]`` is shown as it is named.
+What comes in: what subclasses know. What goes out: strips. Never done here: Rich renderables or
+markup, so that a job named ``[bold]`` is shown as it is named.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from torc_tui.tui.cells import Line, Span, paint
-from torc_tui.tui.theme import DEFAULT, Palette
+from torc_tui.tui.shell.theme import DEFAULT, Palette
+from torc_tui.tui.widgets.text_layout import Line, Span, paint
 
 
 class Painted(Widget):
@@ -46,7 +46,8 @@ class Painted(Widget):
         self.refresh()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        # Working out the style of a widget takes 0.2 ms: once for all lines of a frame, not for each.
+        # Working out the style of a widget takes 0.2 ms: once for all lines of a frame, not for
+        # each.
         self._frame_style = self.rich_style
         return super().render_lines(crop)
 
@@ -86,13 +87,18 @@ class Zones:
         return next((name for start, end, name in self._zones if start <= x < end), "")
 
 
-def joined(items: Sequence[tuple[int, Line]], width: int, between: Span = (" · ", "faint")) -> list[Span]:
-    """Items with their importance (0 stays), joined; the least important leave until the rest fits."""
-    from torc_tui.tui.cells import line_width
+def joined(
+    items: Sequence[tuple[int, Line]], width: int, between: Span = (" · ", "faint")
+) -> list[Span]:
+    """Items with their importance (0 stays), joined; the least important leave until the rest
+    fits."""
+    from torc_tui.tui.widgets.text_layout import line_width
 
     chosen = list(items)
     while len(chosen) > 1:
-        total = sum(line_width(line) for _, line in chosen) + line_width([between]) * (len(chosen) - 1)
+        total = sum(line_width(line) for _, line in chosen) + line_width([between]) * (
+            len(chosen) - 1
+        )
         if total <= width:
             break
         worst = max(range(len(chosen)), key=lambda index: (chosen[index][0], index))

@@ -1,6 +1,8 @@
-"""Two panes and the border between them: moved by mouse and keys, turned, and one of them maximised.
+"""Two panes and the border between them: moved by mouse and keys, turned, and one of them
+maximised.
 
-What comes in: two widgets, the ratio. What goes out: ``Changed`` when a person chose something, to be kept.
+What comes in: two widgets, the ratio. What goes out: ``Changed`` when a person chose something, to
+be kept.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from torc_tui.tui.cells import Line
 from torc_tui.tui.widgets.painted import Painted
+from torc_tui.tui.widgets.text_layout import Line
 
 Shape = Literal["side", "stack", "single"]
 
@@ -58,7 +60,8 @@ class Side(Vertical):
 
 
 class Split(Container):
-    """See the module. ``ratio`` is the first pane's share; ``shape`` follows the size unless ``turned``."""
+    """See the module. ``ratio`` is the first pane's share; ``shape`` follows the size unless
+    ``turned``."""
 
     BLANK = True
     DEFAULT_CSS = """
@@ -69,7 +72,9 @@ class Split(Container):
     class Changed(Message):
         """A person moved the border, turned the panes or maximised one."""
 
-    def __init__(self, first: Widget, second: Widget, *, ratio: float = 0.5, id: str | None = None) -> None:
+    def __init__(
+        self, first: Widget, second: Widget, *, ratio: float = 0.5, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
         self.first = first
         self.second = second

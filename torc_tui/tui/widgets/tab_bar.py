@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
-from torc_tui.tui.cells import Line, Span
 from torc_tui.tui.widgets.painted import Painted, Zones
+from torc_tui.tui.widgets.text_layout import Line, Span
 
 
 class TabBar(Painted):
-    """``tabs`` are (name, title); the current one is bold. Where the room ends, those around it are shown, and marks
-    that lead to the others."""
+    """``tabs`` are (name, title); the current one is bold. Where the room ends, those around it are
+    shown, and marks that lead to the others."""
 
     DEFAULT_CSS = """
     TabBar { height: 1; }
@@ -43,7 +43,10 @@ class TabBar(Painted):
     def lines(self, width: int, height: int) -> Sequence[Line]:
         # First the digits leave, then the room between; then not all tabs are shown.
         for digits, gap in ((True, 2), (False, 2), (False, 1)):
-            if 1 + sum(self._room(name, title, digits) + gap for name, title in self.tabs) - gap <= width:
+            if (
+                1 + sum(self._room(name, title, digits) + gap for name, title in self.tabs) - gap
+                <= width
+            ):
                 break
         first, last = self._window(width, digits, gap)
         zones = self._zones
@@ -65,7 +68,8 @@ class TabBar(Painted):
         return [spans]
 
     def _window(self, width: int, digits: bool, gap: int) -> tuple[int, int]:
-        """The first and the end of the tabs that have room; the current one and its neighbours are among them."""
+        """The first and the end of the tabs that have room; the current one and its neighbours are
+        among them."""
         rooms = [self._room(name, title, digits) + gap for name, title in self.tabs]
         here = [name for name, _ in self.tabs].index(self.current)
         first, last = here, here + 1

@@ -1,8 +1,9 @@
 """A table of any length over a plain model: only the lines on screen exist.
 
-What comes in: a ``Rows`` model, and calls of ``changed(keys)`` when cells changed, ``reload()`` when rows came or went.
-What goes out: messages about what is selected, activated, marked and how it is sorted.
-Never done here: I/O, filtering, deciding what a cell says. The selection is a key, never a row number.
+What comes in: a ``Rows`` model, and calls of ``changed(keys)`` when cells changed, ``reload()``
+when rows came or went. What goes out: messages about what is selected, activated, marked and how it
+is sorted. Never done here: I/O, filtering, deciding what a cell says. The selection is a key, never
+a row number.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from torc_tui.tui.cells import Line, Span, fit, fit_line, paint
-from torc_tui.tui.theme import DEFAULT, Palette
+from torc_tui.tui.shell.theme import DEFAULT, Palette
+from torc_tui.tui.widgets.text_layout import Line, Span, fit, fit_line, paint
 
 Key = Hashable
 Cell = Span | Line
@@ -33,8 +34,8 @@ EXTRA = 4
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``importance``: 0 is always there, higher ones go first when it gets narrow. A column gets at least ``minimum``,
-    at best ``width`` cells, and shares what is left by ``grow``."""
+    """``importance``: 0 is always there, higher ones go first when it gets narrow. A column gets at
+    least ``minimum``, at best ``width`` cells, and shares what is left by ``grow``."""
 
     key: str
     title: str
@@ -57,7 +58,8 @@ class Rows(Protocol):
     def columns(self) -> Sequence[Column]: ...
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
-        """The keys of all rows to show, filtered, in the order asked for (None: the natural one)."""
+        """The keys of all rows to show, filtered, in the order asked for (None: the natural
+        one)."""
         ...
 
     def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
@@ -94,10 +96,15 @@ class ListRows:
 
     def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
         record = self.records[key]
-        return [self._cells(record, column.key, width) for column, width in zip(columns, widths, strict=True)]
+        return [
+            self._cells(record, column.key, width)
+            for column, width in zip(columns, widths, strict=True)
+        ]
 
 
-def layout(columns: Sequence[Column], width: int, *, everything: bool = False) -> list[tuple[Column, int]]:
+def layout(
+    columns: Sequence[Column], width: int, *, everything: bool = False
+) -> list[tuple[Column, int]]:
     """Which columns stand in ``width`` cells, and how wide each is; ``everything`` drops none."""
     room = width - GUTTER
     chosen: set[str] = set()
@@ -105,8 +112,8 @@ def layout(columns: Sequence[Column], width: int, *, everything: bool = False) -
     for column in sorted(columns, key=lambda column: column.importance):
         gap = GAP if chosen else 0
         extra = column.importance >= EXTRA
-        # What matters gets its full width before what is merely nice gets any; and once a column had to go, less
-        # important ones are not let in before it: no gaps in what people expect.
+        # What matters gets its full width before what is merely nice gets any; and once a column
+        # had to go, less important ones are not let in before it: no gaps in what people expect.
         fits = wished + column.width + gap <= room if extra else used + column.least + gap <= room
         if chosen and not fits and not everything:
             break
@@ -206,7 +213,7 @@ class VirtualTable(ScrollView, can_focus=True):
         self._painted_with: Palette | None = None
         self._laid_out_for = -1
 
-    # -- what the owner calls -----------------------------------------------------------------------------------
+    # -- what the owner calls ----------------------------------------------------------------------
 
     @property
     def view(self) -> Size:
@@ -224,18 +231,21 @@ class VirtualTable(ScrollView, can_focus=True):
         self.reload()
 
     def reload(self) -> None:
-        """Read the keys anew: rows came, went, or may stand elsewhere. All lines are painted again."""
+        """Read the keys anew: rows came, went, or may stand elsewhere. All lines are painted
+        again."""
         self._cache.clear()
         self._set_order(list(self.rows.keys(self.sort, self.reverse)))
 
     def reorder(self) -> None:
-        """Read the keys anew, where the cells are known to be the same; nothing is painted if nothing moved."""
+        """Read the keys anew, where the cells are known to be the same; nothing is painted if
+        nothing moved."""
         order = list(self.rows.keys(self.sort, self.reverse))
         if order != self.order:
             self._set_order(order)
 
     def changed(self, keys: Set[Key]) -> None:
-        """Cells of these rows changed: lines that are on screen are painted again, others only forgotten."""
+        """Cells of these rows changed: lines that are on screen are painted again, others only
+        forgotten."""
         cache = self._cache
         if len(keys) > len(cache):
             for key in [key for key in cache if key in keys]:
@@ -259,7 +269,8 @@ class VirtualTable(ScrollView, can_focus=True):
 
     @property
     def marked_or_selected(self) -> list[Key]:
-        """What an act is about: the marks in the order of the table, or else the row under the cursor."""
+        """What an act is about: the marks in the order of the table, or else the row under the
+        cursor."""
         if self.marks:
             return [key for key in self.order if key in self.marks]
         return [] if self.cursor is None else [self.cursor]
@@ -272,7 +283,7 @@ class VirtualTable(ScrollView, can_focus=True):
         self.reload()
         self.post_message(self.Sorted(self))
 
-    # -- inside ---------------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------
 
     def _set_order(self, order: list[Key]) -> None:
         self.order = order
@@ -320,10 +331,11 @@ class VirtualTable(ScrollView, can_focus=True):
         super().watch_has_focus(has_focus)
         self._forget_row(self.cursor_row)
 
-    # -- painting -------------------------------------------------------------------------------------------------
+    # -- painting ----------------------------------------------------------------------------------
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        # Working out the style of a widget takes 0.2 ms: once for all lines of a frame, not for each.
+        # Working out the style of a widget takes 0.2 ms: once for all lines of a frame, not for
+        # each.
         self._frame_style = self.rich_style
         return super().render_lines(crop)
 
@@ -385,14 +397,18 @@ class VirtualTable(ScrollView, can_focus=True):
         ]
         columns = [column for column, _ in self._columns]
         sizes = [size for _, size in self._columns]
-        for column, size, cell in zip(columns, sizes, self.rows.cells(key, columns, sizes), strict=True):
+        for column, size, cell in zip(
+            columns, sizes, self.rows.cells(key, columns, sizes), strict=True
+        ):
             if len(cell) == 2 and isinstance(cell[0], str):
                 text, style = cell
                 spans.append((fit(text, size, column.align), style))  # type: ignore[arg-type]  # a pair of str is one span
             else:
                 spans.extend(fit_line(cell, size, column.align))  # type: ignore[arg-type]  # and this one is a line
             spans.append((" " * GAP, ""))
-        under = self.palette("cursor" if self.has_focus else "cursor-blur") if under_cursor else None
+        under = (
+            self.palette("cursor" if self.has_focus else "cursor-blur") if under_cursor else None
+        )
         return paint(spans, self.palette, self._base, self._total(), under)
 
     def _forget_row(self, row: int) -> None:
@@ -402,7 +418,7 @@ class VirtualTable(ScrollView, can_focus=True):
         if 1 <= line < self.view.height:
             self.refresh(Region(0, line, self.view.width, 1))
 
-    # -- moving ---------------------------------------------------------------------------------------------------
+    # -- moving ------------------------------------------------------------------------------------
 
     def _move_to(self, row: int, *, tell: bool = True) -> None:
         if not self.order:
@@ -491,14 +507,17 @@ class VirtualTable(ScrollView, can_focus=True):
 
     def do_sort_next(self) -> None:
         """The next column; after the last one the natural order."""
-        names: list[str | None] = [None, *(column.key for column in self.rows.columns if column.sortable)]
+        names: list[str | None] = [
+            None,
+            *(column.key for column in self.rows.columns if column.sortable),
+        ]
         place = names.index(self.sort) if self.sort in names else 0
         self.sort_by(names[(place + 1) % len(names)])
 
     def do_sort_reverse(self) -> None:
         self.sort_by(self.sort, not self.reverse)
 
-    # -- the mouse ------------------------------------------------------------------------------------------------
+    # -- the mouse ---------------------------------------------------------------------------------
 
     async def _on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)

@@ -1,0 +1,358 @@
+"""Parameters: values, printing, combinations, templates, and what they make of jobs, files and user
+data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from torc_tui.errors import SpecError
+from torc_tui.model import Json, Value, WorkflowSpec
+from torc_tui.workflow_file.checks import Wrong
+from torc_tui.workflow_file.load import loads
+from torc_tui.workflow_file.parameters import LIMIT, combine, printed, typed, values_of
+from torc_tui.workflow_file.templates import Rows, formatted, substitute
+
+
+def lines(name: str) -> list[str]:
+    assert name == "values.txt"
+    return ["# lr", " 0.1 ", "", "2", "adam"]
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        ("1:4", (1, 2, 3, 4)),
+        ("0:100:50", (0, 50, 100)),
+        ("0:10:4", (0, 4, 8)),
+        ("10:1:-3", (10, 7, 4, 1)),
+        ("5:1", ()),
+        ("1:5:-1", ()),
+        ("3:3", (3,)),
+        ("-2:0", (-2, -1, 0)),
+        ("0.0:1.0:0.25", (0.0, 0.25, 0.5, 0.75, 1.0)),
+        ("0.0:0.5:0.1", (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)),
+        ("0.0:2.0", (0.0, 1.0, 2.0)),
+        ("0:1:0.5", (0.0, 0.5, 1.0)),
+        ("0.0001:0.01:10", (0.0001,)),
+        ("{1:3}", (1, 2, 3)),
+        ("[1,5,10]", (1, 5, 10)),
+        ("[0.1, 1e-5, adam]", (0.1, 1e-5, "adam")),
+        ("['a','b']", ("a", "b")),
+        ("""["a, b", 'it''s', c d]""", None),
+        ("""["a, b", 'c:d', "e\\"f", e f, '1']""", ("a, b", "c:d", 'e"f', "e f", "1")),
+        ("[a,b,]", ("a", "b")),
+        ("[]", ()),
+        ("[ ]", ()),
+        ("[a,,b]", None),
+        ("[a", None),
+        ("['a, b]", None),
+        ("7", (7,)),
+        ("007", (7,)),
+        ("0.50", (0.5,)),
+        ("adam", ("adam",)),
+        ("", ("",)),
+        ("http://host:80/x", ("http://host:80/x",)),
+        ("12:30:45:10", ("12:30:45:10",)),
+        ("a:b", ("a:b",)),
+        ("1:b", ("1:b",)),
+        ("1_000", ("1_000",)),
+        ("nan", ("nan",)),
+        ("1:10:0", None),
+        ("1:99999999999", None),
+        ("0:1:1e-9", None),
+        ("@values.txt", (0.1, 2, "adam")),
+        ([1, 0.5, "x", "1:3", True], (1, 0.5, "x", "1:3", "true")),
+        ([], ()),
+        (3, (3,)),
+        (0.5, (0.5,)),
+        (False, ("false",)),
+        ([[1]], None),
+        ([None], None),
+        ({"a": 1}, None),
+        ([float("nan")], None),
+    ],
+)
+def test_values(given: Json, values: tuple[Value, ...] | None) -> None:
+    if values is None:
+        with pytest.raises(Wrong):
+            values_of(given, lines)
+        return
+    found = values_of(given, lines)
+    assert found == values
+    assert [type(one) for one in found] == [type(one) for one in values]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.0, "1"), (0.0, "0"), (-0.0, "0"), (1e-5, "0.00001"), (1e22, "1" + "0" * 22), (0.1, "0.1"), (-2.50, "-2.5"),
+     (10, "10"), (100.0, "100"), ("1.0", "1.0")],
+)  # fmt: skip
+def test_printing(value: Value, text: str) -> None:
+    assert printed(value) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_printing_loses_nothing(value: float) -> None:
+    text = printed(value)
+    assert float(text) == value
+    assert "e" not in text.lower()
+
+
+@given(st.integers(-1000, 1000), st.integers(1, 500), st.integers(0, 60), st.integers(0, 4))
+def test_float_ranges_do_not_drift(start: int, step: int, count: int, digits: int) -> None:
+    def decimal(units: int) -> str:
+        return f"{units / 10**digits:.{digits}f}" if digits else f"{units}.0"
+
+    found = values_of(f"{decimal(start)}:{decimal(start + step * count)}:{decimal(step)}", lines)
+    assert [printed(one) for one in found] == [
+        printed(float(decimal(start + step * index))) for index in range(count + 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [(7, "03d", "007"), (-7, "03d", "-07"), (7, "5d", "7"), (2.0, "03d", "002"), (2.5, "03d", "2.5"),
+     (0.5, ".2f", "0.50"), (1, ".2f", "1.00"), ("a", "03d", "a"), ("a", ".2f", "a"), (1.5, "x", "1.5")],
+)  # fmt: skip
+def test_formats(value: Value, form: str, text: str) -> None:
+    assert formatted(value, form) == text
+
+
+def test_combinations() -> None:
+    assert combine({"b": (1, 2), "a": ("x", "y")}, "product") == [
+        (1, "x"),
+        (1, "y"),
+        (2, "x"),
+        (2, "y"),
+    ]
+    assert combine({"b": (1, 2), "a": ("x", "y")}, "zip") == [(1, "x"), (2, "y")]
+    assert combine({"b": (1, 2), "a": ()}, "product") == []
+    with pytest.raises(Wrong, match=r"'b' has 2 values, 'a' has 1"):
+        combine({"b": (1, 2), "a": ("x",)}, "zip")
+    with pytest.raises(Wrong, match="combinations"):
+        combine({"b": range(LIMIT), "a": (1, 2)}, "product")
+
+
+@pytest.mark.parametrize(
+    ("template", "texts"),
+    [
+        ("plain", None),
+        ("${HOME} {a,b} {print} {} {j} ${i} ${i:-1} { i }", None),
+        ("awk '{print $1}'", None),
+        ("{i}", ["1", "10"]),
+        ("{i:03d}{i}", ["0011", "01010"]),
+        ("100% {i} %s %(i)s {x:.2f}", ["100% 1 %s %(i)s 0.50", "100% 10 %s %(i)s 1.00"]),
+        (
+            "${user_data.output.result_{i}}",
+            ["${user_data.output.result_1}", "${user_data.output.result_10}"],
+        ),
+        ("{{i}}", ["{1}", "{10}"]),
+        ("{ii}{i}", ["{ii}1", "{ii}10"]),
+        ('{"i": {i}}', ['{"i": 1}', '{"i": 10}']),
+    ],
+)
+def test_templates(template: str, texts: list[str] | None) -> None:
+    rows = Rows(("i", "x"), [(1, 0.5), (10, 1.0)])
+    assert rows.text(template) == texts
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(
+        st.sampled_from(["{i}", "{x}", "{i:03d}", "%", "%s", "{", "}", "$", "a", "{j}"]), max_size=8
+    ).map("".join),
+    st.lists(
+        st.tuples(st.integers(-5, 500), st.sampled_from(["u", "%d", "{i}", "{x}", "$"])),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_columns_agree_with_one_replacement_after_the_other(
+    template: str, values: list[tuple[int, str]]
+) -> None:
+    def slow(number: int, text: str) -> str:
+        out, at = "", 0
+        while at < len(template):
+            for sign, value in (("{i:03d}", f"{number:03d}"), ("{i}", str(number)), ("{x}", text)):
+                if template.startswith(sign, at) and template[at - 1 : at] != "$":
+                    out, at = out + value, at + len(sign)
+                    break
+            else:
+                out, at = out + template[at], at + 1
+        return out
+
+    expected = [slow(number, text) for number, text in values]
+    column = Rows(("i", "x"), values).text(template)
+    assert (column if column is not None else [template] * len(values)) == expected
+
+
+def test_variables_are_replaced_once_and_only_whole() -> None:
+    value = {"a": ["{X} {Y} ${X} {XX}", {"b": "{X}"}], "{X}": 1}
+    assert substitute(value, {"X": "{Y}", "Y": "2"}) == {
+        "a": ["{Y} 2 ${X} {XX}", {"b": "{Y}"}],
+        "{X}": 1,
+    }
+    shared = ["{X}"]
+    assert substitute({"a": shared, "b": shared}, {"X": "{X}{X}"}) == {
+        "a": ["{X}{X}"],
+        "b": ["{X}{X}"],
+    }
+    assert substitute({"a": shared}, {"X": "y"}, [shared]) == {"a": ["{X}{X}"]}
+
+
+def spec(entry: str, more: str = "") -> WorkflowSpec:
+    return loads(f"name: w\n{more}\njobs:\n{entry}", format="yaml")
+
+
+def test_seed_pattern_collects_from_many() -> None:
+    found = spec(
+        "- name: worker_{i}\n  command: |\n    R=$(p --id {i})\n"
+        "    torc user-data update ${user_data.output.result_{i}}"
+        ' --data "$R"\n  parameters:\n    i: "1:10"\n'
+        "- name: aggregate\n  command: torc user-data get ${user_data.input.result_$i} >> all.json\n"
+    )
+    assert [job.name for job in found.jobs] == [*[f"worker_{i}" for i in range(1, 11)], "aggregate"]
+    assert (
+        found.jobs[9].command
+        == 'R=$(p --id 10)\ntorc user-data update ${user_data.output.result_10} --data "$R"\n'
+    )
+    assert "${user_data.input.result_$i}" in found.jobs[10].command
+    assert found.entries == {"jobs": 2, "files": 0, "user_data": 0}
+
+
+def test_every_field_with_a_name_in_it() -> None:
+    found = spec(
+        "- {name: 'j_{i}', command: 'c {i}', invocation_script: 's {i}', resource_requirements: 'r{i}',"
+        " scheduler: 'q{i}', failure_handler: 'h{i}', env: {A: '{i}', B: x}, depends_on: ['d{i}', e],"
+        " depends_on_regexes: '^p{i}$', input_files: ['f{i}'], output_files: ['o{i}'],"
+        " input_file_regexes: ['x{i}'], output_user_data: ['u{i}'], parameters: {i: [3, 4]}}"
+    )
+    job = found.jobs[1]
+    assert (job.name, job.command, job.invocation_script, job.resource_requirements) == (
+        "j_4",
+        "c 4",
+        "s 4",
+        "r4",
+    )
+    assert (job.scheduler, job.failure_handler, job.env) == ("q4", "h4", {"A": "4", "B": "x"})
+    assert (job.depends_on, job.depends_on_regexes, job.input_files) == (
+        ("d4", "e"),
+        ("^p4$",),
+        ("f4",),
+    )
+    assert (job.output_files, job.input_file_regexes, job.output_user_data) == (
+        ("o4",),
+        ("x4",),
+        ("u4",),
+    )
+
+
+def test_user_data_takes_parameters_also_inside_its_value() -> None:
+    found = loads(
+        "name: w\njobs: []\nuser_data:\n"
+        "- {name: 'd_{i}', data: {k: ['v{i}', 1]}, parameters: {i: 1:2}, is_ephemeral: true}"
+    )
+    assert [(one.name, one.data, one.is_ephemeral) for one in found.user_data] == [
+        ("d_1", {"k": ["v1", 1]}, True),
+        ("d_2", {"k": ["v2", 1]}, True),
+    ]
+
+
+def test_equal_names_become_one_job_with_all_dependencies() -> None:
+    found = spec(
+        "- {name: 'report_{d}', command: 'r {d}', depends_on: ['an_{d}_{a}', first], input_files: ['f_{a}'],"
+        " parameters: {d: [x, y], a: 1:3}}\n"
+        "- {name: all, command: c, depends_on: ['w_{i}'], parameters: {i: 1:3}}"
+    )
+    assert [job.name for job in found.jobs] == ["report_x", "report_y", "all"]
+    assert found.jobs[0].depends_on == ("an_x_1", "first", "an_x_2", "an_x_3")
+    assert found.jobs[0].input_files == ("f_1", "f_2", "f_3")
+    assert found.jobs[0].values == (("d", "x"),)
+    assert found.jobs[2].depends_on == ("w_1", "w_2", "w_3")
+
+
+def messages(text: str) -> str:
+    with pytest.raises(SpecError) as caught:
+        loads(text, format="yaml")
+    return str(caught.value)
+
+
+def test_equal_names_with_different_commands_are_a_mistake() -> None:
+    found = messages("name: w\njobs:\n- {name: a, command: 'b{i}', parameters: {i: 1:3}}")
+    assert "3: job 'a'" in found and "'b1' and 'b2'" in found
+    found = messages("name: w\njobs: []\nfiles:\n- {name: a, path: 'b{i}', parameters: {i: 1:3}}")
+    assert "file 'a'" in found and "'b1' and 'b2'" in found
+
+
+def test_equal_names_of_two_entries_are_a_mistake() -> None:
+    found = messages(
+        "name: w\njobs:\n- {name: a_2, command: b}\n- {name: 'a_{i}', command: b, parameters: {i: 1:3}}"
+    )
+    assert "4: job 'a_2' is declared twice, first in line 3" in found
+
+
+def test_shared_parameters() -> None:
+    shared = "parameters: {b: 1:2, a: [x, y], unused: 1:9}"
+    found = spec(
+        "- {name: 'j_{a}_{b}', command: c, use_parameters: [a, b]}\n- {name: k, command: c}", shared
+    )
+    assert [job.name for job in found.jobs] == ["j_x_1", "j_x_2", "j_y_1", "j_y_2", "k"]
+    found = spec("- {name: 'j_{a}', command: c, parameters: {a: 5}, use_parameters: [b]}", shared)
+    assert [job.name for job in found.jobs] == ["j_5"]
+    found_text = messages(
+        f"name: w\n{shared}\njobs:\n- {{name: j, command: c, use_parameters: [unusd]}}"
+    )
+    assert "no shared parameter is called 'unusd' (did you mean 'unused'?)" in found_text
+
+
+def test_values_in_a_file_lie_beside_the_workflow(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("# comment\nadam\n\n0.10\n3\n")
+    found = loads(
+        "name: w\njobs: [{name: 'j_{o}', command: c, parameters: {o: '@v.txt'}}]",
+        format="yaml",
+        directory=tmp_path,
+    )
+    assert [job.name for job in found.jobs] == ["j_adam", "j_0.1", "j_3"]
+    with pytest.raises(SpecError, match=r"'nope.txt': No such file"):
+        loads(
+            "name: w\njobs: [{name: j, command: c, parameters: {o: '@nope.txt'}}]",
+            directory=tmp_path,
+        )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ("{i: '1:10:0'}", "step of zero"),
+        ("{i: [1, [2]]}", "must be a text or a number"),
+        ("{i: 1:3, k: 1:2}, parameter_mode: zip", "'i' has 3 values, 'k' has 2"),
+        ("{i: 1:3}, parameter_mode: zipp", "did you mean 'zip'"),
+        ("{i: 1:2000, k: 1:2000}", "4000000 combinations"),
+        ("{i: ['a\\nb', c]}".replace("'", '"'), "line break"),
+        ("{V: 1:2}", "is also a variable"),
+        ("{'a b': 1:2}", "is not a name for a parameter"),
+        ("[1, 2]", "must be a mapping"),
+    ],
+)
+def test_parameters_that_are_wrong(parameters: str, words: str) -> None:
+    text = f"name: w\nvariables: {{V: x}}\njobs:\n- {{name: 'j_{{i}}', command: c, parameters: {parameters}}}"
+    assert words in messages(text)
+
+
+def test_no_values_make_no_jobs() -> None:
+    assert [
+        job.name
+        for job in spec(
+            "- {name: 'a{i}', command: c, parameters: {i: '[]'}}\n- {name: b, command: c}"
+        ).jobs
+    ] == ["b"]
+
+
+def test_typed_texts() -> None:
+    assert [typed(text) for text in ("1", "-1", "+1", "1.", ".5", "1e3", "1e", "0x1", "", "1 2")] == [
+        1, -1, 1, 1.0, 0.5, 1000.0, "1e", "0x1", "", "1 2",
+    ]  # fmt: skip

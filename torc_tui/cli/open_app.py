@@ -1,0 +1,82 @@
+"""The door from the command line to the app. What comes in: nothing, a workflow, or a file. What
+goes out: the exit code of the app. The app is loaded only here."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+from torc_tui import settings
+from torc_tui.errors import NotFound, TorcError, UsageError
+
+
+def open_app(what: str | None, database: str | None, *, read_only: bool = False) -> int:
+    """Open the app, on a workflow (an id) or a file where one is named. UsageError where it cannot
+    be shown, NotFound where there is no such workflow."""
+    gc.disable()  # importing makes many objects that all stay; the app enables it when it has painted
+    from torc_tui.tui.shell.app import run_app
+    from torc_tui.tui.shell.terminal import refusal
+
+    trouble = refusal(os.environ, interactive=sys.stdin.isatty() and sys.stdout.isatty())
+    if trouble is not None:
+        raise UsageError(trouble)
+    url = settings.database_url(database)
+    if what is None:
+        return run_app(url, read_only=read_only)
+    if what.isdecimal():
+        _check(url, int(what))
+        return run_app(url, workflow_id=int(what), read_only=read_only)
+    if not os.path.isfile(what):  # noqa: PTH113
+        raise UsageError(
+            f"there is no file {what}", hint="`torc FILE` opens the app on a workflow file"
+        )
+    return run_app(url, spec_file=what, read_only=read_only)
+
+
+def workflow_called(name: str, database: str | None) -> int | None:
+    """The id of the one workflow of that name, of the user's own before those of others; None where
+    there is none, or no store. UsageError where several have it."""
+    from torc_tui.store.connect import connect, is_sqlite
+
+    try:
+        connection = connect(settings.database_url(database), read_only=True)
+    except TorcError:
+        return None
+    try:
+        mark = "?" if is_sqlite(connection) else "%s"
+        query = (
+            f'SELECT id, "user" FROM workflow WHERE name = {mark} AND NOT is_archived ORDER BY id'
+        )
+        rows = connection.execute(query, (name,)).fetchall()
+    finally:
+        connection.close()
+    user = settings.user_name()
+    ids = [row[0] for row in rows if row[1] == user] or [row[0] for row in rows]
+    if len(ids) > 1:
+        raise UsageError(
+            f"{len(ids)} workflows are called {name!r}",
+            hint="say which by its id: " + " or ".join(f"`torc {one}`" for one in ids[:5]),
+        )
+    return ids[0] if ids else None
+
+
+def _check(url: str, workflow_id: int) -> None:
+    """Say that there is no such workflow before a screen is drawn for it. What is wrong with the
+    store itself is said by the app, which tries again."""
+    from torc_tui.store.connect import connect
+
+    try:
+        connection = connect(url, read_only=True)
+    except TorcError:
+        return
+    try:
+        # The number was read by int(): nothing else can be in it.
+        there = connection.execute(f"SELECT 1 FROM workflow WHERE id = {workflow_id}").fetchone()
+    finally:
+        connection.close()
+    if there is None:
+        raise NotFound(
+            f"there is no workflow {workflow_id}",
+            hint="`torc` shows all workflows, `torc workflows list` lists them",
+        )

@@ -1,0 +1,50 @@
+"""Text that a terminal can be trusted with, and JSON as it is printed. What comes in: any text or
+value, also hostile. What goes out: plain text. Nothing is printed here, and nothing heavy imported:
+error messages pass through as well."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def sanitize(text: str, keep: str = "") -> str:
+    """``text`` with every character that does not print (controls, escapes, direction marks, lone
+    surrogates) written as an escape, except those in ``keep``. A terminal shows what is there and
+    does nothing else."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    number = ord(char)
+    return _SHORT.get(char) or (f"\\x{number:02x}" if number < 256 else f"\\u{{{number:x}}}")
+
+
+def json_text(value: Any, *, indent: int | None = 2) -> str:
+    """``value`` as JSON, in letters rather than escapes where standard output can carry them.
+    Control characters are always escaped (JSON says so for the lower ones; the others would reach
+    the terminal)."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    if text.isascii():
+        return text
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return json.dumps(value, indent=indent, default=str)
+    if all(char.isprintable() or char == "\n" for char in text):
+        return text
+    return "".join(
+        char if char.isprintable() or char == "\n" else _json_escape(char) for char in text
+    )
+
+
+def _json_escape(char: str) -> str:
+    return json.dumps(char)[1:-1]

@@ -1,0 +1,172 @@
+"""The commands ``user-data …``: the JSON that flows between jobs.
+
+What comes in: calls. What goes out: records. All goes through ``store.user_data`` and a plain
+connection; ``get`` and ``update`` end in the same function that jobs reach by the fast way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from torc_tui import settings
+from torc_tui.cli import output, user_data_fast
+from torc_tui.cli.call import Call, is_id
+from torc_tui.cli.terminal_text import json_text
+from torc_tui.store import user_data
+
+VERSIONS: tuple[output.Column, ...] = (
+    ("Version", "version"),
+    ("Written", lambda record: output.when(record["written_at"])),
+    ("By", lambda record: author(record)),
+    ("Data", lambda record: json_text(record["data"], indent=None)),
+)
+
+
+def list_(call: Call) -> None:
+    options = call.options
+    workflow_id = _of(call, options.workflow)
+    with _connection(call) as connection:
+        found = user_data.list_records(
+            connection,
+            workflow_id,
+            limit=options.limit,
+            offset=options.offset,
+            name=options.name,
+            is_ephemeral=None if options.is_ephemeral is None else options.is_ephemeral == "true",
+            consumer_job_id=options.consumer_job_id,
+            producer_job_id=options.producer_job_id,
+            sort_by=options.sort_by or "id",
+            reverse=options.reverse_sort,
+        )
+    call.show_list("user_data", output.USER_DATA, found)
+
+
+def get(call: Call) -> int:
+    return _fast(call, "get")
+
+
+def update(call: Call) -> int:
+    return _fast(call, "update")
+
+
+def create(call: Call) -> None:
+    options = call.options
+    workflow_id = call.workflow_id(options.workflow)
+    data = user_data_fast.given_data(options.data, options.data_file)
+    with _connection(call) as connection:
+        record = user_data.create(
+            connection,
+            workflow_id,
+            options.name,
+            at=time.time(),
+            data=None if data is user_data.UNSET else data,
+            is_ephemeral=options.ephemeral,
+            consumer_job_id=options.consumer_job_id,
+            producer_job_id=options.producer_job_id,
+            **user_data_fast.writer(call.database),
+        )
+    call.done(record, f"Created user data {record['id']} ({record['name']})")
+
+
+def delete(call: Call) -> None:
+    with _connection(call) as connection:
+        record = user_data.delete(
+            connection,
+            call.options.record,
+            at=time.time(),
+            workflow_id=_workflow(call),
+            actor=call.actor,
+        )
+    call.done(record, f"Deleted user data {record['id']} ({record['name']})")
+
+
+def delete_all(call: Call) -> None:
+    workflow_id = call.workflow_id(call.options.workflow)
+    with _connection(call) as connection:
+        count = len(user_data.list_records(connection, workflow_id, limit=None))
+        if count:
+            call.confirm(f"Delete all {count} records of workflow {workflow_id}?")
+        records = user_data.delete_all(connection, workflow_id, at=time.time(), actor=call.actor)
+    if call.json:
+        output.json_value({"user_data": records} if call.wrapped else records)
+    else:
+        output.line(f"Deleted {len(records)} records")
+
+
+def list_missing(call: Call) -> None:
+    workflow_id = _of(call, call.options.workflow)
+    with _connection(call) as connection:
+        ids = user_data.missing(connection, workflow_id)
+        if call.json:
+            output.json_value({"user_data": ids} if call.wrapped else ids)
+            return
+        records: list[dict[str, Any]] = [user_data.get(connection, record_id) for record_id in ids]
+    call.show_list("missing_user_data", output.USER_DATA, records)
+
+
+def history(call: Call) -> None:
+    with _connection(call) as connection:
+        versions = user_data.history(connection, call.options.record, _workflow(call))
+    call.show_list("versions", VERSIONS, versions)
+
+
+def restore(call: Call) -> None:
+    from torc_tui.views.json_schema import told
+
+    with _connection(call) as connection:
+        record = user_data.restore(
+            connection,
+            call.options.record,
+            call.options.version,
+            at=time.time(),
+            workflow_id=_workflow(call),
+            actor=call.actor,
+            check=told,
+        )
+    sentence = f"User data {record['id']} ({record['name']}) has the value of version {call.options.version} again"
+    call.done(record, sentence)
+
+
+def author(record: Mapping[str, Any]) -> str:
+    """Who wrote a version: a person, or the job with its run and attempt."""
+    if record.get("job_id") is not None:
+        return f"job {record['job_id']}, run {record['run_id']}, attempt {record['attempt_id']}"
+    return record.get("actor") or ""
+
+
+def _fast(call: Call, verb: str) -> int:
+    names = ("data", "data_file", "name", "ephemeral", "expected_version")
+    given = {name: getattr(call.options, name, None) for name in names}
+    workflow = _workflow(call)
+    given |= {"workflow": None if workflow is None else str(workflow), "database": call.database}
+    given["format"] = call.given_format
+    request = user_data_fast.Request(
+        verb, call.options.record, {k: v for k, v in given.items() if v is not None}
+    )
+    return request.answer(call.program)
+
+
+def _of(call: Call, given: str | None) -> int:
+    """The workflow that is meant. An id needs no look at the other workflows (the query itself
+    tells a wrong one)."""
+    return int(given) if given is not None and is_id(given) else call.workflow_id(given)
+
+
+def _workflow(call: Call) -> int | None:
+    """The workflow in which a name is looked up; only ``-w NAME`` needs the list of workflows."""
+    given = call.options.workflow
+    if given is None or given.isdecimal():
+        return user_data_fast.workflow_of(given)
+    return call.workflow_id(given)
+
+
+@contextmanager
+def _connection(call: Call) -> Iterator[Any]:
+    connection = user_data.connect(settings.database_url(call.database))
+    try:
+        yield connection
+    finally:
+        connection.close()

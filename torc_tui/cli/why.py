@@ -1,0 +1,56 @@
+"""``torc why JOB``: the chain of reasons from a job down to where it starts.
+
+What comes in: a job. What goes out: a small tree of sentences, and what a failed job said last. The
+facts are gathered by ``operations.explain``; what they mean is said by ``views.why``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torc_tui.cli import output
+from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import say
+from torc_tui.model import JobStatus
+from torc_tui.operations import stderr_tail
+from torc_tui.operations.job_facts import JobFacts
+from torc_tui.store import queries
+from torc_tui.views import why as views
+
+_SPOKE = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
+_LINES = 4
+
+
+def why(call: Call) -> None:
+    job_id = call.job_id(call.options.job, call.options.workflow)
+    workflow_id = int(queries.get_job(call.store, job_id)["workflow_id"])
+    facts = JobFacts(call.store, workflow_id)
+    reason = views.explain(job_id, facts.of)
+    if call.json:
+        output.json_value({"job_id": job_id, **_as_json(reason)})
+        return
+    for line in views.lines(reason, plain=not output.unicode()):
+        output.line(line)
+    if any(child.text == "no runner" for child in reason.children):
+        say(f"`torc run {workflow_id}` starts a runner")
+    if reason.status in _SPOKE:
+        _last_words(call, job_id)
+
+
+def _last_words(call: Call, job_id: int) -> None:
+    """The end of its standard error, if there is any."""
+    said = stderr_tail.of_job(call.store, job_id, _LINES)
+    if said is not None:
+        output.line("")
+        output.line(f"{said.path}:")
+        for line in said.lines:
+            output.line(f"    {line}")
+
+
+def _as_json(reason: views.Reason) -> dict[str, Any]:
+    return {
+        "text": reason.text,
+        "job_id": reason.job_id,
+        "status": None if reason.status is None else reason.status.word,
+        "reasons": [_as_json(child) for child in reason.children],
+    }

@@ -1,0 +1,107 @@
+"""What is left of a workflow for this runner, and what the run came to.
+
+What comes in: the store, the engine with its context, the machine. What goes out: jobs that can
+never run here, and the report with its exit code. Nothing is written, and nothing is waited for.
+"""
+
+from __future__ import annotations
+
+from torc_tui.engine.engine import Engine
+from torc_tui.engine.orders import attempt_files
+from torc_tui.engine.report import (
+    EXIT_COMPLETED,
+    EXIT_INTERRUPTED,
+    EXIT_NEVER,
+    EXIT_UNSUCCESSFUL,
+    NeverJob,
+    RunReport,
+)
+from torc_tui.model import AttemptKey, JobStatus, Machine
+from torc_tui.resources.explain import never as never_fits
+from torc_tui.store import workflow_progress
+from torc_tui.store.database import Store
+
+MOST = 1000
+"""Jobs that a list of the report holds at most."""
+BAD = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
+
+
+class Reckoning:
+    """The accounts of one run. ``end_time`` since the epoch, None without one."""
+
+    def __init__(
+        self, store: Store, engine: Engine, machine: Machine, end_time: float | None
+    ) -> None:
+        self.store = store
+        self.engine = engine
+        self.machine = machine
+        self.end_time = end_time
+        self.workflow_id = engine.context.workflow_id
+
+    def never_reason(self, requirement_id: int, now: float) -> str | None:
+        """Why a job with these requirements can never run here; None when it can."""
+        requirements = self.engine.context.requirements[requirement_id]
+        lacks = [shortfall.text for shortfall in never_fits(requirements, self.machine)]
+        if lacks:
+            return "; ".join(lacks)
+        if self.end_time is not None and requirements.enforced:
+            time_left = self.end_time - now
+            if requirements.runtime > time_left:
+                return f"asks for {requirements.runtime:.0f} s, the runner has {max(0.0, time_left):.0f} s left"
+        return None
+
+    def never(self, now: float) -> list[NeverJob]:
+        """The jobs that are left and can never run here."""
+        found: list[NeverJob] = []
+        with self.store.read() as conn:
+            # Held jobs and others of one kind are counted apart, and named together.
+            left = workflow_progress.left(conn, self.workflow_id)
+            for requirement_id, status in dict.fromkeys(
+                (one.requirement_id, one.status) for one in left
+            ):
+                reason = self.never_reason(requirement_id, now)
+                if reason is None or status == JobStatus.PENDING_FAILED:
+                    continue
+                names = workflow_progress.names(conn, self.workflow_id, requirement_id, status)
+                found += [
+                    NeverJob(job_id=job_id, name=name, reason=reason) for job_id, name in names
+                ]
+        return found[:MOST]
+
+    def close(self, report: RunReport, output_dir: str, now: float) -> RunReport:
+        """Fill in how all jobs stand, and the exit code that follows."""
+        execution = self.engine.context.execution
+        with self.store.read() as conn:
+            report.counts = workflow_progress.counts(conn, self.workflow_id)
+            for job in workflow_progress.unsuccessful(conn, self.workflow_id):
+                key = AttemptKey(self.workflow_id, job.job_id, report.run_id, job.attempt_id)
+                stdout, stderr, _ = attempt_files(
+                    job.output_dir or output_dir, key, job.stdio, execution
+                )
+                report.failed.append(
+                    {
+                        "job_id": job.job_id,
+                        "name": job.name,
+                        "status": JobStatus(job.status).word,
+                        "return_code": job.return_code,
+                        "reason": job.reason,
+                        "stdout_path": stdout,
+                        "stderr_path": stderr,
+                    }
+                )
+            for one in workflow_progress.left(conn, self.workflow_id):
+                report.waiting.append(
+                    {"status": JobStatus(one.status).word, "held": one.held, "number": one.number}
+                )
+        report.never = self.never(now)
+        report.exit_code = exit_code(report)
+        return report
+
+
+def exit_code(report: RunReport) -> int:
+    """0 all completed, 1 some did not succeed, 3 some can never run here, 130 interrupted."""
+    if report.interrupted:
+        return EXIT_INTERRUPTED
+    if any(report.counts.get(status) for status in BAD):
+        return EXIT_UNSUCCESSFUL
+    return EXIT_NEVER if report.waiting else EXIT_COMPLETED

@@ -1,0 +1,54 @@
+"""What a job said last: the end of its standard error, as lines that are safe to show.
+
+What comes in: a job, or a file. What goes out: lines. A file that is not there, or cannot be read,
+has said nothing; only its end is read, however large it is.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from torc_tui.store import log_files
+from torc_tui.store.database import Store
+from torc_tui.views.ansi import Decoder, text_of
+
+_READ = 16384
+"""Bytes of the end of a file that are read."""
+_LONGEST = 500
+"""Characters of a line."""
+
+
+class LastWords(NamedTuple):
+    """Lines, and the path of the file that they are from."""
+
+    path: str
+    lines: list[str]
+
+
+def of_job(store: Store, job_id: int, count: int) -> LastWords | None:
+    """The last lines of the standard error (or combined output) of the newest attempt; None when it
+    said nothing.
+
+    NotFound if there is no such job.
+    """
+    attempts = log_files.attempts(store, job_id)
+    path = attempts[-1].stderr if attempts else None
+    said = tail(path, count) if path is not None else []
+    return LastWords(path, said) if path is not None and said else None
+
+
+def tail(path: str, count: int) -> list[str]:
+    """The last lines of a file, sanitize; nothing when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _READ))
+            data = file.read()
+    except OSError:
+        return []
+    decoder = Decoder(cut=_LONGEST)
+    lines = [text_of(line).rstrip() for line in decoder.feed(data) + decoder.finish()]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines[-count:]

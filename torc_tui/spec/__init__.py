@@ -1,1 +1,0 @@
-"""Text to ``WorkflowSpec``. Import ``load`` and ``loads`` from ``torc_tui.spec.load``."""

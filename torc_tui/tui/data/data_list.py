@@ -1,0 +1,107 @@
+"""The list of user data: its columns, its filter line, and the line that counts.
+
+What comes in: records as ``data_overview.overview`` gives them. What goes out:
+``DataList.Filtered``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from torc_tui.tui.data.data_texts import STATES, people
+from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.widgets.status_line import StatusLine
+from torc_tui.tui.widgets.virtual_table import Cell, Column, ListRows, VirtualTable
+from torc_tui.units import show_bytes
+
+Record = Mapping[str, Any]
+
+COLUMNS = (
+    Column("name", "name", 18, minimum=10, importance=0, grow=1),
+    Column("state", "state", 9, minimum=9, importance=1),
+    Column("head", "value", 20, minimum=10, importance=2, grow=3, sortable=False),
+    Column("writer", "written by", 16, minimum=8, importance=4, grow=1),
+    Column("readers", "read by", 16, minimum=8, importance=5, grow=1),
+    Column("version", "v", 4, minimum=3, importance=6, align="right"),
+    Column("size", "size", 9, minimum=7, importance=7, align="right"),
+)
+
+
+def value(record: Record, column: str) -> Any:
+    """What a column is sorted by."""
+    found = record[column]
+    return found[0] if column == "readers" else found
+
+
+def cell(record: Record, column: str, width: int) -> Cell:
+    """What a column says."""
+    match column:
+        case "name":
+            way = f"{record['direction']} " if record["direction"] else ""
+            return [(way, "accent"), (record["name"], "text")]
+        case "state":
+            sign = STATES[record["state"]]
+            return (f"{sign.sign} {sign.word}", sign.style)
+        case "head":
+            return (
+                (record["head"] or "", "muted") if record["head"] is not None else ("null", "faint")
+            )
+        case "writer":
+            if record["version"]:
+                return (
+                    record["writer"] or "the file",
+                    "text" if record["job_id"] is not None else "accent",
+                )
+            promised = people(*record["producers"])
+            return (f"({promised})" if promised else "", "faint")
+        case "readers":
+            return (people(*record["readers"]), "muted")
+        case "version":
+            return (str(record["version"]), "faint")
+    return (show_bytes(record["size"]) if record["size"] is not None else "", "faint")
+
+
+def searched(record: Record) -> str:
+    """The text that the words of a filter are looked for in."""
+    words = (
+        record["name"],
+        record["state"],
+        record["head"] or "null",
+        record["writer"],
+        record["readers"][1],
+    )
+    return " ".join(map(str, words)).lower()
+
+
+class DataList(Vertical):
+    """The left side: what is listed, the records, the filter."""
+
+    DEFAULT_CSS = """
+    DataList > FilterLine { dock: top; }
+    """
+
+    class Filtered(FilterLine.Changed):
+        pass
+
+    def __init__(self, rows: ListRows) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def compose(self) -> ComposeResult:
+        yield VirtualTable(self.rows, empty="reading …")
+        yield FilterLine(
+            lambda text: [], placeholder="words of name, state, value, writer or reader"
+        )
+        yield StatusLine()
+
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        event.stop()
+        self.post_message(self.Filtered(event.text))
+
+    def on_filter_line_left(self, event: FilterLine.Left) -> None:
+        event.stop()
+        self.query_one(VirtualTable).focus()

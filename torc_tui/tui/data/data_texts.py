@@ -1,0 +1,120 @@
+"""How the app speaks of user data: states, who wrote, differences. Pure words; what comes in are
+records and values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import wraps
+from typing import Any, TypeVar
+
+from torc_tui.errors import UsageError
+from torc_tui.tui.shell.status_icons import Sign
+from torc_tui.tui.widgets.text_layout import Line, Span
+from torc_tui.views.json_diff import JsonChange
+from torc_tui.views.json_document import jq_path, preview
+
+T = TypeVar("T")
+
+STATES = {
+    "empty": Sign("○", "empty", "muted"),
+    "written": Sign("●", "written", "success"),
+    "edited": Sign("◆", "edited", "accent"),
+    "missing": Sign("✖", "missing", "error"),
+}
+LISTED = 40
+"""So many changes or violations are listed; the rest is counted."""
+LINES = 2000
+"""So many lines of a difference are shown."""
+
+
+def careful(question: Callable[[Any], T]) -> Callable[[Any], T]:
+    """A question for the reader thread, where a value that is nested without measure is a mistake
+    of the value."""
+
+    @wraps(question)
+    def asked(source: Any) -> T:
+        try:
+            return question(source)
+        except RecursionError:
+            raise UsageError("the value is nested too deep to be shown or compared") from None
+
+    return asked
+
+
+def careful_act(act: Any) -> Any:
+    """An act whose value may be nested without measure."""
+
+    def done(store: Any, actor: str) -> Any:
+        return careful(lambda given: act(given, actor))(store)
+
+    return done
+
+
+def when(at: float | None) -> str:
+    """``2026-11-20 17:38:02``; empty for never."""
+    return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def attempt(record: Mapping[str, Any]) -> str:
+    """``run 2, attempt 1`` where a job wrote it."""
+    if record["job_id"] is None:
+        return ""
+    return f"run {record['run_id']}, attempt {record['attempt_id']}"
+
+
+def written(record: Mapping[str, Any]) -> list[Span]:
+    """``by train_model (run 2, attempt 1) 2026-11-20 17:38:02``."""
+    if not record["version"]:
+        return [("nobody has written it yet", "muted")]
+    spans: list[Span] = [("by ", "faint"), (record["writer"] or "the workflow file", "accent")]
+    if place := attempt(record):
+        spans.append((f" ({place})", "faint"))
+    return [*spans, (f" {when(record['written_at'])}", "faint")]
+
+
+def people(count: int, first: str) -> str:
+    """``train_model``, ``align_1 +11``, or nothing."""
+    return "" if not count else first if count == 1 else f"{first} +{count - 1}"
+
+
+def change_line(change: JsonChange) -> Line:
+    """``~ .lr: 0.1 → 0.01``."""
+    path = (jq_path(change.path), "json-key")
+    if change.kind == "added":
+        return [("  + ", "added"), path, (": ", "json-punct"), (preview(change.new), "added")]
+    if change.kind == "removed":
+        return [("  - ", "removed"), path, (": ", "json-punct"), (preview(change.old), "removed")]
+    old, new = (preview(change.old), "removed"), (preview(change.new), "added")
+    return [("  ~ ", "warning"), path, (": ", "json-punct"), old, (" → ", "faint"), new]
+
+
+def change_lines(changes: Sequence[JsonChange]) -> list[Line]:
+    """Changes by path, the first of them."""
+    lines = [change_line(change) for change in changes[:LISTED]]
+    if len(changes) > LISTED:
+        lines.append([(f"  … {len(changes) - LISTED} more", "faint")])
+    return lines
+
+
+_DIFF = {"+": "added", "-": "removed", "@": "faint", "!": "warning"}
+
+
+def diff_lines(unified: Sequence[str]) -> list[Line]:
+    """A unified diff with its colours."""
+    lines: list[Line] = [
+        [("  ", ""), (line, "faint" if number < 2 else _DIFF.get(line[:1], "muted"))]
+        for number, line in enumerate(unified[:LINES])
+    ]
+    if len(unified) > LINES:
+        lines.append([(f"  … {len(unified) - LINES} more lines", "faint")])
+    return lines
+
+
+def heading(text: str, style: str = "accent bold") -> Line:
+    return [(text, style)]
+
+
+def counted(number: int, word: str) -> str:
+    """``1 change``, ``3 changes``."""
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,306 @@
+"""The value of one record: as a tree with a search, or as text; under it what its schema says
+against it.
+
+What comes in: records as ``data_overview.opened`` gives them, with violations. What goes out:
+questions for the reader thread, put through ``ask``. Nothing here parses, searches or prints a
+whole value itself.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.timer import Timer
+
+from torc_tui.model import Json
+from torc_tui.tui.data.data_texts import counted, written
+from torc_tui.tui.data.json_text_view import JsonText, readable
+from torc_tui.tui.data.json_tree import JsonTree
+from torc_tui.tui.widgets.dialogs import Reading, Words
+from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.status_line import StatusLine
+from torc_tui.tui.widgets.text_layout import Line
+from torc_tui.units import show_bytes
+from torc_tui.views.json_document import Path, Tree, value_at
+from torc_tui.views.json_schema import Violation
+
+Ask = Callable[[str, Callable[[Any], Any], Callable[[Any], None]], None]
+"""What, the question for the reader thread, and who gets the answer."""
+CLIPBOARD = 100_000
+"""Characters that terminals take into the clipboard; more goes into a file."""
+SHOWN_VIOLATIONS = 3
+LARGE = 200_000
+"""Characters of a value from which on a search waits for the end of the typing (``PATIENCE``
+seconds)."""
+PATIENCE = 0.2
+
+
+class ValueText(LineCanvas):
+    """The value as text."""
+
+    CONTEXT: ClassVar[tuple[str, ...]] = ("canvas",)  # type: ignore[assignment]  # one or several
+
+
+class ValueView(Vertical):
+    """See the module."""
+
+    DEFAULT_CSS = """
+    ValueView > ValueText, ValueView > StatusLine { display: none; }
+    ValueView > Words { display: none; padding: 0 2; max-height: 4; }
+    ValueView > FilterLine { dock: bottom; }
+    """
+
+    def __init__(self, ask: Ask) -> None:
+        super().__init__()
+        self.ask = ask
+        self.record: Mapping[str, Any] | None = None
+        self.violations: Sequence[Violation] = ()
+        self.as_text = False
+        self.hits: Sequence[Path] = ()
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield JsonTree(empty="")
+        yield StatusLine()
+        yield ValueText(empty="reading …")
+        yield Words([])
+        yield FilterLine(
+            lambda text: [], placeholder="a key, a value, or a path such as .model.layers[3]"
+        )
+
+    @property
+    def value_tree(self) -> JsonTree:
+        return self.query_one(JsonTree)
+
+    @property
+    def current(self) -> JsonTree | ValueText:
+        """What shows the value now."""
+        return self.query_one(ValueText) if self.as_text else self.value_tree
+
+    def focus_value(self) -> None:
+        self.current.focus()
+
+    # -- what the pane calls -----------------------------------------------------------------------
+
+    def show(self, record: Mapping[str, Any], violations: Sequence[Violation]) -> None:
+        """Show that record; a newer version of the one that is shown keeps what is open, and the
+        cursor."""
+        same = (
+            self.record is not None
+            and self.record["id"] == record["id"]
+            and self.value_tree.model.known
+        )
+        self.record, self.violations = record, violations
+        self._title(self._head(record))
+        if record["data"] is None:
+            self.value_tree.clear(
+                "null: cleared" if record["version"] else "null: nobody has written it yet"
+            )
+        else:
+            self.value_tree.set_value(record["data"], same=same)
+        self._search()
+        self._warn()
+        if self.as_text:
+            self._ask_text()
+
+    def nothing(self, why: str) -> None:
+        """There is no value to show."""
+        self.record, self.violations = None, ()
+        self._title(())
+        self.value_tree.clear(why)
+        self.query_one(ValueText).set_drawing(None)
+        self._warn()
+
+    def _title(self, line: Line) -> None:
+        self.value_tree.set_head(line)
+        self.query_one(StatusLine).say([(" ", ""), *line])
+
+    def _head(self, record: Mapping[str, Any]) -> Line:
+        line: list[tuple[str, str]] = [(str(record["name"]), "strong"), ("  ", "")]
+        if record["version"]:
+            line += [(f"version {record['version']} ", "muted"), *written(record)]
+        if record["size"]:
+            line.append((f"  {show_bytes(record['size'])}", "faint"))
+        if record["schema"] is not None:
+            fine = not self.violations
+            words = "schema" if fine else counted(len(self.violations), "violation")
+            line.append((f"  {'✔' if fine else '✖'} {words}", "success" if fine else "error"))
+        return line
+
+    def _warn(self) -> None:
+        words = self.query_one(Words)
+        words.display = bool(self.violations)
+        lines: list[Line] = [
+            [("✖ ", "error"), (one.text, "text")] for one in self.violations[:SHOWN_VIOLATIONS]
+        ]
+        if len(self.violations) > SHOWN_VIOLATIONS:
+            lines.append(
+                [(f"  … {len(self.violations) - SHOWN_VIOLATIONS} more: press i", "faint")]
+            )
+        words.set(lines)
+
+    # -- as text -----------------------------------------------------------------------------------
+
+    def do_data_text(self) -> None:
+        had = self.current.has_focus
+        self.as_text = not self.as_text
+        self.value_tree.display = not self.as_text
+        self.query_one(ValueText).display = self.query_one(StatusLine).display = self.as_text
+        if had:
+            self.current.focus()
+        if self.as_text:
+            self._ask_text()
+
+    def _ask_text(self) -> None:
+        record = self.record
+        if record is None:
+            return
+        number = (record["id"], record["version"])
+        self.ask(
+            "text", lambda _source: (number, readable(record["data"]).split("\n")), self._take_text
+        )
+
+    def _take_text(self, answer: tuple[tuple[int, int], list[str]]) -> None:
+        number, lines = answer
+        if self.record is not None and number == (self.record["id"], self.record["version"]):
+            self.query_one(ValueText).set_drawing(JsonText(lines))
+
+    # -- the search --------------------------------------------------------------------------------
+
+    def do_tree_search(self) -> None:
+        if self.as_text:
+            self.do_data_text()
+        self.query_one(FilterLine).begin()
+
+    do_filter = do_tree_search
+
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        event.stop()
+        if self._timer is not None:
+            self._timer.stop()
+        large = self.record is not None and self.record["size"] > LARGE
+        self._timer = self.set_timer(PATIENCE, self._jump) if large else None
+        if not large:
+            self._jump()
+
+    def _jump(self) -> None:
+        self._timer = None
+        self._search(jump=True)
+
+    def on_filter_line_left(self, event: FilterLine.Left) -> None:
+        event.stop()
+        self.focus_value()
+
+    def _search(self, *, jump: bool = False) -> None:
+        text, record = self.query_one(FilterLine).text, self.record
+        if not text or record is None:
+            self.hits = ()
+            self.value_tree.set_hits(())
+            self.query_one(FilterLine).say(())
+            return
+        self.ask("find", lambda _source: (text, jump, _find(record["data"], text)), self._take_hits)
+
+    def _take_hits(self, answer: tuple[str, bool, list[Path]]) -> None:
+        text, jump, hits = answer
+        if text != self.query_one(FilterLine).text:
+            return
+        self.hits = hits
+        if hits and jump:
+            self.value_tree.show_path(hits[0])
+        self.value_tree.set_hits(hits)
+        self._say_hits()
+
+    def _say_hits(self) -> None:
+        count = len(self.hits)
+        path = self.value_tree.path
+        place = f"{self.hits.index(path) + 1} of " if path in self.hits and path is not None else ""
+        more = "+" if count == FOUND else ""
+        words = f" {place}{count}{more} " if count else " nothing found "
+        self.query_one(FilterLine).say([(words, "muted" if count else "warning")])
+
+    def do_tree_next(self) -> None:
+        self._step(1)
+
+    def do_tree_previous(self) -> None:
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        hits, path = self.hits, self.value_tree.path
+        if not hits:
+            return
+        at = hits.index(path) + by if path is not None and path in hits else 0
+        self.value_tree.show_path(hits[at % len(hits)])
+        self._say_hits()
+
+    @property
+    def searching(self) -> bool:
+        line = self.query_one(FilterLine)
+        return bool(line.display)
+
+    def end_search(self) -> None:
+        self.query_one(FilterLine).clear()
+
+    # -- other commands ----------------------------------------------------------------------------
+
+    def on_json_tree_copy(self, event: JsonTree.Copy) -> None:
+        event.stop()
+        self.copy(event.path)
+
+    def copy(self, path: Path = ()) -> None:
+        """Copy the value at a path: by the terminal, or where it is too large for that into a file
+        that is named."""
+        record = self.record
+        if record is not None:
+            name = str(record["name"])
+            self.ask("copy", lambda _source: _copied(record["data"], path, name), self._take_copy)
+
+    def _take_copy(self, answer: tuple[str, str | None]) -> None:
+        text, file = answer
+        if file is None:
+            self.app.copy_to_clipboard(text)
+            self.app.notify(f"copied {len(text):,} characters")
+        else:
+            self.app.notify(
+                f"too large for the clipboard; it is in {file}", markup=False, timeout=8
+            )
+
+    def do_data_schema(self) -> None:
+        record = self.record
+        if record is None or record["schema"] is None:
+            self.app.notify("this record has no schema")
+            return
+        lines: list[Line] = [[("✖ ", "error"), (one.text, "text")] for one in self.violations]
+        lines += [[]] if lines else [[("✔ ", "success"), ("the value fits", "text")], []]
+        text = readable(record["schema"])
+        drawing = JsonText(text.split("\n"))
+        lines += drawing.draw(0, 0, 0, len(drawing.lines))
+        self.app.push_screen(Reading(f"Schema of {record['name']}", lines, copy=text))
+
+
+FOUND = 1000
+"""Hits that are listed at most."""
+
+
+def _find(value: Json, text: str) -> list[Path]:
+    tree = Tree(None)  # without the rows, which a search does not need
+    tree.value = value
+    return tree.find(text, limit=FOUND)
+
+
+def _copied(value: Json, path: Path, name: str) -> tuple[str, str | None]:
+    """In the reader thread: the text to copy, and the file where it lies if it is too large."""
+    found = value_at(value, path)
+    text = readable(found)
+    if len(text) <= CLIPBOARD:
+        return text, None
+    plain = "".join(char if char.isalnum() and char.isascii() else "_" for char in name)[:40]
+    with tempfile.NamedTemporaryFile(
+        "w", prefix=f"torc-{plain}-", suffix=".json", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(text + "\n")
+        return "", file.name

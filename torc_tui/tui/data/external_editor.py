@@ -1,0 +1,58 @@
+"""A text handed to ``$EDITOR``: the file that it lies in, and the terminal while the program runs.
+
+Law: files are written and read by the reader thread; the program has the terminal, and the app
+waits.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
+
+from torc_tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from torc_tui.tui.shell.app import TorcApp
+
+
+def run_editor(app: TorcApp, path: Path) -> None:
+    """Hand the terminal to ``$VISUAL`` or ``$EDITOR`` until it is done. UsageError where that
+    cannot be."""
+    words = app.environ.get("VISUAL") or app.environ.get("EDITOR") or "vi"
+    try:
+        with app.suspend():
+            subprocess.run([*shlex.split(words), str(path)], check=False)
+    except SuspendNotSupported:
+        raise UsageError(
+            "this terminal cannot be handed to another program", hint=f"edit {path} beside it"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{words!r} cannot be started: {error}", hint="set $EDITOR to a program that is there"
+        ) from None
+
+
+def write_file(text: str, name: str, kept: Path | None) -> Path:
+    """The text in a file of its own, or in the one that was kept."""
+    if kept is None:
+        plain = "".join(char if char.isalnum() and char.isascii() else "_" for char in name)[:40]
+        handle, path = tempfile.mkstemp(prefix=f"torc-{plain}-", suffix=".json")
+        os.close(handle)
+        kept = Path(path)
+    kept.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    return kept
+
+
+def read_file(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path} is not UTF-8 text (byte {error.start + 1})", hint="the file is kept"
+        ) from None

@@ -1,0 +1,86 @@
+"""JSON text for reading, coloured line by line: a ``Drawing`` for the line canvas. Only lines on
+screen are looked at.
+
+What comes in: the lines of a text as ``readable`` writes it, so that no string goes over the end of
+a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from torc_tui.model import Json
+from torc_tui.tui.widgets.text_layout import Line, Span
+from torc_tui.views.json_document import dump
+
+COLOURED = 4000
+"""Characters of a line up to which it is coloured."""
+_TOKEN = re.compile(
+    r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*)|(true|false|null)|([{}\[\],:]+)|(\s+|.)'
+)
+
+
+_ODD = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
+
+def readable(value: Json) -> str:
+    """The value as indented JSON in which everything is visible: directions, invisible signs and
+    controls stand as escapes, which mean the same."""
+    return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", dump(value))
+
+
+def colour(line: str) -> list[Span]:
+    """One line in the colours of its tokens."""
+    spans: list[Span] = []
+    for found in _TOKEN.finditer(line):
+        text, colon, number, word, punct, rest = found.groups()
+        if text is not None:
+            spans.append((text, "json-string" if colon is None else "json-key"))
+            if colon:
+                spans.append((colon, "json-punct"))
+        elif number is not None:
+            spans.append((number, "json-number"))
+        elif word is not None:
+            spans.append((word, "json-literal"))
+        elif punct is not None:
+            spans.append((punct, "json-punct"))
+        else:
+            spans.append((rest, ""))
+    return spans
+
+
+def without_start(line: Line, count: int) -> list[Span]:
+    """The line without its first ``count`` characters."""
+    out: list[Span] = []
+    for text, style in line:
+        if count >= len(text):
+            count -= len(text)
+            continue
+        out.append((text[count:], style))
+        count = 0
+    return out
+
+
+class JsonText:
+    """See the module."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines
+        self.width = max(map(len, lines), default=0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return max(1, self.width + 2), len(self.lines)
+
+    def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
+        drawn: list[Line] = []
+        for line in self.lines[y : y + height]:
+            if len(line) > COLOURED:
+                drawn.append([(("  " + line)[x : x + width], "text")])
+            else:
+                drawn.append(without_start([("  ", ""), *colour(line)], x))
+        return drawn
+
+    def hit(self, x: int, y: int) -> None:
+        return None

@@ -1,0 +1,96 @@
+"""What stands under a log: the line that says how it stands, and the line where a search is
+typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input
+
+from torc_tui.tui.widgets.painted import Painted, joined
+from torc_tui.tui.widgets.text_layout import Line, line_width
+
+
+class LogBar(Painted):
+    """The line under the log: how it stands at the left, what it is at the right."""
+
+    BASE = "header"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state: list[tuple[int, Line]] = []
+        self.what: list[tuple[int, Line]] = []
+
+    def say(self, state: list[tuple[int, Line]], what: list[tuple[int, Line]]) -> None:
+        """Parts with their importance: 0 stays whatever the width."""
+        if (state, what) != (self.state, self.what):
+            self.state, self.what = state, what
+            self.repaint()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        left = joined(self.state, width - 2)
+        used = line_width(left)
+        room = width - used - 6
+        right = joined(self.what, room) if self.what and room > 4 else []
+        if line_width(right) > room:
+            right = []
+        return [
+            [(" ", ""), *left, (" " * max(0, width - 2 - used - line_width(right)), ""), *right]
+        ]
+
+
+class SearchLine(Horizontal):
+    """Where a search is typed. Hidden while there is none."""
+
+    DEFAULT_CSS = """
+    SearchLine { height: 1; display: none; background: $surface; }
+    SearchLine > Input { width: 1fr; border: none; height: 1; padding: 0; background: $surface; }
+    SearchLine > Painted { width: 3; }
+    """
+
+    class Typed(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Done(Message):
+        """Enter: the search stays. ``text`` is None: it is given up."""
+
+        def __init__(self, text: str | None) -> None:
+            super().__init__()
+            self.text = text
+
+    class _Slash(Painted):
+        def lines(self, width: int, height: int) -> Sequence[Line]:
+            return [[(" / ", "accent bold")]]
+
+    def compose(self) -> ComposeResult:
+        yield self._Slash()
+        yield Input(placeholder="search the whole log", compact=True)
+
+    def begin(self) -> None:
+        self.display = True
+        field = self.query_one(Input)
+        field.select_all()
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Typed(event.value))
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in ("enter", "down", "up"):
+            event.stop()
+            event.prevent_default()
+            self.display = False
+            self.post_message(self.Done(self.query_one(Input).value))
+
+    def do_back(self) -> None:
+        self.display = False
+        with self.prevent(Input.Changed):
+            self.query_one(Input).value = ""
+        self.post_message(self.Done(None))

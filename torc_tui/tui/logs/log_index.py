@@ -1,0 +1,388 @@
+"""A log file as lines, however large. In: a path. Out: bytes of lines, by place or by number, and
+search hits.
+
+Laws: nothing here reads more than it must. The end is read backwards from the end (`tail`,
+`before`, `after` work by byte offset, at once); numbers of lines need the index, one count per
+block of 256 KiB, which grows by `advance`. A line is cut at ``limit`` bytes. A file that shrank or
+was replaced starts anew. Offsets are those of line starts.
+
+Never done here: decoding and colours (`views.ansi`), and reading while nobody asks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+BLOCK = 256 * 1024
+LIMIT = 16 * 1024
+MAXIMUM_HITS = 1_000_000
+"""So many places of hits are kept; beyond that they are only counted."""
+
+
+PIECE = 16 << 20
+"""A line beyond this is searched in pieces."""
+
+
+class Change(Enum):
+    """What happened to a file since it was last looked at."""
+
+    NONE = "none"
+    GREW = "grew"
+    REPLACED = "replaced"  # another file, or a shorter one: all offsets are void
+    GONE = "gone"
+
+
+class LogLine(NamedTuple):
+    """A line from ``start``; ``end`` is where the next one starts. ``data`` has no newline and may
+    be cut."""
+
+    start: int
+    end: int
+    data: bytes
+
+    @property
+    def missing(self) -> int:
+        """Bytes of the line that were cut off (a newline is none of them, give or take one)."""
+        return max(0, self.end - self.start - len(self.data) - 1)
+
+
+class LogFile:
+    """One open log. All methods belong to one thread; a search opens its own."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, block: int = BLOCK, limit: int = LIMIT
+    ) -> None:
+        self.path = os.fspath(path)
+        self.limit = limit
+        self.size = 0
+        self._block = block
+        self._fd = -1
+        self._identity: tuple[int, int] | None = None
+        self._reset()
+        self.refresh()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> LogFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is (or was, and is still open) a file."""
+        return self._fd >= 0
+
+    @property
+    def indexed(self) -> int:
+        """Bytes from the start that the index covers."""
+        return self._indexed
+
+    @property
+    def complete(self) -> bool:
+        """Whether the index covers the whole file."""
+        return self._indexed == self.size
+
+    @property
+    def line_count(self) -> int | None:
+        """How many lines there are, one without its newline included; None until the index is
+        complete."""
+        if not self.complete:
+            return None
+        return self._newlines + (1 if self._open_line else 0)
+
+    @property
+    def index_bytes(self) -> int:
+        """Memory of the index."""
+        return len(self._counts) * self._counts.itemsize
+
+    def refresh(self) -> Change:
+        """Look whether the file grew, shrank, or is another one now."""
+        try:
+            status = os.stat(self.path)  # noqa: PTH116 - asked ten times a second, and pathlib is slower
+        except OSError:
+            return Change.GONE
+        identity = (status.st_dev, status.st_ino)
+        if identity != self._identity:
+            try:
+                descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            except OSError:
+                return Change.GONE
+            first = self._identity is None
+            self.close()
+            self._fd, self._identity = descriptor, identity
+            status = os.fstat(descriptor)
+            self._reset()
+            self.size = status.st_size
+            return Change.GREW if first and self.size else Change.NONE if first else Change.REPLACED
+        if status.st_size < self.size:
+            self._reset()
+            self.size = status.st_size
+            return Change.REPLACED
+        if status.st_size > self.size:
+            self.size = status.st_size
+            return Change.GREW
+        return Change.NONE
+
+    def advance(self, blocks: int = 64) -> bool:
+        """Index at most so many more blocks; True when the index is complete."""
+        for _ in range(blocks):
+            if self._indexed >= self.size:
+                break
+            begin = self._indexed - self._indexed % self._block
+            whole = self._read(self._indexed, min(begin + self._block, self.size) - self._indexed)
+            if not whole:
+                break
+            if self._indexed == begin:
+                self._counts.append(self._newlines)
+            self._newlines += whole.count(b"\n")
+            self._indexed += len(whole)
+            self._open_line = not whole.endswith(b"\n")
+        return self.complete
+
+    def tail(self, count: int) -> list[LogLine]:
+        """The last lines. Needs no index."""
+        return self.before(self.size, count)
+
+    def before(self, offset: int, count: int) -> list[LogLine]:
+        """The ``count`` lines that end at or before ``offset`` (the start of a line, or the end of
+        the file)."""
+        out: list[LogLine] = []
+        end = min(offset, self.size)
+        while len(out) < count and end > 0:
+            start = self._line_start(end - 1)
+            out.append(self._line(start, end))
+            end = start
+        return out[::-1]
+
+    def after(self, offset: int, count: int) -> list[LogLine]:
+        """The ``count`` lines from ``offset`` (the start of a line) on."""
+        out: list[LogLine] = []
+        while len(out) < count and offset < self.size:
+            end = self._line_end(offset)
+            out.append(self._line(offset, end))
+            offset = end
+        return out
+
+    def lines(self, first: int, count: int) -> list[LogLine]:
+        """Lines by number, from 0. Those that the index has not reached are left out."""
+        start = self.offset_of(first)
+        return [] if start is None else self.after(start, count)
+
+    def offset_of(self, number: int) -> int | None:
+        """Where line ``number`` starts; None where the index has not been, or the file has no such
+        line."""
+        if number < 0 or number > self._newlines:
+            return None
+        if number == 0:
+            return 0 if self.size else None
+        # the newline before it is the number-th; it lies in the last block that starts with fewer
+        at = bisect_right(self._counts, number - 1) - 1
+        base = at * self._block
+        data = self._read(base, min(self._block, self._indexed - base))
+        position = -1
+        for _ in range(number - self._counts[at]):
+            position = data.find(b"\n", position + 1)
+            if position < 0:
+                return None
+        start = base + position + 1
+        return start if start < self.size else None
+
+    def number_of(self, offset: int) -> int | None:
+        """The number of the line that holds that offset; None where the index has not been."""
+        if offset > self._indexed or not self._counts:
+            return None
+        at = min(offset // self._block, len(self._counts) - 1)
+        base = at * self._block
+        return self._counts[at] + self._read(base, offset - base).count(b"\n")
+
+    def start_of(self, offset: int) -> int:
+        """The start of the line that holds that offset."""
+        return self._line_start(min(offset, max(0, self.size - 1)))
+
+    def text_of(self, line: LogLine, limit: int = 1 << 20) -> bytes:
+        """A whole line that was cut, up to ``limit`` bytes."""
+        return self._read(line.start, min(limit, line.end - line.start)).removesuffix(b"\n")
+
+    def _reset(self) -> None:
+        self.size = 0
+        self._counts = array("Q")  # newlines before each block
+        self._newlines = 0
+        self._indexed = 0
+        self._open_line = False
+        self._cache: tuple[int, bytes] = (0, b"")
+
+    def _read(self, offset: int, length: int) -> bytes:
+        if self._fd < 0 or length <= 0:
+            return b""
+        try:
+            return os.pread(self._fd, length, offset)
+        except OSError:
+            return b""
+
+    def _at(self, offset: int, length: int) -> bytes:
+        """The same, through the block that was read last."""
+        begin, data = self._cache
+        if not (begin <= offset and offset + length <= begin + len(data)):
+            begin = offset - offset % self._block
+            want = min(max(2 * self._block, offset + length - begin), self.size - begin)
+            data = self._read(begin, want)
+            if offset + length < self.size or length > 2 * self._block:
+                self._cache = (begin, data)
+            else:
+                self._cache = (0, b"")  # the end of the file may still grow
+        return data[offset - begin : offset - begin + length]
+
+    def _line_start(self, last: int) -> int:
+        """The start of the line whose last byte (its newline, or the end of the file) is
+        ``last``."""
+        end = last
+        while end > 0:
+            begin = max(0, end - (4096 if end == last else self._block))
+            position = self._at(begin, end - begin).rfind(b"\n")
+            if position >= 0:
+                return begin + position + 1
+            end = begin
+        return 0
+
+    def _line_end(self, start: int) -> int:
+        """The offset behind the newline of the line that starts there."""
+        offset, step = start, 4096
+        while offset < self.size:
+            data = self._at(offset, min(step, self.size - offset))
+            if not data:
+                break
+            position = data.find(b"\n")
+            if position >= 0:
+                return offset + position + 1
+            offset, step = offset + len(data), self._block
+        return self.size
+
+    def _line(self, start: int, end: int) -> LogLine:
+        data = self._at(start, min(end - start, self.limit + 1))
+        return LogLine(start, end, data.removesuffix(b"\n")[: self.limit])
+
+
+class Hits(NamedTuple):
+    """What a search has found so far. ``starts`` are offsets of the lines that match, ``total``
+    says how many do."""
+
+    starts: array[int]
+    total: int
+    searched: int
+    size: int
+    done: bool
+    error: str | None = None
+
+
+def matcher(pattern: str, *, regex: bool = False) -> Callable[[bytes], Iterator[int]]:
+    """A function that gives the places of all matches in a chunk. Lower-case patterns match any
+    case.
+
+    ValueError, with the reason, if ``pattern`` is no regular expression.
+    """
+    fold = pattern == pattern.lower()
+    needle = pattern.encode("utf-8", "surrogateescape")
+    if regex:
+        try:
+            compiled = re.compile(needle, re.MULTILINE | (re.IGNORECASE if fold else 0))
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f"no regular expression: {error}") from None
+        return lambda chunk: (found.start() for found in compiled.finditer(chunk))
+    if fold and not needle.isascii():
+        compiled = re.compile(re.escape(needle), re.IGNORECASE)
+        return lambda chunk: (found.start() for found in compiled.finditer(chunk))
+
+    def literal(chunk: bytes) -> Iterator[int]:
+        text = chunk.lower() if fold else chunk
+        at = text.find(needle)
+        while at >= 0:
+            yield at
+            line_end = text.find(b"\n", at)
+            at = text.find(needle, line_end + 1) if line_end >= 0 else -1
+
+    return literal
+
+
+def search(
+    path: str,
+    pattern: str,
+    *,
+    regex: bool = False,
+    stop: threading.Event | None = None,
+    step: int = 4 << 20,
+) -> Iterator[Hits]:
+    """Search a whole file, a report after each step of 4 MiB. Matches within one line count
+    once."""
+    starts: array[int] = array("Q")
+    count = offset = size = 0
+    try:
+        places = matcher(pattern, regex=regex)
+    except ValueError as error:
+        yield Hits(starts, 0, 0, 0, True, str(error))
+        return
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            rest = b""
+            while pattern and not (stop is not None and stop.is_set()):
+                data = file.read(step)
+                chunk = rest + data
+                cut = len(chunk) if not data else chunk.rfind(b"\n") + 1
+                if not cut and len(chunk) > PIECE:
+                    cut = len(chunk)  # a line beyond all measure is searched in pieces
+                part, rest = chunk[:cut], chunk[cut:]
+                until = -1
+                for at in places(part):
+                    if at < until:
+                        continue
+                    end = part.find(b"\n", at)
+                    until = end + 1 if end >= 0 else len(part) + 1
+                    count += 1
+                    if len(starts) < MAXIMUM_HITS:
+                        starts.append(offset + part.rfind(b"\n", 0, at) + 1)
+                offset += cut
+                if not data:
+                    break
+                yield Hits(starts, count, offset, size, False)
+    except OSError as error:
+        yield Hits(starts, count, offset, size, True, error.strerror or str(error))
+        return
+    yield Hits(starts, count, offset, size, True)
+
+
+class Search:
+    """A search in a thread of its own. ``hits`` is replaced by newer ones until it is done; `stop`
+    ends it."""
+
+    def __init__(self, path: str, pattern: str, *, regex: bool = False) -> None:
+        self.hits = Hits(array("Q"), 0, 0, 0, False)
+        self._stop = threading.Event()
+        self._work = search(path, pattern, regex=regex, stop=self._stop)
+        self._thread = threading.Thread(target=self._run, name="log search", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end; it does after the piece it is at."""
+        self._stop.set()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended; False if it has not in time."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        for hits in self._work:
+            self.hits = hits

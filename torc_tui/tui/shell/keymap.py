@@ -1,0 +1,183 @@
+"""From keys to commands: a preset, and over it what the user's key map file says.
+
+What comes in: the preset, the text of the file. What goes out: look-ups in both directions.
+``read``/``write`` are the only input and output here. Two commands on one key in one context are a
+mistake of the file, and said.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from torc_tui.errors import SettingsError
+from torc_tui.tui.shell.commands import BY_ID, COMMANDS, CONTEXTS, PRESETS, Command
+
+FILE = "keys.toml"
+PENDING = "pending"
+"""What ``KeyMap.find`` gives while a chord has only begun."""
+
+
+def key_of(key: str, character: str | None) -> str:
+    """A pressed key as the table writes it: what it prints where it prints something, else
+    Textual's name."""
+    if (
+        character is not None
+        and len(character) == 1
+        and character.isprintable()
+        and character != " "
+    ):
+        return character
+    return key
+
+
+class KeyMap:
+    """``changes`` maps ids of commands to their keys, over the preset."""
+
+    def __init__(
+        self, preset: str = "default", changes: Mapping[str, Iterable[str]] | None = None
+    ) -> None:
+        self.preset = preset
+        self.changes = {key: tuple(value) for key, value in (changes or {}).items()}
+        self._keys: dict[str, tuple[str, ...]] = {}
+        self._table: dict[tuple[str, str], Command] = {}
+        self._beginnings: set[tuple[str, str]] = set()
+        self.conflicts: list[str] = []
+        # What the user chose wins over the preset, so it goes in first.
+        for command in sorted(COMMANDS, key=lambda command: command.id not in self.changes):
+            kept = []
+            for key in self.changes.get(command.id, command.keys_of(preset)):
+                taken = [where for where in command.where if (where, key) in self._table]
+                if taken and command.id in self.changes:
+                    other = self._table[taken[0], key]
+                    self.conflicts.append(
+                        f"{key}: both {command.id} and {other.id} in {CONTEXTS[taken[0]].lower()}"
+                    )
+                    continue
+                places = [where for where in command.where if where not in taken]
+                for where in places:
+                    self._table[where, key] = command
+                    parts = key.split(" ")
+                    for count in range(1, len(parts)):
+                        self._beginnings.add((where, " ".join(parts[:count])))
+                if places:
+                    kept.append(key)
+            self._keys[command.id] = tuple(kept)
+
+    def find(self, keys: str, contexts: Iterable[str]) -> Command | str | None:
+        """The command of these keys in the first context that has one; ``PENDING`` for the start of
+        a chord."""
+        pending = False
+        for context in contexts:
+            command = self._table.get((context, keys))
+            if command is not None:
+                return command
+            pending = pending or (context, keys) in self._beginnings
+        return PENDING if pending else None
+
+    def keys(self, command_id: str) -> tuple[str, ...]:
+        return self._keys.get(command_id, ())
+
+    def key(self, command_id: str) -> str:
+        """The first key of a command as it is shown, or an empty text."""
+        keys = self.keys(command_id)
+        return shown(keys[0]) if keys else ""
+
+
+_SHOWN = {
+    "escape": "esc", "enter": "⏎", "space": "space", "pageup": "pgup", "pagedown": "pgdn", "up": "↑", "down": "↓",
+    "left": "←", "right": "→", "backspace": "bksp", "delete": "del", "tab": "tab", "shift+tab": "shift+tab",
+}  # fmt: skip
+
+
+def shown(key: str) -> str:
+    """A key as footer and help show it: ``^p`` for ``ctrl+p``."""
+    parts = []
+    for part in key.split(" "):
+        part = _SHOWN.get(part, part)
+        parts.append("^" + part[5:] if part.startswith("ctrl+") else part)
+    return " ".join(parts)
+
+
+def parse(text: str, file: str = FILE) -> KeyMap:
+    """The key map that a file describes. SettingsError names what is wrong."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: {error}", hint="correct it, or move the file away") from error
+    preset = values.get("preset", "default")
+    if preset not in PRESETS:
+        raise SettingsError(
+            f"{file}: no preset {preset!r}", hint=f"there are {' and '.join(PRESETS)}"
+        )
+    changes: dict[str, tuple[str, ...]] = {}
+    keys = values.get("keys", {})
+    if not isinstance(keys, dict):
+        raise SettingsError(f"{file}: [keys] must be a table", hint='such as "job-retry" = ["r"]')
+    for name, value in keys.items():
+        if name not in BY_ID:
+            near = difflib.get_close_matches(name, BY_ID, 1)
+            raise SettingsError(
+                f"{file}: no command {name!r}", hint=f"did you mean {near[0]}?" if near else None
+            )
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list) or not all(isinstance(key, str) for key in listed):
+            raise SettingsError(f"{file}: the keys of {name} must be a text or a list of texts")
+        changes[name] = tuple(listed)
+    keymap = KeyMap(preset, changes)
+    if keymap.conflicts:
+        raise SettingsError(f"{file}: {keymap.conflicts[0]}", hint="give one of them another key")
+    return keymap
+
+
+def render(keymap: KeyMap) -> str:
+    """The text of a key map file that says all keys as they are; what equals the preset stands in a
+    comment."""
+    lines = [
+        "# Keys of the torc app. Lines that begin with # are the keys of the preset: take the # away to change one.",
+        f'preset = "{keymap.preset}"  # {" or ".join(PRESETS)}',
+        "",
+        "[keys]",
+    ]
+    heading = ""
+    for command in COMMANDS:
+        if CONTEXTS[command.where[0]] != heading:
+            heading = CONTEXTS[command.where[0]]
+            lines += ["", f"# {heading}"]
+        keys = ", ".join(
+            _quoted(key) for key in keymap.changes.get(command.id, command.keys_of(keymap.preset))
+        )
+        mark = "" if command.id in keymap.changes else "# "
+        lines.append(f"{mark}{command.id} = [{keys}]  # {command.help}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(key: str) -> str:
+    return "'" + key + "'" if '"' in key or "\\" in key else '"' + key + '"'
+
+
+def read(directory: Path) -> KeyMap:
+    """The key map of the user; the default preset where there is no file."""
+    path = directory / FILE
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return KeyMap()
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse(text, str(path))
+
+
+def write(keymap: KeyMap, directory: Path) -> Path:
+    """Write the key map file, all at once."""
+    path = directory / FILE
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        new.write_text(render(keymap))
+        new.replace(path)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be written: {error.strerror}") from error
+    return path

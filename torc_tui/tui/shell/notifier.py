@@ -1,0 +1,73 @@
+"""Saying that something ended to somebody who looks elsewhere: the bell, OSC 9, a command of the
+user.
+
+What comes in: what ended. What goes out: bytes to the terminal, a process. The command is
+``tui.notify_command`` of the settings; it gets the sentence as ``TORC_NOTICE`` and as its first
+argument.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from torc_tui.errors import SettingsError, TorcError
+from torc_tui.tui.jobs.watches import Ended
+from torc_tui.views.ansi import one_line
+
+if TYPE_CHECKING:
+    from torc_tui.tui.shell.app import TorcApp
+
+LONGEST = 200
+"""Characters of a sentence that a terminal is told."""
+
+
+def osc9(text: str) -> str:
+    """The sequence by which terminals show a notification of the desktop."""
+    safe = "".join(char for char in one_line(text) if char.isprintable())[:LONGEST]
+    return f"\x1b]9;{safe}\x07"
+
+
+def announce(app: TorcApp, ended: Ended) -> None:
+    """Say it everywhere: here, by bell and OSC 9, and by the user's command."""
+    app.notify(
+        ended.text, severity="error" if ended.bad else "information", markup=False, timeout=20
+    )
+    app.bell()
+    driver = app._driver  # the one way to the terminal beside the screen
+    if driver is not None:
+        driver.write(osc9(ended.text))
+    try:
+        command = command_of_settings()
+    except SettingsError as error:
+        app.complain(error)
+        return
+    if command:
+        try:
+            run(command, ended.text, app.environ)
+        except OSError as error:
+            app.complain(TorcError(f"tui.notify_command: {error}"))
+
+
+def command_of_settings() -> str | None:
+    """What the user wants to be run, if anything."""
+    from torc_tui import settings
+
+    found = settings.load().get("tui.notify_command")
+    return found if isinstance(found, str) and found.strip() else None
+
+
+def run(command: str, text: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the command by sh, apart from the terminal; a thread waits for it."""
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", command, "torc", text],
+        env={**environ, "TORC_NOTICE": text},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    threading.Thread(target=process.wait, name="torc-notice", daemon=True).start()
+    return process

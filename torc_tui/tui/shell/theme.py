@@ -1,0 +1,288 @@
+"""The themes, and the palette that each gives to the app's own widgets. No state, no I/O.
+
+Models and widgets speak of styles by *names* (``failed``, ``muted``, ``accent bold``); only a
+``Palette`` knows colours. A name is words separated by spaces: words of the palette, and the
+attributes bold, dim, italic, underline, reverse, strike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.filter import LineFilter
+from textual.theme import BUILTIN_THEMES, Theme
+
+from torc_tui.tui.shell import terminal
+from torc_tui.tui.shell.status_icons import ASCII
+
+_ATTRIBUTES = {
+    "bold": Style(bold=True),
+    "dim": Style(dim=True),
+    "italic": Style(italic=True),
+    "underline": Style(underline=True),
+    "reverse": Style(reverse=True),
+    "strike": Style(strike=True),
+}
+
+
+class Palette:
+    """Names of styles to Rich styles, for one theme.
+
+    ``colours`` maps names to ``foreground`` or ``foreground on background`` (hex or ANSI names, as
+    Rich reads them, with attributes). ``stripe`` styles lie *under* the cells of a row (cursor,
+    match).
+    """
+
+    def __init__(self, name: str, colours: Mapping[str, str]) -> None:
+        self.name = name
+        self._styles: dict[str, Style] = {"": Style.null()}
+        for key, value in colours.items():
+            self._styles[key] = Style.parse(value)
+
+    def __call__(self, name: str) -> Style:
+        """The style of that name; unknown words mean nothing (a newer model must not break an older
+        theme)."""
+        style = self._styles.get(name)
+        if style is None:
+            style = Style.null()
+            for word in name.split():
+                style += _ATTRIBUTES.get(word) or self._styles.get(word) or Style.null()
+            self._styles[name] = style
+        return style
+
+
+def _palette(name: str, ink: Mapping[str, str]) -> Palette:
+    """A palette from the two dozen colours that a theme chooses."""
+    g = ink.__getitem__
+    return Palette(
+        name,
+        {
+            "text": g("text"), "muted": g("muted"), "faint": g("faint"), "strong": f"bold {g('strong')}",
+            "accent": g("accent"), "info": g("info"), "success": g("success"), "warning": g("warning"),
+            "error": g("error"), "link": f"underline {g('info')}",
+            "uninitialized": g("faint"), "blocked": g("muted"), "ready": g("ready"), "pending": g("pending"),
+            "running": g("info"), "completed": g("success"), "failed": g("error"), "canceled": g("violet"),
+            "terminated": g("orange"), "disabled": g("faint"), "pending_failed": g("warning"),
+            "header": f"{g('muted')} on {g('panel')}", "header-strong": f"bold {g('strong')} on {g('panel')}",
+            "head": f"{g('muted')}", "head-sort": f"bold {g('accent')}",
+            "cursor": g("cursor"), "cursor-blur": g("cursor_blur"), "cursor-bar": g("accent"),
+            "mark": f"bold {g('accent')}",
+            "hover": g("hover"), "match": g("match"), "match-current": g("match_current"), "selection": g("match"),
+            "bar": g("success"), "bar-rest": g("rest"), "rule": g("rest"),
+            "key": f"bold {g('accent')}", "key-title": g("muted"),
+            "json-key": g("info"), "json-string": g("success"), "json-number": g("orange"), "json-literal": g("violet"),
+            "json-punct": g("faint"), "added": g("success"), "removed": g("error"), "stderr": g("orange"),
+            "node": g("muted"), "node-file": g("orange"), "node-data": g("violet"), "edge": g("edge"),
+            "critical": f"bold {g('accent')}", "minimap": g("faint"), "group": f"bold {g('text')}",
+            "danger": g("danger"), "button": g("button"), "load": g("info"), "load-high": g("warning"),
+        },
+    )  # fmt: skip
+
+
+_NIGHT = {
+    "text": "#c8cfd8", "strong": "#eef2f6", "muted": "#838d9b", "faint": "#59636f", "accent": "#d8a657",
+    "info": "#6fb3d2", "success": "#86b97f", "warning": "#e0b860", "error": "#e5736f", "violet": "#b495c9",
+    "orange": "#dd9166", "ready": "#c8cfd8", "pending": "#8fa9d6", "panel": "#1d232b", "rest": "#323b46",
+    "edge": "#5b6674", "cursor": "on #2b3542", "cursor_blur": "on #1f2730", "hover": "on #1b222a",
+    "match": "#14181d on #d8a657", "match_current": "bold #14181d on #f2d79b",
+    "danger": "bold #ffffff on #a8403d", "button": "bold #14181d on #d8a657",
+}  # fmt: skip
+
+_DAY = {
+    "text": "#2d333b", "strong": "#0d1117", "muted": "#636c76", "faint": "#8f98a3", "accent": "#8a5a00",
+    "info": "#1f6f9c", "success": "#2f7d36", "warning": "#8f6400", "error": "#b3312c", "violet": "#7b4b9b",
+    "orange": "#a8521a", "ready": "#2d333b", "pending": "#3d62a8", "panel": "#e6e3db", "rest": "#cfcbc1",
+    "edge": "#8c8f92", "cursor": "on #dfd9c8", "cursor_blur": "on #ebe8e0", "hover": "on #efece5",
+    "match": "#ffffff on #8a5a00", "match_current": "bold #ffffff on #5e3d00",
+    "danger": "bold #ffffff on #b3312c", "button": "bold #ffffff on #8a5a00",
+}  # fmt: skip
+
+# Okabe and Ito's colours: told apart by people with any of the common colour deficiencies.
+_SAFE = {
+    **_NIGHT, "accent": "#f0e442", "info": "#56b4e9", "success": "#009e73", "warning": "#e69f00", "error": "#ff7847",
+    "violet": "#cc79a7", "orange": "#e69f00", "pending": "#7da7e0", "match": "#14181d on #f0e442",
+    "match_current": "bold #14181d on #fffbb0",
+    "danger": "bold #14181d on #ff7847", "button": "bold #14181d on #f0e442",
+}  # fmt: skip
+
+_TURNED = "reverse not dim default on default"
+"""Where no colour fits under all others the whole row is turned round, in one colour: the words
+tell the states."""
+
+_SIXTEEN = {
+    "text": "default", "strong": "default", "muted": "bright_black", "faint": "bright_black", "accent": "yellow",
+    "info": "cyan", "success": "green", "warning": "bright_yellow", "error": "bright_red", "violet": "magenta",
+    "orange": "yellow", "ready": "default", "pending": "bright_blue", "panel": "default", "rest": "bright_black",
+    "edge": "bright_black", "cursor": _TURNED, "cursor_blur": "underline", "hover": "", "match": "black on yellow",
+    "match_current": "bold black on bright_yellow", "danger": "bold white on red", "button": "bold black on yellow",
+}  # fmt: skip
+
+_MONO = {
+    **dict.fromkeys(_SIXTEEN, "default"),
+    "muted": "default", "faint": "dim", "rest": "dim", "edge": "dim", "panel": "default",
+    "cursor": _TURNED, "cursor_blur": "underline", "hover": "", "match": "reverse", "match_current": "bold reverse",
+    "error": "bold", "danger": "bold reverse", "button": "bold reverse",
+}  # fmt: skip
+
+PALETTES: dict[str, Palette] = {
+    name: _palette(name, ink)
+    for name, ink in {
+        "torc-night": _NIGHT, "torc-day": _DAY, "torc-safe": _SAFE, "torc-16": _SIXTEEN, "torc-mono": _MONO,
+    }.items()
+}  # fmt: skip
+DEFAULT = PALETTES["torc-night"]
+
+
+def _theme(
+    name: str, ink: Mapping[str, str], background: str, surface: str, *, dark: bool
+) -> Theme:
+    return Theme(
+        name=name,
+        primary=ink["accent"],
+        secondary=ink["info"],
+        warning=ink["warning"],
+        error=ink["error"],
+        success=ink["success"],
+        accent=ink["accent"],
+        foreground=ink["text"],
+        background=background,
+        surface=surface,
+        panel=ink["panel"],
+        dark=dark,
+        variables={
+            "border": ink["accent"],
+            "border-blurred": ink["rest"],
+            "scrollbar": ink["rest"],
+            "scrollbar-hover": ink["faint"],
+            "scrollbar-active": ink["accent"],
+            "scrollbar-background": background,
+            "scrollbar-background-hover": background,
+            "scrollbar-background-active": background,
+            "scrollbar-corner-color": background,
+            "block-cursor-background": ink["cursor"].removeprefix("on "),
+            "block-cursor-foreground": ink["strong"],
+            "block-cursor-text-style": "bold",
+            "footer-key-foreground": ink["accent"],
+            "input-cursor-background": ink["accent"],
+            "input-cursor-foreground": background,
+            "input-selection-background": f"{ink['accent']} 35%",
+        },
+    )
+
+
+def _ansi(name: str, *, colours: bool) -> Theme:
+    def pick(colour: str) -> str:
+        return colour if colours else "ansi_default"
+
+    return Theme(
+        name=name,
+        ansi=True,
+        primary=pick("ansi_yellow"),
+        secondary=pick("ansi_cyan"),
+        warning=pick("ansi_bright_yellow"),
+        error=pick("ansi_bright_red"),
+        success=pick("ansi_green"),
+        accent=pick("ansi_yellow"),
+        foreground="ansi_default",
+        background="ansi_default",
+        surface="ansi_default",
+        panel="ansi_default",
+        boost="ansi_default",
+        variables={
+            **BUILTIN_THEMES["ansi-dark"].variables,
+            "border": pick("ansi_yellow"),
+            "border-blurred": pick("ansi_bright_black"),
+            "scrollbar": pick("ansi_bright_black"),
+            "scrollbar-background": "ansi_default",
+            "block-cursor-foreground": "ansi_default",
+            "block-cursor-background": "ansi_default",
+            "block-cursor-text-style": "reverse",
+            "input-cursor-text-style": "reverse",
+            "input-cursor-background": "ansi_default",
+            "input-cursor-foreground": "ansi_default",
+            "input-selection-background": pick("ansi_bright_blue"),
+            "screen-selection-background": pick("ansi_bright_blue"),
+        },
+    )
+
+
+THEMES: tuple[Theme, ...] = (
+    _theme("torc-night", _NIGHT, "#14181d", "#191e25", dark=True),
+    _theme("torc-day", _DAY, "#f6f4ee", "#efece5", dark=False),
+    _theme("torc-safe", _SAFE, "#14181d", "#191e25", dark=True),
+    _ansi("torc-16", colours=True),
+    _ansi("torc-mono", colours=False),
+)
+
+
+def palette_for(theme: Theme) -> Palette:
+    """The palette of one of our themes, or one made from the colours of another theme."""
+    own = PALETTES.get(theme.name)
+    if own is not None:
+        return own
+    if theme.ansi:
+        palette = PALETTES["torc-16"]
+    else:
+        colours = theme.to_color_system().generate()
+
+        def pick(key: str, fallback: str) -> str:
+            value = colours.get(key) or fallback
+            try:
+                return Color.parse(value.split()[0]).hex6
+            except ValueError:
+                return fallback
+
+        base = _NIGHT if theme.dark else _DAY
+        ink = dict(base)
+        for name, key in {
+            "text": "foreground", "strong": "foreground", "accent": "accent", "info": "secondary",
+            "success": "success", "warning": "warning", "error": "error", "panel": "panel", "rest": "panel-lighten-1",
+        }.items():  # fmt: skip
+            ink[name] = pick(key, base[name])
+        background = Color.parse(pick("background", "#14181d" if theme.dark else "#f6f4ee"))
+        front = Color.parse(ink["text"])
+        ink["muted"] = front.blend(background, 0.35).hex6
+        ink["faint"] = front.blend(background, 0.6).hex6
+        ink["edge"] = ink["faint"]
+        ink["cursor"] = f"on {background.blend(front, 0.18).hex6}"
+        ink["cursor_blur"] = f"on {background.blend(front, 0.08).hex6}"
+        ink["hover"] = f"on {background.blend(front, 0.05).hex6}"
+        palette = _palette(theme.name, ink)
+    PALETTES[theme.name] = palette
+    return palette
+
+
+def choose(environ: Mapping[str, str], wanted: str | None = None) -> str:
+    """The name of the theme to start with. NO_COLOR and poor terminals win over what was chosen."""
+    have = terminal.colours(environ)
+    if have == 0:
+        return "torc-mono"
+    if have == 16:
+        return wanted if wanted in ("torc-mono", "torc-16") else "torc-16"
+    return wanted or "torc-night"
+
+
+class AsciiOnly(LineFilter):
+    """Turns every sign that the app draws into ASCII, on the way to the terminal, Textual's own
+    widgets included."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return [
+            segment
+            if segment.text.isascii()
+            else Segment(_plain(segment.text), segment.style, segment.control)
+            for segment in segments
+        ]
+
+
+def _plain(text: str) -> str:
+    text = text.translate(ASCII)
+    return (
+        text
+        if text.isascii()
+        else "".join(char if char.isascii() else "?" * cell_len(char) for char in text)
+    )

@@ -1,0 +1,160 @@
+"""Text in cells: cut, pad and paint. What comes in is text of anybody (names of jobs, lines of
+logs), what goes out fits its width exactly and cannot move the cursor. No widget, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+Span = tuple[str, str]
+"""Text, and the name of its style in the palette."""
+
+Line = Sequence[Span]
+
+# Control characters would move the cursor; direction marks would reorder the rest of the line;
+# zero-width joiners make the width of a text a matter of taste.
+_HARMLESS = dict.fromkeys((*range(32), *range(127, 160)), "�") | {0x09: " ", 0x0A: "⏎", 0x0D: "↵"}
+_HARMLESS |= dict.fromkeys(
+    (
+        0x200B,
+        0x200C,
+        0x200D,
+        0x200E,
+        0x200F,
+        0x061C,
+        0xFEFF,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    ),
+    "",
+)
+_HARMLESS |= dict.fromkeys(range(0xFE00, 0xFE10), "")
+
+
+def sanitize(text: str) -> str:
+    """The text with everything replaced that a terminal would act upon."""
+    if text.isascii() and text.isprintable():
+        return text
+    return text.translate(_HARMLESS)
+
+
+def width_of(text: str) -> int:
+    """How many cells the text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def cut(text: str, width: int) -> str:
+    """The longest start of ``text`` that fits into ``width`` cells."""
+    if text.isascii():
+        return text[:width]
+    total = 0
+    for index, char in enumerate(text):
+        total += cell_len(char)
+        if total > width:
+            return text[:index]
+    return text
+
+
+def fit(text: str, width: int, align: str = "left") -> str:
+    """``text`` in exactly ``width`` cells, shortened with an ellipsis where it is longer."""
+    if width <= 0:
+        return ""
+    size = width_of(text)
+    if size > width:
+        text = cut(text, width - 1) + "…"
+        size = width_of(text)
+    pad = " " * (width - size)
+    if not pad:
+        return text
+    return pad + text if align == "right" else text + pad
+
+
+def fit_line(line: Line, width: int, align: str = "left") -> list[Span]:
+    """Several spans in exactly ``width`` cells."""
+    out: list[Span] = []
+    left = width
+    for position, (text, style) in enumerate(line):
+        size = width_of(text)
+        if size > left or (size == left and any(more[0] for more in line[position + 1 :])):
+            if left > 0:
+                out.append((fit(text if size > left else text + " ", left), style))
+            return out
+        out.append((text, style))
+        left -= size
+    if left > 0:
+        out.insert(0 if align == "right" else len(out), (" " * left, ""))
+    return out
+
+
+def line_width(line: Line) -> int:
+    return sum(width_of(text) for text, _ in line)
+
+
+def paint(
+    line: Iterable[Span],
+    palette: Callable[[str], Style],
+    base: Style,
+    width: int,
+    under: Style | None = None,
+) -> Strip:
+    """A strip of exactly ``width`` cells. ``base`` lies under every span, ``under`` replaces the
+    backgrounds."""
+    segments = []
+    used = 0
+    for text, name in line:
+        text = sanitize(text)
+        size = width_of(text)
+        if used + size > width:
+            text = cut(text, width - used)
+            size = width_of(text)
+        used += size
+        style = base + palette(name) if name else base
+        if under is not None:
+            style += under
+        segments.append(Segment(text, style))
+    if used < width:
+        segments.append(Segment(" " * (width - used), base if under is None else base + under))
+    return Strip(segments, width)
+
+
+def bar(done: float, width: int, *, style: str = "bar", rest: str = "bar-rest") -> list[Span]:
+    """A bar of ``width`` cells, ``done`` between 0 and 1, in eighths of a cell."""
+    eighths = round(max(0.0, min(1.0, done)) * width * 8)
+    full, part = divmod(eighths, 8)
+    spans: list[Span] = [("█" * full, style)]
+    if part and full < width:
+        spans.append((" ▏▎▍▌▋▊▉"[part], f"{style} {rest}-under"))
+        full += 1
+    spans.append(("░" * (width - full), rest))
+    return [span for span in spans if span[0]]
+
+
+def shares(parts: Sequence[tuple[int, str]], width: int) -> list[Span]:
+    """A strip of ``width`` cells divided by counts: nobody with a count above zero disappears while
+    there is room. The style ``bar-rest`` stands for what is still to come, and looks so without
+    colours too."""
+    total = sum(count for count, _ in parts)
+    if total <= 0 or width <= 0:
+        return [("░" * max(0, width), "bar-rest")]
+    live = [(count, style) for count, style in parts if count > 0]
+    cells = [max(1, count * width // total) for count, _ in live]
+    while sum(cells) > width:
+        widest = max(range(len(cells)), key=cells.__getitem__)
+        if cells[widest] <= 1:
+            cells = cells[:width]
+            break
+        cells[widest] -= 1
+    rest = width - sum(cells)
+    if rest and cells:
+        order = sorted(range(len(live)), key=lambda i: -((live[i][0] * width) % total))
+        for step in range(rest):
+            cells[order[step % len(order)]] += 1
+    return [
+        (("░" if style == "bar-rest" else "█") * size, style)
+        for size, (_, style) in zip(cells, live, strict=False)
+    ]

@@ -1,0 +1,1 @@
+"""Text to ``WorkflowSpec``. Import ``load`` and ``loads`` from ``torc_tui.workflow_file.load``."""

@@ -1,0 +1,154 @@
+"""One entry of the file to the records that it stands for: its parameters applied, equal names
+merged.
+
+In: the checked fields of an entry and its rows of values. Out: records of ``model``. Never done
+here: looking at the entry as it was written, or at other entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from typing import Protocol, TypeVar
+
+from torc_tui.model import FileSpec, JobSpec, Json, UserDataSpec
+from torc_tui.workflow_file.checks import CONTROL, Wrong
+from torc_tui.workflow_file.document import quoted
+from torc_tui.workflow_file.templates import Rows
+
+JOB_LISTS = (
+    "depends_on",
+    "depends_on_regexes",
+    "input_files",
+    "output_files",
+    "input_file_regexes",
+    "output_file_regexes",
+    "input_user_data",
+    "output_user_data",
+    "input_user_data_regexes",
+    "output_user_data_regexes",
+)
+_JOB_TEXTS = (
+    "name",
+    "command",
+    "invocation_script",
+    "resource_requirements",
+    "failure_handler",
+    "scheduler",
+    "env",
+)
+_JOB_TEMPLATES = frozenset((*_JOB_TEXTS, *JOB_LISTS))
+_FILE_TEMPLATES = frozenset(("name", "path"))
+_DATA_TEMPLATES = frozenset(("name", "data"))
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Record = TypeVar("Record", bound=_Named)
+
+
+def expand_jobs(fields: Mapping[str, Json], rows: Rows | None) -> list[JobSpec]:
+    """The jobs of one entry. Wrong when two of one name have different commands, or a name cannot
+    be one."""
+    given = {"env": {}, **fields, "family": fields["name"]}
+    if rows is None:
+        return [JobSpec(**given)]
+    jobs = _fill(partial(JobSpec, **given), given, rows, _JOB_TEMPLATES, {"values": rows.pairs()})
+    return _merged(jobs, _merge_jobs)
+
+
+def expand_files(fields: Mapping[str, Json], rows: Rows | None) -> list[FileSpec]:
+    if rows is None:
+        return [FileSpec(**fields)]
+    return _merged(
+        _fill(partial(FileSpec, **fields), fields, rows, _FILE_TEMPLATES), _merge_equal("path")
+    )
+
+
+def expand_user_data(fields: Mapping[str, Json], rows: Rows | None) -> list[UserDataSpec]:
+    if rows is None:
+        return [UserDataSpec(**fields)]
+    return _merged(
+        _fill(partial(UserDataSpec, **fields), fields, rows, _DATA_TEMPLATES), _merge_equal("data")
+    )
+
+
+def _fill(
+    make: Callable[..., Record],
+    fields: Mapping[str, Json],
+    rows: Rows,
+    templates: frozenset[str],
+    more: Mapping[str, Sequence[Json]] | None = None,
+) -> list[Record]:
+    columns: dict[str, Sequence[Json]] = dict(more or {})
+    for name, value in fields.items():
+        if name in templates:
+            column = rows.json(value)
+            if column is not None:
+                columns[name] = column
+    if "name" in columns:
+        _check_names(columns["name"])
+    if not columns:
+        return [make() for _ in range(len(rows))]
+    names = tuple(columns)
+    return [
+        make(**dict(zip(names, row, strict=True))) for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if CONTROL.search("".join(names)):
+        bad = next(name for name in names if CONTROL.search(name))
+        raise Wrong(f"the name {quoted(bad)} holds a line break or a control character")
+    if "" in names:
+        raise Wrong("a name is empty after its parameters are filled in")
+
+
+def _merged(records: list[Record], merge: Callable[[list[Record]], Record]) -> list[Record]:
+    """Records of equal name made one, at the place of the first."""
+    if len({record.name for record in records}) == len(records):
+        return records
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.name, []).append(record)
+    return [group[0] if len(group) == 1 else merge(group) for group in groups.values()]
+
+
+def _merge_equal(field: str) -> Callable[[list[Record]], Record]:
+    def merge(group: list[Record]) -> Record:
+        _same(group, field)
+        return group[0]
+
+    return merge
+
+
+def _merge_jobs(group: list[JobSpec]) -> JobSpec:
+    for field in _JOB_TEXTS[1:]:
+        _same(group, field)
+    changed: dict[str, Json] = {}
+    for field in JOB_LISTS:
+        lists = {getattr(job, field) for job in group}
+        if len(lists) > 1:
+            changed[field] = tuple(
+                dict.fromkeys(chain.from_iterable(getattr(job, field) for job in group))
+            )
+    common = set(group[0].values).intersection(*(job.values for job in group))
+    changed["values"] = tuple(pair for pair in group[0].values if pair in common)
+    return replace(group[0], **changed)
+
+
+def _same(group: Sequence[_Named], field: str) -> None:
+    first = getattr(group[0], field)
+    for other in group:
+        value = getattr(other, field)
+        if value != first:
+            raise Wrong(
+                f"its parameters make several of the name {quoted(other.name)}, and '{field}' differs: "
+                f"{quoted(str(first), 80)} and {quoted(str(value), 80)}",
+                "put every parameter that changes it into the name",
+            )
