@@ -1,81 +1,52 @@
-"""The app as a person meets it: a real process in a terminal. First paint, key to painted under
-load, idle CPU.
+"""The app in a terminal of its own: first paint, key to paint under load, idle and busy CPU.
 
-What comes in: a folder, a number of rounds. What goes out: rows of the table. The terminal is a
-pty; what the app writes to it is read as it comes. The load is another process that writes job ends
-into the store.
+Input: a folder, a number of rounds. Output: rows of the table. The terminal is a pty whose output
+is read at once. The load is another process that records job ends in the database.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
 import select
 import signal
-import statistics
 import struct
 import subprocess
-import sys
 import termios
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks.measuring import TORC, Row, environment
+from tests.benchmarks.measuring import BARE, BARE_NAME, PYTHON, TORC, Cost, environment, spend
+from tests.benchmarks.rows import Rows, against, values
 
 SIZE = (50, 160)
 DEADLINE = 60.0
-TICKS = os.sysconf("SC_CLK_TCK")
+SETTLE = 3.0
+"""Seconds after which the app has done what it does once."""
 
-LOAD = """
-import random, sys, time
-from torc_tui.model import JobStatus
-from torc_tui.store.database import Statement, Store
-from torc_tui.store.events import append
-store = Store.open(sys.argv[1])
-rate, seconds, jobs = int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
-end, done, begin = time.monotonic() + seconds, 0, time.monotonic()
-pick = random.Random(1)
-ended = Statement("UPDATE job SET status = 5, started_at = ?, ended_at = ? WHERE id = ?")
-while (now := time.monotonic()) < end:
-    due = int((now - begin) * rate) - done
-    if due > 0:
-        at = time.time()
-        ids = [pick.randint(1, jobs) for _ in range(due)]
-        with store.write() as conn:
-            for job in ids:
-                ended.run(conn, (at - 1, at, job))
-            rows = []
-            for job in ids:
-                rows.append(("job_started", job, {"attempt": 1}))
-                rows.append(("job_completed", job, {"return_code": 0, "exec_time": 1.0, "attempt": 1}))
-            append(conn, 1, rows, at=at)
-        done += due
-    time.sleep(0.01)
-"""
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Terminal:
-    """A program in a pty of its own; ``seen`` is all that it wrote."""
+    """A program in a pty of its own; ``seen`` is its output since the last key."""
 
     def __init__(self, argv: list[str], folder: Path) -> None:
         self.begin = time.perf_counter()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
-            state = {
-                "XDG_STATE_HOME": str(folder / "state"),
-                "XDG_CONFIG_HOME": str(folder / "config"),
-            }
             look = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
-            os.execve(argv[0], argv, environment(folder) | state | look)
+            os.execve(argv[0], argv, environment(folder) | look)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
         self.seen = b""
 
     def until(self, pattern: bytes, what: str) -> float:
-        """Read until the pattern is there; the time at which it was (``perf_counter``)."""
+        """Read until the pattern is seen; return the time (``perf_counter``)."""
         wanted = re.compile(pattern)
         end = time.perf_counter() + DEADLINE
         while not wanted.search(self.seen):
@@ -85,6 +56,7 @@ class Terminal:
         return time.perf_counter()
 
     def read(self, timeout: float) -> None:
+        """Read once, if output comes within ``timeout`` seconds."""
         if select.select([self.fd], [], [], timeout)[0]:
             try:
                 self.seen += os.read(self.fd, 1 << 16)
@@ -92,22 +64,24 @@ class Terminal:
                 raise RuntimeError("the app ended") from error
 
     def rest(self, seconds: float) -> None:
-        """Read for a while, so that the app never waits for the terminal."""
+        """Read for some seconds, so that the app never waits for the terminal."""
         end = time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
             self.read(left)
 
     def press(self, keys: bytes) -> None:
+        """Send keys and forget the earlier output."""
         self.seen = b""
         os.write(self.fd, keys)
 
     def cpu(self) -> float:
-        """Seconds of CPU so far."""
+        """Return the seconds of CPU used so far."""
         text = Path(f"/proc/{self.pid}/stat").read_text()
         user, system = text.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / TICKS
 
     def close(self) -> None:
+        """Terminate the program; kill it after 5 s."""
         os.kill(self.pid, signal.SIGTERM)
         end = time.perf_counter() + 5
         while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
@@ -120,138 +94,153 @@ class Terminal:
         os.close(self.fd)
 
 
-def _torc(folder: Path, *arguments: str) -> None:
-    subprocess.run(
-        [TORC, *arguments],
-        cwd=folder,
-        env=environment(folder),
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-
-
 def _workflow(folder: Path, jobs: int) -> None:
-    spec = f'name: wide\njobs:\n  - {{name: "work_{{i:06d}}", command: "true", parameters: {{i: "1:{jobs}"}}}}\n'
-    (folder / "wide.yaml").write_text(spec)
-    _torc(folder, "create", "wide.yaml")
-    _torc(folder, "workflows", "init", "1")
+    """Create and initialize workflow 1 with ``jobs`` jobs."""
+    entry = {"name": "work_{i:06d}", "command": "true", "parameters": {"i": f"1:{jobs}"}}
+    (folder / "wide.json").write_text(json.dumps({"name": "wide", "jobs": [entry]}))
+    spend([TORC, "create", "wide.json"], folder)
+    spend([TORC, "init", "1"], folder)
 
 
-def paint(folder: Path, rounds: int) -> list[Row]:
-    """Process start to the first rows on screen: of the list, and of one workflow."""
-    spec = 'name: small\njobs:\n  - {name: "first_{i}", command: "true", parameters: {i: "1:9"}}\n'
-    (folder / "small.yaml").write_text(spec)
-    _torc(folder, "create", "small.yaml")
-    rows = []
-    for what, arguments, sight in (("torc", [], b"small"), ("torc ID", ["1"], b"first_7")):
-        walls, cpus = [], []
-        for _ in range(rounds + 1):
-            terminal = Terminal([TORC, *arguments], folder)
-            walls.append(terminal.until(sight, "the first paint") - terminal.begin)
-            cpus.append(terminal.cpu())
-            terminal.close()
-        rows.append(
-            Row(
-                what=f"app: first paint, {what}",
-                unit="s",
-                figure=statistics.median(walls[1:]),
-                budget=0.6,
-                cpu=statistics.median(cpus[1:]),
-            )
-        )
-    return rows
-
-
-def keys(
-    folder: Path, rounds: int, jobs: int = 100_000, rate: int = 300, each: int = 40
-) -> list[Row]:
-    """Cursor down to the line painted, while jobs end; p95 of ``each * rounds`` keys."""
-    _workflow(folder, jobs)
-    terminal = Terminal([TORC, "1"], folder)
-    terminal.until(b"work_", "the family")
-    terminal.rest(1.0)
-    terminal.press(b"_")
-    terminal.until(b"work_000003", "the rows")
-    terminal.rest(1.0)
-    count = each * rounds
-    load = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            LOAD,
-            str(folder / "torc.db"),
-            str(rate),
-            str(count * 0.15 + 60),
-            str(jobs),
-        ],
-        env=environment(folder),
-    )
-    times = []
+@contextlib.contextmanager
+def _ends(folder: Path, rate: int, jobs: int) -> Iterator[None]:
+    """Record ``rate`` job ends a second in workflow 1 meanwhile."""
+    argv = [PYTHON, "-m", "tests.benchmarks.internals", "end-jobs", str(rate), "3600", str(jobs)]
+    load = subprocess.Popen(argv, cwd=folder, env=environment(folder))
     try:
-        terminal.rest(3.0)
-        cpu, begin = terminal.cpu(), time.perf_counter()
-        for step in range(count):
-            row = f"work_{step % 40 + 2:06d}"
-            if step % 40 == 39:
-                terminal.press(b"\x1b[H")
-                row = "work_000001"
-            else:
-                terminal.press(b"\x1b[B")
-            sent = time.perf_counter()
-            # The row under the cursor has the background of the cursor.
-            times.append(terminal.until(rb"48;2;43;53;66m[^\x1b]*" + row.encode(), row) - sent)
-            terminal.rest(0.03 + 0.04 * (step % 3))
-        share = (terminal.cpu() - cpu) / (time.perf_counter() - begin)
+        yield
+        if load.poll() is not None:
+            raise RuntimeError(f"the load exited with {load.returncode}")
     finally:
         load.kill()
         load.wait()
-        terminal.close()
-    times.sort()
+
+
+def _open_rows(folder: Path, settle: float) -> Terminal:
+    """Open the app on workflow 1 and show each job on a row of its own."""
+    terminal = Terminal([TORC, "1"], folder)
+    terminal.until(b"work_", "the job group")
+    terminal.rest(settle)
+    terminal.press(b"_")
+    terminal.until(b"work_000003", "the rows")
+    terminal.rest(settle)
+    return terminal
+
+
+def paint(folder: Path, rounds: int) -> Rows:
+    """Measure from the process start to the first rows on screen: the list, and one workflow."""
+    spec = 'name: small\njobs:\n  - {name: "first_{i}", command: "true", parameters: {i: "1:9"}}\n'
+    (folder / "small.yaml").write_text(spec)
+    spend([TORC, "create", "small.yaml"], folder)
+    subjects: dict[str, tuple[list[str], bytes]] = {
+        "torc": ([], b"small"),
+        "torc ID": (["1"], b"first_7"),
+    }
+    own: dict[str, list[Cost]] = {name: [] for name in subjects}
+    bare = []
+    for _ in range(rounds + 1):
+        bare.append(spend(BARE, folder))
+        for name, (arguments, sight) in subjects.items():
+            terminal = Terminal([TORC, *arguments], folder)
+            wall = terminal.until(sight, "the first paint") - terminal.begin
+            own[name].append(Cost(wall, terminal.cpu()))
+            terminal.close()
     return [
-        Row(
-            what=f"app: key to painted, p95, {jobs} rows, {rate} ends a second",
-            unit="ms",
-            figure=times[int(len(times) * 0.95) - 1] * 1e3,
-            budget=50,
-        ),
-        Row(
-            what="app: the same, median",
-            unit="ms",
-            figure=statistics.median(times) * 1e3,
-            budget=50,
-        ),
-        Row(what="app: CPU while it is so", unit="%", figure=share * 100, budget=100),
+        against(f"app: first paint, {name}", "ms", costs[1:], bare[1:], name=BARE_NAME, budget=25)
+        for name, costs in own.items()
     ]
 
 
-def idle(folder: Path, rounds: int, seconds: float = 5.0) -> list[Row]:
-    """CPU of the app while two jobs sleep."""
+def keys(
+    folder: Path,
+    rounds: int,
+    *,
+    jobs: int = 100_000,
+    rate: int = 300,
+    each: int = 40,
+    settle: float = SETTLE,
+) -> Rows:
+    """Measure from a key to the moved cursor while jobs end: ``each * rounds`` keys."""
+    _workflow(folder, jobs)
+    terminal = _open_rows(folder, settle)
+    times = []
+    try:
+        with _ends(folder, rate, jobs):
+            terminal.rest(settle)
+            cpu, begin = terminal.cpu(), time.perf_counter()
+            for step in range(each * rounds):
+                row, key = f"work_{step % 40 + 2:06d}", b"\x1b[B"
+                if step % 40 == 39:
+                    row, key = "work_000001", b"\x1b[H"
+                terminal.press(key)
+                sent = time.perf_counter()
+                # The row under the cursor has the background of the cursor.
+                cursor = rb"48;2;43;53;66m[^\x1b]*" + row.encode()
+                times.append((terminal.until(cursor, row) - sent) * 1e3)
+                terminal.rest(0.03 + 0.04 * (step % 3))
+            share = (terminal.cpu() - cpu) / (time.perf_counter() - begin) * 100
+    finally:
+        terminal.close()
+    times.sort()
+    load = f"{jobs:,} rows, {rate} ends a second"
+    return [
+        values(f"app: key to paint, p95, {load}", "ms", [times[int(len(times) * 0.95) - 1]], 25),
+        values(f"app: key to paint, median, {load}", "ms", times),
+        values(f"app: CPU while keys are pressed, {load}", "%", [share]),
+    ]
+
+
+def _shares(terminal: Terminal, rounds: int, seconds: float) -> list[float]:
+    """Return the percent of a core that the app used in each of several spans."""
+    shares = []
+    for _ in range(rounds):
+        cpu, begin = terminal.cpu(), time.perf_counter()
+        terminal.rest(seconds)
+        shares.append((terminal.cpu() - cpu) / (time.perf_counter() - begin) * 100)
+    return shares
+
+
+def idle(folder: Path, rounds: int, *, seconds: float = 5.0, settle: float = SETTLE) -> Rows:
+    """Measure the CPU of the app while two jobs sleep."""
     (folder / "sleep.yaml").write_text(
         'name: sleepy\njobs:\n  - {name: "nap_{i}", command: sleep 600, parameters: {i: "1:2"}}\n'
     )
-    _torc(folder, "create", "sleep.yaml")
+    spend([TORC, "create", "sleep.yaml"], folder)
     runner = subprocess.Popen(
-        [TORC, "run", "1", "--num-cpus", "2"], cwd=folder, env=environment(folder), stdout=subprocess.DEVNULL,
+        [TORC, "run", "1", "--num-cpus", "2"],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     terminal = Terminal([TORC, "1"], folder)
     try:
         terminal.until(b"running", "a running job")
-        terminal.rest(3.0)
-        shares = []
-        for _ in range(rounds):
-            cpu = terminal.cpu()
-            terminal.rest(seconds)
-            shares.append((terminal.cpu() - cpu) / seconds)
+        terminal.rest(settle)
+        shares = _shares(terminal, rounds, seconds)
     finally:
         terminal.close()
-        _torc(folder, "workflows", "cancel", "1")
+        spend([TORC, "workflows", "cancel", "1"], folder)
         runner.wait(30)
-    return [
-        Row(
-            what="app: idle, one running workflow",
-            unit="%",
-            figure=statistics.median(shares) * 100,
-            budget=2,
-        )
-    ]
+    return [values("app: idle, one running workflow", "%", shares, 1)]
+
+
+def busy(
+    folder: Path,
+    rounds: int,
+    *,
+    jobs: int = 10_000,
+    rate: int = 150,
+    seconds: float = 5.0,
+    settle: float = SETTLE,
+) -> Rows:
+    """Measure the CPU of the app while jobs end and nobody presses a key."""
+    _workflow(folder, jobs)
+    terminal = _open_rows(folder, settle)
+    try:
+        with _ends(folder, rate, jobs):
+            terminal.rest(settle)
+            shares = _shares(terminal, rounds, seconds)
+    finally:
+        terminal.close()
+    return [values(f"app: CPU while {rate} jobs a second end, {jobs:,} rows", "%", shares, 12)]

@@ -1,59 +1,69 @@
 """A log of 1 GB: how long until its end is on screen, and how much more memory that takes.
 
-    [TORC_BENCH_DIR=/dev/shm] python tests/benchmarks/bench_log.py [megabytes] [rounds]
+    python -m tests.benchmarks.bench_log FILE ROUNDS
 
 The whole way is measured: a view in a (headless) app opens the file, its thread reads the end, the
-lines are painted. Budgets: 0.2 s and 50 MB; 50 ms for a page or to the other end. Without a budget:
-counting all lines, searching it all.
+lines are painted. A child process does it and prints JSON, so that its memory is its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from textual.app import App, ComposeResult
+from tests.benchmarks.internals import log_view
+from tests.benchmarks.measuring import PYTHON, new_folder, output, spend
+from tests.benchmarks.rows import Rows, values
 
-from torc_tui.tui.logs.log_view import LogView
-from torc_tui.tui.logs.merged_log import Stream
-
-SECONDS = 0.2
-BYTES = 50 << 20
+DEADLINE = 60.0
+LAST = "the last line"
 
 
-class ViewApp(App[None]):
-    def compose(self) -> ComposeResult:
-        yield LogView()
+def log(root: Path, rounds: int, *, megabytes: int = 1000) -> Rows:
+    """Measure the end of a log on screen, pages, counting and searching."""
+    folder = new_folder(root, "log")
+    path = folder / "job.o"
+    write(path, megabytes * 1_000_000)
+    spend([PYTHON, "-m", "tests.benchmarks.bench_log", str(path), str(rounds)], folder)
+    found = json.loads(output(folder))
+    size = f"log of {megabytes:,} MB"
+    return [
+        values(f"{size}: its end on screen", "ms", [each * 1e3 for each in found["ends"]], 20),
+        values(f"{size}: memory", "MB", [found["memory"] / 1e6], 20),
+        values(f"{size}: a page or the other end, p95", "ms", [found["page"] * 1e3]),
+        values(f"{size}: lines counted", "s", [found["counting"]]),
+        values(f"{size}: searched", "s", [found["searching"]]),
+    ]
 
 
 def write(path: Path, size: int) -> None:
-    """Lines of many lengths and colours, quickly: one block again and again, and a last line."""
+    """Write lines of many lengths and colours, and a last line."""
     line = "\x1b[32m2026-11-20 17:00:00\x1b[0m step {0} loss={1:.4f} {2}\n"
-    block = "".join(
-        line.format(n, 1 / (n + 1), "x" * (n * 37 % 90)) for n in range(40_000)
-    ).encode()
+    lines = (line.format(n, 1 / (n + 1), "x" * (n * 37 % 90)) for n in range(40_000))
+    block = "".join(lines).encode()
     with path.open("wb", buffering=0) as file:
         left = size
         while left > 0:
             left -= file.write(block[:left] if left < len(block) else block)
-        file.write(b"\nthe last line\n")
+        file.write(f"\n{LAST}\n".encode())
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory."""
+    """Return the bytes of this process that are in memory."""
     pages = Path("/proc/self/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-async def until(view: LogView, condition: Callable[[], bool], deadline: float = 60.0) -> None:
-    end = time.perf_counter() + deadline
+async def until(view: Any, condition: Callable[[], bool]) -> None:
+    """Let the view work until the condition holds."""
+    end = time.perf_counter() + DEADLINE
     while not condition():
         if time.perf_counter() > end:
             raise SystemExit("not in time")
@@ -61,76 +71,78 @@ async def until(view: LogView, condition: Callable[[], bool], deadline: float = 
         await asyncio.sleep(0.001)
 
 
-def painted(view: LogView) -> list[str]:
+def painted(view: Any) -> list[str]:
+    """Return the lines on screen."""
     return [view.render_line(y).text for y in range(view.size.height)]
 
 
-def differs(view: LogView, text: list[str]) -> bool:
+def differs(view: Any, text: list[str]) -> bool:
+    """Return whether the screen shows something else than ``text``."""
     return painted(view) != text
 
 
-async def measure(path: Path, rounds: int) -> bool:
+async def show(view: Any, path: Path) -> None:
+    """Open a log and wait for its lines."""
+    _, stream = log_view()
+    view.open([stream("stdout", str(path))], live=False)
+    await until(view, lambda: bool(view.window.lines))
+
+
+async def time_pages(view: Any) -> list[float]:
+    """Return the seconds of page keys, and of going from end to end."""
+    pages: list[float] = []
+    for step in [view.do_page_up] * 150 + [view.do_cursor_top, view.do_cursor_bottom] * 10:
+        text = painted(view)
+        begin = time.perf_counter()
+        step()
+        await until(view, partial(differs, view, text))
+        pages.append(time.perf_counter() - begin)
+    return sorted(pages)
+
+
+async def measure(path: Path, rounds: int) -> dict[str, object]:
+    """Measure everything with one view."""
+    from textual.app import App, ComposeResult
+
+    view_class, _ = log_view()
+
+    class ViewApp(App[None]):
+        def compose(self) -> ComposeResult:
+            yield view_class()
+
     app = ViewApp()
     async with app.run_test(size=(120, 50)) as pilot:
-        view = app.query_one(LogView)
+        view = app.query_one(view_class)
         await pilot.pause()
         small = path.with_suffix(".small")
         small.write_bytes(b"a line\n" * 1000)
-        view.open([Stream("stdout", str(small))], live=False)
-        await until(view, lambda: bool(view.window.lines))
+        await show(view, small)
         before = resident()
-        times: list[float] = []
+        ends: list[float] = []
         for _ in range(rounds):
             begin = time.perf_counter()
-            view.open([Stream("stdout", str(path))], live=False)
-            await until(view, lambda: bool(view.window.lines))
+            await show(view, path)
             text = painted(view)
-            times.append(time.perf_counter() - begin)
-            assert text[-1].startswith("the last line"), text[-1]
+            ends.append(time.perf_counter() - begin)
+            assert text[-1].startswith(LAST), text[-1]
         begin = time.perf_counter()
         await until(view, lambda: view.window.counts[0] is not None)
         counting = time.perf_counter() - begin
-        lines = view.window.counts[0]
-        view.open([Stream("stdout", str(path))], live=False)
-        await until(view, lambda: bool(view.window.lines))
-        pages: list[float] = []
-        for step in [view.do_page_up] * 150 + [view.do_cursor_top, view.do_cursor_bottom] * 10:
-            text = painted(view)
-            begin = time.perf_counter()
-            step()
-            await until(view, partial(differs, view, text))
-            pages.append(time.perf_counter() - begin)
+        await show(view, path)
+        pages = await time_pages(view)
         begin = time.perf_counter()
-        view.find("the last line")
+        view.find(LAST)
         await until(view, lambda: view.window.found is not None and view.window.found.done)
         searching = time.perf_counter() - begin
-        assert view.window.found is not None and view.window.found.total == 1
-        more = resident() - before
-    took = statistics.median(times)
-    size = path.stat().st_size / 1e9
-    print(
-        f"log of {size:.2f} GB: its end on screen {took * 1000:.0f} ms (budget {SECONDS * 1000:.0f}), ",
-        end="",
-    )
-    print(f"{more / 2**20:.1f} MB more memory (budget {BYTES >> 20})")
-    pages.sort()
-    print(
-        f"  a page, or to the other end: p95 {pages[len(pages) * 95 // 100] * 1000:.1f} ms (budget 50)"
-    )
-    print(
-        f"  {lines:,} lines counted in {counting:.2f} s, all searched in {searching:.2f} s, in threads"
-    )
-    return took <= SECONDS and more <= BYTES
-
-
-def main() -> int:
-    megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TORC_BENCH_DIR")) as folder:
-        path = Path(folder) / "job.o"
-        write(path, megabytes * 1_000_000)
-        return 0 if asyncio.run(measure(path, rounds)) else 1
+        assert view.window.found.total == 1
+        return {
+            "ends": ends,
+            "memory": resident() - before,
+            "page": pages[len(pages) * 95 // 100],
+            "counting": counting,
+            "searching": searching,
+        }
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    print(json.dumps(asyncio.run(measure(Path(sys.argv[1]), int(sys.argv[2])))))

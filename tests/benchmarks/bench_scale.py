@@ -1,41 +1,45 @@
-"""Large workflows: 100,000 jobs with 300,000 dependencies, 1,000 jobs that each wait for the same
-1,000, and memory.
-
-The work is done in child processes that time themselves (`python -m tests.benchmarks.bench_scale
-STEP …`), so that neither imports nor the memory of one measurement count in another.
-"""
+"""Large workflows: creation, files of 10,000 jobs, many-to-many dependencies, memory."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-import sys
-import time
 from pathlib import Path
 
-from tests.benchmarks.measuring import PYTHON, TORC, Cost, Row, median, output, spend
+from tests.benchmarks.measuring import PYTHON, TORC, Cost, new_folder, output, spend
+from tests.benchmarks.rows import Rows, absolute, against, values
+
+BARE_INSERTS = str(Path(__file__).with_name("bare_inserts.py"))
+MEGABYTE = 1e6
+
+PARSE = """
+import sys, yaml
+with open(sys.argv[1], "rb") as file:
+    yaml.load(file, Loader=yaml.CSafeLoader)
+"""
 
 
 def _layers(jobs: int) -> dict[str, object]:
-    """One entry that becomes ``jobs`` jobs, each waiting for the three before it."""
+    """Return a workflow of one entry that becomes ``jobs`` jobs, each waiting for 3 others."""
     last = jobs + 2
-    values = {"i": f"3:{last}", "a": f"2:{last - 1}", "b": f"1:{last - 2}", "c": f"0:{last - 3}"}
+    numbers = {
+        "i": f"3:{last}",
+        "a": f"2:{last - 1}",
+        "b": f"1:{last - 2}",
+        "c": f"0:{last - 3}",
+    }
     entry = {
         "name": "j_{i}",
         "command": "echo {i}",
         "depends_on": ["j_{a}", "j_{b}", "j_{c}"],
-        "parameters": values,
+        "parameters": numbers,
         "parameter_mode": "zip",
     }
-    return {
-        "name": "large",
-        "jobs": [*({"name": f"j_{i}", "command": "true"} for i in range(3)), entry],
-    }
+    first = [{"name": f"j_{i}", "command": "true"} for i in range(3)]
+    return {"name": "large", "jobs": [*first, entry]}
 
 
-def _crowd(jobs: int, how: str) -> dict[str, object]:
-    """``jobs`` jobs, each waiting for the same ``jobs`` others: by a pattern, or by the files that
-    those write."""
+def _many_to_many(jobs: int, how: str) -> dict[str, object]:
+    """Return ``jobs`` jobs that each wait for ``jobs`` others, by a pattern or by files."""
     parameters = {"i": f"1:{jobs}"}
     first: dict[str, object] = {"name": "first_{i}", "command": "true", "parameters": parameters}
     second: dict[str, object] = {"name": "second_{i}", "command": "true", "parameters": parameters}
@@ -47,181 +51,95 @@ def _crowd(jobs: int, how: str) -> dict[str, object]:
     return {"name": how, "files": files, "jobs": [first, second]}
 
 
-def _step(step: str, *words: str) -> dict[str, float]:
-    """What a child does: import, then the work, timed."""
-    from torc_tui.executors.fake import FakeExecutor
-    from torc_tui.model import Machine
-    from torc_tui.operations.workflows import create_workflow, initialize
-    from torc_tui.plan.resolve import resolve
-    from torc_tui.store.database import Store
-    from torc_tui.workflow_file.load import load
-
-    store = Store.open()
-    with store.read():
-        pass
-    own, wall = time.process_time(), time.perf_counter()
-    found: dict[str, float] = {}
-
-    def lap(name: str) -> None:
-        found[name] = time.perf_counter() - wall
-
-    if step == "create":
-        plan = resolve(load(words[0]))
-        lap("planned")
-        workflow_id = create_workflow(store, plan, user="u", directory=str(Path.cwd()), actor=None)
-        lap("created")
-        del plan
-        initialize(store, workflow_id, force=True)
-    elif step == "bare":
-        with store.read() as conn:
-            jobs = [tuple(row) for row in conn.exec_driver_sql("SELECT * FROM job").all()]
-            edges = [tuple(row) for row in conn.exec_driver_sql("SELECT * FROM dependency").all()]
-        schema = [
-            row[0]
-            for row in store.dbapi().execute(
-                "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name IN ('job', 'dependency')"
-            )
-        ]
-        raw = sqlite3.connect("bare.db", isolation_level=None)
-        raw.execute("PRAGMA journal_mode = WAL")
-        raw.execute("PRAGMA synchronous = NORMAL")
-        for text in schema:
-            raw.execute(text)
-        own, wall = time.process_time(), time.perf_counter()
-        raw.execute("BEGIN IMMEDIATE")
-        for name, rows in (("job", jobs), ("dependency", edges)):
-            raw.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
-        raw.execute("COMMIT")
-        raw.close()
-    else:
-        from torc_tui.engine.report import RunOptions
-        from torc_tui.engine.runner import run
-
-        machine = Machine(hostname="bench", num_cpus=64, memory=1 << 40)
-        report = run(
-            store,
-            int(words[0]),
-            RunOptions(max_parallel_jobs=2),
-            executor=FakeExecutor(lambda order: 0),
-            machine=machine,
-        )
-        found["jobs"] = sum(report.counts.values())
-    lap("wall")
-    store.close()
-    return {**found, "cpu": time.process_time() - own}
-
-
-def _child(folder: Path, *words: str) -> dict[str, float]:
-    cost = spend([PYTHON, "-m", "tests.benchmarks.bench_scale", *words], folder)
-    found: dict[str, float] = json.loads(output(folder))
-    return {**found, "peak": cost.peak}
-
-
 def _new(root: Path, spec: dict[str, object]) -> Path:
-    folder = root / f"scale{sum(1 for _ in root.iterdir())}"
-    folder.mkdir()
+    folder = new_folder(root, "scale")
     (folder / "w.json").write_text(json.dumps(spec))
     return folder
 
 
-def large(root: Path, rounds: int, *, jobs: int = 100_000) -> list[Row]:
-    """Create and initialize, against the bare inserts of the same rows (into a table with the same
-    indexes)."""
+def _create(folder: Path) -> Cost:
+    """Create and initialize the workflow of the folder with two commands."""
+    return spend([TORC, "create", "w.json"], folder) + spend([TORC, "init", "1"], folder)
+
+
+def large(root: Path, rounds: int, *, jobs: int = 100_000) -> Rows:
+    """Create and initialize, start-up left out, against the inserts of the same rows."""
     own, bare = [], []
     for _ in range(rounds):
+        small = _create(_new(root, _layers(1)))
         folder = _new(root, _layers(jobs))
-        own.append(_cost(_child(folder, "create", "w.json")))
-        bare.append(_cost(_child(folder, "bare")))
+        own.append(_create(folder).slope(small, 1))
+        spend([PYTHON, BARE_INSERTS], folder)
+        found = json.loads(output(folder))
+        if found["rows"]["dependency"] != 3 * jobs:
+            raise RuntimeError(f"{found['rows']} rows instead of {3 * jobs} dependencies")
+        bare.append(Cost(found["wall"], found["cpu"]))
         for name in ("torc.db", "bare.db"):
             (folder / name).unlink()
-    subject, reference = median(own), median(bare)
-    return [
-        Row(
-            what=f"create + initialize {jobs:,} jobs, {3 * jobs:,} dependencies",
-            unit="s",
-            figure=subject.wall,
-            reference=reference.wall,
-            against="sqlite3 inserts",
-            budget=8.0,
-            cpu=subject.cpu,
-            reference_cpu=reference.cpu,
-        )
-    ]
+    what = f"create + initialize {jobs:,} jobs, {3 * jobs:,} dependencies"
+    return [against(what, "s", own, bare, name="sqlite3 inserts", budget=2.5)]
 
 
-def crowds(root: Path, rounds: int, *, jobs: int = 1000) -> list[Row]:
-    """A crowd that waits for a crowd: its creation, and what the end of one job costs the engine
-    (nothing is run)."""
-    rows = []
+def validate(root: Path, rounds: int, *, jobs: int = 10_000) -> Rows:
+    """Check a file with ``jobs`` jobs written out, against the YAML parser alone."""
+    folder = new_folder(root, "validate")
+    lines = ["name: w", "resource_requirements:"]
+    lines += ["  - {name: small, num_cpus: 1, memory: 10m}", "jobs:"]
+    for number in range(jobs):
+        lines += [f"  - name: job_{number:05d}", f"    command: python work.py --number {number}"]
+        lines += ["    resource_requirements: small", f"    priority: {number % 7}"]
+        if number >= 100:
+            lines.append(f"    depends_on: [job_{number - 100:05d}]")
+    (folder / "w.yaml").write_text("\n".join(lines) + "\n")
+    own, bare = [], []
+    for _ in range(rounds):
+        own.append(spend([TORC, "validate", "w.yaml"], folder))
+        bare.append(spend([PYTHON, "-c", PARSE, "w.yaml"], folder))
+    what = f"torc validate, {jobs:,} jobs in YAML"
+    return [against(what, "s", own, bare, name="yaml.load, CSafeLoader", budget=1.3)]
+
+
+def many_to_many(root: Path, rounds: int, *, jobs: int = 1000) -> Rows:
+    """Measure the creation, and what the end of one job costs the engine (no job is started)."""
+    rows: Rows = []
     for how in ("regex", "files"):
         made, ends = [], []
         for _ in range(rounds):
-            folder = _new(root, _crowd(jobs, how))
-            made.append(_cost(_child(folder, "create", "w.json")))
-            ran = _child(folder, "run", "1")
+            small = _create(_new(root, _many_to_many(1, how)))
+            folder = _new(root, _many_to_many(jobs, how))
+            made.append(_create(folder).slope(small, 1))
+            spend([PYTHON, "-m", "tests.benchmarks.internals", "fake-run", "1"], folder)
+            ran = json.loads(output(folder))
             ends.append(Cost(ran["wall"] / ran["jobs"], ran["cpu"] / ran["jobs"]))
-        create, end = median(made), median(ends)
-        what = f"{jobs:,} x {jobs:,} by {how}"
+        what = f"{jobs:,} × {jobs:,} by {how}"
         rows += [
-            Row(
-                what=f"{what}: create + initialize",
-                unit="s",
-                figure=create.wall,
-                budget=2.0,
-                cpu=create.cpu,
-            ),
-            Row(
-                what=f"{what}: each completion",
-                unit="ms",
-                figure=end.wall * 1e3,
-                budget=2.0,
-                cpu=end.cpu * 1e3,
-            ),
+            absolute(f"{what}: create + initialize", "s", made, 0.1),
+            absolute(f"{what}: each completion", "ms", ends, 0.3),
         ]
     return rows
 
 
-def memory(root: Path, rounds: int, *, jobs: int = 100_000, seconds: int = 3) -> list[Row]:
-    """The peak of a runner that meets ``jobs`` ready jobs and runs some of them for ``seconds``: of
-    a stored workflow, and of a file (created, initialized and run by one process)."""
-    needs = {
-        "name": "little",
-        "num_cpus": 1,
-        "memory": "10m",
-        "runtime": "PT1S",
-    }  # fits into the time limit
+def memory(root: Path, rounds: int, *, jobs: int = 100_000, seconds: int = 3) -> Rows:
+    """Measure the peak of a runner that starts some of ``jobs`` ready jobs for ``seconds``."""
+    needs = {"name": "little", "num_cpus": 1, "memory": "10m", "runtime": "PT1S"}
     entry = {
         "name": "j_{i}",
         "command": "true",
         "parameters": {"i": f"1:{jobs}"},
-        "resource_requirements": "little",
+        "resource_requirements": "little",  # its runtime fits into the time limit
     }
-    spec: dict[str, object] = {"name": "w", "resource_requirements": [needs], "jobs": [entry]}
-    folder = _new(root, spec)
     limit = ["--max-parallel-jobs", "2", "--time-limit", str(seconds)]
-    whole = spend([TORC, "run", "w.json", *limit], folder, expect=(0, 1, 3))
-    if "completed" not in output(folder):
-        raise RuntimeError("nothing ran")
-    stored = spend([TORC, "run", "1", *limit], folder, expect=(0, 1, 3))
+    stored: list[float] = []
+    whole: list[float] = []
+    for _ in range(rounds):
+        folder = _new(root, {"name": "w", "resource_requirements": [needs], "jobs": [entry]})
+        for peaks, subject in ((whole, "w.json"), (stored, "1")):
+            cost = spend([TORC, "run", subject, *limit], folder, expect=(0, 1, 3))
+            peaks.append(cost.peak / MEGABYTE)
+            if subject == "w.json" and "completed" not in output(folder):
+                raise RuntimeError("no job ran")
+        (folder / "torc.db").unlink()
     return [
-        Row(
-            what=f"memory of a run, {jobs:,} jobs stored",
-            unit="MB",
-            figure=stored.peak / 1e6,
-            budget=300.0,
-        ),
-        Row(
-            what=f"memory of a run, {jobs:,} jobs from a file",
-            unit="MB",
-            figure=whole.peak / 1e6,
-            budget=300.0,
-        ),
+        values(f"memory of a run, {jobs:,} jobs stored", "MB", stored, 80),
+        values(f"memory of a run, {jobs:,} jobs from a file", "MB", whole, 160),
     ]
-
-
-def _cost(found: dict[str, float]) -> Cost:
-    return Cost(found["wall"], found["cpu"], int(found["peak"]))
-
-
-if __name__ == "__main__":
-    print(json.dumps(_step(*sys.argv[1:])))
