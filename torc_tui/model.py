@@ -12,48 +12,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
+from torc_tui.status import JobStatus
+
 Value = int | float | str
 """A value of a parameter."""
 
 Json = Any
 """A value that JSON can hold."""
-
-
-class JobStatus(IntEnum):
-    """States of a job; the numbers are stored (reference facts, section 4.1)."""
-
-    UNINITIALIZED = 0
-    BLOCKED = 1
-    READY = 2
-    PENDING = 3
-    RUNNING = 4
-    COMPLETED = 5
-    FAILED = 6
-    CANCELED = 7
-    TERMINATED = 8
-    DISABLED = 9
-    PENDING_FAILED = 10
-
-    @property
-    def word(self) -> str:
-        """The name that users see: ``pending_failed``."""
-        return self.name.lower()
-
-    @classmethod
-    def from_word(cls, word: str) -> JobStatus:
-        """The state of that name; KeyError if there is none."""
-        return cls[word.upper()]
-
-
-COMPLETE = frozenset(
-    {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED}
-)
-"""States after which dependents may go on (or are canceled)."""
-SETTLED = COMPLETE | {JobStatus.DISABLED}
-"""A workflow is complete when every job is in one of these."""
-ACTIVE = frozenset({JobStatus.PENDING, JobStatus.RUNNING})
-"""States in which a runner holds the job, and resources with it."""
-UNSUCCESSFUL = frozenset({JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED})
 
 
 class EdgeKind(IntEnum):

@@ -12,10 +12,11 @@ import pytest
 from torc_tui.engine.engine import Engine, NodeIdentity, Step
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.executors.fake import FakeExecutor
-from torc_tui.model import JobStatus, Machine
+from torc_tui.model import Machine
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
 from torc_tui.resources.pool import Pool
+from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, run_context, workflow_progress, workflows
 from torc_tui.store.database import Store
 from torc_tui.workflow_file.load import loads

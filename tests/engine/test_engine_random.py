@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from torc_tui.lifecycle.invariants import Node, violations
-from torc_tui.model import STATUS_EVENTS, JobStatus
+from torc_tui.model import STATUS_EVENTS
 from torc_tui.operations import jobs as acts
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.events import list_events
 

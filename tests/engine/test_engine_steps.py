@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from torc_tui.model import Cause, JobStatus, Usage
+from torc_tui.model import Cause, Usage
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.runners import resize_runner
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow, resume_workflow
+from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, queries
 from torc_tui.store.events import list_events
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.errors import Refused
-from torc_tui.lifecycle import invariants, states
+from torc_tui.lifecycle import invariants
 from torc_tui.lifecycle.decide import (
     LOST_RETURN_CODE,
     AttemptFacts,
@@ -18,7 +17,8 @@ from torc_tui.lifecycle.decide import (
     settle,
     verdict,
 )
-from torc_tui.model import AttemptKey, Cause, Exited, FailureRule, JobStatus
+from torc_tui.model import AttemptKey, Cause, Exited, FailureRule
+from torc_tui.status import JobStatus
 
 S = JobStatus
 
@@ -111,13 +111,6 @@ def test_a_missing_output_may_be_retried_by_code_one() -> None:
 
 def test_signals_are_named() -> None:
     assert outcome(exited(139), AttemptFacts()).reason == "exit 139 (SIGSEGV)"
-
-
-def test_an_illegal_move_is_refused_and_named() -> None:
-    with pytest.raises(Refused, match=r"'prep' is completed and cannot become running"):
-        states.check("prep", S.COMPLETED, S.RUNNING)
-    states.check("prep", S.PENDING, S.RUNNING)
-    assert set(states.MOVES) == set(S)
 
 
 class Dictionary:

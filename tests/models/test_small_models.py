@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.model import Job, JobStatus
+from torc_tui.model import Job
+from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_groups import Families, Family
 from torc_tui.tui.machine.sample_history import Ring, blocks, braille, sparkline
 from torc_tui.tui.shell.ui_state import UiState

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from torc_tui.errors import NotFound, Refused
-from torc_tui.model import JobStatus
 from torc_tui.operations import jobs as acts
 from torc_tui.operations import runners
 from torc_tui.operations import workflows as operations
 from torc_tui.plan.resolve import resolve
+from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, user_data, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.events import list_events

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from torc_tui.engine import membership
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes
 
 MANY = "name: many\njobs:\n  - {name: 'j_{i}', command: 'echo {i} >> ran; sleep 0.05', parameters: {i: '1:%d'}}\n"

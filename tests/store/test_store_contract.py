@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from torc_tui.errors import NotFound, Refused, StoreUnavailable, UsageError
-from torc_tui.model import EdgeKind, Event, JobStatus
+from torc_tui.model import EdgeKind, Event
+from torc_tui.status import JobStatus
 from torc_tui.store import events, queries, workflows
 from torc_tui.store.database import Statement, Store
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from torc_tui.errors import NotFound
-from torc_tui.model import AttemptKey, ExecutionConfig, JobStatus
+from torc_tui.model import AttemptKey, ExecutionConfig
+from torc_tui.status import JobStatus
 from torc_tui.store import log_files
 from torc_tui.store.database import Statement, Store
 from torc_tui.store.log_files import attempt_files, attempts, latest_attempts

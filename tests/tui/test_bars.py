@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.tui.shell.header import HeaderBar, HeaderState, Load
 from torc_tui.tui.shell.status_icons import STATUS
 from torc_tui.tui.widgets.tab_bar import TabBar

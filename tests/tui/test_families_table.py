@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import time
 
-from torc_tui.model import Job, JobStatus, Workflow
+from torc_tui.model import Job, Workflow
+from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_rows import COLUMNS, JobRows
 from torc_tui.views.workflow_view import WorkflowView
 

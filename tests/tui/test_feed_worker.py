@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from torc_tui.errors import NotFound, StoreUnavailable
-from torc_tui.model import Event, Job, JobStatus, Workflow
+from torc_tui.model import Event, Job, Workflow
+from torc_tui.status import JobStatus
 from torc_tui.tui.shell.feed_worker import (
     Answer,
     Changes,

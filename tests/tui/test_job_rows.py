@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torc_tui.model import Event, Job, JobStatus, ResourceRequirements, Workflow
+from torc_tui.model import Event, Job, ResourceRequirements, Workflow
+from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_details import NEIGHBOURS, Details, page
 from torc_tui.tui.jobs.job_rows import COLUMNS, JobRows, clock
 from torc_tui.tui.widgets.virtual_table import layout

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from torc_tui.model import JobStatus
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
+from torc_tui.status import JobStatus
 from torc_tui.store import events, log_files
 from torc_tui.store.database import Store
 from torc_tui.tui.logs.log_pane import CLIPBOARD, LogPane

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from torc_tui.model import JobStatus
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
 from torc_tui.tui.machine.machine_state import MachineWatch
 from torc_tui.tui.shell.app import TorcApp

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, JobStatus, Machine
+from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations.host import Host
+from torc_tui.status import JobStatus
 from torc_tui.store.allocations_held import Holding, Runner
 from torc_tui.tui.machine.machine_state import MachineWatch, News
 from torc_tui.tui.machine.resources_pane import draw, memory_bar, wrapped

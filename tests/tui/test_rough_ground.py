@@ -16,9 +16,9 @@ import pytest
 from textual.pilot import Pilot
 
 from torc_tui.errors import StoreUnavailable
-from torc_tui.model import JobStatus
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
 from torc_tui.store.events import append
 from torc_tui.tui.shell.app import TorcApp

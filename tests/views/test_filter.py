@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.model import Job, JobStatus, ResourceRequirements
+from torc_tui.model import Job, ResourceRequirements
+from torc_tui.status import JobStatus
 from torc_tui.views.job_filter import KEYS, Context, FilterError, compile_filter, parse
 
 S = JobStatus

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from torc_tui.model import EdgeKind, Job, JobStatus
+from torc_tui.model import EdgeKind, Job
+from torc_tui.status import JobStatus
 from torc_tui.views.graph_drawing import Drawing
 from torc_tui.views.graph_export import export
 from torc_tui.views.graph_layout import Box, Layout, layout

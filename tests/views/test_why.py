@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from torc_tui.model import EdgeKind, Job, JobStatus
+from torc_tui.model import EdgeKind, Job
+from torc_tui.status import JobStatus
 from torc_tui.views.why import Blocker, Facts, exit_text, explain, lines, why
 
 S = JobStatus

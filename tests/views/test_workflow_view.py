@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.model import RELOAD_EVENTS, SETTLED, STATUS_EVENTS, Event, Job, JobStatus, Workflow
+from torc_tui.model import RELOAD_EVENTS, STATUS_EVENTS, Event, Job, Workflow
+from torc_tui.status import SETTLED, JobStatus
 from torc_tui.views.run_progress import Durations, Eta, estimate
 from torc_tui.views.workflow_view import WorkflowView
 

@@ -18,7 +18,8 @@ from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, WRONG_USE, say
 from torc_tui.errors import Refused, SpecError
-from torc_tui.model import COMPLETE, Plan
+from torc_tui.model import Plan
+from torc_tui.status import FINISHED
 
 SHOWN_EDGES = 40
 
@@ -177,7 +178,7 @@ def init(call: Call) -> int | None:
     if options.dry_run:
         return _check(call, workflow_id)
     counts = workflows.get_workflow(call.store, workflow_id).counts
-    done = sum(number for status, number in counts.items() if status in COMPLETE)
+    done = sum(number for status, number in counts.items() if status in FINISHED)
     if done:
         call.confirm(
             f"{done} jobs of workflow {workflow_id} have ended; make all of them ready to run again?"

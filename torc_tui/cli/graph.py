@@ -12,7 +12,7 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.store import queries, relations, workflows
 from torc_tui.store.database import Store
 from torc_tui.views.graph_export import export

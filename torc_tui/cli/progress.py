@@ -24,7 +24,8 @@ from typing import TextIO
 from torc_tui.cli.diagnostics import say
 from torc_tui.engine.report import NeverJob, NullObserver, Observer
 from torc_tui.errors import StoreError
-from torc_tui.model import Event, JobStatus, Machine, Workflow
+from torc_tui.model import Event, Machine, Workflow
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import output_folder
 from torc_tui.store.workflow_progress import job_names

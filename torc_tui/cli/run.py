@@ -21,7 +21,8 @@ from torc_tui.cli.create import create_from_file, tell_existing
 from torc_tui.cli.diagnostics import say
 from torc_tui.engine.report import RunOptions, RunReport
 from torc_tui.errors import NotFound, Refused, SettingsError
-from torc_tui.model import SETTLED, Workflow
+from torc_tui.model import Workflow
+from torc_tui.status import SETTLED
 
 _LISTED = 20
 

@@ -11,9 +11,9 @@ from typing import Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
-from torc_tui.model import JobStatus
 from torc_tui.operations import stderr_tail
 from torc_tui.operations.job_facts import JobFacts
+from torc_tui.status import JobStatus
 from torc_tui.store import queries
 from torc_tui.views import why as views
 

@@ -18,15 +18,8 @@ from torc_tui.cli import output, user_data_fast
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
-from torc_tui.model import (
-    DEFAULT_REQUIREMENTS,
-    SETTLED,
-    UNSUCCESSFUL,
-    JobStatus,
-    Plan,
-    Workflow,
-    WorkflowSpec,
-)
+from torc_tui.model import DEFAULT_REQUIREMENTS, Plan, Workflow, WorkflowSpec
+from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus
 
 if TYPE_CHECKING:
     from torc_tui.operations.job_facts import Stuck

@@ -32,7 +32,6 @@ from torc_tui.model import (
     Event,
     Exited,
     FailureRule,
-    JobStatus,
     Order,
     Report,
     ResourceRequirements,
@@ -41,6 +40,7 @@ from torc_tui.model import (
 )
 from torc_tui.resources.placement import DEFAULT_METHOD, Candidate, place
 from torc_tui.resources.pool import Pool
+from torc_tui.status import JobStatus
 from torc_tui.store import (
     compute_nodes,
     dependency_counters,

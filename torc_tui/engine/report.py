@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from torc_tui.model import Event, JobStatus, Machine
+from torc_tui.model import Event, Machine
+from torc_tui.status import JobStatus
 
 EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_NEVER, EXIT_INTERRUPTED = 0, 1, 3, 130
 

@@ -16,8 +16,9 @@ from torc_tui.engine.report import (
     NeverJob,
     RunReport,
 )
-from torc_tui.model import AttemptKey, JobStatus, Machine
+from torc_tui.model import AttemptKey, Machine
 from torc_tui.resources.explain import never as never_fits
+from torc_tui.status import JobStatus
 from torc_tui.store import workflow_progress
 from torc_tui.store.database import Store
 

@@ -26,10 +26,11 @@ from torc_tui.engine.run_summary import Reckoning
 from torc_tui.engine.scripts import Actions, ScriptEnd, Scripts
 from torc_tui.errors import StoreError, StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
-from torc_tui.model import AttemptKey, Event, Exited, JobStatus, Json, Machine, Report
+from torc_tui.model import AttemptKey, Event, Exited, Json, Machine, Report
 from torc_tui.resources.gpus import gpu_need
 from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
+from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, run_context, workflow_progress
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from torc_tui.executors.wrapper import find_bash
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.store import run_context
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow

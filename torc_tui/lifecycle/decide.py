@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from torc_tui.model import UNSUCCESSFUL, Cause, Exited, FailureRule, JobStatus
+from torc_tui.model import Cause, Exited, FailureRule
+from torc_tui.status import UNSUCCESSFUL, JobStatus
 
 
 @dataclass(frozen=True, slots=True)

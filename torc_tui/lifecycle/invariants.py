@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from torc_tui.model import SETTLED, UNSUCCESSFUL, JobStatus
+from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
-from torc_tui.model import JobStatus, ResourceRequirements
+from torc_tui.model import ResourceRequirements
+from torc_tui.status import JobStatus
 from torc_tui.store import (
     additions,
     dependency_counters,

@@ -15,21 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.errors import NotFound
-from torc_tui.model import (
-    COMPLETE,
-    Allocation,
-    Job,
-    JobStatus,
-    Machine,
-    ResourceRequirements,
-    Workflow,
-)
+from torc_tui.model import Allocation, Job, Machine, ResourceRequirements, Workflow
 from torc_tui.operations.host import Host, HostReader, machine_of
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.explain import explain as shortfalls_of
 from torc_tui.resources.explain import never as never_of
 from torc_tui.resources.gpus import ForeignPolicy, gpu_need
 from torc_tui.resources.pool import Pool
+from torc_tui.status import FINISHED, JobStatus
 from torc_tui.store import allocations_held, queries, workflows
 from torc_tui.store import workflow_progress as store_outlook
 from torc_tui.store.allocations_held import Runner
@@ -213,7 +206,7 @@ class JobFacts:
 
     def _blocker(self, found: queries.Dependency) -> views.Blocker:
         code = reason = None
-        if found.status in COMPLETE and found.status is not JobStatus.COMPLETED:
+        if found.status in FINISHED and found.status is not JobStatus.COMPLETED:
             record = queries.get_job(self.store, found.job_id)
             code, reason = record["return_code"], record["reason"]
         return views.Blocker(

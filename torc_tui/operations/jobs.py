@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torc_tui.errors import NotFound
-from torc_tui.model import ACTIVE, JobStatus
 from torc_tui.operations.runners import end_orphans
+from torc_tui.status import HELD, JobStatus
 from torc_tui.store import dependency_counters, user_actions
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
@@ -46,10 +46,10 @@ def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
     def act(
         conn: Any, workflow_id: int, jobs: list[JobState], at: float, done: Done
     ) -> list[EventRow]:
-        idle = _choose(jobs, IDLE | ACTIVE, done, "has ended already")
+        idle = _choose(jobs, IDLE | HELD, done, "has ended already")
         waiting = [job.id for job in idle if job.status in IDLE]
         user_actions.cancel_idle(conn, waiting, reason, at)
-        active = [job.id for job in idle if job.status in ACTIVE]
+        active = [job.id for job in idle if job.status in HELD]
         user_actions.ask_to_stop(conn, active, "canceled")
         rows: list[EventRow] = [("job_canceled", job_id, {"reason": reason}) for job_id in waiting]
         rows += [("job_stop_requested", job_id, {"cause": "canceled"}) for job_id in active]
@@ -67,7 +67,7 @@ def terminate_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = 
     def act(
         conn: Any, workflow_id: int, jobs: list[JobState], at: float, done: Done
     ) -> list[EventRow]:
-        active = _choose(jobs, ACTIVE, done, "is not running")
+        active = _choose(jobs, HELD, done, "is not running")
         user_actions.ask_to_stop(conn, [job.id for job in active], "terminated")
         return [("job_stop_requested", job.id, {"cause": "terminated"}) for job in active]
 

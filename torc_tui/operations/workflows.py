@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from torc_tui.errors import Refused
-from torc_tui.model import JobStatus, Plan, Workflow
+from torc_tui.model import Plan, Workflow
 from torc_tui.operations.runners import end_orphans
+from torc_tui.status import JobStatus
 from torc_tui.store import (
     dependency_counters,
     scheduling,

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from torc_tui.model import Allocation, JobStatus
+from torc_tui.model import Allocation
 from torc_tui.resources.detect import anybody_is_behind
 from torc_tui.resources.detect import hostname as this_host
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
 from torc_tui.store.scheduling import decode_allocation
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.errors import NotFound
-from torc_tui.model import AttemptKey, ExecutionConfig, JobStatus
+from torc_tui.model import AttemptKey, ExecutionConfig
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
 from torc_tui.store.dbapi import no_workflow
 

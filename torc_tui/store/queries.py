@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from torc_tui.errors import NotFound, UsageError
-from torc_tui.model import JobStatus, Json
+from torc_tui.model import Json
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
 from torc_tui.store.dbapi import loads, no_workflow
 from torc_tui.store.relations import Dependency as Dependency

@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection
 
 from torc_tui.errors import NotFound
-from torc_tui.model import EdgeKind, JobStatus, Json
+from torc_tui.model import EdgeKind, Json
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
 from torc_tui.store.dbapi import no_workflow
 

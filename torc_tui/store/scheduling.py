@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from torc_tui.lifecycle.decide import Outcome
-from torc_tui.model import Allocation, Exited, GpuGrant, JobStatus, Json, Started
+from torc_tui.model import Allocation, Exited, GpuGrant, Json, Started
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement
 from torc_tui.store.dbapi import dumps
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended

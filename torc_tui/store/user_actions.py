@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement
 
 # -- what initialization asks ----------------------------------------------------------------------

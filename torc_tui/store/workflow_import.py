@@ -23,7 +23,6 @@ from torc_tui.model import (
     FileSpec,
     Gate,
     JobSpec,
-    JobStatus,
     Json,
     Plan,
     PlannedJob,
@@ -35,6 +34,7 @@ from torc_tui.model import (
 )
 from torc_tui.plan.edge_reasons import edge_arrays
 from torc_tui.plan.topology import find_cycles
+from torc_tui.status import JobStatus
 from torc_tui.store import events, workflows
 from torc_tui.store.creation import create, execution_of
 from torc_tui.store.database import Statement, Store, insert

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
 
 COUNTS = Statement("SELECT status, count(*) FROM job WHERE workflow_id = ? GROUP BY status")

@@ -14,13 +14,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from torc_tui.errors import Refused, UsageError
-from torc_tui.model import (
-    Job,
-    JobStatus,
-    Json,
-    ResourceRequirements,
-    Workflow,
-)
+from torc_tui.model import Job, Json, ResourceRequirements, Workflow
+from torc_tui.status import JobStatus
 from torc_tui.store import events
 from torc_tui.store.creation import create as create
 from torc_tui.store.creation import execution_of

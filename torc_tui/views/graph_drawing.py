@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_layout import Box, Direction, Hop, layout
 from torc_tui.views.graph_view import Node, Scene

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from html import escape
 
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_layout import Direction, layout
 from torc_tui.views.graph_view import Node, Scene

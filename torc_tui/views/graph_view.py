@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple
 
-from torc_tui.model import EdgeKind, Job, JobStatus
+from torc_tui.model import EdgeKind, Job
+from torc_tui.status import JobStatus
 
 Edge = tuple[int, int, int, object]
 """(job, depends on, EdgeKind, via); negative numbers are gates."""

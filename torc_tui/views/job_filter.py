@@ -19,7 +19,8 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any, NamedTuple
 
 from torc_tui.errors import UsageError
-from torc_tui.model import Job, JobStatus, ResourceRequirements
+from torc_tui.model import Job, ResourceRequirements
+from torc_tui.status import JobStatus
 
 Predicate = Callable[[Job], bool]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.cells import get_character_cell_size
 
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 
 S = JobStatus
 ORDER = (

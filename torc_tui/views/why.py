@@ -13,7 +13,8 @@ from math import ceil
 from signal import Signals
 from typing import NamedTuple
 
-from torc_tui.model import COMPLETE, UNSUCCESSFUL, EdgeKind, Job, JobStatus
+from torc_tui.model import EdgeKind, Job
+from torc_tui.status import FINISHED, UNSUCCESSFUL, JobStatus
 from torc_tui.units import show_duration
 
 NAMED = 2
@@ -294,7 +295,7 @@ _FIRST = {
 def _urgency(blocker: Blocker) -> tuple[int, int]:
     """What went wrong before what runs before what waits; then by id."""
     status = blocker.status
-    rank = _FIRST.get(status, 3 if status is JobStatus.RUNNING else 9 if status in COMPLETE else 4)
+    rank = _FIRST.get(status, 3 if status is JobStatus.RUNNING else 9 if status in FINISHED else 4)
     return rank, blocker.job_id
 
 

@@ -13,18 +13,8 @@ from dataclasses import replace
 from types import UnionType
 from typing import Any
 
-from torc_tui.model import (
-    ACTIVE,
-    RELOAD_EVENTS,
-    SETTLED,
-    STATUS_EVENTS,
-    UNSUCCESSFUL,
-    Event,
-    Job,
-    JobStatus,
-    ResourceRequirements,
-    Workflow,
-)
+from torc_tui.model import RELOAD_EVENTS, STATUS_EVENTS, Event, Job, ResourceRequirements, Workflow
+from torc_tui.status import HELD, SETTLED, UNSUCCESSFUL, JobStatus
 from torc_tui.views.run_progress import Durations, Progress, estimate
 
 _ENDED = frozenset(
@@ -100,7 +90,7 @@ class WorkflowView:
                 and job.ended_at is not None
             ):
                 self._lasted(job.family, job.ended_at - job.started_at)
-            if status in ACTIVE and job.compute_node_id is not None:
+            if status in HELD and job.compute_node_id is not None:
                 self.nodes.add(job.compute_node_id)
 
     @classmethod
@@ -172,7 +162,7 @@ class WorkflowView:
             return "canceled"
         if self.workflow.is_paused:
             return "paused"
-        if self.count(*ACTIVE):
+        if self.count(*HELD):
             return "running"
         for status in (JobStatus.READY, JobStatus.BLOCKED, JobStatus.PENDING_FAILED):
             if self.counts[status]:
@@ -186,7 +176,7 @@ class WorkflowView:
             (job.family, max(0.0, now - job.started_at) if job.started_at is not None else 0.0)
             for job in map(jobs.__getitem__, self.running)
         ]
-        lanes = self.count(*ACTIVE)  # between two jobs a lane is pending, not running
+        lanes = self.count(*HELD)  # between two jobs a lane is pending, not running
         eta = estimate(self._left, self.durations, running, parallelism=lanes, critical=critical)
         return Progress(
             self.count(*SETTLED), len(jobs), self.count(*UNSUCCESSFUL), len(running), eta

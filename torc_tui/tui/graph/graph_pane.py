@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 
-from torc_tui.model import Event, Job, JobStatus
+from torc_tui.model import Event, Job
+from torc_tui.status import JobStatus
 from torc_tui.tui.shell.pane import Pane
 from torc_tui.tui.shell.status_icons import STATUS
 from torc_tui.tui.widgets.line_canvas import LineCanvas

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.workflows.workflow_state import WorkflowState
 

@@ -14,7 +14,8 @@ from itertools import islice
 from textwrap import wrap
 from typing import Any, Protocol
 
-from torc_tui.model import Job, JobStatus, ResourceRequirements
+from torc_tui.model import Job, ResourceRequirements
+from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_rows import LOUD, clock, lasted
 from torc_tui.tui.shell.status_icons import STATUS
 from torc_tui.tui.widgets.text_layout import (

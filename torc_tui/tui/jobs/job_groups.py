@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from torc_tui.model import Job, JobStatus
+from torc_tui.model import Job
+from torc_tui.status import JobStatus
 from torc_tui.views.status_bar import strip
 
 

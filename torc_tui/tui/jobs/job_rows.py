@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from torc_tui.model import EdgeKind, Job, JobStatus
+from torc_tui.model import EdgeKind, Job
+from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_groups import Families, Family
 from torc_tui.tui.shell.status_icons import HELD, STATUS
 from torc_tui.tui.widgets.text_layout import Span, bar, fit

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 
-from torc_tui.model import Event, Job, JobStatus
+from torc_tui.model import Event, Job
+from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_details import CARE, TROUBLE, Details, Page, family_page, page
 from torc_tui.tui.jobs.job_groups import Family
 from torc_tui.tui.shell.pane import Pane

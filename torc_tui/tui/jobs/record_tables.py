@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 
-from torc_tui.model import Event, JobStatus
+from torc_tui.model import Event
+from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_details import stamp
 from torc_tui.tui.jobs.job_rows import lasted
 from torc_tui.tui.shell.pane import Pane

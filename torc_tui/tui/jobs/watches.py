@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from torc_tui.errors import NotFound
-from torc_tui.model import SETTLED, UNSUCCESSFUL, JobStatus
+from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus
 
 BATCH = 200
 """Jobs that are looked at in one go."""

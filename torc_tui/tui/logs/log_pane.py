@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.message import Message
 
-from torc_tui.model import JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.tui.logs.log_bar import LogBar, SearchLine
 from torc_tui.tui.logs.log_grep import SweepHit
 from torc_tui.tui.logs.log_view import LogView

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from torc_tui.model import JobStatus, Workflow
+from torc_tui.model import Workflow
+from torc_tui.status import JobStatus
 
 
 class Sign(NamedTuple):

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from torc_tui.errors import Problem, SpecError, TorcError
-from torc_tui.model import Job, JobStatus, Machine, Plan
+from torc_tui.model import Job, Machine, Plan
+from torc_tui.status import JobStatus
 
 if TYPE_CHECKING:
     from torc_tui.views.graph_view import Data, Graph

@@ -24,7 +24,8 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from torc_tui.errors import Problem
-from torc_tui.model import JobStatus, Machine, Plan, ResourceRequirements, Workflow
+from torc_tui.model import Machine, Plan, ResourceRequirements, Workflow
+from torc_tui.status import JobStatus
 from torc_tui.tui.graph.graph_pane import GraphCanvas, GraphPicture
 from torc_tui.tui.shell.base_screen import TorcScreen
 from torc_tui.tui.shell.footer import FooterBar

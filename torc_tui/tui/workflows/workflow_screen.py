@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 
-from torc_tui.model import SETTLED, Event, JobStatus, ResourceRequirements, Workflow
+from torc_tui.model import Event, ResourceRequirements, Workflow
+from torc_tui.status import SETTLED, JobStatus
 from torc_tui.tui.jobs.job_rows import COLUMNS, VOLATILE, JobRows
 from torc_tui.tui.shell.feed_worker import Answer, Changes, Gone, Loaded
 from torc_tui.tui.shell.footer import FooterBar

@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torc_tui.errors import NotFound
-from torc_tui.model import SETTLED, Job, JobStatus, Json, Workflow
+from torc_tui.model import Job, Json, Workflow
+from torc_tui.status import SETTLED, JobStatus
 from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.shell.base_screen import TorcScreen
 from torc_tui.tui.shell.commands import Command

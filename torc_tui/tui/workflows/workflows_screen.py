@@ -9,7 +9,8 @@ from typing import ClassVar, Literal
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from torc_tui.model import SETTLED, JobStatus, Workflow
+from torc_tui.model import Workflow
+from torc_tui.status import SETTLED, JobStatus
 from torc_tui.tui.jobs.job_rows import clock
 from torc_tui.tui.jobs.watches import Watch
 from torc_tui.tui.shell.base_screen import TorcScreen
