@@ -83,7 +83,7 @@ def test_a_state_that_is_none(torc: Any, small: int) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ('{"a": }', "--data is not valid JSON: line 1, column 7: Expecting value"),
+        ('{"a": }', "--data is not valid JSON: line 1, column 7: a value is missing before }"),
         ('{\n  "a" 1\n}', "line 2, column 7"),
         ("", "--data is empty, which is not JSON"),
         ("  ", "--data is empty"),

@@ -243,19 +243,28 @@ def parse(text: str, what: str) -> Any:
         text.encode()
         return json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        line = text.split("\n")[error.lineno - 1 : error.lineno]
-        near = line[0][max(error.colno - 21, 0) : error.colno + 19] if line else ""
+        from torc_tui.json_errors import find_json_error
+
+        found = find_json_error(text, detail=error.msg)
+        line = text.split("\n")[found.line - 1 : found.line]
+        near = line[0][max(found.column - 21, 0) : found.column + 19] if line else ""
         raise UsageError(
-            f"{what} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}",
+            f"{what} is not valid JSON: line {found.line}, column {found.column}: {found.message}",
             hint=f"near: {near}\n  nothing was changed" if near else "nothing was changed",
         ) from None
     except UnicodeEncodeError:
         raise UsageError(f"{what} is not UTF-8 text") from None
     except RecursionError:
         raise UsageError(f"{what} is nested too deeply") from None
-    except ValueError as error:
-        raise UsageError(f"{what} is not valid JSON: {error}") from None
+    except _Constant as error:
+        raise UsageError(f"{what} is not valid JSON: {error} is not a JSON value") from None
+    except ValueError:
+        raise UsageError(f"{what} is not valid JSON: a number in it is too long") from None
+
+
+class _Constant(ValueError):
+    """NaN or Infinity, which ``json`` reads although JSON has no such value."""
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON value")
+    raise _Constant(name)

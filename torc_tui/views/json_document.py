@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from torc_tui.json_errors import JsonError, at_offset, find_json_error
 from torc_tui.model import Json
 
 Path = tuple[str | int, ...]
@@ -20,15 +21,6 @@ Path = tuple[str | int, ...]
 
 PREVIEW = 80
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-
-
-class JsonError(NamedTuple):
-    """Where a text is no JSON; ``line`` and ``column`` count from 1, ``offset`` from 0."""
-
-    message: str
-    line: int
-    column: int
-    offset: int
 
 
 class Row(NamedTuple):
@@ -144,15 +136,16 @@ def parse(text: str) -> tuple[Json, JsonError | None]:
     try:
         return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once), None
     except json.JSONDecodeError as error:
-        return None, JsonError(_worded(error, text), error.lineno, error.colno, error.pos)
+        return None, find_json_error(text, detail=error.msg)
     except _Odd as odd:
         places = [
             found.start() for found in re.finditer(odd.pattern, text)
         ]  # the reader does not tell which it met
-        return None, _located(odd.message, text, places[-1] if places else 0)
-    except (RecursionError, ValueError) as error:
-        message = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        return None, _located(message, text, 0)
+        return None, at_offset(odd.message, text, places[-1] if places else 0)
+    except RecursionError:
+        return None, at_offset("nested too deep", text, 0)
+    except ValueError:
+        return None, at_offset("a number is too long", text, 0)
 
 
 class _Odd(Exception):
@@ -178,45 +171,6 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
                 )
             seen.add(key)
     return made
-
-
-def _located(message: str, text: str, offset: int) -> JsonError:
-    line = text.count("\n", 0, offset) + 1
-    return JsonError(message, line, offset - (text.rfind("\n", 0, offset) + 1) + 1, offset)
-
-
-def _worded(error: json.JSONDecodeError, text: str) -> str:
-    """The message of the parser in words that tell what to do."""
-    at = text[error.pos : error.pos + 1]
-    if not text.strip():
-        return "there is no value; null stands for nothing"
-    if error.msg == "Expecting value":
-        if not at:
-            return "the text ends where a value should follow"
-        if at == "'":
-            return "strings stand in double quotes"
-        if at in "}]":
-            return f"a value is missing before {at}: a comma too much?"
-        word = re.match(r"\w+", text[error.pos :])
-        known = {"True": "true", "False": "false", "None": "null"}
-        if word and word[0] in known:
-            return f"{word[0]} is written {known[word[0]]}"
-        return f"{word[0] if word else at} is no value"
-    if error.msg.startswith("Expecting property name"):
-        return "a key in double quotes is expected here" + (
-            ": a comma too much?" if at == "}" else ""
-        )
-    words = {
-        "Expecting ',' delimiter": "a comma or the closing bracket is missing before this",
-        "Expecting ':' delimiter": "a colon is missing before this",
-        "Extra data": "the value ended before this",
-        "Unterminated string starting at": "this string is not closed",
-        "Illegal trailing comma before end of object": "a comma too much before }",
-        "Illegal trailing comma before end of array": "a comma too much before ]",
-    }
-    if error.msg.startswith("Invalid control character"):
-        return "an end of line or tab inside a string is written \\n or \\t"
-    return words.get(error.msg, error.msg[:1].lower() + error.msg[1:])
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ import re
 import signal
 from collections.abc import Callable
 
+from torc_tui.json_errors import why_no_json
 from torc_tui.model import Json
 from torc_tui.units import parse_duration, parse_memory
 from torc_tui.workflow_file.document import MAX_DEPTH, List, Map, quoted
@@ -261,7 +262,7 @@ def metadata(value: Json) -> Json:
     try:
         return plain(json.loads(value))
     except (ValueError, RecursionError) as error:
-        raise Wrong(f"must hold JSON: {error}") from None
+        raise Wrong(f"must hold JSON: {why_no_json(value, error)}") from None
 
 
 def schema_of_data(value: Json) -> Json:

@@ -1,9 +1,8 @@
 """JSON and JSON5. In: a text. Out: a document, or SpecSyntaxError with the place. What a key means
 is not known here.
 
-The values come from the fast parsers (``json``, ``pyjson5``); a walk over the tokens of the text
-adds the lines and finds keys that are given twice. The slow ``json5`` is asked only to say what is
-wrong with a small text.
+The values come from the fast parsers (``json``, ``pyjson5``); a walk over the tokens of the text adds the lines and
+finds keys that are given twice. ``json_errors`` says what is wrong with a text that they refuse.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from typing import NoReturn
 
 import pyjson5
 
-from torc_tui.errors import Problem
+from torc_tui.errors import Problem, SpecSyntaxError
+from torc_tui.json_errors import find_json_error
 from torc_tui.model import Json
 from torc_tui.workflow_file.document import (
     MAX_DEPTH,
@@ -31,8 +31,6 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_NEAR = re.compile(r"(?:near|starting near) (\d+)")
-_WORDED = re.compile(r"^[^:]*:(\d+) (.*) at column (\d+)$", re.DOTALL)
 _SMALL = 20_000
 
 
@@ -45,9 +43,7 @@ def read_json(text: str, file: str | None = None) -> Document:
     try:
         value = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
-        raise syntax_error(
-            error.msg, file=file, line=error.lineno, column=error.colno, hint=_json5_hint(text)
-        ) from None
+        raise _refused(text, file, detail=error.msg, hint=_json5_hint(text)) from None
     except _Constant as error:
         line = _line_at(text, text.find(str(error)))
         raise syntax_error(f"{error} is not JSON", file=file, line=line) from None
@@ -65,7 +61,9 @@ def read_json5(text: str, file: str | None = None) -> Document:
     except pyjson5.Json5NestingTooDeep:
         raise too_deep(file, None) from None
     except (pyjson5.Json5DecoderException, ValueError) as error:
-        _explain(text, str(error.args[0] if error.args else error), file)
+        raise _refused(
+            text, file, json5=True, detail=str(error.args[0] if error.args else error)
+        ) from None
     return _document(text, value, "json5", file)
 
 
@@ -83,23 +81,11 @@ def _json5_hint(text: str) -> str | None:
     return "comments, trailing commas and single quotes are JSON5: name the file .json5"
 
 
-def _explain(text: str, reason: str, file: str | None) -> NoReturn:
-    if len(text) <= _SMALL:
-        import json5  # only a mistake pays for it
-
-        try:
-            _, worded, _ = json5.parse(text)
-        except (ValueError, RecursionError):
-            worded = None
-        if worded and (match := _WORDED.match(worded)):
-            raise syntax_error(match[2], file=file, line=int(match[1]), column=int(match[3]))
-    match = _NEAR.search(reason)
-    at = min(max(int(match[1]) - 1, 0), len(text)) if match else 0
-    message = re.sub(r"b'(\w+)'", r"\1", reason[: match.start()].strip() if match else reason)
-    column = at - text.rfind("\n", 0, at)
-    raise syntax_error(
-        message or "this is not JSON5", file=file, line=_line_at(text, at), column=column
-    )
+def _refused(
+    text: str, file: str | None, *, json5: bool = False, detail: str, hint: str | None = None
+) -> SpecSyntaxError:
+    found = find_json_error(text, json5=json5, detail=detail)
+    return syntax_error(found.message, file=file, line=found.line, column=found.column, hint=hint)
 
 
 def _line_at(text: str, at: int) -> int:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import ckdl
 
 from torc_tui.errors import Problem
+from torc_tui.json_errors import why_no_json
 from torc_tui.model import Json
 from torc_tui.workflow_file.document import (
     MAX_DEPTH,
@@ -68,7 +69,8 @@ def read_kdl(text: str, file: str | None = None) -> Document:
         nodes = ckdl.parse(text, version="any").nodes
     except (ckdl.ParseError, ValueError) as error:
         head = text[:_SEARCHED]
-        at, reason = _refused(head, _places(head, file), str(error))
+        places = _places(head, file)
+        at, reason = _unclosed(head) or _refused(head, places, str(error))
         line = text.count("\n", 0, at) + 1
         column = at - text.rfind("\n", 0, at)
         hint = "KDL 2 writes #true, #false and #null; a text with special signs needs quotes"
@@ -161,23 +163,45 @@ def _places(text: str, file: str | None) -> list[_Place]:
     return root
 
 
-def _refused(text: str, places: list[_Place], reason: str) -> tuple[int, str]:
-    """The start of the innermost node that cannot be read by itself, and why."""
+def _unclosed(text: str) -> tuple[int, str] | None:
+    """Return the place of a quote or brace without its counterpart, and what is wrong there."""
+    opened: list[tuple[int, int]] = []
+    node = -1
+    for kind, start, _ in _tokens(text):
+        sign = text[start] if kind == "brace" else ""
+        if kind == "word" and _UNENDED.match(text, start):
+            return start, "this quote is not closed"
+        if sign == "{":
+            opened.append((start if node < 0 else node, start))
+        elif sign == "}":
+            if not opened:
+                return start, "this } closes no block"
+            opened.pop()
+        if sign or kind == "end":
+            node = -1
+        elif node < 0 and kind != "dash":
+            node = start
+    if not opened:
+        return None
+    at, brace = opened[-1]
+    return (
+        at,
+        f"the block of the node {quoted(text[at:brace].strip(), 40)} is not closed: }} is missing",
+    )
+
+
+def _refused(text: str, places: list[_Place], detail: str) -> tuple[int, str]:
+    """Return the start of the innermost node that cannot be read, and the message for it."""
     for place in places:
         try:
             ckdl.parse(text[place.start : place.end or len(text)], version="any")
         except (ckdl.ParseError, ValueError) as error:
-            return _refused_inside(text, place, str(error))
-    return (places[-1].end if places else 0), reason
-
-
-def _refused_inside(text: str, place: _Place, reason: str) -> tuple[int, str]:
-    at, inner = _refused(text, place.children, "")
-    return (
-        (at, inner)
-        if inner
-        else (place.start, f"{reason} in the node {quoted(text[place.start : place.end], 40)}")
-    )
+            at, inner = _refused(text, place.children, "")
+            if inner:
+                return at, inner
+            shown = quoted(text[place.start : place.end], 40)
+            return place.start, f"the node {shown} cannot be read ({error})"
+    return (places[-1].end if places else 0), f"this is not KDL ({detail})" if detail else ""
 
 
 class _Builder:
@@ -267,7 +291,12 @@ class _Builder:
                 return json.loads(node.args[0])
             except (ValueError, RecursionError) as error:
                 hint = 'a text stands in two pairs of quotes: "\\"text\\""'
-                self.problem(f"{quoted(node.name)} must hold JSON: {error}", line, node.name, hint)
+                self.problem(
+                    f"{quoted(node.name)} must hold JSON: {why_no_json(node.args[0], error)}",
+                    line,
+                    node.name,
+                    hint,
+                )
                 return None
         if key.shape == "json":
             return self.free(node, inner, line)

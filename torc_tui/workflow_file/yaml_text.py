@@ -25,6 +25,7 @@ from torc_tui.workflow_file.document import (
     syntax_error,
     too_deep,
 )
+from torc_tui.workflow_file.yaml_errors import yaml_error
 
 _BORROWED = 64 << 20
 """Characters that aliases may stand for in one file."""
@@ -77,40 +78,17 @@ def read_yaml(text: str, file: str | None = None) -> Document:
     try:
         value = _Builder(file, problems).build(text)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
-        message = error.problem or error.context or "this is not YAML"
-        raise syntax_error(
-            message,
-            file=file,
-            line=line,
-            column=mark.column + 1 if mark else None,
-            hint=_hint(text, line, message),
+        mark, opened = error.problem_mark or error.context_mark, error.context_mark
+        detail = error.problem or error.context or type(error).__name__
+        raise yaml_error(
+            text, file, mark.index if mark else 0, opened.index if opened else None, detail
         ) from None
     except yaml.reader.ReaderError as error:
-        at = error.position if isinstance(error.position, int) else 0
+        at = max(text.find(chr(error.character)), 0) if isinstance(error.character, int) else 0
         line = text.count("\n", 0, at) + 1
-        raise syntax_error(
-            f"a character that YAML does not allow: {error.reason}", file=file, line=line
-        ) from None
+        sign = f"the character U+{ord(text[at]):04X}" if text else "a character"
+        raise syntax_error(f"YAML does not allow {sign}", file=file, line=line) from None
     return Document(value, "yaml", file, problems)
-
-
-def _hint(text: str, line: int | None, message: str) -> str | None:
-    if line is None:
-        return None
-    rows = text.split("\n", line)[:line]
-    shown = rows[-1]
-    indent = shown[: len(shown) - len(shown.lstrip())]
-    if "\t" in indent or ("\t" in shown and "cannot start any token" in message):
-        return "YAML does not allow tabs for indentation; use spaces"
-    if "mapping values are not allowed" in message:
-        return "put a text that contains ': ' in quotes"
-    if "expected ',' or" in message and "{" in shown:
-        return "inside [ ] and { } put a text that holds braces in quotes"
-    if shown.lstrip().startswith(("@", "`", "%")) or "cannot start any token" in message:
-        return "put a text that begins with a special sign in quotes"
-    return None
 
 
 class _Builder:

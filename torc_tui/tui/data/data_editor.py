@@ -18,6 +18,7 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 
 from torc_tui.errors import NotFound, TorcError
+from torc_tui.json_errors import JsonError
 from torc_tui.tui.data.data_review import (
     Answer,
     Choice,
@@ -48,7 +49,6 @@ from torc_tui.tui.shell.overlay_screen import CoveringScreen
 from torc_tui.tui.widgets.dialogs import Words
 from torc_tui.tui.widgets.status_line import StatusLine
 from torc_tui.tui.widgets.text_layout import Line, sanitize
-from torc_tui.views.json_document import JsonError
 
 if TYPE_CHECKING:
     pass

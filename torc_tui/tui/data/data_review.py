@@ -19,6 +19,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
 from torc_tui.errors import Conflict
+from torc_tui.json_errors import JsonError
 from torc_tui.model import Json
 from torc_tui.tui.data.data_texts import change_lines, counted, diff_lines, heading
 from torc_tui.tui.data.json_editor import fits
@@ -27,7 +28,7 @@ from torc_tui.tui.widgets.dialogs import Button, Overlay, TextDrawing
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.text_layout import Line, sanitize
 from torc_tui.views.json_diff import JsonChange, diff, unified
-from torc_tui.views.json_document import JsonError, parse
+from torc_tui.views.json_document import parse
 from torc_tui.views.json_schema import Violation, check, told
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")

@@ -16,11 +16,11 @@ from textual.document._wrapped_document import WrappedDocument
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, TextAreaTheme
 
+from torc_tui.json_errors import JsonError
 from torc_tui.tui.shell.theme import DEFAULT, Palette
 from torc_tui.tui.widgets.painted import Painted
 from torc_tui.tui.widgets.text_layout import Line
 from torc_tui.units import show_bytes
-from torc_tui.views.json_document import JsonError
 
 LARGEST = 1 << 20
 """Characters that are edited here; what is larger is for $EDITOR."""

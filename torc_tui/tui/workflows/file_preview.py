@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from torc_tui.errors import Problem, SpecError, TorcError
+from torc_tui.json_errors import why_no_json
 from torc_tui.model import Job, Machine, Plan
 from torc_tui.status import JobStatus
 
@@ -194,17 +195,17 @@ def _never(plan: Plan, machine: Machine) -> list[tuple[str, int]]:
 
 def _exported(path: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(Path(path).read_bytes())
+        text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SpecError(
             Problem(f"cannot read it: {error.strerror}", file=path, kind="unreadable")
         ) from None
+    except UnicodeDecodeError:
+        raise SpecError(Problem("this is not a text in UTF-8", file=path)) from None
+    try:
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        line, column = getattr(error, "lineno", None), getattr(error, "colno", None)
-        message = getattr(error, "msg", None) or str(error)
-        raise SpecError(
-            Problem(f"no JSON: {message}", file=path, line=line, column=column)
-        ) from None
+        raise SpecError(Problem(f"no JSON: {why_no_json(text, error)}", file=path)) from None
     if not isinstance(found, dict) or "workflow" not in found:
         raise SpecError(
             Problem(
