@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 DEADLINE = 60.0
@@ -14,8 +14,17 @@ T = TypeVar("T")
 What = str | Callable[[], object]
 
 
-def _failure(what: What, seconds: float) -> AssertionError:
-    return AssertionError(f"not after {seconds:g} s: {what if isinstance(what, str) else what()}")
+class _Deadline:
+    def __init__(self, seconds: float, what: What) -> None:
+        self.seconds = seconds
+        self.what = what
+        self.end = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """Raise an AssertionError when the time is over."""
+        if time.monotonic() >= self.end:
+            shown = self.what if isinstance(self.what, str) else self.what()
+            raise AssertionError(f"not within {self.seconds:g} s: {shown}")
 
 
 def wait_for(
@@ -29,10 +38,9 @@ def wait_for(
 
     ``what`` describes the condition in the failure: a text, or a function that makes it.
     """
-    end = time.monotonic() + seconds
+    deadline = _Deadline(seconds, what)
     while not (value := condition()):
-        if time.monotonic() >= end:
-            raise _failure(what, seconds)
+        deadline.check()
         time.sleep(interval)
     return value
 
@@ -42,13 +50,11 @@ async def wait_for_async(
     what: What = "the condition is true",
     *,
     seconds: float = DEADLINE,
-    interval: float = 0.02,
-    pause: Callable[[float], object] | None = None,
+    pause: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0.01),
 ) -> T:
-    """Do the same in an event loop. ``pause`` replaces ``asyncio.sleep``, as Pilot's does."""
-    end = time.monotonic() + seconds
+    """Do the same in an event loop."""
+    deadline = _Deadline(seconds, what)
     while not (value := condition()):
-        if time.monotonic() >= end:
-            raise _failure(what, seconds)
-        await (pause or asyncio.sleep)(interval)  # type: ignore[misc]
+        deadline.check()
+        await pause()
     return value

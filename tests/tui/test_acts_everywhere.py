@@ -8,7 +8,6 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 from textual.pilot import Pilot
 
+from tests.tui.driving import screen_text, sees, until
 from torc_tui.cli.command_line import parser_of
 from torc_tui.cli.command_table import BY_NAME
 from torc_tui.model import Machine
@@ -146,21 +146,6 @@ def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-u
     story = Story(tmp_path)
     yield story
     story.store.close()
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 8
-    while not condition():
-        assert time.monotonic() < end, screen_text(pilot)
-        await pilot.pause(0.02)
-
-
-def screen_text(pilot: Pilot[int]) -> str:
-    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips())
-
-
-def sees(pilot: Pilot[int], *words: str) -> Callable[[], bool]:
-    return lambda: all(word in screen_text(pilot) for word in words)
 
 
 def below(pilot: Pilot[int]) -> WorkflowScreen:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
+from tests.tui.driving import sees, until
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
@@ -53,21 +51,6 @@ def story(tmp_path: Path):  # type: ignore[no-untyped-def]  # a generator fixtur
     story = Story(tmp_path)
     yield story
     story.store.close()
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 8
-    while not condition():
-        assert time.monotonic() < end, screen_text(pilot)
-        await pilot.pause(0.02)
-
-
-def screen_text(pilot: Pilot[int]) -> str:
-    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips())
-
-
-def sees(pilot: Pilot[int], *words: str) -> Callable[[], bool]:
-    return lambda: all(word in screen_text(pilot) for word in words)
 
 
 # -- by hand ---------------------------------------------------------------------------------------

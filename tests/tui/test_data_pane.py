@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from tests.tui.driving import screen, screen_text, sees, until
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import data_overview, events, user_data
@@ -85,25 +86,6 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     made = Lab(tmp_path)
     yield made
     made.store.close()
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], object], what: str = "") -> None:
-    end = time.monotonic() + 8
-    while not condition():
-        assert time.monotonic() < end, what or text(pilot)
-        await pilot.pause(0.02)
-
-
-def text(pilot: Pilot[int]) -> str:
-    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips())
-
-
-def sees(pilot: Pilot[int], *words: str) -> Callable[[], bool]:
-    return lambda: all(word in text(pilot) for word in words)
-
-
-def screen(pilot: Pilot[int]) -> WorkflowScreen:
-    return next(one for one in pilot.app.screen_stack if isinstance(one, WorkflowScreen))
 
 
 def pane(pilot: Pilot[int]) -> DataPane:
@@ -440,7 +422,7 @@ async def test_nothing_is_promised_about_stale_jobs(lab: Lab) -> None:
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
         await until(pilot, sees(pilot, "changes to version 1"))
-        assert "stale" not in text(pilot)
+        assert "stale" not in screen_text(pilot)
 
 
 async def test_half_a_character_is_refused(lab: Lab) -> None:

@@ -71,10 +71,10 @@ def test_many_jobs_fold_quickly() -> None:
     rows = JobRows(
         WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
     )
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert len(rows.keys(None, False)) == 7
-    spent = time.perf_counter() - begin
-    assert spent < 1.5, spent  # milliseconds here; a machine under load gets room
+    spent = time.process_time() - begin
+    assert spent < 1.5, spent
     rows.lead("f0")
     before = rows._leads["f0"]
     assert rows.lead("f0") == before

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from tests.waiting import wait_for
 from torc_tui.errors import NotFound, StoreUnavailable
 from torc_tui.model import Event, Job, Workflow
 from torc_tui.status import JobStatus
@@ -27,8 +28,6 @@ from torc_tui.tui.shell.feed_worker import (
     Reader,
 )
 from torc_tui.views.workflow_view import WorkflowView
-
-DEADLINE = 5.0
 
 
 class ScriptedTail:
@@ -86,13 +85,13 @@ class ScriptedSource:
 
 
 def until(out: deque[Handover], condition: Callable[[list[Handover]], bool]) -> list[Handover]:
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        seen = list(out)
-        if condition(seen):
-            return seen
-        time.sleep(0.002)
-    raise AssertionError(f"not seen in time: {list(out)}")
+    """Return what was handed over, once the condition holds for it."""
+
+    def seen() -> list[Handover] | None:
+        found = list(out)
+        return found if condition(found) else None
+
+    return wait_for(seen, lambda: list(out), interval=0.002) or []
 
 
 @pytest.fixture

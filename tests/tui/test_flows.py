@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
+from tests.tui.driving import screen, screen_text, sees, until
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
@@ -21,7 +20,6 @@ from torc_tui.tui.widgets.dialogs import Confirm, Palette, Reading
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
 from torc_tui.workflow_file.load import loads
 
@@ -66,26 +64,6 @@ def story(tmp_path: Path):  # type: ignore[no-untyped-def]  # a generator fixtur
     story = Story(tmp_path)
     yield story
     story.store.close()
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], object], what: str = "") -> None:
-    end = time.monotonic() + 8
-    while not condition():
-        assert time.monotonic() < end, what or screen_text(pilot)
-        await pilot.pause(0.02)
-
-
-def screen_text(pilot: Pilot[int]) -> str:
-    strips = pilot.app.screen._compositor.render_strips()
-    return "\n".join(strip.text.rstrip() for strip in strips)
-
-
-def sees(pilot: Pilot[int], *words: str) -> Callable[[], bool]:
-    return lambda: all(word in screen_text(pilot) for word in words)
-
-
-def screen(pilot: Pilot[int]) -> WorkflowScreen:
-    return next(one for one in reversed(pilot.app.screen_stack) if isinstance(one, WorkflowScreen))
 
 
 async def test_from_the_list_into_a_workflow_and_back(story: Story) -> None:

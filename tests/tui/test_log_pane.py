@@ -4,12 +4,13 @@ copies, search."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
+from tests.tui.driving import screen, screen_text, sees, until
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
@@ -90,26 +91,6 @@ def story(tmp_path: Path) -> Iterator[Story]:
     story = Story(tmp_path)
     yield story
     story.store.close()
-
-
-def screen_text(pilot: Pilot[int]) -> str:
-    strips = pilot.app.screen._compositor.render_strips()
-    return "\n".join(strip.text.rstrip() for strip in strips)
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, screen_text(pilot)
-        await pilot.pause(0.02)
-
-
-def sees(pilot: Pilot[int], *words: str) -> Callable[[], bool]:
-    return lambda: all(word in screen_text(pilot) for word in words)
-
-
-def screen(pilot: Pilot[int]) -> WorkflowScreen:
-    return next(one for one in reversed(pilot.app.screen_stack) if isinstance(one, WorkflowScreen))
 
 
 def pane(pilot: Pilot[int]) -> LogPane:

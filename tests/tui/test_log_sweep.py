@@ -4,9 +4,9 @@ told."""
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
+from tests.waiting import DEADLINE, wait_for
 from torc_tui.tui.logs.log_grep import KEPT_OF_ONE, LogSweep, SweepLog, hits_in
 from torc_tui.tui.logs.merged_log import Stream
 
@@ -16,11 +16,12 @@ def log(path: Path, job: int = 1) -> SweepLog:
 
 
 def finish(sweep: LogSweep) -> None:
-    end = time.monotonic() + 10
-    while not sweep.done:
-        assert time.monotonic() < end
+    def step() -> bool:
         if not sweep.take():
             sweep.join(0.001)
+        return sweep.done
+
+    wait_for(step, "the search ends", interval=0)
 
 
 def test_lines_numbers_and_offsets_across_pieces(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_it_ends_when_told_also_when_nobody_takes(tmp_path: Path) -> None:
     sweep = LogSweep()
     sweep.start("x", [log(path)] * 50)
     sweep.stop()
-    assert sweep.join(5) and sweep.done
+    assert sweep.join(DEADLINE) and sweep.done
     assert sweep.total == 0
     sweep.start("", [log(path)])
     assert sweep.done and not [

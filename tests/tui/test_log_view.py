@@ -3,7 +3,6 @@ lines."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.style import Style as RichStyle
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from tests.waiting import wait_for_async
 from torc_tui.tui.logs.log_rows import highlighted, rich_style, sliced, wrapped
 from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.merged_log import Stream
@@ -47,12 +47,13 @@ def lines(view: LogView) -> list[str]:
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 8
-    while not condition():
-        view = pilot.app.query_one(LogView)
-        assert time.monotonic() < end, lines(view)
+    view = pilot.app.query_one(LogView)
+
+    async def take() -> None:
         view.take()
         await pilot.pause(0.005)
+
+    await wait_for_async(condition, lambda: lines(view), pause=take)
 
 
 def write(path: Path, first: int, last: int) -> None:

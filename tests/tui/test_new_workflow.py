@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
+from tests.tui.driving import sees, until
 from torc_tui.model import Gpu, Machine
 from torc_tui.store import events, workflow_import, workflows
 from torc_tui.store.database import Store
@@ -145,21 +143,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-u
     place = Place(tmp_path)
     yield place
     place.store.close()
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 8
-    while not condition():
-        assert time.monotonic() < end, screen_text(pilot)
-        await pilot.pause(0.02)
-
-
-def screen_text(pilot: Pilot[int]) -> str:
-    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips())
-
-
-def sees(pilot: Pilot[int], *words: str) -> Callable[[], bool]:
-    return lambda: all(word in screen_text(pilot) for word in words)
 
 
 async def test_from_the_path_to_the_workflow(place: Place) -> None:

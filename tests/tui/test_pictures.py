@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
+from tests.tui.driving import until
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
@@ -70,13 +71,6 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield str(tmp_path / "torc.db")
     monkeypatch.undo()
     time.tzset()
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, picture(pilot)
-        await pilot.pause(0.02)
 
 
 def picture(pilot: Pilot[int]) -> str:

@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
+from tests.tui.driving import screen_text, until
+from tests.waiting import DEADLINE, wait_for
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations.host import Host
 from torc_tui.status import JobStatus
@@ -199,7 +199,7 @@ class Run:
 
     def close(self) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(DEADLINE)
 
 
 @pytest.fixture
@@ -209,22 +209,9 @@ def run(tmp_path: Path) -> Iterator[Run]:
     one.close()
 
 
-async def until(pilot: Pilot[int], condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < end, what + "\n" + screen_text(pilot)
-        await pilot.pause(0.02)
-
-
-def screen_text(pilot: Pilot[int]) -> str:
-    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips())
-
-
 async def test_a_running_machine(run: Run) -> None:
     environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
-    end = time.monotonic() + 15
-    while not (run.folder / "torc_output").exists() and time.monotonic() < end:
-        time.sleep(0.02)
+    wait_for(lambda: (run.folder / "torc_output").exists(), "the runner has begun")
     app = TorcApp(run.url, 1, environ=environ)
     async with app.run_test(size=(180, 40)) as pilot:
         wanted = "needs 1 GPU, 0 free: GPUs 0 and 1 are held by other jobs"

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from tests.tui import driving
+from tests.tui.driving import screen, screen_text, sees
 from torc_tui.errors import StoreUnavailable
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
@@ -69,21 +71,11 @@ def place(tmp_path: Path) -> Iterator[Place]:
     place.store.close()
 
 
-def text_of(pilot: Pilot[int]) -> str:
-    return "\n".join(strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips())
-
-
 async def until(pilot: Pilot[int], *wanted: str | Callable[[], object]) -> None:
     """Wait for words on the screen, or for conditions."""
-    end = time.monotonic() + 10
     for one in wanted:
-        while not (one in text_of(pilot) if isinstance(one, str) else one()):
-            assert time.monotonic() < end, f"{one}\n{text_of(pilot)}"
-            await pilot.pause(0.02)
-
-
-def screen(pilot: Pilot[int]) -> WorkflowScreen:
-    return next(one for one in reversed(pilot.app.screen_stack) if isinstance(one, WorkflowScreen))
+        condition = sees(pilot, one) if isinstance(one, str) else one
+        await driving.until(pilot, condition, str(one))
 
 
 def assert_sound(pilot: Pilot[int]) -> None:
@@ -129,7 +121,7 @@ jobs:
         await until(pilot, "[blink]", "1/2")
         assert_sound(pilot)
         await until(
-            pilot, lambda: "[bold]" in text_of(pilot).split("Command")[-1]
+            pilot, lambda: "[bold]" in screen_text(pilot).split("Command")[-1]
         )  # the toast lies over the pane
         for keys in (
             ["6"],
@@ -145,7 +137,7 @@ jobs:
             await pilot.press(*keys)
             await pilot.pause()
             assert_sound(pilot)
-        await until(pilot, lambda: "[bold]" in text_of(pilot))
+        await until(pilot, lambda: "[bold]" in screen_text(pilot))
 
 
 class Flaky(StoreSource):
@@ -185,11 +177,11 @@ async def test_a_store_goes_away_and_comes_back(
         monkeypatch.setattr(Flaky, "away", True)
         await until(pilot, "store lost: the disk [bold] is gone")
         await pilot.press("down", "6", "/", "x", "escape")  # everything goes on with what is known
-        assert "second" in text_of(pilot)
+        assert "second" in screen_text(pilot)
         assert_sound(pilot)
         acts.initialize(place.store, 1, actor="bob@there")
         monkeypatch.setattr(Flaky, "away", False)
-        await until(pilot, "waits for first", lambda: "store lost" not in text_of(pilot))
+        await until(pilot, "waits for first", lambda: "store lost" not in screen_text(pilot))
 
 
 async def test_a_runner_that_is_killed_is_told(place: Place) -> None:
@@ -253,7 +245,7 @@ async def test_what_is_half_typed_leaves_the_rows(
             await pilot.pause()
         await until(pilot, said)
         assert len(screen(pilot).table.order) == rows
-        assert ("no job matches: \\ shows all" in text_of(pilot)) == (rows == 0)
+        assert ("no job matches: \\ shows all" in screen_text(pilot)) == (rows == 0)
 
 
 async def test_filters_are_there_again(place: Place, tmp_path: Path) -> None:
@@ -335,7 +327,7 @@ async def test_a_runner_that_dies_at_once_says_why(place: Place) -> None:
         child.returncode = 0  # as start_runner leaves it: its end is for the app to see
         steps.watch([0.01] * 200)
         await until(pilot, "the runner ended at once (exit 3)", "no [bold]room")
-        assert "another run" not in text_of(pilot)
+        assert "another run" not in screen_text(pilot)
 
 
 def test_last_words_are_few_and_harmless(tmp_path: Path) -> None:
@@ -371,7 +363,7 @@ async def test_a_folded_family_is_told_as_a_whole(place: Place) -> None:
     )
     acts.initialize(place.store, 1, actor="bob@there")
     async with place.app().run_test(size=(160, 50)) as pilot:
-        await until(pilot, "States", lambda: "100 %" in text_of(pilot))
+        await until(pilot, "States", lambda: "100 %" in screen_text(pilot))
         place.tell(JobStatus.FAILED, 7, "job_failed", return_code=3, exec_time=1.0)
         await until(pilot, "Failed (1)", "✖ fit_7     exit 3", "29    97 %")
         await pilot.press("tab", "down", "enter")

@@ -226,9 +226,9 @@ async def test_a_hundred_thousand_rows_fill_within_the_budget() -> None:
         built = table.lines_built
         times = []
         for _ in range(3):
-            begin = time.perf_counter()
+            begin = time.process_time()
             table.reload()
-            times.append(time.perf_counter() - begin)
+            times.append(time.process_time() - begin)
         await settled(pilot)
         assert min(times) < 0.05
         assert table.lines_built - built <= 3 * 24
