@@ -46,10 +46,10 @@ def run(program: str, words: Sequence[str]) -> int:
     if not rest:
         return _app(options, None)
     if rest[0] == "help":
-        rest = [*rest[1:], "--help"]
-        if rest == ["--help"]:
-            print(help_text(program), end="")
-            return 0
+        if _is_command(rest[1:]):
+            rest = [*rest[1:], "--help"]
+        else:
+            return _help(program, rest[1:])
     if (called := _workflow_called(options, rest)) is not None:
         return _app(options, str(called), rest[1:])
     name, arguments = _command(program, rest)
@@ -73,6 +73,24 @@ def run(program: str, words: Sequence[str]) -> int:
         return int(handler(call) or 0)
     finally:
         call.close()
+
+
+def _is_command(words: Sequence[str]) -> bool:
+    """Return whether the words behind ``help`` name a command; topics take precedence."""
+    from torc_tui.docs.topics import ORDER
+
+    return bool(words) and words[0] not in ORDER and (words[0] in BY_NAME or words[0] in GROUPS)
+
+
+def _help(program: str, words: Sequence[str]) -> int:
+    """Show a topic of the documentation, or without one the commands and the topics."""
+    from torc_tui.cli import help_pages
+
+    if not words:
+        print(f"{help_text(program)}\n{help_pages.topic_list(program)}", end="")
+        return 0
+    help_pages.show(words[0])
+    return 0
 
 
 class _Globals:
@@ -167,7 +185,10 @@ def help_text(program: str) -> str:
     lines += [f"  {c.names[0]:<24}{c.help}" for c in COMMANDS if " " not in c.names[0]]
     lines.append("\nGroups (torc GROUP --help lists what they hold):")
     lines += [f"  {group:<24}{text}" for group, text in GROUPS.items()]
-    lines.append(f"\n{program} COMMAND --help tells the options of one.")
+    lines.append(
+        f"\n`{program} COMMAND --help` lists the options of a command;"
+        f" `{program} help` lists topics."
+    )
     return "\n".join(lines) + "\n"
 
 

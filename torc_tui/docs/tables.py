@@ -1,0 +1,62 @@
+"""Hold what the reference pages say about exit codes, environment variables and settings.
+
+The pages of the documentation are generated from these tables, and tests compare the tables with
+the code that they describe.
+"""
+
+from __future__ import annotations
+
+EXIT_CODES: tuple[tuple[int, str], ...] = (
+    (0, "success; for `run`: every job completed"),
+    (1, "the work failed; for `run`: some job failed, was canceled or terminated"),
+    (2, "usage error, invalid file, unknown name, or an action that the status does not allow"),
+    (3, "`run`: jobs remain that cannot start here (unschedulable, held, no process can start)"),
+    (130, "interrupted by Ctrl-C"),
+    (141, "the reader of the output closed the pipe"),
+)
+"""Exit codes of all commands, and their meaning. 1 takes precedence over 3."""
+
+JOB_VARIABLES: tuple[tuple[str, str], ...] = (
+    ("TORC_WORKFLOW_ID", "id of the workflow"),
+    ("TORC_RUN_ID", "number of the run of the workflow"),
+    ("TORC_JOB_ID", "id of the job"),
+    ("TORC_JOB_NAME", "name of the job"),
+    ("TORC_ATTEMPT_ID", "number of the attempt of the job"),
+    ("TORC_OUTPUT_DIR", "directory of the logs"),
+    ("TORC_WORKFLOW_SUBMISSION_DIR", "directory of the workflow"),
+    ("TORC_DATABASE", "the database, so that `torc` in a job uses the same one"),
+    ("CUDA_VISIBLE_DEVICES", "the GPUs of the job; empty for a job without GPUs"),
+    ("PATH", "the user's own, with a directory in front that contains only `torc`"),
+)
+"""Variables that a job gets in addition to the user's environment."""
+
+SCRIPT_VARIABLES: tuple[tuple[str, str], ...] = (
+    ("TORC_RETURN_CODE", "in recovery scripts: return code of the failed attempt"),
+    ("TORC_NOTICE", "in `tui.notify_command`: the sentence of the notification"),
+)
+"""Variables that scripts get which run for a workflow or the app."""
+
+USER_VARIABLES: tuple[tuple[str, str], ...] = (
+    ("TORC_DATABASE", "database to use: a path or a URL"),
+    ("TORC_SECTION__KEY", "any setting: `TORC_CLIENT__RUN__GRACE=10` sets `client.run.grace`"),
+    ("TORC_ASCII", "draw the app with ASCII only"),
+    ("NO_COLOR", "print and draw without colors"),
+    ("XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME", "where settings, data and state belong"),
+    ("PAGER, VISUAL, EDITOR, SHELL", "programs that the app and `torc help` start"),
+    ("CUDA_VISIBLE_DEVICES", "GPUs that a runner may use"),
+)
+"""Variables that change what `torc` does."""
+
+SETTINGS: tuple[tuple[str, str], ...] = (
+    ("database", "where workflows are stored: a path, or `postgresql://HOST/NAME`"),
+    ("client.format", "what lists print: `table` or `json`"),
+    ("client.run.output_dir", "directory of the logs, relative to that of the workflow"),
+    ("client.run.max_parallel_jobs", "upper limit of running jobs, in addition to resources"),
+    ("client.run.num_cpus", "CPUs that `torc run` may use; default: those of the machine"),
+    ("client.run.memory_gb", "memory in GiB that `torc run` may use"),
+    ("client.run.num_gpus", "number of GPUs that `torc run` may use"),
+    ("client.run.grace", "seconds from SIGTERM to SIGKILL when jobs are stopped"),
+    ("client.run.gpu_foreign", "`ignore`: also use GPUs on which other programs compute"),
+    ("tui.notify_command", "shell command that the app runs when a watched job ends"),
+)
+"""Keys of the configuration files, and their meaning."""
