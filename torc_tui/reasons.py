@@ -1,0 +1,200 @@
+"""Represent as data why a job waits, ended, was canceled, was retried or is worth a warning.
+
+A `Reason` has a kind and the arguments of that kind. Rows, results and events store reasons as
+compact JSON, and decisions compare kinds. `torc_tui.wording` is the only module that turns a
+reason into a sentence.
+
+Invariants
+* `KINDS` names every kind and its arguments; a reason with any other argument cannot be made.
+* `decode` never fails. A text from a database that stored sentences becomes `Kind.TEXT`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Union
+
+Argument = Union[str, int, float, bool, None, "Reason", tuple["Argument", ...]]
+"""A value of a reason: hashable, and equal to itself after a round trip through JSON."""
+
+
+class Kind(StrEnum):
+    """What a reason is about. The values are stored."""
+
+    TEXT = "text"
+
+    EXIT = "exit"
+    MISSING_FILES = "missing_files"
+    MISSING_USER_DATA = "missing_user_data"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    TIME_LIMIT = "time_limit"
+    RUNNER_STOPPED = "runner_stopped"
+    LOST = "lost"
+    LAUNCH = "launch"
+
+    CANCELED_BY_USER = "canceled_by_user"
+    TERMINATED_BY_USER = "terminated_by_user"
+    DISABLED_BY_USER = "disabled_by_user"
+    RETRIED_BY_USER = "retried_by_user"
+    WORKFLOW_DELETED = "workflow_deleted"
+    DEPENDENCY = "dependency"
+    RESUMED = "resumed"
+
+    STARTING = "starting"
+    NOT_INITIALIZED = "not_initialized"
+    DISABLED = "disabled"
+    CANCELED = "canceled"
+    WORKFLOW_CANCELED = "workflow_canceled"
+    WORKFLOW_PAUSED = "workflow_paused"
+    HELD = "held"
+    NO_RUNNER = "no_runner"
+    WAITS = "waits"
+    WAITS_FOR_TURN = "waits_for_turn"
+    ATTEMPT = "attempt"
+    MISSING_INPUT = "missing_input"
+    UNSCHEDULABLE = "unschedulable"
+
+    MEMORY_EXCEEDED = "memory_exceeded"
+    GPU_MEMORY_EXCEEDED = "gpu_memory_exceeded"
+    USER_DATA_NOT_WRITTEN = "user_data_not_written"
+    SCRIPT_FAILED = "script_failed"
+    UNKILLABLE = "unkillable"
+
+
+KINDS: Mapping[Kind, frozenset[str]] = {
+    kind: frozenset(arguments.split())
+    for kind, arguments in {
+        Kind.TEXT: "text",
+        # How an attempt ended. `disk_free` and `disk` are set when the disk of the output is full.
+        Kind.EXIT: "code disk_free disk",
+        Kind.MISSING_FILES: "files",  # (name, path) of each declared output that does not exist
+        Kind.MISSING_USER_DATA: "names",
+        Kind.OUT_OF_MEMORY: "used limit",
+        Kind.TIMEOUT: "limit",
+        Kind.TIME_LIMIT: "",
+        Kind.RUNNER_STOPPED: "",
+        Kind.LOST: "",
+        Kind.LAUNCH: "problem path error size",  # `problem`: environment, directory, files, other
+        # What a user or the engine did to a job. `actor` is None when it is not known.
+        Kind.CANCELED_BY_USER: "actor",
+        Kind.TERMINATED_BY_USER: "actor",
+        Kind.DISABLED_BY_USER: "actor",
+        Kind.RETRIED_BY_USER: "actor",
+        Kind.WORKFLOW_DELETED: "",
+        Kind.DEPENDENCY: "job status reason more",  # `reason`: why that job did not succeed
+        Kind.RESUMED: "",
+        # Why a job that has not ended is where it is.
+        Kind.STARTING: "",
+        Kind.NOT_INITIALIZED: "",
+        Kind.DISABLED: "",
+        Kind.CANCELED: "",
+        Kind.WORKFLOW_CANCELED: "",
+        Kind.WORKFLOW_PAUSED: "",
+        Kind.HELD: "",
+        Kind.NO_RUNNER: "",
+        Kind.WAITS: "jobs more",
+        Kind.WAITS_FOR_TURN: "ahead",
+        Kind.ATTEMPT: "number of delay",
+        Kind.MISSING_INPUT: "name",
+        Kind.UNSCHEDULABLE: "lacks",
+        # What deserves a warning although it is no failure.
+        Kind.MEMORY_EXCEEDED: "used requested",
+        Kind.GPU_MEMORY_EXCEEDED: "used requested",
+        Kind.USER_DATA_NOT_WRITTEN: "names",
+        Kind.SCRIPT_FAILED: "code log error",
+        Kind.UNKILLABLE: "pids",
+    }.items()
+}
+"""The arguments of each kind. An argument that is left out is None."""
+
+LEFT_BY_USER = frozenset({Kind.CANCELED_BY_USER, Kind.WORKFLOW_DELETED})
+"""A cancellation that a user asked for, not one that follows from the end of another job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A kind and its arguments, sorted by name. Make one with `because`."""
+
+    kind: Kind
+    arguments: tuple[tuple[str, Argument], ...] = ()
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the argument of that name; None when it was left out."""
+        for key, value in self.arguments:
+            if key == name:
+                return value
+        if name not in KINDS[self.kind]:
+            raise KeyError(name)
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reason as a JSON object, for the data of an event."""
+        return {
+            "kind": self.kind.value,
+            **{name: _plain(value) for name, value in self.arguments},
+        }
+
+    def encode(self) -> str:
+        """Return the reason as compact JSON text, for a column of the database."""
+        return json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":"))
+
+
+def because(kind: Kind, **arguments: Argument) -> Reason:
+    """Return the reason of that kind; raise TypeError for an argument that the kind has not."""
+    if not arguments.keys() <= KINDS[kind]:
+        unknown = ", ".join(sorted(arguments.keys() - KINDS[kind]))
+        raise TypeError(f"a reason of kind {kind} has no argument {unknown}")
+    given = [(name, value) for name, value in arguments.items() if value is not None]
+    return Reason(kind, tuple(sorted(given)) if len(given) > 1 else tuple(given))
+
+
+def decode(stored: object) -> Reason | None:
+    """Return the reason that a column or the data of an event holds; None for nothing."""
+    if isinstance(stored, str):
+        return _decode_text(stored) if stored else None
+    if isinstance(stored, Mapping):
+        return _from_json(stored) or because(Kind.TEXT, text=json.dumps(stored, default=str))
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _decode_text(stored: str) -> Reason:
+    """Return the reason of a text; the jobs of a wave of cancellations share few texts."""
+    if stored.startswith("{"):
+        try:
+            found = _from_json(json.loads(stored))
+        except ValueError:
+            found = None
+        if found is not None:
+            return found
+    return because(Kind.TEXT, text=stored)
+
+
+def _from_json(value: Any) -> Reason | None:
+    """Return the reason of a JSON object; None when it is not one that this version knows."""
+    try:
+        kind = Kind(value["kind"])
+        return because(kind, **{k: _frozen(v) for k, v in value.items() if k != "kind"})
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _frozen(value: Any) -> Argument:
+    if isinstance(value, list):
+        return tuple(_frozen(one) for one in value)
+    if isinstance(value, Mapping):
+        return decode(value)
+    return value  # type: ignore[no-any-return]  # JSON has no other types
+
+
+def _plain(value: Argument) -> Any:
+    if isinstance(value, Reason):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value
