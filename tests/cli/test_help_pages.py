@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from torc_tui.cli import help_pages
@@ -37,6 +39,13 @@ def test_rendering(topic: str) -> None:
     text = help_pages.rendered(topics.text_of(topic), width=100)
     assert "\x1b[" in text
     assert "```" not in text
+    assert "…" not in text.replace("[…]", "") or "…" in topics.text_of(topic)
+
+
+def test_keys_are_never_cut() -> None:
+    text = help_pages.rendered(topics.text_of("workflow-files"), width=100)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert "compute_node_wait_for_healthy_database_minutes" in plain
 
 
 def test_a_missing_pager(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:  # type: ignore[type-arg]

@@ -94,3 +94,17 @@ def test_keys_of_a_workflow_file(table: schema.Table, heading: str) -> None:
     assert told <= {*table.keys}
     if table is schema.JOB:
         assert {*table.keys} == told
+
+
+def test_keys_of_entries() -> None:
+    """The page names only keys that the tables of the entries have."""
+    known = {
+        key for one in vars(schema).values() if isinstance(one, schema.Table) for key in one.keys
+    }
+    section = topics.text_of("workflow-files").split("## Files, user data")[1].split("## ")[0]
+    told = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)[:`]", section))
+    assert "recovery_script" in told
+    assert (
+        told - {"run_commands", "blocked_by", "input_file_names", "resource_requirements_name"}
+        <= known
+    )

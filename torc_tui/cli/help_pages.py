@@ -32,13 +32,15 @@ def show(topic: str) -> None:
 def rendered(text: str, *, width: int | None = None) -> str:
     """Return Markdown as text with terminal escapes, at most `_WIDTH` columns wide."""
     from rich.console import Console
-    from rich.markdown import Markdown
+    from rich.theme import Theme
 
-    console = Console(width=None if width is None else width, force_terminal=True)
+    from torc_tui.cli.markdown import Page
+
+    console = Console(width=width, force_terminal=True, theme=Theme({"markdown.code": "cyan"}))
     if width is None:
         console.width = min(console.width, _WIDTH)
     with console.capture() as capture:
-        console.print(Markdown(text, hyperlinks=False))
+        console.print(Page(text, hyperlinks=False))
     return capture.get()
 
 
