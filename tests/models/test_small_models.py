@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from torc_tui.model import Job
 from torc_tui.status import JobStatus
+from torc_tui.tui.feed.sample_history import Ring, blocks, braille, sparkline
+from torc_tui.tui.frame.ui_state import UiState
 from torc_tui.tui.jobs.job_groups import Families, Family
-from torc_tui.tui.machine.sample_history import Ring, blocks, braille, sparkline
-from torc_tui.tui.shell.ui_state import UiState
 
 S = JobStatus
 NUMBERS = st.none() | st.floats(0, 100)

@@ -24,8 +24,8 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.resources.detect import boot_id, hostname, process_started
 from torc_tui.store import compute_nodes, events, workflows
 from torc_tui.store.database import Store
+from torc_tui.tui.frame.commands import COMMANDS, command_line
 from torc_tui.tui.shell.app import TorcApp
-from torc_tui.tui.shell.commands import COMMANDS, command_line
 from torc_tui.tui.workflows import actions
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.workflow_file.load import loads

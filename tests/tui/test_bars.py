@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.status import JobStatus
-from torc_tui.tui.shell.header import HeaderBar, HeaderState, Load
-from torc_tui.tui.shell.status_icons import STATUS
+from torc_tui.tui.frame.header import HeaderBar, HeaderState, Load
+from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.text_layout import line_width
 from torc_tui.tui.widgets.tab_bar import TabBar
-from torc_tui.tui.widgets.text_layout import line_width
 from torc_tui.tui.workflows.workflow_state import PANES
 
 TABS = [(name, title) for name, title, _, _ in PANES]

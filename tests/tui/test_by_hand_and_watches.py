@@ -11,7 +11,7 @@ from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.store.database import Store
-from torc_tui.tui.jobs.watches import Ended, Watch, Watches
+from torc_tui.tui.feed.watches import Ended, Watch, Watches
 from torc_tui.tui.shell import notifier
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.workflow_file.load import loads

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from torc_tui.errors import SettingsError
-from torc_tui.tui.shell import commands, keymap
-from torc_tui.tui.shell.commands import BY_ID, COMMANDS, CONTEXTS, PRESETS
-from torc_tui.tui.shell.keymap import PENDING, KeyMap
+from torc_tui.tui.frame import commands, keymap
+from torc_tui.tui.frame.commands import BY_ID, COMMANDS, CONTEXTS, PRESETS
+from torc_tui.tui.frame.keymap import PENDING, KeyMap
 
 
 def test_ids_and_contexts_are_known() -> None:

@@ -14,7 +14,8 @@ from torc_tui.cli import main
 from torc_tui.operations import workflows
 from torc_tui.plan.resolve import resolve
 from torc_tui.store.database import Store
-from torc_tui.tui.shell import app, terminal
+from torc_tui.tui.look import terminal
+from torc_tui.tui.shell import app
 from torc_tui.workflow_file.load import loads
 
 

@@ -15,7 +15,7 @@ from tests.waiting import wait_for
 from torc_tui.errors import NotFound, StoreUnavailable
 from torc_tui.model import Event, Job, Workflow
 from torc_tui.status import JobStatus
-from torc_tui.tui.shell.feed_worker import (
+from torc_tui.tui.feed.feed_worker import (
     Answer,
     Changes,
     FeedWorker,

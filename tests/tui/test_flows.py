@@ -14,8 +14,8 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store import events
 from torc_tui.store.database import Store
+from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.shell.app import TorcApp
-from torc_tui.tui.shell.theme import THEMES
 from torc_tui.tui.widgets.dialogs import Confirm, Palette, Reading
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
@@ -402,7 +402,7 @@ async def test_leaving_is_quick(story: Story) -> None:
 def test_states_have_signs_of_one_cell() -> None:
     from rich.cells import cell_len
 
-    from torc_tui.tui.shell.status_icons import STATUS
+    from torc_tui.tui.look.status_icons import STATUS
 
     assert set(STATUS) == set(JobStatus)
     assert all(cell_len(sign.sign) == 1 for sign in STATUS.values())
@@ -410,7 +410,7 @@ def test_states_have_signs_of_one_cell() -> None:
 
 
 def test_poor_terminals_are_refused_in_words() -> None:
-    from torc_tui.tui.shell.terminal import refusal
+    from torc_tui.tui.look.terminal import refusal
 
     assert "TERM=dumb" in (refusal({"TERM": "dumb"}) or "")
     assert "torc run" in (refusal({"TERM": "xterm"}, interactive=False) or "")

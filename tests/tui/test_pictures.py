@@ -19,7 +19,7 @@ from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
-from torc_tui.tui.machine.machine_state import MachineWatch
+from torc_tui.tui.feed.machine_state import MachineWatch
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.workflow_file.load import loads

@@ -17,10 +17,10 @@ from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations.host import Host
 from torc_tui.status import JobStatus
 from torc_tui.store.allocations_held import Holding, Runner
-from torc_tui.tui.machine.machine_state import MachineWatch, News
+from torc_tui.tui.feed.machine_state import MachineWatch, News
+from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.machine.resources_pane import draw, memory_bar, wrapped
 from torc_tui.tui.shell.app import TorcApp
-from torc_tui.tui.widgets.text_layout import Line, line_width
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 
 GB = 1 << 30

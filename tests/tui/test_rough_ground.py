@@ -23,8 +23,8 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
 from torc_tui.store.events import append
+from torc_tui.tui.feed.feed_worker import StoreSource
 from torc_tui.tui.shell.app import TorcApp
-from torc_tui.tui.shell.feed_worker import StoreSource
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.workflows.runner_startup_check import FirstSteps, last_words
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen

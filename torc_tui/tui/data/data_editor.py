@@ -42,13 +42,13 @@ from torc_tui.tui.data.data_texts import (
 from torc_tui.tui.data.external_editor import read_file, run_editor, write_file
 from torc_tui.tui.data.json_editor import JsonEditor, Large, fits
 from torc_tui.tui.data.json_text_view import readable
-from torc_tui.tui.shell.base_screen import TorcScreen
-from torc_tui.tui.shell.feed_worker import Changes
-from torc_tui.tui.shell.footer import FooterBar
-from torc_tui.tui.shell.overlay_screen import CoveringScreen
+from torc_tui.tui.feed.feed_worker import Changes
+from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.frame.footer import FooterBar
+from torc_tui.tui.frame.overlay_screen import CoveringScreen
+from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.widgets.dialogs import Words
 from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.tui.widgets.text_layout import Line, sanitize
 
 if TYPE_CHECKING:
     pass

@@ -24,12 +24,12 @@ from torc_tui.tui.data.data_review import command_of
 from torc_tui.tui.data.data_texts import careful, counted, people
 from torc_tui.tui.data.data_value import ValueView
 from torc_tui.tui.data.json_text_view import readable
-from torc_tui.tui.shell.pane import Pane
+from torc_tui.tui.frame.pane import Pane
+from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.widgets.dialogs import Ask, Confirm
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.tui.widgets.text_layout import Line, sanitize
 from torc_tui.tui.widgets.virtual_table import ListRows, VirtualTable
 
 APART = 0.3

@@ -24,9 +24,9 @@ from torc_tui.model import Json
 from torc_tui.tui.data.data_texts import change_lines, counted, diff_lines, heading
 from torc_tui.tui.data.json_editor import fits
 from torc_tui.tui.data.json_text_view import readable
+from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.widgets.dialogs import Button, Overlay, TextDrawing
 from torc_tui.tui.widgets.line_canvas import LineCanvas
-from torc_tui.tui.widgets.text_layout import Line, sanitize
 from torc_tui.views.json_diff import JsonChange, diff, unified
 from torc_tui.views.json_document import parse
 from torc_tui.views.json_schema import Violation, check, told

@@ -9,8 +9,8 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from torc_tui.errors import UsageError
-from torc_tui.tui.shell.status_icons import Sign
-from torc_tui.tui.widgets.text_layout import Line, Span
+from torc_tui.tui.look.status_icons import Sign
+from torc_tui.tui.look.text_layout import Line, Span
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.views.json_document import jq_path, preview
 

@@ -20,11 +20,11 @@ from torc_tui.model import Json
 from torc_tui.tui.data.data_texts import counted, written
 from torc_tui.tui.data.json_text_view import JsonText, readable
 from torc_tui.tui.data.json_tree import JsonTree
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.dialogs import Reading, Words
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.tui.widgets.text_layout import Line
 from torc_tui.units import show_bytes
 from torc_tui.views.json_document import Path, Tree, value_at
 from torc_tui.views.json_schema import Violation

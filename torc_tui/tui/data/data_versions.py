@@ -26,15 +26,15 @@ from torc_tui.tui.data.data_texts import (
     when,
 )
 from torc_tui.tui.data.json_text_view import JsonText, readable
-from torc_tui.tui.shell.base_screen import TorcScreen
-from torc_tui.tui.shell.feed_worker import Changes
-from torc_tui.tui.shell.footer import FooterBar
-from torc_tui.tui.shell.overlay_screen import CoveringScreen
+from torc_tui.tui.feed.feed_worker import Changes
+from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.frame.footer import FooterBar
+from torc_tui.tui.frame.overlay_screen import CoveringScreen
+from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.widgets.dialogs import TextDrawing
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.tui.widgets.text_layout import Line, sanitize
 from torc_tui.tui.widgets.virtual_table import Cell, Column, ListRows, VirtualTable
 from torc_tui.units import show_bytes
 from torc_tui.views.json_schema import told

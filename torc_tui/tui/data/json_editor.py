@@ -17,9 +17,9 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, TextAreaTheme
 
 from torc_tui.json_errors import JsonError
-from torc_tui.tui.shell.theme import DEFAULT, Palette
+from torc_tui.tui.look.text_layout import Line
+from torc_tui.tui.look.theme import DEFAULT, Palette
 from torc_tui.tui.widgets.painted import Painted
-from torc_tui.tui.widgets.text_layout import Line
 from torc_tui.units import show_bytes
 
 LARGEST = 1 << 20

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from torc_tui.model import Json
-from torc_tui.tui.widgets.text_layout import Line, Span
+from torc_tui.tui.look.text_layout import Line, Span
 from torc_tui.views.json_document import dump
 
 COLOURED = 4000

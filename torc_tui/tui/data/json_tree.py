@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from torc_tui.model import Json
-from torc_tui.tui.widgets.text_layout import Line, Span, paint
+from torc_tui.tui.look.text_layout import Line, Span, paint
 from torc_tui.tui.widgets.virtual_table import GUTTER, Cell, Column, Key, VirtualTable
 from torc_tui.views.json_document import Path, jq_path, kind_of, preview, value_at
 

@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 
 from torc_tui.model import Event, Job
 from torc_tui.status import JobStatus
-from torc_tui.tui.shell.pane import Pane
-from torc_tui.tui.shell.status_icons import STATUS
+from torc_tui.tui.frame.pane import Pane
+from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.line_canvas import LineCanvas
-from torc_tui.tui.widgets.text_layout import Line
 from torc_tui.views.graph_drawing import Drawing, Run
 from torc_tui.views.graph_layout import Box
 from torc_tui.views.graph_view import Data, Graph, Scene
@@ -93,7 +93,7 @@ def _framed(rows: Sequence[Sequence[Run]], width: int) -> list[Line]:
 
 
 def _cropped(line: Line, width: int) -> Line:
-    from torc_tui.tui.widgets.text_layout import fit_line
+    from torc_tui.tui.look.text_layout import fit_line
 
     spans = fit_line(line, width)
     return [

@@ -10,8 +10,8 @@ from typing import Any
 from textual.app import ComposeResult
 
 from torc_tui.model import STATUS_EVENTS, Event
-from torc_tui.tui.shell.pane import Pane
-from torc_tui.tui.shell.status_icons import STATUS
+from torc_tui.tui.frame.pane import Pane
+from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, VirtualTable
 from torc_tui.views.event_texts import words
 

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_rows import LOUD, clock, lasted
-from torc_tui.tui.shell.status_icons import STATUS
-from torc_tui.tui.widgets.text_layout import (
+from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.text_layout import (
     Line,
     Span,
     bar,

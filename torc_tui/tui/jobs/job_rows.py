@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from torc_tui.model import EdgeKind, Job
 from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_groups import Families, Family
-from torc_tui.tui.shell.status_icons import HELD, STATUS
-from torc_tui.tui.widgets.text_layout import Span, bar, fit
+from torc_tui.tui.look.status_icons import HELD, STATUS
+from torc_tui.tui.look.text_layout import Span, bar, fit
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key
 from torc_tui.units import format_memory
 from torc_tui.views.why import Blocker, Facts, explain, why

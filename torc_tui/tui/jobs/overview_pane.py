@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 
 from torc_tui.model import Event, Job
 from torc_tui.status import JobStatus
+from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_details import CARE, TROUBLE, Details, Page, family_page, page
 from torc_tui.tui.jobs.job_groups import Family
-from torc_tui.tui.shell.pane import Pane
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.dialogs import TextDrawing
 from torc_tui.tui.widgets.line_canvas import LineCanvas
-from torc_tui.tui.widgets.text_layout import Line
 
 PATIENCE = 3
 """Ticks that a newly selected job waits for its details before it is shown without them."""

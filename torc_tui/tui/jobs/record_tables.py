@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 
 from torc_tui.model import Event
 from torc_tui.status import JobStatus
+from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_details import stamp
 from torc_tui.tui.jobs.job_rows import lasted
-from torc_tui.tui.shell.pane import Pane
-from torc_tui.tui.shell.status_icons import STATUS
+from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.virtual_table import Cell, Column, ListRows, VirtualTable
 from torc_tui.units import show_bytes
 

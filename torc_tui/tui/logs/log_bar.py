@@ -11,8 +11,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
+from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.widgets.painted import Painted, joined
-from torc_tui.tui.widgets.text_layout import Line, line_width
 
 
 class LogBar(Painted):

@@ -19,13 +19,13 @@ from textual.app import ComposeResult, SuspendNotSupported
 from textual.message import Message
 
 from torc_tui.status import JobStatus
+from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.logs.log_bar import LogBar, SearchLine
 from torc_tui.tui.logs.log_grep import SweepHit
 from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.merged_log import Place, Stream
-from torc_tui.tui.shell.pane import Pane
-from torc_tui.tui.shell.status_icons import STATUS
-from torc_tui.tui.widgets.text_layout import Line, sanitize
+from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.views.ansi import plain
 
 if TYPE_CHECKING:

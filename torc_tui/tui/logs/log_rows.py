@@ -8,7 +8,7 @@ import re
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 
-from torc_tui.tui.widgets.text_layout import cut, width_of
+from torc_tui.tui.look.text_layout import cut, width_of
 from torc_tui.views.ansi import PLAIN, Style
 
 Spans = list[tuple[str, RichStyle]]

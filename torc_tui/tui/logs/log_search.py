@@ -18,8 +18,8 @@ from textual.widgets import Input
 
 from torc_tui.tui.logs.log_grep import KEPT, LogSweep, SweepHit, SweepLog
 from torc_tui.tui.logs.merged_log import Stream
+from torc_tui.tui.look.text_layout import Line, Span
 from torc_tui.tui.widgets.dialogs import Overlay, Words
-from torc_tui.tui.widgets.text_layout import Line, Span
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, VirtualTable
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from textual.widget import Widget
 from torc_tui.tui.logs.log_reader import LogReader, Want, Window
 from torc_tui.tui.logs.log_rows import Spans, highlighted, rich_style, sliced, wrapped
 from torc_tui.tui.logs.merged_log import Place, Stream, TapeLine
-from torc_tui.tui.shell.theme import DEFAULT, Palette
-from torc_tui.tui.widgets.text_layout import Line, paint, sanitize, width_of
+from torc_tui.tui.look.text_layout import Line, paint, sanitize, width_of
+from torc_tui.tui.look.theme import DEFAULT, Palette
 from torc_tui.views.ansi import Style, decode
 
 FIRST = 150

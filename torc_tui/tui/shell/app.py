@@ -24,13 +24,7 @@ from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 
 from torc_tui.errors import SettingsError, TorcError
-from torc_tui.tui.jobs.watches import Watch, Watches
-from torc_tui.tui.machine.machine_state import MachineWatch
-from torc_tui.tui.shell import keymap as keymaps
-from torc_tui.tui.shell import terminal
-from torc_tui.tui.shell.base_screen import TorcScreen, chain, contexts
-from torc_tui.tui.shell.commands import BY_ID, COMMANDS, PRESETS, Command, command_line
-from torc_tui.tui.shell.feed_worker import (
+from torc_tui.tui.feed.feed_worker import (
     Answer,
     Changes,
     FeedWorker,
@@ -44,11 +38,17 @@ from torc_tui.tui.shell.feed_worker import (
     Source,
     StoreSource,
 )
-from torc_tui.tui.shell.header import Load
-from torc_tui.tui.shell.keymap import PENDING, KeyMap
-from torc_tui.tui.shell.theme import THEMES, AsciiOnly, Palette, choose, palette_for
-from torc_tui.tui.shell.ui_state import UiState
-from torc_tui.tui.widgets.text_layout import sanitize
+from torc_tui.tui.feed.machine_state import MachineWatch
+from torc_tui.tui.feed.watches import Watch, Watches
+from torc_tui.tui.frame import keymap as keymaps
+from torc_tui.tui.frame.base_screen import TorcScreen, chain, contexts
+from torc_tui.tui.frame.commands import BY_ID, COMMANDS, PRESETS, Command, command_line
+from torc_tui.tui.frame.header import Load
+from torc_tui.tui.frame.keymap import PENDING, KeyMap
+from torc_tui.tui.frame.ui_state import UiState
+from torc_tui.tui.look import terminal
+from torc_tui.tui.look.text_layout import sanitize
+from torc_tui.tui.look.theme import THEMES, AsciiOnly, Palette, choose, palette_for
 from torc_tui.tui.workflows.actions import Acts
 from torc_tui.views.notification_batcher import Bursts
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from torc_tui.tui.shell.commands import COMMANDS, CONTEXTS
-from torc_tui.tui.shell.keymap import KeyMap, shown
-from torc_tui.tui.widgets.text_layout import Line, fit
+from torc_tui.tui.frame.commands import COMMANDS, CONTEXTS
+from torc_tui.tui.frame.keymap import KeyMap, shown
+from torc_tui.tui.look.text_layout import Line, fit
 
 
 def help_lines(here: Sequence[str], keymap: KeyMap, width: int = 100) -> list[Line]:

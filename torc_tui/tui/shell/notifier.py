@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from torc_tui.errors import SettingsError, TorcError
-from torc_tui.tui.jobs.watches import Ended
+from torc_tui.tui.feed.watches import Ended
 from torc_tui.views.ansi import one_line
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from torc_tui.tui.look.text_layout import Line, Span, sanitize, width_of
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.painted import Painted
-from torc_tui.tui.widgets.text_layout import Line, Span, sanitize, width_of
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, ListRows, VirtualTable
 
 

@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input
 
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.painted import Painted
-from torc_tui.tui.widgets.text_layout import Line
 
 KEPT = 30
 """So many filters are kept."""

@@ -14,8 +14,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
+from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.tui.widgets.dialogs import Button, Overlay, Words
-from torc_tui.tui.widgets.text_layout import sanitize
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from torc_tui.tui.shell.theme import DEFAULT, Palette
-from torc_tui.tui.widgets.text_layout import Line, Span, paint
+from torc_tui.tui.look.text_layout import Line, Span, paint
+from torc_tui.tui.look.theme import DEFAULT, Palette
 
 
 class Painted(Widget):
@@ -92,7 +92,7 @@ def joined(
 ) -> list[Span]:
     """Items with their importance (0 stays), joined; the least important leave until the rest
     fits."""
-    from torc_tui.tui.widgets.text_layout import line_width
+    from torc_tui.tui.look.text_layout import line_width
 
     chosen = list(items)
     while len(chosen) > 1:

@@ -17,8 +17,8 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.painted import Painted
-from torc_tui.tui.widgets.text_layout import Line
 
 Shape = Literal["side", "stack", "single"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.painted import Painted
-from torc_tui.tui.widgets.text_layout import Line
 
 
 class StatusLine(Painted):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
+from torc_tui.tui.look.text_layout import Line, Span
 from torc_tui.tui.widgets.painted import Painted, Zones
-from torc_tui.tui.widgets.text_layout import Line, Span
 
 
 class TabBar(Painted):

@@ -19,8 +19,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from torc_tui.tui.shell.theme import DEFAULT, Palette
-from torc_tui.tui.widgets.text_layout import Line, Span, fit, fit_line, paint
+from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, paint
+from torc_tui.tui.look.theme import DEFAULT, Palette
 
 Key = Hashable
 Cell = Span | Line

@@ -12,9 +12,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.model import Job, Workflow
-from torc_tui.tui.shell.base_screen import TorcScreen
-from torc_tui.tui.shell.commands import BY_ID
-from torc_tui.tui.shell.feed_worker import Answer
+from torc_tui.tui.feed.feed_worker import Answer
+from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.frame.commands import BY_ID
 from torc_tui.tui.widgets.dialogs import Ask, Confirm
 from torc_tui.tui.workflows.runner_startup_check import FirstSteps
 

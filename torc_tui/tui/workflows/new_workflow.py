@@ -26,17 +26,17 @@ from textual.widgets import Input
 from torc_tui.errors import Problem
 from torc_tui.model import Machine, Plan, ResourceRequirements, Workflow
 from torc_tui.status import JobStatus
+from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.frame.footer import FooterBar
+from torc_tui.tui.frame.header import HeaderBar, HeaderState
+from torc_tui.tui.frame.overlay_screen import CoveringScreen
 from torc_tui.tui.graph.graph_pane import GraphCanvas, GraphPicture
-from torc_tui.tui.shell.base_screen import TorcScreen
-from torc_tui.tui.shell.footer import FooterBar
-from torc_tui.tui.shell.header import HeaderBar, HeaderState
-from torc_tui.tui.shell.overlay_screen import CoveringScreen
-from torc_tui.tui.shell.status_icons import STATUS
+from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.widgets.dialogs import Button, TextDrawing, Words
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.split import SIDE_FROM, Split
 from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.tui.widgets.text_layout import Line, sanitize
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, ListRows, VirtualTable
 from torc_tui.tui.workflows import file_preview
 from torc_tui.tui.workflows.file_preview import Kind, Preview, common, expanded

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.errors import TorcError
-from torc_tui.tui.widgets.text_layout import sanitize
+from torc_tui.tui.look.text_layout import sanitize
 
 if TYPE_CHECKING:
     from torc_tui.operations.runners import Background

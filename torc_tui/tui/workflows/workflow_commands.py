@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.widgets import Input
 
 from torc_tui.model import Job
+from torc_tui.tui.feed.watches import Watch
 from torc_tui.tui.jobs.filter_controller import FilteredJobs
-from torc_tui.tui.jobs.watches import Watch
-from torc_tui.tui.shell.status_icons import STATUS
+from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.dialogs import Reading
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.tab_bar import TabBar

@@ -15,11 +15,11 @@ from textual.app import ComposeResult
 
 from torc_tui.model import Event, ResourceRequirements, Workflow
 from torc_tui.status import SETTLED, JobStatus
+from torc_tui.tui.feed.feed_worker import Answer, Changes, Gone, Loaded
+from torc_tui.tui.frame.footer import FooterBar
+from torc_tui.tui.frame.header import HeaderBar, HeaderState
 from torc_tui.tui.jobs.job_rows import COLUMNS, VOLATILE, JobRows
-from torc_tui.tui.shell.feed_worker import Answer, Changes, Gone, Loaded
-from torc_tui.tui.shell.footer import FooterBar
-from torc_tui.tui.shell.header import HeaderBar, HeaderState
-from torc_tui.tui.shell.status_icons import STATUS, Sign
+from torc_tui.tui.look.status_icons import STATUS, Sign
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.split import Side, Split
 from torc_tui.tui.widgets.tab_bar import TabBar
@@ -30,7 +30,7 @@ from torc_tui.views.status_bar import ORDER
 from torc_tui.views.workflow_view import WorkflowView
 
 if TYPE_CHECKING:
-    from torc_tui.tui.machine.machine_state import News
+    from torc_tui.tui.feed.machine_state import News
 
 REORDER_EVERY = 0.5
 """Rows move (by sorting, or in and out of the filter) at most so often (seconds): what moves cannot

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torc_tui.errors import NotFound
 from torc_tui.model import Job, Json, Workflow
 from torc_tui.status import SETTLED, JobStatus
+from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.frame.commands import Command
+from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_rows import JobRows
-from torc_tui.tui.shell.base_screen import TorcScreen
-from torc_tui.tui.shell.commands import Command
-from torc_tui.tui.shell.pane import Pane
-from torc_tui.tui.shell.status_icons import STATUS
+from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.split import Side, Split
 from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable

@@ -11,16 +11,16 @@ from textual.widgets import Input
 
 from torc_tui.model import Workflow
 from torc_tui.status import SETTLED, JobStatus
+from torc_tui.tui.feed.feed_worker import Listed
+from torc_tui.tui.feed.watches import Watch
+from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.frame.commands import Command
+from torc_tui.tui.frame.footer import FooterBar
+from torc_tui.tui.frame.header import HeaderBar, HeaderState
 from torc_tui.tui.jobs.job_rows import clock
-from torc_tui.tui.jobs.watches import Watch
-from torc_tui.tui.shell.base_screen import TorcScreen
-from torc_tui.tui.shell.commands import Command
-from torc_tui.tui.shell.feed_worker import Listed
-from torc_tui.tui.shell.footer import FooterBar
-from torc_tui.tui.shell.header import HeaderBar, HeaderState
-from torc_tui.tui.shell.status_icons import STATUS, workflow_state
+from torc_tui.tui.look.status_icons import STATUS, workflow_state
+from torc_tui.tui.look.text_layout import shares
 from torc_tui.tui.widgets.filter_line import FilterLine
-from torc_tui.tui.widgets.text_layout import shares
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, VirtualTable
 from torc_tui.views.status_bar import ORDER
 

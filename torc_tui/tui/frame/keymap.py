@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from torc_tui.errors import SettingsError
-from torc_tui.tui.shell.commands import BY_ID, COMMANDS, CONTEXTS, PRESETS, Command
+from torc_tui.tui.frame.commands import BY_ID, COMMANDS, CONTEXTS, PRESETS, Command
 
 FILE = "keys.toml"
 PENDING = "pending"

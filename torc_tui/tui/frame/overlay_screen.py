@@ -7,8 +7,8 @@ themselves.
 
 from __future__ import annotations
 
-from torc_tui.tui.shell.base_screen import TorcScreen
-from torc_tui.tui.shell.feed_worker import Answer, Changes, Gone, Listed, Loaded
+from torc_tui.tui.feed.feed_worker import Answer, Changes, Gone, Listed, Loaded
+from torc_tui.tui.frame.base_screen import TorcScreen
 
 
 class CoveringScreen(TorcScreen):

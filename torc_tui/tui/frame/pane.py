@@ -13,7 +13,7 @@ from textual.containers import Vertical
 
 from torc_tui.errors import TorcError
 from torc_tui.model import Event, Job
-from torc_tui.tui.shell.feed_worker import Answer
+from torc_tui.tui.feed.feed_worker import Answer
 
 if TYPE_CHECKING:
     from torc_tui.tui.workflows.workflow_screen import WorkflowScreen

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torc_tui.tui.shell.status_icons import Sign
+from torc_tui.tui.look.status_icons import Sign
+from torc_tui.tui.look.text_layout import Line, Span, bar, sanitize, shares
 from torc_tui.tui.widgets.painted import Painted, joined
-from torc_tui.tui.widgets.text_layout import Line, Span, bar, sanitize, shares
 
 
 @dataclass(frozen=True, slots=True)

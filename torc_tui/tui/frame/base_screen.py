@@ -11,12 +11,12 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from torc_tui.model import ResourceRequirements, Workflow
-from torc_tui.tui.shell.commands import Command, footer
-from torc_tui.tui.shell.feed_worker import Answer, Changes, Gone, Listed, Loaded
-from torc_tui.tui.shell.footer import FooterBar
+from torc_tui.tui.feed.feed_worker import Answer, Changes, Gone, Listed, Loaded
+from torc_tui.tui.frame.commands import Command, footer
+from torc_tui.tui.frame.footer import FooterBar
 
 if TYPE_CHECKING:
-    from torc_tui.tui.machine.machine_state import News
+    from torc_tui.tui.feed.machine_state import News
     from torc_tui.tui.shell.app import TorcApp
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
-from torc_tui.tui.shell.commands import Command
-from torc_tui.tui.shell.keymap import KeyMap
+from torc_tui.tui.frame.commands import Command
+from torc_tui.tui.frame.keymap import KeyMap
+from torc_tui.tui.look.text_layout import Line, Span, width_of
 from torc_tui.tui.widgets.painted import Painted, Zones
-from torc_tui.tui.widgets.text_layout import Line, Span, width_of
 
 
 class FooterBar(Painted):

@@ -16,8 +16,8 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES, Theme
 
-from torc_tui.tui.shell import terminal
-from torc_tui.tui.shell.status_icons import ASCII
+from torc_tui.tui.look import terminal
+from torc_tui.tui.look.status_icons import ASCII
 
 _ATTRIBUTES = {
     "bold": Style(bold=True),

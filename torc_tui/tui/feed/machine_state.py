@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.model import ResourceRequirements
-from torc_tui.tui.machine.sample_history import Ring
-from torc_tui.tui.shell.header import Load
+from torc_tui.tui.feed.sample_history import Ring
+from torc_tui.tui.frame.header import Load
 
 if TYPE_CHECKING:
     from torc_tui.operations.host import Host, HostReader
