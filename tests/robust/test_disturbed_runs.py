@@ -191,9 +191,11 @@ def test_when_the_time_is_over_jobs_are_stopped_and_taken_up_later(
 class Terminal:
     """Runs torc in a pseudoterminal, as the leader of a session of its own."""
 
-    def __init__(self, shell: Any, *words: str) -> None:
+    def __init__(self, shell: Any, *words: str, hears: bool = True) -> None:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            if not hears:
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
             os.chdir(shell.folder)
             environment = {**shell.env, "TERM": "xterm-256color"}
             os.execve(
@@ -258,21 +260,22 @@ def test_ctrl_c_at_a_terminal_leaves_it_clean(shell: Any, until: Any) -> None:
     assert shell.states() == {"first": "terminated", "second": "blocked"}
 
 
-def test_a_lost_terminal_stops_nothing(shell: Any, until: Any) -> None:
-    """ssh breaks: SIGHUP, and no terminal any more. The run goes on and writes to its log."""
+@pytest.mark.parametrize("hears", [True, False], ids=["SIGHUP", "nohup"])
+def test_a_lost_terminal_stops_nothing(shell: Any, until: Any, hears: bool) -> None:
+    """The run goes on without its terminal and writes to its log, also where SIGHUP is ignored."""
     shell.write(WAITING)
-    terminal = Terminal(shell, "run", "w.yaml")
+    terminal = Terminal(shell, "run", "w.yaml", hears=hears)
     until(lambda: "▶ first" in terminal.read(), "it is drawn")
     until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
     terminal.close()
-    os.kill(
-        terminal.pid, signal.SIGHUP
-    )  # as the kernel sends it, also where this test has no real terminal
+    # The kernel sends this too, but only to the leader of a session with a real terminal.
+    os.kill(terminal.pid, signal.SIGHUP)
     (shell.folder / "go").touch()
     assert terminal.wait(until) == 0
     assert (shell.folder / "ran").read_text().split() == ["first", "second"]
     (log,) = (shell.folder / "torc_output").glob("job_runner_*.log")
-    assert "completed: 2 completed" in log.read_text()
+    text = log.read_text()
+    assert "completed: 2 completed" in text and "\x1b" not in text
     shell.assert_nothing_held()
 
 

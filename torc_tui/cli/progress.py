@@ -55,23 +55,48 @@ def watcher(
 ) -> Iterator[Observer]:
     """The observer that fits standard output; whatever it drew is cleared away at the end."""
     folder = output_dir or output_folder(workflow.directory)
-    if quiet:
-        yield _Quiet(workflow, folder)
-    elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        live = Live(store, workflow, folder)
-        shown = SafeObserver(live)
-        try:
-            yield shown
-        finally:
-            shown.shelter(live.close)
-    else:
-        yield SafeObserver(Lines(store, workflow, folder))
+    fallback = TerminalFallback(runner_log(workflow, folder))
+    try:
+        if quiet:
+            yield _Quiet(fallback)
+        elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+            live = Live(store, workflow, folder, fallback=fallback)
+            shown = SafeObserver(live)
+            try:
+                yield shown
+            finally:
+                shown.shelter(live.close)
+        else:
+            yield SafeObserver(Lines(store, workflow, folder, fallback=fallback))
+    finally:
+        if fallback.is_needed():
+            fallback.replace()  # the report is printed after this
 
 
-def terminals() -> list[TextIO]:
-    """Which of standard output and standard error are terminals. To be asked before they are
-    gone."""
-    return [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
+class TerminalFallback:
+    """Where standard output and standard error lead once their terminal is gone: the runner's log.
+
+    Streams that are files or pipes stay as they are.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        streams = (sys.stdout, sys.stderr)
+        self.terminals = [one for one in streams if one is not None and one.isatty()]
+
+    def covers(self, stream: TextIO) -> bool:
+        """Return whether the stream is a terminal that was not replaced yet."""
+        return any(stream is one for one in self.terminals)
+
+    def replace(self) -> None:
+        """Write to the log from now on."""
+        if self.terminals:
+            lose_output(self.terminals, self.log)
+            self.terminals = []
+
+    def is_needed(self) -> bool:
+        """Return whether a terminal is gone. Under nohup no signal tells it."""
+        return not all(one.isatty() for one in self.terminals)
 
 
 def lose_output(streams: Sequence[TextIO] | None = None, log: Path | None = None) -> None:
@@ -135,20 +160,23 @@ class SafeObserver:
 class _Quiet(NullObserver):
     """Nobody looks; the final report is still written somewhere when the terminal goes away."""
 
-    def __init__(self, workflow: Workflow, folder: str) -> None:
-        self.log = runner_log(workflow, folder)
-        self.terminals = terminals()
+    def __init__(self, fallback: TerminalFallback) -> None:
+        self.fallback = fallback
 
     def hung_up(self) -> None:
-        if self.terminals:
-            lose_output(self.terminals, self.log)
+        self.fallback.replace()
 
 
 class _Told:
     """What both ways of showing have in common: the words for an event."""
 
     def __init__(
-        self, store: Store, workflow: Workflow, folder: str, out: TextIO | None = None
+        self,
+        store: Store,
+        workflow: Workflow,
+        folder: str,
+        out: TextIO | None = None,
+        fallback: TerminalFallback | None = None,
     ) -> None:
         self.store = store
         self.workflow = workflow
@@ -156,7 +184,7 @@ class _Told:
         self.out = out or sys.stdout
         self.run_id = workflow.run_id
         self.failures = 0
-        self.terminals = terminals()
+        self.fallback = fallback or TerminalFallback(runner_log(workflow, folder))
         self.lost = False
 
     def heading(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> list[str]:
@@ -180,11 +208,9 @@ class _Told:
         return lines
 
     def hung_up(self) -> None:
-        """The terminal is gone: what was said there goes to the log of the runner. Files and pipes
-        are as they were."""
-        if self.terminals:
-            self.lost = True
-            lose_output(self.terminals, runner_log(self.workflow, self.folder))
+        """Write to the log of the runner what would go to the terminal that is gone."""
+        self.lost = self.lost or self.fallback.covers(self.out)
+        self.fallback.replace()
 
     def _put(self, text: str) -> None:
         try:
@@ -193,8 +219,12 @@ class _Told:
         except (OSError, ValueError):
             if self.lost:
                 return  # a log that cannot be written either
-            self.lost = True
-            lose_output()
+            if self.fallback.covers(self.out):
+                self.hung_up()
+                self._put("")  # writes what is still buffered
+            else:
+                self.lost = True
+                lose_output()
 
     def ended(self, event: Event, name: str) -> list[str]:
         """A line for the end of an attempt, and the last lines of standard error where it
@@ -299,12 +329,17 @@ class Live(_Told):
     live = True
 
     def __init__(
-        self, store: Store, workflow: Workflow, folder: str, out: TextIO | None = None
+        self,
+        store: Store,
+        workflow: Workflow,
+        folder: str,
+        out: TextIO | None = None,
+        fallback: TerminalFallback | None = None,
     ) -> None:
         from torc_tui.store.feed import Feed
         from torc_tui.views.workflow_view import WorkflowView
 
-        super().__init__(store, workflow, folder, out)
+        super().__init__(store, workflow, folder, out, fallback)
         found = snapshot(store, workflow.id)
         self.view = WorkflowView.from_snapshot(
             found.workflow, found.jobs, found.requirements, found.cursor
@@ -401,6 +436,8 @@ class Live(_Told):
 
     def _write(self, said: list[str], block: list[str]) -> None:
         """Replace what was drawn by ``said`` (which stays) and the new ``block``."""
+        if self.fallback.is_needed():
+            self.hung_up()
         if self.lost:  # there is nobody to draw for
             self.drawn, block = 0, []
         parts = []
