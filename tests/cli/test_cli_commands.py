@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import DEADLINE
 from torc_tui.cli.command_line import parser_of
 from torc_tui.cli.command_table import BY_NAME, COMMANDS, GROUPS
 
@@ -450,7 +451,7 @@ def test_events_as_they_happen(torc: Any, small: int, programs: Path) -> None:
         assert (event["event_type"], event["job_id"]) == ("job_held", 1)
         torc("delete", small)
         assert process.stdout.read().count("\n") <= 1
-        assert process.wait(20) == 0
+        assert process.wait(DEADLINE) == 0
     finally:
         process.kill()
         process.stdout.close()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import DEADLINE
 from torc_tui.cli import logs
 from torc_tui.operations import stderr_tail
 
@@ -121,6 +122,6 @@ def test_following_until_the_job_ends(torc: Any, place: Path) -> None:
     opener = threading.Thread(target=(place / "gate").write_text, args=("middle\n",))
     opener.start()
     answer = torc("logs", "1", "-f", "--stdout")
-    runner.join(20)
-    opener.join(20)
+    runner.join(DEADLINE)
+    opener.join(DEADLINE)
     assert answer.out == "begin\nmiddle\nend\n"

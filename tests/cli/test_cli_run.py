@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import DEADLINE, wait_for
 from torc_tui.cli.progress import Lines, Live, SafeObserver, watcher
 from torc_tui.cli.run import arguments_of
 from torc_tui.engine.report import NeverJob, RunOptions
@@ -155,13 +156,6 @@ def test_options_go_to_the_background_as_they_came() -> None:
     assert "--end-time" in words and "--max-parallel-jobs" not in words
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        select.select([], [], [], 0.02)
-
-
 def test_in_the_background(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text("name: w\njobs: [{name: a, command: 'cat fifo'}]\n")
     os.mkfifo(place / "fifo")
@@ -208,7 +202,7 @@ def on_a_terminal(
     )
     os.close(job_end)
     seen = b""
-    end = time.monotonic() + 30
+    end = time.monotonic() + DEADLINE
     try:
         while time.monotonic() < end:
             if select.select([main_end], [], [], 0.05)[0]:
@@ -220,7 +214,7 @@ def on_a_terminal(
                     break
                 seen += block
             act(main_end, seen)
-        return process.wait(10), seen.decode()
+        return process.wait(DEADLINE), seen.decode()
     finally:
         process.kill()
         process.wait()
@@ -335,7 +329,7 @@ def test_stop_by_signal_is_recorded(shell: Any, torc: Any, place: Path) -> None:
     try:
         wait_for((place / "started").exists)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 130
+        assert process.wait(DEADLINE) == 130
     finally:
         process.kill()
     assert torc("jobs", "get", 1, "-f", "json").json["status"] == "terminated"

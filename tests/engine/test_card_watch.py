@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.waiting import wait_for
 from torc_tui.engine import gpu_readings
 from torc_tui.model import Gpu
 
@@ -25,25 +24,18 @@ class Monitor:
     def close(self) -> None: ...
 
 
-def until(condition: Callable[[], Any]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 def test_a_card_that_stays_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_readings, "PATIENCE", 0.3)
     monitor: Any = Monitor()
     watch = gpu_readings.CardWatch(monitor, lambda: None, every=0.01)
     try:
-        until(watch.present)
+        wait_for(watch.present)
         assert [gpu.uuid for gpu in watch.present() or ()] == ["a", "b"]
         monitor.gpus = monitor.gpus[:1]
-        until(lambda: [gpu.uuid for gpu in watch.take() or ()] == ["a"])
+        wait_for(lambda: [gpu.uuid for gpu in watch.take() or ()] == ["a"])
         assert len(watch.present() or ()) == 2, "one bad reading is no loss"
-        until(lambda: [gpu.uuid for gpu in watch.present() or ()] == ["a"])
+        wait_for(lambda: [gpu.uuid for gpu in watch.present() or ()] == ["a"])
         monitor.gpus = ()
-        until(lambda: watch.present() == ())
+        wait_for(lambda: watch.present() == ())
     finally:
         watch.close()

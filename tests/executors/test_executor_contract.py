@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import wait_for
 from torc_tui.executors.base import Adopted, Executor
 from torc_tui.executors.fake import FakeExecutor
 from torc_tui.executors.local import LocalExecutor
@@ -36,10 +36,14 @@ def code_of(order: Order) -> int | None:
 
 def collect(executor: Executor, done: Callable[[list[Report]], bool]) -> list[Report]:
     reports: list[Report] = []
-    deadline = time.monotonic() + 20
-    while not done(reports):
-        assert time.monotonic() < deadline, reports
-        reports += executor.wait(1.0)
+
+    def complete() -> bool:
+        if done(reports):
+            return True
+        reports.extend(executor.wait(0.5))
+        return done(reports)
+
+    wait_for(complete, lambda: reports, interval=0)
     return reports
 
 

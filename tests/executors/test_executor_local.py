@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import DEADLINE, wait_for
 from torc_tui.executors import child_processes, session_processes, supervisor
 from torc_tui.executors.attempt import Attempt, Measures
 from torc_tui.executors.base import Adopted
@@ -46,9 +47,7 @@ def local() -> Iterator[LocalExecutor]:
         yield made
         if made.running:
             made.stop(list(made.running), Cause.STOPPED, grace=0)
-            deadline = time.monotonic() + 10
-            while made.running and time.monotonic() < deadline:
-                made.wait(0.5)
+            wait_for(lambda: made.wait(0.1) is not None and not made.running, "all jobs ended")
 
 
 @pytest.fixture
@@ -70,22 +69,14 @@ def order(tmp_path: Path) -> Callable[..., Order]:
     return make
 
 
-def until(condition: Callable[[], Any], seconds: float = 15) -> Any:
-    """Poll for something that only another process can do."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not (value := condition()):
-        assert time.monotonic() < deadline
-        pause.wait(0.005)
-    return value
-
-
 def finish(local: LocalExecutor, count: int = 1) -> list[Exited]:
     ends: list[Exited] = []
-    deadline = time.monotonic() + 20
-    while len(ends) < count:
-        assert time.monotonic() < deadline, ends
-        ends += [r for r in local.wait(1.0) if isinstance(r, Exited)]
+
+    def complete() -> bool:
+        ends.extend(r for r in local.wait(0.5) if isinstance(r, Exited))
+        return len(ends) >= count
+
+    wait_for(complete, lambda: f"{count} jobs end; ended: {ends}", interval=0)
     return ends
 
 
@@ -109,7 +100,7 @@ def gone(pid: int) -> bool:
 
 def lines(path: Path, count: int) -> list[int]:
     """The numbers in a file, once there are so many."""
-    return until(
+    return wait_for(
         lambda: (
             (n := [int(w) for w in path.read_text().split()] if path.exists() else [])
             and n[count - 1 :]
@@ -259,7 +250,7 @@ class TestLimits:
         lines(ready, 4)
         attempt = next(iter(local._attempts.values()))
         before = attempt.measures.sampled_seconds
-        until(
+        wait_for(
             lambda: (local.wait(0.05) and False) or attempt.measures.sampled_seconds > before + 0.3
         )
         assert attempt.cause is None
@@ -286,8 +277,8 @@ class TestStop:
         local.submit([made])
         lines(ready, 1)
         before = time.monotonic()
-        local.stop([made.key], Cause.TERMINATED, grace=0.2, signal="SIGINT")
-        assert time.monotonic() - before < 0.15
+        local.stop([made.key], Cause.TERMINATED, grace=1.0, signal="SIGINT")
+        assert time.monotonic() - before < 0.9
         (end,) = finish(local)
         assert (end.cause, end.return_code) == (Cause.TERMINATED, 137)
 
@@ -297,8 +288,8 @@ class TestStop:
         for job_id in range(40):
             made = order("sleep 100", job_id)
             local.submit([made])
-            until(lambda: read_exit_file(made.exit_file).pid)  # noqa: B023 - used within the turn
-            local.stop([made.key], Cause.STOPPED, grace=60)
+            wait_for(lambda: read_exit_file(made.exit_file).pid)  # noqa: B023 - used within the turn
+            local.stop([made.key], Cause.STOPPED, grace=10 * DEADLINE)
         assert {e.return_code for e in finish(local, 40)} == {143}
 
     def test_a_job_that_ends_well_when_asked_keeps_its_code(self, local, order, tmp_path):
@@ -332,7 +323,7 @@ class TestLeftovers:
         os.mkfifo(fifo)
         local.submit([order(f"echo hello > >(read x < {fifo}; cat > {out})")])
         attempt = next(iter(local._attempts.values()))
-        until(lambda: (local.wait(0.02) and False) or attempt.ended)
+        wait_for(lambda: (local.wait(0.02) and False) or attempt.ended)
         with open(fifo, "w") as file:
             file.write("go\n")
         finish(local)
@@ -364,7 +355,7 @@ class TestUsage:
         code = f"x = bytearray(b'x') * 60_000_000\\nwhile not __import__('os').path.exists('{tmp_path}/stop'): pass"
         local.submit([order(f"{PYTHON} -c $'{code.replace(chr(39), chr(92) + chr(39))}' & wait")])
         attempt = next(iter(local._attempts.values()))
-        until(lambda: (local.wait(0.02) and False) or attempt.measures.sampled_seconds > 0.3)
+        wait_for(lambda: (local.wait(0.02) and False) or attempt.measures.sampled_seconds > 0.3)
         (tmp_path / "stop").touch()
         usage = finish(local)[0].usage
         assert (usage.peak_memory or 0) > 60_000_000
@@ -387,7 +378,7 @@ class TestUsage:
                 allocation=Allocation(1, 0, (GpuGrant("GPU-0"),)),
             )
             local.submit([made])
-            until(lambda: (local.wait(0.02) and False) or asked.is_set())
+            wait_for(lambda: (local.wait(0.02) and False) or asked.is_set())
             with open(fifo, "w") as file:
                 file.write("go\n")
             usage = finish(local)[0].usage
@@ -468,7 +459,7 @@ class TestAdoption:
         os.mkfifo(fifo := tmp_path / "fifo")
         made = order(f"read x < {fifo}; exit 6")
         started = self.orphan(made)
-        until(lambda: read_exit_file(made.exit_file).pid == started.pid)
+        wait_for(lambda: read_exit_file(made.exit_file).pid == started.pid)
         local.adopt([self.adopted(made, started, pid=None, process_started=None)])
         assert local.wait(0) == []
         with open(fifo, "w") as file:
@@ -478,8 +469,8 @@ class TestAdoption:
     def test_one_that_ended_meanwhile(self, local, order):
         made = order("exit 5")
         started = self.orphan(made)
-        until(lambda: read_exit_file(made.exit_file).code is not None)
-        until(lambda: gone(started.pid))
+        wait_for(lambda: read_exit_file(made.exit_file).code is not None)
+        wait_for(lambda: gone(started.pid))
         local.adopt([self.adopted(made, started)])
         (end,) = finish(local)
         assert (end.return_code, end.cause) == (5, None)
@@ -488,7 +479,7 @@ class TestAdoption:
         made = order("sleep 100")
         started = self.orphan(made)
         os.killpg(started.pid, signal.SIGKILL)
-        until(lambda: gone(started.pid))
+        wait_for(lambda: gone(started.pid))
         local.adopt([self.adopted(made, started)])
         (end,) = finish(local)
         assert (end.return_code, end.cause) == (None, Cause.LOST)
@@ -541,14 +532,14 @@ class TestClose:
         assert threading.active_count() == threads
         with open(fifo, "w") as file:
             file.write("go\n")
-        until(lambda: read_exit_file(made.exit_file).code == 6)
+        wait_for(lambda: read_exit_file(made.exit_file).code == 6)
         os.waitpid(started.pid, 0)
 
     def test_wake_from_a_signal_handler(self, local):
         before = signal.signal(signal.SIGALRM, lambda *_: local.wake())
         try:
             signal.setitimer(signal.ITIMER_REAL, 0.05)
-            assert local.wait(20) == []
+            assert local.wait(DEADLINE) == []
         finally:
             signal.signal(signal.SIGALRM, before)
 
@@ -618,8 +609,8 @@ def test_a_waiting_thread_outlasts_a_time_without_descriptors(
     waiting: child_processes.Children[str] = child_processes.Children(pidfd=False)
     try:
         waiting.add("a", 4711, child=False, started=7)
-        assert looked.wait(10)
-        assert waiting.wait(10)[0] == ["a"]
+        assert looked.wait(DEADLINE)
+        assert waiting.wait(DEADLINE)[0] == ["a"]
     finally:
         waiting.close()
 
@@ -679,7 +670,7 @@ def test_children_of_an_adopted_job_are_no_strangers() -> None:
         )
 
     try:
-        until(lambda: len(session_processes.Sessions().scan({second})[second]) == 2)
+        wait_for(lambda: len(session_processes.Sessions().scan({second})[second]) == 2)
         looking = supervisor.Watch(lambda attempt: None)
         looking._thread = threading.Thread()  # it looks when the test says so
         looking.add(attempt(first), adopted=True)

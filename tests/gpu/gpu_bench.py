@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from fake_nvml import FakeNvml, FakeProcess
 from nvml_reader import REPOSITORY
 
+from tests.waiting import wait_for
 from torc_tui.errors import TorcError
 from torc_tui.store import queries
 from torc_tui.store.database import Store
@@ -25,15 +26,6 @@ MEET = SEEN + "; for i in $(seq 500); do [ -e {other}.seen ] && exit 0; sleep 0.
 
 Jobs = Mapping[str, tuple[str, Mapping[str, Any]]]
 """name -> (command, what it wants); ``priority`` among the wants is the job's."""
-
-
-def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """The first true answer of ``condition``."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"{what}: waited {seconds:g} s in vain"
-        time.sleep(0.02)
-    return answer
 
 
 class Bench:
@@ -110,7 +102,7 @@ class Bench:
     def running(self, *names: str, workflow: int = 1) -> None:
         """Wait until exactly these run."""
         wanted = set(names)
-        until(
+        wait_for(
             lambda: (
                 {name for name, state in self.states(workflow).items() if state == "running"}
                 == wanted
@@ -141,7 +133,7 @@ class Bench:
     def using(self, count: int) -> None:
         """Wait until so many programs of ours hold memory of cards."""
         folder = Path(f"{self.fake.state}.d")
-        until(
+        wait_for(
             lambda: sum(path.name.isdigit() for path in folder.iterdir()) == count,
             f"{count} on the cards",
         )
@@ -153,7 +145,7 @@ class Bench:
     def seen(self, name: str) -> str:
         """What the job found in CUDA_VISIBLE_DEVICES, as soon as it has looked."""
         path = self.folder / f"{name}.seen"
-        until(lambda: path.exists() and path.read_text(), f"what {name} sees")
+        wait_for(lambda: path.exists() and path.read_text(), f"what {name} sees")
         return path.read_text().strip()
 
     def stranger(self, gpu: int, memory: int) -> subprocess.Popen[str]:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import DEADLINE
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 _CHILD = """
@@ -61,6 +63,6 @@ class Reader:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        code = self._process.wait(10)
+        code = self._process.wait(DEADLINE)
         self._process.stdout.close()
         assert code == 0

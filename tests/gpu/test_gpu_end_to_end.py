@@ -9,7 +9,9 @@ import time
 
 import pytest
 from fake_nvml import GB, FakeInstance, card
-from gpu_bench import MEET, SEEN, Bench, ended, plain, until
+from gpu_bench import MEET, SEEN, Bench, ended, plain
+
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def test_a_card_that_vanishes_is_said_once_and_the_rest_goes_on(box: Bench) -> N
         ("nvmlDeviceGetUtilizationRates", 15, 1),
     ]
     box.fake.write()
-    until(lambda: box.events("node_notice"), "the notice")
+    wait_for(lambda: box.events("node_notice"), "the notice")
     assert "GPU 0 is held by another job" in box.why("c")
     box.release(kept)
     box.running(lost, "c")
@@ -138,7 +140,7 @@ def test_foreign_programs_can_be_ignored(box: Bench) -> None:
     box.fake.gpus = [card(0)]
     box.stranger(0, 48 * GB)
     waits = box.start({"a": (SEEN.format(name="a"), {"num_gpus": 1})})
-    until(lambda: box.events("node_started"), "the runner")
+    wait_for(lambda: box.events("node_started"), "the runner")
     assert (
         plain(box.why("a"))
         == "a is ready\n└─ needs 1 GPU, 0 free: GPU 0 is in use (pid N python, 48 GB)\n"
@@ -187,7 +189,7 @@ def test_adopted_attempts_keep_their_devices(box: Bench) -> None:
     killed.send_signal(signal.SIGKILL)
     ended(killed)
     runner = box.go("run", "1", "--num-cpus=4")
-    until(lambda: box.events("node_lost"), "the heir")
+    wait_for(lambda: box.events("node_lost"), "the heir")
     assert box.why("c") == (
         "c is ready\n└─ needs 1 GPU, 0 free: GPUs 0 and 1 are held by other jobs\n"
     )
@@ -245,7 +247,7 @@ def test_more_memory_than_asked_for_is_an_event(box: Bench) -> None:
     box.using(1)
     seen = time.monotonic()
     # The sampler looks about once a second: it has seen it then.
-    until(lambda: time.monotonic() - seen > 1.3, "a sample")
+    wait_for(lambda: time.monotonic() - seen > 1.3, "a sample")
     box.release("a")
     code, said = ended(runner)
     assert code == 0, said

@@ -13,6 +13,8 @@ import pytest
 from fake_nvml import GB, FakeInstance, FakeNvml, FakeProcess, card
 from nvml_reader import REPOSITORY, Reader
 
+from tests.waiting import DEADLINE
+
 Start = Callable[..., Reader]
 
 CARD = [f"GPU-0000000{number}-0000-0000-0000-000000000000" for number in range(4)]
@@ -318,7 +320,7 @@ def test_a_job_that_plays_a_cuda_program(fake: FakeNvml, reader: Start, tmp_path
         while one.read()[1]["memory_free"] != 68 * GB:
             assert job.poll() is None
         done.touch()
-        assert job.wait(10) == 0
+        assert job.wait(DEADLINE) == 0
     assert one.read()[1]["memory_free"] == 80 * GB
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.waiting import DEADLINE
 from torc_tui.tui.logs.log_index import Change, LogFile, Search, search
 
 
@@ -139,7 +140,7 @@ def test_search_says_what_is_wrong_and_can_be_stopped(tmp_path: Path) -> None:
     (gone,) = search(str(tmp_path / "none"), "a")
     assert gone.done and gone.error == "No such file or directory"
     running = Search(str(path), "a")
-    assert running.join(10) and running.hits.done and running.hits.total == 1000
+    assert running.join(DEADLINE) and running.hits.done and running.hits.total == 1000
     stopped = Search(str(path), "a")
     stopped.stop()
-    assert stopped.join(10) and stopped.hits.done
+    assert stopped.join(DEADLINE) and stopped.hits.done

@@ -8,34 +8,23 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-DEADLINE = 30.0
+from tests.waiting import DEADLINE, wait_for
+
 TORC = "import torc_tui.store.connect as c; c.BUSY_SECONDS = 0.3; from torc_tui.cli.main import main; main()"
 RUNNER = f"import torc_tui.engine.membership as m; m.HEARTBEAT = 1.0; {TORC}"
 """The program `torc`, with a store that is said to be locked after 0.3 s instead of 10, and quick
 heartbeats."""
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
-    """The first true value; an AssertionError after the deadline."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"never happened: {what}")
-
-
 @pytest.fixture(name="until")
 def _until() -> Callable[..., Any]:
-    return until
+    return wait_for
 
 
 class Shell:
@@ -120,12 +109,20 @@ class Shell:
         """States as numbers, without a process."""
         return dict(self.sql(f"SELECT name, status FROM job WHERE workflow_id = {workflow_id}"))  # type: ignore[arg-type]
 
+    def wait_for_beat(self, process: subprocess.Popen[str]) -> None:
+        """Wait until the runner has been through its loop once more."""
+        (before,) = self._beat(process)
+        wait_for(lambda: self._beat(process) != [before], "a heartbeat")
+
+    def _beat(self, process: subprocess.Popen[str]) -> list[tuple[Any, ...]]:
+        return self.sql(f"SELECT heartbeat_at FROM compute_node WHERE pid = {process.pid}")
+
     def there(self, name: str) -> bool:
         return (self.folder / name).exists()
 
     def pid(self, name: str = "pid") -> int:
         return int(
-            until(
+            wait_for(
                 lambda: self.there(name) and (self.folder / name).read_text().strip(),
                 f"the file {name}",
             )

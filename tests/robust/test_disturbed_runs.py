@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import DEADLINE
+
 WAITING = """
 name: waiting
 jobs:
@@ -117,16 +119,17 @@ jobs: [{name: a, command: 'trap "echo asked >> asked" TERM; touch begun; until [
     runner = shell.start("run", shell.write(text), "--grace", "20")
     until(lambda: shell.there("begun"), "the job began")
     until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
-    time.sleep(0.5)  # one that has only just begun is reminded: it may have lost the signal
+    # A job that has only just begun is asked twice, in case it missed the signal.
+    shell.wait_for_beat(runner)
     shell.run("cancel", "1")
     until(lambda: shell.there("asked"), "it was asked")
     with shell.store() as store:
         from torc_tui.store.events import append
 
-        for _ in range(10):
+        for _ in range(3):
             with store.write() as conn:
                 append(conn, 1, [("node_notice", None, {"message": "x"})], at=time.time())
-            time.sleep(0.1)  # longer than the runner takes to look
+            shell.wait_for_beat(runner)
     assert (shell.folder / "asked").read_text().split() == ["asked"]
     (shell.folder / "go").touch()
     shell.finish(runner)
@@ -285,7 +288,7 @@ def test_a_hangup_without_a_terminal_is_no_end(
 ) -> None:
     runner = begin(shell, until, *quiet)
     runner.send_signal(signal.SIGHUP)
-    time.sleep(0.2)  # it is heard
+    shell.wait_for_beat(runner)
     (shell.folder / "go").touch()
     code, text = shell.finish(runner)
     assert code == 0
@@ -300,7 +303,7 @@ def test_a_closed_pipe_does_not_touch_the_run(shell: Any, until: Any) -> None:
     runner.stdout.close()  # head -1
     (shell.folder / "go").touch()
     said = runner.stderr.read()
-    assert runner.wait(30) == 0
+    assert runner.wait(DEADLINE) == 0
     assert said == ""
     assert set(shell.states().values()) == {"completed"}
     shell.assert_nothing_held()
@@ -326,7 +329,7 @@ def test_a_full_disk_behind_standard_output(shell: Any) -> None:
     shell.run("init", "1")
     with open("/dev/full", "w") as full:
         runner = shell.start("run", "1", stdout=full)
-        runner.wait(30)
+        runner.wait(DEADLINE)
     assert runner.returncode in (0, 1)
     assert shell.states() == {"a": "completed"}
     shell.assert_nothing_held()
@@ -353,7 +356,7 @@ def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> No
             lambda: shell.sql("SELECT 1 FROM compute_node WHERE stop_requested = 'graceful'"),
             "it is asked",
         )
-        time.sleep(0.3)  # it is heard, and the job does not listen
+        shell.wait_for_beat(runner)
         assert not gone(pid)
         stop_runners(store, 1, hard=True)
     code, said = shell.finish(runner)
@@ -397,5 +400,5 @@ def broken(shell: Any, how: str) -> subprocess.CompletedProcess[str]:
         "w.yaml",
     ]
     return subprocess.run(
-        words, cwd=shell.folder, env=shell.env, capture_output=True, text=True, timeout=20
+        words, cwd=shell.folder, env=shell.env, capture_output=True, text=True, timeout=DEADLINE
     )

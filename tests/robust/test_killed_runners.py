@@ -114,7 +114,7 @@ def test_another_runner_takes_over_with_its_heartbeat(
     second = shell.start("run", "1")
     until(lambda: len(shell.events("node_started")) == 2, "the second runner is there")
     shell.kill(first)
-    until(lambda: shell.events("node_lost"), "it was noticed", membership.HEARTBEAT * 2)
+    until(lambda: shell.events("node_lost"), "it was noticed")
     (shell.folder / "go").touch()
     code, text = shell.finish(second)
     assert code == 0, text

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-DEADLINE = 30.0
+from tests.waiting import DEADLINE
 
 Until = Callable[..., Any]
 

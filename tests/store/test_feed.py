@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import DEADLINE, wait_for
 from torc_tui.model import Event
 from torc_tui.store import events, workflows
 from torc_tui.store.database import Store
@@ -57,10 +58,7 @@ def test_all_events_of_several_processes_arrive_in_order(
     ]
     for writer in writers:
         writer.start()
-    found: list[Event] = []
-    deadline = time.monotonic() + 60
-    while len(found) < WRITERS * EACH and time.monotonic() < deadline:
-        found += feed.wait(1.0)
+    found = _until(feed, WRITERS * EACH)
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
@@ -96,13 +94,13 @@ def test_waiting_ends_with_an_event_a_wake_or_the_time(
 ) -> None:
     assert feed.wait(0.01) == []
     threading.Timer(0.05, _append, (store, workflow_id, "a")).start()
-    assert [event.kind for event in feed.wait(30)] == ["a"]
+    assert [event.kind for event in feed.wait(DEADLINE)] == ["a"]
     feed.wake()
     began = time.monotonic()
-    assert feed.wait(30) == []
+    assert feed.wait(DEADLINE) == []
     threading.Timer(0.05, feed.wake).start()
-    assert feed.wait(30) == []
-    assert time.monotonic() - began < 20
+    assert feed.wait(DEADLINE) == []
+    assert time.monotonic() - began < DEADLINE
     feed.close()
     feed.wake()  # sanitize: nobody waits
 
@@ -155,9 +153,12 @@ def test_a_long_backlog_comes_in_pieces(
 def _until(feed: Feed, number: int) -> list[Event]:
     """The next ``number`` events (PostgreSQL's notification may take a moment)."""
     found: list[Event] = []
-    deadline = time.monotonic() + 10
-    while len(found) < number and time.monotonic() < deadline:
-        found += feed.wait(0.1)
+
+    def complete() -> bool:
+        found.extend(feed.wait(0.5))
+        return len(found) >= number
+
+    wait_for(complete, lambda: f"{number} events; there are {len(found)}", interval=0)
     return found
 
 
@@ -174,7 +175,7 @@ def test_a_feed_waits_among_thousands_of_descriptors(store: Store, workflow_id: 
         try:
             assert feed.wait(0.01) == []
             _append(store, workflow_id, "late")
-            assert [event.kind for event in feed.wait(10)] == ["late"]
+            assert [event.kind for event in feed.wait(DEADLINE)] == ["late"]
         finally:
             feed.close()
     finally:

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.driving import screen, screen_text, sees, until
+from tests.waiting import DEADLINE
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
@@ -322,7 +323,7 @@ async def test_a_search_in_thousands_of_logs_can_be_stopped(story: Story) -> Non
             assert isinstance(pilot.app.screen, LogSearch)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
-        assert found.done and found.join(5)
+        assert found.done and found.join(DEADLINE)
 
 
 @pytest.mark.parametrize("size", [(40, 10), (80, 24), (20, 6), (8, 3)])
