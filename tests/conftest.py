@@ -19,6 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Time limits of Hypothesis measure the machine, not the program: other processes may use it too.
+settings.register_profile("torc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("torc")
 
 PLAIN_USER = "nobody"
 """PostgreSQL refuses to run as root; then it runs as this user, without rights of its own."""

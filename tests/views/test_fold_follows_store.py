@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from torc_tui.engine.engine import Engine, NodeIdentity
@@ -61,6 +61,7 @@ def rows(view: WorkflowView) -> list[dict[str, Any]]:
 
 
 @settings(max_examples=20, deadline=None)
+@example([("end", 0, 0), ("cancel", 0, 0), ("cancel", 3, 0), ("end", 0, 0)])
 @given(STEPS)
 def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -237,6 +237,8 @@ class WorkflowView:
         job.reason = data.get("reason")
         job.attempt_id = data.get("attempt", job.attempt_id)
         job.not_before = None
+        if status is JobStatus.CANCELED and began is None:
+            job.compute_node_id = None  # claimed ahead, and canceled before it started
         if status is JobStatus.COMPLETED and began is not None and job.ended_at is not None:
             self._lasted(job.family, job.ended_at - began)
         elif status is JobStatus.CANCELED and (job.reason or "").startswith("canceled by"):
