@@ -379,7 +379,7 @@ class Limits:
 class Order:
     """Run this. ``environment`` is the whole environment of the job; ``stdout``/``stderr`` are
     paths (equal for combined output) or None for nothing. ``exit_file`` receives the exit code from
-    the job's own shell."""
+    the job's own shell. ``refusal`` says why the job cannot be started, where that is known."""
 
     key: AttemptKey
     name: str
@@ -392,6 +392,7 @@ class Order:
     exit_file: str
     limits: Limits = Limits()
     allocation: Allocation = Allocation()
+    refusal: str | None = None
 
 
 class Cause(StrEnum):

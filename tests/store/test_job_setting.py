@@ -3,7 +3,6 @@ tried by bash."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -14,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torc_tui.engine.orders import OrderMaker
-from torc_tui.errors import NotFound
+from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Allocation, Gpu, GpuGrant
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import job_shell, run_context
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.job_environment import job_variables, shell_line
+from torc_tui.store.job_environment import attempt_variables, expand, shell_line
 from torc_tui.store.scheduling import READY_COLUMNS, ReadyJob, encode_allocation
 from torc_tui.workflow_file.load import loads
 
 BASH = shutil.which("bash")
 SPEC = """
 name: w
-env: {GREETING: "it's $HOME; \\"quoted\\"", SHARED: workflow}
+env: {GREETING: "it's $$HOME; \\"quoted\\"", SHARED: workflow}
 user_data: [{name: config, data: 1}]
 jobs:
   - name: "a b"
@@ -128,11 +127,29 @@ def test_any_text_survives_the_shell(variables: Mapping[str, str], data: st.Data
 
 
 def test_a_job_without_cards_sees_none() -> None:
-    found = job_variables(
-        json.dumps({"CUDA_VISIBLE_DEVICES": "0,1"}),
-        job_id=1,
-        name="j",
-        attempt_id=2,
-        allocation=Allocation(),
-    )
+    found = attempt_variables(job_id=1, name="j", attempt_id=2, allocation=Allocation())
     assert found["CUDA_VISIBLE_DEVICES"] == "" and found["TORC_ATTEMPT_ID"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("value", "expanded"),
+    [
+        ("$A", "1 2"),
+        ("${A}b$A", "1 2b1 2"),
+        ("$$A", "$A"),
+        ("$${A}", "${A}"),
+        ("$$$A", "$$A"),
+        ("$", "$"),
+        ("$$", "$$"),
+        ("5$ $1 $(A) ${A:-x} ${A.b}", "5$ $1 $(A) ${A:-x} ${A.b}"),
+        ("$EMPTY", ""),
+    ],
+)
+def test_references_in_env(value: str, expanded: str) -> None:
+    assert expand({"K": value}, {"A": "1 2", "EMPTY": ""}, "job 'j'") == {"K": expanded}
+
+
+@pytest.mark.parametrize("value", ["$B", "x${B}"])
+def test_a_reference_to_nothing(value: str) -> None:
+    with pytest.raises(UsageError, match=r"env of job 'j': K uses \$B, which is not set"):
+        expand({"K": value}, {"A": ""}, "job 'j'")

@@ -9,9 +9,9 @@ The variables and the names of files are those of reference facts, sections 6.5 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from torc_tui.errors import UsageError
 from torc_tui.model import (
     Allocation,
     AttemptKey,
@@ -21,7 +21,14 @@ from torc_tui.model import (
     Order,
     ResourceRequirements,
 )
-from torc_tui.store.job_environment import job_variables, with_torc, workflow_variables
+from torc_tui.store.job_environment import (
+    attempt_variables,
+    expand,
+    own_variables,
+    user_environment,
+    with_commands,
+    workflow_variables,
+)
 from torc_tui.store.log_files import attempt_files as attempt_files
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
@@ -48,24 +55,40 @@ class OrderMaker:
         self.gpus_by_index = gpus_by_index or context.execution.gpu_binding == "index"
         self.limit_resources = limit_resources and context.execution.limit_resources
         self.grace = context.execution.sigterm_lead_seconds if grace is None else grace
-        base = dict(os.environ if inherited is None else inherited)
-        path = with_torc(base.get("PATH"))
-        if path is not None:
-            base["PATH"] = path
-        self.base = base | workflow_variables(
-            context.env,
+        self.inherited = user_environment() if inherited is None else dict(inherited)
+        env = expand(context.env, self.inherited, f"workflow {context.name!r}")
+        self.shared = workflow_variables(
             store_url=store_url,
             workflow_id=context.workflow_id,
             run_id=context.run_id,
             directory=context.directory,
             output_dir=output_dir,
         )
+        self.base = self.inherited | env | self.shared
+        self.base["PATH"] = with_commands(self.base.get("PATH"))
+
+    def check(self, jobs: Iterable[tuple[str, str]]) -> None:
+        """Raise UsageError when an `env` of these (job name, JSON) uses a variable that is not
+        set."""
+        errors = []
+        for name, env in jobs:
+            try:
+                own_variables(env, self.inherited, name)
+            except UsageError as error:
+                errors.append(error)
+        if errors:
+            more = f" (and in {len(errors) - 1} more jobs)" if len(errors) > 1 else ""
+            raise UsageError(f"{errors[0].message}{more}", hint=errors[0].hint)
 
     def make(self, job: ReadyJob, allocation: Allocation) -> Order:
         """The order for the attempt that was just claimed."""
         key = AttemptKey(self.context.workflow_id, job.id, self.context.run_id, job.attempt_id)
-        environment = self.base | job_variables(
-            job.env,
+        environment, refusal = self.base, None
+        try:
+            environment = self._with_own(job)
+        except UsageError as error:  # a job that was changed after the check at the start
+            refusal = error.message
+        environment = environment | attempt_variables(
             job_id=job.id,
             name=job.name,
             attempt_id=job.attempt_id,
@@ -88,7 +111,18 @@ class OrderMaker:
             exit_file=exit_file,
             limits=self.limits(self.context.requirements.get(job.requirement_id)),
             allocation=allocation,
+            refusal=refusal,
         )
+
+    def _with_own(self, job: ReadyJob) -> dict[str, str]:
+        """Return the environment with the `env` of the job, below the TORC variables."""
+        own = own_variables(job.env, self.inherited, job.name)
+        if not own:
+            return self.base
+        environment = self.base | own | self.shared
+        if "PATH" in own:
+            environment["PATH"] = with_commands(own["PATH"])
+        return environment
 
     def limits(self, requirements: ResourceRequirements | None) -> Limits:
         """What is enforced on a job with these requirements."""

@@ -186,6 +186,8 @@ class Runner:
             grace=options.grace,
             gpus_by_index=options.gpus_by_index,
         )
+        with self.store.read() as conn:
+            self.maker.check(run_context.environments_with_references(conn, self.workflow_id))
         self.node_id = membership.join(
             self.store, self.workflow_id, context.run_id, here, self.machine, stored, began
         )

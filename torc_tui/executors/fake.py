@@ -90,6 +90,9 @@ class FakeExecutor:
             self.orders.append(order)
             self._next_pid += 1
             attempt = self._attempts[order.key] = _Attempt(order.key, order, self._next_pid)
+            if order.refusal is not None:
+                self._end(attempt, 126, cause=Cause.LAUNCH, detail=order.refusal)
+                continue
             code = self._outcome(order) if self._outcome else None
             if code is not None:
                 self._start(attempt)

@@ -85,6 +85,8 @@ class LocalExecutor:
                 self._refuse(order, started_at, error)
 
     def _start(self, order: Order, started_at: float) -> None:
+        if order.refusal is not None:
+            raise ValueError(order.refusal)
         how = launch(
             order, self._shell, open_files=self._open_files, now=session_processes.clock_ticks()
         )

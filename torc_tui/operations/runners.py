@@ -26,6 +26,7 @@ from torc_tui.store import compute_nodes, user_actions, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow, resettle
 from torc_tui.store.events import append
+from torc_tui.store.job_environment import user_environment
 from torc_tui.store.log_files import attempt_stem, output_folder
 
 
@@ -60,7 +61,7 @@ def start_runner(
                 stdout=output,
                 stderr=output,
                 cwd=workflow.directory,
-                env={**os.environ, "TORC_DATABASE": store.url},
+                env={**user_environment(), "TORC_DATABASE": store.url},
                 start_new_session=True,
             )
     except OSError as error:

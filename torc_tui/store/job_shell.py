@@ -8,13 +8,21 @@ written.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torc_tui.errors import NotFound
 from torc_tui.model import Gpu
 from torc_tui.store import run_context
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.job_environment import job_variables, shell_line, workflow_variables
+from torc_tui.store.job_environment import (
+    attempt_variables,
+    expand,
+    own_variables,
+    shell_line,
+    user_environment,
+    workflow_variables,
+)
 from torc_tui.store.log_files import output_folder
 from torc_tui.store.scheduling import decode_allocation
 
@@ -47,8 +55,12 @@ _LAST = Statement(
 _NODE = Statement("SELECT gpus FROM compute_node WHERE id = ?")
 
 
-def read(store: Store, job_id: int) -> JobSetting:
-    """The setting of the newest attempt, with the cards that it holds or held last; NotFound."""
+def read(store: Store, job_id: int, *, environment: Mapping[str, str] | None = None) -> JobSetting:
+    """Return the setting of the newest attempt, with the GPUs that it holds or held last.
+
+    References in `env` are expanded from ``environment`` (None: that of this process). Raise
+    NotFound when there is no such job, and UsageError for a variable that is not set.
+    """
     with store.read() as conn:
         row = _JOB.run(conn, (job_id,)).fetchone()
         if row is None:
@@ -62,21 +74,22 @@ def read(store: Store, job_id: int) -> JobSetting:
             last = _LAST.run(conn, (job_id,)).fetchone()
             held, node = last if last is not None else (None, None)
         known = _NODE.run(conn, (node,)).fetchone() if node is not None else None
-    cards = json.loads(known[0]) if known is not None and known[0] else []
+    present = json.loads(known[0]) if known is not None and known[0] else []
     gpus = [
-        Gpu(uuid=card["uuid"], index=card["index"], virtual=card.get("virtual", False))
-        for card in cards
+        Gpu(uuid=gpu["uuid"], index=gpu["index"], virtual=gpu.get("virtual", False))
+        for gpu in present
     ]
-    variables = workflow_variables(
-        context.env,
+    inherited = user_environment() if environment is None else environment
+    variables = expand(context.env, inherited, f"workflow {context.name!r}")
+    variables |= own_variables(env, inherited, name)
+    variables |= workflow_variables(
         store_url=store.url,
         workflow_id=workflow_id,
         run_id=context.run_id,
         directory=context.directory,
         output_dir=output_dir or output_folder(context.directory),
     )
-    variables |= job_variables(
-        env,
+    variables |= attempt_variables(
         job_id=number,
         name=name,
         attempt_id=attempt,

@@ -104,7 +104,16 @@ CLAIM_ACTION = Statement(
     "UPDATE action SET executed_run_id = ?, executed_at = ?"
     " WHERE id = ? AND (persistent OR executed_run_id IS NULL OR executed_run_id <> ?)"
 )
+WITH_REFERENCES = Statement(
+    "SELECT name, env FROM job WHERE workflow_id = ? AND env LIKE ?"
+    " AND (status IN (0, 1, 2, 3, 4) OR stop_requested = 'stopped') ORDER BY id"
+)
 STATUS_OF = Statement("SELECT status FROM job WHERE id = ?")
+
+
+def environments_with_references(conn: Connection, workflow_id: int) -> list[tuple[str, str]]:
+    """Return (job name, `env` as JSON) of the jobs that may still run and whose `env` has a $."""
+    return [(row[0], row[1]) for row in WITH_REFERENCES.run(conn, (workflow_id, "%$%"))]
 
 
 def claim_action(conn: Connection, action_id: int, run_id: int, at: float) -> bool:

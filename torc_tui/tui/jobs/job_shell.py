@@ -48,7 +48,7 @@ def _setting(job: Job) -> Any:
 
 
 def _run_shell(app: TorcApp, setting: Any) -> None:
-    from torc_tui.store.job_environment import with_torc
+    from torc_tui.store.job_environment import with_commands
 
     if not Path(setting.directory).is_dir():
         app.complain(
@@ -59,9 +59,7 @@ def _run_shell(app: TorcApp, setting: Any) -> None:
         )
         return
     environment = {**app.environ, **setting.variables}
-    path = with_torc(environment.get("PATH"))
-    if path is not None:
-        environment["PATH"] = path
+    environment["PATH"] = with_commands(environment.get("PATH"))
     shell = app.environ.get("SHELL") or "/bin/sh"
     try:
         with app.suspend() if not app.is_headless else nullcontext():
