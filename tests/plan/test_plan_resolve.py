@@ -503,3 +503,34 @@ def test_a_cycle_is_a_real_one(spec: WorkflowSpec) -> None:
         }:
             nodes -= free
         assert not nodes
+
+
+@pytest.mark.parametrize(
+    ("key", "pattern", "found"),
+    [
+        ("depends_on_regexes", "^(a+)+$", True),
+        ("input_file_regexes", "(a|aa)+$", True),
+        ("input_user_data_regexes", "(a*)*b", False),
+        ("depends_on_regexes", r"(a+)+\1b", None),
+        ("output_file_regexes", "(", None),
+    ],
+)
+def test_patterns_take_bounded_time(key: str, pattern: str, found: bool | None) -> None:
+    """A pattern that would backtrack for ever is searched; one that cannot be is an error."""
+    name = "a" * 40
+    spec = WorkflowSpec(
+        name="w",
+        file="w.yaml",
+        files=[FileSpec(name=name, path="f")],
+        user_data=[UserDataSpec(name=name, data=1)],
+        jobs=[job(name), job("z", source=Source("w.yaml", 7, {key: 9}), **{key: (pattern,)})],
+    )
+    if found:
+        resolve(spec)
+        return
+    with pytest.raises(SpecError) as caught:
+        resolve(spec)
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.line) == ("w.yaml", 9)
+    assert repr(pattern) in problem.message
+    assert ("cannot use the pattern" in problem.message) is (found is None)

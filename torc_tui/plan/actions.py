@@ -6,11 +6,10 @@ all. Nothing is carried out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 
 from torc_tui.model import Action
-from torc_tui.plan.data_flow import matching
+from torc_tui.patterns import Pattern, PatternError
 from torc_tui.plan.names import Problems
 
 
@@ -37,9 +36,9 @@ def watched_jobs(
             )
     for pattern in action.job_name_regexes:
         try:
-            found = matching(pattern, names)
-        except re.error as error:
-            message = f"{what}: {pattern!r} is no regular expression: {error}"
+            found = Pattern(pattern).matching(names)
+        except PatternError as error:
+            message = f"{what}: cannot use the pattern {pattern!r}: {error}"
             problems.add(message, action.source, "job_name_regexes", kind="invalid-regex")
             continue
         if not found:

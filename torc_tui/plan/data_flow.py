@@ -7,19 +7,12 @@ matches. Whether a name exists and what to say about it is decided by the resolv
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from torc_tui.model import EdgeKind
+from torc_tui.patterns import Pattern
 from torc_tui.plan.dependencies import Members
-
-
-def matching(pattern: str, names: Sequence[str]) -> tuple[int, ...]:
-    """The indices of the names in which the pattern is found (searched, not anchored). re.error if
-    it is no pattern."""
-    search = re.compile(pattern).search
-    return tuple(index for index, name in enumerate(names) if search(name))
 
 
 def canonical_path(path: str) -> str:
@@ -63,11 +56,10 @@ class Flow:
         return number if self._same is None else self._same[number]
 
     def matches(self, pattern: str) -> tuple[int, ...]:
-        """All that the pattern is found in; computed once per pattern. re.error if it is no
-        pattern."""
+        """Return all that a pattern is found in, computed once per pattern; raise PatternError."""
         found = self._matches.get(pattern)
         if found is None:
-            found = self._matches[pattern] = matching(pattern, self.names)
+            found = self._matches[pattern] = Pattern(pattern).matching(self.names)
         return found
 
     def group(self, numbers: Iterable[int]) -> int | None:

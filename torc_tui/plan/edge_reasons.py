@@ -5,10 +5,10 @@ In: a Plan. Out: texts and numbers. Nothing is decided here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from torc_tui.model import EdgeKind, Plan
+from torc_tui.patterns import Pattern
 
 Via = int | str | None
 
@@ -76,7 +76,7 @@ class Reasons:
     def _pattern(self, job: int, other: int) -> str:
         name = self._plan.jobs[other].spec.name
         patterns = self._plan.jobs[job].spec.depends_on_regexes
-        return next((pattern for pattern in patterns if re.search(pattern, name)), "")
+        return next((pattern for pattern in patterns if Pattern(pattern).search(name)), "")
 
     def _first(self, job: int, other: int, kind: EdgeKind) -> int | None:
         """The first thing that ``other`` writes and ``job`` reads (by path, when the names

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from torc_tui.model import Script
+from torc_tui.patterns import Pattern
 
 Section = Literal["files", "user_data"]
 Direction = Literal["input", "output"]
@@ -56,11 +57,10 @@ class Token(NamedTuple):
         """The name with ``*`` for each shell variable: ``result_*``."""
         return _VARIABLE.sub("*", self.name)
 
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """What a name must match in full."""
-        literals = re.split(r"\0", _VARIABLE.sub("\0", self.name))
-        return re.compile(".*".join(map(re.escape, literals)), re.DOTALL)
+    def matching(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Return the indices of the names that the name, with its variables, can stand for."""
+        literals = map(re.escape, _VARIABLE.sub("\0", self.name).split("\0"))
+        return Pattern(rf"(?s)\A{'.*'.join(literals)}\Z").matching(names)
 
     @property
     def shell_text(self) -> str:

@@ -33,10 +33,11 @@ from torc_tui.model import (
     UserDataSpec,
     WorkflowSpec,
 )
+from torc_tui.patterns import Pattern, PatternError
 from torc_tui.plan import references
 from torc_tui.plan.actions import watched_jobs
 from torc_tui.plan.cycles import report_cycles
-from torc_tui.plan.data_flow import Flow, matching
+from torc_tui.plan.data_flow import Flow
 from torc_tui.plan.dependencies import Members, combine
 from torc_tui.plan.lint import lint
 from torc_tui.plan.names import Problems
@@ -99,7 +100,7 @@ class _Resolver:
         self.tokens: dict[int, _Tokens] = {}
         self.read: dict[tuple[str, str | None], tuple[_Tokens, list[tuple[str, Fault]]]] = {}
         self.scripts: dict[str, Script] = {}
-        self.readable: dict[re.Pattern[str], tuple[int, ...]] = {}
+        self.readable: dict[str, tuple[int, ...]] = {}
         self.sets: list[Members] = []
         self.explicit: dict[tuple[str, ...], int] = {}
         self.set_of: dict[object, int | None] = {}
@@ -274,7 +275,7 @@ class _Resolver:
         written = f"${{{token.section}.output.{token.name}}}"
         if token.section == "files":
             hint = "list the files in output_files or output_file_regexes and write their paths in the command"
-        elif any(token.pattern.fullmatch(name) for name in declared):
+        elif self._matching(job, token, declared):
             return
         else:
             hint = f"declare its outputs in output_user_data; then the token becomes the name {token.glob!r} at run time"
@@ -317,8 +318,8 @@ class _Resolver:
         for pattern in job.depends_on_regexes:
             try:
                 if pattern not in self.job_matches:
-                    self.job_matches[pattern] = matching(pattern, self.names)
-            except re.error as error:
+                    self.job_matches[pattern] = Pattern(pattern).matching(self.names)
+            except PatternError as error:
                 self._bad_pattern(job, "depends_on_regexes", pattern, error)
                 continue
             found = self.job_matches[pattern]
@@ -400,14 +401,12 @@ class _Resolver:
             hint = f"use input_file_regexes: ['^{_as_regex(token.glob)}$'] and write the paths in the command"
             self.problems.add(message, job.source, "command", kind="invalid-reference", hint=hint)
             return ()
-        pattern = token.pattern
-        found = self.readable.get(pattern)
+        found = self.readable.get(token.name)
         if found is None:
-            found = self.readable[pattern] = tuple(
+            found = self.readable[token.name] = tuple(
                 one
-                for one, name in enumerate(self.data.names)
-                if pattern.fullmatch(name)
-                and (self.data.writer(one) is not None or self.records[one].data is not None)
+                for one in self._matching(job, token, self.data.names)
+                if self.data.writer(one) is not None or self.records[one].data is not None
             )
         own = [one for one in outputs if one in found]
         if own:
@@ -416,6 +415,16 @@ class _Resolver:
             message = f"command of job {_called(job)!r}: no other job writes user data that {token.glob!r} matches"
             self.problems.unknown(message, token.glob, self.data.index, job.source, "command")
         return found
+
+    def _matching(self, job: JobSpec, token: Token, names: Sequence[str]) -> tuple[int, ...]:
+        try:
+            return token.matching(names)
+        except PatternError as error:
+            message = (
+                f"command of job {_called(job)!r}: cannot look up the token {token.glob!r}: {error}"
+            )
+            self.problems.add(message, job.source, "command", kind="invalid-reference")
+            return ()
 
     def _listed(
         self, job: JobSpec, is_data: bool, names: tuple[str, ...], key: str
@@ -439,7 +448,7 @@ class _Resolver:
     def _matched(self, job: JobSpec, flow: Flow, pattern: str, key: str) -> tuple[int, ...]:
         try:
             found = flow.matches(pattern)
-        except re.error as error:
+        except PatternError as error:
             self._bad_pattern(job, key, pattern, error)
             return ()
         if not found:
@@ -448,8 +457,8 @@ class _Resolver:
             self.problems.add(message, job.source, key, kind="no-match")
         return found
 
-    def _bad_pattern(self, job: JobSpec, key: str, pattern: str, error: re.error) -> None:
-        message = f"{key} of job {_called(job)!r}: {pattern!r} is no regular expression: {error}"
+    def _bad_pattern(self, job: JobSpec, key: str, pattern: str, error: PatternError) -> None:
+        message = f"{key} of job {_called(job)!r}: cannot use the pattern {pattern!r}: {error}"
         self.problems.add(message, job.source, key, kind="invalid-regex")
 
     def _unknown(self, job: JobSpec, flow: Flow, name: str, noun: str, key: str, verb: str) -> None:

@@ -17,7 +17,6 @@ The laws:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
@@ -26,6 +25,7 @@ from math import ceil, comb
 from typing import Literal, NamedTuple
 
 from torc_tui.model import Gpu, GpuGrant, GpuProcess, ResourceRequirements
+from torc_tui.patterns import Pattern, PatternError, is_found
 
 WHOLE = 1000
 """The share of a whole card, in thousandths."""
@@ -83,10 +83,10 @@ def gpu_need(req: ResourceRequirements) -> GpuNeed | None:
 
 
 @lru_cache(maxsize=256)
-def _pattern(model: str) -> re.Pattern[str] | None:
+def _pattern(model: str) -> Pattern | None:
     try:
-        return re.compile(model, re.IGNORECASE)
-    except re.error:
+        return Pattern(model, ignore_case=True)
+    except PatternError:
         return None
 
 
@@ -96,7 +96,7 @@ def matches(gpu: Gpu, model: str | None) -> bool:
     if not model or gpu.virtual:
         return True
     pattern = _pattern(model)
-    return pattern is not None and pattern.search(gpu.name) is not None
+    return pattern is not None and is_found(pattern, gpu.name)
 
 
 class Card:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from torc_tui.errors import UsageError
 from torc_tui.model import Job, ResourceRequirements
+from torc_tui.patterns import Pattern, PatternError, is_found
 from torc_tui.status import JobStatus
 
 Predicate = Callable[[Job], bool]
@@ -292,11 +293,12 @@ def _term(token: _Token) -> Term:
         raise FilterError(f"{key}{op} needs a value", token.at, meaning)
     if op in ("~", "!~"):
         try:
-            return Term(key, op, re.compile(text, re.IGNORECASE if text == text.lower() else 0))
-        except (re.error, OverflowError, RecursionError) as error:
-            where = getattr(error, "pos", None) or 0
+            return Term(key, op, Pattern(text, ignore_case=text == text.lower()))
+        except PatternError as error:
             raise FilterError(
-                f"no regular expression: {error}", token.at + where, "a regular expression"
+                f"no regular expression: {error}",
+                token.at + (error.at or 0),
+                "a regular expression",
             ) from None
     if key == "status":
         return Term(key, op, _statuses(text, token.at))
@@ -388,9 +390,9 @@ def _test(key: str, op: str, value: Any, context: Context) -> Predicate:
 
 def _text_test(text_of: Callable[[Job], str], op: str, value: Any) -> Predicate:
     if op == "~":
-        return lambda job: value.search(text_of(job)) is not None
+        return lambda job: is_found(value, text_of(job))
     if op == "!~":
-        return lambda job: value.search(text_of(job)) is None
+        return lambda job: not is_found(value, text_of(job))
     word = value.lower()
     if op == ":":
         return lambda job: word in text_of(job).lower()

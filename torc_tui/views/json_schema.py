@@ -9,12 +9,12 @@ pattern, anyOf, oneOf, allOf, not, and ``true``/``false`` as schemas. Other keyw
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from operator import ge, gt, le, lt
 from typing import NamedTuple
 
 from torc_tui.model import Json
+from torc_tui.patterns import Pattern, PatternError
 from torc_tui.views.json_diff import same
 from torc_tui.views.json_document import Path, jq_path, kind_of, preview
 
@@ -160,8 +160,8 @@ def _limit(schema: dict[str, Json], keyword: str) -> float | None:
 
 def _matches(pattern: str, text: str) -> bool:
     try:
-        return re.search(pattern, text) is not None
-    except (re.error, RecursionError, OverflowError):
+        return Pattern(pattern).search(text)
+    except PatternError:
         return True
 
 

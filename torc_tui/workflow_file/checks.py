@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from torc_tui.json_errors import why_no_json
 from torc_tui.model import Json
+from torc_tui.patterns import Pattern, PatternError
 from torc_tui.units import parse_duration, parse_memory
 from torc_tui.workflow_file.document import MAX_DEPTH, List, Map, quoted
 
@@ -142,8 +143,8 @@ def duration(value: Json) -> float:
 def pattern(value: Json) -> str:
     checked = filled(value)
     try:
-        re.compile(checked)
-    except (re.error, RecursionError, OverflowError) as error:
+        Pattern(checked)
+    except PatternError as error:
         raise Wrong(f"{quoted(checked)} is not a regular expression: {error}") from None
     return checked
 
