@@ -17,6 +17,7 @@ import argparse
 import compileall
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -116,14 +117,14 @@ def selected(options: argparse.Namespace) -> dict[str, Callable[..., Rows]]:
 def measure(options: argparse.Namespace) -> Run:
     """Run the selected benchmarks one after the other."""
     place = os.environ.get("TORC_BENCH_DIR") or ("/dev/shm" if Path("/dev/shm").is_dir() else None)
-    root = Path(tempfile.mkdtemp(prefix="torc-bench-", dir=place))
-    facts = machine.description(root.parent)
     before = os.getloadavg()[0]
     if not options.tiny:  # a run that measures must not compile
         compileall.compile_dir(REPOSITORY / "torc_tui", quiet=1)
     found: Rows = []
     others: dict[str, float | None] = {}
-    try:
+    with tempfile.TemporaryDirectory(prefix="torc-bench-", dir=place) as created:
+        root = Path(created)
+        facts = machine.description(root.parent)
         for name, benchmark in selected(options).items():
             print(f"{name} …", file=sys.stderr, flush=True)
             folder = root / name
@@ -132,8 +133,6 @@ def measure(options: argparse.Namespace) -> Run:
             found += [replace(row, benchmark=name) for row in benchmark(folder, options.rounds)]
             others[name] = meter.others()
             shutil.rmtree(folder)
-    finally:
-        shutil.rmtree(root)
     load = {"before": round(before, 2), "after": round(os.getloadavg()[0], 2)}
     facts |= {"rounds": options.rounds, "tiny": options.tiny, "load": load, "others": others}
     rows = [row for row in found if isinstance(row, Row)]
@@ -168,6 +167,7 @@ def compare(before: Run, after: Run) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmarks, or compare saved runs; return the exit code."""
     options = parse(argv)
     saved = [Run.load(path) for path in options.compare or ()]
     if len(saved) == 2:
@@ -184,5 +184,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _terminate(number: int, frame: object) -> None:
+    """Leave through every `finally`, so that no folder stays behind."""
+    raise SystemExit(128 + number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(main())

@@ -141,10 +141,9 @@ def paint(folder: Path, rounds: int) -> Rows:
     for _ in range(rounds + 1):
         bare.append(spend(BARE, folder))
         for name, (arguments, sight) in subjects.items():
-            terminal = Terminal([TORC, *arguments], folder)
-            wall = terminal.until(sight, "the first paint") - terminal.begin
-            own[name].append(Cost(wall, terminal.cpu()))
-            terminal.close()
+            with contextlib.closing(Terminal([TORC, *arguments], folder)) as terminal:
+                wall = terminal.until(sight, "the first paint") - terminal.begin
+                own[name].append(Cost(wall, terminal.cpu()))
     return [
         against(f"app: first paint, {name}", "ms", costs[1:], bare[1:], name=BARE_NAME, budget=25)
         for name, costs in own.items()
@@ -162,25 +161,21 @@ def keys(
 ) -> Rows:
     """Measure from a key to the moved cursor while jobs end: ``each * rounds`` keys."""
     _workflow(folder, jobs)
-    terminal = _open_rows(folder, settle)
     times = []
-    try:
-        with _ends(folder, rate, jobs):
-            terminal.rest(settle)
-            cpu, begin = terminal.cpu(), time.perf_counter()
-            for step in range(each * rounds):
-                row, key = f"work_{step % 40 + 2:06d}", b"\x1b[B"
-                if step % 40 == 39:
-                    row, key = "work_000001", b"\x1b[H"
-                terminal.press(key)
-                sent = time.perf_counter()
-                # The row under the cursor has the background of the cursor.
-                cursor = rb"48;2;43;53;66m[^\x1b]*" + row.encode()
-                times.append((terminal.until(cursor, row) - sent) * 1e3)
-                terminal.rest(0.03 + 0.04 * (step % 3))
-            share = (terminal.cpu() - cpu) / (time.perf_counter() - begin) * 100
-    finally:
-        terminal.close()
+    with contextlib.closing(_open_rows(folder, settle)) as terminal, _ends(folder, rate, jobs):
+        terminal.rest(settle)
+        cpu, begin = terminal.cpu(), time.perf_counter()
+        for step in range(each * rounds):
+            row, key = f"work_{step % 40 + 2:06d}", b"\x1b[B"
+            if step % 40 == 39:
+                row, key = "work_000001", b"\x1b[H"
+            terminal.press(key)
+            sent = time.perf_counter()
+            # The row under the cursor has the background of the cursor.
+            cursor = rb"48;2;43;53;66m[^\x1b]*" + row.encode()
+            times.append((terminal.until(cursor, row) - sent) * 1e3)
+            terminal.rest(0.03 + 0.04 * (step % 3))
+        share = (terminal.cpu() - cpu) / (time.perf_counter() - begin) * 100
     times.sort()
     load = f"{jobs:,} rows, {rate} ends a second"
     return [
@@ -200,12 +195,9 @@ def _shares(terminal: Terminal, rounds: int, seconds: float) -> list[float]:
     return shares
 
 
-def idle(folder: Path, rounds: int, *, seconds: float = 5.0, settle: float = SETTLE) -> Rows:
-    """Measure the CPU of the app while two jobs sleep."""
-    (folder / "sleep.yaml").write_text(
-        'name: sleepy\njobs:\n  - {name: "nap_{i}", command: sleep 600, parameters: {i: "1:2"}}\n'
-    )
-    spend([TORC, "create", "sleep.yaml"], folder)
+@contextlib.contextmanager
+def _runner(folder: Path) -> Iterator[None]:
+    """Run workflow 1 meanwhile, and cancel it."""
     runner = subprocess.Popen(
         [TORC, "run", "1", "--num-cpus", "2"],
         cwd=folder,
@@ -213,15 +205,23 @@ def idle(folder: Path, rounds: int, *, seconds: float = 5.0, settle: float = SET
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    terminal = Terminal([TORC, "1"], folder)
     try:
+        yield
+    finally:
+        spend([TORC, "workflows", "cancel", "1"], folder)
+        runner.wait(30)
+
+
+def idle(folder: Path, rounds: int, *, seconds: float = 5.0, settle: float = SETTLE) -> Rows:
+    """Measure the CPU of the app while two jobs sleep."""
+    (folder / "sleep.yaml").write_text(
+        'name: sleepy\njobs:\n  - {name: "nap_{i}", command: sleep 600, parameters: {i: "1:2"}}\n'
+    )
+    spend([TORC, "create", "sleep.yaml"], folder)
+    with _runner(folder), contextlib.closing(Terminal([TORC, "1"], folder)) as terminal:
         terminal.until(b"running", "a running job")
         terminal.rest(settle)
         shares = _shares(terminal, rounds, seconds)
-    finally:
-        terminal.close()
-        spend([TORC, "workflows", "cancel", "1"], folder)
-        runner.wait(30)
     return [values("app: idle, one running workflow", "%", shares, 1)]
 
 
@@ -236,11 +236,7 @@ def busy(
 ) -> Rows:
     """Measure the CPU of the app while jobs end and nobody presses a key."""
     _workflow(folder, jobs)
-    terminal = _open_rows(folder, settle)
-    try:
-        with _ends(folder, rate, jobs):
-            terminal.rest(settle)
-            shares = _shares(terminal, rounds, seconds)
-    finally:
-        terminal.close()
+    with contextlib.closing(_open_rows(folder, settle)) as terminal, _ends(folder, rate, jobs):
+        terminal.rest(settle)
+        shares = _shares(terminal, rounds, seconds)
     return [values(f"app: CPU while {rate} jobs a second end, {jobs:,} rows", "%", shares, 12)]

@@ -17,7 +17,7 @@ COMMANDS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (4, ("--help",)),
     (4, ("help",)),
     (4, ("completions", "bash")),
-    (14, ("help", "run")),
+    (14, ("help", "workflow-files")),
 )
 """Budget as a multiple of the bare interpreter, and the arguments; workflow 1 is finished."""
 

@@ -73,7 +73,12 @@ def spend(
         begin = time.perf_counter()
         files: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
         child = subprocess.Popen(argv, cwd=folder, env=full, **files)
-        _, status, used = os.wait4(child.pid, 0)
+        try:
+            _, status, used = os.wait4(child.pid, 0)
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
         wall = time.perf_counter() - begin
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode not in expect:

@@ -2,7 +2,9 @@
 
 Input: a number of jobs, independent or a chain, and the command of each. Output: files in a folder
 and the command that runs them all, two at a time.
-Invariant: one `bash -c` per job in every program; each program finds its work written out.
+Invariant: one `bash -c` per job in every program; each program finds its work written out. torc,
+the spawn loop and HyperQueue write the output of each job to files of its own, and GNU make where
+the name says so; there make needs another shell for the redirection.
 """
 
 from __future__ import annotations
@@ -96,13 +98,17 @@ def _bash(work: Work) -> str:
     return f"/bin/bash -c {shlex.quote(work.command)}"
 
 
-def _make(path: str, folder: Path, work: Work) -> list[str]:
+def _make(path: str, folder: Path, work: Work, redirection: str = "") -> list[str]:
     names = [f"j{number}" for number in range(work.jobs)]
     rules = [f".PHONY: all {' '.join(names)}", f"all: {' '.join(names)}"]
     for before, name in zip(["", *names], names, strict=False):
-        rules += [f"{name}: {before if work.chain else ''}", f"\t@{_bash(work)}"]
+        rules += [f"{name}: {before if work.chain else ''}", f"\t@{_bash(work)}{redirection}"]
     (folder / "Makefile").write_text("\n".join(rules) + "\n")
     return [path, f"-j{AT_ONCE}"]
+
+
+def _make_with_logs(path: str, folder: Path, work: Work) -> list[str]:
+    return _make(path, folder, work, " >$@.o 2>$@.e")
 
 
 def _doit(path: str, folder: Path, work: Work) -> list[str]:
@@ -187,6 +193,7 @@ PEERS = (
     LOOP,
     Program("xargs", "apt install findutils", _on_path("xargs"), _xargs),
     MAKE,
+    Program("GNU make, output in files", MAKE.install, MAKE.find, _make_with_logs),
     DOIT,
     Program("GNU parallel --joblog", "apt install parallel", _on_path("parallel"), _parallel),
     Program(

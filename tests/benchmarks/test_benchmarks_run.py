@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tests.benchmarks.__main__ import BENCHMARKS, main
 from tests.benchmarks.measuring import REPOSITORY
 from tests.benchmarks.programs import PEERS, TORC_PROGRAM, Program, Work
+from tests.waiting import DEADLINE, wait_for
 
 ROWS = {
     "thousand": 2,
@@ -53,6 +55,20 @@ def test_benchmark_runs(name: str, tmp_path: Path) -> None:
     assert all(row["what"] in done.stdout for row in rows)
     assert not skipped or name in NEED_PROGRAMS, skipped
     assert not list(place.iterdir())
+
+
+def test_terminated_run_leaves_no_folder(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks", "--tiny", "app-idle"],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"], "TORC_BENCH_DIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: list(tmp_path.glob("*/*")) or child.poll() is not None, "a folder")
+    child.terminate()
+    assert child.wait(DEADLINE) == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("chain", [False, True], ids=["independent", "chain"])
