@@ -47,6 +47,14 @@ FOREIGN_SECTIONS = ("server", "dash", "tui")
 """Sections that belong to other programs (or to the app): never doubted."""
 
 
+MOST_INTEGER = (1 << 31) - 1
+"""The largest integer, and the largest id, that every database can hold."""
+MOST_GIB = 1 << 33
+"""The largest memory size in GiB: in bytes, it is a 64-bit integer."""
+MOST_SECONDS = 3_155_760_000
+"""The longest duration: 100 years, which every clock can add to the current time."""
+
+
 class Settings:
     """All settings, merged. ``values`` is nested, ``origins`` says for each dotted key where it is
     from."""

@@ -111,7 +111,7 @@ def test_the_output_of_a_disabled_job_must_exist(store: Store, tmp_path: Path) -
 
 def test_archived_workflows_are_not_initialized(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
-    operations.archive_workflows(store, [workflow_id], True, actor=ME)
+    operations.archive_workflows(store, [workflow_id], actor=ME)
     with pytest.raises(Refused, match="archived"):
         operations.initialize(store, workflow_id, force=True)
 
@@ -123,9 +123,9 @@ def test_a_workflow_with_running_jobs_is_neither_initialized_nor_deleted(
     operations.initialize(store, workflow_id, force=True)
     with store.write() as conn:
         conn.exec_driver_sql("UPDATE job SET status = 4, compute_node_id = 99 WHERE name = 'read'")
-    with pytest.raises(Refused, match="1 running job"):
+    with pytest.raises(Refused, match="1 job is running"):
         operations.initialize(store, workflow_id, force=True)
-    with pytest.raises(Refused, match="1 running job"):
+    with pytest.raises(Refused, match="1 job is running"):
         operations.delete_workflows(store, [workflow_id])
     assert workflows.get_workflow(store, workflow_id).name == "files"
 

@@ -55,7 +55,7 @@ def test_deleted_is_refused_while_it_runs(shell: Any, until: Any) -> None:
     runner = begin(shell, until)
     code, text = shell.run("delete", "1", "--no-prompts")
     assert code == 2
-    assert "cancel it first" in text
+    assert "cancel them first" in text
     (shell.folder / "go").touch()
     assert shell.finish(runner)[0] == 0
 

@@ -10,7 +10,6 @@ import shlex
 import time
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from textual.pilot import Pilot
@@ -289,34 +288,32 @@ async def test_read_only_refuses_every_act(story: Story) -> None:
 def test_stop_and_resize_by_the_command_line(
     story: Story, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from torc_tui.cli import workflows as cli
-    from torc_tui.errors import UsageError
+    from torc_tui.cli.main import main
 
     node = story.runner()
-    printed: list[str] = []
-    call = SimpleNamespace(
-        store=story.store,
-        actor="ada@here",
-        options=SimpleNamespace(id=node, num_cpus=3, memory="2g", max_parallel_jobs=0),
-        done=lambda record, message: printed.append(message),
-        workflow_id=lambda text: story.workflow,
+
+    def torc(*words: object) -> tuple[int, str]:
+        code = main([*map(str, words), "--database", story.store.url])
+        found = capsys.readouterr()
+        return code, found.out + found.err
+
+    resize = ("compute-nodes", "resize", node)
+    assert torc(*resize, "--num-cpus", 3, "--memory", "2g", "--max-parallel-jobs", 0) == (
+        0,
+        f"Resized runner {node}\n",
     )
-    cli.resize(call)  # type: ignore[arg-type]  # as much of a Call as it needs
     told = story.last("node_resized")
     assert told is not None and told.data is not None and told.data["memory"] == 2 << 30
-    call.options = SimpleNamespace(id=node, num_cpus=None, memory=None, max_parallel_jobs=None)
-    with pytest.raises(UsageError, match="nothing to change"):
-        cli.resize(call)  # type: ignore[arg-type]
-    call.options = SimpleNamespace(workflow="1", now=True)
-    cli.stop(call)  # type: ignore[arg-type]
+    code, text = torc(*resize)
+    assert code == 2 and "nothing to change" in text
+    assert torc("workflows", "stop", story.workflow, "--now") == (
+        0,
+        f"Asked the runners of workflow {story.workflow} to stop\n",
+    )
     assert (stop := story.last("node_stop_requested")) is not None and stop.data == {
         "node": node,
         "hard": True,
     }
-    assert printed == [
-        f"Resized runner {node}",
-        f"Asked 1 runner of workflow {story.workflow} to stop",
-    ]
 
 
 async def test_files_and_user_data_stand_in_the_graph(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from torc_tui.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from torc_tui.model import Workflow
+    from torc_tui.operations.user_action import UserAction
     from torc_tui.store.database import Store
 
 
@@ -38,12 +39,20 @@ class Call:
         format_: str,
         given: str | None,
         database: str | None,
+        action: UserAction | None = None,
     ) -> None:
         self.program = program
         self.options = options
         self.format = format_
         self.given_format = given
         self.database = database
+        self._action = action
+
+    @property
+    def action(self) -> UserAction:
+        """The user action that the command carries out."""
+        assert self._action is not None
+        return self._action
 
     @property
     def json(self) -> bool:
@@ -105,6 +114,12 @@ class Call:
             output.json_value(record)
         else:
             output.line(sentence)
+
+    @property
+    def limit(self) -> int:
+        """How many records a list may have."""
+        given: int | None = self.options.limit
+        return settings.MOST_INTEGER if given is None else given
 
     # -- choosing
 
@@ -186,13 +201,14 @@ class Call:
         """All jobs that are meant, each once; every name is checked before any is acted upon."""
         return list(dict.fromkeys(self.job_id(text, workflow) for text in given))
 
-    def confirm(self, question: str) -> None:
-        """Ask on a terminal before something is destroyed; UsageError when the answer is not
-        yes."""
+    def confirm(self, question: str, reason: str | None = None) -> None:
+        """Ask on a terminal before something is destroyed; UsageError if the answer is not yes."""
         if self.options.no_prompts or self.json or not sys.stdin.isatty():
             return
-        if _ask(f"{question} [y/N] ").lower() not in ("y", "yes"):
-            raise UsageError("nothing was done")
+        if reason is not None:
+            say(reason)
+        if _ask(f"{sanitize(question)} [y/N] ").lower() not in ("y", "yes"):
+            raise UsageError("no changes made")
 
 
 def _told_apart(found: Sequence[Workflow]) -> str:

@@ -67,7 +67,12 @@ def run(program: str, words: Sequence[str]) -> int:
     module, _, function = command.handler.partition(":")
     handler = getattr(import_module(f"torc_tui.cli.{module}"), function)
     call = Call(
-        program, parsed, options.format_for(command, program), options.format, options.database
+        program,
+        parsed,
+        options.format_for(command, program),
+        options.format,
+        options.database,
+        command.action,
     )
     try:
         return int(handler(call) or 0)
@@ -76,9 +81,11 @@ def run(program: str, words: Sequence[str]) -> int:
 
 
 def _is_command(words: Sequence[str]) -> bool:
-    """Return whether the words behind ``help`` name a command; topics take precedence."""
+    """Return whether the words after ``help`` name a command; one word is a topic first."""
     from torc_tui.docs.topics import ORDER
 
+    if " ".join(words[:2]) in BY_NAME and len(words) > 1:
+        return True
     return bool(words) and words[0] not in ORDER and (words[0] in BY_NAME or words[0] in GROUPS)
 
 

@@ -1,235 +1,175 @@
-"""The one table of commands: from it come the reading of the line, the help, and the shell
-completions.
+"""List the commands: parsers, help and shell completions are made from this table.
 
-What comes in: nothing. What goes out: :data:`COMMANDS`. A handler is named as ``module:function``
-below ``torc_tui.cli`` and imported only when its command is called. Never here: work, or an import
-that costs.
+A handler is named as ``module:function`` below ``torc_tui.cli`` and imported when its command is
+called. The rows of user actions come from `torc_tui.operations.catalog`.
+
+Never: work, or an import that takes time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from torc_tui.cli.arguments import (
+    COUNT,
+    FILE,
+    GIB,
+    INTEGER,
+    JOB,
+    JOBS,
+    LISTING,
+    MOMENT,
+    NO_CHECKS,
+    NO_PROMPTS,
+    OF_WORKFLOW,
+    OFFSET,
+    ORDER,
+    POSITIVE,
+    RECORD,
+    SECONDS,
+    SPAN,
+    WORKFLOW,
+    WORKFLOWS,
+    Argument,
+    arg,
+    flag,
+)
+from torc_tui.operations import catalog
+from torc_tui.operations.user_action import Target, UserAction
 
-class Argument(NamedTuple):
-    """What ``argparse.add_argument`` is told. ``complete`` is ``file`` or ``directory`` for the
-    shells."""
-
-    flags: tuple[str, ...]
-    options: dict[str, Any]
-    complete: str | None = None
+TABLE = ("table", "json")
+TEXT = ("text", "json")
 
 
 class Command(NamedTuple):
-    """One command. ``names`` are its full names (``workflows init``), the first is the one that
-    help shows. ``formats`` are what ``-f`` may say, the first when it says nothing; ``follow`` lets
-    a bare ``-f`` mean follow."""
+    """One command.
+
+    ``names`` are its full names (``workflows init``); help shows the first one. ``formats`` are the
+    values of ``-f``, the default first. With ``follow``, ``-f`` without a format means follow.
+    """
 
     names: tuple[str, ...]
     handler: str
     help: str
     arguments: tuple[Argument, ...] = ()
-    formats: tuple[str, ...] = ("table", "json")
+    formats: tuple[str, ...] = TABLE
     follow: bool = False
+    action: UserAction | None = None
 
 
-def arg(*flags: str, complete: str | None = None, **options: Any) -> Argument:
-    return Argument(flags, options, complete)
+def _of(
+    action: UserAction, handler: str, *arguments: Argument, formats: tuple[str, ...] = TABLE
+) -> Command:
+    """Return the command of a user action with arguments and a handler of its own."""
+    return Command(action.commands, handler, action.help, arguments, formats, action=action)
 
 
-def flag(*flags: str, help: str) -> Argument:
-    return Argument(flags, {"action": "store_true", "help": help})
+_TARGETS = {
+    Target.JOBS: ("actions:on_jobs", (JOBS, OF_WORKFLOW)),
+    Target.WORKFLOW: ("actions:on_workflow", (WORKFLOW,)),
+    Target.WORKFLOWS: ("actions:on_workflows", (WORKFLOWS,)),
+}
+_KINDS: dict[type, Any] = {int: INTEGER}
 
 
-def _checked(kind: Callable[[str], Any], words: str) -> Callable[[str], Any]:
-    """A type for argparse whose error says what is wanted."""
-
-    def read(text: str) -> Any:
-        try:
-            return kind(text)
-        except ValueError as error:
-            from argparse import ArgumentTypeError
-
-            hint = f" ({error.args[1]})" if len(error.args) > 1 else ""
-            raise ArgumentTypeError(f"{text!r} is not {words}{hint}") from None
-
-    return read
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError
-    return _integer(text)
+def _made(action: UserAction) -> Command:
+    """Return the command of a user action whose row says everything."""
+    handler, target = _TARGETS[action.target]
+    arguments: list[Argument] = []
+    if action.argument is not None:
+        given = action.argument
+        kind = _KINDS[given.kind]
+        arguments.append(arg(given.name, type=kind, metavar="N", help=given.help))
+    arguments += target
+    arguments += [flag(f"--{one.name}", help=one.help) for one in action.flags]
+    if action.confirm is not None or action.target is Target.JOBS:
+        arguments.append(NO_PROMPTS)
+    return _of(action, handler, *arguments)
 
 
-def _integer(text: str) -> int:
-    """A number that every database can hold."""
-    value = int(text)
-    if abs(value) >= 1 << 31:
-        raise ValueError
-    return value
-
-
-def _positive(text: str) -> int:
-    if _count(text) == 0:
-        raise ValueError
-    return int(text)
-
-
-def _amount(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise ValueError
-    return value
-
-
-def _span(text: str) -> float:
-    try:
-        return _amount(text)
-    except ValueError:
-        from torc_tui.units import parse_duration
-
-        return parse_duration(text)
-
-
-def _moment(text: str) -> float:
-    from datetime import datetime, timedelta
-
-    now = datetime.now().astimezone()
-    if len(text) <= 5 and ":" in text:
-        at = datetime.strptime(text, "%H:%M")
-        moment = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
-        return (moment if moment > now else moment + timedelta(days=1)).timestamp()
-    return datetime.fromisoformat(text).astimezone().timestamp()
-
-
-COUNT = _checked(_count, "a whole number from 0")
-POSITIVE = _checked(_positive, "a whole number above 0")
-INTEGER = _checked(_integer, "a whole number")
-AMOUNT = _checked(_amount, "a number from 0")
-SPAN = _checked(_span, "a number of seconds or a duration such as PT30M")
-MOMENT = _checked(_moment, "a time such as 18:30 or 2030-01-31T18:30")
-
-FILE = arg("file", metavar="FILE", help="workflow file: YAML, JSON, JSON5 or KDL", complete="file")
-WORKFLOW = arg(
-    "workflow",
-    nargs="?",
-    metavar="WORKFLOW",
-    help="id or name (default: the only one, or a choice)",
-)
-OF_WORKFLOW = arg("-w", "--workflow", metavar="WORKFLOW", help="id or name of the workflow")
-WORKFLOWS = arg("workflows", nargs="+", metavar="WORKFLOW", help="ids or names")
-JOB = arg("job", metavar="JOB", help="id, WORKFLOW/NAME, or a name with -w")
-JOBS = arg("jobs", nargs="+", metavar="JOB", help="ids, WORKFLOW/NAME, or names with -w")
-NO_PROMPTS = flag("-y", "--no-prompts", "--yes", help="do not ask")
-RECORD = arg("record", metavar="RECORD", help="id, or a name (with -w, or inside a job)")
-LISTING = (
-    arg(
-        "-l",
-        "--limit",
-        type=COUNT,
-        default=10000,
-        metavar="N",
-        help="at most N of them (default 10000)",
-    ),
-    arg("--offset", type=COUNT, default=0, metavar="N", help="leave out the first N"),
-    arg("--sort-by", metavar="COLUMN", help="sort by this key of the records"),
-    flag("--reverse-sort", help="sort downwards"),
-)
-CREATING = (
-    flag("--no-resource-monitoring", help="do not sample what the jobs use"),
-    flag("--skip-checks", help="accepted for older scripts; the checks cost nothing here"),
-    flag("--dry-run", help="check everything, say what would be created, create nothing"),
-)
-INITIALIZING = (
-    WORKFLOW,
-    flag("--force", help="go on although required files are missing"),
-    flag("--dry-run", help="check only"),
-    NO_PROMPTS,
-)
-RUNNING = (
-    arg(
-        "--num-cpus",
-        type=POSITIVE,
-        metavar="N",
-        help="CPUs to use (default: those of this machine)",
-    ),
-    arg("--memory-gb", type=AMOUNT, metavar="GB", help="memory to use"),
-    arg("--num-gpus", type=COUNT, metavar="N", help="GPUs to use"),
+_RUNNING = (
+    arg("--num-cpus", type=POSITIVE, metavar="N", help="CPUs to use (default: all)"),
+    arg("--memory-gb", type=GIB, metavar="GIB", help="memory to use (default: all)"),
+    arg("--num-gpus", type=COUNT, metavar="N", help="GPUs to use (default: all)"),
     arg(
         "--max-parallel-jobs",
         type=POSITIVE,
         metavar="N",
-        help="at most N jobs at once, on top of the other limits",
+        help="run at most N jobs at once, in addition to the other limits",
     ),
     arg(
         "--time-limit",
         type=SPAN,
         metavar="TIME",
-        help="stop after seconds, or a duration such as PT4H",
+        help="stop after this time: seconds, or a duration such as PT4H",
     ),
-    arg("--end-time", type=MOMENT, metavar="TIME", help="stop at 18:30 or 2030-01-31T18:30"),
+    arg("--end-time", type=MOMENT, metavar="TIME", help="stop at 18:30, or 2030-01-31T18:30"),
     arg(
         "-o",
         "--output-dir",
         metavar="DIR",
-        help="where logs go (default torc_output)",
+        help="directory of the logs (default: torc_output)",
         complete="directory",
     ),
     arg(
         "-p",
         "--poll-interval",
-        type=AMOUNT,
-        metavar="S",
-        help="accepted for older scripts; nothing is polled here",
+        type=SECONDS,
+        metavar="SECONDS",
+        help="accepted for compatibility, without effect",
     ),
     arg(
         "--grace",
         type=SPAN,
         metavar="TIME",
-        help="from SIGTERM to SIGKILL when jobs are stopped (default 30 s)",
+        help="time from SIGTERM to SIGKILL when jobs are stopped (default: 30 s)",
     ),
     arg(
         "--gpu-foreign",
         choices=("avoid", "ignore"),
-        help="cards that other programs use: leave alone, or use too",
+        help="avoid GPUs that other programs use, or ignore those programs",
     ),
-    flag(
-        "--gpu-by-index", help="name a job's cards by number in CUDA_VISIBLE_DEVICES, not by UUID"
-    ),
+    flag("--gpu-by-index", help="name GPUs by index in CUDA_VISIBLE_DEVICES, not by UUID"),
     flag("--no-limit-resources", help="count memory and runtime, but do not enforce them"),
     flag("-q", "--quiet", help="show no progress"),
-    flag("--detach", help="run in the background, and return at once"),
+    flag("--detach", help="run in the background"),
 )
+_CREATING = (
+    flag("--no-resource-monitoring", help="do not measure the resources that jobs use"),
+    NO_CHECKS,
+    flag("--dry-run", help="check the file and show what would be created"),
+)
+_ID = arg("id", type=POSITIVE, metavar="ID")
 
-COMMANDS: tuple[Command, ...] = (
+WORKFLOW_COMMANDS = (
     Command(
         ("create", "workflows create", "workflows create-from-spec"),
         "create:create",
-        "create a workflow from a file",
+        "Create a workflow from a file",
         (
             FILE,
-            arg("-n", "--name", metavar="NAME", help="another name than the file gives"),
-            *CREATING,
+            arg("-n", "--name", metavar="NAME", help="name (default: the name in the file)"),
+            *_CREATING,
         ),
     ),
     Command(
         ("validate", "workflows validate"),
         "create:validate",
-        "check a workflow file, create nothing",
+        "Check a workflow file without creating a workflow",
         (FILE,),
     ),
-    Command(
-        ("init", "workflows init", "workflows initialize", "workflows initialize-jobs"),
+    _of(
+        catalog.INITIALIZE,
         "create:init",
-        "make the jobs of a workflow ready to run",
-        INITIALIZING,
+        WORKFLOW,
+        flag("--force", help="initialize although required files are missing"),
+        flag("--dry-run", help="only check"),
+        NO_PROMPTS,
     ),
     Command(
         ("run", "workflows run", "workflows start", "run-jobs"),
         "run:run",
-        "run a workflow: a file, or one that exists",
+        "Run a workflow file or a workflow",
         (
             arg(
                 "what",
@@ -238,35 +178,30 @@ COMMANDS: tuple[Command, ...] = (
                 help="workflow file, or id or name of a workflow",
                 complete="file",
             ),
-            *RUNNING,
-            flag("--skip-checks", help="accepted for older scripts"),
-            flag(
-                "--force",
-                help="go on although files are missing, or a runner is at work (--detach)",
-            ),
-            flag("--tui", help="watch it in the app"),
+            *_RUNNING,
+            NO_CHECKS,
+            flag("--force", help="run although files are missing, or beside another runner"),
+            flag("--tui", help="open the app on it"),
         ),
     ),
     Command(
-        ("status", "workflows status"), "workflows:status", "how a workflow stands", (WORKFLOW,)
+        ("status", "workflows status"),
+        "workflows:status",
+        "Show the status of a workflow",
+        (WORKFLOW,),
     ),
+    _made(catalog.CANCEL_WORKFLOW),
+    _made(catalog.DELETE),
     Command(
-        ("cancel", "workflows cancel"),
-        "workflows:cancel",
-        "cancel a workflow: nothing new starts, what runs is stopped",
-        (WORKFLOW, NO_PROMPTS),
+        ("why",),
+        "why:why",
+        "Explain why a job is waiting, failed or unschedulable",
+        (JOB, OF_WORKFLOW),
     ),
-    Command(
-        ("delete", "workflows delete"),
-        "workflows:delete",
-        "delete workflows with everything of them",
-        (WORKFLOWS, NO_PROMPTS),
-    ),
-    Command(("why",), "why:why", "why a job waits, failed, or will never run", (JOB, OF_WORKFLOW)),
     Command(
         ("logs", "jobs logs"),
         "logs:logs",
-        "the output of a job",
+        "Show the output of a job",
         (
             JOB,
             OF_WORKFLOW,
@@ -275,133 +210,136 @@ COMMANDS: tuple[Command, ...] = (
                 "--attempt",
                 type=POSITIVE,
                 metavar="N",
-                help="of this attempt (default: the last)",
+                help="number of the attempt (default: the last)",
             ),
             arg(
-                "-r", "--run-id", type=POSITIVE, metavar="N", help="of this run (default: the last)"
+                "-r",
+                "--run-id",
+                type=POSITIVE,
+                metavar="N",
+                help="number of the run (default: the last)",
             ),
-            flag("--stdout", help="standard output only"),
-            flag("--stderr", help="standard error only"),
+            flag("--stdout", help="only standard output"),
+            flag("--stderr", help="only standard error"),
             arg("-n", "--lines", type=COUNT, metavar="N", help="only the last N lines"),
-            flag("--follow", help="go on until the job ends (also -f)"),
-            flag("--path", help="print the paths instead"),
+            flag("--follow", help="continue until the job ends (also -f)"),
+            flag("--path", help="print the paths of the log files"),
         ),
-        formats=("text", "json"),
+        formats=TEXT,
         follow=True,
     ),
     Command(
         ("graph", "workflows graph"),
         "graph:graph",
-        "the graph of a workflow, for people and for other programs",
+        "Show the dependency graph of a workflow",
         (
             WORKFLOW,
-            flag("--no-fold", help="every job for itself"),
-            flag("--data", help="with files and user data"),
-            flag("--direct", help="without the lines that follow from others"),
+            flag("--no-fold", help="draw every job of a job group"),
+            flag("--data", help="include files and user data"),
+            flag("--direct", help="omit dependencies that follow from others"),
         ),
         formats=("text", "mermaid", "dot", "svg", "json"),
     ),
     Command(
-        ("resources",), "resources:resources", "what this machine has, and who holds what of it"
+        ("resources",),
+        "resources:resources",
+        "Show the resources of this machine and the jobs that hold them",
     ),
-    # -- workflows
     Command(
         ("workflows list",),
         "workflows:list_",
-        "list workflows",
+        "List workflows",
         (
             *LISTING,
-            flag("--archived-only", help="only the archived ones"),
-            flag("--include-archived", help="the archived ones too"),
-            flag("--all-users", help="those of others too"),
+            flag("--archived-only", help="only archived workflows"),
+            flag("--include-archived", help="include archived workflows"),
+            flag("--all-users", help="include workflows of other users"),
         ),
     ),
-    Command(("workflows get",), "workflows:get", "one workflow", (WORKFLOW,)),
+    Command(("workflows get",), "workflows:get", "Show a workflow", (WORKFLOW,)),
     Command(
         ("workflows new",),
         "workflows:new",
-        "create an empty workflow",
+        "Create an empty workflow",
         (
-            arg("-n", "--name", required=True, metavar="NAME"),
-            arg("-d", "--description", metavar="TEXT"),
+            arg("-n", "--name", required=True, metavar="NAME", help="name"),
+            arg("-d", "--description", metavar="TEXT", help="description", empty=True),
         ),
     ),
-    Command(
-        ("workflows update",),
+    _of(
+        catalog.RENAME,
         "workflows:update",
-        "change the name or the description of a workflow",
-        (
-            WORKFLOW,
-            arg("-n", "--name", metavar="NAME"),
-            arg("-d", "--description", metavar="TEXT"),
-            arg("--project", metavar="TEXT"),
-            arg("--metadata", metavar="JSON"),
-            arg("--owner-user", metavar="USER"),
-        ),
+        WORKFLOW,
+        arg("-n", "--name", metavar="NAME", help="new name"),
+        arg("-d", "--description", metavar="TEXT", help="new description", empty=True),
+        arg("--project", metavar="TEXT", help="new project", empty=True),
+        arg("--metadata", metavar="JSON", help="new metadata", empty=True),
+        arg("--owner-user", metavar="USER", help="new owner"),
     ),
     Command(
         ("workflows is-complete",),
         "workflows:is_complete",
-        "whether every job has ended",
+        "Show whether all jobs of a workflow have finished",
         (WORKFLOW,),
     ),
     Command(
         ("workflows archive",),
         "workflows:archive",
-        "hide workflows from lists, or show them again",
+        "Archive workflows (true), or restore them to the lists (false)",
         (arg("state", choices=("true", "false"), metavar="true|false"), WORKFLOWS),
     ),
     Command(
         ("workflows export",),
         "workflows:export",
-        "write a workflow as JSON",
+        "Export a workflow as JSON",
         (
             WORKFLOW,
-            arg("-o", "--output", metavar="FILE", help="default: standard output", complete="file"),
-            flag("--include-results", help="with the results"),
-            flag("--include-events", help="with the events"),
+            arg(
+                "-o",
+                "--output",
+                metavar="FILE",
+                help="file to write (default: standard output)",
+                complete="file",
+            ),
+            flag("--include-results", help="include the results"),
+            flag("--include-events", help="include the events"),
         ),
     ),
     Command(
         ("workflows import",),
         "workflows:import_",
-        "create a workflow from an exported one",
+        "Import an exported workflow",
         (
-            arg("file", metavar="FILE", help="- for standard input", complete="file"),
-            arg("-n", "--name", metavar="NAME", help="another name"),
-            flag("--skip-results", help="without the results"),
-            flag("--skip-events", help="without the events"),
+            arg("file", metavar="FILE", help="file, or - for standard input", complete="file"),
+            arg("-n", "--name", metavar="NAME", help="new name"),
+            flag("--skip-results", help="omit the results"),
+            flag("--skip-events", help="omit the events"),
         ),
     ),
-    Command(
-        ("workflows pause",), "workflows:pause", "start nothing new, let what runs end", (WORKFLOW,)
-    ),
-    Command(("workflows resume",), "workflows:resume", "go on after a pause", (WORKFLOW,)),
-    Command(
-        ("workflows stop",),
-        "workflows:stop",
-        "stop the runners of a workflow; its jobs can go on with another run",
-        (WORKFLOW, flag("--now", help="kill what runs, without the time to end")),
-    ),
-    # -- jobs
+    _made(catalog.PAUSE),
+    _made(catalog.RESUME),
+    _made(catalog.STOP),
+)
+
+JOB_COMMANDS = (
     Command(
         ("jobs list",),
         "jobs:list_",
-        "list jobs",
+        "List jobs",
         (
             WORKFLOW,
-            arg("-s", "--status", metavar="STATE", help="only those in this state"),
-            flag("--failed", help="only those that failed"),
+            arg("-s", "--status", metavar="STATUS", help="only jobs with this status"),
+            flag("--failed", help="only failed jobs"),
             arg("--name", metavar="PATTERN", help="only names like this (SQL LIKE: %% and _)"),
             *LISTING,
-            flag("--include-relationships", help="with dependencies, files and data (JSON)"),
+            flag("--include-relationships", help="include dependencies, files and user data"),
         ),
     ),
-    Command(("jobs get",), "jobs:get", "one job", (JOB, OF_WORKFLOW)),
+    Command(("jobs get",), "jobs:get", "Show a job", (JOB, OF_WORKFLOW)),
     Command(
         ("jobs create-from-file",),
         "jobs:create_from_file",
-        "add a job for every line of a file",
+        "Add a job for each line of a file",
         (
             arg("workflow", metavar="WORKFLOW", help="id or name"),
             arg(
@@ -415,277 +353,263 @@ COMMANDS: tuple[Command, ...] = (
                 type=POSITIVE,
                 default=1,
                 metavar="N",
-                help="CPUs of each job (default 1)",
+                help="CPUs of each job (default: 1)",
             ),
             arg(
                 "--memory-per-job",
                 metavar="SIZE",
-                help="such as 2g; enforced when the runtime is given too",
+                help="memory of each job, such as 2g; enforced together with a runtime",
             ),
             arg(
                 "--runtime-per-job",
                 metavar="TIME",
-                help="such as PT2H; enforced when the memory is given too",
+                help="runtime of each job, such as PT2H; enforced together with a memory size",
             ),
         ),
     ),
     Command(
         ("jobs update",),
         "jobs:update",
-        "change a job that has not started",
+        "Change a job that has not started",
         (
             JOB,
             OF_WORKFLOW,
-            arg("-n", "--name", metavar="NAME"),
-            arg("-c", "--command", metavar="COMMAND"),
-            arg("--runtime", metavar="DURATION"),
-            arg("--resource-requirements-id", type=POSITIVE, metavar="ID"),
+            arg("-n", "--name", metavar="NAME", help="new name"),
+            arg("-c", "--command", metavar="COMMAND", help="new command"),
+            arg("--runtime", metavar="DURATION", help="new runtime, such as PT2H"),
+            arg(
+                "--resource-requirements-id",
+                type=POSITIVE,
+                metavar="ID",
+                help="id of other resource requirements",
+            ),
         ),
     ),
     Command(
         ("jobs reproduce",),
         "jobs:reproduce",
-        "a line for bash that does what a job does, in its folder and with its environment",
+        "Print a bash command that repeats a job in its directory and environment",
         (JOB, OF_WORKFLOW),
-        formats=("text", "json"),
+        formats=TEXT,
     ),
-    Command(
-        ("jobs cancel",),
-        "jobs:cancel",
-        "cancel jobs, and what waits for them",
-        (JOBS, OF_WORKFLOW, NO_PROMPTS),
-    ),
-    Command(
-        ("jobs terminate",), "jobs:terminate", "stop jobs that run", (JOBS, OF_WORKFLOW, NO_PROMPTS)
-    ),
-    Command(("jobs hold",), "jobs:hold", "do not start these jobs for now", (JOBS, OF_WORKFLOW)),
-    Command(("jobs release",), "jobs:release", "let held jobs start again", (JOBS, OF_WORKFLOW)),
-    Command(("jobs retry",), "jobs:retry", "run jobs again that failed", (JOBS, OF_WORKFLOW)),
-    Command(("jobs disable",), "jobs:disable", "leave jobs out", (JOBS, OF_WORKFLOW)),
-    Command(("jobs enable",), "jobs:enable", "take disabled jobs in again", (JOBS, OF_WORKFLOW)),
-    Command(
-        ("jobs priority",),
-        "jobs:priority",
-        "set the priority of jobs, higher first",
-        (arg("priority", type=INTEGER, metavar="N"), JOBS, OF_WORKFLOW),
-    ),
-    # -- user data
+    *(_made(action) for action in catalog.CATALOG if action.target is Target.JOBS),
+)
+
+DATA_COMMANDS = (
     Command(
         ("user-data list",),
         "user_data:list_",
-        "list the records of a workflow",
+        "List the records of a workflow",
         (
             WORKFLOW,
-            arg(
-                "-l",
-                "--limit",
-                type=COUNT,
-                default=50,
-                metavar="N",
-                help="at most N of them (default 50)",
-            ),
-            arg("-o", "--offset", type=COUNT, default=0, metavar="N", help="leave out the first N"),
-            arg("--sort-by", metavar="COLUMN", help="sort by this key of the records"),
-            flag("--reverse-sort", help="sort downwards"),
-            arg("--name", metavar="PATTERN", help="only names like this (SQL LIKE)"),
+            arg("-l", "--limit", type=COUNT, metavar="N", help="list at most N"),
+            arg("-o", *OFFSET.flags, **OFFSET.options),
+            *ORDER,
+            arg("--name", metavar="PATTERN", help="only names like this (SQL LIKE: %% and _)"),
             arg(
                 "--is-ephemeral",
                 nargs="?",
                 const="true",
                 choices=("true", "false"),
-                help="only such records",
+                help="only ephemeral records (true), or only others (false)",
             ),
             arg(
                 "--consumer-job-id",
                 type=POSITIVE,
                 metavar="JOB",
-                help="only those that this job reads",
+                help="only records that this job reads",
             ),
             arg(
                 "--producer-job-id",
                 type=POSITIVE,
                 metavar="JOB",
-                help="only those that this job writes",
+                help="only records that this job writes",
             ),
         ),
     ),
     Command(
         ("user-data get",),
         "user_data:get",
-        "one record, as JSON",
+        "Show a record",
         (RECORD, OF_WORKFLOW),
         formats=("json", "table"),
     ),
-    Command(
-        ("user-data create",),
+    _of(
+        catalog.CREATE_RECORD,
         "user_data:create",
-        "create a record",
-        (
-            WORKFLOW,
-            arg("-n", "--name", required=True, metavar="NAME"),
-            arg("-d", "--data", metavar="JSON", help="its value; - for standard input"),
-            arg("--data-file", metavar="FILE", help="its value from a file", complete="file"),
-            flag("--ephemeral", help="cleared when the workflow is initialized"),
-            arg("--consumer-job-id", type=POSITIVE, metavar="JOB"),
-            arg("--producer-job-id", type=POSITIVE, metavar="JOB"),
-        ),
+        WORKFLOW,
+        arg("-n", "--name", required=True, metavar="NAME", help="name"),
+        arg("-d", "--data", metavar="JSON", help="value; - for standard input", empty=True),
+        arg("--data-file", metavar="FILE", help="file with the value", complete="file"),
+        flag("--ephemeral", help="clear the value when the workflow is initialized"),
+        arg("--consumer-job-id", type=POSITIVE, metavar="JOB", help="id of a job that reads it"),
+        arg("--producer-job-id", type=POSITIVE, metavar="JOB", help="id of the job that writes it"),
     ),
-    Command(
-        ("user-data update",),
+    _of(
+        catalog.UPDATE_RECORD,
         "user_data:update",
-        "change a record",
-        (
-            RECORD,
-            OF_WORKFLOW,
-            arg(
-                "-d",
-                "--data",
-                metavar="JSON",
-                help="the new value; null clears it; - for standard input",
-            ),
-            arg("--data-file", metavar="FILE", help="the new value from a file", complete="file"),
-            arg("-n", "--name", metavar="NAME", help="another name"),
-            arg("--ephemeral", metavar="true|false"),
-            arg("--expected-version", metavar="N", help="only if nobody wrote since this version"),
+        RECORD,
+        OF_WORKFLOW,
+        arg(
+            "-d",
+            "--data",
+            metavar="JSON",
+            help="new value; null clears it; - for standard input",
+            empty=True,
+        ),
+        arg("--data-file", metavar="FILE", help="file with the new value", complete="file"),
+        arg("-n", "--name", metavar="NAME", help="new name"),
+        arg("--ephemeral", metavar="true|false", help="whether initialization clears the value"),
+        arg(
+            "--expected-version",
+            metavar="N",
+            help="fail if the record was written after this version",
         ),
     ),
-    Command(("user-data delete",), "user_data:delete", "delete a record", (RECORD, OF_WORKFLOW)),
+    _of(catalog.DELETE_RECORD, "user_data:delete", RECORD, OF_WORKFLOW, NO_PROMPTS),
     Command(
         ("user-data delete-all",),
         "user_data:delete_all",
-        "delete all records of a workflow",
+        "Delete all records of a workflow",
         (WORKFLOW, NO_PROMPTS),
     ),
     Command(
         ("user-data list-missing",),
         "user_data:list_missing",
-        "ids of records that jobs need and nobody will write",
+        "List records that jobs read, that have no value and that no job will write",
         (WORKFLOW,),
     ),
     Command(
         ("user-data history",),
         "user_data:history",
-        "every value a record ever had",
+        "List the versions of a record",
         (RECORD, OF_WORKFLOW),
     ),
-    Command(
-        ("user-data restore",),
+    _of(
+        catalog.RESTORE_RECORD,
         "user_data:restore",
-        "give a record an earlier value again",
-        (RECORD, arg("version", type=COUNT, metavar="VERSION"), OF_WORKFLOW),
+        RECORD,
+        arg("version", type=COUNT, metavar="VERSION", help="number of the version"),
+        OF_WORKFLOW,
     ),
-    # -- the other records
-    Command(("files list",), "records:files", "list files", (WORKFLOW, *LISTING)),
+)
+
+RECORD_COMMANDS = (
+    Command(("files list",), "records:files", "List files", (WORKFLOW, *LISTING)),
     Command(
         ("files list-required-existing",),
         "records:required_files",
-        "files that must be there to begin",
+        "List files that must exist before a workflow can start",
         (WORKFLOW,),
     ),
-    Command(("files get",), "records:file", "one file", (arg("id", type=POSITIVE, metavar="ID"),)),
+    Command(("files get",), "records:file", "Show a file", (_ID,)),
     Command(
         ("results list",),
         "records:results",
-        "list results: one per job, or per attempt",
+        "List results: the last one of each job, or all",
         (
             WORKFLOW,
             arg("-j", "--job-id", type=POSITIVE, metavar="JOB", help="only of this job"),
             arg("-r", "--run-id", type=POSITIVE, metavar="N", help="only of this run"),
             arg("--return-code", type=INTEGER, metavar="N", help="only with this return code"),
-            flag("--failed", help="only those that failed"),
-            arg("-s", "--status", metavar="STATE", help="only in this state"),
-            flag("--all-runs", help="every attempt of every run"),
+            flag("--failed", help="only of failed jobs"),
+            arg("-s", "--status", metavar="STATUS", help="only with this status"),
+            flag("--all-runs", help="include every attempt of every run"),
             *LISTING,
         ),
     ),
-    Command(
-        ("results get",), "records:result", "one result", (arg("id", type=POSITIVE, metavar="ID"),)
-    ),
+    Command(("results get",), "records:result", "Show a result", (_ID,)),
     Command(
         ("events list", "events monitor"),
         "events:list_",
-        "list what happened, or follow it with -f",
+        "List events, or follow them with -f",
         (
             WORKFLOW,
             arg("-t", "--type", metavar="KIND", help="only events of this kind"),
             arg("-j", "--job-id", type=POSITIVE, metavar="JOB", help="only of this job"),
             arg("-l", "--limit", type=COUNT, metavar="N", help="only the last N"),
-            flag("--follow", help="go on until interrupted (also -f)"),
+            flag("--follow", help="print new events until interrupted (also -f)"),
         ),
         follow=True,
     ),
     Command(
         ("resource-requirements list",),
         "records:requirements",
-        "list resource requirements",
+        "List resource requirements",
         (WORKFLOW,),
     ),
     Command(
-        ("failure-handlers list",), "records:failure_handlers", "list failure handlers", (WORKFLOW,)
+        ("failure-handlers list",), "records:failure_handlers", "List failure handlers", (WORKFLOW,)
     ),
     Command(
         ("compute-nodes list",),
         "records:compute_nodes",
-        "list the runners of a workflow",
+        "List the runners of a workflow",
         (WORKFLOW,),
     ),
-    Command(
-        ("compute-nodes get",),
-        "records:compute_node",
-        "one runner",
-        (arg("id", type=POSITIVE, metavar="ID"),),
-    ),
-    Command(
-        ("compute-nodes resize",),
+    Command(("compute-nodes get",), "records:compute_node", "Show a runner", (_ID,)),
+    _of(
+        catalog.RESIZE,
         "workflows:resize",
-        "let a runner use more or less of its machine",
-        (
-            arg("id", type=POSITIVE, metavar="RUNNER", help="id of the runner"),
-            arg("--num-cpus", type=POSITIVE, metavar="N", help="CPUs"),
-            arg("--memory", metavar="SIZE", help="memory, such as 16g"),
-            arg(
-                "--max-parallel-jobs",
-                type=COUNT,
-                metavar="N",
-                help="at most N jobs at once; 0: no limit",
-            ),
+        arg("id", type=POSITIVE, metavar="RUNNER", help="id of the runner"),
+        arg("--num-cpus", type=POSITIVE, metavar="N", help="number of CPUs"),
+        arg("--memory", metavar="SIZE", help="memory size, such as 16g"),
+        arg(
+            "--max-parallel-jobs",
+            type=COUNT,
+            metavar="N",
+            help="run at most N jobs at once; 0: no limit",
         ),
     ),
-    # -- the program itself
-    Command(("config show",), "config:show", "every setting, and where it comes from"),
-    Command(("config paths",), "config:paths", "where configuration, database and state are"),
+)
+
+PROGRAM_COMMANDS = (
+    Command(("config show",), "config:show", "Show every setting and its origin"),
+    Command(
+        ("config paths",),
+        "config:paths",
+        "Show the paths of configuration files, database and state",
+    ),
     Command(
         ("config init",),
         "config:init",
-        "write a configuration file to begin with",
+        "Write a configuration file to start from",
         (
-            flag("--user", help="for yourself (the default)"),
+            flag("--user", help="for the current user (default)"),
             flag("--local", help="for this directory: ./torc.toml"),
-            flag("--system", help="for everybody on this machine"),
-            flag("--force", help="add to a file that is there"),
+            flag("--system", help="for all users of this machine"),
+            flag("--force", help="add missing settings to an existing file"),
         ),
     ),
-    Command(("config validate",), "config:validate", "check the configuration files"),
+    Command(("config validate",), "config:validate", "Check the configuration files"),
     Command(
         ("completions",),
         "completions:completions",
-        "completions for a shell: source <(torc completions bash)",
+        "Print shell completions, for use as: source <(torc completions bash)",
         (arg("shell", choices=("bash", "zsh", "fish"), metavar="bash|zsh|fish"),),
     ),
 )
 
+COMMANDS: tuple[Command, ...] = (
+    *WORKFLOW_COMMANDS,
+    *JOB_COMMANDS,
+    *DATA_COMMANDS,
+    *RECORD_COMMANDS,
+    *PROGRAM_COMMANDS,
+)
+
 GROUPS = {
-    "workflows": "workflows: list, get, create, update, archive, export, import …",
-    "jobs": "jobs: list, get, cancel, terminate, hold, release, retry, priority …",
-    "user-data": "the JSON that flows between jobs: list, get, update, history …",
-    "files": "files of a workflow",
-    "results": "how jobs ended",
-    "events": "what happened, live with -f",
-    "resource-requirements": "what jobs ask for",
-    "failure-handlers": "what follows when jobs fail",
-    "compute-nodes": "runners and their machines",
-    "config": "settings: show, paths, init, validate",
+    "workflows": "Workflows: list, get, create, update, archive, export, import …",
+    "jobs": "Jobs: list, get, cancel, terminate, hold, release, retry, priority …",
+    "user-data": "User data, the JSON that flows between jobs: list, get, update, history …",
+    "files": "Files of a workflow",
+    "results": "Results of the attempts of jobs",
+    "events": "Events of a workflow, as a list or followed with -f",
+    "resource-requirements": "Resource requirements of jobs",
+    "failure-handlers": "Failure handlers, which decide about retries",
+    "compute-nodes": "Runners and their machines",
+    "config": "Settings: show, paths, init, validate",
 }
-"""First words that need a second one, as the help tells them."""
+"""First words of commands of two words, with their help."""
 
 BY_NAME: dict[str, Command] = {name: command for command in COMMANDS for name in command.names}

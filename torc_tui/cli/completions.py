@@ -11,8 +11,9 @@ import argparse
 import sys
 from collections.abc import Iterator
 
+from torc_tui.cli.arguments import Argument
 from torc_tui.cli.call import Call
-from torc_tui.cli.command_table import COMMANDS, GROUPS, Argument, Command
+from torc_tui.cli.command_table import COMMANDS, GROUPS, Command
 
 
 def completions(call: Call) -> None:

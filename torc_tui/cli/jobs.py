@@ -7,18 +7,12 @@ What comes in: calls. What goes out: records (facts, 7.5) or sentences. Acts go 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torc_tui.cli import output
+from torc_tui.cli.actions import tell_jobs
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, say
 from torc_tui.errors import UsageError
-
-if TYPE_CHECKING:
-    from torc_tui.operations.jobs import Done
-    from torc_tui.store.database import Store
 
 
 def list_(call: Call) -> None:
@@ -31,7 +25,7 @@ def list_(call: Call) -> None:
         status=None if options.status is None else options.status.lower().replace("-", "_"),
         failed=options.failed,
         name=options.name,
-        limit=options.limit,
+        limit=call.limit,
         offset=options.offset,
         sort_by=options.sort_by or "id",
         reverse=options.reverse_sort,
@@ -117,110 +111,7 @@ def update(call: Call) -> None:
         requirement_id=options.resource_requirements_id,
         actor=call.actor,
     )
-    _told(call, [job_id], "Updated")
-
-
-def cancel(call: Call) -> int:
-    from torc_tui.operations.jobs import cancel_jobs
-
-    return _act(call, cancel_jobs, "Canceled", ask="Cancel")
-
-
-def terminate(call: Call) -> int:
-    from torc_tui.operations.jobs import terminate_jobs
-
-    return _act(call, terminate_jobs, "Stopping", ask="Stop")
-
-
-def hold(call: Call) -> int:
-    from torc_tui.operations.jobs import hold_jobs
-
-    return _act(call, hold_jobs, "Holding")
-
-
-def release(call: Call) -> int:
-    from torc_tui.operations.jobs import release_jobs
-
-    return _act(call, release_jobs, "Released", runner=True)
-
-
-def retry(call: Call) -> int:
-    from torc_tui.operations.jobs import retry_jobs
-
-    return _act(call, retry_jobs, "Made ready again:", runner=True)
-
-
-def disable(call: Call) -> int:
-    from torc_tui.operations.jobs import disable_jobs
-
-    return _act(call, disable_jobs, "Disabled")
-
-
-def enable(call: Call) -> int:
-    from torc_tui.operations.jobs import enable_jobs
-
-    return _act(call, enable_jobs, "Enabled")
-
-
-def priority(call: Call) -> int:
-    from torc_tui.operations.jobs import set_priority
-
-    number = call.options.priority
-
-    def act(store: Store, ids: list[int], *, actor: str) -> Done:
-        return set_priority(store, ids, number, actor=actor)
-
-    return _act(call, act, f"Priority {number} for")
-
-
-def _act(
-    call: Call,
-    operation: Callable[..., Done],
-    done: str,
-    *,
-    ask: str | None = None,
-    runner: bool = False,
-) -> int:
-    """Do it to every job that is named. Those it cannot be done to are told; exit code 2 when that
-    is all of them. With ``runner`` it is told, too, where nobody is there to run them."""
-    ids = call.job_ids(call.options.jobs, call.options.workflow)
-    if ask is not None:
-        call.confirm(f"{ask} {_named(ids)}?")
-    result = operation(call.store, ids, actor=call.actor)
-    for sentence in result.refused.values():
-        say(sentence)
-    if result.moved or call.json:
-        _told(call, result.moved, done)
-    if runner and not call.json:
-        _tell_idle(call, result.moved)
-    return OK if not result.refused else FAILED if result.moved else WRONG_USE
-
-
-def _tell_idle(call: Call, ids: list[int]) -> None:
-    """The workflows of these jobs that no runner works on, and how to start one."""
-    from torc_tui.store import allocations_held, queries
-
-    for workflow_id in sorted(
-        {int(queries.get_job(call.store, job_id)["workflow_id"]) for job_id in ids}
-    ):
-        if not allocations_held.runners(call.store, workflow_id=workflow_id):
-            say(f"nothing runs workflow {workflow_id} now: `torc run {workflow_id}` does")
-
-
-def _told(call: Call, ids: list[int], done: str) -> None:
-    """The jobs as they are now, or a sentence."""
-    from torc_tui.store import queries
-
-    if call.json:
-        found = [queries.get_job(call.store, job_id) for job_id in ids]
-        output.json_value({"jobs": found} if call.wrapped else found)
-    else:
-        output.line(f"{done} {_named(ids)}")
-
-
-def _named(ids: list[int]) -> str:
-    shown = ", ".join(map(str, ids[:10])) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
-    return f"job{'s' if len(ids) > 1 else ''} {shown}"
+    tell_jobs(call, [job_id], f"Updated job {job_id}")
 
 
 def reproduce(call: Call) -> None:

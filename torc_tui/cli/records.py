@@ -59,7 +59,7 @@ def files(call: Call) -> None:
     found = queries.list_files(
         call.store,
         call.workflow_id(options.workflow),
-        limit=options.limit,
+        limit=call.limit,
         offset=options.offset,
         sort_by=options.sort_by or "id",
         reverse=options.reverse_sort,
@@ -98,7 +98,7 @@ def results(call: Call) -> None:
         failed=options.failed,
         status=None if options.status is None else options.status.lower().replace("-", "_"),
         all_runs=options.all_runs,
-        limit=options.limit,
+        limit=call.limit,
         offset=options.offset,
         sort_by=options.sort_by or "id",
         reverse=options.reverse_sort,

@@ -32,7 +32,7 @@ def list_(call: Call) -> None:
         found = user_data.list_records(
             connection,
             workflow_id,
-            limit=options.limit,
+            limit=call.limit,
             offset=options.offset,
             name=options.name,
             is_ephemeral=None if options.is_ephemeral is None else options.is_ephemeral == "true",

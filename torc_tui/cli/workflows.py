@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from torc_tui import settings
 from torc_tui.cli import output, user_data_fast
+from torc_tui.cli.actions import name_workflows
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
 from torc_tui.model import DEFAULT_REQUIREMENTS, Plan, Workflow, WorkflowSpec
+from torc_tui.operations import catalog
+from torc_tui.operations.user_action import function_of
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ def list_(call: Call) -> None:
         user=None if options.all_users else settings.user_name(),
         include_archived=options.include_archived,
         archived_only=options.archived_only,
-        limit=options.limit,
+        limit=call.limit,
         offset=options.offset,
         sort_by=options.sort_by or "id",
         reverse=options.reverse_sort,
@@ -158,71 +161,13 @@ def update(call: Call) -> None:
     call.done(record_of(workflow), f"Updated workflow {workflow_id}")
 
 
-def cancel(call: Call) -> None:
-    from torc_tui.operations.workflows import cancel_workflow
-
-    workflow = _workflow(call)
-    left = sum(number for state, number in workflow.counts.items() if state not in SETTLED)
-    if left:
-        call.confirm(f"Cancel {left} jobs of workflow {workflow.id} ({workflow.name})?")
-    cancel_workflow(call.store, workflow.id, actor=call.actor)
-    record = {
-        "status": "success",
-        "workflow_id": workflow.id,
-        "canceled_slurm_jobs": 0,
-        "errors": [],
-    }
-    call.done(record, f"Canceled workflow {workflow.id}")
-
-
-def delete(call: Call) -> None:
-    from torc_tui.operations.workflows import delete_workflows
-
-    ids = [call.workflow_id(text) for text in call.options.workflows]
-    call.confirm(f"Delete {_named(ids)} with everything of {'them' if len(ids) > 1 else 'it'}?")
-    found = delete_workflows(call.store, ids, user=settings.user_name())
-    if call.json:
-        output.json_value([record_of(workflow) for workflow in found])
-    else:
-        output.line(f"Deleted {_named(ids)}")
-
-
 def archive(call: Call) -> None:
-    from torc_tui.operations.workflows import archive_workflows
-
     flag = call.options.state == "true"
+    action = catalog.ARCHIVE if flag else catalog.RESTORE
     ids = [call.workflow_id(text) for text in call.options.workflows]
-    archive_workflows(call.store, ids, flag, actor=call.actor)
+    function_of(action)(call.store, ids, actor=call.actor)
     record = {"status": "success", "updated_workflows": ids, "is_archived": flag}
-    call.done(record, f"{'Archived' if flag else 'Brought back'} {_named(ids)}")
-
-
-def pause(call: Call) -> None:
-    from torc_tui.operations.workflows import pause_workflow
-
-    workflow = _workflow(call)
-    pause_workflow(call.store, workflow.id, actor=call.actor)
-    call.done(
-        {"workflow_id": workflow.id, "is_paused": True},
-        f"Paused workflow {workflow.id}: nothing new starts",
-    )
-
-
-def resume(call: Call) -> None:
-    from torc_tui.operations.workflows import resume_workflow
-
-    workflow = _workflow(call)
-    resume_workflow(call.store, workflow.id, actor=call.actor)
-    call.done({"workflow_id": workflow.id, "is_paused": False}, f"Workflow {workflow.id} goes on")
-
-
-def stop(call: Call) -> None:
-    from torc_tui.operations.runners import stop_runners
-
-    workflow = _workflow(call)
-    nodes = stop_runners(call.store, workflow.id, hard=call.options.now, actor=call.actor)
-    message = f"Asked {len(nodes)} runner{'s' if len(nodes) != 1 else ''} of workflow {workflow.id} to stop"
-    call.done({"workflow_id": workflow.id, "compute_node_ids": nodes, "status": "success"}, message)
+    call.done(record, action.done.format(workflows=name_workflows(ids)))
 
 
 def resize(call: Call) -> None:
@@ -370,7 +315,3 @@ def _workflow(call: Call) -> Workflow:
     from torc_tui.store import workflows
 
     return workflows.get_workflow(call.store, call.workflow_id(call.options.workflow))
-
-
-def _named(ids: list[int]) -> str:
-    return f"workflow{'s' if len(ids) > 1 else ''} {', '.join(map(str, ids))}"

@@ -1,8 +1,10 @@
-"""Acts on single jobs: cancel, terminate, retry, hold, release, priority, disable, enable.
+"""Change jobs for a user: cancel, terminate, retry, hold, release, prioritize, disable, enable.
 
-What comes in: an open store, job ids, who acts. What goes out: the ids that were moved, and those
-that could not be, with the reason. One transaction per workflow; jobs that a runner holds are asked
-for, not moved.
+Input: an open store, ids of jobs, who acts. Output: the jobs that were changed, and a refusal for
+each of the others. `torc_tui.operations.catalog` says in which statuses an action is legal.
+
+Invariants: all jobs exist, or nothing is changed. One transaction per workflow changes the rows and
+appends their events. A job that a runner holds is changed by that runner, which is asked to.
 """
 
 from __future__ import annotations
@@ -13,85 +15,73 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torc_tui.errors import NotFound
+from torc_tui.operations import catalog
 from torc_tui.operations.runners import end_orphans
-from torc_tui.status import HELD, JobStatus
+from torc_tui.operations.user_action import UserAction, narrow
+from torc_tui.status import CANCELABLE, HELD, JobStatus
 from torc_tui.store import dependency_counters, user_actions
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 from torc_tui.store.user_actions import JobState
 
-IDLE = frozenset(
-    {JobStatus.UNINITIALIZED, JobStatus.BLOCKED, JobStatus.READY, JobStatus.PENDING_FAILED}
-)
-RETRIED = frozenset(
-    {JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED}
-)
-
 
 @dataclass(slots=True)
 class Done:
-    """What an act on jobs came to. ``refused`` has a sentence for each job that it did not apply
-    to."""
+    """What an action on jobs came to: the jobs that were changed, refusals by the id of the job,
+    and the dependents that were canceled or put back with the jobs."""
 
     moved: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)
+    dependents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The jobs to which an action applies, and refusals for the others by id."""
+
+    jobs: Sequence[JobState]
+    refused: dict[int, str]
+
+
+def select(store: Store, action: UserAction, job_ids: Iterable[int]) -> Selection:
+    """Return the jobs to which an action applies; change nothing. NotFound for an unknown id."""
+    return Selection(*narrow(action, _existing(store, job_ids)))
 
 
 def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Waiting jobs are canceled at once, with what depends on them; running ones are ended by their
-    runner."""
+    """Cancel waiting jobs at once, with their dependents; ask the runners of the running ones."""
     reason = f"canceled by {actor}" if actor else "canceled by a user"
 
-    def act(
-        conn: Any, workflow_id: int, jobs: list[JobState], at: float, done: Done
-    ) -> list[EventRow]:
-        idle = _choose(jobs, IDLE | HELD, done, "has ended already")
-        waiting = [job.id for job in idle if job.status in IDLE]
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        waiting = [job.id for job in jobs if job.status in CANCELABLE]
         user_actions.cancel_idle(conn, waiting, reason, at)
-        active = [job.id for job in idle if job.status in HELD]
-        user_actions.ask_to_stop(conn, active, "canceled")
         rows: list[EventRow] = [("job_canceled", job_id, {"reason": reason}) for job_id in waiting]
-        rows += [("job_stop_requested", job_id, {"cause": "canceled"}) for job_id in active]
+        rows += _ask_to_stop(conn, jobs, "canceled")
         return rows + (dependency_counters.resettle(conn, workflow_id, at) if waiting else [])
 
-    done = _on_jobs(store, job_ids, act, actor)
-    for workflow_id in _workflows(store, done.moved):
-        end_orphans(store, workflow_id, reason, only=set(done.moved))
+    done = _on_jobs(store, catalog.CANCEL, job_ids, act, actor)
+    _end_orphans(store, done, reason)
     return done
 
 
 def terminate_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """End running jobs: SIGTERM, then SIGKILL, by their runner."""
+    """Ask the runners of running jobs to end them: SIGTERM, then SIGKILL."""
 
-    def act(
-        conn: Any, workflow_id: int, jobs: list[JobState], at: float, done: Done
-    ) -> list[EventRow]:
-        active = _choose(jobs, HELD, done, "is not running")
-        user_actions.ask_to_stop(conn, [job.id for job in active], "terminated")
-        return [("job_stop_requested", job.id, {"cause": "terminated"}) for job in active]
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        return _ask_to_stop(conn, jobs, "terminated")
 
-    done = _on_jobs(store, job_ids, act, actor)
-    for workflow_id in _workflows(store, done.moved):
-        end_orphans(store, workflow_id, "terminated by a user", only=set(done.moved))
+    done = _on_jobs(store, catalog.TERMINATE, job_ids, act, actor)
+    _end_orphans(store, done, "terminated by a user")
     return done
 
 
 def retry_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Another attempt for jobs that did not come to a good end; what was canceled because of them
-    waits again."""
+    """Give jobs that did not succeed another attempt; dependents canceled with them wait again."""
 
-    def act(
-        conn: Any, workflow_id: int, jobs: list[JobState], at: float, done: Done
-    ) -> list[EventRow]:
-        chosen = [job.id for job in _choose(jobs, RETRIED, done, "did not fail")]
-        if not chosen:
-            return []
-        below = [
-            job_id
-            for job_id in user_actions.canceled_below(conn, chosen)
-            if job_id not in set(chosen)
-        ]
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        chosen = [job.id for job in jobs]
+        below = [one for one in user_actions.canceled_below(conn, chosen) if one not in {*chosen}]
         user_actions.again(conn, [*chosen, *below])
         user_actions.uncancel(conn, workflow_id)
         rows = dependency_counters.resettle(conn, workflow_id, at)
@@ -103,132 +93,124 @@ def retry_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None
                 rows.append(("job_blocked", job.id, None))
         return rows
 
-    return _on_jobs(store, job_ids, act, actor)
+    return _on_jobs(store, catalog.RETRY, job_ids, act, actor)
 
 
 def hold_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Do not start these until they are released."""
+    """Keep jobs from starting until they are released."""
 
-    def act(
-        conn: Any, workflow_id: int, jobs: list[JobState], at: float, done: Done
-    ) -> list[EventRow]:
-        chosen = _choose(jobs, IDLE, done, "runs or has ended already")
-        user_actions.set_held(conn, [job.id for job in chosen], True)
-        return [("job_held", job.id, None) for job in chosen]
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        user_actions.set_held(conn, [job.id for job in jobs], True)
+        return [("job_held", job.id, None) for job in jobs]
 
-    return _on_jobs(store, job_ids, act, actor)
+    return _on_jobs(store, catalog.HOLD, job_ids, act, actor)
 
 
 def release_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Let held jobs start again."""
 
-    def act(
-        conn: Any, workflow_id: int, jobs: list[JobState], at: float, done: Done
-    ) -> list[EventRow]:
-        for job in jobs:
-            if not job.held:
-                done.refused[job.id] = f"{job.name} is not held"
-        chosen = [job for job in jobs if job.held]
-        done.moved += [job.id for job in chosen]
-        user_actions.set_held(conn, [job.id for job in chosen], False)
-        return [("job_released", job.id, None) for job in chosen]
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        user_actions.set_held(conn, [job.id for job in jobs], False)
+        return [("job_released", job.id, None) for job in jobs]
 
-    return _on_jobs(store, job_ids, act, actor)
+    return _on_jobs(store, catalog.RELEASE, job_ids, act, actor)
 
 
 def set_priority(
     store: Store, job_ids: Iterable[int], priority: int, *, actor: str | None = None
 ) -> Done:
-    """Higher first; the default is 0."""
+    """Set the priority of jobs: higher ones start first, the default is 0."""
 
-    def act(
-        conn: Any, workflow_id: int, jobs: list[JobState], at: float, done: Done
-    ) -> list[EventRow]:
-        chosen = _choose(jobs, IDLE, done, "runs or has ended already")
-        user_actions.set_priority(conn, [job.id for job in chosen], priority)
-        return [("job_priority", job.id, {"priority": priority}) for job in chosen]
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        user_actions.set_priority(conn, [job.id for job in jobs], priority)
+        return [("job_priority", job.id, {"priority": priority}) for job in jobs]
 
-    return _on_jobs(store, job_ids, act, actor)
+    return _on_jobs(store, catalog.PRIORITY, job_ids, act, actor)
 
 
 def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Leave jobs out: they do not run, and what depends on them goes on without."""
+    """Leave jobs out: they do not run, and their dependents do not wait for them."""
     reason = f"disabled by {actor}" if actor else "disabled by a user"
 
-    def act(
-        conn: Any, workflow_id: int, jobs: list[JobState], at: float, done: Done
-    ) -> list[EventRow]:
-        allowed = IDLE | RETRIED
-        chosen = [job.id for job in _choose(jobs, allowed, done, "runs or has completed already")]
-        user_actions.disable(conn, chosen, reason)
-        rows: list[EventRow] = [("job_disabled", job_id, {"reason": reason}) for job_id in chosen]
-        placed = any(job.status is not JobStatus.UNINITIALIZED for job in jobs)
-        return rows + (dependency_counters.resettle(conn, workflow_id, at) if placed else [])
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        user_actions.disable(conn, [job.id for job in jobs], reason)
+        rows: list[EventRow] = [("job_disabled", job.id, {"reason": reason}) for job in jobs]
+        initialized = any(job.status is not JobStatus.UNINITIALIZED for job in jobs)
+        return rows + (dependency_counters.resettle(conn, workflow_id, at) if initialized else [])
 
-    return _on_jobs(store, job_ids, act, actor)
+    return _on_jobs(store, catalog.DISABLE, job_ids, act, actor)
 
 
 def enable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Take disabled jobs in again."""
+    """Let disabled jobs take part again."""
 
-    def act(
-        conn: Any, workflow_id: int, jobs: list[JobState], at: float, done: Done
-    ) -> list[EventRow]:
-        chosen = [
-            job.id
-            for job in _choose(jobs, frozenset({JobStatus.DISABLED}), done, "is not disabled")
-        ]
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        chosen = [job.id for job in jobs]
         user_actions.again(conn, chosen)
         rows = dependency_counters.resettle(conn, workflow_id, at)
-        names = {JobStatus.READY: "job_ready", JobStatus.BLOCKED: "job_blocked"}
+        kinds = {JobStatus.READY: "job_ready", JobStatus.BLOCKED: "job_blocked"}
         for job in user_actions.job_states(conn, chosen):
-            if job.status in names:
-                rows.append((names[job.status], job.id, None))
+            if job.status in kinds:
+                rows.append((kinds[job.status], job.id, None))
         return rows
 
-    return _on_jobs(store, job_ids, act, actor)
+    return _on_jobs(store, catalog.ENABLE, job_ids, act, actor)
 
 
-Act = Callable[[Any, int, list[JobState], float, Done], list[EventRow]]
+Act = Callable[[Any, int, list[JobState], float], list[EventRow]]
+"""Changes jobs to which the action applies; gets connection, workflow, jobs, time."""
 
 
-def _on_jobs(store: Store, job_ids: Iterable[int], act: Act, actor: str | None) -> Done:
-    """Do it in each workflow that has some of these jobs. NotFound, and nothing done, when one does
-    not exist."""
-    wanted = list(dict.fromkeys(job_ids))
+def _on_jobs(
+    store: Store, action: UserAction, job_ids: Iterable[int], act: Act, actor: str | None
+) -> Done:
+    """Change the jobs to which the action applies, in one transaction per workflow."""
+    found = _existing(store, job_ids)
     done = Done()
+    for workflow_id in dict.fromkeys(job.workflow_id for job in found):
+        ids = [job.id for job in found if job.workflow_id == workflow_id]
+        now = time.time()
+        with store.write() as conn:
+            append(conn, workflow_id, [], at=now)
+            chosen, refused = narrow(action, user_actions.job_states(conn, ids))
+            done.refused |= refused
+            if not chosen:
+                continue
+            rows = act(conn, workflow_id, chosen, now)
+            append(conn, workflow_id, rows, at=now, actor=actor)
+        done.moved += [job.id for job in chosen]
+        done.dependents += _dependents(rows, {job.id for job in chosen})
+    return done
+
+
+def _existing(store: Store, job_ids: Iterable[int]) -> list[JobState]:
+    """Return the jobs with these ids, each once. NotFound if one does not exist."""
+    wanted = list(dict.fromkeys(job_ids))
     with store.read() as conn:
         found = user_actions.job_states(conn, wanted)
     missing = set(wanted) - {job.id for job in found}
     if missing:
-        number = min(missing)
-        raise NotFound(f"there is no job {number}", hint="`torc jobs list WORKFLOW` shows the ids")
-    for workflow_id in dict.fromkeys(job.workflow_id for job in found):
-        now = time.time()
-        with store.write() as conn:
-            append(conn, workflow_id, [], at=now)
-            jobs = user_actions.job_states(
-                conn, [job.id for job in found if job.workflow_id == workflow_id]
-            )
-            rows = act(conn, workflow_id, jobs, now, done)
-            if rows:
-                append(conn, workflow_id, rows, at=now, actor=actor)
-    return done
-
-
-def _choose(
-    jobs: Sequence[JobState], allowed: frozenset[JobStatus], done: Done, otherwise: str
-) -> list[JobState]:
-    chosen = [job for job in jobs if job.status in allowed]
-    done.moved += [job.id for job in chosen]
-    for job in jobs:
-        if job.status not in allowed:
-            done.refused[job.id] = f"{job.name} {otherwise} ({job.status.word})"
-    return chosen
-
-
-def _workflows(store: Store, job_ids: Sequence[int]) -> list[int]:
-    with store.read() as conn:
-        return list(
-            dict.fromkeys(job.workflow_id for job in user_actions.job_states(conn, job_ids))
+        raise NotFound(
+            f"there is no job {min(missing)}", hint="`torc jobs list WORKFLOW` shows the ids"
         )
+    return found
+
+
+def _ask_to_stop(conn: Any, jobs: Sequence[JobState], cause: str) -> list[EventRow]:
+    """Ask the runners of the running jobs among these to end them."""
+    running = [job.id for job in jobs if job.status in HELD]
+    user_actions.ask_to_stop(conn, running, cause)
+    return [("job_stop_requested", job_id, {"cause": cause}) for job_id in running]
+
+
+def _dependents(rows: Sequence[EventRow], chosen: set[int]) -> int:
+    """Return how many other jobs the events of an action canceled."""
+    return len({row[1] for row in rows if row[0] == "job_canceled"} - {None, *chosen})
+
+
+def _end_orphans(store: Store, done: Done, reason: str) -> None:
+    """End those of the changed jobs whose runner is dead: no runner is left to do it."""
+    with store.read() as conn:
+        jobs = user_actions.job_states(conn, done.moved)
+    for workflow_id in dict.fromkeys(job.workflow_id for job in jobs):
+        end_orphans(store, workflow_id, reason, only=set(done.moved))

@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from torc_tui.errors import NotFound, Refused, TorcError
 from torc_tui.executors.wrapper import read_exit_file
+from torc_tui.operations import catalog
 from torc_tui.resources.detect import hostname, still_runs
 from torc_tui.store import compute_nodes, user_actions, workflows
 from torc_tui.store.database import Store
@@ -110,9 +111,9 @@ def stop_runners(
         ]
         if not found:
             raise Refused(
-                f"workflow {workflow_id} has no active runner"
+                f"cannot stop workflow {workflow_id}: {catalog.STOP.refusal}"
                 if node_id is None
-                else f"runner {node_id} is not active"
+                else f"cannot stop runner {node_id}: it is not active"
             )
         rows: list[EventRow] = []
         for node in found:
@@ -148,7 +149,7 @@ def resize_runner(
             current.memory if memory is None else memory,
         )
         if not user_actions.resize(conn, node_id, *size, json.dumps(options)):
-            raise Refused(f"runner {node_id} is not active")
+            raise Refused(f"cannot resize runner {node_id}: {catalog.RESIZE.refusal}")
         data = {
             "node": node_id,
             "num_cpus": size[0],

@@ -1,8 +1,7 @@
-"""Acts on whole workflows: create, initialize, pause, cancel, archive, delete.
+"""Change workflows for a user: create, initialize, pause, resume, cancel, archive, delete.
 
-What comes in: an open store, ids, who acts. What goes out: what was done. Each act is one
-transaction that moves rows and appends its event; the command line and the app call the same
-function.
+Input: an open store, ids, who acts. Output: what was done. `torc_tui.operations.catalog` says when
+an action is legal. Each action is one transaction that changes rows and appends its event.
 """
 
 from __future__ import annotations
@@ -15,8 +14,10 @@ from pathlib import Path
 
 from torc_tui.errors import Refused
 from torc_tui.model import Plan, Workflow
+from torc_tui.operations import catalog
 from torc_tui.operations.runners import end_orphans
-from torc_tui.status import JobStatus
+from torc_tui.operations.user_action import check_workflow
+from torc_tui.status import UNSETTLED, JobStatus, number_of
 from torc_tui.store import (
     dependency_counters,
     scheduling,
@@ -31,8 +32,8 @@ from torc_tui.store.events import append
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitCheck:
-    """What stands in the way of an initialization, and what it would meet. Files by (name, absolute
-    path)."""
+    """What prevents an initialization, and which output files it would find. Files are pairs of
+    name and absolute path."""
 
     workflow_id: int
     missing_files: Sequence[tuple[str, str]] = ()
@@ -41,6 +42,7 @@ class InitCheck:
 
     @property
     def safe(self) -> bool:
+        """Whether nothing that the jobs read is missing."""
         return not self.missing_files and not self.missing_user_data
 
 
@@ -55,10 +57,12 @@ class InitReport:
 
     @property
     def ready(self) -> int:
+        """How many jobs can start now."""
         return self.counts.get(JobStatus.READY, 0)
 
     @property
     def blocked(self) -> int:
+        """How many jobs wait for others."""
         return self.counts.get(JobStatus.BLOCKED, 0)
 
 
@@ -71,14 +75,14 @@ def create_workflow(
     actor: str | None,
     name: str | None = None,
 ) -> int:
-    """Store a plan; the id of the new workflow. Its jobs will run in ``directory``."""
+    """Store a plan and return the id of the new workflow. Its jobs run in ``directory``."""
     return workflows.create(
         store, plan, user=user, directory=directory, at=time.time(), name=name, actor=actor
     )
 
 
 def init_check(store: Store, workflow_id: int) -> InitCheck:
-    """What an initialization would find; nothing is changed."""
+    """Return what an initialization would find; change nothing."""
     directory = workflows.get_workflow(store, workflow_id).directory
     with store.read() as conn:
         required = user_actions.required_files(conn, workflow_id)
@@ -104,16 +108,14 @@ def initialize(
     once: bool = False,
     actor: str | None = None,
 ) -> InitReport:
-    """Begin a new run: every job waits or is ready. Refused when required files or records are
-    missing (``force`` lets files pass, never records), when jobs are running, and for archived
-    workflows. (Facts, section 5.1.) With ``once``, nothing is done where somebody else has
-    initialized it meanwhile: of several runners that start together, one begins the run."""
+    """Begin a new run: make every job ready, or blocked by the jobs it depends on.
+
+    Refused if required files or records are missing (``force`` accepts missing files, never missing
+    records), if jobs are running, and if the workflow is archived. With ``once``, change nothing if
+    another process has initialized it meanwhile: one of the runners that start together does it.
+    """
     workflow = workflows.get_workflow(store, workflow_id)
-    if workflow.is_archived:
-        raise Refused(
-            f"workflow {workflow_id} is archived",
-            hint=f"torc workflows archive false {workflow_id}",
-        )
+    check_workflow(catalog.INITIALIZE, workflow)
     check = init_check(store, workflow_id)
     if check.missing_user_data:
         names = ", ".join(f"{name} (id {record})" for record, name in check.missing_user_data)
@@ -135,16 +137,11 @@ def initialize(
     now = time.time()
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
-        counts = workflow_progress.counts(conn, workflow_id)
+        workflow = workflows.read_workflow(conn, workflow_id)
+        counts = dict(workflow.counts)
         if once and not _untouched(status for status, number in counts.items() if number):
-            run_id = user_actions.run_of(conn, workflow_id)
-            return InitReport(workflow_id=workflow_id, run_id=run_id, counts=counts)
-        active = counts.get(JobStatus.RUNNING, 0) + counts.get(JobStatus.PENDING, 0)
-        if active:
-            raise Refused(
-                f"workflow {workflow_id} has {active} running job{'s' if active > 1 else ''}",
-                hint=f"let them end, or stop them with `torc cancel {workflow_id}`",
-            )
+            return InitReport(workflow_id=workflow_id, run_id=workflow.run_id, counts=counts)
+        check_workflow(catalog.INITIALIZE, workflow)
         user_actions.reset_all(conn, workflow_id)
         run_id = user_actions.next_run(conn, workflow_id)
         scheduling.set_file_times(conn, times)
@@ -179,8 +176,7 @@ def _file_times(
 
 
 def needs_initialization(workflow: Workflow) -> bool:
-    """Whether a run must begin with an initialization: no job was ever placed (facts, section
-    5.1)."""
+    """Return whether a run must begin with an initialization: every job is uninitialized."""
     return _untouched(workflow.counts)
 
 
@@ -189,37 +185,35 @@ def _untouched(statuses: Iterable[JobStatus]) -> bool:
 
 
 def cancel_workflow(store: Store, workflow_id: int, *, actor: str | None = None) -> int:
-    """Cancel all that has not ended: waiting jobs at once, running ones through their runner, or
-    directly where no runner is left. How many jobs that were."""
-    workflow = workflows.get_workflow(store, workflow_id)
-    ended = sum(workflow.counts.get(status, 0) for status in (JobStatus.COMPLETED, *_ENDED))
-    number = sum(workflow.counts.values()) - ended
+    """Cancel everything that has not finished and return how many jobs that is.
+
+    Waiting jobs are canceled at once; running ones by their runner, or here if it is dead.
+    """
     now = time.time()
     reason = f"canceled by {actor}" if actor else "canceled by a user"
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
+        workflow = workflows.read_workflow(conn, workflow_id)
+        check_workflow(catalog.CANCEL_WORKFLOW, workflow)
+        number = number_of(workflow.counts, UNSETTLED)
         user_actions.cancel_rest(conn, workflow_id, reason, now)
-        append(
-            conn, workflow_id, [("workflow_canceled", None, {"jobs": number})], at=now, actor=actor
-        )
+        event: EventRow = ("workflow_canceled", None, {"jobs": number})
+        append(conn, workflow_id, [event], at=now, actor=actor)
     end_orphans(store, workflow_id, reason)
     return number
 
 
-_ENDED = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED, JobStatus.DISABLED)
-
-
 def pause_workflow(store: Store, workflow_id: int, *, actor: str | None = None) -> None:
-    """Start nothing new; what runs goes on."""
-    _flag(store, workflow_id, True, actor)
+    """Start no new job; running jobs continue."""
+    _set_paused(store, workflow_id, True, actor)
 
 
 def resume_workflow(store: Store, workflow_id: int, *, actor: str | None = None) -> None:
-    """Go on after a pause."""
-    _flag(store, workflow_id, False, actor)
+    """Let jobs of a paused workflow start again."""
+    _set_paused(store, workflow_id, False, actor)
 
 
-def _flag(store: Store, workflow_id: int, paused: bool, actor: str | None) -> None:
+def _set_paused(store: Store, workflow_id: int, paused: bool, actor: str | None) -> None:
     workflows.get_workflow(store, workflow_id)
     now = time.time()
     with store.write() as conn:
@@ -228,25 +222,24 @@ def _flag(store: Store, workflow_id: int, paused: bool, actor: str | None) -> No
         append(conn, workflow_id, [event], at=now, actor=actor)
 
 
-def archive_workflows(
-    store: Store, ids: Sequence[int], flag: bool, *, actor: str | None = None
-) -> None:
-    """Hide workflows from lists, or show them again."""
-    workflows.archive(store, ids, flag, at=time.time(), actor=actor)
+def archive_workflows(store: Store, ids: Sequence[int], *, actor: str | None = None) -> None:
+    """Hide workflows from lists."""
+    workflows.archive(store, ids, True, at=time.time(), actor=actor)
+
+
+def restore_workflows(store: Store, ids: Sequence[int], *, actor: str | None = None) -> None:
+    """Show archived workflows in lists again."""
+    workflows.archive(store, ids, False, at=time.time(), actor=actor)
 
 
 def delete_workflows(
-    store: Store, ids: Sequence[int], *, user: str | None = None
+    store: Store, ids: Sequence[int], *, user: str | None = None, actor: str | None = None
 ) -> list[Workflow]:
-    """Delete workflows with all that belongs to them; refused while a runner holds a job of one.
-    With ``user``, only theirs."""
+    """Delete workflows with all their data and return them as they were.
+
+    Refused while a runner holds one of their jobs and, with ``user``, for those of other users.
+    """
     for workflow_id in ids:
         end_orphans(store, workflow_id, "its workflow is deleted")
-        counts = workflows.get_workflow(store, workflow_id).counts
-        active = counts.get(JobStatus.RUNNING, 0) + counts.get(JobStatus.PENDING, 0)
-        if active:
-            raise Refused(
-                f"workflow {workflow_id} has {active} running job{'s' if active > 1 else ''}",
-                hint=f"cancel it first: torc cancel {workflow_id}",
-            )
+        check_workflow(catalog.DELETE, workflows.get_workflow(store, workflow_id))
     return workflows.delete(store, ids, user=user)

@@ -222,8 +222,10 @@ class Acts:
                 flag = not workflow.is_archived
                 self.do(
                     command_id,
-                    lambda store, actor: _operations().archive_workflows(
-                        store, [wf], flag, actor=actor
+                    lambda store, actor: (
+                        _operations().archive_workflows(store, [wf], actor=actor)
+                        if flag
+                        else _operations().restore_workflows(store, [wf], actor=actor)
                     ),
                     workflow=wf,
                     said=lambda _: (

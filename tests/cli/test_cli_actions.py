@@ -1,0 +1,116 @@
+"""The commands of user actions do what the rows of the catalog say."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.cli.command_line import parser_of
+from torc_tui.cli.command_table import BY_NAME, COMMANDS
+from torc_tui.operations.catalog import CATALOG
+from torc_tui.operations.user_action import Target, UserAction, shell_line
+from torc_tui.status import JobStatus
+
+
+def by_id(action: UserAction) -> str:
+    return action.id
+
+
+@pytest.mark.parametrize("action", [a for a in CATALOG if a.commands], ids=by_id)
+def test_every_action_has_a_command(action: UserAction) -> None:
+    (command,) = [command for command in COMMANDS if command.action is action]
+    assert (command.names, command.help) == (action.commands, action.help)
+
+
+@pytest.mark.parametrize("action", CATALOG, ids=by_id)
+def test_shell_lines(action: UserAction) -> None:
+    """The shell line of an action is one that the command line understands."""
+    line = shell_line(action, workflow=3, workflows=3, jobs="1 2", record=7, argument=5, runner=4)
+    words = (line or "").replace(" NAME", " x").replace(" N", " 2").replace("JSON", "{}").split()
+    name = next(" ".join(words[1:end]) for end in (3, 2) if " ".join(words[1:end]) in BY_NAME)
+    command = BY_NAME[name]
+    assert command.action in (action, None)
+    parser_of(command, "torc").parse_intermixed_args(words[1 + len(name.split()) :])
+
+
+def put(place: Path, status: JobStatus, *, held: bool = False) -> None:
+    with sqlite3.connect(place.parent / "store.db") as connection:
+        connection.execute("UPDATE job SET status = ?, held = ?", (int(status), held))
+
+
+@pytest.mark.parametrize(
+    "action", [action for action in CATALOG if action.target is Target.JOBS], ids=by_id
+)
+def test_on_jobs(torc: Any, place: Path, action: UserAction) -> None:
+    (place / "w.yaml").write_text("{name: w, jobs: [{name: fit, command: x}]}")
+    torc("create", "w.yaml")
+    torc("init", 1)
+    words = [*action.commands[0].split(), *(["5"] if action.argument else []), "1"]
+    for status in JobStatus:
+        put(place, status, held=action.needs_hold)
+        answer = torc(*words)
+        if status in action.legal:
+            sentence = action.done.format(jobs="job 1 (fit)", argument=5)
+            assert (answer.code, answer.out) == (0, f"{sentence}\n"), status
+        else:
+            assert (answer.code, answer.out) == (2, ""), status
+            assert answer.err.startswith(f"cannot {action.verb} fit: it "), status
+
+
+class Terminal(io.StringIO):
+    """Standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_jobs_are_narrowed_before_the_question(
+    torc: Any, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torc("jobs", "cancel", 2)
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    answer = torc("jobs", "cancel", 1, 2)
+    assert answer.code == 2
+    assert answer.err == (
+        "cannot cancel read: it has already been canceled\n"
+        "Running jobs are stopped; jobs that depend on these are canceled too.\n"
+        "Cancel job 1 (write)? [y/N] torc: no changes made\n"
+    )
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    answer = torc("jobs", "cancel", 1, 2)
+    assert (answer.code, answer.out) == (1, "Canceled job 1 (write)\n")  # not all of them
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    assert "Cancel" not in torc("jobs", "cancel", 1, 2).err  # nothing is left to ask about
+
+
+def test_many_jobs_are_confirmed(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by an action that destroys nothing, since they may be a whole job group."""
+    (place / "w.yaml").write_text(
+        "{name: w, jobs: [{name: 'a_{i}', command: x, parameters: {i: '1:21'}}]}"
+    )
+    torc("create", "w.yaml")
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    answer = torc("jobs", "hold", *range(1, 22))
+    assert answer.err == "Hold 21 jobs (a_1, a_2, a_3 and 18 more)? [y/N] "
+    assert answer.out == "Held 21 jobs (a_1, a_2, a_3 and 18 more)\n"
+    assert torc("jobs", "release", "-y", *range(1, 22)).code == 0
+    many = torc("jobs", "release", "-y", *range(1, 22))
+    assert many.code == 2 and many.err.count("it is not held") == 20
+    assert many.err.endswith("and 1 job more\n")
+
+
+def test_workflows_are_confirmed(torc: Any, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("\n"))
+    answer = torc("cancel", small)
+    assert answer.code == 2
+    assert f"Cancel 2 jobs of workflow {small} (small)? [y/N] " in answer.err
+    assert torc("cancel", small, "-y").out == f"Canceled 2 jobs of workflow {small}\n"
+    again = torc("cancel", small)
+    assert (again.code, again.out) == (2, "")
+    assert "cannot cancel workflow 1: all its jobs have finished" in again.err
+    assert "it has no active runner" in torc("workflows", "stop", small).err

@@ -1,0 +1,169 @@
+"""Carry out the user actions of the catalog: one handler for each kind of target.
+
+A handler finds the target, refuses what the action is not legal for, asks for confirmation where
+the row wants it, calls the function of the row, and prints the answer of the row.
+
+Exit codes of actions on several jobs: 0 if all were changed, 1 if only some were, 2 if none was.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from torc_tui import settings
+from torc_tui.cli import output
+from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, say
+from torc_tui.model import Workflow
+from torc_tui.operations.user_action import (
+    UserAction,
+    check_workflow,
+    describe_jobs,
+    function_of,
+    must_confirm,
+)
+from torc_tui.status import number_of
+from torc_tui.wording import count, listed
+
+_REFUSALS = 20
+"""How many refusals are printed one by one."""
+
+
+def on_jobs(call: Call) -> int:
+    """Carry out an action on the jobs that it is legal for, and name the others."""
+    from torc_tui.operations.jobs import select
+
+    action = call.action
+    ids = call.job_ids(call.options.jobs, call.options.workflow)
+    selection = select(call.store, action, ids)
+    _tell_refusals(selection.refused.values())
+    if not selection.jobs:
+        tell_jobs(call, [], "")
+        return WRONG_USE
+    argument = () if action.argument is None else (getattr(call.options, action.argument.name),)
+    words = {"argument": argument[0] if argument else ""}
+    if must_confirm(action, Counter(job.status for job in selection.jobs)):
+        _confirm(call, action, {**words, "jobs": describe_jobs(selection.jobs)})
+    chosen = [job.id for job in selection.jobs]
+    result = function_of(action)(call.store, chosen, *argument, actor=call.actor)
+    _tell_refusals(result.refused.values())  # their status changed during the confirmation
+    moved = [job for job in selection.jobs if job.id not in result.refused]
+    sentence = action.done.format(**words, jobs=describe_jobs(moved))
+    tell_jobs(call, result.moved, sentence + _dependents(len(moved), result.dependents))
+    if action.wants_runner and not call.json:
+        _tell_without_runner(call, result.moved)
+    if not result.moved:
+        return WRONG_USE
+    return FAILED if selection.refused or result.refused else OK
+
+
+def on_workflow(call: Call) -> None:
+    """Carry out an action on one workflow."""
+    from torc_tui.store import workflows
+
+    action = call.action
+    workflow = workflows.get_workflow(call.store, call.workflow_id(call.options.workflow))
+    check_workflow(action, workflow)
+    number = number_of(workflow.counts, action.needs or action.legal)
+    words = {"workflow": f"workflow {workflow.id}", "jobs": count(number, "job")}
+    if must_confirm(action, workflow.counts):
+        _confirm(call, action, {**words, "workflow": describe_workflow(workflow)})
+    flags = {one.keyword: getattr(call.options, one.name) for one in action.flags}
+    result = function_of(action)(call.store, workflow.id, actor=call.actor, **flags)
+    record: dict[str, Any] = {"workflow_id": workflow.id}
+    record |= _RECORDS.get(action.id, _set_flag)(action, result)
+    call.done(record, action.done.format(**words))
+
+
+def on_workflows(call: Call) -> None:
+    """Carry out an action on several workflows."""
+    from torc_tui.cli.workflows import record_of
+    from torc_tui.store import workflows
+
+    action = call.action
+    ids = list(dict.fromkeys(call.workflow_id(text) for text in call.options.workflows))
+    found = [workflows.get_workflow(call.store, one) for one in ids]
+    for workflow in found:
+        check_workflow(action, workflow)
+    if must_confirm(action, {}):
+        _confirm(call, action, {"workflows": listed(map(describe_workflow, found), 10)})
+    deleted = function_of(action)(call.store, ids, user=settings.user_name(), actor=call.actor)
+    if call.json:
+        output.json_value([record_of(workflow) for workflow in deleted])
+    else:
+        output.line(action.done.format(workflows=name_workflows(ids)))
+
+
+def tell_jobs(call: Call, ids: Sequence[int], sentence: str) -> None:
+    """Print the jobs as they are now (JSON), or a sentence."""
+    from torc_tui.store import queries
+
+    if call.json:
+        found = [queries.get_job(call.store, job_id) for job_id in ids]
+        output.json_value({"jobs": found} if call.wrapped else found)
+    elif ids:
+        output.line(sentence)
+
+
+def describe_workflow(workflow: Workflow) -> str:
+    """Return a workflow with its name: ``workflow 4 (small)``."""
+    return f"workflow {workflow.id} ({workflow.name})"
+
+
+def name_workflows(ids: Sequence[int]) -> str:
+    """Return workflows by their ids: ``workflow 4``, ``workflows 4, 5 and 6``."""
+    if len(ids) == 1:
+        return f"workflow {ids[0]}"
+    return f"workflows {listed(map(str, ids), 20)}"
+
+
+def _confirm(call: Call, action: UserAction, words: Mapping[str, object]) -> None:
+    reason = action.confirm.reason if action.confirm is not None else None
+    call.confirm(action.question.format(**words), reason)
+
+
+def _tell_refusals(refusals: Iterable[str]) -> None:
+    sentences = list(refusals)
+    for sentence in sentences[:_REFUSALS]:
+        say(sentence)
+    if len(sentences) > _REFUSALS:
+        say(f"and {count(len(sentences) - _REFUSALS, 'job')} more")
+
+
+def _tell_without_runner(call: Call, ids: Sequence[int]) -> None:
+    """Name the workflows of these jobs that have no active runner, and how to start one."""
+    from torc_tui.store import allocations_held, queries
+
+    jobs = [queries.get_job(call.store, job_id) for job_id in ids]
+    for workflow_id in sorted({int(job["workflow_id"]) for job in jobs}):
+        if not allocations_held.runners(call.store, workflow_id=workflow_id):
+            say(
+                f"workflow {workflow_id} has no active runner;"
+                f" start one with `torc run {workflow_id}`"
+            )
+
+
+def _dependents(jobs: int, dependents: int) -> str:
+    """Return what a sentence adds about the dependents that an action changed, too."""
+    if not dependents:
+        return ""
+    verb = "depends" if dependents == 1 else "depend"
+    return f" and {count(dependents, 'job')} that {verb} on {'it' if jobs == 1 else 'them'}"
+
+
+def _set_flag(action: UserAction, result: Any) -> dict[str, Any]:
+    return {"status": "success"} if action.sets is None else {action.sets[0]: action.sets[1]}
+
+
+_RECORDS: Mapping[str, Callable[[UserAction, Any], dict[str, Any]]] = {
+    "workflow-cancel": lambda action, result: {
+        "status": "success",
+        "canceled_jobs": result,
+        "canceled_slurm_jobs": 0,
+        "errors": [],
+    },
+    "workflow-stop": lambda action, result: {"compute_node_ids": result, "status": "success"},
+}
+"""What the JSON answer of an action contains besides the id of the workflow."""

@@ -1,0 +1,160 @@
+"""Define the arguments of commands: their types, and those that several commands share.
+
+Invariants: a text that names something is not empty and is valid Unicode, unless its argument says
+otherwise; a number is one that every database and every clock can hold. A violation is a usage
+error that names the argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torc_tui.settings import MOST_GIB, MOST_INTEGER, MOST_SECONDS
+
+
+class Argument(NamedTuple):
+    """What ``argparse.add_argument`` gets. Shells complete ``file`` and ``directory``."""
+
+    flags: tuple[str, ...]
+    options: dict[str, Any]
+    complete: str | None = None
+
+
+def arg(*flags: str, complete: str | None = None, empty: bool = False, **options: Any) -> Argument:
+    """Return an argument. Its value must not be empty, unless ``empty`` allows it."""
+    if "type" not in options and "choices" not in options:
+        options["type"] = path if complete else text if empty else name
+    return Argument(flags, options, complete)
+
+
+def flag(*flags: str, help: str) -> Argument:
+    """Return an option without a value."""
+    return Argument(flags, {"action": "store_true", "help": help})
+
+
+def text(value: str) -> str:
+    """Return a text that a database can hold, or raise argparse's error."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _wrong(f"{value!r} is not valid UTF-8") from None
+    return value
+
+
+def path(value: str) -> str:
+    """Return a path, which may have any bytes, or raise argparse's error if it is empty."""
+    if not value.strip():
+        raise _wrong("must not be empty (is the variable set that should contain it?)")
+    return value
+
+
+def name(value: str) -> str:
+    """Return a text that can name something, or raise argparse's error."""
+    return path(text(value))
+
+
+def _wrong(message: str) -> Exception:
+    from argparse import ArgumentTypeError
+
+    return ArgumentTypeError(message)
+
+
+def _checked(read: Callable[[str], Any], kind: str) -> Callable[[str], Any]:
+    """Return a type for argparse whose error says what is expected."""
+
+    def checked(value: str) -> Any:
+        try:
+            return read(value)
+        except (ValueError, OverflowError) as error:
+            hint = f" ({error.args[1]})" if len(error.args) > 1 else ""
+            raise _wrong(f"{value!r} is not {kind}{hint}") from None
+
+    return checked
+
+
+def _count(value: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError
+    return _integer(value)
+
+
+def _integer(value: str) -> int:
+    number = int(value)
+    if abs(number) > MOST_INTEGER:
+        raise ValueError
+    return number
+
+
+def _positive(value: str) -> int:
+    number = _count(value)
+    if number == 0:
+        raise ValueError
+    return number
+
+
+def _number_to(most: float) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        number = float(value)
+        if not 0 <= number <= most:  # also false for nan
+            raise ValueError
+        return number
+
+    return read
+
+
+def _span(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        from torc_tui.units import parse_duration
+
+        number = parse_duration(value)
+    if not 0 <= number <= MOST_SECONDS:
+        raise ValueError
+    return number
+
+
+def _moment(value: str) -> float:
+    from datetime import datetime, timedelta
+
+    now = datetime.now().astimezone()
+    if len(value) <= 5 and ":" in value:
+        at = datetime.strptime(value, "%H:%M")
+        moment = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
+        return (moment if moment > now else moment + timedelta(days=1)).timestamp()
+    return datetime.fromisoformat(value).astimezone().timestamp()
+
+
+COUNT = _checked(_count, "a whole number from 0")
+POSITIVE = _checked(_positive, "a whole number greater than 0")
+INTEGER = _checked(_integer, "a whole number")
+SECONDS = _checked(_number_to(MOST_SECONDS), "a number of seconds")
+GIB = _checked(_number_to(MOST_GIB), f"a number of GiB from 0 to {MOST_GIB}")
+SPAN = _checked(_span, "a number of seconds, or a duration such as PT30M")
+MOMENT = _checked(_moment, "a time such as 18:30 or 2030-01-31T18:30")
+
+FILE = arg("file", metavar="FILE", help="workflow file: YAML, JSON, JSON5 or KDL", complete="file")
+WORKFLOW = arg(
+    "workflow",
+    nargs="?",
+    metavar="WORKFLOW",
+    help="id or name (default: the only workflow, or a question)",
+)
+OF_WORKFLOW = arg("-w", "--workflow", metavar="WORKFLOW", help="id or name of the workflow")
+WORKFLOWS = arg("workflows", nargs="+", metavar="WORKFLOW", help="ids or names")
+JOB = arg("job", metavar="JOB", help="name, WORKFLOW/NAME, or id")
+JOBS = arg("jobs", nargs="+", metavar="JOB", help="names, WORKFLOW/NAME, or ids")
+RECORD = arg("record", metavar="RECORD", help="id, or a name (with -w, or inside a job)")
+NO_PROMPTS = flag("-y", "--no-prompts", "--yes", help="do not ask for confirmation")
+OFFSET = arg("--offset", type=COUNT, default=0, metavar="N", help="skip the first N")
+ORDER = (
+    arg("--sort-by", metavar="COLUMN", help="sort by this key of the records"),
+    flag("--reverse-sort", help="sort in descending order"),
+)
+LISTING = (
+    arg("-l", "--limit", type=COUNT, metavar="N", help="list at most N"),
+    OFFSET,
+    *ORDER,
+)
+NO_CHECKS = flag("--skip-checks", help="accepted for compatibility, without effect")

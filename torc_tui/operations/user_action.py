@@ -1,0 +1,245 @@
+"""Define what a user action is, and the sentences and decisions that follow from one.
+
+`torc_tui.operations.catalog` lists the actions. The command line and the app make their handlers,
+menus, questions and answers from a `UserAction` and the functions here, so both say the same.
+
+Input: an action, and the jobs or the workflow that it is about. Output: which of them it applies
+to, questions, answers and refusals in words.
+
+Never: a query, a change, or an import that takes time; the table of commands is made from this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from torc_tui.errors import Refused
+from torc_tui.status import HELD, JobStatus, number_of
+
+ANY = frozenset(JobStatus)
+"""The action is legal in every status."""
+MANY = 20
+"""An action on more jobs than this is confirmed, even if it destroys nothing."""
+
+
+class Target(StrEnum):
+    """What an action is about; its function gets the store and this."""
+
+    JOBS = "jobs"
+    """Ids of jobs. The function returns an `operations.jobs.Done`."""
+    WORKFLOW = "workflow"
+    """The id of one workflow."""
+    WORKFLOWS = "workflows"
+    """Ids of workflows."""
+    RUNNER = "runner"
+    """The id of a runner."""
+    RECORD = "record"
+    """The id or name of a record. The function gets a connection instead of the store."""
+    NOTHING = "nothing"
+    """The action creates what it is about."""
+
+
+class Confirmation(NamedTuple):
+    """Why an action is confirmed first, as a sentence; only if a job has one of the statuses."""
+
+    reason: str
+    when: frozenset[JobStatus] = ANY
+
+
+class Argument(NamedTuple):
+    """The value that an action needs besides its target: its name, and what to ask for."""
+
+    name: str
+    kind: type
+    help: str
+
+
+class Flag(NamedTuple):
+    """A choice that the command line offers as ``--NAME``: the function gets it by keyword."""
+
+    name: str
+    keyword: str
+    help: str
+
+
+class UserAction(NamedTuple):
+    """One action of a user: a row of the catalog.
+
+    The texts may contain ``{jobs}``, ``{workflow}``, ``{workflows}``, ``{runner}``, ``{record}``
+    and ``{argument}``. ``refusal`` may contain ``{standing}`` (``has already failed``) and
+    ``{status}`` of a job, and ``{running}`` (``2 jobs are running``) of a workflow.
+    """
+
+    id: str
+    target: Target
+    function: str
+    """``module:name`` below ``torc_tui``."""
+    events: tuple[str, ...]
+    """The kinds of events of which the action writes at least one."""
+    commands: tuple[str, ...]
+    """Names on the command line, the first one shown in help. Empty: only in the app."""
+    help: str
+    """One line in the imperative, without a final period."""
+    verb: str
+    """What a refusal says after ``cannot``."""
+    question: str
+    done: str
+    shell: str | None
+    """The command line that does the same."""
+    title: str
+    """One or two words for the footer and the command palette."""
+    legal: frozenset[JobStatus] = ANY
+    """The statuses that the jobs must have: each job of the workflow, if it is about a workflow."""
+    needs: frozenset[JobStatus] = frozenset()
+    """At least one job of the workflow must have one of these statuses."""
+    needs_hold: bool = False
+    """Only held jobs."""
+    archived: bool = True
+    """Whether the action applies to an archived workflow."""
+    refusal: str = "it {standing}"
+    """Why the action does not apply, after ``cannot VERB NAME:``."""
+    hint: str | None = None
+    """What to do if the action does not apply."""
+    confirm: Confirmation | None = None
+    argument: Argument | None = None
+    flags: tuple[Flag, ...] = ()
+    sets: tuple[str, bool] | None = None
+    """The flag of the workflow that the action sets. Of two actions on one key, the app takes the
+    one that changes the flag."""
+    wants_runner: bool = False
+    """Whether somebody must run the jobs afterwards."""
+    contexts: tuple[str, ...] = ()
+    """Where the app offers the action: contexts of its key map."""
+    keys: tuple[str, ...] = ()
+    vim: tuple[str, ...] | None = None
+    footer: int = 0
+    """Rank in the footer, 1 first; 0: not there."""
+
+
+class JobLike(Protocol):
+    """What must be known of a job to tell whether an action applies."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def status(self) -> JobStatus: ...
+    @property
+    def held(self) -> bool: ...
+
+
+class WorkflowLike(Protocol):
+    """What must be known of a workflow to tell whether an action applies."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def is_archived(self) -> bool: ...
+    @property
+    def counts(self) -> Mapping[JobStatus, int]: ...
+
+
+J = TypeVar("J", bound=JobLike)
+
+
+def applies_to_job(action: UserAction, job: JobLike) -> bool:
+    """Return whether the action is legal for the job as it is."""
+    return job.status in action.legal and (job.held or not action.needs_hold)
+
+
+def narrow(action: UserAction, jobs: Iterable[J]) -> tuple[list[J], dict[int, str]]:
+    """Return the jobs to which the action applies, and a refusal for each of the others by id."""
+    chosen: list[J] = []
+    refused: dict[int, str] = {}
+    for job in jobs:
+        if applies_to_job(action, job):
+            chosen.append(job)
+        else:
+            refused[job.id] = job_refusal(action, job)
+    return chosen, refused
+
+
+def job_refusal(action: UserAction, job: JobLike) -> str:
+    """Return why the action does not apply: ``cannot hold fit: it has already failed``."""
+    standing = _STANDING.get(job.status, f"is {job.status.word}")
+    reason = action.refusal.format(standing=standing, status=job.status.word)
+    return f"cannot {action.verb} {job.name}: {reason}"
+
+
+_STANDING = {
+    JobStatus.UNINITIALIZED: "is not initialized",
+    JobStatus.COMPLETED: "has already completed",
+    JobStatus.FAILED: "has already failed",
+    JobStatus.CANCELED: "has already been canceled",
+    JobStatus.TERMINATED: "has already been terminated",
+    JobStatus.PENDING_FAILED: "has failed and waits for a decision",
+}
+
+
+def workflow_refusal(action: UserAction, workflow: WorkflowLike) -> str | None:
+    """Return why the action does not apply to the workflow; None if it does."""
+    if workflow.is_archived and not action.archived:
+        reason = "it is archived"
+    else:
+        illegal = number_of(workflow.counts, ANY - action.legal)
+        missing = action.needs and not number_of(workflow.counts, action.needs)
+        if not illegal and not missing:
+            return None
+        from torc_tui.wording import count
+
+        running = number_of(workflow.counts, HELD)
+        verb = "is" if running == 1 else "are"
+        reason = action.refusal.format(running=f"{count(running, 'job')} {verb} running")
+    return f"cannot {action.verb} workflow {workflow.id}: {reason}"
+
+
+def check_workflow(action: UserAction, workflow: WorkflowLike) -> None:
+    """Raise Refused if the action does not apply to the workflow."""
+    refusal = workflow_refusal(action, workflow)
+    if refusal is None:
+        return
+    hint = action.hint
+    if workflow.is_archived and not action.archived:
+        hint = "restore it first: `torc workflows archive false {workflow}`"
+    raise Refused(refusal, hint=hint and hint.format(workflow=workflow.id))
+
+
+def must_confirm(action: UserAction, counts: Mapping[JobStatus, int]) -> bool:
+    """Return whether the user is asked before the action; ``counts`` of the jobs it is about."""
+    if action.target is Target.JOBS and sum(counts.values()) > MANY:
+        return True
+    confirm = action.confirm
+    return confirm is not None and (confirm.when == ANY or number_of(counts, confirm.when) > 0)
+
+
+def describe_jobs(jobs: Sequence[JobLike]) -> str:
+    """Return jobs as words: ``job 7 (fit)``, ``3 jobs (a, b and c)``."""
+    from torc_tui.wording import count, listed
+
+    if len(jobs) == 1:
+        return f"job {jobs[0].id} ({jobs[0].name})"
+    return f"{count(len(jobs), 'job')} ({listed(job.name for job in jobs)})"
+
+
+def function_of(action: UserAction) -> Callable[..., Any]:
+    """Import and return the function that carries out the action."""
+    from importlib import import_module
+
+    module, _, name = action.function.partition(":")
+    function: Callable[..., Any] = getattr(import_module(f"torc_tui.{module}"), name)
+    return function
+
+
+def shell_line(action: UserAction, **values: object) -> str | None:
+    """Return the command line that does the same; values that are not given stay as a word."""
+    if action.shell is None:
+        return None
+    words = {"workflow": "ID", "workflows": "ID", "jobs": "JOB", "runner": "RUNNER"}
+    words |= {
+        "record": "RECORD",
+        "argument": action.argument.name.upper() if action.argument else "N",
+    }
+    return action.shell.format(**{**words, **values})
