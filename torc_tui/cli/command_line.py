@@ -9,15 +9,14 @@ command that is called is ever built.
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
 
 from torc_tui import settings
 from torc_tui.cli.call import Call
+from torc_tui.cli.command_parser import CommandParser
 from torc_tui.cli.command_table import BY_NAME, COMMANDS, GROUPS, Command
 from torc_tui.errors import SettingsError, UsageError
 
@@ -61,7 +60,7 @@ def run(program: str, words: Sequence[str]) -> int:
         )
     command = BY_NAME[name]
     own, follow = options.take(arguments, command.formats, follow=command.follow)
-    parsed = _parse(parser_of(command, program, name), own)
+    parsed = parser_of(command, program, name).read(own)
     if follow:
         parsed.follow = True
     module, _, function = command.handler.partition(":")
@@ -169,12 +168,10 @@ class _Globals:
         return preset or command.formats[0]
 
 
-def parser_of(command: Command, program: str, name: str | None = None) -> argparse.ArgumentParser:
+def parser_of(command: Command, program: str, name: str | None = None) -> CommandParser:
     """The parser of one command."""
     program = f"{program} {name or command.names[0]}"
-    parser = _Parser(prog=program, description=_sentence(command.help), allow_abbrev=False)
-    for argument in command.arguments:
-        parser.add_argument(*argument.flags, **argument.options)
+    parser = CommandParser(program, _sentence(command.help), command.arguments)
     formats = ", ".join(command.formats)
     everywhere = parser.add_argument_group("everywhere")
     everywhere.add_argument(
@@ -207,25 +204,6 @@ def group_text(program: str, group: str) -> str:
         if names:
             lines.append(f"  {names[0]:<38}{command.help}")
     return "\n".join(lines) + "\n"
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        if message.startswith("unrecognized arguments: "):
-            wrong = message.removeprefix("unrecognized arguments: ").partition(" ")[0]
-            known = [name for action in self._actions for name in action.option_strings]
-            near = difflib.get_close_matches(wrong, known, 1) if wrong.startswith("-") else []
-            hint = (
-                f"did you mean {near[0]}?" if near else f"`{self.prog} --help` tells what it takes"
-            )
-            raise UsageError(f"{self.prog}: {message}", hint=hint)
-        raise UsageError(
-            f"{self.prog}: {message}", hint=f"`{self.prog} --help` tells what it takes"
-        )
-
-
-def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
-    return parser.parse_intermixed_args(words)
 
 
 def _split_front(words: Sequence[str]) -> tuple[list[str], list[str]]:
