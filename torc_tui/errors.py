@@ -132,3 +132,10 @@ class SchemaMismatch(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database cannot be reached, is locked for too long, is read-only or full."""
+
+
+class DatabaseBug(Exception):
+    """The database refused a row that torc must not write: a bug of torc, never the user's fault.
+
+    It is no `TorcError`, because nobody can wait for it or correct it.
+    """

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.model import Cause, Usage
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.runners import resize_runner
@@ -32,7 +33,7 @@ jobs:
 def results(bench: Any) -> list[tuple[Any, ...]]:
     with bench.store.read() as conn:
         text = "SELECT job_id, run_id, attempt_id, status, return_code, reason, cpu_time FROM result ORDER BY id"
-        return [tuple(row) for row in conn.exec_driver_sql(text)]
+        return [tuple(row) for row in execute(conn, text)]
 
 
 def kinds(bench: Any, name: str) -> list[str]:
@@ -254,7 +255,7 @@ def test_a_written_output_is_recorded(bench: Make) -> None:
     (Path(it.directory) / "out.txt").write_text("12345")
     it.finish("a", 0)
     with it.store.read() as conn:
-        assert conn.exec_driver_sql("SELECT st_size, st_mtime > 0 FROM file").one() == (5, 1)
+        assert execute(conn, "SELECT st_size, st_mtime > 0 FROM file")[0] == (5, 1)
     assert it.status() == {"a": "completed"}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.engine import membership
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.resources.detect import process_started
@@ -45,7 +46,7 @@ def step(heir: Any, it: Any) -> None:
 
 def reason(it: Any) -> str:
     with it.store.read() as conn:
-        return str(conn.exec_driver_sql("SELECT reason FROM result").fetchone()[0])
+        return str(execute(conn, "SELECT reason FROM result")[0][0])
 
 
 def test_a_shell_that_has_not_said_who_it_is_does_not_run_twice(bench: Any, tmp_path: Path) -> None:
@@ -92,8 +93,9 @@ def test_nothing_of_before_a_reboot_is_adopted_by_its_number(
     it, exit_file = claimed(bench, tmp_path)
     started = process_started(os.getpid())
     with it.store.write() as conn:
-        conn.exec_driver_sql(
-            f"UPDATE job SET status = 4, pid = {os.getpid()}, process_started = {started}, started_at = 1.0"
+        execute(
+            conn,
+            f"UPDATE job SET status = 4, pid = {os.getpid()}, process_started = {started}, started_at = 1.0",
         )
     exit_file.parent.mkdir(parents=True, exist_ok=True)
     before = Path("/proc/self/stat").read_text()

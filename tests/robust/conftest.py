@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from tests.waiting import DEADLINE, wait_for
 
 TORC = "import torc_tui.store.connect as c; c.BUSY_SECONDS = 0.3; from torc_tui.cli.main import main; main()"
@@ -95,7 +96,7 @@ class Shell:
 
     def sql(self, text: str) -> list[tuple[Any, ...]]:
         with self.store() as store, store.read() as conn:
-            return [tuple(row) for row in conn.exec_driver_sql(text)]
+            return [tuple(row) for row in execute(conn, text)]
 
     def store(self) -> Any:
         from contextlib import closing

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 VERSION = 2
 """Of the schema. A store with a higher one is refused, one with a lower one is brought up to
 date."""
+
+CHANNEL = "torc_event"
+"""PostgreSQL's notifications of new events; the payload is the workflow's id."""
 
 BUSY_SECONDS = 10.0
 """How long a writer waits for another writer before it gives up."""
@@ -54,22 +58,20 @@ def resolve(url: str | None) -> tuple[str, str]:
     return "postgresql", "postgresql://" + url.partition("://")[2]
 
 
-def connect(url: str | None = None, *, read_only: bool = False) -> Dbapi:
-    """A connection to a store that exists; StoreUnavailable or SchemaMismatch when there is none of
-    ours."""
+def connect(url: str | None = None, *, read_only: bool = False) -> tuple[Dbapi, str]:
+    """Return the driver's connection to an existing database, and its place.
+
+    Raise StoreUnavailable or SchemaMismatch if there is none of ours.
+    """
     dialect, place = resolve(url)
     if dialect == "postgresql":
         connection = connect_postgresql(place)
-        try:
-            return checked(connection, place)
-        except BaseException:
-            connection.close()
-            raise
-    if not os.path.exists(place):
+    elif os.path.exists(place):
+        connection = connect_sqlite(place, read_only=read_only)
+    else:
         raise no_store(place)
-    connection = connect_sqlite(place, read_only=read_only)
     try:
-        return checked(connection, place)
+        return checked(connection, place), place
     except BaseException:
         connection.close()
         raise
@@ -127,16 +129,17 @@ def connect_postgresql(conninfo: str) -> Dbapi:
             hint="pip install 'torc-tui[postgresql]'",
         ) from error
     try:
-        return psycopg.connect(conninfo, autocommit=True, application_name="torc")
+        return psycopg.connect(
+            conninfo, autocommit=True, application_name="torc", cursor_factory=psycopg.RawCursor
+        )
     except psycopg.Error as error:
         raise translate(error, conninfo) from error
 
 
 def checked(connection: Dbapi, place: str) -> Dbapi:
-    """``connection``, when it leads to a store of this version; else SchemaMismatch or
-    StoreUnavailable."""
+    """Return ``connection`` if it leads to a database of this version or an earlier one."""
     version = stored_version(connection, place)
-    if version != VERSION:
+    if version is None or version > VERSION:
         raise mismatch(version, place)
     return connection
 
@@ -191,13 +194,35 @@ def is_sqlite(connection: Dbapi) -> bool:
 
 
 def is_driver_error(error: BaseException) -> bool:
-    """Whether a database driver raised it; psycopg is looked at only when it is loaded."""
+    """Whether a database driver raised it; psycopg is asked only if it is imported."""
     if isinstance(error, sqlite3.Error):
         return True
-    import sys
-
     psycopg = sys.modules.get("psycopg")
     return psycopg is not None and isinstance(error, psycopg.Error)
+
+
+def is_data_error(error: BaseException) -> bool:
+    """Whether the database cannot hold a value: a number out of range, a NUL in a text."""
+    if isinstance(error, sqlite3.DataError):
+        return True
+    psycopg = sys.modules.get("psycopg")
+    return psycopg is not None and isinstance(error, psycopg.DataError)
+
+
+def is_bug(error: BaseException) -> bool:
+    """Whether a driver's error can only come from a mistake in this program.
+
+    A missing table or right is none: others can drop tables and revoke rights.
+    """
+    if isinstance(error, sqlite3.Error):
+        bugs = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+        return isinstance(error, bugs) or str(error).startswith('near "')
+    if not is_driver_error(error):
+        return False
+    state = getattr(error, "sqlstate", None) or ""
+    if state.startswith(("23", "42")):
+        return state not in ("42501", "42P01")
+    return isinstance(error, sys.modules["psycopg"].ProgrammingError) and not state
 
 
 def _is_missing(error: BaseException) -> bool:
@@ -224,14 +249,6 @@ def in_transaction(connection: Dbapi) -> bool:
         2,
         3,
     )  # active, open, failed; 4 is a broken connection
-
-
-def place_of(connection: Dbapi) -> str:
-    """Where ``connection`` leads: a path, or a URL without the password."""
-    if isinstance(connection, sqlite3.Connection):
-        return str(connection.execute("PRAGMA database_list").fetchone()[2])
-    info = connection.info
-    return f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname}"
 
 
 def shown(place: str) -> str:

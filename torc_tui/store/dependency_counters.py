@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
 from torc_tui.lifecycle.decide import Change, Waiting, settle, verdict
 from torc_tui.model import Json
 from torc_tui.status import JobStatus
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement
 
 EventRow = tuple[str, int | None, dict[str, Json] | None]

@@ -17,7 +17,7 @@ from torc_tui.errors import NotFound
 from torc_tui.model import AttemptKey, ExecutionConfig
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.dbapi import no_workflow
+from torc_tui.store.event_log import no_workflow
 
 
 def output_folder(directory: str) -> str:

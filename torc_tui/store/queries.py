@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Json
 from torc_tui.status import JobStatus
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.dbapi import loads, no_workflow
+from torc_tui.store.encoding import loads
+from torc_tui.store.event_log import no_workflow
 from torc_tui.store.relations import Dependency as Dependency
 from torc_tui.store.relations import Edge as Edge
 from torc_tui.store.relations import JobIO as JobIO
@@ -66,7 +66,8 @@ class _Query:
         self.values += [LIMIT if limit is None else limit, offset]
 
     def rows(self, conn: Connection) -> Sequence[Sequence[Any]]:
-        return Statement(self.text).run(conn, tuple(self.values)).all()
+        rows: Sequence[Sequence[Any]] = Statement(self.text).run(conn, tuple(self.values)).all()
+        return rows
 
 
 def _like(store: Store, column: str) -> str:
@@ -526,7 +527,7 @@ def _node(row: Sequence[Any]) -> Record:
 
 def _rows(store: Store, text: str, workflow_id: int) -> Sequence[Sequence[Any]]:
     with store.read() as conn:
-        rows = Statement(text).run(conn, (workflow_id,)).all()
+        rows: Sequence[Sequence[Any]] = Statement(text).run(conn, (workflow_id,)).all()
         _check(conn, workflow_id, rows)
         return rows
 

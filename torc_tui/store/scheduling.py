@@ -18,14 +18,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
-
 from torc_tui.lifecycle.decide import Outcome
 from torc_tui.model import Allocation, Exited, GpuGrant, Json, Started
 from torc_tui.status import JobStatus
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement
-from torc_tui.store.dbapi import dumps
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
+from torc_tui.store.encoding import dumps
 
 
 def encode_allocation(allocation: Allocation) -> str:
@@ -146,9 +145,9 @@ def held_by_others(conn: Connection, node_id: int, hostname: str) -> list[HeldEl
 def lock(conn: Connection, workflow_id: int, hostname: str) -> None:
     """Runners of one workflow, and runners of one host, take their steps one after the other.
     SQLite has one writer anyway."""
-    if conn.dialect.name == "postgresql":
-        conn.exec_driver_sql("SELECT 1 FROM workflow WHERE id = %s FOR UPDATE", (workflow_id,))
-        conn.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"torc:{hostname}",))
+    if conn.dialect == "postgresql":
+        conn.raw.execute("SELECT 1 FROM workflow WHERE id = $1 FOR UPDATE", (workflow_id,))
+        conn.raw.execute("SELECT pg_advisory_xact_lock(hashtext($1))", (f"torc:{hostname}",))
 
 
 def claim(

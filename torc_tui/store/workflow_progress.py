@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from torc_tui.status import JobStatus
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement, Store
 
 COUNTS = Statement("SELECT status, count(*) FROM job WHERE workflow_id = ? GROUP BY status")

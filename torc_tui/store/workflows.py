@@ -11,16 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
-
 from torc_tui.errors import Refused, UsageError
 from torc_tui.model import Job, Json, ResourceRequirements, Workflow
 from torc_tui.status import JobStatus
-from torc_tui.store import events
+from torc_tui.store import connect, events
+from torc_tui.store.connection import Connection
 from torc_tui.store.creation import create as create
 from torc_tui.store.creation import execution_of
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.dbapi import CHANNEL, dumps, no_workflow
+from torc_tui.store.encoding import dumps
+from torc_tui.store.event_log import no_workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ def list_workflows(
     direction = " DESC" if reverse else ""
     text = f"SELECT {_COLUMNS} FROM workflow{where} ORDER BY {_SORTS[sort_by]}{direction}, id{direction} LIMIT ? OFFSET ?"
     with store.read() as conn:
-        rows = conn.exec_driver_sql(Statement(text).on(conn), (*values, limit, offset)).all()
-        counts = [conn.exec_driver_sql(_COUNTS.on(conn), (row[0],)).all() for row in rows]
+        rows = Statement(text).run(conn, (*values, limit, offset)).all()
+        counts = [_COUNTS.run(conn, (row[0],)).all() for row in rows]
     return [_workflow(row, count) for row, count in zip(rows, counts, strict=True)]
 
 
@@ -104,10 +104,10 @@ def get_workflow(store: Store, workflow_id: int) -> Workflow:
 
 def read_workflow(conn: Connection, workflow_id: int) -> Workflow:
     """As :func:`get_workflow`, inside a transaction."""
-    row = conn.exec_driver_sql(_ONE.on(conn), (workflow_id,)).first()
+    row = _ONE.run(conn, (workflow_id,)).first()
     if row is None:
         raise no_workflow(workflow_id)
-    return _workflow(row, conn.exec_driver_sql(_COUNTS.on(conn), (workflow_id,)).all())
+    return _workflow(row, _COUNTS.run(conn, (workflow_id,)).all())
 
 
 def snapshot(store: Store, workflow_id: int) -> Snapshot:
@@ -116,8 +116,7 @@ def snapshot(store: Store, workflow_id: int) -> Snapshot:
     with store.read() as conn:
         workflow = read_workflow(conn, workflow_id)
         requirements = read_requirements(conn, workflow_id)
-        raw: Any = conn.connection.dbapi_connection
-        rows = raw.execute(_JOBS.on(conn), (workflow_id,)).fetchall()
+        rows = _JOBS.direct(conn, (workflow_id,)).fetchall()
     return Snapshot(workflow, _jobs(rows), requirements, workflow.last_seq)
 
 
@@ -135,7 +134,7 @@ def read_requirements(conn: Connection, workflow_id: int) -> dict[int, ResourceR
             runtime=row[8],
             enforced=bool(row[9]),
         )
-        for row in conn.exec_driver_sql(_REQUIREMENTS.on(conn), (workflow_id,))
+        for row in _REQUIREMENTS.run(conn, (workflow_id,))
     }
 
 
@@ -252,7 +251,7 @@ def update_workflow(
                 + ", ".join(f'"{key}" = ?' for key in changes)
                 + " WHERE id = ?"
             )
-            conn.exec_driver_sql(Statement(text).on(conn), (*changes.values(), workflow_id))
+            Statement(text).run(conn, (*changes.values(), workflow_id))
         return read_workflow(conn, workflow_id)
 
 
@@ -273,7 +272,7 @@ def archive(
                 at=at,
                 actor=actor,
             )
-            conn.exec_driver_sql(_ARCHIVE.on(conn), (flag, workflow_id))
+            _ARCHIVE.run(conn, (flag, workflow_id))
 
 
 _MINE = "IN (SELECT id FROM job WHERE workflow_id = ? UNION ALL SELECT -id FROM gate WHERE workflow_id = ?)"
@@ -307,8 +306,7 @@ def delete(store: Store, ids: Iterable[int], *, user: str | None = None) -> list
                 )
         for workflow in found:
             for statement in _DELETE:
-                text = statement.on(conn)
-                conn.exec_driver_sql(text, (workflow.id,) * statement.sqlite.count("?"))
+                statement.run(conn, (workflow.id,) * statement.sqlite.count("?"))
             if store.dialect == "postgresql":
-                _NOTIFY.run(conn, (CHANNEL, str(workflow.id)))
+                _NOTIFY.run(conn, (connect.CHANNEL, str(workflow.id)))
     return found
