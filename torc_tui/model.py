@@ -324,6 +324,21 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MachineIdentity:
+    """What tells this machine, and this process table, from all others.
+
+    ``booted_at`` is a wall clock time in seconds since the epoch. A field is empty where the system
+    does not provide it.
+    """
+
+    machine_id: str
+    boot_id: str
+    pid_namespace: str
+    hostname: str
+    booted_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What a runner may use of one host."""
 
