@@ -198,6 +198,26 @@ def test_connections_of_ended_threads_are_closed(store: Store) -> None:
     assert held[2].closed
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (sqlite3.SQLITE_BUSY, "is locked by another program"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "is locked by another program"),
+        (sqlite3.SQLITE_NOTADB, "is not a database"),
+        (sqlite3.SQLITE_CORRUPT, "is damaged: xyzzy"),
+        (sqlite3.SQLITE_READONLY, "is read-only"),
+        (sqlite3.SQLITE_FULL, "no space left for"),
+        (sqlite3.SQLITE_CANTOPEN, "cannot be opened: "),
+        (sqlite3.SQLITE_IOERR, "cannot be used: xyzzy"),
+    ],
+)
+def test_codes_decide(code: int, message: str, tmp_path: Path) -> None:
+    """What SQLite says in words does not matter."""
+    error = sqlite3.OperationalError("xyzzy")
+    error.sqlite_errorcode = code
+    assert message in connect.translate(error, str(tmp_path / "t.db")).message
+
+
 def test_a_locked_store_says_so(
     sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, make_plan: Any
 ) -> None:

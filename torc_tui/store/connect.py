@@ -228,7 +228,7 @@ def is_bug(error: BaseException) -> bool:
 def _is_missing(error: BaseException) -> bool:
     """Whether ``error`` says that the table or column is not there."""
     if isinstance(error, sqlite3.Error):
-        return str(error).startswith(("no such table", "no such column"))
+        return _sqlite_code(error) == sqlite3.SQLITE_ERROR  # the statement itself is right
     return getattr(error, "sqlstate", None) in ("42P01", "42703", "3F000")
 
 
@@ -261,52 +261,68 @@ def shown(place: str) -> str:
 
 
 def translate(error: BaseException, place: str) -> StoreError:
-    """A driver's error as one of ours, with one clear sentence and the way out."""
-    text = str(error).strip()
-    name = shown(place)
-    low = text.lower()
+    """Return a driver's error as one of ours, with the way out.
+
+    Codes decide, for the texts of SQLite and PostgreSQL change with version and language. A text is
+    shown as a detail where the code says too little.
+    """
     if "://" in place:
-        sqlstate = getattr(error, "sqlstate", None) or ""
-        first = text.splitlines()[0] if text else type(error).__name__
-        if sqlstate == "55P03" or sqlstate == "57014":
-            return StoreUnavailable(f"the store {name} is locked: {first}", hint="try again")
-        if sqlstate == "53100":
-            return StoreUnavailable(
-                f"no space left for the store {name}", hint="free some space on the server"
-            )
+        return _translate_postgresql(error, shown(place))
+    return _translate_sqlite(error, place)
+
+
+def _translate_postgresql(error: BaseException, name: str) -> StoreError:
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else type(error).__name__
+    sqlstate = getattr(error, "sqlstate", None) or ""
+    if sqlstate in ("55P03", "57014"):  # lock not available, query canceled
+        return StoreUnavailable(f"the store {name} is locked: {first}", hint="try again")
+    if sqlstate == "53100":  # disk full
         return StoreUnavailable(
-            f"the store {name} cannot be used: {first}", hint="is the server running?"
-        )
-    if "locked" in low or "busy" in low:
-        return StoreUnavailable(
-            f"the store {name} is locked by another program for more than {BUSY_SECONDS:g} s",
-            hint=f"try again; `fuser {name}` tells which program holds it",
-        )
-    if "not a database" in low or "file is encrypted" in low:
-        return SchemaMismatch(
-            f"{name} is not a database",
-            hint="name another one with --database or TORC_DATABASE, or move it away",
-        )
-    if "malformed" in low:
-        return StoreUnavailable(
-            f"the store {name} is damaged: {text}",
-            hint=f"`sqlite3 {name} .recover` saves what can be saved",
-        )
-    if "readonly" in low or "read-only" in low:
-        return StoreUnavailable(
-            f"the store {name} is read-only", hint="check the rights of the file and its folder"
-        )
-    if "disk is full" in low:
-        return StoreUnavailable(
-            f"no space left for the store {name}", hint="free some space; nothing was written"
-        )
-    if "unable to open" in low:
-        return StoreUnavailable(
-            f"the store {name} cannot be opened: {_obstacle(place)}", hint=_way_out(place)
+            f"no space left for the store {name}", hint="free some space on the server"
         )
     return StoreUnavailable(
-        f"the store {name} cannot be used: {text}", hint="check the disk, and the file's rights"
+        f"the store {name} cannot be used: {first}", hint="is the server running?"
     )
+
+
+def _translate_sqlite(error: BaseException, path: str) -> StoreError:
+    code = _sqlite_code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreUnavailable(
+            f"the store {path} is locked by another program for more than {BUSY_SECONDS:g} s",
+            hint=f"try again; `fuser {path}` tells which program holds it",
+        )
+    if code == sqlite3.SQLITE_NOTADB:
+        return SchemaMismatch(
+            f"{path} is not a database",
+            hint="name another one with --database or TORC_DATABASE, or move it away",
+        )
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StoreUnavailable(
+            f"the store {path} is damaged: {error}",
+            hint=f"`sqlite3 {path} .recover` saves what can be saved",
+        )
+    if code == sqlite3.SQLITE_READONLY:
+        return StoreUnavailable(
+            f"the store {path} is read-only", hint="check the rights of the file and its folder"
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return StoreUnavailable(
+            f"no space left for the store {path}", hint="free some space; nothing was written"
+        )
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return StoreUnavailable(
+            f"the store {path} cannot be opened: {_obstacle(path)}", hint=_way_out(path)
+        )
+    return StoreUnavailable(
+        f"the store {path} cannot be used: {error}", hint="check the disk, and the file's rights"
+    )
+
+
+def _sqlite_code(error: BaseException) -> int:
+    """Return the primary result code; 0 for an error that SQLite itself has not raised."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _obstacle(path: str) -> str:
