@@ -128,10 +128,7 @@ def read_file(path: str) -> dict[str, Any] | None:
             f"{path}:{line}: is not UTF-8 text", hint="a configuration file is TOML"
         ) from error
     except tomllib.TOMLDecodeError as error:
-        message, line_text = _locate(str(error), data)
-        raise SettingsError(
-            f"{path}:{line_text}: {message}", hint="correct it, or move the file away"
-        ) from error
+        raise toml_error(path, data.decode(), error) from error
 
 
 def config_paths() -> list[tuple[str, str]]:
@@ -270,14 +267,23 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
-def _locate(message: str, data: bytes) -> tuple[str, str]:
-    """The reader's message without its place, and the place as ``line:column``."""
-    text, mark, place = message.rpartition(" (at line ")
-    if mark:
-        line, _, column = place.rstrip(")").partition(", column ")
-        return text, f"{line}:{column}"
-    lines = data.count(b"\n") + (not data.endswith(b"\n"))
-    return message.removesuffix(" (at end of document)"), str(max(lines, 1))
+def toml_error(path: str, text: str, error: Exception) -> SettingsError:
+    """Return the error for a file that tomllib or tomlkit refuses, with its place.
+
+    Python 3.14 has the place as attributes, earlier versions only in the text.
+    """
+    import re
+
+    said = str(error)
+    found = re.search(r"line (\d+)[, ]+col(?:umn)? (\d+)", said)
+    line = getattr(error, "lineno", None) or (int(found[1]) if found else None)
+    column = getattr(error, "colno", None) or (int(found[2]) if found else None)
+    if line is None:
+        line = max(len(text.splitlines()), 1)  # it ends where something is missing
+    place = f"{line}:{column}" if column else f"{line}"
+    detail = said.partition(" (at ")[0]
+    hint = "correct it, or move the file away"
+    return SettingsError(f"{path}:{place}: this is not TOML: {detail}", hint=hint)
 
 
 def _folder(kind: str, variable: str, below_home: str) -> str:

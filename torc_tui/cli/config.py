@@ -108,7 +108,7 @@ def with_beginning(text: str, path: str) -> str:
     try:
         document = tomlkit.parse(text)
     except TOMLKitError as error:
-        raise SettingsError(f"{path}: {error}") from error
+        raise settings.toml_error(path, text, error) from error
     present = settings.Settings()
     present.merge(document.unwrap(), path)
     if not text:
