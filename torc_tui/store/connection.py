@@ -1,7 +1,7 @@
 """Execute named statements on one database connection.
 
 Input: a statement of `torc_tui.store.sql` and its parameters by name. Output: rows whose values are
-read by name. The SQL text comes from `generated_sqlite` or `generated_postgresql`.
+read by name. The SQL text comes from `torc_tui.store.generated`.
 
 Invariants: the errors of the drivers leave this module as errors of `torc_tui.errors`. Nothing
 slow is imported here (SQLAlchemy, typing, dataclasses, pathlib): a job may read and write user data
@@ -100,11 +100,9 @@ _prepared: dict[str, dict[str, Prepared]] = {"sqlite": {}, "postgresql": {}}
 
 
 def _prepare(dialect: str, name: str) -> Prepared:
-    if dialect == "sqlite":
-        from torc_tui.store.generated_sqlite import STATEMENTS
-    else:
-        from torc_tui.store.generated_postgresql import STATEMENTS
-    found = _prepared[dialect][name] = Prepared(name, *STATEMENTS[name])
+    concern, _, own = name.partition(".")
+    module = __import__(f"torc_tui.store.generated.{dialect}_{concern}", fromlist=["STATEMENTS"])
+    found = _prepared[dialect][name] = Prepared(own, *module.STATEMENTS[own])
     return found
 
 

@@ -3,10 +3,11 @@
     python -m torc_tui.store.generate            write the generated files
     python -m torc_tui.store.generate --check    exit with 1 if a file is out of date
 
-Output, all beside this module:
+Output, beside this module:
 
-* ``generated_sqlite.py`` and ``generated_postgresql.py``: the statements by name, and the schema of
-  a new database;
+* ``generated/sqlite_CONCERN.py`` and ``generated/postgresql_CONCERN.py``: the statements of each
+  module of `statements` by name, so that a command reads only what it needs;
+* ``generated/sqlite_schema.py`` and ``generated/postgresql_schema.py``: a new database;
 * ``sql.py``: the names of the statements, as the program uses them;
 * ``sql.pyi``: the parameters and rows of each statement for type checkers.
 
@@ -65,12 +66,17 @@ class Entry:
     """A statement of the generated files."""
 
     name: str
+    concern: str  # the module of `statements`
     kind: str  # statement, bulk or listing
     texts: dict[str, str]
     parameters: list[Parameter]
     columns: list[ColumnElement[Any]]
     outer: frozenset[str]
     extra: dict[str, Any]
+
+    @property
+    def handle(self) -> str:
+        return f"{self.concern}.{self.name}"
 
 
 def entries() -> list[Entry]:
@@ -82,17 +88,17 @@ def entries() -> list[Entry]:
             if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
                 continue
             if isinstance(value, (ClauseElement, ByDialect, Bulk, Paged)):
-                if name in found:
+                if name in found:  # also a name that one module imports from another
                     raise ValueError(f"two statements of the name {name}")
-                found[name] = _entry(name, value)
+                found[name] = _entry(name, module.name, value)
     return [found[name] for name in sorted(found)]
 
 
-def _entry(name: str, value: ClauseElement | ByDialect | Bulk | Paged) -> Entry:
+def _entry(name: str, concern: str, value: ClauseElement | ByDialect | Bulk | Paged) -> Entry:
     if isinstance(value, Bulk):
-        return _bulk(name, value)
+        return _bulk(name, concern, value)
     if isinstance(value, Paged):
-        return _listing(name, value)
+        return _listing(name, concern, value)
     if isinstance(value, ByDialect):
         each = (value.sqlite, value.postgresql)
     else:
@@ -104,12 +110,12 @@ def _entry(name: str, value: ClauseElement | ByDialect | Bulk | Paged) -> Entry:
         for dialect, expression in by_dialect.items()
     }
     columns = list(getattr(each[0], "exported_columns", ()))
-    return Entry(
-        name, "statement", texts, parameters, columns, _outer(each[0]), dict.fromkeys(DIALECTS)
-    )
+    extra = dict.fromkeys(DIALECTS)
+    outer = _outer(each[0])
+    return Entry(name, concern, "statement", texts, parameters, columns, outer, extra)
 
 
-def _bulk(name: str, value: Bulk) -> Entry:
+def _bulk(name: str, concern: str, value: Bulk) -> Entry:
     expression = value.expression
     parameters = _parameters(expression)
     names = ", ".join(f'"{column.name}"' for column in value.columns)
@@ -118,10 +124,10 @@ def _bulk(name: str, value: Bulk) -> Entry:
         "postgresql": f"COPY {value.table.name} ({names}) FROM STDIN",
     }
     extra = dict.fromkeys(DIALECTS, value.defaults)
-    return Entry(name, "bulk", texts, parameters, [], frozenset(), extra)
+    return Entry(name, concern, "bulk", texts, parameters, [], frozenset(), extra)
 
 
-def _listing(name: str, value: Paged) -> Entry:
+def _listing(name: str, concern: str, value: Paged) -> Entry:
     texts, extra = {}, {}
     for dialect in DIALECTS:
         select = value.select
@@ -133,7 +139,7 @@ def _listing(name: str, value: Paged) -> Entry:
         }
         extra[dialect] = (filters, {key: _orders(value, key, dialect) for key in value.sorts})
     columns = list(value.select.exported_columns)
-    return Entry(name, "listing", texts, [], columns, _outer(value.select), extra)
+    return Entry(name, concern, "listing", texts, [], columns, _outer(value.select), extra)
 
 
 def _orders(value: Paged, key: str, dialect: str) -> tuple[str, str]:
@@ -215,19 +221,19 @@ HEADER = (
 def files() -> dict[str, str]:
     """Return the generated files by name."""
     found = entries()
-    return {
-        "generated_sqlite.py": _texts(found, "sqlite", "SQLite"),
-        "generated_postgresql.py": _texts(found, "postgresql", "PostgreSQL"),
-        "sql.py": _names(found),
-        "sql.pyi": _types(found),
-    }
+    texts = {"sql.py": _names(found), "sql.pyi": _types(found)}
+    for dialect, title in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
+        for concern in sorted({entry.concern for entry in found}):
+            own = [entry for entry in found if entry.concern == concern]
+            head = HEADER.format(f"Hold the SQL texts of `statements.{concern}` for {title}.")
+            texts[f"generated/{dialect}_{concern}.py"] = head + _texts(own, dialect)
+        head = HEADER.format(f"Hold the statements that create a database on {title}.")
+        texts[f"generated/{dialect}_schema.py"] = head + _schema(dialect)
+    return texts
 
 
-def _texts(found: Iterable[Entry], dialect: str, title: str) -> str:
-    lines = [
-        HEADER.format(f"Hold the SQL texts for {title}."),
-        "STATEMENTS = {  # name: text, parameters, columns, places of booleans, extra",
-    ]
+def _texts(found: Iterable[Entry], dialect: str) -> str:
+    lines = ["", "STATEMENTS = {  # name: text, parameters, columns, places of booleans, extra"]
     for entry in found:
         names = [column.key for column in entry.columns]
         booleans = [i for i, column in enumerate(entry.columns) if _python(column.type) == "bool"]
@@ -237,10 +243,12 @@ def _texts(found: Iterable[Entry], dialect: str, title: str) -> str:
         lines += [f"        {one!r}," for one in rest]
         lines += [f"        {line}" for line in _extra(entry.extra[dialect])]
         lines.append("    ),")
-    lines += ["}", "", "SCHEMA = ("]
-    for text in schema_texts(dialect):
-        lines += _string(text, 4)
-    return "\n".join([*lines, ")", ""])
+    return "\n".join([*lines, "}", ""])
+
+
+def _schema(dialect: str) -> str:
+    lines = [line for text in schema_texts(dialect) for line in _string(text, 4)]
+    return "\n".join(["", "SCHEMA = (", *lines, ")", ""])
 
 
 def _extra(extra: Any) -> list[str]:
@@ -267,7 +275,7 @@ def _string(text: str, indent: int) -> list[str]:
 
 
 def _names(found: Iterable[Entry]) -> str:
-    lines = [f'{entry.name} = "{entry.name}"' for entry in found]
+    lines = [f'{entry.name} = "{entry.handle}"' for entry in found]
     return "\n".join([HEADER.format("Name the statements of the database."), *lines, ""])
 
 
@@ -332,8 +340,13 @@ def _python(type_: Any) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the files, or check them."""
-    stale = []
-    for name, text in files().items():
+    expected = files()
+    there = {f"generated/{path.name}" for path in (HERE / "generated").glob("*_*.py")}
+    stale = sorted(there - {"generated/__init__.py", *expected})
+    if "--check" not in arguments:
+        for name in stale:
+            (HERE / name).unlink()
+    for name, text in expected.items():
         path = HERE / name
         if not path.exists() or path.read_text() != text:
             stale.append(name)

@@ -119,7 +119,7 @@ def _has_meta(raw: Any, dialect: str) -> bool:
 
 def _schema(dialect: str) -> Sequence[str]:
     if dialect == "sqlite":
-        from torc_tui.store.generated_sqlite import SCHEMA
+        from torc_tui.store.generated.sqlite_schema import SCHEMA
     else:
-        from torc_tui.store.generated_postgresql import SCHEMA
+        from torc_tui.store.generated.postgresql_schema import SCHEMA
     return SCHEMA
