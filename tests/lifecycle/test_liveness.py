@@ -39,6 +39,7 @@ RUNNER = RunnerFacts(
         ({"machine_id": ""}, Relation.ELSEWHERE),
         ({"boot_id": "b0", "heartbeat_at": 999.0}, Relation.BEFORE_REBOOT),
         ({"boot_id": "b0", "heartbeat_at": 999.0, "hostname": "renamed"}, Relation.BEFORE_REBOOT),
+        ({"boot_id": "b0", "heartbeat_at": 1000.0}, Relation.ELSEWHERE),
         ({"boot_id": "b0"}, Relation.ELSEWHERE),  # a cloned id: this machine was up by then
         ({"machine_id": None, "pid_namespace": None}, Relation.HERE),
         ({"machine_id": None, "hostname": "other"}, Relation.ELSEWHERE),
@@ -81,6 +82,11 @@ def test_the_batch_system_proves_a_loss() -> None:
     far = replace(RUNNER, machine_id="m2")
     found = judge(far, HERE, process_runs=True, quiet=0.0, cluster=Proof.NODE_DOWN)
     assert found.is_lost and found.proof is Proof.NODE_DOWN
+
+
+def test_times() -> None:
+    """The documentation names these times."""
+    assert (SILENT_SECONDS, LEASE_SECONDS) == (15.0, 60.0)
 
 
 IDS = st.sampled_from(["", "m1", "m2"])
