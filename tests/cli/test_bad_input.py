@@ -51,14 +51,14 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "an unknown format": (
         "w.ini",
         b"[section]\nkey = value\n",
-        ("w.ini", "ending .ini is none of", "read as yaml: "),
+        ("w.ini", "extension .ini is none of", "read as yaml: "),
     ),
     "a binary file": ("w.yaml", bytes(range(256)) * 20, ("w.yaml: this is a binary file",)),
     "an empty file": ("w.yaml", b"", ("w.yaml: the file is empty",)),
     "nonsense": (
         "w.yaml",
         b"lorem ipsum dolor\n" * (MANY // 18),
-        ("w.yaml:1", "not the text 'lorem ipsum"),
+        ("w.yaml:1", "not the string 'lorem ipsum"),
     ),
     "brackets": ("w.json", b"[" * MANY, ("w.json", "nested deeper")),
     "more brackets": ("w.yaml", b"[" * MANY, ("w.yaml", "nested deeper")),
