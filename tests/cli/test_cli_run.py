@@ -201,19 +201,22 @@ def on_a_terminal(
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(job_end)
-    seen = b""
-    end = time.monotonic() + DEADLINE
+    seen = bytearray()
+
+    def ended() -> bool:
+        if select.select([main_end], [], [], 0.05)[0]:
+            try:
+                block = os.read(main_end, 65536)
+            except OSError:  # no program has the terminal any more
+                return True
+            seen.extend(block)
+            if not block:
+                return True
+        act(main_end, bytes(seen))
+        return False
+
     try:
-        while time.monotonic() < end:
-            if select.select([main_end], [], [], 0.05)[0]:
-                try:
-                    block = os.read(main_end, 65536)
-                except OSError:
-                    break
-                if not block:
-                    break
-                seen += block
-            act(main_end, seen)
+        wait_for(ended, lambda: f"the program ends; it wrote {bytes(seen)!r}", interval=0)
         return process.wait(DEADLINE), seen.decode()
     finally:
         process.kill()
