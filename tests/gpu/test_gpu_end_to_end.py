@@ -135,7 +135,7 @@ def test_a_driver_that_is_not_loaded_is_said_and_other_jobs_run(box: Bench) -> N
     code, said = box.run({"a": (box.holding("a"), {"num_gpus": 1}), "b": ("true", {})})
     assert code == 3
     assert said.count("warning: the NVIDIA driver is not loaded; no NVIDIA card is used") == 1
-    assert "can never run here: a (job 1): needs 1 GPU, machine has 0" in said
+    assert "a (job 1) is unschedulable: needs 1 GPU, machine has 0" in said
     assert box.states() == {"a": "ready", "b": "completed"}
 
 
@@ -255,7 +255,7 @@ def test_more_memory_than_asked_for_is_an_event(box: Bench) -> None:
     code, said = ended(runner)
     assert code == 0, said
     assert [event["message"] for event in box.events("job_warning")] == [
-        "used 3.00 GB of GPU memory, 2.00 GB requested"
+        "used 3 GiB of GPU memory, 2 GiB requested"
     ]
 
 

@@ -88,9 +88,10 @@ class Shell:
     def events(self, kind: str | None = None, workflow_id: int = 1) -> list[dict[str, Any]]:
         with self.store() as store:
             from torc_tui.store.events import list_events
+            from torc_tui.wording import readable
 
             return [
-                {"job": e.job_id, "kind": e.kind, **e.data}
+                {"job": e.job_id, "kind": e.kind, **readable(e.data)}
                 for e in list_events(store, workflow_id, kind=kind)
             ]
 

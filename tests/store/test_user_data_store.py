@@ -10,6 +10,7 @@ import pytest
 
 from tests.raw_sql import execute
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
+from torc_tui.reasons import Kind, because
 from torc_tui.store import events, queries, user_data, workflows
 from torc_tui.store.database import Store
 
@@ -351,7 +352,8 @@ def test_what_does_not_follow_the_schema_is_stored_and_told(
         user_data.update(connection, record, at=2.0, data=5, actor="ann@host", check=check)["data"]
         == 5
     )
-    message = "user data renamed does not follow its schema: no object"
+    reason = because(Kind.SCHEMA_MISMATCH, name="renamed", violations=("no object",))
+    message = reason.to_json()
     by_hand = (
         "user_data_warning",
         None,

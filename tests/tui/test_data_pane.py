@@ -30,6 +30,7 @@ from torc_tui.tui.data.json_tree import JsonTree, Place
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.dialogs import Ask, Confirm, Reading
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.wording import readable
 from torc_tui.workflow_file.load import loads
 
 SPEC = """
@@ -411,7 +412,7 @@ async def test_saving_against_the_schema_asks(lab: Lab) -> None:
         await pilot.press("y")
         await until(pilot, lambda: lab.version("config") == 2)
     told = [
-        event.data["message"]
+        readable(event.data)["message"]
         for event in events.list_events(lab.store, lab.id, kind="user_data_warning")
     ]
     assert told == ["user data config does not follow its schema: .lr: 7 is more than 1"]

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from torc_tui.errors import NotFound, UsageError
-from torc_tui.model import Json
+from torc_tui.model import Json, cause_word
+from torc_tui.reasons import decode
 from torc_tui.status import JobStatus
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement, Store
@@ -235,7 +236,7 @@ def _job(row: Sequence[Any]) -> Record:
         "started_at": row[19],
         "ended_at": row[20],
         "return_code": row[21],
-        "reason": row[22],
+        "reason": decode(row[22]),
         "not_before": row[23],
         "allocation": loads(row[24]),
     }
@@ -404,8 +405,8 @@ def _result(row: Sequence[Any]) -> Record:
         "peak_cpu_percent": row[12],
         "avg_cpu_percent": row[13],
         "status": JobStatus(row[14]).word,
-        "cause": row[15],
-        "reason": row[16],
+        "cause": cause_word(row[15]),
+        "reason": decode(row[16]),
         "cpu_time": row[17],
         "peak_gpu_memory_bytes": row[18],
         "avg_gpu_percent": row[19],

@@ -117,7 +117,10 @@ def _violations(
     wrong = check(data, schema) if schema is not None else ()
     if not wrong:
         return []
-    message = f"user data {described['name']} does not follow its schema: {'; '.join(wrong)}"
+    from torc_tui.reasons import Kind, because
+
+    reason = because(Kind.SCHEMA_MISMATCH, name=str(described["name"]), violations=tuple(wrong))
+    message = reason.to_json()
     if job is None:
         return [("user_data_warning", None, {**described, "message": message})]
     return [("job_warning", job[0], {"message": message, "attempt": job[2]})]

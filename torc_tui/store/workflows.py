@@ -13,6 +13,7 @@ from typing import Any
 
 from torc_tui.errors import Refused, UsageError
 from torc_tui.model import Job, Json, ResourceRequirements, Workflow
+from torc_tui.reasons import decode
 from torc_tui.status import JobStatus
 from torc_tui.store import connect, events
 from torc_tui.store.connection import Connection
@@ -42,9 +43,13 @@ _COLUMNS = (
 )
 _ONE = Statement(f"SELECT {_COLUMNS} FROM workflow WHERE id = ?")
 _COUNTS = Statement("SELECT status, count(*) FROM job WHERE workflow_id = ? GROUP BY status")
+_INTERRUPTED = Statement(
+    "SELECT count(*) FROM job WHERE workflow_id = ? AND status = 8 AND stop_requested = 'stopped'"
+)
 _JOBS = Statement(
     "SELECT id, name, status, family, parameter_values, priority, held, attempt_id, requirement_id, unmet, "
-    "compute_node_id, started_at, ended_at, return_code, reason, not_before FROM job WHERE workflow_id = ? ORDER BY id"
+    "compute_node_id, started_at, ended_at, return_code, reason, not_before, stop_requested FROM job"
+    " WHERE workflow_id = ? ORDER BY id"
 )
 _REQUIREMENTS = Statement(
     "SELECT id, name, num_cpus, memory, num_gpus, gpu_memory, gpu_model, num_nodes, runtime, enforced "
@@ -92,8 +97,7 @@ def list_workflows(
     text = f"SELECT {_COLUMNS} FROM workflow{where} ORDER BY {_SORTS[sort_by]}{direction}, id{direction} LIMIT ? OFFSET ?"
     with store.read() as conn:
         rows = Statement(text).run(conn, (*values, limit, offset)).all()
-        counts = [_COUNTS.run(conn, (row[0],)).all() for row in rows]
-    return [_workflow(row, count) for row, count in zip(rows, counts, strict=True)]
+        return [_workflow(row, *_counts(conn, row[0])) for row in rows]
 
 
 def get_workflow(store: Store, workflow_id: int) -> Workflow:
@@ -107,7 +111,16 @@ def read_workflow(conn: Connection, workflow_id: int) -> Workflow:
     row = _ONE.run(conn, (workflow_id,)).first()
     if row is None:
         raise no_workflow(workflow_id)
-    return _workflow(row, _COUNTS.run(conn, (workflow_id,)).all())
+    return _workflow(row, *_counts(conn, workflow_id))
+
+
+def _counts(conn: Connection, workflow_id: int) -> tuple[dict[JobStatus, int], int]:
+    """Return the number of jobs per status, and how many of the terminated are interrupted."""
+    rows = _COUNTS.run(conn, (workflow_id,)).all()
+    counts = {JobStatus(status): number for status, number in sorted(map(tuple, rows))}
+    if JobStatus.TERMINATED not in counts:
+        return counts, 0
+    return counts, int(_INTERRUPTED.run(conn, (workflow_id,)).scalar_one())
 
 
 def snapshot(store: Store, workflow_id: int) -> Snapshot:
@@ -154,7 +167,13 @@ def _jobs(rows: Iterable[Sequence[Any]]) -> list[Job]:
             attempt,
             requirement,
             unmet,
-            *times,
+            node,
+            started_at,
+            ended_at,
+            return_code,
+            reason,
+            not_before,
+            stop,
         ) = row
         text = ""
         if values:
@@ -171,7 +190,13 @@ def _jobs(rows: Iterable[Sequence[Any]]) -> list[Job]:
                 attempt,
                 requirement,
                 unmet,
-                *times,
+                node,
+                started_at,
+                ended_at,
+                return_code,
+                decode(reason) if reason else None,
+                not_before,
+                stop == "stopped" and status == JobStatus.TERMINATED,
             )
         )
     return found
@@ -182,7 +207,7 @@ def values_text(values: Mapping[str, Json]) -> str:
     return " ".join(f"{key}={value}" for key, value in values.items())
 
 
-def _workflow(row: Sequence[Any], counts: Iterable[Sequence[Any]]) -> Workflow:
+def _workflow(row: Sequence[Any], counts: Mapping[JobStatus, int], interrupted: int) -> Workflow:
     return Workflow(
         id=row[0],
         name=row[1],
@@ -197,7 +222,8 @@ def _workflow(row: Sequence[Any], counts: Iterable[Sequence[Any]]) -> Workflow:
         is_archived=bool(row[10]),
         is_paused=bool(row[11]),
         last_seq=row[12],
-        counts={JobStatus(status): number for status, number in sorted(map(tuple, counts))},
+        counts=counts,
+        interrupted=interrupted,
         settings=json.loads(row[13]),
         env=json.loads(row[14]),
         execution_config=execution_of(json.loads(row[15])),
