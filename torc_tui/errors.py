@@ -1,22 +1,22 @@
-"""Everything that can go wrong, as one tree.
+"""Define the exceptions that users are told about.
 
 TorcError
 ├── UsageError            wrong use of a command
-├── SettingsError         a torc.toml or an environment variable that cannot be used
-├── SpecError             the user's workflow file; carries every problem found, each with its place
-│   ├── SpecSyntaxError   the text cannot be read in its format
-│   ├── UnknownName       something is named that nothing declares
-│   ├── DependencyCycle   jobs that wait for each other, as a path
+├── SettingsError         a configuration file or a variable that cannot be used
+├── SpecError             a workflow file that cannot be used; carries every problem with its place
+│   ├── SpecSyntaxError   the text cannot be parsed
+│   ├── UnknownName       a name that is not defined
+│   ├── DependencyCycle   jobs that depend on each other, as a path
 │   └── DuplicateProducer two jobs that write the same file or record
-└── StoreError            the shared truth
-    ├── NotFound          no such workflow, job, record
-    ├── Conflict          the thing changed since it was read (compare-and-set)
-    ├── Refused           the state of the thing does not allow this act
-    ├── SchemaMismatch    the database is newer, older or not one of ours
-    └── StoreUnavailable  locked, gone, read-only, full
+└── StoreError            the database
+    ├── NotFound          no such workflow, job or record
+    ├── Conflict          it changed since it was read (compare-and-set)
+    ├── Refused           its state does not allow the action
+    ├── SchemaMismatch    the database is newer, older, or not a database of torc
+    └── StoreUnavailable  locked, missing, read-only, full
 
 Only the outermost layer turns these into text and exit codes. What becomes of a job is a value,
-never an exception.
+never an exception. Messages contain no passwords.
 """
 
 from __future__ import annotations
@@ -43,11 +43,10 @@ else:
 
 
 class Problem(_Fields):
-    """One thing that is wrong (or doubtful) in a file of the user.
+    """One error or warning about a file of the user.
 
-    ``line`` and ``column`` count from 1; None where the place is not known. ``kind`` is a stable
-    word such as ``unknown-key``, ``unknown-name``, ``cycle``, ``duplicate-producer`` for programs
-    that read JSON output.
+    ``line`` and ``column`` start at 1 and are None where they are not known. ``kind`` is a stable
+    word for programs that read JSON, such as ``unknown-key``, ``cycle`` or ``duplicate-producer``.
     """
 
     __slots__ = ()
@@ -61,29 +60,28 @@ class Problem(_Fields):
 
 
 class TorcError(Exception):
-    """Base of all errors that a user is told about: one message, and the way out in ``hint``."""
+    """Base of all errors that users are told about: a message, and in ``hint`` what to do."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _without_passwords(message)
+        self.hint = hint and _without_passwords(hint)
+        super().__init__(self.message)
 
 
 class UsageError(TorcError):
-    """A command was called in a way that it does not understand."""
+    """A command was used in a wrong way."""
 
 
 class SettingsError(TorcError):
-    """A setting that cannot be used; the message names the file or variable."""
+    """A setting cannot be used; the message names the file or the variable."""
 
 
 class SpecError(TorcError):
-    """A workflow file that cannot be used. ``problems`` holds all that was found, in the order of
-    the file.
+    """A workflow file cannot be used; ``problems`` are all errors, in the order of the file.
 
-    ``partial`` is the workflow without what was not understood, where that makes sense: so that
-    whoever reads on can tell in one go what else is wrong. Never to be used for anything else.
-    ``unsure`` are the sections of it that may lack names.
+    ``partial`` is the workflow without the wrong parts, if there is one, so that a later step can
+    report its errors too; it must not be used for anything else. ``unsure`` are the sections of it
+    in which names may be missing.
     """
 
     partial: object = None
@@ -95,47 +93,46 @@ class SpecError(TorcError):
 
 
 class SpecSyntaxError(SpecError):
-    """The text is not what its format asks for."""
+    """The text of a workflow file cannot be parsed."""
 
 
 class UnknownName(SpecError):
-    """A name that nothing declares."""
+    """A name is not defined."""
 
 
 class DependencyCycle(SpecError):
-    """Jobs that wait for each other; the message shows the path."""
+    """Jobs depend on each other; the message shows the path."""
 
 
 class DuplicateProducer(SpecError):
-    """Two jobs that write the same file or record."""
+    """Two jobs write the same file or record."""
 
 
 class StoreError(TorcError):
-    """The store could not do what was asked."""
+    """The database did not do what was requested."""
 
 
 class NotFound(StoreError):
-    """No such workflow, job, file, record."""
+    """There is no such workflow, job, file or record."""
 
 
 class Conflict(StoreError):
-    """Somebody else changed the thing since it was read; nothing was written."""
+    """It was changed by another process since it was read; nothing was written."""
 
 
 class Refused(StoreError):
-    """The state of the thing does not allow this act; nothing was changed."""
+    """Its state does not allow the action; nothing was changed."""
 
 
 class SchemaMismatch(StoreError):
-    """The database is of another version of the schema, or no store at all."""
+    """The database has another version of the schema, or is not a database of torc."""
 
 
 class StoreUnavailable(StoreError):
     """The database cannot be reached, is locked for too long, is read-only or full."""
 
 
-class DatabaseBug(Exception):
-    """The database refused a row that torc must not write: a bug of torc, never the user's fault.
+def _without_passwords(text: str) -> str:
+    from torc_tui.redaction import may_contain_secret, redact
 
-    It is no `TorcError`, because nobody can wait for it or correct it.
-    """
+    return redact(text) if may_contain_secret(text) else text

@@ -1,33 +1,33 @@
-"""Where things are and what is preset: configuration files, environment, folders, the name of the
-acting person.
+"""Read the settings: configuration files, environment, directories, and who the user is.
 
-What comes in: the environment, ``/etc/torc/config.toml``, ``~/.config/torc/config.toml``,
-``./torc.toml`` (later wins), ``TORC_SECTION__KEY`` variables above them, and what the caller was
-told on its command line above all. What goes out: plain values. A file that cannot be read as TOML
-is a SettingsError that names file and line.
+Input: ``/etc/torc/config.toml``, ``~/.config/torc/config.toml`` and ``./torc.toml`` (a later file
+takes precedence), above them variables such as ``TORC_CLIENT__FORMAT``, above all the options of
+the command line. Output: plain values, or a SettingsError that names the file or the variable.
 
-Never done here: writing, opening the database. Kept light, for ``torc user-data get`` passes
-through here: nothing is imported at the top but ``os`` and the errors, and the TOML reader only
-when there is a file to read.
+Never: opening the database. `torc user-data get` imports this module, so it imports nothing at the
+top but ``os``, the errors and the reader of one file, and that reads TOML only if there is a file.
 """
 
-# Importing pathlib costs as much as half a `user-data get`, so the paths here are made by os.path:
-# ruff: noqa: PTH100, PTH111, PTH118, PTH120
+# ruff: noqa: PTH100, PTH103, PTH111, PTH118, PTH120
+# Importing pathlib takes half as long as a `user-data get`.
 
 from __future__ import annotations
 
 import os
 import sys
 
+from torc_tui import config_file
 from torc_tui.errors import SettingsError
 
-TYPE_CHECKING = False  # the name that type checkers know; importing ``typing`` for it would cost more than this module
+TYPE_CHECKING = False  # `typing` takes longer to import than this module
 if TYPE_CHECKING:
     from typing import Any
 
 KEYS: dict[str, type] = {
     "database": str,
+    "safe_directories": list,
     "client.format": str,
+    "client.json": str,
     "client.run.output_dir": str,
     "client.run.max_parallel_jobs": int,
     "client.run.num_cpus": int,
@@ -37,15 +37,7 @@ KEYS: dict[str, type] = {
     "client.run.gpu_foreign": str,
     "tui.notify_command": str,
 }
-"""Every key that is used, and its type. Others are kept and shown, and doubted by ``config
-validate``."""
-
-WITHOUT_EFFECT = ("client.log_level", "client.run.poll_interval")
-"""Keys of older files: there is no log to be louder, and nothing is polled at an interval."""
-
-FOREIGN_SECTIONS = ("server", "dash", "tui")
-"""Sections that belong to other programs (or to the app): never doubted."""
-
+"""Every setting and its type. Others are kept and shown, and `config validate` names them."""
 
 MOST_INTEGER = (1 << 31) - 1
 """The largest integer, and the largest id, that every database can hold."""
@@ -54,32 +46,66 @@ MOST_GIB = 1 << 33
 MOST_SECONDS = 3_155_760_000
 """The longest duration: 100 years, which every clock can add to the current time."""
 
+LIMITS: dict[str, tuple[int, int]] = {
+    "client.run.max_parallel_jobs": (1, MOST_INTEGER),
+    "client.run.num_cpus": (1, MOST_INTEGER),
+    "client.run.memory_gb": (0, MOST_GIB),
+    "client.run.num_gpus": (0, MOST_INTEGER),
+    "client.run.grace": (0, MOST_SECONDS),
+}
+"""The smallest and the largest value of numbers."""
+
+FORMATS = ("table", "json", "json-items", "csv")
+"""What lists can be printed as."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "client.format": FORMATS,
+    "client.json": ("array", "items"),
+    "client.run.gpu_foreign": ("avoid", "ignore"),
+}
+"""The possible values of settings that are strings."""
+
+WITHOUT_EFFECT = ("client.log_level", "client.run.poll_interval")
+"""Settings of upstream that are accepted without effect: nothing is logged or polled here."""
+
+FOREIGN_SECTIONS = ("server", "dash", "tui")
+"""Sections that belong to other programs, or to the app; unknown keys in them are accepted."""
+
+_notices: dict[str, str] = {}
+
 
 class Settings:
-    """All settings, merged. ``values`` is nested, ``origins`` says for each dotted key where it is
-    from."""
+    """All settings, merged: nested ``values``, and the origin of each by its dotted key."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.origins: dict[str, str] = {}
 
-    def get(self, key: str) -> Any:
-        """The value of the dotted ``key`` with the type of :data:`KEYS`, or None; SettingsError if
-        it has another."""
+    def raw(self, key: str) -> Any:
+        """Return the value of the dotted ``key`` as it was written; None if it is not set."""
         found: Any = self.values
         for part in key.split("."):
             if not isinstance(found, dict) or part not in found:
                 return None
             found = found[part]
-        return _typed(key, found, self.origins.get(key, ""))
+        return found
+
+    def get(self, key: str) -> Any:
+        """Return the value of the dotted ``key`` with its type in `KEYS`; None if it is not set.
+
+        SettingsError if its type is wrong or its number is out of range.
+        """
+        value = self.raw(key)
+        return None if value is None else _checked(key, value, self.origins.get(key, ""))
 
     def merge(self, values: dict[str, Any], origin: str) -> None:
-        """Lay ``values`` (nested) over what is there."""
+        """Set nested values; they take precedence over those that are there."""
         for key, value in _flat(values):
-            self._set(key.split("."), value)
-            self.origins[key] = origin
+            self.set(key, value, origin)
 
-    def _set(self, parts: list[str], value: Any) -> None:
+    def set(self, key: str, value: Any, origin: str) -> None:
+        """Set the value of a dotted key."""
+        parts = key.split(".")
         place = self.values
         for part in parts[:-1]:
             inner = place.get(part)
@@ -87,79 +113,78 @@ class Settings:
                 inner = place[part] = {}
             place = inner
         place[parts[-1]] = value
+        self.origins[key] = origin
 
 
 def load() -> Settings:
-    """The settings of this process, from files and environment. SettingsError for the first file
-    that is bad."""
-    settings = Settings()
-    for _scope, path in config_paths():
-        values = read_file(path)
+    """Return the settings of this process; SettingsError for the first file that is wrong."""
+    found = Settings()
+    for scope, path in config_paths():
+        values = _read(scope, path, found)
         if values:
-            settings.merge(values, path)
+            found.merge(values, path)
     for name, value in sorted(os.environ.items()):
         if name.startswith("TORC_") and "__" in name:
-            key = name[len("TORC_") :].lower().replace("__", ".")
-            settings._set(key.split("."), value)
-            settings.origins[key] = name
+            found.set(name[len("TORC_") :].lower().replace("__", "."), value, name)
     if os.environ.get("TORC_DATABASE"):
-        settings.values["database"] = os.environ["TORC_DATABASE"]
-        settings.origins["database"] = "TORC_DATABASE"
-    return settings
+        found.set("database", os.environ["TORC_DATABASE"], "TORC_DATABASE")
+    return found
 
 
-def read_file(path: str) -> dict[str, Any] | None:
-    """What one configuration file says; None where there is none. SettingsError with file and line
-    for a bad one."""
+def _read(scope: str, path: str, weaker: Settings) -> dict[str, Any] | None:
+    """Read a configuration file; the local one only from an owner whom weaker files trust."""
+    if scope != "local":
+        return config_file.read(path)
     try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except (FileNotFoundError, NotADirectoryError):
+        return config_file.read(path, check_owner=True)
+    except config_file.UntrustedFile as error:
+        directory = os.path.abspath(".")
+        if config_file.is_safe(directory, weaker.get("safe_directories") or []):
+            return config_file.read(path)
+        _notices[path] = (
+            f"{path} is ignored because it belongs to {error}; to use it, add {directory!r} to"
+            f" safe_directories in {config_paths()[1][1]}"
+        )
         return None
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
-    import tomllib
 
-    try:
-        return tomllib.loads(data.decode())
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SettingsError(
-            f"{path}:{line}: is not UTF-8 text", hint="a configuration file is TOML"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise toml_error(path, data.decode(), error) from error
+
+def take_notices() -> list[str]:
+    """Return what users should know about the files that were read since the last call."""
+    found = [*_notices.values()]
+    _notices.clear()
+    return found
 
 
 def config_paths() -> list[tuple[str, str]]:
-    """(scope, path) of the configuration files, the weakest first, whether they exist or not."""
+    """Return (scope, path) of the configuration files, the weakest first; they need not exist."""
     return [
         ("system", "/etc/torc/config.toml"),
-        ("user", os.path.join(_folder("config", "XDG_CONFIG_HOME", ".config"), "config.toml")),
+        ("user", os.path.join(_directory("config", "XDG_CONFIG_HOME", ".config"), "config.toml")),
         ("local", "torc.toml"),
     ]
 
 
 def database_url(option: str | None = None) -> str:
-    """URL of the store: ``option`` (a URL or a path), then TORC_DATABASE, then ``database`` of the
-    files, else the default file in the user's data folder. A path of a configuration file counts
-    from that file's folder."""
+    """Return the URL of the database: from ``option`` (a URL or a path), else from TORC_DATABASE,
+    else from the setting, else the default. A path in a file is relative to the file."""
     given = option or os.environ.get("TORC_DATABASE")
     if given:
         return normal_url(given)
-    for _scope, path in reversed(config_paths()):
-        values = read_file(path)
-        if values and "database" in values:
-            if not isinstance(values["database"], str) or not values["database"]:
-                raise SettingsError(f"{path}: database must be a path or a URL in quotes")
-            return normal_url(values["database"], os.path.dirname(path))
-    return "sqlite:///" + os.path.join(data_dir(), "torc.db")
+    found = load()
+    value = found.raw("database")
+    if value is None:
+        return "sqlite:///" + os.path.join(data_dir(), "torc.db")
+    origin = found.origins["database"]
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"{origin}: database must be a path or a URL in quotes")
+    return normal_url(value, os.path.dirname(origin))
 
 
-def normal_url(text: str, folder: str = "") -> str:
-    """``text`` as a URL: a path becomes ``sqlite:///…`` with an absolute path (relative to
-    ``folder``, or the current one), the short names of PostgreSQL become those of the driver that
-    is used."""
+def normal_url(text: str, directory: str = "") -> str:
+    """Return a path or a URL as a URL with an absolute path, or with the driver that is used.
+
+    A relative path is relative to ``directory``, or to the current directory.
+    """
     scheme, mark, rest = text.partition("://")
     if mark and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         return "postgresql+psycopg://" + rest
@@ -170,91 +195,120 @@ def normal_url(text: str, folder: str = "") -> str:
         )
     path = rest.removeprefix("/") if mark else text
     if "?" in path or "\0" in path:
-        raise SettingsError(
-            f"{text!r} cannot be used as a database: its path may hold neither ? nor NUL"
-        )
+        raise SettingsError(f"{text!r} is not a database: a path must not contain ? or NUL")
     if not path or path == ":memory:":
-        raise SettingsError(
-            f"{text!r} cannot be used as a database: it must be a file", hint="give a path"
-        )
-    path = os.path.join(folder, os.path.expanduser(path))
+        raise SettingsError(f"{text!r} is not a database: it must be a file", hint="give a path")
+    path = os.path.join(directory, os.path.expanduser(path))
     try:
         return "sqlite:///" + os.path.abspath(path)
     except FileNotFoundError as error:
         raise SettingsError(
-            "the current directory no longer exists",
-            hint="cd to another one, or give the database as an absolute path",
+            "the current directory does not exist any more",
+            hint="change to another directory, or give the database as an absolute path",
         ) from error
 
 
 def data_dir() -> str:
-    """The folder of the user's data (the default database); not made here."""
-    return _folder("data", "XDG_DATA_HOME", os.path.join(".local", "share"))
+    """Return the directory of the user's data, where the default database is."""
+    return _directory("data", "XDG_DATA_HOME", os.path.join(".local", "share"))
 
 
 def state_dir() -> str:
-    """The folder for crash logs and the like; not made here."""
-    return _folder("state", "XDG_STATE_HOME", os.path.join(".local", "state"))
+    """Return the directory for crash logs and other state."""
+    return _directory("state", "XDG_STATE_HOME", os.path.join(".local", "state"))
+
+
+def make_private(directory: str) -> None:
+    """Create a directory that only its owner can enter; leave one that exists as it is."""
+    os.makedirs(os.path.dirname(directory) or ".", exist_ok=True)
+    try:
+        os.mkdir(directory, 0o700)  # noqa: PTH102
+    except FileExistsError:
+        if not os.path.isdir(directory):  # noqa: PTH112
+            raise
 
 
 def user_name() -> str:
-    """Whom workflows belong to: USER, else USERNAME, else whom the system says that we are, else
-    ``unknown``."""
+    """Return the name of the user: USER, USERNAME, or what the system says; else ``unknown``."""
     named = os.environ.get("USER") or os.environ.get("USERNAME")
     if named:
-        return named
+        return _printable(named)
     try:
         import pwd
 
-        return pwd.getpwuid(os.getuid()).pw_name or "unknown"
+        return _printable(pwd.getpwuid(os.getuid()).pw_name) or "unknown"
     except (ImportError, KeyError):
         return "unknown"
 
 
 def host_name() -> str:
-    return (
-        os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "localhost")
-    )
+    """Return the name of this host."""
+    if not hasattr(os, "uname"):
+        return os.environ.get("COMPUTERNAME", "localhost")
+    return _printable(os.uname().nodename)
 
 
 def actor() -> str:
-    """Who acts, as events tell it: ``user@host``."""
+    """Return who acts, as events record it: ``user@host``."""
     return f"{user_name()}@{host_name()}"
 
 
-def doubts(settings: Settings) -> list[str]:
-    """What ``config validate`` has to say: keys that nothing reads and values of a wrong type, one
-    sentence each."""
+def problems(settings: Settings) -> list[str]:
+    """Return what `config validate` reports: unknown keys and wrong values, a sentence each."""
     found = []
     for key, origin in settings.origins.items():
         if key in KEYS:
             try:
-                settings.get(key)
+                value = settings.get(key)
             except SettingsError as error:
                 found.append(error.message)
+                continue
+            if value not in CHOICES.get(key, (value,)):
+                found.append(f"{origin}: {wrong_choice(key, value)}")
         elif key in WITHOUT_EFFECT:
             found.append(f"{origin}: {key} has no effect")
         elif key.split(".")[0] not in FOREIGN_SECTIONS:
-            import difflib
-
-            near = difflib.get_close_matches(key, KEYS, 1)
-            found.append(
-                f"{origin}: {key} is not used" + (f", did you mean {near[0]}?" if near else "")
-            )
+            found.append(f"{origin}: {key} is not a setting{_suggestion(key)}")
     return found
 
 
-def _typed(key: str, value: Any, origin: str) -> Any:
+def wrong_choice(key: str, value: object) -> str:
+    """Return what is wrong with the value of a setting that has few possible values."""
+    choices = CHOICES[key]
+    return f"{key} must be {', '.join(choices[:-1])} or {choices[-1]}, not {value!r}"
+
+
+def _suggestion(key: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(key, KEYS, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "a string", list: "a list of strings"}
+
+
+def _checked(key: str, value: Any, origin: str) -> Any:
+    """Return the value of a setting with its type; SettingsError if that is not possible."""
     kind = KEYS.get(key)
-    if kind is None or (isinstance(value, kind) and not isinstance(value, bool)):
+    if kind is None:
         return value
+    wrong = SettingsError(f"{origin}: {key} must be {_KINDS[kind]}, not {value!r}")
+    if kind is list:
+        entries = value.split(os.pathsep) if isinstance(value, str) else value
+        if not isinstance(entries, list) or not all(isinstance(one, str) for one in entries):
+            raise wrong
+        return entries
     try:
         if isinstance(value, bool) or (kind is int and isinstance(value, float)):
-            raise ValueError
-        return kind(value)
-    except (TypeError, ValueError):
-        words = {int: "a whole number", float: "a number", str: "text"}[kind]
-        raise SettingsError(f"{origin}: {key} must be {words}, not {value!r}") from None
+            raise wrong
+        typed = kind(value)
+    except (TypeError, ValueError, OverflowError):
+        raise wrong from None
+    least, most = LIMITS.get(key, (None, None))
+    if least is not None and most is not None and not least <= typed <= most:  # also for nan
+        raise SettingsError(f"{origin}: {key} must be from {least} to {most}, not {value!r}")
+    return typed
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -267,29 +321,17 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
-def toml_error(path: str, text: str, error: Exception) -> SettingsError:
-    """Return the error for a file that tomllib or tomlkit refuses, with its place.
+def _printable(text: str) -> str:
+    """Return a name of the system as text that a database can hold: other bytes are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
-    Python 3.14 has the place as attributes, earlier versions only in the text.
+
+def _directory(kind: str, variable: str, below_home: str) -> str:
+    """Return the user's directory of that kind.
+
+    On Linux by the XDG base directory specification, as platformdirs does; importing platformdirs
+    takes as long as a whole `user-data get`, so it is used on other systems only.
     """
-    import re
-
-    said = str(error)
-    found = re.search(r"line (\d+)[, ]+col(?:umn)? (\d+)", said)
-    line = getattr(error, "lineno", None) or (int(found[1]) if found else None)
-    column = getattr(error, "colno", None) or (int(found[2]) if found else None)
-    if line is None:
-        line = max(len(text.splitlines()), 1)  # it ends where something is missing
-    place = f"{line}:{column}" if column else f"{line}"
-    detail = said.partition(" (at ")[0]
-    hint = "correct it, or move the file away"
-    return SettingsError(f"{path}:{place}: this is not TOML: {detail}", hint=hint)
-
-
-def _folder(kind: str, variable: str, below_home: str) -> str:
-    """The user's folder of that kind. On Linux by the rule of the XDG base directories, the one
-    platformdirs follows there; importing platformdirs costs as much as a whole ``user-data get``,
-    so only other systems do it."""
     if sys.platform == "linux":
         base = os.environ.get(variable, "").strip()
         if not base:

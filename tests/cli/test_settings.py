@@ -95,7 +95,7 @@ def test_a_bad_file_is_named_with_its_line(text: str, where: str | None) -> None
     Path("torc.toml").write_bytes(text.encode("latin-1"))
     with pytest.raises(SettingsError) as caught:
         settings.load()
-    assert (where or "torc.toml:1: is not UTF-8") in str(caught.value)
+    assert (where or "torc.toml:1: not valid UTF-8") in str(caught.value)
 
 
 def test_values_of_a_wrong_type_and_unused_keys_are_named() -> None:
@@ -107,8 +107,8 @@ def test_values_of_a_wrong_type_and_unused_keys_are_named() -> None:
         SettingsError, match=r"torc.toml: client.run.num_cpus must be a whole number, not 'many'"
     ):
         found.get("client.run.num_cpus")
-    assert settings.doubts(found) == [
-        "torc.toml: datbase is not used, did you mean database?",
+    assert settings.problems(found) == [
+        "torc.toml: datbase is not a setting; did you mean database?",
         "torc.toml: client.run.num_cpus must be a whole number, not 'many'",
     ]
 
@@ -119,7 +119,7 @@ def test_a_deleted_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert settings.database_url().endswith("torc.db")
-    with pytest.raises(SettingsError, match="no longer exists"):
+    with pytest.raises(SettingsError, match="does not exist any more"):
         settings.database_url("relative.db")
 
 
@@ -137,7 +137,7 @@ def test_who_acts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_keys_of_older_files_are_said_to_have_no_effect() -> None:
     found = settings.Settings()
     found.merge({"client": {"log_level": "debug", "run": {"poll_interval": 5}}}, "torc.toml")
-    assert settings.doubts(found) == [
+    assert settings.problems(found) == [
         "torc.toml: client.log_level has no effect",
         "torc.toml: client.run.poll_interval has no effect",
     ]
@@ -153,6 +153,99 @@ def test_every_key_is_read_somewhere() -> None:
     unread = [
         key
         for key in settings.KEYS
-        if f'"{key}"' not in texts and f'value("{key.removeprefix("client.run.")}")' not in texts
+        if key not in ("database", "safe_directories")  # read by settings itself
+        and f'"{key}"' not in texts
+        and f'value("{key.removeprefix("client.run.")}")' not in texts
     ]
     assert not unread
+
+
+@pytest.fixture
+def of_another_user(place: Path) -> Path:
+    """A ``torc.toml`` here that another user could have put there."""
+    path = place / "torc.toml"
+    path.write_text('database = "/somewhere/theirs.db"\n')
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    os.chown(path, 12345, 12345)
+    return path
+
+
+def test_a_local_file_of_another_user_is_ignored(
+    of_another_user: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.database_url() == f"sqlite:///{home}/.local/share/torc/torc.db"
+    (notice,) = settings.take_notices()
+    assert notice.startswith("torc.toml is ignored because it belongs to uid 12345; to use it, add")
+    assert settings.take_notices() == []
+    user_config(home, f'safe_directories = ["/elsewhere", "{of_another_user.parent}"]\n')
+    assert settings.database_url() == "sqlite:////somewhere/theirs.db"
+    (home / ".config/torc/config.toml").write_text('safe_directories = ["*"]\n')
+    assert settings.database_url() == "sqlite:////somewhere/theirs.db"
+    assert settings.take_notices() == []
+
+
+def test_a_file_cannot_declare_itself_safe(of_another_user: Path) -> None:
+    of_another_user.write_text('safe_directories = ["*"]\ndatabase = "/somewhere/theirs.db"\n')
+    assert "theirs" not in settings.database_url()
+
+
+def test_a_local_file_of_root_is_read(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "torc.toml").write_text('database = "/somewhere/ours.db"\n')
+    assert settings.database_url() == "sqlite:////somewhere/ours.db"
+    if os.geteuid() == 0:
+        monkeypatch.setattr("os.geteuid", lambda: 12345)
+        assert settings.database_url() == "sqlite:////somewhere/ours.db"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("memory_gb", "1e300", "must be from 0 to"),
+        ("memory_gb", "nan", "must be from 0 to"),
+        ("memory_gb", "-1", "must be from 0 to"),
+        ("num_cpus", "0", "must be from 1 to"),
+        ("num_cpus", str(1 << 63), "must be from 1 to"),
+        ("num_cpus", "2.5", "must be a whole number"),
+        ("num_gpus", "-1", "must be from 0 to"),
+        ("grace", "inf", "must be from 0 to"),
+        ("grace", "[]", "must be a number"),
+        ("max_parallel_jobs", "true", "must be a whole number"),
+    ],
+)
+@pytest.mark.parametrize("where", ["file", "environment"])
+def test_numbers_out_of_range(
+    where: str, key: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if where == "file":
+        Path("torc.toml").write_text(f"[client.run]\n{key} = {value}\n")
+    else:
+        monkeypatch.setenv(f"TORC_CLIENT__RUN__{key.upper()}", value)
+    found = settings.load()
+    with pytest.raises(SettingsError, match=rf"client.run.{key} {words}"):
+        found.get(f"client.run.{key}")
+    assert len(settings.problems(found)) == 1
+
+
+def test_a_value_that_is_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORC_CLIENT__JSON", "lines")
+    assert settings.problems(settings.load()) == [
+        "TORC_CLIENT__JSON: client.json must be array or items, not 'lines'"
+    ]
+
+
+def test_private_directories(place: Path) -> None:
+    made = place / "a" / "b"
+    settings.make_private(str(made))
+    assert made.stat().st_mode & 0o777 == 0o700
+    made.chmod(0o770)  # shared on purpose
+    settings.make_private(str(made))
+    assert made.stat().st_mode & 0o777 == 0o770
+    (place / "file").touch()
+    with pytest.raises(FileExistsError):
+        settings.make_private(str(place / "file"))
+
+
+def test_names_of_the_system_that_are_not_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environb, b"USER", b"J\xfcrgen")
+    assert settings.user_name() == "J\\udcfcrgen"

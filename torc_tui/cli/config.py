@@ -1,12 +1,10 @@
-"""The commands ``config …``: what is set, where it is from, and a file to begin with.
-
-What comes in: the settings of this process. What goes out: text or JSON; ``config init`` writes one
-TOML file, with tomlkit, so that what is in it already stays as it is.
-"""
+"""Show the settings and their origins, check them, and write a configuration file to start from."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,47 +13,49 @@ from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, say
 from torc_tui.errors import Refused, SettingsError
+from torc_tui.redaction import redact, redact_value
 
-_BEGINNING = (
-    (
-        "",
-        (("database", "", "Where workflows are kept: a path, or postgresql://HOST/NAME."),),
+_TEMPLATE: Mapping[str, tuple[tuple[str, Any, str], ...]] = {
+    "": (
+        ("database", "", "Where workflows are stored: a path, or postgresql://HOST/NAME."),
+        ("safe_directories", [], "Directories in which a torc.toml of another user is read."),
     ),
-    (
-        "client",
-        (("format", "table", "What lists print: table or json."),),
+    "client": (
+        ("format", "table", "What lists print: table, json, json-items or csv."),
+        ("json", "array", "items: with the format json, lists are objects as in upstream 1.0."),
     ),
-    (
-        "client.run",
-        (
-            ("num_cpus", 4, "What `torc run` may use; without it, what the machine has."),
-            ("memory_gb", 16.0, ""),
-            ("num_gpus", 0, ""),
-            ("max_parallel_jobs", 8, "A further limit on top of the others."),
-            ("output_dir", "torc_output", "Where logs go."),
-            ("grace", 30.0, "Seconds from SIGTERM to SIGKILL when jobs are stopped."),
-        ),
+    "client.run": (
+        ("num_cpus", 4, "What `torc run` may use; default: what the machine has."),
+        ("memory_gb", 16.0, ""),
+        ("num_gpus", 0, ""),
+        ("max_parallel_jobs", 8, "Upper limit of running jobs, in addition to the resources."),
+        ("output_dir", "torc_output", "Directory of the logs."),
+        ("grace", 30.0, "Seconds from SIGTERM to SIGKILL when jobs are stopped."),
+        ("gpu_foreign", "avoid", "avoid or ignore: GPUs on which other programs compute."),
     ),
-)
+    "tui": (("notify_command", "", "Shell command that runs when a watched job ends."),),
+}
+"""Settings with a value to start from and a comment, by section."""
 
 
 def show(call: Call) -> None:
     found = settings.load()
-    database = settings.database_url(call.database)
-    origin = "--database" if call.database else found.origins.get("database", "default")
+    found.set(
+        "database",
+        settings.database_url(call.database),
+        "--database" if call.database else found.origins.get("database", "default"),
+    )
+    values = {key: redact_value(key, found.raw(key)) for key in found.origins}
     if call.json:
-        values = {**found.values, "database": database}
-        output.json_value({"values": values, "origins": {**found.origins, "database": origin}})
+        shown = settings.Settings()
+        for key, value in values.items():
+            shown.set(key, value, found.origins[key])
+        output.json_value({"values": shown.values, "origins": shown.origins})
         return
-    rows: list[tuple[str, Any, str]] = [("database", _no_password(database), origin)]
-    rows += [
-        (key, _value(found, key), where)
-        for key, where in sorted(found.origins.items())
-        if key != "database"
-    ]
-    keys = ("key", "value", "from")
-    columns: list[output.Column] = [("Setting", "key"), ("Value", "value"), ("From", "from")]
-    output.table(columns, [dict(zip(keys, row, strict=True)) for row in rows])
+    keys = sorted(values, key=lambda key: (key != "database", key))
+    rows = [{"key": key, "value": values[key], "origin": found.origins[key]} for key in keys]
+    columns: list[output.Column] = [("Setting", "key"), ("Value", "value"), ("From", "origin")]
+    output.table(columns, rows)
 
 
 def paths(call: Call) -> None:
@@ -69,13 +69,8 @@ def paths(call: Call) -> None:
     ]
     database = settings.database_url(call.database).removeprefix("sqlite:///")
     for what, path in (("database", database), ("state", settings.state_dir())):
-        files.append(
-            {
-                "what": what,
-                "path": _no_password(path),
-                "exists": "://" in path or os.path.exists(path),  # noqa: PTH110
-            }
-        )
+        exists = "://" in path or os.path.exists(path)  # noqa: PTH110
+        files.append({"what": what, "path": redact(path), "exists": exists})
     if call.json:
         output.json_value(files)
     else:
@@ -88,70 +83,91 @@ def init(call: Call) -> None:
     path = Path(dict(settings.config_paths())[scope]).absolute()
     if path.exists() and not options.force:
         raise Refused(
-            f"{path} is there already", hint="--force adds what it lacks, and changes nothing in it"
+            f"{path} already exists", hint="--force adds missing settings and changes nothing else"
         )
-    text = with_beginning(path.read_text(encoding="utf-8") if path.exists() else "", str(path))
+    text = with_template(path.read_text(encoding="utf-8") if path.exists() else "", str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+        raise SettingsError(f"{path}: cannot be written: {error.strerror}") from error
     call.done({"path": str(path)}, f"Wrote {path}")
 
 
-def with_beginning(text: str, path: str) -> str:
-    """``text`` with every known setting that it lacks, as a comment with a sentence; what is there
-    stays."""
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
+def with_template(text: str, path: str) -> str:
+    """Return a configuration file with every setting that it does not mention added as a comment.
 
-    try:
-        document = tomlkit.parse(text)
-    except TOMLKitError as error:
-        raise settings.toml_error(path, text, error) from error
-    present = settings.Settings()
-    present.merge(document.unwrap(), path)
+    Its values stay the same, and a second call adds nothing.
+    """
+    present = _values(text, path)
     if not text:
-        document.add(tomlkit.comment("Settings of torc. Remove the # of a line to use it."))
-    for section, entries in _BEGINNING:
-        missing = [
-            entry for entry in entries if f"{section}.{entry[0]}".lstrip(".") not in present.origins
-        ]
-        if not missing:
-            continue
-        place: Any = document
-        for part in filter(None, section.split(".")):
-            if part not in place:
-                place[part] = tomlkit.table()
-            place = place[part]
-        for key, value, sentence in missing:
-            if sentence:
-                place.add(tomlkit.comment(sentence))
-            place.add(tomlkit.comment(f"{key} = {tomlkit.item(value).as_string()}"))
-    return tomlkit.dumps(document)
+        text = "# Settings of torc. Remove the # of a line to use it.\n"
+    mentioned = _mentioned(text)
+    for section, entries in _TEMPLATE.items():
+        lines = []
+        for key, value, comment in entries:
+            if f"{section}.{key}".lstrip(".") in present or key in mentioned:
+                continue
+            lines += [f"# {comment}"] if comment else []
+            lines.append(f"# {key} = {json.dumps(value)}")
+        if lines:
+            text = _with_comments(text, section, lines, path)
+    return text
+
+
+def _with_comments(text: str, section: str, comments: list[str], path: str) -> str:
+    """Return the text with comments at the beginning of a section."""
+    lines = text.splitlines()
+    headings = [index for index, line in enumerate(lines) if line.lstrip().startswith("[")]
+    mine = [index for index in headings if lines[index].partition("#")[0].strip() == f"[{section}]"]
+    if mine:
+        lines[mine[0] + 1 : mine[0] + 1] = comments
+    elif section:
+        lines += ["", f"[{section}]", *comments]
+    else:
+        place = headings[0] if headings else len(lines)
+        lines[place:place] = [*comments, ""] if headings else comments
+    changed = "\n".join(lines) + "\n"
+    try:
+        if _values(changed, path) == _values(text, path):
+            return changed
+    except SettingsError:
+        pass  # the section exists in another form, or a string looks like a heading
+    return (
+        "\n".join([text.rstrip("\n"), "", *([f"# [{section}]"] if section else []), *comments])
+        + "\n"
+    )
+
+
+def _values(text: str, path: str) -> dict[str, Any]:
+    """Return the values of a configuration file by their dotted keys."""
+    import tomllib
+
+    found = settings.Settings()
+    try:
+        found.merge(tomllib.loads(text), path)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    return {key: found.raw(key) for key in found.origins}
+
+
+def _mentioned(text: str) -> set[str]:
+    """Return the keys that stand in comments."""
+    comments = (line.strip() for line in text.splitlines())
+    return {
+        comment.lstrip("# ").partition("=")[0].strip()
+        for comment in comments
+        if comment.startswith("#") and "=" in comment
+    }
 
 
 def validate(call: Call) -> int:
-    found = settings.load()
-    doubts = settings.doubts(found)
+    problems = settings.problems(settings.load())
     if call.json:
-        output.json_value({"valid": not doubts, "problems": doubts})
-    else:
-        for doubt in doubts:
-            say(doubt)
-        if not doubts:
-            output.line("The settings are valid")
-    return FAILED if doubts else 0
-
-
-def _value(found: settings.Settings, key: str) -> Any:
-    value: Any = found.values
-    for part in key.split("."):
-        value = value[part]
-    return value
-
-
-def _no_password(url: str) -> str:
-    from torc_tui.store.connect import shown
-
-    return shown(url)
+        output.json_value({"valid": not problems, "problems": problems})
+        return FAILED if problems else 0
+    for problem in problems:
+        say(problem)
+    if not problems:
+        output.line("The settings are valid")
+    return FAILED if problems else 0

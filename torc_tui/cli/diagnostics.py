@@ -1,12 +1,11 @@
-"""The one place that turns an error into words on standard error and an exit code.
+"""Print messages to standard error, and turn an error into a message and an exit code.
 
-What comes in: whatever a command raised. What goes out: one clear message, the exit code. A user
-never sees a traceback: that of an error nobody foresaw goes to a file in the state folder, and the
-message names the file.
+Users never see a traceback. That of an unexpected error goes to a file in the state directory, and
+the message names the file. Passwords are removed from every message.
 
-Exit codes: 2 where the user can mend it (wrong use, bad file, unknown id, an act the state does not
-allow), 1 where the work or the world failed, 130 for Ctrl-C, 141 when the reader of our output went
-away (said by nobody, as with `yes`).
+Exit codes: 2 for what the user can correct (wrong use, wrong file, unknown id, an action that the
+status does not allow), 1 if the work or the environment failed, 130 for Ctrl-C, 141 if the reader
+of the output is gone (without a message, as for `yes`).
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import sys
 
 from torc_tui import errors
 from torc_tui.cli.terminal_text import sanitize
+from torc_tui.redaction import may_contain_secret, redact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ WRONG_USE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
-_USERS = (
+_CORRECTABLE = (
     errors.UsageError,
     errors.SettingsError,
     errors.SpecError,
@@ -38,7 +38,7 @@ _USERS = (
 
 
 def report(error: BaseException, program: str = "torc", words: Sequence[str] = ()) -> int:
-    """Say what went wrong, and give the exit code for it."""
+    """Print what went wrong and return the exit code."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else OK if error.code is None else FAILED
     if isinstance(error, BrokenPipeError):
@@ -49,46 +49,69 @@ def report(error: BaseException, program: str = "torc", words: Sequence[str] = (
         say(f"{program}: interrupted")
         return INTERRUPTED
     if isinstance(error, errors.SpecError):
-        for problem in error.problems:
-            say(f"error: {problem}")
-        if len(error.problems) > 1:
-            say(f"{program}: {len(error.problems)} problems, nothing was done")
-        return WRONG_USE
+        return _report_spec(error, program)
     if isinstance(error, errors.TorcError):
         say(f"{program}: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
-        return WRONG_USE if isinstance(error, _USERS) else FAILED
+        return WRONG_USE if isinstance(error, _CORRECTABLE) else FAILED
     if isinstance(error, OSError):
         return _report_os(error, program)
     if isinstance(error, MemoryError):
         say(f"{program}: out of memory")
         return FAILED
-    say(
-        f"{program}: an error of this program: {type(error).__name__}: {error}\n  {_crash_log(error, words)}"
-    )
+    text = redact(str(error), _urls(words))
+    say(f"{program}: internal error: {type(error).__name__}: {text}\n  {_crash_log(error, words)}")
     return FAILED
 
 
 def say(text: str) -> None:
-    """One message to standard error, sanitize to a terminal; silently nothing when nobody reads
-    it."""
+    """Print a message to standard error; do nothing if nobody can read it."""
+    text = sanitize(redact(text) if may_contain_secret(text) else text, "\n")
     try:
-        print(sanitize(text, "\n"), file=sys.stderr, flush=True)
-    except UnicodeEncodeError:  # before ValueError, of which it is a kind
-        print(
-            sanitize(text, "\n").encode("ascii", "backslashreplace").decode(),
-            file=sys.stderr,
-            flush=True,
-        )
+        print(text, file=sys.stderr, flush=True)
+    except UnicodeEncodeError:  # before ValueError, of which it is a subclass
+        print(text.encode("ascii", "backslashreplace").decode(), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         pass
 
 
+def note(text: str) -> None:
+    """Print a remark to standard error, dim on a terminal."""
+    try:
+        dim = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    except ValueError:
+        return
+    if not dim:
+        say(text)
+        return
+    sys.stderr.write("\x1b[2m")
+    say(text)
+    sys.stderr.write("\x1b[0m")
+    sys.stderr.flush()
+
+
+def say_notices() -> None:
+    """Print what users should know about the configuration files that were read."""
+    from torc_tui import settings
+
+    for text in settings.take_notices():
+        say(f"warning: {text}")
+
+
+def _report_spec(error: errors.SpecError, program: str) -> int:
+    for problem in error.problems:
+        say(f"error: {problem}")
+    if len(error.problems) > 1:
+        say(f"{program}: {len(error.problems)} errors; no changes made")
+    return WRONG_USE
+
+
 def _report_os(error: OSError, program: str) -> int:
     try:
-        os.getcwd()  # noqa: PTH109 (pathlib is not imported here: see settings)
+        os.getcwd()  # noqa: PTH109 - pathlib is not imported here, see `torc_tui.settings`
     except FileNotFoundError:
         say(
-            f"{program}: the current directory no longer exists\n  cd to another directory and call it again"
+            f"{program}: the current directory does not exist any more\n"
+            "  change to another directory and run the command again"
         )
         return WRONG_USE
     except OSError:
@@ -100,28 +123,45 @@ def _report_os(error: OSError, program: str) -> int:
 
 
 def _crash_log(error: BaseException, words: Sequence[str]) -> str:
-    """Write the traceback where it can be found; a sentence that says where."""
+    """Write the traceback to a private file and return a sentence that names it."""
     import time
     import traceback
 
     from torc_tui import settings
 
+    line = " ".join(map(repr, words))
+    text = f"{line}\nPython {sys.version}\n\n{''.join(traceback.format_exception(error))}"
+    name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     try:
-        folder = settings.state_dir()
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-        path = os.path.join(folder, f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log")  # noqa: PTH118
-        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{' '.join(map(repr, words))}\nPython {sys.version}\n\n")
-            file.write("".join(traceback.format_exception(error)))
+        directory = settings.state_dir()
+        settings.make_private(directory)
+        path = os.path.join(directory, name)  # noqa: PTH118
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with os.fdopen(
+            os.open(path, flags, 0o600), "w", encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            file.write(redact(text, _urls(words)))
     except OSError as trouble:
         last = traceback.extract_tb(error.__traceback__)[-1:]
-        where = f"{last[0].filename}:{last[0].lineno}" if last else "unknown place"
-        return f"at {where} (and no log could be written: {trouble.strerror})"
-    return f"details for a report: {path}"
+        where = f"{last[0].filename}:{last[0].lineno}" if last else "an unknown place"
+        return f"at {where} (no crash log could be written: {trouble.strerror})"
+    return f"details for a bug report: {path}"
+
+
+def _urls(words: Sequence[str]) -> list[str]:
+    """Return the URLs of databases whose passwords an error could contain."""
+    from torc_tui import settings
+
+    found = [word.partition("=")[2] if word.startswith("--") else word for word in words]
+    try:
+        found.append(settings.database_url())
+    except errors.TorcError:
+        found.append(os.environ.get("TORC_DATABASE", ""))
+    return [url for url in found if "://" in url]
 
 
 def _flush_output() -> None:
-    """What a command printed before it failed comes before the message about the failure."""
+    """Print what a command wrote before it failed, so that it precedes the message."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -129,7 +169,7 @@ def _flush_output() -> None:
 
 
 def _drop_output() -> None:
-    """Give standard output a place where the interpreter's last flush cannot fail any more."""
+    """Redirect standard output to nowhere, so that the last flush of the interpreter succeeds."""
     try:
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())

@@ -1,0 +1,67 @@
+"""Remove passwords from texts that people read: errors, settings, crash logs.
+
+Input: any text, and the URLs whose passwords may occur in it. Output: the text with ``***`` in
+place of each password.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HIDDEN = "***"
+_SECRET_WORDS = ("password", "passwd", "secret", "token")
+_SHORTEST = 3
+"""A shorter password is not replaced where it stands alone: it would match parts of words."""
+
+
+def may_contain_secret(text: str) -> bool:
+    """Return whether `redact` could change the text; cheaper than `redact`."""
+    return "://" in text or any(word in text.lower() for word in _SECRET_WORDS)
+
+
+def redact(text: str, urls: Iterable[str] = ()) -> str:
+    """Return the text without passwords: those in URLs and after ``password=``, and wherever a
+    password of these URLs stands by itself, as in the messages of a database server."""
+    import re
+
+    for secret in sorted({*_passwords(urls)}, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    # scheme://user:PASSWORD@host; the password ends at the last @ before the path
+    text = re.sub(r"(://[^\s/:@'\"]*):[^\s/?#'\"]*@", rf"\1:{HIDDEN}@", text)
+    value = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s&;'\"]+"
+    return re.sub(rf"(?i)((?:{'|'.join(_SECRET_WORDS)})\s*=\s*)(?:{value})", rf"\1{HIDDEN}", text)
+
+
+def redact_value(key: str, value: object) -> object:
+    """Return the value of a setting as it may be shown: hidden if its key names a secret."""
+    last = key.rpartition(".")[2].lower()
+    if any(word in last for word in _SECRET_WORDS):
+        return HIDDEN
+    return redact(value) if isinstance(value, str) and may_contain_secret(value) else value
+
+
+def password_of(url: str) -> str | None:
+    """Return the password that a URL contains, decoded; None if it contains none."""
+    from urllib.parse import parse_qs, unquote
+
+    _, mark, rest = url.partition("://")
+    if not mark:
+        return None
+    authority = rest.partition("/")[0]
+    user, at, _ = authority.rpartition("@")
+    given = user.partition(":")[2] if at else ""
+    if given:
+        return unquote(given)
+    found = parse_qs(rest.partition("?")[2]).get("password")
+    return found[0] if found else None
+
+
+def _passwords(urls: Iterable[str]) -> Iterable[str]:
+    from urllib.parse import quote
+
+    for url in urls:
+        password = password_of(url)
+        if password is not None:
+            yield from (one for one in (password, quote(password)) if len(one) >= _SHORTEST)
