@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
-from torc_tui.reasons import Reason
-from torc_tui.status import JobStatus, WorkflowState, workflow_state
+from torc_tui.status import JobStatus
 
 Value = int | float | str
 """A value of a parameter."""
@@ -190,8 +189,7 @@ class WorkflowSpec:
     ``settings`` holds the keys that are stored and shown but have no field here (slurm_defaults,
     resource_monitor, compute_node_*, jobs_sort_method, enable_ro_crate …), as plain JSON.
     ``entries`` counts what was written before expansion: ``{"jobs": 3, "files": 1, "user_data":
-    1}``. ``placeholders`` are the names of all parameters and variables of the file, ``warnings``
-    the `Problem` records of reading it.
+    1}``.
     """
 
     name: str
@@ -212,8 +210,6 @@ class WorkflowSpec:
     require_user_data: bool = False
     settings: Mapping[str, Json] = field(default_factory=dict)
     entries: Mapping[str, int] = field(default_factory=dict)
-    placeholders: frozenset[str] = frozenset()
-    warnings: Sequence[Any] = ()
     file: str | None = None
     text: str | None = None
     format: str | None = None
@@ -328,21 +324,6 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachineIdentity:
-    """What tells this machine, and this process table, from all others.
-
-    ``booted_at`` is a wall clock time in seconds since the epoch. A field is empty where the system
-    does not provide it.
-    """
-
-    machine_id: str
-    boot_id: str
-    pid_namespace: str
-    hostname: str
-    booted_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What a runner may use of one host."""
 
@@ -415,32 +396,15 @@ class Order:
 
 
 class Cause(StrEnum):
-    """Why an attempt ended; stored with its result.
+    """Why an attempt ended other than by itself."""
 
-    ``EXIT`` and ``SIGNAL`` are ends of the job's own making, ``CANCELED`` is every stop that a user
-    asked for, ``STOPPED`` and ``TIME_LIMIT`` are ends of the runner.
-    """
-
-    EXIT = "exit"
-    SIGNAL = "signal"
-    OOM = "oom"
-    GPU_OOM = "gpu_oom"
-    GPU_LOST = "gpu_lost"
-    TIMEOUT = "timeout"
-    TIME_LIMIT = "time_limit"
+    MEMORY = "memory"
+    RUNTIME = "runtime"
     STOPPED = "stopped"
+    CANCELED = "canceled"
+    TERMINATED = "terminated"
     LOST = "lost"
     LAUNCH = "launch"
-    MISSING_OUTPUT = "missing_output"
-    CANCELED = "canceled"
-
-
-_EARLIER_CAUSES = {"memory": "oom", "runtime": "timeout", "terminated": "canceled"}
-
-
-def cause_word(stored: str | None) -> str | None:
-    """Return the cause of a stored result; databases of version 0.1 have other words for some."""
-    return _EARLIER_CAUSES.get(stored, stored) if stored else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -469,21 +433,17 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exited:
-    """The end of an attempt, as the executor saw it.
-
-    ``return_code`` is 128 + n for a death by signal n; None when nobody can tell (cause LOST).
-    ``cause`` is set when the executor ended the job, or could not start it (LAUNCH); ``reason``
-    says more about it. ``warnings`` do not change what the end means.
-    """
+    """``return_code`` is 128 + n for a death by signal n; None when nobody can tell (cause LOST).
+    ``cause`` is set when the executor ended the job, or could not start it (LAUNCH, with the reason
+    in ``detail``)."""
 
     key: AttemptKey
     return_code: int | None
     started_at: float
     ended_at: float
     cause: Cause | None = None
-    reason: Reason | None = None
+    detail: str | None = None
     usage: Usage = Usage()
-    warnings: tuple[Reason, ...] = ()
 
 
 Report = Started | Exited
@@ -553,18 +513,13 @@ class Job:
     started_at: float | None = None
     ended_at: float | None = None
     return_code: int | None = None
-    reason: Reason | None = None
+    reason: str | None = None
     not_before: float | None = None
-    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
-    """A workflow as lists show it.
-
-    ``counts`` has one number per status that occurs; ``interrupted`` is how many of the terminated
-    jobs were stopped with their runner and run again with the next one.
-    """
+    """A workflow as lists show it. ``counts`` has one number per state that occurs."""
 
     id: int
     name: str
@@ -580,7 +535,6 @@ class Workflow:
     is_paused: bool = False
     last_seq: int = 0
     counts: Mapping[JobStatus, int] = field(default_factory=dict)
-    interrupted: int = 0
     settings: Mapping[str, Json] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     execution_config: ExecutionConfig = ExecutionConfig()
@@ -588,14 +542,3 @@ class Workflow:
     require_user_data: bool = False
     file: str | None = None
     format: str | None = None
-
-    @property
-    def state(self) -> WorkflowState:
-        """The state that every command and screen shows."""
-        return workflow_state(
-            self.counts,
-            is_canceled=self.is_canceled,
-            is_paused=self.is_paused,
-            is_archived=self.is_archived,
-            interrupted=self.interrupted,
-        )

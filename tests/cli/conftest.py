@@ -3,6 +3,7 @@ outside this process."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -105,6 +106,13 @@ def shell(programs: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return call
+
+
+class Terminal(io.StringIO):
+    """Standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 SMALL = """\

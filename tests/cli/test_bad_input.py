@@ -4,7 +4,6 @@ is half done."""
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -27,7 +26,7 @@ def refused(done: CompletedProcess[str], code: int, *said: str) -> None:
     assert done.stdout == ""
     for words in said:
         assert words in done.stderr
-    assert "Traceback" not in done.stderr and "an error of this program" not in done.stderr
+    assert "Traceback" not in done.stderr and "internal error" not in done.stderr
     assert len(done.stderr) < 20_000
 
 
@@ -52,14 +51,14 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "an unknown format": (
         "w.ini",
         b"[section]\nkey = value\n",
-        ("w.ini", "extension .ini is none of", "read as yaml: "),
+        ("w.ini", "ending .ini is none of", "read as yaml: "),
     ),
     "a binary file": ("w.yaml", bytes(range(256)) * 20, ("w.yaml: this is a binary file",)),
     "an empty file": ("w.yaml", b"", ("w.yaml: the file is empty",)),
     "nonsense": (
         "w.yaml",
         b"lorem ipsum dolor\n" * (MANY // 18),
-        ("w.yaml:1", "not the string 'lorem ipsum"),
+        ("w.yaml:1", "not the text 'lorem ipsum"),
     ),
     "brackets": ("w.json", b"[" * MANY, ("w.json", "nested deeper")),
     "more brackets": ("w.yaml", b"[" * MANY, ("w.yaml", "nested deeper")),
@@ -241,7 +240,7 @@ def test_no_space_left_in_the_output_folder(user_shell: Shell, made: Path, may_m
         unshared("mount -t tmpfs -o size=64k none small; torc run w.yaml -o small/out")
     )
     assert done.returncode == 1
-    assert re.search(r"the disk of \S+small/out has .* left", done.stdout)
+    assert "left on the disk of" in done.stdout and "small/out" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     states = {
         job["name"]: job["status"]
@@ -277,5 +276,5 @@ def test_a_deleted_directory(user_shell: Shell, made: Path, line: str) -> None:
     assert done.returncode in (0, 2), done.stderr
     if done.returncode:
         refused(done, 2)
-        assert "no longer exists" in done.stderr or "cannot read" in done.stderr
+        assert "does not exist any more" in done.stderr or "cannot read" in done.stderr
     assert len(workflows(user_shell)) == 1

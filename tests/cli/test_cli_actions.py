@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sqlite3
 import sys
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from torc_tui.cli.command_line import parser_of
+from tests.cli.conftest import Terminal
+from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME, COMMANDS
 from torc_tui.operations.catalog import CATALOG
 from torc_tui.operations.user_action import Target, UserAction, shell_line
@@ -60,13 +60,6 @@ def test_on_jobs(torc: Any, place: Path, action: UserAction) -> None:
         else:
             assert (answer.code, answer.out) == (2, ""), status
             assert answer.err.startswith(f"cannot {action.verb} fit: it "), status
-
-
-class Terminal(io.StringIO):
-    """Standard input that is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def test_jobs_are_narrowed_before_the_question(

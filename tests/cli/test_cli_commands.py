@@ -8,14 +8,17 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.waiting import DEADLINE
-from torc_tui.cli.command_line import parser_of
+from torc_tui import settings
+from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME, COMMANDS, GROUPS
+from torc_tui.cli.config import with_template
 
 
 def test_create_prints_both_ids(torc: Any, client: Any, place: Path) -> None:
@@ -165,21 +168,27 @@ def test_which_workflow(
 ) -> None:
     assert torc("workflows", "get", "-f", "json").json["id"] == small
     second = torc("create", "small.yaml", "--name", "second", "-f", "json").json["id"]
-    answer = torc("jobs", "list")
+    answer = torc("workflows", "pause")
     assert answer.code == 2
-    assert f"there are 2 workflows: say which one\n  their ids: {small}, {second}\n" in answer.err
-    assert "by one of these ids" in answer.err
-    for line in (["why", "write"], ["jobs", "retry", "write"]):
-        assert "-w ID, or WORKFLOW/NAME" in torc(*line).err
-    assert "name it with -w" in torc("user-data", "get", "x").err
+    assert "there are 2 workflows: name one by its id\n" in answer.err
+    assert f"  {second} (second, not initialized, now), {small} (small, ready to run, now)\n" in (
+        answer.err
+    )
+    assert "give the id instead of the name" in answer.err
+    retry = torc("jobs", "retry", "write").err
+    assert "2 workflows have a job 'write': name one by its id" in retry
+    assert "give the job as ID/NAME, or the workflow with -w ID" in retry
+    assert "or the workflow with -w ID" in torc("jobs", "hold", "nobody").err
+    assert "give the workflow with -w ID" in torc("user-data", "delete", "x").err
+    assert f"workflow {second} has no user data 'x'" in torc("user-data", "get", "x").err
     assert torc("workflows", "get", "second", "-f", "json").json["id"] == second
     monkeypatch.setenv("TORC_WORKFLOW_ID", str(second))
     assert torc("workflows", "get", "-f", "json").json["id"] == second
     assert torc("workflows", "get", "third").code == 2
     torc("create", "small.yaml", "--name", "second")
-    err = torc("workflows", "get", "second").err
-    assert "2 workflows are called 'second'" in err
-    assert f"{second + 1} (not initialized, just now), {second} (not initialized, just now)" in err
+    err = torc("workflows", "pause", "second").err
+    assert "2 workflows have the name 'second'" in err
+    assert f"{second + 1} (second, not initialized, now), {second} (second, not" in err
 
 
 def test_a_choice_at_the_terminal(
@@ -193,9 +202,9 @@ def test_a_choice_at_the_terminal(
 
     monkeypatch.setattr(sys, "stdin", Terminal(f"99\n{second}\n"))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    answer = torc("status")
-    assert f"Workflow: {second} " in answer.out
-    assert "'99' is not one of them" in answer.err
+    answer = torc("workflows", "pause")
+    assert f"Paused workflow {second}:" in answer.out
+    assert "'99' is not one of these ids" in answer.err
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     assert "no changes made" in torc("delete", second).err
     assert torc("workflows", "get", second).code == 0
@@ -525,6 +534,8 @@ def test_config(torc: Any, place: Path) -> None:
     assert (
         "# mine" in text and "num_cpus = 3 # of four" in text and "# max_parallel_jobs = 8" in text
     )
+    assert torc("config", "init", "--local", "--force").code == 0
+    assert (place / "torc.toml").read_text() == text  # nothing is added twice
     assert torc("config", "show", "-f", "json").json["values"]["client"]["run"] == {"num_cpus": 3}
     assert torc("config", "validate").out == "The settings are valid\n"
     (place / "torc.toml").write_text("[client.run]\nnum_cpu = 3\n")
@@ -532,6 +543,42 @@ def test_config(torc: Any, place: Path) -> None:
     assert wrong.code == 1 and "did you mean client.run.num_cpus?" in wrong.err
     (place / "torc.toml").write_text('[client]\nformat = "json"\n')
     assert torc("workflows", "list").out == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[client]\n[client.run]\n",
+        "client = {format = 'json'}\n",
+        "client.run.num_cpus = 3\n",
+        'x = """\n[client]\n"""\n',
+        "[a]\nx = [\n[1],\n]",
+        "database = 'x'",
+        "[server] # theirs\nport = 1\n[ client.run ] # mine\n",
+    ],
+)
+def test_a_template_changes_no_value(text: str) -> None:
+    """Every setting is below the heading of its section, and a second call adds nothing."""
+    found = with_template(text, "torc.toml")
+    assert with_template(found, "torc.toml") == found
+    before, after = settings.Settings(), settings.Settings()
+    before.merge(tomllib.loads(text), "before")
+    after.merge(tomllib.loads(found), "after")
+    assert before.values == {key: after.values[key] for key in before.values}
+    used = tomllib.loads(re.sub(r"(?m)^# (\w+ = )", r"\1", with_template("", "torc.toml")))
+    assert set(used) == {"database", "safe_directories", "client", "tui"}
+    assert set(used["client"]["run"]) >= {"num_cpus", "gpu_foreign"}
+
+
+def test_passwords_in_settings_are_hidden(torc: Any, place: Path) -> None:
+    (place / "torc.toml").write_text('[server]\npassword = "s3cret"\n')
+    words = ("--database", "postgresql://ada:s3cret@db/torc?password=s3cret")
+    for more in ((), ("-f", "json")):
+        for command in ("show", "paths"):
+            answer = torc("config", command, *words, *more)
+            assert answer.code == 0 and "s3cret" not in answer.out + answer.err
+            assert "ada:***@db" in answer.out
 
 
 def test_a_table_of_the_older_dialect_is_asked_for(client: Any, small: int) -> None:

@@ -26,16 +26,16 @@ from torc_tui.store.database import Store
         ("nope", "there is no command nope"),
         ("wrkflows list", "did you mean `torc workflows`"),
         ("jobs lst", "did you mean `torc jobs list`"),
-        ("jobs", "torc jobs wants a command"),
+        ("jobs", "torc jobs needs a command"),
         ("runn x.yaml", "did you mean `torc run`"),
         ("--nope", "there is no option --nope"),
         ("--read-only jobs list", "--read-only is for the app"),
         ("jobs list --stat x", "did you mean --status?"),
         ("jobs list a b c", "unexpected argument 'b'"),
-        ("-f xml jobs list", "-f wants one of"),
-        ("jobs list -f", "-f wants one of table, json"),
-        ("jobs list -f dot", "-f wants one of table, json, not 'dot'"),
-        ("jobs list --database", "--database wants a value"),
+        ("-f xml jobs list", "-f must be one of"),
+        ("jobs list -f", "-f must be one of table, json"),
+        ("jobs list -f dot", "-f must be one of table, json, json-items, csv, not 'dot'"),
+        ("jobs list --database", "--database needs a value"),
         ("jobs list --limit -1", "'-1' is not a whole number from 0"),
         ("run x.yaml --num-cpus 0", "'0' is not a whole number greater than 0"),
         ("run x.yaml --memory-gb nan", "'nan' is not a number of GiB from 0"),
@@ -58,10 +58,10 @@ from torc_tui.store.database import Store
         ("status 99", "there is no workflow 99"),
         ("status nobody", "there is no workflow 'nobody'"),
         ("why 99", "there is no job 99"),
-        ("logs 99999999999999999999", "say in which workflow"),
+        ("logs 99999999999999999999", "there is no workflow yet"),
         ("status 99999999999999999999", "there is no workflow"),
         ("user-data list 99999999999999999999", "there is no workflow"),
-        ("user-data get 99999999999999999999", "99999999999999999999"),
+        ("user-data get 99999999999999999999", "there is no workflow yet"),
         ("files get 7", "there is no file 7"),
         ("results get 7", "there is no result 7"),
         ("compute-nodes get 7", "there is no compute node 7"),
@@ -117,7 +117,7 @@ def test_a_file_of_data_that_is_none(torc: Any, small: int, place: Path) -> None
         "none: cannot be read: No such file"
         in torc("user-data", "update", 1, "--data-file", "none").err
     )
-    assert "is empty" in torc("user-data", "update", "", "--data", "1").err
+    assert "RECORD: must not be empty" in torc("user-data", "update", "", "--data", "1").err
 
 
 def test_large_and_strange_data(torc: Any, small: int, place: Path) -> None:
@@ -217,12 +217,11 @@ def test_no_store_yet(torc: Any, tmp_path: Path) -> None:
 
 
 def test_bad_settings(torc: Any, place: Path) -> None:
-    for text, at in (("[client\n", "1:8"), ('a = 1\nb = "x\n', "2:7"), ("a = 1\nb = [1,", "2")):
-        (place / "torc.toml").write_text(text)
-        answer = torc("config", "show")
-        assert answer.code == 2 and f"torc.toml:{at}: this is not TOML: " in answer.err
+    (place / "torc.toml").write_text("[client\n")
+    answer = torc("config", "show")
+    assert answer.code == 2 and "torc.toml:1" in answer.err
     (place / "torc.toml").write_text('[client]\nformat = "xml"\n')
-    assert "client.format must be table or json" in torc("workflows", "list").err
+    assert "client.format must be table, json" in torc("workflows", "list").err
 
 
 @pytest.mark.parametrize(
@@ -248,6 +247,16 @@ def test_exit_codes(error: BaseException, code: int, capsys: pytest.CaptureFixtu
     assert diagnostics.report(error) == code
 
 
+def test_passwords_are_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    url = "postgresql://ada:s3cret@db/torc?password=s3cret"
+    error = errors.StoreUnavailable(f"{url} failed", hint=f"try {url}")
+    assert str(error) == "postgresql://ada:***@db/torc?password=*** failed"
+    diagnostics.report(error)
+    diagnostics.report(ValueError(url))
+    diagnostics.say(url)
+    assert "s3cret" not in capsys.readouterr().err
+
+
 def test_messages_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     diagnostics.report(errors.NotFound("no \x1b]0;evil\x07 \u202e name", hint="look\nhere"))
     assert capsys.readouterr().err == "torc: no \\x1b]0;evil\\x07 \\u{202e} name\n  look\nhere\n"
@@ -257,18 +266,21 @@ def test_an_error_nobody_foresaw(
     torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(program: str, words: object) -> int:
-        raise ZeroDivisionError("by\nnothing")
+        raise ZeroDivisionError("by\nnothing at postgresql://ada:s3cret@db/torc, s3cret")
 
     monkeypatch.setattr("torc_tui.cli.command_line.run", broken)
-    answer = torc("jobs", "list")
+    answer = torc("jobs", "list", "--database=postgresql://ada:s3cret@db/torc")
     assert answer.code == 1
-    assert "torc: an error of this program: ZeroDivisionError: by" in answer.err
-    path = answer.err.split("details for a report: ")[1].strip()
-    assert path.startswith(str(place.parent / "home"))
-    text = Path(path).read_text()
-    assert "Traceback" in text and "'jobs' 'list'" in text
+    assert "torc: internal error: ZeroDivisionError: by" in answer.err
+    path = Path(answer.err.split("details for a bug report: ")[1].strip())
+    assert path.is_relative_to(place.parent / "home")
+    text = path.read_text()
+    assert "Traceback" in text and "'jobs' 'list' '--database=postgresql://ada:***@db/torc'" in text
+    assert "s3cret" not in text + answer.err
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
-    assert "no log could be written" in torc("jobs", "list").err
+    assert "no crash log could be written" in torc("jobs", "list").err
 
 
 def test_a_reader_that_goes_away_is_no_error(shell: Any, small: int) -> None:
@@ -293,7 +305,7 @@ def test_a_deleted_directory(shell: Any, small: int, place: Path) -> None:
     gone = shell(
         "mkdir gone; cd gone; rmdir ../gone; torc create ../../w.yaml; echo $?; torc user-data get 1 -w 1 | wc -l"
     )
-    assert "no longer exists" in gone.stderr or "cannot read" in gone.stderr
+    assert "does not exist any more" in gone.stderr or "cannot read" in gone.stderr
     assert gone.stdout.split() == ["2", "8"]
 
 

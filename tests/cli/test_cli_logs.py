@@ -125,3 +125,13 @@ def test_following_until_the_job_ends(torc: Any, place: Path) -> None:
     runner.join(DEADLINE)
     opener.join(DEADLINE)
     assert answer.out == "begin\nmiddle\nend\n"
+
+
+def test_words_after_two_dashes_are_names(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("{name: w, jobs: [{name: -v, command: echo dash}]}")
+    assert torc("run", "w.yaml", "--quiet").code == 0
+    assert torc("logs", "-w", 1, "--", "-v").out == "dash\n"
+    assert torc("logs", "--", "w/-v").out == "dash\n"
+    wrong = torc("logs", "-w", 1, "--", "-v", "--path")
+    assert wrong.code == 2 and "unexpected argument '--path'" in wrong.err
+    assert torc("jobs", "priority", "-w", 1, "--", "-5", "-v").code == 2  # it has completed

@@ -15,7 +15,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.driving import screen_text, sees, until
-from torc_tui.cli.command_line import parser_of
+from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME
 from torc_tui.model import Machine
 from torc_tui.operations import workflows as workflow_acts

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.raw_sql import execute
 from tests.tui.driving import screen, screen_text, sees, until
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
@@ -30,7 +29,6 @@ from torc_tui.tui.data.json_tree import JsonTree, Place
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.dialogs import Ask, Confirm, Reading
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
-from torc_tui.wording import readable
 from torc_tui.workflow_file.load import loads
 
 SPEC = """
@@ -63,10 +61,10 @@ class Lab:
         self.id = create_workflow(
             self.store, plan, user="ada", directory=str(folder), actor="ada@here"
         )
-        self.raw = self.store.connection()
+        self.raw = self.store.dbapi()
         self.ids = {one["name"]: one["id"] for one in user_data.list_records(self.raw, self.id)}
         with self.store.read() as conn:
-            self.jobs: dict[str, int] = dict(execute(conn, "SELECT name, id FROM job"))
+            self.jobs: dict[str, int] = dict(conn.exec_driver_sql("SELECT name, id FROM job").all())
 
     def app(self, **more: Any) -> TorcApp:
         return TorcApp(self.url, self.id, environ=ENVIRON, **more)
@@ -412,7 +410,7 @@ async def test_saving_against_the_schema_asks(lab: Lab) -> None:
         await pilot.press("y")
         await until(pilot, lambda: lab.version("config") == 2)
     told = [
-        readable(event.data)["message"]
+        event.data["message"]
         for event in events.list_events(lab.store, lab.id, kind="user_data_warning")
     ]
     assert told == ["user data config does not follow its schema: .lr: 7 is more than 1"]
@@ -635,7 +633,7 @@ async def test_restoring_what_others_wrote_over_meanwhile_is_refused(lab: Lab) -
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
         lab.write("config", {"lr": 0.9}, job="train")
         await pilot.press("y")
-        await until(pilot, sees(pilot, "is at version 3 now"))
+        await until(pilot, sees(pilot, "is at version 3 by now"))
         assert lab.value("config") == {"lr": 0.9}
 
 
@@ -680,8 +678,7 @@ async def test_read_only_refuses(lab: Lab, key: str) -> None:
 
 async def test_a_value_nested_without_measure_is_said(lab: Lab) -> None:
     with lab.store.write() as conn:
-        execute(
-            conn,
+        conn.exec_driver_sql(
             "UPDATE user_data SET data = ?, version = 1 WHERE id = ?",
             ("[" * 100_000 + "]" * 100_000, lab.ids["metrics"]),
         )

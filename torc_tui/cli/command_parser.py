@@ -1,19 +1,22 @@
-"""The arguments of one command: read with argparse, refused in our own words.
+"""Parse the arguments of a command with argparse, and refuse wrong ones in our own words.
 
-*Input*: the arguments of the command table, and the words of a line. *Output*: a namespace, or a
-UsageError. *Invariant*: no text of argparse is shown, because it changes with the version of
-Python.
+Input: the arguments of the command table, and the words of a line. Output: a namespace, or a
+UsageError. Invariants: no text of argparse is shown, because it changes with the version of Python;
+words after ``--`` are positional arguments.
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from torc_tui.cli.arguments import Argument
 from torc_tui.errors import UsageError
+
+_LITERAL = "\0"
+"""Marks a word after ``--``, so that argparse does not take it for an option; no word of a command
+line contains it."""
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -28,8 +31,12 @@ class CommandParser(argparse.ArgumentParser):
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Return the values of the arguments. Options and positional arguments may be mixed."""
+        given = list(words)
+        if "--" in given:
+            end = given.index("--")
+            given[end:] = [_LITERAL + word for word in given[end + 1 :]]
         try:
-            parsed, unknown = self.parse_known_intermixed_args(words)
+            parsed, unknown = self.parse_known_intermixed_args(given)
         except argparse.ArgumentError as error:
             raise self._refused(error) from None
         if unknown:
@@ -53,6 +60,10 @@ class CommandParser(argparse.ArgumentParser):
         return self._wrong(f"{flag} needs a value")
 
     def _unknown(self, word: str) -> UsageError:
+        if word.startswith(_LITERAL):
+            return self._wrong(f"unexpected argument {word.removeprefix(_LITERAL)!r}")
+        import difflib
+
         flag = word.partition("=")[0]
         known = [name for action in self._actions for name in action.option_strings]
         near = difflib.get_close_matches(flag, known, 1) if word.startswith("-") else []
@@ -89,6 +100,7 @@ def _checked(program: str, argument: Argument) -> dict[str, Any]:
     name = flag if flag.startswith("-") else options.get("metavar", flag)
 
     def check(text: str) -> Any:
+        text = text.removeprefix(_LITERAL)
         try:
             value = kind(text) if kind else text
         except argparse.ArgumentTypeError as error:

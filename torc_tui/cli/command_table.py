@@ -37,15 +37,19 @@ from torc_tui.cli.arguments import (
 from torc_tui.operations import catalog
 from torc_tui.operations.user_action import Target, UserAction
 
+LIST = ("table", "json", "json-items", "csv")
 TABLE = ("table", "json")
 TEXT = ("text", "json")
+FORMATS = (*LIST, "text", "mermaid", "dot", "svg")
+"""Every format that some command prints."""
 
 
 class Command(NamedTuple):
     """One command.
 
     ``names`` are its full names (``workflows init``); help shows the first one. ``formats`` are the
-    values of ``-f``, the default first. With ``follow``, ``-f`` without a format means follow.
+    values of ``-f``, the default first. With ``follow``, ``-f`` without a format means follow. A
+    command that ``changes`` something, as all actions do, never guesses which workflow is meant.
     """
 
     names: tuple[str, ...]
@@ -55,6 +59,7 @@ class Command(NamedTuple):
     formats: tuple[str, ...] = TABLE
     follow: bool = False
     action: UserAction | None = None
+    changes: bool = False
 
 
 def _of(
@@ -183,6 +188,7 @@ WORKFLOW_COMMANDS = (
             flag("--force", help="run although files are missing, or beside another runner"),
             flag("--tui", help="open the app on it"),
         ),
+        changes=True,
     ),
     Command(
         ("status", "workflows status"),
@@ -255,6 +261,7 @@ WORKFLOW_COMMANDS = (
             flag("--include-archived", help="include archived workflows"),
             flag("--all-users", help="include workflows of other users"),
         ),
+        formats=LIST,
     ),
     Command(("workflows get",), "workflows:get", "Show a workflow", (WORKFLOW,)),
     Command(
@@ -287,6 +294,7 @@ WORKFLOW_COMMANDS = (
         "workflows:archive",
         "Archive workflows (true), or restore them to the lists (false)",
         (arg("state", choices=("true", "false"), metavar="true|false"), WORKFLOWS),
+        changes=True,
     ),
     Command(
         ("workflows export",),
@@ -334,6 +342,7 @@ JOB_COMMANDS = (
             *LISTING,
             flag("--include-relationships", help="include dependencies, files and user data"),
         ),
+        formats=LIST,
     ),
     Command(("jobs get",), "jobs:get", "Show a job", (JOB, OF_WORKFLOW)),
     Command(
@@ -366,6 +375,7 @@ JOB_COMMANDS = (
                 help="runtime of each job, such as PT2H; enforced together with a memory size",
             ),
         ),
+        changes=True,
     ),
     Command(
         ("jobs update",),
@@ -384,6 +394,7 @@ JOB_COMMANDS = (
                 help="id of other resource requirements",
             ),
         ),
+        changes=True,
     ),
     Command(
         ("jobs reproduce",),
@@ -426,6 +437,7 @@ DATA_COMMANDS = (
                 help="only records that this job writes",
             ),
         ),
+        formats=LIST,
     ),
     Command(
         ("user-data get",),
@@ -472,18 +484,21 @@ DATA_COMMANDS = (
         "user_data:delete_all",
         "Delete all records of a workflow",
         (WORKFLOW, NO_PROMPTS),
+        changes=True,
     ),
     Command(
         ("user-data list-missing",),
         "user_data:list_missing",
         "List records that jobs read, that have no value and that no job will write",
         (WORKFLOW,),
+        formats=LIST,
     ),
     Command(
         ("user-data history",),
         "user_data:history",
         "List the versions of a record",
         (RECORD, OF_WORKFLOW),
+        formats=LIST,
     ),
     _of(
         catalog.RESTORE_RECORD,
@@ -495,12 +510,19 @@ DATA_COMMANDS = (
 )
 
 RECORD_COMMANDS = (
-    Command(("files list",), "records:files", "List files", (WORKFLOW, *LISTING)),
+    Command(
+        ("files list",),
+        "records:files",
+        "List files",
+        (WORKFLOW, *LISTING),
+        formats=LIST,
+    ),
     Command(
         ("files list-required-existing",),
         "records:required_files",
         "List files that must exist before a workflow can start",
         (WORKFLOW,),
+        formats=LIST,
     ),
     Command(("files get",), "records:file", "Show a file", (_ID,)),
     Command(
@@ -517,6 +539,7 @@ RECORD_COMMANDS = (
             flag("--all-runs", help="include every attempt of every run"),
             *LISTING,
         ),
+        formats=LIST,
     ),
     Command(("results get",), "records:result", "Show a result", (_ID,)),
     Command(
@@ -531,21 +554,28 @@ RECORD_COMMANDS = (
             flag("--follow", help="print new events until interrupted (also -f)"),
         ),
         follow=True,
+        formats=LIST,
     ),
     Command(
         ("resource-requirements list",),
         "records:requirements",
         "List resource requirements",
         (WORKFLOW,),
+        formats=LIST,
     ),
     Command(
-        ("failure-handlers list",), "records:failure_handlers", "List failure handlers", (WORKFLOW,)
+        ("failure-handlers list",),
+        "records:failure_handlers",
+        "List failure handlers",
+        (WORKFLOW,),
+        formats=LIST,
     ),
     Command(
         ("compute-nodes list",),
         "records:compute_nodes",
         "List the runners of a workflow",
         (WORKFLOW,),
+        formats=LIST,
     ),
     Command(("compute-nodes get",), "records:compute_node", "Show a runner", (_ID,)),
     _of(

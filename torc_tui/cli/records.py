@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from torc_tui.cli import output
+from torc_tui.cli import lists, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.resources import devices, with_devices
 from torc_tui.units import show_bytes, show_duration
@@ -72,8 +72,7 @@ def required_files(call: Call) -> None:
 
     found = queries.required_files(call.store, call.workflow_id(call.options.workflow))
     if call.json:
-        ids = [record["id"] for record in found]
-        output.json_value({"files": ids} if call.wrapped else ids)
+        lists.show_ids(call, "files", [record["id"] for record in found])
     else:
         call.show_list("required_files", output.FILES, found)
 

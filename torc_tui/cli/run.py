@@ -15,10 +15,11 @@ from typing import Any
 
 from torc_tui import settings
 from torc_tui.cli import output
-from torc_tui.cli.call import Call, is_id
+from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
 from torc_tui.cli.create import create_from_file, tell_existing
 from torc_tui.cli.diagnostics import say
+from torc_tui.cli.identifiers import is_id
 from torc_tui.engine.report import RunOptions, RunReport
 from torc_tui.errors import NotFound, Refused, SettingsError
 from torc_tui.model import Workflow
@@ -244,7 +245,6 @@ def _outcome(report: RunReport) -> str:
 
 def _print_report(report: RunReport, workflow: Workflow) -> None:
     from torc_tui.units import show_duration
-    from torc_tui.wording import end_sentence
 
     counts = ", ".join(
         f"{number} {state.word}" for state, number in report.counts.items() if number
@@ -256,7 +256,9 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
     )
     ended = [job for job in report.failed if job.get("status") != "canceled"]
     for job in ended[:_LISTED]:
-        reason = end_sentence(job["reason"], job["return_code"])
+        reason = job["reason"] or (
+            f"exit {job['return_code']}" if job["return_code"] is not None else ""
+        )
         output.line(
             f"  {job.get('status', 'failed')}: {job['name']} (job {job['job_id']}): {reason}"
         )

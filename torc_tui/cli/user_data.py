@@ -6,14 +6,16 @@ connection; ``get`` and ``update`` end in the same function that jobs reach by t
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from torc_tui import settings
-from torc_tui.cli import output, user_data_fast
-from torc_tui.cli.call import Call, is_id
+from torc_tui.cli import lists, output, user_data_fast
+from torc_tui.cli.call import Call
+from torc_tui.cli.identifiers import is_id
 from torc_tui.cli.terminal_text import json_text
 from torc_tui.store import user_data
 
@@ -101,7 +103,7 @@ def list_missing(call: Call) -> None:
     with _connection(call) as connection:
         ids = user_data.missing(connection, workflow_id)
         if call.json:
-            output.json_value({"user_data": ids} if call.wrapped else ids)
+            lists.show_ids(call, "user_data", ids)
             return
         records: list[dict[str, Any]] = [user_data.get(connection, record_id) for record_id in ids]
     call.show_list("missing_user_data", output.USER_DATA, records)
@@ -156,11 +158,13 @@ def _of(call: Call, given: str | None) -> int:
 
 
 def _workflow(call: Call) -> int | None:
-    """The workflow in which a name is looked up; only ``-w NAME`` needs the list of workflows."""
+    """Return the workflow in which the name of a record is looked up; None if an id needs none."""
     given = call.options.workflow
-    if given is None or given.isdecimal():
-        return user_data_fast.workflow_of(given)
-    return call.workflow_id(given)
+    if given is not None:
+        return int(given) if is_id(given) else call.workflow_id(given)
+    if os.environ.get("TORC_WORKFLOW_ID"):
+        return user_data_fast.workflow_of(None)
+    return None if is_id(call.options.record) else call.workflow_id(None)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import sys
 import time
 
 from torc_tui import settings
+from torc_tui.cli.identifiers import is_id
 from torc_tui.cli.terminal_text import json_text
 from torc_tui.errors import UsageError
 
@@ -76,9 +77,10 @@ def read(words: list[str]) -> Request | None:
         options[key] = value
     if len(refs) != 1 or options.get("format", "json") not in ("json", "table"):
         return None
-    if not options.get(
-        "workflow", "0"
-    ).isdecimal():  # the name of a workflow is looked up by the full reader
+    if not all(refs) or not all(value for key, value in options.items() if key != "data"):
+        return None
+    workflow = options.get("workflow") or os.environ.get("TORC_WORKFLOW_ID")
+    if not is_id(workflow or refs[0]):  # the full reader looks up names of workflows
         return None
     return Request(verb, refs[0], options)
 
@@ -87,10 +89,6 @@ def _answer(request: Request, program: str) -> int:
     from torc_tui.store import user_data
 
     options = request.options
-    if not request.ref:
-        raise UsageError(
-            "the id or name of the user data is empty", hint="is the variable set that holds it?"
-        )
     changes = _changes(options) if request.verb == "update" else {}
     wrong: list[str] = []
     connection = user_data.connect(settings.database_url(options.get("database")))
@@ -155,7 +153,7 @@ def workflow_of(given: str | None) -> int | None:
     text = given or os.environ.get("TORC_WORKFLOW_ID")
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal()):
+    if not is_id(text):
         raise UsageError(f"{text!r} is not the id of a workflow")
     return int(text)
 
@@ -193,8 +191,8 @@ def _changes(options: Mapping[str, str]) -> dict[str, Any]:
     if "ephemeral" in options:
         changes["is_ephemeral"] = truth(options["ephemeral"])
     if "expected_version" in options:
-        if not options["expected_version"].isdecimal():
-            raise UsageError("--expected-version wants a number")
+        if not is_id(options["expected_version"]):
+            raise UsageError("--expected-version must be the number of a version")
         changes["expected_version"] = int(options["expected_version"])
     return changes
 

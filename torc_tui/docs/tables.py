@@ -49,7 +49,12 @@ USER_VARIABLES: tuple[tuple[str, str], ...] = (
 
 SETTINGS: tuple[tuple[str, str], ...] = (
     ("database", "where workflows are stored: a path, or `postgresql://HOST/NAME`"),
-    ("client.format", "what lists print: `table` or `json`"),
+    (
+        "safe_directories",
+        "directories in which a `torc.toml` of another user is read; `*` allows all of them",
+    ),
+    ("client.format", "what lists print: `table`, `json`, `json-items` or `csv`"),
+    ("client.json", "`items`: with the format `json`, lists are objects as in upstream 1.0"),
     ("client.run.output_dir", "directory of the logs, relative to that of the workflow"),
     ("client.run.max_parallel_jobs", "upper limit of running jobs, in addition to resources"),
     ("client.run.num_cpus", "CPUs that `torc run` may use; default: those of the machine"),

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torc_tui.model import Event, Machine
-from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 
 EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_NEVER, EXIT_INTERRUPTED = 0, 1, 3, 130
@@ -40,7 +39,7 @@ class NeverJob:
 
     job_id: int
     name: str
-    reason: Reason
+    reason: str
 
 
 @dataclass(slots=True, kw_only=True)

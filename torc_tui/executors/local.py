@@ -33,9 +33,7 @@ from torc_tui.executors.child_processes import Children
 from torc_tui.executors.supervisor import GpuUsage, Watch
 from torc_tui.executors.wrapper import find_bash, launch, read_exit_file
 from torc_tui.model import AttemptKey, Cause, Exited, Order, Report, Started, Usage
-from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.process_identity import process_started
-from torc_tui.wording import sentence
 
 _OPEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 _ENOUGH_FILES = 65_536
@@ -161,7 +159,7 @@ class LocalExecutor:
         os.close(self._open(exit_file))
 
     def _refuse(self, order: Order, started_at: float, error: Exception) -> None:
-        reason = self._reason(order, error)
+        detail = self._reason(order, error)
         path = order.stderr or order.stdout
         if path is not None:
             with contextlib.suppress(OSError, ValueError):
@@ -169,9 +167,7 @@ class LocalExecutor:
                 try:
                     os.write(
                         fd,
-                        f"torc: this job could not be started: {sentence(reason)}\n".encode(
-                            errors="replace"
-                        ),
+                        f"torc: this job could not be started: {detail}\n".encode(errors="replace"),
                     )
                 finally:
                     os.close(fd)
@@ -183,25 +179,27 @@ class LocalExecutor:
                 started_at=started_at,
                 ended_at=time.time(),
                 cause=Cause.LAUNCH,
-                reason=reason,
+                detail=detail,
                 usage=Usage(),
             )
         )
 
     @staticmethod
-    def _reason(order: Order, error: Exception) -> Reason:
+    def _reason(order: Order, error: Exception) -> str:
         if not isinstance(error, OSError):
-            return because(Kind.LAUNCH, error=str(error) or type(error).__name__)
-        told = error.strerror or str(error)
+            return str(error) or type(error).__name__
         if error.errno == errno.E2BIG:
             size = sum(len(name) + len(value) + 2 for name, value in order.environment.items())
-            return because(Kind.LAUNCH, problem="environment", size=size)
+            return f"its environment and arguments are too large for this system (environment: {size} bytes)"
         if error.errno in (errno.EMFILE, errno.ENFILE):
-            return because(Kind.LAUNCH, problem="files")
+            return "too many open files (raise `ulimit -n`, or run fewer jobs at once)"
         if error.filename == order.directory:
-            return because(Kind.LAUNCH, problem="directory", path=order.directory, error=told)
-        path = str(error.filename) if error.filename else None
-        return because(Kind.LAUNCH, path=path, error=told)
+            return f"the working directory cannot be entered: {order.directory}: {error.strerror}"
+        return (
+            f"{error.filename}: {error.strerror}"
+            if error.filename
+            else (error.strerror or str(error))
+        )
 
     # -- watching on -------------------------------------------------------------------------------
 

@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from torc_tui.errors import NotFound, UsageError
-from torc_tui.model import Json, cause_word
-from torc_tui.reasons import decode
+from torc_tui.model import Json
 from torc_tui.status import JobStatus
-from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.encoding import loads
-from torc_tui.store.event_log import no_workflow
+from torc_tui.store.dbapi import loads, no_workflow
 from torc_tui.store.relations import Dependency as Dependency
 from torc_tui.store.relations import Edge as Edge
 from torc_tui.store.relations import JobIO as JobIO
@@ -67,8 +66,7 @@ class _Query:
         self.values += [LIMIT if limit is None else limit, offset]
 
     def rows(self, conn: Connection) -> Sequence[Sequence[Any]]:
-        rows: Sequence[Sequence[Any]] = Statement(self.text).run(conn, tuple(self.values)).all()
-        return rows
+        return Statement(self.text).run(conn, tuple(self.values)).all()
 
 
 def _like(store: Store, column: str) -> str:
@@ -167,15 +165,32 @@ def get_job(store: Store, job_id: int) -> Record:
         return _job(row) | relationships(conn, row[0], row[25:29])
 
 
+_WITH_JOB = Statement(
+    "SELECT id FROM workflow WHERE EXISTS"
+    " (SELECT 1 FROM job WHERE job.workflow_id = workflow.id AND job.name = ?)"
+)
+
+
+def workflows_with_job(store: Store, name: str) -> set[int]:
+    """Return the ids of the workflows that have a job of that name."""
+    with store.read() as conn:
+        return {row[0] for row in _WITH_JOB.run(conn, (name,))}
+
+
 def find_job(store: Store, workflow_id: int | None, ref: int | str) -> int:
-    """The id of the job ``ref``: an id, where the workflow has it, or a name (which needs the
-    workflow)."""
+    """Return the id of the job ``ref``: a name in the workflow, or else an id (of the workflow, if
+    one is given)."""
     number = (
         int(ref)
-        if isinstance(ref, int) or (ref.isdecimal() and ref.isascii() and len(ref) < 10)
+        if isinstance(ref, int) or (ref.isdecimal() and ref.isascii() and len(ref) <= 10)
         else None
     )
     with store.read() as conn:
+        if workflow_id is not None:
+            text = "SELECT id FROM job WHERE workflow_id = ? AND name = ? ORDER BY id LIMIT 1"
+            row = Statement(text).run(conn, (workflow_id, str(ref))).first()
+            if row is not None:
+                return int(row[0])
         if number is not None and number < 1 << 31:
             row = Statement("SELECT workflow_id FROM job WHERE id = ?").run(conn, (number,)).first()
             if row is not None and workflow_id in (None, row[0]):
@@ -186,10 +201,6 @@ def find_job(store: Store, workflow_id: int | None, ref: int | str) -> int:
             raise UsageError(
                 f"{ref!r} is a name: say in which workflow", hint="a number is an id and needs none"
             )
-        text = "SELECT id FROM job WHERE workflow_id = ? AND name = ? ORDER BY id LIMIT 1"
-        row = Statement(text).run(conn, (workflow_id, str(ref))).first()
-        if row is not None:
-            return int(row[0])
         import difflib
 
         names = Statement("SELECT name FROM job WHERE workflow_id = ? ORDER BY id LIMIT 20000").run(
@@ -236,7 +247,7 @@ def _job(row: Sequence[Any]) -> Record:
         "started_at": row[19],
         "ended_at": row[20],
         "return_code": row[21],
-        "reason": decode(row[22]),
+        "reason": row[22],
         "not_before": row[23],
         "allocation": loads(row[24]),
     }
@@ -405,8 +416,8 @@ def _result(row: Sequence[Any]) -> Record:
         "peak_cpu_percent": row[12],
         "avg_cpu_percent": row[13],
         "status": JobStatus(row[14]).word,
-        "cause": cause_word(row[15]),
-        "reason": decode(row[16]),
+        "cause": row[15],
+        "reason": row[16],
         "cpu_time": row[17],
         "peak_gpu_memory_bytes": row[18],
         "avg_gpu_percent": row[19],
@@ -528,7 +539,7 @@ def _node(row: Sequence[Any]) -> Record:
 
 def _rows(store: Store, text: str, workflow_id: int) -> Sequence[Sequence[Any]]:
     with store.read() as conn:
-        rows: Sequence[Sequence[Any]] = Statement(text).run(conn, (workflow_id,)).all()
+        rows = Statement(text).run(conn, (workflow_id,)).all()
         _check(conn, workflow_id, rows)
         return rows
 

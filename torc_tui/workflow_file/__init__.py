@@ -1,1 +1,1 @@
-"""Turn the text of a workflow file into a `WorkflowSpec`: see ``load`` and ``loads`` in ``load``."""
+"""Text to ``WorkflowSpec``. Import ``load`` and ``loads`` from ``torc_tui.workflow_file.load``."""

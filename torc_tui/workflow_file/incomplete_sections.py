@@ -1,8 +1,10 @@
-"""Keep track of the sections of a faulty file that may lack names.
+"""What a file with mistakes leaves in the dark: which of its sections may lack names that were
+meant to be there.
 
-Input: each mistake, as it is found. Output: the sections whose names are not all known, the entries
-that cannot be expanded, and whether nothing can be said at all. With it, the plan reports only its
-own errors, and none that follows from an error that is reported already.
+In: each mistake, as the parser finds it. Out: the sections whose names are not all known, the
+entries that cannot be expanded, and whether nothing can be said at all. With it, the plan tells
+only mistakes of its own, never the echo of one that is told already. Never done here: telling
+mistakes.
 """
 
 from __future__ import annotations
@@ -25,24 +27,22 @@ _EXPANDING = frozenset({"parameters", "use_parameters", "parameter_mode", "varia
 _WRITING = frozenset(
     {"output_user_data", "output_user_data_regexes", "command", "invocation_script"}
 )
-"""Keys of a job that name records. A record that a job writes need not be declared, so without
-these keys it is not known which records there are."""
+"""A record that a job writes need not be declared: without these keys of a job, it is not known
+which there are."""
 
 
-class IncompleteSections:
-    """What a file with errors leaves unknown."""
-
+class Unsure:
     def __init__(self) -> None:
-        """Begin with a file of which everything is known."""
         self.sections: set[str] = set()
         self.entries: set[int] = set()
-        """The ``id`` of the entries that cannot be expanded."""
+        """Which entries (``id``) cannot be expanded."""
         self.all = False
 
-    def unknown_key(self, entry: Mapping[str, Json], table: Table, meant: str | None) -> None:
-        """Note a key that is not known; ``meant`` is the key that was probably meant."""
+    def unknown_key(self, entry: Mapping[str, Json], table: Table, hint: str | None) -> None:
+        """A key that is not known; ``hint`` may name the one that was meant."""
+        meant = hint.split("'")[1] if hint and hint.startswith("did you mean '") else None
         if meant is not None:
-            self.missing_value(entry, meant, table)
+            self.wrong(entry, meant, table)
         elif table is WORKFLOW:
             self.all = True
         elif id(table) in _SECTION_OF:
@@ -51,14 +51,16 @@ class IncompleteSections:
             if _SECTION_OF[id(table)] == "jobs":
                 self.sections.add("user_data")
 
-    def missing_value(self, entry: Mapping[str, Json], key: str, table: Table) -> None:
-        """Note a key whose value cannot be used."""
+    def wrong(self, entry: Mapping[str, Json], key: str, table: Table) -> None:
+        """A key without its value."""
         key = table.aliases.get(key, key)
         if table is WORKFLOW:
             self.all = self.all or key in _EXPANDING
             if key in SECTIONS:
                 self.dropped(key)
-        elif key == "scheduler_type":  # the scheduler of an action is declared unless it is local
+        elif (
+            key == "scheduler_type"
+        ):  # of an action, whose scheduler need not be declared if it is local
             self.dropped("slurm_schedulers")
         elif id(table) in _SECTION_OF:
             if key in _EXPANDING:
@@ -67,7 +69,7 @@ class IncompleteSections:
                 self.sections.add("user_data")
 
     def dropped(self, section: str) -> None:
-        """Note that an entry of a section, or all of them, could not be read."""
+        """An entry of that section, or all of it, is not there."""
         self.sections.add(section)
         if section == "jobs":
             self.sections.add("user_data")

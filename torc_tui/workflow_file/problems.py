@@ -1,7 +1,7 @@
-"""Collect what is wrong with one file, so that all of it is reported at once.
+"""Collects what is wrong with one file, so that all of it can be told at once.
 
-Input: problems as they are found, in any order. Output: one SpecError with the problems in the
-order of the file, bounded in number.
+In: problems as they are found, in any order. Out: one SpecError with the problems in the order of
+the file, bounded in number. Never done here: finding them.
 """
 
 from __future__ import annotations
@@ -9,17 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torc_tui.errors import Problem, SpecError
-from torc_tui.quoting import shorten
-from torc_tui.workflow_file.document import MAX_PROBLEMS
-
-_MESSAGE_LENGTH = 400
+from torc_tui.workflow_file.document import SHOWN, clip
 
 
-class FileProblems:
-    """The problems of one file."""
-
+class Problems:
     def __init__(self, file: str | None, found: Iterable[Problem] = ()) -> None:
-        """Begin with the problems that a reader found."""
         self.file = file
         self.found: list[Problem] = []
         self.dropped = 0
@@ -28,8 +22,8 @@ class FileProblems:
 
     @property
     def full(self) -> bool:
-        """Whether further problems are only counted, so that hints need not be computed."""
-        return len(self.found) >= MAX_PROBLEMS
+        """Nothing more is kept: who must compute for a hint need not."""
+        return len(self.found) >= SHOWN
 
     def add(
         self,
@@ -39,10 +33,13 @@ class FileProblems:
         hint: str | None = None,
         kind: str = "invalid",
     ) -> None:
-        """Add a problem at a line of the file."""
-        shown = shorten(key) if key is not None else None
-        message = shorten(message, _MESSAGE_LENGTH)
-        self._keep(Problem(message, file=self.file, line=line, key=shown, hint=hint, kind=kind))
+        if self.full:
+            self.dropped += 1
+            return
+        shown = clip(key) if key is not None else None
+        self._keep(
+            Problem(clip(message, 400), file=self.file, line=line, key=shown, hint=hint, kind=kind)
+        )
 
     def _keep(self, problem: Problem) -> None:
         if self.full:
@@ -51,14 +48,15 @@ class FileProblems:
             self.found.append(problem)
 
     def raise_if_any(self) -> None:
-        """Raise a SpecError where there are problems."""
+        """SpecError with all that was found; nothing happens where nothing was."""
         if self.found:
             raise self.error()
 
     def error(self) -> SpecError:
-        """Return an error with all problems."""
+        """All that was found."""
         ordered = sorted(self.found, key=lambda problem: (problem.line is None, problem.line or 0))
         if self.dropped:
-            message = f"and {self.dropped} more errors"
-            ordered.append(Problem(message, file=self.file, kind="more"))
+            ordered.append(
+                Problem(f"and {self.dropped} more problems", file=self.file, kind="more")
+            )
         return SpecError(ordered)

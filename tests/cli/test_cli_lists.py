@@ -1,0 +1,96 @@
+"""Lists in every format, and that none is cut silently."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.cli.command_table import COMMANDS, LIST, Command
+
+LISTS = [command for command in COMMANDS if command.formats == LIST]
+
+MANY = """
+name: many
+jobs: [{name: 'j_{i}', command: 'x ${user_data.output.r_{i}}', parameters: {i: '1:62'}}]
+user_data: [{name: 'r_{i}', parameters: {i: '1:62'}}]
+"""
+
+
+def words_of(command: Command) -> list[str]:
+    needs_record = any(argument.flags == ("record",) for argument in command.arguments)
+    return [*command.names[0].split(), *(["1"] if needs_record else [])]
+
+
+def by_name(command: Command) -> str:
+    return command.names[0]
+
+
+@pytest.mark.parametrize("command", LISTS, ids=by_name)
+def test_formats(torc: Any, client: Any, small: int, command: Command) -> None:
+    words = words_of(command)
+    records = torc(*words, "-f", "json").json
+    assert isinstance(records, list)
+    assert torc(*words, "-f", "json-items").json == {"items": records}
+    (wrapped,) = client(*words, "-f", "json").json.values()
+    assert wrapped == records
+    text = torc(*words, "-f", "csv").out
+    rows = list(csv.DictReader(io.StringIO(text)))
+    if "list-missing" in words or "list-required-existing" in words:
+        return  # JSON has the ids only
+    assert [row["id"] for row in rows if "id" in row] == [
+        str(record["id"]) for record in records if "id" in record
+    ]
+    assert len(rows) == len(records) and text.count("\n") >= 1
+
+
+def test_csv_cells(torc: Any, small: int) -> None:
+    torc("user-data", "update", 1, "--data", '{"a, b": ["\\u001b", null]}')
+    (row,) = csv.DictReader(io.StringIO(torc("user-data", "list", "-f", "csv").out))
+    assert json.loads(row["data"]) == {"a, b": ["\x1b", None]}
+    assert (row["id"], row["name"], row["is_ephemeral"]) == ("1", "config", "false")
+
+
+def test_formats_from_settings(torc: Any, small: int, place: Path) -> None:
+    (place / "torc.toml").write_text('[client]\nformat = "json"\njson = "items"\n')
+    assert list(torc("jobs", "list").json) == ["items"]
+    assert torc("jobs", "list", "-f", "json").json[0]["id"] == 1
+    assert torc("status").json["id"] == small  # not a list
+    (place / "torc.toml").write_text('[client]\nformat = "csv"\n')
+    assert torc("jobs", "list").out.startswith("id,")
+    assert "Workflow:" in torc("status").out
+    (place / "torc.toml").write_text('[client]\nformat = "xml"\n')
+    answer = torc("jobs", "list")
+    assert (answer.code, answer.out[:1]) == (0, "╭")
+    assert answer.err == (
+        "warning: torc.toml: client.format must be table, json, json-items or csv, not 'xml';"
+        " it is ignored\n"
+    )
+    assert torc("config", "validate").code == 1
+
+
+def test_only_a_table_is_cut_and_says_so(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(MANY)
+    torc("create", "w.yaml")
+    for form in ("json", "csv"):
+        text = torc("user-data", "list", "-f", form).out
+        assert text.count("r_62") == 1
+    table = torc("user-data", "list")
+    assert table.out.count("\n") == 50 + 4
+    assert table.err == "50 of 62 user data; `-l 62` or `-f json` lists all\n"
+    every = torc("user-data", "list", "-l", 62)
+    assert (every.out.count("\n"), every.err) == (62 + 4, "")
+    assert torc("user-data", "list", "-l", 5, "-f", "json").out.count('"name"') == 5
+    assert torc("user-data", "list", "--offset", 60, "-f", "json").out.count('"name"') == 2
+    assert torc("jobs", "list").out.count("\n") == 62 + 4
+
+
+@pytest.mark.parametrize("command", LISTS, ids=by_name)
+def test_no_list_has_a_limit_by_default(command: Command) -> None:
+    for argument in command.arguments:
+        if "--limit" in argument.flags:
+            assert argument.options.get("default") is None

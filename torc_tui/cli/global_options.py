@@ -1,0 +1,108 @@
+"""Read the options that every command has: ``-f/--format`` and ``--database``.
+
+They may stand anywhere on the line up to ``--``; the parser of the command does not see them.
+``--log-level`` is accepted for compatibility, without effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torc_tui import settings
+from torc_tui.cli.command_table import FORMATS, Command
+from torc_tui.cli.diagnostics import say
+from torc_tui.errors import UsageError
+
+VALUED = ("--database", "--log-level")
+"""Options with a value, besides the format."""
+_FORMAT = ("-f", "--format")
+
+
+class Taken(NamedTuple):
+    """The words that are not global options, and whether ``-f`` without a format was among them."""
+
+    words: list[str]
+    follow: bool
+
+
+class GlobalOptions:
+    """The global options of one line."""
+
+    def __init__(self) -> None:
+        self.format: str | None = None
+        self.database: str | None = None
+        self.front: Sequence[str] = ()
+        """The options in front of the command."""
+
+    def take(
+        self, words: Sequence[str], formats: Sequence[str] = FORMATS, *, follow: bool = False
+    ) -> Taken:
+        """Take the global options out of the words. With ``follow``, ``-f`` alone is no format."""
+        left: list[str] = []
+        followed = False
+        index = 0
+        while index < len(words):
+            word = words[index]
+            following = words[index + 1] if index + 1 < len(words) else None
+            name, mark, value = word.partition("=")
+            if word == "--":
+                left += words[index:]
+                break
+            if follow and word == "-f" and following not in formats:
+                followed = True
+            elif word in _FORMAT or (mark and name == "--format"):
+                self._set_format(name, value if mark else following, formats)
+                index += not mark
+            elif name in VALUED:
+                self._set(name, value if mark else following)
+                index += not mark
+            else:
+                left.append(word)
+            index += 1
+        return Taken(left, followed)
+
+    def format_for(self, command: Command, program: str) -> str:
+        """Return what to print: as the line says, else the dialect, the settings, the command."""
+        if self.format in command.formats:
+            return str(self.format)
+        if self.format is not None:
+            raise UsageError(
+                f"-f {self.format} is not available for this command",
+                hint=f"available: {', '.join(command.formats)}",
+            )
+        if program == "torc-client" and "table" in command.formats:
+            return "json"
+        preset = _preset() if command.formats[0] == "table" else None
+        if preset == "json-items" and preset not in command.formats:
+            return "json"
+        return preset if preset in command.formats else command.formats[0]
+
+    def _set_format(self, name: str, value: str | None, formats: Sequence[str]) -> None:
+        if value not in formats:
+            given = "" if value is None else f", not {value!r}" if value else ", and is empty"
+            raise UsageError(f"{name} must be one of {', '.join(formats)}{given}")
+        self.format = value
+
+    def _set(self, name: str, value: str | None) -> None:
+        if value is None:
+            raise UsageError(f"{name} needs a value")
+        if not value.strip():
+            raise UsageError(
+                f"{name} must not be empty (is the variable set that should contain it?)"
+            )
+        if name == "--database":
+            self.database = value
+
+
+def _preset() -> str | None:
+    """Return the format that the settings name; say so if it is not one."""
+    found = settings.load()
+    preset: str | None = found.get("client.format")
+    if preset is not None and preset not in settings.FORMATS:
+        origin = found.origins["client.format"]
+        say(f"warning: {origin}: {settings.wrong_choice('client.format', preset)}; it is ignored")
+        return None
+    if preset == "json" and found.get("client.json") == "items":
+        return "json-items"
+    return preset

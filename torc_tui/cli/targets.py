@@ -1,0 +1,186 @@
+"""Find the workflow and the jobs that a command is about.
+
+A workflow is given as an id, as ``@last`` or ``@2`` (the newest, the second newest), or by its
+name. Without one, or where several bear the name, a command that only reads takes the newest of
+this directory, then the newest of all, and says so; a command that changes something asks on a
+terminal, and refuses elsewhere.
+
+A job is given as ``WORKFLOW/NAME``, as a name, or as an id. In a workflow that is named, a name
+takes precedence over an id.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torc_tui import settings
+from torc_tui.cli.diagnostics import note, say
+from torc_tui.cli.identifiers import is_id
+from torc_tui.cli.terminal_text import sanitize
+from torc_tui.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from torc_tui.cli.call import Call
+    from torc_tui.model import Workflow
+    from torc_tui.store.database import Store
+
+_SHOWN = 10
+"""How many workflows an error or a question lists."""
+
+
+def workflow_id(call: Call, given: str | None) -> int:
+    """Return the id of the workflow that a command is about."""
+    from torc_tui.store import workflows
+
+    given = given or os.environ.get("TORC_WORKFLOW_ID")
+    if given and is_id(given):
+        workflows.get_workflow(call.store, int(given))
+        return int(given)
+    found = _newest_first(call.store)
+    if given and given.startswith("@"):
+        return _numbered(found, given)
+    if given:
+        named = [workflow for workflow in found if workflow.name == given]
+        if not named:
+            raise NotFound(
+                f"there is no workflow {given!r}", hint="`torc workflows list` shows the workflows"
+            )
+        return _one_of(call, named, f"{len(named)} workflows have the name {given!r}")
+    if not found:
+        raise NotFound("there is no workflow yet", hint="create one with `torc create FILE`")
+    return _one_of(call, found, f"there are {len(found)} workflows")
+
+
+def job_id(call: Call, given: str, workflow: str | None = None) -> int:
+    """Return the id of the job that a command is about."""
+    from torc_tui.store import queries
+
+    if workflow is None:
+        first, slash, rest = given.partition("/")
+        if slash and rest and _is_workflow(call.store, first):
+            workflow, given = first, rest
+        elif is_id(given):
+            return queries.find_job(call.store, None, given)
+        elif "TORC_WORKFLOW_ID" not in os.environ:
+            workflow = _workflow_with_job(call, given)
+    return queries.find_job(call.store, workflow_id(call, workflow), given)
+
+
+def job_ids(call: Call, given: Sequence[str], workflow: str | None) -> list[int]:
+    """Return the ids of all jobs that a command is about, each once; NotFound if one is unknown."""
+    return list(dict.fromkeys(job_id(call, text, workflow) for text in given))
+
+
+def _newest_first(store: Store) -> list[Workflow]:
+    """Return the user's workflows; those that are archived are not meant by a default or a name."""
+    from torc_tui.store import workflows
+
+    found = workflows.list_workflows(store, user=settings.user_name(), limit=settings.MOST_INTEGER)
+    return sorted(found, key=lambda one: (one.created_at, one.id), reverse=True)
+
+
+def _numbered(found: Sequence[Workflow], given: str) -> int:
+    number = 1 if given == "@last" else int(given[1:]) if is_id(given[1:]) else 0
+    if number < 1:
+        raise UsageError(
+            f"{given!r} is not a workflow", hint="@last or @1 is the newest, @2 the one before it"
+        )
+    if number > len(found):
+        raise NotFound(f"{given}: there are only {len(found)} workflows")
+    return found[number - 1].id
+
+
+def _one_of(call: Call, found: Sequence[Workflow], several: str) -> int:
+    """Return the workflow of these, newest first, that is meant; ``several`` says how many match."""
+    if len(found) == 1:
+        return found[0].id
+    if not call.changes:
+        return _newest(found, several).id
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or call.json:
+        raise UsageError(f"{several}: name one by its id", hint=f"{_told(found)}\n  {_where(call)}")
+    return _ask_for_one(found)
+
+
+def _newest(found: Sequence[Workflow], several: str) -> Workflow:
+    """Return the newest workflow of this directory, or else of all, and say which one that is."""
+    here = [workflow for workflow in found if workflow.directory == _directory()]
+    chosen = here[0] if here else found[0]
+    where = " of this directory" if here else ""
+    note(f"{several}; this is the newest{where}: {chosen.id} ({chosen.name})")
+    return chosen
+
+
+def _ask_for_one(found: Sequence[Workflow]) -> int:
+    for workflow in found[:_SHOWN]:
+        say(f"  {workflow.id:>5}  {_words(workflow)}  {workflow.directory}")
+    if len(found) > _SHOWN:
+        say(f"  and {len(found) - _SHOWN} older ones")
+    known = {str(workflow.id) for workflow in found}
+    while True:
+        answer = ask(f"Which workflow? [{found[0].id}] ") or str(found[0].id)
+        if answer in known:
+            return int(answer)
+        say(f"{answer!r} is not one of these ids")
+
+
+def _told(found: Sequence[Workflow]) -> str:
+    """Return workflows with what tells them apart: ``3 (small, failed, 2 min ago), 2 (…)``."""
+    told = [f"{one.id} ({_words(one)})" for one in found[:_SHOWN]]
+    return ", ".join(told) + (", …" if len(found) > _SHOWN else "")
+
+
+def _words(workflow: Workflow) -> str:
+    from torc_tui.cli.workflows import state_of
+    from torc_tui.wording import age
+
+    since = age(time.time() - workflow.created_at)
+    ago = since if since == "now" else f"{since} ago"
+    return f"{sanitize(workflow.name)}, {state_of(workflow)}, {ago}"
+
+
+def _where(call: Call) -> str:
+    """Return how the command at hand names a workflow."""
+    if hasattr(call.options, "job") or hasattr(call.options, "jobs"):
+        return "give the job as ID/NAME, or the workflow with -w ID"
+    if hasattr(call.options, "workflow") and hasattr(call.options, "record"):
+        return "give the workflow with -w ID"
+    return "give the id instead of the name"
+
+
+def _is_workflow(store: Store, text: str) -> bool:
+    """Return whether the part before a slash can only be a workflow."""
+    if is_id(text) or text.startswith("@"):
+        return True
+    return any(workflow.name == text for workflow in _newest_first(store))
+
+
+def _workflow_with_job(call: Call, name: str) -> str | None:
+    """Return the workflow that is meant by a job name alone; None if none has such a job."""
+    from torc_tui.store import queries
+
+    having = queries.workflows_with_job(call.store, name)
+    found = [workflow for workflow in _newest_first(call.store) if workflow.id in having]
+    if not found:
+        return None
+    return str(_one_of(call, found, f"{len(found)} workflows have a job {name!r}"))
+
+
+def _directory() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - as it is stored with a workflow
+    except OSError:
+        return None
+
+
+def ask(question: str) -> str:
+    """Ask on the terminal and return the answer; UsageError if there is none."""
+    sys.stderr.write(sanitize(question))
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer:
+        raise UsageError("no answer")
+    return answer.strip()

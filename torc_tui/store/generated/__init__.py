@@ -1,1 +1,0 @@
-"""SQL texts, written by ``python -m torc_tui.store.generate``."""

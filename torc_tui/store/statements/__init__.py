@@ -1,1 +1,0 @@
-"""The statements of the database as SQLAlchemy expressions, one module per concern."""
