@@ -46,10 +46,7 @@ def read(path: str, *, check_owner: bool = False) -> dict[str, Any] | None:
             f"{path}:{line}: not valid UTF-8", hint="a configuration file is TOML"
         ) from error
     except tomllib.TOMLDecodeError as error:
-        message, place = _locate(str(error), data)
-        raise SettingsError(
-            f"{path}:{place}: {message}", hint="correct or move the file"
-        ) from error
+        raise toml_error(path, data.decode(), error) from error
 
 
 def is_safe(directory: str, safe_directories: list[str]) -> bool:
@@ -76,11 +73,21 @@ def _name_of(owner: int) -> str:
         return f"uid {owner}"
 
 
-def _locate(message: str, data: bytes) -> tuple[str, str]:
-    """Return the message of the parser without its place, and the place as ``line:column``."""
-    text, mark, place = message.rpartition(" (at line ")
-    if mark:
-        line, _, column = place.rstrip(")").partition(", column ")
-        return text, f"{line}:{column}"
-    lines = data.count(b"\n") + (not data.endswith(b"\n"))
-    return message.removesuffix(" (at end of document)"), str(max(lines, 1))
+def toml_error(path: str, text: str, error: Exception) -> SettingsError:
+    """Return the error for a file that tomllib refuses, with its place.
+
+    Python 3.14 has the place as attributes, earlier versions only in the text.
+    """
+    import re
+
+    said = str(error)
+    found = re.search(r"line (\d+)[, ]+col(?:umn)? (\d+)", said)
+    line = getattr(error, "lineno", None) or (int(found[1]) if found else None)
+    column = getattr(error, "colno", None) or (int(found[2]) if found else None)
+    if line is None:
+        line = max(len(text.splitlines()), 1)  # it ends where something is missing
+    place = f"{line}:{column}" if column else f"{line}"
+    detail = said.partition(" (at ")[0]
+    return SettingsError(
+        f"{path}:{place}: this is not TOML: {detail}", hint="correct or move the file"
+    )

@@ -132,6 +132,13 @@ class StoreUnavailable(StoreError):
     """The database cannot be reached, is locked for too long, is read-only or full."""
 
 
+class DatabaseBug(Exception):
+    """The database refused a row that torc must not write: a bug of torc, never the user's fault.
+
+    It is no `TorcError`, because nobody can wait for it or correct it.
+    """
+
+
 def _without_passwords(text: str) -> str:
     from torc_tui.redaction import may_contain_secret, redact
 

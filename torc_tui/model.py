@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
-from torc_tui.status import JobStatus
+from torc_tui.reasons import Reason
+from torc_tui.status import JobStatus, WorkflowState, workflow_state
 
 Value = int | float | str
 """A value of a parameter."""
@@ -189,7 +190,8 @@ class WorkflowSpec:
     ``settings`` holds the keys that are stored and shown but have no field here (slurm_defaults,
     resource_monitor, compute_node_*, jobs_sort_method, enable_ro_crate …), as plain JSON.
     ``entries`` counts what was written before expansion: ``{"jobs": 3, "files": 1, "user_data":
-    1}``.
+    1}``. ``placeholders`` are the names of all parameters and variables of the file, ``warnings``
+    the `Problem` records of reading it.
     """
 
     name: str
@@ -210,6 +212,8 @@ class WorkflowSpec:
     require_user_data: bool = False
     settings: Mapping[str, Json] = field(default_factory=dict)
     entries: Mapping[str, int] = field(default_factory=dict)
+    placeholders: frozenset[str] = frozenset()
+    warnings: Sequence[Any] = ()
     file: str | None = None
     text: str | None = None
     format: str | None = None
@@ -324,6 +328,21 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MachineIdentity:
+    """What tells this machine, and this process table, from all others.
+
+    ``booted_at`` is a wall clock time in seconds since the epoch. A field is empty where the system
+    does not provide it.
+    """
+
+    machine_id: str
+    boot_id: str
+    pid_namespace: str
+    hostname: str
+    booted_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What a runner may use of one host."""
 
@@ -396,15 +415,32 @@ class Order:
 
 
 class Cause(StrEnum):
-    """Why an attempt ended other than by itself."""
+    """Why an attempt ended; stored with its result.
 
-    MEMORY = "memory"
-    RUNTIME = "runtime"
+    ``EXIT`` and ``SIGNAL`` are ends of the job's own making, ``CANCELED`` is every stop that a user
+    asked for, ``STOPPED`` and ``TIME_LIMIT`` are ends of the runner.
+    """
+
+    EXIT = "exit"
+    SIGNAL = "signal"
+    OOM = "oom"
+    GPU_OOM = "gpu_oom"
+    GPU_LOST = "gpu_lost"
+    TIMEOUT = "timeout"
+    TIME_LIMIT = "time_limit"
     STOPPED = "stopped"
-    CANCELED = "canceled"
-    TERMINATED = "terminated"
     LOST = "lost"
     LAUNCH = "launch"
+    MISSING_OUTPUT = "missing_output"
+    CANCELED = "canceled"
+
+
+_EARLIER_CAUSES = {"memory": "oom", "runtime": "timeout", "terminated": "canceled"}
+
+
+def cause_word(stored: str | None) -> str | None:
+    """Return the cause of a stored result; databases of version 0.1 have other words for some."""
+    return _EARLIER_CAUSES.get(stored, stored) if stored else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,17 +469,21 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exited:
-    """``return_code`` is 128 + n for a death by signal n; None when nobody can tell (cause LOST).
-    ``cause`` is set when the executor ended the job, or could not start it (LAUNCH, with the reason
-    in ``detail``)."""
+    """The end of an attempt, as the executor saw it.
+
+    ``return_code`` is 128 + n for a death by signal n; None when nobody can tell (cause LOST).
+    ``cause`` is set when the executor ended the job, or could not start it (LAUNCH); ``reason``
+    says more about it. ``warnings`` do not change what the end means.
+    """
 
     key: AttemptKey
     return_code: int | None
     started_at: float
     ended_at: float
     cause: Cause | None = None
-    detail: str | None = None
+    reason: Reason | None = None
     usage: Usage = Usage()
+    warnings: tuple[Reason, ...] = ()
 
 
 Report = Started | Exited
@@ -513,13 +553,18 @@ class Job:
     started_at: float | None = None
     ended_at: float | None = None
     return_code: int | None = None
-    reason: str | None = None
+    reason: Reason | None = None
     not_before: float | None = None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
-    """A workflow as lists show it. ``counts`` has one number per state that occurs."""
+    """A workflow as lists show it.
+
+    ``counts`` has one number per status that occurs; ``interrupted`` is how many of the terminated
+    jobs were stopped with their runner and run again with the next one.
+    """
 
     id: int
     name: str
@@ -535,6 +580,7 @@ class Workflow:
     is_paused: bool = False
     last_seq: int = 0
     counts: Mapping[JobStatus, int] = field(default_factory=dict)
+    interrupted: int = 0
     settings: Mapping[str, Json] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     execution_config: ExecutionConfig = ExecutionConfig()
@@ -542,3 +588,14 @@ class Workflow:
     require_user_data: bool = False
     file: str | None = None
     format: str | None = None
+
+    @property
+    def state(self) -> WorkflowState:
+        """The state that every command and screen shows."""
+        return workflow_state(
+            self.counts,
+            is_canceled=self.is_canceled,
+            is_paused=self.is_paused,
+            is_archived=self.is_archived,
+            interrupted=self.interrupted,
+        )

@@ -58,12 +58,20 @@ class Kind(StrEnum):
     ATTEMPT = "attempt"
     MISSING_INPUT = "missing_input"
     UNSCHEDULABLE = "unschedulable"
+    SHORTAGE = "shortage"
+    RUNTIME_TOO_LONG = "runtime_too_long"
+    PARALLEL_LIMIT = "parallel_limit"
+    JOB = "job"
+    JOB_GONE = "job_gone"
+    MORE = "more"
 
     MEMORY_EXCEEDED = "memory_exceeded"
     GPU_MEMORY_EXCEEDED = "gpu_memory_exceeded"
     USER_DATA_NOT_WRITTEN = "user_data_not_written"
     SCRIPT_FAILED = "script_failed"
+    BACKGROUND_PROCESSES = "background_processes"
     UNKILLABLE = "unkillable"
+    SCHEMA_MISMATCH = "schema_mismatch"
 
 
 KINDS: Mapping[Kind, frozenset[str]] = {
@@ -101,19 +109,27 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.WAITS_FOR_TURN: "ahead",
         Kind.ATTEMPT: "number of delay",
         Kind.MISSING_INPUT: "name",
-        Kind.UNSCHEDULABLE: "lacks",
+        Kind.UNSCHEDULABLE: "lacks",  # a reason for each resource that this machine lacks
+        Kind.SHORTAGE: "lacks",  # the same, of resources that are in use now
+        Kind.RUNTIME_TOO_LONG: "requested left",
+        Kind.PARALLEL_LIMIT: "running limit",
+        Kind.JOB: "name status edge via explained",  # a job in the chain of an explanation
+        Kind.JOB_GONE: "id",
+        Kind.MORE: "number",
         # What deserves a warning although it is no failure.
         Kind.MEMORY_EXCEEDED: "used requested",
         Kind.GPU_MEMORY_EXCEEDED: "used requested",
         Kind.USER_DATA_NOT_WRITTEN: "names",
         Kind.SCRIPT_FAILED: "code log error",
+        Kind.BACKGROUND_PROCESSES: "processes",  # (pid, name) of each that was ended
         Kind.UNKILLABLE: "pids",
+        Kind.SCHEMA_MISMATCH: "name violations",
     }.items()
 }
 """The arguments of each kind. An argument that is left out is None."""
 
-LEFT_BY_USER = frozenset({Kind.CANCELED_BY_USER, Kind.WORKFLOW_DELETED})
-"""A cancellation that a user asked for, not one that follows from the end of another job."""
+BY_USER = frozenset({Kind.CANCELED_BY_USER, Kind.TERMINATED_BY_USER, Kind.WORKFLOW_DELETED})
+"""A user asked for the end of the job; it does not follow from the end of another job."""
 
 
 @dataclass(frozen=True, slots=True)

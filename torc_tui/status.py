@@ -64,6 +64,8 @@ TROUBLED = frozenset({_S.FAILED, _S.TERMINATED, _S.PENDING_FAILED})
 """The job itself ended badly, so that a person wants to look at it."""
 WAITING = frozenset({_S.UNINITIALIZED, _S.BLOCKED})
 """The job waits for others, or for its initialization."""
+STARTABLE = frozenset({_S.BLOCKED, _S.READY})
+"""The job starts as soon as its dependencies have finished and nothing holds it back."""
 NOT_STARTED = WAITING | {_S.READY}
 """No attempt of the job is running, and its next attempt can still be changed."""
 CANCELABLE = NOT_STARTED | {_S.PENDING_FAILED}

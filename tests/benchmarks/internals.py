@@ -56,15 +56,15 @@ def end_jobs(rate: int, seconds: float, jobs: int) -> None:
 
 
 def _record_ends(store: Any, ids: list[int]) -> None:
-    from torc_tui.store.database import Statement
+    from tests.raw_sql import execute
     from torc_tui.store.events import append
 
-    ended = Statement("UPDATE job SET status = 5, started_at = ?, ended_at = ? WHERE id = ?")
+    ended = "UPDATE job SET status = 5, started_at = ?, ended_at = ? WHERE id = ?"
     at = time.time()
     rows: list[tuple[str, int, dict[str, Any]]] = []
     with store.write() as conn:
         for job in ids:
-            ended.run(conn, (at - 1, at, job))
+            execute(conn, ended, (at - 1, at, job))
             end = {"return_code": 0, "exec_time": 1.0, "attempt": 1}
             rows += [("job_started", job, {"attempt": 1}), ("job_completed", job, end)]
         append(conn, 1, rows, at=at)

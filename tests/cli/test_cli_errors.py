@@ -217,9 +217,10 @@ def test_no_store_yet(torc: Any, tmp_path: Path) -> None:
 
 
 def test_bad_settings(torc: Any, place: Path) -> None:
-    (place / "torc.toml").write_text("[client\n")
-    answer = torc("config", "show")
-    assert answer.code == 2 and "torc.toml:1" in answer.err
+    for text, at in (("[client\n", "1:8"), ('a = 1\nb = "x\n', "2:7"), ("a = 1\nb = [1,", "2")):
+        (place / "torc.toml").write_text(text)
+        answer = torc("config", "show")
+        assert answer.code == 2 and f"torc.toml:{at}: this is not TOML: " in answer.err
     (place / "torc.toml").write_text('[client]\nformat = "xml"\n')
     assert "client.format must be table, json" in torc("workflows", "list").err
 

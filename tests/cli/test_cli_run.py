@@ -23,6 +23,7 @@ from torc_tui.cli.progress import Lines, Live, SafeObserver, watcher
 from torc_tui.cli.run import arguments_of
 from torc_tui.engine.report import NeverJob, RunOptions
 from torc_tui.model import Event, Machine
+from torc_tui.reasons import Kind, because
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
 from torc_tui.store.workflows import get_workflow
@@ -63,7 +64,7 @@ def test_failures_and_what_never_fits_are_told(torc: Any, place: Path) -> None:
     assert "FAILED: bad (job 2): exit 3 after " in answer.out
     assert "    first\n    red last\n" in answer.out.replace("\x1b", "ESC")
     assert "canceled: after_bad (job 3): bad failed (exit 3)" in answer.out
-    never = "can never run here: big (job 4): 500 CPUs, machine has 2"
+    never = "big (job 4) is unschedulable: 500 CPUs, machine has 2"
     assert answer.out.count(never) == 2
     assert answer.out.index(never) < answer.out.index("started:")
     assert str(place / "torc_output/job_stdio/job_wf1_j2_r1_a1.e") in answer.out
@@ -91,7 +92,9 @@ def test_the_report_as_json(torc: Any, place: Path) -> None:
     assert (answer.code, found["exit_code"], found["status"]) == (1, 1, "failed")
     assert found["counts"] == {"ready": 1, "completed": 1, "failed": 1, "canceled": 1}
     assert found["failed"][0]["name"] == "bad"
-    assert found["never"] == [{"job_id": 4, "name": "big", "reason": "500 CPUs, machine has 2"}]
+    assert found["never"] == [
+        {"job_id": 4, "name": "big", "reason": "unschedulable: 500 CPUs, machine has 2"}
+    ]
 
 
 def test_only_what_never_fits_is_left(torc: Any, place: Path) -> None:
@@ -100,7 +103,7 @@ def test_only_what_never_fits_is_left(torc: Any, place: Path) -> None:
     assert (answer.code, answer.out) == (3, "")
     status = torc("status")
     assert "State:    stuck: no ready job can ever run here" in status.out
-    assert "can never run here: big (job 4): 500 CPUs, machine has" in status.out
+    assert "big (job 4) is unschedulable: 500 CPUs, machine has" in status.out
     (never,) = torc("status", "-f", "json").json["never"]
     assert (never["job_id"], never["name"]) == (4, "big")
 
@@ -201,19 +204,22 @@ def on_a_terminal(
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(job_end)
-    seen = b""
-    end = time.monotonic() + DEADLINE
+    seen = bytearray()
+
+    def ended() -> bool:
+        if select.select([main_end], [], [], 0.05)[0]:
+            try:
+                block = os.read(main_end, 65536)
+            except OSError:  # no program has the terminal any more
+                return True
+            seen.extend(block)
+            if not block:
+                return True
+        act(main_end, bytes(seen))
+        return False
+
     try:
-        while time.monotonic() < end:
-            if select.select([main_end], [], [], 0.05)[0]:
-                try:
-                    block = os.read(main_end, 65536)
-                except OSError:
-                    break
-                if not block:
-                    break
-                seen += block
-            act(main_end, seen)
+        wait_for(ended, lambda: f"the program ends; it wrote {bytes(seen)!r}", interval=0)
         return process.wait(DEADLINE), seen.decode()
     finally:
         process.kill()
@@ -270,7 +276,9 @@ MACHINE = Machine(hostname="h\x1b[2J", num_cpus=2, memory=1 << 30)
 def test_lines_of_hostile_and_many_failures(store: Store, small: int, place: Path) -> None:
     out = io.StringIO()
     lines = Lines(store, get_workflow(store, small), str(place), out)
-    lines.began(1, MACHINE, [NeverJob(job_id=9, name="n\ne", reason="r")] * 25)
+    lines.began(
+        1, MACHINE, [NeverJob(job_id=9, name="n\ne", reason=because(Kind.TEXT, text="r"))] * 25
+    )
     (place / "job_stdio").mkdir()
     (place / f"job_stdio/job_wf{small}_j1_r1_a1.e").write_bytes(
         b"a\n" * 100 + b"\x1b]52;c;ZXZpbA==\x07end"
@@ -289,7 +297,7 @@ def test_lines_of_hostile_and_many_failures(store: Store, small: int, place: Pat
     assert "\x1b" not in text and "\x07" not in text
     assert text.count("FAILED: write (job 1): ") == 12
     assert text.count("    end\n") == 10, "later ones are named only"
-    assert "after 2.5 s" in text and "… and 5 more that can never run here" in text
+    assert "after 2.5 s" in text and "… and 5 more unschedulable jobs" in text
 
 
 def test_the_drawing_follows_the_store(store: Store, small: int, place: Path) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.model import Cause, Usage
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.runners import resize_runner
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow, resume_workflow
+from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, queries
 from torc_tui.store.events import list_events
@@ -32,7 +34,7 @@ jobs:
 def results(bench: Any) -> list[tuple[Any, ...]]:
     with bench.store.read() as conn:
         text = "SELECT job_id, run_id, attempt_id, status, return_code, reason, cpu_time FROM result ORDER BY id"
-        return [tuple(row) for row in conn.exec_driver_sql(text)]
+        return [tuple(row) for row in execute(conn, text)]
 
 
 def kinds(bench: Any, name: str) -> list[str]:
@@ -84,8 +86,11 @@ def test_a_failure_cancels_downstream_to_the_fixed_point(bench: Make) -> None:
         "bottom": "canceled",
     }
     reasons = {job.name: job.reason for job in it.jobs()}
-    assert reasons["left"] == "top failed (exit 3)"
-    assert reasons["bottom"] in ("left canceled", "right canceled")
+    failed = because(Kind.EXIT, code=3)
+    assert reasons["left"] == because(Kind.DEPENDENCY, job="top", status="failed", reason=failed)
+    assert reasons["bottom"] in [
+        because(Kind.DEPENDENCY, job=name, status="canceled") for name in ("left", "right")
+    ]
 
 
 def test_who_does_not_mind_goes_on(bench: Make) -> None:
@@ -242,7 +247,7 @@ def test_a_declared_output_that_is_missing_is_a_failure(bench: Make) -> None:
     assert row[3:6] == (
         int(JobStatus.FAILED),
         1,
-        "exit 0, but did not write its output file out (path out.txt)",
+        because(Kind.MISSING_FILES, files=(("out", "out.txt"),)).encode(),
     )
 
 
@@ -254,7 +259,7 @@ def test_a_written_output_is_recorded(bench: Make) -> None:
     (Path(it.directory) / "out.txt").write_text("12345")
     it.finish("a", 0)
     with it.store.read() as conn:
-        assert conn.exec_driver_sql("SELECT st_size, st_mtime > 0 FROM file").one() == (5, 1)
+        assert execute(conn, "SELECT st_size, st_mtime > 0 FROM file")[0] == (5, 1)
     assert it.status() == {"a": "completed"}
 
 

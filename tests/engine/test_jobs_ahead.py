@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from tests.raw_sql import execute
 from torc_tui.engine.prefetch import MOST, PATIENCE, Ahead
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow
@@ -30,9 +31,9 @@ def begun(bench: Make, text: str = MANY) -> Any:
 def holdings(it: Any) -> list[tuple[str, int]]:
     """(state, CPUs held) of the jobs that the runner has."""
     with it.store.read() as conn:
-        rows = conn.exec_driver_sql(
-            "SELECT status, allocation FROM job WHERE status IN (3, 4) ORDER BY id"
-        ).all()
+        rows = execute(
+            conn, "SELECT status, allocation FROM job WHERE status IN (3, 4) ORDER BY id"
+        )
     return [
         ("pending" if status == 3 else "running", decode_allocation(text).num_cpus)
         for status, text in rows

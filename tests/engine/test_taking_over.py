@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.engine import membership
 from torc_tui.executors.local import LocalExecutor
+from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.detect import process_started
 from torc_tui.store import compute_nodes
 
@@ -43,9 +45,9 @@ def step(heir: Any, it: Any) -> None:
     executor.close()
 
 
-def reason(it: Any) -> str:
+def reason(it: Any) -> Reason | None:
     with it.store.read() as conn:
-        return str(conn.exec_driver_sql("SELECT reason FROM result").fetchone()[0])
+        return decode(execute(conn, "SELECT reason FROM result")[0][0])
 
 
 def test_a_shell_that_has_not_said_who_it_is_does_not_run_twice(bench: Any, tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_a_shell_that_has_not_said_who_it_is_does_not_run_twice(bench: Any, tmp_
     assert [flight.name for flight in flights] == ["a"]
     step(heir, it)
     assert it.status() == {"a": "failed"}
-    assert "left no exit code" in reason(it)
+    assert reason(it) == because(Kind.LOST)
 
 
 def test_a_shell_that_says_it_late_is_adopted(bench: Any, tmp_path: Path) -> None:
@@ -92,8 +94,9 @@ def test_nothing_of_before_a_reboot_is_adopted_by_its_number(
     it, exit_file = claimed(bench, tmp_path)
     started = process_started(os.getpid())
     with it.store.write() as conn:
-        conn.exec_driver_sql(
-            f"UPDATE job SET status = 4, pid = {os.getpid()}, process_started = {started}, started_at = 1.0"
+        execute(
+            conn,
+            f"UPDATE job SET status = 4, pid = {os.getpid()}, process_started = {started}, started_at = 1.0",
         )
     exit_file.parent.mkdir(parents=True, exist_ok=True)
     before = Path("/proc/self/stat").read_text()
@@ -101,7 +104,7 @@ def test_nothing_of_before_a_reboot_is_adopted_by_its_number(
     heir, _ = take_over(it, LocalExecutor())
     step(heir, it)
     assert it.status() == {"a": "failed"}
-    assert reason(it) == ("exit 3" if ended else "its process is gone and left no exit code")
+    assert reason(it) == (because(Kind.EXIT, code=3) if ended else because(Kind.LOST))
 
 
 def test_an_answer_that_was_lost_with_the_server(bench: Any, tmp_path: Path) -> None:

@@ -90,9 +90,9 @@ class TestContract:
     def test_stop_without_grace_kills(self, executor: Executor, tmp_path: Path) -> None:
         order = make_order(tmp_path, 1, "trap '' TERM; sleep 60")
         executor.submit([order])
-        executor.stop([order.key], Cause.TERMINATED, grace=0)
+        executor.stop([order.key], Cause.CANCELED, grace=0)
         (end,) = exits(collect(executor, exits)).values()
-        assert (end.cause, end.return_code) == (Cause.TERMINATED, 137)
+        assert (end.cause, end.return_code) == (Cause.CANCELED, 137)
 
     def test_wait_ends_at_its_timeout_and_by_wake(self, executor: Executor, tmp_path: Path) -> None:
         order = make_order(tmp_path, 1, "sleep 60")
@@ -168,9 +168,9 @@ class TestFake:
         fake = FakeExecutor(obedient=False)
         order = make_order(tmp_path, 1, "x")
         fake.submit([order])
-        fake.stop([order.key], Cause.TERMINATED, grace=3)
+        fake.stop([order.key], Cause.CANCELED, grace=3)
         assert fake.wait(0) == []
         assert fake.stops[0].grace == 3
         fake.finish(1, 0)
-        assert exits(fake.wait(0))[1].cause is Cause.TERMINATED
+        assert exits(fake.wait(0))[1].cause is Cause.CANCELED
         fake.assert_empty()

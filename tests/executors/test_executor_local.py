@@ -37,6 +37,7 @@ from torc_tui.model import (
 )
 from torc_tui.resources import process_identity as resources_processes
 from torc_tui.resources.process_identity import process_started
+from torc_tui.wording import sentence
 
 PYTHON = sys.executable
 
@@ -67,6 +68,11 @@ def order(tmp_path: Path) -> Callable[..., Order]:
         return replace(made, **changes)
 
     return make
+
+
+def told(end: Exited) -> str:
+    assert end.reason is not None
+    return sentence(end.reason)
 
 
 def finish(local: LocalExecutor, count: int = 1) -> list[Exited]:
@@ -145,7 +151,7 @@ class TestLaunch:
     def test_no_such_folder(self, local, order):
         end = run(local, made := order("true", directory="/no/such/folder"))
         assert (end.cause, end.return_code) == (Cause.LAUNCH, 126)
-        assert "/no/such/folder" in (end.detail or "")
+        assert "/no/such/folder" in told(end)
         assert "/no/such/folder" in text(made.stderr)
         assert not local.running
 
@@ -153,7 +159,7 @@ class TestLaunch:
         with LocalExecutor(shell="/no/bash") as local:
             end = run(local, order("true"))
         assert (end.cause, end.return_code) == (Cause.LAUNCH, 127)
-        assert "/no/bash" in (end.detail or "")
+        assert "/no/bash" in told(end)
 
     @pytest.mark.parametrize(
         "environment",
@@ -168,8 +174,8 @@ class TestLaunch:
     def test_an_environment_that_cannot_be(self, local, order, environment: Mapping[str, str]):
         end = run(local, made := order("true", environment=environment))
         assert (end.cause, end.return_code) == (Cause.LAUNCH, 126)
-        assert end.detail
-        assert end.detail in text(made.stderr)
+        assert told(end)
+        assert told(end) in text(made.stderr)
 
     def test_a_command_with_a_null_byte(self, local, order):
         assert run(local, order("echo \0")).cause is Cause.LAUNCH
@@ -178,7 +184,7 @@ class TestLaunch:
         (tmp_path / "file").write_text("")
         end = run(local, order("true", stdout=str(tmp_path / "file" / "x.o")))
         assert end.cause is Cause.LAUNCH
-        assert "file" in (end.detail or "")
+        assert "file" in told(end)
 
     def test_no_descriptors_left(self, local, order):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -191,7 +197,7 @@ class TestLaunch:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         (end,) = finish(local)
         assert end.cause is Cause.LAUNCH
-        assert "open files" in (end.detail or "")
+        assert "open files" in told(end)
         assert run(local, order("true", 2)).return_code == 0
 
     def test_others_of_the_batch_run(self, local, order):
@@ -209,7 +215,7 @@ class TestLimits:
         pids = tmp_path / "pids"
         command = f"sleep 100 & echo $! >> {pids}; set -m; sleep 100 & echo $! >> {pids}; wait"
         end = run(local, order(command, limits=Limits(runtime=0.3, grace=5)))
-        assert (end.cause, end.return_code) == (Cause.RUNTIME, 143)
+        assert (end.cause, end.return_code) == (Cause.TIMEOUT, 143)
         assert all(gone(pid) for pid in lines(pids, 2))
         assert end.ended_at - end.started_at < 5
 
@@ -220,19 +226,19 @@ class TestLimits:
                 "trap '' TERM; while :; do sleep 0.05; done", limits=Limits(runtime=0.1, grace=0.2)
             ),
         )
-        assert (end.cause, end.return_code) == (Cause.RUNTIME, 137)
+        assert (end.cause, end.return_code) == (Cause.TIMEOUT, 137)
 
     def test_the_signal_is_the_chosen_one_and_a_job_may_save(self, local, order):
         command = "trap 'echo saved; exit 9' USR1; while :; do sleep 0.01; done"
         limits = Limits(runtime=0.3, grace=10, termination_signal="SIGUSR1")
         end = run(local, made := order(command, limits=limits))
-        assert (end.cause, end.return_code, text(made.stdout)) == (Cause.RUNTIME, 9, "saved\n")
+        assert (end.cause, end.return_code, text(made.stdout)) == (Cause.TIMEOUT, 9, "saved\n")
 
     def test_memory(self, local, order):
         command = f"{PYTHON} -c 'import signal; x = bytearray(200_000_000); signal.pause()'"
         end = run(local, order(command, limits=Limits(memory=100_000_000, grace=1)))
-        assert (end.cause, end.return_code) == (Cause.MEMORY, 143)
-        assert "100000000" in (end.detail or "")
+        assert (end.cause, end.return_code) == (Cause.OOM, 143)
+        assert end.reason is not None and end.reason["limit"] == 100_000_000
         assert (end.usage.peak_memory or 0) > 100_000_000
 
     def test_shared_pages_count_once(self, local, order, tmp_path):
@@ -277,10 +283,10 @@ class TestStop:
         local.submit([made])
         lines(ready, 1)
         before = time.monotonic()
-        local.stop([made.key], Cause.TERMINATED, grace=1.0, signal="SIGINT")
+        local.stop([made.key], Cause.CANCELED, grace=1.0, signal="SIGINT")
         assert time.monotonic() - before < 0.9
         (end,) = finish(local)
-        assert (end.cause, end.return_code) == (Cause.TERMINATED, 137)
+        assert (end.cause, end.return_code) == (Cause.CANCELED, 137)
 
     def test_a_signal_that_meets_a_fork_is_not_lost(self, local, order):
         """All are stopped while their shells are about to start `sleep`; some would wait out the
@@ -512,7 +518,7 @@ class TestAdoption:
         reports = finish(local, 2)
         assert min(end.ended_at for end in reports if end.key == made.key) >= asked
         ends = {e.key.job_id: (e.cause, e.return_code) for e in reports}
-        assert ends == {1: (Cause.CANCELED, 137), 2: (Cause.RUNTIME, 143)}
+        assert ends == {1: (Cause.CANCELED, 137), 2: (Cause.TIMEOUT, 143)}
 
 
 class TestClose:

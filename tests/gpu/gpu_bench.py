@@ -20,6 +20,7 @@ from torc_tui.errors import TorcError
 from torc_tui.store import queries
 from torc_tui.store.database import Store
 from torc_tui.store.events import list_events
+from torc_tui.wording import readable
 
 SEEN = 'echo "$CUDA_VISIBLE_DEVICES" > {name}.seen'
 MEET = SEEN + "; for i in $(seq 500); do [ -e {other}.seen ] && exit 0; sleep 0.02; done; exit 1"
@@ -116,7 +117,7 @@ class Bench:
     def events(self, kind: str, workflow: int = 1) -> list[dict[str, Any]]:
         try:
             return [
-                {"at": event.timestamp, **event.data}
+                {"at": event.timestamp, **readable(event.data)}
                 for event in list_events(self.store, workflow)
                 if event.kind == kind
             ]

@@ -32,17 +32,20 @@ def test_a_shared_box(box: Bench) -> None:
     gpu.overhead = 2 * GB
     stranger = box.stranger(1, 48 * GB)
     jobs = {
-        "whole_a": (box.holding("whole_a", "70g"), {"num_gpus": 1}),
-        "whole_b": (box.holding("whole_b"), {"num_gpus": 1}),
-        "whole_c": (box.holding("whole_c"), {"num_gpus": 1, "priority": -2}),
+        "whole_a": (box.holding("whole_a", "70g"), {"num_gpus": 1, "priority": 2}),
+        "whole_b": (box.holding("whole_b"), {"num_gpus": 1, "priority": 2}),
+        "whole_c": (box.holding("whole_c"), {"num_gpus": 1}),
         **{
-            f"share_{i}": (box.holding(f"share_{i}"), {"num_gpus": 0.25, "gpu_memory": "10g"})
+            f"share_{i}": (
+                box.holding(f"share_{i}"),
+                {"num_gpus": 0.25, "gpu_memory": "10g", "priority": 2},
+            )
             for i in range(1, 5)
         },
-        "mem_a": (box.holding("mem_a", "30g"), {"gpu_memory": "40g"}),
-        "mem_b": (box.holding("mem_b"), {"gpu_memory": "40g", "priority": -1}),
-        "share_5": (box.holding("share_5"), {"num_gpus": 0.5, "gpu_memory": "35g", "priority": -1}),
-        "none": (SEEN.format(name="none"), {}),
+        "mem_a": (box.holding("mem_a", "30g"), {"gpu_memory": "40g", "priority": 2}),
+        "mem_b": (box.holding("mem_b"), {"gpu_memory": "40g", "priority": 1}),
+        "share_5": (box.holding("share_5"), {"num_gpus": 0.5, "gpu_memory": "35g", "priority": 1}),
+        "none": (SEEN.format(name="none"), {"priority": 2}),
     }
     runner = box.start(jobs, "--num-cpus=16")
     first = ["whole_a", "whole_b", "share_1", "share_2", "share_3", "share_4", "mem_a"]
@@ -132,7 +135,7 @@ def test_a_driver_that_is_not_loaded_is_said_and_other_jobs_run(box: Bench) -> N
     code, said = box.run({"a": (box.holding("a"), {"num_gpus": 1}), "b": ("true", {})})
     assert code == 3
     assert said.count("warning: the NVIDIA driver is not loaded; no NVIDIA card is used") == 1
-    assert "can never run here: a (job 1): needs 1 GPU, machine has 0" in said
+    assert "a (job 1) is unschedulable: needs 1 GPU, machine has 0" in said
     assert box.states() == {"a": "ready", "b": "completed"}
 
 
@@ -252,7 +255,7 @@ def test_more_memory_than_asked_for_is_an_event(box: Bench) -> None:
     code, said = ended(runner)
     assert code == 0, said
     assert [event["message"] for event in box.events("job_warning")] == [
-        "used 3.00 GB of GPU memory, 2.00 GB requested"
+        "used 3 GiB of GPU memory, 2 GiB requested"
     ]
 
 

@@ -18,22 +18,23 @@ from torc_tui.lifecycle.decide import (
     verdict,
 )
 from torc_tui.model import AttemptKey, Cause, Exited, FailureRule
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import JobStatus
 
 S = JobStatus
 
 
-def exited(code: int | None = 0, cause: Cause | None = None, detail: str | None = None) -> Exited:
+def exited(code: int | None = 0, cause: Cause | None = None) -> Exited:
     return Exited(
         key=AttemptKey(1, 1, 1, 1),
         return_code=code,
         started_at=0.0,
         ended_at=1.0,
         cause=cause,
-        detail=detail,
     )
 
 
+OUT = [("out", "out.txt")]
 RETRY_TWICE = (FailureRule(exit_codes=(3,), max_retries=2),)
 ANY_ONCE = (FailureRule(match_all_exit_codes=True, max_retries=1),)
 
@@ -43,7 +44,7 @@ ANY_ONCE = (FailureRule(match_all_exit_codes=True, max_retries=1),)
     [
         (exited(0), AttemptFacts(), S.COMPLETED, 0, True),
         (exited(3), AttemptFacts(), S.FAILED, 3, True),
-        (exited(0), AttemptFacts(missing_files=["out"]), S.FAILED, 1, True),
+        (exited(0), AttemptFacts(missing_files=OUT), S.FAILED, 1, True),
         (exited(0), AttemptFacts(missing_user_data=["x"]), S.COMPLETED, 0, True),
         (
             exited(0),
@@ -53,13 +54,25 @@ ANY_ONCE = (FailureRule(match_all_exit_codes=True, max_retries=1),)
             True,
         ),
         (exited(143, Cause.CANCELED), AttemptFacts(), S.CANCELED, 143, True),
-        (exited(143, Cause.TERMINATED), AttemptFacts(), S.TERMINATED, 143, True),
+        (
+            exited(143, Cause.CANCELED),
+            AttemptFacts(requested=S.TERMINATED),
+            S.TERMINATED,
+            143,
+            True,
+        ),
         (exited(143, Cause.STOPPED), AttemptFacts(), S.TERMINATED, 143, False),
         (exited(0, Cause.STOPPED), AttemptFacts(), S.COMPLETED, 0, True),
-        (exited(143, Cause.RUNTIME), AttemptFacts(), S.TERMINATED, 152, True),
-        (exited(137, Cause.MEMORY), AttemptFacts(), S.FAILED, 137, True),
-        (exited(137, Cause.MEMORY), AttemptFacts(oom_exit_code=99), S.FAILED, 99, True),
-        (exited(126, Cause.LAUNCH, "no such folder"), AttemptFacts(), S.FAILED, 126, True),
+        (exited(143, Cause.TIME_LIMIT), AttemptFacts(), S.TERMINATED, 152, False),
+        (exited(42, Cause.TIME_LIMIT), AttemptFacts(), S.TERMINATED, 42, False),
+        (exited(143, Cause.TIMEOUT), AttemptFacts(), S.TERMINATED, 152, True),
+        (exited(137, Cause.TIMEOUT), AttemptFacts(timeout_exit_code=99), S.TERMINATED, 99, True),
+        (exited(42, Cause.TIMEOUT), AttemptFacts(), S.TERMINATED, 42, True),
+        (exited(0, Cause.TIMEOUT), AttemptFacts(), S.TERMINATED, 0, True),
+        (exited(137, Cause.OOM), AttemptFacts(), S.FAILED, 137, True),
+        (exited(143, Cause.OOM), AttemptFacts(oom_exit_code=99), S.FAILED, 99, True),
+        (exited(42, Cause.OOM), AttemptFacts(), S.FAILED, 42, True),
+        (exited(126, Cause.LAUNCH), AttemptFacts(), S.FAILED, 126, True),
         (exited(None, Cause.LOST), AttemptFacts(), S.FAILED, LOST_RETURN_CODE, True),
         (exited(3), AttemptFacts(use_pending_failed=True), S.PENDING_FAILED, 3, False),
     ],
@@ -105,12 +118,46 @@ def test_n_retries_after_the_first_attempt(
 
 
 def test_a_missing_output_may_be_retried_by_code_one() -> None:
-    facts = AttemptFacts(rules=(FailureRule(exit_codes=(1,)),), missing_files=["out"])
+    facts = AttemptFacts(rules=(FailureRule(exit_codes=(1,)),), missing_files=OUT)
     assert outcome(exited(0), facts).retry
 
 
-def test_signals_are_named() -> None:
-    assert outcome(exited(139), AttemptFacts()).reason == "exit 139 (SIGSEGV)"
+@pytest.mark.parametrize(
+    ("end", "facts", "cause", "kind"),
+    [
+        (exited(0), AttemptFacts(), Cause.EXIT, None),
+        (exited(3), AttemptFacts(), Cause.EXIT, Kind.EXIT),
+        (exited(139), AttemptFacts(), Cause.SIGNAL, Kind.EXIT),
+        (exited(255), AttemptFacts(), Cause.EXIT, Kind.EXIT),
+        (exited(0), AttemptFacts(missing_files=OUT), Cause.MISSING_OUTPUT, Kind.MISSING_FILES),
+        (exited(143, Cause.CANCELED), AttemptFacts(), Cause.CANCELED, Kind.CANCELED_BY_USER),
+        (
+            exited(143, Cause.CANCELED),
+            AttemptFacts(requested=S.TERMINATED),
+            Cause.CANCELED,
+            Kind.TERMINATED_BY_USER,
+        ),
+        (exited(143, Cause.STOPPED), AttemptFacts(), Cause.STOPPED, Kind.RUNNER_STOPPED),
+        (exited(143, Cause.TIME_LIMIT), AttemptFacts(), Cause.TIME_LIMIT, Kind.TIME_LIMIT),
+        (exited(0, Cause.TIMEOUT), AttemptFacts(), Cause.TIMEOUT, Kind.TIMEOUT),
+        (exited(137, Cause.GPU_OOM), AttemptFacts(), Cause.GPU_OOM, Kind.OUT_OF_MEMORY),
+        (exited(126, Cause.LAUNCH), AttemptFacts(), Cause.LAUNCH, Kind.LAUNCH),
+        (exited(None, Cause.LOST), AttemptFacts(), Cause.LOST, Kind.LOST),
+    ],
+)
+def test_cause(end: Exited, facts: AttemptFacts, cause: Cause, kind: Kind | None) -> None:
+    """Every end has its cause, and every end but a success has a reason."""
+    found = outcome(end, facts)
+    assert found.cause is cause
+    assert (found.reason and found.reason.kind) is kind
+
+
+def test_end_of_runner() -> None:
+    """The end of a runner uses no retry and asks no handler."""
+    facts = AttemptFacts(rules=ANY_ONCE)
+    for cause in (Cause.STOPPED, Cause.TIME_LIMIT):
+        found = outcome(exited(143, cause), facts)
+        assert (found.retry, found.interrupted, found.releases) == (None, True, False)
 
 
 class Dictionary:
@@ -139,8 +186,8 @@ class Dictionary:
             self.status[waiting.job_id] = S.CANCELED if doomed else S.READY
         return free
 
-    def blame(self, job_id: int) -> str:
-        return "somebody"
+    def blame(self, job_id: int) -> Reason:
+        return because(Kind.DEPENDENCY, job="prep")
 
 
 @st.composite
@@ -171,7 +218,7 @@ def test_every_graph_comes_to_an_end_and_never_lies(graph: Dictionary, data: st.
 def test_a_doomed_job_gets_a_reason() -> None:
     graph = Dictionary({}, {})
     (change,) = verdict(graph, [Waiting(5, 1, True)])
-    assert (change.job_id, change.status, change.reason) == (5, S.CANCELED, "somebody")
+    assert (change.job_id, change.status, change.reason) == (5, S.CANCELED, graph.blame(5))
 
 
 def test_the_invariants_see_what_is_wrong() -> None:

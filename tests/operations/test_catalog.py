@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.errors import Refused
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.catalog import BY_ID, CATALOG
@@ -55,18 +56,15 @@ def workflow_id(store: Store, tmp_path: Path) -> int:
 def put(store: Store, status: JobStatus, held: bool = False) -> None:
     """Give the job a status, as if it had come to it."""
     with store.write() as conn:
-        conn.exec_driver_sql(
-            f"UPDATE job SET status = {int(status)}, held = {'true' if held else 'false'}"
+        execute(
+            conn, f"UPDATE job SET status = {int(status)}, held = {'true' if held else 'false'}"
         )
 
 
 def content(store: Store) -> list[Any]:
     """Return everything that an action may change."""
     with store.read() as conn:
-        return [
-            conn.exec_driver_sql(f"SELECT * FROM {table}").fetchall()
-            for table in ("workflow", "job", "event")
-        ]
+        return [execute(conn, f"SELECT * FROM {table}") for table in ("workflow", "job", "event")]
 
 
 def kinds_after(store: Store, workflow_id: int, before: int) -> set[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.errors import NotFound, Refused
 from torc_tui.operations import jobs as acts
 from torc_tui.operations import runners
@@ -77,7 +78,7 @@ def test_initialize_names_what_is_missing_and_changes_nothing(store: Store, tmp_
 def test_force_lets_files_pass_but_never_empty_records(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     assert operations.initialize(store, workflow_id, force=True).ready == 1
-    user_data.update(store.dbapi(), "config", workflow_id=workflow_id, data=None, at=1.0)
+    user_data.update(store.connection(), "config", workflow_id=workflow_id, data=None, at=1.0)
     with pytest.raises(Refused, match=r"config \(id"):
         operations.initialize(store, workflow_id, force=True)
 
@@ -122,7 +123,7 @@ def test_a_workflow_with_running_jobs_is_neither_initialized_nor_deleted(
     workflow_id = make(store, tmp_path)
     operations.initialize(store, workflow_id, force=True)
     with store.write() as conn:
-        conn.exec_driver_sql("UPDATE job SET status = 4, compute_node_id = 99 WHERE name = 'read'")
+        execute(conn, "UPDATE job SET status = 4, compute_node_id = 99 WHERE name = 'read'")
     with pytest.raises(Refused, match="1 job is running"):
         operations.initialize(store, workflow_id, force=True)
     with pytest.raises(Refused, match="1 job is running"):
@@ -206,9 +207,7 @@ def test_a_dead_runner_keeps_no_job_from_being_canceled(store: Store, tmp_path: 
     )  # another process' time
     with store.write() as conn:
         node_id, _ = compute_nodes.register(conn, workflow_id, 1, gone, machine, {}, 0.0)
-        conn.exec_driver_sql(
-            f"UPDATE job SET status = 4, compute_node_id = {node_id} WHERE name = 'read'"
-        )
+        execute(conn, f"UPDATE job SET status = 4, compute_node_id = {node_id} WHERE name = 'read'")
     operations.cancel_workflow(store, workflow_id)
     assert set(states(store, workflow_id).values()) == {"canceled"}
     operations.delete_workflows(store, [workflow_id])

@@ -4,17 +4,19 @@ runner of a workflow."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.host import Host
-from torc_tui.operations.job_facts import JobFacts, Lack, outlook
+from torc_tui.operations.job_facts import JobFacts, outlook
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import allocations_held, compute_nodes, scheduling, workflows
 from torc_tui.store.database import Store
 from torc_tui.views import why
+from torc_tui.wording import sentence
 from torc_tui.workflow_file.load import loads
 
 GB = 1 << 30
@@ -66,11 +68,22 @@ def claim(store: Store, workflow: int, node: int, name: str, allocation: Allocat
         scheduling.claim(conn, node, 1, "out", [(ready, scheduling.encode_allocation(allocation))])
 
 
-def lacks(store: Store, workflow: int, host: Host) -> dict[str, Lack]:
+class Texts(NamedTuple):
+    """A `Lack` in words."""
+
+    now: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+
+
+def lacks(store: Store, workflow: int, host: Host) -> dict[str, Texts]:
     with store.read() as conn:
         wanted = workflows.read_requirements(conn, workflow)
     found = outlook(store, workflow, wanted, host)
-    return {wanted[key].name: lack for key, lack in found.lacks.items() if wanted[key].enforced}
+    return {
+        wanted[key].name: Texts(tuple(map(sentence, lack.now)), tuple(map(sentence, lack.never)))
+        for key, lack in found.lacks.items()
+        if wanted[key].enforced
+    }
 
 
 def host_of(store: Store, hostname: str, *gpus: Gpu) -> Host:
@@ -85,13 +98,13 @@ def test_what_others_hold_and_use_counts(store: Store, workflow: int) -> None:
     claim(store, workflow, node, "small", Allocation(3, GB, (GpuGrant("GPU-0", 1000, 0),)))
     host = host_of(store, "box", gpu(0), gpu(1, 50, python))
     assert lacks(store, workflow, host) == {
-        "small": Lack(("needs 2 CPUs, 1 free",)),
-        "card": Lack(
+        "small": Texts(("needs 2 CPUs, 1 free",)),
+        "card": Texts(
             (
                 "needs 1 GPU, 0 free: GPU 1 is in use (pid 4711 python, 50 GB); GPU 0 is held by another job",
             )
         ),
-        "half": Lack(
+        "half": Texts(
             (
                 "GPU 1 has 30.0 of 80.0 GB free (pid 4711 python, 50 GB), 40 GB requested;"
                 " GPU 0 is held by another job",
@@ -111,18 +124,18 @@ def test_the_policy_of_the_runner_counts(store: Store, workflow: int) -> None:
     machine = Machine(hostname="box", num_cpus=4, memory=8 * GB, gpus=(gpu(0),))
     join(store, workflow, "box", machine, gpu_foreign="ignore")
     host = host_of(store, "box", gpu(0, 50, GpuProcess(pid=4711, name="python", memory=50 * GB)))
-    assert lacks(store, workflow, host)["card"] == Lack()
+    assert lacks(store, workflow, host)["card"] == Texts()
 
 
 def test_the_best_runner_counts(store: Store, workflow: int) -> None:
     join(store, workflow, "box", Machine(hostname="box", num_cpus=1, memory=8 * GB))
     host = host_of(store, "box")
-    assert lacks(store, workflow, host)["small"] == Lack((), ("2 CPUs, machine has 1",))
-    assert lacks(store, workflow, host)["card"] == Lack((), ("needs 1 GPU, machine has 0",))
+    assert lacks(store, workflow, host)["small"] == Texts((), ("2 CPUs, machine has 1",))
+    assert lacks(store, workflow, host)["card"] == Texts((), ("needs 1 GPU, machine has 0",))
     join(
         store, workflow, "far", Machine(hostname="far", num_cpus=64, memory=8 * GB, gpus=(gpu(0),))
     )
-    assert lacks(store, workflow, host) == {"small": Lack(), "card": Lack(), "half": Lack()}
+    assert lacks(store, workflow, host) == {"small": Texts(), "card": Texts(), "half": Texts()}
 
 
 def test_how_many_may_run_is_said(store: Store, workflow: int) -> None:
@@ -130,7 +143,7 @@ def test_how_many_may_run_is_said(store: Store, workflow: int) -> None:
     node = join(store, workflow, "box", machine, max_parallel_jobs=1)
     claim(store, workflow, node, "card", Allocation(1, GB))
     found = lacks(store, workflow, host_of(store, "box"))["small"]
-    assert found == Lack(("1 job runs, at most 1 may (--max-parallel-jobs)",))
+    assert found == Texts(("1 job runs, at most 1 may (--max-parallel-jobs)",))
 
 
 def test_without_a_runner(store: Store, workflow: int) -> None:

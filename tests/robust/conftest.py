@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from tests.waiting import DEADLINE, wait_for
 
 TORC = "import torc_tui.store.connect as c; c.BUSY_SECONDS = 0.3; from torc_tui.cli.main import main; main()"
@@ -87,15 +88,16 @@ class Shell:
     def events(self, kind: str | None = None, workflow_id: int = 1) -> list[dict[str, Any]]:
         with self.store() as store:
             from torc_tui.store.events import list_events
+            from torc_tui.wording import readable
 
             return [
-                {"job": e.job_id, "kind": e.kind, **e.data}
+                {"job": e.job_id, "kind": e.kind, **readable(e.data)}
                 for e in list_events(store, workflow_id, kind=kind)
             ]
 
     def sql(self, text: str) -> list[tuple[Any, ...]]:
         with self.store() as store, store.read() as conn:
-            return [tuple(row) for row in conn.exec_driver_sql(text)]
+            return [tuple(row) for row in execute(conn, text)]
 
     def store(self) -> Any:
         from contextlib import closing

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
+
 TRIGGERS = """
 name: t
 jobs:
@@ -63,8 +65,8 @@ def test_what_a_killed_runner_did_not_come_to_is_made_up_for(shell: Any) -> None
         shell.store() as store,
         store.write() as conn,
     ):  # as if it had been killed right after the last end
-        conn.exec_driver_sql(
-            "UPDATE action SET executed_run_id = NULL WHERE trigger_type LIKE '%complete'"
+        execute(
+            conn, "UPDATE action SET executed_run_id = NULL WHERE trigger_type LIKE '%complete'"
         )
     assert shell.run("run", "1")[0] == 0
     assert words(shell, "order") == ["start", "a", "b", "all", "complete", "all", "complete"]

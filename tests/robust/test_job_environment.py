@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
+
 
 @pytest.fixture
 def venv(shell: Any) -> Path:
@@ -177,7 +179,7 @@ def test_a_job_changed_after_the_check_fails_alone(shell: Any, until: Any) -> No
     )
     until(lambda: shell.there("begun"), "it runs")
     with shell.store() as store, store.write() as conn:
-        conn.exec_driver_sql("UPDATE job SET env = ? WHERE name = 'b'", ('{"X": "$NOT_SET"}',))
+        execute(conn, "UPDATE job SET env = ? WHERE name = 'b'", ('{"X": "$NOT_SET"}',))
     (shell.folder / "go").touch()
     code, said = shell.finish(runner)
     assert code == 1, said

@@ -36,7 +36,7 @@ def test_the_expiration_buffer_is_taken_off_the_time(shell: Any) -> None:
         "PT2M",
     )
     assert code == 3
-    assert "asks for 60 s, the runner has" in said
+    assert "requests a runtime of 1 min, the runner has" in said
 
 
 def test_what_never_fits_is_named_once_also_where_some_of_it_is_held(shell: Any) -> None:

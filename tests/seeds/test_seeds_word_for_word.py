@@ -70,11 +70,9 @@ def config_json() -> Iterator[None]:
         yield
 
 
-def put(work: Path, name: str, as_name: str, *, named: str | None = None, more: str = "") -> None:
-    """A text of the tutorials as a file. A fragment gets the name that every workflow must have,
-    and what it lacks."""
-    text = (DATA / name).read_text()
-    (work / as_name).write_text((f"name: {named}\n" if named else "") + text + more)
+def put(work: Path, name: str, as_name: str, *, more: str = "") -> None:
+    """Write a text of the tutorials to a file, as it is printed; ``more`` is what it lacks."""
+    (work / as_name).write_text((DATA / name).read_text() + more)
 
 
 def records(done: CompletedProcess[str]) -> Any:
@@ -239,16 +237,14 @@ def test_reading_and_writing_in_your_code(user_shell: Shell, work: Path) -> None
 
 
 def test_dynamic_configuration(user_shell: Shell, work: Path) -> None:
-    put(work, "optimal.yaml", "w.yaml", named="optimal")
-    done = user_shell(
-        "torc run w.yaml && torc user-data get optimal_params -w optimal | jq -c '.data'"
-    )
+    put(work, "optimal.yaml", "w.yaml")
+    done = user_shell("torc run w.yaml && torc user-data get optimal_params -w w | jq -c '.data'")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == '{"learning_rate":0.025}'
 
 
 def test_collecting_results(user_shell: Shell, work: Path) -> None:
-    put(work, "collecting.yaml", "w.yaml", named="collecting")
+    put(work, "collecting.yaml", "w.yaml")
     made = records(user_shell("torc create w.yaml -f json"))
     assert made["id"] == made["workflow_id"] == 1
     assert user_shell("torc init 1").returncode == 0
@@ -278,7 +274,7 @@ def scripts_on_path(work: Path) -> str:
 
 @pytest.mark.parametrize("snippet", ["explicit", "files"])
 def test_dependencies(user_shell: Shell, work: Path, snippet: str) -> None:
-    put(work, f"{snippet}.yaml", "w.yaml", named=snippet)
+    put(work, f"{snippet}.yaml", "w.yaml")
     variables = scripts_on_path(work)
     assert user_shell("torc create w.yaml").returncode == 0
     assert states(user_shell) == {"preprocess": "uninitialized", "analyze": "uninitialized"}
@@ -291,7 +287,7 @@ def test_dependencies(user_shell: Shell, work: Path, snippet: str) -> None:
 
 
 def test_dependencies_through_user_data(user_shell: Shell, work: Path) -> None:
-    put(work, "user_data.yaml", "w.yaml", named="user_data")
+    put(work, "user_data.yaml", "w.yaml")
     done = user_shell("torc run w.yaml")
     assert done.returncode == 0, done.stderr
     assert stdout_of(user_shell, "1/run_simulation") == "lr 0.001\n"
@@ -299,7 +295,7 @@ def test_dependencies_through_user_data(user_shell: Shell, work: Path) -> None:
 
 def test_substitution(user_shell: Shell, work: Path) -> None:
     files = "files:\n  - {name: raw, path: raw.csv}\n  - {name: result, path: out/result.csv}\n"
-    put(work, "process.yaml", "w.yaml", named="process", more=files)
+    put(work, "process.yaml", "w.yaml", more=files)
     (work / "process.py").write_text("import sys, shutil; shutil.copy(sys.argv[2], sys.argv[4])")
     (work / "raw.csv").write_text("1,2\n")
     (work / "out").mkdir()
@@ -311,7 +307,7 @@ def test_substitution(user_shell: Shell, work: Path) -> None:
 
 
 def test_substitution_of_an_undeclared_file_is_refused(user_shell: Shell, work: Path) -> None:
-    put(work, "process.yaml", "w.yaml", named="process")
+    put(work, "process.yaml", "w.yaml")
     done = user_shell("torc create w.yaml")
     assert done.returncode == 2 and "raw" in done.stderr and "result" in done.stderr
     assert records(user_shell("torc workflows list -f json")) == []

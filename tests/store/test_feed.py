@@ -143,7 +143,6 @@ def test_a_long_backlog_comes_in_pieces(
     from torc_tui.store import feed as module
 
     monkeypatch.setattr(module, "CHUNK", 10)
-    monkeypatch.setattr(module, "_AFTER", module._AFTER.replace("10000", "10"))
     _append(store, workflow_id, *"abcdefghijklmnopqrstuvwxy")
     feed = Feed(store, workflow_id, 1)
     assert [len(feed.poll()) for _ in range(4)] == [10, 10, 5, 0]

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.raw_sql import execute
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Allocation, Gpu, GpuGrant
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import job_shell, run_context
-from torc_tui.store.database import Statement, Store
+from torc_tui.store.database import Store
 from torc_tui.store.job_environment import attempt_variables, expand, shell_line
 from torc_tui.store.scheduling import READY_COLUMNS, ReadyJob, encode_allocation
 from torc_tui.workflow_file.load import loads
@@ -58,7 +59,7 @@ def made(tmp_path: Path):  # type: ignore[no-untyped-def]  # a generator fixture
 
 def ready(store: Store) -> ReadyJob:
     with store.read() as conn:
-        row = Statement(f"SELECT {READY_COLUMNS} FROM job").run(conn, ()).one()
+        row = execute(conn, f"SELECT {READY_COLUMNS} FROM job")[0]
     return ReadyJob._make(row)
 
 
@@ -76,7 +77,7 @@ def test_the_engine_starts_it_with_the_same_variables(made: tuple[Store, int, Pa
     allocation = Allocation(num_cpus=1, memory=1, gpus=(GpuGrant(uuid="GPU-7"),))
     with store.write() as conn:
         context = run_context.read(conn, workflow)
-        Statement("UPDATE job SET allocation = ?").run(conn, (encode_allocation(allocation),))
+        execute(conn, "UPDATE job SET allocation = ?", (encode_allocation(allocation),))
     maker = OrderMaker(
         context,
         store_url=store.url,

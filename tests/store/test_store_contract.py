@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from torc_tui.errors import NotFound, Refused, StoreUnavailable, UsageError
+from tests.raw_sql import execute
+from torc_tui.errors import DatabaseBug, NotFound, Refused, UsageError
 from torc_tui.model import EdgeKind, Event
 from torc_tui.status import JobStatus
 from torc_tui.store import events, queries, workflows
-from torc_tui.store.database import Statement, Store
+from torc_tui.store.database import Store
 
 
 @pytest.fixture
@@ -97,11 +98,11 @@ def test_an_empty_workflow_can_be_stored(store: Store) -> None:
 def test_a_failed_creation_leaves_nothing(store: Store, make_plan: Any) -> None:
     plan = make_plan()
     object.__setattr__(plan.spec, "name", None)  # the database refuses a workflow without a name
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(DatabaseBug):
         workflows.create(store, plan, user="u", directory="/", at=0.0)
     assert workflows.list_workflows(store) == []
     with store.read() as conn:
-        assert conn.exec_driver_sql("SELECT count(*) FROM job").scalar_one() == 0
+        assert execute(conn, "SELECT count(*) FROM job")[0][0] == 0
 
 
 def test_dependencies_pass_through_gates(store: Store, workflow_id: int) -> None:
@@ -196,7 +197,7 @@ def test_other_records(store: Store, workflow_id: int) -> None:
             listing(store, workflow_id + 1)
 
 
-_RESULT = Statement(
+_RESULT = (
     "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, status, return_code, started_at, ended_at) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -206,9 +207,10 @@ def test_results_are_those_of_the_newest_attempt(store: Store, workflow_id: int)
     one, two = (queries.find_job(store, workflow_id, name) for name in ("train_0", "train_1"))
     with store.write() as conn:
         for job, attempt, status, code in ((one, 1, 6, 1), (one, 2, 5, 0), (two, 1, 6, 3)):
-            _RESULT.run(conn, (workflow_id, job, 1, attempt, status, code, 10.0, 40.0))
-        Statement("UPDATE job SET status = 5, attempt_id = 2 WHERE id = ?").run(conn, (one,))
-        Statement("UPDATE job SET status = 6 WHERE id = ?").run(conn, (two,))
+            values = (workflow_id, job, 1, attempt, status, code, 10.0, 40.0)
+            execute(conn, _RESULT, values)
+        execute(conn, "UPDATE job SET status = 5, attempt_id = 2 WHERE id = ?", (one,))
+        execute(conn, "UPDATE job SET status = 6 WHERE id = ?", (two,))
     found = queries.list_results(store, workflow_id)
     assert [(r["job_name"], r["attempt_id"], r["status"]) for r in found] == [
         ("train_0", 2, "completed"),
@@ -222,7 +224,7 @@ def test_results_are_those_of_the_newest_attempt(store: Store, workflow_id: int)
     assert len(queries.list_results(store, workflow_id, all_runs=True)) == 3
     assert queries.get_result(store, found[0]["id"]) == found[0]
     with store.write() as conn:
-        Statement("UPDATE job SET status = 0 WHERE id = ?").run(conn, (one,))
+        execute(conn, "UPDATE job SET status = 0 WHERE id = ?", (one,))
     assert [r["job_id"] for r in queries.list_results(store, workflow_id)] == [two]
 
 
@@ -278,10 +280,7 @@ def test_deletion_takes_everything_of_the_workflow_and_nothing_else(
     from torc_tui.store import schema
 
     with store.read() as conn:
-        left = {
-            t: conn.exec_driver_sql(f"SELECT count(*) FROM {t}").scalar_one()
-            for t in schema.metadata.tables
-        }
+        left = {t: execute(conn, f"SELECT count(*) FROM {t}")[0][0] for t in schema.metadata.tables}
     assert {table for table, number in left.items() if number} == {"meta", "counter"}
 
 
@@ -295,7 +294,7 @@ def test_a_transaction_is_all_or_nothing(store: Store, workflow_id: int) -> None
             events.append(conn, workflow_id, [("x", None, None), ("y", 3, {"a": "ü"})], at=1.0) == 3
         )
         with store.read() as inner:  # inside a transaction of the thread it is the same one
-            assert Statement("SELECT count(*) FROM event").run(inner).scalar_one() == 3
+            assert execute(inner, "SELECT count(*) FROM event")[0][0] == 3
         with pytest.raises(RuntimeError), store.write():
             pass
     assert [e.kind for e in events.list_events(store, workflow_id, after=1)] == ["x", "y"]
@@ -309,9 +308,9 @@ def test_a_transaction_is_all_or_nothing(store: Store, workflow_id: int) -> None
 
 
 def test_a_reader_sees_one_state(store: Store, workflow_id: int) -> None:
-    count = Statement("SELECT count(*) FROM event")
+    count = "SELECT count(*) FROM event"
     with store.read() as conn:
-        assert count.run(conn).scalar_one() == 1
+        assert execute(conn, count)[0][0] == 1
 
         def write() -> None:
             with store.write() as other:
@@ -320,9 +319,9 @@ def test_a_reader_sees_one_state(store: Store, workflow_id: int) -> None:
         thread = threading.Thread(target=write)
         thread.start()
         thread.join()
-        assert count.run(conn).scalar_one() == 1
+        assert execute(conn, count)[0][0] == 1
     with store.read() as conn:
-        assert count.run(conn).scalar_one() == 2
+        assert execute(conn, count)[0][0] == 2
 
 
 def test_ids_and_numbers_of_events_are_given_once(store: Store, workflow_id: int) -> None:
@@ -333,7 +332,7 @@ def test_ids_and_numbers_of_events_are_given_once(store: Store, workflow_id: int
         try:
             for _ in range(20):
                 with store.write() as conn:
-                    first = store.allocate(conn, "job", 3)
+                    first = conn.allocate("job", 3)
                     events.append(conn, workflow_id, [("x", first, None)], at=1.0)
                 given.extend((first, first + 1, first + 2))
         except BaseException as error:
@@ -366,24 +365,15 @@ def test_a_name_of_anything_is_only_a_name(store: Store, make_plan: Any) -> None
     assert [w.user for w in workflows.list_workflows(store, user="o'x")] == ["o'x"]
 
 
-def test_a_statement_is_written_once_for_both(store: Store) -> None:
-    like = Statement("SELECT ? LIKE 'a%', ? + 1")
-    with store.read() as conn:
-        assert tuple(like.run(conn, ("abc", 2)).one()) == (True, 3)
-        assert tuple(like.direct(conn, ("abc", 2)).fetchone()) == (True, 3)
-    many = Statement("INSERT INTO counter (name, next) VALUES (?, ?)")
+def test_allocation(store: Store) -> None:
     with store.write() as conn:
-        many.run_many(conn, [("a", 5), ("b", 7)])
-        many.run_many(conn, [])
-        assert (
-            store.allocate(conn, "a", 2),
-            store.allocate(conn, "a"),
-            store.allocate(conn, "b"),
-        ) == (5, 7, 7)
+        execute(conn, "INSERT INTO counter (name, next) VALUES ('a', 5), ('b', 7)")
+        assert (conn.allocate("a", 2), conn.allocate("a"), conn.allocate("b")) == (5, 7, 7)
+        assert conn.allocate("c") == 1
 
 
 def test_the_words_of_a_claim_use_their_index(sqlite_store: Store) -> None:
     text = "SELECT id FROM job WHERE workflow_id = 1 AND status = 2 AND NOT held ORDER BY resource_class LIMIT 2"
     with sqlite_store.read() as conn:
-        plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
+        plan = execute(conn, f"EXPLAIN QUERY PLAN {text}")
     assert "job_ready" in str(plan) and "TEMP B-TREE" not in str(plan)

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.errors import NotFound
 from torc_tui.model import AttemptKey, ExecutionConfig
 from torc_tui.status import JobStatus
 from torc_tui.store import log_files
-from torc_tui.store.database import Statement, Store
+from torc_tui.store.database import Store
 from torc_tui.store.log_files import attempt_files, attempts, latest_attempts
 
 
@@ -39,7 +40,7 @@ def test_names_of_files(own: str | None, mode: Any, endings: tuple[str | None, s
 def set_job(store: Store, job: int, status: JobStatus, attempt: int, folder: str | None) -> None:
     with store.write() as conn:
         text = "UPDATE job SET status = ?, attempt_id = ?, output_dir = ?, started_at = 5.0 WHERE id = ?"
-        Statement(text).run(conn, (int(status), attempt, folder, job))
+        execute(conn, text, (int(status), attempt, folder, job))
 
 
 def add_result(
@@ -50,7 +51,7 @@ def add_result(
             "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, status, return_code, started_at, ended_at,"
             " output_dir) VALUES (1, ?, ?, ?, ?, 1, 5.0, 6.0, ?)"
         )
-        Statement(text).run(conn, (job, run, attempt, int(status), folder))
+        execute(conn, text, (job, run, attempt, int(status), folder))
 
 
 @pytest.fixture

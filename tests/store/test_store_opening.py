@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
-from torc_tui.store import connect, database, events, queries, user_data, workflows
+from torc_tui.store import connect, events, opening, queries, user_data, workflows
 from torc_tui.store.database import Store
 
 OLD = Path(__file__).parent / "data" / "v1.db"
@@ -30,7 +31,7 @@ def test_the_path_is_made_with_its_folders(tmp_path: Path) -> None:
 
 
 def test_the_journal_is_wal_on_a_local_disk(sqlite_store: Store) -> None:
-    raw = sqlite_store.dbapi()
+    raw = sqlite_store.connection().raw
     assert raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert raw.execute("PRAGMA synchronous").fetchone()[0] == 1
     assert raw.execute("PRAGMA foreign_keys").fetchone()[0] == 1
@@ -44,12 +45,12 @@ def test_the_journal_is_none_of_wal_on_a_network(
     monkeypatch.setattr(connect, "network_file_system", lambda path: "nfs4")
     store = Store.open(url)
     assert (
-        store.dbapi().execute("PRAGMA journal_mode").fetchone()[0] == "truncate"
+        store.connection().raw.execute("PRAGMA journal_mode").fetchone()[0] == "truncate"
         and store.network == "nfs4"
     )
     assert not Path(f"{tmp_path}/torc.db-wal").exists()
     with store.write() as conn:
-        assert store.allocate(conn, "job") == 1
+        assert conn.allocate("job") == 1
     store.close()
 
 
@@ -197,6 +198,26 @@ def test_connections_of_ended_threads_are_closed(store: Store) -> None:
     assert held[2].closed
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (sqlite3.SQLITE_BUSY, "is locked by another program"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "is locked by another program"),
+        (sqlite3.SQLITE_NOTADB, "is not a database"),
+        (sqlite3.SQLITE_CORRUPT, "is damaged: xyzzy"),
+        (sqlite3.SQLITE_READONLY, "is read-only"),
+        (sqlite3.SQLITE_FULL, "no space left for"),
+        (sqlite3.SQLITE_CANTOPEN, "cannot be opened: "),
+        (sqlite3.SQLITE_IOERR, "cannot be used: xyzzy"),
+    ],
+)
+def test_codes_decide(code: int, message: str, tmp_path: Path) -> None:
+    """What SQLite says in words does not matter."""
+    error = sqlite3.OperationalError("xyzzy")
+    error.sqlite_errorcode = code
+    assert message in connect.translate(error, str(tmp_path / "t.db")).message
+
+
 def test_a_locked_store_says_so(
     sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, make_plan: Any
 ) -> None:
@@ -211,13 +232,13 @@ def test_a_locked_store_says_so(
             user_data.update(light, "config", workflow_id=workflow_id, data=1, at=1.0)
         assert user_data.get(light, "config", workflow_id)["version"] == 1
     with other.write() as conn:
-        other.allocate(conn, "job")
+        conn.allocate("job")
     light.close()
     other.close()
 
 
 def test_a_full_disk_says_so_and_leaves_nothing(sqlite_store: Store, make_plan: Any) -> None:
-    raw = sqlite_store.dbapi()
+    raw = sqlite_store.connection().raw
     pages = raw.execute("PRAGMA page_count").fetchone()[0]
     raw.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(StoreUnavailable, match="no space left"):
@@ -249,7 +270,7 @@ def test_a_store_of_somebody_else_says_so(tmp_path: Path) -> None:
         Store.open(str(store)).close()
         store.chmod(0o600)
         code = (
-            "import os, sys; from torc_tui.store.database import Store; import sqlalchemy.dialects.sqlite.pysqlite\n"
+            "import os, sys; from torc_tui.store.database import Store;\n"
             "from torc_tui.errors import StoreError\nos.setuid(65534)\n"
             "for place in sys.argv[1:]:\n"
             "    try: Store.open(place)\n"
@@ -280,14 +301,14 @@ def test_two_processes_may_create_it_at_once(store_url: str) -> None:
         assert pool.map(_allocate, [store_url] * 6) != []
     store = Store.open(store_url)
     with store.write() as conn:
-        assert store.allocate(conn, "job") == 7
+        assert conn.allocate("job") == 7
     store.close()
 
 
 def _allocate(url: str) -> int:
     store = Store.open(url)
     with store.write() as conn:
-        first = store.allocate(conn, "job")
+        first = conn.allocate("job")
     store.close()
     return first
 
@@ -298,18 +319,17 @@ def test_an_older_store_is_brought_up_to_date(
     Store.open(store_url).close()
     monkeypatch.setattr(connect, "VERSION", connect.VERSION + 2)
     monkeypatch.setitem(
-        database.MIGRATIONS, connect.VERSION - 2, ["ALTER TABLE file ADD COLUMN one TEXT"]
+        opening.MIGRATIONS, connect.VERSION - 2, ["ALTER TABLE file ADD COLUMN one TEXT"]
     )
     monkeypatch.setitem(
-        database.MIGRATIONS,
+        opening.MIGRATIONS,
         connect.VERSION - 1,
         ["ALTER TABLE file ADD COLUMN two TEXT", "UPDATE file SET two = one"],
     )
-    with pytest.raises(SchemaMismatch, match="older torc"):
-        user_data.connect(store_url)
+    user_data.connect(store_url).close()  # never migrates
     store = Store.open(store_url)
     with store.read() as conn:
-        assert conn.exec_driver_sql("SELECT one, two FROM file").all() == []
+        assert execute(conn, "SELECT one, two FROM file") == []
     store.close()
     Store.open(store_url).close()
     user_data.connect(store_url).close()
@@ -319,25 +339,25 @@ def test_the_text_of_a_file_moves_to_its_own_table(store_url: str, make_plan: An
     store = Store.open(store_url)
     workflow_id = workflows.create(store, make_plan(), user="u", directory="/", at=1.0)
     with store.write() as conn:  # as version 1 had it
-        conn.exec_driver_sql("DROP TABLE workflow_text")
-        conn.exec_driver_sql("ALTER TABLE workflow ADD COLUMN text TEXT")
-        conn.exec_driver_sql("UPDATE workflow SET text = 'name: old'")
-        conn.exec_driver_sql("UPDATE meta SET value = '1' WHERE key = 'torc_schema'")
+        execute(conn, "DROP TABLE workflow_text")
+        execute(conn, "ALTER TABLE workflow ADD COLUMN text TEXT")
+        execute(conn, "UPDATE workflow SET text = 'name: old'")
+        execute(conn, "UPDATE meta SET value = '1' WHERE key = 'torc_schema'")
     store.close()
     store = Store.open(store_url)
     with store.read() as conn:
-        assert conn.exec_driver_sql("SELECT workflow_id, text FROM workflow_text").all() == [
+        assert execute(conn, "SELECT workflow_id, text FROM workflow_text") == [
             (workflow_id, "name: old")
         ]
     workflows.delete(store, [workflow_id])
     with store.read() as conn:
-        assert conn.exec_driver_sql("SELECT count(*) FROM workflow_text").scalar_one() == 0
+        assert execute(conn, "SELECT count(*) FROM workflow_text")[0][0] == 0
     store.close()
 
 
 def test_a_store_of_a_newer_torc_is_refused_on_both(store: Store) -> None:
     with store.write() as conn:
-        conn.exec_driver_sql("UPDATE meta SET value = '99' WHERE key = 'torc_schema'")
+        execute(conn, "UPDATE meta SET value = '99' WHERE key = 'torc_schema'")
     for attempt in (Store.open, user_data.connect):
         with pytest.raises(SchemaMismatch, match="newer torc"):
             attempt(store.url)
@@ -353,14 +373,14 @@ def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
 def test_a_lost_connection_is_made_anew(postgresql_url: str) -> None:
     store = Store.open(postgresql_url)
     with store.read() as conn:
-        pid = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        pid = execute(conn, "SELECT pg_backend_pid()")[0][0]
     other = Store.open(postgresql_url)
     with other.write() as conn:
-        conn.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
+        execute(conn, f"SELECT pg_terminate_backend({pid}, 5000)")
     with pytest.raises(StoreUnavailable), store.read() as conn:
-        conn.exec_driver_sql("SELECT 1")
+        execute(conn, "SELECT 1")
     with store.write() as conn:
-        assert store.allocate(conn, "job") == 1
+        assert conn.allocate("job") == 1
     store.close()
     other.close()
 
@@ -378,8 +398,8 @@ def test_a_store_of_version_1_opens_for_ever(tmp_path: Path) -> None:
         "workflow_created",
         "user_data_updated",
     ]
-    raw = store.dbapi()
-    assert raw.execute("SELECT text FROM workflow_text").fetchall() == [("name: sweep\n",)]
+    raw = store.connection()
+    assert execute(raw, "SELECT text FROM workflow_text") == [("name: sweep\n",)]
     assert user_data.update(raw, "config", workflow_id=workflow.id, data=3, at=9.0)["version"] == 3
     assert [version["data"] for version in user_data.history(raw, "config", workflow.id)][1:] == [
         [1, "ü"],
@@ -403,5 +423,7 @@ def test_user_data_loads_nothing_slow(sqlite_store: Store, make_plan: Any) -> No
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert told[0] == "[]"
-    allowed = {"errors", "settings", "store", "store.connect", "store.dbapi", "store.user_data"}
+    modules = "connect connection encoding event_log generated sql user_data"
+    allowed = {"errors", "settings", "store", *(f"store.{name}" for name in modules.split())}
+    allowed |= {f"store.generated.sqlite_{name}" for name in ("event_log", "user_data")}
     assert {name.removeprefix("torc_tui.") for name in eval(told[1])} <= allowed

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.store import events, queries, user_data, workflow_import, workflows
-from torc_tui.store.database import Statement, Store
+from torc_tui.store.database import Store
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_commands_get_the_new_ids_of_records(store: Store, workflow_id: int) -> 
         store, _document(store, workflow_id), user="b", directory="/", at=5.0, name="copy"
     )
     config, summary, score = (
-        record["id"] for record in user_data.list_records(store.dbapi(), copy)
+        record["id"] for record in user_data.list_records(store.connection(), copy)
     )
     prepare = queries.get_job(store, queries.find_job(store, copy, "prepare"))
     assert prepare["command"] == f"torc user-data update {summary} --data 1 # {config}"
@@ -114,7 +115,7 @@ def test_commands_get_the_new_ids_of_records(store: Store, workflow_id: int) -> 
 def test_a_command_that_was_changed_stays_as_it_is(store: Store, workflow_id: int) -> None:
     job = queries.find_job(store, workflow_id, "prepare")
     with store.write() as conn:
-        Statement("UPDATE job SET command = ? WHERE id = ?").run(conn, ("echo 4", job))
+        execute(conn, "UPDATE job SET command = ? WHERE id = ?", ("echo 4", job))
     copy = workflow_import.import_workflow(
         store, _document(store, workflow_id), user="b", directory="/", at=5.0
     )
@@ -124,10 +125,12 @@ def test_a_command_that_was_changed_stays_as_it_is(store: Store, workflow_id: in
 def test_results_and_events_come_along_when_asked(store: Store, workflow_id: int) -> None:
     job = queries.find_job(store, workflow_id, "train_1")
     with store.write() as conn:
-        Statement(
+        execute(
+            conn,
             "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, status, return_code, started_at, ended_at, "
-            "peak_memory, allocation) VALUES (?, ?, 1, 1, 6, 3, 10.5, 12.5, 4096, '[1,2,[]]')"
-        ).run(conn, (workflow_id, job))
+            "peak_memory, allocation) VALUES (?, ?, 1, 1, 6, 3, 10.5, 12.5, 4096, '[1,2,[]]')",
+            (workflow_id, job),
+        )
         events.append(conn, workflow_id, [("job_failed", job, {"return_code": 3})], at=12.5)
     document = _document(store, workflow_id, include_results=True, include_events=True)
     copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=50.0)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
+from torc_tui.reasons import Kind, because
 from torc_tui.store import events, queries, user_data, workflows
-from torc_tui.store.database import Statement, Store
+from torc_tui.store.database import Store
 
 
 @pytest.fixture
@@ -245,7 +247,7 @@ def test_missing_is_what_nobody_will_write(connection: Any, store: Store, workfl
     assert user_data.missing(connection, workflow_id) == []
     prepare = queries.find_job(store, workflow_id, "prepare")
     with store.write() as conn:
-        Statement("UPDATE job SET status = 5 WHERE id = ?").run(conn, (prepare,))
+        execute(conn, "UPDATE job SET status = 5 WHERE id = ?", (prepare,))
     summary = user_data.get(connection, "summary", workflow_id)["id"]
     assert user_data.missing(connection, workflow_id) == [summary]
     user_data.update(connection, summary, data=1, at=1.0)
@@ -295,7 +297,7 @@ def test_a_new_record_ties_producer_and_consumer(
     with pytest.raises(Conflict, match="loss"):
         user_data.create(connection, workflow_id, "loss", at=1.0)
     with store.write() as conn:
-        Statement("UPDATE job SET status = 5 WHERE id = ?").run(conn, (train,))
+        execute(conn, "UPDATE job SET status = 5 WHERE id = ?", (train,))
     with pytest.raises(Refused, match="initialized"):
         user_data.create(connection, workflow_id, "late", at=1.0, producer_job_id=train)
 
@@ -318,9 +320,9 @@ def test_deletion(connection: Any, store: Store, workflow_id: int) -> None:
 
 def test_a_write_joins_the_transaction_that_is_open(store: Store, workflow_id: int) -> None:
     with pytest.raises(ZeroDivisionError), store.write():
-        user_data.update(store.dbapi(), "config", workflow_id=workflow_id, data=2, at=1.0)
+        user_data.update(store.connection(), "config", workflow_id=workflow_id, data=2, at=1.0)
         raise ZeroDivisionError
-    assert user_data.get(store.dbapi(), "config", workflow_id)["version"] == 1
+    assert user_data.get(store.connection(), "config", workflow_id)["version"] == 1
 
 
 def test_what_does_not_follow_the_schema_is_stored_and_told(
@@ -328,8 +330,8 @@ def test_what_does_not_follow_the_schema_is_stored_and_told(
 ) -> None:
     record = user_data.get(connection, "config", workflow_id)["id"]
     with store.write() as conn:
-        Statement("UPDATE user_data SET json_schema = ? WHERE id = ?").run(
-            conn, ('{"type":"object"}', record)
+        execute(
+            conn, "UPDATE user_data SET json_schema = ? WHERE id = ?", ('{"type":"object"}', record)
         )
 
     def check(value: Any, schema: Any) -> list[str]:
@@ -350,7 +352,8 @@ def test_what_does_not_follow_the_schema_is_stored_and_told(
         user_data.update(connection, record, at=2.0, data=5, actor="ann@host", check=check)["data"]
         == 5
     )
-    message = "user data renamed does not follow its schema: no object"
+    reason = because(Kind.SCHEMA_MISMATCH, name="renamed", violations=("no object",))
+    message = reason.to_json()
     by_hand = (
         "user_data_warning",
         None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.errors import NotFound
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
@@ -31,9 +32,9 @@ class Lab:
         self.store = store
         plan = resolve(loads(SPEC, format="yaml"))
         self.id = create_workflow(store, plan, user="ada", directory="/tmp", actor="ada@here")
-        self.raw = store.dbapi()
+        self.raw = store.connection()
         with store.read() as conn:
-            rows = conn.exec_driver_sql("SELECT name, id FROM job").all()
+            rows = execute(conn, "SELECT name, id FROM job")
         self.jobs: dict[str, int] = dict(map(tuple, rows))
 
     def states(self) -> dict[str, str]:
@@ -46,7 +47,7 @@ class Lab:
 
     def status(self, job: str, status: int) -> None:
         with self.store.write() as conn:
-            conn.exec_driver_sql(f"UPDATE job SET status = {status} WHERE id = {self.jobs[job]}")
+            execute(conn, f"UPDATE job SET status = {status} WHERE id = {self.jobs[job]}")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from tests.raw_sql import execute
 from tests.tui.driving import screen, screen_text, sees, until
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
@@ -29,6 +30,7 @@ from torc_tui.tui.data.json_tree import JsonTree, Place
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.dialogs import Ask, Confirm, Reading
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+from torc_tui.wording import readable
 from torc_tui.workflow_file.load import loads
 
 SPEC = """
@@ -61,10 +63,10 @@ class Lab:
         self.id = create_workflow(
             self.store, plan, user="ada", directory=str(folder), actor="ada@here"
         )
-        self.raw = self.store.dbapi()
+        self.raw = self.store.connection()
         self.ids = {one["name"]: one["id"] for one in user_data.list_records(self.raw, self.id)}
         with self.store.read() as conn:
-            self.jobs: dict[str, int] = dict(conn.exec_driver_sql("SELECT name, id FROM job").all())
+            self.jobs: dict[str, int] = dict(execute(conn, "SELECT name, id FROM job"))
 
     def app(self, **more: Any) -> TorcApp:
         return TorcApp(self.url, self.id, environ=ENVIRON, **more)
@@ -410,7 +412,7 @@ async def test_saving_against_the_schema_asks(lab: Lab) -> None:
         await pilot.press("y")
         await until(pilot, lambda: lab.version("config") == 2)
     told = [
-        event.data["message"]
+        readable(event.data)["message"]
         for event in events.list_events(lab.store, lab.id, kind="user_data_warning")
     ]
     assert told == ["user data config does not follow its schema: .lr: 7 is more than 1"]
@@ -633,7 +635,7 @@ async def test_restoring_what_others_wrote_over_meanwhile_is_refused(lab: Lab) -
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
         lab.write("config", {"lr": 0.9}, job="train")
         await pilot.press("y")
-        await until(pilot, sees(pilot, "is at version 3 by now"))
+        await until(pilot, sees(pilot, "is at version 3 now"))
         assert lab.value("config") == {"lr": 0.9}
 
 
@@ -678,7 +680,8 @@ async def test_read_only_refuses(lab: Lab, key: str) -> None:
 
 async def test_a_value_nested_without_measure_is_said(lab: Lab) -> None:
     with lab.store.write() as conn:
-        conn.exec_driver_sql(
+        execute(
+            conn,
             "UPDATE user_data SET data = ?, version = 1 WHERE id = ?",
             ("[" * 100_000 + "]" * 100_000, lab.ids["metrics"]),
         )

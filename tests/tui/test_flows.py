@@ -236,7 +236,7 @@ async def test_the_whole_chain_of_reasons(story: Story) -> None:
             pilot,
             sees(
                 pilot,
-                "waits for train_1, train_2 (+3)",
+                "waits for train_1, train_2 and 3 ",
                 "├─ train_1 is blocked",
                 "prep is ready",
                 "no runner",

@@ -141,7 +141,7 @@ def test_nothing_is_said_of_a_ready_job_before_it_is_known() -> None:
     rows.view.nodes.add(7)
     assert said(rows, 3)["why"] == ""
     rows.outlook = Known()
-    assert said(rows, 3)["why"] == "starts next"
+    assert said(rows, 3)["why"] == "next in line"
 
 
 def test_an_attempt_that_is_retried_is_no_failure() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from tests.raw_sql import execute
 from tests.tui.driving import screen, screen_text, sees, until
 from tests.waiting import DEADLINE
 from torc_tui.operations import workflows as workflow_acts
@@ -80,7 +81,7 @@ class Story:
     def _write(self, change: str, event: tuple[str, int, dict[str, int]], *more: str) -> None:
         with self.store.write() as conn:
             for text in (change, *more):
-                conn.exec_driver_sql(text)
+                execute(conn, text)
             events.append(conn, self.workflow, [event], at=time.time())
 
     def app(self, **environ: str) -> TorcApp:

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from tests.raw_sql import execute
 from tests.tui.driving import until
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
-from torc_tui.store.database import Statement, Store
+from torc_tui.store.database import Store
 from torc_tui.tui.feed.machine_state import MachineWatch
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
@@ -63,9 +64,11 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     acts.initialize(store, wf, force=True, actor="ada@here")
     with store.write() as conn:
         for job, status, started, ended, code, reason in ROWS:
-            Statement(
-                "UPDATE job SET status = ?, started_at = ?, ended_at = ?, return_code = ?, reason = ? WHERE id = ?"
-            ).run(conn, (int(status), started, ended, code, reason, job))
+            execute(
+                conn,
+                "UPDATE job SET status = ?, started_at = ?, ended_at = ?, return_code = ?, reason = ? WHERE id = ?",
+                (int(status), started, ended, code, reason, job),
+            )
     store.close()
     monkeypatch.setattr("torc_tui.tui.shell.app.time.time", lambda: NOW)
     yield str(tmp_path / "torc.db")

@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from tests.raw_sql import execute
 from tests.tui import driving
 from tests.tui.driving import screen, screen_text, sees
 from torc_tui.errors import StoreUnavailable
 from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
-from torc_tui.store.database import Statement, Store
+from torc_tui.store.database import Store
 from torc_tui.store.events import append
 from torc_tui.tui.feed.feed_worker import StoreSource
 from torc_tui.tui.shell.app import TorcApp
@@ -57,10 +58,11 @@ class Place:
         """Write that a job came into a state, as a runner does."""
         now = time.time()
         with self.store.write() as conn:
-            set_status = Statement(
-                "UPDATE job SET status = ?, started_at = ?, reason = ? WHERE id = ?"
+            execute(
+                conn,
+                "UPDATE job SET status = ?, started_at = ?, reason = ? WHERE id = ?",
+                (int(status), now, data.get("reason"), job),
             )
-            set_status.run(conn, (int(status), now, data.get("reason"), job))
             append(conn, 1, [(kind, job, data)], at=now)
 
 

@@ -11,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torc_tui.model import RELOAD_EVENTS, STATUS_EVENTS, Event, Job, Workflow
+from torc_tui.reasons import Kind, because
 from torc_tui.status import SETTLED, JobStatus
 from torc_tui.views.run_progress import Durations, Eta, estimate
 from torc_tui.views.workflow_view import WorkflowView
 
 WORKFLOW = Workflow(id=1, name="w", user="u")
+
+
+EXIT_3 = because(Kind.EXIT, code=3)
 
 
 def view(*statuses: JobStatus, cursor: int = 0) -> WorkflowView:
@@ -36,12 +40,13 @@ def test_life_of_a_job() -> None:
     assert (job.status, job.compute_node_id) == (JobStatus.PENDING, 7)
     seen.apply([event(2, "job_started", at=10.0, attempt=1, node=7)])
     assert (job.status, job.started_at, seen.running) == (JobStatus.RUNNING, 10.0, {1})
-    seen.apply([event(3, "job_failed", at=12.0, return_code=3, reason="boom")])
-    assert (job.ended_at, job.return_code, job.reason) == (12.0, 3, "boom")
+    seen.apply([event(3, "job_failed", at=12.0, return_code=3, reason=EXIT_3.to_json())])
+    assert (job.ended_at, job.return_code, job.reason) == (12.0, 3, EXIT_3)
     assert (seen.running, seen.counts[JobStatus.FAILED], seen.state) == (set(), 1, "failed")
-    seen.apply([event(4, "job_retried", attempt=2, of=4, not_before=20.0, reason="exit 3")])
+    reason = EXIT_3.to_json()
+    seen.apply([event(4, "job_retried", attempt=2, of=4, not_before=20.0, reason=reason)])
     assert (job.status, job.attempt_id, job.not_before) == (JobStatus.READY, 2, 20.0)
-    assert (job.ended_at, job.return_code, job.reason) == (12.0, 3, "exit 3")
+    assert (job.ended_at, job.return_code, job.reason) == (12.0, 3, EXIT_3)
     seen.apply([event(5, "job_claimed", node=8, attempt=2)])
     assert (job.started_at, job.ended_at, job.return_code, job.reason, job.not_before) == (
         None,
@@ -56,11 +61,15 @@ def test_life_of_a_job() -> None:
 
 
 def test_a_job_that_never_ran_is_canceled_at_a_time() -> None:
+    """A job stays held when it is canceled for a dependency, whatever that is called; a user who
+    cancels it releases it."""
     seen = view(JobStatus.BLOCKED)
-    seen.apply([event(1, "job_held"), event(2, "job_canceled", at=50.0, reason="a failed")])
+    reason = because(Kind.DEPENDENCY, job="canceled by design", status="failed")
+    seen.apply([event(1, "job_held"), event(2, "job_canceled", at=50.0, reason=reason.to_json())])
     job = seen.jobs[1]
-    assert (job.started_at, job.ended_at, job.reason, job.held) == (None, 50.0, "a failed", True)
-    seen.apply([event(3, "job_canceled", at=60.0, reason="canceled by me@here")])
+    assert (job.started_at, job.ended_at, job.reason, job.held) == (None, 50.0, reason, True)
+    by_user = because(Kind.CANCELED_BY_USER, actor="me@here").to_json()
+    seen.apply([event(3, "job_canceled", at=60.0, reason=by_user)])
     assert not job.held
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from torc_tui import wording
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.wording import (
     age,
@@ -16,6 +15,7 @@ from torc_tui.wording import (
     listed,
     moment,
     sentence,
+    sentences,
     size,
     two_sizes,
 )
@@ -137,7 +137,7 @@ def test_sentence(reason: Reason, text: str) -> None:
 def test_every_kind(kind: Kind) -> None:
     """Every kind has words, also where all arguments are missing."""
     assert isinstance(sentence(because(kind)), str)
-    assert set(wording._SENTENCES) == set(Kind)
+    assert set(sentences._SENTENCES) == set(Kind)
 
 
 def test_end_sentence() -> None:

@@ -11,15 +11,24 @@ from hypothesis import strategies as st
 
 from torc_tui.errors import SpecError
 from torc_tui.model import Json, Value, WorkflowSpec
-from torc_tui.workflow_file.checks import Wrong
+from torc_tui.workflow_file.document import List
+from torc_tui.workflow_file.invalid_value import InvalidValue
 from torc_tui.workflow_file.load import loads
-from torc_tui.workflow_file.parameters import LIMIT, combine, printed, typed, values_of
+from torc_tui.workflow_file.parameters import Allowance, values_of
+from torc_tui.workflow_file.spelling import number_of, printed, typed
 from torc_tui.workflow_file.templates import Rows, formatted, substitute
 
 
 def lines(name: str) -> list[str]:
-    assert name == "values.txt"
-    return ["# lr", " 0.1 ", "", "2", "adam"]
+    return [] if name == "empty.txt" else ["# lr", " 0.10 ", "", "2", "adam"]
+
+
+def read(given: Json) -> tuple[Value, ...]:
+    if isinstance(given, list):
+        items = List()
+        items.extend(given)
+        given = items
+    return values_of(given, lines, Allowance())
 
 
 @pytest.mark.parametrize(
@@ -29,8 +38,6 @@ def lines(name: str) -> list[str]:
         ("0:100:50", (0, 50, 100)),
         ("0:10:4", (0, 4, 8)),
         ("10:1:-3", (10, 7, 4, 1)),
-        ("5:1", ()),
-        ("1:5:-1", ()),
         ("3:3", (3,)),
         ("-2:0", (-2, -1, 0)),
         ("0.0:1.0:0.25", (0.0, 0.25, 0.5, 0.75, 1.0)),
@@ -38,52 +45,74 @@ def lines(name: str) -> list[str]:
         ("0.0:2.0", (0.0, 1.0, 2.0)),
         ("0:1:0.5", (0.0, 0.5, 1.0)),
         ("0.0001:0.01:10", (0.0001,)),
+        ("001:010:003", (1, 4, 7, 10)),
         ("{1:3}", (1, 2, 3)),
         ("[1,5,10]", (1, 5, 10)),
-        ("[0.1, 1e-5, adam]", (0.1, 1e-5, "adam")),
+        ("[0.1, 1e-5, adam]", (0.1, "1e-5", "adam")),
+        ("[007, 3.10, 1e5, 0.00001]", ("007", "3.10", "1e5", 0.00001)),
         ("['a','b']", ("a", "b")),
-        ("""["a, b", 'it''s', c d]""", None),
         ("""["a, b", 'c:d', "e\\"f", e f, '1']""", ("a, b", "c:d", 'e"f', "e f", "1")),
         ("[a,b,]", ("a", "b")),
-        ("[]", ()),
-        ("[ ]", ()),
-        ("[a,,b]", None),
-        ("[a", None),
-        ("['a, b]", None),
         ("7", (7,)),
-        ("007", (7,)),
-        ("0.50", (0.5,)),
+        ("007", ("007",)),
+        ("+7", ("+7",)),
+        ("0.50", ("0.50",)),
         ("adam", ("adam",)),
         ("", ("",)),
         ("http://host:80/x", ("http://host:80/x",)),
-        ("12:30:45:10", ("12:30:45:10",)),
+        ("localhost:8080", ("localhost:8080",)),
+        ("2026-11-28T12:30:00", ("2026-11-28T12:30:00",)),
+        ("10.0.0.1:80", ("10.0.0.1:80",)),
         ("a:b", ("a:b",)),
-        ("1:b", ("1:b",)),
         ("1_000", ("1_000",)),
         ("nan", ("nan",)),
-        ("1:10:0", None),
-        ("1:99999999999", None),
-        ("0:1:1e-9", None),
-        ("@values.txt", (0.1, 2, "adam")),
+        ("@values.txt", ("0.10", 2, "adam")),
         ([1, 0.5, "x", "1:3", True], (1, 0.5, "x", "1:3", "true")),
-        ([], ()),
         (3, (3,)),
         (0.5, (0.5,)),
         (False, ("false",)),
-        ([[1]], None),
-        ([None], None),
-        ({"a": 1}, None),
-        ([float("nan")], None),
     ],
 )
-def test_values(given: Json, values: tuple[Value, ...] | None) -> None:
-    if values is None:
-        with pytest.raises(Wrong):
-            values_of(given, lines)
-        return
-    found = values_of(given, lines)
+def test_values(given: Json, values: tuple[Value, ...]) -> None:
+    found = read(given)
     assert found == values
     assert [type(one) for one in found] == [type(one) for one in values]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("5:1", "has the empty range '5:1'"),
+        ("1:5:-1", "has the empty range '1:5:-1'"),
+        ("[]", "has an empty list"),
+        ("[ ]", "has an empty list"),
+        ([], "has an empty list"),
+        ("@empty.txt", "has no values: the file 'empty.txt'"),
+        ("1:1O", "is not a valid range: '1:1O'"),
+        ("O:10", "is not a valid range"),
+        ("1:l0:2", "is not a valid range"),
+        ("1:b", "is not a valid range"),
+        ("12:30:45:10", "is not a valid range"),
+        ("1:10:", "is not a valid range"),
+        ("1:10:0", "a step of 0"),
+        ("1:99999999999", "more than 1000000 values"),
+        ("0:1:1e-9", "more than 1000000 values"),
+        ("""["a, b", 'it''s', c d]""", "a quote or a comma is missing"),
+        ("[a,,b]", "nothing between two commas"),
+        ("[a", "without its closing bracket"),
+        ("['a, b]", "a quote or a comma is missing"),
+        ([[1]], "must be a string or a number, not a list"),
+        ([None], "not null"),
+        ({"a": 1}, "not a mapping"),
+        ([float("nan")], "not nan"),
+        ("a\0b", "NUL"),
+        (["\ud800"], "not valid Unicode"),
+    ],
+)
+def test_impossible_values(given: Json, words: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        read(given)
+    assert words in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -107,7 +136,7 @@ def test_float_ranges_do_not_drift(start: int, step: int, count: int, digits: in
     def decimal(units: int) -> str:
         return f"{units / 10**digits:.{digits}f}" if digits else f"{units}.0"
 
-    found = values_of(f"{decimal(start)}:{decimal(start + step * count)}:{decimal(step)}", lines)
+    found = read(f"{decimal(start)}:{decimal(start + step * count)}:{decimal(step)}")
     assert [printed(one) for one in found] == [
         printed(float(decimal(start + step * index))) for index in range(count + 1)
     ]
@@ -115,26 +144,45 @@ def test_float_ranges_do_not_drift(start: int, step: int, count: int, digits: in
 
 @pytest.mark.parametrize(
     ("value", "form", "text"),
-    [(7, "03d", "007"), (-7, "03d", "-07"), (7, "5d", "7"), (2.0, "03d", "002"), (2.5, "03d", "2.5"),
-     (0.5, ".2f", "0.50"), (1, ".2f", "1.00"), ("a", "03d", "a"), ("a", ".2f", "a"), (1.5, "x", "1.5")],
-)  # fmt: skip
-def test_formats(value: Value, form: str, text: str) -> None:
+    [
+        (7, "03d", "007"),
+        (-7, "03d", "-07"),
+        ("007", "d", "7"),
+        ("1e2", "05d", "00100"),
+        (2.0, "03d", "002"),
+        (255, "x", "ff"),
+        (0.5, ".2f", "0.50"),
+        (1, ".2f", "1.00"),
+        ("3.10", ".3f", "3.100"),
+        (0.00123, ".2e", "1.23e-03"),
+        ("1e-3", "g", "0.001"),
+        (0.5, "06.2f", "000.50"),
+        ("it's", "q", "'it'\"'\"'s'"),
+        ("plain", "q", "plain"),
+        ("3.10", "q", "3.10"),
+        (2.5, "03d", None),
+        (7, "5d", None),
+        ("a", "03d", None),
+        ("a", ".2f", None),
+        (1.5, "x", None),
+        (7, "03.2d", None),
+    ],
+)
+def test_formats(value: Value, form: str, text: str | None) -> None:
     assert formatted(value, form) == text
 
 
-def test_combinations() -> None:
-    assert combine({"b": (1, 2), "a": ("x", "y")}, "product") == [
-        (1, "x"),
-        (1, "y"),
-        (2, "x"),
-        (2, "y"),
+def test_a_format_that_does_not_fit_is_told() -> None:
+    found = spec(
+        "- {name: 'j_{i:03d}', command: 'c {i:.1f} {k:5d} {k:q}', parameters: {i: [1, x], k: '1'}}"
+    )
+    assert [(job.name, job.command) for job in found.jobs] == [
+        ("j_001", "c 1.0 1 1"),
+        ("j_x", "c x 1 1"),
     ]
-    assert combine({"b": (1, 2), "a": ("x", "y")}, "zip") == [(1, "x"), (2, "y")]
-    assert combine({"b": (1, 2), "a": ()}, "product") == []
-    with pytest.raises(Wrong, match=r"'b' has 2 values, 'a' has 1"):
-        combine({"b": (1, 2), "a": ("x",)}, "zip")
-    with pytest.raises(Wrong, match="combinations"):
-        combine({"b": range(LIMIT), "a": (1, 2)}, "product")
+    told = [(problem.kind, problem.line, problem.message) for problem in found.warnings]
+    assert [(kind, line) for kind, line, _ in told] == [("format-ignored", 4)] * 3
+    assert "the format of {i:03d} does not fit the value 'x'" in told[0][2]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +198,9 @@ def test_combinations() -> None:
             "${user_data.output.result_{i}}",
             ["${user_data.output.result_1}", "${user_data.output.result_10}"],
         ),
-        ("{{i}}", ["{1}", "{10}"]),
+        ("{{i}}", ["{i}", "{i}"]),
+        ("{{i}} {i} {{j}} {{{i}}}", ["{i} 1 {{j}} {{i}}", "{i} 10 {{j}} {{i}}"]),
+        ("${{i}} {{i:03d}}", ["${i} {001}", "${i} {010}"]),
         ("{ii}{i}", ["{ii}1", "{ii}10"]),
         ('{"i": {i}}', ['{"i": 1}', '{"i": 10}']),
     ],
@@ -177,8 +227,15 @@ def test_columns_agree_with_one_replacement_after_the_other(
     def slow(number: int, text: str) -> str:
         out, at = "", 0
         while at < len(template):
-            for sign, value in (("{i:03d}", f"{number:03d}"), ("{i}", str(number)), ("{x}", text)):
-                if template.startswith(sign, at) and template[at - 1 : at] != "$":
+            for sign, value in (
+                ("{{i}}", "{i}"),
+                ("{{x}}", "{x}"),
+                ("{i:03d}", f"{number:03d}"),
+                ("{i}", str(number)),
+                ("{x}", text),
+            ):
+                escape = sign.startswith("{{")
+                if template.startswith(sign, at) and (escape or template[at - 1 : at] != "$"):
                     out, at = out + value, at + len(sign)
                     break
             else:
@@ -316,7 +373,7 @@ def test_values_in_a_file_lie_beside_the_workflow(tmp_path: Path) -> None:
         format="yaml",
         directory=tmp_path,
     )
-    assert [job.name for job in found.jobs] == ["j_adam", "j_0.1", "j_3"]
+    assert [job.name for job in found.jobs] == ["j_adam", "j_0.10", "j_3"]
     with pytest.raises(SpecError, match=r"'nope.txt': No such file"):
         loads(
             "name: w\njobs: [{name: j, command: c, parameters: {o: '@nope.txt'}}]",
@@ -327,8 +384,11 @@ def test_values_in_a_file_lie_beside_the_workflow(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ("{i: '1:10:0'}", "step of zero"),
-        ("{i: [1, [2]]}", "must be a text or a number"),
+        ("{i: '1:10:0'}", "step of 0"),
+        ("{i: '[]'}", "parameter 'i' has an empty list of values"),
+        ("{i: '5:1'}", "did you mean '5:1:-1'?"),
+        ("{i: '1:1O'}", "or for one string a list: ['1:1O']"),
+        ("{i: [1, [2]]}", "must be a string or a number"),
         ("{i: 1:3, k: 1:2}, parameter_mode: zip", "'i' has 3 values, 'k' has 2"),
         ("{i: 1:3}, parameter_mode: zipp", "did you mean 'zip'"),
         ("{i: 1:2000, k: 1:2000}", "4000000 combinations"),
@@ -343,16 +403,90 @@ def test_parameters_that_are_wrong(parameters: str, words: str) -> None:
     assert words in messages(text)
 
 
-def test_no_values_make_no_jobs() -> None:
-    assert [
-        job.name
-        for job in spec(
-            "- {name: 'a{i}', command: c, parameters: {i: '[]'}}\n- {name: b, command: c}"
-        ).jobs
-    ] == ["b"]
+def test_typed_strings() -> None:
+    texts = ("1", "-1", "+1", "1.", ".5", "0.5", "1e3", "1e", "0x1", "", "1 2", "-0", "1.0")
+    assert [typed(text) for text in texts] == [
+        *(1, -1, "+1", "1.", ".5", 0.5, "1e3", "1e", "0x1", "", "1 2", "-0", "1.0")
+    ]
+    assert [number_of(text) for text in texts] == [
+        *(1, -1, 1, 1.0, 0.5, 0.5, 1000.0, None, None, None, None, 0, 1.0)
+    ]
 
 
-def test_typed_texts() -> None:
-    assert [typed(text) for text in ("1", "-1", "+1", "1.", ".5", "1e3", "1e", "0x1", "", "1 2")] == [
-        1, -1, 1, 1.0, 0.5, 1000.0, "1e", "0x1", "", "1 2",
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("[007, 3.10, 1e5, .5, +1, 0x1f, True, true]", "007 3.10 1e5 .5 +1 0x1f True true"),
+        ("'[007, 3.10, 1e5]'", "007 3.10 1e5"),
+        ("007", "007"),
+        ("3.10", "3.10"),
+        ("FALSE", "FALSE"),
+        ("&a [01, 2.0]", "01 2.0"),
+        ("!!int 007", "7"),
+        ('["007", "1e5"]', "007 1e5"),
+    ],
+)
+def test_yaml_keeps_the_spelling_of_values(value: str, names: str) -> None:
+    found = spec(f"- {{name: 'j_{{s}}', command: c, parameters: {{s: {value}}}}}")
+    assert [job.name for job in found.jobs] == [f"j_{name}" for name in names.split()]
+
+
+def test_yaml_keeps_spelling_through_aliases_and_merge_keys() -> None:
+    found = spec(
+        "- &base {name: 'a_{s}', command: c, parameters: {s: &zip 01234}, env: {ZIP: *zip}}\n"
+        "- {<<: *base, name: 'b_{s}', parameters: &p {s: [*zip, 1.50]}}\n"
+        "- {name: 'c_{s}', command: c, parameters: {<<: *p}, env: {<<: {A: 1e3}, B: 0o7}}"
+    )
+    assert [job.name for job in found.jobs] == [
+        *("a_01234", "b_01234", "b_1.50", "c_01234", "c_1.50")
+    ]
+    assert found.jobs[0].env == found.jobs[1].env == {"ZIP": "01234"}
+    assert found.jobs[3].env == {"A": "1e3", "B": "0o7"}
+
+
+@pytest.mark.parametrize("format", ["json", "json5", "kdl"])
+def test_native_numbers_of_other_formats_are_printed_shortest(format: str) -> None:
+    if format == "kdl":
+        text = 'job "j_{s}" { command "{V}"; parameters { s 3.10; }\n env { A 1e5; B #true; } }\n'
+        text += "variables { V 2.50; }"
+    else:
+        text = (
+            '{"variables": {"V": 2.50}, "jobs": [{"name": "j_{s}", "command": "{V}",'
+            ' "parameters": {"s": [3.10]}, "env": {"A": 1e5, "B": true}}]}'
+        )
+    (job,) = loads(text, format=format).jobs
+    assert (job.name, job.command, job.env) == ("j_3.1", "2.5", {"A": "100000", "B": "true"})
+
+
+def test_variables_and_env_keep_their_spelling() -> None:
+    found = loads(
+        "variables: {V: 1e5, W: 007}\nenv: {ZIP: 01234, ON: True, N: 7, X: 3.10}\n"
+        "jobs:\n- {name: a, command: '{V} {W} {W:q} {{V}}', env: {A: '{V}', Z: 0.0}}"
+    )
+    assert found.env == {"ZIP": "01234", "ON": "True", "N": "7", "X": "3.10"}
+    assert found.jobs[0].command == "1e5 007 007 {V}"
+    assert found.jobs[0].env == {"A": "1e5", "Z": "0.0"}
+
+
+def test_quoting_for_the_shell() -> None:
+    found = spec(
+        "- {name: 'j_{n}', command: 'echo {s:q}', parameters: {s: ['a b', \"it's\"], n: 1:2},"
+        " parameter_mode: zip}"
+    )
+    assert [job.command for job in found.jobs] == ["echo 'a b'", "echo 'it'\"'\"'s'"]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        "files: [{name: 'f_{i}', path: 'p{i}', parameters: {i: '1:600000'}}]\n"
+        "jobs: [{name: 'j_{i}', command: c, parameters: {i: '1:600000'}}]",
+        "parameters: {a: '1:600000', b: '1:600000'}\njobs: []",
+        "jobs:\n- {name: 'a_{i}_{k}', command: c, parameters: {i: '1:1000', k: '1:700'}}\n"
+        "- {name: 'b_{i}_{k}', command: c, parameters: {i: '1:1000', k: '1:700'}}",
+    ],
+    ids=["files and jobs", "shared parameters", "combinations"],
+)
+def test_the_limit_counts_for_the_whole_file(entries: str) -> None:
+    found = messages(f"name: w\n{entries}")
+    assert found.count("1000000") == 1

@@ -172,7 +172,7 @@ def test_null_is_as_good_as_missing() -> None:
     assert spec.description is None
     assert spec.jobs[0].depends_on == ()
     assert spec.files == []
-    assert [problem.key for problem in problems("name: ~\njobs: null\n")] == ["name", "jobs"]
+    assert [problem.key for problem in problems("name: ~\njobs: null\n")] == ["jobs"]
 
 
 def test_defaults() -> None:
@@ -263,15 +263,15 @@ def test_cards() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("num_gpus", "1.5", "a share of one below 1"),
+        ("num_gpus", "1.5", "a share of one GPU below 1"),
         ("num_gpus", "-1", "must be between"),
-        ("num_gpus", "true", "must be a number of cards"),
-        ("num_gpus", ".inf", "must be a number of cards"),
+        ("num_gpus", "true", "must be a number of GPUs"),
+        ("num_gpus", ".inf", "must be a number of GPUs"),
         ("gpu_memory", "12gb", "write 12g"),
-        ("gpu_memory", "0", "more than nothing"),
+        ("gpu_memory", "0", "must be greater than 0"),
         ("gpu_model", "'('", "not a regular expression"),
         ("num_nodes", "0", "at least 1"),
-        ("runtime", "PT0S", "longer than nothing"),
+        ("runtime", "PT0S", "must be greater than 0"),
         ("runtime", "4h", "write PT4H"),
         ("runtime", "3600", "put it in quotes"),
     ],
@@ -286,15 +286,22 @@ def test_requirements_that_are_nonsense(key: str, value: str, words: str) -> Non
     ("text", "words"),
     [
         ("jobs: [{name: a, command: b, cancel_on_blocking_job_failure: 'true'}]", "(without quotes)"),
-        ("jobs: [{name: 5, command: b}]", "must be a text, not the number 5 (put it in quotes"),
+        ("jobs: [{name: 5, command: b}]", "must be a string, not the number 5 (put it in quotes"),
         ("jobs: [{name: ' ', command: b}]", "'name' is empty"),
         ("jobs: [{name: a, command: ''}]", "'command' is empty"),
         ('jobs: [{name: a, command: "a\\0b"}]', "NUL"),
         ('jobs: [{name: "a\\tb", command: c}]', "control character"),
         ("jobs: {name: a, command: b}", "must be a list, not a mapping (begin each entry with '- ')"),
         ("jobs: [{name: a, command: b, env: {1A: x}}]", "'1A' is not a name for a variable"),
-        ("jobs: [{name: a, command: b, env: {A: 1.10}}]", "'A' must be a text, not the number 1.1 (put it in quotes"),
-        ("jobs: [{name: a, command: b, depends_on: {c: d}}]", "must be a list of texts, not a mapping"),
+        ("jobs: [{name: a, command: b, env: {A: [1]}}]", "'A' must be a string, not a list"),
+        ("jobs: [{name: a, command: b, priority: -1}]", "'priority' must be at least 0, not -1"),
+        ("jobs: []\ndynamic_jobs: {max_iterations: 0}", "'max_iterations' must be at least 1, not 0"),
+        ("jobs: []\ndynamic_jobs: {max_iteration: 9}", "unknown key 'max_iteration' (did you mean 'max_iterations'?)"),
+        ("jobs: []\nresource_monitor: {granularity: sumary}", "'granularity' must be one of summary, time_series, not the string 'sumary' (did you mean 'summary'?)"),
+        ("jobs: []\nresource_monitor: {jobs: {granularity: 1}}", "'jobs' 'granularity' must be one of"),
+        ("jobs: []\nresource_monitor: {sample_interval_seconds: 0}", "must be at least 1"),
+        ("jobs: [{name: a\\u0085b, command: c}]".replace("a\\u0085b", '"a\\u0085b"'), "control character"),
+        ("jobs: [{name: a, command: b, depends_on: {c: d}}]", "must be a list of strings, not a mapping"),
         ("jobs: []\nfiles: [{name: f}]", "file 'f': the key 'path' is missing"),
         ("jobs: []\nfiles: [{name: f, path: p}, {name: f, path: q}]", "file 'f' is declared twice, first in line 3"),
         ("jobs: []\nuser_data: [{name: f, schema: 3}]", "must be a JSON Schema"),
@@ -325,7 +332,7 @@ def test_a_thousand_mistakes_are_counted_not_told() -> None:
         "name: w\njobs:\n" + "".join(f"- {{name: j{i}, comand: x}}\n" for i in range(1000))
     )
     assert len(found) == 101
-    assert found[-1].message == "and 1900 more problems"
+    assert found[-1].message == "and 1900 more errors"
 
 
 def test_a_path_is_kept_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, say
+from torc_tui.config_file import toml_error
 from torc_tui.errors import Refused, SettingsError
 from torc_tui.redaction import redact, redact_value
 
@@ -147,7 +148,7 @@ def _values(text: str, path: str) -> dict[str, Any]:
     try:
         found.merge(tomllib.loads(text), path)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: {error}") from error
+        raise toml_error(path, text, error) from error
     return {key: found.raw(key) for key in found.origins}
 
 

@@ -14,6 +14,7 @@ from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import INTERRUPTED, OK
 from torc_tui.model import Event
+from torc_tui.wording import readable
 
 _LEVELS = {
     "job_failed": "error",
@@ -77,7 +78,7 @@ def record_of(event: Event) -> dict[str, Any]:
         "level": _LEVELS.get(event.kind, "info"),
         "job_id": event.job_id,
         "actor": event.actor,
-        "data": dict(event.data),
+        "data": readable(event.data),
     }
 
 
@@ -105,7 +106,7 @@ def _tell(call: Call, event: Event) -> None:
     else:
         job = "" if event.job_id is None else f"  job {event.job_id}"
         who = "" if event.actor is None else f"  by {event.actor}"
-        data = "" if not event.data else "  " + json.dumps(dict(event.data), ensure_ascii=False)
+        data = "" if not event.data else "  " + json.dumps(record["data"], ensure_ascii=False)
         text = f"{record['timestamp_formatted']}  {event.kind}{job}{who}{data}"
     output.line(text)
     output.flush()

@@ -37,22 +37,18 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
 def workflow_called(name: str, database: str | None) -> int | None:
     """The id of the one workflow of that name, of the user's own before those of others; None where
     there is none, or no store. UsageError where several have it."""
-    from torc_tui.store.connect import connect, is_sqlite
+    from torc_tui.store.lookup import connect, workflows_of_name
 
     try:
         connection = connect(settings.database_url(database), read_only=True)
     except TorcError:
         return None
     try:
-        mark = "?" if is_sqlite(connection) else "%s"
-        query = (
-            f'SELECT id, "user" FROM workflow WHERE name = {mark} AND NOT is_archived ORDER BY id'
-        )
-        rows = connection.execute(query, (name,)).fetchall()
+        found = workflows_of_name(connection, name)
     finally:
         connection.close()
     user = settings.user_name()
-    ids = [row[0] for row in rows if row[1] == user] or [row[0] for row in rows]
+    ids = [number for number, owner in found if owner == user] or [number for number, _ in found]
     if len(ids) > 1:
         raise UsageError(
             f"{len(ids)} workflows are called {name!r}",
@@ -64,18 +60,17 @@ def workflow_called(name: str, database: str | None) -> int | None:
 def _check(url: str, workflow_id: int) -> None:
     """Say that there is no such workflow before a screen is drawn for it. What is wrong with the
     store itself is said by the app, which tries again."""
-    from torc_tui.store.connect import connect
+    from torc_tui.store.lookup import connect, workflow_exists
 
     try:
         connection = connect(url, read_only=True)
     except TorcError:
         return
     try:
-        # The number was read by int(): nothing else can be in it.
-        there = connection.execute(f"SELECT 1 FROM workflow WHERE id = {workflow_id}").fetchone()
+        there = workflow_exists(connection, workflow_id)
     finally:
         connection.close()
-    if there is None:
+    if not there:
         raise NotFound(
             f"there is no workflow {workflow_id}",
             hint="`torc` shows all workflows, `torc workflows list` lists them",

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from torc_tui.cli.terminal_text import json_text, sanitize
+from torc_tui.reasons import Reason
+from torc_tui.wording import sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,9 +69,9 @@ def line(text: str) -> None:
 def never(jobs: Sequence[Any]) -> None:
     """The jobs (job_id, name, reason) that cannot run on this machine, each with what it lacks."""
     for job in jobs[:_LISTED]:
-        line(f"  can never run here: {job.name} (job {job.job_id}): {job.reason}")
+        line(f"  {job.name} (job {job.job_id}) is {sentence(job.reason)}")
     if len(jobs) > _LISTED:
-        line(f"  … and {len(jobs) - _LISTED} more that can never run here")
+        line(f"  … and {len(jobs) - _LISTED} more unschedulable jobs")
 
 
 def unicode() -> bool:
@@ -93,6 +95,8 @@ def cell(value: object) -> str:
         return f"{value:.6g}"
     if isinstance(value, (dict, list)):
         text = json_text(value, indent=None)
+    elif isinstance(value, Reason):
+        text = sentence(value)
     else:
         text = str(value)
     if len(text) <= _LONGEST and text.isprintable():

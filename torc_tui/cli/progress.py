@@ -25,12 +25,14 @@ from torc_tui.cli.diagnostics import say
 from torc_tui.engine.report import NeverJob, NullObserver, Observer
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, Machine, Workflow
+from torc_tui.reasons import decode
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import output_folder
 from torc_tui.store.workflow_progress import job_names
 from torc_tui.store.workflows import snapshot
 from torc_tui.units import show_bytes, show_duration
+from torc_tui.wording import end_sentence, readable, sentence
 
 EVERY = 0.1
 TAIL_LINES = 5
@@ -200,11 +202,11 @@ class _Told:
             f"{_shown(machine.hostname)}: {machine.num_cpus} CPUs, {show_bytes(machine.memory)}{gpus}"
         ]
         lines += [
-            f"can never run here: {_shown(job.name)} (job {job.job_id}): {job.reason}"
+            f"{_shown(job.name)} (job {job.job_id}) is {_shown(sentence(job.reason))}"
             for job in never[:20]
         ]
         if len(never) > 20:
-            lines.append(f"… and {len(never) - 20} more that can never run here")
+            lines.append(f"… and {len(never) - 20} more unschedulable jobs")
         return lines
 
     def hung_up(self) -> None:
@@ -231,13 +233,10 @@ class _Told:
         failed."""
         data = event.data
         text = f"{_ENDS[event.kind]}: {_shown(name)} (job {event.job_id})"
-        reason = data.get("reason")
-        code = data.get("return_code")
         if event.kind in _BAD or event.kind == "job_canceled":
-            if reason:
-                text += f": {_shown(str(reason))}"
-            elif code is not None:
-                text += f": exit {code}"
+            told = end_sentence(decode(data.get("reason")), data.get("return_code"))
+            if told:
+                text += f": {_shown(told)}"
         seconds = data.get("exec_time")
         if (
             seconds is None
@@ -303,7 +302,8 @@ class Lines(_Told):
                 lines += [f"{_clock(int(event.timestamp))} {first}", *more]
             elif kind in ("job_retried", "job_warning"):
                 word = "retrying" if kind == "job_retried" else "warning"
-                said = event.data.get("message") or event.data.get("reason") or ""
+                told = readable(event.data)
+                said = told.get("message") or told.get("reason") or ""
                 lines.append(
                     f"{_clock(int(event.timestamp))} {word}: {_shown(name)} (job {event.job_id}): {_shown(str(said))}"
                 )
@@ -388,7 +388,7 @@ class Live(_Told):
             if job is not None and (event.kind in _BAD or event.kind == "job_warning"):
                 if event.kind == "job_warning":
                     said.append(
-                        f"warning: {_shown(job.name)}: {_shown(str(event.data.get('message', '')))}"
+                        f"warning: {_shown(job.name)}: {_shown(str(readable(event.data).get('message', '')))}"
                     )
                 else:
                     said += self._coloured(self.ended(event, job.name))
@@ -462,7 +462,7 @@ def _shown(text: str, limit: int = 200) -> str:
 
 def _notice(event: Event) -> str:
     """What a runner says of its machine."""
-    return f"warning: {_shown(str(event.data.get('message', '')))}"
+    return f"warning: {_shown(str(readable(event.data).get('message', '')))}"
 
 
 def _farewell(running: int, grace: float) -> str:

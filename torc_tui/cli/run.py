@@ -245,6 +245,7 @@ def _outcome(report: RunReport) -> str:
 
 def _print_report(report: RunReport, workflow: Workflow) -> None:
     from torc_tui.units import show_duration
+    from torc_tui.wording import end_sentence
 
     counts = ", ".join(
         f"{number} {state.word}" for state, number in report.counts.items() if number
@@ -256,9 +257,7 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
     )
     ended = [job for job in report.failed if job.get("status") != "canceled"]
     for job in ended[:_LISTED]:
-        reason = job["reason"] or (
-            f"exit {job['return_code']}" if job["return_code"] is not None else ""
-        )
+        reason = end_sentence(job["reason"], job["return_code"])
         output.line(
             f"  {job.get('status', 'failed')}: {job['name']} (job {job['job_id']}): {reason}"
         )

@@ -32,18 +32,26 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
     """``value`` as JSON, in letters rather than escapes where standard output can carry them.
     Control characters are always escaped (JSON says so for the lower ones; the others would reach
     the terminal)."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_other)
     if text.isascii():
         return text
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
-        return json.dumps(value, indent=indent, default=str)
+        return json.dumps(value, indent=indent, default=_other)
     if all(char.isprintable() or char == "\n" for char in text):
         return text
     return "".join(
         char if char.isprintable() or char == "\n" else _json_escape(char) for char in text
     )
+
+
+def _other(value: object) -> str:
+    """Return what JSON prints for a value that is not JSON: a reason as its sentence."""
+    from torc_tui.reasons import Reason
+    from torc_tui.wording import sentence
+
+    return sentence(value) if isinstance(value, Reason) else str(value)
 
 
 def _json_escape(char: str) -> str:

@@ -13,11 +13,11 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
 from torc_tui.operations import stderr_tail
 from torc_tui.operations.job_facts import JobFacts
-from torc_tui.status import JobStatus
+from torc_tui.reasons import Kind
+from torc_tui.status import TROUBLED
 from torc_tui.store import queries
 from torc_tui.views import why as views
 
-_SPOKE = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 _LINES = 4
 
 
@@ -25,15 +25,15 @@ def why(call: Call) -> None:
     job_id = call.job_id(call.options.job, call.options.workflow)
     workflow_id = int(queries.get_job(call.store, job_id)["workflow_id"])
     facts = JobFacts(call.store, workflow_id)
-    reason = views.explain(job_id, facts.of)
+    chain = views.explain(job_id, facts.of)
     if call.json:
-        output.json_value({"job_id": job_id, **_as_json(reason)})
+        output.json_value({"job_id": job_id, **_as_json(chain)})
         return
-    for line in views.lines(reason, plain=not output.unicode()):
+    for line in views.lines(chain, plain=not output.unicode()):
         output.line(line)
-    if any(child.text == "no runner" for child in reason.children):
+    if any(child.kind is Kind.NO_RUNNER for child in chain.children):
         say(f"`torc run {workflow_id}` starts a runner")
-    if reason.status in _SPOKE:
+    if chain.status in TROUBLED:
         _last_words(call, job_id)
 
 
@@ -47,10 +47,11 @@ def _last_words(call: Call, job_id: int) -> None:
             output.line(f"    {line}")
 
 
-def _as_json(reason: views.Reason) -> dict[str, Any]:
+def _as_json(node: views.Explanation) -> dict[str, Any]:
     return {
-        "text": reason.text,
-        "job_id": reason.job_id,
-        "status": None if reason.status is None else reason.status.word,
-        "reasons": [_as_json(child) for child in reason.children],
+        "text": node.text,
+        "kind": node.kind.value,
+        "job_id": node.job_id,
+        "status": None if node.status is None else node.status.word,
+        "reasons": [_as_json(child) for child in node.children],
     }

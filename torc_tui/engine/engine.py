@@ -18,12 +18,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from signal import SIGKILL
 from typing import Any
 
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
 from torc_tui.engine.prefetch import MOST, Ahead
 from torc_tui.errors import StoreUnavailable
 from torc_tui.executors.base import Executor
+from torc_tui.executors.supervisor import signal_number
 from torc_tui.lifecycle.decide import AttemptFacts, Change, Outcome, outcome
 from torc_tui.model import (
     Allocation,
@@ -38,6 +40,7 @@ from torc_tui.model import (
     Started,
     Usage,
 )
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.placement import DEFAULT_METHOD, Candidate, place
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
@@ -53,7 +56,6 @@ from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import HeldElsewhere, ReadyJob
-from torc_tui.units import show_bytes
 
 BATCH = 256
 """At most so many jobs are claimed in one step: the others of the machine get their turn."""
@@ -94,6 +96,12 @@ class Step:
     complete: bool = False
 
 
+CANCEL, TERMINATE = "canceled", "terminated"
+"""What a user asks of a running job, as ``job.stop_requested`` holds it."""
+REQUESTED: Mapping[str | None, JobStatus] = {
+    CANCEL: JobStatus.CANCELED,
+    TERMINATE: JobStatus.TERMINATED,
+}
 FULL = 1 << 20
 """A disk with less than this left counts as full, in bytes."""
 
@@ -155,7 +163,6 @@ class Engine:
         self.gone_why = ""
         self.archived = False
         self.stopping: Cause | None = None
-        self.out_of_time = False
         self.stop_requested: str | None = None
         self._recover = recover
         self._requirement_of_class: dict[int, ResourceRequirements] = {}
@@ -168,6 +175,8 @@ class Engine:
         self.ahead = Ahead()
         self._alone = False
         self._taken_over: list[tuple[str, int, int]] = []
+        stop_signal = signal_number(context.execution.termination_signal)
+        self._stop_codes = frozenset({None, 128 + SIGKILL, 128 + stop_signal})
 
     # -- what others wrote -------------------------------------------------------------------------
 
@@ -287,7 +296,7 @@ class Engine:
         conn: Any,
         started: Sequence[Started],
         exited: Sequence[Exited],
-        written: Mapping[AttemptKey, Sequence[str]],
+        written: Mapping[AttemptKey, Sequence[tuple[str, str]]],
         work: _Work,
     ) -> None:
         """Write the starts and ends of attempts that this node still holds, and all that follows
@@ -361,7 +370,8 @@ class Engine:
             if job.id in work.held and job.id not in unwanted
         ]
         work.rows += scheduling.unclaim(conn, free)
-        changes = [Change(job_id, JobStatus.CANCELED, "canceled by a user") for job_id in unwanted]
+        reason = because(Kind.CANCELED_BY_USER)
+        changes = [Change(job_id, JobStatus.CANCELED, reason) for job_id in unwanted]
         work.rows += dependency_counters.apply_changes(conn, changes, now)
         work.rows += dependency_counters.settle_ended(
             conn, [(job_id, JobStatus.CANCELED) for job_id in unwanted], now
@@ -465,16 +475,15 @@ class Engine:
 
     # -- ends --------------------------------------------------------------------------------------
 
-    def _written_files(self, exited: Iterable[Exited]) -> dict[AttemptKey, list[str]]:
-        """For each successful attempt with declared output files: those that are not on disk, by
-        name and path."""
+    def _written_files(self, exited: Iterable[Exited]) -> dict[AttemptKey, list[tuple[str, str]]]:
+        """Return (name, path) of the declared output files that each successful attempt lacks."""
         found = {}
         here = os.path.join(self.context.directory, "")
         for report in exited:
             flight = self.in_flight[report.key.job_id]
             if report.return_code == 0 and flight.output_files is not None:
                 found[report.key] = [
-                    f"{name} (path {path.removeprefix(here)})"
+                    (name, path.removeprefix(here))
                     for _, name, path in self._output_paths(flight.output_files)
                     if not os.path.lexists(path)
                 ]
@@ -510,7 +519,7 @@ class Engine:
                 times.append((status.st_mtime, status.st_size, file_id))
         return times
 
-    def _ended(self, exited: Exited, missing: Sequence[str]) -> scheduling.Ended:
+    def _ended(self, exited: Exited, missing: Sequence[tuple[str, str]]) -> scheduling.Ended:
         flight = self.in_flight[exited.key.job_id]
         if not self._monitored():
             exited = replace(exited, usage=Usage())
@@ -518,13 +527,11 @@ class Engine:
         if exited.return_code == 0 and flight.output_user_data is not None:
             empty = scheduling.empty_output_data(self.store.connection(), flight.output_user_data)
         if flight.stop and exited.cause is None and exited.return_code != 0:
-            exited = replace(exited, cause=Cause(flight.stop))
+            exited = replace(exited, cause=Cause.CANCELED)
         verdict = self._judge(exited, self._facts(flight, missing, empty))
-        if verdict.return_code and exited.cause is None:
-            verdict = replace(
-                verdict, reason=f"{verdict.reason}{_hardly_any_space(flight.output_dir)}"
-            )
-        warnings = self._overuse(flight, exited)
+        if verdict.reason is not None and verdict.reason.kind is Kind.EXIT:
+            verdict = replace(verdict, reason=_with_disk(verdict.reason, flight.output_dir))
+        warnings = [*exited.warnings, *self._overuse(flight, exited)]
         return scheduling.Ended(
             exited,
             verdict,
@@ -539,40 +546,34 @@ class Engine:
         monitor = self.context.settings.get("resource_monitor") or {}
         return monitor.get("enabled", True) is not False
 
-    def _overuse(self, flight: InFlight, exited: Exited) -> list[str]:
-        """What the attempt took beyond what it asked for, where nobody stopped it."""
+    def _overuse(self, flight: InFlight, exited: Exited) -> list[Reason]:
+        """Return what the attempt used beyond its request without being stopped for it."""
         found = []
         asked = self.context.requirements.get(flight.requirement_id)
         usage = exited.usage
         if asked and asked.enforced and usage.peak_memory and usage.peak_memory > asked.memory:
-            found.append(
-                f"used {show_bytes(usage.peak_memory)} of memory, {show_bytes(asked.memory)} requested"
-            )
+            used, requested = usage.peak_memory, asked.memory
+            found.append(because(Kind.MEMORY_EXCEEDED, used=used, requested=requested))
         reserved = sum(grant.memory for grant in flight.allocation.gpus)
         if reserved and usage.peak_gpu_memory and usage.peak_gpu_memory > reserved:
-            found.append(
-                f"used {show_bytes(usage.peak_gpu_memory)} of GPU memory, {show_bytes(reserved)} requested"
-            )
+            used = usage.peak_gpu_memory
+            found.append(because(Kind.GPU_MEMORY_EXCEEDED, used=used, requested=reserved))
         return found
 
     def _judge(self, exited: Exited, facts: AttemptFacts) -> Outcome:
         verdict = outcome(exited, facts)
-        if (
-            self.out_of_time
-            and exited.cause is Cause.STOPPED
-            and verdict.status is JobStatus.TERMINATED
-        ):
-            return replace(
-                verdict, return_code=facts.timeout_exit_code, reason="the runner's time was over"
-            )
         if self.stopping and verdict.retry:
             return replace(verdict, retry=None)
         return verdict
 
     def _facts(
-        self, flight: InFlight, missing_files: Sequence[str], empty_data: Sequence[str]
+        self,
+        flight: InFlight,
+        missing_files: Sequence[tuple[str, str]],
+        empty_data: Sequence[str],
     ) -> AttemptFacts:
         context = self.context
+        asked = context.requirements.get(flight.requirement_id)
         rules: Sequence[FailureRule] = context.rules.get(flight.failure_handler_id or 0, ())
         require = (
             context.require_user_data
@@ -586,6 +587,9 @@ class Engine:
             missing_user_data=empty_data,
             require_user_data=bool(require),
             use_pending_failed=context.use_pending_failed,
+            requested=REQUESTED.get(flight.stop, JobStatus.CANCELED),
+            runtime=asked.runtime if asked is not None else None,
+            stop_codes=self._stop_codes,
             timeout_exit_code=context.execution.timeout_exit_code,
             oom_exit_code=context.execution.oom_exit_code,
         )
@@ -694,20 +698,20 @@ class Engine:
     def _stop_whom_asked(self) -> None:
         """Pass on, once, what users asked of single jobs, and the cancellation of the whole
         workflow."""
-        asked: dict[Cause, list[AttemptKey]] = {}
+        asked: list[AttemptKey] = []
         for flight in self.in_flight.values():
-            wanted = flight.stop or (Cause.CANCELED.value if self.canceled else None)
+            wanted = flight.stop or (CANCEL if self.canceled else None)
             if wanted != flight.told and wanted is not None:
                 flight.told = wanted
-                asked.setdefault(Cause(wanted), []).append(flight.key)
-        for cause, keys in asked.items():
-            self.executor.stop(keys, cause)
+                asked.append(flight.key)
+        if asked:
+            self.executor.stop(asked, Cause.CANCELED)
 
-    def stop(self, *, hard: bool = False) -> None:
-        """Start nothing any more, and end what runs: gently, or at once."""
-        self.stopping = Cause.STOPPED
+    def stop(self, *, hard: bool = False, cause: Cause = Cause.STOPPED) -> None:
+        """Start no more jobs, and stop the running ones: with a grace period, or at once."""
+        self.stopping = cause
         keys = [flight.key for flight in self.in_flight.values()]
-        self.executor.stop(keys, Cause.STOPPED, grace=0.0 if hard else None)
+        self.executor.stop(keys, cause, grace=0.0 if hard else None)
 
     def _abandon(self, exited: Sequence[Exited]) -> Step:
         """The workflow was deleted, or initialized anew, under this runner: nobody wants its jobs
@@ -722,12 +726,14 @@ class Engine:
         return Step()
 
 
-def _hardly_any_space(folder: str) -> str:
-    """What to add to the reason of a failure when the disk of the output is full; the job could not
-    say it itself."""
+def _with_disk(reason: Reason, folder: str) -> Reason:
+    """Add to the reason of a failure that the disk of its output is full, which the job itself could
+    not write there."""
     try:
         disk = os.statvfs(folder)
     except OSError:
-        return ""
+        return reason
     left = disk.f_bavail * disk.f_frsize
-    return f", {show_bytes(left)} left on the disk of {folder}" if left < FULL else ""
+    if left >= FULL:
+        return reason
+    return because(Kind.EXIT, code=reason["code"], disk=folder, disk_free=left)

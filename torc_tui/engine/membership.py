@@ -16,6 +16,7 @@ from torc_tui.engine.engine import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
 from torc_tui.model import Allocation, AttemptKey, Json, Machine
+from torc_tui.reasons import Kind, because
 from torc_tui.resources.detect import anybody_is_behind, boot_id, process_started, still_runs
 from torc_tui.store import compute_nodes, scheduling, workflow_progress
 from torc_tui.store.database import Store
@@ -71,9 +72,10 @@ def join(
             conn, workflow_id, run_id, here, machine, options, now
         )
         rows: list[EventRow] = [event]
+        resumed = because(Kind.RESUMED)
         for job_id, attempt_id in workflow_progress.take_up_interrupted(conn, workflow_id):
             rows.append(
-                ("job_retried", job_id, {"attempt": attempt_id, "reason": "taken up after a stop"})
+                ("job_retried", job_id, {"attempt": attempt_id, "reason": resumed.to_json()})
             )
         append(conn, workflow_id, rows, at=now)
     return node_id

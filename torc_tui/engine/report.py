@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torc_tui.model import Event, Machine
+from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 
 EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_NEVER, EXIT_INTERRUPTED = 0, 1, 3, 130
@@ -39,7 +40,7 @@ class NeverJob:
 
     job_id: int
     name: str
-    reason: str
+    reason: Reason
 
 
 @dataclass(slots=True, kw_only=True)

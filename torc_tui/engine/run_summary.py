@@ -17,6 +17,7 @@ from torc_tui.engine.report import (
     RunReport,
 )
 from torc_tui.model import AttemptKey, Machine
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import never as never_fits
 from torc_tui.status import JobStatus
 from torc_tui.store import workflow_progress
@@ -39,17 +40,16 @@ class Reckoning:
         self.end_time = end_time
         self.workflow_id = engine.context.workflow_id
 
-    def never_reason(self, requirement_id: int, now: float) -> str | None:
-        """Why a job with these requirements can never run here; None when it can."""
+    def never_reason(self, requirement_id: int, now: float) -> Reason | None:
+        """Return why a job with these requirements cannot run here; None when it can."""
         requirements = self.engine.context.requirements[requirement_id]
-        lacks = [shortfall.text for shortfall in never_fits(requirements, self.machine)]
-        if lacks:
-            return "; ".join(lacks)
-        if self.end_time is not None and requirements.enforced:
-            time_left = self.end_time - now
-            if requirements.runtime > time_left:
-                return f"asks for {requirements.runtime:.0f} s, the runner has {max(0.0, time_left):.0f} s left"
-        return None
+        lacks = tuple(shortfall.reason for shortfall in never_fits(requirements, self.machine))
+        if not lacks and self.end_time is not None and requirements.enforced:
+            left = self.end_time - now
+            if requirements.runtime > left:
+                too_long = because(Kind.RUNTIME_TOO_LONG, requested=requirements.runtime, left=left)
+                lacks = (too_long,)
+        return because(Kind.UNSCHEDULABLE, lacks=lacks) if lacks else None
 
     def never(self, now: float) -> list[NeverJob]:
         """The jobs that are left and can never run here."""

@@ -26,7 +26,8 @@ from torc_tui.engine.run_summary import Reckoning
 from torc_tui.engine.scripts import Actions, ScriptEnd, Scripts
 from torc_tui.errors import StoreError, StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
-from torc_tui.model import AttemptKey, Event, Exited, Json, Machine, Report
+from torc_tui.model import AttemptKey, Cause, Event, Exited, Json, Machine, Report
+from torc_tui.reasons import Kind, because
 from torc_tui.resources.gpus import gpu_need
 from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
@@ -414,9 +415,11 @@ class Runner:
 
         def done(end: ScriptEnd) -> None:
             if end.return_code != 0:
-                said = f"its recovery script failed: {end.text}"
+                said = because(
+                    Kind.SCRIPT_FAILED, code=end.return_code, log=end.log, error=end.detail
+                )
                 data: dict[str, Json] = {
-                    "message": said,
+                    "message": said.to_json(),
                     "attempt": key.attempt_id,
                     "return_code": end.return_code,
                 }
@@ -517,8 +520,7 @@ class Runner:
 
     def _heed_time(self, now: float) -> None:
         if self._time_is_over(now):
-            self.engine.out_of_time = True
-            self.engine.stop()
+            self.engine.stop(cause=Cause.TIME_LIMIT)
             self.scripts.stop()
 
     def _heed_cards(self, now: float) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from torc_tui.executors.session_processes import Process
 from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Usage
+from torc_tui.reasons import Reason
 
 _BRIEF = 0.1
 """Of attempts that took less (seconds), no share of a CPU is told: it would be mostly the error of
@@ -101,7 +102,8 @@ class Attempt:
     measures: Measures
     members: list[Process] = field(default_factory=list)
     cause: Cause | None = None
-    detail: str | None = None
+    reason: Reason | None = None
+    warnings: tuple[Reason, ...] = ()
     signal: int | None = None
     kill_at: float | None = None
     asked_at_tick: int = -1
@@ -136,6 +138,7 @@ class Attempt:
             started_at=self.started_at,
             ended_at=self.ended_at,
             cause=self.cause,
-            detail=self.detail,
+            reason=self.reason,
             usage=self.measures.usage(self.ended - self.began, self.cpu, self.maxrss),
+            warnings=self.warnings,
         )

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from torc_tui.executors.base import Adopted
 from torc_tui.model import AttemptKey, Cause, Exited, Order, Report, Started, Usage
+from torc_tui.reasons import Kind, Reason, because
 
 
 @dataclass(slots=True)
@@ -91,7 +92,12 @@ class FakeExecutor:
             self._next_pid += 1
             attempt = self._attempts[order.key] = _Attempt(order.key, order, self._next_pid)
             if order.refusal is not None:
-                self._end(attempt, 126, cause=Cause.LAUNCH, detail=order.refusal)
+                self._end(
+                    attempt,
+                    126,
+                    cause=Cause.LAUNCH,
+                    reason=because(Kind.LAUNCH, error=order.refusal),
+                )
                 continue
             code = self._outcome(order) if self._outcome else None
             if code is not None:
@@ -192,21 +198,22 @@ class FakeExecutor:
         return_code: int | None = 0,
         *,
         cause: Cause | None = None,
-        detail: str | None = None,
+        reason: Reason | None = None,
         usage: Usage | None = None,
     ) -> None:
         """That job ends now (and starts before, if it did not yet)."""
         attempt = self._find(job_id)
         self._start(attempt)
-        self._end(attempt, return_code, cause=cause, detail=detail, usage=usage)
+        self._end(attempt, return_code, cause=cause, reason=reason, usage=usage)
 
     def fail_launch(
-        self, job_id: int, detail: str = "no such directory", return_code: int = 126
+        self, job_id: int, error: str = "no such directory", return_code: int = 126
     ) -> None:
         """That job cannot be started."""
         attempt = self._find(job_id)
         assert attempt.started_at is None, f"job {job_id} has started"
-        self._end(attempt, return_code, cause=Cause.LAUNCH, detail=detail)
+        reason = because(Kind.LAUNCH, error=error)
+        self._end(attempt, return_code, cause=Cause.LAUNCH, reason=reason)
 
     def lose(self, job_id: int) -> None:
         """That job is gone and nobody knows how."""
@@ -244,7 +251,7 @@ class FakeExecutor:
         return_code: int | None,
         *,
         cause: Cause | None = None,
-        detail: str | None = None,
+        reason: Reason | None = None,
         usage: Usage | None = None,
     ) -> None:
         attempt.ends_at = None
@@ -255,7 +262,7 @@ class FakeExecutor:
                 started_at=self.now if attempt.started_at is None else attempt.started_at,
                 ended_at=self.now,
                 cause=cause or attempt.cause,
-                detail=detail,
+                reason=reason,
                 usage=usage or Usage(),
             )
         )

@@ -33,7 +33,9 @@ from torc_tui.executors.child_processes import Children
 from torc_tui.executors.supervisor import GpuUsage, Watch
 from torc_tui.executors.wrapper import find_bash, launch, read_exit_file
 from torc_tui.model import AttemptKey, Cause, Exited, Order, Report, Started, Usage
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.process_identity import process_started
+from torc_tui.wording import sentence
 
 _OPEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 _ENOUGH_FILES = 65_536
@@ -159,7 +161,7 @@ class LocalExecutor:
         os.close(self._open(exit_file))
 
     def _refuse(self, order: Order, started_at: float, error: Exception) -> None:
-        detail = self._reason(order, error)
+        reason = self._reason(order, error)
         path = order.stderr or order.stdout
         if path is not None:
             with contextlib.suppress(OSError, ValueError):
@@ -167,7 +169,9 @@ class LocalExecutor:
                 try:
                     os.write(
                         fd,
-                        f"torc: this job could not be started: {detail}\n".encode(errors="replace"),
+                        f"torc: this job could not be started: {sentence(reason)}\n".encode(
+                            errors="replace"
+                        ),
                     )
                 finally:
                     os.close(fd)
@@ -179,27 +183,25 @@ class LocalExecutor:
                 started_at=started_at,
                 ended_at=time.time(),
                 cause=Cause.LAUNCH,
-                detail=detail,
+                reason=reason,
                 usage=Usage(),
             )
         )
 
     @staticmethod
-    def _reason(order: Order, error: Exception) -> str:
+    def _reason(order: Order, error: Exception) -> Reason:
         if not isinstance(error, OSError):
-            return str(error) or type(error).__name__
+            return because(Kind.LAUNCH, error=str(error) or type(error).__name__)
+        told = error.strerror or str(error)
         if error.errno == errno.E2BIG:
             size = sum(len(name) + len(value) + 2 for name, value in order.environment.items())
-            return f"its environment and arguments are too large for this system (environment: {size} bytes)"
+            return because(Kind.LAUNCH, problem="environment", size=size)
         if error.errno in (errno.EMFILE, errno.ENFILE):
-            return "too many open files (raise `ulimit -n`, or run fewer jobs at once)"
+            return because(Kind.LAUNCH, problem="files")
         if error.filename == order.directory:
-            return f"the working directory cannot be entered: {order.directory}: {error.strerror}"
-        return (
-            f"{error.filename}: {error.strerror}"
-            if error.filename
-            else (error.strerror or str(error))
-        )
+            return because(Kind.LAUNCH, problem="directory", path=order.directory, error=told)
+        path = str(error.filename) if error.filename else None
+        return because(Kind.LAUNCH, path=path, error=told)
 
     # -- watching on -------------------------------------------------------------------------------
 

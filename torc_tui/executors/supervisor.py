@@ -33,6 +33,7 @@ from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Attempt
 from torc_tui.executors.session_processes import Process, Sessions
 from torc_tui.model import Cause
+from torc_tui.reasons import Kind, because
 
 GpuUsage = Callable[[], Mapping[int, tuple[int, float | None]]]
 
@@ -243,7 +244,7 @@ class Watch:
                     lead = attempt.limits.grace
                     self._end(
                         attempt,
-                        Cause.RUNTIME,
+                        Cause.TIMEOUT,
                         signal_number(attempt.limits.termination_signal),
                         lead,
                         now,
@@ -303,9 +304,9 @@ class Watch:
                 for m, share in zip(members, shares, strict=True)
             )
         if memory > limit and attempt.cause is None:
-            attempt.detail = f"used {memory} bytes of memory, {limit} are allowed"
+            attempt.reason = because(Kind.OUT_OF_MEMORY, used=memory, limit=limit)
             signum = signal_number(attempt.limits.termination_signal)
-            self._end(attempt, Cause.MEMORY, signum, min(attempt.limits.grace, MEMORY_GRACE), now)
+            self._end(attempt, Cause.OOM, signum, min(attempt.limits.grace, MEMORY_GRACE), now)
         return memory
 
     def _sample_gpus(self, attempts: Iterable[Attempt], now: float) -> None:
@@ -337,9 +338,8 @@ class Watch:
             assert attempt.ended is not None
             members = attempt.members = self._left(attempt, found[attempt.pid])
             if members and now - attempt.ended > _UNKILLABLE_AFTER and attempt.killed:
-                attempt.detail = (
-                    f"processes that cannot be killed: {', '.join(str(m.pid) for m in members)}"
-                )
+                pids = tuple(member.pid for member in members)
+                attempt.warnings = (*attempt.warnings, because(Kind.UNKILLABLE, pids=pids))
                 members = []
             if not members:
                 self._lingering.discard(attempt)

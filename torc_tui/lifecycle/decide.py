@@ -1,15 +1,14 @@
-"""What follows from what. What comes in: a stimulus and the facts around it. What goes out:
-changes, as values.
+"""Decide which status changes follow from an event: the end of an attempt, or of jobs.
 
-Nothing is read or written here: no clock, no store, no process. The graph is reached through the
-port `Graph`, which the store implements with counters in SQL and the tests with plain dictionaries.
+Input: a stimulus and the facts around it. Output: changes, as values. Nothing is read or written
+here. The graph is reached through the port `Graph`, which the store implements with counters in SQL
+and the tests with plain dictionaries.
 
-Laws
-* A job becomes ready the moment the last job it waits for has ended, and never before.
-* It is canceled instead when one of those did not succeed and it did not ask to go on regardless; a
-  canceled job has ended too, so the wave rolls on until nothing moves.
-* A stop of the runner is no verdict on the job: what it interrupts releases nobody, and is taken up
-  again later.
+Invariants
+* A job becomes ready when the last job that it depends on has finished, and never before.
+* It is canceled instead when one of those jobs did not succeed, unless the job asked to run
+  regardless. A canceled job has finished too, so the changes go on until nothing follows any more.
+* The end of a runner is no verdict on its jobs: they release no dependents, and run again later.
 """
 
 from __future__ import annotations
@@ -19,12 +18,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from torc_tui.model import Cause, Exited, FailureRule
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import UNSUCCESSFUL, JobStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A blocked job, or one being initialized, that waits for nothing any more."""
+    """A blocked or uninitialized job whose dependencies have all finished."""
 
     job_id: int
     unsuccessful: int
@@ -33,27 +33,26 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A job goes into a state, for a reason where the state alone does not tell it."""
+    """A new status for a job, with a reason where the status alone does not tell it."""
 
     job_id: int
     status: JobStatus
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class Graph(Protocol):
-    """The slice of the graph that a decision needs."""
+    """The part of the graph that a decision needs."""
 
     def release(self, ended: Sequence[tuple[int, bool]]) -> Sequence[Waiting]:
-        """Tell the dependents of each (job id, succeeded) that it has ended; those left with
-        nothing to wait for."""
+        """Tell the dependents of each (job id, succeeded) that it has finished; return those that
+        wait for nothing more."""
 
-    def blame(self, job_id: int) -> str:
-        """The name of the dependency that did not succeed, and how it ended, in words: ``prep
-        failed (exit 3)``."""
+    def blame(self, job_id: int) -> Reason:
+        """Return which dependency of the job did not succeed, and why."""
 
 
 def verdict(graph: Graph, waiting: Sequence[Waiting]) -> list[Change]:
-    """Ready or canceled, for jobs that wait for nothing any more."""
+    """Return whether each of these jobs becomes ready or is canceled."""
     return [
         Change(job.job_id, JobStatus.CANCELED, graph.blame(job.job_id))
         if job.unsuccessful and job.cancel_on_blocking_job_failure
@@ -63,9 +62,11 @@ def verdict(graph: Graph, waiting: Sequence[Waiting]) -> list[Change]:
 
 
 def settle(graph: Graph, ended: Sequence[tuple[int, JobStatus]]) -> Iterator[list[Change]]:
-    """All changes that the end of these jobs brings to others, wave by wave, to the fixed point.
-    The caller writes each wave before it takes the next, so that `Graph.blame` can name who was
-    canceled a moment ago."""
+    """Yield all changes that follow from the end of these jobs, one list per step of the graph.
+
+    The caller writes each list before it asks for the next, so that `Graph.blame` can name the jobs
+    that the list before has canceled.
+    """
     wave = [(job_id, status not in UNSUCCESSFUL) for job_id, status in ended]
     while wave:
         decided = verdict(graph, graph.release(wave))
@@ -76,116 +77,137 @@ def settle(graph: Graph, ended: Sequence[tuple[int, JobStatus]]) -> Iterator[lis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFacts:
-    """What the outcome of an attempt depends on, besides the exit itself. ``retries`` counts those
-    used in this run; the lists name declared outputs that are not there."""
+    """What the outcome of an attempt depends on, besides its end.
+
+    ``retries`` counts those used in this run. ``missing_files`` are (name, path) of declared
+    outputs that do not exist, ``missing_user_data`` names of records that were not written.
+    ``requested`` is what a user asked for: to cancel the job, or to terminate it. ``stop_codes``
+    are the exit codes of a job that died by the signals with which it was stopped; any other code
+    is the job's own.
+    """
 
     rules: Sequence[FailureRule] = ()
     retries: int = 0
-    missing_files: Sequence[str] = ()
+    missing_files: Sequence[tuple[str, str]] = ()
     missing_user_data: Sequence[str] = ()
     require_user_data: bool = False
     use_pending_failed: bool = False
+    requested: JobStatus = JobStatus.CANCELED
+    runtime: float | None = None
     timeout_exit_code: int = 152
     oom_exit_code: int = 137
+    stop_codes: frozenset[int | None] = frozenset({137, 143, None})
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attempt came to. With ``retry`` the job goes back to ready for the next attempt;
-    ``status`` is then the state its result keeps. ``releases`` is False when dependents must not
-    hear of it."""
+    """What an attempt came to.
+
+    With ``retry`` the job becomes ready for its next attempt, and ``status`` is that of the result
+    only. ``interrupted`` marks a job that was stopped with its runner and runs again with the next
+    one. ``releases`` is False when the dependents keep waiting.
+    """
 
     status: JobStatus
     return_code: int | None
-    reason: str | None = None
-    warning: str | None = None
+    cause: Cause
+    reason: Reason | None = None
+    warning: Reason | None = None
     retry: FailureRule | None = None
     releases: bool = True
+    interrupted: bool = False
 
 
 LOST_RETURN_CODE = -128
-"""For an attempt whose end nobody saw (reference facts, section 4.6)."""
-
-SIGNALS = {
-    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL",
-    10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU",
-    25: "SIGXFSZ", 31: "SIGSYS",
-}  # fmt: skip
+"""Exit code of an attempt whose end was not seen, as in Torc."""
+MISSING_OUTPUT_RETURN_CODE = 1
+"""Exit code of an attempt that succeeded without its declared outputs, as in Torc."""
+SIGNAL_CODES = frozenset(128 + number for number in (*range(1, 16), 24, 25, 31))
+"""Exit codes that stand for the death by a signal."""
 
 
 def outcome(exited: Exited, facts: AttemptFacts) -> Outcome:
-    """What this end of an attempt means for its job (product decisions; reference facts, sections
-    6.7 and 9.1)."""
+    """Return what this end of an attempt means for its job."""
     code = exited.return_code
     match exited.cause:
         case Cause.CANCELED:
-            return Outcome(JobStatus.CANCELED, code, exited.detail or "canceled by a user")
-        case Cause.TERMINATED:
-            return Outcome(JobStatus.TERMINATED, code, exited.detail or "terminated by a user")
-        case Cause.STOPPED:
-            if code == 0:
-                return _by_code(exited, facts)
-            return Outcome(
-                JobStatus.TERMINATED,
-                code,
-                exited.detail or "the runner was stopped",
-                releases=False,
-            )
-        case Cause.RUNTIME:
-            reason = exited.detail or "ran longer than its runtime"
-            return Outcome(JobStatus.TERMINATED, facts.timeout_exit_code, reason)
-        case Cause.MEMORY:
-            return _failed(
-                facts.oom_exit_code, exited.detail or "used more memory than it asked for", facts
-            )
+            return _stopped_by_user(exited, facts)
+        case Cause.STOPPED | Cause.TIME_LIMIT:
+            return _stopped_with_runner(exited, facts)
+        case Cause.TIMEOUT:
+            reason = exited.reason or because(Kind.TIMEOUT, limit=facts.runtime)
+            code = _own_code(code, facts, facts.timeout_exit_code)
+            return Outcome(JobStatus.TERMINATED, code, Cause.TIMEOUT, reason)
+        case Cause.OOM | Cause.GPU_OOM:
+            reason = exited.reason or because(Kind.OUT_OF_MEMORY)
+            code = _own_code(code, facts, facts.oom_exit_code)
+            return _failed(code, exited.cause, reason, facts)
         case Cause.LAUNCH:
-            return _failed(code, exited.detail or "could not be started", facts)
-        case Cause.LOST:
-            reason = exited.detail or "its process is gone and left no exit code"
-            return _failed(LOST_RETURN_CODE, reason, facts)
+            return _failed(code, Cause.LAUNCH, exited.reason or because(Kind.LAUNCH), facts)
+        case Cause.LOST | Cause.GPU_LOST:
+            reason = exited.reason or because(Kind.LOST)
+            code = LOST_RETURN_CODE if code is None else code
+            return _failed(code, exited.cause, reason, facts)
         case _:
             return _by_code(exited, facts)
+
+
+def _own_code(code: int | None, facts: AttemptFacts, otherwise: int) -> int | None:
+    """Return the exit code that the job gave itself; ``otherwise`` when it died by the stop."""
+    return otherwise if code in facts.stop_codes else code
+
+
+def _stopped_by_user(exited: Exited, facts: AttemptFacts) -> Outcome:
+    terminated = facts.requested is JobStatus.TERMINATED
+    kind = Kind.TERMINATED_BY_USER if terminated else Kind.CANCELED_BY_USER
+    reason = exited.reason or because(kind)
+    return Outcome(facts.requested, exited.return_code, Cause.CANCELED, reason)
+
+
+def _stopped_with_runner(exited: Exited, facts: AttemptFacts) -> Outcome:
+    if exited.return_code == 0:
+        return _by_code(exited, facts)
+    timed = exited.cause is Cause.TIME_LIMIT
+    code = exited.return_code
+    if timed:
+        code = _own_code(code, facts, facts.timeout_exit_code)
+    reason = because(Kind.TIME_LIMIT if timed else Kind.RUNNER_STOPPED)
+    cause = Cause.TIME_LIMIT if timed else Cause.STOPPED
+    return Outcome(JobStatus.TERMINATED, code, cause, reason, releases=False, interrupted=True)
 
 
 def _by_code(exited: Exited, facts: AttemptFacts) -> Outcome:
     code = exited.return_code
     if code != 0:
-        return _failed(code, _describe(code), facts)
-    if facts.missing_files:
-        files = "file" if len(facts.missing_files) == 1 else "files"
-        return _failed(
-            1, f"exit 0, but did not write its output {files} {_list(facts.missing_files)}", facts
-        )
+        cause = Cause.SIGNAL if code in SIGNAL_CODES else Cause.EXIT
+        return _failed(code, cause, because(Kind.EXIT, code=code), facts)
+    missing = _missing_output(facts)
+    if missing is not None:
+        return _failed(MISSING_OUTPUT_RETURN_CODE, Cause.MISSING_OUTPUT, missing, facts)
     if facts.missing_user_data:
-        message = f"did not write its user data {_list(facts.missing_user_data)}"
-        if facts.require_user_data:
-            return _failed(1, f"exit 0, but {message}", facts)
-        return Outcome(JobStatus.COMPLETED, 0, None, warning=message)
-    return Outcome(JobStatus.COMPLETED, 0)
+        warning = because(Kind.USER_DATA_NOT_WRITTEN, names=tuple(facts.missing_user_data))
+        return Outcome(JobStatus.COMPLETED, 0, Cause.EXIT, warning=warning)
+    return Outcome(JobStatus.COMPLETED, 0, Cause.EXIT)
 
 
-def _failed(code: int | None, reason: str, facts: AttemptFacts) -> Outcome:
+def _missing_output(facts: AttemptFacts) -> Reason | None:
+    if facts.missing_files:
+        return because(Kind.MISSING_FILES, files=tuple(facts.missing_files))
+    if facts.missing_user_data and facts.require_user_data:
+        return because(Kind.MISSING_USER_DATA, names=tuple(facts.missing_user_data))
+    return None
+
+
+def _failed(code: int | None, cause: Cause, reason: Reason, facts: AttemptFacts) -> Outcome:
     rule = _rule(code, facts.rules)
     if rule is not None and facts.retries < rule.max_retries:
-        return Outcome(JobStatus.FAILED, code, reason, retry=rule)
+        return Outcome(JobStatus.FAILED, code, cause, reason, retry=rule)
     status = JobStatus.PENDING_FAILED if facts.use_pending_failed else JobStatus.FAILED
-    return Outcome(status, code, reason, releases=status is JobStatus.FAILED)
+    return Outcome(status, code, cause, reason, releases=status is JobStatus.FAILED)
 
 
 def _rule(code: int | None, rules: Sequence[FailureRule]) -> FailureRule | None:
-    """The first rule that names the code; otherwise the first that takes all."""
+    """Return the first rule that names the code; otherwise the first that matches all codes."""
     named = (rule for rule in rules if code in rule.exit_codes)
     general = (rule for rule in rules if rule.match_all_exit_codes)
     return next(named, None) or next(general, None)
-
-
-def _describe(code: int | None) -> str:
-    if code is None:
-        return "ended in a way that nobody saw"
-    signal = SIGNALS.get(code - 128)
-    return f"exit {code} ({signal})" if signal else f"exit {code}"
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return f"{shown} (+{len(names) - 3})" if len(names) > 3 else shown

@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 from torc_tui.errors import NotFound
 from torc_tui.model import Allocation, Job, Machine, ResourceRequirements, Workflow
 from torc_tui.operations.host import Host, HostReader, machine_of
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.detect import detect_machine
+from torc_tui.resources.explain import Shortfall
 from torc_tui.resources.explain import explain as shortfalls_of
 from torc_tui.resources.explain import never as never_of
 from torc_tui.resources.gpus import ForeignPolicy, gpu_need
@@ -31,11 +33,10 @@ from torc_tui.views import why as views
 
 
 class Lack(NamedTuple):
-    """What keeps a request from being served: for now, or for ever on the machines that there are.
-    Texts."""
+    """What keeps a request from being served: resources in use now, or that no machine has."""
 
-    now: tuple[str, ...] = ()
-    never: tuple[str, ...] = ()
+    now: tuple[Reason, ...] = ()
+    never: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,10 @@ def outlook(
         machine = detect_machine() if requirements else Machine(hostname="", num_cpus=0, memory=0)
         return Outlook(
             0,
-            {key: Lack(never=_texts(never_of(one, machine))) for key, one in requirements.items()},
+            {
+                key: Lack(never=_reasons(never_of(one, machine)))
+                for key, one in requirements.items()
+            },
         )
     lacks: dict[int, Lack] = {}
     wants_cards = any(gpu_need(one) for one in requirements.values())
@@ -83,8 +87,8 @@ def outlook(
         pool, whole = _pool(store, runner, read() if here and wants_cards else None)
         full = _full(store, runner)
         for key, one in requirements.items():
-            never = _texts(never_of(one, whole))
-            found = Lack((), never) if never else Lack((*full, *_texts(shortfalls_of(one, pool))))
+            never = _reasons(never_of(one, whole))
+            found = Lack((), never) if never else Lack((*full, *_reasons(shortfalls_of(one, pool))))
             best = lacks.get(key)
             if best is None or _worse(best) > _worse(found):
                 lacks[key] = found
@@ -96,7 +100,7 @@ class Stuck(NamedTuple):
 
     job_id: int
     name: str
-    reason: str
+    reason: Reason
 
 
 def stuck(store: Store, workflow_id: int, limit: int = 1000) -> tuple[list[Stuck], bool]:
@@ -111,7 +115,11 @@ def stuck(store: Store, workflow_id: int, limit: int = 1000) -> tuple[list[Stuck
     if not asked:
         return [], False
     lacks = outlook(store, workflow_id, asked, HostReader()).lacks
-    never = {key: "; ".join(lack.never) for key, lack in lacks.items() if lack.never}
+    never = {
+        key: because(Kind.UNSCHEDULABLE, lacks=lack.never)
+        for key, lack in lacks.items()
+        if lack.never
+    }
     found: list[Stuck] = []
     with store.read() as conn:
         for key, reason in never.items():
@@ -132,7 +140,7 @@ def _pool(store: Store, runner: Runner, here: Host | None) -> tuple[Pool, Machin
     return Pool(whole, held, foreign=policy), whole
 
 
-def _full(store: Store, runner: Runner) -> tuple[str, ...]:
+def _full(store: Store, runner: Runner) -> tuple[Reason, ...]:
     limit = runner.options.get("max_parallel_jobs")
     if limit is None:
         return ()
@@ -141,16 +149,15 @@ def _full(store: Store, runner: Runner) -> tuple[str, ...]:
     )
     if running < limit:
         return ()
-    jobs = "1 job runs" if running == 1 else f"{running} jobs run"
-    return (f"{jobs}, at most {limit} may (--max-parallel-jobs)",)
+    return (because(Kind.PARALLEL_LIMIT, running=running, limit=limit),)
 
 
 def _worse(lack: Lack) -> int:
     return 2 if lack.never else 1 if lack.now else 0
 
 
-def _texts(shortfalls: Collection[Any]) -> tuple[str, ...]:
-    return tuple(shortfall.text for shortfall in shortfalls)
+def _reasons(shortfalls: Collection[Shortfall]) -> tuple[Reason, ...]:
+    return tuple(shortfall.reason for shortfall in shortfalls)
 
 
 class JobFacts:

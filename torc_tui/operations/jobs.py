@@ -18,6 +18,7 @@ from torc_tui.errors import NotFound
 from torc_tui.operations import catalog
 from torc_tui.operations.runners import end_orphans
 from torc_tui.operations.user_action import UserAction, narrow
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import CANCELABLE, HELD, JobStatus
 from torc_tui.store import dependency_counters, user_actions
 from torc_tui.store.database import Store
@@ -51,12 +52,14 @@ def select(store: Store, action: UserAction, job_ids: Iterable[int]) -> Selectio
 
 def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Cancel waiting jobs at once, with their dependents; ask the runners of the running ones."""
-    reason = f"canceled by {actor}" if actor else "canceled by a user"
+    reason = because(Kind.CANCELED_BY_USER, actor=actor)
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         waiting = [job.id for job in jobs if job.status in CANCELABLE]
         user_actions.cancel_idle(conn, waiting, reason, at)
-        rows: list[EventRow] = [("job_canceled", job_id, {"reason": reason}) for job_id in waiting]
+        rows: list[EventRow] = [
+            ("job_canceled", job_id, {"reason": reason.to_json()}) for job_id in waiting
+        ]
         rows += _ask_to_stop(conn, jobs, "canceled")
         return rows + (dependency_counters.resettle(conn, workflow_id, at) if waiting else [])
 
@@ -72,7 +75,7 @@ def terminate_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = 
         return _ask_to_stop(conn, jobs, "terminated")
 
     done = _on_jobs(store, catalog.TERMINATE, job_ids, act, actor)
-    _end_orphans(store, done, "terminated by a user")
+    _end_orphans(store, done, because(Kind.TERMINATED_BY_USER, actor=actor))
     return done
 
 
@@ -85,7 +88,7 @@ def retry_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None
         user_actions.again(conn, [*chosen, *below])
         user_actions.uncancel(conn, workflow_id)
         rows = dependency_counters.resettle(conn, workflow_id, at)
-        reason = f"retried by {actor}" if actor else "retried by a user"
+        reason = because(Kind.RETRIED_BY_USER, actor=actor).to_json()
         for job in user_actions.job_states(conn, [*chosen, *below]):
             if job.status is JobStatus.READY:
                 rows.append(("job_retried", job.id, {"reason": reason, "not_before": None}))
@@ -130,11 +133,13 @@ def set_priority(
 
 def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Leave jobs out: they do not run, and their dependents do not wait for them."""
-    reason = f"disabled by {actor}" if actor else "disabled by a user"
+    reason = because(Kind.DISABLED_BY_USER, actor=actor)
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         user_actions.disable(conn, [job.id for job in jobs], reason)
-        rows: list[EventRow] = [("job_disabled", job.id, {"reason": reason}) for job in jobs]
+        rows: list[EventRow] = [
+            ("job_disabled", job.id, {"reason": reason.to_json()}) for job in jobs
+        ]
         initialized = any(job.status is not JobStatus.UNINITIALIZED for job in jobs)
         return rows + (dependency_counters.resettle(conn, workflow_id, at) if initialized else [])
 
@@ -208,7 +213,7 @@ def _dependents(rows: Sequence[EventRow], chosen: set[int]) -> int:
     return len({row[1] for row in rows if row[0] == "job_canceled"} - {None, *chosen})
 
 
-def _end_orphans(store: Store, done: Done, reason: str) -> None:
+def _end_orphans(store: Store, done: Done, reason: Reason) -> None:
     """End those of the changed jobs whose runner is dead: no runner is left to do it."""
     with store.read() as conn:
         jobs = user_actions.job_states(conn, done.moved)

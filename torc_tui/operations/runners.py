@@ -22,6 +22,7 @@ from typing import BinaryIO
 from torc_tui.errors import NotFound, Refused, TorcError
 from torc_tui.executors.wrapper import read_exit_file
 from torc_tui.operations import catalog
+from torc_tui.reasons import Reason
 from torc_tui.resources.detect import hostname, still_runs
 from torc_tui.store import compute_nodes, user_actions, workflows
 from torc_tui.store.database import Store
@@ -170,7 +171,7 @@ def dead_nodes(active: Sequence[compute_nodes.Node]) -> list[compute_nodes.Node]
 
 
 def end_orphans(
-    store: Store, workflow_id: int, reason: str, *, only: Set[int] | None = None
+    store: Store, workflow_id: int, reason: Reason, *, only: Set[int] | None = None
 ) -> int:
     """End running jobs that somebody wants stopped and whose runner is dead: there is nobody else
     to do it. How many."""
@@ -197,7 +198,9 @@ def end_orphans(
         append(conn, workflow_id, [], at=now)
         ids = [one.job_id for _, one in held]
         user_actions.end_held(conn, ids, reason, now)
-        rows: list[EventRow] = [("job_canceled", job_id, {"reason": reason}) for job_id in ids]
+        rows: list[EventRow] = [
+            ("job_canceled", job_id, {"reason": reason.to_json()}) for job_id in ids
+        ]
         rows += resettle(conn, workflow_id, now)
         append(conn, workflow_id, rows, at=now)
     return len(held)

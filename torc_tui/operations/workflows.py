@@ -17,6 +17,7 @@ from torc_tui.model import Plan, Workflow
 from torc_tui.operations import catalog
 from torc_tui.operations.runners import end_orphans
 from torc_tui.operations.user_action import check_workflow
+from torc_tui.reasons import Kind, because
 from torc_tui.status import UNSETTLED, JobStatus, number_of
 from torc_tui.store import (
     dependency_counters,
@@ -190,7 +191,7 @@ def cancel_workflow(store: Store, workflow_id: int, *, actor: str | None = None)
     Waiting jobs are canceled at once; running ones by their runner, or here if it is dead.
     """
     now = time.time()
-    reason = f"canceled by {actor}" if actor else "canceled by a user"
+    reason = because(Kind.CANCELED_BY_USER, actor=actor)
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         workflow = workflows.read_workflow(conn, workflow_id)
@@ -240,6 +241,6 @@ def delete_workflows(
     Refused while a runner holds one of their jobs and, with ``user``, for those of other users.
     """
     for workflow_id in ids:
-        end_orphans(store, workflow_id, "its workflow is deleted")
+        end_orphans(store, workflow_id, because(Kind.WORKFLOW_DELETED))
         check_workflow(catalog.DELETE, workflows.get_workflow(store, workflow_id))
     return workflows.delete(store, ids, user=user)

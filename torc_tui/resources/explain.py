@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess, Machine, ResourceRequirements
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.gpus import LASTING, WHOLE, Card, GpuNeed, Obstacle, gpu_need, matches
 from torc_tui.resources.pool import Pool
 
@@ -27,8 +28,10 @@ class Shortfall(NamedTuple):
     available: float
     text: str
 
-    def __str__(self) -> str:
-        return self.text
+    @property
+    def reason(self) -> Reason:
+        """The shortfall as a reason."""
+        return because(Kind.TEXT, text=self.text)
 
 
 def explain(req: ResourceRequirements, pool: Pool) -> tuple[Shortfall, ...]:

@@ -12,12 +12,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
 from torc_tui.model import ResourceRequirements
 from torc_tui.resources.placement import rank
+from torc_tui.store.connection import Connection
 from torc_tui.store.creation import REQUIREMENT_COLUMNS, requirement_row
-from torc_tui.store.database import Statement, allocate, insert
+from torc_tui.store.database import Statement, insert
 from torc_tui.store.workflows import read_requirements
 
 _NUMBERED = re.compile(r"job(\d{1,9})")
@@ -43,7 +42,7 @@ def add_jobs(
         if (match := _NUMBERED.fullmatch(row[0]))
     ]
     number = max(taken, default=0) + 1
-    first = allocate(conn, "job", len(commands))
+    first = conn.allocate("job", len(commands))
     columns = (
         "id workflow_id name command status held priority resource_class unmet unsuccessful "
         "cancel_on_blocking_job_failure attempt_id retries requirement_id family supports_termination"
@@ -86,7 +85,7 @@ def requirement(conn: Connection, workflow_id: int, wanted: ResourceRequirements
     while name in names:
         count += 1
         name = f"{wanted.name}_{count}"
-    requirement_id = allocate(conn, "resource_requirements")
+    requirement_id = conn.allocate("resource_requirements")
     insert(
         conn,
         "resource_requirements",

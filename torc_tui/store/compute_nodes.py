@@ -13,13 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
-
 from torc_tui.model import Json, Machine
-from torc_tui.store import connect
-from torc_tui.store.database import Statement, Store, allocate
-from torc_tui.store.dbapi import dumps
+from torc_tui.store.connection import Connection
+from torc_tui.store.database import Statement, Store
 from torc_tui.store.dependency_counters import EventRow
+from torc_tui.store.encoding import dumps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,7 @@ def register(
     at: float,
 ) -> tuple[int, EventRow]:
     """A new runner for a workflow: its id, and the event that says so."""
-    node_id = allocate(conn, "compute_node")
+    node_id = conn.allocate("compute_node")
     gpus = [
         {
             "uuid": gpu.uuid,
@@ -206,13 +204,11 @@ def marker(store: Store) -> tuple[int, ...]:
     """Something that changes when others have written. SQLite: 3 µs; it does not count this
     thread's own writes."""
     if store.dialect == "sqlite":
-        raw = store.dbapi()
+        conn = store.connection()
         try:
-            return (raw.execute(DATA_VERSION).fetchone()[0],)
+            return (conn.raw.execute(DATA_VERSION).fetchone()[0],)
         except Exception as error:
-            if not connect.is_driver_error(error):
-                raise
-            raise connect.translate(error, store.place) from error
+            raise conn.translated(error) from error
     with store.read() as conn:
         row = ALL_SEQS.direct(conn).fetchone()
         return (int(row[0] or 0), int(row[1]))

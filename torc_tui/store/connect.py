@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 VERSION = 2
 """Of the schema. A store with a higher one is refused, one with a lower one is brought up to
 date."""
+
+CHANNEL = "torc_event"
+"""PostgreSQL's notifications of new events; the payload is the workflow's id."""
 
 BUSY_SECONDS = 10.0
 """How long a writer waits for another writer before it gives up."""
@@ -54,22 +58,20 @@ def resolve(url: str | None) -> tuple[str, str]:
     return "postgresql", "postgresql://" + url.partition("://")[2]
 
 
-def connect(url: str | None = None, *, read_only: bool = False) -> Dbapi:
-    """A connection to a store that exists; StoreUnavailable or SchemaMismatch when there is none of
-    ours."""
+def connect(url: str | None = None, *, read_only: bool = False) -> tuple[Dbapi, str]:
+    """Return the driver's connection to an existing database, and its place.
+
+    Raise StoreUnavailable or SchemaMismatch if there is none of ours.
+    """
     dialect, place = resolve(url)
     if dialect == "postgresql":
         connection = connect_postgresql(place)
-        try:
-            return checked(connection, place)
-        except BaseException:
-            connection.close()
-            raise
-    if not os.path.exists(place):
+    elif os.path.exists(place):
+        connection = connect_sqlite(place, read_only=read_only)
+    else:
         raise no_store(place)
-    connection = connect_sqlite(place, read_only=read_only)
     try:
-        return checked(connection, place)
+        return checked(connection, place), place
     except BaseException:
         connection.close()
         raise
@@ -127,16 +129,17 @@ def connect_postgresql(conninfo: str) -> Dbapi:
             hint="pip install 'torc-tui[postgresql]'",
         ) from error
     try:
-        return psycopg.connect(conninfo, autocommit=True, application_name="torc")
+        return psycopg.connect(
+            conninfo, autocommit=True, application_name="torc", cursor_factory=psycopg.RawCursor
+        )
     except psycopg.Error as error:
         raise translate(error, conninfo) from error
 
 
 def checked(connection: Dbapi, place: str) -> Dbapi:
-    """``connection``, when it leads to a store of this version; else SchemaMismatch or
-    StoreUnavailable."""
+    """Return ``connection`` if it leads to a database of this version or an earlier one."""
     version = stored_version(connection, place)
-    if version != VERSION:
+    if version is None or version > VERSION:
         raise mismatch(version, place)
     return connection
 
@@ -191,19 +194,41 @@ def is_sqlite(connection: Dbapi) -> bool:
 
 
 def is_driver_error(error: BaseException) -> bool:
-    """Whether a database driver raised it; psycopg is looked at only when it is loaded."""
+    """Whether a database driver raised it; psycopg is asked only if it is imported."""
     if isinstance(error, sqlite3.Error):
         return True
-    import sys
-
     psycopg = sys.modules.get("psycopg")
     return psycopg is not None and isinstance(error, psycopg.Error)
+
+
+def is_data_error(error: BaseException) -> bool:
+    """Whether the database cannot hold a value: a number out of range, a NUL in a text."""
+    if isinstance(error, sqlite3.DataError):
+        return True
+    psycopg = sys.modules.get("psycopg")
+    return psycopg is not None and isinstance(error, psycopg.DataError)
+
+
+def is_bug(error: BaseException) -> bool:
+    """Whether a driver's error can only come from a mistake in this program.
+
+    A missing table or right is none: others can drop tables and revoke rights.
+    """
+    if isinstance(error, sqlite3.Error):
+        bugs = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+        return isinstance(error, bugs) or str(error).startswith('near "')
+    if not is_driver_error(error):
+        return False
+    state = getattr(error, "sqlstate", None) or ""
+    if state.startswith(("23", "42")):
+        return state not in ("42501", "42P01")
+    return isinstance(error, sys.modules["psycopg"].ProgrammingError) and not state
 
 
 def _is_missing(error: BaseException) -> bool:
     """Whether ``error`` says that the table or column is not there."""
     if isinstance(error, sqlite3.Error):
-        return str(error).startswith(("no such table", "no such column"))
+        return _sqlite_code(error) == sqlite3.SQLITE_ERROR  # the statement itself is right
     return getattr(error, "sqlstate", None) in ("42P01", "42703", "3F000")
 
 
@@ -226,14 +251,6 @@ def in_transaction(connection: Dbapi) -> bool:
     )  # active, open, failed; 4 is a broken connection
 
 
-def place_of(connection: Dbapi) -> str:
-    """Where ``connection`` leads: a path, or a URL without the password."""
-    if isinstance(connection, sqlite3.Connection):
-        return str(connection.execute("PRAGMA database_list").fetchone()[2])
-    info = connection.info
-    return f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname}"
-
-
 def shown(place: str) -> str:
     """``place`` as it may be shown: without a password."""
     scheme, mark, rest = place.partition("://")
@@ -244,52 +261,68 @@ def shown(place: str) -> str:
 
 
 def translate(error: BaseException, place: str) -> StoreError:
-    """A driver's error as one of ours, with one clear sentence and the way out."""
-    text = str(error).strip()
-    name = shown(place)
-    low = text.lower()
+    """Return a driver's error as one of ours, with the way out.
+
+    Codes decide, for the texts of SQLite and PostgreSQL change with version and language. A text is
+    shown as a detail where the code says too little.
+    """
     if "://" in place:
-        sqlstate = getattr(error, "sqlstate", None) or ""
-        first = text.splitlines()[0] if text else type(error).__name__
-        if sqlstate == "55P03" or sqlstate == "57014":
-            return StoreUnavailable(f"the store {name} is locked: {first}", hint="try again")
-        if sqlstate == "53100":
-            return StoreUnavailable(
-                f"no space left for the store {name}", hint="free some space on the server"
-            )
+        return _translate_postgresql(error, shown(place))
+    return _translate_sqlite(error, place)
+
+
+def _translate_postgresql(error: BaseException, name: str) -> StoreError:
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else type(error).__name__
+    sqlstate = getattr(error, "sqlstate", None) or ""
+    if sqlstate in ("55P03", "57014"):  # lock not available, query canceled
+        return StoreUnavailable(f"the store {name} is locked: {first}", hint="try again")
+    if sqlstate == "53100":  # disk full
         return StoreUnavailable(
-            f"the store {name} cannot be used: {first}", hint="is the server running?"
-        )
-    if "locked" in low or "busy" in low:
-        return StoreUnavailable(
-            f"the store {name} is locked by another program for more than {BUSY_SECONDS:g} s",
-            hint=f"try again; `fuser {name}` tells which program holds it",
-        )
-    if "not a database" in low or "file is encrypted" in low:
-        return SchemaMismatch(
-            f"{name} is not a database",
-            hint="name another one with --database or TORC_DATABASE, or move it away",
-        )
-    if "malformed" in low:
-        return StoreUnavailable(
-            f"the store {name} is damaged: {text}",
-            hint=f"`sqlite3 {name} .recover` saves what can be saved",
-        )
-    if "readonly" in low or "read-only" in low:
-        return StoreUnavailable(
-            f"the store {name} is read-only", hint="check the rights of the file and its folder"
-        )
-    if "disk is full" in low:
-        return StoreUnavailable(
-            f"no space left for the store {name}", hint="free some space; nothing was written"
-        )
-    if "unable to open" in low:
-        return StoreUnavailable(
-            f"the store {name} cannot be opened: {_obstacle(place)}", hint=_way_out(place)
+            f"no space left for the store {name}", hint="free some space on the server"
         )
     return StoreUnavailable(
-        f"the store {name} cannot be used: {text}", hint="check the disk, and the file's rights"
+        f"the store {name} cannot be used: {first}", hint="is the server running?"
     )
+
+
+def _translate_sqlite(error: BaseException, path: str) -> StoreError:
+    code = _sqlite_code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreUnavailable(
+            f"the store {path} is locked by another program for more than {BUSY_SECONDS:g} s",
+            hint=f"try again; `fuser {path}` tells which program holds it",
+        )
+    if code == sqlite3.SQLITE_NOTADB:
+        return SchemaMismatch(
+            f"{path} is not a database",
+            hint="name another one with --database or TORC_DATABASE, or move it away",
+        )
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StoreUnavailable(
+            f"the store {path} is damaged: {error}",
+            hint=f"`sqlite3 {path} .recover` saves what can be saved",
+        )
+    if code == sqlite3.SQLITE_READONLY:
+        return StoreUnavailable(
+            f"the store {path} is read-only", hint="check the rights of the file and its folder"
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return StoreUnavailable(
+            f"no space left for the store {path}", hint="free some space; nothing was written"
+        )
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return StoreUnavailable(
+            f"the store {path} cannot be opened: {_obstacle(path)}", hint=_way_out(path)
+        )
+    return StoreUnavailable(
+        f"the store {path} cannot be used: {error}", hint="check the disk, and the file's rights"
+    )
+
+
+def _sqlite_code(error: BaseException) -> int:
+    """Return the primary result code; 0 for an error that SQLite itself has not raised."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _obstacle(path: str) -> str:

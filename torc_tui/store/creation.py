@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection
-
 from torc_tui.model import ExecutionConfig, Json, Plan, PlannedJob, ResourceRequirements, render
 from torc_tui.resources.placement import rank
 from torc_tui.store import events
-from torc_tui.store.database import Store, allocate, insert
-from torc_tui.store.dbapi import dumps
+from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store, insert
+from torc_tui.store.encoding import dumps
 
 _JOB_COLUMNS = (
     "id workflow_id name command invocation_script script status held priority resource_class unmet unsuccessful "
@@ -64,17 +63,17 @@ def create(
         store.write() as conn
     ):  # ids first, by themselves: ids that end unused cost nothing, a long lock does
         ids = _Ids(
-            allocate(conn, "workflow"),
-            allocate(conn, "job", len(plan.jobs)),
-            allocate(conn, "gate", len(plan.gates)),
-            allocate(conn, "file", len(plan.files)),
-            allocate(conn, "file_group", len(plan.file_groups)),
-            allocate(conn, "user_data", len(plan.user_data)),
-            allocate(conn, "user_data_group", len(plan.user_data_groups)),
-            allocate(conn, "resource_requirements", len(plan.requirements)),
-            allocate(conn, "failure_handler", len(spec.failure_handlers)),
-            allocate(conn, "slurm_scheduler", len(spec.slurm_schedulers)),
-            allocate(conn, "action", len(spec.actions)),
+            conn.allocate("workflow"),
+            conn.allocate("job", len(plan.jobs)),
+            conn.allocate("gate", len(plan.gates)),
+            conn.allocate("file", len(plan.files)),
+            conn.allocate("file_group", len(plan.file_groups)),
+            conn.allocate("user_data", len(plan.user_data)),
+            conn.allocate("user_data_group", len(plan.user_data_groups)),
+            conn.allocate("resource_requirements", len(plan.requirements)),
+            conn.allocate("failure_handler", len(spec.failure_handlers)),
+            conn.allocate("slurm_scheduler", len(spec.slurm_schedulers)),
+            conn.allocate("action", len(spec.actions)),
         )
     wf = ids.workflow
     jobs = _job_rows(plan, ids)

@@ -1,189 +1,131 @@
-"""The records of a workflow as a person looks at them: who wrote each last, who reads it, and in
-what state it is.
+"""Show the records of a workflow to a person: who wrote each last, who reads it, its state.
 
-What comes in: a plain connection and ids. What goes out: dicts. Values are never read whole for the
-list, only their beginning and size. Nothing is written here; the writes stand in
-``store.user_data``.
+Input: a connection and ids. Output: dicts. The list holds only the beginning and the size of a
+value, never the whole value. Nothing is written here.
 
-States: ``empty`` (null, and that is fine so far), ``missing`` (null, a job that is ready or runs
+States: ``empty`` (null, and nobody needs it yet), ``missing`` (null, a job that is ready or running
 reads it, and no producer is left that could write it), ``edited`` (by a person, since the workflow
-was made), ``written`` (by a job, or from the start).
+was created), ``written`` (by a job, or from the start).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torc_tui.store import connect, user_data
-from torc_tui.store.dbapi import Transaction, loads, run
+from torc_tui.store import sql, user_data
+from torc_tui.store.encoding import loads
 
 if TYPE_CHECKING:
-    from torc_tui.store.connect import Dbapi
+    from torc_tui.store.connection import Connection
+
+    Users = sql.UserDataReadersRow | sql.UserDataProducersRow
 
 HEAD = 400
-"""Characters of a value that the list carries."""
-
-_LIST = (
-    "SELECT u.id, u.name, u.is_ephemeral, u.version, {size}, substr(u.data, 1, ?), u.json_schema IS NOT NULL, "
-    "v.written_at, v.actor, v.job_id, v.run_id, v.attempt_id, j.name, w.created_at FROM user_data u "
-    "JOIN workflow w ON w.id = u.workflow_id "
-    "LEFT JOIN user_data_version v ON v.user_data_id = u.id AND v.version = u.version "
-    "LEFT JOIN job j ON j.id = v.job_id WHERE u.workflow_id = ? ORDER BY u.id"
-)
-# Jobs are counted by group first: many jobs share one.
-_USERS = (
-    "SELECT a.record, a.jobs, a.waiting, a.open, f.name FROM ("
-    "SELECT g.user_data_id AS record, SUM(s.jobs) AS jobs, SUM(s.waiting) AS waiting, SUM(s.open) AS open, "
-    "MIN(s.first) AS first FROM (SELECT {column} AS grp, COUNT(*) AS jobs, MIN(id) AS first, "
-    "SUM(CASE WHEN status IN (2, 3, 4) THEN 1 ELSE 0 END) AS waiting, "
-    "SUM(CASE WHEN status IN (5, 6, 7, 8) THEN 0 ELSE 1 END) AS open "
-    "FROM job WHERE workflow_id = ? AND {column} IS NOT NULL GROUP BY {column}) s "
-    "JOIN user_data_group g ON g.group_id = s.grp GROUP BY g.user_data_id) a JOIN job f ON f.id = a.first"
-)
-_OF_JOB = "SELECT user_data_id FROM user_data_group WHERE group_id = (SELECT {column} FROM job WHERE id = ?)"
-_NOBODY = (0, 0, 0, "")
+"""Characters of a value that the list holds."""
 
 
 def overview(
-    connection: Dbapi, workflow_id: int, *, job_id: int | None = None
+    conn: Connection, workflow_id: int, *, job_id: int | None = None
 ) -> list[dict[str, Any]]:
-    """The records of a workflow by id, or with ``job_id`` those that the job reads or writes. Each
-    has id, name, is_ephemeral, version, size (bytes, None for null), head (the beginning of the
+    """Return the records of a workflow, or with ``job_id`` those that the job reads or writes.
+
+    Each has id, name, is_ephemeral, version, size (bytes, None for null), head (the beginning of the
     JSON), has_schema, written_at, actor, job_id, run_id, attempt_id, writer (a name), readers and
     producers (count, name of the first), state and direction (``in``, ``out`` or ``in out`` for a
-    job)."""
-    with Transaction(connection, write=False):
-        rows = run(
-            connection, _LIST.format(size=_size(connection, "u")), (HEAD, workflow_id)
-        ).fetchall()
-        readers = _users(connection, workflow_id, "input_user_data")
-        producers = _users(connection, workflow_id, "output_user_data")
-        reads = _of_job(connection, job_id, "input_user_data")
-        writes = _of_job(connection, job_id, "output_user_data")
+    job).
+    """
+    with conn.read():
+        rows = conn.rows(sql.USER_DATA_OVERVIEW, workflow_id=workflow_id, head_length=HEAD)
+        readers = {
+            row.record_id: row for row in conn.rows(sql.USER_DATA_READERS, workflow_id=workflow_id)
+        }
+        producers = {
+            row.record_id: row
+            for row in conn.rows(sql.USER_DATA_PRODUCERS, workflow_id=workflow_id)
+        }
+        reads, writes = _of_job(conn, job_id)
     found = []
     for row in rows:
-        if job_id is not None and row[0] not in reads and row[0] not in writes:
+        if job_id is not None and row.id not in reads and row.id not in writes:
             continue
-        read_by, made_by = readers.get(row[0], _NOBODY), producers.get(row[0], _NOBODY)
-        words = [word for word, ids in (("in", reads), ("out", writes)) if row[0] in ids]
+        directions = [word for word, ids in (("in", reads), ("out", writes)) if row.id in ids]
+        record = row._asdict()
+        record["writer"] = _writer(record.pop("job"), row.job_id, row.actor)
+        del record["created_at"]
         found.append(
-            {
-                "id": row[0],
-                "name": row[1],
-                "is_ephemeral": bool(row[2]),
-                "version": row[3],
-                "size": row[4],
-                "head": row[5],
-                "has_schema": bool(row[6]),
-                "written_at": row[7],
-                "actor": row[8],
-                "job_id": row[9],
-                "run_id": row[10],
-                "attempt_id": row[11],
-                "writer": _writer(row[12], row[9], row[8]),
-                "readers": (read_by[0], read_by[3]),
-                "producers": (made_by[0], made_by[3]),
-                "state": _state(row, waiting=read_by[1], open_producers=made_by[2]),
-                "direction": " ".join(words),
+            record
+            | {
+                "readers": _count(readers.get(row.id)),
+                "producers": _count(producers.get(row.id)),
+                "state": _state(row, readers.get(row.id), producers.get(row.id)),
+                "direction": " ".join(directions),
             }
         )
     return found
 
 
-def opened(connection: Dbapi, record_id: int) -> dict[str, Any]:
-    """One record with its value: what ``user_data.get`` gives, and schema, size, written_at, actor,
-    job_id, run_id, attempt_id, writer. NotFound."""
-    with Transaction(connection, write=False):
-        record = user_data.get(connection, record_id)
-        row = run(
-            connection,
-            "SELECT u.json_schema, v.written_at, v.actor, v.job_id, v.run_id, v.attempt_id, j.name, "
-            f"{_size(connection, 'u')} "
-            "FROM user_data u LEFT JOIN user_data_version v ON v.user_data_id = u.id AND v.version = u.version "
-            "LEFT JOIN job j ON j.id = v.job_id WHERE u.id = ?",
-            (record_id,),
-        ).fetchone()
+def opened(conn: Connection, record_id: int) -> dict[str, Any]:
+    """Return one record with its value.
+
+    Beside the keys of `user_data.get` it has schema, size, written_at, actor, job_id, run_id,
+    attempt_id and writer. Raise NotFound.
+    """
+    with conn.read():
+        record = user_data.get(conn, record_id)
+        row = conn.one(sql.USER_DATA_DETAILS, id=record_id)
+    details = row._asdict() if row is not None else {}
     return record | {
-        "schema": loads(row[0]),
-        "written_at": row[1],
-        "actor": row[2],
-        "job_id": row[3],
-        "run_id": row[4],
-        "attempt_id": row[5],
-        "writer": _writer(row[6], row[3], row[2]),
-        "size": row[7] or 0,
+        "schema": loads(details.pop("json_schema")),
+        "writer": _writer(details.pop("job"), details["job_id"], details["actor"]),
+        "size": details.pop("size") or 0,
+        **details,
     }
 
 
-def versions(connection: Dbapi, record_id: int) -> list[dict[str, Any]]:
-    """All versions, the newest first, without their values: {version, size, is_null, written_at,
-    actor, job_id, run_id, attempt_id, writer}. NotFound for an unknown record."""
-    with Transaction(connection, write=False):
-        user_data.get(connection, record_id)
-        rows = run(
-            connection,
-            f"SELECT v.version, {_size(connection, 'v')}, v.written_at, v.actor, v.job_id, v.run_id, v.attempt_id, "
-            "j.name FROM user_data_version v LEFT JOIN job j ON j.id = v.job_id WHERE v.user_data_id = ? "
-            "ORDER BY v.version DESC",
-            (record_id,),
-        ).fetchall()
-    return [
-        {
-            "version": row[0],
-            "size": row[1] or 0,
-            "is_null": row[1] is None,
-            "written_at": row[2],
-            "actor": row[3],
-            "job_id": row[4],
-            "run_id": row[5],
-            "attempt_id": row[6],
-            "writer": _writer(row[7], row[4], row[3]),
-        }
-        for row in rows
-    ]
+def versions(conn: Connection, record_id: int) -> list[dict[str, Any]]:
+    """Return all versions of a record without their values, the newest first.
+
+    Each has version, size, is_null, written_at, actor, job_id, run_id, attempt_id and writer. Raise
+    NotFound for an unknown record.
+    """
+    with conn.read():
+        user_data.get(conn, record_id)
+        rows = conn.rows(sql.USER_DATA_VERSIONS, id=record_id)
+    found = []
+    for row in rows:
+        version = row._asdict()
+        version["writer"] = _writer(version.pop("job"), row.job_id, row.actor)
+        found.append(version | {"size": row.size or 0, "is_null": row.size is None})
+    return found
 
 
-def value_of(connection: Dbapi, record_id: int, version: int) -> Any:
-    """The value that a version had; None also for a version that is not there (0: before the first
-    write)."""
-    with Transaction(connection, write=False):
-        row = run(
-            connection,
-            "SELECT data FROM user_data_version WHERE user_data_id = ? AND version = ?",
-            (record_id, version),
-        ).fetchone()
-    return loads(row[0]) if row is not None else None
-
-
-def _size(connection: Dbapi, table: str) -> str:
-    """The bytes of a value, in SQL."""
-    return (
-        f"length(CAST({table}.data AS BLOB))"
-        if connect.is_sqlite(connection)
-        else f"octet_length({table}.data)"
-    )
+def value_of(conn: Connection, record_id: int, version: int) -> Any:
+    """Return the value of a version; None if there is no such version (0: before any write)."""
+    return loads(conn.value(sql.USER_DATA_AT_VERSION, id=record_id, version=version))
 
 
 def _writer(job: str | None, job_id: int | None, actor: str | None) -> str:
-    """The name of the job that wrote, its id where the job is gone, or the person."""
+    """Return the name of the job that wrote, its id if the job is gone, or the person."""
     return job or (f"job {job_id}" if job_id is not None else actor) or ""
 
 
-def _state(row: Any, *, waiting: int, open_producers: int) -> str:
-    if row[4] is None:
-        return "missing" if waiting and not open_producers else "empty"
-    by_hand = row[9] is None and row[8] is not None
-    return "edited" if by_hand and row[7] > row[13] else "written"
+def _count(users: Users | None) -> tuple[int, str]:
+    return (int(users.jobs), users.name) if users is not None else (0, "")
 
 
-def _users(
-    connection: Dbapi, workflow_id: int, column: str
-) -> dict[int, tuple[int, int, int, str]]:
-    rows = run(connection, _USERS.format(column=column), (workflow_id,)).fetchall()
-    return {row[0]: (int(row[1]), int(row[2]), int(row[3]), row[4]) for row in rows}
+def _state(row: sql.UserDataOverviewRow, readers: Users | None, producers: Users | None) -> str:
+    if row.size is None:
+        needed = readers is not None and int(readers.waiting) > 0
+        expected = producers is not None and int(producers.unfinished) > 0
+        return "missing" if needed and not expected else "empty"
+    by_person = row.job_id is None and row.actor is not None
+    return "edited" if by_person and (row.written_at or 0) > row.created_at else "written"
 
 
-def _of_job(connection: Dbapi, job_id: int | None, column: str) -> set[int]:
+def _of_job(conn: Connection, job_id: int | None) -> tuple[set[int], set[int]]:
+    """Return the ids of the records that a job reads, and of those that it writes."""
     if job_id is None:
-        return set()
-    return {row[0] for row in run(connection, _OF_JOB.format(column=column), (job_id,)).fetchall()}
+        return set(), set()
+    reads = conn.rows(sql.USER_DATA_READ_BY, job_id=job_id)
+    writes = conn.rows(sql.USER_DATA_WRITTEN_BY, job_id=job_id)
+    return {row.user_data_id for row in reads}, {row.user_data_id for row in writes}

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
 from torc_tui.lifecycle.decide import Change, Waiting, settle, verdict
 from torc_tui.model import Json
+from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import JobStatus
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement
 
 EventRow = tuple[str, int | None, dict[str, Json] | None]
@@ -49,7 +49,7 @@ LOWER_GATES = Statement(
     " RETURNING id, unmet, unsuccessful"
 )
 BLAME = Statement(
-    "SELECT u.name, u.status, u.return_code, u.reason FROM job u WHERE u.status IN (6, 7, 8) AND u.id IN ("
+    "SELECT u.name, u.status, u.reason FROM job u WHERE u.status IN (6, 7, 8) AND u.id IN ("
     "SELECT depends_on_id FROM dependency WHERE job_id = ? AND depends_on_id > 0"
     " UNION ALL SELECT m.depends_on_id FROM dependency d JOIN dependency m ON m.job_id = d.depends_on_id"
     " WHERE d.job_id = ? AND d.depends_on_id < 0) ORDER BY u.status, u.id LIMIT 1"
@@ -83,17 +83,18 @@ class SqlGraph:
         rows = LOWER_JOBS.direct(self.conn, (unsuccessful, node_id)).fetchall()
         return [Waiting(row[0], row[2], bool(row[3])) for row in rows if row[1] == 0]
 
-    def blame(self, job_id: int) -> str:
+    def blame(self, job_id: int) -> Reason:
         row = BLAME.direct(self.conn, (job_id, job_id)).fetchone()
         if row is None:
-            return "a dependency did not succeed"
-        name, status, code, reason = row
-        word = JobStatus(status).word
-        if (reason or "").startswith(
-            "exit 0, but"
-        ):  # its command ended well, and the code is that of the job
-            return f"{name} {word}: {reason}"
-        return f"{name} {word} (exit {code})" if code is not None else f"{name} {word}"
+            return because(Kind.DEPENDENCY)
+        name, status, reason = row
+        canceled = status == JobStatus.CANCELED
+        return because(
+            Kind.DEPENDENCY,
+            job=name,
+            status=JobStatus(status).word,
+            reason=None if canceled else decode(reason),
+        )
 
 
 APPLY_CHANGE = Statement(
@@ -111,7 +112,7 @@ def apply_changes(conn: Connection, changes: Sequence[Change], at: float) -> lis
         [
             (
                 int(change.status),
-                change.reason,
+                change.reason.encode() if change.reason else None,
                 at if change.status is JobStatus.CANCELED else None,
                 change.job_id,
             )
@@ -122,7 +123,7 @@ def apply_changes(conn: Connection, changes: Sequence[Change], at: float) -> lis
         (
             CHANGE_EVENTS[change.status],
             change.job_id,
-            {"reason": change.reason} if change.reason else None,
+            {"reason": change.reason.to_json()} if change.reason else None,
         )
         for change in changes
     ]

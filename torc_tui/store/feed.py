@@ -18,11 +18,10 @@ import select
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
-from torc_tui.errors import StoreError
 from torc_tui.model import Event
-from torc_tui.store import connect, dbapi
+from torc_tui.store import connect, sql
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.events import event
 
@@ -33,13 +32,6 @@ BEHIND_NOTIFY = 1.0
 """Seconds after which PostgreSQL's table is looked at without a notification."""
 CHUNK = 10_000
 """Most events that one poll gives of a workflow; the next one goes on."""
-
-_AFTER = (
-    "SELECT workflow_id, seq, timestamp, kind, job_id, data, actor FROM event "
-    f"WHERE workflow_id = ? AND seq > ? ORDER BY seq LIMIT {CHUNK}"
-)
-_ONE = "SELECT id, last_seq FROM workflow WHERE id = ?"
-_ALL = "SELECT id, last_seq FROM workflow ORDER BY id"
 
 
 class Feed:
@@ -62,8 +54,8 @@ class Feed:
             self._cursors = {workflow_id: after}
         else:
             with store.read() as conn:
-                self._cursors = {row[0]: row[1] for row in conn.exec_driver_sql(_ALL)}
-        self._connection: Any = None
+                self._cursors = {row.id: row.last_seq for row in conn.rows(sql.EVENT_HEADS)}
+        self._connection: Connection | None = None
         self._version: int | None = None
         self._looked = -BEHIND_NOTIFY
         self._pause = QUICKEST
@@ -77,19 +69,20 @@ class Feed:
         return self._cursors.get(self._workflow_id, 0) if self._workflow_id is not None else 0
 
     def poll(self) -> list[Event]:
-        """What is new, at once. StoreUnavailable when the store cannot be read; a later call tries
-        again."""
+        """Return what is new, at once.
+
+        Raise StoreUnavailable if the database cannot be read; a later call tries again.
+        """
         try:
-            if self._connection is None:
-                self._open()
-            if not self._changed():
+            conn = self._connection or self._open()
+            if not self._changed(conn):
                 return []
-            found = self._read()
+            found = self._read(conn)
         except Exception as error:
-            if not connect.is_driver_error(error):
-                raise
             self._drop()
-            raise connect.translate(error, self._store.place) from error
+            if connect.is_driver_error(error):
+                raise connect.translate(error, self._store.place) from error
+            raise
         if found:
             self._pause = QUICKEST
         return found
@@ -117,8 +110,8 @@ class Feed:
         thousands of them, and ``select`` takes no number above 1023."""
         waiting = select.poll()
         waiting.register(self._woken, select.POLLIN)
-        if self._store.dialect == "postgresql":
-            waiting.register(self._connection.fileno(), select.POLLIN)
+        if self._store.dialect == "postgresql" and self._connection is not None:
+            waiting.register(self._connection.raw.fileno(), select.POLLIN)
         return {descriptor for descriptor, _ in waiting.poll(pause * 1000)}
 
     def wake(self) -> None:
@@ -136,13 +129,16 @@ class Feed:
             if descriptor >= 0:
                 os.close(descriptor)
 
-    def _open(self) -> None:
+    def _open(self) -> Connection:
+        place = self._store.place
         if self._store.dialect == "postgresql":
-            self._connection = connect.connect_postgresql(self._store.place)
-            self._connection.execute(f"LISTEN {dbapi.CHANNEL}")
+            raw = connect.connect_postgresql(place)
+            raw.execute(f"LISTEN {connect.CHANNEL}")
         else:
-            self._connection = connect.connect_sqlite(self._store.place, read_only=True)
+            raw = connect.connect_sqlite(place, read_only=True)
         self._version, self._looked = None, -BEHIND_NOTIFY
+        self._connection = Connection(raw, place)
+        return self._connection
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -150,48 +146,52 @@ class Feed:
             try:
                 connection.close()
             except Exception as error:
-                if not connect.is_driver_error(error) and not isinstance(error, StoreError):
+                if not connect.is_driver_error(error):
                     raise
 
-    def _changed(self) -> bool:
-        """Whether anybody committed since the last look. What is noticed here is read after, so
-        nothing is missed."""
-        if self._store.dialect == "postgresql":
+    def _changed(self, conn: Connection) -> bool:
+        """Whether anybody committed since the last look.
+
+        What is noticed here is read afterwards, so nothing is missed.
+        """
+        if conn.dialect == "postgresql":
             mine = str(self._workflow_id)
             told = False
-            for notification in self._connection.notifies(timeout=0):
+            for notification in conn.raw.notifies(timeout=0):
                 told = told or self._workflow_id is None or notification.payload == mine
             now = time.monotonic()
             if told or now - self._looked >= BEHIND_NOTIFY:
                 self._looked = now
                 return True
             return False
-        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        version: int = conn.raw.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
             return False
         self._version = version
         return True
 
-    def _read(self) -> list[Event]:
+    def _read(self, conn: Connection) -> list[Event]:
         if self._workflow_id is None:
-            heads = dbapi.run(self._connection, _ALL).fetchall()
+            heads = {row.id: row.last_seq for row in conn.rows(sql.EVENT_HEADS)}
         elif self._workflow_id in self._cursors:
-            heads = dbapi.run(self._connection, _ONE, (self._workflow_id,)).fetchall()
+            one = conn.one(sql.EVENT_HEAD, workflow_id=self._workflow_id)
+            heads = {one.id: one.last_seq} if one is not None else {}
         else:
-            return []  # its end was told already
+            return []  # the event of its deletion was given already
         found: list[Event] = []
-        for workflow_id, last in heads:
+        for workflow_id, last in heads.items():
             cursor = self._cursors.setdefault(workflow_id, 0)
             if last > cursor:
-                rows = dbapi.run(self._connection, _AFTER, (workflow_id, cursor)).fetchall()
+                rows = conn.rows(
+                    sql.EVENTS_AFTER, workflow_id=workflow_id, after=cursor, limit=CHUNK
+                )
                 if rows:
-                    self._cursors[workflow_id] = rows[-1][1]
+                    self._cursors[workflow_id] = rows[-1].seq
                     found += map(event, rows)
                 if len(rows) == CHUNK:
                     self._version, self._looked = None, -BEHIND_NOTIFY
         if len(heads) < len(self._cursors):
-            there = {head[0] for head in heads}
-            for workflow_id in [known for known in self._cursors if known not in there]:
+            for workflow_id in [known for known in self._cursors if known not in heads]:
                 cursor = self._cursors.pop(workflow_id)
                 found.append(Event(workflow_id, cursor + 1, time.time(), "workflow_deleted"))
         return found

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from torc_tui.errors import NotFound
 from torc_tui.model import AttemptKey, ExecutionConfig
+from torc_tui.reasons import Reason, decode
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.dbapi import no_workflow
+from torc_tui.store.event_log import no_workflow
 
 
 def output_folder(directory: str) -> str:
@@ -67,7 +68,7 @@ class AttemptLog(NamedTuple):
     attempt_id: int
     status: JobStatus
     return_code: int | None
-    reason: str | None
+    reason: Reason | None
     started_at: float | None
     ended_at: float | None
     mode: str
@@ -181,7 +182,7 @@ def _ended(around: _Around, row: Sequence[Any]) -> AttemptLog:
         attempt_id,
         JobStatus(status),
         return_code,
-        reason,
+        decode(reason),
         started,
         ended,
         mode,

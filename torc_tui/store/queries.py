@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from torc_tui.errors import NotFound, UsageError
-from torc_tui.model import Json
+from torc_tui.model import Json, cause_word
+from torc_tui.reasons import decode
 from torc_tui.status import JobStatus
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.dbapi import loads, no_workflow
+from torc_tui.store.encoding import loads
+from torc_tui.store.event_log import no_workflow
 from torc_tui.store.relations import Dependency as Dependency
 from torc_tui.store.relations import Edge as Edge
 from torc_tui.store.relations import JobIO as JobIO
@@ -66,7 +67,8 @@ class _Query:
         self.values += [LIMIT if limit is None else limit, offset]
 
     def rows(self, conn: Connection) -> Sequence[Sequence[Any]]:
-        return Statement(self.text).run(conn, tuple(self.values)).all()
+        rows: Sequence[Sequence[Any]] = Statement(self.text).run(conn, tuple(self.values)).all()
+        return rows
 
 
 def _like(store: Store, column: str) -> str:
@@ -247,7 +249,7 @@ def _job(row: Sequence[Any]) -> Record:
         "started_at": row[19],
         "ended_at": row[20],
         "return_code": row[21],
-        "reason": row[22],
+        "reason": decode(row[22]),
         "not_before": row[23],
         "allocation": loads(row[24]),
     }
@@ -416,8 +418,8 @@ def _result(row: Sequence[Any]) -> Record:
         "peak_cpu_percent": row[12],
         "avg_cpu_percent": row[13],
         "status": JobStatus(row[14]).word,
-        "cause": row[15],
-        "reason": row[16],
+        "cause": cause_word(row[15]),
+        "reason": decode(row[16]),
         "cpu_time": row[17],
         "peak_gpu_memory_bytes": row[18],
         "avg_gpu_percent": row[19],
@@ -539,7 +541,7 @@ def _node(row: Sequence[Any]) -> Record:
 
 def _rows(store: Store, text: str, workflow_id: int) -> Sequence[Sequence[Any]]:
     with store.read() as conn:
-        rows = Statement(text).run(conn, (workflow_id,)).all()
+        rows: Sequence[Sequence[Any]] = Statement(text).run(conn, (workflow_id,)).all()
         _check(conn, workflow_id, rows)
         return rows
 

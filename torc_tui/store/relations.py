@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection
-
 from torc_tui.errors import NotFound
 from torc_tui.model import EdgeKind, Json
 from torc_tui.status import JobStatus
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.dbapi import no_workflow
+from torc_tui.store.event_log import no_workflow
 
 
 class Dependency(NamedTuple):
@@ -232,7 +231,7 @@ def relationships(conn: Connection, job_id: int, groups: Sequence[int | None]) -
 
 
 def _groups(conn: Connection, job_id: int) -> Sequence[Any]:
-    row = _GROUPS.run(conn, (job_id,)).first()
+    row: Sequence[Any] | None = _GROUPS.run(conn, (job_id,)).first()
     if row is None:
         raise NotFound(
             f"there is no job {job_id}", hint="`torc jobs list WORKFLOW` shows those that are there"

@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
-
 from torc_tui.model import ExecutionConfig, FailureRule, Json, ResourceRequirements
+from torc_tui.store.connection import Connection
 from torc_tui.store.creation import execution_of
 from torc_tui.store.database import Statement
-from torc_tui.store.dbapi import no_workflow
+from torc_tui.store.event_log import no_workflow
 from torc_tui.store.workflows import read_requirements
 
 

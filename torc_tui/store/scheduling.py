@@ -18,14 +18,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
-
 from torc_tui.lifecycle.decide import Outcome
 from torc_tui.model import Allocation, Exited, GpuGrant, Json, Started
+from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement
-from torc_tui.store.dbapi import dumps
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
+from torc_tui.store.encoding import dumps
 
 
 def encode_allocation(allocation: Allocation) -> str:
@@ -146,9 +146,9 @@ def held_by_others(conn: Connection, node_id: int, hostname: str) -> list[HeldEl
 def lock(conn: Connection, workflow_id: int, hostname: str) -> None:
     """Runners of one workflow, and runners of one host, take their steps one after the other.
     SQLite has one writer anyway."""
-    if conn.dialect.name == "postgresql":
-        conn.exec_driver_sql("SELECT 1 FROM workflow WHERE id = %s FOR UPDATE", (workflow_id,))
-        conn.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"torc:{hostname}",))
+    if conn.dialect == "postgresql":
+        conn.raw.execute("SELECT 1 FROM workflow WHERE id = $1 FOR UPDATE", (workflow_id,))
+        conn.raw.execute("SELECT pg_advisory_xact_lock(hashtext($1))", (f"torc:{hostname}",))
 
 
 def claim(
@@ -262,7 +262,7 @@ class Ended:
     allocation: str
     output_dir: str
     not_before: float | None = None
-    warnings: Sequence[str] = ()
+    warnings: Sequence[Reason] = ()
 
 
 def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow]:
@@ -276,9 +276,7 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
         usage = exited.usage
         status = JobStatus.READY if outcome.retry else outcome.status
         attempt_id = key.attempt_id + 1 if outcome.retry else key.attempt_id
-        interrupted = (
-            None if outcome.releases or outcome.status is not JobStatus.TERMINATED else "stopped"
-        )
+        reason = outcome.reason.encode() if outcome.reason else None
         rows.append(
             (
                 int(status),
@@ -287,8 +285,8 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
                 exited.started_at,
                 exited.ended_at,
                 outcome.return_code,
-                outcome.reason,
-                interrupted,
+                reason,
+                "stopped" if outcome.interrupted else None,
                 one.not_before,
                 key.job_id,
             )
@@ -302,8 +300,8 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
                 node_id,
                 int(outcome.status),
                 outcome.return_code,
-                exited.cause.value if exited.cause else None,
-                outcome.reason,
+                outcome.cause.value,
+                reason,
                 exited.started_at,
                 exited.ended_at,
                 usage.cpu_time,
@@ -330,11 +328,13 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
         if usage.peak_gpu_memory is not None:
             data["peak_gpu_memory"] = usage.peak_gpu_memory
         if outcome.reason:
-            data["reason"] = outcome.reason
+            data["cause"], data["reason"] = outcome.cause.value, outcome.reason.to_json()
+        if outcome.interrupted:
+            data["interrupted"] = True
         warnings = (*one.warnings, outcome.warning) if outcome.warning else one.warnings
         events += [
-            ("job_warning", key.job_id, {"message": text, "attempt": key.attempt_id})
-            for text in warnings
+            ("job_warning", key.job_id, {"message": one.to_json(), "attempt": key.attempt_id})
+            for one in warnings
         ]
         events.append((CHANGE_EVENTS[outcome.status], key.job_id, data))
         if outcome.retry:
@@ -345,7 +345,7 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
                     {
                         "attempt": attempt_id,
                         "of": outcome.retry.max_retries + 1,
-                        "reason": outcome.reason,
+                        "reason": data.get("reason"),
                         "not_before": one.not_before,
                     },
                 )

@@ -21,7 +21,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -32,27 +31,12 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from torc_tui.store.connect import (
     VERSION as VERSION,
 )  # of the schema; known there without loading SQLAlchemy
 
 metadata = MetaData()
-
-
-def statements(dialect: str) -> list[str]:
-    """The texts that create everything, for ``sqlite`` or ``postgresql``."""
-    form: Dialect = sqlite.dialect() if dialect == "sqlite" else postgresql.dialect()  # type: ignore[no-untyped-call] # theirs
-    found = []
-    for table in metadata.sorted_tables:
-        found.append(str(CreateTable(table).compile(dialect=form)))
-        found += [
-            str(CreateIndex(index).compile(dialect=form))
-            for index in sorted(table.indexes, key=lambda i: str(i.name))
-        ]
-    return found
 
 
 def _workflow() -> Column[int]:

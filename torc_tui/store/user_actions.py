@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
+from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement
 
 # -- what initialization asks ----------------------------------------------------------------------
@@ -135,7 +135,8 @@ CANCEL_REST = Statement(
     "UPDATE job SET status = 7, reason = ?, ended_at = ?, held = ? WHERE workflow_id = ? AND status IN (0, 1, 2, 10)"
 )
 END_HELD = Statement(
-    "UPDATE job SET status = 7, reason = ?, ended_at = ?, pid = NULL, allocation = NULL, stop_requested = NULL"
+    "UPDATE job SET status = 7, reason = ?, ended_at = ?, pid = NULL, allocation = NULL, stop_requested = NULL,"
+    " compute_node_id = CASE WHEN started_at IS NULL THEN NULL ELSE compute_node_id END"
     " WHERE id = ? AND status IN (3, 4)"
 )
 ASK_STOP = Statement("UPDATE job SET stop_requested = ? WHERE id = ? AND status IN (3, 4)")
@@ -161,20 +162,22 @@ CANCELED_BELOW = Statement(
 )
 
 
-def cancel_idle(conn: Connection, job_ids: Sequence[int], reason: str, at: float) -> None:
+def cancel_idle(conn: Connection, job_ids: Sequence[int], reason: Reason, at: float) -> None:
     """Cancel jobs that no runner holds."""
-    CANCEL.run_many(conn, [(reason, at, False, job_id) for job_id in job_ids])
+    text = reason.encode()
+    CANCEL.run_many(conn, [(text, at, False, job_id) for job_id in job_ids])
 
 
-def end_held(conn: Connection, job_ids: Sequence[int], reason: str, at: float) -> None:
+def end_held(conn: Connection, job_ids: Sequence[int], reason: Reason, at: float) -> None:
     """Cancel jobs whose runner is gone and whose processes were ended."""
-    END_HELD.run_many(conn, [(reason, at, job_id) for job_id in job_ids])
+    text = reason.encode()
+    END_HELD.run_many(conn, [(text, at, job_id) for job_id in job_ids])
 
 
-def cancel_rest(conn: Connection, workflow_id: int, reason: str, at: float) -> None:
+def cancel_rest(conn: Connection, workflow_id: int, reason: Reason, at: float) -> None:
     """Cancel everything that no runner holds and that has not ended; the workflow is canceled."""
     SET_CANCELED.run(conn, (True, workflow_id))
-    CANCEL_REST.run(conn, (reason, at, False, workflow_id))
+    CANCEL_REST.run(conn, (reason.encode(), at, False, workflow_id))
     ASK_STOP_ALL.run(conn, ("canceled", workflow_id))
 
 
@@ -203,9 +206,10 @@ def set_priority(conn: Connection, job_ids: Sequence[int], priority: int) -> Non
     PRIORITY.run_many(conn, [(priority, job_id) for job_id in job_ids])
 
 
-def disable(conn: Connection, job_ids: Sequence[int], reason: str) -> None:
+def disable(conn: Connection, job_ids: Sequence[int], reason: Reason) -> None:
     """Leave these out."""
-    DISABLE.run_many(conn, [(reason, job_id) for job_id in job_ids])
+    text = reason.encode()
+    DISABLE.run_many(conn, [(text, job_id) for job_id in job_ids])
 
 
 def again(conn: Connection, job_ids: Sequence[int]) -> None:

@@ -1,57 +1,57 @@
-"""Records of JSON that flow between jobs: read, written with a history, listed. The one place of
-their SQL.
+"""Read, write and list user data: JSON records that flow between jobs.
 
-What comes in: a plain connection (sqlite3 or psycopg), ids or names, values. What goes out: dicts
-as users see them: ``{id, workflow_id, name, is_ephemeral, data, version}``.
+Input: a connection, ids or names, values. Output: dicts as users see them: ``{id, workflow_id,
+name, is_ephemeral, data, version}``.
 
-Laws
-* Every write of data makes the next version, keeps it in the history and tells an event, in one
+Invariants
+* Every write of data makes the next version, keeps it in the history and appends an event, in one
   transaction.
-* A number names the record of that id, where the workflow has one; else it is a name like any
-  other.
-* Nothing slow is loaded here (SQLAlchemy, dataclasses, pathlib): a job may call this hundreds of
+* A number names the record of that id if the workflow has one, and is a name otherwise.
+* Nothing slow is imported here (SQLAlchemy, dataclasses, pathlib): a job may call this hundreds of
   times.
 """
 
 from __future__ import annotations
 
 from torc_tui.errors import Conflict, NotFound, UsageError
-from torc_tui.store import connect as _connect
-from torc_tui.store.connect import connect as connect
-from torc_tui.store.dbapi import Transaction, allocate, append, dumps, loads, no_workflow, run
+from torc_tui.store import sql
+from torc_tui.store.connection import connect as connect
+from torc_tui.store.encoding import dumps, loads
+from torc_tui.store.event_log import append, no_workflow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from torc_tui.store.connect import Dbapi
+    from torc_tui.store.connection import Connection
 
     Check = Callable[[Any, Any], Sequence[str]]
-    """Given a value and a JSON Schema, what is wrong with the value, in words."""
+    """Given a value and a JSON Schema, return what is wrong with the value, in words."""
 
     Record = dict[str, Any]
     Writer = tuple[int, int, int]
     """The job that writes: (job id, run id, attempt id)."""
 
+    Found = sql.UserDataByIdRow | sql.UserDataByNameRow | sql.UserDataOfWorkflowRow
+
 UNSET: Any = object()
-"""Stands for an argument that was not given, as None means JSON's null."""
+"""Stands for an argument that was not given; None means JSON's null."""
 
-_COLUMNS = "id, workflow_id, name, is_ephemeral, data, version"
-_BY_ID = f"SELECT {_COLUMNS} FROM user_data WHERE id = ?"
-_BY_NAME = f"SELECT {_COLUMNS} FROM user_data WHERE workflow_id = ? AND name = ?"
-_SORTS = ("id", "name", "is_ephemeral", "data", "version")
+_LARGEST_ID = (1 << 31) - 1
 
 
-def get(connection: Dbapi, ref: int | str, workflow_id: int | None = None) -> Record:
-    """The record ``ref``, an id or a name (which needs the workflow). NotFound, with the nearest
-    name."""
-    with Transaction(connection, write=False):
-        return _record(_find(connection, ref, workflow_id))
+def get(conn: Connection, ref: int | str, workflow_id: int | None = None) -> Record:
+    """Return the record ``ref``: an id, or a name, which needs the workflow.
+
+    Raise NotFound, with the nearest name.
+    """
+    with conn.read():
+        return _record(_find(conn, ref, workflow_id))
 
 
 def update(
-    connection: Dbapi,
+    conn: Connection,
     ref: int | str,
     *,
     at: float,
@@ -64,74 +64,70 @@ def update(
     job: Writer | None = None,
     check: Check | None = None,
 ) -> Record:
-    """Change what is given; the record as it is then. ``data=None`` clears it. With
-    ``expected_version`` only if it is still the current one (else Conflict). ``job`` is the attempt
-    that writes, ``actor`` the person where none does. ``check`` is asked about data of a record
-    that has a schema; what it finds is told by an event and stops nothing."""
+    """Change what is given and return the record; ``data=None`` clears its value.
+
+    With ``expected_version``, raise Conflict if the record has another version now. ``job`` is the
+    attempt that writes, ``actor`` the person if no job does. ``check`` is asked about data of a
+    record that has a schema; what it finds becomes an event and stops nothing.
+    """
     text = None if data is UNSET or data is None else dumps(data)
-    with Transaction(connection):
-        row = _locked(connection, _find(connection, ref, workflow_id))
-        record_id, workflow_id, version = row[0], row[1], row[5]
-        if expected_version is not None and version != expected_version:
+    with conn.write():
+        row = _locked(conn, ref, workflow_id)
+        if expected_version is not None and row.version != expected_version:
             raise Conflict(
-                f"user data {record_id} ({row[2]}) is at version {version} by now, not {expected_version}",
+                f"user data {row.id} ({row.name}) is at version {row.version} now,"
+                f" not {expected_version}",
                 hint="read it again, and decide anew",
             )
-        changes: dict[str, Any] = {}
-        if name is not None and name != row[2]:
-            _check_name(connection, workflow_id, name)
-            changes["name"] = name
-        if is_ephemeral is not None and is_ephemeral != bool(row[3]):
-            changes["is_ephemeral"] = is_ephemeral
-        if data is not UNSET:
-            version += 1
-            changes |= {"data": text, "version": version}
-        if not changes:
-            return _record(row)
-        columns = ", ".join(f"{key} = ?" for key in changes)
-        run(
-            connection,
-            f"UPDATE user_data SET {columns} WHERE id = ?",
-            (*changes.values(), record_id),
-        )
-        if data is not UNSET:
-            _keep(connection, record_id, version, text, at, actor, job)
-        told = {"user_data_id": record_id, "name": changes.get("name", row[2]), "version": version}
-        news = [("user_data_updated", job and job[0], told)]
-        if check is not None and text is not None:
-            news += _violations(connection, record_id, data, check, told, job)
-        append(connection, workflow_id, news, at=at, actor=actor)
-        return {
-            "id": record_id,
-            "workflow_id": workflow_id,
-            "name": told["name"],
-            "is_ephemeral": bool(changes.get("is_ephemeral", row[3])),
-            "data": loads(row[4]) if data is UNSET else data,
-            "version": version,
+        new: dict[str, Any] = {
+            "name": row.name if name is None else name,
+            "is_ephemeral": row.is_ephemeral if is_ephemeral is None else is_ephemeral,
+            "data": row.data,
+            "version": row.version,
         }
+        if new["name"] != row.name:
+            _check_name(conn, row.workflow_id, new["name"])
+        if data is not UNSET:
+            new |= {"data": text, "version": row.version + 1}
+        old = (row.name, row.is_ephemeral, row.data, row.version)
+        if (*new.values(),) == old:
+            return _record(row)
+        conn.execute(sql.UPDATE_USER_DATA, id=row.id, **new)
+        if data is not UNSET:
+            _keep(conn, row.id, new["version"], text, at, actor, job)
+        described = {"user_data_id": row.id, "name": new["name"], "version": new["version"]}
+        news = [("user_data_updated", job and job[0], described)]
+        if check is not None and text is not None:
+            news += _violations(conn, row.id, data, check, described, job)
+        append(conn, row.workflow_id, news, at=at, actor=actor)
+        value = loads(row.data) if data is UNSET else data
+        return {"id": row.id, "workflow_id": row.workflow_id, **new, "data": value}
 
 
 def _violations(
-    connection: Dbapi, record_id: int, data: Any, check: Check, told: Record, job: Writer | None
+    conn: Connection,
+    record_id: int,
+    data: Any,
+    check: Check,
+    described: Record,
+    job: Writer | None,
 ) -> list[tuple[str, int | None, Record]]:
-    """The event that says in what a value does not follow the schema of its record; none where it
-    does."""
-    schema = loads(
-        run(connection, "SELECT json_schema FROM user_data WHERE id = ?", (record_id,)).fetchone()[
-            0
-        ]
-    )
+    """Return the event that says how a value violates the schema of its record, if it does."""
+    schema = loads(conn.value(sql.USER_DATA_SCHEMA, id=record_id))
     wrong = check(data, schema) if schema is not None else ()
     if not wrong:
         return []
-    message = f"user data {told['name']} does not follow its schema: {'; '.join(wrong)}"
+    from torc_tui.reasons import Kind, because
+
+    reason = because(Kind.SCHEMA_MISMATCH, name=str(described["name"]), violations=tuple(wrong))
+    message = reason.to_json()
     if job is None:
-        return [("user_data_warning", None, {**told, "message": message})]
+        return [("user_data_warning", None, {**described, "message": message})]
     return [("job_warning", job[0], {"message": message, "attempt": job[2]})]
 
 
 def create(
-    connection: Dbapi,
+    conn: Connection,
     workflow_id: int,
     name: str,
     *,
@@ -143,79 +139,74 @@ def create(
     actor: str | None = None,
     job: Writer | None = None,
 ) -> Record:
-    """A new record. ``consumer_job_id`` gets it as input, ``producer_job_id`` as output; where both
-    are given the one waits for the other. Conflict for a name that is taken, Refused for jobs that
-    are already initialized."""
-    from torc_tui.store import data_links  # not for those who only read and write values
+    """Create a record and return it.
+
+    The job ``consumer_job_id`` reads it, ``producer_job_id`` writes it; if both are given, the
+    consumer waits for the producer. Raise Conflict for a name that is taken, Refused for jobs that
+    are already initialized.
+    """
+    from torc_tui.store import data_links  # not needed to read and write values
 
     text = None if data is None else dumps(data)
     version = int(text is not None)
-    with Transaction(connection):
-        _lock(connection, workflow_id)
-        _check_name(connection, workflow_id, name)
-        record_id = allocate(connection, "user_data")
-        run(
-            connection,
-            "INSERT INTO user_data (id, workflow_id, name, is_ephemeral, data, version, declared) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (record_id, workflow_id, name, is_ephemeral, text, version, True),
+    with conn.write():
+        _lock(conn, workflow_id)
+        _check_name(conn, workflow_id, name)
+        record_id = conn.allocate("user_data")
+        conn.execute(
+            sql.ADD_USER_DATA,
+            id=record_id,
+            workflow_id=workflow_id,
+            name=name,
+            is_ephemeral=is_ephemeral,
+            data=text,
+            version=version,
+            declared=True,
         )
         if version:
-            _keep(connection, record_id, 1, text, at, actor, job)
-        if consumer_job_id is not None:
-            data_links.attach(
-                connection, workflow_id, record_id, consumer_job_id, "input_user_data"
-            )
-        if producer_job_id is not None:
-            data_links.attach(
-                connection, workflow_id, record_id, producer_job_id, "output_user_data"
-            )
-        if consumer_job_id is not None and producer_job_id is not None:
-            data_links.depend(connection, workflow_id, record_id, consumer_job_id, producer_job_id)
-        told = {"user_data_id": record_id, "name": name, "version": version}
-        append(
-            connection,
-            workflow_id,
-            [("user_data_created", job and job[0], told)],
-            at=at,
-            actor=actor,
-        )
-        return _record((record_id, workflow_id, name, is_ephemeral, text, version))
+            _keep(conn, record_id, 1, text, at, actor, job)
+        data_links.link(conn, workflow_id, record_id, consumer_job_id, producer_job_id)
+        described = {"user_data_id": record_id, "name": name, "version": version}
+        news = [("user_data_created", job and job[0], described)]
+        append(conn, workflow_id, news, at=at, actor=actor)
+        return {
+            "id": record_id,
+            "workflow_id": workflow_id,
+            "name": name,
+            "is_ephemeral": is_ephemeral,
+            "data": data,
+            "version": version,
+        }
 
 
 def delete(
-    connection: Dbapi,
+    conn: Connection,
     ref: int | str,
     *,
     at: float,
     workflow_id: int | None = None,
     actor: str | None = None,
 ) -> Record:
-    """Delete one record with its history; the record as it was."""
-    with Transaction(connection):
-        row = _locked(connection, _find(connection, ref, workflow_id))
-        _remove(connection, row[1], [row], at, actor)
+    """Delete one record with its history; return the record as it was."""
+    with conn.write():
+        row = _locked(conn, ref, workflow_id)
+        _remove(conn, row.workflow_id, [row], at, actor)
         return _record(row)
 
 
 def delete_all(
-    connection: Dbapi, workflow_id: int, *, at: float, actor: str | None = None
+    conn: Connection, workflow_id: int, *, at: float, actor: str | None = None
 ) -> list[Record]:
-    """Delete all records of a workflow; the records as they were."""
-    with Transaction(connection):
-        _lock(connection, workflow_id)
-        rows = run(
-            connection,
-            f"SELECT {_COLUMNS} FROM user_data WHERE workflow_id = ? ORDER BY id",
-            (workflow_id,),
-        )
-        found = rows.fetchall()
-        _remove(connection, workflow_id, found, at, actor)
+    """Delete all records of a workflow; return the records as they were."""
+    with conn.write():
+        _lock(conn, workflow_id)
+        found = conn.rows(sql.USER_DATA_OF_WORKFLOW, workflow_id=workflow_id)
+        _remove(conn, workflow_id, found, at, actor)
         return [_record(row) for row in found]
 
 
 def list_records(
-    connection: Dbapi,
+    conn: Connection,
     workflow_id: int,
     *,
     limit: int | None = 50,
@@ -227,75 +218,52 @@ def list_records(
     sort_by: str = "id",
     reverse: bool = False,
 ) -> list[Record]:
-    """The records of a workflow. ``name`` is a pattern of SQL's LIKE, without regard to case; the
-    job ids give those that the job reads or writes. UsageError for an unknown ``sort_by``, NotFound
-    for an unknown workflow."""
-    if sort_by not in _SORTS:
-        raise UsageError(
-            f"user data cannot be sorted by {sort_by!r}", hint="one of " + ", ".join(_SORTS)
+    """Return the records of a workflow.
+
+    ``name`` is a pattern of SQL's LIKE, without regard to case; the job ids select the records that
+    the job reads or writes. Raise UsageError for an unknown ``sort_by``, NotFound for an unknown
+    workflow.
+    """
+    where = {
+        "workflow_id": workflow_id,
+        "name": name,
+        "is_ephemeral": is_ephemeral,
+        "consumer": consumer_job_id,
+        "producer": producer_job_id,
+    }
+    with conn.read():
+        rows = conn.page(
+            sql.LIST_USER_DATA,
+            where=where,
+            sort_by=sort_by,
+            reverse=reverse,
+            limit=limit,
+            offset=offset,
         )
-    text, values = f"SELECT {_COLUMNS} FROM user_data WHERE workflow_id = ?", [workflow_id]
-    if name is not None:
-        text += " AND name LIKE ?" if _connect.is_sqlite(connection) else " AND name ILIKE ?"
-        values.append(name)  # type: ignore[arg-type] # parameters may be anything
-    if is_ephemeral is not None:
-        text += " AND is_ephemeral" if is_ephemeral else " AND NOT is_ephemeral"
-    for column, job_id in (
-        ("input_user_data", consumer_job_id),
-        ("output_user_data", producer_job_id),
-    ):
-        if job_id is not None:
-            text += (
-                " AND id IN (SELECT g.user_data_id FROM user_data_group g "
-                f"JOIN job j ON j.{column} = g.group_id WHERE j.id = ?)"
-            )
-            values.append(job_id)
-    direction = " DESC" if reverse else ""
-    text += f" ORDER BY {sort_by}{direction}, id{direction}"
-    if limit is not None or offset:
-        text += " LIMIT ? OFFSET ?"
-        values += [1 << 62 if limit is None else limit, offset]
-    with Transaction(connection, write=False):
-        rows = run(connection, text, values).fetchall()
         if not rows:
-            _exists(connection, workflow_id)
+            _check_workflow(conn, workflow_id)
         return [_record(row) for row in rows]
 
 
-def missing(connection: Dbapi, workflow_id: int) -> list[int]:
-    """The ids of null records that some job reads and nobody will write: without a producer, or all
-    of them done."""
-    with Transaction(connection, write=False):
-        _exists(connection, workflow_id)
-        rows = run(
-            connection,
-            "SELECT id FROM user_data WHERE workflow_id = ? AND data IS NULL AND id IN ("
-            "SELECT user_data_id FROM user_data_group WHERE group_id IN ("
-            "SELECT input_user_data FROM job WHERE workflow_id = ?)) AND id NOT IN ("
-            "SELECT user_data_id FROM user_data_group WHERE group_id IN ("
-            "SELECT output_user_data FROM job WHERE workflow_id = ? AND status NOT IN (5, 6, 7, 8))) ORDER BY id",
-            (workflow_id, workflow_id, workflow_id),
-        )
-        return [row[0] for row in rows.fetchall()]
+def missing(conn: Connection, workflow_id: int) -> list[int]:
+    """Return the ids of null records that a job reads and that no job will write any more."""
+    with conn.read():
+        _check_workflow(conn, workflow_id)
+        return [row.id for row in conn.rows(sql.MISSING_USER_DATA, workflow_id=workflow_id)]
 
 
-def history(connection: Dbapi, ref: int | str, workflow_id: int | None = None) -> list[Record]:
-    """All versions of a record, the oldest first: {version, data, written_at, actor, job_id,
-    run_id, attempt_id}."""
-    with Transaction(connection, write=False):
-        record_id = _find(connection, ref, workflow_id)[0]
-        rows = run(
-            connection,
-            "SELECT version, data, written_at, actor, job_id, run_id, attempt_id FROM user_data_version "
-            "WHERE user_data_id = ? ORDER BY version",
-            (record_id,),
-        ).fetchall()
-    names = ("version", "data", "written_at", "actor", "job_id", "run_id", "attempt_id")
-    return [dict(zip(names, (row[0], loads(row[1]), *row[2:]), strict=True)) for row in rows]
+def history(conn: Connection, ref: int | str, workflow_id: int | None = None) -> list[Record]:
+    """Return all versions of a record, the oldest first.
+
+    Each has version, data, written_at, actor, job_id, run_id and attempt_id.
+    """
+    with conn.read():
+        rows = conn.rows(sql.USER_DATA_HISTORY, id=_find(conn, ref, workflow_id).id)
+    return [row._asdict() | {"data": loads(row.data)} for row in rows]
 
 
 def restore(
-    connection: Dbapi,
+    conn: Connection,
     ref: int | str,
     version: int,
     *,
@@ -305,130 +273,110 @@ def restore(
     actor: str | None = None,
     check: Check | None = None,
 ) -> Record:
-    """Make the data of an old version the newest one; nothing of the history is lost. Version 0 is
-    null. ``check`` is that of ``update``."""
-    with Transaction(connection):
-        row = _locked(connection, _find(connection, ref, workflow_id))
-        old = run(
-            connection,
-            "SELECT data FROM user_data_version WHERE user_data_id = ? AND version = ?",
-            (row[0], version),
-        ).fetchone()
-        if old is None and version != 0:
-            raise NotFound(
-                f"user data {row[0]} ({row[2]}) has no version {version}",
-                hint=f"`torc user-data history {row[0]}` shows them",
-            )
-        data = loads(old[0]) if old else None
-        return update(
-            connection,
-            row[0],
-            at=at,
-            data=data,
-            expected_version=expected_version,
-            actor=actor,
-            check=check,
-        )
+    """Make the data of an old version the newest one; the history keeps everything.
 
-
-def _find(connection: Dbapi, ref: int | str, workflow_id: int | None) -> Sequence[Any]:
-    """The row that ``ref`` means, by the law of numbers at the head of this file."""
-    number = (
-        int(ref)
-        if isinstance(ref, int) or (ref.isdecimal() and ref.isascii() and len(ref) < 19)
-        else None
-    )
-    row = None
-    if (
-        number is not None and number < 1 << 31
-    ):  # ids are smaller, and PostgreSQL refuses to compare larger ones
-        row = run(connection, _BY_ID, (number,)).fetchone()
-        if row is not None and workflow_id in (None, row[1]):
-            return row  # type: ignore[no-any-return] # a driver's row
-    if workflow_id is not None:
-        named = run(connection, _BY_NAME, (workflow_id, str(ref))).fetchone()
-        if named is not None:
-            return named  # type: ignore[no-any-return] # a driver's row
-    if row is not None:
-        return row  # type: ignore[no-any-return] # a driver's row
-    if number is not None and workflow_id is None:
+    Version 0 is null. ``check`` is that of `update`.
+    """
+    with conn.read():
+        row = _find(conn, ref, workflow_id)
+        old = conn.one(sql.USER_DATA_AT_VERSION, id=row.id, version=version)
+    if old is None and version != 0:
         raise NotFound(
-            f"there is no user data {ref}",
-            hint="`torc user-data list WORKFLOW` shows what there is",
+            f"user data {row.id} ({row.name}) has no version {version}",
+            hint=f"`torc user-data history {row.id}` shows all versions",
         )
-    if workflow_id is None:
-        raise UsageError(
-            f"{ref!r} is a name: say in which workflow", hint="name it with -w; a number is an id"
-        )
-    raise NotFound(
-        f"workflow {workflow_id} has no user data {ref!r}",
-        hint=_nearest(connection, workflow_id, str(ref)),
+    return update(
+        conn,
+        row.id,
+        at=at,
+        data=loads(old.data) if old else None,
+        expected_version=expected_version,
+        actor=actor,
+        check=check,
     )
 
 
-def _nearest(connection: Dbapi, workflow_id: int, name: str) -> str:
+def _find(conn: Connection, ref: int | str, workflow_id: int | None) -> Found:
+    """Return the row that ``ref`` means, by the rule for numbers at the head of this file."""
+    text = str(ref)
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+    row: Found | None = None
+    if number is not None and number <= _LARGEST_ID:
+        row = conn.one(sql.USER_DATA_BY_ID, id=number)
+        if row is not None and workflow_id in (None, row.workflow_id):
+            return row
+    if workflow_id is not None:
+        row = conn.one(sql.USER_DATA_BY_NAME, workflow_id=workflow_id, name=text) or row
+    if row is not None:
+        return row
+    if workflow_id is not None:
+        raise NotFound(
+            f"workflow {workflow_id} has no user data {text!r}",
+            hint=_nearest(conn, workflow_id, text),
+        )
+    if number is not None:
+        raise NotFound(
+            f"there is no user data {text}", hint="`torc user-data list WORKFLOW` shows all records"
+        )
+    raise UsageError(
+        f"{text!r} is a name: say in which workflow", hint="name it with -w; a number is an id"
+    )
+
+
+def _nearest(conn: Connection, workflow_id: int, name: str) -> str:
     import difflib
 
-    _exists(connection, workflow_id)
-    rows = run(
-        connection,
-        "SELECT name FROM user_data WHERE workflow_id = ? ORDER BY id LIMIT 10000",
-        (workflow_id,),
-    )
-    near = difflib.get_close_matches(name, [row[0] for row in rows.fetchall()], 1)
-    return (
-        f"did you mean {near[0]}?"
-        if near
-        else f"`torc user-data list {workflow_id}` shows what there is"
-    )
+    _check_workflow(conn, workflow_id)
+    names = [row.name for row in conn.rows(sql.USER_DATA_NAMES, workflow_id=workflow_id)]
+    near = difflib.get_close_matches(name, names, 1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"`torc user-data list {workflow_id}` shows all records"
 
 
-def _record(row: Sequence[Any]) -> Record:
+def _record(row: Found | sql.ListUserDataRow) -> Record:
     return {
-        "id": row[0],
-        "workflow_id": row[1],
-        "name": row[2],
-        "is_ephemeral": bool(row[3]),
-        "data": loads(row[4]),
-        "version": row[5],
+        "id": row.id,
+        "workflow_id": row.workflow_id,
+        "name": row.name,
+        "is_ephemeral": row.is_ephemeral,
+        "data": loads(row.data),
+        "version": row.version,
     }
 
 
-def _lock(connection: Dbapi, workflow_id: int) -> None:
-    """Take the row of the workflow before any other, as every writer does; a writer on SQLite is
-    alone already."""
-    text = "SELECT id FROM workflow WHERE id = ?"
-    if not _connect.is_sqlite(connection):
-        text += " FOR UPDATE"
-    if run(connection, text, (workflow_id,)).fetchone() is None:
+def _lock(conn: Connection, workflow_id: int) -> None:
+    """Take the row of the workflow before any other, as every writer does."""
+    if conn.value(sql.LOCK_WORKFLOW, workflow_id=workflow_id) is None:
         raise no_workflow(workflow_id)
 
 
-def _locked(connection: Dbapi, row: Sequence[Any]) -> Sequence[Any]:
-    """The same row, read again while nobody else can write it."""
-    if _connect.is_sqlite(connection):
+def _locked(conn: Connection, ref: int | str, workflow_id: int | None) -> Found:
+    """Return the row that ``ref`` means, while nobody else can write it."""
+    row = _find(conn, ref, workflow_id)
+    if conn.dialect == "sqlite":  # a writer on SQLite is alone
         return row
-    _lock(connection, row[1])
-    return _find(connection, row[0], None)
+    _lock(conn, row.workflow_id)
+    return _find(conn, row.id, None)
 
 
-def _exists(connection: Dbapi, workflow_id: int) -> None:
-    if run(connection, "SELECT 1 FROM workflow WHERE id = ?", (workflow_id,)).fetchone() is None:
+def _check_workflow(conn: Connection, workflow_id: int) -> None:
+    if conn.value(sql.WORKFLOW_EXISTS, workflow_id=workflow_id) is None:
         raise no_workflow(workflow_id)
 
 
-def _check_name(connection: Dbapi, workflow_id: int, name: str) -> None:
+def _check_name(conn: Connection, workflow_id: int, name: str) -> None:
     if not name or "\0" in name:
         raise UsageError("a record needs a name")
-    if run(connection, _BY_NAME, (workflow_id, name)).fetchone() is not None:
+    if conn.value(sql.USER_DATA_BY_NAME, workflow_id=workflow_id, name=name) is not None:
         raise Conflict(
-            f"workflow {workflow_id} has user data {name!r} already",
-            hint="take another name, or update it",
+            f"workflow {workflow_id} already has user data {name!r}",
+            hint="choose another name, or update that record",
         )
 
 
 def _keep(
-    connection: Dbapi,
+    conn: Connection,
     record_id: int,
     version: int,
     text: str | None,
@@ -436,22 +384,28 @@ def _keep(
     actor: str | None,
     job: Writer | None,
 ) -> None:
-    """Write the version into the history."""
-    run(
-        connection,
-        "INSERT INTO user_data_version (user_data_id, version, data, written_at, actor, job_id, run_id, attempt_id) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (record_id, version, text, at, actor, *(job or (None, None, None))),
+    """Write a version into the history."""
+    job_id, run_id, attempt_id = job or (None, None, None)
+    conn.execute(
+        sql.ADD_USER_DATA_VERSION,
+        user_data_id=record_id,
+        version=version,
+        data=text,
+        written_at=at,
+        actor=actor,
+        job_id=job_id,
+        run_id=run_id,
+        attempt_id=attempt_id,
     )
 
 
 def _remove(
-    connection: Dbapi, workflow_id: int, rows: Sequence[Sequence[Any]], at: float, actor: str | None
+    conn: Connection, workflow_id: int, rows: Sequence[Found], at: float, actor: str | None
 ) -> None:
     """Delete rows; their history goes with them by its foreign key."""
-    for row in rows:
-        run(connection, "DELETE FROM user_data_group WHERE user_data_id = ?", (row[0],))
-        run(connection, "DELETE FROM user_data WHERE id = ?", (row[0],))
-    told = [("user_data_deleted", None, {"user_data_id": row[0], "name": row[2]}) for row in rows]
-    if told:
-        append(connection, workflow_id, told, at=at, actor=actor)
+    ids = [{"id": row.id} for row in rows]
+    conn.many(sql.UNGROUP_USER_DATA, ids)
+    conn.many(sql.DELETE_USER_DATA, ids)
+    news = [("user_data_deleted", None, {"user_data_id": row.id, "name": row.name}) for row in rows]
+    if news:
+        append(conn, workflow_id, news, at=at, actor=actor)

@@ -17,7 +17,7 @@ from torc_tui.model import Json
 from torc_tui.store import events, queries, workflows
 from torc_tui.store.creation import execution_dict
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.dbapi import loads
+from torc_tui.store.encoding import loads
 from torc_tui.store.relations import EDGES
 
 EXPORT_VERSION = "1.0"

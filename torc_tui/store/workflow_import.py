@@ -38,7 +38,7 @@ from torc_tui.status import JobStatus
 from torc_tui.store import events, workflows
 from torc_tui.store.creation import create, execution_of
 from torc_tui.store.database import Statement, Store, insert
-from torc_tui.store.dbapi import dumps
+from torc_tui.store.encoding import dumps
 from torc_tui.store.workflow_export import Document
 from torc_tui.store.workflow_export import export_workflow as export_workflow
 from torc_tui.units import parse_duration, parse_memory
@@ -353,8 +353,8 @@ def _result(entry: Document, jobs: Mapping[int, int]) -> tuple[Any, ...]:
         allocation = entry.get("allocation")
         return (
             jobs[entry["job_id"]],
-            entry["run_id"],
-            entry["attempt_id"],
+            int(entry["run_id"]),
+            int(entry["attempt_id"]),
             int(JobStatus.from_word(entry["status"])),
             *(entry.get(key) for key in ("return_code", "cause", "reason")),
             *(entry.get("started_at", ended), ended),
@@ -368,7 +368,7 @@ def _result(entry: Document, jobs: Mapping[int, int]) -> tuple[Any, ...]:
             ),
             None if allocation is None else dumps(allocation),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             f"a result of the exported workflow cannot be read: {error}", hint="--skip-results"
         ) from error

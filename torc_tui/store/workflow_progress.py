@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
+from torc_tui.reasons import Reason, decode
 from torc_tui.status import JobStatus
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement, Store
 
 COUNTS = Statement("SELECT status, count(*) FROM job WHERE workflow_id = ? GROUP BY status")
@@ -29,7 +29,7 @@ class Unsuccessful(NamedTuple):
     name: str
     status: int
     return_code: int | None
-    reason: str | None
+    reason: Reason | None
     attempt_id: int
     output_dir: str | None
     stdio: str | None
@@ -43,7 +43,8 @@ UNSUCCESSFUL = Statement(
 
 def unsuccessful(conn: Connection, workflow_id: int, limit: int = 1000) -> list[Unsuccessful]:
     """Jobs that failed, were terminated or wait for a verdict, in the order of their ends."""
-    return [Unsuccessful(*row) for row in UNSUCCESSFUL.direct(conn, (workflow_id, limit))]
+    rows = UNSUCCESSFUL.direct(conn, (workflow_id, limit))
+    return [Unsuccessful(*row)._replace(reason=decode(row[4])) for row in rows]
 
 
 class Left(NamedTuple):

@@ -11,16 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
-
 from torc_tui.errors import Refused, UsageError
 from torc_tui.model import Job, Json, ResourceRequirements, Workflow
+from torc_tui.reasons import decode
 from torc_tui.status import JobStatus
-from torc_tui.store import events
+from torc_tui.store import connect, events
+from torc_tui.store.connection import Connection
 from torc_tui.store.creation import create as create
 from torc_tui.store.creation import execution_of
 from torc_tui.store.database import Statement, Store
-from torc_tui.store.dbapi import CHANNEL, dumps, no_workflow
+from torc_tui.store.encoding import dumps
+from torc_tui.store.event_log import no_workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,13 @@ _COLUMNS = (
 )
 _ONE = Statement(f"SELECT {_COLUMNS} FROM workflow WHERE id = ?")
 _COUNTS = Statement("SELECT status, count(*) FROM job WHERE workflow_id = ? GROUP BY status")
+_INTERRUPTED = Statement(
+    "SELECT count(*) FROM job WHERE workflow_id = ? AND status = 8 AND stop_requested = 'stopped'"
+)
 _JOBS = Statement(
     "SELECT id, name, status, family, parameter_values, priority, held, attempt_id, requirement_id, unmet, "
-    "compute_node_id, started_at, ended_at, return_code, reason, not_before FROM job WHERE workflow_id = ? ORDER BY id"
+    "compute_node_id, started_at, ended_at, return_code, reason, not_before, stop_requested FROM job"
+    " WHERE workflow_id = ? ORDER BY id"
 )
 _REQUIREMENTS = Statement(
     "SELECT id, name, num_cpus, memory, num_gpus, gpu_memory, gpu_model, num_nodes, runtime, enforced "
@@ -91,9 +96,8 @@ def list_workflows(
     direction = " DESC" if reverse else ""
     text = f"SELECT {_COLUMNS} FROM workflow{where} ORDER BY {_SORTS[sort_by]}{direction}, id{direction} LIMIT ? OFFSET ?"
     with store.read() as conn:
-        rows = conn.exec_driver_sql(Statement(text).on(conn), (*values, limit, offset)).all()
-        counts = [conn.exec_driver_sql(_COUNTS.on(conn), (row[0],)).all() for row in rows]
-    return [_workflow(row, count) for row, count in zip(rows, counts, strict=True)]
+        rows = Statement(text).run(conn, (*values, limit, offset)).all()
+        return [_workflow(row, *_counts(conn, row[0])) for row in rows]
 
 
 def get_workflow(store: Store, workflow_id: int) -> Workflow:
@@ -104,10 +108,19 @@ def get_workflow(store: Store, workflow_id: int) -> Workflow:
 
 def read_workflow(conn: Connection, workflow_id: int) -> Workflow:
     """As :func:`get_workflow`, inside a transaction."""
-    row = conn.exec_driver_sql(_ONE.on(conn), (workflow_id,)).first()
+    row = _ONE.run(conn, (workflow_id,)).first()
     if row is None:
         raise no_workflow(workflow_id)
-    return _workflow(row, conn.exec_driver_sql(_COUNTS.on(conn), (workflow_id,)).all())
+    return _workflow(row, *_counts(conn, workflow_id))
+
+
+def _counts(conn: Connection, workflow_id: int) -> tuple[dict[JobStatus, int], int]:
+    """Return the number of jobs per status, and how many of the terminated are interrupted."""
+    rows = _COUNTS.run(conn, (workflow_id,)).all()
+    counts = {JobStatus(status): number for status, number in sorted(map(tuple, rows))}
+    if JobStatus.TERMINATED not in counts:
+        return counts, 0
+    return counts, int(_INTERRUPTED.run(conn, (workflow_id,)).scalar_one())
 
 
 def snapshot(store: Store, workflow_id: int) -> Snapshot:
@@ -116,8 +129,7 @@ def snapshot(store: Store, workflow_id: int) -> Snapshot:
     with store.read() as conn:
         workflow = read_workflow(conn, workflow_id)
         requirements = read_requirements(conn, workflow_id)
-        raw: Any = conn.connection.dbapi_connection
-        rows = raw.execute(_JOBS.on(conn), (workflow_id,)).fetchall()
+        rows = _JOBS.direct(conn, (workflow_id,)).fetchall()
     return Snapshot(workflow, _jobs(rows), requirements, workflow.last_seq)
 
 
@@ -135,7 +147,7 @@ def read_requirements(conn: Connection, workflow_id: int) -> dict[int, ResourceR
             runtime=row[8],
             enforced=bool(row[9]),
         )
-        for row in conn.exec_driver_sql(_REQUIREMENTS.on(conn), (workflow_id,))
+        for row in _REQUIREMENTS.run(conn, (workflow_id,))
     }
 
 
@@ -155,7 +167,13 @@ def _jobs(rows: Iterable[Sequence[Any]]) -> list[Job]:
             attempt,
             requirement,
             unmet,
-            *times,
+            node,
+            started_at,
+            ended_at,
+            return_code,
+            reason,
+            not_before,
+            stop,
         ) = row
         text = ""
         if values:
@@ -172,7 +190,13 @@ def _jobs(rows: Iterable[Sequence[Any]]) -> list[Job]:
                 attempt,
                 requirement,
                 unmet,
-                *times,
+                node,
+                started_at,
+                ended_at,
+                return_code,
+                decode(reason) if reason else None,
+                not_before,
+                stop == "stopped" and status == JobStatus.TERMINATED,
             )
         )
     return found
@@ -183,7 +207,7 @@ def values_text(values: Mapping[str, Json]) -> str:
     return " ".join(f"{key}={value}" for key, value in values.items())
 
 
-def _workflow(row: Sequence[Any], counts: Iterable[Sequence[Any]]) -> Workflow:
+def _workflow(row: Sequence[Any], counts: Mapping[JobStatus, int], interrupted: int) -> Workflow:
     return Workflow(
         id=row[0],
         name=row[1],
@@ -198,7 +222,8 @@ def _workflow(row: Sequence[Any], counts: Iterable[Sequence[Any]]) -> Workflow:
         is_archived=bool(row[10]),
         is_paused=bool(row[11]),
         last_seq=row[12],
-        counts={JobStatus(status): number for status, number in sorted(map(tuple, counts))},
+        counts=counts,
+        interrupted=interrupted,
         settings=json.loads(row[13]),
         env=json.loads(row[14]),
         execution_config=execution_of(json.loads(row[15])),
@@ -252,7 +277,7 @@ def update_workflow(
                 + ", ".join(f'"{key}" = ?' for key in changes)
                 + " WHERE id = ?"
             )
-            conn.exec_driver_sql(Statement(text).on(conn), (*changes.values(), workflow_id))
+            Statement(text).run(conn, (*changes.values(), workflow_id))
         return read_workflow(conn, workflow_id)
 
 
@@ -273,7 +298,7 @@ def archive(
                 at=at,
                 actor=actor,
             )
-            conn.exec_driver_sql(_ARCHIVE.on(conn), (flag, workflow_id))
+            _ARCHIVE.run(conn, (flag, workflow_id))
 
 
 _MINE = "IN (SELECT id FROM job WHERE workflow_id = ? UNION ALL SELECT -id FROM gate WHERE workflow_id = ?)"
@@ -307,8 +332,7 @@ def delete(store: Store, ids: Iterable[int], *, user: str | None = None) -> list
                 )
         for workflow in found:
             for statement in _DELETE:
-                text = statement.on(conn)
-                conn.exec_driver_sql(text, (workflow.id,) * statement.sqlite.count("?"))
+                statement.run(conn, (workflow.id,) * statement.sqlite.count("?"))
             if store.dialect == "postgresql":
-                _NOTIFY.run(conn, (CHANNEL, str(workflow.id)))
+                _NOTIFY.run(conn, (connect.CHANNEL, str(workflow.id)))
     return found

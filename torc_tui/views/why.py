@@ -1,29 +1,27 @@
-"""Why a job is where it is: one line for the table, and the whole chain of reasons as a small tree.
+"""Explain why a job is where it is: in one reason for a table, or as the whole chain of reasons.
 
-In: facts that somebody else gathered (`Facts`). Out: text and `Reason` nodes. Never done here:
-looking anything up, and deciding anything: what fits or may start was decided elsewhere, this only
-says it.
+Input: facts that the caller gathered (`Facts`). Output: `Reason` records, and `Explanation` trees
+whose text is made by `wording`. Nothing is looked up or decided here: other modules decide what
+fits and what may start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from math import ceil
-from signal import Signals
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torc_tui.model import EdgeKind, Job
-from torc_tui.status import FINISHED, UNSUCCESSFUL, JobStatus
-from torc_tui.units import show_duration
+from torc_tui.reasons import BY_USER, Kind, Reason, because
+from torc_tui.status import FINISHED, STARTABLE, TROUBLED, UNSUCCESSFUL, JobStatus
+from torc_tui.wording import canceled_sentence, end_sentence, sentence
 
 NAMED = 2
-"""So many of the jobs that are waited for are named in the one line; the rest is a number."""
+"""How many dependencies the one line names; the others are counted."""
 
 
 class Blocker(NamedTuple):
-    """A dependency that is not completed. ``via`` names the file, record or pattern that makes the
-    edge."""
+    """A dependency that is not completed. ``via`` names the file, record or pattern of the edge."""
 
     job_id: int
     name: str
@@ -31,27 +29,26 @@ class Blocker(NamedTuple):
     kind: EdgeKind | None = None
     via: str | None = None
     return_code: int | None = None
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known about a job that is not in its row.
+    """What is known about a job besides its row.
 
-    ``blockers`` are dependencies that are not completed, or ended badly; ``blocking`` says how many
-    there are, where not all are listed. ``shortfalls`` are texts of what is missing now, ``never``
-    of what this machine cannot ever give. ``runners`` is the number of active runners, None where
-    nobody looked. ``attempts`` is the highest number of attempts that the failure handler allows.
-    ``ahead`` counts ready jobs that come first. ``looked`` is False where nobody has looked yet
-    what is missing: then nothing is said of it.
+    ``blockers`` are dependencies that are not completed; ``blocking`` is their number, where not
+    all are listed. ``shortfalls`` are resources that are in use now, ``never`` those that no runner
+    can ever give. ``runners`` is the number of active runners, None when it is not known.
+    ``attempts`` is the highest number of attempts that the failure handler allows. ``ahead`` is the
+    number of ready jobs that start first. ``looked`` is False while the shortfalls are unknown.
     """
 
     job: Job
     now: float = 0.0
     blockers: Sequence[Blocker] = ()
     blocking: int | None = None
-    shortfalls: Sequence[str] = ()
-    never: Sequence[str] = ()
+    shortfalls: Sequence[Reason] = ()
+    never: Sequence[Reason] = ()
     paused: bool = False
     canceled: bool = False
     runners: int | None = None
@@ -62,226 +59,251 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """A node of the chain. ``job_id`` is set where the reason is about a job; ``children`` say why
-    in turn."""
+class Explanation:
+    """A node of the chain: a reason, the job that it is about, and the reasons behind it."""
 
     text: str
+    kind: Kind
     job_id: int | None = None
     status: JobStatus | None = None
-    children: tuple[Reason, ...] = field(default=())
-
-
-def exit_text(return_code: int | None) -> str:
-    """``exit 3``, ``exit 137, SIGKILL``; empty when nobody knows."""
-    if return_code is None:
-        return ""
-    if return_code > 128:
-        try:
-            return f"exit {return_code}, {Signals(return_code - 128).name}"
-        except ValueError:
-            pass
-    return f"exit {return_code}"
+    children: tuple[Explanation, ...] = ()
 
 
 def why(facts: Facts) -> str:
-    """The answer in one line; empty where the state says it all."""
-    job = facts.job
-    status = job.status
-    if status is JobStatus.COMPLETED:
-        return ""
-    if status in (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED):
-        return _ended(job)
+    """Return the reason as one line; empty where the status says it all."""
+    reason = reason_of(facts)
+    status = facts.job.status
     if status is JobStatus.CANCELED:
-        return _canceled(facts)
-    if status is JobStatus.RUNNING:
-        return _attempt(facts)
-    if status is JobStatus.PENDING:
-        return "starting"
-    if status is JobStatus.DISABLED:
-        return job.reason or "disabled"
-    if status is JobStatus.UNINITIALIZED:
-        return job.reason or "not initialized"
-    if status is JobStatus.BLOCKED:
-        return _waits(facts)
-    return _stopped(facts) or _ready(facts)
+        return canceled_sentence(reason)
+    if status in TROUBLED:
+        return end_sentence(reason, facts.job.return_code)
+    return "" if reason is None else sentence(reason)
+
+
+def reason_of(facts: Facts) -> Reason | None:
+    """Return the one reason why the job is where it is; None where the status says it all."""
+    job = facts.job
+    match job.status:
+        case JobStatus.CANCELED:
+            return _cancellation(facts)
+        case JobStatus.RUNNING:
+            return _attempt(facts)
+        case JobStatus.PENDING:
+            return because(Kind.STARTING)
+        case JobStatus.DISABLED:
+            return job.reason or because(Kind.DISABLED)
+        case JobStatus.UNINITIALIZED:
+            return job.reason or because(Kind.NOT_INITIALIZED)
+        case JobStatus.BLOCKED:
+            return _dependencies(facts) or next(iter(_stops(facts)), None)
+        case JobStatus.READY:
+            return _obstacle(facts) or _turn(facts)
+        case JobStatus.COMPLETED:
+            return None
+        case _:
+            return job.reason
 
 
 def explain(
     job_id: int, facts_of: Callable[[int], Facts | None], *, depth: int = 12, width: int = 20
-) -> Reason:
-    """The chain of reasons from a job down to where it starts.
+) -> Explanation:
+    """Return the chain of reasons from a job down to where it starts.
 
-    ``facts_of`` gives the facts of a job, None if it is gone. A job that was explained before is
-    named but not explained again; deeper than ``depth`` or more than ``width`` beside each other is
-    said as a number.
+    ``facts_of`` gives the facts of a job; None if it no longer exists. A job that was explained
+    before is named without its reasons. Reasons deeper than ``depth``, and more than ``width`` of
+    one job, are counted.
     """
-    return _explain(job_id, facts_of, depth, width, set())
+    return _Explainer(facts_of, width).job(job_id, depth)
 
 
-def lines(reason: Reason, *, plain: bool = False) -> list[str]:
-    """The chain as text, a line per reason; ``plain`` draws with ASCII only."""
+def lines(node: Explanation, *, plain: bool = False) -> list[str]:
+    """Return the chain as text, a line per reason; ``plain`` draws with ASCII only."""
     tee, corner, bar = ("|- ", "`- ", "|  ") if plain else ("├─ ", "└─ ", "│  ")
     out: list[str] = []
 
-    def walk(node: Reason, first: str, rest: str) -> None:
+    def walk(node: Explanation, first: str, rest: str) -> None:
         out.append(first + node.text)
         for number, child in enumerate(node.children, 1):
             last = number == len(node.children)
             walk(child, rest + (corner if last else tee), rest + ("   " if last else bar))
 
-    walk(reason, "", "")
+    walk(node, "", "")
     return out
 
 
-def _explain(
-    job_id: int,
-    facts_of: Callable[[int], Facts | None],
-    depth: int,
-    width: int,
-    seen: set[int],
-    via: str = "",
-) -> Reason:
-    facts = facts_of(job_id)
-    if facts is None:
-        return Reason(f"job {job_id}: no longer there", job_id)
-    job = facts.job
-    text = f"{job.name} is {job.status.word}{via}"
-    if job_id in seen:
-        return Reason(f"{text} (explained above)", job_id, job.status)
-    seen.add(job_id)
-    return Reason(text, job_id, job.status, tuple(_children(facts, facts_of, depth, width, seen)))
+class _Explainer:
+    """Builds one chain; remembers which jobs and which stops it has explained."""
 
+    def __init__(self, facts_of: Callable[[int], Facts | None], width: int) -> None:
+        self.facts_of = facts_of
+        self.width = width
+        self.seen: set[int] = set()
+        self.told: set[Reason] = set()
 
-def _children(
-    facts: Facts, facts_of: Callable[[int], Facts | None], depth: int, width: int, seen: set[int]
-) -> list[Reason]:
-    job, status = facts.job, facts.job.status
-    out: list[Reason] = []
-    if status in (JobStatus.BLOCKED, JobStatus.CANCELED):
-        if status is JobStatus.CANCELED and not facts.blockers:
-            out.append(Reason(_canceled(facts)))
-        listed = sorted(facts.blockers, key=_urgency)
-        shown = listed[:width] if depth > 0 else []
-        out += [_explain(one.job_id, facts_of, depth - 1, width, seen, _via(one)) for one in shown]
-        more = (facts.blocking if facts.blocking is not None else len(listed)) - len(shown)
+    def job(self, job_id: int, depth: int, edge: Blocker | None = None) -> Explanation:
+        facts = self.facts_of(job_id)
+        if facts is None:
+            return _node(because(Kind.JOB_GONE, id=job_id), job_id)
+        job = facts.job
+        explained = job_id in self.seen
+        self.seen.add(job_id)
+        reason = because(
+            Kind.JOB,
+            name=job.name,
+            status=job.status.word,
+            edge=None if edge is None or edge.kind is None else int(edge.kind),
+            via=None if edge is None else edge.via,
+            explained=explained or None,
+        )
+        children = () if explained else tuple(self.children(facts, depth))
+        return _node(reason, job_id, job.status, children)
+
+    def children(self, facts: Facts, depth: int) -> list[Explanation]:
+        status = facts.job.status
+        out: list[Explanation] = []
+        if status is JobStatus.BLOCKED:
+            out += self.blockers(facts, facts.blockers, facts.blocking, depth)
+        elif status is JobStatus.CANCELED:
+            culprits = _culprits(facts)
+            if culprits:
+                out += self.blockers(facts, culprits, None, depth)
+            else:
+                out.append(_line(facts))
+        elif status is JobStatus.READY:
+            out += self.ready(facts)
+        elif reason_of(facts) is not None or status in TROUBLED:
+            out.append(_line(facts))
+        if status in STARTABLE:
+            out += map(_node, self.untold(_stops(facts)))
+        out += [_node(because(Kind.MISSING_INPUT, name=name)) for name in facts.missing_inputs]
+        return [node for node in out if node.text]
+
+    def blockers(
+        self, facts: Facts, blockers: Sequence[Blocker], total: int | None, depth: int
+    ) -> list[Explanation]:
+        ordered = sorted(blockers, key=_urgency)
+        shown = ordered[: self.width] if depth > 0 else []
+        out = [self.job(one.job_id, depth - 1, one) for one in shown]
+        more = (len(ordered) if total is None else total) - len(shown)
         if more > 0:
-            out.append(Reason(f"and {more} more" if shown else f"waits for {more} more jobs"))
-    elif status is JobStatus.READY:
-        out += [Reason(f"can never run here: {text}") for text in facts.never]
-        out += [Reason(text) for text in facts.shortfalls if not facts.never]
-        if (
-            not facts.never
-            and not facts.shortfalls
-            and not _stopped(facts)
-            and (line := _ready(facts))
-        ):
-            out.append(Reason(line))
-    elif line := why(facts):
-        out.append(Reason(line))
-    if status in (JobStatus.READY, JobStatus.BLOCKED):
-        out += [Reason(text) for text in _stops(facts)]
-    if (
-        job.reason
-        and status in UNSUCCESSFUL
-        and not any(job.reason in reason.text for reason in out)
-    ):
-        out.append(Reason(job.reason))
-    out += [Reason(f"input is missing: {name}") for name in facts.missing_inputs]
-    return out
+            kind = because(Kind.MORE, number=more) if shown else because(Kind.WAITS, more=more)
+            out.append(_node(kind))
+        return out
+
+    def untold(self, stops: Sequence[Reason]) -> list[Reason]:
+        """Return the stops that the chain has not told yet; being held is told of each job."""
+        new = [one for one in stops if one not in self.told]
+        self.told.update(one for one in new if one.kind is not Kind.HELD)
+        return new
+
+    @staticmethod
+    def ready(facts: Facts) -> list[Explanation]:
+        if facts.never:
+            return [_node(because(Kind.UNSCHEDULABLE, lacks=(one,))) for one in facts.never]
+        if facts.shortfalls:
+            return [_node(one) for one in facts.shortfalls]
+        turn = None if _obstacle(facts) else _turn(facts)
+        return [] if turn is None else [_node(turn)]
 
 
-def _stops(facts: Facts) -> list[str]:
-    """What keeps any job from starting, whatever it needs."""
+def _node(
+    reason: Reason,
+    job_id: int | None = None,
+    status: JobStatus | None = None,
+    children: tuple[Explanation, ...] = (),
+) -> Explanation:
+    return Explanation(sentence(reason), reason.kind, job_id, status, children)
+
+
+def _line(facts: Facts) -> Explanation:
+    """Return the one line of a job as a node."""
+    reason = reason_of(facts)
+    return Explanation(why(facts), Kind.EXIT if reason is None else reason.kind)
+
+
+def _stops(facts: Facts) -> list[Reason]:
+    """Return what keeps any job from starting, whatever it needs."""
     out = []
     if facts.canceled:
-        out.append("workflow is canceled")
+        out.append(because(Kind.WORKFLOW_CANCELED))
     if facts.paused:
-        out.append("workflow is paused")
+        out.append(because(Kind.WORKFLOW_PAUSED))
     if facts.job.held:
-        out.append("held")
+        out.append(because(Kind.HELD))
     if facts.runners == 0:
-        out.append("no runner")
+        out.append(because(Kind.NO_RUNNER))
     return out
 
 
-def _stopped(facts: Facts) -> str:
-    stops = _stops(facts)
+def _obstacle(facts: Facts) -> Reason | None:
+    """Return the first thing that keeps a ready job from starting, besides its turn."""
     if facts.never and not facts.canceled:
-        return f"can never run here: {', '.join(facts.never)}"
-    return "held" if facts.job.held and not facts.canceled else stops[0] if stops else ""
+        return because(Kind.UNSCHEDULABLE, lacks=tuple(facts.never))
+    if facts.job.held and not facts.canceled:
+        return because(Kind.HELD)
+    return next(iter(_stops(facts)), None)
 
 
-def _ready(facts: Facts) -> str:
-    if text := _attempt(facts):
-        return text
+def _turn(facts: Facts) -> Reason | None:
+    if attempt := _attempt(facts):
+        return attempt
     if facts.shortfalls:
-        return ", ".join(facts.shortfalls)
-    if facts.ahead:
-        return f"{facts.ahead} jobs come first" if facts.ahead > 1 else "1 job comes first"
-    return "starts next" if facts.looked else ""
+        return because(Kind.SHORTAGE, lacks=tuple(facts.shortfalls))
+    if not facts.looked:
+        return None
+    return because(Kind.WAITS_FOR_TURN, ahead=facts.ahead or 0)
 
 
-def _attempt(facts: Facts) -> str:
-    """``attempt 2 of 4 in 8 s``; empty on a first attempt that waits for no time."""
+def _attempt(facts: Facts) -> Reason | None:
+    """Return the number of the attempt; None on a first attempt that waits for no time."""
     job = facts.job
-    wait = (
-        0.0
-        if job.not_before is None or job.status is not JobStatus.READY
-        else job.not_before - facts.now
-    )
-    if job.attempt_id <= 1 and wait <= 0:
-        return ""
-    of = f" of {facts.attempts}" if facts.attempts and facts.attempts >= job.attempt_id else ""
-    return f"attempt {job.attempt_id}{of}" + (f" in {_soon(wait)}" if wait > 0 else "")
+    delay = 0.0
+    if job.not_before is not None and job.status is JobStatus.READY:
+        delay = max(0.0, job.not_before - facts.now)
+    if job.attempt_id <= 1 and not delay:
+        return None
+    most = facts.attempts if facts.attempts and facts.attempts >= job.attempt_id else None
+    return because(Kind.ATTEMPT, number=job.attempt_id, of=most, delay=delay or None)
 
 
-def _ended(job: Job) -> str:
-    code = exit_text(job.return_code)
-    if not job.reason:
-        return code
-    known = job.return_code is not None and f"exit {job.return_code}" in job.reason
-    known = known or job.reason.startswith(
-        "exit 0, but"
-    )  # its command ended well: the code of the job is another
-    return f"{job.reason} ({code})" if code and not known else job.reason
-
-
-def _canceled(facts: Facts) -> str:
-    culprits = [blocker for blocker in facts.blockers if blocker.status in UNSUCCESSFUL]
-    if culprits and not (facts.job.reason or "").startswith("canceled by"):
-        first = min(culprits, key=_urgency)
-        told = first.status is not JobStatus.CANCELED and not (first.reason or "").startswith(
-            "exit 0, but"
-        )
-        code = exit_text(first.return_code) if told else ""
-        more = f" (+{len(culprits) - 1})" if len(culprits) > 1 else ""
-        return f"canceled: {first.name} {_ended_word(first.status)}{f' ({code})' if code else ''}{more}"
+def _culprits(facts: Facts) -> list[Blocker]:
+    """Return the dependencies for which a job was canceled; none where a user canceled it."""
     reason = facts.job.reason
-    if not reason:
-        return "canceled"
-    return reason if reason.startswith("canceled") else f"canceled: {reason}"
+    if reason is not None and reason.kind in BY_USER:
+        return []
+    return [blocker for blocker in facts.blockers if blocker.status in UNSUCCESSFUL]
 
 
-def _ended_word(status: JobStatus) -> str:
-    return (
-        "was " + status.word
-        if status in (JobStatus.CANCELED, JobStatus.TERMINATED)
-        else status.word
+def _cancellation(facts: Facts) -> Reason | None:
+    culprits = _culprits(facts)
+    if not culprits:
+        return facts.job.reason
+    first = min(culprits, key=_urgency)
+    return because(
+        Kind.DEPENDENCY,
+        job=first.name,
+        status=first.status.word,
+        reason=_end_of(first),
+        more=len(culprits) - 1 or None,
     )
 
 
-def _waits(facts: Facts) -> str:
-    waiting = sorted(
-        (one for one in facts.blockers if one.status is not JobStatus.COMPLETED), key=_urgency
-    )
-    total = facts.blocking if facts.blocking is not None else len(waiting)
+def _end_of(blocker: Blocker) -> Reason | None:
+    if blocker.status is JobStatus.CANCELED:
+        return None
+    if blocker.reason is None and blocker.return_code is not None:
+        return because(Kind.EXIT, code=blocker.return_code)
+    return blocker.reason
+
+
+def _dependencies(facts: Facts) -> Reason | None:
+    waiting = [one for one in facts.blockers if one.status is not JobStatus.COMPLETED]
     if not waiting:
-        count = total or facts.job.unmet
-        return f"waits for {count} job{'s' if count > 1 else ''}" if count else _stopped(facts)
-    names = ", ".join(blocker.name for blocker in waiting[:NAMED])
-    more = total - min(NAMED, len(waiting))
-    return f"waits for {names}" + (f" (+{more})" if more > 0 else "")
+        number = facts.blocking or facts.job.unmet
+        return because(Kind.WAITS, more=number) if number else None
+    total = facts.blocking if facts.blocking is not None else len(waiting)
+    names = tuple(one.name for one in sorted(waiting, key=_urgency)[:NAMED])
+    return because(Kind.WAITS, jobs=names, more=max(0, total - len(names)) or None)
 
 
 _FIRST = {
@@ -293,24 +315,7 @@ _FIRST = {
 
 
 def _urgency(blocker: Blocker) -> tuple[int, int]:
-    """What went wrong before what runs before what waits; then by id."""
+    """Order failures before running jobs before waiting jobs; then by id."""
     status = blocker.status
     rank = _FIRST.get(status, 3 if status is JobStatus.RUNNING else 9 if status in FINISHED else 4)
     return rank, blocker.job_id
-
-
-def _via(blocker: Blocker) -> str:
-    if not blocker.via:
-        return ""
-    match blocker.kind:
-        case EdgeKind.FILE:
-            return f", writes file {blocker.via}"
-        case EdgeKind.USER_DATA:
-            return f", writes user data {blocker.via}"
-        case _:
-            return f", matches {blocker.via}"
-
-
-def _soon(seconds: float) -> str:
-    """Whole seconds up to a minute: a countdown that ticks."""
-    return f"{ceil(seconds)} s" if seconds <= 60 else show_duration(seconds)

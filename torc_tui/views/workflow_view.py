@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any
 
 from torc_tui.model import RELOAD_EVENTS, STATUS_EVENTS, Event, Job, ResourceRequirements, Workflow
+from torc_tui.reasons import BY_USER, decode
 from torc_tui.status import HELD, SETTLED, UNSUCCESSFUL, JobStatus
 from torc_tui.views.run_progress import Durations, Progress, estimate
 
@@ -196,6 +197,7 @@ class WorkflowView:
                 return False
             return True
         self._move(job, status)
+        job.interrupted = False
         if kind == "job_started":
             job.started_at = data.get("at", event.timestamp)
             job.ended_at = job.return_code = job.reason = job.not_before = None
@@ -207,7 +209,7 @@ class WorkflowView:
             kind == "job_retried" and "of" in data
         ):  # by rule: what the attempt before left stands until the next
             job.attempt_id = data.get("attempt", job.attempt_id)
-            job.reason = data.get("reason")
+            job.reason = decode(data.get("reason"))
             job.not_before = data.get("not_before")
         elif (
             kind == "job_retried" and "attempt" in data
@@ -215,13 +217,13 @@ class WorkflowView:
             job.attempt_id = data["attempt"]
             job.reason = job.return_code = None
         elif kind == "job_disabled":
-            job.reason = data.get("reason")
+            job.reason = decode(data.get("reason"))
         else:  # job_blocked, job_ready, job_claimed, job_reset, retried by a person: what an attempt left is gone
             if job.started_at is not None and kind in _AGAIN:
                 job.attempt_id += 1
             job.started_at = job.ended_at = job.return_code = job.not_before = None
             job.compute_node_id = data.get("node")
-            job.reason = None if kind == "job_retried" else data.get("reason")
+            job.reason = None if kind == "job_retried" else decode(data.get("reason"))
             job.attempt_id = data.get("attempt", job.attempt_id)
         return True
 
@@ -234,15 +236,16 @@ class WorkflowView:
         job.started_at = began
         job.ended_at = data.get("ended_at", at)
         job.return_code = data.get("return_code")
-        job.reason = data.get("reason")
+        job.reason = decode(data.get("reason"))
+        job.interrupted = bool(data.get("interrupted"))
         job.attempt_id = data.get("attempt", job.attempt_id)
         job.not_before = None
         if status is JobStatus.CANCELED and began is None:
             job.compute_node_id = None  # claimed ahead, and canceled before it started
         if status is JobStatus.COMPLETED and began is not None and job.ended_at is not None:
             self._lasted(job.family, job.ended_at - began)
-        elif status is JobStatus.CANCELED and (job.reason or "").startswith("canceled by"):
-            job.held = False  # an act of somebody lets go of it; a cancellation that only follows from another does not
+        elif status is JobStatus.CANCELED and job.reason and job.reason.kind in BY_USER:
+            job.held = False  # the store releases a job that a user cancels
 
     def _move(self, job: Job, status: JobStatus) -> None:
         before = job.status

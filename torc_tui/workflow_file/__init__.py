@@ -1,1 +1,1 @@
-"""Text to ``WorkflowSpec``. Import ``load`` and ``loads`` from ``torc_tui.workflow_file.load``."""
+"""Turn the text of a workflow file into a `WorkflowSpec`: see ``load`` and ``loads`` in ``load``."""

@@ -1,8 +1,8 @@
-"""What every format is turned into: plain values whose mappings and lists remember their lines.
+"""Represent a workflow file of any format as plain values that remember their lines.
 
-In: what the readers (``yaml_text``, ``json_text``, ``kdl``) put together. Out: ``Document``. Never
-done here: deciding what a key means. A reader raises ``SpecSyntaxError`` for a text that it cannot
-read at all, and adds to ``problems`` what is wrong in a text that it can read (a key given twice).
+Input: what the readers (``yaml_text``, ``json_text``, ``kdl``) find. Output: a `Document`. A reader
+raises SpecSyntaxError for a text that it cannot read at all, and adds to ``problems`` what is wrong
+in a text that it can read, such as a key that is given twice. Keys have no meaning here.
 """
 
 from __future__ import annotations
@@ -11,39 +11,67 @@ from dataclasses import dataclass, field
 
 from torc_tui.errors import Problem, SpecSyntaxError
 from torc_tui.model import Json
+from torc_tui.quoting import quoted, shorten
 
 MAX_DEPTH = 64
-"""Deeper nesting is refused: nobody writes it, and everything after may walk the values
-recursively."""
+"""Levels of nesting. Values within this limit can be walked recursively."""
 
-SHOWN = 100
-"""More problems than this are only counted."""
-
-_LENGTH = 160
+MAX_PROBLEMS = 100
+"""Further problems of a file are only counted."""
 
 
 class Map(dict[str, Json]):
-    """A mapping of the file. ``lines`` has the line of each key, ``line`` that of the mapping
-    itself (1-based)."""
+    """A mapping of the file.
 
-    __slots__ = ("line", "lines")
+    ``line`` is the line of the mapping (from 1), ``lines`` has that of each key. ``spelled`` has
+    the text of numbers and booleans that are not written in the usual way: ``007``, ``3.10``. It
+    is None where there are none, as in nearly every mapping.
+    """
+
+    __slots__ = ("line", "lines", "spelled")
 
     def __init__(self, line: int | None = None) -> None:
+        """Make an empty mapping that begins at a line."""
         super().__init__()
         self.line = line
         self.lines: dict[str, int] = {}
+        self.spelled: dict[str, str] | None = None
+
+    def spelling(self, key: str) -> str | None:
+        """Return the text of a value that is not written in the usual way."""
+        return self.spelled.get(key) if self.spelled else None
+
+    def spell(self, key: str, text: str) -> None:
+        """Keep the text of a value."""
+        if self.spelled is None:
+            self.spelled = {}
+        self.spelled[key] = text
 
 
 class List(list[Json]):
-    """A list of the file; ``lines`` has the line of each item, where the format tells it
-    cheaply."""
+    """A list of the file; ``lines`` has the line of each item, where the format tells it cheaply.
 
-    __slots__ = ("line", "lines")
+    ``spelled`` has the same as in `Map`, by index.
+    """
+
+    __slots__ = ("line", "lines", "spelled")
 
     def __init__(self, line: int | None = None) -> None:
+        """Make an empty list that begins at a line."""
         super().__init__()
         self.line = line
         self.lines: list[int] = []
+        self.spelled: dict[int, str] | None = None
+
+    def spelling(self, index: int) -> str | None:
+        """Return the text of an item that is not written in the usual way."""
+        return self.spelled.get(index) if self.spelled else None
+
+    def spell(self, index: int, text: str) -> None:
+        """Keep the text of an item."""
+        if self.spelled is None:
+            self.spelled = {}
+        self.spelled[index] = text
 
 
 @dataclass(slots=True)
@@ -64,35 +92,24 @@ def syntax_error(
     column: int | None = None,
     hint: str | None = None,
 ) -> SpecSyntaxError:
+    """Return the error for a text that cannot be read."""
     return SpecSyntaxError(
-        Problem(clip(message), file=file, line=line, column=column, hint=hint, kind="syntax"),
+        Problem(shorten(message), file=file, line=line, column=column, hint=hint, kind="syntax"),
     )
 
 
 def too_deep(file: str | None, line: int | None) -> SpecSyntaxError:
+    """Return the error for a text that is nested deeper than `MAX_DEPTH`."""
     return syntax_error(f"nested deeper than {MAX_DEPTH} levels", file=file, line=line)
 
 
 def duplicate_key(key: str, file: str | None, line: int | None, first: int | None) -> Problem:
+    """Return the problem of a key that a mapping holds twice."""
     where = f" (first in line {first})" if first is not None and first != line else ""
     return Problem(
         f"the key {quoted(key)} is given twice{where}",
         file=file,
         line=line,
-        key=clip(key),
+        key=shorten(key),
         kind="duplicate-key",
     )
-
-
-def clip(text: str, length: int = _LENGTH) -> str:
-    """The text on one line, without control characters, and not longer than fits a message."""
-    shown = text[:length] + "…" if len(text) > length else text
-    if shown.isprintable():
-        return shown
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown
-    )
-
-
-def quoted(text: str, length: int = 60) -> str:
-    return f"'{clip(text, length)}'"

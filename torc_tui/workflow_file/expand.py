@@ -1,8 +1,7 @@
-"""One entry of the file to the records that it stands for: its parameters applied, equal names
-merged.
+"""Turn one entry of the file into the records that it stands for.
 
-In: the checked fields of an entry and its rows of values. Out: records of ``model``. Never done
-here: looking at the entry as it was written, or at other entries.
+Input: the checked fields of an entry and the rows of its parameters. Output: records of ``model``;
+records of one name are merged into one. Other entries are not known here.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from itertools import chain
 from typing import Protocol, TypeVar
 
 from torc_tui.model import FileSpec, JobSpec, Json, UserDataSpec
-from torc_tui.workflow_file.checks import CONTROL, Wrong
-from torc_tui.workflow_file.document import quoted
+from torc_tui.quoting import quoted
+from torc_tui.workflow_file.checks import CONTROL
+from torc_tui.workflow_file.invalid_value import InvalidValue
 from torc_tui.workflow_file.templates import Rows
 
 JOB_LISTS = (
@@ -53,8 +53,11 @@ Record = TypeVar("Record", bound=_Named)
 
 
 def expand_jobs(fields: Mapping[str, Json], rows: Rows | None) -> list[JobSpec]:
-    """The jobs of one entry. Wrong when two of one name have different commands, or a name cannot
-    be one."""
+    """Return the jobs of one entry.
+
+    InvalidValue is raised where two jobs of one name have different commands, or where a name is
+    empty or not printable.
+    """
     given = {"env": {}, **fields, "family": fields["name"]}
     if rows is None:
         return [JobSpec(**given)]
@@ -63,6 +66,7 @@ def expand_jobs(fields: Mapping[str, Json], rows: Rows | None) -> list[JobSpec]:
 
 
 def expand_files(fields: Mapping[str, Json], rows: Rows | None) -> list[FileSpec]:
+    """Return the files of one entry; raise InvalidValue like `expand_jobs`."""
     if rows is None:
         return [FileSpec(**fields)]
     return _merged(
@@ -71,6 +75,7 @@ def expand_files(fields: Mapping[str, Json], rows: Rows | None) -> list[FileSpec
 
 
 def expand_user_data(fields: Mapping[str, Json], rows: Rows | None) -> list[UserDataSpec]:
+    """Return the records of one entry; raise InvalidValue like `expand_jobs`."""
     if rows is None:
         return [UserDataSpec(**fields)]
     return _merged(
@@ -104,13 +109,13 @@ def _fill(
 def _check_names(names: Sequence[str]) -> None:
     if CONTROL.search("".join(names)):
         bad = next(name for name in names if CONTROL.search(name))
-        raise Wrong(f"the name {quoted(bad)} holds a line break or a control character")
+        raise InvalidValue(f"the name {quoted(bad)} holds a line break or a control character")
     if "" in names:
-        raise Wrong("a name is empty after its parameters are filled in")
+        raise InvalidValue("a name is empty after its parameters are filled in")
 
 
 def _merged(records: list[Record], merge: Callable[[list[Record]], Record]) -> list[Record]:
-    """Records of equal name made one, at the place of the first."""
+    """Return the records with those of one name merged, at the place of the first."""
     if len({record.name for record in records}) == len(records):
         return records
     groups: dict[str, list[Record]] = {}
@@ -147,8 +152,8 @@ def _same(group: Sequence[_Named], field: str) -> None:
     for other in group:
         value = getattr(other, field)
         if value != first:
-            raise Wrong(
-                f"its parameters make several of the name {quoted(other.name)}, and '{field}' differs: "
-                f"{quoted(str(first), 80)} and {quoted(str(value), 80)}",
-                "put every parameter that changes it into the name",
+            raise InvalidValue(
+                f"several combinations of its parameters have the name {quoted(other.name)},"
+                f" but '{field}' differs: {quoted(str(first), 80)} and {quoted(str(value), 80)}",
+                f"write every parameter that changes '{field}' in the name too",
             )

@@ -1,10 +1,8 @@
-"""What a file with mistakes leaves in the dark: which of its sections may lack names that were
-meant to be there.
+"""Keep track of the sections of a faulty file that may lack names.
 
-In: each mistake, as the parser finds it. Out: the sections whose names are not all known, the
-entries that cannot be expanded, and whether nothing can be said at all. With it, the plan tells
-only mistakes of its own, never the echo of one that is told already. Never done here: telling
-mistakes.
+Input: each mistake, as it is found. Output: the sections whose names are not all known, the entries
+that cannot be expanded, and whether nothing can be said at all. With it, the plan reports only its
+own errors, and none that follows from an error that is reported already.
 """
 
 from __future__ import annotations
@@ -27,22 +25,24 @@ _EXPANDING = frozenset({"parameters", "use_parameters", "parameter_mode", "varia
 _WRITING = frozenset(
     {"output_user_data", "output_user_data_regexes", "command", "invocation_script"}
 )
-"""A record that a job writes need not be declared: without these keys of a job, it is not known
-which there are."""
+"""Keys of a job that name records. A record that a job writes need not be declared, so without
+these keys it is not known which records there are."""
 
 
-class Unsure:
+class IncompleteSections:
+    """What a file with errors leaves unknown."""
+
     def __init__(self) -> None:
+        """Begin with a file of which everything is known."""
         self.sections: set[str] = set()
         self.entries: set[int] = set()
-        """Which entries (``id``) cannot be expanded."""
+        """The ``id`` of the entries that cannot be expanded."""
         self.all = False
 
-    def unknown_key(self, entry: Mapping[str, Json], table: Table, hint: str | None) -> None:
-        """A key that is not known; ``hint`` may name the one that was meant."""
-        meant = hint.split("'")[1] if hint and hint.startswith("did you mean '") else None
+    def unknown_key(self, entry: Mapping[str, Json], table: Table, meant: str | None) -> None:
+        """Note a key that is not known; ``meant`` is the key that was probably meant."""
         if meant is not None:
-            self.wrong(entry, meant, table)
+            self.missing_value(entry, meant, table)
         elif table is WORKFLOW:
             self.all = True
         elif id(table) in _SECTION_OF:
@@ -51,16 +51,14 @@ class Unsure:
             if _SECTION_OF[id(table)] == "jobs":
                 self.sections.add("user_data")
 
-    def wrong(self, entry: Mapping[str, Json], key: str, table: Table) -> None:
-        """A key without its value."""
+    def missing_value(self, entry: Mapping[str, Json], key: str, table: Table) -> None:
+        """Note a key whose value cannot be used."""
         key = table.aliases.get(key, key)
         if table is WORKFLOW:
             self.all = self.all or key in _EXPANDING
             if key in SECTIONS:
                 self.dropped(key)
-        elif (
-            key == "scheduler_type"
-        ):  # of an action, whose scheduler need not be declared if it is local
+        elif key == "scheduler_type":  # the scheduler of an action is declared unless it is local
             self.dropped("slurm_schedulers")
         elif id(table) in _SECTION_OF:
             if key in _EXPANDING:
@@ -69,7 +67,7 @@ class Unsure:
                 self.sections.add("user_data")
 
     def dropped(self, section: str) -> None:
-        """An entry of that section, or all of it, is not there."""
+        """Note that an entry of a section, or all of them, could not be read."""
         self.sections.add(section)
         if section == "jobs":
             self.sections.add("user_data")

@@ -1,7 +1,7 @@
-"""How a job's ``invocation_script`` is meant. In: its text. Out: a word for its kind, and the words
-of its first line.
+"""Tell how the ``invocation_script`` of a job is used.
 
-Who starts a job and who shows how one would be started by hand must agree on this; nothing is
+Input: the text of the script. Output: its kind, and the words of its first line. The executor that
+starts a job and the commands that show how to start it by hand use the same rules. Nothing is
 started here.
 """
 
@@ -11,16 +11,20 @@ from typing import Literal
 
 
 def invocation_kind(script: str) -> Literal["script", "shell", "prefix"]:
-    """How an invocation script is used: ``script`` (it begins with ``#!``: it is a program of its
-    own), ``shell`` (it contains ``"$@"``: bash runs it) — both get ``bash -c COMMAND`` as arguments
-    — or ``prefix`` (anything else, such as ``srun`` or ``time``: put in front of the command,
-    separated by a space)."""
+    """Return how an invocation script is used.
+
+    A ``script`` begins with ``#!`` and is a program of its own. A ``shell`` contains ``"$@"`` and
+    is run by bash. Both get ``bash -c COMMAND`` as arguments. Anything else, such as ``srun`` or
+    ``time``, is a ``prefix``: it is put in front of the command, separated by a space.
+    """
     if script.startswith("#!"):
         return "script"
     return "shell" if '"$@"' in script else "prefix"
 
 
 def interpreter(script: str) -> list[str]:
-    """The interpreter that the first line of a ``script`` names, and its argument: at most one, as
-    the kernel reads that line."""
+    """Return the interpreter in the first line of a ``script``, and its argument.
+
+    There is at most one argument: the kernel does not split the rest of the line.
+    """
     return script.split("\n", 1)[0][2:].strip().split(None, 1)

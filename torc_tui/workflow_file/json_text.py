@@ -1,8 +1,8 @@
-"""JSON and JSON5. In: a text. Out: a document, or SpecSyntaxError with the place. What a key means
-is not known here.
+"""Read JSON and JSON5.
 
-The values come from the fast parsers (``json``, ``pyjson5``); a walk over the tokens of the text adds the lines and
-finds keys that are given twice. ``json_errors`` says what is wrong with a text that they refuse.
+Input: a text. Output: a document, or SpecSyntaxError with the place. The values come from the fast
+parsers ``json`` and ``pyjson5``; a walk over the tokens of the text adds the lines and finds keys
+that are given twice. ``json_errors`` words the error of a text that they refuse.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from torc_tui.workflow_file.document import (
 )
 
 _TOKEN = re.compile(
-    r""""[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*'|//[^\n\r\u2028\u2029]*|/\*.*?\*/|[{}\[\],:]|[^\s{}\[\],:"'/]+""",
+    r""""[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*'"""
+    r"""|//[^\n\r\u2028\u2029]*|/\*.*?\*/|[{}\[\],:]|[^\s{}\[\],:"'/]+""",
     re.DOTALL,
 )
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -35,11 +36,11 @@ _SMALL = 20_000
 
 
 class _Constant(ValueError):
-    """NaN or Infinity in a text that is to be JSON."""
+    """NaN or Infinity, which are not JSON."""
 
 
 def read_json(text: str, file: str | None = None) -> Document:
-    """The document of strict JSON; SpecSyntaxError with line and column otherwise."""
+    """Return the document of strict JSON; raise SpecSyntaxError with line and column."""
     try:
         value = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
@@ -55,7 +56,7 @@ def read_json(text: str, file: str | None = None) -> Document:
 
 
 def read_json5(text: str, file: str | None = None) -> Document:
-    """The document of JSON5; SpecSyntaxError with line and column otherwise."""
+    """Return the document of JSON5; raise SpecSyntaxError with line and column."""
     try:
         value = pyjson5.decode(text, MAX_DEPTH + 1)
     except pyjson5.Json5NestingTooDeep:
@@ -99,7 +100,7 @@ def _document(text: str, value: Json, format: str, file: str | None) -> Document
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise syntax_error(
-                "half a surrogate pair (\\ud800 to \\udfff) is no character", file=file
+                "half a surrogate pair (\\ud800 to \\udfff) is not a character", file=file
             ) from None
         except RecursionError:
             raise too_deep(file, None) from None
@@ -107,54 +108,72 @@ def _document(text: str, value: Json, format: str, file: str | None) -> Document
     return Document(_dress(shape, value), format, file, problems)
 
 
-def _shape(text: str, file: str | None, problems: list[Problem]) -> Json:
-    """The containers of the text with their lines; scalars are None. The text is known to be
-    well-formed."""
-    root: Json = None
-    stack: list[Map | List] = []
-    keys: list[str | None] = []
-    line, seen = 1, 0
-    for match in _TOKEN.finditer(text):
-        token = match[0]
-        first = token[0]
-        if first == "/" or first == "," or first == ":":
-            continue
-        if first == "}" or first == "]":
-            stack.pop()
-            keys.pop()
-            continue
-        start = match.start()
-        line += text.count("\n", seen, start)
-        seen = start
-        top = stack[-1] if stack else None
-        if type(top) is Map and keys[-1] is None:
-            key = _key(token)
-            if key in top.lines:
-                problems.append(duplicate_key(key, file, line, top.lines[key]))
-            top.lines[key] = line
-            top[key] = None
-            keys[-1] = key
-            continue
+class _ShapeBuilder:
+    """Build the containers of a well-formed text with their lines; scalars are None."""
+
+    def __init__(self, file: str | None, problems: list[Problem]) -> None:
+        self.file = file
+        self.problems = problems
+        self.root: Json = None
+        self.stack: list[Map | List] = []
+        self.keys: list[str | None] = []
+
+    def add(self, token: str, line: int) -> None:
+        """Add a key, a scalar or the beginning of a container."""
+        top = self.stack[-1] if self.stack else None
+        if type(top) is Map and self.keys[-1] is None:
+            self.key(top, _key(token), line)
+            return
         value: Map | List | None = None
-        if first == "{":
+        if token == "{":
             value = Map(line)
-        elif first == "[":
+        elif token == "[":
             value = List(line)
         if type(top) is Map:
-            key = keys[-1] or ""
-            keys[-1] = None
-            top[key] = value
+            top[self.keys[-1] or ""] = value
+            self.keys[-1] = None
         elif type(top) is List:
             top.append(value)
             top.lines.append(line)
         else:
-            root = value
+            self.root = value
         if value is not None:
-            if len(stack) >= MAX_DEPTH:
-                raise too_deep(file, line)
-            stack.append(value)
-            keys.append(None)
-    return root
+            if len(self.stack) >= MAX_DEPTH:
+                raise too_deep(self.file, line)
+            self.stack.append(value)
+            self.keys.append(None)
+
+    def key(self, target: Map, key: str, line: int) -> None:
+        """Begin the entry of a mapping."""
+        if key in target.lines:
+            self.problems.append(duplicate_key(key, self.file, line, target.lines[key]))
+        target.lines[key] = line
+        target[key] = None
+        self.keys[-1] = key
+
+    def end(self) -> None:
+        """End a container."""
+        self.stack.pop()
+        self.keys.pop()
+
+
+def _shape(text: str, file: str | None, problems: list[Problem]) -> Json:
+    """Return the containers of a well-formed text with their lines; scalars are None."""
+    builder = _ShapeBuilder(file, problems)
+    line, seen = 1, 0
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        first = token[0]
+        if first in "/,:":
+            continue
+        if first in "}]":
+            builder.end()
+            continue
+        start = match.start()
+        line += text.count("\n", seen, start)
+        seen = start
+        builder.add(token, line)
+    return builder.root
 
 
 def _key(token: str) -> str:

@@ -1,8 +1,7 @@
-"""A workflow file, or its text, to a ``WorkflowSpec``: which format it is, and reading it from the
-disk.
+"""Read a workflow file, or its text, into a `WorkflowSpec`.
 
-In: a path or a text. Out: the spec. All that is wrong with a file is a SpecError that names it.
-Only this module of the room opens files.
+Input: a path, ``-`` for standard input, or a text. Output: the specification. Everything that is
+wrong with a file is a SpecError that names the file. No other module of the package opens files.
 """
 
 from __future__ import annotations
@@ -10,17 +9,23 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import BinaryIO
 
 from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
-from torc_tui.workflow_file.checks import Wrong, nearest
-from torc_tui.workflow_file.document import Document, Map, clip, quoted, syntax_error
+from torc_tui.quoting import quoted, shorten
+from torc_tui.workflow_file.document import Document, Map, syntax_error
+from torc_tui.workflow_file.invalid_value import InvalidValue, suggestion
 from torc_tui.workflow_file.parameters import ReadLines
 from torc_tui.workflow_file.parse import parse
 from torc_tui.workflow_file.schema import WORKFLOW
+
+STDIN = "<stdin>"
+"""The name of standard input in messages and in ``WorkflowSpec.file``."""
 
 _READERS = {
     "json": "json_text:read_json",
@@ -28,51 +33,77 @@ _READERS = {
     "yaml": "yaml_text:read_yaml",
     "kdl": "kdl:read_kdl",
 }
-"""In the order in which they are tried for a file of another ending. A parser is loaded when it is
-needed."""
+"""In the order in which they are tried. A parser is imported when it is needed."""
 
 FORMATS = {".json": "json", ".json5": "json5", ".yaml": "yaml", ".yml": "yaml", ".kdl": "kdl"}
-"""What the ending of a file says (letter case ignored)."""
+"""The format of each file extension, in lower case."""
 
-_LIMIT = 256 << 20
-
+_MAX_SIZE = 256 << 20
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _LIKE_KDL = re.compile(r'^\s*(?:name|job|file|user_data|parameters)\s+(?:"|\w+=|\{)', re.MULTILINE)
 
 
 def load(path: str | Path) -> WorkflowSpec:
-    """The workflow of that file. SpecError with all problems, also when the file cannot be read."""
-    file = str(path)
+    """Return the workflow of a file, or of standard input for ``-``.
+
+    SpecError is raised with all problems, also where the file cannot be read.
+    """
+    if str(path) == "-":
+        return _load_stdin()
+    file = display_path(path)
     try:
-        content = _read(Path(path))
+        with Path(path).open("rb") as stream:
+            content = _read(stream)
         directory = Path(path).absolute().parent
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        message = f"cannot read {quoted(file, 200)}: {reason}"
-        raise SpecError(Problem(message, file=None, kind="unreadable")) from None
-    if b"\0" in content[:4096] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise syntax_error("this is a binary file, not a workflow", file=file)
+        raise _unreadable(file, error) from None
+    return loads(_decode(content, file), file=file, directory=directory)
+
+
+def _load_stdin() -> WorkflowSpec:
     try:
-        text = content.decode(
-            "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-        )
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise syntax_error("this is not a text in UTF-8", file=file, line=line) from None
-    return loads(text, file=file, directory=directory)
+        content = _read(sys.stdin.buffer)
+    except (OSError, ValueError) as error:
+        raise _unreadable(STDIN, error) from None
+    return loads(_decode(content, STDIN), file=STDIN)
 
 
 def loads(
     text: str, *, format: str | None = None, file: str | None = None, directory: Path | None = None
 ) -> WorkflowSpec:
-    """The workflow of that text.
+    """Return the workflow of a text.
 
-    ``format`` is one of json, json5, yaml, kdl; without it the ending of ``file`` decides, and
-    without that each is tried. ``@values.txt`` is looked for in ``directory`` (by default the
-    current one).
+    ``format`` is one of json, json5, yaml, kdl; without it the extension of ``file`` decides, and
+    without that each is tried. A workflow without a name gets that of ``file``, without extension.
+    ``@values.txt`` is looked for in ``directory``, by default the current one.
     """
     if not text.strip():
         raise syntax_error("the file is empty" if file else "the text is empty", file=file)
-    return parse(_document(text, format, file), _line_reader(directory), text=text)
+    name = Path(file).stem if file and file != STDIN else "stdin"
+    return parse(_document(text, format, file), _line_reader(directory), name=name, text=text)
+
+
+def display_path(path: str | Path) -> str:
+    """Return a path as text that can be shown and stored: bytes that are not UTF-8 as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _unreadable(file: str, error: Exception) -> SpecError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return SpecError(Problem(f"cannot read {quoted(file, 200)}: {reason}", kind="unreadable"))
+
+
+def _decode(content: bytes, file: str) -> str:
+    if b"\0" in content[:4096] and not content.startswith(_UTF_16):
+        raise syntax_error("this is a binary file, not a workflow", file=file)
+    try:
+        return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise syntax_error("the file is not UTF-8 text", file=file, line=line) from None
+
+
+# -- formats ---------------------------------------------------------------------------------------
 
 
 def _document(text: str, format: str | None, file: str | None) -> Document:
@@ -80,7 +111,7 @@ def _document(text: str, format: str | None, file: str | None) -> Document:
     if chosen:
         chosen = "yaml" if chosen == "yml" else chosen
         if chosen not in _READERS:
-            hint = nearest(chosen, list(_READERS)) or f"formats: {', '.join(_READERS)}"
+            hint = suggestion(chosen, _READERS, f"formats: {', '.join(_READERS)}")
             raise SpecError(Problem(f"unknown format {quoted(chosen)}", file=file, hint=hint))
         return _read_as(chosen, text, file)
     refused: dict[str, Problem] = {}
@@ -90,66 +121,62 @@ def _document(text: str, format: str | None, file: str | None) -> Document:
         except SpecSyntaxError as error:
             refused[name] = error.problems[0]
             continue
-        if isinstance(document.value, Map) and (
-            name != "kdl" or _speaks_of_a_workflow(document.value)
-        ):
+        if isinstance(document.value, Map) and (name != "kdl" or _is_workflow(document.value)):
             return document
-        refused[name] = Problem("no mapping with 'name' and 'jobs'", file=file, kind="syntax")
-    raise SpecSyntaxError(_in_no_format(text, file, refused))
+        refused[name] = Problem("no mapping with 'jobs'", file=file, kind="syntax")
+    raise SpecSyntaxError(_no_format(text, file, refused))
 
 
-def _in_no_format(text: str, file: str | None, refused: Mapping[str, Problem]) -> Problem:
-    """One problem for a text that is in none of our formats: what is wrong with it as the one it
-    most looks like."""
+def _no_format(text: str, file: str | None, refused: Mapping[str, Problem]) -> Problem:
+    """Return the problem of a text in no known format: that of the format it looks most like."""
     likely = (
         "json5" if text.lstrip().startswith("{") else "kdl" if _LIKE_KDL.search(text) else "yaml"
     )
     problem = refused[likely]
-    ending = Path(file).suffix if file else ""
     if file:
-        what = f"the ending {clip(ending)}" if ending else "a file without an ending"
-        message = f"{what} is none of {' '.join(FORMATS)}, and the text is none of these formats"
+        extension = Path(file).suffix
+        what = f"the extension {shorten(extension)}" if extension else "a file without extension"
+        message = f"{what} is none of {' '.join(FORMATS)}, and the text is in none of these formats"
     else:
-        message = f"the text is none of these formats: {', '.join(_READERS)}"
+        message = f"the text is in none of the formats {', '.join(_READERS)}"
     return problem._replace(message=f"{message}; read as {likely}: {problem.message}")
 
 
 def _read_as(format: str, text: str, file: str | None) -> Document:
     module, _, function = _READERS[format].partition(":")
-    document: Document = getattr(import_module(f"torc_tui.workflow_file.{module}"), function)(
-        text, file
-    )
+    read = getattr(import_module(f"torc_tui.workflow_file.{module}"), function)
+    document: Document = read(text, file)
     return document
 
 
-def _speaks_of_a_workflow(value: Map) -> bool:
-    """Nearly every text is some KDL; one that holds none of our keys is not meant."""
+def _is_workflow(value: Map) -> bool:
+    """Return whether a mapping has a key of a workflow; nearly every text is KDL of some kind."""
     return any(key in WORKFLOW.keys for key in value)
 
 
-def _read(path: Path) -> bytes:
-    """The bytes of a file, bounded. A pipe is read too."""
-    with path.open("rb") as stream:
-        mode = os.fstat(stream.fileno()).st_mode
-        if stat.S_ISCHR(mode) and not stream.isatty():
-            raise ValueError("this is a device, not a file")
-        content = stream.read(_LIMIT + 1)
-    if len(content) > _LIMIT:
-        raise ValueError(f"the file is larger than {_LIMIT >> 20} MB")
+# -- files -----------------------------------------------------------------------------------------
+
+
+def _read(stream: BinaryIO) -> bytes:
+    """Return the bytes of a file or pipe; raise ValueError where it is too large or a device."""
+    mode = os.fstat(stream.fileno()).st_mode
+    if stat.S_ISCHR(mode) and not stream.isatty():
+        raise ValueError("this is a device, not a file")
+    content = stream.read(_MAX_SIZE + 1)
+    if len(content) > _MAX_SIZE:
+        raise ValueError(f"the file is larger than {_MAX_SIZE >> 20} MiB")
     return content
 
 
 def _line_reader(directory: Path | None) -> ReadLines:
     def read_lines(name: str) -> list[str]:
         try:
-            content = _read((directory or Path()) / name)
-            return content.decode("utf-8-sig").splitlines()
+            with ((directory or Path()) / name).open("rb") as stream:
+                return _read(stream).decode("utf-8-sig").splitlines()
         except UnicodeDecodeError:
-            raise Wrong(
-                f"cannot take its values from {quoted(name, 120)}: not a text in UTF-8"
-            ) from None
+            reason = "it is not UTF-8 text"
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise Wrong(f"cannot take its values from {quoted(name, 120)}: {reason}") from None
+        raise InvalidValue(f"cannot take its values from {quoted(name, 120)}: {reason}")
 
     return read_lines

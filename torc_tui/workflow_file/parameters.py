@@ -1,7 +1,8 @@
-"""Values of parameters, and their combinations (reference facts, sections 3.1 to 3.5 and 3.7).
+"""Read the values of parameters, and combine them.
 
-In: what stands in the file. Out: tuples of values, printed without noise. ``Wrong`` for what cannot
-be read. No file is opened here: who calls gives a function that has the lines of ``@file``.
+Input: what the file says (a string, a number or a list). Output: tuples of values, and rows of
+them. A value keeps its spelling: ``007`` is the string ``007``, of which formats use the number.
+No file is opened here: the caller gives a function that returns the lines of ``@file``.
 """
 
 from __future__ import annotations
@@ -13,151 +14,171 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from torc_tui.model import Json, Value
-from torc_tui.workflow_file.checks import Wrong, kind_of
-from torc_tui.workflow_file.document import quoted
+from torc_tui.quoting import quoted
+from torc_tui.workflow_file.document import List
+from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of
+from torc_tui.workflow_file.spelling import INTEGER, NUMBER, as_written, typed
 
 LIMIT = 1_000_000
-"""More values, or more combinations, than this are taken for a mistake."""
+"""More values, or more combinations, in one file are taken for a mistake."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
-_INT = re.compile(r"[-+]?\d{1,18}")
-_NUMBER = re.compile(r"[-+]?(?:\d{1,18}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
+_SLIP = "[0-9OolI]"
+_NEARLY_NUMBER = re.compile(rf"[-+]?{_SLIP}+(?:\.{_SLIP}*)?(?:[eE][-+]?{_SLIP}+)?")
+"""A number, or what a slip makes of one: the letter O for 0, l or I for 1."""
+
 _ITEM = re.compile(
     r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,]*?))\s*(?:,|$)""", re.DOTALL
 )
 _TOLERANCE = Decimal("1e-10")
 
 ReadLines = Callable[[str], Sequence[str]]
-"""Lines of the file that ``@name`` speaks of; raises Wrong with the reason when it cannot be
-read."""
+"""Returns the lines of the file that ``@name`` names; raises InvalidValue with the reason."""
 
 
-def typed(text: str) -> Value:
-    """An integer where the text is one, else a float, else the text."""
-    if _INT.fullmatch(text):
-        return int(text)
-    if _NUMBER.fullmatch(text):
-        return float(text)
-    return text
+class Allowance:
+    """What may still be read or made in one file before it is taken for a mistake."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        """Begin with the whole limit."""
+        self.left = limit
+        self.exhausted = False
+
+    def take(self, count: int, what: str) -> None:
+        """Take a number away; raise InvalidValue where the limit would be passed."""
+        if count > self.left:
+            self.exhausted = True
+            raise InvalidValue(f"makes more than {LIMIT} {what} in this file")
+        self.left -= count
 
 
-def printed(value: Value) -> str:
-    """The value as it stands in names and commands: no exponent, no ``.0``."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return str(value)
-    text = format(Decimal(repr(value)), "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
-
-
-def values_of(given: Json, read_lines: ReadLines) -> tuple[Value, ...]:
-    """All values of one parameter, from a text, a number or a list."""
+def values_of(
+    given: Json, read_lines: ReadLines, allowance: Allowance, spelling: str | None = None
+) -> tuple[Value, ...]:
+    """Return all values of one parameter, from a string, a number or a list."""
     if isinstance(given, str):
-        return _from_text(given.strip(), read_lines)
-    if isinstance(given, list):
-        if len(given) > LIMIT:
-            raise Wrong(f"has {len(given)} values; at most {LIMIT} are taken")
-        return tuple(_native(one, index) for index, one in enumerate(given))
-    if given is None or isinstance(given, dict):
-        raise Wrong(f"must be a text, a number or a list, not {kind_of(given)}")
-    return (_native(given, None),)
+        found = _from_text(given.strip(), read_lines, allowance)
+    elif isinstance(given, List):
+        allowance.take(len(given), "values")
+        found = tuple(
+            _from_native(one, given.spelling(index), index) for index, one in enumerate(given)
+        )
+    elif given is None or isinstance(given, (dict, list)):
+        raise InvalidValue(f"must be a string, a number or a list, not {kind_of(given)}")
+    else:
+        found = (_from_native(given, spelling, None),)
+    if not found:
+        raise InvalidValue("has an empty list of values")
+    return found
 
 
-def _native(value: Json, index: int | None) -> Value:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and not math.isfinite(value):
-        raise Wrong(f"{value} cannot be a value", None, index)
-    if isinstance(value, (int, str)):
-        if isinstance(value, str) and "\0" in value:
-            raise Wrong("a value holds a NUL character", None, index)
-        return value
-    if isinstance(value, float):
-        return value
-    raise Wrong(f"a value must be a text or a number, not {kind_of(value)}", None, index)
+def _from_native(value: Json, spelling: str | None, index: int | None) -> Value:
+    """Return the value of a number, boolean or string that is not read as a list or a range."""
+    try:
+        if value is None or isinstance(value, (dict, list)):
+            raise InvalidValue(f"must be a string or a number, not {kind_of(value)}")
+        text = as_written(value, spelling)
+    except InvalidValue as invalid:
+        raise InvalidValue(f"has a value that {invalid.message}", invalid.hint, index) from None
+    if isinstance(value, (str, bool)):
+        return text
+    return value if spelling is None else typed(spelling)
 
 
-def _from_text(text: str, read_lines: ReadLines) -> tuple[Value, ...]:
-    if "\0" in text:
-        raise Wrong("holds a NUL character")
+def _from_text(text: str, read_lines: ReadLines, allowance: Allowance) -> tuple[Value, ...]:
+    as_written(text, None)  # refuses what no text can hold
     if len(text) > 1 and text[0] == "{" and text[-1] == "}" and "," not in text:
         text = text[1:-1].strip()
     if text.startswith("@") and len(text) > 1:
         lines = (line.strip() for line in read_lines(text[1:].strip()))
-        return tuple(typed(line) for line in lines if line and not line.startswith("#"))
+        found = tuple(typed(line) for line in lines if line and not line.startswith("#"))
+        if not found:
+            raise InvalidValue(f"has no values: the file {quoted(text[1:], 120)} holds none")
+        allowance.take(len(found), "values")
+        return found
     if text.startswith("["):
-        if not text.endswith("]"):
-            raise Wrong(f"the list {quoted(text)} has no closing bracket")
-        return _items(text[1:-1])
-    if ":" in text:
-        parts = [part.strip() for part in text.split(":", 4)]
-        if 2 <= len(parts) <= 3 and all(_NUMBER.fullmatch(part) for part in parts):
-            return _range(parts)
+        found = _items(text)
+        allowance.take(len(found), "values")
+        return found
+    parts = [part.strip() for part in text.split(":", 4)]
+    if len(parts) > 1 and _is_meant_as_range(parts):
+        return _range(parts, allowance)
+    allowance.take(1, "values")
     return (typed(text),)
 
 
 def _items(text: str) -> tuple[Value, ...]:
-    text = text.strip()
+    """Return the items of a list in a string: ``[a, 'b, c', 3]``."""
+    if not text.endswith("]"):
+        raise InvalidValue(f"has a list without its closing bracket: {quoted(text)}")
+    text = text[1:-1].strip()
     found: list[Value] = []
     at = 0
     while at < len(text):
         match = _ITEM.match(text, at)
         if match is None:
-            raise Wrong(f"near {quoted(text[at : at + 30])} a quote or a comma is missing")
+            near = quoted(text[at : at + 30])
+            raise InvalidValue(f"has a list in which a quote or a comma is missing near {near}")
         double, single, bare = match.groups()
         if bare is None:
             found.append(re.sub(r"\\([\"'\\])", r"\1", double if double is not None else single))
         elif not bare:
-            raise Wrong("two commas with nothing between them", 'write "" for an empty value')
+            hint = 'write "" for an empty value'
+            raise InvalidValue("has a list with nothing between two commas", hint)
         elif bare[0] in "\"'":
-            raise Wrong(f"near {quoted(bare)} a quote or a comma is missing")
+            near = quoted(bare)
+            raise InvalidValue(f"has a list in which a quote or a comma is missing near {near}")
         else:
             found.append(typed(bare))
         at = match.end()
     return tuple(found)
 
 
-def _range(parts: list[str]) -> tuple[Value, ...]:
-    """Both ends included. Counted in decimals, so that nothing drifts."""
-    whole = all(_INT.fullmatch(part) for part in parts)
+def _is_meant_as_range(parts: Sequence[str]) -> bool:
+    """Return whether a text with colons is a range, perhaps with a slip, and no URL or time."""
+    if NUMBER.fullmatch(parts[0]):
+        return True
+    return any(map(NUMBER.fullmatch, parts)) and all(map(_NEARLY_NUMBER.fullmatch, parts))
+
+
+def _range(parts: Sequence[str], allowance: Allowance) -> tuple[Value, ...]:
+    """Return the numbers of a range, both ends included; decimals, so that nothing drifts."""
+    written = ":".join(parts)
+    if len(parts) > 3 or not all(map(NUMBER.fullmatch, parts)):
+        hint = f"write START:END or START:END:STEP, or for one string a list: ['{written}']"
+        raise InvalidValue(f"is not a valid range: {quoted(written)}", hint)
     start, end = Decimal(parts[0]), Decimal(parts[1])
     step = Decimal(parts[2]) if len(parts) == 3 else Decimal(1)
     if step == 0:
-        raise Wrong(
-            f"the range {quoted(':'.join(parts))} has a step of zero",
-            f"for a text with colons write a list: ['{':'.join(parts)}']",
-        )
+        hint = f"for one string write a list: ['{written}']"
+        raise InvalidValue(f"has the range {quoted(written)} with a step of 0", hint)
     count = math.floor((end - start) / step + _TOLERANCE) + 1
-    if count > LIMIT:
-        raise Wrong(
-            f"the range {quoted(':'.join(parts))} has {count} values; at most {LIMIT} are taken"
-        )
     if count <= 0:
-        return ()
-    if whole:
+        turned = f"{parts[0]}:{parts[1]}:{-step}"
+        raise InvalidValue(f"has the empty range {quoted(written)}", f"did you mean '{turned}'?")
+    allowance.take(count, "values")
+    if all(map(INTEGER.fullmatch, parts)):
         first, by = int(start), int(step)
         return tuple(range(first, first + by * count, by))
     return tuple(float(start + step * index) for index in range(count))
 
 
-def combine(values: Mapping[str, Sequence[Value]], mode: str) -> list[tuple[Value, ...]]:
-    """Rows of values, in the order of the parameters as written; in a product the last one runs
-    fastest."""
+def combine(
+    values: Mapping[str, Sequence[Value]], mode: str, allowance: Allowance
+) -> list[tuple[Value, ...]]:
+    """Return rows of values in the order of the parameters; in a product the last runs fastest."""
     if mode == "zip":
         lengths = {name: len(column) for name, column in values.items()}
-        first = next(iter(lengths), None)
+        first = next(iter(lengths))
         for name, length in lengths.items():
-            if first is not None and length != lengths[first]:
-                raise Wrong(
+            if length != lengths[first]:
+                raise InvalidValue(
                     f"zip needs lists of one length: {quoted(first)} has {lengths[first]} values, "
                     f"{quoted(name)} has {length}"
                 )
         return list(zip(*values.values(), strict=True))
     total = math.prod(len(column) for column in values.values())
-    if total > LIMIT:
-        raise Wrong(f"the parameters make {total} combinations; at most {LIMIT} are taken")
+    if total > allowance.left:
+        raise InvalidValue(f"the parameters make {total} combinations; a file may hold {LIMIT}")
     return list(itertools.product(*values.values()))

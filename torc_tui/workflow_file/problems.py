@@ -1,7 +1,7 @@
-"""Collects what is wrong with one file, so that all of it can be told at once.
+"""Collect what is wrong with one file, so that all of it is reported at once.
 
-In: problems as they are found, in any order. Out: one SpecError with the problems in the order of
-the file, bounded in number. Never done here: finding them.
+Input: problems as they are found, in any order. Output: one SpecError with the problems in the
+order of the file, bounded in number.
 """
 
 from __future__ import annotations
@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torc_tui.errors import Problem, SpecError
-from torc_tui.workflow_file.document import SHOWN, clip
+from torc_tui.quoting import shorten
+from torc_tui.workflow_file.document import MAX_PROBLEMS
+
+_MESSAGE_LENGTH = 400
 
 
-class Problems:
+class FileProblems:
+    """The problems of one file."""
+
     def __init__(self, file: str | None, found: Iterable[Problem] = ()) -> None:
+        """Begin with the problems that a reader found."""
         self.file = file
         self.found: list[Problem] = []
         self.dropped = 0
@@ -22,8 +28,8 @@ class Problems:
 
     @property
     def full(self) -> bool:
-        """Nothing more is kept: who must compute for a hint need not."""
-        return len(self.found) >= SHOWN
+        """Whether further problems are only counted, so that hints need not be computed."""
+        return len(self.found) >= MAX_PROBLEMS
 
     def add(
         self,
@@ -33,13 +39,10 @@ class Problems:
         hint: str | None = None,
         kind: str = "invalid",
     ) -> None:
-        if self.full:
-            self.dropped += 1
-            return
-        shown = clip(key) if key is not None else None
-        self._keep(
-            Problem(clip(message, 400), file=self.file, line=line, key=shown, hint=hint, kind=kind)
-        )
+        """Add a problem at a line of the file."""
+        shown = shorten(key) if key is not None else None
+        message = shorten(message, _MESSAGE_LENGTH)
+        self._keep(Problem(message, file=self.file, line=line, key=shown, hint=hint, kind=kind))
 
     def _keep(self, problem: Problem) -> None:
         if self.full:
@@ -48,15 +51,14 @@ class Problems:
             self.found.append(problem)
 
     def raise_if_any(self) -> None:
-        """SpecError with all that was found; nothing happens where nothing was."""
+        """Raise a SpecError where there are problems."""
         if self.found:
             raise self.error()
 
     def error(self) -> SpecError:
-        """All that was found."""
+        """Return an error with all problems."""
         ordered = sorted(self.found, key=lambda problem: (problem.line is None, problem.line or 0))
         if self.dropped:
-            ordered.append(
-                Problem(f"and {self.dropped} more problems", file=self.file, kind="more")
-            )
+            message = f"and {self.dropped} more errors"
+            ordered.append(Problem(message, file=self.file, kind="more"))
         return SpecError(ordered)

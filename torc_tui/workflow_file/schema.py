@@ -1,8 +1,6 @@
-"""The keys of a workflow file: one table per kind of entry, each key with the check that its value
-must pass.
+"""List the keys of a workflow file: one table per kind of entry, each key with its check.
 
-Nothing but data. Long because the file has many keys. Sources of the rules: the reference facts,
-sections 1 and 8.
+This module is data. It is long because the file has many keys.
 """
 
 from __future__ import annotations
@@ -12,31 +10,30 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from torc_tui.workflow_file.checks import (
-    WHOLE_LIMIT,
     Check,
-    cards,
+    boolean,
     choice,
-    codes,
-    defaults_of_slurm,
     duration,
-    filled,
-    flag,
+    exit_codes,
+    gpus,
+    integer,
+    json_schema,
+    json_value,
+    loose_mapping,
     mapping,
     memory,
     metadata,
     name,
+    nonempty,
     pattern,
-    plain,
     records,
-    schema_of_data,
     seconds,
-    settings,
     signal_name,
-    text,
-    texts,
+    slurm_defaults,
+    strings,
     variables,
-    whole,
 )
+from torc_tui.workflow_file.spelling import string
 
 Shape = Literal["scalar", "list", "map", "json", "record", "records"]
 """How KDL writes a key: one argument, a list of arguments, children, JSON text, one block, one
@@ -45,6 +42,8 @@ block per entry."""
 
 @dataclass(frozen=True, slots=True)
 class Key:
+    """One key: the check of its value, how KDL writes it, and the table of what it holds."""
+
     check: Check
     shape: Shape = "scalar"
     table: Table | None = None
@@ -52,8 +51,11 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``aliases`` are older names, ``nodes`` are KDL nodes that add to a list, keys in ``gone`` are
-    ignored."""
+    """The keys of one kind of entry.
+
+    ``aliases`` are older names of keys, ``nodes`` are KDL nodes that add to a list, and keys in
+    ``gone`` are ignored.
+    """
 
     what: str
     keys: Mapping[str, Key]
@@ -66,14 +68,14 @@ class Table:
 _EXPANDED: dict[str, Key] = {
     "parameters": Key(mapping, "map"),
     "parameter_mode": Key(choice("product", "zip")),
-    "use_parameters": Key(texts(), "list"),
+    "use_parameters": Key(strings(), "list"),
 }
 
 STDIO = Table(
     "stdio",
     {
         "mode": Key(choice("separate", "combined", "no_stdout", "no_stderr", "none")),
-        "delete_on_success": Key(flag),
+        "delete_on_success": Key(boolean),
     },
 )
 
@@ -81,27 +83,27 @@ JOB = Table(
     "job",
     {
         "name": Key(name),
-        "command": Key(filled),
-        "invocation_script": Key(text),
-        "cancel_on_blocking_job_failure": Key(flag),
-        "supports_termination": Key(flag),
-        "resource_requirements": Key(filled),
-        "failure_handler": Key(filled),
-        "scheduler": Key(filled),
-        "priority": Key(whole(-WHOLE_LIMIT)),
-        "depends_on": Key(texts(), "list"),
-        "depends_on_regexes": Key(texts(), "list"),
-        "input_files": Key(texts(), "list"),
-        "output_files": Key(texts(), "list"),
-        "input_file_regexes": Key(texts(), "list"),
-        "output_file_regexes": Key(texts(), "list"),
-        "input_user_data": Key(texts(), "list"),
-        "output_user_data": Key(texts(), "list"),
-        "input_user_data_regexes": Key(texts(), "list"),
-        "output_user_data_regexes": Key(texts(), "list"),
+        "command": Key(nonempty),
+        "invocation_script": Key(string),
+        "cancel_on_blocking_job_failure": Key(boolean),
+        "supports_termination": Key(boolean),
+        "resource_requirements": Key(nonempty),
+        "failure_handler": Key(nonempty),
+        "scheduler": Key(nonempty),
+        "priority": Key(integer(0)),
+        "depends_on": Key(strings(), "list"),
+        "depends_on_regexes": Key(strings(), "list"),
+        "input_files": Key(strings(), "list"),
+        "output_files": Key(strings(), "list"),
+        "input_file_regexes": Key(strings(), "list"),
+        "output_file_regexes": Key(strings(), "list"),
+        "input_user_data": Key(strings(), "list"),
+        "output_user_data": Key(strings(), "list"),
+        "input_user_data_regexes": Key(strings(), "list"),
+        "output_user_data_regexes": Key(strings(), "list"),
         "env": Key(variables, "map"),
         "stdio": Key(mapping, "record", STDIO),
-        "require_user_data": Key(flag),
+        "require_user_data": Key(boolean),
         **_EXPANDED,
     },
     ("name", "command"),
@@ -137,7 +139,7 @@ JOB = Table(
 
 FILE = Table(
     "file",
-    {"name": Key(name), "path": Key(filled), "identifier": Key(text), **_EXPANDED},
+    {"name": Key(name), "path": Key(nonempty), "identifier": Key(string), **_EXPANDED},
     ("name", "path"),
 )
 
@@ -145,9 +147,9 @@ USER_DATA = Table(
     "user data",
     {
         "name": Key(name),
-        "data": Key(plain, "json"),
-        "is_ephemeral": Key(flag),
-        "schema": Key(schema_of_data, "json"),
+        "data": Key(json_value, "json"),
+        "is_ephemeral": Key(boolean),
+        "schema": Key(json_schema, "json"),
         **_EXPANDED,
     },
     ("name",),
@@ -157,24 +159,24 @@ REQUIREMENTS = Table(
     "resource requirements",
     {
         "name": Key(name),
-        "num_cpus": Key(whole(1)),
+        "num_cpus": Key(integer(1)),
         "memory": Key(memory),
-        "num_gpus": Key(cards),
+        "num_gpus": Key(gpus),
         "gpu_memory": Key(memory),
         "gpu_model": Key(pattern),
-        "num_nodes": Key(whole(1)),
+        "num_nodes": Key(integer(1)),
         "runtime": Key(duration),
     },
-    ("name", "num_cpus", "memory"),
+    ("name", "num_cpus"),
 )
 
 RULE = Table(
     "rule",
     {
-        "exit_codes": Key(codes, "list"),
-        "match_all_exit_codes": Key(flag),
-        "recovery_script": Key(text),
-        "max_retries": Key(whole(0, 1_000_000)),
+        "exit_codes": Key(exit_codes, "list"),
+        "match_all_exit_codes": Key(boolean),
+        "recovery_script": Key(string),
+        "max_retries": Key(integer(0, 1_000_000)),
     },
 )
 
@@ -189,17 +191,17 @@ SCHEDULER = Table(
     "slurm scheduler",
     {
         "name": Key(name),
-        "account": Key(filled),
-        "gres": Key(text),
-        "mem": Key(text),
-        "nodes": Key(whole(1)),
-        "ntasks_per_node": Key(whole(1)),
-        "partition": Key(text),
-        "qos": Key(text),
-        "tmp": Key(text),
-        "walltime": Key(filled),
-        "extra": Key(text),
-        "serialize_allocations": Key(flag),
+        "account": Key(nonempty),
+        "gres": Key(string),
+        "mem": Key(string),
+        "nodes": Key(integer(1)),
+        "ntasks_per_node": Key(integer(1)),
+        "partition": Key(string),
+        "qos": Key(string),
+        "tmp": Key(string),
+        "walltime": Key(nonempty),
+        "extra": Key(string),
+        "serialize_allocations": Key(boolean),
     },
     ("name", "account"),
 )
@@ -218,15 +220,15 @@ ACTION = Table(
             )
         ),
         "action_type": Key(choice("run_commands", "schedule_nodes")),
-        "jobs": Key(texts(), "list"),
-        "job_name_regexes": Key(texts(pattern), "list"),
-        "commands": Key(texts(), "list"),
-        "scheduler": Key(filled),
+        "jobs": Key(strings(), "list"),
+        "job_name_regexes": Key(strings(pattern), "list"),
+        "commands": Key(strings(), "list"),
+        "scheduler": Key(nonempty),
         "scheduler_type": Key(choice("slurm", "local")),
-        "num_allocations": Key(whole(1)),
-        "start_one_worker_per_node": Key(flag),
-        "max_parallel_jobs": Key(whole(1)),
-        "persistent": Key(flag),
+        "num_allocations": Key(integer(1)),
+        "start_one_worker_per_node": Key(boolean),
+        "max_parallel_jobs": Key(integer(1)),
+        "persistent": Key(boolean),
     },
     ("trigger_type", "action_type"),
     aliases={"job_names": "jobs", "scheduler_name": "scheduler"},
@@ -237,27 +239,43 @@ EXECUTION = Table(
     "execution_config",
     {
         "mode": Key(choice("direct", "slurm", "auto")),
-        "limit_resources": Key(flag),
+        "limit_resources": Key(boolean),
         "termination_signal": Key(signal_name),
         "sigterm_lead_seconds": Key(seconds),
         "sigkill_headroom_seconds": Key(seconds),
-        "timeout_exit_code": Key(whole(1, 255)),
-        "oom_exit_code": Key(whole(1, 255)),
-        "staggered_start": Key(flag),
+        "timeout_exit_code": Key(integer(1, 255)),
+        "oom_exit_code": Key(integer(1, 255)),
+        "staggered_start": Key(boolean),
         "gpu_binding": Key(choice("uuid", "index")),
         "stdio": Key(mapping, "record", STDIO),
-        "srun_termination_signal": Key(filled),
-        "enable_cpu_bind": Key(flag),
+        "srun_termination_signal": Key(nonempty),
+        "enable_cpu_bind": Key(boolean),
     },
 )
+
+DYNAMIC_JOBS = Table(
+    "dynamic_jobs",
+    {"max_iterations": Key(integer(1)), "max_jobs": Key(integer(1))},
+)
+
+_SAMPLES = {"enabled": boolean, "granularity": choice("summary", "time_series")}
+MONITOR: dict[str, Check] = {
+    **_SAMPLES,
+    "sample_interval_seconds": integer(1),
+    "flush_interval_seconds": integer(1),
+    "generate_plots": boolean,
+    "jobs": loose_mapping(_SAMPLES),
+    "compute_node": loose_mapping({**_SAMPLES, "cpu": boolean, "memory": boolean}),
+}
+"""The known keys of ``resource_monitor``; unknown keys are allowed there."""
 
 WORKFLOW = Table(
     "workflow",
     {
         "name": Key(name),
-        "user": Key(text),
-        "description": Key(text),
-        "project": Key(text),
+        "user": Key(string),
+        "description": Key(string),
+        "project": Key(string),
         "metadata": Key(metadata, "json"),
         "parameters": Key(mapping, "map"),
         "variables": Key(variables, "map"),
@@ -268,24 +286,24 @@ WORKFLOW = Table(
         "resource_requirements": Key(records, "records", REQUIREMENTS),
         "failure_handlers": Key(records, "records", HANDLER),
         "slurm_schedulers": Key(records, "records", SCHEDULER),
-        "slurm_defaults": Key(defaults_of_slurm, "map"),
+        "slurm_defaults": Key(slurm_defaults, "map"),
         "actions": Key(records, "records", ACTION),
         "execution_config": Key(mapping, "record", EXECUTION),
-        "resource_monitor": Key(settings, "map"),
+        "resource_monitor": Key(loose_mapping(MONITOR), "map"),
         "jobs_sort_method": Key(choice("gpus_runtime_memory", "gpus_memory_runtime", "none")),
-        "compute_node_expiration_buffer_seconds": Key(whole(0)),
-        "compute_node_wait_for_new_jobs_seconds": Key(whole(0)),
-        "compute_node_ignore_workflow_completion": Key(flag),
-        "compute_node_wait_for_healthy_database_minutes": Key(whole(0)),
-        "compute_node_min_time_for_new_jobs_seconds": Key(whole(0)),
-        "use_pending_failed": Key(flag),
-        "require_user_data": Key(flag),
-        "enable_ro_crate": Key(flag),
-        "access_groups": Key(texts(), "list"),
-        "dynamic_jobs": Key(settings, "map"),
-        "datasets": Key(plain, "list"),
+        "compute_node_expiration_buffer_seconds": Key(integer(0)),
+        "compute_node_wait_for_new_jobs_seconds": Key(integer(0)),
+        "compute_node_ignore_workflow_completion": Key(boolean),
+        "compute_node_wait_for_healthy_database_minutes": Key(integer(0)),
+        "compute_node_min_time_for_new_jobs_seconds": Key(integer(0)),
+        "use_pending_failed": Key(boolean),
+        "require_user_data": Key(boolean),
+        "enable_ro_crate": Key(boolean),
+        "access_groups": Key(strings(), "list"),
+        "dynamic_jobs": Key(mapping, "record", DYNAMIC_JOBS),
+        "datasets": Key(json_value, "list"),
     },
-    ("name", "jobs"),
+    ("jobs",),
     nodes={
         "job": "jobs",
         "file": "files",

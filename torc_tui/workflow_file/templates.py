@@ -1,48 +1,69 @@
-"""Texts with ``{name}`` and ``{name:03d}`` in them, filled in for many rows of values at once.
+"""Fill in strings that hold ``{name}`` or ``{name:03d}``, for many rows of values at once.
 
-In: the rows of an entry's parameters. Out: one column per template, or None where the text holds no
-placeholder. Braces that are not one of the known names stay as they are: ``${HOME}``, ``{a,b}``,
-``awk '{print}'``; so does ``${i}``, a variable of the shell even when a parameter is called ``i``.
+Input: the rows of the parameters of an entry. Output: one column per template, or None where the
+string holds no placeholder. Braces around anything but a known name are literal: ``${HOME}``,
+``{a,b}``, ``awk '{print}'``. So is ``${i}``: it is a variable of the shell even where a parameter
+has this name. ``{{i}}`` becomes ``{i}``.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from torc_tui.model import Json, Value
-from torc_tui.workflow_file.parameters import printed
+from torc_tui.workflow_file.spelling import number_of, printed
 
-_ZERO_PADDED = re.compile(r"0\d{1,3}d")
-_FIXED = re.compile(r"\.\d{1,2}f")
-
-
-def formatted(value: Value, form: str) -> str:
-    """``03d`` pads whole numbers with zeros, ``.2f`` fixes the decimals; any other form prints the
-    value plainly."""
-    if isinstance(value, str):
-        return value
-    if _ZERO_PADDED.fullmatch(form) and value == int(value):
-        return format(int(value), form)
-    if _FIXED.fullmatch(form):
-        return format(value, form)
-    return printed(value)
+_FORM = re.compile(r"(?:0(?P<width>\d{0,3}))?(?:\.(?P<digits>\d{1,2}))?(?P<kind>[a-zA-Z])")
+_INTEGER_KINDS = "dxXob"
+_FLOAT_KINDS = "eEfFgG"
+QUOTE = "q"
+"""The format that quotes a value for the shell."""
 
 
-def substitute(value: Json, texts: Mapping[str, str], apart: Iterable[Json] = ()) -> Json:
-    """The value with every ``{NAME}`` in its texts replaced, once; keys of mappings stay, and so do
-    the containers in ``apart``. Changes containers in place."""
-    names = "|".join(sorted(map(re.escape, texts), key=len, reverse=True))
-    find = re.compile(rf"(?<!\$)\{{({names})\}}")
+def formatted(value: Value, form: str) -> str | None:
+    """Return a value in a format; None where the format does not fit.
 
-    def one(text: str) -> str:
-        return find.sub(lambda match: texts[match[1]], text) if "{" in text else text
+    ``q`` quotes for the shell. ``d``, ``x``, ``X``, ``o``, ``b`` (integers) and ``e``, ``f``, ``g``
+    (numbers) are those of Python, with zeros as the only padding: ``03d``, ``.2f``, ``.2e``.
+    """
+    if form == QUOTE:
+        return shlex.quote(printed(value))
+    match = _FORM.fullmatch(form)
+    number = number_of(value)
+    if match is None or number is None:
+        return None
+    kind = match["kind"]
+    if kind in _INTEGER_KINDS and not match["digits"] and number == int(number):
+        return format(int(number), form)
+    return format(number, form) if kind in _FLOAT_KINDS else None
+
+
+def placeholder(names: Iterable[str], forms: str) -> re.Pattern[str]:
+    """Return the pattern of ``{{NAME}}`` (group 1) and ``{NAME:FORM}`` (groups 2 and 3)."""
+    known = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    return re.compile(rf"\{{\{{({known})\}}\}}|(?<!\$)\{{({known})(?::({forms}))?\}}")
+
+
+def substitute(value: Json, strings: Mapping[str, str], apart: Iterable[Json] = ()) -> Json:
+    """Return a value with every ``{NAME}`` in its strings replaced, once.
+
+    Keys of mappings stay, and so do the containers in ``apart``. Containers are changed in place.
+    """
+    find = placeholder(strings, QUOTE)
+
+    def replacement(match: re.Match[str]) -> str:
+        escaped, name, form = match.groups()
+        if escaped is not None:
+            return f"{{{escaped}}}"
+        return shlex.quote(strings[name]) if form else strings[name]
 
     seen = {id(one) for one in apart}
 
     def walk(node: Json) -> Json:
         if isinstance(node, str):
-            return one(node)
+            return find.sub(replacement, node) if "{" in node else node
         if isinstance(node, (dict, list)) and id(node) not in seen:
             seen.add(id(node))
             for key, item in list(node.items() if isinstance(node, dict) else enumerate(node)):
@@ -54,55 +75,75 @@ def substitute(value: Json, texts: Mapping[str, str], apart: Iterable[Json] = ()
 
 
 class Rows:
-    """The combinations of one entry's parameters. Columns are made once per placeholder and
-    template."""
+    """The combinations of the parameters of one entry.
+
+    Columns are made once per placeholder and once per template.
+    """
 
     def __init__(self, names: Sequence[str], rows: Sequence[tuple[Value, ...]]) -> None:
+        """Take the names of the parameters, and one tuple of values for each combination."""
         self.names = tuple(names)
         self.rows = rows
+        self.unfit: dict[tuple[str, str], Value] = {}
+        """Name and format of placeholders that did not fit, with a value that they did not fit."""
         self._values = dict(zip(self.names, zip(*rows, strict=True), strict=True)) if rows else {}
         self._slots: dict[tuple[str, str], list[str]] = {}
         self._columns: dict[str, list[str] | None] = {}
-        alternatives = "|".join(sorted(map(re.escape, self.names), key=len, reverse=True))
-        self._find = re.compile(rf"(?<!\$)\{{({alternatives})(?::([0-9.]*[a-zA-Z]))?\}}")
+        self._find = placeholder(self.names, "[0-9.]*[a-zA-Z]")
 
     def __len__(self) -> int:
+        """Return the number of combinations."""
         return len(self.rows)
 
     def _slot(self, name: str, form: str) -> list[str]:
         column = self._slots.get((name, form))
         if column is None:
             values = self._values.get(name, ())
-            text = {
-                value: formatted(value, form) if form else printed(value) for value in set(values)
-            }
-            column = self._slots[name, form] = [text[value] for value in values]
+            shown = {value: self._shown(name, form, value) for value in set(values)}
+            column = self._slots[name, form] = [shown[value] for value in values]
         return column
+
+    def _shown(self, name: str, form: str, value: Value) -> str:
+        if not form:
+            return printed(value)
+        found = formatted(value, form)
+        if found is None:
+            self.unfit.setdefault((name, form), value)
+            return printed(value)
+        return found
 
     def text(self, template: str) -> list[str] | None:
-        """The text for each row; None when it is the same for all."""
+        """Return the string of each row; None when it is the same for all."""
         if "{" not in template:
             return None
-        if template in self._columns:
-            return self._columns[template]
-        parts = self._find.split(template)
-        column: list[str] | None = None
-        if len(parts) > 1:
-            slots = [
-                self._slot(name, form or "")
-                for name, form in zip(parts[1::3], parts[2::3], strict=True)
-            ]
-            if len(slots) == 1:
-                before, after = parts[0], parts[3]
-                column = [f"{before}{text}{after}" for text in slots[0]]
+        if template not in self._columns:
+            self._columns[template] = self._column(self._find.split(template))
+        return self._columns[template]
+
+    def _column(self, parts: Sequence[str | None]) -> list[str] | None:
+        """Return the column of a template; ``parts`` are a literal, three groups, and so on."""
+        if len(parts) == 1:
+            return None
+        literals = [parts[0] or ""]
+        slots: list[list[str]] = []
+        for escaped, name, form, literal in zip(
+            parts[1::4], parts[2::4], parts[3::4], parts[4::4], strict=True
+        ):
+            if escaped is not None:
+                literals[-1] += f"{{{escaped}}}{literal}"
             else:
-                pattern = "%s".join(part.replace("%", "%%") for part in parts[0::3])
-                column = list(map(pattern.__mod__, zip(*slots, strict=True)))
-        self._columns[template] = column
-        return column
+                slots.append(self._slot(name or "", form or ""))
+                literals.append(literal or "")
+        if not slots:
+            return [literals[0]] * len(self)
+        if len(slots) == 1:
+            before, after = literals
+            return [f"{before}{value}{after}" for value in slots[0]]
+        pattern = "%s".join(literal.replace("%", "%%") for literal in literals)
+        return list(map(pattern.__mod__, zip(*slots, strict=True)))
 
     def json(self, value: Json) -> list[Json] | None:
-        """Like ``text``, for all the texts inside a value (tuples, lists, values of mappings)."""
+        """Return the column of a value with strings inside: tuples, lists, values of mappings."""
         if isinstance(value, str):
             return self.text(value)
         if not isinstance(value, (tuple, list, dict)) or not value:
@@ -124,7 +165,7 @@ class Rows:
         return [dict(zip(keys, row, strict=True)) for row in rows]
 
     def pairs(self) -> list[tuple[tuple[str, Value], ...]]:
-        """The (name, value) pairs of each row."""
+        """Return the (name, value) pairs of each row."""
         known: dict[tuple[str, Value], tuple[str, Value]] = {}
         columns = [
             [known.setdefault((name, value), (name, value)) for value in self._values.get(name, ())]

@@ -14,7 +14,7 @@ def create(workflow_id: int, name: str) -> Callable[[Any, str], Any]:
     def act(store: Any, actor: str) -> Any:
         from torc_tui.store import user_data
 
-        return user_data.create(store.dbapi(), workflow_id, name, at=time.time(), actor=actor)
+        return user_data.create(store.connection(), workflow_id, name, at=time.time(), actor=actor)
 
     return act
 
@@ -24,7 +24,7 @@ def clear(record: Record) -> Callable[[Any, str], Any]:
         from torc_tui.store import user_data
 
         return user_data.update(
-            store.dbapi(),
+            store.connection(),
             record["id"],
             data=None,
             expected_version=record["version"],
@@ -39,6 +39,6 @@ def delete(record: Record) -> Callable[[Any, str], Any]:
     def act(store: Any, actor: str) -> Any:
         from torc_tui.store import user_data
 
-        return user_data.delete(store.dbapi(), record["id"], at=time.time(), actor=actor)
+        return user_data.delete(store.connection(), record["id"], at=time.time(), actor=actor)
 
     return act

@@ -129,7 +129,7 @@ class DataPane(Pane):
             from torc_tui.store import data_overview
 
             begun = time.monotonic()
-            found = data_overview.overview(source.store.dbapi(), workflow_id, job_id=job_id)
+            found = data_overview.overview(source.store.connection(), workflow_id, job_id=job_id)
             return job_id, found, time.monotonic() - begun
 
         self.question("records", read, self._take_records)
@@ -339,7 +339,7 @@ class DataPane(Pane):
         def read(source: Any) -> Any:
             from torc_tui.store import data_overview
 
-            opened = data_overview.opened(source.store.dbapi(), record["id"])
+            opened = data_overview.opened(source.store.connection(), record["id"])
             return opened, readable(opened["data"])
 
         def then(answer: tuple[Record, str]) -> None:
@@ -459,7 +459,7 @@ def _opened(source: Any, record_id: int) -> tuple[Record, Any]:
     from torc_tui.store import data_overview
     from torc_tui.views.json_schema import check
 
-    record = data_overview.opened(source.store.dbapi(), record_id)
+    record = data_overview.opened(source.store.connection(), record_id)
     schema = record["schema"]
     return record, check(record["data"], schema) if schema is not None and record[
         "data"

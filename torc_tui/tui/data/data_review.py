@@ -203,7 +203,7 @@ def write(
     """In the reader thread: write the value, if ``version`` is still the newest."""
     from torc_tui.store import data_overview, user_data
 
-    connection = store.dbapi()
+    connection = store.connection()
     try:
         return user_data.update(
             connection,

@@ -129,7 +129,7 @@ class DataVersions(CoveringScreen):
 
         record_id = self.record["id"]
         self.question(
-            "list", lambda source: data_overview.versions(source.store.dbapi(), record_id)
+            "list", lambda source: data_overview.versions(source.store.connection(), record_id)
         )
 
     def take_own(self, what: str, value: Any) -> None:
@@ -184,7 +184,7 @@ class DataVersions(CoveringScreen):
             self.asked = (number, number)
 
             def text(source: Any) -> Any:
-                value = data_overview.value_of(source.store.dbapi(), record_id, number)
+                value = data_overview.value_of(source.store.connection(), record_id, number)
                 return number, readable(value).split("\n")
 
             self.question("text", text)
@@ -243,7 +243,7 @@ class DataVersions(CoveringScreen):
         large = any(self.rows.records[one]["size"] > LARGE for one in (chosen, newest))
 
         def read(source: Any) -> Any:
-            current = data_overview.opened(source.store.dbapi(), record_id)["version"]
+            current = data_overview.opened(source.store.connection(), record_id)["version"]
             return chosen, current, _difference(source, record_id, (current, chosen), large=large)
 
         self.question("offer", read)
@@ -273,7 +273,7 @@ class DataVersions(CoveringScreen):
             "data-restore",
             careful_act(
                 lambda store, actor: user_data.restore(
-                    store.dbapi(),
+                    store.connection(),
                     record_id,
                     version,
                     at=time.time(),
@@ -295,7 +295,7 @@ def _difference(source: Any, record_id: int, pair: tuple[int, int], *, large: bo
     """In the reader thread: what the newer of two versions changed, as lines."""
     from torc_tui.store import data_overview
 
-    connection = source.store.dbapi()
+    connection = source.store.connection()
     old, new = (data_overview.value_of(connection, record_id, version) for version in pair)
     changes, unified = compare(old, new, f"version {pair[0]}", f"version {pair[1]}", large=large)
     if not changes:

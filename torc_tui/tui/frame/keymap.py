@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from torc_tui.config_file import toml_error
 from torc_tui.errors import SettingsError
 from torc_tui.tui.frame.commands import BY_ID, COMMANDS, CONTEXTS, PRESETS, Command
 
@@ -106,7 +107,7 @@ def parse(text: str, file: str = FILE) -> KeyMap:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: {error}", hint="correct it, or move the file away") from error
+        raise toml_error(file, text, error) from error
     preset = values.get("preset", "default")
     if preset not in PRESETS:
         raise SettingsError(

@@ -13,7 +13,8 @@ from torc_tui.model import STATUS_EVENTS, Event
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, VirtualTable
-from torc_tui.views.event_texts import words
+from torc_tui.views.ansi import one_line
+from torc_tui.wording import event_words, readable
 
 KEPT = 5000
 """So many events are in the list; older ones are in the store (``torc events list``)."""
@@ -84,17 +85,17 @@ class EventRows:
             case "kind":
                 status = STATUS_EVENTS.get(event.kind)
                 style = STATUS[status].style if status is not None else "text"
-                return (words(event).title, style)
+                return (event_words(event).title, style)
             case "job":
                 return (self._job(event), "text")
             case "data":
-                return (words(event).detail or _data(event), "muted")
+                return (one_line(event_words(event).detail or _data(event), 300), "muted")
         return (event.actor or "", "accent")
 
 
 def _data(event: Event) -> str:
     parts = []
-    for key, value in event.data.items():
+    for key, value in readable(event.data).items():
         if value is None or key in ("node", "allocation"):
             continue
         shown = (

@@ -15,8 +15,9 @@ from textwrap import wrap
 from typing import Any, Protocol
 
 from torc_tui.model import Job, ResourceRequirements
+from torc_tui.reasons import Kind, Reason
 from torc_tui.status import JobStatus
-from torc_tui.tui.jobs.job_rows import LOUD, clock, lasted
+from torc_tui.tui.jobs.job_rows import LOUD, lasted
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import (
     Line,
@@ -29,8 +30,8 @@ from torc_tui.tui.look.text_layout import (
     width_of,
 )
 from torc_tui.units import format_memory, show_bytes, show_duration
-from torc_tui.views import why
 from torc_tui.views.run_progress import Durations
+from torc_tui.wording import clock, exit_code, sentence
 
 LABEL = 12
 NEIGHBOURS = 12
@@ -259,7 +260,7 @@ def _run(
         )
         lines.append(_field("from" if job.ended_at is not None else "since", (times, "text")))
     if job.return_code is not None:
-        told = why.exit_text(job.return_code).removeprefix("exit ")
+        told = exit_code(job.return_code).removeprefix("exit ")
         lines.append(_field("exit code", (told, "failed" if job.return_code else "text")))
     if job.attempt_id > 1:
         lines.append(_field("attempt", (str(job.attempt_id), "warning")))
@@ -404,11 +405,11 @@ def _attempts(out: Page, results: Sequence[Record], width: int) -> None:
                 (f"  {stamp(one['ended_at'])}", "faint"),
             ]
         )
-        cause = one.get("reason") or ""
-        if cause and cause != why.exit_text(code) and width >= 40:
+        reason: Reason | None = one.get("reason")
+        if reason is not None and reason.kind is not Kind.EXIT and width >= 40:
             out.lines += [
                 [(" " * 12, ""), (piece, "muted")]
-                for piece in folded(sanitize(cause), width - 14)[:2]
+                for piece in folded(sanitize(sentence(reason)), width - 14)[:2]
             ]
     if len(results) > 10:
         out.lines.append([("  ", ""), (f"… {len(results) - 10} more in the tab Results", "faint")])

@@ -12,15 +12,17 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from torc_tui.model import EdgeKind, Job
+from torc_tui.reasons import Kind, Reason
 from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_groups import Families, Family
 from torc_tui.tui.look.status_icons import HELD, STATUS
 from torc_tui.tui.look.text_layout import Span, bar, fit
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key
 from torc_tui.units import format_memory
-from torc_tui.views.why import Blocker, Facts, explain, why
+from torc_tui.views.why import Blocker, Facts, explain, reason_of, why
 from torc_tui.views.why import lines as chain_lines
 from torc_tui.views.workflow_view import WorkflowView
+from torc_tui.wording import clock, optional_sentence
 
 COLUMNS = (
     Column("sign", "", 1, importance=0, sortable=False),
@@ -72,28 +74,18 @@ FOLD_FROM = 20
 folding."""
 
 
-def clock(seconds: float) -> str:
-    """``0:04``, ``12:07``, ``3:05:00``, ``4d 03h``."""
-    whole = int(max(0.0, seconds))
-    hours, rest = divmod(whole, 3600)
-    if hours >= 72:
-        return f"{hours // 24}d {hours % 24:02}h"
-    minutes, rest = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def lasted(seconds: float) -> str:
     """What is over, to tenths while that tells something: ``0.9 s``, ``12:07``."""
     return f"{max(0.0, seconds):.1f} s" if seconds < 9.95 else clock(seconds)
 
 
 class Outlook(Protocol):
-    """What requests lack now, by their ids: texts for now and for ever (``operations.explain``)."""
+    """What requests lack, by their ids: (in use now, given by no runner)."""
 
     @property
     def runners(self) -> int: ...
     @property
-    def lacks(self) -> Mapping[int, tuple[tuple[str, ...], tuple[str, ...]]]: ...
+    def lacks(self) -> Mapping[int, tuple[tuple[Reason, ...], tuple[Reason, ...]]]: ...
 
 
 class Dependency(Protocol):
@@ -406,9 +398,11 @@ class JobRows:
                 return [*bar(share, cells, style="running"), (f" ~{clock(known.mean)}", "faint")]
             return (text, "muted")
         text = self.why(job)
+        facts = self.facts(job.id)
         if job.status in (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED):
             return (text, "failed")
-        if text.startswith("can never run here"):
+        reason = None if facts is None else reason_of(facts)
+        if reason is not None and reason.kind is Kind.UNSCHEDULABLE:
             return (text, "warning")
         return (text, "muted")
 
@@ -479,7 +473,11 @@ class JobRows:
             case "values":
                 return lambda job: job.values
             case "why":
-                return lambda job: (_URGENT[job.status], job.reason or "", job.unmet)
+                return lambda job: (
+                    _URGENT[job.status],
+                    optional_sentence(job.reason) or "",
+                    job.unmet,
+                )
         field = {"cpus": "num_cpus", "memory": "memory", "gpus": "num_gpus"}[column]
         sizes = {key: getattr(requirement, field) for key, requirement in requirements.items()}
         return lambda job: sizes.get(job.requirement_id, 0)

@@ -385,8 +385,8 @@ class LogPane(Pane):
 
     def do_log_attempt(self) -> None:
         from torc_tui.tui.jobs.job_details import stamp
-        from torc_tui.tui.jobs.job_rows import clock
         from torc_tui.tui.widgets.dialogs import Palette as Finder
+        from torc_tui.wording import clock
 
         if len(self.attempts) < 2:
             self.app.notify("there is only one attempt" if self.attempts else "it never started")

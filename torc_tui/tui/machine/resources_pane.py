@@ -20,10 +20,10 @@ from torc_tui.store.allocations_held import Holding
 from torc_tui.tui.feed.machine_state import MachineWatch
 from torc_tui.tui.feed.sample_history import Ring, blocks
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.jobs.job_rows import clock
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
 from torc_tui.tui.widgets.dialogs import TextDrawing
 from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.wording import clock
 
 SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the histories show: all that is known, within these."""

@@ -17,12 +17,12 @@ from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.commands import Command
 from torc_tui.tui.frame.footer import FooterBar
 from torc_tui.tui.frame.header import HeaderBar, HeaderState
-from torc_tui.tui.jobs.job_rows import clock
 from torc_tui.tui.look.status_icons import STATUS, workflow_state
 from torc_tui.tui.look.text_layout import shares
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, VirtualTable
 from torc_tui.views.status_bar import ORDER
+from torc_tui.wording import clock
 
 COLUMNS = (
     Column("sign", "", 1, importance=0, sortable=False),

@@ -1,134 +1,23 @@
-"""Turn data into the words that users read: counts, lists, sizes, durations, times, reasons.
+"""Turn reasons into sentences, one function or text per kind.
 
-Every sentence about a reason is made here, so that the command line and the app say the same. Sizes
-are in powers of 1024 (`16 GiB`), durations have at most two units (`3 min 20 s`), times are local
-(`2026-11-28 12:26:31`).
-
-Input: numbers, names and `Reason` records. Output: text. Nothing here reads a clock or a file.
+Input: `Reason` records. Output: text without a final period.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
-from math import ceil
+from collections.abc import Callable, Mapping, Sequence
 
+from torc_tui.model import EdgeKind
 from torc_tui.reasons import Kind, Reason
-
-# -- counts and lists ------------------------------------------------------------------------------
-
-
-def count(number: float, noun: str, plural: str | None = None) -> str:
-    """Return a number with its noun: ``1 job``, ``2 jobs``, ``0.5 GPUs``."""
-    word = noun if number == 1 else plural or f"{noun}s"
-    return f"{number:g} {word}" if isinstance(number, float) else f"{number} {word}"
-
-
-def listed(names: Iterable[str], most: int = 3, *, more: int = 0) -> str:
-    """Return names as a list: ``a``, ``a and b``, ``a, b, c and 4 more``.
-
-    At most ``most`` names are written; ``more`` counts names that the caller left out already.
-    """
-    given = list(names)
-    shown = given[:most]
-    hidden = len(given) - len(shown) + more
-    if hidden:
-        return f"{', '.join(shown)} and {hidden} more" if shown else f"{hidden} more"
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
-
-
-# -- sizes -----------------------------------------------------------------------------------------
-
-
-def size(amount: float) -> str:
-    """Return a number of bytes with three digits: ``16 GiB``, ``1.5 MiB``, ``512 B``."""
-    if amount < 0:
-        return f"-{size(-amount)}"
-    if amount < 1000:
-        return f"{amount:.0f} B"
-    unit, larger = "KiB", iter(("MiB", "GiB", "TiB", "PiB"))
-    amount /= 1024
-    while amount >= 999.5 and (following := next(larger, None)):
-        unit, amount = following, amount / 1024
-    digits = 2 if amount < 9.995 else 1 if amount < 99.95 else 0
-    text = f"{amount:.{digits}f}"
-    return f"{text.rstrip('0').rstrip('.') if digits else text} {unit}"
-
-
-def two_sizes(first: float, second: float) -> tuple[str, str]:
-    """Return two sizes, with all their bytes where they would look equal and are not."""
-    texts = size(first), size(second)
-    if texts[0] == texts[1] and first != second:
-        return f"{first:.0f} B", f"{second:.0f} B"
-    return texts
-
-
-# -- durations and times ---------------------------------------------------------------------------
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in at most two units: ``0.42 s``, ``12 s``, ``3 min 20 s``, ``1 h 5 min``,
-    ``2 d``."""
-    if seconds < 0:
-        return f"-{duration(-seconds)}"
-    if seconds < 9.95:
-        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return _two_units(whole, 60, "min", 1, "s")
-    if whole < 86_400:
-        return _two_units(whole, 3600, "h", 60, "min")
-    return _two_units(whole, 86_400, "d", 3600, "h")
-
-
-def _two_units(seconds: int, large: int, large_name: str, small: int, small_name: str) -> str:
-    rest = seconds % large // small
-    first = f"{seconds // large} {large_name}"
-    return f"{first} {rest} {small_name}" if rest else first
-
-
-def clock(seconds: float) -> str:
-    """Return a running time that ticks: ``0:04``, ``12:07``, ``3:05:00``, ``4d 03h``."""
-    whole = int(max(0.0, seconds))
-    hours, rest = divmod(whole, 3600)
-    if hours >= 72:
-        return f"{hours // 24}d {hours % 24:02}h"
-    minutes, rest = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def age(seconds: float) -> str:
-    """Return how long ago something was, in one unit: ``12 min``, ``3 h``, ``5 d``; ``now``."""
-    for length, unit in ((86_400 * 365, "y"), (86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return "now"
-
-
-def moment(at: float) -> str:
-    """Return a time in the local zone: ``2026-11-28 12:26:31``."""
-    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
-
-
-# -- exit codes ------------------------------------------------------------------------------------
-
-SIGNALS: Mapping[int, str] = {
-    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
-    9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE", 14: "SIGALRM",
-    15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
-}  # fmt: skip
-"""Linux's numbers of the signals that end a process."""
-
-
-def exit_code(code: int) -> str:
-    """Return an exit code and the signal that it stands for: ``exit 3``, ``exit 137, SIGKILL``."""
-    signal = SIGNALS.get(code - 128)
-    return f"exit {code}, {signal}" if signal else f"exit {code}"
-
-
-# -- reasons ---------------------------------------------------------------------------------------
+from torc_tui.wording.quantities import (
+    count,
+    countdown,
+    duration,
+    exit_code,
+    listed,
+    size,
+    two_sizes,
+)
 
 
 def sentence(reason: Reason) -> str:
@@ -147,7 +36,8 @@ def end_sentence(reason: Reason | None, code: int | None) -> str:
         return "" if code is None else exit_code(code)
     if code is None or reason.kind in _TELLS_CODE:
         return sentence(reason)
-    return f"{sentence(reason)} (exit {code})"
+    told = f"exit {code}" if reason.kind in _OWN_CODE else exit_code(code)
+    return f"{sentence(reason)} ({told})"
 
 
 def canceled_sentence(reason: Reason | None) -> str:
@@ -159,7 +49,9 @@ def canceled_sentence(reason: Reason | None) -> str:
 
 
 _TELLS_CODE = frozenset({Kind.EXIT, Kind.MISSING_FILES, Kind.MISSING_USER_DATA, Kind.LAUNCH})
-_SAYS_CANCELED = frozenset({Kind.CANCELED_BY_USER, Kind.CANCELED})
+_OWN_CODE = frozenset({Kind.TIMEOUT, Kind.TIME_LIMIT})
+"""Exit codes of these ends are chosen by the runner, 152 unless configured: no signal."""
+_SAYS_CANCELED = frozenset({Kind.CANCELED_BY_USER, Kind.CANCELED, Kind.TEXT})
 
 
 def _fixed(text: str) -> Callable[[Reason], str]:
@@ -252,18 +144,47 @@ def _attempt(reason: Reason) -> str:
     return text + (f" in {countdown(reason['delay'])}" if reason["delay"] else "")
 
 
-def countdown(seconds: float) -> str:
-    """Return the time until something, in whole seconds during the last minute."""
-    return f"{ceil(seconds)} s" if seconds <= 60 else duration(seconds)
-
-
 def _unschedulable(reason: Reason) -> str:
     return f"unschedulable: {'; '.join(map(sentence, reason['lacks'] or ()))}"
+
+
+def _shortage(reason: Reason) -> str:
+    return ", ".join(map(sentence, reason["lacks"] or ()))
+
+
+def _runtime_too_long(reason: Reason) -> str:
+    requested, left = reason["requested"] or 0, max(0.0, reason["left"] or 0)
+    return f"requests a runtime of {duration(requested)}, the runner has {duration(left)} left"
+
+
+def _parallel_limit(reason: Reason) -> str:
+    verb = "runs" if reason["running"] == 1 else "run"
+    jobs = count(reason["running"] or 0, "job")
+    return f"{jobs} {verb}, at most {reason['limit']} may (--max-parallel-jobs)"
+
+
+def _job(reason: Reason) -> str:
+    text = f"{reason['name']} is {reason['status']}"
+    if reason["via"]:
+        verb = {EdgeKind.FILE: "writes file", EdgeKind.USER_DATA: "writes user data"}
+        text += f", {verb.get(reason['edge'], 'matches')} {reason['via']}"
+    return f"{text} (explained above)" if reason["explained"] else text
 
 
 def _script_failed(reason: Reason) -> str:
     told = reason["error"] or f"exit {reason['code']}, see {reason['log']}"
     return f"its recovery script failed: {told}"
+
+
+def _background_processes(reason: Reason) -> str:
+    processes: Sequence[tuple[int, str]] = reason["processes"] or ()
+    names = listed(f"{name} (pid {pid})" for pid, name in processes)
+    return f"ended processes that it left in the background: {names}"
+
+
+def _schema_mismatch(reason: Reason) -> str:
+    violations = "; ".join(reason["violations"] or ())
+    return f"user data {reason['name']} does not follow its schema: {violations}"
 
 
 def _unkillable(reason: Reason) -> str:
@@ -301,10 +222,18 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.ATTEMPT: _attempt,
     Kind.MISSING_INPUT: lambda reason: f"input is missing: {reason['name']}",
     Kind.UNSCHEDULABLE: _unschedulable,
+    Kind.SHORTAGE: _shortage,
+    Kind.RUNTIME_TOO_LONG: _runtime_too_long,
+    Kind.PARALLEL_LIMIT: _parallel_limit,
+    Kind.JOB: _job,
+    Kind.JOB_GONE: lambda reason: f"job {reason['id']} no longer exists",
+    Kind.MORE: lambda reason: f"and {reason['number']} more",
     Kind.MEMORY_EXCEEDED: _used("memory", "requested"),
     Kind.GPU_MEMORY_EXCEEDED: _used("GPU memory", "requested"),
     Kind.USER_DATA_NOT_WRITTEN: _user_data_not_written,
     Kind.SCRIPT_FAILED: _script_failed,
+    Kind.BACKGROUND_PROCESSES: _background_processes,
     Kind.UNKILLABLE: _unkillable,
+    Kind.SCHEMA_MISMATCH: _schema_mismatch,
 }
 """How to say each kind; a test checks that no kind is missing."""

@@ -1,0 +1,25 @@
+"""Show a text of a user inside a message: on one line, printable, and not longer than fits.
+
+Every message that repeats a name, a value or a pattern does so through this module: a name may have
+70,000 letters, line breaks or control characters.
+"""
+
+from __future__ import annotations
+
+NAME_LENGTH = 60
+"""Characters of a name or a value that a message shows."""
+
+
+def shorten(text: str, most: int = 160) -> str:
+    """Return at most ``most`` characters of a text, with control characters as escapes."""
+    shown = f"{text[:most]}…" if len(text) > most else text
+    if shown.isprintable():
+        return shown
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in shown
+    )
+
+
+def quoted(text: str, most: int = NAME_LENGTH) -> str:
+    """Return a shortened text in single quotes."""
+    return f"'{shorten(text, most)}'"

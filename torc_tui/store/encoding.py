@@ -1,0 +1,54 @@
+"""Encode values as text that a column can hold: JSON.
+
+Never here: anything that is slow to import; ``json`` is imported by the functions that need it.
+"""
+
+from __future__ import annotations
+
+from torc_tui.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_encode: Any = None
+
+
+def dumps(value: Any) -> str:
+    """Return compact JSON text, keys in their order.
+
+    Raise UsageError for a value that JSON cannot hold, such as NaN.
+    """
+    global _encode
+    if _encode is None:
+        import json
+
+        _encode = json.JSONEncoder(
+            ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        ).encode
+    try:
+        text: str = _encode(value)
+    except ValueError as error:
+        raise UsageError(
+            f"this cannot be stored as JSON: {error}", hint="NaN and Infinity are not JSON"
+        ) from None
+    except RecursionError:
+        raise UsageError("this cannot be stored as JSON: it is nested too deeply") from None
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: only its escape can be stored
+        import json
+
+        return json.dumps(value, separators=(",", ":"))
+    return text
+
+
+def loads(text: str | None) -> Any:
+    """Return the value of a JSON text; None for None."""
+    if text is None:
+        return None
+    import json
+
+    return json.loads(text)

@@ -1,0 +1,66 @@
+"""Append events in the transaction of the rows they describe.
+
+Invariant: ``seq`` is taken under the lock of the workflow's row, which is held until the commit. A
+reader that sees event *n* sees all events before it, and ``seq > n`` misses none.
+
+Never here: anything that is slow to import; ``torc user-data update`` passes through here.
+"""
+
+from __future__ import annotations
+
+from torc_tui.errors import NotFound
+from torc_tui.store import sql
+from torc_tui.store.encoding import dumps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from torc_tui.store.connection import Connection
+
+    Entry = tuple[str, int | None, Mapping[str, Any] | None]
+    """An event to append: (kind, job id, data)."""
+
+
+def append(
+    conn: Connection,
+    workflow_id: int,
+    events: Sequence[Entry],
+    *,
+    at: float,
+    actor: str | None = None,
+) -> int:
+    """Append events of the time ``at``; return the last ``seq``.
+
+    The lock on the workflow's row is held from here to the end of the transaction, also if there
+    are no events. Raise NotFound if the workflow is gone.
+    """
+    last: int | None = conn.value(sql.TAKE_SEQS, workflow_id=workflow_id, n=len(events))
+    if last is None:
+        raise no_workflow(workflow_id)
+    if events:
+        first = last - len(events) + 1
+        conn.many(
+            sql.ADD_EVENT,
+            [
+                {
+                    "workflow_id": workflow_id,
+                    "seq": seq,
+                    "timestamp": at,
+                    "kind": kind,
+                    "job_id": job_id,
+                    "data": dumps(data) if data else None,
+                    "actor": actor,
+                }
+                for seq, (kind, job_id, data) in enumerate(events, first)
+            ],
+        )
+    return last
+
+
+def no_workflow(workflow_id: int) -> NotFound:
+    """Return the error for a workflow that does not exist."""
+    return NotFound(
+        f"there is no workflow {workflow_id}", hint="`torc workflows list` shows all workflows"
+    )

@@ -1,0 +1,1 @@
+"""SQL texts, written by ``python -m torc_tui.store.generate``."""

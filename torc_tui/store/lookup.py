@@ -1,0 +1,23 @@
+"""Find workflows without reading them: for callers that must start quickly.
+
+Input: a connection. Output: ids. Never here: anything that is slow to import.
+"""
+
+from __future__ import annotations
+
+from torc_tui.store import sql
+from torc_tui.store.connection import connect as connect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from torc_tui.store.connection import Connection
+
+
+def workflows_of_name(conn: Connection, name: str) -> list[tuple[int, str]]:
+    """Return (id, user) of the workflows of that name that are not archived."""
+    return [(row.id, row.user) for row in conn.rows(sql.WORKFLOWS_OF_NAME, name=name)]
+
+
+def workflow_exists(conn: Connection, workflow_id: int) -> bool:
+    """Return whether there is a workflow of that id."""
+    return conn.value(sql.WORKFLOW_EXISTS, workflow_id=workflow_id) is not None

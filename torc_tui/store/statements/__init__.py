@@ -1,0 +1,1 @@
+"""The statements of the database as SQLAlchemy expressions, one module per concern."""

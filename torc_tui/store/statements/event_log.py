@@ -1,0 +1,65 @@
+"""Statements that every writer needs: ids, events, and the row of a workflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Text, cast, func, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from torc_tui.store.connect import CHANNEL
+from torc_tui.store.schema import counter, event, workflow
+from torc_tui.store.statements.terms import ByDialect, Paged, added, param
+
+
+def _allocate(insert: Any) -> Any:
+    following = counter.c.next + literal_column("excluded.next") - 1
+    return (
+        insert(counter)
+        .values(name=param(counter.c.name), next=1 + param("n"))
+        .on_conflict_do_update(index_elements=["name"], set_={"next": following})
+        .returning(counter.c.next)
+    )
+
+
+ALLOCATE = ByDialect(_allocate(sqlite.insert), _allocate(postgresql.insert))
+
+_take = (
+    update(workflow)
+    .where(workflow.c.id == param("workflow_id"))
+    .values(last_seq=workflow.c.last_seq + param("n"))
+)
+TAKE_SEQS = ByDialect(
+    _take.returning(workflow.c.last_seq),
+    _take.returning(
+        workflow.c.last_seq,
+        func.pg_notify(literal_column(f"'{CHANNEL}'"), cast(workflow.c.id, Text())),
+    ),
+)
+"""Number new events; the lock of the workflow's row orders them."""
+ADD_EVENT = added(event)
+
+WORKFLOW_EXISTS = select(workflow.c.id).where(workflow.c.id == param("workflow_id"))
+LOCK_WORKFLOW = WORKFLOW_EXISTS.with_for_update()
+"""Take the row of the workflow before any other, as every writer does."""
+
+_events = select(
+    event.c.workflow_id,
+    event.c.seq,
+    event.c.timestamp,
+    event.c.kind,
+    event.c.job_id,
+    event.c.data,
+    event.c.actor,
+).where(event.c.workflow_id == param("workflow_id"), event.c.seq > param("after"))
+LIST_EVENTS = Paged(
+    _events,
+    sorts={"id": event.c.seq},
+    filters={
+        "kind": event.c.kind == param(event.c.kind),
+        "job_id": event.c.job_id == param(event.c.job_id),
+    },
+)
+EVENTS_AFTER = _events.order_by(event.c.seq).limit(param("limit"))
+EVENT_HEADS = select(workflow.c.id, workflow.c.last_seq).order_by(workflow.c.id)
+EVENT_HEAD = select(workflow.c.id, workflow.c.last_seq).where(workflow.c.id == param("workflow_id"))

@@ -1,0 +1,199 @@
+"""Write statements as SQLAlchemy expressions with named parameters.
+
+Input: columns of `torc_tui.store.schema`. Output: expressions that `torc_tui.store.generate`
+compiles. Constants become literals in the SQL text, so that the partial indexes serve them; a
+`Parameter` gets its value at each execution.
+
+Invariant: a statement that changes ``job.status`` is made by `move` or `move_any`, which check it
+against `status.TRANSITIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Column, Integer, Table, and_, case, insert, or_, update
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.dml import Insert, Update
+from sqlalchemy.sql.elements import ColumnElement, Label
+from sqlalchemy.sql.expression import ClauseElement, Select
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+from torc_tui.status import TRANSITIONS, JobStatus, is_legal
+from torc_tui.store.schema import job
+
+
+class Parameter(ColumnElement[Any]):
+    """A value that is given by name at each execution."""
+
+    inherit_cache = True
+
+    def __init__(self, name: str, type_: TypeEngine[Any], *, nullable: bool = False) -> None:
+        self.name = name
+        self.type = type_
+        self.nullable = nullable
+
+
+@compiles(Parameter)
+def _mark(element: Parameter, *_: Any, **__: Any) -> str:
+    return f"\x01{element.name}\x02"
+
+
+def param(
+    of: str | Column[Any], type_: TypeEngine[Any] | None = None, *, name: str | None = None
+) -> Any:
+    """Return a parameter: named like a column and of its type, or with a name and a type."""
+    if isinstance(of, str):
+        return Parameter(of, type_ if type_ is not None else Integer())
+    return Parameter(name or of.name, of.type)
+
+
+def given(table: Table, names: str) -> dict[Column[Any], Parameter]:
+    """Return parameters for these columns, to be written to them; None is a value for NULL."""
+    columns = [table.c[name] for name in names.split()]
+    return {one: Parameter(one.name, one.type, nullable=bool(one.nullable)) for one in columns}
+
+
+def cleared(table: Table, names: str) -> dict[Column[Any], None]:
+    """Return NULL for each of these columns."""
+    return {table.c[name]: None for name in names.split()}
+
+
+class RequiredLabel(Label[Any]):
+    """An expression of a row that is never NULL."""
+
+    inherit_cache = True
+
+
+def required(name: str, expression: ColumnElement[Any]) -> RequiredLabel:
+    """Name an expression of which the author knows that it is never NULL."""
+    return RequiredLabel(name, expression)
+
+
+# -- statuses --------------------------------------------------------------------------------------
+
+
+def among(column: ColumnElement[Any], statuses: Iterable[JobStatus]) -> ColumnElement[bool]:
+    """Return the condition that the status is one of these, in literals."""
+    numbers = sorted(int(status) for status in statuses)
+    return column == numbers[0] if len(numbers) == 1 else column.in_(numbers)
+
+
+def _check(sources: Iterable[JobStatus], target: JobStatus) -> None:
+    for source in sources:
+        if source is not target and not is_legal(source, target):
+            raise ValueError(f"no job may change from {source.word} to {target.word}")
+
+
+def move(target: JobStatus, sources: Iterable[JobStatus], *, keeps: bool = False) -> Update:
+    """Return an update that moves jobs from one of ``sources`` to ``target``.
+
+    ``keeps`` allows jobs that are in ``target`` already, so that their other columns are written.
+    """
+    sources = frozenset(sources)
+    if target in sources and not keeps:
+        raise ValueError(f"{target.word} is the status before and after")
+    _check(sources, target)
+    return update(job).where(among(job.c.status, sources)).values(status=int(target))
+
+
+def move_any(sources: Iterable[JobStatus], targets: Iterable[JobStatus]) -> Update:
+    """Return an update that moves jobs to the status of the parameter ``status``.
+
+    Only legal moves from ``sources`` to ``targets`` change a row.
+    """
+    sources, status = frozenset(sources), param(job.c.status)
+    moves = []
+    for target in sorted(targets):
+        legal = sorted(one for one in sources if target in TRANSITIONS[one])
+        if not legal:
+            raise ValueError(f"no job may become {target.word}")
+        moves.append(and_(status == int(target), among(job.c.status, legal)))
+    everywhere = all(is_legal(source, target) for source in sources for target in targets)
+    if everywhere:
+        moves = [and_(among(status, targets), among(job.c.status, sources))]
+    return update(job).where(or_(*moves)).values(status=status)
+
+
+# -- kinds of statements ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Insert many rows of a table; on PostgreSQL with COPY. ``omitted`` columns stay empty."""
+
+    table: Table
+    omitted: frozenset[str] = frozenset()
+
+    @property
+    def columns(self) -> list[Column[Any]]:
+        return [column for column in self.table.columns if column.name not in self.omitted]
+
+    @property
+    def expression(self) -> Insert:
+        values = {column: param(column) for column in self.columns}
+        return insert(self.table).values(values).inline()
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Return the values of columns that need not be given."""
+        found: dict[str, Any] = {}
+        for column in self.columns:
+            if column.default is not None:
+                found[column.name] = column.default.arg  # type: ignore[attr-defined] # a constant
+            elif column.nullable:
+                found[column.name] = None
+        return found
+
+
+def added(table: Table) -> Insert:
+    """Return the statement that inserts one row, with all columns as parameters."""
+    return insert(table).values(given(table, " ".join(table.columns.keys()))).inline()
+
+
+@dataclass(frozen=True, slots=True)
+class Paged:
+    """A list that is filtered, sorted and cut as the caller asks."""
+
+    select: Select[Any]
+    sorts: Mapping[str, ColumnElement[Any]]
+    filters: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    """A filter applies if its name is given; a `Parameter` in it has that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByDialect:
+    """A statement that needs different words on the two databases, with equal parameters."""
+
+    sqlite: ClauseElement
+    postgresql: ClauseElement
+
+
+# -- functions -------------------------------------------------------------------------------------
+
+
+class byte_length(FunctionElement[int]):
+    """The size of a text in bytes."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(byte_length, "sqlite")
+def _byte_length_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
+
+
+@compiles(byte_length, "postgresql")
+def _byte_length_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"octet_length({compiler.process(element.clauses, **options)})"
+
+
+def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """Count the rows for which the condition holds."""
+    from sqlalchemy import func
+
+    return func.sum(case((condition, 1), else_=0))

@@ -1,0 +1,131 @@
+"""Turn events into words: a title and the details that matter.
+
+Input: an event. Output: text that may hold any characters of names; the caller makes it safe for a
+terminal. What the event does not say is not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torc_tui.model import Event, Json
+from torc_tui.reasons import decode
+from torc_tui.wording.quantities import duration, size
+from torc_tui.wording.sentences import end_sentence, sentence
+
+
+class EventWords(NamedTuple):
+    """``title`` says what happened; ``detail`` is empty when there is nothing to add."""
+
+    title: str
+    detail: str
+
+
+_TITLES = {
+    "job_blocked": "waits for others",
+    "job_ready": "ready",
+    "job_claimed": "claimed by a runner",
+    "job_started": "started",
+    "job_retried": "retrying",
+    "job_pending_failed": "failed, to be classified",
+    "job_reset": "reset",
+    "job_held": "held",
+    "job_released": "released",
+    "job_warning": "warning",
+    "workflow_created": "workflow created",
+    "workflow_initialized": "workflow initialized",
+    "workflow_completed": "workflow completed",
+    "node_started": "runner started",
+    "node_stopped": "runner stopped",
+    "node_lost": "runner lost",
+    "node_resized": "runner resized",
+    "node_notice": "notice of the runner",
+    "user_data_updated": "user data written",
+    "user_data_warning": "user data does not follow its schema",
+}
+_ENDS = frozenset(
+    {"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"}
+)
+_REASONS = ("reason", "message")
+"""Keys of event data that may hold a stored reason."""
+
+
+def event_words(event: Event) -> EventWords:
+    """Return the event as a row of a list; an unknown kind is shown by its name."""
+    title = _TITLES.get(event.kind) or event.kind.removeprefix("job_").replace("_", " ")
+    return EventWords(title, " · ".join(part for part in _details(event) if part))
+
+
+def readable(data: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the data of an event with its reasons as sentences."""
+    return {
+        key: _text(data, key) if key in _REASONS and isinstance(value, Mapping) else value
+        for key, value in data.items()
+    }
+
+
+def _details(event: Event) -> list[str]:
+    data = event.data
+    parts = [*_end(event), _attempt(data)]
+    if (moment := _time(data, "not_before")) is not None and moment > event.timestamp:
+        parts.append(f"in {duration(moment - event.timestamp)}")
+    if event.kind == "job_started" and (pid := _number(data, "pid")) is not None:
+        parts.append(f"pid {pid}")
+    parts += [
+        f"{word} {data[word]}"
+        for word in ("priority", "hostname", "version")
+        if data.get(word) is not None
+    ]
+    told = ("name", "message") if event.kind in _ENDS else ("name", "cause", "reason", "message")
+    parts += [_text(data, key) for key in told]
+    if isinstance(data.get("counts"), Mapping):
+        parts.append(", ".join(f"{number} {word}" for word, number in data["counts"].items()))
+    return parts
+
+
+def _end(event: Event) -> list[str]:
+    """Return how the attempt ended that this event is about."""
+    data = event.data
+    if event.kind not in _ENDS:
+        return []
+    reason = decode(data.get("reason"))
+    parts = [end_sentence(reason, _number(data, "return_code"))]
+    if (seconds := _lasted(event)) is not None:
+        parts.append(f"after {duration(seconds)}")
+    if (peak := _number(data, "peak_memory")) is not None:
+        parts.append(f"peak {size(peak)}")
+    return parts
+
+
+def _attempt(data: Mapping[str, Json]) -> str:
+    attempt, of = _number(data, "attempt"), _number(data, "of")
+    if attempt is None or attempt <= 1:
+        return ""
+    return f"attempt {attempt}" if of is None else f"attempt {attempt} of {of}"
+
+
+def _number(data: Mapping[str, Json], key: str) -> int | None:
+    value = data.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _time(data: Mapping[str, Json], key: str) -> float | None:
+    value = data.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _lasted(event: Event) -> float | None:
+    """Return how long the attempt ran that this event ends."""
+    start, end = _time(event.data, "started_at"), _time(event.data, "ended_at")
+    if start is not None and end is not None:
+        return max(0.0, end - start)
+    return _time(event.data, "exec_time")
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key)
+    if isinstance(value, Mapping):
+        reason = decode(value)
+        return "" if reason is None else sentence(reason)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,123 @@
+"""Check the keys of one mapping of the file against a table.
+
+Input: a mapping as it was read, and its table. Output: the checked values by the present names of
+their keys. Every error is added to the problems of the file, at its line.
+"""
+
+from __future__ import annotations
+
+from torc_tui.model import Json, Source
+from torc_tui.quoting import quoted
+from torc_tui.workflow_file.document import List, Map
+from torc_tui.workflow_file.incomplete_sections import IncompleteSections
+from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of, nearest
+from torc_tui.workflow_file.problems import FileProblems
+from torc_tui.workflow_file.schema import Key, Table
+
+Fields = dict[str, Json]
+
+_FEW_KEYS = 12
+"""A table with at most so many keys is listed in the hint for an unknown key."""
+
+
+def label(entry: Map, table: Table) -> str:
+    """Return what an entry is called in messages: ``job 'train'``."""
+    name = entry.get("name")
+    return f"{table.what} {quoted(name)}" if isinstance(name, str) and name else table.what
+
+
+class FieldChecker:
+    """Checks the mappings of one file."""
+
+    def __init__(
+        self, file: str | None, problems: FileProblems, incomplete: IncompleteSections
+    ) -> None:
+        """Take the name of the file, and where to report."""
+        self.file = file
+        self.problems = problems
+        self.incomplete = incomplete
+
+    def fields(
+        self, entry: Json, table: Table, line: int | None = None, where: str = ""
+    ) -> Fields | None:
+        """Return the values of a mapping by the present names of their keys.
+
+        The result is None where ``entry`` is no mapping; it is then called ``where``, in a line.
+        """
+        if not isinstance(entry, Map):
+            what = where or table.what
+            self.problems.add(f"{what} must be a mapping, not {kind_of(entry)}", line)
+            return None
+        found: Fields = {}
+        written: dict[str, str] = {}
+        keys, aliases = table.keys, table.aliases
+        for key, value in entry.items():
+            name = key
+            rule = keys.get(key)
+            if rule is None:
+                name = aliases.get(key, "")
+                rule = keys.get(name)
+            if rule is None:
+                self._unknown(entry, key, table)
+            elif value is not None:
+                self._check(entry, key, rule, name, table, found, written)
+        self._require(entry, table, written)
+        return found
+
+    def _check(
+        self,
+        entry: Map,
+        key: str,
+        rule: Key,
+        name: str,
+        table: Table,
+        found: Fields,
+        written: dict[str, str],
+    ) -> None:
+        """Check one value and keep it under its present name."""
+        other = written.setdefault(name, key)
+        if other != key:
+            message = f"means the same as {quoted(other)}"
+            self.invalid(entry, key, table, InvalidValue(message, "keep one of them"))
+            return
+        try:
+            found[name] = rule.check(entry[key])
+        except InvalidValue as invalid:
+            self.invalid(entry, key, table, invalid)
+
+    def _require(self, entry: Map, table: Table, written: dict[str, str]) -> None:
+        for name in table.required:
+            if name not in written:
+                message = f"{label(entry, table)}: the key '{name}' is missing"
+                self.problems.add(message, entry.line, name, kind="missing-key")
+
+    def _unknown(self, entry: Map, key: str, table: Table) -> None:
+        if key in table.gone:
+            return
+        meant = hint = None
+        if not self.problems.full:
+            meant = nearest(key, [*table.keys, *table.aliases])
+            if meant is not None:
+                hint = f"did you mean {quoted(meant)}?"
+            elif len(table.keys) <= _FEW_KEYS:
+                hint = f"known keys: {', '.join(table.keys)}"
+        self.incomplete.unknown_key(entry, table, meant)
+        message = f"{label(entry, table)}: unknown key {quoted(key)}"
+        self.problems.add(message, entry.lines.get(key, entry.line), key, hint, "unknown-key")
+
+    def invalid(self, entry: Map, key: str, table: Table, invalid: InvalidValue) -> None:
+        """Report a value that cannot be used, at the line of the part that is wrong."""
+        self.incomplete.missing_value(entry, key, table)
+        value = entry.get(key)
+        line = entry.lines.get(key, entry.line)
+        item = invalid.item
+        if isinstance(value, List) and isinstance(item, int) and item < len(value.lines):
+            line = value.lines[item]
+        elif isinstance(value, Map) and isinstance(item, str):
+            line = value.lines.get(item, line)
+        message = f"{label(entry, table)}: {quoted(key)} {invalid.message}"
+        self.problems.add(message, line, key, invalid.hint)
+
+    def source(self, entry: Map) -> Source:
+        """Return where an entry stands in the file."""
+        return Source(self.file, entry.line, entry.lines)

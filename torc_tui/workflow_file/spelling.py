@@ -1,0 +1,74 @@
+"""Turn values into text as the file writes them, and text into numbers.
+
+Input: values of the document, with their spelling where it is unusual. Output: strings that keep
+the spelling (``007``, ``3.10``), and the numbers that strings spell.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+
+from torc_tui.model import Json, Value
+from torc_tui.quoting import quoted
+from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of
+
+INTEGER = re.compile(r"[-+]?\d{1,18}")
+NUMBER = re.compile(r"[-+]?(?:\d{1,18}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][-+]?\d{1,2})?")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def string(value: Json) -> str:
+    """Return a string that the database and the operating system can hold."""
+    if type(value) is not str:
+        hint = 'put it in quotes: "…"' if isinstance(value, (int, float)) else None
+        raise InvalidValue(f"must be a string, not {kind_of(value)}", hint)
+    if "\0" in value:
+        raise InvalidValue("holds a NUL character")
+    if not value.isascii() and SURROGATE.search(value):
+        raise InvalidValue(f"{quoted(value)} is not valid Unicode text")
+    return value
+
+
+def as_written(value: Json, spelling: str | None) -> str:
+    """Return a string, number or boolean as its text; ``spelling`` is that of the file."""
+    if spelling is not None:
+        return spelling
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        if not math.isfinite(value):
+            raise InvalidValue(f"must be a string, not {value}")
+        return str(value) if isinstance(value, int) else shortest(value)
+    return string(value)
+
+
+def shortest(value: float) -> str:
+    """Return a number as short as possible, without an exponent and without ``.0``."""
+    text = format(Decimal(repr(value)), "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def typed(text: str) -> Value:
+    """Return the number that is written exactly so; a string for everything else."""
+    number = number_of(text)
+    return text if number is None or printed(number) != text else number
+
+
+def number_of(value: Value) -> int | float | None:
+    """Return the number that a value is or that its text spells; None where it is no number."""
+    if not isinstance(value, str):
+        return value
+    if INTEGER.fullmatch(value):
+        return int(value)
+    return float(value) if NUMBER.fullmatch(value) else None
+
+
+def printed(value: Value) -> str:
+    """Return a value as it stands in names and commands."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) else shortest(value)
