@@ -101,31 +101,43 @@ class UserDataSpec:
     source: Source = NOWHERE
 
 
+PLANNED_MEMORY = 1 << 20
+PLANNED_RUNTIME = 60.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceRequirements:
-    """What a job asks for.
+    """What a job requests.
 
-    ``num_gpus`` is a whole number of cards, or a share of one card between 0 and 1. ``gpu_memory``
-    reserves bytes on each of its cards; ``gpu_model`` is a regular expression searched in the
-    card's name. ``enforced`` is False for the record ``default`` that stands for jobs which declare
-    nothing.
+    ``num_gpus`` is a whole number of GPUs, or a share of one GPU between 0 and 1. ``gpu_memory``
+    reserves bytes on each of its GPUs; ``gpu_model`` is a regular expression searched in the name
+    of the GPU. ``memory`` and ``runtime`` are None where they are not declared: then they are not
+    enforced, and planning counts with `PLANNED_MEMORY` and `PLANNED_RUNTIME`.
     """
 
     name: str
     num_cpus: int = 1
-    memory: int = 1 << 20
+    memory: int | None = None
     num_gpus: float = 0
     gpu_memory: int | None = None
     gpu_model: str | None = None
     num_nodes: int = 1
-    runtime: float = 3600.0
-    enforced: bool = True
+    runtime: float | None = None
     source: Source = NOWHERE
 
+    @property
+    def planned_memory(self) -> int:
+        """Bytes that placement counts with."""
+        return PLANNED_MEMORY if self.memory is None else self.memory
 
-DEFAULT_REQUIREMENTS = ResourceRequirements(
-    name="default", num_cpus=1, memory=1 << 20, runtime=60.0, enforced=False
-)
+    @property
+    def planned_runtime(self) -> float:
+        """Seconds that the order of jobs counts with."""
+        return PLANNED_RUNTIME if self.runtime is None else self.runtime
+
+
+DEFAULT_REQUIREMENTS = ResourceRequirements(name="default")
+"""The requirements of jobs that name none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -649,8 +649,13 @@ def test_a_job_is_changed_before_it_starts(torc: Any, place: Path) -> None:
     assert torc("jobs", "update", 1, "-n", " ").code == 2
     assert torc("jobs", "update", 1, "--resource-requirements-id", 99).code == 2
     assert torc("jobs", "update", 1, "--runtime", "1h").code == 2
-    assert torc("jobs", "update", "b", "-w", 1, "--runtime", "PT1H").code == 2, (
-        "it has no limits of its own"
-    )
+    assert torc("jobs", "update", "b", "-w", 1, "--runtime", "PT1H").code == 0
+    (job,) = [one for one in torc("jobs", "list", 1, "-f", "json").json if one["name"] == "b"]
+    (own,) = [
+        one
+        for one in torc("resource-requirements", "list", 1, "-f", "json").json
+        if one["id"] == job["resource_requirements_id"]
+    ]
+    assert (own["memory"], own["runtime"]) == (None, "PT1H")
     assert torc("run", 1, "--quiet").code == 0
     assert torc("jobs", "update", 1, "-c", "echo").code == 2

@@ -82,7 +82,7 @@ def lacks(store: Store, workflow: int, host: Host) -> dict[str, Texts]:
     return {
         wanted[key].name: Texts(tuple(map(sentence, lack.now)), tuple(map(sentence, lack.never)))
         for key, lack in found.lacks.items()
-        if wanted[key].enforced
+        if wanted[key].memory
     }
 
 

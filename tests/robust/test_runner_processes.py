@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.waiting import DEADLINE
 
 Until = Callable[..., Any]
@@ -191,3 +193,23 @@ resource_requirements:
     assert code == 1, output
     (result,) = shell.json("results", "list", "1")
     assert (result["status"], result["return_code"]) == ("terminated", 152)
+
+
+@pytest.mark.parametrize(
+    ("declared", "limited"),
+    [("memory: 1t", "runtime"), ("runtime: PT2H", "memory"), ("num_nodes: 1", "memory runtime")],
+)
+def test_what_is_not_declared_is_not_enforced(declared: str, limited: str, shell: Any) -> None:
+    """A record without runtime or memory has no such limit, and the records say so."""
+    text = f"""
+name: l
+jobs:
+  - {{name: a, command: "true", resource_requirements: r}}
+resource_requirements:
+  - {{name: r, num_cpus: 1, {declared}}}
+"""
+    shell.run("create", shell.write(text))
+    record = shell.json("resource-requirements", "list", "1")[0]
+    assert [key for key in ("memory", "runtime") if record[key] is None] == limited.split()
+    code, output = shell.run("run", "1", "--memory-gb", "2048", "--time-limit", "PT1H")
+    assert code == (3 if declared == "runtime: PT2H" else 0), output

@@ -52,7 +52,8 @@ def test_a_plan_comes_back_as_a_snapshot(store: Store, workflow_id: int) -> None
         0.5,
         1 << 34,
     )
-    assert shot.requirements[shot.jobs[0].requirement_id].enforced is False
+    default = shot.requirements[shot.jobs[0].requirement_id]
+    assert (default.memory, default.runtime) == (None, None)
 
 
 def test_creation_tells_one_event(store: Store, workflow_id: int) -> None:
@@ -180,7 +181,7 @@ def test_other_records(store: Store, workflow_id: int) -> None:
         for r in queries.list_requirements(store, workflow_id)
     ] == [
         ("large", "16g", "PT1M30S"),
-        ("default", "1m", "PT1M"),
+        ("default", None, None),
     ]
     [handler] = queries.list_failure_handlers(store, workflow_id)
     assert '"max_retries":2' in handler["rules"].replace(" ", "")

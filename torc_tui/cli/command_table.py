@@ -367,12 +367,12 @@ JOB_COMMANDS = (
             arg(
                 "--memory-per-job",
                 metavar="SIZE",
-                help="memory of each job, such as 2g; enforced together with a runtime",
+                help="memory of each job, such as 2g (default: not enforced)",
             ),
             arg(
                 "--runtime-per-job",
                 metavar="TIME",
-                help="runtime of each job, such as PT2H; enforced together with a memory size",
+                help="runtime of each job, such as PT2H (default: not enforced)",
             ),
         ),
         changes=True,

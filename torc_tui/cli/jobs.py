@@ -45,7 +45,7 @@ def get(call: Call) -> None:
 
 
 def create_from_file(call: Call) -> None:
-    from torc_tui.model import DEFAULT_REQUIREMENTS, ResourceRequirements
+    from torc_tui.model import ResourceRequirements
     from torc_tui.operations.additions import add_jobs
     from torc_tui.units import parse_duration, parse_memory
 
@@ -57,9 +57,8 @@ def create_from_file(call: Call) -> None:
         requirements = ResourceRequirements(
             name="from_file",
             num_cpus=options.cpus_per_job,
-            memory=DEFAULT_REQUIREMENTS.memory if memory is None else parse_memory(memory),
-            runtime=DEFAULT_REQUIREMENTS.runtime if runtime is None else parse_duration(runtime),
-            enforced=memory is not None and runtime is not None,
+            memory=None if memory is None else parse_memory(memory),
+            runtime=None if runtime is None else parse_duration(runtime),
         )
     except ValueError as error:
         raise UsageError(

@@ -551,9 +551,10 @@ class Engine:
         found = []
         asked = self.context.requirements.get(flight.requirement_id)
         usage = exited.usage
-        if asked and asked.enforced and usage.peak_memory and usage.peak_memory > asked.memory:
-            used, requested = usage.peak_memory, asked.memory
-            found.append(because(Kind.MEMORY_EXCEEDED, used=used, requested=requested))
+        memory = asked.memory if asked else None
+        if memory and usage.peak_memory and usage.peak_memory > memory:
+            used = usage.peak_memory
+            found.append(because(Kind.MEMORY_EXCEEDED, used=used, requested=memory))
         reserved = sum(grant.memory for grant in flight.allocation.gpus)
         if reserved and usage.peak_gpu_memory and usage.peak_gpu_memory > reserved:
             used = usage.peak_gpu_memory
@@ -665,7 +666,7 @@ class Engine:
     def _in_time(self, requirements: ResourceRequirements, now: float) -> bool:
         return (
             self.end_time is None
-            or not requirements.enforced
+            or requirements.runtime is None
             or now + requirements.runtime <= self.end_time
         )
 

@@ -220,7 +220,7 @@ def _allocation(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> Allocatio
     what it got."""
     asked = maker.context.requirements.get(held.requirement_id)
     if held.allocation is None and asked is not None:
-        return Allocation(asked.num_cpus, asked.memory)
+        return Allocation(asked.num_cpus, asked.planned_memory)
     return decode_allocation(held.allocation)
 
 

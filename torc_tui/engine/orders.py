@@ -127,7 +127,7 @@ class OrderMaker:
     def limits(self, requirements: ResourceRequirements | None) -> Limits:
         """What is enforced on a job with these requirements."""
         execution = self.context.execution
-        enforced = requirements is not None and requirements.enforced and self.limit_resources
+        enforced = self.limit_resources and requirements is not None
         return Limits(
             memory=requirements.memory if enforced and requirements else None,
             runtime=requirements.runtime if enforced and requirements else None,

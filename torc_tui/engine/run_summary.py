@@ -44,7 +44,7 @@ class Reckoning:
         """Return why a job with these requirements cannot run here; None when it can."""
         requirements = self.engine.context.requirements[requirement_id]
         lacks = tuple(shortfall.reason for shortfall in never_fits(requirements, self.machine))
-        if not lacks and self.end_time is not None and requirements.enforced:
+        if not lacks and self.end_time is not None and requirements.runtime is not None:
             left = self.end_time - now
             if requirements.runtime > left:
                 too_long = because(Kind.RUNTIME_TOO_LONG, requested=requirements.runtime, left=left)

@@ -109,11 +109,6 @@ def update_job(
                 f"workflow {job.workflow_id} has no resource requirements {wanted}", hint=hint
             )
         if runtime is not None:
-            if not known[wanted].enforced:
-                raise Refused(
-                    f"job {job_id} ({job.name}) asks for nothing that could be limited",
-                    hint="give it resource requirements with --resource-requirements-id",
-                )
             wanted = additions.requirement(
                 conn, job.workflow_id, replace(known[wanted], runtime=runtime)
             )

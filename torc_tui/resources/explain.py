@@ -41,9 +41,9 @@ def explain(req: ResourceRequirements, pool: Pool) -> tuple[Shortfall, ...]:
     if req.num_cpus > pool.free_cpus and "cpus" not in lacking:
         text = f"needs {_plural(req.num_cpus, 'CPU')}, {pool.free_cpus} free"
         missing.append(Shortfall("cpus", req.num_cpus, pool.free_cpus, text))
-    if req.memory > pool.free_memory and "memory" not in lacking:
-        text = f"needs {size(req.memory)} of memory, {size(pool.free_memory)} free"
-        missing.append(Shortfall("memory", req.memory, pool.free_memory, text))
+    if req.planned_memory > pool.free_memory and "memory" not in lacking:
+        text = f"needs {size(req.planned_memory)} of memory, {size(pool.free_memory)} free"
+        missing.append(Shortfall("memory", req.planned_memory, pool.free_memory, text))
     need = gpu_need(req)
     if need is not None:
         missing += _cards(need, pool)
@@ -89,9 +89,9 @@ def _counts(req: ResourceRequirements, num_cpus: int, memory: int) -> list[Short
     if req.num_cpus > max(num_cpus, 0):
         text = f"{_plural(req.num_cpus, 'CPU')}, machine has {num_cpus}"
         missing.append(Shortfall("cpus", req.num_cpus, num_cpus, text))
-    if req.memory > max(memory, 0):
-        text = f"{size(req.memory)} of memory, machine has {size(memory)}"
-        missing.append(Shortfall("memory", req.memory, memory, text))
+    if req.planned_memory > max(memory, 0):
+        text = f"{size(req.planned_memory)} of memory, machine has {size(memory)}"
+        missing.append(Shortfall("memory", req.planned_memory, memory, text))
     if req.num_nodes > 1:
         missing.append(
             Shortfall("nodes", req.num_nodes, 1, f"{req.num_nodes} nodes, a local runner is one")

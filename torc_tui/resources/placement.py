@@ -26,8 +26,8 @@ class Candidate(NamedTuple):
 
 
 _SIZES: dict[str, Callable[[ResourceRequirements], tuple[float, ...]]] = {
-    "gpus_runtime_memory": lambda req: (-req.num_gpus, -req.runtime, -req.memory),
-    "gpus_memory_runtime": lambda req: (-req.num_gpus, -req.memory, -req.runtime),
+    "gpus_runtime_memory": lambda req: (-req.num_gpus, -req.planned_runtime, -req.planned_memory),
+    "gpus_memory_runtime": lambda req: (-req.num_gpus, -req.planned_memory, -req.planned_runtime),
     "none": lambda req: (),
 }
 DEFAULT_METHOD = "gpus_runtime_memory"
@@ -71,8 +71,8 @@ def rank(requirements: Sequence[ResourceRequirements]) -> list[int]:
     shapes = [
         (
             -r.num_gpus,
-            -r.runtime,
-            -r.memory,
+            -r.planned_runtime,
+            -r.planned_memory,
             -(r.gpu_memory or 0),
             -r.num_cpus,
             -r.num_nodes,

@@ -92,8 +92,8 @@ class Pool:
             return None
         if not req.num_gpus and not req.gpu_memory:
             self._cpus += req.num_cpus
-            self._bytes += req.memory
-            return Allocation(req.num_cpus, req.memory)
+            self._bytes += req.planned_memory
+            return Allocation(req.num_cpus, req.planned_memory)
         need = gpu_need(req)
         if need is None:
             chosen: Sequence[Card] | None = ()
@@ -106,7 +106,7 @@ class Pool:
             for card in sorted(chosen, key=lambda card: card.gpu.index if card.gpu else 0)
             if card.gpu is not None and need is not None
         )
-        allocation = Allocation(req.num_cpus, req.memory, grants)
+        allocation = Allocation(req.num_cpus, req.planned_memory, grants)
         self.hold(allocation)
         return allocation
 
@@ -162,7 +162,7 @@ class Pool:
         # An over-held pool has nothing free, which is still enough for a request of nothing.
         return (
             (self._cpus + req.num_cpus <= self.num_cpus or req.num_cpus <= 0)
-            and (self._bytes + req.memory <= self.memory or req.memory <= 0)
+            and (self._bytes + req.planned_memory <= self.memory or req.planned_memory <= 0)
             and req.num_nodes <= 1
         )
 

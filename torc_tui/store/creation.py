@@ -359,8 +359,12 @@ REQUIREMENT_COLUMNS = (
 
 
 def requirement_row(number: int, workflow_id: int, r: ResourceRequirements) -> tuple[Any, ...]:
-    """A row of the table of requirements, in the order of ``REQUIREMENT_COLUMNS``."""
+    """Return a row of the table of requirements, in the order of ``REQUIREMENT_COLUMNS``.
+
+    A memory or runtime that is not declared is stored as 0; both columns are not nullable.
+    """
+    enforced = r.memory is not None or r.runtime is not None
     return (
-        *(number, workflow_id, r.name, r.num_cpus, r.memory, float(r.num_gpus)),
-        *(r.gpu_memory, r.gpu_model, r.num_nodes, float(r.runtime), r.enforced),
+        *(number, workflow_id, r.name, r.num_cpus, r.memory or 0, float(r.num_gpus)),
+        *(r.gpu_memory, r.gpu_model, r.num_nodes, float(r.runtime or 0), enforced),
     )

@@ -430,31 +430,37 @@ def _result(row: Sequence[Any]) -> Record:
 # -- requirements, handlers, actions, nodes --------------------------------------------------------
 
 _REQUIREMENTS = (
-    "SELECT id, workflow_id, name, num_cpus, num_gpus, num_nodes, memory, runtime, gpu_memory, gpu_model "
+    "SELECT id, workflow_id, name, num_cpus, num_gpus, num_nodes, memory, runtime, gpu_memory, gpu_model, enforced "
     "FROM resource_requirements WHERE workflow_id = ? ORDER BY id"
 )
 
 
 def list_requirements(store: Store, workflow_id: int) -> list[Record]:
-    """The resource requirements of a workflow; ``memory`` and ``runtime`` as workflow files write
-    them."""
-    return [
-        {
-            "id": row[0],
-            "workflow_id": row[1],
-            "name": row[2],
-            "num_cpus": row[3],
-            "num_gpus": int(row[4]) if row[4] == int(row[4]) else row[4],
-            "num_nodes": row[5],
-            "memory": format_memory(row[6]),
-            "runtime": format_duration(row[7]),
-            "memory_bytes": row[6],
-            "runtime_s": row[7],
-            "gpu_memory": None if row[8] is None else format_memory(row[8]),
-            "gpu_model": row[9],
-        }
-        for row in _rows(store, _REQUIREMENTS, workflow_id)
-    ]
+    """Return the resource requirements of a workflow.
+
+    ``memory`` and ``runtime`` are as workflow files write them, and None where not declared.
+    """
+    return [_requirement(row) for row in _rows(store, _REQUIREMENTS, workflow_id)]
+
+
+def _requirement(row: Sequence[Any]) -> Record:
+    enforced = row[10]
+    memory = row[6] or None if enforced else None  # 0 stands for what is not declared
+    runtime = row[7] or None if enforced else None
+    return {
+        "id": row[0],
+        "workflow_id": row[1],
+        "name": row[2],
+        "num_cpus": row[3],
+        "num_gpus": int(row[4]) if row[4] == int(row[4]) else row[4],
+        "num_nodes": row[5],
+        "memory": None if memory is None else format_memory(memory),
+        "runtime": None if runtime is None else format_duration(runtime),
+        "memory_bytes": memory,
+        "runtime_s": runtime,
+        "gpu_memory": None if row[8] is None else format_memory(row[8]),
+        "gpu_model": row[9],
+    }
 
 
 def list_failure_handlers(store: Store, workflow_id: int) -> list[Record]:

@@ -304,22 +304,24 @@ def _job_spec(entry: Document) -> JobSpec:
 
 def _requirements(entry: Document) -> ResourceRequirements:
     name = _word(entry, "name")
-    memory, runtime, gpu_memory = (
-        entry.get("memory", "1m"),
-        entry.get("runtime", "PT1H"),
-        entry.get("gpu_memory"),
-    )
+    memory, runtime = entry.get("memory"), entry.get("runtime")
+    if name == DEFAULT_REQUIREMENTS.name and (memory, runtime) == ("1m", "PT1M"):
+        memory = runtime = None  # Torc's record for jobs that declare nothing
+    gpu_memory = entry.get("gpu_memory")
     return ResourceRequirements(
         name=name,
         num_cpus=int(entry["num_cpus"]),
-        memory=parse_memory(memory),
+        memory=None if memory is None else parse_memory(memory),
         num_gpus=entry.get("num_gpus") or 0,
         gpu_memory=None if gpu_memory is None else parse_memory(gpu_memory),
         gpu_model=entry.get("gpu_model"),
         num_nodes=int(entry.get("num_nodes") or 1),
-        runtime=float(runtime) if isinstance(runtime, int | float) else parse_duration(runtime),
-        enforced=bool(entry.get("enforced", name != "default")),
+        runtime=None if runtime is None else _duration(runtime),
     )
+
+
+def _duration(value: Json) -> float:
+    return float(value) if isinstance(value, int | float) else parse_duration(value)
 
 
 def _handler(entry: Document) -> FailureHandler:

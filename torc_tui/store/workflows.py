@@ -139,13 +139,12 @@ def read_requirements(conn: Connection, workflow_id: int) -> dict[int, ResourceR
         row[0]: ResourceRequirements(
             name=row[1],
             num_cpus=row[2],
-            memory=row[3],
+            memory=row[3] or None if row[9] else None,
             num_gpus=int(row[4]) if row[4] == int(row[4]) else row[4],
             gpu_memory=row[5],
             gpu_model=row[6],
             num_nodes=row[7],
-            runtime=row[8],
-            enforced=bool(row[9]),
+            runtime=row[8] or None if row[9] else None,
         )
         for row in _REQUIREMENTS.run(conn, (workflow_id,))
     }

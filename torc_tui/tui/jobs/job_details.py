@@ -331,16 +331,16 @@ def _resources(
     rows.append(
         (
             "memory",
-            format_memory(asked.memory) if asked.enforced else "–",
-            peak / asked.memory if peak and asked.enforced and asked.memory else None,
+            format_memory(asked.memory) if asked.memory else "–",
+            peak / asked.memory if peak and asked.memory else None,
             f"{show_bytes(peak)} at most" if peak else "",
             True,
         )
     )
-    share = took / asked.runtime if took is not None and asked.enforced and asked.runtime else None
+    share = took / asked.runtime if took is not None and asked.runtime else None
     limit = (
         show_duration(asked.runtime).removesuffix(" 00 s").removesuffix(" 00 min")
-        if asked.enforced
+        if asked.runtime
         else "–"
     )
     rows.append(

@@ -435,7 +435,7 @@ class JobRows:
             case "cpus":
                 return requirement.num_cpus if requirement else None
             case "memory":
-                return requirement.memory if requirement and requirement.enforced else None
+                return requirement.memory if requirement else None
             case "gpus":
                 return requirement.num_gpus if requirement else None
             case "exit":
@@ -479,5 +479,5 @@ class JobRows:
                     job.unmet,
                 )
         field = {"cpus": "num_cpus", "memory": "memory", "gpus": "num_gpus"}[column]
-        sizes = {key: getattr(requirement, field) for key, requirement in requirements.items()}
+        sizes = {key: getattr(requirement, field) or 0 for key, requirement in requirements.items()}
         return lambda job: sizes.get(job.requirement_id, 0)

@@ -24,7 +24,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from torc_tui.errors import Problem
-from torc_tui.model import Machine, Plan, ResourceRequirements, Workflow
+from torc_tui.model import DEFAULT_REQUIREMENTS, Machine, Plan, ResourceRequirements, Workflow
 from torc_tui.status import JobStatus
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.footer import FooterBar
@@ -667,17 +667,16 @@ def summary(found: Preview, plan: Plan, target: str, width: int) -> list[Line]:
 
 
 def _asks(requirement: ResourceRequirements) -> str:
-    if not requirement.enforced:
-        return "nothing asked: counts as 1 CPU"
-    parts = [
-        f"{requirement.num_cpus} CPU{'s' if requirement.num_cpus != 1 else ''}",
-        show_bytes(requirement.memory),
-    ]
+    if requirement == DEFAULT_REQUIREMENTS:
+        return "nothing requested: counts as 1 CPU"
+    parts = [f"{requirement.num_cpus} CPU{'s' if requirement.num_cpus != 1 else ''}"]
+    if requirement.memory is not None:
+        parts.append(show_bytes(requirement.memory))
     if requirement.num_gpus:
         parts.append(f"{requirement.num_gpus:g} GPU{'s' if requirement.num_gpus > 1 else ''}")
-    parts.append(
-        f"up to {show_duration(requirement.runtime).removesuffix(' 00 s').removesuffix(' 00 min')}"
-    )
+    if requirement.runtime is not None:
+        longest = show_duration(requirement.runtime).removesuffix(" 00 s").removesuffix(" 00 min")
+        parts.append(f"up to {longest}")
     return f"{requirement.name}: {' · '.join(parts)}"
 
 
