@@ -5,7 +5,7 @@ takes precedence), above them variables such as ``TORC_CLIENT__FORMAT``, above a
 the command line. Output: plain values, or a SettingsError that names the file or the variable.
 
 Never: opening the database. `torc user-data get` imports this module, so it imports nothing at the
-top but ``os``, the errors and the reader of one file, and that reads TOML only if there is a file.
+top but ``os`` and the errors, and TOML only if there is a file to read.
 """
 
 # ruff: noqa: PTH100, PTH103, PTH111, PTH118, PTH120
@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import sys
 
-from torc_tui import config_file
 from torc_tui.errors import SettingsError
 
 TYPE_CHECKING = False  # `typing` takes longer to import than this module
@@ -133,6 +132,8 @@ def load() -> Settings:
 
 def _read(scope: str, path: str, weaker: Settings) -> dict[str, Any] | None:
     """Read a configuration file; the local one only from an owner whom weaker files trust."""
+    from torc_tui import config_file
+
     if scope != "local":
         return config_file.read(path)
     try:

@@ -293,7 +293,7 @@ def test_acts_on_jobs(torc: Any, small: int) -> None:
 def test_why(torc: Any, client: Any, small: int) -> None:
     answer = torc("why", "read", "-w", small)
     assert answer.out.splitlines()[0] == "read is blocked"
-    assert f"`torc run {small}` starts a runner" in answer.err
+    assert f"no active runner; start one with `torc run {small}`" in answer.err
     assert "write is ready, writes user data config" in answer.out
     found = client("why", 2, "-f", "json").json
     assert (found["job_id"], found["status"], found["reasons"][0]["job_id"]) == (2, "blocked", 1)

@@ -15,7 +15,7 @@ from typing import Any
 from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, say
+from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, say, without_runner
 from torc_tui.model import Workflow
 from torc_tui.operations.user_action import (
     UserAction,
@@ -139,10 +139,7 @@ def _tell_without_runner(call: Call, ids: Sequence[int]) -> None:
     jobs = [queries.get_job(call.store, job_id) for job_id in ids]
     for workflow_id in sorted({int(job["workflow_id"]) for job in jobs}):
         if not allocations_held.runners(call.store, workflow_id=workflow_id):
-            say(
-                f"workflow {workflow_id} has no active runner;"
-                f" start one with `torc run {workflow_id}`"
-            )
+            say(without_runner(workflow_id))
 
 
 def _dependents(jobs: int, dependents: int) -> str:

@@ -89,6 +89,11 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def without_runner(workflow_id: int) -> str:
+    """Return that a workflow has no runner, and what to do."""
+    return f"workflow {workflow_id} has no active runner; start one with `torc run {workflow_id}`"
+
+
 def say_notices() -> None:
     """Print what users should know about the configuration files that were read."""
     from torc_tui import settings

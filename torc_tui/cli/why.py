@@ -10,7 +10,7 @@ from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import say, without_runner
 from torc_tui.operations import stderr_tail
 from torc_tui.operations.job_facts import JobFacts
 from torc_tui.reasons import Kind
@@ -31,10 +31,15 @@ def why(call: Call) -> None:
         return
     for line in views.lines(chain, plain=not output.unicode()):
         output.line(line)
-    if any(child.kind is Kind.NO_RUNNER for child in chain.children):
-        say(f"`torc run {workflow_id}` starts a runner")
+    if _contains(chain, Kind.NO_RUNNER):
+        say(without_runner(workflow_id))
     if chain.status in TROUBLED:
         _last_words(call, job_id)
+
+
+def _contains(node: views.Explanation, kind: Kind) -> bool:
+    """Return whether a reason of that kind is somewhere in the chain."""
+    return node.kind is kind or any(_contains(child, kind) for child in node.children)
 
 
 def _last_words(call: Call, job_id: int) -> None:
