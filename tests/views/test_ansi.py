@@ -6,7 +6,7 @@ import unicodedata
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from torc_tui.views.ansi import (
@@ -178,6 +178,10 @@ def test_any_text_is_made_safe(text: str, cut: int) -> None:
     assert plain(printable) == printable
 
 
+@example(b"a\xc2\x9d\xc2\x9b\x00", [5])
+@example(b"\x1b\x1b[31mx", [2])
+@example(b"a\xc2\x98b\x07c", [4])
+@example(b"abc\r\x1b[1mX", [5])
 @given(HOSTILE, st.lists(st.integers(0, 200), max_size=6))
 def test_chunks_do_not_matter(data: bytes, cuts: list[int]) -> None:
     edges = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})

@@ -76,6 +76,20 @@ _HELD = 4096
 given up."""
 
 
+_OPEN_STRING = re.compile(r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*\x1b?\Z")
+_OPEN_SEQUENCE = re.compile(r"(?:\x1b|\x1b[ -/]+|(?:\x1b\[|\x9b)[0-?]*[ -/]*)\Z")
+
+
+def _open_string(text: str) -> re.Match[str] | None:
+    """Return the string (OSC and the like) that is still open at the end of the text.
+
+    The search begins at the last end of a string, so that its time grows with the length only.
+    """
+    head = text.removesuffix("\x1b")
+    ends = (head.rfind("\x07") + 1, head.rfind("\x9c") + 1, head.rfind("\x1b"), 0)
+    return _OPEN_STRING.search(text, max(ends))
+
+
 def safe(text: str) -> str:
     """Text without escapes and controls as one that any screen can show: directions visible,
     invisible signs gone."""
@@ -173,6 +187,8 @@ class Decoder:
                 part = self._skip(part)
             elif last:
                 part = self._hold(part)
+            if not last:
+                part = part.rstrip("\r")
             if part:
                 self._write(part)
             if not last:
@@ -191,32 +207,23 @@ class Decoder:
 
     def _hold(self, part: str) -> str:
         """Keep a sequence that may go on in the next chunk for later; give the text before it."""
-        if part.endswith("\r"):
+        string = _open_string(part)
+        if string is None and part.endswith("\r"):
             # CR LF is one end of line, also when the chunks part between them
             self._rest = "\r"
             return part[:-1]
-        start = max(part.rfind("\x1b"), part.rfind("\x9b"), part.rfind("\x9d"), part.rfind("\x90"))
-        if start < 0:
+        last = max(part.rfind("\x1b"), part.rfind("\x9b"), 0)
+        found = string or _OPEN_SEQUENCE.search(part, last)
+        if found is None:
             return part
-        if start and part[start - 1] == "\x1b":
-            start -= 1
-        tail = part[start:]
-        string = re.match(r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*\x1b?\Z", tail)
-        if (
-            string is None
-            and re.match(r"(?:\x1b|\x1b[ -/]+|(?:\x1b\[|\x9b)[0-?]*[ -/]*)\Z", tail) is None
-        ):
-            return part
-        if len(tail) <= _HELD:
-            self._rest = tail
+        if len(found[0]) <= _HELD:
+            self._rest = found[0]
         else:
             self._skipping = string is not None
-        return part[:start]
+        return part[: found.start()]
 
     def _write(self, part: str) -> None:
         row = self._row
-        if part.endswith("\r"):
-            part = part.rstrip("\r")
         if _SUSPECT.search(part) is None:
             row.write(part, self.style)
             return
