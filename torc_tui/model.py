@@ -410,7 +410,8 @@ class Limits:
 class Order:
     """Run this. ``environment`` is the whole environment of the job; ``stdout``/``stderr`` are
     paths (equal for combined output) or None for nothing. ``exit_file`` receives the exit code from
-    the job's own shell. ``refusal`` says why the job cannot be started, where that is known."""
+    the job's own shell, and keeps ``note``. ``output_directories`` are made before the start.
+    ``refusal`` says why the job cannot be started, where that is known."""
 
     key: AttemptKey
     name: str
@@ -423,6 +424,8 @@ class Order:
     exit_file: str
     limits: Limits = Limits()
     allocation: Allocation = Allocation()
+    output_directories: tuple[str, ...] = ()
+    note: str = ""
     refusal: str | None = None
 
 
@@ -498,7 +501,16 @@ class Exited:
     warnings: tuple[Reason, ...] = ()
 
 
-Report = Started | Exited
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """The machine could not start the attempt now, for ``shortage``: nothing ran, and the attempt
+    may be ordered again."""
+
+    key: AttemptKey
+    shortage: str
+
+
+Report = Started | Exited | NotStarted
 
 
 # -- what the store tells --------------------------------------------------------------------------

@@ -87,7 +87,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.TIME_LIMIT: "",
         Kind.RUNNER_STOPPED: "",
         Kind.LOST: "",
-        Kind.LAUNCH: "problem path error size",  # `problem`: environment, directory, files, other
+        Kind.LAUNCH: "problem path error size",  # `problem`: environment, directory or None
         # What a user or the engine did to a job. `actor` is None when it is not known.
         Kind.CANCELED_BY_USER: "actor",
         Kind.TERMINATED_BY_USER: "actor",

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.raw_sql import execute
+from tests.waiting import wait_for
 from torc_tui.engine import membership
+from torc_tui.executors.exit_file import read_exit_file, write_reserve
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.detect import process_started
@@ -26,10 +29,10 @@ def claimed(bench: Any, folder: Path) -> tuple[Any, Path]:
     return it, folder / "out" / "job_stdio" / f"job_wf{it.workflow_id}_j{it.ids['a']}_r1_a1.exit"
 
 
-def take_over(it: Any, executor: Any) -> tuple[Any, Any]:
+def take_over(it: Any, executor: Any, boot_id: str = "another") -> tuple[Any, Any]:
     engine, _ = it.join()
     engine.executor = executor
-    here = compute_nodes.Process(hostname="bench", boot_id="another", pid=2, started=2)
+    here = compute_nodes.Process(hostname="bench", boot_id=boot_id, pid=2, started=2)
     mine = engine.node.node_id
     flights = membership.take_over(
         it.store, engine.maker, mine, here, executor, 2.0, alive=lambda node, here: node.id == mine
@@ -50,29 +53,65 @@ def reason(it: Any) -> Reason | None:
         return decode(execute(conn, "SELECT reason FROM result")[0][0])
 
 
-def test_a_shell_that_has_not_said_who_it_is_does_not_run_twice(bench: Any, tmp_path: Path) -> None:
-    """Killed between the start of a process and its first word: the exit file is there, and
-    empty."""
-    it, exit_file = claimed(bench, tmp_path)
+def reserved(exit_file: Path) -> int:
+    """Make the exit file as a runner does just before the start of a process."""
     exit_file.parent.mkdir(parents=True, exist_ok=True)
-    exit_file.touch()
+    fd = os.open(exit_file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)
+    write_reserve(fd, "")
+    return fd
+
+
+def test_a_command_that_never_began_goes_back_to_ready(bench: Any, tmp_path: Path) -> None:
+    """Its runner was killed after it had made the exit file and before the process."""
+    it, exit_file = claimed(bench, tmp_path)
+    os.close(reserved(exit_file))
     heir, flights = take_over(it, LocalExecutor())
-    assert [flight.name for flight in flights] == ["a"]
-    step(heir, it)
-    assert it.status() == {"a": "failed"}
-    assert reason(it) == because(Kind.LOST)
+    assert flights == []
+    assert it.status() == {"a": "ready"}
+    heir[1].close()
 
 
-def test_a_shell_that_says_it_late_is_adopted(bench: Any, tmp_path: Path) -> None:
+def test_a_process_that_becomes_a_shell_late_is_adopted(bench: Any, tmp_path: Path) -> None:
     it, exit_file = claimed(bench, tmp_path)
-    exit_file.parent.mkdir(parents=True, exist_ok=True)
-    exit_file.touch()
-    late = threading.Timer(0.2, lambda: exit_file.write_text("pid 999999999 (bash) S\n0\n"))
+    fd = reserved(exit_file)
+
+    def begin_and_end() -> None:
+        os.pwrite(fd, b"pid 999999999 5\n0\n", 0)
+        os.close(fd)
+
+    late = threading.Timer(0.2, begin_and_end)
     late.start()
     heir, _ = take_over(it, LocalExecutor())
     late.join()
     step(heir, it)
     assert it.status() == {"a": "completed"}
+
+
+def test_a_shell_without_a_first_line_is_found(bench: Any, tmp_path: Path) -> None:
+    """Its runner was killed after the start; the shell still reads the user's BASH_ENV."""
+    it, exit_file = claimed(bench, tmp_path)
+    os.mkfifo(gate := tmp_path / "gate")
+    (tmp_path / "slow").write_text(f"[ -e {gate} ] && {{ read x < {gate}; rm {gate}; }}\n")
+    (flight,) = it.engine.in_flight.values()
+    order = replace(
+        it.fake.order(it.ids["a"]),
+        environment={"BASH_ENV": str(tmp_path / "slow"), "PATH": os.environ["PATH"]},
+        command="exit 5",
+    )
+    assert order.key == flight.key
+    with LocalExecutor() as first:
+        first.submit([order])
+    assert read_exit_file(str(exit_file)).pid is None
+    heir, flights = take_over(it, LocalExecutor(), "boot")
+    assert [flight.name for flight in flights] == ["a"]
+    gate.write_text("go\n")
+    engine, executor = heir
+    reports: list[Any] = []
+    wait_for(lambda: reports.extend(executor.wait(1.0)) or reports, "its end")
+    engine.step(reports, 6.0)
+    executor.close()
+    assert it.status() == {"a": "failed"}
+    assert reason(it) == because(Kind.EXIT, code=5)
 
 
 def test_claimed_and_never_started_goes_back_to_ready(bench: Any, tmp_path: Path) -> None:
@@ -99,8 +138,7 @@ def test_nothing_of_before_a_reboot_is_adopted_by_its_number(
             f"UPDATE job SET status = 4, pid = {os.getpid()}, process_started = {started}, started_at = 1.0",
         )
     exit_file.parent.mkdir(parents=True, exist_ok=True)
-    before = Path("/proc/self/stat").read_text()
-    exit_file.write_text(f"pid {before}" + ("3\n" if ended else ""))
+    exit_file.write_text(f"pid {os.getpid()} {started}\n" + ("3\n" if ended else ""))
     heir, _ = take_over(it, LocalExecutor())
     step(heir, it)
     assert it.status() == {"a": "failed"}

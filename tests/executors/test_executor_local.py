@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 
 from tests.waiting import DEADLINE, wait_for
-from torc_tui.executors import child_processes, session_processes, supervisor
+from torc_tui.executors import child_processes, job_files, session_processes, supervisor
 from torc_tui.executors.attempt import Attempt, Measures
 from torc_tui.executors.base import Adopted
+from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.executors.local import LocalExecutor
-from torc_tui.executors.wrapper import read_exit_file
 from torc_tui.model import (
     Allocation,
     AttemptKey,
@@ -31,6 +31,7 @@ from torc_tui.model import (
     Exited,
     GpuGrant,
     Limits,
+    NotStarted,
     Order,
     Report,
     Started,
@@ -147,6 +148,95 @@ class TestOutput:
         assert text(made.stdout) == "['0', '1', '2', '3']\n"  # 3 is the folder that is being read
 
 
+class TestFiles:
+    @pytest.mark.parametrize("stream", ["stdout", "stderr", "exit_file"])
+    @pytest.mark.parametrize("way", ["symlink_to", "hardlink_to", "fifo"])
+    def test_what_lies_in_the_place_of_a_file_is_not_touched(
+        self, local, order, tmp_path, stream, way
+    ):
+        """Another user may have planted it."""
+        made = order("echo out; echo err >&2")
+        victim = tmp_path / "victim"
+        victim.write_text("precious")
+        path = Path(getattr(made, stream))
+        path.parent.mkdir()
+        if way == "fifo":
+            os.mkfifo(path)
+        else:
+            getattr(path, way)(victim)
+        assert run(local, made).return_code == 0
+        assert victim.read_text() == "precious"
+        assert path.is_file() and not path.is_symlink()
+        assert (text(made.stdout), text(made.stderr)) == ("out\n", "err\n")
+
+    def test_a_link_to_nowhere_makes_nothing(self, local, order, tmp_path):
+        made = order("echo out")
+        Path(made.exit_file).parent.mkdir()
+        Path(made.stdout).symlink_to(tmp_path / "made")
+        assert run(local, made).return_code == 0
+        assert not (tmp_path / "made").exists()
+
+    def test_a_refusal_follows_no_link(self, local, order, tmp_path):
+        made = order("true", directory="/no/such/folder")
+        victim = tmp_path / "victim"
+        victim.write_text("precious")
+        Path(made.exit_file).parent.mkdir()
+        Path(made.stderr).symlink_to(victim)
+        assert run(local, made).cause is Cause.LAUNCH
+        assert victim.read_text() == "precious"
+
+    @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+    def test_logs_follow_the_umask_and_scripts_do_not(self, local, order, umask, mode):
+        made = order(
+            f'stat -c %a "$0" "$SCRIPT"; : {"x" * 200_000}', invocation_script='#!/bin/sh\n"$@"'
+        )
+        scripts = [made.exit_file + ".sh", made.exit_file + ".invocation"]
+        made = replace(made, environment={**made.environment, "SCRIPT": scripts[1]})
+        before = os.umask(umask)
+        try:
+            assert run(local, made).return_code == 0
+        finally:
+            os.umask(before)
+        assert text(made.stdout).split() == ["600", "600"]
+        assert {Path(path).stat().st_mode & 0o777 for path in (made.stdout, made.stderr)} == {mode}
+
+    def test_directories_of_outputs_are_made(self, local, order, tmp_path):
+        wanted = (str(tmp_path / "a/b"), str(tmp_path / "c"), str(tmp_path))
+        assert (
+            run(local, order("echo > a/b/x; echo > c/y", output_directories=wanted)).return_code
+            == 0
+        )
+        assert (tmp_path / "a/b/x").exists()
+
+    def test_a_directory_of_outputs_that_cannot_be_made(self, local, order, tmp_path):
+        (tmp_path / "file").write_text("")
+        end = run(local, order("true", output_directories=(str(tmp_path / "file/a"),)))
+        assert end.cause is Cause.LAUNCH
+        assert "file/a" in told(end)
+
+    def test_a_working_directory_that_is_gone_is_not_made_anew(self, local, order, tmp_path):
+        work = tmp_path / "work"
+        base = str(work / "out/j")
+        made = order("true", stdout=base + ".o", stderr=base + ".e", exit_file=base + ".exit")
+        wanted = (str(work / "data"),)
+        end = run(local, replace(made, directory=str(work), output_directories=wanted))
+        assert (end.cause, end.return_code) == (Cause.LAUNCH, 126)
+        assert not work.exists()
+
+    def test_one_that_goes_just_before_the_shell_enters_it(self, local, order, monkeypatch):
+        monkeypatch.setattr(job_files, "check_directory", lambda path: None)
+        end = run(local, made := order("echo ran", directory="/no/such/folder"))
+        assert (end.cause, end.return_code) == (Cause.LAUNCH, 126)
+        assert text(made.stdout) == ""
+
+    @pytest.mark.parametrize("name", ["it's", "a b", "-d", "$HOME", "x\ny", "é\udcff"])
+    def test_any_name_of_a_working_directory(self, local, order, tmp_path, name):
+        (tmp_path / name).mkdir()
+        end = run(local, made := order("pwd -P", directory=str(tmp_path / name)))
+        assert end.return_code == 0
+        assert Path(made.stdout).read_bytes() == os.fsencode(f"{tmp_path / name}\n")
+
+
 class TestLaunch:
     def test_no_such_folder(self, local, order):
         end = run(local, made := order("true", directory="/no/such/folder"))
@@ -192,13 +282,59 @@ class TestLaunch:
             lowest = os.dup(0)
             os.close(lowest)
             resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, hard))
-            local.submit([order("true")])
+            local.submit([order("true"), order("true", 2)])
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        (end,) = finish(local)
-        assert end.cause is Cause.LAUNCH
-        assert "open files" in told(end)
-        assert run(local, order("true", 2)).return_code == 0
+        declined = local.wait(0)
+        assert [type(report) for report in declined] == [NotStarted, NotStarted]
+        assert f"(ulimit -n is {lowest + 1})" in declined[0].shortage
+        assert not local.running
+        assert run(local, order("true")).return_code == 0
+
+    @pytest.mark.parametrize(
+        "number",
+        [errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT],
+    )
+    @pytest.mark.parametrize("call", ["posix_spawn", "write", "makedirs"])
+    def test_a_shortage_is_not_the_end_of_a_job(self, local, order, monkeypatch, call, number):
+        made = order("true", output_directories=("a/b",))
+
+        def fail(*given: Any, **more: Any) -> None:
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, call, fail)
+            local.submit([made])
+            (report,) = local.wait(0)
+        assert isinstance(report, NotStarted)
+        assert report.shortage
+        assert list(Path(made.exit_file).parent.glob("*")) == []
+        assert run(local, made).return_code == 0
+
+    @pytest.mark.parametrize("number", [errno.E2BIG, errno.ENOENT, errno.EACCES, errno.ENOEXEC])
+    def test_a_fault_of_the_job_is_its_end(self, local, order, monkeypatch, number):
+        def fail(*given: Any, **more: Any) -> None:
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "posix_spawn", fail)
+            end = run(local, order("true"))
+        assert (end.cause, end.return_code) == (Cause.LAUNCH, 126)
+
+    def test_no_thread_left(self, order, monkeypatch):
+        """The process that cannot be waited for by a descriptor or a thread is polled."""
+        with LocalExecutor(pidfd=False) as local:
+            assert run(local, order("true")).return_code == 0
+
+            def start(thread: threading.Thread) -> None:
+                raise RuntimeError("can't start new thread")
+
+            monkeypatch.setattr(threading.Thread, "start", start)
+            assert run(local, order("exit 4", 2)).return_code == 4
+        with LocalExecutor() as local:
+            local.submit([order("true", 3)])
+            (report,) = local.wait(0)
+            assert isinstance(report, NotStarted)
 
     def test_others_of_the_batch_run(self, local, order):
         local.submit([order("true", 1), order("true", 2, directory="/nowhere"), order("exit 3", 3)])

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from torc_tui.executors.exit_file import ExitFile, read_exit_file
 from torc_tui.executors.session_processes import clock_ticks
-from torc_tui.executors.wrapper import ExitFile, launch, read_exit_file
+from torc_tui.executors.wrapper import launch
 from torc_tui.model import AttemptKey, Order
 from torc_tui.resources.process_identity import process_started
 

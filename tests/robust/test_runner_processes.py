@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,3 +215,51 @@ resource_requirements:
     assert [key for key in ("memory", "runtime") if record[key] is None] == limited.split()
     code, output = shell.run("run", "1", "--memory-gb", "2048", "--time-limit", "PT1H")
     assert code == (3 if declared == "runtime: PT2H" else 0), output
+
+
+_OF_LIBC = 3 << 31
+"""Signals 32 and 33, which glibc keeps for itself and ignores in what it starts."""
+IGNORED = ["HUP", "INT", "QUIT", "TERM", "USR1", "CHLD", "TSTP"]
+
+
+def test_jobs_ignore_no_signal_that_a_parent_of_the_runner_ignores(shell: Any) -> None:
+    """A shell that starts a runner with `&` ignores SIGINT and SIGQUIT for it, nohup SIGHUP."""
+    shell.write(
+        "name: s\n"
+        "jobs: [{name: a, command: grep -E 'Sig(Ign|Blk)' /proc/self/status > job}]\n"
+        "actions:\n"
+        "  - trigger_type: on_workflow_start\n"
+        "    action_type: run_commands\n"
+        "    commands: [grep -E 'Sig(Ign|Blk)' /proc/self/status > action]\n"
+    )
+    code = (
+        "import os, signal, sys\n"
+        f"for name in {IGNORED!r}: signal.signal(getattr(signal, 'SIG' + name), signal.SIG_IGN)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'torc_tui.cli.main', 'run', 'w.yaml'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=shell.folder,
+        env=shell.env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("job", "action"):
+        masks = (shell.folder / name).read_text().split()[1::2]
+        assert {int(mask, 16) & ~_OF_LIBC for mask in masks} == {0}, name
+
+
+def test_a_background_job_of_a_script_dies_of_ctrl_c(shell: Any, until: Any, gone: Any) -> None:
+    shell.write("name: s\njobs: [{name: a, command: 'echo $$ > pid; exec sleep 100'}]")
+    line = f"{sys.executable} -m torc_tui.cli.main run w.yaml & wait"
+    outer = subprocess.Popen(
+        ["bash", "-c", line], cwd=shell.folder, env=shell.env, stdout=subprocess.DEVNULL
+    )
+    pid = shell.pid()
+    until(lambda: b"sleep" in Path(f"/proc/{pid}/cmdline").read_bytes(), "the program runs")
+    os.kill(pid, signal.SIGQUIT)
+    until(lambda: gone(pid), "the job died")
+    assert outer.wait(60) == 0
+    assert shell.sql("SELECT return_code FROM result") == [(128 + signal.SIGQUIT,)]

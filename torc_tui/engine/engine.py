@@ -15,6 +15,7 @@ Laws
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from typing import Any
 
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
 from torc_tui.engine.prefetch import MOST, Ahead
+from torc_tui.engine.start_backoff import StartBackoff
 from torc_tui.errors import StoreUnavailable
 from torc_tui.executors.base import Executor
 from torc_tui.executors.supervisor import signal_number
@@ -34,6 +36,7 @@ from torc_tui.model import (
     Event,
     Exited,
     FailureRule,
+    NotStarted,
     Order,
     Report,
     ResourceRequirements,
@@ -94,6 +97,7 @@ class Step:
     events: list[Event] = field(default_factory=list)
     claimed: int = 0
     complete: bool = False
+    notices: list[str] = field(default_factory=list)
 
 
 CANCEL, TERMINATE = "canceled", "terminated"
@@ -145,6 +149,7 @@ class Engine:
         end_time: float | None = None,
         recover: Callable[[InFlight, Exited, str], bool] | None = None,
         is_there: Callable[[HeldElsewhere], bool] = lambda held: True,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``is_there`` tells whether a process is behind what another runner holds: a runner that
         was killed cannot give back what its jobs held."""
@@ -173,6 +178,9 @@ class Engine:
         self._looked = False
         self._paths: dict[int, list[tuple[int, str, str]]] = {}
         self.ahead = Ahead()
+        self.backoff = StartBackoff()
+        self.directory_is_gone = False
+        self.monotonic = monotonic
         self._alone = False
         self._taken_over: list[tuple[str, int, int]] = []
         stop_signal = signal_number(context.execution.termination_signal)
@@ -231,7 +239,8 @@ class Engine:
         """Record the reports, let go whom they free, claim what fits, submit it. One transaction.
         When the store fails, nothing has happened: the same reports may be given again."""
         self.hand_on(reports)
-        started, exited = self._sort(reports)
+        started, exited, declined = self._sort(reports)
+        notices = self._note_starts(started, declined)
         written = self._written_files(exited)
         work = _Work()
         try:
@@ -240,6 +249,7 @@ class Engine:
                 self._take_in()
                 if not self.gone:
                     self._record(conn, started, exited, written, work)
+                    self._give_back(conn, declined, work)
                     self._recall(conn, work, now)
                     self._claim(conn, work, now)
                     self._claim_ahead(conn, work, now)
@@ -256,8 +266,9 @@ class Engine:
         if work.ahead is not None:
             self.ahead.jobs, self.ahead.since = work.ahead, now
         useless = [path for one in work.ended for path in self._forget(one)]
-        for refused in exited:  # somebody else has ended these jobs
-            if (flight := self.in_flight.pop(refused.key.job_id, None)) is not None:
+        done = [report.key.job_id for report in exited]  # ended by somebody else
+        for job_id in (*done, *(report.key.job_id for report in declined)):
+            if (flight := self.in_flight.pop(job_id, None)) is not None:
                 self.pool.give(flight.allocation)
         for begun in started:
             if begun.key.job_id in self.in_flight:
@@ -267,7 +278,7 @@ class Engine:
             with suppress(OSError):
                 os.unlink(path)
         self._stop_whom_asked()
-        return Step(work.events, len(work.placed), work.complete)
+        return Step(work.events, len(work.placed), work.complete, notices)
 
     def _mark(self) -> None:
         """Remember how the store stands after the commit. When it fails now, the step has happened
@@ -320,6 +331,28 @@ class Engine:
             if written:
                 scheduling.set_file_times(conn, self._file_times(work.ended))
 
+    def _note_starts(self, started: Sequence[Started], declined: Sequence[NotStarted]) -> list[str]:
+        """Tell the back-off of starts that succeeded or failed; return what to tell everybody."""
+        now, running = self.monotonic(), len(self.executor.running)
+        if declined and self.directory_is_gone:
+            return [f"the working directory is gone: {self.context.directory}"]
+        said: list[str | None] = []
+        if started:
+            self.backoff.started(now, running)
+        if declined:
+            said.append(self.backoff.failed(declined[0].shortage, now, running))
+        said.append(self.backoff.ended(now))
+        return [text for text in said if text is not None]
+
+    def _give_back(self, conn: Any, declined: Sequence[NotStarted], work: _Work) -> None:
+        """Make the jobs ready again that could not be started now."""
+        attempts = [
+            (one.key.job_id, one.key.attempt_id)
+            for one in declined
+            if (held := work.held.get(one.key.job_id)) and held.attempt_id == one.key.attempt_id
+        ]
+        work.rows += scheduling.unclaim(conn, attempts)
+
     # -- short jobs --------------------------------------------------------------------------------
 
     def hand_on(self, reports: Sequence[Report]) -> bool:
@@ -327,7 +360,7 @@ class Engine:
         are written down afterwards, by the next step. Whether every place has its job, so that this
         may wait for more to write."""
         ended = [report for report in reports if isinstance(report, Exited)]
-        if not self.ahead.jobs or not self._may_claim() or self.disturbed():
+        if not self.ahead.jobs or not self._may_claim_ahead() or self.disturbed():
             return not ended
         orders: list[Order] = []
         for report in ended:
@@ -358,7 +391,7 @@ class Engine:
         jobs = self.ahead.jobs
         room = any(not self.in_flight[one.exited.key.job_id].passed_on for one in work.ended)
         if not jobs or (
-            self._may_claim() and self._alone and not room and not self.ahead.is_stale(now)
+            self._may_claim_ahead() and self._alone and not room and not self.ahead.is_stale(now)
         ):
             return
         unwanted = [
@@ -383,7 +416,7 @@ class Engine:
         wants them."""
         few = work.ahead is None and len(self.ahead.jobs) < MOST // 2
         if (
-            not (few and self.ahead.worthwhile and self._alone and self._may_claim())
+            not (few and self.ahead.worthwhile and self._alone and self._may_claim_ahead())
             or self.end_time is not None
         ):
             return
@@ -418,6 +451,8 @@ class Engine:
                 claimed = [(job, text) for job, _, text in work.placed]
                 run_id, output_dir = self.context.run_id, self.node.output_dir
                 work.rows += scheduling.claim(conn, self.node.node_id, run_id, output_dir, claimed)
+                if not work.placed:
+                    self.backoff.postpone(self.monotonic())
         finally:
             for allocation in ending:  # until the commit they count; `_forget` gives them back
                 self.pool.hold(allocation)
@@ -442,20 +477,35 @@ class Engine:
                 for seq, (kind, job_id, data) in enumerate(work.rows, last - len(work.rows) + 1)
             ]
 
-    def _sort(self, reports: Sequence[Report]) -> tuple[list[Started], list[Exited]]:
-        """Starts and ends of attempts that are ours; an end whose recovery script must run first is
-        put aside."""
+    def _sort(
+        self, reports: Sequence[Report]
+    ) -> tuple[list[Started], list[Exited], list[NotStarted]]:
+        """Return starts and ends of our attempts, and the attempts that could not be started now.
+
+        An end whose recovery script must run first is put aside.
+        """
         started: list[Started] = []
         exited: list[Exited] = []
+        declined: list[NotStarted] = []
         for report in reports:
             flight = self.in_flight.get(report.key.job_id)
             if flight is None or flight.key != report.key:
                 continue
             if isinstance(report, Started):
                 started.append(report)
+            elif isinstance(report, NotStarted):
+                declined.append(report)
+            elif report.cause is Cause.LAUNCH and self._directory_went_away():
+                declined.append(NotStarted(report.key, ""))
             elif not self._recovering(flight, report):
                 exited.append(report)
-        return started, exited
+        return started, exited, declined
+
+    def _directory_went_away(self) -> bool:
+        """Return whether the working directory was moved or deleted: no job can start without it,
+        and none is to blame."""
+        self.directory_is_gone = not os.path.isdir(self.context.directory)
+        return self.directory_is_gone
 
     def _recovering(self, flight: InFlight, exited: Exited) -> bool:
         """Start the recovery script of an attempt that will be retried; the end is reported again
@@ -613,11 +663,23 @@ class Engine:
     # -- claims ------------------------------------------------------------------------------------
 
     def _may_claim(self) -> bool:
-        return not (self.paused or self.canceled or self.stopping or self.stop_requested)
+        return not (
+            self.paused
+            or self.canceled
+            or self.stopping
+            or self.stop_requested
+            or self.directory_is_gone
+        )
+
+    def _may_claim_ahead(self) -> bool:
+        return self._may_claim() and self.backoff.cap is None
 
     def _place(self, now: float, running: int) -> list[tuple[ReadyJob, Allocation, str]]:
         """Take from the pool for the ready jobs that fit; (job, allocation, allocation as text)."""
         room = BATCH if self.max_parallel_jobs is None else self.max_parallel_jobs - running
+        startable = self.backoff.room(self.monotonic(), running)
+        if startable is not None:
+            room = min(room, startable)
         if room <= 0 or not self._anything_fits():
             return []
         connection = self.store.connection()

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from torc_tui.engine.engine import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
+from torc_tui.executors.exit_file import ExitFile, find_starts, is_being_started
 from torc_tui.model import Allocation, AttemptKey, Json, Machine
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.detect import anybody_is_behind, boot_id, process_started, still_runs
@@ -26,8 +27,8 @@ from torc_tui.store.scheduling import HeldElsewhere, decode_allocation, unclaim
 
 HEARTBEAT = 5.0
 """Seconds between two signs of life."""
-FIRST_WORDS = 3.0
-"""Seconds that a shell may need from its start to the first line of its exit file."""
+START = 3.0
+"""Seconds that a process may need to become a shell while its runner is gone."""
 NOBODY = 0
 """Process id and start time of a job from before a reboot: ids and clock ticks of then may be
 anybody's now."""
@@ -98,7 +99,7 @@ def take_over(
     which is made before its process. Nothing from before a reboot is adopted by its process id.
     """
     workflow_id = maker.context.workflow_id
-    _await_first_words(store, maker, node_id, here, alive)
+    _await_starts(store, maker, node_id, here, alive)
     found = _Found(maker, now)
     with store.write() as conn:
         scheduling.lock(conn, workflow_id, here.hostname)
@@ -108,8 +109,8 @@ def take_over(
             if node.id != node_id and not alive(node, here)
         ]
         for node in dead:
-            for held in compute_nodes.held_attempts(conn, node.id):
-                found.sort(conn, held, same_boot=node.boot_id == here.boot_id)
+            held = compute_nodes.held_attempts(conn, node.id)
+            found.sort(conn, held, same_boot=node.boot_id == here.boot_id)
             compute_nodes.transfer(conn, node.id, node_id)
             found.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
         if found.rows:
@@ -131,9 +132,8 @@ def take_back(
     commit of which the answer was lost. Claims go back to ready, adoptions are done."""
     found = _Found(maker, now)
     with store.write() as conn:
-        for held in compute_nodes.held_attempts(conn, node_id):
-            if held.job_id not in known:
-                found.sort(conn, held, same_boot=True)
+        held = compute_nodes.held_attempts(conn, node_id)
+        found.sort(conn, [one for one in held if one.job_id not in known], same_boot=True)
         if found.rows:
             append(conn, maker.context.workflow_id, found.rows, at=now)
     if found.adopted:
@@ -141,15 +141,14 @@ def take_back(
     return found.flights
 
 
-def _await_first_words(
+def _await_starts(
     store: Store,
     maker: OrderMaker,
     node_id: int,
     here: compute_nodes.Process,
     alive: Callable[[compute_nodes.Node, compute_nodes.Process], bool],
 ) -> None:
-    """A runner that was killed a moment ago may have left a shell that is just about to say who it
-    is: an exit file that is there and empty. Give such shells a moment."""
+    """Wait until the processes that a dead runner was about to start have become shells."""
     with store.read() as conn:
         active = compute_nodes.active(conn, maker.context.workflow_id)
         dead = [node for node in active if node.id != node_id and not alive(node, here)]
@@ -160,16 +159,9 @@ def _await_first_words(
             if one.pid is None
         ]
     files = [_paths(maker, one)[2] for one in held]
-    deadline = time.monotonic() + FIRST_WORDS
-    while any(_is_empty(file) for file in files) and time.monotonic() < deadline:
+    deadline = time.monotonic() + START
+    while any(is_being_started(file) for file in files) and time.monotonic() < deadline:
         time.sleep(0.02)
-
-
-def _is_empty(path: str) -> bool:
-    try:
-        return os.stat(path).st_size == 0
-    except OSError:
-        return False
 
 
 class _Found:
@@ -182,20 +174,34 @@ class _Found:
         self.adopted: list[Adopted] = []
         self.rows: list[EventRow] = []
 
-    def sort(self, conn: Any, held: compute_nodes.HeldAttempt, *, same_boot: bool) -> None:
-        """Give it back where no process was ever started for it; otherwise watch it on."""
+    def sort(
+        self, conn: Any, attempts: Sequence[compute_nodes.HeldAttempt], *, same_boot: bool
+    ) -> None:
+        """Give back the attempts whose command never began, and adopt the others."""
+        unknown = [_paths(self.maker, held)[2] for held in attempts if held.pid is None]
+        starts = find_starts(unknown)
+        for held in attempts:
+            exit_file = _paths(self.maker, held)[2]
+            if held.pid is None and exit_file not in starts:
+                self.rows += unclaim(conn, [(held.job_id, held.attempt_id)])
+            else:
+                self._adopt(held, starts.get(exit_file), same_boot=same_boot)
+
+    def _adopt(
+        self, held: compute_nodes.HeldAttempt, told: ExitFile | None, *, same_boot: bool
+    ) -> None:
         flight = _flight(self.maker, held)
         stdout, stderr, exit_file = _paths(self.maker, held)
-        if held.pid is None and not os.path.lexists(exit_file):
-            self.rows += unclaim(conn, [(held.job_id, held.attempt_id)])
-            return
+        pid, started = held.pid, held.process_started
+        if told is not None:
+            pid, started = told.pid, told.process_started
         self.flights.append(flight)
         self.adopted.append(
             Adopted(
                 key=flight.key,
                 name=held.name,
-                pid=held.pid if same_boot else NOBODY,
-                process_started=held.process_started if same_boot else NOBODY,
+                pid=pid if same_boot else NOBODY,
+                process_started=started if same_boot else NOBODY,
                 started_at=held.started_at or self.now,
                 exit_file=exit_file,
                 stdout=stdout,

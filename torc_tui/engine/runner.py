@@ -314,6 +314,7 @@ class Runner:
         if self.watch is not None:
             self.watch.know(self.engine.own_pids)
         self._last_step = now
+        self._unsaid += self._notices(step.notices)
         if step.events:
             self.observer.events(step.events)
             self._look_at_jobs = True
@@ -372,6 +373,7 @@ class Runner:
                 return
             if (
                 self.engine.ahead.is_stale(now)
+                or self.engine.backoff.is_due(time.monotonic())
                 or self.engine.disturbed()
                 or (self._idle_since is not None and now - self._last_step >= 1.0)
             ):
@@ -542,6 +544,8 @@ class Runner:
             return False
         if engine.stopping or engine.gone or self.interrupts.count or engine.stop_requested:
             return True
+        if engine.directory_is_gone or engine.backoff.given_up(time.monotonic()):
+            return True
         with self.store.read() as conn:
             left = workflow_progress.left(conn, self.workflow_id)
             elsewhere = workflow_progress.active_elsewhere(conn, self.workflow_id, self.node_id)
@@ -601,6 +605,13 @@ class Runner:
             report.message = (
                 f"workflow {self.workflow_id} was archived while it ran: the runner has stopped"
             )
+        elif self.engine.directory_is_gone:
+            report.message = (
+                f"the working directory is gone: {self.engine.context.directory}; put it back,"
+                " then `torc run` goes on"
+            )
+        elif text := self.engine.backoff.given_up(time.monotonic()):
+            report.message = text
         elif self.engine.stop_requested:
             report.message = "the runner was asked to stop; `torc run` goes on"
         return self.reckoning.close(report, self.maker.output_dir, self.clock())

@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from torc_tui.engine.start_backoff import LIMIT, LONGEST_PAUSE_IDLE
+from torc_tui.executors.job_files import check_directory, open_log
+from torc_tui.executors.spawn import prepare, spawn
+from torc_tui.executors.start_errors import shortage
 from torc_tui.executors.wrapper import find_bash
 from torc_tui.status import JobStatus
 from torc_tui.store import run_context
@@ -23,6 +26,9 @@ from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 from torc_tui.store.run_context import RunContext, StoredAction
 
+_IN_DIRECTORY = (
+    'builtin cd -- "$1"||builtin exit 126;__torc=$2;builtin shift 2;builtin eval "$__torc"'
+)
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED)
 BEGUN = (JobStatus.READY, JobStatus.PENDING, JobStatus.RUNNING, *ENDED)
 
@@ -51,9 +57,10 @@ class Scripts:
         self.directory = directory
         self.output_dir = output_dir
         self.environment = environment
+        prepare()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
-        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._running: set[int] = set()
         self._stop = threading.Event()
 
     def start(
@@ -78,37 +85,46 @@ class Scripts:
             done(end)
 
         thread = threading.Thread(target=work, name=f"torc-script-{log_name}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread left
+            done(ScriptEnd(126, commands[0] if commands else "", "", f"{error}"))
+        else:
+            self._threads.append(thread)
 
     def _run(
         self, command: str, log_path: str, extra: Mapping[str, str], stop: threading.Event
     ) -> ScriptEnd:
+        end = time.monotonic() + LIMIT
+        while True:
+            try:
+                return self._try_to_run(command, log_path, extra, stop)
+            except (OSError, ValueError) as error:
+                passes = isinstance(error, OSError) and shortage(error) is not None
+                if not passes or time.monotonic() >= end or stop.wait(LONGEST_PAUSE_IDLE):
+                    return ScriptEnd(126, command, log_path, f"it could not be started: {error}")
+
+    def _try_to_run(
+        self, command: str, log_path: str, extra: Mapping[str, str], stop: threading.Event
+    ) -> ScriptEnd:
+        check_directory(self.directory)
+        log = open_log(log_path)
+        nothing = os.open(os.devnull, os.O_RDONLY)
         try:
-            Path(log_path).parent.mkdir(parents=True, exist_ok=True)
-            with (
-                open(log_path, "ab") as log,
-                self._lock,
-            ):  # whoever stops them sees every one that was started
+            with self._lock:  # whoever stops them sees every one that was started
                 if stop.is_set():
                     return ScriptEnd(143, command, log_path, "not started, for the run was stopped")
-                process = subprocess.Popen(
-                    [find_bash(), "-c", command],
-                    cwd=self.directory,
-                    env={**self.environment, **extra},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-                self._processes.add(process)
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            with self._lock:  # reaped only where nobody can signal its number any more
-                self._processes.discard(process)
-                code = process.wait()
-            return ScriptEnd(code if code >= 0 else 128 - code, command, log_path)
-        except (OSError, ValueError) as error:
-            return ScriptEnd(126, command, log_path, f"it could not be started: {error}")
+                words = [find_bash(), "-c", _IN_DIRECTORY, "bash", self.directory, command]
+                pid = spawn(words, {**self.environment, **extra}, nothing, log, log)
+                self._running.add(pid)
+        finally:
+            os.close(nothing)
+            os.close(log)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        with self._lock:  # reaped only where nobody can signal its number any more
+            self._running.discard(pid)
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return ScriptEnd(code if code >= 0 else 128 - code, command, log_path)
 
     def stop(self, *, hard: bool = False) -> None:
         """What runs is asked to end, or killed; of what was begun nothing more is started. New ones
@@ -117,9 +133,9 @@ class Scripts:
         with self._lock:
             self._stop.set()
             self._stop = threading.Event()
-            for process in self._processes:
+            for pid in self._running:
                 with contextlib.suppress(OSError):
-                    os.killpg(process.pid, signum)
+                    os.killpg(pid, signum)
 
     @property
     def busy(self) -> bool:

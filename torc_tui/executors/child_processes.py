@@ -1,8 +1,9 @@
-"""Waiting for processes to end, and for somebody who calls, in the thread that asks.
+"""Wait for processes to end, and for a call of `wake`, in the thread that asks.
 
-In: process ids under a key of the caller. Out: the keys of those that ended. Linux shows the end of
-any process, our child or not, on a descriptor (pidfd); where it cannot, or when descriptors run
-out, a thread waits for that one process. Nothing is reaped here.
+Input: process ids under a key of the caller. Output: the keys of those that ended. Linux shows the
+end of any process, our child or not, on a descriptor (pidfd). Where it cannot, or when descriptors
+run out, a thread waits for that one process; when threads run out too, it is polled. Nothing is
+reaped here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import selectors
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from torc_tui.resources.process_identity import process_started
@@ -28,6 +30,7 @@ class Children(Generic[K]):
         self._selector = selectors.DefaultSelector()
         self._fds: dict[K, int] = {}
         self._ended: deque[K] = deque()
+        self._polled: dict[K, Callable[[], bool]] = {}
         self._closed = threading.Event()
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
@@ -45,17 +48,31 @@ class Children(Generic[K]):
             except OSError:
                 pass  # an old kernel, or no descriptor left
             else:
-                self._fds[key] = fd
-                self._selector.register(fd, selectors.EVENT_READ, key)
-                return
-        threading.Thread(
-            target=self._follow, args=(key, pid, child, started), daemon=True, name="torc-wait"
-        ).start()
+                if self._register(key, fd):
+                    return
+        try:
+            threading.Thread(
+                target=self._follow, args=(key, pid, child, started), daemon=True, name="torc-wait"
+            ).start()
+        except RuntimeError:  # no thread left
+            self._polled[key] = lambda: _is_child(pid) if child else _is_there(pid, started)
+
+    def _register(self, key: K, fd: int) -> bool:
+        try:
+            self._selector.register(fd, selectors.EVENT_READ, key)
+        except OSError:  # more than a user may watch
+            os.close(fd)
+            return False
+        self._fds[key] = fd
+        return True
 
     def wait(self, timeout: float | None) -> tuple[list[K], bool]:
         """The keys of the processes that ended, each once, and whether somebody called ``wake``."""
+        self._poll()
         if self._ended:
             timeout = 0
+        elif self._polled:
+            timeout = _LOOK_EVERY if timeout is None else min(timeout, _LOOK_EVERY)
         ended: list[K] = []
         woken = False
         for item, _ in self._selector.select(timeout):
@@ -70,6 +87,11 @@ class Children(Generic[K]):
         while self._ended:
             ended.append(self._ended.popleft())
         return ended, woken
+
+    def _poll(self) -> None:
+        for key in [key for key, runs in self._polled.items() if not runs()]:
+            del self._polled[key]
+            self._ended.append(key)
 
     def wake(self) -> None:
         """End the present wait, or the next one."""
@@ -98,6 +120,13 @@ class Children(Generic[K]):
         if not self._closed.is_set():
             self._ended.append(key)
             self.wake()
+
+
+def _is_child(pid: int) -> bool:
+    """Return whether our child still runs."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None
+    return False
 
 
 def _is_there(pid: int, started: int | None) -> bool:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from torc_tui.executors.base import Adopted
-from torc_tui.model import AttemptKey, Cause, Exited, Order, Report, Started, Usage
+from torc_tui.model import AttemptKey, Cause, Exited, NotStarted, Order, Report, Started, Usage
 from torc_tui.reasons import Kind, Reason, because
 
 
@@ -205,6 +205,13 @@ class FakeExecutor:
         attempt = self._find(job_id)
         self._start(attempt)
         self._end(attempt, return_code, cause=cause, reason=reason, usage=usage)
+
+    def decline(self, job_id: int, shortage: str = "no more processes can be started") -> None:
+        """That job cannot be started now, because the machine is short of something."""
+        attempt = self._find(job_id)
+        assert attempt.started_at is None, f"job {job_id} has started"
+        del self._attempts[attempt.key]
+        self._reports.append(NotStarted(attempt.key, shortage))
 
     def fail_launch(
         self, job_id: int, error: str = "no such directory", return_code: int = 126

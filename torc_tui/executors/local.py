@@ -17,27 +17,27 @@ and no store here.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import resource
-import subprocess
 import time
 from collections import deque
 from collections.abc import Sequence, Set
-from pathlib import Path
 
 from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Attempt, Measures
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.child_processes import Children
+from torc_tui.executors.exit_file import read_exit_file
+from torc_tui.executors.job_files import JobFiles, append_line
+from torc_tui.executors.spawn import prepare, spawn
+from torc_tui.executors.start_errors import launch_failure, shortage
 from torc_tui.executors.supervisor import GpuUsage, Watch
-from torc_tui.executors.wrapper import find_bash, launch, read_exit_file
-from torc_tui.model import AttemptKey, Cause, Exited, Order, Report, Started, Usage
-from torc_tui.reasons import Kind, Reason, because
+from torc_tui.executors.wrapper import CANNOT_START, find_bash, launch
+from torc_tui.model import AttemptKey, Cause, Exited, NotStarted, Order, Report, Started, Usage
+from torc_tui.reasons import Kind, because
 from torc_tui.resources.process_identity import process_started
 from torc_tui.wording import sentence
 
-_OPEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 _ENOUGH_FILES = 65_536
 
 
@@ -60,13 +60,13 @@ class LocalExecutor:
         pidfd: bool | None = None,
         shell: str | None = None,
     ) -> None:
+        prepare()
         self._shell = shell or find_bash()
         self._open_files = _raise_open_files()
         self._children: Children[AttemptKey] = Children(pidfd=pidfd)
         self._watch = Watch(self._emptied, gpu_usage)
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._reports: deque[Report] = deque()
-        self._folders: set[str] = set()
         self._nothing = os.open(os.devnull, os.O_RDWR)
         self._closed = False
 
@@ -78,55 +78,47 @@ class LocalExecutor:
     # -- starting ----------------------------------------------------------------------------------
 
     def submit(self, orders: Sequence[Order]) -> None:
-        """Start these. What cannot be started is reported with cause LAUNCH."""
+        """Start these. What cannot be started is reported with cause LAUNCH, and as NotStarted
+        where the machine is short of something."""
+        short: str | None = None
         for order in orders:
             started_at = time.time()
+            if short is not None:  # what one start lacked, the others of this moment lack too
+                self._reports.append(NotStarted(order.key, short))
+                continue
             try:
                 self._start(order, started_at)
-            except (OSError, ValueError, subprocess.SubprocessError) as error:
-                self._refuse(order, started_at, error)
+            except (OSError, ValueError) as error:
+                short = shortage(error) if isinstance(error, OSError) else None
+                if short is None:
+                    self._refuse(order, started_at, error)
+                else:
+                    self._reports.append(NotStarted(order.key, short))
 
     def _start(self, order: Order, started_at: float) -> None:
         if order.refusal is not None:
             raise ValueError(order.refusal)
+        self._watch.start_thread()
         how = launch(
             order, self._shell, open_files=self._open_files, now=session_processes.clock_ticks()
         )
-        opened: list[int] = []
+        files = JobFiles(self._nothing)
         try:
-            out = err = self._nothing
-            if order.stdout is not None:
-                opened.append(out := self._open(order.stdout))
-            if order.stderr is not None:
-                if order.stderr == order.stdout:
-                    err = out
-                else:
-                    opened.append(err := self._open(order.stderr))
-            self._make_way(order.exit_file)
-            for path, text in how.files:
-                Path(path).write_text(text, encoding="utf-8", errors="surrogateescape")
+            files.make(order, how.files)
             before = session_processes.clock_ticks()
-            child = subprocess.Popen(
-                how.argv,
-                stdin=self._nothing,
-                stdout=out,
-                stderr=err,
-                cwd=order.directory,
-                env=order.environment,
-                start_new_session=True,
-            )
+            pid = spawn(how.argv, order.environment, self._nothing, files.stdout, files.stderr)
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and shortage(error) is not None:
+                files.remove()
+            raise
         finally:
-            for fd in opened:
-                os.close(fd)
-        # From here the child is ours to reap (wait4 tells what it used); Popen is to neither wait
-        # nor warn.
-        child.returncode = 0
+            files.close()
         after = session_processes.clock_ticks()
         began = time.monotonic()
         attempt = Attempt(
             key=order.key,
-            pid=child.pid,
-            process_started=before if before == after != -1 else _started(child.pid),
+            pid=pid,
+            process_started=before if before == after != -1 else _started(pid),
             started_at=started_at,
             began=began,
             exit_file=order.exit_file,
@@ -141,40 +133,12 @@ class LocalExecutor:
         self._watch.add(attempt)
         self._children.add(order.key, attempt.pid)
 
-    def _open(self, path: str) -> int:
-        try:
-            return os.open(path, _OPEN, 0o644)
-        except FileNotFoundError:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            return os.open(path, _OPEN, 0o644)
-
-    def _make_way(self, exit_file: str) -> None:
-        """The exit file must be absolute, for the job may change its folder, and no older one may
-        speak for it. It is made here, empty: who finds it knows that a process may have been
-        started, who does not that none was."""
-        if not exit_file.startswith("/"):
-            raise ValueError(f"the exit file must be an absolute path: {exit_file}")
-        folder = exit_file.rpartition("/")[0]
-        if folder not in self._folders:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self._folders.add(folder)
-        os.close(self._open(exit_file))
-
     def _refuse(self, order: Order, started_at: float, error: Exception) -> None:
-        reason = self._reason(order, error)
+        reason = launch_failure(order, error)
         path = order.stderr or order.stdout
         if path is not None:
-            with contextlib.suppress(OSError, ValueError):
-                fd = self._open(path)
-                try:
-                    os.write(
-                        fd,
-                        f"torc: this job could not be started: {sentence(reason)}\n".encode(
-                            errors="replace"
-                        ),
-                    )
-                finally:
-                    os.close(fd)
+            line = f"torc: this job could not be started: {sentence(reason)}"
+            append_line(path, line, order.directory)
         missing = isinstance(error, FileNotFoundError) and error.filename == self._shell
         self._reports.append(
             Exited(
@@ -188,21 +152,6 @@ class LocalExecutor:
             )
         )
 
-    @staticmethod
-    def _reason(order: Order, error: Exception) -> Reason:
-        if not isinstance(error, OSError):
-            return because(Kind.LAUNCH, error=str(error) or type(error).__name__)
-        told = error.strerror or str(error)
-        if error.errno == errno.E2BIG:
-            size = sum(len(name) + len(value) + 2 for name, value in order.environment.items())
-            return because(Kind.LAUNCH, problem="environment", size=size)
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            return because(Kind.LAUNCH, problem="files")
-        if error.filename == order.directory:
-            return because(Kind.LAUNCH, problem="directory", path=order.directory, error=told)
-        path = str(error.filename) if error.filename else None
-        return because(Kind.LAUNCH, path=path, error=told)
-
     # -- watching on -------------------------------------------------------------------------------
 
     def adopt(self, attempts: Sequence[Adopted]) -> None:
@@ -210,7 +159,7 @@ class LocalExecutor:
         the same."""
         for one in attempts:
             pid, started = one.pid, one.process_started
-            if pid is None:
+            if pid is None or (pid and not started):  # 0: from before a reboot
                 told = read_exit_file(one.exit_file)
                 pid, started = told.pid, told.process_started
             began = time.monotonic() - max(0.0, time.time() - one.started_at)
@@ -284,8 +233,8 @@ class LocalExecutor:
         while self._reports:
             report = self._reports.popleft()
             reports.append(report)
-            if isinstance(report, Exited) and report.cause is not Cause.LAUNCH:
-                del self._attempts[report.key]
+            if isinstance(report, Exited):
+                self._attempts.pop(report.key, None)
         return reports
 
     def _ended(self, attempt: Attempt) -> None:
@@ -301,6 +250,10 @@ class LocalExecutor:
             self._watch.remove(attempt)
         if attempt.own_maxrss is None:
             self._ask_exit_file(attempt)
+        elif attempt.return_code == CANNOT_START and read_exit_file(attempt.exit_file).pid is None:
+            # Its shell could not enter the working directory, which has just gone.
+            attempt.cause = attempt.cause or Cause.LAUNCH
+            attempt.reason = because(Kind.LAUNCH, error="the working directory cannot be entered")
         if _leaves_something(attempt):
             self._watch.linger(attempt)
         else:

@@ -94,7 +94,7 @@ class Sessions:
         others: set[int] = set()
         # A leader may have been seen in the instant before it made its session.
         known: Set[int] = set() if fresh or self._scans % _REFRESH == 0 else self._others - wanted
-        for pid in _pids():
+        for pid in pids():
             if pid in known:
                 others.add(pid)
                 continue
@@ -109,7 +109,7 @@ class Sessions:
         return found
 
 
-def _pids() -> Iterator[int]:
+def pids() -> Iterator[int]:
     if not LINUX:
         import psutil
 

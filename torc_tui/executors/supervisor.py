@@ -32,6 +32,7 @@ from collections.abc import Callable, Iterable, Mapping
 from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Attempt
 from torc_tui.executors.session_processes import Process, Sessions
+from torc_tui.executors.start_errors import no_thread
 from torc_tui.model import Cause
 from torc_tui.reasons import Kind, because
 
@@ -92,9 +93,21 @@ class Watch:
 
     # -- called by the executor --------------------------------------------------------------------
 
+    def start_thread(self) -> None:
+        """Start the thread, where it does not run yet; OSError when there can be no more."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, daemon=True, name="torc-watch")
+            try:
+                thread.start()
+            except RuntimeError:
+                raise no_thread() from None
+            self._thread = thread
+
     def add(self, attempt: Attempt, *, adopted: bool = False) -> None:
         """Look after this one from now on. The processes of an adopted one may have been seen
         before, as strangers."""
+        with contextlib.suppress(OSError):  # for an adopted one: the next start tries again
+            self.start_thread()
         with self.lock:
             self._attempts.add(attempt)
             if adopted:
@@ -102,10 +115,7 @@ class Watch:
                 self._gpu_at = 0.0
             if attempt.allocation.gpus:
                 self._gpu_eager_until = time.monotonic() + _GPU_YOUNG
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, daemon=True, name="torc-watch")
-                self._thread.start()
-            elif self._wake_at > attempt.began + 2 * _QUICK:
+            if self._wake_at > attempt.began + 2 * _QUICK:
                 # Once per interval at most: a stream of short jobs does not call for each.
                 self._sample_at = max(
                     self._not_before, min(self._sample_at, attempt.began + _QUICK)

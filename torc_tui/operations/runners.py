@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from torc_tui.errors import NotFound, Refused, TorcError
-from torc_tui.executors.wrapper import read_exit_file
+from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.operations import catalog
 from torc_tui.reasons import Reason
 from torc_tui.resources.detect import hostname, still_runs

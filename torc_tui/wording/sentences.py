@@ -102,8 +102,6 @@ def _launch(reason: Reason) -> str:
         return f"environment and arguments are too large for this system{given}"
     if reason["problem"] == "directory":
         return f"cannot enter the working directory {path}: {error}"
-    if reason["problem"] == "files":
-        return "too many open files (raise `ulimit -n`, or run fewer jobs at once)"
     return f"{path}: {error}" if path else str(error)
 
 

@@ -1,0 +1,101 @@
+"""Starts that the machine cannot make now: the job is as ready as before, and fewer are tried."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torc_tui.model import NotStarted
+
+TEN = "name: w\njobs:\n  - {name: 'j{i}', command: 'true', parameters: {i: '1:10'}}\n"
+
+
+def many(bench: Any) -> tuple[Any, list[float]]:
+    """A workflow of ten jobs on a machine for four, and the clock of its back-off."""
+    now = [100.0]
+    it = bench(TEN, monotonic=lambda: now[0])
+    return it, now
+
+
+def numbers(it: Any, *statuses: str) -> list[int]:
+    found = list(it.status().values())
+    return [found.count(status) for status in statuses]
+
+
+def test_a_declined_job_is_ready_again_with_the_same_attempt(bench: Any) -> None:
+    it, now = many(bench)
+    it.step()
+    first, *others = sorted(it.running())
+    for name in others:
+        it.fake.start(it.ids[name])
+    it.fake.decline(it.ids[first], "no more processes can be started")
+    step = it.step()
+    assert step.notices == ["cannot start more jobs: no more processes can be started; retrying"]
+    assert it.status()[first] == "ready"
+    assert numbers(it, "running", "ready", "pending") == [3, 7, 0]
+    now[0] += 1
+    it.step()
+    assert [order.key.attempt_id for order in it.fake.orders if order.name == first] == [1, 1]
+    assert it.running() == {first, *others}
+
+
+def test_no_more_jobs_run_than_could_be_started(bench: Any) -> None:
+    it, now = many(bench)
+    it.step()
+    names = sorted(it.running())
+    for name in names[:2]:
+        it.fake.start(it.ids[name])
+    for name in names[2:]:
+        it.fake.decline(it.ids[name])
+    it.step()
+    assert it.running() == set(names[:2])
+    it.finish(names[0])
+    assert len(it.running()) == 2  # the place of one that ended is taken at once
+    now[0] += 1
+    for running in (3, 4, 4):  # then one more is tried after the other, up to what fits
+        it.step()
+        assert len(it.running()) == running
+        for name in it.running():
+            it.fake.start(it.ids[name])
+
+
+def test_nothing_is_held_by_what_was_declined(bench: Any) -> None:
+    it, _ = many(bench)
+    free = it.engine.pool.free_cpus
+    it.step()
+    for name in it.running():
+        it.fake.decline(it.ids[name])
+    it.step()
+    assert it.engine.pool.free_cpus == free
+    assert it.engine.in_flight == {}
+    assert numbers(it, "ready") == [10]
+    it.fake.assert_empty()
+
+
+def test_a_stale_refusal_changes_nothing(bench: Any) -> None:
+    """The job was canceled by others in the meantime."""
+    it, _ = many(bench)
+    it.step()
+    name = sorted(it.running())[0]
+    it.fake.start(it.ids[name])
+    it.step()
+    key = it.fake.order(it.ids[name]).key
+    it.engine.step([NotStarted(replace(key, attempt_id=2), "no memory")], 5.0)
+    assert it.status()[name] == "running"
+
+
+def test_a_missing_working_directory_blames_no_job(bench: Any) -> None:
+    it, _ = many(bench)
+    it.step()
+    name = sorted(it.running())[0]
+    it.directory.rename(it.directory.with_name("moved"))
+    try:
+        it.fake.fail_launch(it.ids[name])
+        step = it.step()
+    finally:
+        it.directory.with_name("moved").rename(it.directory)
+    assert step.notices == [f"the working directory is gone: {it.directory}"]
+    assert it.status()[name] == "ready"
+    assert it.engine.directory_is_gone
+    it.step()
+    assert len(it.running()) == 3  # nothing new is started
