@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.raw_sql import execute
@@ -31,7 +33,8 @@ def test_statements(store: Store) -> None:
                 key = next(one for one in conn._prepared if one.startswith(f"{entry.handle} "))
                 text = conn._prepared[key].text
             prefix = "EXPLAIN" if store.dialect == "sqlite" else "PREPARE x AS"
-            values = len(entry.parameters) or text.count("?")
+            numbers = [int(number) for number in re.findall(r"\?(\d+)", text)]
+            values = max(numbers, default=0)
             conn.raw.execute(
                 f"{prefix} {text}", (None,) * values if store.dialect == "sqlite" else None
             )

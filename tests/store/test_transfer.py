@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +253,64 @@ def test_half_a_surrogate_pair_in_a_document_is_stored_as_its_escape(
     document["workflow"]["metadata"] = {"a": "\ud800"}
     new = workflow_import.import_workflow(store, document, user="ann", directory="/w", at=1.0)
     assert workflows.get_workflow(store, new).metadata == {"a": "\ud800"}
+
+
+def test_run_numbers(store: Store, workflow_id: int) -> None:
+    """A run after an import with results has a number that no result has."""
+    job = queries.find_job(store, workflow_id, "train_1")
+    result = {"job_id": job, "attempt_id": 1, "status": "completed", "ended_at": 1.0}
+    document = _document(store, workflow_id) | {"results": [result | {"run_id": 7}]}
+    copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=5.0)
+    assert workflows.get_workflow(store, copy).run_id == 7
+
+
+WRONG = [None, True, -1, 1 << 63, 1e300, float("nan"), "", "x", "\ud800", [], [None], {}, {"a": {}}]
+
+
+def _mutations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield copies of a document with one value replaced or removed, and the place of it."""
+    text = json.dumps(document)
+    for place in _places(document):
+        for wrong in (*WRONG, "removed"):
+            copy = json.loads(text)
+            inner = copy
+            for key in place[:-1]:
+                inner = inner[key]
+            if wrong == "removed":
+                del inner[place[-1]]
+            else:
+                inner[place[-1]] = wrong
+            yield f"{place} {wrong!r}", copy
+
+
+def _places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the place of every value; of a long list only the first entries."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value[:2])
+    for key, one in pairs:
+        yield (*at, key)
+        if isinstance(one, (dict, list)) and len(at) < 4:
+            yield from _places(one, (*at, key))
+
+
+def test_mutations(sqlite_store: Store, make_plan: Any) -> None:
+    """A document with a wrong value is refused, or makes a workflow that can be read."""
+    workflow_id = workflows.create(sqlite_store, make_plan(2), user="x", directory="/", at=1.0)
+    document = _document(sqlite_store, workflow_id, include_events=True)
+    job = document["jobs"][0]["id"]
+    result = {"job_id": job, "attempt_id": 1, "run_id": 1, "status": "failed", "ended_at": 1.0}
+    document["results"] = [result | {"peak_memory_bytes": 5, "allocation": [1, 2, []]}]
+    refused = 0
+    for place, mutation in list(_mutations(document))[::5]:
+        try:
+            copy = workflow_import.import_workflow(
+                sqlite_store, mutation, user="b", directory="/", at=5.0
+            )
+            workflows.snapshot(sqlite_store, copy)
+            _document(sqlite_store, copy, include_results=True, include_events=True)
+            workflows.delete(sqlite_store, [copy])
+        except UsageError as error:
+            refused += 1
+            assert "\n" not in error.message, place
+        except Exception as error:
+            pytest.fail(f"{place}: {error!r}")
+    assert refused > 50

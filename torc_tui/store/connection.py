@@ -16,6 +16,7 @@ from operator import itemgetter
 from torc_tui.errors import DatabaseBug, UsageError
 from torc_tui.store import connect as drivers
 from torc_tui.store import sql
+from torc_tui.store.encoding import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Row(tuple):  # type: ignore[type-arg] # the values of one row have differe
 
     __slots__ = ()
     _fields: tuple[str, ...] = ()
+    _kinds: Mapping[int, str] = {}
 
     def _asdict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._fields}
@@ -46,6 +48,28 @@ class Row(tuple):  # type: ignore[type-arg] # the values of one row have differe
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
         return f"{type(self).__name__}({values})"
+
+
+def record(row: Any) -> dict[str, Any]:
+    """Return a row as programs read it: JSON and reasons decoded, statuses by their names."""
+    found = dict(zip(row._fields, row, strict=True))
+    for place, kind in row._kinds.items():
+        name, value = row._fields[place], row[place]
+        if value is None:
+            continue
+        if kind == "boolean":
+            found[name] = bool(value)
+        elif kind == "json":
+            found[name] = loads(value)
+        elif kind == "reason":
+            from torc_tui.reasons import decode
+
+            found[name] = decode(value)
+        else:
+            from torc_tui.status import JobStatus
+
+            found[name] = JobStatus(value).word
+    return found
 
 
 class Prepared:
@@ -59,13 +83,13 @@ class Prepared:
         text: str,
         names: tuple[str, ...],
         columns: tuple[str, ...],
-        booleans: tuple[int, ...],
+        kinds: dict[int, str],
         extra: Any,
     ) -> None:
         self.text = text
         self.names = names
         self.arrange = _arranger(names)
-        self.row: Any = _row_class(name, columns, booleans)
+        self.row: Any = _row_class(name, columns, kinds)
         self.extra = extra
 
 
@@ -79,10 +103,10 @@ def _arranger(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any
     return lambda values: ()
 
 
-def _row_class(name: str, columns: tuple[str, ...], booleans: tuple[int, ...]) -> type[Row]:
-    members: dict[str, Any] = {"__slots__": (), "_fields": columns}
+def _row_class(name: str, columns: tuple[str, ...], kinds: dict[int, str]) -> type[Row]:
+    members: dict[str, Any] = {"__slots__": (), "_fields": columns, "_kinds": kinds}
     for place, column in enumerate(columns):
-        read = _boolean(place) if place in booleans else itemgetter(place)
+        read = _boolean(place) if kinds.get(place) == "boolean" else itemgetter(place)
         members[column] = property(read)
     return type(name, (Row,), members)
 
@@ -236,7 +260,9 @@ class Connection:
         filters, sorts = base.extra
         if sort_by not in sorts:
             known = ", ".join(sorts)
-            raise UsageError(f"cannot sort by {sort_by!r}", hint=f"sort by one of {known}")
+            raise UsageError(
+                f"this list cannot be sorted by {sort_by!r}", hint=f"sort by one of {known}"
+            )
         order = sorts[sort_by][reverse]
         key = f"{name} {' '.join(keys)} {order}"
         found = self._prepared.get(key)
@@ -245,7 +271,7 @@ class Connection:
             text = f"{' AND '.join(parts)} ORDER BY {order} LIMIT {{limit}} OFFSET {{offset}}"
             marks = _Marks("?" if self.dialect == "sqlite" else "$")
             text = text.format_map(marks)
-            found = Prepared(name, text, tuple(marks), (), (), None)
+            found = Prepared(name, text, tuple(marks), (), {}, None)
             found.row = base.row
             self._prepared[key] = found
         return found

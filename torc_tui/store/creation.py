@@ -1,33 +1,35 @@
-"""A plan becomes rows: a new workflow, all of it or nothing.
+"""Store a plan as a new workflow: all of it, or nothing.
 
-What comes in: a plan, whose names are resolved. What goes out: the id of the workflow. Jobs are
-left ``uninitialized``; their counters are the business of the scheduling beside this module.
+Input: a plan, whose names are resolved. Output: the id of the workflow. Jobs are left
+``uninitialized``; initialization counts their dependencies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from torc_tui.model import ExecutionConfig, Json, Plan, PlannedJob, ResourceRequirements, render
-from torc_tui.resources.placement import rank
-from torc_tui.store import events
-from torc_tui.store.connection import Connection
-from torc_tui.store.database import Store, insert
-from torc_tui.store.encoding import dumps
-
-_JOB_COLUMNS = (
-    "id workflow_id name command invocation_script script status held priority resource_class unmet unsuccessful "
-    "cancel_on_blocking_job_failure attempt_id retries requirement_id failure_handler_id scheduler family "
-    "parameter_values env stdio supports_termination require_user_data "
-    "input_files output_files input_user_data output_user_data"
+from torc_tui.model import (
+    EdgeKind,
+    ExecutionConfig,
+    Json,
+    Plan,
+    PlannedJob,
+    ResourceRequirements,
+    WorkflowSpec,
+    render,
 )
+from torc_tui.resources.placement import rank
+from torc_tui.store import events, sql
+from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store
+from torc_tui.store.encoding import dumps
 
 
 @dataclass(frozen=True, slots=True)
 class _Ids:
-    """The first ids of what a plan becomes."""
+    """The first ids of the parts of a workflow, named like their tables."""
 
     workflow: int
     job: int
@@ -52,258 +54,244 @@ def create(
     name: str | None = None,
     actor: str | None = None,
 ) -> int:
-    """Store ``plan`` as a new workflow of ``user``; its id. Jobs are ``uninitialized``. All of it
-    or nothing is stored.
+    """Store ``plan`` as a new workflow of ``user`` and return its id: all of it, or nothing.
 
     ``directory`` (absolute) is where its jobs will run, ``at`` the time of creation, ``name``
-    replaces the plan's.
+    replaces the name of the plan.
     """
     spec = plan.spec
-    with (
-        store.write() as conn
-    ):  # ids first, by themselves: ids that end unused cost nothing, a long lock does
-        ids = _Ids(
-            conn.allocate("workflow"),
-            conn.allocate("job", len(plan.jobs)),
-            conn.allocate("gate", len(plan.gates)),
-            conn.allocate("file", len(plan.files)),
-            conn.allocate("file_group", len(plan.file_groups)),
-            conn.allocate("user_data", len(plan.user_data)),
-            conn.allocate("user_data_group", len(plan.user_data_groups)),
-            conn.allocate("resource_requirements", len(plan.requirements)),
-            conn.allocate("failure_handler", len(spec.failure_handlers)),
-            conn.allocate("slurm_scheduler", len(spec.slurm_schedulers)),
-            conn.allocate("action", len(spec.actions)),
-        )
-    wf = ids.workflow
-    jobs = _job_rows(plan, ids)
-    edges = _edge_rows(plan, ids)
-    records = [
-        (
-            ids.user_data + i,
-            wf,
-            r.name,
-            r.is_ephemeral,
-            None if r.data is None else dumps(r.data),
-            r.declared,
-            r.schema,
-        )
-        for i, r in enumerate(plan.user_data)
-    ]
+    counts = {
+        "workflow": 1,
+        "job": len(plan.jobs),
+        "gate": len(plan.gates),
+        "file": len(plan.files),
+        "file_group": len(plan.file_groups),
+        "user_data": len(plan.user_data),
+        "user_data_group": len(plan.user_data_groups),
+        "resource_requirements": len(plan.requirements),
+        "failure_handler": len(spec.failure_handlers),
+        "slurm_scheduler": len(spec.slurm_schedulers),
+        "action": len(spec.actions),
+    }
+    with store.write() as conn:  # by itself: unused ids cost nothing, a long lock does
+        ids = _Ids(**{table: conn.allocate(table, count) for table, count in counts.items()})
+    jobs = _job_columns(plan, ids)
+    edges = _edge_columns(plan, ids)
     with store.write() as conn:
-        _insert_workflow(
-            conn, plan, ids, user=user, directory=directory, at=at, name=name or spec.name
-        )
-        insert(
-            conn,
-            "resource_requirements",
-            REQUIREMENT_COLUMNS,
-            [
-                requirement_row(ids.resource_requirements + i, wf, r)
-                for i, r in enumerate(plan.requirements)
-            ],
-        )
+        _insert_workflow(conn, spec, ids.workflow, name or spec.name, user, directory, at)
+        insert_requirements(conn, ids.workflow, ids.resource_requirements, plan.requirements)
         _insert_handlers(conn, plan, ids)
-        insert(conn, "job", _JOB_COLUMNS, jobs)
-        insert(
-            conn,
-            "gate",
-            "id workflow_id size unmet unsuccessful via",
-            [
-                (ids.gate + i, wf, len(g.members), 0, 0, g.via if isinstance(g.via, str) else None)
-                for i, g in enumerate(plan.gates)
-            ],
-        )
-        insert(conn, "dependency", "depends_on_id job_id kind via workflow_id", edges)
-        insert(
-            conn,
-            "file",
-            "id workflow_id name path",
-            [(ids.file + i, wf, f.name, f.path) for i, f in enumerate(plan.files)],
-        )
-        insert(
-            conn,
-            "file_group",
-            "group_id file_id workflow_id",
-            [
-                (ids.file_group + g, ids.file + f, wf)
-                for g, group in enumerate(plan.file_groups)
-                for f in group
-            ],
-        )
-        insert(
-            conn,
-            "user_data",
-            "id workflow_id name is_ephemeral data version declared json_schema",
-            [
-                (
-                    i,
-                    w,
-                    n,
-                    ephemeral,
-                    data,
-                    int(data is not None),
-                    declared,
-                    None if schema is None else dumps(schema),
-                )
-                for i, w, n, ephemeral, data, declared, schema in records
-            ],
-        )
-        insert(
-            conn,
-            "user_data_version",
-            "user_data_id version data written_at actor",
-            [(i, 1, data, at, actor) for i, _, _, _, data, _, _ in records if data is not None],
-        )
-        insert(
-            conn,
-            "user_data_group",
-            "group_id user_data_id workflow_id",
-            [
-                (ids.user_data_group + g, ids.user_data + r, wf)
-                for g, group in enumerate(plan.user_data_groups)
-                for r in group
-            ],
-        )
-        events.append(
-            conn,
-            wf,
-            [("workflow_created", None, {"name": name or spec.name, "jobs": len(plan.jobs)})],
-            at=at,
-            actor=actor,
-        )
-    return wf
+        conn.insert(sql.INSERT_JOBS, workflow_id=ids.workflow, **jobs)
+        _insert_gates(conn, plan, ids)
+        conn.insert(sql.INSERT_DEPENDENCIES, workflow_id=ids.workflow, **edges)
+        _insert_files(conn, plan, ids)
+        _insert_user_data(conn, plan, ids, at, actor)
+        told = {"name": name or spec.name, "jobs": len(plan.jobs)}
+        news = [("workflow_created", None, told)]
+        events.append(conn, ids.workflow, news, at=at, actor=actor)
+    return ids.workflow
 
 
 def _insert_workflow(
-    conn: Connection, plan: Plan, ids: _Ids, *, user: str, directory: str, at: float, name: str
+    conn: Connection,
+    spec: WorkflowSpec,
+    workflow_id: int,
+    name: str,
+    user: str,
+    directory: str,
+    at: float,
 ) -> None:
-    spec = plan.spec
-    insert(
-        conn,
-        "workflow",
-        (
-            "id name user description project metadata directory file format created_at run_id is_canceled "
-            "is_archived is_paused last_seq env execution_config use_pending_failed require_user_data settings"
-        ),
-        [
-            (
-                *(ids.workflow, name, user, spec.description, spec.project),
-                *(None if spec.metadata is None else dumps(spec.metadata), directory),
-                *(spec.file, spec.format, at, 0, False, False, False, 0),
-                *(dumps(dict(spec.env)), dumps(execution_dict(spec.execution_config))),
-                *(spec.use_pending_failed, spec.require_user_data, dumps(dict(spec.settings))),
-            )
-        ],
+    conn.insert(
+        sql.INSERT_WORKFLOW,
+        id=workflow_id,
+        name=name,
+        user=user,
+        description=spec.description,
+        project=spec.project,
+        metadata=None if spec.metadata is None else dumps(spec.metadata),
+        directory=directory,
+        file=spec.file,
+        format=spec.format,
+        created_at=at,
+        env=dumps(dict(spec.env)),
+        execution_config=dumps(execution_dict(spec.execution_config)),
+        use_pending_failed=spec.use_pending_failed,
+        require_user_data=spec.require_user_data,
+        settings=dumps(dict(spec.settings)),
     )
-    insert(
-        conn,
-        "workflow_text",
-        "workflow_id text",
-        [(ids.workflow, spec.text)] if spec.text is not None else [],
+    if spec.text is not None:
+        conn.insert(sql.INSERT_WORKFLOW_TEXT, workflow_id=workflow_id, text=spec.text)
+
+
+_REQUIREMENTS = tuple(
+    field.name for field in fields(ResourceRequirements) if field.name != "source"
+)
+
+
+def insert_requirements(
+    conn: Connection, workflow_id: int, first: int, found: Sequence[ResourceRequirements]
+) -> None:
+    """Store requirements of a workflow under ids from ``first`` on."""
+    columns = {name: [getattr(one, name) for one in found] for name in _REQUIREMENTS}
+    columns |= {
+        "memory": [one.memory or 0 for one in found],  # 0 stands for what is not declared
+        "runtime": [one.runtime or 0.0 for one in found],
+        "enforced": [one.memory is not None or one.runtime is not None for one in found],
+    }
+    conn.insert(
+        sql.INSERT_REQUIREMENTS,
+        id=range(first, first + len(found)),
+        workflow_id=workflow_id,
+        **columns,
     )
 
 
 def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
-    spec, wf = plan.spec, ids.workflow
-    insert(
-        conn,
-        "failure_handler",
-        "id workflow_id name rules",
-        [
-            (
-                *(ids.failure_handler + i, wf, handler.name),
-                dumps(
-                    [
-                        {
-                            "exit_codes": list(rule.exit_codes),
-                            "match_all_exit_codes": rule.match_all_exit_codes,
-                            "recovery_script": rule.recovery_script,
-                            "max_retries": rule.max_retries,
-                        }
-                        for rule in handler.rules
-                    ]
-                ),
+    """Store failure handlers, Slurm schedulers and actions."""
+    handlers, schedulers = plan.spec.failure_handlers, plan.spec.slurm_schedulers
+    actions = plan.spec.actions
+    conn.insert(
+        sql.INSERT_FAILURE_HANDLERS,
+        id=range(ids.failure_handler, ids.failure_handler + len(handlers)),
+        workflow_id=ids.workflow,
+        name=[handler.name for handler in handlers],
+        rules=[
+            dumps(
+                [{one.name: getattr(rule, one.name) for one in fields(rule)} for rule in each.rules]
             )
-            for i, handler in enumerate(spec.failure_handlers)
+            for each in handlers
         ],
     )
-    insert(
-        conn,
-        "slurm_scheduler",
-        "id workflow_id name settings",
-        [
-            (ids.slurm_scheduler + i, wf, scheduler.name, dumps(dict(scheduler.settings)))
-            for i, scheduler in enumerate(spec.slurm_schedulers)
-        ],
+    conn.insert(
+        sql.INSERT_SLURM_SCHEDULERS,
+        id=range(ids.slurm_scheduler, ids.slurm_scheduler + len(schedulers)),
+        workflow_id=ids.workflow,
+        name=[scheduler.name for scheduler in schedulers],
+        settings=[dumps(dict(scheduler.settings)) for scheduler in schedulers],
     )
-    insert(
-        conn,
-        "action",
-        "id workflow_id trigger_type action_type job_ids commands persistent settings",
-        [
-            (
-                *(ids.action + i, wf, action.trigger_type, action.action_type),
-                *(
-                    dumps([ids.job + job for job in plan.action_jobs[i]]),
-                    dumps(list(action.commands)),
-                    action.persistent,
-                ),
-                dumps(dict(action.settings)),
-            )
-            for i, action in enumerate(spec.actions)
-        ],
+    conn.insert(
+        sql.INSERT_ACTIONS,
+        id=range(ids.action, ids.action + len(actions)),
+        workflow_id=ids.workflow,
+        trigger_type=[action.trigger_type for action in actions],
+        action_type=[action.action_type for action in actions],
+        job_ids=[dumps([ids.job + job for job in jobs]) for jobs in plan.action_jobs],
+        commands=[dumps(list(action.commands)) for action in actions],
+        persistent=[action.persistent for action in actions],
+        settings=[dumps(dict(action.settings)) for action in actions],
     )
 
 
-def _job_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
-    ranks = rank(plan.requirements)
-    wf, first_record = ids.workflow, ids.user_data
-    rows = []
-    for i, job in enumerate(plan.jobs, ids.job):
-        spec = job.spec
-        rows.append(
-            (
-                i,
-                wf,
-                spec.name,
-                render(job.command, first_record),
-                None
-                if job.invocation_script is None
-                else render(job.invocation_script, first_record),
-                _script(job, first_record),
-                0,
-                False,
-                spec.priority,
-                ranks[job.requirement],
-                0,
-                0,
-                spec.cancel_on_blocking_job_failure,
-                1,
-                0,
-                ids.resource_requirements + job.requirement,
-                None if job.failure_handler is None else ids.failure_handler + job.failure_handler,
-                spec.scheduler,
-                spec.family or spec.name,
-                dumps(dict(spec.values)) if spec.values else None,
-                dumps(dict(spec.env)) if spec.env else None,
-                dumps(dict(spec.stdio)) if spec.stdio else None,
-                spec.supports_termination,
-                spec.require_user_data,
-                None if job.input_files is None else ids.file_group + job.input_files,
-                None if job.output_files is None else ids.file_group + job.output_files,
-                None if job.input_user_data is None else ids.user_data_group + job.input_user_data,
-                None
-                if job.output_user_data is None
-                else ids.user_data_group + job.output_user_data,
-            )
-        )
-    return rows
+def _insert_gates(conn: Connection, plan: Plan, ids: _Ids) -> None:
+    conn.insert(
+        sql.INSERT_GATES,
+        id=range(ids.gate, ids.gate + len(plan.gates)),
+        workflow_id=ids.workflow,
+        size=[len(gate.members) for gate in plan.gates],
+        via=[gate.via if isinstance(gate.via, str) else None for gate in plan.gates],
+    )
+
+
+def _insert_files(conn: Connection, plan: Plan, ids: _Ids) -> None:
+    conn.insert(
+        sql.INSERT_FILES,
+        id=range(ids.file, ids.file + len(plan.files)),
+        workflow_id=ids.workflow,
+        name=[file.name for file in plan.files],
+        path=[file.path for file in plan.files],
+    )
+    members = [(group, one) for group, all_ in enumerate(plan.file_groups) for one in all_]
+    conn.insert(
+        sql.INSERT_FILE_GROUPS,
+        group_id=[ids.file_group + group for group, _ in members],
+        file_id=[ids.file + one for _, one in members],
+        workflow_id=ids.workflow,
+    )
+
+
+def _insert_user_data(
+    conn: Connection, plan: Plan, ids: _Ids, at: float, actor: str | None
+) -> None:
+    records = plan.user_data
+    texts = [None if one.data is None else dumps(one.data) for one in records]
+    conn.insert(
+        sql.INSERT_USER_DATA,
+        id=range(ids.user_data, ids.user_data + len(records)),
+        workflow_id=ids.workflow,
+        name=[one.name for one in records],
+        is_ephemeral=[one.is_ephemeral for one in records],
+        data=texts,
+        version=[int(text is not None) for text in texts],
+        json_schema=[None if one.schema is None else dumps(one.schema) for one in records],
+        declared=[one.declared for one in records],
+    )
+    conn.insert(
+        sql.INSERT_USER_DATA_VERSIONS,
+        user_data_id=[i for i, text in enumerate(texts, ids.user_data) if text is not None],
+        version=1,
+        data=[text for text in texts if text is not None],
+        written_at=at,
+        actor=actor,
+    )
+    members = [(group, one) for group, all_ in enumerate(plan.user_data_groups) for one in all_]
+    conn.insert(
+        sql.INSERT_USER_DATA_GROUPS,
+        group_id=[ids.user_data_group + group for group, _ in members],
+        user_data_id=[ids.user_data + one for _, one in members],
+        workflow_id=ids.workflow,
+    )
+
+
+_SPEC_COLUMNS = [
+    "name",
+    "priority",
+    "cancel_on_blocking_job_failure",
+    "scheduler",
+    "supports_termination",
+    "require_user_data",
+]
+_JSON_COLUMNS = {"parameter_values": "values", "env": "env", "stdio": "stdio"}
+_ID_COLUMNS = {
+    "requirement_id": ("requirement", "resource_requirements"),
+    "failure_handler_id": ("failure_handler", "failure_handler"),
+    "input_files": ("input_files", "file_group"),
+    "output_files": ("output_files", "file_group"),
+    "input_user_data": ("input_user_data", "user_data_group"),
+    "output_user_data": ("output_user_data", "user_data_group"),
+}
+"""Column -> attribute of a planned job, table of its ids."""
+
+
+def _job_columns(plan: Plan, ids: _Ids) -> dict[str, Sequence[Any]]:
+    jobs, first_record, ranks = plan.jobs, ids.user_data, rank(plan.requirements)
+    specs = [job.spec for job in jobs]
+    columns: dict[str, Sequence[Any]] = {"id": range(ids.job, ids.job + len(jobs))}
+    for column in _SPEC_COLUMNS:
+        columns[column] = [getattr(spec, column) for spec in specs]
+    for column, name in _JSON_COLUMNS.items():
+        values = (getattr(spec, name) for spec in specs)
+        columns[column] = [dumps(dict(one)) if one else None for one in values]
+    for column, (name, table) in _ID_COLUMNS.items():
+        first = getattr(ids, table)
+        places = (getattr(job, name) for job in jobs)
+        columns[column] = [None if place is None else first + place for place in places]
+    return columns | {
+        "family": [spec.family or spec.name for spec in specs],
+        "command": [render(job.command, first_record) for job in jobs],
+        "invocation_script": [
+            None if job.invocation_script is None else render(job.invocation_script, first_record)
+            for job in jobs
+        ],
+        "script": [_script(job, first_record) for job in jobs],
+        "resource_class": [ranks[job.requirement] for job in jobs],
+    }
 
 
 def _script(job: PlannedJob, first_record: int) -> str | None:
-    """Command and invocation script in pieces, with the ids of records as numbers; None where none
-    is spoken of. So an export can tell an id from any other number."""
+    """Return command and invocation script in pieces, with the ids of records as numbers.
+
+    None if they name no record. With it, an export can tell an id from any other number.
+    """
     scripts = (job.command, job.invocation_script)
     if not any(isinstance(script, tuple) for script in scripts):
         return None
@@ -317,23 +305,23 @@ def _script(job: PlannedJob, first_record: int) -> str | None:
     )
 
 
-def _edge_rows(plan: Plan, ids: _Ids) -> list[tuple[Any, ...]]:
-    """Rows (waits for, waits, kind, via, workflow), in the order of the primary key, which inserts
-    fastest."""
-    wf, first = ids.workflow, ids.job
-    via_base = {3: ids.file, 4: ids.user_data}
-    bases = [0, 0, 0, ids.file, ids.user_data]
-    rows: list[tuple[Any, ...]] = [
-        (first + on, first + job, int(kind), None if via is None else bases[kind] + via, wf)
+def _edge_columns(plan: Plan, ids: _Ids) -> dict[str, Sequence[Any]]:
+    """Return the edges in the order of the primary key, which inserts fastest."""
+    first = ids.job
+    bases = {EdgeKind.FILE: ids.file, EdgeKind.USER_DATA: ids.user_data}
+    offsets = [bases.get(kind, 0) for kind in range(max(EdgeKind) + 1)]  # type: ignore[call-overload] # a number finds its enum
+    rows = [
+        (first + on, first + job, int(kind), None if via is None else offsets[kind] + via)
         for job, on, kind, via in plan.edges
     ]
     for i, gate in enumerate(plan.gates):
         mark, kind = -(ids.gate + i), int(gate.kind)
-        via = gate.via + via_base.get(kind, 0) if isinstance(gate.via, int) else None
-        rows += [(first + member, mark, kind, via, wf) for member in gate.members]
-        rows += [(mark, first + waiter, kind, via, wf) for waiter in gate.waiting]
+        via = gate.via + offsets[kind] if isinstance(gate.via, int) else None
+        rows += [(first + member, mark, kind, via) for member in gate.members]
+        rows += [(mark, first + waiter, kind, via) for waiter in gate.waiting]
     rows.sort(key=_by_key)
-    return rows
+    names = ("depends_on_id", "job_id", "kind", "via")
+    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * 4, strict=True))
 
 
 def _by_key(row: tuple[Any, ...]) -> tuple[int, int]:
@@ -341,30 +329,13 @@ def _by_key(row: tuple[Any, ...]) -> tuple[int, int]:
 
 
 def execution_dict(config: ExecutionConfig) -> dict[str, Json]:
-    """The fields of ``config`` as JSON."""
+    """Return the fields of ``config`` as JSON."""
     found = {field.name: getattr(config, field.name) for field in fields(config)}
     found["settings"] = dict(config.settings)
     return found
 
 
 def execution_of(values: Mapping[str, Json]) -> ExecutionConfig:
-    """The inverse of ``execution_dict``; keys of a later version are left out."""
+    """Return the inverse of `execution_dict`; keys of a later version are left out."""
     known = {field.name for field in fields(ExecutionConfig)}
     return ExecutionConfig(**{key: value for key, value in values.items() if key in known})
-
-
-REQUIREMENT_COLUMNS = (
-    "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime enforced"
-)
-
-
-def requirement_row(number: int, workflow_id: int, r: ResourceRequirements) -> tuple[Any, ...]:
-    """Return a row of the table of requirements, in the order of ``REQUIREMENT_COLUMNS``.
-
-    A memory or runtime that is not declared is stored as 0; both columns are not nullable.
-    """
-    enforced = r.memory is not None or r.runtime is not None
-    return (
-        *(number, workflow_id, r.name, r.num_cpus, r.memory or 0, float(r.num_gpus)),
-        *(r.gpu_memory, r.gpu_model, r.num_nodes, float(r.runtime or 0), enforced),
-    )

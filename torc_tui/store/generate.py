@@ -26,13 +26,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Dialect, literal_column
+from sqlalchemy import Boolean, Column, Dialect, literal_column
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ColumnElement, Label
-from sqlalchemy.sql.expression import ClauseElement
+from sqlalchemy.sql.expression import ClauseElement, Select
 from sqlalchemy.sql.functions import count as count_function
 from sqlalchemy.sql.selectable import Join
 
@@ -109,7 +109,7 @@ def _entry(name: str, concern: str, value: ClauseElement | ByDialect | Bulk | Pa
         dialect: _numbered(_compile(expression, dialect), parameters, SIGNS[dialect])
         for dialect, expression in by_dialect.items()
     }
-    columns = list(getattr(each[0], "exported_columns", ()))
+    columns = _columns(name, each[0])
     extra = dict.fromkeys(DIALECTS)
     outer = _outer(each[0])
     return Entry(name, concern, "statement", texts, parameters, columns, outer, extra)
@@ -134,12 +134,26 @@ def _listing(name: str, concern: str, value: Paged) -> Entry:
         if select.whereclause is None:
             select = select.where(literal_column("1 = 1"))
         texts[dialect] = _braced(_compile(select, dialect))
-        filters = {
-            key: f"({_braced(_compile(one, dialect))})" for key, one in value.filters.items()
-        }
+        filters = {key: _filter(select, one, dialect) for key, one in value.filters.items()}
         extra[dialect] = (filters, {key: _orders(value, key, dialect) for key in value.sorts})
-    columns = list(value.select.exported_columns)
+    columns = _columns(name, value.select)
     return Entry(name, concern, "listing", texts, [], columns, _outer(value.select), extra)
+
+
+def _columns(name: str, expression: Any) -> list[ColumnElement[Any]]:
+    columns = list(getattr(expression, "exported_columns", ()))
+    for column in columns:
+        if not str(column.key).isidentifier() or re.search(r"_\d+$", str(column.key)):
+            raise ValueError(f"{name}: the column {column} needs a label")
+    return columns
+
+
+def _filter(select: Select[Any], condition: ColumnElement[Any], dialect: str) -> str:
+    """Return the text of one more condition; in its select, for subqueries refer to its tables."""
+    base, whole = _compile(select, dialect), _compile(select.where(condition), dialect)
+    if not whole.startswith(f"{base} AND "):
+        raise ValueError(f"{base!r} does not end with its conditions")
+    return _braced(whole[len(base) + len(" AND ") :])
 
 
 def _orders(value: Paged, key: str, dialect: str) -> tuple[str, str]:
@@ -233,11 +247,17 @@ def files() -> dict[str, str]:
 
 
 def _texts(found: Iterable[Entry], dialect: str) -> str:
-    lines = ["", "STATEMENTS = {  # name: text, parameters, columns, places of booleans, extra"]
+    lines = [
+        "",
+        "from __future__ import annotations",
+        "",
+        "# name: text, parameters, columns, kinds of columns, extra",
+        "STATEMENTS: dict[str, tuple[object, ...]] = {",
+    ]
     for entry in found:
         names = [column.key for column in entry.columns]
-        booleans = [i for i, column in enumerate(entry.columns) if _python(column.type) == "bool"]
-        rest = (tuple(one.name for one in entry.parameters), tuple(names), tuple(booleans))
+        kinds = {i: kind for i, one in enumerate(entry.columns) if (kind := _kind(one.type))}
+        rest = (tuple(one.name for one in entry.parameters), tuple(names), kinds)
         lines.append(f'    "{entry.name}": (')
         lines += _string(entry.texts[dialect], 8)
         lines += [f"        {one!r}," for one in rest]
@@ -329,6 +349,17 @@ def _is_required(column: Any, outer: frozenset[str]) -> bool:
         table = getattr(column.table, "name", None)
         return not column.nullable and table not in outer
     return False
+
+
+def _kind(type_: Any) -> str:
+    """Return how a value of this type differs from what the database holds."""
+    if isinstance(type_, schema.JsonText):
+        return "json"
+    if isinstance(type_, schema.StatusNumber):
+        return "status"
+    if isinstance(type_, schema.ReasonText):
+        return "reason"
+    return "boolean" if isinstance(type_, Boolean) else ""
 
 
 def _python(type_: Any) -> str:

@@ -1,21 +1,22 @@
-"""The tables. What comes in: nothing. What goes out: SQLAlchemy metadata. No statement, no
-connection lives here.
+"""Define the tables of the database: SQLAlchemy metadata, and nothing else.
 
-Laws
-* Status literals, not bound parameters, stand in the partial indexes and in the queries that want
-  to use them. SQLite compares the words: ``status = 2 AND NOT held`` uses the index ``job_ready``,
-  ``held = 0`` does not.
-* Ids are handed out in blocks from ``counter`` and never used twice, so a log's name and
-  TORC_JOB_ID stay unambiguous.
-* ``event.seq`` counts per workflow, taken under the workflow's row lock; an auto-increment id is
-  never a cursor.
-* A dependency is a row (waits, for). Where many jobs wait for the same many, both sides hang on a
+Everything about columns follows from here: the statements, the schema of a new database, the rows
+that the program reads and writes (`torc_tui.store.generate`).
+
+Invariants
+* Ids are given in blocks from ``counter`` and never twice, so the name of a log and TORC_JOB_ID
+  stay unambiguous.
+* ``event.seq`` counts per workflow, under the lock of the workflow's row; an automatic id is never
+  a cursor.
+* A dependency is a row (waits, for). Where many jobs wait for the same many, both sides refer to a
   *gate*: a row of ``gate`` that stands in ``dependency`` under its negative id. ``unmet`` counts
-  what a job or gate still waits for, ``unsuccessful`` how many of those ended other than completed.
+  what a job or gate still waits for, ``unsuccessful`` how many of those ended without success.
 * Equal lists of files (or records) are stored once, as a group.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -29,20 +30,41 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
+    and_,
 )
 
-from torc_tui.store.connect import (
-    VERSION as VERSION,
-)  # of the schema; known there without loading SQLAlchemy
+from torc_tui.status import HELD, JobStatus
 
 metadata = MetaData()
 
 
-def _workflow() -> Column[int]:
-    return Column(
-        "workflow_id", ForeignKey("workflow.id", ondelete="CASCADE"), nullable=False, type_=Integer
-    )
+class JsonText(Text):
+    """JSON as text."""
+
+
+class ReasonText(Text):
+    """A `Reason` as JSON; databases of earlier versions hold sentences."""
+
+
+class StatusNumber(Integer):
+    """The number of a `JobStatus`."""
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True, autoincrement=False)
+
+
+def _workflow(**options: Any) -> Column[int]:
+    key = ForeignKey("workflow.id", ondelete="CASCADE")
+    return Column("workflow_id", key, type_=Integer, **({"nullable": False} | options))
+
+
+def _flag(name: str, default: bool | None = None, **options: Any) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, default=default, **options)
+
+
+def _where(condition: Any) -> dict[str, Any]:
+    return {"sqlite_where": condition, "postgresql_where": condition}
 
 
 meta = Table(
@@ -59,48 +81,37 @@ counter = Table(
 workflow = Table(
     "workflow",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    _id(),
     Column("name", Text, nullable=False),
     Column("user", Text, nullable=False),
     Column("description", Text),
     Column("project", Text),
-    Column("metadata", Text),  # JSON
-    Column("directory", Text, nullable=False),  # where it was created: jobs run there
+    Column("metadata", JsonText),
+    Column("directory", Text, nullable=False),  # where it was created; jobs run there
     Column("file", Text),  # the workflow file; its text is in workflow_text
     Column("format", Text),
     Column("created_at", Float, nullable=False),
     Column("run_id", Integer, nullable=False, default=0),
-    Column("is_canceled", Boolean, nullable=False, default=False),
-    Column("is_archived", Boolean, nullable=False, default=False),
-    Column("is_paused", Boolean, nullable=False, default=False),
+    _flag("is_canceled", False),
+    _flag("is_archived", False),
+    _flag("is_paused", False),
     Column("last_seq", BigInteger, nullable=False, default=0),
-    Column("env", Text, nullable=False, default="{}"),  # JSON
-    Column(
-        "execution_config", Text, nullable=False, default="{}"
-    ),  # JSON, the fields of model.ExecutionConfig
-    Column("use_pending_failed", Boolean, nullable=False, default=False),
-    Column("require_user_data", Boolean, nullable=False, default=False),
-    Column("settings", Text, nullable=False, default="{}"),  # JSON: everything else the file said
+    Column("env", JsonText, nullable=False, default="{}"),
+    Column("execution_config", JsonText, nullable=False, default="{}"),  # model.ExecutionConfig
+    _flag("use_pending_failed", False),
+    _flag("require_user_data", False),
+    Column("settings", JsonText, nullable=False, default="{}"),  # everything else in the file
 )
 
-# The row of a workflow is written with every batch of events, and whole: its file may have
-# megabytes.
+# The row of a workflow is written, as a whole, with every batch of events; its file may be large.
 workflow_text = Table(
-    "workflow_text",
-    metadata,
-    Column(
-        "workflow_id",
-        ForeignKey("workflow.id", ondelete="CASCADE"),
-        primary_key=True,
-        type_=Integer,
-    ),
-    Column("text", Text, nullable=False),
+    "workflow_text", metadata, _workflow(primary_key=True), Column("text", Text, nullable=False)
 )
 
 resource_requirements = Table(
     "resource_requirements",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    _id(),
     _workflow(),
     Column("name", Text, nullable=False),
     Column("num_cpus", Integer, nullable=False),
@@ -110,127 +121,117 @@ resource_requirements = Table(
     Column("gpu_model", Text),
     Column("num_nodes", Integer, nullable=False),
     Column("runtime", Float, nullable=False),
-    Column("enforced", Boolean, nullable=False),
+    _flag("enforced"),
     Index("resource_requirements_by_workflow", "workflow_id"),
 )
 
 failure_handler = Table(
     "failure_handler",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    _id(),
     _workflow(),
     Column("name", Text, nullable=False),
-    Column("rules", Text, nullable=False),  # JSON
+    Column("rules", JsonText, nullable=False),
     Index("failure_handler_by_workflow", "workflow_id"),
 )
 
 slurm_scheduler = Table(
     "slurm_scheduler",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    _id(),
     _workflow(),
     Column("name", Text, nullable=False),
-    Column("settings", Text, nullable=False),  # JSON
+    Column("settings", JsonText, nullable=False),
     Index("slurm_scheduler_by_workflow", "workflow_id"),
 )
 
 action = Table(
     "action",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    _id(),
     _workflow(),
     Column("trigger_type", Text, nullable=False),
     Column("action_type", Text, nullable=False),
-    Column("job_ids", Text, nullable=False),  # JSON list
-    Column("commands", Text, nullable=False),  # JSON list
-    Column("persistent", Boolean, nullable=False),
-    Column("settings", Text, nullable=False),  # JSON
-    Column("executed_run_id", Integer),  # the run in which it was carried out
+    Column("job_ids", JsonText, nullable=False),
+    Column("commands", JsonText, nullable=False),
+    _flag("persistent"),
+    Column("settings", JsonText, nullable=False),
+    Column("executed_run_id", Integer),  # the run in which it was executed last
     Column("executed_at", Float),
     Index("action_by_workflow", "workflow_id"),
 )
 
+ATTEMPT: dict[str, Any] = {"info": {"attempt": True}}
+"""Marks a column about the current attempt of a job: empty in a new row."""
+
 job = Table(
     "job",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    _id(),
     _workflow(),
     Column("name", Text, nullable=False),
     Column("command", Text, nullable=False),
     Column("invocation_script", Text),
-    Column(
-        "script", Text
-    ),  # both once more, where they speak of user data: JSON lists whose numbers are record ids
-    Column("status", Integer, nullable=False),
-    Column("held", Boolean, nullable=False, default=False),
+    # Both again, if they name user data: lists of texts and, as numbers, the ids of records.
+    Column("script", JsonText),
+    Column("status", StatusNumber, nullable=False, default=int(JobStatus.UNINITIALIZED)),
+    _flag("held", False),
     Column("priority", Integer, nullable=False),
-    Column(
-        "resource_class", Integer, nullable=False
-    ),  # rank of its requirements, 0 the largest; equal ones share it
+    # The rank of its requirements, 0 the largest; equal requirements share it.
+    Column("resource_class", Integer, nullable=False),
     Column("unmet", Integer, nullable=False, default=0),
     Column("unsuccessful", Integer, nullable=False, default=0),
-    Column("cancel_on_blocking_job_failure", Boolean, nullable=False),
+    _flag("cancel_on_blocking_job_failure"),
     Column("attempt_id", Integer, nullable=False, default=1),
     Column("retries", Integer, nullable=False, default=0),  # used in this run
     Column("requirement_id", Integer, nullable=False),
     Column("failure_handler_id", Integer),
     Column("scheduler", Text),
-    Column("family", Text, nullable=False),
-    Column("parameter_values", Text),  # JSON object
-    Column("env", Text),  # JSON object
-    Column("stdio", Text),  # JSON object
-    Column("supports_termination", Boolean, nullable=False, default=False),
+    Column("family", Text, nullable=False),  # the name of its entry: train_{i}
+    Column("parameter_values", JsonText),
+    Column("env", JsonText),
+    Column("stdio", JsonText),
+    _flag("supports_termination", False),
     Column("require_user_data", Boolean),
     Column("input_files", Integer),  # groups
     Column("output_files", Integer),
     Column("input_user_data", Integer),
     Column("output_user_data", Integer),
-    # the current attempt
-    Column("compute_node_id", Integer),
-    Column("pid", Integer),
-    Column("process_started", BigInteger),
-    Column(
-        "allocation", Text
-    ),  # JSON [cpus, memory, [[uuid, share, memory] …]] while pending or running
-    Column(
-        "stop_requested", Text
-    ),  # a Cause: what a user asked of the runner that holds it; "stopped": interrupted
-    Column("output_dir", Text),  # of its latest attempt: where its logs are
-    Column("started_at", Float),
-    Column("ended_at", Float),
-    Column("return_code", Integer),
-    Column("reason", Text),  # of the state it is in, where the state alone does not tell
-    Column("not_before", Float),  # a retry waits until then
-    Index("job_by_workflow", "workflow_id", "status"),
-    Index("job_by_name", "workflow_id", "name"),
-    Index(
-        "job_ready",
-        "workflow_id",
-        "resource_class",
-        text("priority DESC"),
-        "id",
-        sqlite_where=text("status = 2 AND NOT held"),
-        postgresql_where=text("status = 2 AND NOT held"),
-    ),
-    Index(
-        "job_active",
-        "compute_node_id",
-        sqlite_where=text("status IN (3, 4)"),
-        postgresql_where=text("status IN (3, 4)"),
-    ),
+    Column("compute_node_id", Integer, **ATTEMPT),
+    Column("pid", Integer, **ATTEMPT),
+    Column("process_started", BigInteger, **ATTEMPT),
+    # [cpus, memory, [[uuid, share, memory] …]] while pending or running
+    Column("allocation", JsonText, **ATTEMPT),
+    # A Cause: what a user asked of the runner that holds it; "stopped": interrupted.
+    Column("stop_requested", Text, **ATTEMPT),
+    Column("output_dir", Text, **ATTEMPT),  # where its logs are
+    Column("started_at", Float, **ATTEMPT),
+    Column("ended_at", Float, **ATTEMPT),
+    Column("return_code", Integer, **ATTEMPT),
+    Column("reason", ReasonText, **ATTEMPT),  # of its status, if the status alone does not tell
+    Column("not_before", Float, **ATTEMPT),  # a retry waits until then
 )
+Index("job_by_workflow", job.c.workflow_id, job.c.status)
+Index("job_by_name", job.c.workflow_id, job.c.name)
+Index(
+    "job_ready",
+    job.c.workflow_id,
+    job.c.resource_class,
+    job.c.priority.desc(),
+    job.c.id,
+    **_where(and_(job.c.status == int(JobStatus.READY), ~job.c.held)),
+)
+Index("job_active", job.c.compute_node_id, **_where(job.c.status.in_(sorted(map(int, HELD)))))
 
 gate = Table(
     "gate",
     metadata,
-    Column(
-        "id", Integer, primary_key=True, autoincrement=False
-    ),  # positive here, negative in dependency
+    _id(),  # positive here, negative in dependency
     _workflow(),
     Column("size", Integer, nullable=False),
-    Column("unmet", Integer, nullable=False),
+    Column("unmet", Integer, nullable=False, default=0),
     Column("unsuccessful", Integer, nullable=False, default=0),
-    Column("via", Text),  # the pattern, where it comes from one
+    Column("via", Text),  # the pattern, if it comes from one
     Index("gate_by_workflow", "workflow_id"),
 )
 
@@ -240,7 +241,7 @@ dependency = Table(
     Column("depends_on_id", Integer, primary_key=True),  # a job, or minus a gate
     Column("job_id", Integer, primary_key=True),  # a job, or minus a gate
     Column("kind", Integer, nullable=False),  # EdgeKind
-    Column("via", Integer),  # file or user_data id
+    Column("via", Integer),  # id of a file or a record
     Column("workflow_id", Integer, nullable=False),
     Index("dependency_by_job", "job_id"),
     sqlite_with_rowid=False,
@@ -249,7 +250,7 @@ dependency = Table(
 file = Table(
     "file",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    _id(),
     _workflow(),
     Column("name", Text, nullable=False),
     Column("path", Text, nullable=False),
@@ -271,14 +272,14 @@ file_group = Table(
 user_data = Table(
     "user_data",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    _id(),
     _workflow(),
     Column("name", Text, nullable=False),
-    Column("is_ephemeral", Boolean, nullable=False, default=False),
-    Column("data", Text),  # JSON; NULL stands for null
+    _flag("is_ephemeral", False),
+    Column("data", JsonText),  # NULL stands for null
     Column("version", Integer, nullable=False, default=0),
-    Column("json_schema", Text),
-    Column("declared", Boolean, nullable=False, default=True),
+    Column("json_schema", JsonText),
+    _flag("declared", True),
     UniqueConstraint("workflow_id", "name"),
 )
 
@@ -292,9 +293,9 @@ user_data_version = Table(
         type_=Integer,
     ),
     Column("version", Integer, primary_key=True),
-    Column("data", Text),
+    Column("data", JsonText),
     Column("written_at", Float, nullable=False),
-    Column("actor", Text),  # a person, where no job wrote it
+    Column("actor", Text),  # a person, if no job wrote it
     Column("job_id", Integer),
     Column("run_id", Integer),
     Column("attempt_id", Integer),
@@ -319,10 +320,10 @@ result = Table(
     Column("run_id", Integer, nullable=False),
     Column("attempt_id", Integer, nullable=False),
     Column("compute_node_id", Integer),
-    Column("status", Integer, nullable=False),
+    Column("status", StatusNumber, nullable=False),
     Column("return_code", Integer),
     Column("cause", Text),
-    Column("reason", Text),
+    Column("reason", ReasonText),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float, nullable=False),
     Column("cpu_time", Float),
@@ -332,7 +333,7 @@ result = Table(
     Column("avg_cpu_percent", Float),
     Column("peak_gpu_memory", BigInteger),
     Column("avg_gpu_percent", Float),
-    Column("allocation", Text),  # JSON, as in job
+    Column("allocation", JsonText),  # as in job
     Column("output_dir", Text),
     UniqueConstraint("job_id", "run_id", "attempt_id"),
     Index("result_by_workflow", "workflow_id"),
@@ -341,7 +342,7 @@ result = Table(
 compute_node = Table(
     "compute_node",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    _id(),
     _workflow(),
     Column("run_id", Integer, nullable=False),
     Column("hostname", Text, nullable=False),
@@ -350,23 +351,17 @@ compute_node = Table(
     Column("boot_id", Text, nullable=False),
     Column("num_cpus", Integer, nullable=False),
     Column("memory", BigInteger, nullable=False),
-    Column("gpus", Text, nullable=False),  # JSON list of {uuid, index, name, memory, virtual}
-    Column(
-        "options", Text, nullable=False, default="{}"
-    ),  # JSON: max_parallel_jobs, output_dir, time limit …
-    Column("is_active", Boolean, nullable=False, default=True),
+    Column("gpus", JsonText, nullable=False),  # list of {uuid, index, name, memory, virtual}
+    # max_parallel_jobs, output_dir, time limit …
+    Column("options", JsonText, nullable=False, default="{}"),
+    _flag("is_active", True),
     Column("stop_requested", Text),  # graceful | hard
     Column("started_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
     Column("ended_at", Float),
-    Index("compute_node_by_workflow", "workflow_id"),
-    Index(
-        "compute_node_active",
-        "hostname",
-        sqlite_where=text("is_active"),
-        postgresql_where=text("is_active"),
-    ),
 )
+Index("compute_node_by_workflow", compute_node.c.workflow_id)
+Index("compute_node_active", compute_node.c.hostname, **_where(compute_node.c.is_active))
 
 event = Table(
     "event",
@@ -376,13 +371,8 @@ event = Table(
     Column("timestamp", Float, nullable=False),
     Column("kind", Text, nullable=False),
     Column("job_id", Integer),
-    Column("data", Text),  # JSON object
+    Column("data", JsonText),
     Column("actor", Text),
-    Index(
-        "event_by_job",
-        "job_id",
-        sqlite_where=text("job_id IS NOT NULL"),
-        postgresql_where=text("job_id IS NOT NULL"),
-    ),
     sqlite_with_rowid=False,
 )
+Index("event_by_job", event.c.job_id, **_where(event.c.job_id.is_not(None)))

@@ -12,6 +12,18 @@ R = TypeVar("R")
 class BulkInsert: ...
 class Listing(Generic[R]): ...
 
+class ActionsRow(NamedTuple):
+    id: int
+    workflow_id: int
+    trigger_type: str
+    action_type: str
+    job_ids: str
+    commands: str
+    persistent: bool
+    settings: str
+    executed_run_id: int | None
+    executed_at: float | None
+def ACTIONS(*, workflow_id: int) -> ActionsRow: ...
 def ADD_EVENT(*, workflow_id: int, seq: int, timestamp: float, kind: str, job_id: int | None, data: str | None, actor: str | None) -> None: ...
 def ADD_TO_DATA_GROUP(*, group_id: int, user_data_id: int, workflow_id: int) -> None: ...
 def ADD_USER_DATA(*, id: int, workflow_id: int, name: str, is_ephemeral: bool, data: str | None, version: int, declared: bool) -> None: ...
@@ -19,9 +31,65 @@ def ADD_USER_DATA_VERSION(*, user_data_id: int, version: int, data: str | None, 
 class AllocateRow(NamedTuple):
     next: int
 def ALLOCATE(*, name: str, n: int) -> AllocateRow: ...
+class ComputeNodeRow(NamedTuple):
+    id: int
+    workflow_id: int
+    run_id: int
+    hostname: str
+    pid: int
+    num_cpus: int
+    memory_bytes: int
+    gpus: str
+    is_active: bool
+    started_at: float
+    ended_at: float | None
+    heartbeat_at: float
+    options: str
+def COMPUTE_NODE(*, node_id: int) -> ComputeNodeRow: ...
+class ComputeNodesRow(NamedTuple):
+    id: int
+    workflow_id: int
+    run_id: int
+    hostname: str
+    pid: int
+    num_cpus: int
+    memory_bytes: int
+    gpus: str
+    is_active: bool
+    started_at: float
+    ended_at: float | None
+    heartbeat_at: float
+    options: str
+def COMPUTE_NODES(*, workflow_id: int) -> ComputeNodesRow: ...
 def COPY_DATA_GROUP(*, group_id: int, from_group: int) -> None: ...
+def DELETE_DEPENDENCIES(*, workflow_id: int) -> None: ...
+def DELETE_EVENTS(*, workflow_id: int) -> None: ...
+def DELETE_FILE_GROUPS(*, workflow_id: int) -> None: ...
+def DELETE_RESULTS(*, workflow_id: int) -> None: ...
 def DELETE_USER_DATA(*, id: int) -> None: ...
+def DELETE_USER_DATA_GROUPS(*, workflow_id: int) -> None: ...
+def DELETE_WORKFLOW(*, workflow_id: int) -> None: ...
+class DependenciesRow(NamedTuple):
+    id: int
+    name: str
+    status: int
+    kind: int
+    via: str | None
+def DEPENDENCIES(*, job_id: int) -> DependenciesRow: ...
+class DependentsRow(NamedTuple):
+    id: int
+    name: str
+    status: int
+    kind: int
+    via: str | None
+def DEPENDENTS(*, job_id: int) -> DependentsRow: ...
 def DEPEND_ON_DATA(*, producer: int, consumer: int, record_id: int, workflow_id: int) -> None: ...
+class EdgesRow(NamedTuple):
+    job_id: int
+    depends_on_id: int
+    kind: int
+    via: int | None
+def EDGES(*, workflow_id: int) -> EdgesRow: ...
 class EventsAfterRow(NamedTuple):
     workflow_id: int
     seq: int
@@ -39,12 +107,178 @@ class EventHeadsRow(NamedTuple):
     id: int
     last_seq: int
 def EVENT_HEADS() -> EventHeadsRow: ...
+class ExportDataGroupsRow(NamedTuple):
+    group_id: int
+    user_data_id: int
+def EXPORT_DATA_GROUPS(*, workflow_id: int) -> ExportDataGroupsRow: ...
+class ExportFileGroupsRow(NamedTuple):
+    group_id: int
+    file_id: int
+def EXPORT_FILE_GROUPS(*, workflow_id: int) -> ExportFileGroupsRow: ...
+class ExportGatesRow(NamedTuple):
+    id: int
+    via: str | None
+def EXPORT_GATES(*, workflow_id: int) -> ExportGatesRow: ...
+class ExportJobsRow(NamedTuple):
+    id: int
+    name: str
+    command: str
+    invocation_script: str | None
+    script: str | None
+    priority: int
+    cancel_on_blocking_job_failure: bool
+    supports_termination: bool
+    resource_requirements_id: int
+    failure_handler_id: int | None
+    scheduler: str | None
+    family: str
+    parameters: str | None
+    env: str | None
+    stdio: str | None
+    require_user_data: bool | None
+    input_file_ids: int | None
+    output_file_ids: int | None
+    input_user_data_ids: int | None
+    output_user_data_ids: int | None
+def EXPORT_JOBS(*, workflow_id: int) -> ExportJobsRow: ...
+class ExportUserDataRow(NamedTuple):
+    id: int
+    name: str
+    is_ephemeral: bool
+    data: str | None
+    declared: bool
+    schema: str | None
+def EXPORT_USER_DATA(*, workflow_id: int) -> ExportUserDataRow: ...
+class FailureHandlersRow(NamedTuple):
+    id: int
+    workflow_id: int
+    name: str
+    rules: str
+def FAILURE_HANDLERS(*, workflow_id: int) -> FailureHandlersRow: ...
+class FileRow(NamedTuple):
+    id: int
+    workflow_id: int
+    name: str
+    path: str
+    st_mtime: float | None
+    st_size: int | None
+def FILE(*, file_id: int) -> FileRow: ...
+class FilesNeededRow(NamedTuple):
+    id: int
+    workflow_id: int
+    name: str
+    path: str
+    st_mtime: float | None
+    st_size: int | None
+def FILES_NEEDED(*, workflow_id: int) -> FilesNeededRow: ...
+class FilesOfGroupRow(NamedTuple):
+    id: int
+    name: str
+    path: str
+    st_mtime: float | None
+    st_size: int | None
+def FILES_OF_GROUP(*, group_id: int) -> FilesOfGroupRow: ...
+class FileNamesRow(NamedTuple):
+    id: int
+    name: str
+def FILE_NAMES(*, workflow_id: int) -> FileNamesRow: ...
+class FirstJobRow(NamedTuple):
+    first: int | None
+def FIRST_JOB(*, workflow_id: int) -> FirstJobRow: ...
+class FirstJobNamesRow(NamedTuple):
+    name: str
+def FIRST_JOB_NAMES(*, workflow_id: int) -> FirstJobNamesRow: ...
+class GatePatternsRow(NamedTuple):
+    id: int
+    via: str | None
+def GATE_PATTERNS(*, workflow_id: int) -> GatePatternsRow: ...
+class GroupedFilesRow(NamedTuple):
+    id: int
+    name: str
+    group_id: int
+def GROUPED_FILES(*, workflow_id: int) -> GroupedFilesRow: ...
+class GroupedUserDataRow(NamedTuple):
+    id: int
+    name: str
+    is_null: bool
+    group_id: int
+def GROUPED_USER_DATA(*, workflow_id: int) -> GroupedUserDataRow: ...
+class GroupsOfJobsRow(NamedTuple):
+    id: int
+    input_files: int | None
+    output_files: int | None
+    input_user_data: int | None
+    output_user_data: int | None
+def GROUPS_OF_JOBS(*, workflow_id: int) -> GroupsOfJobsRow: ...
+INSERT_ACTIONS: BulkInsert
+INSERT_DEPENDENCIES: BulkInsert
+INSERT_FAILURE_HANDLERS: BulkInsert
+INSERT_FILES: BulkInsert
+INSERT_FILE_GROUPS: BulkInsert
+INSERT_GATES: BulkInsert
+INSERT_JOBS: BulkInsert
+INSERT_REQUIREMENTS: BulkInsert
+INSERT_RESULTS: BulkInsert
+INSERT_SLURM_SCHEDULERS: BulkInsert
+INSERT_USER_DATA: BulkInsert
+INSERT_USER_DATA_GROUPS: BulkInsert
+INSERT_USER_DATA_VERSIONS: BulkInsert
+INSERT_WORKFLOW: BulkInsert
+INSERT_WORKFLOW_TEXT: BulkInsert
+class InterruptedRow(NamedTuple):
+    number: int
+def INTERRUPTED(*, workflow_id: int) -> InterruptedRow: ...
+class JobRow(NamedTuple):
+    id: int
+    workflow_id: int
+    name: str
+    command: str
+    invocation_script: str | None
+    status: int
+    cancel_on_blocking_job_failure: bool
+    supports_termination: bool
+    resource_requirements_id: int
+    scheduler_id: int | None
+    failure_handler_id: int | None
+    attempt_id: int
+    priority: int
+    held: bool
+    family: str
+    parameters: str | None
+    env: str | None
+    compute_node_id: int | None
+    pid: int | None
+    started_at: float | None
+    ended_at: float | None
+    return_code: int | None
+    reason: str | None
+    not_before: float | None
+    allocation: str | None
+def JOB(*, job_id: int) -> JobRow: ...
 class JobDataGroupsRow(NamedTuple):
     workflow_id: int
     status: int
     input_user_data: int | None
     output_user_data: int | None
 def JOB_DATA_GROUPS(*, job_id: int) -> JobDataGroupsRow: ...
+class JobDefinitionRow(NamedTuple):
+    name: str
+    command: str
+    script: str | None
+    requirement_id: int
+def JOB_DEFINITION(*, job_id: int) -> JobDefinitionRow: ...
+class JobGroupsRow(NamedTuple):
+    input_files: int | None
+    output_files: int | None
+    input_user_data: int | None
+    output_user_data: int | None
+def JOB_GROUPS(*, job_id: int) -> JobGroupsRow: ...
+class JobNameRow(NamedTuple):
+    name: str
+def JOB_NAME(*, job_id: int) -> JobNameRow: ...
+class JobOfNameRow(NamedTuple):
+    id: int
+def JOB_OF_NAME(*, workflow_id: int, name: str) -> JobOfNameRow: ...
 class ListEventsRow(NamedTuple):
     workflow_id: int
     seq: int
@@ -54,6 +288,64 @@ class ListEventsRow(NamedTuple):
     data: str | None
     actor: str | None
 LIST_EVENTS: Listing[ListEventsRow]
+class ListFilesRow(NamedTuple):
+    id: int
+    workflow_id: int
+    name: str
+    path: str
+    st_mtime: float | None
+    st_size: int | None
+LIST_FILES: Listing[ListFilesRow]
+class ListJobsRow(NamedTuple):
+    id: int
+    workflow_id: int
+    name: str
+    command: str
+    invocation_script: str | None
+    status: int
+    cancel_on_blocking_job_failure: bool
+    supports_termination: bool
+    resource_requirements_id: int
+    scheduler_id: int | None
+    failure_handler_id: int | None
+    attempt_id: int
+    priority: int
+    held: bool
+    family: str
+    parameters: str | None
+    env: str | None
+    compute_node_id: int | None
+    pid: int | None
+    started_at: float | None
+    ended_at: float | None
+    return_code: int | None
+    reason: str | None
+    not_before: float | None
+    allocation: str | None
+LIST_JOBS: Listing[ListJobsRow]
+class ListResultsRow(NamedTuple):
+    id: int
+    job_id: int
+    job_name: str
+    workflow_id: int
+    run_id: int
+    attempt_id: int
+    compute_node_id: int | None
+    return_code: int | None
+    started_at: float
+    ended_at: float
+    peak_memory_bytes: int | None
+    avg_memory_bytes: int | None
+    peak_cpu_percent: float | None
+    avg_cpu_percent: float | None
+    status: int
+    cause: str | None
+    reason: str | None
+    cpu_time: float | None
+    peak_gpu_memory_bytes: int | None
+    avg_gpu_percent: float | None
+    allocation: str | None
+LIST_RESULTS: Listing[ListResultsRow]
 class ListUserDataRow(NamedTuple):
     id: int
     workflow_id: int
@@ -62,18 +354,115 @@ class ListUserDataRow(NamedTuple):
     data: str | None
     version: int
 LIST_USER_DATA: Listing[ListUserDataRow]
+class ListWorkflowsRow(NamedTuple):
+    id: int
+    name: str
+    user: str
+    description: str | None
+    project: str | None
+    metadata: str | None
+    directory: str
+    file: str | None
+    format: str | None
+    created_at: float
+    run_id: int
+    is_canceled: bool
+    is_archived: bool
+    is_paused: bool
+    last_seq: int
+    env: str
+    execution_config: str
+    use_pending_failed: bool
+    require_user_data: bool
+    settings: str
+LIST_WORKFLOWS: Listing[ListWorkflowsRow]
 class LockWorkflowRow(NamedTuple):
     id: int
 def LOCK_WORKFLOW(*, workflow_id: int) -> LockWorkflowRow: ...
 class MissingUserDataRow(NamedTuple):
     id: int
 def MISSING_USER_DATA(*, workflow_id: int) -> MissingUserDataRow: ...
+class NumberedJobsRow(NamedTuple):
+    name: str
+def NUMBERED_JOBS(*, workflow_id: int) -> NumberedJobsRow: ...
+class OtherJobOfNameRow(NamedTuple):
+    id: int
+def OTHER_JOB_OF_NAME(*, workflow_id: int, name: str, job_id: int) -> OtherJobOfNameRow: ...
+class RequirementsRow(NamedTuple):
+    id: int
+    workflow_id: int
+    name: str
+    num_cpus: int
+    memory: int
+    num_gpus: float
+    gpu_memory: int | None
+    gpu_model: str | None
+    num_nodes: int
+    runtime: float
+    enforced: bool
+def REQUIREMENTS(*, workflow_id: int) -> RequirementsRow: ...
+class ResultRow(NamedTuple):
+    id: int
+    job_id: int
+    job_name: str
+    workflow_id: int
+    run_id: int
+    attempt_id: int
+    compute_node_id: int | None
+    return_code: int | None
+    started_at: float
+    ended_at: float
+    peak_memory_bytes: int | None
+    avg_memory_bytes: int | None
+    peak_cpu_percent: float | None
+    avg_cpu_percent: float | None
+    status: int
+    cause: str | None
+    reason: str | None
+    cpu_time: float | None
+    peak_gpu_memory_bytes: int | None
+    avg_gpu_percent: float | None
+    allocation: str | None
+def RESULT(*, result_id: int) -> ResultRow: ...
+def SET_ARCHIVED(*, is_archived: bool, workflow_id: int) -> None: ...
 def SET_DATA_GROUPS(*, input_user_data: int | None, output_user_data: int | None, job_id: int) -> None: ...
+def SET_RESOURCE_CLASS(*, resource_class: int, workflow_id: int, requirement_id: int) -> None: ...
+def SET_RUN(*, run_id: int, workflow_id: int) -> None: ...
+class SlurmSchedulersRow(NamedTuple):
+    id: int
+    name: str
+    settings: str
+def SLURM_SCHEDULERS(*, workflow_id: int) -> SlurmSchedulersRow: ...
+class SnapshotJobsRow(NamedTuple):
+    id: int
+    name: str
+    status: int
+    family: str
+    parameter_values: str | None
+    priority: int
+    held: bool
+    attempt_id: int
+    requirement_id: int
+    unmet: int
+    compute_node_id: int | None
+    started_at: float | None
+    ended_at: float | None
+    return_code: int | None
+    reason: str | None
+    not_before: float | None
+    stop_requested: str | None
+def SNAPSHOT_JOBS(*, workflow_id: int) -> SnapshotJobsRow: ...
+class StatusCountsRow(NamedTuple):
+    status: int
+    number: int
+def STATUS_COUNTS(*, workflow_id: int) -> StatusCountsRow: ...
 class TakeSeqsRow(NamedTuple):
     last_seq: int
 def TAKE_SEQS(*, n: int, workflow_id: int) -> TakeSeqsRow: ...
 def UNGROUP_USER_DATA(*, id: int) -> None: ...
+def UPDATE_JOB_DEFINITION(*, name: str, command: str, script: str | None, requirement_id: int, job_id: int) -> None: ...
 def UPDATE_USER_DATA(*, name: str, is_ephemeral: bool, data: str | None, version: int, id: int) -> None: ...
+def UPDATE_WORKFLOW(*, name: str, user: str, description: str | None, project: str | None, metadata: str | None, workflow_id: int) -> None: ...
 class UserDataAtVersionRow(NamedTuple):
     data: str | None
 def USER_DATA_AT_VERSION(*, id: int, version: int) -> UserDataAtVersionRow: ...
@@ -112,9 +501,19 @@ class UserDataHistoryRow(NamedTuple):
     run_id: int | None
     attempt_id: int | None
 def USER_DATA_HISTORY(*, id: int) -> UserDataHistoryRow: ...
+class UserDataIdsRow(NamedTuple):
+    id: int
+    name: str
+def USER_DATA_IDS(*, workflow_id: int) -> UserDataIdsRow: ...
 class UserDataNamesRow(NamedTuple):
     name: str
 def USER_DATA_NAMES(*, workflow_id: int) -> UserDataNamesRow: ...
+class UserDataOfGroupRow(NamedTuple):
+    id: int
+    name: str
+    version: int
+    is_null: bool
+def USER_DATA_OF_GROUP(*, group_id: int) -> UserDataOfGroupRow: ...
 class UserDataOfWorkflowRow(NamedTuple):
     id: int
     workflow_id: int
@@ -175,10 +574,41 @@ def USER_DATA_WRITTEN_BY(*, job_id: int) -> UserDataWrittenByRow: ...
 class WaitsForRow(NamedTuple):
     id: int | None
 def WAITS_FOR(*, producer: int, consumer: int) -> WaitsForRow: ...
+class WorkflowRow(NamedTuple):
+    id: int
+    name: str
+    user: str
+    description: str | None
+    project: str | None
+    metadata: str | None
+    directory: str
+    file: str | None
+    format: str | None
+    created_at: float
+    run_id: int
+    is_canceled: bool
+    is_archived: bool
+    is_paused: bool
+    last_seq: int
+    env: str
+    execution_config: str
+    use_pending_failed: bool
+    require_user_data: bool
+    settings: str
+def WORKFLOW(*, workflow_id: int) -> WorkflowRow: ...
 class WorkflowsOfNameRow(NamedTuple):
     id: int
     user: str
 def WORKFLOWS_OF_NAME(*, name: str) -> WorkflowsOfNameRow: ...
+class WorkflowsWithJobRow(NamedTuple):
+    id: int
+def WORKFLOWS_WITH_JOB(*, name: str) -> WorkflowsWithJobRow: ...
 class WorkflowExistsRow(NamedTuple):
     id: int
 def WORKFLOW_EXISTS(*, workflow_id: int) -> WorkflowExistsRow: ...
+class WorkflowOfJobRow(NamedTuple):
+    workflow_id: int
+def WORKFLOW_OF_JOB(*, job_id: int) -> WorkflowOfJobRow: ...
+class WorkflowTextRow(NamedTuple):
+    text: str
+def WORKFLOW_TEXT(*, workflow_id: int) -> WorkflowTextRow: ...

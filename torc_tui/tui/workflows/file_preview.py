@@ -218,9 +218,9 @@ def _exported(path: str) -> Mapping[str, Any]:
 
 
 def _read_document(document: Mapping[str, Any]) -> Plan:
-    from torc_tui.store.workflow_import import read_document
+    from torc_tui.store.workflow_document import read_document
 
-    return read_document(document)[0]
+    return read_document(document).plan
 
 
 def _source(path: str) -> list[str]:

@@ -1,0 +1,261 @@
+"""Statements for lists and single records, under the names that users see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select
+
+from torc_tui.status import HAS_RESULT, TROUBLED, JobStatus
+from torc_tui.store.schema import (
+    action,
+    compute_node,
+    dependency,
+    failure_handler,
+    file,
+    file_group,
+    job,
+    result,
+    slurm_scheduler,
+    workflow,
+)
+from torc_tui.store.statements.relations import members_of
+from torc_tui.store.statements.terms import Paged, among, param
+
+_workflow_id = param("workflow_id")
+
+# -- jobs ------------------------------------------------------------------------------------------
+
+_scheduler = (
+    select(slurm_scheduler.c.id)
+    .where(
+        slurm_scheduler.c.workflow_id == job.c.workflow_id,
+        slurm_scheduler.c.name == job.c.scheduler,
+    )
+    .correlate(job)
+    .scalar_subquery()
+)
+_job = select(
+    job.c.id,
+    job.c.workflow_id,
+    job.c.name,
+    job.c.command,
+    job.c.invocation_script,
+    job.c.status,
+    job.c.cancel_on_blocking_job_failure,
+    job.c.supports_termination,
+    job.c.requirement_id.label("resource_requirements_id"),
+    _scheduler.label("scheduler_id"),
+    job.c.failure_handler_id,
+    job.c.attempt_id,
+    job.c.priority,
+    job.c.held,
+    job.c.family,
+    job.c.parameter_values.label("parameters"),
+    job.c.env,
+    job.c.compute_node_id,
+    job.c.pid,
+    job.c.started_at,
+    job.c.ended_at,
+    job.c.return_code,
+    job.c.reason,
+    job.c.not_before,
+    job.c.allocation,
+)
+_gate, _behind = dependency.alias("m"), dependency.alias("w")
+_downstream = (
+    select(dependency.c.job_id)
+    .where(dependency.c.depends_on_id == param("upstream_job_id"))
+    .union(
+        select(_behind.c.job_id)
+        .select_from(_gate)
+        .join(_behind, _behind.c.depends_on_id == _gate.c.job_id)
+        .where(_gate.c.depends_on_id == param("upstream_job_id"), _gate.c.job_id < 0)
+    )
+)
+JOB = _job.where(job.c.id == param("job_id"))
+LIST_JOBS = Paged(
+    _job.where(job.c.workflow_id == _workflow_id),
+    sorts={
+        name: job.c[name]
+        for name in (
+            [
+                "id",
+                "name",
+                "status",
+                "command",
+                "priority",
+                "started_at",
+                "ended_at",
+                "return_code",
+                "attempt_id",
+            ]
+        )
+    },
+    filters={
+        "status": job.c.status == param(job.c.status),
+        "failed": among(job.c.status, TROUBLED),
+        "name": job.c.name.ilike(param(job.c.name)),
+        "upstream_job_id": job.c.id.in_(_downstream),
+    },
+)
+WORKFLOW_OF_JOB = select(job.c.workflow_id).where(job.c.id == param("job_id"))
+JOB_OF_NAME = (
+    select(job.c.id)
+    .where(job.c.workflow_id == _workflow_id, job.c.name == param(job.c.name))
+    .order_by(job.c.id)
+    .limit(1)
+)
+WORKFLOWS_WITH_JOB = select(workflow.c.id).where(
+    select(job.c.id)
+    .where(job.c.workflow_id == workflow.c.id, job.c.name == param(job.c.name))
+    .exists()
+)
+FIRST_JOB_NAMES = (
+    select(job.c.name).where(job.c.workflow_id == _workflow_id).order_by(job.c.id).limit(20_000)
+)
+JOB_NAME = select(job.c.name).where(job.c.id == param("job_id"))
+
+# -- files -----------------------------------------------------------------------------------------
+
+_file = select(
+    file.c.id, file.c.workflow_id, file.c.name, file.c.path, file.c.st_mtime, file.c.st_size
+)
+_of_workflow = _file.where(file.c.workflow_id == _workflow_id)
+FILE = _file.where(file.c.id == param("file_id"))
+LIST_FILES = Paged(
+    _of_workflow,
+    sorts={name: file.c[name] for name in ("id", "name", "path", "st_mtime")},
+    filters={
+        "producer": file.c.id.in_(
+            select(file_group.c.file_id)
+            .join(job, job.c.output_files == file_group.c.group_id)
+            .where(job.c.id == param("producer"))
+        )
+    },
+)
+_completed = job.c.status == int(JobStatus.COMPLETED)
+FILES_NEEDED = _of_workflow.where(
+    or_(
+        and_(
+            file.c.id.in_(members_of(job.c.input_files)),
+            file.c.id.not_in(members_of(job.c.output_files)),
+        ),
+        file.c.id.in_(members_of(job.c.output_files, _completed)),
+    )
+).order_by(file.c.id)
+"""Files that must exist before jobs run: inputs that no job makes, outputs of completed jobs."""
+
+# -- results ---------------------------------------------------------------------------------------
+
+_result = (
+    select(
+        result.c.id,
+        result.c.job_id,
+        job.c.name.label("job_name"),
+        result.c.workflow_id,
+        result.c.run_id,
+        result.c.attempt_id,
+        result.c.compute_node_id,
+        result.c.return_code,
+        result.c.started_at,
+        result.c.ended_at,
+        result.c.peak_memory.label("peak_memory_bytes"),
+        result.c.avg_memory.label("avg_memory_bytes"),
+        result.c.peak_cpu_percent,
+        result.c.avg_cpu_percent,
+        result.c.status,
+        result.c.cause,
+        result.c.reason,
+        result.c.cpu_time,
+        result.c.peak_gpu_memory.label("peak_gpu_memory_bytes"),
+        result.c.avg_gpu_percent,
+        result.c.allocation,
+    )
+    .select_from(result)
+    .outerjoin(job, job.c.id == result.c.job_id)
+)
+_newest = result.alias("newest")
+RESULT = _result.where(result.c.id == param("result_id"))
+LIST_RESULTS = Paged(
+    _result.where(result.c.workflow_id == _workflow_id),
+    sorts={
+        **{name: result.c[name] for name in ("id", "job_id", "run_id", "attempt_id")},
+        "job_name": job.c.name,
+        "return_code": result.c.return_code,
+        "status": result.c.status,
+        "exec_time_minutes": result.c.ended_at - result.c.started_at,
+        "completion_time": result.c.ended_at,
+        "peak_memory_bytes": result.c.peak_memory,
+        "peak_cpu_percent": result.c.peak_cpu_percent,
+    },
+    filters={
+        "job_id": result.c.job_id == param(result.c.job_id),
+        "run_id": result.c.run_id == param(result.c.run_id),
+        "current": and_(
+            among(job.c.status, HAS_RESULT),
+            result.c.status == job.c.status,
+            result.c.id
+            == select(func.max(_newest.c.id))
+            .where(_newest.c.job_id == result.c.job_id)
+            .correlate(result)
+            .scalar_subquery(),
+        ),
+        "return_code": result.c.return_code == param(result.c.return_code),
+        "failed": or_(
+            result.c.return_code != 0,
+            result.c.return_code.is_(None),
+            result.c.status != int(JobStatus.COMPLETED),
+        ),
+        "status": result.c.status == param(result.c.status),
+        "compute_node_id": result.c.compute_node_id == param(result.c.compute_node_id),
+    },
+)
+
+# -- other records ---------------------------------------------------------------------------------
+
+
+def _all(table: Any, *columns: Any) -> Any:
+    return select(*columns).where(table.c.workflow_id == _workflow_id).order_by(table.c.id)
+
+
+FAILURE_HANDLERS = _all(
+    failure_handler,
+    failure_handler.c.id,
+    failure_handler.c.workflow_id,
+    failure_handler.c.name,
+    failure_handler.c.rules,
+)
+SLURM_SCHEDULERS = _all(
+    slurm_scheduler, slurm_scheduler.c.id, slurm_scheduler.c.name, slurm_scheduler.c.settings
+)
+ACTIONS = _all(
+    action,
+    action.c.id,
+    action.c.workflow_id,
+    action.c.trigger_type,
+    action.c.action_type,
+    action.c.job_ids,
+    action.c.commands,
+    action.c.persistent,
+    action.c.settings,
+    action.c.executed_run_id,
+    action.c.executed_at,
+)
+_node = (
+    compute_node.c.id,
+    compute_node.c.workflow_id,
+    compute_node.c.run_id,
+    compute_node.c.hostname,
+    compute_node.c.pid,
+    compute_node.c.num_cpus,
+    compute_node.c.memory.label("memory_bytes"),
+    compute_node.c.gpus,
+    compute_node.c.is_active,
+    compute_node.c.started_at,
+    compute_node.c.ended_at,
+    compute_node.c.heartbeat_at,
+    compute_node.c.options,
+)
+COMPUTE_NODES = _all(compute_node, *_node)
+COMPUTE_NODE = select(*_node).where(compute_node.c.id == param("node_id"))
