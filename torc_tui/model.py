@@ -404,6 +404,7 @@ class Limits:
     runtime: float | None = None
     termination_signal: str = "SIGTERM"
     grace: float = 30.0
+    wait_for_background: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,9 @@ class Kind(StrEnum):
 
     MEMORY_EXCEEDED = "memory_exceeded"
     GPU_MEMORY_EXCEEDED = "gpu_memory_exceeded"
+    FILES_NOT_WRITTEN = "files_not_written"
     USER_DATA_NOT_WRITTEN = "user_data_not_written"
+    BACKGROUND_ENDED = "background_ended"
     SCRIPT_FAILED = "script_failed"
     BACKGROUND_PROCESSES = "background_processes"
     UNKILLABLE = "unkillable"
@@ -119,7 +121,10 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         # What deserves a warning although it is no failure.
         Kind.MEMORY_EXCEEDED: "used requested",
         Kind.GPU_MEMORY_EXCEEDED: "used requested",
+        # (name, path) of declared outputs that did not change; `code` where that is a failure
+        Kind.FILES_NOT_WRITTEN: "files code",
         Kind.USER_DATA_NOT_WRITTEN: "names",
+        Kind.BACKGROUND_ENDED: "processes",  # (name, pid) of what the job left behind
         Kind.SCRIPT_FAILED: "code log error",
         Kind.BACKGROUND_PROCESSES: "processes",  # (pid, name) of each that was ended
         Kind.UNKILLABLE: "pids",

@@ -19,7 +19,13 @@ from typing import Any
 import pytest
 
 from tests.waiting import DEADLINE, wait_for
-from torc_tui.executors import child_processes, job_files, session_processes, supervisor
+from torc_tui.executors import (
+    child_processes,
+    job_files,
+    session_processes,
+    session_signals,
+    supervisor,
+)
 from torc_tui.executors.attempt import Attempt, Measures
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.exit_file import read_exit_file
@@ -703,8 +709,16 @@ def test_the_start_time_is_that_of_the_kernel(local, order, tmp_path):
 
 
 def test_names_of_signals() -> None:
-    assert supervisor.signal_number("SIGUSR1") == supervisor.signal_number("usr1") == signal.SIGUSR1
-    assert supervisor.signal_number(None) == supervisor.signal_number("nonsense") == signal.SIGTERM
+    assert (
+        session_signals.signal_number("SIGUSR1")
+        == session_signals.signal_number("usr1")
+        == signal.SIGUSR1
+    )
+    assert (
+        session_signals.signal_number(None)
+        == session_signals.signal_number("nonsense")
+        == signal.SIGTERM
+    )
 
 
 def test_a_process_through_psutil_is_the_same() -> None:
@@ -813,7 +827,7 @@ def test_children_of_an_adopted_job_are_no_strangers() -> None:
 
     try:
         wait_for(lambda: len(session_processes.Sessions().scan({second})[second]) == 2)
-        looking = supervisor.Watch(lambda attempt: None)
+        looking = supervisor.Supervisor(lambda attempt: None)
         looking._thread = threading.Thread()  # it looks when the test says so
         looking.add(attempt(first), adopted=True)
         with looking.lock:

@@ -45,6 +45,9 @@ ANY_ONCE = (FailureRule(match_all_exit_codes=True, max_retries=1),)
         (exited(0), AttemptFacts(), S.COMPLETED, 0, True),
         (exited(3), AttemptFacts(), S.FAILED, 3, True),
         (exited(0), AttemptFacts(missing_files=OUT), S.FAILED, 1, True),
+        (exited(0), AttemptFacts(unwritten_files=OUT), S.COMPLETED, 0, True),
+        (exited(0), AttemptFacts(unwritten_files=OUT, require_written=True), S.FAILED, 1, True),
+        (exited(3), AttemptFacts(unwritten_files=OUT), S.FAILED, 3, True),
         (exited(0), AttemptFacts(missing_user_data=["x"]), S.COMPLETED, 0, True),
         (
             exited(0),
@@ -130,6 +133,12 @@ def test_a_missing_output_may_be_retried_by_code_one() -> None:
         (exited(139), AttemptFacts(), Cause.SIGNAL, Kind.EXIT),
         (exited(255), AttemptFacts(), Cause.EXIT, Kind.EXIT),
         (exited(0), AttemptFacts(missing_files=OUT), Cause.MISSING_OUTPUT, Kind.MISSING_FILES),
+        (
+            exited(0),
+            AttemptFacts(unwritten_files=OUT, require_written=True),
+            Cause.MISSING_OUTPUT,
+            Kind.FILES_NOT_WRITTEN,
+        ),
         (exited(143, Cause.CANCELED), AttemptFacts(), Cause.CANCELED, Kind.CANCELED_BY_USER),
         (
             exited(143, Cause.CANCELED),
@@ -231,3 +240,12 @@ def test_the_invariants_see_what_is_wrong() -> None:
     text = " / ".join(invariants.violations(nodes))
     for piece in ("job 2", "did not succeed", "blocked by nothing", "counter of 0", "went ahead"):
         assert piece in text
+
+
+def test_warnings_of_a_success() -> None:
+    facts = AttemptFacts(unwritten_files=OUT, missing_user_data=("record",))
+    assert outcome(exited(0), facts).warnings == (
+        because(Kind.FILES_NOT_WRITTEN, files=tuple(OUT)),
+        because(Kind.USER_DATA_NOT_WRITTEN, names=("record",)),
+    )
+    assert outcome(exited(1), facts).warnings == ()

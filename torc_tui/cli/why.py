@@ -16,7 +16,9 @@ from torc_tui.operations.job_facts import JobFacts
 from torc_tui.reasons import Kind
 from torc_tui.status import TROUBLED
 from torc_tui.store import queries
+from torc_tui.store.events import warnings_of
 from torc_tui.views import why as views
+from torc_tui.wording import sentence
 
 _LINES = 4
 
@@ -26,11 +28,14 @@ def why(call: Call) -> None:
     workflow_id = int(queries.get_job(call.store, job_id)["workflow_id"])
     facts = JobFacts(call.store, workflow_id)
     chain = views.explain(job_id, facts.of)
+    warnings = [sentence(one) for one in warnings_of(call.store, workflow_id, job_id)]
     if call.json:
-        output.json_value({"job_id": job_id, **_as_json(chain)})
+        output.json_value({"job_id": job_id, **_as_json(chain), "warnings": warnings})
         return
     for line in views.lines(chain, plain=not output.unicode()):
         output.line(line)
+    for warning in warnings:
+        output.line(f"warning: {warning}")
     if _contains(chain, Kind.NO_RUNNER):
         say(without_runner(workflow_id))
     if chain.status in TROUBLED:

@@ -23,11 +23,12 @@ from signal import SIGKILL
 from typing import Any
 
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
+from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
 from torc_tui.engine.prefetch import MOST, Ahead
 from torc_tui.engine.start_backoff import StartBackoff
 from torc_tui.errors import StoreUnavailable
 from torc_tui.executors.base import Executor
-from torc_tui.executors.supervisor import signal_number
+from torc_tui.executors.session_signals import signal_number
 from torc_tui.lifecycle.decide import AttemptFacts, Change, Outcome, outcome
 from torc_tui.model import (
     Allocation,
@@ -82,6 +83,9 @@ class InFlight:
     output_user_data: int | None
     require_user_data: bool | None
     stdio: str | None
+    note: str = ""
+    """The state of the output files before the start."""
+    require_written: bool = False
     pid: int | None = None
     stop: str | None = None
     told: str | None = None
@@ -176,7 +180,7 @@ class Engine:
         self._others: list[Allocation] = []
         self._marker: tuple[int, ...] | None = None
         self._looked = False
-        self._paths: dict[int, list[tuple[int, str, str]]] = {}
+        self.outputs = DeclaredOutputs(store, context.directory)
         self.ahead = Ahead()
         self.backoff = StartBackoff()
         self.directory_is_gone = False
@@ -241,14 +245,14 @@ class Engine:
         self.hand_on(reports)
         started, exited, declined = self._sort(reports)
         notices = self._note_starts(started, declined)
-        written = self._written_files(exited)
+        checked = self._check_outputs(exited)
         work = _Work()
         try:
             with self.store.write() as conn:
                 scheduling.lock(conn, self.context.workflow_id, self.node.hostname)
                 self._take_in()
                 if not self.gone:
-                    self._record(conn, started, exited, written, work)
+                    self._record(conn, started, exited, checked, work)
                     self._give_back(conn, declined, work)
                     self._recall(conn, work, now)
                     self._claim(conn, work, now)
@@ -307,7 +311,7 @@ class Engine:
         conn: Any,
         started: Sequence[Started],
         exited: Sequence[Exited],
-        written: Mapping[AttemptKey, Sequence[tuple[str, str]]],
+        checked: Mapping[AttemptKey, OutputCheck],
         work: _Work,
     ) -> None:
         """Write the starts and ends of attempts that this node still holds, and all that follows
@@ -326,10 +330,12 @@ class Engine:
         scheduling.grant(conn, self._taken_over)
         work.held = held
         if exited:
-            work.ended = [self._ended(report, written.get(report.key, ())) for report in exited]
+            nothing = OutputCheck()
+            work.ended = [self._ended(one, checked.get(one.key, nothing)) for one in exited]
             work.rows += scheduling.end(conn, node_id, work.ended)
-            if written:
-                scheduling.set_file_times(conn, self._file_times(work.ended))
+            for one in work.ended:
+                if one.outcome.status is JobStatus.COMPLETED and one.exited.key in checked:
+                    scheduling.set_file_times(conn, checked[one.exited.key].times)
 
     def _note_starts(self, started: Sequence[Started], declined: Sequence[NotStarted]) -> list[str]:
         """Tell the back-off of starts that succeeded or failed; return what to tell everybody."""
@@ -512,7 +518,7 @@ class Engine:
         after it."""
         if self._recover is None or self.stopping or not flight.failure_handler_id:
             return False
-        verdict = outcome(exited, self._facts(flight, (), ()))
+        verdict = outcome(exited, self._facts(flight, OutputCheck(), ()))
         if verdict.retry is None or not verdict.retry.recovery_script:
             return False
         return self._recover(flight, exited, verdict.retry.recovery_script)
@@ -525,51 +531,16 @@ class Engine:
 
     # -- ends --------------------------------------------------------------------------------------
 
-    def _written_files(self, exited: Iterable[Exited]) -> dict[AttemptKey, list[tuple[str, str]]]:
-        """Return (name, path) of the declared output files that each successful attempt lacks."""
-        found = {}
-        here = os.path.join(self.context.directory, "")
+    def _check_outputs(self, exited: Iterable[Exited]) -> dict[AttemptKey, OutputCheck]:
+        """Look at the declared output files of the attempts that succeeded."""
+        checked = {}
         for report in exited:
             flight = self.in_flight[report.key.job_id]
             if report.return_code == 0 and flight.output_files is not None:
-                found[report.key] = [
-                    (name, path.removeprefix(here))
-                    for _, name, path in self._output_paths(flight.output_files)
-                    if not os.path.lexists(path)
-                ]
-        return found
+                checked[report.key] = self.outputs.check(flight.output_files, flight.note)
+        return checked
 
-    def _output_paths(self, group_id: int) -> list[tuple[int, str, str]]:
-        """(file id, name, absolute path) of a group."""
-        paths = self._paths.get(group_id)
-        if paths is None:
-            with self.store.read() as conn:
-                rows = scheduling.group_paths(conn, group_id)
-            directory = self.context.directory
-            paths = self._paths[group_id] = [
-                (i, name, os.path.join(directory, path)) for i, name, path in rows
-            ]
-            if len(self._paths) > 1000:
-                self._paths = {group_id: paths}
-        return paths
-
-    def _file_times(
-        self, ended: Iterable[scheduling.Ended]
-    ) -> list[tuple[float | None, int | None, int]]:
-        times: list[tuple[float | None, int | None, int]] = []
-        for one in ended:
-            group = self.in_flight[one.exited.key.job_id].output_files
-            if group is None or one.outcome.status is not JobStatus.COMPLETED:
-                continue
-            for file_id, _, path in self._output_paths(group):
-                try:
-                    status = os.stat(path)
-                except OSError:
-                    continue
-                times.append((status.st_mtime, status.st_size, file_id))
-        return times
-
-    def _ended(self, exited: Exited, missing: Sequence[tuple[str, str]]) -> scheduling.Ended:
+    def _ended(self, exited: Exited, outputs: OutputCheck) -> scheduling.Ended:
         flight = self.in_flight[exited.key.job_id]
         if not self._monitored():
             exited = replace(exited, usage=Usage())
@@ -578,7 +549,7 @@ class Engine:
             empty = scheduling.empty_output_data(self.store.connection(), flight.output_user_data)
         if flight.stop and exited.cause is None and exited.return_code != 0:
             exited = replace(exited, cause=Cause.CANCELED)
-        verdict = self._judge(exited, self._facts(flight, missing, empty))
+        verdict = self._judge(exited, self._facts(flight, outputs, empty))
         if verdict.reason is not None and verdict.reason.kind is Kind.EXIT:
             verdict = replace(verdict, reason=_with_disk(verdict.reason, flight.output_dir))
         warnings = [*exited.warnings, *self._overuse(flight, exited)]
@@ -620,7 +591,7 @@ class Engine:
     def _facts(
         self,
         flight: InFlight,
-        missing_files: Sequence[tuple[str, str]],
+        outputs: OutputCheck,
         empty_data: Sequence[str],
     ) -> AttemptFacts:
         context = self.context
@@ -634,7 +605,9 @@ class Engine:
         return AttemptFacts(
             rules=rules,
             retries=flight.retries,
-            missing_files=missing_files,
+            missing_files=outputs.missing,
+            unwritten_files=outputs.unwritten,
+            require_written=flight.require_written,
             missing_user_data=empty_data,
             require_user_data=bool(require),
             use_pending_failed=context.use_pending_failed,
@@ -740,6 +713,9 @@ class Engine:
     def _order(self, job: ReadyJob, allocation: Allocation, text: str) -> Order:
         """The order for a claimed job, which is in flight from here."""
         order = self.maker.make(job, allocation)
+        if job.output_files is not None:
+            directories, note = self.outputs.before(job.output_files)
+            order = replace(order, output_directories=directories, note=note)
         self.in_flight[job.id] = InFlight(
             key=order.key,
             name=job.name,
@@ -753,6 +729,8 @@ class Engine:
             output_user_data=job.output_user_data,
             require_user_data=job.require_user_data,
             stdio=job.stdio,
+            note=order.note,
+            require_written=self.maker.requires_written(),
         )
         return order
 

@@ -15,7 +15,12 @@ from typing import Any
 from torc_tui.engine.engine import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
-from torc_tui.executors.exit_file import ExitFile, find_starts, is_being_started
+from torc_tui.executors.exit_file import (
+    ExitFile,
+    find_starts,
+    is_being_started,
+    read_exit_file,
+)
 from torc_tui.model import Allocation, AttemptKey, Json, Machine
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.detect import anybody_is_behind, boot_id, process_started, still_runs
@@ -190,8 +195,10 @@ class _Found:
     def _adopt(
         self, held: compute_nodes.HeldAttempt, told: ExitFile | None, *, same_boot: bool
     ) -> None:
-        flight = _flight(self.maker, held)
         stdout, stderr, exit_file = _paths(self.maker, held)
+        flight = _flight(self.maker, held)
+        if held.output_files is not None:
+            flight.note = read_exit_file(exit_file).note if told is None else told.note
         pid, started = held.pid, held.process_started
         if told is not None:
             pid, started = told.pid, told.process_started
@@ -248,4 +255,5 @@ def _flight(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> InFlight:
         stdio=held.stdio,
         pid=held.pid,
         stop=held.stop_requested,
+        require_written=maker.requires_written(),
     )

@@ -124,6 +124,10 @@ class OrderMaker:
             environment["PATH"] = with_commands(own["PATH"])
         return environment
 
+    def requires_written(self) -> bool:
+        """Return whether a declared output that an attempt did not write is a failure."""
+        return self.context.settings.get("output_check") == "written"
+
     def limits(self, requirements: ResourceRequirements | None) -> Limits:
         """What is enforced on a job with these requirements."""
         execution = self.context.execution
@@ -133,6 +137,7 @@ class OrderMaker:
             runtime=requirements.runtime if enforced and requirements else None,
             termination_signal=execution.termination_signal,
             grace=self.grace,
+            wait_for_background=bool(self.context.settings.get("wait_for_background")),
         )
 
 

@@ -35,9 +35,12 @@ class Measures:
     gpu_percent_sum: float = 0.0
     gpu_samples: int = 0
 
-    def sample(self, at: float, members: Sequence[Process], memory: int) -> None:
-        """The processes alive at ``at``, and their memory together."""
-        cpu = sum(member.cpu for member in members)
+    def sample(
+        self, at: float, members: Sequence[Process], memory: int, *, before: float = 0.0
+    ) -> None:
+        """Take in the processes alive at ``at``, and their memory together; ``before`` is the CPU
+        time of the leader, once it has ended."""
+        cpu = before + sum(member.cpu for member in members)
         span = at - self.last_at
         if span > 0:
             percent = max(0.0, cpu - self.cpu) / span * 100
@@ -100,6 +103,7 @@ class Attempt:
     own_maxrss: int | None
     files: tuple[str, ...]
     measures: Measures
+    log: str | None = None
     members: list[Process] = field(default_factory=list)
     cause: Cause | None = None
     reason: Reason | None = None

@@ -31,7 +31,7 @@ from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.executors.job_files import JobFiles, append_line
 from torc_tui.executors.spawn import prepare, spawn
 from torc_tui.executors.start_errors import launch_failure, shortage
-from torc_tui.executors.supervisor import GpuUsage, Watch
+from torc_tui.executors.supervisor import GpuUsage, Supervisor
 from torc_tui.executors.wrapper import CANNOT_START, find_bash, launch
 from torc_tui.model import AttemptKey, Cause, Exited, NotStarted, Order, Report, Started, Usage
 from torc_tui.reasons import Kind, because
@@ -64,7 +64,7 @@ class LocalExecutor:
         self._shell = shell or find_bash()
         self._open_files = _raise_open_files()
         self._children: Children[AttemptKey] = Children(pidfd=pidfd)
-        self._watch = Watch(self._emptied, gpu_usage)
+        self._supervisor = Supervisor(self._emptied, gpu_usage)
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._reports: deque[Report] = deque()
         self._nothing = os.open(os.devnull, os.O_RDWR)
@@ -98,7 +98,7 @@ class LocalExecutor:
     def _start(self, order: Order, started_at: float) -> None:
         if order.refusal is not None:
             raise ValueError(order.refusal)
-        self._watch.start_thread()
+        self._supervisor.start_thread()
         how = launch(
             order, self._shell, open_files=self._open_files, now=session_processes.clock_ticks()
         )
@@ -127,10 +127,11 @@ class LocalExecutor:
             own_maxrss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
             files=tuple(path for path, _ in how.files),
             measures=Measures(began),
+            log=order.stderr or order.stdout,
         )
         self._attempts[order.key] = attempt
         self._reports.append(Started(order.key, attempt.pid, attempt.process_started, started_at))
-        self._watch.add(attempt)
+        self._supervisor.add(attempt)
         self._children.add(order.key, attempt.pid)
 
     def _refuse(self, order: Order, started_at: float, error: Exception) -> None:
@@ -175,9 +176,10 @@ class LocalExecutor:
                 own_maxrss=None,
                 files=(one.exit_file + ".sh", one.exit_file + ".invocation"),
                 measures=Measures(began),
+                log=one.stderr or one.stdout,
             )
             if pid is not None and started is not None and process_started(pid) == started:
-                self._watch.add(attempt, adopted=True)
+                self._supervisor.add(attempt, adopted=True)
                 self._children.add(one.key, pid, child=False, started=started)
             else:
                 # What its session left, if anything, is left alone: its number may be somebody
@@ -185,7 +187,10 @@ class LocalExecutor:
                 attempt.ended = time.monotonic()
                 attempt.ended_at = time.time()
                 self._ask_exit_file(attempt)
-                self._report(attempt)
+                if one.limits.wait_for_background and session_processes.belong(pid or 0, one.key):
+                    self._supervisor.linger(attempt)
+                else:
+                    self._report(attempt)
         self._children.wake()
 
     # -- stopping ----------------------------------------------------------------------------------
@@ -205,7 +210,7 @@ class LocalExecutor:
             for key in keys
             if (attempt := self._attempts.get(key)) is not None and attempt.pid
         ]
-        self._watch.stop(chosen, cause, grace=grace, name=signal)
+        self._supervisor.stop(chosen, cause, grace=grace, name=signal)
 
     # -- waiting -----------------------------------------------------------------------------------
 
@@ -239,7 +244,7 @@ class LocalExecutor:
 
     def _ended(self, attempt: Attempt) -> None:
         """Its bash is gone: reap it, and report, unless it left something behind."""
-        with self._watch.lock:
+        with self._supervisor.lock:
             if attempt.own_maxrss is not None:
                 _, status, used = os.wait4(attempt.pid, 0)
                 code = os.waitstatus_to_exitcode(status)
@@ -247,7 +252,7 @@ class LocalExecutor:
                 attempt.account(used.ru_utime + used.ru_stime, used.ru_maxrss)
             attempt.ended = time.monotonic()
             attempt.ended_at = time.time()
-            self._watch.remove(attempt)
+            self._supervisor.remove(attempt)
         if attempt.own_maxrss is None:
             self._ask_exit_file(attempt)
         elif attempt.return_code == CANNOT_START and read_exit_file(attempt.exit_file).pid is None:
@@ -255,7 +260,7 @@ class LocalExecutor:
             attempt.cause = attempt.cause or Cause.LAUNCH
             attempt.reason = because(Kind.LAUNCH, error="the working directory cannot be entered")
         if _leaves_something(attempt):
-            self._watch.linger(attempt)
+            self._supervisor.linger(attempt)
         else:
             self._report(attempt)
 
@@ -292,7 +297,7 @@ class LocalExecutor:
         """Free threads and descriptors. Jobs run on."""
         if not self._closed:
             self._closed = True
-            self._watch.close()
+            self._supervisor.close()
             self._children.close()
             os.close(self._nothing)
             self._attempts.clear()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Set
 from typing import NamedTuple
 
+from torc_tui.model import AttemptKey
 from torc_tui.resources.process_identity import MICROSECONDS
 
 LINUX = sys.platform == "linux"
@@ -56,6 +57,55 @@ def read(pid: int) -> Process | None:
         return None
     cpu = (int(f[11]) + int(f[12]) + int(f[13]) + int(f[14])) / _TICKS
     return Process(pid, int(f[2]), int(f[3]), int(f[19]), cpu, int(f[21]) * _PAGE, f[0] in b"ZX")
+
+
+def name(pid: int) -> str:
+    """Return the name of a process; ``?`` when it has just gone."""
+    if LINUX:
+        try:
+            with open(f"/proc/{pid}/comm", "rb") as file:
+                return file.read().decode(errors="replace").rstrip("\n")
+        except OSError:
+            return "?"
+    import psutil
+
+    try:
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return "?"
+
+
+def belong(session: int, key: AttemptKey) -> bool:
+    """Return whether the session has processes, and they are those of the attempt.
+
+    The leader is gone, so its number alone proves nothing.
+    """
+    if not session:
+        return False
+    wanted = {
+        f"TORC_WORKFLOW_ID={key.workflow_id}".encode(),
+        f"TORC_RUN_ID={key.run_id}".encode(),
+        f"TORC_JOB_ID={key.job_id}".encode(),
+        f"TORC_ATTEMPT_ID={key.attempt_id}".encode(),
+    }
+    members = Sessions().scan({session}, fresh=True)[session]
+    return any(wanted <= _environment(member.pid) for member in members)
+
+
+def _environment(pid: int) -> set[bytes]:
+    if LINUX:
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                return set(file.read().split(b"\0"))
+        except OSError:
+            return set()
+    import psutil
+
+    try:
+        found = psutil.Process(pid).environ()
+    except psutil.Error:
+        return set()
+    return {os.fsencode(f"{name}={value}") for name, value in found.items()}
 
 
 def clock_ticks() -> int:

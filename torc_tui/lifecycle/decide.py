@@ -80,7 +80,8 @@ class AttemptFacts:
     """What the outcome of an attempt depends on, besides its end.
 
     ``retries`` counts those used in this run. ``missing_files`` are (name, path) of declared
-    outputs that do not exist, ``missing_user_data`` names of records that were not written.
+    outputs that do not exist, ``unwritten_files`` of those that exist and did not change;
+    ``missing_user_data`` are names of records that were not written.
     ``requested`` is what a user asked for: to cancel the job, or to terminate it. ``stop_codes``
     are the exit codes of a job that died by the signals with which it was stopped; any other code
     is the job's own.
@@ -89,6 +90,8 @@ class AttemptFacts:
     rules: Sequence[FailureRule] = ()
     retries: int = 0
     missing_files: Sequence[tuple[str, str]] = ()
+    unwritten_files: Sequence[tuple[str, str]] = ()
+    require_written: bool = False
     missing_user_data: Sequence[str] = ()
     require_user_data: bool = False
     use_pending_failed: bool = False
@@ -112,7 +115,7 @@ class Outcome:
     return_code: int | None
     cause: Cause
     reason: Reason | None = None
-    warning: Reason | None = None
+    warnings: tuple[Reason, ...] = ()
     retry: FailureRule | None = None
     releases: bool = True
     interrupted: bool = False
@@ -184,18 +187,28 @@ def _by_code(exited: Exited, facts: AttemptFacts) -> Outcome:
     missing = _missing_output(facts)
     if missing is not None:
         return _failed(MISSING_OUTPUT_RETURN_CODE, Cause.MISSING_OUTPUT, missing, facts)
-    if facts.missing_user_data:
-        warning = because(Kind.USER_DATA_NOT_WRITTEN, names=tuple(facts.missing_user_data))
-        return Outcome(JobStatus.COMPLETED, 0, Cause.EXIT, warning=warning)
-    return Outcome(JobStatus.COMPLETED, 0, Cause.EXIT)
+    return Outcome(JobStatus.COMPLETED, 0, Cause.EXIT, warnings=_output_warnings(facts))
 
 
 def _missing_output(facts: AttemptFacts) -> Reason | None:
     if facts.missing_files:
         return because(Kind.MISSING_FILES, files=tuple(facts.missing_files))
+    if facts.unwritten_files and facts.require_written:
+        return because(Kind.FILES_NOT_WRITTEN, files=tuple(facts.unwritten_files), code=0)
     if facts.missing_user_data and facts.require_user_data:
         return because(Kind.MISSING_USER_DATA, names=tuple(facts.missing_user_data))
     return None
+
+
+def _output_warnings(facts: AttemptFacts) -> tuple[Reason, ...]:
+    warnings = []
+    if facts.unwritten_files:
+        files = tuple(facts.unwritten_files)
+        warnings.append(because(Kind.FILES_NOT_WRITTEN, files=files))
+    if facts.missing_user_data:
+        names = tuple(facts.missing_user_data)
+        warnings.append(because(Kind.USER_DATA_NOT_WRITTEN, names=names))
+    return tuple(warnings)
 
 
 def _failed(code: int | None, cause: Cause, reason: Reason, facts: AttemptFacts) -> Outcome:

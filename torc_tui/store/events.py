@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 from torc_tui.model import Event
+from torc_tui.reasons import Reason, decode
 from torc_tui.store import sql
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append as append
@@ -28,6 +29,18 @@ def list_events(
     with store.read() as conn:
         rows = conn.page(sql.LIST_EVENTS, where=where, reverse=newest_first, limit=limit)
     return [event(row) for row in rows]
+
+
+def warnings_of(store: Store, workflow_id: int, job_id: int) -> list[Reason]:
+    """Return the warnings of the newest attempt of a job, the oldest first."""
+    found: list[Reason] = []
+    for one in list_events(store, workflow_id, job_id=job_id, newest_first=True):
+        if one.kind == "job_claimed":
+            break
+        warning = decode(one.data.get("message")) if one.kind == "job_warning" else None
+        if warning is not None:
+            found.insert(0, warning)
+    return found
 
 
 def event(row: sql.ListEventsRow | sql.EventsAfterRow) -> Event:

@@ -331,10 +331,9 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
             data["cause"], data["reason"] = outcome.cause.value, outcome.reason.to_json()
         if outcome.interrupted:
             data["interrupted"] = True
-        warnings = (*one.warnings, outcome.warning) if outcome.warning else one.warnings
         events += [
-            ("job_warning", key.job_id, {"message": one.to_json(), "attempt": key.attempt_id})
-            for one in warnings
+            ("job_warning", key.job_id, {"message": warning.to_json(), "attempt": key.attempt_id})
+            for warning in (*one.warnings, *outcome.warnings)
         ]
         events.append((CHANGE_EVENTS[outcome.status], key.job_id, data))
         if outcome.retry:

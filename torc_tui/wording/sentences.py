@@ -48,7 +48,15 @@ def canceled_sentence(reason: Reason | None) -> str:
     return text if reason.kind in _SAYS_CANCELED else f"canceled: {text}"
 
 
-_TELLS_CODE = frozenset({Kind.EXIT, Kind.MISSING_FILES, Kind.MISSING_USER_DATA, Kind.LAUNCH})
+_TELLS_CODE = frozenset(
+    {
+        Kind.EXIT,
+        Kind.MISSING_FILES,
+        Kind.FILES_NOT_WRITTEN,
+        Kind.MISSING_USER_DATA,
+        Kind.LAUNCH,
+    }
+)
 _OWN_CODE = frozenset({Kind.TIMEOUT, Kind.TIME_LIMIT})
 """Exit codes of these ends are chosen by the runner, 152 unless configured: no signal."""
 _SAYS_CANCELED = frozenset({Kind.CANCELED_BY_USER, Kind.CANCELED, Kind.TEXT})
@@ -74,6 +82,20 @@ def _missing_files(reason: Reason) -> str:
     noun = "file" if len(files) == 1 else "files"
     names = listed(f"{name} (path {path})" for name, path in files)
     return f"exit 0, but did not write its output {noun} {names}"
+
+
+def _files_not_written(reason: Reason) -> str:
+    files: Sequence[tuple[str, str]] = reason["files"] or ()
+    names = listed(f"{name} (path {path})" for name, path in files)
+    said = f"output {names} {'was' if len(files) == 1 else 'were'} not written by this attempt"
+    return said if reason["code"] is None else f"exit {reason['code']}, but {said}"
+
+
+def _background_ended(reason: Reason) -> str:
+    processes: Sequence[tuple[str, int]] = reason["processes"] or ()
+    named = listed((f"{name} (pid {pid})" for name, pid in processes), 10)
+    noun = "process" if len(processes) == 1 else "processes"
+    return f"ended background {noun} of the job: {named}"
 
 
 def _user_data_not_written(reason: Reason) -> str:
@@ -228,7 +250,9 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.MORE: lambda reason: f"and {reason['number']} more",
     Kind.MEMORY_EXCEEDED: _used("memory", "requested"),
     Kind.GPU_MEMORY_EXCEEDED: _used("GPU memory", "requested"),
+    Kind.FILES_NOT_WRITTEN: _files_not_written,
     Kind.USER_DATA_NOT_WRITTEN: _user_data_not_written,
+    Kind.BACKGROUND_ENDED: _background_ended,
     Kind.SCRIPT_FAILED: _script_failed,
     Kind.BACKGROUND_PROCESSES: _background_processes,
     Kind.UNKILLABLE: _unkillable,

@@ -1,0 +1,125 @@
+"""Check the declared output files of attempts: whether they exist, and whether the attempt wrote
+them.
+
+Input: groups of files in the database, and what the file system says before and after an attempt.
+Output: directories to make, a note for the exit file (so that another runner can judge the attempt
+too), and a verdict on each file.
+
+Size, modification, change and inode are compared, never with a clock. A file that changed in the
+very tick of the kernel in which the attempt starts could change once more without a trace, so
+nothing is said of it; nor of a directory, which shows no change of the files in it.
+"""
+
+# Paths are made per job, and strings are quicker:
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from torc_tui.store import scheduling
+from torc_tui.store.database import Store
+
+State = tuple[int, ...] | None
+"""(size, mtime, ctime, inode) of a file; None: it does not exist, empty: nothing can be said."""
+UNKNOWN: State = ()
+_MOST_GROUPS = 1000
+"""Groups of files that are remembered; a job has one group, and most jobs share few."""
+_COARSE = 5 if sys.platform == "linux" else None
+"""CLOCK_REALTIME_COARSE, by which Linux stamps files; Python has no name for it."""
+
+
+class OutputFile(NamedTuple):
+    """A declared output; ``path`` is absolute, ``shown`` is relative to the working directory."""
+
+    file_id: int
+    name: str
+    path: str
+    shown: str
+
+
+@dataclass(slots=True)
+class OutputCheck:
+    """What an attempt left: (name, path) of files that are missing or unchanged, and (modification
+    time, size, file id) of those that exist."""
+
+    missing: list[tuple[str, str]] = field(default_factory=list)
+    unwritten: list[tuple[str, str]] = field(default_factory=list)
+    times: list[tuple[float | None, int | None, int]] = field(default_factory=list)
+
+
+class DeclaredOutputs:
+    """The output files of the jobs of one workflow, which run in ``directory``."""
+
+    def __init__(self, store: Store, directory: str) -> None:
+        self._store = store
+        self._directory = os.path.join(directory, "")
+        self._groups: dict[int, list[OutputFile]] = {}
+
+    def before(self, group_id: int) -> tuple[tuple[str, ...], str]:
+        """Return the directories that an attempt needs, and the note that `check` wants."""
+        files = self._files(group_id)
+        directories = dict.fromkeys(os.path.dirname(file.path) for file in files)
+        directories.pop(self._directory.rstrip("/"), None)
+        states = [_state_before(file.path) for file in files]
+        return tuple(directories), json.dumps(states, separators=(",", ":"))
+
+    def check(self, group_id: int, note: str) -> OutputCheck:
+        """Return what an attempt left; without a note, nothing is unwritten."""
+        found = OutputCheck()
+        files = self._files(group_id)
+        before = _states(note, len(files))
+        for file, state in zip(files, before, strict=True):
+            try:
+                status = os.stat(file.path)
+            except OSError:
+                found.missing.append((file.name, file.shown))
+                continue
+            found.times.append((status.st_mtime, status.st_size, file.file_id))
+            if state and not stat.S_ISDIR(status.st_mode) and state == _state(status):
+                found.unwritten.append((file.name, file.shown))
+        return found
+
+    def _files(self, group_id: int) -> list[OutputFile]:
+        files = self._groups.get(group_id)
+        if files is None:
+            with self._store.read() as conn:
+                rows = scheduling.group_paths(conn, group_id)
+            files = []
+            for file_id, name, path in rows:
+                absolute = os.path.join(self._directory, path)
+                shown = absolute.removeprefix(self._directory)
+                files.append(OutputFile(file_id, name, absolute, shown))
+            if len(self._groups) >= _MOST_GROUPS:
+                self._groups.clear()
+            self._groups[group_id] = files
+        return files
+
+
+def _state(status: os.stat_result) -> State:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def _state_before(path: str) -> State:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    if _COARSE is not None and status.st_ctime_ns >= time.clock_gettime_ns(_COARSE):
+        return UNKNOWN
+    return _state(status)
+
+
+def _states(note: str, count: int) -> Sequence[State]:
+    """Return the states of a note; unknown ones where it does not fit."""
+    try:
+        states = [None if one is None else tuple(one) for one in json.loads(note)] if note else []
+    except (ValueError, TypeError):
+        states = []
+    return states if len(states) == count else [UNKNOWN] * count
