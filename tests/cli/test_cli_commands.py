@@ -279,7 +279,7 @@ def test_acts_on_jobs(torc: Any, small: int) -> None:
         "canceled",
     ]
     again = torc("jobs", "retry", 1)
-    assert (again.code, again.out) == (0, "Retrying job 1 (write)\n")
+    assert (again.code, again.out) == (0, "Retrying job 1 (write) and 1 job that depends on it\n")
     assert f"start one with `torc run {small}`" in again.err  # no runner is there
     assert [job["status"] for job in torc("jobs", "list", small, "-f", "json").json] == [
         "ready",

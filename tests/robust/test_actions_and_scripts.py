@@ -256,3 +256,31 @@ actions:
     )
     (shell.folder / "go").touch()
     assert shell.finish(runner)[0] == 0
+
+
+def test_completion_after_retry(shell: Any) -> None:
+    """A workflow that completes after a retry runs its completion actions once more, and no start
+    action."""
+    path = shell.write(
+        "name: again\n"
+        "jobs:\n"
+        "  - {name: a, command: 'test -e fixed'}\n"
+        "  - {name: b, command: 'true'}\n"
+        "actions:\n"
+        "  - {trigger_type: on_workflow_start, action_type: run_commands,\n"
+        "     commands: ['echo start >> order']}\n"
+        "  - {trigger_type: on_jobs_complete, action_type: run_commands, jobs: [a],\n"
+        "     commands: ['echo a >> order']}\n"
+        "  - {trigger_type: on_jobs_complete, action_type: run_commands, jobs: [b],\n"
+        "     commands: ['echo b >> order_b']}\n"
+        "  - {trigger_type: on_workflow_complete, action_type: run_commands,\n"
+        "     commands: ['echo complete >> complete']}\n"
+    )
+    assert shell.run("run", path)[0] == 1
+    (shell.folder / "fixed").touch()
+    assert shell.run("jobs", "retry", "a", "-w", "1")[0] == 0
+    code, text = shell.run("run", "1")
+    assert code == 0, text
+    assert words(shell, "order") == ["start", "a", "a"]
+    assert words(shell, "order_b") == ["b"]
+    assert words(shell, "complete") == ["complete", "complete"]

@@ -16,6 +16,7 @@ from typing import Any
 
 from torc_tui.errors import NotFound
 from torc_tui.operations import catalog
+from torc_tui.operations.retries import Retry, plan_retry
 from torc_tui.operations.runners import end_orphans
 from torc_tui.operations.user_action import UserAction, narrow
 from torc_tui.reasons import Kind, Reason, because
@@ -80,23 +81,29 @@ def terminate_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = 
 
 
 def retry_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Give jobs that did not succeed another attempt; dependents canceled with them wait again."""
+    """Give jobs that did not succeed another attempt; put back the jobs that followed from them."""
+    reason = because(Kind.RETRIED_BY_USER, actor=actor).to_json()
+    retry = Retry()
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
-        chosen = [job.id for job in jobs]
-        below = [one for one in user_actions.canceled_below(conn, chosen) if one not in {*chosen}]
-        user_actions.again(conn, [*chosen, *below])
+        put_back = [*retry.chosen, *retry.followers]
+        user_actions.again(conn, put_back)
         user_actions.uncancel(conn, workflow_id)
+        user_actions.rearm_actions(conn, workflow_id, put_back)
         rows = dependency_counters.resettle(conn, workflow_id, at)
-        reason = because(Kind.RETRIED_BY_USER, actor=actor).to_json()
-        for job in user_actions.job_states(conn, [*chosen, *below]):
+        for job in user_actions.job_states(conn, put_back):
             if job.status is JobStatus.READY:
                 rows.append(("job_retried", job.id, {"reason": reason, "not_before": None}))
             elif job.status is JobStatus.BLOCKED:
                 rows.append(("job_blocked", job.id, None))
         return rows
 
-    return _on_jobs(store, catalog.RETRY, job_ids, act, actor)
+    def check(conn: Any, jobs: list[JobState]) -> dict[int, str]:
+        nonlocal retry
+        retry = plan_retry(conn, jobs)
+        return retry.refused
+
+    return _on_jobs(store, catalog.RETRY, job_ids, act, actor, check)
 
 
 def hold_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
@@ -166,8 +173,17 @@ Act = Callable[[Any, int, list[JobState], float], list[EventRow]]
 """Changes jobs to which the action applies; gets connection, workflow, jobs, time."""
 
 
+Check = Callable[[Any, list[JobState]], dict[int, str]]
+"""Returns refusals by id that follow from other jobs; gets connection and jobs."""
+
+
 def _on_jobs(
-    store: Store, action: UserAction, job_ids: Iterable[int], act: Act, actor: str | None
+    store: Store,
+    action: UserAction,
+    job_ids: Iterable[int],
+    act: Act,
+    actor: str | None,
+    check: Check = lambda conn, jobs: {},
 ) -> Done:
     """Change the jobs to which the action applies, in one transaction per workflow."""
     found = _existing(store, job_ids)
@@ -178,6 +194,8 @@ def _on_jobs(
         with store.write() as conn:
             append(conn, workflow_id, [], at=now)
             chosen, refused = narrow(action, user_actions.job_states(conn, ids))
+            refused |= check(conn, chosen)
+            chosen = [job for job in chosen if job.id not in refused]
             done.refused |= refused
             if not chosen:
                 continue
@@ -209,8 +227,8 @@ def _ask_to_stop(conn: Any, jobs: Sequence[JobState], cause: str) -> list[EventR
 
 
 def _dependents(rows: Sequence[EventRow], chosen: set[int]) -> int:
-    """Return how many other jobs the events of an action canceled."""
-    return len({row[1] for row in rows if row[0] == "job_canceled"} - {None, *chosen})
+    """Return how many other jobs the events of an action are about."""
+    return len({row[1] for row in rows} - {None, *chosen})
 
 
 def _end_orphans(store: Store, done: Done, reason: Reason) -> None:

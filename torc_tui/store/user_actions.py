@@ -7,10 +7,11 @@ changed. Whether an act is allowed was decided by the caller; whom it frees or d
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from torc_tui.reasons import Reason
+from torc_tui.reasons import Reason, decode
 from torc_tui.status import JobStatus
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Statement
@@ -149,17 +150,34 @@ HOLD = Statement("UPDATE job SET held = ? WHERE id = ?")
 PRIORITY = Statement("UPDATE job SET priority = ? WHERE id = ?")
 DISABLE = Statement("UPDATE job SET status = 9, reason = ? WHERE id = ? AND status NOT IN (3, 4)")
 AGAIN = Statement(
-    "UPDATE job SET status = 0, retries = 0, attempt_id = attempt_id + CASE WHEN started_at IS NULL THEN 0 ELSE 1 END,"
+    "UPDATE job SET status = 0, retries = 0, attempt_id = attempt_id"
+    " + CASE WHEN started_at IS NULL OR status = 2 THEN 0 ELSE 1 END,"
     " started_at = NULL, ended_at = NULL, return_code = NULL, reason = NULL, compute_node_id = NULL,"
     " stop_requested = NULL WHERE id = ?"
 )
-CANCELED_BELOW = Statement(
+# Jobs whose status follows from that of a dependency; jobs behind them may follow in turn.
+_FOLLOWED = "IN (2, 3, 4, 5, 6, 7, 8, 10)"
+FOLLOWERS = Statement(
     "WITH RECURSIVE below(id) AS ("
     " SELECT job_id FROM dependency WHERE depends_on_id = ?"
     " UNION SELECT d.job_id FROM dependency d JOIN below b ON d.depends_on_id = b.id"
-    " LEFT JOIN job u ON u.id = b.id WHERE b.id < 0 OR u.status = 7)"
-    " SELECT j.id FROM job j JOIN below b ON b.id = j.id WHERE j.status = 7 AND j.started_at IS NULL"
+    f" LEFT JOIN job u ON u.id = b.id WHERE b.id < 0 OR u.status {_FOLLOWED})"
+    " SELECT j.id, j.name, j.status FROM job j JOIN below b ON b.id = j.id"
+    f" WHERE j.status {_FOLLOWED} ORDER BY j.id"
 )
+CULPRITS = Statement(
+    "SELECT u.id, u.name, u.status, u.reason FROM job u WHERE u.status IN (6, 7, 8)"
+    " AND coalesce(u.stop_requested, '') <> 'stopped'"
+    " AND (SELECT j.cancel_on_blocking_job_failure FROM job j WHERE j.id = ?) AND u.id IN ("
+    "SELECT depends_on_id FROM dependency WHERE job_id = ? AND depends_on_id > 0"
+    " UNION ALL SELECT m.depends_on_id FROM dependency d JOIN dependency m ON m.job_id = d.depends_on_id"
+    " WHERE d.job_id = ? AND d.depends_on_id < 0) ORDER BY u.status, u.id"
+)
+EXECUTED_ACTIONS = Statement(
+    "SELECT id, trigger_type, job_ids FROM action WHERE workflow_id = ?"
+    " AND executed_run_id IS NOT NULL AND trigger_type IN ('on_workflow_complete', 'on_jobs_complete')"
+)
+REARM_ACTION = Statement("UPDATE action SET executed_run_id = NULL WHERE id = ?")
 
 
 def cancel_idle(conn: Connection, job_ids: Sequence[int], reason: Reason, at: float) -> None:
@@ -217,14 +235,41 @@ def again(conn: Connection, job_ids: Sequence[int]) -> None:
     AGAIN.run_many(conn, [(job_id,) for job_id in job_ids])
 
 
-def canceled_below(conn: Connection, job_ids: Sequence[int]) -> list[int]:
-    """The jobs downstream that were canceled, without having started, through a chain of such
-    jobs."""
-    found: dict[int, None] = {}
-    for job_id in job_ids:
-        for row in CANCELED_BELOW.run(conn, (job_id,)):
-            found[row[0]] = None
-    return list(found)
+class Follower(NamedTuple):
+    """A job that became what it is after one of its dependencies had finished."""
+
+    id: int
+    name: str
+    status: JobStatus
+
+
+def followers(conn: Connection, job_id: int) -> list[Follower]:
+    """Return the jobs downstream whose status follows from the end of this job."""
+    rows = FOLLOWERS.run(conn, (job_id,))
+    return [Follower(row[0], row[1], JobStatus(row[2])) for row in rows]
+
+
+class Culprit(NamedTuple):
+    """A dependency because of which a job is canceled."""
+
+    id: int
+    name: str
+    status: JobStatus
+    reason: Reason | None
+
+
+def culprits(conn: Connection, job_id: int) -> list[Culprit]:
+    """Return the unsuccessful dependencies of a job; none for a job that runs regardless."""
+    rows = CULPRITS.run(conn, (job_id, job_id, job_id))
+    return [Culprit(row[0], row[1], JobStatus(row[2]), decode(row[3])) for row in rows]
+
+
+def rearm_actions(conn: Connection, workflow_id: int, job_ids: Sequence[int]) -> None:
+    """Let the completion actions run once more that follow from the end of these jobs."""
+    reset = set(job_ids)
+    for action_id, trigger, jobs in EXECUTED_ACTIONS.run(conn, (workflow_id,)).fetchall():
+        if trigger == "on_workflow_complete" or not reset.isdisjoint(json.loads(jobs)):
+            REARM_ACTION.run(conn, (action_id,))
 
 
 # -- runners ----------------------------------------------------------------------------------
