@@ -1,4 +1,4 @@
-"""Rings, families and saved state."""
+"""Rings, job groups and saved state."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from torc_tui.model import Job
 from torc_tui.status import JobStatus
-from torc_tui.tui.feed.sample_history import Ring, blocks, braille, sparkline
+from torc_tui.tui.feed.sample_ring import Ring
 from torc_tui.tui.frame.ui_state import UiState
-from torc_tui.tui.jobs.job_groups import Families, Family
+from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
+from torc_tui.tui.machine.charts import blocks
 
 S = JobStatus
 NUMBERS = st.none() | st.floats(0, 100)
@@ -40,18 +41,14 @@ def test_window_averages_and_leaves_gaps() -> None:
 
 
 def test_pictures() -> None:
-    assert sparkline([0, 1, 4, 8, None]) == " ▁▄█ "
-    assert sparkline([0, 50, 100], high=100, plain=True) == " =@"
+    assert blocks([0, 1, 4, 8, None], 1) == [" ▁▄█ "]
     assert blocks([0, 4, 8, 16], 2, high=16) == ["   █", " ▄██"]
-    assert braille([0, 4, 2, 4], 1, high=4) == ["⢸⣼"]
-    assert braille([], 2) == ["", ""]
+    assert blocks([], 2) == ["", ""]
 
 
 @given(st.lists(NUMBERS, max_size=20), st.integers(1, 4))
 def test_pictures_have_their_size(values: list[float | None], height: int) -> None:
-    assert len(sparkline(values)) == len(values)
     assert [len(row) for row in blocks(values, height)] == [len(values)] * height
-    assert [len(row) for row in braille(values, height)] == [(len(values) + 1) // 2] * height
 
 
 def make(*statuses: JobStatus) -> dict[int, Job]:
@@ -59,36 +56,31 @@ def make(*statuses: JobStatus) -> dict[int, Job]:
     return {**jobs, 50: Job(50, "prep", S.READY, "prep")}
 
 
-def test_families_fold_and_open() -> None:
+def test_groups_fold_and_open() -> None:
     jobs = make(S.READY, S.RUNNING, S.FAILED)
-    families = Families(jobs.values())
-    rows = families.rows()
-    assert isinstance(rows[0], Family) and rows[1:] == [50] and rows[0].jobs == [1, 2, 3]
-    assert (
-        families.place_of(rows, 3) == 0
-        and families.place_of(rows, 50) == 1
-        and families.place_of(rows, 9) is None
-    )
-    assert families.toggle("train_{i}")
-    rows = families.rows()
-    assert rows[1:] == [1, 2, 3, 50] and families.place_of(rows, 3) == 3
-    assert families.rows([3, 50, 1])[1:] == [3, 1, 50]
-    assert {status for _, status in rows[0].strip(6)} == {S.READY, S.RUNNING, S.FAILED}  # type: ignore[union-attr]  # a Family
+    groups = JobGroups(jobs.values())
+    rows = groups.rows()
+    assert isinstance(rows[0], JobGroup) and rows[1:] == [50] and rows[0].jobs == [1, 2, 3]
+    assert groups.toggle("train_{i}")
+    rows = groups.rows()
+    assert rows[1:] == [1, 2, 3, 50]
+    assert groups.rows([3, 50, 1])[1:] == [3, 1, 50]
+    assert {status for _, status in rows[0].strip(6)} == {S.READY, S.RUNNING, S.FAILED}  # type: ignore[union-attr]  # a group
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.sampled_from(list(S))), max_size=20))
-def test_counts_of_families_equal_recounting(moves: list[tuple[int, JobStatus]]) -> None:
+def test_counts_of_groups_equal_recounting(moves: list[tuple[int, JobStatus]]) -> None:
     jobs = make(*[S.READY] * 4)
-    families = Families(jobs.values())
+    groups = JobGroups(jobs.values())
     for job_id, status in moves:
         if job_id in jobs:
             jobs[job_id].status = status
-        families.apply([job_id], jobs)
-        again = Families(jobs.values())
-        assert {f.name: f.counts for f in families.families.values()} == {
-            f.name: f.counts for f in again.families.values()
+        groups.apply([job_id], jobs)
+        again = JobGroups(jobs.values())
+        assert {one.name: one.counts for one in groups.by_name.values()} == {
+            one.name: one.counts for one in again.by_name.values()
         }
-    assert families.apply([1, 2], jobs) == set()
+    assert groups.apply([1, 2], jobs) == set()
 
 
 def test_state_is_kept(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import shlex
 import time
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,14 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.resources.detect import boot_id, hostname, process_started
 from torc_tui.store import compute_nodes, events, workflows
 from torc_tui.store.database import Store
-from torc_tui.tui.frame.commands import COMMANDS, command_line
+from torc_tui.tui.data.data_editor import DataEditor
+from torc_tui.tui.data.data_versions import DataVersions
+from torc_tui.tui.frame.commands import BY_ID, COMMANDS, command_line
 from torc_tui.tui.shell.app import TorcApp
-from torc_tui.tui.workflows import actions
+from torc_tui.tui.widgets.command_node import CommandNode
+from torc_tui.tui.workflows import job_actions
+from torc_tui.tui.workflows.new_workflow import NewWorkflow
+from torc_tui.tui.workflows.panes import TABS
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.workflow_file.load import loads
 
@@ -79,32 +83,6 @@ def test_every_command_line_of_the_table_is_one(command) -> None:  # type: ignor
     understood(line)
 
 
-def _methods() -> set[str]:
-    """The ``do_…`` methods of everything in the app."""
-    found: set[str] = set()
-    folder = Path(import_module("torc_tui.tui").__path__[0])
-    for path in folder.rglob("*.py"):
-        module = ".".join(("torc_tui.tui", *path.relative_to(folder).with_suffix("").parts))
-        for value in vars(import_module(module.removesuffix(".__init__"))).values():
-            if isinstance(value, type) and value.__module__.startswith("torc_tui.tui"):
-                found |= {name for name in dir(value) if name.startswith("do_")}
-    return found
-
-
-def test_every_command_has_somebody_who_carries_it_out() -> None:
-    from torc_tui.tui.workflows.workflow_screen import PANES
-
-    tabs = {f"tab-{name}" for name, *_ in PANES}
-    methods = _methods()
-    without = [c.id for c in COMMANDS if c.method not in methods and c.id not in tabs]
-    assert without == []
-
-
-def test_every_method_is_a_command() -> None:
-    known = {command.method for command in COMMANDS} | {"do_tab"}
-    assert sorted(_methods() - known) == []
-
-
 class Story:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -151,6 +129,39 @@ def below(pilot: Pilot[int]) -> WorkflowScreen:
     return next(one for one in reversed(pilot.app.screen_stack) if isinstance(one, WorkflowScreen))
 
 
+def handled(app: TorcApp) -> set[str]:
+    """Return the commands that the app and everything on its screens carries out."""
+    found = set(app.handlers())
+    for screen in app.screen_stack:
+        for node in (screen, *screen.walk_children()):
+            if isinstance(node, CommandNode):
+                found |= set(node.handlers())
+    return found
+
+
+async def test_commands_and_handlers_are_the_same(story: Story) -> None:
+    """Every command of the table is carried out somewhere, and nothing else is."""
+    app = story.app()
+    found: set[str] = set()
+    record = {"id": 1, "name": "r", "version": 0, "size": 0, "data": None, "schema": None}
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        workflow = below(pilot)
+        for tab in TABS:
+            await workflow.show_tab(tab.name)
+        found |= handled(app)
+        app.push(DataVersions(workflow, {**record, "workflow_id": story.workflow}))
+        app.push(DataEditor(workflow, {**record, "job_id": None}, "null"))
+        await until(pilot, lambda: isinstance(app.screen, DataEditor) and app.screen.is_mounted)
+        found |= handled(app)
+        app.pop_screen()
+        app.pop_screen()
+        app.open_list(new_from="")
+        await until(pilot, lambda: isinstance(app.screen, NewWorkflow) and app.screen.is_mounted)
+        found |= handled(app)
+    assert found == set(BY_ID)
+
+
 async def test_rename(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(120, 30)) as pilot:
@@ -179,13 +190,13 @@ async def test_export_and_what_is_there_stays(story: Story) -> None:
         await until(pilot, sees(pilot, "pipeline.json"))
         await pilot.press("enter")
         path = story.folder / "pipeline.json"
-        await until(pilot, sees(pilot, "written:"))
+        await until(pilot, sees(pilot, "wrote"))
         assert json.loads(path.read_text())["workflow"]["name"] == "pipeline"
         understood(app.last_line or "")
         app.run_command("workflow-export")
         await until(pilot, sees(pilot, "Export pipeline"))
         await pilot.press("enter")
-        await until(pilot, sees(pilot, "exists already"))
+        await until(pilot, sees(pilot, "already exists"))
 
 
 async def test_resize_a_runner(story: Story) -> None:
@@ -198,7 +209,7 @@ async def test_resize_a_runner(story: Story) -> None:
         app.run_command("workflow-resize")
         await until(pilot, sees(pilot, "jobs at once", "16g"))
         await pilot.press("ctrl+u", "0")
-        await until(pilot, sees(pilot, "a whole number above 0"))
+        await until(pilot, sees(pilot, "enter a number above 0"))
         await pilot.press("ctrl+u", "2", "enter", "ctrl+u", *"4g", "enter", "3", "enter", "enter")
         await until(pilot, lambda: story.last("node_resized"))
         told = story.last("node_resized")
@@ -218,11 +229,11 @@ async def test_the_graph_as_a_file(story: Story, ending: str, begins: str) -> No
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("3")
         await until(pilot, sees(pilot, "train_{i} ×5"))
-        below(pilot)._focus_pane()
+        below(pilot).focus_pane()
         await pilot.press("E")
         await until(pilot, sees(pilot, "Graph of pipeline"))
         await pilot.press("ctrl+u", *f"g.{ending}", "enter")
-        await until(pilot, sees(pilot, "written:"))
+        await until(pilot, sees(pilot, "wrote"))
         text = (story.folder / f"g.{ending}").read_text()
         assert begins in text[:200] and "train_" in text
 
@@ -258,7 +269,7 @@ async def test_pause_tells_the_line_of_what_it_did(story: Story) -> None:
 
 async def test_many_jobs_are_asked_about(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
 
-    monkeypatch.setattr(actions, "MANY", 3)
+    monkeypatch.setattr(job_actions, "MANY", 3)
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("down", "-")
@@ -280,7 +291,7 @@ async def test_read_only_refuses_every_act(story: Story) -> None:
         before = len(events.list_events(story.store, story.workflow))
         acts = [command for command in COMMANDS if command.writes]
         for command in acts:
-            await app._carry_out(command)
+            await app.dispatcher.carry_out(command)
         assert len(said) == len(acts) and all("read-only" in text for text in said)
         assert len(events.list_events(story.store, story.workflow)) == before
 
@@ -336,7 +347,7 @@ jobs:
             await until(pilot, sees(pilot, "make"))
             await pilot.press("3")
             await until(pilot, sees(pilot, "╭"))
-            below(pilot)._focus_pane()
+            below(pilot).focus_pane()
             await pilot.press("F", "z")
             await until(pilot, sees(pilot, "table", "config", "score"))
             await pilot.press("F")

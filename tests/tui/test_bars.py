@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.status import JobStatus
-from torc_tui.tui.frame.header import HeaderBar, HeaderState, Load
+from torc_tui.tui.feed.machine import Meter
+from torc_tui.tui.frame.header import HeaderBar, HeaderState
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import line_width
 from torc_tui.tui.widgets.tab_bar import TabBar
-from torc_tui.tui.workflows.workflow_state import PANES
+from torc_tui.tui.workflows import panes
 
-TABS = [(name, title) for name, title, _, _ in PANES]
+TABS = [(tab.name, tab.title) for tab in panes.TABS]
 
 
 def tabs(current: str, width: int) -> str:
@@ -56,7 +57,7 @@ FULL = HeaderState(
     failed=3,
     running=14,
     eta="12 to 15 min",
-    loads=(Load("CPU", "14", "16"), Load("mem", "41", "128 GB"), Load("GPU", "3", "4")),
+    meters=(Meter("CPU", "14", "16"), Meter("mem", "41", "128 GB"), Meter("GPU", "3", "4")),
 )
 
 

@@ -91,7 +91,7 @@ async def test_a_shell_that_is_not_there_is_said(
     ) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("!")
-        await until(pilot, sees(pilot, "no shell"))
+        await until(pilot, sees(pilot, "cannot start the shell"))
 
 
 # -- watches ---------------------------------------------------------------------------------------
@@ -106,10 +106,10 @@ def test_a_group_is_told_once_it_has_ended(story: Story) -> None:
     job_acts.cancel_jobs(story.store, ids[:2], actor=None)
     assert watches.check(story.store) == [] and len(watches) == 2
     job_acts.disable_jobs(story.store, ids[2:], actor=None)
-    assert watches.check(story.store) == [Ended("train_{i}: 3 jobs ended, 2 of them badly", 2)]
+    assert watches.check(story.store) == [Ended("train_{i}: 3 jobs finished, 2 without success", 2)]
     workflow_acts.cancel_workflow(story.store, story.workflow)
     assert [ended.text for ended in watches.check(story.store)] == [
-        "pipeline: 6 jobs ended, 5 of them badly"
+        "pipeline: 6 jobs finished, 5 without success"
     ]
     assert watches.check(story.store) == [] and len(watches) == 0
 
@@ -136,7 +136,7 @@ async def test_n_tells_by_bell_osc9_and_command_from_any_screen(
         monkeypatch.setattr(app, "bell", lambda: rung.append(1))
         monkeypatch.setattr(app._driver, "write", written.append)
         await pilot.press("n")
-        await until(pilot, sees(pilot, "prep: you will be told", "1 watched"))
+        await until(pilot, sees(pilot, "prep: you will be notified", "1 watched"))
         await pilot.press("escape")
         await until(pilot, sees(pilot, "1 workflow", "1 watched"))
         job_acts.cancel_jobs(story.store, [1], actor=None)
@@ -144,7 +144,7 @@ async def test_n_tells_by_bell_osc9_and_command_from_any_screen(
         assert rung and "\x1b]9;prep failed\x07" in written
         await until(pilot, lambda: told.exists() and told.read_text() == "prep failed|prep failed")
         await pilot.press("n")
-        await until(pilot, sees(pilot, "pipeline: you will be told"))
+        await until(pilot, sees(pilot, "pipeline: you will be notified"))
 
 
 def test_what_a_terminal_is_told_cannot_end_the_sequence() -> None:

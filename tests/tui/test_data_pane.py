@@ -23,12 +23,13 @@ from torc_tui.tui.data import data_editor, data_review
 from torc_tui.tui.data import data_pane as data_pane
 from torc_tui.tui.data.data_editor import DataEditor
 from torc_tui.tui.data.data_pane import DataPane
-from torc_tui.tui.data.data_review import Choice
 from torc_tui.tui.data.data_versions import DataVersions
-from torc_tui.tui.data.json_editor import HIGHLIGHTED, LARGEST, JsonEditor, Large
-from torc_tui.tui.data.json_tree import JsonTree, Place
+from torc_tui.tui.data.json_editor import HIGHLIGHTED, LARGEST, JsonEditor, LargeText
+from torc_tui.tui.data.json_tree import JsonTree
+from torc_tui.tui.data.json_tree_rows import TreePlace
 from torc_tui.tui.shell.app import TorcApp
-from torc_tui.tui.widgets.dialogs import Ask, Confirm, Reading
+from torc_tui.tui.widgets.choice import Choice, Confirm
+from torc_tui.tui.widgets.dialogs import Ask, Reading
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.wording import readable
 from torc_tui.workflow_file.load import loads
@@ -138,7 +139,7 @@ async def test_the_list_says_who_and_how(lab: Lab) -> None:
     lab.write("[bold]odd", {"x": 1})
     async with lab.app().run_test(size=(240, 40)) as pilot:
         data = await opened(pilot)
-        screen(pilot).do_maximise()
+        screen(pilot).split.toggle_alone(screen(pilot).focused)
         await until(
             pilot, sees(pilot, "● written", "◆ edited", "train", "report", "[bold]odd", "3 records")
         )
@@ -403,7 +404,7 @@ async def test_saving_against_the_schema_asks(lab: Lab) -> None:
         await edited(pilot, '{"lr": 7}')
         await until(pilot, sees(pilot, "1 violation of its schema", ".lr: 7 is more than 1"))
         await pilot.press("ctrl+s")
-        await until(pilot, sees(pilot, "It does not fit its schema", "Save all the same"))
+        await until(pilot, sees(pilot, "It does not fit its schema", "Save anyway"))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
         assert lab.version("config") == 1, "enter is the sanitize answer"
@@ -552,7 +553,7 @@ async def test_no_change_in_the_program_is_no_change(
     async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await opened(pilot)
         await pilot.press("E")
-        await until(pilot, sees(pilot, "nothing was changed"))
+        await until(pilot, sees(pilot, "nothing changed"))
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
 
 
@@ -578,7 +579,7 @@ async def test_five_megabytes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None
         await pilot.press("e")
         await until(
             pilot,
-            lambda: isinstance(pilot.app.screen, DataEditor) and pilot.app.screen.query(Large),
+            lambda: isinstance(pilot.app.screen, DataEditor) and pilot.app.screen.query(LargeText),
         )
         assert editor(pilot).field is None
         await until(pilot, sees(pilot, "too large to be edited here"))
@@ -691,4 +692,4 @@ async def test_a_value_nested_without_measure_is_said(lab: Lab) -> None:
         data.table.select(lab.ids["metrics"])
         await until(pilot, sees(pilot, "nested too deep"))
         data.table.select(lab.ids["config"])
-        await until(pilot, lambda: tree(pilot).order[:1] == [Place(())])
+        await until(pilot, lambda: tree(pilot).order[:1] == [TreePlace(())])

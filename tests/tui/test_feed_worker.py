@@ -15,18 +15,18 @@ from tests.waiting import DEADLINE, wait_for
 from torc_tui.errors import NotFound, StoreUnavailable
 from torc_tui.model import Event, Job, Workflow
 from torc_tui.status import JobStatus
-from torc_tui.tui.feed.feed_worker import (
+from torc_tui.tui.feed.feed_worker import FeedWorker
+from torc_tui.tui.feed.handovers import (
     Answer,
     Changes,
-    FeedWorker,
     Found,
     Gone,
     Handover,
     Listed,
     Loaded,
     Lost,
-    Reader,
 )
+from torc_tui.tui.feed.reader import Reader
 from torc_tui.views.workflow_view import WorkflowView
 
 
@@ -94,6 +94,12 @@ def until(out: deque[Handover], condition: Callable[[list[Handover]], bool]) -> 
     return wait_for(seen, lambda: list(out), interval=0.002) or []
 
 
+def deliver(seen: Sequence[Handover]) -> None:
+    for one in seen:
+        assert isinstance(one, Answer)
+        one.deliver()
+
+
 @pytest.fixture
 def source() -> ScriptedSource:
     return ScriptedSource()
@@ -158,21 +164,27 @@ def test_reader_answers_and_keeps_errors(source: ScriptedSource) -> None:
     def fail(_source: ScriptedSource) -> None:
         raise NotFound("no such job")
 
-    reader.ask("one", lambda source: len(source.listing()))
-    reader.ask("two", fail)
+    results: list[object] = []
+    errors: list[object] = []
+    reader.ask("one", lambda source: len(source.listing()), results.append, errors.append)
+    reader.ask("two", fail, results.append, errors.append)
     seen = until(reader.out, lambda seen: len(seen) == 2)
-    assert seen[0] == Answer("one", 1)
-    assert isinstance(seen[1], Answer) and isinstance(seen[1].error, NotFound)
+    assert results == [] and errors == []  # delivered by whoever takes the answers
+    assert [one.key for one in seen if isinstance(one, Answer)] == ["one", "two"]
+    deliver(seen)
+    assert results == [1]
+    assert [type(error) for error in errors] == [NotFound]
     reader.stop()
     assert not reader._thread.is_alive()
 
 
 def test_reader_forgets_a_question_that_was_asked_again(source: ScriptedSource) -> None:
     reader = Reader(source, deque())
-    reader.ask("job", lambda _source: "old")
-    reader.ask("other", lambda _source: "x")
-    reader.ask("job", lambda _source: "new")
+    results: list[str] = []
+    reader.ask("job", lambda _source: "old", results.append)
+    reader.ask("other", lambda _source: "x", results.append)
+    reader.ask("job", lambda _source: "new", results.append)
     reader.start()
-    seen = until(reader.out, lambda seen: len(seen) == 2)
-    assert [one.value for one in seen if isinstance(one, Answer)] == ["x", "new"]
+    deliver(until(reader.out, lambda seen: len(seen) == 2))
+    assert results == ["x", "new"]
     reader.stop()

@@ -17,7 +17,8 @@ from torc_tui.store import events
 from torc_tui.store.database import Store
 from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.shell.app import TorcApp
-from torc_tui.tui.widgets.dialogs import Confirm, Palette, Reading
+from torc_tui.tui.widgets.choice import Confirm
+from torc_tui.tui.widgets.dialogs import Finder, Reading
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -102,7 +103,7 @@ async def test_the_list_of_workflows_is_searched(story: Story) -> None:
     async with story.app(workflow=False).run_test(notifications=True, size=(100, 30)) as pilot:
         await until(pilot, sees(pilot, "pipeline", "0/7", "new"))
         await pilot.press("/", *"state:run")
-        await until(pilot, sees(pilot, "no workflow matches", "shows all again"))
+        await until(pilot, sees(pilot, "no workflow matches", "shows all"))
         await pilot.press(*["backspace"] * 3, *"new")
         await until(pilot, sees(pilot, "pipeline", "0/7"))
         await pilot.press("x")
@@ -210,7 +211,7 @@ async def test_palette_finds_jobs_and_commands(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("ctrl+p")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Palette))
+        await until(pilot, lambda: isinstance(pilot.app.screen, Finder))
         await pilot.press(*"train_4", "enter")
         await until(
             pilot, lambda: (job := screen(pilot).selected_job) is not None and job.name == "train_4"
@@ -261,7 +262,7 @@ async def test_a_tab_takes_the_keys_where_it_has_something_to_do(story: Story) -
         await until(pilot, sees(pilot, "train_3", "1-9 tabs", "tab pane"))
         for keys in ("2", "3", "4", "5", "7", "8", "9"):
             await pilot.press(keys)
-            pane = screen(pilot).pane
+            pane = screen(pilot).tabs.pane
             assert pane is not None and pane.has_focus_within, keys
             await pilot.press("escape")
             assert screen(pilot).table.has_focus, keys
@@ -298,7 +299,7 @@ async def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
     )
     app = TorcApp(str(tmp_path / "torc.db"), environ=ENVIRON)
     async with app.run_test(notifications=True, size=(120, 24)) as pilot:
-        await until(pilot, sees(pilot, "store lost"))
+        await until(pilot, sees(pilot, "database unavailable"))
 
 
 @pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 10), (20, 5), (5, 3)])

@@ -8,10 +8,13 @@ from typing import ClassVar
 
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
 from torc_tui.status import JobStatus
-from torc_tui.tui.jobs.job_details import NEIGHBOURS, Details, page
-from torc_tui.tui.jobs.job_rows import COLUMNS, JobRows, clock
-from torc_tui.tui.widgets.virtual_table import layout
-from torc_tui.tui.workflows.workflow_screen import outcomes
+from torc_tui.tui.jobs.job_columns import COLUMNS
+from torc_tui.tui.jobs.job_page import JobFacts, job_page
+from torc_tui.tui.jobs.job_rows import JobRows
+from torc_tui.tui.jobs.page import NEIGHBOURS, Details
+from torc_tui.tui.jobs.workflow_model import outcomes
+from torc_tui.tui.look.times import clock
+from torc_tui.tui.widgets.table_model import layout
 from torc_tui.views.workflow_view import WorkflowView
 
 
@@ -57,7 +60,7 @@ def test_cells() -> None:
     )
     assert said(rows, 4)["why"] == "waits for 2 jobs"
     assert said(rows, 5)["why"] == "exit 3" and said(rows, 5)["exit"] == "3"
-    assert rows.unexplained == {4}
+    assert rows.reasons.unexplained == {4}
 
 
 def test_order() -> None:
@@ -99,7 +102,7 @@ def test_clock() -> None:
     ]
 
 
-def test_large_families_are_folded_and_opened() -> None:
+def test_large_groups_are_folded_and_opened() -> None:
     jobs = [Job(1, "prep", JobStatus.COMPLETED, family="prep")]
     jobs += [Job(2 + i, f"train_{i}", JobStatus.READY, family="train_{i}") for i in range(30)]
     folded = WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
@@ -110,11 +113,11 @@ def test_large_families_are_folded_and_opened() -> None:
         "30 ready"
     )
     changed = folded.apply([Event(1, 1, 80.0, "job_failed", 5, {"return_code": 1})])
-    assert rows.touched_families(changed) == {"train_{i}"}
+    assert rows.touched_groups(changed) == {"train_{i}"}
     assert said(rows, "train_{i}")["why"].startswith("1 failed · 29 ready")
-    rows.families.toggle("train_{i}")
+    rows.groups.toggle("train_{i}")
     assert len(rows.keys(None, False)) == 32
-    rows.families.toggle("train_{i}")
+    rows.groups.toggle("train_{i}")
     rows.filter(lambda job: job.status is JobStatus.FAILED)
     assert rows.keys(None, False) == ["train_{i}"]
 
@@ -140,7 +143,7 @@ def test_nothing_is_said_of_a_ready_job_before_it_is_known() -> None:
     rows = JobRows(view())
     rows.view.nodes.add(7)
     assert said(rows, 3)["why"] == ""
-    rows.outlook = Known()
+    rows.reasons.outlook = Known()
     assert said(rows, 3)["why"] == "next in line"
 
 
@@ -178,14 +181,6 @@ def test_neighbours_are_told_by_how_much_they_are_worth_a_look() -> None:
     details = Details(
         record={"id": 99}, before=[Near(number, f"n{number}") for number in jobs], before_count=1000
     )
-    shown = page(
-        Job(99, "last", JobStatus.BLOCKED),
-        reasons=(),
-        requirement=None,
-        details=details,
-        jobs=jobs,
-        now=0.0,
-        width=80,
-        cards={},
-    )
+    job = Job(99, "last", JobStatus.BLOCKED)
+    shown = job_page(JobFacts(job, (), None, details, jobs, {}, 0.0), 80)
     assert list(shown.links.values())[:5] == [33, 32, 31, 30, 0] and len(shown.links) == NEIGHBOURS

@@ -12,7 +12,8 @@ from textual.app import App, ComposeResult
 
 from torc_tui.tui.data import json_text_view
 from torc_tui.tui.data.json_text_view import JsonText, colour, readable
-from torc_tui.tui.data.json_tree import OPEN_ALL, PAGE, ROOT, JsonTree, Place, TreeRows, page_size
+from torc_tui.tui.data.json_tree import JsonTree
+from torc_tui.tui.data.json_tree_rows import OPEN_ALL, PAGE, ROOT, TreePlace, TreeRows, page_size
 from torc_tui.views.json_document import parse, walk
 
 VALUE = {"a": 1, "b": {"c": [1, 2, {"d": None}]}, "e": []}
@@ -20,12 +21,12 @@ VALUE = {"a": 1, "b": {"c": [1, 2, {"d": None}]}, "e": []}
 
 def rows(value: Any) -> TreeRows:
     model = TreeRows(value, known=True)
-    model.keys(None, False)
+    model.places()
     return model
 
 
 def paths(model: TreeRows) -> list[tuple[str | int, ...]]:
-    return [place.path for place in model.keys(None, False)]  # type: ignore[attr-defined]  # keys are places
+    return [place.path for place in model.places()]  # keys are places
 
 
 def test_only_the_root_is_open_at_first() -> None:
@@ -34,12 +35,12 @@ def test_only_the_root_is_open_at_first() -> None:
 
 def test_an_open_branch_has_its_children_behind_it() -> None:
     model = rows(VALUE)
-    model.open.add(Place(("b",)))
+    model.open.add(TreePlace(("b",)))
     assert paths(model) == [(), ("a",), ("b",), ("b", "c"), ("e",)]
 
 
 def test_nothing_known_has_no_rows() -> None:
-    assert TreeRows().keys(None, False) == []
+    assert TreeRows().places() == []
 
 
 @pytest.mark.parametrize(
@@ -53,16 +54,16 @@ def test_pages(count: int, expected: int) -> None:
 @pytest.mark.parametrize("count", [PAGE + 1, 1000, 100_000, 1_000_000])
 def test_a_large_list_opens_with_few_rows(count: int) -> None:
     model = rows(list(range(count)))
-    assert len(model.keys(None, False)) <= PAGE + 1
+    assert len(model.places()) <= PAGE + 1
     model.reveal((count - 1,))
-    listed = model.keys(None, False)
-    assert Place((count - 1,)) in listed and len(listed) <= 4 * PAGE
+    listed = model.places()
+    assert TreePlace((count - 1,)) in listed and len(listed) <= 4 * PAGE
 
 
 def test_pages_of_an_object_follow_its_keys() -> None:
     value = {f"k{number}": number for number in range(500)}
     model = rows(value)
-    assert [place.start for place in model.keys(None, False)][1:] == [0, 200, 400]  # type: ignore[attr-defined]
+    assert [place.start for place in model.places()][1:] == [0, 200, 400]
     model.reveal(("k450",))
     assert ("k450",) in paths(model) and ("k399",) not in paths(model)
 
@@ -82,8 +83,8 @@ def test_every_value_can_be_revealed_and_every_row_be_written(value: Any) -> Non
     model = rows(value)
     for path, _ in walk(value):
         model.reveal(path)
-        listed = model.keys(None, False)
-        assert Place(path) in listed
+        listed = model.places()
+        assert TreePlace(path) in listed
         assert len(set(listed)) == len(listed)
         assert all(model.line(place, 40) for place in listed)  # type: ignore[arg-type]
 
@@ -146,17 +147,17 @@ async def test_open_close_and_the_way_up() -> None:
     async with app.run_test(size=(60, 20)) as pilot:
         tree = app.query_one(JsonTree)
         assert tree.cursor == ROOT
-        tree.select(Place(("b",)))
-        tree.do_tree_open()
-        assert where(tree) == ("b",) and Place(("b", "c")) in tree.order
-        tree.do_tree_open()
+        tree.select(TreePlace(("b",)))
+        tree.open_branch()
+        assert where(tree) == ("b",) and TreePlace(("b", "c")) in tree.order
+        tree.open_branch()
         assert where(tree) == ("b", "c")
-        tree.do_tree_open_all()
-        assert Place(("b", "c", 2, "d")) in tree.order
-        tree.select(Place(("b", "c", 2, "d")))
-        tree.do_tree_close()
+        tree.open_all()
+        assert TreePlace(("b", "c", 2, "d")) in tree.order
+        tree.select(TreePlace(("b", "c", 2, "d")))
+        tree.close_branch()
         assert where(tree) == ("b", "c", 2)
-        tree.do_copy_value()
+        tree.copy_value()
         await pilot.pause()
         assert app.copied == [("b", "c", 2)]
 
@@ -173,14 +174,14 @@ async def test_another_version_keeps_what_is_open_and_the_path() -> None:
         tree.set_value([1], same=True)
         assert where(tree) == ()
         tree.set_value({"b": {"c": 1}}, same=False)
-        assert where(tree) == () and Place(("b", "c")) not in tree.order
+        assert where(tree) == () and TreePlace(("b", "c")) not in tree.order
 
 
 async def test_open_all_stops_where_nobody_would_read_on() -> None:
     app = TreeApp([[list(range(50)) for _ in range(50)] for _ in range(50)])
     async with app.run_test(size=(60, 20)):
         tree = app.query_one(JsonTree)
-        tree.do_tree_open_all()
+        tree.open_all()
         assert 100 < len(tree.order) < 2 * OPEN_ALL
 
 

@@ -317,7 +317,7 @@ async def test_a_search_in_thousands_of_logs_can_be_stopped(story: Story) -> Non
     async with story.app().run_test(size=(120, 30)) as pilot:
         await open_log(pilot, FIRST)
         await pilot.press("L", "x", "enter")
-        found = screen(pilot).log_sweep
+        found = pilot.app.screen.grep
         await until(pilot, lambda: found.total > 0)
         if not found.done:
             await pilot.press("escape")
@@ -399,9 +399,9 @@ async def test_the_overview_of_a_failed_job_tells_what_it_said_last(story: Story
         await until(pilot, sees(pilot, "first"))
         story.end(FIRST, 7)
         story.end(FOURTH, 3)
-        await until(pilot, sees(pilot, "It said last", "line 45", "boom"))
+        await until(pilot, sees(pilot, "End of its standard error", "line 45", "boom"))
         assert "line 44" not in screen_text(pilot)
         screen(pilot).table.select(FOURTH)
-        await until(pilot, sees(pilot, "It said last", "all in one"))
+        await until(pilot, sees(pilot, "End of its standard error", "all in one"))
         screen(pilot).table.select(SECOND)
-        await until(pilot, lambda: "It said last" not in screen_text(pilot))
+        await until(pilot, lambda: "End of its standard error" not in screen_text(pilot))

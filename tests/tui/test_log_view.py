@@ -78,17 +78,17 @@ async def test_scrolling_up_ends_following_and_the_end_brings_it_back(tmp_path: 
     async with app.run_test(size=(40, 10)) as pilot:
         view = app.view
         await until(pilot, lambda: lines(view)[-1] == "line 5000")
-        view.do_log_up()
-        view.do_log_up()
+        view.line_up()
+        view.line_up()
         assert not view.follow and lines(view)[-1] == "line 4998"
         write(tmp_path / "job.o", 5001, 5100)
         await until(pilot, lambda: view.window.size > 48_900 and not view.window.follows)
         assert lines(view)[-1] == "line 4998", "what is read does not move"
-        view.do_cursor_bottom()
+        view.to_bottom()
         await until(pilot, lambda: lines(view)[-1] == "line 5100")
         assert view.follow
-        view.do_log_up()
-        view.do_log_down()
+        view.line_up()
+        view.line_down()
         assert view.follow, "back at the end by hand"
 
 
@@ -99,15 +99,15 @@ async def test_pages_up_to_the_start_and_down_again_lose_no_line(tmp_path: Path)
         view = app.view
         await until(pilot, lambda: lines(view)[-1] == "line 700")
         seen = dict.fromkeys(lines(view), True)
-        for step in (view.do_page_up, view.do_page_down):
-            goal = "line 1" if step == view.do_page_up else "line 700"
+        for step in (view.page_up, view.page_down):
+            goal = "line 1" if step == view.page_up else "line 700"
             while goal not in lines(view):
                 step()
                 # Where more has to be read first, the rest of the step is done when it is here.
                 await until(pilot, lambda: view._asked <= view.window.serial and not view._owed)
                 seen |= dict.fromkeys(lines(view), True)
         assert len(seen) == 700
-        view.do_cursor_top()
+        view.to_top()
         await until(pilot, lambda: lines(view)[0] == "line 1")
         assert not view.follow
 
@@ -119,10 +119,10 @@ async def test_keys_that_run_ahead_of_the_reading_are_not_lost(tmp_path: Path) -
         view = app.view
         await until(pilot, lambda: lines(view)[-1] == "line 5000")
         for _ in range(15):
-            view.do_page_up()
+            view.page_up()
         await until(pilot, lambda: lines(view)[-1] == "line 4850")
         for _ in range(5):
-            view.do_page_down()
+            view.page_down()
         await until(pilot, lambda: lines(view)[-1] == "line 4900")
         assert not view.follow
 
@@ -133,7 +133,7 @@ async def test_numbers_of_lines_and_counts(tmp_path: Path) -> None:
     async with app.run_test(size=(40, 12)) as pilot:
         view = app.view
         await until(pilot, lambda: view.window.counts and view.window.counts[0] == 3000)
-        view.do_cursor_top()
+        view.to_top()
         await until(pilot, lambda: lines(view)[0] == "line 1")
         assert [line.number for line in view.on_screen] == list(range(12))
 
@@ -176,15 +176,15 @@ async def test_long_lines_are_cut_moved_over_and_wrapped(tmp_path: Path) -> None
         view = app.view
         await until(pilot, lambda: lines(view)[0] == "short")
         assert lines(view)[1].startswith("00000001") and lines(view)[1].endswith("›")
-        view.do_scroll_right()
+        view.shift_right()
         assert lines(view)[1].startswith("‹") and "0006" in lines(view)[1]
         for _ in range(40):
-            view.do_scroll_right()
+            view.shift_right()
         assert lines(view)[1].endswith("0049"), "further there is nothing"
-        view.do_log_wrap()
+        view.toggle_wrap()
         await pilot.pause()
         assert "".join(lines(view)[1:6]) == "".join(f"{n:04}" for n in range(50))
-        view.do_log_wrap()
+        view.toggle_wrap()
         assert lines(view)[1].endswith("›")
 
 
@@ -193,13 +193,13 @@ async def test_wrapped_lines_scroll_by_rows(tmp_path: Path) -> None:
     app = ViewApp(tmp_path, live=False)
     async with app.run_test(size=(41, 9)) as pilot:
         view = app.view
-        view.do_log_wrap()
+        view.toggle_wrap()
         await until(pilot, lambda: lines(view)[-1] == "n" * 20)
-        view.do_log_up()
+        view.line_up()
         await until(pilot, lambda: lines(view)[-1] == "n" * 40)
-        view.do_cursor_top()
+        view.to_top()
         await until(pilot, lambda: lines(view)[:3] == ["a" * 40, "a" * 40, "a" * 20])
-        view.do_log_down()
+        view.line_down()
         await until(pilot, lambda: lines(view)[0] == "a" * 40 and lines(view)[1] == "a" * 20)
 
 
@@ -242,15 +242,15 @@ async def test_search_counts_goes_and_lights(tmp_path: Path) -> None:
         assert view.window.found.total == 11 and "line 99" in lines(view), (
             "round the end to the first"
         )
-        view.do_log_next()
+        view.next_hit()
         await until(pilot, lambda: view.window.found.rank == 1)
         assert "line 990" in lines(view) and not view.follow
         y = lines(view).index("line 990")
         styles = [segment.style for segment in view.render_line(y) if segment.text == "line 99"]
         assert styles and styles[0] == view._base + view.palette("match-current")
-        view.do_log_previous()
+        view.previous_hit()
         await until(pilot, lambda: view.window.found.rank == 0)
-        view.do_log_previous()
+        view.previous_hit()
         await until(pilot, lambda: view.window.found.rank == 10)
         assert "line 999" in lines(view)
         view.find("")
@@ -304,7 +304,7 @@ async def test_only_what_is_on_screen_is_laid_out(tmp_path: Path) -> None:
         await until(pilot, lambda: lines(view)[-1] == "line 100000")
         assert view.laid_out <= 24
         before = view.laid_out
-        view.do_log_up()
+        view.line_up()
         assert lines(view)[-1] == "line 99999"
         assert view.laid_out == before + 1, "one line up is one line more"
 
@@ -347,8 +347,8 @@ async def test_lines_are_marked_by_mouse_and_by_keys(tmp_path: Path) -> None:
         await pilot.mouse_up(LogView, offset=(2, 4))
         assert view.marked == (view.window.lines[2].place, view.window.lines[4].place)
         assert view.unselect() and not view.unselect()
-        view.do_log_select_down()
-        view.do_log_select_down()
+        view.select_down()
+        view.select_down()
         assert view.marked == (view.window.lines[0].place, view.window.lines[1].place)
 
 
@@ -375,7 +375,7 @@ async def test_a_resize_keeps_the_place(tmp_path: Path) -> None:
         await until(pilot, lambda: lines(view)[-1] == "line 1000")
         await pilot.resize_terminal(80, 5)
         await until(pilot, lambda: view.size.height == 5 and lines(view)[-1] == "line 1000")
-        view.do_page_up()
+        view.page_up()
         top = lines(view)[0]
         await pilot.resize_terminal(30, 40)
         await until(

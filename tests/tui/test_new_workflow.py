@@ -14,7 +14,8 @@ from torc_tui.store.database import Store
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.workflows.file_preview import common, completions, expanded, preview
-from torc_tui.tui.workflows.new_workflow import NewWorkflow, SourceLines
+from torc_tui.tui.workflows.new_workflow import NewWorkflow
+from torc_tui.tui.workflows.preview_panes import SourceLines
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.tui.workflows.workflows_screen import WorkflowsScreen
 
@@ -152,7 +153,7 @@ async def test_from_the_path_to_the_workflow(place: Place) -> None:
         await pilot.press("N")
         await until(pilot, sees(pilot, "flows/"))
         await pilot.press("f", "l")
-        await until(pilot, lambda: pilot.app.screen.matches == ["flows/"])
+        await until(pilot, lambda: pilot.app.screen.picker.matches.names == ["flows/"])
         await pilot.press("tab")
         await until(pilot, sees(pilot, "flows/w.yaml"))
         await pilot.press("tab")
@@ -187,7 +188,7 @@ async def test_problems_while_the_file_is_mended(place: Place) -> None:
         await pilot.press("ctrl+s")
         await until(pilot, sees(pilot, "nothing to create yet"))
         await pilot.press("enter")
-        assert pilot.app.focused is pilot.app.screen.table_of_problems
+        assert pilot.app.focused is pilot.app.screen.panes.table
         await pilot.press("end", "enter")
         source = pilot.app.screen.query_one("#source", LineCanvas)
         assert pilot.app.focused is source and source.drawing.lit == 8

@@ -20,7 +20,7 @@ from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
-from torc_tui.tui.feed.machine_state import MachineWatch
+from torc_tui.tui.feed.machine import MachineWatch
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.workflow_file.load import loads
@@ -151,15 +151,13 @@ async def settled(pilot: Pilot[int]) -> None:
     """Everything that was asked of the threads is there and painted."""
     app = pilot.app
     assert isinstance(app, TorcApp)
-    await until(
-        pilot, lambda: isinstance(app.screen, WorkflowScreen) and app.screen.view is not None
-    )
+    await until(pilot, lambda: isinstance(app.screen, WorkflowScreen) and app.screen.model.loaded)
     quiet = 0
     while quiet < 3:
         await pilot.pause(0.05)
         busy = (
             app.inbox
-            or app.reader._waiting
+            or app.reader.is_busy
             or (isinstance(app.screen, WorkflowScreen) and app.screen.busy)
         )
         quiet = 0 if busy else quiet + 1

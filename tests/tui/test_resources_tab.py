@@ -17,9 +17,10 @@ from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations.host import Host
 from torc_tui.status import JobStatus
 from torc_tui.store.allocations_held import Holding, Runner
-from torc_tui.tui.feed.machine_state import MachineWatch, News
+from torc_tui.tui.feed.machine import MachineNews, MachineWatch
 from torc_tui.tui.look.text_layout import Line, line_width
-from torc_tui.tui.machine.resources_pane import draw, memory_bar, wrapped
+from torc_tui.tui.machine.gpu_lines import memory_bar, wrapped
+from torc_tui.tui.machine.machine_sheet import draw
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 
@@ -74,7 +75,7 @@ def box() -> Host:
 
 def watch(host: Host) -> MachineWatch:
     machine = MachineWatch()
-    machine.take(News(host, None, [Runner(9, 1, "far", 1, 64, 256 * GB, [{}, {}], {})]))
+    machine.take(MachineNews(host, None, [Runner(9, 1, "far", 1, 64, 256 * GB, [{}, {}], {})]))
     return machine
 
 
@@ -144,12 +145,12 @@ def test_virtual_cards_show_what_is_granted() -> None:
 
 def test_the_meters_of_the_header() -> None:
     machine = watch(box())
-    assert [(load.name, load.used, load.total, load.high) for load in machine.loads()] == [
+    assert [(meter.name, meter.used, meter.total, meter.high) for meter in machine.meters()] == [
         ("CPU", "1.5", "8", False),
         ("mem", "16", "64 GB", False),
         ("GPU", "3", "4", False),
     ]
-    assert MachineWatch().loads() == ()
+    assert MachineWatch().meters() == ()
 
 
 def test_users_are_wrapped_whole() -> None:
@@ -220,10 +221,9 @@ async def test_a_running_machine(run: Run) -> None:
         )
         screen = pilot.app.screen
         assert isinstance(screen, WorkflowScreen)
-        rows, view = screen.rows, screen.view
-        assert rows is not None and view is not None
+        rows, view = screen.model.rows, screen.model.view
         waiting = next(job for job in view.jobs.values() if job.status is JobStatus.READY)
-        assert rows.why(waiting) == wanted
+        assert rows.reasons.why(waiting) == wanted
         assert any(name in screen_text(pilot) for name in ("GPU 2/2",))
         await pilot.press("9")
         await until(pilot, lambda: "virtual, 1 held" in screen_text(pilot), "the tab")

@@ -24,10 +24,10 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
-from torc_tui.tui.feed.feed_worker import StoreSource
+from torc_tui.tui.feed.source import StoreSource
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.filter_line import FilterLine
-from torc_tui.tui.workflows.runner_startup_check import FirstSteps, last_words
+from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck, log_tail
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.workflow_file.load import loads
 
@@ -177,13 +177,15 @@ async def test_a_store_goes_away_and_comes_back(
     async with app.run_test(size=(120, 30), notifications=True) as pilot:
         await until(pilot, "first", "not initialized")
         monkeypatch.setattr(Flaky, "away", True)
-        await until(pilot, "store lost: the disk [bold] is gone")
+        await until(pilot, "database unavailable: the disk [bold] is gone")
         await pilot.press("down", "6", "/", "x", "escape")  # everything goes on with what is known
         assert "second" in screen_text(pilot)
         assert_sound(pilot)
         acts.initialize(place.store, 1, actor="bob@there")
         monkeypatch.setattr(Flaky, "away", False)
-        await until(pilot, "waits for first", lambda: "store lost" not in screen_text(pilot))
+        await until(
+            pilot, "waits for first", lambda: "database unavailable" not in screen_text(pilot)
+        )
 
 
 async def test_a_runner_that_is_killed_is_told(place: Place) -> None:
@@ -198,7 +200,7 @@ async def test_a_runner_that_is_killed_is_told(place: Place) -> None:
             await until(pilot, "1 running")
             runner.kill()
             runner.wait()
-            await until(pilot, "no runner", "is gone without a word", "R starts another")
+            await until(pilot, "no runner", "stopped responding", "R starts another")
             await pilot.press("c", "y")  # there is nobody else to end it
             await until(pilot, "canceled")
     finally:
@@ -256,9 +258,9 @@ async def test_filters_are_there_again(place: Place, tmp_path: Path) -> None:
     async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
         await until(pilot, "second")
         await pilot.press("/", *"sec", "enter", "s", "S", "6")
-        await until(pilot, lambda: screen(pilot)._current == "history")
+        await until(pilot, lambda: screen(pilot).tabs.current == "history")
     async with place.app(state_file=state).run_test(size=(120, 30)) as pilot:
-        await until(pilot, "second", lambda: screen(pilot)._current == "history")
+        await until(pilot, "second", lambda: screen(pilot).tabs.current == "history")
         assert (screen(pilot).table.sort, screen(pilot).table.reverse) == ("id", True)
         await pilot.press("/", "up")
         await until(pilot, "1 of 2")
@@ -325,7 +327,7 @@ async def test_a_runner_that_dies_at_once_says_why(place: Place) -> None:
         child = subprocess.Popen(
             [sys.executable, "-c", f"open({str(log)!r}, 'a').write('no [bold]room\\n'); exit(3)"]
         )
-        steps = FirstSteps(screen(pilot).torc, 1, Background(child.pid, str(log)))
+        steps = RunnerStartupCheck(screen(pilot).torc, 1, Background(child.pid, str(log)))
         child.returncode = 0  # as start_runner leaves it: its end is for the app to see
         steps.watch([0.01] * 200)
         await until(pilot, "the runner ended at once (exit 3)", "no [bold]room")
@@ -335,9 +337,9 @@ async def test_a_runner_that_dies_at_once_says_why(place: Place) -> None:
 def test_last_words_are_few_and_harmless(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("".join(f"line {number}\n\n" for number in range(2000)) + f"end {ESC}\n")
-    words = last_words(str(log), 0)
+    words = log_tail(str(log), 0)
     assert len(words) == 6 and words[0] == "line 1995" and "\x1b" not in words[-1]
-    assert last_words(str(tmp_path / "none"), 0) == []
+    assert log_tail(str(tmp_path / "none"), 0) == []
 
 
 def test_jobs_of_a_dead_runner_have_none(place: Place) -> None:
@@ -354,9 +356,9 @@ def test_jobs_of_a_dead_runner_have_none(place: Place) -> None:
         )
     )
     first = replace(rows.view.jobs[1])
-    assert "no runner" not in rows.why(first)
-    rows.dead = frozenset({7})
-    assert "no runner" in rows.why(first)
+    assert "no runner" not in rows.reasons.why(first)
+    rows.reasons.dead = frozenset({7})
+    assert "no runner" in rows.reasons.why(first)
 
 
 async def test_a_folded_family_is_told_as_a_whole(place: Place) -> None:

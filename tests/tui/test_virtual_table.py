@@ -9,7 +9,8 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, ListRows, VirtualTable, layout
+from torc_tui.tui.widgets.table_model import Cell, Column, Key, ListRows, layout
+from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 COLUMNS = (
     Column("id", "id", 6, importance=0, align="right"),
@@ -50,7 +51,7 @@ class TableApp(App[None]):
     def compose(self) -> ComposeResult:
         yield VirtualTable(self.model)
 
-    def on_virtual_table_selected(self, event: VirtualTable.Selected) -> None:
+    def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
         self.told.append(("selected", event.key))
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
@@ -156,7 +157,7 @@ async def test_sort_by_header_click_and_key() -> None:
         assert table.sort is not None
         table.sort_by("status")
         assert table.order[0] == 20 and table.cursor == 7
-        table.do_sort_reverse()
+        table.sort_by(table.sort, not table.reverse)
         assert table.order[-1] == 20
         assert "▼" in text(table)[0]
 
@@ -165,17 +166,17 @@ async def test_marks_are_keys() -> None:
     app = TableApp(30)
     async with app.run_test(size=(80, 20)) as pilot:
         table = app.query_one(VirtualTable)
-        table.do_mark()
-        table.do_mark()
+        table.toggle_mark()
+        table.toggle_mark()
         await settled(pilot)
         assert table.marked_or_selected == [1, 2]
         assert text(table)[1].startswith(" •") and table.cursor == 3
         del app.model.records[1]
         table.reload()
         assert table.marks == {2}
-        table.do_mark_all()
+        table.toggle_all()
         assert len(table.marks) == 29
-        table.do_mark_all()
+        table.toggle_all()
         assert table.marked_or_selected == [table.cursor]
 
 
@@ -192,7 +193,7 @@ async def test_names_cannot_move_the_cursor() -> None:
     app = TableApp(2)
     async with app.run_test(size=(60, 5)):
         table = app.query_one(VirtualTable)
-        app.model._cells = lambda record, column, width: (
+        app.model._cell = lambda record, column, width: (
             "\x1b[2J[bold]\u202eabc\t漢字🎉" if column == "name" else "x",
             "",
         )
@@ -207,14 +208,14 @@ async def test_horizontal_scroll_shows_all_columns() -> None:
     async with app.run_test(size=(34, 8)) as pilot:
         table = app.query_one(VirtualTable)
         assert "cpus" not in text(table)[0]
-        table.do_scroll_right()
+        table.scroll_columns_right()
         await settled(pilot)
         for _ in range(10):
-            table.do_scroll_right()
+            table.scroll_columns_right()
         await settled(pilot)
         assert "cpus" in text(table)[0]
         for _ in range(20):
-            table.do_scroll_left()
+            table.scroll_columns_left()
         await settled(pilot)
         assert "cpus" not in text(table)[0] and text(table)[0].split()[0] == "id"
 

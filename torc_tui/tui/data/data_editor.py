@@ -1,17 +1,16 @@
-"""The editor of one record: JSON as text, checked while typing, compared before it is saved, saved
-only over the version that was read.
+"""The editor of one record: JSON as text, checked while typing, reviewed before it is saved.
 
-What comes in: a record as ``data_overview.opened`` gives it, and its text. What goes out: a new
-version in the store. Law: parsing, comparing, files and the store are the reader thread's;
-``$EDITOR`` gets the terminal and a file, and what it leaves there is never thrown away before it is
-saved or was no change.
+Input: a record as ``data_overview.opened`` returns it, and its text. Output: a new version.
+
+Invariants: parsing, comparing, files and the database are the reader thread's. ``$EDITOR`` gets
+the terminal and a file; what it leaves there is kept until it is saved, or was no change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.timer import Timer
@@ -19,126 +18,103 @@ from textual.widgets import TextArea
 
 from torc_tui.errors import NotFound, TorcError
 from torc_tui.json_errors import JsonError
-from torc_tui.tui.data.data_review import (
-    Answer,
-    Choice,
-    Clash,
-    Prepared,
-    command_of,
-    examine,
-    prepare,
-    review,
-    write,
-)
-from torc_tui.tui.data.data_texts import (
-    careful,
-    careful_act,
-    change_lines,
-    counted,
-    diff_lines,
-    heading,
-    written,
-)
+from torc_tui.model import Event
+from torc_tui.tui.data.data_review import Clash, Prepared, examine, prepare
+from torc_tui.tui.data.data_texts import Record, careful, written
 from torc_tui.tui.data.external_editor import read_file, run_editor, write_file
-from torc_tui.tui.data.json_editor import JsonEditor, Large, fits
+from torc_tui.tui.data.json_editor import JsonEditor, LargeText, fits
 from torc_tui.tui.data.json_text_view import readable
-from torc_tui.tui.feed.feed_worker import Changes
+from torc_tui.tui.data.record_saver import RecordSaver
+from torc_tui.tui.feed.handovers import Changes, Handover
+from torc_tui.tui.feed.reader import ReadError
+from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.frame.covering_screen import CoveringScreen
 from torc_tui.tui.frame.footer import FooterBar
-from torc_tui.tui.frame.overlay_screen import CoveringScreen
-from torc_tui.tui.look.text_layout import Line, sanitize
-from torc_tui.tui.widgets.dialogs import Words
+from torc_tui.tui.look.text_layout import Line
+from torc_tui.tui.widgets.choice import Choice, Option
+from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.overlay import Words
 from torc_tui.tui.widgets.status_line import StatusLine
+from torc_tui.wording import count
 
-if TYPE_CHECKING:
-    pass
-
+T = TypeVar("T")
 PATIENCE = 0.15
-"""Seconds after the last key before the text is checked."""
+"""Seconds after the last key until the text is checked."""
 SHOWN_VIOLATIONS = 4
 
 
 class DataEditor(CoveringScreen):
     """See the module. ``external``: begin in ``$EDITOR``."""
 
-    NAME = "data-editor"
-    CONTEXT: ClassVar[tuple[str, ...]] = ("editor",)
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("editor",)
     DEFAULT_CSS = """
     DataEditor StatusLine { height: 1; }
-    DataEditor #underneath { display: none; }
+    DataEditor #meanwhile { display: none; }
     DataEditor #violations { display: none; padding: 0 1; max-height: 5; }
     """
 
     def __init__(
-        self, below: TorcScreen, record: Mapping[str, Any], text: str, *, external: bool = False
+        self, below: TorcScreen, record: Record, text: str, *, external: bool = False
     ) -> None:
         super().__init__(below)
         self.record = record
         self.begun_with = text
         self.external = external
         self.kept: Path | None = None
+        """The file that ``$EDITOR`` left, while its text is not saved."""
         self.checked: Prepared | None = None
         self.newer: int | None = None
+        """The version that somebody else wrote meanwhile."""
+        self.field = JsonEditor(text) if fits(text) else None
+        self.about = StatusLine(id="about")
+        self.meanwhile = StatusLine(id="meanwhile")
+        self.violations = Words([], id="violations")
+        self.verdict = StatusLine(id="verdict")
+        self.saver = RecordSaver(self)
         self._large = text
         self._refused: str | None = None
         self._revision = 0
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="about")
-        yield StatusLine(id="underneath")
-        if fits(self.begun_with):
-            yield JsonEditor(self.begun_with)
-        else:
-            yield Large(self.record["size"], self.torc.keymap.key("editor-external") or "$EDITOR")
-        yield Words([], id="violations")
-        yield StatusLine(id="verdict")
+        key = self.torc.keymap.key("editor-external") or "$EDITOR"
+        yield self.about
+        yield self.meanwhile
+        yield self.field or LargeText(self.record["size"], key)
+        yield self.violations
+        yield self.verdict
         yield FooterBar()
 
     def on_mount(self) -> None:
-        self.query_one(JsonEditor if self.field is not None else Large).focus()
-        self._about()
+        (self.field or self.query_one(LargeText)).focus()
+        self._show_about()
         self.check()
         if self.external:
-            self.do_editor_external()
+            self._open_external()
 
-    # -- what is edited ----------------------------------------------------------------------------
-
-    @property
-    def field(self) -> JsonEditor | None:
-        """None for a text that is too large to be typed here."""
-        found = self.query(JsonEditor)
-        return found.first() if found else None
+    # -- the text ----------------------------------------------------------------------------------
 
     @property
     def text(self) -> str:
-        field = self.field
-        return self._large if field is None else field.text
+        """Return the edited text."""
+        return self._large if self.field is None else self.field.text
 
     def _set_text(self, text: str) -> None:
-        field = self.field
-        if field is None:
+        if self.field is None:
             self._large = text
         else:
-            field.load_text(text)
+            self.field.load_text(text)
 
-    @property
-    def name_shown(self) -> str:
-        return sanitize(str(self.record["name"]))
-
-    def _about(self) -> None:
+    def _show_about(self) -> None:
         record = self.record
-        line: list[tuple[str, str]] = [
-            (record["name"], "header-strong"),
-            (f"  version {record['version']} ", "muted"),
-        ]
+        line = [(record["name"], "header-strong"), (f"  version {record['version']} ", "muted")]
         line += written(record)
         if record["schema"] is not None:
             line.append(("  with a schema", "muted"))
-        line.append(("  esc leaves", "faint"))
-        self.query_one("#about", StatusLine).say(line)
+        self.about.say([*line, ("  esc leaves", "faint")])
 
-    # -- while typing ------------------------------------------------------------------------------
+    # -- checking ----------------------------------------------------------------------------------
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         self._revision += 1
@@ -147,244 +123,174 @@ class DataEditor(CoveringScreen):
         self._timer = self.set_timer(PATIENCE, self.check)
 
     def check(self) -> None:
-        """Have the text checked, off the screen's thread."""
+        """Have the text checked by the reader thread."""
         text, schema, revision = self.text, self.record["schema"], self._revision
-        self.question("check", lambda _source: (revision, len(text), examine(text, schema)))
 
-    def question(self, what: str, question: Any) -> None:
-        self.torc.reader.ask((self.NAME, what), careful(question))
+        def take(found: Prepared) -> None:
+            if revision == self._revision:
+                self._show_check(found, len(text))
 
-    def take_own(self, what: str, value: Any) -> None:
-        getattr(self, f"_took_{what}")(value)
+        self.question("check", lambda _source: examine(text, schema), take, self._check_failed)
 
-    def _took_check(self, value: tuple[int, int, Prepared]) -> None:
-        revision, size, found = value
-        if revision != self._revision:
-            return
+    def question(
+        self,
+        what: str,
+        read: Callable[[Source], T],
+        then: Callable[[T], None],
+        failed: Callable[[ReadError], None] | None = None,
+    ) -> None:
+        """Have something read or computed by the reader thread."""
+        self.ask(f"data-editor {what}", careful(read), then, failed or self._failed)
+
+    def _show_check(self, found: Prepared, size: int) -> None:
         self.checked = found
         self._mark(found.wrong)
         if found.wrong is None:
-            words = (
-                f"  {counted(len(found.violations), 'violation')} of its schema"
-                if found.violations
-                else ""
-            )
-            fine = "valid JSON" + (
-                ", fits its schema" if self.record["schema"] is not None and not words else ""
-            )
-            self._verdict(
+            bad, schema = found.violations, self.record["schema"]
+            fine = "valid JSON" + (", fits its schema" if schema is not None and not bad else "")
+            violations = f"  {count(len(bad), 'violation')} of its schema" if bad else ""
+            self.verdict.say(
                 [
                     ("✔ ", "success"),
                     (fine, "text"),
-                    (f"  {size:,} characters", "faint"),
-                    (words, "error"),
+                    (f"  {count(size, 'character')}", "faint"),
+                    (violations, "error"),
                 ]
             )
-        self._violations(found)
+        self._show_violations(found)
 
     def _mark(self, wrong: JsonError | None) -> None:
         if self.field is not None:
             self.field.mark(wrong)
-        if wrong is not None:
-            refused = self.text == self._refused
-            place = f"line {wrong.line}, column {wrong.column}: "
-            line: list[tuple[str, str]] = [
-                (f"✖ {'not saved: ' if refused else ''}{place}", "error bold")
-            ]
-            line.append((wrong.message, "error"))
-            if self.kept is not None:
-                line.append((f"  kept in {self.kept}", "muted"))
-            self._verdict(line)
+        if wrong is None:
+            return
+        refused = "not saved: " if self.text == self._refused else ""
+        place = f"line {wrong.line}, column {wrong.column}: "
+        line = [(f"✖ {refused}{place}", "error bold"), (wrong.message, "error")]
+        if self.kept is not None:
+            line.append((f"  kept in {self.kept}", "muted"))
+        self.verdict.say(line)
 
-    def _verdict(self, line: Line) -> None:
-        self.query_one("#verdict", StatusLine).say(line)
-
-    def _violations(self, found: Prepared) -> None:
-        words = self.query_one("#violations", Words)
-        words.display = bool(found.violations)
+    def _show_violations(self, found: Prepared) -> None:
+        self.violations.display = bool(found.violations)
         lines: list[Line] = [
             [("✖ ", "error"), (violation.text, "text")]
             for violation in found.violations[:SHOWN_VIOLATIONS]
         ]
         if len(found.violations) > SHOWN_VIOLATIONS:
             lines.append([(f"  … {len(found.violations) - SHOWN_VIOLATIONS} more", "faint")])
-        words.set(lines)
+        self.violations.set(lines)
 
-    # -- what happens underneath -------------------------------------------------------------------
+    def _check_failed(self, error: ReadError) -> None:
+        self.verdict.say([("✖ ", "error bold"), (str(error), "error")])
+        self.torc.complain(error)
 
-    def take_changes(self, changes: Changes) -> None:
-        super().take_changes(changes)
-        for event in changes.events:
+    def _failed(self, error: ReadError) -> None:
+        if isinstance(error, NotFound):
+            self.verdict.say([("✖ ", "error bold"), (str(error), "error")])
+        self.torc.complain(error)
+
+    # -- what others do meanwhile ------------------------------------------------------------------
+
+    def receive(self, item: Handover) -> None:
+        super().receive(item)
+        for event in item.events if isinstance(item, Changes) else ():
             if event.data.get("user_data_id") == self.record["id"]:
-                if event.kind == "user_data_deleted":
-                    self._underneath("deleted this record meanwhile: saving will fail", event)
-                elif int(event.data.get("version") or 0) > self.record["version"]:
-                    self.newer = int(event.data["version"])
-                    self._underneath(
-                        f"wrote version {self.newer} meanwhile: saving shows both", event
-                    )
+                self._changed_meanwhile(event)
 
-    def _underneath(self, words: str, event: Any) -> None:
-        jobs = getattr(getattr(self.below, "view", None), "jobs", {})
-        job = jobs.get(event.job_id)
-        who = job.name if job is not None else event.actor or "somebody"
-        banner = self.query_one("#underneath", StatusLine)
-        banner.display = True
-        banner.say([("! ", "warning"), (who, "accent"), (f" {words}", "warning")])
-
-    def stale_jobs(self, prepared: Prepared) -> Sequence[Line]:
-        """The place of "jobs that this change makes stale": lines for the review. Until it is known
-        which jobs run again for a changed value, nothing is said."""
-        return ()
+    def _changed_meanwhile(self, event: Event) -> None:
+        if event.kind == "user_data_deleted":
+            text = "deleted this record meanwhile: saving will fail"
+        elif int(event.data.get("version") or 0) > self.record["version"]:
+            self.newer = int(event.data["version"])
+            text = f"wrote version {self.newer} meanwhile: saving shows both"
+        else:
+            return
+        who = self.below.name_of_job(event.job_id) or event.actor or "somebody"
+        self.meanwhile.display = True
+        self.meanwhile.say([("! ", "warning"), (who, "accent"), (f" {text}", "warning")])
 
     # -- saving ------------------------------------------------------------------------------------
 
-    def do_editor_save(self) -> None:
-        text, record = self.text, self.record
-        name = f"version {record['version']}"
-        self.question("save", lambda _source: prepare(text, record["data"], name, record["schema"]))
+    def refuse(self, found: Prepared) -> None:
+        """Show where the text is not JSON."""
+        self._refused = self.text
+        self._mark(found.wrong)
+        self._go_to_error()
 
-    def _took_save(self, found: Prepared) -> None:
-        if found.wrong is not None:
-            self._refuse(found.wrong)
-            return
-        if not found.changes:
-            self.torc.notify("nothing was changed")
-            return
-        fine = not found.violations
-        answers = (
-            Answer("y", "Save" if fine else "Save all the same", "save", danger=not fine),
-            Answer("n", "Keep editing", "keep"),
-        )
+    def saved(self) -> None:
+        """Leave the editor."""
+        self._forget_file()
+        self.dismiss(None)
 
-        def take(chosen: Any) -> None:
-            if chosen == "save":
-                self.save(found.value, self.record["version"])
-
-        lines = review(found, f"version {self.record['version']}", self.stale_jobs(found))
-        self.torc.push_screen(Choice(f"Save {self.record['name']}?", lines, answers), take)
-
-    def save(self, value: Any, version: int) -> None:
-        """Write the value over that version, and no other."""
-        record_id, app = self.record["id"], self.torc
-
-        def then(result: Any) -> None:
-            if isinstance(result, Clash):
-                self._clash(value, result)
-            else:
-                self._forget_file()
-                self.dismiss(None)
-
-        app.acts.do(
-            "editor-save",
-            careful_act(lambda store, actor: write(store, actor, record_id, value, version)),
-            workflow=self.record["workflow_id"],
-            said=lambda result: (
-                ""
-                if isinstance(result, Clash)
-                else f"{self.name_shown} saved, version {result['version']}"
-            ),
-            then=then,
-        )
-        app.last_line = command_of(record_id, value)
-
-    def _clash(self, value: Any, clash: Clash) -> None:
-        """Show theirs and mine, and let the user choose."""
-        theirs = clash.theirs
-        lines: list[Line] = [
-            [
-                (f"You began with version {self.record['version']}. ", "text"),
-                (f"Version {theirs['version']} was written ", "text"),
-                *written(theirs),
-            ],
-            [],
-        ]
-        if clash.changes:
-            lines += [
-                heading(f"Theirs → mine: {counted(len(clash.changes), 'change')}"),
-                *change_lines(clash.changes),
-            ]
-            if clash.unified:
-                lines += [[], heading("As text"), *diff_lines(clash.unified)]
-        else:
-            lines.append([("Both say the same.", "success")])
-        answers = (
-            Answer("o", "Overwrite theirs", "overwrite", danger=True),
-            Answer("t", "Take theirs", "theirs"),
-            Answer("n", "Keep editing", "keep"),
-        )
-
-        def take(chosen: Any) -> None:
-            if chosen == "overwrite":
-                self.save(value, theirs["version"])
-            elif chosen == "theirs":
-                self._take_theirs(clash)
-
-        self.torc.push_screen(
-            Choice(f"{self.record['name']} was written meanwhile", lines, answers), take
-        )
-
-    def _take_theirs(self, clash: Clash) -> None:
+    def take_theirs(self, clash: Clash) -> None:
+        """Continue with the version that somebody else wrote."""
         self.record = clash.theirs
         self.begun_with = clash.text
         self.newer = None
         self._set_text(clash.text)
-        self.query_one("#underneath", StatusLine).display = False
-        self._about()
+        self.meanwhile.display = False
+        self._show_about()
         self.check()
 
-    # -- other commands ----------------------------------------------------------------------------
+    # -- commands ----------------------------------------------------------------------------------
 
-    def do_editor_format(self) -> None:
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "editor-save": self.saver.begin,
+            "editor-format": self._format,
+            "editor-error": self._go_to_error,
+            "editor-external": self._open_external,
+            "back": lambda: self._leave(lambda: self.dismiss(None)),
+            "quit-now": lambda: self._leave(self.torc.quit),
+        }
+
+    def _format(self) -> None:
         text = self.text
-        self.question("format", lambda _source: (text, _formatted(text)))
+        self.question(
+            "format", lambda _source: _formatted(text), lambda after: self._formatted(text, after)
+        )
 
-    def _took_format(self, value: tuple[str, str | None]) -> None:
-        before, after = value
+    def _formatted(self, before: str, after: str | None) -> None:
         field = self.field
         if after is None:
-            self.torc.notify("it can be indented when it is JSON", severity="warning")
+            self.torc.notify("only valid JSON can be indented", severity="warning")
         elif field is not None and field.text == before and after != before:
             at = field.cursor_location
             field.replace(after, (0, 0), field.document.end)
             field.move_cursor(at)
 
-    def do_editor_error(self) -> None:
+    def _go_to_error(self) -> None:
         if self.field is not None:
             self.field.go_to_mark()
 
-    def do_back(self) -> None:
-        self._leave(lambda: self.dismiss(None))
-
-    def do_quit_now(self) -> None:
-        self._leave(lambda: self.torc.exit(0))
-
-    def _leave(self, go: Any) -> None:
+    def _leave(self, go: Callable[[], object]) -> None:
         if self.text == self.begun_with:
             self._forget_file()
             go()
             return
-        kept = [[(f"It stays in {self.kept}.", "muted")]] if self.kept is not None else []
-        lines: list[Line] = [[("What was changed here is not saved.", "text")], *kept]
-        answers = (
-            Answer("y", "Leave without saving", "leave", danger=True),
-            Answer("n", "Keep editing", "keep"),
+        lines: list[Line] = [[("The changes are not saved.", "text")]]
+        if self.kept is not None:
+            lines.append([(f"They stay in {self.kept}.", "muted")])
+        options = (
+            Option("y", "Leave without saving", True, danger=True),
+            Option("n", "Keep editing", False),
         )
 
-        def take(chosen: Any) -> None:
-            if chosen == "leave":
+        def take(agreed: bool | None) -> None:
+            if agreed:
                 go()
 
-        self.torc.push_screen(Choice(f"Leave {self.record['name']}?", lines, answers), take)
+        self.torc.push(Choice(f"Leave {self.record['name']}?", lines, options), take)
 
     # -- $EDITOR -----------------------------------------------------------------------------------
 
-    def do_editor_external(self) -> None:
+    def _open_external(self) -> None:
         """Give the text to ``$EDITOR``; what comes back is checked, and offered for saving."""
         text, kept, name = self.text, self.kept, self.record["name"]
-        self.question("file", lambda _source: write_file(text, name, kept))
+        self.question("file", lambda _source: write_file(text, name, kept), self._edit_file)
 
-    def _took_file(self, path: Path) -> None:
+    def _edit_file(self, path: Path) -> None:
         self.kept = path
         try:
             run_editor(self.torc, path)
@@ -392,50 +298,35 @@ class DataEditor(CoveringScreen):
             self.torc.complain(error)
             return
         record, before = self.record, self.text
-        base_name = f"version {record['version']}"
 
-        def read(_source: Any) -> tuple[str, Prepared]:
+        def read(_source: Source) -> tuple[str, Prepared]:
             text = read_file(path)
             if text.rstrip("\n") == before.rstrip("\n"):
                 return before, examine(before, record["schema"])
-            return text, prepare(text, record["data"], base_name, record["schema"])
+            name = f"version {record['version']}"
+            return text, prepare(text, record["data"], name, record["schema"])
 
-        self.question("read", read)
+        self.question("read", read, lambda answer: self._take_file(*answer))
 
-    def _took_read(self, value: tuple[str, Prepared]) -> None:
-        text, found = value
+    def _take_file(self, text: str, found: Prepared) -> None:
         changed = text != self.text
         if changed:
             self._set_text(text)
-        if found.wrong is None:
-            self._forget_file()
-            if changed and found.changes:
-                self._took_save(found)
-            else:
-                self.torc.notify("nothing was changed")
-                if self.external and self.text == self.begun_with:
-                    self.dismiss(None)
+        if found.wrong is not None:
+            self.refuse(found)
             return
-        self._refuse(found.wrong)
-
-    def _refuse(self, wrong: JsonError) -> None:
-        """It is no JSON: say so at the place."""
-        self._refused = self.text
-        self._mark(wrong)
-        if self.field is not None:
-            self.field.go_to_mark()
+        self._forget_file()
+        if changed and found.changes:
+            self.saver.offer(found)
+            return
+        self.torc.notify("nothing changed")
+        if self.external and self.text == self.begun_with:
+            self.dismiss(None)
 
     def _forget_file(self) -> None:
         path, self.kept = self.kept, None
         if path is not None:
-            self.question("forget", lambda _source: path.unlink(missing_ok=True))
-
-    def _took_forget(self, _value: None) -> None: ...
-
-    def failed(self, what: str, error: Exception) -> None:
-        if what == "check" or isinstance(error, NotFound):
-            self._verdict([("✖ ", "error bold"), (str(error), "error")])
-        super().failed(what, error)
+            self.torc.reader.ask("forget", lambda _source: path.unlink(missing_ok=True))
 
 
 def _formatted(text: str) -> str | None:

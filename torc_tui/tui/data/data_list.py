@@ -6,19 +6,17 @@ What comes in: records as ``data_overview.overview`` gives them. What goes out:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from torc_tui.tui.data.data_texts import STATES, people
+from torc_tui.tui.data.data_texts import STATES, Record, people
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.tui.widgets.virtual_table import Cell, Column, ListRows, VirtualTable
+from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.units import show_bytes
-
-Record = Mapping[str, Any]
 
 COLUMNS = (
     Column("name", "name", 18, minimum=10, importance=0, grow=1),
@@ -89,14 +87,16 @@ class DataList(Vertical):
 
     def __init__(self, rows: ListRows) -> None:
         super().__init__()
-        self.rows = rows
-
-    def compose(self) -> ComposeResult:
-        yield VirtualTable(self.rows, empty="reading …")
-        yield FilterLine(
+        self.table = VirtualTable(rows, empty="reading …")
+        self.filter_line = FilterLine(
             lambda text: [], placeholder="words of name, state, value, writer or reader"
         )
-        yield StatusLine()
+        self.note = StatusLine()
+
+    def compose(self) -> ComposeResult:
+        yield self.table
+        yield self.filter_line
+        yield self.note
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
         event.stop()
@@ -104,4 +104,4 @@ class DataList(Vertical):
 
     def on_filter_line_left(self, event: FilterLine.Left) -> None:
         event.stop()
-        self.query_one(VirtualTable).focus()
+        self.table.focus()

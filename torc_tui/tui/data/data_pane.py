@@ -1,57 +1,74 @@
-"""The user data of the workflow: the records with who writes and reads them, the value of one, and
-what can be done.
+"""The user data of the workflow: the records with who writes and reads them, and one value.
 
-What comes in: events (``data_changed``), answers of the reader thread. What goes out: paintings;
-screens to edit, for versions; writes, each as an act with its command line. Law: the list is read
-again at most a few times a second, whatever happens; a value is read when its version is another
-than the one on screen.
+Input: events and answers of the reader thread. Output: painted lines.
+
+Invariants: the list is read again at most a few times a second, whatever happens; a value is read
+when its version is not the one on screen.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence, Set
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import ClassVar, NamedTuple, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.timer import Timer
 
-from torc_tui.errors import NotFound, TorcError
+from torc_tui.errors import NotFound
 from torc_tui.model import STATUS_EVENTS, Event
-from torc_tui.tui.data import data_actions
-from torc_tui.tui.data.data_list import COLUMNS, DataList, Record, cell, searched, value
-from torc_tui.tui.data.data_review import command_of
-from torc_tui.tui.data.data_texts import careful, counted, people
+from torc_tui.tui.data.data_list import COLUMNS, DataList, cell, searched, value
+from torc_tui.tui.data.data_texts import Record, careful
 from torc_tui.tui.data.data_value import ValueView
-from torc_tui.tui.data.json_text_view import readable
+from torc_tui.tui.data.record_actions import RecordActions
+from torc_tui.tui.feed.reader import ReadError
+from torc_tui.tui.feed.source import Source
+from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.look.text_layout import Line, sanitize
-from torc_tui.tui.widgets.dialogs import Ask, Confirm
-from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.look.text_layout import sanitize
+from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.split import Split
-from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.tui.widgets.virtual_table import ListRows, VirtualTable
+from torc_tui.tui.widgets.table_model import ListRows
+from torc_tui.tui.widgets.virtual_table import VirtualTable
+from torc_tui.views.json_schema import Violation, check
+from torc_tui.wording import count
 
+T = TypeVar("T")
 APART = 0.3
-"""Seconds between two readings of the list, at least; ten times as long as one takes, where that is
-more."""
+"""Seconds between two readings of the list, at least."""
+APART_SHARE = 10
+"""The pause is also this many times as long as a reading takes."""
+
+
+class Listing(NamedTuple):
+    """An answer: the records, of one job or of all, and how long the reading took (seconds)."""
+
+    job_id: int | None
+    records: Sequence[Record]
+    took: float
 
 
 class DataPane(Pane):
-    NAME = "data"
-    TITLE = "Data"
-    PER_JOB = False
-    CONTEXT: ClassVar[tuple[str, ...]] = ("data",)
+    """See the module."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    NAME: ClassVar[str] = "data"
+    PER_JOB: ClassVar[bool] = False
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("data",)
+
+    def __init__(self, host: PaneHost) -> None:
+        super().__init__(host)
         self.rows = ListRows(COLUMNS, cell, value)
         self.records: dict[int, Record] = {}
         self.of_job = False
         self.reading: tuple[int, int] | None = None
+        """Record and version of the value that is shown, or being read."""
         self.lists_read = 0
         self.values_read = 0
-        self._then: dict[str, Callable[[Any], None]] = {}
+        self.list = DataList(self.rows)
+        self.value_view = ValueView(self.question)
+        self.split = Split(self.list, self.value_view, ratio=0.5)
+        self.record_actions = RecordActions(self)
         self._asked_at = 0.0
         self._apart = APART
         self._reading_list = False
@@ -62,58 +79,46 @@ class DataPane(Pane):
         self._moved = False
 
     def compose(self) -> ComposeResult:
-        yield Split(DataList(self.rows), ValueView(self.question), ratio=0.5)
+        yield self.split
+
+    # -- what actions ask --------------------------------------------------------------------------
+
+    @property
+    def workflow_id(self) -> int:
+        return self.host.workflow_id
+
+    @property
+    def covered(self) -> TorcScreen:
+        return cast(TorcScreen, self.screen)
 
     @property
     def table(self) -> VirtualTable:
-        return self.query_one(DataList).query_one(VirtualTable)
-
-    @property
-    def value_view(self) -> ValueView:
-        return self.query_one(ValueView)
-
-    @property
-    def split(self) -> Split:
-        return self.query_one(Split)
-
-    @property
-    def filter_line(self) -> FilterLine:
-        return self.query_one(DataList).query_one(FilterLine)
+        """Return the list of records."""
+        return self.list.table
 
     @property
     def chosen(self) -> Record | None:
-        """The record under the cursor."""
         key = self.table.cursor
         return self.records.get(key) if isinstance(key, int) else None
 
-    # -- the reader thread -------------------------------------------------------------------------
+    @property
+    def opened(self) -> Record | None:
+        return self.value_view.record
 
-    def question(
-        self, what: str, question: Callable[[Any], Any], then: Callable[[Any], None]
-    ) -> None:
-        """Put a question; ``then`` gets the answer. A newer one of the same kind replaces one that
-        waits."""
-        self._then[what] = then
-        self.ask(what, careful(question))
+    @property
+    def names(self) -> set[str]:
+        return {str(record["name"]) for record in self.records.values()}
 
-    def take(self, what: str, value: Any) -> None:
-        self._then[what](value)
+    def select_when_listed(self, record_id: int) -> None:
+        self._wanted = record_id
 
-    def failed(self, what: str, error: TorcError | OSError) -> None:
-        if what == "records":
-            self._reading_list = False
-            self.table.empty = sanitize(str(error))
-            self.table.reload()
-        elif what == "value":
-            self.reading = None
-            self.value_view.nothing("it was deleted" if isinstance(error, NotFound) else str(error))
-        else:
-            super().failed(what, error)
+    def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
+        self.ask(what, careful(read), then)
 
     # -- the list ----------------------------------------------------------------------------------
 
-    def freshen(self) -> None:
-        view = self.owner.view
+    def refresh_content(self) -> None:
+        view = self.host.view
         if view is None:
             return
         now = time.monotonic()
@@ -123,16 +128,16 @@ class DataPane(Pane):
             return
         self._again, self._reading_list, self._asked_at = False, True, now
         workflow_id, job = view.workflow.id, self.job if self.of_job else None
-        job_id = job.id if job is not None else None
+        job_id = None if job is None else job.id
 
-        def read(source: Any) -> Any:
+        def read(source: Source) -> Listing:
             from torc_tui.store import data_overview
 
             begun = time.monotonic()
             found = data_overview.overview(source.store.connection(), workflow_id, job_id=job_id)
-            return job_id, found, time.monotonic() - begun
+            return Listing(job_id, found, time.monotonic() - begun)
 
-        self.question("records", read, self._take_records)
+        self.ask("records", careful(read), self._take_records, self._records_failed)
 
     def _catch_up_soon(self) -> None:
         if self._timer is None:
@@ -141,7 +146,7 @@ class DataPane(Pane):
     def _catch_up(self) -> None:
         self._timer = None
         if self._again and self.display:
-            self.freshen()
+            self.refresh_content()
         else:
             self.stale = self.stale or self._again
 
@@ -157,13 +162,13 @@ class DataPane(Pane):
     def job_changed(self) -> None:
         self.stale = self.stale or self.of_job
 
-    def _take_records(self, answer: tuple[int | None, Sequence[Record], float]) -> None:
-        job_id, records, took = answer
-        self._apart = max(APART, 10 * took)
+    def _take_records(self, found: Listing) -> None:
+        self._apart = max(APART, APART_SHARE * found.took)
         self.lists_read += 1
         self._reading_list = False
-        self.records = {record["id"]: record for record in records}
-        self.table.empty = "the job has no user data" if job_id is not None else "no user data yet"
+        self.records = {record["id"]: record for record in found.records}
+        nothing = "no user data yet" if found.job_id is None else "the job has no user data"
+        self.table.empty = nothing
         self._filter()
         if self._wanted in self.rows.records:
             self.table.select(self._wanted)
@@ -172,17 +177,20 @@ class DataPane(Pane):
         self._say()
         self._read_value()
 
+    def _records_failed(self, error: ReadError) -> None:
+        self._reading_list = False
+        self.table.empty = sanitize(str(error))
+        self.table.reload()
+
     def _fit(self) -> None:
-        """One above the other, the list takes what it needs, so that the value gets the rest; until
-        a person chose."""
+        """Give the list the height that it needs, where it stands above the value, until the user
+        moves the border."""
         split, height = self.split, self.split.size.height
         if self._moved or not height:
             return
-        wanted = (
-            min(0.5, max(0.2, (len(self.rows.records) + 3) / height))
-            if split.shape == "stack"
-            else 0.5
-        )
+        wanted = 0.5
+        if split.shape == "stack":
+            wanted = min(0.5, max(0.2, (len(self.rows.records) + 3) / height))
         if abs(split.ratio - wanted) * height >= 1:
             split.ratio = self._ratio = wanted
             split.place()
@@ -191,25 +199,26 @@ class DataPane(Pane):
         self.call_after_refresh(self._fit)
 
     def _filter(self) -> None:
-        words = self.filter_line.text.lower().split()
+        words = self.list.filter_line.text.lower().split()
         self.rows.records = {
             key: record
             for key, record in self.records.items()
-            if not words or all(word in searched(record) for word in words)
+            if all(word in searched(record) for word in words)
         }
         self.table.reload()
         if words:
-            self.filter_line.say([(f" {len(self.rows.records)} of {len(self.records)} ", "muted")])
+            shown = f" {len(self.rows.records)} of {len(self.records)} "
+            self.list.filter_line.say([(shown, "muted")])
 
     def _say(self) -> None:
         job = self.job
-        line: list[tuple[str, str]] = [(counted(len(self.records), "record"), "muted")]
+        line: list[tuple[str, str]] = [(count(len(self.records), "record"), "muted")]
         if self.of_job:
             line += [(" of job ", "muted"), (job.name if job is not None else "none", "accent")]
         missing = sum(record["state"] == "missing" for record in self.records.values())
         if missing:
             line.append((f"  {missing} missing", "error"))
-        self.query_one(DataList).query_one(StatusLine).say(line)
+        self.list.note.say(line)
 
     # -- the value ---------------------------------------------------------------------------------
 
@@ -225,17 +234,27 @@ class DataPane(Pane):
         if self.reading is None or self.reading[0] != record["id"]:
             self.value_view.nothing("reading …")
         self.reading = wanted
-        self.question("value", lambda source: _opened(source, wanted[0]), self._take_value)
+        self.ask(
+            "value",
+            careful(lambda source: _open(source, wanted[0])),
+            lambda answer: self._take_value(*answer),
+            self._value_failed,
+        )
 
-    def _take_value(self, answer: tuple[Record, Any]) -> None:
-        record, violations = answer
+    def _take_value(self, record: Record, violations: Sequence[Violation]) -> None:
         if self.reading is None or record["id"] != self.reading[0]:
             return
         self.values_read += 1
         self.reading = (record["id"], record["version"])
         self.value_view.show(record, violations)
 
-    def on_virtual_table_selected(self, event: VirtualTable.Selected) -> None:
+    def _value_failed(self, error: ReadError) -> None:
+        self.reading = None
+        self.value_view.nothing("it was deleted" if isinstance(error, NotFound) else str(error))
+
+    # -- messages ----------------------------------------------------------------------------------
+
+    def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
         if event.table is self.table:
             event.stop()
             self._read_value()
@@ -256,211 +275,52 @@ class DataPane(Pane):
         event.stop()
         self._moved = self._moved or self.split.ratio != self._ratio
 
-    # -- commands: looking -------------------------------------------------------------------------
+    # -- commands ----------------------------------------------------------------------------------
 
-    def do_filter(self) -> None:
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            **self.value_view.handlers(),
+            **self.record_actions.handlers(),
+            "filter": self._begin_filter,
+            "filter-clear": self.list.filter_line.clear,
+            "back": self._back,
+            "data-of-job": self._toggle_of_job,
+            "copy-value": self.value_view.copy,
+        }
+
+    def _begin_filter(self) -> None:
         if self.value_view.has_focus_within:
-            self.value_view.do_tree_search()
+            self.value_view.begin_search()
         else:
-            self.filter_line.begin()
+            self.list.filter_line.begin()
 
-    def do_filter_clear(self) -> None:
-        self.filter_line.clear()
-
-    def do_back(self) -> None:
-        view = self.value_view
+    def _back(self) -> None:
+        view, line = self.value_view, self.list.filter_line
         if view.has_focus_within and view.searching:
             view.end_search()
-        elif self.filter_line.has_focus_within or (
-            self.filter_line.display and self.table.has_focus
-        ):
-            self.filter_line.clear()
+        elif line.has_focus_within or (line.display and self.table.has_focus):
+            line.clear()
         elif self.split.alone == "second":
             self.split.show_alone(None)
             self.table.focus()
         elif view.has_focus_within:
             self.table.focus()
         else:
-            self.owner.do_back()
+            self.host.leave_pane()
 
-    def do_data_of_job(self) -> None:
+    def _toggle_of_job(self) -> None:
         self.of_job = not self.of_job
         self._asked_at, self._reading_list = 0.0, False
-        self.freshen()
-
-    def do_data_text(self) -> None:
-        self.value_view.do_data_text()
-
-    def do_data_schema(self) -> None:
-        self.value_view.do_data_schema()
-
-    def do_copy_value(self) -> None:
-        self.value_view.copy()
-
-    def do_data_versions(self) -> None:
-        from torc_tui.tui.data.data_versions import DataVersions
-
-        record = self.chosen
-        if record is not None:
-            self.app.push_screen(
-                DataVersions(self.owner, {**record, "workflow_id": self.owner.workflow_id})
-            )
-
-    def do_data_command(self) -> None:
-        """Copy the command line that writes the value as it is."""
-        record = self.value_view.record
-        if record is not None:
-            self.question(
-                "command",
-                lambda _source: command_of(record["id"], record["data"]),
-                self._take_command,
-            )
-
-    def _take_command(self, line: str) -> None:
-        self.owner.torc.last_line = line
-        self.app.copy_to_clipboard(line)
-        self.app.notify(
-            f"copied: {sanitize(line[:200])}{'…' if len(line) > 200 else ''}", markup=False
-        )
-
-    # -- commands: writing -------------------------------------------------------------------------
-
-    def do_data_edit(self) -> None:
-        self._edit(external=False)
-
-    def do_data_editor(self) -> None:
-        self._edit(external=True)
-
-    def _edit(self, *, external: bool) -> None:
-        record = self.chosen
-        if record is None:
-            return
-
-        def read(source: Any) -> Any:
-            from torc_tui.store import data_overview
-
-            opened = data_overview.opened(source.store.connection(), record["id"])
-            return opened, readable(opened["data"])
-
-        def then(answer: tuple[Record, str]) -> None:
-            from torc_tui.tui.data.data_editor import DataEditor
-
-            if self.screen.is_current:
-                self.app.push_screen(DataEditor(self.owner, *answer, external=external))
-
-        self.question("edit", read, then)
-
-    def do_data_new(self) -> None:
-        taken = {str(record["name"]) for record in self.records.values()}
-        workflow_id = self.owner.workflow_id
-
-        def check(text: str) -> str | None:
-            return (
-                "a name is needed"
-                if not text.strip()
-                else "there is one of that name"
-                if text in taken
-                else None
-            )
-
-        def take(name: Any) -> None:
-            if isinstance(name, str):
-                self._act(
-                    "data-new",
-                    data_actions.create(workflow_id, name),
-                    f"{sanitize(name)} created",
-                    self._created,
-                )
-
-        self.app.push_screen(
-            Ask("New record", help="its name; the value is null until it is written", check=check),
-            take,
-        )
-
-    def _created(self, record: Record) -> None:
-        self._wanted = record["id"]
-
-    def do_data_clear(self) -> None:
-        self._ask_then(
-            "data-clear",
-            "Set {name} to null?",
-            "Set to null",
-            data_actions.clear,
-            "{name} is null now",
-        )
-
-    def do_data_delete(self) -> None:
-        self._ask_then(
-            "data-delete",
-            "Delete {name}?",
-            "Delete the record",
-            data_actions.delete,
-            "{name} deleted",
-        )
-
-    def _ask_then(
-        self,
-        command: str,
-        title: str,
-        button: str,
-        act: Callable[[Record], Callable[[Any, str], Any]],
-        said: str,
-    ) -> None:
-        record = self.chosen
-        if record is None:
-            return
-        name = str(record["name"])
-        count, first = record["readers"]
-        lines: list[Line] = [
-            [
-                (f"version {record['version']}", "text"),
-                (f"  {(record['head'] or 'null')[:40]}", "muted"),
-            ]
-        ]
-        if count:
-            lines.append([("read by ", "text"), (people(count, first), "accent")])
-        keeps = (
-            "Its history goes with it."
-            if command == "data-delete"
-            else "The history keeps the value."
-        )
-        lines.append([(keeps, "muted")])
-
-        def take(agreed: Any) -> None:
-            if agreed:
-                self._act(
-                    command,
-                    act(record),
-                    said.format(name=sanitize(name)),
-                    lambda _record: None,
-                    record["id"],
-                )
-
-        self.app.push_screen(Confirm(title.format(name=name), lines, button), take)
-
-    def _act(
-        self,
-        command: str,
-        act: Callable[[Any, str], Any],
-        said: str,
-        then: Callable[[Any], None],
-        record_id: int | None = None,
-    ) -> None:
-        torc = self.owner.torc
-        torc.acts.do(
-            command, act, workflow=self.owner.workflow_id, said=lambda _value: said, then=then
-        )
-        if torc.last_line is not None and record_id is not None:
-            torc.last_line = torc.last_line.replace("RECORD", str(record_id))
+        self.refresh_content()
 
 
-def _opened(source: Any, record_id: int) -> tuple[Record, Any]:
-    """In the reader thread: a record with its value, and what its schema says against it."""
+def _open(source: Source, record_id: int) -> tuple[Record, Sequence[Violation]]:
+    """Return a record with its value, and what violates its schema.
+
+    Called in the reader thread.
+    """
     from torc_tui.store import data_overview
-    from torc_tui.views.json_schema import check
 
     record = data_overview.opened(source.store.connection(), record_id)
-    schema = record["schema"]
-    return record, check(record["data"], schema) if schema is not None and record[
-        "data"
-    ] is not None else ()
+    schema, data = record["schema"], record["data"]
+    return record, check(data, schema) if schema is not None and data is not None else ()

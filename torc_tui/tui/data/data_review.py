@@ -10,106 +10,26 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from textual import events
-from textual.app import ComposeResult
-from textual.containers import Container, Vertical
+from typing import TYPE_CHECKING
 
 from torc_tui.errors import Conflict
 from torc_tui.json_errors import JsonError
 from torc_tui.model import Json
-from torc_tui.tui.data.data_texts import change_lines, counted, diff_lines, heading
+from torc_tui.tui.data.data_texts import Record, change_lines, diff_lines, heading
 from torc_tui.tui.data.json_editor import fits
 from torc_tui.tui.data.json_text_view import readable
-from torc_tui.tui.look.text_layout import Line, sanitize
-from torc_tui.tui.widgets.dialogs import Button, Overlay, TextDrawing
-from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.views.json_diff import JsonChange, diff, unified
 from torc_tui.views.json_document import parse
 from torc_tui.views.json_schema import Violation, check, told
+from torc_tui.wording import count
+
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One way to go on: a key, what stands on the button, and what it gives."""
-
-    key: str
-    label: str
-    value: str
-    danger: bool = False
-
-
-class Choice(Overlay):
-    """A text to read, however long, and what to do about it. The result is the value of an answer;
-    the last answer is the sanitize one, and what escape gives."""
-
-    CONTEXT: ClassVar[tuple[str, ...]] = ("overlay",)
-    DEFAULT_CSS = """
-    Choice > .box { width: 110; }
-    Choice LineCanvas { max-height: 78vh; background: $surface; }
-    Choice #answers { height: auto; margin: 1 0 0 0; layout: horizontal; }
-    Choice.-narrow #answers { layout: vertical; margin: 0; }
-    Choice.-narrow LineCanvas { max-height: 50vh; }
-    """
-
-    def __init__(self, title: str, lines: Sequence[Line], answers: Sequence[Answer]) -> None:
-        super().__init__()
-        self.heading = title
-        self.drawing = TextDrawing(lines)
-        self.answers = answers
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="box") as box:
-            box.border_title = sanitize(self.heading).replace("[", "\\[")
-            box.border_subtitle = " / ".join(answer.key for answer in self.answers)
-            canvas = LineCanvas(self.drawing)
-            canvas.can_focus = False
-            yield canvas
-            with Container(id="answers"):
-                for answer in self.answers:
-                    yield Button(answer.label, answer.value, danger=answer.danger)
-
-    def on_mount(self) -> None:
-        # The sanitize answer has the focus: an enter too many destroys nothing.
-        self.query(Button).last().focus()
-
-    def on_resize(self, event: events.Resize) -> None:
-        needed = sum(len(answer.label) + 6 for answer in self.answers)
-        self.set_class(event.size.width < needed + 8, "-narrow")
-        room = min(110, event.size.width * 96 // 100) - 4
-        wide, high = self.drawing.size
-        self.query_one(LineCanvas).styles.height = high + (
-            wide > room
-        )  # the bar for long lines takes one
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.dismiss(event.button.value)
-
-    def on_key(self, event: events.Key) -> None:
-        moves = {
-            "up": "do_pan_up", "down": "do_pan_down", "pageup": "do_page_up", "pagedown": "do_page_down",
-            "home": "do_cursor_top", "end": "do_cursor_bottom",
-        }  # fmt: skip
-        chosen = [answer for answer in self.answers if answer.key == event.character]
-        if chosen:
-            event.stop()
-            self.dismiss(chosen[0].value)
-        elif event.key in ("left", "right", "tab", "shift+tab"):
-            event.stop()
-            event.prevent_default()
-            (self.focus_next if event.key in ("right", "tab") else self.focus_previous)(Button)
-        elif event.key in moves:
-            event.stop()
-            getattr(self.query_one(LineCanvas), moves[event.key])()
-
-    def do_back(self) -> None:
-        self.dismiss(self.answers[-1].value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +92,7 @@ def _half(value: Json, text: str) -> JsonError | None:
 def review(prepared: Prepared, against: str, stale: Sequence[Line] = ()) -> list[Line]:
     """What a person reads before saving. ``stale``: the jobs that the change makes stale, where
     that is known."""
-    lines: list[Line] = [heading(f"{counted(len(prepared.changes), 'change')} to {against}")]
+    lines: list[Line] = [heading(f"{count(len(prepared.changes), 'change')} to {against}")]
     lines += change_lines(prepared.changes)
     if prepared.violations:
         lines += [[], heading("It does not fit its schema", "error bold")]
@@ -191,15 +111,13 @@ class Clash:
     """Somebody wrote meanwhile: the record as it is now, its text, and what ours would change in
     it."""
 
-    theirs: Mapping[str, Any]
+    theirs: Record
     text: str
     changes: Sequence[JsonChange]
     unified: Sequence[str]
 
 
-def write(
-    store: Any, actor: str, record_id: int, value: Json, version: int
-) -> Mapping[str, Any] | Clash:
+def write(store: Store, actor: str, record_id: int, value: Json, version: int) -> Record | Clash:
     """In the reader thread: write the value, if ``version`` is still the newest."""
     from torc_tui.store import data_overview, user_data
 

@@ -4,18 +4,25 @@ records and values."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torc_tui.errors import UsageError
 from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.look.text_layout import Line, Span
+from torc_tui.tui.look.times import stamp
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.views.json_document import jq_path, preview
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
+    from torc_tui.tui.feed.source import Source
 
+T = TypeVar("T")
+Record = Mapping[str, Any]
+"""A record of user data, as ``store.data_overview`` returns it."""
+
+TOO_DEEP = "the value is nested too deep to be shown or compared"
 STATES = {
     "empty": Sign("○", "empty", "muted"),
     "written": Sign("●", "written", "success"),
@@ -28,49 +35,47 @@ LINES = 2000
 """So many lines of a difference are shown."""
 
 
-def careful(question: Callable[[Any], T]) -> Callable[[Any], T]:
-    """A question for the reader thread, where a value that is nested without measure is a mistake
-    of the value."""
+def careful(question: Callable[[Source], T]) -> Callable[[Source], T]:
+    """Wrap a question so that a value that is nested too deep is a mistake of the user."""
 
     @wraps(question)
-    def asked(source: Any) -> T:
+    def asked(source: Source) -> T:
         try:
             return question(source)
         except RecursionError:
-            raise UsageError("the value is nested too deep to be shown or compared") from None
+            raise UsageError(TOO_DEEP) from None
 
     return asked
 
 
-def careful_act(act: Any) -> Any:
-    """An act whose value may be nested without measure."""
+def careful_action(action: Callable[[Store, str], T]) -> Callable[[Store, str], T]:
+    """Wrap an action so that a value that is nested too deep is a mistake of the user."""
 
-    def done(store: Any, actor: str) -> Any:
-        return careful(lambda given: act(given, actor))(store)
+    @wraps(action)
+    def run(store: Store, actor: str) -> T:
+        try:
+            return action(store, actor)
+        except RecursionError:
+            raise UsageError(TOO_DEEP) from None
 
-    return done
+    return run
 
 
-def when(at: float | None) -> str:
-    """``2026-11-20 17:38:02``; empty for never."""
-    return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def attempt(record: Mapping[str, Any]) -> str:
+def attempt(record: Record) -> str:
     """``run 2, attempt 1`` where a job wrote it."""
     if record["job_id"] is None:
         return ""
     return f"run {record['run_id']}, attempt {record['attempt_id']}"
 
 
-def written(record: Mapping[str, Any]) -> list[Span]:
+def written(record: Record) -> list[Span]:
     """``by train_model (run 2, attempt 1) 2026-11-20 17:38:02``."""
     if not record["version"]:
         return [("nobody has written it yet", "muted")]
     spans: list[Span] = [("by ", "faint"), (record["writer"] or "the workflow file", "accent")]
     if place := attempt(record):
         spans.append((f" ({place})", "faint"))
-    return [*spans, (f" {when(record['written_at'])}", "faint")]
+    return [*spans, (f" {stamp(record['written_at'])}", "faint")]
 
 
 def people(count: int, first: str) -> str:
@@ -113,8 +118,3 @@ def diff_lines(unified: Sequence[str]) -> list[Line]:
 
 def heading(text: str, style: str = "accent bold") -> Line:
     return [(text, style)]
-
-
-def counted(number: int, word: str) -> str:
-    """``1 change``, ``3 changes``."""
-    return f"{number} {word}{'' if number == 1 else 's'}"

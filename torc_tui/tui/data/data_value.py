@@ -9,28 +9,30 @@ whole value itself.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
 from torc_tui.model import Json
-from torc_tui.tui.data.data_texts import counted, written
+from torc_tui.tui.data.data_texts import Record, written
 from torc_tui.tui.data.json_text_view import JsonText, readable
 from torc_tui.tui.data.json_tree import JsonTree
+from torc_tui.tui.feed.reader import Asker
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.widgets.dialogs import Reading, Words
+from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.dialogs import Reading
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.overlay import Words
 from torc_tui.tui.widgets.status_line import StatusLine
 from torc_tui.units import show_bytes
 from torc_tui.views.json_document import Path, Tree, value_at
 from torc_tui.views.json_schema import Violation
+from torc_tui.wording import count
 
-Ask = Callable[[str, Callable[[Any], Any], Callable[[Any], None]], None]
-"""What, the question for the reader thread, and who gets the answer."""
 CLIPBOARD = 100_000
 """Characters that terminals take into the clipboard; more goes into a file."""
 SHOWN_VIOLATIONS = 3
@@ -43,10 +45,10 @@ PATIENCE = 0.2
 class ValueText(LineCanvas):
     """The value as text."""
 
-    CONTEXT: ClassVar[tuple[str, ...]] = ("canvas",)  # type: ignore[assignment]  # one or several
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("canvas",)
 
 
-class ValueView(Vertical):
+class ValueView(CommandNode, Vertical):
     """See the module."""
 
     DEFAULT_CSS = """
@@ -55,10 +57,10 @@ class ValueView(Vertical):
     ValueView > FilterLine { dock: bottom; }
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Asker) -> None:
         super().__init__()
         self.ask = ask
-        self.record: Mapping[str, Any] | None = None
+        self.record: Record | None = None
         self.violations: Sequence[Violation] = ()
         self.as_text = False
         self.hits: Sequence[Path] = ()
@@ -85,9 +87,19 @@ class ValueView(Vertical):
     def focus_value(self) -> None:
         self.current.focus()
 
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "data-text": self.toggle_text,
+            "data-schema": self.show_schema,
+            "filter": self.begin_search,
+            "tree-search": self.begin_search,
+            "tree-next": self.next_hit,
+            "tree-previous": self.previous_hit,
+        }
+
     # -- what the pane calls -----------------------------------------------------------------------
 
-    def show(self, record: Mapping[str, Any], violations: Sequence[Violation]) -> None:
+    def show(self, record: Record, violations: Sequence[Violation]) -> None:
         """Show that record; a newer version of the one that is shown keeps what is open, and the
         cursor."""
         same = (
@@ -120,7 +132,7 @@ class ValueView(Vertical):
         self.value_tree.set_head(line)
         self.query_one(StatusLine).say([(" ", ""), *line])
 
-    def _head(self, record: Mapping[str, Any]) -> Line:
+    def _head(self, record: Record) -> Line:
         line: list[tuple[str, str]] = [(str(record["name"]), "strong"), ("  ", "")]
         if record["version"]:
             line += [(f"version {record['version']} ", "muted"), *written(record)]
@@ -128,7 +140,7 @@ class ValueView(Vertical):
             line.append((f"  {show_bytes(record['size'])}", "faint"))
         if record["schema"] is not None:
             fine = not self.violations
-            words = "schema" if fine else counted(len(self.violations), "violation")
+            words = "schema" if fine else count(len(self.violations), "violation")
             line.append((f"  {'✔' if fine else '✖'} {words}", "success" if fine else "error"))
         return line
 
@@ -146,7 +158,7 @@ class ValueView(Vertical):
 
     # -- as text -----------------------------------------------------------------------------------
 
-    def do_data_text(self) -> None:
+    def toggle_text(self) -> None:
         had = self.current.has_focus
         self.as_text = not self.as_text
         self.value_tree.display = not self.as_text
@@ -172,12 +184,10 @@ class ValueView(Vertical):
 
     # -- the search --------------------------------------------------------------------------------
 
-    def do_tree_search(self) -> None:
+    def begin_search(self) -> None:
         if self.as_text:
-            self.do_data_text()
+            self.toggle_text()
         self.query_one(FilterLine).begin()
-
-    do_filter = do_tree_search
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
         event.stop()
@@ -223,10 +233,10 @@ class ValueView(Vertical):
         words = f" {place}{count}{more} " if count else " nothing found "
         self.query_one(FilterLine).say([(words, "muted" if count else "warning")])
 
-    def do_tree_next(self) -> None:
+    def next_hit(self) -> None:
         self._step(1)
 
-    def do_tree_previous(self) -> None:
+    def previous_hit(self) -> None:
         self._step(-1)
 
     def _step(self, by: int) -> None:
@@ -269,7 +279,7 @@ class ValueView(Vertical):
                 f"too large for the clipboard; it is in {file}", markup=False, timeout=8
             )
 
-    def do_data_schema(self) -> None:
+    def show_schema(self) -> None:
         record = self.record
         if record is None or record["schema"] is None:
             self.app.notify("this record has no schema")

@@ -8,38 +8,48 @@ are read by the reader thread, two at a time.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from torc_tui.tui.data.data_review import Answer, Choice, compare
+from torc_tui.tui.data.data_review import compare
 from torc_tui.tui.data.data_texts import (
+    Record,
     attempt,
     careful,
-    careful_act,
+    careful_action,
     change_lines,
-    counted,
     diff_lines,
     heading,
-    when,
 )
 from torc_tui.tui.data.json_text_view import JsonText, readable
-from torc_tui.tui.feed.feed_worker import Changes
+from torc_tui.tui.feed.handovers import Changes, Handover
+from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.frame.covering_screen import CoveringScreen
 from torc_tui.tui.frame.footer import FooterBar
-from torc_tui.tui.frame.overlay_screen import CoveringScreen
 from torc_tui.tui.look.text_layout import Line, sanitize
-from torc_tui.tui.widgets.dialogs import TextDrawing
+from torc_tui.tui.look.times import stamp
+from torc_tui.tui.widgets.choice import Choice, Option
+from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.tui.widgets.virtual_table import Cell, Column, ListRows, VirtualTable
+from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.text_drawing import TextDrawing
+from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.units import show_bytes
 from torc_tui.views.json_schema import told
+from torc_tui.wording import count
 
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
+
+T = TypeVar("T")
 LARGE = 1 << 20
+"""Bytes of a value from which on it is not compared as text."""
 COLUMNS = (
     Column("version", "version", 7, minimum=3, importance=0, align="right"),
     Column("writer", "written by", 20, minimum=10, importance=1, grow=1),
@@ -52,31 +62,30 @@ COLUMNS = (
 class DataVersions(CoveringScreen):
     """See the module. Without marks a version is shown against the one before it."""
 
-    NAME = "data-versions"
-    CONTEXT: ClassVar[tuple[str, ...]] = ("data",)
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("data",)
     DEFAULT_CSS = """
     DataVersions StatusLine { height: 1; }
     """
 
-    def __init__(self, below: TorcScreen, record: Mapping[str, Any]) -> None:
+    def __init__(self, below: TorcScreen, record: Record) -> None:
         super().__init__(below)
         self.record = record
-        self.rows = ListRows(COLUMNS, self._cell, self._value)
+        self.rows = ListRows(COLUMNS, _cell, _value)
         self.as_text = False
         self.asked: tuple[int, int] | None = None
+        self.about = StatusLine(id="about")
+        self.against = StatusLine(id="against")
+        self.table = VirtualTable(self.rows, empty="reading …")
+        self.canvas = LineCanvas(empty="nothing to compare")
+        self.split = Split(Vertical(self.table), Vertical(self.against, self.canvas), ratio=0.45)
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="about")
-        table = VirtualTable(self.rows, empty="reading …")
-        yield Split(
-            Vertical(table),
-            Vertical(StatusLine(id="against"), LineCanvas(empty="nothing to compare")),
-            ratio=0.45,
-        )
+        yield self.about
+        yield self.split
         yield FooterBar()
 
     def on_mount(self) -> None:
-        self.query_one("#about", StatusLine).say(
+        self.about.say(
             [
                 ("versions of ", "muted"),
                 (self.record["name"], "header-strong"),
@@ -86,73 +95,32 @@ class DataVersions(CoveringScreen):
         self.table.focus()
         self._read()
 
-    @property
-    def table(self) -> VirtualTable:
-        return self.query_one(VirtualTable)
-
-    @property
-    def split(self) -> Split:
-        return self.query_one(Split)
-
-    @staticmethod
-    def _value(record: Mapping[str, Any], column: str) -> Any:
-        return attempt(record) if column == "attempt" else record[column]
-
-    @staticmethod
-    def _cell(record: Mapping[str, Any], column: str, width: int) -> Cell:
-        match column:
-            case "version":
-                return (str(record["version"]), "text")
-            case "writer":
-                return (
-                    record["writer"] or "the workflow file",
-                    "text" if record["job_id"] is not None else "accent",
-                )
-            case "attempt":
-                place = attempt(record)
-                return (
-                    (place or "by hand" if record["actor"] else "", "muted")
-                    if not place
-                    else (place, "muted")
-                )
-            case "written_at":
-                return (when(record["written_at"]), "faint")
-        return ("null" if record["is_null"] else show_bytes(record["size"]), "faint")
-
     # -- reading -----------------------------------------------------------------------------------
 
-    def question(self, what: str, question: Any) -> None:
-        self.torc.reader.ask((self.NAME, what), careful(question))
+    def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
+        """Have something read by the reader thread."""
+        self.ask(f"data-versions {what}", careful(read), then)
 
     def _read(self) -> None:
         from torc_tui.store import data_overview
 
         record_id = self.record["id"]
         self.question(
-            "list", lambda source: data_overview.versions(source.store.connection(), record_id)
+            "list",
+            lambda source: data_overview.versions(source.store.connection(), record_id),
+            self._take_versions,
         )
 
-    def take_own(self, what: str, value: Any) -> None:
-        if what == "list":
-            self.rows.records = {version["version"]: version for version in value}
-            self.table.empty = "nobody has written it yet"
-            self.table.reload()
-            self._compare()
-        elif what == "compare":
-            pair, lines = value
-            if pair == self.asked:
-                self._show(lines)
-        elif what == "text":
-            number, lines = value
-            if self.as_text and self.asked == (number, number):
-                self.query_one("#against", StatusLine).say([(f"version {number}", "header-strong")])
-                self.query_one(LineCanvas).set_drawing(JsonText(lines))
-        elif what == "offer":
-            self._offered(*value)
+    def _take_versions(self, versions: Sequence[Record]) -> None:
+        self.rows.records = {version["version"]: version for version in versions}
+        self.table.empty = "not written yet"
+        self.table.reload()
+        self._compare()
 
-    def take_changes(self, changes: Changes) -> None:
-        super().take_changes(changes)
-        if any(event.data.get("user_data_id") == self.record["id"] for event in changes.events):
+    def receive(self, item: Handover) -> None:
+        super().receive(item)
+        events = item.events if isinstance(item, Changes) else ()
+        if any(event.data.get("user_data_id") == self.record["id"] for event in events):
             self._read()
 
     @property
@@ -173,38 +141,50 @@ class DataVersions(CoveringScreen):
         ), selected
 
     def _compare(self) -> None:
-        from torc_tui.store import data_overview
-
         pair, record_id = self.pair, self.record["id"]
         if pair is None:
             return
         if self.as_text:
-            number = self.table.cursor
-            assert isinstance(number, int)
-            self.asked = (number, number)
-
-            def text(source: Any) -> Any:
-                value = data_overview.value_of(source.store.connection(), record_id, number)
-                return number, readable(value).split("\n")
-
-            self.question("text", text)
+            self._ask_text(pair[1])
             return
         self.asked = pair
-        large = any(
-            self.rows.records[one]["size"] > LARGE for one in pair if one in self.rows.records
-        )
+        large = self._are_large(pair)
+
+        def take(lines: list[Line]) -> None:
+            if pair == self.asked:
+                self._show(pair, lines)
+
         self.question(
-            "compare", lambda source: (pair, _difference(source, record_id, pair, large=large))
+            "compare", lambda source: _difference(source, record_id, pair, large=large), take
         )
 
-    def _show(self, lines: list[Line]) -> None:
-        assert self.asked is not None
-        old, new = self.asked
-        words = f"version {old} → version {new}" if old else f"version {new}, the first"
-        self.query_one("#against", StatusLine).say([(words, "header-strong")])
-        self.query_one(LineCanvas).set_drawing(TextDrawing(lines))
+    def _are_large(self, versions: tuple[int, int]) -> bool:
+        records = self.rows.records
+        return any(records[one]["size"] > LARGE for one in versions if one in records)
 
-    def on_virtual_table_selected(self, event: VirtualTable.Selected) -> None:
+    def _ask_text(self, number: int) -> None:
+        self.asked, record_id = (number, number), self.record["id"]
+
+        def read(source: Source) -> list[str]:
+            from torc_tui.store import data_overview
+
+            value = data_overview.value_of(source.store.connection(), record_id, number)
+            return readable(value).split("\n")
+
+        def take(lines: list[str]) -> None:
+            if self.as_text and self.asked == (number, number):
+                self.against.say([(f"version {number}", "header-strong")])
+                self.canvas.set_drawing(JsonText(lines))
+
+        self.question("text", read, take)
+
+    def _show(self, pair: tuple[int, int], lines: list[Line]) -> None:
+        old, new = pair
+        title = f"version {old} → version {new}" if old else f"version {new}, the first"
+        self.against.say([(title, "header-strong")])
+        self.canvas.set_drawing(TextDrawing(lines))
+
+    def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
         self._compare()
 
     def on_virtual_table_marked(self, event: VirtualTable.Marked) -> None:
@@ -213,11 +193,14 @@ class DataVersions(CoveringScreen):
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if self.split.shape == "single":
             self.split.show_alone("second")
-        self.query_one(LineCanvas).focus()
+        self.canvas.focus()
 
     # -- commands ----------------------------------------------------------------------------------
 
-    def do_back(self) -> None:
+    def handlers(self) -> Mapping[str, Handler]:
+        return {"back": self._back, "data-text": self._toggle_text, "data-restore": self._restore}
+
+    def _back(self) -> None:
         if self.split.alone == "second":
             self.split.show_alone(None)
             self.table.focus()
@@ -226,72 +209,71 @@ class DataVersions(CoveringScreen):
         else:
             self.dismiss(None)
 
-    def do_data_text(self) -> None:
+    def _toggle_text(self) -> None:
         self.as_text = not self.as_text
         self._compare()
 
-    def do_data_restore(self) -> None:
-        from torc_tui.store import data_overview
-
+    def _restore(self) -> None:
+        """Compare the selected version with the newest one, and offer it."""
         chosen, record_id = self.table.cursor, self.record["id"]
         newest = max((key for key in self.rows.records if isinstance(key, int)), default=0)
         if not isinstance(chosen, int):
             return
         if chosen == newest:
-            self.torc.notify("that is the newest version already")
+            self.torc.notify("this is the newest version", severity="warning")
             return
-        large = any(self.rows.records[one]["size"] > LARGE for one in (chosen, newest))
+        large = self._are_large((chosen, newest))
 
-        def read(source: Any) -> Any:
+        def read(source: Source) -> tuple[int, list[Line]]:
+            from torc_tui.store import data_overview
+
             current = data_overview.opened(source.store.connection(), record_id)["version"]
-            return chosen, current, _difference(source, record_id, (current, chosen), large=large)
+            return current, _difference(source, record_id, (current, chosen), large=large)
 
-        self.question("offer", read)
+        self.question("offer", read, lambda answer: self._offer(chosen, *answer))
 
-    def _offered(self, chosen: int, current: int, lines: list[Line]) -> None:
-        answers = (
-            Answer("y", f"Restore version {chosen}", "restore"),
-            Answer("n", "Leave it", "keep"),
+    def _offer(self, chosen: int, current: int, lines: list[Line]) -> None:
+        options = (
+            Option("y", f"Restore version {chosen}", True),
+            Option("n", "Cancel", False),
         )
-
-        def take(answer: Any) -> None:
-            if answer == "restore":
-                self._restore(chosen, current)
-
         title = f"Restore version {chosen} of {self.record['name']}?"
-        about: list[Line] = [
-            [(f"It becomes version {current + 1}; nothing of the history is lost.", "muted")],
-            [],
-        ]
-        self.torc.push_screen(Choice(title, [*about, *lines], answers), take)
+        note = f"It becomes version {current + 1}; the history is kept."
+        about: list[Line] = [[(note, "muted")], []]
 
-    def _restore(self, version: int, current: int) -> None:
-        from torc_tui.store import user_data
+        def take(agreed: bool | None) -> None:
+            if agreed:
+                self._write(chosen, current)
 
+        self.torc.push(Choice(title, [*about, *lines], options), take)
+
+    def _write(self, version: int, current: int) -> None:
         record_id = self.record["id"]
-        self.torc.acts.do(
-            "data-restore",
-            careful_act(
-                lambda store, actor: user_data.restore(
-                    store.connection(),
-                    record_id,
-                    version,
-                    at=time.time(),
-                    expected_version=current,
-                    actor=actor,
-                    check=told,
-                )
-            ),
-            workflow=self.record["workflow_id"],
-            said=lambda record: (
-                f"{sanitize(record['name'])} has the value of version {version} again"
-            ),
+
+        def restore(store: Store, actor: str) -> Record:
+            from torc_tui.store import user_data
+
+            return user_data.restore(
+                store.connection(),
+                record_id,
+                version,
+                at=time.time(),
+                expected_version=current,
+                actor=actor,
+                check=told,
+            )
+
+        self.torc.actions.run(
+            careful_action(restore),
+            line=f"torc user-data restore {record_id} {version}",
+            report=lambda record: f"restored version {version} of {sanitize(record['name'])}",
             then=lambda _record: self._read() if self.is_mounted else None,
         )
-        self.torc.last_line = f"torc user-data restore {record_id} {version}"
 
 
-def _difference(source: Any, record_id: int, pair: tuple[int, int], *, large: bool) -> list[Line]:
+def _difference(
+    source: Source, record_id: int, pair: tuple[int, int], *, large: bool
+) -> list[Line]:
     """In the reader thread: what the newer of two versions changed, as lines."""
     from torc_tui.store import data_overview
 
@@ -299,8 +281,27 @@ def _difference(source: Any, record_id: int, pair: tuple[int, int], *, large: bo
     old, new = (data_overview.value_of(connection, record_id, version) for version in pair)
     changes, unified = compare(old, new, f"version {pair[0]}", f"version {pair[1]}", large=large)
     if not changes:
-        return [[], [("both say the same", "muted")]]
-    lines: list[Line] = [heading(counted(len(changes), "change")), *change_lines(changes)]
+        return [[], [("both versions are equal", "muted")]]
+    lines: list[Line] = [heading(count(len(changes), "change")), *change_lines(changes)]
     if unified:
         lines += [[], heading("As text"), *diff_lines(unified)]
     return lines
+
+
+def _value(record: Record, column: str) -> Any:
+    """Return what a column is sorted by."""
+    return attempt(record) if column == "attempt" else record[column]
+
+
+def _cell(record: Record, column: str, width: int) -> Cell:
+    match column:
+        case "version":
+            return (str(record["version"]), "text")
+        case "writer":
+            style = "text" if record["job_id"] is not None else "accent"
+            return (record["writer"] or "the workflow file", style)
+        case "attempt":
+            return (attempt(record) or ("by hand" if record["actor"] else ""), "muted")
+        case "written_at":
+            return (stamp(record["written_at"]), "faint")
+    return ("null" if record["is_null"] else show_bytes(record["size"]), "faint")

@@ -11,22 +11,19 @@ import shlex
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
 from torc_tui.errors import UsageError
-
-if TYPE_CHECKING:
-    from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.frame.ports import AppPort
 
 
-def run_editor(app: TorcApp, path: Path) -> None:
+def run_editor(torc: AppPort, path: Path) -> None:
     """Hand the terminal to ``$VISUAL`` or ``$EDITOR`` until it is done. UsageError where that
     cannot be."""
-    words = app.environ.get("VISUAL") or app.environ.get("EDITOR") or "vi"
+    words = torc.environ.get("VISUAL") or torc.environ.get("EDITOR") or "vi"
     try:
-        with app.suspend():
+        with torc.terminal():
             subprocess.run([*shlex.split(words), str(path)], check=False)
     except SuspendNotSupported:
         raise UsageError(

@@ -18,7 +18,7 @@ from textual.widgets.text_area import Edit, EditResult, TextAreaTheme
 
 from torc_tui.json_errors import JsonError
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.look.theme import DEFAULT, Palette
+from torc_tui.tui.look.theme import Palette, palette_of
 from torc_tui.tui.widgets.painted import Painted
 from torc_tui.units import show_bytes
 
@@ -116,7 +116,8 @@ class JsonEditor(TextArea):
 
     @property
     def palette(self) -> Palette:
-        return getattr(self.app, "palette", DEFAULT)
+        """Return the styles of the current theme."""
+        return palette_of(self.app)
 
     def on_mount(self) -> None:
         self.register_theme(editor_theme(self.palette))
@@ -172,11 +173,11 @@ class JsonEditor(TextArea):
         await super()._on_key(event)
 
 
-class Large(Painted, can_focus=True):
+class LargeText(Painted, can_focus=True):
     """Stands where the text would be, when it is too large for that."""
 
     DEFAULT_CSS = """
-    Large { height: 1fr; }
+    LargeText { height: 1fr; }
     """
 
     def __init__(self, size: int, key: str) -> None:

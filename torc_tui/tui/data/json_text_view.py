@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from torc_tui.model import Json
-from torc_tui.tui.look.text_layout import Line, Span
+from torc_tui.tui.look.text_layout import Line, Span, without_start
 from torc_tui.views.json_document import dump
 
 COLOURED = 4000
@@ -48,18 +48,6 @@ def colour(line: str) -> list[Span]:
         else:
             spans.append((rest, ""))
     return spans
-
-
-def without_start(line: Line, count: int) -> list[Span]:
-    """The line without its first ``count`` characters."""
-    out: list[Span] = []
-    for text, style in line:
-        if count >= len(text):
-            count -= len(text)
-            continue
-        out.append((text[count:], style))
-        count = 0
-    return out
 
 
 class JsonText:

@@ -1,26 +1,28 @@
-"""Tell me when it ends: jobs, groups of jobs or whole workflows that somebody waits for. No
-Textual.
+"""Jobs, job groups and workflows whose end the user wants to hear of. No Textual.
 
-What comes in: what to watch, and now and then a store (``check``, in the reader thread). What goes
-out: what ended, and how. A check costs a look at one batch of jobs, however large the group: the
-first that has not ended is answer enough.
+Input: what to watch, and now and then the database (``check``, in the reader thread). Output: what
+ended, and how. A check reads one batch of jobs, however large the group is: the first job that has
+not finished is answer enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.errors import NotFound
-from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus
+from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, is_complete, number_of
+
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
 
 BATCH = 200
-"""Jobs that are looked at in one go."""
+"""Jobs that are read at once."""
 
 
 class Ended(NamedTuple):
-    """What came to its end: a sentence, and how many jobs of it ended badly."""
+    """The end of something watched: a sentence, and how many of its jobs were unsuccessful."""
 
     text: str
     bad: int
@@ -28,7 +30,7 @@ class Ended(NamedTuple):
 
 @dataclass(slots=True)
 class Watch:
-    """``jobs`` None: the whole workflow. ``pending`` are those not seen ended yet."""
+    """What is watched; ``jobs`` None: the whole workflow. ``pending`` have not finished yet."""
 
     title: str
     workflow_id: int
@@ -42,7 +44,7 @@ class Watch:
 
 
 class Watches:
-    """Of one app; changed by the screen's thread, checked by the reader thread."""
+    """All watches of one app; changed by the app's thread, checked by the reader thread."""
 
     def __init__(self) -> None:
         self.items: dict[Hashable, Watch] = {}
@@ -51,38 +53,39 @@ class Watches:
         return len(self.items)
 
     def toggle(self, key: Hashable, watch: Watch) -> bool:
-        """Watch it, or no longer; True if it is watched now."""
+        """Start watching, or stop it; return whether it is watched now."""
         if self.items.pop(key, None) is not None:
             return False
         self.items[key] = watch
         return True
 
-    def check(self, store: Any) -> list[Ended]:
-        """What ended since the last time; it is watched no longer."""
+    def check(self, store: Store) -> list[Ended]:
+        """Return what ended since the last check, and stop watching it."""
         out = []
         for key, watch in list(self.items.items()):
-            ended = _look(store, watch)
+            ended = _ended_jobs(store, watch) if watch.jobs is not None else _ended(store, watch)
             if ended is not None and self.items.pop(key, None) is not None:
                 out.append(ended)
         return out
 
 
-def _look(store: Any, watch: Watch) -> Ended | None:
-    from torc_tui.store import run_context, workflow_progress
+def _ended(store: Store, watch: Watch) -> Ended | None:
+    from torc_tui.store import workflow_progress
 
     with store.read() as conn:
-        if watch.jobs is None:
-            try:
-                counts = workflow_progress.counts(conn, watch.workflow_id)
-            except NotFound:
-                return Ended(f"{watch.title} is gone", 0)
-            if any(number for status, number in counts.items() if status not in SETTLED):
-                return None
-            return _told(
-                watch.title,
-                sum(counts.values()),
-                sum(counts.get(status, 0) for status in UNSUCCESSFUL),
-            )
+        try:
+            counts = workflow_progress.counts(conn, watch.workflow_id)
+        except NotFound:
+            return Ended(f"{watch.title} was deleted", 0)
+    if not is_complete(counts):
+        return None
+    return _summary(watch.title, sum(counts.values()), number_of(counts, UNSUCCESSFUL))
+
+
+def _ended_jobs(store: Store, watch: Watch) -> Ended | None:
+    from torc_tui.store import run_context
+
+    with store.read() as conn:
         while watch.pending:
             batch = watch.pending[-BATCH:]
             left = []
@@ -95,13 +98,11 @@ def _look(store: Any, watch: Watch) -> Ended | None:
             watch.pending[-len(batch) :] = left
             if left:
                 return None
-    return _told(watch.title, len(watch.jobs), watch.bad)
+    return _summary(watch.title, len(watch.jobs or ()), watch.bad)
 
 
-def _told(title: str, total: int, bad: int) -> Ended:
+def _summary(title: str, total: int, bad: int) -> Ended:
     if total == 1:
         return Ended(f"{title} {'failed' if bad else 'completed'}", bad)
-    return Ended(
-        f"{title}: {total:,} jobs ended" + (f", {bad:,} of them badly" if bad else ", all well"),
-        bad,
-    )
+    how = f", {bad:,} without success" if bad else " without failures"
+    return Ended(f"{title}: {total:,} jobs finished{how}", bad)

@@ -1,27 +1,29 @@
-"""What all screens share: header, footer, and that commands and contexts are found from the focus
-outwards."""
+"""The base of all screens: contexts and handlers from the focus outwards, and the footer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
-from torc_tui.model import ResourceRequirements, Workflow
-from torc_tui.tui.feed.feed_worker import Answer, Changes, Gone, Listed, Loaded
+from torc_tui.model import Job, ResourceRequirements
+from torc_tui.tui.feed.handovers import Handover
+from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.tui.feed.reader import Failed
+from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.commands import Command, footer
 from torc_tui.tui.frame.footer import FooterBar
+from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.widgets.command_node import CommandNode, Handler
 
-if TYPE_CHECKING:
-    from torc_tui.tui.feed.machine_state import News
-    from torc_tui.tui.shell.app import TorcApp
+T = TypeVar("T")
 
 
 def chain(screen: Screen[Any]) -> Iterator[DOMNode]:
-    """The focused widget, its parents, the screen."""
+    """Yield the focused widget, its parents, and the screen."""
     node: DOMNode | None = screen.focused
     while node is not None and node is not screen:
         yield node
@@ -30,12 +32,13 @@ def chain(screen: Screen[Any]) -> Iterator[DOMNode]:
 
 
 def contexts(screen: Screen[Any]) -> list[str]:
-    """The contexts that hold, the nearest first. In a text field printable keys are text, so little
-    else holds."""
+    """Return the contexts that hold, the nearest first.
+
+    In a text field printable keys are text, so that few other contexts hold there.
+    """
     found: list[str] = []
     for node in chain(screen):
-        given = getattr(node, "CONTEXT", ())
-        names: Sequence[str] = (given,) if isinstance(given, str) else given
+        names = node.CONTEXTS if isinstance(node, CommandNode) else ()
         if isinstance(node, Input | TextArea):
             names = (*names, "text")
         found += [name for name in names if name not in found]
@@ -46,107 +49,93 @@ def contexts(screen: Screen[Any]) -> list[str]:
     return found
 
 
-class TorcScreen(Screen[None]):
-    """Base of the screens. The app hands over what the threads found by the ``take_…`` methods,
-    inside one batch."""
+def handlers_of(screen: Screen[Any]) -> dict[str, Handler]:
+    """Return the handlers that hold on a screen: those of the nearest node win."""
+    found: dict[str, Handler] = {}
+    for node in chain(screen):
+        if isinstance(node, CommandNode):
+            found = {**node.handlers(), **found}
+    return found
 
-    CONTEXT: ClassVar[tuple[str, ...]] = ()
+
+class TorcScreen(CommandNode, Screen[None]):
+    """The base of the screens. The app hands over what the threads found, inside one batch."""
 
     @property
-    def torc(self) -> TorcApp:
-        return cast("TorcApp", self.app)
+    def torc(self) -> AppPort:
+        """Return the app."""
+        return cast(AppPort, self.app)
 
-    def take_loaded(self, loaded: Loaded) -> None: ...
-    def take_changes(self, changes: Changes) -> None: ...
-    def take_listed(self, listed: Listed) -> None: ...
-    def take_gone(self, gone: Gone) -> None: ...
-    def take_answer(self, answer: Answer) -> None: ...
-    def take_machine(self, news: News) -> None:
-        """A reading of the machine; the app has it already."""
+    # -- what the app hands over -------------------------------------------------------------------
 
-    def lacking(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
-        """The workflow on screen, and the requirements of which it is asked what they lack."""
+    def receive(self, item: Handover) -> None:
+        """Take a record of the threads; answers are delivered by the app itself."""
+
+    def machine_read(self, news: MachineNews) -> None:
+        """Take a reading of the machine; the app has stored it already."""
+
+    def outlook_wanted(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
+        """Return the workflow on screen, and the requirements whose shortfalls are shown."""
         return None, {}
-
-    def take_store(self, lost: str | None) -> None:
-        """The store was lost (why), or is back (None)."""
 
     @property
     def busy(self) -> bool:
-        """Whether the next tick has something to do here, besides what the threads found."""
+        """Whether the next tick has work here even if the threads found nothing."""
         return False
 
     def every_second(self, now: float) -> None:
-        """Once a second, for what changes with time alone."""
+        """Show what changes with time alone."""
 
     def every_tick(self, now: float) -> None:
-        """With each tick that has something to do."""
+        """Do the work that ``busy`` announced."""
 
-    def current_workflow(self) -> tuple[Workflow, int] | None:
-        """The workflow that acts are about, and how many of its jobs have not ended."""
+    def find_jobs(self, words: Sequence[str]) -> Sequence[Job]:
+        """Return the first jobs on screen whose names have all the words, for the palette."""
+        return ()
+
+    def go_to_job(self, job_id: int, *, focus: bool = True) -> None:
+        """Select a job on screen."""
+
+    def name_of_job(self, job_id: int | None) -> str | None:
+        """Return the name of a job of the workflow on screen; None if it is not known."""
         return None
 
-    @property
-    def has_runner(self) -> bool:
-        """Whether a runner takes the jobs of the workflow on screen, as far as it is known."""
-        return True
+    def ask(
+        self,
+        key: Hashable,
+        read: Callable[[Source], T],
+        then: Callable[[T], None],
+        failed: Failed | None = None,
+    ) -> None:
+        """Have something read; the answer is dropped when the screen is gone by then."""
 
-    def _act(self, command_id: str) -> None:
-        found = self.current_workflow()
-        if found is None:
-            self.torc.notify("no workflow is selected", severity="warning")
-        else:
-            self.torc.acts.on_workflow(command_id, *found)
+        def deliver(result: T) -> None:
+            if self.is_attached:
+                then(result)
 
-    def do_workflow_initialize(self) -> None:
-        self._act("workflow-initialize")
+        self.torc.reader.ask(key, read, deliver, failed or self.torc.complain)
 
-    def do_workflow_run(self) -> None:
-        self._act("workflow-run")
+    # -- the footer --------------------------------------------------------------------------------
 
-    def do_workflow_stop(self) -> None:
-        self._act("workflow-stop")
-
-    def do_workflow_pause(self) -> None:
-        self._act("workflow-pause")
-
-    def do_workflow_cancel(self) -> None:
-        self._act("workflow-cancel")
-
-    def do_workflow_archive(self) -> None:
-        self._act("workflow-archive")
-
-    def do_workflow_rename(self) -> None:
-        self._act("workflow-rename")
-
-    def do_workflow_export(self) -> None:
-        self._act("workflow-export")
-
-    def do_workflow_resize(self) -> None:
-        self._act("workflow-resize")
-
-    def do_workflow_delete(self) -> None:
-        self._act("workflow-delete")
-
-    def idle(self, command: Command) -> bool:
-        """Whether the command would do nothing to what is selected here now: then the footer does
-        not offer it."""
-        here = contexts(self)
-        return command.id == "next-pane" and ("text" in here or len(self.focus_chain) < 2)
+    def is_idle(self, command: Command) -> bool:
+        """Return whether the command would do nothing here and now; the footer leaves it out."""
+        in_text = "text" in contexts(self)
+        return command.id == "next-pane" and (in_text or len(self.focus_chain) < 2)
 
     def available(self) -> list[Command]:
-        """The commands for the footer, here and now: only what somebody can carry out."""
+        """Return the commands for the footer: those that have a handler and would do something."""
         here = contexts(self)
-        keymap = self.torc.keymap
+        keymap, handlers = self.torc.keymap, self.torc.handlers_here()
         return [
             command
             for command in footer(here)
-            if self.torc.handler(command) is not None
-            and not self.idle(command)
+            if command.id in handlers
+            and not self.is_idle(command)
             and any(keymap.find(key, here) is command for key in keymap.keys(command.id))
         ]
 
     def show_keys(self) -> None:
+        """Bring the footer up to date."""
         for bar in self.query(FooterBar):
             bar.show(self.available(), self.torc.keymap)
 

@@ -1,7 +1,7 @@
 """The one table of commands. Footer, help, palette and key map are made of it; nothing else names a key.
 
 What comes in: nothing. What goes out: ``COMMANDS``, and look-ups in it. A command is carried out by the first of the
-focused widget, its parents, the screen and the app that has a method ``do_<id with _ for dots and dashes>``.
+focused widget, its parents, the screen and the app that has a handler for its id.
 
 Keys are written as one writes them: ``R``, ``?``, ``ctrl+p``, ``space``; a chord is keys separated by spaces: ``g g``.
 """
@@ -62,10 +62,6 @@ class Command:
 
     def keys_of(self, preset: str) -> tuple[str, ...]:
         return self.vim if preset == "vim" and self.vim is not None else self.keys
-
-    @property
-    def method(self) -> str:
-        return "do_" + self.id.replace(".", "_").replace("-", "_")
 
 
 def _c(id: str, title: str, help: str, where: str, keys: str = "", **more: object) -> Command:

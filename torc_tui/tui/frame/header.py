@@ -1,31 +1,27 @@
-"""The line at the top: which workflow, how it stands, what the machine does, and whether the store
-is there."""
+"""The line at the top: the workflow, its state and progress, the machine, and the database."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torc_tui.tui.feed.machine import Meter
 from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.look.text_layout import Line, Span, bar, sanitize, shares
 from torc_tui.tui.widgets.painted import Painted, joined
 
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """One meter: ``CPU 14/16``; ``high`` colours it."""
-
-    name: str
-    used: str
-    total: str
-    high: bool = False
+Item = tuple[int, Line]
+"""A part of the header with its importance; 0 is never left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderState:
-    """What the header says. ``lost`` is why the store cannot be read, None while it can. ``parts``
-    are counts with styles, for the bar. ``watches``: how much the user will be told of when it
-    ends. ``orphaned``: jobs are marked as running, and nobody watches them."""
+    """The content of the header.
+
+    ``lost`` is why the database cannot be read, None while it can. ``parts`` are counts with their
+    styles, for the bar. ``watches`` counts what the user will be notified of. ``orphaned`` means
+    that jobs are marked as running and no runner watches them.
+    """
 
     title: str
     state: Sign | None = None
@@ -36,7 +32,7 @@ class HeaderState:
     running: int = 0
     parts: Sequence[tuple[int, str]] = ()
     eta: str = ""
-    loads: tuple[Load, ...] = ()
+    meters: tuple[Meter, ...] = ()
     lost: str | None = None
     read_only: bool = False
     watches: int = 0
@@ -45,7 +41,7 @@ class HeaderState:
 
 
 class HeaderBar(Painted):
-    """Paints a ``HeaderState``; what has no room leaves by importance."""
+    """Paints a `HeaderState`; parts without room are left out by importance."""
 
     BASE = "header"
     DEFAULT_CSS = """
@@ -58,6 +54,7 @@ class HeaderBar(Painted):
 
     @property
     def state(self) -> HeaderState:
+        """Return the content."""
         return self._state
 
     @state.setter
@@ -68,42 +65,52 @@ class HeaderBar(Painted):
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         state = self._state
-        items: list[tuple[int, Line]] = [(0, [(sanitize(state.title), "header-strong")])]
-        if state.lost is not None:
-            items.append(
-                (0, [(f"✖ store lost: {sanitize(state.lost)} (trying again)", "error bold")])
-            )
-        if state.read_only:
-            items.append((3, [("read-only", "warning")]))
-        if state.watches:
-            items.append((5, [(f"◆ {state.watches} watched", "accent")]))
-        if state.state is not None:
-            items.append(
-                (
-                    0 if width >= 30 else 1,
-                    [(f"{state.state.sign} {state.state.word}", state.state.style)],
-                )
-            )
-        if state.orphaned:
-            items.append((1, [("no runner", "error bold")]))
-        if state.run is not None:
-            items.append((7, [(f"run {state.run}", "")]))
-        if state.total:
-            cells = 8 if width < 100 else 16 if width < 160 else 24
-            meter: list[Span] = (
-                shares(state.parts, cells) if state.parts else bar(state.done / state.total, cells)
-            ) + [(" ", "")]
-            count: Line = [(f"{state.done}/{state.total}", "header-strong")]
-            items.append((1, [*meter, *count] if width >= 60 else count))
-        if state.running:
-            items.append((6, [(f"{state.running} running", "running")]))
-        if state.failed:
-            items.append((2, [(f"{state.failed} failed", "failed")]))
-        if state.eta:
-            items.append((4, [("ETA ", ""), (state.eta, "header-strong")]))
-        for place, load in enumerate(state.loads):
-            style = "load-high" if load.high else "load"
-            items.append((8 + place, [(f"{load.name} ", ""), (f"{load.used}/{load.total}", style)]))
-        if state.note:
-            items.append((5, [(sanitize(state.note), "")]))
+        items = [*_condition(state, width), *_progress(state, width), *_surroundings(state)]
         return [[(" ", ""), *joined(items, width - 2)]]
+
+
+def _condition(state: HeaderState, width: int) -> list[Item]:
+    """Return what it is, and whether something is wrong with it."""
+    items: list[Item] = [(0, [(sanitize(state.title), "header-strong")])]
+    if state.lost is not None:
+        text = f"✖ database unavailable: {sanitize(state.lost)} (retrying)"
+        items.append((0, [(text, "error bold")]))
+    if state.read_only:
+        items.append((3, [("read-only", "warning")]))
+    if state.watches:
+        items.append((5, [(f"◆ {state.watches} watched", "accent")]))
+    if state.state is not None:
+        sign = state.state
+        items.append((0 if width >= 30 else 1, [(f"{sign.sign} {sign.word}", sign.style)]))
+    if state.orphaned:
+        items.append((1, [("no runner", "error bold")]))
+    return items
+
+
+def _progress(state: HeaderState, width: int) -> list[Item]:
+    items: list[Item] = []
+    if state.run is not None:
+        items.append((7, [(f"run {state.run}", "")]))
+    if state.total:
+        cells = 8 if width < 100 else 16 if width < 160 else 24
+        share = bar(state.done / state.total, cells)
+        meter: list[Span] = shares(state.parts, cells) if state.parts else share
+        count: Line = [(f"{state.done}/{state.total}", "header-strong")]
+        items.append((1, [*meter, (" ", ""), *count] if width >= 60 else count))
+    if state.running:
+        items.append((6, [(f"{state.running} running", "running")]))
+    if state.failed:
+        items.append((2, [(f"{state.failed} failed", "failed")]))
+    if state.eta:
+        items.append((4, [("ETA ", ""), (state.eta, "header-strong")]))
+    return items
+
+
+def _surroundings(state: HeaderState) -> list[Item]:
+    items: list[Item] = []
+    for place, meter in enumerate(state.meters):
+        style = "load-high" if meter.high else "load"
+        items.append((8 + place, [(f"{meter.name} ", ""), (f"{meter.used}/{meter.total}", style)]))
+    if state.note:
+        items.append((5, [(sanitize(state.note), "")]))
+    return items

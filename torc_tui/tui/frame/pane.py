@@ -1,101 +1,103 @@
-"""The tabs beside the job table. Each is a pane that knows whether what it shows is still true.
+"""The base of the tabs beside the job table.
 
-Law: a hidden pane only becomes stale; it reads and paints again when it is shown. What takes time
-is asked of the reader thread and comes back by ``take``; an answer to an older question is dropped.
+Invariants: a hidden pane only becomes stale; it reads and paints again when it is shown. What
+takes time is asked of the reader thread; the answer to an older question is dropped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import ClassVar, TypeVar
 
 from textual.containers import Vertical
 
-from torc_tui.errors import TorcError
 from torc_tui.model import Event, Job
-from torc_tui.tui.feed.feed_worker import Answer
+from torc_tui.tui.feed.reader import ReadError
+from torc_tui.tui.feed.source import Source
+from torc_tui.tui.frame.ports import AppPort, PaneHost
+from torc_tui.tui.widgets.command_node import CommandNode
 
-if TYPE_CHECKING:
-    from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
+T = TypeVar("T")
 
 
-class Pane(Vertical):
-    """Subclasses give ``freshen`` (paint what is selected now) and, where they ask, ``take``."""
+class Pane(CommandNode, Vertical):
+    """A tab. Subclasses give ``refresh_content``, which shows what is selected now."""
 
     NAME: ClassVar[str] = ""
-    TITLE: ClassVar[str] = ""
     PER_JOB: ClassVar[bool] = True
-    """Whether what it shows depends on the selected job."""
+    """Whether the content depends on the selected job."""
 
     BLANK = True  # its children cover it: nothing of it needs to be worked out
     DEFAULT_CSS = """
     Pane { width: 1fr; height: 1fr; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: PaneHost) -> None:
         super().__init__(id=f"pane-{self.NAME}")
+        self.host = host
         self.stale = True
-        self._asked = 0
+        self._asked: dict[str, int] = {}
 
     @property
-    def owner(self) -> WorkflowScreen:
-        return cast("WorkflowScreen", self.screen)
+    def torc(self) -> AppPort:
+        """Return the app."""
+        return self.host.torc
 
     @property
     def job(self) -> Job | None:
-        return self.owner.selected_job
+        """Return the selected job."""
+        return self.host.selected_job
+
+    # -- what the tab host calls -------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether ``every_tick`` has something to do."""
         return False
 
-    def freshen(self) -> None:
+    def refresh_content(self) -> None:
         """Show what is true now; called only while visible."""
 
     def job_changed(self) -> None:
-        """Another job is selected."""
+        """Take notice that another job is selected."""
         self.stale = self.stale or self.PER_JOB
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
-        """Events came in; ``changed`` are the ids of jobs whose rows differ."""
+        """Take notice of events; ``changed`` are the ids of jobs whose rows differ."""
         job = self.job
         if not self.PER_JOB or (job is not None and job.id in changed):
             self.stale = True
 
-    def every_second(self, now: float) -> None: ...
+    def every_second(self, now: float) -> None:
+        """Show what changes with time alone; called only while visible."""
 
     def every_tick(self) -> None:
-        """With each tick while visible, for what grows by itself."""
+        """Do what ``busy`` announced; called only while visible."""
 
     def machine_changed(self) -> None:
-        """The machine was read again; called only while visible."""
+        """Take notice of a reading of the machine; called only while visible."""
 
     def reasons_changed(self) -> None:
-        """More is known about why the selected job is where it is."""
+        """Take notice that more is known about why the selected job is where it is."""
 
-    def ask(self, what: str, question: Callable[[Any], Any]) -> None:
-        """Put a question to the reader thread; only the answer to the newest one arrives at
-        ``take``."""
-        self._asked += 1
-        number = self._asked
+    # -- questions ---------------------------------------------------------------------------------
 
-        def numbered(source: Any) -> tuple[int, Any]:
-            return number, question(source)
+    def ask(
+        self,
+        what: str,
+        read: Callable[[Source], T],
+        then: Callable[[T], None],
+        failed: Callable[[ReadError], None] | None = None,
+    ) -> None:
+        """Have something read; only the answer to the newest question of its kind arrives."""
+        number = self._asked[what] = self._asked.get(what, 0) + 1
 
-        self.owner.torc.reader.ask((self.NAME, what), numbered)
+        def deliver(result: T) -> None:
+            if self.is_attached and number == self._asked[what]:
+                then(result)
 
-    def answered(self, what: str, answer: Answer) -> None:
-        if answer.error is not None:
-            self.failed(what, answer.error)
-            return
-        number, value = answer.value
-        if number <= self._asked:
-            self.take(what, value)
+        def refuse(error: ReadError) -> None:
+            if self.is_attached:
+                (failed or self.torc.complain)(error)
 
-    def take(self, what: str, value: Any) -> None:
-        """The answer to a question."""
-
-    def failed(self, what: str, error: TorcError | OSError) -> None:
-        """The question could not be answered; said where it was asked."""
-        self.owner.torc.complain(error)
+        self.torc.reader.ask((self.NAME, what), read, deliver, refuse)

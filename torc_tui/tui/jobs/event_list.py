@@ -1,23 +1,28 @@
-"""Events as a list, newest first: of the whole workflow as they come in, and of one job."""
+"""Events as a list, the newest first: of the whole workflow, and of one job."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from torc_tui.model import STATUS_EVENTS, Event
+from torc_tui.model import STATUS_EVENTS, Event, Job
+from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.pane import Pane
+from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, VirtualTable
+from torc_tui.tui.widgets.table_model import Cell, Column, Key
+from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.ansi import one_line
 from torc_tui.wording import event_words, readable
 
+LONGEST = 300
+"""Characters of the details."""
 KEPT = 5000
-"""So many events are in the list; older ones are in the store (``torc events list``)."""
+"""Events in the list; ``torc events list`` shows older ones."""
 
 COLUMNS = (
     Column("seq", "#", 7, minimum=5, importance=4, align="right"),
@@ -36,9 +41,10 @@ class EventRows:
 
     def __init__(self) -> None:
         self.events: dict[int, Event] = {}
-        self.names: Any = {}
+        self.jobs: Mapping[int, Job] = {}
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
+        """Return the sequence numbers in order."""
         keys = sorted(self.events, reverse=True)
         if sort is not None:
             events = self.events
@@ -48,6 +54,7 @@ class EventRows:
         return keys
 
     def add(self, events: Sequence[Event]) -> None:
+        """Add events, and drop the oldest of too many."""
         for event in events:
             self.events[event.seq] = event
         if len(self.events) > KEPT * 2:
@@ -55,10 +62,11 @@ class EventRows:
                 del self.events[seq]
 
     def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
+        """Return the cells of one event."""
         event = self.events[key]  # type: ignore[index]  # keys are sequence numbers
         return [self._cell(event, column.key) for column in columns]
 
-    def _value(self, event: Event, column: str) -> Any:
+    def _value(self, event: Event, column: str) -> str | float:
         if column == "seq":
             return f"{event.seq:012}"
         if column == "time":
@@ -70,7 +78,7 @@ class EventRows:
     def _job(self, event: Event) -> str:
         if event.job_id is None:
             return ""
-        job = self.names.get(event.job_id)
+        job = self.jobs.get(event.job_id)
         return job.name if job is not None else str(event.job_id)
 
     def _cell(self, event: Event, column: str) -> Cell:
@@ -89,7 +97,7 @@ class EventRows:
             case "job":
                 return (self._job(event), "text")
             case "data":
-                return (one_line(event_words(event).detail or _data(event), 300), "muted")
+                return (one_line(event_words(event).detail or _data(event), LONGEST), "muted")
         return (event.actor or "", "accent")
 
 
@@ -112,73 +120,73 @@ def _data(event: Event) -> str:
 class EventsPane(Pane):
     """All events of the workflow."""
 
-    NAME = "events"
-    TITLE = "Events"
-    PER_JOB = False
+    NAME: ClassVar[str] = "events"
+    PER_JOB: ClassVar[bool] = False
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, host: PaneHost) -> None:
+        super().__init__(host)
         self.rows = EventRows()
+        self.table = VirtualTable(self.rows, empty="no events")
         self._read = False
 
     def compose(self) -> ComposeResult:
-        yield VirtualTable(self.rows, empty="no events")
+        yield self.table
 
-    def freshen(self) -> None:
-        view = self.owner.view
+    def refresh_content(self) -> None:
+        view = self.host.view
         if view is None:
             return
-        self.rows.names = view.jobs
+        self.rows.jobs = view.jobs
         if not self._read:
             self._read = True
             workflow_id = view.workflow.id
-            self.ask("events", lambda source: _newest(source, workflow_id, None))
-        self.query_one(VirtualTable).reload()
+            self.ask("events", lambda source: _newest(source, workflow_id, None), self._take)
+        self.table.reload()
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         if self._read:
             self.rows.add(events)
         self.stale = True
 
-    def take(self, what: str, value: Any) -> None:
-        self.rows.add(value)
-        self.query_one(VirtualTable).reload()
+    def _take(self, events: Sequence[Event]) -> None:
+        self.rows.add(events)
+        self.table.reload()
 
 
 class HistoryPane(Pane):
     """The events of the selected job."""
 
-    NAME = "history"
-    TITLE = "History"
+    NAME: ClassVar[str] = "history"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, host: PaneHost) -> None:
+        super().__init__(host)
         self.rows = EventRows()
+        self.table = VirtualTable(self.rows, empty="no event of this job yet")
         self.shows = 0
 
     def compose(self) -> ComposeResult:
-        yield VirtualTable(self.rows, empty="nothing happened to this job yet")
+        yield self.table
 
-    def freshen(self) -> None:
-        view, job = self.owner.view, self.job
+    def refresh_content(self) -> None:
+        view, job = self.host.view, self.job
         if view is None or job is None:
             self.rows.events.clear()
-            self.query_one(VirtualTable).reload()
+            self.table.reload()
             return
-        self.rows.names = view.jobs
+        self.rows.jobs = view.jobs
         if self.shows != job.id:
             self.shows = job.id
             self.rows.events.clear()
-            self.query_one(VirtualTable).reload()
+            self.table.reload()
         workflow_id, job_id = view.workflow.id, job.id
-        self.ask("events", lambda source: _newest(source, workflow_id, job_id))
+        self.ask("events", lambda source: _newest(source, workflow_id, job_id), self._take)
 
-    def take(self, what: str, value: Any) -> None:
-        self.rows.events = {event.seq: event for event in value if event.job_id == self.shows}
-        self.query_one(VirtualTable).reload()
+    def _take(self, events: Sequence[Event]) -> None:
+        self.rows.events = {event.seq: event for event in events if event.job_id == self.shows}
+        self.table.reload()
 
 
-def _newest(source: Any, workflow_id: int, job_id: int | None) -> Sequence[Event]:
+def _newest(source: Source, workflow_id: int, job_id: int | None) -> Sequence[Event]:
     from torc_tui.store.events import list_events
 
     return list_events(source.store, workflow_id, job_id=job_id, limit=KEPT, newest_first=True)

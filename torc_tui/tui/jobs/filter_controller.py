@@ -1,48 +1,70 @@
-"""The filter of the jobs: applied while it is typed, completed, and what is wrong said beside
-it."""
+"""The filter of the job table: applied while it is typed, completed, with errors beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torc_tui.status import JobStatus
+from torc_tui.tui.jobs.job_table import JobTable
+from torc_tui.tui.jobs.workflow_model import WorkflowModel
+from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
-from torc_tui.tui.workflows.workflow_state import WorkflowState
 
 if TYPE_CHECKING:
+    from torc_tui.views.graph_view import Graph
     from torc_tui.views.job_filter import Context
 
+PLACEHOLDER = "words · status:failed · cpus>4 · name~regex · exit:137 · after:job"
+COMPLETED_UP_TO = 5000
+"""Jobs up to which the names of groups are completed."""
 
-class FilteredJobs(WorkflowState):
-    """The part of the screen that filters."""
 
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        if self._apply_filter(event.text):
-            self.table.reload()
+class FilterController:
+    """Connects the filter line with the rows. ``show_all_key`` returns the key that ends it."""
 
-    def on_filter_line_left(self) -> None:
-        self.torc.state.set("jobs.filters", [*self.query_one(FilterLine).history])
-        self.table.focus()
+    def __init__(
+        self, model: WorkflowModel, table: JobTable, show_all_key: Callable[[], str]
+    ) -> None:
+        self._model = model
+        self._table = table
+        self._show_all_key = show_all_key
+        self.line = FilterLine(self._complete, placeholder=PLACEHOLDER)
+        self.graph: Graph | None = None
+        """The edges, for ``after:`` and ``before:``; None until they are known."""
 
-    def _apply_filter(self, text: str) -> bool:
-        """Take that filter; False, and what is wrong is said, when it cannot be understood."""
-        from torc_tui.views.job_filter import KEYS, Context, FilterError, compile_filter
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the commands that the controller carries out."""
+        return {"filter": self.line.begin, "filter-clear": self.line.clear}
 
-        rows, view = self.rows, self.view
-        line = self.query_one(FilterLine)
-        if rows is None or view is None:
-            return False
-        everything = self.torc.keymap.key("filter-clear")
-        self.table.empty = f"no job matches: {everything} shows all" if text.strip() else "no jobs"
+    def changed(self, text: str) -> None:
+        """Apply another text."""
+        if self.apply(text):
+            self._table.reload()
+
+    def reapply(self) -> None:
+        """Apply the filter again to rows that were read again."""
+        if self.line.text:
+            self.apply(self.line.text)
+
+    def show_all(self) -> None:
+        """Take the filter away at once."""
+        self.line.clear()
+        self._model.rows.filter(None)
+        self._table.reload()
+
+    def apply(self, text: str) -> bool:
+        """Filter by a text; where it cannot be understood, say why and return False."""
+        from torc_tui.views.job_filter import KEYS, FilterError, compile_filter
+
+        rows, line = self._model.rows, self.line
+        filtered = f"no job matches: {self._show_all_key()} shows all"
+        self._table.empty = filtered if text.strip() else "no jobs"
         if not text.strip():
             rows.filter(None)
             line.say(())
             return True
-        graph = self.graph
-        context = Context(requirements=view.requirements, now=self.now, why=rows.why)
-        if graph is not None:
-            context.after, context.before = graph.after, graph.before
+        context = self._context()
         key = _begun(text)
         try:
             test = compile_filter(text, context)
@@ -52,64 +74,72 @@ class FilteredJobs(WorkflowState):
                 return False
             line.say([(f" {error.hint} ", "warning")])
             return self._apply_head(text, context)
-        # A word that nothing is called may become a key: it is no name yet.
+        # A word that matches nothing may become a key: it is no name yet.
         if not rows.filter(test, unless_empty=key is not None) and key is not None:
             line.say([(f" {key}: {KEYS[key][1]} ", "warning")])
             return self._apply_head(text, context)
-        self._say_shown()
+        self.say_shown()
         return True
 
+    def _context(self) -> Context:
+        from torc_tui.views.job_filter import Context
+
+        model, graph = self._model, self.graph
+        context = Context(
+            requirements=model.view.requirements, now=model.now, why=model.rows.reasons.why
+        )
+        if graph is not None:
+            context.after, context.before = graph.after, graph.before
+        return context
+
     def _apply_head(self, text: str, context: Context) -> bool:
-        """Filter by what stands before the last word, which is not finished; as before where that
-        says nothing."""
+        """Filter by the text before the last word, which is not finished."""
         from torc_tui.views.job_filter import FilterError, compile_filter
 
         head = text[: _last_word(text)].rstrip(" (")
-        assert self.rows is not None
         try:
-            self.rows.filter(compile_filter(head, context) if head else None)
+            self._model.rows.filter(compile_filter(head, context) if head else None)
         except FilterError:
             return False
         return True
 
-    def _say_shown(self) -> None:
-        """How many rows the filter lets through, where there is one."""
-        rows, view = self.rows, self.view
-        if rows is not None and view is not None and rows.test is not None:
-            self.query_one(FilterLine).say([(f" {rows.shown} of {len(view.jobs)} ", "muted")])
+    def say_shown(self) -> None:
+        """Show how many jobs the filter lets through."""
+        rows = self._model.rows
+        if rows.test is not None:
+            self.line.say([(f" {rows.shown} of {len(rows.view.jobs)} ", "muted")])
+
+    # -- completions -------------------------------------------------------------------------------
 
     def _complete(self, text: str) -> Sequence[str]:
         from torc_tui.views.job_filter import KEYS
 
-        start = _last_word(text)
-        word = text[start:].lstrip("-")
+        word = text[_last_word(text) :].lstrip("-")
         head = text[: len(text) - len(word)]
         if not word:
             return []
         if word.startswith("status:"):
-            done, comma, last = word.rpartition(",")
-            prefix = done + comma if comma else "status:"
-            last = last if comma else word[len("status:") :]
-            return [
-                head + prefix + status.word for status in JobStatus if status.word.startswith(last)
-            ]
+            return [head + found for found in _statuses(word)]
         found = [head + key + ":" for key in KEYS if key.startswith(word) and key != word]
-        if not found and self.view is not None:
-            families = (
-                {job.family for job in self.view.jobs.values()}
-                if len(self.view.jobs) < 5000
-                else set()
-            )
-            found = [
-                head + name
-                for name in sorted(families)
-                if name.startswith(word) and " " not in name
-            ]
-        return found
+        return found or [head + name for name in self._names(word)]
+
+    def _names(self, word: str) -> Sequence[str]:
+        jobs = self._model.view.jobs
+        if len(jobs) >= COMPLETED_UP_TO:
+            return []
+        names = {job.family for job in jobs.values()}
+        return [name for name in sorted(names) if name.startswith(word) and " " not in name]
+
+
+def _statuses(word: str) -> list[str]:
+    done, comma, last = word.rpartition(",")
+    prefix = done + comma if comma else "status:"
+    last = last if comma else word[len("status:") :]
+    return [prefix + status.word for status in JobStatus if status.word.startswith(last)]
 
 
 def _begun(text: str) -> str | None:
-    """The key that the last word of the filter may become."""
+    """Return the key that the last word of a filter may become."""
     from torc_tui.views.job_filter import KEYS
 
     word = text[_last_word(text) :].lstrip("-").lower()
@@ -117,5 +147,5 @@ def _begun(text: str) -> str | None:
 
 
 def _last_word(text: str) -> int:
-    """Where the last word begins."""
+    """Return where the last word begins."""
     return max(text.rfind(" "), text.rfind("(")) + 1

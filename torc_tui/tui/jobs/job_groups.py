@@ -1,8 +1,7 @@
-"""Job rows folded to families: one row for ``train_{lr}`` with a strip of its states. In: jobs and
-the ids that changed. Out: which rows are shown, and counts kept step by step.
+"""Job groups: the jobs of one parameterized entry, folded to one row or listed. No Textual.
 
-No Textual. A family of one job is that job. Selection is by job id: `place_of` finds the row that
-shows it.
+Input: jobs, and the ids of those that changed. Output: which rows are shown, and counts per status,
+which are kept up to date step by step. A group of one job is shown as that job.
 """
 
 from __future__ import annotations
@@ -16,98 +15,86 @@ from torc_tui.views.status_bar import strip
 
 
 @dataclass(slots=True)
-class Family:
-    """The jobs of one parameterised entry. ``counts`` has a number per JobStatus."""
+class JobGroup:
+    """The jobs of one entry. ``counts`` has a number per `JobStatus`."""
 
     name: str
     jobs: list[int] = field(default_factory=list)
     counts: list[int] = field(default_factory=lambda: [0] * len(JobStatus))
 
-    def strip(self, width: int, *, plain: bool = False) -> list[tuple[str, JobStatus]]:
-        """The states in ``width`` cells."""
-        return strip(self.counts, width, plain=plain)
+    def strip(self, width: int) -> list[tuple[str, JobStatus]]:
+        """Return the statuses as a bar of ``width`` cells."""
+        return strip(self.counts, width)
 
 
-Shown = Family | int
-"""A row: a folded family, or the id of a job."""
+GroupOrJob = JobGroup | int
+"""A row: a group, or the id of a job."""
 
 
-class Families:
-    """The families of a workflow in the order of their first jobs, and which of them are open."""
+class JobGroups:
+    """All groups of a workflow in the order of their first jobs, and which of them are open."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
-        self.families: dict[str, Family] = {}
+        self.by_name: dict[str, JobGroup] = {}
         self.opened: set[str] = set()
-        self._family: dict[int, Family] = {}
+        self._group: dict[int, JobGroup] = {}
         self._status: dict[int, JobStatus] = {}
         for job in jobs:
             name = job.family or job.name
-            family = self.families.get(name)
-            if family is None:
-                family = self.families[name] = Family(name)
-            family.jobs.append(job.id)
-            family.counts[job.status] += 1
-            self._family[job.id] = family
+            group = self.by_name.get(name)
+            if group is None:
+                group = self.by_name[name] = JobGroup(name)
+            group.jobs.append(job.id)
+            group.counts[job.status] += 1
+            self._group[job.id] = group
             self._status[job.id] = job.status
 
     def apply(self, changed: Iterable[int], jobs: Mapping[int, Job]) -> set[str]:
-        """Take the new states of these jobs; gives the names of the families whose counts
-        changed."""
+        """Take the new statuses of these jobs; return the names of the groups that changed."""
         touched = set()
         for job_id in changed:
-            family, job = self._family.get(job_id), jobs.get(job_id)
-            if family is None or job is None:
+            group, job = self._group.get(job_id), jobs.get(job_id)
+            if group is None or job is None:
                 continue
             before = self._status[job_id]
             if before is not job.status:
-                family.counts[before] -= 1
-                family.counts[job.status] += 1
+                group.counts[before] -= 1
+                group.counts[job.status] += 1
                 self._status[job_id] = job.status
-                touched.add(family.name)
+                touched.add(group.name)
         return touched
 
-    def of(self, job_id: int) -> Family | None:
-        """The family of a job."""
-        return self._family.get(job_id)
+    def of(self, job_id: int) -> JobGroup | None:
+        """Return the group of a job."""
+        return self._group.get(job_id)
 
     def toggle(self, name: str) -> bool:
-        """Open a family or close it; True if it is open now."""
+        """Open a group or fold it; return whether it is open now."""
         self.opened ^= {name}
         return name in self.opened
 
-    def rows(self, wanted: Sequence[int] | None = None) -> list[Shown]:
-        """What is shown: with ``wanted`` (ids that passed a filter, in their order) only those and
-        their families, at the place of the first of each. An open family is followed by its
-        jobs."""
-        if wanted is None:
-            parts: Iterable[tuple[Family, Sequence[int]]] = (
-                (family, family.jobs) for family in self.families.values()
-            )
-        else:
-            chosen: dict[str, list[int]] = {}
-            for job_id in wanted:
-                found = self._family.get(job_id)
-                if found is not None:
-                    chosen.setdefault(found.name, []).append(job_id)
-            parts = ((self.families[name], ids) for name, ids in chosen.items())
-        out: list[Shown] = []
-        for family, ids in parts:
-            if len(family.jobs) == 1:
+    def rows(self, wanted: Sequence[int] | None = None) -> list[GroupOrJob]:
+        """Return what is shown; the jobs of an open group follow it.
+
+        With ``wanted`` (the ids that passed a filter, in order), only those jobs and their groups
+        are shown, each group where its first job stands.
+        """
+        out: list[GroupOrJob] = []
+        for group, ids in self._parts(wanted):
+            if len(group.jobs) == 1:
                 out.append(ids[0])
                 continue
-            out.append(family)
-            if family.name in self.opened:
+            out.append(group)
+            if group.name in self.opened:
                 out += ids
         return out
 
-    @staticmethod
-    def place_of(rows: Sequence[Shown], job_id: int) -> int | None:
-        """The index of the row that shows a job: its own, else that of its family."""
-        folded = None
-        for at, row in enumerate(rows):
-            if isinstance(row, int):
-                if row == job_id:
-                    return at
-            elif folded is None and job_id in row.jobs:
-                folded = at
-        return folded
+    def _parts(self, wanted: Sequence[int] | None) -> Iterable[tuple[JobGroup, Sequence[int]]]:
+        if wanted is None:
+            return ((group, group.jobs) for group in self.by_name.values())
+        chosen: dict[str, list[int]] = {}
+        for job_id in wanted:
+            found = self._group.get(job_id)
+            if found is not None:
+                chosen.setdefault(found.name, []).append(job_id)
+        return ((self.by_name[name], ids) for name, ids in chosen.items())

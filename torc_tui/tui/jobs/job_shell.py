@@ -1,45 +1,46 @@
-"""A job by hand: a shell as if in it, and a line that does what it does.
+"""Work in a job by hand: a shell with its environment, and a line that reproduces it.
 
-What comes in: the app and a job. What goes out: a shell that has the terminal to itself, or a text
-in the clipboard. What belongs to a job is read from the store by the reader thread, by the rule
-that the engine starts it by.
+Input: a job. Output: a shell that has the terminal to itself, or a text in the clipboard. The
+reader thread reads the settings of the job by the same rule as the engine starts it.
 """
 
 from __future__ import annotations
 
 import subprocess
-from contextlib import nullcontext
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
 from torc_tui.errors import TorcError
 from torc_tui.model import Job
+from torc_tui.tui.frame.ports import AppPort
 
 if TYPE_CHECKING:
-    from torc_tui.tui.shell.app import TorcApp
+    from torc_tui.store.database import Store
+    from torc_tui.store.job_shell import JobSetting
 
 
-def copy_line(app: TorcApp, job: Job) -> None:
-    """A line for bash that reproduces the job into the clipboard; ``:`` shows it too."""
+def copy_line(torc: AppPort, job: Job) -> None:
+    """Copy a line for bash that reproduces the job; ``:`` shows the line too."""
 
-    def take(setting: Any) -> None:
-        app.last_line = setting.line
-        app.copy_to_clipboard(setting.line)
-        app.notify(f"copied: a line that does what {setting.name} does (: shows it)", markup=False)
+    def take(setting: JobSetting) -> None:
+        torc.last_line = setting.line
+        torc.copy(setting.line)
+        key = torc.keymap.key("command-line")
+        torc.notify(f"copied a command line that reproduces {setting.name} ({key} shows it)")
 
-    app.acts.ask(_setting(job), then=take)
-
-
-def open_shell(app: TorcApp, job: Job) -> None:
-    """$SHELL in the folder of the job, with its variables, devices and data; leaving it comes back
-    here."""
-    app.acts.ask(_setting(job), then=lambda setting: _run_shell(app, setting))
+    torc.actions.read(_read(job), then=take)
 
 
-def _setting(job: Job) -> Any:
-    def read(store: Any, actor: str) -> Any:
+def open_shell(torc: AppPort, job: Job) -> None:
+    """Open $SHELL in the directory of the job, with its variables, devices and data."""
+    torc.actions.read(_read(job), then=lambda setting: _run_shell(torc, setting))
+
+
+def _read(job: Job) -> Callable[[Store, str], JobSetting]:
+    def read(store: Store, actor: str) -> JobSetting:
         from torc_tui.store import job_shell
 
         return job_shell.read(store, job.id)
@@ -47,31 +48,26 @@ def _setting(job: Job) -> Any:
     return read
 
 
-def _run_shell(app: TorcApp, setting: Any) -> None:
+def _run_shell(torc: AppPort, setting: JobSetting) -> None:
     from torc_tui.store.job_environment import with_commands
 
     if not Path(setting.directory).is_dir():
-        app.complain(
+        torc.complain(
             TorcError(
-                f"{setting.directory} is not there any more",
-                hint="a job's shell begins in its folder",
+                f"the directory {setting.directory} does not exist",
+                hint="the shell of a job starts in its working directory",
             )
         )
         return
-    environment = {**app.environ, **setting.variables}
+    environment = {**torc.environ, **setting.variables}
     environment["PATH"] = with_commands(environment.get("PATH"))
-    shell = app.environ.get("SHELL") or "/bin/sh"
+    shell = torc.environ.get("SHELL") or "/bin/sh"
+    name, command = ascii(setting.name)[1:-1], ascii(setting.command)[1:-1]
+    command = command.replace("\\n", "\n  ").replace("\\'", "'")
     try:
-        with app.suspend() if not app.is_headless else nullcontext():
-            print(
-                f"\nThe folder, variables and devices of {ascii(setting.name)[1:-1]}. Its command:\n",
-                flush=True,
-            )
-            print(
-                "  " + ascii(setting.command)[1:-1].replace("\\n", "\n  ").replace("\\'", "'"),
-                flush=True,
-            )
-            print("\nexit comes back to torc.\n", flush=True)
+        with torc.terminal():
+            print(f"\nDirectory, variables and devices of {name}. Its command:\n", flush=True)
+            print(f"  {command}\n\nexit returns to torc.\n", flush=True)
             subprocess.run([shell], cwd=setting.directory, env=environment, check=False)
     except (OSError, SuspendNotSupported) as error:
-        app.complain(TorcError(f"no shell: {error}", hint="set SHELL"))
+        torc.complain(TorcError(f"cannot start the shell: {error}", hint="set SHELL"))

@@ -1,28 +1,37 @@
-"""What the selected job (or family) is, why it is where it is, what it used, and neighbours that
-can be gone to."""
+"""What the selected job or group is, why it is where it is, what it used, and links to its
+neighbours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence, Set
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 
 from torc_tui.model import Event, Job
-from torc_tui.status import JobStatus
+from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.jobs.job_details import CARE, TROUBLE, Details, Page, family_page, page
-from torc_tui.tui.jobs.job_groups import Family
+from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.jobs.group_page import group_page
+from torc_tui.tui.jobs.job_groups import JobGroup
+from torc_tui.tui.jobs.job_page import ATTENTION, JobFacts, job_page
+from torc_tui.tui.jobs.job_table import JobTable
+from torc_tui.tui.jobs.page import Details, Page
+from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.widgets.dialogs import TextDrawing
+from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.text_drawing import TextDrawing
+
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
 
 PATIENCE = 3
 """Ticks that a newly selected job waits for its details before it is shown without them."""
-SAID = 6
-"""Lines of what a failed job said last."""
+STDERR_LINES = 6
+"""Lines of the standard error of a failed job."""
 READ = 200
-"""So many neighbours of a job are handed over, for the count of their states."""
+"""Neighbours that are read, for the counts of their statuses."""
 
 
 class LinkedText(TextDrawing):
@@ -40,81 +49,72 @@ class LinkedText(TextDrawing):
             lines[at] = [("▸ ", "accent bold"), *lines[at][1:]]
         return lines
 
-    def hit(self, x: int, y: int) -> int | None:  # type: ignore[override]  # texts without links hit nothing
+    def hit(self, x: int, y: int) -> int | None:
         return self.links.get(y)
 
 
 class OverviewCanvas(LineCanvas):
-    CONTEXT: ClassVar[tuple[str, ...]] = ("details", "canvas")  # type: ignore[assignment]  # one or several
+    """The part of the page that is on screen."""
+
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("details", "canvas")
 
 
 class OverviewPane(Pane):
-    NAME = "overview"
-    TITLE = "Overview"
+    """See the module."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    NAME: ClassVar[str] = "overview"
+
+    def __init__(self, host: PaneHost, model: WorkflowModel, table: JobTable) -> None:
+        super().__init__(host)
+        self.model = model
+        self.table = table
         self.details: Details | None = None
         self.shown = Page()
         self.cursor: int | None = None
         """The number of the line under the cursor, among those that lead to jobs."""
+        self.canvas = OverviewCanvas(empty="no job selected")
         self._shows = 0
         self._late = 0
         self._turned = False
         self._width = 0
 
     def compose(self) -> ComposeResult:
-        yield OverviewCanvas(empty="no job selected")
+        yield self.canvas
 
     @property
-    def canvas(self) -> OverviewCanvas:
-        return self.query_one(OverviewCanvas)
+    def group(self) -> JobGroup | None:
+        """Return the group under the cursor of the table."""
+        return self.table.selected_group
 
-    @property
-    def family(self) -> Family | None:
-        """The family that is selected as one row."""
-        rows, key = self.owner.rows, self.owner.table.cursor
-        return (
-            rows.families.families.get(key) if rows is not None and isinstance(key, str) else None
-        )
+    # -- what the tab host calls -------------------------------------------------------------------
 
-    def freshen(self) -> None:
+    def refresh_content(self) -> None:
         job = self.job
-        if self.family is not None:
+        if self.group is not None:
             if self._shows:
                 self._shows = self._late = 0
                 self.cursor = None
-                self.canvas.do_cursor_top()
+                self.canvas.to_top()
             self.paint()
             return
         if job is not None:
-            self.ask_details(job.id)
+            self._ask_details(job.id)
             if self._shows != job.id:
                 # Mostly the details are there with the next tick: painted once, with them.
                 self._shows, self.details, self.cursor = job.id, None, None
                 self._late = PATIENCE
-                self.canvas.do_cursor_top()
+                self.canvas.to_top()
                 return
         if not self._late:
             self.paint()
 
-    def ask_details(self, job_id: int) -> None:
-        self.ask("job", lambda source: (job_id, read(source.store, job_id)))
-
-    def take(self, what: str, value: Any) -> None:
-        job_id, details = value
-        job = self.job
-        if job is not None and job.id == job_id:
-            self.details, self._late = details, 0
-            self.paint()
-
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
-        family = self.family
-        if family is None:
-            super().data_changed(changed, events)
-        if family is not None:
-            self._turned = self._turned or bool(changed)  # it may be large: painted once a second
-        elif not self.stale and self.display and not changed.isdisjoint(self.shown.links.values()):
+        if self.group is not None:
+            # A group may be large: it is painted once a second.
+            self._turned = self._turned or bool(changed)
+            return
+        super().data_changed(changed, events)
+        if not self.stale and self.display and not changed.isdisjoint(self.shown.links.values()):
             self.paint()
 
     @property
@@ -141,117 +141,130 @@ class OverviewPane(Pane):
         if self.is_attached and self.size.width != self._width:
             self.paint()
 
-    def paint(self) -> None:
+    # -- the page ----------------------------------------------------------------------------------
+
+    def _ask_details(self, job_id: int) -> None:
+        self.ask(
+            "job",
+            lambda source: (job_id, read_details(source.store, job_id)),
+            lambda answer: self._take_details(*answer),
+        )
+
+    def _take_details(self, job_id: int, details: Details) -> None:
         job = self.job
+        if job is not None and job.id == job_id:
+            self.details, self._late = details, 0
+            self.paint()
+
+    def paint(self) -> None:
+        """Write the page again."""
+        job, group = self.job, self.group
         self._width = self.size.width
         if job is None:
             self.shown = Page()
             self.canvas.set_drawing(None)
             return
-        family, width = self.family, max(30, self._width)
+        width = max(30, self._width)
         linked = None if self.cursor is None else self.shown.links.get(self.cursor)
-        self.shown = self.page(job, width) if family is None else self.family_page(family, width)
+        self.shown = self._job_page(job, width) if group is None else self._group_page(group, width)
         if self.cursor is not None and self.shown.links.get(self.cursor) != linked:
-            self.cursor = next(
-                (line for line, job_id in self.shown.links.items() if job_id == linked), None
-            )
+            same = (line for line, job_id in self.shown.links.items() if job_id == linked)
+            self.cursor = next(same, None)
         self.canvas.set_drawing(LinkedText(self.shown, self.cursor))
 
-    def page(self, job: Job, width: int) -> Page:
-        owner = self.owner
-        view = owner.view
-        assert view is not None
-        host = owner.torc.machine.host
-        return page(
-            job,
-            reasons=owner.reasons(job),
+    def _job_page(self, job: Job, width: int) -> Page:
+        view, details = self.model.view, self.details
+        if details is not None and details.record["id"] != job.id:
+            details = None
+        facts = JobFacts(
+            job=job,
+            reasons=self.host.reasons(job),
             requirement=view.requirements.get(job.requirement_id),
-            details=self.details
-            if self.details is not None and self.details.record["id"] == job.id
-            else None,
+            details=details,
             jobs=view.jobs,
-            now=owner.now,
-            width=width,
-            cards={} if host is None else {gpu.uuid: gpu.index for gpu in host.machine.gpus},
+            gpus=self.torc.machine.gpu_numbers(),
+            now=self.model.now,
         )
+        return job_page(facts, width)
 
-    def family_page(self, family: Family, width: int) -> Page:
-        view, rows = self.owner.view, self.owner.rows
-        assert view is not None and rows is not None
-        return family_page(
-            family.name,
-            family.jobs,
-            family.counts,
+    def _group_page(self, group: JobGroup, width: int) -> Page:
+        view = self.model.view
+        return group_page(
+            group,
             view.jobs,
-            strip=[(text, status.word) for text, status in family.strip(min(60, width - 4))],
-            durations=view.durations.get(family.name),
-            reason=rows.why,
+            durations=view.durations.get(group.name),
+            reason=self.model.rows.reasons.why,
             width=width,
         )
 
-    # -- going to the neighbours -------------------------------------------------------------------
+    # -- going to neighbours -----------------------------------------------------------------------
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "details-next": lambda: self._step(1),
+            "details-previous": lambda: self._step(-1),
+            "details-open": self._open_link,
+        }
 
     def on_line_canvas_hit(self, event: LineCanvas.Hit) -> None:
-        if isinstance(event.what, int):
-            self.owner.go_to_job(event.what, focus=False)
-
-    def do_details_next(self) -> None:
-        self._step(1)
-
-    def do_details_previous(self) -> None:
-        self._step(-1)
+        self.host.go_to_job(event.what, focus=False)
 
     def _step(self, by: int) -> None:
-        """The next link that is in view, or will be after a short way; where there is none, the
-        text moves."""
+        """Go to the next link in view, or just out of view; where there is none, scroll."""
         canvas = self.canvas
         top, height = canvas.scroll_offset.y, canvas.size.height
-        places = sorted(self.shown.links)
-        here = (
-            self.cursor if self.cursor is not None and top <= self.cursor < top + height else None
-        )
-        if here is None:
-            start = top - 1 if by > 0 else top + height
-            ahead = [place for place in places if (place > start if by > 0 else place < start)]
-        else:
-            ahead = [place for place in places if (place > here if by > 0 else place < here)]
-        target = None if not ahead else ahead[0] if by > 0 else ahead[-1]
-        if target is None or not top - 3 <= target < top + height + 3:
-            canvas.do_pan_down() if by > 0 else canvas.do_pan_up()
+        target = self._next_link(by, top, height)
+        if target is None:
+            self._scroll(by)
             return
         self.cursor = target
         if target < top or target >= top + height:
-            canvas.do_pan_down() if by > 0 else canvas.do_pan_up()
+            self._scroll(by)
         self.paint()
 
-    def do_details_open(self) -> None:
-        if self.cursor is not None and self.cursor in self.shown.links:
-            self.owner.go_to_job(self.shown.links[self.cursor], focus=False)
+    def _next_link(self, by: int, top: int, height: int) -> int | None:
+        visible = self.cursor is not None and top <= self.cursor < top + height
+        start = self.cursor if visible else (top - 1 if by > 0 else top + height)
+        assert start is not None
+        ahead = [place for place in sorted(self.shown.links) if (place - start) * by > 0]
+        target = None if not ahead else ahead[0] if by > 0 else ahead[-1]
+        near = target is not None and top - 3 <= target < top + height + 3
+        return target if near else None
+
+    def _scroll(self, by: int) -> None:
+        if by > 0:
+            self.canvas.pan_down()
         else:
-            self.owner.do_job_why()
+            self.canvas.pan_up()
+
+    def _open_link(self) -> None:
+        if self.cursor is not None and self.cursor in self.shown.links:
+            self.host.go_to_job(self.shown.links[self.cursor], focus=False)
+        else:
+            self.host.explain_job()
 
 
-def read(store: Any, job_id: int) -> Details:
-    """In the reader thread: all that the store tells about a job."""
+def read_details(store: Store, job_id: int) -> Details:
+    """Return what the database knows about a job; called in the reader thread."""
     from torc_tui.operations import stderr_tail
     from torc_tui.store import queries, relations
 
     record = queries.get_job(store, job_id)
     before, after = relations.dependencies(store, job_id), relations.dependents(store, job_id)
     io = relations.job_io(store, job_id)
-    trouble = JobStatus.from_word(str(record["status"])) in TROUBLE
-    said = stderr_tail.of_job(store, job_id, SAID) if trouble else None
+    troubled = JobStatus.from_word(str(record["status"])) in TROUBLED
+    tail = stderr_tail.of_job(store, job_id, STDERR_LINES) if troubled else None
     results = queries.list_results(
         store, record["workflow_id"], job_id=job_id, all_runs=True, reverse=True, limit=50
     )
     return Details(
         record=record,
         results=results,
-        before=sorted(before, key=lambda one: CARE[one.status])[:READ],
+        before=sorted(before, key=lambda one: ATTENTION[one.status])[:READ],
         before_count=len(before),
-        after=sorted(after, key=lambda one: CARE[one.status])[:READ],
+        after=sorted(after, key=lambda one: ATTENTION[one.status])[:READ],
         after_count=len(after),
-        said=() if said is None else said.lines,
+        stderr_tail=() if tail is None else tail.lines,
         io={
             "files in": [str(one["path"]) for one in io.input_files],
             "files out": [str(one["path"]) for one in io.output_files],

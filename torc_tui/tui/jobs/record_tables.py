@@ -1,70 +1,76 @@
-"""Tabs that list records of the store: results and files."""
+"""Tabs that list records of the database: results and files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 
 from torc_tui.model import Event
 from torc_tui.status import JobStatus
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.jobs.job_details import stamp
-from torc_tui.tui.jobs.job_rows import lasted
+from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.widgets.virtual_table import Cell, Column, ListRows, VirtualTable
+from torc_tui.tui.look.times import lasted, stamp
+from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.units import show_bytes
 
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
+
 Record = Mapping[str, Any]
+"""A row of the database, as JSON."""
 
 
 class RecordPane(Pane):
     """A table of records; ``read`` runs in the reader thread."""
 
     COLUMNS: ClassVar[Sequence[Column]] = ()
-    PER_JOB = False
+    PER_JOB: ClassVar[bool] = False
     NOTHING: ClassVar[str] = "nothing here"
     RELOADS: ClassVar[frozenset[str]] = frozenset()
     """Kinds of events after which the records are read again."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows = ListRows(self.COLUMNS, self.cell, self.value)
+    def __init__(self, host: PaneHost) -> None:
+        super().__init__(host)
+        self.rows = ListRows(self.COLUMNS, self.cell, lambda record, column: record.get(column))
+        self.table = VirtualTable(self.rows, empty="reading …")
 
     def compose(self) -> ComposeResult:
-        yield VirtualTable(self.rows, empty="reading …")
+        yield self.table
 
-    def freshen(self) -> None:
-        view = self.owner.view
+    def refresh_content(self) -> None:
+        view = self.host.view
         if view is not None:
             workflow_id = view.workflow.id
-            self.ask("records", lambda source: self.read(source.store, workflow_id))
+            self.ask("records", lambda source: self.read(source.store, workflow_id), self.show)
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
         if not self.stale and any(event.kind in self.RELOADS for event in events):
             self.stale = True
 
-    def take(self, what: str, value: Any) -> None:
-        self.rows.records = {record["id"]: record for record in value}
-        table = self.query_one(VirtualTable)
-        table.empty = self.NOTHING
-        table.reload()
+    def show(self, records: Sequence[Record]) -> None:
+        """Show the records."""
+        self.rows.records = {record["id"]: record for record in records}
+        self.table.empty = self.NOTHING
+        self.table.reload()
 
-    def read(self, store: Any, workflow_id: int) -> Sequence[Record]:
+    def read(self, store: Store, workflow_id: int) -> Sequence[Record]:
+        """Return the records; called in the reader thread."""
         raise NotImplementedError
 
     def cell(self, record: Record, column: str, width: int) -> Cell:
+        """Return the cell of a column."""
         raise NotImplementedError
-
-    def value(self, record: Record, column: str) -> Any:
-        return record.get(column)
 
 
 class ResultsPane(RecordPane):
-    NAME = "results"
-    TITLE = "Results"
-    NOTHING = "no job has ended yet"
+    """The results of all attempts."""
+
+    NAME: ClassVar[str] = "results"
+    NOTHING = "no job has finished yet"
     RELOADS = frozenset({"job_completed", "job_failed", "job_terminated", "job_canceled"})
     COLUMNS = (
         Column("job_name", "job", 24, minimum=12, importance=0, grow=2),
@@ -80,45 +86,45 @@ class ResultsPane(RecordPane):
         Column("completion_time", "ended", 20, minimum=16, importance=7),
     )
 
-    def take(self, what: str, value: Any) -> None:
-        measured = any(record["peak_gpu_memory_bytes"] is not None for record in value)
+    def show(self, records: Sequence[Record]) -> None:
+        measured = any(record["peak_gpu_memory_bytes"] is not None for record in records)
         columns = [column for column in self.COLUMNS if measured or "gpu" not in column.key]
         if len(columns) != len(self.rows.columns):
             self.rows.columns = columns
-            self.query_one(VirtualTable).set_rows(self.rows)
-        super().take(what, value)
+            self.table.set_rows(self.rows)
+        super().show(records)
 
-    def read(self, store: Any, workflow_id: int) -> Sequence[Record]:
+    def read(self, store: Store, workflow_id: int) -> Sequence[Record]:
         from torc_tui.store import queries
 
         return queries.list_results(store, workflow_id, all_runs=True)
 
     def cell(self, record: Record, column: str, width: int) -> Cell:
         value = record.get(column)
+        if value is None:
+            return ("", "faint")
         match column:
             case "status":
                 sign = STATUS[JobStatus.from_word(str(value))]
                 return (f"{sign.sign} {sign.word}", sign.style)
             case "return_code":
-                return ("" if value is None else str(value), "failed" if value else "faint")
+                return (str(value), "failed" if value else "faint")
             case "exec_time_minutes":
-                return ("" if value is None else lasted(value * 60), "muted")
+                return (lasted(value * 60), "muted")
             case "peak_memory_bytes" | "peak_gpu_memory_bytes":
                 return (show_bytes(value) if value else "", "muted")
             case "peak_cpu_percent" | "avg_gpu_percent":
-                return (f"{value:.0f} %" if value is not None else "", "muted")
+                return (f"{value:.0f} %", "muted")
             case "completion_time":
-                return (str(value or "").replace("T", " ")[:19], "faint")
-        return (
-            str(value if value is not None else ""),
-            "text" if column == "job_name" else "faint",
-        )
+                return (str(value).replace("T", " ")[:19], "faint")
+        return (str(value), "text" if column == "job_name" else "faint")
 
 
 class FilesPane(RecordPane):
-    NAME = "files"
-    TITLE = "Files"
-    NOTHING = "no job names a file"
+    """The files that jobs read and write."""
+
+    NAME: ClassVar[str] = "files"
+    NOTHING = "no job uses a file"
     RELOADS = frozenset({"job_completed", "job_failed"})
     COLUMNS = (
         Column("name", "name", 24, minimum=12, importance=0, grow=1),
@@ -127,7 +133,7 @@ class FilesPane(RecordPane):
         Column("st_mtime", "modified", 19, minimum=16, importance=3),
     )
 
-    def read(self, store: Any, workflow_id: int) -> Sequence[Record]:
+    def read(self, store: Store, workflow_id: int) -> Sequence[Record]:
         from torc_tui.store import queries
 
         return queries.list_files(store, workflow_id)

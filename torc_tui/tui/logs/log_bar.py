@@ -3,7 +3,7 @@ typed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual import events
 from textual.app import ComposeResult
@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from torc_tui.tui.look.text_layout import Line, line_width
+from torc_tui.tui.widgets.command_node import CommandNode, Handler
 from torc_tui.tui.widgets.painted import Painted, joined
 
 
@@ -43,7 +44,7 @@ class LogBar(Painted):
         ]
 
 
-class SearchLine(Horizontal):
+class SearchLine(CommandNode, Horizontal):
     """Where a search is typed. Hidden while there is none."""
 
     DEFAULT_CSS = """
@@ -89,7 +90,10 @@ class SearchLine(Horizontal):
             self.display = False
             self.post_message(self.Done(self.query_one(Input).value))
 
-    def do_back(self) -> None:
+    def handlers(self) -> Mapping[str, Handler]:
+        return {"back": self._give_up}
+
+    def _give_up(self) -> None:
         self.display = False
         with self.prevent(Input.Changed):
             self.query_one(Input).value = ""

@@ -28,7 +28,7 @@ HELPING = 2000
 """Hits taken at once."""
 
 
-class SweepLog(NamedTuple):
+class LogSource(NamedTuple):
     """One file to search."""
 
     job_id: int
@@ -38,10 +38,10 @@ class SweepLog(NamedTuple):
     stream: Stream
 
 
-class SweepHit(NamedTuple):
-    """A line that matches: its number from 1, where it starts, and its text, sanitize and cut."""
+class LogHit(NamedTuple):
+    """A line that matches: its number from 1, where it starts, and its text, safe to show and cut."""
 
-    log: SweepLog
+    log: LogSource
     line: int
     offset: int
     text: str
@@ -49,8 +49,8 @@ class SweepHit(NamedTuple):
 
 
 def hits_in(
-    log: SweepLog, pattern: str, *, stop: threading.Event | None = None, step: int = STEP
-) -> Iterator[SweepHit | None]:
+    log: LogSource, pattern: str, *, stop: threading.Event | None = None, step: int = STEP
+) -> Iterator[LogHit | None]:
     """The lines of a file that match; None after each piece without one. A file that cannot be read
     has none."""
     places = matcher(pattern)
@@ -78,7 +78,7 @@ def hits_in(
                         SHOWN,
                     )
                     text = text if begin == start else "…" + text
-                    yield SweepHit(log, newlines + 1, offset + start, text, pattern)
+                    yield LogHit(log, newlines + 1, offset + start, text, pattern)
                 newlines += part.count(b"\n", counted)
                 offset += cut
                 if not data:
@@ -88,14 +88,14 @@ def hits_in(
         return
 
 
-class LogSweep:
+class LogGrep:
     """The search and what it found. Methods and attributes belong to the screen's thread."""
 
     def __init__(self) -> None:
         self.pattern = ""
         self.asking = ""
         """What will be searched as soon as it is known which logs there are."""
-        self.hits: list[SweepHit] = []
+        self.hits: list[LogHit] = []
         self.total = 0
         self.jobs: set[int] = set()
         self.files = 0
@@ -103,10 +103,10 @@ class LogSweep:
         self.done = True
         self.turn = 0
         self._stop = threading.Event()
-        self._found: deque[tuple[SweepHit | None, bool]] = deque()
+        self._found: deque[tuple[LogHit | None, bool]] = deque()
         self._thread: threading.Thread | None = None
 
-    def start(self, pattern: str, logs: Sequence[SweepLog]) -> None:
+    def start(self, pattern: str, logs: Sequence[LogSource]) -> None:
         """Search these logs; what was found before is forgotten."""
         self.stop()
         self.turn += 1
@@ -116,7 +116,7 @@ class LogSweep:
         if pattern:
             arguments = (pattern, tuple(logs), self._stop, self._found)
             self._thread = threading.Thread(
-                target=_sweep, args=arguments, name="torc-sweep", daemon=True
+                target=_grep, args=arguments, name="torc-log-grep", daemon=True
             )
             self._thread.start()
 
@@ -150,11 +150,11 @@ class LogSweep:
         return True
 
 
-def _sweep(
+def _grep(
     pattern: str,
-    logs: Sequence[SweepLog],
+    logs: Sequence[LogSource],
     stop: threading.Event,
-    found: deque[tuple[SweepHit | None, bool]],
+    found: deque[tuple[LogHit | None, bool]],
 ) -> None:
     for log in logs:
         if stop.is_set():

@@ -11,22 +11,27 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.message import Message
 
 from torc_tui.status import JobStatus
+from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.pane import Pane
+from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.logs.log_bar import LogBar, SearchLine
-from torc_tui.tui.logs.log_grep import SweepHit
+from torc_tui.tui.logs.log_grep import LogHit
 from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.merged_log import Place, Stream
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, sanitize
+from torc_tui.tui.look.times import stamp
+from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.dialogs import Finder, FoundRow
 from torc_tui.views.ansi import plain
+from torc_tui.wording import clock
 
 if TYPE_CHECKING:
     from torc_tui.store.log_files import AttemptLog
@@ -51,19 +56,17 @@ class Copied(Message):
 
 
 class LogPane(Pane):
-    NAME = "log"
-    TITLE = "Log"
-    EMPTY: ClassVar[str] = "no job selected"
+    NAME: ClassVar[str] = "log"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, host: PaneHost) -> None:
+        super().__init__(host)
         self.stream = "both"
         self.picked: tuple[int, int] | None = None
         self.attempts: Sequence[AttemptLog] = ()
         self.shown: AttemptLog | None = None
         self.of_job = 0
         self._open: tuple[Stream, ...] = ()
-        self._goal: SweepHit | None = None
+        self._goal: LogHit | None = None
         self._origin: Place | None = None
         self._followed = False
 
@@ -83,7 +86,7 @@ class LogPane(Pane):
         """Whether the next tick has lines to take."""
         return self.log_view.reader.has_news
 
-    def freshen(self) -> None:
+    def refresh_content(self) -> None:
         job = self.job
         self.log_view.reader.watch(True)
         if job is None:
@@ -92,15 +95,14 @@ class LogPane(Pane):
             return
         job_id = job.id
 
-        def read(source: Any) -> Any:
+        def read(source: Source) -> Sequence[AttemptLog]:
             from torc_tui.store import log_files
 
-            return job_id, log_files.attempts(source.store, job_id)
+            return log_files.attempts(source.store, job_id)
 
-        self.ask("attempts", read)
+        self.ask("attempts", read, lambda attempts: self._take_attempts(job_id, attempts))
 
-    def take(self, what: str, value: Any) -> None:
-        job_id, attempts = value
+    def _take_attempts(self, job_id: int, attempts: Sequence[AttemptLog]) -> None:
         job = self.job
         if job is None or job.id != job_id:
             return
@@ -111,7 +113,7 @@ class LogPane(Pane):
         self.shown = chosen[0] if chosen else attempts[-1] if attempts else None
         self._show()
 
-    def show_hit(self, hit: SweepHit) -> None:
+    def show_hit(self, hit: LogHit) -> None:
         """Go to a line of a log of the job that was just selected, as soon as it is open."""
         self.of_job, self.picked = hit.log.job_id, (hit.log.run_id, hit.log.attempt_id)
         if self.stream not in ("both", hit.log.stream.name):
@@ -164,7 +166,7 @@ class LogPane(Pane):
     def _nothing(self) -> list[Line]:
         job, shown, window = self.job, self.shown, self.log_view.window
         if job is None:
-            return [[(self.EMPTY, "muted")]]
+            return [[("no job selected", "muted")]]
         if self.of_job != job.id:
             return []
         if shown is None:
@@ -173,7 +175,7 @@ class LogPane(Pane):
                 [("no log: ", "muted"), (sanitize(job.name), "strong"), (" never started, it is ", "muted"),
                  (f"{sign.sign} {sign.word}", sign.style)],
             ]  # fmt: skip
-            return [*lines, *([(text, style)] for text, style in self.owner.reasons(job)[:8])]
+            return [*lines, *([(text, style)] for text, style in self.host.reasons(job)[:8])]
         if not self._open:
             return [
                 [(f"its output is not kept (stdio mode {shown.mode})", "muted")],
@@ -289,8 +291,8 @@ class LogPane(Pane):
             )
             what.append((1, [(text, "text" if last else "warning")]))
         what.append((2, self._streams()))
-        if self._open and self.owner.view is not None:
-            path = self._open[0].path.removeprefix(f"{self.owner.view.workflow.directory}/")
+        if self._open and self.host.view is not None:
+            path = self._open[0].path.removeprefix(f"{self.host.view.workflow.directory}/")
             what.append((5, [(sanitize(path), "faint")]))
         bar.say(state, what)
 
@@ -360,21 +362,32 @@ class LogPane(Pane):
 
     # -- commands ----------------------------------------------------------------------------------
 
-    def do_back(self) -> None:
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "back": self._back,
+            "log-stream": self._next_stream,
+            "log-attempt": self._choose_attempt,
+            "log-search": self._begin_search,
+            "log-copy": self._copy_lines,
+            "log-copy-all": self._copy_all,
+            "log-pager": self._open_pager,
+        }
+
+    def _back(self) -> None:
         view = self.log_view
         if view.unselect():
             return
         if view.pattern:
             view.find("")
             return
-        self.owner.do_back()
+        self.host.leave_pane()
 
-    def do_log_stream(self) -> None:
+    def _next_stream(self) -> None:
         if self.shown is None:
             return
         names = [name for name, _ in self.shown.streams]
         if len(names) < 2:
-            self.app.notify(
+            self.torc.notify(
                 "both streams are in one file"
                 if names == ["combined"]
                 else "only one stream is kept"
@@ -383,15 +396,11 @@ class LogPane(Pane):
         self.stream = STREAMS[(STREAMS.index(self.stream) + 1) % len(STREAMS)]
         self._show()
 
-    def do_log_attempt(self) -> None:
-        from torc_tui.tui.jobs.job_details import stamp
-        from torc_tui.tui.widgets.dialogs import Palette as Finder
-        from torc_tui.wording import clock
-
+    def _choose_attempt(self) -> None:
         if len(self.attempts) < 2:
-            self.app.notify("there is only one attempt" if self.attempts else "it never started")
+            self.torc.notify("there is only one attempt" if self.attempts else "it never started")
             return
-        rows: list[tuple[Any, str, str, str]] = []
+        rows: list[FoundRow[tuple[int, int]]] = []
         for one in reversed(self.attempts):
             sign = STATUS[one.status]
             took = clock(one.ended_at - one.started_at) if one.ended_at and one.started_at else ""
@@ -405,7 +414,7 @@ class LogPane(Pane):
                     stamp(one.started_at)[5:],
                 )
             )
-        self.app.push_screen(
+        self.torc.push(
             Finder(
                 "Attempt",
                 lambda typed: [
@@ -415,7 +424,7 @@ class LogPane(Pane):
             self._pick,
         )
 
-    def _pick(self, key: Any) -> None:
+    def _pick(self, key: tuple[int, int] | None) -> None:
         chosen = [one for one in self.attempts if (one.run_id, one.attempt_id) == key]
         if chosen:
             # The newest one is not picked but shown as long as it is the newest.
@@ -423,7 +432,7 @@ class LogPane(Pane):
             self.shown = chosen[0]
             self._show()
 
-    def do_log_search(self) -> None:
+    def _begin_search(self) -> None:
         if self._open:
             self._origin, self._followed = self.log_view.here, self.log_view.follow
             self.search_line.begin()
@@ -437,10 +446,10 @@ class LogPane(Pane):
         if event.text is None:
             self.log_view.find("")
             if self._followed:
-                self.log_view.do_cursor_bottom()
+                self.log_view.to_bottom()
         self.log_view.focus()
 
-    def do_log_copy(self) -> None:
+    def _copy_lines(self) -> None:
         """The marked lines, or those on screen."""
         view = self.log_view
         lines = view.on_screen
@@ -449,10 +458,10 @@ class LogPane(Pane):
         elif lines:
             self._copy(lines[0].place, lines[-1].place)
 
-    def do_log_copy_all(self) -> None:
+    def _copy_all(self) -> None:
         self._copy(None, None)
 
-    def _copy(self, first: Any, last: Any) -> None:
+    def _copy(self, first: Place | None, last: Place | None) -> None:
         name = f"torc-job{self.of_job}-{self.stream}-"
 
         def give(data: bytes, lines: int) -> None:
@@ -477,21 +486,21 @@ class LogPane(Pane):
         event.stop()
         count = f"{event.lines:,} line{'' if event.lines == 1 else 's'}"
         if event.error is not None:
-            self.owner.torc.complain(event.error)
+            self.torc.complain(event.error)
         elif event.file is not None:
             text = f"{count}: too much for the clipboard, written to\n{event.file}"
-            self.app.notify(text, markup=False, timeout=10)
+            self.torc.notify(text, timeout=10)
         else:
-            self.app.copy_to_clipboard(event.text)
-            self.app.notify(f"{count} copied")
+            self.torc.copy(event.text)
+            self.torc.notify(f"{count} copied")
         self.log_view.unselect()
 
-    def do_log_pager(self) -> None:
+    def _open_pager(self) -> None:
         """The files of the log in the user's pager, with the terminal to itself."""
-        environ = self.owner.torc.environ
+        environ = self.torc.environ
         paths = [stream.path for stream in self._open if os.path.exists(stream.path)]  # noqa: PTH110
         if not paths:
-            self.app.notify("there is no log to open", severity="warning")
+            self.torc.notify("there is no log to open", severity="warning")
             return
         try:
             words = shlex.split(environ.get("PAGER") or "")
@@ -500,12 +509,12 @@ class LogPane(Pane):
         if not words:
             words = ["less"] if shutil.which("less") else ["more"]
         if shutil.which(words[0]) is None:
-            self.app.notify(f"no pager {words[0]} here; set PAGER", severity="error", markup=False)
+            self.torc.notify(f"no pager {words[0]} here; set PAGER", severity="error")
             return
         # less shows colours by -R and every other sequence in caret notation
         env = {**environ, "LESS": environ.get("LESS") or "-R"}
         try:
-            with self.app.suspend() if not self.app.is_headless else nullcontext():
+            with self.torc.terminal():
                 subprocess.run([*words, *paths], env=env, check=False)
         except (OSError, SuspendNotSupported) as error:
-            self.owner.torc.complain(error)
+            self.torc.complain(error)

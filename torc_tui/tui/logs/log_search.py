@@ -1,29 +1,30 @@
 """A search through the logs of all jobs of a workflow: type, enter, read what is found while it
 goes on; enter jumps.
 
-What comes in: the attempts (asked of the store by the reader thread), hits of the sweep's own
-thread. What goes out: a hit that was chosen. The sweep belongs to the workflow's screen, so that
+What comes in: the attempts (asked of the store by the reader thread), hits of the grep's own
+thread. What goes out: a hit that was chosen. The grep belongs to the workflow's screen, so that
 what was found is there again next time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from torc_tui.tui.logs.log_grep import KEPT, LogSweep, SweepHit, SweepLog
+from torc_tui.tui.feed.reader import ReadError
+from torc_tui.tui.feed.source import Source
+from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.logs.log_grep import KEPT, LogGrep, LogHit, LogSource
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.look.text_layout import Line, Span
-from torc_tui.tui.widgets.dialogs import Overlay, Words
-from torc_tui.tui.widgets.virtual_table import Cell, Column, Key, VirtualTable
-
-if TYPE_CHECKING:
-    from torc_tui.tui.workflows.workflow_state import WorkflowState
+from torc_tui.tui.widgets.line_list import moves_of
+from torc_tui.tui.widgets.overlay import Overlay, Words
+from torc_tui.tui.widgets.table_model import Cell, Column, Key
+from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 TAKE_EVERY = 0.1
 """Seconds between two looks at what was found."""
@@ -39,11 +40,11 @@ class HitRows:
         Column("text", "text", 40, minimum=12, importance=1, grow=1, sortable=False),
     )
 
-    def __init__(self, sweep: LogSweep) -> None:
-        self.sweep = sweep
+    def __init__(self, grep: LogGrep) -> None:
+        self.grep = grep
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
-        hits = self.sweep.hits
+        hits = self.grep.hits
         keys = list(range(len(hits)))
         if sort == "job":
             keys.sort(key=lambda key: hits[key].log.job, reverse=reverse)
@@ -52,13 +53,13 @@ class HitRows:
         return keys
 
     def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
-        hit = self.sweep.hits[key]  # type: ignore[call-overload]  # keys are numbers
+        hit = self.grep.hits[key]  # type: ignore[call-overload]  # keys are numbers
         return [
             self._cell(hit, column.key, width)
             for column, width in zip(columns, widths, strict=True)
         ]
 
-    def _cell(self, hit: SweepHit, column: str, width: int) -> Cell:
+    def _cell(self, hit: LogHit, column: str, width: int) -> Cell:
         match column:
             case "job":
                 return (hit.log.job, "text")
@@ -91,8 +92,8 @@ def lit(text: str, pattern: str, width: int) -> Line:
     return [span for span in spans if span[0]]
 
 
-class LogSearch(Overlay):
-    """See the module. The result is a ``SweepHit`` or None."""
+class LogSearch(Overlay[LogHit]):
+    """See the module. The result is a ``LogHit`` or None."""
 
     DEFAULT_CSS = """
     LogSearch > .box { width: 120; height: 90%; }
@@ -100,21 +101,22 @@ class LogSearch(Overlay):
     LogSearch VirtualTable { height: 1fr; background: $surface; }
     """
 
-    def __init__(self, owner: WorkflowState, sweep: LogSweep) -> None:
+    def __init__(self, torc: AppPort, workflow_id: int, grep: LogGrep) -> None:
         super().__init__()
-        self.owner = owner
-        self.sweep = sweep
-        self._shows = sweep.turn
+        self.torc = torc
+        self.workflow_id = workflow_id
+        self.grep = grep
+        self._shows = grep.turn
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = "Search the logs of all jobs"
             box.border_subtitle = "⏎ searches, then goes there · esc"
             yield Input(
-                self.sweep.pattern, placeholder="words to look for, then enter", compact=True
+                self.grep.pattern, placeholder="words to look for, then enter", compact=True
             )
             yield Words([[("", "")]], id="said")
-            yield VirtualTable(HitRows(self.sweep), empty="")
+            yield VirtualTable(HitRows(self.grep), empty="")
 
     def on_mount(self) -> None:
         field = self.query_one(Input)
@@ -124,55 +126,55 @@ class LogSearch(Overlay):
         self.set_interval(TAKE_EVERY, self._tick)
 
     def on_unmount(self) -> None:
-        self.sweep.stop()
+        self.grep.stop()
 
     @property
     def _table(self) -> VirtualTable:
         return self.query_one(VirtualTable)
 
     def _tick(self) -> None:
-        sweep = self.sweep
-        if sweep.turn != self._shows:
-            self._shows = sweep.turn
+        grep = self.grep
+        if grep.turn != self._shows:
+            self._shows = grep.turn
             self._table.reload()
-            self._table.do_cursor_top()
+            self._table.to_top()
             self._tell()
-        if sweep.take():
+        if grep.take():
             known = len(self._table.order)
-            if len(self.sweep.hits) != known:
+            if len(self.grep.hits) != known:
                 self._table.reorder()
             self._tell()
 
     def _tell(self) -> None:
-        sweep = self.sweep
-        if self.sweep.asking:
+        grep = self.grep
+        if self.grep.asking:
             said: Line = [("looking which logs there are …", "muted")]
-        elif not sweep.pattern:
+        elif not grep.pattern:
             said = [("the newest log of every job; lower case finds any case", "faint")]
         else:
             far = (
                 ""
-                if sweep.done
-                else f" · {sweep.searched:,} of {sweep.files:,} logs searched · esc stops"
+                if grep.done
+                else f" · {grep.searched:,} of {grep.files:,} logs searched · esc stops"
             )
-            jobs = f"{len(sweep.jobs):,} job{'' if len(sweep.jobs) == 1 else 's'}"
+            jobs = f"{len(grep.jobs):,} job{'' if len(grep.jobs) == 1 else 's'}"
             text = (
-                f"{sweep.total:,} lines in {jobs}"
-                if sweep.total
+                f"{grep.total:,} lines in {jobs}"
+                if grep.total
                 else "no hit"
-                if sweep.done
+                if grep.done
                 else "no hit yet"
             )
             said = [
-                (text, "accent" if sweep.total else "warning" if sweep.done else "muted"),
+                (text, "accent" if grep.total else "warning" if grep.done else "muted"),
                 (far, "muted"),
             ]
-            if sweep.total > len(sweep.hits):
-                said = [*said, (f" · {min(len(sweep.hits), KEPT):,} shown", "faint")]
-            if sweep.done and sweep.searched < sweep.files:
+            if grep.total > len(grep.hits):
+                said = [*said, (f" · {min(len(grep.hits), KEPT):,} shown", "faint")]
+            if grep.done and grep.searched < grep.files:
                 said = [
                     *said,
-                    (f" · stopped after {sweep.searched:,} of {sweep.files:,} logs", "warning"),
+                    (f" · stopped after {grep.searched:,} of {grep.files:,} logs", "warning"),
                 ]
         self.query_one("#said", Words).set([said])
 
@@ -181,57 +183,65 @@ class LogSearch(Overlay):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         pattern = event.value
-        if pattern == self.sweep.pattern and self.sweep.hits:
+        if pattern == self.grep.pattern and self.grep.hits:
             self.choose()
         elif pattern:
-            self.sweep.stop()
-            self.sweep.asking = pattern
-            workflow_id = self.owner.workflow_id
-            self.owner.torc.reader.ask(
-                ("log-search", pattern), lambda source: _logs(source, workflow_id)
+            self.grep.stop()
+            self.grep.asking = pattern
+            workflow_id = self.workflow_id
+            self.torc.reader.ask(
+                "log-search",
+                lambda source: _logs(source, workflow_id),
+                lambda logs: self._start(pattern, logs),
+                self._failed,
             )
             self._tell()
+
+    def _start(self, pattern: str, logs: Sequence[LogSource]) -> None:
+        if self.grep.asking == pattern:
+            self.grep.asking = ""
+            if self.is_attached:
+                self.grep.start(pattern, logs)
+
+    def _failed(self, error: ReadError) -> None:
+        self.grep.asking = ""
+        self.torc.complain(error)
 
     def choose(self) -> None:
         """Go to the line under the cursor."""
         key = self._table.cursor
-        if isinstance(key, int) and key < len(self.sweep.hits):
-            self.dismiss(self.sweep.hits[key])
+        if isinstance(key, int) and key < len(self.grep.hits):
+            self.dismiss(self.grep.hits[key])
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         event.stop()
         self.choose()
 
-    def on_virtual_table_selected(self, event: VirtualTable.Selected) -> None:
+    def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
         event.stop()
 
-    def do_back(self) -> None:
-        """Stop what is under way, or close."""
-        if not self.sweep.done:
-            self.sweep.stop()
+    def close(self) -> None:
+        """Stop the search, or close the dialog."""
+        if not self.grep.done:
+            self.grep.stop()
             self._tell()
         else:
             self.dismiss(None)
 
     def on_key(self, event: events.Key) -> None:
-        moves = {
-            "up": "do_cursor_up",
-            "down": "do_cursor_down",
-            "pageup": "do_page_up",
-            "pagedown": "do_page_down",
-        }
-        if event.key in moves and isinstance(self.focused, Input):
+        move = moves_of(self._table).get(event.key)
+        if move is not None and isinstance(self.focused, Input):
             event.stop()
             event.prevent_default()
-            getattr(self._table, moves[event.key])()
+            move()
 
 
-def _logs(source: Any, workflow_id: int) -> list[SweepLog]:
+def _logs(source: Source, workflow_id: int) -> list[LogSource]:
     """In the reader thread: the files of the newest attempts."""
     from torc_tui.store import log_files
 
     return [
-        SweepLog(one.job_id, one.job, one.run_id, one.attempt_id, Stream(name, path))
+        LogSource(one.job_id, one.job, one.run_id, one.attempt_id, Stream(name, path))
         for one in log_files.latest_attempts(source.store, workflow_id)
         for name, path in one.streams
     ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -26,7 +26,8 @@ from torc_tui.tui.logs.log_reader import LogReader, Want, Window
 from torc_tui.tui.logs.log_rows import Spans, highlighted, rich_style, sliced, wrapped
 from torc_tui.tui.logs.merged_log import Place, Stream, TapeLine
 from torc_tui.tui.look.text_layout import Line, paint, sanitize, width_of
-from torc_tui.tui.look.theme import DEFAULT, Palette
+from torc_tui.tui.look.theme import Palette, palette_of
+from torc_tui.tui.widgets.command_node import CommandNode, Handler
 from torc_tui.views.ansi import Style, decode
 
 FIRST = 150
@@ -39,11 +40,11 @@ KEPT = 600
 """Lines laid out are kept until there are so many."""
 
 
-class LogView(Widget, can_focus=True):
+class LogView(CommandNode, Widget, can_focus=True):
     """``follow`` holds while the end is shown: it ends with scrolling up and comes back at the end.
     ``laid_out`` counts lines that were decoded: the guard of the tests."""
 
-    CONTEXT: ClassVar[str] = "log"
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("log",)
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     LogView { width: 1fr; height: 1fr; background: $background; color: $foreground; }
@@ -81,7 +82,8 @@ class LogView(Widget, can_focus=True):
 
     @property
     def palette(self) -> Palette:
-        return getattr(self.app, "palette", DEFAULT)
+        """Return the styles of the current theme."""
+        return palette_of(self.app)
 
     def on_mount(self) -> None:
         self.reader.start()
@@ -447,19 +449,42 @@ class LogView(Widget, can_focus=True):
             if start < self.left or end > self.left + self._body - 1:
                 self.left = max(0, end - self._body // 2) if end > self._body - 1 else 0
 
-    def do_log_up(self) -> None:
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "log-up": self.line_up,
+            "log-down": self.line_down,
+            "page-up": self.page_up,
+            "page-down": self.page_down,
+            "cursor-top": self.to_top,
+            "cursor-bottom": self.to_bottom,
+            "log-follow": self.toggle_follow,
+            "log-wrap": self.toggle_wrap,
+            "scroll-left": self.shift_left,
+            "scroll-right": self.shift_right,
+            "log-next": self.next_hit,
+            "log-previous": self.previous_hit,
+            "log-select-up": self.select_up,
+            "log-select-down": self.select_down,
+        }
+
+    def line_up(self) -> None:
+        """Scroll one line up."""
         self._move(-1)
 
-    def do_log_down(self) -> None:
+    def line_down(self) -> None:
+        """Scroll one line down."""
         self._move(1)
 
-    def do_page_up(self) -> None:
+    def page_up(self) -> None:
+        """Scroll one page up."""
         self._move(-max(1, self._height - 1))
 
-    def do_page_down(self) -> None:
+    def page_down(self) -> None:
+        """Scroll one page down."""
         self._move(max(1, self._height - 1))
 
-    def do_cursor_top(self) -> None:
+    def to_top(self) -> None:
+        """Go to the first line."""
         window = self.window
         self.follow = False
         if window.at_start:
@@ -469,22 +494,25 @@ class LogView(Widget, can_focus=True):
         else:
             self._asked = self.reader.go_share(0.0, self._around(None))
 
-    def do_cursor_bottom(self) -> None:
+    def to_bottom(self) -> None:
+        """Go to the last line, and follow the log."""
         self.follow = True
         if self.window.at_end:
             self.top, self.skip = self._bottom()
         self._ask_end()
         self._changed()
 
-    def do_log_follow(self) -> None:
+    def toggle_follow(self) -> None:
+        """Follow the log, or stop following it."""
         if self.follow:
             self.follow = False
             self._need()
             self._changed()
         else:
-            self.do_cursor_bottom()
+            self.to_bottom()
 
-    def do_log_wrap(self) -> None:
+    def toggle_wrap(self) -> None:
+        """Wrap long lines, or cut them."""
         self.wrap = not self.wrap
         self.left = self.skip = 0
         self._kept.clear()
@@ -495,12 +523,13 @@ class LogView(Widget, can_focus=True):
             self._clamp()
         self._changed()
 
-    def do_scroll_left(self) -> None:
+    def shift_left(self) -> None:
+        """Move to the left."""
         self.left = max(0, self.left - SIDEWAYS)
         self._changed()
 
-    def do_scroll_right(self) -> None:
-        """Further right, as far as what is on screen goes."""
+    def shift_right(self) -> None:
+        """Move to the right, as far as the lines on screen go."""
         if self.wrap:
             return
         widest = max(
@@ -510,10 +539,12 @@ class LogView(Widget, can_focus=True):
         self.left = max(0, min(self.left + SIDEWAYS, widest - self._body + 1))
         self._changed()
 
-    def do_log_next(self) -> None:
+    def next_hit(self) -> None:
+        """Go to the next hit of the search."""
         self._step(1)
 
-    def do_log_previous(self) -> None:
+    def previous_hit(self) -> None:
+        """Go to the previous hit of the search."""
         self._step(-1)
 
     def _step(self, by: int) -> None:
@@ -550,10 +581,12 @@ class LogView(Widget, can_focus=True):
             self._move(1)
         self._changed()
 
-    def do_log_select_up(self) -> None:
+    def select_up(self) -> None:
+        """Select lines, upwards."""
         self._extend(-1)
 
-    def do_log_select_down(self) -> None:
+    def select_down(self) -> None:
+        """Select lines, downwards."""
         self._extend(1)
 
     def unselect(self) -> bool:
@@ -606,9 +639,9 @@ class LogView(Widget, can_focus=True):
     def _scrub(self, y: int) -> None:
         """A click on the bar: go to that share of the log."""
         if y >= self._height - 1:
-            self.do_cursor_bottom()
+            self.to_bottom()
         elif y <= 0:
-            self.do_cursor_top()
+            self.to_top()
         else:
             self.follow = False
             self._asked = self.reader.go_share(y / self._height, self._around(None))

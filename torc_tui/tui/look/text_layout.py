@@ -95,6 +95,18 @@ def line_width(line: Line) -> int:
     return sum(width_of(text) for text, _ in line)
 
 
+def without_start(line: Line, count: int) -> list[Span]:
+    """Return a line without its first ``count`` characters."""
+    out: list[Span] = []
+    for text, style in line:
+        if count >= len(text):
+            count -= len(text)
+            continue
+        out.append((text[count:], style))
+        count = 0
+    return out
+
+
 def paint(
     line: Iterable[Span],
     palette: Callable[[str], Style],

@@ -137,6 +137,12 @@ PALETTES: dict[str, Palette] = {
 DEFAULT = PALETTES["torc-night"]
 
 
+def palette_of(app: object) -> Palette:
+    """Return the styles of an app; those of the default theme where it has none."""
+    found = getattr(app, "palette", DEFAULT)
+    return found if isinstance(found, Palette) else DEFAULT
+
+
 def _theme(
     name: str, ink: Mapping[str, str], background: str, surface: str, *, dark: bool
 ) -> Theme:

@@ -1,9 +1,7 @@
-"""Saying that something ended to somebody who looks elsewhere: the bell, OSC 9, a command of the
-user.
+"""Tell a user who looks elsewhere that something ended: the bell, OSC 9, a command of the user.
 
-What comes in: what ended. What goes out: bytes to the terminal, a process. The command is
-``tui.notify_command`` of the settings; it gets the sentence as ``TORC_NOTICE`` and as its first
-argument.
+The command is ``tui.notify_command`` of the settings; it gets the sentence as ``TORC_NOTICE`` and
+as its first argument.
 """
 
 from __future__ import annotations
@@ -11,34 +9,52 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui.feed.watches import Ended
+from torc_tui.tui.frame.action_runner import Severity
 from torc_tui.views.ansi import one_line
 
-if TYPE_CHECKING:
-    from torc_tui.tui.shell.app import TorcApp
-
 LONGEST = 200
-"""Characters of a sentence that a terminal is told."""
+"""Characters of a sentence that a terminal gets."""
+
+
+class Notifiable(Protocol):
+    """The app, as the notifier sees it."""
+
+    environ: Mapping[str, str]
+
+    def notify(
+        self, message: str, *, severity: Severity = ..., timeout: float | None = ...
+    ) -> None:
+        """Show a notification."""
+        ...
+
+    def complain(self, error: Exception) -> None:
+        """Show an error."""
+        ...
+
+    def bell(self) -> None:
+        """Ring the bell of the terminal."""
+        ...
+
+    def write_terminal(self, text: str) -> None:
+        """Write a control sequence to the terminal."""
+        ...
 
 
 def osc9(text: str) -> str:
-    """The sequence by which terminals show a notification of the desktop."""
+    """Return the sequence by which terminals show a desktop notification."""
     safe = "".join(char for char in one_line(text) if char.isprintable())[:LONGEST]
     return f"\x1b]9;{safe}\x07"
 
 
-def announce(app: TorcApp, ended: Ended) -> None:
-    """Say it everywhere: here, by bell and OSC 9, and by the user's command."""
-    app.notify(
-        ended.text, severity="error" if ended.bad else "information", markup=False, timeout=20
-    )
+def announce(app: Notifiable, ended: Ended) -> None:
+    """Tell it in the app, by bell and OSC 9, and by the user's command."""
+    app.notify(ended.text, severity="error" if ended.bad else "information", timeout=20)
     app.bell()
-    driver = app._driver  # the one way to the terminal beside the screen
-    if driver is not None:
-        driver.write(osc9(ended.text))
+    app.write_terminal(osc9(ended.text))
     try:
         command = command_of_settings()
     except SettingsError as error:
@@ -52,7 +68,7 @@ def announce(app: TorcApp, ended: Ended) -> None:
 
 
 def command_of_settings() -> str | None:
-    """What the user wants to be run, if anything."""
+    """Return the command of the user, if there is one."""
     from torc_tui import settings
 
     found = settings.load().get("tui.notify_command")
@@ -60,7 +76,7 @@ def command_of_settings() -> str | None:
 
 
 def run(command: str, text: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start the command by sh, apart from the terminal; a thread waits for it."""
+    """Start the command by sh, apart from the terminal; a thread waits for its end."""
     process = subprocess.Popen(
         ["/bin/sh", "-c", command, "torc", text],
         env={**environ, "TORC_NOTICE": text},

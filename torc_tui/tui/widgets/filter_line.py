@@ -1,75 +1,98 @@
-"""The line where a filter is typed: applied while typing, completed by tab, and what is wrong said
-beside it."""
+"""The line where a filter is typed: applied while typing, completed by tab, with a note at its
+right."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.suggester import Suggester
 from textual.widgets import Input
 
-from torc_tui.tui.look.text_layout import Line
+from torc_tui.tui.look.text_layout import Line, line_width
+from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.ghost_text import GhostText
 from torc_tui.tui.widgets.painted import Painted
 
 KEPT = 30
-"""So many filters are kept."""
+"""Filters that the history keeps."""
 
 
-class _Ghost(Suggester):
-    """The first completion, shown behind the cursor."""
+class FilterNote(Painted):
+    """A short text in the filter line."""
 
-    def __init__(self, complete: Callable[[str], Sequence[str]]) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-        self.complete = complete
-
-    async def get_suggestion(self, value: str) -> str | None:
-        found = self.complete(value)
-        return found[0] if found else None
-
-
-class _Note(Painted):
     DEFAULT_CSS = """
-    _Note { width: auto; max-width: 50%; }
+    FilterNote { width: auto; max-width: 50%; }
+    FilterNote.-sign { width: 3; }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.text: Line = ()
+    def __init__(self, text: Line = (), *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self.text = text
 
     def say(self, line: Line) -> None:
+        """Show another text."""
         if line != self.text:
             self.text = line
             self.repaint()
             self.refresh(layout=True)
 
     def get_content_width(self, container: object, viewport: object) -> int:
-        return sum(len(text) for text, _ in self.text)
+        return line_width(self.text)
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         return [self.text]
 
 
-class _Field(Input):
-    """An input whose keys beside the text are those of the table of commands."""
+class FilterField(CommandNode, Input):
+    """The input; its other keys are those of the command table."""
 
-    CONTEXT: ClassVar[str] = "filter"
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("filter",)
 
 
-class FilterLine(Horizontal):
-    """Hidden while there is no filter. ``complete`` gives whole texts that go on from what was
-    typed."""
+class FilterHistory:
+    """The filters that were used, the newest first, and the place while one looks through them."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._place = -1
+        self._typed = ""
+
+    @property
+    def is_browsed(self) -> bool:
+        """Whether a filter of the history is shown."""
+        return self._place >= 0
+
+    def step(self, by: int, typed: str) -> str:
+        """Return the next older filter (1), or the next newer one (-1), and at last ``typed``."""
+        if self._place < 0:
+            self._typed = typed
+        self._place = max(-1, min(self._place + by, len(self.texts) - 1))
+        return self._typed if self._place < 0 else self.texts[self._place]
+
+    def add(self, text: str) -> None:
+        """Remember a filter that was used."""
+        self._place = -1
+        text = text.strip()
+        if text:
+            self.texts = [text, *(one for one in self.texts if one != text)][:KEPT]
+
+
+class FilterLine(CommandNode, Horizontal):
+    """Hidden while there is no filter. ``complete`` returns whole texts that continue a text."""
 
     DEFAULT_CSS = """
     FilterLine { height: 1; display: none; background: $surface; }
-    FilterLine > _Field { width: 1fr; border: none; height: 1; padding: 0; background: $surface; }
-    FilterLine > #slash { width: 3; }
+    FilterLine > FilterField {
+        width: 1fr; border: none; height: 1; padding: 0; background: $surface;
+    }
     """
 
     class Changed(Message):
+        """The text changed."""
+
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
@@ -82,96 +105,75 @@ class FilterLine(Horizontal):
     ) -> None:
         super().__init__()
         self.complete = complete
-        self.placeholder = placeholder
-        self.history: list[str] = []
-        """Filters that were used, the newest first."""
-        self._place = -1
-        self._typed = ""
+        self.history = FilterHistory()
+        self.note = FilterNote()
+        self.field = FilterField(
+            placeholder=placeholder, compact=True, suggester=GhostText(complete)
+        )
 
     def compose(self) -> ComposeResult:
-        slash = _Note()
-        slash.id = "slash"
-        slash.text = [(" / ", "accent bold")]
-        yield slash
-        yield _Field(
-            placeholder=self.placeholder,
-            compact=True,
-            suggester=_Ghost(lambda text: self.complete(text)),
-        )
-        note = _Note()
-        note.id = "note"
-        yield note
+        yield FilterNote([(" / ", "accent bold")], classes="-sign")
+        yield self.field
+        yield self.note
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "filter-keep": self.leave,
+            "filter-cancel": self.clear,
+            "filter-complete": self._complete,
+            "filter-older": self._older,
+            "filter-newer": self._newer,
+        }
 
     @property
     def text(self) -> str:
-        return self.query_one(_Field).value
+        """Return what is typed."""
+        return self.field.value
 
     def begin(self) -> None:
+        """Show the line and type in it."""
         self.display = True
-        self.query_one(_Field).focus()
+        self.field.focus()
 
     def set(self, text: str) -> None:
+        """Replace the filter."""
         self.display = bool(text)
-        self.query_one(_Field).value = text
-
-    @property
-    def browses(self) -> bool:
-        """Whether a filter of the history stands there."""
-        return self._place >= 0
-
-    def older(self, by: int, typed: str) -> str:
-        """The next older filter of the history (or newer, by -1); before the newest one is what was
-        typed."""
-        if self._place < 0:
-            self._typed = typed
-        self._place = max(-1, min(self._place + by, len(self.history) - 1))
-        return self._typed if self._place < 0 else self.history[self._place]
-
-    def _remember(self) -> None:
-        self._place = -1
-        text = self.text.strip()
-        if text:
-            self.history = [text, *(one for one in self.history if one != text)][:KEPT]
+        self.field.value = text
 
     def leave(self) -> None:
-        self._remember()
+        """End the typing; the filter stays."""
+        self.history.add(self.text)
         if not self.text:
             self.display = False
         self.post_message(self.Left())
 
     def clear(self) -> None:
-        self.query_one(_Field).value = ""
+        """End the typing without a filter."""
+        self.field.value = ""
         self.display = False
         self.post_message(self.Left())
 
+    def say(self, line: Line) -> None:
+        """Show a note at the right: how many rows match, or what is wrong."""
+        self.note.say(line)
+
     def _write(self, text: str) -> None:
-        field = self.query_one(_Field)
-        field.value = text
-        field.cursor_position = len(text)
+        self.field.value = text
+        self.field.cursor_position = len(text)
 
-    def do_filter_keep(self) -> None:
-        self.leave()
-
-    def do_filter_cancel(self) -> None:
-        self.clear()
-
-    def do_filter_complete(self) -> None:
+    def _complete(self) -> None:
         found = self.complete(self.text)
         if found:
             self._write(found[0])
 
-    def do_filter_older(self) -> None:
-        self._write(self.older(1, self.text))
+    def _older(self) -> None:
+        self._write(self.history.step(1, self.text))
 
-    def do_filter_newer(self) -> None:
-        if self.browses:
-            self._write(self.older(-1, self.text))
+    def _newer(self) -> None:
+        if self.history.is_browsed:
+            self._write(self.history.step(-1, self.text))
         else:
             self.leave()
-
-    def say(self, line: Line) -> None:
-        """What stands at the right: how many are shown, or what is wrong."""
-        self.query_one("#note", _Note).say(line)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

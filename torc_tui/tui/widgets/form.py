@@ -1,12 +1,11 @@
-"""A few lines from the user at once: labels, fields, and what is wrong beside the last one.
+"""Several fields to fill in at once: labels, inputs, and what is wrong below them.
 
-What comes in: fields with their values. What goes out: the texts by key, or None. Nothing here acts
-by itself.
+Input: fields with their values. Output: the texts by key, or None. Nothing is done here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -14,23 +13,23 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
-from torc_tui.tui.look.text_layout import sanitize
-from torc_tui.tui.widgets.dialogs import Button, Overlay, Words
+from torc_tui.tui.widgets.dialogs import Check
+from torc_tui.tui.widgets.overlay import Button, Overlay, Words, box_title
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """One line. ``check`` gives what is wrong with a text, or None."""
+class FormField:
+    """One field. ``check`` returns what is wrong with a text, or None."""
 
     key: str
     label: str
     value: str = ""
     help: str = ""
-    check: Callable[[str], str | None] = lambda text: None
+    check: Check = lambda text: None
 
 
-class Form(Overlay):
-    """See the module. Enter goes on to the next field, and from the last one to the button."""
+class Form(Overlay[dict[str, str]]):
+    """See the module. Enter goes to the next field, and from the last one to the button."""
 
     DEFAULT_CSS = """
     Form > .box { width: 76; }
@@ -40,36 +39,35 @@ class Form(Overlay):
     Form #acts { height: 1; margin: 1 0 0 0; }
     """
 
-    def __init__(self, title: str, fields: Sequence[Field], button: str) -> None:
+    def __init__(self, title: str, fields: Sequence[FormField], button: str) -> None:
         super().__init__()
         self.heading = title
         self.fields = fields
-        self.button = button
+        self.inputs = {
+            field.key: Input(field.value, placeholder=field.help, compact=True) for field in fields
+        }
+        self.note = Words([[("", "")]])
+        self.accept = Button(button)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = sanitize(self.heading).replace("[", "\\[")
-            box.border_subtitle = "esc leaves everything as it is"
+            box.border_title = box_title(self.heading)
+            box.border_subtitle = "esc cancels"
             for field in self.fields:
                 with Horizontal(classes="line"):
                     yield Words([[(field.label, "muted")]])
-                    yield Input(
-                        field.value, placeholder=field.help, compact=True, id=f"field-{field.key}"
-                    )
-            yield Words([[("", "")]], id="said")
+                    yield self.inputs[field.key]
+            yield self.note
             with Horizontal(id="acts"):
-                yield Button(self.button, True)
-                yield Button("Cancel", False)
+                yield self.accept
+                yield Button("Cancel")
 
     def values(self) -> dict[str, str]:
-        """What stands in the fields."""
-        return {
-            field.key: self.query_one(f"#field-{field.key}", Input).value.strip()
-            for field in self.fields
-        }
+        """Return the texts of the fields."""
+        return {key: field.value.strip() for key, field in self.inputs.items()}
 
     def wrong(self) -> str | None:
-        """The first thing that is wrong."""
+        """Return the first thing that is wrong."""
         values = self.values()
         for field in self.fields:
             found = field.check(values[field.key])
@@ -79,8 +77,7 @@ class Form(Overlay):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        wrong = self.wrong()
-        self.query_one("#said", Words).set([[(wrong or "", "error")]])
+        self.note.set([[(self.wrong() or "", "error")]])
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -88,7 +85,7 @@ class Form(Overlay):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        if not event.button.value:
+        if event.button is not self.accept:
             self.dismiss(None)
         elif self.wrong() is None:
             self.dismiss(self.values())

@@ -6,8 +6,9 @@ about what was hit. Never done here: computing a layout. Only the visible part i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import ClassVar, Protocol
 
 from rich.style import Style
 from textual import events
@@ -17,7 +18,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from torc_tui.tui.look.text_layout import Line, paint
-from torc_tui.tui.look.theme import DEFAULT, Palette
+from torc_tui.tui.look.theme import Palette, palette_of
+from torc_tui.tui.widgets.command_node import CommandNode, Handler
 
 
 class Drawing(Protocol):
@@ -32,15 +34,15 @@ class Drawing(Protocol):
         """``height`` lines of the part that begins at ``x``, ``y``; shorter lines are filled."""
         ...
 
-    def hit(self, x: int, y: int) -> Any | None:
-        """What stands at that cell, or None."""
+    def hit(self, x: int, y: int) -> int | None:
+        """Return the number of what stands at that cell, or None."""
         ...
 
 
-class LineCanvas(ScrollView, can_focus=True):
-    """See the module. Panned by keys (``do_pan_*``), by the wheel and by dragging."""
+class LineCanvas(CommandNode, ScrollView, can_focus=True):
+    """See the module. It is panned by keys, by the wheel and by dragging."""
 
-    CONTEXT: ClassVar[str] = "canvas"
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("canvas",)
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     LineCanvas {
@@ -54,7 +56,7 @@ class LineCanvas(ScrollView, can_focus=True):
     class Hit(Message):
         """Something was clicked; ``double`` for a double click."""
 
-        def __init__(self, canvas: LineCanvas, what: Any, double: bool) -> None:
+        def __init__(self, canvas: LineCanvas, what: int, double: bool) -> None:
             super().__init__()
             self.canvas = canvas
             self.what = what
@@ -83,7 +85,8 @@ class LineCanvas(ScrollView, can_focus=True):
 
     @property
     def palette(self) -> Palette:
-        return getattr(self.app, "palette", DEFAULT)
+        """Return the styles of the current theme."""
+        return palette_of(self.app)
 
     def set_drawing(self, drawing: Drawing | None) -> None:
         self.drawing = drawing
@@ -168,28 +171,40 @@ class LineCanvas(ScrollView, can_focus=True):
         left, top = self.scroll_offset
         self.scroll_to(left + x, top + y, animate=False)
 
-    def do_pan_left(self) -> None:
-        self._pan(-8, 0)
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "pan-left": partial(self._pan, -8, 0),
+            "pan-right": partial(self._pan, 8, 0),
+            "pan-up": self.pan_up,
+            "pan-down": self.pan_down,
+            "page-up": self.page_up,
+            "page-down": self.page_down,
+            "cursor-top": self.to_top,
+            "cursor-bottom": self.to_bottom,
+        }
 
-    def do_pan_right(self) -> None:
-        self._pan(8, 0)
-
-    def do_pan_up(self) -> None:
+    def pan_up(self) -> None:
+        """Move the view three lines up."""
         self._pan(0, -3)
 
-    def do_pan_down(self) -> None:
+    def pan_down(self) -> None:
+        """Move the view three lines down."""
         self._pan(0, 3)
 
-    def do_page_up(self) -> None:
+    def page_up(self) -> None:
+        """Move the view one page up."""
         self._pan(0, -self.size.height)
 
-    def do_page_down(self) -> None:
+    def page_down(self) -> None:
+        """Move the view one page down."""
         self._pan(0, self.size.height)
 
-    def do_cursor_top(self) -> None:
+    def to_top(self) -> None:
+        """Move the view to the first line."""
         self.scroll_to(0, 0, animate=False)
 
-    def do_cursor_bottom(self) -> None:
+    def to_bottom(self) -> None:
+        """Move the view to the last line."""
         self.scroll_to(0, self.virtual_size.height, animate=False)
 
     async def _on_mouse_down(self, event: events.MouseDown) -> None:

@@ -14,8 +14,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from torc_tui.tui.look.text_layout import Line, Span, paint
-from torc_tui.tui.look.theme import DEFAULT, Palette
+from torc_tui.tui.look.text_layout import Line, Span, line_width, paint
+from torc_tui.tui.look.theme import Palette, palette_of
 
 
 class Painted(Widget):
@@ -35,7 +35,8 @@ class Painted(Widget):
 
     @property
     def palette(self) -> Palette:
-        return getattr(self.app, "palette", DEFAULT)
+        """Return the styles of the current theme."""
+        return palette_of(self.app)
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """What stands in that many cells; lines that are missing are empty."""
@@ -92,8 +93,6 @@ def joined(
 ) -> list[Span]:
     """Items with their importance (0 stays), joined; the least important leave until the rest
     fits."""
-    from torc_tui.tui.look.text_layout import line_width
-
     chosen = list(items)
     while len(chosen) > 1:
         total = sum(line_width(line) for _, line in chosen) + line_width([between]) * (

@@ -153,6 +153,13 @@ class Split(Container):
         self.place()
         self.post_message(self.Changed())
 
+    def toggle_alone(self, focused: Widget | None) -> None:
+        """Show only the pane that has the focus, or both again."""
+        if self.alone is not None and self.shape != "single":
+            self.show_alone(None)
+        else:
+            self.show_alone(self.pane_of(focused))
+
     def pane_of(self, widget: Widget | None) -> Literal["first", "second"]:
         """In which pane the widget is; the first if in none."""
         while widget is not None:

@@ -1,60 +1,60 @@
-"""The first seconds of a runner that was started in the background: if it dies at once, its last
-words are said.
+"""Watch a runner that was started in the background for its first seconds.
 
-What comes in: a runner just started. What goes out: an error with the end of its log, or nothing.
-The looks are taken by the reader thread; between them nobody waits.
+Input: the runner. Output: an error with the end of its log if it ends before it works, or nothing.
+The reader thread looks; between two looks nobody waits.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torc_tui.errors import TorcError
+from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.look.text_layout import sanitize
 
 if TYPE_CHECKING:
     from torc_tui.operations.runners import Background
-    from torc_tui.tui.shell.app import TorcApp
+    from torc_tui.store.database import Store
 
 LOOKS: Sequence[float] = (0.3, 0.7, 1.0, 2.0)
-"""Seconds to the next look at it."""
+"""Seconds until each look."""
 LINES = 6
+"""Lines of the log that the error shows."""
 TAIL = 4096
+"""Bytes of the log that are read."""
 
 
-class FirstSteps:
+class RunnerStartupCheck:
     """Watches one runner of a workflow; begin with `watch`."""
 
-    def __init__(self, app: TorcApp, workflow_id: int, background: Background) -> None:
-        self.app = app
+    def __init__(self, torc: AppPort, workflow_id: int, background: Background) -> None:
+        self.torc = torc
         self.workflow_id = workflow_id
         self.background = background
-        # What others wrote into that log before is not its words.
         self.written = _size(background.log)
+        """Bytes of the log that were written before this runner."""
 
     def watch(self, looks: Sequence[float] = LOOKS) -> None:
-        """Look after a while, and again, until it works or is gone."""
+        """Look after a while, and again, until the runner works or has ended."""
         if looks:
-            self.app.set_timer(
+            self.torc.after(
                 looks[0],
-                lambda: self.app.acts.ask(self._look, then=lambda ok: self._next(ok, looks)),
+                lambda: self.torc.actions.read(
+                    self._look, then=lambda settled: None if settled else self.watch(looks[1:])
+                ),
             )
 
-    def _next(self, settled: bool, looks: Sequence[float]) -> None:
-        if not settled:
-            self.watch(looks[1:])
+    def _look(self, store: Store, _actor: str) -> bool:
+        """Return whether there is nothing more to watch; raise TorcError if the runner ended.
 
-    def _look(self, store: Any, _actor: str) -> bool:
-        """In the reader thread: True when there is nothing more to watch; TorcError when it died
-        before it worked."""
+        Called in the reader thread.
+        """
         from torc_tui.store import queries
 
-        if any(
-            node["pid"] == self.background.pid
-            for node in queries.list_compute_nodes(store, self.workflow_id)
-        ):
+        nodes = queries.list_compute_nodes(store, self.workflow_id)
+        if any(node["pid"] == self.background.pid for node in nodes):
             return True
         try:
             pid, status = os.waitpid(self.background.pid, os.WNOHANG)
@@ -66,15 +66,15 @@ class FirstSteps:
         if code == 0:
             return True
         how = f"exit {code}" if code > 0 else f"signal {-code}"
-        words = last_words(self.background.log, self.written)
+        end = log_tail(self.background.log, self.written)
         raise TorcError(
             f"the runner ended at once ({how})",
-            hint="\n".join([*words, f"its log: {self.background.log}"]),
+            hint="\n".join([*end, f"its log: {self.background.log}"]),
         )
 
 
-def last_words(path: str, start: int) -> list[str]:
-    """The last lines that were written into a log after ``start`` bytes."""
+def log_tail(path: str, start: int) -> list[str]:
+    """Return the last lines that were written into a log after ``start`` bytes."""
     try:
         with open(path, "rb") as file:
             end = file.seek(0, os.SEEK_END)

@@ -1,302 +1,229 @@
 """The main screen: the jobs of one workflow, and tabs for what is selected.
 
-What comes in: hand-overs of the threads (``take_…``), and the tick. What goes out: painted lines.
-The view that is shown is a fold over events; nothing here reads the store. What it holds is in
-``workflow_state``, what can be done in ``workflow_commands``.
+It connects the parts: the model of the jobs, the job table, the filter, the tabs, what the threads
+found, and the commands.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.widgets import Input
 
-from torc_tui.model import Event, ResourceRequirements, Workflow
-from torc_tui.status import SETTLED, JobStatus
-from torc_tui.tui.feed.feed_worker import Answer, Changes, Gone, Loaded
+from torc_tui.model import Job, ResourceRequirements, Workflow
+from torc_tui.tui.feed.handovers import Handover
+from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.frame.commands import Command
 from torc_tui.tui.frame.footer import FooterBar
 from torc_tui.tui.frame.header import HeaderBar, HeaderState
-from torc_tui.tui.jobs.job_rows import COLUMNS, VOLATILE, JobRows
-from torc_tui.tui.look.status_icons import STATUS, Sign
+from torc_tui.tui.jobs.dependency_reader import DependencyReader
+from torc_tui.tui.jobs.filter_controller import FilterController
+from torc_tui.tui.jobs.job_table import JobTable
+from torc_tui.tui.jobs.workflow_model import WorkflowModel
+from torc_tui.tui.look.text_layout import Span
+from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.split import Side, Split
 from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.tui.workflows.workflow_commands import WorkflowCommands
-from torc_tui.tui.workflows.workflow_state import FACTS_AT_ONCE, PANES, JobTable
-from torc_tui.views.status_bar import ORDER
+from torc_tui.tui.workflows.job_actions import JobActions
+from torc_tui.tui.workflows.job_commands import JobCommands
+from torc_tui.tui.workflows.panes import BY_NAME
+from torc_tui.tui.workflows.tab_host import TabHost, tab_handlers
+from torc_tui.tui.workflows.workflow_actions import WorkflowActions
+from torc_tui.tui.workflows.workflow_updates import WorkflowUpdates
 from torc_tui.views.workflow_view import WorkflowView
 
-if TYPE_CHECKING:
-    from torc_tui.tui.feed.machine_state import News
-
-REORDER_EVERY = 0.5
-"""Rows move (by sorting, or in and out of the filter) at most so often (seconds): what moves cannot
-be read."""
-
-REORDER_SHARE = 30
-"""And after a pause of so many times what it took: 100,000 rows take a while."""
-
-_WORDS = {
-    "running": STATUS[JobStatus.RUNNING],
-    "completed": STATUS[JobStatus.COMPLETED],
-    "failed": STATUS[JobStatus.FAILED],
-    "canceled": STATUS[JobStatus.CANCELED],
-    "ready": STATUS[JobStatus.READY],
-    "blocked": STATUS[JobStatus.BLOCKED],
-    "paused": Sign("‖", "paused", "warning"),
-    "pending_failed": STATUS[JobStatus.PENDING_FAILED],
-    "uninitialized": Sign("·", "new", "muted"),
-}
+SPLIT_STEP = 0.05
+"""Share of the screen by which a key moves the border."""
 
 
-class WorkflowScreen(WorkflowCommands):
-    CONTEXT: ClassVar[tuple[str, ...]] = ("workflow", "split")
+class WorkflowScreen(TorcScreen):
+    """See the module."""
+
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("workflow", "split")
+
+    def __init__(self, workflow_id: int) -> None:
+        super().__init__()
+        self.workflow_id = workflow_id
+        self.model = WorkflowModel(workflow_id, time.time())
+        self.table = JobTable(self.model.rows, empty="reading …")
+        self.filter = FilterController(
+            self.model, self.table, lambda: self.torc.keymap.key("filter-clear")
+        )
+        self.tabs = TabHost(self)
+        self.header = HeaderBar(HeaderState(title=f"workflow {workflow_id}", note="reading …"))
+        self.split = Split(Side(self.filter.line, self.table, id="jobs-pane"), self.tabs)
+        self.updates = WorkflowUpdates(self)
+        self.dependencies = DependencyReader(self.model, self.updates.reasons_changed)
+        self.workflow_actions = WorkflowActions(self)
+        self.job_actions = JobActions(self, self.model, self.table)
+        self.job_commands = JobCommands(self)
 
     def compose(self) -> ComposeResult:
-        yield HeaderBar(HeaderState(title=f"workflow {self.workflow_id}", note="reading …"))
-        tabs = TabBar([(name, title) for name, title, _, _ in PANES])
-        yield Split(
-            Side(
-                FilterLine(
-                    self._complete,
-                    placeholder="words · status:failed · cpus>4 · name~regex · exit:137 · after:job",
-                ),
-                JobTable(JobRows(_nothing(self.workflow_id)), empty="reading …", id="jobs"),
-                id="jobs-pane",
-            ),
-            Side(tabs, Side(id="tab"), id="tabs-pane"),
-            ratio=self.torc.state.get("workflow.split", 0.52),
-        )
+        yield self.header
+        yield self.split
         yield FooterBar()
 
     async def on_mount(self) -> None:
-        self.table.focus()
-        self.split.first.can_focus = False
         state = self.torc.state
+        self.split.ratio = state.get("workflow.split", 0.52)
         self.split.turned = state.get("workflow.turned", False)
-        sort = state.get("jobs.sort", "")
-        if any(column.key == sort and column.sortable for column in COLUMNS):
-            self.table.sort = sort
-        self.table.reverse = state.get("jobs.reverse", False)
-        self.query_one(FilterLine).history = [str(text) for text in state.get("jobs.filters", [])]
+        self.table.sort_as_before(state.get("jobs.sort", ""), state.get("jobs.reverse", False))
+        self.filter.line.history.texts = [str(text) for text in state.get("jobs.filters", [])]
+        self.table.focus()
         tab = state.get("workflow.tab", "")
-        await self.show_tab(tab if tab in self.tabs else self._current)
+        await self.show_tab(tab if tab in BY_NAME else self.tabs.current)
 
-    # -- what the threads found --------------------------------------------------------------------
+    # -- what panes and actions ask ----------------------------------------------------------------
 
-    def take_loaded(self, loaded: Loaded) -> None:
-        if loaded.turn != self.turn:
-            return
-        test_text = self.query_one(FilterLine).text
-        self.view = loaded.view
-        self.gone = None
-        before = self.rows
-        self.rows = JobRows(loaded.view, now=self.now)
-        if before is not None:
-            self.rows.keep_folds(before)
+    @property
+    def view(self) -> WorkflowView | None:
+        return self.model.view if self.model.loaded else None
+
+    @property
+    def workflow(self) -> Workflow | None:
+        return self.model.workflow
+
+    @property
+    def selected_job(self) -> Job | None:
+        return self.table.selected_job
+
+    def reasons(self, job: Job, *, ask: bool = False) -> Sequence[Span]:
+        if ask or self.model.rows.reasons.lacks_dependencies(job):
+            self.dependencies.ask_chain(self.torc.reader, job)
+        return self.model.reasons_of(job)
+
+    def go_to_job(self, job_id: int, *, focus: bool = True) -> None:
+        """Select a job; a filter that hides it is taken away."""
+        if not self.table.reveal(job_id):
+            self.filter.show_all()
+            self.table.select(job_id)
+        if focus:
+            self.table.focus()
+
+    def find_jobs(self, words: Sequence[str]) -> Sequence[Job]:
+        return self.model.find(words)
+
+    def name_of_job(self, job_id: int | None) -> str | None:
+        job = None if job_id is None else self.model.view.jobs.get(job_id)
+        return None if job is None else job.name
+
+    def explain_job(self) -> None:
+        self.job_commands.explain()
+
+    def leave_pane(self) -> None:
+        line = self.filter.line
+        if isinstance(self.focused, Input) or (line.display and line.text):
+            line.clear()
+        elif self.split.alone is not None:
+            self.split.show_alone(None)
+            self.table.focus()
+        elif self.focused is not self.table:
+            self.table.focus()
         else:
-            self.fold_as_before()
-        self.table.empty = "no jobs"
-        if test_text:
-            self._apply_filter(test_text)
-        self.table.set_rows(self.rows)
-        self._measure()
-        self._head()
-        for pane in self._panes.values():
-            pane.stale = True
-        self._freshen()
+            self.torc.open_list(at=self.workflow_id)
 
-    def take_changes(self, changes: Changes) -> None:
-        view, rows = self.view, self.rows
-        if view is None or rows is None or changes.turn != self.turn:
-            return
-        self.now = time.time()
-        changed = view.apply(changes.events)
-        if view.needs_reload:
-            self.turn = self.torc.feed.follow(self.workflow_id)
-            return
-        rows.now = self.now
-        moved = rows.update(changed)
-        self.table.changed(changed | rows.touched_by(changed) | rows.touched_families(changed))
-        if moved or (changed and self.table.sort in VOLATILE):
-            self._reorder_soon()
-        if any(event.kind.startswith(("node_", "workflow_")) for event in changes.events):
-            self.table.changed(view.jobs.keys())  # why a job waits is said of all that wait
-        self._tell(changes.events)
-        self._head()
-        for pane in self.attached_panes:
-            pane.data_changed(changed, changes.events)
-        if any(event.kind in ("job_held", "job_released") for event in changes.events):
-            self.show_keys()
-        self._freshen()
+    # -- what the app hands over -------------------------------------------------------------------
 
-    def take_gone(self, gone: Gone) -> None:
-        if gone.workflow_id == self.workflow_id and gone.turn == self.turn:
-            self.gone = gone.message
-            self._head()
-            back = self.torc.keymap.key("back")
-            if self.view is None:
-                self.table.empty = f"{gone.message}: {back} goes to the list of workflows"
-                self.table.refresh()
-            else:
-                self.torc.notify(
-                    f"{gone.message}; {back} goes to the list", severity="warning", markup=False
-                )
+    def receive(self, item: Handover) -> None:
+        self.updates.receive(item)
 
-    def take_answer(self, answer: Answer) -> None:
-        match answer.key:
-            case "facts" | "chain" if answer.error is None:
-                self._take_facts(answer.value)
-            case ("log-search", str(pattern)):
-                self.log_sweep.asking = ""
-                if answer.error is not None:
-                    self.torc.complain(answer.error)
-                else:
-                    self.log_sweep.start(pattern, answer.value)
-            case (str(name), str(what)) if name in self._panes and self._panes[name].is_attached:
-                self._panes[name].answered(what, answer)
-            case _:
-                pass
+    def machine_read(self, news: MachineNews) -> None:
+        self.updates.machine_read(news)
 
-    def take_machine(self, news: News) -> None:
-        rows = self.rows
-        if rows is not None and news.dead != rows.dead:
-            lost, rows.dead = news.dead - rows.dead, news.dead
-            if lost and self.view is not None and self.view.state == "running":
-                key = self.torc.keymap.key("workflow-run")
-                text = f"the runner of {self.view.workflow.name} is gone without a word"
-                text += f"\n{key} starts another, which takes its jobs over"
-                self.torc.notify(text, severity="error", markup=False, timeout=10)
-            self.table.changed(set(rows.view.jobs))
-        self._head()
-        if rows is not None and news.outlook is not None and news.outlook != rows.outlook:
-            rows.outlook = news.outlook
-            ready = rows.asked_about_ready()
-            self.table.changed(ready)
-            selected, pane = self.selected_job, self.pane
-            if selected is not None and selected.id in ready and pane is not None:
-                pane.reasons_changed()
-        shown = self._panes.get("resources")
-        if shown is not None and shown is self.pane and self.split.second.display:
-            shown.machine_changed()
-
-    def lacking(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
-        view, rows = self.view, self.rows
-        if view is None or rows is None:
-            return None, {}
-        ids = list(rows.wanted)[:FACTS_AT_ONCE] if view.count(JobStatus.READY) else []
-        return view.workflow.id, {
-            key: view.requirements[key] for key in ids if key in view.requirements
-        }
-
-    def take_store(self, lost: str | None) -> None:
-        self._head()
-
-    def every_second(self, now: float) -> None:
-        self.now = now
-        view, rows = self.view, self.rows
-        if view is None or rows is None:
-            return
-        rows.now = now
-        self.table.changed(view.running)
-        self._measure()
-        self._head()
-        pane = self.pane
-        if pane is not None and pane.is_attached:
-            pane.every_second(now)
-
-    def every_tick(self, now: float) -> None:
-        """With each tick: what was put off."""
-        if self._reorder_at is not None and now >= self._reorder_at:
-            self._reorder_at = None
-            begin = time.perf_counter()
-            self.table.reorder()
-            self._reorder_pause = max(REORDER_EVERY, REORDER_SHARE * (time.perf_counter() - begin))
-            self._say_shown()
-        self._ask_facts()
-        pane = self.pane
-        if pane is not None and pane.is_mounted and self.split.second.display:
-            pane.every_tick()
+    def outlook_wanted(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
+        return self.model.outlook_wanted()
 
     @property
     def busy(self) -> bool:
-        """Whether the next tick has something to do here."""
-        pane = self.pane
-        return (
-            self._reorder_at is not None
-            or (self.rows is not None and bool(self.rows.unexplained))
-            or (pane is not None and pane.busy)
-        )
+        return self.updates.busy
 
-    # -- inside ------------------------------------------------------------------------------------
+    def every_second(self, now: float) -> None:
+        self.updates.every_second(now)
 
-    def _reorder_soon(self) -> None:
-        if self._reorder_at is None:
-            self._reorder_at = self.now + self._reorder_pause
+    def every_tick(self, now: float) -> None:
+        self.updates.every_tick(now)
 
-    def _measure(self) -> None:
-        if self.view is not None:
-            eta = self.view.progress(self.now).eta
-            self._eta = eta.text if eta is not None and eta.high > 0 else ""
+    # -- commands ----------------------------------------------------------------------------------
 
-    def _head(self) -> None:
-        view = self.view
-        bar = self.query_one(HeaderBar)
-        if view is None:
-            note = self.gone or "reading …"
-            bar.state = HeaderState(
-                title=f"workflow {self.workflow_id}",
-                note=note,
-                lost=self.torc.lost,
-                read_only=self.torc.read_only,
-            )
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            **self.workflow_actions.handlers(),
+            **self.job_actions.handlers(),
+            **self.job_commands.handlers(),
+            **self.filter.handlers(),
+            **tab_handlers(self.tabs, self.choose_tab),
+            "back": self.leave_pane,
+            "reload": self.reload,
+            "maximise": lambda: self.split.toggle_alone(self.focused),
+            "split-left": lambda: self.split.move(-SPLIT_STEP),
+            "split-right": lambda: self.split.move(SPLIT_STEP),
+            "split-turn": self.split.turn,
+        }
+
+    def is_idle(self, command: Command) -> bool:
+        job = self.selected_job
+        held = job is not None and job.held
+        return super().is_idle(command) or command.id == ("job-hold" if held else "job-release")
+
+    def reload(self) -> None:
+        """Read everything again."""
+        self.model.turn = self.torc.feed.follow(self.workflow_id)
+
+    # -- tabs --------------------------------------------------------------------------------------
+
+    async def show_tab(self, name: str) -> None:
+        """Bring a tab to the front; the keys stay where they are."""
+        await self.tabs.show(name)
+        self.torc.state.set("workflow.tab", name)
+        if not self.tabs.display:
+            self.split.show_alone("second")
+            self.focus_pane()
+        self.tabs.refresh_visible()
+        self.show_keys()
+
+    async def choose_tab(self, name: str) -> None:
+        """Bring a tab to the front, and give it the keys if there is something to do in it."""
+        await self.show_tab(name)
+        if BY_NAME[name].follows_table and self.split.first.display:
+            self.table.focus()
+        else:
+            self.focus_pane()
+
+    def focus_pane(self) -> None:
+        """Give the keys to the pane on screen."""
+        pane = self.tabs.pane
+        if pane is None:
             return
-        workflow = view.workflow
-        dead = self.rows.dead if self.rows is not None else frozenset[int]()
-        settled = view.count(*SETTLED)
-        waiting = len(view.jobs) - settled - view.count(JobStatus.RUNNING, JobStatus.PENDING)
-        quiet = (JobStatus.BLOCKED, JobStatus.READY, JobStatus.UNINITIALIZED)
-        parts = [
-            (view.counts[status], STATUS[status].style) for status in ORDER if status not in quiet
-        ]
-        bar.state = HeaderState(
-            title=workflow.name,
-            state=Sign("✖", self.gone, "error") if self.gone else _WORDS.get(view.state),
-            run=workflow.run_id or None,
-            done=settled,
-            total=len(view.jobs),
-            failed=view.count(JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED),
-            running=view.count(JobStatus.RUNNING),
-            parts=(*parts, (waiting, "bar-rest")),
-            eta=self._eta,
-            loads=self.torc.loads,
-            lost=self.torc.lost,
-            read_only=self.torc.read_only,
-            orphaned=bool(view.running and dead) and not view.nodes - dead,
-            watches=len(self.torc.watches),
-        )
+        first = next((widget for widget in self.focus_chain if pane in widget.ancestors), None)
+        if first is not None:
+            self.set_focus(first)
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        assert self.view is not None
-        for word, ids in outcomes(events).items():
-            told = [
-                (job_id, self.view.jobs[job_id].name) for job_id in ids if job_id in self.view.jobs
-            ]
-            self.torc.burst(word, told)
+    # -- messages ----------------------------------------------------------------------------------
 
-    def on_virtual_table_selected(self, event: VirtualTable.Selected) -> None:
+    async def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
+        await self.choose_tab(event.tab)
+
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        self.filter.changed(event.text)
+
+    def on_filter_line_left(self) -> None:
+        self.torc.state.set("jobs.filters", [*self.filter.line.history.texts])
+        self.table.focus()
+
+    def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
         if event.table is self.table:
-            for pane in self.attached_panes:
-                pane.job_changed()
-            self._freshen()
+            self.tabs.job_changed()
             self.show_keys()
 
     def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
         if event.table is self.table:
-            self.do_job_why()
+            self.explain_job()
 
     def on_virtual_table_sorted(self, event: VirtualTable.Sorted) -> None:
         if event.table is self.table:
@@ -306,28 +233,3 @@ class WorkflowScreen(WorkflowCommands):
     def on_split_changed(self) -> None:
         self.torc.state.set("workflow.split", round(self.split.ratio, 3))
         self.torc.state.set("workflow.turned", self.split.turned)
-
-    async def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
-        await self.do_tab(event.tab)
-
-
-def outcomes(events: Sequence[Event]) -> dict[str, list[int]]:
-    """What a user is told of these events: the jobs that ``failed`` for good, and those that
-    are ``retried`` by their rule, which the event right behind the failure tells."""
-    found: dict[str, list[int]] = {"failed": [], "retried": []}
-    for event in events:
-        if event.job_id is None:
-            continue
-        if event.kind in ("job_failed", "job_terminated"):
-            found["failed"].append(event.job_id)
-        elif (
-            event.kind == "job_retried"
-            and "of" in event.data
-            and event.job_id in found["failed"][-1:]
-        ):
-            found["retried"].append(found["failed"].pop())
-    return found
-
-
-def _nothing(workflow_id: int) -> WorkflowView:
-    return WorkflowView.from_snapshot(Workflow(id=workflow_id, name="", user=""), (), {}, 0)

@@ -1,5 +1,5 @@
-"""Folded families in the job table: what a row stands for, under a filter too, and what it costs
-with many jobs."""
+"""Folded groups in the job table: what a row stands for, with a filter too, and what it costs with
+many jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import time
 
 from torc_tui.model import Job, Workflow
 from torc_tui.status import JobStatus
-from torc_tui.tui.jobs.job_rows import COLUMNS, JobRows
+from torc_tui.tui.jobs.job_columns import COLUMNS
+from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.views.workflow_view import WorkflowView
 
 S = JobStatus
@@ -20,7 +21,7 @@ def rows_of(*states: JobStatus, extra: int = 1) -> JobRows:
         WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
     )
     rows.folds = True
-    rows.families.opened = set()
+    rows.groups.opened = set()
     return rows
 
 
@@ -46,7 +47,7 @@ def test_the_job_that_tells_most() -> None:
     assert rows.lead("train_{i}") == 2 and rows.lead(1000) == 1000 and rows.lead("nobody") is None
     rows.view.jobs[2].status = S.COMPLETED
     rows.view.jobs[3].status = S.FAILED
-    rows.touched_families([2, 3])
+    rows.touched_groups([2, 3])
     assert rows.lead("train_{i}") == 3
     rows.filter(lambda job: job.status is S.COMPLETED)
     assert rows.lead("train_{i}") == 1
@@ -63,7 +64,7 @@ def test_folds_survive_a_new_reading() -> None:
     again = rows_of(S.READY, S.RUNNING)
     again.folds = False
     again.keep_folds(rows)
-    assert again.folds and again.families.opened == set()
+    assert again.folds and again.groups.opened == set()
 
 
 def test_many_jobs_fold_quickly() -> None:

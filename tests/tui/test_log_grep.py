@@ -7,15 +7,15 @@ import threading
 from pathlib import Path
 
 from tests.waiting import DEADLINE, wait_for
-from torc_tui.tui.logs.log_grep import KEPT_OF_ONE, LogSweep, SweepLog, hits_in
+from torc_tui.tui.logs.log_grep import KEPT_OF_ONE, LogGrep, LogSource, hits_in
 from torc_tui.tui.logs.merged_log import Stream
 
 
-def log(path: Path, job: int = 1) -> SweepLog:
-    return SweepLog(job, f"job_{job}", 1, 1, Stream("stdout", str(path)))
+def log(path: Path, job: int = 1) -> LogSource:
+    return LogSource(job, f"job_{job}", 1, 1, Stream("stdout", str(path)))
 
 
-def finish(sweep: LogSweep) -> None:
+def finish(sweep: LogGrep) -> None:
     def step() -> bool:
         if not sweep.take():
             sweep.join(0.001)
@@ -51,7 +51,7 @@ def test_many_files_with_some_missing(tmp_path: Path) -> None:
         if job % 10:
             path.write_text("one\ntwo\n" * 3)
         logs.append(log(path, job))
-    sweep = LogSweep()
+    sweep = LogGrep()
     sweep.start("two", logs)
     finish(sweep)
     assert (sweep.total, len(sweep.jobs), sweep.searched) == (540, 180, 200)
@@ -61,7 +61,7 @@ def test_many_files_with_some_missing(tmp_path: Path) -> None:
 def test_of_one_log_only_so_many_hits_are_kept_and_all_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.o"
     path.write_bytes(b"x\n" * 25_000)
-    sweep = LogSweep()
+    sweep = LogGrep()
     sweep.start("x", [log(path)])
     finish(sweep)
     assert sweep.total == 25_000 and len(sweep.hits) == KEPT_OF_ONE
@@ -70,7 +70,7 @@ def test_of_one_log_only_so_many_hits_are_kept_and_all_counted(tmp_path: Path) -
 def test_it_ends_when_told_also_when_nobody_takes(tmp_path: Path) -> None:
     path = tmp_path / "a.o"
     path.write_bytes(b"x\n" * 100_000)
-    sweep = LogSweep()
+    sweep = LogGrep()
     sweep.start("x", [log(path)] * 50)
     sweep.stop()
     assert sweep.join(DEADLINE) and sweep.done

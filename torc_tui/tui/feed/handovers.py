@@ -1,0 +1,69 @@
+"""Records that the threads hand over to the app, through one deque.
+
+Each record but `Answer` is data. An answer carries the function that receives it, so that nobody
+has to look up who asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+from torc_tui.model import Event, Workflow
+from torc_tui.views.workflow_view import WorkflowView
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A snapshot of one workflow; ``Changes`` with the same turn follow it."""
+
+    turn: int
+    view: WorkflowView
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """New events of the workflow that is followed."""
+
+    turn: int
+    events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """All workflows."""
+
+    turn: int
+    workflows: Sequence[Workflow]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The workflow that is followed does not exist, or was deleted."""
+
+    turn: int
+    workflow_id: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The database cannot be read; ``message`` says why."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The database can be read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question of `Reader.ask`; ``deliver`` calls the function that was named."""
+
+    key: Hashable
+    deliver: Callable[[], None]
+
+
+Handover = Loaded | Changes | Listed | Gone | Lost | Found | Answer

@@ -1,0 +1,140 @@
+"""The thread that answers questions: whatever needs the database, files or much time.
+
+Input: a key, a function that reads, and the functions that receive its result or its error.
+Output: an `Answer` per question in ``out``; the app delivers it with the next tick.
+
+Invariants: questions are answered in order; a newer question of the same key replaces one that
+still waits. The receiving functions are called by the app's thread, never by this one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from torc_tui.errors import NotFound, StoreError, TorcError
+from torc_tui.tui.feed.feed_worker import close_quietly
+from torc_tui.tui.feed.handovers import Answer, Handover
+from torc_tui.tui.feed.source import Source
+
+T = TypeVar("T")
+ReadError = TorcError | OSError
+"""Errors that a question may end with."""
+Failed = Callable[[ReadError], None]
+
+
+class Asker(Protocol):
+    """Has something read, and receives the result; a newer question of its kind replaces it."""
+
+    def __call__(
+        self, what: str, read: Callable[[Source], T], then: Callable[[T], None]
+    ) -> None: ...
+
+
+class Question(Generic[T]):
+    """One question: who reads, and who receives the result or the error."""
+
+    def __init__(
+        self, read: Callable[[Source], T], then: Callable[[T], None], failed: Failed
+    ) -> None:
+        self._read = read
+        self._then = then
+        self._failed = failed
+
+    def answer(self, source: Source) -> Callable[[], None]:
+        """Read, in the reader thread; return the call that delivers the result."""
+        return partial(self._then, self._read(source))
+
+    def refuse(self, error: ReadError) -> Callable[[], None]:
+        """Return the call that delivers an error."""
+        return partial(self._failed, error)
+
+
+def ignore(_result: object) -> None:
+    """Receive a result that nobody needs."""
+
+
+class Reader:
+    """The thread that answers questions. ``out`` is the deque it fills."""
+
+    def __init__(self, open_source: Callable[[], Source], out: deque[Handover]) -> None:
+        self._open = open_source
+        self.out = out
+        self._waiting: dict[Hashable, Question[object]] = {}
+        self._some = threading.Condition()
+        self._stopped = False
+        self._source: Source | None = None
+        self._thread = threading.Thread(target=self._run, name="torc-reader", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether questions wait."""
+        return bool(self._waiting)
+
+    def ask(
+        self,
+        key: Hashable,
+        read: Callable[[Source], T],
+        then: Callable[[T], None] = ignore,
+        failed: Failed = ignore,
+    ) -> None:
+        """Have ``read(source)`` called by the thread, and ``then`` or ``failed`` with its end."""
+        question = Question(read, then, failed)
+        with self._some:
+            self._waiting.pop(key, None)
+            self._waiting[key] = question  # type: ignore[assignment]  # each has its own type
+            self._some.notify()
+
+    def stop(self, timeout: float = 1.0) -> None:
+        """Ask the thread to end, and wait for it."""
+        with self._some:
+            self._stopped = True
+            self._waiting.clear()
+            self._some.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    # -- in the thread -----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while (waiting := self._next()) is not None:
+                key, question = waiting
+                self.out.append(Answer(key, self._deliver(question)))
+        finally:
+            self._close()
+
+    def _next(self) -> tuple[Hashable, Question[object]] | None:
+        with self._some:
+            while not self._waiting and not self._stopped:
+                self._some.wait()
+            if self._stopped:
+                return None
+            key = next(iter(self._waiting))
+            return key, self._waiting.pop(key)
+
+    def _deliver(self, question: Question[object]) -> Callable[[], None]:
+        try:
+            if self._source is None:
+                self._source = self._open()
+            return question.answer(self._source)
+        except (TorcError, OSError) as error:
+            if isinstance(error, StoreError) and not isinstance(error, NotFound):
+                self._close()
+            return question.refuse(error)
+        except Exception as error:
+            # A bug in one question is reported, and the thread goes on answering others.
+            bug = f"{type(error).__name__}: {error}"
+            return question.refuse(TorcError(bug, hint="this is a bug in torc; please report it"))
+
+    def _close(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            close_quietly(source.close)

@@ -1,0 +1,111 @@
+"""Run actions of the user in the reader thread, and report how they ended.
+
+Input: an action, which is a function of the store and the actor. Output: a notification, or an
+error. Nothing here knows what an action does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+
+from torc_tui.tui.feed.reader import ReadError, ignore
+
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
+    from torc_tui.tui.feed.reader import Reader
+    from torc_tui.tui.feed.source import Source
+
+T = TypeVar("T")
+Action = Callable[["Store", str], T]
+"""Gets the store and the name of the actor."""
+Severity = Literal["information", "warning", "error"]
+
+_numbers = count(1)
+
+
+class Reporter(Protocol):
+    """Shows notifications and errors."""
+
+    last_line: str | None
+
+    def notify(
+        self, message: str, *, severity: Severity = ..., timeout: float | None = ...
+    ) -> None:
+        """Show a notification."""
+        ...
+
+    def complain(self, error: Exception) -> None:
+        """Show an error."""
+        ...
+
+
+def done(_result: object) -> str:
+    """Report an action that needs no sentence of its own."""
+    return "done"
+
+
+def silent(_result: object) -> str:
+    """Report nothing."""
+    return ""
+
+
+class ActionRunner:
+    """Runs the actions of one app, in order."""
+
+    def __init__(self, reader: Reader, reporter: Reporter) -> None:
+        self._reader = reader
+        self._reporter = reporter
+
+    def run(
+        self,
+        action: Action[T],
+        *,
+        line: str | None = None,
+        report: Callable[[T], str] = done,
+        then: Callable[[T], None] = ignore,
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Run an action of the user.
+
+        ``line`` is the command line that does the same; it is noted when the action succeeded.
+        ``report`` makes a sentence of the result; an empty one is not shown. ``then`` gets the
+        result. ``refused`` is called when the action ended with an error, after the error was
+        shown.
+        """
+
+        def succeeded(result: T) -> None:
+            if line is not None:
+                self._reporter.last_line = line
+            then(result)
+
+        self.read(action, report=report, then=succeeded, refused=refused)
+
+    def read(
+        self,
+        action: Action[T],
+        *,
+        report: Callable[[T], str] = silent,
+        then: Callable[[T], None] = ignore,
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Do the same for a question that changes nothing, so that it has no command line."""
+        from torc_tui import settings
+
+        actor = settings.actor()
+
+        def work(source: Source) -> T:
+            return action(source.store, actor)
+
+        def succeeded(result: T) -> None:
+            text = report(result)
+            if text:
+                self._reporter.notify(text)
+            then(result)
+
+        def failed(error: ReadError) -> None:
+            self._reporter.complain(error)
+            refused()
+
+        self._reader.ask(("action", next(_numbers)), work, succeeded, failed)

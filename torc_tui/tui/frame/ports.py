@@ -1,0 +1,157 @@
+"""What screens, panes and dialogs need of the app, and panes of their screen.
+
+The app and the workflow screen satisfy these protocols; nothing below them imports them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from textual.screen import Screen
+
+from torc_tui.model import Job, Workflow
+from torc_tui.tui.look.text_layout import Span
+
+if TYPE_CHECKING:
+    from torc_tui.tui.feed.feed_worker import FeedWorker
+    from torc_tui.tui.feed.machine import MachineWatch, Meter
+    from torc_tui.tui.feed.reader import Reader
+    from torc_tui.tui.feed.watches import Watch, Watches
+    from torc_tui.tui.frame.action_runner import ActionRunner, Severity
+    from torc_tui.tui.frame.keymap import KeyMap
+    from torc_tui.tui.frame.ui_state import UiState
+    from torc_tui.tui.look.theme import Palette
+    from torc_tui.tui.widgets.command_node import Handler
+    from torc_tui.views.workflow_view import WorkflowView
+
+T = TypeVar("T")
+
+
+class AppPort(Protocol):
+    """The app, as everything inside it sees it."""
+
+    environ: Mapping[str, str]
+    read_only: bool
+    keymap: KeyMap
+    state: UiState
+    feed: FeedWorker
+    reader: Reader
+    actions: ActionRunner
+    machine: MachineWatch
+    watches: Watches
+    meters: tuple[Meter, ...]
+    lost: str | None
+    """Why the database cannot be read; None while it can."""
+    last_line: str | None
+    """The command line that does what was done last."""
+
+    @property
+    def palette(self) -> Palette:
+        """Return the styles of the current theme."""
+        ...
+
+    # -- messages ----------------------------------------------------------------------------------
+
+    def notify(
+        self, message: str, *, severity: Severity = ..., timeout: float | None = ...
+    ) -> None:
+        """Show a notification."""
+        ...
+
+    def complain(self, error: Exception) -> None:
+        """Show an error with its hint."""
+        ...
+
+    def burst(self, word: str, jobs: Sequence[tuple[int, str]]) -> None:
+        """Collect jobs (id, name) that became ``word``, and report them in one notification."""
+        ...
+
+    def tell_when_ended(self, key: Hashable, watch: Watch) -> None:
+        """Notify the user when the jobs end; on the second call, no longer."""
+        ...
+
+    # -- screens and commands ----------------------------------------------------------------------
+
+    def open_list(self, *, at: int | None = ...) -> None:
+        """Show the list of workflows, with the cursor on one of them."""
+        ...
+
+    def open_workflow(self, workflow_id: int) -> None:
+        """Show one workflow."""
+        ...
+
+    def push(
+        self, screen: Screen[T], then: Callable[[T | None], Awaitable[None] | None] | None = ...
+    ) -> None:
+        """Show a screen on top; ``then`` gets its result, None where it was left without one."""
+        ...
+
+    def run_command(self, command_id: str) -> None:
+        """Carry out a command, as its key does."""
+        ...
+
+    def handlers_here(self) -> Mapping[str, Handler]:
+        """Return who carries out which command here and now."""
+        ...
+
+    def quit(self) -> None:
+        """Leave the app."""
+        ...
+
+    # -- the terminal ------------------------------------------------------------------------------
+
+    def copy(self, text: str) -> None:
+        """Put a text into the clipboard of the terminal."""
+        ...
+
+    def terminal(self) -> AbstractContextManager[None]:
+        """Give the terminal to another program while the context is open."""
+        ...
+
+    def after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call a function once, later."""
+        ...
+
+
+class PaneHost(Protocol):
+    """The workflow screen, as its panes see it."""
+
+    workflow_id: int
+
+    @property
+    def torc(self) -> AppPort:
+        """Return the app."""
+        ...
+
+    @property
+    def view(self) -> WorkflowView | None:
+        """Return the jobs of the workflow; None until they are read."""
+        ...
+
+    @property
+    def selected_job(self) -> Job | None:
+        """Return the job under the cursor."""
+        ...
+
+    @property
+    def workflow(self) -> Workflow | None:
+        """Return the workflow with its counts; None until it is read."""
+        ...
+
+    def reasons(self, job: Job, *, ask: bool = ...) -> Sequence[Span]:
+        """Return why the job is where it is, as styled lines; with ``ask``, have more read."""
+        ...
+
+    def go_to_job(self, job_id: int, *, focus: bool = ...) -> None:
+        """Select a job in the table."""
+        ...
+
+    def explain_job(self) -> None:
+        """Show all reasons of the selected job."""
+        ...
+
+    def leave_pane(self) -> None:
+        """Go back to the job table, or on to the list of workflows."""
+        ...

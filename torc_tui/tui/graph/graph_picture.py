@@ -1,0 +1,115 @@
+"""The graph as the line canvas draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torc_tui.tui.look.text_layout import Line, fit_line
+from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.views.graph_drawing import Drawing, Run
+from torc_tui.views.graph_layout import Box
+from torc_tui.views.graph_view import Scene
+
+ROLES = {
+    "edge": "edge",
+    "lit": "critical",
+    "file": "node-file",
+    "user_data": "node-data",
+    "selected": "accent bold",
+    "view": "cursor",
+    "label": "text",
+    "name": "text",
+}
+"""Roles of the drawing and the styles of the palette."""
+MINIMAP_FROM = (50, 14)
+"""Width and height of the pane from which on there is a minimap."""
+
+
+def style_of(role: str) -> str:
+    """Return the style of the palette for a role of the drawing."""
+    kind, _, word = role.partition(":")
+    if kind in ("job", "strip", "state", "more") and word:
+        return word
+    return ROLES.get(role, ROLES.get(kind, "muted"))
+
+
+class GraphPicture:
+    """A laid-out scene, with the selected box, the highlighted boxes and a minimap."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        self.selected: int | None = None
+        self.lit: frozenset[int] = frozenset()
+        self.minimap = True
+        self._at = (0, 0)
+        """Where a drawing that is smaller than the view begins in it."""
+
+    @property
+    def scene(self) -> Scene:
+        """Return the boxes and links."""
+        return self.drawing.scene
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height in cells."""
+        return self.drawing.width, self.drawing.height
+
+    def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
+        """Return the lines of the part that begins at ``x``, ``y``."""
+        wide, high = self.size
+        self._at = left, top = max(0, (width - wide) // 2), max(0, min(2, (height - high) // 2))
+        rows = self.drawing.lines(
+            x, y, width - left, height - top, selected=self.selected, lit=self.lit
+        )
+        lines = [[(run.text, style_of(run.role)) for run in row] for row in rows]
+        if left or top:
+            indent = (" " * left, "")
+            lines = [[] for _ in range(top)] + [[indent, *line] for line in lines]
+        if self._shows_minimap(width, height):
+            view = Box(x, y, min(width, wide), min(height, high))
+            self._add_minimap(lines, view, width, height)
+        return lines
+
+    def _shows_minimap(self, width: int, height: int) -> bool:
+        wide, high = self.size
+        too_large = wide > width or high > height
+        roomy = width >= MINIMAP_FROM[0] and height >= MINIMAP_FROM[1]
+        return self.minimap and too_large and roomy
+
+    def _add_minimap(
+        self, lines: list[list[tuple[str, str]]], view: Box, width: int, height: int
+    ) -> None:
+        small_w, small_h = min(24, width // 4), min(8, height // 3)
+        small = self.drawing.minimap(small_w, small_h, view)
+        for place, row in enumerate(_framed(small, small_w)):
+            at = height - small_h - 2 + place
+            if 0 <= at < len(lines):
+                lines[at] = [*_cropped(lines[at], width - small_w - 3), *row]
+
+    def hit(self, x: int, y: int) -> int | None:
+        """Return the number of the box at a cell."""
+        return self.drawing.at(x - self._at[0], y - self._at[1])
+
+
+def _framed(rows: Sequence[Sequence[Run]], width: int) -> list[Line]:
+    edge = ("─" * width, "faint")
+    out: list[Line] = [[("╭", "faint"), edge, ("╮", "faint")]]
+    for row in rows:
+        spans = [(run.text, style_of(run.role)) for run in row]
+        used = sum(len(text) for text, _ in spans)
+        out.append([("│", "faint"), *spans, (" " * (width - used), ""), ("│", "faint")])
+    return [*out, [("╰", "faint"), edge, ("╯", "faint")]]
+
+
+def _cropped(line: Line, width: int) -> Line:
+    spans = fit_line(line, width)
+    return [
+        (text.replace("…", " ") if text.endswith("…") else text, style) for text, style in spans
+    ]
+
+
+class GraphCanvas(LineCanvas):
+    """The part of the graph that is on screen."""
+
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("graph", "canvas")

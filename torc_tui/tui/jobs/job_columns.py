@@ -1,0 +1,160 @@
+"""The columns of the job table: their order, and the cells that need no more than the job.
+
+No Textual, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torc_tui.model import Job, ResourceRequirements
+from torc_tui.status import TROUBLED, JobStatus
+from torc_tui.tui.look.text_layout import Span
+from torc_tui.tui.widgets.table_model import Column
+from torc_tui.units import format_memory
+from torc_tui.wording import optional_sentence
+
+COLUMNS = (
+    Column("sign", "", 1, importance=0, sortable=False),
+    Column("id", "id", 6, minimum=4, importance=4, align="right"),
+    Column("name", "name", 24, minimum=16, importance=0, grow=2),
+    Column("status", "status", 13, minimum=10, importance=2),
+    Column("why", "why", 34, minimum=12, importance=1, grow=3),
+    Column("time", "time", 8, minimum=7, importance=3, align="right"),
+    Column("exit", "exit", 5, minimum=4, importance=7, align="right"),
+    Column("cpus", "cpus", 5, minimum=4, importance=8, align="right"),
+    Column("memory", "mem", 6, minimum=5, importance=9, align="right"),
+    Column("gpus", "gpus", 5, minimum=4, importance=10, align="right"),
+    Column("attempt", "try", 4, minimum=3, importance=11, align="right"),
+    Column("priority", "prio", 5, minimum=4, importance=12, align="right"),
+    Column("values", "parameters", 24, minimum=12, importance=13),
+)
+
+VOLATILE = frozenset({"status", "why", "time", "exit", "attempt"})
+"""Columns whose values change while jobs run: sorted by one of them, rows move."""
+
+URGENCY = {
+    status: place
+    for place, status in enumerate(
+        (
+            JobStatus.RUNNING,
+            JobStatus.PENDING,
+            JobStatus.FAILED,
+            JobStatus.TERMINATED,
+            JobStatus.PENDING_FAILED,
+            JobStatus.CANCELED,
+            JobStatus.READY,
+            JobStatus.BLOCKED,
+            JobStatus.UNINITIALIZED,
+            JobStatus.DISABLED,
+            JobStatus.COMPLETED,
+        )
+    )
+}
+"""The order of the column *status*."""
+
+TELLING = sorted(
+    URGENCY,
+    key=lambda status: (status not in TROUBLED, status is JobStatus.COMPLETED, URGENCY[status]),
+)
+"""Statuses by how much they tell about a group, as in the graph: failures, then what runs or waits,
+then what is completed."""
+
+Requirements = Mapping[int, ResourceRequirements]
+Order = Callable[[Job], float | str | tuple[int, str, int]]
+NEVER = -1.0
+"""Sorts jobs that have no value yet before all others."""
+
+
+def order(column: str, requirements: Requirements, now: float) -> Order:
+    """Return the sort key of a column."""
+    simple = _ORDERS.get(column)
+    if simple is not None:
+        return simple
+    if column == "time":
+        return lambda job: elapsed(job, now)
+    amounts: Mapping[int, float] = {
+        key: _amount(requirement, column) for key, requirement in requirements.items()
+    }
+    return lambda job: amounts.get(job.requirement_id, 0)
+
+
+def elapsed(job: Job, now: float) -> float:
+    """Return how long a job has run, or ran."""
+    if job.started_at is None:
+        return NEVER
+    return (now if job.ended_at is None else job.ended_at) - job.started_at
+
+
+def _amount(requirement: ResourceRequirements, column: str) -> float:
+    if column == "cpus":
+        return requirement.num_cpus
+    return (requirement.memory or 0) if column == "memory" else requirement.num_gpus
+
+
+_ORDERS: Mapping[str, Order] = {
+    "id": lambda job: job.id,
+    "name": lambda job: job.name,
+    "status": lambda job: URGENCY[job.status],
+    "exit": lambda job: NEVER if job.return_code is None else job.return_code,
+    "attempt": lambda job: job.attempt_id,
+    "priority": lambda job: job.priority,
+    "values": lambda job: job.values,
+    "why": lambda job: (
+        URGENCY[job.status],
+        optional_sentence(job.reason) or "",
+        job.unmet,
+    ),
+}
+
+
+def plain_cell(column: str, job: Job, requirement: ResourceRequirements | None) -> Span:
+    """Return the cell of a column that shows one value of the job or of its requirements."""
+    make = _CELLS.get(column)
+    return ("", "") if make is None else make(job, requirement)
+
+
+def _exit(job: Job, requirement: ResourceRequirements | None) -> Span:
+    code = job.return_code
+    return ("" if code is None else str(code), "failed" if code else "faint")
+
+
+def _cpus(job: Job, requirement: ResourceRequirements | None) -> Span:
+    return ("" if requirement is None else str(requirement.num_cpus), "faint")
+
+
+def _memory(job: Job, requirement: ResourceRequirements | None) -> Span:
+    memory = None if requirement is None else requirement.memory
+    return (format_memory(memory) if memory else "", "faint")
+
+
+def _gpus(job: Job, requirement: ResourceRequirements | None) -> Span:
+    if requirement is None:
+        return ("", "accent")
+    if requirement.num_gpus:
+        return (f"{requirement.num_gpus:g}", "accent")
+    memory = requirement.gpu_memory
+    return (format_memory(memory) if memory else "", "accent")
+
+
+def _attempt(job: Job, requirement: ResourceRequirements | None) -> Span:
+    return (str(job.attempt_id) if job.attempt_id > 1 else "", "warning")
+
+
+def _priority(job: Job, requirement: ResourceRequirements | None) -> Span:
+    return (str(job.priority) if job.priority else "", "accent")
+
+
+def _values(job: Job, requirement: ResourceRequirements | None) -> Span:
+    return (job.values, "faint")
+
+
+_CELLS: Mapping[str, Callable[[Job, ResourceRequirements | None], Span]] = {
+    "exit": _exit,
+    "cpus": _cpus,
+    "memory": _memory,
+    "gpus": _gpus,
+    "attempt": _attempt,
+    "priority": _priority,
+    "values": _values,
+}

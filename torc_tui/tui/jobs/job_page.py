@@ -1,0 +1,234 @@
+"""The page about one job: why it waits or failed, its attempts, what it requested and used, its
+neighbours, its command. No Textual, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from torc_tui.model import Job, ResourceRequirements
+from torc_tui.status import HELD, TROUBLED, JobStatus
+from torc_tui.tui.jobs.page import (
+    LABEL,
+    NEIGHBOURS,
+    Details,
+    Neighbour,
+    Page,
+    Record,
+    folded,
+    heading,
+    labeled,
+    more_line,
+    wrapped,
+)
+from torc_tui.tui.jobs.usage_table import attempts_table, usage_table
+from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
+from torc_tui.tui.look.times import lasted, stamp
+from torc_tui.units import show_bytes
+from torc_tui.wording import clock, exit_code
+
+ATTENTION = {
+    status: place
+    for place, status in enumerate(
+        (
+            JobStatus.FAILED,
+            JobStatus.TERMINATED,
+            JobStatus.PENDING_FAILED,
+            JobStatus.CANCELED,
+            JobStatus.RUNNING,
+            JobStatus.PENDING,
+            JobStatus.READY,
+            JobStatus.BLOCKED,
+            JobStatus.UNINITIALIZED,
+            JobStatus.DISABLED,
+            JobStatus.COMPLETED,
+        )
+    )
+}
+"""Neighbours are sorted by how much they need attention: failures, what runs, what waits, what is
+completed."""
+REASONS = 12
+"""Lines of the chain of reasons on the page; enter opens all of them."""
+
+
+class JobFacts(NamedTuple):
+    """What the page is made of.
+
+    ``details`` is None until the database has answered. ``gpus`` are the numbers of the GPUs of
+    this host by their uuid.
+    """
+
+    job: Job
+    reasons: Sequence[Span]
+    requirement: ResourceRequirements | None
+    details: Details | None
+    jobs: Mapping[int, Job]
+    gpus: Mapping[str, int]
+    now: float
+
+
+def job_page(facts: JobFacts, width: int) -> Page:
+    """Return the page for a width."""
+    out, job, details = Page(), facts.job, facts.details
+    out.add(*_title(job))
+    out.add(*_reasons(facts.reasons, width))
+    if details is not None and details.stderr_tail and job.status in TROUBLED:
+        out.add(heading("End of its standard error"))
+        out.add(*([("  ", ""), (line, "stderr")] for line in details.stderr_tail), [])
+    out.add(*_run(facts))
+    out.add(*usage_table(job, facts.requirement, details, facts.now, width))
+    if details is not None:
+        out.add(*attempts_table(details.results, width))
+        _add_neighbours(out, "Waits for", details.before, details.before_count, facts.jobs, width)
+        _add_neighbours(out, "Waited for by", details.after, details.after_count, facts.jobs, width)
+        out.add(*_reads_and_writes(details.io, width))
+        out.add(*_command(details.record, width))
+    return out.fit(width - 1)
+
+
+def _title(job: Job) -> list[Line]:
+    sign = STATUS[job.status]
+    title: list[Span] = [("  ", ""), (sanitize(job.name), "strong"), ("  ", "")]
+    title.append((f"{sign.sign} {sign.word}", f"{sign.style} bold"))
+    if job.held:
+        title.append(("  ‖ held", "warning"))
+    about: list[Span] = [("  ", ""), (f"job {job.id}", "faint")]
+    if job.family and job.family != job.name:
+        about.append((f" of {sanitize(job.family)}", "faint"))
+    if job.values:
+        about.append((f" · {sanitize(job.values)}", "muted"))
+    if job.priority:
+        about.append((f" · priority {job.priority}", "accent"))
+    return [[], title, about, []]
+
+
+def _reasons(reasons: Sequence[Span], width: int) -> list[Line]:
+    if not reasons:
+        return []
+    out: list[Line] = [heading("Why")]
+    for text, style in reasons[:REASONS]:
+        out += [[("  ", ""), (piece, style)] for piece in folded(text, width - 4)]
+    if len(reasons) > REASONS:
+        more = f"… {len(reasons) - REASONS} more lines: press enter"
+        out.append([("  ", ""), (more, "faint")])
+    return [*out, []]
+
+
+# -- the run ---------------------------------------------------------------------------------------
+
+
+def _run(facts: JobFacts) -> list[Line]:
+    job = facts.job
+    lines = _times(job, facts.now)
+    if job.return_code is not None:
+        code = exit_code(job.return_code).removeprefix("exit ")
+        lines.append(labeled("exit code", (code, "failed" if job.return_code else "text")))
+    if job.attempt_id > 1:
+        lines.append(labeled("attempt", (str(job.attempt_id), "warning")))
+    if facts.details is not None:
+        lines += _process(job, facts.details, facts.gpus)
+    return [heading("Run"), *lines, []] if lines else []
+
+
+def _times(job: Job, now: float) -> list[Line]:
+    if job.started_at is None:
+        return []
+    if job.ended_at is None:
+        elapsed = labeled("time", (clock(now - job.started_at), "running"))
+        return [elapsed, labeled("since", (stamp(job.started_at), "text"))]
+    times = f"{stamp(job.started_at)} to {stamp(job.ended_at)[11:]}"
+    elapsed = labeled("time", (lasted(job.ended_at - job.started_at), "text"))
+    return [elapsed, labeled("from", (times, "text"))]
+
+
+def _process(job: Job, details: Details, gpus: Mapping[str, int]) -> list[Line]:
+    lines: list[Line] = []
+    record, running = details.record, job.status in HELD
+    if running and record.get("pid"):
+        text = f"{record['pid']} of runner {record.get('compute_node_id')}"
+        lines.append(labeled("process", (text, "text")))
+    last: Record = details.results[0] if details.results else {}
+    allocation = (record if running else last).get("allocation") or (0, 0, ())
+    if allocation[2]:
+        names = ", ".join(
+            _device(uuid, share, memory, gpus) for uuid, share, memory in allocation[2]
+        )
+        lines.append(labeled("GPUs" if running else "had GPUs", (names, "accent")))
+    return lines
+
+
+def _device(uuid: str, share: int, memory: int, gpus: Mapping[str, int]) -> str:
+    parts = [f"{share / 1000:g}"] if 0 < share < 1000 else []
+    parts += [show_bytes(memory)] if memory else []
+    name = f"GPU {gpus[uuid]}" if uuid in gpus else uuid
+    return f"{name} ({', '.join(parts)})" if parts else name
+
+
+# -- neighbours, data and command ------------------------------------------------------------------
+
+
+def _add_neighbours(
+    out: Page,
+    title: str,
+    listed: Sequence[Neighbour],
+    count: int,
+    jobs: Mapping[int, Job],
+    width: int,
+) -> None:
+    if not count:
+        return
+    now = [(jobs[one.job_id].status if one.job_id in jobs else one.status, one) for one in listed]
+    now.sort(key=lambda pair: ATTENTION[pair[0]])
+    counts: dict[JobStatus, int] = {}
+    for status, _ in now:
+        counts[status] = counts.get(status, 0) + 1
+    about = ""
+    if 1 < count == len(listed):
+        about = "  " + ", ".join(f"{number} {status.word}" for status, number in counts.items())
+    out.add(heading(f"{title} ({count})", (about, "faint")))
+    longest = max(width_of(sanitize(one.name)) for _, one in now[:NEIGHBOURS])
+    room = max(8, min(longest, width - 30))
+    for status, one in now[:NEIGHBOURS]:
+        sign = STATUS[status]
+        via = "" if one.via is None else f"  by {sanitize(one.via)}"
+        out.add_link(
+            one.job_id,
+            [
+                ("  ", ""),
+                (f"{sign.sign} ", sign.style),
+                (fit(sanitize(one.name), room), "text"),
+                (f"  {sign.word}", sign.style),
+                (via, "faint"),
+            ],
+        )
+    if count > NEIGHBOURS:
+        out.add(more_line(count - NEIGHBOURS))
+    out.add([])
+
+
+def _reads_and_writes(io: Mapping[str, Sequence[str]], width: int) -> list[Line]:
+    lines: list[Line] = []
+    for label, names in io.items():
+        if names:
+            more = f" (+{len(names) - 8})" if len(names) > 8 else ""
+            lines += wrapped(label, ", ".join(names[:8]) + more, width)
+    return [heading("Reads and writes"), *lines, []] if lines else []
+
+
+def _command(record: Record, width: int) -> list[Line]:
+    out: list[Line] = [heading("Command")]
+    out += wrapped("", str(record.get("command") or ""), width)
+    if record.get("invocation_script"):
+        out += wrapped("script", str(record["invocation_script"]), width, "muted")
+    for title, key in (("Parameters", "parameters"), ("Environment", "env")):
+        values = record.get(key)
+        if isinstance(values, Mapping) and values:
+            out += [[], heading(title)]
+            out += [_value_line(sanitize(str(name)), value) for name, value in values.items()]
+    return out
+
+
+def _value_line(name: str, value: object) -> Line:
+    shown = fit(name, LABEL) if len(name) <= LABEL else f"{name} "
+    return [("  ", ""), (shown, "json-key"), (sanitize(str(value)), "text")]

@@ -1,0 +1,142 @@
+"""Why jobs are where they are, as far as the app knows it. No Textual, no clock.
+
+Input: the view, dependencies as the database tells them (``learn``), and what ready jobs lack
+(``outlook``). Output: one line per job, and the whole chain of reasons. What is missing for an
+answer is put on a list (``unexplained``, ``wanted``), for the reader thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from torc_tui.model import EdgeKind, Job
+from torc_tui.reasons import Kind, Reason
+from torc_tui.status import JobStatus
+from torc_tui.views.why import Blocker, Facts, explain, reason_of, why
+from torc_tui.views.why import lines as chain_lines
+from torc_tui.views.workflow_view import WorkflowView
+
+_FOLLOWS_FROM_OTHERS = (JobStatus.BLOCKED, JobStatus.CANCELED)
+
+
+class Outlook(Protocol):
+    """What requirements lack, by their ids: (in use now, given by no runner)."""
+
+    @property
+    def runners(self) -> int: ...
+    @property
+    def lacks(self) -> Mapping[int, tuple[tuple[Reason, ...], tuple[Reason, ...]]]: ...
+
+
+class Dependency(Protocol):
+    """An edge, as ``store.relations`` returns it."""
+
+    @property
+    def job_id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def status(self) -> JobStatus: ...
+    @property
+    def kind(self) -> EdgeKind: ...
+    @property
+    def via(self) -> str | None: ...
+
+
+class JobReasons:
+    """The reasons of the jobs of one workflow."""
+
+    def __init__(self, view: WorkflowView, *, now: float = 0.0) -> None:
+        self.view = view
+        self.now = now
+        self.dependencies: dict[int, Sequence[Dependency]] = {}
+        self.unexplained: set[int] = set()
+        """Jobs whose dependencies are not known yet."""
+        self.outlook: Outlook | None = None
+        self.dead: frozenset[int] = frozenset()
+        """Runners that are active in the database and whose processes are gone."""
+        self.wanted: set[int] = set()
+        """Requirements of ready jobs that were looked at: what they lack is worth asking."""
+        self._ready: set[int] = set()
+        self._waiting: dict[int, set[int]] = {}
+
+    def learn(self, found: Mapping[int, Sequence[Dependency]]) -> None:
+        """Take the dependencies of jobs; they do not change while the workflow is the same."""
+        for key, dependencies in found.items():
+            self.dependencies[key] = dependencies
+            for one in dependencies:
+                self._waiting.setdefault(one.job_id, set()).add(key)
+
+    def touched_by(self, changed: Collection[int]) -> set[int]:
+        """Return the jobs whose reasons may have changed, because they wait for these."""
+        waiting = self._waiting
+        return set().union(*(waiting[key] for key in changed if key in waiting))
+
+    def ready_on_screen(self) -> set[int]:
+        """Return the ready jobs that were looked at: their shortfalls are asked for."""
+        jobs = self.view.jobs
+        self._ready = {
+            key for key in self._ready if key in jobs and jobs[key].status is JobStatus.READY
+        }
+        return self._ready
+
+    def lacks_dependencies(self, job: Job) -> bool:
+        """Return whether the reason needs dependencies that are not known yet."""
+        return job.status in _FOLLOWS_FROM_OTHERS and job.id not in self.dependencies
+
+    def facts(self, job_id: int) -> Facts | None:
+        """Return what is known about a job beyond its row."""
+        workflow, job = self.view.workflow, self.view.jobs.get(job_id)
+        if job is None:
+            return None
+        found = Facts(
+            job=job,
+            now=self.now,
+            blockers=self._blockers(job_id),
+            paused=workflow.is_paused,
+            canceled=workflow.is_canceled,
+            runners=len(self.view.nodes - self.dead),
+        )
+        if job.status is not JobStatus.READY:
+            return found
+        self.wanted.add(job.requirement_id)
+        self._ready.add(job.id)
+        if self.outlook is None or job.requirement_id not in self.outlook.lacks:
+            return replace(found, looked=False)
+        short, never = self.outlook.lacks[job.requirement_id]
+        return replace(found, shortfalls=short, never=never)
+
+    def _blockers(self, job_id: int) -> list[Blocker]:
+        jobs, blockers = self.view.jobs, []
+        for one in self.dependencies.get(job_id, ()):
+            other = jobs.get(one.job_id)
+            status = one.status if other is None else other.status
+            if status is not JobStatus.COMPLETED:
+                code, reason = (None, None) if other is None else (other.return_code, other.reason)
+                blockers.append(
+                    Blocker(one.job_id, one.name, status, one.kind, one.via, code, reason)
+                )
+        return blockers
+
+    def why(self, job: Job) -> str:
+        """Return the reason in one line, as far as it is known."""
+        if self.lacks_dependencies(job):
+            self.unexplained.add(job.id)
+        facts = self.facts(job.id)
+        return "" if facts is None else why(facts)
+
+    def is_unschedulable(self, job: Job) -> bool:
+        """Return whether the job can never start here."""
+        facts = self.facts(job.id)
+        reason = None if facts is None else reason_of(facts)
+        return reason is not None and reason.kind is Kind.UNSCHEDULABLE
+
+    def attempt(self, job: Job) -> str:
+        """Return what is said about a running job, without its dependencies."""
+        return why(Facts(job=job, now=self.now))
+
+    def chain(self, job_id: int) -> list[str]:
+        """Return the whole chain of reasons, as lines of a small tree."""
+        return chain_lines(explain(job_id, self.facts))

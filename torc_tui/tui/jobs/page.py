@@ -1,0 +1,110 @@
+"""Lines of a page about a job or a group, some of which lead to other jobs. No Textual, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from textwrap import wrap
+from typing import Any, Protocol
+
+from torc_tui.status import JobStatus
+from torc_tui.tui.look.text_layout import Line, Span, fit_line, line_width, sanitize
+
+LABEL = 12
+"""Cells of a label."""
+NEIGHBOURS = 12
+"""Jobs that a list on the page names."""
+
+Record = Mapping[str, Any]
+"""A row of the database, as JSON."""
+
+
+class Neighbour(Protocol):
+    """A job at the other end of an edge, as ``store.relations`` returns it."""
+
+    @property
+    def job_id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def status(self) -> JobStatus: ...
+    @property
+    def via(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What the database knows about a job beyond its row.
+
+    ``before`` and ``after`` are the first of ``before_count`` and ``after_count`` jobs.
+    ``stderr_tail`` is the end of the standard error of a job that failed.
+    """
+
+    record: Record
+    results: Sequence[Record] = ()
+    before: Sequence[Neighbour] = ()
+    before_count: int = 0
+    after: Sequence[Neighbour] = ()
+    after_count: int = 0
+    io: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    stderr_tail: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Page:
+    """``links`` are the lines that lead to jobs: number of the line, id of the job."""
+
+    lines: list[Line] = field(default_factory=list)
+    links: dict[int, int] = field(default_factory=dict)
+
+    def add(self, *lines: Line) -> None:
+        """Add lines at the end."""
+        self.lines += lines
+
+    def add_link(self, job_id: int, line: Line) -> None:
+        """Add a line that leads to a job."""
+        self.links[len(self.lines)] = job_id
+        self.lines.append(line)
+
+    def fit(self, width: int) -> Page:
+        """Cut the lines that are too long; return the page."""
+        self.lines = [
+            fit_line(line, width) if line_width(line) > width else line for line in self.lines
+        ]
+        return self
+
+
+def heading(text: str, *more: Span) -> list[Span]:
+    """Return the line above a section."""
+    return [(" ", ""), (text, "accent bold"), *more]
+
+
+def labeled(label: str, *spans: Span) -> list[Span]:
+    """Return a line with a label in front."""
+    return [("  ", ""), (label.ljust(LABEL), "faint"), *spans]
+
+
+def more_line(number: int) -> Line:
+    """Return the line below a list that is not complete."""
+    return [("  ", ""), (f"… and {number} more", "faint")]
+
+
+def wrapped(label: str, text: str, width: int, style: str = "text") -> list[Line]:
+    """Return a long text under one label (or at the left without one), broken to the width."""
+    room = max(16, width - (LABEL if label else 0) - 4)
+    out: list[Line] = []
+    for raw in text.splitlines() or [""]:
+        line = sanitize(raw)
+        while line or not out:
+            span = (line[:room], style)
+            out.append(labeled("" if out else label, span) if label else [("  ", ""), span])
+            line = line[room:]
+    return out
+
+
+def folded(text: str, width: int) -> list[str]:
+    """Return a reason in lines of that width; the lines after the first are indented."""
+    inside = " " * (len(text) - len(text.lstrip("│├└─| `-")) + 2)
+    return wrap(
+        text, max(20, width), subsequent_indent=inside, break_on_hyphens=False, drop_whitespace=True
+    ) or [""]

@@ -1,0 +1,158 @@
+"""What a job requested and used, and its attempts, as tables. No Textual, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torc_tui.model import Job, ResourceRequirements
+from torc_tui.reasons import Kind, Reason
+from torc_tui.status import HELD, JobStatus
+from torc_tui.tui.jobs.page import LABEL, Details, Record, folded, heading, labeled
+from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.text_layout import Line, Span, bar, fit, sanitize
+from torc_tui.tui.look.times import lasted, stamp
+from torc_tui.units import format_memory, show_bytes, show_duration
+from torc_tui.wording import clock, sentence
+
+HIGH = 0.9
+"""Use of a limited resource is highlighted from this share on."""
+ATTEMPTS = 10
+"""Attempts that are listed."""
+
+
+class Usage(NamedTuple):
+    """One resource: what was requested, the share that was used, and the use in words.
+
+    ``limited``: a job that uses more is stopped.
+    """
+
+    label: str
+    requested: str
+    share: float | None
+    used: str
+    limited: bool
+
+
+def usage_table(
+    job: Job,
+    requirement: ResourceRequirements | None,
+    details: Details | None,
+    now: float,
+    width: int,
+) -> list[Line]:
+    """Return requested and used side by side; the bar is the share that was used."""
+    if requirement is None:
+        return []
+    running = job.status in HELD
+    used: Record = {}
+    if details is not None and details.results and not running:
+        used = details.results[0]
+    rows = [
+        _cpus(requirement, used),
+        _memory(requirement, used),
+        _time(job, requirement, now, running=running),
+        *_gpus(requirement, used),
+    ]
+    cells = max(6, min(20, width - 50))
+    name = f"  ({sanitize(requirement.name)})" if requirement.name else ""
+    head = (fit("requested", 11) + fit("used", cells + 1), "faint")
+    out: list[Line] = [heading(fit("Resources", LABEL + 1), head, (name, "faint"))]
+    out += [_usage_line(row, cells) for row in rows]
+    if used.get("cpu_time"):
+        out.append(labeled("CPU time", (show_duration(used["cpu_time"]), "text")))
+    return [*out, []]
+
+
+def _usage_line(row: Usage, cells: int) -> Line:
+    spans: list[Span] = [(fit(row.requested, 10) + " ", "text")]
+    used = row.used
+    if row.share is not None:
+        high = row.limited and row.share >= HIGH
+        spans += [*bar(row.share, cells, style="warning" if high else "bar"), (" ", "")]
+        used = f"{row.share * 100:.0f} %  {used}"
+    return labeled(row.label, *spans, (used, "text"))
+
+
+def _cpus(requirement: ResourceRequirements, used: Record) -> Usage:
+    peak, average = used.get("peak_cpu_percent"), used.get("avg_cpu_percent")
+    if peak is None:
+        return Usage("CPUs", str(requirement.num_cpus), None, "", False)
+    text = f"peak {peak / 100:.2f}" + (f", average {average / 100:.2f}" if average else "")
+    share = peak / 100 / max(1, requirement.num_cpus)
+    return Usage("CPUs", str(requirement.num_cpus), share, text, False)
+
+
+def _memory(requirement: ResourceRequirements, used: Record) -> Usage:
+    peak, wanted = used.get("peak_memory_bytes"), requirement.memory
+    shown = format_memory(wanted) if wanted else "–"
+    share = peak / wanted if peak and wanted else None
+    return Usage("memory", shown, share, f"peak {show_bytes(peak)}" if peak else "", True)
+
+
+def _time(job: Job, requirement: ResourceRequirements, now: float, *, running: bool) -> Usage:
+    limit = "–"
+    if requirement.runtime:
+        text = show_duration(requirement.runtime)
+        limit = text.removesuffix(" 00 s").removesuffix(" 00 min")
+    if job.started_at is None:
+        return Usage("time", limit, None, "", True)
+    took = (now if job.ended_at is None else job.ended_at) - job.started_at
+    share = took / requirement.runtime if requirement.runtime else None
+    return Usage("time", limit, share, (clock if running else lasted)(took), True)
+
+
+def _gpus(requirement: ResourceRequirements, used: Record) -> list[Usage]:
+    if not (requirement.num_gpus or requirement.gpu_memory):
+        return []
+    text = f"{requirement.num_gpus:g}" if requirement.num_gpus else "1"
+    text += f" of {sanitize(requirement.gpu_model)}" if requirement.gpu_model else ""
+    busy = used.get("avg_gpu_percent")
+    share = None if busy is None else busy / 100
+    rows = [Usage("GPUs", text, share, "" if busy is None else f"average {busy:.0f} %", False)]
+    peak, wanted = used.get("peak_gpu_memory_bytes"), requirement.gpu_memory
+    if wanted or peak:
+        shown = format_memory(wanted) if wanted else "–"
+        share = peak / wanted if peak and wanted else None
+        told = f"peak {show_bytes(peak)}" if peak else ""
+        rows.append(Usage("GPU memory", shown, share, told, True))
+    return rows
+
+
+# -- attempts --------------------------------------------------------------------------------------
+
+
+def attempts_table(results: Sequence[Record], width: int) -> list[Line]:
+    """Return the attempts, the newest first."""
+    if not results:
+        return []
+    head = f"{'run':>5}{'try':>5}  {'status':<13}{'exit':>5}{'time':>11}{'peak mem':>10}{'CPU':>7}"
+    out: list[Line] = [heading(f"Attempts ({len(results)})"), [(f"{head}  ended", "faint")]]
+    for result in results[:ATTEMPTS]:
+        out += _attempt(result, width)
+    if len(results) > ATTEMPTS:
+        more = f"… {len(results) - ATTEMPTS} more in the tab Results"
+        out.append([("  ", ""), (more, "faint")])
+    return [*out, []]
+
+
+def _attempt(result: Record, width: int) -> list[Line]:
+    sign = STATUS[JobStatus.from_word(str(result["status"]))]
+    code, peak = result["return_code"], result["peak_memory_bytes"]
+    cpu = result["avg_cpu_percent"]
+    out: list[Line] = [
+        [
+            (f"{result['run_id']:>5}{result['attempt_id']:>5}  ", "text"),
+            (fit(f"{sign.sign} {sign.word}", 13), sign.style),
+            (("" if code is None else f"{code}").rjust(5), "failed" if code else "text"),
+            (f"{lasted(result['ended_at'] - result['started_at']):>11}", "text"),
+            (f"{show_bytes(peak) if peak else '':>10}", "muted"),
+            (("" if cpu is None else f"{cpu:.0f} %").rjust(7), "muted"),
+            (f"  {stamp(result['ended_at'])}", "faint"),
+        ]
+    ]
+    reason: Reason | None = result.get("reason")
+    if reason is not None and reason.kind is not Kind.EXIT and width >= 40:
+        pieces = folded(sanitize(sentence(reason)), width - 14)[:2]
+        out += [[(" " * 12, ""), (piece, "muted")] for piece in pieces]
+    return out

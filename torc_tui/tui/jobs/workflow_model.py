@@ -1,0 +1,179 @@
+"""The jobs of one workflow as its screen shows them: a fold over events. No Textual.
+
+Input: snapshots and events from the feed thread, answers of the reader thread, the time. Output:
+the rows of the job table, reasons, and what the header says. Nothing here reads the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+
+from torc_tui.model import Event, Job, ResourceRequirements, Workflow
+from torc_tui.status import HELD, SETTLED, JobStatus
+from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.tui.jobs.job_rows import JobRows
+from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.text_layout import Span
+from torc_tui.views.workflow_view import WorkflowView
+
+ASKED_AT_ONCE = 200
+"""Jobs whose dependencies are read in one question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What some events changed: rows, their order, and what the footer offers."""
+
+    jobs: Set[int] = frozenset()
+    rows: Set[int | str] = frozenset()
+    moved: bool = False
+    holds: bool = False
+
+
+class WorkflowModel:
+    """See the module. ``rows`` are empty until the workflow is read."""
+
+    def __init__(self, workflow_id: int, now: float) -> None:
+        self.workflow_id = workflow_id
+        self.now = now
+        self.turn = 0
+        self.gone: str | None = None
+        """Why there is no such workflow (any more)."""
+        self.loaded = False
+        self.rows = JobRows(_empty(workflow_id), now=now)
+        self.eta = ""
+
+    @property
+    def view(self) -> WorkflowView:
+        """Return all jobs with their statuses."""
+        return self.rows.view
+
+    # -- input -------------------------------------------------------------------------------------
+
+    def load(self, view: WorkflowView) -> None:
+        """Take a snapshot; groups stay folded and open as they were."""
+        before, self.rows = self.rows, JobRows(view, now=self.now)
+        if self.loaded:
+            self.rows.keep_folds(before)
+        self.loaded, self.gone = True, None
+        self.measure()
+
+    def apply(self, events: Sequence[Event]) -> Changed | None:
+        """Take events; return what they changed, None where everything must be read again."""
+        view, rows = self.view, self.rows
+        jobs = view.apply(events)
+        if view.needs_reload:
+            return None
+        rows.now = self.now
+        moved = rows.update(jobs)
+        touched: set[int | str] = {*jobs, *rows.reasons.touched_by(jobs)}
+        touched |= rows.touched_groups(jobs)
+        if any(event.kind.startswith(("node_", "workflow_")) for event in events):
+            touched |= view.jobs.keys()  # they change the reasons of all jobs that wait
+        holds = any(event.kind in ("job_held", "job_released") for event in events)
+        return Changed(jobs, touched, moved, holds)
+
+    def tick(self, now: float) -> None:
+        """Take the time."""
+        self.now = self.rows.now = now
+
+    def measure(self) -> None:
+        """Estimate again when the run ends."""
+        eta = self.view.progress(self.now).eta
+        self.eta = eta.text if eta is not None and eta.high > 0 else ""
+
+    def take_runners(self, dead: frozenset[int]) -> bool:
+        """Take which runners are gone; return whether that is news of a running workflow."""
+        reasons = self.rows.reasons
+        lost, reasons.dead = dead - reasons.dead, dead
+        return bool(lost) and bool(self.view.count(*HELD))
+
+    def take_outlook(self, news: MachineNews) -> set[int]:
+        """Take what ready jobs lack; return the jobs whose reasons changed."""
+        reasons = self.rows.reasons
+        if news.outlook is None or news.outlook == reasons.outlook:
+            return set()
+        reasons.outlook = news.outlook
+        return reasons.ready_on_screen()
+
+    # -- output ------------------------------------------------------------------------------------
+
+    @property
+    def workflow(self) -> Workflow | None:
+        """Return the workflow with its counts; None until it is read."""
+        if not self.loaded:
+            return None
+        counts = zip(JobStatus, self.view.counts, strict=True)
+        return replace(
+            self.view.workflow, counts={status: number for status, number in counts if number}
+        )
+
+    @property
+    def unsettled(self) -> int:
+        """Return how many jobs have something left to do."""
+        return len(self.view.jobs) - self.view.count(*SETTLED)
+
+    @property
+    def has_runner(self) -> bool:
+        """Whether a runner takes the jobs of the workflow, as far as it is known."""
+        return not self.loaded or bool(self.view.nodes - self.rows.reasons.dead)
+
+    def reasons_of(self, job: Job) -> Sequence[Span]:
+        """Return why a job is where it is: the chain as styled lines, as far as it is known."""
+        if job.status is JobStatus.COMPLETED:
+            return ()
+        lines = self.rows.reasons.chain(job.id)[1:]
+        style = STATUS[job.status].style
+        return [(line, style if place == 0 else "muted") for place, line in enumerate(lines)]
+
+    def unexplained(self) -> list[int]:
+        """Return jobs whose dependencies are asked for next; they are not returned again."""
+        missing = self.rows.reasons.unexplained
+        wanted = list(missing)[:ASKED_AT_ONCE]
+        missing.clear()
+        return wanted
+
+    def outlook_wanted(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
+        """Return the workflow, and the requirements of ready jobs that are on screen."""
+        view = self.view
+        if not self.loaded:
+            return None, {}
+        wanted = (
+            list(self.rows.reasons.wanted)[:ASKED_AT_ONCE] if view.count(JobStatus.READY) else []
+        )
+        known = view.requirements
+        return self.workflow_id, {key: known[key] for key in wanted if key in known}
+
+    def find(self, words: Sequence[str], most: int = 50) -> list[Job]:
+        """Return the first jobs whose names have all the words."""
+        found: list[Job] = []
+        for job in self.view.jobs.values():
+            name = job.name.lower()
+            if all(word in name for word in words):
+                found.append(job)
+                if len(found) == most:
+                    break
+        return found
+
+
+def _empty(workflow_id: int) -> WorkflowView:
+    return WorkflowView.from_snapshot(Workflow(id=workflow_id, name="", user=""), (), {}, 0)
+
+
+def outcomes(events: Sequence[Event]) -> dict[str, list[int]]:
+    """Return the jobs that the user is told about: those that ``failed`` for good, and those that
+    are ``retried`` by their rule, which the event right behind the failure tells."""
+    found: dict[str, list[int]] = {"failed": [], "retried": []}
+    for event in events:
+        if event.job_id is None:
+            continue
+        if event.kind in ("job_failed", "job_terminated"):
+            found["failed"].append(event.job_id)
+        elif (
+            event.kind == "job_retried"
+            and "of" in event.data
+            and event.job_id in found["failed"][-1:]
+        ):
+            found["retried"].append(found["failed"].pop())
+    return found

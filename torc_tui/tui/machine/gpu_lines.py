@@ -1,0 +1,95 @@
+"""One GPU in words and as a bar: memory, load, and the processes on it. No Textual, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torc_tui.model import Gpu, GpuProcess
+from torc_tui.resources.explain import size
+from torc_tui.resources.gpus import Card
+from torc_tui.store.allocations_held import Holding
+from torc_tui.tui.look.text_layout import Span, line_width, sanitize
+
+OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning"), ("░", "bar-rest")
+"""The parts of a memory bar; each has a sign of its own, since colour alone must tell nothing."""
+
+
+def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
+    """Return spans in as many lines as they need; spans that belong together end with two
+    blanks."""
+    lines: list[list[Span]] = [[]]
+    group: list[Span] = []
+    for span in spans:
+        group.append(span)
+        if span[0].endswith("  ") or span is spans[-1]:
+            if lines[-1] and line_width([*lines[-1], *group]) > width + 2:
+                lines.append([])
+            lines[-1] += group
+            group = []
+    return lines
+
+
+def memory_bar(card: Card, width: int) -> list[Span]:
+    """Return what jobs use, what they reserved, what others use, and what is free.
+
+    A GPU whose memory is not known shows its shares.
+    """
+    gpu = card.gpu
+    assert gpu is not None
+    if card.limitless:
+        parts = [(card.share if not card.wholes else 1000, RESERVED)]
+        total = 1000
+    else:
+        total = gpu.memory
+        free = gpu.memory if gpu.memory_free is None else gpu.memory_free
+        others = max(total - free - card.own_used, 0)
+        reserved = max((total if card.wholes else card.reserved) - card.own_used, 0)
+        parts = [
+            (card.own_used, OWN),
+            (min(reserved, total - others - card.own_used), RESERVED),
+            (others, OTHERS),
+        ]
+    out: list[Span] = []
+    left = width
+    for amount, (sign, style) in parts:
+        cells = min(left, max(1, round(amount * width / total))) if amount > 0 else 0
+        out += [(sign * cells, style)] if cells else []
+        left -= cells
+    return [*out, (FREE[0] * left, FREE[1])] if left else out
+
+
+def memory_words(card: Card, *, short: bool = False) -> str:
+    gpu = card.gpu
+    assert gpu is not None
+    if card.limitless:
+        share = 1.0 if card.wholes else card.share / 1000
+        return f"{share:g} held" if short or not gpu.virtual else f"virtual, {share:g} held"
+    free = gpu.memory if gpu.memory_free is None else gpu.memory_free
+    if short:
+        return f"{(gpu.memory - free) / (1 << 30):.0f}/{size(gpu.memory)}"
+    words = [f"{size(gpu.memory - free)} of {size(gpu.memory)} used"]
+    words += [f"jobs {size(card.own_used)}"] if card.own_used else []
+    words += [f"reserved {size(card.reserved)}"] if card.reserved else []
+    words += [f"others {size(card.foreign_memory)}"] if card.foreign_memory else []
+    return " · ".join(words)
+
+
+def figures(gpu: Gpu) -> list[str]:
+    out = [] if gpu.utilization is None else [f"{gpu.utilization:.0f} %"]
+    out += [] if gpu.temperature is None else [f"{gpu.temperature:.0f} °C"]
+    return out + ([] if gpu.power is None else [f"{gpu.power:.0f} W"])
+
+
+def process_words(process: GpuProcess) -> str:
+    memory = "" if process.memory is None else f" {size(process.memory)}"
+    return sanitize(f"pid {process.pid} {process.name}".rstrip()) + memory
+
+
+def device_words(one: Holding, index: Mapping[str, int]) -> str:
+    words = []
+    for grant in one.allocation.gpus:
+        name = str(index.get(grant.uuid, "?"))
+        share = f"·{grant.share / 1000:g}" if 0 < grant.share < 1000 else ""
+        memory = f"·{size(grant.memory)}" if grant.memory and not grant.share else ""
+        words.append(name + share + memory)
+    return ", ".join(words)

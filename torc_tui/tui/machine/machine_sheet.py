@@ -1,0 +1,268 @@
+"""The machine as lines: CPU slots, memory and GPUs, with the jobs that hold them, the use by others,
+and histories. No Textual, no I/O.
+
+Input: the readings that the app keeps. Output: lines, and which of them stand for jobs.
+"""
+
+from __future__ import annotations
+
+from torc_tui.operations.host import Host
+from torc_tui.resources.explain import card_name, size
+from torc_tui.resources.gpus import Card
+from torc_tui.tui.feed.machine import MachineWatch
+from torc_tui.tui.feed.sample_ring import Ring
+from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
+from torc_tui.tui.machine.charts import blocks
+from torc_tui.tui.machine.gpu_lines import (
+    FREE,
+    OTHERS,
+    OWN,
+    RESERVED,
+    device_words,
+    figures,
+    memory_bar,
+    memory_words,
+    process_words,
+    wrapped,
+)
+from torc_tui.wording import clock
+
+SHORTEST, LONGEST = 60.0, 300.0
+"""Seconds that the histories show: all that is known, within these."""
+STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
+"""Neighbouring jobs are told apart by a letter and one of these styles."""
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def draw(
+    machine: MachineWatch, workflow_id: int, width: int, height: int
+) -> tuple[list[Line], dict[int, int]]:
+    """Return the picture in ``width`` cells, with as much detail as ``height`` has room for.
+
+    The second value tells which lines stand for which jobs of the workflow.
+    """
+    for detail in (2, 1, 0):
+        lines, jobs = MachineSheet(machine, workflow_id, width, detail).all()
+        if len(lines) <= height:
+            break
+    return lines, jobs
+
+
+class MachineSheet:
+    """Writes one picture, section by section."""
+
+    def __init__(self, machine: MachineWatch, workflow_id: int, width: int, detail: int) -> None:
+        assert machine.host is not None
+        self.machine = machine
+        self.host: Host = machine.host
+        self.workflow_id = workflow_id
+        self.width = max(width, 30)
+        self.roomy = detail == 2 and width >= 60
+        self.slots = detail > 0
+        times = machine.memory.times()
+        age = self.host.at - times[0] if times else 0.0
+        self.span = max(SHORTEST, min(age, LONGEST))
+        self.capacity = max(
+            self.host.machine.num_cpus, *(one.num_cpus for one in self.host.runners), 1
+        )
+        self.lines: list[Line] = []
+        self.jobs: dict[int, int] = {}
+        self.marks: dict[int, Span] = {
+            one.job_id: (LETTERS[place % len(LETTERS)], STYLES[place % len(STYLES)])
+            for place, one in enumerate(self.host.holdings)
+        }
+
+    def all(self) -> tuple[list[Line], dict[int, int]]:
+        if self.roomy:
+            self.lines.append([])
+        self._load()
+        if self.slots:
+            self._slots()
+        self._cards()
+        self._holders()
+        self._elsewhere()
+        return self.lines, self.jobs
+
+    def add(self, *spans: Span) -> None:
+        self.lines.append(
+            fit_line(spans, self.width) if line_width(spans) > self.width else list(spans)
+        )
+
+    def gap(self) -> None:
+        if self.roomy:
+            self.lines.append([])
+
+    def history(self, ring: Ring, width: int, height: int) -> list[str]:
+        return blocks(ring.window(self.host.at, self.span, width), height, high=100.0)
+
+    # -- CPUs and memory ---------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        host, machine = self.host, self.host.machine
+        held = host.held
+        load = self.machine.cpu.last
+        cpu = f"{load:.0f} %" if load is not None else "…"
+        used = 100 * host.memory_used / max(machine.memory, 1)
+        memory = f"{size(host.memory_used)} of {size(machine.memory)}"
+        cpus = f"{held.num_cpus} of {self.capacity} held"
+        if not self.roomy:
+            graph = max(6, min(24, self.width - 52))
+            for name, ring, now, said in (
+                ("CPU", self.machine.cpu, cpu, cpus),
+                (
+                    "mem",
+                    self.machine.memory,
+                    f"{used:.0f} %",
+                    f"{memory}, {size(held.memory)} held",
+                ),
+            ):
+                shown = self.history(ring, graph, 1)[0]
+                self.add(
+                    (f" {name} ", "accent bold"),
+                    (shown, "load"),
+                    (f" {now:>5}", "strong"),
+                    (f"  {said}", "muted"),
+                )
+            return
+        room = (self.width - 4) // 2
+        left, right = (
+            self.history(ring, room, 4) for ring in (self.machine.cpu, self.machine.memory)
+        )
+        title = [
+            (" CPU ", "accent bold"),
+            (cpu, "strong"),
+            (f" of {machine.num_cpus}, {cpus}", "muted"),
+        ]
+        other = [
+            ("Memory ", "accent bold"),
+            (memory, "strong"),
+            (f", {size(held.memory)} held", "muted"),
+        ]
+        self.add(*fit_line(title, room + 2), *fit_line(other, room))
+        for one, two in zip(left, right, strict=True):
+            self.add((" ", ""), (one, "load"), (" ", ""), (two, "info"))
+        since = f" {self.span / 60:.0f} min ago"
+        self.add(
+            (since + "now".rjust(room - 9), "faint"), (since + "now".rjust(room - 10), "faint")
+        )
+        self.gap()
+
+    def _slots(self) -> None:
+        """A sign for every CPU: the letter of the job that holds it, or a dot."""
+        marks = [
+            self.marks[one.job_id]
+            for one in self.host.holdings
+            for _ in range(one.allocation.num_cpus)
+        ]
+        total = max(self.capacity, len(marks))
+        cells: list[Span] = marks + [("·", "faint")] * (total - len(marks))
+        free = total - len(marks)
+        self.add((" CPU slots ", "accent bold"), (f"{len(marks)} held, {free} free", "muted"))
+        room = self.width - 2
+        most = len(cells) if self.roomy else room
+        for start in range(0, min(len(cells), most), room):
+            self.add((" ", ""), *cells[start : start + room])
+        self.gap()
+
+    # -- cards -------------------------------------------------------------------------------------
+
+    def _cards(self) -> None:
+        host = self.host
+        here = {gpu.uuid for gpu in host.machine.gpus}
+        known = {gpu["uuid"]: gpu["index"] for one in host.runners for gpu in one.gpus}
+        # Whether the cards of our runners answer is told below, as it is now.
+        for notice in [text for text in host.notices if not any(uuid in text for uuid in known)][
+            -2:
+        ]:
+            self.add((f" ⚠ {sanitize(notice)}", "warning"))
+        cards = host.cards()
+        if not cards:
+            return
+        if self.roomy:
+            own, reserved, others, free = OWN, RESERVED, OTHERS, FREE
+            self.add(
+                (" GPUs   ", "accent bold"), own, (" used by jobs  ", "muted"), reserved, (" reserved  ", "muted"),
+                others, (" used by others  ", "muted"), free, (" free", "muted"),
+            )  # fmt: skip
+        for card in cards:
+            self._card(card)
+        for uuid, index in known.items():
+            if uuid not in here and host.sees_cards:
+                self.add((f" GPU {index} ✖ does not answer ", "error"), (f"({uuid})", "faint"))
+
+    def _card(self, card: Card) -> None:
+        gpu = card.gpu
+        assert gpu is not None
+        measured = "  ".join(figures(gpu))
+        users = self._users(card)
+        ring = self.machine.gpus.get(gpu.uuid, Ring(1))
+        if not self.roomy:
+            bar, graph = (6, 0) if self.width < 60 else (14, 10) if self.width < 100 else (20, 20)
+            line = self.history(ring, graph, 1)[0] if graph and gpu.utilization is not None else ""
+            said = f" {memory_words(card, short=True)} "
+            self.add(
+                (f" {card_name(gpu)} ", "accent bold"), *memory_bar(card, bar), (said, "muted"), (line, "load"),
+                (f" {'  '.join(figures(gpu)[:2])}  ", "text"), *users,
+            )  # fmt: skip
+            return
+        self.add(
+            (f" {card_name(gpu)}  ", "strong"),
+            (sanitize(gpu.name), "muted"),
+            (f"  {measured}", "text"),
+        )
+        graph = max(8, min(30, self.width // 3))
+        strip = memory_bar(card, self.width - graph - 5)
+        use = self.history(ring, graph, 2)
+        below = fit_line([(memory_words(card), "muted")], self.width - graph - 5)
+        self.add(("   ", ""), *strip, ("  ", ""), (use[0], "load"))
+        self.add(("   ", ""), *below, ("  ", ""), (use[1], "load"))
+        for row in wrapped(users or [("idle", "faint")], self.width - 4):
+            self.add(("   ", ""), *row)
+        self.gap()
+
+    def _users(self, card: Card) -> list[Span]:
+        """Who holds the card, and who else is on it."""
+        gpu = card.gpu
+        assert gpu is not None
+        out: list[Span] = []
+        for one in self.host.holders(gpu.uuid):
+            grant = next(grant for grant in one.allocation.gpus if grant.uuid == gpu.uuid)
+            part = [f"{grant.share / 1000:g}"] if 0 < grant.share < 1000 else []
+            part += [size(grant.memory)] if grant.memory else []
+            out += [self.marks[one.job_id], (" " + sanitize(one.job_name), "text")]
+            out += [(f" ({', '.join(part)})  ", "faint")] if part else [("  ", "")]
+        for process in sorted(card.foreign, key=lambda process: -(process.memory or 0)):
+            out.append(
+                (f"× {process_words(process)}  ", "warning" if not process.graphics else "muted")
+            )
+        return out
+
+    # -- holders -----------------------------------------------------------------------------------
+
+    def _holders(self) -> None:
+        holdings = self.host.holdings
+        if not holdings:
+            self.add((" no job holds anything here", "faint"))
+            return
+        index = {gpu.uuid: gpu.index for gpu in self.host.machine.gpus}
+        workflows = len({one.workflow_id for one in holdings}) > 1
+        name = max(12, self.width - 47 - (8 if workflows else 0))
+        head = f"   {'held by':<{name}} {'CPUs':>5} {'memory':>9} {'GPUs':<14} {'time':>9}"
+        self.add((head + ("  workflow" if workflows else ""), "head"))
+        for one in holdings:
+            if one.workflow_id == self.workflow_id:
+                self.jobs[len(self.lines)] = one.job_id
+            started = one.started_at
+            self.add(
+                (" ", ""), self.marks[one.job_id], (" " + fit(sanitize(one.job_name), name), "text"),
+                (f" {one.allocation.num_cpus:>5} {size(one.allocation.memory):>9} ", "muted"),
+                (fit(device_words(one, index), 14), "accent"),
+                (f" {clock(self.host.at - started) if started else 'starting':>9}", "running"),
+                (f"  {one.workflow_id}" if workflows else "", "faint"),
+            )  # fmt: skip
+
+    def _elsewhere(self) -> None:
+        for one in self.machine.elsewhere:
+            gpus = f", {len(one.gpus)} GPUs" if one.gpus else ""
+            text = f" on {sanitize(one.hostname)}: {one.num_cpus} CPUs, {size(one.memory)}{gpus}"
+            self.add((text, "muted"), (" (its load cannot be seen from here)", "faint"))

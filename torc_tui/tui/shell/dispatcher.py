@@ -1,0 +1,79 @@
+"""From a pressed key to the handler of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import isawaitable
+from typing import Any, Protocol
+
+from textual.screen import Screen
+
+from torc_tui.errors import TorcError
+from torc_tui.tui.frame.base_screen import contexts, handlers_of
+from torc_tui.tui.frame.commands import Command
+from torc_tui.tui.frame.keymap import PENDING, KeyMap
+from torc_tui.tui.widgets.command_node import Handler
+
+
+class DispatchingApp(Protocol):
+    """The app, as the dispatcher sees it."""
+
+    keymap: KeyMap
+    read_only: bool
+
+    @property
+    def screen(self) -> Screen[Any]:
+        """Return the screen on top."""
+        ...
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handlers of the app itself."""
+        ...
+
+    def complain(self, error: Exception) -> None:
+        """Show an error."""
+        ...
+
+    def refuse_read_only(self, command: Command) -> None:
+        """Say that the app is read-only."""
+        ...
+
+
+class Dispatcher:
+    """Finds commands and carries them out. It remembers the beginning of a chord."""
+
+    def __init__(self, app: DispatchingApp) -> None:
+        self._app = app
+        self._pressed = ""
+
+    def find(self, keys: str, *, printable: bool) -> Command | str | None:
+        """Return the command of a key here and now; ``PENDING`` for the beginning of a chord."""
+        here = contexts(self._app.screen)
+        before, self._pressed = self._pressed, ""
+        if "text" in here and printable:
+            return None
+        pressed = f"{before} {keys}" if before else keys
+        found = self._app.keymap.find(pressed, here)
+        if found is PENDING:
+            self._pressed = pressed
+        return found
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return who carries out which command here and now, from the focus outwards."""
+        return {**self._app.handlers(), **handlers_of(self._app.screen)}
+
+    async def carry_out(self, command: Command) -> None:
+        """Carry out a command; errors are shown."""
+        app = self._app
+        if command.writes and app.read_only:
+            app.refuse_read_only(command)
+            return
+        handler = self.handlers().get(command.id)
+        if handler is None:
+            return
+        try:
+            result = handler()
+            if isawaitable(result):
+                await result
+        except TorcError as error:
+            app.complain(error)

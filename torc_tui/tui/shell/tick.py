@@ -1,0 +1,124 @@
+"""The one tick of the app: it takes what the threads handed over, and lets the screen work.
+
+Invariants: a tick takes hand-overs for at most `BUDGET` seconds; there is never a message per
+change. Everything happens inside one batch, so that each line is painted once.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from torc_tui.tui.feed.handovers import (
+    Answer,
+    Changes,
+    Found,
+    Handover,
+    Listed,
+    Loaded,
+    Lost,
+)
+from torc_tui.tui.feed.machine import MachineNews, MachineWatch
+from torc_tui.tui.feed.reader import Reader
+from torc_tui.tui.feed.watches import Ended, Watches
+from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.frame.ui_state import UiState
+
+BUDGET = 0.008
+"""Seconds of one tick for hand-overs."""
+SLICE = 400
+"""Events that are taken between two looks at the clock."""
+
+
+class TickedApp(Protocol):
+    """The app, as the tick sees it."""
+
+    reader: Reader
+    state: UiState
+    watches: Watches
+    machine: MachineWatch
+    lost: str | None
+
+    def front(self) -> TorcScreen | None:
+        """Return the uppermost screen that is not a dialog."""
+        ...
+
+    def take_machine(self, news: MachineNews | None) -> None:
+        """Take a reading of the machine."""
+        ...
+
+    def tell_ended(self, ended: Sequence[Ended]) -> None:
+        """Notify the user of what ended."""
+        ...
+
+    def tell_bursts(self, now: float) -> None:
+        """Show collected notifications that are due."""
+        ...
+
+
+class Tick:
+    """See the module."""
+
+    def __init__(self, app: TickedApp, inbox: deque[Handover]) -> None:
+        self._app = app
+        self._inbox = inbox
+        self._second = 0.0
+
+    def has_work(self, screen: TorcScreen, now: float) -> bool:
+        """Return whether there is anything to do."""
+        return bool(self._inbox) or now - self._second >= 1.0 or screen.busy
+
+    def run(self, screen: TorcScreen, now: float) -> None:
+        """Do the work of one tick."""
+        if self._inbox:
+            self._drain(screen)
+        if now - self._second >= 1.0:
+            self._second = now
+            self._every_second(screen, now)
+        screen.every_tick(now)
+        self._app.tell_bursts(now)
+
+    def _every_second(self, screen: TorcScreen, now: float) -> None:
+        app = self._app
+        screen.every_second(now)
+        app.reader.ask("machine", app.machine.question(*screen.outlook_wanted()), app.take_machine)
+        if app.state.changed:
+            app.reader.ask("state", lambda _: app.state.save())
+        if app.watches:
+            app.reader.ask(
+                "watches", lambda source: app.watches.check(source.store), app.tell_ended
+            )
+
+    def _drain(self, screen: TorcScreen) -> None:
+        inbox, app = self._inbox, self._app
+        end = time.perf_counter() + BUDGET
+        while inbox and time.perf_counter() < end:
+            item = inbox.popleft()
+            match item:
+                case Answer():
+                    item.deliver()
+                    if app.front() is not screen:
+                        return  # the rest is for the screen that the answer has opened
+                    continue
+                case Changes(turn, events) if len(events) > SLICE:
+                    inbox.appendleft(Changes(turn, events[SLICE:]))
+                    item = Changes(turn, events[:SLICE])
+                case Lost(message):
+                    app.lost = message
+                case Found():
+                    app.lost = None
+                case _:
+                    pass
+            screen.receive(item)
+            if isinstance(item, Loaded) or (isinstance(item, Listed) and not gc.isenabled()):
+                _keep_out_of_collection()
+
+
+def _keep_out_of_collection() -> None:
+    """Let the garbage collector skip what is there now: looking through 100,000 jobs would stop the
+    screen for a while."""
+    gc.freeze()
+    gc.enable()

@@ -1,0 +1,139 @@
+"""A text to read, however long, and what to do about it.
+
+Input: lines and answers. Output: the value of the chosen answer. Nothing is done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+
+from torc_tui.tui.look.text_layout import Line, width_of
+from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.overlay import Button, Overlay, box_title
+from torc_tui.tui.widgets.text_drawing import TextDrawing
+
+T = TypeVar("T")
+WIDTH = 110
+"""Cells of the box, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option(Generic[T]):
+    """One answer: its key, the label of its button, and its value."""
+
+    key: str
+    label: str
+    value: T
+    danger: bool = False
+
+
+class Choice(Overlay[T], Generic[T]):
+    """A question. The last option changes nothing: escape means it, and it has the focus, so that
+    one enter too many destroys nothing."""
+
+    DEFAULT_CSS = """
+    Choice > .box { width: 110; }
+    Choice LineCanvas { max-height: 78vh; background: $surface; }
+    Choice #answers { height: auto; margin: 1 0 0 0; layout: horizontal; }
+    Choice.-narrow #answers { layout: vertical; margin: 0; }
+    Choice.-narrow LineCanvas { max-height: 50vh; }
+    """
+
+    def __init__(
+        self,
+        title: str,
+        lines: Sequence[Line],
+        options: Sequence[Option[T]],
+        *,
+        first: bool = False,
+    ) -> None:
+        """Prepare the question; with ``first``, the first option has the focus, because it is what
+        the user has just asked for."""
+        super().__init__()
+        self.first = first
+        self.heading = title
+        self.drawing = TextDrawing(lines)
+        self.options = options
+        self.canvas = LineCanvas(self.drawing)
+        self.canvas.can_focus = False
+        self.buttons = [
+            Button(option.label, key=option.key, danger=option.danger) for option in options
+        ]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = box_title(self.heading)
+            yield self.canvas
+            with Container(id="answers"):
+                yield from self.buttons
+
+    def on_mount(self) -> None:
+        self.buttons[0 if self.first else -1].focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        needed = sum(width_of(option.label) + len(option.key) + 7 for option in self.options)
+        room = min(self.widest, event.size.width * 96 // 100) - 4
+        self.set_class(room < needed, "-narrow")
+        width, height = self.drawing.size
+        # The bar for long lines takes one line.
+        self.canvas.styles.height = height + (width > room)
+
+    @property
+    def widest(self) -> int:
+        """Return the width of the box where there is room."""
+        return WIDTH
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.dismiss(self.options[self.buttons.index(event.button)].value)
+
+    def on_key(self, event: events.Key) -> None:
+        chosen = [option for option in self.options if option.key == event.character]
+        if chosen:
+            event.stop()
+            self.dismiss(chosen[0].value)
+        elif event.key in ("left", "right", "tab", "shift+tab"):
+            event.stop()
+            event.prevent_default()
+            (self.focus_next if event.key in ("right", "tab") else self.focus_previous)(Button)
+        elif (move := self._moves().get(event.key)) is not None:
+            event.stop()
+            move()
+
+    def _moves(self) -> Mapping[str, Callable[[], None]]:
+        canvas = self.canvas
+        return {
+            "up": canvas.pan_up,
+            "down": canvas.pan_down,
+            "pageup": canvas.page_up,
+            "pagedown": canvas.page_down,
+            "home": canvas.to_top,
+            "end": canvas.to_bottom,
+        }
+
+    def close(self) -> None:
+        self.dismiss(self.options[-1].value)
+
+
+class Confirm(Choice[bool]):
+    """A question before an action that destroys something, or that concerns many jobs."""
+
+    DEFAULT_CSS = """
+    Confirm > .box { width: 72; }
+    """
+
+    def __init__(
+        self, title: str, lines: Sequence[Line], act: str, keep: str = "Cancel", *,
+        danger: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(title, lines, (Option("y", act, True, danger), Option("n", keep, False)))
+
+    @property
+    def widest(self) -> int:
+        return 72

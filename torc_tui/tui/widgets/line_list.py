@@ -1,0 +1,291 @@
+"""A list of any length with a cursor: only the lines on screen exist.
+
+Subclasses say which rows there are (``read_keys``) and paint one of them (``paint_row``). Calls of
+``changed(keys)`` tell that rows read differently, ``reload()`` that rows came or went. Output:
+messages about the row under the cursor, which is known by its key and never by its number.
+
+Never done here: input and output, filtering, deciding what a row says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from torc_tui.tui.look.text_layout import paint
+from torc_tui.tui.look.theme import Palette, palette_of
+from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.table_model import Key
+
+CACHED = 1000
+"""Painted lines that are kept."""
+
+
+class LineList(CommandNode, ScrollView, can_focus=True):
+    """See the module. ``lines_built`` counts painted lines, which tests check."""
+
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("list",)
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    LineList {
+        background: $background;
+        color: $foreground;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 1;
+        overflow-x: hidden;
+        overflow-y: auto;
+    }
+    """
+
+    class Selected(Message):
+        """The cursor is on another row (None: there is no row)."""
+
+        def __init__(self, table: LineList, key: Key | None) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> LineList:
+            return self.table
+
+    def __init__(self, *, id: str | None = None, empty: str = "nothing here") -> None:
+        super().__init__(id=id)
+        self.empty = empty
+        self.order: list[Key] = []
+        self.cursor: Key | None = None
+        self.cursor_row = 0
+        self.lines_built = 0
+        self._cache: dict[Key, Strip] = {}
+        self._base = Style.null()
+        self._frame_style: Style | None = None
+        self._painted_with: Palette | None = None
+
+    # -- what subclasses give ----------------------------------------------------------------------
+
+    def read_keys(self) -> Sequence[Key]:
+        """Return the keys of all rows, in order."""
+        raise NotImplementedError
+
+    def paint_row(self, key: Key, under: Style | None) -> Strip:
+        """Paint one row; ``under`` lies below it where the cursor is."""
+        raise NotImplementedError
+
+    def paint_head(self) -> Strip:
+        """Paint the line on top, which does not scroll."""
+        raise NotImplementedError
+
+    @property
+    def row_width(self) -> int:
+        """Return the cells of a row, which may be more than the widget has."""
+        return self.view.width
+
+    def activate(self) -> None:
+        """Open what is under the cursor."""
+
+    # -- what the owner calls ----------------------------------------------------------------------
+
+    @property
+    def view(self) -> Size:
+        """Return the size of the widget without its scrollbars."""
+        return self.scrollable_content_region.size
+
+    @property
+    def palette(self) -> Palette:
+        """Return the styles of the current theme."""
+        return palette_of(self.app)
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "cursor-up": self.cursor_up,
+            "cursor-down": self.cursor_down,
+            "page-up": self.page_up,
+            "page-down": self.page_down,
+            "cursor-top": self.to_top,
+            "cursor-bottom": partial(self.move_by, len(self.order)),
+            "activate": self.activate,
+        }
+
+    def reload(self) -> None:
+        """Read the keys again, and paint every row again."""
+        self._cache.clear()
+        self._set_order(list(self.read_keys()))
+
+    def reorder(self) -> None:
+        """Read the keys again where no row reads differently; paint only if one moved."""
+        order = list(self.read_keys())
+        if order != self.order:
+            self._set_order(order)
+
+    def changed(self, keys: Set[Key]) -> None:
+        """Paint these rows again if they are on screen, and forget them if they are not."""
+        cache = self._cache
+        if len(keys) > len(cache):
+            for key in [key for key in cache if key in keys]:
+                del cache[key]
+        else:
+            for key in keys:
+                cache.pop(key, None)
+        top = self.scroll_offset.y
+        for line, key in enumerate(self.order[top : top + max(0, self.view.height - 1)]):
+            if key in keys:
+                self.refresh(Region(0, line + 1, self.view.width, 1))
+
+    def select(self, key: Key | None, *, tell: bool = True) -> bool:
+        """Put the cursor on a key; return False if there is no such row."""
+        try:
+            row = self.order.index(key)
+        except ValueError:
+            return False
+        self.move_to(row, tell=tell)
+        return True
+
+    # -- moving ------------------------------------------------------------------------------------
+
+    def move_to(self, row: int, *, tell: bool = True) -> None:
+        """Put the cursor on a row, or on the nearest one."""
+        if not self.order:
+            return
+        row = max(0, min(row, len(self.order) - 1))
+        key = self.order[row]
+        if row != self.cursor_row or key != self.cursor:
+            self._forget_row(self.cursor_row)
+            self.cursor_row, self.cursor = row, key
+            self._forget_row(row)
+            if tell:
+                self.post_message(self.Selected(self, key))
+        self._show_cursor()
+
+    def move_by(self, rows: int) -> None:
+        """Move the cursor by a number of rows."""
+        self.move_to(self.cursor_row + rows)
+
+    def cursor_up(self) -> None:
+        """Move the cursor one row up."""
+        self.move_by(-1)
+
+    def cursor_down(self) -> None:
+        """Move the cursor one row down."""
+        self.move_by(1)
+
+    def page_up(self) -> None:
+        """Move the cursor one page up."""
+        self.move_by(-max(1, self.view.height - 2))
+
+    def page_down(self) -> None:
+        """Move the cursor one page down."""
+        self.move_by(max(1, self.view.height - 2))
+
+    def to_top(self) -> None:
+        """Move the cursor to the first row."""
+        self.move_to(0)
+
+    def _show_cursor(self) -> None:
+        page = max(1, self.view.height - 1)
+        top = self.scroll_offset.y
+        if self.cursor_row < top:
+            self.scroll_to(y=self.cursor_row, animate=False)
+        elif self.cursor_row >= top + page:
+            self.scroll_to(y=self.cursor_row - page + 1, animate=False)
+
+    def _set_order(self, order: list[Key]) -> None:
+        self.order = order
+        before, row = self.cursor, self.cursor_row
+        if not order:
+            self.cursor, self.cursor_row = None, 0
+        elif before is None or not (row < len(order) and order[row] == before):
+            try:
+                self.cursor_row = order.index(before) if before is not None else 0
+            except ValueError:
+                self.cursor_row = min(row, len(order) - 1)
+            self.cursor = order[self.cursor_row]
+        at_line = row - self.scroll_offset.y
+        self._resize()
+        if self.cursor_row != row and 0 <= at_line < self.view.height - 1:
+            # The row that the eye rests on stays in its place; the others move around it.
+            self.scroll_to(y=max(0, self.cursor_row - at_line), animate=False)
+        if self.cursor != before:
+            self.post_message(self.Selected(self, self.cursor))
+        self.refresh()
+
+    def _resize(self) -> None:
+        self.virtual_size = Size(1, len(self.order) + 1)
+
+    def _on_resize(self, event: events.Resize) -> None:
+        self._cache.clear()
+        self._resize()
+        self._show_cursor()
+
+    def on_mount(self) -> None:
+        self.reload()
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self._forget_row(self.cursor_row)
+
+    # -- painting ----------------------------------------------------------------------------------
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Working out the style of a widget takes 0.2 ms: once per frame, not per line.
+        self._frame_style = self.rich_style
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.view.width
+        base = self._frame_style or self.rich_style
+        if base != self._base or self._painted_with is not self.palette:
+            self._base, self._painted_with = base, self.palette
+            self._cache.clear()
+        if y == 0:
+            return self._crop(self.paint_head(), width)
+        if not self.order:
+            text = f"  {self.empty}" if y == 2 or self.view.height < 4 else ""
+            return paint([(text, "muted")], self.palette, base, width)
+        row = self.scroll_offset.y + y - 1
+        if row >= len(self.order):
+            return Strip.blank(width, base)
+        return self._crop(self._row_strip(row), width)
+
+    def _row_strip(self, row: int) -> Strip:
+        key = self.order[row]
+        strip = self._cache.get(key)
+        if strip is None:
+            if len(self._cache) > CACHED:
+                self._cache.clear()
+            self.lines_built += 1
+            under = None
+            if row == self.cursor_row:
+                under = self.palette("cursor" if self.has_focus else "cursor-blur")
+            strip = self._cache[key] = self.paint_row(key, under)
+        return strip
+
+    def _crop(self, strip: Strip, width: int) -> Strip:
+        x = self.scroll_offset.x
+        if not x and strip.cell_length == width:
+            return strip
+        return strip.crop_extend(x, x + width, self._base)
+
+    def _forget_row(self, row: int) -> None:
+        if row < len(self.order):
+            self._cache.pop(self.order[row], None)
+        line = row - self.scroll_offset.y + 1
+        if 1 <= line < self.view.height:
+            self.refresh(Region(0, line, self.view.width, 1))
+
+
+def moves_of(table: LineList) -> Mapping[str, Callable[[], None]]:
+    """Return how the keys of a text field move the cursor of a list below it."""
+    return {
+        "up": table.cursor_up,
+        "down": table.cursor_down,
+        "pageup": table.page_up,
+        "pagedown": table.page_down,
+    }

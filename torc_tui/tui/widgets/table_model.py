@@ -1,0 +1,160 @@
+"""The model of a table: columns, the rows protocol, and how wide columns are. No Textual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torc_tui.tui.look.text_layout import Line, Span
+
+Key = Hashable
+Cell = Span | Line
+"""One span, or several for a cell in more than one style."""
+
+GUTTER = 2
+"""Cells before the first column: the mark of the cursor, and that of a marked row."""
+GAP = 2
+"""Cells between two columns."""
+EXTRA = 4
+"""Columns of this importance and above are left out before others are narrowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    ``importance`` 0 is always shown; higher ones are left out first when the table gets narrow. A
+    column has at least ``minimum`` and preferably ``width`` cells; columns with ``grow`` share what
+    is left.
+    """
+
+    key: str
+    title: str
+    width: int
+    minimum: int = 0
+    importance: int = 1
+    grow: int = 0
+    align: str = "left"
+    sortable: bool = True
+
+    @property
+    def least(self) -> int:
+        """Return the smallest width."""
+        return self.minimum or self.width
+
+
+class Rows(Protocol):
+    """The rows of a table."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Return all columns."""
+        ...
+
+    def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
+        """Return the keys of all rows to show, filtered and sorted (None: the natural order)."""
+        ...
+
+    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
+        """Return the cells of a row; the table cuts text that is longer than its column."""
+        ...
+
+
+class ListRows:
+    """Rows made from a list of records."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        cell: Callable[[Any, str, int], Cell],
+        value: Callable[[Any, str], Any],
+        records: Sequence[tuple[Key, Any]] = (),
+    ) -> None:
+        """Prepare the rows.
+
+        ``cell`` returns what a column shows of a record, ``value`` what a column is sorted by; both
+        get the key of the column.
+        """
+        self.columns = columns
+        self._cell = cell
+        self._value = value
+        self.records: dict[Key, Any] = dict(records)
+
+    def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
+        """Return the keys in order; records without a value come last."""
+        keys = list(self.records)
+        if sort is not None:
+            records, value_of = self.records, self._value
+
+            def order(key: Key) -> tuple[bool, Any]:
+                value = value_of(records[key], sort)
+                return (value is None) is not reverse, 0 if value is None else value
+
+            keys.sort(key=order, reverse=reverse)
+        return keys
+
+    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
+        """Return the cells of one record."""
+        record = self.records[key]
+        return [
+            self._cell(record, column.key, width)
+            for column, width in zip(columns, widths, strict=True)
+        ]
+
+
+def layout(
+    columns: Sequence[Column], width: int, *, everything: bool = False
+) -> list[tuple[Column, int]]:
+    """Return the columns that are shown in ``width`` cells, each with its width.
+
+    With ``everything``, no column is left out.
+    """
+    room = width - GUTTER
+    shown = list(columns) if everything else _chosen(columns, room)
+    sizes = {column.key: column.least for column in shown}
+    spare = room - sum(sizes.values()) - GAP * max(0, len(shown) - 1)
+    for column in sorted(shown, key=lambda column: column.importance):
+        more = max(0, min(spare, column.width - sizes[column.key]))
+        sizes[column.key] += more
+        spare -= more
+    if spare > 0:
+        _share(spare, [column for column in shown if column.grow], sizes)
+    elif spare < 0 and shown and not everything:
+        sizes[shown[0].key] = max(1, sizes[shown[0].key] + spare)
+    return [(column, sizes[column.key]) for column in shown]
+
+
+def _chosen(columns: Sequence[Column], room: int) -> list[Column]:
+    """Return the columns that have room, in their order.
+
+    Important columns get their full width before an extra one is shown. Once a column has no room,
+    less important ones are not shown either, so that nothing expected is missing in between.
+    """
+    chosen: set[str] = set()
+    used = wished = 0
+    for column in sorted(columns, key=lambda column: column.importance):
+        gap = GAP if chosen else 0
+        if column.importance >= EXTRA:
+            fits = wished + column.width + gap <= room
+        else:
+            fits = used + column.least + gap <= room
+        if chosen and not fits:
+            break
+        chosen.add(column.key)
+        used += column.least + gap
+        wished += column.width + gap
+    return [column for column in columns if column.key in chosen]
+
+
+def _share(spare: int, growing: Sequence[Column], sizes: dict[str, int]) -> None:
+    """Add ``spare`` cells to the growing columns, by their weight."""
+    weight = sum(column.grow for column in growing)
+    if not weight:
+        return
+    left = spare
+    for column in growing:
+        more = spare * column.grow // weight
+        sizes[column.key] += more
+        left -= more
+    sizes[growing[-1].key] += left

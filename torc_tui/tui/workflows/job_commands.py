@@ -1,0 +1,156 @@
+"""What the workflow screen does with the selected jobs besides actions: explain, copy, open a
+shell, notify, fold, and search their logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from torc_tui.tui.feed.watches import Watch
+from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.jobs import job_shell
+from torc_tui.tui.jobs.job_table import JobTable
+from torc_tui.tui.jobs.page import folded
+from torc_tui.tui.jobs.workflow_model import WorkflowModel
+from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.text_layout import Line
+from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.dialogs import Reading
+from torc_tui.tui.widgets.split import Split
+from torc_tui.tui.workflows import fold_memory
+from torc_tui.tui.workflows.tab_host import TabHost
+
+if TYPE_CHECKING:
+    from torc_tui.tui.logs.log_grep import LogGrep, LogHit
+
+
+class CommandHost(PaneHost, Protocol):
+    """The workflow screen, as these commands see it."""
+
+    model: WorkflowModel
+    table: JobTable
+    tabs: TabHost
+    split: Split
+
+    def focus_pane(self) -> None:
+        """Give the keys to the pane on screen."""
+        ...
+
+    async def show_tab(self, name: str) -> None:
+        """Bring a tab to the front."""
+        ...
+
+
+class JobCommands:
+    """See the module."""
+
+    def __init__(self, host: CommandHost) -> None:
+        self._host = host
+        self._log_grep: LogGrep | None = None
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the commands that are carried out here."""
+        return {
+            "job-why": self.explain,
+            "job-copy": self._copy_line,
+            "job-shell": self._open_shell,
+            "family-toggle": self.toggle_group,
+            "fold-all": self._fold_all,
+            "notify": self._watch_jobs,
+            "notify-workflow": self._watch_workflow,
+            "search-logs": self._search_logs,
+        }
+
+    def explain(self) -> None:
+        """Show why the selected job is where it is; on a group, open it or fold it."""
+        host = self._host
+        narrow = host.split.shape == "single"
+        if host.table.selected_group is not None and not narrow:
+            self.toggle_group()
+            return
+        job = host.selected_job
+        if job is None:
+            return
+        if narrow and host.split.alone != "second":
+            host.split.show_alone("second")
+            host.focus_pane()
+            host.tabs.refresh_visible()
+            return
+        sign = STATUS[job.status]
+        room = max(40, min(96, host.split.size.width - 12))
+        lines: list[Line] = [
+            [(piece, style)]
+            for text, style in host.reasons(job, ask=True)
+            for piece in folded(text, room)
+        ]
+        lines = lines or [[(f"{job.name} is {sign.word}", sign.style)]]
+        host.torc.push(Reading(f"Why is {job.name} {sign.word}?", lines))
+
+    # -- groups ------------------------------------------------------------------------------------
+
+    def toggle_group(self) -> None:
+        """Open the group under the cursor, or fold it."""
+        rows, table = self._host.model.rows, self._host.table
+        name = rows.toggle(table.cursor)
+        if name is not None:
+            table.show(rows)
+            table.select(name)
+            fold_memory.remember(self._host.torc.state, rows)
+
+    def _fold_all(self) -> None:
+        rows = self._host.model.rows
+        rows.toggle_all()
+        self._host.table.show(rows)
+        fold_memory.remember(self._host.torc.state, rows)
+
+    # -- one job -----------------------------------------------------------------------------------
+
+    def _copy_line(self) -> None:
+        if (job := self._host.selected_job) is not None:
+            job_shell.copy_line(self._host.torc, job)
+
+    def _open_shell(self) -> None:
+        if (job := self._host.selected_job) is not None:
+            job_shell.open_shell(self._host.torc, job)
+
+    # -- notifications -----------------------------------------------------------------------------
+
+    def _watch_jobs(self) -> None:
+        host, jobs = self._host, self._host.table.chosen_jobs
+        if not jobs:
+            return
+        ids = [job.id for job in jobs]
+        groups = {job.family or job.name for job in jobs}
+        several = groups.pop() if len(groups) == 1 else f"{len(jobs)} jobs"
+        title = jobs[0].name if len(jobs) == 1 else several
+        host.torc.tell_when_ended(frozenset(ids), Watch(title, host.workflow_id, ids))
+
+    def _watch_workflow(self) -> None:
+        wf = self._host.workflow_id
+        name = self._host.model.view.workflow.name or f"workflow {wf}"
+        self._host.torc.tell_when_ended(("workflow", wf), Watch(name, wf))
+
+    # -- all logs ----------------------------------------------------------------------------------
+
+    def _search_logs(self) -> None:
+        from torc_tui.tui.logs.log_grep import LogGrep
+        from torc_tui.tui.logs.log_search import LogSearch
+
+        host = self._host
+        if self._log_grep is None:
+            self._log_grep = LogGrep()
+        host.torc.push(LogSearch(host.torc, host.workflow_id, self._log_grep), self._go_to_hit)
+
+    async def _go_to_hit(self, hit: LogHit | None) -> None:
+        """Show the line of a log that was found: its job, its attempt, its place."""
+        from torc_tui.tui.logs.log_pane import LogPane
+
+        if hit is None:
+            return
+        host = self._host
+        host.go_to_job(hit.log.job_id, focus=False)
+        pane = await host.tabs.show("log")
+        assert isinstance(pane, LogPane)
+        pane.show_hit(hit)
+        await host.show_tab("log")
+        host.focus_pane()

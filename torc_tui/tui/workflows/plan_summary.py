@@ -1,0 +1,108 @@
+"""What a workflow file would become, in words: what would be stored, and what to look at first."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from torc_tui.errors import Problem
+from torc_tui.model import DEFAULT_REQUIREMENTS, Plan, ResourceRequirements
+from torc_tui.tui.look.text_layout import Line, sanitize
+from torc_tui.tui.workflows.file_preview import Preview
+from torc_tui.units import show_bytes, show_duration
+from torc_tui.wording import count
+
+LABEL = 14
+"""Cells of a label."""
+LISTED = 20
+"""Warnings of one kind that are listed."""
+
+
+def summary(found: Preview, plan: Plan, target: str, width: int) -> list[Line]:
+    """Return the lines of the summary; ``target`` is the directory where the jobs would run."""
+    spec = plan.spec
+    out: list[Line] = [[(sanitize(spec.name), "strong")]]
+    if spec.description:
+        out += [[(line, "muted")] for line in textwrap.wrap(sanitize(spec.description), width)]
+    out.append([])
+    out += _contents(plan, width)
+    out += _field("runs in", target, width, style="accent")
+    out += [[], [("Requirements", "accent bold")]]
+    used = Counter(planned.requirement for planned in plan.jobs)
+    for index, number in used.most_common(8):
+        text = _requested(plan.requirements[index])
+        out.append([(f"  {text}", "text"), (f"  × {number:,}", "faint")])
+    out += _section("Cannot run here", [text for text, _ in found.never], "warning", width)
+    out += _section("Missing files that no job writes", list(found.missing), "warning", width)
+    out += _section("Warnings", [_warning(one) for one in found.warnings], "text", width)
+    return out
+
+
+def _contents(plan: Plan, width: int) -> list[Line]:
+    from torc_tui.plan.describe import describe
+
+    spec, entries = plan.spec, plan.spec.entries
+    edges: Any = describe(plan, edges=False)["summary"]
+    out = _counted("jobs", len(plan.jobs), entries.get("jobs"), width)
+    if edges["edge_count"]:
+        out += _field("dependencies", f"{edges['edge_count']:,}", width)
+    out += _counted("files", len(plan.files), entries.get("files"), width)
+    out += _counted("user data", len(plan.user_data), entries.get("user_data"), width)
+    if spec.failure_handlers:
+        about = "what to do when a job fails"
+        out += _field("handlers", str(len(spec.failure_handlers)), width, about)
+    if spec.actions:
+        out += _field("actions", str(len(spec.actions)), width)
+    return out
+
+
+def _counted(label: str, number: int, entries: int | None, width: int) -> list[Line]:
+    before = number if entries is None else entries
+    if not number and not before:
+        return []
+    source = f"from {count(before, 'entry', 'entries')}" if before else "named in commands"
+    return _field(label, f"{number:,}", width, source if before != number else "")
+
+
+def _field(label: str, value: str, width: int, note: str = "", style: str = "text") -> list[Line]:
+    room = max(8, width - LABEL)
+    parts = [value[at : at + room] for at in range(0, len(value), room)] or [""]
+    head: Line = [
+        (f"{label:<{LABEL}}", "muted"),
+        (parts[0], style),
+        (f"  {note}" if note else "", "faint"),
+    ]
+    return [head, *([(" " * LABEL, ""), (part, style)] for part in parts[1:])]
+
+
+def _section(title: str, lines: Sequence[str], style: str, width: int) -> list[Line]:
+    if not lines:
+        return []
+    out: list[Line] = [[], [(f"⚠ {title}", "warning bold")]]
+    for text in lines[:LISTED]:
+        wrapped = textwrap.wrap(sanitize(text), max(12, width - 2)) or [""]
+        out += [[("  " + line, style)] for line in wrapped]
+    if len(lines) > LISTED:
+        out.append([(f"  and {len(lines) - LISTED} more", "faint")])
+    return out
+
+
+def _requested(requirement: ResourceRequirements) -> str:
+    if requirement == DEFAULT_REQUIREMENTS:
+        return "nothing requested: counts as 1 CPU"
+    parts = [count(requirement.num_cpus, "CPU")]
+    if requirement.memory is not None:
+        parts.append(show_bytes(requirement.memory))
+    if requirement.num_gpus:
+        parts.append(f"{requirement.num_gpus:g} GPU{'s' if requirement.num_gpus > 1 else ''}")
+    if requirement.runtime is not None:
+        limit = show_duration(requirement.runtime).removesuffix(" 00 s").removesuffix(" 00 min")
+        parts.append(f"up to {limit}")
+    return f"{requirement.name}: {' · '.join(parts)}"
+
+
+def _warning(problem: Problem) -> str:
+    place = f"line {problem.line}: " if problem.line is not None else ""
+    return place + problem.message + (f" ({problem.hint})" if problem.hint else "")

@@ -1,0 +1,137 @@
+"""The tabs beside the job table: which one is shown, and what reaches their panes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from functools import partial
+
+from textual.app import ComposeResult
+
+from torc_tui.model import Event
+from torc_tui.tui.frame.pane import Pane
+from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.split import Side
+from torc_tui.tui.widgets.tab_bar import TabBar
+from torc_tui.tui.workflows.panes import BY_NAME, TABS, WorkflowHost
+
+TabChooser = Callable[[str], Awaitable[None]]
+"""Shows a tab and gives it the keys."""
+
+
+class TabHost(Side):
+    """The right side of the workflow screen. Panes are made when they are first shown."""
+
+    DEFAULT_CSS = """
+    TabHost > .content { width: 1fr; height: 1fr; }
+    """
+
+    def __init__(self, host: WorkflowHost) -> None:
+        super().__init__(id="tabs-pane")
+        self._host = host
+        self.bar = TabBar([(tab.name, tab.title) for tab in TABS])
+        self.content = Side(classes="content")
+        self.panes: dict[str, Pane] = {}
+        self.current = TABS[0].name
+
+    def compose(self) -> ComposeResult:
+        yield self.bar
+        yield self.content
+
+    # -- what is shown -----------------------------------------------------------------------------
+
+    @property
+    def pane(self) -> Pane | None:
+        """Return the pane of the current tab; None until it is made."""
+        return self.panes.get(self.current)
+
+    @property
+    def visible_pane(self) -> Pane | None:
+        """Return the pane on screen; None while the job table fills the screen."""
+        pane = self.pane
+        return pane if pane is not None and pane.is_attached and self.display else None
+
+    async def show(self, name: str) -> Pane:
+        """Bring a tab to the front."""
+        pane = self.panes.get(name)
+        if pane is None:
+            pane = self.panes[name] = BY_NAME[name].make(self._host)
+            await self.content.mount(pane)
+        self.current = name
+        for other in self.panes.values():
+            other.display = other is pane
+        keymap = self._host.torc.keymap
+        self.bar.keys = {tab.name: keymap.key(f"tab-{tab.name}") for tab in TABS}
+        self.bar.choose(name)
+        return pane
+
+    def refresh_visible(self) -> None:
+        """Let the pane on screen show what is true now, if it does not."""
+        pane = self.visible_pane
+        if pane is not None and pane.stale:
+            pane.stale = False
+            pane.refresh_content()
+
+    # -- what reaches the panes --------------------------------------------------------------------
+
+    @property
+    def _attached(self) -> Sequence[Pane]:
+        """Return the panes in the tree of the screen; one that is being mounted is stale anyway."""
+        return [pane for pane in self.panes.values() if pane.is_attached]
+
+    def all_changed(self) -> None:
+        """Take notice that everything was read again."""
+        for pane in self.panes.values():
+            pane.stale = True
+        self.refresh_visible()
+
+    def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
+        """Take notice of events."""
+        for pane in self._attached:
+            pane.data_changed(changed, events)
+        self.refresh_visible()
+
+    def job_changed(self) -> None:
+        """Take notice that another job is selected."""
+        for pane in self._attached:
+            pane.job_changed()
+        self.refresh_visible()
+
+    def reasons_changed(self) -> None:
+        """Take notice that more is known about the selected job."""
+        pane = self.pane
+        if pane is not None:
+            pane.reasons_changed()
+
+    def machine_changed(self) -> None:
+        """Take notice of a reading of the machine."""
+        pane = self.visible_pane
+        if pane is not None:
+            pane.machine_changed()
+
+    def every_second(self, now: float) -> None:
+        """Show what changes with time alone."""
+        pane = self.pane
+        if pane is not None and pane.is_attached:
+            pane.every_second(now)
+
+    def every_tick(self) -> None:
+        """Let the pane on screen do what it announced."""
+        pane = self.visible_pane
+        if pane is not None and pane.is_mounted:
+            pane.every_tick()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the pane on screen has something to do with the next tick."""
+        pane = self.pane
+        return pane is not None and pane.busy
+
+
+def tab_handlers(tabs: TabHost, choose: TabChooser) -> Mapping[str, Handler]:
+    """Return the commands that show a tab."""
+    handlers: dict[str, Handler] = {f"tab-{tab.name}": partial(choose, tab.name) for tab in TABS}
+    return {
+        **handlers,
+        "tab-next": lambda: choose(tabs.bar.step(1)),
+        "tab-previous": lambda: choose(tabs.bar.step(-1)),
+    }

@@ -1,0 +1,58 @@
+"""What the header says about a workflow."""
+
+from __future__ import annotations
+
+from torc_tui.status import SETTLED, TROUBLED, JobStatus
+from torc_tui.tui.frame.header import HeaderState
+from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.jobs.workflow_model import WorkflowModel
+from torc_tui.tui.look.status_icons import STATUS, Sign
+from torc_tui.views.status_bar import ORDER
+
+_QUIET = (JobStatus.BLOCKED, JobStatus.READY, JobStatus.UNINITIALIZED)
+"""Statuses that the bar shows as one rest."""
+_STATES = {
+    "running": STATUS[JobStatus.RUNNING],
+    "completed": STATUS[JobStatus.COMPLETED],
+    "failed": STATUS[JobStatus.FAILED],
+    "canceled": STATUS[JobStatus.CANCELED],
+    "ready": STATUS[JobStatus.READY],
+    "blocked": STATUS[JobStatus.BLOCKED],
+    "paused": Sign("‖", "paused", "warning"),
+    "pending_failed": STATUS[JobStatus.PENDING_FAILED],
+    "uninitialized": Sign("·", "new", "muted"),
+}
+
+
+def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
+    """Return the content of the header."""
+    if not model.loaded:
+        return HeaderState(
+            title=f"workflow {model.workflow_id}",
+            note=model.gone or "reading …",
+            lost=torc.lost,
+            read_only=torc.read_only,
+        )
+    view = model.view
+    settled = view.count(*SETTLED)
+    waiting = len(view.jobs) - settled - view.count(JobStatus.RUNNING, JobStatus.PENDING)
+    parts = [
+        (view.counts[status], STATUS[status].style) for status in ORDER if status not in _QUIET
+    ]
+    dead = model.rows.reasons.dead
+    return HeaderState(
+        title=view.workflow.name,
+        state=Sign("✖", model.gone, "error") if model.gone else _STATES.get(view.state),
+        run=view.workflow.run_id or None,
+        done=settled,
+        total=len(view.jobs),
+        failed=view.count(*TROUBLED),
+        running=view.count(JobStatus.RUNNING),
+        parts=(*parts, (waiting, "bar-rest")),
+        eta=model.eta,
+        meters=torc.meters,
+        lost=torc.lost,
+        read_only=torc.read_only,
+        orphaned=bool(view.running and dead) and not view.nodes - dead,
+        watches=len(torc.watches),
+    )

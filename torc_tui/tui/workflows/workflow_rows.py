@@ -1,0 +1,160 @@
+"""The rows of the list of workflows: filtered and sorted. No Textual. Keys are workflow ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from torc_tui.model import Workflow
+from torc_tui.status import SETTLED, TROUBLED, JobStatus, number_of
+from torc_tui.tui.look.status_icons import STATUS, workflow_state
+from torc_tui.tui.look.text_layout import shares
+from torc_tui.tui.widgets.table_model import Cell, Column, Key
+from torc_tui.views.status_bar import ORDER
+from torc_tui.wording import age
+
+COLUMNS = (
+    Column("sign", "", 1, importance=0, sortable=False),
+    Column("id", "id", 5, minimum=3, importance=1, align="right"),
+    Column("name", "name", 28, minimum=10, importance=0, grow=2),
+    Column("state", "state", 13, minimum=9, importance=2),
+    Column("progress", "progress", 24, minimum=10, importance=3, grow=1),
+    Column("jobs", "jobs", 13, minimum=9, importance=4, align="right"),
+    Column("failed", "failed", 7, minimum=6, importance=5, align="right"),
+    Column("run", "run", 4, minimum=3, importance=7, align="right"),
+    Column("age", "created", 10, minimum=8, importance=6, align="right"),
+    Column("user", "user", 10, minimum=6, importance=8),
+    Column("project", "project", 14, minimum=8, importance=9),
+    Column("description", "description", 30, minimum=14, importance=10, grow=2),
+)
+_QUIET = (JobStatus.BLOCKED, JobStatus.READY, JobStatus.UNINITIALIZED, JobStatus.DISABLED)
+"""Statuses that the bar shows as one rest."""
+
+
+class WorkflowRows:
+    """See the module."""
+
+    columns = COLUMNS
+
+    def __init__(self) -> None:
+        self.workflows: dict[int, Workflow] = {}
+        self.now = 0.0
+        self.archived = False
+        self.user: str | None = None
+        self.words: list[str] = []
+
+    def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
+        """Return the ids of the workflows to show, in order; the newest first."""
+        keys = [key for key, workflow in self.workflows.items() if self._passes(workflow)]
+        if sort is None:
+            keys.sort(reverse=not reverse)
+        else:
+            by, workflows = _ORDERS[sort], self.workflows
+            keys.sort(key=lambda key: by(workflows[key]), reverse=reverse)
+        return keys
+
+    def _passes(self, workflow: Workflow) -> bool:
+        if workflow.is_archived and not self.archived:
+            return False
+        if self.user is not None and workflow.user != self.user:
+            return False
+        state = workflow_state(workflow).word
+        parts = {
+            "name": workflow.name,
+            "description": workflow.description or "",
+            "project": workflow.project or "",
+            "state": state,
+            "status": state,
+            "user": workflow.user,
+        }
+        known = {name: part.lower() for name, part in parts.items()}
+        text = " ".join(known[name] for name in ("name", "description", "project", "state"))
+        return all(_found(word, known, text) for word in self.words)
+
+    def nothing(self, key: Callable[[str], str]) -> str:
+        """Return why no workflow is shown; ``key`` returns the key of a command."""
+        if not self.workflows:
+            return f"no workflows yet: {key('workflow-new')} creates one from a file"
+        if self.words:
+            return f"no workflow matches: {key('filter-clear')} shows all"
+        archived, everybody = key("archived"), key("all-users")
+        return f"nothing to show: {archived} shows archived ones, {everybody} those of all users"
+
+    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
+        """Return the cells of one workflow."""
+        workflow = self.workflows[key]  # type: ignore[index]  # keys are ids
+        return [
+            self._cell(workflow, column.key, width)
+            for column, width in zip(columns, widths, strict=True)
+        ]
+
+    def _cell(self, workflow: Workflow, column: str, width: int) -> Cell:
+        match column:
+            case "sign" | "state":
+                state = workflow_state(workflow)
+                return (state.sign if column == "sign" else state.word, state.style)
+            case "name":
+                return (workflow.name, "text" if not workflow.is_archived else "muted")
+            case "progress":
+                return progress_bar(workflow, max(1, width))
+            case "failed":
+                failed = number_of(workflow.counts, TROUBLED)
+                return (str(failed) if failed else "", "failed")
+            case "age":
+                return (age(self.now - workflow.created_at), "faint")
+            case "id" | "run":
+                return (str(workflow.id if column == "id" else workflow.run_id), "faint")
+        return (_TEXTS[column](workflow), "muted")
+
+
+def _found(word: str, parts: Mapping[str, str], text: str) -> bool:
+    """Return whether a workflow has a word; ``state:failed`` looks in one part, ``failed`` in
+    all."""
+    name, colon, value = word.partition(":")
+    return value in parts[name] if colon and name in parts else word in text
+
+
+def settled_and_total(workflow: Workflow) -> tuple[int, int]:
+    """Return how many jobs are settled, and how many there are."""
+    return number_of(workflow.counts, SETTLED), sum(workflow.counts.values())
+
+
+def _share(workflow: Workflow) -> float:
+    settled, total = settled_and_total(workflow)
+    return settled / total if total else 0.0
+
+
+def _jobs(workflow: Workflow) -> str:
+    settled, total = settled_and_total(workflow)
+    return f"{settled}/{total}"
+
+
+_TEXTS: Mapping[str, Callable[[Workflow], str]] = {
+    "jobs": _jobs,
+    "user": lambda workflow: workflow.user,
+    "project": lambda workflow: workflow.project or "",
+    "description": lambda workflow: workflow.description or "",
+}
+_ORDERS: Mapping[str, Callable[[Workflow], tuple[str, float]]] = {
+    "id": lambda workflow: ("", workflow.id),
+    "name": lambda workflow: (workflow.name, workflow.id),
+    "state": lambda workflow: (workflow_state(workflow).word, workflow.id),
+    "progress": lambda workflow: ("", _share(workflow)),
+    "jobs": lambda workflow: ("", sum(workflow.counts.values())),
+    "failed": lambda workflow: ("", number_of(workflow.counts, TROUBLED)),
+    "run": lambda workflow: ("", workflow.run_id),
+    "age": lambda workflow: ("", -workflow.created_at),
+    "user": lambda workflow: (workflow.user, workflow.id),
+    "project": lambda workflow: (workflow.project or "", workflow.id),
+    "description": lambda workflow: (workflow.description or "", workflow.id),
+}
+
+
+def progress_bar(workflow: Workflow, width: int) -> Cell:
+    """Return the statuses of the jobs as a bar; jobs that wait are only hinted at."""
+    counts = workflow.counts
+    parts = [
+        (counts.get(status, 0), STATUS[status].style) for status in ORDER if status not in _QUIET
+    ]
+    if not any(number for number, _ in parts):
+        return ("░" * width, "bar-rest")
+    return shares([*parts, (number_of(counts, _QUIET), "bar-rest")], width)

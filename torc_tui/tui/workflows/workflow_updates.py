@@ -1,0 +1,173 @@
+"""What changes on the workflow screen when the threads found something, or time passes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from torc_tui.model import Event
+from torc_tui.tui.feed.handovers import Changes, Found, Gone, Handover, Loaded, Lost
+from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.tui.frame.header import HeaderBar
+from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.jobs.dependency_reader import DependencyReader
+from torc_tui.tui.jobs.filter_controller import FilterController
+from torc_tui.tui.jobs.job_table import JobTable
+from torc_tui.tui.jobs.workflow_model import WorkflowModel, outcomes
+from torc_tui.tui.workflows import fold_memory
+from torc_tui.tui.workflows.tab_host import TabHost
+from torc_tui.tui.workflows.workflow_header import header_state
+from torc_tui.views.workflow_view import WorkflowView
+
+
+class UpdatedScreen(Protocol):
+    """The parts of the workflow screen that are brought up to date."""
+
+    model: WorkflowModel
+    table: JobTable
+    filter: FilterController
+    tabs: TabHost
+    header: HeaderBar
+    dependencies: DependencyReader
+
+    @property
+    def torc(self) -> AppPort:
+        """Return the app."""
+        ...
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the screen is open."""
+        ...
+
+    def reload(self) -> None:
+        """Read everything again."""
+        ...
+
+    def show_keys(self) -> None:
+        """Bring the footer up to date."""
+        ...
+
+
+class WorkflowUpdates:
+    """See the module."""
+
+    def __init__(self, screen: UpdatedScreen) -> None:
+        self._screen = screen
+        self._model = screen.model
+
+    # -- what the threads found --------------------------------------------------------------------
+
+    def receive(self, item: Handover) -> None:
+        """Take a record of the threads."""
+        model = self._model
+        match item:
+            case Loaded(turn, view) if turn == model.turn:
+                self._load(view)
+            case Changes(turn, events) if turn == model.turn and model.loaded:
+                self._change(events)
+            case Gone(turn, workflow_id, message) if (turn, workflow_id) == (
+                model.turn,
+                model.workflow_id,
+            ):
+                self._gone(message)
+            case Lost() | Found():
+                self.show_header()
+            case _:
+                pass
+
+    def _load(self, view: WorkflowView) -> None:
+        screen, model = self._screen, self._model
+        first = not model.loaded
+        model.load(view)
+        if first:
+            fold_memory.recall(screen.torc.state, model.rows)
+        screen.table.empty = "no jobs"
+        screen.filter.reapply()
+        screen.table.show(model.rows)
+        self.show_header()
+        screen.tabs.all_changed()
+
+    def _change(self, events: Sequence[Event]) -> None:
+        screen, model = self._screen, self._model
+        model.tick(time.time())
+        changed = model.apply(events)
+        if changed is None:
+            screen.reload()
+            return
+        screen.table.rows_changed(changed.rows, moved=changed.moved, now=model.now)
+        jobs = model.view.jobs
+        for word, ids in outcomes(events).items():
+            screen.torc.burst(word, [(one, jobs[one].name) for one in ids if one in jobs])
+        self.show_header()
+        screen.tabs.data_changed(changed.jobs, events)
+        if changed.holds:
+            screen.show_keys()
+
+    def _gone(self, message: str) -> None:
+        screen, model = self._screen, self._model
+        model.gone = message
+        self.show_header()
+        back = screen.torc.keymap.key("back")
+        if model.loaded:
+            text = f"{message}; {back} goes to the list of workflows"
+            screen.torc.notify(text, severity="warning")
+        else:
+            screen.table.empty = f"{message}: {back} goes to the list of workflows"
+            screen.table.refresh()
+
+    def machine_read(self, news: MachineNews) -> None:
+        """Take a reading of the machine."""
+        screen, model = self._screen, self._model
+        if news.dead != model.rows.reasons.dead:
+            if model.take_runners(news.dead):
+                key = screen.torc.keymap.key("workflow-run")
+                text = f"the runner of {model.view.workflow.name} stopped responding"
+                text += f"\n{key} starts another one, which continues its jobs"
+                screen.torc.notify(text, severity="error", timeout=10)
+            screen.table.changed(set(model.view.jobs))
+        self.show_header()
+        self.reasons_changed(model.take_outlook(news))
+        screen.tabs.machine_changed()
+
+    def reasons_changed(self, jobs: set[int]) -> None:
+        """Take notice that more is known about why these jobs are where they are."""
+        screen = self._screen
+        if not screen.is_attached:
+            return
+        screen.table.changed(jobs)
+        selected = screen.table.selected_job
+        if selected is not None and selected.id in jobs:
+            screen.tabs.reasons_changed()
+
+    # -- time --------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether the next tick has work even if the threads found nothing."""
+        screen, reasons = self._screen, self._model.rows.reasons
+        waiting = screen.table.reordering.is_due or bool(reasons.unexplained)
+        return waiting or screen.tabs.busy
+
+    def every_second(self, now: float) -> None:
+        """Show what changes with time alone."""
+        model = self._model
+        model.tick(now)
+        if model.loaded:
+            self._screen.table.changed(model.view.running)
+            model.measure()
+            self.show_header()
+            self._screen.tabs.every_second(now)
+
+    def every_tick(self, now: float) -> None:
+        """Do what was put off."""
+        screen = self._screen
+        if screen.table.reordering.run(screen.table, now):
+            screen.filter.say_shown()
+        screen.dependencies.ask_visible(screen.torc.reader)
+        screen.tabs.every_tick()
+
+    def show_header(self) -> None:
+        """Bring the header up to date."""
+        self._screen.header.state = header_state(self._model, self._screen.torc)
