@@ -202,8 +202,7 @@ class WorkflowSpec:
     ``settings`` holds the keys that are stored and shown but have no field here (slurm_defaults,
     resource_monitor, compute_node_*, jobs_sort_method, enable_ro_crate …), as plain JSON.
     ``entries`` counts what was written before expansion: ``{"jobs": 3, "files": 1, "user_data":
-    1}``. ``placeholders`` are the names of all parameters and variables of the file, ``warnings``
-    the `Problem` records of reading it.
+    1}``. ``warnings`` are the `Problem` records of reading the file.
     """
 
     name: str
@@ -224,7 +223,6 @@ class WorkflowSpec:
     require_user_data: bool = False
     settings: Mapping[str, Json] = field(default_factory=dict)
     entries: Mapping[str, int] = field(default_factory=dict)
-    placeholders: frozenset[str] = frozenset()
     warnings: Sequence[Any] = ()
     file: str | None = None
     text: str | None = None

@@ -14,9 +14,9 @@ from torc_tui.plan.references import Token, scan, substitute
 
 
 def names(text: str) -> list[tuple[str, str, str]]:
-    tokens, faults = scan(text)
-    assert not faults
-    return [(token.section, token.direction, token.name) for token in tokens]
+    found = scan(text)
+    assert not found.errors and not found.near
+    return [(token.section, token.direction, token.name) for token in found.tokens]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,8 @@ def names(text: str) -> list[tuple[str, str, str]]:
         ("$${files.input.a}", []),
         (r"\\${files.input.a}", [("files", "input", "a")]),
         ("node -e '`${user.name}`'", []),
+        ("node <<'E'\nconsole.log(`${files.length} ${files.raw.path} ${input.value}`)\nE", []),
+        ("${user_data} ${user_data.x.y} ${files.sort.input}", []),
         ("", []),
     ],
 )
@@ -47,30 +49,47 @@ def test_what_is_a_token(text: str, expected: list[tuple[str, str, str]]) -> Non
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
+        ("${files.input.}", "name"),
+        ("echo ${files.input.x\necho }", "write } after the name"),
+        ("echo ${files.input.x", "write } after the name"),
+    ],
+)
+def test_an_invalid_token_is_an_error(text: str, hint: str) -> None:
+    found = scan(text)
+    assert not found.tokens and not found.near
+    assert len(found.errors) == 1
+    assert hint in (found.errors[0].hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
         ("${user_data.inptu.x}", "${user_data.input.x}"),
         ("${file.input.x}", "${files.input.x}"),
         ("${userdata.output.x}", "${user_data.output.x}"),
         ("${user-data.output.x}", "${user_data.output.x}"),
         ("${files.outputs.x}", "${files.output.x}"),
         ("${input.files.x}", "${files.input.x}"),
-        ("${files.x}", "${files.input.NAME}"),
-        ("${files.input.}", "name"),
-        ("echo ${files.input.x\necho }", "ends with }"),
-        ("echo ${files.input.x", "ends with }"),
     ],
 )
-def test_what_is_a_mistake(text: str, hint: str) -> None:
-    tokens, faults = scan(text)
-    assert not tokens
-    assert len(faults) == 1
-    assert hint in (faults[0].hint or "")
+def test_a_misspelt_token_is_left_alone_and_noted(text: str, meant: str) -> None:
+    found = scan(text)
+    assert not found.tokens and not found.errors
+    assert [near.hint for near in found.near] == [f"did you mean '{meant}'?"]
+
+
+def test_tokens_without_a_direction() -> None:
+    assert scan("${files.raw} ${user_data.x} ${file.y} ${files.a.b}").short == [
+        ("files", "raw"),
+        ("user_data", "x"),
+    ]
 
 
 def test_ids_come_when_the_store_has_given_them() -> None:
     text = "get ${user_data.input.a}${user_data.input.b} < ${files.input.f}"
     script = substitute(
         text,
-        scan(text)[0],
+        scan(text).tokens,
         lambda token: token.name + ".txt" if token.section == "files" else "ab".index(token.name),
     )
     assert script == ("get ", 0, 1, " < f.txt")
@@ -79,7 +98,7 @@ def test_ids_come_when_the_store_has_given_them() -> None:
 
 @given(st.text(alphabet="ab$ {}.'\"\\(`#<\n", max_size=40))
 def test_text_without_tokens_stays_as_it_is(text: str) -> None:
-    tokens, _ = scan(text)
+    tokens = scan(text).tokens
     assert substitute(text, tokens, lambda token: text[token.start : token.end]) == text
 
 
@@ -88,7 +107,7 @@ def test_text_without_tokens_stays_as_it_is(text: str) -> None:
     st.text(alphabet="ab$ ()'\"\\`#<\n", max_size=30),
 )
 def test_any_surroundings_are_read_to_the_end(before: str, after: str) -> None:
-    tokens, _ = scan(f"{before} ${{user_data.input.r_$i}}{after}")
+    tokens = scan(f"{before} ${{user_data.input.r_$i}}{after}").tokens
     assert len(tokens) <= 1
 
 
@@ -118,8 +137,8 @@ T = "${user_data.input.result_$i}"
     ],
 )
 def test_bash_sees_the_name(command: str, output: str | None) -> None:
-    tokens, faults = scan(command)
-    assert tokens and not faults
+    tokens = scan(command).tokens
+    assert tokens
     script = substitute(command, tokens, lambda token: token.shell_text)
     assert isinstance(script, str)
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20)

@@ -320,7 +320,7 @@ def test_unknown_names(one: JobSpec, near: str, keys: dict[str, Json]) -> None:
         (job("a", depends_on_regexes=("nobody",)), "no-match"),
         (job("a", input_file_regexes=("nothing",)), "no-match"),
         (job("a", input_file_regexes=("f",), output_files=("f",)), "no-match"),
-        (job("a", "${file.input.f}"), "invalid-reference"),
+        (job("a", "${files.input.f"), "invalid-reference"),
     ],
 )
 def test_other_problems(one: JobSpec, kind: str) -> None:
@@ -330,7 +330,7 @@ def test_other_problems(one: JobSpec, kind: str) -> None:
 def test_all_problems_at_once_with_their_lines() -> None:
     source = Source("w.yaml", 10, {"depends_on": 12, "command": 11})
     error = refused(
-        JobSpec(name="a", command="${file.input.x}", depends_on=("nobody", "b"), source=source),
+        JobSpec(name="a", command="${files.input.}", depends_on=("nobody", "b"), source=source),
         job("b", depends_on=("a",), source=Source("w.yaml", 20)),
         actions=[
             Action(
@@ -532,5 +532,5 @@ def test_patterns_take_bounded_time(key: str, pattern: str, found: bool | None) 
         resolve(spec)
     (problem,) = caught.value.problems
     assert (problem.file, problem.line) == ("w.yaml", 9)
-    assert repr(pattern) in problem.message
+    assert f"'{pattern}'" in problem.message
     assert ("cannot use the pattern" in problem.message) is (found is None)

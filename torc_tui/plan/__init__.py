@@ -1,0 +1,1 @@
+"""Turn a `WorkflowSpec` into a `Plan`: see ``resolve``, and ``plan_file`` for files."""

@@ -1,21 +1,24 @@
-"""Cycles as a path that a person can follow: each step with its reason, through gates too.
+"""Report cycles as a path: each step with its reason, also through gates.
 
-In: a Plan. Out: problems of the kind ``cycle``. Nothing is raised here.
+Input: a plan. Output: problems of the kind ``cycle``.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torc_tui.model import Plan
-from torc_tui.plan.edge_reasons import Reasons, edge_arrays
-from torc_tui.plan.names import Problems
+from torc_tui.plan.edge_reasons import EdgeReasons, edge_arrays
+from torc_tui.plan.names import PlanProblems
 from torc_tui.plan.topology import find_cycles
+from torc_tui.quoting import shorten
 
-_LONG = 40
-"""A cycle of more steps is shown with its middle left out."""
+_MOST_STEPS = 40
+"""The middle of a longer cycle is left out."""
 
 
-def report_cycles(plan: Plan, problems: Problems) -> None:
-    """Add one problem for each knot of jobs that wait for each other."""
+def report_cycles(plan: Plan, problems: PlanProblems) -> None:
+    """Add one problem for each group of jobs that wait for each other."""
     count = len(plan.jobs)
     cycles = [
         [node for node in cycle if node < count]
@@ -24,21 +27,21 @@ def report_cycles(plan: Plan, problems: Problems) -> None:
     if not cycles:
         return
     steps = {pair for jobs in cycles for pair in zip(jobs, [*jobs[1:], jobs[0]], strict=True)}
-    reasons = Reasons(plan).between(steps)
+    reasons = EdgeReasons(plan).between(steps)
     for jobs in cycles:
-        names = [plan.jobs[job].spec.name for job in [*jobs, jobs[0]]]
+        names = [shorten(plan.jobs[job].spec.name) for job in [*jobs, jobs[0]]]
         why = [reasons[pair] for pair in zip(jobs, [*jobs[1:], jobs[0]], strict=True)]
         path = [
-            f"{name} waits for {other} ({text})"
-            for name, other, text in zip(names, names[1:], why, strict=False)
+            f"{name} waits for {other} ({reason})"
+            for (name, other), reason in zip(pairwise(names), why, strict=True)
         ]
-        if len(path) > _LONG:
-            path[_LONG // 2 : -_LONG // 2] = [f"… {len(path) - _LONG} more …"]
-            names[_LONG // 2 : -_LONG // 2] = ["…"]
+        if len(path) > _MOST_STEPS:
+            path[_MOST_STEPS // 2 : -_MOST_STEPS // 2] = [f"… {len(path) - _MOST_STEPS} more …"]
+            names[_MOST_STEPS // 2 : -_MOST_STEPS // 2] = ["…"]
         problems.add(
             f"jobs wait for each other: {' -> '.join(names)}: {', '.join(path)}",
             plan.jobs[jobs[0]].spec.source,
             None,
             kind="cycle",
-            hint="take one of these dependencies away",
+            hint="remove one of these dependencies",
         )

@@ -1,8 +1,7 @@
-"""Files and user data alike: who writes each, which of them a pattern matches, and equal lists
-stored once.
+"""Record which job writes each file or record, and store equal lists of them once.
 
-In: the names of one kind of thing, then the lists of each job as indices. Out: producers, groups,
-matches. Whether a name exists and what to say about it is decided by the resolver.
+Input: the names of one kind of thing, then the lists of each job as indices. Output: writers,
+groups, and what a pattern matches. Whether a name exists is checked by the caller.
 """
 
 from __future__ import annotations
@@ -16,28 +15,31 @@ from torc_tui.plan.dependencies import Members
 
 
 def canonical_path(path: str) -> str:
-    """The path without ``./`` and doubled slashes: equal for two ways to write one place (``..`` is
-    left as it is)."""
+    """Return a path without ``./`` and doubled slashes; ``..`` is left as it is."""
     if "./" in path or "//" in path or path.endswith("/"):
         return str(PurePosixPath(path))
     return path
 
 
 class Flow:
-    """One kind of thing that jobs write and read. ``names`` may grow while outputs are declared,
-    not later."""
+    """One kind of thing that jobs write and read: files or records of user data.
+
+    ``names`` may grow while outputs are declared, but not later.
+    """
 
     def __init__(self, names: list[str], places: Sequence[str] | None = None) -> None:
-        """``places``: what a thing is, where two names can mean the same (paths of files)."""
+        """Take the names; ``places`` are the paths of files, of which two may be the same."""
         self.names = names
+        self.places = places or ()
         self.index = {name: number for number, name in reversed(list(enumerate(names)))}
         self.groups: list[tuple[int, ...]] = []
         self._group_of: dict[tuple[int, ...], int] = {}
+        self._group_of_lists: dict[tuple[tuple[int, ...], ...], int | None] = {}
         self._matches: dict[str, tuple[int, ...]] = {}
         self._writers: dict[int, int] = {}
-        first: dict[str, int] = {}
         self._same: list[int] | None = None
         if places is not None:
+            first: dict[str, int] = {}
             same = [
                 first.setdefault(canonical_path(place), number)
                 for number, place in enumerate(places)
@@ -46,13 +48,13 @@ class Flow:
                 self._same = same
 
     def add(self, name: str) -> int:
-        """A further name; its index."""
+        """Add a name; return its index."""
         self.index[name] = len(self.names)
         self.names.append(name)
         return len(self.names) - 1
 
     def thing(self, number: int) -> int:
-        """The first index that means the same place."""
+        """Return the first index that means the same place."""
         return number if self._same is None else self._same[number]
 
     def matches(self, pattern: str) -> tuple[int, ...]:
@@ -63,7 +65,7 @@ class Flow:
         return found
 
     def group(self, numbers: Iterable[int]) -> int | None:
-        """The index of the group that holds exactly these, made when it is new; None for none."""
+        """Return the index of the group that holds exactly these; None for none."""
         key = tuple(sorted(set(numbers)))
         if not key:
             return None
@@ -73,19 +75,24 @@ class Flow:
             self.groups.append(key)
         return found
 
+    def group_of_lists(self, lists: Sequence[tuple[int, ...]]) -> int | None:
+        """Return the group of several lists, which many jobs may have in common."""
+        key = tuple(lists)
+        if key not in self._group_of_lists:
+            self._group_of_lists[key] = self.group(one for numbers in lists for one in numbers)
+        return self._group_of_lists[key]
+
     def write(self, number: int, job: int) -> int | None:
-        """Record a writer; the job that was there before, if it is another one (it stays the
-        writer)."""
+        """Record a writer; return the job that was recorded before, which stays the writer."""
         before = self._writers.setdefault(self.thing(number), job)
         return None if before == job else before
 
     def writer(self, number: int) -> int | None:
-        """The job that writes it."""
+        """Return the job that writes it."""
         return self._writers.get(self.thing(number))
 
     def members(self, kind: EdgeKind, numbers: tuple[int, ...]) -> Members | None:
-        """Those who write any of these, each with the first thing that makes it so; None when
-        nobody does."""
+        """Return the jobs that write any of these, each with the first thing that it writes."""
         via: dict[int, int] = {}
         for number in numbers:
             job = self._writers.get(self.thing(number))

@@ -1,17 +1,17 @@
-"""Who waits for whom: sets of jobs become edges and gates.
+"""Turn sets of jobs that are waited for into edges and gates.
 
-In: for each job the sets that it waits for; a set is named by index, so that equal ones were made
-once. Out: edges and gates of a Plan. Names are never seen here.
+Input: for each job, the sets that it waits for; a set is named by its index, so that equal sets are
+given once. Output: edges and gates of a plan. Names are not known here.
 
-Laws
+Invariants
 * The first reason of a pair counts: sets come in the order explicit, regex, file, user data.
 * A set becomes a gate when that takes fewer rows: members × waiting > members + waiting + 1.
-* A pair is an edge or lies in a gate, never both. It may lie in two gates of different kinds; that
-  harms no counter, for the job waits for each gate once, and each gate for the member once.
-* A gate never holds one of those that wait for it. Such a job has edges of its own, without itself
-  (an explicit wait for itself is kept, to be reported). Where several members of one set wait for
-  it they wait for each other: the edges of the first two of them are enough to report the cycle,
-  and the rest is left out.
+* A pair is an edge or lies in a gate, never both. It may lie in two gates of different kinds, which
+  harms no counter: the job waits for each gate once, and each gate for the member once.
+* A gate never holds a job that waits for it. Such a job has edges of its own, without itself (an
+  explicit dependency on itself is kept, to be reported). Where several members of one set wait for
+  it, they wait for each other: the edges of the first two are enough to report the cycle, and the
+  others are left out.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ Edge = tuple[int, int, int, int | None]
 
 
 class Members(NamedTuple):
-    """Jobs that are waited for, ascending and unique. ``vias``: for each the file or record, if one
-    is the reason."""
+    """Jobs that are waited for, ascending and unique.
+
+    ``vias`` has the file or record of each, if one is the reason.
+    """
 
     kind: EdgeKind
     members: tuple[int, ...]
@@ -37,7 +39,7 @@ class Members(NamedTuple):
 def combine(
     waits: Sequence[Sequence[int] | None], sets: Sequence[Members]
 ) -> tuple[list[Edge], list[Gate]]:
-    """The edges and gates that say the same as ``waits``: for each job the indices of its sets."""
+    """Return edges and gates that mean the same as ``waits``, the sets of each job by index."""
     first: dict[tuple[EdgeKind, tuple[int, ...]], int] = {}
     same = [first.setdefault((one.kind, one.members), index) for index, one in enumerate(sets)]
     distinct = [
@@ -79,7 +81,7 @@ def combine(
 
 
 def _distinct(indices: Sequence[int], sets: Sequence[Members]) -> Sequence[int]:
-    """The sets of one job without those that name the same jobs again for another reason."""
+    """Return the sets of one job, without those that hold the same jobs for another reason."""
     kept: dict[tuple[int, ...], int] = {}
     for index in indices:
         kept.setdefault(sets[index].members, index)
@@ -109,7 +111,7 @@ def _extend(
 def _waiting(
     waits: Sequence[Sequence[int] | None], sets: Sequence[Members], same: Sequence[int]
 ) -> dict[int, list[int]]:
-    """For each set of two members or more, the jobs that wait for it."""
+    """Return for each set of two members or more the jobs that wait for it."""
     waiting: dict[int, list[int]] = {}
     for job, indices in enumerate(waits):
         if indices:
@@ -123,8 +125,10 @@ def _waiting(
 def _gates(
     waiting: dict[int, list[int]], sets: Sequence[Members]
 ) -> tuple[dict[int, frozenset[int]], dict[int, frozenset[int]]]:
-    """Who waits at a gate, set by set, and whose edges are left out because two others show the
-    same cycle."""
+    """Return for each set the jobs that wait at its gate, and those whose edges are left out.
+
+    Edges are left out where two others show the same cycle.
+    """
     gated: dict[int, frozenset[int]] = {}
     dropped: dict[int, frozenset[int]] = {}
     for index, jobs in waiting.items():

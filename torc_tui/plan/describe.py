@@ -1,7 +1,6 @@
-"""A plan as JSON: what ``torc create --dry-run`` and ``torc validate`` say.
+"""Describe a plan as JSON, for ``torc create --dry-run`` and ``torc validate``.
 
-In: a Plan, or the SpecError that there is instead of one. Out: plain dicts (facts, 1.12). Nothing
-is printed here.
+Input: a plan, or the SpecError that there is instead. Output: plain dicts.
 """
 
 from __future__ import annotations
@@ -10,15 +9,15 @@ from collections.abc import Iterator
 
 from torc_tui.errors import Problem, SpecError
 from torc_tui.model import EdgeKind, Json, Plan
-from torc_tui.plan.edge_reasons import Reasons, pairs
+from torc_tui.plan.edge_reasons import EdgeReasons, pairs
 
 
 def describe(plan: Plan, *, edges: bool = True) -> dict[str, Json]:
-    """The dry run of a valid workflow.
+    """Return the dry run of a valid workflow.
 
-    ``edges`` has each (job, depends_on, reason) that stands by itself; a set of jobs that several
-    others all wait for is in ``gates`` with its members and those that wait. ``summary.edge_count``
-    counts pairs, those of gates included; both lists are left out when ``edges`` is False.
+    ``edges`` has each (job, depends_on, reason) outside of gates. ``gates`` has each set of jobs
+    that several others all wait for, with its members and the waiting jobs. ``summary.edge_count``
+    counts pairs, including those of gates. Both lists are left out when ``edges`` is False.
     """
     spec = plan.spec
     before = spec.entries
@@ -50,7 +49,7 @@ def describe(plan: Plan, *, edges: bool = True) -> dict[str, Json]:
         },
     }
     if edges:
-        reasons = Reasons(plan)
+        reasons = EdgeReasons(plan)
         names = [job.spec.name for job in plan.jobs]
         result["edges"] = [
             {
@@ -73,8 +72,8 @@ def describe(plan: Plan, *, edges: bool = True) -> dict[str, Json]:
 
 
 def edge_reasons(plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """Every (job, job that it waits for, reason), gates written out, each pair once."""
-    reasons = Reasons(plan)
+    """Yield every (job, job that it waits for, reason), also those in gates, each pair once."""
+    reasons = EdgeReasons(plan)
     for job, other, kind, via in pairs(plan):
         yield (
             plan.jobs[job].spec.name,
@@ -84,7 +83,7 @@ def edge_reasons(plan: Plan) -> Iterator[tuple[str, str, str]]:
 
 
 def describe_problems(error: SpecError) -> dict[str, Json]:
-    """The dry run of a workflow that cannot be used."""
+    """Return the dry run of a workflow that cannot be used."""
     return {
         "valid": False,
         "errors": [describe_problem(problem) for problem in error.problems],
@@ -94,13 +93,12 @@ def describe_problems(error: SpecError) -> dict[str, Json]:
 
 
 def describe_problem(problem: Problem) -> dict[str, Json]:
-    """One problem or warning: message, file, line, column, key, hint, kind; ``text`` is all of it
-    on one line."""
+    """Return a problem or warning: its fields, and ``text`` with all of them on one line."""
     return {**problem._asdict(), "text": str(problem)}
 
 
 def _gate_pairs(plan: Plan) -> int:
-    """Pairs in gates, each once though it may lie in two."""
+    """Return the number of pairs in gates, each counted once though it may lie in two."""
     gates_of: dict[int, list[int]] = {}
     for number, gate in enumerate(plan.gates):
         for job in gate.waiting:

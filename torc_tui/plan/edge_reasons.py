@@ -1,6 +1,6 @@
-"""Why a job of a plan waits for another, in words; the edges and gates as one list of pairs.
+"""Tell why a job of a plan waits for another, and list edges and gates as pairs.
 
-In: a Plan. Out: texts and numbers. Nothing is decided here.
+Input: a plan. Output: texts and numbers.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from collections.abc import Iterator
 
 from torc_tui.model import EdgeKind, Plan
 from torc_tui.patterns import Pattern
+from torc_tui.quoting import quoted
 
 Via = int | str | None
 
 
 def edge_arrays(plan: Plan) -> tuple[list[int], list[int]]:
-    """All edges as (who waits, for whom); gate *g* is the node ``len(plan.jobs) + g``."""
+    """Return all edges as two lists: the nodes that wait, and the nodes that they need.
+
+    The gate *g* is the node ``len(plan.jobs) + g``.
+    """
     waiting = [edge[0] for edge in plan.edges]
     needed = [edge[1] for edge in plan.edges]
     for node, gate in enumerate(plan.gates, len(plan.jobs)):
@@ -26,7 +30,7 @@ def edge_arrays(plan: Plan) -> tuple[list[int], list[int]]:
 
 
 def pairs(plan: Plan) -> Iterator[tuple[int, int, EdgeKind, Via]]:
-    """Every (job, waits for job, kind, via), gates written out, each pair once."""
+    """Yield every (job, waits for job, kind, via), also those in gates, each pair once."""
     for job, other, kind, via in plan.edges:
         yield job, other, EdgeKind(kind), via
     earlier: dict[int, list[frozenset[int]]] = {}
@@ -40,28 +44,29 @@ def pairs(plan: Plan) -> Iterator[tuple[int, int, EdgeKind, Via]]:
             others.append(members)
 
 
-class Reasons:
-    """Words for the pairs of one plan."""
+class EdgeReasons:
+    """The reasons of the pairs of one plan."""
 
     def __init__(self, plan: Plan) -> None:
+        """Take the plan."""
         self._plan = plan
         self._sets: dict[tuple[EdgeKind, int], frozenset[int]] = {}
 
     def text(self, job: int, other: int, kind: EdgeKind, via: Via) -> str:
-        """``depends_on``, ``depends_on_regexes '^a'``, ``file 'x'``, ``user data 'y'``."""
+        """Return ``depends_on``, ``depends_on_regexes '^a'``, ``file 'x'``, ``user data 'y'``."""
         if kind is EdgeKind.EXPLICIT:
             return "depends_on"
         if kind is EdgeKind.REGEX:
             pattern = via if isinstance(via, str) else self._pattern(job, other)
-            return f"depends_on_regexes {pattern!r}"
+            return f"depends_on_regexes {quoted(pattern)}"
         if not isinstance(via, int):
             via = self._first(job, other, kind)
         things = self._plan.files if kind is EdgeKind.FILE else self._plan.user_data
         noun = "file" if kind is EdgeKind.FILE else "user data"
-        return noun if via is None else f"{noun} {things[via].name!r}"
+        return noun if via is None else f"{noun} {quoted(things[via].name)}"
 
     def between(self, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], str]:
-        """The reasons of some pairs (job, waits for job)."""
+        """Return the reasons of some pairs (job, waits for job)."""
         found: dict[tuple[int, int], str] = {}
         for job, other, kind, via in self._plan.edges:
             if (job, other) in wanted:
@@ -79,8 +84,7 @@ class Reasons:
         return next((pattern for pattern in patterns if Pattern(pattern).search(name)), "")
 
     def _first(self, job: int, other: int, kind: EdgeKind) -> int | None:
-        """The first thing that ``other`` writes and ``job`` reads (by path, when the names
-        differ)."""
+        """Return the first thing that ``other`` writes and ``job`` reads, by its path."""
         plan = self._plan
         if kind is EdgeKind.FILE:
             read, written = plan.jobs[job].input_files, plan.jobs[other].output_files

@@ -1,8 +1,6 @@
-"""Names that something should have, the nearest one that exists, and the list of everything that is
-wrong.
+"""Collect the errors of a plan, with the nearest name for one that nothing declares.
 
-In: names as users wrote them. Out: ``Problem`` records, and the one SpecError that carries them.
-Nothing is resolved here.
+Input: names as users wrote them. Output: `Problem` records, and the SpecError that carries them.
 """
 
 from __future__ import annotations
@@ -11,21 +9,26 @@ import difflib
 from collections.abc import Collection, Iterable
 
 from torc_tui.errors import DependencyCycle, DuplicateProducer, Problem, SpecError, UnknownName
-from torc_tui.model import Source
+from torc_tui.model import JobSpec, Source
+from torc_tui.quoting import quoted, shorten
+from torc_tui.wording import listed
 
 _OF_KIND: dict[str, type[SpecError]] = {
     "unknown-name": UnknownName,
     "cycle": DependencyCycle,
     "duplicate-producer": DuplicateProducer,
 }
-_MANY = 2_000
-_HINTS = 20
+_MANY_NAMES = 2_000
+_MOST_HINTS = 20
+"""Nearest names are looked for only so often: nobody reads more hints."""
 
 
 def nearest(name: str, names: Collection[str]) -> str | None:
-    """The name most like this one, if any is near. Among many names only those that begin or end
-    alike are compared."""
-    if len(names) > _MANY:
+    """Return the name most like a wrong one, if any is near.
+
+    Among many names, only those that begin or end alike are compared.
+    """
+    if len(names) > _MANY_NAMES:
         ends = (name[:3], name[-3:])
         alike = [
             other
@@ -38,17 +41,29 @@ def nearest(name: str, names: Collection[str]) -> str | None:
                 for other in names
                 if abs(len(other) - len(name)) <= 2 and other[:3] == ends[0]
             ]
-        names = alike[:_MANY]
-    found = difflib.get_close_matches(name, names, 1, 0.6)
+        names = alike[:_MANY_NAMES]
+    found = difflib.get_close_matches(name[:200], names, 1, 0.6)
     return found[0] if found else None
 
 
-class Problems:
-    """Collects problems; ``stop`` raises them all at once."""
+def called(job: JobSpec) -> str:
+    """Return the quoted name of the entry of a job, as an error of all its jobs is told once."""
+    return quoted(job.family or job.name)
+
+
+def listing(names: Iterable[str], limit: int = 5) -> str:
+    """Return quoted names as a list: ``'a', 'b' and 3 more``."""
+    every = list(names)
+    return listed(map(quoted, every[:limit]), limit, more=len(every) - len(every[:limit]))
+
+
+class PlanProblems:
+    """The errors of one plan."""
 
     def __init__(self, file: str | None) -> None:
+        """Begin with no errors; ``file`` is that of entries which do not know their own."""
         self._file = file
-        self._all: list[Problem] = []
+        self._found: dict[Problem, str | None] = {}
         self._near: dict[tuple[int, str], str | None] = {}
 
     def add(
@@ -59,10 +74,15 @@ class Problems:
         *,
         kind: str = "invalid",
         hint: str | None = None,
+        section: str | None = None,
     ) -> None:
-        """One thing that is wrong with the entry at ``source``, at the line of ``key``."""
+        """Add an error of the entry at ``source``, at the line of ``key``.
+
+        ``section`` is the section of the file in which something may be missing.
+        """
         file = source.file or self._file
-        self._all.append(Problem(message, file, source.line_of(key), None, key, hint, kind))
+        problem = Problem(message, file, source.line_of(key), None, key, hint, kind)
+        self._found.setdefault(problem, section)
 
     def unknown(
         self,
@@ -71,31 +91,33 @@ class Problems:
         names: Collection[str],
         source: Source,
         key: str | None,
+        *,
+        section: str,
         hint: str | None = None,
     ) -> None:
-        """A name that nothing declares, with the nearest one (looked for only as often as a person
-        can use it)."""
+        """Add the error for a name that nothing declares, with the nearest name."""
         asked = (id(names), name)
         if asked not in self._near:
-            self._near[asked] = nearest(name, names) if len(self._near) < _HINTS else None
+            self._near[asked] = nearest(name, names) if len(self._near) < _MOST_HINTS else None
         near = self._near[asked]
         if near is not None:
-            hint = f"did you mean {near!r}?"
-        self.add(message, source, key, kind="unknown-name", hint=hint)
+            hint = f"did you mean {quoted(near)}?"
+        self.add(message, source, key, kind="unknown-name", hint=hint, section=section)
 
-    def stop(self) -> None:
-        """Raise everything found, in the order of the file; by its own class when all of it is of
-        one kind."""
-        if not self._all:
+    def found(self) -> list[tuple[Problem, str | None]]:
+        """Return the errors in the order of the file, each with its section."""
+        return sorted(self._found.items(), key=lambda item: item[0].line or 0)
+
+    def raise_if_any(self) -> None:
+        """Raise all errors at once, by their own class where all are of one kind."""
+        problems = [problem for problem, _ in self.found()]
+        if not problems:
             return
-        unique = sorted(dict.fromkeys(self._all), key=lambda problem: problem.line or 0)
-        kinds = {problem.kind for problem in unique}
+        kinds = {problem.kind for problem in problems}
         error = _OF_KIND.get(kinds.pop(), SpecError) if len(kinds) == 1 else SpecError
-        raise error(unique)
+        raise error(problems)
 
 
-def listing(names: Iterable[str], limit: int = 5) -> str:
-    """``'a', 'b' and 3 more``."""
-    every = list(names)
-    shown = ", ".join(map(repr, every[:limit]))
-    return f"{shown} and {len(every) - limit} more" if len(every) > limit else shown
+def key_of(job: JobSpec, key: str, message: str) -> str:
+    """Return a message about a key of a job."""
+    return f"{shorten(key)} of job {called(job)}: {message}"

@@ -1,18 +1,19 @@
-"""The graph as plain lists of numbers: order, cycles.
+"""Order a graph, find its cycles, and find nodes that are not ordered.
 
-In: a number of nodes and two lists of equal length, edge by edge the node that waits and the node
-that it needs. Out: lists of node numbers. Nodes have no meaning here (jobs and gates alike), and
-nothing is ever named or raised. Sized for 100,000 nodes and 300,000 edges.
+Input: a number of nodes and two lists of equal length: edge by edge the node that waits, and the
+node that it needs. Output: lists of node numbers. Nodes have no meaning here (jobs and gates
+alike). Sized for 100,000 nodes and 300,000 edges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from operator import lt
 
 
 def dependents(count: int, waiting: Sequence[int], needed: Sequence[int]) -> list[list[int]]:
-    """For each node, those that wait for it."""
+    """Return for each node the nodes that wait for it."""
     lists: list[list[int]] = [[] for _ in range(count)]
     for node, other in zip(waiting, needed, strict=True):
         lists[other].append(node)
@@ -20,8 +21,10 @@ def dependents(count: int, waiting: Sequence[int], needed: Sequence[int]) -> lis
 
 
 def topological_order(count: int, waiting: Sequence[int], needed: Sequence[int]) -> list[int]:
-    """The nodes, each after all that it needs. Nodes on a cycle, and those behind one, are missing
-    from it."""
+    """Return the nodes, each after all that it needs.
+
+    Nodes on a cycle, and those that need one, are missing.
+    """
     unmet = [0] * count
     for node in waiting:
         unmet[node] += 1
@@ -35,13 +38,45 @@ def topological_order(count: int, waiting: Sequence[int], needed: Sequence[int])
     return order
 
 
+def find_unordered(
+    count: int, waiting: Sequence[int], needed: Sequence[int], nodes: Sequence[int]
+) -> tuple[int, int] | None:
+    """Return two of some nodes of which neither needs the other, directly or not."""
+    place = {node: at for at, node in enumerate(topological_order(count, waiting, needed))}
+    needs: dict[int, list[int]] = {}
+    for node, other in zip(waiting, needed, strict=True):
+        needs.setdefault(node, []).append(other)
+    ordered = sorted(nodes, key=lambda node: place.get(node, count))
+    for earlier, later in pairwise(ordered):
+        if not _needs(needs, later, earlier, place):
+            return earlier, later
+    return None
+
+
+def _needs(
+    needs: Mapping[int, Sequence[int]], start: int, wanted: int, place: Mapping[int, int]
+) -> bool:
+    """Return whether a node needs another, directly or not."""
+    limit = place.get(wanted, 0)
+    seen = {start}
+    waiting = [start]
+    while waiting:
+        for other in needs.get(waiting.pop(), ()):
+            if other == wanted:
+                return True
+            if other not in seen and place.get(other, limit) > limit:
+                seen.add(other)
+                waiting.append(other)
+    return False
+
+
 def find_cycles(
     count: int, waiting: Sequence[int], needed: Sequence[int], limit: int = 20
 ) -> list[list[int]]:
-    """One short cycle out of every knot of nodes that wait for each other, at most ``limit``.
+    """Return one short cycle of every knot of nodes that wait for each other, at most ``limit``.
 
-    ``[a, b, c]`` says: a waits for b, b for c, c for a. Each starts with its lowest node; sorted by
-    it.
+    ``[a, b, c]`` means: a waits for b, b for c, c for a. A cycle starts with its lowest node, by
+    which the cycles are sorted.
     """
     if all(map(lt, needed, waiting)):  # every node needs lower ones only
         return []
@@ -60,51 +95,65 @@ def find_cycles(
 
 
 def _knots(needs: dict[int, list[int]]) -> list[set[int]]:
-    """The strongly connected components that hold a cycle (Tarjan's algorithm, without
-    recursion)."""
-    number: dict[int, int] = {}
-    low: dict[int, int] = {}
-    stack: list[int] = []
-    on_stack: set[int] = set()
-    knots: list[set[int]] = []
+    """Return the strongly connected components that hold a cycle."""
+    search = _ComponentSearch(needs)
     for root in needs:
-        if root in number:
-            continue
-        number[root] = low[root] = len(number)
-        stack.append(root)
-        on_stack.add(root)
-        path = [(root, iter(needs[root]))]
-        while path:
-            node, rest = path[-1]
-            for other in rest:
-                if other not in number:
-                    number[other] = low[other] = len(number)
-                    stack.append(other)
-                    on_stack.add(other)
-                    path.append((other, iter(needs[other])))
-                    break
-                if other in on_stack:
-                    low[node] = min(low[node], number[other])
-            else:
-                path.pop()
-                if path:
-                    parent = path[-1][0]
-                    low[parent] = min(low[parent], low[node])
-                if low[node] == number[node]:
-                    knot = set()
-                    while True:
-                        member = stack.pop()
-                        on_stack.discard(member)
-                        knot.add(member)
-                        if member == node:
-                            break
-                    if len(knot) > 1 or node in needs[node]:
-                        knots.append(knot)
-    return knots
+        if root not in search.number:
+            search.visit(root)
+    return search.knots
+
+
+class _ComponentSearch:
+    """Tarjan's algorithm, without recursion."""
+
+    def __init__(self, needs: dict[int, list[int]]) -> None:
+        self.needs = needs
+        self.number: dict[int, int] = {}
+        self.low: dict[int, int] = {}
+        self.stack: list[int] = []
+        self.on_stack: set[int] = set()
+        self.path: list[tuple[int, Iterator[int]]] = []
+        self.knots: list[set[int]] = []
+
+    def visit(self, root: int) -> None:
+        """Visit everything that a node needs."""
+        self.enter(root)
+        while self.path:
+            node, rest = self.path[-1]
+            following = next(rest, None)
+            if following is None:
+                self.path.pop()
+                self.leave(node)
+            elif following not in self.number:
+                self.enter(following)
+            elif following in self.on_stack:
+                self.low[node] = min(self.low[node], self.number[following])
+
+    def enter(self, node: int) -> None:
+        """Begin with a node."""
+        self.number[node] = self.low[node] = len(self.number)
+        self.stack.append(node)
+        self.on_stack.add(node)
+        self.path.append((node, iter(self.needs[node])))
+
+    def leave(self, node: int) -> None:
+        """Finish a node; it may be the first of a component."""
+        if self.path:
+            parent = self.path[-1][0]
+            self.low[parent] = min(self.low[parent], self.low[node])
+        if self.low[node] != self.number[node]:
+            return
+        component = set()
+        while node not in component:
+            member = self.stack.pop()
+            self.on_stack.discard(member)
+            component.add(member)
+        if len(component) > 1 or node in self.needs[node]:
+            self.knots.append(component)
 
 
 def _shortest_cycle(needs: dict[int, list[int]], knot: set[int]) -> list[int]:
-    """The shortest way from the lowest node of a knot back to itself."""
+    """Return the shortest way from the lowest node of a knot back to itself."""
     start = min(knot)
     came_from: dict[int, int] = {}
     front = [start]

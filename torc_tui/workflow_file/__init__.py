@@ -1,1 +1,1 @@
-"""Turn the text of a workflow file into a `WorkflowSpec`: see ``load`` and ``loads`` in ``load``."""
+"""Turn the text of a workflow file into a `WorkflowSpec`: see the module ``load``."""

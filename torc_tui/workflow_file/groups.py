@@ -42,8 +42,6 @@ class GroupExpander:
         self.variables: Mapping[str, str] = {}
         self.shared: Values = {}
         self.shared_names: frozenset[str] = frozenset()
-        self.names: set[str] = set()
-        """Names of all parameters of the file."""
         self.warnings: list[Problem] = []
         self._values_left = Allowance()
         self._records_left = Allowance()
@@ -59,7 +57,6 @@ class GroupExpander:
         for name, value in given.items():
             if value is None:
                 continue
-            self.names.add(name)
             found[name] = None
             reported = self._values_left.exhausted
             try:

@@ -22,6 +22,7 @@ from torc_tui.model import (
     WorkflowSpec,
 )
 from torc_tui.quoting import quoted, shorten
+from torc_tui.workflow_file.braces import lint_braces
 from torc_tui.workflow_file.checks import CONTROL
 from torc_tui.workflow_file.document import Document, List, Map
 from torc_tui.workflow_file.expand import expand_files, expand_jobs, expand_user_data
@@ -83,6 +84,7 @@ class _WorkflowParser:
             message = f"the file must hold a mapping with 'jobs', not {kind_of(top)}"
             self.problems.add(message, 1)
             raise self.problems.error()
+        braces = lint_braces(top, self.document.file)
         self.apply_variables(top)
         given = self.checker.fields(top, WORKFLOW) or {}
         self.groups.share(given.get("parameters", Map()))
@@ -110,8 +112,7 @@ class _WorkflowParser:
             require_user_data=given.get("require_user_data", False),
             settings={key: given[key] for key in SETTINGS if key in given},
             entries={key: len(given.get(key, ())) for key in ("jobs", "files", "user_data")},
-            placeholders=frozenset(self.groups.names.union(self.groups.variables)),
-            warnings=tuple(self.groups.warnings),
+            warnings=(*braces, *self.groups.warnings),
             file=self.document.file,
             text=text,
             format=self.document.format,
