@@ -35,13 +35,21 @@ def find_json_error(text: str, *, json5: bool = False, detail: str = "") -> Json
 
     The detail is shown only where nothing is wrong with the text by the rules known here.
     """
+    found = known_json_error(text, json5=json5)
+    if found is not None:
+        return found
+    message = f"this is not {'JSON5' if json5 else 'JSON'}"
+    return at_offset(f"{message} ({detail})" if detail else message, text, 0)
+
+
+def known_json_error(text: str, *, json5: bool = False) -> JsonError | None:
+    """Return the first mistake of a text, or None if nothing is wrong by the rules known here."""
     reader = _Reader(text, _JSON5 if json5 else _JSON)
     try:
         reader.read()
     except _Found as found:
         return at_offset(found.message, text, found.offset)
-    message = f"this is not {'JSON5' if json5 else 'JSON'}"
-    return at_offset(f"{message} ({detail})" if detail else message, text, 0)
+    return None
 
 
 def why_no_json(text: str, error: Exception) -> str:

@@ -391,3 +391,14 @@ def test_line_ends_of_windows_do_not_reach_a_command(form: str, text: str) -> No
     (job,) = loads(text.replace("\n", "\r\n"), format=form).jobs
     assert job.command == "echo 1\necho 2"
     assert job.source.line == loads(text, format=form).jobs[0].source.line
+
+
+def test_second_opinion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the fast parser refuses without a known mistake is read by the reference parser."""
+    from torc_tui.workflow_file import json_text
+
+    def refuse(text: str, depth: int) -> None:
+        raise json_text.pyjson5.Json5IllegalCharacter("no", None, "x")
+
+    monkeypatch.setattr(json_text.pyjson5, "decode", refuse)
+    assert json_text.read_json5("{a: [1, .5, 'b'],}").value == {"a": [1, 0.5, "b"]}
