@@ -62,6 +62,14 @@ def state_directory(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
+@pytest.fixture(autouse=True)
+def no_notices() -> None:
+    """Forget what the settings of an earlier test left to be said."""
+    from torc_tui import settings
+
+    settings.take_notices()
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The conninfo of a private server, without a database: ``postgresql+psycopg://…?host=…``;

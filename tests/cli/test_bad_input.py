@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -180,7 +181,7 @@ def test_a_store_that_is_no_database(user_shell: Shell, made: Path) -> None:
 
 
 def test_a_store_of_a_newer_schema(user_shell: Shell, made: Path) -> None:
-    with sqlite3.connect(made) as connection:
+    with closing(sqlite3.connect(made)) as connection, connection:
         connection.execute("UPDATE meta SET value = '999' WHERE key = 'torc_schema'")
     connection.close()
     for door in EVERY_DOOR:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def test_shell_lines(action: UserAction) -> None:
 
 
 def put(place: Path, status: JobStatus, *, held: bool = False) -> None:
-    with sqlite3.connect(place.parent / "store.db") as connection:
+    with closing(sqlite3.connect(place.parent / "store.db")) as connection, connection:
         connection.execute("UPDATE job SET status = ?, held = ?", (int(status), held))
 
 

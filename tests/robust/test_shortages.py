@@ -85,7 +85,10 @@ def another_user(make_shell: Any) -> Iterator[tuple[Any, list[str]]]:
     shell.env["HOME"] = str(folder)
 
     def runs(python: str) -> bool:
-        check = [*become, f"{python} -c 'import torc_tui.cli.main, torc_tui.store.database'"]
+        # The compiled packages are those of this version.
+        version = f"assert sys.version_info[:2] == {sys.version_info[:2]}"
+        code = f"import sys, torc_tui.cli.main, torc_tui.store.database; {version}"
+        check = [*become, f"{python} -c '{code}'"]
         return subprocess.run(check, cwd=folder, env=shell.env, capture_output=True).returncode == 0
 
     try:
