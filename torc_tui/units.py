@@ -1,14 +1,16 @@
-"""Sizes and durations: the texts of a workflow file to bytes and seconds, and back.
+"""Convert sizes and durations between the texts of a workflow file and numbers.
 
-In: ``"16g"``, ``"PT1H30M"``. Out: numbers, or texts that give the same number again. ``parse_*``
-raise ValueError with a sentence for the user (and the way out in its second argument, where there
-is one). Nothing here reads a file.
+Input: ``"16g"``, ``"PT1H30M"``. Output: bytes and seconds, or texts that mean the same number again.
+``parse_*`` raise ValueError with the message for the user, and with a hint as a second argument
+where there is one.
 """
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
+
+from torc_tui.quoting import quoted
 
 _MEMORY = re.compile(r"(\d{1,19})\s*([kmgt]?)", re.IGNORECASE)
 _SHIFT = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
@@ -26,22 +28,24 @@ _CLOCK = re.compile(r"(\d{1,4}):(\d{2}):(\d{2})")
 
 
 def parse_memory(text: str | int) -> int:
-    """Bytes of ``"16g"``: digits and one letter k, m, g, t (powers of 1024), or no letter for
-    bytes."""
+    """Return the bytes of ``"16g"``.
+
+    A size is an integer with one of the letters k, m, g, t (powers of 1024), or without for bytes.
+    """
     if isinstance(text, int) and not isinstance(text, bool):
         if 0 <= text <= _MEMORY_LIMIT:
             return text
         raise ValueError(
-            "a size in bytes cannot be negative" if text < 0 else "this size is too large"
+            "cannot be negative" if text < 0 else f"is too large; the limit is {_MEMORY_LIMIT}"
         )
     if not isinstance(text, str):
-        raise ValueError("a size is a whole number with k, m, g or t behind it")
+        raise ValueError("must be an integer with k, m, g or t, such as 16g")
     match = _MEMORY.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{_clip(text)} is not a size", _memory_hint(text))
+        raise ValueError(f"{quoted(str(text), 40)} is not a size", _memory_hint(text))
     size = int(match[1]) << _SHIFT[match[2].lower()]
     if size > _MEMORY_LIMIT:
-        raise ValueError(f"{_clip(text)} is too large")
+        raise ValueError(f"{quoted(str(text), 40)} is too large")
     return size
 
 
@@ -50,13 +54,13 @@ def _memory_hint(text: str) -> str:
         r"\s*(\d{1,12})(\.\d{1,6})?\s*([kmgt]?)(i?b(?:ytes?)?)?\s*", text, re.IGNORECASE
     )
     if match is None or (match[2] and not match[3]):
-        return "write a whole number with k, m, g or t, such as 512m or 16g"
+        return "write an integer with k, m, g or t, such as 512m or 16g"
     exact = Decimal(match[1] + (match[2] or "")) * (1 << _SHIFT[match[3].lower()])
     return f"write {format_memory(int(exact))}"
 
 
 def format_memory(size: int) -> str:
-    """The shortest text that ``parse_memory`` turns into exactly this many bytes: ``"16g"``."""
+    """Return the shortest text that `parse_memory` turns into exactly this many bytes: ``16g``."""
     for letter in ("t", "g", "m", "k"):
         unit = 1 << _SHIFT[letter]
         if size and size % unit == 0:
@@ -65,11 +69,13 @@ def format_memory(size: int) -> str:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of an ISO 8601 duration such as ``PT1H30M``. A year counts 31,557,600 s, a month
-    2,629,800 s."""
+    """Return the seconds of an ISO 8601 duration such as ``PT1H30M``.
+
+    A year counts 31,557,600 s, a month 2,629,800 s.
+    """
     match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None or not any(match.groups()) or text.strip().upper().endswith("T"):
-        raise ValueError(f"{_clip(text)} is not a duration", _duration_hint(str(text)))
+        raise ValueError(f"{quoted(str(text), 40)} is not a duration", _duration_hint(str(text)))
     total = Decimal(0)
     for number, seconds in zip(match.groups(), _SECONDS, strict=True):
         if number:
@@ -88,7 +94,7 @@ def _duration_hint(text: str) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """ISO 8601 of that many seconds (to the millisecond): ``PT1H30M``, ``P2DT3H``, ``PT0S``."""
+    """Return ISO 8601 text of a number of seconds: ``PT1H30M``, ``P2DT3H``, ``PT0.25S``."""
     milliseconds = round(seconds * 1000)
     whole, rest = divmod(milliseconds, 1000)
     days, whole = divmod(whole, 86_400)
@@ -106,7 +112,7 @@ def format_duration(seconds: float) -> str:
 
 
 def show_bytes(size: float) -> str:
-    """A size for people, powers of 1024, three digits: ``1.50 GB``, ``12.0 MB``, ``512 B``."""
+    """Return a size with three digits, in powers of 1024: ``1.50 GB``, ``12.0 MB``, ``512 B``."""
     sign, size = ("-", -size) if size < 0 else ("", size)
     if size < 1000:
         return f"{sign}{size:.0f} B"
@@ -119,8 +125,7 @@ def show_bytes(size: float) -> str:
 
 
 def show_duration(seconds: float) -> str:
-    """A duration for people in at most two units: ``0.42 s``, ``12 s``, ``3 min 20 s``, ``1 h 05
-    min``, ``2 d 3 h``."""
+    """Return a duration in at most two units: ``0.42 s``, ``3 min 20 s``, ``1 h 05 min``."""
     if seconds < 0:
         return "-" + show_duration(-seconds)
     if seconds < 9.95:
@@ -133,8 +138,3 @@ def show_duration(seconds: float) -> str:
     if whole < 86_400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
-
-
-def _clip(text: object) -> str:
-    shown = str(text)
-    return repr(shown if len(shown) <= 40 else shown[:40] + "…")

@@ -1,4 +1,4 @@
-"""A file with mistakes of every kind: all of them are told at once."""
+"""All errors of a file are reported at once, without those that only follow from another."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def problems(tmp_path: Path, text: str) -> list[tuple[int | None, str]]:
     return [(problem.line, problem.kind) for problem in caught.value.problems]
 
 
-def test_keys_names_and_cycles_are_told_together(tmp_path: Path) -> None:
+def test_errors_of_reading_and_resolving(tmp_path: Path) -> None:
     assert sorted(problems(tmp_path, MISTAKES)) == [
         (4, "cycle"),
         (6, "unknown-name"),
@@ -42,7 +42,7 @@ def test_keys_names_and_cycles_are_told_together(tmp_path: Path) -> None:
     ]
 
 
-def test_a_misspelt_section_makes_nothing_else_look_wrong(tmp_path: Path) -> None:
+def test_misspelt_section(tmp_path: Path) -> None:
     assert problems(tmp_path, MISTAKES.replace("files:", "fils:")) == [
         (6, "unknown-name"),
         (7, "unknown-key"),
@@ -81,7 +81,7 @@ use_pending_failed: perhaps
 """
 
 
-def test_wrong_values_and_wrong_names_are_told_together(tmp_path: Path) -> None:
+def test_values_and_names(tmp_path: Path) -> None:
     found = problems(tmp_path, MANY)
     assert [line for line, kind in found if kind == "unknown-name"] == [6, 11, 12]
     assert [line for line, kind in found if kind != "unknown-name"] == [
@@ -157,7 +157,7 @@ LINES = WHOLE.split("\n")
 
 
 @pytest.mark.parametrize("wrong", ["key", "strange key", "value", "list", "number"])
-def test_one_mistake_makes_nothing_else_look_wrong(tmp_path: Path, wrong: str) -> None:
+def test_no_errors_that_only_follow(tmp_path: Path, wrong: str) -> None:
     """Whatever key is misspelt and whatever value is wrong: all that is told is about that line, or
     about what is missing in its entry then."""
     for number, line in enumerate(LINES):
@@ -188,7 +188,7 @@ def test_one_mistake_makes_nothing_else_look_wrong(tmp_path: Path, wrong: str) -
                 )
 
 
-def test_a_file_without_mistakes_is_planned(tmp_path: Path) -> None:
+def test_valid_file(tmp_path: Path) -> None:
     file = tmp_path / "w.yaml"
     file.write_text("name: x\njobs:\n  - {name: a, command: 'true'}\n")
     assert len(load_plan(file).jobs) == 1

@@ -1,5 +1,4 @@
-"""Keys that nothing here carries out are said to be so, at their line; those that are carried out
-are not."""
+"""Keys without effect have a warning at their line; keys with an effect have none."""
 
 from __future__ import annotations
 
@@ -10,14 +9,16 @@ from torc_tui.workflow_file.load import loads
 from torc_tui.workflow_file.schema import SETTINGS
 
 HEAD = "name: w\njobs:\n- {name: a, command: x}\n"
-CARRIED_OUT = {
+HONORED = {
     "compute_node_wait_for_new_jobs_seconds": "5",
     "compute_node_wait_for_healthy_database_minutes": "5",
     "compute_node_expiration_buffer_seconds": "60",
     "jobs_sort_method": "gpus_runtime_memory",
     "resource_monitor": "{enabled: false}",
+    "output_check": "written",
+    "wait_for_background": "true",
 }
-NOT_CARRIED_OUT = {
+IGNORED = {
     "slurm_defaults": "{account: a}",
     "compute_node_min_time_for_new_jobs_seconds": "60",
     "compute_node_ignore_workflow_completion": "true",
@@ -36,18 +37,18 @@ def said(text: str) -> list[tuple[str, int | None]]:
     ]
 
 
-def test_every_setting_is_in_one_of_the_two_lists() -> None:
-    assert set(SETTINGS) == {*CARRIED_OUT, *NOT_CARRIED_OUT}
+def test_every_setting_is_ignored_or_honored() -> None:
+    assert set(SETTINGS) == {*HONORED, *IGNORED}
 
 
-@pytest.mark.parametrize("key", NOT_CARRIED_OUT)
-def test_a_setting_without_effect_is_said(key: str) -> None:
-    assert said(f"{HEAD}{key}: {NOT_CARRIED_OUT[key]}\n") == [(f"'{key}' has no effect here", 4)]
+@pytest.mark.parametrize("key", IGNORED)
+def test_ignored_setting(key: str) -> None:
+    assert said(f"{HEAD}{key}: {IGNORED[key]}\n") == [(f"'{key}' has no effect here", 4)]
 
 
-@pytest.mark.parametrize("key", CARRIED_OUT)
-def test_a_setting_with_effect_is_not(key: str) -> None:
-    assert said(f"{HEAD}{key}: {CARRIED_OUT[key]}\n") == []
+@pytest.mark.parametrize("key", HONORED)
+def test_honored_setting(key: str) -> None:
+    assert said(f"{HEAD}{key}: {HONORED[key]}\n") == []
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,8 @@ def test_a_setting_with_effect_is_not(key: str) -> None:
         ),
         (HEAD + "slurm_schedulers:\n- {name: s, account: a}\n", "'slurm_schedulers'", 4),
         (
-            "name: w\njobs:\n- name: a\n  command: x\n  scheduler: s\nslurm_schedulers:\n- {name: s, account: a}\n",
+            "name: w\njobs:\n- name: a\n  command: x\n  scheduler: s\nslurm_schedulers:\n- "
+            "{name: s, account: a}\n",
             "'scheduler' of job 'a'",
             5,
         ),
@@ -88,13 +90,13 @@ def test_a_setting_with_effect_is_not(key: str) -> None:
         ),
     ],
 )
-def test_the_keys_of_entries(text: str, word: str, line: int) -> None:
+def test_ignored_keys_of_entries(text: str, word: str, line: int) -> None:
     assert any(word in message and at == line for message, at in said(text)), said(text)
 
 
-def test_what_is_carried_out_or_left_at_its_default_is_not_said() -> None:
+def test_defaults_have_no_warning() -> None:
     text = (
-        HEAD
-        + "execution_config: {mode: direct, staggered_start: true, termination_signal: INT, gpu_binding: index}\n"
+        HEAD + "execution_config: {mode: direct, staggered_start: true, termination_signal: INT, "
+        "gpu_binding: index}\n"
     )
     assert said(text + "enable_ro_crate: false\naccess_groups: []\n") == []

@@ -1,5 +1,4 @@
-"""The tokens of commands: what is one, what is a mistake, and what bash makes of the text that
-replaces them."""
+"""Tokens of commands: which texts are tokens, and what bash makes of their replacement."""
 
 from __future__ import annotations
 
@@ -42,7 +41,7 @@ def names(text: str) -> list[tuple[str, str, str]]:
         ("", []),
     ],
 )
-def test_what_is_a_token(text: str, expected: list[tuple[str, str, str]]) -> None:
+def test_tokens(text: str, expected: list[tuple[str, str, str]]) -> None:
     assert names(text) == expected
 
 
@@ -54,7 +53,7 @@ def test_what_is_a_token(text: str, expected: list[tuple[str, str, str]]) -> Non
         ("echo ${files.input.x", "write } after the name"),
     ],
 )
-def test_an_invalid_token_is_an_error(text: str, hint: str) -> None:
+def test_invalid_tokens(text: str, hint: str) -> None:
     found = scan(text)
     assert not found.tokens and not found.near
     assert len(found.errors) == 1
@@ -72,7 +71,7 @@ def test_an_invalid_token_is_an_error(text: str, hint: str) -> None:
         ("${input.files.x}", "${files.input.x}"),
     ],
 )
-def test_a_misspelt_token_is_left_alone_and_noted(text: str, meant: str) -> None:
+def test_misspelt_tokens(text: str, meant: str) -> None:
     found = scan(text)
     assert not found.tokens and not found.errors
     assert [near.hint for near in found.near] == [f"did you mean '{meant}'?"]
@@ -85,7 +84,7 @@ def test_tokens_without_a_direction() -> None:
     ]
 
 
-def test_ids_come_when_the_store_has_given_them() -> None:
+def test_render_ids() -> None:
     text = "get ${user_data.input.a}${user_data.input.b} < ${files.input.f}"
     script = substitute(
         text,
@@ -97,7 +96,7 @@ def test_ids_come_when_the_store_has_given_them() -> None:
 
 
 @given(st.text(alphabet="ab$ {}.'\"\\(`#<\n", max_size=40))
-def test_text_without_tokens_stays_as_it_is(text: str) -> None:
+def test_text_is_unchanged(text: str) -> None:
     tokens = scan(text).tokens
     assert substitute(text, tokens, lambda token: text[token.start : token.end]) == text
 
@@ -106,7 +105,7 @@ def test_text_without_tokens_stays_as_it_is(text: str) -> None:
     st.text(alphabet="ab$ ()'\"\\`#<\n", max_size=30),
     st.text(alphabet="ab$ ()'\"\\`#<\n", max_size=30),
 )
-def test_any_surroundings_are_read_to_the_end(before: str, after: str) -> None:
+def test_arbitrary_surroundings(before: str, after: str) -> None:
     tokens = scan(f"{before} ${{user_data.input.r_$i}}{after}").tokens
     assert len(tokens) <= 1
 
@@ -136,7 +135,7 @@ T = "${user_data.input.result_$i}"
         ("printf '<%s>' ${user_data.input.a \"b`_$#_$0}", None),
     ],
 )
-def test_bash_sees_the_name(command: str, output: str | None) -> None:
+def test_names_in_bash(command: str, output: str | None) -> None:
     tokens = scan(command).tokens
     assert tokens
     script = substitute(command, tokens, lambda token: token.shell_text)
@@ -149,7 +148,7 @@ def test_bash_sees_the_name(command: str, output: str | None) -> None:
         assert done.stdout == output
 
 
-def test_what_a_variable_stands_for() -> None:
+def test_names_with_variables() -> None:
     token = Token(0, 0, "user_data", "input", "r.$i_x")
     assert token.glob == "r.*"
     assert Token(0, 0, "user_data", "input", "r.${i}_x").glob == "r.*_x"

@@ -1,4 +1,4 @@
-"""Names become numbers: edges with their reasons, gates, and every problem at once."""
+"""Plans: edges with their reasons, gates, and all errors at once."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_user_data_of_the_seed() -> None:
     assert reasons(plan) == [("train", "generate", "user data 'config'")]
 
 
-def test_collecting_results_that_nobody_declared() -> None:
+def test_undeclared_results() -> None:
     workers = [
         job(f"worker_{i}", f"torc user-data update ${{user_data.output.result_{i}}} --data 1")
         for i in (1, 2, 3)
@@ -131,7 +131,7 @@ def test_a_declared_name_with_a_dollar_is_a_name() -> None:
     assert render(plan.jobs[0].command, 5) == "x 5"
 
 
-def test_tokens_and_lists_are_merged_and_scripts_are_read() -> None:
+def test_tokens_and_lists_are_merged() -> None:
     plan = plan_of(
         job(
             "a",
@@ -199,7 +199,7 @@ def test_a_shared_set_is_stored_once(keys: dict[str, Json]) -> None:
     assert all(reason not in ("file", "user data") for _, _, reason in edge_reasons(plan))
 
 
-def test_pairs_of_a_gate_are_no_edges_and_no_job_waits_at_its_own_gate() -> None:
+def test_gates_and_edges_are_disjoint() -> None:
     first = [job(f"a_{i}") for i in range(10)]
     second = [
         job(f"b_{i}", depends_on=(f"a_{i}", "z"), depends_on_regexes=("^a_",)) for i in range(10)
@@ -215,7 +215,7 @@ def test_pairs_of_a_gate_are_no_edges_and_no_job_waits_at_its_own_gate() -> None
     assert counts == [0] * 11 + [1] * 10 + [10]
 
 
-def test_gates_close_cycles_too() -> None:
+def test_cycles_through_gates() -> None:
     jobs = [job(f"a_{i}") for i in range(9)] + [job("a_9", depends_on=("b_0",))]
     error = refused(*jobs, *(job(f"b_{i}", depends_on_regexes=("^a_",)) for i in range(10)))
     assert isinstance(error, DependencyCycle)
@@ -225,7 +225,7 @@ def test_gates_close_cycles_too() -> None:
     assert isinstance(error, DependencyCycle)
 
 
-def test_cycles_of_any_kind_name_each_step() -> None:
+def test_cycle_message() -> None:
     error = refused(
         job("a", "${files.input.f} ${user_data.output.u}"),
         job("b", "${user_data.input.u}", depends_on=("c",)),
@@ -240,7 +240,7 @@ def test_cycles_of_any_kind_name_each_step() -> None:
     assert "a -> a" in str(error)
 
 
-def test_two_cycles_are_two_problems() -> None:
+def test_two_cycles() -> None:
     error = refused(
         job("a", depends_on=("b",)),
         job("b", depends_on=("a",)),
@@ -357,7 +357,7 @@ def test_all_problems_at_once_with_their_lines() -> None:
     assert described["valid"] is False and len(described["errors"]) == 6
 
 
-def test_one_entry_is_told_once() -> None:
+def test_errors_of_a_group_are_reported_once() -> None:
     jobs = [job(f"t_{i}", family="t_{i}", depends_on=("nobody",)) for i in range(50)]
     assert len(refused(*jobs).problems) == 1
 
@@ -398,7 +398,7 @@ def test_equal_lists_are_one_group() -> None:
     assert [one.input_files for one in plan.jobs] == [0, 0]
 
 
-def test_describe_says_what_a_dry_run_says() -> None:
+def test_describe() -> None:
     plan = plan_of(job("a"), job("b", depends_on=("a",)), entries={"jobs": 1}, files=files("f"))
     described = describe(plan)
     assert described["valid"] and not described["errors"]
@@ -462,7 +462,7 @@ def naive(spec: WorkflowSpec) -> dict[tuple[int, int], set[EdgeKind]]:
 
 @settings(max_examples=150)
 @given(workflows(forward=True))
-def test_edges_are_those_of_the_naive_way(spec: WorkflowSpec) -> None:
+def test_edges_match_naive(spec: WorkflowSpec) -> None:
     plan = resolve(spec)
     expected = naive(spec)
     found = list(pairs(plan))
@@ -484,7 +484,7 @@ def test_edges_are_those_of_the_naive_way(spec: WorkflowSpec) -> None:
 
 @settings(max_examples=150)
 @given(workflows(forward=False))
-def test_a_cycle_is_a_real_one(spec: WorkflowSpec) -> None:
+def test_cycles_are_real(spec: WorkflowSpec) -> None:
     expected = naive(spec)
     try:
         plan = resolve(spec)

@@ -255,6 +255,15 @@ def test_half_a_surrogate_pair_in_a_document_is_stored_as_its_escape(
     assert workflows.get_workflow(store, new).metadata == {"a": "\ud800"}
 
 
+def test_negative_priority(store: Store, workflow_id: int) -> None:
+    """A priority that a command has set is imported, though a file may not declare it."""
+    document = _document(store, workflow_id)
+    document["jobs"][0]["priority"] = -5
+    copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=5.0)
+    job = queries.find_job(store, copy, document["jobs"][0]["name"])
+    assert queries.get_job(store, job)["priority"] == -5
+
+
 def test_run_numbers(store: Store, workflow_id: int) -> None:
     """A run after an import with results has a number that no result has."""
     job = queries.find_job(store, workflow_id, "train_1")

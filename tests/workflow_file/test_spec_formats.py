@@ -1,4 +1,4 @@
-"""One workflow in four formats is one workflow; places; what each format refuses."""
+"""The four formats: equal results, positions, and what each refuses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def essence(spec: WorkflowSpec) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_key_means_the_same_in_every_format(format: str) -> None:
+def test_formats_are_equivalent(format: str) -> None:
     reference = load(DATA / "full.yaml")
     spec = load(DATA / f"full.{format}")
     assert essence(spec) == essence(reference)
@@ -89,7 +89,7 @@ def test_the_workflow_in_the_data_folder() -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_entries_know_their_lines(format: str) -> None:
+def test_lines_of_entries(format: str) -> None:
     spec = load(DATA / f"full.{format}")
     lines = (DATA / f"full.{format}").read_text().splitlines()
     for job in spec.jobs:
@@ -122,7 +122,7 @@ commands = st.text(
         unique_by=lambda job: job[0],
     )
 )
-def test_texts_survive_every_format(jobs: list[tuple[str, str, list[str]]]) -> None:
+def test_strings_round_trip(jobs: list[tuple[str, str, list[str]]]) -> None:
     plain = {
         "name": "w",
         "jobs": [
@@ -211,19 +211,21 @@ def refusal(text: str, format: str) -> list[tuple[int | None, str]]:
         ("kdl", "word " * 1000, None, "no node of this file"),
     ],
 )
-def test_what_a_format_refuses(format: str, text: str, line: int | None, words: str) -> None:
+def test_syntax_errors(format: str, text: str, line: int | None, words: str) -> None:
     found = refusal(text, format)
     assert any(one[0] == line and words in one[1] for one in found), found
 
 
-def test_yaml_is_read_as_version_1_2() -> None:
+def test_yaml_core_schema() -> None:
     spec = loads(
-        "name: yes\njobs:\n- {name: no, command: on, parameters: {i: 1:3}}\n- {name: 0o1_0, command: 12:30}"
+        "name: yes\njobs:\n- {name: no, command: on, parameters: {i: 1:3}}\n- {name: 0o1_0, "
+        "command: 12:30}"
     )
     assert spec.name == "yes"
     assert [(job.name, job.command) for job in spec.jobs] == [("no", "on"), ("0o1_0", "12:30")]
     spec = loads(
-        "name: a\njobs: []\nuser_data: [{name: d, data: [2024-01-02, 0x1f, 0o17, 1e3, ~, .5, '1', 1_0]}]"
+        "name: a\njobs: []\nuser_data: [{name: d, data: [2024-01-02, 0x1f, 0o17, 1e3, ~, .5, "
+        "'1', 1_0]}]"
     )
     assert spec.user_data[0].data == ["2024-01-02", 31, 15, 1000.0, None, 0.5, "1", "1_0"]
 
@@ -231,7 +233,8 @@ def test_yaml_is_read_as_version_1_2() -> None:
 def test_anchors_and_merge_keys() -> None:
     spec = loads(
         "name: x\njobs:\n- &base {name: a, command: c, priority: 2}\n- {<<: *base, name: b}\n"
-        "- {<<: [{command: first}, *base], name: c, depends_on: &l [a]}\n- {name: d, command: x, depends_on: *l}\n",
+        "- {<<: [{command: first}, *base], name: c, depends_on: &l [a]}\n- {name: d, command: "
+        "x, depends_on: *l}\n",
         format="yaml",
     )
     assert [(job.name, job.command, job.priority) for job in spec.jobs] == [
@@ -243,7 +246,7 @@ def test_anchors_and_merge_keys() -> None:
     assert spec.jobs[3].depends_on == ("a",)
 
 
-def test_aliases_do_not_multiply_without_bound() -> None:
+def test_alias_expansion_is_limited() -> None:
     levels = "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12))
     found = refusal("name: x\na0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + levels + "jobs: []\n", "yaml")
     assert "stand for too much text" in found[0][1]
@@ -258,10 +261,11 @@ def test_kdl_of_both_versions() -> None:
     assert one.jobs[0].supports_termination
 
 
-def test_places_in_kdl_with_all_that_is_skipped() -> None:
+def test_kdl_lines_with_comments() -> None:
     text = (
         'name "x" // a comment with { and "\n/* and /* { */\n } */ /-job "no" { command "c"\n}\n'
-        'job \\\n  "a" /- 5 { command """\n  }\n  { x\n  """; /-priority 3\n nope 1\n}\n/- a {\n}\nnothing 1\n'
+        'job \\\n  "a" /- 5 { command """\n  }\n  { x\n  """; /-priority 3\n nope 1\n}\n/- a '
+        "{\n}\nnothing 1\n"
     )
     found = refusal(text, "kdl")
     assert [(line, message.split("unknown key ")[1]) for line, message in found] == [
@@ -279,7 +283,7 @@ def test_places_in_kdl_with_all_that_is_skipped() -> None:
         ('name "x"\njob "a" { command "b: c"; }\n', "kdl"),
     ],
 )
-def test_an_unknown_ending_tries_all_formats(text: str, format: str, tmp_path: Path) -> None:
+def test_unknown_extension(text: str, format: str, tmp_path: Path) -> None:
     path = tmp_path / "flow.wf"
     path.write_text(text)
     assert load(path).format == format
@@ -296,9 +300,7 @@ def test_an_unknown_ending_tries_all_formats(text: str, format: str, tmp_path: P
         ("flow.wf", 'name "x"\njob "a" {\n', "read as kdl: "),
     ],
 )
-def test_a_text_of_no_format_is_told_as_what_it_most_looks_like(
-    name: str, text: str, said: str, tmp_path: Path
-) -> None:
+def test_error_of_the_most_likely_format(name: str, text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(SpecSyntaxError) as caught:
@@ -310,7 +312,7 @@ def test_a_text_of_no_format_is_told_as_what_it_most_looks_like(
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_damaged_file_is_read_or_refused_in_clear_words(format: str) -> None:
+def test_damaged_files(format: str) -> None:
     whole = (DATA / f"full.{format}").read_text()
     chance = random.Random(7)
     signs = [
@@ -350,7 +352,7 @@ def test_a_damaged_file_is_read_or_refused_in_clear_words(format: str) -> None:
     assert refused > 50
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_bytes(b" \n")
     (tmp_path / "binary.yaml").write_bytes(b"\x7fELF\0\0\0\1")
     (tmp_path / "latin.yaml").write_bytes(b"name: x\njobs: []\nuser: caf\xe9\n")
@@ -373,7 +375,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "unit", ['"\\', '"', "{", "[", "word: other\n", "a 1\n", "\u00e9\u2028x ", '#"', "/*", "&a "]
 )
-def test_nonsense_is_refused_fast_and_in_few_words(format: str, unit: str) -> None:
+def test_long_nonsense(format: str, unit: str) -> None:
     with pytest.raises(SpecError) as caught:
         loads(unit * (200_000 // len(unit)), file=f"w.{format}")
     assert len(str(caught.value)) < 60_000
@@ -387,7 +389,7 @@ def test_nonsense_is_refused_fast_and_in_few_words(format: str, unit: str) -> No
         ("kdl", 'name "w"\njob "a" {\n  command """\n    echo 1\n    echo 2\n    """\n}\n'),
     ],
 )
-def test_line_ends_of_windows_do_not_reach_a_command(form: str, text: str) -> None:
+def test_windows_line_ends(form: str, text: str) -> None:
     (job,) = loads(text.replace("\n", "\r\n"), format=form).jobs
     assert job.command == "echo 1\necho 2"
     assert job.source.line == loads(text, format=form).jobs[0].source.line

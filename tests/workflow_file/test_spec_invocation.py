@@ -1,4 +1,4 @@
-"""What an invocation script is taken for."""
+"""Kinds of invocation scripts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,5 @@ def test_kinds_of_invocation_scripts(script: str, words: str) -> None:
         ("#!/bin/sh\r\necho", ["/bin/sh"]),
     ],
 )
-def test_the_first_line_names_an_interpreter_and_at_most_one_argument(
-    script: str, words: list[str]
-) -> None:
+def test_interpreter(script: str, words: list[str]) -> None:
     assert interpreter(script) == words

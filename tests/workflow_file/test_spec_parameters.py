@@ -1,5 +1,4 @@
-"""Parameters: values, printing, combinations, templates, and what they make of jobs, files and user
-data."""
+"""Parameters: values, spelling, formats, templates, and the records that groups become."""
 
 from __future__ import annotations
 
@@ -117,22 +116,22 @@ def test_impossible_values(given: Json, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.0, "1"), (0.0, "0"), (-0.0, "0"), (1e-5, "0.00001"), (1e22, "1" + "0" * 22), (0.1, "0.1"), (-2.50, "-2.5"),
-     (10, "10"), (100.0, "100"), ("1.0", "1.0")],
+    [(1.0, "1"), (0.0, "0"), (-0.0, "0"), (1e-5, "0.00001"), (1e22, "1" + "0" * 22), (0.1, "0.1"),
+     (-2.50, "-2.5"), (10, "10"), (100.0, "100"), ("1.0", "1.0")],
 )  # fmt: skip
 def test_printing(value: Value, text: str) -> None:
     assert printed(value) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_printing_loses_nothing(value: float) -> None:
+def test_printed_floats_round_trip(value: float) -> None:
     text = printed(value)
     assert float(text) == value
     assert "e" not in text.lower()
 
 
 @given(st.integers(-1000, 1000), st.integers(1, 500), st.integers(0, 60), st.integers(0, 4))
-def test_float_ranges_do_not_drift(start: int, step: int, count: int, digits: int) -> None:
+def test_float_ranges_are_exact(start: int, step: int, count: int, digits: int) -> None:
     def decimal(units: int) -> str:
         return f"{units / 10**digits:.{digits}f}" if digits else f"{units}.0"
 
@@ -172,7 +171,7 @@ def test_formats(value: Value, form: str, text: str | None) -> None:
     assert formatted(value, form) == text
 
 
-def test_a_format_that_does_not_fit_is_told() -> None:
+def test_unfit_format_warning() -> None:
     found = spec(
         "- {name: 'j_{i:03d}', command: 'c {i:.1f} {k:5d} {k:q}', parameters: {i: [1, x], k: '1'}}"
     )
@@ -221,9 +220,7 @@ def test_templates(template: str, texts: list[str] | None) -> None:
         max_size=4,
     ),
 )
-def test_columns_agree_with_one_replacement_after_the_other(
-    template: str, values: list[tuple[int, str]]
-) -> None:
+def test_columns_match_naive_replacement(template: str, values: list[tuple[int, str]]) -> None:
     def slow(number: int, text: str) -> str:
         out, at = "", 0
         while at < len(template):
@@ -247,7 +244,7 @@ def test_columns_agree_with_one_replacement_after_the_other(
     assert (column if column is not None else [template] * len(values)) == expected
 
 
-def test_variables_are_replaced_once_and_only_whole() -> None:
+def test_variable_replacement() -> None:
     value = {"a": ["{X} {Y} ${X} {XX}", {"b": "{X}"}], "{X}": 1}
     assert substitute(value, {"X": "{Y}", "Y": "2"}) == {
         "a": ["{Y} 2 ${X} {XX}", {"b": "{Y}"}],
@@ -265,12 +262,13 @@ def spec(entry: str, more: str = "") -> WorkflowSpec:
     return loads(f"name: w\n{more}\njobs:\n{entry}", format="yaml")
 
 
-def test_seed_pattern_collects_from_many() -> None:
+def test_collect_pattern() -> None:
     found = spec(
         "- name: worker_{i}\n  command: |\n    R=$(p --id {i})\n"
         "    torc user-data update ${user_data.output.result_{i}}"
         ' --data "$R"\n  parameters:\n    i: "1:10"\n'
-        "- name: aggregate\n  command: torc user-data get ${user_data.input.result_$i} >> all.json\n"
+        "- name: aggregate\n  command: torc user-data get ${user_data.input.result_$i} >> "
+        "all.json\n"
     )
     assert [job.name for job in found.jobs] == [*[f"worker_{i}" for i in range(1, 11)], "aggregate"]
     assert (
@@ -281,10 +279,12 @@ def test_seed_pattern_collects_from_many() -> None:
     assert found.entries == {"jobs": 2, "files": 0, "user_data": 0}
 
 
-def test_every_field_with_a_name_in_it() -> None:
+def test_fields_with_placeholders() -> None:
     found = spec(
-        "- {name: 'j_{i}', command: 'c {i}', invocation_script: 's {i}', resource_requirements: 'r{i}',"
-        " scheduler: 'q{i}', failure_handler: 'h{i}', env: {A: '{i}', B: x}, depends_on: ['d{i}', e],"
+        "- {name: 'j_{i}', command: 'c {i}', invocation_script: 's {i}', resource_requirements: "
+        "'r{i}',"
+        " scheduler: 'q{i}', failure_handler: 'h{i}', env: {A: '{i}', B: x}, depends_on: "
+        "['d{i}', e],"
         " depends_on_regexes: '^p{i}$', input_files: ['f{i}'], output_files: ['o{i}'],"
         " input_file_regexes: ['x{i}'], output_user_data: ['u{i}'], parameters: {i: [3, 4]}}"
     )
@@ -308,7 +308,7 @@ def test_every_field_with_a_name_in_it() -> None:
     )
 
 
-def test_user_data_takes_parameters_also_inside_its_value() -> None:
+def test_user_data_parameters() -> None:
     found = loads(
         "name: w\njobs: []\nuser_data:\n"
         "- {name: 'd_{i}', data: {k: ['v{i}', 1]}, parameters: {i: 1:2}, is_ephemeral: true}"
@@ -319,9 +319,10 @@ def test_user_data_takes_parameters_also_inside_its_value() -> None:
     ]
 
 
-def test_equal_names_become_one_job_with_all_dependencies() -> None:
+def test_merged_jobs() -> None:
     found = spec(
-        "- {name: 'report_{d}', command: 'r {d}', depends_on: ['an_{d}_{a}', first], input_files: ['f_{a}'],"
+        "- {name: 'report_{d}', command: 'r {d}', depends_on: ['an_{d}_{a}', first], "
+        "input_files: ['f_{a}'],"
         " parameters: {d: [x, y], a: 1:3}}\n"
         "- {name: all, command: c, depends_on: ['w_{i}'], parameters: {i: 1:3}}"
     )
@@ -338,16 +339,17 @@ def messages(text: str) -> str:
     return str(caught.value)
 
 
-def test_equal_names_with_different_commands_are_a_mistake() -> None:
+def test_merge_conflict() -> None:
     found = messages("name: w\njobs:\n- {name: a, command: 'b{i}', parameters: {i: 1:3}}")
     assert "3: job 'a'" in found and "'b1' and 'b2'" in found
     found = messages("name: w\njobs: []\nfiles:\n- {name: a, path: 'b{i}', parameters: {i: 1:3}}")
     assert "file 'a'" in found and "'b1' and 'b2'" in found
 
 
-def test_equal_names_of_two_entries_are_a_mistake() -> None:
+def test_duplicate_names_of_entries() -> None:
     found = messages(
-        "name: w\njobs:\n- {name: a_2, command: b}\n- {name: 'a_{i}', command: b, parameters: {i: 1:3}}"
+        "name: w\njobs:\n- {name: a_2, command: b}\n- {name: 'a_{i}', command: b, parameters: "
+        "{i: 1:3}}"
     )
     assert "4: job 'a_2' is declared twice, first in line 3" in found
 
@@ -366,7 +368,7 @@ def test_shared_parameters() -> None:
     assert "no shared parameter is called 'unusd' (did you mean 'unused'?)" in found_text
 
 
-def test_values_in_a_file_lie_beside_the_workflow(tmp_path: Path) -> None:
+def test_values_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "v.txt").write_text("# comment\nadam\n\n0.10\n3\n")
     found = loads(
         "name: w\njobs: [{name: 'j_{o}', command: c, parameters: {o: '@v.txt'}}]",
@@ -398,9 +400,9 @@ def test_values_in_a_file_lie_beside_the_workflow(tmp_path: Path) -> None:
         ("[1, 2]", "must be a mapping"),
     ],
 )
-def test_parameters_that_are_wrong(parameters: str, words: str) -> None:
-    text = f"name: w\nvariables: {{V: x}}\njobs:\n- {{name: 'j_{{i}}', command: c, parameters: {parameters}}}"
-    assert words in messages(text)
+def test_invalid_parameters(parameters: str, words: str) -> None:
+    job = f"{{name: 'j_{{i}}', command: c, parameters: {parameters}}}"
+    assert words in messages(f"name: w\nvariables: {{V: x}}\njobs:\n- {job}")
 
 
 def test_typed_strings() -> None:

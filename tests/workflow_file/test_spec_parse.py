@@ -1,4 +1,4 @@
-"""Keys: the ones that are known, their older names, and what is said about all the others."""
+"""Known keys, their older names, and the errors for all others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def problems(text: str) -> list[Problem]:
     return list(caught.value.problems)
 
 
-def test_all_mistakes_of_a_file_are_told_at_once_with_their_places() -> None:
+def test_all_errors_with_their_lines() -> None:
     found = problems(
         """name: x
 jobs:
@@ -114,14 +114,16 @@ nam: y
 )
 def test_older_names_of_job_keys(old: str, new: str, value: str) -> None:
     spec = loads(
-        f"name: w\nuser: me\nstart_server_on_head_node: true\njobs: [{{name: a, command: b, {old}: {value}}}]"
+        f"name: w\nuser: me\nstart_server_on_head_node: true\njobs: [{{name: a, command: b, "
+        f"{old}: {value}}}]"
     )
     assert getattr(spec.jobs[0], new) in (("a",), value)
 
 
 def test_older_names_of_action_keys() -> None:
     spec = loads(
-        "name: w\njobs: []\nactions:\n- {trigger_type: on_jobs_ready, action_type: schedule_nodes, job_names: [a],"
+        "name: w\njobs: []\nactions:\n- {trigger_type: on_jobs_ready, action_type: "
+        "schedule_nodes, job_names: [a],"
         " scheduler_name: s, scheduler_type: slurm}"
     )
     assert spec.actions[0].jobs == ("a",)
@@ -165,9 +167,10 @@ resource_requirements:
     )
 
 
-def test_null_is_as_good_as_missing() -> None:
+def test_null_equals_missing() -> None:
     spec = loads(
-        "name: w\ndescription: null\njobs: [{name: a, command: b, depends_on: ~, env: null}]\nfiles: ~\nenv:\n"
+        "name: w\ndescription: null\njobs: [{name: a, command: b, depends_on: ~, env: "
+        "null}]\nfiles: ~\nenv:\n"
     )
     assert spec.description is None
     assert spec.jobs[0].depends_on == ()
@@ -177,7 +180,8 @@ def test_null_is_as_good_as_missing() -> None:
 
 def test_defaults() -> None:
     spec = loads(
-        "name: w\njobs: [{name: a, command: b}]\nfailure_handlers: [{name: h, rules: [{exit_codes: 3}]}]"
+        "name: w\njobs: [{name: a, command: b}]\nfailure_handlers: [{name: h, rules: "
+        "[{exit_codes: 3}]}]"
     )
     job = spec.jobs[0]
     assert job.cancel_on_blocking_job_failure
@@ -194,13 +198,13 @@ def test_defaults() -> None:
     assert spec.metadata is None
 
 
-def test_one_text_stands_for_a_list_of_one() -> None:
+def test_string_as_list() -> None:
     assert loads("name: w\njobs: [{name: a, command: b, depends_on: c}]").jobs[0].depends_on == (
         "c",
     )
 
 
-def test_metadata_as_text_and_as_mapping() -> None:
+def test_metadata() -> None:
     as_text = loads("name: w\njobs: []\nmetadata: '{\"a\": [1]}'")
     as_mapping = loads("name: w\njobs: []\nmetadata: {a: [1]}")
     assert as_text.metadata == as_mapping.metadata == {"a": [1]}
@@ -217,7 +221,7 @@ def test_metadata_as_text_and_as_mapping() -> None:
     ],
     ids=["deep", "nan", "surrogate", "endless"],
 )
-def test_json_inside_a_text(text: str, words: str) -> None:
+def test_json_in_strings(text: str, words: str) -> None:
     quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     for key in ("metadata", 'user_data "u" { data'):
         kdl = f'name "w"\njob "a" {{ command "b"; }}\n{key} {quoted}\n' + (
@@ -231,8 +235,10 @@ def test_json_inside_a_text(text: str, words: str) -> None:
 def test_variables() -> None:
     spec = loads(
         "name: w_{V}\nvariables: {V: a b, N: 3, F: true}\n"
-        "jobs: [{name: 'j_{V}', command: 'x {V} ${V} {F} {W}', parameters: {i: '1:{N}'}, depends_on: ['{V}_{i}']}]\n"
-        "files: [{name: f, path: '{V}/f'}]\nresource_requirements: [{name: r, num_cpus: 1, memory: '{N}g'}]\n"
+        "jobs: [{name: 'j_{V}', command: 'x {V} ${V} {F} {W}', parameters: {i: '1:{N}'}, "
+        "depends_on: ['{V}_{i}']}]\n"
+        "files: [{name: f, path: '{V}/f'}]\nresource_requirements: [{name: r, num_cpus: 1, "
+        "memory: '{N}g'}]\n"
         "user_data: [{name: u, data: {t: '{V}'}, schema: {pattern: '^{N}$'}}]\n"
     )
     assert spec.name == "w_a b"
@@ -250,7 +256,7 @@ def requirement(more: str) -> WorkflowSpec:
     )
 
 
-def test_cards() -> None:
+def test_gpus() -> None:
     found = requirement(
         "num_gpus: 0.25, gpu_memory: 12g, gpu_model: 'A100|H100'"
     ).resource_requirements[0]
@@ -276,7 +282,7 @@ def test_cards() -> None:
         ("runtime", "3600", "put it in quotes"),
     ],
 )
-def test_requirements_that_are_nonsense(key: str, value: str, words: str) -> None:
+def test_invalid_requirements(key: str, value: str, words: str) -> None:
     with pytest.raises(SpecError, match=re.escape(words)) as caught:
         requirement(f"{key}: {value}")
     assert caught.value.problems[0].key == key
@@ -285,36 +291,52 @@ def test_requirements_that_are_nonsense(key: str, value: str, words: str) -> Non
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("jobs: [{name: a, command: b, cancel_on_blocking_job_failure: 'true'}]", "(without quotes)"),
+        ("jobs: [{name: a, command: b, cancel_on_blocking_job_failure: "
+         "'true'}]", "(without quotes)"),
         ("jobs: [{name: 5, command: b}]", "must be a string, not the number 5 (put it in quotes"),
         ("jobs: [{name: ' ', command: b}]", "'name' is empty"),
         ("jobs: [{name: a, command: ''}]", "'command' is empty"),
         ('jobs: [{name: a, command: "a\\0b"}]', "NUL"),
         ('jobs: [{name: "a\\tb", command: c}]', "control character"),
-        ("jobs: {name: a, command: b}", "must be a list, not a mapping (begin each entry with '- ')"),
+        ("jobs: {name: a, command: b}", "must be a list, not a mapping (begin each entry with "
+                                        "'- ')"),
         ("jobs: [{name: a, command: b, env: {1A: x}}]", "'1A' is not a name for a variable"),
         ("jobs: [{name: a, command: b, env: {A: [1]}}]", "'A' must be a string, not a list"),
         ("jobs: [{name: a, command: b, priority: -1}]", "'priority' must be at least 0, not -1"),
-        ("jobs: []\ndynamic_jobs: {max_iterations: 0}", "'max_iterations' must be at least 1, not 0"),
-        ("jobs: []\ndynamic_jobs: {max_iteration: 9}", "unknown key 'max_iteration' (did you mean 'max_iterations'?)"),
-        ("jobs: []\nresource_monitor: {granularity: sumary}", "'granularity' must be one of summary, time_series, not the string 'sumary' (did you mean 'summary'?)"),
-        ("jobs: []\nresource_monitor: {jobs: {granularity: 1}}", "'jobs' 'granularity' must be one of"),
+        ("jobs: []\ndynamic_jobs: {max_iterations: "
+         "0}", "'max_iterations' must be at least 1, not 0"),
+        ("jobs: []\ndynamic_jobs: {max_iteration: "
+         "9}", "unknown key 'max_iteration' (did you mean 'max_iterations'?)"),
+        ("jobs: []\nresource_monitor: {granularity: "
+         "sumary}", "'granularity' must be one of summary, time_series, not the string 'sumary' "
+                    "(did you mean 'summary'?)"),
+        ("jobs: []\nresource_monitor: {jobs: {granularity: "
+         "1}}", "'jobs' 'granularity' must be one of"),
         ("jobs: []\nresource_monitor: {sample_interval_seconds: 0}", "must be at least 1"),
-        ("jobs: [{name: a\\u0085b, command: c}]".replace("a\\u0085b", '"a\\u0085b"'), "control character"),
-        ("jobs: [{name: a, command: b, depends_on: {c: d}}]", "must be a list of strings, not a mapping"),
+        ("jobs: [{name: a\\u0085b, command: "
+         "c}]".replace("a\\u0085b", '"a\\u0085b"'), "control character"),
+        ("jobs: [{name: a, command: b, depends_on: {c: "
+         "d}}]", "must be a list of strings, not a mapping"),
         ("jobs: []\nfiles: [{name: f}]", "file 'f': the key 'path' is missing"),
-        ("jobs: []\nfiles: [{name: f, path: p}, {name: f, path: q}]", "file 'f' is declared twice, first in line 3"),
+        ("jobs: []\nfiles: [{name: f, path: p}, {name: f, path: "
+         "q}]", "file 'f' is declared twice, first in line 3"),
         ("jobs: []\nuser_data: [{name: f, schema: 3}]", "must be a JSON Schema"),
         ("jobs: []\nuser_data: [{name: f, data: [.nan]}]", "nan is not JSON"),
         ("jobs: []\nuser_data: [{data: 3}]", "user data: the key 'name' is missing"),
-        ("jobs: []\nfailure_handlers: [{name: h, rules: [{exit_codes: [300]}]}]", "entry 1 must be at most 255"),
-        ("jobs: []\nfailure_handlers: [{name: h, rules: [{exit_code: [3]}]}]", "did you mean 'exit_codes'?"),
-        ("jobs: []\nfailure_handlers: [{name: h, rules: [3]}]", "failure handler 'h': rule 1 must be a mapping"),
+        ("jobs: []\nfailure_handlers: [{name: h, rules: [{exit_codes: "
+         "[300]}]}]", "entry 1 must be at most 255"),
+        ("jobs: []\nfailure_handlers: [{name: h, rules: [{exit_code: "
+         "[3]}]}]", "did you mean 'exit_codes'?"),
+        ("jobs: []\nfailure_handlers: [{name: h, rules: "
+         "[3]}]", "failure handler 'h': rule 1 must be a mapping"),
         ("jobs: []\nslurm_schedulers: [{name: s}]", "the key 'account' is missing"),
         ("jobs: []\nslurm_defaults: {Partition: x}", "cannot be a default"),
-        ("jobs: []\nactions: [{trigger_type: on_jobs_redy, action_type: run_commands}]", "on_jobs_ready'?"),
-        ("jobs: []\nactions: [{trigger_type: on_jobs_ready, action_type: run_commands}]", "'commands' is missing"),
-        ("jobs: []\nactions: [{trigger_type: on_jobs_ready, action_type: schedule_nodes}]", "'scheduler' is missing"),
+        ("jobs: []\nactions: [{trigger_type: on_jobs_redy, action_type: "
+         "run_commands}]", "on_jobs_ready'?"),
+        ("jobs: []\nactions: [{trigger_type: on_jobs_ready, action_type: "
+         "run_commands}]", "'commands' is missing"),
+        ("jobs: []\nactions: [{trigger_type: on_jobs_ready, action_type: "
+         "schedule_nodes}]", "'scheduler' is missing"),
         ("jobs: []\nexecution_config: {timeout_exit_code: 0}", "at least 1"),
         ("jobs: []\nexecution_config: {stdio: {mode: merged}}", "must be one of separate"),
         ("jobs: []\nvariables: [a]", "'variables' must be a mapping"),
@@ -322,12 +344,12 @@ def test_requirements_that_are_nonsense(key: str, value: str, words: str) -> Non
         ("job: []", "did you mean 'jobs'?"),
     ],
 )  # fmt: skip
-def test_values_that_are_nonsense(text: str, words: str) -> None:
+def test_invalid_values(text: str, words: str) -> None:
     found = problems(f"name: w\n{text}")
     assert any(words in str(problem) for problem in found), found
 
 
-def test_a_thousand_mistakes_are_counted_not_told() -> None:
+def test_error_limit() -> None:
     found = problems(
         "name: w\njobs:\n" + "".join(f"- {{name: j{i}, comand: x}}\n" for i in range(1000))
     )
@@ -335,7 +357,7 @@ def test_a_thousand_mistakes_are_counted_not_told() -> None:
     assert found[-1].message == "and 1900 more errors"
 
 
-def test_a_path_is_kept_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_of_the_file_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "w.yml").write_text("name: w\njobs: []\n")
     monkeypatch.chdir(tmp_path)
     assert load("w.yml").file == "w.yml"

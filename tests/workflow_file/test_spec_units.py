@@ -1,4 +1,4 @@
-"""Sizes and durations, both ways."""
+"""Sizes and durations, in both directions."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_memory(text: str | int, size: int) -> None:
         ("", "such as"),
     ],
 )
-def test_memory_that_is_none(text: str, hint: str) -> None:
+def test_invalid_memory(text: str, hint: str) -> None:
     with pytest.raises(ValueError, match="is not a size") as caught:
         parse_memory(text)
     assert hint in caught.value.args[1]
 
 
 @pytest.mark.parametrize("value", [-1, 1 << 70, True, 1.5, None, "9" * 15 + "t", "9" * 5000])
-def test_memory_beyond_reason(value: object) -> None:
+def test_memory_limits(value: object) -> None:
     with pytest.raises(ValueError):
         parse_memory(value)  # type: ignore[arg-type]  # what a file may hold
 
@@ -60,7 +60,7 @@ def test_memory_round_trip(size: int) -> None:
     assert parse_memory(format_memory(size)) == size
 
 
-def test_memory_is_written_in_the_largest_exact_unit() -> None:
+def test_format_memory() -> None:
     assert [format_memory(size) for size in (0, 1000, 1024, 1536 << 20, 16 << 30, 3 << 40)] == [
         "0",
         "1000",
@@ -91,10 +91,11 @@ def test_duration(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("1h", "PT1H"), ("90 min", "PT1H30M"), ("01:30:00", "PT1H30M"), ("P", "PT30M"), ("PT", "PT30M"), ("P1DT", "PT30M"),
-     ("-PT1H", "PT30M"), ("", "PT30M"), ("1" * 9999, "PT30M")],
+    [("1h", "PT1H"), ("90 min", "PT1H30M"), ("01:30:00", "PT1H30M"), ("P", "PT30M"),
+     ("PT", "PT30M"),
+     ("P1DT", "PT30M"), ("-PT1H", "PT30M"), ("", "PT30M"), ("1" * 9999, "PT30M")],
 )  # fmt: skip
-def test_duration_that_is_none(text: str, hint: str) -> None:
+def test_invalid_duration(text: str, hint: str) -> None:
     with pytest.raises(ValueError, match="is not a duration") as caught:
         parse_duration(text)
     assert hint in caught.value.args[1]
@@ -108,7 +109,7 @@ def test_duration_round_trip(milliseconds: int) -> None:
     )
 
 
-def test_duration_is_written_plainly() -> None:
+def test_format_duration() -> None:
     assert [
         format_duration(seconds) for seconds in (0, 5400, 0.25, 90, 86_400, 183_600, 59.9996)
     ] == [
@@ -122,7 +123,7 @@ def test_duration_is_written_plainly() -> None:
     ]
 
 
-def test_what_people_see() -> None:
+def test_show() -> None:
     assert [
         show_bytes(size) for size in (0, 999, 1000, 1536, 12 << 20, 80 << 30, 1023 << 20, 5 << 50)
     ] == [

@@ -49,6 +49,7 @@ Check = Callable[[Any], Any]
 
 HINT = "`torc workflows export` writes such files"
 _ANY_WHOLE = checks.integer(-(1 << 63), (1 << 63) - 1)
+_PRIORITY = checks.integer(-checks.INTEGER_LIMIT)  # a command may set one below 0, a file may not
 _REQUIRED: Any = object()
 
 
@@ -255,7 +256,6 @@ def _job_spec(entry: Entry) -> JobSpec:
         "cancel_on_blocking_job_failure": True,
         "supports_termination": False,
         "scheduler": None,
-        "priority": 0,
         "require_user_data": None,
     }
     values = entry.get("parameters", _json_mapping, {})
@@ -266,6 +266,7 @@ def _job_spec(entry: Entry) -> JobSpec:
         stdio=entry.get("stdio", _stdio, None),
         family=entry.get("family", checks.nonempty, name),
         values=tuple((key, _parameter(entry, key, value)) for key, value in values.items()),
+        priority=entry.get("priority", _PRIORITY, 0),
         **{key: entry.get(key, JOB.keys[key].check, value) for key, value in optional.items()},
     )
 
