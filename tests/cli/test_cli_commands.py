@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from tests.waiting import DEADLINE
+from tests.waiting import DEADLINE, wait_for
 from torc_tui import settings
 from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME, COMMANDS, GROUPS
 from torc_tui.cli.config import with_template
+from torc_tui.status import JobStatus
 
 
 def test_create_prints_both_ids(torc: Any, client: Any, place: Path) -> None:
@@ -112,7 +113,7 @@ def test_lists_are_arrays_here_and_wrapped_there(torc: Any, client: Any, small: 
 @pytest.mark.parametrize(
     ("words", "columns"),
     [
-        (("workflows", "list"), "ID Name State Jobs Failed Description Timestamp"),
+        (("workflows", "list"), "ID Name State Jobs Failed Age Directory Description Created"),
         (("jobs", "list"), "ID Name Status Command"),
         (("files", "list"), "ID Name Path Modified_Time"),
         (("user-data", "list"), "ID Name Data Workflow_ID"),
@@ -157,10 +158,59 @@ def test_options_stand_anywhere(torc: Any, small: int) -> None:
 
 def test_status_and_completeness(torc: Any, small: int) -> None:
     found = torc("status", small, "-f", "json").json
-    assert found["jobs_by_status"] == {"ready": 1, "blocked": 1}
-    assert (found["run_id"], found["is_complete"]) == (1, False)
-    assert "State:    ready to run" in torc("workflows", "status").out
+    assert found["jobs_by_status"] == {status.word: 0 for status in JobStatus} | {
+        "ready": 1,
+        "blocked": 1,
+    }
+    assert (found["run_id"], found["is_complete"], found["state"]) == (1, False, "ready")
+    assert (found["total_jobs"], found["finished_jobs"]) == (2, 0)
+    assert (found["elapsed_seconds"], found["eta_seconds"]) == (None, None)
+    text = torc("workflows", "status").out
+    assert "State:    ready\n" in text
+    assert "Jobs:     0 of 2 finished: 1 blocked, 1 ready\n" in text
     assert torc("workflows", "is-complete", small).out == f"Workflow {small} is not complete\n"
+
+
+def test_exit_status(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(
+        "{name: w, jobs: [{name: a, command: 'true'}, {name: b, command: exit $(cat code)}]}"
+    )
+    (place / "code").write_text("1")
+    torc("create", "w.yaml")
+    commands = (("status", "--exit-status"), ("workflows", "is-complete", "--exit-status"))
+    waiting = ("wait", "--timeout", "0")
+    for words in (*commands, waiting):
+        assert torc(*words).code == 3, words
+    assert torc("status").code == torc("workflows", "is-complete").code == 0
+    torc("run", 1, "--quiet")
+    assert [torc(*words).code for words in (*commands, ("wait",))] == [1, 0, 1]
+    (place / "code").write_text("0")
+    torc("jobs", "retry", "b")
+    torc("run", 1, "--quiet")
+    assert [torc(*words).code for words in (*commands, ("wait",))] == [0, 0, 0]
+    assert torc("wait", 1).out == "Workflow 1 (w) completed\n"
+    found = torc("wait", 1, "-f", "json").json
+    assert (found["state"], found["finished_jobs"]) == ("completed", 2)
+    assert found["elapsed_seconds"] >= 0
+
+
+def test_wait_until_the_end(torc: Any, place: Path, programs: Path) -> None:
+    (place / "w.yaml").write_text("{name: w, jobs: [{name: a, command: cat fifo}]}")
+    os.mkfifo(place / "fifo")
+    started = torc("run", "w.yaml", "--detach", "-f", "json").json
+    process = subprocess.Popen(
+        [str(programs / "torc"), "wait", "1"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        wait_for(lambda: torc("status", 1, "-f", "json").json["state"] == "running")
+        assert process.poll() is None
+        (place / "fifo").write_text("x")
+        assert process.communicate(timeout=60)[0] == "Workflow 1 (w) completed\n"
+        assert process.returncode == 0
+        wait_for(lambda: "1 completed" in Path(started["log"]).read_text())
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_which_workflow(
@@ -171,9 +221,7 @@ def test_which_workflow(
     answer = torc("workflows", "pause")
     assert answer.code == 2
     assert "there are 2 workflows: name one by its id\n" in answer.err
-    assert f"  {second} (second, not initialized, now), {small} (small, ready to run, now)\n" in (
-        answer.err
-    )
+    assert f"  {second} (second, uninitialized, now), {small} (small, ready, now)\n" in (answer.err)
     assert "give the id instead of the name" in answer.err
     retry = torc("jobs", "retry", "write").err
     assert "2 workflows have a job 'write': name one by its id" in retry
@@ -188,7 +236,7 @@ def test_which_workflow(
     torc("create", "small.yaml", "--name", "second")
     err = torc("workflows", "pause", "second").err
     assert "2 workflows have the name 'second'" in err
-    assert f"{second + 1} (second, not initialized, now), {second} (second, not" in err
+    assert f"{second + 1} (second, uninitialized, now), {second} (second, un" in err
 
 
 def test_a_choice_at_the_terminal(
@@ -222,7 +270,7 @@ def test_acts_on_workflows(torc: Any, small: int) -> None:
         "is_paused": False,
     }
     assert torc("cancel", small, "-f", "json").json["status"] == "success"
-    assert torc("status", small, "-f", "json").json["jobs_by_status"] == {"canceled": 2}
+    assert torc("status", small, "-f", "json").json["jobs_by_status"]["canceled"] == 2
     assert torc("workflows", "archive", "true", small).out == f"Archived workflow {small}\n"
     assert torc("workflows", "list", "-f", "json").json == []
     assert [w["name"] for w in torc("workflows", "list", "--archived-only", "-f", "json").json] == [

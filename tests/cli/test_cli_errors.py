@@ -200,7 +200,7 @@ def test_no_store_yet(torc: Any, tmp_path: Path) -> None:
         and "`torc create FILE` makes it" in answer.err
     )
     listed = torc("workflows", "list")
-    assert listed.code == 0 and listed.err.startswith("No workflows.\nThere is no store at")
+    assert listed.code == 0 and listed.err.startswith("No workflows.\nthere is no database at")
     place = tmp_path / "gone" / "x.db"
     for words in (
         ("status",),

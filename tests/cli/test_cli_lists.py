@@ -94,3 +94,28 @@ def test_no_list_has_a_limit_by_default(command: Command) -> None:
     for argument in command.arguments:
         if "--limit" in argument.flags:
             assert argument.options.get("default") is None
+
+
+def test_columns_by_name(torc: Any, small: int) -> None:
+    table = torc("jobs", "list", "--columns", "name,id,priority").out.splitlines()
+    assert table[1].replace("│", " ").split() == ["Name", "ID", "Priority"]
+    text = torc("jobs", "list", "--columns", "id, Status", "-f", "csv").out
+    assert text.splitlines() == ["id,status", "1,ready", "2,blocked"]
+    wrong = torc("jobs", "list", "--columns", "id,colour")
+    assert wrong.code == 2
+    assert "there is no column 'colour'" in wrong.err and "columns: id, name, status" in wrong.err
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("command", LISTS, ids=by_name)
+def test_tables_fit_the_terminal(
+    torc: Any, small: int, command: Command, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torc("run", small, "--quiet")
+    monkeypatch.setattr("torc_tui.cli.output.terminal_width", lambda: width)
+    answer = torc(*words_of(command))
+    assert all(len(line) <= width for line in answer.out.splitlines()), answer.out
+    wide = torc(*words_of(command), "--wide")
+    assert "not shown" not in wide.err and len(wide.out) >= len(answer.out)
+    if width == 80 and command.names[0] == "results list":
+        assert "--wide shows all columns" in answer.err

@@ -12,12 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from torc_tui.cli import output
+from torc_tui.cli import columns, output
+from torc_tui.cli.table_layout import ASCII, Shape, cells, fit, render
 from torc_tui.cli.terminal_text import json_text, sanitize
 
 
 def test_a_table_is_as_the_tutorial_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
-    output.table(output.USER_DATA, [{"id": 1, "name": "ml_config", "data": None, "workflow_id": 1}])
+    output.table(
+        columns.USER_DATA, [{"id": 1, "name": "ml_config", "data": None, "workflow_id": 1}]
+    )
     assert capsys.readouterr().out == (
         "╭────┬───────────┬──────┬─────────────╮\n"
         "│ ID │ Name      │ Data │ Workflow ID │\n"
@@ -25,7 +28,7 @@ def test_a_table_is_as_the_tutorial_shows_it(capsys: pytest.CaptureFixture[str])
         "│ 1  │ ml_config │ null │ 1           │\n"
         "╰────┴───────────┴──────┴─────────────╯\n"
     )
-    output.table(output.USER_DATA, [])
+    output.table(columns.USER_DATA, [])
     assert capsys.readouterr().out == ""
 
 
@@ -50,18 +53,16 @@ def test_cells(value: object, shown: str) -> None:
     st.integers(20, 90),
 )
 def test_every_line_of_a_table_has_the_same_width(rows: list[list[str]], width: int) -> None:
-    cells = [[output.cell(text) for text in row] for row in rows]
-    lines = output.render(["ID", "名前", "Command"], cells, width).splitlines()
+    texts = [[output.cell(text) for text in row] for row in rows]
+    lines = render(["ID", "名前", "Command"], texts, width).text.splitlines()
     sizes = {cell_len(line) for line in lines}
     assert len(sizes) == 1 and sizes.pop() <= max(width, 3 * 4 + 3 * 3 + 1)
     assert len(lines) == len(rows) + 4
 
 
 def test_the_widest_column_gives_way() -> None:
-    text = output.render(
-        ["ID", "Name", "Command"], [["1", "short", "c" * 200], ["2", "名前", "d"]], 40
-    )
-    lines = text.splitlines()
+    table = render(["ID", "Name", "Command"], [["1", "short", "c" * 200], ["2", "名前", "d"]], 40)
+    lines = table.text.splitlines()
     assert all(cell_len(line) == 40 for line in lines)
     assert "│ 1  │ short │ ccc" in lines[3] and lines[3].endswith("c… │")
 
@@ -99,7 +100,7 @@ def test_json_says_the_same_and_harms_nobody(value: Any, encoding: str) -> None:
 
 def test_a_list_of_many_is_fast(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [[str(number), f"job_{number}", "ready", "echo hello"] for number in range(20_000)]
-    text = output.render(["ID", "Name", "Status", "Command"], rows, 80)
+    text = render(["ID", "Name", "Status", "Command"], rows, 80).text
     assert text.count("\n") == 20_004
 
 
@@ -109,5 +110,69 @@ def test_single_records(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_times() -> None:
-    assert output.when(None) is None
-    assert output.when(0.0) is not None and len(output.when(0.0) or "") == 19
+    assert columns.when(None) is None
+    assert columns.when(0.0) is not None and len(columns.when(0.0) or "") == 19
+
+
+SHAPES = [Shape(1, ""), Shape(1, "right"), Shape(2, ""), Shape(3, "left"), Shape(3, "right")]
+ROW = ["123456", "a_name_of_a_job", "2026-01-31 12:00:00", "/home/ada/project/data", "x" * 50]
+
+
+@given(st.integers(10, 200))
+def test_what_must_not_be_cut(width: int) -> None:
+    """Ids and times are shown in full, or their column is left out; the worthless ones go first."""
+    table = render(["ID", "Name", "Time", "Path", "Text"], [ROW], width, shapes=SHAPES)
+    shown = [index for index in range(5) if index not in table.left_out]
+    line = table.text.splitlines()[3]
+    parts = [part.strip() for part in line.strip("│").split("│")]
+    for index, part in zip(shown, parts, strict=True):
+        if not SHAPES[index].cut:
+            assert part == ROW[index]
+        elif part != ROW[index]:
+            kept = part.strip("…")
+            assert (
+                ROW[index].endswith(kept)
+                if SHAPES[index].cut == "left"
+                else ROW[index].startswith(kept)
+            )
+    assert {0, 1} <= set(shown)
+    worths = [SHAPES[index].worth for index in table.left_out]
+    assert all(SHAPES[index].worth <= min(worths, default=9) for index in shown)
+    assert cells(line) <= max(width, 21)
+
+
+def test_a_wide_terminal_shows_everything() -> None:
+    assert render(["A"] * 5, [ROW], 200, shapes=SHAPES).left_out == []
+    assert render(["A"] * 5, [ROW], None, shapes=SHAPES).left_out == []
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "cut", "mark", "shown"),
+    [
+        ("abcdef", 4, "right", "…", "abc…"),
+        ("abcdef", 4, "left", "…", "…def"),
+        ("abcdef", 5, "right", "...", "ab..."),
+        ("abcdef", 5, "left", "...", "...ef"),
+        ("abc", 5, "right", "…", "abc  "),
+        ("日本語文", 5, "right", "…", "日本…"),
+        ("日本語文", 5, "left", "…", "…語文"),
+        ("日本語文", 6, "right", "…", "日本… "),
+    ],
+)
+def test_cuts(text: str, width: int, cut: str, mark: str, shown: str) -> None:
+    assert fit(text, width, cut, mark) == shown
+
+
+def test_a_frame_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="backslashreplace")
+    monkeypatch.setattr(sys, "stdout", out)
+    output.table(columns.FILES, [{"id": 1, "name": "né", "path": "p", "st_mtime": None}])
+    out.flush()
+    assert out.buffer.getvalue().decode().splitlines() == [  # type: ignore[attr-defined]
+        "+----+-------+------+---------------+",
+        "| ID | Name  | Path | Modified Time |",
+        "+----+-------+------+---------------+",
+        "| 1  | n\\xe9 | p    |               |",
+        "+----+-------+------+---------------+",
+    ]
+    assert not render(["A"], [["b" * 20]], 12, frame=ASCII).text.strip().strip("+-|\nAb .")

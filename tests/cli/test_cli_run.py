@@ -102,7 +102,7 @@ def test_only_what_never_fits_is_left(torc: Any, place: Path) -> None:
     answer = torc("run", "w.yaml", "--num-cpus", "2", "--memory-gb", "2", "--quiet")
     assert (answer.code, answer.out) == (3, "")
     status = torc("status")
-    assert "State:    stuck: no ready job can ever run here" in status.out
+    assert "State:    ready: no job can start on this machine" in status.out
     assert "big (job 4) is unschedulable: 500 CPUs, machine has" in status.out
     (never,) = torc("status", "-f", "json").json["never"]
     assert (never["job_id"], never["name"]) == (4, "big")
@@ -165,7 +165,7 @@ def test_in_the_background(torc: Any, place: Path) -> None:
     answer = torc("run", "w.yaml", "--detach", "-f", "json")
     assert answer.code == 0
     found = answer.json
-    wait_for(lambda: torc("status", 1, "-f", "json").json["jobs_by_status"] == {"running": 1})
+    wait_for(lambda: torc("status", 1, "-f", "json").json["jobs_by_status"]["running"] == 1)
     assert os.getsid(found["pid"]) == found["pid"]
     held = torc("resources", "-f", "json").json["held"]
     assert [(job["job_name"], job["num_cpus"], job["gpus"]) for job in held] == [("a", 1, [])]
@@ -248,7 +248,10 @@ def test_drawing_on_a_terminal_and_ctrl_c(programs: Path, torc: Any, place: Path
     assert "TERMINATED: a_1" in text
     assert "Workflow 1 (w) interrupted" in text and "goes on" in text
     states = torc("status", 1, "-f", "json").json["jobs_by_status"]
-    assert states == {"ready": 1, "terminated": 2}
+    assert {word: number for word, number in states.items() if number} == {
+        "ready": 1,
+        "terminated": 2,
+    }
 
 
 def test_which_observer(

@@ -140,7 +140,7 @@ def test_reading_by_a_name_of_several(
 def test_changing_never_guesses(torc: Any, three: Path, words: str) -> None:
     answer = torc(*words.split())
     assert (answer.code, answer.out) == (2, "")
-    assert "2 (sweep, not initialized, now), 1 (sweep, not initialized, now)" in answer.err
+    assert "2 (sweep, uninitialized, now), 1 (sweep, uninitialized, now)" in answer.err
     assert {w["id"] for w in torc("workflows", "list", "-f", "json").json} == {1, 2, 3}
 
 
@@ -213,4 +213,4 @@ def test_a_directory_that_is_gone(torc: Any, three: Path, monkeypatch: pytest.Mo
 def test_age_in_an_error(torc: Any, three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     later = time.time() + 7200
     monkeypatch.setattr(time, "time", lambda: later)
-    assert "2 (sweep, not initialized, 2 h ago)" in torc("cancel", "sweep").err
+    assert "2 (sweep, uninitialized, 2 h ago)" in torc("cancel", "sweep").err

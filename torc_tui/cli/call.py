@@ -18,6 +18,7 @@ from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
 
 if TYPE_CHECKING:
+    from torc_tui.cli.columns import Column
     from torc_tui.cli.command_table import Command
     from torc_tui.operations.user_action import UserAction
     from torc_tui.store.database import Store
@@ -96,7 +97,7 @@ class Call:
     # -- printing
 
     def show_list(
-        self, key: str, columns: Sequence[output.Column], records: Sequence[dict[str, Any]]
+        self, key: str, columns: Sequence[Column], records: Sequence[dict[str, Any]]
     ) -> None:
         """Print a list; see `torc_tui.cli.lists`."""
         lists.show(self, key, columns, records)

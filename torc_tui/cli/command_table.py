@@ -144,6 +144,9 @@ _CREATING = (
     NO_CHECKS,
     flag("--dry-run", help="check the file and show what would be created"),
 )
+_EXIT_STATUS = flag(
+    "--exit-status", help="exit with 1 if a job did not succeed, 3 if not all have finished"
+)
 _ID = arg("id", type=POSITIVE, metavar="ID")
 
 WORKFLOW_COMMANDS = (
@@ -192,9 +195,24 @@ WORKFLOW_COMMANDS = (
     ),
     Command(
         ("status", "workflows status"),
-        "workflows:status",
+        "workflow_status:status",
         "Show the status of a workflow",
-        (WORKFLOW,),
+        (WORKFLOW, _EXIT_STATUS),
+    ),
+    Command(
+        ("wait", "workflows wait"),
+        "workflow_status:wait",
+        "Wait until all jobs of a workflow have finished",
+        (
+            WORKFLOW,
+            arg(
+                "--timeout",
+                type=SPAN,
+                metavar="TIME",
+                help="wait at most this long: seconds, or a duration such as PT4H",
+            ),
+        ),
+        formats=TEXT,
     ),
     _made(catalog.CANCEL_WORKFLOW),
     _made(catalog.DELETE),
@@ -285,9 +303,9 @@ WORKFLOW_COMMANDS = (
     ),
     Command(
         ("workflows is-complete",),
-        "workflows:is_complete",
+        "workflow_status:is_complete_",
         "Show whether all jobs of a workflow have finished",
-        (WORKFLOW,),
+        (WORKFLOW, _EXIT_STATUS),
     ),
     Command(
         ("workflows archive",),
@@ -620,12 +638,30 @@ PROGRAM_COMMANDS = (
     ),
 )
 
-COMMANDS: tuple[Command, ...] = (
-    *WORKFLOW_COMMANDS,
-    *JOB_COMMANDS,
-    *DATA_COMMANDS,
-    *RECORD_COMMANDS,
-    *PROGRAM_COMMANDS,
+_COLUMNS = (
+    arg("--columns", metavar="NAMES", help="columns to print, such as id,name,priority"),
+    flag("--wide", help="print all columns in full, whatever the width of the terminal"),
+)
+
+
+def _complete(command: Command) -> Command:
+    """Return the command with the options that all lists have."""
+    if command.formats != LIST:
+        return command
+    return command._replace(arguments=(*command.arguments, *_COLUMNS))
+
+
+COMMANDS: tuple[Command, ...] = tuple(
+    map(
+        _complete,
+        (
+            *WORKFLOW_COMMANDS,
+            *JOB_COMMANDS,
+            *DATA_COMMANDS,
+            *RECORD_COMMANDS,
+            *PROGRAM_COMMANDS,
+        ),
+    )
 )
 
 GROUPS = {

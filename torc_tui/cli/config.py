@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from torc_tui import settings
-from torc_tui.cli import output
+from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, say
 from torc_tui.config_file import toml_error
@@ -55,8 +55,7 @@ def show(call: Call) -> None:
         return
     keys = sorted(values, key=lambda key: (key != "database", key))
     rows = [{"key": key, "value": values[key], "origin": found.origins[key]} for key in keys]
-    columns: list[output.Column] = [("Setting", "key"), ("Value", "value"), ("From", "origin")]
-    output.table(columns, rows)
+    output.table(columns.SETTINGS, rows)
 
 
 def paths(call: Call) -> None:
@@ -75,7 +74,7 @@ def paths(call: Call) -> None:
     if call.json:
         output.json_value(files)
     else:
-        output.table([("What", "what"), ("Path", "path"), ("Exists", "exists")], files)
+        output.table(columns.PATHS, files)
 
 
 def init(call: Call) -> None:

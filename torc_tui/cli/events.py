@@ -10,7 +10,7 @@ import json
 import time
 from typing import Any
 
-from torc_tui.cli import output
+from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import INTERRUPTED, OK
 from torc_tui.model import Event
@@ -54,7 +54,7 @@ def list_(call: Call) -> int:
     if newest:
         found.reverse()
     if not options.follow:
-        call.show_list("events", output.EVENTS, [record_of(event) for event in found])
+        call.show_list("events", columns.EVENTS, [record_of(event) for event in found])
         return OK
     for event in found:
         _tell(call, event)

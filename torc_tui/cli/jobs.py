@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from torc_tui.cli import output
+from torc_tui.cli import columns, output
 from torc_tui.cli.actions import tell_jobs
 from torc_tui.cli.call import Call
 from torc_tui.errors import UsageError
@@ -31,7 +31,7 @@ def list_(call: Call) -> None:
         reverse=options.reverse_sort,
         include_relationships=options.include_relationships,
     )
-    call.show_list("jobs", output.JOBS, found)
+    call.show_list("jobs", columns.JOBS, found)
 
 
 def get(call: Call) -> None:

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import output
+from torc_tui.cli.columns import Column
 from torc_tui.cli.diagnostics import note, say
 from torc_tui.cli.terminal_text import json_text, sanitize
+from torc_tui.errors import UsageError
 
 if TYPE_CHECKING:
     from torc_tui.cli.call import Call
@@ -24,7 +26,7 @@ _TOTAL_FROM = 20
 
 
 def show(
-    call: Call, key: str, columns: Sequence[output.Column], records: Sequence[Mapping[str, Any]]
+    call: Call, key: str, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]
 ) -> None:
     """Print records in the format of the call; ``key`` says what they are, such as ``user_data``.
 
@@ -35,7 +37,7 @@ def show(
     elif call.format == "json-items":
         output.json_value({"items": records})
     elif call.format == "csv":
-        _print_csv(columns, records)
+        _print_csv(call, columns, records)
     else:
         _print_table(call, key, columns, records)
 
@@ -49,34 +51,70 @@ def show_ids(call: Call, key: str, ids: Sequence[int]) -> None:
 
 
 def _print_table(
-    call: Call, key: str, columns: Sequence[output.Column], records: Sequence[Mapping[str, Any]]
+    call: Call, key: str, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]
 ) -> None:
     things = key.replace("_", " ")
+    if not records:
+        say(f"No {things}.")
+        return
+    chosen = _chosen(call, columns, records)
     rows = records
     if getattr(call.options, "limit", None) is None:
         rows = records[: _ROWS.get(key, _MOST_ROWS)]
-    output.table(columns, rows)
-    if not records:
-        say(f"No {things}.")
-    elif len(rows) < len(records):
+    wide = bool(call.options.wide)
+    left_out = output.table(chosen or columns, rows, wide=wide)
+    if left_out:
+        note(f"not shown: {', '.join(one.heading for one in left_out)}; --wide shows all columns")
+    if len(rows) < len(records):
         total = len(records)
         note(f"{len(rows)} of {total} {things}; `-l {total}` or `-f json` lists all")
     elif sys.stdout.isatty() and len(records) > _TOTAL_FROM:
         note(f"Total: {len(records)} {things}")
 
 
-def _print_csv(columns: Sequence[output.Column], records: Sequence[Mapping[str, Any]]) -> None:
-    """Print every key of the records; nested values as JSON. Without records, print the keys of the
-    columns."""
+def _chosen(
+    call: Call, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]
+) -> list[Column] | None:
+    """Return the columns that the line names: by heading or key, or any key of the records."""
+    if call.options.columns is None:
+        return None
+    known = {column.key: column for column in columns}
+    known |= {column.heading.lower().replace(" ", "_"): column for column in columns}
+    keys = dict.fromkeys(key for record in records for key in record)
+    found = []
+    for word in call.options.columns.split(","):
+        name = word.strip().lower().replace(" ", "_")
+        if name not in known and name not in keys:
+            names = ", ".join(dict.fromkeys([*(column.key for column in columns), *keys]))
+            raise UsageError(f"there is no column {word.strip()!r}", hint=f"columns: {names}")
+        column = known.get(name) or Column(name.replace("_", " ").capitalize(), name)
+        found.append(column._replace(worth=1, some=False))
+    return found
+
+
+def _print_csv(call: Call, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]) -> None:
+    """Print every key of the records, or the named ones; nested values as JSON.
+
+    Without records, print the keys of the columns.
+    """
     import csv
 
-    keys = [source for _, source in columns if isinstance(source, str)]
+    keys = [column.key for column in columns if isinstance(column.source, str)]
     if records:
         keys = list(dict.fromkeys(key for record in records for key in record))
+        keys = [column.key for column in _chosen(call, columns, records) or ()] or keys
+    by_key = {column.key: column for column in columns}
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(keys)
     for record in records:
-        writer.writerow([_csv_cell(record.get(key)) for key in keys])
+        writer.writerow(
+            [
+                _csv_cell(record[key] if key in record else by_key[key].value(record))
+                if key in record or key in by_key
+                else ""
+                for key in keys
+            ]
+        )
 
 
 def _csv_cell(value: object) -> str:

@@ -1,9 +1,9 @@
-"""The two programs ``torc`` and ``torc-client``: from the words of the line to an exit code.
+"""Run the programs ``torc`` and ``torc-client``: from the words of the line to an exit code.
 
-What comes in: ``argv``. What goes out: an exit code (0 good, 1 the work failed, 2 wrong use, 3 jobs
-that can never run, 130 interrupted). Never here: a heavy import. A job may call ``torc user-data
-get`` hundreds of times, so that path is taken by hand before anything else is loaded; everything
-else is behind :mod:`torc_tui.cli.command_line`.
+Exit codes are listed in `torc_tui.docs.tables`.
+
+A job may call ``torc user-data get`` hundreds of times. That command is recognized here, before
+anything slow is imported; everything else goes through `torc_tui.cli.command_line`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The program ``torc``. Without ``argv`` it is the whole process, and does not come back."""
+    """Run ``torc``. Without ``argv`` it is the whole process, and this does not return."""
     return _run("torc", argv) if argv is not None else _leave(_run("torc", sys.argv[1:]))
 
 
 def main_client(argv: Sequence[str] | None = None) -> int:
-    """The program ``torc-client``: the older names, and JSON unless a table is asked for."""
+    """Run ``torc-client``: legacy command names, and JSON unless another format is requested."""
     return (
         _run("torc-client", argv) if argv is not None else _leave(_run("torc-client", sys.argv[1:]))
     )
@@ -32,28 +32,48 @@ def main_client(argv: Sequence[str] | None = None) -> int:
 
 def _run(program: str, argv: Sequence[str]) -> int:
     words = list(argv)
-    if sys.stdout is None:  # closed by whoever called: there is nobody to tell
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (as long as the process)
-    try:
-        request = _fast(words)
-        if request is not None:
-            code = request.answer(program)
-        else:
-            from torc_tui.cli.command_line import run
+    _prepare_output()
+    retry = None
+    while True:
+        try:
+            code = _do(program, words)
+            sys.stdout.flush()
+            return code
+        except BaseException as error:
+            if "user-data" in words:
+                from torc_tui.cli.job_retry import JobRetry, waits
 
-            code = run(program, words)
-        sys.stdout.flush()
-    except BaseException as error:
-        from torc_tui.cli import diagnostics
+                retry = retry or JobRetry()
+                if waits(error, words) and retry.wait(error, program):  # type: ignore[arg-type]  # waits() checks
+                    continue
+            from torc_tui.cli import diagnostics
 
-        return diagnostics.report(error, program, words)
-    return code
+            return diagnostics.report(error, program, words)
+
+
+def _do(program: str, words: list[str]) -> int:
+    request = _fast(words)
+    if request is not None:
+        return request.answer(program)
+    from torc_tui.cli.command_line import run
+
+    return run(program, words)
+
+
+def _prepare_output() -> None:
+    """Make standard output accept every character: what its encoding lacks is escaped."""
+    if sys.stdout is None:  # closed by the caller, so nobody reads it
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open as long as the process
+    elif getattr(sys.stdout, "errors", "") in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper
 
 
 def _leave(code: int) -> int:
-    """End the process at once. All is written and closed by now; what the interpreter would still
-    tidy up costs a fifth of a whole ``user-data get``, and 40 ms of a ``run``. Where a thread still
-    works it is left to end as usual."""
+    """End the process at once, unless a thread is still running.
+
+    Everything is written and closed. The clean-up of the interpreter would take a fifth of the time
+    of a ``user-data get``, and 40 ms of a ``run``.
+    """
     threading = sys.modules.get("threading")
     if threading is None or threading.active_count() == 1:
         os._exit(code)
@@ -61,7 +81,7 @@ def _leave(code: int) -> int:
 
 
 def _fast(words: list[str]) -> Request | None:
-    """The request, if the line is one of those that jobs give by the hundreds, and plain."""
+    """Return the request if the line is a plain ``user-data get`` or ``update``."""
     if words[:1] != ["user-data"] or words[1:2] not in (["get"], ["update"]):
         return None
     from torc_tui.cli.user_data_fast import read

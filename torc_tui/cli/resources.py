@@ -1,26 +1,24 @@
-"""``torc resources``: what this machine has, what is free of it, and who holds what.
+"""Show the resources of this machine, what is free, and which jobs hold the rest.
 
-What comes in: the system, the cards, the store. What goes out: a few lines and two tables, or JSON.
-Nothing is changed.
+Input: the system, the GPUs, the database. Output: a few lines and two tables, or JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from torc_tui.cli import output
+from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.operations.host import Host, HostReader
 from torc_tui.resources.gpus import Card
 from torc_tui.store import queries
-from torc_tui.units import show_bytes, show_duration
+from torc_tui.wording import size
 
 Record = dict[str, Any]
 
 
 def resources(call: Call) -> None:
-    """What this machine has, the cards with what is free on each, and which jobs hold what."""
     from torc_tui.resources.detect import detect_machine
 
     usable = detect_machine()
@@ -38,40 +36,54 @@ def resources(call: Call) -> None:
         "memory_held_bytes": held.memory,
         "memory_used_bytes": host.memory_used,
         "num_gpus": len(usable.gpus),
-        "gpus": [_card(host, card, mine) for card in host.cards()],
+        "gpus": [_gpu(host, card, mine) for card in host.cards()],
         "held": [_holding(host, one) for one in host.holdings],
         "notices": list(host.notices),
     }
     if call.json:
         output.json_value(record)
-        return
-    free = f"{max(usable.num_cpus - held.num_cpus, 0)} free"
+    else:
+        _print(record)
+
+
+def _print(record: Record) -> None:
+    free = max(record["num_cpus"] - record["cpus_held"], 0)
     output.fields(
         [
-            ("Host", usable.hostname),
-            ("CPUs", f"{usable.num_cpus}, {held.num_cpus} held by jobs, {free}"),
+            ("Host", record["hostname"]),
+            ("CPUs", f"{record['num_cpus']}: {record['cpus_held']} held by jobs, {free} free"),
             (
                 "Memory",
-                f"{show_bytes(usable.memory)}, {show_bytes(held.memory)} held by jobs, "
-                f"{show_bytes(host.memory_used)} in use",
+                f"{size(record['memory_bytes'])}: {size(record['memory_held_bytes'])} held by jobs,"
+                f" {size(record['memory_used_bytes'])} in use",
             ),
-            ("GPUs", len(usable.gpus)),
+            ("GPUs", record["num_gpus"]),
         ]
     )
-    for text in host.notices:
+    for text in record["notices"]:
         output.line(f"Note: {text}")
-    cards = record["gpus"]
-    hidden = any(not card["usable"] for card in cards)
+    hidden = any(not gpu["usable"] for gpu in record["gpus"])
     output.table(
-        (*CARDS, ("Usable", "usable"), ("UUID", "uuid")) if hidden else (*CARDS, ("UUID", "uuid")),
-        cards,
+        [one for one in columns.GPUS if hidden or one.key != "usable"],
+        [
+            {
+                **gpu,
+                "jobs": ", ".join(one["job_name"] for one in gpu["holders"]),
+                "programs": ", ".join(
+                    f"{one['name'] or '?'} ({one['pid']})"
+                    for one in gpu["processes"]
+                    if not one["own"]
+                ),
+            }
+            for gpu in record["gpus"]
+        ],
     )
-    output.table(HELD, record["held"])
+    output.table(columns.HELD, [{**one, "devices": devices(one["gpus"])} for one in record["held"]])
 
 
-def _card(host: Host, card: Card, usable: set[str]) -> Record:
+def _gpu(host: Host, card: Card, usable: set[str]) -> Record:
     gpu = card.gpu
-    assert gpu is not None  # cards() gives those that a reading shows
+    assert gpu is not None  # cards() returns those of a reading
     return {
         "index": gpu.index,
         "uuid": gpu.uuid,
@@ -126,7 +138,7 @@ def _holding(host: Host, one: Any) -> Record:
 
 
 def grants(allocated: Any, index: Mapping[str, int]) -> list[Record]:
-    """The devices of an attempt as records; ``index`` knows the numbers of the cards."""
+    """Return the GPUs of an attempt as records; ``index`` has their numbers."""
     return [
         {"uuid": uuid, "index": index.get(uuid), "share": share / 1000, "memory_bytes": memory}
         for uuid, share, memory in (
@@ -136,18 +148,18 @@ def grants(allocated: Any, index: Mapping[str, int]) -> list[Record]:
 
 
 def devices(gpus: list[Record]) -> str:
-    """The devices of an attempt in a cell: ``0, 2``; ``1 (0.25)``; ``1 (40.0 GB)``."""
+    """Return the GPUs of an attempt as one cell: ``0, 2``; ``1 (0.25)``; ``1 (40 GiB)``."""
     words = []
     for gpu in gpus:
         parts = [f"{gpu['share']:g}"] if 0 < gpu["share"] < 1 else []
-        parts += [show_bytes(gpu["memory_bytes"])] if gpu["memory_bytes"] else []
+        parts += [size(gpu["memory_bytes"])] if gpu["memory_bytes"] else []
         name = str(gpu["uuid"] if gpu["index"] is None else gpu["index"])
         words.append(f"{name} ({', '.join(parts)})" if parts else name)
     return ", ".join(words)
 
 
 def with_devices(call: Call, workflow_id: int, results: list[Record]) -> list[Record]:
-    """Results, each with the devices that its attempt held."""
+    """Return results, each with the GPUs that its attempt held."""
     index: dict[str, int] = {}
     if any(result["allocation"] and result["allocation"][2] for result in results):
         for node in queries.list_compute_nodes(call.store, workflow_id):
@@ -156,47 +168,3 @@ def with_devices(call: Call, workflow_id: int, results: list[Record]) -> list[Re
         {**result, "gpus": grants(result["allocation"][2] if result["allocation"] else [], index)}
         for result in results
     ]
-
-
-def _bytes(key: str) -> Callable[[Mapping[str, Any]], object]:
-    return lambda record: None if record[key] is None else show_bytes(record[key])
-
-
-def _rounded(key: str) -> Callable[[Mapping[str, Any]], object]:
-    return lambda record: None if record[key] is None else f"{record[key]:.0f}"
-
-
-def _others(record: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{one['name'] or '?'} ({one['pid']})" for one in record["processes"] if not one["own"]
-    )
-
-
-CARDS: tuple[output.Column, ...] = (
-    ("GPU", "index"),
-    ("Name", "name"),
-    ("Memory", _bytes("memory_bytes")),
-    ("Own", _bytes("memory_own_bytes")),
-    ("Others", _bytes("memory_foreign_bytes")),
-    ("Reserved", _bytes("memory_reserved_bytes")),
-    ("Free", _bytes("memory_free_bytes")),
-    ("Use %", _rounded("utilization")),
-    ("°C", _rounded("temperature")),
-    ("W", _rounded("power")),
-    ("Jobs", lambda record: ", ".join(one["job_name"] for one in record["holders"])),
-    ("Other programs", _others),
-)
-HELD: tuple[output.Column, ...] = (
-    ("WF ID", "workflow_id"),
-    ("Job ID", "job_id"),
-    ("Job Name", "job_name"),
-    ("User", "user"),
-    ("Status", "status"),
-    (
-        "Time",
-        lambda record: None if record["seconds"] is None else show_duration(record["seconds"]),
-    ),
-    ("CPUs", "num_cpus"),
-    ("Memory", _bytes("memory_bytes")),
-    ("GPUs", lambda record: devices(record["gpus"])),
-)

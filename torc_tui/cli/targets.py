@@ -134,12 +134,11 @@ def _told(found: Sequence[Workflow]) -> str:
 
 
 def _words(workflow: Workflow) -> str:
-    from torc_tui.cli.workflows import state_of
     from torc_tui.wording import age
 
     since = age(time.time() - workflow.created_at)
     ago = since if since == "now" else f"{since} ago"
-    return f"{sanitize(workflow.name)}, {state_of(workflow)}, {ago}"
+    return f"{sanitize(workflow.name)}, {workflow.state}, {ago}"
 
 
 def _where(call: Call) -> str:

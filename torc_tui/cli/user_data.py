@@ -13,18 +13,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from torc_tui import settings
-from torc_tui.cli import lists, output, user_data_fast
+from torc_tui.cli import columns, lists, output, user_data_fast
 from torc_tui.cli.call import Call
 from torc_tui.cli.identifiers import is_id
-from torc_tui.cli.terminal_text import json_text
 from torc_tui.store import user_data
-
-VERSIONS: tuple[output.Column, ...] = (
-    ("Version", "version"),
-    ("Written", lambda record: output.when(record["written_at"])),
-    ("By", lambda record: author(record)),
-    ("Data", lambda record: json_text(record["data"], indent=None)),
-)
 
 
 def list_(call: Call) -> None:
@@ -43,7 +35,7 @@ def list_(call: Call) -> None:
             sort_by=options.sort_by or "id",
             reverse=options.reverse_sort,
         )
-    call.show_list("user_data", output.USER_DATA, found)
+    call.show_list("user_data", columns.USER_DATA, found)
 
 
 def get(call: Call) -> int:
@@ -106,13 +98,14 @@ def list_missing(call: Call) -> None:
             lists.show_ids(call, "user_data", ids)
             return
         records: list[dict[str, Any]] = [user_data.get(connection, record_id) for record_id in ids]
-    call.show_list("missing_user_data", output.USER_DATA, records)
+    call.show_list("missing_user_data", columns.USER_DATA, records)
 
 
 def history(call: Call) -> None:
     with _connection(call) as connection:
         versions = user_data.history(connection, call.options.record, _workflow(call))
-    call.show_list("versions", VERSIONS, versions)
+    told = [{**version, "author": author(version)} for version in versions]
+    call.show_list("versions", columns.VERSIONS, versions if call.json else told)
 
 
 def restore(call: Call) -> None:

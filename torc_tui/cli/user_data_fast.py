@@ -140,7 +140,8 @@ def show(record: Mapping[str, Any], verb: str, format_: str | None, program: str
     if format_ == "json" or (format_ is None and (verb == "get" or program == "torc-client")):
         sys.stdout.write(json_text(record) + "\n")
     elif format_ == "table":
-        from torc_tui.cli.output import USER_DATA, table
+        from torc_tui.cli.columns import USER_DATA
+        from torc_tui.cli.output import table
 
         table(USER_DATA, [record])
     else:
@@ -204,10 +205,20 @@ def given_data(text: str | None, path: str | None) -> Any:
     if text is not None and path is not None:
         raise UsageError("--data and --data-file say the same thing twice", hint="give one of them")
     if "-" in (text, path):
-        return _decoded(sys.stdin.buffer.read(), "standard input")
+        return _decoded(_standard_input(), "standard input")
     if text is not None:
         return parse(text, "--data")
     return UNSET if path is None else from_file(path)
+
+
+_read: list[Any] = [None, b""]
+
+
+def _standard_input() -> bytes:
+    """Return all of standard input; again if the command is repeated (`torc_tui.cli.job_retry`)."""
+    if _read[0] is not sys.stdin:
+        _read[:] = sys.stdin, sys.stdin.buffer.read()
+    return _read[1]  # type: ignore[no-any-return]  # the bytes
 
 
 def truth(text: str) -> bool:

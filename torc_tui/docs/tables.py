@@ -10,7 +10,11 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (0, "success; for `run`: every job completed"),
     (1, "the work failed; for `run`: some job failed, was canceled or terminated"),
     (2, "usage error, invalid file, unknown name, or an action that the status does not allow"),
-    (3, "`run`: jobs remain that cannot start here (unschedulable, held, no process can start)"),
+    (
+        3,
+        "`run`: jobs remain that cannot start here (unschedulable, held, no process can start);"
+        " `wait` and `--exit-status`: not all jobs have finished",
+    ),
     (130, "interrupted by Ctrl-C"),
     (141, "the reader of the output closed the pipe"),
 )

@@ -279,6 +279,10 @@ def JOB_NAME(*, job_id: int) -> JobNameRow: ...
 class JobOfNameRow(NamedTuple):
     id: int
 def JOB_OF_NAME(*, workflow_id: int, name: str) -> JobOfNameRow: ...
+class JobTimesRow(NamedTuple):
+    first_start: float | None
+    last_end: float | None
+def JOB_TIMES(*, workflow_id: int) -> JobTimesRow: ...
 class ListEventsRow(NamedTuple):
     workflow_id: int
     seq: int

@@ -83,6 +83,13 @@ def read_workflow(conn: Connection, workflow_id: int) -> Workflow:
     return _workflow(conn, row)
 
 
+def job_times(store: Store, workflow_id: int) -> tuple[float | None, float | None]:
+    """Return when the first of the last attempts of the jobs started, and when the last ended."""
+    with store.read() as conn:
+        row = conn.one(sql.JOB_TIMES, workflow_id=workflow_id)
+    return (None, None) if row is None else (row.first_start, row.last_end)
+
+
 def snapshot(store: Store, workflow_id: int) -> Snapshot:
     """Return all that a view folds events into, and the cursor to follow; raise NotFound."""
     with store.read() as conn:

@@ -62,6 +62,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         {},
         None,
     ),
+    "JOB_TIMES": (
+        "SELECT min(job.started_at) AS first_start, max(job.ended_at) AS last_end FROM job WHERE "
+        "job.workflow_id = ?1",
+        ('workflow_id',),
+        ('first_start', 'last_end'),
+        {},
+        None,
+    ),
     "LIST_WORKFLOWS": (
         "SELECT workflow.id, workflow.name, workflow.user, workflow.description, "
         "workflow.project, workflow.metadata, workflow.directory, workflow.file, "

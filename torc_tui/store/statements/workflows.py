@@ -54,6 +54,9 @@ STATUS_COUNTS = (
     .group_by(job.c.status)
     .order_by(job.c.status)
 )
+JOB_TIMES = select(
+    func.min(job.c.started_at).label("first_start"), func.max(job.c.ended_at).label("last_end")
+).where(job.c.workflow_id == _id)
 INTERRUPTED = select(func.count().label("number")).where(
     job.c.workflow_id == _id,
     job.c.status == int(JobStatus.TERMINATED),

@@ -1,0 +1,90 @@
+"""Text that is not UTF-8: on the command line, in the environment, in paths, on the output."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torc_tui.cli.command_table import COMMANDS
+
+LATIN = "caf\udce9"
+"""What Python makes of the bytes of `café` in Latin-1."""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.names[0])
+def test_output(small: int, programs: Path, command: Any, encoding: str) -> None:
+    """Every command prints in every encoding; tables have frames of ASCII there."""
+    line = " ".join(
+        "1" if argument.flags[0] in ("job", "jobs", "record", "id", "workflow", "what") else "x"
+        for argument in command.arguments
+        if not argument.flags[0].startswith("-")
+        and argument.flags[0] not in ("workflows", "file", "shell", "state")
+    )
+    if command.names[0] in ("run", "wait"):
+        line += " --help"
+    done = subprocess.run(
+        [str(programs / "torc"), *command.names[0].split(), *line.split()],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    text = (done.stdout + done.stderr).decode(encoding)
+    assert "internal error" not in text and "Traceback" not in text
+    assert "\\u256d" not in text
+
+
+@pytest.mark.parametrize("words", [["--help"], ["jobs", "--help"], ["help"], ["help", "jobs"]])
+def test_help_in_ascii(programs: Path, words: list[str]) -> None:
+    done = subprocess.run(
+        [str(programs / "torc"), *words],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0 and done.stderr == b"" and done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", LATIN], ["cancel", LATIN], ["delete", LATIN], ["init", LATIN], ["why", LATIN],
+        ["jobs", "get", LATIN], ["jobs", "get", "x", "-w", LATIN], ["jobs", "list", "-s", LATIN],
+        ["user-data", "get", LATIN], ["user-data", "get", LATIN, "-w", "1"],
+        ["user-data", "update", "1", "-n", LATIN], ["user-data", "update", "1", "--data", LATIN],
+        ["user-data", "create", "1", "-n", LATIN], ["workflows", "new", "-n", LATIN],
+        ["workflows", "update", "1", "-d", LATIN], ["create", "w.yaml", "-n", LATIN],
+        ["events", "list", "-t", LATIN], ["jobs", "update", "1", "-c", LATIN], [LATIN],
+        ["jobs", LATIN], ["help", LATIN], ["status", "--columns", LATIN], ["-f", LATIN],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_names_are_refused(torc: Any, small: int, place: Path, words: list[str]) -> None:
+    (place / "w.yaml").write_text("{name: w, jobs: [{name: a, command: x}]}")
+    answer = torc(*words)
+    assert answer.code == 2, answer
+    assert "internal error" not in answer.err
+    answer.err.encode()
+
+
+def test_a_file_of_data_with_such_a_name(torc: Any, small: int, place: Path) -> None:
+    (place / LATIN).write_text("[1]")
+    assert torc("user-data", "update", 1, "--data-file", LATIN).code == 0
+    assert torc("workflows", "export", small, "-o", f"{LATIN}.json").code == 0
+    assert torc("jobs", "create-from-file", small, f"{LATIN}2").code == 2
+
+
+def test_a_user_with_such_a_name(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environb, b"USER", b"J\xfcrgen")
+    (place / "w.yaml").write_text("{name: w, jobs: [{name: a, command: 'true'}]}")
+    assert torc("run", "w.yaml", "--quiet").code == 0
+    assert torc("workflows", "list", "-f", "json").json[0]["user"] == "J\\udcfcrgen"
+    assert torc("jobs", "hold", 1).code == 2  # it has completed
+    created = torc("events", "list", "-f", "json").json[0]
+    assert created["actor"].startswith("J\\udcfcrgen@")

@@ -1,0 +1,253 @@
+"""Define the columns of every table: heading, value, what it is worth, and whether it may be cut.
+
+A column that is worth less is left out first where a terminal is too narrow. Ids, numbers and times
+are never cut. A column with ``some`` is shown only if a record has a value for it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from torc_tui.cli.table_layout import Shape
+from torc_tui.cli.terminal_text import json_text
+
+Record = Mapping[str, Any]
+
+
+class Column(NamedTuple):
+    """A column: ``source`` is a key of the records or a function of one."""
+
+    heading: str
+    source: str | Callable[[Record], object]
+    worth: int = 1
+    cut: str = ""
+    some: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """What the layout of the table must know."""
+        return Shape(self.worth, self.cut)
+
+    @property
+    def key(self) -> str:
+        """What ``--columns`` and CSV call the column."""
+        return (
+            self.source if isinstance(self.source, str) else self.heading.lower().replace(" ", "_")
+        )
+
+    def value(self, record: Record) -> object:
+        """Return the value of a record in this column."""
+        return record.get(self.source) if isinstance(self.source, str) else self.source(record)
+
+
+def when(seconds: object) -> str | None:
+    """Return a time (seconds since the epoch) in the local zone."""
+    if not isinstance(seconds, (int, float)):
+        return None
+    from torc_tui.wording.quantities import moment
+
+    return moment(seconds)
+
+
+def at(key: str) -> Callable[[Record], object]:
+    """Return a function that shows the time of a key."""
+    return lambda record: when(record.get(key))
+
+
+def size_of(key: str) -> Callable[[Record], object]:
+    """Return a function that shows the bytes of a key."""
+
+    def shown(record: Record) -> object:
+        from torc_tui.wording.quantities import size
+
+        return None if record.get(key) is None else size(record[key])
+
+    return shown
+
+
+def duration_of(key: str) -> Callable[[Record], object]:
+    """Return a function that shows the seconds of a key as a duration."""
+    return lambda record: _duration(record.get(key))
+
+
+def rounded(key: str) -> Callable[[Record], object]:
+    """Return a function that shows the number of a key without decimals."""
+    return lambda record: None if record.get(key) is None else f"{record[key]:.0f}"
+
+
+def age_of(key: str) -> Callable[[Record], object]:
+    """Return a function that shows how long ago the time of a key is."""
+
+    def shown(record: Record) -> object:
+        from torc_tui.wording.quantities import age
+
+        return None if record.get(key) is None else age(time.time() - record[key])
+
+    return shown
+
+
+def _duration(seconds: float | None) -> str | None:
+    from torc_tui.wording.quantities import duration
+
+    return None if seconds is None else duration(max(0.0, seconds))
+
+
+def _elapsed(record: Record) -> object:
+    """Return how long the last attempt of a job took, or has been running."""
+    started, ended = record.get("started_at"), record.get("ended_at")
+    if started is None:
+        return None
+    if ended is None and record.get("status") != "running":
+        return None
+    return _duration((time.time() if ended is None else ended) - started)
+
+
+def _if_not(key: str, usual: object) -> Callable[[Record], object]:
+    """Return a function that shows the value of a key unless it is the usual one."""
+    return lambda record: None if record.get(key) == usual else record.get(key)
+
+
+def _directory(record: Record) -> object:
+    """Return the directory of a workflow, relative to the home directory."""
+    path = record.get("directory")
+    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib is not needed for this
+    if isinstance(path, str) and home != "/" and (path == home or path.startswith(f"{home}/")):
+        return f"~{path[len(home) :]}"
+    return path
+
+
+def _json(key: str) -> Callable[[Record], object]:
+    return lambda record: json_text(record.get(key), indent=None)
+
+
+ID = Column("ID", "id")
+NAME = Column("Name", "name", cut="right")
+STATUS = Column("Status", "status")
+
+USER_DATA = (
+    ID,
+    NAME,
+    Column("Data", _json("data"), cut="right"),
+    Column("Workflow ID", "workflow_id"),
+)
+"""As the documentation of upstream shows them."""
+WORKFLOWS = (
+    ID,
+    NAME,
+    Column("User", "user", 2, some=True),
+    Column("State", "state"),
+    Column("Jobs", lambda record: f"{record['completed_jobs']}/{record['total_jobs']}"),
+    Column("Failed", "failed_jobs", 2),
+    Column("Age", age_of("created_at"), 2),
+    Column("Directory", _directory, 3, "left"),
+    Column("Description", "description", 4, "right", some=True),
+    Column("Project", "project", 4, "right", some=True),
+    Column("Metadata", "metadata", 5, "right", some=True),
+    Column("Created", at("created_at"), 5),
+)
+JOBS = (
+    ID,
+    NAME,
+    STATUS,
+    Column("Hold", lambda record: "held" if record.get("held") else None, some=True),
+    Column("Attempt", _if_not("attempt_id", 1), 2, some=True),
+    Column("Time", _elapsed, 2, some=True),
+    Column("Code", "return_code", 3, some=True),
+    Column("Command", "command", 3, "right"),
+)
+FILES = (
+    ID,
+    NAME,
+    Column("Path", "path", cut="left"),
+    Column("Size", size_of("st_size"), 3, some=True),
+    Column("Modified Time", at("st_mtime"), 2),
+)
+EVENTS = (
+    Column("Timestamp", lambda record: when(record["timestamp"] / 1000)),
+    Column("Level", "level", 4),
+    Column("Event Type", "event_type"),
+    Column("Job ID", "job_id", 2),
+    Column("Data", "data", 3, "right"),
+)
+REQUIREMENTS = (
+    ID,
+    NAME,
+    Column("CPUs", "num_cpus"),
+    Column("GPUs", "num_gpus"),
+    Column("Nodes", "num_nodes", 3),
+    Column("Memory", "memory"),
+    Column("Runtime", "runtime"),
+    Column("GPU Memory", "gpu_memory", 2, some=True),
+    Column("GPU Model", "gpu_model", 2, "right", some=True),
+)
+FAILURE_HANDLERS = (ID, NAME, Column("Rules", "rules", cut="right"))
+RESULTS = (
+    Column("ID", "id", 3),
+    Column("Job ID", "job_id", 2),
+    Column("Job Name", "job_name", cut="right"),
+    Column("WF ID", "workflow_id", 8),
+    Column("Run", "run_id", 4),
+    Column("Attempt", "attempt_id", 3),
+    STATUS,
+    Column("Code", "return_code"),
+    Column("Time", lambda record: _duration(record["exec_time_minutes"] * 60)),
+    Column("Peak Memory", size_of("peak_memory_bytes"), 5),
+    Column("Peak CPU %", rounded("peak_cpu_percent"), 6),
+    Column("GPUs", "devices", 5, some=True),
+    Column("Peak GPU Memory", size_of("peak_gpu_memory_bytes"), 6, some=True),
+    Column("Avg GPU %", rounded("avg_gpu_percent"), 7, some=True),
+    Column("Ended", at("ended_at"), 4),
+)
+NODES = (
+    ID,
+    Column("Hostname", "hostname", cut="right"),
+    Column("PID", "pid", 2),
+    Column("CPUs", "num_cpus", 2),
+    Column("Memory", lambda record: f"{record['memory_gb']:.1f} GiB", 2),
+    Column("GPUs", "num_gpus", 3),
+    Column("Active", "is_active"),
+    Column("Start Time", at("started_at")),
+    Column("Duration", duration_of("duration_seconds")),
+)
+VERSIONS = (
+    Column("Version", "version"),
+    Column("Written", at("written_at")),
+    Column("By", "author", 2, "right"),
+    Column("Data", _json("data"), cut="right"),
+)
+SETTINGS = (
+    Column("Setting", "key"),
+    Column("Value", "value", cut="right"),
+    Column("From", "origin", 2, "left"),
+)
+PATHS = (Column("What", "what"), Column("Path", "path", cut="left"), Column("Exists", "exists"))
+GPUS = (
+    Column("GPU", "index"),
+    Column("Name", "name", cut="right"),
+    Column("Memory", size_of("memory_bytes")),
+    Column("Own", size_of("memory_own_bytes"), 3),
+    Column("Others", size_of("memory_foreign_bytes"), 2),
+    Column("Reserved", size_of("memory_reserved_bytes"), 4),
+    Column("Free", size_of("memory_free_bytes")),
+    Column("Use %", rounded("utilization"), 2),
+    Column("°C", rounded("temperature"), 5),
+    Column("W", rounded("power"), 5),
+    Column("Jobs", "jobs", cut="right"),
+    Column("Other programs", "programs", 3, "right"),
+    Column("Usable", "usable", 2),
+    Column("UUID", "uuid", 6),
+)
+HELD = (
+    Column("WF ID", "workflow_id", 2),
+    Column("Job ID", "job_id"),
+    Column("Job Name", "job_name", cut="right"),
+    Column("User", "user", 3),
+    STATUS,
+    Column("Time", duration_of("seconds")),
+    Column("CPUs", "num_cpus"),
+    Column("Memory", size_of("memory_bytes")),
+    Column("GPUs", "devices", cut="right", some=True),
+)

@@ -1,0 +1,49 @@
+"""Let commands inside a job wait for a database that is unavailable, as long as the runner does.
+
+A job must not fail because the database is locked or its server restarts, when the runner that
+started the job waits for the same database.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from torc_tui.cli.diagnostics import say
+from torc_tui.engine.database_retry import FIRST_PAUSE, LONGEST_PAUSE, MINUTES
+from torc_tui.errors import StoreUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def waits(error: BaseException, words: Sequence[str]) -> bool:
+    """Return whether the command of these words is repeated after this error."""
+    own = os.environ.get("TORC_DATABASE")
+    if not isinstance(error, StoreUnavailable) or not own or "TORC_JOB_ID" not in os.environ:
+        return False
+    if "user-data" not in words:
+        return False
+    return not any(word.partition("=")[0] == "--database" for word in words)
+
+
+class JobRetry:
+    """The attempts of one command, from the first that failed."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + MINUTES * 60
+        self._pause = FIRST_PAUSE
+        self._told = False
+
+    def wait(self, error: StoreUnavailable, program: str) -> bool:
+        """Sleep until the next attempt and return True; False if the time is over."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            return False
+        if not self._told:
+            say(f"{program}: {error.message}; trying again for up to {MINUTES:g} min")
+            self._told = True
+        time.sleep(min(self._pause, left))
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        return True

@@ -1,0 +1,164 @@
+"""Fit a table into the width of a terminal: choose the columns, their widths, and the cuts.
+
+Input: headings, cells, what each column is worth, and the width. Output: lines of text.
+
+Invariants: a cell that must not be cut (an id, a time) is shown in full or its column is left out;
+of two columns, the one that is worth less is left out first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_NARROWEST = 4
+"""Columns of the terminal below which no cell is cut."""
+_READABLE = 12
+"""Width to which cells are cut before columns are left out."""
+
+
+class Shape(NamedTuple):
+    """What a column is worth (1: always shown), and at which end its cells may be cut, if any."""
+
+    worth: int = 1
+    cut: str = "right"
+    """``right``, ``left`` (paths) or empty."""
+
+
+class Frame(NamedTuple):
+    """The characters of a table: three lines of left end, crossing, right end; bars; what marks a
+    cut."""
+
+    top: str
+    middle: str
+    bottom: str
+    line: str
+    bar: str
+    cut: str
+
+
+UNICODE = Frame("╭┬╮", "├┼┤", "╰┴╯", "─", "│", "…")
+ASCII = Frame("+++", "+++", "+++", "-", "|", "...")
+
+
+class Table(NamedTuple):
+    """The lines of a table, and the indexes of the columns that had no room."""
+
+    text: str
+    left_out: list[int]
+
+
+def render(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int | None = None,
+    *,
+    shapes: Sequence[Shape] | None = None,
+    frame: Frame = UNICODE,
+) -> Table:
+    """Return the table as text. Without ``width`` nothing is cut or left out."""
+    shapes = shapes or [Shape()] * len(headings)
+    widths = [cells(heading) for heading in headings]
+    for row in rows:
+        for index, text in enumerate(row):
+            size = cells(text)
+            if size > widths[index]:
+                widths[index] = size
+    kept = list(range(len(headings)))
+    if width is not None:
+        kept = _choose(shapes, widths, width)
+        _squeeze(kept, shapes, widths, _room(kept, width))
+    left_out = [index for index in range(len(headings)) if index not in kept]
+    return Table(_draw(headings, rows, kept, shapes, widths, frame), left_out)
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _room(kept: Sequence[int], width: int) -> int:
+    """Return the columns of the terminal that are left for cells beside the frame."""
+    return width - 3 * len(kept) - 1
+
+
+def _choose(shapes: Sequence[Shape], widths: Sequence[int], width: int) -> list[int]:
+    """Return the columns that fit when their cells are cut to a readable width."""
+    kept = list(range(len(shapes)))
+    while sum(_least(shapes[index], widths[index]) for index in kept) > _room(kept, width):
+        last = max(kept, key=lambda index: (shapes[index].worth, index))
+        if shapes[last].worth == 1:
+            break
+        kept.remove(last)
+    return kept
+
+
+def _least(shape: Shape, width: int) -> int:
+    return min(width, _READABLE) if shape.cut else width
+
+
+def _squeeze(kept: Sequence[int], shapes: Sequence[Shape], widths: list[int], room: int) -> None:
+    """Narrow the widest columns that may be cut until the table fits."""
+    while sum(widths[index] for index in kept) > room:
+        flexible = [i for i in kept if shapes[i].cut and widths[i] > _NARROWEST]
+        if not flexible:
+            return
+        widest = max(widths[index] for index in flexible)
+        same = [index for index in flexible if widths[index] == widest]
+        second = max(
+            (widths[index] for index in flexible if widths[index] < widest), default=_NARROWEST
+        )
+        excess = sum(widths[index] for index in kept) - room
+        goal = max(second, widest - -(-excess // len(same)), _NARROWEST)
+        for index in same:
+            widths[index] = goal
+
+
+def _draw(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    kept: Sequence[int],
+    shapes: Sequence[Shape],
+    widths: Sequence[int],
+    frame: Frame,
+) -> str:
+    bars = [frame.line * (widths[index] + 2) for index in kept]
+
+    def rule(ends: str) -> str:
+        return f"{ends[0]}{ends[1].join(bars)}{ends[2]}"
+
+    def row_text(row: Sequence[str]) -> str:
+        texts = (fit(row[i], widths[i], shapes[i].cut, frame.cut) for i in kept)
+        return f"{frame.bar} {f' {frame.bar} '.join(texts)} {frame.bar}"
+
+    lines = [rule(frame.top), row_text(headings), rule(frame.middle)]
+    lines += map(row_text, rows)
+    return "\n".join([*lines, rule(frame.bottom), ""])
+
+
+def fit(text: str, width: int, cut: str = "right", mark: str = UNICODE.cut) -> str:
+    """Return the text with exactly that width: padded, or cut at one end."""
+    if text.isascii():
+        if len(text) <= width:
+            return text.ljust(width)
+        rest = max(0, width - len(mark))
+        shown = mark + text[len(text) - rest :] if cut == "left" else text[:rest] + mark
+        return shown[:width]
+    size = cells(text)
+    if size <= width:
+        return text + " " * (width - size)
+    from rich.cells import set_cell_size
+
+    rest = max(0, width - len(mark))
+    if cut == "left":
+        end = text
+        while cells(end) > rest:
+            end = end[1:]
+        shown = mark + end
+    else:
+        shown = set_cell_size(text, rest).rstrip() + mark
+    return shown + " " * (width - cells(shown))

@@ -1,0 +1,161 @@
+"""Show the status of a workflow, test whether it is complete, and wait until it is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from torc_tui.cli import output
+from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import FAILED, OK, say
+from torc_tui.model import Workflow
+from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, is_complete, number_of
+from torc_tui.store import workflows
+from torc_tui.wording import duration
+
+if TYPE_CHECKING:
+    from torc_tui.operations.job_facts import Stuck
+
+NOT_FINISHED = 3
+"""Exit code of ``--exit-status`` and ``wait`` for a workflow whose jobs have not all finished."""
+_ACTIVE = (WorkflowState.READY, WorkflowState.RUNNING)
+_MOST_ESTIMATED = 50_000
+"""Jobs of a workflow above which its end is not estimated: their rows would have to be read."""
+_LONGEST_WAIT = 5.0
+"""Seconds between two looks while waiting for a workflow whose database does not notify."""
+
+
+def status(call: Call) -> int:
+    workflow = _workflow(call)
+    never, all_of_them = _unschedulable(call, workflow)
+    record = _status_record(call, workflow, never)
+    if call.json:
+        output.json_value(record)
+    else:
+        _print_status(workflow, record, stuck=all_of_them)
+        output.never(never)
+    return _exit_status(workflow) if call.options.exit_status else OK
+
+
+def is_complete_(call: Call) -> int:
+    workflow = _workflow(call)
+    done = is_complete(workflow.counts)
+    record = {
+        "is_canceled": workflow.is_canceled,
+        "is_complete": done,
+        "needs_to_run_completion_script": False,
+    }
+    call.done(record, f"Workflow {workflow.id} is {'' if done else 'not '}complete")
+    return OK if done or not call.options.exit_status else NOT_FINISHED
+
+
+def wait(call: Call) -> int:
+    """Wait until every job of a workflow has finished, or until the time is over."""
+    from torc_tui.store.feed import Feed
+
+    workflow = _workflow(call)
+    limit = call.options.timeout
+    until = None if limit is None else time.monotonic() + limit
+    feed = Feed(call.store, workflow.id, workflow.last_seq)
+    try:
+        while not is_complete(workflow.counts):
+            left = _LONGEST_WAIT if until is None else until - time.monotonic()
+            if left <= 0:
+                say(f"workflow {workflow.id} has not finished after {duration(limit)}")
+                break
+            feed.wait(min(left, _LONGEST_WAIT))
+            workflow = workflows.get_workflow(call.store, workflow.id)
+    finally:
+        feed.close()
+    if call.json:
+        output.json_value(_status_record(call, workflow, []))
+    elif is_complete(workflow.counts):
+        output.line(f"Workflow {workflow.id} ({workflow.name}) {workflow.state}")
+    return _exit_status(workflow)
+
+
+def _exit_status(workflow: Workflow) -> int:
+    """Return 0 if every job succeeded, 1 if some did not, 3 if some have not finished."""
+    if not is_complete(workflow.counts):
+        return NOT_FINISHED
+    return FAILED if number_of(workflow.counts, UNSUCCESSFUL) else OK
+
+
+def _unschedulable(call: Call, workflow: Workflow) -> tuple[list[Stuck], bool]:
+    """Return the ready jobs that can never start, and whether no other job is ready."""
+    if not workflow.counts.get(JobStatus.READY) or workflow.state not in _ACTIVE:
+        return [], False
+    from torc_tui.operations.job_facts import stuck
+
+    return stuck(call.store, workflow.id)
+
+
+def _status_record(call: Call, workflow: Workflow, never: list[Stuck]) -> dict[str, Any]:
+    counts = {state.word: workflow.counts.get(state, 0) for state in JobStatus}
+    elapsed, eta = _times(call, workflow)
+    record: dict[str, Any] = {
+        "id": workflow.id,
+        "name": workflow.name,
+        "state": workflow.state.value,
+        "run_id": workflow.run_id,
+        "is_canceled": workflow.is_canceled,
+        "is_archived": workflow.is_archived,
+        "is_paused": workflow.is_paused,
+        "is_complete": is_complete(workflow.counts),
+        "has_detected_need_to_run_completion_script": False,
+        "total_jobs": sum(counts.values()),
+        "finished_jobs": number_of(workflow.counts, SETTLED),
+        "jobs_by_status": counts,
+        "elapsed_seconds": elapsed,
+        "eta_seconds": eta,
+    }
+    if never:
+        record["never"] = [one._asdict() for one in never]
+    return record
+
+
+def _times(call: Call, workflow: Workflow) -> tuple[float | None, list[float] | None]:
+    """Return how long the jobs have been running, and the shortest and longest time left."""
+    first, last = workflows.job_times(call.store, workflow.id)
+    if first is None:
+        return None, None
+    now = time.time()
+    running = workflow.state is WorkflowState.RUNNING
+    end = now if running or last is None else last
+    return round(max(0.0, end - first), 3), _eta(call, workflow, now) if running else None
+
+
+def _eta(call: Call, workflow: Workflow, now: float) -> list[float] | None:
+    if sum(workflow.counts.values()) > _MOST_ESTIMATED:
+        return None
+    from torc_tui.views.workflow_view import WorkflowView
+
+    found = workflows.snapshot(call.store, workflow.id)
+    view = WorkflowView.from_snapshot(found.workflow, found.jobs, found.requirements, found.cursor)
+    eta = view.progress(now).eta
+    return None if eta is None else [round(eta.low, 3), round(eta.high, 3)]
+
+
+def _print_status(workflow: Workflow, record: dict[str, Any], *, stuck: bool) -> None:
+    total, finished = record["total_jobs"], record["finished_jobs"]
+    counts = [f"{number} {word}" for word, number in record["jobs_by_status"].items() if number]
+    jobs = f"{finished} of {total} finished" if total else "none"
+    eta = record["eta_seconds"]
+    output.fields(
+        [
+            ("Workflow", f"{workflow.id} ({workflow.name})"),
+            ("Run ID", workflow.run_id),
+            ("State", f"{workflow.state}{': no job can start on this machine' if stuck else ''}"),
+            ("Jobs", f"{jobs}: {', '.join(counts)}" if counts else jobs),
+            ("Elapsed", _shown(record["elapsed_seconds"])),
+            ("ETA", None if eta is None else f"{_shown(eta[0])} to {_shown(eta[1])}"),
+        ]
+    )
+
+
+def _shown(seconds: float | None) -> str | None:
+    return None if seconds is None else duration(seconds)
+
+
+def _workflow(call: Call) -> Workflow:
+    return workflows.get_workflow(call.store, call.workflow_id(call.options.workflow))
