@@ -7,11 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
-import pytest
-
-from torc_tui.cli.command_table import COMMANDS
-from torc_tui.workflow_file import schema
-
 Shell = Callable[..., CompletedProcess[str]]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +22,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def test_the_tour(user_shell: Shell, tmp_path: Path) -> None:
-    tour = section("A tour")
+    tour = section("A ten-minute tour")
     for language, name in (("yaml", "tour.yaml"), ("python", "measure.py")):
         (text,) = blocks(tour, language)
         (tmp_path / "work" / name).write_text(text)
@@ -70,40 +65,3 @@ def test_the_lines_to_paste() -> None:
 def test_the_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
-
-
-@pytest.mark.parametrize(
-    ("table", "heading"),
-    [(schema.WORKFLOW, "| of the workflow |"), (schema.JOB, "| of a job |"), (None, "| of |")],
-)
-def test_the_keys_are_those_of_the_program(table: schema.Table | None, heading: str) -> None:
-    rows = README.split(heading)[1].split("\n\n")[0].splitlines()[2:]
-    if table is not None:
-        named = {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}
-        assert named <= {*table.keys}, named - {*table.keys}
-        if table is schema.JOB:
-            told = {*named, *(key for key in table.keys if key.endswith("_regexes"))}
-            assert {*table.keys} == told
-        return
-    tables = (
-        schema.FILE,
-        schema.USER_DATA,
-        schema.REQUIREMENTS,
-        schema.HANDLER,
-        schema.RULE,
-        schema.ACTION,
-    )
-    known = {key for one in tables for key in one.keys}
-    for row in rows:
-        for key in re.findall(r"`(\w+)`(?! \()", row.split("|")[2]):
-            if re.fullmatch(
-                r"[a-z]+(_[a-z]+)+|name|path|data|schema|memory|runtime|rules|commands|jobs", key
-            ):
-                assert key in known, key
-
-
-def test_the_commands_are_those_of_the_program() -> None:
-    names = {name for command in COMMANDS for name in command.names}
-    for row in section("Commands").split("\n\n")[1].splitlines():
-        for group, words in re.findall(r"`torc (workflows|jobs|user-data) …` \| `([^`]+)`", row):
-            assert {f"{group} {word}" for word in words.split()} <= names
