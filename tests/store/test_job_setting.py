@@ -21,7 +21,7 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.store import job_shell, run_context
 from torc_tui.store.database import Store
 from torc_tui.store.job_environment import attempt_variables, expand, shell_line
-from torc_tui.store.scheduling import READY_COLUMNS, ReadyJob, encode_allocation
+from torc_tui.store.scheduling import ReadyJob, encode_allocation, ready_jobs
 from torc_tui.workflow_file.load import loads
 
 BASH = shutil.which("bash")
@@ -59,8 +59,8 @@ def made(tmp_path: Path):  # type: ignore[no-untyped-def]  # a generator fixture
 
 def ready(store: Store) -> ReadyJob:
     with store.read() as conn:
-        row = execute(conn, f"SELECT {READY_COLUMNS} FROM job")[0]
-    return ReadyJob._make(row)
+        [job] = ready_jobs(conn, 1, 0, 0.0, 1)
+    return job
 
 
 def test_the_line_does_what_the_job_does(made: tuple[Store, int, Path]) -> None:

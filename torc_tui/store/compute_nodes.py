@@ -1,9 +1,7 @@
-"""Runners as the store knows them: who is there, who is gone, what they hold, what they are asked
-to do.
+"""Record runners: who is there, who is gone, what they hold, what they are asked to do.
 
-What comes in: a connection inside a transaction. What goes out: rows as records, and events for the
-caller to append. Whether a process still lives is not decided here: only the host it runs on can
-tell.
+Input: a connection inside a transaction. Output: rows, and events for the caller to append. Whether
+a process is still alive is not decided here: only its own machine knows that.
 """
 
 from __future__ import annotations
@@ -11,40 +9,32 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.model import Json, Machine
-from torc_tui.store.connection import Connection
-from torc_tui.store.database import Statement, Store
+from torc_tui.store import sql
+from torc_tui.store.connection import Connection, Row
+from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps
+
+if TYPE_CHECKING:
+    Node = sql.ActiveNodesRow
+    """A runner that has not recorded its end."""
+    HeldAttempt = sql.HeldAttemptsRow
+    """An attempt that a runner holds, with all that its end needs."""
+else:
+    Node = HeldAttempt = Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process of one host, told apart from a later one with the same pid."""
+    """A process of one host, distinct from a later one with the same pid."""
 
     hostname: str
     boot_id: str
     pid: int
     started: int
-
-
-class Node(NamedTuple):
-    """A runner that says it is active."""
-
-    id: int
-    workflow_id: int
-    hostname: str
-    boot_id: str
-    pid: int
-    process_started: int
-
-
-REGISTER = Statement(
-    "INSERT INTO compute_node (id, workflow_id, run_id, hostname, pid, process_started, boot_id, num_cpus, memory,"
-    " gpus, options, is_active, started_at, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
 
 
 def register(
@@ -56,7 +46,7 @@ def register(
     options: Mapping[str, Json],
     at: float,
 ) -> tuple[int, EventRow]:
-    """A new runner for a workflow: its id, and the event that says so."""
+    """Record a new runner of a workflow; return its id and the event about it."""
     node_id = conn.allocate("compute_node")
     gpus = [
         {
@@ -68,24 +58,21 @@ def register(
         }
         for gpu in machine.gpus
     ]
-    REGISTER.direct(
-        conn,
-        (
-            node_id,
-            workflow_id,
-            run_id,
-            process.hostname,
-            process.pid,
-            process.started,
-            process.boot_id,
-            machine.num_cpus,
-            machine.memory,
-            dumps(gpus),
-            dumps(dict(options)),
-            True,
-            at,
-            at,
-        ),
+    conn.insert(
+        sql.INSERT_COMPUTE_NODES,
+        id=node_id,
+        workflow_id=workflow_id,
+        run_id=run_id,
+        hostname=process.hostname,
+        pid=process.pid,
+        process_started=process.started,
+        boot_id=process.boot_id,
+        num_cpus=machine.num_cpus,
+        memory=machine.memory,
+        gpus=dumps(gpus),
+        options=dumps(dict(options)),
+        started_at=at,
+        heartbeat_at=at,
     )
     return node_id, (
         "node_started",
@@ -94,33 +81,22 @@ def register(
     )
 
 
-LEAVE = Statement(
-    "UPDATE compute_node SET is_active = ?, ended_at = ?, heartbeat_at = ? WHERE id = ? AND is_active"
-)
-
-
 def leave(conn: Connection, node_id: int, at: float, *, lost: bool = False) -> EventRow:
-    """The runner is gone: by itself, or found dead."""
-    LEAVE.direct(conn, (False, at, at, node_id))
+    """Record the end of a runner, which stopped or was found dead."""
+    conn.execute(sql.LEAVE, node_id=node_id, ended_at=at, heartbeat_at=at)
     return ("node_lost" if lost else "node_stopped", None, {"node": node_id})
 
 
-BEAT = Statement("UPDATE compute_node SET heartbeat_at = ? WHERE id = ?")
-
-
 def beat(conn: Connection, node_id: int, at: float) -> None:
-    """The runner is alive."""
-    BEAT.direct(conn, (at, node_id))
-
-
-ORDERS = Statement(
-    "SELECT stop_requested, num_cpus, memory, options FROM compute_node WHERE id = ?"
-)
+    """Record that the runner is alive."""
+    conn.execute(sql.HEARTBEAT, node_id=node_id, heartbeat_at=at)
 
 
 class NodeOrders(NamedTuple):
-    """What others ask of a runner: to stop (``graceful`` or ``hard``), or to use more or less of
-    its machine."""
+    """What others ask of a runner: to stop, or to use more or less of its machine.
+
+    ``stop_requested`` is ``graceful`` or ``hard``.
+    """
 
     stop_requested: str | None
     num_cpus: int
@@ -129,86 +105,39 @@ class NodeOrders(NamedTuple):
 
 
 def orders(conn: Connection, node_id: int) -> NodeOrders | None:
-    """What this runner is asked to do; None when its row is gone, with its workflow."""
-    row = ORDERS.direct(conn, (node_id,)).fetchone()
-    return NodeOrders(row[0], row[1], row[2], json.loads(row[3])) if row else None
-
-
-WORKFLOW_OF = Statement("SELECT workflow_id FROM compute_node WHERE id = ?")
+    """Return what this runner is asked to do; None if its row is gone, with its workflow."""
+    row = conn.one(sql.NODE_ORDERS, node_id=node_id)
+    return NodeOrders(*row)._replace(options=json.loads(row.options)) if row else None  # type: ignore[arg-type] # replaced
 
 
 def workflow_of(conn: Connection, node_id: int) -> int | None:
-    """The workflow that a runner serves."""
-    row = WORKFLOW_OF.direct(conn, (node_id,)).fetchone()
-    return int(row[0]) if row else None
-
-
-ACTIVE = Statement(
-    "SELECT id, workflow_id, hostname, boot_id, pid, process_started FROM compute_node"
-    " WHERE is_active AND workflow_id = ? ORDER BY id"
-)
+    """Return the workflow of a runner."""
+    workflow_id: int | None = conn.value(sql.WORKFLOW_OF_NODE, node_id=node_id)
+    return workflow_id
 
 
 def active(conn: Connection, workflow_id: int) -> list[Node]:
-    """The runners of a workflow that have not said that they left."""
-    return [Node(*row) for row in ACTIVE.direct(conn, (workflow_id,))]
-
-
-class HeldAttempt(NamedTuple):
-    """An attempt as its row tells it, with all that its end needs."""
-
-    job_id: int
-    name: str
-    attempt_id: int
-    status: int
-    pid: int | None
-    process_started: int | None
-    started_at: float | None
-    stop_requested: str | None
-    allocation: str | None
-    output_dir: str | None
-    retries: int
-    requirement_id: int
-    output_files: int | None
-    output_user_data: int | None
-    require_user_data: bool | None
-    failure_handler_id: int | None
-    stdio: str | None
-
-
-HELD = Statement(
-    "SELECT id, name, attempt_id, status, pid, process_started, started_at, stop_requested, allocation, output_dir,"
-    " retries, requirement_id, output_files, output_user_data, require_user_data, failure_handler_id, stdio"
-    " FROM job WHERE compute_node_id = ? AND status IN (3, 4) ORDER BY id"
-)
-TRANSFER = Statement(
-    "UPDATE job SET compute_node_id = ? WHERE compute_node_id = ? AND status IN (3, 4)"
-)
+    """Return the runners of a workflow that have not recorded their end."""
+    return conn.rows(sql.ACTIVE_NODES, workflow_id=workflow_id)
 
 
 def held_attempts(conn: Connection, node_id: int) -> list[HeldAttempt]:
-    """What a runner holds."""
-    return [HeldAttempt(*row) for row in HELD.direct(conn, (node_id,))]
+    """Return the attempts that a runner holds."""
+    return conn.rows(sql.HELD_ATTEMPTS, node_id=node_id)
 
 
 def transfer(conn: Connection, from_node: int, to_node: int) -> None:
-    """All that one runner holds is another's now."""
-    TRANSFER.direct(conn, (to_node, from_node))
-
-
-DATA_VERSION = "PRAGMA data_version"
-ALL_SEQS = Statement("SELECT sum(last_seq), count(*) FROM workflow")
+    """Give all jobs that one runner holds to another."""
+    conn.execute(sql.TRANSFER_JOBS, node_id=from_node, to_node=to_node)
 
 
 def marker(store: Store) -> tuple[int, ...]:
-    """Something that changes when others have written. SQLite: 3 µs; it does not count this
-    thread's own writes."""
-    if store.dialect == "sqlite":
-        conn = store.connection()
-        try:
-            return (conn.raw.execute(DATA_VERSION).fetchone()[0],)
-        except Exception as error:
-            raise conn.translated(error) from error
-    with store.read() as conn:
-        row = ALL_SEQS.direct(conn).fetchone()
-        return (int(row[0] or 0), int(row[1]))
+    """Return values that change when others have written.
+
+    On SQLite this takes 3 µs, and writes of this thread do not count.
+    """
+    conn = store.connection()
+    if conn.dialect == "sqlite":
+        return (conn.data_version(),)
+    row = conn.one(sql.LAST_EVENTS)
+    return (int(row.last_seq or 0), row.workflows) if row is not None else ()

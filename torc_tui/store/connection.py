@@ -280,6 +280,13 @@ class Connection:
         """Return the first of ``n`` new ids of a table, in a row; no id is given twice."""
         return int(self.value(sql.ALLOCATE, name=name, n=n)) - n
 
+    def data_version(self) -> int:
+        """Return a number that changes when another connection writes to this SQLite file."""
+        try:
+            return int(self.raw.execute("PRAGMA data_version").fetchone()[0])
+        except Exception as error:
+            raise self.translated(error) from error
+
     # -- transactions
 
     def read(self) -> Transaction:

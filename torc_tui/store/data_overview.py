@@ -18,7 +18,7 @@ from torc_tui.store.encoding import loads
 if TYPE_CHECKING:
     from torc_tui.store.connection import Connection
 
-    Users = sql.UserDataReadersRow | sql.UserDataProducersRow
+    Users = sql.UserDataReadersRow
 
 HEAD = 400
 """Characters of a value that the list holds."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -143,68 +143,3 @@ class Store:
         with self._lock:
             self._connections = [pair for pair in self._connections if pair[1] is not conn]
         conn.close()
-
-
-# -- statements as text, until all modules use those of `sql` --------------------------------------
-
-
-class _Result:
-    def __init__(self, cursor: Any) -> None:
-        self.cursor = cursor
-        self.fetchone = self.first = cursor.fetchone
-        self.fetchall = self.all = cursor.fetchall
-        self.rowcount: int = cursor.rowcount
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.cursor)
-
-    def one(self) -> Any:
-        [row] = self.cursor.fetchall()
-        return row
-
-    def scalar_one(self) -> Any:
-        return self.one()[0]
-
-
-class Statement:
-    """One SQL text for both databases with ``?`` where parameters go."""
-
-    __slots__ = ("postgresql", "sqlite")
-
-    def __init__(self, text: str) -> None:
-        self.sqlite = text
-        first, *rest = text.split("?")
-        self.postgresql = first + "".join(f"${i}{part}" for i, part in enumerate(rest, 1))
-
-    def on(self, conn: Connection) -> str:
-        return self.sqlite if conn.dialect == "sqlite" else self.postgresql
-
-    def run(self, conn: Connection, values: tuple[Any, ...] = ()) -> _Result:
-        return _Result(self.direct(conn, values))
-
-    def direct(self, conn: Connection, values: tuple[Any, ...] = ()) -> Any:
-        try:
-            return conn.raw.execute(self.on(conn), values)
-        except Exception as error:
-            raise conn.translated(error) from error
-
-    def run_many(self, conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
-            conn.raw.cursor().executemany(self.on(conn), rows)
-
-
-def insert(conn: Connection, table: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert many rows."""
-    if not rows:
-        return
-    raw: Any = conn.raw
-    words = columns.split()
-    names = ", ".join(f'"{word}"' for word in words)
-    if conn.dialect == "sqlite":
-        raw.executemany(
-            f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(words))})", rows
-        )
-        return
-    with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)

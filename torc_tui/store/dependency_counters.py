@@ -1,13 +1,11 @@
-"""Who waits for how many: the graph as counters, in SQL.
+"""Keep the counters of dependencies, and write what follows from the end of a job.
 
-What comes in: a connection inside a write transaction. What goes out: the port that
-`lifecycle.decide` asks, rows brought to what was decided, and events that say so (the caller
-appends them, in the same transaction).
+Input: a connection inside a write transaction. Output: the port that `lifecycle.decide` asks, the
+rows as decided, and the events about them; the caller appends these in the same transaction.
 
-Laws
+Invariants
 * A job is blocked as long as ``unmet`` is above zero; only blocked jobs are counted down.
-* Counters are never trusted across an act that moves states outside the run of things: such an act
-  recounts.
+* User actions change statuses in any order, so they recount.
 """
 
 from __future__ import annotations
@@ -18,8 +16,8 @@ from torc_tui.lifecycle.decide import Change, Waiting, settle, verdict
 from torc_tui.model import Json
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import JobStatus
+from torc_tui.store import sql
 from torc_tui.store.connection import Connection
-from torc_tui.store.database import Statement
 
 EventRow = tuple[str, int | None, dict[str, Json] | None]
 """An event to be appended: kind, job id, data."""
@@ -37,25 +35,6 @@ CHANGE_EVENTS = {
 }
 
 
-DEPENDENTS = Statement("SELECT job_id FROM dependency WHERE depends_on_id = ?")
-LOWER_JOBS = Statement(
-    "UPDATE job SET unmet = unmet - 1, unsuccessful = unsuccessful + ?"
-    " WHERE status = 1 AND id IN (SELECT job_id FROM dependency WHERE depends_on_id = ? AND job_id > 0)"
-    " RETURNING id, unmet, unsuccessful, cancel_on_blocking_job_failure"
-)
-LOWER_GATES = Statement(
-    "UPDATE gate SET unmet = unmet - 1, unsuccessful = unsuccessful + ?"
-    " WHERE id IN (SELECT -job_id FROM dependency WHERE depends_on_id = ? AND job_id < 0)"
-    " RETURNING id, unmet, unsuccessful"
-)
-BLAME = Statement(
-    "SELECT u.name, u.status, u.reason FROM job u WHERE u.status IN (6, 7, 8) AND u.id IN ("
-    "SELECT depends_on_id FROM dependency WHERE job_id = ? AND depends_on_id > 0"
-    " UNION ALL SELECT m.depends_on_id FROM dependency d JOIN dependency m ON m.job_id = d.depends_on_id"
-    " WHERE d.job_id = ? AND d.depends_on_id < 0) ORDER BY u.status, u.id LIMIT 1"
-)
-
-
 class SqlGraph:
     """The port `lifecycle.decide.Graph` over the counters of one store."""
 
@@ -65,26 +44,30 @@ class SqlGraph:
     def release(self, ended: Sequence[tuple[int, bool]]) -> list[Waiting]:
         free: list[Waiting] = []
         for job_id, succeeded in ended:
-            targets = [row[0] for row in DEPENDENTS.direct(self.conn, (job_id,))]
+            targets = [row[0] for row in self.conn.rows(sql.DEPENDENTS_OF, node_id=job_id)]
             if not targets:
                 continue
             unsuccessful = 0 if succeeded else 1
             if max(targets) > 0:
                 free += self._lower(job_id, unsuccessful)
             if min(targets) < 0:
-                for gate_id, unmet, bad in LOWER_GATES.direct(
-                    self.conn, (unsuccessful, job_id)
-                ).fetchall():
-                    if unmet == 0:
-                        free += self._lower(-gate_id, 1 if bad else 0)
+                for gate in self.conn.rows(
+                    sql.LOWER_GATES, node_id=job_id, unsuccessful=unsuccessful
+                ):
+                    if gate.unmet == 0:
+                        free += self._lower(-gate.id, 1 if gate.unsuccessful else 0)
         return free
 
     def _lower(self, node_id: int, unsuccessful: int) -> list[Waiting]:
-        rows = LOWER_JOBS.direct(self.conn, (unsuccessful, node_id)).fetchall()
-        return [Waiting(row[0], row[2], bool(row[3])) for row in rows if row[1] == 0]
+        rows = self.conn.rows(sql.LOWER_JOBS, node_id=node_id, unsuccessful=unsuccessful)
+        return [
+            Waiting(job_id, failures, bool(cancels))
+            for job_id, unmet, failures, cancels in rows
+            if unmet == 0
+        ]
 
     def blame(self, job_id: int) -> Reason:
-        row = BLAME.direct(self.conn, (job_id, job_id)).fetchone()
+        row = self.conn.one(sql.BLAME, node_id=job_id)
         if row is None:
             return because(Kind.DEPENDENCY)
         name, status, reason = row
@@ -97,25 +80,19 @@ class SqlGraph:
         )
 
 
-APPLY_CHANGE = Statement(
-    "UPDATE job SET status = ?, reason = ?, ended_at = ?, return_code = NULL, compute_node_id = NULL, pid = NULL,"
-    " allocation = NULL WHERE id = ?"
-)
-
-
 def apply_changes(conn: Connection, changes: Sequence[Change], at: float) -> list[EventRow]:
     """Write what was decided about jobs that nobody holds."""
     if not changes:
         return []
-    APPLY_CHANGE.run_many(
-        conn,
+    conn.many(
+        sql.APPLY_CHANGE,
         [
-            (
-                int(change.status),
-                change.reason.encode() if change.reason else None,
-                at if change.status is JobStatus.CANCELED else None,
-                change.job_id,
-            )
+            {
+                "status": int(change.status),
+                "reason": change.reason.encode() if change.reason else None,
+                "ended_at": at if change.status is JobStatus.CANCELED else None,
+                "job_id": change.job_id,
+            }
             for change in changes
         ],
     )
@@ -131,95 +108,36 @@ def apply_changes(conn: Connection, changes: Sequence[Change], at: float) -> lis
 
 # -- initialization --------------------------------------------------------------------------------
 
-# What a dependent may go on past: an end of its own, or being left out. A stop of the runner is not
-# an end.
-ENDED = (
-    "(u.status IN (5, 6, 7, 9) OR (u.status = 8 AND coalesce(u.stop_requested, '') <> 'stopped'))"
-)
-BAD = f"(u.status IN (6, 7, 8) AND {ENDED})"
-
-
-def _jobs(node: str, condition: str) -> str:
-    """How many jobs that ``node`` waits for are so."""
-    return (
-        "(SELECT count(*) FROM dependency d JOIN job u ON u.id = d.depends_on_id"
-        f" WHERE d.job_id = {node} AND {condition})"
-    )
-
-
-def _gates(condition: str) -> str:
-    """How many gates that a job waits for are so."""
-    return (
-        "(SELECT count(*) FROM dependency d JOIN gate g ON g.id = -d.depends_on_id"
-        f" WHERE d.job_id = job.id AND {condition})"
-    )
-
-
-RECOUNT_GATES = Statement(
-    f"UPDATE gate SET unmet = {_jobs('-gate.id', 'NOT ' + ENDED)}, unsuccessful = {_jobs('-gate.id', BAD)}"
-    " WHERE workflow_id = ?"
-)
-RECOUNT_JOBS = Statement(
-    f"UPDATE job SET unmet = {_jobs('job.id', 'NOT ' + ENDED)} + {_gates('g.unmet > 0')},"
-    f" unsuccessful = {_jobs('job.id', BAD)} + {_gates('g.unsuccessful > 0')}"
-    " WHERE workflow_id = ? AND status IN (0, 1)"
-)
-ANY_MOVED = Statement("SELECT 1 FROM job WHERE workflow_id = ? AND status > 0 LIMIT 1")
-FRESH_GATES = Statement("UPDATE gate SET unmet = size, unsuccessful = 0 WHERE workflow_id = ?")
-FRESH_COUNTS = Statement(
-    "SELECT count(*), job_id FROM dependency WHERE workflow_id = ? AND job_id > 0 GROUP BY job_id"
-)
-ZERO = Statement(
-    "UPDATE job SET unmet = 0, unsuccessful = 0 WHERE workflow_id = ? AND (unmet > 0 OR unsuccessful > 0)"
-)
-SET_FRESH = Statement("UPDATE job SET unmet = ? WHERE id = ?")
-BLOCK = Statement(
-    "UPDATE job SET status = 1, reason = NULL WHERE workflow_id = ? AND status = 0 AND unmet > 0"
-)
-FREE = Statement(
-    "SELECT id, unsuccessful, cancel_on_blocking_job_failure FROM job"
-    " WHERE workflow_id = ? AND status IN (0, 1) AND unmet = 0"
-)
-READY_FREE = Statement(
-    "UPDATE job SET status = 2, reason = NULL WHERE workflow_id = ? AND status = 0 AND unmet = 0 AND unsuccessful = 0"
-)
-FREE_BAD = Statement(
-    "SELECT id, unsuccessful, cancel_on_blocking_job_failure FROM job"
-    " WHERE workflow_id = ? AND status = 0 AND unmet = 0 AND unsuccessful > 0"
-)
-
 
 def recount(conn: Connection, workflow_id: int) -> None:
-    """Set the counters of gates, and of jobs that are uninitialized or blocked, to what the states
-    say."""
-    if ANY_MOVED.direct(conn, (workflow_id,)).fetchone() is None:
-        FRESH_GATES.direct(conn, (workflow_id,))
-        ZERO.direct(conn, (workflow_id,))
-        rows = FRESH_COUNTS.direct(conn, (workflow_id,)).fetchall()
-        SET_FRESH.run_many(conn, [tuple(row) for row in rows])
+    """Set the counters of gates, and of uninitialized and blocked jobs, to what statuses say."""
+    if conn.value(sql.ANY_INITIALIZED, workflow_id=workflow_id) is not None:
+        conn.execute(sql.RECOUNT_GATES, workflow_id=workflow_id)
+        conn.execute(sql.RECOUNT_JOBS, workflow_id=workflow_id)
         return
-    RECOUNT_GATES.direct(conn, (workflow_id,))
-    RECOUNT_JOBS.direct(conn, (workflow_id,))
+    conn.execute(sql.FRESH_GATES, workflow_id=workflow_id)
+    conn.execute(sql.ZERO_COUNTERS, workflow_id=workflow_id)
+    conn.execute(sql.FRESH_COUNTERS, workflow_id=workflow_id)
 
 
 def place_uninitialized(conn: Connection, workflow_id: int, at: float) -> list[EventRow]:
     """Make every uninitialized job blocked, ready or canceled. The caller has recounted.
 
-    The bulk of it is silent (the event of the initialization tells readers to look again); the
-    events returned are those of cancellations.
+    Most of it is silent, because the event of the initialization tells readers to read all jobs;
+    the events returned are those of cancellations.
     """
-    READY_FREE.direct(conn, (workflow_id,))
-    doomed = [
-        Waiting(row[0], row[1], bool(row[2]))
-        for row in FREE_BAD.direct(conn, (workflow_id,)).fetchall()
-    ]
-    BLOCK.direct(conn, (workflow_id,))
+    conn.execute(sql.MAKE_READY, workflow_id=workflow_id)
+    doomed = _waiting(conn.rows(sql.FREE_WITH_FAILURES, workflow_id=workflow_id))
+    conn.execute(sql.MAKE_BLOCKED, workflow_id=workflow_id)
     return settle_from(conn, doomed, at)
 
 
+def _waiting(rows: Sequence[sql.FreeRow]) -> list[Waiting]:
+    return [Waiting(job_id, failures, bool(cancels)) for job_id, failures, cancels in rows]
+
+
 def settle_from(conn: Connection, waiting: Sequence[Waiting], at: float) -> list[EventRow]:
-    """Decide jobs that wait for nothing any more, and all that follows from a cancellation among
-    them."""
+    """Decide jobs that wait for nothing any more, and all that follows from cancellations."""
     graph = SqlGraph(conn)
     decided = verdict(graph, waiting)
     events = apply_changes(conn, decided, at)
@@ -234,7 +152,7 @@ def settle_from(conn: Connection, waiting: Sequence[Waiting], at: float) -> list
 def settle_ended(
     conn: Connection, ended: Sequence[tuple[int, JobStatus]], at: float
 ) -> list[EventRow]:
-    """Write all that the end of these jobs brings to others."""
+    """Write all that the end of these jobs means for others."""
     events: list[EventRow] = []
     for wave in settle(SqlGraph(conn), ended):
         events += apply_changes(conn, wave, at)
@@ -242,12 +160,8 @@ def settle_ended(
 
 
 def resettle(conn: Connection, workflow_id: int, at: float) -> list[EventRow]:
-    """After an act that changed states outside the run of things: recount, then let go who waits
-    for nothing."""
+    """Recount after a user action, then let jobs go on that wait for nothing."""
     recount(conn, workflow_id)
     events = place_uninitialized(conn, workflow_id, at)
-    free = [
-        Waiting(row[0], row[1], bool(row[2]))
-        for row in FREE.direct(conn, (workflow_id,)).fetchall()
-    ]
+    free = _waiting(conn.rows(sql.FREE, workflow_id=workflow_id))
     return events + settle_from(conn, free, at)

@@ -43,7 +43,7 @@ def warnings_of(store: Store, workflow_id: int, job_id: int) -> list[Reason]:
     return found
 
 
-def event(row: sql.ListEventsRow | sql.EventsAfterRow) -> Event:
+def event(row: sql.ListEventsRow) -> Event:
     """Return the record of a row."""
     workflow_id, seq, timestamp, kind, job_id, data, actor = row
     return Event(workflow_id, seq, timestamp, kind, job_id, json.loads(data) if data else {}, actor)

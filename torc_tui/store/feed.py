@@ -164,7 +164,7 @@ class Feed:
                 self._looked = now
                 return True
             return False
-        version: int = conn.raw.execute("PRAGMA data_version").fetchone()[0]
+        version = conn.data_version()
         if version == self._version:
             return False
         self._version = version

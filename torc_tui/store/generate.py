@@ -21,7 +21,7 @@ import importlib
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from torc_tui.store.statements.terms import (
     Paged,
     Parameter,
     RequiredLabel,
+    parameters_of,
 )
 
 HERE = Path(__file__).parent
@@ -177,19 +178,12 @@ def _parameters(*expressions: ClauseElement) -> list[Parameter]:
     """Return the parameters in the order in which the first text names them."""
     known: dict[str, Parameter] = {}
     for expression in expressions:
-        for element in visitors.iterate(expression):
-            if isinstance(element, Parameter):
-                known.setdefault(element.name, element)
-        for element in _values(expression):
-            known.setdefault(element.name, element)
+        compiled = expression.compile(dialect=DIALECTS["sqlite"])
+        for one in parameters_of(compiled):
+            if one.name not in known or not one.nullable:
+                known[one.name] = one
     order = MARK.findall(_compile(expressions[0], "sqlite"))
     return [known[name] for name in dict.fromkeys([*order, *known])]
-
-
-def _values(expression: ClauseElement) -> Iterator[Parameter]:
-    """Yield the parameters among the values that an INSERT or UPDATE writes."""
-    for value in (getattr(expression, "_values", None) or {}).values():
-        yield from (one for one in visitors.iterate(value) if isinstance(one, Parameter))
 
 
 def _numbered(text: str, parameters: Sequence[Parameter], sign: str) -> str:
@@ -299,7 +293,7 @@ def _names(found: Iterable[Entry]) -> str:
     return "\n".join([HEADER.format("Name the statements of the database."), *lines, ""])
 
 
-def _types(found: Iterable[Entry]) -> str:
+def _types(found: Sequence[Entry]) -> str:
     lines = [
         "",
         'R = TypeVar("R")',
@@ -308,12 +302,12 @@ def _types(found: Iterable[Entry]) -> str:
         "class Listing(Generic[R]): ...",
         "",
     ]
+    classes = _row_classes(found)
     for entry in found:
-        row = "None"
-        if entry.columns:
-            row = "".join(word.capitalize() for word in entry.name.split("_")) + "Row"
+        row = classes.get(entry.name, "None")
+        if row == _class_name(entry):
             lines.append(f"class {row}(NamedTuple):")
-            lines += [f"    {one.key}: {_row_type(one, entry.outer)}" for one in entry.columns]
+            lines += [f"    {name}: {type_}" for name, type_ in _fields(entry)]
         if entry.kind == "bulk":
             lines.append(f"{entry.name}: BulkInsert")
         elif entry.kind == "listing":
@@ -326,6 +320,27 @@ def _types(found: Iterable[Entry]) -> str:
     used = ", ".join(name for name in names if re.search(rf"\b{name}\b", text))
     head = HEADER.format("Declare the parameters and rows of the statements.")
     return f"{head}\nfrom typing import {used}\n{text}"
+
+
+def _row_classes(found: Sequence[Entry]) -> dict[str, str]:
+    """Return the name of the row class of each statement; equal rows of a module share one."""
+    shared: dict[Any, list[Entry]] = {}
+    for entry in found:
+        if entry.columns:
+            shared.setdefault((entry.concern, *_fields(entry)), []).append(entry)
+    classes: dict[str, str] = {}
+    for entries_ in shared.values():
+        shortest = min(entries_, key=lambda entry: (len(entry.name), entry.name))
+        classes |= {entry.name: _class_name(shortest) for entry in entries_}
+    return classes
+
+
+def _class_name(entry: Entry) -> str:
+    return "".join(word.capitalize() for word in entry.name.split("_")) + "Row"
+
+
+def _fields(entry: Entry) -> list[tuple[str, str]]:
+    return [(str(one.key), _row_type(one, entry.outer)) for one in entry.columns]
 
 
 def _value_type(parameter: Parameter) -> str:

@@ -277,7 +277,7 @@ def get_result(store: Store, result_id: int) -> Record:
     return _result(row)
 
 
-def _result(row: sql.ResultRow | sql.ListResultsRow) -> Record:
+def _result(row: sql.ResultRow) -> Record:
     return record(row) | {
         "exec_time_minutes": (row.ended_at - row.started_at) / 60,
         "completion_time": timestamp(row.ended_at),
@@ -352,7 +352,7 @@ def get_compute_node(store: Store, node_id: int) -> Record:
     return _node(row)
 
 
-def _node(row: sql.ComputeNodesRow | sql.ComputeNodeRow) -> Record:
+def _node(row: sql.ComputeNodeRow) -> Record:
     return record(row) | {
         "memory_gb": round(row.memory_bytes / (1 << 30), 3),
         "num_gpus": len(loads(row.gpus)),

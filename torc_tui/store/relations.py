@@ -75,7 +75,7 @@ def dependents(store: Store, job_id: int) -> list[Dependency]:
         return _distinct(conn.rows(sql.DEPENDENTS, job_id=job_id))
 
 
-def _distinct(rows: Iterable[sql.DependenciesRow | sql.DependentsRow]) -> list[Dependency]:
+def _distinct(rows: Iterable[sql.DependentsRow]) -> list[Dependency]:
     found: dict[int, Dependency] = {}
     for row in rows:
         edge = Dependency(row.id, row.name, JobStatus(row.status), EdgeKind(row.kind), row.via)

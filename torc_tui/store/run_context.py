@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from torc_tui.model import ExecutionConfig, FailureRule, Json, ResourceRequirements
+from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import execution_of
-from torc_tui.store.database import Statement
 from torc_tui.store.event_log import no_workflow
 from torc_tui.store.workflows import read_requirements
 
@@ -50,47 +50,35 @@ class RunContext:
     actions: Sequence[StoredAction]
 
 
-WORKFLOW = Statement(
-    "SELECT name, run_id, directory, env, execution_config, use_pending_failed, require_user_data, settings"
-    " FROM workflow WHERE id = ?"
-)
-HANDLERS = Statement("SELECT id, rules FROM failure_handler WHERE workflow_id = ?")
-ACTIONS = Statement(
-    "SELECT id, trigger_type, job_ids, commands, persistent, executed_run_id FROM action"
-    " WHERE workflow_id = ? AND action_type = 'run_commands' ORDER BY id"
-)
-
-
 def read(conn: Connection, workflow_id: int) -> RunContext:
-    """The context of a workflow; NotFound."""
-    row = WORKFLOW.run(conn, (workflow_id,)).fetchone()
+    """Return the context of a workflow; raise NotFound."""
+    row = conn.one(sql.RUN_CONTEXT, workflow_id=workflow_id)
     if row is None:
         raise no_workflow(workflow_id)
-    name, run_id, directory, env, execution, use_pending_failed, require_user_data, settings = row
-    handlers = HANDLERS.run(conn, (workflow_id,)).fetchall()
-    actions = ACTIONS.run(conn, (workflow_id,)).fetchall()
+    handlers = conn.rows(sql.HANDLER_RULES, workflow_id=workflow_id)
+    actions = conn.rows(sql.COMMAND_ACTIONS, workflow_id=workflow_id)
     return RunContext(
         workflow_id=workflow_id,
-        name=name,
-        run_id=run_id,
-        directory=directory,
-        env=json.loads(env),
-        execution=execution_of(json.loads(execution)),
-        use_pending_failed=bool(use_pending_failed),
-        require_user_data=bool(require_user_data),
-        settings=json.loads(settings),
+        name=row.name,
+        run_id=row.run_id,
+        directory=row.directory,
+        env=json.loads(row.env),
+        execution=execution_of(json.loads(row.execution_config)),
+        use_pending_failed=row.use_pending_failed,
+        require_user_data=row.require_user_data,
+        settings=json.loads(row.settings),
         requirements=read_requirements(conn, workflow_id),
-        rules={handler_id: _rules(json.loads(rules)) for handler_id, rules in handlers},
+        rules={handler.id: _rules(json.loads(handler.rules)) for handler in handlers},
         actions=[
             StoredAction(
-                id=action_id,
-                trigger_type=trigger,
-                job_ids=json.loads(job_ids),
-                commands=json.loads(commands),
-                persistent=bool(persistent),
-                executed=executed == run_id,
+                id=action.id,
+                trigger_type=action.trigger_type,
+                job_ids=json.loads(action.job_ids),
+                commands=json.loads(action.commands),
+                persistent=action.persistent,
+                executed=action.executed_run_id == row.run_id,
             )
-            for action_id, trigger, job_ids, commands, persistent, executed in actions
+            for action in actions
         ],
     )
 
@@ -99,28 +87,21 @@ def _rules(values: Sequence[Mapping[str, Any]]) -> list[FailureRule]:
     return [FailureRule(**{**value, "exit_codes": tuple(value["exit_codes"])}) for value in values]
 
 
-CLAIM_ACTION = Statement(
-    "UPDATE action SET executed_run_id = ?, executed_at = ?"
-    " WHERE id = ? AND (persistent OR executed_run_id IS NULL OR executed_run_id <> ?)"
-)
-WITH_REFERENCES = Statement(
-    "SELECT name, env FROM job WHERE workflow_id = ? AND env LIKE ?"
-    " AND (status IN (0, 1, 2, 3, 4) OR stop_requested = 'stopped') ORDER BY id"
-)
-STATUS_OF = Statement("SELECT status FROM job WHERE id = ?")
-
-
 def environments_with_references(conn: Connection, workflow_id: int) -> list[tuple[str, str]]:
     """Return (job name, `env` as JSON) of the jobs that may still run and whose `env` has a $."""
-    return [(row[0], row[1]) for row in WITH_REFERENCES.run(conn, (workflow_id, "%$%"))]
+    rows = conn.rows(sql.ENVIRONMENTS_WITH_REFERENCES, workflow_id=workflow_id)
+    return [(row.name, row.env or "{}") for row in rows]
 
 
 def claim_action(conn: Connection, action_id: int, run_id: int, at: float) -> bool:
-    """Take an action on oneself; False when another runner was quicker."""
-    return CLAIM_ACTION.run(conn, (run_id, at, action_id, run_id)).rowcount > 0
+    """Claim an action for this runner; False if another runner was quicker."""
+    changed = conn.execute(
+        sql.CLAIM_ACTION, action_id=action_id, executed_run_id=run_id, executed_at=at
+    )
+    return changed > 0
 
 
 def statuses(conn: Connection, job_ids: Sequence[int]) -> list[int]:
-    """The states of these jobs, in their order; of those that exist."""
-    rows = (STATUS_OF.run(conn, (job_id,)).fetchone() for job_id in job_ids)
-    return [row[0] for row in rows if row is not None]
+    """Return the statuses of these jobs, in their order; jobs that do not exist are left out."""
+    found = (conn.value(sql.STATUS_OF_JOB, job_id=job_id) for job_id in job_ids)
+    return [status for status in found if status is not None]

@@ -24,13 +24,70 @@ class ActionsRow(NamedTuple):
     executed_run_id: int | None
     executed_at: float | None
 def ACTIONS(*, workflow_id: int) -> ActionsRow: ...
+class ActiveAttemptsRow(NamedTuple):
+    job_id: int
+    name: str
+    workflow_id: int
+    status: int
+    attempt_id: int
+    stdio: str | None
+    output_dir: str | None
+    started_at: float | None
+    compute_node_id: int | None
+def ACTIVE_ATTEMPTS(*, workflow_id: int) -> ActiveAttemptsRow: ...
+class ActiveElsewhereRow(NamedTuple):
+    number: int
+def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> ActiveElsewhereRow: ...
+class ActiveNodesRow(NamedTuple):
+    id: int
+    workflow_id: int
+    hostname: str
+    boot_id: str
+    pid: int
+    process_started: int
+def ACTIVE_NODES(*, workflow_id: int) -> ActiveNodesRow: ...
 def ADD_EVENT(*, workflow_id: int, seq: int, timestamp: float, kind: str, job_id: int | None, data: str | None, actor: str | None) -> None: ...
+def ADD_RESULT(*, workflow_id: int, job_id: int, run_id: int, attempt_id: int, compute_node_id: int | None, status: int, return_code: int | None, cause: str | None, reason: str | None, started_at: float, ended_at: float, cpu_time: float | None, peak_memory: int | None, avg_memory: int | None, peak_cpu_percent: float | None, avg_cpu_percent: float | None, peak_gpu_memory: int | None, avg_gpu_percent: float | None, allocation: str | None, output_dir: str | None) -> None: ...
 def ADD_TO_DATA_GROUP(*, group_id: int, user_data_id: int, workflow_id: int) -> None: ...
 def ADD_USER_DATA(*, id: int, workflow_id: int, name: str, is_ephemeral: bool, data: str | None, version: int, declared: bool) -> None: ...
 def ADD_USER_DATA_VERSION(*, user_data_id: int, version: int, data: str | None, written_at: float, actor: str | None, job_id: int | None, run_id: int | None, attempt_id: int | None) -> None: ...
 class AllocateRow(NamedTuple):
     next: int
 def ALLOCATE(*, name: str, n: int) -> AllocateRow: ...
+class AllFilesRow(NamedTuple):
+    id: int
+    name: str
+    path: str
+    st_mtime: float | None
+def ALL_FILES(*, workflow_id: int) -> AllFilesRow: ...
+class AnyInitializedRow(NamedTuple):
+    id: int
+def ANY_INITIALIZED(*, workflow_id: int) -> AnyInitializedRow: ...
+class AnyUnsettledRow(NamedTuple):
+    id: int
+def ANY_UNSETTLED(*, workflow_id: int) -> AnyUnsettledRow: ...
+def APPLY_CHANGE(*, status: int, ended_at: float | None, reason: str | None, job_id: int) -> None: ...
+def ASK_ALL_TO_STOP(*, stop_requested: str | None, workflow_id: int) -> None: ...
+def ASK_JOB_TO_STOP(*, stop_requested: str | None, job_id: int) -> None: ...
+def ASK_NODE_TO_STOP(*, stop_requested: str | None, node_id: int) -> None: ...
+class BlameRow(NamedTuple):
+    name: str
+    status: int
+    reason: str | None
+def BLAME(*, node_id: int) -> BlameRow: ...
+def CANCEL_HELD_JOB(*, ended_at: float | None, reason: str | None, job_id: int) -> None: ...
+def CANCEL_JOB(*, ended_at: float | None, reason: str | None, job_id: int) -> None: ...
+def CANCEL_REST(*, ended_at: float | None, reason: str | None, workflow_id: int) -> None: ...
+def CLAIM(*, node_id: int, allocation: str | None, output_dir: str | None, job_id: int, attempt_id: int) -> None: ...
+def CLAIM_ACTION(*, executed_run_id: int, executed_at: float | None, action_id: int) -> None: ...
+class CommandActionsRow(NamedTuple):
+    id: int
+    trigger_type: str
+    job_ids: str
+    commands: str
+    persistent: bool
+    executed_run_id: int | None
+def COMMAND_ACTIONS(*, workflow_id: int) -> CommandActionsRow: ...
 class ComputeNodeRow(NamedTuple):
     id: int
     workflow_id: int
@@ -46,22 +103,15 @@ class ComputeNodeRow(NamedTuple):
     heartbeat_at: float
     options: str
 def COMPUTE_NODE(*, node_id: int) -> ComputeNodeRow: ...
-class ComputeNodesRow(NamedTuple):
-    id: int
-    workflow_id: int
-    run_id: int
-    hostname: str
-    pid: int
-    num_cpus: int
-    memory_bytes: int
-    gpus: str
-    is_active: bool
-    started_at: float
-    ended_at: float | None
-    heartbeat_at: float
-    options: str
-def COMPUTE_NODES(*, workflow_id: int) -> ComputeNodesRow: ...
+def COMPUTE_NODES(*, workflow_id: int) -> ComputeNodeRow: ...
 def COPY_DATA_GROUP(*, group_id: int, from_group: int) -> None: ...
+class CulpritsRow(NamedTuple):
+    id: int
+    name: str
+    status: int
+    reason: str | None
+def CULPRITS(*, job_id: int) -> CulpritsRow: ...
+def CURRENT_ATTEMPT(*, job_id: int) -> ActiveAttemptsRow: ...
 def DELETE_DEPENDENCIES(*, workflow_id: int) -> None: ...
 def DELETE_EVENTS(*, workflow_id: int) -> None: ...
 def DELETE_FILE_GROUPS(*, workflow_id: int) -> None: ...
@@ -69,13 +119,7 @@ def DELETE_RESULTS(*, workflow_id: int) -> None: ...
 def DELETE_USER_DATA(*, id: int) -> None: ...
 def DELETE_USER_DATA_GROUPS(*, workflow_id: int) -> None: ...
 def DELETE_WORKFLOW(*, workflow_id: int) -> None: ...
-class DependenciesRow(NamedTuple):
-    id: int
-    name: str
-    status: int
-    kind: int
-    via: str | None
-def DEPENDENCIES(*, job_id: int) -> DependenciesRow: ...
+def DEPENDENCIES(*, job_id: int) -> DependentsRow: ...
 class DependentsRow(NamedTuple):
     id: int
     name: str
@@ -83,30 +127,51 @@ class DependentsRow(NamedTuple):
     kind: int
     via: str | None
 def DEPENDENTS(*, job_id: int) -> DependentsRow: ...
+class DependentsOfRow(NamedTuple):
+    job_id: int
+def DEPENDENTS_OF(*, node_id: int) -> DependentsOfRow: ...
 def DEPEND_ON_DATA(*, producer: int, consumer: int, record_id: int, workflow_id: int) -> None: ...
+def DISABLE_JOB(*, reason: str | None, job_id: int) -> None: ...
 class EdgesRow(NamedTuple):
     job_id: int
     depends_on_id: int
     kind: int
     via: int | None
 def EDGES(*, workflow_id: int) -> EdgesRow: ...
-class EventsAfterRow(NamedTuple):
-    workflow_id: int
-    seq: int
-    timestamp: float
-    kind: str
-    job_id: int | None
-    data: str | None
-    actor: str | None
-def EVENTS_AFTER(*, workflow_id: int, after: int, limit: int) -> EventsAfterRow: ...
+class EmptyOutputDataRow(NamedTuple):
+    name: str
+def EMPTY_OUTPUT_DATA(*, group_id: int) -> EmptyOutputDataRow: ...
+def END(*, status: int, attempt_id: int, retries: int, stop_requested: str | None, started_at: float | None, ended_at: float | None, return_code: int | None, reason: str | None, not_before: float | None, job_id: int) -> None: ...
+class EndedAttemptsRow(NamedTuple):
+    job_id: int
+    name: str
+    run_id: int
+    attempt_id: int
+    status: int
+    return_code: int | None
+    reason: str | None
+    started_at: float
+    ended_at: float
+    output_dir: str | None
+    compute_node_id: int | None
+    stdio: str | None
+def ENDED_ATTEMPTS(*, workflow_id: int) -> EndedAttemptsRow: ...
+def ENDED_ATTEMPTS_OF_JOB(*, job_id: int) -> EndedAttemptsRow: ...
+class EnvironmentsWithReferencesRow(NamedTuple):
+    name: str
+    env: str | None
+def ENVIRONMENTS_WITH_REFERENCES(*, workflow_id: int) -> EnvironmentsWithReferencesRow: ...
+def EVENTS_AFTER(*, workflow_id: int, after: int, limit: int) -> ListEventsRow: ...
 class EventHeadRow(NamedTuple):
     id: int
     last_seq: int
 def EVENT_HEAD(*, workflow_id: int) -> EventHeadRow: ...
-class EventHeadsRow(NamedTuple):
+def EVENT_HEADS() -> EventHeadRow: ...
+class ExecutedActionsRow(NamedTuple):
     id: int
-    last_seq: int
-def EVENT_HEADS() -> EventHeadsRow: ...
+    trigger_type: str
+    job_ids: str
+def EXECUTED_ACTIONS(*, workflow_id: int) -> ExecutedActionsRow: ...
 class ExportDataGroupsRow(NamedTuple):
     group_id: int
     user_data_id: int
@@ -163,14 +228,7 @@ class FileRow(NamedTuple):
     st_mtime: float | None
     st_size: int | None
 def FILE(*, file_id: int) -> FileRow: ...
-class FilesNeededRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    path: str
-    st_mtime: float | None
-    st_size: int | None
-def FILES_NEEDED(*, workflow_id: int) -> FilesNeededRow: ...
+def FILES_NEEDED(*, workflow_id: int) -> FileRow: ...
 class FilesOfGroupRow(NamedTuple):
     id: int
     name: str
@@ -182,16 +240,32 @@ class FileNamesRow(NamedTuple):
     id: int
     name: str
 def FILE_NAMES(*, workflow_id: int) -> FileNamesRow: ...
+def FIRST_CLASS(*, workflow_id: int) -> NextClassRow: ...
 class FirstJobRow(NamedTuple):
     first: int | None
 def FIRST_JOB(*, workflow_id: int) -> FirstJobRow: ...
-class FirstJobNamesRow(NamedTuple):
+def FIRST_JOB_NAMES(*, workflow_id: int) -> JobNameRow: ...
+class FollowersRow(NamedTuple):
+    id: int
     name: str
-def FIRST_JOB_NAMES(*, workflow_id: int) -> FirstJobNamesRow: ...
+    status: int
+def FOLLOWERS(*, job_id: int) -> FollowersRow: ...
+class FreeRow(NamedTuple):
+    id: int
+    unsuccessful: int
+    cancel_on_blocking_job_failure: bool
+def FREE(*, workflow_id: int) -> FreeRow: ...
+def FREE_WITH_FAILURES(*, workflow_id: int) -> FreeRow: ...
+def FRESH_COUNTERS(*, workflow_id: int) -> None: ...
+def FRESH_GATES(*, workflow_id: int) -> None: ...
 class GatePatternsRow(NamedTuple):
     id: int
     via: str | None
 def GATE_PATTERNS(*, workflow_id: int) -> GatePatternsRow: ...
+class GpusOfNodeRow(NamedTuple):
+    gpus: str
+def GPUS_OF_NODE(*, node_id: int) -> GpusOfNodeRow: ...
+def GRANT(*, allocation: str | None, job_id: int, attempt_id: int) -> None: ...
 class GroupedFilesRow(NamedTuple):
     id: int
     name: str
@@ -210,7 +284,72 @@ class GroupsOfJobsRow(NamedTuple):
     input_user_data: int | None
     output_user_data: int | None
 def GROUPS_OF_JOBS(*, workflow_id: int) -> GroupsOfJobsRow: ...
+class GroupPathsRow(NamedTuple):
+    id: int
+    name: str
+    path: str
+def GROUP_PATHS(*, group_id: int) -> GroupPathsRow: ...
+class HandlerRulesRow(NamedTuple):
+    id: int
+    rules: str
+def HANDLER_RULES(*, workflow_id: int) -> HandlerRulesRow: ...
+def HEARTBEAT(*, heartbeat_at: float, node_id: int) -> None: ...
+class HeldAttemptsRow(NamedTuple):
+    job_id: int
+    name: str
+    attempt_id: int
+    status: int
+    pid: int | None
+    process_started: int | None
+    started_at: float | None
+    stop_requested: str | None
+    allocation: str | None
+    output_dir: str | None
+    retries: int
+    requirement_id: int
+    output_files: int | None
+    output_user_data: int | None
+    require_user_data: bool | None
+    failure_handler_id: int | None
+    stdio: str | None
+def HELD_ATTEMPTS(*, node_id: int) -> HeldAttemptsRow: ...
+class HeldByOthersRow(NamedTuple):
+    allocation: str | None
+    pid: int | None
+    process_started: int | None
+    boot_id: str
+    runner_pid: int
+    runner_started: int
+def HELD_BY_OTHERS(*, node_id: int, hostname: str) -> HeldByOthersRow: ...
+class HeldJobsRow(NamedTuple):
+    id: int
+    attempt_id: int
+    status: int
+    stop_requested: str | None
+def HELD_JOBS(*, node_id: int) -> HeldJobsRow: ...
+class HoldingsRow(NamedTuple):
+    job_id: int
+    job_name: str
+    workflow_id: int
+    workflow_name: str
+    user: str
+    attempt_id: int
+    node_id: int
+    status: int
+    pid: int | None
+    started_at: float | None
+    allocation: str | None
+    process_started: int | None
+    boot_id: str
+    runner_pid: int
+    runner_started: int
+def HOLDINGS(*, hostname: str) -> HoldingsRow: ...
+class HostNamesRow(NamedTuple):
+    id: int
+    hostname: str
+def HOST_NAMES(*, workflow_id: int) -> HostNamesRow: ...
 INSERT_ACTIONS: BulkInsert
+INSERT_COMPUTE_NODES: BulkInsert
 INSERT_DEPENDENCIES: BulkInsert
 INSERT_FAILURE_HANDLERS: BulkInsert
 INSERT_FILES: BulkInsert
@@ -279,10 +418,42 @@ def JOB_NAME(*, job_id: int) -> JobNameRow: ...
 class JobOfNameRow(NamedTuple):
     id: int
 def JOB_OF_NAME(*, workflow_id: int, name: str) -> JobOfNameRow: ...
+class JobSettingRow(NamedTuple):
+    id: int
+    name: str
+    workflow_id: int
+    command: str
+    invocation_script: str | None
+    env: str | None
+    attempt_id: int
+    allocation: str | None
+    output_dir: str | None
+    compute_node_id: int | None
+def JOB_SETTING(*, job_id: int) -> JobSettingRow: ...
+class JobStateRow(NamedTuple):
+    id: int
+    workflow_id: int
+    name: str
+    status: int
+    held: bool
+    priority: int
+    compute_node_id: int | None
+    pid: int | None
+    process_started: int | None
+def JOB_STATE(*, job_id: int) -> JobStateRow: ...
 class JobTimesRow(NamedTuple):
     first_start: float | None
     last_end: float | None
 def JOB_TIMES(*, workflow_id: int) -> JobTimesRow: ...
+class LastAllocationRow(NamedTuple):
+    allocation: str | None
+    compute_node_id: int | None
+def LAST_ALLOCATION(*, job_id: int) -> LastAllocationRow: ...
+class LastEventsRow(NamedTuple):
+    last_seq: int | None
+    workflows: int
+def LAST_EVENTS() -> LastEventsRow: ...
+def LEAVE(*, heartbeat_at: float, ended_at: float | None, node_id: int) -> None: ...
 class ListEventsRow(NamedTuple):
     workflow_id: int
     seq: int
@@ -292,64 +463,9 @@ class ListEventsRow(NamedTuple):
     data: str | None
     actor: str | None
 LIST_EVENTS: Listing[ListEventsRow]
-class ListFilesRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    path: str
-    st_mtime: float | None
-    st_size: int | None
-LIST_FILES: Listing[ListFilesRow]
-class ListJobsRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    command: str
-    invocation_script: str | None
-    status: int
-    cancel_on_blocking_job_failure: bool
-    supports_termination: bool
-    resource_requirements_id: int
-    scheduler_id: int | None
-    failure_handler_id: int | None
-    attempt_id: int
-    priority: int
-    held: bool
-    family: str
-    parameters: str | None
-    env: str | None
-    compute_node_id: int | None
-    pid: int | None
-    started_at: float | None
-    ended_at: float | None
-    return_code: int | None
-    reason: str | None
-    not_before: float | None
-    allocation: str | None
-LIST_JOBS: Listing[ListJobsRow]
-class ListResultsRow(NamedTuple):
-    id: int
-    job_id: int
-    job_name: str
-    workflow_id: int
-    run_id: int
-    attempt_id: int
-    compute_node_id: int | None
-    return_code: int | None
-    started_at: float
-    ended_at: float
-    peak_memory_bytes: int | None
-    avg_memory_bytes: int | None
-    peak_cpu_percent: float | None
-    avg_cpu_percent: float | None
-    status: int
-    cause: str | None
-    reason: str | None
-    cpu_time: float | None
-    peak_gpu_memory_bytes: int | None
-    avg_gpu_percent: float | None
-    allocation: str | None
-LIST_RESULTS: Listing[ListResultsRow]
+LIST_FILES: Listing[FileRow]
+LIST_JOBS: Listing[JobRow]
+LIST_RESULTS: Listing[ResultRow]
 class ListUserDataRow(NamedTuple):
     id: int
     workflow_id: int
@@ -358,40 +474,88 @@ class ListUserDataRow(NamedTuple):
     data: str | None
     version: int
 LIST_USER_DATA: Listing[ListUserDataRow]
-class ListWorkflowsRow(NamedTuple):
-    id: int
-    name: str
-    user: str
-    description: str | None
-    project: str | None
-    metadata: str | None
-    directory: str
-    file: str | None
-    format: str | None
-    created_at: float
-    run_id: int
-    is_canceled: bool
-    is_archived: bool
-    is_paused: bool
-    last_seq: int
-    env: str
-    execution_config: str
-    use_pending_failed: bool
-    require_user_data: bool
-    settings: str
-LIST_WORKFLOWS: Listing[ListWorkflowsRow]
+LIST_WORKFLOWS: Listing[WorkflowRow]
+class LockLocationRow(NamedTuple):
+    name: str | None
+def LOCK_LOCATION(*, name: str) -> LockLocationRow: ...
 class LockWorkflowRow(NamedTuple):
     id: int
 def LOCK_WORKFLOW(*, workflow_id: int) -> LockWorkflowRow: ...
+class LogContextRow(NamedTuple):
+    id: int
+    directory: str
+    run_id: int
+    execution_config: str
+def LOG_CONTEXT(*, workflow_id: int) -> LogContextRow: ...
+class LowerGatesRow(NamedTuple):
+    id: int
+    unmet: int
+    unsuccessful: int
+def LOWER_GATES(*, unsuccessful: int, node_id: int) -> LowerGatesRow: ...
+class LowerJobsRow(NamedTuple):
+    id: int
+    unmet: int
+    unsuccessful: int
+    cancel_on_blocking_job_failure: bool
+def LOWER_JOBS(*, unsuccessful: int, node_id: int) -> LowerJobsRow: ...
+def MAKE_BLOCKED(*, workflow_id: int) -> None: ...
+def MAKE_READY(*, workflow_id: int) -> None: ...
 class MissingUserDataRow(NamedTuple):
     id: int
 def MISSING_USER_DATA(*, workflow_id: int) -> MissingUserDataRow: ...
+class NextClassRow(NamedTuple):
+    resource_class: int | None
+def NEXT_CLASS(*, workflow_id: int, after: int) -> NextClassRow: ...
+class NextRunRow(NamedTuple):
+    run_id: int
+def NEXT_RUN(*, workflow_id: int) -> NextRunRow: ...
+class NodeOrdersRow(NamedTuple):
+    stop_requested: str | None
+    num_cpus: int
+    memory: int
+    options: str
+def NODE_ORDERS(*, node_id: int) -> NodeOrdersRow: ...
 class NumberedJobsRow(NamedTuple):
     name: str
 def NUMBERED_JOBS(*, workflow_id: int) -> NumberedJobsRow: ...
 class OtherJobOfNameRow(NamedTuple):
     id: int
 def OTHER_JOB_OF_NAME(*, workflow_id: int, name: str, job_id: int) -> OtherJobOfNameRow: ...
+class ReadyJobsRow(NamedTuple):
+    id: int
+    name: str
+    command: str
+    invocation_script: str | None
+    attempt_id: int
+    retries: int
+    priority: int
+    requirement_id: int
+    env: str | None
+    stdio: str | None
+    output_files: int | None
+    output_user_data: int | None
+    require_user_data: bool | None
+    failure_handler_id: int | None
+    resource_class: int
+def READY_JOBS(*, workflow_id: int, resource_class: int, now: float, limit: int) -> ReadyJobsRow: ...
+def REARM_ACTION(*, action_id: int) -> None: ...
+def RECOUNT_GATES(*, workflow_id: int) -> None: ...
+def RECOUNT_JOBS(*, workflow_id: int) -> None: ...
+class RemainingJobsRow(NamedTuple):
+    requirement_id: int
+    status: int
+    held: bool
+    number: int
+def REMAINING_JOBS(*, workflow_id: int) -> RemainingJobsRow: ...
+class RemainingNamesRow(NamedTuple):
+    id: int
+    name: str
+def REMAINING_NAMES(*, workflow_id: int, requirement_id: int, status: int, limit: int) -> RemainingNamesRow: ...
+def REQUIRED_FILES(*, workflow_id: int) -> AllFilesRow: ...
+class RequiredUserDataRow(NamedTuple):
+    id: int
+    name: str
+def REQUIRED_USER_DATA(*, workflow_id: int) -> RequiredUserDataRow: ...
 class RequirementsRow(NamedTuple):
     id: int
     workflow_id: int
@@ -405,6 +569,9 @@ class RequirementsRow(NamedTuple):
     runtime: float
     enforced: bool
 def REQUIREMENTS(*, workflow_id: int) -> RequirementsRow: ...
+def RESET_JOB(*, job_id: int) -> None: ...
+def RESET_JOBS(*, workflow_id: int) -> None: ...
+def RESIZE_NODE(*, num_cpus: int, memory: int, options: str, node_id: int) -> None: ...
 class ResultRow(NamedTuple):
     id: int
     job_id: int
@@ -428,8 +595,35 @@ class ResultRow(NamedTuple):
     avg_gpu_percent: float | None
     allocation: str | None
 def RESULT(*, result_id: int) -> ResultRow: ...
+class RunnersOfHostRow(NamedTuple):
+    node_id: int
+    workflow_id: int
+    hostname: str
+    pid: int
+    num_cpus: int
+    memory: int
+    gpus: str
+    options: str
+def RUNNERS_OF_HOST(*, hostname: str) -> RunnersOfHostRow: ...
+def RUNNERS_OF_WORKFLOW(*, workflow_id: int) -> RunnersOfHostRow: ...
+class RunContextRow(NamedTuple):
+    name: str
+    run_id: int
+    directory: str
+    env: str
+    execution_config: str
+    use_pending_failed: bool
+    require_user_data: bool
+    settings: str
+def RUN_CONTEXT(*, workflow_id: int) -> RunContextRow: ...
+def RUN_OF_WORKFLOW(*, workflow_id: int) -> NextRunRow: ...
 def SET_ARCHIVED(*, is_archived: bool, workflow_id: int) -> None: ...
+def SET_CANCELED(*, is_canceled: bool, workflow_id: int) -> None: ...
 def SET_DATA_GROUPS(*, input_user_data: int | None, output_user_data: int | None, job_id: int) -> None: ...
+def SET_FILE_TIMES(*, st_mtime: float | None, st_size: int | None, file_id: int) -> None: ...
+def SET_HELD(*, held: bool, job_id: int) -> None: ...
+def SET_PAUSED(*, is_paused: bool, workflow_id: int) -> None: ...
+def SET_PRIORITY(*, priority: int, job_id: int) -> None: ...
 def SET_RESOURCE_CLASS(*, resource_class: int, workflow_id: int, requirement_id: int) -> None: ...
 def SET_RUN(*, run_id: int, workflow_id: int) -> None: ...
 class SlurmSchedulersRow(NamedTuple):
@@ -456,36 +650,42 @@ class SnapshotJobsRow(NamedTuple):
     not_before: float | None
     stop_requested: str | None
 def SNAPSHOT_JOBS(*, workflow_id: int) -> SnapshotJobsRow: ...
+def START(*, pid: int | None, process_started: int | None, started_at: float | None, job_id: int, attempt_id: int) -> None: ...
 class StatusCountsRow(NamedTuple):
     status: int
     number: int
 def STATUS_COUNTS(*, workflow_id: int) -> StatusCountsRow: ...
+class StatusOfJobRow(NamedTuple):
+    status: int
+def STATUS_OF_JOB(*, job_id: int) -> StatusOfJobRow: ...
 class TakeSeqsRow(NamedTuple):
     last_seq: int
 def TAKE_SEQS(*, n: int, workflow_id: int) -> TakeSeqsRow: ...
+class TakeUpInterruptedRow(NamedTuple):
+    id: int
+    attempt_id: int
+def TAKE_UP_INTERRUPTED(*, workflow_id: int) -> TakeUpInterruptedRow: ...
+def TRANSFER_JOBS(*, to_node: int, node_id: int) -> None: ...
+def UNCLAIM(*, job_id: int, attempt_id: int) -> None: ...
 def UNGROUP_USER_DATA(*, id: int) -> None: ...
+class UnsuccessfulJobsRow(NamedTuple):
+    job_id: int
+    name: str
+    status: int
+    return_code: int | None
+    reason: str | None
+    attempt_id: int
+    output_dir: str | None
+    stdio: str | None
+def UNSUCCESSFUL_JOBS(*, workflow_id: int, limit: int) -> UnsuccessfulJobsRow: ...
 def UPDATE_JOB_DEFINITION(*, name: str, command: str, script: str | None, requirement_id: int, job_id: int) -> None: ...
 def UPDATE_USER_DATA(*, name: str, is_ephemeral: bool, data: str | None, version: int, id: int) -> None: ...
 def UPDATE_WORKFLOW(*, name: str, user: str, description: str | None, project: str | None, metadata: str | None, workflow_id: int) -> None: ...
 class UserDataAtVersionRow(NamedTuple):
     data: str | None
 def USER_DATA_AT_VERSION(*, id: int, version: int) -> UserDataAtVersionRow: ...
-class UserDataByIdRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    is_ephemeral: bool
-    data: str | None
-    version: int
-def USER_DATA_BY_ID(*, id: int) -> UserDataByIdRow: ...
-class UserDataByNameRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    is_ephemeral: bool
-    data: str | None
-    version: int
-def USER_DATA_BY_NAME(*, workflow_id: int, name: str) -> UserDataByNameRow: ...
+def USER_DATA_BY_ID(*, id: int) -> ListUserDataRow: ...
+def USER_DATA_BY_NAME(*, workflow_id: int, name: str) -> ListUserDataRow: ...
 class UserDataDetailsRow(NamedTuple):
     json_schema: str | None
     written_at: float
@@ -505,10 +705,7 @@ class UserDataHistoryRow(NamedTuple):
     run_id: int | None
     attempt_id: int | None
 def USER_DATA_HISTORY(*, id: int) -> UserDataHistoryRow: ...
-class UserDataIdsRow(NamedTuple):
-    id: int
-    name: str
-def USER_DATA_IDS(*, workflow_id: int) -> UserDataIdsRow: ...
+def USER_DATA_IDS(*, workflow_id: int) -> FileNamesRow: ...
 class UserDataNamesRow(NamedTuple):
     name: str
 def USER_DATA_NAMES(*, workflow_id: int) -> UserDataNamesRow: ...
@@ -518,14 +715,7 @@ class UserDataOfGroupRow(NamedTuple):
     version: int
     is_null: bool
 def USER_DATA_OF_GROUP(*, group_id: int) -> UserDataOfGroupRow: ...
-class UserDataOfWorkflowRow(NamedTuple):
-    id: int
-    workflow_id: int
-    name: str
-    is_ephemeral: bool
-    data: str | None
-    version: int
-def USER_DATA_OF_WORKFLOW(*, workflow_id: int) -> UserDataOfWorkflowRow: ...
+def USER_DATA_OF_WORKFLOW(*, workflow_id: int) -> ListUserDataRow: ...
 class UserDataOverviewRow(NamedTuple):
     id: int
     name: str
@@ -542,13 +732,7 @@ class UserDataOverviewRow(NamedTuple):
     job: str
     created_at: float
 def USER_DATA_OVERVIEW(*, head_length: int, workflow_id: int) -> UserDataOverviewRow: ...
-class UserDataProducersRow(NamedTuple):
-    record_id: int
-    jobs: int
-    waiting: int
-    unfinished: int
-    name: str
-def USER_DATA_PRODUCERS(*, workflow_id: int) -> UserDataProducersRow: ...
+def USER_DATA_PRODUCERS(*, workflow_id: int) -> UserDataReadersRow: ...
 class UserDataReadersRow(NamedTuple):
     record_id: int
     jobs: int
@@ -572,9 +756,7 @@ class UserDataVersionsRow(NamedTuple):
     attempt_id: int | None
     job: str
 def USER_DATA_VERSIONS(*, id: int) -> UserDataVersionsRow: ...
-class UserDataWrittenByRow(NamedTuple):
-    user_data_id: int
-def USER_DATA_WRITTEN_BY(*, job_id: int) -> UserDataWrittenByRow: ...
+def USER_DATA_WRITTEN_BY(*, job_id: int) -> UserDataReadByRow: ...
 class WaitsForRow(NamedTuple):
     id: int | None
 def WAITS_FOR(*, producer: int, consumer: int) -> WaitsForRow: ...
@@ -604,15 +786,22 @@ class WorkflowsOfNameRow(NamedTuple):
     id: int
     user: str
 def WORKFLOWS_OF_NAME(*, name: str) -> WorkflowsOfNameRow: ...
-class WorkflowsWithJobRow(NamedTuple):
-    id: int
-def WORKFLOWS_WITH_JOB(*, name: str) -> WorkflowsWithJobRow: ...
-class WorkflowExistsRow(NamedTuple):
-    id: int
-def WORKFLOW_EXISTS(*, workflow_id: int) -> WorkflowExistsRow: ...
+def WORKFLOWS_WITH_JOB(*, name: str) -> JobOfNameRow: ...
+def WORKFLOW_EXISTS(*, workflow_id: int) -> LockWorkflowRow: ...
+class WorkflowFlagsRow(NamedTuple):
+    run_id: int
+    is_canceled: bool
+    is_paused: bool
+    is_archived: bool
+def WORKFLOW_FLAGS(*, workflow_id: int) -> WorkflowFlagsRow: ...
 class WorkflowOfJobRow(NamedTuple):
     workflow_id: int
 def WORKFLOW_OF_JOB(*, job_id: int) -> WorkflowOfJobRow: ...
+class WorkflowOfNodeRow(NamedTuple):
+    workflow_id: int
+def WORKFLOW_OF_NODE(*, node_id: int) -> WorkflowOfNodeRow: ...
 class WorkflowTextRow(NamedTuple):
     text: str
 def WORKFLOW_TEXT(*, workflow_id: int) -> WorkflowTextRow: ...
+def WRITTEN_FILES(*, workflow_id: int) -> AllFilesRow: ...
+def ZERO_COUNTERS(*, workflow_id: int) -> None: ...

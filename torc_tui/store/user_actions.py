@@ -1,105 +1,69 @@
-"""What people do to workflows and jobs, as moves of rows.
+"""Write what users do to workflows and jobs.
 
-What comes in: a connection inside a write transaction, ids, values. What goes out: what was
-changed. Whether an act is allowed was decided by the caller; whom it frees or dooms is told by
-`counters.resettle`.
+Input: a connection inside a write transaction, ids, values. Whether an action is allowed was
+decided by the caller; `dependency_counters.resettle` writes what follows from it for other jobs.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.reasons import Reason, decode
 from torc_tui.status import JobStatus
-from torc_tui.store.connection import Connection
-from torc_tui.store.database import Statement
+from torc_tui.store import sql
+from torc_tui.store.connection import Connection, Row
 
-# -- what initialization asks ----------------------------------------------------------------------
+if TYPE_CHECKING:
+    FileRow = sql.AllFilesRow
+else:
+    FileRow = Row
 
-
-class FileRow(NamedTuple):
-    id: int
-    name: str
-    path: str
-    st_mtime: float | None
-
-
-_USED = (
-    "SELECT file_id FROM file_group WHERE group_id IN (SELECT {} FROM job WHERE workflow_id = ?{})"
-)
-REQUIRED_FILES = Statement(
-    "SELECT id, name, path, st_mtime FROM file WHERE workflow_id = ?"
-    f" AND id IN ({_USED.format('input_files', ' AND status <> 9')})"
-    f" AND id NOT IN ({_USED.format('output_files', ' AND status <> 9')}) ORDER BY id"
-)
-WRITTEN_FILES = Statement(
-    "SELECT id, name, path, st_mtime FROM file WHERE workflow_id = ?"
-    f" AND id IN ({_USED.format('output_files', '')}) ORDER BY id"
-)
-ALL_FILES = Statement("SELECT id, name, path, st_mtime FROM file WHERE workflow_id = ? ORDER BY id")
-_USED_DATA = "SELECT user_data_id FROM user_data_group WHERE group_id IN (SELECT {} FROM job WHERE workflow_id = ?{})"
-REQUIRED_DATA = Statement(
-    "SELECT id, name FROM user_data WHERE workflow_id = ? AND data IS NULL"
-    f" AND id IN ({_USED_DATA.format('input_user_data', ' AND status <> 9')})"
-    f" AND id NOT IN ({_USED_DATA.format('output_user_data', ' AND status <> 9')}) ORDER BY id"
-)
+# -- what initialization needs ----------------------------------------------------------------------
 
 
 def required_files(conn: Connection, workflow_id: int) -> list[FileRow]:
-    """Files that some job reads and no job writes."""
-    return [FileRow(*row) for row in REQUIRED_FILES.run(conn, (workflow_id,) * 3)]
+    """Return the files that a job reads and no job writes."""
+    return conn.rows(sql.REQUIRED_FILES, workflow_id=workflow_id)
 
 
 def written_files(conn: Connection, workflow_id: int) -> list[FileRow]:
-    """Files that some job writes."""
-    return [FileRow(*row) for row in WRITTEN_FILES.run(conn, (workflow_id,) * 2)]
+    """Return the files that a job writes."""
+    return conn.rows(sql.WRITTEN_FILES, workflow_id=workflow_id)
 
 
 def all_files(conn: Connection, workflow_id: int) -> list[FileRow]:
-    """All files of a workflow."""
-    return [FileRow(*row) for row in ALL_FILES.run(conn, (workflow_id,))]
+    """Return all files of a workflow."""
+    return conn.rows(sql.ALL_FILES, workflow_id=workflow_id)
 
 
 def required_user_data(conn: Connection, workflow_id: int) -> list[tuple[int, str]]:
-    """(id, name) of empty records that some job reads and no job writes."""
-    return [(row[0], row[1]) for row in REQUIRED_DATA.run(conn, (workflow_id,) * 3)]
-
-
-RESET_ALL = Statement(
-    "UPDATE job SET status = 0, unmet = 0, unsuccessful = 0, retries = 0, compute_node_id = NULL, pid = NULL,"
-    " process_started = NULL, allocation = NULL, stop_requested = NULL, started_at = NULL, ended_at = NULL,"
-    " return_code = NULL, reason = NULL, not_before = NULL WHERE workflow_id = ? AND status NOT IN (0, 9)"
-)
-NEXT_RUN = Statement(
-    "UPDATE workflow SET run_id = run_id + 1, is_canceled = ?, is_paused = ? WHERE id = ? RETURNING run_id"
-)
+    """Return (id, name) of empty records that a job reads and no job writes."""
+    rows = conn.rows(sql.REQUIRED_USER_DATA, workflow_id=workflow_id)
+    return [(row.id, row.name) for row in rows]
 
 
 def reset_all(conn: Connection, workflow_id: int) -> None:
-    """Every job but the disabled ones is as after its creation; attempts go on counting."""
-    RESET_ALL.run(conn, (workflow_id,))
-
-
-RUN_OF = Statement("SELECT run_id FROM workflow WHERE id = ?")
+    """Make every job but the disabled ones as after its creation; attempts go on counting."""
+    conn.execute(sql.RESET_JOBS, workflow_id=workflow_id)
 
 
 def run_of(conn: Connection, workflow_id: int) -> int:
-    """The number of the run that the workflow is in."""
-    return int(RUN_OF.run(conn, (workflow_id,)).scalar_one())
+    """Return the number of the current run of the workflow."""
+    return int(conn.value(sql.RUN_OF_WORKFLOW, workflow_id=workflow_id))
 
 
 def next_run(conn: Connection, workflow_id: int) -> int:
-    """Begin a new run; its number."""
-    return int(NEXT_RUN.run(conn, (False, False, workflow_id)).scalar_one())
+    """Begin a new run; return its number."""
+    return int(conn.value(sql.NEXT_RUN, workflow_id=workflow_id))
 
 
-# -- single jobs -----------------------------------------------------------------------------------
+# -- jobs ------------------------------------------------------------------------------------------
 
 
 class JobState(NamedTuple):
-    """What an act must know of a job before it moves it."""
+    """What an action must know of a job before it moves it."""
 
     id: int
     workflow_id: int
@@ -112,127 +76,76 @@ class JobState(NamedTuple):
     process_started: int | None
 
 
-STATE = Statement(
-    "SELECT id, workflow_id, name, status, held, priority, compute_node_id, pid, process_started FROM job WHERE id = ?"
-)
-
-
 def job_states(conn: Connection, job_ids: Iterable[int]) -> list[JobState]:
-    """The state of these jobs, in their order; those that do not exist are left out."""
+    """Return the state of these jobs, in their order; jobs that do not exist are left out."""
     found = []
     for job_id in job_ids:
-        row = STATE.run(conn, (job_id,)).fetchone()
+        row = conn.one(sql.JOB_STATE, job_id=job_id)
         if row is not None:
-            found.append(
-                JobState(row[0], row[1], row[2], JobStatus(row[3]), bool(row[4]), *row[5:])
-            )
+            found.append(JobState(**(row._asdict() | {"status": JobStatus(row.status)})))
     return found
-
-
-CANCEL = Statement(
-    "UPDATE job SET status = 7, reason = ?, ended_at = ?, held = ? WHERE id = ? AND status IN (0, 1, 2, 10)"
-)
-CANCEL_REST = Statement(
-    "UPDATE job SET status = 7, reason = ?, ended_at = ?, held = ? WHERE workflow_id = ? AND status IN (0, 1, 2, 10)"
-)
-END_HELD = Statement(
-    "UPDATE job SET status = 7, reason = ?, ended_at = ?, pid = NULL, allocation = NULL, stop_requested = NULL,"
-    " compute_node_id = CASE WHEN started_at IS NULL THEN NULL ELSE compute_node_id END"
-    " WHERE id = ? AND status IN (3, 4)"
-)
-ASK_STOP = Statement("UPDATE job SET stop_requested = ? WHERE id = ? AND status IN (3, 4)")
-ASK_STOP_ALL = Statement(
-    "UPDATE job SET stop_requested = ? WHERE workflow_id = ? AND status IN (3, 4)"
-)
-SET_CANCELED = Statement("UPDATE workflow SET is_canceled = ? WHERE id = ?")
-SET_PAUSED = Statement("UPDATE workflow SET is_paused = ? WHERE id = ?")
-HOLD = Statement("UPDATE job SET held = ? WHERE id = ?")
-PRIORITY = Statement("UPDATE job SET priority = ? WHERE id = ?")
-DISABLE = Statement("UPDATE job SET status = 9, reason = ? WHERE id = ? AND status NOT IN (3, 4)")
-AGAIN = Statement(
-    "UPDATE job SET status = 0, retries = 0, attempt_id = attempt_id"
-    " + CASE WHEN started_at IS NULL OR status = 2 THEN 0 ELSE 1 END,"
-    " started_at = NULL, ended_at = NULL, return_code = NULL, reason = NULL, compute_node_id = NULL,"
-    " stop_requested = NULL WHERE id = ?"
-)
-# Jobs whose status follows from that of a dependency; jobs behind them may follow in turn.
-_FOLLOWED = "IN (2, 3, 4, 5, 6, 7, 8, 10)"
-FOLLOWERS = Statement(
-    "WITH RECURSIVE below(id) AS ("
-    " SELECT job_id FROM dependency WHERE depends_on_id = ?"
-    " UNION SELECT d.job_id FROM dependency d JOIN below b ON d.depends_on_id = b.id"
-    f" LEFT JOIN job u ON u.id = b.id WHERE b.id < 0 OR u.status {_FOLLOWED})"
-    " SELECT j.id, j.name, j.status FROM job j JOIN below b ON b.id = j.id"
-    f" WHERE j.status {_FOLLOWED} ORDER BY j.id"
-)
-CULPRITS = Statement(
-    "SELECT u.id, u.name, u.status, u.reason FROM job u WHERE u.status IN (6, 7, 8)"
-    " AND coalesce(u.stop_requested, '') <> 'stopped'"
-    " AND (SELECT j.cancel_on_blocking_job_failure FROM job j WHERE j.id = ?) AND u.id IN ("
-    "SELECT depends_on_id FROM dependency WHERE job_id = ? AND depends_on_id > 0"
-    " UNION ALL SELECT m.depends_on_id FROM dependency d JOIN dependency m ON m.job_id = d.depends_on_id"
-    " WHERE d.job_id = ? AND d.depends_on_id < 0) ORDER BY u.status, u.id"
-)
-EXECUTED_ACTIONS = Statement(
-    "SELECT id, trigger_type, job_ids FROM action WHERE workflow_id = ?"
-    " AND executed_run_id IS NOT NULL AND trigger_type IN ('on_workflow_complete', 'on_jobs_complete')"
-)
-REARM_ACTION = Statement("UPDATE action SET executed_run_id = NULL WHERE id = ?")
 
 
 def cancel_idle(conn: Connection, job_ids: Sequence[int], reason: Reason, at: float) -> None:
     """Cancel jobs that no runner holds."""
     text = reason.encode()
-    CANCEL.run_many(conn, [(text, at, False, job_id) for job_id in job_ids])
+    conn.many(
+        sql.CANCEL_JOB, [{"reason": text, "ended_at": at, "job_id": job_id} for job_id in job_ids]
+    )
 
 
 def end_held(conn: Connection, job_ids: Sequence[int], reason: Reason, at: float) -> None:
-    """Cancel jobs whose runner is gone and whose processes were ended."""
+    """Cancel jobs whose runner is lost and whose processes were ended."""
     text = reason.encode()
-    END_HELD.run_many(conn, [(text, at, job_id) for job_id in job_ids])
+    conn.many(
+        sql.CANCEL_HELD_JOB,
+        [{"reason": text, "ended_at": at, "job_id": job_id} for job_id in job_ids],
+    )
 
 
 def cancel_rest(conn: Connection, workflow_id: int, reason: Reason, at: float) -> None:
-    """Cancel everything that no runner holds and that has not ended; the workflow is canceled."""
-    SET_CANCELED.run(conn, (True, workflow_id))
-    CANCEL_REST.run(conn, (reason.encode(), at, False, workflow_id))
-    ASK_STOP_ALL.run(conn, ("canceled", workflow_id))
+    """Cancel the workflow: every job that no runner holds and that has not ended."""
+    conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=True)
+    conn.execute(sql.CANCEL_REST, workflow_id=workflow_id, reason=reason.encode(), ended_at=at)
+    conn.execute(sql.ASK_ALL_TO_STOP, workflow_id=workflow_id, stop_requested="canceled")
 
 
 def uncancel(conn: Connection, workflow_id: int) -> None:
-    """The workflow goes on."""
-    SET_CANCELED.run(conn, (False, workflow_id))
+    """Let the workflow go on."""
+    conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=False)
 
 
 def ask_to_stop(conn: Connection, job_ids: Sequence[int], cause: str) -> None:
     """Ask the runners that hold these jobs to end them."""
-    ASK_STOP.run_many(conn, [(cause, job_id) for job_id in job_ids])
+    conn.many(
+        sql.ASK_JOB_TO_STOP, [{"stop_requested": cause, "job_id": job_id} for job_id in job_ids]
+    )
 
 
 def set_paused(conn: Connection, workflow_id: int, paused: bool) -> None:
-    """Runners start nothing in a paused workflow; what runs goes on."""
-    SET_PAUSED.run(conn, (paused, workflow_id))
+    """Pause a workflow: runners start nothing in it, running jobs go on."""
+    conn.execute(sql.SET_PAUSED, workflow_id=workflow_id, is_paused=paused)
 
 
 def set_held(conn: Connection, job_ids: Sequence[int], held: bool) -> None:
-    """A held job is not started."""
-    HOLD.run_many(conn, [(held, job_id) for job_id in job_ids])
+    """Hold jobs, which are not started then, or release them."""
+    conn.many(sql.SET_HELD, [{"held": held, "job_id": job_id} for job_id in job_ids])
 
 
 def set_priority(conn: Connection, job_ids: Sequence[int], priority: int) -> None:
-    """Higher first."""
-    PRIORITY.run_many(conn, [(priority, job_id) for job_id in job_ids])
+    """Set the priority of jobs; higher ones start first."""
+    conn.many(sql.SET_PRIORITY, [{"priority": priority, "job_id": job_id} for job_id in job_ids])
 
 
 def disable(conn: Connection, job_ids: Sequence[int], reason: Reason) -> None:
-    """Leave these out."""
+    """Leave jobs out of the workflow."""
     text = reason.encode()
-    DISABLE.run_many(conn, [(text, job_id) for job_id in job_ids])
+    conn.many(sql.DISABLE_JOB, [{"reason": text, "job_id": job_id} for job_id in job_ids])
 
 
 def again(conn: Connection, job_ids: Sequence[int]) -> None:
-    """Make these uninitialized, with their next attempt if they had one."""
-    AGAIN.run_many(conn, [(job_id,) for job_id in job_ids])
+    """Make jobs uninitialized, with their next attempt if they had one."""
+    conn.many(sql.RESET_JOB, [{"job_id": job_id} for job_id in job_ids])
 
 
 class Follower(NamedTuple):
@@ -245,8 +158,8 @@ class Follower(NamedTuple):
 
 def followers(conn: Connection, job_id: int) -> list[Follower]:
     """Return the jobs downstream whose status follows from the end of this job."""
-    rows = FOLLOWERS.run(conn, (job_id,))
-    return [Follower(row[0], row[1], JobStatus(row[2])) for row in rows]
+    rows = conn.rows(sql.FOLLOWERS, job_id=job_id)
+    return [Follower(row.id, row.name, JobStatus(row.status)) for row in rows]
 
 
 class Culprit(NamedTuple):
@@ -260,31 +173,30 @@ class Culprit(NamedTuple):
 
 def culprits(conn: Connection, job_id: int) -> list[Culprit]:
     """Return the unsuccessful dependencies of a job; none for a job that runs regardless."""
-    rows = CULPRITS.run(conn, (job_id, job_id, job_id))
-    return [Culprit(row[0], row[1], JobStatus(row[2]), decode(row[3])) for row in rows]
+    rows = conn.rows(sql.CULPRITS, job_id=job_id)
+    return [Culprit(row.id, row.name, JobStatus(row.status), decode(row.reason)) for row in rows]
 
 
 def rearm_actions(conn: Connection, workflow_id: int, job_ids: Sequence[int]) -> None:
     """Let the completion actions run once more that follow from the end of these jobs."""
     reset = set(job_ids)
-    for action_id, trigger, jobs in EXECUTED_ACTIONS.run(conn, (workflow_id,)).fetchall():
-        if trigger == "on_workflow_complete" or not reset.isdisjoint(json.loads(jobs)):
-            REARM_ACTION.run(conn, (action_id,))
+    for action in conn.rows(sql.EXECUTED_ACTIONS, workflow_id=workflow_id):
+        every = action.trigger_type == "on_workflow_complete"
+        if every or not reset.isdisjoint(json.loads(action.job_ids)):
+            conn.execute(sql.REARM_ACTION, action_id=action.id)
 
 
-# -- runners ----------------------------------------------------------------------------------
-
-ASK_NODE = Statement("UPDATE compute_node SET stop_requested = ? WHERE id = ? AND is_active")
-RESIZE = Statement(
-    "UPDATE compute_node SET num_cpus = ?, memory = ?, options = ? WHERE id = ? AND is_active"
-)
+# -- runners ---------------------------------------------------------------------------------------
 
 
 def ask_node_to_stop(conn: Connection, node_id: int, how: str) -> bool:
-    """``graceful`` or ``hard``; False when it is not active."""
-    return ASK_NODE.run(conn, (how, node_id)).rowcount > 0
+    """Ask a runner to stop, ``graceful`` or ``hard``; False if it is not active."""
+    return conn.execute(sql.ASK_NODE_TO_STOP, node_id=node_id, stop_requested=how) > 0
 
 
 def resize(conn: Connection, node_id: int, num_cpus: int, memory: int, options: str) -> bool:
-    """Let a runner use so much of its machine from now on; False when it is not active."""
-    return RESIZE.run(conn, (num_cpus, memory, options, node_id)).rowcount > 0
+    """Change how much of its machine a runner uses; False if it is not active."""
+    changed = conn.execute(
+        sql.RESIZE_NODE, node_id=node_id, num_cpus=num_cpus, memory=memory, options=options
+    )
+    return changed > 0

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Writer = tuple[int, int, int]
     """The job that writes: (job id, run id, attempt id)."""
 
-    Found = sql.UserDataByIdRow | sql.UserDataByNameRow | sql.UserDataOfWorkflowRow
+    Found = sql.ListUserDataRow
 
 UNSET: Any = object()
 """Stands for an argument that was not given; None means JSON's null."""
@@ -334,7 +334,7 @@ def _nearest(conn: Connection, workflow_id: int, name: str) -> str:
     return f"`torc user-data list {workflow_id}` shows all records"
 
 
-def _record(row: Found | sql.ListUserDataRow) -> Record:
+def _record(row: Found) -> Record:
     return {
         "id": row.id,
         "workflow_id": row.workflow_id,

@@ -157,7 +157,7 @@ def values_text(values: Mapping[str, Json]) -> str:
 _FIELDS = {field.name for field in fields(Workflow)}
 
 
-def _workflow(conn: Connection, row: sql.WorkflowRow | sql.ListWorkflowsRow) -> Workflow:
+def _workflow(conn: Connection, row: sql.WorkflowRow) -> Workflow:
     rows = conn.rows(sql.STATUS_COUNTS, workflow_id=row.id)
     counts = {JobStatus(one.status): one.number for one in rows}
     values = {name: value for name, value in record(row).items() if name in _FIELDS}

@@ -132,6 +132,20 @@ GROUPED_USER_DATA = (
 )
 
 
+def upstream_of(job_id: Any) -> Any:
+    """Return the ids of the jobs that a job waits for, directly and through gates."""
+    near, far = dependency.alias("d"), dependency.alias("m")
+    return union_all(
+        select(dependency.c.depends_on_id).where(
+            dependency.c.job_id == job_id, dependency.c.depends_on_id > 0
+        ),
+        select(far.c.depends_on_id)
+        .select_from(near)
+        .join(far, far.c.job_id == near.c.depends_on_id)
+        .where(near.c.job_id == job_id, near.c.depends_on_id < 0),
+    )
+
+
 def members_of(group: Column[Any], *conditions: Any) -> Any:
     """Return the ids of files or records in the groups that a column of the jobs names."""
     table = file_group if group.name.endswith("files") else user_data_group

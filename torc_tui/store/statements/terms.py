@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Column, Integer, Table, and_, case, insert, or_, update
+from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.dml import Insert, Update
 from sqlalchemy.sql.elements import ColumnElement, Label
@@ -38,8 +39,15 @@ class Parameter(ColumnElement[Any]):
 
 
 @compiles(Parameter)
-def _mark(element: Parameter, *_: Any, **__: Any) -> str:
+def _mark(element: Parameter, compiler: Any, **_: Any) -> str:
+    vars(compiler).setdefault("torc_parameters", []).append(element)
     return f"\x01{element.name}\x02"
+
+
+def parameters_of(compiled: Compiled) -> list[Parameter]:
+    """Return the parameters of a compiled statement, each as often as it is used."""
+    found: list[Parameter] = vars(compiled).get("torc_parameters", [])
+    return found
 
 
 def param(
@@ -149,9 +157,10 @@ class Bulk:
         return found
 
 
-def added(table: Table) -> Insert:
-    """Return the statement that inserts one row, with all columns as parameters."""
-    return insert(table).values(given(table, " ".join(table.columns.keys()))).inline()
+def added(table: Table, omitted: str = "") -> Insert:
+    """Return the statement that inserts one row, with all other columns as parameters."""
+    names = [name for name in table.columns.keys() if name not in omitted.split()]  # noqa: SIM118
+    return insert(table).values(given(table, " ".join(names))).inline()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,138 @@
+"""Statements that keep the counters of dependencies, and decide who waits no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select, update
+
+from torc_tui.status import NOT_STARTED, SETTLED, UNSUCCESSFUL, WAITING, JobStatus
+from torc_tui.store.schema import dependency, gate, job
+from torc_tui.store.statements.relations import upstream_of
+from torc_tui.store.statements.terms import among, cleared, given, move, move_any, param
+
+_workflow_id = param("workflow_id")
+_node_id = param("node_id")
+_own = job.c.workflow_id == _workflow_id
+
+DEPENDENTS_OF = select(dependency.c.job_id).where(dependency.c.depends_on_id == _node_id)
+LOWER_JOBS = (
+    update(job)
+    .where(
+        among(job.c.status, {JobStatus.BLOCKED}),
+        job.c.id.in_(DEPENDENTS_OF.where(dependency.c.job_id > 0)),
+    )
+    .values(unmet=job.c.unmet - 1, unsuccessful=job.c.unsuccessful + param("unsuccessful"))
+    .returning(job.c.id, job.c.unmet, job.c.unsuccessful, job.c.cancel_on_blocking_job_failure)
+)
+LOWER_GATES = (
+    update(gate)
+    .where(
+        gate.c.id.in_(
+            select(-dependency.c.job_id).where(
+                dependency.c.depends_on_id == _node_id, dependency.c.job_id < 0
+            )
+        )
+    )
+    .values(unmet=gate.c.unmet - 1, unsuccessful=gate.c.unsuccessful + param("unsuccessful"))
+    .returning(gate.c.id, gate.c.unmet, gate.c.unsuccessful)
+)
+BLAME = (
+    select(job.c.name, job.c.status, job.c.reason)
+    .where(among(job.c.status, UNSUCCESSFUL), job.c.id.in_(upstream_of(_node_id)))
+    .order_by(job.c.status, job.c.id)
+    .limit(1)
+)
+"""The dependency because of which a job is canceled."""
+APPLY_CHANGE = (
+    move_any(NOT_STARTED | {JobStatus.PENDING}, {JobStatus.READY, JobStatus.CANCELED})
+    .where(job.c.id == param("job_id"))
+    .values(
+        given(job, "reason ended_at") | cleared(job, "return_code compute_node_id pid allocation")
+    )
+)
+
+# -- initialization --------------------------------------------------------------------------------
+
+_up = job.alias("u")
+_stopped = func.coalesce(_up.c.stop_requested, "") == "stopped"
+_ended = or_(
+    among(_up.c.status, SETTLED - {JobStatus.TERMINATED}),
+    and_(among(_up.c.status, {JobStatus.TERMINATED}), ~_stopped),
+)
+"""Dependents may go on: the job ended by itself, or was left out. A stopped runner is no end."""
+_bad = and_(among(_up.c.status, UNSUCCESSFUL), _ended)
+
+
+def _jobs(table: Any, node: Any, condition: Any) -> Any:
+    """Count the jobs that ``node`` waits for and that meet a condition."""
+    return (
+        select(func.count())
+        .select_from(dependency)
+        .join(_up, _up.c.id == dependency.c.depends_on_id)
+        .where(dependency.c.job_id == node, condition)
+        .correlate(table)
+        .scalar_subquery()
+    )
+
+
+def _gates(condition: Any) -> Any:
+    """Count the gates that a job waits for and that meet a condition."""
+    return (
+        select(func.count())
+        .select_from(dependency)
+        .join(gate, gate.c.id == -dependency.c.depends_on_id)
+        .where(dependency.c.job_id == job.c.id, condition)
+        .correlate(job)
+        .scalar_subquery()
+    )
+
+
+RECOUNT_GATES = (
+    update(gate)
+    .where(gate.c.workflow_id == _workflow_id)
+    .values(unmet=_jobs(gate, -gate.c.id, ~_ended), unsuccessful=_jobs(gate, -gate.c.id, _bad))
+)
+RECOUNT_JOBS = (
+    update(job)
+    .where(_own, among(job.c.status, WAITING))
+    .values(
+        unmet=_jobs(job, job.c.id, ~_ended) + _gates(gate.c.unmet > 0),
+        unsuccessful=_jobs(job, job.c.id, _bad) + _gates(gate.c.unsuccessful > 0),
+    )
+)
+ANY_INITIALIZED = select(job.c.id).where(_own, job.c.status > int(JobStatus.UNINITIALIZED)).limit(1)
+FRESH_GATES = (
+    update(gate).where(gate.c.workflow_id == _workflow_id).values(unmet=gate.c.size, unsuccessful=0)
+)
+ZERO_COUNTERS = (
+    update(job)
+    .where(_own, or_(job.c.unmet > 0, job.c.unsuccessful > 0))
+    .values(unmet=0, unsuccessful=0)
+)
+_counts = (
+    select(dependency.c.job_id, func.count().label("unmet"))
+    .where(dependency.c.workflow_id == _workflow_id, dependency.c.job_id > 0)
+    .group_by(dependency.c.job_id)
+    .subquery("c")
+)
+FRESH_COUNTERS = update(job).where(job.c.id == _counts.c.job_id).values(unmet=_counts.c.unmet)
+
+_waiting = (
+    job.c.id,
+    job.c.unsuccessful,
+    job.c.cancel_on_blocking_job_failure,
+)
+_uninitialized = {JobStatus.UNINITIALIZED}
+MAKE_READY = (
+    move(JobStatus.READY, _uninitialized)
+    .where(_own, job.c.unmet == 0, job.c.unsuccessful == 0)
+    .values(reason=None)
+)
+MAKE_BLOCKED = (
+    move(JobStatus.BLOCKED, _uninitialized).where(_own, job.c.unmet > 0).values(reason=None)
+)
+FREE_WITH_FAILURES = select(*_waiting).where(
+    _own, among(job.c.status, _uninitialized), job.c.unmet == 0, job.c.unsuccessful > 0
+)
+FREE = select(*_waiting).where(_own, among(job.c.status, WAITING), job.c.unmet == 0)

@@ -1,0 +1,78 @@
+"""Statements about attempts and their logs."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from torc_tui.status import HELD
+from torc_tui.store.schema import compute_node, job, result, workflow
+from torc_tui.store.statements.terms import among, param
+
+_workflow_id = param("workflow_id")
+_job_id = param("job_id")
+
+LOG_CONTEXT = select(
+    workflow.c.id, workflow.c.directory, workflow.c.run_id, workflow.c.execution_config
+).where(workflow.c.id == _workflow_id)
+HOST_NAMES = select(compute_node.c.id, compute_node.c.hostname).where(
+    compute_node.c.workflow_id == _workflow_id
+)
+_job = select(
+    job.c.id.label("job_id"),
+    job.c.name,
+    job.c.workflow_id,
+    job.c.status,
+    job.c.attempt_id,
+    job.c.stdio,
+    job.c.output_dir,
+    job.c.started_at,
+    job.c.compute_node_id,
+)
+CURRENT_ATTEMPT = _job.where(job.c.id == _job_id)
+ACTIVE_ATTEMPTS = _job.where(job.c.workflow_id == _workflow_id, among(job.c.status, HELD))
+_result = (
+    select(
+        result.c.job_id,
+        job.c.name,
+        result.c.run_id,
+        result.c.attempt_id,
+        result.c.status,
+        result.c.return_code,
+        result.c.reason,
+        result.c.started_at,
+        result.c.ended_at,
+        result.c.output_dir,
+        result.c.compute_node_id,
+        job.c.stdio,
+    )
+    .select_from(result)
+    .join(job, job.c.id == result.c.job_id)
+)
+ENDED_ATTEMPTS_OF_JOB = _result.where(result.c.job_id == _job_id).order_by(
+    result.c.run_id, result.c.attempt_id, result.c.id
+)
+ENDED_ATTEMPTS = _result.where(result.c.workflow_id == _workflow_id).order_by(
+    result.c.job_id, result.c.run_id, result.c.attempt_id, result.c.id
+)
+
+# -- one job, to try it by hand --------------------------------------------------------------------
+
+JOB_SETTING = select(
+    job.c.id,
+    job.c.name,
+    job.c.workflow_id,
+    job.c.command,
+    job.c.invocation_script,
+    job.c.env,
+    job.c.attempt_id,
+    job.c.allocation,
+    job.c.output_dir,
+    job.c.compute_node_id,
+).where(job.c.id == _job_id)
+LAST_ALLOCATION = (
+    select(result.c.allocation, result.c.compute_node_id)
+    .where(result.c.job_id == _job_id, result.c.allocation.is_not(None))
+    .order_by(result.c.id.desc())
+    .limit(1)
+)
+GPUS_OF_NODE = select(compute_node.c.gpus).where(compute_node.c.id == param("node_id"))

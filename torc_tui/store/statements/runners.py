@@ -1,0 +1,115 @@
+"""Statements about runners: who is there, what they hold, what they are asked to do."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, func, select, update
+
+from torc_tui.status import HELD
+from torc_tui.store.schema import compute_node, job, workflow
+from torc_tui.store.statements.terms import Bulk, among, given, param
+
+_workflow_id = param("workflow_id")
+_node_id = param("node_id")
+_one = compute_node.c.id == _node_id
+_held = and_(job.c.compute_node_id == _node_id, among(job.c.status, HELD))
+
+INSERT_COMPUTE_NODES = Bulk(compute_node)
+LEAVE = (
+    update(compute_node)
+    .where(_one, compute_node.c.is_active)
+    .values(given(compute_node, "ended_at heartbeat_at") | {compute_node.c.is_active: False})
+)
+HEARTBEAT = update(compute_node).where(_one).values(given(compute_node, "heartbeat_at"))
+NODE_ORDERS = select(
+    compute_node.c.stop_requested,
+    compute_node.c.num_cpus,
+    compute_node.c.memory,
+    compute_node.c.options,
+).where(_one)
+WORKFLOW_OF_NODE = select(compute_node.c.workflow_id).where(_one)
+ACTIVE_NODES = (
+    select(
+        compute_node.c.id,
+        compute_node.c.workflow_id,
+        compute_node.c.hostname,
+        compute_node.c.boot_id,
+        compute_node.c.pid,
+        compute_node.c.process_started,
+    )
+    .where(compute_node.c.is_active, compute_node.c.workflow_id == _workflow_id)
+    .order_by(compute_node.c.id)
+)
+HELD_ATTEMPTS = (
+    select(
+        job.c.id.label("job_id"),
+        job.c.name,
+        job.c.attempt_id,
+        job.c.status,
+        job.c.pid,
+        job.c.process_started,
+        job.c.started_at,
+        job.c.stop_requested,
+        job.c.allocation,
+        job.c.output_dir,
+        job.c.retries,
+        job.c.requirement_id,
+        job.c.output_files,
+        job.c.output_user_data,
+        job.c.require_user_data,
+        job.c.failure_handler_id,
+        job.c.stdio,
+    )
+    .where(_held)
+    .order_by(job.c.id)
+)
+TRANSFER_JOBS = update(job).where(_held).values({job.c.compute_node_id: param("to_node")})
+LAST_EVENTS = select(
+    func.sum(workflow.c.last_seq).label("last_seq"), func.count().label("workflows")
+)
+
+# -- what runners hold of a host -------------------------------------------------------------------
+
+HOLDINGS = (
+    select(
+        job.c.id.label("job_id"),
+        job.c.name.label("job_name"),
+        job.c.workflow_id,
+        workflow.c.name.label("workflow_name"),
+        workflow.c.user,
+        job.c.attempt_id,
+        compute_node.c.id.label("node_id"),
+        job.c.status,
+        job.c.pid,
+        job.c.started_at,
+        job.c.allocation,
+        job.c.process_started,
+        compute_node.c.boot_id,
+        compute_node.c.pid.label("runner_pid"),
+        compute_node.c.process_started.label("runner_started"),
+    )
+    .select_from(compute_node)
+    .join(job, job.c.compute_node_id == compute_node.c.id)
+    .join(workflow, workflow.c.id == job.c.workflow_id)
+    .where(
+        compute_node.c.hostname == param(compute_node.c.hostname),
+        compute_node.c.is_active,
+        among(job.c.status, HELD),
+    )
+    .order_by(job.c.workflow_id, job.c.id)
+)
+_runners = (
+    select(
+        compute_node.c.id.label("node_id"),
+        compute_node.c.workflow_id,
+        compute_node.c.hostname,
+        compute_node.c.pid,
+        compute_node.c.num_cpus,
+        compute_node.c.memory,
+        compute_node.c.gpus,
+        compute_node.c.options,
+    )
+    .where(compute_node.c.is_active)
+    .order_by(compute_node.c.id)
+)
+RUNNERS_OF_WORKFLOW = _runners.where(compute_node.c.workflow_id == _workflow_id)
+RUNNERS_OF_HOST = _runners.where(compute_node.c.hostname == param(compute_node.c.hostname))

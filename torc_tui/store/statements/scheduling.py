@@ -1,0 +1,163 @@
+"""Statements by which a runner claims, starts and ends jobs: the hot path of the engine.
+
+Invariant: a row moves only if its status and attempt are those that the runner knows.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Text, and_, func, or_, select, update
+
+from torc_tui.status import FINISHED, HELD, UNSETTLED, JobStatus
+from torc_tui.store.schema import (
+    compute_node,
+    file,
+    file_group,
+    job,
+    result,
+    user_data,
+    user_data_group,
+    workflow,
+)
+from torc_tui.store.statements.terms import (
+    ByDialect,
+    added,
+    among,
+    cleared,
+    given,
+    move,
+    move_any,
+    param,
+)
+
+_workflow_id = param("workflow_id")
+_job_id = param("job_id")
+_node_id = param("node_id")
+
+WORKFLOW_FLAGS = select(
+    workflow.c.run_id, workflow.c.is_canceled, workflow.c.is_paused, workflow.c.is_archived
+).where(workflow.c.id == _workflow_id)
+
+_lock_name = param("name", Text())
+LOCK_LOCATION = ByDialect(
+    select(_lock_name.label("name")),
+    select(func.pg_advisory_xact_lock(func.hashtext(_lock_name)).label("name")),
+)
+"""Wait until no other runner of the location takes a step; SQLite has one writer anyway."""
+
+# -- claiming --------------------------------------------------------------------------------------
+
+_ready = and_(
+    job.c.workflow_id == _workflow_id, among(job.c.status, {JobStatus.READY}), ~job.c.held
+)
+_class = func.min(job.c.resource_class).label("resource_class")
+FIRST_CLASS = select(_class).where(_ready)
+NEXT_CLASS = select(_class).where(_ready, job.c.resource_class > param("after"))
+READY_JOBS = (
+    select(
+        job.c.id,
+        job.c.name,
+        job.c.command,
+        job.c.invocation_script,
+        job.c.attempt_id,
+        job.c.retries,
+        job.c.priority,
+        job.c.requirement_id,
+        job.c.env,
+        job.c.stdio,
+        job.c.output_files,
+        job.c.output_user_data,
+        job.c.require_user_data,
+        job.c.failure_handler_id,
+        job.c.resource_class,
+    )
+    .where(
+        _ready,
+        job.c.resource_class == param(job.c.resource_class),
+        or_(job.c.not_before.is_(None), job.c.not_before <= param("now", job.c.not_before.type)),
+    )
+    .order_by(job.c.priority.desc(), job.c.id)
+    .limit(param("limit"))
+)
+_attempt = and_(job.c.id == _job_id, job.c.attempt_id == param(job.c.attempt_id))
+CLAIM = (
+    move(JobStatus.PENDING, {JobStatus.READY})
+    .where(_attempt)
+    .values(
+        {job.c.compute_node_id: _node_id}
+        | given(job, "allocation output_dir")
+        | cleared(
+            job,
+            "pid process_started started_at ended_at return_code reason stop_requested not_before",
+        )
+    )
+)
+GRANT = (
+    update(job)
+    .where(_attempt, among(job.c.status, {JobStatus.PENDING}))
+    .values(given(job, "allocation"))
+)
+HELD_BY_OTHERS = (
+    select(
+        job.c.allocation,
+        job.c.pid,
+        job.c.process_started,
+        compute_node.c.boot_id,
+        compute_node.c.pid.label("runner_pid"),
+        compute_node.c.process_started.label("runner_started"),
+    )
+    .join(compute_node, compute_node.c.id == job.c.compute_node_id)
+    .where(
+        among(job.c.status, HELD),
+        job.c.compute_node_id != _node_id,
+        compute_node.c.hostname == param(compute_node.c.hostname),
+        job.c.allocation.is_not(None),
+    )
+)
+
+# -- reports ---------------------------------------------------------------------------------------
+
+_held = and_(job.c.compute_node_id == _node_id, among(job.c.status, HELD))
+HELD_JOBS = select(job.c.id, job.c.attempt_id, job.c.status, job.c.stop_requested).where(_held)
+START = (
+    move(JobStatus.RUNNING, {JobStatus.PENDING})
+    .where(_attempt)
+    .values(given(job, "pid process_started started_at"))
+)
+UNCLAIM = (
+    move(JobStatus.READY, {JobStatus.PENDING})
+    .where(_attempt)
+    .values(cleared(job, "compute_node_id allocation stop_requested"))
+)
+END = (
+    move_any(HELD, FINISHED | {JobStatus.READY, JobStatus.PENDING_FAILED})
+    .where(job.c.id == _job_id)
+    .values(
+        given(
+            job,
+            "attempt_id retries started_at ended_at return_code reason stop_requested not_before",
+        )
+        | cleared(job, "pid allocation")
+    )
+)
+ADD_RESULT = added(result, "id")
+EMPTY_OUTPUT_DATA = (
+    select(user_data.c.name)
+    .select_from(user_data_group)
+    .join(user_data, user_data.c.id == user_data_group.c.user_data_id)
+    .where(user_data_group.c.group_id == param("group_id"), user_data.c.data.is_(None))
+)
+ANY_UNSETTLED = (
+    select(job.c.id)
+    .where(job.c.workflow_id == _workflow_id, among(job.c.status, UNSETTLED))
+    .limit(1)
+)
+GROUP_PATHS = (
+    select(file.c.id, file.c.name, file.c.path)
+    .select_from(file_group)
+    .join(file, file.c.id == file_group.c.file_id)
+    .where(file_group.c.group_id == param("group_id"))
+    .order_by(file.c.id)
+)
+SET_FILE_TIMES = (
+    update(file).where(file.c.id == param("file_id")).values(given(file, "st_mtime st_size"))
+)

@@ -1,0 +1,180 @@
+"""Statements of what users do to workflows and jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import case, func, null, or_, select, update
+
+from torc_tui.status import CANCELABLE, HELD, UNHELD, UNSUCCESSFUL, WAITING, JobStatus
+from torc_tui.store.schema import action, compute_node, dependency, file, job, user_data, workflow
+from torc_tui.store.statements.relations import members_of, upstream_of
+from torc_tui.store.statements.terms import among, cleared, given, move, param
+
+_workflow_id = param("workflow_id")
+_job_id = param("job_id")
+_own = job.c.workflow_id == _workflow_id
+_one = job.c.id == _job_id
+
+# -- what initialization needs ---------------------------------------------------------------------
+
+_enabled = job.c.status != int(JobStatus.DISABLED)
+_files = (
+    select(file.c.id, file.c.name, file.c.path, file.c.st_mtime)
+    .where(file.c.workflow_id == _workflow_id)
+    .order_by(file.c.id)
+)
+REQUIRED_FILES = _files.where(
+    file.c.id.in_(members_of(job.c.input_files, _enabled)),
+    file.c.id.not_in(members_of(job.c.output_files, _enabled)),
+)
+WRITTEN_FILES = _files.where(file.c.id.in_(members_of(job.c.output_files)))
+ALL_FILES = _files
+REQUIRED_USER_DATA = (
+    select(user_data.c.id, user_data.c.name)
+    .where(
+        user_data.c.workflow_id == _workflow_id,
+        user_data.c.data.is_(None),
+        user_data.c.id.in_(members_of(job.c.input_user_data, _enabled)),
+        user_data.c.id.not_in(members_of(job.c.output_user_data, _enabled)),
+    )
+    .order_by(user_data.c.id)
+)
+
+_attempt = (
+    "compute_node_id pid process_started allocation stop_requested started_at ended_at return_code"
+    " reason not_before"
+)
+RESET_JOBS = (
+    move(JobStatus.UNINITIALIZED, UNHELD - {JobStatus.UNINITIALIZED, JobStatus.DISABLED})
+    .where(_own)
+    .values({job.c.unmet: 0, job.c.unsuccessful: 0, job.c.retries: 0} | cleared(job, _attempt))
+)
+NEXT_RUN = (
+    update(workflow)
+    .where(workflow.c.id == _workflow_id)
+    .values(run_id=workflow.c.run_id + 1, is_canceled=False, is_paused=False)
+    .returning(workflow.c.run_id)
+)
+RUN_OF_WORKFLOW = select(workflow.c.run_id).where(workflow.c.id == _workflow_id)
+
+# -- jobs ------------------------------------------------------------------------------------------
+
+JOB_STATE = select(
+    job.c.id,
+    job.c.workflow_id,
+    job.c.name,
+    job.c.status,
+    job.c.held,
+    job.c.priority,
+    job.c.compute_node_id,
+    job.c.pid,
+    job.c.process_started,
+).where(_one)
+
+_cancel = move(JobStatus.CANCELED, CANCELABLE).values(
+    given(job, "reason ended_at") | {job.c.held: False}
+)
+CANCEL_JOB = _cancel.where(_one)
+CANCEL_REST = _cancel.where(_own)
+CANCEL_HELD_JOB = (
+    move(JobStatus.CANCELED, HELD)
+    .where(_one)
+    .values(
+        given(job, "reason ended_at")
+        | cleared(job, "pid allocation stop_requested")
+        | {
+            job.c.compute_node_id: case(
+                (job.c.started_at.is_(None), null()), else_=job.c.compute_node_id
+            )
+        }
+    )
+)
+_ask = update(job).where(among(job.c.status, HELD)).values(given(job, "stop_requested"))
+ASK_JOB_TO_STOP = _ask.where(_one)
+ASK_ALL_TO_STOP = _ask.where(_own)
+SET_CANCELED = (
+    update(workflow).where(workflow.c.id == _workflow_id).values(given(workflow, "is_canceled"))
+)
+SET_PAUSED = (
+    update(workflow).where(workflow.c.id == _workflow_id).values(given(workflow, "is_paused"))
+)
+SET_HELD = update(job).where(_one).values(given(job, "held"))
+SET_PRIORITY = update(job).where(_one).values(given(job, "priority"))
+DISABLE_JOB = (
+    move(JobStatus.DISABLED, UNHELD - {JobStatus.DISABLED}).where(_one).values(given(job, "reason"))
+)
+_not_begun = or_(job.c.started_at.is_(None), job.c.status == int(JobStatus.READY))
+RESET_JOB = (
+    move(JobStatus.UNINITIALIZED, UNHELD, keeps=True)
+    .where(_one)
+    .values(
+        {
+            job.c.retries: 0,
+            job.c.attempt_id: job.c.attempt_id + case((_not_begun, 0), else_=1),
+        }
+        | cleared(job, "started_at ended_at return_code reason compute_node_id stop_requested")
+    )
+)
+"""Make a job uninitialized, with its next attempt if it had one."""
+
+
+_FOLLOWING = frozenset(JobStatus) - WAITING - {JobStatus.DISABLED}
+"""Statuses that follow from the end of a dependency; jobs behind such a job may follow in turn."""
+
+
+def _followers() -> Any:
+    """Return the jobs downstream whose status follows from the end of a job."""
+    up = job.alias("u")
+    below = (
+        select(dependency.c.job_id.label("id"))
+        .where(dependency.c.depends_on_id == _job_id)
+        .cte("below", recursive=True)
+    )
+    below = below.union(
+        select(dependency.c.job_id)
+        .select_from(dependency)
+        .join(below, dependency.c.depends_on_id == below.c.id)
+        .outerjoin(up, up.c.id == below.c.id)
+        .where(or_(below.c.id < 0, among(up.c.status, _FOLLOWING)))
+    )
+    return (
+        select(job.c.id, job.c.name, job.c.status)
+        .join(below, below.c.id == job.c.id)
+        .where(among(job.c.status, _FOLLOWING))
+        .order_by(job.c.id)
+    )
+
+
+FOLLOWERS = _followers()
+_canceling = (
+    select(job.c.cancel_on_blocking_job_failure).where(_one).correlate(None).scalar_subquery()
+)
+_culprit = job.alias("u")
+CULPRITS = (
+    select(_culprit.c.id, _culprit.c.name, _culprit.c.status, _culprit.c.reason)
+    .where(
+        among(_culprit.c.status, UNSUCCESSFUL),
+        func.coalesce(_culprit.c.stop_requested, "") != "stopped",
+        _canceling,
+        _culprit.c.id.in_(upstream_of(_job_id)),
+    )
+    .order_by(_culprit.c.status, _culprit.c.id)
+)
+"""Dependencies because of which a job is canceled; none for a job that runs regardless."""
+EXECUTED_ACTIONS = select(action.c.id, action.c.trigger_type, action.c.job_ids).where(
+    action.c.workflow_id == _workflow_id,
+    action.c.executed_run_id.is_not(None),
+    action.c.trigger_type.in_(["on_workflow_complete", "on_jobs_complete"]),
+)
+REARM_ACTION = update(action).where(action.c.id == param("action_id")).values(executed_run_id=None)
+
+# -- runners ---------------------------------------------------------------------------------------
+
+_active_node = (compute_node.c.id == param("node_id"), compute_node.c.is_active)
+ASK_NODE_TO_STOP = (
+    update(compute_node).where(*_active_node).values(given(compute_node, "stop_requested"))
+)
+RESIZE_NODE = (
+    update(compute_node).where(*_active_node).values(given(compute_node, "num_cpus memory options"))
+)
