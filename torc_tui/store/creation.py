@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from torc_tui.model import (
@@ -262,18 +263,18 @@ _ID_COLUMNS = {
 """Column -> attribute of a planned job, table of its ids."""
 
 
-def _job_columns(plan: Plan, ids: _Ids) -> dict[str, Sequence[Any]]:
+def _job_columns(plan: Plan, ids: _Ids) -> dict[str, Any]:
     jobs, first_record, ranks = plan.jobs, ids.user_data, rank(plan.requirements)
     specs = [job.spec for job in jobs]
-    columns: dict[str, Sequence[Any]] = {"id": range(ids.job, ids.job + len(jobs))}
+    columns: dict[str, Any] = {"id": range(ids.job, ids.job + len(jobs))}
     for column in _SPEC_COLUMNS:
-        columns[column] = [getattr(spec, column) for spec in specs]
+        columns[column] = list(map(attrgetter(column), specs))
     for column, name in _JSON_COLUMNS.items():
-        values = (getattr(spec, name) for spec in specs)
-        columns[column] = [dumps(dict(one)) if one else None for one in values]
+        values = list(map(attrgetter(name), specs))
+        if any(values):
+            columns[column] = [dumps(dict(one)) if one else None for one in values]
     for column, (name, table) in _ID_COLUMNS.items():
-        first = getattr(ids, table)
-        places = (getattr(job, name) for job in jobs)
+        first, places = getattr(ids, table), list(map(attrgetter(name), jobs))
         columns[column] = [None if place is None else first + place for place in places]
     return columns | {
         "family": [spec.family or spec.name for spec in specs],
@@ -293,7 +294,7 @@ def _script(job: PlannedJob, first_record: int) -> str | None:
     None if they name no record. With it, an export can tell an id from any other number.
     """
     scripts = (job.command, job.invocation_script)
-    if not any(isinstance(script, tuple) for script in scripts):
+    if not isinstance(scripts[0], tuple) and not isinstance(scripts[1], tuple):
         return None
     return dumps(
         [
