@@ -22,7 +22,7 @@ HIDDEN = "\0"
 """Stands for a character that `plain_text` hides."""
 
 
-class Context(Enum):
+class QuoteContext(Enum):
     """How bash reads a part of a text."""
 
     PLAIN = ")"
@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
     start: int
     end: int
-    context: Context
+    context: QuoteContext
     level: int
 
 
@@ -63,7 +63,7 @@ def plain_text(text: str) -> str:
     """
     shown = "".join(
         text[part.start : part.end]
-        if part.level == 0 and part.context is Context.PLAIN
+        if part.level == 0 and part.context is QuoteContext.PLAIN
         else _hidden(text[part.start : part.end])
         for part in shell_parts(text)
     )
@@ -87,7 +87,7 @@ class _Follower:
         self.end = end
         self.level = level
         self.whole = whole
-        self.contexts = [Context.PLAIN]
+        self.contexts = [QuoteContext.PLAIN]
         self.parentheses = [0]  # open ones, of each plain context
         self.heredocs: list[_Heredoc] = []
 
@@ -98,15 +98,15 @@ class _Follower:
                 yield self.take(min(self.whole[self.at], self.end) - self.at)
                 continue
             sign = self.text[self.at]
-            if sign == "'" and self.contexts[-1] is not Context.DOUBLE:
+            if sign == "'" and self.contexts[-1] is not QuoteContext.DOUBLE:
                 yield from self.single_quotes()
-            elif sign == "\n" and self.heredocs and self.contexts[-1] is not Context.DOUBLE:
+            elif sign == "\n" and self.heredocs and self.contexts[-1] is not QuoteContext.DOUBLE:
                 yield self.take(1)
                 yield from self.here_documents()
             else:
                 yield self.step(sign)
 
-    def take(self, length: int, context: Context | None = None) -> Part:
+    def take(self, length: int, context: QuoteContext | None = None) -> Part:
         """Go on by a number of characters."""
         start = self.at
         self.at = min(self.at + length, self.end)
@@ -118,17 +118,17 @@ class _Follower:
         if sign == "\\":
             return self.take(2)
         if self.text.startswith("$(", self.at):
-            return self.enter(Context.PLAIN, 2)
-        if sign == inner.value and inner is not Context.PLAIN:
+            return self.enter(QuoteContext.PLAIN, 2)
+        if sign == inner.value and inner is not QuoteContext.PLAIN:
             return self.leave()
-        if sign == "`" or (sign == '"' and inner is not Context.DOUBLE):
-            return self.enter(Context(sign), 1)
-        if inner is Context.DOUBLE:
+        if sign == "`" or (sign == '"' and inner is not QuoteContext.DOUBLE):
+            return self.enter(QuoteContext(sign), 1)
+        if inner is QuoteContext.DOUBLE:
             return self.run(_ORDINARY_QUOTED)
         if sign == "#" and (self.at == 0 or self.text[self.at - 1] in " \t\n;&|("):
             newline = self.text.find("\n", self.at, self.end)
-            return self.take((self.end if newline < 0 else newline) - self.at, Context.COMMENT)
-        if sign in "()" and inner is Context.PLAIN:
+            return self.take((self.end if newline < 0 else newline) - self.at, QuoteContext.COMMENT)
+        if sign in "()" and inner is QuoteContext.PLAIN:
             return self.parenthesis(sign)
         return self.redirection() if sign == "<" else self.run(_ORDINARY)
 
@@ -137,7 +137,7 @@ class _Follower:
         match = ordinary.match(self.text, self.at, self.end)
         return self.take(match.end() - self.at if match else 1)
 
-    def enter(self, context: Context, length: int) -> Part:
+    def enter(self, context: QuoteContext, length: int) -> Part:
         """Enter a context by its first characters."""
         self.contexts.append(context)
         self.parentheses.append(0)
@@ -179,9 +179,9 @@ class _Follower:
             skipped = close + 2 if is_ansi and self.text[close] == "\\" else close + 1
             close = self.whole.get(close) or skipped
         close = min(close, self.end)
-        yield Part(opening, opening + 1, Context.DOUBLE, self.level)
+        yield Part(opening, opening + 1, QuoteContext.DOUBLE, self.level)
         yield from self.deeper(opening + 1, close)
-        yield Part(close, min(close + 1, self.end), Context.DOUBLE, self.level)
+        yield Part(close, min(close + 1, self.end), QuoteContext.DOUBLE, self.level)
         self.at = close + 1
 
     def deeper(self, start: int, end: int) -> Iterator[Part]:
@@ -199,16 +199,16 @@ class _Follower:
                 yield from self.expanded(start, close)
             newline = self.text.find("\n", close, self.end)
             self.at = self.end if newline < 0 else newline
-            yield Part(close, self.at, Context.HEREDOC, self.level)
+            yield Part(close, self.at, QuoteContext.HEREDOC, self.level)
 
     def expanded(self, start: int, end: int) -> Iterator[Part]:
         """Yield a here-document in which bash expands variables, up to each part of ``whole``."""
         at = start
         for inner in sorted(one for one in self.whole if start <= one < end):
-            yield Part(at, inner, Context.HEREDOC, self.level)
+            yield Part(at, inner, QuoteContext.HEREDOC, self.level)
             at = min(self.whole[inner], end)
-            yield Part(inner, at, Context.HEREDOC, self.level)
-        yield Part(at, end, Context.HEREDOC, self.level)
+            yield Part(inner, at, QuoteContext.HEREDOC, self.level)
+        yield Part(at, end, QuoteContext.HEREDOC, self.level)
 
     def end_of(self, heredoc: _Heredoc) -> int:
         """Return the start of the line that ends a here-document."""

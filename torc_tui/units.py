@@ -1,6 +1,6 @@
 """Convert sizes and durations between the texts of a workflow file and numbers.
 
-Input: ``"16g"``, ``"PT1H30M"``. Output: bytes and seconds, or texts that mean the same number again.
+Input: ``"16g"``, ``"PT1H30M"``. Output: bytes and seconds, or texts of the same numbers.
 ``parse_*`` raise ValueError with the message for the user, and with a hint as a second argument
 where there is one.
 """

@@ -158,8 +158,7 @@ LINES = WHOLE.split("\n")
 
 @pytest.mark.parametrize("wrong", ["key", "strange key", "value", "list", "number"])
 def test_no_errors_that_only_follow(tmp_path: Path, wrong: str) -> None:
-    """Whatever key is misspelt and whatever value is wrong: all that is told is about that line, or
-    about what is missing in its entry then."""
+    """Every error is about the line of the mistake, or about what its entry lacks because of it."""
     for number, line in enumerate(LINES):
         lead, colon, value = line.partition(":")
         if not colon:

@@ -416,8 +416,10 @@ def test_describe() -> None:
 
 @st.composite
 def workflows(draw: st.DrawFn, *, forward: bool) -> WorkflowSpec:
-    """Jobs that each write one file and one record, and wait by every means (for earlier ones if
-    ``forward``)."""
+    """Return jobs that write one file and one record each, and wait by every means.
+
+    With ``forward`` they wait for earlier jobs only.
+    """
     count = draw(st.integers(2, 9))
     shared = draw(st.lists(st.sets(st.integers(0, count - 1), min_size=1), min_size=1, max_size=3))
     jobs = []

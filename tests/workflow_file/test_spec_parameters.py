@@ -15,7 +15,7 @@ from torc_tui.workflow_file.invalid_value import InvalidValue
 from torc_tui.workflow_file.load import loads
 from torc_tui.workflow_file.parameters import Allowance, values_of
 from torc_tui.workflow_file.spelling import number_of, printed, typed
-from torc_tui.workflow_file.templates import Rows, formatted, substitute
+from torc_tui.workflow_file.templates import ParameterRows, formatted, substitute
 
 
 def lines(name: str) -> list[str]:
@@ -205,7 +205,7 @@ def test_unfit_format_warning() -> None:
     ],
 )
 def test_templates(template: str, texts: list[str] | None) -> None:
-    rows = Rows(("i", "x"), [(1, 0.5), (10, 1.0)])
+    rows = ParameterRows(("i", "x"), [(1, 0.5), (10, 1.0)])
     assert rows.text(template) == texts
 
 
@@ -240,7 +240,7 @@ def test_columns_match_naive_replacement(template: str, values: list[tuple[int, 
         return out
 
     expected = [slow(number, text) for number, text in values]
-    column = Rows(("i", "x"), values).text(template)
+    column = ParameterRows(("i", "x"), values).text(template)
     assert (column if column is not None else [template] * len(values)) == expected
 
 

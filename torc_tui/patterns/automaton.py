@@ -14,7 +14,15 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import chain
 
-from torc_tui.patterns.syntax import Boundary, Character, Choice, Irregular, Node, Repeat, Sequence
+from torc_tui.patterns.syntax import (
+    Alternatives,
+    Boundary,
+    Character,
+    Irregular,
+    Node,
+    Repeat,
+    Sequence,
+)
 
 MOST_STATES = 100_000
 MOST_WORK = 5_000_000
@@ -89,7 +97,7 @@ class Automaton:
                 for part in reversed(parts):
                     after = self._build(part, after)
                 return after
-            case Choice(branches):
+            case Alternatives(branches):
                 return self._new(tuple(self._build(branch, after) for branch in branches))
             case Repeat(part, low, high):
                 return self._build_repeat(part, low, high, after)

@@ -36,7 +36,7 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Alternatives:
     """Alternatives, of which one must match."""
 
     branches: tuple[Node, ...]
@@ -58,7 +58,7 @@ class Irregular:
     part: Node
 
 
-Node = Character | Boundary | Sequence | Choice | Repeat | Irregular
+Node = Character | Boundary | Sequence | Alternatives | Repeat | Irregular
 
 _EMPTY = Sequence(())
 _CLASS = r"\[\^?\]?(?:\\.|[^\]\\])*\]"
@@ -100,7 +100,7 @@ class _Group:
 
     def node(self) -> Node:
         self.end_branch()
-        found = self.branches[0] if len(self.branches) == 1 else Choice(tuple(self.branches))
+        found = self.branches[0] if len(self.branches) == 1 else Alternatives(tuple(self.branches))
         return Irregular(found) if self.irregular else found
 
 
@@ -198,7 +198,7 @@ def work(node: Node) -> Work:
         case Sequence(parts):
             ways = [work(part) for part in parts]
             return Work(sum(one.bits for one in ways), sum(one.exponent for one in ways))
-        case Choice(branches):
+        case Alternatives(branches):
             ways = [work(branch) for branch in branches]
             return Work(_bits_of_sum([one.bits for one in ways]), max(one.exponent for one in ways))
         case Repeat(part, low, high):
@@ -225,7 +225,7 @@ def _bits_of_sum(bits: list[float]) -> float:
 def is_regular(node: Node) -> bool:
     """Return whether the tree holds nothing that only ``re`` can match."""
     match node:
-        case Sequence(parts) | Choice(parts):
+        case Sequence(parts) | Alternatives(parts):
             return all(map(is_regular, parts))
         case Repeat(part, _, _):
             return is_regular(part)

@@ -13,10 +13,10 @@ from torc_tui.model import JobSpec, Script
 from torc_tui.plan import references
 from torc_tui.plan.data_flow import Flow
 from torc_tui.plan.names import PlanProblems, key_of
-from torc_tui.plan.references import Found, Token
+from torc_tui.plan.references import ScannedText, Token
 from torc_tui.quoting import quoted
 
-_NO_TOKENS: Found = Found([], [], [], [])
+_NO_TOKENS: ScannedText = ScannedText([], [], [], [])
 
 
 class JobTokens:
@@ -61,7 +61,7 @@ class TokenReader:
             self._read[texts] = tokens if tokens.by_use else None
         return self._read[texts]
 
-    def _report(self, job: JobSpec, key: str, found: Found) -> None:
+    def _report(self, job: JobSpec, key: str, found: ScannedText) -> None:
         for error in found.errors:
             message = key_of(job, key, error.message)
             self.problems.add(message, job.source, key, kind="invalid-reference", hint=error.hint)

@@ -26,7 +26,7 @@ from typing import Literal, NamedTuple
 from torc_tui.model import Script
 from torc_tui.patterns import Pattern
 from torc_tui.quoting import quoted
-from torc_tui.shell_text import Context, shell_parts
+from torc_tui.shell_text import QuoteContext, shell_parts
 
 Section = Literal["files", "user_data"]
 Direction = Literal["input", "output"]
@@ -94,7 +94,7 @@ class Fault(NamedTuple):
     hint: str | None
 
 
-class Found(NamedTuple):
+class ScannedText(NamedTuple):
     """The tokens of a text in their order, its errors, and what looks like a misspelt token."""
 
     tokens: list[Token]
@@ -104,9 +104,9 @@ class Found(NamedTuple):
     """(section, name) of expansions such as ``${files.NAME}``, which lack the direction."""
 
 
-def scan(text: str) -> Found:
+def scan(text: str) -> ScannedText:
     """Return what a text holds."""
-    found = Found([], [], [], [])
+    found = ScannedText([], [], [], [])
     for match in _CANDIDATE.finditer(text):
         if not _is_escaped(text, match.start()):
             _add(match, found)
@@ -119,7 +119,7 @@ def scan(text: str) -> Found:
     return found
 
 
-def _add(match: re.Match[str], found: Found) -> None:
+def _add(match: re.Match[str], found: ScannedText) -> None:
     section, rest, closed = match.groups()
     direction, dot, name = rest.partition(".")
     if section in _SECTIONS and direction in _DIRECTIONS and dot:
@@ -203,5 +203,5 @@ def _inside_quotes(text: str, tokens: dict[int, int]) -> set[int]:
     return {
         part.start
         for part in shell_parts(text, tokens)
-        if part.start in tokens and part.context is not Context.PLAIN
+        if part.start in tokens and part.context is not QuoteContext.PLAIN
     }

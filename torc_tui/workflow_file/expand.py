@@ -16,7 +16,7 @@ from torc_tui.model import FileSpec, JobSpec, Json, UserDataSpec
 from torc_tui.quoting import quoted
 from torc_tui.workflow_file.checks import CONTROL
 from torc_tui.workflow_file.invalid_value import InvalidValue
-from torc_tui.workflow_file.templates import Rows
+from torc_tui.workflow_file.templates import ParameterRows
 
 JOB_LISTS = (
     "depends_on",
@@ -52,7 +52,7 @@ class _Named(Protocol):
 Record = TypeVar("Record", bound=_Named)
 
 
-def expand_jobs(fields: Mapping[str, Json], rows: Rows | None) -> list[JobSpec]:
+def expand_jobs(fields: Mapping[str, Json], rows: ParameterRows | None) -> list[JobSpec]:
     """Return the jobs of one entry.
 
     InvalidValue is raised where two jobs of one name have different commands, or where a name is
@@ -65,7 +65,7 @@ def expand_jobs(fields: Mapping[str, Json], rows: Rows | None) -> list[JobSpec]:
     return _merged(jobs, _merge_jobs)
 
 
-def expand_files(fields: Mapping[str, Json], rows: Rows | None) -> list[FileSpec]:
+def expand_files(fields: Mapping[str, Json], rows: ParameterRows | None) -> list[FileSpec]:
     """Return the files of one entry; raise InvalidValue like `expand_jobs`."""
     if rows is None:
         return [FileSpec(**fields)]
@@ -74,7 +74,7 @@ def expand_files(fields: Mapping[str, Json], rows: Rows | None) -> list[FileSpec
     )
 
 
-def expand_user_data(fields: Mapping[str, Json], rows: Rows | None) -> list[UserDataSpec]:
+def expand_user_data(fields: Mapping[str, Json], rows: ParameterRows | None) -> list[UserDataSpec]:
     """Return the records of one entry; raise InvalidValue like `expand_jobs`."""
     if rows is None:
         return [UserDataSpec(**fields)]
@@ -86,7 +86,7 @@ def expand_user_data(fields: Mapping[str, Json], rows: Rows | None) -> list[User
 def _fill(
     make: Callable[..., Record],
     fields: Mapping[str, Json],
-    rows: Rows,
+    rows: ParameterRows,
     templates: frozenset[str],
     more: Mapping[str, Sequence[Json]] | None = None,
 ) -> list[Record]:

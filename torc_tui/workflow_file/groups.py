@@ -24,9 +24,9 @@ from torc_tui.workflow_file.parameters import (
 )
 from torc_tui.workflow_file.schema import Table
 from torc_tui.workflow_file.spelling import printed
-from torc_tui.workflow_file.templates import Rows
+from torc_tui.workflow_file.templates import ParameterRows
 
-Expand = Callable[[Fields, Rows | None], list[Any]]
+Expand = Callable[[Fields, ParameterRows | None], list[Any]]
 Values = dict[str, tuple[Value, ...] | None]
 """The values of each parameter; None for a parameter whose error is reported already."""
 
@@ -107,13 +107,13 @@ class GroupExpander:
             self._warn_unfit(entry, rows, where)
         return found
 
-    def _rows(self, values: Values, mode: str) -> Rows | None:
+    def _rows(self, values: Values, mode: str) -> ParameterRows | None:
         if not values:
             return None
         columns: dict[str, tuple[Value, ...]] = {
             name: column for name, column in values.items() if column is not None
         }
-        return Rows(tuple(columns), combine(columns, mode, self._records_left))
+        return ParameterRows(tuple(columns), combine(columns, mode, self._records_left))
 
     def _complete(self, entry: Map, fields: Fields, table: Table) -> None:
         """Fill in a missing command or path, so that the name is there for those that use it."""
@@ -143,7 +143,7 @@ class GroupExpander:
                 found[name] = None
         return found
 
-    def _warn_unfit(self, entry: Map, rows: Rows, where: str) -> None:
+    def _warn_unfit(self, entry: Map, rows: ParameterRows, where: str) -> None:
         for (name, form), value in rows.unfit.items():
             message = (
                 f"{where}: the format of {{{name}:{form}}} does not fit the value"

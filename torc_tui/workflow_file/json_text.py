@@ -35,7 +35,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SMALL = 20_000
 
 
-class _Constant(ValueError):
+class _NonJsonNumber(ValueError):
     """NaN or Infinity, which are not JSON."""
 
 
@@ -45,7 +45,7 @@ def read_json(text: str, file: str | None = None) -> Document:
         value = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         raise _refused(text, file, detail=error.msg, hint=_json5_hint(text)) from None
-    except _Constant as error:
+    except _NonJsonNumber as error:
         line = _line_at(text, text.find(str(error)))
         raise syntax_error(f"{error} is not JSON", file=file, line=line) from None
     except RecursionError:
@@ -82,7 +82,7 @@ def _second_opinion(text: str, file: str | None, *, detail: str) -> Json:
 
 
 def _refuse(word: str) -> NoReturn:
-    raise _Constant(word)
+    raise _NonJsonNumber(word)
 
 
 def _json5_hint(text: str) -> str | None:

@@ -16,7 +16,7 @@ from torc_tui.json_errors import why_no_json
 from torc_tui.model import Json
 from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Document, List, Map, duplicate_key, syntax_error
-from torc_tui.workflow_file.kdl_places import Place, find_error, find_places
+from torc_tui.workflow_file.kdl_places import NodePlace, find_error, find_places
 from torc_tui.workflow_file.schema import WORKFLOW, Key, Table
 
 
@@ -50,7 +50,7 @@ class _KdlBuilder:
         self.seen = 0
         self.line = 1
 
-    def line_of(self, place: Place | None) -> int | None:
+    def line_of(self, place: NodePlace | None) -> int | None:
         """Return the line of a place; quick where places are asked for in their order."""
         if place is None:
             return None
@@ -67,7 +67,7 @@ class _KdlBuilder:
         )
 
     def children(
-        self, target: Map, nodes: list[ckdl.Node], places: list[Place], table: Table | None
+        self, target: Map, nodes: list[ckdl.Node], places: list[NodePlace], table: Table | None
     ) -> None:
         """Add nodes as keys of a mapping; without a table, every node is a free key."""
         known = places if len(places) == len(nodes) else [None] * len(nodes)
@@ -91,7 +91,7 @@ class _KdlBuilder:
         target: Map,
         name: str,
         node: ckdl.Node,
-        inner: list[Place],
+        inner: list[NodePlace],
         line: int | None,
         key: Key,
     ) -> None:
@@ -120,7 +120,7 @@ class _KdlBuilder:
         target[name] = value
         target.lines[name] = line or target.line or 1
 
-    def value(self, node: ckdl.Node, inner: list[Place], line: int | None, key: Key) -> Json:
+    def value(self, node: ckdl.Node, inner: list[NodePlace], line: int | None, key: Key) -> Json:
         """Return the value of a node whose key is known."""
         if key.shape == "record":
             return self.record(node, inner, line, key.table)
@@ -151,7 +151,7 @@ class _KdlBuilder:
         return _plain(node.args[0])
 
     def record(
-        self, node: ckdl.Node, inner: list[Place], line: int | None, table: Table | None
+        self, node: ckdl.Node, inner: list[NodePlace], line: int | None, table: Table | None
     ) -> Map:
         """Return a block: its argument is the name, properties and children are its keys."""
         found = Map(line)
@@ -170,7 +170,7 @@ class _KdlBuilder:
         self.children(found, node.children, inner, table)
         return found
 
-    def map(self, node: ckdl.Node, inner: list[Place], line: int | None) -> Map:
+    def map(self, node: ckdl.Node, inner: list[NodePlace], line: int | None) -> Map:
         """Return a block of free keys."""
         found = Map(line)
         if node.args:
@@ -180,7 +180,7 @@ class _KdlBuilder:
         self.children(found, node.children, inner, None)
         return found
 
-    def free(self, node: ckdl.Node, inner: list[Place], line: int | None) -> Json:
+    def free(self, node: ckdl.Node, inner: list[NodePlace], line: int | None) -> Json:
         """Return the value of a node with a free key: a mapping, a list, one value, or null."""
         if node.children or node.properties:
             return self.map(node, inner, line)

@@ -37,15 +37,15 @@ _ERROR_RANGE = 1_000_000
 
 
 @dataclass(slots=True)
-class Place:
+class NodePlace:
     """Where a node stands in the text."""
 
     start: int
     end: int = 0
-    children: list[Place] = field(default_factory=list)
+    children: list[NodePlace] = field(default_factory=list)
 
 
-def find_places(text: str, file: str | None) -> list[Place]:
+def find_places(text: str, file: str | None) -> list[NodePlace]:
     """Return the nodes of a text as a tree, without those after ``/-``.
 
     In a text with an error, the tree goes as far as the text can be followed.
@@ -79,11 +79,11 @@ class _PlaceTree:
     def __init__(self, text: str, file: str | None) -> None:
         self.text = text
         self.file = file
-        self.root: list[Place] = []
+        self.root: list[NodePlace] = []
         self.levels = [self.root]
-        self.owners: list[Place | None] = [None]
+        self.owners: list[NodePlace | None] = [None]
         self.hidden_owners = [False]
-        self.node: Place | None = None
+        self.node: NodePlace | None = None
         self.hides_next = False
         self.hides_node = False
 
@@ -125,14 +125,14 @@ class _PlaceTree:
     def extend(self, start: int, end: int) -> None:
         """Add a word or a string: the name of a node, or a part of one."""
         if self.node is None:
-            self.node = Place(start, end)
+            self.node = NodePlace(start, end)
             if not self.hides_node:
                 self.levels[-1].append(self.node)
         else:
             self.node.end = end
         self.hides_next = False
 
-    def finish(self) -> list[Place]:
+    def finish(self) -> list[NodePlace]:
         """Return the tree; nodes that are still open end with the text."""
         for node in (*self.owners, self.node):
             if node is not None:
@@ -196,7 +196,7 @@ def _unclosed(text: str) -> tuple[int, str] | None:
     return at, f"the block of the node {name} is not closed: }} is missing"
 
 
-def _refused(text: str, places: list[Place], detail: str) -> tuple[int, str]:
+def _refused(text: str, places: list[NodePlace], detail: str) -> tuple[int, str]:
     """Return the start of the innermost node that cannot be read, and the message for it."""
     for place in places:
         try:

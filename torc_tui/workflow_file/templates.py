@@ -74,7 +74,7 @@ def substitute(value: Json, strings: Mapping[str, str], apart: Iterable[Json] = 
     return walk(value)
 
 
-class Rows:
+class ParameterRows:
     """The combinations of the parameters of one entry.
 
     Columns are made once per placeholder and once per template.
