@@ -471,7 +471,7 @@ DATA_COMMANDS = (
         arg("-n", "--name", required=True, metavar="NAME", help="name"),
         arg("-d", "--data", metavar="JSON", help="value; - for standard input", empty=True),
         arg("--data-file", metavar="FILE", help="file with the value", complete="file"),
-        flag("--ephemeral", help="clear the value when the workflow is initialized"),
+        flag("--ephemeral", help="mark the record as ephemeral"),
         arg("--consumer-job-id", type=POSITIVE, metavar="JOB", help="id of a job that reads it"),
         arg("--producer-job-id", type=POSITIVE, metavar="JOB", help="id of the job that writes it"),
     ),
@@ -489,7 +489,7 @@ DATA_COMMANDS = (
         ),
         arg("--data-file", metavar="FILE", help="file with the new value", complete="file"),
         arg("-n", "--name", metavar="NAME", help="new name"),
-        arg("--ephemeral", metavar="true|false", help="whether initialization clears the value"),
+        arg("--ephemeral", metavar="true|false", help="whether the record is marked as ephemeral"),
         arg(
             "--expected-version",
             metavar="N",

@@ -22,6 +22,7 @@ from torc_tui.errors import UsageError
 from torc_tui.model import Allocation, Gpu
 from torc_tui.resources.binding import environment as gpu_environment
 from torc_tui.store.command_directory import command_directory
+from torc_tui.store.job_database import job_url
 from torc_tui.workflow_file.invocation import interpreter, invocation_kind
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
@@ -88,7 +89,7 @@ def workflow_variables(
 ) -> dict[str, str]:
     """Return the TORC variables that all jobs of a run share."""
     return {
-        "TORC_DATABASE": store_url,
+        "TORC_DATABASE": job_url(store_url),
         "TORC_WORKFLOW_ID": str(workflow_id),
         "TORC_OUTPUT_DIR": output_dir,
         "TORC_WORKFLOW_SUBMISSION_DIR": directory,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from torc_tui import settings
 from torc_tui.errors import StoreUnavailable
 from torc_tui.store import connect
 
@@ -24,6 +26,17 @@ MIGRATIONS: dict[int, Sequence[str]] = {
 """Version -> the statements that make the next version of it."""
 
 
+def _create(path: str) -> None:
+    """Create an empty file that only this user can read, and its directory."""
+    directory = os.path.dirname(path)  # noqa: PTH120
+    if directory == settings.data_dir():
+        settings.make_private(directory)
+    else:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # SQLite names what is wrong
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
     """Make the store when it is not there, bring it up to date, and choose the journal that fits
     the file system."""
@@ -32,7 +45,7 @@ def prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
         raise connect.no_store(path)
     if fresh:
         try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            _create(path)
         except OSError as error:
             raise StoreUnavailable(
                 f"the folder of the store {path} cannot be made: {error.strerror}",
