@@ -404,3 +404,36 @@ def test_second_opinion(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(json_text.pyjson5, "decode", refuse)
     assert json_text.read_json5("{a: [1, .5, 'b'],}").value == {"a": [1, 0.5, "b"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [
+        (
+            "name: w\nexecution_config: {stdio: combined}\n"
+            "jobs: [{name: a, command: x, stdio: none}]",
+            "yaml",
+        ),
+        (
+            'name "w"\nexecution_config { stdio "combined" }\n'
+            'job "a" { command "x"; stdio "none" }',
+            "kdl",
+        ),
+    ],
+)
+def test_a_mode_alone_says_how_output_is_kept(text: str, format: str) -> None:
+    spec = loads(text, format=format)
+    assert spec.execution_config.stdio_mode == "combined"
+    assert spec.jobs[0].stdio == {"mode": "none"}
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [
+        ("jobs: [{name: a, command: x, stdio: both}]", "yaml"),
+        ('job "a" { command "x"; stdio "both" }', "kdl"),
+    ],
+)
+def test_a_mode_that_is_none(text: str, format: str) -> None:
+    with pytest.raises(SpecError, match="must be one of separate, combined"):
+        loads(text, format=format)

@@ -178,7 +178,7 @@ def _follow(call: Call, finder: Finder) -> None:
 
 def _start(path: str, lines: int | None) -> int:
     """Where to begin so that the last ``lines`` lines are printed; 0 without a wish."""
-    if lines is None:
+    if lines is None or not os.path.exists(path):  # an empty log is not kept  # noqa: PTH110
         return 0
     with open(path, "rb") as file:
         end = position = file.seek(0, os.SEEK_END)

@@ -261,8 +261,8 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
         output.line(
             f"  {job.get('status', 'failed')}: {job['name']} (job {job['job_id']}): {reason}"
         )
-        if job.get("stderr_path"):
-            output.line(f"    {job['stderr_path']}")
+        if path := job.get("stderr_path") or job.get("stdout_path"):
+            output.line(f"    {path}")
     if len(ended) > _LISTED:
         output.line(
             f"  … and {len(ended) - _LISTED} more: torc results list {workflow.id} --failed"

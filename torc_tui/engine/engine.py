@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from signal import SIGKILL
 from typing import Any
 
+from torc_tui.engine.leftover_files import after_end
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
 from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
 from torc_tui.engine.prefetch import MOST, Ahead
@@ -619,19 +620,16 @@ class Engine:
         )
 
     def _forget(self, one: scheduling.Ended) -> list[str]:
-        """The attempt is over; the files of it that nobody needs any more."""
+        """Forget an attempt that is over; return the files of it that nobody needs any more."""
         flight = self.in_flight.pop(one.exited.key.job_id)
         self.pool.give(flight.allocation)
         self.ahead.learn(one.exited.ended_at - one.exited.started_at)
         stdout, stderr, exit_file = attempt_files(
             flight.output_dir, flight.key, flight.stdio, self.context.execution
         )
-        useless = [exit_file]
-        if one.outcome.status is JobStatus.COMPLETED and deletes_on_success(
-            flight.stdio, self.context.execution
-        ):
-            useless += [path for path in (stdout, stderr) if path]
-        return useless
+        succeeded = one.outcome.status is JobStatus.COMPLETED
+        delete = succeeded and deletes_on_success(flight.stdio, self.context.execution)
+        return after_end(stdout, stderr, exit_file, delete_logs=delete)
 
     # -- claims ------------------------------------------------------------------------------------
 

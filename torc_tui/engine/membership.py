@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from torc_tui.engine.engine import InFlight
+from torc_tui.engine.leftover_files import exit_files, without_attempt
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
 from torc_tui.executors.exit_file import (
@@ -24,7 +26,7 @@ from torc_tui.executors.exit_file import (
 from torc_tui.model import Allocation, AttemptKey, Json, Machine
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.detect import anybody_is_behind, boot_id, process_started, still_runs
-from torc_tui.store import compute_nodes, scheduling, workflow_progress
+from torc_tui.store import compute_nodes, run_context, scheduling, workflow_progress
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
@@ -104,7 +106,8 @@ def take_over(
     which is made before its process. Nothing from before a reboot is adopted by its process id.
     """
     workflow_id = maker.context.workflow_id
-    _await_starts(store, maker, node_id, here, alive)
+    any_dead = _await_starts(store, maker, node_id, here, alive)
+    left = exit_files(maker.output_dir, workflow_id) if any_dead else {}
     found = _Found(maker, now)
     with store.write() as conn:
         scheduling.lock(conn, workflow_id, here.hostname)
@@ -120,6 +123,10 @@ def take_over(
             found.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
         if found.rows:
             append(conn, workflow_id, found.rows, at=now)
+        active = run_context.active_attempts(conn, workflow_id) if left else []
+    for path in without_attempt(left, maker.context.run_id, active):
+        with suppress(OSError):
+            os.unlink(path)
     if found.adopted:
         executor.adopt(found.adopted)
     return found.flights
@@ -152,8 +159,9 @@ def _await_starts(
     node_id: int,
     here: compute_nodes.Process,
     alive: Callable[[compute_nodes.Node, compute_nodes.Process], bool],
-) -> None:
-    """Wait until the processes that a dead runner was about to start have become shells."""
+) -> bool:
+    """Wait until the processes that dead runners were about to start have become shells; return
+    whether there are dead runners."""
     with store.read() as conn:
         active = compute_nodes.active(conn, maker.context.workflow_id)
         dead = [node for node in active if node.id != node_id and not alive(node, here)]
@@ -167,6 +175,7 @@ def _await_starts(
     deadline = time.monotonic() + START
     while any(is_being_started(file) for file in files) and time.monotonic() < deadline:
         time.sleep(0.02)
+    return bool(dead)
 
 
 class _Found:

@@ -6,6 +6,8 @@ never run here, and the report with its exit code. Nothing is written, and nothi
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.orders import attempt_files
 from torc_tui.engine.report import (
@@ -86,8 +88,8 @@ class Reckoning:
                         "status": JobStatus(job.status).word,
                         "return_code": job.return_code,
                         "reason": job.reason,
-                        "stdout_path": stdout,
-                        "stderr_path": stderr,
+                        "stdout_path": _kept(stdout),
+                        "stderr_path": _kept(stderr),
                     }
                 )
             for one in workflow_progress.left(conn, self.workflow_id):
@@ -97,6 +99,11 @@ class Reckoning:
         report.never = self.never(now)
         report.exit_code = exit_code(report)
         return report
+
+
+def _kept(path: str | None) -> str | None:
+    """Return the path of a log that is there: an empty ``.e`` file is not kept."""
+    return path if path is not None and Path(path).exists() else None
 
 
 def exit_code(report: RunReport) -> int:

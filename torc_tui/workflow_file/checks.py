@@ -203,6 +203,19 @@ def mapping(value: Json) -> Map:
     return value  # type: ignore[return-value]  # the readers build nothing but Map
 
 
+STDIO_MODES = ("separate", "combined", "no_stdout", "no_stderr", "none")
+"""How the output of a job is kept."""
+
+
+def stdio(value: Json) -> Map:
+    """Return how the output is kept; a mode alone stands for ``{mode: MODE}``."""
+    if isinstance(value, str):
+        found = Map()
+        found["mode"] = choice(*STDIO_MODES)(value)
+        return found
+    return mapping(value)
+
+
 def json_value(value: Json, depth: int = 0) -> Json:
     """Return any JSON as plain dicts and lists."""
     if depth > MAX_DEPTH:  # JSON inside a string was not seen by a reader

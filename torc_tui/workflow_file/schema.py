@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from torc_tui.workflow_file.checks import (
+    STDIO_MODES,
     Check,
     boolean,
     choice,
@@ -30,6 +31,7 @@ from torc_tui.workflow_file.checks import (
     seconds,
     signal_name,
     slurm_defaults,
+    stdio,
     strings,
     variables,
 )
@@ -54,7 +56,7 @@ class Table:
     """The keys of one kind of entry.
 
     ``aliases`` are older names of keys, ``nodes`` are KDL nodes that add to a list, and keys in
-    ``gone`` are ignored.
+    ``gone`` are ignored. ``is_short`` allows one value in place of the whole entry.
     """
 
     what: str
@@ -63,6 +65,7 @@ class Table:
     aliases: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    is_short: bool = False
 
 
 _EXPANDED: dict[str, Key] = {
@@ -74,9 +77,10 @@ _EXPANDED: dict[str, Key] = {
 STDIO = Table(
     "stdio",
     {
-        "mode": Key(choice("separate", "combined", "no_stdout", "no_stderr", "none")),
+        "mode": Key(choice(*STDIO_MODES)),
         "delete_on_success": Key(boolean),
     },
+    is_short=True,
 )
 
 JOB = Table(
@@ -102,7 +106,7 @@ JOB = Table(
         "input_user_data_regexes": Key(strings(), "list"),
         "output_user_data_regexes": Key(strings(), "list"),
         "env": Key(variables, "map"),
-        "stdio": Key(mapping, "record", STDIO),
+        "stdio": Key(stdio, "record", STDIO),
         "require_user_data": Key(boolean),
         **_EXPANDED,
     },
@@ -247,7 +251,7 @@ EXECUTION = Table(
         "oom_exit_code": Key(integer(1, 255)),
         "staggered_start": Key(boolean),
         "gpu_binding": Key(choice("uuid", "index")),
-        "stdio": Key(mapping, "record", STDIO),
+        "stdio": Key(stdio, "record", STDIO),
         "srun_termination_signal": Key(nonempty),
         "enable_cpu_bind": Key(boolean),
     },

@@ -1,0 +1,60 @@
+"""Find the files of attempts that nobody needs any more.
+
+Input: an attempt that has ended, or a directory in which a runner was killed. Output: paths, for
+the caller to remove when the database knows the end of the attempts.
+"""
+
+# Paths are made per job, and strings are quicker:
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Sequence
+
+_EXIT_FILE = r"job_wf{workflow_id}_j(\d+)_r(\d+)_a(\d+)\.exit(?:\.sh|\.invocation)?"
+
+
+def after_end(
+    stdout: str | None, stderr: str | None, exit_file: str, *, delete_logs: bool
+) -> list[str]:
+    """Return what an ended attempt leaves for nothing: its exit file, and an empty ``.e`` file."""
+    if delete_logs:
+        return [exit_file, *dict.fromkeys(path for path in (stdout, stderr) if path)]
+    if stderr is not None and stderr != stdout and _is_empty(stderr):
+        return [exit_file, stderr]
+    return [exit_file]
+
+
+def exit_files(directory: str, workflow_id: int) -> dict[str, tuple[int, int, int]]:
+    """Return the exit files and scripts of a workflow: path -> (job id, run id, attempt id)."""
+    pattern = re.compile(_EXIT_FILE.format(workflow_id=workflow_id))
+    folder = os.path.join(directory, "job_stdio")
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return {}
+    found = {}
+    for name in names:
+        if match := pattern.fullmatch(name):
+            found[f"{folder}/{name}"] = (int(match[1]), int(match[2]), int(match[3]))
+    return found
+
+
+def without_attempt(
+    files: dict[str, tuple[int, int, int]], run_id: int, active: Collection[Sequence[int]]
+) -> list[str]:
+    """Return the files that belong to none of the ``active`` attempts (job id, attempt id).
+
+    The files must have been listed before the attempts were read: a runner claims an attempt before
+    it makes the file.
+    """
+    kept = {(job_id, run_id, attempt_id) for job_id, attempt_id in active}
+    return [path for path, attempt in files.items() if attempt not in kept]
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return os.stat(path).st_size == 0
+    except OSError:
+        return False
