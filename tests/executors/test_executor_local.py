@@ -647,12 +647,11 @@ class TestAdoption:
         made = order("sleep 100")
         late = order("sleep 100", 2)
         first, second = self.orphan(made), self.orphan(late)
+        wait_for(lambda: session_processes.age(second.process_started) > 0.5)
         local.adopt(
             [
                 self.adopted(made, first),
-                self.adopted(
-                    late, second, started_at=time.time() - 1000, limits=Limits(runtime=999, grace=5)
-                ),
+                self.adopted(late, second, limits=Limits(runtime=0.5, grace=5)),
             ]
         )
         asked = time.time()
@@ -790,6 +789,7 @@ def test_report_of_an_attempt_needs_its_end() -> None:
         1,
         0.0,
         0.0,
+        0.0,
         "/x",
         Limits(),
         Allocation(),
@@ -817,6 +817,7 @@ def test_children_of_an_adopted_job_are_no_strangers() -> None:
             process_started=process_started(pid) or 0,
             started_at=0.0,
             began=0.0,
+            booted=0.0,
             exit_file="/nowhere",
             limits=Limits(),
             allocation=Allocation(),
@@ -841,3 +842,67 @@ def test_children_of_an_adopted_job_are_no_strangers() -> None:
         for job in jobs:
             os.killpg(job.pid, signal.SIGKILL)
             job.wait()
+
+
+class TestClock:
+    """The clock of the machine is set back by two hours while a job runs."""
+
+    @pytest.fixture
+    def set_back(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+        now = time.time
+
+        def change() -> None:
+            monkeypatch.setattr(time, "time", lambda: now() - 7200)
+
+        return change
+
+    def test_an_own_job(self, local, order, tmp_path, set_back):
+        os.mkfifo(fifo := tmp_path / "fifo")
+        began = time.monotonic()
+        local.submit([order(f"read x < {fifo}")])
+        set_back()
+        with open(fifo, "w") as file:
+            file.write("go\n")
+        (end,) = finish(local)
+        assert 0 <= end.ended_at - end.started_at <= time.monotonic() - began
+
+    @pytest.mark.parametrize("recorded", [True, False])
+    def test_an_adopted_job(self, order, tmp_path, set_back, recorded):
+        os.mkfifo(fifo := tmp_path / "fifo")
+        made = order(f"read x < {fifo}")
+        with LocalExecutor() as first:
+            first.submit([made])
+            (started,) = first.wait(0)
+        set_back()
+        began = time.monotonic()
+        with LocalExecutor() as local:
+            local.adopt(
+                [
+                    Adopted(
+                        key=made.key,
+                        exit_file=made.exit_file,
+                        started_at=started.at if recorded else None,
+                        pid=started.pid,
+                        process_started=started.process_started,
+                        limits=Limits(runtime=3600),
+                    )
+                ]
+            )
+            with open(fifo, "w") as file:
+                file.write("go\n")
+            (end,) = finish(local)
+        assert end.cause is None
+        assert 0 <= end.ended_at - end.started_at <= time.monotonic() - began + 1
+        assert (end.started_at == started.at) is recorded
+
+    def test_one_that_ended_before_it_was_adopted(self, local, order, set_back):
+        made = order("exit 3")
+        with LocalExecutor() as first:
+            first.submit([made])
+            started, *_ = first.wait(0)
+        wait_for(lambda: read_exit_file(made.exit_file).code is not None)
+        os.utime(made.exit_file, (started.at - 7200, started.at - 7200))
+        set_back()
+        local.adopt([Adopted(key=made.key, exit_file=made.exit_file, started_at=started.at)])
+        (end,) = finish(local)
+        assert (end.return_code, end.ended_at - end.started_at) == (3, 0)

@@ -218,7 +218,7 @@ class _Found:
                 name=held.name,
                 pid=pid if same_boot else NOBODY,
                 process_started=started if same_boot else NOBODY,
-                started_at=held.started_at or self.now,
+                started_at=held.started_at,
                 exit_file=exit_file,
                 stdout=stdout,
                 stderr=stderr,

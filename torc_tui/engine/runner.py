@@ -46,6 +46,8 @@ LOOK_EVERY = 0.05
 GATHER = 0.01
 """Seconds that a fresh start waits for company, so that it is written together with the end of a
 short job."""
+CLOCK_STEP = 2.0
+"""Seconds by which the clock of the machine and a steady one must differ before that counts."""
 COMPANY = 32
 """So many reports are enough company."""
 IDLE_EXIT = 90.0
@@ -161,6 +163,7 @@ class Runner:
             context = run_context.read(conn, self.workflow_id)
         output_dir = options.output_dir or output_folder(context.directory)
         _check_folders(Path(context.directory), Path(output_dir))
+        self._began, self._began_steady = began, time.monotonic()
         self.end_time = options.end_time
         if options.time_limit is not None:
             self.end_time = min(began + options.time_limit, self.end_time or float("inf"))
@@ -218,6 +221,7 @@ class Runner:
             recover=self._recover,
             is_there=membership.is_behind,
         )
+        self._planned_end = self.end_time
         self.reckoning = Reckoning(self.store, self.engine, self.machine, self.end_time)
         wanted = self.monitor is not None and any(
             gpu_need(one) for one in context.requirements.values()
@@ -244,7 +248,7 @@ class Runner:
                     self._carry_out("on_workflow_complete")
                 self._attend_scripts()
                 self._retry_until_available(self._tell)
-                return self._retry_until_available(lambda: self._report(began))
+                return self._retry_until_available(self._report)
         finally:
             if self.watch is not None:
                 self.watch.close()
@@ -303,6 +307,7 @@ class Runner:
         now = self.clock()
         self.store.verify()
         self._heed_interrupts()
+        self._follow_clock(now)
         self._heed_time(now)
         self._heed_cards(now)
         if self._beat_is_due():
@@ -313,7 +318,7 @@ class Runner:
         self._pending = []
         if self.watch is not None:
             self.watch.know(self.engine.own_pids)
-        self._last_step = now
+        self._last_step = time.monotonic()
         self._unsaid += self._notices(step.notices)
         if step.events:
             self.observer.events(step.events)
@@ -375,7 +380,7 @@ class Runner:
                 self.engine.ahead.is_stale(now)
                 or self.engine.backoff.is_due(time.monotonic())
                 or self.engine.disturbed()
-                or (self._idle_since is not None and now - self._last_step >= 1.0)
+                or (self._idle_since is not None and time.monotonic() - self._last_step >= 1.0)
             ):
                 return
 
@@ -517,6 +522,14 @@ class Runner:
             self.scripts.stop(hard=self.engine.gone)
         self._unwanted = unwanted
 
+    def _follow_clock(self, now: float) -> None:
+        """Move the end of the time along when the clock of the machine is set."""
+        if self._planned_end is not None and self.end_time is not None:
+            shift = now - self._began - (time.monotonic() - self._began_steady)
+            if abs(self._planned_end + shift - self.end_time) > CLOCK_STEP:
+                self.end_time = self._planned_end + shift
+                self.engine.end_time = self.reckoning.end_time = self.end_time
+
     def _time_is_over(self, now: float) -> bool:
         return self.end_time is not None and now >= self.end_time and not self.engine.stopping
 
@@ -563,16 +576,16 @@ class Runner:
             return True
         if any(not one.held for one in possible) and not engine.paused:
             return False
-        return self._idle_for_long(now)
+        return self._idle_for_long()
 
-    def _idle_for_long(self, now: float) -> bool:
+    def _idle_for_long(self) -> bool:
         """Only jobs that somebody holds back are left: wait for a while."""
         if self._idle_since is None:
-            self._idle_since = now
+            self._idle_since = time.monotonic()
         seconds = self.engine.context.settings.get(
             "compute_node_wait_for_new_jobs_seconds", IDLE_EXIT
         )
-        return bool(seconds) and now - self._idle_since >= float(seconds)
+        return bool(seconds) and time.monotonic() - self._idle_since >= float(seconds)
 
     def _complete(self) -> bool:
         from torc_tui.store.scheduling import unsettled
@@ -593,9 +606,9 @@ class Runner:
         except StoreError:
             return  # gone with its workflow; or away, and then the next runner sees that this process is gone
 
-    def _report(self, began: float) -> RunReport:
+    def _report(self) -> RunReport:
         report = RunReport(workflow_id=self.workflow_id, run_id=self.engine.context.run_id)
-        report.exec_time = self.clock() - began
+        report.exec_time = time.monotonic() - self._began_steady
         report.interrupted = bool(self.interrupts.count)
         if self.engine.gone:
             report.exit_code = EXIT_UNSUCCESSFUL

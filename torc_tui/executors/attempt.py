@@ -7,10 +7,11 @@ the system here.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from torc_tui.executors.session_processes import Process
+from torc_tui.executors.session_processes import Process, uptime
 from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Usage
 from torc_tui.reasons import Reason
 
@@ -88,15 +89,20 @@ class Measures:
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """An attempt that runs, or whose session is being cleared. ``began`` and the deadlines are on
-    the monotonic clock; ``own_maxrss`` is the runner's own peak (kernel units) when it started this
-    one, None for an adopted one."""
+    """An attempt that runs, or whose session is being cleared.
+
+    ``started_at`` is the time of day, to be shown. ``began`` and the deadlines are on the monotonic
+    clock, which stands still while the machine sleeps; ``booted`` is on the one of `uptime`.
+    ``own_maxrss`` is the runner's own peak (kernel units) when it started this one, None for an
+    adopted one.
+    """
 
     key: AttemptKey
     pid: int
     process_started: int
     started_at: float
     began: float
+    booted: float
     exit_file: str
     limits: Limits
     allocation: Allocation
@@ -118,6 +124,11 @@ class Attempt:
     return_code: int | None = None
     cpu: float | None = None
     maxrss: int | None = None
+
+    def end(self) -> None:
+        """Note that the attempt has just ended. Its duration depends on no clock that is set."""
+        self.ended = time.monotonic()
+        self.ended_at = self.started_at + uptime() - self.booted
 
     def account(self, cpu: float, maxrss: int) -> None:
         """The kernel's account of an own child: seconds, and its peak in kernel units.

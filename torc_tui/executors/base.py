@@ -23,12 +23,12 @@ class Adopted:
 
     ``pid`` and ``process_started`` are those of its Started report; both None when that never
     reached anybody: then the exit file is asked for them. ``started_at`` is when the attempt began,
-    in seconds since the epoch; the runtime limit counts from there.
+    in seconds since the epoch; None when that was not recorded.
     """
 
     key: AttemptKey
     exit_file: str
-    started_at: float
+    started_at: float | None
     pid: int | None = None
     process_started: int | None = None
     name: str = ""

@@ -39,6 +39,8 @@ from torc_tui.resources.process_identity import process_started
 from torc_tui.wording import sentence
 
 _ENOUGH_FILES = 65_536
+_START_TAKES = 2.0
+"""Seconds that may pass between the recorded start of an attempt and that of its process."""
 
 
 class LocalExecutor:
@@ -82,12 +84,12 @@ class LocalExecutor:
         where the machine is short of something."""
         short: str | None = None
         for order in orders:
-            started_at = time.time()
+            started_at, booted = time.time(), session_processes.uptime()
             if short is not None:  # what one start lacked, the others of this moment lack too
                 self._reports.append(NotStarted(order.key, short))
                 continue
             try:
-                self._start(order, started_at)
+                self._start(order, started_at, booted)
             except (OSError, ValueError) as error:
                 short = shortage(error) if isinstance(error, OSError) else None
                 if short is None:
@@ -95,7 +97,7 @@ class LocalExecutor:
                 else:
                     self._reports.append(NotStarted(order.key, short))
 
-    def _start(self, order: Order, started_at: float) -> None:
+    def _start(self, order: Order, started_at: float, booted: float) -> None:
         if order.refusal is not None:
             raise ValueError(order.refusal)
         self._supervisor.start_thread()
@@ -121,6 +123,7 @@ class LocalExecutor:
             process_started=before if before == after != -1 else _started(pid),
             started_at=started_at,
             began=began,
+            booted=booted,
             exit_file=order.exit_file,
             limits=order.limits,
             allocation=order.allocation,
@@ -146,7 +149,7 @@ class LocalExecutor:
                 key=order.key,
                 return_code=127 if missing else 126,
                 started_at=started_at,
-                ended_at=time.time(),
+                ended_at=started_at,
                 cause=Cause.LAUNCH,
                 reason=reason,
                 usage=Usage(),
@@ -163,13 +166,15 @@ class LocalExecutor:
             if pid is None or (pid and not started):  # 0: from before a reboot
                 told = read_exit_file(one.exit_file)
                 pid, started = told.pid, told.process_started
-            began = time.monotonic() - max(0.0, time.time() - one.started_at)
+            age = _age(one.started_at, started)
+            began = time.monotonic() - age
             attempt = self._attempts[one.key] = Attempt(
                 key=one.key,
                 pid=pid or 0,
                 process_started=started or 0,
-                started_at=one.started_at,
+                started_at=time.time() - age if one.started_at is None else one.started_at,
                 began=began,
+                booted=session_processes.uptime() - age,
                 exit_file=one.exit_file,
                 limits=one.limits,
                 allocation=one.allocation,
@@ -184,8 +189,7 @@ class LocalExecutor:
             else:
                 # What its session left, if anything, is left alone: its number may be somebody
                 # else's by now.
-                attempt.ended = time.monotonic()
-                attempt.ended_at = time.time()
+                attempt.end()
                 self._ask_exit_file(attempt)
                 if one.limits.wait_for_background and session_processes.belong(pid or 0, one.key):
                     self._supervisor.linger(attempt)
@@ -250,8 +254,7 @@ class LocalExecutor:
                 code = os.waitstatus_to_exitcode(status)
                 attempt.return_code = 128 - code if code < 0 else code
                 attempt.account(used.ru_utime + used.ru_stime, used.ru_maxrss)
-            attempt.ended = time.monotonic()
-            attempt.ended_at = time.time()
+            attempt.end()
             self._supervisor.remove(attempt)
         if attempt.own_maxrss is None:
             self._ask_exit_file(attempt)
@@ -314,6 +317,17 @@ def _started(pid: int) -> int:
         if process := session_processes.read(pid):
             return process.started
     return 0
+
+
+def _age(started_at: float | None, process_started: int | None) -> float:
+    """Return how long ago an attempt began: by the time of day, unless its process tells that the
+    clock has been set since."""
+    by_clock = None if started_at is None else max(0.0, time.time() - started_at)
+    if not process_started:
+        return by_clock or 0.0
+    by_process = session_processes.age(process_started)
+    exact = by_clock is not None and abs(by_clock - by_process) < _START_TAKES
+    return by_clock if by_clock is not None and exact else by_process
 
 
 def _leaves_something(attempt: Attempt) -> bool:

@@ -108,6 +108,18 @@ def _environment(pid: int) -> set[bytes]:
     return {os.fsencode(f"{name}={value}") for name, value in found.items()}
 
 
+def uptime() -> float:
+    """Return seconds on a clock that nobody sets and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if _BOOTTIME else time.monotonic()
+
+
+def age(started: int) -> float:
+    """Return how long ago a process began that has this start time, in seconds."""
+    if LINUX:
+        return max(0.0, uptime() - started / _TICKS)
+    return max(0.0, time.time() - started / MICROSECONDS)
+
+
 def clock_ticks() -> int:
     """Now, on the clock of start times; -1 where that is not known. A process that was made between
     two equal answers started then: to know it so costs nothing, while to read it from /proc of a

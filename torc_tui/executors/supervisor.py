@@ -264,7 +264,7 @@ class Supervisor:
                 self._measure(attempt, members, now)
             elif attempt.ended is not None:  # the end of its background processes is its own
                 self._waiting.discard(attempt)
-                attempt.ended, attempt.ended_at = time.monotonic(), time.time()
+                attempt.end()
                 self._emptied(attempt)
         spent = (time.thread_time() - spent) * _SHARE
         self._not_before = now + min(spent, _LAZIEST)
