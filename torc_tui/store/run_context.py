@@ -93,14 +93,10 @@ def environments_with_references(conn: Connection, workflow_id: int) -> list[tup
     return [(row.name, row.env or "{}") for row in rows]
 
 
-ACTIVE_ATTEMPTS = Statement(
-    "SELECT id, attempt_id FROM job WHERE workflow_id = ? AND status IN (3, 4)"
-)
-
-
 def active_attempts(conn: Connection, workflow_id: int) -> list[tuple[int, int]]:
     """Return (job id, attempt id) of the jobs that runners hold."""
-    return [(row[0], row[1]) for row in ACTIVE_ATTEMPTS.run(conn, (workflow_id,))]
+    rows = conn.rows(sql.ACTIVE_ATTEMPTS, workflow_id=workflow_id)
+    return [(row.job_id, row.attempt_id) for row in rows]
 
 
 def claim_action(conn: Connection, action_id: int, run_id: int, at: float) -> bool:
