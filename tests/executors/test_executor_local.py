@@ -874,7 +874,6 @@ class TestClock:
             first.submit([made])
             (started,) = first.wait(0)
         set_back()
-        began = time.monotonic()
         with LocalExecutor() as local:
             local.adopt(
                 [
@@ -892,7 +891,7 @@ class TestClock:
                 file.write("go\n")
             (end,) = finish(local)
         assert end.cause is None
-        assert 0 <= end.ended_at - end.started_at <= time.monotonic() - began + 1
+        assert 0 <= end.ended_at - end.started_at < 600
         assert (end.started_at == started.at) is recorded
 
     def test_one_that_ended_before_it_was_adopted(self, local, order, set_back):
