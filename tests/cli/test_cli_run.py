@@ -54,7 +54,11 @@ def test_all_good(torc: Any, place: Path) -> None:
     again = torc("run", 1, "--quiet")  # nothing is left to do
     assert (again.code, again.out, again.err) == (0, "", "")
     told = torc("run", 1)
-    assert told.code == 0 and "nothing is left to run" in told.err and "`torc init 1`" in told.err
+    assert (
+        told.code == 0
+        and "all jobs of workflow 1 have finished" in told.err
+        and "`torc init 1`" in told.err
+    )
 
 
 def test_failures_and_what_never_fits_are_told(torc: Any, place: Path) -> None:
@@ -75,7 +79,7 @@ def test_a_retry_is_told(torc: Any, place: Path) -> None:
         "name: w\njobs: [{name: a, command: exit 3, failure_handler: h}]\n"
         "failure_handlers: [{name: h, rules: [{exit_codes: [3], max_retries: 1}]}]\n"
     )
-    assert torc("run", "w.yaml").out.count("retrying: a (job 1): exit 3\n") == 1
+    assert torc("run", "w.yaml").out.count("retrying: a (job 1): attempt 2 of 2: exit 3\n") == 1
 
 
 def test_the_state_of_a_workflow_that_failed(torc: Any, place: Path) -> None:
@@ -101,6 +105,7 @@ def test_only_what_never_fits_is_left(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(MIXED.replace("exit 3", "exit 0"))
     answer = torc("run", "w.yaml", "--num-cpus", "2", "--memory-gb", "2", "--quiet")
     assert (answer.code, answer.out) == (3, "")
+    assert answer.err.startswith("torc: Workflow 1 (mixed) incomplete: ")
     status = torc("status")
     assert "State:    ready: no job can start on this machine" in status.out
     assert "big (job 4) is unschedulable: 500 CPUs, machine has" in status.out
@@ -172,7 +177,7 @@ def test_in_the_background(torc: Any, place: Path) -> None:
     assert "│ a " in torc("resources").out
     refused = torc("run", 1, "--detach")
     assert (
-        refused.code == 2 and f"is at work already: runner 1 (pid {found['pid']} on " in refused.err
+        refused.code == 2 and f"is already running: runner 1 (pid {found['pid']} on " in refused.err
     )
     second = torc("run", 1, "--detach", "--force", "-f", "json").json
     assert second["log"] != found["log"] and Path(second["log"]).exists()
@@ -246,7 +251,8 @@ def test_drawing_on_a_terminal_and_ctrl_c(programs: Path, torc: Any, place: Path
         in text
     )
     assert "TERMINATED: a_1" in text
-    assert "Workflow 1 (w) interrupted" in text and "goes on" in text
+    assert "Workflow 1 (w) interrupted" in text
+    assert "interrupted; continue with `torc run 1`" in text
     states = torc("status", 1, "-f", "json").json["jobs_by_status"]
     assert {word: number for word, number in states.items() if number} == {
         "ready": 1,
@@ -375,3 +381,33 @@ def test_on_postgresql(
     assert torc("config", "show", *url).code == 0
     gone = torc("status", "--database", "postgresql://user:secret@/none?host=/nowhere")
     assert gone.code == 1 and "secret" not in gone.err and gone.err.count("\n") <= 3
+
+
+def test_a_quiet_run_that_fails_prints_one_line(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("{name: w, jobs: [{name: a, command: exit 3}]}")
+    answer = torc("run", "w.yaml", "-q")
+    assert (answer.code, answer.out) == (1, "")
+    assert re.fullmatch(r"torc: Workflow 1 \(w\) failed: 1 failed, in [^\n]+\n", answer.err)
+    (place / "w.yaml").write_text("{name: w, jobs: [{name: a, command: 'true'}]}")
+    answer = torc("run", "w.yaml", "-q")
+    assert (answer.code, answer.out, answer.err) == (0, "", "")
+
+
+RETRIED = """
+name: w
+jobs: [{name: a, command: 'test -e second || { touch second; exit 7; }', failure_handler: h}]
+failure_handlers: [{name: h, rules: [{exit_codes: [7], max_retries: 3}]}]
+"""
+
+
+def test_retries_are_numbered(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text(RETRIED)
+    answer = torc("run", "w.yaml")
+    assert answer.code == 0
+    assert re.search(r"retrying: a \(job 1\): attempt 2 of 4: exit 7\n", answer.out)
+
+
+def test_a_stop_by_the_time_limit_is_no_failure(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text("{name: w, jobs: [{name: a, command: sleep 1000}]}")
+    answer = torc("run", "w.yaml", "--time-limit", "0.5", "--grace", "0", "-f", "json")
+    assert (answer.code, answer.json["status"]) == (1, "stopped")

@@ -260,7 +260,7 @@ def test_ctrl_c_at_a_terminal_leaves_it_clean(shell: Any, until: Any) -> None:
     assert "\x1b[?1049h" not in text and "\x1b[?25l" not in text  # nothing to be undone afterwards
     left = [line for line in screen(text) if "▶" in line or "░" in line]
     assert left == []
-    assert "Interrupted. `torc run 1` goes on." in text
+    assert "interrupted; continue with `torc run 1`" in text
     assert shell.states() == {"first": "terminated", "second": "blocked"}
 
 

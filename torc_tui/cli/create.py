@@ -64,8 +64,9 @@ def create_from_file(
         preset = dict(plan.spec.settings)
         preset["resource_monitor"] = {**(preset.get("resource_monitor") or {}), "enabled": False}
         plan = replace(plan, spec=replace(plan.spec, settings=preset))
-    for warning in plan.warnings:
-        say(f"warning: {warning}")
+    if not getattr(call.options, "quiet", False):
+        for warning in plan.warnings:
+            say(f"warning: {warning}")
     call.creates = True
     workflow_id = create_workflow(
         call.store,

@@ -303,7 +303,7 @@ class Lines(_Told):
             elif kind in ("job_retried", "job_warning"):
                 word = "retrying" if kind == "job_retried" else "warning"
                 told = readable(event.data)
-                said = told.get("message") or told.get("reason") or ""
+                said = _retry(event) if kind == "job_retried" else told.get("message") or ""
                 lines.append(
                     f"{_clock(int(event.timestamp))} {word}: {_shown(name)} (job {event.job_id}): {_shown(str(said))}"
                 )
@@ -385,7 +385,9 @@ class Live(_Told):
             if event.kind in _NOTICES:
                 said.append(_notice(event))
             job = None if event.job_id is None else self.view.jobs.get(event.job_id)
-            if job is not None and (event.kind in _BAD or event.kind == "job_warning"):
+            if job is not None and event.kind == "job_retried":
+                said.append(f"retrying: {_shown(job.name)}: {_shown(_retry(event))}")
+            elif job is not None and (event.kind in _BAD or event.kind == "job_warning"):
                 if event.kind == "job_warning":
                     said.append(
                         f"warning: {_shown(job.name)}: {_shown(str(readable(event.data).get('message', '')))}"
@@ -458,6 +460,14 @@ def _shown(text: str, limit: int = 200) -> str:
     from torc_tui.views.ansi import one_line
 
     return one_line(text, limit)
+
+
+def _retry(event: Event) -> str:
+    """Return which attempt of a job begins, and why: ``attempt 2 of 4: exit 3``."""
+    told = readable(event.data)
+    number, of, reason = told.get("attempt"), told.get("of"), told.get("reason")
+    attempt = "" if number is None else f"attempt {number}" + (f" of {of}" if of else "")
+    return ": ".join(str(part) for part in (attempt, reason) if part)
 
 
 def _notice(event: Event) -> str:

@@ -1,8 +1,7 @@
-"""``torc run``: create and initialize where that is still to be done, run, and tell the truth in
-the exit code.
+"""Run a workflow file or a workflow: create and initialize it where needed, then start the runner.
 
-What comes in: a file or a workflow, and what the runner may use. What goes out: progress while it
-runs, a report at the end. How jobs are chosen and run is the engine's; this is only its face.
+Input: a file or a workflow, and what the runner may use. Output: progress while it runs, and a
+report at the end. The engine chooses and starts the jobs.
 """
 
 from __future__ import annotations
@@ -20,10 +19,12 @@ from torc_tui.cli.command_line import names_file
 from torc_tui.cli.create import create_from_file, tell_existing
 from torc_tui.cli.diagnostics import say
 from torc_tui.cli.identifiers import is_id
-from torc_tui.engine.report import RunOptions, RunReport
+from torc_tui.engine.report import EXIT_UNSUCCESSFUL, RunOptions, RunReport
 from torc_tui.errors import NotFound, Refused, SettingsError
 from torc_tui.model import Workflow
-from torc_tui.status import SETTLED
+from torc_tui.reasons import Kind
+from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
+from torc_tui.wording import count, duration
 
 _LISTED = 20
 
@@ -48,7 +49,7 @@ def run(call: Call) -> int:
 
 
 def _workflow_named(call: Call, what: str | None) -> int:
-    """The workflow that is meant by a word that is no file; NotFound says that it is neither."""
+    """Return the workflow that a word means which is no file; NotFound if it is neither."""
     if what is None or is_id(what):
         return call.workflow_id(what)
     found = None
@@ -58,17 +59,12 @@ def _workflow_named(call: Call, what: str | None) -> int:
         except NotFound as error:
             found = error
     near = difflib.get_close_matches(what, [name for name in os.listdir() if names_file(name)], 1)  # noqa: PTH208
-    ways = (
-        f"did you mean {near[0]}?"
-        if near
-        else "`torc workflows list` shows the workflows there are"
-    )
-    raise NotFound(f"there is neither a file nor a workflow {what!r}", hint=ways) from found
+    hint = f"did you mean {near[0]}?" if near else "`torc workflows list` shows the workflows"
+    raise NotFound(f"there is neither a file nor a workflow {what!r}", hint=hint) from found
 
 
 def options_of(call: Call) -> RunOptions:
-    """What the runner may use: the line, then the settings (``client.run``), then what the machine
-    has."""
+    """Return what the runner may use: by the options, else the settings ``client.run.*``."""
     given = call.options
     preset = settings.load()
 
@@ -77,11 +73,8 @@ def options_of(call: Call) -> RunOptions:
         return preset.get(f"client.run.{name}") if own is None else own
 
     foreign = value("gpu_foreign") or "avoid"
-    if foreign not in ("avoid", "ignore"):
-        raise SettingsError(f"client.run.gpu_foreign must be avoid or ignore, not {foreign!r}")
-    for name in ("num_cpus", "max_parallel_jobs"):
-        if value(name) is not None and value(name) < 1:
-            raise SettingsError(f"client.run.{name} must be at least 1")
+    if foreign not in settings.CHOICES["client.run.gpu_foreign"]:
+        raise SettingsError(settings.wrong_choice("client.run.gpu_foreign", foreign))
     folder = value("output_dir")
     return RunOptions(
         num_cpus=value("num_cpus"),
@@ -99,7 +92,7 @@ def options_of(call: Call) -> RunOptions:
 
 
 def arguments_of(options: RunOptions) -> list[str]:
-    """The options as a line of ``torc run`` gives them, for a runner in the background."""
+    """Return the options as words of ``torc run``, for a runner in the background."""
     arguments = []
     for name, value in (
         ("num-cpus", options.num_cpus),
@@ -125,35 +118,41 @@ def arguments_of(options: RunOptions) -> list[str]:
 
 
 def _make_ready(call: Call, workflow: Workflow) -> None:
-    """Initialize a workflow of which nothing was initialized yet; anything else runs as it is."""
+    """Initialize a workflow that was never initialized; run any other as it is."""
     from torc_tui.operations.workflows import initialize, needs_initialization
 
     if workflow.is_archived:
         raise Refused(
             f"workflow {workflow.id} is archived",
-            hint=f"`torc workflows archive false {workflow.id}` brings it back",
+            hint=f"restore it with `torc workflows archive false {workflow.id}`",
         )
     if not workflow.counts:
         raise Refused(
             f"workflow {workflow.id} has no jobs",
-            hint=f"`torc jobs create-from-file {workflow.id} FILE`",
+            hint=f"add some with `torc jobs create-from-file {workflow.id} FILE`",
         )
     if needs_initialization(workflow):
         report = initialize(
             call.store, workflow.id, force=call.options.force, once=True, actor=call.actor
         )
-        tell_existing(report.existing_outputs)
+        if not call.options.quiet:
+            tell_existing(report.existing_outputs)
     elif workflow.is_canceled:
         raise Refused(
             f"workflow {workflow.id} is canceled",
-            hint=f"`torc init {workflow.id}` makes its jobs ready again",
+            hint=f"initialize it again with `torc init {workflow.id}`",
         )
-    elif not (call.options.quiet or call.json) and all(
-        one in SETTLED for one, number in workflow.counts.items() if number
-    ):
+    elif _is_finished(workflow) and not (call.options.quiet or call.json):
         say(
-            f"nothing is left to run: `torc jobs retry JOB` takes a failed job again, `torc init {workflow.id}` all"
+            f"all jobs of workflow {workflow.id} have finished; changes of files were not"
+            " checked\n  run a failed job again with `torc jobs retry JOB`, or all jobs with"
+            f" `torc init {workflow.id}`"
         )
+
+
+def _is_finished(workflow: Workflow) -> bool:
+    """Return whether a runner would find no job to run."""
+    return is_complete(workflow.counts) and not workflow.interrupted
 
 
 def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
@@ -168,9 +167,11 @@ def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
             output.json_value(record_of(report, workflow))
         elif not call.options.quiet:
             _print_report(report, workflow)
+        elif report.exit_code:
+            say(f"torc: {_summary(report, workflow)}")
         sys.stdout.flush()
     except BrokenPipeError:
-        lose_output()  # nobody reads the report; what the run came to is in the exit code all the same
+        lose_output()  # nobody reads the report; the exit code tells the outcome
     return report.exit_code
 
 
@@ -186,9 +187,9 @@ def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
     if working:
         who = ", ".join(f"runner {node.id} (pid {node.pid} on {node.hostname})" for node in working)
         raise Refused(
-            f"workflow {workflow.id} is at work already: {who}",
-            hint=f"`torc {workflow.id}` watches it, `torc workflows stop {workflow.id}` stops it; "
-            "--force starts another runner",
+            f"workflow {workflow.id} is already running: {who}",
+            hint=f"watch it with `torc {workflow.id}`, stop it with `torc workflows stop"
+            f" {workflow.id}`, or start another runner with --force",
         )
     started = start_runner(call.store, workflow.id, arguments_of(options), actor=call.actor)
     if call.options.tui:
@@ -206,19 +207,19 @@ def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
             }
         )
         return 0
-    output.line(f"Workflow {workflow.id} runs in the background (pid {started.pid})")
+    output.line(f"Workflow {workflow.id} is running in the background (pid {started.pid})")
     for what, line in (
-        ("watch it", f"torc {workflow.id}"),
-        ("how it stands", f"torc status {workflow.id}"),
-        ("stop it", f"torc cancel {workflow.id}"),
-        ("its log", str(started.log)),
+        ("watch", f"torc {workflow.id}"),
+        ("status", f"torc status {workflow.id}"),
+        ("stop", f"torc workflows stop {workflow.id}"),
+        ("log", str(started.log)),
     ):
-        output.line(f"  {what + ':':<15}{line}")
+        output.line(f"  {what + ':':<8}{line}")
     return 0
 
 
 def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
-    """The final report as JSON."""
+    """Return the final report as JSON shows it."""
     return {
         "workflow_id": report.workflow_id,
         "name": workflow.name,
@@ -238,23 +239,33 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
 
 
 def _outcome(report: RunReport) -> str:
+    """Return one word for the end of a run."""
     if report.interrupted:
         return "interrupted"
+    if report.exit_code == EXIT_UNSUCCESSFUL and report.failed:
+        kinds = {job["reason"].kind if job["reason"] else None for job in report.failed}
+        others = number_of(report.counts, UNSUCCESSFUL - {JobStatus.TERMINATED})
+        if kinds <= _STOPPED and not others:
+            return "stopped"
     return {0: "completed", 1: "failed", 3: "incomplete"}.get(report.exit_code, "failed")
 
 
+_STOPPED = frozenset({Kind.TIME_LIMIT, Kind.RUNNER_STOPPED})
+"""Reasons of jobs that were stopped together with their runner."""
+
+
+def _summary(report: RunReport, workflow: Workflow) -> str:
+    """Return how a run ended, as one line."""
+    counts = [f"{number} {state.word}" for state, number in report.counts.items() if number]
+    jobs = f"{', '.join(counts)}, " if counts else ""
+    time = duration(report.exec_time)
+    return f"Workflow {workflow.id} ({workflow.name}) {_outcome(report)}: {jobs}in {time}"
+
+
 def _print_report(report: RunReport, workflow: Workflow) -> None:
-    from torc_tui.units import show_duration
     from torc_tui.wording import end_sentence
 
-    counts = ", ".join(
-        f"{number} {state.word}" for state, number in report.counts.items() if number
-    )
-    outcome = _outcome(report)
-    counts = f"{counts}, " if counts else ""
-    output.line(
-        f"Workflow {workflow.id} ({workflow.name}) {outcome}: {counts}in {show_duration(report.exec_time)}"
-    )
+    output.line(_summary(report, workflow))
     ended = [job for job in report.failed if job.get("status") != "canceled"]
     for job in ended[:_LISTED]:
         reason = end_sentence(job["reason"], job["return_code"])
@@ -265,14 +276,15 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
             output.line(f"    {path}")
     if len(ended) > _LISTED:
         output.line(
-            f"  … and {len(ended) - _LISTED} more: torc results list {workflow.id} --failed"
+            f"  and {len(ended) - _LISTED} more: `torc results list {workflow.id} --failed`"
         )
     output.never(report.never)
     sys.stdout.flush()
     held = sum(one["number"] for one in report.waiting if one.get("held"))
     if held:
-        say(f"{held} jobs are held back: torc jobs release JOB")
+        verb = "is" if held == 1 else "are"
+        say(f"{count(held, 'job')} {verb} held; release with `torc jobs release JOB`")
     if report.message:
         say(report.message)
     if report.interrupted and report.exit_code == 130:
-        say(f"Interrupted. `torc run {workflow.id}` goes on.")
+        say(f"interrupted; continue with `torc run {workflow.id}`")
