@@ -6,6 +6,11 @@ Every message that repeats a name, a value or a pattern does so through this mod
 
 from __future__ import annotations
 
+import re
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Characters that a name cannot hold: control characters, line breaks and lone surrogates."""
+
 NAME_LENGTH = 60
 """Characters of a name or a value that a message shows."""
 

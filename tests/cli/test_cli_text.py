@@ -39,6 +39,25 @@ def test_output(small: int, programs: Path, command: Any, encoding: str) -> None
     assert "\\u256d" not in text
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[1m", "a\x85b", "a\u2028b"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["create", "w.yaml"],
+        ["workflows", "new"],
+        ["workflows", "update", "1"],
+        ["jobs", "update", "1"],
+        ["user-data", "create", "1"],
+        ["user-data", "update", "1"],
+    ],
+    ids=" ".join,
+)
+def test_names_with_control_characters(torc: Any, small: int, words: list[str], name: str) -> None:
+    answer = torc(*words, "--name", name)
+    assert answer.code == 2
+    assert "holds a line break or a control character" in answer.err
+
+
 @pytest.mark.parametrize("words", [["--help"], ["jobs", "--help"], ["help"], ["help", "jobs"]])
 def test_help_in_ascii(programs: Path, words: list[str]) -> None:
     done = subprocess.run(

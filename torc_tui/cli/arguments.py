@@ -54,6 +54,15 @@ def name(value: str) -> str:
     return path(text(value))
 
 
+def label(value: str) -> str:
+    """Return a name of a workflow, job, file or record, or raise argparse's error."""
+    from torc_tui.quoting import CONTROL
+
+    if CONTROL.search(name(value)):
+        raise _wrong(f"{value!r} holds a line break or a control character")
+    return value
+
+
 def _wrong(message: str) -> Exception:
     from argparse import ArgumentTypeError
 

@@ -33,6 +33,7 @@ from torc_tui.cli.arguments import (
     Argument,
     arg,
     flag,
+    label,
 )
 from torc_tui.operations import catalog
 from torc_tui.operations.user_action import Target, UserAction
@@ -156,7 +157,13 @@ WORKFLOW_COMMANDS = (
         "Create a workflow from a file",
         (
             FILE,
-            arg("-n", "--name", metavar="NAME", help="name (default: the name in the file)"),
+            arg(
+                "-n",
+                "--name",
+                type=label,
+                metavar="NAME",
+                help="name (default: the name in the file)",
+            ),
             *_CREATING,
         ),
     ),
@@ -287,7 +294,7 @@ WORKFLOW_COMMANDS = (
         "workflows:new",
         "Create an empty workflow",
         (
-            arg("-n", "--name", required=True, metavar="NAME", help="name"),
+            arg("-n", "--name", type=label, required=True, metavar="NAME", help="name"),
             arg("-d", "--description", metavar="TEXT", help="description", empty=True),
         ),
     ),
@@ -295,7 +302,7 @@ WORKFLOW_COMMANDS = (
         catalog.RENAME,
         "workflows:update",
         WORKFLOW,
-        arg("-n", "--name", metavar="NAME", help="new name"),
+        arg("-n", "--name", type=label, metavar="NAME", help="new name"),
         arg("-d", "--description", metavar="TEXT", help="new description", empty=True),
         arg("--project", metavar="TEXT", help="new project", empty=True),
         arg("--metadata", metavar="JSON", help="new metadata", empty=True),
@@ -337,7 +344,7 @@ WORKFLOW_COMMANDS = (
         "Import an exported workflow",
         (
             arg("file", metavar="FILE", help="file, or - for standard input", complete="file"),
-            arg("-n", "--name", metavar="NAME", help="new name"),
+            arg("-n", "--name", type=label, metavar="NAME", help="new name"),
             flag("--skip-results", help="omit the results"),
             flag("--skip-events", help="omit the events"),
         ),
@@ -402,7 +409,7 @@ JOB_COMMANDS = (
         (
             JOB,
             OF_WORKFLOW,
-            arg("-n", "--name", metavar="NAME", help="new name"),
+            arg("-n", "--name", type=label, metavar="NAME", help="new name"),
             arg("-c", "--command", metavar="COMMAND", help="new command"),
             arg("--runtime", metavar="DURATION", help="new runtime, such as PT2H"),
             arg(
@@ -468,7 +475,7 @@ DATA_COMMANDS = (
         catalog.CREATE_RECORD,
         "user_data:create",
         WORKFLOW,
-        arg("-n", "--name", required=True, metavar="NAME", help="name"),
+        arg("-n", "--name", type=label, required=True, metavar="NAME", help="name"),
         arg("-d", "--data", metavar="JSON", help="value; - for standard input", empty=True),
         arg("--data-file", metavar="FILE", help="file with the value", complete="file"),
         flag("--ephemeral", help="mark the record as ephemeral"),
@@ -488,7 +495,7 @@ DATA_COMMANDS = (
             empty=True,
         ),
         arg("--data-file", metavar="FILE", help="file with the new value", complete="file"),
-        arg("-n", "--name", metavar="NAME", help="new name"),
+        arg("-n", "--name", type=label, metavar="NAME", help="new name"),
         arg("--ephemeral", metavar="true|false", help="whether the record is marked as ephemeral"),
         arg(
             "--expected-version",

@@ -79,6 +79,8 @@ def read(words: list[str]) -> Request | None:
         return None
     if not all(refs) or not all(value for key, value in options.items() if key != "data"):
         return None
+    if not options.get("name", "").isprintable():  # the full reader checks it
+        return None
     workflow = options.get("workflow") or os.environ.get("TORC_WORKFLOW_ID")
     if not is_id(workflow or refs[0]):  # the full reader looks up names of workflows
         return None

@@ -16,16 +16,13 @@ from collections.abc import Callable, Mapping
 from torc_tui.json_errors import why_no_json
 from torc_tui.model import Json
 from torc_tui.patterns import Pattern, PatternError
-from torc_tui.quoting import quoted
+from torc_tui.quoting import CONTROL, quoted
 from torc_tui.units import parse_duration, parse_memory
 from torc_tui.workflow_file.document import MAX_DEPTH, List, Map
 from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of, suggestion
 from torc_tui.workflow_file.spelling import SURROGATE, as_written, string
 
 Check = Callable[[Json], Json]
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Characters that a name cannot hold: control characters, line breaks and lone surrogates."""
-
 INTEGER_LIMIT = 2**31 - 1
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_GPUS = 10_000

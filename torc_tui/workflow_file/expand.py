@@ -13,8 +13,7 @@ from itertools import chain
 from typing import Protocol, TypeVar
 
 from torc_tui.model import FileSpec, JobSpec, Json, UserDataSpec
-from torc_tui.quoting import quoted
-from torc_tui.workflow_file.checks import CONTROL
+from torc_tui.quoting import CONTROL, quoted
 from torc_tui.workflow_file.invalid_value import InvalidValue
 from torc_tui.workflow_file.templates import ParameterRows
 

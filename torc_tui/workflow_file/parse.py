@@ -21,9 +21,8 @@ from torc_tui.model import (
     Source,
     WorkflowSpec,
 )
-from torc_tui.quoting import quoted, shorten
+from torc_tui.quoting import CONTROL, quoted, shorten
 from torc_tui.workflow_file.braces import lint_braces
-from torc_tui.workflow_file.checks import CONTROL
 from torc_tui.workflow_file.document import Document, List, Map
 from torc_tui.workflow_file.expand import expand_files, expand_jobs, expand_user_data
 from torc_tui.workflow_file.fields import FieldChecker, Fields
