@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from tests.waiting import DEADLINE, wait_for
-from torc_tui.tui.logs.log_grep import KEPT_OF_ONE, LogGrep, LogSource, hits_in
+from torc_tui.tui.logs.log_grep import KEPT_PER_FILE, LogGrep, LogSource, hits_in
 from torc_tui.tui.logs.merged_log import Stream
 
 
@@ -64,7 +64,7 @@ def test_of_one_log_only_so_many_hits_are_kept_and_all_counted(tmp_path: Path) -
     sweep = LogGrep()
     sweep.start("x", [log(path)])
     finish(sweep)
-    assert sweep.total == 25_000 and len(sweep.hits) == KEPT_OF_ONE
+    assert sweep.total == 25_000 and len(sweep.hits) == KEPT_PER_FILE
 
 
 def test_it_ends_when_told_also_when_nobody_takes(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store import events, log_files
 from torc_tui.store.database import Store
-from torc_tui.tui.logs.log_pane import CLIPBOARD, LogPane
+from torc_tui.tui.logs.log_copier import CLIPBOARD
+from torc_tui.tui.logs.log_pane import LogPane
 from torc_tui.tui.logs.log_search import LogSearch
 from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.shell.app import TorcApp
@@ -129,9 +130,9 @@ async def test_a_job_that_never_started_says_why(story: Story) -> None:
 @pytest.mark.parametrize(
     ("job", "words"),
     [
-        (THIRD, ["it wrote nothing to stderr", "standard output is not kept", "stdout not kept"]),
+        (THIRD, ["it wrote nothing to stderr", "stdout is not kept", "stdout not kept"]),
         (FIFTH, ["its output is not kept (stdio mode none)"]),
-        (SIXTH, ["its output was thrown away: it succeeded"]),
+        (SIXTH, ["its output was deleted: it succeeded"]),
     ],
 )
 async def test_what_is_not_kept_is_said(story: Story, job: int, words: list[str]) -> None:
@@ -234,7 +235,7 @@ async def test_search_while_typing_and_by_keys(story: Story) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: pane(pilot).log_view.follow)
         await pilot.press("/", *"nowhere")
-        await until(pilot, sees(pilot, "no hit for nowhere"))
+        await until(pilot, sees(pilot, "nothing found for nowhere"))
         await pilot.press("escape")
         await until(pilot, lambda: "nowhere" not in screen_text(pilot))
         assert isinstance(pilot.app.focused, LogView)
@@ -284,7 +285,7 @@ async def test_the_pager_gets_the_files(story: Story, tmp_path: Path) -> None:
         assert (tmp_path / "called").read_text() == f"-R --flag {story.file(FIRST, 'o')}\n"
         pilot.app.environ = {**ENVIRON, "PAGER": "no-such-pager"}  # type: ignore[attr-defined]  # it is a TorcApp
         await pilot.press("O")
-        await until(pilot, sees(pilot, "no pager no-such-pager here"))
+        await until(pilot, sees(pilot, "pager 'no-such-pager' not found"))
 
 
 async def test_search_in_all_logs_goes_to_the_line(story: Story) -> None:

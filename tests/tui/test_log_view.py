@@ -61,6 +61,12 @@ def write(path: Path, first: int, last: int) -> None:
         file.writelines(f"line {number}\n" for number in range(first, last + 1))
 
 
+def page(view: LogView, by: int) -> None:
+    """Press the key of a page, as often as the keys repeat."""
+    handler = view.handlers()["page-up" if by < 0 else "page-down"]
+    handler()
+
+
 async def test_it_opens_at_the_end_and_follows(tmp_path: Path) -> None:
     write(tmp_path / "job.o", 1, 5000)
     app = ViewApp(tmp_path)
@@ -78,8 +84,8 @@ async def test_scrolling_up_ends_following_and_the_end_brings_it_back(tmp_path: 
     async with app.run_test(size=(40, 10)) as pilot:
         view = app.view
         await until(pilot, lambda: lines(view)[-1] == "line 5000")
-        view.line_up()
-        view.line_up()
+        view.move(-1)
+        view.move(-1)
         assert not view.follow and lines(view)[-1] == "line 4998"
         write(tmp_path / "job.o", 5001, 5100)
         await until(pilot, lambda: view.window.size > 48_900 and not view.window.follows)
@@ -87,8 +93,8 @@ async def test_scrolling_up_ends_following_and_the_end_brings_it_back(tmp_path: 
         view.to_bottom()
         await until(pilot, lambda: lines(view)[-1] == "line 5100")
         assert view.follow
-        view.line_up()
-        view.line_down()
+        view.move(-1)
+        view.move(1)
         assert view.follow, "back at the end by hand"
 
 
@@ -99,12 +105,13 @@ async def test_pages_up_to_the_start_and_down_again_lose_no_line(tmp_path: Path)
         view = app.view
         await until(pilot, lambda: lines(view)[-1] == "line 700")
         seen = dict.fromkeys(lines(view), True)
-        for step in (view.page_up, view.page_down):
-            goal = "line 1" if step == view.page_up else "line 700"
+        for by, goal in ((-1, "line 1"), (1, "line 700")):
             while goal not in lines(view):
-                step()
+                page(view, by)
                 # Where more has to be read first, the rest of the step is done when it is here.
-                await until(pilot, lambda: view._asked <= view.window.serial and not view._owed)
+                await until(
+                    pilot, lambda: view._asked <= view.window.serial and not view.scroll.owed
+                )
                 seen |= dict.fromkeys(lines(view), True)
         assert len(seen) == 700
         view.to_top()
@@ -119,10 +126,10 @@ async def test_keys_that_run_ahead_of_the_reading_are_not_lost(tmp_path: Path) -
         view = app.view
         await until(pilot, lambda: lines(view)[-1] == "line 5000")
         for _ in range(15):
-            view.page_up()
+            page(view, -1)
         await until(pilot, lambda: lines(view)[-1] == "line 4850")
         for _ in range(5):
-            view.page_down()
+            page(view, 1)
         await until(pilot, lambda: lines(view)[-1] == "line 4900")
         assert not view.follow
 
@@ -195,11 +202,11 @@ async def test_wrapped_lines_scroll_by_rows(tmp_path: Path) -> None:
         view = app.view
         view.toggle_wrap()
         await until(pilot, lambda: lines(view)[-1] == "n" * 20)
-        view.line_up()
+        view.move(-1)
         await until(pilot, lambda: lines(view)[-1] == "n" * 40)
         view.to_top()
         await until(pilot, lambda: lines(view)[:3] == ["a" * 40, "a" * 40, "a" * 20])
-        view.line_down()
+        view.move(1)
         await until(pilot, lambda: lines(view)[0] == "a" * 40 and lines(view)[1] == "a" * 20)
 
 
@@ -242,15 +249,15 @@ async def test_search_counts_goes_and_lights(tmp_path: Path) -> None:
         assert view.window.found.total == 11 and "line 99" in lines(view), (
             "round the end to the first"
         )
-        view.next_hit()
+        view.step(1)
         await until(pilot, lambda: view.window.found.rank == 1)
         assert "line 990" in lines(view) and not view.follow
         y = lines(view).index("line 990")
         styles = [segment.style for segment in view.render_line(y) if segment.text == "line 99"]
-        assert styles and styles[0] == view._base + view.palette("match-current")
-        view.previous_hit()
+        assert styles and styles[0] == view._base + view.log_lines.palette("match-current")
+        view.step(-1)
         await until(pilot, lambda: view.window.found.rank == 0)
-        view.previous_hit()
+        view.step(-1)
         await until(pilot, lambda: view.window.found.rank == 10)
         assert "line 999" in lines(view)
         view.find("")
@@ -302,11 +309,11 @@ async def test_only_what_is_on_screen_is_laid_out(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         view = app.view
         await until(pilot, lambda: lines(view)[-1] == "line 100000")
-        assert view.laid_out <= 24
-        before = view.laid_out
-        view.line_up()
+        assert view.log_lines.laid_out <= 24
+        before = view.log_lines.laid_out
+        view.move(-1)
         assert lines(view)[-1] == "line 99999"
-        assert view.laid_out == before + 1, "one line up is one line more"
+        assert view.log_lines.laid_out == before + 1, "one line up is one line more"
 
 
 async def test_a_hidden_log_is_not_looked_at(tmp_path: Path) -> None:
@@ -345,11 +352,11 @@ async def test_lines_are_marked_by_mouse_and_by_keys(tmp_path: Path) -> None:
         await pilot.mouse_down(LogView, offset=(2, 2))
         await pilot.hover(LogView, offset=(2, 4))
         await pilot.mouse_up(LogView, offset=(2, 4))
-        assert view.marked == (view.window.lines[2].place, view.window.lines[4].place)
+        assert view.selection.range == (view.window.lines[2].place, view.window.lines[4].place)
         assert view.unselect() and not view.unselect()
-        view.select_down()
-        view.select_down()
-        assert view.marked == (view.window.lines[0].place, view.window.lines[1].place)
+        view.select(1)
+        view.select(1)
+        assert view.selection.range == (view.window.lines[0].place, view.window.lines[1].place)
 
 
 async def test_the_bar_at_the_right_shows_and_takes_the_place(tmp_path: Path) -> None:
@@ -375,7 +382,7 @@ async def test_a_resize_keeps_the_place(tmp_path: Path) -> None:
         await until(pilot, lambda: lines(view)[-1] == "line 1000")
         await pilot.resize_terminal(80, 5)
         await until(pilot, lambda: view.size.height == 5 and lines(view)[-1] == "line 1000")
-        view.page_up()
+        page(view, -1)
         top = lines(view)[0]
         await pilot.resize_terminal(30, 40)
         await until(

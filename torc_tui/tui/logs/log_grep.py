@@ -1,31 +1,31 @@
-"""A search through the logs of many jobs. In: a pattern and the logs. Out: hits as they are found,
-and how far it is.
+"""A search through the logs of many jobs. Input: a text and the logs. Output: hits as they are
+found, and the progress.
 
-A thread of its own reads one file after the other, in pieces, and can be stopped between any two.
-What it finds is taken by ``take`` in small helpings. Files that are not there have no hits. Never
-done here: screens, the store.
+A thread of its own reads one file after the other, in steps, and can be stopped between two steps.
+Files that cannot be read have no hits. Never done here: screens, the database.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from torc_tui.tui.logs.log_index import matcher
+from torc_tui.tui.logs.file_search import matcher, whole_lines
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.views.ansi import one_line
 
 STEP = 1 << 20
-KEPT_OF_ONE = 200
-"""So many hits of one file are kept; beyond that they are counted."""
+"""Bytes that are read at once."""
+KEPT_PER_FILE = 200
+"""Hits of one file that are kept; more hits are counted."""
 KEPT = 20_000
-"""So many hits are kept in all."""
+"""Hits that are kept in all."""
 SHOWN = 300
 """Characters of a line that are kept."""
-HELPING = 2000
-"""Hits taken at once."""
+AT_ONCE = 2000
+"""Hits that are taken at once."""
 
 
 class LogSource(NamedTuple):
@@ -39,7 +39,8 @@ class LogSource(NamedTuple):
 
 
 class LogHit(NamedTuple):
-    """A line that matches: its number from 1, where it starts, and its text, safe to show and cut."""
+    """A line that matches: its number from 1, where it starts, and its text, safe to show and
+    cut."""
 
     log: LogSource
     line: int
@@ -51,50 +52,52 @@ class LogHit(NamedTuple):
 def hits_in(
     log: LogSource, pattern: str, *, stop: threading.Event | None = None, step: int = STEP
 ) -> Iterator[LogHit | None]:
-    """The lines of a file that match; None after each piece without one. A file that cannot be read
-    has none."""
+    """Yield the lines of a file that match, and None after each step."""
     places = matcher(pattern)
+    offset = newlines = 0
     try:
         with open(log.stream.path, "rb", buffering=0) as file:
-            rest, offset, newlines = b"", 0, 0
-            while not (stop is not None and stop.is_set()):
-                data = file.read(step)
-                chunk = rest + data
-                cut = len(chunk) if not data or len(chunk) > 16 * step else chunk.rfind(b"\n") + 1
-                part, rest = chunk[:cut], chunk[cut:]
-                counted = until = 0
-                for at in places(part):
-                    if at < until:
-                        continue
-                    start = part.rfind(b"\n", 0, at) + 1
-                    end = part.find(b"\n", at)
-                    until = end + 1 if end >= 0 else len(part) + 1
+            for part in whole_lines(file, step=step, stop=stop, piece=16 * step):
+                counted = 0
+                for start, at, end in _matches(part, places):
                     newlines += part.count(b"\n", counted, start)
                     counted = start
-                    # What was found stays in sight, also far out in a long line.
-                    begin = start if at - start < SHOWN // 2 else max(start, at - 60)
-                    text = one_line(
-                        part[begin : min(until, begin + 2 * SHOWN)].decode("utf-8", "replace"),
-                        SHOWN,
-                    )
-                    text = text if begin == start else "…" + text
+                    text = _excerpt(part, start, at, end)
                     yield LogHit(log, newlines + 1, offset + start, text, pattern)
                 newlines += part.count(b"\n", counted)
-                offset += cut
-                if not data:
-                    return
+                offset += len(part)
                 yield None
     except OSError:
         return
 
 
+def _matches(
+    part: bytes, places: Callable[[bytes], Iterator[int]]
+) -> Iterator[tuple[int, int, int]]:
+    """Yield for each line that matches its start, the place of the match, and its end."""
+    until = 0
+    for at in places(part):
+        if at < until:
+            continue
+        end = part.find(b"\n", at)
+        until = end + 1 if end >= 0 else len(part) + 1
+        yield part.rfind(b"\n", 0, at) + 1, at, until
+
+
+def _excerpt(part: bytes, start: int, at: int, end: int) -> str:
+    """Return a line, or the part around the match where it stands far out in a long line."""
+    begin = start if at - start < SHOWN // 2 else max(start, at - 60)
+    text = part[begin : min(end, begin + 2 * SHOWN)].decode("utf-8", "replace")
+    return ("" if begin == start else "…") + one_line(text, SHOWN)
+
+
 class LogGrep:
-    """The search and what it found. Methods and attributes belong to the screen's thread."""
+    """The search and what it found. Methods and attributes belong to the app's thread."""
 
     def __init__(self) -> None:
         self.pattern = ""
         self.asking = ""
-        """What will be searched as soon as it is known which logs there are."""
+        """What will be searched as soon as the list of logs is known."""
         self.hits: list[LogHit] = []
         self.total = 0
         self.jobs: set[int] = set()
@@ -102,6 +105,7 @@ class LogGrep:
         self.searched = 0
         self.done = True
         self.turn = 0
+        """The number of the search."""
         self._stop = threading.Event()
         self._found: deque[tuple[LogHit | None, bool]] = deque()
         self._thread: threading.Thread | None = None
@@ -126,17 +130,17 @@ class LogGrep:
         self.done = True
 
     def join(self, timeout: float) -> bool:
-        """Wait until the thread has ended; False if it has not in time."""
+        """Wait until the thread has ended; return False if it has not in time."""
         if self._thread is not None:
             self._thread.join(timeout)
         return self._thread is None or not self._thread.is_alive()
 
     def take(self) -> bool:
-        """Take up to a helping of what was found; True if anything changed."""
+        """Take some of what was found; return whether anything changed."""
         found = self._found
         if not found:
             return False
-        for _ in range(min(HELPING, len(found))):
+        for _ in range(min(AT_ONCE, len(found))):
             hit, last = found.popleft()
             if hit is not None:
                 self.total += 1
@@ -164,7 +168,7 @@ def _grep(
             if hit is None:
                 continue
             number += 1
-            found.append((hit if number <= KEPT_OF_ONE else hit._replace(text=""), False))
-            while len(found) > 4 * HELPING and not stop.wait(0.01):
-                pass  # nobody takes so fast: memory has an end
+            found.append((hit if number <= KEPT_PER_FILE else hit._replace(text=""), False))
+            while len(found) > 4 * AT_ONCE and not stop.wait(0.01):
+                pass  # nobody takes hits so fast: the memory is bounded
         found.append((None, True))

@@ -1,17 +1,16 @@
 """A log as it is read: its end first, following it, searched as a whole, whatever its size.
 
-What comes in: windows of lines from the ``LogReader`` (taken at its word or with the tick), and
-commands. What goes out: painted lines, and ``Moved`` for whoever shows how it stands. Moving within
-what was read is done at once; more is asked for before the edge is reached. Never done here:
-touching a file.
+Input: windows of lines from the `LogReader`, and commands. Output: painted lines, and ``Moved``
+when place, size or search changed. Moving within the lines that were read is done at once; more
+lines are asked for before the edge is reached. Never done here: touching a file.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -22,27 +21,23 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from torc_tui.tui.logs.log_reader import LogReader, Want, Window
-from torc_tui.tui.logs.log_rows import Spans, highlighted, rich_style, sliced, wrapped
+from torc_tui.tui.logs.log_lines import LogLines
+from torc_tui.tui.logs.log_reader import LogReader
+from torc_tui.tui.logs.log_rows import sliced
+from torc_tui.tui.logs.log_scroll import SIDEWAYS, LogScroll
+from torc_tui.tui.logs.log_selection import LogSelection
+from torc_tui.tui.logs.log_window import Want, Window
 from torc_tui.tui.logs.merged_log import Place, Stream, TapeLine
-from torc_tui.tui.look.text_layout import Line, paint, sanitize, width_of
-from torc_tui.tui.look.theme import Palette, palette_of
+from torc_tui.tui.look.text_layout import Line, paint, width_of
+from torc_tui.tui.look.theme import palette_of
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
-from torc_tui.views.ansi import Style, decode
 
 FIRST = 150
-"""Lines read at once when a log is opened, whatever the height of the screen is then."""
-OWED = 20
-"""Screens that keys may run ahead of what was read."""
-SIDEWAYS = 16
-"""Cells that a step to the side moves."""
-KEPT = 600
-"""Lines laid out are kept until there are so many."""
+"""Lines that are read when a log is opened, whatever the height of the screen is then."""
 
 
 class LogView(CommandNode, Widget, can_focus=True):
-    """``follow`` holds while the end is shown: it ends with scrolling up and comes back at the end.
-    ``laid_out`` counts lines that were decoded: the guard of the tests."""
+    """See the module."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("log",)
     ALLOW_SELECT = False
@@ -59,31 +54,13 @@ class LogView(CommandNode, Widget, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.reader = LogReader(self._tell)
-        self.window = Window()
+        self.log_lines = LogLines()
+        self.scroll = LogScroll(self.log_lines)
+        self.selection = LogSelection(self.scroll)
         self.message: Sequence[Line] = ()
-        self.follow = True
-        self.wrap = False
-        self.left = 0
-        self.pattern = ""
-        self.top = 0
-        self.skip = 0
-        self.selected: tuple[Place, Place] | None = None
-        self.laid_out = 0
         self._opened = 0
         self._asked = 0
-        self._owed = 0
-        self._screen_rows: list[tuple[int, int]] | None = None
-        self._kept: dict[tuple[Place, int, int], list[Spans]] = {}
-        self._styles: dict[Style, RichStyle] = {}
-        self._matches: re.Pattern[str] | None = None
         self._base = RichStyle.null()
-        self._painted_with: Palette | None = None
-        self._drag: Place | None = None
-
-    @property
-    def palette(self) -> Palette:
-        """Return the styles of the current theme."""
-        return palette_of(self.app)
 
     def on_mount(self) -> None:
         self.reader.start()
@@ -93,162 +70,154 @@ class LogView(CommandNode, Widget, can_focus=True):
 
     # -- what the owner calls ----------------------------------------------------------------------
 
+    @property
+    def window(self) -> Window:
+        """Return the lines that are here."""
+        return self.log_lines.window
+
+    @property
+    def pattern(self) -> str:
+        """Return what is searched."""
+        return self.log_lines.pattern
+
+    @property
+    def follow(self) -> bool:
+        """Whether the end is followed."""
+        return self.scroll.follow
+
+    @property
+    def on_screen(self) -> Sequence[TapeLine]:
+        """Return the lines that are on screen, at least in part."""
+        return self.scroll.on_screen
+
     def open(self, streams: Sequence[Stream], *, live: bool) -> None:
-        """Show these files from their end; none: the message alone."""
-        self.follow, self.left, self.pattern, self.selected = True, 0, "", None
-        self._matches = None
-        self._kept.clear()
-        self.window = Window(streams=streams)
-        self.top = self.skip = 0
-        self._opened = self.reader.open(streams, live=live, lines=max(FIRST, 3 * self._height))
+        """Show these files from their end; without files, the message alone."""
+        self.log_lines.set_pattern("")
+        self.log_lines.window = Window(streams=streams)
+        self.scroll.reset()
+        self.selection.clear()
+        lines = max(FIRST, 3 * self.scroll.height)
+        self._opened = self.reader.open(streams, live=live, lines=lines)
         self._changed()
 
     def say(self, message: Sequence[Line]) -> None:
-        """What stands there while there is nothing to show."""
+        """Set the text that stands here while there are no lines."""
         if list(message) != list(self.message):
             self.message = message
             self.refresh()
 
     def take(self) -> None:
-        """Take what the reader has found, if it has something."""
+        """Take what the reader has found, if it has found something."""
         window = self.reader.take()
         if window is not None and window.opened == self._opened:
             self._take(window)
 
     def go_to(self, stream: str, offset: int, pattern: str = "") -> None:
-        """Go to the line of a file that starts at ``offset``, with ``pattern`` searched."""
+        """Go to the line of a file that starts at ``offset``, and search ``pattern``."""
         if pattern:
-            self._set_pattern(pattern)
+            self.log_lines.set_pattern(pattern)
             self.reader.find(pattern, None, self._around(None))
         self._asked = self.reader.go_to(stream, offset, self._around(None))
 
     def find(self, pattern: str, start: Place | None = None) -> None:
-        """Search the whole log and go to the first hit from ``start`` on; nothing ends the
-        search."""
-        self._set_pattern(pattern)
-        self._asked = self.reader.find(pattern, start or self.here, self._around(None))
+        """Search the whole log, and go to the first hit from ``start`` on; an empty pattern ends
+        the search."""
+        self.log_lines.set_pattern(pattern)
+        self._asked = self.reader.find(pattern, start or self.scroll.here, self._around(None))
         if not pattern:
             self._changed()
 
-    @property
-    def here(self) -> Place | None:
-        """The line at the top."""
-        lines = self.window.lines
-        return lines[self.top].place if self.top < len(lines) else None
-
-    @property
-    def on_screen(self) -> Sequence[TapeLine]:
-        """The lines of which something is on screen."""
-        rows = self._rows()
-        return self.window.lines[rows[0][0] : rows[-1][0] + 1] if rows else ()
-
-    @property
-    def fits(self) -> bool:
-        """Whether everything is on screen."""
-        window = self.window
-        return (
-            window.at_start
-            and window.at_end
-            and len(self.on_screen) == len(window.lines)
-            and not self.skip
-        )
-
-    @property
-    def marked(self) -> tuple[Place, Place] | None:
-        """The selected lines, first and last."""
-        if self.selected is None:
-            return None
-        first, last = sorted(self.selected)
-        return first, last
+    def unselect(self) -> bool:
+        """Unselect the lines; return False if none were selected."""
+        cleared = self.selection.clear()
+        if cleared:
+            self._changed()
+        return cleared
 
     # -- windows -----------------------------------------------------------------------------------
 
-    @property
-    def _height(self) -> int:
-        return max(1, self.size.height)
-
-    @property
-    def _body(self) -> int:
-        """Cells for text: what gutter and bar leave."""
-        return max(2, self.size.width - 1 - self._gutter)
-
-    @property
-    def _gutter(self) -> int:
-        return 1 if sum(1 for size in self.window.sizes if size) > 1 else 0
+    def _tell(self) -> None:
+        """Take notice of an answer; called in the thread of the log."""
+        self.post_message(self.Arrived())
 
     def _around(self, place: Place | None) -> Want:
-        return Want(
-            place, 3 * self._height + max(0, -self._owed), 4 * self._height + max(0, self._owed)
-        )
+        height, owed = self.scroll.height, self.scroll.owed
+        return Want(place, 3 * height + max(0, -owed), 4 * height + max(0, owed))
 
     def _take(self, window: Window) -> None:
-        old, here = self.window, self.here
-        places = [line.place for line in window.lines]
-        moved_on = not (
-            self.follow or window.jumped or here is None or window.generation != old.generation
-        )
-        if moved_on and here not in places:
-            # An answer from before the user went on: its news are taken, the lines are asked for
-            # again.
+        old, scroll, here = self.window, self.scroll, self.scroll.here
+        if self._moved_on(window, here):
+            # An answer from before the user went on: its news are taken, the lines asked for again.
             at_end = old.at_end and window.size == old.size
             window = replace(
                 window, lines=old.lines, at_start=old.at_start, at_end=at_end, follows=False
             )
-            places = [line.place for line in window.lines]
             if self._asked <= window.serial:
                 self._asked = self.reader.want(self._around(here))
-        self.window = window
+        self.log_lines.window = window
         if window.generation != old.generation:
-            self._kept.clear()
-            self.selected = None
-            if not window.jumped and not self.follow:
-                self.follow = True
-                self._ask_end()
-        if window.jumped and window.anchor is not None:
-            at = bisect_left(places, window.anchor)
-            self.follow = False
-            self.top, self.skip = max(0, at - self._height // 3), 0
-            self._clamp()
-            self._show_hit(at)
-        elif self.follow:
-            self.top, self.skip = self._bottom()
-        else:
-            at = bisect_left(places, here) if here is not None else 0
-            if at >= len(places) or places[at] != here:
-                self.skip = 0
-            self.top = max(0, min(at, len(places) - 1))
-            self._clamp()
-            if self._owed and self._asked <= window.serial:
-                owed, self._owed = self._owed, 0
-                self._move(owed)
-                return
+            self._begin_again(window)
+        self._put(window, here)
+        if not scroll.follow and not window.jumped and scroll.owed and self._asked <= window.serial:
+            owed, scroll.owed = scroll.owed, 0
+            self.move(owed)
+            return
         self._need()
         self._changed()
 
-    def _tell(self) -> None:
-        """In the reader's thread: an answer is there."""
-        self.post_message(self.Arrived())
+    def _moved_on(self, window: Window, here: Place | None) -> bool:
+        """Return whether the user is at a place that the window does not have."""
+        settled = self.follow or window.jumped or here is None
+        if settled or window.generation != self.window.generation:
+            return False
+        return here not in [line.place for line in window.lines]
+
+    def _begin_again(self, window: Window) -> None:
+        """Take notice that the file was written from its start again."""
+        self.log_lines.forget()
+        self.selection.clear()
+        if not window.jumped and not self.follow:
+            self.scroll.follow = True
+            self._ask_end()
+
+    def _put(self, window: Window, here: Place | None) -> None:
+        """Show the window where the user looked, or where a request went."""
+        places, scroll = [line.place for line in window.lines], self.scroll
+        if window.jumped and window.anchor is not None:
+            at = bisect_left(places, window.anchor)
+            scroll.follow = False
+            scroll.put(at - scroll.height // 3)
+            scroll.show_hit(at)
+        elif scroll.follow:
+            scroll.to_bottom()
+        else:
+            at = bisect_left(places, here) if here is not None else 0
+            if at >= len(places) or places[at] != here:
+                scroll.skip = 0
+            scroll.top = max(0, min(at, len(places) - 1))
+            scroll.settle()
 
     def _need(self) -> None:
         """Ask for more lines before the edge of those that are here is reached."""
-        window = self.window
+        window, scroll = self.window, self.scroll
         if self._asked > window.serial or not window.lines:
             return
-        rows = self._rows()
-        last = rows[-1][0] if rows else self.top
-        short = self.top < self._height and not window.at_start
-        short = short or (len(window.lines) - last <= self._height and not window.at_end)
-        if self.follow:
-            if not window.follows or (self.top == 0 and not window.at_start):
+        if scroll.follow:
+            if not window.follows or (scroll.top == 0 and not window.at_start):
                 self._ask_end()
-        elif short or window.follows:
-            self._asked = self.reader.want(self._around(self.here))
+            return
+        rows = scroll.rows()
+        last = rows[-1][0] if rows else scroll.top
+        short_above = scroll.top < scroll.height and not window.at_start
+        short_below = len(window.lines) - last <= scroll.height and not window.at_end
+        if short_above or short_below or window.follows:
+            self._asked = self.reader.want(self._around(scroll.here))
 
     def _ask_end(self) -> None:
-        self._asked = self.reader.want(Want(None, 3 * self._height, 0))
+        self._asked = self.reader.want(Want(None, 3 * self.scroll.height, 0))
 
     def _changed(self) -> None:
-        self._screen_rows = None
+        self.scroll.changed()
         self.refresh()
         self.post_message(self.Moved())
 
@@ -256,239 +225,93 @@ class LogView(CommandNode, Widget, can_focus=True):
         event.stop()
         self.take()
 
-    def on_resize(self) -> None:
-        self._kept.clear()
-        self._screen_rows = None
-        if self.follow:
-            self.top, self.skip = self._bottom()
-        else:
-            self._clamp()
+    def on_resize(self, event: events.Resize) -> None:
+        self.scroll.height, self.log_lines.cells = max(1, event.size.height), event.size.width
+        self.log_lines.forget()
+        self.scroll.settle()
         self._need()
         self._changed()
-
-    # -- lines and rows ----------------------------------------------------------------------------
-
-    def _laid(self, index: int) -> list[Spans]:
-        """The rows of a line: one, or several where lines are wrapped."""
-        line = self.window.lines[index]
-        key = (line.place, len(line.data), line.missing)
-        found = self._kept.get(key)
-        if found is None:
-            if len(self._kept) > KEPT:
-                self._kept.clear()
-            self.laid_out += 1
-            spans = self._spans(line)
-            found = wrapped(spans, self._body) if self.wrap else [spans]
-            self._kept[key] = found
-        return found
-
-    def _spans(self, line: TapeLine) -> Spans:
-        palette = self.palette
-        if line.heading:
-            head = f"── {line.heading} "
-            return [
-                (head, palette("muted")),
-                ("─" * max(0, self._body - len(head)), palette("rule")),
-            ]
-        spans: Spans = []
-        for part in decode(line.data)[:1]:
-            for text, style in part:
-                spans.append((sanitize(text), self._rich(style)))
-        if line.missing:
-            spans.append((f" … {line.missing:,} more bytes", palette("warning")))
-        return highlighted(spans, self._matches, palette("match")) if self._matches else spans
-
-    def _rich(self, style: Style) -> RichStyle:
-        found = self._styles.get(style)
-        if found is None:
-            colours = (
-                style if self.palette.name != "torc-mono" else style._replace(fg=None, bg=None)
-            )
-            found = self._styles[style] = rich_style(colours)
-        return found
-
-    def _rows(self) -> list[tuple[int, int]]:
-        """Which row of which line stands in each line of the screen."""
-        rows = self._screen_rows
-        if rows is None:
-            rows = []
-            height = self._height
-            for index in range(self.top, len(self.window.lines)):
-                count = len(self._laid(index)) if self.wrap else 1
-                first = self.skip if index == self.top else 0
-                rows += [(index, sub) for sub in range(first, count)]
-                if len(rows) >= height:
-                    break
-            rows = self._screen_rows = rows[:height]
-        return rows
-
-    def _bottom(self) -> tuple[int, int]:
-        """The top at which the last row stands in the last line of the screen."""
-        left = self._height
-        for index in range(len(self.window.lines) - 1, -1, -1):
-            count = len(self._laid(index)) if self.wrap else 1
-            if count >= left:
-                return index, count - left
-            left -= count
-        return 0, 0
-
-    def _clamp(self) -> None:
-        self._screen_rows = None
-        bottom = self._bottom()
-        if (self.top, self.skip) > bottom:
-            self.top, self.skip = bottom
-
-    def _set_pattern(self, pattern: str) -> None:
-        self.pattern = pattern
-        fold = re.IGNORECASE if pattern == pattern.lower() else 0
-        self._matches = re.compile(re.escape(pattern), fold) if pattern else None
-        self._kept.clear()
 
     # -- painting ----------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        width, base = self.size.width, self.rich_style
-        if base != self._base or self._painted_with is not self.palette:
-            self._base, self._painted_with = base, self.palette
-            self._styles.clear()
-            self._kept.clear()
-        lines = self.window.lines
-        if not lines:
+        width, base, palette = self.size.width, self.rich_style, palette_of(self.app)
+        if base != self._base or self.log_lines.palette is not palette:
+            self._base = base
+            self.log_lines.set_palette(palette)
+        if not self.window.lines:
             at = y - (1 if self.size.height > len(self.message) + 1 else 0)
             line = self.message[at] if 0 <= at < len(self.message) else ()
-            return paint(line, self.palette, base, width)
-        rows = self._rows()
-        segments: list[Segment] = []
-        under: RichStyle | None = None
-        gutter = self._gutter
-        if y < len(rows):
-            index, sub = rows[y]
-            line_here = lines[index]
-            if self.marked is not None and self.marked[0] <= line_here.place <= self.marked[1]:
-                under = self.palette("cursor")
-            if gutter:
-                error = (
-                    self.window.streams[line_here.stream].name == "stderr" and not line_here.heading
-                )
-                segments.append(Segment("▎" if error else " ", self.palette("stderr")))
-            spans = self._laid(index)[sub]
-            found = self.window.found
-            if found is not None and found.place == line_here.place and not line_here.heading:
-                match, current = self.palette("match"), self.palette("match-current")
-                spans = [(text, current if style is match else style) for text, style in spans]
-            left = 0 if self.wrap or line_here.heading else self.left
-            segments += sliced(spans, left, self._body, self.palette("accent"))
+            return paint(line, palette, base, width)
+        segments, under = self._row(y)
         used = sum(width_of(segment.text) for segment in segments)
         segments.append(Segment(" " * (width - 1 - used)))
+        lowest = under or RichStyle.null()
         painted = [
-            Segment(text, base + (style or RichStyle.null()) + (under or RichStyle.null()))
+            Segment(text, base + (style or RichStyle.null()) + lowest)
             for text, style, _ in segments
             if text
         ]
-        thumb = self._thumb(y)
-        painted.append(Segment("▐" if thumb else " ", base + self.palette("faint")))
+        handle = "▐" if y in self.scroll.thumb() else " "
+        painted.append(Segment(handle, base + palette("faint")))
         return Strip(painted, width)
 
-    def _thumb(self, y: int) -> bool:
-        """Whether the handle of the bar at the right stands in this line."""
-        window, height = self.window, self._height
-        rows = self._rows()
-        if not rows or self.fits or not window.size:
-            return False
-        first, last = window.lines[rows[0][0]].at, window.lines[rows[-1][0]].at
-        size = max(1, min(height - 1, round(height * (last - first) / window.size)))
-        room = height - size
-        at_end = window.at_end and rows[-1][0] == len(window.lines) - 1
-        share = 1.0 if at_end else first / max(1, window.size - (last - first))
-        top = room if at_end else min(room - (1 if room > 1 else 0), round(room * share))
-        if window.at_start and rows[0] == (0, 0):
-            top = 0
-        return top <= y < top + size
+    def _row(self, y: int) -> tuple[list[Segment], RichStyle | None]:
+        """Return the text in a line of the screen, and the style under it."""
+        rows, lines = self.scroll.rows(), self.log_lines
+        if y >= len(rows):
+            return [], None
+        palette = lines.palette
+        index, sub = rows[y]
+        line = self.window.lines[index]
+        segments: list[Segment] = []
+        if lines.gutter:
+            error = self.window.streams[line.stream].name == "stderr" and not line.heading
+            segments.append(Segment("▎" if error else " ", palette("stderr")))
+        spans, found = lines.rows(index)[sub], self.window.found
+        if found is not None and found.place == line.place and not line.heading:
+            match, current = palette("match"), palette("match-current")
+            spans = [(text, current if style is match else style) for text, style in spans]
+        left = 0 if lines.wrap or line.heading else self.scroll.left
+        segments += sliced(spans, left, lines.width, palette("accent"))
+        return segments, palette("cursor") if self.selection.has(line.place) else None
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width
 
-    # -- moving ------------------------------------------------------------------------------------
-
-    def _move(self, rows: int) -> None:
-        """Scroll by rows of the screen. The end, once reached, is followed again."""
-        if not self.window.lines:
-            return
-        lines, window = self.window.lines, self.window
-        if rows * self._owed > 0:
-            rows += self._owed
-        top, skip = self.top, self.skip + rows
-        while skip < 0 and top > 0:
-            top -= 1
-            skip += len(self._laid(top)) if self.wrap else 1
-        owed = 0 if window.at_start else min(0, skip)
-        skip = max(0, skip)
-        while top < len(lines) - 1 and skip >= (count := len(self._laid(top)) if self.wrap else 1):
-            skip -= count
-            top += 1
-        bottom = self._bottom()
-        reached = (top, skip) >= bottom
-        if reached and not window.at_end and not self.wrap:
-            owed = top - bottom[0]
-        self.top, self.skip = bottom if reached else (top, skip)
-        self.follow = reached and window.at_end and (rows > 0 or self.fits)
-        # What goes beyond the lines that are here is done when more of them are.
-        self._owed = max(-OWED * self._height, min(OWED * self._height, owed))
-        self._screen_rows = None
-        self._need()
-        self._changed()
-
-    def _show_hit(self, index: int) -> None:
-        """Move sideways where the hit of that line is out of sight."""
-        if self.wrap or self._matches is None or index >= len(self.window.lines):
-            return
-        text = "".join(part for part, _ in self._laid(index)[0])
-        found = self._matches.search(text)
-        if found is not None:
-            start, end = width_of(text[: found.start()]), width_of(text[: found.end()])
-            if start < self.left or end > self.left + self._body - 1:
-                self.left = max(0, end - self._body // 2) if end > self._body - 1 else 0
+    # -- commands ----------------------------------------------------------------------------------
 
     def handlers(self) -> Mapping[str, Handler]:
+        page = max(1, self.scroll.height - 1)
         return {
-            "log-up": self.line_up,
-            "log-down": self.line_down,
-            "page-up": self.page_up,
-            "page-down": self.page_down,
+            "log-up": partial(self.move, -1),
+            "log-down": partial(self.move, 1),
+            "page-up": partial(self.move, -page),
+            "page-down": partial(self.move, page),
             "cursor-top": self.to_top,
             "cursor-bottom": self.to_bottom,
             "log-follow": self.toggle_follow,
             "log-wrap": self.toggle_wrap,
             "scroll-left": self.shift_left,
             "scroll-right": self.shift_right,
-            "log-next": self.next_hit,
-            "log-previous": self.previous_hit,
-            "log-select-up": self.select_up,
-            "log-select-down": self.select_down,
+            "log-next": partial(self.step, 1),
+            "log-previous": partial(self.step, -1),
+            "log-select-up": partial(self.select, -1),
+            "log-select-down": partial(self.select, 1),
         }
 
-    def line_up(self) -> None:
-        """Scroll one line up."""
-        self._move(-1)
-
-    def line_down(self) -> None:
-        """Scroll one line down."""
-        self._move(1)
-
-    def page_up(self) -> None:
-        """Scroll one page up."""
-        self._move(-max(1, self._height - 1))
-
-    def page_down(self) -> None:
-        """Scroll one page down."""
-        self._move(max(1, self._height - 1))
+    def move(self, rows: int) -> None:
+        """Scroll by rows of the screen."""
+        if self.window.lines:
+            self.scroll.move(rows)
+            self._need()
+            self._changed()
 
     def to_top(self) -> None:
         """Go to the first line."""
-        window = self.window
-        self.follow = False
-        if window.at_start:
-            self.top = self.skip = 0
+        self.scroll.follow = False
+        if self.window.at_start:
+            self.scroll.top = self.scroll.skip = 0
             self._need()
             self._changed()
         else:
@@ -496,16 +319,16 @@ class LogView(CommandNode, Widget, can_focus=True):
 
     def to_bottom(self) -> None:
         """Go to the last line, and follow the log."""
-        self.follow = True
+        self.scroll.follow = True
         if self.window.at_end:
-            self.top, self.skip = self._bottom()
+            self.scroll.to_bottom()
         self._ask_end()
         self._changed()
 
     def toggle_follow(self) -> None:
         """Follow the log, or stop following it."""
         if self.follow:
-            self.follow = False
+            self.scroll.follow = False
             self._need()
             self._changed()
         else:
@@ -513,135 +336,78 @@ class LogView(CommandNode, Widget, can_focus=True):
 
     def toggle_wrap(self) -> None:
         """Wrap long lines, or cut them."""
-        self.wrap = not self.wrap
-        self.left = self.skip = 0
-        self._kept.clear()
-        self._screen_rows = None
-        if self.follow:
-            self.top, self.skip = self._bottom()
-        else:
-            self._clamp()
+        self.log_lines.wrap = not self.log_lines.wrap
+        self.scroll.left = self.scroll.skip = 0
+        self.log_lines.forget()
+        self.scroll.settle()
         self._changed()
 
     def shift_left(self) -> None:
         """Move to the left."""
-        self.left = max(0, self.left - SIDEWAYS)
+        self.scroll.left = max(0, self.scroll.left - SIDEWAYS)
         self._changed()
 
     def shift_right(self) -> None:
-        """Move to the right, as far as the lines on screen go."""
-        if self.wrap:
-            return
-        widest = max(
-            (sum(width_of(text) for text, _ in self._laid(index)[0]) for index, _ in self._rows()),
-            default=0,
-        )
-        self.left = max(0, min(self.left + SIDEWAYS, widest - self._body + 1))
+        """Move to the right."""
+        self.scroll.shift_right()
         self._changed()
 
-    def next_hit(self) -> None:
-        """Go to the next hit of the search."""
-        self._step(1)
-
-    def previous_hit(self) -> None:
-        """Go to the previous hit of the search."""
-        self._step(-1)
-
-    def _step(self, by: int) -> None:
+    def step(self, by: int) -> None:
+        """Go to the next hit of the search, or to the previous one."""
+        found, start = self.window.found, self.scroll.here
         if not self.pattern:
             return
-        found = self.window.found
-        start = self.here
-        if (
-            found is not None
-            and found.place is not None
-            and any(line.place == found.place for line in self.on_screen)
-        ):
+        if found is not None and found.place in [line.place for line in self.on_screen]:
             start = found.place
         if start is not None:
             self._asked = self.reader.step(by, start, self._around(None))
 
-    # -- selecting lines ---------------------------------------------------------------------------
+    def select(self, by: int) -> None:
+        """Select one more line, upwards or downwards."""
+        self.move_if(self.selection.extend(by))
 
-    def _extend(self, by: int) -> None:
-        lines = self.window.lines
-        rows = self._rows()
-        if not rows:
-            return
-        if self.selected is None:
-            at = rows[-1][0] if by < 0 else rows[0][0]
-            self.selected = (lines[at].place, lines[at].place)
-        else:
-            places = [line.place for line in lines]
-            at = max(0, min(len(lines) - 1, bisect_left(places, self.selected[1]) + by))
-            self.selected = (self.selected[0], places[at])
-        if at < rows[0][0]:
-            self._move(-1)
-        elif at > rows[-1][0]:
-            self._move(1)
+    def move_if(self, rows: int) -> None:
+        """Scroll if there is something to scroll, and paint again."""
+        if rows:
+            self.move(rows)
         self._changed()
-
-    def select_up(self) -> None:
-        """Select lines, upwards."""
-        self._extend(-1)
-
-    def select_down(self) -> None:
-        """Select lines, downwards."""
-        self._extend(1)
-
-    def unselect(self) -> bool:
-        """Let go of the selected lines; False if there were none."""
-        was, self.selected = self.selected, None
-        if was is not None:
-            self._changed()
-        return was is not None
 
     # -- the mouse ---------------------------------------------------------------------------------
 
     def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self._move(-3)
+        self.move(-3)
 
     def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self._move(3)
-
-    def _place_at(self, y: int) -> Place | None:
-        rows = self._rows()
-        return self.window.lines[rows[max(0, min(y, len(rows) - 1))][0]].place if rows else None
+        self.move(3)
 
     def _on_mouse_down(self, event: events.MouseDown) -> None:  # type: ignore[override]  # Textual calls either kind
         if event.button != 1:
             return
-        if event.x >= self.size.width - 1 and not self.fits:
+        if event.x >= self.size.width - 1 and not self.scroll.fits:
             self._scrub(event.y)
             return
-        self._drag = self._place_at(event.y)
         self.unselect()
+        self.selection.begin_drag(event.y)
         self.capture_mouse()
 
     def _on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._drag is None or self.app.mouse_captured is not self:
-            return
-        place = self._place_at(event.y)
-        if place is not None and (self.selected is not None or place != self._drag):
-            self.selected = (self._drag, place)
-            if event.y < 0:
-                self._move(-1)
-            elif event.y >= self._height:
-                self._move(1)
-            self._changed()
+        if self.app.mouse_captured is self and self.selection.drag_to(event.y):
+            below = 1 if event.y >= self.scroll.height else 0
+            self.move_if(-1 if event.y < 0 else below)
 
     def _on_mouse_up(self, event: events.MouseUp) -> None:  # type: ignore[override]  # Textual calls either kind
-        self._drag = None
+        self.selection.end_drag()
         self.release_mouse()
 
     def _scrub(self, y: int) -> None:
-        """A click on the bar: go to that share of the log."""
-        if y >= self._height - 1:
+        """Go to the share of the log that was clicked in the bar."""
+        height = self.scroll.height
+        if y >= height - 1:
             self.to_bottom()
         elif y <= 0:
             self.to_top()
         else:
-            self.follow = False
-            self._asked = self.reader.go_share(y / self._height, self._around(None))
+            self.scroll.follow = False
+            self._asked = self.reader.go_share(y / height, self._around(None))

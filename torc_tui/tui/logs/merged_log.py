@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from torc_tui.tui.logs.log_index import Change, LogFile, LogLine
+from torc_tui.tui.logs.log_file import Change, LogFile, LogLine
 
 HEADING = -1
 """The offset of the heading of a piece."""

@@ -1,10 +1,9 @@
-"""A log file as lines, however large. In: a path. Out: bytes of lines, by place or by number, and
-search hits.
+"""A log file as lines, however large. Input: a path. Output: bytes of lines, by place or by number.
 
-Laws: nothing here reads more than it must. The end is read backwards from the end (`tail`,
+Invariants: nothing reads more than it must. The end is read backwards from the end (`tail`,
 `before`, `after` work by byte offset, at once); numbers of lines need the index, one count per
 block of 256 KiB, which grows by `advance`. A line is cut at ``limit`` bytes. A file that shrank or
-was replaced starts anew. Offsets are those of line starts.
+was replaced is read from its start again. Offsets are those of line starts.
 
 Never done here: decoding and colours (`views.ansi`), and reading while nobody asks.
 """
@@ -12,30 +11,23 @@ Never done here: decoding and colours (`views.ansi`), and reading while nobody a
 from __future__ import annotations
 
 import os
-import re
-import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
 BLOCK = 256 * 1024
+"""Bytes that the index counts at once."""
 LIMIT = 16 * 1024
-MAXIMUM_HITS = 1_000_000
-"""So many places of hits are kept; beyond that they are only counted."""
-
-
-PIECE = 16 << 20
-"""A line beyond this is searched in pieces."""
+"""Bytes of a line, at most; the rest is cut off."""
 
 
 class Change(Enum):
-    """What happened to a file since it was last looked at."""
+    """What happened to a file since the last look at it."""
 
     NONE = "none"
     GREW = "grew"
-    REPLACED = "replaced"  # another file, or a shorter one: all offsets are void
+    REPLACED = "replaced"  # another file, or a shorter one: no offset is valid any more
     GONE = "gone"
 
 
@@ -49,7 +41,7 @@ class LogLine(NamedTuple):
 
     @property
     def missing(self) -> int:
-        """Bytes of the line that were cut off (a newline is none of them, give or take one)."""
+        """Return the bytes of the line that were cut off, not counting its newline."""
         return max(0, self.end - self.start - len(self.data) - 1)
 
 
@@ -69,7 +61,7 @@ class LogFile:
         self.refresh()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -82,12 +74,12 @@ class LogFile:
 
     @property
     def exists(self) -> bool:
-        """Whether there is (or was, and is still open) a file."""
+        """Whether the file exists, or existed and is still open."""
         return self._fd >= 0
 
     @property
     def indexed(self) -> int:
-        """Bytes from the start that the index covers."""
+        """Return the bytes from the start that the index covers."""
         return self._indexed
 
     @property
@@ -97,7 +89,7 @@ class LogFile:
 
     @property
     def line_count(self) -> int | None:
-        """How many lines there are, one without its newline included; None until the index is
+        """Return the number of lines, including one without a newline; None until the index is
         complete."""
         if not self.complete:
             return None
@@ -105,11 +97,11 @@ class LogFile:
 
     @property
     def index_bytes(self) -> int:
-        """Memory of the index."""
+        """Return the memory of the index."""
         return len(self._counts) * self._counts.itemsize
 
     def refresh(self) -> Change:
-        """Look whether the file grew, shrank, or is another one now."""
+        """Find out whether the file grew, shrank, or was replaced."""
         try:
             status = os.stat(self.path)  # noqa: PTH116 - asked ten times a second, and pathlib is slower
         except OSError:
@@ -137,7 +129,7 @@ class LogFile:
         return Change.NONE
 
     def advance(self, blocks: int = 64) -> bool:
-        """Index at most so many more blocks; True when the index is complete."""
+        """Index more blocks; return whether the index is complete."""
         for _ in range(blocks):
             if self._indexed >= self.size:
                 break
@@ -153,12 +145,12 @@ class LogFile:
         return self.complete
 
     def tail(self, count: int) -> list[LogLine]:
-        """The last lines. Needs no index."""
+        """Return the last lines. It needs no index."""
         return self.before(self.size, count)
 
     def before(self, offset: int, count: int) -> list[LogLine]:
-        """The ``count`` lines that end at or before ``offset`` (the start of a line, or the end of
-        the file)."""
+        """Return the ``count`` lines that end at or before ``offset`` (the start of a line, or the
+        end of the file)."""
         out: list[LogLine] = []
         end = min(offset, self.size)
         while len(out) < count and end > 0:
@@ -168,7 +160,7 @@ class LogFile:
         return out[::-1]
 
     def after(self, offset: int, count: int) -> list[LogLine]:
-        """The ``count`` lines from ``offset`` (the start of a line) on."""
+        """Return the ``count`` lines from ``offset`` (the start of a line) on."""
         out: list[LogLine] = []
         while len(out) < count and offset < self.size:
             end = self._line_end(offset)
@@ -177,13 +169,13 @@ class LogFile:
         return out
 
     def lines(self, first: int, count: int) -> list[LogLine]:
-        """Lines by number, from 0. Those that the index has not reached are left out."""
+        """Return lines by number, from 0; those that the index has not reached are left out."""
         start = self.offset_of(first)
         return [] if start is None else self.after(start, count)
 
     def offset_of(self, number: int) -> int | None:
-        """Where line ``number`` starts; None where the index has not been, or the file has no such
-        line."""
+        """Return where line ``number`` starts; None if the index has not reached it, or there is no
+        such line."""
         if number < 0 or number > self._newlines:
             return None
         if number == 0:
@@ -201,7 +193,7 @@ class LogFile:
         return start if start < self.size else None
 
     def number_of(self, offset: int) -> int | None:
-        """The number of the line that holds that offset; None where the index has not been."""
+        """Return the number of the line that holds an offset; None if the index has not reached it."""
         if offset > self._indexed or not self._counts:
             return None
         at = min(offset // self._block, len(self._counts) - 1)
@@ -209,11 +201,11 @@ class LogFile:
         return self._counts[at] + self._read(base, offset - base).count(b"\n")
 
     def start_of(self, offset: int) -> int:
-        """The start of the line that holds that offset."""
+        """Return the start of the line that holds an offset."""
         return self._line_start(min(offset, max(0, self.size - 1)))
 
     def text_of(self, line: LogLine, limit: int = 1 << 20) -> bytes:
-        """A whole line that was cut, up to ``limit`` bytes."""
+        """Return a whole line that was cut, up to ``limit`` bytes."""
         return self._read(line.start, min(limit, line.end - line.start)).removesuffix(b"\n")
 
     def _reset(self) -> None:
@@ -233,7 +225,7 @@ class LogFile:
             return b""
 
     def _at(self, offset: int, length: int) -> bytes:
-        """The same, through the block that was read last."""
+        """Read through the block that was read last."""
         begin, data = self._cache
         if not (begin <= offset and offset + length <= begin + len(data)):
             begin = offset - offset % self._block
@@ -246,7 +238,7 @@ class LogFile:
         return data[offset - begin : offset - begin + length]
 
     def _line_start(self, last: int) -> int:
-        """The start of the line whose last byte (its newline, or the end of the file) is
+        """Return the start of the line whose last byte (its newline, or the end of the file) is
         ``last``."""
         end = last
         while end > 0:
@@ -258,7 +250,7 @@ class LogFile:
         return 0
 
     def _line_end(self, start: int) -> int:
-        """The offset behind the newline of the line that starts there."""
+        """Return the offset behind the newline of the line that starts at an offset."""
         offset, step = start, 4096
         while offset < self.size:
             data = self._at(offset, min(step, self.size - offset))
@@ -273,116 +265,3 @@ class LogFile:
     def _line(self, start: int, end: int) -> LogLine:
         data = self._at(start, min(end - start, self.limit + 1))
         return LogLine(start, end, data.removesuffix(b"\n")[: self.limit])
-
-
-class Hits(NamedTuple):
-    """What a search has found so far. ``starts`` are offsets of the lines that match, ``total``
-    says how many do."""
-
-    starts: array[int]
-    total: int
-    searched: int
-    size: int
-    done: bool
-    error: str | None = None
-
-
-def matcher(pattern: str, *, regex: bool = False) -> Callable[[bytes], Iterator[int]]:
-    """A function that gives the places of all matches in a chunk. Lower-case patterns match any
-    case.
-
-    ValueError, with the reason, if ``pattern`` is no regular expression.
-    """
-    fold = pattern == pattern.lower()
-    needle = pattern.encode("utf-8", "surrogateescape")
-    if regex:
-        try:
-            compiled = re.compile(needle, re.MULTILINE | (re.IGNORECASE if fold else 0))
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"no regular expression: {error}") from None
-        return lambda chunk: (found.start() for found in compiled.finditer(chunk))
-    if fold and not needle.isascii():
-        compiled = re.compile(re.escape(needle), re.IGNORECASE)
-        return lambda chunk: (found.start() for found in compiled.finditer(chunk))
-
-    def literal(chunk: bytes) -> Iterator[int]:
-        text = chunk.lower() if fold else chunk
-        at = text.find(needle)
-        while at >= 0:
-            yield at
-            line_end = text.find(b"\n", at)
-            at = text.find(needle, line_end + 1) if line_end >= 0 else -1
-
-    return literal
-
-
-def search(
-    path: str,
-    pattern: str,
-    *,
-    regex: bool = False,
-    stop: threading.Event | None = None,
-    step: int = 4 << 20,
-) -> Iterator[Hits]:
-    """Search a whole file, a report after each step of 4 MiB. Matches within one line count
-    once."""
-    starts: array[int] = array("Q")
-    count = offset = size = 0
-    try:
-        places = matcher(pattern, regex=regex)
-    except ValueError as error:
-        yield Hits(starts, 0, 0, 0, True, str(error))
-        return
-    try:
-        with open(path, "rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            rest = b""
-            while pattern and not (stop is not None and stop.is_set()):
-                data = file.read(step)
-                chunk = rest + data
-                cut = len(chunk) if not data else chunk.rfind(b"\n") + 1
-                if not cut and len(chunk) > PIECE:
-                    cut = len(chunk)  # a line beyond all measure is searched in pieces
-                part, rest = chunk[:cut], chunk[cut:]
-                until = -1
-                for at in places(part):
-                    if at < until:
-                        continue
-                    end = part.find(b"\n", at)
-                    until = end + 1 if end >= 0 else len(part) + 1
-                    count += 1
-                    if len(starts) < MAXIMUM_HITS:
-                        starts.append(offset + part.rfind(b"\n", 0, at) + 1)
-                offset += cut
-                if not data:
-                    break
-                yield Hits(starts, count, offset, size, False)
-    except OSError as error:
-        yield Hits(starts, count, offset, size, True, error.strerror or str(error))
-        return
-    yield Hits(starts, count, offset, size, True)
-
-
-class Search:
-    """A search in a thread of its own. ``hits`` is replaced by newer ones until it is done; `stop`
-    ends it."""
-
-    def __init__(self, path: str, pattern: str, *, regex: bool = False) -> None:
-        self.hits = Hits(array("Q"), 0, 0, 0, False)
-        self._stop = threading.Event()
-        self._work = search(path, pattern, regex=regex, stop=self._stop)
-        self._thread = threading.Thread(target=self._run, name="log search", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ask it to end; it does after the piece it is at."""
-        self._stop.set()
-
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended; False if it has not in time."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        for hits in self._work:
-            self.hits = hits

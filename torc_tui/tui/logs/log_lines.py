@@ -1,0 +1,121 @@
+"""The lines of a log, laid out: decoded, highlighted and broken to rows. No Textual, no I/O.
+
+Input: a window of lines, the width, the search, the palette. Output: rows of styled text. Only
+lines that are asked for are laid out, and they are kept until something changes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rich.style import Style as RichStyle
+
+from torc_tui.tui.logs.log_rows import Spans, highlighted, rich_style, wrapped
+from torc_tui.tui.logs.log_window import Window
+from torc_tui.tui.logs.merged_log import Place, TapeLine
+from torc_tui.tui.look.text_layout import sanitize, width_of
+from torc_tui.tui.look.theme import DEFAULT, Palette
+from torc_tui.views.ansi import Style, decode
+
+KEPT = 600
+"""Laid-out lines that are kept."""
+
+
+class LogLines:
+    """See the module. ``laid_out`` counts decoded lines, which tests check."""
+
+    def __init__(self) -> None:
+        self.window = Window()
+        self.palette: Palette = DEFAULT
+        self.pattern = ""
+        self.wrap = False
+        self.cells = 1
+        """Width of the widget."""
+        self.laid_out = 0
+        self._kept: dict[tuple[Place, int, int], list[Spans]] = {}
+        self._styles: dict[Style, RichStyle] = {}
+        self._matches: re.Pattern[str] | None = None
+
+    @property
+    def gutter(self) -> int:
+        """Return the cells that mark standard error: none while only one stream has lines."""
+        return 1 if sum(1 for size in self.window.sizes if size) > 1 else 0
+
+    @property
+    def width(self) -> int:
+        """Return the cells for text, which gutter and bar leave."""
+        return max(2, self.cells - 1 - self.gutter)
+
+    def forget(self) -> None:
+        """Lay everything out again."""
+        self._kept.clear()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Use the styles of another theme."""
+        self.palette = palette
+        self._styles.clear()
+        self.forget()
+
+    def set_pattern(self, pattern: str) -> None:
+        """Highlight another search; lower case finds any case."""
+        self.pattern = pattern
+        fold = re.IGNORECASE if pattern == pattern.lower() else 0
+        self._matches = re.compile(re.escape(pattern), fold) if pattern else None
+        self.forget()
+
+    # -- rows --------------------------------------------------------------------------------------
+
+    def rows(self, index: int) -> list[Spans]:
+        """Return the rows of a line: one, or several where lines are wrapped."""
+        line = self.window.lines[index]
+        key = (line.place, len(line.data), line.missing)
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) > KEPT:
+                self._kept.clear()
+            self.laid_out += 1
+            spans = self._spans(line)
+            found = wrapped(spans, self.width) if self.wrap else [spans]
+            self._kept[key] = found
+        return found
+
+    def count(self, index: int) -> int:
+        """Return how many rows a line has."""
+        return len(self.rows(index)) if self.wrap else 1
+
+    def width_of(self, index: int) -> int:
+        """Return the cells of a line that is not wrapped."""
+        return sum(width_of(text) for text, _ in self.rows(index)[0])
+
+    def hit(self, index: int) -> tuple[int, int] | None:
+        """Return where the first hit of the search stands in a line, in cells."""
+        if self.wrap or self._matches is None or index >= len(self.window.lines):
+            return None
+        text = "".join(part for part, _ in self.rows(index)[0])
+        found = self._matches.search(text)
+        if found is None:
+            return None
+        return width_of(text[: found.start()]), width_of(text[: found.end()])
+
+    def _spans(self, line: TapeLine) -> Spans:
+        palette = self.palette
+        if line.heading:
+            head = f"── {line.heading} "
+            rest = "─" * max(0, self.width - len(head))
+            return [(head, palette("muted")), (rest, palette("rule"))]
+        spans: Spans = [
+            (sanitize(text), self._rich(style))
+            for part in decode(line.data)[:1]
+            for text, style in part
+        ]
+        if line.missing:
+            spans.append((f" … {line.missing:,} more bytes", palette("warning")))
+        return highlighted(spans, self._matches, palette("match")) if self._matches else spans
+
+    def _rich(self, style: Style) -> RichStyle:
+        found = self._styles.get(style)
+        if found is None:
+            mono = self.palette.name == "torc-mono"
+            plain = style._replace(fg=None, bg=None) if mono else style
+            found = self._styles[style] = rich_style(plain)
+        return found

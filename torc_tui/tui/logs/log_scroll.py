@@ -1,0 +1,171 @@
+"""Where a log is looked at: the row on top, and whether its end is followed. No Textual, no I/O.
+
+Input: laid-out lines, the height, and steps. Output: which row of which line stands where. Steps
+beyond the lines that are here are owed, until the reader has brought more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torc_tui.tui.logs.log_lines import LogLines
+from torc_tui.tui.logs.merged_log import Place, TapeLine
+
+OWED = 20
+"""Screens that keys may run ahead of the reading."""
+SIDEWAYS = 16
+"""Cells that a step to the side moves."""
+
+
+class LogScroll:
+    """See the module. ``follow`` holds while the end is shown: it ends with scrolling up, and comes
+    back at the end."""
+
+    def __init__(self, lines: LogLines) -> None:
+        self.lines = lines
+        self.height = 1
+        self.top = 0
+        self.skip = 0
+        """Rows of the first line that are above the screen."""
+        self.left = 0
+        self.follow = True
+        self.owed = 0
+        self._rows: list[tuple[int, int]] | None = None
+
+    def reset(self) -> None:
+        """Look at the end of another log."""
+        self.follow, self.left, self.top, self.skip = True, 0, 0, 0
+        self.changed()
+
+    def changed(self) -> None:
+        """Take notice that lines, sizes or the place changed."""
+        self._rows = None
+
+    # -- what is on screen -------------------------------------------------------------------------
+
+    def rows(self) -> list[tuple[int, int]]:
+        """Return the (line, row of the line) that stands in each line of the screen."""
+        rows = self._rows
+        if rows is None:
+            rows = []
+            for index in range(self.top, len(self.lines.window.lines)):
+                first = self.skip if index == self.top else 0
+                rows += [(index, sub) for sub in range(first, self.lines.count(index))]
+                if len(rows) >= self.height:
+                    break
+            rows = self._rows = rows[: self.height]
+        return rows
+
+    @property
+    def here(self) -> Place | None:
+        """Return the place of the line on top."""
+        lines = self.lines.window.lines
+        return lines[self.top].place if self.top < len(lines) else None
+
+    @property
+    def on_screen(self) -> Sequence[TapeLine]:
+        """Return the lines that are on screen, at least in part."""
+        rows = self.rows()
+        return self.lines.window.lines[rows[0][0] : rows[-1][0] + 1] if rows else ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether the whole log is on screen."""
+        window = self.lines.window
+        whole = window.at_start and window.at_end and not self.skip
+        return whole and len(self.on_screen) == len(window.lines)
+
+    def place_at(self, y: int) -> Place | None:
+        """Return the place of the line in a line of the screen."""
+        rows = self.rows()
+        if not rows:
+            return None
+        return self.lines.window.lines[rows[max(0, min(y, len(rows) - 1))][0]].place
+
+    def thumb(self) -> range:
+        """Return the lines of the screen where the handle of the bar stands."""
+        window, height, rows = self.lines.window, self.height, self.rows()
+        if not rows or self.fits or not window.size:
+            return range(0)
+        first, last = window.lines[rows[0][0]].at, window.lines[rows[-1][0]].at
+        size = max(1, min(height - 1, round(height * (last - first) / window.size)))
+        room = height - size
+        if window.at_start and rows[0] == (0, 0):
+            return range(size)
+        if window.at_end and rows[-1][0] == len(window.lines) - 1:
+            return range(room, height)
+        share = first / max(1, window.size - (last - first))
+        top = min(room - (1 if room > 1 else 0), round(room * share))
+        return range(top, top + size)
+
+    # -- moving ------------------------------------------------------------------------------------
+
+    def bottom(self) -> tuple[int, int]:
+        """Return the top at which the last row stands in the last line of the screen."""
+        left = self.height
+        for index in range(len(self.lines.window.lines) - 1, -1, -1):
+            count = self.lines.count(index)
+            if count >= left:
+                return index, count - left
+            left -= count
+        return 0, 0
+
+    def to_bottom(self) -> None:
+        """Look at the last rows that are here."""
+        self.top, self.skip = self.bottom()
+        self.changed()
+
+    def settle(self) -> None:
+        """Stay at the end while it is followed, and never leave room below it."""
+        self.changed()
+        if self.follow or (self.top, self.skip) > self.bottom():
+            self.to_bottom()
+
+    def put(self, top: int) -> None:
+        """Put a line on top."""
+        self.top, self.skip = max(0, top), 0
+        self.settle()
+
+    def move(self, rows: int) -> None:
+        """Scroll by rows of the screen. The end, once reached, is followed again."""
+        window = self.lines.window
+        if rows * self.owed > 0:
+            rows += self.owed
+        top, skip = self._stepped(rows)
+        owed = 0 if window.at_start else min(0, skip)
+        skip = max(0, skip)
+        bottom = self.bottom()
+        reached = (top, skip) >= bottom
+        if reached and not window.at_end and not self.lines.wrap:
+            owed = top - bottom[0]
+        self.top, self.skip = bottom if reached else (top, skip)
+        self.follow = reached and window.at_end and (rows > 0 or self.fits)
+        # Steps beyond the lines that are here are done when more lines are.
+        self.owed = max(-OWED * self.height, min(OWED * self.height, owed))
+        self.changed()
+
+    def _stepped(self, rows: int) -> tuple[int, int]:
+        """Return top and skip after a step; skip is negative above the first line that is here."""
+        top, skip, last = self.top, self.skip + rows, len(self.lines.window.lines) - 1
+        while skip < 0 and top > 0:
+            top -= 1
+            skip += self.lines.count(top)
+        while top < last and skip >= (count := self.lines.count(top)):
+            skip -= count
+            top += 1
+        return top, skip
+
+    def shift_right(self) -> None:
+        """Move to the right, as far as the lines on screen go."""
+        if not self.lines.wrap:
+            widest = max((self.lines.width_of(index) for index, _ in self.rows()), default=0)
+            self.left = max(0, min(self.left + SIDEWAYS, widest - self.lines.width + 1))
+
+    def show_hit(self, index: int) -> None:
+        """Move sideways where the hit of a line is out of sight."""
+        hit = self.lines.hit(index)
+        if hit is None:
+            return
+        start, end, width = *hit, self.lines.width
+        if start < self.left or end > self.left + width - 1:
+            self.left = max(0, end - width // 2) if end > width - 1 else 0
