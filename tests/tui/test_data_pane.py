@@ -19,7 +19,7 @@ from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import data_overview, events, user_data
 from torc_tui.store.database import Store
-from torc_tui.tui.data import data_editor, data_review
+from torc_tui.tui.data import data_editor, data_review, external_editing
 from torc_tui.tui.data import data_pane as data_pane
 from torc_tui.tui.data.data_editor import DataEditor
 from torc_tui.tui.data.data_pane import DataPane
@@ -520,7 +520,7 @@ def writes(*texts: str) -> Callable[[Any, Path], None]:
 
 
 async def test_the_editor_program(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_editor, "run_editor", writes('{"lr": 0.4}\n'))
+    monkeypatch.setattr(external_editing, "run_editor", writes('{"lr": 0.4}\n'))
     async with lab.app().run_test(size=(120, 40)) as pilot:
         await opened(pilot)
         await pilot.press("E")
@@ -532,12 +532,12 @@ async def test_the_editor_program(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> 
 async def test_what_the_program_leaves_is_kept_while_it_is_no_json(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data_editor, "run_editor", writes('{"lr": oops}', '{"lr": 0.5}'))
+    monkeypatch.setattr(external_editing, "run_editor", writes('{"lr": oops}', '{"lr": 0.5}'))
     async with lab.app().run_test(size=(160, 40)) as pilot:
         await opened(pilot)
         await pilot.press("E")
         await until(pilot, sees(pilot, "not saved: line 1, column 8", "kept in"))
-        kept = editor(pilot).kept
+        kept = editor(pilot).external_editing.kept
         assert kept is not None and kept.read_text() == '{"lr": oops}'
         await pilot.press("ctrl+o")
         await until(pilot, sees(pilot, "~ .lr: 0.1 → 0.5"))
@@ -549,7 +549,7 @@ async def test_what_the_program_leaves_is_kept_while_it_is_no_json(
 async def test_no_change_in_the_program_is_no_change(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data_editor, "run_editor", lambda app, path: None)
+    monkeypatch.setattr(external_editing, "run_editor", lambda app, path: None)
     async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await opened(pilot)
         await pilot.press("E")
@@ -569,7 +569,7 @@ async def test_five_megabytes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None
     value = {"rows": [{"id": number, "name": f"row {number}"} for number in range(150_000)]}
     lab.write("metrics", value)
     assert len(json.dumps(value)) > 5_000_000
-    monkeypatch.setattr(data_editor, "run_editor", writes('{"small": 1}'))
+    monkeypatch.setattr(external_editing, "run_editor", writes('{"small": 1}'))
     async with lab.app().run_test(size=(120, 40)) as pilot:
         await opened(pilot, "metrics")
         shown = tree(pilot)

@@ -110,7 +110,7 @@ async def test_pages_up_to_the_start_and_down_again_lose_no_line(tmp_path: Path)
                 page(view, by)
                 # Where more has to be read first, the rest of the step is done when it is here.
                 await until(
-                    pilot, lambda: view._asked <= view.window.serial and not view.scroll.owed
+                    pilot, lambda: view.source.asked <= view.window.serial and not view.scroll.owed
                 )
                 seen |= dict.fromkeys(lines(view), True)
         assert len(seen) == 700

@@ -174,9 +174,9 @@ async def test_marks_are_keys() -> None:
         del app.model.records[1]
         table.reload()
         assert table.marks == {2}
-        table.toggle_all()
+        table.handlers()["mark-all"]()
         assert len(table.marks) == 29
-        table.toggle_all()
+        table.handlers()["mark-all"]()
         assert table.marked_or_selected == [table.cursor]
 
 
@@ -208,14 +208,14 @@ async def test_horizontal_scroll_shows_all_columns() -> None:
     async with app.run_test(size=(34, 8)) as pilot:
         table = app.query_one(VirtualTable)
         assert "cpus" not in text(table)[0]
-        table.scroll_columns_right()
+        table.shift_columns(8)
         await settled(pilot)
         for _ in range(10):
-            table.scroll_columns_right()
+            table.shift_columns(8)
         await settled(pilot)
         assert "cpus" in text(table)[0]
         for _ in range(20):
-            table.scroll_columns_left()
+            table.shift_columns(-8)
         await settled(pilot)
         assert "cpus" not in text(table)[0] and text(table)[0].split()[0] == "id"
 

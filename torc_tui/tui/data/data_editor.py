@@ -16,12 +16,12 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from torc_tui.errors import NotFound, TorcError
+from torc_tui.errors import NotFound
 from torc_tui.json_errors import JsonError
 from torc_tui.model import Event
-from torc_tui.tui.data.data_review import Clash, Prepared, examine, prepare
+from torc_tui.tui.data.data_review import Clash, Prepared, examine
 from torc_tui.tui.data.data_texts import Record, careful, written
-from torc_tui.tui.data.external_editor import read_file, run_editor, write_file
+from torc_tui.tui.data.external_editing import ExternalEditing
 from torc_tui.tui.data.json_editor import JsonEditor, LargeText, fits
 from torc_tui.tui.data.json_text_view import readable
 from torc_tui.tui.data.record_saver import RecordSaver
@@ -61,8 +61,6 @@ class DataEditor(CoveringScreen):
         self.record = record
         self.begun_with = text
         self.external = external
-        self.kept: Path | None = None
-        """The file that ``$EDITOR`` left, while its text is not saved."""
         self.checked: Prepared | None = None
         self.newer: int | None = None
         """The version that somebody else wrote meanwhile."""
@@ -72,6 +70,7 @@ class DataEditor(CoveringScreen):
         self.violations = Words([], id="violations")
         self.verdict = StatusLine(id="verdict")
         self.saver = RecordSaver(self)
+        self.external_editing = ExternalEditing(self, self.saver)
         self._large = text
         self._refused: str | None = None
         self._revision = 0
@@ -91,7 +90,7 @@ class DataEditor(CoveringScreen):
         self._show_about()
         self.check()
         if self.external:
-            self._open_external()
+            self.external_editing.begin()
 
     # -- the text ----------------------------------------------------------------------------------
 
@@ -100,7 +99,8 @@ class DataEditor(CoveringScreen):
         """Return the edited text."""
         return self._large if self.field is None else self.field.text
 
-    def _set_text(self, text: str) -> None:
+    def set_text(self, text: str) -> None:
+        """Replace the text."""
         if self.field is None:
             self._large = text
         else:
@@ -146,40 +146,16 @@ class DataEditor(CoveringScreen):
         self.checked = found
         self._mark(found.wrong)
         if found.wrong is None:
-            bad, schema = found.violations, self.record["schema"]
-            fine = "valid JSON" + (", fits its schema" if schema is not None and not bad else "")
-            violations = f"  {count(len(bad), 'violation')} of its schema" if bad else ""
-            self.verdict.say(
-                [
-                    ("✔ ", "success"),
-                    (fine, "text"),
-                    (f"  {count(size, 'character')}", "faint"),
-                    (violations, "error"),
-                ]
-            )
-        self._show_violations(found)
+            self.verdict.say(verdict_line(found, size, schema=self.record["schema"] is not None))
+        self.violations.display = bool(found.violations)
+        self.violations.set(violation_lines(found))
 
     def _mark(self, wrong: JsonError | None) -> None:
         if self.field is not None:
             self.field.mark(wrong)
-        if wrong is None:
-            return
-        refused = "not saved: " if self.text == self._refused else ""
-        place = f"line {wrong.line}, column {wrong.column}: "
-        line = [(f"✖ {refused}{place}", "error bold"), (wrong.message, "error")]
-        if self.kept is not None:
-            line.append((f"  kept in {self.kept}", "muted"))
-        self.verdict.say(line)
-
-    def _show_violations(self, found: Prepared) -> None:
-        self.violations.display = bool(found.violations)
-        lines: list[Line] = [
-            [("✖ ", "error"), (violation.text, "text")]
-            for violation in found.violations[:SHOWN_VIOLATIONS]
-        ]
-        if len(found.violations) > SHOWN_VIOLATIONS:
-            lines.append([(f"  … {len(found.violations) - SHOWN_VIOLATIONS} more", "faint")])
-        self.violations.set(lines)
+        if wrong is not None:
+            refused = self.text == self._refused
+            self.verdict.say(wrong_line(wrong, refused=refused, kept=self.external_editing.kept))
 
     def _check_failed(self, error: ReadError) -> None:
         self.verdict.say([("✖ ", "error bold"), (str(error), "error")])
@@ -219,8 +195,12 @@ class DataEditor(CoveringScreen):
         self._go_to_error()
 
     def saved(self) -> None:
-        """Leave the editor."""
-        self._forget_file()
+        """Leave the editor after the record was saved."""
+        self.external_editing.forget()
+        self.leave()
+
+    def leave(self) -> None:
+        """Close the editor."""
         self.dismiss(None)
 
     def take_theirs(self, clash: Clash) -> None:
@@ -228,7 +208,7 @@ class DataEditor(CoveringScreen):
         self.record = clash.theirs
         self.begun_with = clash.text
         self.newer = None
-        self._set_text(clash.text)
+        self.set_text(clash.text)
         self.meanwhile.display = False
         self._show_about()
         self.check()
@@ -240,9 +220,9 @@ class DataEditor(CoveringScreen):
             "editor-save": self.saver.begin,
             "editor-format": self._format,
             "editor-error": self._go_to_error,
-            "editor-external": self._open_external,
-            "back": lambda: self._leave(lambda: self.dismiss(None)),
-            "quit-now": lambda: self._leave(self.torc.quit),
+            "editor-external": self.external_editing.begin,
+            "back": lambda: self._ask_to_leave(self.leave),
+            "quit-now": lambda: self._ask_to_leave(self.torc.quit),
         }
 
     def _format(self) -> None:
@@ -264,14 +244,14 @@ class DataEditor(CoveringScreen):
         if self.field is not None:
             self.field.go_to_mark()
 
-    def _leave(self, go: Callable[[], object]) -> None:
+    def _ask_to_leave(self, go: Callable[[], object]) -> None:
         if self.text == self.begun_with:
-            self._forget_file()
+            self.external_editing.forget()
             go()
             return
         lines: list[Line] = [[("The changes are not saved.", "text")]]
-        if self.kept is not None:
-            lines.append([(f"They stay in {self.kept}.", "muted")])
+        if self.external_editing.kept is not None:
+            lines.append([(f"They stay in {self.external_editing.kept}.", "muted")])
         options = (
             Option("y", "Leave without saving", True, danger=True),
             Option("n", "Keep editing", False),
@@ -283,52 +263,41 @@ class DataEditor(CoveringScreen):
 
         self.torc.push(Choice(f"Leave {self.record['name']}?", lines, options), take)
 
-    # -- $EDITOR -----------------------------------------------------------------------------------
-
-    def _open_external(self) -> None:
-        """Give the text to ``$EDITOR``; what comes back is checked, and offered for saving."""
-        text, kept, name = self.text, self.kept, self.record["name"]
-        self.question("file", lambda _source: write_file(text, name, kept), self._edit_file)
-
-    def _edit_file(self, path: Path) -> None:
-        self.kept = path
-        try:
-            run_editor(self.torc, path)
-        except TorcError as error:
-            self.torc.complain(error)
-            return
-        record, before = self.record, self.text
-
-        def read(_source: Source) -> tuple[str, Prepared]:
-            text = read_file(path)
-            if text.rstrip("\n") == before.rstrip("\n"):
-                return before, examine(before, record["schema"])
-            name = f"version {record['version']}"
-            return text, prepare(text, record["data"], name, record["schema"])
-
-        self.question("read", read, lambda answer: self._take_file(*answer))
-
-    def _take_file(self, text: str, found: Prepared) -> None:
-        changed = text != self.text
-        if changed:
-            self._set_text(text)
-        if found.wrong is not None:
-            self.refuse(found)
-            return
-        self._forget_file()
-        if changed and found.changes:
-            self.saver.offer(found)
-            return
-        self.torc.notify("nothing changed")
-        if self.external and self.text == self.begun_with:
-            self.dismiss(None)
-
-    def _forget_file(self) -> None:
-        path, self.kept = self.kept, None
-        if path is not None:
-            self.torc.reader.ask("forget", lambda _source: path.unlink(missing_ok=True))
-
 
 def _formatted(text: str) -> str | None:
     found = examine(text, None)
     return None if found.wrong is not None else readable(found.value)
+
+
+def verdict_line(found: Prepared, size: int, *, schema: bool) -> Line:
+    """Return what is said about a text that is JSON."""
+    bad = found.violations
+    fine = "valid JSON" + (", fits its schema" if schema and not bad else "")
+    violations = f"  {count(len(bad), 'violation')} of its schema" if bad else ""
+    return [
+        ("✔ ", "success"),
+        (fine, "text"),
+        (f"  {count(size, 'character')}", "faint"),
+        (violations, "error"),
+    ]
+
+
+def wrong_line(wrong: JsonError, *, refused: bool, kept: Path | None) -> Line:
+    """Return what is said about a text that is not JSON."""
+    place = f"line {wrong.line}, column {wrong.column}: "
+    line = [(f"✖ {'not saved: ' if refused else ''}{place}", "error bold")]
+    line.append((wrong.message, "error"))
+    if kept is not None:
+        line.append((f"  kept in {kept}", "muted"))
+    return line
+
+
+def violation_lines(found: Prepared) -> list[Line]:
+    """Return the first violations of the schema."""
+    lines: list[Line] = [
+        [("✖ ", "error"), (violation.text, "text")]
+        for violation in found.violations[:SHOWN_VIOLATIONS]
+    ]
+    if len(found.violations) > SHOWN_VIOLATIONS:
+        lines.append([(f"  … {len(found.violations) - SHOWN_VIOLATIONS} more", "faint")])
+    return lines

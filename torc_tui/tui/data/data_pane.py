@@ -68,7 +68,7 @@ class DataPane(Pane):
         self.list = DataList(self.rows)
         self.value_view = ValueView(self.question)
         self.split = Split(self.list, self.value_view, ratio=0.5)
-        self.record_actions = RecordActions(self)
+        self.record_actions = RecordActions(self, host.workflow_id)
         self._asked_at = 0.0
         self._apart = APART
         self._reading_list = False
@@ -82,10 +82,6 @@ class DataPane(Pane):
         yield self.split
 
     # -- what actions ask --------------------------------------------------------------------------
-
-    @property
-    def workflow_id(self) -> int:
-        return self.host.workflow_id
 
     @property
     def covered(self) -> TorcScreen:

@@ -59,7 +59,7 @@ class JsonTree(LineList):
         if not same:
             self.reload()
             self.scroll_to(0, 0, animate=False)
-            self.to_top()
+            self.move_to(0)
             return
         self.model.open = before.open | {ROOT}
         path = cursor.path if isinstance(cursor, TreePlace) else ()
@@ -145,7 +145,7 @@ class JsonTree(LineList):
         if not isinstance(place, TreePlace) or not self.model.expandable(place):
             return
         if place in self.model.open:
-            self.cursor_down()
+            self.move_by(1)
         else:
             self._toggle(place)
 

@@ -39,11 +39,6 @@ class RecordHost(Protocol):
         ...
 
     @property
-    def workflow_id(self) -> int:
-        """Return the workflow."""
-        ...
-
-    @property
     def chosen(self) -> Record | None:
         """Return the record under the cursor."""
         ...
@@ -75,8 +70,9 @@ class RecordHost(Protocol):
 class RecordActions:
     """See the module."""
 
-    def __init__(self, host: RecordHost) -> None:
+    def __init__(self, host: RecordHost, workflow_id: int) -> None:
         self._host = host
+        self._workflow_id = workflow_id
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the commands that are carried out here."""
@@ -97,7 +93,7 @@ class RecordActions:
 
         host, record = self._host, self._host.chosen
         if record is not None:
-            found = {**record, "workflow_id": host.workflow_id}
+            found = {**record, "workflow_id": self._workflow_id}
             host.torc.push(DataVersions(host.covered, found))
 
     def _edit(self, *, external: bool) -> None:
@@ -149,7 +145,7 @@ class RecordActions:
             if name is not None:
                 self._run(
                     "data-new",
-                    create(host.workflow_id, name),
+                    create(self._workflow_id, name),
                     f"created {sanitize(name)}",
                     lambda record: host.select_when_listed(record["id"]),
                 )
@@ -208,7 +204,7 @@ class RecordActions:
         id: int | None = None,
     ) -> None:
         host = self._host
-        line = command_line(BY_ID[command], workflow=host.workflow_id)
+        line = command_line(BY_ID[command], workflow=self._workflow_id)
         if line is not None and id is not None:
             line = line.replace("RECORD", str(id))
         host.torc.actions.run(action, line=line, report=lambda _record: report, then=then)

@@ -139,14 +139,7 @@ class TorcScreen(CommandNode, Screen[None]):
         for bar in self.query(FooterBar):
             bar.show(self.available(), self.torc.keymap)
 
-    def on_descendant_focus(self) -> None:
-        self.show_keys()
-
-    def on_descendant_blur(self) -> None:
-        self.show_keys()
-
-    def on_screen_resume(self) -> None:
-        self.show_keys()
+    on_descendant_focus = on_descendant_blur = on_screen_resume = show_keys
 
     def on_footer_bar_chosen(self, event: FooterBar.Chosen) -> None:
         self.torc.run_command(event.command_id)

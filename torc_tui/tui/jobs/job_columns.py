@@ -60,6 +60,8 @@ TELLING = sorted(
 """Statuses by how much they tell about a group, as in the graph: failures, then what runs or waits,
 then what is completed."""
 
+SORTABLE = frozenset(column.key for column in COLUMNS if column.sortable)
+
 Requirements = Mapping[int, ResourceRequirements]
 Order = Callable[[Job], float | str | tuple[int, str, int]]
 NEVER = -1.0

@@ -21,7 +21,7 @@ from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.logs.log_grep import KEPT, LogGrep, LogHit, LogSource
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.look.text_layout import Line, Span
-from torc_tui.tui.widgets.line_list import moves_of
+from torc_tui.tui.widgets.line_list import move_by_key
 from torc_tui.tui.widgets.overlay import Overlay, Words
 from torc_tui.tui.widgets.table_model import Cell, Column, Key
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -137,7 +137,7 @@ class LogSearch(Overlay[LogHit]):
         if grep.turn != self._shows:
             self._shows = grep.turn
             self._table.reload()
-            self._table.to_top()
+            self._table.move_to(0)
             self._tell()
         if grep.take():
             known = len(self._table.order)
@@ -229,11 +229,9 @@ class LogSearch(Overlay[LogHit]):
             self.dismiss(None)
 
     def on_key(self, event: events.Key) -> None:
-        move = moves_of(self._table).get(event.key)
-        if move is not None and isinstance(self.focused, Input):
+        if isinstance(self.focused, Input) and move_by_key(self._table, event.key):
             event.stop()
             event.prevent_default()
-            move()
 
 
 def _logs(source: Source, workflow_id: int) -> list[LogSource]:

@@ -7,9 +7,7 @@ lines are asked for before the edge is reached. Never done here: touching a file
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -26,14 +24,12 @@ from torc_tui.tui.logs.log_reader import LogReader
 from torc_tui.tui.logs.log_rows import sliced
 from torc_tui.tui.logs.log_scroll import SIDEWAYS, LogScroll
 from torc_tui.tui.logs.log_selection import LogSelection
-from torc_tui.tui.logs.log_window import Want, Window
+from torc_tui.tui.logs.log_window import Window
+from torc_tui.tui.logs.log_windows import LogWindows
 from torc_tui.tui.logs.merged_log import Place, Stream, TapeLine
 from torc_tui.tui.look.text_layout import Line, paint, width_of
 from torc_tui.tui.look.theme import palette_of
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
-
-FIRST = 150
-"""Lines that are read when a log is opened, whatever the height of the screen is then."""
 
 
 class LogView(CommandNode, Widget, can_focus=True):
@@ -58,8 +54,7 @@ class LogView(CommandNode, Widget, can_focus=True):
         self.scroll = LogScroll(self.log_lines)
         self.selection = LogSelection(self.scroll)
         self.message: Sequence[Line] = ()
-        self._opened = 0
-        self._asked = 0
+        self.source = LogWindows(self.reader, self.scroll, self.selection)
         self._base = RichStyle.null()
 
     def on_mount(self) -> None:
@@ -92,12 +87,7 @@ class LogView(CommandNode, Widget, can_focus=True):
 
     def open(self, streams: Sequence[Stream], *, live: bool) -> None:
         """Show these files from their end; without files, the message alone."""
-        self.log_lines.set_pattern("")
-        self.log_lines.window = Window(streams=streams)
-        self.scroll.reset()
-        self.selection.clear()
-        lines = max(FIRST, 3 * self.scroll.height)
-        self._opened = self.reader.open(streams, live=live, lines=lines)
+        self.source.open(streams, live=live)
         self._changed()
 
     def say(self, message: Sequence[Line]) -> None:
@@ -108,22 +98,17 @@ class LogView(CommandNode, Widget, can_focus=True):
 
     def take(self) -> None:
         """Take what the reader has found, if it has found something."""
-        window = self.reader.take()
-        if window is not None and window.opened == self._opened:
-            self._take(window)
+        if self.source.take():
+            self._changed()
 
     def go_to(self, stream: str, offset: int, pattern: str = "") -> None:
         """Go to the line of a file that starts at ``offset``, and search ``pattern``."""
-        if pattern:
-            self.log_lines.set_pattern(pattern)
-            self.reader.find(pattern, None, self._around(None))
-        self._asked = self.reader.go_to(stream, offset, self._around(None))
+        self.source.go_to(stream, offset, pattern)
 
     def find(self, pattern: str, start: Place | None = None) -> None:
         """Search the whole log, and go to the first hit from ``start`` on; an empty pattern ends
         the search."""
-        self.log_lines.set_pattern(pattern)
-        self._asked = self.reader.find(pattern, start or self.scroll.here, self._around(None))
+        self.source.find(pattern, start)
         if not pattern:
             self._changed()
 
@@ -140,82 +125,6 @@ class LogView(CommandNode, Widget, can_focus=True):
         """Take notice of an answer; called in the thread of the log."""
         self.post_message(self.Arrived())
 
-    def _around(self, place: Place | None) -> Want:
-        height, owed = self.scroll.height, self.scroll.owed
-        return Want(place, 3 * height + max(0, -owed), 4 * height + max(0, owed))
-
-    def _take(self, window: Window) -> None:
-        old, scroll, here = self.window, self.scroll, self.scroll.here
-        if self._moved_on(window, here):
-            # An answer from before the user went on: its news are taken, the lines asked for again.
-            at_end = old.at_end and window.size == old.size
-            window = replace(
-                window, lines=old.lines, at_start=old.at_start, at_end=at_end, follows=False
-            )
-            if self._asked <= window.serial:
-                self._asked = self.reader.want(self._around(here))
-        self.log_lines.window = window
-        if window.generation != old.generation:
-            self._begin_again(window)
-        self._put(window, here)
-        if not scroll.follow and not window.jumped and scroll.owed and self._asked <= window.serial:
-            owed, scroll.owed = scroll.owed, 0
-            self.move(owed)
-            return
-        self._need()
-        self._changed()
-
-    def _moved_on(self, window: Window, here: Place | None) -> bool:
-        """Return whether the user is at a place that the window does not have."""
-        settled = self.follow or window.jumped or here is None
-        if settled or window.generation != self.window.generation:
-            return False
-        return here not in [line.place for line in window.lines]
-
-    def _begin_again(self, window: Window) -> None:
-        """Take notice that the file was written from its start again."""
-        self.log_lines.forget()
-        self.selection.clear()
-        if not window.jumped and not self.follow:
-            self.scroll.follow = True
-            self._ask_end()
-
-    def _put(self, window: Window, here: Place | None) -> None:
-        """Show the window where the user looked, or where a request went."""
-        places, scroll = [line.place for line in window.lines], self.scroll
-        if window.jumped and window.anchor is not None:
-            at = bisect_left(places, window.anchor)
-            scroll.follow = False
-            scroll.put(at - scroll.height // 3)
-            scroll.show_hit(at)
-        elif scroll.follow:
-            scroll.to_bottom()
-        else:
-            at = bisect_left(places, here) if here is not None else 0
-            if at >= len(places) or places[at] != here:
-                scroll.skip = 0
-            scroll.top = max(0, min(at, len(places) - 1))
-            scroll.settle()
-
-    def _need(self) -> None:
-        """Ask for more lines before the edge of those that are here is reached."""
-        window, scroll = self.window, self.scroll
-        if self._asked > window.serial or not window.lines:
-            return
-        if scroll.follow:
-            if not window.follows or (scroll.top == 0 and not window.at_start):
-                self._ask_end()
-            return
-        rows = scroll.rows()
-        last = rows[-1][0] if rows else scroll.top
-        short_above = scroll.top < scroll.height and not window.at_start
-        short_below = len(window.lines) - last <= scroll.height and not window.at_end
-        if short_above or short_below or window.follows:
-            self._asked = self.reader.want(self._around(scroll.here))
-
-    def _ask_end(self) -> None:
-        self._asked = self.reader.want(Want(None, 3 * self.scroll.height, 0))
-
     def _changed(self) -> None:
         self.scroll.changed()
         self.refresh()
@@ -229,7 +138,7 @@ class LogView(CommandNode, Widget, can_focus=True):
         self.scroll.height, self.log_lines.cells = max(1, event.size.height), event.size.width
         self.log_lines.forget()
         self.scroll.settle()
-        self._need()
+        self.source.ask_if_needed()
         self._changed()
 
     # -- painting ----------------------------------------------------------------------------------
@@ -304,7 +213,7 @@ class LogView(CommandNode, Widget, can_focus=True):
         """Scroll by rows of the screen."""
         if self.window.lines:
             self.scroll.move(rows)
-            self._need()
+            self.source.ask_if_needed()
             self._changed()
 
     def to_top(self) -> None:
@@ -312,24 +221,24 @@ class LogView(CommandNode, Widget, can_focus=True):
         self.scroll.follow = False
         if self.window.at_start:
             self.scroll.top = self.scroll.skip = 0
-            self._need()
+            self.source.ask_if_needed()
             self._changed()
         else:
-            self._asked = self.reader.go_share(0.0, self._around(None))
+            self.source.go_share(0.0)
 
     def to_bottom(self) -> None:
         """Go to the last line, and follow the log."""
         self.scroll.follow = True
         if self.window.at_end:
             self.scroll.to_bottom()
-        self._ask_end()
+        self.source.ask_end()
         self._changed()
 
     def toggle_follow(self) -> None:
         """Follow the log, or stop following it."""
         if self.follow:
             self.scroll.follow = False
-            self._need()
+            self.source.ask_if_needed()
             self._changed()
         else:
             self.to_bottom()
@@ -354,13 +263,8 @@ class LogView(CommandNode, Widget, can_focus=True):
 
     def step(self, by: int) -> None:
         """Go to the next hit of the search, or to the previous one."""
-        found, start = self.window.found, self.scroll.here
-        if not self.pattern:
-            return
-        if found is not None and found.place in [line.place for line in self.on_screen]:
-            start = found.place
-        if start is not None:
-            self._asked = self.reader.step(by, start, self._around(None))
+        if self.pattern:
+            self.source.step(by)
 
     def select(self, by: int) -> None:
         """Select one more line, upwards or downwards."""
@@ -410,4 +314,4 @@ class LogView(CommandNode, Widget, can_focus=True):
             self.to_top()
         else:
             self.scroll.follow = False
-            self._asked = self.reader.go_share(y / height, self._around(None))
+            self.source.go_share(y / height)

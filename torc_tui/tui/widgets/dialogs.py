@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.line_canvas import LineCanvas
-from torc_tui.tui.widgets.line_list import moves_of
+from torc_tui.tui.widgets.line_list import move_by_key
 from torc_tui.tui.widgets.overlay import Overlay, Words, box_title
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.text_drawing import TextDrawing
@@ -157,7 +157,7 @@ class Finder(Overlay[K], Generic[K]):
             for place, (_, title, detail, note) in enumerate(self.found)
         }
         self.table.reload()
-        self.table.to_top()
+        self.table.move_to(0)
 
     @property
     def chosen(self) -> K | None:
@@ -166,11 +166,9 @@ class Finder(Overlay[K], Generic[K]):
         return self.found[place][0] if isinstance(place, int) else None
 
     def on_key(self, event: events.Key) -> None:
-        move = moves_of(self.table).get(event.key)
-        if move is not None:
+        if move_by_key(self.table, event.key):
             event.stop()
             event.prevent_default()
-            move()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(self.chosen)

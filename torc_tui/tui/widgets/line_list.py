@@ -9,7 +9,7 @@ Never done here: input and output, filtering, deciding what a row says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import ClassVar
 
@@ -104,12 +104,13 @@ class LineList(CommandNode, ScrollView, can_focus=True):
         return palette_of(self.app)
 
     def handlers(self) -> Mapping[str, Handler]:
+        page = max(1, self.view.height - 2)
         return {
-            "cursor-up": self.cursor_up,
-            "cursor-down": self.cursor_down,
-            "page-up": self.page_up,
-            "page-down": self.page_down,
-            "cursor-top": self.to_top,
+            "cursor-up": partial(self.move_by, -1),
+            "cursor-down": partial(self.move_by, 1),
+            "page-up": partial(self.move_by, -page),
+            "page-down": partial(self.move_by, page),
+            "cursor-top": partial(self.move_to, 0),
             "cursor-bottom": partial(self.move_by, len(self.order)),
             "activate": self.activate,
         }
@@ -167,26 +168,6 @@ class LineList(CommandNode, ScrollView, can_focus=True):
     def move_by(self, rows: int) -> None:
         """Move the cursor by a number of rows."""
         self.move_to(self.cursor_row + rows)
-
-    def cursor_up(self) -> None:
-        """Move the cursor one row up."""
-        self.move_by(-1)
-
-    def cursor_down(self) -> None:
-        """Move the cursor one row down."""
-        self.move_by(1)
-
-    def page_up(self) -> None:
-        """Move the cursor one page up."""
-        self.move_by(-max(1, self.view.height - 2))
-
-    def page_down(self) -> None:
-        """Move the cursor one page down."""
-        self.move_by(max(1, self.view.height - 2))
-
-    def to_top(self) -> None:
-        """Move the cursor to the first row."""
-        self.move_to(0)
 
     def _show_cursor(self) -> None:
         page = max(1, self.view.height - 1)
@@ -281,11 +262,17 @@ class LineList(CommandNode, ScrollView, can_focus=True):
             self.refresh(Region(0, line, self.view.width, 1))
 
 
-def moves_of(table: LineList) -> Mapping[str, Callable[[], None]]:
-    """Return how the keys of a text field move the cursor of a list below it."""
-    return {
-        "up": table.cursor_up,
-        "down": table.cursor_down,
-        "pageup": table.page_up,
-        "pagedown": table.page_down,
-    }
+_KEYS = {
+    "up": "cursor-up",
+    "down": "cursor-down",
+    "pageup": "page-up",
+    "pagedown": "page-down",
+}
+
+
+def move_by_key(table: LineList, key: str) -> bool:
+    """Move the cursor of a list below a text field; return False for any other key."""
+    handler = table.handlers().get(_KEYS.get(key, ""))
+    if handler is not None:
+        handler()
+    return handler is not None

@@ -93,14 +93,14 @@ class JobCommands:
         rows, table = self._host.model.rows, self._host.table
         name = rows.toggle(table.cursor)
         if name is not None:
-            table.show(rows)
+            table.set_rows(rows)
             table.select(name)
             fold_memory.remember(self._host.torc.state, rows)
 
     def _fold_all(self) -> None:
         rows = self._host.model.rows
         rows.toggle_all()
-        self._host.table.show(rows)
+        self._host.table.set_rows(rows)
         fold_memory.remember(self._host.torc.state, rows)
 
     # -- one job -----------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ class PathPicker(Vertical):
         self.matches = found
         self.rows.records = {name: name for name in found.names}
         self.table.reload()
-        self.table.to_top()
+        self.table.move_to(0)
         self.table.display = not found.is_file and bool(found.names or found.text)
         self.table.styles.height = 1 + max(1, min(MATCHES, len(found.names)))
         return None if found.is_file else _about(found)
@@ -145,9 +145,9 @@ class PathPicker(Vertical):
         if event.key == "tab":
             self._complete()
         elif event.key == "up":
-            self.table.cursor_up()
+            self.table.move_by(-1)
         elif event.key == "down" and self.table.display:
-            self.table.cursor_down()
+            self.table.move_by(1)
         else:
             self.post_message(self.Accepted())
 

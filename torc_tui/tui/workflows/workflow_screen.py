@@ -22,7 +22,8 @@ from torc_tui.tui.frame.footer import FooterBar
 from torc_tui.tui.frame.header import HeaderBar, HeaderState
 from torc_tui.tui.jobs.dependency_reader import DependencyReader
 from torc_tui.tui.jobs.filter_controller import FilterController
-from torc_tui.tui.jobs.job_table import JobTable
+from torc_tui.tui.jobs.job_columns import SORTABLE
+from torc_tui.tui.jobs.job_table import JobTable, reveal
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.look.text_layout import Span
 from torc_tui.tui.widgets.command_node import Handler
@@ -73,7 +74,9 @@ class WorkflowScreen(TorcScreen):
         state = self.torc.state
         self.split.ratio = state.get("workflow.split", 0.52)
         self.split.turned = state.get("workflow.turned", False)
-        self.table.sort_as_before(state.get("jobs.sort", ""), state.get("jobs.reverse", False))
+        sort = state.get("jobs.sort", "")
+        self.table.sort = sort if sort in SORTABLE else None
+        self.table.reverse = state.get("jobs.reverse", False)
         self.filter.line.history.texts = [str(text) for text in state.get("jobs.filters", [])]
         self.table.focus()
         tab = state.get("workflow.tab", "")
@@ -100,7 +103,7 @@ class WorkflowScreen(TorcScreen):
 
     def go_to_job(self, job_id: int, *, focus: bool = True) -> None:
         """Select a job; a filter that hides it is taken away."""
-        if not self.table.reveal(job_id):
+        if not reveal(self.table, job_id):
             self.filter.show_all()
             self.table.select(job_id)
         if focus:

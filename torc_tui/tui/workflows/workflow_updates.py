@@ -13,6 +13,7 @@ from torc_tui.tui.frame.header import HeaderBar
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.jobs.dependency_reader import DependencyReader
 from torc_tui.tui.jobs.filter_controller import FilterController
+from torc_tui.tui.jobs.job_columns import VOLATILE
 from torc_tui.tui.jobs.job_table import JobTable
 from torc_tui.tui.jobs.workflow_model import WorkflowModel, outcomes
 from torc_tui.tui.workflows import fold_memory
@@ -85,7 +86,7 @@ class WorkflowUpdates:
             fold_memory.recall(screen.torc.state, model.rows)
         screen.table.empty = "no jobs"
         screen.filter.reapply()
-        screen.table.show(model.rows)
+        screen.table.set_rows(model.rows)
         self.show_header()
         screen.tabs.all_changed()
 
@@ -96,7 +97,10 @@ class WorkflowUpdates:
         if changed is None:
             screen.reload()
             return
-        screen.table.rows_changed(changed.rows, moved=changed.moved, now=model.now)
+        table = screen.table
+        table.changed(changed.rows)
+        if changed.moved or (changed.rows and table.sort in VOLATILE):
+            table.reordering.schedule(model.now)
         jobs = model.view.jobs
         for word, ids in outcomes(events).items():
             screen.torc.burst(word, [(one, jobs[one].name) for one in ids if one in jobs])

@@ -71,6 +71,8 @@ class WorkflowsScreen(TorcScreen):
         before = self.rows.workflows
         now = self.rows.workflows = {workflow.id: workflow for workflow in listed.workflows}
         self.table.empty = self.rows.nothing(self.torc.keymap.key)
+        if not now:
+            self.table.refresh()
         self.table.changed({key for key in now if before.get(key) != now[key]})
         self.table.reorder()
         if self.at is not None and now:

@@ -1,0 +1,154 @@
+"""Ask the log's thread for lines, and take them: more are asked for before the edge is reached.
+
+No Textual, no I/O.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torc_tui.tui.logs.log_reader import LogReader
+from torc_tui.tui.logs.log_scroll import LogScroll
+from torc_tui.tui.logs.log_selection import LogSelection
+from torc_tui.tui.logs.log_window import Want, Window
+from torc_tui.tui.logs.merged_log import Place, Stream
+
+FIRST = 150
+"""Lines that are read when a log is opened, whatever the height of the screen is then."""
+
+
+class LogWindows:
+    """Keeps the window of lines around the place that is looked at."""
+
+    def __init__(self, reader: LogReader, scroll: LogScroll, selection: LogSelection) -> None:
+        self.reader = reader
+        self.scroll = scroll
+        self.lines = scroll.lines
+        self.selection = selection
+        self.asked = 0
+        """The number of the newest request."""
+        self._opened = 0
+
+    # -- requests ----------------------------------------------------------------------------------
+
+    def open(self, streams: Sequence[Stream], *, live: bool) -> None:
+        """Read these files from their end."""
+        self.lines.set_pattern("")
+        self.lines.window = Window(streams=streams)
+        self.scroll.reset()
+        self.selection.clear()
+        lines = max(FIRST, 3 * self.scroll.height)
+        self._opened = self.reader.open(streams, live=live, lines=lines)
+
+    def go_to(self, stream: str, offset: int, pattern: str) -> None:
+        """Go to the line of a file that starts at ``offset``."""
+        if pattern:
+            self.lines.set_pattern(pattern)
+            self.reader.find(pattern, None, self._around(None))
+        self.asked = self.reader.go_to(stream, offset, self._around(None))
+
+    def go_share(self, share: float) -> None:
+        """Go to the line at a share of all bytes."""
+        self.asked = self.reader.go_share(share, self._around(None))
+
+    def find(self, pattern: str, start: Place | None) -> None:
+        """Search the whole log, from ``start`` or from the line on top."""
+        self.lines.set_pattern(pattern)
+        self.asked = self.reader.find(pattern, start or self.scroll.here, self._around(None))
+
+    def step(self, by: int) -> None:
+        """Go to the next hit or to the previous one, as seen from the hit on screen."""
+        found, start = self.lines.window.found, self.scroll.here
+        if found is not None and found.place in [line.place for line in self.scroll.on_screen]:
+            start = found.place
+        if start is not None:
+            self.asked = self.reader.step(by, start, self._around(None))
+
+    def ask_end(self) -> None:
+        """Ask for the last lines, as the log grows."""
+        self.asked = self.reader.want(Want(None, 3 * self.scroll.height, 0))
+
+    def ask_if_needed(self) -> None:
+        """Ask for more lines if the edge of those that are here is near."""
+        window, scroll = self.lines.window, self.scroll
+        if self.asked > window.serial or not window.lines:
+            return
+        if scroll.follow:
+            if not window.follows or (scroll.top == 0 and not window.at_start):
+                self.ask_end()
+            return
+        rows = scroll.rows()
+        last = rows[-1][0] if rows else scroll.top
+        short_above = scroll.top < scroll.height and not window.at_start
+        short_below = len(window.lines) - last <= scroll.height and not window.at_end
+        if short_above or short_below or window.follows:
+            self.asked = self.reader.want(self._around(scroll.here))
+
+    def _around(self, place: Place | None) -> Want:
+        height, owed = self.scroll.height, self.scroll.owed
+        return Want(place, 3 * height + max(0, -owed), 4 * height + max(0, owed))
+
+    # -- answers -----------------------------------------------------------------------------------
+
+    def take(self) -> bool:
+        """Take what the reader has found; return whether there was something."""
+        window = self.reader.take()
+        if window is None or window.opened != self._opened:
+            return False
+        before, scroll, here = self.lines.window, self.scroll, self.scroll.here
+        if self._moved_on(window, here):
+            window = self._keep_lines(window, here)
+        self.lines.window = window
+        if window.generation != before.generation:
+            self._begin_again(window)
+        self._put(window, here)
+        if not scroll.follow and not window.jumped and scroll.owed and self.asked <= window.serial:
+            owed, scroll.owed = scroll.owed, 0
+            scroll.move(owed)
+        self.ask_if_needed()
+        return True
+
+    def _moved_on(self, window: Window, here: Place | None) -> bool:
+        """Return whether the user is at a place that the window does not have."""
+        settled = self.scroll.follow or window.jumped or here is None
+        if settled or window.generation != self.lines.window.generation:
+            return False
+        return here not in [line.place for line in window.lines]
+
+    def _keep_lines(self, window: Window, here: Place | None) -> Window:
+        """Return the news of an answer from before the user went on, with the lines that are here;
+        the lines are asked for again."""
+        before = self.lines.window
+        if self.asked <= window.serial:
+            self.asked = self.reader.want(self._around(here))
+        at_end = before.at_end and window.size == before.size
+        return replace(
+            window, lines=before.lines, at_start=before.at_start, at_end=at_end, follows=False
+        )
+
+    def _begin_again(self, window: Window) -> None:
+        """Take notice that the file was written from its start again."""
+        self.lines.forget()
+        self.selection.clear()
+        if not window.jumped and not self.scroll.follow:
+            self.scroll.follow = True
+            self.ask_end()
+
+    def _put(self, window: Window, here: Place | None) -> None:
+        """Show the window where the user looked, or where a request went."""
+        places, scroll = [line.place for line in window.lines], self.scroll
+        if window.jumped and window.anchor is not None:
+            at = bisect_left(places, window.anchor)
+            scroll.follow = False
+            scroll.put(at - scroll.height // 3)
+            scroll.show_hit(at)
+        elif scroll.follow:
+            scroll.to_bottom()
+        else:
+            at = bisect_left(places, here) if here is not None else 0
+            if at >= len(places) or places[at] != here:
+                scroll.skip = 0
+            scroll.top = max(0, min(at, len(places) - 1))
+            scroll.settle()
