@@ -18,7 +18,7 @@ import pytest
 
 from tests.raw_sql import execute
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
-from torc_tui.store import connect, events, opening, queries, user_data, workflows
+from torc_tui.store import connect, events, queries, user_data, workflows
 from torc_tui.store.database import Store
 
 OLD = Path(__file__).parent / "data" / "v1.db"
@@ -313,51 +313,9 @@ def _allocate(url: str) -> int:
     return first
 
 
-def test_an_older_store_is_brought_up_to_date(
-    store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Store.open(store_url).close()
-    monkeypatch.setattr(connect, "VERSION", connect.VERSION + 2)
-    monkeypatch.setitem(
-        opening.MIGRATIONS, connect.VERSION - 2, ["ALTER TABLE file ADD COLUMN one TEXT"]
-    )
-    monkeypatch.setitem(
-        opening.MIGRATIONS,
-        connect.VERSION - 1,
-        ["ALTER TABLE file ADD COLUMN two TEXT", "UPDATE file SET two = one"],
-    )
-    user_data.connect(store_url).close()  # never migrates
-    store = Store.open(store_url)
-    with store.read() as conn:
-        assert execute(conn, "SELECT one, two FROM file") == []
-    store.close()
-    Store.open(store_url).close()
-    user_data.connect(store_url).close()
-
-
-def test_the_text_of_a_file_moves_to_its_own_table(store_url: str, make_plan: Any) -> None:
-    store = Store.open(store_url)
-    workflow_id = workflows.create(store, make_plan(), user="u", directory="/", at=1.0)
-    with store.write() as conn:  # as version 1 had it
-        execute(conn, "DROP TABLE workflow_text")
-        execute(conn, "ALTER TABLE workflow ADD COLUMN text TEXT")
-        execute(conn, "UPDATE workflow SET text = 'name: old'")
-        execute(conn, "UPDATE meta SET value = '1' WHERE key = 'torc_schema'")
-    store.close()
-    store = Store.open(store_url)
-    with store.read() as conn:
-        assert execute(conn, "SELECT workflow_id, text FROM workflow_text") == [
-            (workflow_id, "name: old")
-        ]
-    workflows.delete(store, [workflow_id])
-    with store.read() as conn:
-        assert execute(conn, "SELECT count(*) FROM workflow_text")[0][0] == 0
-    store.close()
-
-
 def test_a_store_of_a_newer_torc_is_refused_on_both(store: Store) -> None:
     with store.write() as conn:
-        execute(conn, "UPDATE meta SET value = '99' WHERE key = 'torc_schema'")
+        execute(conn, "UPDATE meta SET value = '99'")
     for attempt in (Store.open, user_data.connect):
         with pytest.raises(SchemaMismatch, match="newer torc"):
             attempt(store.url)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Dbapi = Any
     """A connection of sqlite3 or psycopg; both have execute, commit, rollback and close."""
 
-VERSION = 2
+VERSION = 3
 """Of the schema. A store with a higher one is refused, one with a lower one is brought up to
 date."""
 
@@ -140,8 +140,23 @@ def checked(connection: Dbapi, place: str) -> Dbapi:
     """Return ``connection`` if it leads to a database of this version or an earlier one."""
     version = stored_version(connection, place)
     if version is None or version > VERSION:
-        raise mismatch(version, place)
+        check_version(connection, place, version, write=version is not None)
     return connection
+
+
+def check_version(connection: Dbapi, place: str, version: int | None, *, write: bool) -> None:
+    """Raise an error if this version of torc must not read, or with ``write`` write, the database.
+
+    A newer database names the oldest versions that may do so. An older one is migrated by a writer;
+    None is an empty one, which a writer fills.
+    """
+    if version is not None and version > VERSION:
+        key = "oldest_writer" if write else "oldest_reader"
+        row = connection.execute(f"SELECT value FROM meta WHERE key = '{key}'").fetchone()
+        if row is None or not str(row[0]).isdigit() or int(row[0]) > VERSION:
+            raise mismatch(version, place)
+    elif version != VERSION and not write:
+        raise mismatch(version, place)
 
 
 def stored_version(connection: Dbapi, place: str) -> int | None:

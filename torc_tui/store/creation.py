@@ -134,11 +134,6 @@ def insert_requirements(
 ) -> None:
     """Store requirements of a workflow under ids from ``first`` on."""
     columns = {name: [getattr(one, name) for one in found] for name in _REQUIREMENTS}
-    columns |= {
-        "memory": [one.memory or 0 for one in found],  # 0 stands for what is not declared
-        "runtime": [one.runtime or 0.0 for one in found],
-        "enforced": [one.memory is not None or one.runtime is not None for one in found],
-    }
     conn.insert(
         sql.INSERT_REQUIREMENTS,
         id=range(first, first + len(found)),

@@ -1,67 +1,47 @@
-"""Create a database, or bring an older one up to date, when it is opened.
+"""Create a database, or migrate an older one, when it is opened.
 
 Input: a path or a conninfo. Output: a database of the current version, or one clear error.
+
+Invariants: a SQLite file is copied before it is migrated. Nothing is migrated while a runner of the
+older version is alive.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from torc_tui import settings
-from torc_tui.errors import StoreUnavailable
+from torc_tui.errors import SchemaMismatch, StoreUnavailable
 from torc_tui.store import connect
+from torc_tui.store.migrations import STEPS
 
-MIGRATIONS: dict[int, Sequence[str]] = {
-    1: (
-        "CREATE TABLE workflow_text (workflow_id INTEGER NOT NULL PRIMARY KEY"
-        " REFERENCES workflow (id) ON DELETE CASCADE, text TEXT NOT NULL)",
-        "INSERT INTO workflow_text SELECT id, text FROM workflow WHERE text IS NOT NULL",
-        "ALTER TABLE workflow DROP COLUMN text",
-    )
-}
-"""Version -> the statements that make the next version of it."""
+OLDEST_READER = OLDEST_WRITER = 3
+"""The oldest versions of the schema whose programs may read, or write, the current one."""
 
-
-def _create(path: str) -> None:
-    """Create an empty file that only this user can read, and its directory."""
-    directory = os.path.dirname(path)  # noqa: PTH120
-    if directory == settings.data_dir():
-        settings.make_private(directory)
-    else:
-        Path(directory).mkdir(parents=True, exist_ok=True)
-    with suppress(OSError):  # SQLite names what is wrong
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+LEASE_SECONDS = 60.0
+"""A runner on another host counts as alive while its heartbeat is younger."""
 
 
 def prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
-    """Make the store when it is not there, bring it up to date, and choose the journal that fits
-    the file system."""
+    """Create or migrate the file, and choose the journal that fits its file system."""
     fresh = not os.path.exists(path)  # noqa: PTH110
     if fresh and read_only:
         raise connect.no_store(path)
     if fresh:
-        try:
-            _create(path)
-        except OSError as error:
-            raise StoreUnavailable(
-                f"the folder of the store {path} cannot be made: {error.strerror}",
-                hint="name another place with --database or TORC_DATABASE",
-            ) from error
+        _create_file(path)
     raw = connect.connect_sqlite(path, read_only=read_only, create=fresh)
     try:
         version = connect.stored_version(raw, path)
-        if version != connect.VERSION and (
-            read_only or (version is not None and version > connect.VERSION)
-        ):
-            raise connect.mismatch(version, path)
+        connect.check_version(raw, path, version, write=not read_only)
         if not read_only:
             _choose_journal(raw, network=network)
-        if version != connect.VERSION:
-            _make(raw, path)
+            if version is None or version < connect.VERSION:
+                _make(raw, path)
     except Exception as error:
         if connect.is_driver_error(error):
             raise connect.translate(error, path) from error
@@ -70,9 +50,28 @@ def prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
         raw.close()
 
 
+def _create_file(path: str) -> None:
+    """Create an empty file that only this user can read, and its directory."""
+    directory = os.path.dirname(path)  # noqa: PTH120
+    try:
+        if directory == settings.data_dir():
+            settings.make_private(directory)
+        else:
+            Path(directory).mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the folder of the store {path} cannot be made: {error.strerror}",
+            hint="name another place with --database or TORC_DATABASE",
+        ) from error
+    with suppress(OSError):  # SQLite names what is wrong
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def _choose_journal(raw: Any, *, network: bool) -> None:
-    """WAL on a local file system; on a network one a plain journal, as WAL needs memory that all
-    users share."""
+    """Choose WAL on a local file system, and a plain journal on a network one.
+
+    WAL needs memory that all users share.
+    """
     current = raw.execute("PRAGMA journal_mode").fetchone()[0]
     if network and current == "wal":
         raw.execute("PRAGMA journal_mode = TRUNCATE")
@@ -81,12 +80,12 @@ def _choose_journal(raw: Any, *, network: bool) -> None:
 
 
 def prepare_postgresql(place: str, *, read_only: bool) -> None:
+    """Create or migrate the tables."""
     raw = connect.connect_postgresql(place)
     try:
         version = connect.stored_version(raw, place)
-        if version != connect.VERSION:
-            if read_only or (version is not None and version > connect.VERSION):
-                raise connect.mismatch(version, place)
+        connect.check_version(raw, place, version, write=not read_only)
+        if not read_only and (version is None or version < connect.VERSION):
             _make(raw, place)
     except Exception as error:
         if connect.is_driver_error(error):
@@ -97,8 +96,7 @@ def prepare_postgresql(place: str, *, read_only: bool) -> None:
 
 
 def _make(raw: Any, place: str) -> None:
-    """Create the tables, or migrate them, in one transaction; whoever comes second finds it
-    done."""
+    """Create or migrate the tables in one transaction; who comes second finds it done."""
     dialect = "sqlite" if connect.is_sqlite(raw) else "postgresql"
     connect.begin(raw, write=True)
     try:
@@ -108,18 +106,78 @@ def _make(raw: Any, place: str) -> None:
         if version is None:
             for text in _schema(dialect):
                 raw.execute(text)
-            raw.execute(
-                f"INSERT INTO meta (key, value) VALUES ('torc_schema', '{connect.VERSION}')"
-            )
-        else:
+        elif version < connect.VERSION:
+            _refuse_live_runners(raw, place)
+            if dialect == "sqlite":
+                _back_up(place, version)
             for step in range(version, connect.VERSION):
-                for text in MIGRATIONS[step]:
-                    raw.execute(text)
-            raw.execute(f"UPDATE meta SET value = '{connect.VERSION}' WHERE key = 'torc_schema'")
+                STEPS[step](raw, dialect)
+        _write_versions(raw)
         raw.commit()
     except BaseException:
         raw.rollback()
         raise
+
+
+def _write_versions(raw: Any) -> None:
+    versions = {
+        "torc_schema": connect.VERSION,
+        "oldest_reader": OLDEST_READER,
+        "oldest_writer": OLDEST_WRITER,
+    }
+    for key, number in versions.items():
+        raw.execute(
+            f"INSERT INTO meta (key, value) VALUES ('{key}', '{number}')"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        )
+
+
+def _refuse_live_runners(raw: Any, place: str) -> None:
+    """Raise SchemaMismatch if a runner of an older version is alive: it would fail."""
+    rows = raw.execute(
+        "SELECT id, hostname, boot_id, pid, process_started, heartbeat_at FROM compute_node"
+        " WHERE is_active ORDER BY id"
+    ).fetchall()
+    for number, hostname, boot_id, pid, started, heartbeat in rows:
+        if _is_alive(hostname, boot_id, pid, started, heartbeat):
+            raise SchemaMismatch(
+                f"the database {connect.shown(place)} is in use by torc 0.1.0"
+                f" (runner {number}, pid {pid})",
+                hint="stop it first, or wait until it has finished",
+            )
+
+
+def _is_alive(hostname: str, boot_id: str, pid: int, started: int, heartbeat: float) -> bool:
+    from torc_tui.resources import detect
+
+    if hostname == detect.hostname():
+        return detect.still_runs(boot_id, pid, started)
+    return time.time() - heartbeat < LEASE_SECONDS
+
+
+def _back_up(path: str, version: int) -> None:
+    """Copy the file beside itself, readable by its owner only; an existing copy is kept."""
+    number, target = 1, f"{path}.v{version}-backup"
+    while True:
+        try:
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+            break
+        except FileExistsError:
+            number += 1
+            target = f"{path}.v{version}-backup-{number}"
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the database cannot be copied to {target} before it is migrated:"
+                f" {error.strerror}",
+                hint="make room, or give the right to write to the folder",
+            ) from error
+    source = connect.connect_sqlite(path, read_only=True)
+    copy = connect.connect_sqlite(target)
+    try:
+        source.backup(copy)
+    finally:
+        copy.close()
+        source.close()
 
 
 def _has_meta(raw: Any, dialect: str) -> bool:

@@ -300,8 +300,7 @@ def list_requirements(store: Store, workflow_id: int) -> list[Record]:
 
 
 def _requirement(row: sql.RequirementsRow) -> Record:
-    memory = row.memory or None if row.enforced else None  # 0 stands for what is not declared
-    runtime = row.runtime or None if row.enforced else None
+    memory, runtime = row.memory, row.runtime
     return {
         "id": row.id,
         "workflow_id": row.workflow_id,

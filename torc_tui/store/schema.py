@@ -26,11 +26,14 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
     UniqueConstraint,
     and_,
+    false,
+    text,
 )
 
 from torc_tui.status import HELD, JobStatus
@@ -90,6 +93,10 @@ workflow = Table(
     Column("directory", Text, nullable=False),  # where it was created; jobs run there
     Column("file", Text),  # the workflow file; its text is in workflow_text
     Column("format", Text),
+    # What makes it the same workflow as an earlier one; the name and the directory count, too.
+    Column("real_path", Text),
+    Column("set_values", JsonText),  # the values of --set
+    Column("file_hash", Text),
     Column("created_at", Float, nullable=False),
     Column("run_id", Integer, nullable=False, default=0),
     _flag("is_canceled", False),
@@ -115,13 +122,12 @@ resource_requirements = Table(
     _workflow(),
     Column("name", Text, nullable=False),
     Column("num_cpus", Integer, nullable=False),
-    Column("memory", BigInteger, nullable=False),
+    Column("memory", BigInteger),  # NULL: not declared
     Column("num_gpus", Float, nullable=False),
     Column("gpu_memory", BigInteger),
     Column("gpu_model", Text),
     Column("num_nodes", Integer, nullable=False),
-    Column("runtime", Float, nullable=False),
-    _flag("enforced"),
+    Column("runtime", Float),  # NULL: not declared
     Index("resource_requirements_by_workflow", "workflow_id"),
 )
 
@@ -193,6 +199,7 @@ job = Table(
     Column("stdio", JsonText),
     _flag("supports_termination", False),
     Column("require_user_data", Boolean),
+    Column("labels", JsonText),
     Column("input_files", Integer),  # groups
     Column("output_files", Integer),
     Column("input_user_data", Integer),
@@ -210,6 +217,10 @@ job = Table(
     Column("return_code", Integer, **ATTEMPT),
     Column("reason", ReasonText, **ATTEMPT),  # of its status, if the status alone does not tell
     Column("not_before", Float, **ATTEMPT),  # a retry waits until then
+    _flag("suspended", server_default=false(), **ATTEMPT),  # by SIGSTOP
+    Column("lost", Integer, nullable=False, server_default=text("0"), **ATTEMPT),  # in this run
+    # Requirements that retries have increased: {memory, runtime}.
+    Column("grown", JsonText, **ATTEMPT),
 )
 Index("job_by_workflow", job.c.workflow_id, job.c.status)
 Index("job_by_name", job.c.workflow_id, job.c.name)
@@ -335,6 +346,8 @@ result = Table(
     Column("avg_gpu_percent", Float),
     Column("allocation", JsonText),  # as in job
     Column("output_dir", Text),
+    Column("log_stem", Text),  # path of its log files without their endings
+    Column("signature", JsonText),  # what a failed attempt has in common with others
     UniqueConstraint("job_id", "run_id", "attempt_id"),
     Index("result_by_workflow", "workflow_id"),
 )
@@ -359,9 +372,108 @@ compute_node = Table(
     Column("started_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
     Column("ended_at", Float),
+    Column("machine_id", Text),
+    Column("pid_namespace", Text),
+    Column("location", Text),  # the machine, or the allocation on it
+    Column("node_name", Text),
+    Column("allocation_id", Integer),
+    Column("ends_at", Float),  # the end of its allocation
+    # Readers time the heartbeat by their own clock: they only see whether this number changes.
+    Column("heartbeats", Integer, nullable=False, server_default=text("0"), default=0),
+    Column("lease_seconds", Float),
+    Column("labels", JsonText),
 )
 Index("compute_node_by_workflow", compute_node.c.workflow_id)
 Index("compute_node_active", compute_node.c.hostname, **_where(compute_node.c.is_active))
+
+allocation = Table(
+    "allocation",
+    metadata,
+    _id(),
+    _workflow(),
+    Column("run_id", Integer),
+    Column("engine", Text, nullable=False),  # slurm
+    Column("cluster", Text),
+    Column("native_id", Text),
+    Column("queue_group", Text),
+    Column("scheduler", Text),
+    Column("state", Text, nullable=False),  # requested, queued, running, ended, refused
+    Column("outcome", Text),
+    Column("reason", Text),  # in the words of the cluster
+    Column("nodes", Integer),
+    Column("nodelist", Text),
+    Column("cpus", Integer),
+    Column("memory", BigInteger),
+    Column("gpus", JsonText),
+    Column("walltime", Float),
+    Column("submitted_at", Float),
+    Column("starts_at", Float),  # as the cluster estimates
+    Column("started_at", Float),
+    Column("ends_at", Float),
+    Column("ended_at", Float),
+    Column("restarts", Integer, nullable=False, default=0),
+    Column("jobs_started", Integer, nullable=False, default=0),
+    Column("script", Text),
+    Column("stdout", Text),
+    Column("stderr", Text),
+    Column("actor", Text),
+    Column("settings", JsonText),
+    UniqueConstraint("engine", "cluster", "native_id"),
+    Index("allocation_by_workflow", "workflow_id"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("counter", BigInteger, nullable=False),
+)
+
+# What the freshness of a job is judged by: hashes of its command and environment, its inputs and
+# outputs, the attempts it followed.
+fingerprint = Table(
+    "fingerprint",
+    metadata,
+    Column("job_id", ForeignKey("job.id", ondelete="CASCADE"), primary_key=True, type_=Integer),
+    Column("recorded_at", Float, nullable=False),
+    Column("data", JsonText, nullable=False),
+)
+
+file_hash = Table(
+    "file_hash",
+    metadata,
+    Column("device", BigInteger, primary_key=True, autoincrement=False),
+    Column("inode", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("ctime_ns", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+usage_series = Table(
+    "usage_series",
+    metadata,
+    _workflow(),
+    Column("job_id", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", Integer, primary_key=True, autoincrement=False),
+    Column("attempt_id", Integer, primary_key=True, autoincrement=False),
+    Column("series", LargeBinary, nullable=False),
+    Index("usage_series_by_workflow", "workflow_id"),
+)
+
+machine_series = Table(
+    "machine_series",
+    metadata,
+    Column(
+        "compute_node_id",
+        ForeignKey("compute_node.id", ondelete="CASCADE"),
+        primary_key=True,
+        type_=Integer,
+    ),
+    Column("series", LargeBinary, nullable=False),
+)
 
 event = Table(
     "event",

@@ -47,7 +47,7 @@ class ActiveNodesRow(NamedTuple):
     process_started: int
 def ACTIVE_NODES(*, workflow_id: int) -> ActiveNodesRow: ...
 def ADD_EVENT(*, workflow_id: int, seq: int, timestamp: float, kind: str, job_id: int | None, data: str | None, actor: str | None) -> None: ...
-def ADD_RESULT(*, workflow_id: int, job_id: int, run_id: int, attempt_id: int, compute_node_id: int | None, status: int, return_code: int | None, cause: str | None, reason: str | None, started_at: float, ended_at: float, cpu_time: float | None, peak_memory: int | None, avg_memory: int | None, peak_cpu_percent: float | None, avg_cpu_percent: float | None, peak_gpu_memory: int | None, avg_gpu_percent: float | None, allocation: str | None, output_dir: str | None) -> None: ...
+def ADD_RESULT(*, workflow_id: int, job_id: int, run_id: int, attempt_id: int, compute_node_id: int | None, status: int, return_code: int | None, cause: str | None, reason: str | None, started_at: float, ended_at: float, cpu_time: float | None, peak_memory: int | None, avg_memory: int | None, peak_cpu_percent: float | None, avg_cpu_percent: float | None, peak_gpu_memory: int | None, avg_gpu_percent: float | None, allocation: str | None, output_dir: str | None, log_stem: str | None, signature: str | None) -> None: ...
 def ADD_TO_DATA_GROUP(*, group_id: int, user_data_id: int, workflow_id: int) -> None: ...
 def ADD_USER_DATA(*, id: int, workflow_id: int, name: str, is_ephemeral: bool, data: str | None, version: int, declared: bool) -> None: ...
 def ADD_USER_DATA_VERSION(*, user_data_id: int, version: int, data: str | None, written_at: float, actor: str | None, job_id: int | None, run_id: int | None, attempt_id: int | None) -> None: ...
@@ -561,13 +561,12 @@ class RequirementsRow(NamedTuple):
     workflow_id: int
     name: str
     num_cpus: int
-    memory: int
+    memory: int | None
     num_gpus: float
     gpu_memory: int | None
     gpu_model: str | None
     num_nodes: int
-    runtime: float
-    enforced: bool
+    runtime: float | None
 def REQUIREMENTS(*, workflow_id: int) -> RequirementsRow: ...
 def RESET_JOB(*, job_id: int) -> None: ...
 def RESET_JOBS(*, workflow_id: int) -> None: ...
@@ -770,6 +769,9 @@ class WorkflowRow(NamedTuple):
     directory: str
     file: str | None
     format: str | None
+    real_path: str | None
+    set_values: str | None
+    file_hash: str | None
     created_at: float
     run_id: int
     is_canceled: bool

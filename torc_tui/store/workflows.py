@@ -104,12 +104,10 @@ def read_requirements(conn: Connection, workflow_id: int) -> dict[int, ResourceR
     found = {}
     for row in conn.rows(sql.REQUIREMENTS, workflow_id=workflow_id):
         values = record(row)
-        number, enforced = values.pop("id"), values.pop("enforced")
+        number = values.pop("id")
         del values["workflow_id"]
         if row.num_gpus == int(row.num_gpus):
             values["num_gpus"] = int(row.num_gpus)
-        for name in ("memory", "runtime"):  # 0 stands for what is not declared
-            values[name] = values[name] or None if enforced else None
         found[number] = ResourceRequirements(**values)
     return found
 

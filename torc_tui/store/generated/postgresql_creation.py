@@ -57,30 +57,30 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "\"status\", \"held\", \"priority\", \"resource_class\", \"unmet\", \"unsuccessful\", "
         "\"cancel_on_blocking_job_failure\", \"attempt_id\", \"retries\", \"requirement_id\", "
         "\"failure_handler_id\", \"scheduler\", \"family\", \"parameter_values\", \"env\", \"stdio\", "
-        "\"supports_termination\", \"require_user_data\", \"input_files\", \"output_files\", "
+        "\"supports_termination\", \"require_user_data\", \"labels\", \"input_files\", \"output_files\", "
         "\"input_user_data\", \"output_user_data\") FROM STDIN",
-        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'script', 'status', 'held', 'priority', 'resource_class', 'unmet', 'unsuccessful', 'cancel_on_blocking_job_failure', 'attempt_id', 'retries', 'requirement_id', 'failure_handler_id', 'scheduler', 'family', 'parameter_values', 'env', 'stdio', 'supports_termination', 'require_user_data', 'input_files', 'output_files', 'input_user_data', 'output_user_data'),
+        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'script', 'status', 'held', 'priority', 'resource_class', 'unmet', 'unsuccessful', 'cancel_on_blocking_job_failure', 'attempt_id', 'retries', 'requirement_id', 'failure_handler_id', 'scheduler', 'family', 'parameter_values', 'env', 'stdio', 'supports_termination', 'require_user_data', 'labels', 'input_files', 'output_files', 'input_user_data', 'output_user_data'),
         (),
         {},
-        {'invocation_script': None, 'script': None, 'status': 0, 'held': False, 'unmet': 0, 'unsuccessful': 0, 'attempt_id': 1, 'retries': 0, 'failure_handler_id': None, 'scheduler': None, 'parameter_values': None, 'env': None, 'stdio': None, 'supports_termination': False, 'require_user_data': None, 'input_files': None, 'output_files': None, 'input_user_data': None, 'output_user_data': None},
+        {'invocation_script': None, 'script': None, 'status': 0, 'held': False, 'unmet': 0, 'unsuccessful': 0, 'attempt_id': 1, 'retries': 0, 'failure_handler_id': None, 'scheduler': None, 'parameter_values': None, 'env': None, 'stdio': None, 'supports_termination': False, 'require_user_data': None, 'labels': None, 'input_files': None, 'output_files': None, 'input_user_data': None, 'output_user_data': None},
     ),
     "INSERT_REQUIREMENTS": (
         "COPY resource_requirements (\"id\", \"workflow_id\", \"name\", \"num_cpus\", \"memory\", "
-        "\"num_gpus\", \"gpu_memory\", \"gpu_model\", \"num_nodes\", \"runtime\", \"enforced\") FROM STDIN",
-        ('id', 'workflow_id', 'name', 'num_cpus', 'memory', 'num_gpus', 'gpu_memory', 'gpu_model', 'num_nodes', 'runtime', 'enforced'),
+        "\"num_gpus\", \"gpu_memory\", \"gpu_model\", \"num_nodes\", \"runtime\") FROM STDIN",
+        ('id', 'workflow_id', 'name', 'num_cpus', 'memory', 'num_gpus', 'gpu_memory', 'gpu_model', 'num_nodes', 'runtime'),
         (),
         {},
-        {'gpu_memory': None, 'gpu_model': None},
+        {'memory': None, 'gpu_memory': None, 'gpu_model': None, 'runtime': None},
     ),
     "INSERT_RESULTS": (
         "COPY result (\"workflow_id\", \"job_id\", \"run_id\", \"attempt_id\", \"compute_node_id\", "
         "\"status\", \"return_code\", \"cause\", \"reason\", \"started_at\", \"ended_at\", \"cpu_time\", "
         "\"peak_memory\", \"avg_memory\", \"peak_cpu_percent\", \"avg_cpu_percent\", \"peak_gpu_memory\", "
-        "\"avg_gpu_percent\", \"allocation\", \"output_dir\") FROM STDIN",
-        ('workflow_id', 'job_id', 'run_id', 'attempt_id', 'compute_node_id', 'status', 'return_code', 'cause', 'reason', 'started_at', 'ended_at', 'cpu_time', 'peak_memory', 'avg_memory', 'peak_cpu_percent', 'avg_cpu_percent', 'peak_gpu_memory', 'avg_gpu_percent', 'allocation', 'output_dir'),
+        "\"avg_gpu_percent\", \"allocation\", \"output_dir\", \"log_stem\", \"signature\") FROM STDIN",
+        ('workflow_id', 'job_id', 'run_id', 'attempt_id', 'compute_node_id', 'status', 'return_code', 'cause', 'reason', 'started_at', 'ended_at', 'cpu_time', 'peak_memory', 'avg_memory', 'peak_cpu_percent', 'avg_cpu_percent', 'peak_gpu_memory', 'avg_gpu_percent', 'allocation', 'output_dir', 'log_stem', 'signature'),
         (),
         {},
-        {'compute_node_id': None, 'return_code': None, 'cause': None, 'reason': None, 'cpu_time': None, 'peak_memory': None, 'avg_memory': None, 'peak_cpu_percent': None, 'avg_cpu_percent': None, 'peak_gpu_memory': None, 'avg_gpu_percent': None, 'allocation': None, 'output_dir': None},
+        {'compute_node_id': None, 'return_code': None, 'cause': None, 'reason': None, 'cpu_time': None, 'peak_memory': None, 'avg_memory': None, 'peak_cpu_percent': None, 'avg_cpu_percent': None, 'peak_gpu_memory': None, 'avg_gpu_percent': None, 'allocation': None, 'output_dir': None, 'log_stem': None, 'signature': None},
     ),
     "INSERT_SLURM_SCHEDULERS": (
         "COPY slurm_scheduler (\"id\", \"workflow_id\", \"name\", \"settings\") FROM STDIN",
@@ -114,13 +114,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "INSERT_WORKFLOW": (
         "COPY workflow (\"id\", \"name\", \"user\", \"description\", \"project\", \"metadata\", \"directory\", "
-        "\"file\", \"format\", \"created_at\", \"run_id\", \"is_canceled\", \"is_archived\", \"is_paused\", "
-        "\"last_seq\", \"env\", \"execution_config\", \"use_pending_failed\", \"require_user_data\", "
-        "\"settings\") FROM STDIN",
-        ('id', 'name', 'user', 'description', 'project', 'metadata', 'directory', 'file', 'format', 'created_at', 'run_id', 'is_canceled', 'is_archived', 'is_paused', 'last_seq', 'env', 'execution_config', 'use_pending_failed', 'require_user_data', 'settings'),
+        "\"file\", \"format\", \"real_path\", \"set_values\", \"file_hash\", \"created_at\", \"run_id\", "
+        "\"is_canceled\", \"is_archived\", \"is_paused\", \"last_seq\", \"env\", \"execution_config\", "
+        "\"use_pending_failed\", \"require_user_data\", \"settings\") FROM STDIN",
+        ('id', 'name', 'user', 'description', 'project', 'metadata', 'directory', 'file', 'format', 'real_path', 'set_values', 'file_hash', 'created_at', 'run_id', 'is_canceled', 'is_archived', 'is_paused', 'last_seq', 'env', 'execution_config', 'use_pending_failed', 'require_user_data', 'settings'),
         (),
         {},
-        {'description': None, 'project': None, 'metadata': None, 'file': None, 'format': None, 'run_id': 0, 'is_canceled': False, 'is_archived': False, 'is_paused': False, 'last_seq': 0, 'env': '{}', 'execution_config': '{}', 'use_pending_failed': False, 'require_user_data': False, 'settings': '{}'},
+        {'description': None, 'project': None, 'metadata': None, 'file': None, 'format': None, 'real_path': None, 'set_values': None, 'file_hash': None, 'run_id': 0, 'is_canceled': False, 'is_archived': False, 'is_paused': False, 'last_seq': 0, 'env': '{}', 'execution_config': '{}', 'use_pending_failed': False, 'require_user_data': False, 'settings': '{}'},
     ),
     "INSERT_WORKFLOW_TEXT": (
         "COPY workflow_text (\"workflow_id\", \"text\") FROM STDIN",

@@ -52,11 +52,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "INSERT_COMPUTE_NODES": (
         "COPY compute_node (\"id\", \"workflow_id\", \"run_id\", \"hostname\", \"pid\", \"process_started\", "
         "\"boot_id\", \"num_cpus\", \"memory\", \"gpus\", \"options\", \"is_active\", \"stop_requested\", "
-        "\"started_at\", \"heartbeat_at\", \"ended_at\") FROM STDIN",
-        ('id', 'workflow_id', 'run_id', 'hostname', 'pid', 'process_started', 'boot_id', 'num_cpus', 'memory', 'gpus', 'options', 'is_active', 'stop_requested', 'started_at', 'heartbeat_at', 'ended_at'),
+        "\"started_at\", \"heartbeat_at\", \"ended_at\", \"machine_id\", \"pid_namespace\", \"location\", "
+        "\"node_name\", \"allocation_id\", \"ends_at\", \"heartbeats\", \"lease_seconds\", \"labels\") FROM "
+        "STDIN",
+        ('id', 'workflow_id', 'run_id', 'hostname', 'pid', 'process_started', 'boot_id', 'num_cpus', 'memory', 'gpus', 'options', 'is_active', 'stop_requested', 'started_at', 'heartbeat_at', 'ended_at', 'machine_id', 'pid_namespace', 'location', 'node_name', 'allocation_id', 'ends_at', 'heartbeats', 'lease_seconds', 'labels'),
         (),
         {},
-        {'options': '{}', 'is_active': True, 'stop_requested': None, 'ended_at': None},
+        {'options': '{}', 'is_active': True, 'stop_requested': None, 'ended_at': None, 'machine_id': None, 'pid_namespace': None, 'location': None, 'node_name': None, 'allocation_id': None, 'ends_at': None, 'heartbeats': 0, 'lease_seconds': None, 'labels': None},
     ),
     "LAST_EVENTS": (
         "SELECT sum(workflow.last_seq) AS last_seq, count(*) AS workflows FROM workflow",

@@ -18,35 +18,52 @@ SCHEMA = (
     "CREATE TABLE file_group ( group_id INTEGER NOT NULL, file_id INTEGER NOT NULL, workflow_id "
     "INTEGER NOT NULL, PRIMARY KEY (group_id, file_id) )",
     "CREATE INDEX file_group_by_file ON file_group (file_id)",
+    "CREATE TABLE file_hash ( device BIGINT NOT NULL, inode BIGINT NOT NULL, size BIGINT NOT "
+    "NULL, mtime_ns BIGINT NOT NULL, ctime_ns BIGINT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY "
+    "(device, inode) )",
+    "CREATE TABLE lease ( name TEXT NOT NULL, holder TEXT NOT NULL, counter BIGINT NOT NULL, "
+    "PRIMARY KEY (name) )",
     "CREATE TABLE meta ( key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key) )",
     "CREATE TABLE result ( id SERIAL NOT NULL, workflow_id INTEGER NOT NULL, job_id INTEGER NOT "
     "NULL, run_id INTEGER NOT NULL, attempt_id INTEGER NOT NULL, compute_node_id INTEGER, status "
     "INTEGER NOT NULL, return_code INTEGER, cause TEXT, reason TEXT, started_at FLOAT NOT NULL, "
     "ended_at FLOAT NOT NULL, cpu_time FLOAT, peak_memory BIGINT, avg_memory BIGINT, "
     "peak_cpu_percent FLOAT, avg_cpu_percent FLOAT, peak_gpu_memory BIGINT, avg_gpu_percent "
-    "FLOAT, allocation TEXT, output_dir TEXT, PRIMARY KEY (id), UNIQUE (job_id, run_id, "
-    "attempt_id) )",
+    "FLOAT, allocation TEXT, output_dir TEXT, log_stem TEXT, signature TEXT, PRIMARY KEY (id), "
+    "UNIQUE (job_id, run_id, attempt_id) )",
     "CREATE INDEX result_by_workflow ON result (workflow_id)",
     "CREATE TABLE user_data_group ( group_id INTEGER NOT NULL, user_data_id INTEGER NOT NULL, "
     "workflow_id INTEGER NOT NULL, PRIMARY KEY (group_id, user_data_id) )",
     "CREATE INDEX user_data_group_by_record ON user_data_group (user_data_id)",
     "CREATE TABLE workflow ( id INTEGER NOT NULL, name TEXT NOT NULL, \"user\" TEXT NOT NULL, "
     "description TEXT, project TEXT, metadata TEXT, directory TEXT NOT NULL, file TEXT, format "
-    "TEXT, created_at FLOAT NOT NULL, run_id INTEGER NOT NULL, is_canceled BOOLEAN NOT NULL, "
-    "is_archived BOOLEAN NOT NULL, is_paused BOOLEAN NOT NULL, last_seq BIGINT NOT NULL, env "
-    "TEXT NOT NULL, execution_config TEXT NOT NULL, use_pending_failed BOOLEAN NOT NULL, "
-    "require_user_data BOOLEAN NOT NULL, settings TEXT NOT NULL, PRIMARY KEY (id) )",
+    "TEXT, real_path TEXT, set_values TEXT, file_hash TEXT, created_at FLOAT NOT NULL, run_id "
+    "INTEGER NOT NULL, is_canceled BOOLEAN NOT NULL, is_archived BOOLEAN NOT NULL, is_paused "
+    "BOOLEAN NOT NULL, last_seq BIGINT NOT NULL, env TEXT NOT NULL, execution_config TEXT NOT "
+    "NULL, use_pending_failed BOOLEAN NOT NULL, require_user_data BOOLEAN NOT NULL, settings "
+    "TEXT NOT NULL, PRIMARY KEY (id) )",
     "CREATE TABLE action ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, trigger_type TEXT "
     "NOT NULL, action_type TEXT NOT NULL, job_ids TEXT NOT NULL, commands TEXT NOT NULL, "
     "persistent BOOLEAN NOT NULL, settings TEXT NOT NULL, executed_run_id INTEGER, executed_at "
     "FLOAT, PRIMARY KEY (id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE "
     "CASCADE )",
     "CREATE INDEX action_by_workflow ON action (workflow_id)",
+    "CREATE TABLE allocation ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, run_id "
+    "INTEGER, engine TEXT NOT NULL, cluster TEXT, native_id TEXT, queue_group TEXT, scheduler "
+    "TEXT, state TEXT NOT NULL, outcome TEXT, reason TEXT, nodes INTEGER, nodelist TEXT, cpus "
+    "INTEGER, memory BIGINT, gpus TEXT, walltime FLOAT, submitted_at FLOAT, starts_at FLOAT, "
+    "started_at FLOAT, ends_at FLOAT, ended_at FLOAT, restarts INTEGER NOT NULL, jobs_started "
+    "INTEGER NOT NULL, script TEXT, stdout TEXT, stderr TEXT, actor TEXT, settings TEXT, PRIMARY "
+    "KEY (id), UNIQUE (engine, cluster, native_id), FOREIGN KEY(workflow_id) REFERENCES workflow "
+    "(id) ON DELETE CASCADE )",
+    "CREATE INDEX allocation_by_workflow ON allocation (workflow_id)",
     "CREATE TABLE compute_node ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, run_id "
     "INTEGER NOT NULL, hostname TEXT NOT NULL, pid INTEGER NOT NULL, process_started BIGINT NOT "
     "NULL, boot_id TEXT NOT NULL, num_cpus INTEGER NOT NULL, memory BIGINT NOT NULL, gpus TEXT "
     "NOT NULL, options TEXT NOT NULL, is_active BOOLEAN NOT NULL, stop_requested TEXT, "
-    "started_at FLOAT NOT NULL, heartbeat_at FLOAT NOT NULL, ended_at FLOAT, PRIMARY KEY (id), "
+    "started_at FLOAT NOT NULL, heartbeat_at FLOAT NOT NULL, ended_at FLOAT, machine_id TEXT, "
+    "pid_namespace TEXT, location TEXT, node_name TEXT, allocation_id INTEGER, ends_at FLOAT, "
+    "heartbeats INTEGER DEFAULT 0 NOT NULL, lease_seconds FLOAT, labels TEXT, PRIMARY KEY (id), "
     "FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX compute_node_active ON compute_node (hostname) WHERE is_active",
     "CREATE INDEX compute_node_by_workflow ON compute_node (workflow_id)",
@@ -69,32 +86,41 @@ SCHEMA = (
     "attempt_id INTEGER NOT NULL, retries INTEGER NOT NULL, requirement_id INTEGER NOT NULL, "
     "failure_handler_id INTEGER, scheduler TEXT, family TEXT NOT NULL, parameter_values TEXT, "
     "env TEXT, stdio TEXT, supports_termination BOOLEAN NOT NULL, require_user_data BOOLEAN, "
-    "input_files INTEGER, output_files INTEGER, input_user_data INTEGER, output_user_data "
-    "INTEGER, compute_node_id INTEGER, pid INTEGER, process_started BIGINT, allocation TEXT, "
-    "stop_requested TEXT, output_dir TEXT, started_at FLOAT, ended_at FLOAT, return_code "
-    "INTEGER, reason TEXT, not_before FLOAT, PRIMARY KEY (id), FOREIGN KEY(workflow_id) "
-    "REFERENCES workflow (id) ON DELETE CASCADE )",
+    "labels TEXT, input_files INTEGER, output_files INTEGER, input_user_data INTEGER, "
+    "output_user_data INTEGER, compute_node_id INTEGER, pid INTEGER, process_started BIGINT, "
+    "allocation TEXT, stop_requested TEXT, output_dir TEXT, started_at FLOAT, ended_at FLOAT, "
+    "return_code INTEGER, reason TEXT, not_before FLOAT, suspended BOOLEAN DEFAULT false NOT "
+    "NULL, lost INTEGER DEFAULT 0 NOT NULL, grown TEXT, PRIMARY KEY (id), FOREIGN "
+    "KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX job_active ON job (compute_node_id) WHERE status IN (3, 4)",
     "CREATE INDEX job_by_name ON job (workflow_id, name)",
     "CREATE INDEX job_by_workflow ON job (workflow_id, status)",
     "CREATE INDEX job_ready ON job (workflow_id, resource_class, priority DESC, id) WHERE status "
     "= 2 AND NOT held",
     "CREATE TABLE resource_requirements ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, "
-    "name TEXT NOT NULL, num_cpus INTEGER NOT NULL, memory BIGINT NOT NULL, num_gpus FLOAT NOT "
-    "NULL, gpu_memory BIGINT, gpu_model TEXT, num_nodes INTEGER NOT NULL, runtime FLOAT NOT "
-    "NULL, enforced BOOLEAN NOT NULL, PRIMARY KEY (id), FOREIGN KEY(workflow_id) REFERENCES "
-    "workflow (id) ON DELETE CASCADE )",
+    "name TEXT NOT NULL, num_cpus INTEGER NOT NULL, memory BIGINT, num_gpus FLOAT NOT NULL, "
+    "gpu_memory BIGINT, gpu_model TEXT, num_nodes INTEGER NOT NULL, runtime FLOAT, PRIMARY KEY "
+    "(id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX resource_requirements_by_workflow ON resource_requirements (workflow_id)",
     "CREATE TABLE slurm_scheduler ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, name TEXT "
     "NOT NULL, settings TEXT NOT NULL, PRIMARY KEY (id), FOREIGN KEY(workflow_id) REFERENCES "
     "workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX slurm_scheduler_by_workflow ON slurm_scheduler (workflow_id)",
+    "CREATE TABLE usage_series ( workflow_id INTEGER NOT NULL, job_id INTEGER NOT NULL, run_id "
+    "INTEGER NOT NULL, attempt_id INTEGER NOT NULL, series BYTEA NOT NULL, PRIMARY KEY (job_id, "
+    "run_id, attempt_id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
+    "CREATE INDEX usage_series_by_workflow ON usage_series (workflow_id)",
     "CREATE TABLE user_data ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, name TEXT NOT "
     "NULL, is_ephemeral BOOLEAN NOT NULL, data TEXT, version INTEGER NOT NULL, json_schema TEXT, "
     "declared BOOLEAN NOT NULL, PRIMARY KEY (id), UNIQUE (workflow_id, name), FOREIGN "
     "KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE TABLE workflow_text ( workflow_id INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY "
     "(workflow_id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
+    "CREATE TABLE fingerprint ( job_id INTEGER NOT NULL, recorded_at FLOAT NOT NULL, data TEXT "
+    "NOT NULL, PRIMARY KEY (job_id), FOREIGN KEY(job_id) REFERENCES job (id) ON DELETE CASCADE )",
+    "CREATE TABLE machine_series ( compute_node_id INTEGER NOT NULL, series BYTEA NOT NULL, "
+    "PRIMARY KEY (compute_node_id), FOREIGN KEY(compute_node_id) REFERENCES compute_node (id) ON "
+    "DELETE CASCADE )",
     "CREATE TABLE user_data_version ( user_data_id INTEGER NOT NULL, version INTEGER NOT NULL, "
     "data TEXT, written_at FLOAT NOT NULL, actor TEXT, job_id INTEGER, run_id INTEGER, "
     "attempt_id INTEGER, PRIMARY KEY (user_data_id, version), FOREIGN KEY(user_data_id) "

@@ -60,34 +60,34 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "INSERT INTO job (id, workflow_id, name, command, invocation_script, script, status, "
         "held, priority, resource_class, unmet, unsuccessful, cancel_on_blocking_job_failure, "
         "attempt_id, retries, requirement_id, failure_handler_id, scheduler, family, "
-        "parameter_values, env, stdio, supports_termination, require_user_data, input_files, "
-        "output_files, input_user_data, output_user_data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
-        "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, "
-        "?26, ?27, ?28)",
-        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'script', 'status', 'held', 'priority', 'resource_class', 'unmet', 'unsuccessful', 'cancel_on_blocking_job_failure', 'attempt_id', 'retries', 'requirement_id', 'failure_handler_id', 'scheduler', 'family', 'parameter_values', 'env', 'stdio', 'supports_termination', 'require_user_data', 'input_files', 'output_files', 'input_user_data', 'output_user_data'),
+        "parameter_values, env, stdio, supports_termination, require_user_data, labels, "
+        "input_files, output_files, input_user_data, output_user_data) VALUES (?1, ?2, ?3, ?4, "
+        "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, "
+        "?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'script', 'status', 'held', 'priority', 'resource_class', 'unmet', 'unsuccessful', 'cancel_on_blocking_job_failure', 'attempt_id', 'retries', 'requirement_id', 'failure_handler_id', 'scheduler', 'family', 'parameter_values', 'env', 'stdio', 'supports_termination', 'require_user_data', 'labels', 'input_files', 'output_files', 'input_user_data', 'output_user_data'),
         (),
         {},
-        {'invocation_script': None, 'script': None, 'status': 0, 'held': False, 'unmet': 0, 'unsuccessful': 0, 'attempt_id': 1, 'retries': 0, 'failure_handler_id': None, 'scheduler': None, 'parameter_values': None, 'env': None, 'stdio': None, 'supports_termination': False, 'require_user_data': None, 'input_files': None, 'output_files': None, 'input_user_data': None, 'output_user_data': None},
+        {'invocation_script': None, 'script': None, 'status': 0, 'held': False, 'unmet': 0, 'unsuccessful': 0, 'attempt_id': 1, 'retries': 0, 'failure_handler_id': None, 'scheduler': None, 'parameter_values': None, 'env': None, 'stdio': None, 'supports_termination': False, 'require_user_data': None, 'labels': None, 'input_files': None, 'output_files': None, 'input_user_data': None, 'output_user_data': None},
     ),
     "INSERT_REQUIREMENTS": (
         "INSERT INTO resource_requirements (id, workflow_id, name, num_cpus, memory, num_gpus, "
-        "gpu_memory, gpu_model, num_nodes, runtime, enforced) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
-        "?7, ?8, ?9, ?10, ?11)",
-        ('id', 'workflow_id', 'name', 'num_cpus', 'memory', 'num_gpus', 'gpu_memory', 'gpu_model', 'num_nodes', 'runtime', 'enforced'),
+        "gpu_memory, gpu_model, num_nodes, runtime) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+        "?10)",
+        ('id', 'workflow_id', 'name', 'num_cpus', 'memory', 'num_gpus', 'gpu_memory', 'gpu_model', 'num_nodes', 'runtime'),
         (),
         {},
-        {'gpu_memory': None, 'gpu_model': None},
+        {'memory': None, 'gpu_memory': None, 'gpu_model': None, 'runtime': None},
     ),
     "INSERT_RESULTS": (
         "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, status, "
         "return_code, cause, reason, started_at, ended_at, cpu_time, peak_memory, avg_memory, "
         "peak_cpu_percent, avg_cpu_percent, peak_gpu_memory, avg_gpu_percent, allocation, "
-        "output_dir) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
-        "?16, ?17, ?18, ?19, ?20)",
-        ('workflow_id', 'job_id', 'run_id', 'attempt_id', 'compute_node_id', 'status', 'return_code', 'cause', 'reason', 'started_at', 'ended_at', 'cpu_time', 'peak_memory', 'avg_memory', 'peak_cpu_percent', 'avg_cpu_percent', 'peak_gpu_memory', 'avg_gpu_percent', 'allocation', 'output_dir'),
+        "output_dir, log_stem, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+        "?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+        ('workflow_id', 'job_id', 'run_id', 'attempt_id', 'compute_node_id', 'status', 'return_code', 'cause', 'reason', 'started_at', 'ended_at', 'cpu_time', 'peak_memory', 'avg_memory', 'peak_cpu_percent', 'avg_cpu_percent', 'peak_gpu_memory', 'avg_gpu_percent', 'allocation', 'output_dir', 'log_stem', 'signature'),
         (),
         {},
-        {'compute_node_id': None, 'return_code': None, 'cause': None, 'reason': None, 'cpu_time': None, 'peak_memory': None, 'avg_memory': None, 'peak_cpu_percent': None, 'avg_cpu_percent': None, 'peak_gpu_memory': None, 'avg_gpu_percent': None, 'allocation': None, 'output_dir': None},
+        {'compute_node_id': None, 'return_code': None, 'cause': None, 'reason': None, 'cpu_time': None, 'peak_memory': None, 'avg_memory': None, 'peak_cpu_percent': None, 'avg_cpu_percent': None, 'peak_gpu_memory': None, 'avg_gpu_percent': None, 'allocation': None, 'output_dir': None, 'log_stem': None, 'signature': None},
     ),
     "INSERT_SLURM_SCHEDULERS": (
         "INSERT INTO slurm_scheduler (id, workflow_id, name, settings) VALUES (?1, ?2, ?3, ?4)",
@@ -121,13 +121,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "INSERT_WORKFLOW": (
         "INSERT INTO workflow (id, name, user, description, project, metadata, directory, file, "
-        "format, created_at, run_id, is_canceled, is_archived, is_paused, last_seq, env, "
-        "execution_config, use_pending_failed, require_user_data, settings) VALUES (?1, ?2, ?3, "
-        "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
-        ('id', 'name', 'user', 'description', 'project', 'metadata', 'directory', 'file', 'format', 'created_at', 'run_id', 'is_canceled', 'is_archived', 'is_paused', 'last_seq', 'env', 'execution_config', 'use_pending_failed', 'require_user_data', 'settings'),
+        "format, real_path, set_values, file_hash, created_at, run_id, is_canceled, is_archived, "
+        "is_paused, last_seq, env, execution_config, use_pending_failed, require_user_data, "
+        "settings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
+        "?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+        ('id', 'name', 'user', 'description', 'project', 'metadata', 'directory', 'file', 'format', 'real_path', 'set_values', 'file_hash', 'created_at', 'run_id', 'is_canceled', 'is_archived', 'is_paused', 'last_seq', 'env', 'execution_config', 'use_pending_failed', 'require_user_data', 'settings'),
         (),
         {},
-        {'description': None, 'project': None, 'metadata': None, 'file': None, 'format': None, 'run_id': 0, 'is_canceled': False, 'is_archived': False, 'is_paused': False, 'last_seq': 0, 'env': '{}', 'execution_config': '{}', 'use_pending_failed': False, 'require_user_data': False, 'settings': '{}'},
+        {'description': None, 'project': None, 'metadata': None, 'file': None, 'format': None, 'real_path': None, 'set_values': None, 'file_hash': None, 'run_id': 0, 'is_canceled': False, 'is_archived': False, 'is_paused': False, 'last_seq': 0, 'env': '{}', 'execution_config': '{}', 'use_pending_failed': False, 'require_user_data': False, 'settings': '{}'},
     ),
     "INSERT_WORKFLOW_TEXT": (
         "INSERT INTO workflow_text (workflow_id, text) VALUES (?1, ?2)",

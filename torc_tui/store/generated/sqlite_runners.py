@@ -52,12 +52,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "INSERT_COMPUTE_NODES": (
         "INSERT INTO compute_node (id, workflow_id, run_id, hostname, pid, process_started, "
         "boot_id, num_cpus, memory, gpus, options, is_active, stop_requested, started_at, "
-        "heartbeat_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-        "?14, ?15, ?16)",
-        ('id', 'workflow_id', 'run_id', 'hostname', 'pid', 'process_started', 'boot_id', 'num_cpus', 'memory', 'gpus', 'options', 'is_active', 'stop_requested', 'started_at', 'heartbeat_at', 'ended_at'),
+        "heartbeat_at, ended_at, machine_id, pid_namespace, location, node_name, allocation_id, "
+        "ends_at, heartbeats, lease_seconds, labels) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+        "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+        ('id', 'workflow_id', 'run_id', 'hostname', 'pid', 'process_started', 'boot_id', 'num_cpus', 'memory', 'gpus', 'options', 'is_active', 'stop_requested', 'started_at', 'heartbeat_at', 'ended_at', 'machine_id', 'pid_namespace', 'location', 'node_name', 'allocation_id', 'ends_at', 'heartbeats', 'lease_seconds', 'labels'),
         (),
         {},
-        {'options': '{}', 'is_active': True, 'stop_requested': None, 'ended_at': None},
+        {'options': '{}', 'is_active': True, 'stop_requested': None, 'ended_at': None, 'machine_id': None, 'pid_namespace': None, 'location': None, 'node_name': None, 'allocation_id': None, 'ends_at': None, 'heartbeats': 0, 'lease_seconds': None, 'labels': None},
     ),
     "LAST_EVENTS": (
         "SELECT sum(workflow.last_seq) AS last_seq, count(*) AS workflows FROM workflow",

@@ -73,13 +73,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "LIST_WORKFLOWS": (
         "SELECT workflow.id, workflow.name, workflow.user, workflow.description, "
         "workflow.project, workflow.metadata, workflow.directory, workflow.file, "
-        "workflow.format, workflow.created_at, workflow.run_id, workflow.is_canceled, "
-        "workflow.is_archived, workflow.is_paused, workflow.last_seq, workflow.env, "
-        "workflow.execution_config, workflow.use_pending_failed, workflow.require_user_data, "
-        "workflow.settings FROM workflow WHERE 1 = 1",
+        "workflow.format, workflow.real_path, workflow.set_values, workflow.file_hash, "
+        "workflow.created_at, workflow.run_id, workflow.is_canceled, workflow.is_archived, "
+        "workflow.is_paused, workflow.last_seq, workflow.env, workflow.execution_config, "
+        "workflow.use_pending_failed, workflow.require_user_data, workflow.settings FROM "
+        "workflow WHERE 1 = 1",
         (),
-        ('id', 'name', 'user', 'description', 'project', 'metadata', 'directory', 'file', 'format', 'created_at', 'run_id', 'is_canceled', 'is_archived', 'is_paused', 'last_seq', 'env', 'execution_config', 'use_pending_failed', 'require_user_data', 'settings'),
-        {5: 'json', 11: 'boolean', 12: 'boolean', 13: 'boolean', 15: 'json', 16: 'json', 17: 'boolean', 18: 'boolean', 19: 'json'},
+        ('id', 'name', 'user', 'description', 'project', 'metadata', 'directory', 'file', 'format', 'real_path', 'set_values', 'file_hash', 'created_at', 'run_id', 'is_canceled', 'is_archived', 'is_paused', 'last_seq', 'env', 'execution_config', 'use_pending_failed', 'require_user_data', 'settings'),
+        {5: 'json', 10: 'json', 14: 'boolean', 15: 'boolean', 16: 'boolean', 18: 'json', 19: 'json', 20: 'boolean', 21: 'boolean', 22: 'json'},
         (
             {
                 "user":
@@ -106,12 +107,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "resource_requirements.name, resource_requirements.num_cpus, "
         "resource_requirements.memory, resource_requirements.num_gpus, "
         "resource_requirements.gpu_memory, resource_requirements.gpu_model, "
-        "resource_requirements.num_nodes, resource_requirements.runtime, "
-        "resource_requirements.enforced FROM resource_requirements WHERE "
-        "resource_requirements.workflow_id = ?1 ORDER BY resource_requirements.id",
+        "resource_requirements.num_nodes, resource_requirements.runtime FROM "
+        "resource_requirements WHERE resource_requirements.workflow_id = ?1 ORDER BY "
+        "resource_requirements.id",
         ('workflow_id',),
-        ('id', 'workflow_id', 'name', 'num_cpus', 'memory', 'num_gpus', 'gpu_memory', 'gpu_model', 'num_nodes', 'runtime', 'enforced'),
-        {10: 'boolean'},
+        ('id', 'workflow_id', 'name', 'num_cpus', 'memory', 'num_gpus', 'gpu_memory', 'gpu_model', 'num_nodes', 'runtime'),
+        {},
         None,
     ),
     "SET_ARCHIVED": (
@@ -150,13 +151,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "WORKFLOW": (
         "SELECT workflow.id, workflow.name, workflow.user, workflow.description, "
         "workflow.project, workflow.metadata, workflow.directory, workflow.file, "
-        "workflow.format, workflow.created_at, workflow.run_id, workflow.is_canceled, "
-        "workflow.is_archived, workflow.is_paused, workflow.last_seq, workflow.env, "
-        "workflow.execution_config, workflow.use_pending_failed, workflow.require_user_data, "
-        "workflow.settings FROM workflow WHERE workflow.id = ?1",
+        "workflow.format, workflow.real_path, workflow.set_values, workflow.file_hash, "
+        "workflow.created_at, workflow.run_id, workflow.is_canceled, workflow.is_archived, "
+        "workflow.is_paused, workflow.last_seq, workflow.env, workflow.execution_config, "
+        "workflow.use_pending_failed, workflow.require_user_data, workflow.settings FROM "
+        "workflow WHERE workflow.id = ?1",
         ('workflow_id',),
-        ('id', 'name', 'user', 'description', 'project', 'metadata', 'directory', 'file', 'format', 'created_at', 'run_id', 'is_canceled', 'is_archived', 'is_paused', 'last_seq', 'env', 'execution_config', 'use_pending_failed', 'require_user_data', 'settings'),
-        {5: 'json', 11: 'boolean', 12: 'boolean', 13: 'boolean', 15: 'json', 16: 'json', 17: 'boolean', 18: 'boolean', 19: 'json'},
+        ('id', 'name', 'user', 'description', 'project', 'metadata', 'directory', 'file', 'format', 'real_path', 'set_values', 'file_hash', 'created_at', 'run_id', 'is_canceled', 'is_archived', 'is_paused', 'last_seq', 'env', 'execution_config', 'use_pending_failed', 'require_user_data', 'settings'),
+        {5: 'json', 10: 'json', 14: 'boolean', 15: 'boolean', 16: 'boolean', 18: 'json', 19: 'json', 20: 'boolean', 21: 'boolean', 22: 'json'},
         None,
     ),
     "WORKFLOWS_OF_NAME": (
