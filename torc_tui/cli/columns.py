@@ -223,6 +223,11 @@ SETTINGS = (
     Column("Value", "value", cut="right"),
     Column("From", "origin", 2, "left"),
 )
+RESCUED = (
+    Column("Table", "table"),
+    Column("Rows", "rows"),
+    Column("Damaged", "damaged"),
+)
 PATHS = (Column("What", "what"), Column("Path", "path", cut="left"), Column("Exists", "exists"))
 GPUS = (
     Column("GPU", "index"),

@@ -618,7 +618,24 @@ RECORD_COMMANDS = (
     ),
 )
 
+_NEW_FILE = arg("file", metavar="FILE", help="new file", complete="file")
+
 PROGRAM_COMMANDS = (
+    Command(("database check",), "database:check", "Check the database for damage", formats=TEXT),
+    Command(
+        ("database backup",),
+        "database:backup",
+        "Copy the database into a new file, also while it is in use",
+        (_NEW_FILE,),
+        formats=TEXT,
+    ),
+    Command(
+        ("database recover",),
+        "database:recover",
+        "Copy what can be read of a damaged database into a new one",
+        (_NEW_FILE,),
+        formats=TEXT,
+    ),
     Command(("config show",), "config:show", "Show every setting and its origin"),
     Command(
         ("config paths",),
@@ -681,6 +698,7 @@ GROUPS = {
     "resource-requirements": "Resource requirements of jobs",
     "failure-handlers": "Failure handlers, which decide about retries",
     "compute-nodes": "Runners and their machines",
+    "database": "The database: check, backup, recover",
     "config": "Settings: show, paths, init, validate",
 }
 """First words of commands of two words, with their help."""

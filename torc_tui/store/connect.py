@@ -296,9 +296,11 @@ def _translate_postgresql(error: BaseException, name: str) -> StoreError:
         return StoreUnavailable(
             f"no space left for the store {name}", hint="free some space on the server"
         )
-    return StoreUnavailable(
-        f"the store {name} cannot be used: {first}", hint="is the server running?"
-    )
+    if sqlstate[:2] in ("28", "3D", "42") or (not sqlstate and "FATAL" in text):
+        hint = "the server is running: check user, password, database name and rights"
+    else:
+        hint = "is the server running, and are host and port right?"
+    return StoreUnavailable(f"the store {name} cannot be used: {first}", hint=hint)
 
 
 def _translate_sqlite(error: BaseException, path: str) -> StoreError:
@@ -316,7 +318,7 @@ def _translate_sqlite(error: BaseException, path: str) -> StoreError:
     if code == sqlite3.SQLITE_CORRUPT:
         return StoreUnavailable(
             f"the store {path} is damaged: {error}",
-            hint=f"`sqlite3 {path} .recover` saves what can be saved",
+            hint="copy what can be read into a new one with `torc database recover FILE`",
         )
     if code == sqlite3.SQLITE_READONLY:
         return StoreUnavailable(

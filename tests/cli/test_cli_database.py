@@ -1,0 +1,105 @@
+"""Check, copy and rescue the database."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def path(small: int) -> Path:
+    found = Path(os.environ["TORC_DATABASE"])
+    with sqlite3.connect(found) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return found
+
+
+def test_a_sound_database(torc: Any, path: Path) -> None:
+    answer = torc("database", "check")
+    assert (answer.code, answer.out) == (0, f"{path} is sound\n")
+    assert torc("database", "check", "-f", "json").json["problems"] == []
+
+
+def test_backup(torc: Any, path: Path, place: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("BEGIN IMMEDIATE")  # a runner that writes
+        answer = torc("database", "backup", "copy.db")
+        assert (answer.code, answer.out) == (0, f"Copied {path} to {place / 'copy.db'}\n")
+    assert (place / "copy.db").stat().st_mode & 0o777 == 0o600
+    words = ("jobs", "list", "-f", "json")
+    assert torc(*words, "--database", "copy.db").json == torc(*words).json
+    again = torc("database", "backup", "copy.db")
+    assert again.code == 2 and "copy.db already exists" in again.err
+    assert torc("database", "backup", "nowhere/copy.db").code == 1
+
+
+def test_recover(torc: Any, place: Path, path: Path) -> None:
+    """A page in the middle of the table of jobs is overwritten."""
+    (place / "big.yaml").write_text(
+        "{name: big, jobs: [{name: 'a_{i}', command: 'echo {i}', parameters: {i: '1:2000'}}]}"
+    )
+    torc("create", "big.yaml")
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        pages = [
+            row[0]
+            for row in connection.execute(
+                "SELECT pageno FROM dbstat WHERE name = 'job' AND pagetype = 'leaf'"
+            )
+        ]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    for rest in ("-wal", "-shm"):
+        Path(f"{path}{rest}").unlink(missing_ok=True)
+    with path.open("r+b") as file:
+        file.seek((pages[len(pages) // 2] - 1) * size)
+        file.write(os.urandom(size))
+    answer = torc("database", "check")
+    assert answer.code == 1 and "torc database recover FILE" in answer.err
+    answer = torc("database", "recover", "new.db", "-f", "json")
+    assert answer.code == 1
+    (jobs,) = [table for table in answer.json["tables"] if table["table"] == "job"]
+    assert jobs["damaged"] and 1800 < jobs["rows"] < 2002
+    assert "some rows could not be read: job" in answer.err
+    assert torc("database", "check", "--database", "new.db").code in (0, 1)
+    words = ("--database", "new.db", "-f", "json")
+    assert torc("user-data", "get", "config", "-w", 1, *words).json["name"] == "config"
+    assert len(torc("workflows", "list", *words).json) == 2
+    assert torc("database", "recover", "new.db").code == 2
+
+
+def test_a_sound_database_is_recovered_whole(torc: Any, path: Path) -> None:
+    answer = torc("database", "recover", "new.db")
+    assert answer.code == 0 and "Damaged" in answer.out
+    for words in (("jobs", "list"), ("events", "list"), ("user-data", "list"), ("files", "list")):
+        assert (
+            torc(*words, "-f", "json").json
+            == torc(*words, "-f", "json", "--database", "new.db").json
+        )
+
+
+def test_on_postgresql(torc: Any, postgresql_url: str, place: Path) -> None:
+    words = ("--database", postgresql_url)
+    assert torc("workflows", "new", "-n", "w", *words).code == 0
+    answer = torc("database", "check", *words)
+    assert answer.code == 0 and answer.out.endswith(" is sound\n")
+    for name in ("backup", "recover"):
+        answer = torc("database", name, "x", *words)
+        assert answer.code == 2 and "is not a file" in answer.err
+
+
+def test_a_server_that_is_not_there(torc: Any) -> None:
+    answer = torc("jobs", "list", 1, "--database", "postgresql://ada:s3cret@127.0.0.1:1/torc")
+    assert answer.code == 1
+    assert "is the server running, and are host and port right?" in answer.err
+    assert "s3cret" not in answer.err
+
+
+def test_without_a_database(torc: Any, place: Path) -> None:
+    for words in (("check",), ("backup", "x"), ("recover", "x")):
+        answer = torc("database", *words)
+        assert answer.code == 1 and "there is no" in answer.err
+        assert not (place / "x").exists()

@@ -1,0 +1,78 @@
+"""Check, copy and rescue the database."""
+
+from __future__ import annotations
+
+import os
+
+from torc_tui import settings
+from torc_tui.cli import columns, output
+from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import FAILED, OK, say
+from torc_tui.errors import UsageError
+from torc_tui.redaction import redact
+from torc_tui.store.connect import no_store, resolve
+from torc_tui.store.database import Store
+from torc_tui.wording import count
+
+
+def check(call: Call) -> int:
+    """Print whether the database is sound; exit code 1 if it is not."""
+    from torc_tui.store import database_repair
+
+    url = settings.database_url(call.database)
+    dialect, place = resolve(url)
+    if dialect == "sqlite":
+        if not os.path.exists(place):  # noqa: PTH110
+            raise no_store(place)
+        problems = database_repair.check(place)
+    else:
+        Store.open(url, read_only=True).close()
+        problems = []
+    record = {"database": redact(place), "sound": not problems, "problems": problems}
+    if call.json:
+        output.json_value(record)
+    elif problems:
+        for problem in problems:
+            output.line(problem)
+        say(f"{redact(place)} has {count(len(problems), 'problem')}")
+        say("  copy what can be read with `torc database recover FILE`")
+    else:
+        output.line(f"{redact(place)} is sound")
+    return FAILED if problems else OK
+
+
+def backup(call: Call) -> None:
+    from torc_tui.store import database_repair
+
+    place = _sqlite(call, "pg_dump")
+    target = os.path.abspath(call.options.file)  # noqa: PTH100
+    database_repair.backup(place, target)
+    record = {"database": place, "file": target, "bytes": os.path.getsize(target)}  # noqa: PTH202
+    call.done(record, f"Copied {place} to {target}")
+
+
+def recover(call: Call) -> int:
+    from torc_tui.store import database_repair
+
+    place = _sqlite(call, "the tools of PostgreSQL")
+    target = os.path.abspath(call.options.file)  # noqa: PTH100
+    found = database_repair.recover(place, target)
+    if call.json:
+        output.json_value({"file": target, "tables": [one._asdict() for one in found]})
+    else:
+        output.table(columns.RESCUED, [one._asdict() for one in found if one.rows or one.damaged])
+        output.line(f"Wrote {target}; use it with `--database {target}`")
+    damaged = [one.table for one in found if one.damaged]
+    if damaged:
+        say(f"some rows could not be read: {', '.join(damaged)}")
+    return FAILED if damaged else OK
+
+
+def _sqlite(call: Call, other: str) -> str:
+    """Return the path of the database; UsageError if it is not a file."""
+    dialect, place = resolve(settings.database_url(call.database))
+    if dialect != "sqlite":
+        raise UsageError(f"{redact(place)} is not a file", hint=f"use {other} for PostgreSQL")
+    if not os.path.exists(place):  # noqa: PTH110
+        raise no_store(place)
+    return place
