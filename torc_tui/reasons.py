@@ -59,6 +59,18 @@ class Kind(StrEnum):
     MISSING_INPUT = "missing_input"
     UNSCHEDULABLE = "unschedulable"
     SHORTAGE = "shortage"
+    CPUS = "cpus"
+    MEMORY = "memory"
+    NODES = "nodes"
+    GPUS = "gpus"
+    GPU_MEMORY = "gpu_memory"
+    GPU_MODEL = "gpu_model"
+    GPUS_IN_USE = "gpus_in_use"
+    GPUS_HELD = "gpus_held"
+    GPU_SHARED = "gpu_shared"
+    GPU_FOREIGN = "gpu_foreign"
+    GPU_SHARE_TAKEN = "gpu_share_taken"
+    GPU_MEMORY_TAKEN = "gpu_memory_taken"
     RUNTIME_TOO_LONG = "runtime_too_long"
     PARALLEL_LIMIT = "parallel_limit"
     JOB = "job"
@@ -113,6 +125,22 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.MISSING_INPUT: "name",
         Kind.UNSCHEDULABLE: "lacks",  # a reason for each resource that this machine lacks
         Kind.SHORTAGE: "lacks",  # the same, of resources that are in use now
+        # Resources that a request lacks: of the machine (`total`), or what is `free` of it.
+        Kind.CPUS: "requested free total",
+        Kind.MEMORY: "requested free total",
+        Kind.NODES: "requested",
+        # `number` is None for a share of one GPU, `memory` is requested on each GPU.
+        Kind.GPUS: "number model memory joined usable prohibited",
+        Kind.GPU_MEMORY: "requested largest",
+        Kind.GPU_MODEL: "number model alike total names",
+        Kind.GPUS_IN_USE: "number memory free obstacles",
+        # Why a GPU cannot be had now. `gpu` is (index, MIG instance), `users` are (pid, name,
+        # bytes) of processes that are not ours.
+        Kind.GPUS_HELD: "gpus",
+        Kind.GPU_SHARED: "gpu jobs",
+        Kind.GPU_FOREIGN: "gpu users",
+        Kind.GPU_SHARE_TAKEN: "gpu free requested users",
+        Kind.GPU_MEMORY_TAKEN: "gpu free total requested reserved users",
         Kind.RUNTIME_TOO_LONG: "requested left",
         Kind.PARALLEL_LIMIT: "running limit",
         Kind.JOB: "name status edge via explained",  # a job in the chain of an explanation

@@ -109,32 +109,3 @@ def format_duration(seconds: float) -> str:
     if not days and not clock:
         return "PT0S"
     return f"P{days}D" * bool(days) + "P" * (not days) + f"T{clock}" * bool(clock)
-
-
-def show_bytes(size: float) -> str:
-    """Return a size with three digits, in powers of 1024: ``1.50 GB``, ``12.0 MB``, ``512 B``."""
-    sign, size = ("-", -size) if size < 0 else ("", size)
-    if size < 1000:
-        return f"{sign}{size:.0f} B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        size /= 1024
-        if size < 999.5 or unit == "TB":
-            break
-    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
-    return f"{sign}{size:.{digits}f} {unit}"
-
-
-def show_duration(seconds: float) -> str:
-    """Return a duration in at most two units: ``0.42 s``, ``3 min 20 s``, ``1 h 05 min``."""
-    if seconds < 0:
-        return "-" + show_duration(-seconds)
-    if seconds < 9.95:
-        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"

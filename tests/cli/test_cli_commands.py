@@ -69,7 +69,8 @@ def test_what_cannot_run_here_is_doubted(torc: Any, place: Path) -> None:
     assert answer.code == 0 and "Validation passed with warnings" in answer.out
     assert "w.yaml:6: jobs read what is not there and no job writes: 'i' (in.txt)\n" in answer.err
     assert (
-        "w.yaml:10: job 'big' can never run on this machine: 5000 CPUs, machine has " in answer.err
+        "w.yaml:10: job 'big' can never run on this machine: needs 5000 CPUs, machine has "
+        in answer.err
     )
     found = torc("create", "--dry-run", "w.yaml", "-f", "json").json
     assert found["valid"] and [one["kind"] for one in found["warnings"]] == [

@@ -68,7 +68,7 @@ def test_failures_and_what_never_fits_are_told(torc: Any, place: Path) -> None:
     assert "FAILED: bad (job 2): exit 3 after " in answer.out
     assert "    first\n    red last\n" in answer.out.replace("\x1b", "ESC")
     assert "canceled: after_bad (job 3): bad failed (exit 3)" in answer.out
-    never = "big (job 4) is unschedulable: 500 CPUs, machine has 2"
+    never = "big (job 4) is unschedulable: needs 500 CPUs, machine has 2"
     assert answer.out.count(never) == 2
     assert answer.out.index(never) < answer.out.index("started:")
     assert str(place / "torc_output/job_stdio/job_wf1_j2_r1_a1.e") in answer.out
@@ -97,7 +97,7 @@ def test_the_report_as_json(torc: Any, place: Path) -> None:
     assert found["counts"] == {"ready": 1, "completed": 1, "failed": 1, "canceled": 1}
     assert found["failed"][0]["name"] == "bad"
     assert found["never"] == [
-        {"job_id": 4, "name": "big", "reason": "unschedulable: 500 CPUs, machine has 2"}
+        {"job_id": 4, "name": "big", "reason": "unschedulable: needs 500 CPUs, machine has 2"}
     ]
 
 
@@ -108,7 +108,7 @@ def test_only_what_never_fits_is_left(torc: Any, place: Path) -> None:
     assert answer.err.startswith("torc: Workflow 1 (mixed) incomplete: ")
     status = torc("status")
     assert "State:    ready: no job can start on this machine" in status.out
-    assert "big (job 4) is unschedulable: 500 CPUs, machine has" in status.out
+    assert "big (job 4) is unschedulable: needs 500 CPUs, machine has" in status.out
     (never,) = torc("status", "-f", "json").json["never"]
     assert (never["job_id"], never["name"]) == (4, "big")
 

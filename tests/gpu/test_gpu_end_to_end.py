@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 
 @pytest.fixture
 def box(bench: Bench) -> Bench:
-    """Four cards of 80 GB."""
+    """Four cards of 80 GiB."""
     bench.fake.gpus = [card(number) for number in range(4)]
     bench.fake.write()
     return bench
@@ -56,17 +56,17 @@ def test_a_shared_box(box: Bench) -> None:
     assert box.seen("none") == ""
 
     busy = "GPUs 0 and 2 are held by other jobs"
-    half = "GPU 1 has 30.0 of 80.0 GB free (pid N python, 48 GB)"
-    full = "GPU 3 has 0.0 of 80.0 GB free (80 GB reserved by other jobs)"
+    half = "GPU 1 has 30 GiB of 80 GiB free (pid N python, 48 GiB)"
+    full = "GPU 3 has 0 B of 80 GiB free (80 GiB reserved by other jobs)"
     assert plain(box.why("mem_b")) == (
-        f"mem_b is ready\n└─ {half}, 40 GB requested; {full}, 40 GB requested; {busy}\n"
+        f"mem_b is ready\n└─ {half}, 40 GiB requested; {full}, 40 GiB requested; {busy}\n"
     )
     assert plain(box.why("share_5")) == (
         "share_5 is ready\n"
-        f"└─ GPU 1 has 0.4 free (pid N python, 48 GB), 0.5 requested; GPU 3 has 0 free, 0.5 requested; {busy}\n"
+        f"└─ GPU 1 has 0.4 free (pid N python, 48 GiB), 0.5 requested; GPU 3 has 0 free, 0.5 requested; {busy}\n"
     )
     assert plain(box.why("whole_c")) == (
-        "whole_c is ready\n└─ needs 1 GPU, 0 free: GPU 1 is in use (pid N python, 48 GB);"
+        "whole_c is ready\n└─ needs 1 GPU, 0 free: GPU 1 is in use (pid N python, 48 GiB);"
         f" GPU 3 is shared by 5 jobs; {busy}\n"
     )
     shown = box.json("resources")
@@ -99,7 +99,7 @@ def test_a_shared_box(box: Bench) -> None:
     ]
     assert results["none"]["gpus"] == [] and results["none"]["peak_gpu_memory_bytes"] is None
     table = box.torc("results", "list", "1")
-    assert "Peak GPU Mem" in table and "70.0 GB" in table and "1 (0.5, 35.0 GB)" in table
+    assert "Peak GPU Mem" in table and "70 GiB" in table and "1 (0.5, 35 GiB)" in table
 
 
 def test_a_card_that_vanishes_is_said_once_and_the_rest_goes_on(box: Bench) -> None:
@@ -146,7 +146,7 @@ def test_foreign_programs_can_be_ignored(box: Bench) -> None:
     wait_for(lambda: box.events("node_started"), "the runner")
     assert (
         plain(box.why("a"))
-        == "a is ready\n└─ needs 1 GPU, 0 free: GPU 0 is in use (pid N python, 48 GB)\n"
+        == "a is ready\n└─ needs 1 GPU, 0 free: GPU 0 is in use (pid N python, 48 GiB)\n"
     )
     waits.send_signal(signal.SIGINT)
     assert ended(waits)[0] == 130

@@ -101,12 +101,12 @@ def test_what_others_hold_and_use_counts(store: Store, workflow: int) -> None:
         "small": Texts(("needs 2 CPUs, 1 free",)),
         "card": Texts(
             (
-                "needs 1 GPU, 0 free: GPU 1 is in use (pid 4711 python, 50 GB); GPU 0 is held by another job",
+                "needs 1 GPU, 0 free: GPU 1 is in use (pid 4711 python, 50 GiB); GPU 0 is held by another job",
             )
         ),
         "half": Texts(
             (
-                "GPU 1 has 30.0 of 80.0 GB free (pid 4711 python, 50 GB), 40 GB requested;"
+                "GPU 1 has 30 GiB of 80 GiB free (pid 4711 python, 50 GiB), 40 GiB requested;"
                 " GPU 0 is held by another job",
             )
         ),
@@ -130,7 +130,7 @@ def test_the_policy_of_the_runner_counts(store: Store, workflow: int) -> None:
 def test_the_best_runner_counts(store: Store, workflow: int) -> None:
     join(store, workflow, "box", Machine(hostname="box", num_cpus=1, memory=8 * GB))
     host = host_of(store, "box")
-    assert lacks(store, workflow, host)["small"] == Texts((), ("2 CPUs, machine has 1",))
+    assert lacks(store, workflow, host)["small"] == Texts((), ("needs 2 CPUs, machine has 1",))
     assert lacks(store, workflow, host)["card"] == Texts((), ("needs 1 GPU, machine has 0",))
     join(
         store, workflow, "far", Machine(hostname="far", num_cpus=64, memory=8 * GB, gpus=(gpu(0),))

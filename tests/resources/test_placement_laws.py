@@ -13,6 +13,7 @@ from torc_tui.model import Allocation, Gpu, GpuProcess, Machine, ResourceRequire
 from torc_tui.resources.explain import explain, never
 from torc_tui.resources.placement import Candidate, place, rank
 from torc_tui.resources.pool import Pool
+from torc_tui.wording import sentence
 
 processes = st.lists(
     st.builds(
@@ -128,7 +129,7 @@ def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyp
             allocation = pool.take(req)
             # The explanation is empty exactly when the request is placed.
             assert (allocation is not None) == fits == (not shortfalls)
-            assert all(shortfall.text for shortfall in shortfalls)
+            assert all(sentence(shortfall.reason) for shortfall in shortfalls)
             if never(req, machine):
                 assert allocation is None
             if allocation is not None:

@@ -9,6 +9,7 @@ from torc_tui.resources.explain import explain, never
 from torc_tui.resources.gpus import Card
 from torc_tui.resources.placement import Candidate, place, rank
 from torc_tui.resources.pool import Pool
+from torc_tui.wording import sentence
 
 GB = 1 << 30
 
@@ -86,7 +87,10 @@ def test_memory_reservation_keeps_a_whole_card_job_away() -> None:
     assert pool.take(req(gpu_memory=12 * GB)) == Allocation(
         1, 1 << 20, (GpuGrant("GPU-0", 0, 12 * GB),)
     )
-    assert explain(req(num_gpus=1), pool)[0].text == "needs 1 GPU, 0 free: GPU 0 is shared by 1 job"
+    assert (
+        sentence(explain(req(num_gpus=1), pool)[0].reason)
+        == "needs 1 GPU, 0 free: GPU 0 is shared by 1 job"
+    )
 
 
 def test_three_thirds_fit_on_one_card() -> None:
@@ -108,8 +112,8 @@ def test_foreign_process_is_avoided_by_whole_cards_only() -> None:
     cards = gpu(0, PYTHON), gpu(1)
     pool = Pool(machine(*cards))
     assert uuids(pool.take(req(num_gpus=1))) == ["GPU-1"]
-    assert explain(req(num_gpus=1), pool)[0].text == (
-        "needs 1 GPU, 0 free: GPU 0 is in use (pid 4711 python, 50 GB); GPU 1 is held by another job"
+    assert sentence(explain(req(num_gpus=1), pool)[0].reason) == (
+        "needs 1 GPU, 0 free: GPU 0 is in use (pid 4711 python, 50 GiB); GPU 1 is held by another job"
     )
     assert uuids(pool.take(req(gpu_memory=20 * GB))) == ["GPU-0"]
     careless = Pool(machine(*cards), foreign="ignore")
@@ -135,7 +139,8 @@ def test_text_of_a_card_that_is_too_full() -> None:
     [shortfall] = explain(req(gpu_memory=40 * GB), pool)
     assert shortfall.what == "gpu_memory"
     assert (
-        shortfall.text == "GPU 1 has 30.0 of 80.0 GB free (pid 4711 python, 48 GB), 40 GB requested"
+        sentence(shortfall.reason)
+        == "GPU 1 has 30 GiB of 80 GiB free (pid 4711 python, 48 GiB), 40 GiB requested"
     )
 
 
@@ -228,22 +233,25 @@ def test_virtual_cards_are_of_every_model_and_size() -> None:
     ("fields", "texts"),
     [
         ({"num_cpus": 2, "memory": GB}, []),
-        ({"num_cpus": 8}, ["8 CPUs, machine has 2"]),
-        ({"memory": 64 * GB}, ["64 GB of memory, machine has 4 GB"]),
-        ({"num_nodes": 2}, ["2 nodes, a local runner is one"]),
+        ({"num_cpus": 8}, ["needs 8 CPUs, machine has 2"]),
+        ({"memory": 64 * GB}, ["needs 64 GiB of memory, machine has 4 GiB"]),
+        ({"num_nodes": 2}, ["needs 2 nodes, a local runner is one"]),
         ({"num_gpus": 3}, ["needs 3 GPUs, machine has 2"]),
         (
             {"num_gpus": 1, "gpu_model": "H100"},
             ["needs 1 GPU matching 'H100', machine has 0 of 2 (NVIDIA A100)"],
         ),
-        ({"gpu_memory": 90 * GB}, ["needs 90 GB of memory on one GPU, the largest has 80 GB"]),
-        ({"num_gpus": 2, "gpu_memory": 90 * GB}, ["needs 2 GPUs with 90 GB each, machine has 0"]),
-        ({"num_cpus": 4, "num_gpus": 9}, ["4 CPUs, machine has 2", "needs 9 GPUs, machine has 2"]),
+        ({"gpu_memory": 90 * GB}, ["needs 90 GiB of memory on one GPU, the largest has 80 GiB"]),
+        ({"num_gpus": 2, "gpu_memory": 90 * GB}, ["needs 2 GPUs with 90 GiB each, machine has 0"]),
+        (
+            {"num_cpus": 4, "num_gpus": 9},
+            ["needs 4 CPUs, machine has 2", "needs 9 GPUs, machine has 2"],
+        ),
     ],
 )
 def test_what_can_never_run(fields: dict[str, object], texts: list[str]) -> None:
     idle = machine(gpu(0), gpu(1, PYTHON), num_cpus=2, memory=4 * GB)
-    assert [shortfall.text for shortfall in never(req(**fields), idle)] == texts
+    assert [sentence(shortfall.reason) for shortfall in never(req(**fields), idle)] == texts
     assert bool(never(req(**fields), machine(num_cpus=2, memory=4 * GB))) == bool(texts)
     assert (
         Pool(machine(gpu(0), gpu(1), num_cpus=2, memory=4 * GB)).take(req(**fields)) is None
@@ -253,7 +261,7 @@ def test_what_can_never_run(fields: dict[str, object], texts: list[str]) -> None
 def test_mig_instances_serve_one_card_jobs_only() -> None:
     mig = [gpu(0, uuid=f"MIG-{i}", parent="GPU-0", memory=10 * GB) for i in range(2)]
     pool = Pool(machine(*mig))
-    assert explain(req(num_gpus=2), pool)[0].text == (
+    assert sentence(explain(req(num_gpus=2), pool)[0].reason) == (
         "needs 2 GPUs in one job (MIG instances cannot be joined), machine has 0"
     )
     assert uuids(pool.take(req(num_gpus=1))) == ["MIG-0"]
@@ -263,11 +271,11 @@ def test_mig_instances_serve_one_card_jobs_only() -> None:
     ("fields", "text"),
     [
         ({"num_cpus": 4}, "needs 4 CPUs, 3 free"),
-        ({"memory": 4 * GB}, "needs 4 GB of memory, 3.5 GB free"),
+        ({"memory": 4 * GB}, "needs 4 GiB of memory, 3.5 GiB free"),
         ({"num_gpus": 2}, "needs 2 GPUs, 1 free: GPU 0 is held by another job"),
         (
             {"num_gpus": 2, "gpu_memory": GB},
-            "needs 2 GPUs with 1 GB free each, 1 free: GPU 0 is held by another job",
+            "needs 2 GPUs with 1 GiB free each, 1 free: GPU 0 is held by another job",
         ),
     ],
 )
@@ -276,7 +284,7 @@ def test_what_is_lacking_now(fields: dict[str, object], text: str) -> None:
         machine(gpu(0), gpu(1), num_cpus=4, memory=4 * GB),
         [Allocation(1, GB // 2, (GpuGrant("GPU-0"),))],
     )
-    assert [shortfall.text for shortfall in explain(req(**fields), pool)] == [text]
+    assert [sentence(shortfall.reason) for shortfall in explain(req(**fields), pool)] == [text]
 
 
 def test_priority_then_size_then_id_with_backfill() -> None:
@@ -330,11 +338,11 @@ def test_four_cards_one_half_filled_by_somebody_else() -> None:
         5: ["GPU-1"],
     }
     held = "{}; GPUs 0, 2 and 3 are held by other jobs"
-    assert explain(jobs[3], pool)[0].text == "needs 1 GPU, 0 free: " + held.format(
+    assert sentence(explain(jobs[3], pool)[0].reason) == "needs 1 GPU, 0 free: " + held.format(
         "GPU 1 is shared by 2 jobs"
     )
-    assert explain(jobs[4], pool)[0].text == held.format(
-        "GPU 1 has 20.0 of 80.0 GB free (pid 4711 python, 40 GB; 20 GB reserved by other jobs), 60 GB requested"
+    assert sentence(explain(jobs[4], pool)[0].reason) == held.format(
+        "GPU 1 has 20 GiB of 80 GiB free (pid 4711 python, 40 GiB; 20 GiB reserved by other jobs), 60 GiB requested"
     )
     pool.update([gpu(index) for index in range(4)])
     assert {

@@ -81,7 +81,7 @@ def test_the_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_preview_tells_what_it_would_become(tmp_path: Path) -> None:
     found = preview(write(tmp_path / "w.yaml", GOOD), MACHINE, folder=str(tmp_path))
     assert found.plan is not None and len(found.plan.jobs) == 6
-    assert found.never == [("big (5 jobs): 4096 CPUs, machine has 4", 5)]
+    assert found.never == [("big (5 jobs): needs 4096 CPUs, machine has 4", 5)]
     assert found.missing == ["given.txt"]
     assert found.graph is not None
     scene = found.graph.scene()

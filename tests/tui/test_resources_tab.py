@@ -87,19 +87,19 @@ def test_at_length() -> None:
     lines, jobs = draw(watch(box()), 1, 96, 60)
     shown = text(lines)
     assert " CPU 19 % of 8, 6 of 12 held" in shown[1]
-    assert "Memory 16 GB of 64 GB, 6 GB held" in shown[1]
+    assert "Memory 16 GiB of 64 GiB, 6 GiB held" in shown[1]
     assert " aaaabc······" in shown
     assert " CPU slots 6 held, 6 free" in shown
     assert " GPU 0  NVIDIA A100  50 %  60 °C  300 W" in shown
-    assert any("50 GB of 80 GB used · others 48 GB" in line for line in shown)
-    assert any("10 GB of 80 GB used · jobs 10 GB · reserved 40 GB" in line for line in shown)
-    assert "   × pid 4711 python 48 GB" in shown
-    assert "   b eval_[red] (0.25, 20 GB)  c elsewhere (20 GB)" in shown
+    assert any("50 GiB of 80 GiB used · others 48 GiB" in line for line in shown)
+    assert any("10 GiB of 80 GiB used · jobs 10 GiB · reserved 40 GiB" in line for line in shown)
+    assert "   × pid 4711 python 48 GiB" in shown
+    assert "   b eval_[red] (0.25, 20 GiB)  c elsewhere (20 GiB)" in shown
     assert "   idle" in shown
     assert " GPU 4 ✖ does not answer (GPU-4)" in shown
     assert any("too old" in line for line in shown)
     assert not any("GPU is lost" in line for line in shown)  # said already
-    assert any(line.startswith(" on far: 64 CPUs, 256 GB, 2 GPUs") for line in shown)
+    assert any(line.startswith(" on far: 64 CPUs, 256 GiB, 2 GPUs") for line in shown)
     # Only jobs of this workflow can be gone to.
     assert {shown[line].split()[1]: job for line, job in jobs.items()} == {
         "train": 1,
@@ -118,7 +118,7 @@ def test_every_size_is_useful_and_nothing_is_wider(width: int, height: int) -> N
     if (width, height) == (79, 20):
         assert len(lines) <= height
         assert any(
-            line.startswith(" GPU 1 ×××××××××░░░░░ 50/80 GB") and "pid 4711" in line
+            line.startswith(" GPU 1 ×××××××××░░░░░ 50/80 GiB") and "pid 4711" in line
             for line in shown
         )
 
@@ -147,7 +147,7 @@ def test_the_meters_of_the_header() -> None:
     machine = watch(box())
     assert [(meter.name, meter.used, meter.total, meter.high) for meter in machine.meters()] == [
         ("CPU", "1.5", "8", False),
-        ("mem", "16", "64 GB", False),
+        ("mem", "16", "64 GiB", False),
         ("GPU", "3", "4", False),
     ]
     assert MachineWatch().meters() == ()

@@ -11,8 +11,6 @@ from torc_tui.units import (
     format_memory,
     parse_duration,
     parse_memory,
-    show_bytes,
-    show_duration,
 )
 
 
@@ -120,32 +118,4 @@ def test_format_duration() -> None:
         "P1D",
         "P2DT3H",
         "PT1M",
-    ]
-
-
-def test_show() -> None:
-    assert [
-        show_bytes(size) for size in (0, 999, 1000, 1536, 12 << 20, 80 << 30, 1023 << 20, 5 << 50)
-    ] == [
-        "0 B",
-        "999 B",
-        "0.98 kB",
-        "1.50 kB",
-        "12.0 MB",
-        "80.0 GB",
-        "1.00 GB",
-        "5120 TB",
-    ]
-    assert [
-        show_duration(seconds) for seconds in (0, 0.42, 3.25, 12, 59.7, 200, 3900, 183_600, -5)
-    ] == [
-        "0.00 s",
-        "0.42 s",
-        "3.2 s",
-        "12 s",
-        "1 min 00 s",
-        "3 min 20 s",
-        "1 h 05 min",
-        "2 d 3 h",
-        "-5.0 s",
     ]

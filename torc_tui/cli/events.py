@@ -7,14 +7,13 @@ comes.
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import INTERRUPTED, OK
 from torc_tui.model import Event
-from torc_tui.wording import readable
+from torc_tui.wording import moment, readable
 
 _LEVELS = {
     "job_failed": "error",
@@ -68,12 +67,11 @@ def list_(call: Call) -> int:
 
 def record_of(event: Event) -> dict[str, Any]:
     """An event as users see it (facts, 7.5); ``timestamp`` in milliseconds."""
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.timestamp))
     return {
         "id": event.seq,
         "workflow_id": event.workflow_id,
         "timestamp": int(event.timestamp * 1000),
-        "timestamp_formatted": stamp,
+        "timestamp_formatted": moment(event.timestamp),
         "event_type": event.kind,
         "level": _LEVELS.get(event.kind, "info"),
         "job_id": event.job_id,

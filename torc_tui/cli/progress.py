@@ -31,8 +31,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.log_files import output_folder
 from torc_tui.store.workflow_progress import job_names
 from torc_tui.store.workflows import snapshot
-from torc_tui.units import show_bytes, show_duration
-from torc_tui.wording import end_sentence, readable, sentence
+from torc_tui.wording import count, duration, end_sentence, readable, sentence, size, time_of_day
 
 EVERY = 0.1
 TAIL_LINES = 5
@@ -192,14 +191,10 @@ class _Told:
     def heading(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> list[str]:
         """What is said when the runner has joined."""
         self.run_id = run_id
-        gpus = (
-            f", {len(machine.gpus)} GPU{'s' if len(machine.gpus) != 1 else ''}"
-            if machine.gpus
-            else ""
-        )
+        gpus = f", {count(len(machine.gpus), 'GPU')}" if machine.gpus else ""
         lines = [
             f"Running workflow {self.workflow.id} ({_shown(self.workflow.name)}), run {run_id}, on "
-            f"{_shown(machine.hostname)}: {machine.num_cpus} CPUs, {show_bytes(machine.memory)}{gpus}"
+            f"{_shown(machine.hostname)}: {machine.num_cpus} CPUs, {size(machine.memory)}{gpus}"
         ]
         lines += [
             f"{_shown(job.name)} (job {job.job_id}) is {_shown(sentence(job.reason))}"
@@ -246,9 +241,7 @@ class _Told:
             seconds = data["ended_at"] - data["started_at"]
         if seconds is not None and event.kind != "job_canceled":
             text += (
-                f" after {show_duration(seconds)}"
-                if event.kind in _BAD
-                else f" in {show_duration(seconds)}"
+                f" after {duration(seconds)}" if event.kind in _BAD else f" in {duration(seconds)}"
             )
         if event.kind not in _BAD or event.job_id is None:
             return [text]
@@ -314,7 +307,7 @@ class Lines(_Told):
         self._print([_farewell(running, grace)])
 
     def notice(self, text: str) -> None:
-        self._print([f"{time.strftime('%H:%M:%S')} {_shown(text, 1000)}"])
+        self._print([f"{time_of_day(time.time())} {_shown(text, 1000)}"])
 
     def tick(self, now: float) -> None:
         """Nothing is drawn between events."""
@@ -430,7 +423,7 @@ class Live(_Told):
         running = sorted(view.running)
         for job_id in running[:room]:
             job = view.jobs[job_id]
-            elapsed = show_duration(max(0.0, now - (job.started_at or now)))
+            elapsed = duration(max(0.0, now - (job.started_at or now)))
             block.append(f"  {self.arrow} {_shown(job.name, max(10, columns - 20)):<30} {elapsed}")
         if len(running) > room:
             block.append(f"    and {len(running) - room} more")
@@ -479,15 +472,15 @@ def _farewell(running: int, grace: float) -> str:
     """What Ctrl-C has set going."""
     if not running:
         return "Stopping."
-    jobs = f"{running} running job{'s' if running != 1 else ''}"
+    jobs = count(running, "running job")
     if not grace:
         return f"Killing {jobs}."
-    return f"Stopping: {jobs} asked to end, killed after {show_duration(grace)}. Ctrl-C again kills at once."
+    return f"Stopping: {jobs} asked to end, killed after {duration(grace)}. Ctrl-C again kills at once."
 
 
 @lru_cache(maxsize=1)
 def _clock(second: int) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(second))
+    return time_of_day(second)
 
 
 def _cut(line: str, width: int) -> str:

@@ -134,11 +134,10 @@ def _told(found: Sequence[Workflow]) -> str:
 
 
 def _words(workflow: Workflow) -> str:
-    from torc_tui.wording import age
+    from torc_tui.wording import ago
 
-    since = age(time.time() - workflow.created_at)
-    ago = since if since == "now" else f"{since} ago"
-    return f"{sanitize(workflow.name)}, {workflow.state}, {ago}"
+    since = ago(time.time() - workflow.created_at)
+    return f"{sanitize(workflow.name)}, {workflow.state}, {since}"
 
 
 def _where(call: Call) -> str:

@@ -7,7 +7,7 @@ the end the error with which the runner leaves. Nothing is waited for here, and 
 from __future__ import annotations
 
 from torc_tui.errors import StoreUnavailable
-from torc_tui.units import show_duration
+from torc_tui.wording import duration
 
 MINUTES = 20.0
 """How long a runner waits for its store unless the workflow says otherwise
@@ -35,7 +35,7 @@ class Outage:
         if left <= 0:
             jobs = f"; {running} job{'s run' if running != 1 else ' runs'} on" if running else ""
             raise StoreUnavailable(
-                f"{error.message} (tried for {show_duration(self.limit)}): the runner leaves{jobs}",
+                f"{error.message} (tried for {duration(self.limit)}): the runner leaves{jobs}",
                 hint=f"{error.hint or 'make it usable again'}; the next `torc run` takes up what ran meanwhile",
             ) from error
         pause = min(self._pause, left)
@@ -46,4 +46,4 @@ class Outage:
         """The store is there again: what to say."""
         lasted = now - (now if self.since is None else self.since)
         self.since = None
-        return f"the store can be used again, after {show_duration(lasted)}"
+        return f"the store can be used again, after {duration(lasted)}"

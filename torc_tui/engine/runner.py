@@ -37,7 +37,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 from torc_tui.store.log_files import output_folder
-from torc_tui.units import show_duration
+from torc_tui.wording import duration
 
 T = TypeVar("T")
 
@@ -280,7 +280,7 @@ class Runner:
         pause = self.outage.failed(error, time.monotonic(), len(self.executor.running))
         if first:
             self.observer.notice(
-                f"{error.message}: what runs goes on, trying for {show_duration(self.outage.limit)}"
+                f"{error.message}: what runs goes on, trying for {duration(self.outage.limit)}"
             )
         end = time.monotonic() + pause
         while (left := end - time.monotonic()) > 0:

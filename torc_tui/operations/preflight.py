@@ -16,6 +16,7 @@ from torc_tui.errors import Problem
 from torc_tui.model import NOWHERE, FileSpec, Machine, Plan, Source, UserDataSpec
 from torc_tui.plan.names import listing
 from torc_tui.resources.explain import never
+from torc_tui.wording import sentence
 
 _SHOWN = 5
 
@@ -79,7 +80,7 @@ def _never(plan: Plan, machine: Machine) -> list[Problem]:
     found = []
     for number, names in asking.items():
         request = plan.requirements[number]
-        lacks = "; ".join(shortfall.text for shortfall in never(request, machine))
+        lacks = "; ".join(sentence(shortfall.reason) for shortfall in never(request, machine))
         if lacks:
             jobs = (
                 f"job {names[0]!r}"

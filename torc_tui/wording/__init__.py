@@ -1,14 +1,16 @@
 """Turn data into the words that users read; the only place where sentences are made.
 
-`quantities` has counts, lists, sizes, durations and times, `sentences` has reasons, `event_words`
-has events. All of them are pure: they read no clock and no file.
+`quantities` has counts, lists, sizes, durations and times, `sentences` and `gpu_sentences` have
+reasons, `event_words` has events. All of them are pure: they read no clock and no file.
 """
 
 from __future__ import annotations
 
 from torc_tui.wording.event_words import event_words as event_words
 from torc_tui.wording.event_words import readable as readable
+from torc_tui.wording.gpu_sentences import gpu_label as gpu_label
 from torc_tui.wording.quantities import age as age
+from torc_tui.wording.quantities import ago as ago
 from torc_tui.wording.quantities import clock as clock
 from torc_tui.wording.quantities import count as count
 from torc_tui.wording.quantities import countdown as countdown
@@ -17,6 +19,7 @@ from torc_tui.wording.quantities import exit_code as exit_code
 from torc_tui.wording.quantities import listed as listed
 from torc_tui.wording.quantities import moment as moment
 from torc_tui.wording.quantities import size as size
+from torc_tui.wording.quantities import time_of_day as time_of_day
 from torc_tui.wording.quantities import two_sizes as two_sizes
 from torc_tui.wording.sentences import canceled_sentence as canceled_sentence
 from torc_tui.wording.sentences import end_sentence as end_sentence

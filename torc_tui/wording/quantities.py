@@ -102,9 +102,21 @@ def age(seconds: float) -> str:
     return "now"
 
 
-def moment(at: float) -> str:
-    """Return a time in the local zone: ``2026-11-28 12:26:31``."""
-    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+def ago(seconds: float) -> str:
+    """Return how long ago something was: ``3 h ago``, ``now``."""
+    text = age(seconds)
+    return text if text == "now" else f"{text} ago"
+
+
+def moment(at: float | None) -> str:
+    """Return a time in the local zone, ``2026-11-28 12:26:31``; nothing for None."""
+    return "" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def time_of_day(at: float, *, milliseconds: bool = False) -> str:
+    """Return the time of day in the local zone: ``12:26:31``, ``12:26:31.250``."""
+    local = datetime.fromtimestamp(at)
+    return local.isoformat(timespec="milliseconds" if milliseconds else "seconds")[11:]
 
 
 def countdown(seconds: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torc_tui.model import EdgeKind
 from torc_tui.reasons import Kind, Reason
+from torc_tui.wording.gpu_sentences import gpu_sentences
 from torc_tui.wording.quantities import (
     count,
     countdown,
@@ -172,6 +173,18 @@ def _shortage(reason: Reason) -> str:
     return ", ".join(map(sentence, reason["lacks"] or ()))
 
 
+def _resource(
+    what: str, amount: Callable[[int], str], rest: Callable[[int], str]
+) -> Callable[[Reason], str]:
+    def text(reason: Reason) -> str:
+        requested = f"needs {amount(reason['requested'] or 0)}{what}"
+        if reason["total"] is not None:
+            return f"{requested}, machine has {rest(reason['total'])}"
+        return f"{requested}, {rest(reason['free'] or 0)} free"
+
+    return text
+
+
 def _runtime_too_long(reason: Reason) -> str:
     requested, left = reason["requested"] or 0, max(0.0, reason["left"] or 0)
     return f"requests a runtime of {duration(requested)}, the runner has {duration(left)} left"
@@ -243,6 +256,12 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.MISSING_INPUT: lambda reason: f"input is missing: {reason['name']}",
     Kind.UNSCHEDULABLE: _unschedulable,
     Kind.SHORTAGE: _shortage,
+    Kind.CPUS: _resource("", lambda number: count(number, "CPU"), str),
+    Kind.MEMORY: _resource(" of memory", size, size),
+    Kind.NODES: lambda reason: (
+        f"needs {count(reason['requested'] or 0, 'node')}, a local runner is one"
+    ),
+    **gpu_sentences(sentence),
     Kind.RUNTIME_TOO_LONG: _runtime_too_long,
     Kind.PARALLEL_LIMIT: _parallel_limit,
     Kind.JOB: _job,

@@ -11,12 +11,12 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from torc_tui.tui.data.data_texts import STATES, Record, people
+from torc_tui.tui.data.data_texts import STATES, Record, named
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.status_line import StatusLine
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.units import show_bytes
+from torc_tui.wording import size
 
 COLUMNS = (
     Column("name", "name", 18, minimum=10, importance=0, grow=1),
@@ -54,13 +54,13 @@ def cell(record: Record, column: str, width: int) -> Cell:
                     record["writer"] or "the file",
                     "text" if record["job_id"] is not None else "accent",
                 )
-            promised = people(*record["producers"])
+            promised = named(*record["producers"])
             return (f"({promised})" if promised else "", "faint")
         case "readers":
-            return (people(*record["readers"]), "muted")
+            return (named(*record["readers"]), "muted")
         case "version":
             return (str(record["version"]), "faint")
-    return (show_bytes(record["size"]) if record["size"] is not None else "", "faint")
+    return (size(record["size"]) if record["size"] is not None else "", "faint")
 
 
 def searched(record: Record) -> str:

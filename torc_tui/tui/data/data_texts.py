@@ -13,6 +13,7 @@ from torc_tui.tui.look.text_layout import Line, Span
 from torc_tui.tui.look.times import stamp
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.views.json_document import jq_path, preview
+from torc_tui.wording import listed
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -78,9 +79,9 @@ def written(record: Record) -> list[Span]:
     return [*spans, (f" {stamp(record['written_at'])}", "faint")]
 
 
-def people(count: int, first: str) -> str:
-    """``train_model``, ``align_1 +11``, or nothing."""
-    return "" if not count else first if count == 1 else f"{first} +{count - 1}"
+def named(number: int, first: str) -> str:
+    """Return jobs of which the first is known: ``train_model``, ``align_1 and 11 more``."""
+    return listed([first], more=number - 1) if number else ""
 
 
 def change_line(change: JsonChange) -> Line:

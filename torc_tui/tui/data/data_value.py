@@ -28,10 +28,9 @@ from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlay import Words
 from torc_tui.tui.widgets.status_line import StatusLine
-from torc_tui.units import show_bytes
 from torc_tui.views.json_document import Path, Tree, value_at
 from torc_tui.views.json_schema import Violation
-from torc_tui.wording import count
+from torc_tui.wording import count, size
 
 CLIPBOARD = 100_000
 """Characters that terminals take into the clipboard; more goes into a file."""
@@ -137,7 +136,7 @@ class ValueView(CommandNode, Vertical):
         if record["version"]:
             line += [(f"version {record['version']} ", "muted"), *written(record)]
         if record["size"]:
-            line.append((f"  {show_bytes(record['size'])}", "faint"))
+            line.append((f"  {size(record['size'])}", "faint"))
         if record["schema"] is not None:
             fine = not self.violations
             words = "schema" if fine else count(len(self.violations), "violation")

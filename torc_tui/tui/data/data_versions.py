@@ -40,9 +40,8 @@ from torc_tui.tui.widgets.status_line import StatusLine
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.text_drawing import TextDrawing
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.units import show_bytes
 from torc_tui.views.json_schema import told
-from torc_tui.wording import count
+from torc_tui.wording import count, size
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -304,4 +303,4 @@ def _cell(record: Record, column: str, width: int) -> Cell:
             return (attempt(record) or ("by hand" if record["actor"] else ""), "muted")
         case "written_at":
             return (stamp(record["written_at"]), "faint")
-    return ("null" if record["is_null"] else show_bytes(record["size"]), "faint")
+    return ("null" if record["is_null"] else size(record["size"]), "faint")

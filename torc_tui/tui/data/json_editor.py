@@ -20,7 +20,7 @@ from torc_tui.json_errors import JsonError
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.look.theme import Palette, palette_of
 from torc_tui.tui.widgets.painted import Painted
-from torc_tui.units import show_bytes
+from torc_tui.wording import size
 
 LARGEST = 1 << 20
 """Characters that are edited here; what is larger is for $EDITOR."""
@@ -180,9 +180,9 @@ class LargeText(Painted, can_focus=True):
     LargeText { height: 1fr; }
     """
 
-    def __init__(self, size: int, key: str) -> None:
+    def __init__(self, number: int, key: str) -> None:
         super().__init__()
-        self.size_text = show_bytes(size)
+        self.size_text = size(number)
         self.key = key
 
     def lines(self, width: int, height: int) -> Sequence[Line]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from torc_tui.tui.data.data_review import command_of
-from torc_tui.tui.data.data_texts import Record, people
+from torc_tui.tui.data.data_texts import Record, named
 from torc_tui.tui.data.json_text_view import readable
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.base_screen import TorcScreen
@@ -188,7 +188,7 @@ class RecordActions:
         head = f"  {(record['head'] or 'null')[:40]}"
         lines: list[Line] = [[(f"version {record['version']}", "text"), (head, "muted")]]
         if count:
-            lines.append([("read by ", "text"), (people(count, first), "accent")])
+            lines.append([("read by ", "text"), (named(count, first), "accent")])
         lines.append([(note, "muted")])
         self._host.torc.push(
             Confirm(title, lines, button), lambda agreed: act() if agreed else None

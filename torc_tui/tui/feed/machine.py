@@ -118,7 +118,7 @@ class MachineWatch:
             text = f"{used:.0f}" if total >= 10 else f"{used:.1f}"
             out.append(Meter("CPU", text, f"{total}", used >= HIGH * total))
         memory = f"{host.memory_used / _GIB:.0f}"
-        room = f"{machine.memory / _GIB:.0f} GB"
+        room = f"{machine.memory / _GIB:.0f} GiB"
         out.append(Meter("mem", memory, room, host.memory_used >= HIGH * machine.memory))
         if machine.gpus:
             gpus = host.cards()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence, Set
-from datetime import datetime
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,7 +16,7 @@ from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.table_model import Cell, Column, Key
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.ansi import one_line
-from torc_tui.wording import event_words, readable
+from torc_tui.wording import event_words, readable, time_of_day
 
 LONGEST = 300
 """Characters of the details."""
@@ -87,7 +86,7 @@ class EventRows:
                 return (str(event.seq), "faint")
             case "time":
                 return (
-                    datetime.fromtimestamp(event.timestamp).strftime("%H:%M:%S.%f")[:12],
+                    time_of_day(event.timestamp, milliseconds=True),
                     "muted",
                 )
             case "kind":

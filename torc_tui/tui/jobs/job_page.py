@@ -25,8 +25,7 @@ from torc_tui.tui.jobs.usage_table import attempts_table, usage_table
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
 from torc_tui.tui.look.times import lasted, stamp
-from torc_tui.units import show_bytes
-from torc_tui.wording import clock, exit_code
+from torc_tui.wording import clock, exit_code, listed, size
 
 ATTENTION = {
     status: place
@@ -160,7 +159,7 @@ def _process(job: Job, details: Details, gpus: Mapping[str, int]) -> list[Line]:
 
 def _device(uuid: str, share: int, memory: int, gpus: Mapping[str, int]) -> str:
     parts = [f"{share / 1000:g}"] if 0 < share < 1000 else []
-    parts += [show_bytes(memory)] if memory else []
+    parts += [size(memory)] if memory else []
     name = f"GPU {gpus[uuid]}" if uuid in gpus else uuid
     return f"{name} ({', '.join(parts)})" if parts else name
 
@@ -211,8 +210,7 @@ def _reads_and_writes(io: Mapping[str, Sequence[str]], width: int) -> list[Line]
     lines: list[Line] = []
     for label, names in io.items():
         if names:
-            more = f" (+{len(names) - 8})" if len(names) > 8 else ""
-            lines += wrapped(label, ", ".join(names[:8]) + more, width)
+            lines += wrapped(label, listed(names, 8), width)
     return [heading("Reads and writes"), *lines, []] if lines else []
 
 

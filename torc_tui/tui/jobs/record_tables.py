@@ -15,7 +15,7 @@ from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.times import lasted, stamp
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.units import show_bytes
+from torc_tui.wording import size
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -112,7 +112,7 @@ class ResultsPane(RecordPane):
             case "exec_time_minutes":
                 return (lasted(value * 60), "muted")
             case "peak_memory_bytes" | "peak_gpu_memory_bytes":
-                return (show_bytes(value) if value else "", "muted")
+                return (size(value) if value else "", "muted")
             case "peak_cpu_percent" | "avg_gpu_percent":
                 return (f"{value:.0f} %", "muted")
             case "completion_time":
@@ -142,7 +142,7 @@ class FilesPane(RecordPane):
         value = record.get(column)
         match column:
             case "st_size":
-                return (show_bytes(value) if value is not None else "", "muted")
+                return (size(value) if value is not None else "", "muted")
             case "st_mtime":
                 return (stamp(value), "faint") if value is not None else ("not seen yet", "warning")
         return (str(value or ""), "text" if column == "name" else "muted")

@@ -12,8 +12,7 @@ from torc_tui.tui.jobs.page import LABEL, Details, Record, folded, heading, labe
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, bar, fit, sanitize
 from torc_tui.tui.look.times import lasted, stamp
-from torc_tui.units import format_memory, show_bytes, show_duration
-from torc_tui.wording import clock, sentence
+from torc_tui.wording import clock, duration, sentence, size
 
 HIGH = 0.9
 """Use of a limited resource is highlighted from this share on."""
@@ -60,7 +59,7 @@ def usage_table(
     out: list[Line] = [heading(fit("Resources", LABEL + 1), head, (name, "faint"))]
     out += [_usage_line(row, cells) for row in rows]
     if used.get("cpu_time"):
-        out.append(labeled("CPU time", (show_duration(used["cpu_time"]), "text")))
+        out.append(labeled("CPU time", (duration(used["cpu_time"]), "text")))
     return [*out, []]
 
 
@@ -85,16 +84,15 @@ def _cpus(requirement: ResourceRequirements, used: Record) -> Usage:
 
 def _memory(requirement: ResourceRequirements, used: Record) -> Usage:
     peak, wanted = used.get("peak_memory_bytes"), requirement.memory
-    shown = format_memory(wanted) if wanted else "–"
+    shown = size(wanted) if wanted else "–"
     share = peak / wanted if peak and wanted else None
-    return Usage("memory", shown, share, f"peak {show_bytes(peak)}" if peak else "", True)
+    return Usage("memory", shown, share, f"peak {size(peak)}" if peak else "", True)
 
 
 def _time(job: Job, requirement: ResourceRequirements, now: float, *, running: bool) -> Usage:
     limit = "–"
     if requirement.runtime:
-        text = show_duration(requirement.runtime)
-        limit = text.removesuffix(" 00 s").removesuffix(" 00 min")
+        limit = duration(requirement.runtime)
     if job.started_at is None:
         return Usage("time", limit, None, "", True)
     took = (now if job.ended_at is None else job.ended_at) - job.started_at
@@ -112,9 +110,9 @@ def _gpus(requirement: ResourceRequirements, used: Record) -> list[Usage]:
     rows = [Usage("GPUs", text, share, "" if busy is None else f"average {busy:.0f} %", False)]
     peak, wanted = used.get("peak_gpu_memory_bytes"), requirement.gpu_memory
     if wanted or peak:
-        shown = format_memory(wanted) if wanted else "–"
+        shown = size(wanted) if wanted else "–"
         share = peak / wanted if peak and wanted else None
-        told = f"peak {show_bytes(peak)}" if peak else ""
+        told = f"peak {size(peak)}" if peak else ""
         rows.append(Usage("GPU memory", shown, share, told, True))
     return rows
 
@@ -146,7 +144,7 @@ def _attempt(result: Record, width: int) -> list[Line]:
             (fit(f"{sign.sign} {sign.word}", 13), sign.style),
             (("" if code is None else f"{code}").rjust(5), "failed" if code else "text"),
             (f"{lasted(result['ended_at'] - result['started_at']):>11}", "text"),
-            (f"{show_bytes(peak) if peak else '':>10}", "muted"),
+            (f"{size(peak) if peak else '':>10}", "muted"),
             (("" if cpu is None else f"{cpu:.0f} %").rjust(7), "muted"),
             (f"  {stamp(result['ended_at'])}", "faint"),
         ]

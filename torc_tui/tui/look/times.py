@@ -12,4 +12,4 @@ def lasted(seconds: float) -> str:
 
 def stamp(at: float | None) -> str:
     """Return a local time: ``2026-11-20 17:38:02``; empty for none."""
-    return "" if at is None else moment(at)
+    return moment(at)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torc_tui.model import Gpu, GpuProcess
-from torc_tui.resources.explain import size
 from torc_tui.resources.gpus import Card
 from torc_tui.store.allocations_held import Holding
 from torc_tui.tui.look.text_layout import Span, line_width, sanitize
+from torc_tui.wording import size
 
 OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning"), ("░", "bar-rest")
 """The parts of a memory bar; each has a sign of its own, since colour alone must tell nothing."""

@@ -7,7 +7,7 @@ Input: the readings that the app keeps. Output: lines, and which of them stand f
 from __future__ import annotations
 
 from torc_tui.operations.host import Host
-from torc_tui.resources.explain import card_name, size
+from torc_tui.resources.explain import label
 from torc_tui.resources.gpus import Card
 from torc_tui.tui.feed.machine import MachineWatch
 from torc_tui.tui.feed.sample_ring import Ring
@@ -25,7 +25,7 @@ from torc_tui.tui.machine.gpu_lines import (
     process_words,
     wrapped,
 )
-from torc_tui.wording import clock
+from torc_tui.wording import clock, gpu_label, size
 
 SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the histories show: all that is known, within these."""
@@ -201,12 +201,12 @@ class MachineSheet:
             line = self.history(ring, graph, 1)[0] if graph and gpu.utilization is not None else ""
             said = f" {memory_words(card, short=True)} "
             self.add(
-                (f" {card_name(gpu)} ", "accent bold"), *memory_bar(card, bar), (said, "muted"), (line, "load"),
+                (f" {gpu_label(label(gpu))} ", "accent bold"), *memory_bar(card, bar), (said, "muted"), (line, "load"),
                 (f" {'  '.join(figures(gpu)[:2])}  ", "text"), *users,
             )  # fmt: skip
             return
         self.add(
-            (f" {card_name(gpu)}  ", "strong"),
+            (f" {gpu_label(label(gpu))}  ", "strong"),
             (sanitize(gpu.name), "muted"),
             (f"  {measured}", "text"),
         )

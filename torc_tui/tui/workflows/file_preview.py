@@ -176,6 +176,7 @@ def missing_files(plan: Plan, folder: str) -> list[str]:
 
 def _never(plan: Plan, machine: Machine) -> list[tuple[str, int]]:
     from torc_tui.resources.explain import never
+    from torc_tui.wording import sentence
 
     numbers: dict[int, list[str]] = {}
     for planned in plan.jobs:
@@ -189,7 +190,7 @@ def _never(plan: Plan, machine: Machine) -> list[tuple[str, int]]:
                 if len(names) == 1
                 else f"{plan.requirements[requirement].name} ({len(names)} jobs)"
             )
-            out.append((f"{who}: {', '.join(one.text for one in lacking)}", len(names)))
+            out.append((f"{who}: {', '.join(sentence(one.reason) for one in lacking)}", len(names)))
     return out
 
 

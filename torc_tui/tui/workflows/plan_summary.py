@@ -11,8 +11,7 @@ from torc_tui.errors import Problem
 from torc_tui.model import DEFAULT_REQUIREMENTS, Plan, ResourceRequirements
 from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.workflows.file_preview import Preview
-from torc_tui.units import show_bytes, show_duration
-from torc_tui.wording import count
+from torc_tui.wording import count, duration, size
 
 LABEL = 14
 """Cells of a label."""
@@ -94,12 +93,11 @@ def _requested(requirement: ResourceRequirements) -> str:
         return "nothing requested: counts as 1 CPU"
     parts = [count(requirement.num_cpus, "CPU")]
     if requirement.memory is not None:
-        parts.append(show_bytes(requirement.memory))
+        parts.append(size(requirement.memory))
     if requirement.num_gpus:
-        parts.append(f"{requirement.num_gpus:g} GPU{'s' if requirement.num_gpus > 1 else ''}")
+        parts.append(count(requirement.num_gpus, "GPU"))
     if requirement.runtime is not None:
-        limit = show_duration(requirement.runtime).removesuffix(" 00 s").removesuffix(" 00 min")
-        parts.append(f"up to {limit}")
+        parts.append(f"up to {duration(requirement.runtime)}")
     return f"{requirement.name}: {' · '.join(parts)}"
 
 

@@ -12,7 +12,8 @@ from torc_tui.tui.frame.new_file import absolute, file_name, write_new, written
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.dialogs import Ask, Finder, FoundRow
 from torc_tui.tui.widgets.form import Form, FormField
-from torc_tui.units import format_memory, parse_memory, show_bytes
+from torc_tui.units import format_memory, parse_memory
+from torc_tui.wording import size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +99,7 @@ class RunnerSize(NamedTuple):
 
     def __str__(self) -> str:
         limit = f", at most {self.max_parallel_jobs} jobs at once" if self.max_parallel_jobs else ""
-        return f"{self.num_cpus} CPUs, {show_bytes(self.memory)}{limit}"
+        return f"{self.num_cpus} CPUs, {size(self.memory)}{limit}"
 
 
 def resize(torc: AppPort, workflow: Workflow) -> None:

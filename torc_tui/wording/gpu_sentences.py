@@ -1,0 +1,142 @@
+"""Turn reasons about GPUs into sentences: which are missing, in use or held, and by which process.
+
+Input: `Reason` records. Output: text without a final period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from torc_tui.reasons import Kind, Reason
+from torc_tui.wording.quantities import count, listed, size, two_sizes
+
+Gpu = tuple[int, str | None]
+"""The index of a GPU, and the start of its UUID if it is a MIG instance."""
+User = tuple[int, str, int | None]
+"""A process on a GPU: pid, name, bytes that it holds."""
+
+NAMED_USERS = 2
+"""How many processes of one GPU are named."""
+
+
+def gpu_label(gpu: Gpu) -> str:
+    """Return the name of a GPU: ``GPU 1``, ``GPU 0 (MIG-1c2d3e4f)``."""
+    index, instance = gpu
+    return f"GPU {index}" if instance is None else f"GPU {index} ({instance})"
+
+
+def _labels(gpus: Sequence[Gpu]) -> str:
+    """Return the names of several GPUs: ``GPUs 0, 2 and 3``."""
+    if len(gpus) == 1 or any(instance is not None for _, instance in gpus):
+        return listed(map(gpu_label, gpus), len(gpus))
+    return f"GPUs {listed((str(index) for index, _ in gpus), len(gpus))}"
+
+
+def _users(users: Sequence[User]) -> str:
+    """Return processes, the largest first: ``pid 4711 python, 48 GiB; pid 12; 2 more``."""
+    ordered = sorted(users, key=lambda user: (-(user[2] or 0), user[0]))
+    words = []
+    for pid, name, memory in ordered[:NAMED_USERS]:
+        called = f"pid {pid} {name}".rstrip()
+        words.append(called if memory is None else f"{called}, {size(memory)}")
+    if len(ordered) > NAMED_USERS:
+        words.append(f"{len(ordered) - NAMED_USERS} more")
+    return "; ".join(words)
+
+
+def _wanted(reason: Reason) -> str:
+    """Return what is requested: ``2 GPUs``, ``a GPU matching 'H100'``."""
+    number = reason["number"]
+    text = "a GPU" if number is None else count(number, "GPU")
+    return f"{text} matching {reason['model']!r}" if reason["model"] else text
+
+
+def _gpus(reason: Reason) -> str:
+    text = _wanted(reason)
+    if reason["memory"]:
+        text += f" with {size(reason['memory'])} each"
+    if reason["joined"]:
+        text += " in one job (MIG instances cannot be joined)"
+    usable = f"machine has {reason['usable'] or 0}"
+    if reason["prohibited"]:
+        usable += " that computing is allowed on"
+    return f"needs {text}, {usable}"
+
+
+def _gpu_memory(reason: Reason) -> str:
+    requested, largest = two_sizes(reason["requested"] or 0, reason["largest"] or 0)
+    return f"needs {requested} of memory on one GPU, the largest has {largest}"
+
+
+def _gpu_model(reason: Reason) -> str:
+    has = "0"
+    if reason["total"]:
+        names = ", ".join(reason["names"] or ())
+        has = f"{reason['alike'] or 0} of {reason['total']} ({names})"
+    return f"needs {_wanted(reason)}, machine has {has}"
+
+
+def _in_use(obstacle: Callable[[Reason], str]) -> Callable[[Reason], str]:
+    def text(reason: Reason) -> str:
+        obstacles = "; ".join(map(obstacle, reason["obstacles"] or ()))
+        number = reason["number"]
+        if number is None:
+            return obstacles
+        needed = count(number, "GPU")
+        if reason["memory"]:
+            needed += f" with {size(reason['memory'])} free{' each' if number > 1 else ''}"
+        return f"needs {needed}, {reason['free'] or 0} free: {obstacles}"
+
+    return text
+
+
+def _held(reason: Reason) -> str:
+    gpus: Sequence[Gpu] = reason["gpus"] or ()
+    several = len(gpus) != 1
+    holders = "are held by other jobs" if several else "is held by another job"
+    return f"{_labels(gpus)} {holders}"
+
+
+def _shared(reason: Reason) -> str:
+    return f"{_label(reason)} is shared by {count(reason['jobs'] or 0, 'job')}"
+
+
+def _foreign(reason: Reason) -> str:
+    return f"{_label(reason)} is in use ({_users(reason['users'] or ())})"
+
+
+def _share_taken(reason: Reason) -> str:
+    users = f" ({_users(reason['users'])})" if reason["users"] else ""
+    free, requested = reason["free"] or 0, reason["requested"] or 0
+    return f"{_label(reason)} has {free:g} free{users}, {requested:g} requested"
+
+
+def _memory_taken(reason: Reason) -> str:
+    parts = [_users(reason["users"])] if reason["users"] else []
+    if reason["reserved"]:
+        parts.append(f"{size(reason['reserved'])} reserved by other jobs")
+    users = f" ({'; '.join(parts)})" if parts else ""
+    free = f"{size(reason['free'] or 0)} of {size(reason['total'] or 0)} free"
+    requested = size(reason["requested"]) if reason["requested"] else "a share"
+    return f"{_label(reason)} has {free}{users}, {requested} requested"
+
+
+def _label(reason: Reason) -> str:
+    return gpu_label(reason["gpu"] or (0, None))
+
+
+def gpu_sentences(
+    sentence: Callable[[Reason], str],
+) -> Mapping[Kind, Callable[[Reason], str]]:
+    """Return how to say the kinds about GPUs; ``sentence`` says the reasons inside of one."""
+    return {
+        Kind.GPUS: _gpus,
+        Kind.GPU_MEMORY: _gpu_memory,
+        Kind.GPU_MODEL: _gpu_model,
+        Kind.GPUS_IN_USE: _in_use(sentence),
+        Kind.GPUS_HELD: _held,
+        Kind.GPU_SHARED: _shared,
+        Kind.GPU_FOREIGN: _foreign,
+        Kind.GPU_SHARE_TAKEN: _share_taken,
+        Kind.GPU_MEMORY_TAKEN: _memory_taken,
+    }
