@@ -14,8 +14,8 @@ from typing import Any
 
 from tests.benchmarks.measuring import Cost, median
 
-SCALE = {"s": 1.0, "ms": 1e3}
-"""Unit of a row -> units in a second."""
+SCALE = {"s": 1.0, "ms": 1e3, "×": 1.0}
+"""Unit of a row -> what a wall or CPU time is multiplied with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

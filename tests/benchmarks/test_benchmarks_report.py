@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.__main__ import main
+from tests.benchmarks.bench_growth import in_loops
 from tests.benchmarks.machine import machine_cpu, warnings
 from tests.benchmarks.measuring import Cost
 from tests.benchmarks.report import Change, Run, changes, comparison, markdown
@@ -58,6 +59,11 @@ def test_no_ratio_of_cpu_without_cpu() -> None:
 def test_figures_without_reference() -> None:
     assert absolute("a", "ms", [Cost(0.1, 0.2), Cost(0.3, 0.4), Cost(0.2, 0.3)]).figure == 200
     assert values("a", "MB", [3, 1, 2], 2).verdict == "ok"
+
+
+def test_flatness_is_measured_in_loops() -> None:
+    slow_machine = [(Cost(6, 8), Cost(2, 4))]
+    assert in_loops(slow_machine) == [Cost(3, 2)]
 
 
 def test_slope_leaves_the_start_out() -> None:

@@ -23,7 +23,7 @@ ROWS = {
     "user-data": 2,
     "many-to-many": 4,
     "memory": 2,
-    "growth": 7,
+    "growth": 5,
     "log": 5,
     "app-paint": 2,
     "app-keys": 3,
