@@ -385,3 +385,26 @@ def test_user_data_loads_nothing_slow(sqlite_store: Store, make_plan: Any) -> No
     allowed = {"errors", "settings", "store", *(f"store.{name}" for name in modules.split())}
     allowed |= {f"store.generated.sqlite_{name}" for name in ("event_log", "user_data")}
     assert {name.removeprefix("torc_tui.") for name in eval(told[1])} <= allowed
+
+
+def test_truncation(sqlite_store: Store) -> None:
+    """A runner notices that its file was emptied."""
+    with sqlite_store.read():
+        pass
+    sqlite_store.verify()
+    os.truncate(sqlite_store.place, 0)
+    with pytest.raises(StoreUnavailable, match="truncated"):
+        sqlite_store.verify()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:secret@db:5432/torc",
+        "postgresql://ann@db:5432/torc?password=secret",
+        "postgresql://ann@db:5432/torc?sslpassword=secret&PASSWORD=secret",
+    ],
+    ids=["user", "parameter", "parameters"],
+)
+def test_shown(url: str) -> None:
+    assert connect.shown(url) == "postgresql://ann@db:5432/torc"

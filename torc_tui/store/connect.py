@@ -133,7 +133,26 @@ def connect_postgresql(conninfo: str) -> Dbapi:
             conninfo, autocommit=True, application_name="torc", cursor_factory=psycopg.RawCursor
         )
     except psycopg.Error as error:
-        raise translate(error, conninfo) from error
+        raise _refused_connection(error, conninfo) or translate(error, conninfo) from error
+
+
+def _refused_connection(error: BaseException, conninfo: str) -> StoreError | None:
+    """Return the error for a server that answers but does not accept the user."""
+    attempt = getattr(error, "pgconn", None)
+    if attempt is None:
+        return None
+    name = shown(conninfo)
+    if attempt.needs_password:
+        return StoreUnavailable(
+            f"the database {name} needs a password",
+            hint="put it into a password file (~/.pgpass or PGPASSFILE) or the URL",
+        )
+    if attempt.used_password:
+        return StoreUnavailable(
+            f"the database {name} does not accept this user or password",
+            hint="check the user name, the password and the name of the database",
+        )
+    return None
 
 
 def checked(connection: Dbapi, place: str) -> Dbapi:
@@ -267,12 +286,17 @@ def in_transaction(connection: Dbapi) -> bool:
 
 
 def shown(place: str) -> str:
-    """``place`` as it may be shown: without a password."""
+    """Return ``place`` as it may be shown: without passwords, also those in parameters."""
     scheme, mark, rest = place.partition("://")
     if not mark:
         return place
+    rest, query, parameters = rest.partition("?")
     who, at, where = rest.rpartition("@")
-    return f"{scheme}://{who.partition(':')[0]}{at}{where}"
+    kept = "&".join(
+        one for one in parameters.split("&") if one and "pass" not in one.partition("=")[0].lower()
+    )
+    tail = query + kept if kept else ""
+    return f"{scheme}://{who.partition(':')[0]}{at}{where}{tail}"
 
 
 def translate(error: BaseException, place: str) -> StoreError:
@@ -288,7 +312,9 @@ def translate(error: BaseException, place: str) -> StoreError:
 
 def _translate_postgresql(error: BaseException, name: str) -> StoreError:
     text = str(error).strip()
-    first = text.splitlines()[0] if text else type(error).__name__
+    from torc_tui.redaction import redact
+
+    first = redact(text.splitlines()[0]) if text else type(error).__name__
     sqlstate = getattr(error, "sqlstate", None) or ""
     if sqlstate in ("55P03", "57014"):  # lock not available, query canceled
         return StoreUnavailable(f"the store {name} is locked: {first}", hint="try again")

@@ -17,6 +17,9 @@ from torc_tui.errors import StoreUnavailable
 from torc_tui.store import connect, opening
 from torc_tui.store.connection import Connection
 
+_HEADER_BYTES = 100
+"""Size of the header of a SQLite file; a database is never smaller."""
+
 
 class Store:
     """An open database. One connection per thread, held until `close`; threads may share it."""
@@ -97,26 +100,35 @@ class Store:
         return conn
 
     def verify(self) -> None:
-        """Raise StoreUnavailable if the file was moved away or replaced.
+        """Raise StoreUnavailable if the file was moved away, replaced or truncated.
 
         What would be written to it now is lost. The next use opens the file that is there then.
         """
         conn: Connection | None = getattr(self._held, "conn", None)
-        if self.path is None or conn is None or conn.closed or self._file() == self._held.file:
+        if self.path is None or conn is None or conn.closed:
+            return
+        file = self._file()
+        if file == self._held.file:
             return
         self._forget(conn)
+        if file is not None and file[2]:
+            raise StoreUnavailable(
+                f"the database {self.place} was truncated: its tables are gone",
+                hint="put back a copy of the file",
+            )
         raise StoreUnavailable(
             f"the store {self.place} was moved away or replaced", hint="put it back"
         )
 
-    def _file(self) -> tuple[int, int] | None:
+    def _file(self) -> tuple[int, int, bool] | None:
+        """Return what tells the file from another one, and whether it lacks even a header."""
         if self.path is None:
             return None
         try:
             status = os.stat(self.place)  # noqa: PTH116 - at every step of a runner
         except OSError:
             return None
-        return status.st_dev, status.st_ino
+        return status.st_dev, status.st_ino, status.st_size < _HEADER_BYTES
 
     def close(self) -> None:
         """Close the connections of all threads. Open transactions are rolled back."""
