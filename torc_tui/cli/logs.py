@@ -123,16 +123,21 @@ class Finder:
 
         nodes = self.queries.list_compute_nodes(self.call.store, self.workflow.id)
         found = [
-            node["options"].get("output_dir") for node in reversed(nodes) if node.get("options")
+            node["options"].get("log_location") or node["options"].get("output_dir")
+            for node in reversed(nodes)
+            if node.get("options")
         ]
         default = output_folder(self.workflow.directory)
         return [folder for folder in dict.fromkeys([*found, default]) if folder]
 
     def _latest(self, folders: list[str]) -> dict[str, str]:
-        pattern = re.compile(rf"job_wf{self.workflow.id}_j{self.job_id}_r(\d+)_a(\d+)\.(?:o|e|log)")
+        name = rf"job_wf{self.workflow.id}_j{self.job_id}_r(\d+)_a(\d+)"
         found: list[tuple[int, int, str]] = []
         for folder in folders:
-            matches = filter(None, map(pattern.fullmatch, _names(f"{folder}/job_stdio")))
+            directory, mark, log_id = folder.partition("//")
+            ending = re.escape(f"_{log_id}") if mark else ""
+            pattern = re.compile(rf"{name}{ending}\.(?:o|e|log)")
+            matches = filter(None, map(pattern.fullmatch, _names(f"{directory}/job_stdio")))
             found += [(int(match[1]), int(match[2]), folder) for match in matches]
         found = [
             one for one in found if self.run_id in (None, one[0]) and self.attempt in (None, one[1])

@@ -251,14 +251,20 @@ class _Told:
         return [text, *self._last_words(event.job_id, data.get("attempt", 1))]
 
     def _last_words(self, job_id: int, attempt: int) -> list[str]:
-        from torc_tui.cli.logs import attempt_paths
         from torc_tui.operations.stderr_tail import tail
+        from torc_tui.store import log_files
+
+        found = log_files.attempts(self.store, job_id)
+        known = [one for one in found if (one.run_id, one.attempt_id) == (self.run_id, attempt)]
+        path = known[-1].stderr if known else self._usual_path(job_id, attempt)
+        return [] if path is None else [f"    {line}" for line in tail(path, TAIL_LINES)]
+
+    def _usual_path(self, job_id: int, attempt: int) -> str | None:
+        """Return where the errors of an attempt are whose row cannot be read any more."""
+        from torc_tui.cli.logs import attempt_paths
 
         paths = attempt_paths(self.folder, self.workflow.id, job_id, self.run_id, attempt)
-        path = paths.get("stderr") or paths.get("combined")
-        if path is None:
-            return []
-        return [f"    {line}" for line in tail(path, TAIL_LINES)]
+        return paths.get("stderr") or paths.get("combined")
 
 
 class Lines(_Told):

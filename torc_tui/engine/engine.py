@@ -769,7 +769,7 @@ def _with_disk(reason: Reason, folder: str) -> Reason:
     """Add to the reason of a failure that the disk of its output is full, which the job itself could
     not write there."""
     try:
-        disk = os.statvfs(folder)
+        disk = os.statvfs(folder.partition("//")[0])
     except OSError:
         return reason
     left = disk.f_bavail * disk.f_frsize

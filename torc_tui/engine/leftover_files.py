@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Collection, Sequence
 
-_EXIT_FILE = r"job_wf{workflow_id}_j(\d+)_r(\d+)_a(\d+)\.exit(?:\.sh|\.invocation)?"
+_EXIT_FILE = r"job_wf{workflow_id}_j(\d+)_r(\d+)_a(\d+){log_id}\.exit(?:\.sh|\.invocation)?"
 
 
 def after_end(
@@ -26,9 +26,14 @@ def after_end(
     return [exit_file]
 
 
-def exit_files(directory: str, workflow_id: int) -> dict[str, tuple[int, int, int]]:
-    """Return the exit files and scripts of a workflow: path -> (job id, run id, attempt id)."""
-    pattern = re.compile(_EXIT_FILE.format(workflow_id=workflow_id))
+def exit_files(location: str, workflow_id: int) -> dict[str, tuple[int, int, int]]:
+    """Return the exit files and scripts of a workflow: path -> (job id, run id, attempt id).
+
+    ``location`` is that of the logs, as `log_ownership` makes it.
+    """
+    directory, mark, log_id = location.partition("//")
+    name = f"_{log_id}" if mark else ""
+    pattern = re.compile(_EXIT_FILE.format(workflow_id=workflow_id, log_id=re.escape(name)))
     folder = os.path.join(directory, "job_stdio")
     try:
         names = os.listdir(folder)

@@ -107,7 +107,7 @@ def take_over(
     """
     workflow_id = maker.context.workflow_id
     any_dead = _await_starts(store, maker, node_id, here, alive)
-    left = exit_files(maker.output_dir, workflow_id) if any_dead else {}
+    left = exit_files(maker.log_location, workflow_id) if any_dead else {}
     found = _Found(maker, now)
     with store.write() as conn:
         scheduling.lock(conn, workflow_id, here.hostname)
@@ -234,7 +234,7 @@ def _paths(
     """Standard output, standard error and the exit file of an attempt."""
     context = maker.context
     key = AttemptKey(context.workflow_id, held.job_id, context.run_id, held.attempt_id)
-    return attempt_files(held.output_dir or maker.output_dir, key, held.stdio, context.execution)
+    return attempt_files(held.output_dir or maker.log_location, key, held.stdio, context.execution)
 
 
 def _allocation(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> Allocation:
@@ -254,7 +254,7 @@ def _flight(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> InFlight:
         name=held.name,
         allocation=_allocation(maker, held),
         allocation_text=held.allocation or "",
-        output_dir=held.output_dir or maker.output_dir,
+        output_dir=held.output_dir or maker.log_location,
         retries=held.retries,
         requirement_id=held.requirement_id,
         failure_handler_id=held.failure_handler_id,

@@ -43,6 +43,7 @@ class OrderMaker:
         *,
         store_url: str,
         output_dir: str,
+        log_location: str | None = None,
         gpus: Sequence[Gpu] = (),
         limit_resources: bool = True,
         grace: float | None = None,
@@ -51,6 +52,7 @@ class OrderMaker:
     ) -> None:
         self.context = context
         self.output_dir = output_dir
+        self.log_location = log_location or output_dir
         self.gpus = gpus
         self.gpus_by_index = gpus_by_index or context.execution.gpu_binding == "index"
         self.limit_resources = limit_resources and context.execution.limit_resources
@@ -97,7 +99,7 @@ class OrderMaker:
             gpus_by_index=self.gpus_by_index,
         )
         stdout, stderr, exit_file = attempt_files(
-            self.output_dir, key, job.stdio, self.context.execution
+            self.log_location, key, job.stdio, self.context.execution
         )
         return Order(
             key=key,

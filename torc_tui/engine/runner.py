@@ -37,6 +37,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 from torc_tui.store.log_files import output_folder
+from torc_tui.store.log_ownership import log_location
 from torc_tui.wording import duration
 
 T = TypeVar("T")
@@ -163,6 +164,7 @@ class Runner:
             context = run_context.read(conn, self.workflow_id)
         output_dir = options.output_dir or output_folder(context.directory)
         _check_folders(Path(context.directory), Path(output_dir))
+        location = log_location(self.store, output_dir)
         self._began, self._began_steady = began, time.monotonic()
         self.end_time = options.end_time
         if options.time_limit is not None:
@@ -177,6 +179,7 @@ class Runner:
         stored: Mapping[str, Any] = {
             "max_parallel_jobs": options.max_parallel_jobs,
             "output_dir": output_dir,
+            "log_location": location,
             "end_time": self.end_time,
             "limit_resources": options.limit_resources,
             "gpu_foreign": options.gpu_foreign,
@@ -185,6 +188,7 @@ class Runner:
             context,
             store_url=self.store.url,
             output_dir=output_dir,
+            log_location=location,
             gpus=self.machine.gpus,
             limit_resources=options.limit_resources,
             grace=options.grace,
@@ -206,7 +210,7 @@ class Runner:
         self.engine = Engine(
             self.store,
             context,
-            NodeIdentity(node_id=self.node_id, hostname=here.hostname, output_dir=output_dir),
+            NodeIdentity(node_id=self.node_id, hostname=here.hostname, output_dir=location),
             self.executor,
             Pool(
                 self.machine,
@@ -627,4 +631,4 @@ class Runner:
             report.message = text
         elif self.engine.stop_requested:
             report.message = "the runner was asked to stop; `torc run` goes on"
-        return self.reckoning.close(report, self.maker.output_dir, self.clock())
+        return self.reckoning.close(report, self.maker.log_location, self.clock())

@@ -28,8 +28,13 @@ def output_folder(directory: str) -> str:
 def attempt_stem(
     output_dir: str, workflow_id: int, job_id: int, run_id: int, attempt_id: int
 ) -> str:
-    """Return the path of an attempt's files without ``.o``, ``.e``, ``.log`` or ``.exit``."""
-    return f"{output_dir}/job_stdio/job_wf{workflow_id}_j{job_id}_r{run_id}_a{attempt_id}"
+    """Return the path of an attempt's files without ``.o``, ``.e``, ``.log`` or ``.exit``.
+
+    ``output_dir`` is a location as `log_ownership` makes it and results store it.
+    """
+    directory, mark, log_id = output_dir.partition("//")
+    name = f"job_wf{workflow_id}_j{job_id}_r{run_id}_a{attempt_id}"
+    return f"{directory}/job_stdio/{name}{'_' if mark else ''}{log_id}"
 
 
 def stdio_mode(stdio: str | None, execution_mode: str) -> str:

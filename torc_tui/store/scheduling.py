@@ -23,6 +23,7 @@ from torc_tui.store import sql
 from torc_tui.store.connection import Connection, Row
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.encoding import dumps
+from torc_tui.store.log_files import attempt_stem
 
 if TYPE_CHECKING:
     ReadyJob = sql.ReadyJobsRow
@@ -250,6 +251,9 @@ def _result_row(node_id: int, one: Ended) -> dict[str, Any]:
         "avg_gpu_percent": usage.avg_gpu_percent,
         "allocation": one.allocation,
         "output_dir": one.output_dir,
+        "log_stem": attempt_stem(
+            one.output_dir, key.workflow_id, key.job_id, key.run_id, key.attempt_id
+        ),
     }
 
 

@@ -89,4 +89,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         {3: 'json'},
         None,
     ),
+    "RESULT_IN_DIRECTORY": (
+        "SELECT result.id FROM result WHERE result.output_dir = ?1 LIMIT 1 OFFSET 0",
+        ('output_dir',),
+        ('id',),
+        {},
+        None,
+    ),
 }

@@ -13,9 +13,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, status, "
         "return_code, cause, reason, started_at, ended_at, cpu_time, peak_memory, avg_memory, "
         "peak_cpu_percent, avg_cpu_percent, peak_gpu_memory, avg_gpu_percent, allocation, "
-        "output_dir) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
-        "?16, ?17, ?18, ?19, ?20)",
-        ('workflow_id', 'job_id', 'run_id', 'attempt_id', 'compute_node_id', 'status', 'return_code', 'cause', 'reason', 'started_at', 'ended_at', 'cpu_time', 'peak_memory', 'avg_memory', 'peak_cpu_percent', 'avg_cpu_percent', 'peak_gpu_memory', 'avg_gpu_percent', 'allocation', 'output_dir'),
+        "output_dir, log_stem) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+        "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+        ('workflow_id', 'job_id', 'run_id', 'attempt_id', 'compute_node_id', 'status', 'return_code', 'cause', 'reason', 'started_at', 'ended_at', 'cpu_time', 'peak_memory', 'avg_memory', 'peak_cpu_percent', 'avg_cpu_percent', 'peak_gpu_memory', 'avg_gpu_percent', 'allocation', 'output_dir', 'log_stem'),
         (),
         {},
         None,

@@ -55,6 +55,10 @@ ENDED_ATTEMPTS = _result.where(result.c.workflow_id == _workflow_id).order_by(
     result.c.job_id, result.c.run_id, result.c.attempt_id, result.c.id
 )
 
+RESULT_IN_DIRECTORY = (
+    select(result.c.id).where(result.c.output_dir == param(result.c.output_dir)).limit(1)
+)
+
 # -- one job, to try it by hand --------------------------------------------------------------------
 
 JOB_SETTING = select(

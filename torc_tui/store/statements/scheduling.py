@@ -139,7 +139,7 @@ END = (
         | cleared(job, "pid allocation")
     )
 )
-ADD_RESULT = added(result, "id log_stem signature")
+ADD_RESULT = added(result, "id signature")
 EMPTY_OUTPUT_DATA = (
     select(user_data.c.name)
     .select_from(user_data_group)
