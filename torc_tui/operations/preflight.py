@@ -15,6 +15,7 @@ from pathlib import Path
 from torc_tui.errors import Problem
 from torc_tui.model import NOWHERE, FileSpec, Machine, Plan, Source, UserDataSpec
 from torc_tui.plan.names import listing
+from torc_tui.quoting import quoted, shorten
 from torc_tui.resources.explain import never
 from torc_tui.wording import sentence
 
@@ -64,7 +65,9 @@ def doubts(plan: Plan, folder: str, machine: Machine) -> list[Problem]:
     found = []
     missing = missing_files(plan, folder)
     if missing:
-        shown = ", ".join(f"{file.name!r} ({file.path})" for file in missing[:_SHOWN])
+        shown = ", ".join(
+            f"{quoted(file.name)} ({shorten(file.path)})" for file in missing[:_SHOWN]
+        )
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         message = f"jobs read what is not there and no job writes: {shown}{more}"
         found.append(_warning(plan, message, missing[0].source, "path", "missing-file"))
@@ -83,7 +86,7 @@ def _never(plan: Plan, machine: Machine) -> list[Problem]:
         lacks = "; ".join(sentence(shortfall.reason) for shortfall in never(request, machine))
         if lacks:
             jobs = (
-                f"job {names[0]!r}"
+                f"job {quoted(names[0])}"
                 if len(names) == 1
                 else f"{len(names)} jobs ({listing(names, 3)})"
             )

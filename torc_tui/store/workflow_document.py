@@ -38,6 +38,7 @@ from torc_tui.model import (
 )
 from torc_tui.plan.edge_reasons import edge_arrays
 from torc_tui.plan.topology import find_cycles
+from torc_tui.quoting import quoted, shorten
 from torc_tui.status import JobStatus
 from torc_tui.store.encoding import dumps
 from torc_tui.workflow_file import checks
@@ -484,13 +485,13 @@ def _check_plan(plan: Plan) -> None:
         for name in names:
             if name in seen:
                 raise UsageError(
-                    f"the exported workflow has two of the name {name!r} ({what})", hint=HINT
+                    f"the exported workflow has two of the name {quoted(name)} ({what})", hint=HINT
                 )
             seen.add(name)
     count = len(plan.jobs)
     cycles = find_cycles(count + len(plan.gates), *edge_arrays(plan), 1)
     if cycles:
-        path = [plan.jobs[node].spec.name for node in cycles[0] if node < count]
+        path = [shorten(plan.jobs[node].spec.name, 60) for node in cycles[0] if node < count]
         raise UsageError(
             "the jobs of the exported workflow wait for each other: "
             + " -> ".join([*path, path[0]])

@@ -37,10 +37,16 @@ def lint_braces(top: Map, file: str | None) -> list[Problem]:
         for entry in top[section]
         if isinstance(entry, Map)
     ]
-    parameters = {name for _, entry in entries for name in _names(entry.get("parameters"))}
+    parameters = {
+        name
+        for _, entry in entries
+        if "parameters" in entry
+        for name in _names(entry["parameters"])
+    }
     found = []
     for section, entry in entries:
-        if any("{" in str(entry.get(key, "")) for key in _KEYS[section]):
+        first, second = _KEYS[section]
+        if "{" in str(entry.get(first)) or "{" in str(entry.get(second)):
             linter = _EntryLinter(top, section, entry, everywhere | parameters)
             found += [problem._replace(file=file) for problem in linter.problems()]
     return found

@@ -12,7 +12,7 @@ from torc_tui.workflow_file.document import List, Map
 from torc_tui.workflow_file.incomplete_sections import IncompleteSections
 from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of, nearest
 from torc_tui.workflow_file.problems import FileProblems
-from torc_tui.workflow_file.schema import Key, Table
+from torc_tui.workflow_file.schema import Table
 
 Fields = dict[str, Json]
 
@@ -59,31 +59,19 @@ class FieldChecker:
                 rule = keys.get(name)
             if rule is None:
                 self._unknown(entry, key, table)
-            elif value is not None:
-                self._check(entry, key, rule, name, table, found, written)
+            elif value is None:
+                continue
+            elif name in written:
+                message = f"means the same as {quoted(written[name])}"
+                self.invalid(entry, key, table, InvalidValue(message, "keep one of them"))
+            else:
+                written[name] = key
+                try:
+                    found[name] = rule.check(value)
+                except InvalidValue as invalid:
+                    self.invalid(entry, key, table, invalid)
         self._require(entry, table, written)
         return found
-
-    def _check(
-        self,
-        entry: Map,
-        key: str,
-        rule: Key,
-        name: str,
-        table: Table,
-        found: Fields,
-        written: dict[str, str],
-    ) -> None:
-        """Check one value and keep it under its present name."""
-        other = written.setdefault(name, key)
-        if other != key:
-            message = f"means the same as {quoted(other)}"
-            self.invalid(entry, key, table, InvalidValue(message, "keep one of them"))
-            return
-        try:
-            found[name] = rule.check(entry[key])
-        except InvalidValue as invalid:
-            self.invalid(entry, key, table, invalid)
 
     def _require(self, entry: Map, table: Table, written: dict[str, str]) -> None:
         for name in table.required:
