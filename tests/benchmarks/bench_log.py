@@ -91,7 +91,9 @@ async def show(view: Any, path: Path) -> None:
 async def time_pages(view: Any) -> list[float]:
     """Return the seconds of page keys, and of going from end to end."""
     pages: list[float] = []
-    for step in [view.do_page_up] * 150 + [view.do_cursor_top, view.do_cursor_bottom] * 10:
+    commands = view.handlers()
+    ends = [commands["cursor-top"], commands["cursor-bottom"]]
+    for step in [commands["page-up"]] * 150 + ends * 10:
         text = painted(view)
         begin = time.perf_counter()
         step()
