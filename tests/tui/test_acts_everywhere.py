@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from tests.raw_sql import execute
 from tests.tui.driving import screen_text, sees, until
 from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME
@@ -26,6 +27,7 @@ from torc_tui.tui.data.data_editor import DataEditor
 from torc_tui.tui.data.data_versions import DataVersions
 from torc_tui.tui.frame.commands import BY_ID, COMMANDS, command_line
 from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import CommandNode
 from torc_tui.tui.workflows import job_actions
 from torc_tui.tui.workflows.new_workflow import NewWorkflow
@@ -375,3 +377,46 @@ async def test_a_long_line_is_wrapped_and_copied_whole(story: Story) -> None:
         await until(pilot, sees(pilot, "As a command", "end"))
         await pilot.press("y")
         assert app.clipboard == app.last_line
+
+
+async def test_initialize_asks_where_jobs_have_finished(story: Story) -> None:
+    set_status(story, "UPDATE job SET status = 5 WHERE id <= 3", "job_completed", 1)
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "completed"))
+        await pilot.press("I")
+        await until(pilot, sees(pilot, "Rerun all jobs of pipeline?", "3 completed jobs"))
+        await pilot.press("enter")  # the focus is on the answer that changes nothing
+        await until(pilot, lambda: not isinstance(pilot.app.screen, Confirm))
+        assert workflows.get_workflow(story.store, story.workflow).run_id == 1
+        await pilot.press("I", "y")
+        await until(pilot, lambda: workflows.get_workflow(story.store, story.workflow).run_id == 2)
+
+
+async def test_an_action_counts_the_jobs_that_it_applies_to(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_actions, "MANY", 1)
+    set_status(story, "UPDATE job SET status = 6 WHERE id IN (3, 4)", "job_failed", 3)
+    app = story.app()
+    async with app.run_test(notifications=True, size=(140, 30)) as pilot:
+        await until(pilot, sees(pilot, "failed"))
+        await pilot.press("ctrl+a", "r")
+        await until(pilot, sees(pilot, "Retry 2 jobs?"))
+        await pilot.press("n", "backspace", "r")
+        await until(pilot, sees(pilot, "cannot retry prep: it is ready"))
+        assert app.last_line is None
+
+
+def set_status(story: Story, change: str, kind: str, job: int) -> None:
+    with story.store.write() as conn:
+        execute(conn, change)
+        events.append(conn, story.workflow, [(kind, job, {})], at=time.time())
+
+
+async def test_filters_by_dependencies_need_no_graph(story: Story) -> None:
+    async with story.app().run_test(size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        await pilot.press("/", *"before:report")
+        await until(pilot, sees(pilot, "6 of 7"))
+        below(pilot).filter.line.set("after:train_1")
+        await until(pilot, sees(pilot, "1 of 7"))

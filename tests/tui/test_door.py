@@ -15,7 +15,7 @@ from torc_tui.operations import workflows
 from torc_tui.plan.resolve import resolve
 from torc_tui.store.database import Store
 from torc_tui.tui.look import terminal
-from torc_tui.tui.shell import app
+from torc_tui.tui.shell import run_app as opening
 from torc_tui.workflow_file.load import loads
 
 
@@ -32,7 +32,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dic
         calls.append(more)
         return 0
 
-    monkeypatch.setattr(app, "run_app", run_app)
+    monkeypatch.setattr(opening, "run_app", run_app)
     monkeypatch.setenv("TORC_DATABASE", str(tmp_path / "torc.db"))
     monkeypatch.setenv("TERM", "xterm-256color")
     refusal = terminal.refusal

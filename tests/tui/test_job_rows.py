@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
+from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_columns import COLUMNS
 from torc_tui.tui.jobs.job_page import JobFacts, job_page
@@ -158,9 +159,18 @@ def test_an_attempt_that_is_retried_is_no_failure() -> None:
     events = [
         Event(1, place, 0.0, kind, job_id, {"of": 4}) for place, (kind, job_id) in enumerate(kinds)
     ]
-    assert outcomes(events) == {"failed": [2, 4], "retried": [1]}
+    assert outcomes(events) == {"failed": [2, 4], "retried": [1], "stopped": []}
     # Retried by a person, later: it had failed.
     assert outcomes([events[2], events[3], Event(1, 9, 0.0, "job_retried", 2)])["failed"] == [2]
+
+
+def test_what_a_user_stopped_has_not_failed() -> None:
+    kinds = (Kind.TERMINATED_BY_USER, Kind.RUNNER_STOPPED, Kind.TIMEOUT)
+    events = [
+        Event(1, job, 0.0, "job_terminated", job, {"reason": because(kind).to_json()})
+        for job, kind in enumerate(kinds, 1)
+    ]
+    assert outcomes(events) == {"failed": [3], "retried": [], "stopped": [1, 2]}
 
 
 def test_neighbours_are_told_by_how_much_they_are_worth_a_look() -> None:

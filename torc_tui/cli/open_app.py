@@ -16,7 +16,7 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
     be shown, NotFound where there is no such workflow."""
     gc.disable()  # importing makes many objects that all stay; the app enables it when it has painted
     from torc_tui.tui.look.terminal import refusal
-    from torc_tui.tui.shell.app import run_app
+    from torc_tui.tui.shell.run_app import run_app
 
     trouble = refusal(os.environ, interactive=sys.stdin.isatty() and sys.stdout.isatty())
     if trouble is not None:

@@ -126,6 +126,18 @@ class MachineWatch:
             out.append(Meter("GPU", f"{busy}", f"{len(gpus)}", busy == len(gpus)))
         return tuple(out)
 
+    def gpus_of(self, job_id: int) -> Sequence[str]:
+        """Return the GPUs of this host that a job holds: the number and the uuid of each."""
+        numbers = self.gpu_numbers()
+        holdings = self.host.holdings if self.host is not None else ()
+        return [
+            name
+            for one in holdings
+            if one.job_id == job_id
+            for grant in one.allocation.gpus
+            for name in (str(numbers.get(grant.uuid, "")), grant.uuid)
+        ]
+
     def gpu_numbers(self) -> Mapping[str, int]:
         """Return the number of each GPU of this host by its uuid."""
         if self.host is None:

@@ -96,6 +96,10 @@ class TorcScreen(CommandNode, Screen[None]):
     def go_to_job(self, job_id: int, *, focus: bool = True) -> None:
         """Select a job on screen."""
 
+    def farewell(self) -> str | None:
+        """Return what the terminal says after the app was closed."""
+        return None
+
     def name_of_job(self, job_id: int | None) -> str | None:
         """Return the name of a job of the workflow on screen; None if it is not known."""
         return None

@@ -89,7 +89,9 @@ class GraphPane(Pane):
 
     def _ask_graph(self, view: WorkflowView) -> None:
         jobs, workflow_id, data = list(view.jobs.values()), view.workflow.id, self.data
-        self.ask("graph", lambda source: _read(source, workflow_id, jobs, data), self._take_graph)
+        self.ask(
+            "graph", lambda source: read_graph(source, workflow_id, jobs, data), self._take_graph
+        )
 
     def _take_graph(self, graph: Graph) -> None:
         self.graph = graph
@@ -246,7 +248,9 @@ class GraphPane(Pane):
             self.canvas.redraw()
 
 
-def _read(source: Source, workflow_id: int, jobs: Sequence[Job], with_data: bool) -> Graph:
+def read_graph(
+    source: Source, workflow_id: int, jobs: Sequence[Job], with_data: bool = False
+) -> Graph:
     """Return the graph; called in the reader thread."""
     from torc_tui.store import relations
 

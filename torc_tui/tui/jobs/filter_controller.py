@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from torc_tui.model import Job
 from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_table import JobTable
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
@@ -16,19 +18,32 @@ if TYPE_CHECKING:
     from torc_tui.views.job_filter import Context
 
 PLACEHOLDER = "words · status:failed · cpus>4 · name~regex · exit:137 · after:job"
+_NEEDS_GRAPH = re.compile(r"\b(after|before):")
+_GPU = re.compile(r"\bgpu:")
 COMPLETED_UP_TO = 5000
 """Jobs up to which the names of groups are completed."""
 
 
 class FilterController:
-    """Connects the filter line with the rows. ``show_all_key`` returns the key that ends it."""
+    """Connects the filter line with the rows.
+
+    ``show_all_key`` returns the key that ends the filter, ``ask_graph`` has the dependencies read,
+    ``gpus_of`` returns the GPUs that a job holds.
+    """
 
     def __init__(
-        self, model: WorkflowModel, table: JobTable, show_all_key: Callable[[], str]
+        self,
+        model: WorkflowModel,
+        table: JobTable,
+        show_all_key: Callable[[], str],
+        ask_graph: Callable[[Callable[[Graph], None]], None],
+        gpus_of: Callable[[Job], Sequence[str]],
     ) -> None:
         self._model = model
         self._table = table
         self._show_all_key = show_all_key
+        self._ask_graph = ask_graph
+        self._gpus_of = gpus_of
         self.line = FilterLine(self._complete, placeholder=PLACEHOLDER)
         self.graph: Graph | None = None
         """The edges, for ``after:`` and ``before:``; None until they are known."""
@@ -44,8 +59,18 @@ class FilterController:
 
     def reapply(self) -> None:
         """Apply the filter again to rows that were read again."""
+        self.graph = None
         if self.line.text:
             self.apply(self.line.text)
+
+    def machine_read(self) -> None:
+        """Apply a filter by GPUs again: a reading tells which job holds which."""
+        if _GPU.search(self.line.text) and self.apply(self.line.text):
+            self._table.reorder()
+
+    def _take_graph(self, graph: Graph) -> None:
+        self.graph = graph
+        self.changed(self.line.text)
 
     def show_all(self) -> None:
         """Take the filter away at once."""
@@ -64,6 +89,10 @@ class FilterController:
             rows.filter(None)
             line.say(())
             return True
+        if self.graph is None and _NEEDS_GRAPH.search(text):
+            line.say([(" reading the dependencies … ", "muted")])
+            self._ask_graph(self._take_graph)
+            return False
         context = self._context()
         key = _begun(text)
         try:
@@ -86,7 +115,10 @@ class FilterController:
 
         model, graph = self._model, self.graph
         context = Context(
-            requirements=model.view.requirements, now=model.now, why=model.rows.reasons.why
+            requirements=model.view.requirements,
+            now=model.now,
+            why=model.rows.reasons.why,
+            gpus=self._gpus_of,
         )
         if graph is not None:
             context.after, context.before = graph.after, graph.before

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
+from torc_tui.reasons import BY_USER, Kind, decode
 from torc_tui.status import HELD, SETTLED, JobStatus
 from torc_tui.tui.feed.machine import MachineNews
 from torc_tui.tui.jobs.job_rows import JobRows
@@ -162,14 +163,15 @@ def _empty(workflow_id: int) -> WorkflowView:
 
 
 def outcomes(events: Sequence[Event]) -> dict[str, list[int]]:
-    """Return the jobs that the user is told about: those that ``failed`` for good, and those that
-    are ``retried`` by their rule, which the event right behind the failure tells."""
-    found: dict[str, list[int]] = {"failed": [], "retried": []}
+    """Return the jobs that the user is told about: those that ``failed`` for good, those that a user
+    or the end of their runner ``stopped``, and those that are ``retried`` by their rule, which the
+    event right behind the failure tells."""
+    found: dict[str, list[int]] = {"failed": [], "retried": [], "stopped": []}
     for event in events:
         if event.job_id is None:
             continue
         if event.kind in ("job_failed", "job_terminated"):
-            found["failed"].append(event.job_id)
+            found["stopped" if _was_asked_for(event) else "failed"].append(event.job_id)
         elif (
             event.kind == "job_retried"
             and "of" in event.data
@@ -177,3 +179,12 @@ def outcomes(events: Sequence[Event]) -> dict[str, list[int]]:
         ):
             found["retried"].append(found["failed"].pop())
     return found
+
+
+_ASKED_FOR = BY_USER | {Kind.RUNNER_STOPPED, Kind.TIME_LIMIT}
+
+
+def _was_asked_for(event: Event) -> bool:
+    """Return whether a user, or the end of the runner, ended the job."""
+    reason = decode(event.data.get("reason"))
+    return reason is not None and reason.kind in _ASKED_FOR

@@ -6,8 +6,9 @@ app only paints; the tick takes what the other threads hand over.
 
 from __future__ import annotations
 
+import asyncio
 import os
-import sys
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -97,6 +98,8 @@ class TorcApp(App[int]):
         self.meters: tuple[Meter, ...] = ()
         self.machine = MachineWatch()
         self.last_line: str | None = None
+        self.farewell: str | None = None
+        """What the terminal says after the app was closed."""
         self.watches = Watches()
         self.inbox: deque[Handover] = deque()
         open_source = source or (lambda: StoreSource(store_url, read_only=read_only))
@@ -149,15 +152,26 @@ class TorcApp(App[int]):
         self.reader.start()
         rate = TICKS_REMOTE if terminal.is_remote(self.environ) else TICKS
         self.set_interval(1 / rate, self._tick)
+        if not self.is_headless:
+            self._restore_on_signals()
+
+    def _restore_on_signals(self) -> None:
+        """Leave in an orderly way when the app is told to end, so that the terminal is restored."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.quit, 128 + number)
 
     def on_unmount(self) -> None:
         self.state.save()
         self.feed.stop(0.8)
         self.reader.stop(0.8)
 
-    def quit(self) -> None:
+    def quit(self, code: int = 0) -> None:
         """Leave the app."""
-        self.exit(0)
+        screen = self.front()
+        if screen is not None:
+            self.farewell = screen.farewell()
+        self.exit(code)
 
     async def action_quit(self) -> None:
         """Leave the app by Textual's own key, which comes before all others: a screen may want to
@@ -319,24 +333,3 @@ class TorcApp(App[int]):
     def after(self, seconds: float, call: Callable[[], None]) -> None:
         """Call a function once, later."""
         self.set_timer(seconds, call)
-
-
-def run_app(
-    store_url: str | None = None,
-    workflow_id: int | None = None,
-    spec_file: str | None = None,
-    read_only: bool = False,
-) -> int:
-    """Open the app and stay until the user leaves; return the exit code.
-
-    Ask ``terminal.refusal`` before.
-    """
-    from torc_tui import settings
-
-    config = Path(settings.config_paths()[1][1]).parent
-    state = Path(settings.state_dir()) / "app.json"
-    # The threads that read must not keep the screen waiting: Python's own 5 ms are a third of a
-    # frame.
-    sys.setswitchinterval(0.001)
-    app = TorcApp(store_url, workflow_id, spec_file, read_only, config_dir=config, state_file=state)
-    return app.run() or 0

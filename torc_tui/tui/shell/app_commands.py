@@ -45,6 +45,10 @@ class CommandedApp(AppPort, Protocol):
         """Return the contexts that hold here and now."""
         ...
 
+    def action_suspend_process(self) -> None:
+        """Suspend the app, as ctrl+z does with other programs."""
+        ...
+
     def save_screenshot(self) -> str:
         """Write a picture of the screen; return its path."""
         ...
@@ -64,6 +68,7 @@ class AppCommands:
             "quit-now": app.quit,
             "next-pane": lambda: _focus(app.screen, next_one=True),
             "previous-pane": lambda: _focus(app.screen, next_one=False),
+            "suspend": app.action_suspend_process,
             "help": self._help,
             "palette": self._palette,
             "command-line": self._command_line,

@@ -137,10 +137,18 @@ class JobActions:
         }
         return {**handlers, PRIORITY.command: self._ask_priority}
 
-    def applies(self, command_id: str) -> bool:
-        """Return whether the action of a command applies to one of the chosen jobs."""
+    def is_idle(self, command_id: str) -> bool:
+        """Return whether the action of a command applies to none of the chosen jobs.
+
+        Of marked jobs nothing is known without looking at all of them: then it may apply.
+        """
         action = next((one for one in JOB_ACTIONS if one.command == command_id), None)
-        return action is None or any(map(action.applies_to, self._table.chosen_jobs))
+        if action is None or self._table.marks:
+            return False
+        group, job = self._table.selected_group, self._table.selected_job
+        if group is not None:
+            return not any(group.counts[status] for status in action.legal)
+        return job is None or not action.applies_to(job)
 
     def _starter(self, action: JobAction) -> Handler:
         return lambda: self.start(action, self._table.chosen_jobs)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from torc_tui.model import Workflow
-from torc_tui.status import HELD, UNSETTLED, number_of
+from torc_tui.status import FINISHED, HELD, UNSETTLED, JobStatus, number_of
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
@@ -98,7 +98,22 @@ def initialize(torc: AppPort, workflow: Workflow) -> None:
     def report(found: InitReport) -> str:
         return f"run {found.run_id}: {count(found.ready, 'job')} ready, {found.blocked} waiting"
 
-    torc.actions.run(act, line=f"torc workflows init {wf}", report=report)
+    def go() -> None:
+        torc.actions.run(act, line=f"torc workflows init {wf}", report=report)
+
+    finished = number_of(workflow.counts, FINISHED)
+    if not finished:
+        go()
+        return
+    completed = count(number_of(workflow.counts, {JobStatus.COMPLETED}), "completed job")
+    total = count(sum(workflow.counts.values()), "job")
+    confirm(
+        torc,
+        f"Rerun all jobs of {workflow.name}?",
+        [f"Every job starts from the beginning, among them {completed}.", "Results are kept."],
+        f"Rerun {total}",
+        go,
+    )
 
 
 def run(torc: AppPort, workflow: Workflow, *, line: str | None = None) -> None:

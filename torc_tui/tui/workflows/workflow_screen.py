@@ -7,13 +7,14 @@ found, and the commands.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.widgets import Input
 
 from torc_tui.model import Job, ResourceRequirements, Workflow
+from torc_tui.status import HELD
 from torc_tui.tui.feed.handovers import Handover
 from torc_tui.tui.feed.machine import MachineNews
 from torc_tui.tui.frame.base_screen import TorcScreen
@@ -39,6 +40,9 @@ from torc_tui.tui.workflows.workflow_actions import WorkflowActions
 from torc_tui.tui.workflows.workflow_updates import WorkflowUpdates
 from torc_tui.views.workflow_view import WorkflowView
 
+if TYPE_CHECKING:
+    from torc_tui.views.graph_view import Graph
+
 SPLIT_STEP = 0.05
 """Share of the screen by which a key moves the border."""
 
@@ -54,7 +58,11 @@ class WorkflowScreen(TorcScreen):
         self.model = WorkflowModel(workflow_id, time.time())
         self.table = JobTable(self.model.rows, empty="reading …")
         self.filter = FilterController(
-            self.model, self.table, lambda: self.torc.keymap.key("filter-clear")
+            self.model,
+            self.table,
+            lambda: self.torc.keymap.key("filter-clear"),
+            self._ask_graph,
+            lambda job: self.torc.machine.gpus_of(job.id),
         )
         self.tabs = TabHost(self)
         self.header = HeaderBar(HeaderState(title=f"workflow {workflow_id}", note="reading …"))
@@ -116,6 +124,13 @@ class WorkflowScreen(TorcScreen):
         job = None if job_id is None else self.model.view.jobs.get(job_id)
         return None if job is None else job.name
 
+    def farewell(self) -> str | None:
+        view = self.model.view
+        if not self.model.loaded or not view.count(*HELD):
+            return None
+        wf = self.workflow_id
+        return f"workflow {wf} is still running; reopen it with `torc {wf}`"
+
     def explain_job(self) -> None:
         self.job_commands.explain()
 
@@ -170,13 +185,27 @@ class WorkflowScreen(TorcScreen):
         }
 
     def is_idle(self, command: Command) -> bool:
-        job = self.selected_job
-        held = job is not None and job.held
-        return super().is_idle(command) or command.id == ("job-hold" if held else "job-release")
+        runs = self.model.loaded and self.model.has_runner
+        idle = "workflow-run" if runs else "workflow-stop"
+        return (
+            super().is_idle(command) or command.id == idle or self.job_actions.is_idle(command.id)
+        )
 
     def reload(self) -> None:
         """Read everything again."""
         self.model.turn = self.torc.feed.follow(self.workflow_id)
+
+    def _ask_graph(self, then: Callable[[Graph], None]) -> None:
+        from torc_tui.tui.graph.graph_pane import read_graph
+
+        view = self.model.view
+        jobs = list(view.jobs.values())
+
+        def take(graph: Graph) -> None:
+            if view is self.model.view:
+                then(graph)
+
+        self.ask("filter-graph", lambda source: read_graph(source, self.workflow_id, jobs), take)
 
     # -- tabs --------------------------------------------------------------------------------------
 

@@ -106,7 +106,8 @@ class WorkflowUpdates:
             screen.torc.burst(word, [(one, jobs[one].name) for one in ids if one in jobs])
         self.show_header()
         screen.tabs.data_changed(changed.jobs, events)
-        if changed.holds:
+        selected = table.selected_job
+        if changed.holds or (selected is not None and selected.id in changed.jobs):
             screen.show_keys()
 
     def _gone(self, message: str) -> None:
@@ -132,6 +133,7 @@ class WorkflowUpdates:
                 screen.torc.notify(text, severity="error", timeout=10)
             screen.table.changed(set(model.view.jobs))
         self.show_header()
+        screen.filter.machine_read()
         self.reasons_changed(model.take_outlook(news))
         screen.tabs.machine_changed()
 

@@ -1,0 +1,104 @@
+"""The app in a terminal of its own: signals restore the terminal, ctrl+z suspends, quitting says
+how to reopen."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.raw_sql import execute
+from tests.waiting import wait_for
+from torc_tui.operations import workflows
+from torc_tui.plan.resolve import resolve
+from torc_tui.store.database import Store
+from torc_tui.workflow_file.load import loads
+
+SPEC = "name: pipeline\njobs: [{name: prep, command: 'true'}, {name: fit, command: 'true'}]"
+MAIN_SCREEN, NO_MOUSE = b"\x1b[?1049l", b"\x1b[?1000l"
+
+
+class Terminal:
+    """The app in a pty; ``seen`` is its output."""
+
+    def __init__(self, folder: Path) -> None:
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            look = {"TERM": "xterm-256color", "TORC_DATABASE": str(folder / "torc.db")}
+            look |= {"HOME": str(folder), "XDG_STATE_HOME": str(folder)}
+            words = [sys.executable, "-m", "torc_tui.cli.main", "1"]
+            os.execve(words[0], words, {**os.environ, **look})
+        self.seen = b""
+        self.status: int | None = None
+
+    def read(self) -> bytes:
+        """Return the output so far."""
+        while select.select([self.fd], [], [], 0)[0]:
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self.seen += data
+        return self.seen
+
+    def until(self, wanted: bytes) -> None:
+        wait_for(lambda: wanted in self.read(), lambda: repr(self.seen[-2000:]))
+
+    def ended(self, options: int = 0) -> int:
+        """Return the status of the app once it has ended, or stopped."""
+
+        def status() -> int | None:
+            self.read()
+            pid, found = os.waitpid(self.pid, os.WNOHANG | options)
+            return found if pid else None
+
+        found = wait_for(lambda: (known := status()) is not None and (known + 1), "it ended") - 1
+        self.status = found
+        return found
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    store = Store.open(str(tmp_path / "torc.db"))
+    plan = resolve(loads(SPEC, format="yaml"))
+    wf = workflows.create_workflow(store, plan, user="ada", directory=str(tmp_path), actor=None)
+    with store.write() as conn:
+        execute(conn, "UPDATE job SET status = 4 WHERE id = 1")
+    store.close()
+    assert wf == 1
+    made = Terminal(tmp_path)
+    yield made
+    if made.status is None or os.WIFSTOPPED(made.status):
+        os.kill(made.pid, signal.SIGKILL)
+        os.waitpid(made.pid, 0)
+    os.close(made.fd)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signal(terminal: Terminal, number: signal.Signals) -> None:
+    terminal.until(b"prep")
+    os.kill(terminal.pid, number)
+    assert os.waitstatus_to_exitcode(terminal.ended()) == 128 + number
+    assert MAIN_SCREEN in terminal.seen and NO_MOUSE in terminal.seen
+
+
+def test_suspend(terminal: Terminal) -> None:
+    terminal.until(b"prep")
+    os.write(terminal.fd, b"\x1a")
+    assert os.WIFSTOPPED(terminal.ended(os.WUNTRACED))
+    assert MAIN_SCREEN in terminal.seen
+
+
+def test_quit(terminal: Terminal) -> None:
+    terminal.until(b"prep")
+    os.write(terminal.fd, b"q")
+    assert os.waitstatus_to_exitcode(terminal.ended()) == 0
+    assert b"workflow 1 is still running; reopen it with `torc 1`" in terminal.read()
