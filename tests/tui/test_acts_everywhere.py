@@ -18,6 +18,7 @@ from tests.tui.driving import screen_text, sees, until
 from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME
 from torc_tui.model import Machine
+from torc_tui.operations import user_action
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.resources.detect import boot_id, hostname, process_started
@@ -29,7 +30,6 @@ from torc_tui.tui.frame.commands import BY_ID, COMMANDS, command_line
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import CommandNode
-from torc_tui.tui.workflows import job_actions
 from torc_tui.tui.workflows.new_workflow import NewWorkflow
 from torc_tui.tui.workflows.panes import TABS
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
@@ -271,7 +271,7 @@ async def test_pause_tells_the_line_of_what_it_did(story: Story) -> None:
 
 async def test_many_jobs_are_asked_about(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
 
-    monkeypatch.setattr(job_actions, "MANY", 3)
+    monkeypatch.setattr(user_action, "MANY", 3)
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("down", "-")
@@ -395,7 +395,7 @@ async def test_initialize_asks_where_jobs_have_finished(story: Story) -> None:
 async def test_an_action_counts_the_jobs_that_it_applies_to(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_actions, "MANY", 1)
+    monkeypatch.setattr(user_action, "MANY", 1)
     set_status(story, "UPDATE job SET status = 6 WHERE id IN (3, 4)", "job_failed", 3)
     app = story.app()
     async with app.run_test(notifications=True, size=(140, 30)) as pilot:

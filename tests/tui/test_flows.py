@@ -171,7 +171,7 @@ async def test_the_footer_offers_what_is_of_use_here(story: Story) -> None:
         await pilot.press("down")
         await until(pilot, sees(pilot, "h hold"))
         await pilot.press("up", "u")
-        await until(pilot, sees(pilot, "1 job released", "h hold"))
+        await until(pilot, sees(pilot, "Released 1 job", "h hold"))
 
 
 async def test_what_will_run_again_without_a_runner_says_how(story: Story) -> None:
@@ -180,7 +180,7 @@ async def test_what_will_run_again_without_a_runner_says_how(story: Story) -> No
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "canceled by"))
         await pilot.press("r")
-        await until(pilot, sees(pilot, "1 job will run again", "R starts a runner"))
+        await until(pilot, sees(pilot, "Retrying 1 job", "R starts a runner"))
 
 
 async def test_what_destroys_asks_first(story: Story) -> None:
@@ -195,7 +195,7 @@ async def test_what_destroys_asks_first(story: Story) -> None:
         assert "job_canceled" not in story.kinds()
         await pilot.press("c", "y")
         await until(pilot, lambda: story.kinds().count("job_canceled") >= 1)
-        await until(pilot, sees(pilot, "canceled: prep w", "1 job canceled"))
+        await until(pilot, sees(pilot, "canceled: prep w", "Canceled 1 job"))
 
 
 async def test_read_only_refuses(story: Story) -> None:

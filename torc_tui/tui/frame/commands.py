@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from torc_tui.operations.catalog import CATALOG
+from torc_tui.operations.user_action import Target, UserAction
+
 PRESETS = ("default", "vim")
 
 CONTEXTS = {
@@ -74,6 +77,23 @@ def _c(id: str, title: str, help: str, where: str, keys: str = "", **more: objec
         keys=tuple(key for key in keys.split("  ") if key),
         vim=None if vim is None else tuple(key for key in str(vim).split("  ") if key),
         **more,  # type: ignore[arg-type]  # the keywords of Command
+    )
+
+
+def _of_catalog(action: UserAction) -> Command:
+    """Return the command of an action that the command line offers, too."""
+    shell = action.shell
+    return Command(
+        id=action.id,
+        title=action.title,
+        help=f"{action.help}.",
+        where=action.contexts,
+        keys=action.keys,
+        vim=action.vim,
+        footer=action.footer,
+        destructive=action.confirm is not None,
+        writes=True,
+        shell=None if shell is None else shell.replace("{argument}", "N"),
     )
 
 
@@ -223,22 +243,7 @@ COMMANDS: tuple[Command, ...] = (
     _c("tab-previous", "previous tab", "To the tab before.", "workflow", "["),
     # -- acts on jobs
     _c("job-why", "why", "The whole chain of reasons.", "jobs", "enter", footer=2),
-    _c("job-retry", "retry", "Run failed, canceled or terminated jobs again.", "jobs", "r", footer=12, writes=True,
-       shell="torc jobs retry {jobs}"),
-    _c("job-cancel", "cancel", "Cancel jobs, and what waits for them.", "jobs", "c", footer=14, writes=True,
-       destructive=True, shell="torc jobs cancel {jobs}"),
-    _c("job-terminate", "terminate", "End running jobs with their termination signal.", "jobs", "t", writes=True,
-       destructive=True, shell="torc jobs terminate {jobs}"),
-    _c("job-hold", "hold", "Do not start these jobs.", "jobs", "h", vim="H", footer=40, writes=True,
-       shell="torc jobs hold {jobs}"),
-    _c("job-release", "release", "Let held jobs start again.", "jobs", "u", footer=40, writes=True,
-       shell="torc jobs release {jobs}"),
-    _c("job-priority", "priority", "Higher ones start first.", "jobs", "p", writes=True,
-       shell="torc jobs priority N {jobs}"),
-    _c("job-disable", "disable", "Leave these jobs out.", "jobs", "x", writes=True, destructive=True,
-       shell="torc jobs disable {jobs}"),
-    _c("job-enable", "enable", "Let disabled jobs take part again.", "jobs", "e", writes=True,
-       shell="torc jobs enable {jobs}"),
+    *(_of_catalog(action) for action in CATALOG if action.target is Target.JOBS),
     _c("job-copy", "copy line", "Copy a line that reproduces the job.", "jobs workflow", "y",
        shell="torc jobs reproduce JOB"),
     _c("job-shell", "shell", "A shell in the job's folder, with its environment, devices and data.", "jobs workflow", "!"),

@@ -1,19 +1,27 @@
 """The actions on jobs: each is narrowed to the jobs that it applies to before it asks.
 
 Input: the chosen jobs of a screen. Output: a question where the action needs one, the action in the
-reader thread, and what became of the jobs.
+reader thread, and what became of the jobs. The actions and their words are those of the catalog.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from torc_tui.errors import Refused
 from torc_tui.model import Job
-from torc_tui.status import CANCELABLE, HELD, RETRYABLE, UNSETTLED, JobStatus
-from torc_tui.tui.frame.commands import BY_ID, command_line
+from torc_tui.operations.catalog import CATALOG, HOLD, PRIORITY
+from torc_tui.operations.user_action import (
+    Target,
+    UserAction,
+    applies_to_job,
+    function_of,
+    must_confirm,
+    narrow,
+    shell_line,
+)
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.jobs.job_table import JobTable
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
@@ -26,10 +34,11 @@ if TYPE_CHECKING:
     from torc_tui.operations.jobs import Done
     from torc_tui.store.database import Store
 
-MANY = 20
-"""An action on more jobs is confirmed, even if it destroys nothing: it may be a folded group."""
+JOB_ACTIONS = {action.id: action for action in CATALOG if action.target is Target.JOBS}
 LISTED = 8
 """Names in a question."""
+IDS = 20
+"""Ids in a command line."""
 
 
 class ActionScreen(Protocol):
@@ -39,87 +48,6 @@ class ActionScreen(Protocol):
     def torc(self) -> AppPort:
         """Return the app."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class JobAction:
-    """One action: its command, its function in ``operations.jobs``, and its words.
-
-    ``legal`` are the statuses that a job must have; ``held`` None, or whether it must be held.
-    """
-
-    command: str
-    function: Callable[[], Callable[..., Done]]
-    verb: str
-    past: str
-    legal: frozenset[JobStatus] = frozenset(JobStatus)
-    held: bool | None = None
-    wants_runner: bool = False
-
-    def applies_to(self, job: Job) -> bool:
-        """Return whether the action is legal for a job as it is."""
-        return job.status in self.legal and self.held in (None, job.held)
-
-
-def _retry() -> Callable[..., Done]:
-    from torc_tui.operations.jobs import retry_jobs
-
-    return retry_jobs
-
-
-def _cancel() -> Callable[..., Done]:
-    from torc_tui.operations.jobs import cancel_jobs
-
-    return cancel_jobs
-
-
-def _terminate() -> Callable[..., Done]:
-    from torc_tui.operations.jobs import terminate_jobs
-
-    return terminate_jobs
-
-
-def _hold() -> Callable[..., Done]:
-    from torc_tui.operations.jobs import hold_jobs
-
-    return hold_jobs
-
-
-def _release() -> Callable[..., Done]:
-    from torc_tui.operations.jobs import release_jobs
-
-    return release_jobs
-
-
-def _priority() -> Callable[..., Done]:
-    from torc_tui.operations.jobs import set_priority
-
-    return set_priority
-
-
-def _disable() -> Callable[..., Done]:
-    from torc_tui.operations.jobs import disable_jobs
-
-    return disable_jobs
-
-
-def _enable() -> Callable[..., Done]:
-    from torc_tui.operations.jobs import enable_jobs
-
-    return enable_jobs
-
-
-RETRY = JobAction("job-retry", _retry, "retry", "will run again", RETRYABLE, wants_runner=True)
-CANCEL = JobAction("job-cancel", _cancel, "cancel", "canceled", UNSETTLED)
-TERMINATE = JobAction("job-terminate", _terminate, "terminate", "told to end", HELD)
-HOLD = JobAction("job-hold", _hold, "hold", "held", CANCELABLE, held=False)
-RELEASE = JobAction("job-release", _release, "release", "released", held=True)
-PRIORITY = JobAction(
-    "job-priority", _priority, "set the priority of", "with a new priority", CANCELABLE
-)
-DISABLE = JobAction("job-disable", _disable, "disable", "disabled", CANCELABLE | RETRYABLE)
-ENABLE = JobAction("job-enable", _enable, "enable", "enabled", frozenset({JobStatus.DISABLED}))
-JOB_ACTIONS = (RETRY, CANCEL, TERMINATE, HOLD, RELEASE, PRIORITY, DISABLE, ENABLE)
 
 
 class JobActions:
@@ -132,84 +60,84 @@ class JobActions:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the commands that are carried out here."""
-        handlers: dict[str, Handler] = {
-            action.command: self._starter(action) for action in JOB_ACTIONS
-        }
-        return {**handlers, PRIORITY.command: self._ask_priority}
+        handlers = {name: self._starter(action) for name, action in JOB_ACTIONS.items()}
+        return {**handlers, PRIORITY.id: self._ask_priority}
 
     def is_idle(self, command_id: str) -> bool:
         """Return whether the action of a command applies to none of the chosen jobs.
 
         Of marked jobs nothing is known without looking at all of them: then it may apply.
         """
-        action = next((one for one in JOB_ACTIONS if one.command == command_id), None)
+        action = JOB_ACTIONS.get(command_id)
         if action is None or self._table.marks:
             return False
         group, job = self._table.selected_group, self._table.selected_job
         if group is not None:
             return not any(group.counts[status] for status in action.legal)
-        return job is None or not action.applies_to(job)
+        return job is None or not applies_to_job(action, job) or (action is HOLD and job.held)
 
-    def _starter(self, action: JobAction) -> Handler:
+    def _starter(self, action: UserAction) -> Handler:
         return lambda: self.start(action, self._table.chosen_jobs)
 
-    def start(self, action: JobAction, chosen: Sequence[Job], *arguments: object) -> None:
+    def start(self, action: UserAction, chosen: Sequence[Job], argument: int | None = None) -> None:
         """Ask where the action needs it, and carry it out on the jobs that it applies to."""
-        torc = self._screen.torc
-        jobs = [job for job in chosen if action.applies_to(job)]
+        jobs = self._narrowed(action, chosen)
         if not jobs:
-            torc.notify(self._refusal(action, chosen), severity="error")
             return
 
         def go() -> None:
-            self._run(action, jobs, arguments)
+            self._run(action, jobs, argument)
 
-        if BY_ID[action.command].destructive or len(jobs) > MANY:
-            names = [job.name for job in jobs[:LISTED]]
-            if len(jobs) > LISTED:
-                names.append(f"… and {len(jobs) - LISTED} more")
-            verb = f"{action.verb.capitalize()} {count(len(jobs), 'job')}"
-            confirm(torc, f"{verb}?", names, verb, go)
-        else:
+        if not must_confirm(action, Counter(job.status for job in jobs)):
             go()
+            return
+        number = count(len(jobs), "job")
+        about = [job.name for job in jobs[:LISTED]]
+        if len(jobs) > LISTED:
+            about.append(f"… and {len(jobs) - LISTED} more")
+        if action.confirm is not None:
+            about += ["", action.confirm.reason]
+        title = action.question.format(jobs=number, argument=argument)
+        button = f"{action.title.capitalize()} {number}"
+        confirm(self._screen.torc, title, about, button, go)
 
-    def _refusal(self, action: JobAction, chosen: Sequence[Job]) -> str:
-        if not chosen:
-            return "no job is selected"
-        if len(chosen) == 1:
-            job = chosen[0]
-            state = "held" if job.held and action.held is False else job.status.word
-            return f"cannot {action.verb} {job.name}: it is {state}"
-        return f"cannot {action.verb} any of these {len(chosen)} jobs"
+    def _narrowed(self, action: UserAction, chosen: Sequence[Job]) -> list[Job]:
+        """Return the jobs that the action applies to; where there is none, say why."""
+        jobs, refused = narrow(action, chosen)
+        if not jobs:
+            text = next(iter(refused.values()), "no job is selected")
+            if len(refused) > 1:
+                text = f"cannot {action.verb} any of {len(refused)} jobs, such as: {text}"
+            self._screen.torc.notify(text, severity="error")
+        return jobs
 
-    def _run(self, action: JobAction, jobs: Sequence[Job], arguments: Sequence[object]) -> None:
+    def _run(self, action: UserAction, jobs: Sequence[Job], argument: int | None) -> None:
         torc, ids = self._screen.torc, [job.id for job in jobs]
+        arguments = () if argument is None else (argument,)
 
         def act(store: Store, actor: str) -> Done:
-            done = action.function()(store, ids, *arguments, actor=actor)
+            done: Done = function_of(action)(store, ids, *arguments, actor=actor)
             if not done.moved:
                 raise Refused("; ".join(list(done.refused.values())[:3]))
             return done
 
         def report(done: Done) -> str:
+            text = action.done.format(jobs=count(len(done.moved), "job"), argument=argument)
             refused = list(done.refused.values())
-            text = f"{count(len(done.moved), 'job')} {action.past}"
             if refused:
-                text += f"; {len(refused)} not: {refused[0]}"
+                text += f"; {len(refused)} refused: {refused[0]}"
             if action.wants_runner and not self._model.has_runner:
                 text += f"\n{torc.keymap.key('workflow-run')} starts a runner"
             return text
 
-        line = command_line(BY_ID[action.command], workflow=self._model.workflow_id, jobs=ids)
-        if line is not None and arguments:
-            line = line.replace(" N ", f" {arguments[0]} ")
+        shown = " ".join(map(str, ids[:IDS]))
+        shown += f" … ({len(ids)} jobs)" if len(ids) > IDS else ""
+        line = shell_line(action, jobs=shown, argument=argument)
         torc.actions.run(act, line=line, report=report)
 
     def _ask_priority(self) -> None:
-        torc, chosen = self._screen.torc, self._table.chosen_jobs
-        jobs = [job for job in chosen if PRIORITY.applies_to(job)]
+        jobs = self._narrowed(PRIORITY, self._table.chosen_jobs)
         if not jobs:
-            torc.notify(self._refusal(PRIORITY, chosen), severity="error")
             return
 
         def check(text: str) -> str | None:
@@ -221,12 +149,10 @@ class JobActions:
             if text is not None:
                 self.start(PRIORITY, jobs, int(text))
 
-        torc.push(
-            Ask(
-                f"Priority of {count(len(jobs), 'job')}",
-                value=str(jobs[0].priority),
-                help="jobs with a higher priority start first",
-                check=check,
-            ),
-            take,
+        dialog = Ask(
+            f"Priority of {count(len(jobs), 'job')}",
+            value=str(jobs[0].priority),
+            help="jobs with a higher priority start first",
+            check=check,
         )
+        self._screen.torc.push(dialog, take)
