@@ -13,8 +13,12 @@ through here.
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
+
+try:  # sqlite3 adds adapters for dates, whose import takes a tenth of a whole `user-data get`
+    import _sqlite3 as sqlite3
+except ImportError:
+    import sqlite3  # type: ignore[no-redef]
 
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
 
@@ -88,7 +92,7 @@ def connect_sqlite(
 ) -> sqlite3.Connection:
     """Open the file, with the settings that every connection needs. StoreUnavailable names the
     path."""
-    if sqlite3.sqlite_version_info < (3, 35):
+    if tuple(map(int, sqlite3.sqlite_version.split("."))) < (3, 35):
         raise StoreUnavailable(
             f"the SQLite library of this Python is {sqlite3.sqlite_version}, 3.35 or later is needed",
             hint="use a newer Python, for instance one installed by uv",
