@@ -76,6 +76,7 @@ class JobSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     stdio: Mapping[str, Json] | None = None
     require_user_data: bool | None = None
+    options: Mapping[str, Json] = field(default_factory=dict)
     family: str = ""
     values: tuple[tuple[str, Value], ...] = ()
     source: Source = NOWHERE

@@ -220,3 +220,26 @@ jobs: [{name: a, command: 'sleep 100 & echo $! > pid'}]
         assert code == 0, said
         assert Path(shell.folder / "late.txt").exists()
         assert warnings(shell) == []
+
+
+def test_a_job_overrides_its_workflow(shell: Any) -> None:
+    (shell.folder / "x").write_text("old")
+    text = """
+name: o
+output_check: written
+wait_for_background: true
+jobs:
+  - {name: a, command: "(sleep 30; touch a_late) &", wait_for_background: false}
+  - {name: b, command: "(sleep 0.2; touch b_late) &"}
+  - {name: c, command: "true", output_files: [x], output_check: exists}
+files: [{name: x, path: x}]
+"""
+    run(shell, text)
+    assert not shell.there("a_late")
+    assert shell.there("b_late")
+    assert len(warnings(shell)) == 2
+    shell.run("workflows", "export", "1", "-o", "e.json")
+    code, said = shell.run("workflows", "import", "e.json")
+    assert code == 0, said
+    options = shell.sql("SELECT options FROM job WHERE workflow_id = 2 ORDER BY name")
+    assert options == [('{"wait_for_background":false}',), (None,), ('{"output_check":"exists"}',)]

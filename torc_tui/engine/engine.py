@@ -728,7 +728,7 @@ class Engine:
             require_user_data=job.require_user_data,
             stdio=job.stdio,
             note=order.note,
-            require_written=self.maker.requires_written(),
+            require_written=self.maker.requires_written(job.options),
         )
         return order
 

@@ -222,7 +222,9 @@ class _Found:
                 exit_file=exit_file,
                 stdout=stdout,
                 stderr=stderr,
-                limits=self.maker.limits(self.maker.context.requirements.get(held.requirement_id)),
+                limits=self.maker.limits(
+                    self.maker.context.requirements.get(held.requirement_id), held.options
+                ),
                 allocation=flight.allocation,
             )
         )
@@ -264,5 +266,5 @@ def _flight(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> InFlight:
         stdio=held.stdio,
         pid=held.pid,
         stop=held.stop_requested,
-        require_written=maker.requires_written(),
+        require_written=maker.requires_written(held.options),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from torc_tui.errors import UsageError
 from torc_tui.model import (
@@ -111,7 +112,7 @@ class OrderMaker:
             stdout=stdout,
             stderr=stderr,
             exit_file=exit_file,
-            limits=self.limits(self.context.requirements.get(job.requirement_id)),
+            limits=self.limits(self.context.requirements.get(job.requirement_id), job.options),
             allocation=allocation,
             refusal=refusal,
         )
@@ -126,12 +127,21 @@ class OrderMaker:
             environment["PATH"] = with_commands(own["PATH"])
         return environment
 
-    def requires_written(self) -> bool:
-        """Return whether a declared output that an attempt did not write is a failure."""
-        return self.context.settings.get("output_check") == "written"
+    def requires_written(self, options: str | None) -> bool:
+        """Return whether a declared output that an attempt did not write is a failure.
 
-    def limits(self, requirements: ResourceRequirements | None) -> Limits:
-        """What is enforced on a job with these requirements."""
+        ``options`` are those of the job, as the database holds them.
+        """
+        return bool(self._option(options, "output_check") == "written")
+
+    def _option(self, options: str | None, key: str) -> Any:
+        own = json.loads(options) if options else {}
+        return own.get(key, self.context.settings.get(key))
+
+    def limits(
+        self, requirements: ResourceRequirements | None, options: str | None = None
+    ) -> Limits:
+        """Return what is enforced on a job with these requirements and options."""
         execution = self.context.execution
         enforced = self.limit_resources and requirements is not None
         return Limits(
@@ -139,7 +149,7 @@ class OrderMaker:
             runtime=requirements.runtime if enforced and requirements else None,
             termination_signal=execution.termination_signal,
             grace=self.grace,
-            wait_for_background=bool(self.context.settings.get("wait_for_background")),
+            wait_for_background=bool(self._option(options, "wait_for_background")),
         )
 
 

@@ -246,7 +246,7 @@ _SPEC_COLUMNS = [
     "supports_termination",
     "require_user_data",
 ]
-_JSON_COLUMNS = {"parameter_values": "values", "env": "env", "stdio": "stdio"}
+_JSON_COLUMNS = {"parameter_values": "values", "env": "env", "stdio": "stdio", "options": "options"}
 _ID_COLUMNS = {
     "requirement_id": ("requirement", "resource_requirements"),
     "failure_handler_id": ("failure_handler", "failure_handler"),

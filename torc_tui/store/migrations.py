@@ -20,6 +20,7 @@ _REQUIREMENTS = """
 _NEW_COLUMNS = {
     "workflow": ("real_path TEXT", "set_values TEXT", "file_hash TEXT"),
     "job": (
+        "options TEXT",
         "labels TEXT",
         "suspended BOOLEAN DEFAULT false NOT NULL",
         "lost INTEGER DEFAULT 0 NOT NULL",

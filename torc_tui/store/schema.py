@@ -197,6 +197,7 @@ job = Table(
     Column("parameter_values", JsonText),
     Column("env", JsonText),
     Column("stdio", JsonText),
+    Column("options", JsonText),  # JSON object: output_check, wait_for_background
     _flag("supports_termination", False),
     Column("require_user_data", Boolean),
     Column("labels", JsonText),

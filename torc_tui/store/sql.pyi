@@ -200,6 +200,7 @@ class ExportJobsRow(NamedTuple):
     parameters: str | None
     env: str | None
     stdio: str | None
+    options: str | None
     require_user_data: bool | None
     input_file_ids: int | None
     output_file_ids: int | None
@@ -312,6 +313,7 @@ class HeldAttemptsRow(NamedTuple):
     require_user_data: bool | None
     failure_handler_id: int | None
     stdio: str | None
+    options: str | None
 def HELD_ATTEMPTS(*, node_id: int) -> HeldAttemptsRow: ...
 class HeldByOthersRow(NamedTuple):
     allocation: str | None
@@ -532,6 +534,7 @@ class ReadyJobsRow(NamedTuple):
     requirement_id: int
     env: str | None
     stdio: str | None
+    options: str | None
     output_files: int | None
     output_user_data: int | None
     require_user_data: bool | None

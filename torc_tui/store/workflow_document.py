@@ -43,7 +43,15 @@ from torc_tui.status import JobStatus
 from torc_tui.store.encoding import dumps
 from torc_tui.workflow_file import checks
 from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of
-from torc_tui.workflow_file.schema import ACTION, EXECUTION, JOB, REQUIREMENTS, RULE, STDIO
+from torc_tui.workflow_file.schema import (
+    ACTION,
+    EXECUTION,
+    JOB,
+    JOB_OPTIONS,
+    REQUIREMENTS,
+    RULE,
+    STDIO,
+)
 from torc_tui.workflow_file.spelling import string
 
 Check = Callable[[Any], Any]
@@ -265,6 +273,7 @@ def _job_spec(entry: Entry) -> JobSpec:
         command=entry.get("command", checks.nonempty),
         env=entry.get("env", _variables, {}),
         stdio=entry.get("stdio", _stdio, None),
+        options=entry.get("options", _options, {}),
         family=entry.get("family", checks.nonempty, name),
         values=tuple((key, _parameter(entry, key, value)) for key, value in values.items()),
         priority=entry.get("priority", _PRIORITY, 0),
@@ -296,6 +305,10 @@ def _scripts(entry: Entry, places: _Places) -> tuple[Script, Script | None]:
         return half(script[0]) or "", half(script[1])
     except InvalidValue as wrong:
         raise entry.error("script", wrong.message) from None
+
+
+def _options(value: Any) -> dict[str, Json]:
+    return _by_table(checks.mapping(value), {key: JOB.keys[key] for key in JOB_OPTIONS})
 
 
 def _stdio(value: Any) -> dict[str, Json]:

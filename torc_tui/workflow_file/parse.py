@@ -38,6 +38,7 @@ from torc_tui.workflow_file.schema import (
     FILE,
     HANDLER,
     JOB,
+    JOB_OPTIONS,
     REQUIREMENTS,
     RULE,
     SCHEDULER,
@@ -196,6 +197,9 @@ class _WorkflowParser:
         fields = self.checker.fields(entry, table)
         if fields is not None:
             fields.pop("identifier", None)
+            if table is JOB:
+                options = {key: fields.pop(key) for key in JOB_OPTIONS if key in fields}
+                fields |= {"options": options} if options else {}
             if "stdio" in fields:
                 fields["stdio"] = self.checker.fields(fields["stdio"], STDIO)
         return self.groups.expand(entry, fields, table, make)

@@ -108,6 +108,8 @@ JOB = Table(
         "env": Key(variables, "map"),
         "stdio": Key(stdio, "record", STDIO),
         "require_user_data": Key(boolean),
+        "output_check": Key(choice("exists", "written")),
+        "wait_for_background": Key(boolean),
         **_EXPANDED,
     },
     ("name", "command"),
@@ -320,6 +322,10 @@ WORKFLOW = Table(
     },
     gone=frozenset({"start_server_on_head_node"}),
 )
+
+JOB_OPTIONS = ("output_check", "wait_for_background")
+"""Keys of a job that are stored as they are, in ``JobSpec.options``, and override the setting of
+the workflow."""
 
 SETTINGS = (
     "slurm_defaults",

@@ -116,14 +116,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "READY_JOBS": (
         "SELECT job.id, job.name, job.command, job.invocation_script, job.attempt_id, "
-        "job.retries, job.priority, job.requirement_id, job.env, job.stdio, job.output_files, "
-        "job.output_user_data, job.require_user_data, job.failure_handler_id, job.resource_class "
-        "FROM job WHERE job.workflow_id = $1 AND job.status = 2 AND NOT job.held AND "
-        "job.resource_class = $2 AND (job.not_before IS NULL OR job.not_before <= $3) ORDER BY "
-        "job.priority DESC, job.id LIMIT $4",
+        "job.retries, job.priority, job.requirement_id, job.env, job.stdio, job.options, "
+        "job.output_files, job.output_user_data, job.require_user_data, job.failure_handler_id, "
+        "job.resource_class FROM job WHERE job.workflow_id = $1 AND job.status = 2 AND NOT "
+        "job.held AND job.resource_class = $2 AND (job.not_before IS NULL OR job.not_before <= "
+        "$3) ORDER BY job.priority DESC, job.id LIMIT $4",
         ('workflow_id', 'resource_class', 'now', 'limit'),
-        ('id', 'name', 'command', 'invocation_script', 'attempt_id', 'retries', 'priority', 'requirement_id', 'env', 'stdio', 'output_files', 'output_user_data', 'require_user_data', 'failure_handler_id', 'resource_class'),
-        {8: 'json', 9: 'json', 12: 'boolean'},
+        ('id', 'name', 'command', 'invocation_script', 'attempt_id', 'retries', 'priority', 'requirement_id', 'env', 'stdio', 'options', 'output_files', 'output_user_data', 'require_user_data', 'failure_handler_id', 'resource_class'),
+        {8: 'json', 9: 'json', 10: 'json', 13: 'boolean'},
         None,
     ),
     "SET_FILE_TIMES": (

@@ -37,13 +37,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT job.id, job.name, job.command, job.invocation_script, job.script, job.priority, "
         "job.cancel_on_blocking_job_failure, job.supports_termination, job.requirement_id AS "
         "resource_requirements_id, job.failure_handler_id, job.scheduler, job.family, "
-        "job.parameter_values AS parameters, job.env, job.stdio, job.require_user_data, "
-        "job.input_files AS input_file_ids, job.output_files AS output_file_ids, "
-        "job.input_user_data AS input_user_data_ids, job.output_user_data AS "
+        "job.parameter_values AS parameters, job.env, job.stdio, job.options, "
+        "job.require_user_data, job.input_files AS input_file_ids, job.output_files AS "
+        "output_file_ids, job.input_user_data AS input_user_data_ids, job.output_user_data AS "
         "output_user_data_ids FROM job WHERE job.workflow_id = $1 ORDER BY job.id",
         ('workflow_id',),
-        ('id', 'name', 'command', 'invocation_script', 'script', 'priority', 'cancel_on_blocking_job_failure', 'supports_termination', 'resource_requirements_id', 'failure_handler_id', 'scheduler', 'family', 'parameters', 'env', 'stdio', 'require_user_data', 'input_file_ids', 'output_file_ids', 'input_user_data_ids', 'output_user_data_ids'),
-        {4: 'json', 6: 'boolean', 7: 'boolean', 12: 'json', 13: 'json', 14: 'json', 15: 'boolean'},
+        ('id', 'name', 'command', 'invocation_script', 'script', 'priority', 'cancel_on_blocking_job_failure', 'supports_termination', 'resource_requirements_id', 'failure_handler_id', 'scheduler', 'family', 'parameters', 'env', 'stdio', 'options', 'require_user_data', 'input_file_ids', 'output_file_ids', 'input_user_data_ids', 'output_user_data_ids'),
+        {4: 'json', 6: 'boolean', 7: 'boolean', 12: 'json', 13: 'json', 14: 'json', 15: 'json', 16: 'boolean'},
         None,
     ),
     "EXPORT_USER_DATA": (

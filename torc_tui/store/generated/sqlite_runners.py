@@ -29,11 +29,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT job.id AS job_id, job.name, job.attempt_id, job.status, job.pid, "
         "job.process_started, job.started_at, job.stop_requested, job.allocation, "
         "job.output_dir, job.retries, job.requirement_id, job.output_files, "
-        "job.output_user_data, job.require_user_data, job.failure_handler_id, job.stdio FROM job "
-        "WHERE job.compute_node_id = ?1 AND job.status IN (3, 4) ORDER BY job.id",
+        "job.output_user_data, job.require_user_data, job.failure_handler_id, job.stdio, "
+        "job.options FROM job WHERE job.compute_node_id = ?1 AND job.status IN (3, 4) ORDER BY "
+        "job.id",
         ('node_id',),
-        ('job_id', 'name', 'attempt_id', 'status', 'pid', 'process_started', 'started_at', 'stop_requested', 'allocation', 'output_dir', 'retries', 'requirement_id', 'output_files', 'output_user_data', 'require_user_data', 'failure_handler_id', 'stdio'),
-        {3: 'status', 8: 'json', 14: 'boolean', 16: 'json'},
+        ('job_id', 'name', 'attempt_id', 'status', 'pid', 'process_started', 'started_at', 'stop_requested', 'allocation', 'output_dir', 'retries', 'requirement_id', 'output_files', 'output_user_data', 'require_user_data', 'failure_handler_id', 'stdio', 'options'),
+        {3: 'status', 8: 'json', 14: 'boolean', 16: 'json', 17: 'json'},
         None,
     ),
     "HOLDINGS": (

@@ -85,13 +85,13 @@ SCHEMA = (
     "NOT NULL, unsuccessful INTEGER NOT NULL, cancel_on_blocking_job_failure BOOLEAN NOT NULL, "
     "attempt_id INTEGER NOT NULL, retries INTEGER NOT NULL, requirement_id INTEGER NOT NULL, "
     "failure_handler_id INTEGER, scheduler TEXT, family TEXT NOT NULL, parameter_values TEXT, "
-    "env TEXT, stdio TEXT, supports_termination BOOLEAN NOT NULL, require_user_data BOOLEAN, "
-    "labels TEXT, input_files INTEGER, output_files INTEGER, input_user_data INTEGER, "
-    "output_user_data INTEGER, compute_node_id INTEGER, pid INTEGER, process_started BIGINT, "
-    "allocation TEXT, stop_requested TEXT, output_dir TEXT, started_at FLOAT, ended_at FLOAT, "
-    "return_code INTEGER, reason TEXT, not_before FLOAT, suspended BOOLEAN DEFAULT 0 NOT NULL, "
-    "lost INTEGER DEFAULT 0 NOT NULL, grown TEXT, PRIMARY KEY (id), FOREIGN KEY(workflow_id) "
-    "REFERENCES workflow (id) ON DELETE CASCADE )",
+    "env TEXT, stdio TEXT, options TEXT, supports_termination BOOLEAN NOT NULL, "
+    "require_user_data BOOLEAN, labels TEXT, input_files INTEGER, output_files INTEGER, "
+    "input_user_data INTEGER, output_user_data INTEGER, compute_node_id INTEGER, pid INTEGER, "
+    "process_started BIGINT, allocation TEXT, stop_requested TEXT, output_dir TEXT, started_at "
+    "FLOAT, ended_at FLOAT, return_code INTEGER, reason TEXT, not_before FLOAT, suspended "
+    "BOOLEAN DEFAULT 0 NOT NULL, lost INTEGER DEFAULT 0 NOT NULL, grown TEXT, PRIMARY KEY (id), "
+    "FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX job_active ON job (compute_node_id) WHERE status IN (3, 4)",
     "CREATE INDEX job_by_name ON job (workflow_id, name)",
     "CREATE INDEX job_by_workflow ON job (workflow_id, status)",

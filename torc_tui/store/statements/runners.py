@@ -58,6 +58,7 @@ HELD_ATTEMPTS = (
         job.c.require_user_data,
         job.c.failure_handler_id,
         job.c.stdio,
+        job.c.options,
     )
     .where(_held)
     .order_by(job.c.id)

@@ -64,6 +64,7 @@ READY_JOBS = (
         job.c.requirement_id,
         job.c.env,
         job.c.stdio,
+        job.c.options,
         job.c.output_files,
         job.c.output_user_data,
         job.c.require_user_data,

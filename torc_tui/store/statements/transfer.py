@@ -41,6 +41,7 @@ EXPORT_JOBS = (
         job.c.parameter_values.label("parameters"),
         job.c.env,
         job.c.stdio,
+        job.c.options,
         job.c.require_user_data,
         job.c.input_files.label("input_file_ids"),
         job.c.output_files.label("output_file_ids"),
