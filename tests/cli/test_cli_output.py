@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -86,6 +86,8 @@ values = st.recursive(
 
 
 @given(values, st.sampled_from(["utf-8", "ascii", "latin-1"]))
+@example({"\x7f": "\x7fé"}, "ascii")
+@example({"\x7f": "\x7fé"}, "utf-8")
 def test_json_says_the_same_and_harms_nobody(value: Any, encoding: str) -> None:
     before = sys.stdout
     sys.stdout = io.TextIOWrapper(io.BytesIO(), encoding=encoding)

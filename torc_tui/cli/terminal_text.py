@@ -33,12 +33,12 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
     Control characters are always escaped (JSON says so for the lower ones; the others would reach
     the terminal)."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=_other)
-    if text.isascii():
+    if text.isascii() and "\x7f" not in text:
         return text
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
-        return json.dumps(value, indent=indent, default=_other)
+        text = json.dumps(value, indent=indent, default=_other)
     if all(char.isprintable() or char == "\n" for char in text):
         return text
     return "".join(
@@ -55,4 +55,4 @@ def _other(value: object) -> str:
 
 
 def _json_escape(char: str) -> str:
-    return json.dumps(char)[1:-1]
+    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
