@@ -156,13 +156,22 @@ def show(run: Run, *, peers: bool) -> None:
     )
     print(f"load average {facts['load']['before']} before, {facts['load']['after']} after")
     print(f"CPUs used by other processes: {used or 'unknown'}")
-    for warning in machine.warnings(facts["load"]["before"], facts["others"], facts["cpus"]):
+    for warning in doubts(run):
         print(warning)
+
+
+def doubts(run: Run) -> list[str]:
+    """Return the signs that other processes disturbed a run."""
+    facts = run.facts
+    return machine.warnings(facts["load"]["before"], facts["others"], facts["cpus"])
 
 
 def compare(before: Run, after: Run) -> int:
     """Print before and after; return 1 if a row became slower."""
     print(comparison(before, after))
+    for name, run in (("before", before), ("after", after)):
+        for warning in doubts(run):
+            print(f"{name}: {warning}")
     return 1 if any(change.verdict == "slower" for change in changes(before, after)) else 0
 
 

@@ -134,10 +134,14 @@ def test_exit_code_of_compare(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     paths = [tmp_path / "before.json", tmp_path / "after.json"]
-    Run({}, [row()], []).save(paths[0])
-    Run({}, [row(ratio=ratio)], []).save(paths[1])
+    facts = {"load": {"before": 0.1}, "others": {"log": 0.1}, "cpus": 2}
+    Run(facts, [row()], []).save(paths[0])
+    Run(facts | {"others": {"log": 1.9}}, [row(ratio=ratio)], []).save(paths[1])
     assert main(["--compare", *map(str, paths)]) == code
-    assert f"({ratio:.2f} ×)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"({ratio:.2f} ×)" in told
+    assert "after: warning: other processes used 1.9 of 2 CPUs during log" in told
+    assert "before: warning" not in told
 
 
 def test_markdown() -> None:
