@@ -101,10 +101,10 @@ async def test_help_is_whole_on_a_small_terminal(story: Story) -> None:
 
 async def test_the_list_of_workflows_is_searched(story: Story) -> None:
     async with story.app(workflow=False).run_test(notifications=True, size=(100, 30)) as pilot:
-        await until(pilot, sees(pilot, "pipeline", "0/7", "new"))
+        await until(pilot, sees(pilot, "pipeline", "0/7", "uninit"))
         await pilot.press("/", *"state:run")
         await until(pilot, sees(pilot, "no workflow matches", "shows all"))
-        await pilot.press(*["backspace"] * 3, *"new")
+        await pilot.press(*["backspace"] * 3, *"unini")
         await until(pilot, sees(pilot, "pipeline", "0/7"))
         await pilot.press("x")
         await until(pilot, sees(pilot, "no workflow matches"))

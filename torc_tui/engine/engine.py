@@ -129,6 +129,15 @@ class _Work:
     complete: bool = False
 
 
+def resume_interrupted(conn: Any, workflow_id: int) -> list[EventRow]:
+    """Make jobs ready again that were stopped with their runner; they use no retry."""
+    reason = because(Kind.RESUMED).to_json()
+    return [
+        ("job_retried", job_id, {"attempt": attempt_id, "reason": reason})
+        for job_id, attempt_id in workflow_progress.take_up_interrupted(conn, workflow_id)
+    ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeIdentity:
     """This runner, as others see it."""
@@ -180,6 +189,7 @@ class Engine:
         self._held_by_others: list[HeldElsewhere] = []
         self._others: list[Allocation] = []
         self._marker: tuple[int, ...] | None = None
+        self._has_looked = False
         self._looked = False
         self.outputs = DeclaredOutputs(store, context.directory)
         self.ahead = Ahead()
@@ -255,6 +265,7 @@ class Engine:
                 if not self.gone:
                     self._record(conn, started, exited, checked, work)
                     self._give_back(conn, declined, work)
+                    self._resume(conn, work)
                     self._recall(conn, work, now)
                     self._claim(conn, work, now)
                     self._claim_ahead(conn, work, now)
@@ -305,7 +316,7 @@ class Engine:
         marker = compute_nodes.marker(self.store)
         if marker != self._marker or not self._looked:
             self._look()
-            self._marker, self._looked = marker, True
+            self._marker, self._looked, self._has_looked = marker, True, True
 
     def _record(
         self,
@@ -350,6 +361,12 @@ class Engine:
             said.append(self.backoff.failed(declined[0].shortage, now, running))
         said.append(self.backoff.ended(now))
         return [text for text in said if text is not None]
+
+    def _resume(self, conn: Any, work: _Work) -> None:
+        """Make jobs ready again that were stopped with another runner of the workflow."""
+        if self._has_looked and self._may_claim():
+            work.rows += resume_interrupted(conn, self.context.workflow_id)
+        self._has_looked = False
 
     def _give_back(self, conn: Any, declined: Sequence[NotStarted], work: _Work) -> None:
         """Make the jobs ready again that could not be started now."""

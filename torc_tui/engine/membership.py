@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from torc_tui.engine.engine import InFlight
+from torc_tui.engine.engine import InFlight, resume_interrupted
 from torc_tui.engine.leftover_files import exit_files, without_attempt
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
@@ -24,9 +24,8 @@ from torc_tui.executors.exit_file import (
     read_exit_file,
 )
 from torc_tui.model import Allocation, AttemptKey, Json, Machine
-from torc_tui.reasons import Kind, because
 from torc_tui.resources.detect import anybody_is_behind, boot_id, process_started, still_runs
-from torc_tui.store import compute_nodes, run_context, scheduling, workflow_progress
+from torc_tui.store import compute_nodes, run_context, scheduling
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
@@ -80,11 +79,7 @@ def join(
             conn, workflow_id, run_id, here, machine, options, now
         )
         rows: list[EventRow] = [event]
-        resumed = because(Kind.RESUMED)
-        for job_id, attempt_id in workflow_progress.take_up_interrupted(conn, workflow_id):
-            rows.append(
-                ("job_retried", job_id, {"attempt": attempt_id, "reason": resumed.to_json()})
-            )
+        rows += resume_interrupted(conn, workflow_id)
         append(conn, workflow_id, rows, at=now)
     return node_id
 

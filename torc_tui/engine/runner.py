@@ -566,8 +566,12 @@ class Runner:
         with self.store.read() as conn:
             left = workflow_progress.left(conn, self.workflow_id)
             elsewhere = workflow_progress.active_elsewhere(conn, self.workflow_id, self.node_id)
+            interrupted = workflow_progress.interrupted(conn, self.workflow_id)
         if engine.canceled:
             return True
+        if interrupted and not engine.paused:
+            engine.look_again()
+            return False
         if elsewhere:
             return False
         if self.watch is not None and (cards := self.watch.present()) is not None:

@@ -304,8 +304,10 @@ def empty_output_data(conn: Connection, group_id: int) -> list[str]:
 
 
 def unsettled(conn: Connection, workflow_id: int) -> bool:
-    """Return whether something is left to do for any job."""
-    return conn.value(sql.ANY_UNSETTLED, workflow_id=workflow_id) is not None
+    """Return whether something is left to do for any job; interrupted jobs run again."""
+    if conn.value(sql.ANY_UNSETTLED, workflow_id=workflow_id) is not None:
+        return True
+    return bool(conn.value(sql.INTERRUPTED, workflow_id=workflow_id))
 
 
 def group_paths(conn: Connection, group_id: int) -> list[tuple[int, str, str]]:

@@ -80,6 +80,11 @@ def take_up_interrupted(conn: Connection, workflow_id: int) -> list[tuple[int, i
     return [(row.id, row.attempt_id) for row in rows]
 
 
+def interrupted(conn: Connection, workflow_id: int) -> int:
+    """Return how many jobs were stopped with their runner and run again with another."""
+    return int(conn.value(sql.INTERRUPTED, workflow_id=workflow_id))
+
+
 def job_names(store: Store, job_ids: Iterable[int]) -> dict[int, str]:
     """Return the names of these jobs by id; jobs that do not exist are left out."""
     with store.read() as conn:

@@ -15,7 +15,7 @@ from typing import Any
 
 from torc_tui.model import RELOAD_EVENTS, STATUS_EVENTS, Event, Job, ResourceRequirements, Workflow
 from torc_tui.reasons import BY_USER, decode
-from torc_tui.status import HELD, SETTLED, UNSUCCESSFUL, JobStatus
+from torc_tui.status import HELD, SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, workflow_state
 from torc_tui.views.run_progress import Durations, Progress, estimate
 
 _ENDED = frozenset(
@@ -49,6 +49,7 @@ class WorkflowView:
         "counts",
         "cursor",
         "durations",
+        "interrupted",
         "jobs",
         "needs_reload",
         "nodes",
@@ -74,6 +75,7 @@ class WorkflowView:
         self.needs_reload = False
         self.version = 0
         self.counts: list[int] = [0] * len(JobStatus)
+        self.interrupted = sum(job.interrupted for job in self.jobs.values())
         self.running: set[int] = set()
         self.durations: dict[str, Durations] = {}
         self._left: dict[str, int] = {}
@@ -152,23 +154,16 @@ class WorkflowView:
         return self.count(*SETTLED) == len(self.jobs)
 
     @property
-    def state(self) -> str:
-        """One word for the whole: canceled, paused, failed, completed, running, ready, blocked,
-        uninitialized."""
-        if self.is_complete and self.jobs:
-            if self.count(*UNSUCCESSFUL):
-                return "canceled" if self.workflow.is_canceled else "failed"
-            return "completed"
-        if self.workflow.is_canceled:
-            return "canceled"
-        if self.workflow.is_paused:
-            return "paused"
-        if self.count(*HELD):
-            return "running"
-        for status in (JobStatus.READY, JobStatus.BLOCKED, JobStatus.PENDING_FAILED):
-            if self.counts[status]:
-                return status.word
-        return "uninitialized"
+    def state(self) -> WorkflowState:
+        """The state that every command and screen shows."""
+        workflow = self.workflow
+        return workflow_state(
+            {status: self.counts[status] for status in JobStatus},
+            is_canceled=workflow.is_canceled,
+            is_paused=workflow.is_paused,
+            is_archived=workflow.is_archived,
+            interrupted=self.interrupted,
+        )
 
     def progress(self, now: float, *, critical: float | None = None) -> Progress:
         """How the run stands at ``now``; ``critical`` as in `progress.estimate`."""
@@ -197,6 +192,7 @@ class WorkflowView:
                 return False
             return True
         self._move(job, status)
+        self.interrupted -= job.interrupted
         job.interrupted = False
         if kind == "job_started":
             job.started_at = data.get("at", event.timestamp)
@@ -238,6 +234,7 @@ class WorkflowView:
         job.return_code = data.get("return_code")
         job.reason = decode(data.get("reason"))
         job.interrupted = bool(data.get("interrupted"))
+        self.interrupted += job.interrupted
         job.attempt_id = data.get("attempt", job.attempt_id)
         job.not_before = None
         if status is JobStatus.CANCELED and began is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from torc_tui.model import Workflow
-from torc_tui.status import JobStatus
+from torc_tui.status import JobStatus, WorkflowState
 
 
 class Sign(NamedTuple):
@@ -61,28 +61,23 @@ _BRAILLE = {code: ("." if code == 0x2800 else ":") for code in range(0x2801, 0x2
 ASCII.update(_BRAILLE)
 
 
+STATES = {
+    WorkflowState.EMPTY: Sign("·", "empty", "muted"),
+    WorkflowState.UNINITIALIZED: Sign("·", "uninitialized", "uninitialized"),
+    WorkflowState.READY: Sign("…", "ready", "ready"),
+    WorkflowState.WAITING: Sign("◌", "waiting", "blocked"),
+    WorkflowState.RUNNING: STATUS[JobStatus.RUNNING],
+    WorkflowState.PAUSED: Sign("‖", "paused", "warning"),
+    WorkflowState.INTERRUPTED: Sign("■", "interrupted", "warning"),
+    WorkflowState.CANCELING: Sign("⊘", "canceling", "canceled"),
+    WorkflowState.CANCELED: Sign("⊘", "canceled", "canceled"),
+    WorkflowState.FAILED: STATUS[JobStatus.FAILED],
+    WorkflowState.COMPLETED: STATUS[JobStatus.COMPLETED],
+    WorkflowState.ARCHIVED: Sign("–", "archived", "disabled"),
+}
+"""How the app shows the state of a workflow."""
+
+
 def workflow_state(workflow: Workflow) -> Sign:
-    """One sign for a whole workflow, from its flags and counts."""
-    counts = workflow.counts
-    total = sum(counts.values())
-    if workflow.is_archived:
-        return Sign("–", "archived", "disabled")
-    active = counts.get(JobStatus.RUNNING, 0) + counts.get(JobStatus.PENDING, 0)
-    if workflow.is_canceled:
-        return Sign("⊘", "canceling" if active else "canceled", "canceled")
-    if workflow.is_paused:
-        return Sign("‖", "paused", "warning")
-    if active:
-        return STATUS[JobStatus.RUNNING]
-    if total == 0:
-        return Sign("·", "empty", "muted")
-    if counts.get(JobStatus.UNINITIALIZED, 0) == total:
-        return Sign("·", "new", "uninitialized")
-    bad = sum(
-        counts.get(s, 0) for s in (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED)
-    )
-    if counts.get(JobStatus.COMPLETED, 0) + bad + counts.get(JobStatus.DISABLED, 0) == total:
-        return Sign("✖", "failed", "failed") if bad else Sign("✔", "completed", "completed")
-    if counts.get(JobStatus.READY, 0):
-        return Sign("…", "ready", "ready")
-    return Sign("◌", "waiting", "blocked")
+    """Return the sign for the state of a workflow."""
+    return STATES[workflow.state]

@@ -6,22 +6,11 @@ from torc_tui.status import SETTLED, TROUBLED, JobStatus
 from torc_tui.tui.frame.header import HeaderState
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
-from torc_tui.tui.look.status_icons import STATUS, Sign
+from torc_tui.tui.look.status_icons import STATES, STATUS, Sign
 from torc_tui.views.status_bar import ORDER
 
 _QUIET = (JobStatus.BLOCKED, JobStatus.READY, JobStatus.UNINITIALIZED)
 """Statuses that the bar shows as one rest."""
-_STATES = {
-    "running": STATUS[JobStatus.RUNNING],
-    "completed": STATUS[JobStatus.COMPLETED],
-    "failed": STATUS[JobStatus.FAILED],
-    "canceled": STATUS[JobStatus.CANCELED],
-    "ready": STATUS[JobStatus.READY],
-    "blocked": STATUS[JobStatus.BLOCKED],
-    "paused": Sign("‖", "paused", "warning"),
-    "pending_failed": STATUS[JobStatus.PENDING_FAILED],
-    "uninitialized": Sign("·", "new", "muted"),
-}
 
 
 def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
@@ -42,7 +31,7 @@ def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
     dead = model.rows.reasons.dead
     return HeaderState(
         title=view.workflow.name,
-        state=Sign("✖", model.gone, "error") if model.gone else _STATES.get(view.state),
+        state=Sign("✖", model.gone, "error") if model.gone else STATES[view.state],
         run=view.workflow.run_id or None,
         done=settled,
         total=len(view.jobs),
