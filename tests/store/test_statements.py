@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from tests.raw_sql import execute
 from torc_tui.errors import DatabaseBug, UsageError
 from torc_tui.status import JobStatus
-from torc_tui.store import generate, sql
+from torc_tui.store import generate, run_context, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.statements.terms import move, move_any
 
@@ -104,3 +105,25 @@ def test_illegal_move() -> None:
         move(JobStatus.READY, {JobStatus.READY, JobStatus.BLOCKED})
     with pytest.raises(ValueError, match="become pending"):
         move_any({JobStatus.BLOCKED}, {JobStatus.PENDING})
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/plain", "/ü", "/m\udcfcll/\udcff", "file:///x", "/a%20b", "file://\udcfc%"],
+    ids=["ascii", "utf8", "latin1", "like-encoded", "percent", "both"],
+)
+def test_path(store: Store, make_plan: Any, path: str) -> None:
+    """Paths of any bytes come back as they were, by name and in records."""
+    workflow_id = workflows.create(store, make_plan(), user="u", directory=path, at=1.0)
+    assert workflows.get_workflow(store, workflow_id).directory == path
+    with store.write() as conn:
+        context = run_context.read(conn, workflow_id)
+        assert context.directory == path
+        job = conn.value(sql.JOB_OF_NAME, workflow_id=workflow_id, name="prepare")
+        execute(conn, "UPDATE job SET status = 2 WHERE id = ?", (job,))
+        claim = {"node_id": 1, "allocation": None, "job_id": job, "attempt_id": 1}
+        conn.many(sql.CLAIM, [{**claim, "output_dir": path}])
+        row = conn.one(sql.CURRENT_ATTEMPT, job_id=job)
+        assert row is not None and row.output_dir == path
+        [(stored,)] = execute(conn, "SELECT output_dir FROM job WHERE id = ?", (job,))
+        stored.encode()

@@ -16,7 +16,7 @@ from operator import itemgetter
 from torc_tui.errors import DatabaseBug, UsageError
 from torc_tui.store import connect as drivers
 from torc_tui.store import sql
-from torc_tui.store.encoding import loads
+from torc_tui.store.encoding import decode_path, encode_path, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def record(row: Any) -> dict[str, Any]:
             found[name] = bool(value)
         elif kind == "json":
             found[name] = loads(value)
+        elif kind == "path":
+            found[name] = decode_path(value)
         elif kind == "reason":
             from torc_tui.reasons import decode
 
@@ -75,7 +77,7 @@ def record(row: Any) -> dict[str, Any]:
 class Prepared:
     """A statement as one driver executes it."""
 
-    __slots__ = ("arrange", "extra", "names", "row", "text")
+    __slots__ = ("arrange", "extra", "names", "paths", "row", "text")
 
     def __init__(
         self,
@@ -85,10 +87,12 @@ class Prepared:
         columns: tuple[str, ...],
         kinds: dict[int, str],
         extra: Any,
+        paths: tuple[str, ...] = (),
     ) -> None:
         self.text = text
         self.names = names
-        self.arrange = _arranger(names)
+        self.arrange = _with_paths(_arranger(names), paths) if paths else _arranger(names)
+        self.paths = paths
         self.row: Any = _row_class(name, columns, kinds)
         self.extra = extra
 
@@ -103,12 +107,35 @@ def _arranger(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any
     return lambda values: ()
 
 
+def _with_paths(
+    arrange: Callable[[Mapping[str, Any]], tuple[Any, ...]], paths: tuple[str, ...]
+) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Encode the values that are paths before they are arranged."""
+
+    def arranged(values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return arrange({**values, **{path: encode_path(values[path]) for path in paths}})
+
+    return arranged
+
+
 def _row_class(name: str, columns: tuple[str, ...], kinds: dict[int, str]) -> type[Row]:
     members: dict[str, Any] = {"__slots__": (), "_fields": columns, "_kinds": kinds}
     for place, column in enumerate(columns):
-        read = _boolean(place) if kinds.get(place) == "boolean" else itemgetter(place)
+        kind = kinds.get(place)
+        read: Any = itemgetter(place)
+        if kind == "boolean":
+            read = _boolean(place)
+        elif kind == "path":
+            read = _path(place)
         members[column] = property(read)
     return type(name, (Row,), members)
+
+
+def _path(place: int) -> Callable[[Row], str | None]:
+    def read(row: Row) -> str | None:
+        return decode_path(row[place])
+
+    return read
 
 
 def _boolean(place: int) -> Callable[[Row], bool | None]:
@@ -217,6 +244,10 @@ class Connection:
             raise TypeError(
                 f"{name}: unknown or missing columns: {set(given) ^ set(prepared.names)}"
             )
+        for path in prepared.paths:
+            value = given[path]
+            many = isinstance(value, (list, tuple))
+            given[path] = list(map(encode_path, value)) if many else encode_path(value)
         rows = zip(*(_column(given[one], count) for one in prepared.names), strict=True)
         try:
             if self.dialect == "sqlite":

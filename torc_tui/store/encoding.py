@@ -1,4 +1,4 @@
-"""Encode values as text that a column can hold: JSON.
+"""Encode values as text that a column can hold: JSON, and paths of any bytes.
 
 Never here: anything that is slow to import; ``json`` is imported by the functions that need it.
 """
@@ -52,3 +52,32 @@ def loads(text: str | None) -> Any:
     import json
 
     return json.loads(text)
+
+
+_BYTES = "file://"
+"""Begins a path that is not UTF-8; its bytes follow, percent-encoded."""
+
+
+def encode_path(path: str | None) -> str | None:
+    """Return a path as text: as it is, unless it is not UTF-8; `decode_path` is the inverse."""
+    if path is None or (path.isascii() and not path.startswith(_BYTES)):
+        return path
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        pass
+    else:
+        if not path.startswith(_BYTES):
+            return path
+    from urllib.parse import quote_from_bytes
+
+    return _BYTES + quote_from_bytes(path.encode("utf-8", "surrogateescape"))
+
+
+def decode_path(text: str | None) -> str | None:
+    """Return the path of a text; bytes that are not UTF-8 as in `os.fsdecode`."""
+    if text is None or not text.startswith(_BYTES):
+        return text
+    from urllib.parse import unquote_to_bytes
+
+    return unquote_to_bytes(text[len(_BYTES) :]).decode("utf-8", "surrogateescape")

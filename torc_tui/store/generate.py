@@ -245,7 +245,7 @@ def _texts(found: Iterable[Entry], dialect: str) -> str:
         "",
         "from __future__ import annotations",
         "",
-        "# name: text, parameters, columns, kinds of columns, extra",
+        "# name: text, parameters, columns, kinds of columns, extra, parameters that are paths",
         "STATEMENTS: dict[str, tuple[object, ...]] = {",
     ]
     for entry in found:
@@ -256,6 +256,8 @@ def _texts(found: Iterable[Entry], dialect: str) -> str:
         lines += _string(entry.texts[dialect], 8)
         lines += [f"        {one!r}," for one in rest]
         lines += [f"        {line}" for line in _extra(entry.extra[dialect])]
+        paths = tuple(one.name for one in entry.parameters if _kind(one.type) == "path")
+        lines += [f"        {paths!r},"] if paths else []
         lines.append("    ),")
     return "\n".join([*lines, "}", ""])
 
@@ -374,6 +376,8 @@ def _kind(type_: Any) -> str:
         return "status"
     if isinstance(type_, schema.ReasonText):
         return "reason"
+    if isinstance(type_, schema.PathText):
+        return "path"
     return "boolean" if isinstance(type_, Boolean) else ""
 
 

@@ -312,7 +312,8 @@ def unsettled(conn: Connection, workflow_id: int) -> bool:
 
 def group_paths(conn: Connection, group_id: int) -> list[tuple[int, str, str]]:
     """Return the files of a group: id, name, path as written."""
-    return [(*row,) for row in conn.rows(sql.GROUP_PATHS, group_id=group_id)]
+    rows = conn.rows(sql.GROUP_PATHS, group_id=group_id)
+    return [(row.id, row.name, row.path) for row in rows]
 
 
 def set_file_times(conn: Connection, times: Iterable[tuple[float | None, int | None, int]]) -> None:

@@ -45,6 +45,10 @@ class JsonText(Text):
     """JSON as text."""
 
 
+class PathText(Text):
+    """A path of any bytes, as `encoding.encode_path` writes it."""
+
+
 class ReasonText(Text):
     """A `Reason` as JSON; databases of earlier versions hold sentences."""
 
@@ -90,11 +94,11 @@ workflow = Table(
     Column("description", Text),
     Column("project", Text),
     Column("metadata", JsonText),
-    Column("directory", Text, nullable=False),  # where it was created; jobs run there
-    Column("file", Text),  # the workflow file; its text is in workflow_text
+    Column("directory", PathText, nullable=False),  # where it was created; jobs run there
+    Column("file", PathText),  # the workflow file; its text is in workflow_text
     Column("format", Text),
     # What makes it the same workflow as an earlier one; the name and the directory count, too.
-    Column("real_path", Text),
+    Column("real_path", PathText),
     Column("set_values", JsonText),  # the values of --set
     Column("file_hash", Text),
     Column("created_at", Float, nullable=False),
@@ -212,7 +216,7 @@ job = Table(
     Column("allocation", JsonText, **ATTEMPT),
     # A Cause: what a user asked of the runner that holds it; "stopped": interrupted.
     Column("stop_requested", Text, **ATTEMPT),
-    Column("output_dir", Text, **ATTEMPT),  # where its logs are
+    Column("output_dir", PathText, **ATTEMPT),  # where its logs are
     Column("started_at", Float, **ATTEMPT),
     Column("ended_at", Float, **ATTEMPT),
     Column("return_code", Integer, **ATTEMPT),
@@ -265,7 +269,7 @@ file = Table(
     _id(),
     _workflow(),
     Column("name", Text, nullable=False),
-    Column("path", Text, nullable=False),
+    Column("path", PathText, nullable=False),
     Column("st_mtime", Float),
     Column("st_size", BigInteger),
     Index("file_by_name", "workflow_id", "name"),
@@ -346,8 +350,8 @@ result = Table(
     Column("peak_gpu_memory", BigInteger),
     Column("avg_gpu_percent", Float),
     Column("allocation", JsonText),  # as in job
-    Column("output_dir", Text),
-    Column("log_stem", Text),  # path of its log files without their endings
+    Column("output_dir", PathText),
+    Column("log_stem", PathText),  # path of its log files without their endings
     Column("signature", JsonText),  # what a failed attempt has in common with others
     UniqueConstraint("job_id", "run_id", "attempt_id"),
     Index("result_by_workflow", "workflow_id"),
