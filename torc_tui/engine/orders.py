@@ -1,9 +1,7 @@
-"""From a claimed job to an order for the executor.
+"""Turn a claimed job into an order for the executor.
 
-What comes in: a job's row, its allocation, the workflow around it. What goes out: an Order with the
-whole environment, the paths of its files and its limits. No file is touched here.
-
-The variables and the names of files are those of reference facts, sections 6.5 and 6.6.
+Input: the row of a job, its allocation, its workflow. Output: an `Order` with the whole
+environment, the paths of its files and its limits. No file is touched here.
 """
 
 from __future__ import annotations
@@ -36,7 +34,8 @@ from torc_tui.store.scheduling import ReadyJob
 
 
 class OrderMaker:
-    """Makes the orders of one runner. ``output_dir`` is absolute."""
+    """Makes the orders of one runner. ``output_dir`` is absolute; ``log_location`` is where the
+    logs of this database are in it."""
 
     def __init__(
         self,
@@ -84,7 +83,7 @@ class OrderMaker:
             raise UsageError(f"{errors[0].message}{more}", hint=errors[0].hint)
 
     def make(self, job: ReadyJob, allocation: Allocation) -> Order:
-        """The order for the attempt that was just claimed."""
+        """Return the order for the attempt that was just claimed."""
         key = AttemptKey(self.context.workflow_id, job.id, self.context.run_id, job.attempt_id)
         environment, refusal = self.base, None
         try:
@@ -154,6 +153,6 @@ class OrderMaker:
 
 
 def deletes_on_success(stdio: str | None, execution: ExecutionConfig) -> bool:
-    """Whether the output of a successful attempt is thrown away."""
+    """Return whether the output of a successful attempt is removed."""
     own = json.loads(stdio).get("delete_on_success") if stdio else None
     return execution.delete_stdio_on_success if own is None else bool(own)

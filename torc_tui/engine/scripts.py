@@ -1,7 +1,7 @@
-"""Commands of the workflow itself: actions, and recovery scripts before another attempt.
+"""Run commands of the workflow itself: actions, and recovery scripts before another attempt.
 
-What comes in: texts for bash. What goes out: their end, told to a callback in the thread that ran
-them. They never change what becomes of a job; their output goes to a file beside the jobs' output.
+Input: commands for bash. Output: their end, passed to a callback in the thread that ran them. Their
+output goes to a file in the output directory. They never change the outcome of a job.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ BEGUN = (JobStatus.READY, JobStatus.PENDING, JobStatus.RUNNING, *ENDED)
 
 @dataclass(frozen=True, slots=True)
 class ScriptEnd:
-    """How a list of commands ended: the code of the last that ran, that command, and where its
-    output is. ``detail`` says why it could not be started."""
+    """The end of a list of commands: the code of the last one that ran, its text, and its log.
+    ``detail`` says why it could not be started."""
 
     return_code: int
     command: str
@@ -45,13 +45,13 @@ class ScriptEnd:
 
     @property
     def text(self) -> str:
-        """In words, for a failure."""
+        """Return a failure in words."""
         return self.detail or f"exit {self.return_code}, see {self.log}"
 
 
 class Scripts:
-    """Runs commands of one workflow in threads of their own. ``start``, ``stop`` and ``busy``
-    belong to one thread."""
+    """Runs commands of one workflow in threads. ``start``, ``stop`` and ``busy`` belong to one
+    thread."""
 
     def __init__(self, directory: str, output_dir: str, environment: Mapping[str, str]) -> None:
         self.directory = directory
@@ -127,8 +127,7 @@ class Scripts:
         return ScriptEnd(code if code >= 0 else 128 - code, command, log_path)
 
     def stop(self, *, hard: bool = False) -> None:
-        """What runs is asked to end, or killed; of what was begun nothing more is started. New ones
-        may begin."""
+        """Ask running commands to end, or kill them, and skip the rest of their lists."""
         signum = signal.SIGKILL if hard else signal.SIGTERM
         with self._lock:
             self._stop.set()
@@ -139,14 +138,14 @@ class Scripts:
 
     @property
     def busy(self) -> bool:
-        """Whether one still runs."""
+        """Return whether a command still runs."""
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return bool(self._threads)
 
 
 class Actions:
-    """The actions of one run: which are due, and who carries them out. ``failed`` is called, in
-    another thread, with the event of one whose command failed."""
+    """The actions of one run. ``failed`` is called, in another thread, with the event of an action
+    whose command failed."""
 
     def __init__(
         self,
@@ -164,13 +163,12 @@ class Actions:
         ]
 
     def happened(self, *triggers: str, now: float) -> None:
-        """Carry out what these triggers ask for (``on_workflow_start``, ``on_worker_complete``
-        …)."""
+        """Run the actions of these triggers (``on_workflow_start``, ``on_worker_complete`` …)."""
         for action in [one for one in self._waiting if one.trigger_type in triggers]:
             self._carry_out(action, now)
 
     def look_at_jobs(self, now: float) -> None:
-        """Carry out what waits for jobs to be ready or complete."""
+        """Run the actions that wait for jobs to be ready or complete, and are due."""
         watching = [
             one
             for one in self._waiting

@@ -1,7 +1,6 @@
-"""One attempt while an executor follows it, and what was measured of it.
+"""Keep the state of an attempt while an executor supervises it, and what was measured of it.
 
-In: samples of its processes, and the kernel's account at its end. Out: a Usage. Nothing is asked of
-the system here.
+Input: samples of its processes, and the kernel's account at its end. Output: a `Usage`.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Usage
 from torc_tui.reasons import Reason
 
 _BRIEF = 0.1
-"""Of attempts that took less (seconds), no share of a CPU is told: it would be mostly the error of
-the clocks."""
+"""Seconds that an attempt must take for a share of a CPU to be reported: below, it would be mostly
+the error of the clocks."""
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -54,15 +53,15 @@ class Measures:
         self.peak_memory = max(self.peak_memory or 0, memory)
 
     def sample_gpu(self, memory: int, percent: float | None) -> None:
-        """Memory and load that its processes have on the cards, together."""
+        """Take in the memory and load that its processes have on its GPUs, together."""
         self.peak_gpu_memory = max(self.peak_gpu_memory or 0, memory)
         if percent is not None:
             self.gpu_percent_sum += percent
             self.gpu_samples += 1
 
     def usage(self, elapsed: float, cpu: float | None, maxrss: int | None) -> Usage:
-        """The sum of it. ``cpu`` and ``maxrss`` (bytes) are the kernel's, None where it did not
-        tell us."""
+        """Return the usage of the whole attempt. ``cpu`` and ``maxrss`` (bytes) are the kernel's,
+        None where they are not known."""
         if self.peak_memory is None and cpu is None:
             return Usage()
         total = max(self.cpu, cpu or 0.0)
@@ -131,7 +130,7 @@ class Attempt:
         self.ended_at = self.started_at + uptime() - self.booted
 
     def account(self, cpu: float, maxrss: int) -> None:
-        """The kernel's account of an own child: seconds, and its peak in kernel units.
+        """Take in the kernel's account of an own child: seconds, and its peak in kernel units.
 
         A child starts in the memory of its parent (vfork), and when it then becomes bash the kernel
         keeps the peak of the memory that it left: ours. So a peak not above our own says nothing
@@ -145,7 +144,7 @@ class Attempt:
         )
 
     def exited(self) -> Exited:
-        """The report, once ``ended`` is set."""
+        """Return the report, once the attempt has ended."""
         assert self.ended is not None
         return Exited(
             key=self.key,

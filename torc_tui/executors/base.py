@@ -1,7 +1,7 @@
-"""What every executor promises.
+"""Define what every executor promises.
 
-In: orders (a command, its folder, environment, files and limits). Out: reports, by ``wait``. An
-executor knows no workflow, no store and no lifecycle; it never decides what a return code means,
+Input: orders (a command, its directory, environment, files and limits). Output: reports, by
+``wait``. An executor knows no workflow and no database. It never decides what a return code means,
 and never raises for what a job does.
 """
 
@@ -19,10 +19,10 @@ NOTHING = Allocation()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
-    """An attempt that another runner started, to be watched on.
+    """An attempt that another runner started, to be supervised from now on.
 
     ``pid`` and ``process_started`` are those of its Started report; both None when that never
-    reached anybody: then the exit file is asked for them. ``started_at`` is when the attempt began,
+    was recorded: then they are read from the exit file. ``started_at`` is when the attempt began,
     in seconds since the epoch; None when that was not recorded.
     """
 
@@ -43,14 +43,19 @@ class Executor(Protocol):
     loop."""
 
     def submit(self, orders: Sequence[Order]) -> None:
-        """Start these. An order that cannot be started becomes an Exited with cause LAUNCH (and no
-        Started)."""
+        """Start these.
+
+        An order that cannot be started becomes an Exited with cause LAUNCH, and a NotStarted when
+        the machine is short of something; neither has a Started.
+        """
         ...
 
     def adopt(self, attempts: Sequence[Adopted]) -> None:
-        """Watch these on. Those that still run are in ``running`` and get no second Started; those
-        that ended are reported from their exit file, or with return code None and cause LOST when
-        that says nothing."""
+        """Supervise these from now on.
+
+        Those that still run are in ``running`` and get no second Started. Those that ended are
+        reported from their exit file, or with return code None and cause LOST when it says nothing.
+        """
         ...
 
     def stop(
@@ -68,21 +73,21 @@ class Executor(Protocol):
         ...
 
     def wait(self, timeout: float | None) -> list[Report]:
-        """All reports there are. Blocks until there is one, until ``timeout`` seconds passed (None:
+        """Return all reports there are. Block until there is one, until ``timeout`` seconds passed (None:
         for ever) or until ``wake``; so the list may be empty. The Started of an attempt comes
         before its Exited."""
         ...
 
     def wake(self) -> None:
-        """End the present ``wait``, or the next one. From any thread, or from a signal handler."""
+        """End the present ``wait``, or the next one; for any thread and for signal handlers."""
         ...
 
     @property
     def running(self) -> Set[AttemptKey]:
-        """The attempts whose Exited was not yet handed out by ``wait``, but for those that could
-        not be started."""
+        """Return the attempts whose Exited was not yet handed out by ``wait``, without those that
+        could not be started."""
         ...
 
     def close(self) -> None:
-        """Let go of threads and descriptors. Jobs run on, for another executor to adopt."""
+        """Free threads and descriptors. Jobs go on, for another executor to adopt."""
         ...

@@ -1,7 +1,7 @@
-"""A public double of an executor: nothing runs, the test says what happens and when.
+"""Replace an executor in tests: nothing runs, and the test decides what happens and when.
 
-In: the same orders as anywhere. Out: the same reports, in an order that the test decides. There are
-no threads, no processes and no real time here: ``now`` moves only by ``advance`` and by ``wait``.
+Input: orders. Output: reports, in an order that the test decides. There are no threads, no
+processes and no real time: ``now`` moves only by ``advance`` and by ``wait``.
 
     fake = FakeExecutor()
     fake.submit([order])
@@ -10,8 +10,8 @@ no threads, no processes and no real time here: ``now`` moves only by ``advance`
     started, exited = fake.wait(0)
     fake.assert_empty()
 
-With a function from orders to return codes nobody needs to hold a hand: ``FakeExecutor(lambda
-order: 0)``.
+With a function from orders to return codes, jobs end by themselves: ``FakeExecutor(lambda order:
+0)``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Stop:
 
 
 class FakeExecutor:
-    """An executor whose jobs do what the test says.
+    """An executor whose jobs do what the test decides.
 
     ``outcome`` gives the return code of an order; such an attempt starts when it is submitted and
     ends ``duration`` seconds of virtual time later (0: with the next ``wait``). Where it gives
@@ -54,9 +54,8 @@ class FakeExecutor:
     ``finish``. An ``obedient`` job ends as soon as it is stopped (143; 137 with grace 0); another
     one waits for ``finish`` and keeps the cause.
 
-    ``orders``, ``adopted`` and ``stops`` keep all that was asked, for a test to look at. ``ended``
-    maps a job id to the code that an adoption finds (None: nobody can tell); jobs that are not in
-    it still run.
+    ``orders``, ``adopted`` and ``stops`` keep all requests. ``ended`` maps a job id to the code that
+    an adoption finds (None: not known); jobs that are not in it still run.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class FakeExecutor:
     # -- what an executor does ---------------------------------------------------------------------
 
     def submit(self, orders: Sequence[Order]) -> None:
-        """Take the orders; see the class for what becomes of them."""
+        """Accept the orders; the class says what becomes of them."""
         assert not self.closed, "submit() after close()"
         for order in orders:
             assert order.key not in self._attempts, f"{order.key} was submitted twice"
@@ -106,7 +105,7 @@ class FakeExecutor:
                 attempt.ends_at = self.now + self._duration(order)
 
     def adopt(self, attempts: Sequence[Adopted]) -> None:
-        """Watch on, or report what ``ended`` says."""
+        """Supervise these, or report what ``ended`` has for them."""
         for one in attempts:
             self.adopted.append(one)
             self._next_pid += 1
@@ -136,9 +135,11 @@ class FakeExecutor:
                 self._end(attempt, 137 if grace == 0 else 143)
 
     def wait(self, timeout: float | None) -> list[Report]:
-        """The reports there are. Instead of blocking, virtual time moves on: to the next end of a
-        job, or by ``timeout``. AssertionError when nothing could ever happen: a real executor would
-        hang there."""
+        """Return the reports there are.
+
+        Instead of blocking, virtual time moves on: to the next end of a job, or by ``timeout``.
+        Raise AssertionError when nothing could ever happen: a real executor would hang.
+        """
         self._settle()
         if not self._reports and not self._woken:
             ends = [
@@ -168,28 +169,28 @@ class FakeExecutor:
 
     @property
     def running(self) -> Set[AttemptKey]:
-        """All attempts whose Exited was not yet handed out, but for those that could not be
+        """Return all attempts whose Exited was not yet handed out, without those that could not be
         started."""
         failed = {r.key for r in self._reports if isinstance(r, Exited) and r.cause is Cause.LAUNCH}
         return self._attempts.keys() - failed
 
     def close(self) -> None:
-        """No more orders."""
+        """Accept no more orders."""
         self.closed = True
 
     # -- what the test does ------------------------------------------------------------------------
 
     @property
     def job_ids(self) -> set[int]:
-        """The ids of the jobs in ``running``."""
+        """Return the ids of the jobs in ``running``."""
         return {key.job_id for key in self.running}
 
     def order(self, job_id: int) -> Order:
-        """The latest order of that job."""
+        """Return the latest order of that job."""
         return next(order for order in reversed(self.orders) if order.key.job_id == job_id)
 
     def start(self, job_id: int) -> None:
-        """The process of that job is there now."""
+        """Start the process of that job."""
         self._start(self._find(job_id))
 
     def finish(
@@ -201,13 +202,13 @@ class FakeExecutor:
         reason: Reason | None = None,
         usage: Usage | None = None,
     ) -> None:
-        """That job ends now (and starts before, if it did not yet)."""
+        """End that job now, and start it before if it was not started yet."""
         attempt = self._find(job_id)
         self._start(attempt)
         self._end(attempt, return_code, cause=cause, reason=reason, usage=usage)
 
     def decline(self, job_id: int, shortage: str = "no more processes can be started") -> None:
-        """That job cannot be started now, because the machine is short of something."""
+        """Refuse to start that job now, because the machine is short of something."""
         attempt = self._find(job_id)
         assert attempt.started_at is None, f"job {job_id} has started"
         del self._attempts[attempt.key]
@@ -216,14 +217,14 @@ class FakeExecutor:
     def fail_launch(
         self, job_id: int, error: str = "no such directory", return_code: int = 126
     ) -> None:
-        """That job cannot be started."""
+        """Fail to start that job."""
         attempt = self._find(job_id)
         assert attempt.started_at is None, f"job {job_id} has started"
         reason = because(Kind.LAUNCH, error=error)
         self._end(attempt, return_code, cause=Cause.LAUNCH, reason=reason)
 
     def lose(self, job_id: int) -> None:
-        """That job is gone and nobody knows how."""
+        """Lose that job: its process is gone and left no exit code."""
         self.finish(job_id, None, cause=Cause.LOST)
 
     def advance(self, seconds: float) -> None:
@@ -231,7 +232,7 @@ class FakeExecutor:
         self.now += seconds
 
     def assert_empty(self) -> None:
-        """AssertionError if an attempt has not ended, or a report was never taken."""
+        """Raise AssertionError if an attempt has not ended, or a report was never taken."""
         assert not self._attempts, f"still running: {sorted(key.job_id for key in self._attempts)}"
         assert not self._reports, f"never taken: {self._reports}"
 

@@ -1,17 +1,15 @@
-"""Jobs as processes of this machine.
+"""Run jobs as processes of this machine.
 
-In: orders. Out: reports. Each job is ``bash -c`` in its own session, with its own files for output,
-nothing on its standard input, and an exit file that outlives this process. No retries, no resources
-and no store here.
+Input: orders. Output: reports. Each job is ``bash -c`` in its own session, with its own files for
+output, nothing on its standard input, and an exit file that outlives this process.
 
-* A job has ended when its bash ended and its session is empty (see ``watch`` for what is left
+* A job has ended when its bash ended and its session is empty (see `supervisor` for what is left
   behind).
 * A command that cannot be started ends with cause LAUNCH, return code 127 when bash is missing and
   126 otherwise, and with the reason in its own log.
 * ``submit``, ``adopt``, ``stop`` and ``wait`` belong to one thread. ``wait`` itself waits for the
   children; a daemon thread measures them and holds them to their limits.
-* Children start by vfork: never with ``preexec_fn``, which would copy the page tables of the runner
-  for each job.
+* Children start by posix_spawn, which does not copy the page tables of the runner for each job.
 """
 
 from __future__ import annotations
@@ -44,10 +42,10 @@ _START_TAKES = 2.0
 
 
 class LocalExecutor:
-    """Runs orders here.
+    """Runs orders on this machine.
 
-    ``gpu_usage`` gives bytes and percent of the cards by process id; it is called about once a
-    second while a job holds a card. ``pidfd`` False waits with a thread for each job, as on systems
+    ``gpu_usage`` gives bytes and percent of the GPUs by process id; it is called about once a
+    second while a job holds a GPU. ``pidfd`` False waits with a thread for each job, as on systems
     without pidfd (None: as the system can). ``shell`` is the bash to use (None: /bin/bash, or the
     one on PATH).
 
@@ -74,7 +72,7 @@ class LocalExecutor:
 
     @property
     def running(self) -> Set[AttemptKey]:
-        """The attempts whose Exited was not yet handed out by ``wait``."""
+        """Return the attempts whose Exited was not yet handed out by ``wait``."""
         return self._attempts.keys()
 
     # -- starting ----------------------------------------------------------------------------------
@@ -159,8 +157,8 @@ class LocalExecutor:
     # -- watching on -------------------------------------------------------------------------------
 
     def adopt(self, attempts: Sequence[Adopted]) -> None:
-        """Watch on what another runner started. A process counts as the same when its start time is
-        the same."""
+        """Supervise what another runner started. A process is the same if its start time is the
+        same."""
         for one in attempts:
             pid, started = one.pid, one.process_started
             if pid is None or (pid and not started):  # 0: from before a reboot
@@ -219,7 +217,7 @@ class LocalExecutor:
     # -- waiting -----------------------------------------------------------------------------------
 
     def wait(self, timeout: float | None) -> list[Report]:
-        """The reports there are; blocks for the first, for ``timeout`` seconds, or until
+        """Return the reports there are; block for the first, for ``timeout`` seconds, or until
         ``wake``."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -247,7 +245,7 @@ class LocalExecutor:
         return reports
 
     def _ended(self, attempt: Attempt) -> None:
-        """Its bash is gone: reap it, and report, unless it left something behind."""
+        """Reap the bash of an attempt, and report its end unless it left something behind."""
         with self._supervisor.lock:
             if attempt.own_maxrss is not None:
                 _, status, used = os.wait4(attempt.pid, 0)
@@ -331,8 +329,8 @@ def _age(started_at: float | None, process_started: int | None) -> float:
 
 
 def _leaves_something(attempt: Attempt) -> bool:
-    """Whether a process of the session may be left: one of its group, or one of another group that
-    was seen."""
+    """Return whether a process of the session may be left: one of its group, or one of another
+    group that was seen."""
     try:
         os.killpg(attempt.pid, 0)
     except ProcessLookupError:
@@ -343,7 +341,7 @@ def _leaves_something(attempt: Attempt) -> bool:
 
 
 def _raise_open_files() -> int | None:
-    """Take what the hard limit allows; the soft limit that was there, None when nothing changed."""
+    """Raise the soft limit of open files; return the one from before, None if nothing changed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH_FILES)
     if soft == resource.RLIM_INFINITY or soft >= wanted:

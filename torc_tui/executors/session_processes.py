@@ -1,7 +1,7 @@
-"""Processes as the kernel shows them: who belongs to a session, and what it uses.
+"""Read processes as the kernel shows them: the members of a session, and what they use.
 
-In: ids. Out: numbers. Linux is read from /proc directly, because a sample must be cheap; elsewhere
-psutil is asked. Nothing is signaled here.
+Input: ids. Output: numbers. On Linux /proc is read directly, because a sample must be cheap;
+elsewhere psutil is used. Nothing is signaled here.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Process(NamedTuple):
 
 
 def read(pid: int) -> Process | None:
-    """That process, or None when there is none. OSError when this cannot be known now (no
-    descriptor left)."""
+    """Return that process, or None when there is none; OSError when this cannot be known now (no
+    descriptor is left)."""
     if not LINUX:
         return _read_psutil(pid)
     try:
@@ -121,15 +121,17 @@ def age(started: int) -> float:
 
 
 def clock_ticks() -> int:
-    """Now, on the clock of start times; -1 where that is not known. A process that was made between
-    two equal answers started then: to know it so costs nothing, while to read it from /proc of a
-    process that is just beginning costs a tenth of what a short job does."""
+    """Return the present moment on the clock of start times; -1 where that is not known.
+
+    A process that was made between two equal answers started then. Reading its start time from
+    /proc while it begins would cost a tenth of a short job.
+    """
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) * _TICKS // 1_000_000_000 if _BOOTTIME else -1
 
 
 def proportional_memory(pid: int) -> int | None:
-    """Resident bytes in which shared pages count by their share (PSS); None where the kernel does
-    not say."""
+    """Return resident bytes in which shared pages count by their share (PSS); None where the kernel
+    does not tell."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
             for line in file:
@@ -149,8 +151,8 @@ class Sessions:
         self._scans = 0
 
     def scan(self, wanted: Set[int], *, fresh: bool = False) -> dict[int, list[Process]]:
-        """The living processes of each wanted session. ``fresh``: look at every process of the
-        machine."""
+        """Return the living processes of each wanted session. ``fresh`` looks at every process of
+        the machine."""
         self._scans += 1
         found: dict[int, list[Process]] = {session: [] for session in wanted}
         others: set[int] = set()

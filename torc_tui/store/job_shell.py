@@ -1,8 +1,6 @@
-"""One job as it was, or would be, started: read from the store, for people who want to try it by
-hand.
+"""Read how a job was started, or would be, so that a person can try it.
 
-What comes in: an open store and a job. What goes out: its folder, command and variables. Nothing is
-written.
+Input: an open database and a job. Output: its directory, command and variables.
 """
 
 from __future__ import annotations

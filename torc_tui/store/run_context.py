@@ -1,8 +1,7 @@
-"""What a runner has to know of its workflow before it starts a job: read once, and again when
-others have written.
+"""Read what a runner must know of its workflow before it starts a job.
 
-What comes in: a connection inside a transaction. What goes out: one record. Nothing is written
-here, but the mark of an action that a runner takes on itself.
+Input: a connection inside a transaction. Output: one record, read once, and again when others have
+written. The only thing written is that a runner has claimed an action.
 """
 
 from __future__ import annotations
