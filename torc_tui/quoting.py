@@ -11,6 +11,9 @@ import re
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Characters that a name cannot hold: control characters, line breaks and lone surrogates."""
 
+HINT_LENGTH = 300
+"""Characters of a hint that a message shows."""
+
 NAME_LENGTH = 60
 """Characters of a name or a value that a message shows."""
 

@@ -262,6 +262,8 @@ def test_names_are_shortened_in_every_message() -> None:
                 scheduler=long,
             ),
             JobSpec(name=f"{long}3", command="true", depends_on=(f"{long}3",)),
+            JobSpec(name="d", command="true", depends_on=(f"{{i}}\n{long}",)),
+            JobSpec(name="e", command=f"${{files.input.$i{long}}}"),
         ],
         actions=[
             Action(trigger_type="on_jobs_ready", action_type="run_commands", jobs=(f"y{long}",))
@@ -269,8 +271,9 @@ def test_names_are_shortened_in_every_message() -> None:
     )
     with pytest.raises(SpecError) as caught:
         resolve(spec)
-    assert len(caught.value.problems) >= 8
+    assert len(caught.value.problems) >= 10
     assert max(len(str(problem)) for problem in caught.value.problems) < 1000
+    assert all(str(problem).isprintable() for problem in caught.value.problems)
     spec = WorkflowSpec(
         name="w",
         files=[FileSpec(name=long, path=long)],

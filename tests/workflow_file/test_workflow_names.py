@@ -57,6 +57,29 @@ def test_an_error_in_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         load("-")
 
 
+@pytest.mark.parametrize(
+    "job",
+    [
+        "name: {long}, command: c, parameters: {{i: '1:{long}'}}",
+        "name: {long}, command: c, parameters: {{{long}: '[]'}}",
+        "name: {long}, command: c, use_parameters: {long}",
+        "name: {long}, command: c, {long}: 1",
+        "name: {long}, {long}: c, priority: {long}",
+    ],
+)
+def test_names_are_shortened_in_every_error(job: str) -> None:
+    text = f"parameters: {{k{'k' * 70_000}: 1}}\njobs: [{{{job.format(long='n' * 70_000)}}}]"
+    with pytest.raises(SpecError) as caught:
+        loads(text, format="yaml")
+    assert max(len(str(problem)) for problem in caught.value.problems) < 1000
+
+
+@pytest.mark.parametrize("format", ["yaml", "json", "json5", "kdl", None])
+def test_a_text_that_is_not_unicode(format: str | None) -> None:
+    with pytest.raises(SpecError, match=r"2: the text is not valid Unicode"):
+        loads("# é\n# \ud83d\n" + JOBS, format=format)
+
+
 def test_a_text_without_a_file() -> None:
     assert loads(JOBS).name == "stdin"
 

@@ -28,9 +28,7 @@ from torc_tui.plan.names import PlanProblems, called, key_of
 from torc_tui.plan.references import Token
 from torc_tui.quoting import quoted
 
-Lists = Callable[[JobSpec], tuple[tuple[str, ...], tuple[str, ...]]]
-"""Returns the names and the patterns of one use."""
-
+Lists = Callable[[JobSpec], tuple[tuple[str, ...], tuple[str, ...]]]  # names, patterns
 _FEW = 8
 """Shorter lists are cheaper to sort again than to remember."""
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 
 from torc_tui.errors import DependencyCycle, DuplicateProducer, Problem, SpecError, UnknownName
 from torc_tui.model import JobSpec, Source
-from torc_tui.quoting import quoted, shorten
+from torc_tui.quoting import HINT_LENGTH, quoted, shorten
 from torc_tui.wording import listed
 
 _OF_KIND: dict[str, type[SpecError]] = {
@@ -81,6 +81,7 @@ class PlanProblems:
         ``section`` is the section of the file in which something may be missing.
         """
         file = source.file or self._file
+        hint = shorten(hint, HINT_LENGTH) if hint else None
         problem = Problem(message, file, source.line_of(key), None, key, hint, kind)
         self._found.setdefault(problem, section)
 

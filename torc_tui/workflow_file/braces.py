@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 
 from torc_tui.errors import Problem
 from torc_tui.model import Json
-from torc_tui.quoting import quoted
+from torc_tui.quoting import HINT_LENGTH, quoted, shorten
 from torc_tui.shell_text import plain_text
 from torc_tui.workflow_file.document import List, Map
 from torc_tui.workflow_file.invalid_value import nearest
@@ -94,9 +94,9 @@ class _EntryLinter:
         )
         hint = None
         if near is not None:
-            hint = f"did you mean {{{near}}}?"
+            hint = f"did you mean {{{shorten(near)}}}?"
         elif self.own:
-            hint = f"its parameters: {', '.join(self.own)}"
+            hint = shorten(f"its parameters: {', '.join(self.own)}", HINT_LENGTH)
         line = self.entry.lines.get(key, self.entry.line)
         yield Problem(message, None, line, None, key, hint, "parameter-left")
 

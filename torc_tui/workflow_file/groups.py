@@ -11,7 +11,7 @@ from typing import Any
 
 from torc_tui.errors import Problem
 from torc_tui.model import Value
-from torc_tui.quoting import quoted
+from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Map
 from torc_tui.workflow_file.fields import FieldChecker, Fields
 from torc_tui.workflow_file.invalid_value import InvalidValue, suggestion
@@ -146,7 +146,7 @@ class GroupExpander:
     def _warn_unfit(self, entry: Map, rows: ParameterRows, where: str) -> None:
         for (name, form), value in rows.unfit.items():
             message = (
-                f"{where}: the format of {{{name}:{form}}} does not fit the value"
+                f"{where}: the format of {{{shorten(name)}:{shorten(form)}}} does not fit the value"
                 f" {quoted(printed(value))}, which is written without it"
             )
             hint = "formats: 03d for integers, .2f and .2e for numbers, q to quote for the shell"

@@ -23,6 +23,7 @@ from torc_tui.workflow_file.invalid_value import InvalidValue, suggestion
 from torc_tui.workflow_file.parameters import ReadLines
 from torc_tui.workflow_file.parse import parse
 from torc_tui.workflow_file.schema import WORKFLOW
+from torc_tui.workflow_file.spelling import SURROGATE
 
 STDIN = "<stdin>"
 """The name of standard input in messages and in ``WorkflowSpec.file``."""
@@ -79,6 +80,9 @@ def loads(
     """
     if not text.strip():
         raise syntax_error("the file is empty" if file else "the text is empty", file=file)
+    if not text.isascii() and (match := SURROGATE.search(text)):
+        line = text.count("\n", 0, match.start()) + 1
+        raise syntax_error("the text is not valid Unicode", file=file, line=line)
     name = Path(file).stem if file and file != STDIN else "stdin"
     return parse(_document(text, format, file), _line_reader(directory), name=name, text=text)
 

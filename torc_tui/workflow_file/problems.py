@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torc_tui.errors import Problem, SpecError
-from torc_tui.quoting import shorten
+from torc_tui.quoting import HINT_LENGTH, shorten
 from torc_tui.workflow_file.document import MAX_PROBLEMS
 
 _MESSAGE_LENGTH = 400
@@ -42,6 +42,7 @@ class FileProblems:
         """Add a problem at a line of the file."""
         shown = shorten(key) if key is not None else None
         message = shorten(message, _MESSAGE_LENGTH)
+        hint = shorten(hint, HINT_LENGTH) if hint else None
         self._keep(Problem(message, file=self.file, line=line, key=shown, hint=hint, kind=kind))
 
     def _keep(self, problem: Problem) -> None:
