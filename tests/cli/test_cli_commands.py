@@ -381,7 +381,7 @@ def test_initialization(torc: Any, place: Path) -> None:
     (place / "out.txt").write_text("")
     assert (
         torc("init", "--dry-run").out
-        == f"exists already: {place / 'out.txt'}\nSafe to initialize\n"
+        == f"already exists: {place / 'out.txt'}\nSafe to initialize\n"
     )
     done = torc("workflows", "initialize", 1)
     assert done.out == "Initialized workflow 1: 1 ready, 0 blocked\n  Workflow ID: 1\n"
@@ -398,7 +398,10 @@ def test_user_data_that_does_not_follow_its_schema_is_stored_with_a_warning(
     workflow = torc("create", "s.yaml", "-f", "json").json["id"]
     assert torc("user-data", "update", "u", "-w", workflow, "--data", '{"lr": 0.5}').err == ""
     done = torc("user-data", "update", "u", "-w", workflow, "--data", '{"lr": 5}')
-    assert (done.code, done.err) == (0, "warning: not as its schema says: .lr: 5 is more than 1\n")
+    assert (done.code, done.err) == (
+        0,
+        "warning: does not follow its schema: .lr: 5 is more than 1\n",
+    )
     assert torc("user-data", "get", "u", "-w", workflow).json["data"] == {"lr": 5}
     told = torc("events", "list", workflow, "--type", "user_data_warning", "-f", "json").json
     assert [(event["level"], event["data"]["version"]) for event in told] == [("warning", 3)]
@@ -649,7 +652,7 @@ def test_jobs_from_a_file(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatc
     limits = ("--cpus-per-job", "2", "--memory-per-job", "1g", "--runtime-per-job", "PT1M")
     assert (
         torc("jobs", "create-from-file", "list", "-", *limits).out
-        == f"Added 1 jobs to workflow {empty}\n"
+        == f"Added 1 job to workflow {empty}\n"
     )
     third = torc("jobs", "get", f"{empty}/job3", "-f", "json").json
     assert third["status"] == "ready", "the workflow was initialized before"
@@ -667,7 +670,7 @@ def test_jobs_from_a_file(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatc
         0,
     ]
     (place / "commands").write_text("# nothing\n")
-    assert "holds no command" in torc("jobs", "create-from-file", empty, "commands").err
+    assert "contains no command" in torc("jobs", "create-from-file", empty, "commands").err
     assert torc("jobs", "create-from-file", empty, "none").code == 2
     (place / "commands").write_text("echo\n")
     assert (

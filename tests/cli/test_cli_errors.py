@@ -51,8 +51,11 @@ from torc_tui.store.database import Store
         ("get", "there is no command get"),
         ("user-data update", "torc user-data update: needs RECORD"),
         ("user-data get 1 --data 5", "unknown option --data"),
-        ("user-data update 1 --data 1 --data-file y", "say the same thing twice"),
-        ("user-data update 1 --ephemeral maybe", "--ephemeral wants true or false"),
+        (
+            "user-data update 1 --data 1 --data-file y",
+            "--data and --data-file cannot be used together",
+        ),
+        ("user-data update 1 --ephemeral maybe", "--ephemeral must be true or false"),
         ("completions tcsh", "must be bash, zsh or fish, not 'tcsh'"),
         ("jobs list", "there is no workflow yet"),
         ("status 99", "there is no workflow 99"),
@@ -96,7 +99,7 @@ def test_a_state_that_is_none(torc: Any, small: int) -> None:
         ("{'a': 1}", "line 1, column 2"),
         ("[" * 100_000, "nested too deeply"),
         ("1" * 5000, "is not valid JSON"),
-        ("\udcff", "--data is not UTF-8 text"),
+        ("\udcff", "--data is not valid UTF-8"),
     ],
 )
 def test_data_that_is_not_json_changes_nothing(torc: Any, small: int, data: str, said: str) -> None:
@@ -110,7 +113,7 @@ def test_data_that_is_not_json_changes_nothing(torc: Any, small: int, data: str,
 def test_a_file_of_data_that_is_none(torc: Any, small: int, place: Path) -> None:
     (place / "bytes").write_bytes(b'"\xff"')
     assert (
-        "bytes is not UTF-8 text (byte 2)"
+        "bytes is not valid UTF-8 (byte 2)"
         in torc("user-data", "update", 1, "--data-file", "bytes").err
     )
     assert (

@@ -48,7 +48,7 @@ def test_whole_parts_and_end(torc: Any, talked: int) -> None:
 
 def test_none(torc: Any, talked: int, place: Path) -> None:
     answer = torc("logs", 1, "--attempt", 5)
-    assert answer.code == 2 and "has left no output to show" in answer.err
+    assert answer.code == 2 and "has no log files" in answer.err
     torc("init", 1, "--no-prompts")
     assert torc("logs", 1, "--stdout").out == "one\ntwo\n", "the last run that left any"
 

@@ -129,7 +129,7 @@ def test_missing_files_stop_it_before_it_begins(torc: Any, place: Path) -> None:
         "name: w\njobs: [{name: a, command: 'cat ${files.input.i}'}]\nfiles: [{name: i, path: in.txt}]\n"
     )
     answer = torc("run", "w.yaml")
-    assert answer.code == 2 and "in.txt" in answer.err and "nothing was stored" in answer.err
+    assert answer.code == 2 and "in.txt" in answer.err and "no changes made" in answer.err
     assert torc("workflows", "list", "-f", "json").json == []
     assert torc("run", "w.yaml", "--force").code == 1
     assert "is complete" in torc("workflows", "is-complete", 1).out
@@ -247,7 +247,7 @@ def test_drawing_on_a_terminal_and_ctrl_c(programs: Path, torc: Any, place: Path
     assert code == 130
     assert "░░░ 0/3" in text and "▶ a_1" in text
     assert (
-        "Stopping: 2 running jobs asked to end, killed after 30 s. Ctrl-C again kills at once."
+        "Stopping: 2 running jobs get SIGTERM, and SIGKILL after 30 s; Ctrl-C again kills them now"
         in text
     )
     assert "TERMINATED: a_1" in text

@@ -386,7 +386,7 @@ def test_a_display_that_breaks_does_not_end_the_run(shell: Any) -> None:
         shell, "from torc_tui.cli.progress import Lines as L\nL.events = lambda *given: 1 / 0\n"
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("the display failed, the run goes on: ZeroDivisionError") == 1
+    assert done.stderr.count("the display failed; the run continues: ZeroDivisionError") == 1
     assert set(shell.states().values()) == {"completed"}
 
 

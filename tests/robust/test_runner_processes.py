@@ -82,7 +82,7 @@ def test_a_second_ctrl_c_does_not_wait_for_stubborn_jobs(shell: Any, until: Unti
     until(lambda: (shell.folder / "begun").exists(), "the job began")
     assert runner.stdout is not None
     runner.send_signal(signal.SIGINT)
-    assert any("Ctrl-C again kills at once" in line for line in iter(runner.stdout.readline, ""))
+    assert any("Ctrl-C again kills them now" in line for line in iter(runner.stdout.readline, ""))
     runner.send_signal(signal.SIGINT)
     text, _ = runner.communicate(timeout=DEADLINE)
     assert runner.returncode == 130, text

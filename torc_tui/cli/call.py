@@ -66,8 +66,7 @@ class Call:
         return self.program == "torc-client"
 
     creates = False
-    """Whether the command makes a store where there is none: only one that creates workflows
-    does."""
+    """Whether the command creates a database if there is none: only if it creates a workflow."""
 
     @cached_property
     def store(self) -> Store:
@@ -80,7 +79,7 @@ class Call:
 
     @cached_property
     def missing_store(self) -> str | None:
-        """The path of the store, where it is a file that is not there."""
+        """The path of the database if it is a file that does not exist."""
         from torc_tui.store.connect import resolve
 
         dialect, place = resolve(settings.database_url(self.database))
@@ -103,7 +102,7 @@ class Call:
         lists.show(self, key, columns, records)
 
     def done(self, record: dict[str, Any], sentence: str) -> None:
-        """Print what an act did: the record as JSON, or one sentence."""
+        """Print what a command did: the record as JSON, or one sentence."""
         if self.json:
             output.json_value(record)
         else:

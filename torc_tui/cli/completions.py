@@ -1,8 +1,6 @@
-"""``torc completions bash|zsh|fish``: what the shells need to complete commands, from the one
-command table.
+"""Print completions of the shells bash, zsh and fish, made from the table of commands.
 
-What comes in: the table. What goes out: a script on standard output. bash and zsh by shtab, fish by
-a few lines here, as shtab does not know it.
+shtab writes those of bash and zsh. It does not know fish; that script is written here.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ def completions(call: Call) -> None:
 
 
 def whole_parser() -> argparse.ArgumentParser:
-    """All commands as one parser: only completions need it."""
+    """Return all commands as one parser, which only completions need."""
     parser = argparse.ArgumentParser("torc", add_help=False)
     _global(parser)
     first = parser.add_subparsers()
@@ -58,13 +56,13 @@ def _fill(parser: argparse.ArgumentParser, command: Command) -> None:
 
 
 def _global(parser: argparse.ArgumentParser, formats: tuple[str, ...] = ("table", "json")) -> None:
-    parser.add_argument("-f", "--format", choices=formats, help="what to print")
-    parser.add_argument("--database", help="the store: a path or a URL")
-    parser.add_argument("-h", "--help", action="store_true", help="tell what it takes")
+    parser.add_argument("-f", "--format", choices=formats, help="output format")
+    parser.add_argument("--database", help="database: a path or a URL")
+    parser.add_argument("-h", "--help", action="store_true", help="show the help")
 
 
 def fish() -> Iterator[str]:
-    """The script for fish: conditions on the words before the cursor."""
+    """Yield the lines for fish, with conditions on the words before the cursor."""
     yield "complete -c torc -f"
     for name, text in _first_words():
         yield f"complete -c torc -n __fish_use_subcommand -a {name} -d {_quote(text)}"
@@ -87,8 +85,8 @@ def fish() -> Iterator[str]:
 
 def _fish_options(inside: str, command: Command) -> Iterator[str]:
     everywhere = (
-        Argument(("-f", "--format"), {"choices": command.formats, "help": "what to print"}),
-        Argument(("--database",), {"help": "the store: a path or a URL"}, "file"),
+        Argument(("-f", "--format"), {"choices": command.formats, "help": "output format"}),
+        Argument(("--database",), {"help": "database: a path or a URL"}, "file"),
     )
     for argument in (*command.arguments, *everywhere):
         parts = [f"complete -c torc -n {inside}"]

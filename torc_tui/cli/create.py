@@ -1,8 +1,6 @@
-"""The commands that lead from a file to a workflow that can run: ``create``, ``validate``,
-``init``.
+"""Create, check and initialize workflows.
 
-What comes in: a workflow file, or a workflow. What goes out: what was made, or every problem that
-stands against it.
+Input: a workflow file, or a workflow. Output: what was created, or every error and warning.
 """
 
 from __future__ import annotations
@@ -53,13 +51,15 @@ def create_from_file(
     monitoring: bool = True,
     checked: bool = False,
 ) -> tuple[int, Plan]:
-    """Store the workflow of a file; its id and its plan. Doubts about it go to standard error.
-    ``checked``: only if it could begin at once, else Refused, and nothing is stored."""
+    """Store the workflow of a file and return its id and plan; print warnings.
+
+    With ``checked``, refuse a workflow that could not start, and store nothing.
+    """
     from torc_tui.operations.workflows import create_workflow
 
     plan = plan_of(path)
     if checked:
-        _check_outset(call, plan, path)
+        _refuse_unready(call, plan, path)
     if not monitoring:
         preset = dict(plan.spec.settings)
         preset["resource_monitor"] = {**(preset.get("resource_monitor") or {}), "enabled": False}
@@ -79,29 +79,29 @@ def create_from_file(
     return workflow_id, plan
 
 
-def _check_outset(call: Call, plan: Plan, path: str) -> None:
+def _refuse_unready(call: Call, plan: Plan, path: str) -> None:
     from torc_tui.operations.preflight import missing_files, missing_user_data, shown
     from torc_tui.plan.names import listing
 
     if not plan.jobs:
-        raise Refused(f"{path}: the workflow has no jobs, nothing was stored")
+        raise Refused(f"{path}: the workflow has no jobs; no changes made")
     records = missing_user_data(plan)
     if records:
         raise Refused(
-            f"{path}: user data that jobs read is empty and no job writes it: {listing(one.name for one in records)}",
-            hint="give it data in the file; nothing was stored",
+            f"{path}: user data that jobs read has no value and no job writes it: {listing(one.name for one in records)}",
+            hint="give it data in the file; no changes made",
         )
     folder = str(Path.cwd())
     missing = [] if call.options.force else missing_files(plan, folder)
     if missing:
         raise Refused(
             f"{path}: files that jobs read do not exist and no job writes them:\n{shown(missing, folder)}",
-            hint="put them there, or use --force; nothing was stored",
+            hint="create them, or use --force; no changes made",
         )
 
 
 def plan_of(path: str) -> Plan:
-    """The file, read and resolved; SpecError with all problems."""
+    """Return the plan of a workflow file; SpecError with all errors."""
     from torc_tui.plan.plan_file import load_plan
 
     return load_plan(path)
@@ -159,7 +159,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 
 def _print_edges(plan: Plan, count: int) -> None:
-    """The first dependencies with their reasons; all of them are in the JSON."""
+    """Print the first dependencies with their reasons; JSON has all of them."""
     from itertools import islice
 
     from torc_tui.plan.describe import edge_reasons
@@ -167,7 +167,7 @@ def _print_edges(plan: Plan, count: int) -> None:
     for job, other, reason in islice(edge_reasons(plan), SHOWN_EDGES):
         output.line(f"  {job} waits for {other}: {reason}")
     if count > SHOWN_EDGES:
-        output.line(f"  … and {count - SHOWN_EDGES} more (-f json tells all)")
+        output.line(f"  and {count - SHOWN_EDGES} more (-f json lists all)")
 
 
 def init(call: Call) -> int | None:
@@ -181,9 +181,8 @@ def init(call: Call) -> int | None:
     counts = workflows.get_workflow(call.store, workflow_id).counts
     done = sum(number for status, number in counts.items() if status in FINISHED)
     if done:
-        call.confirm(
-            f"{done} jobs of workflow {workflow_id} have ended; make all of them ready to run again?"
-        )
+        workflow = f"workflow {workflow_id}: {done} of its jobs have finished; run all jobs again"
+        call.confirm(f"Initialize {workflow}?")
     report = initialize(call.store, workflow_id, force=options.force, actor=call.actor)
     tell_existing(report.existing_outputs)
     message = f"Initialized workflow {workflow_id}: {report.ready} ready, {report.blocked} blocked"
@@ -201,11 +200,11 @@ def init(call: Call) -> int | None:
 
 
 def tell_existing(files: Sequence[tuple[str, str]]) -> None:
-    """Output files (name, path) that are there before any job ran: a doubt, not an error."""
+    """Warn of output files (name, path) that exist before a job has run."""
     paths = [path for _, path in files]
     if paths:
         shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
-        say(f"warning: these output files exist already and will be overwritten: {shown}")
+        say(f"warning: output files exist and will be overwritten: {shown}")
 
 
 def _check(call: Call, workflow_id: int) -> int:
@@ -233,6 +232,6 @@ def _check(call: Call, workflow_id: int) -> int:
         for name in records:
             output.line(f"missing user data: {name}")
         for path in existing:
-            output.line(f"exists already: {path}")
+            output.line(f"already exists: {path}")
         output.line("Safe to initialize" if report.safe else "Not safe to initialize")
     return 0 if report.safe else FAILED

@@ -1,8 +1,4 @@
-"""``torc events list``: what happened, and with ``-f`` what happens.
-
-What comes in: the event stream of a workflow. What goes out: a list, or a line for each event as it
-comes.
-"""
+"""List the events of a workflow, or follow them."""
 
 from __future__ import annotations
 
@@ -66,7 +62,7 @@ def list_(call: Call) -> int:
 
 
 def record_of(event: Event) -> dict[str, Any]:
-    """An event as users see it (facts, 7.5); ``timestamp`` in milliseconds."""
+    """Return an event as JSON shows it; ``timestamp`` is in milliseconds."""
     return {
         "id": event.seq,
         "workflow_id": event.workflow_id,
@@ -81,7 +77,7 @@ def record_of(event: Event) -> dict[str, Any]:
 
 
 def _follow(call: Call, workflow_id: int, last: int) -> None:
-    """Tell every event that comes, until the workflow is deleted or the user has seen enough."""
+    """Print new events until the workflow is deleted or the user interrupts."""
     from torc_tui.store.feed import Feed
 
     options = call.options

@@ -1,8 +1,7 @@
-"""``torc graph``: what depends on what, as text, Mermaid, DOT, SVG or JSON.
+"""Print the dependency graph of a workflow as text, Mermaid, DOT, SVG or JSON.
 
-What comes in: a workflow. What goes out: its graph on standard output. Jobs of one parameterised
-entry with the same neighbours are one box, unless ``--no-fold`` asks for each by itself; ``--data``
-adds files and user data; ``--direct`` leaves out what follows from other links.
+Jobs of one job group with the same neighbors are one box, unless ``--no-fold`` is given. ``--data``
+adds files and user data; ``--direct`` omits dependencies that follow from others.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ def graph(call: Call) -> None:
 
 
 def data_of(store: Store, workflow_id: int) -> list[Data]:
-    """The files and records of a workflow with the jobs that write and read them."""
+    """Return the files and records of a workflow with the jobs that write and read them."""
     return [Data(*one) for one in relations.artifacts(store, workflow_id)]
 
 
 def as_json(scene: Scene) -> dict[str, Any]:
-    """Boxes and links, the links as pairs of keys: (what is waited for, who waits)."""
+    """Return boxes, and links as pairs of keys: (dependency, dependent)."""
     nodes = [
         {
             "key": node.key,

@@ -1,7 +1,6 @@
-"""The commands about jobs: list, get, add, and the acts on them.
+"""List, show, add and change jobs, and print how to repeat one.
 
-What comes in: calls. What goes out: records (facts, 7.5) or sentences. Acts go through
-``operations``; every job that is named is looked up before any is touched.
+Actions that follow from their row of the catalog alone are in `torc_tui.cli.actions`.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from torc_tui.cli import columns, output
 from torc_tui.cli.actions import tell_jobs
 from torc_tui.cli.call import Call
 from torc_tui.errors import UsageError
+from torc_tui.wording import count
 
 
 def list_(call: Call) -> None:
@@ -66,23 +66,22 @@ def create_from_file(call: Call) -> None:
         ) from None
     ids = add_jobs(call.store, workflow_id, commands, requirements, actor=call.actor)
     record = {"workflow_id": workflow_id, "jobs_created": len(ids), "job_ids": list(ids)}
-    call.done(record, f"Added {len(ids)} jobs to workflow {workflow_id}")
+    call.done(record, f"Added {count(len(ids), 'job')} to workflow {workflow_id}")
 
 
 def commands_of(path: str) -> list[str]:
-    """The commands of a file: a line each, without empty ones and ``#`` comments. UsageError when
-    there is none."""
+    """Return the commands of a file, one per line, without empty lines and ``#`` comments."""
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text") from None
+        raise UsageError(f"{path} is not valid UTF-8") from None
     lines = [line.strip() for line in text.splitlines()]
     commands = [line for line in lines if line and not line.startswith("#")]
     if not commands:
         raise UsageError(
-            f"{path} holds no command", hint="one command per line; lines with # are comments"
+            f"{path} contains no command", hint="write one command per line; # begins a comment"
         )
     return commands
 

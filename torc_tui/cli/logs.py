@@ -1,8 +1,7 @@
-"""``torc logs JOB``: what a job wrote, whole or its end, and live.
+"""Show the output of a job: all of it or its end, also while it is written.
 
-What comes in: a job, and which attempt of it. What goes out: the bytes as they are when something
-reads them, and text made sanitize (colours kept) when a terminal would. The names of the files are
-the store's rule.
+Input: a job, and which attempt of it. Output: the bytes unchanged for programs; for a terminal,
+text with colors and without other control sequences.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _FINAL = frozenset({"completed", "failed", "canceled", "terminated", "disabled",
 def attempt_paths(
     folder: str, workflow_id: int, job_id: int, run_id: int, attempt: int
 ) -> dict[str, str]:
-    """The files of an attempt that exist: ``stdout``, ``stderr`` or ``combined`` to its path."""
+    """Return the existing log files of an attempt: ``stdout``, ``stderr`` or ``combined``."""
     from torc_tui.store.log_files import attempt_stem
 
     stem = attempt_stem(folder, workflow_id, job_id, run_id, attempt)
@@ -59,9 +58,7 @@ def logs(call: Call) -> int | None:
         return None
     files = _wanted(finder.files(), options)
     if not files:
-        raise NotFound(
-            finder.nothing(), hint="`torc why JOB` tells why; `--path` shows the files there are"
-        )
+        raise NotFound(finder.nothing(), hint="`torc why JOB` explains its status")
     writer = _Writer()
     for number, (name, path) in enumerate(files.items()):
         if len(files) > 1 and sys.stdout.isatty():
@@ -115,7 +112,7 @@ class Finder:
 
     def nothing(self) -> str:
         which = self.which()
-        return f"job {self.job_id} ({which['name']}) is {which['status']} and has left no output to show"
+        return f"job {self.job_id} ({which['name']}) is {which['status']} and has no log files"
 
     def _folders(self) -> list[str]:
         """Every output folder that a runner of the workflow had, the last first."""

@@ -1,5 +1,7 @@
-"""The door from the command line to the app. What comes in: nothing, a workflow, or a file. What
-goes out: the exit code of the app. The app is loaded only here."""
+"""Open the app on the list of workflows, on a workflow or on a workflow file.
+
+The app is imported here only, because that takes long.
+"""
 
 from __future__ import annotations
 

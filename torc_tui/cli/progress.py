@@ -1,13 +1,11 @@
-"""What a person sees while ``torc run`` works: a small drawing on a terminal, plain lines
-elsewhere, or nothing.
+"""Show what happens during ``torc run``: a drawing on a terminal, lines elsewhere, or nothing.
 
-What comes in: the events of the run. What goes out: text on standard output, with the words of jobs
-made sanitize. The drawing follows the store through its own feed, so it also shows what other
-runners and people do; it paints ten times a second, and only when something can have changed. Never
-here: deciding, or writing to the store.
+Input: the events of the run. Output: text on standard output, without control characters of jobs.
+The drawing follows the database itself, so it also shows what other runners and users do. It is
+painted at most ten times a second, and only if something may have changed.
 
-Nothing that befalls the showing befalls the run: when standard output goes away (a closed pipe, a
-lost terminal) or the store does, the run goes on, and less is shown of it.
+Invariants: nothing is decided or written here. If standard output or the database is lost, the run
+continues and less is shown of it.
 """
 
 from __future__ import annotations
@@ -54,7 +52,7 @@ _SIGNS = {"unicode": ("█", "░", "▶"), "ascii": ("#", ".", ">")}
 def watcher(
     store: Store, workflow: Workflow, output_dir: str | None, *, quiet: bool
 ) -> Iterator[Observer]:
-    """The observer that fits standard output; whatever it drew is cleared away at the end."""
+    """Return the observer that fits standard output; its drawing is removed at the end."""
     folder = output_dir or output_folder(workflow.directory)
     fallback = TerminalFallback(runner_log(workflow, folder))
     try:
@@ -137,7 +135,7 @@ class SafeObserver:
             act()
         except Exception as error:
             self.observer, self.live = NullObserver(), False
-            say(f"the display failed, the run goes on: {type(error).__name__}: {error}")
+            say(f"the display failed; the run continues: {type(error).__name__}: {error}")
 
     def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
         self.shelter(lambda: self.observer.began(run_id, machine, never))
@@ -169,7 +167,7 @@ class _Quiet(NullObserver):
 
 
 class _Told:
-    """What both ways of showing have in common: the words for an event."""
+    """What lines and drawing have in common: the words for an event."""
 
     def __init__(
         self,
@@ -189,7 +187,7 @@ class _Told:
         self.lost = False
 
     def heading(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> list[str]:
-        """What is said when the runner has joined."""
+        """Return what is printed when the runner has started."""
         self.run_id = run_id
         gpus = f", {count(len(machine.gpus), 'GPU')}" if machine.gpus else ""
         lines = [
@@ -224,8 +222,7 @@ class _Told:
                 lose_output()
 
     def ended(self, event: Event, name: str) -> list[str]:
-        """A line for the end of an attempt, and the last lines of standard error where it
-        failed."""
+        """Return a line about the end of an attempt, and its last error lines if it failed."""
         data = event.data
         text = f"{_ENDS[event.kind]}: {_shown(name)} (job {event.job_id})"
         if event.kind in _BAD or event.kind == "job_canceled":
@@ -248,9 +245,9 @@ class _Told:
         self.failures += 1
         if self.failures > LOUD_FAILURES:
             return [text]
-        return [text, *self._last_words(event.job_id, data.get("attempt", 1))]
+        return [text, *self._stderr_tail(event.job_id, data.get("attempt", 1))]
 
-    def _last_words(self, job_id: int, attempt: int) -> list[str]:
+    def _stderr_tail(self, job_id: int, attempt: int) -> list[str]:
         from torc_tui.operations.stderr_tail import tail
         from torc_tui.store import log_files
 
@@ -268,7 +265,7 @@ class _Told:
 
 
 class Lines(_Told):
-    """A line for each thing that happens: for logs and pipes."""
+    """One line per event, for logs and pipes."""
 
     live = False
 
@@ -316,14 +313,14 @@ class Lines(_Told):
         self._print([f"{time_of_day(time.time())} {_shown(text, 1000)}"])
 
     def tick(self, now: float) -> None:
-        """Nothing is drawn between events."""
+        """Do nothing: nothing is drawn between events."""
 
     def _print(self, lines: list[str]) -> None:
         self._put("\n".join(lines) + "\n")
 
 
 class Live(_Told):
-    """The drawing: a bar, counts by state, what runs with its time; failures scroll by above it."""
+    """A drawing: a bar, counts by status, running jobs with their times; failures scroll above it."""
 
     live = True
 
@@ -367,13 +364,13 @@ class Live(_Told):
             self._paint(now, self._news())
 
     def close(self) -> None:
-        """Say what is still unsaid, and take the drawing away."""
+        """Print the last events and remove the drawing."""
         news = self._news()
         self.feed.close()
         self._write([*news], [])
 
     def _news(self) -> list[str]:
-        """Fold in what happened; lines for what has to be told. Nothing new while the store is
+        """Fold in the events and return lines about them; nothing new while the database is
         away."""
         try:
             events = self.feed.poll()
@@ -470,18 +467,21 @@ def _retry(event: Event) -> str:
 
 
 def _notice(event: Event) -> str:
-    """What a runner says of its machine."""
+    """Return a warning of the runner about its machine."""
     return f"warning: {_shown(str(readable(event.data).get('message', '')))}"
 
 
 def _farewell(running: int, grace: float) -> str:
-    """What Ctrl-C has set going."""
+    """Return what happens after Ctrl-C."""
     if not running:
         return "Stopping."
     jobs = count(running, "running job")
     if not grace:
         return f"Killing {jobs}."
-    return f"Stopping: {jobs} asked to end, killed after {duration(grace)}. Ctrl-C again kills at once."
+    return (
+        f"Stopping: {jobs} get SIGTERM, and SIGKILL after {duration(grace)};"
+        " Ctrl-C again kills them now"
+    )
 
 
 @lru_cache(maxsize=1)

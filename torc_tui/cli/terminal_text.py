@@ -1,6 +1,7 @@
-"""Text that a terminal can be trusted with, and JSON as it is printed. What comes in: any text or
-value, also hostile. What goes out: plain text. Nothing is printed here, and nothing heavy imported:
-error messages pass through as well."""
+"""Make any text safe for a terminal, and print values as JSON.
+
+Never: printing, or an import that takes time; error messages pass through this module.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def sanitize(text: str, keep: str = "") -> str:
-    """``text`` with every character that does not print (controls, escapes, direction marks, lone
-    surrogates) written as an escape, except those in ``keep``. A terminal shows what is there and
-    does nothing else."""
+    """Return the text with every character escaped that does not print, except those in ``keep``.
+
+    These are controls, escape sequences, direction marks and lone surrogates: a terminal shows them
+    and does nothing else.
+    """
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)
@@ -29,9 +32,11 @@ def _escape(char: str) -> str:
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:
-    """``value`` as JSON, in letters rather than escapes where standard output can carry them.
-    Control characters are always escaped (JSON says so for the lower ones; the others would reach
-    the terminal)."""
+    """Return a value as JSON, with escapes only for what standard output cannot carry.
+
+    Control characters are always escaped: JSON requires it below 32, and the others would reach the
+    terminal.
+    """
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=_other)
     if text.isascii() and "\x7f" not in text:
         return text

@@ -1,7 +1,6 @@
-"""The commands ``user-data …``: the JSON that flows between jobs.
+"""List, read and write user data: the JSON that flows between jobs.
 
-What comes in: calls. What goes out: records. All goes through ``store.user_data`` and a plain
-connection; ``get`` and ``update`` end in the same function that jobs reach by the fast way.
+``get`` and ``update`` end in the same function as the fast path of `torc_tui.cli.user_data_fast`.
 """
 
 from __future__ import annotations
@@ -121,12 +120,13 @@ def restore(call: Call) -> None:
             actor=call.actor,
             check=told,
         )
-    sentence = f"User data {record['id']} ({record['name']}) has the value of version {call.options.version} again"
+    named = f"user data {record['id']} ({record['name']})"
+    sentence = call.action.done.format(argument=call.options.version, record=named)
     call.done(record, sentence)
 
 
 def author(record: Mapping[str, Any]) -> str:
-    """Who wrote a version: a person, or the job with its run and attempt."""
+    """Return who wrote a version: a user, or a job with its run and attempt."""
     if record.get("job_id") is not None:
         return f"job {record['job_id']}, run {record['run_id']}, attempt {record['attempt_id']}"
     return record.get("actor") or ""
@@ -145,8 +145,7 @@ def _fast(call: Call, verb: str) -> int:
 
 
 def _of(call: Call, given: str | None) -> int:
-    """The workflow that is meant. An id needs no look at the other workflows (the query itself
-    tells a wrong one)."""
+    """Return the id of the workflow; the query itself reports an unknown id."""
     return int(given) if given is not None and is_id(given) else call.workflow_id(given)
 
 

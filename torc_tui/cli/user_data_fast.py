@@ -1,10 +1,11 @@
-"""``torc user-data get`` and ``update``: what jobs call again and again, hundreds of times.
+"""Run ``torc user-data get`` and ``update`` with the least start-up time: jobs call them often.
 
-What comes in: the words of the line. What goes out: the record as JSON (or a table), and an exit
-code. The line is read by hand and the database is spoken to through a plain connection, because the
-budget for the whole process is 2.5 times that of an empty interpreter. Whatever is not understood
-here (``--help``, mistakes) is left to the full reader, which comes back with the same
-:class:`Request`. Never imported here: argparse, SQLAlchemy, rich, pathlib, dataclasses.
+Input: the words of the line. Output: the record as JSON or a table, and an exit code. The line is
+parsed here without argparse, because the whole process may take only 2.5 times as long as an empty
+interpreter. A line that is not plain (``--help``, mistakes) is left to the full parser, which comes
+back with the same `Request`.
+
+Never: an import of argparse, SQLAlchemy, rich, pathlib or dataclasses.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _ONLY_UPDATE = ("data", "data_file", "name", "ephemeral", "expected_version")
 
 
 class Request:
-    """One call: ``verb`` (get, update), ``ref`` (id or name), and the options that were given."""
+    """A call: ``verb`` (get, update), ``ref`` (id or name), and the options."""
 
     def __init__(self, verb: str, ref: str, options: Mapping[str, str]) -> None:
         self.verb = verb
@@ -49,14 +50,12 @@ class Request:
         self.options = options
 
     def answer(self, program: str) -> int:
-        """Do it and print the answer. UsageError for data that is not JSON, NotFound for an unknown
-        record."""
+        """Carry it out and print the answer; raise UsageError or NotFound."""
         return _answer(self, program)
 
 
 def read(words: list[str]) -> Request | None:
-    """The request that ``user-data get|update …`` makes; None when the line is not as plain as
-    that."""
+    """Return the request of a plain line ``user-data get|update …``; None for any other."""
     verb = words[1]
     options: dict[str, str] = {}
     refs: list[str] = []
@@ -128,17 +127,16 @@ def _violations(value: Any, schema: Any) -> list[str]:
 
 
 def _warn(wrong: list[str]) -> None:
-    """Say in what a value does not follow its schema; it is stored all the same."""
+    """Print how a value violates its schema; it is stored nevertheless."""
     if wrong:
         from torc_tui.cli.diagnostics import say
 
         for text in wrong:
-            say(f"warning: not as its schema says: {text}")
+            say(f"warning: does not follow its schema: {text}")
 
 
 def show(record: Mapping[str, Any], verb: str, format_: str | None, program: str) -> None:
-    """Print a record: JSON for ``get`` and for whoever asks for it, a sentence after a change, else
-    a table."""
+    """Print a record: as JSON for ``get`` or on request, as a table, or a sentence after a change."""
     if format_ == "json" or (format_ is None and (verb == "get" or program == "torc-client")):
         sys.stdout.write(json_text(record) + "\n")
     elif format_ == "table":
@@ -151,8 +149,7 @@ def show(record: Mapping[str, Any], verb: str, format_: str | None, program: str
 
 
 def workflow_of(given: str | None) -> int | None:
-    """The workflow in which a name is looked up: ``given`` with -w, or that of the job this process
-    belongs to."""
+    """Return the workflow in which a name is looked up: from -w, or that of the calling job."""
     text = given or os.environ.get("TORC_WORKFLOW_ID")
     if not text:
         return None
@@ -162,8 +159,7 @@ def workflow_of(given: str | None) -> int | None:
 
 
 def writer(database: str | None) -> dict[str, Any]:
-    """Who writes: the job that this process belongs to, else the person. A job of another database
-    is none."""
+    """Return who writes: the job that calls this, if the database is its own, else the user."""
     number = os.environ.get
     own = number("TORC_DATABASE")
     job, run, attempt = (
@@ -201,11 +197,11 @@ def _changes(options: Mapping[str, str]) -> dict[str, Any]:
 
 
 def given_data(text: str | None, path: str | None) -> Any:
-    """The value that ``--data`` or ``--data-file`` gives; UNSET where neither is there."""
+    """Return the value of ``--data`` or ``--data-file``; UNSET without them."""
     from torc_tui.store.user_data import UNSET
 
     if text is not None and path is not None:
-        raise UsageError("--data and --data-file say the same thing twice", hint="give one of them")
+        raise UsageError("--data and --data-file cannot be used together")
     if "-" in (text, path):
         return _decoded(_standard_input(), "standard input")
     if text is not None:
@@ -225,7 +221,7 @@ def _standard_input() -> bytes:
 
 def truth(text: str) -> bool:
     if text not in ("true", "false"):
-        raise UsageError(f"--ephemeral wants true or false, not {text!r}")
+        raise UsageError(f"--ephemeral must be true or false, not {text!r}")
     return text == "true"
 
 
@@ -241,15 +237,15 @@ def _decoded(data: bytes, what: str) -> Any:
     try:
         return parse(data.decode("utf-8-sig"), what)
     except UnicodeDecodeError as error:
-        raise UsageError(f"{what} is not UTF-8 text (byte {error.start + 1})") from error
+        raise UsageError(f"{what} is not valid UTF-8 (byte {error.start + 1})") from error
 
 
 def parse(text: str, what: str) -> Any:
-    """The JSON value of ``text``; UsageError naming ``what``, line and column if it is none."""
+    """Return the JSON value of a text, or raise UsageError with line and column."""
     import json
 
     if not text.strip():
-        raise UsageError(f"{what} is empty, which is not JSON", hint="null clears the value")
+        raise UsageError(f"{what} is empty, which is not JSON", hint="use null to clear the value")
     try:
         text.encode()
         return json.loads(text, parse_constant=_refuse_constant)
@@ -261,10 +257,10 @@ def parse(text: str, what: str) -> Any:
         near = line[0][max(found.column - 21, 0) : found.column + 19] if line else ""
         raise UsageError(
             f"{what} is not valid JSON: line {found.line}, column {found.column}: {found.message}",
-            hint=f"near: {near}\n  nothing was changed" if near else "nothing was changed",
+            hint=f"near: {near}\n  no changes made" if near else "no changes made",
         ) from None
     except UnicodeEncodeError:
-        raise UsageError(f"{what} is not UTF-8 text") from None
+        raise UsageError(f"{what} is not valid UTF-8") from None
     except RecursionError:
         raise UsageError(f"{what} is nested too deeply") from None
     except _Constant as error:

@@ -1,7 +1,7 @@
-"""``torc why JOB``: the chain of reasons from a job down to where it starts.
+"""Explain a job: the chain of reasons down to its causes, and the last error output of a failed job.
 
-What comes in: a job. What goes out: a small tree of sentences, and what a failed job said last. The
-facts are gathered by ``operations.explain``; what they mean is said by ``views.why``.
+Input: a job. Output: a small tree of sentences, or JSON. `torc_tui.operations.job_facts` gathers
+the facts, `torc_tui.views.why` words them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def why(call: Call) -> None:
     if _contains(chain, Kind.NO_RUNNER):
         say(without_runner(workflow_id))
     if chain.status in TROUBLED:
-        _last_words(call, job_id)
+        _print_stderr_tail(call, job_id)
 
 
 def _contains(node: views.Explanation, kind: Kind) -> bool:
@@ -47,8 +47,8 @@ def _contains(node: views.Explanation, kind: Kind) -> bool:
     return node.kind is kind or any(_contains(child, kind) for child in node.children)
 
 
-def _last_words(call: Call, job_id: int) -> None:
-    """The end of its standard error, if there is any."""
+def _print_stderr_tail(call: Call, job_id: int) -> None:
+    """Print the end of its standard error, if there is any."""
     said = stderr_tail.of_job(call.store, job_id, _LINES)
     if said is not None:
         output.line("")

@@ -1,7 +1,7 @@
-"""Acts that change what a workflow consists of: add jobs, change a job that has not started.
+"""Add jobs to a workflow, and change jobs that have not started.
 
-What comes in: an open store, ids, who acts. What goes out: ids. Each act is one transaction that
-changes rows and appends its event.
+Input: an open store, ids, who acts. Output: ids. Each action is one transaction that changes rows
+and appends its event.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def update_job(
         job = user_actions.job_states(conn, [job_id])[0]
         if job.status in _HELD or ((name, command) != (None, None) and job.status not in WORDS):
             raise Refused(
-                f"job {job_id} ({job.name}) is {job.status.word}: it can no longer be changed so"
+                f"job {job_id} ({job.name}) can no longer be updated: it is {job.status.word}"
             )
         if name is not None and additions.name_is_taken(conn, job.workflow_id, name, job_id):
             raise Conflict(

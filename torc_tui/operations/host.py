@@ -1,8 +1,7 @@
-"""This host as it is right now: its CPUs, memory and cards, what jobs hold of them, and what others
-use.
+"""Read the state of this host: CPUs, memory and GPUs, what jobs hold and what others use.
 
-What comes in: the system, the driver, the store. What goes out: `Host` readings. A reading costs
-milliseconds and belongs in a thread beside the screen. Nothing is changed here.
+Input: the system, the GPU driver, the database. Output: `Host` readings. A reading takes
+milliseconds, so the app makes it in a thread.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""The facts behind "why": gathered from the store, from the runners and from the cards of this
-host.
+"""Gather the facts that explain the status of jobs: from the database, the runners and the GPUs.
 
-What comes in: a store and a workflow. What goes out: what ``views.why`` puts into words. What fits
-where is decided in ``resources``; nothing is decided or changed here. The command line and the app
-ask here, and nowhere else.
+Input: a database and a workflow. Output: the facts for `torc_tui.views.why`. What fits where is
+decided in `torc_tui.resources`; nothing is decided or changed here.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""What stands in the way of a plan here and now: input files and values that are not there, jobs
-that this machine can never serve.
+"""Find what a plan lacks here and now: input files, values of user data, resources.
 
-What comes in: a plan, the folder in which its jobs will run, the machine. What goes out: what is
-missing, and doubts in the words of a user. Nothing is stored here. A plan that becomes a workflow
-is held to the same rules by ``workflows.initialize``.
+Input: a plan, the directory in which its jobs will run, the machine. Output: what is missing, and
+warnings. `workflows.initialize` applies the same rules to a workflow.
 """
 
 from __future__ import annotations

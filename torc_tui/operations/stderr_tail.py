@@ -1,7 +1,7 @@
-"""What a job said last: the end of its standard error, as lines that are safe to show.
+"""Read the end of the standard error of a job, as lines that are safe to show.
 
-What comes in: a job, or a file. What goes out: lines. A file that is not there, or cannot be read,
-has said nothing; only its end is read, however large it is.
+Input: a job, or a file. Output: lines; none if the file is missing or cannot be read. Only the end
+of a file is read, however large it is.
 """
 
 from __future__ import annotations
