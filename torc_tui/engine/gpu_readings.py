@@ -1,4 +1,4 @@
-"""Fresh readings of the cards, taken beside the loop.
+"""Fresh readings of the GPUs, taken beside the loop.
 
 What comes in: a `GpuMonitor`, the process ids of our attempts. What goes out: the latest readings,
 and what the driver complained of. NVML may take milliseconds, so it is never asked inside a step.
@@ -16,11 +16,11 @@ from torc_tui.resources.nvml import GpuMonitor
 EVERY = 0.5
 """Seconds between two readings."""
 PATIENCE = 10.0
-"""A card that has not answered for so long (seconds) is not counted on any more."""
+"""A GPU that has not answered for so long (seconds) is not counted on any more."""
 
 
-class CardWatch:
-    """Reads in a thread of its own, and wakes the loop when the cards have changed in a way that
+class GpuWatch:
+    """Reads in a thread of its own, and wakes the loop when the GPUs have changed in a way that
     matters."""
 
     def __init__(self, monitor: GpuMonitor, wake: Callable[[], None], every: float = EVERY) -> None:
@@ -54,7 +54,7 @@ class CardWatch:
         return fresh
 
     def present(self) -> tuple[Gpu, ...] | None:
-        """The cards that have answered lately: what jobs may wait for. None before the first
+        """The GPUs that have answered lately: what jobs may wait for. None before the first
         reading."""
         if not self._seen:
             return None
@@ -71,7 +71,7 @@ class CardWatch:
             self._now.set()
 
     def refresh(self) -> None:
-        """Read now: a job with cards has ended."""
+        """Read now: a job with GPUs has ended."""
         self._now.set()
 
     def close(self) -> None:

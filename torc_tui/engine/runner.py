@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from torc_tui.engine import membership
 from torc_tui.engine.database_retry import MINUTES, Outage
 from torc_tui.engine.engine import Engine, InFlight, NodeIdentity
-from torc_tui.engine.gpu_readings import CardWatch
+from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.interrupts import Interrupts
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.report import EXIT_UNSUCCESSFUL, NullObserver, Observer, RunOptions, RunReport
@@ -139,7 +139,7 @@ class Runner:
         self.machine = machine
         self.clock = clock
         self.monitor = monitor
-        self.watch: CardWatch | None = None
+        self.watch: GpuWatch | None = None
         self.interrupts = Interrupts(executor.wake)
         self._pending: list[Report] = []
         self._recovered: queue.SimpleQueue[Exited] = queue.SimpleQueue()
@@ -231,7 +231,7 @@ class Runner:
             gpu_need(one) for one in context.requirements.values()
         )
         if wanted and self.monitor and _real(self.machine):
-            self.watch = CardWatch(self.monitor, self.executor.wake)
+            self.watch = GpuWatch(self.monitor, self.executor.wake)
         try:
             with self.interrupts.installed():
                 self._retry_until_available(lambda: self._adopt(self.clock()))
@@ -313,7 +313,7 @@ class Runner:
         self._heed_interrupts()
         self._follow_clock(now)
         self._heed_time(now)
-        self._heed_cards(now)
+        self._update_gpus(now)
         if self._beat_is_due():
             self._beat(now)
             self._adopt(now)
@@ -542,7 +542,7 @@ class Runner:
             self.engine.stop(cause=Cause.TIME_LIMIT)
             self.scripts.stop()
 
-    def _heed_cards(self, now: float) -> None:
+    def _update_gpus(self, now: float) -> None:
         """Give the pool what the cards say now, and tell once what the driver complains of."""
         if self.watch is None:
             return

@@ -1,6 +1,6 @@
-"""The variables by which a job sees its cards, and no others.
+"""The variables by which a job sees its GPUs, and no others.
 
-In: an allocation and the cards of the machine. Out: a part of the job's environment. Pure.
+In: an allocation and the GPUs of the machine. Out: a part of the job's environment. Pure.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ def environment(
 ) -> dict[str, str]:
     """The variables for an attempt with that allocation.
 
-    Cards are named by their UUID, or on request by their number in the order of the PCI bus. MIG
-    instances have no number, so a job with one gets ids in any case. Virtual cards have a number
-    only. Without cards the job sees none.
+    GPUs are named by their UUID, or on request by their number in the order of the PCI bus. MIG
+    instances have no number, so a job with one gets ids in any case. Virtual GPUs have a number
+    only. Without GPUs the job sees none.
     """
     known = {gpu.uuid: gpu for gpu in gpus}
     numbers: list[int | None] = []

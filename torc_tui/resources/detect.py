@@ -1,7 +1,7 @@
 """What a runner may use of this host.
 
 In: the system, and what the user said instead. Out: a ``Machine``. Nothing heavy is loaded on a
-machine without cards: psutil only where /proc is missing, pynvml only where the loader would find
+machine without GPUs: psutil only where /proc is missing, pynvml only where the loader would find
 the driver's library.
 """
 
@@ -36,8 +36,8 @@ def detect_machine(
     monitor: GpuMonitor | None = None,
 ) -> Machine:
     """The machine as the runner may use it. What the user gives counts as given (``memory_gb`` in
-    units of 2^30 bytes); ``num_gpus`` limits the cards, or gives virtual ones where there are none.
-    A ``monitor`` that is passed in reads the cards, with the limit that it was made with."""
+    units of 2^30 bytes); ``num_gpus`` limits the GPUs, or gives virtual ones where there are none.
+    A ``monitor`` that is passed in reads the GPUs, with the limit that it was made with."""
     if monitor is None:
         monitor = GpuMonitor(num_gpus)
     return Machine(

@@ -1,17 +1,17 @@
-"""One card: what is granted of it, what others use of it, and what stands in the way of a request.
+"""One GPU: what is granted of it, what others use of it, and what stands in the way of a request.
 
-In: readings (``Gpu``) and grants. Out: obstacles, and the choice of cards for one request. Pure:
+In: readings (``Gpu``) and grants. Out: obstacles, and the choice of GPUs for one request. Pure:
 asks no driver.
 
 The laws:
 
-* A whole-card grant (1000 thousandths) is alone on its card. Shares and memory reservations never
+* A whole-GPU grant (1000 thousandths) is alone on its GPU. Shares and memory reservations never
   join it.
-* The shares of a card add up to at most 1000, reservations to at most its memory.
+* The shares of a GPU add up to at most 1000, reservations to at most its memory.
 * Memory of others counts as it is: what is available is the free memory of the last reading, less
   what our own grants reserved and have not used yet. So an own job that fills its reservation
   changes nothing.
-* A card whose memory the driver does not tell (0), and a virtual card, have room for every
+* A GPU whose memory the driver does not tell (0), and a virtual GPU, have room for every
   reservation.
 """
 
@@ -28,13 +28,13 @@ from torc_tui.model import Gpu, GpuGrant, GpuProcess, ResourceRequirements
 from torc_tui.patterns import Pattern, PatternError, is_found
 
 WHOLE = 1000
-"""The share of a whole card, in thousandths."""
+"""The share of a whole GPU, in thousandths."""
 
 ForeignPolicy = Literal["avoid", "ignore"]
-"""Whether whole-card jobs keep off a card that a process of others computes on."""
+"""Whether whole-GPU jobs keep off a GPU that a process of others computes on."""
 
 Distances = Mapping[str, Mapping[str, int]]
-"""uuid -> uuid -> how far two cards are from each other; smaller is closer. Missing pairs are
+"""uuid -> uuid -> how far two GPUs are from each other; smaller is closer. Missing pairs are
 far."""
 
 _FAR = 1 << 20
@@ -43,7 +43,7 @@ _MAX_COMBINATIONS = 2000
 
 
 class GpuNeed(NamedTuple):
-    """What a request wants of cards: ``number`` of them, each with ``share`` thousandths and
+    """What a request wants of GPUs: ``number`` of them, each with ``share`` thousandths and
     ``memory`` bytes."""
 
     number: int
@@ -53,7 +53,7 @@ class GpuNeed(NamedTuple):
 
 
 class Obstacle(Enum):
-    """Why a card cannot serve a request now; those up to PROHIBITED hold whatever happens."""
+    """Why a GPU cannot serve a request now; those up to PROHIBITED hold whatever happens."""
 
     MODEL = "model"
     INSTANCE = "instance"
@@ -70,7 +70,7 @@ LASTING = frozenset({Obstacle.MODEL, Obstacle.INSTANCE, Obstacle.TOO_SMALL, Obst
 
 
 def gpu_need(req: ResourceRequirements) -> GpuNeed | None:
-    """The request's part that concerns cards; None if it wants none (``gpu_model`` alone asks for
+    """The request's part that concerns GPUs; None if it wants none (``gpu_model`` alone asks for
     nothing)."""
     memory = req.gpu_memory or 0
     if req.num_gpus >= 1:
@@ -91,7 +91,7 @@ def _pattern(model: str) -> Pattern | None:
 
 
 def matches(gpu: Gpu, model: str | None) -> bool:
-    """Whether the card's name is of that model. Virtual cards are of every model; a broken pattern
+    """Whether the GPU's name is of that model. Virtual GPUs are of every model; a broken pattern
     matches nothing."""
     if not model or gpu.virtual:
         return True
@@ -100,7 +100,7 @@ def matches(gpu: Gpu, model: str | None) -> bool:
 
 
 class Card:
-    """What is known and granted of one card. ``gpu`` is None while no reading shows it (grants are
+    """What is known and granted of one GPU. ``gpu`` is None while no reading shows it (grants are
     kept).
 
     ``share`` and ``reserved`` are the sums of what ``grants`` holders were granted, in thousandths
@@ -133,7 +133,7 @@ class Card:
         self.read(gpu)
 
     def read(self, gpu: Gpu | None) -> None:
-        """Take a fresh reading; None: the card is gone."""
+        """Take a fresh reading; None: the GPU is gone."""
         self.gpu = gpu
         if gpu is None:
             return
@@ -202,7 +202,7 @@ class Card:
         return self.gpu is not None and (self.gpu.virtual or not self.gpu.memory)
 
     def obstacle(self, need: GpuNeed, policy: ForeignPolicy = "avoid") -> Obstacle | None:
-        """The first thing that keeps the card from serving the request now; None if it can."""
+        """The first thing that keeps the GPU from serving the request now; None if it can."""
         gpu = self.gpu
         if gpu is None or not matches(gpu, need.model):
             return Obstacle.MODEL
@@ -230,11 +230,11 @@ class Card:
 
 
 def choose(cards: Sequence[Card], need: GpuNeed, distances: Distances | None) -> list[Card] | None:
-    """The cards that serve the request best, of those that can (``cards``); None if they are too
+    """The GPUs that serve the request best, of those that can (``GPUs``); None if they are too
     few.
 
-    Shares go onto cards that already hold shares of ours, before idle ones, before those that
-    others compute on; among equals onto the one with the least room left. Whole cards: the smallest
+    Shares go onto GPUs that already hold shares of ours, before idle ones, before those that
+    others compute on; among equals onto the one with the least room left. Whole GPUs: the smallest
     that do, as close together as possible.
     """
     if len(cards) < need.number:
@@ -275,7 +275,7 @@ def _closest(ranked: list[Card], count: int, distances: Distances) -> list[Card]
 def _grow(
     first: int, total: int, count: int, apart: Callable[[int, int], int]
 ) -> tuple[int, list[int]]:
-    """A close group around one card, grown by always adding the nearest: (sum of its distances, its
+    """A close group around one GPU, grown by always adding the nearest: (sum of its distances, its
     members)."""
     group, spread = [first], 0
     while len(group) < count:

@@ -1,9 +1,9 @@
-"""The NVIDIA cards of this host, read through NVML (the module ``pynvml``).
+"""The NVIDIA GPUs of this host, read through NVML (the module ``pynvml``).
 
-In: the driver. Out: ``Gpu`` readings, distances between cards, use by process. Trouble never
-raises: a card that fails is left out, what a driver does not know is None, and each trouble is said
-once, in words, through ``notices``. Nothing on a card is ever changed here. Percentages are of one
-whole card, power is in watts, temperature in °C.
+In: the driver. Out: ``Gpu`` readings, distances between GPUs, use by process. Trouble never
+raises: a GPU that fails is left out, what a driver does not know is None, and each trouble is said
+once, in words, through ``notices``. Nothing on a GPU is ever changed here. Percentages are of one
+whole GPU, power is in watts, temperature in °C.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "excl
 _BUSY_EVERY = 0.8
 """Seconds: the load of processes is not asked for more often."""
 _LINKED = 5
-"""Distance of cards joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other
+"""Distance of GPUs joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other
 sockets)."""
 
 
 class GpuUse(NamedTuple):
-    """What one process uses, over all cards: bytes (0 where the driver does not tell), and percent
-    (100 is one whole card; None: not known)."""
+    """What one process uses, over all GPUs: bytes (0 where the driver does not tell), and percent
+    (100 is one whole GPU; None: not known)."""
 
     memory: int
     utilization: float | None
@@ -56,7 +56,7 @@ class _Found(NamedTuple):
 
 
 class _Lost(Exception):
-    """The card does not answer any more."""
+    """The GPU does not answer any more."""
 
 
 def library_present(environ: Mapping[str, str] | None = None, root: Path = Path("/")) -> bool:
@@ -75,11 +75,11 @@ def library_present(environ: Mapping[str, str] | None = None, root: Path = Path(
 
 
 class GpuMonitor:
-    """Reads the cards again and again; may be used from several threads.
+    """Reads the GPUs again and again; may be used from several threads.
 
-    ``limit`` is the user's ``--num-gpus``: at most so many cards; on a machine without cards, so
+    ``limit`` is the user's ``--num-gpus``: at most so many GPUs; on a machine without GPUs, so
     many virtual ones. ``notice`` is told each trouble when it first appears; ``notices`` keeps
-    them. ``unavailable`` says why there are no cards at all (no news to a machine that never had
+    them. ``unavailable`` says why there are no GPUs at all (no news to a machine that never had
     one, so it is not among the notices unless the driver is broken).
     """
 
@@ -109,7 +109,7 @@ class GpuMonitor:
     # -- what others call --------------------------------------------------------------------------
 
     def read(self, own: Collection[int] = (), *, figures: bool = True) -> tuple[Gpu, ...]:
-        """The cards as they are now. ``own`` are the process ids of our attempts (the leaders of
+        """The GPUs as they are now. ``own`` are the process ids of our attempts (the leaders of
         their sessions), by which processes are told from those of others. Without ``figures`` the
         driver is not asked for load, temperature and power, which only people want to know."""
         if self._limit == 0:
@@ -144,7 +144,7 @@ class GpuMonitor:
             return tuple(gpus)
 
     def distances(self) -> dict[str, dict[str, int]] | None:
-        """How far the cards are from each other, for placing jobs on several; None if nobody
+        """How far the GPUs are from each other, for placing jobs on several; None if nobody
         knows."""
         with self._lock:
             cards = [device for device in self._enumerate() if device.parent is None]
@@ -167,7 +167,7 @@ class GpuMonitor:
             return table or None
 
     def gpu_usage_by_pid(self) -> dict[int, GpuUse]:
-        """What each process uses of the cards: its memory now, and its load since that was told
+        """What each process uses of the GPUs: its memory now, and its load since that was told
         last, which is about once a second however often this is called."""
         use: dict[int, GpuUse] = {}
         with self._lock:
@@ -283,7 +283,7 @@ class GpuMonitor:
         return Device(index, uuid, True, tuple(instances))
 
     def _ask(self, function: str, *arguments: Any) -> Any:
-        """The answer, or None if this driver or card has none; _Lost if the card is gone."""
+        """The answer, or None if this driver or GPU has none; _Lost if the GPU is gone."""
         ask = getattr(self._nvml, function, None)
         if ask is None:
             return None
@@ -304,7 +304,7 @@ class GpuMonitor:
                 )
             return None
 
-    # -- one card ----------------------------------------------------------------------------------
+    # -- one GPU ----------------------------------------------------------------------------------
 
     def _reading(self, device: _Found, leaders: frozenset[int], figures: bool) -> Gpu:
         handle = device.handle
@@ -345,7 +345,7 @@ class GpuMonitor:
         )
 
     def _memory(self, handle: Any) -> tuple[int, int | None]:
-        """(total, free) in bytes; (0, None) where the card has no memory of its own to tell
+        """(total, free) in bytes; (0, None) where the GPU has no memory of its own to tell
         about."""
         try:
             memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
@@ -377,7 +377,7 @@ class GpuMonitor:
         return found
 
     def _busy(self, device: _Found) -> dict[int, float] | None:
-        """pid -> mean percent since the last call; None if the card does not tell, or was asked a
+        """pid -> mean percent since the last call; None if the GPU does not tell, or was asked a
         moment ago: its own samples come a few times a second, and none since then would read as
         idle."""
         now = time.monotonic()

@@ -1,6 +1,6 @@
 """The pool: what a runner may use of one machine, and what is taken of it.
 
-In: a ``Machine``, the allocations that others and we hold, fresh readings of the cards. Out:
+In: a ``Machine``, the allocations that others and we hold, fresh readings of the GPUs. Out:
 allocations. Pure: whoever owns the pool reads the driver and the clock.
 """
 
@@ -23,11 +23,11 @@ from torc_tui.resources.gpus import (
 
 
 class Pool:
-    """CPUs and memory as counts, cards as devices.
+    """CPUs and memory as counts, GPUs as devices.
 
     ``held`` are allocations that exist already: of other runners on the host, of adopted attempts.
     They may exceed the capacity; then nothing is free, and nothing is negative. ``distances`` lets
-    jobs with several cards get near ones.
+    jobs with several GPUs get near ones.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Pool:
 
     @property
     def cards(self) -> list[Card]:
-        """The cards that exist now, in the order of their index. To look at, not to change."""
+        """The GPUs that exist now, in the order of their index. To look at, not to change."""
         present = [card for card in self._cards.values() if card.gpu is not None]
         return sorted(
             present, key=lambda card: (card.gpu.index, card.gpu.uuid) if card.gpu else (0, "")
@@ -69,7 +69,7 @@ class Pool:
 
     @property
     def free_gpus(self) -> int:
-        """How many cards a whole-card request could get now."""
+        """How many GPUs a whole-GPU request could get now."""
         need = GpuNeed(1, WHOLE, 0, None)
         return sum(card.obstacle(need, self.foreign) is None for card in self._cards.values())
 
@@ -81,7 +81,7 @@ class Pool:
         return need is None or self._choose(need) is not None
 
     def obstacles(self, need: GpuNeed) -> list[tuple[Card, Obstacle | None]]:
-        """For each card what keeps it from serving the request now."""
+        """For each GPU what keeps it from serving the request now."""
         return [(card, card.obstacle(need, self.foreign)) for card in self.cards]
 
     # -- taking and giving -------------------------------------------------------------------------
@@ -137,10 +137,10 @@ class Pool:
     # -- the machine changes -----------------------------------------------------------------------
 
     def update(self, gpus: Iterable[Gpu]) -> None:
-        """Take fresh readings of all cards. Those not among them are gone (what is granted of them
+        """Take fresh readings of all GPUs. Those not among them are gone (what is granted of them
         is remembered).
 
-        Read again before placing, and after the end of a job with cards: the memory it used counts
+        Read again before placing, and after the end of a job with GPUs: the memory it used counts
         until then.
         """
         seen = {gpu.uuid: gpu for gpu in gpus}

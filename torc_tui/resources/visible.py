@@ -1,11 +1,11 @@
-"""Which cards the runner may use, by the variables that it inherited.
+"""Which GPUs the runner may use, by the variables that it inherited.
 
-In: the cards that the driver lets us open, and an environment. Out: the ids of devices. Pure.
+In: the GPUs that the driver lets us open, and an environment. Out: the ids of devices. Pure.
 
 The rules are those of CUDA: CUDA_VISIBLE_DEVICES holds indices, ids or unique beginnings of ids;
 the first entry that names nothing ends the list; an empty value hides all. An index counts the
-cards that can be opened, in the order of the PCI bus (CUDA itself may put the fastest first, where
-cards differ and CUDA_DEVICE_ORDER is not set). Without that variable the cards of the Slurm step or
+GPUs that can be opened, in the order of the PCI bus (CUDA itself may put the fastest first, where
+GPUs differ and CUDA_DEVICE_ORDER is not set). Without that variable the GPUs of the Slurm step or
 job count (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm numbers over the node.
 """
 
@@ -24,7 +24,7 @@ class Instance(NamedTuple):
 
 
 class Device(NamedTuple):
-    """A card that can be opened. ``number`` is its place among all cards of the node. With ``mig``
+    """A GPU that can be opened. ``number`` is its place among all GPUs of the node. With ``mig``
     it is used only through its instances."""
 
     number: int
@@ -40,9 +40,9 @@ class Device(NamedTuple):
 def visible(
     devices: Sequence[Device], environ: Mapping[str, str], *, hidden: bool = False
 ) -> list[str]:
-    """The ids of the devices that may be used, in the order of the cards.
+    """The ids of the devices that may be used, in the order of the GPUs.
 
-    ``hidden``: the node has more cards, which cannot be opened (a cgroup keeps them from us).
+    ``hidden``: the node has more GPUs, which cannot be opened (a cgroup keeps them from us).
     """
     everything = [uuid for device in devices for uuid in device.usable]
     inherited = environ.get("CUDA_VISIBLE_DEVICES")
@@ -50,7 +50,7 @@ def visible(
         chosen = _named(devices, inherited)
     else:
         numbers = _slurm(environ)
-        # A cgroup that hides cards has chosen already, and may have given the rest new numbers.
+        # A cgroup that hides GPUs has chosen already, and may have given the rest new numbers.
         if numbers is None or hidden or len(devices) <= len(numbers):
             return everything
         chosen = {uuid for device in devices if device.number in numbers for uuid in device.usable}
@@ -72,7 +72,7 @@ def _find(devices: Sequence[Device], entry: str) -> tuple[str, ...]:
         return devices[int(entry)].usable if int(entry) < len(devices) else ()
     if entry.startswith(
         "MIG-GPU-"
-    ):  # the older name: MIG-<id of the card>/<GPU instance>/<compute instance>
+    ):  # the older name: MIG-<id of the GPU>/<GPU instance>/<compute instance>
         card, _, numbers = entry.removeprefix("MIG-").partition("/")
         instances = [
             instance for device in devices if device.uuid == card for instance in device.instances
@@ -93,7 +93,7 @@ def _unique(names: Sequence[tuple[str, tuple[str, ...]]], beginning: str) -> tup
 
 
 def _slurm(environ: Mapping[str, str]) -> frozenset[int] | None:
-    """The numbers of the cards that Slurm gave; None if it says nothing that can be read."""
+    """The numbers of the GPUs that Slurm gave; None if it says nothing that can be read."""
     if "SLURM_JOB_ID" not in environ:
         return None
     text = (

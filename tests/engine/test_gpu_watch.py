@@ -27,7 +27,7 @@ class Monitor:
 def test_a_card_that_stays_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_readings, "PATIENCE", 0.3)
     monitor: Any = Monitor()
-    watch = gpu_readings.CardWatch(monitor, lambda: None, every=0.01)
+    watch = gpu_readings.GpuWatch(monitor, lambda: None, every=0.01)
     try:
         wait_for(watch.present)
         assert [gpu.uuid for gpu in watch.present() or ()] == ["a", "b"]
