@@ -711,3 +711,35 @@ def test_a_job_is_changed_before_it_starts(torc: Any, place: Path) -> None:
     assert (own["memory"], own["runtime"]) == (None, "PT1H")
     assert torc("run", 1, "--quiet").code == 0
     assert torc("jobs", "update", 1, "-c", "echo").code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "printed"),
+    [
+        (("--value",), '{\n  "a": [\n    {\n      "b c": "x y"\n    },\n    2\n  ]\n}'),
+        (("--path", ".a[0].b c"), "x y"),
+        (("--path", "a[1]", "--value"), "2"),
+        (("--path", ".a[0]"), '{\n  "b c": "x y"\n}'),
+    ],
+)
+def test_a_value_without_jq(torc: Any, small: int, options: tuple[str, ...], printed: str) -> None:
+    torc("user-data", "update", 1, "--data", '{"a": [{"b c": "x y"}, 2]}')
+    assert torc("user-data", "get", "config", *options).out == f"{printed}\n"
+
+
+@pytest.mark.parametrize("path", [".a[2]", ".b", "a.b", "[0]", "a[", "..", "a..b", "a[x]"])
+def test_a_part_that_is_not_there(torc: Any, small: int, path: str) -> None:
+    torc("user-data", "update", 1, "--data", '{"a": [1, 2]}')
+    answer = torc("user-data", "get", "config", "--path", path)
+    assert (answer.code, answer.out) == (2, ""), answer
+
+
+def test_run_beside_a_workflow_file(torc: Any, place: Path) -> None:
+    (place / "a.yaml").write_text("{name: a, jobs: [{name: a, command: 'true'}]}")
+    answer = torc("run", "-q")
+    assert (answer.code, answer.err) == (0, "running a.yaml\n")
+    (place / "workflow.yaml").write_text("{name: usual, jobs: [{name: a, command: 'true'}]}")
+    assert torc("run", "-q").err == "running workflow.yaml\n"
+    assert [one["name"] for one in torc("workflows", "list", "-f", "json").json] == ["a", "usual"]
+    (place / "workflow.yaml").rename(place / "b.yaml")
+    assert torc("run", "-q").code == 2  # which one is meant is not clear

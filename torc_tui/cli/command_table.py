@@ -468,7 +468,14 @@ DATA_COMMANDS = (
         ("user-data get",),
         "user_data:get",
         "Show a record",
-        (RECORD, OF_WORKFLOW),
+        (
+            RECORD,
+            OF_WORKFLOW,
+            flag("--value", help="print only the value; a string without quotes"),
+            arg(
+                "--path", metavar="PATH", help="print only this part of the value, such as .a[0].b"
+            ),
+        ),
         formats=("json", "table"),
     ),
     _of(

@@ -86,6 +86,11 @@ def line(text: str) -> None:
     sys.stdout.write(sanitize(text) + "\n")
 
 
+def text(value: str) -> None:
+    """Print a text: for a terminal without control characters, for programs as it is."""
+    sys.stdout.write((sanitize(value, "\n\t") if sys.stdout.isatty() else value) + "\n")
+
+
 def never(jobs: Sequence[Any]) -> None:
     """Print the unschedulable jobs (job_id, name, reason), those with equal reasons together."""
     from torc_tui.wording import count, listed, sentence

@@ -17,7 +17,7 @@ from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
 from torc_tui.cli.create import create_from_file, tell_existing
-from torc_tui.cli.diagnostics import say
+from torc_tui.cli.diagnostics import note, say
 from torc_tui.cli.identifiers import is_id
 from torc_tui.engine.report import EXIT_UNSUCCESSFUL, RunOptions, RunReport
 from torc_tui.errors import NotFound, Refused, SettingsError
@@ -34,18 +34,36 @@ def run(call: Call) -> int:
 
     given = call.options
     options = options_of(call)
-    if given.what is not None and names_file(given.what):
-        workflow_id, _ = create_from_file(call, given.what, checked=True)
+    what = given.what or _only_file()
+    if what is not None and names_file(what):
+        workflow_id, _ = create_from_file(call, what, checked=True)
         if not (given.quiet or call.json):
             output.line(f"Created workflow {workflow_id}")
             sys.stdout.flush()
     else:
-        workflow_id = _workflow_named(call, given.what)
+        workflow_id = _workflow_named(call, what)
     workflow = workflows.get_workflow(call.store, workflow_id)
     _make_ready(call, workflow)
     if given.detach or given.tui:
         return _in_background(call, workflow, options)
     return _here(call, workflow, options)
+
+
+def _only_file() -> str | None:
+    """Return the workflow file that is meant if none is named: ``workflow.yaml``, or the only one.
+
+    Inside a job, the workflow of the job is meant instead.
+    """
+    if "TORC_WORKFLOW_ID" in os.environ:
+        return None
+    endings = (".yaml", ".yml", ".json5", ".kdl")
+    found = sorted(name for name in os.listdir() if name.lower().endswith(endings))  # noqa: PTH208
+    usual = [name for name in found if name.lower().startswith("workflow.")]
+    chosen = usual if usual else found
+    if len(chosen) != 1:
+        return None
+    note(f"running {chosen[0]}")
+    return chosen[0]
 
 
 def _workflow_named(call: Call, what: str | None) -> int:

@@ -15,6 +15,7 @@ from torc_tui import settings
 from torc_tui.cli import columns, lists, output, user_data_fast
 from torc_tui.cli.call import Call
 from torc_tui.cli.identifiers import is_id
+from torc_tui.errors import NotFound, UsageError
 from torc_tui.store import user_data
 
 
@@ -38,7 +39,30 @@ def list_(call: Call) -> None:
 
 
 def get(call: Call) -> int:
-    return _fast(call, "get")
+    if not (call.options.value or call.options.path):
+        return _fast(call, "get")
+    with _connection(call) as connection:
+        record = user_data.get(connection, call.options.record, _workflow(call))
+    value = part_of(record["data"], call.options.path or ".")
+    if isinstance(value, str):
+        output.text(value)
+    else:
+        output.json_value(value)
+    return 0
+
+
+def part_of(value: Any, path: str) -> Any:
+    """Return the part of a value at a path such as ``.a[0].b``; UsageError if there is none."""
+    import re
+
+    if not re.fullmatch(r"\.?|(\.?[^.\[\]]+|\[\d+\])(\.[^.\[\]]+|\[\d+\])*", path):
+        raise UsageError(f"{path!r} is not a path", hint="write one such as .a[0].b")
+    for key, index in re.findall(r"([^.\[\]]+)(?![^\[]*\])|\[(\d+)\]", path):
+        try:
+            value = value[int(index)] if index else value[key]
+        except (KeyError, IndexError, TypeError):
+            raise NotFound(f"the value has no part {path!r}") from None
+    return value
 
 
 def update(call: Call) -> int:
