@@ -59,7 +59,7 @@ class Bench:
             )
         output_dir = str(self.directory / "out")
         maker = OrderMaker(context, store_url=self.store.url, output_dir=output_dir, inherited={})
-        identity = NodeIdentity(node_id=node_id, hostname=machine.hostname, output_dir=output_dir)
+        identity = NodeIdentity(node_id=node_id, location=machine.hostname, output_dir=output_dir)
         return Engine(self.store, context, identity, fake, Pool(machine), maker, **options), fake
 
     def jobs(self) -> list[Any]:

@@ -34,9 +34,7 @@ def take_over(it: Any, executor: Any, boot_id: str = "another") -> tuple[Any, An
     engine.executor = executor
     here = compute_nodes.Process(hostname="bench", boot_id=boot_id, pid=2, started=2)
     mine = engine.node.node_id
-    flights = membership.take_over(
-        it.store, engine.maker, mine, here, executor, 2.0, alive=lambda node, here: node.id == mine
-    )
+    flights = membership.take_over(it.store, engine.maker, mine, here, executor, 2.0, lost=list)
     for flight in flights:
         engine.adopt(flight)
     return (engine, executor), flights

@@ -88,7 +88,8 @@ def lacks(store: Store, workflow: int, host: Host) -> dict[str, Texts]:
 
 def host_of(store: Store, hostname: str, *gpus: Gpu) -> Host:
     machine = Machine(hostname=hostname, num_cpus=4, memory=8 * GB, gpus=gpus)
-    return Host(at=2.0, machine=machine, holdings=allocations_held.holdings(store, hostname))
+    held = allocations_held.holdings(store, hostname)
+    return Host(at=2.0, machine=machine, holdings=held, location=hostname)
 
 
 def test_what_others_hold_and_use_counts(store: Store, workflow: int) -> None:

@@ -5,7 +5,6 @@ store."""
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from torc_tui.model import Machine
 from torc_tui.operations import user_action
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
-from torc_tui.resources.detect import boot_id, hostname, process_started
+from torc_tui.resources.detect import hostname
 from torc_tui.store import compute_nodes, events, workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.data.data_editor import DataEditor
@@ -106,10 +105,7 @@ class Story:
         return found[-1] if found else None
 
     def runner(self) -> int:
-        pid = os.getpid()
-        process = compute_nodes.Process(
-            hostname=hostname(), boot_id=boot_id(), pid=pid, started=process_started(pid) or 0
-        )
+        process = compute_nodes.this_process(hostname())
         machine = Machine(hostname=hostname(), num_cpus=8, memory=16 << 30)
         with self.store.write() as conn:
             node, event = compute_nodes.register(

@@ -77,7 +77,7 @@ def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, i
                 )
             out = str(Path(folder) / "out")
             maker = OrderMaker(context, store_url=store.url, output_dir=out, inherited={})
-            identity = NodeIdentity(node_id=node_id, hostname=MACHINE.hostname, output_dir=out)
+            identity = NodeIdentity(node_id=node_id, location=MACHINE.hostname, output_dir=out)
             engine = Engine(store, context, identity, fake, Pool(MACHINE), maker)
             taken = workflows.snapshot(store, workflow_id)
             view = WorkflowView.from_snapshot(

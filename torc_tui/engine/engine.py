@@ -143,7 +143,7 @@ class NodeIdentity:
     """This runner, as others see it."""
 
     node_id: int
-    hostname: str
+    location: str
     output_dir: str
 
 
@@ -230,7 +230,7 @@ class Engine:
         self.pool.resize(num_cpus=orders.num_cpus, memory=orders.memory)
         limit = orders.options.get("max_parallel_jobs", self.max_parallel_jobs)
         self.max_parallel_jobs = limit
-        held = scheduling.held_by_others(connection, self.node.node_id, self.node.hostname)
+        held = scheduling.held_by_others(connection, self.node.node_id, self.node.location)
         held = [one for one in held if self._is_there(one)]
         if held != self._held_by_others:
             for allocation in self._others:
@@ -260,7 +260,7 @@ class Engine:
         work = _Work()
         try:
             with self.store.write() as conn:
-                scheduling.lock(conn, self.context.workflow_id, self.node.hostname)
+                scheduling.lock(conn, self.context.workflow_id, self.node.location)
                 self._take_in()
                 if not self.gone:
                     self._record(conn, started, exited, checked, work)

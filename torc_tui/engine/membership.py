@@ -1,8 +1,8 @@
-"""Who runs what: a runner says that it is there, and takes over from those that are gone.
+"""Register a runner, and take over from runners that are lost for certain.
 
-What comes in: the store, this process, an executor. What goes out: rows of compute nodes, adopted
-attempts. A runner is gone when its process is gone from this host; of other hosts only its silence
-is known, and silence adopts nobody.
+Input: the store, this process, an executor. Output: rows of compute nodes, adopted attempts.
+
+Never: a take-over from a runner that is only silent, or whose lease has expired.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from torc_tui.executors.exit_file import (
     read_exit_file,
 )
 from torc_tui.model import Allocation, AttemptKey, Json, Machine
-from torc_tui.resources.detect import anybody_is_behind, boot_id, process_started, still_runs
-from torc_tui.store import compute_nodes, run_context, scheduling
+from torc_tui.store import compute_nodes, run_context, runner_liveness, scheduling
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
-from torc_tui.store.scheduling import HeldElsewhere, decode_allocation, unclaim
+from torc_tui.store.scheduling import decode_allocation, unclaim
 
 HEARTBEAT = 5.0
 """Seconds between two signs of life."""
@@ -40,27 +40,8 @@ NOBODY = 0
 anybody's now."""
 
 
-def this_process(hostname: str) -> compute_nodes.Process:
-    """This runner as a process that others can look for."""
-    pid = os.getpid()
-    return compute_nodes.Process(
-        hostname=hostname, boot_id=boot_id(), pid=pid, started=process_started(pid) or 0
-    )
-
-
-def is_alive(node: compute_nodes.Node, here: compute_nodes.Process) -> bool:
-    """Whether the process of a runner is there. Of another host that cannot be seen: it is
-    believed."""
-    if node.hostname != here.hostname:
-        return True
-    return still_runs(node.boot_id, node.pid, node.process_started)
-
-
-def is_behind(held: HeldElsewhere) -> bool:
-    """Whether anybody is behind what another runner of this host holds: that runner, or the process
-    of the job."""
-    runner, job = (held.runner_pid, held.runner_started), (held.pid, held.process_started)
-    return anybody_is_behind(held.boot_id, runner, job)
+Lost = Callable[[Sequence[compute_nodes.Node]], list[compute_nodes.Node]]
+"""Return those of the runners that are lost for certain."""
 
 
 def join(
@@ -92,25 +73,21 @@ def take_over(
     executor: Executor,
     now: float,
     *,
-    alive: Callable[[compute_nodes.Node, compute_nodes.Process], bool] = is_alive,
+    lost: Lost = runner_liveness.lost,
 ) -> list[InFlight]:
-    """Adopt what dead runners of this host have left: their jobs that still run, and the ends of
+    """Adopt what lost runners have left: their jobs that still run, and the ends of
     those that do not.
 
     A job that was claimed and never started goes back to ready: that is known by its exit file,
     which is made before its process. Nothing from before a reboot is adopted by its process id.
     """
     workflow_id = maker.context.workflow_id
-    any_dead = _await_starts(store, maker, node_id, here, alive)
+    any_dead = _await_starts(store, maker, node_id, lost)
     left = exit_files(maker.log_location, workflow_id) if any_dead else {}
     found = _Found(maker, now)
     with store.write() as conn:
-        scheduling.lock(conn, workflow_id, here.hostname)
-        dead = [
-            node
-            for node in compute_nodes.active(conn, workflow_id)
-            if node.id != node_id and not alive(node, here)
-        ]
+        scheduling.lock(conn, workflow_id, here.location)
+        dead = lost(_others(conn, workflow_id, node_id))
         for node in dead:
             held = compute_nodes.held_attempts(conn, node.id)
             found.sort(conn, held, same_boot=node.boot_id == here.boot_id)
@@ -148,18 +125,21 @@ def take_back(
     return found.flights
 
 
+def _others(conn: Connection, workflow_id: int, node_id: int) -> list[compute_nodes.Node]:
+    """Return the other runners that have not recorded their end."""
+    return [node for node in compute_nodes.active(conn, workflow_id) if node.id != node_id]
+
+
 def _await_starts(
     store: Store,
     maker: OrderMaker,
     node_id: int,
-    here: compute_nodes.Process,
-    alive: Callable[[compute_nodes.Node, compute_nodes.Process], bool],
+    lost: Lost,
 ) -> bool:
     """Wait until the processes that dead runners were about to start have become shells; return
     whether there are dead runners."""
     with store.read() as conn:
-        active = compute_nodes.active(conn, maker.context.workflow_id)
-        dead = [node for node in active if node.id != node_id and not alive(node, here)]
+        dead = lost(_others(conn, maker.context.workflow_id, node_id))
         held = [
             one
             for node in dead

@@ -32,7 +32,7 @@ from torc_tui.resources.gpus import gpu_need
 from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
-from torc_tui.store import compute_nodes, run_context, workflow_progress
+from torc_tui.store import compute_nodes, run_context, runner_liveness, workflow_progress
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
@@ -175,7 +175,7 @@ class Runner:
             self.end_time -= float(
                 context.settings.get("compute_node_expiration_buffer_seconds") or 0
             )
-        here = membership.this_process(self.machine.hostname)
+        here = compute_nodes.this_process(self.machine.hostname)
         stored: Mapping[str, Any] = {
             "max_parallel_jobs": options.max_parallel_jobs,
             "output_dir": output_dir,
@@ -210,7 +210,7 @@ class Runner:
         self.engine = Engine(
             self.store,
             context,
-            NodeIdentity(node_id=self.node_id, hostname=here.hostname, output_dir=location),
+            NodeIdentity(node_id=self.node_id, location=here.location, output_dir=location),
             self.executor,
             Pool(
                 self.machine,
@@ -223,7 +223,7 @@ class Runner:
             max_parallel_jobs=options.max_parallel_jobs,
             end_time=self.end_time,
             recover=self._recover,
-            is_there=membership.is_behind,
+            is_there=runner_liveness.is_in_use,
         )
         self._planned_end = self.end_time
         self.reckoning = Reckoning(self.store, self.engine, self.machine, self.end_time)

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torc_tui.model import Allocation, Gpu, Machine
-from torc_tui.resources.detect import detect_machine, hostname
+from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.gpus import Card, ForeignPolicy
 from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
 from torc_tui.store import allocations_held
 from torc_tui.store.allocations_held import Holding, Runner
+from torc_tui.store.compute_nodes import this_location
 from torc_tui.store.database import Store
 
 
@@ -34,6 +35,7 @@ class Host:
     cpu_percent: Sequence[float] = ()
     memory_used: int = 0
     notices: Sequence[str] = ()
+    location: str = ""
 
     @property
     def sees_cards(self) -> bool:
@@ -72,7 +74,7 @@ class HostReader:
     """
 
     def __init__(self) -> None:
-        self.hostname = hostname()
+        self.location = this_location()
         hiding = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")
         self._monitor = GpuMonitor(
             environ={name: value for name, value in os.environ.items() if name not in hiding}
@@ -83,9 +85,9 @@ class HostReader:
     def read(self, store: Store | None, *, load: bool = True) -> Host:
         """The host now; without a store nobody is known to hold anything. ``load``: measure CPUs
         and memory too."""
-        held = allocations_held.holdings(store, self.hostname) if store is not None else []
+        held = allocations_held.holdings(store, self.location) if store is not None else []
         runners = (
-            allocations_held.runners(store, hostname=self.hostname) if store is not None else []
+            allocations_held.runners(store, location=self.location) if store is not None else []
         )
         gpus = self._monitor.read([one.pid for one in held if one.pid])
         if self._machine is None:
@@ -111,6 +113,7 @@ class HostReader:
             cpu_percent=percent,
             memory_used=used,
             notices=tuple(self._monitor.notices),
+            location=self.location,
         )
 
     def close(self) -> None:

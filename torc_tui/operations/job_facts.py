@@ -79,9 +79,7 @@ def outlook(
     lacks: dict[int, Lack] = {}
     wants_cards = any(gpu_need(one) for one in requirements.values())
     for runner in runners:
-        here = runner.hostname == (
-            host.hostname if isinstance(host, HostReader) else host.machine.hostname
-        )
+        here = runner.location == host.location
         pool, whole = _pool(store, runner, read() if here and wants_cards else None)
         full = _full(store, runner)
         for key, one in requirements.items():
@@ -133,7 +131,7 @@ def _pool(store: Store, runner: Runner, here: Host | None) -> tuple[Pool, Machin
     if here is not None:
         return here.pool(runner, policy), whole
     held: list[Allocation] = [
-        one.allocation for one in allocations_held.holdings(store, runner.hostname)
+        one.allocation for one in allocations_held.holdings(store, runner.location)
     ]
     return Pool(whole, held, foreign=policy), whole
 
@@ -143,7 +141,7 @@ def _full(store: Store, runner: Runner) -> tuple[Reason, ...]:
     if limit is None:
         return ()
     running = sum(
-        one.node_id == runner.node_id for one in allocations_held.holdings(store, runner.hostname)
+        one.node_id == runner.node_id for one in allocations_held.holdings(store, runner.location)
     )
     if running < limit:
         return ()

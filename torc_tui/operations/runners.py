@@ -24,7 +24,7 @@ from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.operations import catalog
 from torc_tui.reasons import Reason
 from torc_tui.resources.detect import hostname, still_runs
-from torc_tui.store import compute_nodes, user_actions, workflows
+from torc_tui.store import compute_nodes, runner_liveness, user_actions, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow, resettle
 from torc_tui.store.events import append
@@ -161,13 +161,8 @@ def resize_runner(
 
 
 def dead_nodes(active: Sequence[compute_nodes.Node]) -> list[compute_nodes.Node]:
-    """Those of this host whose process is gone. Of other hosts nothing is known."""
-    here = hostname()
-    return [
-        node
-        for node in active
-        if node.hostname == here and not still_runs(node.boot_id, node.pid, node.process_started)
-    ]
+    """Return the runners that are lost for certain."""
+    return runner_liveness.lost(active)
 
 
 def end_orphans(

@@ -105,12 +105,6 @@ def still_runs(boot: str, pid: int | None, started: int | None) -> bool:
     return pid is not None and boot == boot_id() and process_started(pid) == started
 
 
-def anybody_is_behind(boot: str, *processes: tuple[int | None, int | None]) -> bool:
-    """Whether one of these (process id, start time) is still there: a runner, or the job that it
-    has left."""
-    return any(still_runs(boot, pid, started) for pid, started in processes)
-
-
 def _total_memory(root: Path) -> int:
     try:
         with (root / "proc/meminfo").open() as lines:

@@ -1,6 +1,6 @@
-"""Tell who holds what of a host: jobs that its runners have claimed, in all workflows.
+"""Tell who holds what of a machine: jobs that its runners have claimed, in all workflows.
 
-Input: a database and a host. Output: plain rows.
+Input: a database and a location. Output: plain rows.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from torc_tui.model import Allocation
-from torc_tui.resources.detect import anybody_is_behind
-from torc_tui.resources.detect import hostname as this_host
 from torc_tui.status import JobStatus
-from torc_tui.store import sql
+from torc_tui.store import runner_liveness, sql
+from torc_tui.store.compute_nodes import this_location
 from torc_tui.store.connection import record
 from torc_tui.store.database import Store
 from torc_tui.store.scheduling import decode_allocation
@@ -41,6 +40,7 @@ class Runner(NamedTuple):
     node_id: int
     workflow_id: int
     hostname: str
+    location: str
     pid: int
     num_cpus: int
     memory: int
@@ -48,24 +48,16 @@ class Runner(NamedTuple):
     options: dict[str, Any]
 
 
-def holdings(store: Store, hostname: str) -> list[Holding]:
-    """Return what the runners of that host hold, in any workflow of this database.
+def holdings(store: Store, location: str) -> list[Holding]:
+    """Return what the runners of that location hold, in any workflow of this database.
 
-    On this host, attempts whose runner and process are both gone are left out; no runner counts
+    On this machine, attempts whose runner and process are both gone are left out; no runner counts
     them either.
     """
     with store.read() as conn:
-        rows = conn.rows(sql.HOLDINGS, hostname=hostname)
-    if hostname == this_host():
-        rows = [
-            row
-            for row in rows
-            if anybody_is_behind(
-                row.boot_id,
-                (row.runner_pid, row.runner_started),
-                (row.pid, row.process_started),
-            )
-        ]
+        rows = conn.rows(sql.HOLDINGS, location=location)
+    if location == this_location():
+        rows = [row for row in rows if runner_liveness.is_in_use(row)]
     return [
         Holding(
             **{name: getattr(row, name) for name in Holding._fields}
@@ -75,11 +67,11 @@ def holdings(store: Store, hostname: str) -> list[Holding]:
     ]
 
 
-def runners(store: Store, *, workflow_id: int | None = None, hostname: str = "") -> list[Runner]:
-    """Return the active runners of a workflow, or of a host."""
+def runners(store: Store, *, workflow_id: int | None = None, location: str = "") -> list[Runner]:
+    """Return the active runners of a workflow, or of a location."""
     with store.read() as conn:
         if workflow_id is not None:
             rows = conn.rows(sql.RUNNERS_OF_WORKFLOW, workflow_id=workflow_id)
         else:
-            rows = conn.rows(sql.RUNNERS_OF_HOST, hostname=hostname)
+            rows = conn.rows(sql.RUNNERS_OF_LOCATION, location=location)
     return [Runner(**record(row)) for row in rows]

@@ -7,11 +7,15 @@ a process is still alive is not decided here: only its own machine knows that.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from torc_tui.lifecycle.liveness import LEASE_SECONDS
 from torc_tui.model import Json, Machine
+from torc_tui.resources.machine_identity import this_machine
+from torc_tui.resources.process_identity import process_started
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection, Row
 from torc_tui.store.database import Store
@@ -29,12 +33,47 @@ else:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process of one host, distinct from a later one with the same pid."""
+    """A process of one machine, distinct from a later one with the same pid.
+
+    ``location`` is what runners share the resources of: the machine, until its next boot. Two
+    machines with a cloned machine id have two locations.
+    """
 
     hostname: str
     boot_id: str
     pid: int
     started: int
+    machine_id: str | None = None
+    pid_namespace: str | None = None
+
+    @property
+    def location(self) -> str:
+        """Return the name of the location; the host name where the system has no machine id."""
+        return location_of(self.machine_id, self.boot_id) or self.hostname
+
+
+def location_of(machine_id: str | None, boot_id: str) -> str:
+    """Return the name of a location; empty without a machine id."""
+    return f"{machine_id}/{boot_id}" if machine_id else ""
+
+
+def this_location() -> str:
+    """Return the location of this process."""
+    here = this_machine()
+    return location_of(here.machine_id, here.boot_id) or here.hostname
+
+
+def this_process(hostname: str) -> Process:
+    """Return this process, as a runner that others can look for."""
+    here, pid = this_machine(), os.getpid()
+    return Process(
+        hostname=hostname,
+        boot_id=here.boot_id,
+        pid=pid,
+        started=process_started(pid) or 0,
+        machine_id=here.machine_id,
+        pid_namespace=here.pid_namespace,
+    )
 
 
 def register(
@@ -67,6 +106,10 @@ def register(
         pid=process.pid,
         process_started=process.started,
         boot_id=process.boot_id,
+        machine_id=process.machine_id,
+        pid_namespace=process.pid_namespace,
+        location=process.location,
+        lease_seconds=LEASE_SECONDS,
         num_cpus=machine.num_cpus,
         memory=machine.memory,
         gpus=dumps(gpus),
@@ -88,7 +131,7 @@ def leave(conn: Connection, node_id: int, at: float, *, lost: bool = False) -> E
 
 
 def beat(conn: Connection, node_id: int, at: float) -> None:
-    """Record that the runner is alive."""
+    """Record that the runner is alive: readers see its counter change."""
     conn.execute(sql.HEARTBEAT, node_id=node_id, heartbeat_at=at)
 
 

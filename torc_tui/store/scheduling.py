@@ -54,14 +54,14 @@ def flags(conn: Connection, workflow_id: int) -> sql.WorkflowFlagsRow | None:
     return conn.one(sql.WORKFLOW_FLAGS, workflow_id=workflow_id)
 
 
-def lock(conn: Connection, workflow_id: int, hostname: str) -> None:
-    """Let runners of one workflow, and runners of one host, take their steps one after the other.
+def lock(conn: Connection, workflow_id: int, location: str) -> None:
+    """Let runners of one workflow, and runners of one location, take their steps one after the other.
 
     SQLite has one writer anyway.
     """
     if conn.dialect == "postgresql":
         conn.execute(sql.LOCK_WORKFLOW, workflow_id=workflow_id)
-        conn.execute(sql.LOCK_LOCATION, name=f"torc:{hostname}")
+        conn.execute(sql.LOCK_LOCATION, name=f"torc:{location}")
 
 
 # -- claiming --------------------------------------------------------------------------------------
@@ -86,9 +86,9 @@ def ready_jobs(
     )
 
 
-def held_by_others(conn: Connection, node_id: int, hostname: str) -> list[HeldElsewhere]:
-    """Return what other runners hold on this host, in any workflow of this database."""
-    return conn.rows(sql.HELD_BY_OTHERS, node_id=node_id, hostname=hostname)
+def held_by_others(conn: Connection, node_id: int, location: str) -> list[HeldElsewhere]:
+    """Return what other runners hold at this location, in any workflow of this database."""
+    return conn.rows(sql.HELD_BY_OTHERS, node_id=node_id, location=location)
 
 
 def claim(

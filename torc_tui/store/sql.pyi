@@ -45,6 +45,11 @@ class ActiveNodesRow(NamedTuple):
     boot_id: str
     pid: int
     process_started: int
+    machine_id: str | None
+    pid_namespace: str | None
+    heartbeat_at: float
+    heartbeats: int
+    lease_seconds: float | None
 def ACTIVE_NODES(*, workflow_id: int) -> ActiveNodesRow: ...
 def ADD_EVENT(*, workflow_id: int, seq: int, timestamp: float, kind: str, job_id: int | None, data: str | None, actor: str | None) -> None: ...
 def ADD_RESULT(*, workflow_id: int, job_id: int, run_id: int, attempt_id: int, compute_node_id: int | None, status: int, return_code: int | None, cause: str | None, reason: str | None, started_at: float, ended_at: float, cpu_time: float | None, peak_memory: int | None, avg_memory: int | None, peak_cpu_percent: float | None, avg_cpu_percent: float | None, peak_gpu_memory: int | None, avg_gpu_percent: float | None, allocation: str | None, output_dir: str | None, log_stem: str | None) -> None: ...
@@ -320,9 +325,10 @@ class HeldByOthersRow(NamedTuple):
     pid: int | None
     process_started: int | None
     boot_id: str
+    pid_namespace: str | None
     runner_pid: int
     runner_started: int
-def HELD_BY_OTHERS(*, node_id: int, hostname: str) -> HeldByOthersRow: ...
+def HELD_BY_OTHERS(*, node_id: int, location: str) -> HeldByOthersRow: ...
 class HeldJobsRow(NamedTuple):
     id: int
     attempt_id: int
@@ -343,9 +349,10 @@ class HoldingsRow(NamedTuple):
     allocation: str | None
     process_started: int | None
     boot_id: str
+    pid_namespace: str | None
     runner_pid: int
     runner_started: int
-def HOLDINGS(*, hostname: str) -> HoldingsRow: ...
+def HOLDINGS(*, location: str) -> HoldingsRow: ...
 class HostNamesRow(NamedTuple):
     id: int
     hostname: str
@@ -600,17 +607,18 @@ def RESULT(*, result_id: int) -> ResultRow: ...
 class ResultInDirectoryRow(NamedTuple):
     id: int
 def RESULT_IN_DIRECTORY(*, output_dir: str) -> ResultInDirectoryRow: ...
-class RunnersOfHostRow(NamedTuple):
+class RunnersOfLocationRow(NamedTuple):
     node_id: int
     workflow_id: int
     hostname: str
+    location: str | None
     pid: int
     num_cpus: int
     memory: int
     gpus: str
     options: str
-def RUNNERS_OF_HOST(*, hostname: str) -> RunnersOfHostRow: ...
-def RUNNERS_OF_WORKFLOW(*, workflow_id: int) -> RunnersOfHostRow: ...
+def RUNNERS_OF_LOCATION(*, location: str) -> RunnersOfLocationRow: ...
+def RUNNERS_OF_WORKFLOW(*, workflow_id: int) -> RunnersOfLocationRow: ...
 class RunContextRow(NamedTuple):
     name: str
     run_id: int

@@ -11,15 +11,18 @@ from __future__ import annotations
 STATEMENTS: dict[str, tuple[object, ...]] = {
     "ACTIVE_NODES": (
         "SELECT compute_node.id, compute_node.workflow_id, compute_node.hostname, "
-        "compute_node.boot_id, compute_node.pid, compute_node.process_started FROM compute_node "
-        "WHERE compute_node.is_active AND compute_node.workflow_id = $1 ORDER BY compute_node.id",
+        "compute_node.boot_id, compute_node.pid, compute_node.process_started, "
+        "compute_node.machine_id, compute_node.pid_namespace, compute_node.heartbeat_at, "
+        "compute_node.heartbeats, compute_node.lease_seconds FROM compute_node WHERE "
+        "compute_node.is_active AND compute_node.workflow_id = $1 ORDER BY compute_node.id",
         ('workflow_id',),
-        ('id', 'workflow_id', 'hostname', 'boot_id', 'pid', 'process_started'),
+        ('id', 'workflow_id', 'hostname', 'boot_id', 'pid', 'process_started', 'machine_id', 'pid_namespace', 'heartbeat_at', 'heartbeats', 'lease_seconds'),
         {},
         None,
     ),
     "HEARTBEAT": (
-        "UPDATE compute_node SET heartbeat_at=$1 WHERE compute_node.id = $2",
+        "UPDATE compute_node SET heartbeat_at=$1, heartbeats=(compute_node.heartbeats + 1) WHERE "
+        "compute_node.id = $2",
         ('heartbeat_at', 'node_id'),
         (),
         {},
@@ -41,12 +44,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT job.id AS job_id, job.name AS job_name, job.workflow_id, workflow.name AS "
         "workflow_name, workflow.\"user\", job.attempt_id, compute_node.id AS node_id, job.status, "
         "job.pid, job.started_at, job.allocation, job.process_started, compute_node.boot_id, "
-        "compute_node.pid AS runner_pid, compute_node.process_started AS runner_started FROM "
-        "compute_node JOIN job ON job.compute_node_id = compute_node.id JOIN workflow ON "
-        "workflow.id = job.workflow_id WHERE compute_node.hostname = $1 AND "
+        "compute_node.pid_namespace, compute_node.pid AS runner_pid, "
+        "compute_node.process_started AS runner_started FROM compute_node JOIN job ON "
+        "job.compute_node_id = compute_node.id JOIN workflow ON workflow.id = job.workflow_id "
+        "WHERE coalesce(compute_node.location, compute_node.hostname) = $1 AND "
         "compute_node.is_active AND job.status IN (3, 4) ORDER BY job.workflow_id, job.id",
-        ('hostname',),
-        ('job_id', 'job_name', 'workflow_id', 'workflow_name', 'user', 'attempt_id', 'node_id', 'status', 'pid', 'started_at', 'allocation', 'process_started', 'boot_id', 'runner_pid', 'runner_started'),
+        ('location',),
+        ('job_id', 'job_name', 'workflow_id', 'workflow_name', 'user', 'attempt_id', 'node_id', 'status', 'pid', 'started_at', 'allocation', 'process_started', 'boot_id', 'pid_namespace', 'runner_pid', 'runner_started'),
         {7: 'status', 10: 'json'},
         None,
     ),
@@ -84,24 +88,26 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         {3: 'json'},
         None,
     ),
-    "RUNNERS_OF_HOST": (
+    "RUNNERS_OF_LOCATION": (
         "SELECT compute_node.id AS node_id, compute_node.workflow_id, compute_node.hostname, "
-        "compute_node.pid, compute_node.num_cpus, compute_node.memory, compute_node.gpus, "
-        "compute_node.options FROM compute_node WHERE compute_node.is_active AND "
-        "compute_node.hostname = $1 ORDER BY compute_node.id",
-        ('hostname',),
-        ('node_id', 'workflow_id', 'hostname', 'pid', 'num_cpus', 'memory', 'gpus', 'options'),
-        {6: 'json', 7: 'json'},
+        "coalesce(compute_node.location, compute_node.hostname) AS location, compute_node.pid, "
+        "compute_node.num_cpus, compute_node.memory, compute_node.gpus, compute_node.options "
+        "FROM compute_node WHERE compute_node.is_active AND coalesce(compute_node.location, "
+        "compute_node.hostname) = $1 ORDER BY compute_node.id",
+        ('location',),
+        ('node_id', 'workflow_id', 'hostname', 'location', 'pid', 'num_cpus', 'memory', 'gpus', 'options'),
+        {7: 'json', 8: 'json'},
         None,
     ),
     "RUNNERS_OF_WORKFLOW": (
         "SELECT compute_node.id AS node_id, compute_node.workflow_id, compute_node.hostname, "
-        "compute_node.pid, compute_node.num_cpus, compute_node.memory, compute_node.gpus, "
-        "compute_node.options FROM compute_node WHERE compute_node.is_active AND "
-        "compute_node.workflow_id = $1 ORDER BY compute_node.id",
+        "coalesce(compute_node.location, compute_node.hostname) AS location, compute_node.pid, "
+        "compute_node.num_cpus, compute_node.memory, compute_node.gpus, compute_node.options "
+        "FROM compute_node WHERE compute_node.is_active AND compute_node.workflow_id = $1 ORDER "
+        "BY compute_node.id",
         ('workflow_id',),
-        ('node_id', 'workflow_id', 'hostname', 'pid', 'num_cpus', 'memory', 'gpus', 'options'),
-        {6: 'json', 7: 'json'},
+        ('node_id', 'workflow_id', 'hostname', 'location', 'pid', 'num_cpus', 'memory', 'gpus', 'options'),
+        {7: 'json', 8: 'json'},
         None,
     ),
     "TRANSFER_JOBS": (

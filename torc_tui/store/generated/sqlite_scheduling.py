@@ -84,12 +84,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "HELD_BY_OTHERS": (
         "SELECT job.allocation, job.pid, job.process_started, compute_node.boot_id, "
-        "compute_node.pid AS runner_pid, compute_node.process_started AS runner_started FROM job "
-        "JOIN compute_node ON compute_node.id = job.compute_node_id WHERE job.status IN (3, 4) "
-        "AND job.compute_node_id != ?1 AND compute_node.hostname = ?2 AND job.allocation IS NOT "
-        "NULL",
-        ('node_id', 'hostname'),
-        ('allocation', 'pid', 'process_started', 'boot_id', 'runner_pid', 'runner_started'),
+        "compute_node.pid_namespace, compute_node.pid AS runner_pid, "
+        "compute_node.process_started AS runner_started FROM job JOIN compute_node ON "
+        "compute_node.id = job.compute_node_id WHERE job.status IN (3, 4) AND "
+        "job.compute_node_id != ?1 AND coalesce(compute_node.location, compute_node.hostname) = "
+        "?2 AND job.allocation IS NOT NULL",
+        ('node_id', 'location'),
+        ('allocation', 'pid', 'process_started', 'boot_id', 'pid_namespace', 'runner_pid', 'runner_started'),
         {0: 'json'},
         None,
     ),

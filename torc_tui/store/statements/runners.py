@@ -13,13 +13,22 @@ _node_id = param("node_id")
 _one = compute_node.c.id == _node_id
 _held = and_(job.c.compute_node_id == _node_id, among(job.c.status, HELD))
 
+_location = func.coalesce(compute_node.c.location, compute_node.c.hostname)
+
 INSERT_COMPUTE_NODES = Bulk(compute_node)
 LEAVE = (
     update(compute_node)
     .where(_one, compute_node.c.is_active)
     .values(given(compute_node, "ended_at heartbeat_at") | {compute_node.c.is_active: False})
 )
-HEARTBEAT = update(compute_node).where(_one).values(given(compute_node, "heartbeat_at"))
+HEARTBEAT = (
+    update(compute_node)
+    .where(_one)
+    .values(
+        given(compute_node, "heartbeat_at")
+        | {compute_node.c.heartbeats: compute_node.c.heartbeats + 1}
+    )
+)
 NODE_ORDERS = select(
     compute_node.c.stop_requested,
     compute_node.c.num_cpus,
@@ -35,6 +44,11 @@ ACTIVE_NODES = (
         compute_node.c.boot_id,
         compute_node.c.pid,
         compute_node.c.process_started,
+        compute_node.c.machine_id,
+        compute_node.c.pid_namespace,
+        compute_node.c.heartbeat_at,
+        compute_node.c.heartbeats,
+        compute_node.c.lease_seconds,
     )
     .where(compute_node.c.is_active, compute_node.c.workflow_id == _workflow_id)
     .order_by(compute_node.c.id)
@@ -68,7 +82,7 @@ LAST_EVENTS = select(
     func.sum(workflow.c.last_seq).label("last_seq"), func.count().label("workflows")
 )
 
-# -- what runners hold of a host -------------------------------------------------------------------
+# -- what runners hold of a machine ----------------------------------------------------------------
 
 HOLDINGS = (
     select(
@@ -85,6 +99,7 @@ HOLDINGS = (
         job.c.allocation,
         job.c.process_started,
         compute_node.c.boot_id,
+        compute_node.c.pid_namespace,
         compute_node.c.pid.label("runner_pid"),
         compute_node.c.process_started.label("runner_started"),
     )
@@ -92,7 +107,7 @@ HOLDINGS = (
     .join(job, job.c.compute_node_id == compute_node.c.id)
     .join(workflow, workflow.c.id == job.c.workflow_id)
     .where(
-        compute_node.c.hostname == param(compute_node.c.hostname),
+        _location == param("location", compute_node.c.location.type),
         compute_node.c.is_active,
         among(job.c.status, HELD),
     )
@@ -103,6 +118,7 @@ _runners = (
         compute_node.c.id.label("node_id"),
         compute_node.c.workflow_id,
         compute_node.c.hostname,
+        _location.label("location"),
         compute_node.c.pid,
         compute_node.c.num_cpus,
         compute_node.c.memory,
@@ -113,4 +129,4 @@ _runners = (
     .order_by(compute_node.c.id)
 )
 RUNNERS_OF_WORKFLOW = _runners.where(compute_node.c.workflow_id == _workflow_id)
-RUNNERS_OF_HOST = _runners.where(compute_node.c.hostname == param(compute_node.c.hostname))
+RUNNERS_OF_LOCATION = _runners.where(_location == param("location", compute_node.c.location.type))

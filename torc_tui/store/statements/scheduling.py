@@ -103,6 +103,7 @@ HELD_BY_OTHERS = (
         job.c.pid,
         job.c.process_started,
         compute_node.c.boot_id,
+        compute_node.c.pid_namespace,
         compute_node.c.pid.label("runner_pid"),
         compute_node.c.process_started.label("runner_started"),
     )
@@ -110,7 +111,8 @@ HELD_BY_OTHERS = (
     .where(
         among(job.c.status, HELD),
         job.c.compute_node_id != _node_id,
-        compute_node.c.hostname == param(compute_node.c.hostname),
+        func.coalesce(compute_node.c.location, compute_node.c.hostname)
+        == param("location", compute_node.c.location.type),
         job.c.allocation.is_not(None),
     )
 )

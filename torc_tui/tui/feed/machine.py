@@ -40,8 +40,7 @@ class MachineNews(NamedTuple):
     """One reading.
 
     ``outlook`` is what ready jobs of the workflow on screen lack, None where none is ready;
-    ``elsewhere`` are its runners on other hosts; ``dead`` the ids of its runners on this host
-    whose processes are gone.
+    ``elsewhere`` are its runners on other machines; ``dead`` the ids of its runners that are lost.
     """
 
     host: Host
@@ -90,7 +89,7 @@ class MachineWatch:
             return MachineNews(host, None, ())
         lacking = outlook(store, workflow_id, requirements, host) if requirements else None
         runners = allocations_held.runners(store, workflow_id=workflow_id)
-        elsewhere = [one for one in runners if one.hostname != self._reader.hostname]
+        elsewhere = [one for one in runners if one.location != self._reader.location]
         dead = _dead(store, workflow_id) if runners else frozenset[int]()
         return MachineNews(host, lacking, elsewhere, dead)
 

@@ -1,0 +1,103 @@
+"""A runner is identified by its machine and its process, not by a host name: real processes under
+another host name, and in process tables of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.robust.conftest import RUNNER
+from tests.waiting import DEADLINE, wait_for
+
+WAITING = """
+name: waiting
+jobs:
+  - name: a
+    command: 'echo $$ > pid; echo ran >> runs; until [ -e go ]; do sleep 0.05; done'
+"""
+
+
+def permitted(*words: str) -> bool:
+    """Return whether namespaces of this kind can be made here."""
+    program = shutil.which("unshare")
+    if program is None:
+        return False
+    return (
+        subprocess.run([program, *words, "true"], capture_output=True, check=False).returncode == 0
+    )
+
+
+other_name = pytest.mark.skipif(not permitted("-u"), reason="no host name can be set here")
+own_table = pytest.mark.skipif(
+    not permitted("-pf", "--mount-proc"), reason="no process table can be made here"
+)
+
+
+def start(shell: Any, *prefix: str) -> subprocess.Popen[str]:
+    """Start a runner of the workflow in ``w.yaml``, or of workflow 1, behind these words."""
+    what = "w.yaml" if not shell.there("t.db") else "1"
+    process = subprocess.Popen(
+        [*prefix, sys.executable, "-c", RUNNER, "run", what],
+        cwd=shell.folder,
+        env=shell.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    shell.started.append(process)
+    return process
+
+
+def renamed_and_killed(shell: Any, gone: Any) -> None:
+    """Run the workflow under another host name; kill the runner and its job."""
+    shell.write(WAITING)
+    runner = start(shell, "unshare", "-u", "bash", "-c", 'hostname other; exec "$@"', "-")
+    job = shell.pid()
+    wait_for(lambda: shell.states_quickly().get("a") == 4, "the start is recorded")
+    assert shell.sql("SELECT hostname FROM compute_node") == [("other",)]
+    shell.kill(runner)
+    os.killpg(job, signal.SIGKILL)
+    wait_for(lambda: gone(job), "the job is gone")
+
+
+@other_name
+def test_a_runner_of_a_former_host_name_is_taken_over(shell: Any, gone: Any) -> None:
+    renamed_and_killed(shell, gone)
+    code, text = shell.run("run", "1")
+    assert code == 1, text
+    assert shell.states() == {"a": "failed"}
+    assert len(shell.events("node_lost")) == 1
+    for words in (("jobs", "retry", "1"), ("jobs", "disable", "1"), ("init", "1", "-y")):
+        code, text = shell.run(*words)
+        assert code == 0, text
+    assert shell.run("delete", "1", "-y")[0] == 0
+
+
+@own_table
+def test_runners_in_two_process_tables_believe_each_other(shell: Any) -> None:
+    """Both are process 1 of a host with the same name."""
+    shell.write(WAITING)
+    table = ("unshare", "-pf", "--mount-proc", "--kill-child")
+    first = start(shell, *table)
+    shell.pid()
+    second = start(shell, *table)
+    wait_for(
+        lambda: [row for row in shell.sql("SELECT heartbeats FROM compute_node") if row[0] > 2][1:],
+        "each runner looked at the other one",
+    )
+    assert shell.sql("SELECT DISTINCT pid, is_active FROM compute_node") == [(1, 1)]
+    assert shell.run("status", "1")[0] == 0
+    (shell.folder / "go").touch()
+    for runner in (first, second):
+        text, _ = runner.communicate(timeout=DEADLINE)
+        assert runner.returncode == 0, text
+    assert shell.events("node_lost") == []
+    assert (shell.folder / "runs").read_text() == "ran\n"
+    shell.assert_nothing_held()

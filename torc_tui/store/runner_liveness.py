@@ -1,0 +1,96 @@
+"""Judge runners from their rows: which are alive, silent, past their lease, or lost for certain.
+
+The command line, the app and the engine ask here; the rule is `torc_tui.lifecycle.liveness.judge`.
+
+Input: rows of runners, or of what they hold, with the columns that identify a machine and a
+process. Output: verdicts.
+
+Never: a decision by host name, except for rows of versions that did not record a machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+from torc_tui.lifecycle.liveness import (
+    LEASE_SECONDS,
+    Relation,
+    RunnerFacts,
+    Verdict,
+    judge,
+    relation,
+)
+from torc_tui.model import MachineIdentity
+from torc_tui.resources.machine_identity import this_machine
+from torc_tui.resources.process_identity import process_started
+from torc_tui.store.compute_nodes import Node
+
+
+class HeldProcesses(Protocol):
+    """A row about a held attempt: the process of its runner and that of the job."""
+
+    @property
+    def boot_id(self) -> str: ...
+    @property
+    def pid_namespace(self) -> str | None: ...
+    @property
+    def runner_pid(self) -> int: ...
+    @property
+    def runner_started(self) -> int: ...
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def process_started(self) -> int | None: ...
+
+
+def facts(node: Node) -> RunnerFacts:
+    """Return what the rule needs to know about a runner."""
+    return RunnerFacts(
+        machine_id=node.machine_id,
+        boot_id=node.boot_id,
+        pid_namespace=node.pid_namespace,
+        hostname=node.hostname,
+        heartbeat_at=node.heartbeat_at,
+        lease_seconds=LEASE_SECONDS if node.lease_seconds is None else node.lease_seconds,
+    )
+
+
+def verdict(
+    node: Node, *, quiet: float | None = None, here: MachineIdentity | None = None
+) -> Verdict:
+    """Return what is known about a runner.
+
+    ``quiet`` is the time in seconds for which the caller saw no heartbeat. A caller that reads the
+    row only once leaves it out: then the wall clocks of both machines are compared.
+    """
+    here = here or this_machine()
+    known = facts(node)
+    if quiet is None:
+        quiet = max(time.time() - node.heartbeat_at, 0.0)
+    runs = relation(known, here) is Relation.HERE and _runs(node.pid, node.process_started)
+    return judge(known, here, process_runs=runs, quiet=quiet)
+
+
+def lost(nodes: Iterable[Node]) -> list[Node]:
+    """Return the runners that are lost for certain."""
+    return [node for node in nodes if verdict(node, quiet=0.0).is_lost]
+
+
+def is_in_use(held: HeldProcesses) -> bool:
+    """Return whether what a runner of this machine holds is in use, by the runner or by the job.
+
+    A runner in another pid namespace cannot be seen: what it holds counts.
+    """
+    here = this_machine()
+    if held.pid_namespace is not None and held.pid_namespace != here.pid_namespace:
+        return True
+    if held.boot_id != here.boot_id:
+        return False
+    runner, job = (held.runner_pid, held.runner_started), (held.pid, held.process_started)
+    return any(_runs(pid, started) for pid, started in (runner, job))
+
+
+def _runs(pid: int | None, started: int | None) -> bool:
+    return pid is not None and process_started(pid) == started
