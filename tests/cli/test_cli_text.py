@@ -92,6 +92,33 @@ def test_names_are_refused(torc: Any, small: int, place: Path, words: list[str])
     answer.err.encode()
 
 
+def test_paths_are_accepted(
+    torc: Any, place: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workflow in a directory whose name is not UTF-8 is created, listed and run."""
+    directory = place / LATIN
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    Path(f"{LATIN}.yaml").write_text(
+        "{name: w, jobs: [{name: a, command: pwd > out.txt; echo done}]}"
+    )
+    assert torc("create", f"{LATIN}.yaml").code == 0
+    assert torc("workflows", "list").code == 0
+    assert torc("workflows", "get", "-f", "json").json["directory"] == str(directory)
+    assert torc("run", 1, "--quiet").code == 0
+    assert os.fsdecode(Path("out.txt").read_bytes()) == f"{directory}\n"
+    assert torc("logs", "a").out == "done\n"
+    shown = subprocess.run(
+        [str(programs / "torc"), "logs", "a", "--path"], capture_output=True, check=True
+    )
+    assert os.fsencode(LATIN) in shown.stdout
+    answer = torc("workflows", "export", 1)
+    assert answer.code == 0
+    (directory / "e.json").write_text(answer.out)
+    assert torc("workflows", "import", "e.json").code == 0
+    assert torc("run", "w.yaml", "-o", LATIN).code == 2
+
+
 def test_a_file_of_data_with_such_a_name(torc: Any, small: int, place: Path) -> None:
     (place / LATIN).write_text("[1]")
     assert torc("user-data", "update", 1, "--data-file", LATIN).code == 0

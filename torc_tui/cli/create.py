@@ -87,15 +87,17 @@ def _refuse_unready(call: Call, plan: Plan, path: str) -> None:
         raise Refused(f"{path}: the workflow has no jobs; no changes made")
     records = missing_user_data(plan)
     if records:
+        names = listing(one.name for one in records)
         raise Refused(
-            f"{path}: user data that jobs read has no value and no job writes it: {listing(one.name for one in records)}",
+            f"{path}: user data that jobs read has no value and no job writes it: {names}",
             hint="give it data in the file; no changes made",
         )
     folder = str(Path.cwd())
     missing = [] if call.options.force else missing_files(plan, folder)
     if missing:
+        files = shown(missing, folder)
         raise Refused(
-            f"{path}: files that jobs read do not exist and no job writes them:\n{shown(missing, folder)}",
+            f"{path}: files that jobs read do not exist and no job writes them:\n{files}",
             hint="create them, or use --force; no changes made",
         )
 

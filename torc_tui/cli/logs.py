@@ -48,7 +48,7 @@ def logs(call: Call) -> int | None:
         return None
     if options.path:
         for path in finder.files().values():
-            output.line(path)
+            output.path(path)
         return None
     if options.follow:
         try:

@@ -91,6 +91,16 @@ def text(value: str) -> None:
     sys.stdout.write((sanitize(value, "\n\t") if sys.stdout.isatty() else value) + "\n")
 
 
+def path(value: str) -> None:
+    """Print a path: for a terminal escaped, for programs with its bytes as they are."""
+    if value.isprintable() or sys.stdout.isatty():
+        line(value)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
 def never(jobs: Sequence[Any]) -> None:
     """Print the unschedulable jobs (job_id, name, reason), those with equal reasons together."""
     from torc_tui.wording import count, listed, sentence

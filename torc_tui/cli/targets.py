@@ -95,7 +95,7 @@ def _numbered(found: Sequence[Workflow], given: str) -> int:
 
 
 def _one_of(call: Call, found: Sequence[Workflow], several: str) -> int:
-    """Return the workflow of these, newest first, that is meant; ``several`` says how many match."""
+    """Return which of these workflows, newest first, is meant; ``several`` says how many match."""
     if len(found) == 1:
         return found[0].id
     if not call.changes:

@@ -136,7 +136,7 @@ def _warn(wrong: list[str]) -> None:
 
 
 def show(record: Mapping[str, Any], verb: str, format_: str | None, program: str) -> None:
-    """Print a record: as JSON for ``get`` or on request, as a table, or a sentence after a change."""
+    """Print a record: as JSON for ``get`` or on request, a table, or a sentence after a change."""
     if format_ == "json" or (format_ is None and (verb == "get" or program == "torc-client")):
         sys.stdout.write(json_text(record) + "\n")
     elif format_ == "table":

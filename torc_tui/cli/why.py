@@ -1,4 +1,4 @@
-"""Explain a job: the chain of reasons down to its causes, and the last error output of a failed job.
+"""Explain a job: the chain of reasons down to its causes, and the last errors of a failed job.
 
 Input: a job. Output: a small tree of sentences, or JSON. `torc_tui.operations.job_facts` gathers
 the facts, `torc_tui.views.why` words them.
