@@ -16,6 +16,7 @@ from tests.waiting import wait_for
 from torc_tui.engine import membership
 from torc_tui.executors.exit_file import read_exit_file, write_reserve
 from torc_tui.executors.local import LocalExecutor
+from torc_tui.operations.lost_runners import drop_runner
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.detect import process_started
 from torc_tui.store import compute_nodes
@@ -158,4 +159,16 @@ def test_an_answer_that_was_lost_with_the_server(bench: Any, tmp_path: Path) -> 
         membership.take_back(it.store, it.engine.maker, it.engine.node.node_id, it.fake, 2.0, ())
         == []
     )
+    assert it.status() == {"a": "ready"}
+
+
+def test_a_runner_that_was_dropped_stops(bench: Any) -> None:
+    """It was taken for lost while it was only slow: its jobs belong to others now."""
+    it = bench("name: w\njobs: [{name: a, command: 'true'}]\n")
+    it.step()
+    assert it.status() == {"a": "pending"}
+    drop_runner(it.outside, it.engine.node.node_id, force=True)
+    step = it.finish("a")
+    assert it.engine.gone and it.engine.gone_why == "taken from this runner"
+    assert step.events == []
     assert it.status() == {"a": "ready"}

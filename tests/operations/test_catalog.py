@@ -35,9 +35,10 @@ ON_WORKFLOWS = [
     action
     for action in CATALOG
     if action.target in (Target.WORKFLOW, Target.WORKFLOWS)
-    and action.id not in ("workflow-run", "workflow-stop", "workflow-rename")
+    and action.id
+    not in ("workflow-run", "workflow-stop", "workflow-rename", "workflow-sync-status")
 ]
-"""Those three start a process, need a runner, and need what to change."""
+"""Those four start a process, need a runner, need what to change, and need a lost runner."""
 
 
 def by_id(action: UserAction) -> str:

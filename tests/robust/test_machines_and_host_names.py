@@ -80,6 +80,22 @@ def test_a_runner_of_a_former_host_name_is_taken_over(shell: Any, gone: Any) -> 
     assert shell.run("delete", "1", "-y")[0] == 0
 
 
+@other_name
+def test_its_workflow_can_be_deleted_at_once(shell: Any, gone: Any) -> None:
+    renamed_and_killed(shell, gone)
+    code, text = shell.run("delete", "1", "-y")
+    assert code == 0, text
+
+
+@other_name
+def test_its_jobs_can_be_changed_without_a_runner(shell: Any, gone: Any) -> None:
+    renamed_and_killed(shell, gone)
+    code, text = shell.run("workflows", "sync-status", "1")
+    assert (code, text) == (0, "Dropped runner 1 on other: 1 job is ready again\n")
+    assert shell.run("jobs", "hold", "1")[0] == 0
+    shell.assert_nothing_held()
+
+
 @own_table
 def test_runners_in_two_process_tables_believe_each_other(shell: Any) -> None:
     """Both are process 1 of a host with the same name."""

@@ -24,7 +24,7 @@ from torc_tui.operations.user_action import (
     function_of,
     must_confirm,
 )
-from torc_tui.status import number_of
+from torc_tui.status import HELD, number_of
 from torc_tui.wording import count, listed
 
 _REFUSALS = 20
@@ -38,6 +38,8 @@ def on_jobs(call: Call) -> int:
     action = call.action
     ids = call.job_ids(call.options.jobs, call.options.workflow)
     selection = select(call.store, action, ids)
+    if selection.refused and _free_jobs(call, action, selection.refused):
+        selection = select(call.store, action, ids)
     _tell_refusals(selection.refused.values())
     if not selection.jobs:
         tell_jobs(call, [], "")
@@ -84,16 +86,41 @@ def on_workflows(call: Call) -> None:
 
     action = call.action
     ids = list(dict.fromkeys(call.workflow_id(text) for text in call.options.workflows))
+    flags = {one.keyword: getattr(call.options, one.name) for one in action.flags}
+    for one in ids:
+        _free(call, action, one)
     found = [workflows.get_workflow(call.store, one) for one in ids]
-    for workflow in found:
+    for workflow in found if not flags.get("force") else ():
         check_workflow(action, workflow)
     if must_confirm(action, {}):
         _confirm(call, action, {"workflows": listed(map(describe_workflow, found), 10)})
-    deleted = function_of(action)(call.store, ids, user=settings.user_name(), actor=call.actor)
+    deleted = function_of(action)(
+        call.store, ids, user=settings.user_name(), actor=call.actor, **flags
+    )
     if call.json:
         output.json_value([record_of(workflow) for workflow in deleted])
     else:
         output.line(action.done.format(workflows=name_workflows(ids)))
+
+
+def _free(call: Call, action: UserAction, workflow_id: int) -> bool:
+    """Take the jobs from lost runners, if the action does not apply to held jobs; return whether
+    there were any."""
+    from torc_tui.operations.lost_runners import sync_status
+
+    if not action.legal.isdisjoint(HELD):
+        return False
+    return bool(sync_status(call.store, workflow_id, actor=call.actor))
+
+
+def _free_jobs(call: Call, action: UserAction, job_ids: Iterable[int]) -> bool:
+    """Take these jobs from lost runners; return whether there were any."""
+    from torc_tui.store import queries
+
+    jobs = [queries.get_job(call.store, one) for one in job_ids]
+    workflow_ids = sorted({int(job["workflow_id"]) for job in jobs})
+    freed = [_free(call, action, workflow_id) for workflow_id in workflow_ids]
+    return any(freed)
 
 
 def tell_jobs(call: Call, ids: Sequence[int], sentence: str) -> None:

@@ -177,7 +177,10 @@ WORKFLOW_COMMANDS = (
         catalog.INITIALIZE,
         "create:init",
         WORKFLOW,
-        flag("--force", help="initialize although required files are missing"),
+        flag(
+            "--force",
+            help="initialize although files are missing or expired runners hold jobs",
+        ),
         flag("--dry-run", help="only check"),
         NO_PROMPTS,
     ),
@@ -352,6 +355,12 @@ WORKFLOW_COMMANDS = (
     _made(catalog.PAUSE),
     _made(catalog.RESUME),
     _made(catalog.STOP),
+    _of(
+        catalog.SYNC_STATUS,
+        "runners:sync_status",
+        WORKFLOW,
+        *(flag(f"--{one.name}", help=one.help) for one in catalog.SYNC_STATUS.flags),
+    ),
 )
 
 JOB_COMMANDS = (
@@ -622,6 +631,12 @@ RECORD_COMMANDS = (
             metavar="N",
             help="run at most N jobs at once; 0: no limit",
         ),
+    ),
+    _of(
+        catalog.DROP,
+        "runners:drop",
+        arg("id", type=POSITIVE, metavar="RUNNER", help="id of the runner"),
+        *(flag(f"--{one.name}", help=one.help) for one in catalog.DROP.flags),
     ),
 )
 

@@ -222,6 +222,10 @@ class Engine:
             self.gone = True
             self.gone_why = "deleted" if flags is None else "initialized anew"
             return
+        if not orders.is_active:
+            self.gone = True
+            self.gone_why = "taken from this runner"
+            return
         self.context = self.maker.context = run_context.read(connection, self.context.workflow_id)
         self.paused = flags.is_paused
         self.canceled = flags.is_canceled

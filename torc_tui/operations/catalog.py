@@ -26,6 +26,8 @@ _JOBS = ("jobs",)
 _WORKFLOWS = ("workflow", "workflows")
 _DATA = ("data", "tree")
 
+EXPIRED_TOO = Flag("force", "force", "take jobs from runners whose lease has expired")
+
 RETRY = UserAction(
     id="job-retry",
     target=Target.JOBS,
@@ -271,6 +273,7 @@ CANCEL_WORKFLOW = UserAction(
     title="cancel",
     needs=UNSETTLED,
     refusal="all its jobs have finished",
+    flags=(EXPIRED_TOO,),
     confirm=Confirmation("Waiting jobs are canceled and running jobs are stopped."),
     contexts=_WORKFLOWS,
     keys=("C",),
@@ -320,6 +323,7 @@ DELETE = UserAction(
     legal=UNHELD,
     refusal="{running}",
     hint="cancel them first: `torc cancel {workflow}`",
+    flags=(EXPIRED_TOO,),
     confirm=Confirmation("Jobs, results, user data and events are deleted; log files are kept."),
     contexts=_WORKFLOWS,
     keys=("D",),
@@ -352,6 +356,34 @@ RESIZE = UserAction(
     title="resize",
     refusal="it is not active",
     contexts=_WORKFLOWS,
+)
+DROP = UserAction(
+    id="runner-drop",
+    target=Target.RUNNER,
+    function="operations.lost_runners:drop_runner",
+    events=("node_lost",),
+    commands=("compute-nodes drop",),
+    help="Take the jobs from a runner that is lost, or whose lease has expired",
+    verb="drop",
+    question="Drop {runner}?",
+    done="Dropped {runner}",
+    shell="torc compute-nodes drop {runner}",
+    title="drop",
+    flags=(Flag("force", "force", "also if it is alive: its running jobs are killed"),),
+)
+SYNC_STATUS = UserAction(
+    id="workflow-sync-status",
+    target=Target.WORKFLOW,
+    function="operations.lost_runners:sync_status",
+    events=("node_lost",),
+    commands=("workflows sync-status",),
+    help="Take the jobs from all lost runners of a workflow",
+    verb="synchronize",
+    question="Synchronize the status of {workflow}?",
+    done="Synchronized the status of {workflow}",
+    shell="torc workflows sync-status {workflow}",
+    title="sync status",
+    flags=(EXPIRED_TOO,),
 )
 
 CREATE_RECORD = UserAction(
@@ -440,6 +472,8 @@ CATALOG: tuple[UserAction, ...] = (
     DELETE,
     RENAME,
     RESIZE,
+    DROP,
+    SYNC_STATUS,
     CREATE_RECORD,
     UPDATE_RECORD,
     DELETE_RECORD,

@@ -165,6 +165,20 @@ def dead_nodes(active: Sequence[compute_nodes.Node]) -> list[compute_nodes.Node]
     return runner_liveness.lost(active)
 
 
+def job_process(
+    workflow_id: int, run_id: int, held: compute_nodes.HeldAttempt
+) -> tuple[int | None, int | None]:
+    """Return the process of a held attempt, with its start time; None if none was started.
+
+    A runner that was killed before it could record the process has named it in the exit file.
+    """
+    if held.pid is not None or not held.output_dir:
+        return held.pid, held.process_started
+    stem = attempt_stem(held.output_dir, workflow_id, held.job_id, run_id, held.attempt_id)
+    told = read_exit_file(f"{stem}.exit")
+    return told.pid, told.process_started
+
+
 def end_orphans(
     store: Store, workflow_id: int, reason: Reason, *, only: Set[int] | None = None
 ) -> int:
@@ -178,13 +192,7 @@ def end_orphans(
         return 0
     run_id = workflows.get_workflow(store, workflow_id).run_id
     for node, one in held:
-        pid, started = one.pid, one.process_started
-        if (
-            pid is None and one.output_dir
-        ):  # its runner died before it could write down whom it had started
-            stem = attempt_stem(one.output_dir, workflow_id, one.job_id, run_id, one.attempt_id)
-            told = read_exit_file(f"{stem}.exit")
-            pid, started = told.pid, told.process_started
+        pid, started = job_process(workflow_id, run_id, one)
         if pid and still_runs(node.boot_id, pid, started):
             with suppress(OSError):
                 os.killpg(pid, signal.SIGKILL)

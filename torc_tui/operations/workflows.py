@@ -15,10 +15,11 @@ from pathlib import Path
 from torc_tui.errors import Refused
 from torc_tui.model import Plan, Workflow
 from torc_tui.operations import catalog
+from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.runners import end_orphans
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.reasons import Kind, because
-from torc_tui.status import UNSETTLED, JobStatus, number_of
+from torc_tui.status import HELD, UNSETTLED, JobStatus, number_of
 from torc_tui.store import (
     dependency_counters,
     scheduling,
@@ -112,10 +113,14 @@ def initialize(
     """Begin a new run: make every job ready, or blocked by the jobs it depends on.
 
     Refused if required files or records are missing (``force`` accepts missing files, never missing
-    records), if jobs are running, and if the workflow is archived. With ``once``, change nothing if
+    records), if jobs are running (``force`` takes them from runners whose lease has expired), and
+    if the workflow is archived. With ``once``, change nothing if
     another process has initialized it meanwhile: one of the runners that start together does it.
     """
     workflow = workflows.get_workflow(store, workflow_id)
+    if number_of(workflow.counts, HELD):
+        sync_status(store, workflow_id, force=force, actor=actor)
+        workflow = workflows.get_workflow(store, workflow_id)
     check_workflow(catalog.INITIALIZE, workflow)
     check = init_check(store, workflow_id)
     if check.missing_user_data:
@@ -185,10 +190,13 @@ def _untouched(statuses: Iterable[JobStatus]) -> bool:
     return all(status in (JobStatus.UNINITIALIZED, JobStatus.DISABLED) for status in statuses)
 
 
-def cancel_workflow(store: Store, workflow_id: int, *, actor: str | None = None) -> int:
+def cancel_workflow(
+    store: Store, workflow_id: int, *, force: bool = False, actor: str | None = None
+) -> int:
     """Cancel everything that has not finished and return how many jobs that is.
 
-    Waiting jobs are canceled at once; running ones by their runner, or here if it is dead.
+    Waiting jobs are canceled at once; running ones by their runner, or here if it is lost or, with
+    ``force``, if its lease has expired.
     """
     now = time.time()
     reason = because(Kind.CANCELED_BY_USER, actor=actor)
@@ -201,6 +209,7 @@ def cancel_workflow(store: Store, workflow_id: int, *, actor: str | None = None)
         event: EventRow = ("workflow_canceled", None, {"jobs": number})
         append(conn, workflow_id, [event], at=now, actor=actor)
     end_orphans(store, workflow_id, reason)
+    sync_status(store, workflow_id, force=force, actor=actor)
     return number
 
 
@@ -234,13 +243,20 @@ def restore_workflows(store: Store, ids: Sequence[int], *, actor: str | None = N
 
 
 def delete_workflows(
-    store: Store, ids: Sequence[int], *, user: str | None = None, actor: str | None = None
+    store: Store,
+    ids: Sequence[int],
+    *,
+    user: str | None = None,
+    force: bool = False,
+    actor: str | None = None,
 ) -> list[Workflow]:
     """Delete workflows with all their data and return them as they were.
 
     Refused while a runner holds one of their jobs and, with ``user``, for those of other users.
+    ``force`` takes the jobs from runners whose lease has expired.
     """
     for workflow_id in ids:
         end_orphans(store, workflow_id, because(Kind.WORKFLOW_DELETED))
+        sync_status(store, workflow_id, force=force, actor=actor)
         check_workflow(catalog.DELETE, workflows.get_workflow(store, workflow_id))
     return workflows.delete(store, ids, user=user)

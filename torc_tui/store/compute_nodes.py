@@ -138,9 +138,11 @@ def beat(conn: Connection, node_id: int, at: float) -> None:
 class NodeOrders(NamedTuple):
     """What others ask of a runner: to stop, or to use more or less of its machine.
 
-    ``stop_requested`` is ``graceful`` or ``hard``.
+    ``is_active`` is false when the runner was dropped. ``stop_requested`` is ``graceful`` or
+    ``hard``.
     """
 
+    is_active: bool
     stop_requested: str | None
     num_cpus: int
     memory: int
@@ -172,6 +174,12 @@ def held_attempts(conn: Connection, node_id: int) -> list[HeldAttempt]:
 def transfer(conn: Connection, from_node: int, to_node: int) -> None:
     """Give all jobs that one runner holds to another."""
     conn.execute(sql.TRANSFER_JOBS, node_id=from_node, to_node=to_node)
+
+
+def lose_jobs(conn: Connection, node_id: int) -> list[tuple[int, int]]:
+    """Make the jobs that a runner holds ready again; return their ids and next attempts."""
+    rows = conn.rows(sql.LOSE_JOBS, node_id=node_id)
+    return [(row.id, row.attempt_id) for row in rows]
 
 
 def marker(store: Store) -> tuple[int, ...]:

@@ -78,6 +78,16 @@ def lost(nodes: Iterable[Node]) -> list[Node]:
     return [node for node in nodes if verdict(node, quiet=0.0).is_lost]
 
 
+def is_here(node: Node) -> bool:
+    """Return whether the processes of the runner are in the process table of this machine."""
+    return relation(facts(node), this_machine()) is Relation.HERE
+
+
+def process_runs(pid: int, started: int | None) -> bool:
+    """Return whether that process of this machine, and none with its id, is running."""
+    return process_started(pid) == started
+
+
 def is_in_use(held: HeldProcesses) -> bool:
     """Return whether what a runner of this machine holds is in use, by the runner or by the job.
 

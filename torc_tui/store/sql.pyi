@@ -496,6 +496,10 @@ class LogContextRow(NamedTuple):
     run_id: int
     execution_config: str
 def LOG_CONTEXT(*, workflow_id: int) -> LogContextRow: ...
+class LoseJobsRow(NamedTuple):
+    id: int
+    attempt_id: int
+def LOSE_JOBS(*, node_id: int) -> LoseJobsRow: ...
 class LowerGatesRow(NamedTuple):
     id: int
     unmet: int
@@ -519,6 +523,7 @@ class NextRunRow(NamedTuple):
     run_id: int
 def NEXT_RUN(*, workflow_id: int) -> NextRunRow: ...
 class NodeOrdersRow(NamedTuple):
+    is_active: bool
     stop_requested: str | None
     num_cpus: int
     memory: int

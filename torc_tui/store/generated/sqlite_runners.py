@@ -80,12 +80,23 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         {},
         None,
     ),
-    "NODE_ORDERS": (
-        "SELECT compute_node.stop_requested, compute_node.num_cpus, compute_node.memory, "
-        "compute_node.options FROM compute_node WHERE compute_node.id = ?1",
+    "LOSE_JOBS": (
+        "UPDATE job SET status=2, attempt_id=(job.attempt_id + 1), compute_node_id=NULL, "
+        "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
+        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, lost=(job.lost + CASE "
+        "WHEN (job.status = 4) THEN 1 ELSE 0 END) WHERE job.status IN (3, 4) AND "
+        "job.compute_node_id = ?1 RETURNING id, attempt_id",
         ('node_id',),
-        ('stop_requested', 'num_cpus', 'memory', 'options'),
-        {3: 'json'},
+        ('id', 'attempt_id'),
+        {},
+        None,
+    ),
+    "NODE_ORDERS": (
+        "SELECT compute_node.is_active, compute_node.stop_requested, compute_node.num_cpus, "
+        "compute_node.memory, compute_node.options FROM compute_node WHERE compute_node.id = ?1",
+        ('node_id',),
+        ('is_active', 'stop_requested', 'num_cpus', 'memory', 'options'),
+        {0: 'boolean', 4: 'json'},
         None,
     ),
     "RUNNERS_OF_LOCATION": (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, case, func, select, update
 
-from torc_tui.status import HELD
+from torc_tui.status import HELD, JobStatus
 from torc_tui.store.schema import compute_node, job, workflow
-from torc_tui.store.statements.terms import Bulk, among, given, param
+from torc_tui.store.statements.terms import Bulk, among, cleared, given, move, param
 
 _workflow_id = param("workflow_id")
 _node_id = param("node_id")
@@ -30,6 +30,7 @@ HEARTBEAT = (
     )
 )
 NODE_ORDERS = select(
+    compute_node.c.is_active,
     compute_node.c.stop_requested,
     compute_node.c.num_cpus,
     compute_node.c.memory,
@@ -78,6 +79,22 @@ HELD_ATTEMPTS = (
     .order_by(job.c.id)
 )
 TRANSFER_JOBS = update(job).where(_held).values({job.c.compute_node_id: param("to_node")})
+LOSE_JOBS = (
+    move(JobStatus.READY, HELD)
+    .where(job.c.compute_node_id == _node_id)
+    .values(
+        cleared(
+            job,
+            "compute_node_id pid process_started allocation started_at ended_at return_code reason"
+            " stop_requested not_before",
+        )
+        | {
+            job.c.attempt_id: job.c.attempt_id + 1,
+            job.c.lost: job.c.lost + case((job.c.status == int(JobStatus.RUNNING), 1), else_=0),
+        }
+    )
+    .returning(job.c.id, job.c.attempt_id)
+)
 LAST_EVENTS = select(
     func.sum(workflow.c.last_seq).label("last_seq"), func.count().label("workflows")
 )

@@ -1,0 +1,190 @@
+"""The way out when a runner sends no heartbeat: drop it, or use force."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.raw_sql import execute
+from torc_tui.errors import NotFound, Refused
+from torc_tui.lifecycle.liveness import Liveness, Proof
+from torc_tui.model import Machine
+from torc_tui.operations import lost_runners
+from torc_tui.operations import workflows as operations
+from torc_tui.plan.resolve import resolve
+from torc_tui.status import HELD, JobStatus
+from torc_tui.store import compute_nodes, runner_liveness, workflows
+from torc_tui.store.database import Store
+from torc_tui.store.events import list_events
+from torc_tui.views.workflow_view import WorkflowView
+from torc_tui.workflow_file.load import loads
+
+ACTOR = "ann@bench"
+ELSEWHERE = compute_nodes.Process(
+    hostname="node7", boot_id="b7", pid=7, started=7, machine_id="m7", pid_namespace="pid:[7]"
+)
+MACHINE = Machine(hostname="node7", num_cpus=4, memory=1 << 30)
+
+
+@pytest.fixture
+def workflow_id(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A workflow with one job and one that depends on it, initialized; no time to watch."""
+    monkeypatch.setattr(lost_runners, "WATCH_SECONDS", 0.0)
+    jobs = "[{name: a, command: x}, {name: b, command: x, depends_on: [a]}]"
+    plan = resolve(loads(f"{{name: w, jobs: {jobs}}}", format="yaml"))
+    made = operations.create_workflow(store, plan, user="ann", directory=str(tmp_path), actor=None)
+    operations.initialize(store, made)
+    return made
+
+
+Join = Callable[..., int]
+
+
+@pytest.fixture
+def join(store: Store, workflow_id: int) -> Join:
+    def add(
+        process: compute_nodes.Process = ELSEWHERE,
+        *,
+        quiet: float = 3600.0,
+        status: JobStatus | None = JobStatus.RUNNING,
+        stop: str | None = None,
+    ) -> int:
+        """Add a runner that sent its last heartbeat ``quiet`` seconds ago and holds the job a."""
+        at = time.time() - quiet
+        with store.write() as conn:
+            node, _ = compute_nodes.register(conn, workflow_id, 1, process, MACHINE, {}, at)
+            if status is not None:
+                stopped = "NULL" if stop is None else f"'{stop}'"
+                execute(
+                    conn,
+                    f"UPDATE job SET status = {int(status)}, compute_node_id = {node},"
+                    f" started_at = 1.0, stop_requested = {stopped} WHERE name = 'a'",
+                )
+        return node
+
+    return add
+
+
+def states(store: Store, workflow_id: int) -> dict[str, str]:
+    return {job.name: job.status.word for job in workflows.snapshot(store, workflow_id).jobs}
+
+
+def verdict(store: Store, workflow_id: int) -> Any:
+    with store.read() as conn:
+        (node,) = compute_nodes.active(conn, workflow_id)
+    return runner_liveness.verdict(node)
+
+
+def test_an_expired_runner_is_dropped(store: Store, workflow_id: int, join: Join) -> None:
+    node = join()
+    assert verdict(store, workflow_id).liveness is Liveness.EXPIRED
+    before = workflows.snapshot(store, workflow_id)
+    view = WorkflowView.from_snapshot(
+        before.workflow, before.jobs, before.requirements, before.cursor
+    )
+    dropped = lost_runners.drop_runner(store, node, actor=ACTOR)
+    after = workflows.snapshot(store, workflow_id)
+    assert dropped.ready == [after.jobs[0].id]
+    assert states(store, workflow_id) == {"a": "ready", "b": "blocked"}
+    assert after.jobs[0].attempt_id == 2
+    events = [one for one in list_events(store, workflow_id) if one.seq > before.workflow.last_seq]
+    assert [(one.kind, one.actor) for one in events] == [
+        ("job_ready", ACTOR),
+        ("node_lost", ACTOR),
+    ]
+    view.apply(events)
+    assert list(view.jobs.values()) == after.jobs
+    with pytest.raises(Refused, match=f"cannot drop runner {node}: it has already ended"):
+        lost_runners.drop_runner(store, node)
+
+
+def test_an_unknown_runner(store: Store, workflow_id: int) -> None:
+    with pytest.raises(NotFound, match="there is no runner 99"):
+        lost_runners.drop_runner(store, 99)
+
+
+@pytest.mark.parametrize(("quiet", "word"), [(1.0, "alive"), (30.0, "silent")])
+def test_a_live_runner_is_not_dropped(
+    store: Store, workflow_id: int, join: Join, quiet: float, word: str
+) -> None:
+    node = join(quiet=quiet)
+    with pytest.raises(Refused, match=f"cannot drop runner {node}: it is {word}, its last"):
+        lost_runners.drop_runner(store, node)
+    assert lost_runners.sync_status(store, workflow_id, force=True) == []
+    assert states(store, workflow_id)["a"] == "running"
+    assert lost_runners.drop_runner(store, node, force=True).node.id == node
+    assert states(store, workflow_id)["a"] == "ready"
+
+
+def test_a_heartbeat_counts_more_than_the_clock(
+    store: Store, workflow_id: int, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the other machine is an hour behind."""
+    monkeypatch.setattr(lost_runners, "WATCH_SECONDS", 60.0)
+    node = join()
+
+    def beat(seconds: float) -> None:
+        with store.write() as conn:
+            compute_nodes.beat(conn, node, time.time() - 3595)
+
+    monkeypatch.setattr("torc_tui.operations.lost_runners.time.sleep", beat)
+    with pytest.raises(Refused, match="it still sends heartbeats"):
+        lost_runners.drop_runner(store, node)
+    assert lost_runners.sync_status(store, workflow_id, force=True) == []
+
+
+def test_a_job_that_was_asked_to_stop_is_canceled(
+    store: Store, workflow_id: int, join: Join
+) -> None:
+    node = join(stop="canceled")
+    dropped = lost_runners.drop_runner(store, node, actor=ACTOR)
+    assert (len(dropped.canceled), dropped.ready) == (1, [])
+    assert states(store, workflow_id) == {"a": "canceled", "b": "canceled"}
+
+
+def test_a_process_that_is_gone_is_proof(store: Store, workflow_id: int, join: Join) -> None:
+    here = compute_nodes.this_process("renamed")
+    gone = compute_nodes.Process(
+        hostname="former name",
+        boot_id=here.boot_id,
+        pid=os.getpid(),
+        started=1,  # the time of another process
+        machine_id=here.machine_id,
+        pid_namespace=here.pid_namespace,
+    )
+    node = join(gone, quiet=1.0)
+    assert verdict(store, workflow_id).proof is Proof.PROCESS_GONE
+    (dropped,) = lost_runners.sync_status(store, workflow_id)
+    assert dropped.node.id == node
+    assert states(store, workflow_id) == {"a": "ready", "b": "blocked"}
+
+
+@pytest.mark.parametrize("status", JobStatus, ids=lambda status: status.word)
+def test_delete_is_two_steps_away(
+    store: Store, workflow_id: int, join: Join, status: JobStatus
+) -> None:
+    """Whatever an expired runner of another machine holds."""
+    join(status=status)
+    if status in HELD:
+        with pytest.raises(Refused, match="1 job is running"):
+            operations.delete_workflows(store, [workflow_id])
+        operations.cancel_workflow(store, workflow_id, force=True, actor=ACTOR)
+    (deleted,) = operations.delete_workflows(store, [workflow_id])
+    assert deleted.id == workflow_id
+
+
+@pytest.mark.parametrize("act", ["delete", "init"])
+def test_force_takes_the_jobs(store: Store, workflow_id: int, join: Join, act: str) -> None:
+    join()
+    if act == "delete":
+        assert operations.delete_workflows(store, [workflow_id], force=True)
+    else:
+        with pytest.raises(Refused, match="1 job is running"):
+            operations.initialize(store, workflow_id)
+        operations.initialize(store, workflow_id, force=True)
+        assert states(store, workflow_id) == {"a": "ready", "b": "blocked"}

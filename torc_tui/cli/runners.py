@@ -1,0 +1,73 @@
+"""Take jobs from runners that are lost or whose lease has expired.
+
+Input: a runner, or a workflow. Output: what was dropped, and the runners that remain without a
+heartbeat.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from torc_tui.cli.call import Call
+from torc_tui.cli.diagnostics import say
+from torc_tui.wording import count, duration
+
+if TYPE_CHECKING:
+    from torc_tui.operations.lost_runners import Dropped
+
+
+def drop(call: Call) -> None:
+    """Drop one runner."""
+    from torc_tui.operations.lost_runners import drop_runner
+
+    options = call.options
+    dropped = drop_runner(call.store, options.id, force=options.force, actor=call.actor)
+    call.done({**_record(dropped), "status": "success"}, _sentence(dropped))
+
+
+def sync_status(call: Call) -> None:
+    """Drop the lost runners of a workflow, and with --force the expired ones."""
+    from torc_tui.operations import lost_runners
+
+    workflow_id = call.workflow_id(call.options.workflow)
+    dropped = lost_runners.sync_status(
+        call.store, workflow_id, force=call.options.force, actor=call.actor
+    )
+    left = lost_runners.expired_runners(call.store, workflow_id)
+    record = {"workflow_id": workflow_id, "dropped": [_record(one) for one in dropped]}
+    record["expired"] = [node.id for node in left]
+    call.done(record, _sentences(dropped, workflow_id))
+    if not call.json:
+        for node in left:
+            quiet = duration(max(time.time() - node.heartbeat_at, 0.0))
+            say(
+                f"runner {node.id} on {node.hostname}: no heartbeat for {quiet};"
+                f" if it is gone, run `torc compute-nodes drop {node.id}`"
+            )
+
+
+def _sentences(dropped: Sequence[Dropped], workflow_id: int) -> str:
+    if not dropped:
+        return f"No runner of workflow {workflow_id} was dropped"
+    return "\n".join(map(_sentence, dropped))
+
+
+def _sentence(dropped: Dropped) -> str:
+    parts = []
+    for jobs, what in ((dropped.ready, "ready again"), (dropped.canceled, "canceled")):
+        if jobs:
+            verb = "is" if len(jobs) == 1 else "are"
+            parts.append(f"{count(len(jobs), 'job')} {verb} {what}")
+    told = f": {', '.join(parts)}" if parts else ""
+    return f"Dropped runner {dropped.node.id} on {dropped.node.hostname}{told}"
+
+
+def _record(dropped: Dropped) -> dict[str, Any]:
+    return {
+        "id": dropped.node.id,
+        "hostname": dropped.node.hostname,
+        "ready_jobs": list(dropped.ready),
+        "canceled_jobs": list(dropped.canceled),
+    }
