@@ -53,6 +53,9 @@ class Kind(StrEnum):
     WORKFLOW_PAUSED = "workflow_paused"
     HELD = "held"
     NO_RUNNER = "no_runner"
+    RUNNER_SILENT = "runner_silent"
+    RUNNER_EXPIRED = "runner_expired"
+    RUNNER_LOST = "runner_lost"
     WAITS = "waits"
     WAITS_FOR_TURN = "waits_for_turn"
     ATTEMPT = "attempt"
@@ -119,6 +122,10 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.WORKFLOW_PAUSED: "",
         Kind.HELD: "",
         Kind.NO_RUNNER: "",
+        # A runner without a heartbeat for `quiet` seconds; what is lost is proven to be gone.
+        Kind.RUNNER_SILENT: "runner hostname quiet",
+        Kind.RUNNER_EXPIRED: "runner hostname quiet",
+        Kind.RUNNER_LOST: "runner hostname quiet workflow",
         Kind.WAITS: "jobs more",
         Kind.WAITS_FOR_TURN: "ahead",
         Kind.ATTEMPT: "number of delay",

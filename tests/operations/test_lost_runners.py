@@ -22,6 +22,7 @@ from torc_tui.store import compute_nodes, runner_liveness, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.events import list_events
 from torc_tui.views.workflow_view import WorkflowView
+from torc_tui.wording import sentence
 from torc_tui.workflow_file.load import loads
 
 ACTOR = "ann@bench"
@@ -34,7 +35,7 @@ MACHINE = Machine(hostname="node7", num_cpus=4, memory=1 << 30)
 @pytest.fixture
 def workflow_id(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     """A workflow with one job and one that depends on it, initialized; no time to watch."""
-    monkeypatch.setattr(lost_runners, "WATCH_SECONDS", 0.0)
+    monkeypatch.setattr(runner_liveness, "WATCH_SECONDS", 0.0)
     jobs = "[{name: a, command: x}, {name: b, command: x, depends_on: [a]}]"
     plan = resolve(loads(f"{{name: w, jobs: {jobs}}}", format="yaml"))
     made = operations.create_workflow(store, plan, user="ann", directory=str(tmp_path), actor=None)
@@ -125,7 +126,7 @@ def test_a_heartbeat_counts_more_than_the_clock(
     store: Store, workflow_id: int, join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock of the other machine is an hour behind."""
-    monkeypatch.setattr(lost_runners, "WATCH_SECONDS", 60.0)
+    monkeypatch.setattr(runner_liveness, "WATCH_SECONDS", 60.0)
     node = join()
 
     def beat(seconds: float) -> None:
@@ -136,6 +137,52 @@ def test_a_heartbeat_counts_more_than_the_clock(
     with pytest.raises(Refused, match="it still sends heartbeats"):
         lost_runners.drop_runner(store, node)
     assert lost_runners.sync_status(store, workflow_id, force=True) == []
+
+
+def test_an_absent_runner_is_named(
+    store: Store, workflow_id: int, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its own clock at first; a runner that watches it judges by the heartbeats."""
+    monkeypatch.setattr(runner_liveness, "WATCH_SECONDS", 7.0)
+    node = join()
+    named = f"runner {node} on node7: no heartbeat for"
+    with store.read() as conn:
+        (reason,) = runner_liveness.reports(conn, workflow_id)
+    free = f"; if it is gone, free its jobs with `torc compute-nodes drop {node}`"
+    assert sentence(reason) == f"{named} 1 h{free}"
+    now = [0.0]
+    watch = runner_liveness.HeartbeatWatch(lambda: now[0])
+
+    def news(after: float) -> list[str]:
+        now[0] += after
+        with store.read() as conn:
+            return [sentence(one) for one in watch.news(compute_nodes.active(conn, workflow_id))]
+
+    assert news(0.0) == []
+    (told,) = news(8.0)
+    assert told.startswith(named) and told.endswith(free)
+    assert news(8.0) == []
+    with store.write() as conn:
+        compute_nodes.beat(conn, node, 1.0)
+    assert news(1.0) == []
+    assert news(14.0) == []
+    assert news(6.0) == [f"{named} 20 s"]
+    (told,) = news(50.0)
+    assert told == f"{named} 1 min 10 s{free}"
+
+
+def test_a_wrong_clock_names_nobody(
+    store: Store, workflow_id: int, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_liveness, "WATCH_SECONDS", 7.0)
+    node = join()
+    now = [0.0]
+    watch = runner_liveness.HeartbeatWatch(lambda: now[0])
+    for _ in range(20):
+        now[0] += 5.0
+        with store.write() as conn:
+            compute_nodes.beat(conn, node, 1.0)
+            assert watch.news(compute_nodes.active(conn, workflow_id)) == []
 
 
 def test_a_job_that_was_asked_to_stop_is_canceled(

@@ -8,12 +8,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
 
+from tests.raw_sql import execute
 from tests.robust.conftest import RUNNER
 from tests.waiting import DEADLINE, wait_for
+from torc_tui.model import Machine
+from torc_tui.store import compute_nodes
 
 WAITING = """
 name: waiting
@@ -116,4 +120,30 @@ def test_runners_in_two_process_tables_believe_each_other(shell: Any) -> None:
         assert runner.returncode == 0, text
     assert shell.events("node_lost") == []
     assert (shell.folder / "runs").read_text() == "ran\n"
+    shell.assert_nothing_held()
+
+
+def test_an_expired_runner_of_another_machine_is_named_and_dropped(shell: Any) -> None:
+    shell.write("name: w\njobs: [{name: a, command: 'true'}]\n")
+    assert shell.run("create", "w.yaml")[0] == shell.run("init", "1")[0] == 0
+    elsewhere = compute_nodes.Process(
+        hostname="far", boot_id="b", pid=7, started=7, machine_id="m", pid_namespace="n"
+    )
+    machine = Machine(hostname="far", num_cpus=1, memory=1 << 30)
+    with shell.store() as store, store.write() as conn:
+        at = time.time() - 600
+        node, _ = compute_nodes.register(conn, 1, 1, elsewhere, machine, {}, at)
+        execute(conn, f"UPDATE job SET status = 4, compute_node_id = {node}, started_at = {at}")
+    told = "runner 1 on far: no heartbeat for 10 min"
+    command = "`torc compute-nodes drop 1`"
+    for words in (("status", "1"), ("why", "1"), ("workflows", "sync-status", "1")):
+        code, text = shell.run(*words)
+        assert code == 0, text
+        assert told in text and command in text
+    runner = shell.start("run", "1")
+    assert any(told in line and command in line for line in iter(runner.stdout.readline, ""))
+    code, text = shell.run("compute-nodes", "drop", "1")
+    assert (code, text) == (0, "Dropped runner 1 on far: 1 job is ready again\n")
+    assert shell.finish(runner)[0] == 0
+    assert shell.states() == {"a": "completed"}
     shell.assert_nothing_held()

@@ -15,6 +15,7 @@ from tests.tui.driving import screen_text, until
 from tests.waiting import DEADLINE, wait_for
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations.host import Host
+from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.store.allocations_held import Holding, Runner
 from torc_tui.tui.feed.machine import MachineNews, MachineWatch
@@ -77,6 +78,16 @@ def watch(host: Host) -> MachineWatch:
     machine = MachineWatch()
     machine.take(MachineNews(host, None, [Runner(9, 1, "far", 1, 64, 256 * GB, [{}, {}], {})]))
     return machine
+
+
+def test_a_runner_without_a_heartbeat_is_named() -> None:
+    machine = watch(box())
+    expired = because(Kind.RUNNER_EXPIRED, runner=9, hostname="far", quiet=120.0)
+    machine.take(MachineNews(box(), None, (), frozenset(), [expired]))
+    lines, _ = draw(machine, 1, 120, 40)
+    assert " ⚠ runner 9 on far: no heartbeat for 2 min; if it is gone, free its jobs with" in (
+        "\n".join(text(lines))
+    )
 
 
 def text(lines: list[Line]) -> list[str]:

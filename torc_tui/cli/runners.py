@@ -6,13 +6,13 @@ heartbeat.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import say
-from torc_tui.wording import count, duration
+from torc_tui.reasons import Reason
+from torc_tui.wording import count, sentence
 
 if TYPE_CHECKING:
     from torc_tui.operations.lost_runners import Dropped
@@ -30,22 +30,25 @@ def drop(call: Call) -> None:
 def sync_status(call: Call) -> None:
     """Drop the lost runners of a workflow, and with --force the expired ones."""
     from torc_tui.operations import lost_runners
+    from torc_tui.store import runner_liveness
 
     workflow_id = call.workflow_id(call.options.workflow)
     dropped = lost_runners.sync_status(
         call.store, workflow_id, force=call.options.force, actor=call.actor
     )
-    left = lost_runners.expired_runners(call.store, workflow_id)
+    with call.store.read() as conn:
+        left = runner_liveness.reports(conn, workflow_id)
     record = {"workflow_id": workflow_id, "dropped": [_record(one) for one in dropped]}
-    record["expired"] = [node.id for node in left]
+    record["not_alive"] = [reason.to_json() for reason in left]
     call.done(record, _sentences(dropped, workflow_id))
     if not call.json:
-        for node in left:
-            quiet = duration(max(time.time() - node.heartbeat_at, 0.0))
-            say(
-                f"runner {node.id} on {node.hostname}: no heartbeat for {quiet};"
-                f" if it is gone, run `torc compute-nodes drop {node.id}`"
-            )
+        tell(left)
+
+
+def tell(reports: Iterable[Reason]) -> None:
+    """Name the runners that are not alive."""
+    for reason in reports:
+        say(sentence(reason))
 
 
 def _sentences(dropped: Sequence[Dropped], workflow_id: int) -> str:

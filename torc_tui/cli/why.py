@@ -15,7 +15,7 @@ from torc_tui.operations import stderr_tail
 from torc_tui.operations.job_facts import JobFacts
 from torc_tui.reasons import Kind
 from torc_tui.status import TROUBLED
-from torc_tui.store import queries
+from torc_tui.store import queries, runner_liveness
 from torc_tui.store.events import warnings_of
 from torc_tui.views import why as views
 from torc_tui.wording import sentence
@@ -29,6 +29,8 @@ def why(call: Call) -> None:
     facts = JobFacts(call.store, workflow_id)
     chain = views.explain(job_id, facts.of)
     warnings = [sentence(one) for one in warnings_of(call.store, workflow_id, job_id)]
+    with call.store.read() as conn:
+        warnings += map(sentence, runner_liveness.reports(conn, workflow_id))
     if call.json:
         output.json_value({"job_id": job_id, **_as_json(chain), "warnings": warnings})
         return

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, say
+from torc_tui.cli.runners import tell
 from torc_tui.model import Workflow
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, is_complete, number_of
-from torc_tui.store import workflows
+from torc_tui.store import runner_liveness, workflows
 from torc_tui.wording import duration
 
 if TYPE_CHECKING:
@@ -29,11 +30,16 @@ def status(call: Call) -> int:
     workflow = _workflow(call)
     never, all_of_them = _unschedulable(call, workflow)
     record = _status_record(call, workflow, never)
+    with call.store.read() as conn:
+        absent = runner_liveness.reports(conn, workflow.id)
     if call.json:
+        if absent:
+            record["runners_not_alive"] = [reason.to_json() for reason in absent]
         output.json_value(record)
     else:
         _print_status(workflow, record, stuck=all_of_them)
         output.never(never)
+        tell(absent)
     return _exit_status(workflow) if call.options.exit_status else OK
 
 

@@ -30,6 +30,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 from torc_tui.store.scheduling import decode_allocation, unclaim
+from torc_tui.wording import sentence
 
 HEARTBEAT = 5.0
 """Seconds between two signs of life."""
@@ -128,6 +129,20 @@ def take_back(
 def _others(conn: Connection, workflow_id: int, node_id: int) -> list[compute_nodes.Node]:
     """Return the other runners that have not recorded their end."""
     return [node for node in compute_nodes.active(conn, workflow_id) if node.id != node_id]
+
+
+class OtherRunners:
+    """Name the other runners of a workflow that send no heartbeat, each once."""
+
+    def __init__(self, workflow_id: int, node_id: int) -> None:
+        self._workflow_id, self._node_id = workflow_id, node_id
+        self._watch = runner_liveness.HeartbeatWatch()
+
+    def news(self, store: Store) -> list[str]:
+        """Return sentences about runners that have become silent or whose lease has expired."""
+        with store.read() as conn:
+            others = _others(conn, self._workflow_id, self._node_id)
+        return [sentence(reason) for reason in self._watch.news(others)]
 
 
 def _await_starts(

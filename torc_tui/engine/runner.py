@@ -201,6 +201,7 @@ class Runner:
         )
         self._last_beat = time.monotonic()
         self.here = here
+        self.others = membership.OtherRunners(self.workflow_id, self.node_id)
         self.scripts = Scripts(context.directory, output_dir, self.maker.base)
         self.actions = (
             Actions(self.store, context, self.scripts, self._say) if context.actions else None
@@ -317,6 +318,7 @@ class Runner:
         if self._beat_is_due():
             self._beat(now)
             self._adopt(now)
+            self._unsaid += self._notices(self.others.news(self.store))
         self._tell()
         step = self.engine.step(self._pending, now)
         self._pending = []

@@ -29,10 +29,6 @@ from torc_tui.store.dependency_counters import EventRow, resettle
 from torc_tui.store.events import append
 from torc_tui.wording import count, duration
 
-WATCH_SECONDS = 7.0
-"""Time for which the heartbeat of an expired runner is watched: the clocks of two machines differ,
-and a runner that is alive sends a heartbeat every 5 s."""
-
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
@@ -78,12 +74,6 @@ def sync_status(
     return [_drop(store, node, actor) for node in (*lost, *expired)]
 
 
-def expired_runners(store: Store, workflow_id: int) -> list[Node]:
-    """Return the runners of a workflow whose lease has expired, by the clock of this machine."""
-    with store.read() as conn:
-        return _expired(compute_nodes.active(conn, workflow_id))
-
-
 def _expired(nodes: Iterable[Node]) -> list[Node]:
     return [node for node in nodes if runner_liveness.verdict(node).liveness is Liveness.EXPIRED]
 
@@ -114,7 +104,7 @@ def _without_heartbeat(store: Store, nodes: Sequence[Node]) -> list[Node]:
     if not nodes:
         return []
     before = {node.id: node.heartbeats for node in nodes}
-    end = time.monotonic() + WATCH_SECONDS
+    end = time.monotonic() + runner_liveness.WATCH_SECONDS
     quiet = list(nodes)
     while quiet and time.monotonic() < end:
         time.sleep(0.2)

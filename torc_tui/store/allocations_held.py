@@ -40,12 +40,12 @@ class Runner(NamedTuple):
     node_id: int
     workflow_id: int
     hostname: str
-    location: str
     pid: int
     num_cpus: int
     memory: int
     gpus: list[dict[str, Any]]
     options: dict[str, Any]
+    location: str = ""
 
 
 def holdings(store: Store, location: str) -> list[Holding]:

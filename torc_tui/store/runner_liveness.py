@@ -11,11 +11,12 @@ Never: a decision by host name, except for rows of versions that did not record 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from torc_tui.lifecycle.liveness import (
     LEASE_SECONDS,
+    Liveness,
     Relation,
     RunnerFacts,
     Verdict,
@@ -23,9 +24,15 @@ from torc_tui.lifecycle.liveness import (
     relation,
 )
 from torc_tui.model import MachineIdentity
+from torc_tui.reasons import Argument, Kind, Reason, because
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
-from torc_tui.store.compute_nodes import Node
+from torc_tui.store.compute_nodes import Node, active
+from torc_tui.store.connection import Connection
+
+WATCH_SECONDS = 7.0
+"""Time for which the heartbeat of a runner is watched before it is believed to be missing: the
+clocks of two machines differ, and a runner that is alive sends a heartbeat every 5 s."""
 
 
 class HeldProcesses(Protocol):
@@ -76,6 +83,68 @@ def verdict(
 def lost(nodes: Iterable[Node]) -> list[Node]:
     """Return the runners that are lost for certain."""
     return [node for node in nodes if verdict(node, quiet=0.0).is_lost]
+
+
+def report(node: Node, known: Verdict, quiet: float) -> Reason | None:
+    """Return what a user is told about a runner that is not alive; None of one that is."""
+    if known.liveness is Liveness.ALIVE:
+        return None
+    named: dict[str, Argument] = {
+        "runner": node.id,
+        "hostname": node.hostname,
+        "quiet": float(int(quiet)),
+    }
+    if known.is_lost:
+        return because(Kind.RUNNER_LOST, workflow=node.workflow_id, **named)
+    expired = known.liveness is Liveness.EXPIRED
+    return because(Kind.RUNNER_EXPIRED if expired else Kind.RUNNER_SILENT, **named)
+
+
+def reports(conn: Connection, workflow_id: int) -> list[Reason]:
+    """Return what a user is told about the runners of a workflow that are not alive."""
+    found = []
+    for node in active(conn, workflow_id):
+        quiet = max(time.time() - node.heartbeat_at, 0.0)
+        found.append(report(node, verdict(node, quiet=quiet), quiet))
+    return [reason for reason in found if reason is not None]
+
+
+class HeartbeatWatch:
+    """Time the heartbeats of other runners by the clock of this machine.
+
+    A runner is judged once it was watched for longer than the time between two heartbeats: until
+    then only its own clock is known, which may be wrong.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._seen: dict[int, tuple[int, float, float]] = {}
+        self._told: dict[int, Liveness] = {}
+
+    def news(self, nodes: Iterable[Node]) -> list[Reason]:
+        """Return what is to be told about these runners and was not told before."""
+        found = []
+        for node in nodes:
+            quiet, watched = self._quiet(node)
+            known = verdict(node, quiet=quiet)
+            before, self._told[node.id] = self._told.get(node.id), known.liveness
+            if watched < WATCH_SECONDS and not known.is_lost:
+                del self._told[node.id]
+            elif known.liveness is not before and (said := report(node, known, quiet)):
+                found.append(said)
+        return found
+
+    def _quiet(self, node: Node) -> tuple[float, float]:
+        """Return the time without a heartbeat, and the time for which the runner was watched."""
+        now = self._monotonic()
+        if node.id not in self._seen:
+            quiet = max(time.time() - node.heartbeat_at, 0.0)
+            self._seen[node.id] = (node.heartbeats, now - quiet, now)
+        beats, since, first = self._seen[node.id]
+        if beats != node.heartbeats:
+            since = now
+            self._seen[node.id] = (node.heartbeats, since, first)
+        return now - since, now - first
 
 
 def is_here(node: Node) -> bool:

@@ -204,6 +204,21 @@ def _job(reason: Reason) -> str:
     return f"{text} (explained above)" if reason["explained"] else text
 
 
+def _no_heartbeat(reason: Reason) -> str:
+    quiet = duration(reason["quiet"] or 0)
+    return f"runner {reason['runner']} on {reason['hostname']}: no heartbeat for {quiet}"
+
+
+def _runner_expired(reason: Reason) -> str:
+    command = f"`torc compute-nodes drop {reason['runner']}`"
+    return f"{_no_heartbeat(reason)}; if it is gone, free its jobs with {command}"
+
+
+def _runner_lost(reason: Reason) -> str:
+    runner = f"runner {reason['runner']} on {reason['hostname']} is gone"
+    return f"{runner}; `torc run {reason['workflow']}` takes over its jobs"
+
+
 def _script_failed(reason: Reason) -> str:
     told = reason["error"] or f"exit {reason['code']}, see {reason['log']}"
     return f"its recovery script failed: {told}"
@@ -250,6 +265,9 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.WORKFLOW_PAUSED: _fixed("workflow is paused"),
     Kind.HELD: _fixed("held"),
     Kind.NO_RUNNER: _fixed("no runner"),
+    Kind.RUNNER_SILENT: _no_heartbeat,
+    Kind.RUNNER_EXPIRED: _runner_expired,
+    Kind.RUNNER_LOST: _runner_lost,
     Kind.WAITS: _waits,
     Kind.WAITS_FOR_TURN: _waits_for_turn,
     Kind.ATTEMPT: _attempt,

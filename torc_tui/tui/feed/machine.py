@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.model import ResourceRequirements
+from torc_tui.reasons import Reason
 from torc_tui.tui.feed.sample_ring import Ring
 
 if TYPE_CHECKING:
@@ -40,13 +41,15 @@ class MachineNews(NamedTuple):
     """One reading.
 
     ``outlook`` is what ready jobs of the workflow on screen lack, None where none is ready;
-    ``elsewhere`` are its runners on other machines; ``dead`` the ids of its runners that are lost.
+    ``elsewhere`` are its runners on other machines; ``dead`` the ids of its runners that are lost;
+    ``reports`` are about its runners that are not alive.
     """
 
     host: Host
     outlook: Outlook | None
     elsewhere: Sequence[Runner]
     dead: frozenset[int] = frozenset()
+    reports: Sequence[Reason] = ()
 
 
 class MachineWatch:
@@ -55,6 +58,7 @@ class MachineWatch:
     def __init__(self, capacity: int = 600) -> None:
         self.host: Host | None = None
         self.elsewhere: Sequence[Runner] = ()
+        self.reports: Sequence[Reason] = ()
         self.cpu = Ring(capacity)
         self.memory = Ring(capacity)
         self.gpus: dict[str, Ring] = {}
@@ -90,13 +94,14 @@ class MachineWatch:
         lacking = outlook(store, workflow_id, requirements, host) if requirements else None
         runners = allocations_held.runners(store, workflow_id=workflow_id)
         elsewhere = [one for one in runners if one.location != self._reader.location]
-        dead = _dead(store, workflow_id) if runners else frozenset[int]()
-        return MachineNews(host, lacking, elsewhere, dead)
+        dead, reports = _not_alive(store, workflow_id) if runners else (frozenset[int](), ())
+        return MachineNews(host, lacking, elsewhere, dead, reports)
 
     def take(self, news: MachineNews) -> None:
         """Add a reading."""
         host = self.host = news.host
         self.elsewhere = news.elsewhere
+        self.reports = news.reports
         if host.cpu_percent:
             self.cpu.append(host.at, sum(host.cpu_percent) / len(host.cpu_percent))
         self.memory.append(host.at, 100 * host.memory_used / max(host.machine.memory, 1))
@@ -144,10 +149,11 @@ class MachineWatch:
         return {gpu.uuid: gpu.index for gpu in self.host.machine.gpus}
 
 
-def _dead(store: Store, workflow_id: int) -> frozenset[int]:
-    from torc_tui.operations.runners import dead_nodes
-    from torc_tui.store import compute_nodes
+def _not_alive(store: Store, workflow_id: int) -> tuple[frozenset[int], Sequence[Reason]]:
+    """Return the runners of a workflow that are lost, and reports about all that are not alive."""
+    from torc_tui.store import compute_nodes, runner_liveness
 
     with store.read() as conn:
         active = compute_nodes.active(conn, workflow_id)
-    return frozenset(node.id for node in dead_nodes(active))
+        reports = runner_liveness.reports(conn, workflow_id)
+    return frozenset(node.id for node in runner_liveness.lost(active)), reports

@@ -20,7 +20,8 @@ class HeaderState:
 
     ``lost`` is why the database cannot be read, None while it can. ``parts`` are counts with their
     styles, for the bar. ``watches`` counts what the user will be notified of. ``orphaned`` means
-    that jobs are marked as running and no runner watches them.
+    that jobs are marked as running and no runner watches them. ``absent`` names a runner without a
+    heartbeat.
     """
 
     title: str
@@ -38,6 +39,7 @@ class HeaderState:
     watches: int = 0
     note: str = ""
     orphaned: bool = False
+    absent: str = ""
 
 
 class HeaderBar(Painted):
@@ -84,6 +86,8 @@ def _condition(state: HeaderState, width: int) -> list[Item]:
         items.append((0 if width >= 30 else 1, [(f"{sign.sign} {sign.word}", sign.style)]))
     if state.orphaned:
         items.append((1, [("no runner", "error bold")]))
+    elif state.absent:
+        items.append((1, [(state.absent, "warning")]))
     return items
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
-from torc_tui.reasons import BY_USER, Kind, decode
+from torc_tui.reasons import BY_USER, Kind, Reason, decode
 from torc_tui.status import HELD, SETTLED, JobStatus
 from torc_tui.tui.feed.machine import MachineNews
 from torc_tui.tui.jobs.job_rows import JobRows
@@ -44,6 +44,8 @@ class WorkflowModel:
         self.loaded = False
         self.rows = JobRows(_empty(workflow_id), now=now)
         self.eta = ""
+        self.reports: Sequence[Reason] = ()
+        """What is known of its runners that are not alive."""
 
     @property
     def view(self) -> WorkflowView:

@@ -25,7 +25,7 @@ from torc_tui.tui.machine.gpu_lines import (
     process_words,
     wrapped,
 )
-from torc_tui.wording import clock, gpu_label, size
+from torc_tui.wording import clock, gpu_label, sentence, size
 
 SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the histories show: all that is known, within these."""
@@ -262,6 +262,8 @@ class MachineSheet:
             )  # fmt: skip
 
     def _elsewhere(self) -> None:
+        for reason in self.machine.reports:
+            self.add((f" ⚠ {sanitize(sentence(reason))}", "warning"))
         for one in self.machine.elsewhere:
             gpus = f", {len(one.gpus)} GPUs" if one.gpus else ""
             text = f" on {sanitize(one.hostname)}: {one.num_cpus} CPUs, {size(one.memory)}{gpus}"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import SETTLED, TROUBLED, JobStatus
 from torc_tui.tui.frame.header import HeaderState
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.look.status_icons import STATES, STATUS, Sign
+from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.views.status_bar import ORDER
+from torc_tui.wording import sentence
 
 _QUIET = (JobStatus.BLOCKED, JobStatus.READY, JobStatus.UNINITIALIZED)
 """Statuses that the bar shows as one rest."""
@@ -44,4 +49,13 @@ def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
         read_only=torc.read_only,
         orphaned=bool(view.running and dead) and not view.nodes - dead,
         watches=len(torc.watches),
+        absent=_absent(model.reports),
     )
+
+
+def _absent(reports: Sequence[Reason]) -> str:
+    """Return the first runner without a heartbeat and since when; the machine tab says more."""
+    for reason in reports:
+        if reason.kind in (Kind.RUNNER_SILENT, Kind.RUNNER_EXPIRED):
+            return sanitize(sentence(because(Kind.RUNNER_SILENT, **dict(reason.arguments))))
+    return ""

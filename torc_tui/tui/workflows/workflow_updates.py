@@ -132,6 +132,7 @@ class WorkflowUpdates:
                 text += f"\n{key} starts another one, which continues its jobs"
                 screen.torc.notify(text, severity="error", timeout=10)
             screen.table.changed(set(model.view.jobs))
+        model.reports = news.reports
         self.show_header()
         screen.filter.machine_read()
         self.reasons_changed(model.take_outlook(news))
