@@ -103,7 +103,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.TIMEOUT: "limit",
         Kind.TIME_LIMIT: "",
         Kind.RUNNER_STOPPED: "",
-        Kind.LOST: "",
+        Kind.LOST: "places",  # hosts where it was lost in this run
         Kind.LAUNCH: "problem path error size",  # `problem`: environment, directory or None
         # What a user or the engine did to a job. `actor` is None when it is not known.
         Kind.CANCELED_BY_USER: "actor",

@@ -15,6 +15,7 @@ from tests.raw_sql import execute
 from tests.waiting import wait_for
 from torc_tui.engine import membership
 from torc_tui.executors.exit_file import read_exit_file, write_reserve
+from torc_tui.executors.fake import FakeExecutor
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.operations.lost_runners import drop_runner
 from torc_tui.reasons import Kind, Reason, because, decode
@@ -140,8 +141,33 @@ def test_nothing_of_before_a_reboot_is_adopted_by_its_number(
     exit_file.write_text(f"pid {os.getpid()} {started}\n" + ("3\n" if ended else ""))
     heir, _ = take_over(it, LocalExecutor())
     step(heir, it)
-    assert it.status() == {"a": "failed"}
-    assert reason(it) == (because(Kind.EXIT, code=3) if ended else because(Kind.LOST))
+    assert it.status() == {"a": "failed" if ended else "pending"}
+    lost = because(Kind.LOST, places=("bench",))
+    assert reason(it) == (because(Kind.EXIT, code=3) if ended else lost)
+
+
+def test_a_job_that_is_lost_runs_again_at_most_twice(bench: Any, tmp_path: Path) -> None:
+    """No retry is used; at the third loss it fails, and all places are named."""
+    it, exit_file = claimed(bench, tmp_path)
+    for attempt in (1, 2, 3):
+        path = exit_file.with_name(exit_file.name.replace("_a1.", f"_a{attempt}."))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("pid 999999999 5\n")
+        with it.store.write() as conn:
+            execute(conn, "UPDATE job SET status = 4, pid = 999999999, started_at = 1.0")
+        fake = FakeExecutor()
+        (engine, _), flights = take_over(it, fake)
+        assert [flight.key.attempt_id for flight in flights] == [attempt]
+        fake.lose(it.ids["a"])
+        engine.step(fake.wait(0), 6.0)
+        assert it.status() == {"a": "pending" if attempt < 3 else "failed"}
+    with it.store.read() as conn:
+        found = execute(conn, "SELECT reason FROM result ORDER BY attempt_id")
+        assert execute(conn, "SELECT retries, lost FROM job")[0][:] == (0, 3)
+    places = ("bench", "bench", "bench")
+    assert [decode(row[0]) for row in found] == [
+        because(Kind.LOST, places=places[:number]) for number in (1, 2, 3)
+    ]
 
 
 def test_an_answer_that_was_lost_with_the_server(bench: Any, tmp_path: Path) -> None:

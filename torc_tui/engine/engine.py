@@ -91,6 +91,10 @@ class InFlight:
     stop: str | None = None
     told: str | None = None
     """What of ``stop`` was passed on: a job hears of it once."""
+    reruns: int = 0
+    """How often it may still be run again after a loss."""
+    places: Sequence[str] = ()
+    """Where it is lost, if no end of it is found."""
     passed_on: bool = False
     """Another job has taken its place already."""
 
@@ -638,6 +642,8 @@ class Engine:
             stop_codes=self._stop_codes,
             timeout_exit_code=context.execution.timeout_exit_code,
             oom_exit_code=context.execution.oom_exit_code,
+            reruns=0 if flight.stop else flight.reruns,
+            places=flight.places,
         )
 
     def _forget(self, one: scheduling.Ended) -> list[str]:

@@ -23,6 +23,7 @@ from torc_tui.executors.exit_file import (
     is_being_started,
     read_exit_file,
 )
+from torc_tui.lifecycle.decide import MOST_LOST
 from torc_tui.model import Allocation, AttemptKey, Json, Machine
 from torc_tui.store import compute_nodes, run_context, runner_liveness, scheduling
 from torc_tui.store.connection import Connection
@@ -91,7 +92,8 @@ def take_over(
         dead = lost(_others(conn, workflow_id, node_id))
         for node in dead:
             held = compute_nodes.held_attempts(conn, node.id)
-            found.sort(conn, held, same_boot=node.boot_id == here.boot_id)
+            same_boot = node.boot_id == here.boot_id
+            found.sort(conn, held, same_boot=same_boot, place=node.hostname)
             compute_nodes.transfer(conn, node.id, node_id)
             found.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
         if found.rows:
@@ -179,9 +181,18 @@ class _Found:
         self.rows: list[EventRow] = []
 
     def sort(
-        self, conn: Any, attempts: Sequence[compute_nodes.HeldAttempt], *, same_boot: bool
+        self,
+        conn: Any,
+        attempts: Sequence[compute_nodes.HeldAttempt],
+        *,
+        same_boot: bool,
+        place: str | None = None,
     ) -> None:
-        """Give back the attempts whose command never began, and adopt the others."""
+        """Give back the attempts whose command never began, and adopt the others.
+
+        ``place`` is the host of a lost runner: what is not found of its jobs was lost there.
+        """
+        run_id = self.maker.context.run_id
         unknown = [_paths(self.maker, held)[2] for held in attempts if held.pid is None]
         starts = find_starts(unknown)
         for held in attempts:
@@ -190,6 +201,11 @@ class _Found:
                 self.rows += unclaim(conn, [(held.job_id, held.attempt_id)])
             else:
                 self._adopt(held, starts.get(exit_file), same_boot=same_boot)
+                if place is not None:
+                    flight = self.flights[-1]
+                    flight.reruns = MOST_LOST - held.lost
+                    before = compute_nodes.places_lost(conn, held.job_id, run_id)
+                    flight.places = (*before, place)
 
     def _adopt(
         self, held: compute_nodes.HeldAttempt, told: ExitFile | None, *, same_boot: bool

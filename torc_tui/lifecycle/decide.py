@@ -84,7 +84,8 @@ class AttemptFacts:
     ``missing_user_data`` are names of records that were not written.
     ``requested`` is what a user asked for: to cancel the job, or to terminate it. ``stop_codes``
     are the exit codes of a job that died by the signals with which it was stopped; any other code
-    is the job's own.
+    is the job's own. ``reruns`` is how often the job may still be run again after a loss, ``places``
+    are the hosts where it was lost in this run.
     """
 
     rules: Sequence[FailureRule] = ()
@@ -100,6 +101,8 @@ class AttemptFacts:
     timeout_exit_code: int = 152
     oom_exit_code: int = 137
     stop_codes: frozenset[int | None] = frozenset({137, 143, None})
+    reruns: int = 0
+    places: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class Outcome:
     interrupted: bool = False
 
 
+MOST_LOST = 2
+"""How often a job is run again in one run after its runner and its process were lost."""
 LOST_RETURN_CODE = -128
 """Exit code of an attempt whose end was not seen, as in Torc."""
 MISSING_OUTPUT_RETURN_CODE = 1
@@ -147,10 +152,8 @@ def outcome(exited: Exited, facts: AttemptFacts) -> Outcome:
             return _failed(code, exited.cause, reason, facts)
         case Cause.LAUNCH:
             return _failed(code, Cause.LAUNCH, exited.reason or because(Kind.LAUNCH), facts)
-        case Cause.LOST | Cause.GPU_LOST:
-            reason = exited.reason or because(Kind.LOST)
-            code = LOST_RETURN_CODE if code is None else code
-            return _failed(code, exited.cause, reason, facts)
+        case Cause.LOST | Cause.GPU_LOST as cause:
+            return _lost(exited, cause, facts)
         case _:
             return _by_code(exited, facts)
 
@@ -158,6 +161,19 @@ def outcome(exited: Exited, facts: AttemptFacts) -> Outcome:
 def _own_code(code: int | None, facts: AttemptFacts, otherwise: int) -> int | None:
     """Return the exit code that the job gave itself; ``otherwise`` when it died by the stop."""
     return otherwise if code in facts.stop_codes else code
+
+
+def _lost(exited: Exited, cause: Cause, facts: AttemptFacts) -> Outcome:
+    """Run the job again without using a retry, or fail it where it was lost too often."""
+    reason = exited.reason or because(Kind.LOST, **_places(facts))
+    code = LOST_RETURN_CODE if exited.return_code is None else exited.return_code
+    if cause is Cause.GPU_LOST or facts.reruns <= 0:
+        return _failed(code, cause, reason, facts)
+    return Outcome(JobStatus.TERMINATED, code, cause, reason, releases=False, interrupted=True)
+
+
+def _places(facts: AttemptFacts) -> dict[str, tuple[str, ...]]:
+    return {"places": tuple(facts.places)} if facts.places else {}
 
 
 def _stopped_by_user(exited: Exited, facts: AttemptFacts) -> Outcome:

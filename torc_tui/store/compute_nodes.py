@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.liveness import LEASE_SECONDS
 from torc_tui.model import Json, Machine
+from torc_tui.reasons import Kind, decode
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
 from torc_tui.store import sql
@@ -169,6 +170,14 @@ def active(conn: Connection, workflow_id: int) -> list[Node]:
 def held_attempts(conn: Connection, node_id: int) -> list[HeldAttempt]:
     """Return the attempts that a runner holds."""
     return conn.rows(sql.HELD_ATTEMPTS, node_id=node_id)
+
+
+def places_lost(conn: Connection, job_id: int, run_id: int) -> tuple[str, ...]:
+    """Return the hosts where attempts of a job were lost in a run; each reason names all of them."""
+    rows = conn.rows(sql.LOST_ATTEMPTS, job_id=job_id, run_id=run_id)
+    reasons = [decode(row.reason) for row in rows]
+    known = [one["places"] or () for one in reasons if one and one.kind is Kind.LOST]
+    return tuple(known[-1]) if known else ()
 
 
 def transfer(conn: Connection, from_node: int, to_node: int) -> None:

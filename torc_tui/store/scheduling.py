@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.lifecycle.decide import Outcome
-from torc_tui.model import Allocation, Exited, GpuGrant, Json, Started
+from torc_tui.model import Allocation, Cause, Exited, GpuGrant, Json, Started
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
@@ -224,6 +224,7 @@ def _job_row(one: Ended) -> dict[str, Any]:
         "reason": outcome.reason.encode() if outcome.reason else None,
         "stop_requested": "stopped" if outcome.interrupted else None,
         "not_before": one.not_before,
+        "times_lost": int(outcome.cause is Cause.LOST),
         "job_id": key.job_id,
     }
 

@@ -146,7 +146,7 @@ def EDGES(*, workflow_id: int) -> EdgesRow: ...
 class EmptyOutputDataRow(NamedTuple):
     name: str
 def EMPTY_OUTPUT_DATA(*, group_id: int) -> EmptyOutputDataRow: ...
-def END(*, status: int, attempt_id: int, retries: int, stop_requested: str | None, started_at: float | None, ended_at: float | None, return_code: int | None, reason: str | None, not_before: float | None, job_id: int) -> None: ...
+def END(*, status: int, attempt_id: int, retries: int, stop_requested: str | None, started_at: float | None, ended_at: float | None, return_code: int | None, reason: str | None, not_before: float | None, times_lost: int, job_id: int) -> None: ...
 class EndedAttemptsRow(NamedTuple):
     job_id: int
     name: str
@@ -319,6 +319,7 @@ class HeldAttemptsRow(NamedTuple):
     failure_handler_id: int | None
     stdio: str | None
     options: str | None
+    lost: int
 def HELD_ATTEMPTS(*, node_id: int) -> HeldAttemptsRow: ...
 class HeldByOthersRow(NamedTuple):
     allocation: str | None
@@ -500,6 +501,9 @@ class LoseJobsRow(NamedTuple):
     id: int
     attempt_id: int
 def LOSE_JOBS(*, node_id: int) -> LoseJobsRow: ...
+class LostAttemptsRow(NamedTuple):
+    reason: str | None
+def LOST_ATTEMPTS(*, job_id: int, run_id: int) -> LostAttemptsRow: ...
 class LowerGatesRow(NamedTuple):
     id: int
     unmet: int

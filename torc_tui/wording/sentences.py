@@ -204,6 +204,11 @@ def _job(reason: Reason) -> str:
     return f"{text} (explained above)" if reason["explained"] else text
 
 
+def _lost(reason: Reason) -> str:
+    places = f" (on {listed(reason['places'])})" if reason["places"] else ""
+    return f"its process is gone and left no exit code{places}"
+
+
 def _no_heartbeat(reason: Reason) -> str:
     quiet = duration(reason["quiet"] or 0)
     return f"runner {reason['runner']} on {reason['hostname']}: no heartbeat for {quiet}"
@@ -248,7 +253,7 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.TIMEOUT: _timeout,
     Kind.TIME_LIMIT: _fixed("the time limit of the runner was reached"),
     Kind.RUNNER_STOPPED: _fixed("the runner was stopped"),
-    Kind.LOST: _fixed("its process is gone and left no exit code"),
+    Kind.LOST: _lost,
     Kind.LAUNCH: _launch,
     Kind.CANCELED_BY_USER: _by_user("canceled"),
     Kind.TERMINATED_BY_USER: _by_user("terminated"),

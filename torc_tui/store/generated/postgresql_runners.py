@@ -33,10 +33,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.process_started, job.started_at, job.stop_requested, job.allocation, "
         "job.output_dir, job.retries, job.requirement_id, job.output_files, "
         "job.output_user_data, job.require_user_data, job.failure_handler_id, job.stdio, "
-        "job.options FROM job WHERE job.compute_node_id = $1 AND job.status IN (3, 4) ORDER BY "
-        "job.id",
+        "job.options, job.lost FROM job WHERE job.compute_node_id = $1 AND job.status IN (3, 4) "
+        "ORDER BY job.id",
         ('node_id',),
-        ('job_id', 'name', 'attempt_id', 'status', 'pid', 'process_started', 'started_at', 'stop_requested', 'allocation', 'output_dir', 'retries', 'requirement_id', 'output_files', 'output_user_data', 'require_user_data', 'failure_handler_id', 'stdio', 'options'),
+        ('job_id', 'name', 'attempt_id', 'status', 'pid', 'process_started', 'started_at', 'stop_requested', 'allocation', 'output_dir', 'retries', 'requirement_id', 'output_files', 'output_user_data', 'require_user_data', 'failure_handler_id', 'stdio', 'options', 'lost'),
         {3: 'status', 8: 'json', 9: 'path', 14: 'boolean', 16: 'json', 17: 'json'},
         None,
     ),
@@ -89,6 +89,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         ('node_id',),
         ('id', 'attempt_id'),
         {},
+        None,
+    ),
+    "LOST_ATTEMPTS": (
+        "SELECT result.reason FROM result WHERE result.job_id = $1 AND result.run_id = $2 AND "
+        "result.cause = 'lost' ORDER BY result.attempt_id",
+        ('job_id', 'run_id'),
+        ('reason',),
+        {0: 'reason'},
         None,
     ),
     "NODE_ORDERS": (

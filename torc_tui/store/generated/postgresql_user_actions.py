@@ -157,8 +157,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "RESET_JOB": (
         "UPDATE job SET status=0, attempt_id=(job.attempt_id + CASE WHEN (job.started_at IS NULL "
         "OR job.status = 2) THEN 0 ELSE 1 END), retries=0, compute_node_id=NULL, "
-        "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL "
-        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = $1",
+        "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL, "
+        "lost=0 WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = $1",
         ('job_id',),
         (),
         {},
@@ -167,8 +167,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "RESET_JOBS": (
         "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
         "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
-        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL WHERE job.status IN (1, "
-        "2, 5, 6, 7, 8, 10) AND job.workflow_id = $1",
+        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, lost=0 WHERE job.status "
+        "IN (1, 2, 5, 6, 7, 8, 10) AND job.workflow_id = $1",
         ('workflow_id',),
         (),
         {},

@@ -51,9 +51,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "END": (
         "UPDATE job SET status=?1, attempt_id=?2, retries=?3, pid=NULL, allocation=NULL, "
-        "stop_requested=?4, started_at=?5, ended_at=?6, return_code=?7, reason=?8, not_before=?9 "
-        "WHERE ?1 IN (2, 5, 6, 7, 8, 10) AND job.status IN (3, 4) AND job.id = ?10",
-        ('status', 'attempt_id', 'retries', 'stop_requested', 'started_at', 'ended_at', 'return_code', 'reason', 'not_before', 'job_id'),
+        "stop_requested=?4, started_at=?5, ended_at=?6, return_code=?7, reason=?8, "
+        "not_before=?9, lost=(job.lost + ?10) WHERE ?1 IN (2, 5, 6, 7, 8, 10) AND job.status IN "
+        "(3, 4) AND job.id = ?11",
+        ('status', 'attempt_id', 'retries', 'stop_requested', 'started_at', 'ended_at', 'return_code', 'reason', 'not_before', 'times_lost', 'job_id'),
         (),
         {},
         None,

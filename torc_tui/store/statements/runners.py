@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import and_, case, func, select, update
 
 from torc_tui.status import HELD, JobStatus
-from torc_tui.store.schema import compute_node, job, workflow
+from torc_tui.store.schema import compute_node, job, result, workflow
 from torc_tui.store.statements.terms import Bulk, among, cleared, given, move, param
 
 _workflow_id = param("workflow_id")
@@ -74,9 +74,19 @@ HELD_ATTEMPTS = (
         job.c.failure_handler_id,
         job.c.stdio,
         job.c.options,
+        job.c.lost,
     )
     .where(_held)
     .order_by(job.c.id)
+)
+LOST_ATTEMPTS = (
+    select(result.c.reason)
+    .where(
+        result.c.job_id == param("job_id"),
+        result.c.run_id == param("run_id"),
+        result.c.cause == "lost",
+    )
+    .order_by(result.c.attempt_id)
 )
 TRANSFER_JOBS = update(job).where(_held).values({job.c.compute_node_id: param("to_node")})
 LOSE_JOBS = (

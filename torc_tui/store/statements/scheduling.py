@@ -140,6 +140,7 @@ END = (
             "attempt_id retries started_at ended_at return_code reason stop_requested not_before",
         )
         | cleared(job, "pid allocation")
+        | {job.c.lost: job.c.lost + param("times_lost", job.c.lost.type)}
     )
 )
 ADD_RESULT = added(result, "id signature")

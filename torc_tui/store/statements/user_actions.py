@@ -48,7 +48,10 @@ _attempt = (
 RESET_JOBS = (
     move(JobStatus.UNINITIALIZED, UNHELD - {JobStatus.UNINITIALIZED, JobStatus.DISABLED})
     .where(_own)
-    .values({job.c.unmet: 0, job.c.unsuccessful: 0, job.c.retries: 0} | cleared(job, _attempt))
+    .values(
+        {job.c.unmet: 0, job.c.unsuccessful: 0, job.c.retries: 0, job.c.lost: 0}
+        | cleared(job, _attempt)
+    )
 )
 NEXT_RUN = (
     update(workflow)
@@ -111,6 +114,7 @@ RESET_JOB = (
     .values(
         {
             job.c.retries: 0,
+            job.c.lost: 0,
             job.c.attempt_id: job.c.attempt_id + case((_not_begun, 0), else_=1),
         }
         | cleared(job, "started_at ended_at return_code reason compute_node_id stop_requested")
