@@ -334,11 +334,23 @@ def test_hostile_and_wide_names_keep_the_columns() -> None:
 
 def test_lit_path_and_minimap() -> None:
     drawing = Drawing(pipeline().scene())
-    roles = {run.role for line in drawing.lines(lit={0, 1}) for run in line}
+    roles = {run.role for line in drawing.lines(lit=[0, 1]) for run in line}
     assert {"lit", "edge", "job:blocked"} <= roles
     small = drawing.minimap(8, 4, Box(0, 0, 10, 5))
     assert len(small) == 4 and all(sum(len(run.text) for run in line) == 8 for line in small)
     assert any(run.role == "view" for line in small for run in line)
+
+
+def test_only_links_along_the_path_are_lit() -> None:
+    """A link that skips a box of the path is beside it, though both of its ends are lit."""
+    jobs = [Job(at, name, S.READY, name) for at, name in enumerate("abc", 1)]
+    scene = Graph(jobs, [(2, 1, 1, None), (3, 2, 1, None), (3, 1, 1, None)]).scene()
+    path = scene.critical_path()
+    assert len(path) == 3
+    roles = {run.role for line in Drawing(scene).lines(lit=path) for run in line}
+    assert {"lit", "edge"} <= roles
+    picture = export(scene, "svg", lit=path)
+    assert picture.count('class="lit"') == 2 and picture.count('class="wire"') == 1
 
 
 @given(st.lists(st.integers(0, 30), min_size=11, max_size=11), st.integers(0, 12))
@@ -362,7 +374,7 @@ def test_exports() -> None:
     )
     dot = export(scene, "dot", title='w"')
     assert '"a\\"<&>\\\\#;"' in dot and "n0 -> n1;" in dot and dot.startswith('digraph "w\\"" {')
-    picture = ElementTree.fromstring(export(scene, "svg", title="<w>", lit={0, 1}))
+    picture = ElementTree.fromstring(export(scene, "svg", title="<w>", lit=[0, 1]))
     texts = [node.text for node in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert 'a"<&>\\#;' in texts and "b_{i} ×3" in texts
     assert "b_{i} x3" in export(scene, "text", plain=True)

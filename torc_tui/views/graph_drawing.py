@@ -9,7 +9,8 @@ one that runs across.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from torc_tui.status import JobStatus
@@ -106,15 +107,15 @@ class Drawing:
         height: int | None = None,
         *,
         selected: int | None = None,
-        lit: Collection[int] = (),
+        lit: Sequence[int] = (),
     ) -> list[list[Run]]:
-        """The rows of a window. ``lit`` are nodes of a path: their boxes and the links between them
-        have that role."""
+        """Return the rows of a window. ``lit`` are the nodes of a path in order: their boxes and
+        the links from each to the next have that role."""
         width = self.width - x if width is None else width
         height = self.height - y if height is None else height
         window = _Window(x, y, max(0, width), max(0, height))
         nodes = frozenset(lit)
-        self._wires(window, nodes)
+        self._wires(window, frozenset(pairwise(lit)))
         for node in self._rows.touching(y, y + window.h - 1):
             box = self.layout.boxes[node]
             if box.x < x + window.w and box.x + box.w > x:
@@ -238,7 +239,7 @@ class Drawing:
             x += 1
         window.write(x, y, right, "strip", at)
 
-    def _wires(self, window: _Window, lit: frozenset[int]) -> None:
+    def _wires(self, window: _Window, lit: frozenset[tuple[int, int]]) -> None:
         down = self.direction == "down"
         first, last = (
             (window.y, window.y + window.h - 1) if down else (window.x, window.x + window.w - 1)
@@ -304,9 +305,8 @@ class Drawing:
             x, y = (cell[1], cell[0]) if down else cell
             window.put(x, y, char, "lit" if cell in bright else "edge", None)
 
-    def _is_lit(self, hop: Hop, lit: frozenset[int]) -> bool:
-        source, target = self.scene.links[hop.link]
-        return source in lit and target in lit
+    def _is_lit(self, hop: Hop, lit: frozenset[tuple[int, int]]) -> bool:
+        return self.scene.links[hop.link] in lit
 
     def _char(self, mask: int) -> str:
         if self.direction == "right":  # back, forth, less, more are west, east, north, south there

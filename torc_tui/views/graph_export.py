@@ -6,7 +6,7 @@ Names of jobs are anybody's text: each format quotes them by its own rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from torc_tui.status import JobStatus
@@ -25,10 +25,10 @@ def export(
     *,
     title: str = "",
     direction: Direction = "down",
-    lit: Collection[int] = (),
+    lit: Sequence[int] = (),
     plain: bool = False,
 ) -> str:
-    """The scene in that format. ``lit`` nodes and the links between them are drawn strong;
+    """The scene in that format. ``lit``, a path, and the links along it are drawn strong;
     ``plain``: ASCII text."""
     match format:
         case "mermaid":

@@ -6,8 +6,9 @@ their light form; a style sheet gives the dark ones to those that prefer them.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 
 from torc_tui.status import JobStatus
 from torc_tui.views.ansi import one_line
@@ -53,7 +54,7 @@ def label_of(node: Node) -> str:
 
 
 def svg(
-    scene: Scene, *, title: str = "", direction: Direction = "down", lit: Collection[int] = ()
+    scene: Scene, *, title: str = "", direction: Direction = "down", lit: Sequence[int] = ()
 ) -> str:
     """A picture that stands alone: boxes with a bar of states, round-cornered lines with tips."""
     labels = [fit(label_of(node), 40) for node in scene.nodes]
@@ -73,10 +74,10 @@ def svg(
         turn = [] if hop.track is None else [(hop.track, hop.exit), (hop.track, hop.entry)]
         end = hop.end + (1 if hop.arrives else 0)
         paths.setdefault(hop.link, []).extend([(hop.start, hop.exit), *turn, (end, hop.entry)])
+    steps = frozenset(pairwise(lit))
     for strong in (False, True):
         for link, points in paths.items():
-            source, target = scene.links[link]
-            if (source in lit and target in lit) is strong:
+            if (scene.links[link] in steps) is strong:
                 corners = [
                     _pixel(*(point if direction == "right" else point[::-1]), direction)
                     for point in points

@@ -122,7 +122,7 @@ class GraphPane(Pane):
         drawing.scene.refresh(view.jobs)
         self.picture = GraphPicture(drawing)
         if self.critical:
-            self.picture.lit = frozenset(drawing.scene.critical_path())
+            self.picture.lit = drawing.scene.critical_path()
         self.canvas.empty = "no jobs"
         self.canvas.set_drawing(self.picture)
         self._select(self.job)
@@ -244,7 +244,7 @@ class GraphPane(Pane):
         self.critical = not self.critical
         if self.picture is not None:
             path = self.picture.scene.critical_path() if self.critical else ()
-            self.picture.lit = frozenset(path)
+            self.picture.lit = path
             self.canvas.redraw()
 
 

@@ -40,7 +40,7 @@ class GraphPicture:
     def __init__(self, drawing: Drawing) -> None:
         self.drawing = drawing
         self.selected: int | None = None
-        self.lit: frozenset[int] = frozenset()
+        self.lit: Sequence[int] = ()
         self.minimap = True
         self._at = (0, 0)
         """Where a drawing that is smaller than the view begins in it."""
