@@ -66,6 +66,12 @@ WAITING = frozenset({_S.UNINITIALIZED, _S.BLOCKED})
 """The job waits for others, or for its initialization."""
 STARTABLE = frozenset({_S.BLOCKED, _S.READY})
 """The job starts as soon as its dependencies have finished and nothing holds it back."""
+BEGUN = frozenset({_S.READY}) | HELD | FINISHED
+"""The dependencies of the job have finished: it is ready, or further."""
+FOLLOWING = frozenset({_S.BLOCKED, _S.CANCELED})
+"""Other jobs may be the reason why the job is where it is."""
+UNTOUCHED = frozenset({_S.UNINITIALIZED, _S.DISABLED})
+"""The job was never initialized; a workflow of such jobs is initialized before it runs."""
 NOT_STARTED = WAITING | {_S.READY}
 """No attempt of the job is running, and its next attempt can still be changed."""
 CANCELABLE = NOT_STARTED | {_S.PENDING_FAILED}

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from torc_tui.lifecycle.invariants import Node, violations
+from tests.lifecycle.invariants import Node, violations
 from torc_tui.model import STATUS_EVENTS
 from torc_tui.operations import jobs as acts
 from torc_tui.status import JobStatus

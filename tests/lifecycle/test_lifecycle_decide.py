@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.lifecycle import invariants
+from tests.lifecycle import invariants
 from torc_tui.lifecycle.decide import (
     LOST_RETURN_CODE,
     AttemptFacts,

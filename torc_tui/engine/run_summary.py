@@ -21,13 +21,12 @@ from torc_tui.engine.report import (
 from torc_tui.model import AttemptKey, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import never as never_fits
-from torc_tui.status import JobStatus
+from torc_tui.status import RETRYABLE, JobStatus
 from torc_tui.store import workflow_progress
 from torc_tui.store.database import Store
 
 MOST = 1000
 """Jobs that a list of the report holds at most."""
-BAD = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 
 
 class Reckoning:
@@ -110,6 +109,6 @@ def exit_code(report: RunReport) -> int:
     """0 all completed, 1 some did not succeed, 3 some can never run here, 130 interrupted."""
     if report.interrupted:
         return EXIT_INTERRUPTED
-    if any(report.counts.get(status) for status in BAD):
+    if any(report.counts.get(status) for status in RETRYABLE):
         return EXIT_UNSUCCESSFUL
     return EXIT_NEVER if report.waiting else EXIT_COMPLETED

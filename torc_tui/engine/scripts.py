@@ -19,7 +19,7 @@ from torc_tui.executors.job_files import check_directory, open_log
 from torc_tui.executors.spawn import prepare, spawn
 from torc_tui.executors.start_errors import shortage
 from torc_tui.executors.wrapper import find_bash
-from torc_tui.status import JobStatus
+from torc_tui.status import BEGUN, FINISHED
 from torc_tui.store import run_context
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
@@ -29,8 +29,6 @@ from torc_tui.store.run_context import RunContext, StoredAction
 _IN_DIRECTORY = (
     'builtin cd -- "$1"||builtin exit 126;__torc=$2;builtin shift 2;builtin eval "$__torc"'
 )
-ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED)
-BEGUN = (JobStatus.READY, JobStatus.PENDING, JobStatus.RUNNING, *ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +173,7 @@ class Actions:
             if one.trigger_type in ("on_jobs_ready", "on_jobs_complete")
         ]
         for action in watching:
-            wanted = BEGUN if action.trigger_type == "on_jobs_ready" else ENDED
+            wanted = BEGUN if action.trigger_type == "on_jobs_ready" else FINISHED
             with self.store.read() as conn:
                 states = run_context.statuses(conn, action.job_ids)
             if all(state in wanted for state in states):

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
 from torc_tui.model import ResourceRequirements
-from torc_tui.status import JobStatus
+from torc_tui.status import HELD, NOT_STARTED, UNTOUCHED
 from torc_tui.store import (
     additions,
     dependency_counters,
@@ -24,9 +24,8 @@ from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 
-WORDS = frozenset({JobStatus.UNINITIALIZED, JobStatus.BLOCKED, JobStatus.READY})
+WORDS = NOT_STARTED
 """States in which a job may get another name or command."""
-_HELD = frozenset({JobStatus.PENDING, JobStatus.RUNNING})
 
 
 def add_jobs(
@@ -48,8 +47,7 @@ def add_jobs(
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         placed = any(
-            state not in (JobStatus.UNINITIALIZED, JobStatus.DISABLED)
-            for state in workflow_progress.counts(conn, workflow_id)
+            state not in UNTOUCHED for state in workflow_progress.counts(conn, workflow_id)
         )
         requirement_id = additions.requirement(conn, workflow_id, requirements)
         ids = additions.add_jobs(conn, workflow_id, commands, requirement_id)
@@ -91,7 +89,7 @@ def update_job(
             )
         append(conn, found[0].workflow_id, [], at=now)
         job = user_actions.job_states(conn, [job_id])[0]
-        if job.status in _HELD or ((name, command) != (None, None) and job.status not in WORDS):
+        if job.status in HELD or ((name, command) != (None, None) and job.status not in WORDS):
             raise Refused(
                 f"job {job_id} ({job.name}) can no longer be updated: it is {job.status.word}"
             )

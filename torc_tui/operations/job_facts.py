@@ -22,7 +22,7 @@ from torc_tui.resources.explain import explain as shortfalls_of
 from torc_tui.resources.explain import never as never_of
 from torc_tui.resources.gpus import ForeignPolicy, gpu_need
 from torc_tui.resources.pool import Pool
-from torc_tui.status import FINISHED, JobStatus
+from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
 from torc_tui.store import allocations_held, queries, workflows
 from torc_tui.store import workflow_progress as store_outlook
 from torc_tui.store.allocations_held import Runner
@@ -183,11 +183,11 @@ class JobFacts:
             return None
         job = job_of(record)
         blockers = []
-        if job.status in (JobStatus.BLOCKED, JobStatus.CANCELED):
+        if job.status in FOLLOWING:
             blockers = [self._blocker(found) for found in queries.dependencies(self.store, job_id)]
             done = JobStatus.COMPLETED
             blockers = [blocker for blocker in blockers if blocker.status is not done]
-        waits = job.status in (JobStatus.READY, JobStatus.BLOCKED)
+        waits = job.status in STARTABLE
         lack = (
             self.outlook.lacks.get(job.requirement_id, Lack())
             if job.status is JobStatus.READY

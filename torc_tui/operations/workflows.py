@@ -19,7 +19,7 @@ from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.runners import end_orphans
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.reasons import Kind, because
-from torc_tui.status import HELD, UNSETTLED, JobStatus, number_of
+from torc_tui.status import HELD, UNSETTLED, UNTOUCHED, JobStatus, number_of
 from torc_tui.store import (
     dependency_counters,
     scheduling,
@@ -187,7 +187,7 @@ def needs_initialization(workflow: Workflow) -> bool:
 
 
 def _untouched(statuses: Iterable[JobStatus]) -> bool:
-    return all(status in (JobStatus.UNINITIALIZED, JobStatus.DISABLED) for status in statuses)
+    return all(status in UNTOUCHED for status in statuses)
 
 
 def cancel_workflow(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
-from torc_tui.status import JobStatus
+from torc_tui.status import WAITING, JobStatus
 from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_layout import Direction, layout
 from torc_tui.views.graph_view import Node, Scene
@@ -177,7 +177,7 @@ def _bar(node: Node, x: float, y: float, width: float) -> list[str]:
         end, status = at, cells[at][1]
         while end < len(cells) and cells[end][1] is status:
             end += 1
-        if status not in (JobStatus.BLOCKED, JobStatus.UNINITIALIZED):
+        if status not in WAITING:
             look = f'class="b-{status.word}" fill="{COLORS[status][0]}"'
             out.append(
                 f'<rect {look} {shape} x="{x + at * step:.1f}" width="{(end - at) * step:.1f}"/>'

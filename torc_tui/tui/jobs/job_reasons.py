@@ -13,12 +13,10 @@ from typing import Protocol
 
 from torc_tui.model import EdgeKind, Job
 from torc_tui.reasons import Kind, Reason
-from torc_tui.status import JobStatus
+from torc_tui.status import FOLLOWING, JobStatus
 from torc_tui.views.why import Blocker, Facts, explain, reason_of, why
 from torc_tui.views.why import lines as chain_lines
 from torc_tui.views.workflow_view import WorkflowView
-
-_FOLLOWS_FROM_OTHERS = (JobStatus.BLOCKED, JobStatus.CANCELED)
 
 
 class Outlook(Protocol):
@@ -84,7 +82,7 @@ class JobReasons:
 
     def lacks_dependencies(self, job: Job) -> bool:
         """Return whether the reason needs dependencies that are not known yet."""
-        return job.status in _FOLLOWS_FROM_OTHERS and job.id not in self.dependencies
+        return job.status in FOLLOWING and job.id not in self.dependencies
 
     def facts(self, job_id: int) -> Facts | None:
         """Return what is known about a job beyond its row."""

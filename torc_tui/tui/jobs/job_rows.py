@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from torc_tui.model import Job
-from torc_tui.status import TROUBLED, JobStatus
+from torc_tui.status import STARTABLE, TROUBLED, JobStatus
 from torc_tui.tui.jobs.job_columns import COLUMNS, TELLING, order, plain_cell
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
 from torc_tui.tui.jobs.job_reasons import JobReasons
@@ -214,7 +214,7 @@ class JobRows:
         ]
 
     def _cell(self, job: Job, column: str, width: int) -> Cell:
-        held = job.held and job.status in (JobStatus.READY, JobStatus.BLOCKED)
+        held = job.held and job.status in STARTABLE
         sign = HELD if held else STATUS[job.status]
         match column:
             case "sign":

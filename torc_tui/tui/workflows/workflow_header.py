@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torc_tui.reasons import Kind, Reason, because
-from torc_tui.status import SETTLED, TROUBLED, JobStatus
+from torc_tui.status import HELD, NOT_STARTED, SETTLED, TROUBLED, JobStatus
 from torc_tui.tui.frame.header import HeaderState
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
@@ -14,7 +14,7 @@ from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.views.status_bar import ORDER
 from torc_tui.wording import sentence
 
-_QUIET = (JobStatus.BLOCKED, JobStatus.READY, JobStatus.UNINITIALIZED)
+_QUIET = NOT_STARTED
 """Statuses that the bar shows as one rest."""
 
 
@@ -29,7 +29,7 @@ def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
         )
     view = model.view
     settled = view.count(*SETTLED)
-    waiting = len(view.jobs) - settled - view.count(JobStatus.RUNNING, JobStatus.PENDING)
+    waiting = len(view.jobs) - settled - view.count(*HELD)
     parts = [
         (view.counts[status], STATUS[status].style) for status in ORDER if status not in _QUIET
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from torc_tui.model import Workflow
-from torc_tui.status import SETTLED, TROUBLED, JobStatus, number_of
+from torc_tui.status import NOT_STARTED, SETTLED, TROUBLED, JobStatus, number_of
 from torc_tui.tui.look.status_icons import STATUS, workflow_state
 from torc_tui.tui.look.text_layout import shares
 from torc_tui.tui.widgets.table_model import Cell, Column, Key
@@ -26,7 +26,7 @@ COLUMNS = (
     Column("project", "project", 14, minimum=8, importance=9),
     Column("description", "description", 30, minimum=14, importance=10, grow=2),
 )
-_QUIET = (JobStatus.BLOCKED, JobStatus.READY, JobStatus.UNINITIALIZED, JobStatus.DISABLED)
+_QUIET = NOT_STARTED | {JobStatus.DISABLED}
 """Statuses that the bar shows as one rest."""
 
 
