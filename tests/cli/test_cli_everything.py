@@ -45,6 +45,9 @@ LINES = (
     "-- -1",
 )
 
+WRITE_FILES = {"database backup", "database recover"}
+"""Commands whose argument is the database that they make."""
+
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.names[0])
 def test_every_line_is_answered(
@@ -62,6 +65,12 @@ def test_every_line_is_answered(
         assert "internal error" not in answer.err, (line, answer)
         assert answer.code == 0 or answer.err or answer.out, line
         assert "\x1b" not in answer.out + answer.err
+    assert (place / "small.yaml").read_text().startswith("name:")
+    if command.names[0] in WRITE_FILES:
+        made = [path for path in place.iterdir() if path.is_file() and path.name != "small.yaml"]
+        for path in made:
+            assert path.read_bytes()[:16] in (b"SQLite format 3\0", b""), path
+        return
     assert sorted(path.name for path in place.iterdir() if path.suffix != ".txt") in (
         ["small.yaml"],
         ["small.yaml", "torc_output"],
