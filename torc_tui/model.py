@@ -165,7 +165,7 @@ class SlurmScheduler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What to do when something happens (facts, 1.9). ``settings`` holds the keys that only
+    """What to do when something happens. ``settings`` holds the keys that only
     schedulers use."""
 
     trigger_type: str
@@ -180,7 +180,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionConfig:
-    """How jobs are run and stopped (facts, 1.13). ``gpu_binding``: by what CUDA_VISIBLE_DEVICES
+    """How jobs are run and stopped. ``gpu_binding``: by what CUDA_VISIBLE_DEVICES
     names the cards."""
 
     limit_resources: bool = True

@@ -67,7 +67,7 @@ def _only_file() -> str | None:
 
 
 def _workflow_named(call: Call, what: str | None) -> int:
-    """Return the workflow that a word means which is no file; NotFound if it is neither."""
+    """Return the workflow that a word names; raise NotFound if there is none."""
     if what is None or is_id(what):
         return call.workflow_id(what)
     found = None

@@ -52,7 +52,7 @@ CLOCK_STEP = 2.0
 COMPANY = 32
 """So many reports are enough company."""
 IDLE_EXIT = 90.0
-"""Seconds after which a runner leaves when only held jobs are left (facts, 1.2)."""
+"""Seconds after which a runner leaves when only held jobs are left."""
 
 
 def _check_folders(directory: Path, output: Path) -> None:
@@ -279,8 +279,10 @@ class Runner:
             return result
 
     def _outlast(self, error: StoreUnavailable) -> None:
-        """Wait for the store. What jobs report meanwhile is kept; Ctrl-C and the end of the time
-        are heeded."""
+        """Wait until the database is available again.
+
+        Reports of jobs are kept meanwhile; Ctrl-C and the time limit still end the run.
+        """
         first = self.outage.since is None
         pause = self.outage.failed(error, time.monotonic(), len(self.executor.running))
         if first:

@@ -524,7 +524,7 @@ def _status(value: Any) -> int:
     try:
         return int(JobStatus.from_word(string(value)))
     except KeyError:
-        raise InvalidValue(f"is {value!r}, which is no status") from None
+        raise InvalidValue(f"is {value!r}, which is not a status") from None
 
 
 _RUN = checks.integer(0)

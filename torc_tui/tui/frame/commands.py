@@ -204,7 +204,7 @@ COMMANDS: tuple[Command, ...] = (
        writes=True, shell="torc workflows init {workflow}"),
     _c("workflow-run", "run", "Start a runner in the background; it goes on when the app is left.", "workflow workflows",
        "R", footer=10, writes=True, shell="torc run {workflow} --detach"),
-    _c("workflow-stop", "stop", "Stop the runner: first kindly, the second time hard.", "workflow workflows", "X",
+    _c("workflow-stop", "stop", "Stop the runner (SIGTERM to its jobs); press again to kill.", "workflow workflows", "X",
        footer=10, writes=True, destructive=True, shell="torc workflows stop {workflow}"),
     _c("workflow-pause", "pause", "Start no new jobs, or go on.", "workflow workflows", "P", writes=True,
        shell="torc workflows pause {workflow}"),
