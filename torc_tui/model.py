@@ -52,7 +52,8 @@ NOWHERE = Source()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """One job, after expansion of parameters; ``family`` is the name of its entry as written
-    (``train_{lr}``)."""
+    (``train_{lr}``).
+    """
 
     name: str
     command: str
@@ -92,7 +93,8 @@ class FileSpec:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserDataSpec:
     """A record of JSON. ``schema`` is a JSON Schema for its value; ``declared`` is False when a
-    token created it."""
+    token created it.
+    """
 
     name: str
     data: Json = None
@@ -166,7 +168,8 @@ class SlurmScheduler:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """What to do when something happens. ``settings`` holds the keys that only
-    schedulers use."""
+    schedulers use.
+    """
 
     trigger_type: str
     action_type: str
@@ -181,7 +184,8 @@ class Action:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionConfig:
     """How jobs are run and stopped. ``gpu_binding``: by what CUDA_VISIBLE_DEVICES
-    names the cards."""
+    names the cards.
+    """
 
     limit_resources: bool = True
     termination_signal: str = "SIGTERM"
@@ -240,7 +244,8 @@ Script = str | tuple[str | int, ...]
 
 def render(script: Script, first_user_data_id: int) -> str:
     """The command as bash gets it, when record *i* of the plan has the id ``first_user_data_id +
-    i``."""
+    i``.
+    """
     if isinstance(script, str):
         return script
     return "".join(
@@ -252,7 +257,8 @@ def render(script: Script, first_user_data_id: int) -> str:
 class PlannedJob:
     """A job whose names are indices into the lists of its Plan. The ``*_group`` fields index
     ``Plan.file_groups`` and ``Plan.user_data_groups`` (equal lists are stored once); None stands
-    for the empty list."""
+    for the empty list.
+    """
 
     spec: JobSpec
     command: Script
@@ -269,7 +275,8 @@ class PlannedJob:
 class Gate:
     """A set of jobs that several others all wait for, stored once. ``members`` and ``waiting`` are
     job indices; ``via`` is the index of the file or record that makes the edge, where one does, or
-    the pattern."""
+    the pattern.
+    """
 
     members: tuple[int, ...]
     waiting: tuple[int, ...]
@@ -322,7 +329,8 @@ class GpuProcess:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
     """A card, or a MIG instance of one. ``index`` is NVML's; ``virtual`` cards exist only to try
-    workflows out."""
+    workflows out.
+    """
 
     uuid: str
     index: int
@@ -366,7 +374,8 @@ class Machine:
 @dataclass(frozen=True, slots=True)
 class GpuGrant:
     """A part of one card. ``share`` is in thousandths (1000: the whole card); ``memory`` in bytes,
-    0 if not asked."""
+    0 if not asked.
+    """
 
     uuid: str
     share: int = 1000
@@ -411,7 +420,8 @@ class Order:
     """Run this. ``environment`` is the whole environment of the job; ``stdout``/``stderr`` are
     paths (equal for combined output) or None for nothing. ``exit_file`` receives the exit code from
     the job's own shell, and keeps ``note``. ``output_directories`` are made before the start.
-    ``refusal`` says why the job cannot be started, where that is known."""
+    ``refusal`` says why the job cannot be started, where that is known.
+    """
 
     key: AttemptKey
     name: str
@@ -474,7 +484,8 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class Started:
     """``process_started`` is the start time of the process in the kernel's own clock ticks (with
-    the boot id it tells a process from a later one with the same pid)."""
+    the boot id it tells a process from a later one with the same pid).
+    """
 
     key: AttemptKey
     pid: int
@@ -504,7 +515,8 @@ class Exited:
 @dataclass(frozen=True, slots=True)
 class NotStarted:
     """The machine could not start the attempt now, for ``shortage``: nothing ran, and the attempt
-    may be ordered again."""
+    may be ordered again.
+    """
 
     key: AttemptKey
     shortage: str
@@ -519,7 +531,8 @@ Report = Started | Exited | NotStarted
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened, written in the transaction that did it. ``seq`` counts per workflow
-    without gaps."""
+    without gaps.
+    """
 
     workflow_id: int
     seq: int

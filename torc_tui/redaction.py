@@ -23,7 +23,8 @@ def may_contain_secret(text: str) -> bool:
 
 def redact(text: str, urls: Iterable[str] = ()) -> str:
     """Return the text without passwords: those in URLs and after ``password=``, and wherever a
-    password of these URLs stands by itself, as in the messages of a database server."""
+    password of these URLs stands by itself, as in the messages of a database server.
+    """
     import re
 
     for secret in sorted({*_passwords(urls)}, key=len, reverse=True):

@@ -1,5 +1,6 @@
 """Read user data records, one JSON text after the other in a file, and put their estimates
-together."""
+together.
+"""
 
 import json
 import sys

@@ -1,5 +1,6 @@
 """Judge the configuration in a user data record by cross-validation; needs no model, so it runs
-beside the training."""
+beside the training.
+"""
 
 import argparse
 import json

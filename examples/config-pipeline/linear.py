@@ -1,5 +1,6 @@
 """A line through noisy points, found by gradient descent: small, and yet it depends on its
-settings."""
+settings.
+"""
 
 import json
 import random

@@ -1,5 +1,6 @@
 """Walk down a bent valley with momentum; write the height that was reached, or give up with exit
-code 3."""
+code 3.
+"""
 
 import argparse
 import json

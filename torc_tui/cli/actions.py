@@ -105,7 +105,8 @@ def on_workflows(call: Call) -> None:
 
 def _free(call: Call, action: UserAction, workflow_id: int) -> bool:
     """Take the jobs from lost runners, if the action does not apply to held jobs; return whether
-    there were any."""
+    there were any.
+    """
     from torc_tui.operations.lost_runners import sync_status
 
     if not action.legal.isdisjoint(HELD):

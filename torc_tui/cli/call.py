@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 class Call:
     """What a handler gets. ``format`` is one of the formats of the command, ``given_format`` the
-    format that the command line names, if any."""
+    format that the command line names, if any.
+    """
 
     def __init__(
         self,

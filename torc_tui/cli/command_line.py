@@ -105,7 +105,8 @@ def _split_front(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _command(program: str, words: Sequence[str]) -> tuple[str | None, list[str]]:
     """Return the name of the command that the words begin with, and its arguments; None for the
-    name if they name a workflow."""
+    name if they name a workflow.
+    """
     first = words[0]
     _refuse_empty("COMMAND", first)
     if first in BY_NAME:

@@ -71,7 +71,8 @@ def logs(call: Call) -> int | None:
 
 class Finder:
     """Finds the files of the attempt that is meant; asks again each time, since a new attempt may
-    have begun."""
+    have begun.
+    """
 
     def __init__(
         self, call: Call, job_id: int, *, run_id: int | None = None, attempt: int | None = None

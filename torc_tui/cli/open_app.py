@@ -15,7 +15,8 @@ from torc_tui.errors import NotFound, TorcError, UsageError
 
 def open_app(what: str | None, database: str | None, *, read_only: bool = False) -> int:
     """Open the app, on a workflow (an id) or a file where one is named. UsageError where it cannot
-    be shown, NotFound where there is no such workflow."""
+    be shown, NotFound where there is no such workflow.
+    """
     gc.disable()  # importing makes many objects that all stay; the app enables it when it has painted
     from torc_tui.tui.look.terminal import refusal
     from torc_tui.tui.shell.run_app import run_app
@@ -38,7 +39,8 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
 
 def workflow_called(name: str, database: str | None) -> int | None:
     """The id of the one workflow of that name, of the user's own before those of others; None where
-    there is none, or no store. UsageError where several have it."""
+    there is none, or no store. UsageError where several have it.
+    """
     from torc_tui.store.lookup import connect, workflows_of_name
 
     try:
@@ -61,7 +63,8 @@ def workflow_called(name: str, database: str | None) -> int | None:
 
 def _check(url: str, workflow_id: int) -> None:
     """Say that there is no such workflow before a screen is drawn for it. What is wrong with the
-    store itself is said by the app, which tries again."""
+    store itself is said by the app, which tries again.
+    """
     from torc_tui.store.lookup import connect, workflow_exists
 
     try:

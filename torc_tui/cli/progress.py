@@ -100,7 +100,8 @@ class TerminalFallback:
 
 def lose_output(streams: Sequence[TextIO] | None = None, log: Path | None = None) -> None:
     """These streams (standard output unless said) lead nowhere any more: what is still written to
-    them goes to ``log``, or is dropped."""
+    them goes to ``log``, or is dropped.
+    """
     place: int | None = None
     if log is not None:
         with suppress(OSError):
@@ -123,7 +124,8 @@ def runner_log(workflow: Workflow, folder: str) -> Path:
 
 class SafeObserver:
     """An observer whose own mistakes do not end a run of days: it is said once, and nothing is
-    shown any more."""
+    shown any more.
+    """
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer
@@ -371,7 +373,8 @@ class Live(_Told):
 
     def _news(self) -> list[str]:
         """Fold in the events and return lines about them; nothing new while the database is
-        away."""
+        away.
+        """
         try:
             events = self.feed.poll()
         except StoreError:
@@ -450,7 +453,8 @@ class Live(_Told):
 
 def _shown(text: str, limit: int = 200) -> str:
     """A name or message of anybody on one line, sanitize. What makes it so is loaded only where it
-    is needed."""
+    is needed.
+    """
     if len(text) <= limit and text.isprintable():
         return text
     from torc_tui.views.ansi import one_line

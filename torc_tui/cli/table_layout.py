@@ -27,7 +27,8 @@ class Shape(NamedTuple):
 
 class Frame(NamedTuple):
     """The characters of a table: three lines of left end, crossing, right end; bars; what marks a
-    cut."""
+    cut.
+    """
 
     top: str
     middle: str

@@ -18,7 +18,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 class Outage:
     """Between the first try that failed and the next that did not. ``since`` is None outside of
-    one."""
+    one.
+    """
 
     def __init__(self, limit: float) -> None:
         """``limit`` in seconds."""
@@ -28,7 +29,8 @@ class Outage:
 
     def failed(self, error: StoreUnavailable, now: float, running: int) -> float:
         """A try has failed: seconds until the next. When the limit is over, the error to leave with
-        is raised."""
+        is raised.
+        """
         if self.since is None:
             self.since, self._pause = now, FIRST_PAUSE
         left = self.since + self.limit - now

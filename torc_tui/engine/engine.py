@@ -170,7 +170,8 @@ class Engine:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``is_there`` tells whether a process is behind what another runner holds: a runner that
-        was killed cannot give back what its jobs held."""
+        was killed cannot give back what its jobs held.
+        """
         self.store = store
         self.context = context
         self.node = node
@@ -213,12 +214,14 @@ class Engine:
 
     def look_again(self) -> None:
         """Have the next step look around, whether or not anybody has written: processes end without
-        writing."""
+        writing.
+        """
         self._looked = False
 
     def _look(self) -> None:
         """Take in what others may have changed: flags, orders to this node, holdings of other
-        runners."""
+        runners.
+        """
         connection = self.store.connection()
         flags = scheduling.flags(connection, self.context.workflow_id)
         orders = compute_nodes.orders(connection, self.node.node_id)
@@ -260,7 +263,8 @@ class Engine:
 
     def step(self, reports: Sequence[Report], now: float) -> Step:
         """Record the reports, let go whom they free, claim what fits, submit it. One transaction.
-        When the store fails, nothing has happened: the same reports may be given again."""
+        When the store fails, nothing has happened: the same reports may be given again.
+        """
         self.hand_on(reports)
         started, exited, declined = self._sort(reports)
         notices = self._note_starts(started, declined)
@@ -306,7 +310,8 @@ class Engine:
 
     def _mark(self) -> None:
         """Remember how the store stands after the commit. When it fails now, the step has happened
-        all the same."""
+        all the same.
+        """
         try:
             self._marker = compute_nodes.marker(self.store)
         except StoreUnavailable:
@@ -335,7 +340,8 @@ class Engine:
         work: _Work,
     ) -> None:
         """Write the starts and ends of attempts that this node still holds, and all that follows
-        from them."""
+        from them.
+        """
         node_id = self.node.node_id
         held = scheduling.held_jobs(conn, node_id)
         for job_id, row in held.items():
@@ -390,7 +396,8 @@ class Engine:
     def hand_on(self, reports: Sequence[Report]) -> bool:
         """Start jobs that were claimed ahead in the places of attempts that have ended: the ends
         are written down afterwards, by the next step. Whether every place has its job, so that this
-        may wait for more to write."""
+        may wait for more to write.
+        """
         ended = [report for report in reports if isinstance(report, Exited)]
         if not self.ahead.jobs or not self._may_claim_ahead() or self.disturbed():
             return not ended
@@ -419,7 +426,8 @@ class Engine:
 
     def _recall(self, conn: Any, work: _Work, now: float) -> None:
         """Give back jobs that were claimed ahead as soon as anything else may be better for them;
-        those that somebody wants stopped are canceled."""
+        those that somebody wants stopped are canceled.
+        """
         jobs = self.ahead.jobs
         room = any(not self.in_flight[one.exited.key.job_id].passed_on for one in work.ended)
         if not jobs or (
@@ -445,7 +453,8 @@ class Engine:
 
     def _claim_ahead(self, conn: Any, work: _Work, now: float) -> None:
         """Take a few more jobs than fit, where they are short and all alike, and no other runner
-        wants them."""
+        wants them.
+        """
         few = work.ahead is None and len(self.ahead.jobs) < MOST // 2
         if (
             not (few and self.ahead.worthwhile and self._alone and self._may_claim_ahead())
@@ -535,13 +544,15 @@ class Engine:
 
     def _directory_went_away(self) -> bool:
         """Return whether the working directory was moved or deleted: no job can start without it,
-        and none is to blame."""
+        and none is to blame.
+        """
         self.directory_is_gone = not os.path.isdir(self.context.directory)
         return self.directory_is_gone
 
     def _recovering(self, flight: InFlight, exited: Exited) -> bool:
         """Start the recovery script of an attempt that will be retried; the end is reported again
-        after it."""
+        after it.
+        """
         if self._recover is None or self.stopping or not flight.failure_handler_id:
             return False
         verdict = outcome(exited, self._facts(flight, OutputCheck(), ()))
@@ -763,7 +774,8 @@ class Engine:
 
     def _stop_whom_asked(self) -> None:
         """Pass on, once, what users asked of single jobs, and the cancellation of the whole
-        workflow."""
+        workflow.
+        """
         asked: list[AttemptKey] = []
         for flight in self.in_flight.values():
             wanted = flight.stop or (CANCEL if self.canceled else None)
@@ -781,7 +793,8 @@ class Engine:
 
     def _abandon(self, exited: Sequence[Exited]) -> Step:
         """The workflow was deleted, or initialized anew, under this runner: nobody wants its jobs
-        any more."""
+        any more.
+        """
         self.stopping = Cause.CANCELED
         for report in exited:
             if (flight := self.in_flight.pop(report.key.job_id, None)) is not None:
@@ -794,7 +807,8 @@ class Engine:
 
 def _with_disk(reason: Reason, folder: str) -> Reason:
     """Add to the reason of a failure that the disk of its output is full, which the job itself could
-    not write there."""
+    not write there.
+    """
     try:
         disk = os.statvfs(folder.partition("//")[0])
     except OSError:

@@ -21,7 +21,8 @@ PATIENCE = 10.0
 
 class GpuWatch:
     """Reads in a thread of its own, and wakes the loop when the GPUs have changed in a way that
-    matters."""
+    matters.
+    """
 
     def __init__(self, monitor: GpuMonitor, wake: Callable[[], None], every: float = EVERY) -> None:
         self.monitor = monitor
@@ -55,7 +56,8 @@ class GpuWatch:
 
     def present(self) -> tuple[Gpu, ...] | None:
         """The GPUs that have answered lately: what jobs may wait for. None before the first
-        reading."""
+        reading.
+        """
         if not self._seen:
             return None
         now = time.monotonic()
@@ -65,7 +67,8 @@ class GpuWatch:
 
     def know(self, own: frozenset[int]) -> None:
         """These processes are ours. Read now if that is news: what they hold must not count as that
-        of others."""
+        of others.
+        """
         if own != self._own:
             self._own = own
             self._now.set()

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 
 class Interrupts:
     """Counts SIGINT and SIGTERM, remembers SIGHUP (which stops nothing: the terminal is gone, the
-    run goes on), and wakes the loop."""
+    run goes on), and wakes the loop.
+    """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.count = 0

@@ -56,7 +56,8 @@ def join(
     now: float,
 ) -> int:
     """Register this runner, and take up again what an earlier stop has interrupted; the id of the
-    node."""
+    node.
+    """
     with store.write() as conn:
         node_id, event = compute_nodes.register(
             conn, workflow_id, run_id, here, machine, options, now
@@ -116,7 +117,8 @@ def take_back(
     known: Collection[int],
 ) -> list[InFlight]:
     """What this node holds in the store without knowing it (``known`` are the jobs it knows): a
-    commit of which the answer was lost. Claims go back to ready, adoptions are done."""
+    commit of which the answer was lost. Claims go back to ready, adoptions are done.
+    """
     found = _Found(maker, now)
     with store.write() as conn:
         held = compute_nodes.held_attempts(conn, node_id)
@@ -154,7 +156,8 @@ def _await_starts(
     lost: Lost,
 ) -> bool:
     """Wait until the processes that dead runners were about to start have become shells; return
-    whether there are dead runners."""
+    whether there are dead runners.
+    """
     with store.read() as conn:
         dead = lost(_others(conn, maker.context.workflow_id, node_id))
         held = [
@@ -247,7 +250,8 @@ def _paths(
 
 def _allocation(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> Allocation:
     """What it holds. A job that was claimed ahead may have been started without its row knowing
-    what it got."""
+    what it got.
+    """
     asked = maker.context.requirements.get(held.requirement_id)
     if held.allocation is None and asked is not None:
         return Allocation(asked.num_cpus, asked.planned_memory)

@@ -35,7 +35,8 @@ from torc_tui.store.scheduling import ReadyJob
 
 class OrderMaker:
     """Makes the orders of one runner. ``output_dir`` is absolute; ``log_location`` is where the
-    logs of this database are in it."""
+    logs of this database are in it.
+    """
 
     def __init__(
         self,
@@ -71,7 +72,8 @@ class OrderMaker:
 
     def check(self, jobs: Iterable[tuple[str, str]]) -> None:
         """Raise UsageError when an `env` of these (job name, JSON) uses a variable that is not
-        set."""
+        set.
+        """
         errors = []
         for name, env in jobs:
             try:

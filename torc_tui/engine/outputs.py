@@ -47,7 +47,8 @@ class OutputFile(NamedTuple):
 @dataclass(slots=True)
 class OutputCheck:
     """What an attempt left: (name, path) of files that are missing or unchanged, and (modification
-    time, size, file id) of those that exist."""
+    time, size, file id) of those that exist.
+    """
 
     missing: list[tuple[str, str]] = field(default_factory=list)
     unwritten: list[tuple[str, str]] = field(default_factory=list)

@@ -19,7 +19,8 @@ EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_NEVER, EXIT_INTERRUPTED = 0, 1, 3, 130
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How to run. ``time_limit`` in seconds, ``end_time`` since the epoch; None: no such limit, or
-    as detected."""
+    as detected.
+    """
 
     num_cpus: int | None = None
     memory_gb: float | None = None
@@ -46,7 +47,8 @@ class NeverJob:
 @dataclass(slots=True, kw_only=True)
 class RunReport:
     """How the run ended. The lists hold at most a thousand jobs each. ``message`` says why it ended
-    before its time."""
+    before its time.
+    """
 
     workflow_id: int
     run_id: int
@@ -74,11 +76,13 @@ class Observer(Protocol):
 
     def stopping(self, running: int, grace: float) -> None:
         """A stop was asked for: ``running`` jobs are being ended, and killed after ``grace``
-        seconds."""
+        seconds.
+        """
 
     def notice(self, text: str) -> None:
         """Something about the run itself that stands in no event (yet): the store is away, or there
-        again."""
+        again.
+        """
 
     def hung_up(self) -> None:
         """The terminal is gone; the run goes on."""

@@ -57,7 +57,8 @@ IDLE_EXIT = 90.0
 
 def _check_folders(directory: Path, output: Path) -> None:
     """Without the folder of the workflow, or where no output can be written, every job would fail:
-    said before any is tried."""
+    said before any is tried.
+    """
     if not directory.is_dir():
         raise UsageError(
             f"the folder of the workflow is gone: {directory}",
@@ -264,7 +265,8 @@ class Runner:
 
     def _retry_until_available(self, act: Callable[[], T]) -> T:
         """Do it as soon as the store can be used. StoreUnavailable when that is too long in
-        coming."""
+        coming.
+        """
         while True:
             try:
                 if self.outage.since is not None:
@@ -301,7 +303,8 @@ class Runner:
 
     def _take_back(self) -> None:
         """Whether a transaction was committed is not always known when a server goes away: what
-        this node holds without knowing it is given back, or followed."""
+        this node holds without knowing it is given back, or followed.
+        """
         known = set(self.engine.in_flight)
         self.engine.ahead.jobs = []  # they are among those that are given back
         for flight in membership.take_back(
@@ -420,7 +423,8 @@ class Runner:
 
     def _recover(self, flight: InFlight, exited: Exited, script: str) -> bool:
         """Run a recovery script beside the loop; the end of its attempt is reported again when it
-        is done. False when that has been."""
+        is done. False when that has been.
+        """
         key = exited.key
         if key in self._recovery_done:
             return False
@@ -458,7 +462,8 @@ class Runner:
 
     def _attend_scripts(self) -> None:
         """Wait until no command of the workflow runs. Ctrl-C, a cancellation, or the end of the
-        time ends them."""
+        time ends them.
+        """
         while self.scripts.busy:
             self._gather(0.02)
             self._retry_until_available(self._glance)
@@ -469,7 +474,8 @@ class Runner:
 
     def _glance(self) -> None:
         """Live, and see what others write, without a step: nothing is claimed, and nobody's jobs
-        are taken over."""
+        are taken over.
+        """
         now = self.clock()
         if self._beat_is_due():
             self._beat(now)
@@ -486,7 +492,8 @@ class Runner:
 
     def _tell(self) -> None:
         """Write what is to be said: to those who watch this run, and to those who read its
-        events."""
+        events.
+        """
         while not self._said.empty():
             self._unsaid.append(self._said.get())
         if not self._unsaid or self.engine.gone:

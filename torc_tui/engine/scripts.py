@@ -34,7 +34,8 @@ _IN_DIRECTORY = (
 @dataclass(frozen=True, slots=True)
 class ScriptEnd:
     """The end of a list of commands: the code of the last one that ran, its text, and its log.
-    ``detail`` says why it could not be started."""
+    ``detail`` says why it could not be started.
+    """
 
     return_code: int
     command: str
@@ -49,7 +50,8 @@ class ScriptEnd:
 
 class Scripts:
     """Runs commands of one workflow in threads. ``start``, ``stop`` and ``busy`` belong to one
-    thread."""
+    thread.
+    """
 
     def __init__(self, directory: str, output_dir: str, environment: Mapping[str, str]) -> None:
         self.directory = directory
@@ -69,7 +71,6 @@ class Scripts:
         extra: Mapping[str, str] | None = None,
     ) -> None:
         """Run the commands one after the other, up to the first that fails; then ``done(end)``."""
-
         stop = self._stop
 
         def work() -> None:
@@ -143,7 +144,8 @@ class Scripts:
 
 class Actions:
     """The actions of one run. ``failed`` is called, in another thread, with the event of an action
-    whose command failed."""
+    whose command failed.
+    """
 
     def __init__(
         self,

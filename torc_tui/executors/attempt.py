@@ -39,7 +39,8 @@ class Measures:
         self, at: float, members: Sequence[Process], memory: int, *, before: float = 0.0
     ) -> None:
         """Take in the processes alive at ``at``, and their memory together; ``before`` is the CPU
-        time of the leader, once it has ended."""
+        time of the leader, once it has ended.
+        """
         cpu = before + sum(member.cpu for member in members)
         span = at - self.last_at
         if span > 0:
@@ -61,7 +62,8 @@ class Measures:
 
     def usage(self, elapsed: float, cpu: float | None, maxrss: int | None) -> Usage:
         """Return the usage of the whole attempt. ``cpu`` and ``maxrss`` (bytes) are the kernel's,
-        None where they are not known."""
+        None where they are not known.
+        """
         if self.peak_memory is None and cpu is None:
             return Usage()
         total = max(self.cpu, cpu or 0.0)

@@ -40,7 +40,8 @@ class Adopted:
 
 class Executor(Protocol):
     """Runs orders somewhere. Every method but ``wake`` belongs to one thread, that of the caller's
-    loop."""
+    loop.
+    """
 
     def submit(self, orders: Sequence[Order]) -> None:
         """Start these.
@@ -69,13 +70,15 @@ class Executor(Protocol):
         """Ask these to end, with ``signal`` (None: that of their limits), and kill what is left
         after ``grace`` seconds (None: that of their limits; 0: kill at once). Returns immediately;
         the end is an Exited that carries ``cause``. Unknown keys are ignored. A second stop may
-        only shorten the grace; the first cause stays."""
+        only shorten the grace; the first cause stays.
+        """
         ...
 
     def wait(self, timeout: float | None) -> list[Report]:
         """Return all reports there are. Block until there is one, until ``timeout`` seconds passed (None:
         for ever) or until ``wake``; so the list may be empty. The Started of an attempt comes
-        before its Exited."""
+        before its Exited.
+        """
         ...
 
     def wake(self) -> None:
@@ -85,7 +88,8 @@ class Executor(Protocol):
     @property
     def running(self) -> Set[AttemptKey]:
         """Return the attempts whose Exited was not yet handed out by ``wait``, without those that
-        could not be started."""
+        could not be started.
+        """
         ...
 
     def close(self) -> None:

@@ -45,7 +45,8 @@ _MOST = 1 << 20
 @dataclass(frozen=True, slots=True)
 class ExitFile:
     """What an exit file says; None: it does not. ``process_started`` is the start time of the
-    process, as long as it is there, and the moment before it afterwards."""
+    process, as long as it is there, and the moment before it afterwards.
+    """
 
     pid: int | None = None
     process_started: int | None = None

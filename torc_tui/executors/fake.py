@@ -170,7 +170,8 @@ class FakeExecutor:
     @property
     def running(self) -> Set[AttemptKey]:
         """Return all attempts whose Exited was not yet handed out, without those that could not be
-        started."""
+        started.
+        """
         failed = {r.key for r in self._reports if isinstance(r, Exited) and r.cause is Cause.LAUNCH}
         return self._attempts.keys() - failed
 

@@ -79,7 +79,8 @@ class LocalExecutor:
 
     def submit(self, orders: Sequence[Order]) -> None:
         """Start these. What cannot be started is reported with cause LAUNCH, and as NotStarted
-        where the machine is short of something."""
+        where the machine is short of something.
+        """
         short: str | None = None
         for order in orders:
             started_at, booted = time.time(), session_processes.uptime()
@@ -158,7 +159,8 @@ class LocalExecutor:
 
     def adopt(self, attempts: Sequence[Adopted]) -> None:
         """Supervise what another runner started. A process is the same if its start time is the
-        same."""
+        same.
+        """
         for one in attempts:
             pid, started = one.pid, one.process_started
             if pid is None or (pid and not started):  # 0: from before a reboot
@@ -206,7 +208,8 @@ class LocalExecutor:
         signal: str | None = None,
     ) -> None:
         """Signal the whole session, and kill what is left of it after the grace; does not wait for
-        that."""
+        that.
+        """
         chosen = [
             attempt
             for key in keys
@@ -218,7 +221,8 @@ class LocalExecutor:
 
     def wait(self, timeout: float | None) -> list[Report]:
         """Return the reports there are; block for the first, for ``timeout`` seconds, or until
-        ``wake``."""
+        ``wake``.
+        """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             if self._reports:
@@ -319,7 +323,8 @@ def _started(pid: int) -> int:
 
 def _age(started_at: float | None, process_started: int | None) -> float:
     """Return how long ago an attempt began: by the time of day, unless its process tells that the
-    clock has been set since."""
+    clock has been set since.
+    """
     by_clock = None if started_at is None else max(0.0, time.time() - started_at)
     if not process_started:
         return by_clock or 0.0
@@ -330,7 +335,8 @@ def _age(started_at: float | None, process_started: int | None) -> float:
 
 def _leaves_something(attempt: Attempt) -> bool:
     """Return whether a process of the session may be left: one of its group, or one of another
-    group that was seen."""
+    group that was seen.
+    """
     try:
         os.killpg(attempt.pid, 0)
     except ProcessLookupError:

@@ -25,7 +25,8 @@ _BOOTTIME = LINUX and hasattr(time, "CLOCK_BOOTTIME")
 class Process(NamedTuple):
     """One process. ``started`` is its start time as ``process_started`` of ``resources`` tells it,
     ``cpu`` in seconds with the children it has waited for, ``memory`` its resident bytes. ``dead``
-    is a zombie."""
+    is a zombie.
+    """
 
     pid: int
     group: int
@@ -38,7 +39,8 @@ class Process(NamedTuple):
 
 def read(pid: int) -> Process | None:
     """Return that process, or None when there is none; OSError when this cannot be known now (no
-    descriptor is left)."""
+    descriptor is left).
+    """
     if not LINUX:
         return _read_psutil(pid)
     try:
@@ -131,7 +133,8 @@ def clock_ticks() -> int:
 
 def proportional_memory(pid: int) -> int | None:
     """Return resident bytes in which shared pages count by their share (PSS); None where the kernel
-    does not tell."""
+    does not tell.
+    """
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
             for line in file:
@@ -144,7 +147,8 @@ def proportional_memory(pid: int) -> int | None:
 
 class Sessions:
     """Finds the processes of sessions again and again, cheaply: a process once seen outside of them
-    is looked at only in every sixteenth scan, in case its id was given to another."""
+    is looked at only in every sixteenth scan, in case its id was given to another.
+    """
 
     def __init__(self) -> None:
         self._others: set[int] = set()
@@ -152,7 +156,8 @@ class Sessions:
 
     def scan(self, wanted: Set[int], *, fresh: bool = False) -> dict[int, list[Process]]:
         """Return the living processes of each wanted session. ``fresh`` looks at every process of
-        the machine."""
+        the machine.
+        """
         self._scans += 1
         found: dict[int, list[Process]] = {session: [] for session in wanted}
         others: set[int] = set()

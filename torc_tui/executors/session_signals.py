@@ -107,7 +107,8 @@ def left(attempt: Attempt, members: list[Process]) -> list[Process]:
 
 def _is_there(attempt: Attempt) -> bool:
     """Return whether the leader is there. An own child keeps its number until it is reaped; an
-    adopted one must be looked at."""
+    adopted one must be looked at.
+    """
     if attempt.own_maxrss is not None:
         return True
     process = session_processes.read(attempt.pid)

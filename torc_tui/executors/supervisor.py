@@ -91,7 +91,8 @@ class Supervisor:
 
     def add(self, attempt: Attempt, *, adopted: bool = False) -> None:
         """Supervise this attempt. The processes of an adopted one may have been seen before, as
-        strangers."""
+        strangers.
+        """
         with contextlib.suppress(OSError):  # for an adopted one: the next start tries again
             self.start_thread()
         with self.lock:
@@ -115,7 +116,8 @@ class Supervisor:
 
     def linger(self, attempt: Attempt) -> None:
         """Clear the session of an attempt whose leader ended, or wait for it; then call
-        ``emptied``."""
+        ``emptied``.
+        """
         with contextlib.suppress(OSError):
             self.start_thread()
         with self.lock:

@@ -45,7 +45,8 @@ class Graph(Protocol):
 
     def release(self, ended: Sequence[tuple[int, bool]]) -> Sequence[Waiting]:
         """Tell the dependents of each (job id, succeeded) that it has finished; return those that
-        wait for nothing more."""
+        wait for nothing more.
+        """
 
     def blame(self, job_id: int) -> Reason:
         """Return which dependency of the job did not succeed, and why."""

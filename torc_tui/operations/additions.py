@@ -38,7 +38,8 @@ def add_jobs(
 ) -> list[int]:
     """A job for each command, with these requirements; their ids. In a workflow that was
     initialized they are ready at once, else they wait for the initialization like the others.
-    Refused for an archived or canceled workflow."""
+    Refused for an archived or canceled workflow.
+    """
     workflow = workflows.get_workflow(store, workflow_id)
     if workflow.is_archived or workflow.is_canceled:
         state = "archived" if workflow.is_archived else "canceled"
@@ -76,7 +77,8 @@ def update_job(
 ) -> None:
     """Change what is given. Name and command only of a job that has not started, requirements of
     any that does not run (Refused otherwise). ``runtime`` (seconds) gives the job requirements of
-    its own, like those it had."""
+    its own, like those it had.
+    """
     if name is not None and not name.strip():
         raise UsageError("a job needs a name")
     now = time.time()

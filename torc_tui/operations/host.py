@@ -26,7 +26,8 @@ from torc_tui.store.database import Store
 class Host:
     """One reading. ``machine`` has all that could be used here, its cards as they are;
     ``cpu_percent`` is of each CPU of the host since the reading before (empty in the first),
-    ``memory_used`` bytes in use by anybody."""
+    ``memory_used`` bytes in use by anybody.
+    """
 
     at: float
     machine: Machine
@@ -50,7 +51,8 @@ class Host:
 
     def cards(self) -> list[Card]:
         """The cards with what is granted, reserved and used by others of each; those of runners
-        without a driver (virtual ones) among them."""
+        without a driver (virtual ones) among them.
+        """
         return Pool(self.machine, [one.allocation for one in self.holdings]).cards
 
     def holders(self, uuid: str) -> list[Holding]:
@@ -84,7 +86,8 @@ class HostReader:
 
     def read(self, store: Store | None, *, load: bool = True) -> Host:
         """The host now; without a store nobody is known to hold anything. ``load``: measure CPUs
-        and memory too."""
+        and memory too.
+        """
         held = allocations_held.holdings(store, self.location) if store is not None else []
         runners = (
             allocations_held.runners(store, location=self.location) if store is not None else []
@@ -123,7 +126,8 @@ class HostReader:
 
 def machine_of(runner: Runner, live: Mapping[str, Gpu] | None = None) -> Machine:
     """The machine as that runner may use it. ``live`` are fresh readings by uuid, where they can be
-    had; a card that is not among them does not answer. None: the cards as the runner found them."""
+    had; a card that is not among them does not answer. None: the cards as the runner found them.
+    """
     gpus = []
     for gpu in runner.gpus:
         if gpu["virtual"]:

@@ -40,7 +40,8 @@ class Lack(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """How the runners of a workflow stand: how many there are, and what each kind of request
-    lacks."""
+    lacks.
+    """
 
     runners: int
     lacks: Mapping[int, Lack]
@@ -101,7 +102,8 @@ class Stuck(NamedTuple):
 
 def stuck(store: Store, workflow_id: int, limit: int = 1000) -> tuple[list[Stuck], bool]:
     """The ready jobs that can never run on the runners that there are (without one: on this host),
-    and whether that is all that is ready."""
+    and whether that is all that is ready.
+    """
     with store.read() as conn:
         ready = [
             one for one in store_outlook.left(conn, workflow_id) if one.status == JobStatus.READY

@@ -31,7 +31,8 @@ from torc_tui.store.user_actions import JobState
 @dataclass(slots=True)
 class Done:
     """What an action on jobs came to: the jobs that were changed, refusals by the id of the job,
-    and the dependents that were canceled or put back with the jobs."""
+    and the dependents that were canceled or put back with the jobs.
+    """
 
     moved: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)

@@ -46,7 +46,8 @@ def start_runner(
     """Start ``torc run ID`` in a session of its own, so that nothing here can stop it.
     ``arguments`` are options of ``torc run``; its output goes to a log in the output folder of the
     workflow. Who started it is an event. The store is named in its environment: its command line is
-    there for every user of the machine to read, a password with it."""
+    there for every user of the machine to read, a password with it.
+    """
     workflow = workflows.get_workflow(store, workflow_id)
     folder = Path(output_folder(workflow.directory))
     if "--output-dir" in arguments:
@@ -183,7 +184,8 @@ def end_orphans(
     store: Store, workflow_id: int, reason: Reason, *, only: Set[int] | None = None
 ) -> int:
     """End running jobs that somebody wants stopped and whose runner is dead: there is nobody else
-    to do it. How many."""
+    to do it. How many.
+    """
     with store.read() as conn:
         dead = dead_nodes(compute_nodes.active(conn, workflow_id))
         held = [(node, one) for node in dead for one in compute_nodes.held_attempts(conn, node.id)]

@@ -35,7 +35,8 @@ from torc_tui.store.events import append
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitCheck:
     """What prevents an initialization, and which output files it would find. Files are pairs of
-    name and absolute path."""
+    name and absolute path.
+    """
 
     workflow_id: int
     missing_files: Sequence[tuple[str, str]] = ()

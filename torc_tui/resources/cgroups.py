@@ -47,7 +47,8 @@ def _folders(
     root: Path, groups: list[str], mounts: list[str]
 ) -> Iterator[tuple[Path, int, frozenset[str]]]:
     """The folder of each group of this process and of those above it, as far as they are
-    mounted."""
+    mounted.
+    """
     paths: dict[str, str] = {}  # controller -> path of the group; "" for version 2
     for line in groups:
         _, names, path, *_ = [*line.split(":", 2), "", ""]

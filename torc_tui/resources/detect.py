@@ -37,7 +37,8 @@ def detect_machine(
 ) -> Machine:
     """The machine as the runner may use it. What the user gives counts as given (``memory_gb`` in
     units of 2^30 bytes); ``num_gpus`` limits the GPUs, or gives virtual ones where there are none.
-    A ``monitor`` that is passed in reads the GPUs, with the limit that it was made with."""
+    A ``monitor`` that is passed in reads the GPUs, with the limit that it was made with.
+    """
     if monitor is None:
         monitor = GpuMonitor(num_gpus)
     return Machine(
@@ -50,7 +51,8 @@ def detect_machine(
 
 def available_cpus(environ: Mapping[str, str] | None = None, root: Path = _ROOT) -> int:
     """CPUs that this process may use: its affinity, less what cgroups and Slurm allow (broken
-    numbers rounded down); at least 1."""
+    numbers rounded down); at least 1.
+    """
     affinity = getattr(os, "sched_getaffinity", None)
     count = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     quota = limits(root).cpus
@@ -64,7 +66,8 @@ def available_cpus(environ: Mapping[str, str] | None = None, root: Path = _ROOT)
 
 def available_memory(environ: Mapping[str, str] | None = None, root: Path = _ROOT) -> int:
     """Bytes that this process may use: the memory of the machine, or less where cgroups or Slurm
-    allow less."""
+    allow less.
+    """
     amounts = [_total_memory(root)]
     limit = limits(root).memory
     if limit is not None:
@@ -90,7 +93,8 @@ def hostname() -> str:
 
 def boot_id() -> str:
     """A name for the time since this host was started; process start times are only comparable
-    within one."""
+    within one.
+    """
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -101,7 +105,8 @@ def boot_id() -> str:
 
 def still_runs(boot: str, pid: int | None, started: int | None) -> bool:
     """Whether that process of this host, of the time since it was started as ``boot``, is still
-    there."""
+    there.
+    """
     return pid is not None and boot == boot_id() and process_started(pid) == started
 
 

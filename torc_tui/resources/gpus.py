@@ -44,7 +44,8 @@ _MAX_COMBINATIONS = 2000
 
 class GpuNeed(NamedTuple):
     """What a request wants of GPUs: ``number`` of them, each with ``share`` thousandths and
-    ``memory`` bytes."""
+    ``memory`` bytes.
+    """
 
     number: int
     share: int
@@ -71,7 +72,8 @@ LASTING = frozenset({Obstacle.MODEL, Obstacle.INSTANCE, Obstacle.TOO_SMALL, Obst
 
 def gpu_need(req: ResourceRequirements) -> GpuNeed | None:
     """The request's part that concerns GPUs; None if it wants none (``gpu_model`` alone asks for
-    nothing)."""
+    nothing).
+    """
     memory = req.gpu_memory or 0
     if req.num_gpus >= 1:
         return GpuNeed(ceil(req.num_gpus), WHOLE, memory, req.gpu_model)
@@ -92,7 +94,8 @@ def _pattern(model: str) -> Pattern | None:
 
 def matches(gpu: Gpu, model: str | None) -> bool:
     """Whether the GPU's name is of that model. Virtual GPUs are of every model; a broken pattern
-    matches nothing."""
+    matches nothing.
+    """
     if not model or gpu.virtual:
         return True
     pattern = _pattern(model)
@@ -190,7 +193,8 @@ class Card:
     @property
     def share_available(self) -> int:
         """Thousandths that are not granted, less the part of the memory that computing processes of
-        others hold."""
+        others hold.
+        """
         gpu, taken = self.gpu, 0
         if gpu is not None and gpu.memory:
             taken = sum(process.memory or 0 for process in self.computing) * WHOLE // gpu.memory
@@ -276,7 +280,8 @@ def _grow(
     first: int, total: int, count: int, apart: Callable[[int, int], int]
 ) -> tuple[int, list[int]]:
     """A close group around one GPU, grown by always adding the nearest: (sum of its distances, its
-    members)."""
+    members).
+    """
     group, spread = [first], 0
     while len(group) < count:
         distance, nearest = min(

@@ -40,7 +40,8 @@ sockets)."""
 
 class GpuUse(NamedTuple):
     """What one process uses, over all GPUs: bytes (0 where the driver does not tell), and percent
-    (100 is one whole GPU; None: not known)."""
+    (100 is one whole GPU; None: not known).
+    """
 
     memory: int
     utilization: float | None
@@ -111,7 +112,8 @@ class GpuMonitor:
     def read(self, own: Collection[int] = (), *, figures: bool = True) -> tuple[Gpu, ...]:
         """The GPUs as they are now. ``own`` are the process ids of our attempts (the leaders of
         their sessions), by which processes are told from those of others. Without ``figures`` the
-        driver is not asked for load, temperature and power, which only people want to know."""
+        driver is not asked for load, temperature and power, which only people want to know.
+        """
         if self._limit == 0:
             return ()
         with self._lock:
@@ -145,7 +147,8 @@ class GpuMonitor:
 
     def distances(self) -> dict[str, dict[str, int]] | None:
         """How far the GPUs are from each other, for placing jobs on several; None if nobody
-        knows."""
+        knows.
+        """
         with self._lock:
             cards = [device for device in self._enumerate() if device.parent is None]
             table: dict[str, dict[str, int]] = {}
@@ -168,7 +171,8 @@ class GpuMonitor:
 
     def gpu_usage_by_pid(self) -> dict[int, GpuUse]:
         """What each process uses of the GPUs: its memory now, and its load since that was told
-        last, which is about once a second however often this is called."""
+        last, which is about once a second however often this is called.
+        """
         use: dict[int, GpuUse] = {}
         with self._lock:
             for device in self._found or self._enumerate():
@@ -229,7 +233,8 @@ class GpuMonitor:
 
     def _enumerate(self) -> list[_Found]:
         """The devices that may be used now. A driver that fails is let go, and asked anew the next
-        time."""
+        time.
+        """
         self._found = []
         if not self._start():
             return self._found
@@ -346,7 +351,8 @@ class GpuMonitor:
 
     def _memory(self, handle: Any) -> tuple[int, int | None]:
         """(total, free) in bytes; (0, None) where the GPU has no memory of its own to tell
-        about."""
+        about.
+        """
         try:
             memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
         except self._nvml.NVMLError as error:
@@ -379,7 +385,8 @@ class GpuMonitor:
     def _busy(self, device: _Found) -> dict[int, float] | None:
         """pid -> mean percent since the last call; None if the GPU does not tell, or was asked a
         moment ago: its own samples come a few times a second, and none since then would read as
-        idle."""
+        idle.
+        """
         now = time.monotonic()
         if now - self._asked.get(device.uuid, -_BUSY_EVERY) < _BUSY_EVERY:
             return None

@@ -41,7 +41,8 @@ def place(
     method: str = DEFAULT_METHOD,
 ) -> list[tuple[int, Allocation]]:
     """Take from the pool for as many candidates as fit, at most ``limit``. ``method`` is a
-    ``jobs_sort_method``."""
+    ``jobs_sort_method``.
+    """
     if limit is not None and limit <= 0:
         return []
     placed: list[tuple[int, Allocation]] = []
@@ -67,7 +68,8 @@ def place(
 
 def rank(requirements: Sequence[ResourceRequirements]) -> list[int]:
     """For each request its place by size: 0 the largest. Requests of one rank are the same to the
-    pool."""
+    pool.
+    """
     shapes = [
         (
             -r.num_gpus,

@@ -119,7 +119,8 @@ class Pool:
 
     def give(self, allocation: Allocation) -> None:
         """Return what an attempt held; ValueError, and nothing changed, if the pool does not hold
-        that much."""
+        that much.
+        """
         if (
             allocation.num_cpus > self._cpus
             or allocation.memory > self._bytes

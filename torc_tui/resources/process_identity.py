@@ -90,7 +90,8 @@ def _parent(pid: int) -> int | None:
 
 def _stat(pid: int) -> list[bytes] | None:
     """The fields of /proc/PID/stat after the name (which may hold spaces and parentheses): state
-    first."""
+    first.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError, PermissionError):

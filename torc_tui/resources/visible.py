@@ -25,7 +25,8 @@ class Instance(NamedTuple):
 
 class Device(NamedTuple):
     """A GPU that can be opened. ``number`` is its place among all GPUs of the node. With ``mig``
-    it is used only through its instances."""
+    it is used only through its instances.
+    """
 
     number: int
     uuid: str

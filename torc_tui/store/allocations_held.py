@@ -18,7 +18,8 @@ from torc_tui.store.scheduling import decode_allocation
 
 class Holding(NamedTuple):
     """An attempt that was claimed and has not ended. ``pid`` is its leader's, None before it is
-    started."""
+    started.
+    """
 
     job_id: int
     job_name: str
@@ -35,7 +36,8 @@ class Holding(NamedTuple):
 
 class Runner(NamedTuple):
     """A runner that is active, with what it may use now. ``gpus`` are as it found them: uuid,
-    index, name, memory, virtual; ``options`` as it was started."""
+    index, name, memory, virtual; ``options`` as it was started.
+    """
 
     node_id: int
     workflow_id: int

@@ -53,7 +53,8 @@ does not work."""
 
 def resolve(url: str | None) -> tuple[str, str]:
     """(dialect, place) of ``url``, or of the configured store: "sqlite" and a path, "postgresql"
-    and its conninfo."""
+    and its conninfo.
+    """
     from torc_tui import settings
 
     url = settings.database_url() if url is None else settings.normal_url(url)
@@ -91,7 +92,8 @@ def connect_sqlite(
     path: str, *, read_only: bool = False, create: bool = False
 ) -> sqlite3.Connection:
     """Open the file, with the settings that every connection needs. StoreUnavailable names the
-    path."""
+    path.
+    """
     if tuple(map(int, sqlite3.sqlite_version.split("."))) < (3, 35):
         raise StoreUnavailable(
             f"the SQLite library of this Python is {sqlite3.sqlite_version}, 3.35 or later is needed",
@@ -124,7 +126,8 @@ def connect_sqlite(
 
 def connect_postgresql(conninfo: str) -> Dbapi:
     """Connect to the server. StoreUnavailable with the server's words; the password is never
-    shown."""
+    shown.
+    """
     try:
         import psycopg
     except ImportError as error:
@@ -184,7 +187,8 @@ def check_version(connection: Dbapi, place: str, version: int | None, *, write: 
 
 def stored_version(connection: Dbapi, place: str) -> int | None:
     """The version of the schema that is there; None in an empty database. SchemaMismatch when it is
-    not ours."""
+    not ours.
+    """
     try:
         row = connection.execute("SELECT value FROM meta WHERE key = 'torc_schema'").fetchone()
     except Exception as error:
@@ -272,7 +276,8 @@ def _is_missing(error: BaseException) -> bool:
 
 def begin(connection: Dbapi, *, write: bool) -> None:
     """Begin a transaction. A writer on SQLite takes the lock at once, for one that asks for it
-    later fails."""
+    later fails.
+    """
     if isinstance(connection, sqlite3.Connection):
         connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     else:
@@ -393,7 +398,8 @@ def _way_out(path: str) -> str:
 
 def network_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> str | None:
     """The kind of network file system that holds ``path``, or None for a local one (or where nobody
-    can tell)."""
+    can tell).
+    """
     try:
         with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.readlines()

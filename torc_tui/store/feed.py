@@ -89,7 +89,8 @@ class Feed:
 
     def wait(self, timeout: float | None = None) -> list[Event]:
         """What is new as soon as there is something; nothing after ``timeout`` seconds or a
-        :meth:`wake`."""
+        :meth:`wake`.
+        """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             found = self.poll()
@@ -107,7 +108,8 @@ class Feed:
 
     def _readable(self, pause: float) -> set[int]:
         """Which of the descriptors has something, after ``pause`` seconds at most. A runner holds
-        thousands of them, and ``select`` takes no number above 1023."""
+        thousands of them, and ``select`` takes no number above 1023.
+        """
         waiting = select.poll()
         waiting.register(self._woken, select.POLLIN)
         if self._store.dialect == "postgresql" and self._connection is not None:
@@ -116,7 +118,8 @@ class Feed:
 
     def wake(self) -> None:
         """Let :meth:`wait` return now (or at its next call). From any thread, and from a signal
-        handler."""
+        handler.
+        """
         if self._waker >= 0:
             with suppress(OSError):  # the pipe is full: it will wake; or closed: nobody waits
                 os.write(self._waker, b"\0")

@@ -119,7 +119,8 @@ def shell_line(
     directory: str, variables: Mapping[str, str], command: str, invocation_script: str | None = None
 ) -> str:
     """Return one line for bash that does what the job does: in its directory, with its variables
-    and through its invocation script. A PATH in ``variables`` is that of `env`."""
+    and through its invocation script. A PATH in ``variables`` is that of `env`.
+    """
     script = (invocation_script or "").strip()
     around = ""
     if script:

@@ -92,7 +92,8 @@ def _open_string(text: str) -> re.Match[str] | None:
 
 def safe(text: str) -> str:
     """Text without escapes and controls as one that any screen can show: directions visible,
-    invisible signs gone."""
+    invisible signs gone.
+    """
     if _SUSPECT.search(text) is None:
         return text
     text = _LONE.sub("\ufffd", text)
@@ -137,7 +138,8 @@ class Decoder:
 
     def finish(self) -> list[Line]:
         """The end of the input: the last line, if it did not end. The decoder is as new, but for
-        the style."""
+        the style.
+        """
         lines = self._slow(self._decoder.decode(b"", True))
         self._rest, self._skipping = "", False
         if self._row.used:
@@ -260,7 +262,8 @@ class Decoder:
 
 class _Row:
     """The line that is being written: characters and their styles, a place to write at, and what
-    did not fit."""
+    did not fit.
+    """
 
     __slots__ = ("chars", "column", "cut", "overflow", "styles", "used")
 
@@ -395,12 +398,14 @@ def text_of(line: Iterable[Span]) -> str:
 
 def plain(text: bytes | str, *, cut: int = CUT) -> str:
     """A whole text without colours and without harm, for a place that shows plain text. Ends of
-    lines stay."""
+    lines stay.
+    """
     return "\n".join(map(text_of, decode(text, cut=cut)))
 
 
 def one_line(text: str, limit: int = 200) -> str:
     """A name or a message of anybody for one line of a table: sanitize, ends of lines as ``⏎``, cut
-    with ``…``."""
+    with ``…``.
+    """
     shown = plain(text[: 4 * limit].rstrip("\n"), cut=limit * 4).replace("\n", "⏎")
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"

@@ -43,7 +43,8 @@ _JOINERS = dict.fromkeys((0x200D, *range(0xFE00, 0xFE10)))
 
 class Run(NamedTuple):
     """Neighbouring cells of one row that look the same. ``node`` is the index of the box they
-    belong to."""
+    belong to.
+    """
 
     text: str
     role: str
@@ -57,7 +58,8 @@ def no_sign(_status: JobStatus) -> str:
 
 class Drawing:
     """A scene laid out. ``zoom`` 0: names only, 1: name and state, 2: with detail. ``sign``: the
-    sign of a state."""
+    sign of a state.
+    """
 
     def __init__(
         self,
@@ -110,7 +112,8 @@ class Drawing:
         lit: Sequence[int] = (),
     ) -> list[list[Run]]:
         """Return the rows of a window. ``lit`` are the nodes of a path in order: their boxes and
-        the links from each to the next have that role."""
+        the links from each to the next have that role.
+        """
         width = self.width - x if width is None else width
         height = self.height - y if height is None else height
         window = _Window(x, y, max(0, width), max(0, height))
@@ -124,7 +127,8 @@ class Drawing:
 
     def minimap(self, width: int, height: int, view: Box) -> list[list[Run]]:
         """The whole in a few cells: a mark where boxes are, role ``view`` behind what the window
-        shows now."""
+        shows now.
+        """
         window = _Window(0, 0, width, height)
         across, along = max(1, self.width), max(1, self.height)
         left, right = view.x * width // across, (view.x + view.w - 1) * width // across
@@ -221,7 +225,8 @@ class Drawing:
 
     def _tee(self, window: _Window, box: Box, role: str, at: int, tees: str) -> None:
         """The place in the frame where the links leave; ``tees`` are its two signs, downwards and
-        to the right."""
+        to the right.
+        """
         if self.direction == "down":
             rank, cross, char = box.y + box.h - 1, box.x + box.w // 2, tees[0]
         else:
@@ -364,7 +369,8 @@ class _Window:
 
     def write(self, x: int, y: int, text: str, role: str, node: int | None) -> int:
         """Write from that cell on; gives the cell behind. A wide character that does not fit whole
-        is a space."""
+        is a space.
+        """
         if text.isascii():
             self.put_all(x, y, text, role, node)
             return x + len(text)

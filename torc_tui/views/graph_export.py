@@ -29,7 +29,8 @@ def export(
     plain: bool = False,
 ) -> str:
     """The scene in that format. ``lit``, a path, and the links along it are drawn strong;
-    ``plain``: ASCII text."""
+    ``plain``: ASCII text.
+    """
     match format:
         case "mermaid":
             return mermaid(scene, direction=direction)

@@ -42,7 +42,8 @@ class Box(NamedTuple):
 class Hop(NamedTuple):
     """A link's way through the gap between two ranks, in (rank, cross) coordinates: along the rank
     axis from ``start`` at ``exit`` to ``track``, across to ``entry``, on to ``end``. ``track`` is
-    None where it goes straight. ``arrives``: a box follows, and the last cell is the arrow's."""
+    None where it goes straight. ``arrives``: a box follows, and the last cell is the arrow's.
+    """
 
     link: int
     start: int
@@ -83,7 +84,8 @@ def layout(
 ) -> Layout:
     """Place boxes of these sizes (width, height) so that links go ``down`` (or ``right``). ``gap``
     cells stay free between boxes side by side. Links that close a cycle, or join a box to itself,
-    are left out."""
+    are left out.
+    """
     turned = [(h, w) if direction == "right" else (w, h) for w, h in sizes]  # (cross, rank) extents
     if direction == "right":
         gap = max(1, gap - 2)
@@ -109,7 +111,8 @@ def layout(
 
 def _ranks(count: int, links: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
     """The rank of each node by its longest path, and the numbers of the links that point
-    onwards."""
+    onwards.
+    """
     above: list[int] = [0] * count
     below: list[list[int]] = [[] for _ in range(count)]
     for source, target in links:
@@ -270,7 +273,8 @@ class _Units:
 
     def _straighten(self, apart: list[list[int]]) -> None:
         """Take out small steps: move a unit to where the one unit above (or below) it is, if there
-        is room, and if no line on its other side is straight now."""
+        is room, and if no line on its other side is straight now.
+        """
         ranked = list(zip(self.rows, apart, strict=True))
         for near, far, order in ((self.up, self.down, ranked), (self.down, self.up, ranked[::-1])):
             for row, steps in order:
@@ -293,7 +297,8 @@ class _Units:
 
     def route(self) -> tuple[dict[int, tuple[int, int]], list[Hop], int]:
         """The place (rank axis, cross axis) of each box, the hops, and the extent along the rank
-        axis."""
+        axis.
+        """
         places: dict[int, tuple[int, int]] = {}
         out: list[Hop] = []
         start = 0
@@ -402,7 +407,8 @@ class _Units:
         self, hops: Sequence[tuple[int, int, int]], entry: list[int], stuck: list[int]
     ) -> bool:
         """Units that wait for each other's tracks: move an entry of a box aside, where there is
-        room."""
+        room.
+        """
         exits = {self.port[above] for _, above, _ in hops}
         moved = False
         for _link, above, below in hops:
@@ -418,7 +424,8 @@ class _Units:
 
 def _isotonic(wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
     """The non-decreasing sequence nearest to ``wanted`` in weighted least squares, by pooling
-    adjacent violators."""
+    adjacent violators.
+    """
     blocks: list[tuple[float, float, int]] = []  # mean, weight, length
     for value, weight in zip(wanted, weights, strict=True):
         length = 1

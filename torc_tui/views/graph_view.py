@@ -49,7 +49,8 @@ class Data(NamedTuple):
 @dataclass(slots=True)
 class Group:
     """Jobs that are shown as one box. ``key`` names it by its first job, so that it survives a new
-    snapshot."""
+    snapshot.
+    """
 
     key: str
     label: str
@@ -59,7 +60,8 @@ class Group:
 @dataclass(slots=True)
 class Node:
     """What is shown as one box. ``counts`` has a number per JobStatus; ``group`` is the key of the
-    folded group."""
+    folded group.
+    """
 
     key: str
     kind: NodeKind
@@ -89,7 +91,8 @@ _LOUDEST = (
 
 class Graph:
     """All jobs, folded. ``groups`` in topological order, ``links`` between their indices, with bits
-    of EdgeKind."""
+    of EdgeKind.
+    """
 
     def __init__(
         self, jobs: Iterable[Job], edges: Iterable[Edge], data: Iterable[Data] = ()
@@ -112,7 +115,8 @@ class Graph:
 
     def reach(self, job_ids: Iterable[int], *, down: bool) -> set[int]:
         """The ids of all jobs downstream (or upstream) of these, without them unless they reach
-        themselves."""
+        themselves.
+        """
         index, ids = self._index, self._ids
         stack = [index[number] for number in job_ids if number in index]
         seen: set[int] = set()
@@ -146,7 +150,8 @@ class Graph:
         self, *, expanded: Collection[str] = (), data: bool = False, shown: int = SHOWN
     ) -> Scene:
         """What to show: groups as boxes, those in ``expanded`` (by key) as their members; files if
-        asked."""
+        asked.
+        """
         return _scene(self, frozenset(expanded), data, shown)
 
     def group_of(self, job_id: int) -> Group | None:
@@ -260,7 +265,8 @@ class Graph:
 
 class Scene:
     """The nodes and links that are shown. Links are pairs of indices into ``nodes``, from what is
-    waited for."""
+    waited for.
+    """
 
     def __init__(self, nodes: list[Node], links: list[tuple[int, int]]) -> None:
         self.nodes = nodes
@@ -280,7 +286,8 @@ class Scene:
 
     def update(self, job_id: int, status: JobStatus) -> int | None:
         """A job came into a state: the index of the node whose counts changed, None if nothing
-        did."""
+        did.
+        """
         before, at = self._status.get(job_id), self._at.get(job_id)
         if at is None or before is status:
             return None
@@ -330,7 +337,8 @@ class Scene:
 
     def direct(self) -> Scene:
         """The same nodes with the links that do not follow from others: who waits for b, which
-        waits for a, need not be drawn as waiting for a as well."""
+        waits for a, need not be drawn as waiting for a as well.
+        """
         import networkx
 
         graph: networkx.DiGraph[int] = networkx.DiGraph(self.links)
@@ -341,7 +349,8 @@ class Scene:
 
     def critical_path(self, weight: Callable[[Node], float] = lambda node: 1.0) -> list[int]:
         """The nodes of the heaviest chain, first to last; ``weight`` in seconds, or whatever is to
-        be added up."""
+        be added up.
+        """
         count = len(self.nodes)
         above: list[list[int]] = [[] for _ in range(count)]
         below: list[list[int]] = [[] for _ in range(count)]
@@ -426,7 +435,8 @@ def _add_data(
     graph: Graph, nodes: list[Node], links: dict[tuple[int, int], int], at: Callable[[int], int]
 ) -> None:
     """Files and records between the boxes; those with the same writers and readers are one. The
-    links that they explain go."""
+    links that they explain go.
+    """
     known: dict[tuple[str, frozenset[int], frozenset[int]], list[Data]] = {}
     index = graph._index
     for one in graph.data:

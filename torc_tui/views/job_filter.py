@@ -28,7 +28,8 @@ Predicate = Callable[[Job], bool]
 
 class FilterError(UsageError):
     """A filter that cannot be understood. ``column`` counts from 1; ``expected`` says what could
-    stand there."""
+    stand there.
+    """
 
     def __init__(self, message: str, column: int, expected: str) -> None:
         super().__init__(f"column {column}: {message}", hint=f"expected {expected}")
@@ -52,7 +53,8 @@ def _nobody(_name: str) -> Collection[int]:
 class Context:
     """What rows do not say themselves. ``after`` and ``before`` give the ids downstream and
     upstream of the jobs of a name (or pattern with ``*``); ``gpus`` the indices or uuids of the
-    cards that a job holds."""
+    cards that a job holds.
+    """
 
     requirements: Mapping[int, ResourceRequirements] = field(default_factory=dict)
     now: float = 0.0
@@ -134,13 +136,15 @@ class _Token(NamedTuple):
 
 def parse(text: str) -> Node:
     """The filter as a tree; an empty one takes everything. FilterError says where it cannot be
-    understood."""
+    understood.
+    """
     return _Parser(_tokens(text)).whole()
 
 
 def compile_filter(text: str, context: Context) -> Predicate:
     """The filter as a test for rows. ``context`` is read now for after and before, and for the rest
-    at each call."""
+    at each call.
+    """
     return _compile(parse(text), context)
 
 
@@ -177,7 +181,8 @@ def _tokens(text: str) -> list[_Token]:
 
 def _value(text: str, start: int) -> tuple[str, int]:
     """The word that starts here, and where it ends: at a space or a parenthesis that it did not
-    open."""
+    open.
+    """
     if start < len(text) and text[start] in "\"'":
         close = text.find(text[start], start + 1)
         if close < 0:
@@ -197,7 +202,8 @@ def _value(text: str, start: int) -> tuple[str, int]:
 
 def _key(name: str, op: str, column: int) -> str | None:
     """The key of that name or unique beginning. None: it is no key, and the whole is a word, as in
-    ``train_lr=1``."""
+    ``train_lr=1``.
+    """
     word = name.lower()
     if word in KEYS:
         return word

@@ -1,5 +1,6 @@
 """Two JSON values compared. In: the old one and the new one. Out: changes with their paths, or
-lines of a text diff."""
+lines of a text diff.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ instead."""
 
 class JsonChange(NamedTuple):
     """What became of the value at a path. ``old`` is None for an added one, ``new`` for a removed
-    one."""
+    one.
+    """
 
     path: Path
     kind: Literal["added", "removed", "changed"]
@@ -37,7 +39,8 @@ class JsonChange(NamedTuple):
 
 def diff(old: Json, new: Json) -> list[JsonChange]:
     """All changes, in the order of the old value, with additions behind. Lists are compared after
-    their common beginning and end are taken off; ``1`` and ``1.0``, ``true`` and ``1`` differ."""
+    their common beginning and end are taken off; ``1`` and ``1.0``, ``true`` and ``1`` differ.
+    """
     return list(_diff((), old, new))
 
 
@@ -84,7 +87,8 @@ def unified(
     old: Json, new: Json, *, old_name: str = "old", new_name: str = "new", context: int = 3
 ) -> list[str]:
     """The lines of a unified diff of both texts, without ends of lines; for large values the
-    changes by path."""
+    changes by path.
+    """
     before, after = dump(old).splitlines(), dump(new).splitlines()
     if before == after:
         return []

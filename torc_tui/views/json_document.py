@@ -25,7 +25,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 class Row(NamedTuple):
     """One line of the tree. How it shows its value is worked out when asked: of 60,000 rows 50 are
-    seen."""
+    seen.
+    """
 
     path: Path
     key: str
@@ -60,7 +61,8 @@ def kind_of(value: Json) -> str:
 
 def preview(value: Json, limit: int = PREVIEW) -> str:
     """A value in one short line of JSON without odd characters; what does not fit is cut with
-    ``…``."""
+    ``…``.
+    """
     out, room = _preview(value, limit)
     return out if room >= 0 else out[: limit - 1] + "…"
 
@@ -98,7 +100,8 @@ _RAW = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff
 
 def _clean(text: str) -> str:
     """JSON text whose odd characters are escaped too: directions, invisible signs, the second set
-    of controls."""
+    of controls.
+    """
     return _RAW.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -132,7 +135,8 @@ def dump(value: Json) -> str:
 
 def parse(text: str) -> tuple[Json, JsonError | None]:
     """The value and None, or None and where the text is wrong. NaN, Infinity and doubled keys are
-    errors too."""
+    errors too.
+    """
     try:
         return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once), None
     except json.JSONDecodeError as error:
@@ -212,7 +216,8 @@ class Tree:
 
     def find(self, text: str, *, limit: int = 1000) -> list[Path]:
         """The paths whose key or simple value has that text in it, whatever the case; ``.a.b[0]``
-        finds that path."""
+        finds that path.
+        """
         words = text.lower()
         out: list[Path] = []
         for path, value in walk(self.value):

@@ -36,7 +36,8 @@ DEPTH = 200
 
 def check(value: Json, schema: Json, *, limit: int = 100) -> list[Violation]:
     """The violations, in the order of the value, at most ``limit``. A schema that makes no sense
-    demands nothing."""
+    demands nothing.
+    """
     out: list[Violation] = []
     for violation in _check(value, schema, (), 0):
         out.append(violation)
@@ -47,7 +48,8 @@ def check(value: Json, schema: Json, *, limit: int = 100) -> list[Violation]:
 
 def told(value: Json, schema: Json) -> list[str]:
     """The first few violations as texts: what is written down of a value that is stored all the
-    same."""
+    same.
+    """
     return [violation.text for violation in check(value, schema, limit=5)]
 
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 class Notice(NamedTuple):
     """What is to be told: the kind (``failed``, ``completed`` …), the sentence, the ids that it is
-    about."""
+    about.
+    """
 
     kind: str
     text: str
@@ -21,7 +22,8 @@ class Notice(NamedTuple):
 
 class Bursts:
     """Collects what happened and gives it out folded: when ``pause`` seconds were quiet, or after
-    ``longest``."""
+    ``longest``.
+    """
 
     def __init__(self, *, pause: float = 0.5, longest: float = 3.0) -> None:
         self.pause = pause
@@ -65,7 +67,8 @@ def sentence(kind: str, names: Sequence[str]) -> str:
 
 def common(names: Sequence[str], shown: int = 3) -> str:
     """What names share, as a pattern: ``train_*``, ``*_eval``; the first few where they share next
-    to nothing."""
+    to nothing.
+    """
     first, last = min(names), max(names)
     if first == last:
         return first
@@ -84,7 +87,8 @@ def common(names: Sequence[str], shown: int = 3) -> str:
 
 def _shared(low: str, high: str) -> int:
     """How many characters two texts begin with in common; of a sorted lot, all in between share
-    them too."""
+    them too.
+    """
     length = 0
     for one, other in zip(low, high, strict=False):
         if one != other:

@@ -71,7 +71,8 @@ _SCALES = (
 
 class Progress(NamedTuple):
     """How a run stands. ``done`` counts settled jobs, well or not; ``eta`` is None when nobody can
-    tell."""
+    tell.
+    """
 
     done: int
     total: int

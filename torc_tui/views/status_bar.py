@@ -1,5 +1,6 @@
 """A group of jobs in a few cells: ``███▓░``. In: counts per state. Out: a character and a state for
-each cell."""
+each cell.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ _LETTERS = {S.COMPLETED: "#", S.FAILED: "!", S.TERMINATED: "!", S.PENDING_FAILED
 
 def strip(counts: Sequence[int], width: int, *, plain: bool = False) -> list[tuple[str, JobStatus]]:
     """``width`` cells that share themselves out like the counts (index: JobStatus). Nothing that
-    occurs is left out as long as there are cells; ``plain`` uses ASCII."""
+    occurs is left out as long as there are cells; ``plain`` uses ASCII.
+    """
     total = sum(counts)
     present = [status for status in ORDER if counts[status]]
     if not total or width <= 0:

@@ -114,7 +114,8 @@ class WorkflowView:
 
     def apply(self, events: Sequence[Event]) -> set[int]:
         """Fold events in; gives the ids of the jobs whose row changed. Events that are already in
-        are skipped."""
+        are skipped.
+        """
         changed: set[int] = set()
         for event in events:
             seq = event.seq

@@ -180,7 +180,8 @@ class DataPane(Pane):
 
     def _fit(self) -> None:
         """Give the list the height that it needs, where it stands above the value, until the user
-        moves the border."""
+        moves the border.
+        """
         split, height = self.split, self.split.size.height
         if self._moved or not height:
             return

@@ -35,7 +35,8 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A text that may be written: its value, or where it is wrong; what it changes; what its schema
-    says."""
+    says.
+    """
 
     value: Json = None
     wrong: JsonError | None = None
@@ -91,7 +92,8 @@ def _half(value: Json, text: str) -> JsonError | None:
 
 def review(prepared: Prepared, against: str, stale: Sequence[Line] = ()) -> list[Line]:
     """What a person reads before saving. ``stale``: the jobs that the change makes stale, where
-    that is known."""
+    that is known.
+    """
     lines: list[Line] = [heading(f"{count(len(prepared.changes), 'change')} to {against}")]
     lines += change_lines(prepared.changes)
     if prepared.violations:
@@ -109,7 +111,8 @@ def review(prepared: Prepared, against: str, stale: Sequence[Line] = ()) -> list
 @dataclass(frozen=True, slots=True)
 class Clash:
     """Somebody wrote meanwhile: the record as it is now, its text, and what ours would change in
-    it."""
+    it.
+    """
 
     theirs: Record
     text: str

@@ -1,5 +1,6 @@
 """How the app speaks of user data: states, who wrote, differences. Pure words; what comes in are
-records and values."""
+records and values.
+"""
 
 from __future__ import annotations
 

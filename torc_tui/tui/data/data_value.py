@@ -100,7 +100,8 @@ class ValueView(CommandNode, Vertical):
 
     def show(self, record: Record, violations: Sequence[Violation]) -> None:
         """Show that record; a newer version of the one that is shown keeps what is open, and the
-        cursor."""
+        cursor.
+        """
         same = (
             self.record is not None
             and self.record["id"] == record["id"]
@@ -262,7 +263,8 @@ class ValueView(CommandNode, Vertical):
 
     def copy(self, path: Path = ()) -> None:
         """Copy the value at a path: by the terminal, or where it is too large for that into a file
-        that is named."""
+        that is named.
+        """
         record = self.record
         if record is not None:
             name = str(record["name"])

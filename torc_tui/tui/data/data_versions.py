@@ -125,7 +125,8 @@ class DataVersions(CoveringScreen):
     @property
     def pair(self) -> tuple[int, int] | None:
         """The older and the newer version that are compared: the two marked ones, or the selected
-        one and the one before it (0: nothing yet)."""
+        one and the one before it (0: nothing yet).
+        """
         marked = sorted(key for key in self.table.marks if isinstance(key, int))
         if len(marked) >= 2:
             return marked[0], marked[-1]

@@ -20,7 +20,8 @@ from torc_tui.tui.frame.ports import AppPort
 
 def run_editor(torc: AppPort, path: Path) -> None:
     """Hand the terminal to ``$VISUAL`` or ``$EDITOR`` until it is done. UsageError where that
-    cannot be."""
+    cannot be.
+    """
     words = torc.environ.get("VISUAL") or torc.environ.get("EDITOR") or "vi"
     try:
         with torc.terminal():

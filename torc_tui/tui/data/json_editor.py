@@ -59,7 +59,8 @@ def editor_theme(palette: Palette) -> TextAreaTheme:
 
 class _Counted(WrappedDocument):
     """Knows its height: Textual adds up all lines for every line it paints, 100 ms a key at a
-    megabyte."""
+    megabyte.
+    """
 
     @property
     def height(self) -> int:

@@ -26,7 +26,8 @@ _ODD = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff
 
 def readable(value: Json) -> str:
     """The value as indented JSON in which everything is visible: directions, invisible signs and
-    controls stand as escapes, which mean the same."""
+    controls stand as escapes, which mean the same.
+    """
     return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", dump(value))
 
 

@@ -1,5 +1,6 @@
 """Save an edited record: a review of the change, the write, and what to do if somebody else wrote
-meanwhile."""
+meanwhile.
+"""
 
 from __future__ import annotations
 

@@ -69,7 +69,8 @@ class MachineWatch:
         self, workflow_id: int | None, requirements: Mapping[int, ResourceRequirements]
     ) -> Callable[[Source], MachineNews | None]:
         """Return a function that reads this host, and what keeps ready jobs with these
-        requirements from starting."""
+        requirements from starting.
+        """
 
         def read(source: Source) -> MachineNews:
             return self._read(source.store, workflow_id, requirements)

@@ -50,7 +50,8 @@ class Ring:
 
     def window(self, now: float, seconds: float, count: int) -> list[float | None]:
         """Return the last ``seconds`` before ``now`` as ``count`` averages, oldest first; None where
-        nothing was measured."""
+        nothing was measured.
+        """
         sums, numbers = [0.0] * count, [0] * count
         for at, value in zip(self._turned(self._times), self._turned(self._values), strict=True):
             place = count - 1 - int((now - at) / seconds * count) if at <= now else -1

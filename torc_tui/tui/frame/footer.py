@@ -1,5 +1,6 @@
 """The line at the bottom: the keys that work here, from the one table of commands; a click does
-what the key does."""
+what the key does.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ PENDING = "pending"
 
 def key_of(key: str, character: str | None) -> str:
     """A pressed key as the table writes it: what it prints where it prints something, else
-    Textual's name."""
+    Textual's name.
+    """
     if (
         character is not None
         and len(character) == 1
@@ -69,7 +70,8 @@ class KeyMap:
 
     def find(self, keys: str, contexts: Iterable[str]) -> Command | str | None:
         """The command of these keys in the first context that has one; ``PENDING`` for the start of
-        a chord."""
+        a chord.
+        """
         pending = False
         for context in contexts:
             command = self._table.get((context, keys))
@@ -135,7 +137,8 @@ def parse(text: str, file: str = FILE) -> KeyMap:
 
 def render(keymap: KeyMap) -> str:
     """The text of a key map file that says all keys as they are; what equals the preset stands in a
-    comment."""
+    comment.
+    """
     lines = [
         "# Keys of the torc app. Lines that begin with # are the keys of the preset: take the # away to change one.",
         f'preset = "{keymap.preset}"  # {" or ".join(PRESETS)}',

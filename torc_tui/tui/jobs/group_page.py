@@ -1,5 +1,6 @@
 """The page about a folded group: how many jobs have which status, how long they take, and the
-jobs that need attention. No Textual, no I/O."""
+jobs that need attention. No Textual, no I/O.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """The page about one job: why it waits or failed, its attempts, what it requested and used, its
-neighbours, its command. No Textual, no I/O."""
+neighbours, its command. No Textual, no I/O.
+"""
 
 from __future__ import annotations
 

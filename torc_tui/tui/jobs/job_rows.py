@@ -146,7 +146,8 @@ class JobRows:
 
     def lead(self, key: Key) -> int | None:
         """Return the job that stands for a row: itself, or the one that tells most about a group,
-        which is one that failed or runs before one that waits."""
+        which is one that failed or runs before one that waits.
+        """
         if not isinstance(key, str):
             return key if isinstance(key, int) and key in self.view.jobs else None
         group = self.group(key)

@@ -1,5 +1,6 @@
 """What the selected job or group is, why it is where it is, what it used, and links to its
-neighbours."""
+neighbours.
+"""
 
 from __future__ import annotations
 

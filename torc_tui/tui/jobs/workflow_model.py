@@ -167,7 +167,8 @@ def _empty(workflow_id: int) -> WorkflowView:
 def outcomes(events: Sequence[Event]) -> dict[str, list[int]]:
     """Return the jobs that the user is told about: those that ``failed`` for good, those that a user
     or the end of their runner ``stopped``, and those that are ``retried`` by their rule, which the
-    event right behind the failure tells."""
+    event right behind the failure tells.
+    """
     found: dict[str, list[int]] = {"failed": [], "retried": [], "stopped": []}
     for event in events:
         if event.job_id is None:

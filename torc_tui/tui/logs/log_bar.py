@@ -1,5 +1,6 @@
 """What stands under a log: the line that says how it stands, and the line where a search is
-typed."""
+typed.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,8 @@ def read_copy(
     then: Callable[[Copy], None],
 ) -> None:
     """Have lines read; ``then`` gets them in the thread of the log. None: from the start, to the
-    end. ``name`` begins the name of the file that is written if the lines are too many."""
+    end. ``name`` begins the name of the file that is written if the lines are too many.
+    """
 
     def give(data: bytes, lines: int) -> None:
         text = plain(data, cut=LONGEST)

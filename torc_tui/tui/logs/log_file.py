@@ -33,7 +33,8 @@ class Change(Enum):
 
 class LogLine(NamedTuple):
     """A line from ``start``; ``end`` is where the next one starts. ``data`` has no newline and may
-    be cut."""
+    be cut.
+    """
 
     start: int
     end: int
@@ -90,7 +91,8 @@ class LogFile:
     @property
     def line_count(self) -> int | None:
         """Return the number of lines, including one without a newline; None until the index is
-        complete."""
+        complete.
+        """
         if not self.complete:
             return None
         return self._newlines + (1 if self._open_line else 0)
@@ -150,7 +152,8 @@ class LogFile:
 
     def before(self, offset: int, count: int) -> list[LogLine]:
         """Return the ``count`` lines that end at or before ``offset`` (the start of a line, or the
-        end of the file)."""
+        end of the file).
+        """
         out: list[LogLine] = []
         end = min(offset, self.size)
         while len(out) < count and end > 0:
@@ -175,7 +178,8 @@ class LogFile:
 
     def offset_of(self, number: int) -> int | None:
         """Return where line ``number`` starts; None if the index has not reached it, or there is no
-        such line."""
+        such line.
+        """
         if number < 0 or number > self._newlines:
             return None
         if number == 0:
@@ -239,7 +243,8 @@ class LogFile:
 
     def _line_start(self, last: int) -> int:
         """Return the start of the line whose last byte (its newline, or the end of the file) is
-        ``last``."""
+        ``last``.
+        """
         end = last
         while end > 0:
             begin = max(0, end - (4096 if end == last else self._block))

@@ -40,7 +40,8 @@ class LogSource(NamedTuple):
 
 class LogHit(NamedTuple):
     """A line that matches: its number from 1, where it starts, and its text, safe to show and
-    cut."""
+    cut.
+    """
 
     log: LogSource
     line: int

@@ -129,7 +129,8 @@ class LogReader:
         self, first: Place | None, last: Place | None, then: Callable[[bytes, int], None]
     ) -> None:
         """Read the lines ``first`` to ``last`` (None: all), and give them to ``then``, in the
-        thread."""
+        thread.
+        """
         self._request(lambda: self._text(first, last, then))
 
     def _request(self, work: Callable[[], None]) -> int:
@@ -281,7 +282,8 @@ class LogReader:
 
     def _take_jump(self) -> bool:
         """Return whether the view must go to the anchor; also if the last window that said so was
-        not taken."""
+        not taken.
+        """
         jumped, self._jumped = self._jumped, False
         previous = self._news
         missed = previous is not None and previous.jumped and previous.anchor == self._anchor

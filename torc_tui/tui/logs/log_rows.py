@@ -1,5 +1,6 @@
 """Rows of a log: a line with its styles cut, wrapped and lit. Pure; what comes out fits the width
-asked for."""
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ def highlighted(spans: Spans, matches: re.Pattern[str], style: RichStyle) -> Spa
 
 def sliced(spans: Spans, left: int, width: int, mark: RichStyle) -> list[Segment]:
     """What of a row stands in ``width`` cells from cell ``left`` on, with marks where it goes on at
-    either side."""
+    either side.
+    """
     total = sum(width_of(text) for text, _ in spans)
     if not left and total <= width:
         return [Segment(text, style) for text, style in spans]

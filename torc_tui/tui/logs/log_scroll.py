@@ -19,7 +19,8 @@ SIDEWAYS = 16
 
 class LogScroll:
     """See the module. ``follow`` holds while the end is shown: it ends with scrolling up, and comes
-    back at the end."""
+    back at the end.
+    """
 
     def __init__(self, lines: LogLines) -> None:
         self.lines = lines

@@ -75,7 +75,8 @@ class HitRows:
 
 def lit(text: str, pattern: str, width: int) -> Line:
     """The text with what was found lit, and brought into ``width`` cells where it stands further
-    out."""
+    out.
+    """
     where = text.lower() if pattern == pattern.lower() and len(text.lower()) == len(text) else text
     at = where.find(pattern)
     if at < 0:

@@ -107,7 +107,8 @@ class LogView(CommandNode, Widget, can_focus=True):
 
     def find(self, pattern: str, start: Place | None = None) -> None:
         """Search the whole log, and go to the first hit from ``start`` on; an empty pattern ends
-        the search."""
+        the search.
+        """
         self.source.find(pattern, start)
         if not pattern:
             self._changed()

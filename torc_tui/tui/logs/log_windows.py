@@ -119,7 +119,8 @@ class LogWindows:
 
     def _keep_lines(self, window: Window, here: Place | None) -> Window:
         """Return the news of an answer from before the user went on, with the lines that are here;
-        the lines are asked for again."""
+        the lines are asked for again.
+        """
         before = self.lines.window
         if self.asked <= window.serial:
             self.asked = self.reader.want(self._around(here))

@@ -44,7 +44,8 @@ class Place(NamedTuple):
 
 class TapeLine(NamedTuple):
     """A line. ``stream`` is the number of its file, ``at`` counts the bytes before it, ``number``
-    counts from 0."""
+    counts from 0.
+    """
 
     place: Place
     stream: int

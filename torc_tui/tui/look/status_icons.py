@@ -13,7 +13,8 @@ from torc_tui.status import JobStatus, WorkflowState
 
 class Sign(NamedTuple):
     """How a state looks. ``style`` is a name that the palette of the theme knows
-    (``theme.Palette``)."""
+    (``theme.Palette``).
+    """
 
     sign: str
     word: str

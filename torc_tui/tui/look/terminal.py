@@ -1,5 +1,6 @@
 """What kind of terminal this is, by its environment. Cheap to import: the command line asks before
-loading the app."""
+loading the app.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def colours(environ: Mapping[str, str]) -> int:
 
 def speaks_unicode(environ: Mapping[str, str]) -> bool:
     """Whether the locale can show signs beyond ASCII. ``TORC_ASCII=1`` says no; the Linux console
-    says no."""
+    says no.
+    """
     if environ.get("TORC_ASCII", "") not in ("", "0"):
         return False
     if environ.get("TERM") in ("linux", "vt100", "vt102", "vt220"):

@@ -115,7 +115,8 @@ def paint(
     under: Style | None = None,
 ) -> Strip:
     """A strip of exactly ``width`` cells. ``base`` lies under every span, ``under`` replaces the
-    backgrounds."""
+    backgrounds.
+    """
     segments = []
     used = 0
     for text, name in line:
@@ -149,7 +150,8 @@ def bar(done: float, width: int, *, style: str = "bar", rest: str = "bar-rest") 
 def shares(parts: Sequence[tuple[int, str]], width: int) -> list[Span]:
     """A strip of ``width`` cells divided by counts: nobody with a count above zero disappears while
     there is room. The style ``bar-rest`` stands for what is still to come, and looks so without
-    colours too."""
+    colours too.
+    """
     total = sum(count for count, _ in parts)
     if total <= 0 or width <= 0:
         return [("░" * max(0, width), "bar-rest")]

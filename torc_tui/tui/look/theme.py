@@ -45,7 +45,8 @@ class Palette:
 
     def __call__(self, name: str) -> Style:
         """The style of that name; unknown words mean nothing (a newer model must not break an older
-        theme)."""
+        theme).
+        """
         style = self._styles.get(name)
         if style is None:
             style = Style.null()
@@ -274,7 +275,8 @@ def choose(environ: Mapping[str, str], wanted: str | None = None) -> str:
 
 class AsciiOnly(LineFilter):
     """Turns every sign that the app draws into ASCII, on the way to the terminal, Textual's own
-    widgets included."""
+    widgets included.
+    """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [

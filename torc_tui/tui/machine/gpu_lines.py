@@ -16,7 +16,8 @@ OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning
 
 def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
     """Return spans in as many lines as they need; spans that belong together end with two
-    blanks."""
+    blanks.
+    """
     lines: list[list[Span]] = [[]]
     group: list[Span] = []
     for span in spans:

@@ -175,7 +175,8 @@ class TorcApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leave the app by Textual's own key, which comes before all others: a screen may want to
-        ask about unsaved text."""
+        ask about unsaved text.
+        """
         await self.dispatcher.carry_out(BY_ID["quit-now"])
 
     # -- screens -----------------------------------------------------------------------------------
@@ -280,7 +281,8 @@ class TorcApp(App[int]):
         markup: bool = False,
     ) -> None:
         """Show a notification. Its text may come from anywhere: nothing in it is markup, and
-        nothing moves the cursor."""
+        nothing moves the cursor.
+        """
         text = "\n".join(sanitize(line) for line in message.split("\n"))
         super().notify(text, title=title, severity=severity, timeout=timeout, markup=False)
 
@@ -305,7 +307,8 @@ class TorcApp(App[int]):
 
     def tell_when_ended(self, key: Hashable, watch: Watch) -> None:
         """Notify the user when the jobs end, whatever is on screen; on the second call, no
-        longer."""
+        longer.
+        """
         watched = self.watches.toggle(key, watch)
         text = "you will be notified when it ends" if watched else "no notification any more"
         self.notify(f"{watch.title}: {text}")

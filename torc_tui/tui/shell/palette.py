@@ -16,7 +16,8 @@ Choice = Command | Job
 
 def usable(contexts: Sequence[str], handlers: Mapping[str, Handler]) -> list[Command]:
     """Return the commands that work here: those about what is under the cursor first, those about
-    the app last."""
+    the app last.
+    """
     here = [*contexts, "app"]
     found = [
         command

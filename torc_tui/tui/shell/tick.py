@@ -119,6 +119,7 @@ class Tick:
 
 def _keep_out_of_collection() -> None:
     """Let the garbage collector skip what is there now: looking through 100,000 jobs would stop the
-    screen for a while."""
+    screen for a while.
+    """
     gc.freeze()
     gc.enable()

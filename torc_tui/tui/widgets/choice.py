@@ -35,7 +35,8 @@ class Option(Generic[T]):
 
 class Choice(Overlay[T], Generic[T]):
     """A question. The last option changes nothing: escape means it, and it has the focus, so that
-    one enter too many destroys nothing."""
+    one enter too many destroys nothing.
+    """
 
     DEFAULT_CSS = """
     Choice > .box { width: 110; }
@@ -54,7 +55,8 @@ class Choice(Overlay[T], Generic[T]):
         first: bool = False,
     ) -> None:
         """Prepare the question; with ``first``, the first option has the focus, because it is what
-        the user has just asked for."""
+        the user has just asked for.
+        """
         super().__init__()
         self.first = first
         self.heading = title

@@ -1,5 +1,6 @@
 """The columns of a table for a width: which are shown, and the lines made of them. No Textual
-widget."""
+widget.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ Handler = Callable[[], Awaitable[None] | None]
 
 class CommandNode:
     """A mixin. A command is carried out by the first node, from the focus outwards, that has a
-    handler for it."""
+    handler for it.
+    """
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ()
     """The contexts of the command table that hold while the node has the focus, or contains it."""

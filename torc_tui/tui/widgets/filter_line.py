@@ -1,5 +1,6 @@
 """The line where a filter is typed: applied while typing, completed by tab, with a note at its
-right."""
+right.
+"""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ class LineCanvas(CommandNode, ScrollView, can_focus=True):
 
     def _refresh_changed(self) -> bool:
         """Paint only the lines that differ from those on screen; False where that cannot be
-        told."""
+        told.
+        """
         painted = self._painted
         if self.drawing is None or painted is None:
             return False

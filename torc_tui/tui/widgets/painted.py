@@ -92,7 +92,8 @@ def joined(
     items: Sequence[tuple[int, Line]], width: int, between: Span = (" · ", "faint")
 ) -> list[Span]:
     """Items with their importance (0 stays), joined; the least important leave until the rest
-    fits."""
+    fits.
+    """
     chosen = list(items)
     while len(chosen) > 1:
         total = sum(line_width(line) for _, line in chosen) + line_width([between]) * (

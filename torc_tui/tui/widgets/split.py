@@ -61,7 +61,8 @@ class Side(Vertical):
 
 class Split(Container):
     """See the module. ``ratio`` is the first pane's share; ``shape`` follows the size unless
-    ``turned``."""
+    ``turned``.
+    """
 
     BLANK = True
     DEFAULT_CSS = """

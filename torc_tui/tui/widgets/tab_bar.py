@@ -13,7 +13,8 @@ from torc_tui.tui.widgets.painted import Painted, Zones
 
 class TabBar(Painted):
     """``tabs`` are (name, title); the current one is bold. Where the room ends, those around it are
-    shown, and marks that lead to the others."""
+    shown, and marks that lead to the others.
+    """
 
     DEFAULT_CSS = """
     TabBar { height: 1; }
@@ -69,7 +70,8 @@ class TabBar(Painted):
 
     def _window(self, width: int, digits: bool, gap: int) -> tuple[int, int]:
         """The first and the end of the tabs that have room; the current one and its neighbours are
-        among them."""
+        among them.
+        """
         rooms = [self._room(name, title, digits) + gap for name, title in self.tabs]
         here = [name for name, _ in self.tabs].index(self.current)
         first, last = here, here + 1

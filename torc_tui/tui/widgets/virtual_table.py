@@ -146,7 +146,8 @@ class VirtualTable(LineList):
 
     def shift_columns(self, cells: int) -> None:
         """Move to the side. To the right, all columns are first shown at their full width; to the
-        left, from the left edge, only those that have room are shown again."""
+        left, from the left edge, only those that have room are shown again.
+        """
         layout, x = self.layout_of_columns, self.scroll_offset.x
         if layout.wide is (cells > 0) or (layout.wide and x > 0):
             self.scroll_to(x=max(0, x + cells), animate=False)

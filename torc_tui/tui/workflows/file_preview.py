@@ -38,7 +38,8 @@ SOURCE_LINES = 20_000
 class Preview:
     """``plan`` is None where the file cannot be used; then ``problems`` say why. ``never``: what
     cannot run on this machine, and how many jobs that is. ``source`` are the lines of the file, for
-    showing where a problem stands."""
+    showing where a problem stands.
+    """
 
     path: str
     plan: Plan | None = None
@@ -65,7 +66,8 @@ def _at_home(text: str) -> Path:
 
 def completions(text: str, folder: str, kind: Kind = "spec") -> list[str]:
     """Folders (with a slash at the end) and files of workflows that begin like ``text``, written as
-    it is written. Hidden ones only when asked for by a dot."""
+    it is written. Hidden ones only when asked for by a dot.
+    """
     head, tail = os.path.split(text)
     prefix = text[: len(text) - len(tail)]
     try:
@@ -163,7 +165,8 @@ def _data(plan: Plan) -> list[Data]:
 
 def missing_files(plan: Plan, folder: str) -> list[str]:
     """Paths of files that jobs read, that no job writes, and that are not there: initializing would
-    be refused."""
+    be refused.
+    """
     read: set[int] = set()
     written: set[int] = set()
     for planned in plan.jobs:

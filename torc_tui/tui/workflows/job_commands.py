@@ -1,5 +1,6 @@
 """What the workflow screen does with the selected jobs besides actions: explain, copy, open a
-shell, notify, fold, and search their logs."""
+shell, notify, fold, and search their logs.
+"""
 
 from __future__ import annotations
 

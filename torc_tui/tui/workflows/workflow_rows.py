@@ -108,7 +108,8 @@ class WorkflowRows:
 
 def _found(word: str, parts: Mapping[str, str], text: str) -> bool:
     """Return whether a workflow has a word; ``state:failed`` looks in one part, ``failed`` in
-    all."""
+    all.
+    """
     name, colon, value = word.partition(":")
     return value in parts[name] if colon and name in parts else word in text
 
