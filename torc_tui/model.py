@@ -184,7 +184,7 @@ class Action:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionConfig:
     """How jobs are run and stopped. ``gpu_binding``: by what CUDA_VISIBLE_DEVICES
-    names the cards.
+    names the GPUs.
     """
 
     limit_resources: bool = True
@@ -313,10 +313,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuProcess:
-    """A process that holds memory of a card. ``memory`` is None where the driver does not say.
+    """A process that holds memory of a GPU. ``memory`` is None where the driver does not say.
 
     ``own`` is set for processes of jobs that a runner of ours holds; ``graphics`` for those that
-    only draw (a display server): they take memory, but a card is not in use by them.
+    only draw (a display server): they take memory, but a GPU is not in use by them.
     """
 
     pid: int
@@ -328,7 +328,7 @@ class GpuProcess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """A card, or a MIG instance of one. ``index`` is NVML's; ``virtual`` cards exist only to try
+    """A GPU, or a MIG instance of one. ``index`` is NVML's; ``virtual`` GPUs exist only to try
     workflows out.
     """
 
@@ -373,7 +373,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class GpuGrant:
-    """A part of one card. ``share`` is in thousandths (1000: the whole card); ``memory`` in bytes,
+    """A part of one GPU. ``share`` is in thousandths (1000: the whole GPU); ``memory`` in bytes,
     0 if not asked.
     """
 

@@ -1,4 +1,4 @@
-"""The readings beside the loop: what is news, and which cards may still be waited for."""
+"""The readings beside the loop: what is news, and which GPUs may still be waited for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torc_tui.model import Gpu
 
 
 class Monitor:
-    """Cards as the test says."""
+    """GPUs as the test says."""
 
     def __init__(self) -> None:
         self.notices: list[str] = []
@@ -24,7 +24,7 @@ class Monitor:
     def close(self) -> None: ...
 
 
-def test_a_card_that_stays_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_stays_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_readings, "PATIENCE", 0.3)
     monitor: Any = Monitor()
     watch = gpu_readings.GpuWatch(monitor, lambda: None, every=0.01)

@@ -1,4 +1,4 @@
-"""Checks everything about GPUs on a machine that has a real NVIDIA card; says "skipped" elsewhere.
+"""Checks everything about GPUs on a machine that has a real NVIDIA GPU; says "skipped" elsewhere.
 
     python tests/gpu/check_real.py [--quick]       (needs the driver, and no CUDA toolkit)
 
@@ -6,11 +6,11 @@
 
 1. the inventory, against what nvidia-smi says;
 2. a CUDA program of ours, as the monitor sees it: its memory, its load, whose it is;
-3. a workflow, run by `torc run`: a whole-card job, two shares of one card and a job without cards,
+3. a workflow, run by `torc run`: a whole-GPU job, two shares of one GPU and a job without GPUs,
 each of which says
    what CUDA showed it; their results with the measured memory;
-4. the program as a foreign process: a whole-card job is not started beside it, and is when it
-leaves (one card only).
+4. the program as a foreign process: a whole-GPU job is not started beside it, and is when it
+leaves (one GPU only).
 
 Exit code 0: all is well, or skipped. 1: something is wrong, which is printed with FAIL.
 """
@@ -37,7 +37,7 @@ MB = 1 << 20
 PATIENCE = 60.0
 QUICK = "--quick" in sys.argv
 RUNS = 1.5 if QUICK else 4
-"""Seconds that a program stays on a card, so that the samplers see it."""
+"""Seconds that a program stays on a GPU, so that the samplers see it."""
 
 
 class Checks:
@@ -58,7 +58,7 @@ def main() -> int:
     monitor = GpuMonitor(notice=lambda text: print(f"note {text}"))
     gpus = monitor.read()
     if not gpus:
-        print(f"skipped: no NVIDIA card ({monitor.unavailable or 'none may be used here'})")
+        print(f"skipped: no NVIDIA GPU ({monitor.unavailable or 'none may be used here'})")
         return 0
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="torc-check-") as name:
@@ -175,10 +175,10 @@ def workflow(checks: Checks, gpus: tuple[Gpu, ...], folder: Path) -> None:
         path = folder / f"{name}.json"
         seen = json.loads(path.read_text()) if path.exists() else {}
         if name == "none":
-            checks.that(seen.get("count") == 0, "the job without cards sees none", seen)
+            checks.that(seen.get("count") == 0, "the job without GPUs sees none", seen)
         else:
             checks.that(
-                seen.get("count") == 1 and seen.get("uuid") in ids, f"{name} sees its card", seen
+                seen.get("count") == 1 and seen.get("uuid") in ids, f"{name} sees its GPU", seen
             )
     workflow_id = json.loads(ran.stdout)["workflow_id"]
     listed = torc(folder, "results", "list", str(workflow_id), "-f", "json")
@@ -222,9 +222,7 @@ def foreign(checks: Checks, gpu: Gpu, folder: Path) -> None:
             torc_words("run", "foreign_check.json"), cwd=folder, env=torc_environ(folder)
         ) as runner:
             time.sleep(RUNS)
-            checks.that(
-                not (folder / "started").exists(), "a whole-card job keeps off a card in use"
-            )
+            checks.that(not (folder / "started").exists(), "a whole-GPU job keeps off a GPU in use")
             done.touch()
             program.wait(PATIENCE)
             left = time.time()
@@ -233,7 +231,7 @@ def foreign(checks: Checks, gpu: Gpu, folder: Path) -> None:
             except subprocess.TimeoutExpired:
                 runner.terminate()
                 code = None
-            checks.that(code == 0, "it runs when the card is free", code)
+            checks.that(code == 0, "it runs when the GPU is free", code)
             if (folder / "started").exists():
                 waited = float((folder / "started").read_text()) - left
                 checks.that(waited < 10, "and starts soon", f"{waited:.1f} s after")

@@ -44,7 +44,7 @@ def reader(fake: FakeNvml) -> Iterator[Callable[..., Reader]]:
 
 @pytest.fixture
 def bench(fake: FakeNvml, tmp_path: Path) -> Iterator[Bench]:
-    """A folder for runs; without cards until the test writes some."""
+    """A folder for runs; without GPUs until the test writes some."""
     fake.write()
     one = Bench(fake, tmp_path)
     yield one

@@ -1,9 +1,9 @@
-"""A small CUDA program without a toolkit: takes memory on its first visible card, works on it, and
+"""A small CUDA program without a toolkit: takes memory on its first visible GPU, works on it, and
 says what it saw.
 
     python cuda_hold.py REPORT MEGABYTES UNTIL
 
-Writes REPORT as JSON: the variables it got, the number of cards CUDA shows, the id of the first.
+Writes REPORT as JSON: the variables it got, the number of GPUs CUDA shows, the id of the first.
 Keeps the memory busy until the file UNTIL exists (at most a minute). With 0 megabytes it only
 looks. Under the stand-in driver, which FAKE_NVML_STATE tells, it plays this: then the ids are those
 that it was given.
@@ -51,7 +51,7 @@ def _cuda(
             raise SystemExit(f"{function} says {code}")
 
     if code := cuda.cuInit(0):
-        seen.update(count=0, cuInit=code)  # 100: no card is shown
+        seen.update(count=0, cuInit=code)  # 100: no GPU is shown
         return _nothing, _nothing
     count, device, context, memory = (
         ctypes.c_int(),

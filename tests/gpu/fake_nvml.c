@@ -1,16 +1,16 @@
-/* A stand-in for NVIDIA's libnvidia-ml.so.1: as much of it as torc asks for, with cards that a test makes up.
+/* A stand-in for NVIDIA's libnvidia-ml.so.1: as much of it as torc asks for, with GPUs that a test makes up.
  *
  * The file named by FAKE_NVML_STATE is read anew at every call, so a test can change it while somebody runs:
  *
  *   gpu 0 uuid=GPU-a memory=85899345920 overhead=0 util=5 temp=40 power=60000 mode=0 mig=0 hidden=0 name=NVIDIA A100
  *   mig 0 1 uuid=MIG-b memory=10737418240 gi=1 ci=0 name=NVIDIA A100 MIG 1g.10gb
  *   process 0 pid=4711 memory=1000 kind=C sm=50 mig=-1     kind: C compute, G graphics, B both; memory -1: not told
- *   link 0 1 20                                            topology level between two cards
+ *   link 0 1 20                                            topology level between two GPUs
  *   nvlink 0 1
- *   fail nvmlDeviceGetMemoryInfo 15 0                      NVML error code; the card may be left out: every card
+ *   fail nvmlDeviceGetMemoryInfo 15 0                      NVML error code; the GPU may be left out: every GPU
  *
  * Besides it, each file in the folder FAKE_NVML_STATE.d holds `process` lines of the process after which it is named;
- * files of processes that are gone do not count. In `process` lines a card may also be named by its id, or the id of an
+ * files of processes that are gone do not count. In `process` lines a GPU may also be named by its id, or the id of an
  * instance.
  */
 #include <dirent.h>
@@ -24,23 +24,23 @@
 
 enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7,
        DRIVER_NOT_LOADED = 9 };
-enum { CARDS = 16, INSTANCES = 8, PROCESSES = 128, LINKS = 128, FAILURES = 64 };
+enum { GPUS = 16, INSTANCES = 8, PROCESSES = 128, LINKS = 128, FAILURES = 64 };
 
 typedef unsigned long long u64;
 typedef struct { int present, mode, mig, gi, ci, hidden; unsigned util, temp, power; u64 memory, overhead;
-                 char uuid[80], name[96]; } card_t;
-typedef struct { int card, instance; unsigned pid, sm; u64 memory; char kind; } process_t;
+                 char uuid[80], name[96]; } gpu_t;
+typedef struct { int gpu, instance; unsigned pid, sm; u64 memory; char kind; } process_t;
 typedef struct { int one, other, level, nvlink; } link_t;
-typedef struct { char function[80]; int code, card; } failure_t;
+typedef struct { char function[80]; int code, gpu; } failure_t;
 typedef struct { unsigned pid; u64 memory; unsigned gi, ci; } process_info_t;
 typedef struct { unsigned pid; u64 stamp; unsigned sm, mem, enc, dec; } sample_t;
 
-static card_t cards[CARDS], instances[CARDS][INSTANCES];
+static gpu_t gpus[GPUS], instances[GPUS][INSTANCES];
 static process_t processes[PROCESSES];
 static link_t links[LINKS];
 static failure_t failures[FAILURES];
 static int count, process_count, link_count, failure_count;
-static char slots[CARDS * (INSTANCES + 1)];
+static char slots[GPUS * (INSTANCES + 1)];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static u64 number(const char *line, const char *key, u64 otherwise) {
@@ -64,25 +64,25 @@ static void word(const char *line, const char *key, char *into, size_t size) {
     into[length] = 0;
 }
 
-static void read_card(card_t *card, const char *line) {
-    card->present = 1;
-    card->mode = (int)number(line, "mode", 0);
-    card->mig = (int)number(line, "mig", 0);
-    card->gi = (int)number(line, "gi", 0);
-    card->ci = (int)number(line, "ci", 0);
-    card->hidden = (int)number(line, "hidden", 0);
-    card->util = (unsigned)number(line, "util", 0);
-    card->temp = (unsigned)number(line, "temp", 40);
-    card->power = (unsigned)number(line, "power", 60000);
-    card->memory = number(line, "memory", 0);
-    card->overhead = number(line, "overhead", 0);
-    word(line, "uuid", card->uuid, sizeof card->uuid);
-    word(line, "name", card->name, sizeof card->name);
+static void read_gpu(gpu_t *gpu, const char *line) {
+    gpu->present = 1;
+    gpu->mode = (int)number(line, "mode", 0);
+    gpu->mig = (int)number(line, "mig", 0);
+    gpu->gi = (int)number(line, "gi", 0);
+    gpu->ci = (int)number(line, "ci", 0);
+    gpu->hidden = (int)number(line, "hidden", 0);
+    gpu->util = (unsigned)number(line, "util", 0);
+    gpu->temp = (unsigned)number(line, "temp", 40);
+    gpu->power = (unsigned)number(line, "power", 60000);
+    gpu->memory = number(line, "memory", 0);
+    gpu->overhead = number(line, "overhead", 0);
+    word(line, "uuid", gpu->uuid, sizeof gpu->uuid);
+    word(line, "name", gpu->name, sizeof gpu->name);
 }
 
-static int find_card(const char *called, int *instance) {
-    for (int i = 0; i < CARDS; i++) {
-        if (cards[i].present && !strcmp(cards[i].uuid, called)) return i;
+static int find_gpu(const char *called, int *instance) {
+    for (int i = 0; i < GPUS; i++) {
+        if (gpus[i].present && !strcmp(gpus[i].uuid, called)) return i;
         for (int j = 0; j < INSTANCES; j++)
             if (instances[i][j].present && !strcmp(instances[i][j].uuid, called)) { *instance = j; return i; }
     }
@@ -93,15 +93,15 @@ static void read_lines(FILE *file) {
     char line[512], called[80], what[80];
     int a, b, c;
     while (fgets(line, sizeof line, file)) {
-        if (sscanf(line, "gpu %d", &a) == 1 && a >= 0 && a < CARDS) {
-            read_card(&cards[a], line);
+        if (sscanf(line, "gpu %d", &a) == 1 && a >= 0 && a < GPUS) {
+            read_gpu(&gpus[a], line);
             if (a >= count) count = a + 1;
-        } else if (sscanf(line, "mig %d %d", &a, &b) == 2 && a >= 0 && a < CARDS && b >= 0 && b < INSTANCES) {
-            read_card(&instances[a][b], line);
+        } else if (sscanf(line, "mig %d %d", &a, &b) == 2 && a >= 0 && a < GPUS && b >= 0 && b < INSTANCES) {
+            read_gpu(&instances[a][b], line);
         } else if (sscanf(line, "process %79s", called) == 1 && process_count < PROCESSES) {
             process_t *process = &processes[process_count++];
             process->instance = (int)number(line, "mig", (u64)-1);
-            process->card = find_card(called, &process->instance);
+            process->gpu = find_gpu(called, &process->instance);
             process->pid = (unsigned)number(line, "pid", 0);
             process->memory = number(line, "memory", 0);
             process->sm = (unsigned)number(line, "sm", 0);
@@ -115,7 +115,7 @@ static void read_lines(FILE *file) {
             failure_t *failure = &failures[failure_count++];
             strcpy(failure->function, what);
             failure->code = b;
-            failure->card = sscanf(line, "fail %*s %*d %d", &c) == 1 ? c : -1;
+            failure->gpu = sscanf(line, "fail %*s %*d %d", &c) == 1 ? c : -1;
         }
     }
 }
@@ -125,7 +125,7 @@ static int load(void) {
     char folder[4096], name[4400];
     FILE *file = path ? fopen(path, "r") : NULL;
     count = process_count = link_count = failure_count = 0;
-    memset(cards, 0, sizeof cards);
+    memset(gpus, 0, sizeof gpus);
     memset(instances, 0, sizeof instances);
     if (!file) return DRIVER_NOT_LOADED;
     read_lines(file);
@@ -142,42 +142,42 @@ static int load(void) {
     return SUCCESS;
 }
 
-/* Reads the state and says whether this call is to fail; `card` is the device that it is about, -1 for none. */
-static int begin(const char *function, void *handle, int *card, int *instance, card_t **device) {
+/* Reads the state and says whether this call is to fail; `gpu` is the device that it is about, -1 for none. */
+static int begin(const char *function, void *handle, int *gpu, int *instance, gpu_t **device) {
     int code = load(), at = handle ? (int)((char *)handle - slots) : -1;
     int a = at < 0 ? -1 : at / (INSTANCES + 1), b = at < 0 ? -1 : at % (INSTANCES + 1) - 1;
     if (handle && (at < 0 || at >= (int)sizeof slots)) return INVALID_ARGUMENT;
     for (int i = 0; !code && i < failure_count; i++)
-        if (!strcmp(failures[i].function, function) && (failures[i].card < 0 || failures[i].card == a))
+        if (!strcmp(failures[i].function, function) && (failures[i].gpu < 0 || failures[i].gpu == a))
             code = failures[i].code;
     if (!code && handle) {
-        card_t *found = b < 0 ? &cards[a] : &instances[a][b];
-        if (!found->present) code = 15; /* the card fell off the bus */
+        gpu_t *found = b < 0 ? &gpus[a] : &instances[a][b];
+        if (!found->present) code = 15; /* the GPU fell off the bus */
         if (device) *device = found;
     }
-    if (card) *card = a;
+    if (gpu) *gpu = a;
     if (instance) *instance = b;
     return code;
 }
 
 #define BEGIN(handle)                                                                                                  \
-    int card = -1, instance = -1;                                                                                      \
-    card_t *device = NULL;                                                                                             \
+    int gpu = -1, instance = -1;                                                                                       \
+    gpu_t *device = NULL;                                                                                              \
     pthread_mutex_lock(&lock);                                                                                         \
-    int code = begin(__func__, handle, &card, &instance, &device);                                                     \
-    (void)card, (void)instance, (void)device
+    int code = begin(__func__, handle, &gpu, &instance, &device);                                                      \
+    (void)gpu, (void)instance, (void)device
 #define END                                                                                                            \
     pthread_mutex_unlock(&lock);                                                                                       \
     return code
 
-static int counts(const process_t *process, int card, int instance) {
-    return process->card == card && (instance < 0 || process->instance == instance);
+static int counts(const process_t *process, int gpu, int instance) {
+    return process->gpu == gpu && (instance < 0 || process->instance == instance);
 }
 
-static u64 used(int card, int instance, const card_t *device) {
+static u64 used(int gpu, int instance, const gpu_t *device) {
     u64 sum = device->overhead;
     for (int i = 0; i < process_count; i++)
-        if (counts(&processes[i], card, instance) && processes[i].memory != (u64)-1) sum += processes[i].memory;
+        if (counts(&processes[i], gpu, instance) && processes[i].memory != (u64)-1) sum += processes[i].memory;
     return sum < device->memory ? sum : device->memory;
 }
 
@@ -193,7 +193,7 @@ const char *nvmlErrorString(int code) {
 int nvmlDeviceGetCount_v2(unsigned *n) { BEGIN(NULL); if (!code) *n = (unsigned)count; END; }
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **handle) {
-    BEGIN(index < CARDS ? (void *)&slots[index * (INSTANCES + 1)] : NULL);
+    BEGIN(index < GPUS ? (void *)&slots[index * (INSTANCES + 1)] : NULL);
     if (!code && index >= (unsigned)count) code = INVALID_ARGUMENT;
     if (!code && device && device->hidden) code = NO_PERMISSION;
     if (!code) *handle = &slots[index * (INSTANCES + 1)];
@@ -216,7 +216,7 @@ int nvmlDeviceGetMemoryInfo(void *handle, u64 *info) {
     BEGIN(handle);
     if (!code) {
         info[0] = device->memory;
-        info[2] = used(card, instance, device);
+        info[2] = used(gpu, instance, device);
         info[1] = info[0] - info[2];
     }
     END;
@@ -248,10 +248,10 @@ int nvmlDeviceGetComputeMode(void *handle, int *mode) {
     END;
 }
 
-static int list(int card, int instance, char kind, unsigned *n, process_info_t *into) {
+static int list(int gpu, int instance, char kind, unsigned *n, process_info_t *into) {
     unsigned found = 0;
     for (int i = 0; i < process_count; i++)
-        if (counts(&processes[i], card, instance) && (processes[i].kind == kind || processes[i].kind == 'B')) {
+        if (counts(&processes[i], gpu, instance) && (processes[i].kind == kind || processes[i].kind == 'B')) {
             if (into && found < *n)
                 into[found] = (process_info_t){processes[i].pid, processes[i].memory, (unsigned)-1, (unsigned)-1};
             found++;
@@ -264,7 +264,7 @@ static int list(int card, int instance, char kind, unsigned *n, process_info_t *
 #define LIST(function, kind)                                                                                           \
     int function(void *handle, unsigned *n, process_info_t *into) {                                                    \
         BEGIN(handle);                                                                                                 \
-        if (!code) code = list(card, instance, kind, n, into);                                                         \
+        if (!code) code = list(gpu, instance, kind, n, into);                                                          \
         END;                                                                                                           \
     }
 LIST(nvmlDeviceGetComputeRunningProcesses_v2, 'C')
@@ -280,7 +280,7 @@ int nvmlDeviceGetProcessUtilization(void *handle, sample_t *into, unsigned *n, u
     u64 stamp = (u64)now.tv_sec * 1000000 + (u64)now.tv_nsec / 1000;
     if (!code && instance >= 0) code = NOT_SUPPORTED;
     for (int i = 0; !code && stamp > since && i < process_count; i++)
-        if (counts(&processes[i], card, instance)) {
+        if (counts(&processes[i], gpu, instance)) {
             if (into && found < *n) into[found] = (sample_t){processes[i].pid, stamp, processes[i].sm, 0, 0, 0};
             found++;
         }
@@ -305,8 +305,8 @@ int nvmlDeviceGetMaxMigDeviceCount(void *handle, unsigned *n) {
 
 int nvmlDeviceGetMigDeviceHandleByIndex(void *handle, unsigned index, void **found) {
     BEGIN(handle);
-    if (!code && (index >= INSTANCES || !instances[card][index].present)) code = NOT_FOUND;
-    if (!code) *found = &slots[card * (INSTANCES + 1) + 1 + (int)index];
+    if (!code && (index >= INSTANCES || !instances[gpu][index].present)) code = NOT_FOUND;
+    if (!code) *found = &slots[gpu * (INSTANCES + 1) + 1 + (int)index];
     END;
 }
 
@@ -333,7 +333,7 @@ static const link_t *linked(int one, void *other, int nvlink) {
 
 int nvmlDeviceGetTopologyCommonAncestor(void *handle, void *other, int *level) {
     BEGIN(handle);
-    const link_t *link = code ? NULL : linked(card, other, 0);
+    const link_t *link = code ? NULL : linked(gpu, other, 0);
     if (!code && !link) code = NOT_SUPPORTED;
     if (link) *level = link->level;
     END;
@@ -341,6 +341,6 @@ int nvmlDeviceGetTopologyCommonAncestor(void *handle, void *other, int *level) {
 
 int nvmlDeviceGetP2PStatus(void *handle, void *other, int capability, int *status) {
     BEGIN(handle);
-    if (!code) *status = capability == 2 && linked(card, other, 1) ? 0 : 4;
+    if (!code) *status = capability == 2 && linked(gpu, other, 1) ? 0 : 4;
     END;
 }

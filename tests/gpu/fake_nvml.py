@@ -1,12 +1,12 @@
-"""Make-believe cards for tests: a stand-in for NVIDIA's library, which the real ``pynvml`` loads in
+"""Make-believe GPUs for tests: a stand-in for NVIDIA's library, which the real ``pynvml`` loads in
 a subprocess.
 
     fake = FakeNvml(folder)                      # compiles the library once; NoCompiler if there is
-    no C compiler fake.gpus += [card(0), card(1)] fake.processes.append(FakeProcess(1, pid=4711,
+    no C compiler fake.gpus += [fake_gpu(0), fake_gpu(1)] fake.processes.append(FakeProcess(1, pid=4711,
     memory=48 << 30)) fake.write()                                 # seen at once by all that were
     started with fake.environment()
 
-Jobs play a CUDA program with ``fake.use("12g", until=path)``: a command that finds its cards in
+Jobs play a CUDA program with ``fake.use("12g", until=path)``: a command that finds its GPUs in
 CUDA_VISIBLE_DEVICES, takes that much memory on each and keeps it until the file exists.
 """
 
@@ -42,7 +42,7 @@ class FakeInstance:
 
 @dataclass
 class FakeGpu:
-    """A card; ``overhead`` is memory that nobody uses, ``power`` is in milliwatts, ``mode`` NVML's
+    """A GPU; ``overhead`` is memory that nobody uses, ``power`` is in milliwatts, ``mode`` NVML's
     compute mode."""
 
     uuid: str
@@ -60,7 +60,7 @@ class FakeGpu:
 
 @dataclass
 class FakeProcess:
-    """A process on a card (its number, or the id of a card or instance). ``memory`` -1: the driver
+    """A process on a GPU (its number, or the id of a GPU or instance). ``memory`` -1: the driver
     does not tell; ``kind``: C compute, G graphics, B both; ``sm``: percent."""
 
     gpu: int | str
@@ -73,22 +73,22 @@ class FakeProcess:
         return f"process {self.gpu} pid={self.pid} memory={self.memory} kind={self.kind} sm={self.sm}\n"
 
 
-def card(number: int, **fields: object) -> FakeGpu:
-    """The card ``GPU-00000000-0000-0000-0000-00000000000N``, but for what is said."""
+def fake_gpu(number: int, **fields: object) -> FakeGpu:
+    """The GPU ``GPU-00000000-0000-0000-0000-00000000000N``, but for what is said."""
     return FakeGpu(**({"uuid": f"GPU-0000000{number}-0000-0000-0000-000000000000"} | fields))  # type: ignore[arg-type]
 
 
 class FakeNvml:
-    """The cards of a machine, as a driver would tell of them. Change the lists, then ``write``."""
+    """The GPUs of a machine, as a driver would tell of them. Change the lists, then ``write``."""
 
     def __init__(self, folder: Path, library: Path | None = None) -> None:
-        self.gpus: list[FakeGpu | None] = []  # None: a card that is listed and does not answer
+        self.gpus: list[FakeGpu | None] = []  # None: a GPU that is listed and does not answer
         self.processes: list[FakeProcess] = []
         self.links: dict[tuple[int, int], int] = {}
         self.nvlinks: list[tuple[int, int]] = []
         self.failures: list[
             tuple[str, int, int | None]
-        ] = []  # function, error code, number of the card
+        ] = []  # function, error code, number of the GPU
         self.state = folder / "nvml_state"
         self.library = library if library is not None else compile_library(folder)
         Path(f"{self.state}.d").mkdir(parents=True, exist_ok=True)
@@ -120,8 +120,8 @@ class FakeNvml:
         fresh.replace(self.state)
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The environment for a process that shall see these cards; without what this process
-        inherited about cards."""
+        """The environment for a process that shall see these GPUs; without what this process
+        inherited about GPUs."""
         environ = {
             name: value
             for name, value in os.environ.items()
@@ -154,7 +154,7 @@ def compile_library(folder: Path) -> Path:
 
 
 def _use(memory: str, sm: int, until: Path) -> int:
-    """Be a CUDA program: hold memory of every visible card until the file exists."""
+    """Be a CUDA program: hold memory of every visible GPU until the file exists."""
     amount = int(memory[:-1]) * GB if memory.endswith("g") else int(memory)
     devices = [uuid for uuid in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if uuid]
     print(",".join(devices), flush=True)

@@ -1,4 +1,4 @@
-"""A folder with workflow files, run by the command line on the cards of a stand-in driver."""
+"""A folder with workflow files, run by the command line on the GPUs of a stand-in driver."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Bench:
     def start(self, jobs: Jobs, *options: str, **settings: Any) -> subprocess.Popen[str]:
         """Run these jobs; ``settings`` are further keys of the workflow file."""
         spec: dict[str, Any] = {
-            "name": "cards",
+            "name": "gpus",
             "jobs": [],
             "resource_requirements": [],
             **settings,
@@ -125,18 +125,18 @@ class Bench:
             return []
 
     def holding(self, name: str, memory: str = "1g") -> str:
-        """A command that says what it sees, and holds that memory of its cards until it is
+        """A command that says what it sees, and holds that memory of its GPUs until it is
         released."""
         return (
             f"{SEEN.format(name=name)}; {self.fake.use(memory, until=self.folder / f'{name}.go')}"
         )
 
     def using(self, count: int) -> None:
-        """Wait until so many programs of ours hold memory of cards."""
+        """Wait until so many programs of ours hold memory of GPUs."""
         folder = Path(f"{self.fake.state}.d")
         wait_for(
             lambda: sum(path.name.isdigit() for path in folder.iterdir()) == count,
-            f"{count} on the cards",
+            f"{count} on the GPUs",
         )
 
     def release(self, *names: str) -> None:
@@ -150,7 +150,7 @@ class Bench:
         return path.read_text().strip()
 
     def stranger(self, gpu: int, memory: int) -> subprocess.Popen[str]:
-        """A process of somebody else on a card, until it is killed and taken off by ``gone``."""
+        """A process of somebody else on a GPU, until it is killed and taken off by ``gone``."""
         words = [sys.executable, "-c", "import sys; sys.stdin.read()"]
         process = subprocess.Popen(words, stdin=subprocess.PIPE, text=True)
         self.foreign.append(process)

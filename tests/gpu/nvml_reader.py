@@ -1,4 +1,4 @@
-"""A subprocess in which torc reads the cards, so that the real pynvml loads the stand-in driver
+"""A subprocess in which torc reads the GPUs, so that the real pynvml loads the stand-in driver
 there."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The script for machines with a card: without one it says so, and ends well; on the stand-in all
+"""The script for machines with a GPU: without one it says so, and ends well; on the stand-in all
 its checks pass."""
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_nvml import FakeNvml, card
+from fake_nvml import FakeNvml, fake_gpu
 
 SCRIPT = Path(__file__).with_name("check_real.py")
 
 
-def test_it_is_skipped_where_no_card_may_be_used() -> None:
+def test_it_is_skipped_where_no_gpu_may_be_used() -> None:
     environ = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, str(SCRIPT)], env=environ, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1].startswith("skipped: no NVIDIA card")
+    assert done.stdout.splitlines()[-1].startswith("skipped: no NVIDIA GPU")
 
 
-@pytest.mark.parametrize("cards", [1, 4])
-def test_all_is_well_on_the_stand_in(fake: FakeNvml, cards: int) -> None:
-    fake.gpus = [card(number) for number in range(cards)]
+@pytest.mark.parametrize("gpus", [1, 4])
+def test_all_is_well_on_the_stand_in(fake: FakeNvml, gpus: int) -> None:
+    fake.gpus = [fake_gpu(number) for number in range(gpus)]
     fake.write()
     words = [sys.executable, str(SCRIPT), "--quick"]
     done = subprocess.run(
@@ -34,4 +34,4 @@ def test_all_is_well_on_the_stand_in(fake: FakeNvml, cards: int) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert lines[-1] == "all is well"
-    assert sum(line.startswith("ok ") for line in lines) == (15 if cards == 1 else 12)
+    assert sum(line.startswith("ok ") for line in lines) == (15 if gpus == 1 else 12)

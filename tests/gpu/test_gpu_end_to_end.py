@@ -1,5 +1,5 @@
-"""A shared box of four cards, from the outside: what runs where, what waits and why, and what
-happens when cards fill, empty and vanish while a runner runs."""
+"""A shared box of four GPUs, from the outside: what runs where, what waits and why, and what
+happens when GPUs fill, empty and vanish while a runner runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from fake_nvml import GB, FakeInstance, card
+from fake_nvml import GB, FakeInstance, fake_gpu
 from gpu_bench import MEET, SEEN, Bench, ended, plain
 
 from tests.waiting import wait_for
@@ -16,8 +16,8 @@ from tests.waiting import wait_for
 
 @pytest.fixture
 def box(bench: Bench) -> Bench:
-    """Four cards of 80 GiB."""
-    bench.fake.gpus = [card(number) for number in range(4)]
+    """Four GPUs of 80 GiB."""
+    bench.fake.gpus = [fake_gpu(number) for number in range(4)]
     bench.fake.write()
     return bench
 
@@ -83,7 +83,7 @@ def test_a_shared_box(box: Bench) -> None:
     box.running(*first, "mem_b", "share_5")
     waited = [event["at"] - left for event in box.events("job_started")]
     assert 0 < max(waited) < 1.5, waited
-    print(f"started {max(waited):.2f} s after the card was left")
+    print(f"started {max(waited):.2f} s after the GPU was left")
     assert box.seen("mem_b") == box.seen("share_5") == uuid(1)
     box.release("whole_a")
     box.running(*first[1:], "mem_b", "share_5", "whole_c")
@@ -102,8 +102,8 @@ def test_a_shared_box(box: Bench) -> None:
     assert "Peak GPU Mem" in table and "70 GiB" in table and "1 (0.5, 35 GiB)" in table
 
 
-def test_a_card_that_vanishes_is_said_once_and_the_rest_goes_on(box: Bench) -> None:
-    box.fake.gpus = [card(0), card(1)]
+def test_a_gpu_that_vanishes_is_said_once_and_the_rest_goes_on(box: Bench) -> None:
+    box.fake.gpus = [fake_gpu(0), fake_gpu(1)]
     box.fake.write()
     names = ("a", "b", "c")
     runner = box.start(
@@ -134,13 +134,13 @@ def test_a_driver_that_is_not_loaded_is_said_and_other_jobs_run(box: Bench) -> N
     box.fake.write()
     code, said = box.run({"a": (box.holding("a"), {"num_gpus": 1}), "b": ("true", {})})
     assert code == 3
-    assert said.count("warning: the NVIDIA driver is not loaded; no NVIDIA card is used") == 1
+    assert said.count("warning: the NVIDIA driver is not loaded; no NVIDIA GPU is used") == 1
     assert "a (job 1) is unschedulable: needs 1 GPU, machine has 0" in said
     assert box.states() == {"a": "ready", "b": "completed"}
 
 
 def test_foreign_programs_can_be_ignored(box: Bench) -> None:
-    box.fake.gpus = [card(0)]
+    box.fake.gpus = [fake_gpu(0)]
     box.stranger(0, 48 * GB)
     waits = box.start({"a": (SEEN.format(name="a"), {"num_gpus": 1})})
     wait_for(lambda: box.events("node_started"), "the runner")
@@ -157,9 +157,9 @@ def test_foreign_programs_can_be_ignored(box: Bench) -> None:
 ALONE = "mkdir {lock} || exit 1; " + SEEN + "; sleep 0.1; rmdir {lock}"
 
 
-def test_num_gpus_limits_the_cards(box: Bench) -> None:
+def test_num_gpus_limits_the_gpus(box: Bench) -> None:
     jobs = {
-        name: (ALONE.format(name=name, lock="card"), {"num_gpus": 1}) for name in ("a", "b", "c")
+        name: (ALONE.format(name=name, lock="gpu"), {"num_gpus": 1}) for name in ("a", "b", "c")
     }
     code, said = box.run(jobs, "--num-gpus=1", "--num-cpus=4")
     assert code == 0, said
@@ -168,8 +168,8 @@ def test_num_gpus_limits_the_cards(box: Bench) -> None:
     assert code == 3 and "needs 1 GPU, machine has 0" in said
 
 
-def test_two_runners_never_give_out_a_card_twice(box: Bench) -> None:
-    box.fake.gpus = [card(0), card(1)]
+def test_two_runners_never_give_out_a_gpu_twice(box: Bench) -> None:
+    box.fake.gpus = [fake_gpu(0), fake_gpu(1)]
     box.fake.write()
     assert box.run({"first": ("true", {})})[0] == 0  # the store exists before both use it
     command = 'mkdir "$CUDA_VISIBLE_DEVICES" || exit 1; sleep 0.05; rmdir "$CUDA_VISIBLE_DEVICES"'
@@ -182,7 +182,7 @@ def test_two_runners_never_give_out_a_card_twice(box: Bench) -> None:
 
 
 def test_adopted_attempts_keep_their_devices(box: Bench) -> None:
-    box.fake.gpus = [card(0), card(1)]
+    box.fake.gpus = [fake_gpu(0), fake_gpu(1)]
     box.fake.write()
     jobs = {name: (box.holding(name, "5g"), {"num_gpus": 1}) for name in ("a", "b", "c")}
     killed = box.start(jobs, "--num-cpus=4")
@@ -210,7 +210,7 @@ def test_adopted_attempts_keep_their_devices(box: Bench) -> None:
 
 
 @pytest.mark.parametrize("by", ["option", "spec"])
-def test_cards_by_number(box: Bench, by: str) -> None:
+def test_gpus_by_number(box: Bench, by: str) -> None:
     options = ["--gpu-by-index"] if by == "option" else []
     settings = {"execution_config": {"gpu_binding": "index"}} if by == "spec" else {}
     code, said = box.run({"a": (SEEN.format(name="a"), {"num_gpus": 2})}, *options, **settings)
@@ -228,12 +228,12 @@ def test_what_the_runner_may_not_use_does_not_exist(box: Bench) -> None:
     assert box.seen("a") == f"{uuid(2)},{uuid(3)}"
     shown = box.json("resources")
     assert shown["num_gpus"] == 2
-    assert [card["usable"] for card in shown["gpus"]] == [False, False, True, True]
+    assert [gpu["usable"] for gpu in shown["gpus"]] == [False, False, True, True]
 
 
 def test_instances_are_devices_of_their_own(box: Bench) -> None:
     instances = [FakeInstance(f"MIG-{n}", 10 * GB, gpu_instance=n) for n in (1, 2)]
-    box.fake.gpus = [card(0, mig=True, instances=instances)]
+    box.fake.gpus = [fake_gpu(0, mig=True, instances=instances)]
     box.fake.write()
     jobs = {
         name: (MEET.format(name=name, other=other), {"num_gpus": 1})
@@ -301,7 +301,7 @@ resource_requirements:
         }
     ),
     "json5": """{
-  name: 'formats', // cards
+  name: 'formats', // GPUs
   jobs: [
     {name: 'memory', command: 'echo $CUDA_VISIBLE_DEVICES > memory.seen', resource_requirements: 'memory'},
     {name: 'share', command: 'echo $CUDA_VISIBLE_DEVICES > share.seen', resource_requirements: 'share'},
@@ -341,8 +341,8 @@ resource_requirements "share" {
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_what_files_say_of_cards(box: Bench, suffix: str) -> None:
-    box.fake.gpus = [card(0), card(1, name="NVIDIA H200")]
+def test_what_files_say_of_gpus(box: Bench, suffix: str) -> None:
+    box.fake.gpus = [fake_gpu(0), fake_gpu(1, name="NVIDIA H200")]
     box.fake.write()
     (box.folder / f"w.{suffix}").write_text(FORMATS[suffix])
     box.torc("run", f"w.{suffix}", "-q")

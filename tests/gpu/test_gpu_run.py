@@ -1,21 +1,21 @@
-"""Workflows on make-believe cards, through the command line: who gets which card, and what a job
+"""Workflows on make-believe GPUs, through the command line: who gets which GPU, and what a job
 sees."""
 
 from __future__ import annotations
 
 import pytest
-from fake_nvml import card
+from fake_nvml import fake_gpu
 from gpu_bench import MEET, SEEN, Bench, ended
 
 
 @pytest.fixture
 def bench(bench: Bench) -> Bench:
-    bench.fake.gpus = [card(0), card(1)]
+    bench.fake.gpus = [fake_gpu(0), fake_gpu(1)]
     bench.fake.write()
     return bench
 
 
-def test_jobs_beside_each_other_see_their_own_cards(bench: Bench) -> None:
+def test_jobs_beside_each_other_see_their_own_gpus(bench: Bench) -> None:
     code, said = bench.run(
         {
             "a": (MEET.format(name="a", other="b"), {"num_gpus": 1}),
@@ -29,7 +29,7 @@ def test_jobs_beside_each_other_see_their_own_cards(bench: Bench) -> None:
     assert bench.seen("none") == ""
 
 
-def test_shares_meet_on_one_card(bench: Bench) -> None:
+def test_shares_meet_on_one_gpu(bench: Bench) -> None:
     code, said = bench.run(
         {
             "a": (MEET.format(name="a", other="b"), {"num_gpus": 0.5}),
@@ -53,7 +53,7 @@ def test_what_can_never_run_is_named(bench: Bench) -> None:
     assert bench.seen("b").split(",") == [gpu.uuid for gpu in bench.fake.gpus if gpu]
 
 
-def test_virtual_cards_are_numbers(bench: Bench) -> None:
+def test_virtual_gpus_are_numbers(bench: Bench) -> None:
     bench.fake.gpus = []
     bench.fake.write()
     code, said = bench.run(
@@ -63,7 +63,7 @@ def test_virtual_cards_are_numbers(bench: Bench) -> None:
     assert bench.seen("a") == "0,1"
 
 
-def test_two_runners_share_the_cards_without_overlap(bench: Bench) -> None:
+def test_two_runners_share_the_gpus_without_overlap(bench: Bench) -> None:
     assert bench.run({"first": ("true", {})})[0] == 0  # the store exists before both use it
     both = [
         bench.start({one: (MEET.format(name=one, other=other), {"num_gpus": 1})}, "--num-cpus=2")

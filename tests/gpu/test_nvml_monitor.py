@@ -10,20 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_nvml import GB, FakeInstance, FakeNvml, FakeProcess, card
+from fake_nvml import GB, FakeInstance, FakeNvml, FakeProcess, fake_gpu
 from nvml_reader import REPOSITORY, Reader
 
 from tests.waiting import DEADLINE
 
 Start = Callable[..., Reader]
 
-CARD = [f"GPU-0000000{number}-0000-0000-0000-000000000000" for number in range(4)]
+UUIDS = [f"GPU-0000000{number}-0000-0000-0000-000000000000" for number in range(4)]
 
 
 def test_inventory(fake: FakeNvml, reader: Start) -> None:
     fake.gpus = [
-        card(0, util=37, temp=61, power=250500, overhead=GB),
-        card(1, mode=3, name="NVIDIA H100 PCIe"),
+        fake_gpu(0, util=37, temp=61, power=250500, overhead=GB),
+        fake_gpu(1, mode=3, name="NVIDIA H100 PCIe"),
     ]
     fake.processes = [
         FakeProcess(0, pid=os.getpid(), memory=10 * GB),
@@ -35,7 +35,7 @@ def test_inventory(fake: FakeNvml, reader: Start) -> None:
     first, second = reader().read()
     processes = first.pop("processes")
     assert first == {
-        "uuid": CARD[0],
+        "uuid": UUIDS[0],
         "index": 0,
         "name": "NVIDIA A100-SXM4-80GB",
         "memory": 80 * GB,
@@ -68,7 +68,7 @@ def test_inventory(fake: FakeNvml, reader: Start) -> None:
 
 
 def test_own_processes_are_told_by_session_and_descent(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [card(0)]
+    fake.gpus = [fake_gpu(0)]
     script = "import os, subprocess, sys; subprocess.run(['sleep', '60'], start_new_session=True)"
     with subprocess.Popen(
         [sys.executable, "-c", "print(flush=True);" + script], stdout=subprocess.PIPE
@@ -93,44 +93,44 @@ def test_own_processes_are_told_by_session_and_descent(fake: FakeNvml, reader: S
     }
 
 
-def test_cards_fill_vanish_and_return_and_each_trouble_is_said_once(
+def test_gpus_fill_vanish_and_return_and_each_trouble_is_said_once(
     fake: FakeNvml, reader: Start
 ) -> None:
-    fake.gpus = [card(0), card(1)]
+    fake.gpus = [fake_gpu(0), fake_gpu(1)]
     fake.write()
     one = reader()
-    assert one.uuids() == CARD[:2]
+    assert one.uuids() == UUIDS[:2]
     fake.processes = [FakeProcess(1, pid=4711, memory=48 * GB)]
     fake.write()
     assert one.read()[1]["memory_free"] == 32 * GB
-    fake.gpus = [card(0), None, card(2)]
+    fake.gpus = [fake_gpu(0), None, fake_gpu(2)]
     fake.write()
-    assert [one.uuids(), one.uuids()] == [[CARD[0], CARD[2]]] * 2
+    assert [one.uuids(), one.uuids()] == [[UUIDS[0], UUIDS[2]]] * 2
     [said] = one.ask("heard")
     assert said.startswith("GPU 1 does not answer (GPU is lost)")
-    fake.gpus = [card(0), card(1), card(2)]
+    fake.gpus = [fake_gpu(0), fake_gpu(1), fake_gpu(2)]
     fake.write()
-    assert one.uuids() == CARD[:3]
+    assert one.uuids() == UUIDS[:3]
     assert one.ask("monitor.notices") == [said, "GPU 1 answers again"]
 
 
 @pytest.mark.parametrize("code", [1, 2, 7, 10, 15, 16, 17, 20, 999])
-def test_a_card_whose_memory_cannot_be_read_is_left_out(
+def test_a_gpu_whose_memory_cannot_be_read_is_left_out(
     fake: FakeNvml, reader: Start, code: int
 ) -> None:
-    fake.gpus = [card(0), card(1)]
+    fake.gpus = [fake_gpu(0), fake_gpu(1)]
     fake.failures = [("nvmlDeviceGetMemoryInfo", code, 0)]
     fake.write()
     one = reader()
-    assert one.uuids() == [CARD[1]]
-    assert one.uuids() == [CARD[1]]
+    assert one.uuids() == [UUIDS[1]]
+    assert one.uuids() == [UUIDS[1]]
     [said] = one.ask("heard")
-    assert said.startswith(f"GPU 0 ({CARD[0]}) does not answer (")
+    assert said.startswith(f"GPU 0 ({UUIDS[0]}) does not answer (")
 
 
 @pytest.mark.parametrize("code", [3, 4, 6, 13, 25, 999])
-def test_what_a_card_does_not_tell_is_none(fake: FakeNvml, reader: Start, code: int) -> None:
-    fake.gpus = [card(0)]
+def test_what_a_gpu_does_not_tell_is_none(fake: FakeNvml, reader: Start, code: int) -> None:
+    fake.gpus = [fake_gpu(0)]
     asked = ["UtilizationRates", "Temperature", "PowerUsage", "ComputeMode", "Name", "MigMode"]
     fake.failures = [(f"nvmlDeviceGet{name}", code, None) for name in asked]
     fake.write()
@@ -141,8 +141,8 @@ def test_what_a_card_does_not_tell_is_none(fake: FakeNvml, reader: Start, code: 
     assert (gpu["name"], gpu["memory_free"]) == ("", 80 * GB)
 
 
-def test_a_card_without_memory_of_its_own(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [card(0)]
+def test_a_gpu_without_memory_of_its_own(fake: FakeNvml, reader: Start) -> None:
+    fake.gpus = [fake_gpu(0)]
     fake.failures = [("nvmlDeviceGetMemoryInfo", 3, None)]
     fake.write()
     [gpu] = reader().read()
@@ -152,7 +152,7 @@ def test_a_card_without_memory_of_its_own(fake: FakeNvml, reader: Start) -> None
 def test_an_old_driver_knows_the_second_version_or_no_processes(
     fake: FakeNvml, reader: Start
 ) -> None:
-    fake.gpus = [card(0), card(1)]
+    fake.gpus = [fake_gpu(0), fake_gpu(1)]
     fake.processes = [FakeProcess(0, pid=4711, memory=GB)]
     newest = [f"nvmlDeviceGet{kind}RunningProcesses_v3" for kind in ("Compute", "Graphics")]
     fake.failures = [(name, 13, None) for name in newest]
@@ -163,7 +163,7 @@ def test_an_old_driver_knows_the_second_version_or_no_processes(
     fake.failures += [(name.replace("_v3", "_v2"), 13, None) for name in newest]
     fake.write()
     assert [gpu["processes"] for gpu in one.read()] == [[], []]
-    assert one.uuids() == CARD[:2]
+    assert one.uuids() == UUIDS[:2]
     [said] = one.ask("heard")
     assert "too old to tell which processes" in said
 
@@ -181,7 +181,7 @@ def test_an_old_driver_knows_the_second_version_or_no_processes(
 def test_a_driver_that_does_not_start_is_said_once_and_tried_again(
     fake: FakeNvml, reader: Start, code: int, text: str
 ) -> None:
-    fake.gpus = [card(0)]
+    fake.gpus = [fake_gpu(0)]
     fake.failures = [("nvmlInitWithFlags", code, None)]
     fake.write()
     one = reader()
@@ -191,39 +191,39 @@ def test_a_driver_that_does_not_start_is_said_once_and_tried_again(
     assert one.ask("monitor.unavailable") == said
     fake.failures = []
     fake.write()
-    assert one.uuids() == CARD[:1]
+    assert one.uuids() == UUIDS[:1]
     assert one.ask("monitor.unavailable") is None
 
 
 def test_a_driver_that_dies_in_the_run(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [card(0)]
+    fake.gpus = [fake_gpu(0)]
     fake.write()
     one = reader()
-    assert one.uuids() == CARD[:1]
+    assert one.uuids() == UUIDS[:1]
     fake.failures = [("nvmlDeviceGetCount_v2", 999, None)]
     fake.write()
     assert [one.read(), one.ask("monitor.gpu_usage_by_pid()")] == [[], {}]
     assert len(one.ask("heard")) == 1
     fake.failures = []
     fake.write()
-    assert one.uuids() == CARD[:1]
+    assert one.uuids() == UUIDS[:1]
 
 
 def test_no_library_is_no_news(reader: Start, tmp_path: Path) -> None:
     one = reader(LD_LIBRARY_PATH=str(tmp_path / "nothing"))
     if one.ask("monitor.read()"):
-        pytest.skip("this machine has NVIDIA cards")
+        pytest.skip("this machine has NVIDIA GPUs")
     assert one.ask("monitor.notices") == []
     assert "no NVIDIA driver" in one.ask("monitor.unavailable")
     assert one.ask("'pynvml' in sys.modules") is False
 
 
-def test_limit_and_virtual_cards(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [card(0), card(1)]
+def test_limit_and_virtual_gpus(fake: FakeNvml, reader: Start) -> None:
+    fake.gpus = [fake_gpu(0), fake_gpu(1)]
     fake.write()
-    assert reader(1).uuids() == CARD[:1]
+    assert reader(1).uuids() == UUIDS[:1]
     greedy = reader(5)
-    assert [greedy.uuids(), greedy.uuids()] == [CARD[:2], CARD[:2]]
+    assert [greedy.uuids(), greedy.uuids()] == [UUIDS[:2], UUIDS[:2]]
     assert greedy.ask("heard") == ["5 GPUs were asked for, and 2 may be used here"]
     none = reader(0)
     assert none.read() == []
@@ -233,11 +233,11 @@ def test_limit_and_virtual_cards(fake: FakeNvml, reader: Start) -> None:
     assert hidden.read()[1]["virtual"] is True
 
 
-def test_cards_that_vanish_do_not_become_virtual(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [card(0)]
+def test_gpus_that_vanish_do_not_become_virtual(fake: FakeNvml, reader: Start) -> None:
+    fake.gpus = [fake_gpu(0)]
     fake.write()
     one = reader(1)
-    assert one.uuids() == CARD[:1]
+    assert one.uuids() == UUIDS[:1]
     fake.gpus = [None, None]
     fake.write()
     assert one.read() == []
@@ -245,15 +245,15 @@ def test_cards_that_vanish_do_not_become_virtual(fake: FakeNvml, reader: Start) 
 
 def test_mig_instances_are_devices(fake: FakeNvml, reader: Start) -> None:
     mig = [FakeInstance(f"MIG-{number}", 10 * GB, gpu_instance=number + 7) for number in range(2)]
-    fake.gpus = [card(0), card(1, mig=True, instances=mig), card(2, mig=True)]
+    fake.gpus = [fake_gpu(0), fake_gpu(1, mig=True, instances=mig), fake_gpu(2, mig=True)]
     fake.processes = [FakeProcess("MIG-1", pid=4711, memory=4 * GB)]
     fake.write()
     one = reader()
     gpus = one.read()
     assert [(gpu["uuid"], gpu["index"], gpu["parent"]) for gpu in gpus] == [
-        (CARD[0], 0, None),
-        ("MIG-0", 1, CARD[1]),
-        ("MIG-1", 1, CARD[1]),
+        (UUIDS[0], 0, None),
+        ("MIG-0", 1, UUIDS[1]),
+        ("MIG-1", 1, UUIDS[1]),
     ]
     assert [(gpu["memory_free"], len(gpu["processes"])) for gpu in gpus[1:]] == [
         (10 * GB, 0),
@@ -261,35 +261,35 @@ def test_mig_instances_are_devices(fake: FakeNvml, reader: Start) -> None:
     ]
     assert one.ask("heard") == ["GPU 2 is in MIG mode and has no instances, so it cannot be used"]
     assert reader(CUDA_VISIBLE_DEVICES="MIG-1").uuids() == ["MIG-1"]
-    assert reader(CUDA_VISIBLE_DEVICES=f"MIG-{CARD[1]}/7/0").uuids() == ["MIG-0"]
+    assert reader(CUDA_VISIBLE_DEVICES=f"MIG-{UUIDS[1]}/7/0").uuids() == ["MIG-0"]
 
 
-def test_cards_of_others_in_a_cgroup_do_not_exist(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [card(0, hidden=True), card(1), card(2, hidden=True), card(3)]
+def test_gpus_of_others_in_a_cgroup_do_not_exist(fake: FakeNvml, reader: Start) -> None:
+    fake.gpus = [fake_gpu(0, hidden=True), fake_gpu(1), fake_gpu(2, hidden=True), fake_gpu(3)]
     fake.write()
     slurm = reader(SLURM_JOB_ID="1", SLURM_JOB_GPUS="1,3", CUDA_VISIBLE_DEVICES="0,1")
-    assert slurm.uuids() == [CARD[1], CARD[3]]
+    assert slurm.uuids() == [UUIDS[1], UUIDS[3]]
     assert slurm.ask("heard") == []
-    assert reader(CUDA_VISIBLE_DEVICES="1").uuids() == [CARD[3]]
+    assert reader(CUDA_VISIBLE_DEVICES="1").uuids() == [UUIDS[3]]
 
 
 def test_topology(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [card(0), card(1), card(2)]
+    fake.gpus = [fake_gpu(0), fake_gpu(1), fake_gpu(2)]
     fake.links = {(0, 1): 50, (0, 2): 20}
     fake.nvlinks = [(0, 1)]
     fake.write()
     assert reader().ask("monitor.distances()") == {
-        CARD[0]: {CARD[1]: 5, CARD[2]: 20},
-        CARD[1]: {CARD[0]: 5},
-        CARD[2]: {CARD[0]: 20},
+        UUIDS[0]: {UUIDS[1]: 5, UUIDS[2]: 20},
+        UUIDS[1]: {UUIDS[0]: 5},
+        UUIDS[2]: {UUIDS[0]: 20},
     }
     fake.links, fake.nvlinks = {}, []
     fake.write()
     assert reader().ask("monitor.distances()") is None
 
 
-def test_use_by_process_over_all_cards(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [card(0), card(1)]
+def test_use_by_process_over_all_gpus(fake: FakeNvml, reader: Start) -> None:
+    fake.gpus = [fake_gpu(0), fake_gpu(1)]
     fake.processes = [
         FakeProcess(0, pid=7, memory=GB, sm=40),
         FakeProcess(1, pid=7, memory=2 * GB, sm=30),
@@ -307,16 +307,16 @@ def test_use_by_process_over_all_cards(fake: FakeNvml, reader: Start) -> None:
 
 
 def test_a_job_that_plays_a_cuda_program(fake: FakeNvml, reader: Start, tmp_path: Path) -> None:
-    fake.gpus = [card(0), card(1)]
+    fake.gpus = [fake_gpu(0), fake_gpu(1)]
     fake.write()
     done = tmp_path / "done"
     command = ["bash", "-c", fake.use("12g", until=done)]
     one = reader()
     with subprocess.Popen(
-        command, env=fake.environment(CUDA_VISIBLE_DEVICES=CARD[1]), stdout=subprocess.PIPE
+        command, env=fake.environment(CUDA_VISIBLE_DEVICES=UUIDS[1]), stdout=subprocess.PIPE
     ) as job:
         assert job.stdout is not None
-        assert job.stdout.readline().decode().strip() == CARD[1]
+        assert job.stdout.readline().decode().strip() == UUIDS[1]
         while one.read()[1]["memory_free"] != 68 * GB:
             assert job.poll() is None
         done.touch()
@@ -324,7 +324,7 @@ def test_a_job_that_plays_a_cuda_program(fake: FakeNvml, reader: Start, tmp_path
     assert one.read()[1]["memory_free"] == 80 * GB
 
 
-def test_detection_without_cards_loads_nothing_heavy() -> None:
+def test_detection_without_gpus_loads_nothing_heavy() -> None:
     script = (
         "import sys; sys.path.insert(0, '.')\n"
         "from torc_tui.resources.detect import detect_machine\n"

@@ -21,14 +21,14 @@ from torc_tui.workflow_file.load import loads
 
 GB = 1 << 30
 SPEC = """
-name: cards
+name: gpus
 jobs:
   - {name: small, command: 'true', resource_requirements: small}
-  - {name: card, command: 'true', resource_requirements: card}
+  - {name: gpu, command: 'true', resource_requirements: gpu}
   - {name: half, command: 'true', resource_requirements: half}
 resource_requirements:
   - {name: small, num_cpus: 2, memory: 1g, runtime: PT1H}
-  - {name: card, num_cpus: 1, num_gpus: 1, memory: 1g, runtime: PT1H}
+  - {name: gpu, num_cpus: 1, num_gpus: 1, memory: 1g, runtime: PT1H}
   - {name: half, num_cpus: 1, gpu_memory: 40g, memory: 1g, runtime: PT1H}
 """
 
@@ -100,7 +100,7 @@ def test_what_others_hold_and_use_counts(store: Store, workflow: int) -> None:
     host = host_of(store, "box", gpu(0), gpu(1, 50, python))
     assert lacks(store, workflow, host) == {
         "small": Texts(("needs 2 CPUs, 1 free",)),
-        "card": Texts(
+        "gpu": Texts(
             (
                 "needs 1 GPU, 0 free: GPU 1 is in use (pid 4711 python, 50 GiB); GPU 0 is held by another job",
             )
@@ -115,8 +115,8 @@ def test_what_others_hold_and_use_counts(store: Store, workflow: int) -> None:
     assert [(one.job_name, one.user, one.allocation.num_cpus) for one in host.holdings] == [
         ("small", "ann", 3)
     ]
-    # A card that does not answer is not there.
-    assert lacks(store, workflow, host_of(store, "box", gpu(0)))["card"].now == (
+    # A GPU that does not answer is not there.
+    assert lacks(store, workflow, host_of(store, "box", gpu(0)))["gpu"].now == (
         "needs 1 GPU, 0 free: GPU 0 is held by another job",
     )
 
@@ -125,24 +125,24 @@ def test_the_policy_of_the_runner_counts(store: Store, workflow: int) -> None:
     machine = Machine(hostname="box", num_cpus=4, memory=8 * GB, gpus=(gpu(0),))
     join(store, workflow, "box", machine, gpu_foreign="ignore")
     host = host_of(store, "box", gpu(0, 50, GpuProcess(pid=4711, name="python", memory=50 * GB)))
-    assert lacks(store, workflow, host)["card"] == Texts()
+    assert lacks(store, workflow, host)["gpu"] == Texts()
 
 
 def test_the_best_runner_counts(store: Store, workflow: int) -> None:
     join(store, workflow, "box", Machine(hostname="box", num_cpus=1, memory=8 * GB))
     host = host_of(store, "box")
     assert lacks(store, workflow, host)["small"] == Texts((), ("needs 2 CPUs, machine has 1",))
-    assert lacks(store, workflow, host)["card"] == Texts((), ("needs 1 GPU, machine has 0",))
+    assert lacks(store, workflow, host)["gpu"] == Texts((), ("needs 1 GPU, machine has 0",))
     join(
         store, workflow, "far", Machine(hostname="far", num_cpus=64, memory=8 * GB, gpus=(gpu(0),))
     )
-    assert lacks(store, workflow, host) == {"small": Texts(), "card": Texts(), "half": Texts()}
+    assert lacks(store, workflow, host) == {"small": Texts(), "gpu": Texts(), "half": Texts()}
 
 
 def test_how_many_may_run_is_said(store: Store, workflow: int) -> None:
     machine = Machine(hostname="box", num_cpus=4, memory=8 * GB)
     node = join(store, workflow, "box", machine, max_parallel_jobs=1)
-    claim(store, workflow, node, "card", Allocation(1, GB))
+    claim(store, workflow, node, "gpu", Allocation(1, GB))
     found = lacks(store, workflow, host_of(store, "box"))["small"]
     assert found == Texts(("1 job runs, at most 1 may (--max-parallel-jobs)",))
 

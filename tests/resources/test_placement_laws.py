@@ -25,7 +25,7 @@ processes = st.lists(
     ),
     max_size=2,
 ).map(tuple)
-cards = st.builds(
+gpus = st.builds(
     Gpu,
     uuid=st.just(""),
     index=st.just(0),
@@ -49,7 +49,7 @@ machines = st.builds(
     hostname=st.just("here"),
     num_cpus=st.integers(1, 6),
     memory=st.integers(1, 64),
-    gpus=st.lists(cards, max_size=4).map(_numbered),
+    gpus=st.lists(gpus, max_size=4).map(_numbered),
 )
 requests = st.builds(
     ResourceRequirements,
@@ -77,12 +77,12 @@ def check(machine: Machine, allocations: list[Allocation]) -> None:
     assert sum(allocation.num_cpus for allocation in allocations) <= machine.num_cpus
     assert sum(allocation.memory for allocation in allocations) <= machine.memory
     known = {gpu.uuid: gpu for gpu in machine.gpus}
-    by_card = defaultdict(list)
+    by_gpu = defaultdict(list)
     for allocation in allocations:
         assert len({grant.uuid for grant in allocation.gpus}) == len(allocation.gpus)
         for grant in allocation.gpus:
-            by_card[grant.uuid].append(grant)
-    for uuid, grants in by_card.items():
+            by_gpu[grant.uuid].append(grant)
+    for uuid, grants in by_gpu.items():
         gpu = known[uuid]
         assert sum(grant.share for grant in grants) <= 1000
         assert len(grants) == 1 or all(grant.share < 1000 for grant in grants)
@@ -148,15 +148,15 @@ def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyp
         fresh.free_memory,
         fresh.free_gpus,
     )
-    assert [(card.share, card.reserved, card.grants, card.wholes) for card in pool.cards] == [
-        (0, 0, 0, 0)
-    ] * len(machine.gpus)
+    assert [
+        (state.share, state.reserved, state.grants, state.wholes) for state in pool.gpu_states
+    ] == [(0, 0, 0, 0)] * len(machine.gpus)
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     machines,
-    st.lists(st.one_of(requests, st.integers(0, 20), st.lists(cards, max_size=4)), max_size=20),
+    st.lists(st.one_of(requests, st.integers(0, 20), st.lists(gpus, max_size=4)), max_size=20),
     policies,
 )
 def test_readings_change_under_held_grants(machine, steps, policy) -> None:  # type: ignore[no-untyped-def]  # as above
@@ -167,13 +167,13 @@ def test_readings_change_under_held_grants(machine, steps, policy) -> None:  # t
             if held:
                 pool.give(held.pop(step % len(held)))
         elif isinstance(step, list):
-            # What others do, and which cards answer, changes at will; what a card is does not.
+            # What others do, and which GPUs answer, changes at will; what a GPU is does not.
             news = [
                 replace(old, memory_free=new.memory_free, processes=new.processes)
                 for old, new in zip(machine.gpus, step, strict=False)
             ]
             pool.update(news)
-            assert [card.gpu for card in pool.cards] == news
+            assert [state.gpu for state in pool.gpu_states] == news
         else:
             shortfalls = explain(step, pool)
             allocation = pool.take(step)
@@ -190,13 +190,15 @@ def test_readings_change_under_held_grants(machine, steps, policy) -> None:  # t
             assert sum(shares[gpu.uuid]) <= 1000
             assert 1000 not in shares[gpu.uuid] or len(shares[gpu.uuid]) == 1
             assert not gpu.memory or gpu.virtual or memory[gpu.uuid] <= gpu.memory
-        assert all(card.memory_available >= 0 and card.share_available >= 0 for card in pool.cards)
+        assert all(
+            state.memory_available >= 0 and state.share_available >= 0 for state in pool.gpu_states
+        )
     for allocation in held:
         pool.give(allocation)
     pool.update(machine.gpus)
-    assert [(card.share, card.reserved, card.grants, card.wholes) for card in pool.cards] == [
-        (0, 0, 0, 0)
-    ] * len(machine.gpus)
+    assert [
+        (state.share, state.reserved, state.grants, state.wholes) for state in pool.gpu_states
+    ] == [(0, 0, 0, 0)] * len(machine.gpus)
 
 
 @given(st.lists(requests, max_size=12))

@@ -6,7 +6,7 @@ import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine, ResourceRequirements
 from torc_tui.resources.explain import explain, never
-from torc_tui.resources.gpus import Card
+from torc_tui.resources.gpus import GpuState
 from torc_tui.resources.placement import Candidate, place, rank
 from torc_tui.resources.pool import Pool
 from torc_tui.wording import sentence
@@ -56,8 +56,8 @@ def test_over_held_pool_is_empty_and_not_negative() -> None:
         [Allocation(10, 40 * GB, (GpuGrant("GPU-0"), GpuGrant("GPU-0", 500, 90 * GB)))],
     )
     assert (pool.free_cpus, pool.free_memory, pool.free_gpus) == (0, 0, 0)
-    [card] = pool.cards
-    assert (card.share_available, card.memory_available) == (0, 0)
+    [state] = pool.gpu_states
+    assert (state.share_available, state.memory_available) == (0, 0)
     assert pool.take(req()) is None
     assert explain(req(), pool)
     pool.resize(num_cpus=12, memory=64 * GB)
@@ -70,10 +70,10 @@ def test_giving_what_is_not_held_changes_nothing() -> None:
     with pytest.raises(ValueError, match="does not hold"):
         pool.give(Allocation(1, 0, (GpuGrant("GPU-0", 500), GpuGrant("GPU-0", 500))))
     assert pool.free_cpus == 6
-    assert pool.cards[0].share == 500
+    assert pool.gpu_states[0].share == 500
 
 
-def test_whole_cards_and_shares_do_not_meet() -> None:
+def test_whole_gpus_and_shares_do_not_meet() -> None:
     pool = Pool(machine(gpu(0), gpu(1)))
     assert uuids(pool.take(req(num_gpus=0.25))) == ["GPU-0"]
     assert uuids(pool.take(req(num_gpus=1))) == ["GPU-1"]
@@ -82,7 +82,7 @@ def test_whole_cards_and_shares_do_not_meet() -> None:
     assert pool.take(req(num_gpus=0.01)) is None
 
 
-def test_memory_reservation_keeps_a_whole_card_job_away() -> None:
+def test_memory_reservation_keeps_a_whole_gpu_job_away() -> None:
     pool = Pool(machine(gpu(0)))
     assert pool.take(req(gpu_memory=12 * GB)) == Allocation(
         1, 1 << 20, (GpuGrant("GPU-0", 0, 12 * GB),)
@@ -93,12 +93,12 @@ def test_memory_reservation_keeps_a_whole_card_job_away() -> None:
     )
 
 
-def test_three_thirds_fit_on_one_card() -> None:
+def test_three_thirds_fit_on_one_gpu() -> None:
     pool = Pool(machine(gpu(0)))
     assert [uuids(pool.take(req(num_gpus=1 / 3))) for _ in range(3)] == [["GPU-0"]] * 3
 
 
-def test_shares_pack_onto_the_fullest_card_that_fits() -> None:
+def test_shares_pack_onto_the_fullest_gpu_that_fits() -> None:
     pool = Pool(machine(gpu(0), gpu(1), gpu(2)))
     half = pool.take(req(num_gpus=0.5))
     assert uuids(pool.take(req(num_gpus=0.75))) == ["GPU-1"]
@@ -108,20 +108,20 @@ def test_shares_pack_onto_the_fullest_card_that_fits() -> None:
     assert pool.free_gpus == 1
 
 
-def test_foreign_process_is_avoided_by_whole_cards_only() -> None:
-    cards = gpu(0, PYTHON), gpu(1)
-    pool = Pool(machine(*cards))
+def test_foreign_process_is_avoided_by_whole_gpus_only() -> None:
+    gpus = gpu(0, PYTHON), gpu(1)
+    pool = Pool(machine(*gpus))
     assert uuids(pool.take(req(num_gpus=1))) == ["GPU-1"]
     assert sentence(explain(req(num_gpus=1), pool)[0].reason) == (
         "needs 1 GPU, 0 free: GPU 0 is in use (pid 4711 python, 50 GiB); GPU 1 is held by another job"
     )
     assert uuids(pool.take(req(gpu_memory=20 * GB))) == ["GPU-0"]
-    careless = Pool(machine(*cards), foreign="ignore")
+    careless = Pool(machine(*gpus), foreign="ignore")
     assert careless.take(req(num_gpus=2)) is not None
-    assert Pool(machine(*cards), foreign="ignore").take(req(num_gpus=2, gpu_memory=40 * GB)) is None
+    assert Pool(machine(*gpus), foreign="ignore").take(req(num_gpus=2, gpu_memory=40 * GB)) is None
 
 
-def test_a_display_server_does_not_occupy_a_card() -> None:
+def test_a_display_server_does_not_occupy_a_gpu() -> None:
     pool = Pool(machine(gpu(0, SCREEN)))
     assert pool.fits(req(num_gpus=1))
     assert [uuids(pool.take(req(num_gpus=0.25))) for _ in range(4)] == [["GPU-0"]] * 4
@@ -133,7 +133,7 @@ def test_shares_see_only_what_others_leave() -> None:
     assert pool.fits(req(num_gpus=0.5))
 
 
-def test_text_of_a_card_that_is_too_full() -> None:
+def test_text_of_a_gpu_that_is_too_full() -> None:
     python = GpuProcess(pid=4711, name="python", memory=48 * GB)
     pool = Pool(machine(gpu(1, python, memory_free=30 * GB)))
     [shortfall] = explain(req(gpu_memory=40 * GB), pool)
@@ -147,14 +147,14 @@ def test_text_of_a_card_that_is_too_full() -> None:
 def test_own_use_fills_the_own_reservation_first() -> None:
     pool = Pool(machine(gpu(0)))
     pool.take(req(gpu_memory=30 * GB))
-    assert pool.cards[0].memory_available == 50 * GB
+    assert pool.gpu_states[0].memory_available == 50 * GB
     own = GpuProcess(pid=5, memory=20 * GB, own=True)
     pool.update([gpu(0, own)])
-    assert pool.cards[0].memory_available == 50 * GB
+    assert pool.gpu_states[0].memory_available == 50 * GB
     pool.update([gpu(0, own, GpuProcess(pid=6, memory=10 * GB))])
-    assert pool.cards[0].memory_available == 40 * GB
+    assert pool.gpu_states[0].memory_available == 40 * GB
     pool.update([gpu(0, GpuProcess(pid=5, memory=45 * GB, own=True))])  # more than it asked for
-    assert pool.cards[0].memory_available == 35 * GB
+    assert pool.gpu_states[0].memory_available == 35 * GB
 
 
 def test_use_that_no_process_explains_is_ours_where_processes_are_hidden() -> None:
@@ -162,15 +162,15 @@ def test_use_that_no_process_explains_is_ours_where_processes_are_hidden() -> No
     pool = Pool(machine(gpu(0, memory_free=79 * GB)))
     pool.take(req(gpu_memory=30 * GB))
     pool.update([gpu(0, memory_free=49 * GB)])
-    assert pool.cards[0].memory_available == 80 * GB - overhead - 30 * GB
+    assert pool.gpu_states[0].memory_available == 80 * GB - overhead - 30 * GB
 
 
-def test_cards_vanish_and_return_with_their_grants() -> None:
+def test_gpus_vanish_and_return_with_their_grants() -> None:
     pool = Pool(machine(gpu(0), gpu(1)))
     held = pool.take(req(num_gpus=1))
     assert held is not None
     pool.update([gpu(1)])
-    assert [card.gpu.uuid for card in pool.cards if card.gpu] == ["GPU-1"]
+    assert [state.gpu.uuid for state in pool.gpu_states if state.gpu] == ["GPU-1"]
     assert pool.fits(req(num_gpus=1))
     pool.update([gpu(0), gpu(1), gpu(2)])
     assert not pool.fits(req(num_gpus=3))
@@ -181,7 +181,7 @@ def test_cards_vanish_and_return_with_their_grants() -> None:
     assert pool.fits(req(num_gpus=2))
 
 
-def test_several_cards_are_close_together() -> None:
+def test_several_gpus_are_close_together() -> None:
     near = {(0, 2), (1, 3)}
     distances = {
         f"GPU-{i}": {
@@ -194,7 +194,7 @@ def test_several_cards_are_close_together() -> None:
     assert uuids(pool.take(req(num_gpus=2))) == ["GPU-1", "GPU-3"]
 
 
-def test_many_cards_are_grouped_without_trying_every_group() -> None:
+def test_many_gpus_are_grouped_without_trying_every_group() -> None:
     names = [f"GPU-{i}" for i in range(24)]
     distances = {
         a: {b: 10 if i // 12 == j // 12 else 50 for j, b in enumerate(names)}
@@ -205,7 +205,7 @@ def test_many_cards_are_grouped_without_trying_every_group() -> None:
     assert uuids(pool.take(req(num_gpus=12))) == names[12:]
 
 
-def test_model_memory_and_mode_filter_cards() -> None:
+def test_model_memory_and_mode_filter_gpus() -> None:
     pool = Pool(
         machine(
             gpu(0, name="Tesla T4", memory=16 * GB),
@@ -224,7 +224,7 @@ def test_exclusive_mode_admits_one_job() -> None:
     assert pool.take(req(num_gpus=0.5)) is None
 
 
-def test_virtual_cards_are_of_every_model_and_size() -> None:
+def test_virtual_gpus_are_of_every_model_and_size() -> None:
     pool = Pool(machine(Gpu(uuid="virtual-0", index=0, virtual=True)))
     assert uuids(pool.take(req(num_gpus=1, gpu_memory=500 * GB, gpu_model="H100"))) == ["virtual-0"]
 
@@ -258,7 +258,7 @@ def test_what_can_never_run(fields: dict[str, object], texts: list[str]) -> None
     ) == bool(texts)
 
 
-def test_mig_instances_serve_one_card_jobs_only() -> None:
+def test_mig_instances_serve_one_gpu_jobs_only() -> None:
     mig = [gpu(0, uuid=f"MIG-{i}", parent="GPU-0", memory=10 * GB) for i in range(2)]
     pool = Pool(machine(*mig))
     assert sentence(explain(req(num_gpus=2), pool)[0].reason) == (
@@ -311,14 +311,14 @@ def test_rank_is_dense_and_shared_by_equal_shapes() -> None:
     assert rank([]) == []
 
 
-def test_a_card_without_reading_serves_nobody() -> None:
+def test_a_gpu_without_reading_serves_nobody() -> None:
     pool = Pool(machine(), [Allocation(0, 0, (GpuGrant("GPU-9"),))])
-    assert pool.cards == []
+    assert pool.gpu_states == []
     assert not pool.fits(req(num_gpus=1))
-    assert Card().gpu is None
+    assert GpuState().gpu is None
 
 
-def test_four_cards_one_half_filled_by_somebody_else() -> None:
+def test_four_gpus_one_half_filled_by_somebody_else() -> None:
     python = GpuProcess(pid=4711, name="python", memory=40 * GB)
     pool = Pool(machine(gpu(0), gpu(1, python), gpu(2), gpu(3), num_cpus=32, memory=128 * GB))
     jobs = {
@@ -361,7 +361,7 @@ def test_what_fits_exactly_lacks_nothing() -> None:
     assert pool.take(nothing) == Allocation()
 
 
-def test_shares_prefer_cards_of_ours_then_idle_ones_then_those_in_use() -> None:
+def test_shares_prefer_gpus_of_ours_then_idle_ones_then_those_in_use() -> None:
     busy = GpuProcess(pid=4711, name="python", memory=8 * GB)
     pool = Pool(
         machine(gpu(0, busy), gpu(1), gpu(2)), [Allocation(1, 0, (GpuGrant("GPU-2", 500),))]

@@ -1,4 +1,4 @@
-"""Which cards are inherited, and which a job is shown: tables."""
+"""Which GPUs are inherited, and which a job is shown: tables."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_the_line_does_what_the_job_does(made: tuple[Store, int, Path]) -> None:
 
 def test_the_engine_starts_it_with_the_same_variables(made: tuple[Store, int, Path]) -> None:
     store, workflow, folder = made
-    card = Gpu(uuid="GPU-7", index=3, name="A", memory=1 << 34)
+    gpu = Gpu(uuid="GPU-7", index=3, name="A", memory=1 << 34)
     allocation = Allocation(num_cpus=1, memory=1, gpus=(GpuGrant(uuid="GPU-7"),))
     with store.write() as conn:
         context = run_context.read(conn, workflow)
@@ -82,7 +82,7 @@ def test_the_engine_starts_it_with_the_same_variables(made: tuple[Store, int, Pa
         context,
         store_url=store.url,
         output_dir=str(folder / "torc_output"),
-        gpus=[card],
+        gpus=[gpu],
         inherited={"HOME": "/h"},
     )
     order = maker.make(ready(store), allocation)
@@ -127,7 +127,7 @@ def test_any_text_survives_the_shell(variables: Mapping[str, str], data: st.Data
     assert bytes.fromhex("".join(run(line)).replace(" ", "")) == variables[name].encode()
 
 
-def test_a_job_without_cards_sees_none() -> None:
+def test_a_job_without_gpus_sees_none() -> None:
     found = attempt_variables(job_id=1, name="j", attempt_id=2, allocation=Allocation())
     assert found["CUDA_VISIBLE_DEVICES"] == "" and found["TORC_ATTEMPT_ID"] == "2"
 

@@ -109,9 +109,9 @@ def test_gpus_that_are_not_there(tmp_path: Path) -> None:
     text = GOOD.replace("num_cpus: 4096", "num_cpus: 1, num_gpus: 1")
     path = write(tmp_path / "w.yaml", text)
     assert "GPU" in preview(path, MACHINE).never[0][0]
-    card = Gpu(uuid="GPU-1", index=0, name="A", memory=1 << 34)
-    with_card = Machine(hostname="here", num_cpus=4, memory=8 << 30, gpus=(card,))
-    assert preview(path, with_card).never == []
+    gpu = Gpu(uuid="GPU-1", index=0, name="A", memory=1 << 34)
+    with_gpu = Machine(hostname="here", num_cpus=4, memory=8 << 30, gpus=(gpu,))
+    assert preview(path, with_gpu).never == []
 
 
 def test_the_lit_line_of_a_source() -> None:

@@ -33,12 +33,12 @@ user_data: [{name: config, data: {lr: 0.1}}]
 files: [{name: table, path: out/table.csv}]
 resource_requirements:
   - {name: small, num_cpus: 2, memory: 1g, runtime: PT10M}
-  - {name: card, num_cpus: 4, num_gpus: 1, memory: 8g, runtime: PT2H}
+  - {name: gpu1, num_cpus: 4, num_gpus: 1, memory: 8g, runtime: PT2H}
 jobs:
   - {name: prep, command: "python prep.py ${user_data.input.config}", resource_requirements: small,
      output_files: [table]}
   - {name: "train_{lr}", command: "python train.py --lr {lr}", input_files: [table],
-     parameters: {lr: "[0.1,0.01,0.001]"}, resource_requirements: card}
+     parameters: {lr: "[0.1,0.01,0.001]"}, resource_requirements: gpu1}
   - {name: "[bold]check", command: "python check.py", depends_on: [prep], env: {MODE: strict}}
   - {name: evaluate, command: "python evaluate.py", depends_on_regexes: ["^train_.*"]}
 """

@@ -44,9 +44,9 @@ def gpu(index: int, used: int = 0, *processes: GpuProcess) -> Gpu:
 
 
 def box() -> Host:
-    """Four cards: a whole one, one of somebody else, a shared one, an idle one; and one that does
+    """Four GPUs: a whole one, one of somebody else, a shared one, an idle one; and one that does
     not answer."""
-    cards = (
+    gpus = (
         gpu(0, 70, GpuProcess(pid=101, name="python", memory=70 * GB, own=True)),
         gpu(1, 50, GpuProcess(pid=4711, name="python", memory=48 * GB)),
         gpu(2, 10, GpuProcess(pid=102, name="python", memory=10 * GB, own=True)),
@@ -58,7 +58,7 @@ def box() -> Host:
     ]
     return Host(
         at=1000.0,
-        machine=Machine(hostname="box", num_cpus=8, memory=64 * GB, gpus=cards),
+        machine=Machine(hostname="box", num_cpus=8, memory=64 * GB, gpus=gpus),
         holdings=[
             holding(1, "train", 4, GpuGrant("GPU-0", 1000, 0)),
             holding(2, "eval_[red]", 1, GpuGrant("GPU-2", 250, 20 * GB)),
@@ -123,8 +123,8 @@ def test_every_size_is_useful_and_nothing_is_wider(width: int, height: int) -> N
     lines, _ = draw(watch(box()), 1, width, height)
     assert max(line_width(line) for line in lines) <= max(width, 30)
     shown = text(lines)
-    for card in range(4):
-        assert any(line.startswith(f" GPU {card} ") for line in shown)
+    for gpu in range(4):
+        assert any(line.startswith(f" GPU {gpu} ") for line in shown)
     assert any("CPU" in line and "%" in line for line in shown[:3])
     if (width, height) == (79, 20):
         assert len(lines) <= height
@@ -135,11 +135,11 @@ def test_every_size_is_useful_and_nothing_is_wider(width: int, height: int) -> N
 
 
 def test_a_memory_bar_tells_its_parts_by_sign() -> None:
-    bars = ["".join(part for part, _ in memory_bar(card, 16)) for card in box().cards()]
+    bars = ["".join(part for part, _ in memory_bar(state, 16)) for state in box().gpu_states()]
     assert bars == ["█" * 14 + "▒" * 2, "×" * 10 + "░" * 6, "█" * 2 + "▒" * 6 + "░" * 8, "░" * 16]
 
 
-def test_virtual_cards_show_what_is_granted() -> None:
+def test_virtual_gpus_show_what_is_granted() -> None:
     host = Host(
         at=1.0,
         machine=Machine(
@@ -177,7 +177,7 @@ def test_users_are_wrapped_whole() -> None:
 
 
 class Run:
-    """A runner with two make-believe cards, whose jobs last until the pipe is written."""
+    """A runner with two make-believe GPUs, whose jobs last until the pipe is written."""
 
     def __init__(self, folder: Path) -> None:
         self.url = f"sqlite:///{folder}/torc.db"
@@ -187,7 +187,7 @@ class Run:
         ]
         needs = [{"name": "one", "num_cpus": 1, "num_gpus": 1, "memory": "10m", "runtime": "PT1M"}]
         (folder / "w.json").write_text(
-            json.dumps({"name": "cards", "jobs": jobs, "resource_requirements": needs})
+            json.dumps({"name": "gpus", "jobs": jobs, "resource_requirements": needs})
         )
         os.mkfifo(folder / "fifo")
         self.folder = folder

@@ -11,7 +11,7 @@ from typing import Any
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
 from torc_tui.operations.host import Host, HostReader
-from torc_tui.resources.gpus import Card
+from torc_tui.resources.gpus import GpuState
 from torc_tui.store import queries
 from torc_tui.wording import size
 
@@ -36,7 +36,7 @@ def resources(call: Call) -> None:
         "memory_held_bytes": held.memory,
         "memory_used_bytes": host.memory_used,
         "num_gpus": len(usable.gpus),
-        "gpus": [_gpu(host, card, mine) for card in host.cards()],
+        "gpus": [_gpu(host, state, mine) for state in host.gpu_states()],
         "held": [_holding(host, one) for one in host.holdings],
         "notices": list(host.notices),
     }
@@ -81,9 +81,9 @@ def _print(record: Record) -> None:
     output.table(columns.HELD, [{**one, "devices": devices(one["gpus"])} for one in record["held"]])
 
 
-def _gpu(host: Host, card: Card, usable: set[str]) -> Record:
-    gpu = card.gpu
-    assert gpu is not None  # cards() returns those of a reading
+def _gpu(host: Host, state: GpuState, usable: set[str]) -> Record:
+    gpu = state.gpu
+    assert gpu is not None  # gpu_states() returns those of a reading
     return {
         "index": gpu.index,
         "uuid": gpu.uuid,
@@ -93,11 +93,11 @@ def _gpu(host: Host, card: Card, usable: set[str]) -> Record:
         "usable": gpu.virtual or gpu.uuid in usable,
         "memory_bytes": gpu.memory,
         "memory_free_bytes": gpu.memory_free,
-        "memory_own_bytes": card.own_used,
-        "memory_foreign_bytes": card.foreign_memory,
-        "memory_reserved_bytes": card.reserved,
-        "memory_available_bytes": None if card.limitless else card.memory_available,
-        "share_held": card.share / 1000,
+        "memory_own_bytes": state.own_used,
+        "memory_foreign_bytes": state.foreign_memory,
+        "memory_reserved_bytes": state.reserved,
+        "memory_available_bytes": None if state.limitless else state.memory_available,
+        "share_held": state.share / 1000,
         "utilization": gpu.utilization,
         "temperature": gpu.temperature,
         "power": gpu.power,

@@ -35,7 +35,7 @@ class GpuWatch:
         self._seen: dict[str, tuple[float, Gpu]] = {}
         self._stop = False
         self._now = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="torc-cards", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="torc-gpus", daemon=True)
         self._thread.start()
 
     def take(self) -> tuple[Gpu, ...] | None:

@@ -114,7 +114,7 @@ def run(
 
 
 def _real(machine: Machine) -> bool:
-    """Whether there are cards to be asked about."""
+    """Whether there are GPUs to be asked about."""
     return any(not gpu.virtual for gpu in machine.gpus)
 
 
@@ -554,7 +554,7 @@ class Runner:
             self.scripts.stop()
 
     def _update_gpus(self, now: float) -> None:
-        """Give the pool what the cards say now, and tell once what the driver complains of."""
+        """Give the pool what the GPUs say now, and tell once what the driver complains of."""
         if self.watch is None:
             return
         gpus = self.watch.take()
@@ -585,8 +585,8 @@ class Runner:
             return False
         if elsewhere:
             return False
-        if self.watch is not None and (cards := self.watch.present()) is not None:
-            self.reckoning.machine = replace(self.machine, gpus=cards)
+        if self.watch is not None and (gpus := self.watch.present()) is not None:
+            self.reckoning.machine = replace(self.machine, gpus=gpus)
         ready = [one for one in left if one.status == JobStatus.READY]
         possible = [
             one for one in ready if not self.reckoning.never_reason(one.requirement_id, now)

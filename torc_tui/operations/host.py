@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from torc_tui.model import Allocation, Gpu, Machine
 from torc_tui.resources.detect import detect_machine
-from torc_tui.resources.gpus import Card, ForeignPolicy
+from torc_tui.resources.gpus import ForeignPolicy, GpuState
 from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
 from torc_tui.store import allocations_held
@@ -24,7 +24,7 @@ from torc_tui.store.database import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """One reading. ``machine`` has all that could be used here, its cards as they are;
+    """One reading. ``machine`` has all that could be used here, its GPUs as they are;
     ``cpu_percent`` is of each CPU of the host since the reading before (empty in the first),
     ``memory_used`` bytes in use by anybody.
     """
@@ -39,7 +39,7 @@ class Host:
     location: str = ""
 
     @property
-    def sees_cards(self) -> bool:
+    def sees_gpus(self) -> bool:
         """Whether the driver answers here; else what a runner has found is all that is known."""
         return any(not gpu.virtual for gpu in self.machine.gpus)
 
@@ -49,14 +49,14 @@ class Host:
         held = [one.allocation for one in self.holdings]
         return Allocation(sum(one.num_cpus for one in held), sum(one.memory for one in held))
 
-    def cards(self) -> list[Card]:
-        """The cards with what is granted, reserved and used by others of each; those of runners
+    def gpu_states(self) -> list[GpuState]:
+        """The GPUs with what is granted, reserved and used by others of each; those of runners
         without a driver (virtual ones) among them.
         """
-        return Pool(self.machine, [one.allocation for one in self.holdings]).cards
+        return Pool(self.machine, [one.allocation for one in self.holdings]).gpu_states
 
     def holders(self, uuid: str) -> list[Holding]:
-        """The jobs that hold that card or a part of it."""
+        """The jobs that hold that GPU or a part of it."""
         return [
             one for one in self.holdings if any(grant.uuid == uuid for grant in one.allocation.gpus)
         ]
@@ -64,14 +64,14 @@ class Host:
     def pool(self, runner: Runner, foreign: ForeignPolicy) -> Pool:
         """What that runner of this host could still give, with what all runners hold subtracted."""
         live = {gpu.uuid: gpu for gpu in self.machine.gpus}
-        machine = machine_of(runner, live if self.sees_cards else None)
+        machine = machine_of(runner, live if self.sees_gpus else None)
         return Pool(machine, [one.allocation for one in self.holdings], foreign=foreign)
 
 
 class HostReader:
     """Reads this host again and again, from one thread. The driver is kept open in between.
 
-    All cards that can be opened are read, also those that CUDA_VISIBLE_DEVICES or Slurm keep from
+    All GPUs that can be opened are read, also those that CUDA_VISIBLE_DEVICES or Slurm keep from
     this process: a runner that was started elsewhere may use them.
     """
 
@@ -126,7 +126,7 @@ class HostReader:
 
 def machine_of(runner: Runner, live: Mapping[str, Gpu] | None = None) -> Machine:
     """The machine as that runner may use it. ``live`` are fresh readings by uuid, where they can be
-    had; a card that is not among them does not answer. None: the cards as the runner found them.
+    had; a GPU that is not among them does not answer. None: the GPUs as the runner found them.
     """
     gpus = []
     for gpu in runner.gpus:

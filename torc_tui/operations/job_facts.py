@@ -56,7 +56,7 @@ def outlook(
     """What keeps ready jobs with these requirements (by id) from starting.
 
     The best runner counts: what one of them can serve lacks nothing. Without a runner it is said
-    what this host can never give. ``host``: a reading, or who makes one if a request wants cards.
+    what this host can never give. ``host``: a reading, or who makes one if a request wants GPUs.
     """
     runners = allocations_held.runners(store, workflow_id=workflow_id)
     reading = host if isinstance(host, Host) else None
@@ -78,10 +78,10 @@ def outlook(
             },
         )
     lacks: dict[int, Lack] = {}
-    wants_cards = any(gpu_need(one) for one in requirements.values())
+    wants_gpus = any(gpu_need(one) for one in requirements.values())
     for runner in runners:
         here = runner.location == host.location
-        pool, whole = _pool(store, runner, read() if here and wants_cards else None)
+        pool, whole = _pool(store, runner, read() if here and wants_gpus else None)
         full = _full(store, runner)
         for key, one in requirements.items():
             never = _reasons(never_of(one, whole))

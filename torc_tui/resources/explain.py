@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess, Machine, ResourceRequirements
 from torc_tui.reasons import Argument, Kind, Reason, because
-from torc_tui.resources.gpus import LASTING, WHOLE, Card, GpuNeed, Obstacle, gpu_need, matches
+from torc_tui.resources.gpus import LASTING, WHOLE, GpuNeed, GpuState, Obstacle, gpu_need, matches
 from torc_tui.resources.pool import Pool
 
 NAMED_GPUS = 8
@@ -84,15 +84,15 @@ def _gpus(need: GpuNeed, pool: Pool) -> list[Shortfall]:
     able = sum(obstacle is None for _, obstacle in found)
     if able >= need.number:
         return []
-    possible = [(card, obstacle) for card, obstacle in found if obstacle not in LASTING]
+    possible = [(state, obstacle) for state, obstacle in found if obstacle not in LASTING]
     if len(possible) < need.number:
-        gpus = [card.gpu for card, _ in found if card.gpu is not None]
+        gpus = [state.gpu for state, _ in found if state.gpu is not None]
         return [_too_few(need, gpus, len(possible))]
-    blocked = [(card, obstacle) for card, obstacle in possible if obstacle is not None]
+    blocked = [(state, obstacle) for state, obstacle in possible if obstacle is not None]
     return [_in_use(need, blocked, able)]
 
 
-def _in_use(need: GpuNeed, blocked: Sequence[tuple[Card, Obstacle]], able: int) -> Shortfall:
+def _in_use(need: GpuNeed, blocked: Sequence[tuple[GpuState, Obstacle]], able: int) -> Shortfall:
     """Return the shortfall of a request that the machine could serve if nothing else ran."""
     only_memory = all(obstacle is Obstacle.MEMORY for _, obstacle in blocked)
     reasons = _obstacles(need, blocked)
@@ -108,19 +108,19 @@ def _in_use(need: GpuNeed, blocked: Sequence[tuple[Card, Obstacle]], able: int) 
         return Shortfall(what, need.number, able, reason)
     reason = because(Kind.GPUS_IN_USE, obstacles=reasons)
     if only_memory:
-        most = max(card.memory_available for card, _ in blocked)
+        most = max(state.memory_available for state, _ in blocked)
         return Shortfall("gpu_memory", need.memory, most, reason)
-    shares = (card.share_available if ob is Obstacle.SHARE else 0 for card, ob in blocked)
+    shares = (state.share_available if ob is Obstacle.SHARE else 0 for state, ob in blocked)
     what = "gpu_share" if need.share else "gpu_memory"
     return Shortfall(what, need.share or need.memory, max(0, *shares), reason)
 
 
-def _obstacles(need: GpuNeed, blocked: Sequence[tuple[Card, Obstacle]]) -> tuple[Reason, ...]:
+def _obstacles(need: GpuNeed, blocked: Sequence[tuple[GpuState, Obstacle]]) -> tuple[Reason, ...]:
     """Return why each GPU cannot be had; those held by other jobs come last, as one reason."""
-    real = [(card.gpu, card, obstacle) for card, obstacle in blocked if card.gpu is not None]
+    real = [(state.gpu, state, obstacle) for state, obstacle in blocked if state.gpu is not None]
     reasons = [
-        _obstacle(need, gpu, card, obstacle)
-        for gpu, card, obstacle in real
+        _obstacle(need, gpu, state, obstacle)
+        for gpu, state, obstacle in real
         if obstacle is not Obstacle.HELD
     ]
     held = tuple(label(gpu) for gpu, _, obstacle in real if obstacle is Obstacle.HELD)
@@ -131,27 +131,27 @@ def _obstacles(need: GpuNeed, blocked: Sequence[tuple[Card, Obstacle]]) -> tuple
     return tuple(reasons)
 
 
-def _obstacle(need: GpuNeed, gpu: Gpu, card: Card, obstacle: Obstacle) -> Reason:
+def _obstacle(need: GpuNeed, gpu: Gpu, state: GpuState, obstacle: Obstacle) -> Reason:
     if obstacle is Obstacle.SHARED:
-        return because(Kind.GPU_SHARED, gpu=label(gpu), jobs=card.grants)
+        return because(Kind.GPU_SHARED, gpu=label(gpu), jobs=state.grants)
     if obstacle is Obstacle.FOREIGN:
-        return because(Kind.GPU_FOREIGN, gpu=label(gpu), users=_users(card.computing))
+        return because(Kind.GPU_FOREIGN, gpu=label(gpu), users=_users(state.computing))
     if obstacle is Obstacle.SHARE:
         return because(
             Kind.GPU_SHARE_TAKEN,
             gpu=label(gpu),
-            free=card.share_available / WHOLE,
+            free=state.share_available / WHOLE,
             requested=need.share / WHOLE,
-            users=_users(card.computing),
+            users=_users(state.computing),
         )
     return because(
         Kind.GPU_MEMORY_TAKEN,
         gpu=label(gpu),
-        free=card.memory_available,
+        free=state.memory_available,
         total=gpu.memory,
         requested=need.memory or None,
-        reserved=card.reserved or None,
-        users=_users(card.foreign),
+        reserved=state.reserved or None,
+        users=_users(state.foreign),
     )
 
 

@@ -102,7 +102,7 @@ def matches(gpu: Gpu, model: str | None) -> bool:
     return pattern is not None and is_found(pattern, gpu.name)
 
 
-class Card:
+class GpuState:
     """What is known and granted of one GPU. ``gpu`` is None while no reading shows it (grants are
     kept).
 
@@ -233,7 +233,9 @@ class Card:
         return None
 
 
-def choose(cards: Sequence[Card], need: GpuNeed, distances: Distances | None) -> list[Card] | None:
+def choose(
+    states: Sequence[GpuState], need: GpuNeed, distances: Distances | None
+) -> list[GpuState] | None:
     """The GPUs that serve the request best, of those that can (``GPUs``); None if they are too
     few.
 
@@ -241,27 +243,27 @@ def choose(cards: Sequence[Card], need: GpuNeed, distances: Distances | None) ->
     others compute on; among equals onto the one with the least room left. Whole GPUs: the smallest
     that do, as close together as possible.
     """
-    if len(cards) < need.number:
+    if len(states) < need.number:
         return None
-    ranked = sorted(cards, key=_tightest if need.share < WHOLE else _smallest)
+    ranked = sorted(states, key=_tightest if need.share < WHOLE else _smallest)
     if need.number == 1 or len(ranked) == need.number or not distances:
         return ranked[: need.number]
     return _closest(ranked, need.number, distances)
 
 
-def _tightest(card: Card) -> tuple[int, int, int, int, str]:
-    assert card.gpu is not None
-    tier = 0 if card.grants else 2 if card.computing else 1
-    return (tier, card.share_available, card.memory_available, card.gpu.index, card.gpu.uuid)
+def _tightest(state: GpuState) -> tuple[int, int, int, int, str]:
+    assert state.gpu is not None
+    tier = 0 if state.grants else 2 if state.computing else 1
+    return (tier, state.share_available, state.memory_available, state.gpu.index, state.gpu.uuid)
 
 
-def _smallest(card: Card) -> tuple[int, int, int, str]:
-    assert card.gpu is not None
-    return (len(card.computing), card.gpu.memory, card.gpu.index, card.gpu.uuid)
+def _smallest(state: GpuState) -> tuple[int, int, int, str]:
+    assert state.gpu is not None
+    return (len(state.computing), state.gpu.memory, state.gpu.index, state.gpu.uuid)
 
 
-def _closest(ranked: list[Card], count: int, distances: Distances) -> list[Card]:
-    uuids = [card.gpu.uuid if card.gpu else "" for card in ranked]
+def _closest(ranked: list[GpuState], count: int, distances: Distances) -> list[GpuState]:
+    uuids = [state.gpu.uuid if state.gpu else "" for state in ranked]
 
     def apart(i: int, j: int) -> int:
         return distances.get(uuids[i], {}).get(uuids[j], _FAR)

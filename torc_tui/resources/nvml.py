@@ -103,7 +103,7 @@ class GpuMonitor:
         self._said: set[str] = set()
         self._lost: dict[str, str] = {}
         self._names: dict[int, str] = {}
-        self._cards: dict[str, str] = {}
+        self._gpu_names: dict[str, str] = {}
         self._sampled: dict[str, int] = {}
         self._asked: dict[str, float] = {}
 
@@ -150,9 +150,9 @@ class GpuMonitor:
         knows.
         """
         with self._lock:
-            cards = [device for device in self._enumerate() if device.parent is None]
+            devices = [device for device in self._enumerate() if device.parent is None]
             table: dict[str, dict[str, int]] = {}
-            for one, other in combinations(cards, 2):
+            for one, other in combinations(devices, 2):
                 try:
                     apart = self._ask(
                         "nvmlDeviceGetTopologyCommonAncestor", one.handle, other.handle
@@ -206,7 +206,7 @@ class GpuMonitor:
             import pynvml
         except ImportError:
             return self._fail(
-                "the Python package nvidia-ml-py is missing, so no NVIDIA card can be used"
+                "the Python package nvidia-ml-py is missing, so no NVIDIA GPU can be used"
             )
         try:
             pynvml.nvmlInit()
@@ -214,7 +214,7 @@ class GpuMonitor:
             return self._fail(_why_not(error))
         except OSError as error:
             return self._fail(
-                f"NVIDIA's {LIBRARY} cannot be loaded ({error}); its cards are not used"
+                f"NVIDIA's {LIBRARY} cannot be loaded ({error}); its GPUs are not used"
             )
         self._nvml = pynvml
         self.unavailable = None
@@ -305,7 +305,7 @@ class GpuMonitor:
                 and "Processes_v2" in function
             ):
                 self._say(
-                    "the NVIDIA driver is too old to tell which processes use its cards; others are not seen"
+                    "the NVIDIA driver is too old to tell which processes use its GPUs; others are not seen"
                 )
             return None
 
@@ -318,10 +318,10 @@ class GpuMonitor:
         temperature = self._ask("nvmlDeviceGetTemperature", handle, 0) if figures else None
         power = self._ask("nvmlDeviceGetPowerUsage", handle) if figures else None
         mode = self._ask("nvmlDeviceGetComputeMode", handle)
-        name = self._cards.get(device.uuid)
+        name = self._gpu_names.get(device.uuid)
         if name is None:
             found = self._ask("nvmlDeviceGetName", handle)
-            name = self._cards[device.uuid] = "" if found is None else _text(found)
+            name = self._gpu_names[device.uuid] = "" if found is None else _text(found)
         processes = []
         for pid, (memory, graphics) in sorted(self._processes(handle).items()):
             if pid not in self._names:
@@ -446,5 +446,5 @@ def _why_not(error: Any) -> str:
         18: "the NVIDIA driver was updated and its kernel module was not (a reboot helps)",
     }
     return (
-        f"{reasons.get(error.value, f'the NVIDIA driver fails ({error})')}; no NVIDIA card is used"
+        f"{reasons.get(error.value, f'the NVIDIA driver fails ({error})')}; no NVIDIA GPU is used"
     )

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from torc_tui.model import Allocation, Gpu, GpuGrant, Machine, ResourceRequirements
 from torc_tui.resources.gpus import (
     WHOLE,
-    Card,
     Distances,
     ForeignPolicy,
     GpuNeed,
+    GpuState,
     Obstacle,
     choose,
     gpu_need,
@@ -44,7 +44,7 @@ class Pool:
         self.distances = distances
         self._cpus = 0
         self._bytes = 0
-        self._cards = {gpu.uuid: Card(gpu) for gpu in machine.gpus}
+        self._gpus = {gpu.uuid: GpuState(gpu) for gpu in machine.gpus}
         for allocation in held:
             self.hold(allocation)
 
@@ -60,18 +60,18 @@ class Pool:
         return max(self.memory - self._bytes, 0)
 
     @property
-    def cards(self) -> list[Card]:
+    def gpu_states(self) -> list[GpuState]:
         """The GPUs that exist now, in the order of their index. To look at, not to change."""
-        present = [card for card in self._cards.values() if card.gpu is not None]
+        present = [state for state in self._gpus.values() if state.gpu is not None]
         return sorted(
-            present, key=lambda card: (card.gpu.index, card.gpu.uuid) if card.gpu else (0, "")
+            present, key=lambda state: (state.gpu.index, state.gpu.uuid) if state.gpu else (0, "")
         )
 
     @property
     def free_gpus(self) -> int:
         """How many GPUs a whole-GPU request could get now."""
         need = GpuNeed(1, WHOLE, 0, None)
-        return sum(card.obstacle(need, self.foreign) is None for card in self._cards.values())
+        return sum(state.obstacle(need, self.foreign) is None for state in self._gpus.values())
 
     def fits(self, req: ResourceRequirements) -> bool:
         """Whether ``take`` would succeed."""
@@ -80,9 +80,9 @@ class Pool:
         need = gpu_need(req)
         return need is None or self._choose(need) is not None
 
-    def obstacles(self, need: GpuNeed) -> list[tuple[Card, Obstacle | None]]:
+    def obstacles(self, need: GpuNeed) -> list[tuple[GpuState, Obstacle | None]]:
         """For each GPU what keeps it from serving the request now."""
-        return [(card, card.obstacle(need, self.foreign)) for card in self.cards]
+        return [(state, state.obstacle(need, self.foreign)) for state in self.gpu_states]
 
     # -- taking and giving -------------------------------------------------------------------------
 
@@ -96,15 +96,15 @@ class Pool:
             return Allocation(req.num_cpus, req.planned_memory)
         need = gpu_need(req)
         if need is None:
-            chosen: Sequence[Card] | None = ()
+            chosen: Sequence[GpuState] | None = ()
         else:
             chosen = self._choose(need)
         if chosen is None:
             return None
         grants = tuple(
-            GpuGrant(card.gpu.uuid, need.share, need.memory)
-            for card in sorted(chosen, key=lambda card: card.gpu.index if card.gpu else 0)
-            if card.gpu is not None and need is not None
+            GpuGrant(state.gpu.uuid, need.share, need.memory)
+            for state in sorted(chosen, key=lambda state: state.gpu.index if state.gpu else 0)
+            if state.gpu is not None and need is not None
         )
         allocation = Allocation(req.num_cpus, req.planned_memory, grants)
         self.hold(allocation)
@@ -115,7 +115,7 @@ class Pool:
         self._cpus += allocation.num_cpus
         self._bytes += allocation.memory
         for grant in allocation.gpus:
-            self._cards.setdefault(grant.uuid, Card()).add(grant)
+            self._gpus.setdefault(grant.uuid, GpuState()).add(grant)
 
     def give(self, allocation: Allocation) -> None:
         """Return what an attempt held; ValueError, and nothing changed, if the pool does not hold
@@ -130,10 +130,10 @@ class Pool:
         self._cpus -= allocation.num_cpus
         self._bytes -= allocation.memory
         for grant in allocation.gpus:
-            card = self._cards[grant.uuid]
-            card.remove(grant)
-            if card.gpu is None and not card.grants:
-                del self._cards[grant.uuid]
+            state = self._gpus[grant.uuid]
+            state.remove(grant)
+            if state.gpu is None and not state.grants:
+                del self._gpus[grant.uuid]
 
     # -- the machine changes -----------------------------------------------------------------------
 
@@ -145,12 +145,12 @@ class Pool:
         until then.
         """
         seen = {gpu.uuid: gpu for gpu in gpus}
-        for uuid, card in list(self._cards.items()):
-            card.read(seen.pop(uuid, None))
-            if card.gpu is None and not card.grants:
-                del self._cards[uuid]
+        for uuid, state in list(self._gpus.items()):
+            state.read(seen.pop(uuid, None))
+            if state.gpu is None and not state.grants:
+                del self._gpus[uuid]
         for uuid, gpu in seen.items():
-            self._cards[uuid] = Card(gpu)
+            self._gpus[uuid] = GpuState(gpu)
 
     def resize(self, *, num_cpus: int | None = None, memory: int | None = None) -> None:
         """Change the capacity; what is held stays held."""
@@ -167,19 +167,21 @@ class Pool:
             and req.num_nodes <= 1
         )
 
-    def _choose(self, need: GpuNeed) -> Sequence[Card] | None:
-        able = [card for card in self._cards.values() if card.obstacle(need, self.foreign) is None]
+    def _choose(self, need: GpuNeed) -> Sequence[GpuState] | None:
+        able = [
+            state for state in self._gpus.values() if state.obstacle(need, self.foreign) is None
+        ]
         return choose(able, need, self.distances)
 
     def _holds(self, grants: Sequence[GpuGrant]) -> bool:
         wanted: Counter[str] = Counter()
         for grant in grants:
             wanted[grant.uuid] += 1
-            card = self._cards.get(grant.uuid)
-            if card is None or card.grants < wanted[grant.uuid]:
+            state = self._gpus.get(grant.uuid)
+            if state is None or state.grants < wanted[grant.uuid]:
                 return False
-            if card.share < grant.share or card.reserved < grant.memory:
+            if state.share < grant.share or state.reserved < grant.memory:
                 return False
-            if grant.share >= WHOLE and not card.wholes:
+            if grant.share >= WHOLE and not state.wholes:
                 return False
         return True

@@ -74,9 +74,9 @@ def _find(devices: Sequence[Device], entry: str) -> tuple[str, ...]:
     if entry.startswith(
         "MIG-GPU-"
     ):  # the older name: MIG-<id of the GPU>/<GPU instance>/<compute instance>
-        card, _, numbers = entry.removeprefix("MIG-").partition("/")
+        parent, _, numbers = entry.removeprefix("MIG-").partition("/")
         instances = [
-            instance for device in devices if device.uuid == card for instance in device.instances
+            instance for device in devices if device.uuid == parent for instance in device.instances
         ]
         return tuple(
             i.uuid for i in instances if f"{i.gpu_instance}/{i.compute_instance}" == numbers

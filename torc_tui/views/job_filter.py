@@ -53,7 +53,7 @@ def _nobody(_name: str) -> Collection[int]:
 class Context:
     """What rows do not say themselves. ``after`` and ``before`` give the ids downstream and
     upstream of the jobs of a name (or pattern with ``*``); ``gpus`` the indices or uuids of the
-    cards that a job holds.
+    GPUs that a job holds.
     """
 
     requirements: Mapping[int, ResourceRequirements] = field(default_factory=dict)
@@ -114,7 +114,7 @@ KEYS: Mapping[str, tuple[frozenset[str], str]] = {
     "attempt": (_NUMBERS, "number of the attempt"),
     "exit": (_NUMBERS, "exit code"),
     "held": (_SETS, "yes or no"),
-    "gpu": (_SETS, "index or uuid of a card that it holds"),
+    "gpu": (_SETS, "index or uuid of a GPU that it holds"),
     "after": (_SETS, "what depends on this job"),
     "before": (_SETS, "what this job depends on"),
 }

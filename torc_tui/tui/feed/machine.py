@@ -126,7 +126,7 @@ class MachineWatch:
         room = f"{machine.memory / _GIB:.0f} GiB"
         out.append(Meter("mem", memory, room, host.memory_used >= HIGH * machine.memory))
         if machine.gpus:
-            gpus = host.cards()
+            gpus = host.gpu_states()
             busy = sum(bool(gpu.grants or gpu.computing) for gpu in gpus)
             out.append(Meter("GPU", f"{busy}", f"{len(gpus)}", busy == len(gpus)))
         return tuple(out)

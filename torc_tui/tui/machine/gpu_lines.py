@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torc_tui.model import Gpu, GpuProcess
-from torc_tui.resources.gpus import Card
+from torc_tui.resources.gpus import GpuState
 from torc_tui.store.allocations_held import Holding
 from torc_tui.tui.look.text_layout import Span, line_width, sanitize
 from torc_tui.wording import size
@@ -30,24 +30,24 @@ def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
     return lines
 
 
-def memory_bar(card: Card, width: int) -> list[Span]:
+def memory_bar(state: GpuState, width: int) -> list[Span]:
     """Return what jobs use, what they reserved, what others use, and what is free.
 
     A GPU whose memory is not known shows its shares.
     """
-    gpu = card.gpu
+    gpu = state.gpu
     assert gpu is not None
-    if card.limitless:
-        parts = [(card.share if not card.wholes else 1000, RESERVED)]
+    if state.limitless:
+        parts = [(state.share if not state.wholes else 1000, RESERVED)]
         total = 1000
     else:
         total = gpu.memory
         free = gpu.memory if gpu.memory_free is None else gpu.memory_free
-        others = max(total - free - card.own_used, 0)
-        reserved = max((total if card.wholes else card.reserved) - card.own_used, 0)
+        others = max(total - free - state.own_used, 0)
+        reserved = max((total if state.wholes else state.reserved) - state.own_used, 0)
         parts = [
-            (card.own_used, OWN),
-            (min(reserved, total - others - card.own_used), RESERVED),
+            (state.own_used, OWN),
+            (min(reserved, total - others - state.own_used), RESERVED),
             (others, OTHERS),
         ]
     out: list[Span] = []
@@ -59,19 +59,19 @@ def memory_bar(card: Card, width: int) -> list[Span]:
     return [*out, (FREE[0] * left, FREE[1])] if left else out
 
 
-def memory_words(card: Card, *, short: bool = False) -> str:
-    gpu = card.gpu
+def memory_words(state: GpuState, *, short: bool = False) -> str:
+    gpu = state.gpu
     assert gpu is not None
-    if card.limitless:
-        share = 1.0 if card.wholes else card.share / 1000
+    if state.limitless:
+        share = 1.0 if state.wholes else state.share / 1000
         return f"{share:g} held" if short or not gpu.virtual else f"virtual, {share:g} held"
     free = gpu.memory if gpu.memory_free is None else gpu.memory_free
     if short:
         return f"{(gpu.memory - free) / (1 << 30):.0f}/{size(gpu.memory)}"
     words = [f"{size(gpu.memory - free)} of {size(gpu.memory)} used"]
-    words += [f"jobs {size(card.own_used)}"] if card.own_used else []
-    words += [f"reserved {size(card.reserved)}"] if card.reserved else []
-    words += [f"others {size(card.foreign_memory)}"] if card.foreign_memory else []
+    words += [f"jobs {size(state.own_used)}"] if state.own_used else []
+    words += [f"reserved {size(state.reserved)}"] if state.reserved else []
+    words += [f"others {size(state.foreign_memory)}"] if state.foreign_memory else []
     return " · ".join(words)
 
 

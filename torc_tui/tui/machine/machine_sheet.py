@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torc_tui.operations.host import Host
 from torc_tui.resources.explain import label
-from torc_tui.resources.gpus import Card
+from torc_tui.resources.gpus import GpuState
 from torc_tui.tui.feed.machine import MachineWatch
 from torc_tui.tui.feed.sample_ring import Ring
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
@@ -78,7 +78,7 @@ class MachineSheet:
         self._load()
         if self.slots:
             self._slots()
-        self._cards()
+        self._gpus()
         self._holders()
         self._elsewhere()
         return self.lines, self.jobs
@@ -164,19 +164,19 @@ class MachineSheet:
             self.add((" ", ""), *cells[start : start + room])
         self.gap()
 
-    # -- cards -------------------------------------------------------------------------------------
+    # -- GPUs --------------------------------------------------------------------------------------
 
-    def _cards(self) -> None:
+    def _gpus(self) -> None:
         host = self.host
         here = {gpu.uuid for gpu in host.machine.gpus}
         known = {gpu["uuid"]: gpu["index"] for one in host.runners for gpu in one.gpus}
-        # Whether the cards of our runners answer is told below, as it is now.
+        # Whether the GPUs of our runners answer is told below, as it is now.
         for notice in [text for text in host.notices if not any(uuid in text for uuid in known)][
             -2:
         ]:
             self.add((f" ⚠ {sanitize(notice)}", "warning"))
-        cards = host.cards()
-        if not cards:
+        states = host.gpu_states()
+        if not states:
             return
         if self.roomy:
             own, reserved, others, free = OWN, RESERVED, OTHERS, FREE
@@ -184,24 +184,24 @@ class MachineSheet:
                 (" GPUs   ", "accent bold"), own, (" used by jobs  ", "muted"), reserved, (" reserved  ", "muted"),
                 others, (" used by others  ", "muted"), free, (" free", "muted"),
             )  # fmt: skip
-        for card in cards:
-            self._card(card)
+        for state in states:
+            self._gpu(state)
         for uuid, index in known.items():
-            if uuid not in here and host.sees_cards:
+            if uuid not in here and host.sees_gpus:
                 self.add((f" GPU {index} ✖ does not answer ", "error"), (f"({uuid})", "faint"))
 
-    def _card(self, card: Card) -> None:
-        gpu = card.gpu
+    def _gpu(self, state: GpuState) -> None:
+        gpu = state.gpu
         assert gpu is not None
         measured = "  ".join(figures(gpu))
-        users = self._users(card)
+        users = self._users(state)
         ring = self.machine.gpus.get(gpu.uuid, Ring(1))
         if not self.roomy:
             bar, graph = (6, 0) if self.width < 60 else (14, 10) if self.width < 100 else (20, 20)
             line = self.history(ring, graph, 1)[0] if graph and gpu.utilization is not None else ""
-            said = f" {memory_words(card, short=True)} "
+            said = f" {memory_words(state, short=True)} "
             self.add(
-                (f" {gpu_label(label(gpu))} ", "accent bold"), *memory_bar(card, bar), (said, "muted"), (line, "load"),
+                (f" {gpu_label(label(gpu))} ", "accent bold"), *memory_bar(state, bar), (said, "muted"), (line, "load"),
                 (f" {'  '.join(figures(gpu)[:2])}  ", "text"), *users,
             )  # fmt: skip
             return
@@ -211,18 +211,18 @@ class MachineSheet:
             (f"  {measured}", "text"),
         )
         graph = max(8, min(30, self.width // 3))
-        strip = memory_bar(card, self.width - graph - 5)
+        strip = memory_bar(state, self.width - graph - 5)
         use = self.history(ring, graph, 2)
-        below = fit_line([(memory_words(card), "muted")], self.width - graph - 5)
+        below = fit_line([(memory_words(state), "muted")], self.width - graph - 5)
         self.add(("   ", ""), *strip, ("  ", ""), (use[0], "load"))
         self.add(("   ", ""), *below, ("  ", ""), (use[1], "load"))
         for row in wrapped(users or [("idle", "faint")], self.width - 4):
             self.add(("   ", ""), *row)
         self.gap()
 
-    def _users(self, card: Card) -> list[Span]:
-        """Who holds the card, and who else is on it."""
-        gpu = card.gpu
+    def _users(self, state: GpuState) -> list[Span]:
+        """Who holds the GPU, and who else is on it."""
+        gpu = state.gpu
         assert gpu is not None
         out: list[Span] = []
         for one in self.host.holders(gpu.uuid):
@@ -231,7 +231,7 @@ class MachineSheet:
             part += [size(grant.memory)] if grant.memory else []
             out += [self.marks[one.job_id], (" " + sanitize(one.job_name), "text")]
             out += [(f" ({', '.join(part)})  ", "faint")] if part else [("  ", "")]
-        for process in sorted(card.foreign, key=lambda process: -(process.memory or 0)):
+        for process in sorted(state.foreign, key=lambda process: -(process.memory or 0)):
             out.append(
                 (f"× {process_words(process)}  ", "warning" if not process.graphics else "muted")
             )
