@@ -51,8 +51,8 @@ NOWHERE = Source()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """One job, after expansion of parameters; ``family`` is the name of its entry as written
-    (``train_{lr}``).
+    """One job, after expansion of parameters; ``group`` is the name of its job group, which is the
+    name as written in the file (``train_{lr}``).
     """
 
     name: str
@@ -78,7 +78,7 @@ class JobSpec:
     stdio: Mapping[str, Json] | None = None
     require_user_data: bool | None = None
     options: Mapping[str, Json] = field(default_factory=dict)
-    family: str = ""
+    group: str = ""
     values: tuple[tuple[str, Value], ...] = ()
     source: Source = NOWHERE
 
@@ -579,7 +579,7 @@ class Job:
     id: int
     name: str
     status: JobStatus
-    family: str = ""
+    group: str = ""
     values: str = ""
     priority: int = 0
     held: bool = False

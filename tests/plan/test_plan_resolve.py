@@ -358,7 +358,7 @@ def test_all_problems_at_once_with_their_lines() -> None:
 
 
 def test_errors_of_a_group_are_reported_once() -> None:
-    jobs = [job(f"t_{i}", family="t_{i}", depends_on=("nobody",)) for i in range(50)]
+    jobs = [job(f"t_{i}", group="t_{i}", depends_on=("nobody",)) for i in range(50)]
     assert len(refused(*jobs).problems) == 1
 
 

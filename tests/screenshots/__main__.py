@@ -238,7 +238,7 @@ async def plain(pilot: Pilot[int]) -> None:
 # Those that need a workflow at work come first.
 PICTURES: dict[str, Picture] = {
     "workflow": Picture((140, 38), "vision", the_workflow),
-    "families": Picture((150, 30), "vision", the_folded_graph),
+    "groups": Picture((150, 30), "vision", the_folded_graph),
     "workflows": Picture((140, 22), None, the_list),
     "log": Picture((140, 34), "vision", the_log),
     "filter": Picture((120, 28), "vision", the_filter),

@@ -32,7 +32,7 @@ def make_plan(count: int = 6, name: str = "sweep") -> Plan:
         JobSpec(
             name=f"train_{i}",
             command=f"python train.py --lr {i}",
-            family="train_{lr}",
+            group="train_{lr}",
             values=(("lr", i), ("mode", "fast")),
             priority=i,
             resource_requirements="large",

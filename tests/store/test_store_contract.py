@@ -39,7 +39,7 @@ def test_a_plan_comes_back_as_a_snapshot(store: Store, workflow_id: int) -> None
     assert (workflow.is_canceled, workflow.is_archived, workflow.is_paused) == (False, False, False)
     assert shot.cursor == workflow.last_seq == 1
     job = shot.jobs[2]
-    assert (job.name, job.family, job.values, job.priority) == (
+    assert (job.name, job.group, job.values, job.priority) == (
         "train_1",
         "train_{lr}",
         "lr=1 mode=fast",

@@ -28,12 +28,12 @@ def view() -> WorkflowView:
             started_at=0.0,
             ended_at=4.0,
             return_code=0,
-            family="prep",
+            group="prep",
         ),
-        Job(2, "train_1", JobStatus.RUNNING, started_at=10.0, family="train", requirement_id=1),
-        Job(3, "train_2", JobStatus.READY, family="train", requirement_id=1),
-        Job(4, "evaluate", JobStatus.BLOCKED, unmet=2, family="evaluate"),
-        Job(5, "bad", JobStatus.FAILED, started_at=1.0, ended_at=2.0, return_code=3, family="bad"),
+        Job(2, "train_1", JobStatus.RUNNING, started_at=10.0, group="train", requirement_id=1),
+        Job(3, "train_2", JobStatus.READY, group="train", requirement_id=1),
+        Job(4, "evaluate", JobStatus.BLOCKED, unmet=2, group="evaluate"),
+        Job(5, "bad", JobStatus.FAILED, started_at=1.0, ended_at=2.0, return_code=3, group="bad"),
     ]
     return WorkflowView.from_snapshot(
         Workflow(id=1, name="w", user="u"),
@@ -104,8 +104,8 @@ def test_clock() -> None:
 
 
 def test_large_groups_are_folded_and_opened() -> None:
-    jobs = [Job(1, "prep", JobStatus.COMPLETED, family="prep")]
-    jobs += [Job(2 + i, f"train_{i}", JobStatus.READY, family="train_{i}") for i in range(30)]
+    jobs = [Job(1, "prep", JobStatus.COMPLETED, group="prep")]
+    jobs += [Job(2 + i, f"train_{i}", JobStatus.READY, group="train_{i}") for i in range(30)]
     folded = WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
     rows = JobRows(folded)
     assert rows.folds and rows.keys(None, False) == [1, "train_{i}"]
@@ -125,7 +125,7 @@ def test_large_groups_are_folded_and_opened() -> None:
 
 def test_the_largest_id_has_room_in_the_narrowest_list() -> None:
     jobs = [
-        Job(number, f"job_{number}", JobStatus.READY, family=f"f{number}")
+        Job(number, f"job_{number}", JobStatus.READY, group=f"f{number}")
         for number in (1, 1_220_000)
     ]
     rows = JobRows(

@@ -361,7 +361,7 @@ def test_jobs_of_a_dead_runner_have_none(place: Place) -> None:
     assert "no runner" in rows.reasons.why(first)
 
 
-async def test_a_folded_family_is_told_as_a_whole(place: Place) -> None:
+async def test_a_folded_group_is_shown_as_a_whole(place: Place) -> None:
     place.workflow(
         'name: many\njobs: [{name: "fit_{i}", command: "true", parameters: {i: "1:30"}}]'
     )

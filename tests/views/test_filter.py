@@ -89,7 +89,7 @@ def ids(text: str) -> list[int]:
         ("name~(prep|eval)", [1, 4]),
         ("name!~train", [1, 4]),
         ("name=prep", [1]),
-        ("family:train", [2, 3]),
+        ("group:train", [2, 3]),
         ("gpu:1", [3]),
         ("after:prep", [2, 3, 4]),
         ("before:train_lr0.1", [1]),

@@ -21,14 +21,14 @@ from torc_tui.views.status_bar import strip
 S = JobStatus
 
 
-def family(name: str, first: int, count: int, status: JobStatus = S.READY) -> list[Job]:
+def members(name: str, first: int, count: int, status: JobStatus = S.READY) -> list[Job]:
     return [Job(first + i, f"{name}_{i}", status, f"{name}_{{i}}") for i in range(count)]
 
 
 def pipeline(count: int = 5) -> Graph:
     jobs = [
         Job(1, "prep", S.COMPLETED, "prep"),
-        *family("align", 10, count),
+        *members("align", 10, count),
         Job(5, "merge", S.BLOCKED, "merge"),
     ]
     edges = [(10 + i, 1, EdgeKind.FILE, 7) for i in range(count)]
@@ -46,7 +46,7 @@ def shown(scene: Scene) -> set[tuple[str, str]]:
     }
 
 
-def test_a_family_with_the_same_neighbours_is_one_box() -> None:
+def test_a_group_with_the_same_neighbours_is_one_box() -> None:
     graph = pipeline()
     assert [(group.label, len(group.jobs)) for group in graph.groups] == [
         ("prep", 1),
@@ -68,8 +68,8 @@ def test_lines_that_follow_from_others_can_be_left_out() -> None:
     assert Graph([], []).scene().direct().links == []
 
 
-def test_jobs_of_a_family_with_other_parents_are_another_box() -> None:
-    jobs = [Job(1, "a", S.READY, "a"), Job(2, "b", S.READY, "b"), *family("x", 10, 4)]
+def test_jobs_of_a_group_with_other_parents_are_another_box() -> None:
+    jobs = [Job(1, "a", S.READY, "a"), Job(2, "b", S.READY, "b"), *members("x", 10, 4)]
     graph = Graph(
         jobs,
         [(10, 1, 1, None), (11, 1, 1, None), (12, 2, 1, None), (13, 1, 1, None), (13, 2, 1, None)],
@@ -84,7 +84,7 @@ def test_jobs_of_a_family_with_other_parents_are_another_box() -> None:
 
 
 def test_a_gate_counts_as_its_members() -> None:
-    jobs = [Job(1, "a", S.READY, "a"), *family("x", 10, 2)]
+    jobs = [Job(1, "a", S.READY, "a"), *members("x", 10, 2)]
     graph = Graph(jobs, [(10, 1, 1, None), (11, -1, 1, None), (-1, 1, 1, None)])
     assert [group.jobs for group in graph.groups] == [[1], [10, 11]]
 
@@ -113,7 +113,7 @@ def test_files_stand_between_their_writers_and_readers() -> None:
 
 
 def test_files_with_the_same_ends_fold() -> None:
-    jobs = [*family("a", 1, 3), *family("b", 10, 3)]
+    jobs = [*members("a", 1, 3), *members("b", 10, 3)]
     data = [Data("file", i, f"f_{i}.txt", [1 + i], [10 + i]) for i in range(3)]
     graph = Graph(jobs, [(10 + i, 1 + i, EdgeKind.FILE, i) for i in range(3)], data)
     assert shown(graph.scene(data=True)) == {("a_{i}", "f_#.txt ×3"), ("f_#.txt ×3", "b_{i}")}
@@ -156,7 +156,7 @@ def test_reach_focus_and_critical_path() -> None:
     assert [scene.nodes[at].label for at in heavy] == ["a", "d", "e"]
 
 
-def test_many_jobs_without_family_fold_by_their_names() -> None:
+def test_many_jobs_without_group_fold_by_their_names() -> None:
     jobs = [Job(i, f"job_{i}", S.READY, f"job_{i}") for i in range(3000)]
     assert [(group.label, len(group.jobs)) for group in Graph(jobs, []).groups] == [("job_#", 3000)]
 
@@ -170,10 +170,10 @@ EDGES = st.integers(1, 14).flatmap(
 
 @given(EDGES, st.lists(st.integers(0, 2), min_size=14, max_size=14), st.sets(st.integers(0, 13)))
 def test_every_dependency_is_in_every_scene(
-    drawn: tuple[int, list], families: list[int], opened: set[int]
+    drawn: tuple[int, list], group_of: list[int], opened: set[int]
 ) -> None:
     count, pairs = drawn
-    jobs = [Job(i + 1, f"j{i}", S.READY, f"f{families[i]}") for i in range(count)]
+    jobs = [Job(i + 1, f"j{i}", S.READY, f"f{group_of[i]}") for i in range(count)]
     edges = {(max(a, b) + 1, min(a, b) + 1) for a, b in pairs if a != b}
     graph = Graph(jobs, [(job, on, 1, None) for job, on in edges])
     expanded = [group.key for at, group in enumerate(graph.groups) if at in opened]
@@ -185,7 +185,7 @@ def test_every_dependency_is_in_every_scene(
         parents = [
             frozenset(graph._group[on - 1] for job, on in edges if job == own) for own in group.jobs
         ]
-        assert len(set(parents)) == 1 and len({jobs[own - 1].family for own in group.jobs}) == 1
+        assert len(set(parents)) == 1 and len({jobs[own - 1].group for own in group.jobs}) == 1
 
 
 def overlap(a: Box, b: Box) -> bool:
@@ -364,7 +364,7 @@ def test_strip_fills_its_cells_and_forgets_nothing(counts: list[int], width: int
 
 
 def test_exports() -> None:
-    jobs = [Job(1, 'a"<&>\\#;', S.FAILED, "a"), *family("b", 10, 3)]
+    jobs = [Job(1, 'a"<&>\\#;', S.FAILED, "a"), *members("b", 10, 3)]
     scene = Graph(jobs, [(10 + i, 1, 1, None) for i in range(3)]).scene()
     mermaid = export(scene, "mermaid")
     assert (

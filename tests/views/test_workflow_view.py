@@ -24,7 +24,7 @@ EXIT_3 = because(Kind.EXIT, code=3)
 
 def view(*statuses: JobStatus, cursor: int = 0) -> WorkflowView:
     jobs = [
-        Job(number, f"j{number}", status, family="f") for number, status in enumerate(statuses, 1)
+        Job(number, f"j{number}", status, group="f") for number, status in enumerate(statuses, 1)
     ]
     return WorkflowView.from_snapshot(WORKFLOW, jobs, {}, cursor)
 

@@ -53,7 +53,7 @@ def test_the_workflow_in_the_data_folder() -> None:
         "pair_y, z_2",
     ]
     train = spec.jobs[2]
-    assert train.family == "train_{lr}_{seed}"
+    assert train.group == "train_{lr}_{seed}"
     assert train.values == (("lr", 0.1), ("seed", 2))
     assert train.command.splitlines()[0] == "train --lr 0.1 --seed 02 > ${files.output.data_2}"
     assert (
@@ -95,7 +95,7 @@ def test_lines_of_entries(format: str) -> None:
     for job in spec.jobs:
         line = job.source.line_of("name")
         assert line is not None
-        assert job.family in lines[line - 1]
+        assert job.group in lines[line - 1]
         assert job.source.file == str(DATA / f"full.{format}")
         command = job.source.line_of("command")
         assert command is not None

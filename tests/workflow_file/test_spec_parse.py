@@ -185,7 +185,7 @@ def test_defaults() -> None:
     )
     job = spec.jobs[0]
     assert job.cancel_on_blocking_job_failure
-    assert (job.priority, job.env, job.stdio, job.require_user_data, job.family) == (
+    assert (job.priority, job.env, job.stdio, job.require_user_data, job.group) == (
         0,
         {},
         None,

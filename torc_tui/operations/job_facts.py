@@ -230,7 +230,7 @@ def job_of(record: dict[str, Any]) -> Job:
         id=record["id"],
         name=record["name"],
         status=JobStatus.from_word(record["status"]),
-        family=record["family"],
+        group=record["group"],
         priority=record["priority"],
         held=record["held"],
         attempt_id=record["attempt_id"],

@@ -110,9 +110,9 @@ def _option_lines(plan: Plan) -> Iterator[Problem]:
     before: str | None = None
     for job in plan.jobs:
         spec = job.spec
-        if (spec.family or spec.name) == before or not _INDENTED_OPTION.search(spec.command):
+        if (spec.group or spec.name) == before or not _INDENTED_OPTION.search(spec.command):
             continue
-        before = spec.family or spec.name
+        before = spec.group or spec.name
         match = _OPTION_LINE.search(plain_text(spec.command))
         if match is not None:
             message = (

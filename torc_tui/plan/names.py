@@ -48,7 +48,7 @@ def nearest(name: str, names: Collection[str]) -> str | None:
 
 def called(job: JobSpec) -> str:
     """Return the quoted name of the entry of a job, as an error of all its jobs is told once."""
-    return quoted(job.family or job.name)
+    return quoted(job.group or job.name)
 
 
 def listing(names: Iterable[str], limit: int = 5) -> str:

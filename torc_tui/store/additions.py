@@ -40,7 +40,7 @@ def add_jobs(
         id=ids,
         workflow_id=workflow_id,
         name=new,
-        family=new,
+        group=new,
         command=commands,
         priority=0,
         resource_class=0,

@@ -272,7 +272,7 @@ def _job_columns(plan: Plan, ids: _Ids) -> dict[str, Any]:
         first, places = getattr(ids, table), list(map(attrgetter(name), jobs))
         columns[column] = [None if place is None else first + place for place in places]
     return columns | {
-        "family": [spec.family or spec.name for spec in specs],
+        "group": [spec.group or spec.name for spec in specs],
         "command": [render(job.command, first_record) for job in jobs],
         "invocation_script": [
             None if job.invocation_script is None else render(job.invocation_script, first_record)

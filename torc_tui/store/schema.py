@@ -197,7 +197,7 @@ job = Table(
     Column("requirement_id", Integer, nullable=False),
     Column("failure_handler_id", Integer),
     Column("scheduler", Text),
-    Column("family", Text, nullable=False),  # the name of its entry: train_{i}
+    Column("family", Text, nullable=False, key="group"),  # the job group: train_{i}
     Column("parameter_values", JsonText),
     Column("env", JsonText),
     Column("stdio", JsonText),

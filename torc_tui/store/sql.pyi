@@ -201,7 +201,7 @@ class ExportJobsRow(NamedTuple):
     resource_requirements_id: int
     failure_handler_id: int | None
     scheduler: str | None
-    family: str
+    group: str
     parameters: str | None
     env: str | None
     stdio: str | None
@@ -392,7 +392,7 @@ class JobRow(NamedTuple):
     attempt_id: int
     priority: int
     held: bool
-    family: str
+    group: str
     parameters: str | None
     env: str | None
     compute_node_id: int | None
@@ -657,7 +657,7 @@ class SnapshotJobsRow(NamedTuple):
     id: int
     name: str
     status: int
-    family: str
+    group: str
     parameter_values: str | None
     priority: int
     held: bool

@@ -274,7 +274,7 @@ def _job_spec(entry: Entry) -> JobSpec:
         env=entry.get("env", _variables, {}),
         stdio=entry.get("stdio", _stdio, None),
         options=entry.get("options", _options, {}),
-        family=entry.get("family", checks.nonempty, name),
+        group=entry.get("group", checks.nonempty, entry.get("family", checks.nonempty, name)),
         values=tuple((key, _parameter(entry, key, value)) for key, value in values.items()),
         priority=entry.get("priority", _PRIORITY, 0),
         **{key: entry.get(key, JOB.keys[key].check, value) for key, value in optional.items()},

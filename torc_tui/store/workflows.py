@@ -118,7 +118,7 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
     found = []
     for row in rows:
         # Unpacked at once, because a workflow may have 100,000 jobs.
-        number, name, status, family, values, priority, held, attempt, requirement, unmet = row[:10]
+        number, name, status, group, values, priority, held, attempt, requirement, unmet = row[:10]
         node, started, ended, code, reason, not_before, stop = row[10:]
         text = ""
         if values:
@@ -128,7 +128,7 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
                 number,
                 name,
                 statuses[status],
-                family,
+                group,
                 text,
                 priority,
                 bool(held),

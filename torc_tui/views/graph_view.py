@@ -1,4 +1,4 @@
-"""The graph of a workflow as a person can look at it: families folded, and some of them opened
+"""The graph of a workflow as a person can look at it: job groups folded, and some of them opened
 again.
 
 In: rows of jobs, edges with gates kept as nodes (negative ids), files and records. Out: `Graph`,
@@ -29,7 +29,7 @@ NodeKind = Literal["job", "more", "file", "user_data"]
 SHOWN = 60
 """Members of an opened group that get a box of their own; the rest stay together in one."""
 MANY = 2000
-"""With more groups than this, jobs without a family fold by their names with the digits taken
+"""With more groups than this, jobs without a group fold by their names with the digits taken
 out."""
 _DATA_ONLY = 1 << EdgeKind.FILE | 1 << EdgeKind.USER_DATA
 _DIGITS = re.compile(r"\d+")
@@ -107,11 +107,11 @@ class Graph:
         self._status = {job.id: job.status for job in rows}
         self._read(edges)
         order = self._order()
-        families = [job.family or job.name for job in rows]
-        self._fold(order, families)
+        names = [job.group or job.name for job in rows]
+        self._fold(order, names)
         if len(self.groups) > MANY:
             self._fold(order, [_DIGITS.sub("#", name) if name == own else name
-                               for name, own in zip(families, self._names, strict=True)])  # fmt: skip
+                               for name, own in zip(names, self._names, strict=True)])  # fmt: skip
 
     def reach(self, job_ids: Iterable[int], *, down: bool) -> set[int]:
         """The ids of all jobs downstream (or upstream) of these, without them unless they reach
@@ -190,8 +190,8 @@ class Graph:
             order += [at for at, count in enumerate(waiting) if count]
         return order
 
-    def _fold(self, order: Sequence[int], families: Sequence[str]) -> None:
-        ids, count = self._ids, len(families)
+    def _fold(self, order: Sequence[int], names: Sequence[str]) -> None:
+        ids, count = self._ids, len(names)
         groups: list[Group] = []
         group = [-1] * len(ids)
         behind: dict[int, frozenset[int]] = {}  # gate -> groups of its members
@@ -218,11 +218,11 @@ class Graph:
             if at >= count:
                 behind[at] = above
                 continue
-            name = (families[at], above)
+            name = (names[at], above)
             own = known.get(name)
             if own is None:
                 own = known[name] = len(groups)
-                groups.append(Group(f"g{ids[at]}", families[at], []))
+                groups.append(Group(f"g{ids[at]}", names[at], []))
             group[at] = own
             groups[own].jobs.append(ids[at])
             for parent, kind in self._parents[at]:

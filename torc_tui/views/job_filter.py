@@ -2,7 +2,7 @@
 its place.
 
 ``train eval`` names with both words · ``status:failed,terminated`` · ``cpus>4`` ``memory>=2g``
-``exit!=0`` ``time>10m`` · ``name~regex`` · ``family:x`` · ``gpu:1`` · ``after:prep`` (what depends
+``exit!=0`` ``time>10m`` · ``name~regex`` · ``group:x`` · ``gpu:1`` · ``after:prep`` (what depends
 on it) · ``before:eval`` · joined by a space (and), ``or``, ``-`` or ``not``, parentheses; quotes
 take away every special meaning.
 
@@ -102,7 +102,7 @@ _SETS = frozenset({":", "="})
 KEYS: Mapping[str, tuple[frozenset[str], str]] = {
     "status": (frozenset({":", "=", "!="}), "state, or several with commas"),
     "name": (_TEXTS, "name of the job"),
-    "family": (_TEXTS, "entry of the workflow file that it comes from"),
+    "group": (_TEXTS, "job group, as named in the workflow file"),
     "why": (_TEXTS, "what the column why says"),
     "id": (_NUMBERS, "number of the job"),
     "cpus": (_NUMBERS, "CPUs asked for"),
@@ -426,7 +426,7 @@ def _time(context: Context) -> Callable[[Job], float | None]:
 
 _TEXT_OF: Mapping[str, Callable[[Context], Callable[[Job], str]]] = {
     "name": lambda context: lambda job: job.name,
-    "family": lambda context: lambda job: job.family,
+    "group": lambda context: lambda job: job.group,
     "why": lambda context: lambda job: context.why(job),
 }
 _NUMBER_OF: Mapping[str, Callable[[Context], Callable[[Job], float | None]]] = {

@@ -21,7 +21,7 @@ MINIMUM_ENDED = 3
 
 @dataclass(slots=True)
 class Durations:
-    """Running mean and spread of the seconds that jobs of one family took (Welford)."""
+    """Running mean and spread of the seconds that jobs of one group took (Welford)."""
 
     count: int = 0
     mean: float = 0.0
@@ -96,11 +96,11 @@ def estimate(
 ) -> Eta | None:
     """When the rest will be done.
 
-    ``left`` counts the unsettled jobs per family, those that run included; ``running`` gives family
+    ``left`` counts the unsettled jobs per group, those that run included; ``running`` gives group
     and seconds so far of each that runs; ``parallelism`` is how many jobs go on at a time (as many
     as run now, if not given); ``critical`` is the length in seconds of the longest chain that is
     left, where it is known. None while nothing runs, fewer than three jobs have ended, or more than
-    half of the rest is of families of which none has.
+    half of the rest is of groups of which none has.
     """
     active = list(running)
     total = sum(left.values())
@@ -111,22 +111,22 @@ def estimate(
     if lanes < 1 or ended < MINIMUM_ENDED:
         return None
     everything = _merged(known.values())
-    if 2 * sum(count for family, count in left.items() if family not in known) > total:
+    if 2 * sum(count for group, count in left.items() if group not in known) > total:
         return None
     waiting = dict(left)
     work = variance = longest = nearest = 0.0
-    for family, elapsed in active:
-        durations = known.get(family, everything)
+    for group, elapsed in active:
+        durations = known.get(group, everything)
         rest = max(durations.mean - elapsed, durations.mean / 10)
         work += rest
         variance += durations.deviation**2
         nearest = max(nearest, durations.mean - durations.deviation - elapsed)
         longest = max(longest, rest + durations.deviation)
-        waiting[family] = waiting.get(family, 0) - 1
-    for family, count in waiting.items():
+        waiting[group] = waiting.get(group, 0) - 1
+    for group, count in waiting.items():
         if count <= 0:
             continue
-        durations = known.get(family, everything)
+        durations = known.get(group, everything)
         work += count * durations.mean
         variance += (
             count * durations.deviation**2 + (count * durations.deviation) ** 2 / durations.count
@@ -140,7 +140,7 @@ def estimate(
 
 
 def _merged(parts: Iterable[Durations]) -> Durations:
-    """All families as one; their means differ, and that difference counts as spread."""
+    """All groups as one; their means differ, and that difference counts as spread."""
     whole = Durations()
     for part in parts:
         if not part.count:

@@ -84,7 +84,7 @@ class WorkflowView:
             status = job.status
             counts[status] += 1
             if not _SETTLED[status]:
-                left[job.family] = left.get(job.family, 0) + 1
+                left[job.group] = left.get(job.group, 0) + 1
                 if status is JobStatus.RUNNING:
                     self.running.add(job.id)
             elif (
@@ -92,7 +92,7 @@ class WorkflowView:
                 and job.started_at is not None
                 and job.ended_at is not None
             ):
-                self._lasted(job.family, job.ended_at - job.started_at)
+                self._lasted(job.group, job.ended_at - job.started_at)
             if status in HELD and job.compute_node_id is not None:
                 self.nodes.add(job.compute_node_id)
 
@@ -170,7 +170,7 @@ class WorkflowView:
         """How the run stands at ``now``; ``critical`` as in `progress.estimate`."""
         jobs = self.jobs
         running = [
-            (job.family, max(0.0, now - job.started_at) if job.started_at is not None else 0.0)
+            (job.group, max(0.0, now - job.started_at) if job.started_at is not None else 0.0)
             for job in map(jobs.__getitem__, self.running)
         ]
         lanes = self.count(*HELD)  # between two jobs a lane is pending, not running
@@ -241,7 +241,7 @@ class WorkflowView:
         if status is JobStatus.CANCELED and began is None:
             job.compute_node_id = None  # claimed ahead, and canceled before it started
         if status is JobStatus.COMPLETED and began is not None and job.ended_at is not None:
-            self._lasted(job.family, job.ended_at - began)
+            self._lasted(job.group, job.ended_at - began)
         elif status is JobStatus.CANCELED and job.reason and job.reason.kind in BY_USER:
             job.held = False  # the store releases a job that a user cancels
 
@@ -255,21 +255,21 @@ class WorkflowView:
         counts[status] += 1
         was, now = _SETTLED[before], _SETTLED[status]
         if was is not now:
-            left, family = self._left, job.family
-            rest = left.get(family, 0) + (1 if was else -1)
+            left, group = self._left, job.group
+            rest = left.get(group, 0) + (1 if was else -1)
             if rest:
-                left[family] = rest
+                left[group] = rest
             else:
-                left.pop(family, None)
+                left.pop(group, None)
         if status is JobStatus.RUNNING:
             self.running.add(job.id)
         elif before is JobStatus.RUNNING:
             self.running.discard(job.id)
 
-    def _lasted(self, family: str, seconds: float) -> None:
-        durations = self.durations.get(family)
+    def _lasted(self, group: str, seconds: float) -> None:
+        durations = self.durations.get(group)
         if durations is None:
-            durations = self.durations[family] = Durations()
+            durations = self.durations[group] = Durations()
         durations.add(max(0.0, seconds))
 
     def _workflow_event(self, event: Event) -> None:

@@ -57,7 +57,7 @@ def expand_jobs(fields: Mapping[str, Json], rows: ParameterRows | None) -> list[
     InvalidValue is raised where two jobs of one name have different commands, or where a name is
     empty or not printable.
     """
-    given = {"env": {}, **fields, "family": fields["name"]}
+    given = {"env": {}, **fields, "group": fields["name"]}
     if rows is None:
         return [JobSpec(**given)]
     jobs = _fill(partial(JobSpec, **given), given, rows, _JOB_TEMPLATES, {"values": rows.pairs()})

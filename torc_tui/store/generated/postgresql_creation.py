@@ -60,7 +60,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "\"failure_handler_id\", \"scheduler\", \"family\", \"parameter_values\", \"env\", \"stdio\", "
         "\"options\", \"supports_termination\", \"require_user_data\", \"labels\", \"input_files\", "
         "\"output_files\", \"input_user_data\", \"output_user_data\") FROM STDIN",
-        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'script', 'status', 'held', 'priority', 'resource_class', 'unmet', 'unsuccessful', 'cancel_on_blocking_job_failure', 'attempt_id', 'retries', 'requirement_id', 'failure_handler_id', 'scheduler', 'family', 'parameter_values', 'env', 'stdio', 'options', 'supports_termination', 'require_user_data', 'labels', 'input_files', 'output_files', 'input_user_data', 'output_user_data'),
+        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'script', 'status', 'held', 'priority', 'resource_class', 'unmet', 'unsuccessful', 'cancel_on_blocking_job_failure', 'attempt_id', 'retries', 'requirement_id', 'failure_handler_id', 'scheduler', 'group', 'parameter_values', 'env', 'stdio', 'options', 'supports_termination', 'require_user_data', 'labels', 'input_files', 'output_files', 'input_user_data', 'output_user_data'),
         (),
         {},
         {'invocation_script': None, 'script': None, 'status': 0, 'held': False, 'unmet': 0, 'unsuccessful': 0, 'attempt_id': 1, 'retries': 0, 'failure_handler_id': None, 'scheduler': None, 'parameter_values': None, 'env': None, 'stdio': None, 'options': None, 'supports_termination': False, 'require_user_data': None, 'labels': None, 'input_files': None, 'output_files': None, 'input_user_data': None, 'output_user_data': None},

@@ -89,7 +89,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.env, job.compute_node_id, job.pid, job.started_at, job.ended_at, job.return_code, "
         "job.reason, job.not_before, job.allocation FROM job WHERE job.id = $1",
         ('job_id',),
-        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'status', 'cancel_on_blocking_job_failure', 'supports_termination', 'resource_requirements_id', 'scheduler_id', 'failure_handler_id', 'attempt_id', 'priority', 'held', 'family', 'parameters', 'env', 'compute_node_id', 'pid', 'started_at', 'ended_at', 'return_code', 'reason', 'not_before', 'allocation'),
+        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'status', 'cancel_on_blocking_job_failure', 'supports_termination', 'resource_requirements_id', 'scheduler_id', 'failure_handler_id', 'attempt_id', 'priority', 'held', 'group', 'parameters', 'env', 'compute_node_id', 'pid', 'started_at', 'ended_at', 'return_code', 'reason', 'not_before', 'allocation'),
         {5: 'status', 6: 'boolean', 7: 'boolean', 13: 'boolean', 15: 'json', 16: 'json', 22: 'reason', 24: 'json'},
         None,
     ),
@@ -139,7 +139,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.reason, job.not_before, job.allocation FROM job WHERE job.workflow_id = "
         "{workflow_id}",
         (),
-        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'status', 'cancel_on_blocking_job_failure', 'supports_termination', 'resource_requirements_id', 'scheduler_id', 'failure_handler_id', 'attempt_id', 'priority', 'held', 'family', 'parameters', 'env', 'compute_node_id', 'pid', 'started_at', 'ended_at', 'return_code', 'reason', 'not_before', 'allocation'),
+        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'status', 'cancel_on_blocking_job_failure', 'supports_termination', 'resource_requirements_id', 'scheduler_id', 'failure_handler_id', 'attempt_id', 'priority', 'held', 'group', 'parameters', 'env', 'compute_node_id', 'pid', 'started_at', 'ended_at', 'return_code', 'reason', 'not_before', 'allocation'),
         {5: 'status', 6: 'boolean', 7: 'boolean', 13: 'boolean', 15: 'json', 16: 'json', 22: 'reason', 24: 'json'},
         (
             {

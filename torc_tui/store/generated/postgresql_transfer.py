@@ -42,7 +42,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "output_file_ids, job.input_user_data AS input_user_data_ids, job.output_user_data AS "
         "output_user_data_ids FROM job WHERE job.workflow_id = $1 ORDER BY job.id",
         ('workflow_id',),
-        ('id', 'name', 'command', 'invocation_script', 'script', 'priority', 'cancel_on_blocking_job_failure', 'supports_termination', 'resource_requirements_id', 'failure_handler_id', 'scheduler', 'family', 'parameters', 'env', 'stdio', 'options', 'require_user_data', 'input_file_ids', 'output_file_ids', 'input_user_data_ids', 'output_user_data_ids'),
+        ('id', 'name', 'command', 'invocation_script', 'script', 'priority', 'cancel_on_blocking_job_failure', 'supports_termination', 'resource_requirements_id', 'failure_handler_id', 'scheduler', 'group', 'parameters', 'env', 'stdio', 'options', 'require_user_data', 'input_file_ids', 'output_file_ids', 'input_user_data_ids', 'output_user_data_ids'),
         {4: 'json', 6: 'boolean', 7: 'boolean', 12: 'json', 13: 'json', 14: 'json', 15: 'json', 16: 'boolean'},
         None,
     ),

@@ -129,7 +129,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.started_at, job.ended_at, job.return_code, job.reason, job.not_before, "
         "job.stop_requested FROM job WHERE job.workflow_id = $1 ORDER BY job.id",
         ('workflow_id',),
-        ('id', 'name', 'status', 'family', 'parameter_values', 'priority', 'held', 'attempt_id', 'requirement_id', 'unmet', 'compute_node_id', 'started_at', 'ended_at', 'return_code', 'reason', 'not_before', 'stop_requested'),
+        ('id', 'name', 'status', 'group', 'parameter_values', 'priority', 'held', 'attempt_id', 'requirement_id', 'unmet', 'compute_node_id', 'started_at', 'ended_at', 'return_code', 'reason', 'not_before', 'stop_requested'),
         {2: 'status', 4: 'json', 6: 'boolean', 14: 'reason'},
         None,
     ),

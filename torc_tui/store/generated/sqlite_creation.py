@@ -65,7 +65,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "input_files, output_files, input_user_data, output_user_data) VALUES (?1, ?2, ?3, ?4, "
         "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, "
         "?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
-        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'script', 'status', 'held', 'priority', 'resource_class', 'unmet', 'unsuccessful', 'cancel_on_blocking_job_failure', 'attempt_id', 'retries', 'requirement_id', 'failure_handler_id', 'scheduler', 'family', 'parameter_values', 'env', 'stdio', 'options', 'supports_termination', 'require_user_data', 'labels', 'input_files', 'output_files', 'input_user_data', 'output_user_data'),
+        ('id', 'workflow_id', 'name', 'command', 'invocation_script', 'script', 'status', 'held', 'priority', 'resource_class', 'unmet', 'unsuccessful', 'cancel_on_blocking_job_failure', 'attempt_id', 'retries', 'requirement_id', 'failure_handler_id', 'scheduler', 'group', 'parameter_values', 'env', 'stdio', 'options', 'supports_termination', 'require_user_data', 'labels', 'input_files', 'output_files', 'input_user_data', 'output_user_data'),
         (),
         {},
         {'invocation_script': None, 'script': None, 'status': 0, 'held': False, 'unmet': 0, 'unsuccessful': 0, 'attempt_id': 1, 'retries': 0, 'failure_handler_id': None, 'scheduler': None, 'parameter_values': None, 'env': None, 'stdio': None, 'options': None, 'supports_termination': False, 'require_user_data': None, 'labels': None, 'input_files': None, 'output_files': None, 'input_user_data': None, 'output_user_data': None},

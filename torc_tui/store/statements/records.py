@@ -50,7 +50,7 @@ _job = select(
     job.c.attempt_id,
     job.c.priority,
     job.c.held,
-    job.c.family,
+    job.c.group,
     job.c.parameter_values.label("parameters"),
     job.c.env,
     job.c.compute_node_id,

@@ -56,13 +56,13 @@ def param(
     """Return a parameter: named like a column and of its type, or with a name and a type."""
     if isinstance(of, str):
         return Parameter(of, type_ if type_ is not None else Integer())
-    return Parameter(name or of.name, of.type)
+    return Parameter(name or of.key, of.type)
 
 
 def given(table: Table, names: str) -> dict[Column[Any], Parameter]:
     """Return parameters for these columns, to be written to them; None is a value for NULL."""
     columns = [table.c[name] for name in names.split()]
-    return {one: Parameter(one.name, one.type, nullable=bool(one.nullable)) for one in columns}
+    return {one: Parameter(one.key, one.type, nullable=bool(one.nullable)) for one in columns}
 
 
 def cleared(table: Table, names: str) -> dict[Column[Any], None]:

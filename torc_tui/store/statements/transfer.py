@@ -37,7 +37,7 @@ EXPORT_JOBS = (
         job.c.requirement_id.label("resource_requirements_id"),
         job.c.failure_handler_id,
         job.c.scheduler,
-        job.c.family,
+        job.c.group,
         job.c.parameter_values.label("parameters"),
         job.c.env,
         job.c.stdio,

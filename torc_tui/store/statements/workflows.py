@@ -67,7 +67,7 @@ SNAPSHOT_JOBS = (
         job.c.id,
         job.c.name,
         job.c.status,
-        job.c.family,
+        job.c.group,
         job.c.parameter_values,
         job.c.priority,
         job.c.held,

@@ -159,7 +159,7 @@ class FilterController:
         jobs = self._model.view.jobs
         if len(jobs) >= COMPLETED_UP_TO:
             return []
-        names = {job.family for job in jobs.values()}
+        names = {job.group for job in jobs.values()}
         return [name for name in sorted(names) if name.startswith(word) and " " not in name]
 
 

@@ -40,7 +40,7 @@ class JobGroups:
         self._group: dict[int, JobGroup] = {}
         self._status: dict[int, JobStatus] = {}
         for job in jobs:
-            name = job.family or job.name
+            name = job.group or job.name
             group = self.by_name.get(name)
             if group is None:
                 group = self.by_name[name] = JobGroup(name)

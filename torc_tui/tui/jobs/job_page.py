@@ -94,8 +94,8 @@ def _title(job: Job) -> list[Line]:
     if job.held:
         title.append(("  ‖ held", "warning"))
     about: list[Span] = [("  ", ""), (f"job {job.id}", "faint")]
-    if job.family and job.family != job.name:
-        about.append((f" of {sanitize(job.family)}", "faint"))
+    if job.group and job.group != job.name:
+        about.append((f" of {sanitize(job.group)}", "faint"))
     if job.values:
         about.append((f" · {sanitize(job.values)}", "muted"))
     if job.priority:

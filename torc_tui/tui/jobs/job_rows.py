@@ -249,7 +249,7 @@ class JobRows:
 
     def _expected(self, job: Job, width: int) -> Cell:
         """Return a bar of how far a running job is, by how long others of its group took."""
-        known = self.view.durations.get(job.family)
+        known = self.view.durations.get(job.group)
         if known is None or known.count < 3 or known.mean <= 0 or job.started_at is None:
             return ("", "muted")
         share = min(0.99, (self.now - job.started_at) / known.mean)

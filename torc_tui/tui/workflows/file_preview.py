@@ -126,7 +126,7 @@ def graph_of(plan: Plan) -> Graph:
     from torc_tui.views.graph_view import Graph
 
     jobs = [
-        Job(number, planned.spec.name, JobStatus.UNINITIALIZED, planned.spec.family)
+        Job(number, planned.spec.name, JobStatus.UNINITIALIZED, planned.spec.group)
         for number, planned in enumerate(plan.jobs, start=1)
     ]
     return Graph(jobs, _edges(plan), _data(plan))

@@ -55,7 +55,7 @@ class JobCommands:
             "job-why": self.explain,
             "job-copy": self._copy_line,
             "job-shell": self._open_shell,
-            "family-toggle": self.toggle_group,
+            "group-toggle": self.toggle_group,
             "fold-all": self._fold_all,
             "notify": self._watch_jobs,
             "notify-workflow": self._watch_workflow,
@@ -121,7 +121,7 @@ class JobCommands:
         if not jobs:
             return
         ids = [job.id for job in jobs]
-        groups = {job.family or job.name for job in jobs}
+        groups = {job.group or job.name for job in jobs}
         several = groups.pop() if len(groups) == 1 else f"{len(jobs)} jobs"
         title = jobs[0].name if len(jobs) == 1 else several
         host.torc.tell_when_ended(frozenset(ids), Watch(title, host.workflow_id, ids))
