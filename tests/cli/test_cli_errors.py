@@ -25,6 +25,9 @@ from torc_tui.store.database import Store
     [
         ("nope", "there is no command nope"),
         ("wrkflows list", "did you mean `torc workflows`"),
+        ("tui", "torc: there is no command tui\n  `torc` opens the app\n"),
+        ("ping", "there is no server; `torc database check` checks the database\n"),
+        ("server", "`torc --help` lists the commands"),
         ("jobs lst", "did you mean `torc jobs list`"),
         ("jobs", "torc jobs needs a command"),
         ("runn x.yaml", "did you mean `torc run`"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from torc_tui.plan.ignored_keys import MONITOR as HINTS
 from torc_tui.plan.resolve import resolve
 from torc_tui.workflow_file.load import loads
-from torc_tui.workflow_file.schema import SETTINGS
+from torc_tui.workflow_file.schema import MONITOR, SETTINGS
 
 HEAD = "name: w\njobs:\n- {name: a, command: x}\n"
 HONORED = {
@@ -26,6 +27,14 @@ IGNORED = {
     "access_groups": "[a]",
     "dynamic_jobs": "{max_iterations: 3}",
     "datasets": "[a]",
+}
+MONITOR_VALUES = {
+    "granularity": "time_series",
+    "sample_interval_seconds": "5",
+    "flush_interval_seconds": "5",
+    "generate_plots": "true",
+    "jobs": "{enabled: true}",
+    "compute_node": "{cpu: true}",
 }
 
 
@@ -92,6 +101,14 @@ def test_honored_setting(key: str) -> None:
 )
 def test_ignored_keys_of_entries(text: str, word: str, line: int) -> None:
     assert any(word in message and at == line for message, at in said(text)), said(text)
+
+
+@pytest.mark.parametrize("key", sorted({*MONITOR} - {"enabled"}))
+def test_each_key_of_the_monitor_has_its_own_hint(key: str) -> None:
+    text = HEAD + f"resource_monitor: {{{key}: {MONITOR_VALUES[key]}}}\n"
+    (warning,) = resolve(loads(text, format="yaml")).warnings
+    assert warning.hint == HINTS[key]
+    assert list(HINTS.values()).count(HINTS[key]) == 1
 
 
 def test_defaults_have_no_warning() -> None:

@@ -71,21 +71,39 @@ def test_what_the_app_is_opened_with(
     assert opened == [given]
 
 
-def test_a_name_opens_only_the_one_workflow_that_has_it(
-    opened: list[dict[str, Any]], capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+@pytest.fixture
+def two(opened: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Three workflows of one name, 2 to 4; the third is of this directory. 5 is called `status`."""
     store = Store.open(str(tmp_path / "torc.db"))
-    for name in ("two", "two", "status"):
+    (tmp_path / "here").mkdir()
+    for name, folder in (("two", "x"), ("two", "here"), ("two", "x"), ("status", "here")):
         plan = resolve(loads(f"name: {name}\njobs: [{{name: a, command: 'true'}}]", format="yaml"))
         workflows.create_workflow(
-            store, plan, user="ada", directory=str(tmp_path), actor="ada@here"
+            store, plan, user="ada", directory=str(tmp_path / folder), actor="ada@here"
         )
     store.close()
-    assert main.main(["two"]) == 2
-    assert (
-        "2 workflows are called 'two'" in (said := capsys.readouterr().err)
-        and "`torc 2` or `torc 3`" in said
-    )
+
+
+def test_a_name_opens_the_newest_workflow_of_this_directory(
+    opened: list[dict[str, Any]],
+    two: None,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path / "here")
+    assert main.main(["two"]) == 0
+    said = "3 workflows have the name 'two'; this is the newest of this directory: 3 (two)\n"
+    assert capsys.readouterr().err == said
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["two"]) == 0
+    assert "; this is the newest: 4 (two)\n" in capsys.readouterr().err
+    assert [one["workflow_id"] for one in opened] == [3, 4]
+
+
+def test_a_word_that_is_no_name_is_a_command(
+    opened: list[dict[str, Any]], two: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main.main(["statuss"]) == 2
     assert "did you mean `torc status`" in capsys.readouterr().err
     assert main.main(["one", "two"]) == 2

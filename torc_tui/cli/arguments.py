@@ -143,7 +143,12 @@ GIB = _checked(_number_to(MOST_GIB), f"a number of GiB from 0 to {MOST_GIB}")
 SPAN = _checked(_span, "a number of seconds, or a duration such as PT30M")
 MOMENT = _checked(_moment, "a time such as 18:30 or 2030-01-31T18:30")
 
-FILE = arg("file", metavar="FILE", help="workflow file: YAML, JSON, JSON5 or KDL", complete="file")
+FILE = arg(
+    "file",
+    metavar="FILE",
+    help="workflow file: YAML, JSON, JSON5 or KDL (- for standard input)",
+    complete="file",
+)
 WORKFLOW = arg(
     "workflow",
     nargs="?",

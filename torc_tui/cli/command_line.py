@@ -21,6 +21,15 @@ _FRONT = ("-h", "--help", "--version", "-V", "--read-only")
 """Options without a value that may stand in front of a command."""
 
 
+_OF_UPSTREAM = {
+    "tui": "`torc` opens the app",
+    "ping": "there is no server; `torc database check` checks the database",
+    "reports": "`torc results list` shows the results of a workflow",
+    "watch": "`torc events list -f` and `torc ID` show what happens",
+}
+"""What replaces commands of upstream that do not exist here."""
+
+
 def run(program: str, words: Sequence[str]) -> int:
     """Do what the line says and return the exit code; TorcError if it cannot be done."""
     front, rest = _split_front(words)
@@ -92,7 +101,7 @@ def _help(program: str, words: Sequence[str]) -> int:
 def _split_front(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the options in front of the command, and the rest."""
     index = 0
-    while index < len(words) and words[index].startswith("-"):
+    while index < len(words) and words[index].startswith("-") and words[index] != "-":
         name, mark, _ = words[index].partition("=")
         valued = name in ("-f", "--format", *VALUED) and not mark
         if not valued and words[index] not in _FRONT and name not in ("--format", *VALUED):
@@ -156,8 +165,10 @@ def _workflow_called(options: GlobalOptions, words: Sequence[str]) -> int | None
 def _unknown(program: str, word: str, known: Sequence[str], before: str) -> UsageError:
     import difflib
 
-    near = difflib.get_close_matches(word, known, 3, 0.5)
-    if near:
+    near = difflib.get_close_matches(word, known, 3, 0.6)
+    if not before and word in _OF_UPSTREAM:
+        hint = _OF_UPSTREAM[word]
+    elif near:
         hint = f"did you mean {' or '.join(f'`{program} {before}{name}`' for name in near)}?"
     else:
         hint = f"`{program} {before}--help` lists the commands"
@@ -167,8 +178,10 @@ def _unknown(program: str, word: str, known: Sequence[str], before: str) -> Usag
 
 
 def names_file(word: str) -> bool:
-    """Return whether a word means a workflow file: by its extension, or because it exists."""
-    if word.lower().endswith((".yaml", ".yml", ".json", ".json5", ".kdl")):
+    """Return whether a word means a workflow file: standard input, by its extension, or because it
+    exists.
+    """
+    if word == "-" or word.lower().endswith((".yaml", ".yml", ".json", ".json5", ".kdl")):
         return True
     return not word.isdecimal() and ("/" in word or os.path.exists(word))  # noqa: PTH110
 

@@ -32,7 +32,7 @@ def main_client(argv: Sequence[str] | None = None) -> int:
 
 def _run(program: str, argv: Sequence[str]) -> int:
     words = list(argv)
-    _prepare_output()
+    _prepare_streams()
     retry = None
     while True:
         try:
@@ -60,11 +60,14 @@ def _do(program: str, words: list[str]) -> int:
     return run(program, words)
 
 
-def _prepare_output() -> None:
-    """Make standard output accept every character: what its encoding lacks is escaped."""
-    if sys.stdout is None:  # closed by the caller, so nobody reads it
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open as long as the process
-    elif getattr(sys.stdout, "errors", "") in ("strict", "surrogateescape"):
+def _prepare_streams() -> None:
+    """Open the standard streams that the caller closed, in their order, so that no other file gets
+    their numbers. Make standard output accept every character: what its encoding lacks is escaped.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - as long as the process
+    if getattr(sys.stdout, "errors", "") in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper
 
 

@@ -30,17 +30,34 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
     if what.isdecimal():
         _check(url, int(what))
         return run_app(url, workflow_id=int(what), read_only=read_only)
-    if not os.path.isfile(what):  # noqa: PTH113
-        raise UsageError(
-            f"there is no file {what}", hint="`torc FILE` opens the app on a workflow file"
-        )
+    _check_file(what)
     return run_app(url, spec_file=what, read_only=read_only)
 
 
+def _check_file(path: str) -> None:
+    """Refuse what the app cannot read again after each change of the file."""
+    if path == "-":
+        raise UsageError(
+            "the app cannot read a workflow file from standard input", hint="use `torc run -`"
+        )
+    if os.path.isdir(path):  # noqa: PTH112
+        raise UsageError(f"{path} is a directory", hint="name a workflow file")
+    if not os.path.exists(path):  # noqa: PTH110
+        raise UsageError(
+            f"there is no file {path}", hint="`torc FILE` opens the app on a workflow file"
+        )
+    if not os.path.isfile(path):  # noqa: PTH113
+        raise UsageError(
+            f"the app cannot read the workflow file {path}: it is not a regular file",
+            hint=f"use `torc run {path}`, which reads it once",
+        )
+
+
 def workflow_called(name: str, database: str | None) -> int | None:
-    """The id of the one workflow of that name, of the user's own before those of others; None where
-    there is none, or no store. UsageError where several have it.
+    """Return the id of the workflow of that name: of the user's own before those of others, of
+    several the newest of this directory, then the newest. None if there is none, or no database.
     """
+    from torc_tui.cli.targets import newest
     from torc_tui.store.lookup import connect, workflows_of_name
 
     try:
@@ -52,13 +69,10 @@ def workflow_called(name: str, database: str | None) -> int | None:
     finally:
         connection.close()
     user = settings.user_name()
-    ids = [number for number, owner in found if owner == user] or [number for number, _ in found]
-    if len(ids) > 1:
-        raise UsageError(
-            f"{len(ids)} workflows are called {name!r}",
-            hint="say which by its id: " + " or ".join(f"`torc {one}`" for one in ids[:5]),
-        )
-    return ids[0] if ids else None
+    own = [workflow for workflow in found if workflow.user == user] or found
+    if len(own) > 1:
+        return newest(own, f"{len(own)} workflows have the name {name!r}").id
+    return own[0].id if own else None
 
 
 def _check(url: str, workflow_id: int) -> None:

@@ -101,21 +101,23 @@ def path(value: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def never(jobs: Sequence[Any]) -> None:
-    """Print the unschedulable jobs (job_id, name, reason), those with equal reasons together."""
+def unschedulable(jobs: Sequence[Any]) -> list[str]:
+    """Return lines about unschedulable jobs (job_id, name, reason), one for each reason."""
     from torc_tui.wording import count, listed, sentence
 
     groups: dict[str, list[Any]] = {}
     for job in jobs:
         groups.setdefault(sentence(job.reason), []).append(job)
+    lines = []
     for reason, same in list(groups.items())[:_LISTED]:
         if len(same) == 1:
-            line(f"  {same[0].name} (job {same[0].job_id}) is {reason}")
+            lines.append(f"{same[0].name} (job {same[0].job_id}) is {reason}")
         else:
             names = listed(job.name for job in same)
-            line(f"  {count(len(same), 'job')} ({names}) are {reason}")
+            lines.append(f"{count(len(same), 'job')} ({names}) are {reason}")
     if len(groups) > _LISTED:
-        line(f"  and jobs with {len(groups) - _LISTED} other reasons")
+        lines.append(f"and jobs with {len(groups) - _LISTED} other reasons")
+    return lines
 
 
 def unicode() -> bool:

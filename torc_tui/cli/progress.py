@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from torc_tui.cli.diagnostics import say
+from torc_tui.cli.output import unschedulable
 from torc_tui.engine.report import NeverJob, NullObserver, Observer
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, Machine, Workflow
@@ -29,7 +30,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.log_files import output_folder
 from torc_tui.store.workflow_progress import job_names
 from torc_tui.store.workflows import snapshot
-from torc_tui.wording import count, duration, end_sentence, readable, sentence, size, time_of_day
+from torc_tui.wording import count, duration, end_sentence, readable, size, time_of_day
 
 EVERY = 0.1
 TAIL_LINES = 5
@@ -192,17 +193,11 @@ class _Told:
         """Return what is printed when the runner has started."""
         self.run_id = run_id
         gpus = f", {count(len(machine.gpus), 'GPU')}" if machine.gpus else ""
-        lines = [
+        return [
             f"Running workflow {self.workflow.id} ({_shown(self.workflow.name)}), run {run_id}, on "
-            f"{_shown(machine.hostname)}: {machine.num_cpus} CPUs, {size(machine.memory)}{gpus}"
+            f"{_shown(machine.hostname)}: {machine.num_cpus} CPUs, {size(machine.memory)}{gpus}",
+            *(_shown(text, 1000) for text in unschedulable(never)),
         ]
-        lines += [
-            f"{_shown(job.name)} (job {job.job_id}) is {_shown(sentence(job.reason))}"
-            for job in never[:20]
-        ]
-        if len(never) > 20:
-            lines.append(f"… and {len(never) - 20} more unschedulable jobs")
-        return lines
 
     def hung_up(self) -> None:
         """Write to the log of the runner what would go to the terminal that is gone."""

@@ -296,7 +296,8 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
         output.line(
             f"  and {len(ended) - _LISTED} more: `torc results list {workflow.id} --failed`"
         )
-    output.never(report.never)
+    for text in output.unschedulable(report.never):
+        output.line(f"  {text}")
     sys.stdout.flush()
     held = sum(one["number"] for one in report.waiting if one.get("held"))
     if held:

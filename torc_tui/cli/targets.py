@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from torc_tui import settings
 from torc_tui.cli.diagnostics import note, say
@@ -27,6 +27,20 @@ if TYPE_CHECKING:
     from torc_tui.cli.call import Call
     from torc_tui.model import Workflow
     from torc_tui.store.database import Store
+
+
+class _Named(Protocol):
+    """What `newest` looks at."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def directory(self) -> str | None: ...
+
+
+W = TypeVar("W", bound=_Named)
 
 _SHOWN = 10
 """How many workflows an error or a question lists."""
@@ -99,14 +113,16 @@ def _one_of(call: Call, found: Sequence[Workflow], several: str) -> int:
     if len(found) == 1:
         return found[0].id
     if not call.changes:
-        return _newest(found, several).id
+        return newest(found, several).id
     if not (sys.stdin.isatty() and sys.stderr.isatty()) or call.json:
         raise UsageError(f"{several}: name one by its id", hint=f"{_told(found)}\n  {_where(call)}")
     return _ask_for_one(found)
 
 
-def _newest(found: Sequence[Workflow], several: str) -> Workflow:
-    """Return the newest workflow of this directory, or else of all, and say which one that is."""
+def newest(found: Sequence[W], several: str) -> W:
+    """Return the first of these workflows, newest first, that is of this directory, or else of all,
+    and say which one that is.
+    """
     here = [workflow for workflow in found if workflow.directory == _directory()]
     chosen = here[0] if here else found[0]
     where = " of this directory" if here else ""

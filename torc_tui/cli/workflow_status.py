@@ -38,7 +38,8 @@ def status(call: Call) -> int:
         output.json_value(record)
     else:
         _print_status(workflow, record, stuck=all_of_them)
-        output.never(never)
+        for text in output.unschedulable(never):
+            output.line(f"  {text}")
         tell(absent)
     return _exit_status(workflow) if call.options.exit_status else OK
 

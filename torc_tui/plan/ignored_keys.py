@@ -37,9 +37,15 @@ EXECUTION_SETTINGS = {
     "srun_termination_signal": "srun is not used; see termination_signal",
     "enable_cpu_bind": "jobs are given a number of CPUs, not certain ones",
 }
-MONITOR = frozenset({"enabled"})
-"""The keys of ``resource_monitor`` that are honored."""
-_MONITOR_HINT = "the interval of the measurements is fixed"
+MONITOR = {
+    "granularity": "each job has its peaks recorded, and no time series",
+    "sample_interval_seconds": "the interval of the measurements is fixed",
+    "flush_interval_seconds": "measurements are written when a job ends",
+    "generate_plots": "no plots are made; `torc results list` shows the peaks of each job",
+    "jobs": "only 'enabled' of resource_monitor itself decides",
+    "compute_node": "only jobs are measured; `torc resources` shows the machine as it is now",
+}
+"""What holds instead of a key of ``resource_monitor``; only ``enabled`` is honored."""
 
 
 def without_effect(plan: Plan) -> Iterator[Problem]:
@@ -48,8 +54,8 @@ def without_effect(plan: Plan) -> Iterator[Problem]:
         if plan.spec.settings.get(key):
             yield _warning(plan, key, hint)
     for key in plan.spec.settings.get("resource_monitor") or {}:
-        if key not in MONITOR:
-            yield _warning(plan, "resource_monitor", _MONITOR_HINT, part=key)
+        if key != "enabled":
+            yield _warning(plan, "resource_monitor", MONITOR.get(key), part=key)
     yield from _execution(plan)
     yield from _entries(plan)
 
@@ -57,7 +63,7 @@ def without_effect(plan: Plan) -> Iterator[Problem]:
 def _warning(
     plan: Plan,
     key: str,
-    hint: str,
+    hint: str | None,
     *,
     part: str | None = None,
     what: str | None = None,

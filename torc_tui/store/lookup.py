@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from torc_tui.store.connection import Connection
 
 
-def workflows_of_name(conn: Connection, name: str) -> list[tuple[int, str]]:
-    """Return (id, user) of the workflows of that name that are not archived."""
-    return [(row.id, row.user) for row in conn.rows(sql.WORKFLOWS_OF_NAME, name=name)]
+def workflows_of_name(conn: Connection, name: str) -> list[sql.WorkflowsOfNameRow]:
+    """Return the workflows of that name that are not archived, newest first."""
+    return conn.rows(sql.WORKFLOWS_OF_NAME, name=name)
 
 
 def workflow_exists(conn: Connection, workflow_id: int) -> bool:

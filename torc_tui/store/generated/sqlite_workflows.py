@@ -162,11 +162,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         None,
     ),
     "WORKFLOWS_OF_NAME": (
-        "SELECT workflow.id, workflow.user FROM workflow WHERE workflow.name = ?1 AND NOT "
-        "workflow.is_archived ORDER BY workflow.id",
+        "SELECT workflow.id, workflow.name, workflow.user, workflow.directory FROM workflow "
+        "WHERE workflow.name = ?1 AND NOT workflow.is_archived ORDER BY workflow.created_at "
+        "DESC, workflow.id DESC",
         ('name',),
-        ('id', 'user'),
-        {},
+        ('id', 'name', 'user', 'directory'),
+        {3: 'path'},
         None,
     ),
 }

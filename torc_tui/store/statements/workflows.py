@@ -44,9 +44,9 @@ LIST_WORKFLOWS = Paged(
     },
 )
 WORKFLOWS_OF_NAME = (
-    select(workflow.c.id, workflow.c.user)
+    select(workflow.c.id, workflow.c.name, workflow.c.user, workflow.c.directory)
     .where(workflow.c.name == param(workflow.c.name), ~workflow.c.is_archived)
-    .order_by(workflow.c.id)
+    .order_by(workflow.c.created_at.desc(), workflow.c.id.desc())
 )
 STATUS_COUNTS = (
     select(job.c.status, func.count().label("number"))
