@@ -19,8 +19,11 @@ from typing import Any
 import pytest
 
 from tests.waiting import DEADLINE, wait_for
-from torc_tui.cli.progress import Lines, Live, SafeObserver, watcher
+from torc_tui.cli.live_progress import Live
+from torc_tui.cli.lost_terminal import RunOutput, TerminalFallback
+from torc_tui.cli.progress import Lines, SafeObserver, watcher
 from torc_tui.cli.run import arguments_of
+from torc_tui.cli.run_messages import RunMessages
 from torc_tui.engine.report import NeverJob, RunOptions
 from torc_tui.model import Event, Machine
 from torc_tui.reasons import Kind, because
@@ -279,12 +282,19 @@ def store(small: int) -> Any:
     opened.close()
 
 
+def shown(store: Store, workflow_id: int, place: Path, out: Any) -> tuple[RunMessages, RunOutput]:
+    """Return what an observer of the run gets that prints to ``out``."""
+    workflow = get_workflow(store, workflow_id)
+    fallback = TerminalFallback(workflow, str(place))
+    return RunMessages(store, workflow, str(place)), RunOutput(out, fallback)
+
+
 MACHINE = Machine(hostname="h\x1b[2J", num_cpus=2, memory=1 << 30)
 
 
 def test_lines_of_hostile_and_many_failures(store: Store, small: int, place: Path) -> None:
     out = io.StringIO()
-    lines = Lines(store, get_workflow(store, small), str(place), out)
+    lines = Lines(*shown(store, small, place, out))
     lines.began(
         1, MACHINE, [NeverJob(job_id=9, name="n\ne", reason=because(Kind.TEXT, text="r"))] * 25
     )
@@ -312,7 +322,7 @@ def test_lines_of_hostile_and_many_failures(store: Store, small: int, place: Pat
 
 def test_the_drawing_follows_the_store(store: Store, small: int, place: Path) -> None:
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
-    live = Live(store, get_workflow(store, small), str(place), out)
+    live = Live(*shown(store, small, place, out))
     live.began(1, MACHINE, [])
     with store.write() as conn:  # somebody else's acts, which the engine here does not tell
         append(
@@ -330,7 +340,7 @@ def test_the_drawing_follows_the_store(store: Store, small: int, place: Path) ->
     text = out.read()
     assert "#" not in text.split("\n")[1] and "." * 20 in text and " 0/2" in text
     assert "1 blocked, 1 running" in text and "  > write " in text
-    assert "warning: write: look" in text and "FAILED: write (job 1): exit 2" in text
+    assert "warning: write (job 1): look" in text and "FAILED: write (job 1): exit 2" in text
     assert text.count("\x1b[J") == 2
 
 

@@ -19,7 +19,6 @@ TABLES = {
 LONG = {
     "engine/engine.py",
     "engine/runner.py",
-    "cli/progress.py",
     "executors/local.py",
     "resources/nvml.py",
     "store/connect.py",

@@ -282,23 +282,27 @@ def test_the_drawing_survives_too(shell: Any, until: Any, locked: Any) -> None:
     """The live display has a connection of its own."""
     import io
 
-    from torc_tui.cli.progress import Live
+    from torc_tui.cli.live_progress import Live
+    from torc_tui.cli.lost_terminal import RunOutput, TerminalFallback
+    from torc_tui.cli.run_messages import RunMessages
     from torc_tui.store.database import Store
     from torc_tui.store.workflows import get_workflow
 
     shell.run("create", shell.write(TWO))
     out = io.StringIO()
     with closing(Store.open(f"sqlite:///{shell.database}")) as store:
-        live = Live(store, get_workflow(store, 1), str(shell.folder), out)
+        workflow, folder = get_workflow(store, 1), str(shell.folder)
+        output = RunOutput(out, TerminalFallback(workflow, folder))
+        live = Live(RunMessages(store, workflow, folder), output)
         (shell.folder / "t.db").rename(shell.folder / "away")
         live.feed._drop()
-        live.last = 0
+        live.painted_at = 0
         live.tick(1.0)
         (shell.folder / "away").rename(shell.folder / "t.db")
         with closing(sqlite3.connect(shell.database)) as other:
             other.execute("UPDATE workflow SET name = 'x'")
             other.commit()
-        live.last = 0
+        live.painted_at = 0
         live.tick(2.0)
         live.close()
     assert "0/3" in out.getvalue()

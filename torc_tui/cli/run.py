@@ -174,7 +174,8 @@ def _is_finished(workflow: Workflow) -> bool:
 
 
 def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
-    from torc_tui.cli.progress import lose_output, watcher
+    from torc_tui.cli.lost_terminal import redirect
+    from torc_tui.cli.progress import watcher
     from torc_tui.engine.runner import run as run_workflow
 
     quiet = call.options.quiet or call.json
@@ -189,7 +190,7 @@ def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
             say(f"torc: {_summary(report, workflow)}")
         sys.stdout.flush()
     except BrokenPipeError:
-        lose_output()  # nobody reads the report; the exit code tells the outcome
+        redirect([sys.stdout])  # nobody reads the report; the exit code tells the outcome
     return report.exit_code
 
 

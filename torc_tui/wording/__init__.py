@@ -7,6 +7,7 @@ reasons, `event_words` has events. All of them are pure: they read no clock and 
 from __future__ import annotations
 
 from torc_tui.wording.event_words import event_words as event_words
+from torc_tui.wording.event_words import lasted as lasted
 from torc_tui.wording.event_words import readable as readable
 from torc_tui.wording.gpu_sentences import gpu_label as gpu_label
 from torc_tui.wording.quantities import age as age

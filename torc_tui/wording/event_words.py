@@ -91,7 +91,7 @@ def _end(event: Event) -> list[str]:
         return []
     reason = decode(data.get("reason"))
     parts = [end_sentence(reason, _number(data, "return_code"))]
-    if (seconds := _lasted(event)) is not None:
+    if (seconds := lasted(event)) is not None:
         parts.append(f"after {duration(seconds)}")
     if (peak := _number(data, "peak_memory")) is not None:
         parts.append(f"peak {size(peak)}")
@@ -115,7 +115,7 @@ def _time(data: Mapping[str, Json], key: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _lasted(event: Event) -> float | None:
+def lasted(event: Event) -> float | None:
     """Return how long the attempt ran that this event ends."""
     start, end = _time(event.data, "started_at"), _time(event.data, "ended_at")
     if start is not None and end is not None:
