@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from torc_tui.engine.engine import Engine, NodeIdentity, Step
+from torc_tui.engine.engine import Engine, Step
 from torc_tui.engine.orders import OrderMaker
+from torc_tui.engine.shared_state import NodeIdentity
+from torc_tui.engine.state import EngineOptions
 from torc_tui.executors.fake import FakeExecutor
 from torc_tui.model import Machine
 from torc_tui.operations.workflows import create_workflow, initialize
@@ -48,19 +50,23 @@ class Bench:
         self.ids = {job.name: job.id for job in self.jobs()}
         self.engine, self.fake = self.join(machine, **options)
 
-    def join(self, machine: Machine = MACHINE, **options: Any) -> tuple[Engine, FakeExecutor]:
+    def join(
+        self, machine: Machine = MACHINE, executor: Any = None, **options: Any
+    ) -> tuple[Engine, FakeExecutor]:
         """Another runner on the same workflow."""
-        fake = FakeExecutor()
+        fake = executor or FakeExecutor()
         with self.store.write() as conn:
             context = run_context.read(conn, self.workflow_id)
-            stored = {"max_parallel_jobs": options.get("max_parallel_jobs")}
+            stored = {"max_parallel_jobs": options.pop("max_parallel_jobs", None)}
             node_id, _ = compute_nodes.register(
                 conn, self.workflow_id, context.run_id, HERE, machine, stored, 0.0
             )
         output_dir = str(self.directory / "out")
         maker = OrderMaker(context, store_url=self.store.url, output_dir=output_dir, inherited={})
-        identity = NodeIdentity(node_id=node_id, location=machine.hostname, output_dir=output_dir)
-        return Engine(self.store, context, identity, fake, Pool(machine), maker, **options), fake
+        identity = NodeIdentity(node_id=node_id, location=machine.hostname)
+        return Engine(
+            self.store, fake, Pool(machine), maker, identity, EngineOptions(**options)
+        ), fake
 
     def jobs(self) -> list[Any]:
         return workflows.snapshot(self.store, self.workflow_id).jobs

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.raw_sql import execute
+from torc_tui.engine.deadline import Deadline
 from torc_tui.model import Cause, Usage
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.runners import resize_runner
@@ -53,7 +54,7 @@ def test_a_diamond_runs_in_order_and_both_sides_at_once(bench: Make) -> None:
     assert it.running() == {"right"}
     it.finish("right")
     step = it.finish("bottom")
-    assert step.complete
+    assert step.is_complete
     assert set(it.status().values()) == {"completed"}
     assert [row[:5] for row in results(it)] == [
         (it.ids[n], 1, 1, 5, 0) for n in ("top", "left", "right", "bottom")
@@ -78,7 +79,7 @@ def test_a_failure_cancels_downstream_to_the_fixed_point(bench: Make) -> None:
     it = bench(DIAMOND)
     it.step()
     step = it.finish("top", 3)
-    assert step.complete
+    assert step.is_complete
     assert it.status() == {
         "top": "failed",
         "left": "canceled",
@@ -400,7 +401,7 @@ def test_a_workflow_deleted_under_a_runner_ends_it(bench: Make) -> None:
 
     workflows.delete(it.outside, [it.workflow_id])
     it.step()
-    assert it.engine.gone
+    assert it.engine.shared.gone_reason
     assert [stop.grace for stop in it.fake.stops] == [0.0]
 
 
@@ -414,7 +415,7 @@ resource_requirements:
   - {name: hour, num_cpus: 1, memory: 1m, runtime: PT1H}
   - {name: minute, num_cpus: 1, memory: 1m, runtime: PT1M}
 """
-    it = bench(text, end_time=1_000_000.0 + 600)
+    it = bench(text, deadline=Deadline(1_000_000.0 + 600))
     it.step()
     assert it.running() == {"short"}
 

@@ -28,7 +28,7 @@ def test_live_runner(bench: Make, cause: Cause) -> None:
     other, fake = it.join()
     it.engine.stop(cause=cause)
     step = it.step()
-    assert not step.complete
+    assert not step.is_complete
     assert it.status() == {"a": "terminated"}
     assert workflows.get_workflow(it.store, it.workflow_id).state is WorkflowState.INTERRUPTED
     other.step([], 5.0)

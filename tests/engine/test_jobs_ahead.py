@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.raw_sql import execute
-from torc_tui.engine.prefetch import MOST, PATIENCE, Ahead
+from torc_tui.engine.prefetch import PREFETCHED_JOBS, STALE_SECONDS, Prefetched
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow
 from torc_tui.store.scheduling import decode_allocation
@@ -24,7 +24,7 @@ def begun(bench: Make, text: str = MANY) -> Any:
     it.step()
     it.finish("j_1")
     it.step()  # now it is known how short they are
-    assert len(it.engine.ahead.jobs) == MOST
+    assert len(it.engine.state.prefetched.jobs) == PREFETCHED_JOBS
     return it
 
 
@@ -45,31 +45,31 @@ def test_jobs_ahead_hold_nothing(bench: Make) -> None:
     assert len(it.fake.job_ids) == 4
     assert sum(cpus for _, cpus in holdings(it)) == 4
     assert (
-        Counter(it.status().values())["pending"] == MOST + 4
+        Counter(it.status().values())["pending"] == PREFETCHED_JOBS + 4
     )  # and the four that were placed and have not begun
 
 
 def test_the_next_starts_before_the_end_is_written(bench: Make) -> None:
     it = begun(bench)
-    first = it.engine.ahead.jobs[0].id
+    first = it.engine.state.prefetched.jobs[0].id
     it.fake.finish(it.ids["j_2"])
     reports = it.fake.wait(0)
-    assert it.engine.hand_on(reports)
+    assert it.engine.starter.start_prefetched(reports)
     assert first in it.fake.job_ids
     assert it.status()["j_2"] in ("pending", "running"), "nothing is written yet"
     it.engine.step(reports, it.fake.now)
     assert it.status()["j_2"] == "completed"
     assert sum(cpus for _, cpus in holdings(it)) == 4
-    assert it.engine.pool.free_cpus == 0
+    assert it.engine.state.pool.free_cpus == 0
 
 
 def test_the_same_reports_again_start_nothing_twice(bench: Make) -> None:
     it = begun(bench)
     it.fake.finish(it.ids["j_2"])
     reports = it.fake.wait(0)
-    it.engine.hand_on(reports)
+    it.engine.starter.start_prefetched(reports)
     orders = len(it.fake.orders)
-    it.engine.hand_on(reports)
+    it.engine.starter.start_prefetched(reports)
     assert len(it.fake.orders) == orders
 
 
@@ -81,14 +81,14 @@ def test_all_of_many_short_jobs_end_once(bench: Make) -> None:
         it.step()
     assert set(it.status().values()) == {"completed"}
     assert Counter(order.key.job_id for order in it.fake.orders) == Counter(it.ids.values())
-    assert it.engine.pool.free_cpus == 4
+    assert it.engine.state.pool.free_cpus == 4
 
 
 def test_who_waits_too_long_goes_back(bench: Make) -> None:
     it = begun(bench)
-    it.fake.advance(PATIENCE + 0.01)
+    it.fake.advance(STALE_SECONDS + 0.01)
     it.step()
-    assert it.engine.ahead.jobs == []
+    assert it.engine.state.prefetched.jobs == []
     assert Counter(it.status().values())["ready"] == 60 - 1 - 4
 
 
@@ -97,7 +97,7 @@ def test_a_pause_gives_them_back(bench: Make) -> None:
     pause_workflow(it.outside, it.workflow_id)
     it.fake.finish(it.ids["j_2"])
     it.step()
-    assert it.engine.ahead.jobs == []
+    assert it.engine.state.prefetched.jobs == []
     assert len(it.fake.job_ids) == 3
     assert Counter(it.status().values())["ready"] == 60 - 2 - 3
 
@@ -112,7 +112,7 @@ def test_a_cancellation_reaches_them(bench: Make) -> None:
 
 def test_one_of_them_can_be_canceled_with_what_depends_on_it(bench: Make) -> None:
     it = begun(bench, MANY + "  - {name: after, command: x, depends_on_regexes: ['^j_']}\n")
-    chosen = it.engine.ahead.jobs[3].id
+    chosen = it.engine.state.prefetched.jobs[3].id
     acts.cancel_jobs(it.outside, [chosen])
     it.fake.finish(it.ids["j_2"])
     it.step()
@@ -132,19 +132,19 @@ def test_long_jobs_are_not_claimed_ahead(bench: Make) -> None:
     it.fake.advance(5)
     it.finish("j_1")
     it.step()
-    assert it.engine.ahead.jobs == []
+    assert it.engine.state.prefetched.jobs == []
 
 
 def test_another_runner_ends_it(bench: Make) -> None:
     it = begun(bench)
     it.join()
-    it.engine.look_again()
+    it.engine.shared.mark_outdated()
     it.step()
-    assert it.engine.ahead.jobs == []
+    assert it.engine.state.prefetched.jobs == []
 
 
 def test_what_is_typical_follows_what_happens() -> None:
-    ahead = Ahead()
+    ahead = Prefetched()
     assert not ahead.worthwhile
     ahead.learn(0.01)
     assert ahead.worthwhile

@@ -61,12 +61,12 @@ def test_no_more_jobs_run_than_could_be_started(bench: Any) -> None:
 
 def test_nothing_is_held_by_what_was_declined(bench: Any) -> None:
     it, _ = many(bench)
-    free = it.engine.pool.free_cpus
+    free = it.engine.state.pool.free_cpus
     it.step()
     for name in it.running():
         it.fake.decline(it.ids[name])
     it.step()
-    assert it.engine.pool.free_cpus == free
+    assert it.engine.state.pool.free_cpus == free
     assert it.engine.in_flight == {}
     assert numbers(it, "ready") == [10]
     it.fake.assert_empty()
@@ -96,6 +96,6 @@ def test_a_missing_working_directory_blames_no_job(bench: Any) -> None:
         it.directory.with_name("moved").rename(it.directory)
     assert step.notices == [f"the working directory is gone: {it.directory}"]
     assert it.status()[name] == "ready"
-    assert it.engine.directory_is_gone
+    assert it.engine.state.directory_is_gone
     it.step()
     assert len(it.running()) == 3  # nothing new is started

@@ -32,8 +32,7 @@ def claimed(bench: Any, folder: Path) -> tuple[Any, Path]:
 
 
 def take_over(it: Any, executor: Any, boot_id: str = "another") -> tuple[Any, Any]:
-    engine, _ = it.join()
-    engine.executor = executor
+    engine, _ = it.join(executor=executor)
     here = compute_nodes.Process(hostname="bench", boot_id=boot_id, pid=2, started=2)
     mine = engine.node.node_id
     flights = membership.take_over(it.store, engine.maker, mine, here, executor, 2.0, lost=list)
@@ -103,7 +102,7 @@ def test_a_shell_without_a_first_line_is_found(bench: Any, tmp_path: Path) -> No
         first.submit([order])
     assert read_exit_file(str(exit_file)).pid is None
     heir, flights = take_over(it, LocalExecutor(), "boot")
-    assert [flight.name for flight in flights] == ["a"]
+    assert [flight.job.name for flight in flights] == ["a"]
     gate.write_text("go\n")
     engine, executor = heir
     reports: list[Any] = []
@@ -195,6 +194,6 @@ def test_a_runner_that_was_dropped_stops(bench: Any) -> None:
     assert it.status() == {"a": "pending"}
     drop_runner(it.outside, it.engine.node.node_id, force=True)
     step = it.finish("a")
-    assert it.engine.gone and it.engine.gone_why == "taken from this runner"
+    assert it.engine.shared.gone_reason == "taken from this runner"
     assert step.events == []
     assert it.status() == {"a": "ready"}

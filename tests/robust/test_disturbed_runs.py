@@ -369,7 +369,9 @@ def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> No
 def test_a_runner_that_breaks_is_found_dead_and_not_said_to_have_left(shell: Any) -> None:
     """Whatever goes wrong in a runner: its jobs go on, and the next one adopts them."""
     done = broken(
-        shell, "from torc_tui.engine.engine import Engine as E\nE.disturbed = lambda self: 1 / 0\n"
+        shell,
+        "from torc_tui.engine.shared_state import SharedState as S\n"
+        "S.has_changed = lambda self: 1 / 0\n",
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from torc_tui.engine.engine import Engine, NodeIdentity
+from torc_tui.engine.engine import Engine
 from torc_tui.engine.orders import OrderMaker
+from torc_tui.engine.shared_state import NodeIdentity
 from torc_tui.executors.fake import FakeExecutor
 from torc_tui.model import Machine
 from torc_tui.operations import jobs as acts
@@ -77,8 +78,8 @@ def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, i
                 )
             out = str(Path(folder) / "out")
             maker = OrderMaker(context, store_url=store.url, output_dir=out, inherited={})
-            identity = NodeIdentity(node_id=node_id, location=MACHINE.hostname, output_dir=out)
-            engine = Engine(store, context, identity, fake, Pool(MACHINE), maker)
+            identity = NodeIdentity(node_id=node_id, location=MACHINE.hostname)
+            engine = Engine(store, fake, Pool(MACHINE), maker, identity)
             taken = workflows.snapshot(store, workflow_id)
             view = WorkflowView.from_snapshot(
                 taken.workflow, taken.jobs, taken.requirements, taken.cursor

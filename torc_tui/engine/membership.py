@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from torc_tui.engine.engine import InFlight, resume_interrupted
+from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.leftover_files import exit_files, without_attempt
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
@@ -25,7 +25,13 @@ from torc_tui.executors.exit_file import (
 )
 from torc_tui.lifecycle.decide import MOST_LOST
 from torc_tui.model import Allocation, AttemptKey, Json, Machine
-from torc_tui.store import compute_nodes, run_context, runner_liveness, scheduling
+from torc_tui.store import (
+    compute_nodes,
+    run_context,
+    runner_liveness,
+    scheduling,
+    workflow_progress,
+)
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
@@ -62,9 +68,8 @@ def join(
         node_id, event = compute_nodes.register(
             conn, workflow_id, run_id, here, machine, options, now
         )
-        rows: list[EventRow] = [event]
-        rows += resume_interrupted(conn, workflow_id)
-        append(conn, workflow_id, rows, at=now)
+        resumed = workflow_progress.resume_interrupted(conn, workflow_id)
+        append(conn, workflow_id, [event, *resumed], at=now)
     return node_id
 
 
@@ -216,7 +221,7 @@ class _Found:
         stdout, stderr, exit_file = _paths(self.maker, held)
         flight = _flight(self.maker, held)
         if held.output_files is not None:
-            flight.note = read_exit_file(exit_file).note if told is None else told.note
+            flight.outputs_before = read_exit_file(exit_file).note if told is None else told.note
         pid, started = held.pid, held.process_started
         if told is not None:
             pid, started = told.pid, told.process_started
@@ -263,18 +268,11 @@ def _flight(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> InFlight:
         key=AttemptKey(
             maker.context.workflow_id, held.job_id, maker.context.run_id, held.attempt_id
         ),
-        name=held.name,
+        job=held,
         allocation=_allocation(maker, held),
         allocation_text=held.allocation or "",
         output_dir=held.output_dir or maker.log_location,
-        retries=held.retries,
-        requirement_id=held.requirement_id,
-        failure_handler_id=held.failure_handler_id,
-        output_files=held.output_files,
-        output_user_data=held.output_user_data,
-        require_user_data=held.require_user_data,
-        stdio=held.stdio,
         pid=held.pid,
-        stop=held.stop_requested,
+        stop_requested=held.stop_requested,
         require_written=maker.requires_written(held.options),
     )

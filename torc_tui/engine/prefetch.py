@@ -1,13 +1,15 @@
-"""Jobs claimed ahead: where jobs are short, the next one starts in the place of one that has just
-ended, and the store hears of several ends at once afterwards.
+"""Hold jobs that are claimed before there are resources for them.
 
-What comes in: how long attempts take, jobs that were claimed without resources of their own. What
-goes out: the job that takes a place over. Nothing is started, claimed or written here.
+Where jobs are short, the next one starts as soon as one has ended, with the same resources, and the
+database learns of several ends at once afterwards.
 
-Laws
-* A job ahead is pending in the store and holds nothing; the place that it gets is that of an equal
-  request.
-* It never waits there for long: when attempts turn out longer, or anything changes, it goes back to
+Input: how long attempts take, and jobs that were claimed without resources of their own. Output:
+the job that takes over the resources of an attempt. Nothing is started, claimed or written here.
+
+Invariants
+* A prefetched job is pending in the database and holds nothing. It takes over the resources of a
+  job with an equal request.
+* It never waits here for long: when attempts take longer, or anything changes, it goes back to
   ready.
 """
 
@@ -15,16 +17,16 @@ from __future__ import annotations
 
 from torc_tui.store.scheduling import ReadyJob
 
-SHORT = 0.1
-"""Seconds: only while attempts take less than this are jobs claimed ahead."""
-MOST = 24
-"""So many jobs are claimed ahead at once."""
-PATIENCE = 0.25
-"""Seconds after which a job ahead goes back to ready."""
+SHORT_SECONDS = 0.1
+"""Jobs are prefetched only while attempts take less than this."""
+PREFETCHED_JOBS = 24
+"""Number of jobs that are prefetched at once."""
+STALE_SECONDS = 0.25
+"""Time after which a prefetched job goes back to ready."""
 
 
-class Ahead:
-    """The jobs ahead of one runner, in the order in which they are to start."""
+class Prefetched:
+    """The prefetched jobs of one runner, in the order in which they are to start."""
 
     def __init__(self) -> None:
         self.jobs: list[ReadyJob] = []
@@ -32,20 +34,20 @@ class Ahead:
         self._typical: float | None = None
 
     def learn(self, seconds: float) -> None:
-        """An attempt has taken so long."""
+        """Take into account how long an attempt has taken."""
         self._typical = seconds if self._typical is None else 0.7 * self._typical + 0.3 * seconds
 
     @property
     def worthwhile(self) -> bool:
-        """Whether attempts are short enough, as far as is known."""
-        return self._typical is not None and self._typical < SHORT
+        """Whether attempts are known to be short."""
+        return self._typical is not None and self._typical < SHORT_SECONDS
 
     def is_stale(self, now: float) -> bool:
-        """Whether jobs have waited here for too long."""
-        return bool(self.jobs) and not 0 <= now - self.since < PATIENCE
+        """Return whether jobs have waited here for too long."""
+        return bool(self.jobs) and not 0 <= now - self.since < STALE_SECONDS
 
     def take(self, requirement_id: int) -> ReadyJob | None:
-        """The first job with this request."""
+        """Remove and return the first job with this request; None without one."""
         for at, job in enumerate(self.jobs):
             if job.requirement_id == requirement_id:
                 return self.jobs.pop(at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torc_tui.engine.deadline import Deadline
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.orders import attempt_files
 from torc_tui.engine.report import (
@@ -30,26 +31,22 @@ MOST = 1000
 
 
 class Reckoning:
-    """The accounts of one run. ``end_time`` since the epoch, None without one."""
+    """The accounts of one run."""
 
-    def __init__(
-        self, store: Store, engine: Engine, machine: Machine, end_time: float | None
-    ) -> None:
+    def __init__(self, store: Store, engine: Engine, machine: Machine, deadline: Deadline) -> None:
         self.store = store
         self.engine = engine
         self.machine = machine
-        self.end_time = end_time
-        self.workflow_id = engine.context.workflow_id
+        self.deadline = deadline
+        self.workflow_id = engine.state.context.workflow_id
 
     def never_reason(self, requirement_id: int, now: float) -> Reason | None:
         """Return why a job with these requirements cannot run here; None when it can."""
-        requirements = self.engine.context.requirements[requirement_id]
+        requirements = self.engine.state.context.requirements[requirement_id]
         lacks = tuple(shortfall.reason for shortfall in never_fits(requirements, self.machine))
-        if not lacks and self.end_time is not None and requirements.runtime is not None:
-            left = self.end_time - now
-            if requirements.runtime > left:
-                too_long = because(Kind.RUNTIME_TOO_LONG, requested=requirements.runtime, left=left)
-                lacks = (too_long,)
+        if not lacks and not self.deadline.allows(requirements.runtime, now):
+            left = (self.deadline.end_time or now) - now
+            lacks = (because(Kind.RUNTIME_TOO_LONG, requested=requirements.runtime, left=left),)
         return because(Kind.UNSCHEDULABLE, lacks=lacks) if lacks else None
 
     def never(self, now: float) -> list[NeverJob]:
@@ -72,7 +69,7 @@ class Reckoning:
 
     def close(self, report: RunReport, output_dir: str, now: float) -> RunReport:
         """Fill in how all jobs stand, and the exit code that follows."""
-        execution = self.engine.context.execution
+        execution = self.engine.state.context.execution
         with self.store.read() as conn:
             report.counts = workflow_progress.counts(conn, self.workflow_id)
             for job in workflow_progress.unsuccessful(conn, self.workflow_id):

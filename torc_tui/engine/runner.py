@@ -17,13 +17,17 @@ from typing import Any, TypeVar
 
 from torc_tui.engine import membership
 from torc_tui.engine.database_retry import MINUTES, Outage
-from torc_tui.engine.engine import Engine, InFlight, NodeIdentity
+from torc_tui.engine.deadline import Deadline
+from torc_tui.engine.engine import Engine
 from torc_tui.engine.gpu_readings import GpuWatch
+from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.interrupts import Interrupts
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.report import EXIT_UNSUCCESSFUL, NullObserver, Observer, RunOptions, RunReport
 from torc_tui.engine.run_summary import Reckoning
 from torc_tui.engine.scripts import Actions, ScriptEnd, Scripts
+from torc_tui.engine.shared_state import NodeIdentity
+from torc_tui.engine.state import EngineOptions
 from torc_tui.errors import StoreError, StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import AttemptKey, Cause, Event, Exited, Json, Machine, Report
@@ -47,8 +51,6 @@ LOOK_EVERY = 0.05
 GATHER = 0.01
 """Seconds that a fresh start waits for company, so that it is written together with the end of a
 short job."""
-CLOCK_STEP = 2.0
-"""Seconds by which the clock of the machine and a steady one must differ before that counts."""
 COMPANY = 32
 """So many reports are enough company."""
 IDLE_EXIT = 90.0
@@ -166,22 +168,14 @@ class Runner:
         output_dir = options.output_dir or output_folder(context.directory)
         _check_folders(Path(context.directory), Path(output_dir))
         location = log_location(self.store, output_dir)
-        self._began, self._began_steady = began, time.monotonic()
-        self.end_time = options.end_time
-        if options.time_limit is not None:
-            self.end_time = min(began + options.time_limit, self.end_time or float("inf"))
-        if (
-            self.end_time is not None
-        ):  # so that the ends of jobs are written before whoever set the end comes
-            self.end_time -= float(
-                context.settings.get("compute_node_expiration_buffer_seconds") or 0
-            )
+        self._began_steady = time.monotonic()
+        self.deadline = self._deadline(context.settings, began)
         here = compute_nodes.this_process(self.machine.hostname)
         stored: Mapping[str, Any] = {
             "max_parallel_jobs": options.max_parallel_jobs,
             "output_dir": output_dir,
             "log_location": location,
-            "end_time": self.end_time,
+            "end_time": self.deadline.end_time,
             "limit_resources": options.limit_resources,
             "gpu_foreign": options.gpu_foreign,
         }
@@ -211,8 +205,6 @@ class Runner:
         self.outage = Outage(float(minutes) * 60)
         self.engine = Engine(
             self.store,
-            context,
-            NodeIdentity(node_id=self.node_id, location=here.location, output_dir=location),
             self.executor,
             Pool(
                 self.machine,
@@ -222,13 +214,14 @@ class Runner:
                 else None,
             ),
             self.maker,
-            max_parallel_jobs=options.max_parallel_jobs,
-            end_time=self.end_time,
-            recover=self._recover,
-            is_there=runner_liveness.is_in_use,
+            NodeIdentity(node_id=self.node_id, location=here.location),
+            EngineOptions(
+                deadline=self.deadline,
+                recover=self._recover,
+                is_in_use=runner_liveness.is_in_use,
+            ),
         )
-        self._planned_end = self.end_time
-        self.reckoning = Reckoning(self.store, self.engine, self.machine, self.end_time)
+        self.reckoning = Reckoning(self.store, self.engine, self.machine, self.deadline)
         wanted = self.monitor is not None and any(
             gpu_need(one) for one in context.requirements.values()
         )
@@ -260,6 +253,15 @@ class Runner:
                 self.watch.close()
             self.scripts.stop(hard=True)
             self._leave()
+
+    def _deadline(self, settings: Mapping[str, Json], began: float) -> Deadline:
+        """Return when the run ends, so that the ends of its jobs are recorded in time."""
+        end_time = self.options.end_time
+        if self.options.time_limit is not None:
+            end_time = min(began + self.options.time_limit, end_time or float("inf"))
+        if end_time is not None:
+            end_time -= float(settings.get("compute_node_expiration_buffer_seconds") or 0)
+        return Deadline(end_time, began, self._began_steady)
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -306,7 +308,7 @@ class Runner:
         this node holds without knowing it is given back, or followed.
         """
         known = set(self.engine.in_flight)
-        self.engine.ahead.jobs = []  # they are among those that are given back
+        self.engine.state.prefetched.jobs = []  # they are among those that are given back
         for flight in membership.take_back(
             self.store, self.maker, self.node_id, self.executor, self.clock(), known
         ):
@@ -317,7 +319,7 @@ class Runner:
         now = self.clock()
         self.store.verify()
         self._heed_interrupts()
-        self._follow_clock(now)
+        self.deadline.follow_clock(now, time.monotonic())
         self._heed_time(now)
         self._update_gpus(now)
         if self._beat_is_due():
@@ -334,12 +336,12 @@ class Runner:
         if step.events:
             self.observer.events(step.events)
             self._look_at_jobs = True
-        if self.actions and self._look_at_jobs and not self.engine.gone:
+        if self.actions and self._look_at_jobs and not self.engine.shared.gone_reason:
             self.actions.look_at_jobs(now)
         self._look_at_jobs = False
         self._heed_others()
-        done = step.complete or self._done(now, step.claimed)
-        if done and self.actions and not self.engine.stopping:
+        done = step.is_complete or self._done(now, step.claimed)
+        if done and self.actions and not self.engine.state.stopping:
             self.actions.look_at_jobs(
                 now
             )  # whoever ended the last may have been killed before it looked
@@ -351,7 +353,7 @@ class Runner:
         if reports:
             end = time.monotonic() + GATHER
             while (
-                self.engine.hand_on(reports)
+                self.engine.starter.start_prefetched(reports)
                 and (left := end - time.monotonic()) > 0
                 and len(reports) < COMPANY
             ):
@@ -388,9 +390,9 @@ class Runner:
             if self.watch is not None and self.watch.news:
                 return
             if (
-                self.engine.ahead.is_stale(now)
-                or self.engine.backoff.is_due(time.monotonic())
-                or self.engine.disturbed()
+                self.engine.state.prefetched.is_stale(now)
+                or self.engine.state.backoff.is_due(time.monotonic())
+                or self.engine.shared.has_changed()
                 or (self._idle_since is not None and time.monotonic() - self._last_step >= 1.0)
             ):
                 return
@@ -404,7 +406,7 @@ class Runner:
         """Show that this runner is alive."""
         with self.store.write() as conn:
             compute_nodes.beat(conn, self.node_id, now)
-        self.engine.look_again()
+        self.engine.shared.mark_outdated()
         self._last_beat = time.monotonic()
 
     def _beat_is_due(self) -> bool:
@@ -448,7 +450,7 @@ class Runner:
 
         extra = {
             "TORC_JOB_ID": str(key.job_id),
-            "TORC_JOB_NAME": flight.name,
+            "TORC_JOB_NAME": flight.job.name,
             "TORC_ATTEMPT_ID": str(key.attempt_id),
             "TORC_RETURN_CODE": str(exited.return_code),
         }
@@ -456,7 +458,7 @@ class Runner:
         return True
 
     def _carry_out(self, *triggers: str) -> None:
-        if self.actions and not self.engine.gone and self.interrupts.count < 2:
+        if self.actions and not self.engine.shared.gone_reason and self.interrupts.count < 2:
             actions = self.actions
             self._retry_until_available(lambda: actions.happened(*triggers, now=self.clock()))
 
@@ -479,7 +481,7 @@ class Runner:
         now = self.clock()
         if self._beat_is_due():
             self._beat(now)
-        self.engine.look()
+        self.engine.read_shared_state()
         self._heed_others()
 
     def _say(self, row: EventRow) -> None:
@@ -496,7 +498,7 @@ class Runner:
         """
         while not self._said.empty():
             self._unsaid.append(self._said.get())
-        if not self._unsaid or self.engine.gone:
+        if not self._unsaid or self.engine.shared.gone_reason:
             return
         now = self.clock()
         with self.store.write() as conn:
@@ -527,26 +529,19 @@ class Runner:
 
     def _heed_others(self) -> None:
         """What others have written, as far as the last look has shown it."""
-        asked = self.engine.stop_requested
+        asked = self.engine.shared.stop_requested
         if asked and asked != self._asked:
-            if asked == "hard" or not self.engine.stopping:
+            if asked == "hard" or not self.engine.state.stopping:
                 self.engine.stop(hard=asked == "hard")
             self._asked = asked
-        unwanted = self.engine.gone or self.engine.canceled or bool(asked)
+        gone = bool(self.engine.shared.gone_reason)
+        unwanted = gone or self.engine.shared.is_canceled or bool(asked)
         if unwanted and not self._unwanted:
-            self.scripts.stop(hard=self.engine.gone)
+            self.scripts.stop(hard=gone)
         self._unwanted = unwanted
 
-    def _follow_clock(self, now: float) -> None:
-        """Move the end of the time along when the clock of the machine is set."""
-        if self._planned_end is not None and self.end_time is not None:
-            shift = now - self._began - (time.monotonic() - self._began_steady)
-            if abs(self._planned_end + shift - self.end_time) > CLOCK_STEP:
-                self.end_time = self._planned_end + shift
-                self.engine.end_time = self.reckoning.end_time = self.end_time
-
     def _time_is_over(self, now: float) -> bool:
-        return self.end_time is not None and now >= self.end_time and not self.engine.stopping
+        return self.deadline.is_over(now) and not self.engine.state.stopping
 
     def _heed_time(self, now: float) -> None:
         if self._time_is_over(now):
@@ -559,7 +554,7 @@ class Runner:
             return
         gpus = self.watch.take()
         if gpus is not None:
-            self.engine.pool.update(gpus)
+            self.engine.state.pool.update(gpus)
         if any(isinstance(report, Exited) for report in self._pending):
             self.watch.refresh()
         self._unsaid += self._notices(self.watch.notices())
@@ -567,21 +562,26 @@ class Runner:
     def _done(self, now: float, claimed: int) -> bool:
         """Whether nothing is left that this runner could do."""
         engine = self.engine
-        if claimed or engine.in_flight or engine.ahead.jobs:
+        if claimed or engine.in_flight or engine.state.prefetched.jobs:
             self._idle_since = None
             return False
-        if engine.stopping or engine.gone or self.interrupts.count or engine.stop_requested:
+        if (
+            engine.state.stopping
+            or engine.shared.gone_reason
+            or self.interrupts.count
+            or engine.shared.stop_requested
+        ):
             return True
-        if engine.directory_is_gone or engine.backoff.given_up(time.monotonic()):
+        if engine.state.directory_is_gone or engine.state.backoff.given_up(time.monotonic()):
             return True
         with self.store.read() as conn:
             left = workflow_progress.left(conn, self.workflow_id)
             elsewhere = workflow_progress.active_elsewhere(conn, self.workflow_id, self.node_id)
             interrupted = workflow_progress.interrupted(conn, self.workflow_id)
-        if engine.canceled:
+        if engine.shared.is_canceled:
             return True
-        if interrupted and not engine.paused:
-            engine.look_again()
+        if interrupted and not engine.shared.is_paused:
+            engine.shared.mark_outdated()
             return False
         if elsewhere:
             return False
@@ -593,7 +593,7 @@ class Runner:
         ]
         if not possible:
             return True
-        if any(not one.held for one in possible) and not engine.paused:
+        if any(not one.held for one in possible) and not engine.shared.is_paused:
             return False
         return self._idle_for_long()
 
@@ -601,7 +601,7 @@ class Runner:
         """Only jobs that somebody holds back are left: wait for a while."""
         if self._idle_since is None:
             self._idle_since = time.monotonic()
-        seconds = self.engine.context.settings.get(
+        seconds = self.engine.state.context.settings.get(
             "compute_node_wait_for_new_jobs_seconds", IDLE_EXIT
         )
         return bool(seconds) and time.monotonic() - self._idle_since >= float(seconds)
@@ -615,7 +615,7 @@ class Runner:
     # -- the end -----------------------------------------------------------------------------------
 
     def _leave(self) -> None:
-        if self.engine.in_flight and not self.engine.gone:
+        if self.engine.in_flight and not self.engine.shared.gone_reason:
             return  # something went wrong: who leaves like this is found dead, and its jobs are adopted
         now = self.clock()
         try:
@@ -626,24 +626,24 @@ class Runner:
             return  # gone with its workflow; or away, and then the next runner sees that this process is gone
 
     def _report(self) -> RunReport:
-        report = RunReport(workflow_id=self.workflow_id, run_id=self.engine.context.run_id)
+        report = RunReport(workflow_id=self.workflow_id, run_id=self.engine.state.context.run_id)
         report.exec_time = time.monotonic() - self._began_steady
         report.interrupted = bool(self.interrupts.count)
-        if self.engine.gone:
+        if self.engine.shared.gone_reason:
             report.exit_code = EXIT_UNSUCCESSFUL
-            report.message = f"workflow {self.workflow_id} was {self.engine.gone_why} while it ran: its jobs were ended"
+            report.message = f"workflow {self.workflow_id} was {self.engine.shared.gone_reason} while it ran: its jobs were ended"
             return report
-        if self.engine.archived:
+        if self.engine.shared.is_archived:
             report.message = (
                 f"workflow {self.workflow_id} was archived while it ran: the runner has stopped"
             )
-        elif self.engine.directory_is_gone:
+        elif self.engine.state.directory_is_gone:
             report.message = (
-                f"the working directory is gone: {self.engine.context.directory}; put it back,"
+                f"the working directory is gone: {self.engine.state.context.directory}; put it back,"
                 " then `torc run` goes on"
             )
-        elif text := self.engine.backoff.given_up(time.monotonic()):
+        elif text := self.engine.state.backoff.given_up(time.monotonic()):
             report.message = text
-        elif self.engine.stop_requested:
+        elif self.engine.shared.stop_requested:
             report.message = "the runner was asked to stop; `torc run` goes on"
         return self.reckoning.close(report, self.maker.log_location, self.clock())

@@ -1,6 +1,6 @@
 """Tell a runner how far its workflow is: what failed, what remains, what was interrupted.
 
-Input: a connection inside a transaction. Output: small rows.
+Input: a connection inside a transaction. Output: small rows, and events for the caller to append.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from torc_tui.reasons import Reason, decode
+from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
+from torc_tui.store.dependency_counters import EventRow
 
 
 def counts(conn: Connection, workflow_id: int) -> dict[JobStatus, int]:
@@ -78,6 +79,15 @@ def take_up_interrupted(conn: Connection, workflow_id: int) -> list[tuple[int, i
     """Make jobs ready again that were stopped with their runner: (job id, new attempt)."""
     rows = conn.rows(sql.TAKE_UP_INTERRUPTED, workflow_id=workflow_id)
     return [(row.id, row.attempt_id) for row in rows]
+
+
+def resume_interrupted(conn: Connection, workflow_id: int) -> list[EventRow]:
+    """Make jobs ready again that were stopped with their runner, without using a retry."""
+    reason = because(Kind.RESUMED).to_json()
+    return [
+        ("job_retried", job_id, {"attempt": attempt_id, "reason": reason})
+        for job_id, attempt_id in take_up_interrupted(conn, workflow_id)
+    ]
 
 
 def interrupted(conn: Connection, workflow_id: int) -> int:

@@ -1,0 +1,153 @@
+"""Collect what decides about the end of an attempt, and have it decided.
+
+Input: ends as the executor reports them, the declared outputs on disk and in the database. Output:
+ends with their outcome, to be recorded. The rules are in `lifecycle.decide`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from signal import SIGKILL
+
+from torc_tui.engine.in_flight import InFlight
+from torc_tui.engine.orders import OrderMaker
+from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
+from torc_tui.executors.session_signals import signal_number
+from torc_tui.lifecycle.decide import AttemptFacts, outcome
+from torc_tui.model import AttemptKey, Cause, Exited, Usage
+from torc_tui.reasons import Kind, Reason, because
+from torc_tui.status import JobStatus
+from torc_tui.store import scheduling
+from torc_tui.store.connection import Connection
+from torc_tui.store.run_context import RunContext
+
+CANCEL, TERMINATE = "canceled", "terminated"
+"""Values of ``job.stop_requested``: what a user requests for a running job."""
+REQUESTED: Mapping[str | None, JobStatus] = {
+    CANCEL: JobStatus.CANCELED,
+    TERMINATE: JobStatus.TERMINATED,
+}
+FULL_DISK_BYTES = 1 << 20
+"""A disk with less free space than this counts as full."""
+
+
+class AttemptEnds:
+    """Judge the ends of the attempts of one workflow."""
+
+    def __init__(self, maker: OrderMaker, outputs: DeclaredOutputs) -> None:
+        self._maker = maker
+        self._outputs = outputs
+        stop_signal = signal_number(maker.context.execution.termination_signal)
+        self._stop_codes = frozenset({None, 128 + SIGKILL, 128 + stop_signal})
+
+    def check_outputs(
+        self, exited: Iterable[Exited], in_flight: Mapping[int, InFlight]
+    ) -> dict[AttemptKey, OutputCheck]:
+        """Examine the declared output files of the attempts that succeeded."""
+        checks = {}
+        for report in exited:
+            flight = in_flight[report.key.job_id]
+            if report.return_code == 0 and flight.job.output_files is not None:
+                checks[report.key] = self._outputs.check(
+                    flight.job.output_files, flight.outputs_before
+                )
+        return checks
+
+    def judge(
+        self,
+        conn: Connection,
+        flight: InFlight,
+        exited: Exited,
+        outputs: OutputCheck,
+        *,
+        may_retry: bool,
+    ) -> scheduling.Ended:
+        """Return the end of an attempt with its outcome."""
+        context = self._maker.context
+        if not _is_usage_recorded(context):
+            exited = replace(exited, usage=Usage())
+        missing_data: Sequence[str] = ()
+        if exited.return_code == 0 and flight.job.output_user_data is not None:
+            missing_data = scheduling.empty_output_data(conn, flight.job.output_user_data)
+        if flight.stop_requested and exited.cause is None and exited.return_code != 0:
+            exited = replace(exited, cause=Cause.CANCELED)
+        verdict = outcome(exited, self._facts(flight, outputs, missing_data))
+        if not may_retry and verdict.retry:
+            verdict = replace(verdict, retry=None)
+        if verdict.reason is not None and verdict.reason.kind is Kind.EXIT:
+            verdict = replace(verdict, reason=_with_full_disk(verdict.reason, flight.output_dir))
+        return scheduling.Ended(
+            exited,
+            verdict,
+            flight.job.retries,
+            flight.allocation_text,
+            flight.output_dir,
+            warnings=[*exited.warnings, *_overuse(context, flight, exited.usage)],
+        )
+
+    def recovery_script(self, flight: InFlight, exited: Exited) -> str | None:
+        """Return the script that must run before the attempt is retried; None without one."""
+        verdict = outcome(exited, self._facts(flight, OutputCheck(), ()))
+        return verdict.retry.recovery_script if verdict.retry else None
+
+    def _facts(
+        self, flight: InFlight, outputs: OutputCheck, missing_data: Sequence[str]
+    ) -> AttemptFacts:
+        context, job = self._maker.context, flight.job
+        requested = context.requirements.get(job.requirement_id)
+        require_data = job.require_user_data
+        return AttemptFacts(
+            rules=context.rules.get(job.failure_handler_id or 0, ()),
+            retries=job.retries,
+            missing_files=outputs.missing,
+            unwritten_files=outputs.unwritten,
+            require_written=flight.require_written,
+            missing_user_data=missing_data,
+            require_user_data=context.require_user_data if require_data is None else require_data,
+            use_pending_failed=context.use_pending_failed,
+            requested=REQUESTED.get(flight.stop_requested, JobStatus.CANCELED),
+            runtime=requested.runtime if requested is not None else None,
+            stop_codes=self._stop_codes,
+            timeout_exit_code=context.execution.timeout_exit_code,
+            oom_exit_code=context.execution.oom_exit_code,
+            reruns=0 if flight.stop_requested else flight.reruns,
+            places=flight.places,
+        )
+
+
+def _is_usage_recorded(context: RunContext) -> bool:
+    """Return whether the results record what jobs used. Limits are enforced in any case."""
+    monitor = context.settings.get("resource_monitor") or {}
+    return monitor.get("enabled", True) is not False
+
+
+def _overuse(context: RunContext, flight: InFlight, usage: Usage) -> list[Reason]:
+    """Return what the attempt used beyond its request without being stopped for it."""
+    warnings = []
+    requirements = context.requirements.get(flight.job.requirement_id)
+    memory = requirements.memory if requirements else None
+    if memory and usage.peak_memory and usage.peak_memory > memory:
+        used = usage.peak_memory
+        warnings.append(because(Kind.MEMORY_EXCEEDED, used=used, requested=memory))
+    reserved = sum(grant.memory for grant in flight.allocation.gpus)
+    if reserved and usage.peak_gpu_memory and usage.peak_gpu_memory > reserved:
+        used = usage.peak_gpu_memory
+        warnings.append(because(Kind.GPU_MEMORY_EXCEEDED, used=used, requested=reserved))
+    return warnings
+
+
+def _with_full_disk(reason: Reason, output_dir: str) -> Reason:
+    """Add to the reason of a failure that the disk of the output is full.
+
+    The job itself could not write that to its log.
+    """
+    try:
+        disk = os.statvfs(output_dir.partition("//")[0])
+    except OSError:
+        return reason
+    free = disk.f_bavail * disk.f_frsize
+    if free >= FULL_DISK_BYTES:
+        return reason
+    return because(Kind.EXIT, code=reason["code"], disk=output_dir, disk_free=free)

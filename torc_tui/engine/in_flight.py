@@ -1,0 +1,35 @@
+"""Describe the attempts that a runner holds, from their claim to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torc_tui.model import Allocation, AttemptKey
+from torc_tui.store.compute_nodes import HeldAttempt
+from torc_tui.store.scheduling import ReadyJob
+
+
+@dataclass(slots=True, kw_only=True)
+class InFlight:
+    """An attempt between its claim and its end; ``job`` is the row as it was at the claim."""
+
+    key: AttemptKey
+    job: ReadyJob | HeldAttempt
+    allocation: Allocation
+    allocation_text: str
+    output_dir: str
+    outputs_before: str = ""
+    """The state of the output files before the start, as `DeclaredOutputs.before` writes it."""
+    require_written: bool = False
+    """Whether an output file that the attempt did not change is a failure."""
+    pid: int | None = None
+    stop_requested: str | None = None
+    stop_sent: str | None = None
+    """The stop request that the executor has received already."""
+    reruns: int = 0
+    """How often the job may run again if this attempt turns out to be lost."""
+    places: Sequence[str] = ()
+    """The hosts on which the job was lost in this run, if this attempt is lost too."""
+    is_replaced: bool = False
+    """Whether a prefetched job has received the allocation already."""

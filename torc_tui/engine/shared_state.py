@@ -1,0 +1,137 @@
+"""Read what others have written about a workflow and its runner.
+
+Input: the database. Output: flags of the workflow, requests to this runner, and the resources that
+other runners of the host hold, which are counted in the pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torc_tui.engine.orders import OrderMaker
+from torc_tui.errors import StoreUnavailable
+from torc_tui.model import Allocation
+from torc_tui.resources.pool import Pool
+from torc_tui.store import compute_nodes, run_context, scheduling
+from torc_tui.store.compute_nodes import NodeOrders
+from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store
+from torc_tui.store.scheduling import HeldElsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeIdentity:
+    """This runner as others see it: the id of its row, and the host or allocation that it uses."""
+
+    node_id: int
+    location: str
+
+
+class SharedState:
+    """The rows of others, as this runner read them last.
+
+    ``is_in_use`` tells whether a process uses what another runner holds: a runner that was killed
+    cannot give anything back.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        maker: OrderMaker,
+        pool: Pool,
+        node: NodeIdentity,
+        is_in_use: Callable[[HeldElsewhere], bool],
+    ) -> None:
+        self.is_paused = False
+        self.is_canceled = False
+        self.is_archived = False
+        self.is_only_runner = False
+        self.gone_reason = ""
+        """Why this runner may no longer write anything; empty while it may."""
+        self.stop_requested: str | None = None
+        self.max_parallel_jobs: int | None = None
+        self.has_news = False
+        """Whether rows were read that no step has acted on."""
+        self._store = store
+        self._maker = maker
+        self._pool = pool
+        self._node = node
+        self._is_in_use = is_in_use
+        self._held_by_others: list[HeldElsewhere] = []
+        self._counted: list[Allocation] = []
+        self._marker: tuple[int, ...] | None = None
+        self._is_current = False
+
+    @property
+    def other_pids(self) -> list[int]:
+        """The processes of the jobs that other runners hold on this host."""
+        return [held.pid for held in self._held_by_others if held.pid]
+
+    def has_changed(self) -> bool:
+        """Return whether others have written since the last call of `update`.
+
+        This takes microseconds on SQLite.
+        """
+        return compute_nodes.marker(self._store) != self._marker
+
+    def mark_outdated(self) -> None:
+        """Have the next `update` read everything: processes end without writing anything."""
+        self._is_current = False
+
+    def is_outdated(self) -> bool:
+        """Return whether the next `update` would read everything."""
+        return not self._is_current or self.has_changed()
+
+    def update(self) -> None:
+        """Read what others have written, if they have written anything since the last call."""
+        marker = compute_nodes.marker(self._store)
+        if marker != self._marker or not self._is_current:
+            self._read(self._store.connection())
+            self._marker, self._is_current, self.has_news = marker, True, True
+
+    def skip_own_writes(self) -> None:
+        """Do not take the writes of the transaction that was just committed for those of others."""
+        if self._store.dialect == "postgresql":
+            try:
+                self._marker = compute_nodes.marker(self._store)
+            except StoreUnavailable:  # the commit has succeeded all the same
+                self._marker = None
+
+    def _read(self, conn: Connection) -> None:
+        workflow_id = self._maker.context.workflow_id
+        flags = scheduling.flags(conn, workflow_id)
+        orders = compute_nodes.orders(conn, self._node.node_id)
+        if flags is None:
+            self.gone_reason = "deleted"
+        elif orders is None or flags.run_id != self._maker.context.run_id:
+            self.gone_reason = "initialized anew"
+        elif not orders.is_active:
+            self.gone_reason = "taken from this runner"
+        else:
+            self._maker.context = run_context.read(conn, workflow_id)
+            self.is_paused = flags.is_paused
+            self.is_canceled = flags.is_canceled
+            self.is_archived = flags.is_archived
+            self._follow(orders)
+            self._count_others(conn)
+            self.is_only_runner = len(compute_nodes.active(conn, workflow_id)) <= 1
+
+    def _follow(self, orders: NodeOrders) -> None:
+        """Take over what users have requested of this runner."""
+        self.stop_requested = orders.stop_requested or ("graceful" if self.is_archived else None)
+        self._pool.resize(num_cpus=orders.num_cpus, memory=orders.memory)
+        self.max_parallel_jobs = orders.options.get("max_parallel_jobs")
+
+    def _count_others(self, conn: Connection) -> None:
+        """Count in the pool what the jobs of other runners hold."""
+        held = scheduling.held_by_others(conn, self._node.node_id, self._node.location)
+        held = [one for one in held if self._is_in_use(one)]
+        if held == self._held_by_others:
+            return
+        for allocation in self._counted:
+            self._pool.give(allocation)
+        self._held_by_others = held
+        self._counted = [scheduling.decode_allocation(one.allocation) for one in held]
+        for allocation in self._counted:
+            self._pool.hold(allocation)
