@@ -15,7 +15,8 @@ from torc_tui.status import JobStatus
 from torc_tui.views.graph_drawing import Drawing
 from torc_tui.views.graph_export import export
 from torc_tui.views.graph_layout import Box, Layout, layout
-from torc_tui.views.graph_view import Data, Graph, Scene
+from torc_tui.views.graph_model import Data, Graph
+from torc_tui.views.graph_scene import Scene
 from torc_tui.views.status_bar import strip
 
 S = JobStatus
@@ -146,7 +147,7 @@ def test_reach_focus_and_critical_path() -> None:
         jobs, [(1, 0, 1, None), (2, 1, 1, None), (3, 0, 1, None), (4, 3, 1, None)]
     ).scene()
     names = lambda found: {scene.nodes[at].label for at in found}  # noqa: E731
-    b = scene.index["g1"]
+    b = next(at for at, node in enumerate(scene.nodes) if node.key == "g1")
     assert names(scene.around(b)) == {"a", "b", "c"} and names(scene.around(b, up=False)) == {
         "b",
         "c",
@@ -183,7 +184,8 @@ def test_every_dependency_is_in_every_scene(
         assert {(scene.node_of(on), scene.node_of(job)) for job, on in edges} == links
     for group in graph.groups:  # the law of folding
         parents = [
-            frozenset(graph._group[on - 1] for job, on in edges if job == own) for own in group.jobs
+            frozenset(graph.group_numbers[on - 1] for job, on in edges if job == own)
+            for own in group.jobs
         ]
         assert len(set(parents)) == 1 and len({jobs[own - 1].group for own in group.jobs}) == 1
 

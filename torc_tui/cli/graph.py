@@ -15,7 +15,8 @@ from torc_tui.status import JobStatus
 from torc_tui.store import queries, relations, workflows
 from torc_tui.store.database import Store
 from torc_tui.views.graph_export import export
-from torc_tui.views.graph_view import Data, Graph, Scene
+from torc_tui.views.graph_model import Data, Graph
+from torc_tui.views.graph_scene import Scene
 
 
 def graph(call: Call) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from torc_tui.status import JobStatus
 from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_layout import Box, Direction, Hop, layout
-from torc_tui.views.graph_view import Node, Scene
+from torc_tui.views.graph_scene import Node, Scene
 from torc_tui.views.status_bar import fit, strip, width_of
 
 LABEL = 30

@@ -13,8 +13,8 @@ from torc_tui.status import JobStatus
 from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_drawing import Drawing, no_sign
 from torc_tui.views.graph_layout import Direction
+from torc_tui.views.graph_scene import Scene
 from torc_tui.views.graph_svg import COLORS, label_of, svg
-from torc_tui.views.graph_view import Scene
 
 Format = Literal["mermaid", "dot", "svg", "text"]
 

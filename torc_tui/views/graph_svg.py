@@ -13,7 +13,7 @@ from itertools import pairwise
 from torc_tui.status import WAITING, JobStatus
 from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_layout import Direction, layout
-from torc_tui.views.graph_view import Node, Scene
+from torc_tui.views.graph_scene import Node, Scene
 from torc_tui.views.status_bar import fit, strip, width_of
 
 COLORS: dict[JobStatus, tuple[str, str]] = {

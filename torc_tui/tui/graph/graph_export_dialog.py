@@ -13,7 +13,7 @@ from torc_tui.tui.widgets.dialogs import Ask
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
-    from torc_tui.views.graph_view import Scene
+    from torc_tui.views.graph_scene import Scene
 
 Format = Literal["mermaid", "dot", "svg", "text"]
 FORMATS: dict[str, Format] = {

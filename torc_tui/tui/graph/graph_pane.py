@@ -21,7 +21,7 @@ from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.views.graph_drawing import Drawing
-from torc_tui.views.graph_view import Data, Graph
+from torc_tui.views.graph_model import Data, Graph
 from torc_tui.views.workflow_view import WorkflowView
 
 

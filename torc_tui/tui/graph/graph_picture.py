@@ -9,7 +9,7 @@ from torc_tui.tui.look.text_layout import Line, fit_line
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.views.graph_drawing import Drawing, Run
 from torc_tui.views.graph_layout import Box
-from torc_tui.views.graph_view import Scene
+from torc_tui.views.graph_scene import Scene
 
 ROLES = {
     "edge": "edge",

@@ -14,7 +14,7 @@ from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
 
 if TYPE_CHECKING:
-    from torc_tui.views.graph_view import Graph
+    from torc_tui.views.graph_model import Graph
     from torc_tui.views.job_filter import Context
 
 PLACEHOLDER = "words · status:failed · cpus>4 · name~regex · exit:137 · after:job"

@@ -20,7 +20,7 @@ from torc_tui.model import Job, Machine, Plan
 from torc_tui.status import JobStatus
 
 if TYPE_CHECKING:
-    from torc_tui.views.graph_view import Data, Graph
+    from torc_tui.views.graph_model import Data, Graph
 
 Kind = Literal["spec", "import"]
 
@@ -123,7 +123,7 @@ def preview(path: str, machine: Machine, kind: Kind = "spec", *, folder: str = "
 
 def graph_of(plan: Plan) -> Graph:
     """The graph of a plan, with its jobs numbered from 1 and nothing begun."""
-    from torc_tui.views.graph_view import Graph
+    from torc_tui.views.graph_model import Graph
 
     jobs = [
         Job(number, planned.spec.name, JobStatus.UNINITIALIZED, planned.spec.group)
@@ -143,7 +143,7 @@ def _edges(plan: Plan) -> Iterator[tuple[int, int, int, object]]:
 
 
 def _data(plan: Plan) -> list[Data]:
-    from torc_tui.views.graph_view import Data
+    from torc_tui.views.graph_model import Data
 
     ends: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
     for number, planned in enumerate(plan.jobs, start=1):

@@ -41,7 +41,7 @@ from torc_tui.tui.workflows.workflow_updates import WorkflowUpdates
 from torc_tui.views.workflow_view import WorkflowView
 
 if TYPE_CHECKING:
-    from torc_tui.views.graph_view import Graph
+    from torc_tui.views.graph_model import Graph
 
 SPLIT_STEP = 0.05
 """Share of the screen by which a key moves the border."""

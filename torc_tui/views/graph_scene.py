@@ -1,0 +1,258 @@
+"""Choose the boxes and links of a graph to draw: groups as boxes, opened groups as their jobs.
+
+Input: `Graph`, the keys of opened groups. Output: `Scene`, which follows the statuses of jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+from torc_tui.model import EdgeKind, Job
+from torc_tui.status import JobStatus
+from torc_tui.views.graph_model import DIGITS, Data, Graph, parents_first, reachable
+
+NodeKind = Literal["job", "more", "file", "user_data"]
+
+MOST_MEMBERS = 60
+"""Jobs of an opened group that get a box each; the others share one box."""
+_DATA_KINDS = 1 << EdgeKind.FILE | 1 << EdgeKind.USER_DATA
+_S = JobStatus
+_MOST_TELLING = (
+    _S.FAILED,
+    _S.PENDING_FAILED,
+    _S.TERMINATED,
+    _S.RUNNING,
+    _S.PENDING,
+    _S.CANCELED,
+    _S.READY,
+    _S.BLOCKED,
+    _S.UNINITIALIZED,
+    _S.COMPLETED,
+    _S.DISABLED,
+)
+
+
+@dataclass(slots=True)
+class Node:
+    """A box. ``counts`` has a number per JobStatus, ``group`` is the key of the group it shows."""
+
+    key: str
+    kind: NodeKind
+    label: str
+    jobs: Sequence[int] = ()
+    counts: list[int] = field(default_factory=list)
+    group: str = ""
+    state: str = ""
+
+    @property
+    def count(self) -> int:
+        """Return how many jobs the box shows, at least 1."""
+        return max(1, len(self.jobs))
+
+    @property
+    def status(self) -> JobStatus | None:
+        """Return the status that tells most: failed or running before completed."""
+        return next((one for one in _MOST_TELLING if self.counts and self.counts[one]), None)
+
+
+class Scene:
+    """Boxes and links. Links are pairs of indices of ``nodes``: (dependency, dependent)."""
+
+    def __init__(
+        self,
+        nodes: list[Node],
+        links: list[tuple[int, int]],
+        statuses: dict[int, JobStatus] | None = None,
+    ) -> None:
+        self.nodes = nodes
+        self.links = links
+        self._node_of = {
+            job: number
+            for number, node in enumerate(nodes)
+            if node.kind in ("job", "more")
+            for job in node.jobs
+        }
+        self._statuses: dict[int, JobStatus] = {} if statuses is None else statuses
+
+    def node_of(self, job_id: int) -> int | None:
+        """Return the index of the box that shows a job."""
+        return self._node_of.get(job_id)
+
+    def update(self, job_id: int, status: JobStatus) -> int | None:
+        """Count the new status of a job; return the index of its box, None if nothing changed."""
+        before, number = self._statuses.get(job_id), self._node_of.get(job_id)
+        if number is None or before is status:
+            return None
+        counts = self.nodes[number].counts
+        if before is not None:
+            counts[before] -= 1
+        counts[status] += 1
+        self._statuses[job_id] = status
+        return number
+
+    def refresh(self, jobs: Mapping[int, Job]) -> None:
+        """Count the statuses of all jobs again."""
+        for job_id in self._node_of:
+            if job_id in jobs:
+                self.update(job_id, jobs[job_id].status)
+
+    def around(self, node: int, *, up: bool = True, down: bool = True) -> set[int]:
+        """Return a box with the boxes upstream and downstream of it."""
+        found = {node}
+        for wanted, source, target in ((up, 1, 0), (down, 0, 1)):
+            if wanted:
+                near: dict[int, list[int]] = {}
+                for link in self.links:
+                    near.setdefault(link[source], []).append(link[target])
+                found |= reachable([node], partial(_listed, near))
+        return found
+
+    def only(self, keep: Collection[int]) -> Scene:
+        """Return the part of the scene with these boxes and the links among them."""
+        kept = sorted(keep)
+        number = {old: new for new, old in enumerate(kept)}
+        links = [(number[a], number[b]) for a, b in self.links if a in number and b in number]
+        return Scene([self.nodes[old] for old in kept], links, self._statuses)
+
+    def direct(self) -> Scene:
+        """Return the scene without links that follow from others.
+
+        If c waits for b and b for a, the link from a to c is left out.
+        """
+        import networkx
+
+        graph: networkx.DiGraph[int] = networkx.DiGraph(self.links)
+        kept = set(networkx.transitive_reduction(graph).edges)
+        return Scene(self.nodes, [link for link in self.links if link in kept], self._statuses)
+
+    def critical_path(self, weight: Callable[[Node], float] = lambda node: 1.0) -> list[int]:
+        """Return the boxes of the heaviest chain, first to last."""
+        count = len(self.nodes)
+        above: list[list[int]] = [[] for _ in range(count)]
+        below: list[list[int]] = [[] for _ in range(count)]
+        for source, target in self.links:
+            above[target].append(source)
+            below[source].append(target)
+        best = [0.0] * count
+        order = parents_first([len(sources) for sources in above], below)
+        for node in order:
+            best[node] = weight(self.nodes[node]) + max(
+                (best[one] for one in above[node]), default=0
+            )
+        path: list[int] = []
+        ends: Sequence[int] = order
+        while ends:
+            path.append(max(ends, key=best.__getitem__))
+            ends = above[path[-1]]
+        return path[::-1]
+
+
+def _listed(lists: Mapping[int, Sequence[int]], node: int) -> Sequence[int]:
+    return lists.get(node, ())
+
+
+def make_scene(graph: Graph, expanded: Collection[str], *, with_data: bool, most: int) -> Scene:
+    """Return groups as boxes, those in ``expanded`` (by key) as boxes of at most ``most`` jobs.
+
+    ``with_data`` adds files and records.
+    """
+    made = _SceneMaker(graph)
+    for number, group in enumerate(graph.groups):
+        if group.key in expanded and len(group.jobs) > 1:
+            made.add_members(number, most)
+        else:
+            made.add_group(number)
+    made.add_links()
+    if with_data:
+        made.add_data()
+    scene = Scene(made.nodes, list(made.links))
+    for job_id, status in graph.status.items():
+        scene.update(job_id, status)
+    return scene
+
+
+class _SceneMaker:
+    """Collects the boxes and links of one scene. ``links`` have bits of EdgeKind."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes: list[Node] = []
+        self.links: dict[tuple[int, int], int] = {}
+        self._of_job: dict[int, int] = {}  # for jobs of opened groups
+        self._of_group: dict[int, int] = {}  # for closed groups
+
+    def add_group(self, number: int) -> None:
+        """Add a closed group."""
+        group = self.graph.groups[number]
+        self._of_group[number] = self._add(group.key, "job", group.label, group.jobs, group.key)
+
+    def add_members(self, number: int, most: int) -> None:
+        """Add the jobs of an opened group."""
+        graph, group = self.graph, self.graph.groups[number]
+        for job in group.jobs[:most]:
+            name = graph.names[graph.index[job]]
+            self._of_job[job] = self._add(f"j{job}", "job", name, [job], group.key)
+        if rest := group.jobs[most:]:
+            node = self._add(f"m{group.jobs[0]}", "more", f"{group.label} …", rest, group.key)
+            self._of_job.update(dict.fromkeys(rest, node))
+
+    def _add(self, key: str, kind: NodeKind, label: str, jobs: Sequence[int], group: str) -> int:
+        self.nodes.append(Node(key, kind, label, jobs, [0] * len(JobStatus), group))
+        return len(self.nodes) - 1
+
+    def add_links(self) -> None:
+        """Add the links between groups, and those of the jobs of opened groups."""
+        graph = self.graph
+        for (above, below), kinds in graph.links.items():
+            if above in self._of_group and below in self._of_group:
+                self._link(self._of_group[above], self._of_group[below], kinds)
+        for job, node in self._of_job.items():
+            for parent, kind in graph.job_parents(job):
+                self._link(self._box(parent), node, 1 << kind)
+            for child in graph.job_children(job):
+                if child not in self._of_job:
+                    pair = self._group_number(job), self._group_number(child)
+                    self._link(node, self._of_group[pair[1]], graph.links.get(pair, 0))
+
+    def _link(self, source: int, target: int, kinds: int) -> None:
+        if source != target:
+            self.links[source, target] = self.links.get((source, target), 0) | kinds
+
+    def _group_number(self, job: int) -> int:
+        return self.graph.group_numbers[self.graph.index[job]]
+
+    def _box(self, job: int) -> int:
+        found = self._of_job.get(job)
+        return self._of_group[self._group_number(job)] if found is None else found
+
+    def add_data(self) -> None:
+        """Add files and records; those with the same writers and readers share a box.
+
+        They replace the links between boxes that come from nothing but them.
+        """
+        index = self.graph.index
+        shared: dict[tuple[frozenset[int], frozenset[int], str], list[Data]] = {}
+        for one in self.graph.data:
+            writers = frozenset(self._box(job) for job in one.producers if job in index)
+            readers = frozenset(self._box(job) for job in one.consumers if job in index)
+            shared.setdefault((writers, readers, one.kind), []).append(one)
+        for pair, kinds in list(self.links.items()):
+            explained = kinds and not kinds & ~_DATA_KINDS
+            if explained and any(pair[0] in ends[0] and pair[1] in ends[1] for ends in shared):
+                del self.links[pair]
+        for (writers, readers, _), items in shared.items():
+            node = len(self.nodes)
+            self.nodes.append(_data_node(items))
+            self.links |= {(writer, node): 0 for writer in writers}
+            self.links |= {(node, reader): 0 for reader in readers - writers}
+
+
+def _data_node(items: Sequence[Data]) -> Node:
+    first = items[0]
+    label = first.name if len(items) == 1 else f"{DIGITS.sub('#', first.name)} ×{len(items)}"
+    states = {item.state for item in items}
+    state = states.pop() if len(states) == 1 else "mixed"
+    return Node(f"{first.kind[0]}{first.id}", first.kind, label, state=state)
