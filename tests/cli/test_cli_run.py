@@ -24,7 +24,7 @@ from torc_tui.cli.lost_terminal import RunOutput, TerminalFallback
 from torc_tui.cli.progress import Lines, SafeObserver, watcher
 from torc_tui.cli.run import arguments_of
 from torc_tui.cli.run_messages import RunMessages
-from torc_tui.engine.report import NeverJob, RunOptions
+from torc_tui.engine.report import RunOptions, UnschedulableJob
 from torc_tui.model import Event, Machine
 from torc_tui.reasons import Kind, because
 from torc_tui.store.database import Store
@@ -296,7 +296,9 @@ def test_lines_of_hostile_and_many_failures(store: Store, small: int, place: Pat
     out = io.StringIO()
     lines = Lines(*shown(store, small, place, out))
     lines.began(
-        1, MACHINE, [NeverJob(job_id=9, name="n\ne", reason=because(Kind.TEXT, text="r"))] * 25
+        1,
+        MACHINE,
+        [UnschedulableJob(job_id=9, name="n\ne", reason=because(Kind.TEXT, text="r"))] * 25,
     )
     (place / "job_stdio").mkdir()
     (place / f"job_stdio/job_wf{small}_j1_r1_a1.e").write_bytes(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from torc_tui.engine.database_retry import MINUTES
+from torc_tui.engine.database_retry import DEFAULT_MINUTES
 
 
 class Clock:
@@ -78,7 +78,7 @@ def test_until_it_is_back(
 def test_not_for_ever(torc: Any, clock: Clock, away: Path) -> None:
     answer = torc("user-data", "get", "config")
     assert answer.code == 1
-    assert sum(clock.sleeps) == pytest.approx(MINUTES * 60)
+    assert sum(clock.sleeps) == pytest.approx(DEFAULT_MINUTES * 60)
     assert len(answer.err.splitlines()) == 3  # the first line, and the error with what to do
 
 

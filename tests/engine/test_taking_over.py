@@ -13,7 +13,7 @@ import pytest
 
 from tests.raw_sql import execute
 from tests.waiting import wait_for
-from torc_tui.engine import membership
+from torc_tui.engine import adoption
 from torc_tui.executors.exit_file import read_exit_file, write_reserve
 from torc_tui.executors.fake import FakeExecutor
 from torc_tui.executors.local import LocalExecutor
@@ -35,7 +35,7 @@ def take_over(it: Any, executor: Any, boot_id: str = "another") -> tuple[Any, An
     engine, _ = it.join(executor=executor)
     here = compute_nodes.Process(hostname="bench", boot_id=boot_id, pid=2, started=2)
     mine = engine.node.node_id
-    flights = membership.take_over(it.store, engine.maker, mine, here, executor, 2.0, lost=list)
+    flights = adoption.take_over(it.store, engine.maker, mine, here, executor, 2.0, lost=list)
     for flight in flights:
         engine.adopt(flight)
     return (engine, executor), flights
@@ -174,14 +174,14 @@ def test_an_answer_that_was_lost_with_the_server(bench: Any, tmp_path: Path) -> 
     holds."""
     it, _ = claimed(bench, tmp_path)
     assert (
-        membership.take_back(
+        adoption.take_back(
             it.store, it.engine.maker, it.engine.node.node_id, it.fake, 2.0, {it.ids["a"]}
         )
         == []
     )
     assert it.status() == {"a": "pending"}
     assert (
-        membership.take_back(it.store, it.engine.maker, it.engine.node.node_id, it.fake, 2.0, ())
+        adoption.take_back(it.store, it.engine.maker, it.engine.node.node_id, it.fake, 2.0, ())
         == []
     )
     assert it.status() == {"a": "ready"}

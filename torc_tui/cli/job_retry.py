@@ -10,7 +10,7 @@ import os
 import time
 
 from torc_tui.cli.diagnostics import say
-from torc_tui.engine.database_retry import FIRST_PAUSE, LONGEST_PAUSE, MINUTES
+from torc_tui.engine.database_retry import DEFAULT_MINUTES, FIRST_PAUSE, LONGEST_PAUSE
 from torc_tui.errors import StoreUnavailable
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ class JobRetry:
     """The attempts of one command, from the first that failed."""
 
     def __init__(self) -> None:
-        self._until = time.monotonic() + MINUTES * 60
+        self._until = time.monotonic() + DEFAULT_MINUTES * 60
         self._pause = FIRST_PAUSE
         self._told = False
 
@@ -42,7 +42,7 @@ class JobRetry:
         if left <= 0:
             return False
         if not self._told:
-            say(f"{program}: {error.message}; trying again for up to {MINUTES:g} min")
+            say(f"{program}: {error.message}; trying again for up to {DEFAULT_MINUTES:g} min")
             self._told = True
         time.sleep(min(self._pause, left))
         self._pause = min(self._pause * 2, LONGEST_PAUSE)

@@ -22,7 +22,7 @@ from torc_tui.cli.run_messages import (
     printable,
     stopping_line,
 )
-from torc_tui.engine.report import NeverJob, NullObserver
+from torc_tui.engine.report import NullObserver, UnschedulableJob
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, Machine
 from torc_tui.status import JobStatus
@@ -54,7 +54,7 @@ class Live(NullObserver):
         self.lines_drawn = 0
         self.painted_at = 0.0
 
-    def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
+    def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None:
         """Print the heading and draw."""
         self._paint(time.time(), self.messages.heading(run_id, machine, never))
 

@@ -26,7 +26,7 @@ from torc_tui.cli.run_messages import (
     printable,
     stopping_line,
 )
-from torc_tui.engine.report import NeverJob, NullObserver, Observer
+from torc_tui.engine.report import NullObserver, Observer, UnschedulableJob
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, Machine, Workflow
 from torc_tui.store.database import Store
@@ -111,7 +111,7 @@ class Lines(NullObserver):
         self.messages = messages
         self.output = output
 
-    def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
+    def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None:
         """Print the heading."""
         self._print(self.messages.heading(run_id, machine, never))
 

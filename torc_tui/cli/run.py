@@ -251,7 +251,8 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
         "counts": {state.word: number for state, number in report.counts.items() if number},
         "failed": report.failed,
         "never": [
-            {"job_id": job.job_id, "name": job.name, "reason": job.reason} for job in report.never
+            {"job_id": job.job_id, "name": job.name, "reason": job.reason}
+            for job in report.unschedulable
         ],
         "waiting": report.waiting,
     }
@@ -297,7 +298,7 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
         output.line(
             f"  and {len(ended) - _LISTED} more: `torc results list {workflow.id} --failed`"
         )
-    for text in output.unschedulable(report.never):
+    for text in output.unschedulable(report.unschedulable):
         output.line(f"  {text}")
     sys.stdout.flush()
     held = sum(one["number"] for one in report.waiting if one.get("held"))

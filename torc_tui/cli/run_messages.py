@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torc_tui.cli.output import unschedulable
-from torc_tui.engine.report import NeverJob
+from torc_tui.engine.report import UnschedulableJob
 from torc_tui.model import Event, Machine, Workflow
 from torc_tui.reasons import decode
 from torc_tui.store.database import Store
@@ -42,7 +42,9 @@ class RunMessages:
         self.run_id = workflow.run_id
         self.failures = 0
 
-    def heading(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> list[str]:
+    def heading(
+        self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]
+    ) -> list[str]:
         """Return what is printed when the runner has started."""
         self.run_id = run_id
         gpus = f", {count(len(machine.gpus), 'GPU')}" if machine.gpus else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from torc_tui.errors import StoreUnavailable
 from torc_tui.wording import duration
 
-MINUTES = 20.0
+DEFAULT_MINUTES = 20.0
 """How long a runner waits for its store unless the workflow says otherwise
 (``compute_node_wait_for_healthy_database_minutes``)."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0

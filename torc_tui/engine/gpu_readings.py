@@ -44,7 +44,7 @@ class GpuWatch:
         return latest
 
     @property
-    def news(self) -> bool:
+    def has_news(self) -> bool:
         """Whether `take` or the monitor's notices would give something."""
         return self._latest is not None or len(self.monitor.notices) > self._told
 
@@ -93,7 +93,7 @@ class GpuWatch:
             if signature != self._signature:
                 self._signature = signature
                 self._latest = gpus
-            if self.news:
+            if self.has_news:
                 self._wake()
             self._now.wait(self._every)
             self._now.clear()

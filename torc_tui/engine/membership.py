@@ -1,278 +1,81 @@
-"""Register a runner, and take over from runners that are lost for certain.
-
-Input: the store, this process, an executor. Output: rows of compute nodes, adopted attempts.
-
-Never: a take-over from a runner that is only silent, or whose lease has expired.
-"""
+"""Keep a runner registered: send heartbeats, adopt the jobs of lost runners, and leave."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
-from typing import Any
 
-from torc_tui.engine.in_flight import InFlight
-from torc_tui.engine.leftover_files import exit_files, without_attempt
-from torc_tui.engine.orders import OrderMaker, attempt_files
-from torc_tui.executors.base import Adopted, Executor
-from torc_tui.executors.exit_file import (
-    ExitFile,
-    find_starts,
-    is_being_started,
-    read_exit_file,
-)
-from torc_tui.lifecycle.decide import MOST_LOST
-from torc_tui.model import Allocation, AttemptKey, Json, Machine
-from torc_tui.store import (
-    compute_nodes,
-    run_context,
-    runner_liveness,
-    scheduling,
-    workflow_progress,
-)
-from torc_tui.store.connection import Connection
-from torc_tui.store.database import Store
-from torc_tui.store.dependency_counters import EventRow
+from torc_tui.engine import adoption
+from torc_tui.engine.engine import Engine
+from torc_tui.errors import StoreError
+from torc_tui.store import compute_nodes, runner_liveness
 from torc_tui.store.events import append
-from torc_tui.store.scheduling import decode_allocation, unclaim
 from torc_tui.wording import sentence
 
 HEARTBEAT = 5.0
-"""Seconds between two signs of life."""
-START = 3.0
-"""Seconds that a process may need to become a shell while its runner is gone."""
-NOBODY = 0
-"""Process id and start time of a job from before a reboot: ids and clock ticks of then may be
-anybody's now."""
+"""Seconds between two heartbeats."""
 
 
-Lost = Callable[[Sequence[compute_nodes.Node]], list[compute_nodes.Node]]
-"""Return those of the runners that are lost for certain."""
+class Membership:
+    """One registered runner among the runners of its workflow."""
 
+    def __init__(self, engine: Engine, process: compute_nodes.Process) -> None:
+        self._engine = engine
+        self._process = process
+        self._store = engine.state.store
+        self._node_id = engine.node.node_id
+        self._workflow_id = engine.state.context.workflow_id
+        self._others = runner_liveness.HeartbeatWatch()
+        self._last_heartbeat = time.monotonic()
 
-def join(
-    store: Store,
-    workflow_id: int,
-    run_id: int,
-    here: compute_nodes.Process,
-    machine: Machine,
-    options: Mapping[str, Json],
-    now: float,
-) -> int:
-    """Register this runner, and take up again what an earlier stop has interrupted; the id of the
-    node.
-    """
-    with store.write() as conn:
-        node_id, event = compute_nodes.register(
-            conn, workflow_id, run_id, here, machine, options, now
-        )
-        resumed = workflow_progress.resume_interrupted(conn, workflow_id)
-        append(conn, workflow_id, [event, *resumed], at=now)
-    return node_id
+    def is_heartbeat_due(self) -> bool:
+        """Return whether to send a heartbeat, by a clock that nobody can set."""
+        return time.monotonic() - self._last_heartbeat >= HEARTBEAT
 
+    def send_heartbeat(self, now: float) -> None:
+        """Record that this runner is alive."""
+        with self._store.write() as conn:
+            compute_nodes.beat(conn, self._node_id, now)
+        self._engine.shared.mark_outdated()
+        self._last_heartbeat = time.monotonic()
 
-def take_over(
-    store: Store,
-    maker: OrderMaker,
-    node_id: int,
-    here: compute_nodes.Process,
-    executor: Executor,
-    now: float,
-    *,
-    lost: Lost = runner_liveness.lost,
-) -> list[InFlight]:
-    """Adopt what lost runners have left: their jobs that still run, and the ends of
-    those that do not.
+    def adopt_lost_jobs(self, now: float) -> None:
+        """Take over the jobs of runners that are lost for certain."""
+        engine = self._engine
+        for flight in adoption.take_over(
+            self._store, engine.maker, self._node_id, self._process, engine.executor, now
+        ):
+            engine.adopt(flight)
 
-    A job that was claimed and never started goes back to ready: that is known by its exit file,
-    which is made before its process. Nothing from before a reboot is adopted by its process id.
-    """
-    workflow_id = maker.context.workflow_id
-    any_dead = _await_starts(store, maker, node_id, lost)
-    left = exit_files(maker.log_location, workflow_id) if any_dead else {}
-    found = _Found(maker, now)
-    with store.write() as conn:
-        scheduling.lock(conn, workflow_id, here.location)
-        dead = lost(_others(conn, workflow_id, node_id))
-        for node in dead:
-            held = compute_nodes.held_attempts(conn, node.id)
-            same_boot = node.boot_id == here.boot_id
-            found.sort(conn, held, same_boot=same_boot, place=node.hostname)
-            compute_nodes.transfer(conn, node.id, node_id)
-            found.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
-        if found.rows:
-            append(conn, workflow_id, found.rows, at=now)
-        active = run_context.active_attempts(conn, workflow_id) if left else []
-    for path in without_attempt(left, maker.context.run_id, active):
-        with suppress(OSError):
-            os.unlink(path)
-    if found.adopted:
-        executor.adopt(found.adopted)
-    return found.flights
+    def adopt_unknown_jobs(self, now: float) -> None:
+        """Take up what this runner holds without knowing it.
 
-
-def take_back(
-    store: Store,
-    maker: OrderMaker,
-    node_id: int,
-    executor: Executor,
-    now: float,
-    known: Collection[int],
-) -> list[InFlight]:
-    """What this node holds in the store without knowing it (``known`` are the jobs it knows): a
-    commit of which the answer was lost. Claims go back to ready, adoptions are done.
-    """
-    found = _Found(maker, now)
-    with store.write() as conn:
-        held = compute_nodes.held_attempts(conn, node_id)
-        found.sort(conn, [one for one in held if one.job_id not in known], same_boot=True)
-        if found.rows:
-            append(conn, maker.context.workflow_id, found.rows, at=now)
-    if found.adopted:
-        executor.adopt(found.adopted)
-    return found.flights
-
-
-def _others(conn: Connection, workflow_id: int, node_id: int) -> list[compute_nodes.Node]:
-    """Return the other runners that have not recorded their end."""
-    return [node for node in compute_nodes.active(conn, workflow_id) if node.id != node_id]
-
-
-class OtherRunners:
-    """Name the other runners of a workflow that send no heartbeat, each once."""
-
-    def __init__(self, workflow_id: int, node_id: int) -> None:
-        self._workflow_id, self._node_id = workflow_id, node_id
-        self._watch = runner_liveness.HeartbeatWatch()
-
-    def news(self, store: Store) -> list[str]:
-        """Return sentences about runners that have become silent or whose lease has expired."""
-        with store.read() as conn:
-            others = _others(conn, self._workflow_id, self._node_id)
-        return [sentence(reason) for reason in self._watch.news(others)]
-
-
-def _await_starts(
-    store: Store,
-    maker: OrderMaker,
-    node_id: int,
-    lost: Lost,
-) -> bool:
-    """Wait until the processes that dead runners were about to start have become shells; return
-    whether there are dead runners.
-    """
-    with store.read() as conn:
-        dead = lost(_others(conn, maker.context.workflow_id, node_id))
-        held = [
-            one
-            for node in dead
-            for one in compute_nodes.held_attempts(conn, node.id)
-            if one.pid is None
-        ]
-    files = [_paths(maker, one)[2] for one in held]
-    deadline = time.monotonic() + START
-    while any(is_being_started(file) for file in files) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return bool(dead)
-
-
-class _Found:
-    """What was left, sorted into what is watched on and what goes back to ready."""
-
-    def __init__(self, maker: OrderMaker, now: float) -> None:
-        self.maker = maker
-        self.now = now
-        self.flights: list[InFlight] = []
-        self.adopted: list[Adopted] = []
-        self.rows: list[EventRow] = []
-
-    def sort(
-        self,
-        conn: Any,
-        attempts: Sequence[compute_nodes.HeldAttempt],
-        *,
-        same_boot: bool,
-        place: str | None = None,
-    ) -> None:
-        """Give back the attempts whose command never began, and adopt the others.
-
-        ``place`` is the host of a lost runner: what is not found of its jobs was lost there.
+        When a database server fails, it is not always known whether a transaction was committed.
         """
-        run_id = self.maker.context.run_id
-        unknown = [_paths(self.maker, held)[2] for held in attempts if held.pid is None]
-        starts = find_starts(unknown)
-        for held in attempts:
-            exit_file = _paths(self.maker, held)[2]
-            if held.pid is None and exit_file not in starts:
-                self.rows += unclaim(conn, [(held.job_id, held.attempt_id)])
-            else:
-                self._adopt(held, starts.get(exit_file), same_boot=same_boot)
-                if place is not None:
-                    flight = self.flights[-1]
-                    flight.reruns = MOST_LOST - held.lost
-                    before = compute_nodes.places_lost(conn, held.job_id, run_id)
-                    flight.places = (*before, place)
+        engine = self._engine
+        known = set(engine.in_flight)
+        engine.state.prefetched.jobs = []  # those in the database are given back
+        for flight in adoption.take_back(
+            self._store, engine.maker, self._node_id, engine.executor, now, known
+        ):
+            engine.adopt(flight)
 
-    def _adopt(
-        self, held: compute_nodes.HeldAttempt, told: ExitFile | None, *, same_boot: bool
-    ) -> None:
-        stdout, stderr, exit_file = _paths(self.maker, held)
-        flight = _flight(self.maker, held)
-        if held.output_files is not None:
-            flight.outputs_before = read_exit_file(exit_file).note if told is None else told.note
-        pid, started = held.pid, held.process_started
-        if told is not None:
-            pid, started = told.pid, told.process_started
-        self.flights.append(flight)
-        self.adopted.append(
-            Adopted(
-                key=flight.key,
-                name=held.name,
-                pid=pid if same_boot else NOBODY,
-                process_started=started if same_boot else NOBODY,
-                started_at=held.started_at,
-                exit_file=exit_file,
-                stdout=stdout,
-                stderr=stderr,
-                limits=self.maker.limits(
-                    self.maker.context.requirements.get(held.requirement_id), held.options
-                ),
-                allocation=flight.allocation,
-            )
-        )
+    def news_of_others(self) -> list[str]:
+        """Return sentences about runners that have become silent or whose lease has expired."""
+        with self._store.read() as conn:
+            others = adoption.other_runners(conn, self._workflow_id, self._node_id)
+        return [sentence(reason) for reason in self._others.news(others)]
 
+    def leave(self, now: float) -> None:
+        """Record the end of this runner.
 
-def _paths(
-    maker: OrderMaker, held: compute_nodes.HeldAttempt
-) -> tuple[str | None, str | None, str]:
-    """Standard output, standard error and the exit file of an attempt."""
-    context = maker.context
-    key = AttemptKey(context.workflow_id, held.job_id, context.run_id, held.attempt_id)
-    return attempt_files(held.output_dir or maker.log_location, key, held.stdio, context.execution)
-
-
-def _allocation(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> Allocation:
-    """What it holds. A job that was claimed ahead may have been started without its row knowing
-    what it got.
-    """
-    asked = maker.context.requirements.get(held.requirement_id)
-    if held.allocation is None and asked is not None:
-        return Allocation(asked.num_cpus, asked.planned_memory)
-    return decode_allocation(held.allocation)
-
-
-def _flight(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> InFlight:
-    return InFlight(
-        key=AttemptKey(
-            maker.context.workflow_id, held.job_id, maker.context.run_id, held.attempt_id
-        ),
-        job=held,
-        allocation=_allocation(maker, held),
-        allocation_text=held.allocation or "",
-        output_dir=held.output_dir or maker.log_location,
-        pid=held.pid,
-        stop_requested=held.stop_requested,
-        require_written=maker.requires_written(held.options),
-    )
+        A runner that fails while it holds jobs records nothing: it is found dead, and its jobs are
+        adopted.
+        """
+        if self._engine.in_flight and not self._engine.shared.gone_reason:
+            return
+        try:
+            with self._store.write() as conn:
+                event = compute_nodes.leave(conn, self._node_id, now)
+                append(conn, self._workflow_id, [event], at=now)
+        except StoreError:
+            return  # the workflow is deleted, or the next runner sees that this process has ended

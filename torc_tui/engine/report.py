@@ -13,7 +13,7 @@ from torc_tui.model import Event, Machine
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 
-EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_NEVER, EXIT_INTERRUPTED = 0, 1, 3, 130
+EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_UNSCHEDULABLE, EXIT_INTERRUPTED = 0, 1, 3, 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NeverJob:
+class UnschedulableJob:
     """A job that cannot run here, and what it lacks."""
 
     job_id: int
@@ -54,7 +54,7 @@ class RunReport:
     run_id: int
     counts: dict[JobStatus, int] = field(default_factory=dict)
     failed: list[dict[str, Any]] = field(default_factory=list)
-    never: list[NeverJob] = field(default_factory=list)
+    unschedulable: list[UnschedulableJob] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
     message: str | None = None
@@ -68,7 +68,7 @@ class Observer(Protocol):
     live: bool
     """Whether `tick` is wanted while nothing happens."""
 
-    def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None:
+    def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None:
         """The runner has joined; these jobs can never run here."""
 
     def events(self, events: Sequence[Event]) -> None:
@@ -96,7 +96,7 @@ class NullObserver:
 
     live = False
 
-    def began(self, run_id: int, machine: Machine, never: Sequence[NeverJob]) -> None: ...
+    def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None: ...
     def events(self, events: Sequence[Event]) -> None: ...
     def stopping(self, running: int, grace: float) -> None: ...
     def notice(self, text: str) -> None: ...

@@ -162,12 +162,12 @@ class Actions:
             action for action in context.actions if action.persistent or not action.executed
         ]
 
-    def happened(self, *triggers: str, now: float) -> None:
+    def run(self, *triggers: str, now: float) -> None:
         """Run the actions of these triggers (``on_workflow_start``, ``on_worker_complete`` …)."""
         for action in [one for one in self._waiting if one.trigger_type in triggers]:
             self._carry_out(action, now)
 
-    def look_at_jobs(self, now: float) -> None:
+    def check_jobs(self, now: float) -> None:
         """Run the actions that wait for jobs to be ready or complete, and are due."""
         watching = [
             one

@@ -1,0 +1,130 @@
+"""Join a workflow: examine the machine, check the directories, and register the runner."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torc_tui.engine.deadline import Deadline
+from torc_tui.engine.orders import OrderMaker
+from torc_tui.engine.report import RunOptions
+from torc_tui.engine.shared_state import NodeIdentity
+from torc_tui.errors import UsageError
+from torc_tui.executors.base import Executor
+from torc_tui.model import Json, Machine
+from torc_tui.resources.nvml import GpuMonitor
+from torc_tui.store import compute_nodes, run_context, workflow_progress
+from torc_tui.store.database import Store
+from torc_tui.store.events import append
+from torc_tui.store.log_files import output_folder
+from torc_tui.store.log_ownership import log_location
+
+
+class RunnerHost(NamedTuple):
+    """The machine of a runner, what starts jobs on it, and what reads its GPUs."""
+
+    machine: Machine
+    executor: Executor
+    monitor: GpuMonitor | None
+
+    @property
+    def has_real_gpus(self) -> bool:
+        """Return whether there are GPUs that a driver can be asked about."""
+        return self.monitor is not None and any(not gpu.virtual for gpu in self.machine.gpus)
+
+
+class Joined(NamedTuple):
+    """A registered runner."""
+
+    process: compute_nodes.Process
+    node: NodeIdentity
+    maker: OrderMaker
+    deadline: Deadline
+
+
+def examine_host(
+    options: RunOptions, machine: Machine | None, executor: Executor | None
+) -> RunnerHost:
+    """Return the host as the options limit it; detect what is not given."""
+    from torc_tui.resources.detect import detect_machine
+
+    monitor = None
+    if machine is None:
+        monitor = GpuMonitor(options.num_gpus)
+        machine = detect_machine(
+            num_cpus=options.num_cpus, memory_gb=options.memory_gb, monitor=monitor
+        )
+    if executor is None:
+        from torc_tui.executors.local import LocalExecutor
+
+        real = any(not gpu.virtual for gpu in machine.gpus)
+        executor = LocalExecutor(gpu_usage=monitor.gpu_usage_by_pid if monitor and real else None)
+    return RunnerHost(machine, executor, monitor)
+
+
+def join(
+    store: Store, workflow_id: int, options: RunOptions, machine: Machine, began: float
+) -> Joined:
+    """Register a runner that begins now; raise UsageError when no job could run."""
+    with store.read() as conn:
+        context = run_context.read(conn, workflow_id)
+    output_dir = options.output_dir or output_folder(context.directory)
+    _check_directories(Path(context.directory), Path(output_dir))
+    deadline = _deadline(options, context.settings, began)
+    maker = OrderMaker(
+        context,
+        store_url=store.url,
+        output_dir=output_dir,
+        log_location=log_location(store, output_dir),
+        gpus=machine.gpus,
+        limit_resources=options.limit_resources,
+        grace=options.grace,
+        gpus_by_index=options.gpus_by_index,
+    )
+    with store.read() as conn:
+        maker.check(run_context.environments_with_references(conn, workflow_id))
+    process = compute_nodes.this_process(machine.hostname)
+    stored: Mapping[str, Any] = {
+        "max_parallel_jobs": options.max_parallel_jobs,
+        "output_dir": output_dir,
+        "log_location": maker.log_location,
+        "end_time": deadline.end_time,
+        "limit_resources": options.limit_resources,
+        "gpu_foreign": options.gpu_foreign,
+    }
+    with store.write() as conn:
+        node_id, event = compute_nodes.register(
+            conn, workflow_id, context.run_id, process, machine, stored, began
+        )
+        resumed = workflow_progress.resume_interrupted(conn, workflow_id)
+        append(conn, workflow_id, [event, *resumed], at=began)
+    node = NodeIdentity(node_id=node_id, location=process.location)
+    return Joined(process, node, maker, deadline)
+
+
+def _check_directories(directory: Path, output_dir: Path) -> None:
+    """Raise UsageError for a missing directory, without which every job would fail."""
+    if not directory.is_dir():
+        raise UsageError(
+            f"the folder of the workflow is gone: {directory}",
+            hint="make it again, with what jobs need",
+        )
+    try:
+        (output_dir / "job_stdio").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"no output can be written to {output_dir}: {error.strerror}",
+            hint="name another folder with --output-dir",
+        ) from error
+
+
+def _deadline(options: RunOptions, settings: Mapping[str, Json], began: float) -> Deadline:
+    """Return when the run ends: early enough that the ends of its jobs can be recorded."""
+    end_time = options.end_time
+    if options.time_limit is not None:
+        end_time = min(began + options.time_limit, end_time or float("inf"))
+    if end_time is not None:
+        end_time -= float(settings.get("compute_node_expiration_buffer_seconds") or 0)
+    return Deadline(end_time, began, time.monotonic())

@@ -1,0 +1,79 @@
+"""Run recovery scripts before attempts are retried."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+
+from torc_tui.engine.in_flight import InFlight
+from torc_tui.engine.scripts import ScriptEnd, Scripts
+from torc_tui.model import AttemptKey, Exited
+from torc_tui.reasons import Kind, because
+from torc_tui.store.dependency_counters import EventRow
+
+
+class RecoveryScripts:
+    """The recovery scripts of one runner.
+
+    ``warn`` is called in the thread of a script with the event of its failure; ``wake`` when an end
+    can be taken.
+    """
+
+    def __init__(
+        self, scripts: Scripts, warn: Callable[[EventRow], None], wake: Callable[[], None]
+    ) -> None:
+        self._scripts = scripts
+        self._warn = warn
+        self._wake = wake
+        self._running: set[AttemptKey] = set()
+        self._finished: set[AttemptKey] = set()
+        self._ends: queue.SimpleQueue[Exited] = queue.SimpleQueue()
+
+    def start(self, flight: InFlight, exited: Exited, script: str) -> bool:
+        """Start the script of an attempt once; return False when it has finished already.
+
+        `take` returns the end of the attempt again when the script has finished.
+        """
+        key = exited.key
+        if key in self._finished or key in self._running:
+            return key in self._running
+        self._running.add(key)
+
+        def finish(end: ScriptEnd) -> None:
+            if end.return_code != 0:
+                self._warn(_warning(key, end))
+            self._ends.put(exited)
+            self._wake()
+
+        variables = {
+            "TORC_JOB_ID": str(key.job_id),
+            "TORC_JOB_NAME": flight.job.name,
+            "TORC_ATTEMPT_ID": str(key.attempt_id),
+            "TORC_RETURN_CODE": str(exited.return_code),
+        }
+        log_name = f"recovery_j{key.job_id}_a{key.attempt_id}"
+        self._scripts.start([script], log_name, finish, variables)
+        return True
+
+    def take(self) -> list[Exited]:
+        """Return the ends of attempts whose scripts have finished since the last call."""
+        found = []
+        while not self._ends.empty():
+            exited = self._ends.get()
+            self._running.discard(exited.key)
+            self._finished.add(exited.key)
+            found.append(exited)
+        return found
+
+
+def _warning(key: AttemptKey, end: ScriptEnd) -> EventRow:
+    reason = because(Kind.SCRIPT_FAILED, code=end.return_code, log=end.log, error=end.detail)
+    return (
+        "job_warning",
+        key.job_id,
+        {
+            "message": reason.to_json(),
+            "attempt": key.attempt_id,
+            "return_code": end.return_code,
+        },
+    )

@@ -1,0 +1,77 @@
+"""Stop jobs and scripts when a signal, a user or the end of the time requires it."""
+
+from __future__ import annotations
+
+from torc_tui.engine.deadline import Deadline
+from torc_tui.engine.engine import Engine
+from torc_tui.engine.interrupts import Interrupts
+from torc_tui.engine.report import Observer
+from torc_tui.engine.scripts import Scripts
+from torc_tui.model import Cause
+
+
+class StopRequests:
+    """The reasons to stop that one runner has acted on."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        scripts: Scripts,
+        interrupts: Interrupts,
+        deadline: Deadline,
+        observer: Observer,
+    ) -> None:
+        self._engine = engine
+        self._scripts = scripts
+        self._interrupts = interrupts
+        self._deadline = deadline
+        self._observer = observer
+        self._handled_interrupts = 0
+        self._handled_request: str | None = None
+        self._has_hung_up = False
+        self._are_scripts_stopped = False
+
+    def is_due(self, now: float) -> bool:
+        """Return whether a signal has arrived, or the time is over, and nothing was stopped yet."""
+        return (
+            self._interrupts.count != self._handled_interrupts
+            or (self._interrupts.hung_up and not self._has_hung_up)
+            or self._is_time_over(now)
+        )
+
+    def check_signals(self) -> None:
+        """Stop with a grace period on the first Ctrl-C, and at once on the next."""
+        if self._interrupts.hung_up and not self._has_hung_up:
+            self._has_hung_up = True
+            self._observer.hung_up()
+        count = self._interrupts.count
+        if count != self._handled_interrupts:
+            self._handled_interrupts = count
+            hard = count > 1
+            self._engine.stop(hard=hard)
+            self._scripts.stop(hard=hard)
+            grace = 0.0 if hard else self._engine.maker.grace
+            self._observer.stopping(len(self._engine.in_flight), grace)
+
+    def check_time(self, now: float) -> None:
+        """Stop when the time is over."""
+        if self._is_time_over(now):
+            self._engine.stop(cause=Cause.TIME_LIMIT)
+            self._scripts.stop()
+
+    def check_shared_state(self) -> None:
+        """Stop when a user requests it, or when the workflow is canceled or gone."""
+        shared = self._engine.shared
+        request = shared.stop_requested
+        if request and request != self._handled_request:
+            if request == "hard" or not self._engine.state.stopping:
+                self._engine.stop(hard=request == "hard")
+            self._handled_request = request
+        gone = bool(shared.gone_reason)
+        stop_scripts = gone or shared.is_canceled or bool(request)
+        if stop_scripts and not self._are_scripts_stopped:
+            self._scripts.stop(hard=gone)
+        self._are_scripts_stopped = stop_scripts
+
+    def _is_time_over(self, now: float) -> bool:
+        return self._deadline.is_over(now) and not self._engine.state.stopping
