@@ -161,6 +161,27 @@ def test_moved_away_and_back(shell: Any, until: Any, back_as: str) -> None:
     shell.assert_nothing_held()
 
 
+@pytest.mark.parametrize("left", [0, 4096, 20000])
+def test_truncated_and_put_back(shell: Any, until: Any, left: int) -> None:
+    runner = begin(shell, until)
+    with (
+        closing(sqlite3.connect(shell.database)) as source,
+        closing(sqlite3.connect(shell.folder / "copy.db")) as copy,
+    ):
+        source.backup(copy)
+        source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    os.truncate(shell.database, left)
+    (shell.folder / "go").touch()
+    assert "t.db was truncated: what runs goes on" in lines_until(runner, "was truncated")
+    Path(shell.database).write_bytes((shell.folder / "copy.db").read_bytes())
+    (shell.folder / "end").touch()
+    code, text = shell.finish(runner)
+    assert code == 0, text
+    assert text.count("truncated") == 0  # it was said once
+    assert (shell.folder / "ran").read_text().split() == ["first", "second", "third"]
+    shell.assert_nothing_held()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MiB."""

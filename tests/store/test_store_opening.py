@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 
 from tests.raw_sql import execute
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
-from torc_tui.store import connect, events, queries, user_data, workflows
+from torc_tui.store import connect, events, opening, queries, user_data, workflows
 from torc_tui.store.database import Store
 
 OLD = Path(__file__).parent / "data" / "v1.db"
@@ -305,6 +306,62 @@ def test_two_processes_may_create_it_at_once(store_url: str) -> None:
     store.close()
 
 
+def test_eight_processes_create_it_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    for number in range(10):
+        barrier, errors = context.Barrier(8), context.SimpleQueue()
+        arguments = (f"sqlite:///{tmp_path}/{number}.db", barrier, errors)
+        openers = [context.Process(target=_open_at_once, args=arguments) for _ in range(8)]
+        for opener in openers:
+            opener.start()
+        assert [errors.get() for _ in openers] == [""] * 8
+        for opener in openers:
+            opener.join()
+
+
+def _open_at_once(url: str, barrier: Any, errors: Any) -> None:
+    barrier.wait()
+    try:
+        Store.open(url).close()
+        errors.put("")
+    except Exception as error:
+        errors.put(repr(error))
+
+
+def test_a_database_that_another_process_creates_meanwhile(tmp_path: Path) -> None:
+    """Its tables appear between the two looks that tell an empty database from a foreign one."""
+    path = str(tmp_path / "torc.db")
+
+    class Slow(sqlite3.Connection):
+        def execute(self, text: str, *parameters: Any) -> sqlite3.Cursor:
+            if "sqlite_master" in text:
+                Store.open(path).close()
+            return super().execute(text, *parameters)
+
+    with closing(sqlite3.connect(path, factory=Slow)) as connection:
+        assert connect.stored_version(connection, path) == connect.VERSION
+
+
+def test_a_journal_that_another_process_changes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite refuses at once to change the journal of a file that another process writes."""
+    path = str(tmp_path / "torc.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        pauses: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+            other.rollback()
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        with closing(connect.connect_sqlite(path)) as raw:
+            opening._choose_journal(raw, network=False)
+            assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert pauses == [opening._JOURNAL_PAUSE]
+
+
 def _allocate(url: str) -> int:
     store = Store.open(url)
     with store.write() as conn:
@@ -387,14 +444,42 @@ def test_user_data_loads_nothing_slow(sqlite_store: Store, make_plan: Any) -> No
     assert {name.removeprefix("torc_tui.") for name in eval(told[1])} <= allowed
 
 
-def test_truncation(sqlite_store: Store) -> None:
-    """A runner notices that its file was emptied."""
-    with sqlite_store.read():
-        pass
+@pytest.mark.parametrize("left", [0, 1, 99, 100, 1000, 4096, 5000, -8192, -4096, -1])
+@pytest.mark.parametrize("checkpoint", [True, False], ids=["no-wal", "wal"])
+def test_truncation(sqlite_store: Store, make_plan: Any, left: int, checkpoint: bool) -> None:
+    """A runner notices that its file was truncated, and goes on when a copy was put back."""
+    workflows.create(sqlite_store, make_plan(), user="u", directory="/", at=1.0)
+    execute(sqlite_store.connection(), "PRAGMA wal_checkpoint(TRUNCATE)")
     sqlite_store.verify()
-    os.truncate(sqlite_store.place, 0)
-    with pytest.raises(StoreUnavailable, match="truncated"):
-        sqlite_store.verify()
+    copy = Path(sqlite_store.place).read_bytes()
+    if not checkpoint:
+        with sqlite_store.write() as conn:
+            conn.allocate("job")
+    os.truncate(sqlite_store.place, left if left >= 0 else len(copy) + left)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable, match=r"was truncated$"):
+            sqlite_store.verify()
+            with sqlite_store.read():
+                pass
+    Path(sqlite_store.place).write_bytes(copy)
+    with sqlite_store.write() as conn:
+        conn.allocate("job")
+    sqlite_store.verify()
+
+
+def test_a_file_that_gets_smaller_is_not_truncated(sqlite_store: Store, make_plan: Any) -> None:
+    number = workflows.create(sqlite_store, make_plan(2000), user="u", directory="/", at=1.0)
+    execute(sqlite_store.connection(), "PRAGMA wal_checkpoint(TRUNCATE)")
+    sqlite_store.verify()
+    before = Path(sqlite_store.place).stat().st_size
+    workflows.delete(sqlite_store, [number])
+    with closing(sqlite3.connect(sqlite_store.place)) as other:
+        other.execute("VACUUM")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert Path(sqlite_store.place).stat().st_size < before
+    sqlite_store.verify()
+    with sqlite_store.write() as conn:
+        conn.allocate("job")
 
 
 @pytest.mark.parametrize(

@@ -186,25 +186,37 @@ def check_version(connection: Dbapi, place: str, version: int | None, *, write: 
 
 
 def stored_version(connection: Dbapi, place: str) -> int | None:
-    """The version of the schema that is there; None in an empty database. SchemaMismatch when it is
-    not ours.
+    """Return the version of the schema that is there; None in an empty database. Raise
+    SchemaMismatch if it is a database of another program.
     """
     try:
-        row = connection.execute("SELECT value FROM meta WHERE key = 'torc_schema'").fetchone()
+        found = _version_in_meta(connection)
+        if found is None and is_sqlite(connection):
+            tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+            if not tables:
+                return None
+            # Another process may have created the tables since the first look.
+            found = (_version_in_meta(connection) if ("meta",) in tables else None) or ""
     except Exception as error:
         if not is_driver_error(error):
             raise
-        if not _is_missing(error):
-            raise translate(error, place) from error
-        if (
-            is_sqlite(connection)
-            and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        ):
-            raise _foreign(place) from error
+        raise translate(error, place) from error
+    if found is None:
         return None
-    if row is None or not str(row[0]).isdigit():
+    if not found.isdigit():
         raise _foreign(place)
-    return int(row[0])
+    return int(found)
+
+
+def _version_in_meta(connection: Dbapi) -> str | None:
+    """Return what the table ``meta`` names as the version; None if there is no such table."""
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'torc_schema'").fetchone()
+    except Exception as error:
+        if is_driver_error(error) and _is_missing(error):
+            return None
+        raise
+    return "" if row is None else str(row[0])
 
 
 def mismatch(version: int | None, place: str) -> StoreError:
@@ -241,6 +253,11 @@ def is_driver_error(error: BaseException) -> bool:
         return True
     psycopg = sys.modules.get("psycopg")
     return psycopg is not None and isinstance(error, psycopg.Error)
+
+
+def is_busy(error: BaseException) -> bool:
+    """Return whether another process holds a lock on the SQLite file."""
+    return _sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def is_data_error(error: BaseException) -> bool:
@@ -340,7 +357,7 @@ def _translate_postgresql(error: BaseException, name: str) -> StoreError:
 
 def _translate_sqlite(error: BaseException, path: str) -> StoreError:
     code = _sqlite_code(error)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if is_busy(error):
         return StoreUnavailable(
             f"the store {path} is locked by another program for more than {BUSY_SECONDS:g} s",
             hint=f"try again; `fuser {path}` tells which program holds it",

@@ -9,16 +9,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from torc_tui.errors import StoreUnavailable
+from torc_tui.errors import StoreError, StoreUnavailable
 from torc_tui.store import connect, opening
 from torc_tui.store.connection import Connection
-
-_HEADER_BYTES = 100
-"""Size of the header of a SQLite file; a database is never smaller."""
 
 
 class Store:
@@ -39,6 +36,8 @@ class Store:
         )
         self.read_only = read_only
         self._held = threading.local()
+        self._truncated: tuple[int, ...] | None = None
+        """What `_file` returned for a truncated file: nothing was put back while it is the same."""
         self._lock = threading.Lock()
         self._connections: list[tuple[threading.Thread, Connection]] = []
 
@@ -89,6 +88,8 @@ class Store:
             self._forget(conn)  # the server went away: try again with a new one
             conn = None
         if conn is None or conn.closed:
+            if self._truncated is not None:
+                self._check_restored()
             conn = self._held.conn = Connection(self._connect(), self.place)
             self._held.file = self._file()
             with self._lock:
@@ -107,28 +108,55 @@ class Store:
         conn: Connection | None = getattr(self._held, "conn", None)
         if self.path is None or conn is None or conn.closed:
             return
-        file = self._file()
-        if file == self._held.file:
+        known, file = self._held.file, self._file()
+        if file == known:
             return
-        self._forget(conn)
-        if file is not None and file[2]:
+        if file is None or known is None or file[:2] != known[:2]:
+            self._forget(conn)
             raise StoreUnavailable(
-                f"the database {self.place} was truncated: its tables are gone",
-                hint="put back a copy of the file",
+                f"the store {self.place} was moved away or replaced", hint="put it back"
             )
-        raise StoreUnavailable(
-            f"the store {self.place} was moved away or replaced", hint="put it back"
-        )
+        if file[2] < known[2] and not _fits(conn, file[2]):
+            self._forget(conn)  # which may write to the file
+            self._truncated = self._file() or file
+            raise self._lost_its_end()
+        self._held.file = file
 
-    def _file(self) -> tuple[int, int, bool] | None:
-        """Return what tells the file from another one, and whether it lacks even a header."""
+    def _file(self) -> tuple[int, int, int, int] | None:
+        """Return what tells the file from another one, its size in bytes and its last change."""
         if self.path is None:
             return None
         try:
             status = os.stat(self.place)  # noqa: PTH116 - at every step of a runner
         except OSError:
             return None
-        return status.st_dev, status.st_ino, status.st_size < _HEADER_BYTES
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+    def _check_restored(self) -> None:
+        """Raise StoreUnavailable unless the file that was truncated is whole again.
+
+        Its size does not tell: SQLite fills a truncated file up with zeros.
+        """
+        if self._file() == self._truncated:
+            raise self._lost_its_end()
+        try:
+            with closing(connect.connect_sqlite(self.place, read_only=True)) as raw:
+                connect.checked(raw, self.place)
+                (found,) = raw.execute("PRAGMA quick_check(1)").fetchone()
+        except Exception as error:
+            if isinstance(error, StoreError) or connect.is_driver_error(error):
+                raise self._lost_its_end() from error
+            raise
+        if found != "ok":
+            raise self._lost_its_end()
+        self._truncated = None
+
+    def _lost_its_end(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"the database {self.place} was truncated",
+            hint="put back a copy of the file, or rescue the rows that are left with"
+            " `torc database recover`",
+        )
 
     def close(self) -> None:
         """Close the connections of all threads. Open transactions are rolled back."""
@@ -155,3 +183,15 @@ class Store:
         with self._lock:
             self._connections = [pair for pair in self._connections if pair[1] is not conn]
         conn.close()
+
+
+def _fits(conn: Connection, size: int) -> bool:
+    """Return whether a SQLite database has room in a file of ``size`` bytes, as after VACUUM."""
+    try:
+        (pages,) = conn.raw.execute("PRAGMA page_count").fetchone()
+        (page_size,) = conn.raw.execute("PRAGMA page_size").fetchone()
+    except Exception as error:
+        if connect.is_driver_error(error):
+            return False
+        raise
+    return bool(pages * page_size <= size)

@@ -23,6 +23,9 @@ from torc_tui.store.migrations import STEPS
 OLDEST_READER = OLDEST_WRITER = 3
 """The oldest versions of the schema whose programs may read, or write, the current one."""
 
+_JOURNAL_PAUSE = 0.01
+"""Seconds between two attempts to change the journal."""
+
 LEASE_SECONDS = 60.0
 """A runner on another host counts as alive while its heartbeat is younger."""
 
@@ -70,13 +73,19 @@ def _create_file(path: str) -> None:
 def _choose_journal(raw: Any, *, network: bool) -> None:
     """Choose WAL on a local file system, and a plain journal on a network one.
 
-    WAL needs memory that all users share.
+    WAL needs memory that all users share. SQLite does not wait for a lock here: of two processes
+    that change the journal at the same time, one is refused at once.
     """
-    current = raw.execute("PRAGMA journal_mode").fetchone()[0]
-    if network and current == "wal":
-        raw.execute("PRAGMA journal_mode = TRUNCATE")
-    elif not network and current != "wal":
-        raw.execute("PRAGMA journal_mode = WAL")
+    wanted = "TRUNCATE" if network else "WAL"
+    deadline = time.monotonic() + connect.BUSY_SECONDS
+    while (raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal") == network:
+        try:
+            raw.execute(f"PRAGMA journal_mode = {wanted}")
+            return
+        except Exception as error:
+            if not connect.is_busy(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(_JOURNAL_PAUSE)
 
 
 def prepare_postgresql(place: str, *, read_only: bool) -> None:
