@@ -20,9 +20,9 @@ from typing import Any
 
 def fake_run(workflow_id: int) -> dict[str, float]:
     """Run a workflow with an executor whose jobs end at once; return seconds and jobs."""
+    from tests.fake_executor import FakeExecutor
     from torc_tui.engine.report import RunOptions
     from torc_tui.engine.runner import run
-    from torc_tui.executors.fake import FakeExecutor
     from torc_tui.model import Machine
     from torc_tui.store.database import Store
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.fake_executor import FakeExecutor
 from torc_tui.engine.engine import Engine, Step
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.shared_state import NodeIdentity
 from torc_tui.engine.state import EngineOptions
-from torc_tui.executors.fake import FakeExecutor
 from torc_tui.model import Machine
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve

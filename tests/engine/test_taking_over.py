@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fake_executor import FakeExecutor
 from tests.raw_sql import execute
 from tests.waiting import wait_for
 from torc_tui.engine import adoption
 from torc_tui.executors.exit_file import read_exit_file, write_reserve
-from torc_tui.executors.fake import FakeExecutor
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.operations.lost_runners import drop_runner
 from torc_tui.reasons import Kind, Reason, because, decode
@@ -98,7 +99,7 @@ def test_a_shell_without_a_first_line_is_found(bench: Any, tmp_path: Path) -> No
         command="exit 5",
     )
     assert order.key == flight.key
-    with LocalExecutor() as first:
+    with closing(LocalExecutor()) as first:
         first.submit([order])
     assert read_exit_file(str(exit_file)).pid is None
     heir, flights = take_over(it, LocalExecutor(), "boot")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fake_executor import FakeExecutor
 from tests.waiting import wait_for
 from torc_tui.executors.base import Adopted, Executor
-from torc_tui.executors.fake import FakeExecutor
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.model import AttemptKey, Cause, Exited, Order, Report, Started
 

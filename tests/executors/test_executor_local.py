@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ PYTHON = sys.executable
 
 @pytest.fixture
 def local() -> Iterator[LocalExecutor]:
-    with LocalExecutor() as made:
+    with closing(LocalExecutor()) as made:
         yield made
         if made.running:
             made.stop(list(made.running), Cause.STOPPED, grace=0)
@@ -252,7 +253,7 @@ class TestLaunch:
         assert not local.running
 
     def test_no_bash(self, order):
-        with LocalExecutor(shell="/no/bash") as local:
+        with closing(LocalExecutor(shell="/no/bash")) as local:
             end = run(local, order("true"))
         assert (end.cause, end.return_code) == (Cause.LAUNCH, 127)
         assert "/no/bash" in told(end)
@@ -329,7 +330,7 @@ class TestLaunch:
 
     def test_no_thread_left(self, order, monkeypatch):
         """The process that cannot be waited for by a descriptor or a thread is polled."""
-        with LocalExecutor(pidfd=False) as local:
+        with closing(LocalExecutor(pidfd=False)) as local:
             assert run(local, order("true")).return_code == 0
 
             def start(thread: threading.Thread) -> None:
@@ -337,7 +338,7 @@ class TestLaunch:
 
             monkeypatch.setattr(threading.Thread, "start", start)
             assert run(local, order("exit 4", 2)).return_code == 4
-        with LocalExecutor() as local:
+        with closing(LocalExecutor()) as local:
             local.submit([order("true", 3)])
             (report,) = local.wait(0)
             assert isinstance(report, NotStarted)
@@ -520,7 +521,7 @@ class TestUsage:
             asked.set()
             return {pid: (5 << 30, 40.0), 1: (1, 99.0)}
 
-        with LocalExecutor(gpu_usage=gpu_usage) as local:
+        with closing(LocalExecutor(gpu_usage=gpu_usage)) as local:
             made = order(
                 f"echo $$ > {pids}; read x < {fifo}",
                 allocation=Allocation(1, 0, (GpuGrant("GPU-0"),)),
@@ -593,7 +594,7 @@ class TestAdoption:
         os.mkfifo(fifo := tmp_path / "fifo")
         made = order(f"read x < {fifo}; exit 6")
         started = self.orphan(made)
-        with LocalExecutor(pidfd=pidfd) as local:
+        with closing(LocalExecutor(pidfd=pidfd)) as local:
             local.adopt([self.adopted(made, started)])
             assert local.wait(0) == []
             assert made.key in local.running
@@ -870,11 +871,11 @@ class TestClock:
     def test_an_adopted_job(self, order, tmp_path, set_back, recorded):
         os.mkfifo(fifo := tmp_path / "fifo")
         made = order(f"read x < {fifo}")
-        with LocalExecutor() as first:
+        with closing(LocalExecutor()) as first:
             first.submit([made])
             (started,) = first.wait(0)
         set_back()
-        with LocalExecutor() as local:
+        with closing(LocalExecutor()) as local:
             local.adopt(
                 [
                     Adopted(
@@ -896,7 +897,7 @@ class TestClock:
 
     def test_one_that_ended_before_it_was_adopted(self, local, order, set_back):
         made = order("exit 3")
-        with LocalExecutor() as first:
+        with closing(LocalExecutor()) as first:
             first.submit([made])
             started, *_ = first.wait(0)
         wait_for(lambda: read_exit_file(made.exit_file).code is not None)

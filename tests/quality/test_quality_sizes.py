@@ -17,7 +17,6 @@ TABLES = {
 """Modules of rows and records: they grow with what they list."""
 
 LONG = {
-    "executors/local.py",
     "resources/nvml.py",
     "store/connect.py",
     "store/connection.py",

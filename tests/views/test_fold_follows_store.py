@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.fake_executor import FakeExecutor
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.shared_state import NodeIdentity
-from torc_tui.executors.fake import FakeExecutor
 from torc_tui.model import Machine
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import create_workflow, initialize

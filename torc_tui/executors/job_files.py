@@ -10,7 +10,6 @@ Invariants
 """
 
 # Paths are made per job, and strings are quicker:
-# ruff: noqa: PTH103, PTH108, PTH112, PTH116, PTH118, PTH120
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def pids() -> Iterator[int]:
 
         yield from psutil.pids()
         return
-    for name in os.listdir("/proc"):  # noqa: PTH208 - names only: a Path object for each costs more than the scan
+    for name in os.listdir("/proc"):
         if name.isdigit():
             yield int(name)
 

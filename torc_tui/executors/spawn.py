@@ -45,7 +45,7 @@ def prepare() -> None:
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass  # a closed standard stream: a file of a job must not take its number
     os.close(fd)
-    for name in os.listdir("/proc/self/fd" if Path("/proc/self/fd").is_dir() else "/dev/fd"):  # noqa: PTH208 - a Path object for each number has no use
+    for name in os.listdir("/proc/self/fd" if Path("/proc/self/fd").is_dir() else "/dev/fd"):
         if int(name) > 2:
             try:
                 os.set_inheritable(int(name), False)

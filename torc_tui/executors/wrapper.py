@@ -52,7 +52,7 @@ class Launch:
 
 def find_bash() -> str:
     """Return the bash that runs commands: /bin/bash, or the one on PATH."""
-    return "/bin/bash" if os.path.exists("/bin/bash") else shutil.which("bash") or "/bin/bash"  # noqa: PTH110
+    return "/bin/bash" if os.path.exists("/bin/bash") else shutil.which("bash") or "/bin/bash"
 
 
 def launch(order: Order, shell: str, *, open_files: int | None = None, now: int = -1) -> Launch:

@@ -1,0 +1,148 @@
+"""Start the process of a job, or find the process of one that another runner started.
+
+Input: orders, and attempts to adopt. Output: attempts to supervise, or the report that an order
+cannot be started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import time
+
+from torc_tui.executors import session_processes
+from torc_tui.executors.attempt import Attempt, Measures
+from torc_tui.executors.base import Adopted
+from torc_tui.executors.exit_file import read_exit_file
+from torc_tui.executors.job_files import JobFiles, append_line
+from torc_tui.executors.spawn import spawn
+from torc_tui.executors.start_errors import launch_failure, shortage
+from torc_tui.executors.wrapper import CANNOT_START, launch
+from torc_tui.model import Cause, Exited, Order
+from torc_tui.wording import sentence
+
+_OPEN_FILES = 65_536
+"""Number of open files that is enough for a runner."""
+_START_SECONDS = 2.0
+"""Time that may pass between the recorded start of an attempt and that of its process."""
+
+
+class ProcessStarter:
+    """Start the processes of jobs with one bash; ``nothing`` is a descriptor of /dev/null."""
+
+    def __init__(self, shell: str, nothing: int) -> None:
+        self._shell = shell
+        self._nothing = nothing
+        self._open_files = raise_open_files()
+
+    def start(self, order: Order, started_at: float, booted: float) -> Attempt:
+        """Start an order; raise OSError or ValueError when that is not possible."""
+        if order.refusal is not None:
+            raise ValueError(order.refusal)
+        how = launch(
+            order, self._shell, open_files=self._open_files, now=session_processes.clock_ticks()
+        )
+        files = JobFiles(self._nothing)
+        try:
+            files.make(order, how.files)
+            before = session_processes.clock_ticks()
+            pid = spawn(how.argv, order.environment, self._nothing, files.stdout, files.stderr)
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and shortage(error) is not None:
+                files.remove()
+            raise
+        finally:
+            files.close()
+        after = session_processes.clock_ticks()
+        began = time.monotonic()
+        return Attempt(
+            key=order.key,
+            pid=pid,
+            process_started=before if before == after != -1 else _start_time(pid),
+            started_at=started_at,
+            began=began,
+            booted=booted,
+            exit_file=order.exit_file,
+            limits=order.limits,
+            allocation=order.allocation,
+            own_maxrss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            files=tuple(path for path, _ in how.files),
+            measures=Measures(began),
+            log=order.stderr or order.stdout,
+        )
+
+    def refusal(self, order: Order, started_at: float, error: Exception) -> Exited:
+        """Return the report of an order that cannot be started, and log the reason."""
+        reason = launch_failure(order, error)
+        path = order.stderr or order.stdout
+        if path is not None:
+            line = f"torc: this job could not be started: {sentence(reason)}"
+            append_line(path, line, order.directory)
+        no_bash = isinstance(error, FileNotFoundError) and error.filename == self._shell
+        return Exited(
+            key=order.key,
+            return_code=127 if no_bash else CANNOT_START,
+            started_at=started_at,
+            ended_at=started_at,
+            cause=Cause.LAUNCH,
+            reason=reason,
+        )
+
+
+def adopted_attempt(adopted: Adopted) -> Attempt:
+    """Return an attempt that another runner started; its process may have ended."""
+    pid, started = adopted.pid, adopted.process_started
+    if pid is None or (pid and not started):  # 0: from before a reboot
+        recorded = read_exit_file(adopted.exit_file)
+        pid, started = recorded.pid, recorded.process_started
+    age = _age(adopted.started_at, started)
+    began = time.monotonic() - age
+    return Attempt(
+        key=adopted.key,
+        pid=pid or 0,
+        process_started=started or 0,
+        started_at=time.time() - age if adopted.started_at is None else adopted.started_at,
+        began=began,
+        booted=session_processes.uptime() - age,
+        exit_file=adopted.exit_file,
+        limits=adopted.limits,
+        allocation=adopted.allocation,
+        own_maxrss=None,
+        files=(adopted.exit_file + ".sh", adopted.exit_file + ".invocation"),
+        measures=Measures(began),
+        log=adopted.stderr or adopted.stdout,
+    )
+
+
+def _start_time(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        if process := session_processes.read(pid):
+            return process.started
+    return 0
+
+
+def _age(started_at: float | None, process_started: int | None) -> float:
+    """Return how many seconds ago an attempt began.
+
+    The time of day decides, unless the process shows that the clock has been set since.
+    """
+    by_clock = None if started_at is None else max(0.0, time.time() - started_at)
+    if not process_started:
+        return by_clock or 0.0
+    by_process = session_processes.age(process_started)
+    if by_clock is not None and abs(by_clock - by_process) < _START_SECONDS:
+        return by_clock
+    return by_process
+
+
+def raise_open_files() -> int | None:
+    """Raise the soft limit of open files; return the one from before, None if nothing changed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return None
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        return None
+    return soft
