@@ -233,9 +233,10 @@ def test_layout_keeps_its_laws(drawn: tuple[int, list], sizes: list, direction: 
     }
     drawn_links = {hop.link for hop in made.hops}
     assert {links[at] for at in drawn_links} == {link for link in links if link[0] != link[1]}
+    paths = made.paths()
     for link in drawn_links:
         source, target = (boxes[end] for end in links[link])
-        cells = cells_of(made.path(link))
+        cells = cells_of(paths[link])
         assert not inside.intersection(cells)
         (x1, y1), (x2, y2) = cells[0], cells[-1]
         if direction == "down":

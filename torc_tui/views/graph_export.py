@@ -1,17 +1,17 @@
-"""A scene for other programs: Mermaid, DOT, SVG, text. In: `Scene`. Out: the whole document as
-text.
+"""Write a scene for other programs: Mermaid, DOT, SVG, text.
 
-Names of jobs are anybody's text: each format quotes them by its own rules.
+Input: `Scene`. Output: the document as text. Names of jobs may hold any characters; each format
+quotes them by its own rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from torc_tui.status import JobStatus
 from torc_tui.views.ansi import one_line
-from torc_tui.views.graph_drawing import Drawing, no_sign
+from torc_tui.views.graph_drawing import Drawing
 from torc_tui.views.graph_layout import Direction
 from torc_tui.views.graph_scene import Scene
 from torc_tui.views.graph_svg import COLORS, label_of, svg
@@ -28,25 +28,29 @@ def export(
     lit: Sequence[int] = (),
     plain: bool = False,
 ) -> str:
-    """The scene in that format. ``lit``, a path, and the links along it are drawn strong;
-    ``plain``: ASCII text.
+    """Return the scene in a format.
+
+    ``lit`` are the boxes of a path, which SVG highlights. ``plain`` text is ASCII.
     """
     match format:
         case "mermaid":
-            return mermaid(scene, direction=direction)
+            return _mermaid(scene, direction)
         case "dot":
-            return dot(scene, title=title, direction=direction)
+            return _dot(scene, title, direction)
         case "svg":
             return svg(scene, title=title, direction=direction, lit=lit)
         case "text":
-            return text(scene, direction=direction, plain=plain)
+            lines = Drawing(scene, direction=direction, plain=plain).lines()
+            return (
+                "".join("".join(run.text for run in line).rstrip() + "\n" for line in lines) or "\n"
+            )
 
 
-def mermaid(scene: Scene, *, direction: Direction = "down") -> str:
-    """A Mermaid flowchart, with a class per state."""
+def _mermaid(scene: Scene, direction: Direction) -> str:
+    """Return a Mermaid flowchart, with a class per status."""
     shapes = {"job": '("{}")', "more": '("{}")', "file": '[/"{}"/]', "user_data": '[("{}")]'}
     out = ["flowchart TD" if direction == "down" else "flowchart LR"]
-    used: dict[str, list[str]] = {}
+    used: dict[JobStatus, list[str]] = {}
     for at, node in enumerate(scene.nodes):
         # Mermaid knows entities by number between # and ;
         label = "".join(
@@ -55,17 +59,16 @@ def mermaid(scene: Scene, *, direction: Direction = "down") -> str:
         )
         out.append(f"    n{at}{shapes[node.kind].format(label)}")
         if node.status is not None:
-            used.setdefault(node.status.word, []).append(f"n{at}")
+            used.setdefault(node.status, []).append(f"n{at}")
     out += [f"    n{source} --> n{target}" for source, target in scene.links]
-    for word, names in used.items():
-        color = COLORS[JobStatus.from_word(word)][0]
-        out.append(f"    classDef {word} stroke:{color},stroke-width:2px")
-        out.append(f"    class {','.join(names)} {word}")
+    for status, names in used.items():
+        out.append(f"    classDef {status.word} stroke:{COLORS[status][0]},stroke-width:2px")
+        out.append(f"    class {','.join(names)} {status.word}")
     return "\n".join(out) + "\n"
 
 
-def dot(scene: Scene, *, title: str = "", direction: Direction = "down") -> str:
-    """A digraph for Graphviz."""
+def _dot(scene: Scene, title: str, direction: Direction) -> str:
+    """Return a digraph for Graphviz."""
 
     def quoted(text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -81,15 +84,3 @@ def dot(scene: Scene, *, title: str = "", direction: Direction = "down") -> str:
         out.append(f"    n{at} [label={quoted(label_of(node))}, shape={shapes[node.kind]}{color}];")
     out += [f"    n{source} -> n{target};" for source, target in scene.links]
     return "\n".join([*out, "}"]) + "\n"
-
-
-def text(
-    scene: Scene,
-    *,
-    direction: Direction = "down",
-    plain: bool = False,
-    sign: Callable[[JobStatus], str] = no_sign,
-) -> str:
-    """The drawing of the terminal; ``plain`` in ASCII."""
-    made = Drawing(scene, direction=direction, plain=plain, sign=sign)
-    return "\n".join("".join(run.text for run in line).rstrip() for line in made.lines()) + "\n"

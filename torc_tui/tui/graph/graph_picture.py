@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from torc_tui.tui.look.text_layout import Line, fit_line
 from torc_tui.tui.widgets.line_canvas import LineCanvas
-from torc_tui.views.graph_drawing import Drawing, Run
+from torc_tui.views.graph_drawing import Drawing
 from torc_tui.views.graph_layout import Box
 from torc_tui.views.graph_scene import Scene
+from torc_tui.views.graph_window import Run
 
 ROLES = {
     "edge": "edge",

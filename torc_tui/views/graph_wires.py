@@ -1,0 +1,95 @@
+"""Draw the lines of a graph between its boxes.
+
+Input: hops of the layout, and a window. Output: characters in the cells of the window. Where two
+lines cross without meeting, the line along the ranks goes over the one that runs across.
+"""
+
+from __future__ import annotations
+
+from torc_tui.views.graph_routing import Hop
+from torc_tui.views.graph_window import Window
+
+Cell = tuple[int, int]
+"""(rank axis, cross axis)"""
+
+_BACK, _FORTH, _LESS, _MORE = 1, 2, 4, 8
+"""Bits of the directions in which a line leaves a cell, along the ranks and across."""
+# bits of the characters: north 1, south 2, west 4, east 8
+_UNICODE = (" ", "╵", "╷", "│", "╴", "╯", "╮", "┤", "╶", "╰", "╭", "├", "─", "┴", "┬", "┼")
+_ASCII = (" ", "|", "|", "|", "-", "+", "+", "+", "-", "+", "+", "+", "-", "+", "+", "+")
+
+
+class Wires:
+    """The lines in a window; ``down`` is the direction of the graph."""
+
+    def __init__(self, window: Window, *, down: bool, plain: bool) -> None:
+        self.window = window
+        self.down = down
+        self.plain = plain
+        rows = window.y, window.y + window.h - 1
+        columns = window.x, window.x + window.w - 1
+        self.ranks, self.across = (rows, columns) if down else (columns, rows)
+        """The first and the last cell of the window on each axis."""
+        self._along: set[Cell] = set()
+        self._tracks: set[Cell] = set()
+        self._bends: dict[Cell, int] = {}
+        self._arrows: set[Cell] = set()
+        self._lit: set[Cell] = set()
+        self._drawn: set[tuple[int, int, int, int, int | None]] = set()
+
+    def add(self, hop: Hop, *, lit: bool) -> None:
+        """Add a line. Of two lines on the same cells, the first one decides whether they are lit."""
+        shape = hop[1:6]
+        if shape in self._drawn:
+            return
+        self._drawn.add(shape)
+        if hop.track is None:
+            cells = self._straight(hop.start, hop.end, hop.exit)
+        else:
+            cells = self._straight(hop.start, hop.track - 1, hop.exit)
+            cells += self._straight(hop.track + 1, hop.end, hop.entry)
+            cells += self._turn(hop.track, hop.exit, hop.entry)
+        if hop.arrives:
+            self._arrows.add((hop.end, hop.entry))
+        if lit:
+            self._lit.update(cells)
+
+    def _straight(self, start: int, end: int, cross: int) -> list[Cell]:
+        if not self.across[0] <= cross <= self.across[1]:
+            return []
+        inside = range(max(start, self.ranks[0]), min(end, self.ranks[1]) + 1)
+        cells = [(rank, cross) for rank in inside]
+        self._along.update(cells)
+        return cells
+
+    def _turn(self, track: int, leave: int, entry: int) -> list[Cell]:
+        if not self.ranks[0] <= track <= self.ranks[1]:
+            return []
+        low, high = min(leave, entry) + 1, max(leave, entry) - 1
+        inside = range(max(low, self.across[0]), min(high, self.across[1]) + 1)
+        cells = [(track, cross) for cross in inside]
+        self._tracks.update(cells)
+        first, last = (_MORE, _LESS) if entry > leave else (_LESS, _MORE)
+        for cell, bits in (((track, leave), _BACK | first), ((track, entry), _FORTH | last)):
+            self._bends[cell] = self._bends.get(cell, 0) | bits
+            cells.append(cell)
+        return cells
+
+    def draw(self) -> None:
+        """Put the characters of all lines into the window."""
+        arrow = ("v" if self.plain else "▼") if self.down else (">" if self.plain else "▶")
+        for cell in self._along | self._tracks | self._bends.keys():
+            is_arrow = cell in self._arrows and cell not in self._bends
+            x, y = (cell[1], cell[0]) if self.down else cell
+            role = "lit" if cell in self._lit else "edge"
+            self.window.put(x, y, arrow if is_arrow else self._char(cell), role)
+
+    def _char(self, cell: Cell) -> str:
+        bits = _BACK | _FORTH if cell in self._along else 0
+        across = _LESS | _MORE if cell in self._tracks else 0
+        if cell in self._bends:
+            bits |= self._bends[cell] | across
+        bits = bits or across
+        if not self.down:  # back, forth, less, more are west, east, north, south
+            bits = bits >> 2 | (bits & 3) << 2
+        return (_ASCII if self.plain else _UNICODE)[bits]
