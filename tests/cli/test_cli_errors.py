@@ -202,7 +202,7 @@ def test_no_store_yet(torc: Any, tmp_path: Path) -> None:
     answer = torc("user-data", "get", 1)
     assert (
         answer.code == 1
-        and "there is no store at" in answer.err
+        and "there is no database at" in answer.err
         and "`torc create FILE` makes it" in answer.err
     )
     listed = torc("workflows", "list")
@@ -216,7 +216,7 @@ def test_no_store_yet(torc: Any, tmp_path: Path) -> None:
         ("run", 1),
     ):
         answer = torc(*words, "--database", place)
-        assert answer.code == 1 and f"there is no store at {place}" in answer.err, answer
+        assert answer.code == 1 and f"there is no database at {place}" in answer.err, answer
     assert torc("resources", "--database", place).code == 0
     assert not place.parent.exists()
     assert torc("workflows", "new", "-n", "first", "--database", place).code == 0 and place.exists()

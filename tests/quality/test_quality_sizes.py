@@ -18,7 +18,6 @@ TABLES = {
 
 LONG = {
     "resources/nvml.py",
-    "store/connect.py",
     "store/connection.py",
     "store/generate.py",
     "store/queries.py",

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 STORE = Path(__file__).resolve().parents[2] / "torc_tui" / "store"
-ALLOWED = {"migrations.py", "opening.py", "connect.py", "database_repair.py"}
+ALLOWED = {"migrations.py", "opening.py", "schema_version.py", "database_repair.py"}
 """Migrations describe earlier schemas; the others open and copy files that may be no database."""
 SQL = re.compile(r"\"(?:SELECT|UPDATE|INSERT|DELETE FROM|ALTER TABLE|CREATE TABLE|WITH RECURSIVE) ")
 

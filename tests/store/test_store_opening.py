@@ -19,8 +19,19 @@ import pytest
 
 from tests.raw_sql import execute
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
-from torc_tui.store import connect, events, opening, queries, user_data, workflows
+from torc_tui.store import (
+    connect,
+    database,
+    driver_errors,
+    events,
+    opening,
+    queries,
+    schema_version,
+    user_data,
+    workflows,
+)
 from torc_tui.store.database import Store
+from torc_tui.store.network_file_system import network_file_system
 
 OLD = Path(__file__).parent / "data" / "v1.db"
 
@@ -44,7 +55,7 @@ def test_the_journal_is_none_of_wal_on_a_network(
 ) -> None:
     url = f"sqlite:///{tmp_path}/torc.db"
     Store.open(url).close()
-    monkeypatch.setattr(connect, "network_file_system", lambda path: "nfs4")
+    monkeypatch.setattr(database, "network_file_system", lambda path: "nfs4")
     store = Store.open(url)
     assert (
         store.connection().raw.execute("PRAGMA journal_mode").fetchone()[0] == "truncate"
@@ -86,8 +97,8 @@ short line
 def test_network_file_systems_are_known(tmp_path: Path, path: str, kind: str | None) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(MOUNTS)
-    assert connect.network_file_system(path, str(mounts)) == kind
-    assert connect.network_file_system(path, str(tmp_path / "none")) is None
+    assert network_file_system(path, str(mounts)) == kind
+    assert network_file_system(path, str(tmp_path / "none")) is None
 
 
 def _make(path: Path, text: bytes) -> Path:
@@ -154,7 +165,7 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
 def test_a_store_that_is_not_there_is_not_made_by_a_reader(tmp_path: Path) -> None:
     path = str(tmp_path / "torc.db")
     for attempt in (lambda: Store.open(path, read_only=True), lambda: user_data.connect(path)):
-        with pytest.raises(StoreUnavailable, match="no store"):
+        with pytest.raises(StoreUnavailable, match="no database"):
             attempt()
     assert list(tmp_path.iterdir()) == []
 
@@ -216,7 +227,7 @@ def test_codes_decide(code: int, message: str, tmp_path: Path) -> None:
     """What SQLite says in words does not matter."""
     error = sqlite3.OperationalError("xyzzy")
     error.sqlite_errorcode = code
-    assert message in connect.translate(error, str(tmp_path / "t.db")).message
+    assert message in driver_errors.translate(error, str(tmp_path / "t.db")).message
 
 
 def test_a_locked_store_says_so(
@@ -339,7 +350,7 @@ def test_a_database_that_another_process_creates_meanwhile(tmp_path: Path) -> No
             return super().execute(text, *parameters)
 
     with closing(sqlite3.connect(path, factory=Slow)) as connection:
-        assert connect.stored_version(connection, path) == connect.VERSION
+        assert schema_version.stored_version(connection, path) == schema_version.VERSION
 
 
 def test_a_journal_that_another_process_changes_meanwhile(
@@ -438,7 +449,9 @@ def test_user_data_loads_nothing_slow(sqlite_store: Store, make_plan: Any) -> No
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert told[0] == "[]"
-    modules = "connect connection encoding event_log generated sql user_data"
+    modules = (
+        "connect connection driver_errors encoding event_log generated schema_version sql user_data"
+    )
     allowed = {"errors", "settings", "store", *(f"store.{name}" for name in modules.split())}
     allowed |= {f"store.generated.sqlite_{name}" for name in ("event_log", "user_data")}
     assert {name.removeprefix("torc_tui.") for name in eval(told[1])} <= allowed
@@ -492,4 +505,4 @@ def test_a_file_that_gets_smaller_is_not_truncated(sqlite_store: Store, make_pla
     ids=["user", "parameter", "parameters"],
 )
 def test_shown(url: str) -> None:
-    assert connect.shown(url) == "postgresql://ann@db:5432/torc"
+    assert driver_errors.shown(url) == "postgresql://ann@db:5432/torc"

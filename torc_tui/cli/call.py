@@ -71,11 +71,11 @@ class Call:
 
     @cached_property
     def store(self) -> Store:
-        from torc_tui.store.connect import no_store
+        from torc_tui.store.connect import no_database
         from torc_tui.store.database import Store
 
         if self.missing_store is not None and not self.creates:
-            raise no_store(self.missing_store)
+            raise no_database(self.missing_store)
         return Store.open(settings.database_url(self.database))
 
     @cached_property

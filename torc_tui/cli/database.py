@@ -10,7 +10,7 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, say
 from torc_tui.errors import UsageError
 from torc_tui.redaction import redact
-from torc_tui.store.connect import no_store, resolve
+from torc_tui.store.connect import no_database, resolve
 from torc_tui.store.database import Store
 from torc_tui.wording import count
 
@@ -23,7 +23,7 @@ def check(call: Call) -> int:
     dialect, place = resolve(url)
     if dialect == "sqlite":
         if not os.path.exists(place):  # noqa: PTH110
-            raise no_store(place)
+            raise no_database(place)
         problems = database_repair.check(place)
     else:
         Store.open(url, read_only=True).close()
@@ -74,5 +74,5 @@ def _sqlite(call: Call, other: str) -> str:
     if dialect != "sqlite":
         raise UsageError(f"{redact(place)} is not a file", hint=f"use {other} for PostgreSQL")
     if not os.path.exists(place):  # noqa: PTH110
-        raise no_store(place)
+        raise no_database(place)
     return place

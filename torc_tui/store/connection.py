@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from torc_tui.errors import DatabaseBug, UsageError
 from torc_tui.store import connect as drivers
-from torc_tui.store import sql
+from torc_tui.store import driver_errors, sql
 from torc_tui.store.encoding import decode_path, encode_path, loads
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, ParamSpec, TypeVar
 
-    from torc_tui.store.connect import Dbapi
+    from torc_tui.store.schema_version import Dbapi
     from torc_tui.store.sql import BulkInsert, Listing
 
     P = ParamSpec("P")
@@ -344,12 +344,14 @@ class Connection:
         self, error: Exception, statement: str = "", values: object = None
     ) -> BaseException:
         """Return the error of ours that says what the driver's ``error`` means."""
-        if isinstance(error, (OverflowError, UnicodeEncodeError)) or drivers.is_data_error(error):
+        if isinstance(error, (OverflowError, UnicodeEncodeError)) or driver_errors.is_data_error(
+            error
+        ):
             return UsageError(_refused(error, values))
-        if drivers.is_bug(error):
+        if driver_errors.is_bug(error):
             return DatabaseBug(f"the database refused {statement or 'a statement'}: {error}")
-        if drivers.is_driver_error(error):
-            return drivers.translate(error, self.place)
+        if driver_errors.is_driver_error(error):
+            return driver_errors.translate(error, self.place)
         return error
 
 
@@ -399,7 +401,7 @@ class Transaction:
         try:
             self.connection.raw.rollback()
         except Exception as error:
-            if not drivers.is_driver_error(error):
+            if not driver_errors.is_driver_error(error):
                 raise
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from torc_tui.errors import StoreError, StoreUnavailable
-from torc_tui.store import connect, opening
+from torc_tui.store import connect, driver_errors, opening, schema_version
 from torc_tui.store.connection import Connection
+from torc_tui.store.network_file_system import network_file_system
 
 
 class Store:
@@ -52,7 +53,7 @@ class Store:
         if dialect == "postgresql":
             opening.prepare_postgresql(place, read_only=read_only)
             return cls(dialect, place, read_only=read_only)
-        network = connect.network_file_system(place)
+        network = network_file_system(place)
         opening.prepare_sqlite(place, read_only=read_only, network=network is not None)
         return cls(dialect, place, read_only=read_only, network=network)
 
@@ -73,7 +74,7 @@ class Store:
         """
         if self.read_only:
             raise StoreUnavailable(
-                f"the store {connect.shown(self.place)} is open for reading only"
+                f"the database {driver_errors.shown(self.place)} is open for reading only"
             )
         held = self.connection()
         if connect.in_transaction(held.raw):
@@ -114,7 +115,7 @@ class Store:
         if file is None or known is None or file[:2] != known[:2]:
             self._forget(conn)
             raise StoreUnavailable(
-                f"the store {self.place} was moved away or replaced", hint="put it back"
+                f"the database {self.place} was moved away or replaced", hint="put it back"
             )
         if file[2] < known[2] and not _fits(conn, file[2]):
             self._forget(conn)  # which may write to the file
@@ -141,10 +142,10 @@ class Store:
             raise self._lost_its_end()
         try:
             with closing(connect.connect_sqlite(self.place, read_only=True)) as raw:
-                connect.checked(raw, self.place)
+                schema_version.checked(raw, self.place)
                 (found,) = raw.execute("PRAGMA quick_check(1)").fetchone()
         except Exception as error:
-            if isinstance(error, StoreError) or connect.is_driver_error(error):
+            if isinstance(error, StoreError) or driver_errors.is_driver_error(error):
                 raise self._lost_its_end() from error
             raise
         if found != "ok":
@@ -191,7 +192,7 @@ def _fits(conn: Connection, size: int) -> bool:
         (pages,) = conn.raw.execute("PRAGMA page_count").fetchone()
         (page_size,) = conn.raw.execute("PRAGMA page_size").fetchone()
     except Exception as error:
-        if connect.is_driver_error(error):
+        if driver_errors.is_driver_error(error):
             return False
         raise
     return bool(pages * page_size <= size)

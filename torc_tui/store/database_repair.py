@@ -15,7 +15,7 @@ from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 from torc_tui.errors import Refused, StoreUnavailable
-from torc_tui.store import connect
+from torc_tui.store import connect, driver_errors, schema_version
 from torc_tui.store.database import Store
 
 _MOST_PROBLEMS = 100
@@ -35,7 +35,7 @@ def check(path: str) -> list[str]:
     """Return what is wrong with a database, a sentence each; nothing if it is sound."""
     with closing(connect.connect_sqlite(path, read_only=True)) as source:
         try:
-            version = connect.stored_version(source, path)
+            version = schema_version.stored_version(source, path)
             found = [
                 row[0]
                 for row in source.execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})")
@@ -60,11 +60,11 @@ def backup(path: str, target: str) -> None:
             closing(connect.connect_sqlite(path, read_only=True)) as source,
             closing(connect.connect_sqlite(target)) as copy,
         ):
-            connect.checked(source, path)
+            schema_version.checked(source, path)
             source.backup(copy)
     except sqlite3.Error as error:
         os.unlink(target)  # noqa: PTH108
-        raise connect.translate(error, path) from error
+        raise driver_errors.translate(error, path) from error
     except BaseException:
         os.unlink(target)  # noqa: PTH108
         raise
@@ -73,7 +73,7 @@ def backup(path: str, target: str) -> None:
 def recover(path: str, target: str) -> list[Rescued]:
     """Copy all rows that can be read into a new database of the current schema."""
     if not os.path.exists(path):  # noqa: PTH110
-        raise connect.no_store(path)
+        raise connect.no_database(path)
     _new_file(target)
     os.unlink(target)  # noqa: PTH108
     Store.open(f"sqlite:///{target}").close()

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from torc_tui.model import Event
-from torc_tui.store import connect, sql
+from torc_tui.store import connect, driver_errors, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.events import event
@@ -80,8 +80,8 @@ class Feed:
             found = self._read(conn)
         except Exception as error:
             self._drop()
-            if connect.is_driver_error(error):
-                raise connect.translate(error, self._store.place) from error
+            if driver_errors.is_driver_error(error):
+                raise driver_errors.translate(error, self._store.place) from error
             raise
         if found:
             self._pause = QUICKEST
@@ -149,7 +149,7 @@ class Feed:
             try:
                 connection.close()
             except Exception as error:
-                if not connect.is_driver_error(error):
+                if not driver_errors.is_driver_error(error):
                     raise
 
     def _changed(self, conn: Connection) -> bool:

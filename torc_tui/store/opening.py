@@ -17,7 +17,7 @@ from typing import Any
 
 from torc_tui import settings
 from torc_tui.errors import SchemaMismatch, StoreUnavailable
-from torc_tui.store import connect
+from torc_tui.store import connect, driver_errors, schema_version
 from torc_tui.store.migrations import STEPS
 
 OLDEST_READER = OLDEST_WRITER = 3
@@ -34,20 +34,20 @@ def prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
     """Create or migrate the file, and choose the journal that fits its file system."""
     fresh = not os.path.exists(path)  # noqa: PTH110
     if fresh and read_only:
-        raise connect.no_store(path)
+        raise connect.no_database(path)
     if fresh:
         _create_file(path)
     raw = connect.connect_sqlite(path, read_only=read_only, create=fresh)
     try:
-        version = connect.stored_version(raw, path)
-        connect.check_version(raw, path, version, write=not read_only)
+        version = schema_version.stored_version(raw, path)
+        schema_version.check_version(raw, path, version, write=not read_only)
         if not read_only:
             _choose_journal(raw, network=network)
-            if version is None or version < connect.VERSION:
+            if version is None or version < schema_version.VERSION:
                 _make(raw, path)
     except Exception as error:
-        if connect.is_driver_error(error):
-            raise connect.translate(error, path) from error
+        if driver_errors.is_driver_error(error):
+            raise driver_errors.translate(error, path) from error
         raise
     finally:
         raw.close()
@@ -63,7 +63,7 @@ def _create_file(path: str) -> None:
             Path(directory).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StoreUnavailable(
-            f"the folder of the store {path} cannot be made: {error.strerror}",
+            f"the folder of the database {path} cannot be created: {error.strerror}",
             hint="name another place with --database or TORC_DATABASE",
         ) from error
     with suppress(OSError):  # SQLite names what is wrong
@@ -83,7 +83,7 @@ def _choose_journal(raw: Any, *, network: bool) -> None:
             raw.execute(f"PRAGMA journal_mode = {wanted}")
             return
         except Exception as error:
-            if not connect.is_busy(error) or time.monotonic() > deadline:
+            if not driver_errors.is_busy(error) or time.monotonic() > deadline:
                 raise
         time.sleep(_JOURNAL_PAUSE)
 
@@ -92,13 +92,13 @@ def prepare_postgresql(place: str, *, read_only: bool) -> None:
     """Create or migrate the tables."""
     raw = connect.connect_postgresql(place)
     try:
-        version = connect.stored_version(raw, place)
-        connect.check_version(raw, place, version, write=not read_only)
-        if not read_only and (version is None or version < connect.VERSION):
+        version = schema_version.stored_version(raw, place)
+        schema_version.check_version(raw, place, version, write=not read_only)
+        if not read_only and (version is None or version < schema_version.VERSION):
             _make(raw, place)
     except Exception as error:
-        if connect.is_driver_error(error):
-            raise connect.translate(error, place) from error
+        if driver_errors.is_driver_error(error):
+            raise driver_errors.translate(error, place) from error
         raise
     finally:
         raw.close()
@@ -111,15 +111,15 @@ def _make(raw: Any, place: str) -> None:
     try:
         if dialect == "postgresql":
             raw.execute(f"SELECT pg_advisory_xact_lock({connect.APPLICATION_ID})")
-        version = connect.stored_version(raw, place) if _has_meta(raw, dialect) else None
+        version = schema_version.stored_version(raw, place) if _has_meta(raw, dialect) else None
         if version is None:
             for text in _schema(dialect):
                 raw.execute(text)
-        elif version < connect.VERSION:
+        elif version < schema_version.VERSION:
             _refuse_live_runners(raw, place)
             if dialect == "sqlite":
                 _back_up(place, version)
-            for step in range(version, connect.VERSION):
+            for step in range(version, schema_version.VERSION):
                 STEPS[step](raw, dialect)
         _write_versions(raw)
         raw.commit()
@@ -130,7 +130,7 @@ def _make(raw: Any, place: str) -> None:
 
 def _write_versions(raw: Any) -> None:
     versions = {
-        "torc_schema": connect.VERSION,
+        "torc_schema": schema_version.VERSION,
         "oldest_reader": OLDEST_READER,
         "oldest_writer": OLDEST_WRITER,
     }
@@ -150,7 +150,7 @@ def _refuse_live_runners(raw: Any, place: str) -> None:
     for number, hostname, boot_id, pid, started, heartbeat in rows:
         if _is_alive(hostname, boot_id, pid, started, heartbeat):
             raise SchemaMismatch(
-                f"the database {connect.shown(place)} is in use by torc 0.1.0"
+                f"the database {driver_errors.shown(place)} is in use by torc 0.1.0"
                 f" (runner {number}, pid {pid})",
                 hint="stop it first, or wait until it has finished",
             )

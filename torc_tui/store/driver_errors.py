@@ -1,0 +1,192 @@
+"""Turn the errors of sqlite3 and psycopg into errors that a user understands.
+
+Input: an exception of a driver, and the place of the database. Output: an exception of
+`torc_tui.errors` with a hint.
+
+Invariant: codes decide, because the texts of SQLite and PostgreSQL change with version and
+language. A text is shown as a detail where the code says too little.
+"""
+
+# ruff: noqa: PTH110, PTH112, PTH118, PTH120 - importing pathlib takes longer than a short command
+
+from __future__ import annotations
+
+import os
+import sys
+
+try:  # sqlite3 adds adapters for dates, whose import takes a tenth of a whole `user-data get`
+    import _sqlite3 as sqlite3
+except ImportError:
+    import sqlite3  # type: ignore[no-redef]
+
+from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
+
+# -- kinds of errors -------------------------------------------------------------------------------
+
+
+def is_driver_error(error: BaseException) -> bool:
+    """Return whether a database driver raised the error; psycopg may not be imported."""
+    if isinstance(error, sqlite3.Error):
+        return True
+    psycopg = sys.modules.get("psycopg")
+    return psycopg is not None and isinstance(error, psycopg.Error)
+
+
+def is_data_error(error: BaseException) -> bool:
+    """Return whether the database cannot hold a value: a number out of range, a NUL in a text."""
+    if isinstance(error, sqlite3.DataError):
+        return True
+    psycopg = sys.modules.get("psycopg")
+    return psycopg is not None and isinstance(error, psycopg.DataError)
+
+
+def is_bug(error: BaseException) -> bool:
+    """Return whether a driver's error can only come from a mistake in this program.
+
+    A missing table or right is none: others can drop tables and revoke rights.
+    """
+    if isinstance(error, sqlite3.Error):
+        bugs = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+        return isinstance(error, bugs) or str(error).startswith('near "')
+    if not is_driver_error(error):
+        return False
+    state = getattr(error, "sqlstate", None) or ""
+    if state.startswith(("23", "42")):
+        return state not in ("42501", "42P01")
+    return isinstance(error, sys.modules["psycopg"].ProgrammingError) and not state
+
+
+def is_missing(error: BaseException) -> bool:
+    """Return whether the error says that a table or column does not exist."""
+    if isinstance(error, sqlite3.Error):
+        return _sqlite_code(error) == sqlite3.SQLITE_ERROR  # the statement itself is right
+    return getattr(error, "sqlstate", None) in ("42P01", "42703", "3F000")
+
+
+def is_busy(error: BaseException) -> bool:
+    """Return whether another process holds a lock on the SQLite file."""
+    return _sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+# -- messages --------------------------------------------------------------------------------------
+
+
+def shown(place: str) -> str:
+    """Return ``place`` as it may be shown: without passwords, also those in parameters."""
+    scheme, mark, rest = place.partition("://")
+    if not mark:
+        return place
+    rest, query, parameters = rest.partition("?")
+    user, at, host = rest.rpartition("@")
+    kept = "&".join(
+        one for one in parameters.split("&") if one and "pass" not in one.partition("=")[0].lower()
+    )
+    tail = query + kept if kept else ""
+    return f"{scheme}://{user.partition(':')[0]}{at}{host}{tail}"
+
+
+def translate(error: BaseException, place: str) -> StoreError:
+    """Return the error of ours for a driver's error."""
+    if "://" in place:
+        return _translate_postgresql(error, shown(place))
+    return _translate_sqlite(error, place)
+
+
+def refused_connection(error: BaseException, conninfo: str) -> StoreError | None:
+    """Return the error for a server that answers but does not accept the user."""
+    attempt = getattr(error, "pgconn", None)
+    if attempt is None:
+        return None
+    name = shown(conninfo)
+    if attempt.needs_password:
+        return StoreUnavailable(
+            f"the database {name} needs a password",
+            hint="put it into a password file (~/.pgpass or PGPASSFILE) or the URL",
+        )
+    if attempt.used_password:
+        return StoreUnavailable(
+            f"the database {name} does not accept this user or password",
+            hint="check the user name, the password and the name of the database",
+        )
+    return None
+
+
+def _translate_postgresql(error: BaseException, name: str) -> StoreError:
+    text = str(error).strip()
+    from torc_tui.redaction import redact
+
+    first = redact(text.splitlines()[0]) if text else type(error).__name__
+    sqlstate = getattr(error, "sqlstate", None) or ""
+    if sqlstate in ("55P03", "57014"):  # lock not available, query canceled
+        return StoreUnavailable(f"the database {name} is locked: {first}", hint="try again")
+    if sqlstate == "53100":  # disk full
+        return StoreUnavailable(
+            f"no space left for the database {name}", hint="free some space on the server"
+        )
+    if sqlstate[:2] in ("28", "3D", "42") or (not sqlstate and "FATAL" in text):
+        hint = "the server is running: check user, password, database name and rights"
+    else:
+        hint = "is the server running, and are host and port right?"
+    return StoreUnavailable(f"the database {name} cannot be used: {first}", hint=hint)
+
+
+def _translate_sqlite(error: BaseException, path: str) -> StoreError:
+    code = _sqlite_code(error)
+    if is_busy(error):
+        return StoreUnavailable(
+            f"the database {path} is locked by another program",
+            hint=f"try again; `fuser {path}` shows which program holds it",
+        )
+    if code == sqlite3.SQLITE_NOTADB:
+        return SchemaMismatch(
+            f"{path} is not a database",
+            hint="name another one with --database or TORC_DATABASE, or move the file away",
+        )
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StoreUnavailable(
+            f"the database {path} is damaged: {error}",
+            hint="copy what can be read into a new one with `torc database recover FILE`",
+        )
+    if code == sqlite3.SQLITE_READONLY:
+        return StoreUnavailable(
+            f"the database {path} is read-only",
+            hint="check the rights of the file and its folder",
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return StoreUnavailable(
+            f"no space left for the database {path}", hint="free some space; nothing was written"
+        )
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return cannot_open(path)
+    return StoreUnavailable(
+        f"the database {path} cannot be used: {error}",
+        hint="check the disk and the rights of the file",
+    )
+
+
+def _sqlite_code(error: BaseException) -> int:
+    """Return the primary result code; 0 for an error that SQLite itself has not raised."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def cannot_open(path: str) -> StoreUnavailable:
+    """Return the error for a file that SQLite cannot open, with the obstacle."""
+    hint = "check the rights of the file and its folder, or name another one with --database"
+    if os.path.isdir(path):
+        hint = f"name a file, such as {os.path.join(path, 'torc.db')}"
+    return StoreUnavailable(f"the database {path} cannot be opened: {_obstacle(path)}", hint=hint)
+
+
+def _obstacle(path: str) -> str:
+    folder = os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        return "it is a directory"
+    if not os.path.exists(folder):
+        return f"the folder {folder} does not exist"
+    if not os.path.isdir(folder):
+        return f"{folder} is not a folder"
+    if os.path.exists(path) and not os.access(path, os.R_OK):
+        return "no permission to read it"
+    if not os.path.exists(path):
+        return f"it does not exist, and {folder} cannot be written to"
+    return "no permission"
