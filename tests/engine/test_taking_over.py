@@ -20,7 +20,7 @@ from torc_tui.executors.exit_file import read_exit_file, write_reserve
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.operations.lost_runners import drop_runner
 from torc_tui.reasons import Kind, Reason, because, decode
-from torc_tui.resources.detect import process_started
+from torc_tui.resources.process_identity import process_started
 from torc_tui.store import compute_nodes
 
 

@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from torc_tui.model import Gpu  # noqa: E402  # runs from a checkout
-from torc_tui.resources.nvml import GpuMonitor  # noqa: E402
+from torc_tui.resources.gpu_monitor import GpuMonitor  # noqa: E402
 
 MB = 1 << 20
 PATIENCE = 60.0
@@ -55,10 +55,12 @@ class Checks:
 
 
 def main() -> int:
-    monitor = GpuMonitor(notice=lambda text: print(f"note {text}"))
+    monitor = GpuMonitor()
     gpus = monitor.read()
+    for text in monitor.notices:
+        print(f"note {text}")
     if not gpus:
-        print(f"skipped: no NVIDIA GPU ({monitor.unavailable or 'none may be used here'})")
+        print("skipped: no NVIDIA GPU (none may be used here)")
         return 0
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="torc-check-") as name:

@@ -15,10 +15,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 _CHILD = """
 import dataclasses, json, sys
-from torc_tui.resources.nvml import GpuMonitor
+from torc_tui.resources.gpu_monitor import GpuMonitor
 limit = json.loads(sys.argv[1])
-heard = []
-monitor = GpuMonitor(limit, notice=heard.append)
+monitor = GpuMonitor(limit)
 for line in sys.stdin:
     result = eval(line)
     if isinstance(result, tuple) and result and dataclasses.is_dataclass(result[0]):
@@ -28,8 +27,7 @@ for line in sys.stdin:
 
 
 class Reader:
-    """A process with a GpuMonitor; ``ask`` evaluates an expression about ``monitor`` and ``heard``
-    in it."""
+    """A process with a GpuMonitor; ``ask`` evaluates an expression about ``monitor`` in it."""
 
     def __init__(self, environ: dict[str, str], limit: int | None) -> None:
         self._process = subprocess.Popen(

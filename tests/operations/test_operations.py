@@ -199,7 +199,8 @@ def test_stopping_nobody_is_refused(store: Store, tmp_path: Path) -> None:
 def test_a_dead_runner_keeps_no_job_from_being_canceled(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     operations.initialize(store, workflow_id, force=True)
-    from torc_tui.resources.detect import boot_id, detect_machine, hostname
+    from torc_tui.resources.detect import detect_machine
+    from torc_tui.resources.machine_identity import boot_id, hostname
 
     machine = detect_machine()
     gone = compute_nodes.Process(

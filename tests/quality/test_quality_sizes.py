@@ -17,7 +17,6 @@ TABLES = {
 """Modules of rows and records: they grow with what they list."""
 
 LONG = {
-    "resources/nvml.py",
     "store/connection.py",
     "store/generate.py",
     "store/queries.py",

@@ -13,10 +13,10 @@ from torc_tui.resources.cgroups import Limits, limits
 from torc_tui.resources.detect import (
     available_cpus,
     available_memory,
-    boot_id,
     detect_machine,
-    hostname,
 )
+from torc_tui.resources.gpu_monitor import GpuMonitor
+from torc_tui.resources.machine_identity import boot_id, hostname
 from torc_tui.resources.nvml import library_present
 from torc_tui.resources.process_identity import belongs, process_started
 
@@ -150,7 +150,7 @@ def test_memory(tmp_path: Path, limit: str, environ: dict[str, str], expected: i
 
 
 def test_what_the_user_says_counts() -> None:
-    machine = detect_machine(num_cpus=12, memory_gb=0.5, num_gpus=0)
+    machine = detect_machine(num_cpus=12, memory_gb=0.5, monitor=GpuMonitor(0))
     assert (machine.hostname, machine.num_cpus, machine.memory, machine.gpus) == (
         hostname(),
         12,
@@ -160,7 +160,7 @@ def test_what_the_user_says_counts() -> None:
 
 
 def test_this_host() -> None:
-    machine = detect_machine(num_gpus=0)
+    machine = detect_machine(monitor=GpuMonitor(0))
     assert 1 <= machine.num_cpus <= (os.cpu_count() or 1)
     assert machine.memory > 1 << 20
     assert hostname()

@@ -14,7 +14,7 @@ import pytest
 from tests.raw_sql import execute
 from torc_tui.errors import SchemaMismatch
 from torc_tui.reasons import Kind, because, decode
-from torc_tui.resources import detect
+from torc_tui.resources import machine_identity
 from torc_tui.resources.process_identity import process_started
 from torc_tui.store import connect, generate, queries, schema_version, user_data, workflows
 from torc_tui.store.connection import Connection
@@ -47,8 +47,8 @@ ROWS = [
 def node(**changes: Any) -> str:
     """Return the statement that adds a runner, by default this process."""
     values = {
-        "hostname": detect.hostname(),
-        "boot_id": detect.boot_id(),
+        "hostname": machine_identity.hostname(),
+        "boot_id": machine_identity.boot_id(),
         "pid": os.getpid(),
         "process_started": process_started(os.getpid()),
         "heartbeat_at": time.time(),

@@ -20,7 +20,7 @@ from torc_tui.model import Machine
 from torc_tui.operations import user_action
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
-from torc_tui.resources.detect import hostname
+from torc_tui.resources.machine_identity import hostname
 from torc_tui.store import compute_nodes, events, workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.data.data_editor import DataEditor

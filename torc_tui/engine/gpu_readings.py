@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from torc_tui.model import Gpu
-from torc_tui.resources.nvml import GpuMonitor
+from torc_tui.resources.gpu_monitor import GpuMonitor
 
 EVERY = 0.5
 """Seconds between two readings."""

@@ -14,7 +14,7 @@ from torc_tui.engine.shared_state import NodeIdentity
 from torc_tui.errors import UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import Json, Machine
-from torc_tui.resources.nvml import GpuMonitor
+from torc_tui.resources.gpu_monitor import GpuMonitor
 from torc_tui.store import compute_nodes, run_context, workflow_progress
 from torc_tui.store.database import Store
 from torc_tui.store.events import append

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from torc_tui.model import Allocation, Gpu, Machine
 from torc_tui.resources.detect import detect_machine
+from torc_tui.resources.gpu_monitor import GpuMonitor
 from torc_tui.resources.gpus import ForeignPolicy, GpuState
-from torc_tui.resources.nvml import GpuMonitor
 from torc_tui.resources.pool import Pool
 from torc_tui.store import allocations_held
 from torc_tui.store.allocations_held import Holding, Runner

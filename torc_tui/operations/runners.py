@@ -23,7 +23,7 @@ from torc_tui.errors import NotFound, Refused, TorcError
 from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.operations import catalog
 from torc_tui.reasons import Reason
-from torc_tui.resources.detect import hostname, still_runs
+from torc_tui.resources.machine_identity import boot_id, hostname
 from torc_tui.store import compute_nodes, runner_liveness, user_actions, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow, resettle
@@ -195,7 +195,7 @@ def end_orphans(
     run_id = workflows.get_workflow(store, workflow_id).run_id
     for node, one in held:
         pid, started = job_process(workflow_id, run_id, one)
-        if pid and still_runs(node.boot_id, pid, started):
+        if pid and node.boot_id == boot_id() and runner_liveness.process_runs(pid, started):
             with suppress(OSError):
                 os.killpg(pid, signal.SIGKILL)
     now = time.time()

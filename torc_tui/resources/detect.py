@@ -1,8 +1,9 @@
-"""What a runner may use of this host.
+"""Detect what a runner may use of this host.
 
-In: the system, and what the user said instead. Out: a ``Machine``. Nothing heavy is loaded on a
-machine without GPUs: psutil only where /proc is missing, pynvml only where the loader would find
-the driver's library.
+Input: the system, and options that replace what it provides. Output: a ``Machine``.
+
+Nothing heavy is loaded on a machine without GPUs: psutil only where /proc is missing, pynvml only
+where the loader would find the library of the driver.
 """
 
 from __future__ import annotations
@@ -13,17 +14,8 @@ from pathlib import Path
 
 from torc_tui.model import Machine
 from torc_tui.resources.cgroups import limits
-from torc_tui.resources.nvml import GpuMonitor
-from torc_tui.resources.process_identity import process_started
-
-__all__ = [
-    "available_cpus",
-    "available_memory",
-    "boot_id",
-    "detect_machine",
-    "hostname",
-    "process_started",
-]
+from torc_tui.resources.gpu_monitor import GpuMonitor
+from torc_tui.resources.machine_identity import hostname
 
 _ROOT = Path("/")
 
@@ -32,26 +24,25 @@ def detect_machine(
     *,
     num_cpus: int | None = None,
     memory_gb: float | None = None,
-    num_gpus: int | None = None,
     monitor: GpuMonitor | None = None,
 ) -> Machine:
-    """The machine as the runner may use it. What the user gives counts as given (``memory_gb`` in
-    units of 2^30 bytes); ``num_gpus`` limits the GPUs, or gives virtual ones where there are none.
-    A ``monitor`` that is passed in reads the GPUs, with the limit that it was made with.
+    """Return the machine as the runner may use it.
+
+    ``num_cpus`` and ``memory_gb`` (in units of 2^30 bytes) replace what is detected. ``monitor``
+    reads the GPUs, within its limit.
     """
-    if monitor is None:
-        monitor = GpuMonitor(num_gpus)
     return Machine(
         hostname=hostname(),
         num_cpus=available_cpus() if num_cpus is None else num_cpus,
         memory=available_memory() if memory_gb is None else int(memory_gb * (1 << 30)),
-        gpus=monitor.read(),
+        gpus=(monitor or GpuMonitor()).read(),
     )
 
 
 def available_cpus(environ: Mapping[str, str] | None = None, root: Path = _ROOT) -> int:
-    """CPUs that this process may use: its affinity, less what cgroups and Slurm allow (broken
-    numbers rounded down); at least 1.
+    """Return how many CPUs this process may use: at least 1.
+
+    That is its affinity, or less where cgroups (rounded down) or Slurm allow less.
     """
     affinity = getattr(os, "sched_getaffinity", None)
     count = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
@@ -65,8 +56,9 @@ def available_cpus(environ: Mapping[str, str] | None = None, root: Path = _ROOT)
 
 
 def available_memory(environ: Mapping[str, str] | None = None, root: Path = _ROOT) -> int:
-    """Bytes that this process may use: the memory of the machine, or less where cgroups or Slurm
-    allow less.
+    """Return how many bytes this process may use.
+
+    That is the memory of the machine, or less where cgroups or Slurm allow less.
     """
     amounts = [_total_memory(root)]
     limit = limits(root).memory
@@ -74,40 +66,14 @@ def available_memory(environ: Mapping[str, str] | None = None, root: Path = _ROO
         amounts.append(limit)
     environ = os.environ if environ is None else environ
     if "SLURM_JOB_ID" in environ:
-        per_node, per_cpu = (
-            _number(environ, "SLURM_MEM_PER_NODE"),
-            _number(environ, "SLURM_MEM_PER_CPU"),
-        )
+        per_node = _number(environ, "SLURM_MEM_PER_NODE")
+        per_cpu = _number(environ, "SLURM_MEM_PER_CPU")
         cpus = _slurm_cpus(environ)
-        if per_node:  # megabytes; 0 stands for all of the node
+        if per_node:  # in MiB; 0 stands for all of the node
             amounts.append(per_node << 20)
         elif per_cpu and cpus:
             amounts.append(per_cpu * cpus << 20)
     return min(amounts)
-
-
-def hostname() -> str:
-    """The name of this host, as compute nodes are registered by it."""
-    return os.uname().nodename
-
-
-def boot_id() -> str:
-    """A name for the time since this host was started; process start times are only comparable
-    within one.
-    """
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        import psutil
-
-        return f"boot-{int(psutil.boot_time())}"
-
-
-def still_runs(boot: str, pid: int | None, started: int | None) -> bool:
-    """Whether that process of this host, of the time since it was started as ``boot``, is still
-    there.
-    """
-    return pid is not None and boot == boot_id() and process_started(pid) == started
 
 
 def _total_memory(root: Path) -> int:

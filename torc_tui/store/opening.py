@@ -157,10 +157,11 @@ def _refuse_live_runners(raw: Any, place: str) -> None:
 
 
 def _is_alive(hostname: str, boot_id: str, pid: int, started: int, heartbeat: float) -> bool:
-    from torc_tui.resources import detect
+    from torc_tui.resources import machine_identity
+    from torc_tui.resources.process_identity import process_started
 
-    if hostname == detect.hostname():
-        return detect.still_runs(boot_id, pid, started)
+    if hostname == machine_identity.hostname():
+        return boot_id == machine_identity.boot_id() and process_started(pid) == started
     return time.time() - heartbeat < LEASE_SECONDS
 
 
