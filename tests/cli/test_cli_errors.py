@@ -203,7 +203,7 @@ def test_no_store_yet(torc: Any, tmp_path: Path) -> None:
     assert (
         answer.code == 1
         and "there is no database at" in answer.err
-        and "`torc create FILE` makes it" in answer.err
+        and "`torc create FILE` creates it" in answer.err
     )
     listed = torc("workflows", "list")
     assert listed.code == 0 and listed.err.startswith("No workflows.\nthere is no database at")

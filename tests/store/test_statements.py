@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from tests.raw_sql import execute
 from torc_tui.errors import DatabaseBug, UsageError
 from torc_tui.status import JobStatus
-from torc_tui.store import generate, run_context, sql, workflows
+from torc_tui.store import generate, prepared, run_context, sql, statement_compiler, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.statements.terms import move, move_any
 
@@ -23,24 +22,22 @@ def test_generated() -> None:
 def test_statements(store: Store) -> None:
     """Both databases understand every statement."""
     with pytest.raises(ZeroDivisionError), store.write() as conn:
-        for entry in generate.entries():
-            text = entry.texts[store.dialect]
+        for entry in statement_compiler.entries():
             if entry.kind == "bulk":
                 continue
+            statements = [prepared.prepare(store.dialect, entry.handle)]
             if entry.kind == "listing":
-                filters, sorts = entry.extra[store.dialect]
-                for sort in sorts:
-                    conn._page(entry.handle, (*filters, "limit", "offset"), sort, True)
-                key = next(one for one in conn._prepared if one.startswith(f"{entry.handle} "))
-                text = conn._prepared[key].text
-            prefix = "EXPLAIN" if store.dialect == "sqlite" else "PREPARE x AS"
-            numbers = [int(number) for number in re.findall(r"\?(\d+)", text)]
-            values = max(numbers, default=0)
-            conn.raw.execute(
-                f"{prefix} {text}", (None,) * values if store.dialect == "sqlite" else None
-            )
-            if store.dialect == "postgresql":
-                conn.raw.execute("DEALLOCATE x")
+                keys = (*entry.extra[0], "limit", "offset")
+                statements = [
+                    prepared.page(store.dialect, entry.handle, keys, sort, True)
+                    for sort in entry.extra[1]
+                ]
+            for statement in statements:
+                if store.dialect == "sqlite":
+                    conn.raw.execute(f"EXPLAIN {statement.text}", (None,) * len(statement.names))
+                else:
+                    conn.raw.execute(f"PREPARE x AS {statement.text}")
+                    conn.raw.execute("DEALLOCATE x")
         raise ZeroDivisionError
 
 

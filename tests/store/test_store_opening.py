@@ -450,10 +450,11 @@ def test_user_data_loads_nothing_slow(sqlite_store: Store, make_plan: Any) -> No
     ).stdout.splitlines()
     assert told[0] == "[]"
     modules = (
-        "connect connection driver_errors encoding event_log generated schema_version sql user_data"
+        "connect connection driver_errors encoding event_log generated prepared schema_version sql"
+        " user_data"
     )
     allowed = {"errors", "settings", "store", *(f"store.{name}" for name in modules.split())}
-    allowed |= {f"store.generated.sqlite_{name}" for name in ("event_log", "user_data")}
+    allowed |= {f"store.generated.{name}" for name in ("event_log", "user_data")}
     assert {name.removeprefix("torc_tui.") for name in eval(told[1])} <= allowed
 
 

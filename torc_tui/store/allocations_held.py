@@ -11,8 +11,8 @@ from torc_tui.model import Allocation
 from torc_tui.status import JobStatus
 from torc_tui.store import runner_liveness, sql
 from torc_tui.store.compute_nodes import this_location
-from torc_tui.store.connection import record
 from torc_tui.store.database import Store
+from torc_tui.store.prepared import record
 from torc_tui.store.scheduling import decode_allocation
 
 

@@ -18,10 +18,11 @@ from torc_tui.reasons import Kind, decode
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
 from torc_tui.store import sql
-from torc_tui.store.connection import Connection, Row
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps
+from torc_tui.store.prepared import Row
 
 if TYPE_CHECKING:
     Node = sql.ActiveNodesRow

@@ -11,16 +11,16 @@ hundreds of times.
 from __future__ import annotations
 
 from itertools import repeat
-from operator import itemgetter
 
 from torc_tui.errors import DatabaseBug, UsageError
 from torc_tui.store import connect as drivers
 from torc_tui.store import driver_errors, sql
-from torc_tui.store.encoding import decode_path, encode_path, loads
+from torc_tui.store.encoding import encode_path
+from torc_tui.store.prepared import page, prepare, used
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
     from typing import Any, ParamSpec, TypeVar
 
@@ -31,136 +31,10 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 
-class Row(tuple):  # type: ignore[type-arg] # the values of one row have different types
-    """A row of a result, read by name: ``row.status``.
-
-    SQLite has no booleans: a boolean is 0 or 1 if the row is unpacked, and a bool if it is read by
-    name.
-    """
-
-    __slots__ = ()
-    _fields: tuple[str, ...] = ()
-    _kinds: Mapping[int, str] = {}
-
-    def _asdict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._fields}
-
-    def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
-        return f"{type(self).__name__}({values})"
-
-
-def record(row: Any) -> dict[str, Any]:
-    """Return a row as programs read it: JSON and reasons decoded, statuses by their names."""
-    found = dict(zip(row._fields, row, strict=True))
-    for place, kind in row._kinds.items():
-        name, value = row._fields[place], row[place]
-        if value is None:
-            continue
-        if kind == "boolean":
-            found[name] = bool(value)
-        elif kind == "json":
-            found[name] = loads(value)
-        elif kind == "path":
-            found[name] = decode_path(value)
-        elif kind == "reason":
-            from torc_tui.reasons import decode
-
-            found[name] = decode(value)
-        else:
-            from torc_tui.status import JobStatus
-
-            found[name] = JobStatus(value).word
-    return found
-
-
-class Prepared:
-    """A statement as one driver executes it."""
-
-    __slots__ = ("arrange", "extra", "names", "paths", "row", "text")
-
-    def __init__(
-        self,
-        name: str,
-        text: str,
-        names: tuple[str, ...],
-        columns: tuple[str, ...],
-        kinds: dict[int, str],
-        extra: Any,
-        paths: tuple[str, ...] = (),
-    ) -> None:
-        self.text = text
-        self.names = names
-        self.arrange = _with_paths(_arranger(names), paths) if paths else _arranger(names)
-        self.paths = paths
-        self.row: Any = _row_class(name, columns, kinds)
-        self.extra = extra
-
-
-def _arranger(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """Return a function that puts values by name into the order of a statement's parameters."""
-    if len(names) > 1:
-        return itemgetter(*names)
-    if names:
-        only = names[0]
-        return lambda values: (values[only],)
-    return lambda values: ()
-
-
-def _with_paths(
-    arrange: Callable[[Mapping[str, Any]], tuple[Any, ...]], paths: tuple[str, ...]
-) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """Encode the values that are paths before they are arranged."""
-
-    def arranged(values: Mapping[str, Any]) -> tuple[Any, ...]:
-        return arrange({**values, **{path: encode_path(values[path]) for path in paths}})
-
-    return arranged
-
-
-def _row_class(name: str, columns: tuple[str, ...], kinds: dict[int, str]) -> type[Row]:
-    members: dict[str, Any] = {"__slots__": (), "_fields": columns, "_kinds": kinds}
-    for place, column in enumerate(columns):
-        kind = kinds.get(place)
-        read: Any = itemgetter(place)
-        if kind == "boolean":
-            read = _boolean(place)
-        elif kind == "path":
-            read = _path(place)
-        members[column] = property(read)
-    return type(name, (Row,), members)
-
-
-def _path(place: int) -> Callable[[Row], str | None]:
-    def read(row: Row) -> str | None:
-        return decode_path(row[place])
-
-    return read
-
-
-def _boolean(place: int) -> Callable[[Row], bool | None]:
-    def read(row: Row) -> bool | None:
-        value = row[place]
-        return None if value is None else bool(value)
-
-    return read
-
-
-_prepared: dict[str, dict[str, Prepared]] = {"sqlite": {}, "postgresql": {}}
-"""Statements that were used, by dialect and name."""
-
-
-def _prepare(dialect: str, name: str) -> Prepared:
-    concern, _, own = name.partition(".")
-    module = __import__(f"torc_tui.store.generated.{dialect}_{concern}", fromlist=["STATEMENTS"])
-    found = _prepared[dialect][name] = Prepared(own, *module.STATEMENTS[own])
-    return found
-
-
 class Connection:
     """A connection to a database, in autocommit mode outside of `read` and `write`."""
 
-    __slots__ = ("_prepared", "closed", "dialect", "place", "raw", "writing")
+    __slots__ = ("_used", "closed", "dialect", "place", "raw", "writing")
 
     def __init__(self, raw: Dbapi, place: str) -> None:
         """Wrap the driver's connection ``raw`` to ``place``, a path or a conninfo."""
@@ -169,14 +43,14 @@ class Connection:
         self.dialect = "sqlite" if drivers.is_sqlite(raw) else "postgresql"
         self.closed = False
         self.writing = False
-        self._prepared = _prepared[self.dialect]
+        self._used = used[self.dialect]
 
     # -- statements
 
     def rows(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> list[R]:
         """Execute a statement and return all its rows."""
         name: Any = statement
-        prepared = self._prepared.get(name) or _prepare(self.dialect, name)
+        prepared = self._used.get(name) or prepare(self.dialect, name)
         try:
             found = self.raw.execute(prepared.text, prepared.arrange(values)).fetchall()
         except Exception as error:
@@ -186,7 +60,7 @@ class Connection:
     def one(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> R | None:
         """Execute a statement and return its first row, or None."""
         name: Any = statement
-        prepared = self._prepared.get(name) or _prepare(self.dialect, name)
+        prepared = self._used.get(name) or prepare(self.dialect, name)
         try:
             found = self.raw.execute(prepared.text, prepared.arrange(values)).fetchone()
         except Exception as error:
@@ -196,7 +70,7 @@ class Connection:
     def value(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> Any:
         """Execute a statement and return the first value of its first row, or None."""
         name: Any = statement
-        prepared = self._prepared.get(name) or _prepare(self.dialect, name)
+        prepared = self._used.get(name) or prepare(self.dialect, name)
         try:
             found = self.raw.execute(prepared.text, prepared.arrange(values)).fetchone()
         except Exception as error:
@@ -206,7 +80,7 @@ class Connection:
     def execute(self, statement: Callable[P, R], /, *_: P.args, **values: P.kwargs) -> int:
         """Execute a statement that returns no rows; return the number of rows it changed."""
         name: Any = statement
-        prepared = self._prepared.get(name) or _prepare(self.dialect, name)
+        prepared = self._used.get(name) or prepare(self.dialect, name)
         try:
             changed = self.raw.execute(prepared.text, prepared.arrange(values)).rowcount
         except Exception as error:
@@ -216,7 +90,7 @@ class Connection:
     def many(self, statement: Callable[P, R], rows: Iterable[Mapping[str, Any]], /) -> None:
         """Execute a statement once for each of ``rows``, which hold its parameters by name."""
         name: Any = statement
-        prepared = self._prepared.get(name) or _prepare(self.dialect, name)
+        prepared = self._used.get(name) or prepare(self.dialect, name)
         arranged = list(map(prepared.arrange, rows))
         if not arranged:
             return
@@ -232,7 +106,7 @@ class Connection:
         A column that is not given has its default. Without any list one row is inserted.
         """
         name: Any = statement
-        prepared = self._prepared.get(name) or _prepare(self.dialect, name)
+        prepared = self._used.get(name) or prepare(self.dialect, name)
         lengths = {len(one) for one in columns.values() if isinstance(one, (list, tuple, range))}
         if len(lengths) > 1:
             raise ValueError(f"{name}: columns of different lengths: {sorted(lengths)}")
@@ -278,34 +152,12 @@ class Connection:
         name: Any = listing
         values = {key: value for key, value in where.items() if value is not None}
         values |= {"limit": (1 << 31) - 1 if limit is None else limit, "offset": offset}
-        prepared = self._page(name, tuple(values), sort_by, reverse)
+        prepared = page(self.dialect, name, tuple(values), sort_by, reverse)
         try:
             found = self.raw.execute(prepared.text, prepared.arrange(values)).fetchall()
         except Exception as error:
             raise self.translated(error, name, values) from error
         return list(map(prepared.row, found))
-
-    def _page(self, name: str, keys: tuple[str, ...], sort_by: str, reverse: bool) -> Prepared:
-        """Return the statement of a page, composed of the generated parts of its list."""
-        base = self._prepared.get(name) or _prepare(self.dialect, name)
-        filters, sorts = base.extra
-        if sort_by not in sorts:
-            known = ", ".join(sorts)
-            raise UsageError(
-                f"this list cannot be sorted by {sort_by!r}", hint=f"sort by one of {known}"
-            )
-        order = sorts[sort_by][reverse]
-        key = f"{name} {' '.join(keys)} {order}"
-        found = self._prepared.get(key)
-        if found is None:
-            parts = [base.text, *(filters[one] for one in keys if one in filters)]
-            text = f"{' AND '.join(parts)} ORDER BY {order} LIMIT {{limit}} OFFSET {{offset}}"
-            marks = _Marks("?" if self.dialect == "sqlite" else "$")
-            text = text.format_map(marks)
-            found = Prepared(name, text, tuple(marks), (), {}, None)
-            found.row = base.row
-            self._prepared[key] = found
-        return found
 
     def allocate(self, name: str, n: int = 1) -> int:
         """Return the first of ``n`` new ids of a table, in a row; no id is given twice."""
@@ -347,7 +199,7 @@ class Connection:
         if isinstance(error, (OverflowError, UnicodeEncodeError)) or driver_errors.is_data_error(
             error
         ):
-            return UsageError(_refused(error, values))
+            return UsageError(driver_errors.refused_value(error, values))
         if driver_errors.is_bug(error):
             return DatabaseBug(f"the database refused {statement or 'a statement'}: {error}")
         if driver_errors.is_driver_error(error):
@@ -405,42 +257,8 @@ class Transaction:
                 raise
 
 
-class _Marks(dict[str, str]):
-    """Number the parameters of a text in the order of their first use."""
-
-    def __init__(self, sign: str) -> None:
-        self.sign = sign
-
-    def __missing__(self, name: str) -> str:
-        mark = self[name] = f"{self.sign}{len(self) + 1}"
-        return mark
-
-
 def _column(value: Any, count: int) -> Iterable[Any]:
     return value if isinstance(value, (list, tuple, range)) else repeat(value, count)
-
-
-def _refused(error: Exception, values: object) -> str:
-    """Say which value the database cannot hold."""
-    for value in _flat(values):
-        if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-            return f"{value} is too large for the database"
-        if isinstance(value, str):
-            if "\0" in value:
-                return f"{value!r} contains a NUL character"
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                return f"{value!r} is not UTF-8 text"
-    return f"the database cannot hold a value: {error}"
-
-
-def _flat(values: object) -> Sequence[Any]:
-    if isinstance(values, dict):
-        return [one for value in values.values() for one in _flat(value)]
-    if isinstance(values, (list, tuple)):
-        return [one for value in values for one in _flat(value)]
-    return [values]
 
 
 def connect(url: str | None = None, *, read_only: bool = False) -> Connection:

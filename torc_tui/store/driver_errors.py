@@ -21,6 +21,11 @@ except ImportError:
 
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
 # -- kinds of errors -------------------------------------------------------------------------------
 
 
@@ -190,3 +195,26 @@ def _obstacle(path: str) -> str:
     if not os.path.exists(path):
         return f"it does not exist, and {folder} cannot be written to"
     return "no permission"
+
+
+def refused_value(error: Exception, values: object) -> str:
+    """Return a message that names the value that the database cannot hold."""
+    for value in _flat(values):
+        if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            return f"{value} is too large for the database"
+        if isinstance(value, str):
+            if "\0" in value:
+                return f"{value!r} contains a NUL character"
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return f"{value!r} is not UTF-8 text"
+    return f"the database cannot hold a value: {error}"
+
+
+def _flat(values: object) -> Sequence[Any]:
+    if isinstance(values, dict):
+        return [one for value in values.values() for one in _flat(value)]
+    if isinstance(values, (list, tuple)):
+        return [one for value in values for one in _flat(value)]
+    return [values]

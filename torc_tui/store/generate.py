@@ -5,222 +5,34 @@
 
 Output, beside this module:
 
-* ``generated/sqlite_CONCERN.py`` and ``generated/postgresql_CONCERN.py``: the statements of each
-  module of `statements` by name, so that a command reads only what it needs;
-* ``generated/sqlite_schema.py`` and ``generated/postgresql_schema.py``: a new database;
+* ``generated/CONCERN.py``: the statements of each module of `statements` by name, so that a command
+  reads only what it needs;
+* ``generated/schema.py``: a new database;
 * ``sql.py``: the names of the statements, as the program uses them;
 * ``sql.pyi``: the parameters and rows of each statement for type checkers.
 
-Only this module, the migrations and the tests import SQLAlchemy: importing it costs as much time as
-twenty interpreters.
+Only the modules that generate, the statements and the tests import SQLAlchemy: importing it takes
+as much time as twenty interpreters.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Dialect, literal_column
-from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.dialects.sqlite.base import SQLiteDialect
-from sqlalchemy.schema import CreateIndex, CreateTable
-from sqlalchemy.sql import visitors
+from sqlalchemy import Boolean, Column
 from sqlalchemy.sql.elements import ColumnElement, Label
-from sqlalchemy.sql.expression import ClauseElement, Select
 from sqlalchemy.sql.functions import count as count_function
-from sqlalchemy.sql.selectable import Join
 
-from torc_tui.store import schema, statements
-from torc_tui.store.statements.terms import (
-    Bulk,
-    ByDialect,
-    Paged,
-    Parameter,
-    RequiredLabel,
-    parameters_of,
-)
+from torc_tui.store import schema
+from torc_tui.store.statement_compiler import POSTGRESQL_WORDS, Entry, entries, schema_texts
+from torc_tui.store.statements.terms import Parameter, RequiredLabel
 
 HERE = Path(__file__).parent
-MARK = re.compile("\x01(\\w+)\x02")
 WIDTH = 96
-
-
-class _Sqlite(SQLiteDialect):
-    supports_native_boolean = True  # "NOT held" instead of "held = 0", as in the partial indexes
-
-
-DIALECTS: dict[str, Dialect] = {
-    "sqlite": _Sqlite(paramstyle="qmark"),
-    "postgresql": PGDialect(paramstyle="qmark"),  # type: ignore[no-untyped-call] # theirs
-}
-SIGNS = {"sqlite": "?", "postgresql": "$"}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A statement of the generated files."""
-
-    name: str
-    concern: str  # the module of `statements`
-    kind: str  # statement, bulk or listing
-    texts: dict[str, str]
-    parameters: list[Parameter]
-    columns: list[ColumnElement[Any]]
-    outer: frozenset[str]
-    extra: dict[str, Any]
-
-    @property
-    def handle(self) -> str:
-        return f"{self.concern}.{self.name}"
-
-
-def entries() -> list[Entry]:
-    """Return all statements, sorted by name."""
-    found: dict[str, Entry] = {}
-    for module in pkgutil.iter_modules(statements.__path__):
-        namespace = vars(importlib.import_module(f"{statements.__name__}.{module.name}"))
-        for name, value in namespace.items():
-            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-                continue
-            if isinstance(value, (ClauseElement, ByDialect, Bulk, Paged)):
-                if name in found:  # also a name that one module imports from another
-                    raise ValueError(f"two statements of the name {name}")
-                found[name] = _entry(name, module.name, value)
-    return [found[name] for name in sorted(found)]
-
-
-def _entry(name: str, concern: str, value: ClauseElement | ByDialect | Bulk | Paged) -> Entry:
-    if isinstance(value, Bulk):
-        return _bulk(name, concern, value)
-    if isinstance(value, Paged):
-        return _listing(name, concern, value)
-    if isinstance(value, ByDialect):
-        each = (value.sqlite, value.postgresql)
-    else:
-        each = (value, value)
-    by_dialect = dict(zip(DIALECTS, each, strict=True))
-    parameters = _parameters(*each)
-    texts = {
-        dialect: _numbered(_compile(expression, dialect), parameters, SIGNS[dialect])
-        for dialect, expression in by_dialect.items()
-    }
-    columns = _columns(name, each[0])
-    extra = dict.fromkeys(DIALECTS)
-    outer = _outer(each[0])
-    return Entry(name, concern, "statement", texts, parameters, columns, outer, extra)
-
-
-def _bulk(name: str, concern: str, value: Bulk) -> Entry:
-    expression = value.expression
-    parameters = _parameters(expression)
-    names = ", ".join(f'"{column.name}"' for column in value.columns)
-    texts = {
-        "sqlite": _numbered(_compile(expression, "sqlite"), parameters, "?"),
-        "postgresql": f"COPY {value.table.name} ({names}) FROM STDIN",
-    }
-    extra = dict.fromkeys(DIALECTS, value.defaults)
-    return Entry(name, concern, "bulk", texts, parameters, [], frozenset(), extra)
-
-
-def _listing(name: str, concern: str, value: Paged) -> Entry:
-    texts, extra = {}, {}
-    for dialect in DIALECTS:
-        select = value.select
-        if select.whereclause is None:
-            select = select.where(literal_column("1 = 1"))
-        texts[dialect] = _braced(_compile(select, dialect))
-        filters = {key: _filter(select, one, dialect) for key, one in value.filters.items()}
-        extra[dialect] = (filters, {key: _orders(value, key, dialect) for key in value.sorts})
-    columns = _columns(name, value.select)
-    return Entry(name, concern, "listing", texts, [], columns, _outer(value.select), extra)
-
-
-def _columns(name: str, expression: Any) -> list[ColumnElement[Any]]:
-    columns = list(getattr(expression, "exported_columns", ()))
-    for column in columns:
-        if not str(column.key).isidentifier() or re.search(r"_\d+$", str(column.key)):
-            raise ValueError(f"{name}: the column {column} needs a label")
-    return columns
-
-
-def _filter(select: Select[Any], condition: ColumnElement[Any], dialect: str) -> str:
-    """Return the text of one more condition; in its select, for subqueries refer to its tables."""
-    base, whole = _compile(select, dialect), _compile(select.where(condition), dialect)
-    if not whole.startswith(f"{base} AND "):
-        raise ValueError(f"{base!r} does not end with its conditions")
-    return _braced(whole[len(base) + len(" AND ") :])
-
-
-def _orders(value: Paged, key: str, dialect: str) -> tuple[str, str]:
-    """Return the order by ``key``, ascending and descending; ids decide between equal values."""
-    own, first = value.sorts[key], value.sorts["id"]
-    both = [own] if own is first else [own, first]
-    return (
-        ", ".join(_compile(one, dialect) for one in both),
-        ", ".join(f"{_compile(one, dialect)} DESC" for one in both),
-    )
-
-
-def _compile(expression: ClauseElement, dialect: str) -> str:
-    compiled = expression.compile(dialect=DIALECTS[dialect], compile_kwargs={"literal_binds": True})
-    if compiled.params:
-        raise ValueError(f"constants that are no literals: {compiled.params} in {compiled}")
-    return re.sub(r"\s*\n\s*", " ", str(compiled)).strip()
-
-
-def _parameters(*expressions: ClauseElement) -> list[Parameter]:
-    """Return the parameters in the order in which the first text names them."""
-    known: dict[str, Parameter] = {}
-    for expression in expressions:
-        compiled = expression.compile(dialect=DIALECTS["sqlite"])
-        for one in parameters_of(compiled):
-            if one.name not in known or not one.nullable:
-                known[one.name] = one
-    order = MARK.findall(_compile(expressions[0], "sqlite"))
-    return [known[name] for name in dict.fromkeys([*order, *known])]
-
-
-def _numbered(text: str, parameters: Sequence[Parameter], sign: str) -> str:
-    numbers = {one.name: f"{sign}{i}" for i, one in enumerate(parameters, 1)}
-    return MARK.sub(lambda match: numbers[match[1]], text)
-
-
-def _braced(text: str) -> str:
-    return MARK.sub(r"{\1}", text.replace("{", "{{").replace("}", "}}"))
-
-
-def _outer(expression: ClauseElement) -> frozenset[str]:
-    """Return the names of tables whose columns may be NULL because of an outer join."""
-    found: set[str] = set()
-    for element in visitors.iterate(expression):
-        if isinstance(element, Join) and element.isouter:
-            right = getattr(element.right, "name", None)
-            if right is not None:
-                found.add(str(right))
-    return frozenset(found)
-
-
-# -- schema ----------------------------------------------------------------------------------------
-
-
-def schema_texts(dialect: str) -> list[str]:
-    """Return the statements that create all tables and indexes."""
-    form = DIALECTS[dialect]
-    found: list[ClauseElement] = []
-    for table in schema.metadata.sorted_tables:
-        indexes = sorted(table.indexes, key=lambda one: str(one.name))
-        found += [CreateTable(table), *(CreateIndex(one) for one in indexes)]
-    return [re.sub(r"\s+", " ", str(one.compile(dialect=form))).strip() for one in found]
-
-
-# -- Python files ----------------------------------------------------------------------------------
-
 HEADER = (
     '"""{}\n\nGenerated by ``python -m torc_tui.store.generate``; do not edit.\n"""\n\n# fmt: off\n'
 )
@@ -229,54 +41,66 @@ HEADER = (
 def files() -> dict[str, str]:
     """Return the generated files by name."""
     found = entries()
-    texts = {"sql.py": _names(found), "sql.pyi": _types(found)}
-    for dialect, title in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
-        for concern in sorted({entry.concern for entry in found}):
-            own = [entry for entry in found if entry.concern == concern]
-            head = HEADER.format(f"Hold the SQL texts of `statements.{concern}` for {title}.")
-            texts[f"generated/{dialect}_{concern}.py"] = head + _texts(own, dialect)
-        head = HEADER.format(f"Hold the statements that create a database on {title}.")
-        texts[f"generated/{dialect}_schema.py"] = head + _schema(dialect)
+    texts = {"sql.py": _names(found), "sql.pyi": _types(found), "generated/schema.py": _schema()}
+    for concern in sorted({entry.concern for entry in found}):
+        own = [entry for entry in found if entry.concern == concern]
+        head = HEADER.format(f"Hold the SQL texts of `statements.{concern}`.")
+        texts[f"generated/{concern}.py"] = head + _texts(own)
     return texts
 
 
-def _texts(found: Iterable[Entry], dialect: str) -> str:
+def _texts(found: Iterable[Entry]) -> str:
     lines = [
         "",
-        "from __future__ import annotations",
-        "",
-        "# name: text, parameters, columns, kinds of columns, extra, parameters that are paths",
+        "# name: text, parameters, columns, extra; a value that is no plain one has :kind",
         "STATEMENTS: dict[str, tuple[object, ...]] = {",
     ]
+    others = {}
     for entry in found:
-        names = [column.key for column in entry.columns]
-        kinds = {i: kind for i, one in enumerate(entry.columns) if (kind := _kind(one.type))}
-        rest = (tuple(one.name for one in entry.parameters), tuple(names), kinds)
+        names = [_words((one.name, one.type) for one in entry.parameters)]
+        columns = _words((str(one.key), one.type) for one in entry.columns)
+        if columns or entry.extra is not None:
+            names.append(columns)
         lines.append(f'    "{entry.name}": (')
-        lines += _string(entry.texts[dialect], 8)
-        lines += [f"        {one!r}," for one in rest]
-        lines += [f"        {line}" for line in _extra(entry.extra[dialect])]
-        paths = tuple(one.name for one in entry.parameters if _kind(one.type) == "path")
-        lines += [f"        {paths!r},"] if paths else []
+        for text in (entry.text, *names):
+            lines += _string(text, 8)
+        if entry.extra is not None:
+            lines += _extra(entry.extra)
         lines.append("    ),")
+        if entry.postgresql is not None:
+            others[entry.name] = entry.postgresql
+    lines += ["}", "# where PostgreSQL needs other words", "POSTGRESQL: dict[str, str] = {"]
+    for name, text in others.items():
+        lines += [f'    "{name}":', *_string(text, 8)]
     return "\n".join([*lines, "}", ""])
 
 
-def _schema(dialect: str) -> str:
-    lines = [line for text in schema_texts(dialect) for line in _string(text, 4)]
-    return "\n".join(["", "SCHEMA = (", *lines, ")", ""])
+def _words(values: Iterable[tuple[str, Any]]) -> str:
+    """Return names in one text, each with the kind of its value if that is no plain one."""
+    return " ".join(f"{name}:{kind}" if (kind := _kind(type_)) else name for name, type_ in values)
+
+
+def _schema() -> str:
+    lines = [line for text in schema_texts() for line in _string(text, 4)]
+    head = HEADER.format("Hold the statements that create a database on SQLite.")
+    words = f"POSTGRESQL_WORDS = {POSTGRESQL_WORDS!r}"
+    return "\n".join([head, "SCHEMA = (", *lines, ")", words.replace("'", '"'), ""])
 
 
 def _extra(extra: Any) -> list[str]:
-    if not isinstance(extra, tuple):
-        return [f"{extra!r},"]
-    filters, sorts = extra
-    lines = ["(", "    {"]
-    for key, text in filters.items():
-        lines += [f'        "{key}":', *_string(text, 12)]
-    lines += ["    },", "    {"]
-    lines += [f'        "{key}": {orders!r},' for key, orders in sorts.items()]
-    return [*lines, "    },", "),"]
+    if isinstance(extra, dict):
+        return [f"        {extra!r},"]
+    lines = ["        ("]
+    for part in extra:
+        lines.append("            {")
+        for key, text in part.items():
+            literal = _string(text, 20)
+            if len(literal) == 1 and len(key) + len(literal[0]) < WIDTH:
+                lines.append(f'                "{key}": {literal[0].strip()}')
+            else:
+                lines += [f'                "{key}":', *literal]
+        lines.append("            },")
+    return [*lines, "        ),"]
 
 
 def _string(text: str, indent: int) -> list[str]:
@@ -391,7 +215,7 @@ def _python(type_: Any) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Write the files, or check them."""
     expected = files()
-    there = {f"generated/{path.name}" for path in (HERE / "generated").glob("*_*.py")}
+    there = {f"generated/{path.name}" for path in (HERE / "generated").glob("*.py")}
     stale = sorted(there - {"generated/__init__.py", *expected})
     if "--check" not in arguments:
         for name in stale:

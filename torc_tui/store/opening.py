@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -198,9 +198,12 @@ def _has_meta(raw: Any, dialect: str) -> bool:
     return bool(found)
 
 
-def _schema(dialect: str) -> Sequence[str]:
-    if dialect == "sqlite":
-        from torc_tui.store.generated.sqlite_schema import SCHEMA
-    else:
-        from torc_tui.store.generated.postgresql_schema import SCHEMA
-    return SCHEMA
+def _schema(dialect: str) -> Iterator[str]:
+    """Yield the statements that create all tables and indexes."""
+    from torc_tui.store.generated.schema import POSTGRESQL_WORDS, SCHEMA
+
+    for text in SCHEMA:
+        if dialect == "postgresql":
+            for word, other in POSTGRESQL_WORDS.items():
+                text = text.replace(word, other)
+        yield text

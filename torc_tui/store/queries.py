@@ -14,10 +14,11 @@ from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Json, cause_word
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
-from torc_tui.store.connection import Connection, record
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import loads
 from torc_tui.store.event_log import no_workflow
+from torc_tui.store.prepared import record
 from torc_tui.store.relations import Dependency as Dependency
 from torc_tui.store.relations import Edge as Edge
 from torc_tui.store.relations import JobIO as JobIO

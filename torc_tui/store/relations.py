@@ -14,9 +14,10 @@ from torc_tui.errors import NotFound
 from torc_tui.model import EdgeKind, Json
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
-from torc_tui.store.connection import Connection, record
+from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import no_workflow
+from torc_tui.store.prepared import record
 
 
 class Dependency(NamedTuple):

@@ -20,10 +20,11 @@ from torc_tui.model import Allocation, Cause, Exited, GpuGrant, Json, Started
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
-from torc_tui.store.connection import Connection, Row
+from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.encoding import dumps
 from torc_tui.store.log_files import attempt_stem
+from torc_tui.store.prepared import Row
 
 if TYPE_CHECKING:
     ReadyJob = sql.ReadyJobsRow

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from torc_tui.reasons import Reason, decode
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
-from torc_tui.store.connection import Connection, Row
+from torc_tui.store.connection import Connection
+from torc_tui.store.prepared import Row
 
 if TYPE_CHECKING:
     FileRow = sql.AllFilesRow

@@ -13,9 +13,10 @@ from typing import Any
 
 from torc_tui.model import Json
 from torc_tui.store import events, queries, sql, workflows
-from torc_tui.store.connection import Connection, record
+from torc_tui.store.connection import Connection
 from torc_tui.store.creation import execution_dict
 from torc_tui.store.database import Store
+from torc_tui.store.prepared import record
 
 EXPORT_VERSION = "1.0"
 _ALL = (1 << 31) - 1

@@ -16,12 +16,13 @@ from torc_tui.model import Job, Json, ResourceRequirements, Workflow
 from torc_tui.reasons import decode
 from torc_tui.status import JobStatus
 from torc_tui.store import events, sql
-from torc_tui.store.connection import Connection, record
+from torc_tui.store.connection import Connection
 from torc_tui.store.creation import create as create
 from torc_tui.store.creation import execution_of
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
 from torc_tui.store.event_log import no_workflow
+from torc_tui.store.prepared import record
 
 
 @dataclass(frozen=True, slots=True)

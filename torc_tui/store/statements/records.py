@@ -20,7 +20,7 @@ from torc_tui.store.schema import (
     workflow,
 )
 from torc_tui.store.statements.relations import members_of
-from torc_tui.store.statements.terms import Paged, among, param
+from torc_tui.store.statements.terms import Paged, among, matches, param
 
 _workflow_id = param("workflow_id")
 
@@ -95,7 +95,7 @@ LIST_JOBS = Paged(
     filters={
         "status": job.c.status == param(job.c.status),
         "failed": among(job.c.status, TROUBLED),
-        "name": job.c.name.ilike(param(job.c.name)),
+        "name": matches(job.c.name),
         "upstream_job_id": job.c.id.in_(_downstream),
     },
 )

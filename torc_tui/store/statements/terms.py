@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, Integer, Table, and_, case, insert, or_, update
+from sqlalchemy import Column, Integer, Table, and_, case, func, insert, or_, update
 from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.dml import Insert, Update
@@ -201,8 +201,11 @@ def _byte_length_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"octet_length({compiler.process(element.clauses, **options)})"
 
 
+def matches(column: Column[str]) -> ColumnElement[bool]:
+    """Return the condition that a text is like the pattern of its name, without regard to case."""
+    return func.lower(column).like(func.lower(param(column)))
+
+
 def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
     """Count the rows for which the condition holds."""
-    from sqlalchemy import func
-
     return func.sum(case((condition, 1), else_=0))

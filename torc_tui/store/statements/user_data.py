@@ -39,6 +39,7 @@ from torc_tui.store.statements.terms import (
     byte_length,
     count_if,
     given,
+    matches,
     param,
     required,
 )
@@ -76,7 +77,7 @@ LIST_USER_DATA = Paged(
     _record.where(_of_workflow),
     sorts={name: user_data.c[name] for name in ("id", "name", "is_ephemeral", "data", "version")},
     filters={
-        "name": user_data.c.name.ilike(param(user_data.c.name)),
+        "name": matches(user_data.c.name),
         "is_ephemeral": user_data.c.is_ephemeral == param(user_data.c.is_ephemeral),
         "consumer": _in_group_of(job.c.input_user_data),
         "producer": _in_group_of(job.c.output_user_data),

@@ -35,7 +35,7 @@ SCHEMA = (
     "CREATE TABLE user_data_group ( group_id INTEGER NOT NULL, user_data_id INTEGER NOT NULL, "
     "workflow_id INTEGER NOT NULL, PRIMARY KEY (group_id, user_data_id) ) WITHOUT ROWID",
     "CREATE INDEX user_data_group_by_record ON user_data_group (user_data_id)",
-    "CREATE TABLE workflow ( id INTEGER NOT NULL, name TEXT NOT NULL, user TEXT NOT NULL, "
+    "CREATE TABLE workflow ( id INTEGER NOT NULL, name TEXT NOT NULL, \"user\" TEXT NOT NULL, "
     "description TEXT, project TEXT, metadata TEXT, directory TEXT NOT NULL, file TEXT, format "
     "TEXT, real_path TEXT, set_values TEXT, file_hash TEXT, created_at FLOAT NOT NULL, run_id "
     "INTEGER NOT NULL, is_canceled BOOLEAN NOT NULL, is_archived BOOLEAN NOT NULL, is_paused "
@@ -90,8 +90,8 @@ SCHEMA = (
     "input_user_data INTEGER, output_user_data INTEGER, compute_node_id INTEGER, pid INTEGER, "
     "process_started BIGINT, allocation TEXT, stop_requested TEXT, output_dir TEXT, started_at "
     "FLOAT, ended_at FLOAT, return_code INTEGER, reason TEXT, not_before FLOAT, suspended "
-    "BOOLEAN DEFAULT 0 NOT NULL, lost INTEGER DEFAULT 0 NOT NULL, grown TEXT, PRIMARY KEY (id), "
-    "FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
+    "BOOLEAN DEFAULT false NOT NULL, lost INTEGER DEFAULT 0 NOT NULL, grown TEXT, PRIMARY KEY "
+    "(id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX job_active ON job (compute_node_id) WHERE status IN (3, 4)",
     "CREATE INDEX job_by_name ON job (workflow_id, name)",
     "CREATE INDEX job_by_workflow ON job (workflow_id, status)",
@@ -126,3 +126,4 @@ SCHEMA = (
     "attempt_id INTEGER, PRIMARY KEY (user_data_id, version), FOREIGN KEY(user_data_id) "
     "REFERENCES user_data (id) ON DELETE CASCADE )",
 )
+POSTGRESQL_WORDS = {"result ( id INTEGER": "result ( id SERIAL", " WITHOUT ROWID": "", "BLOB": "BYTEA"}
