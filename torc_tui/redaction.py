@@ -59,6 +59,40 @@ def password_of(url: str) -> str | None:
     return found[0] if found else None
 
 
+def check_url(rest: str) -> None:
+    """Raise SettingsError for a URL of PostgreSQL whose password libpq would take in part for a
+    host, a port or a name, and show. ``rest`` is what follows ``://``.
+    """
+    if not _splits_password(rest):
+        return
+    from torc_tui.errors import SettingsError
+
+    raise SettingsError(
+        "the URL of the database cannot be read: its form is"
+        " postgresql://USER@HOST:PORT/NAME?PARAMETER=VALUE",
+        hint="write special characters of the user and the password as codes:"
+        " @ as %40, / as %2F, ? as %3F, % as %25, a space as %20",
+    )
+
+
+def _splits_password(rest: str) -> bool:
+    place, _, parameters = rest.partition("?")
+    authority, _, name = place.partition("/")
+    user, _, hosts = authority.rpartition("@")
+    ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts.split(",")]
+    return (
+        "@" in user + name
+        or " " in user
+        or not all(port.isdecimal() for port in ports if port)
+        or not all(_is_hex(part[:2]) for part in user.split("%")[1:])
+        or not all("=" in one for one in parameters.split("&") if one)
+    )
+
+
+def _is_hex(code: str) -> bool:
+    return len(code) == 2 and set(code) <= set("0123456789abcdefABCDEF")
+
+
 def _passwords(urls: Iterable[str]) -> Iterable[str]:
     from urllib.parse import quote
 

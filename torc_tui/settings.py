@@ -189,6 +189,9 @@ def normal_url(text: str, directory: str = "") -> str:
     """
     scheme, mark, rest = text.partition("://")
     if mark and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        from torc_tui.redaction import check_url
+
+        check_url(rest)
         return "postgresql+psycopg://" + rest
     if mark and scheme not in ("sqlite", "sqlite+pysqlite"):
         raise SettingsError(

@@ -94,6 +94,19 @@ def test_locked_for_long_by_another_program(shell: Any, until: Any, gone: Any, l
     shell.assert_nothing_held()
 
 
+def test_locked_before_the_runner_has_joined(shell: Any, until: Any, locked: Any) -> None:
+    shell.run("create", shell.write("name: w\njobs: [{name: a, command: 'echo a >> ran'}]\n"))
+    shell.run("init", "1")
+    holder = locked()
+    runner = shell.start("run", "1")
+    assert "trying for 20 min" in lines_until(runner, "is locked by another program")
+    holder.communicate()
+    code, text = shell.finish(runner)
+    assert code == 0, text
+    assert (shell.folder / "ran").read_text() == "a\n"
+    shell.assert_nothing_held()
+
+
 def test_when_the_time_is_over_it_leaves_and_jobs_run_on(
     shell: Any, until: Any, gone: Any, locked: Any
 ) -> None:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 CHANNEL = "torc_event"
 """Channel of PostgreSQL's notifications of new events; the payload is the workflow's id."""
 
+CONNECT_SECONDS = 10
+"""Time for which a server of PostgreSQL may take to accept a connection, unless the URL or
+PGCONNECT_TIMEOUT sets a limit."""
+
 BUSY_SECONDS = 10.0
 """Time for which a writer on SQLite waits for another writer."""
 
@@ -115,11 +119,16 @@ def connect_postgresql(conninfo: str) -> Dbapi:
             hint="pip install 'torc-tui[postgresql]'",
         ) from error
     try:
+        limit = psycopg.conninfo.conninfo_to_dict(conninfo).get("connect_timeout")
         return psycopg.connect(
-            conninfo, autocommit=True, application_name="torc", cursor_factory=psycopg.RawCursor
+            conninfo,
+            autocommit=True,
+            application_name="torc",
+            connect_timeout=limit or os.environ.get("PGCONNECT_TIMEOUT") or CONNECT_SECONDS,
+            cursor_factory=psycopg.RawCursor,
         )
     except psycopg.Error as error:
-        raise refused_connection(error, conninfo) or translate(error, conninfo) from error
+        raise refused_connection(error, conninfo) from error
 
 
 def is_sqlite(connection: Dbapi) -> bool:

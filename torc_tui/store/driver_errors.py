@@ -19,7 +19,13 @@ try:  # sqlite3 adds adapters for dates, whose import takes a tenth of a whole `
 except ImportError:
     import sqlite3  # type: ignore[no-redef]
 
-from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
+from torc_tui.errors import (
+    SchemaMismatch,
+    SettingsError,
+    StoreError,
+    StoreUnavailable,
+    TorcError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,37 +96,69 @@ def shown(place: str) -> str:
     return f"{scheme}://{user.partition(':')[0]}{at}{host}{tail}"
 
 
-def translate(error: BaseException, place: str) -> StoreError:
+def translate(error: Exception, place: str) -> StoreError:
     """Return the error of ours for a driver's error."""
     if "://" in place:
-        return _translate_postgresql(error, shown(place))
+        return _translate_postgresql(error, place)
     return _translate_sqlite(error, place)
 
 
-def refused_connection(error: BaseException, conninfo: str) -> StoreError | None:
-    """Return the error for a server that answers but does not accept the user."""
+def refused_connection(error: Exception, conninfo: str) -> TorcError:
+    """Return the error for a connection to PostgreSQL that was not made.
+
+    The texts of a server are in its own language, and the error of an attempt has no code. So the
+    server is asked, without a log-in, whether it accepts connections.
+    """
+    from psycopg import ProgrammingError, errors, pq
+
+    name, detail = shown(conninfo), _first_line(error, conninfo)
+    if isinstance(error, ProgrammingError):  # nothing was sent
+        return SettingsError(
+            f"the URL of the database cannot be used: {detail}",
+            hint=f"check the parameters of {name}",
+        )
     attempt = getattr(error, "pgconn", None)
-    if attempt is None:
-        return None
-    name = shown(conninfo)
-    if attempt.needs_password:
+    if attempt is not None and attempt.needs_password:
         return StoreUnavailable(
             f"the database {name} needs a password",
             hint="put it into a password file (~/.pgpass or PGPASSFILE) or the URL",
         )
-    if attempt.used_password:
+    answer: int = pq.Ping.NO_RESPONSE
+    if not isinstance(error, errors.ConnectionTimeout):
+        answer = pq.PGconn.ping(conninfo.encode())
+    if answer == pq.Ping.REJECT:
         return StoreUnavailable(
-            f"the database {name} does not accept this user or password",
-            hint="check the user name, the password and the name of the database",
+            f"the server of the database {name} is starting or stopping: {detail}",
+            hint="try again",
         )
-    return None
+    if answer != pq.Ping.OK:
+        return StoreUnavailable(
+            f"the server of the database {name} does not answer: {detail}",
+            hint="is the server running, and are host and port right?",
+        )
+    refused = (
+        "does not accept this user or password"
+        if "password authentication" in detail
+        else "refuses the connection"
+    )
+    return StoreUnavailable(
+        f"the server of the database {name} {refused}: {detail}",
+        hint="check the user name, the password, the name of the database and the user's rights",
+    )
 
 
-def _translate_postgresql(error: BaseException, name: str) -> StoreError:
-    text = str(error).strip()
+def _first_line(error: Exception, conninfo: str) -> str:
+    """Return the beginning of a driver's text, as a detail and without the password."""
     from torc_tui.redaction import redact
 
-    first = redact(text.splitlines()[0]) if text else type(error).__name__
+    lines = str(error).strip().splitlines()
+    if not lines:
+        return type(error).__name__
+    return redact(lines[0], [conninfo]).rpartition(" failed: ")[2]
+
+
+def _translate_postgresql(error: Exception, conninfo: str) -> StoreError:
+    name, first = shown(conninfo), _first_line(error, conninfo)
     sqlstate = getattr(error, "sqlstate", None) or ""
     if sqlstate in ("55P03", "57014"):  # lock not available, query canceled
         return StoreUnavailable(f"the database {name} is locked: {first}", hint="try again")
@@ -128,7 +166,7 @@ def _translate_postgresql(error: BaseException, name: str) -> StoreError:
         return StoreUnavailable(
             f"no space left for the database {name}", hint="free some space on the server"
         )
-    if sqlstate[:2] in ("28", "3D", "42") or (not sqlstate and "FATAL" in text):
+    if sqlstate[:2] in ("28", "3D", "42"):
         hint = "the server is running: check user, password, database name and rights"
     else:
         hint = "is the server running, and are host and port right?"
