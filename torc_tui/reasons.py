@@ -90,6 +90,24 @@ class Kind(StrEnum):
     UNKILLABLE = "unkillable"
     SCHEMA_MISMATCH = "schema_mismatch"
 
+    NEVER_RAN = "never_ran"
+    UNSUCCESSFUL = "unsuccessful"
+    INTERRUPTED = "interrupted"
+    COMMAND_CHANGED = "command_changed"
+    ENV_CHANGED = "env_changed"
+    INPUT_CHANGED = "input_changed"
+    INPUT_APPEARED = "input_appeared"
+    INPUT_MISSING = "input_missing"
+    CHANGED_WHILE_RUNNING = "changed_while_running"
+    DATA_CHANGED = "data_changed"
+    OUTPUT_MISSING = "output_missing"
+    OUTPUT_CHANGED = "output_changed"
+    INPUTS_DECLARED = "inputs_declared"
+    FOLLOWS = "follows"
+    NOT_RECORDED = "not_recorded"
+    NOT_VISIBLE = "not_visible"
+    MAY_BE_KEPT = "may_be_kept"
+
 
 KINDS: Mapping[Kind, frozenset[str]] = {
     kind: frozenset(arguments.split())
@@ -164,6 +182,27 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.BACKGROUND_PROCESSES: "processes",  # (pid, name) of each that was ended
         Kind.UNKILLABLE: "pids",
         Kind.SCHEMA_MISMATCH: "name violations",
+        # Why a finished job is stale. `before` and `after` are texts of a command, (size,
+        # modification time) of a file, versions of a record.
+        Kind.NEVER_RAN: "status",
+        Kind.UNSUCCESSFUL: "status",
+        Kind.INTERRUPTED: "",
+        Kind.COMMAND_CHANGED: "before after",
+        Kind.ENV_CHANGED: "names",
+        Kind.INPUT_CHANGED: "name path before after",
+        Kind.INPUT_APPEARED: "name path after",
+        Kind.INPUT_MISSING: "name path before",
+        Kind.CHANGED_WHILE_RUNNING: "name path",  # without a path: a record
+        Kind.DATA_CHANGED: "name before after",
+        Kind.OUTPUT_MISSING: "name path before",
+        Kind.OUTPUT_CHANGED: "name path before after",
+        Kind.INPUTS_DECLARED: "added removed",  # names, and a number
+        Kind.FOLLOWS: "jobs more",
+        # What cannot be told about it.
+        Kind.NOT_RECORDED: "",
+        Kind.NOT_VISIBLE: "name path",
+        # A job that was reset because it follows others, and is kept if its inputs are equal.
+        Kind.MAY_BE_KEPT: "",
     }.items()
 }
 """The arguments of each kind. An argument that is left out is None."""

@@ -19,6 +19,7 @@ from torc_tui.wording.quantities import (
     size,
     two_sizes,
 )
+from torc_tui.wording.stale_sentences import STALE_SENTENCES
 
 
 def sentence(reason: Reason) -> str:
@@ -299,5 +300,6 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.BACKGROUND_PROCESSES: _background_processes,
     Kind.UNKILLABLE: _unkillable,
     Kind.SCHEMA_MISMATCH: _schema_mismatch,
+    **STALE_SENTENCES,
 }
 """How to say each kind; a test checks that no kind is missing."""

@@ -1,0 +1,244 @@
+"""Decide whether a finished job is up to date: what was recorded of it against what is now.
+
+Input: the record of the last successful attempt of a job (`Fingerprint`), and the job, its files
+and its user data as they are now (`JobFacts`). Output: reasons why it is stale. What follows for
+the jobs behind it is decided in `torc_tui.lifecycle.rerun_plan`. Nothing is read here.
+
+Invariants
+* What cannot be seen is unknown, and never a reason to run.
+* A record that a user edits makes its consumers stale, never the job that writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from torc_tui.lifecycle.fingerprint import Baseline, Check, FileState, Fingerprint, differs
+from torc_tui.reasons import Kind, Reason, because
+from torc_tui.status import UNSUCCESSFUL, JobStatus
+
+
+class Aspect(StrEnum):
+    """What may make a job stale: the values of the key ``rerun_on`` of a job."""
+
+    COMMAND = "command"
+    ENV = "env"
+    FILES = "files"
+    DATA = "data"
+    OUTPUTS = "outputs"
+
+
+EVERYTHING = frozenset(Aspect)
+
+
+class FileNow(NamedTuple):
+    """A declared file. ``state`` is None if it does not exist, ``is_visible`` False if that cannot
+    be seen; ``is_produced`` tells whether another job writes it.
+    """
+
+    name: str
+    path: str
+    state: FileState | None
+    is_visible: bool = True
+    check: Check = Check.CONTENT
+    is_produced: bool = False
+
+
+class RecordNow(NamedTuple):
+    """A record of user data. ``is_same`` tells whether its value equals that of the recorded
+    version, ``is_edited`` whether the present version was written by a user.
+    """
+
+    name: str
+    version: int
+    is_same: bool
+    is_edited: bool = False
+    is_produced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFacts:
+    """A job as it is now. ``env`` holds a hash for each variable that the file declares.
+
+    ``recorded`` is None if nothing was recorded of the attempt whose result the job has.
+    ``may_be_kept`` marks a job that was reset only because it follows others.
+    """
+
+    id: int
+    name: str
+    status: JobStatus
+    command: str = ""
+    script: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[int, FileNow] = field(default_factory=dict)
+    outputs: Mapping[int, FileNow] = field(default_factory=dict)
+    data: Mapping[int, RecordNow] = field(default_factory=dict)
+    output_data: frozenset[int] = frozenset()
+    rerun_on: frozenset[Aspect] = EVERYTHING
+    is_interrupted: bool = False
+    may_be_kept: bool = False
+    recorded: Fingerprint | None = None
+
+    @property
+    def is_finished_well(self) -> bool:
+        """Whether the job has a result that can be up to date."""
+        return self.status is JobStatus.COMPLETED or self.may_be_kept
+
+    @property
+    def changes_inputs(self) -> bool:
+        """Whether the job writes a file or record that it reads, so that its input is gone."""
+        return not (
+            self.inputs.keys().isdisjoint(self.outputs) and self.output_data.isdisjoint(self.data)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What speaks for another run of a job, without regard to other jobs.
+
+    ``certain`` reasons hold in any case. ``provisional`` ones are about inputs that other jobs
+    write: if these run again, the inputs are judged after their end. ``unknown`` reasons say what
+    cannot be told.
+    """
+
+    certain: tuple[Reason, ...] = ()
+    provisional: tuple[Reason, ...] = ()
+    unknown: tuple[Reason, ...] = ()
+
+
+def examine(job: JobFacts, outputs: Mapping[int, Baseline]) -> Findings:
+    """Return what speaks for another run of a job. ``outputs`` are the baselines of its outputs."""
+    if job.status is JobStatus.DISABLED:
+        return Findings()
+    if not job.is_finished_well:
+        return Findings((_unfinished(job),))
+    certain: list[Reason] = []
+    provisional: list[Reason] = []
+    unknown: list[Reason] = []
+    if job.recorded is None:
+        unknown.append(because(Kind.NOT_RECORDED))
+    else:
+        certain += _changed_settings(job, job.recorded)
+        if Aspect.FILES in job.rerun_on:
+            _examine_inputs(job, job.recorded, certain, provisional, unknown)
+        if Aspect.DATA in job.rerun_on:
+            _examine_data(job, job.recorded, certain, provisional)
+    if Aspect.OUTPUTS in job.rerun_on:
+        _examine_outputs(job, outputs, certain, unknown)
+    return Findings(tuple(certain), tuple(provisional), tuple(unknown))
+
+
+def _unfinished(job: JobFacts) -> Reason:
+    if job.is_interrupted:
+        return because(Kind.INTERRUPTED)
+    if job.status in UNSUCCESSFUL or job.status is JobStatus.PENDING_FAILED:
+        return because(Kind.UNSUCCESSFUL, status=job.status.word)
+    return because(Kind.NEVER_RAN, status=job.status.word)
+
+
+def _changed_settings(job: JobFacts, old: Fingerprint) -> list[Reason]:
+    reasons = []
+    if Aspect.COMMAND in job.rerun_on:
+        for before, after in ((old.command, job.command), (old.script, job.script)):
+            if before != after:
+                reasons.append(because(Kind.COMMAND_CHANGED, before=before, after=after))
+    if Aspect.ENV in job.rerun_on and old.env != job.env:
+        names = {name for name, _ in dict(old.env).items() ^ dict(job.env).items()}
+        reasons.append(because(Kind.ENV_CHANGED, names=tuple(sorted(names))))
+    declared = _declared(job, old)
+    return reasons if declared is None else [*reasons, declared]
+
+
+def _declared(job: JobFacts, old: Fingerprint) -> Reason | None:
+    """Return what was added to the declared inputs, and how many were removed."""
+    added: list[str] = []
+    removed = 0
+    if Aspect.FILES in job.rerun_on:
+        added += [file.name for key, file in job.inputs.items() if key not in old.inputs]
+        removed += len(old.inputs.keys() - job.inputs.keys())
+    if Aspect.DATA in job.rerun_on:
+        added += [record.name for key, record in job.data.items() if key not in old.data]
+        removed += len(old.data.keys() - job.data.keys())
+    if not added and not removed:
+        return None
+    return because(Kind.INPUTS_DECLARED, added=tuple(added), removed=removed)
+
+
+def _examine_inputs(
+    job: JobFacts,
+    old: Fingerprint,
+    certain: list[Reason],
+    provisional: list[Reason],
+    unknown: list[Reason],
+) -> None:
+    for file_id, file in job.inputs.items():
+        if file_id not in old.inputs or file_id in job.outputs or file.check is Check.NEVER:
+            continue
+        if not file.is_visible:
+            unknown.append(because(Kind.NOT_VISIBLE, name=file.name, path=file.path))
+            continue
+        if file_id in old.changed_files:
+            certain.append(because(Kind.CHANGED_WHILE_RUNNING, name=file.name, path=file.path))
+            continue
+        reason = _input_change(file, old.inputs[file_id], old.started_ns)
+        if reason is not None:
+            kind = unknown if reason.kind is Kind.NOT_VISIBLE else certain
+            (provisional if file.is_produced and kind is certain else kind).append(reason)
+
+
+def _input_change(file: FileNow, old: FileState | None, recorded_ns: int) -> Reason | None:
+    now, words = file.state, {"name": file.name, "path": file.path}
+    if now is None:
+        return None if old is None else because(Kind.INPUT_MISSING, before=old.seen, **words)
+    if old is None:
+        return because(Kind.INPUT_APPEARED, after=now.seen, **words)
+    changed = differs(old, now, recorded_ns, file.check)
+    if changed is None:
+        return because(Kind.NOT_VISIBLE, **words)
+    if not changed:
+        return None
+    return because(Kind.INPUT_CHANGED, before=old.seen, after=now.seen, **words)
+
+
+def _examine_data(
+    job: JobFacts, old: Fingerprint, certain: list[Reason], provisional: list[Reason]
+) -> None:
+    for record_id, record in job.data.items():
+        before = old.data.get(record_id)
+        if before is None:
+            continue
+        if record_id in old.changed_data:
+            certain.append(because(Kind.CHANGED_WHILE_RUNNING, name=record.name))
+            continue
+        if record.is_same or (record_id in job.output_data and not record.is_edited):
+            continue
+        reason = because(Kind.DATA_CHANGED, name=record.name, before=before, after=record.version)
+        (provisional if record.is_produced else certain).append(reason)
+
+
+def _examine_outputs(
+    job: JobFacts,
+    outputs: Mapping[int, Baseline],
+    certain: list[Reason],
+    unknown: list[Reason],
+) -> None:
+    for file_id, file in job.outputs.items():
+        old = outputs.get(file_id)
+        if file.check is Check.NEVER:
+            continue
+        words = {"name": file.name, "path": file.path}
+        if not file.is_visible:
+            unknown.append(because(Kind.NOT_VISIBLE, **words))
+        elif file.state is None:
+            before = old.state.seen if old else None
+            certain.append(because(Kind.OUTPUT_MISSING, before=before, **words))
+        elif old is not None:
+            changed = differs(old.state, file.state, old.recorded_ns, file.check)
+            if changed is None:
+                unknown.append(because(Kind.NOT_VISIBLE, **words))
+            elif changed:
+                seen = {"before": old.state.seen, "after": file.state.seen}
+                certain.append(because(Kind.OUTPUT_CHANGED, **seen, **words))
