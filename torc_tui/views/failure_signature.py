@@ -1,0 +1,145 @@
+"""Tell what a failed attempt has in common with others: its signature.
+
+Input: how the attempt ended, and the end of its log. Output: a `Signature`; attempts with equal
+`Signature.key` failed for the same reason. Texts are plain, without control sequences.
+
+Invariants
+* Time grows linearly with the length of the log.
+* `decode` never fails; what it cannot read has no signature.
+* The log counts only where the program ended by itself. The last line of a program that was
+  stopped, by its time limit or by a user, does not say why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from torc_tui.model import Cause
+from torc_tui.reasons import Kind, Reason
+from torc_tui.views.error_lines import NOTHING, ErrorLine, find_error, shown
+from torc_tui.views.failure_patterns import SPELLED_OUT
+from torc_tui.views.message_template import template
+
+TAIL = 16384
+"""Bytes of the end of a log that are read."""
+_OWN = frozenset({Cause.EXIT, Cause.SIGNAL})
+"""Ends of the program's own making."""
+_LONGEST = 200
+"""Characters of a message."""
+_CONTEXT = 3
+"""Lines that are kept."""
+
+
+class Log(NamedTuple):
+    """The end of a log: its last bytes, where they start in the file, and which stream it is."""
+
+    data: bytes = b""
+    start: int = 0
+    stream: str = ""
+
+
+class End(NamedTuple):
+    """How an attempt ended."""
+
+    cause: str
+    code: int | None
+    reason: Reason | None = None
+
+
+class Signature(NamedTuple):
+    """What failed attempts have in common, and where the log of this one tells it.
+
+    ``line`` counts from 1; it is None where only the end of a long log was read. ``offset`` is
+    where the line starts, in bytes.
+    """
+
+    cause: str
+    code: int | None
+    kind: str = ""
+    error: str = ""
+    message: str = ""
+    text: str = ""
+    stream: str = ""
+    offset: int | None = None
+    line: int | None = None
+    context: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, int | None, str, str, str]:
+        """Return what is equal for all attempts that failed for the same reason."""
+        return self[:5]
+
+    def encode(self) -> str:
+        """Return the signature as compact JSON, for a column of the database."""
+        values = {name: value for name, value in self._asdict().items() if value not in ("", ())}
+        del values["cause"], values["code"]  # the result has them
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(stored: str | None, cause: str | None, code: int | None) -> Signature | None:
+    """Return the signature that a result holds; None if it has none."""
+    if not stored:
+        return None
+    try:
+        values: Any = json.loads(stored)
+        context = tuple(map(str, values.pop("context", ())))
+        return Signature(cause or "", code, **values, context=context)
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def signature_of(end: End, log: Log, names: Iterable[str] = ()) -> Signature:
+    """Return the signature of an attempt; ``names`` are those of the job and its host."""
+    segments = log.data.split(b"\n")
+    if log.start and len(segments) > 1:
+        head, *segments = segments  # the rest of a line that was cut
+        log = log._replace(start=log.start + len(head) + 1)
+    found = find_error(segments)
+    base = Signature(end.cause, end.code, _kind_of_end(end), "", _message_of_end(end, names))
+    if found is None:
+        return base
+    if end.cause in _OWN:
+        base = _in_own_words(base, found, names)
+    return base._replace(
+        text=found.text[:_LONGEST],
+        stream=log.stream,
+        offset=log.start + found.offset,
+        line=found.place + 1 if log.start == 0 else None,
+        context=_context(segments, found.place),
+    )
+
+
+def _in_own_words(base: Signature, found: ErrorLine, names: Iterable[str]) -> Signature:
+    """Return the signature with kind, class and message as the program tells them."""
+    if found.rank == NOTHING and base.cause == Cause.SIGNAL:
+        return base  # the last line before it was killed is any line
+    message = template(found.message, names, keep_quoted=found.kind in SPELLED_OUT)
+    return base._replace(kind=found.kind, error=found.error[:_LONGEST], message=message[:_LONGEST])
+
+
+def _kind_of_end(end: End) -> str:
+    """Return the kind of an end that is not of the program's making."""
+    if end.cause in _OWN:
+        return ""
+    if end.cause == Cause.MISSING_OUTPUT and end.reason is not None:
+        return end.reason.kind.value
+    return end.cause
+
+
+def _message_of_end(end: End, names: Iterable[str]) -> str:
+    """Return why a program could not be started."""
+    if end.reason is None or end.reason.kind is not Kind.LAUNCH:
+        return ""
+    return template(str(end.reason["error"] or end.reason["problem"] or ""), names)[:_LONGEST]
+
+
+def _context(segments: list[bytes], index: int) -> tuple[str, ...]:
+    """Return the line with its neighbors."""
+    last = min(index + 2, len(segments))
+    while last > index + 1 and not segments[last - 1].strip():
+        last -= 1
+    return tuple(
+        shown(raw)[:_LONGEST] for raw in segments[max(0, last - _CONTEXT) : last] if raw.strip()
+    )
