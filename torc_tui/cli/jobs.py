@@ -113,7 +113,7 @@ def update(call: Call) -> None:
 
 
 def reproduce(call: Call) -> None:
-    from torc_tui.store import job_shell
+    from torc_tui.operations import job_shell
 
     setting = job_shell.read(call.store, call.job_id(call.options.job, call.options.workflow))
     if call.json:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.engine.deadline import Deadline
+from torc_tui.engine.log_ownership import log_location
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.report import RunOptions
 from torc_tui.engine.shared_state import NodeIdentity
@@ -19,7 +20,6 @@ from torc_tui.store import compute_nodes, run_context, workflow_progress
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
 from torc_tui.store.log_files import output_folder
-from torc_tui.store.log_ownership import log_location
 
 
 class RunnerHost(NamedTuple):

@@ -20,7 +20,7 @@ from torc_tui.model import (
     Order,
     ResourceRequirements,
 )
-from torc_tui.store.job_environment import (
+from torc_tui.operations.job_environment import (
     attempt_variables,
     expand,
     own_variables,

@@ -22,13 +22,13 @@ from typing import BinaryIO
 from torc_tui.errors import NotFound, Refused, TorcError
 from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.operations import catalog
+from torc_tui.operations.job_environment import user_environment
 from torc_tui.reasons import Reason
 from torc_tui.resources.machine_identity import boot_id, hostname
 from torc_tui.store import compute_nodes, runner_liveness, user_actions, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow, resettle
 from torc_tui.store.events import append
-from torc_tui.store.job_environment import user_environment
 from torc_tui.store.log_files import attempt_stem, output_folder
 
 

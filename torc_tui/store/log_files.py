@@ -1,7 +1,7 @@
-"""Name the files with the output of jobs, and list the attempts of a job with theirs.
+"""Name the files with the output of jobs, and list the attempts of a job with their files.
 
-Input: a database and ids. Output: records with paths; nothing here looks whether a file exists. The
-engine writes to these names, the app and the command line read from them.
+Input: a database and ids. Output: records with paths, whether the files exist or not. The engine
+writes to these files, the app and the command line read them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def attempt_stem(
 ) -> str:
     """Return the path of an attempt's files without ``.o``, ``.e``, ``.log`` or ``.exit``.
 
-    ``output_dir`` is a location as `log_ownership` makes it and results store it.
+    ``output_dir`` is a directory, or ``DIRECTORY//ID`` if another database owns the directory: then
+    the names end in ``_ID``.
     """
     directory, mark, log_id = output_dir.partition("//")
     name = f"job_wf{workflow_id}_j{job_id}_r{run_id}_a{attempt_id}"
@@ -46,7 +47,7 @@ def stdio_mode(stdio: str | None, execution_mode: str) -> str:
 def stream_paths(stem: str, mode: str) -> tuple[str | None, str | None]:
     """Return (stdout, stderr) of an attempt.
 
-    Equal paths for combined output, None for output that is thrown away.
+    The paths are equal for combined output, and None for output that is discarded.
     """
     if mode == "combined":
         return f"{stem}.log", f"{stem}.log"
@@ -64,7 +65,11 @@ def attempt_files(
 
 
 class AttemptLog(NamedTuple):
-    """An attempt of a job and where its output is; ``status`` is RUNNING or PENDING until it ends."""
+    """An attempt of a job and the paths of its output.
+
+    ``status`` is RUNNING or PENDING until the attempt ends. ``deleted`` tells whether the output
+    was deleted because the job completed.
+    """
 
     job_id: int
     job: str
@@ -80,7 +85,6 @@ class AttemptLog(NamedTuple):
     stderr: str | None
     hostname: str | None
     deleted: bool
-    """Whether its output was deleted, because it completed."""
 
     @property
     def streams(self) -> list[tuple[str, str]]:
@@ -118,8 +122,14 @@ def _around(conn: Connection, workflow_id: int) -> _Around:
     )
 
 
+def is_output_dir(store: Store, output_dir: str) -> bool:
+    """Return whether a result of this database has its logs in that directory."""
+    with store.read() as conn:
+        return conn.one(sql.RESULT_IN_DIRECTORY, output_dir=output_dir) is not None
+
+
 def attempts(store: Store, job_id: int) -> list[AttemptLog]:
-    """Return the attempts of a job in all runs, the newest last, also one that is running.
+    """Return the attempts of a job in all runs, also one that is running, the newest last.
 
     Raise NotFound if there is no such job.
     """

@@ -1,7 +1,7 @@
 """Read what a runner must know of its workflow before it starts a job.
 
 Input: a connection inside a transaction. Output: one record, read once, and again when others have
-written. The only thing written is that a runner has claimed an action.
+written. Only the claim of an action is written here.
 """
 
 from __future__ import annotations
@@ -11,17 +11,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torc_tui.model import ExecutionConfig, FailureRule, Json, ResourceRequirements
+from torc_tui.model import (
+    Allocation,
+    ExecutionConfig,
+    FailureRule,
+    Gpu,
+    Json,
+    ResourceRequirements,
+)
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import execution_of
 from torc_tui.store.event_log import no_workflow
+from torc_tui.store.relations import no_job
+from torc_tui.store.scheduling import decode_allocation
 from torc_tui.store.workflows import read_requirements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAction:
-    """Commands to run when something happens; ``executed`` in the present run already."""
+    """Commands to run at an event; ``executed`` tells whether this run has executed them."""
 
     id: int
     trigger_type: str
@@ -33,7 +42,7 @@ class StoredAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """A workflow as its runner sees it. ``rules`` are those of each failure handler, by its id."""
+    """What a runner knows of its workflow; ``rules`` are those of each failure handler, by id."""
 
     workflow_id: int
     name: str
@@ -99,7 +108,7 @@ def active_attempts(conn: Connection, workflow_id: int) -> list[tuple[int, int]]
 
 
 def claim_action(conn: Connection, action_id: int, run_id: int, at: float) -> bool:
-    """Claim an action for this runner; False if another runner was quicker."""
+    """Claim an action for this runner; False if another runner was faster."""
     changed = conn.execute(
         sql.CLAIM_ACTION, action_id=action_id, executed_run_id=run_id, executed_at=at
     )
@@ -110,3 +119,23 @@ def statuses(conn: Connection, job_ids: Sequence[int]) -> list[int]:
     """Return the statuses of these jobs, in their order; jobs that do not exist are left out."""
     found = (conn.value(sql.STATUS_OF_JOB, job_id=job_id) for job_id in job_ids)
     return [status for status in found if status is not None]
+
+
+def last_attempt(conn: Connection, job_id: int) -> tuple[sql.JobSettingRow, Allocation, list[Gpu]]:
+    """Return a job, the allocation that it holds or held last, and the GPUs of that machine.
+
+    Raise NotFound if there is no such job.
+    """
+    row = conn.one(sql.JOB_SETTING, job_id=job_id)
+    if row is None:
+        raise no_job(job_id)
+    held, node = row.allocation, row.compute_node_id
+    if held is None:
+        last = conn.one(sql.LAST_ALLOCATION, job_id=job_id)
+        held, node = (last.allocation, last.compute_node_id) if last else (None, None)
+    known = conn.value(sql.GPUS_OF_NODE, node_id=node) if node is not None else None
+    gpus = [
+        Gpu(uuid=gpu["uuid"], index=gpu["index"], virtual=gpu.get("virtual", False))
+        for gpu in (json.loads(known) if known else [])
+    ]
+    return row, decode_allocation(held), gpus

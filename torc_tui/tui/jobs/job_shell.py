@@ -18,8 +18,8 @@ from torc_tui.model import Job
 from torc_tui.tui.frame.ports import AppPort
 
 if TYPE_CHECKING:
+    from torc_tui.operations.job_shell import JobSetting
     from torc_tui.store.database import Store
-    from torc_tui.store.job_shell import JobSetting
 
 
 def copy_line(torc: AppPort, job: Job) -> None:
@@ -41,7 +41,7 @@ def open_shell(torc: AppPort, job: Job) -> None:
 
 def _read(job: Job) -> Callable[[Store, str], JobSetting]:
     def read(store: Store, actor: str) -> JobSetting:
-        from torc_tui.store import job_shell
+        from torc_tui.operations import job_shell
 
         return job_shell.read(store, job.id)
 
@@ -49,7 +49,7 @@ def _read(job: Job) -> Callable[[Store, str], JobSetting]:
 
 
 def _run_shell(torc: AppPort, setting: JobSetting) -> None:
-    from torc_tui.store.job_environment import with_commands
+    from torc_tui.operations.job_environment import with_commands
 
     if not Path(setting.directory).is_dir():
         torc.complain(

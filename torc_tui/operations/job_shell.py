@@ -1,18 +1,14 @@
-"""Read how a job was started, or would be, so that a person can try it.
+"""Read how a job was started, or would be, so that a user can reproduce it.
 
 Input: an open database and a job. Output: its directory, command and variables.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torc_tui.model import Gpu
-from torc_tui.store import run_context, sql
-from torc_tui.store.database import Store
-from torc_tui.store.job_environment import (
+from torc_tui.operations.job_environment import (
     attempt_variables,
     expand,
     own_variables,
@@ -20,14 +16,17 @@ from torc_tui.store.job_environment import (
     user_environment,
     workflow_variables,
 )
+from torc_tui.store import run_context
+from torc_tui.store.database import Store
 from torc_tui.store.log_files import output_folder
-from torc_tui.store.relations import no_job
-from torc_tui.store.scheduling import decode_allocation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSetting:
-    """``variables`` are only those that a job has beyond what it inherits."""
+    """How a job is started.
+
+    ``variables`` are those that it has beyond what it inherits.
+    """
 
     job_id: int
     name: str
@@ -38,7 +37,7 @@ class JobSetting:
 
     @property
     def line(self) -> str:
-        """One line for bash that reproduces the job."""
+        """Return one line for bash that reproduces the job."""
         return shell_line(self.directory, self.variables, self.command, self.invocation_script)
 
 
@@ -46,23 +45,11 @@ def read(store: Store, job_id: int, *, environment: Mapping[str, str] | None = N
     """Return the setting of the newest attempt, with the GPUs that it holds or held last.
 
     References in `env` are expanded from ``environment`` (None: that of this process). Raise
-    NotFound when there is no such job, and UsageError for a variable that is not set.
+    NotFound if there is no such job, and UsageError for a variable that is not set.
     """
     with store.read() as conn:
-        row = conn.one(sql.JOB_SETTING, job_id=job_id)
-        if row is None:
-            raise no_job(job_id)
+        row, allocation, gpus = run_context.last_attempt(conn, job_id)
         context = run_context.read(conn, row.workflow_id)
-        held, node = row.allocation, row.compute_node_id
-        if held is None:
-            last = conn.one(sql.LAST_ALLOCATION, job_id=job_id)
-            held, node = (last.allocation, last.compute_node_id) if last else (None, None)
-        known = conn.value(sql.GPUS_OF_NODE, node_id=node) if node is not None else None
-    present = json.loads(known) if known else []
-    gpus = [
-        Gpu(uuid=gpu["uuid"], index=gpu["index"], virtual=gpu.get("virtual", False))
-        for gpu in present
-    ]
     inherited = user_environment() if environment is None else environment
     variables = expand(context.env, inherited, f"workflow {context.name!r}")
     variables |= own_variables(row.env, inherited, row.name)
@@ -77,7 +64,7 @@ def read(store: Store, job_id: int, *, environment: Mapping[str, str] | None = N
         job_id=row.id,
         name=row.name,
         attempt_id=row.attempt_id,
-        allocation=decode_allocation(held),
+        allocation=allocation,
         gpus=gpus,
         gpus_by_index=context.execution.gpu_binding == "index",
     )

@@ -1,11 +1,11 @@
-"""Decide by which names the logs of a database go into a directory that others may use, too.
+"""Name the logs of a database in a directory that other databases may use, too.
 
 Input: an output directory and a database. Output: the location of the logs, as results store it:
 the directory, and ``//ID`` behind it when another database owns the directory. File names end in
 ``_ID`` then, so that two databases that share a directory never write the same files.
 
 The first database owns a directory. A marker beside the logs names its path and inode: a copy or a
-new database in the same place is another one. A directory with logs and no marker belongs to the
+new database at the same path is another one. A directory with logs and no marker belongs to the
 database whose results name it.
 """
 
@@ -19,16 +19,16 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from torc_tui.store import sql
 from torc_tui.store.database import Store
+from torc_tui.store.log_files import is_output_dir
 
 MARKER = ".torc-database"
 SEPARATOR = "//"
-"""Between directory and id; no absolute path that was made normal has it."""
+"""Between directory and id; a normalized absolute path does not contain it."""
 _LOG = re.compile(r"job_wf\d+_j\d+_r\d+_a\d+.*")
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _TRIES, _PAUSE = 20, 0.01
-"""How long a marker may be empty that another runner is just writing."""
+"""Attempts, and seconds between them, to read a marker that another runner is just writing."""
 
 
 class Owner(NamedTuple):
@@ -45,7 +45,7 @@ class Owner(NamedTuple):
 
 
 def log_location(store: Store, output_dir: str) -> str:
-    """Return the location of the logs of this database, and take a directory that is free."""
+    """Return the location of the logs of this database; mark a directory that has no owner."""
     me = _owner(store)
     folder = Path(output_dir) / "job_stdio"
     owner = _read(folder / MARKER)
@@ -83,11 +83,11 @@ def _read(marker: Path) -> Owner | None:
             return Owner(str(found["database"]), int(found["inode"]))
         except (ValueError, KeyError, TypeError):
             time.sleep(_PAUSE)
-    return Owner("", 0)  # a marker that says nothing belongs to somebody else
+    return Owner("", 0)  # an unreadable marker is that of another database
 
 
 def _create(marker: Path, me: Owner) -> Owner | None:
-    """Mark a directory as ours; return its owner. Without room for a marker, nobody owns it."""
+    """Mark a directory as ours and return its owner; ours, too, if no marker can be written."""
     try:
         fd = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
     except FileExistsError:
@@ -124,5 +124,4 @@ def _has_foreign_logs(store: Store, output_dir: str, folder: Path) -> bool:
                 return False
     except OSError:
         return False
-    with store.read() as conn:
-        return conn.one(sql.RESULT_IN_DIRECTORY, output_dir=output_dir) is None
+    return not is_output_dir(store, output_dir)

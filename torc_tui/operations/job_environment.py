@@ -1,7 +1,7 @@
 """Compute the environment of a job, and the line for bash that reproduces the job.
 
 Input: the environment of the runner, and the `env` of a workflow and a job. Output: names and
-values, for the engine that starts the job and for the app that opens a shell in its place.
+values, for the engine that starts the job and for the app that opens a shell for it.
 
 Invariants
 * A job has the user's environment, below the workflow's `env`, below its own, below `TORC_…`.
@@ -20,9 +20,9 @@ from pathlib import Path
 
 from torc_tui.errors import UsageError
 from torc_tui.model import Allocation, Gpu
+from torc_tui.operations.command_directory import command_directory
+from torc_tui.operations.job_database import job_url
 from torc_tui.resources.binding import environment as gpu_environment
-from torc_tui.store.command_directory import command_directory
-from torc_tui.store.job_database import job_url
 from torc_tui.workflow_file.invocation import interpreter, invocation_kind
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
@@ -118,8 +118,10 @@ def attempt_variables(
 def shell_line(
     directory: str, variables: Mapping[str, str], command: str, invocation_script: str | None = None
 ) -> str:
-    """Return one line for bash that does what the job does: in its directory, with its variables
-    and through its invocation script. A PATH in ``variables`` is that of `env`.
+    """Return one line for bash that does what the job does.
+
+    It runs in the directory of the job, with its variables and its invocation script. A PATH in
+    ``variables`` is that of `env`.
     """
     script = (invocation_script or "").strip()
     around = ""

@@ -1,12 +1,12 @@
 """Make the directory that jobs find first on their PATH: it holds `torc` and `torc-client` only.
 
-Input: this interpreter and the place of this package. Output: the path of a directory with two
-launchers, so that a job talks to the program that runs it while its `python` is the user's.
+Input: this interpreter and the location of this package. Output: the path of a directory with two
+launchers. So `torc` in a job is the program that runs it, while `python` is that of the user.
 
 Invariants
 * The directory belongs to this user and nobody else may write to it.
-* It appears complete, by a rename; its name follows from its contents. Other versions and other
-  installations of torc have directories of their own, and running jobs keep theirs.
+* It becomes visible complete, by a rename. Its name is a hash of its contents, so that other
+  versions and installations of torc have their own, and running jobs keep theirs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LONGEST_SHEBANG = 120
 
 
 def command_directory() -> str | None:
-    """Return the directory, made if needed; None where no place for it can be written."""
+    """Return the directory, created if needed; None if it cannot be created anywhere."""
     if not sys.executable:
         return None
     return _directory_for(settings.state_dir())
@@ -78,7 +78,7 @@ def _launcher(function: str) -> str:
 
 
 def _provide(parent: Path, name: str, launchers: dict[str, str]) -> Path:
-    """Return ``parent/name`` with these launchers; raise OSError where that is not possible."""
+    """Return ``parent/name`` with these launchers; raise OSError if that is not possible."""
     parent.parent.mkdir(parents=True, exist_ok=True)
     parent.mkdir(mode=0o700, exist_ok=True)
     if not _is_private(parent, stat.S_ISDIR) or os.statvfs(parent).f_flag & os.ST_NOEXEC:
@@ -128,7 +128,7 @@ def _is_complete(directory: Path, launchers: dict[str, str]) -> bool:
 
 
 def _is_private(path: Path, kind: Callable[[int], bool]) -> bool:
-    """Return whether this is such a file itself, no link, that only this user may change."""
+    """Return whether this is a file of that kind, not a link, that only this user may change."""
     try:
         status = path.lstat()
     except FileNotFoundError:

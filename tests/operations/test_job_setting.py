@@ -16,11 +16,12 @@ from tests.raw_sql import execute
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Allocation, Gpu, GpuGrant
+from torc_tui.operations import job_shell
 from torc_tui.operations import workflows as acts
+from torc_tui.operations.job_environment import attempt_variables, expand, shell_line
 from torc_tui.plan.resolve import resolve
-from torc_tui.store import job_shell, run_context
+from torc_tui.store import run_context
 from torc_tui.store.database import Store
-from torc_tui.store.job_environment import attempt_variables, expand, shell_line
 from torc_tui.store.scheduling import ReadyJob, encode_allocation, ready_jobs
 from torc_tui.workflow_file.load import loads
 
