@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 
 import pytest
@@ -159,6 +160,61 @@ def test_cause(end: Exited, facts: AttemptFacts, cause: Cause, kind: Kind | None
     found = outcome(end, facts)
     assert found.cause is cause
     assert (found.reason and found.reason.kind) is kind
+
+
+SIGNALS = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM XCPU XFSZ SYS"
+
+
+@pytest.mark.parametrize("code", range(1, 256))
+def test_signal_codes(code: int) -> None:
+    """A code above 128 stands for a signal where the system has one that ends a process."""
+    numbers = {getattr(signal, f"SIG{name}").value for name in SIGNALS.split()}
+    expected = Cause.SIGNAL if code - 128 in numbers else Cause.EXIT
+    assert outcome(exited(code), AttemptFacts()).cause is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "reruns", "places", "status", "again"),
+    [
+        (None, Cause.LOST, 2, (), S.TERMINATED, True),
+        (None, Cause.LOST, 1, ("hpc1",), S.TERMINATED, True),
+        (137, Cause.LOST, 1, ("hpc1",), S.TERMINATED, True),
+        (None, Cause.LOST, 0, ("hpc1", "hpc2"), S.FAILED, False),
+        (None, Cause.GPU_LOST, 2, (), S.FAILED, False),
+    ],
+)
+def test_lost(
+    code: int | None, cause: Cause, reruns: int, places: tuple[str, ...], status: S, again: bool
+) -> None:
+    """A lost attempt runs again and keeps its dependents waiting, until it was lost too often."""
+    found = outcome(exited(code, cause), AttemptFacts(reruns=reruns, places=places))
+    assert (found.status, found.cause) == (status, cause)
+    assert found.return_code == (LOST_RETURN_CODE if code is None else code)
+    assert (found.interrupted, found.releases) == (again, not again)
+    assert found.reason is not None
+    assert found.reason["places"] == (places or None)
+
+
+@pytest.mark.parametrize("require", [False, True])
+def test_failure_of_user_data(require: bool) -> None:
+    """The reason of a success without its record names the record only where it is required."""
+    found = outcome(exited(0), AttemptFacts(missing_user_data=["x"], require_user_data=require))
+    wanted = because(Kind.MISSING_USER_DATA, names=("x",)) if require else None
+    assert found.reason == wanted
+
+
+def test_settle_yields_no_empty_step() -> None:
+    """An end that changes nothing else yields nothing; a cancellation is followed."""
+    graph = Dictionary({0: [], 1: [0], 2: [1]}, {0: True, 1: True, 2: True})
+    graph.status[0] = S.FAILED
+    steps = list(settle(graph, [(0, S.FAILED)]))
+    assert [[change.job_id for change in step] for step in steps] == [[1], [2]]
+    graph = Dictionary({0: [], 1: [0]}, {0: True, 1: True})
+    graph.status[0] = S.COMPLETED
+    assert [[(c.job_id, c.status) for c in step] for step in settle(graph, [(0, S.COMPLETED)])] == [
+        [(1, S.READY)]
+    ]
+    assert list(settle(Dictionary({0: []}, {0: True}), [(0, S.COMPLETED)])) == []
 
 
 def test_end_of_runner() -> None:

@@ -33,6 +33,20 @@ def test_sets() -> None:
     assert status.UNSUCCESSFUL | {S.PENDING_FAILED} == status.RETRYABLE
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("BEGUN", "ready pending running completed failed canceled terminated"),
+        ("NOT_STARTED", "uninitialized blocked ready"),
+        ("CANCELABLE", "uninitialized blocked ready pending_failed"),
+        ("HAS_RESULT", "completed failed canceled terminated pending_failed"),
+    ],
+)
+def test_members(name: str, words: str) -> None:
+    """The sets that are built from other sets hold these statuses."""
+    assert {one.word for one in getattr(status, name)} == set(words.split())
+
+
 def test_every_status_has_a_row() -> None:
     assert set(status.TRANSITIONS) == set(S)
     assert all(before not in after for before, after in status.TRANSITIONS.items())

@@ -49,8 +49,19 @@ def test_arguments() -> None:
     assert (reason["code"], reason["disk"]) == (3, None)
     with pytest.raises(KeyError):
         reason["actor"]
-    with pytest.raises(TypeError):
-        because(Kind.EXIT, actor="ann")
+    with pytest.raises(TypeError, match=r"kind exit has no argument actor, tool$"):
+        because(Kind.EXIT, code=3, tool="make", actor="ann")
+
+
+def test_order_of_arguments() -> None:
+    """The order in which arguments are written down makes no difference."""
+    one = because(Kind.DEPENDENCY, job="prep", status="failed")
+    other = because(Kind.DEPENDENCY, status="failed", job="prep")
+    assert (one, one.encode()) == (other, other.encode())
+
+
+def test_text_stays_readable() -> None:
+    assert because(Kind.TEXT, text="größer").encode() == '{"kind":"text","text":"größer"}'
 
 
 def test_table() -> None:
