@@ -303,12 +303,22 @@ def test_priority_then_size_then_id_with_backfill() -> None:
     pool = Pool(machine(gpu(0), num_cpus=6))
     assert [job for job, _ in place(candidates, pool, 2)] == [4, 5]
     assert place(candidates, pool, 0) == []
+    pool = Pool(machine(gpu(0), num_cpus=6))
+    assert [job for job, _ in place(candidates, pool, 1)] == [4]
 
 
 def test_rank_is_dense_and_shared_by_equal_shapes() -> None:
     small, large = req("small"), req("large", memory=GB)
     assert rank([small, large, req("other"), req(num_gpus=0.5), req(num_cpus=2)]) == [3, 1, 3, 0, 2]
     assert rank([]) == []
+
+
+def test_rank_by_gpu() -> None:
+    """GPU memory and the model of the GPU tell requirements apart."""
+    shapes = [req(num_gpus=1, gpu_memory=1), req(num_gpus=1), req(num_gpus=1, gpu_memory=2)]
+    assert rank(shapes) == [1, 2, 0]
+    models = [req(num_gpus=1, gpu_model="t4"), req(num_gpus=1, gpu_model="a100"), req(num_gpus=1)]
+    assert rank(models) == [2, 1, 0]
 
 
 def test_a_gpu_without_reading_serves_nobody() -> None:
