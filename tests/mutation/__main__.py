@@ -3,7 +3,8 @@
 ``python -m tests.mutation [MODULE…] [--most N] [--seed N]`` copies the project into a temporary
 directory and makes one change at a time there: an operator, a constant, a condition, a return
 value. A change that no test notices survives and is printed. Changes that cannot be noticed because
-the program means the same are listed in `equivalent.txt`, one per line, with the reason.
+the program means the same are listed in `equivalent.txt`, one per line as they are printed, with
+the reason.
 """
 
 from __future__ import annotations
@@ -48,33 +49,46 @@ SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a module: the line, what it says in words, and the new text of the module."""
+    """One change of a module: its line, the text of the line, and the change in words.
+
+    The node with this ``number`` in the tree of the module becomes ``variant``.
+    """
 
     module: str
     line: int
+    source: str
     what: str
-    text: str
+    number: int
+    variant: ast.AST
 
     @property
     def name(self) -> str:
         """Return the words that identify the change in `equivalent.txt`."""
-        return f"{self.module}: {self.what}"
+        return f"{self.module}: {self.source}: {self.what}"
+
+    @property
+    def text(self) -> str:
+        """Return the new text of the module."""
+        tree = ast.parse((ROOT / self.module).read_text())
+        place = next(node for index, node in enumerate(ast.walk(tree)) if index == self.number)
+        _replace(tree, place, self.variant)
+        return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def changes(module: str) -> list[Change]:
     """Return every change of a module."""
-    tree = ast.parse((ROOT / module).read_text())
+    original = (ROOT / module).read_text()
+    lines = original.splitlines()
+    tree = ast.parse(original)
     silent = set(_without_effect(tree))
     found = []
     for number, node in enumerate(ast.walk(tree)):
         if node in silent:
             continue
         for variant, what in _variants(node):
-            other = copy.deepcopy(tree)
-            place = next(one for index, one in enumerate(ast.walk(other)) if index == number)
-            _replace(other, place, variant)
             line = getattr(node, "lineno", 0)
-            found.append(Change(module, line, what, ast.unparse(ast.fix_missing_locations(other))))
+            source = lines[line - 1].strip() if line else ""
+            found.append(Change(module, line, source, what, number, variant))
     return found
 
 
@@ -189,7 +203,7 @@ def main() -> int:
         total, left = total + len(possible), left + len(found)
         print(f"{module}: {len(possible) - len(found)} of {len(possible)} changes noticed")
         for change in sorted(found, key=lambda one: one.line):
-            print(f"  line {change.line}: {change.what}", flush=True)
+            print(f"  line {change.line}: {change.source}: {change.what}", flush=True)
     share = (total - left) / max(1, total)
     print(f"{total - left} of {total} changes noticed ({share:.0%})")
     return 0 if share >= 0.95 else 1

@@ -60,6 +60,9 @@ def test_over_held_pool_is_empty_and_not_negative() -> None:
     assert (state.share_available, state.memory_available) == (0, 0)
     assert pool.take(req()) is None
     assert explain(req(), pool)
+    assert pool.take(req(num_cpus=1, memory=0)) is None
+    assert pool.take(req(num_cpus=0, memory=1)) is None
+    assert pool.take(req(num_cpus=0, memory=0)) == Allocation(0, 0)
     pool.resize(num_cpus=12, memory=64 * GB)
     assert pool.take(req()) == Allocation(1, 1 << 20)
 
@@ -71,6 +74,28 @@ def test_giving_what_is_not_held_changes_nothing() -> None:
         pool.give(Allocation(1, 0, (GpuGrant("GPU-0", 500), GpuGrant("GPU-0", 500))))
     assert pool.free_cpus == 6
     assert pool.gpu_states[0].share == 500
+
+
+@pytest.mark.parametrize(
+    "grants",
+    [
+        [GpuGrant("GPU-0", 501, 0)],
+        [GpuGrant("GPU-0", 500, 2 * GB)],
+        [GpuGrant("GPU-0", 1000, 0)],
+        [GpuGrant("GPU-1", 0, 0)],
+        [GpuGrant("GPU-0", 100, 0), GpuGrant("GPU-0", 100, 0)],
+        [GpuGrant("GPU-2", 1000, 0)],
+    ],
+    ids=["share", "memory", "whole", "other", "twice", "shares"],
+)
+def test_grant_not_held(grants: list[GpuGrant]) -> None:
+    """The pool refuses a grant that is larger than what it holds, or of another kind."""
+    half, shares = GpuGrant("GPU-0", 500, GB), [GpuGrant("GPU-2", 500, 0)] * 2
+    pool = Pool(machine(gpu(0), gpu(2)), [Allocation(1, 0, (half, *shares))])
+    with pytest.raises(ValueError, match="does not hold"):
+        pool.give(Allocation(1, 0, tuple(grants)))
+    pool.give(Allocation(1, 0, (half, *shares)))
+    assert pool.free_gpus == 2
 
 
 def test_whole_gpus_and_shares_do_not_meet() -> None:
@@ -179,6 +204,25 @@ def test_gpus_vanish_and_return_with_their_grants() -> None:
     pool.give(held)
     pool.update([gpu(0), gpu(1)])
     assert pool.fits(req(num_gpus=2))
+
+
+def test_grants_of_a_gpu_that_vanished() -> None:
+    """Two grants of a GPU that is gone are given back one after the other."""
+    pool = Pool(machine(gpu(0)))
+    first, second = pool.take(req(num_gpus=0.5)), pool.take(req(num_gpus=0.5))
+    assert first is not None
+    assert second is not None
+    pool.update([])
+    pool.give(first)
+    pool.give(second)
+    with pytest.raises(ValueError, match="does not hold"):
+        pool.give(Allocation(0, 0, second.gpus))
+
+
+def test_gpus_without_memory_are_free() -> None:
+    """A GPU is free for a whole-GPU job although others hold all of its memory for drawing."""
+    full = GpuProcess(pid=900, name="Xorg", memory=80 * GB, graphics=True)
+    assert Pool(machine(gpu(0, full))).free_gpus == 1
 
 
 def test_several_gpus_are_close_together() -> None:

@@ -172,6 +172,15 @@ class GpuState:
         self.share -= grant.share
         self.reserved -= grant.memory
 
+    def holds(self, grant: GpuGrant, times: int) -> bool:
+        """Return whether the grant is held here, beside others: ``times`` grants in all."""
+        return (
+            self.grants >= times
+            and self.share >= grant.share
+            and self.reserved >= grant.memory
+            and self.wholes >= (grant.share >= WHOLE)
+        )
+
     @property
     def computing(self) -> list[GpuProcess]:
         """Processes of others that compute here, and do not only draw."""

@@ -62,10 +62,7 @@ class Pool:
     @property
     def gpu_states(self) -> list[GpuState]:
         """The GPUs that exist now, in the order of their index. To look at, not to change."""
-        present = [state for state in self._gpus.values() if state.gpu is not None]
-        return sorted(
-            present, key=lambda state: (state.gpu.index, state.gpu.uuid) if state.gpu else (0, "")
-        )
+        return [state for _, state in _by_index(self._gpus.values())]
 
     @property
     def free_gpus(self) -> int:
@@ -90,22 +87,14 @@ class Pool:
         """Take what the request asks for, all of it or nothing; None if it does not fit now."""
         if not self._counts_fit(req):
             return None
-        if not req.num_gpus and not req.gpu_memory:
-            self._cpus += req.num_cpus
-            self._bytes += req.planned_memory
-            return Allocation(req.num_cpus, req.planned_memory)
+        grants: tuple[GpuGrant, ...] = ()
         need = gpu_need(req)
-        if need is None:
-            chosen: Sequence[GpuState] | None = ()
-        else:
+        if need is not None:
             chosen = self._choose(need)
-        if chosen is None:
-            return None
-        grants = tuple(
-            GpuGrant(state.gpu.uuid, need.share, need.memory)
-            for state in sorted(chosen, key=lambda state: state.gpu.index if state.gpu else 0)
-            if state.gpu is not None and need is not None
-        )
+            if chosen is None:
+                return None
+            share, memory = need.share, need.memory
+            grants = tuple(GpuGrant(gpu.uuid, share, memory) for gpu, _ in _by_index(chosen))
         allocation = Allocation(req.num_cpus, req.planned_memory, grants)
         self.hold(allocation)
         return allocation
@@ -174,14 +163,14 @@ class Pool:
         return choose(able, need, self.distances)
 
     def _holds(self, grants: Sequence[GpuGrant]) -> bool:
-        wanted: Counter[str] = Counter()
-        for grant in grants:
-            wanted[grant.uuid] += 1
-            state = self._gpus.get(grant.uuid)
-            if state is None or state.grants < wanted[grant.uuid]:
-                return False
-            if state.share < grant.share or state.reserved < grant.memory:
-                return False
-            if grant.share >= WHOLE and not state.wholes:
-                return False
-        return True
+        times = Counter(grant.uuid for grant in grants)
+        return all(
+            grant.uuid in self._gpus and self._gpus[grant.uuid].holds(grant, times[grant.uuid])
+            for grant in grants
+        )
+
+
+def _by_index(states: Iterable[GpuState]) -> list[tuple[Gpu, GpuState]]:
+    """Return the GPUs that exist now, with their states, in the order of their index."""
+    present = [(state.gpu, state) for state in states if state.gpu is not None]
+    return sorted(present, key=lambda pair: (pair[0].index, pair[0].uuid))
