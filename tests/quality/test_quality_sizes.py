@@ -21,7 +21,6 @@ LONG = {
     "store/user_data.py",
     "store/workflow_document.py",
     "views/ansi.py",
-    "views/job_filter.py",
 }
 """Modules that are still to be divided."""
 

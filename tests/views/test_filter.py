@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from torc_tui.model import Job, ResourceRequirements
 from torc_tui.status import JobStatus
-from torc_tui.views.job_filter import KEYS, Context, FilterError, compile_filter, parse
+from torc_tui.views.filter_syntax import KEYS, FilterError, parse
+from torc_tui.views.job_filter import Context, compile_filter
 
 S = JobStatus
 JOBS = [

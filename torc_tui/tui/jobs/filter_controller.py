@@ -80,7 +80,8 @@ class FilterController:
 
     def apply(self, text: str) -> bool:
         """Filter by a text; where it cannot be understood, say why and return False."""
-        from torc_tui.views.job_filter import KEYS, FilterError, compile_filter
+        from torc_tui.views.filter_syntax import KEYS, FilterError
+        from torc_tui.views.job_filter import compile_filter
 
         rows, line = self._model.rows, self.line
         filtered = f"no job matches: {self._show_all_key()} shows all"
@@ -126,7 +127,8 @@ class FilterController:
 
     def _apply_head(self, text: str, context: Context) -> bool:
         """Filter by the text before the last word, which is not finished."""
-        from torc_tui.views.job_filter import FilterError, compile_filter
+        from torc_tui.views.filter_syntax import FilterError
+        from torc_tui.views.job_filter import compile_filter
 
         head = text[: _last_word(text)].rstrip(" (")
         try:
@@ -144,7 +146,7 @@ class FilterController:
     # -- completions -------------------------------------------------------------------------------
 
     def _complete(self, text: str) -> Sequence[str]:
-        from torc_tui.views.job_filter import KEYS
+        from torc_tui.views.filter_syntax import KEYS
 
         word = text[_last_word(text) :].lstrip("-")
         head = text[: len(text) - len(word)]
@@ -172,7 +174,7 @@ def _statuses(word: str) -> list[str]:
 
 def _begun(text: str) -> str | None:
     """Return the key that the last word of a filter may become."""
-    from torc_tui.views.job_filter import KEYS
+    from torc_tui.views.filter_syntax import KEYS
 
     word = text[_last_word(text) :].lstrip("-").lower()
     return next((key for key in KEYS if word and key.startswith(word)), None)
