@@ -251,7 +251,7 @@ class Dictionary:
             self.status[waiting.job_id] = S.CANCELED if doomed else S.READY
         return free
 
-    def blame(self, job_id: int) -> Reason:
+    def failed_dependency(self, job_id: int) -> Reason:
         return because(Kind.DEPENDENCY, job="prep")
 
 
@@ -283,7 +283,11 @@ def test_every_graph_comes_to_an_end_and_never_lies(graph: Dictionary, data: st.
 def test_a_doomed_job_gets_a_reason() -> None:
     graph = Dictionary({}, {})
     (change,) = verdict(graph, [Waiting(5, 1, True)])
-    assert (change.job_id, change.status, change.reason) == (5, S.CANCELED, graph.blame(5))
+    assert (change.job_id, change.status, change.reason) == (
+        5,
+        S.CANCELED,
+        graph.failed_dependency(5),
+    )
 
 
 def test_the_invariants_see_what_is_wrong() -> None:

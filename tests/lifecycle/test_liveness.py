@@ -78,12 +78,6 @@ def test_judge(
     assert (found.liveness, found.proof) == (liveness, proof)
 
 
-def test_the_batch_system_proves_a_loss() -> None:
-    far = replace(RUNNER, machine_id="m2")
-    found = judge(far, HERE, process_runs=True, quiet=0.0, cluster=Proof.NODE_DOWN)
-    assert found.is_lost and found.proof is Proof.NODE_DOWN
-
-
 def test_times() -> None:
     """The documentation names these times."""
     assert (SILENT_SECONDS, LEASE_SECONDS) == (15.0, 60.0)

@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 
 from torc_tui.model import Allocation, Gpu, GpuProcess, Machine, ResourceRequirements
 from torc_tui.resources.explain import explain, never
+from torc_tui.resources.gpus import WHOLE, GpuNeed
 from torc_tui.resources.placement import Candidate, place, rank
 from torc_tui.resources.pool import Pool
 from torc_tui.wording import sentence
+
+
+def free_gpus(pool: Pool) -> int:
+    return sum(obstacle is None for _, obstacle in pool.obstacles(GpuNeed(1, WHOLE, 0, None)))
+
 
 processes = st.lists(
     st.builds(
@@ -99,7 +105,7 @@ def check(machine: Machine, allocations: list[Allocation]) -> None:
 def test_placement(machine, wanted, policy, apart) -> None:  # type: ignore[no-untyped-def]  # hypothesis gives the types
     pool = Pool(machine, foreign=policy, distances=apart)
     candidates = [Candidate(number, priority, req) for number, (priority, req) in enumerate(wanted)]
-    placed = place(candidates, pool)
+    placed = place(candidates, pool, 99)
     check(machine, [allocation for _, allocation in placed])
     # Nothing idles that fits.
     left = set(range(len(wanted))) - {number for number, _ in placed}
@@ -143,10 +149,10 @@ def test_take_and_give(machine, steps, policy) -> None:  # type: ignore[no-untyp
     for allocation in held:
         pool.give(allocation)
     fresh = Pool(machine, foreign=policy)
-    assert (pool.free_cpus, pool.free_memory, pool.free_gpus) == (
+    assert (pool.free_cpus, pool.free_memory, free_gpus(pool)) == (
         fresh.free_cpus,
         fresh.free_memory,
-        fresh.free_gpus,
+        free_gpus(fresh),
     )
     assert [
         (state.share, state.reserved, state.grants, state.wholes) for state in pool.gpu_states
@@ -208,7 +214,9 @@ def test_rank_agrees_with_the_order_of_placement(wanted: list[ResourceRequiremen
     everything = Machine(hostname="big", num_cpus=10_000, memory=10_000, gpus=())
     order = [
         job
-        for job, _ in place([Candidate(i, 0, r) for i, r in enumerate(wanted)], Pool(everything))
+        for job, _ in place(
+            [Candidate(i, 0, r) for i, r in enumerate(wanted)], Pool(everything), 99
+        )
     ]
     assert order or not any(
         r.num_nodes == 1 and not r.num_gpus and not r.gpu_memory for r in wanted
@@ -243,4 +251,4 @@ def test_the_method_says_what_is_compared_within_one_priority(
         Candidate(4, 1, asking(1, 60.0)),
     ]
     pool = Pool(Machine(hostname="here", num_cpus=4, memory=64))
-    assert [job_id for job_id, _ in place(candidates, pool, method=method)] == order
+    assert [job_id for job_id, _ in place(candidates, pool, 99, method=method)] == order

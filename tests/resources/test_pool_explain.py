@@ -6,10 +6,15 @@ import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine, ResourceRequirements
 from torc_tui.resources.explain import explain, never
-from torc_tui.resources.gpus import GpuState
+from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuState
 from torc_tui.resources.placement import Candidate, place, rank
 from torc_tui.resources.pool import Pool
 from torc_tui.wording import sentence
+
+
+def free_gpus(pool: Pool) -> int:
+    return sum(obstacle is None for _, obstacle in pool.obstacles(GpuNeed(1, WHOLE, 0, None)))
+
 
 GB = 1 << 30
 
@@ -55,7 +60,7 @@ def test_over_held_pool_is_empty_and_not_negative() -> None:
         machine(gpu(0)),
         [Allocation(10, 40 * GB, (GpuGrant("GPU-0"), GpuGrant("GPU-0", 500, 90 * GB)))],
     )
-    assert (pool.free_cpus, pool.free_memory, pool.free_gpus) == (0, 0, 0)
+    assert (pool.free_cpus, pool.free_memory, free_gpus(pool)) == (0, 0, 0)
     [state] = pool.gpu_states
     assert (state.share_available, state.memory_available) == (0, 0)
     assert pool.take(req()) is None
@@ -95,7 +100,7 @@ def test_grant_not_held(grants: list[GpuGrant]) -> None:
     with pytest.raises(ValueError, match="does not hold"):
         pool.give(Allocation(1, 0, tuple(grants)))
     pool.give(Allocation(1, 0, (half, *shares)))
-    assert pool.free_gpus == 2
+    assert free_gpus(pool) == 2
 
 
 def test_whole_gpus_and_shares_do_not_meet() -> None:
@@ -130,7 +135,7 @@ def test_shares_pack_onto_the_fullest_gpu_that_fits() -> None:
     assert uuids(pool.take(req(num_gpus=0.25))) == ["GPU-1"]  # the best fit, not the first
     assert uuids(pool.take(req(num_gpus=0.25))) == ["GPU-0"]
     assert half is not None
-    assert pool.free_gpus == 1
+    assert free_gpus(pool) == 1
 
 
 def test_foreign_process_is_avoided_by_whole_gpus_only() -> None:
@@ -222,7 +227,7 @@ def test_grants_of_a_gpu_that_vanished() -> None:
 def test_gpus_without_memory_are_free() -> None:
     """A GPU is free for a whole-GPU job although others hold all of its memory for drawing."""
     full = GpuProcess(pid=900, name="Xorg", memory=80 * GB, graphics=True)
-    assert Pool(machine(gpu(0, full))).free_gpus == 1
+    assert free_gpus(Pool(machine(gpu(0, full)))) == 1
 
 
 def test_several_gpus_are_close_together() -> None:
@@ -341,9 +346,9 @@ def test_priority_then_size_then_id_with_backfill() -> None:
         Candidate(5, 0, req(num_cpus=4, num_gpus=1)),
         Candidate(6, 0, req(num_cpus=1, memory=2 << 20)),
     ]
-    assert [job for job, _ in place(candidates, pool)] == [4, 3]
+    assert [job for job, _ in place(candidates, pool, 99)] == [4, 3]
     pool = Pool(machine(gpu(0), num_cpus=6))
-    assert [job for job, _ in place(candidates, pool)] == [4, 5, 6]
+    assert [job for job, _ in place(candidates, pool, 99)] == [4, 5, 6]
     pool = Pool(machine(gpu(0), num_cpus=6))
     assert [job for job, _ in place(candidates, pool, 2)] == [4, 5]
     assert place(candidates, pool, 0) == []
@@ -384,7 +389,7 @@ def test_four_gpus_one_half_filled_by_somebody_else() -> None:
         6: req("quarter", num_gpus=0.25),
     }
     candidates = [Candidate(job, 0, wanted) for job, wanted in jobs.items()]
-    placed = dict(place(candidates, pool))
+    placed = dict(place(candidates, pool, 99))
     assert {job: uuids(given) for job, given in placed.items()} == {
         1: ["GPU-0", "GPU-2"],
         2: ["GPU-3"],
@@ -401,7 +406,7 @@ def test_four_gpus_one_half_filled_by_somebody_else() -> None:
     pool.update([gpu(index) for index in range(4)])
     assert {
         job: uuids(given)
-        for job, given in place([c for c in candidates if c.job_id not in placed], pool)
+        for job, given in place([c for c in candidates if c.job_id not in placed], pool, 99)
     } == {4: ["GPU-1"]}
 
 

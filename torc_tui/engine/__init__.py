@@ -1,0 +1,1 @@
+"""Run workflows: the loop that records, decides and starts."""

@@ -1,0 +1,1 @@
+"""Run the processes of jobs on this machine."""

@@ -1,0 +1,1 @@
+"""Decide what follows from events: pure rules about jobs and runners."""

@@ -7,8 +7,8 @@ and the tests with plain dictionaries.
 Invariants
 * A job becomes ready when the last job that it depends on has finished, and never before.
 * It is canceled instead when one of those jobs did not succeed, unless the job asked to run
-  regardless. A canceled job has finished too, so the changes go on until nothing follows any more.
-* The end of a runner is no verdict on its jobs: they release no dependents, and run again later.
+  regardless. A canceled job has finished, too, so changes are repeated until nothing follows.
+* Jobs that end with their runner have not failed: they release no dependents, and run again.
 """
 
 from __future__ import annotations
@@ -44,18 +44,16 @@ class Graph(Protocol):
     """The part of the graph that a decision needs."""
 
     def release(self, ended: Sequence[tuple[int, bool]]) -> Sequence[Waiting]:
-        """Tell the dependents of each (job id, succeeded) that it has finished; return those that
-        wait for nothing more.
-        """
+        """Record that each (job id, succeeded) has finished; return dependents that now may run."""
 
-    def blame(self, job_id: int) -> Reason:
-        """Return which dependency of the job did not succeed, and why."""
+    def failed_dependency(self, job_id: int) -> Reason:
+        """Return which dependency of a job did not succeed, and why."""
 
 
 def verdict(graph: Graph, waiting: Sequence[Waiting]) -> list[Change]:
     """Return whether each of these jobs becomes ready or is canceled."""
     return [
-        Change(job.job_id, JobStatus.CANCELED, graph.blame(job.job_id))
+        Change(job.job_id, JobStatus.CANCELED, graph.failed_dependency(job.job_id))
         if job.unsuccessful and job.cancel_on_blocking_job_failure
         else Change(job.job_id, JobStatus.READY)
         for job in waiting
@@ -65,15 +63,17 @@ def verdict(graph: Graph, waiting: Sequence[Waiting]) -> list[Change]:
 def settle(graph: Graph, ended: Sequence[tuple[int, JobStatus]]) -> Iterator[list[Change]]:
     """Yield all changes that follow from the end of these jobs, one list per step of the graph.
 
-    The caller writes each list before it asks for the next, so that `Graph.blame` can name the jobs
-    that the list before has canceled.
+    The caller writes each list before it asks for the next, so that `Graph.failed_dependency` can
+    name the jobs that were canceled by the list before.
     """
-    wave = [(job_id, status not in UNSUCCESSFUL) for job_id, status in ended]
-    while wave:
-        decided = verdict(graph, graph.release(wave))
+    finished = [(job_id, status not in UNSUCCESSFUL) for job_id, status in ended]
+    while finished:
+        decided = verdict(graph, graph.release(finished))
         if decided:
             yield decided
-        wave = [(change.job_id, False) for change in decided if change.status is JobStatus.CANCELED]
+        finished = [
+            (change.job_id, False) for change in decided if change.status is JobStatus.CANCELED
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +85,8 @@ class AttemptFacts:
     ``missing_user_data`` are names of records that were not written.
     ``requested`` is what a user asked for: to cancel the job, or to terminate it. ``stop_codes``
     are the exit codes of a job that died by the signals with which it was stopped; any other code
-    is the job's own. ``reruns`` is how often the job may still be run again after a loss, ``places``
-    are the hosts where it was lost in this run.
+    is the job's own. ``reruns`` is how often the job may still be run again after a loss;
+    ``places`` are the hosts where it was lost in this run.
     """
 
     rules: Sequence[FailureRule] = ()

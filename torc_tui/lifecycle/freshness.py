@@ -35,8 +35,10 @@ EVERYTHING = frozenset(Aspect)
 
 
 class FileNow(NamedTuple):
-    """A declared file. ``state`` is None if it does not exist, ``is_visible`` False if that cannot
-    be seen; ``is_produced`` tells whether another job writes it.
+    """A declared file.
+
+    ``state`` is None if it does not exist, ``is_visible`` False if that cannot be seen;
+    ``is_produced`` tells whether another job writes it.
     """
 
     name: str
@@ -48,8 +50,10 @@ class FileNow(NamedTuple):
 
 
 class RecordNow(NamedTuple):
-    """A record of user data. ``is_same`` tells whether its value equals that of the recorded
-    version, ``is_edited`` whether the present version was written by a user.
+    """A record of user data.
+
+    ``is_same`` tells whether its value equals that of the recorded version, ``is_edited`` whether
+    the present version was written by a user.
     """
 
     name: str

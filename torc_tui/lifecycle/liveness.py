@@ -8,9 +8,9 @@ Input: the row of a runner, the identity of this machine, and what the caller ob
 `Verdict`. No clock and no process table is read here.
 
 Invariants
-* `LOST` is proven: the process is gone, the machine was rebooted, or the cluster said so. Jobs of a
-  lost runner are adopted or run again.
-* `EXPIRED` proves nothing. Only a user, or ``on_lost`` in the workflow file, decides about its jobs.
+* `LOST` is proven: the process is gone, or the machine was rebooted. Its jobs are adopted or run
+  again.
+* `EXPIRED` proves nothing. Only a user decides about the jobs of such a runner.
 """
 
 from __future__ import annotations
@@ -61,12 +61,10 @@ class Liveness(StrEnum):
 
 
 class Proof(StrEnum):
-    """Why a runner is lost for certain. The values are stored."""
+    """Why a runner is lost for certain."""
 
     PROCESS_GONE = "process_gone"
     REBOOTED = "rebooted"
-    ALLOCATION_ENDED = "allocation_ended"
-    NODE_DOWN = "node_down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +108,13 @@ def judge(
     *,
     process_runs: bool,
     quiet: float,
-    cluster: Proof | None = None,
 ) -> Verdict:
     """Return what is known about a runner.
 
     ``process_runs`` says whether its process is in the process table of this machine, and counts
     only for a runner that is `HERE`. ``quiet`` is the time in seconds since its heartbeat counter
-    changed, measured by the caller while it could read the database. ``cluster`` is what the batch
-    system says about the allocation or node of the runner.
+    changed, measured by the caller while it could read the database.
     """
-    if cluster is not None:
-        return Verdict(Liveness.LOST, cluster)
     place = relation(runner, here)
     if place is Relation.BEFORE_REBOOT:
         return Verdict(Liveness.LOST, Proof.REBOOTED)

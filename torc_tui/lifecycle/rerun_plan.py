@@ -47,8 +47,10 @@ class Follows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JobVerdict:
-    """The verdict on a job. One that runs and is not ``certain`` is kept after all if what it reads
-    turns out to be equal when the jobs before it have ended.
+    """The verdict on a job.
+
+    A job that runs and is not ``certain`` is kept after all if what it reads turns out to be equal
+    when the jobs before it have ended.
     """
 
     id: int

@@ -1,0 +1,1 @@
+"""Know the resources of this machine, and which jobs fit on it."""

@@ -1,6 +1,6 @@
-"""The variables by which a job sees its GPUs, and no others.
+"""Make the environment variables by which a job sees its GPUs, and no others.
 
-In: an allocation and the GPUs of the machine. Out: a part of the job's environment. Pure.
+Input: an allocation and the GPUs of the machine. Output: a part of the job's environment. Pure.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ _VIRTUAL = "virtual-"
 def environment(
     allocation: Allocation, gpus: Iterable[Gpu], *, by_index: bool = False
 ) -> dict[str, str]:
-    """The variables for an attempt with that allocation.
+    """Return the variables for an attempt with that allocation.
 
-    GPUs are named by their UUID, or on request by their number in the order of the PCI bus. MIG
-    instances have no number, so a job with one gets ids in any case. Virtual GPUs have a number
-    only. Without GPUs the job sees none.
+    GPUs are named by their UUID, or with ``by_index`` by their index in the order of the PCI bus.
+    A MIG instance has no index, so a job that holds one gets UUIDs in any case. Virtual GPUs have
+    only an index. A job without GPUs sees none.
     """
     known = {gpu.uuid: gpu for gpu in gpus}
-    numbers: list[int | None] = []
+    indices: list[int | None] = []
     for grant in allocation.gpus:
         gpu = known.get(grant.uuid)
         if gpu is not None:
-            numbers.append(gpu.index if gpu.virtual or (by_index and gpu.parent is None) else None)
+            indices.append(gpu.index if gpu.virtual or (by_index and gpu.parent is None) else None)
         elif grant.uuid.startswith(_VIRTUAL):
-            numbers.append(int(grant.uuid.removeprefix(_VIRTUAL)))
+            indices.append(int(grant.uuid.removeprefix(_VIRTUAL)))
         else:
-            numbers.append(None)
-    if None in numbers:
+            indices.append(None)
+    if None in indices:
         named = [grant.uuid for grant in allocation.gpus]
     else:
-        named = [str(number) for number in numbers]
+        named = [str(index) for index in indices]
     return {"CUDA_VISIBLE_DEVICES": ",".join(named), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}

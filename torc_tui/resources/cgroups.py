@@ -1,8 +1,7 @@
-"""The limits that control groups put on this process: CPU time and memory, versions 1 and 2.
+"""Read the limits of control groups (versions 1 and 2) on this process: CPU time and memory.
 
-In: /proc and /sys below a root folder (another root in tests). Out: numbers, None where nothing is
-limited. Each group on the way up counts, since a group cannot use more than the one above it
-allows.
+Input: /proc and /sys below a root directory. Output: numbers, None where nothing is limited. A
+group is limited by all groups above it.
 """
 
 from __future__ import annotations
@@ -16,39 +15,37 @@ _UNLIMITED = 1 << 60
 
 
 class Limits(NamedTuple):
-    """``cpus`` may be broken (1.5); ``memory`` is in bytes."""
+    """The limits; ``cpus`` may be a fraction (1.5), ``memory`` is in bytes."""
 
     cpus: float | None
     memory: int | None
 
 
 def limits(root: Path = Path("/")) -> Limits:
-    """The tightest limits on this process."""
+    """Return the tightest limits on this process."""
     groups = _lines(root / "proc/self/cgroup")
     mounts = _lines(root / "proc/self/mountinfo")
     cpus: list[float] = []
     memory: list[int] = []
-    for folder, version, controllers in _folders(root, groups, mounts):
+    for directory, version, controllers in _directories(root, groups, mounts):
         if version == 2:
-            quota, period, *_ = [*_words(folder / "cpu.max"), "", ""]
+            quota, period, *_ = [*_words(directory / "cpu.max"), "", ""]
             cpus += _quota(quota, period)
-            memory += _amount(_words(folder / "memory.max"))
+            memory += _amount(_words(directory / "memory.max"))
         else:
             if "cpu" in controllers:
-                quota, *_ = [*_words(folder / "cpu.cfs_quota_us"), ""]
-                period, *_ = [*_words(folder / "cpu.cfs_period_us"), ""]
+                quota, *_ = [*_words(directory / "cpu.cfs_quota_us"), ""]
+                period, *_ = [*_words(directory / "cpu.cfs_period_us"), ""]
                 cpus += _quota(quota, period)
             if "memory" in controllers:
-                memory += _amount(_words(folder / "memory.limit_in_bytes"))
+                memory += _amount(_words(directory / "memory.limit_in_bytes"))
     return Limits(min(cpus, default=None), min(memory, default=None))
 
 
-def _folders(
+def _directories(
     root: Path, groups: list[str], mounts: list[str]
 ) -> Iterator[tuple[Path, int, frozenset[str]]]:
-    """The folder of each group of this process and of those above it, as far as they are
-    mounted.
-    """
+    """Yield (directory, version, controllers) of all groups of this process that are mounted."""
     paths: dict[str, str] = {}  # controller -> path of the group; "" for version 2
     for line in groups:
         _, names, path, *_ = [*line.split(":", 2), "", ""]

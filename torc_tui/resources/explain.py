@@ -1,7 +1,7 @@
 """Explain why a request does not fit: which resources it lacks.
 
-Input: a request and a pool, or a machine. Output: shortfalls, each with the `Reason` that tells it.
-There are none exactly when the pool would serve the request.
+Input: a request and a pool, or a machine. Output: shortfalls, each with its `Reason`; none
+if the pool would serve the request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torc_tui.resources.gpus import LASTING, WHOLE, GpuNeed, GpuState, Obstacle,
 from torc_tui.resources.pool import Pool
 
 NAMED_GPUS = 8
-"""How many GPUs are named with their obstacle."""
+"""Largest number of GPUs that are named with their obstacle."""
 
 
 class Shortfall(NamedTuple):
@@ -33,7 +33,7 @@ class Shortfall(NamedTuple):
 
 
 def explain(req: ResourceRequirements, pool: Pool) -> tuple[Shortfall, ...]:
-    """Return what keeps the request from being served now; empty exactly when it fits."""
+    """Return what the request lacks now; nothing if it fits."""
     missing = _exceeding(req, pool.num_cpus, pool.memory)
     lacking = {shortfall.what for shortfall in missing}
     if req.num_cpus > pool.free_cpus and "cpus" not in lacking:
@@ -50,7 +50,7 @@ def explain(req: ResourceRequirements, pool: Pool) -> tuple[Shortfall, ...]:
 
 
 def never(req: ResourceRequirements, machine: Machine) -> tuple[Shortfall, ...]:
-    """Return what keeps the request from being served by this machine even when it is idle."""
+    """Return what the request lacks even when this machine is idle."""
     missing = _exceeding(req, machine.num_cpus, machine.memory)
     need = gpu_need(req)
     if need is not None:

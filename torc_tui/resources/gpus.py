@@ -1,27 +1,21 @@
-"""One GPU: what is granted of it, what others use of it, and what stands in the way of a request.
+"""Know what is granted and used of one GPU, and why it cannot serve a request.
 
-In: readings (``Gpu``) and grants. Out: obstacles, and the choice of GPUs for one request. Pure:
-asks no driver.
+Input: readings (``Gpu``) and grants. Output: obstacles. Pure.
 
-The laws:
-
-* A whole-GPU grant (1000 thousandths) is alone on its GPU. Shares and memory reservations never
-  join it.
+Invariants
+* A grant of a whole GPU (1000 thousandths) excludes every other grant of that GPU.
 * The shares of a GPU add up to at most 1000, reservations to at most its memory.
 * Memory of others counts as it is: what is available is the free memory of the last reading, less
-  what our own grants reserved and have not used yet. So an own job that fills its reservation
-  changes nothing.
-* A GPU whose memory the driver does not tell (0), and a virtual GPU, have room for every
+  what our own grants have reserved and not used yet. So nothing changes when an own job fills its
   reservation.
+* Reservations are not limited on a virtual GPU, and on one whose driver reports no memory (0).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
-from itertools import combinations
-from math import ceil, comb
+from math import ceil
 from typing import Literal, NamedTuple
 
 from torc_tui.model import Gpu, GpuGrant, GpuProcess, ResourceRequirements
@@ -31,21 +25,13 @@ WHOLE = 1000
 """The share of a whole GPU, in thousandths."""
 
 ForeignPolicy = Literal["avoid", "ignore"]
-"""Whether whole-GPU jobs keep off a GPU that a process of others computes on."""
+"""Whether jobs with whole GPUs avoid a GPU on which processes of others compute."""
 
-Distances = Mapping[str, Mapping[str, int]]
-"""uuid -> uuid -> how far two GPUs are from each other; smaller is closer. Missing pairs are
-far."""
-
-_FAR = 1 << 20
 _EXCLUSIVE = frozenset({"exclusive_process", "exclusive_thread"})
-_MAX_COMBINATIONS = 2000
 
 
 class GpuNeed(NamedTuple):
-    """What a request wants of GPUs: ``number`` of them, each with ``share`` thousandths and
-    ``memory`` bytes.
-    """
+    """A request for ``number`` GPUs, each with ``share`` thousandths and ``memory`` bytes."""
 
     number: int
     share: int
@@ -54,7 +40,7 @@ class GpuNeed(NamedTuple):
 
 
 class Obstacle(Enum):
-    """Why a GPU cannot serve a request now; those up to PROHIBITED hold whatever happens."""
+    """Why a GPU cannot serve a request now."""
 
     MODEL = "model"
     INSTANCE = "instance"
@@ -68,19 +54,17 @@ class Obstacle(Enum):
 
 
 LASTING = frozenset({Obstacle.MODEL, Obstacle.INSTANCE, Obstacle.TOO_SMALL, Obstacle.PROHIBITED})
+"""Obstacles that remain when all jobs and other processes have ended."""
 
 
 def gpu_need(req: ResourceRequirements) -> GpuNeed | None:
-    """The request's part that concerns GPUs; None if it wants none (``gpu_model`` alone asks for
-    nothing).
-    """
+    """Return the GPUs that are requested; None for none (``gpu_model`` alone requests none)."""
     memory = req.gpu_memory or 0
     if req.num_gpus >= 1:
         return GpuNeed(ceil(req.num_gpus), WHOLE, memory, req.gpu_model)
     if req.num_gpus > 0:
-        return GpuNeed(
-            1, min(max(round(req.num_gpus * WHOLE), 1), WHOLE - 1), memory, req.gpu_model
-        )
+        share = min(max(round(req.num_gpus * WHOLE), 1), WHOLE - 1)
+        return GpuNeed(1, share, memory, req.gpu_model)
     return GpuNeed(1, 0, memory, req.gpu_model) if memory > 0 else None
 
 
@@ -93,8 +77,9 @@ def _pattern(model: str) -> Pattern | None:
 
 
 def matches(gpu: Gpu, model: str | None) -> bool:
-    """Whether the GPU's name is of that model. Virtual GPUs are of every model; a broken pattern
-    matches nothing.
+    """Return whether the name of a GPU matches the pattern of a model.
+
+    Virtual GPUs match every pattern, and no GPU matches a pattern that is invalid.
     """
     if not model or gpu.virtual:
         return True
@@ -103,18 +88,17 @@ def matches(gpu: Gpu, model: str | None) -> bool:
 
 
 class GpuState:
-    """What is known and granted of one GPU. ``gpu`` is None while no reading shows it (grants are
-    kept).
+    """What is known and granted of one GPU.
 
-    ``share`` and ``reserved`` are the sums of what ``grants`` holders were granted, in thousandths
-    and bytes; ``own_used`` is what their processes really hold, and ``foreign`` are the processes
-    of others.
+    ``gpu`` is None while no reading shows the GPU; grants are kept. ``share`` and ``reserved`` are
+    the sums of all ``grants``, in thousandths and bytes, and ``wholes`` counts grants of the whole
+    GPU. ``own_used`` are the bytes that our processes hold, ``foreign`` the processes of others.
     """
 
     __slots__ = (
-        "_quiet",
-        "available_reading",
+        "_unexplained_when_idle",
         "foreign",
+        "free_memory",
         "gpu",
         "grants",
         "own_used",
@@ -130,43 +114,48 @@ class GpuState:
         self.grants = 0
         self.wholes = 0
         self.own_used = 0
-        self.available_reading = 0
+        self.free_memory = 0
         self.foreign: tuple[GpuProcess, ...] = ()
-        self._quiet: int | None = None
+        self._unexplained_when_idle: int | None = None
         self.read(gpu)
 
     def read(self, gpu: Gpu | None) -> None:
-        """Take a fresh reading; None: the GPU is gone."""
+        """Take a fresh reading; None when the GPU does not answer."""
         self.gpu = gpu
         if gpu is None:
             return
         own = [process for process in gpu.processes if process.own]
         self.foreign = tuple(process for process in gpu.processes if not process.own)
         self.own_used = sum(process.memory or 0 for process in own)
-        free = gpu.memory if gpu.memory_free is None else min(gpu.memory_free, gpu.memory)
-        self.available_reading = free
-        # Inside a container the driver may hide the processes, our own among them. What is used
-        # beyond the known processes and beyond what was used while we held nothing is then taken
-        # for our own jobs' use.
-        unexplained = max(
-            gpu.memory - free - sum(process.memory or 0 for process in gpu.processes), 0
-        )
+        self.free_memory = gpu.memory
+        if gpu.memory_free is not None:
+            self.free_memory = min(gpu.memory_free, gpu.memory)
+        known = sum(process.memory or 0 for process in gpu.processes)
+        unexplained = max(gpu.memory - self.free_memory - known, 0)
         if not self.grants and not own:
-            self._quiet = unexplained if self._quiet is None else min(self._quiet, unexplained)
-        elif self._quiet is not None and all(
-            process.memory is not None for process in self.foreign
-        ):
-            self.own_used += min(
-                max(unexplained - self._quiet, 0), max(self.reserved - self.own_used, 0)
-            )
+            if self._unexplained_when_idle is None:
+                self._unexplained_when_idle = unexplained
+            self._unexplained_when_idle = min(self._unexplained_when_idle, unexplained)
+        elif self._unexplained_when_idle is not None:
+            self._attribute(unexplained - self._unexplained_when_idle)
+
+    def _attribute(self, unexplained: int) -> None:
+        """Take memory that no known process holds for that of our own jobs.
+
+        Inside a container the driver may hide processes, our own among them.
+        """
+        if all(process.memory is not None for process in self.foreign):
+            self.own_used += min(max(unexplained, 0), max(self.reserved - self.own_used, 0))
 
     def add(self, grant: GpuGrant) -> None:
+        """Count a grant."""
         self.grants += 1
         self.wholes += grant.share >= WHOLE
         self.share += grant.share
         self.reserved += grant.memory
 
     def remove(self, grant: GpuGrant) -> None:
+        """No longer count a grant."""
         self.grants -= 1
         self.wholes -= grant.share >= WHOLE
         self.share -= grant.share
@@ -195,14 +184,14 @@ class GpuState:
     def memory_available(self) -> int:
         """Bytes that a new reservation can get."""
         unreserved = (self.gpu.memory if self.gpu is not None else 0) - self.reserved
-        return max(
-            min(self.available_reading - max(self.reserved - self.own_used, 0), unreserved), 0
-        )
+        unused = max(self.reserved - self.own_used, 0)
+        return max(min(self.free_memory - unused, unreserved), 0)
 
     @property
     def share_available(self) -> int:
-        """Thousandths that are not granted, less the part of the memory that computing processes of
-        others hold.
+        """Thousandths that a new grant can get.
+
+        Processes of others that compute count by the part of the memory that they hold.
         """
         gpu, taken = self.gpu, 0
         if gpu is not None and gpu.memory:
@@ -211,11 +200,11 @@ class GpuState:
 
     @property
     def limitless(self) -> bool:
-        """Whether nobody knows how much memory it has."""
+        """Whether the size of its memory is unknown."""
         return self.gpu is not None and (self.gpu.virtual or not self.gpu.memory)
 
     def obstacle(self, need: GpuNeed, policy: ForeignPolicy = "avoid") -> Obstacle | None:
-        """The first thing that keeps the GPU from serving the request now; None if it can."""
+        """Return the first obstacle to serving the request now; None if there is none."""
         gpu = self.gpu
         if gpu is None or not matches(gpu, need.model):
             return Obstacle.MODEL
@@ -225,79 +214,22 @@ class GpuState:
             return Obstacle.TOO_SMALL
         if gpu.compute_mode == "prohibited":
             return Obstacle.PROHIBITED
+        return self._share_obstacle(need, gpu, policy) or self._memory_obstacle(need)
+
+    def _share_obstacle(self, need: GpuNeed, gpu: Gpu, policy: ForeignPolicy) -> Obstacle | None:
         if self.wholes:
             return Obstacle.HELD
         exclusive = gpu.compute_mode in _EXCLUSIVE
-        if need.share >= WHOLE or exclusive:
-            if self.grants:
-                return Obstacle.SHARED
-            if (exclusive or policy == "avoid") and self.computing:
-                return Obstacle.FOREIGN
-        elif need.share > self.share_available:
-            return Obstacle.SHARE
-        if not self.limitless and self.memory_available < max(
-            need.memory, 0 if need.share >= WHOLE else 1
-        ):
-            return Obstacle.MEMORY
+        if need.share < WHOLE and not exclusive:
+            return Obstacle.SHARE if need.share > self.share_available else None
+        if self.grants:
+            return Obstacle.SHARED
+        if (exclusive or policy == "avoid") and self.computing:
+            return Obstacle.FOREIGN
         return None
 
-
-def choose(
-    states: Sequence[GpuState], need: GpuNeed, distances: Distances | None
-) -> list[GpuState] | None:
-    """The GPUs that serve the request best, of those that can (``GPUs``); None if they are too
-    few.
-
-    Shares go onto GPUs that already hold shares of ours, before idle ones, before those that
-    others compute on; among equals onto the one with the least room left. Whole GPUs: the smallest
-    that do, as close together as possible.
-    """
-    if len(states) < need.number:
-        return None
-    ranked = sorted(states, key=_tightest if need.share < WHOLE else _smallest)
-    if need.number == 1 or len(ranked) == need.number or not distances:
-        return ranked[: need.number]
-    return _closest(ranked, need.number, distances)
-
-
-def _tightest(state: GpuState) -> tuple[int, int, int, int, str]:
-    assert state.gpu is not None
-    tier = 0 if state.grants else 2 if state.computing else 1
-    return (tier, state.share_available, state.memory_available, state.gpu.index, state.gpu.uuid)
-
-
-def _smallest(state: GpuState) -> tuple[int, int, int, str]:
-    assert state.gpu is not None
-    return (len(state.computing), state.gpu.memory, state.gpu.index, state.gpu.uuid)
-
-
-def _closest(ranked: list[GpuState], count: int, distances: Distances) -> list[GpuState]:
-    uuids = [state.gpu.uuid if state.gpu else "" for state in ranked]
-
-    def apart(i: int, j: int) -> int:
-        return distances.get(uuids[i], {}).get(uuids[j], _FAR)
-
-    if comb(len(ranked), count) <= _MAX_COMBINATIONS:
-        best = min(
-            combinations(range(len(ranked)), count),
-            key=lambda c: sum(apart(i, j) for i, j in combinations(c, 2)),
-        )
-        return [ranked[i] for i in best]
-    grown = [_grow(first, len(ranked), count, apart) for first in range(len(ranked))]
-    return [ranked[i] for i in sorted(min(grown)[1])]
-
-
-def _grow(
-    first: int, total: int, count: int, apart: Callable[[int, int], int]
-) -> tuple[int, list[int]]:
-    """A close group around one GPU, grown by always adding the nearest: (sum of its distances, its
-    members).
-    """
-    group, spread = [first], 0
-    while len(group) < count:
-        distance, nearest = min(
-            (sum(apart(i, j) for j in group), i) for i in range(total) if i not in group
-        )
-        spread += distance
-        group.append(nearest)
-    return spread, group
+    def _memory_obstacle(self, need: GpuNeed) -> Obstacle | None:
+        needed = max(need.memory, 0 if need.share >= WHOLE else 1)
+        if self.limitless or self.memory_available >= needed:
+            return None
+        return Obstacle.MEMORY

@@ -1,11 +1,11 @@
-"""Placement: which of the candidates start now.
+"""Decide which of the ready jobs start now.
 
-In: candidates and the pool. Out: (job id, allocation) pairs, in the order of the choice; the pool
-has them taken.
+Input: candidates and a pool. Output: (job id, allocation) pairs in the order of the choice; their
+resources are taken from the pool. Pure.
 
-The law: higher priority first; within one priority the larger request, by what the workflow's
-``jobs_sort_method`` compares; then the smaller id. What does not fit is passed over, and what
-stands behind it may go (backfill).
+Invariant: jobs with a higher priority come first; among equals, the larger request by what
+``jobs_sort_method`` compares; then the smaller id. A job that does not fit is skipped, and smaller
+jobs after it may start (backfill).
 """
 
 from __future__ import annotations
@@ -34,41 +34,36 @@ DEFAULT_METHOD = "gpus_runtime_memory"
 
 
 def place(
-    candidates: Sequence[Candidate],
-    pool: Pool,
-    limit: int | None = None,
-    *,
-    method: str = DEFAULT_METHOD,
+    candidates: Sequence[Candidate], pool: Pool, limit: int, *, method: str = DEFAULT_METHOD
 ) -> list[tuple[int, Allocation]]:
-    """Take from the pool for as many candidates as fit, at most ``limit``. ``method`` is a
-    ``jobs_sort_method``.
+    """Take resources for as many candidates as fit, at most ``limit``.
+
+    ``method`` is a ``jobs_sort_method``.
     """
-    if limit is not None and limit <= 0:
-        return []
     placed: list[tuple[int, Allocation]] = []
-    refused: set[int] = (
-        set()
-    )  # requests that did not fit: while the pool only shrinks, they will not fit later
+    refused: set[int] = set()
+    """Requests that did not fit: they will not fit later, because the pool only shrinks here."""
     size = _SIZES.get(method, _SIZES[DEFAULT_METHOD])
     for candidate in sorted(
         candidates, key=lambda one: (-one.priority, size(one.requirements), one.job_id)
     ):
-        req = candidate.requirements
-        if id(req) in refused:
-            continue
-        allocation = pool.take(req)
-        if allocation is None:
-            refused.add(id(req))
-            continue
-        placed.append((candidate.job_id, allocation))
-        if limit is not None and len(placed) >= limit:
+        if len(placed) >= limit:
             break
+        requirements = candidate.requirements
+        if id(requirements) in refused:
+            continue
+        allocation = pool.take(requirements)
+        if allocation is None:
+            refused.add(id(requirements))
+        else:
+            placed.append((candidate.job_id, allocation))
     return placed
 
 
 def rank(requirements: Sequence[ResourceRequirements]) -> list[int]:
-    """For each request its place by size: 0 the largest. Requests of one rank are the same to the
-    pool.
+    """Return the rank of each request by size: 0 is the largest.
+
+    A pool serves requests of one rank alike.
     """
     shapes = [
         (
@@ -82,5 +77,5 @@ def rank(requirements: Sequence[ResourceRequirements]) -> list[int]:
         )
         for r in requirements
     ]
-    places = {shape: place for place, shape in enumerate(sorted(set(shapes)))}
-    return [places[shape] for shape in shapes]
+    ranks = {shape: rank for rank, shape in enumerate(sorted(set(shapes)))}
+    return [ranks[shape] for shape in shapes]

@@ -1,7 +1,7 @@
-"""The pool: what a runner may use of one machine, and what is taken of it.
+"""Account for what a runner may use of one machine, and for what is taken of it.
 
-In: a ``Machine``, the allocations that others and we hold, fresh readings of the GPUs. Out:
-allocations. Pure: whoever owns the pool reads the driver and the clock.
+Input: a ``Machine``, allocations that this and other runners hold, fresh readings of the GPUs.
+Output: allocations. Pure: the caller reads the driver and the clock.
 """
 
 from __future__ import annotations
@@ -10,16 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, Machine, ResourceRequirements
-from torc_tui.resources.gpus import (
-    WHOLE,
-    Distances,
-    ForeignPolicy,
-    GpuNeed,
-    GpuState,
-    Obstacle,
-    choose,
-    gpu_need,
-)
+from torc_tui.resources.gpu_choice import Distances, choose
+from torc_tui.resources.gpus import ForeignPolicy, GpuNeed, GpuState, Obstacle, gpu_need
 
 
 class Pool:
@@ -52,39 +44,34 @@ class Pool:
 
     @property
     def free_cpus(self) -> int:
+        """CPUs that are not taken."""
         return max(self.num_cpus - self._cpus, 0)
 
     @property
     def free_memory(self) -> int:
-        """Bytes."""
+        """Bytes that are not taken."""
         return max(self.memory - self._bytes, 0)
 
     @property
     def gpu_states(self) -> list[GpuState]:
-        """The GPUs that exist now, in the order of their index. To look at, not to change."""
+        """The GPUs that answer now, by index; to be read, not changed."""
         return [state for _, state in _by_index(self._gpus.values())]
 
-    @property
-    def free_gpus(self) -> int:
-        """How many GPUs a whole-GPU request could get now."""
-        need = GpuNeed(1, WHOLE, 0, None)
-        return sum(state.obstacle(need, self.foreign) is None for state in self._gpus.values())
-
     def fits(self, req: ResourceRequirements) -> bool:
-        """Whether ``take`` would succeed."""
+        """Return whether `take` would succeed."""
         if not self._counts_fit(req):
             return False
         need = gpu_need(req)
         return need is None or self._choose(need) is not None
 
     def obstacles(self, need: GpuNeed) -> list[tuple[GpuState, Obstacle | None]]:
-        """For each GPU what keeps it from serving the request now."""
+        """Return for each GPU why it cannot serve the request now."""
         return [(state, state.obstacle(need, self.foreign)) for state in self.gpu_states]
 
     # -- taking and giving -------------------------------------------------------------------------
 
     def take(self, req: ResourceRequirements) -> Allocation | None:
-        """Take what the request asks for, all of it or nothing; None if it does not fit now."""
+        """Take all that is requested; None, and nothing is taken, if it does not fit now."""
         if not self._counts_fit(req):
             return None
         grants: tuple[GpuGrant, ...] = ()
@@ -107,8 +94,9 @@ class Pool:
             self._gpus.setdefault(grant.uuid, GpuState()).add(grant)
 
     def give(self, allocation: Allocation) -> None:
-        """Return what an attempt held; ValueError, and nothing changed, if the pool does not hold
-        that much.
+        """Give back what an attempt held.
+
+        Raise ValueError, and change nothing, if the pool does not hold that much.
         """
         if (
             allocation.num_cpus > self._cpus
@@ -127,11 +115,10 @@ class Pool:
     # -- the machine changes -----------------------------------------------------------------------
 
     def update(self, gpus: Iterable[Gpu]) -> None:
-        """Take fresh readings of all GPUs. Those not among them are gone (what is granted of them
-        is remembered).
+        """Take fresh readings of all GPUs. The grants of a GPU that is missing are kept.
 
-        Read again before placing, and after the end of a job with GPUs: the memory it used counts
-        until then.
+        Update before placing jobs, and after the end of a job with GPUs: the memory that it used
+        counts until then.
         """
         seen = {gpu.uuid: gpu for gpu in gpus}
         for uuid, state in list(self._gpus.items()):
@@ -146,17 +133,15 @@ class Pool:
         self.num_cpus = self.num_cpus if num_cpus is None else num_cpus
         self.memory = self.memory if memory is None else memory
 
-    # -- inside ------------------------------------------------------------------------------------
-
     def _counts_fit(self, req: ResourceRequirements) -> bool:
-        # An over-held pool has nothing free, which is still enough for a request of nothing.
+        # A pool that holds more than its capacity still serves a request for 0 CPUs.
         return (
             (self._cpus + req.num_cpus <= self.num_cpus or req.num_cpus <= 0)
             and (self._bytes + req.planned_memory <= self.memory or req.planned_memory <= 0)
             and req.num_nodes <= 1
         )
 
-    def _choose(self, need: GpuNeed) -> Sequence[GpuState] | None:
+    def _choose(self, need: GpuNeed) -> list[GpuState] | None:
         able = [
             state for state in self._gpus.values() if state.obstacle(need, self.foreign) is None
         ]

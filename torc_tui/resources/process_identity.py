@@ -1,8 +1,7 @@
-"""Processes of this host, as far as resources are concerned: who they are, when they began, whose
-they are.
+"""Identify processes of this host: their start time, name and session.
 
-In: process ids. Out: plain values, None or "" where nobody can tell. psutil is loaded only where
-/proc does not answer. Nothing is signalled or changed here.
+Input: process ids. Output: plain values; None or "" where they are unknown. psutil is loaded only
+where /proc does not answer.
 """
 
 from __future__ import annotations
@@ -13,16 +12,17 @@ from pathlib import Path
 
 _MAX_DEPTH = 64
 MICROSECONDS = 1_000_000
-"""The unit of start times where /proc does not tell them in ticks."""
+"""Unit of start times, per second, where there is no /proc with clock ticks."""
 
 
 def process_started(pid: int) -> int | None:
-    """When the process began, in clock ticks since boot on Linux, elsewhere microseconds; None if
-    there is none, or only what is left of one whose parent never asked (a zombie). OSError when
-    that cannot be known now (no descriptor left): taken for gone, a runner would lose its jobs.
+    """Return when a process began; None if it does not exist or is a zombie.
 
-    Together with the boot id it tells a process from a later one of the same id. The rule is field
-    22 of proc(5) stat.
+    The unit is clock ticks since boot on Linux (field 22 of proc(5) stat), elsewhere microseconds.
+    Together with the boot id, the start time tells a process from a later one with the same id.
+
+    Raise OSError when no descriptor is left to read it: a runner would lose its jobs if they were
+    taken for gone.
     """
     fields = _stat(pid)
     if fields is not None:
@@ -43,7 +43,7 @@ def process_started(pid: int) -> int | None:
 
 
 def process_name(pid: int) -> str:
-    """What the process is called; "" if it is gone, hidden, or in another pid namespace."""
+    """Return the name of a process; "" if it is gone, hidden, or in another pid namespace."""
     import psutil
 
     try:
@@ -53,7 +53,7 @@ def process_name(pid: int) -> str:
 
 
 def belongs(pid: int, leaders: Container[int]) -> bool:
-    """Whether the process is one of the leaders, in the session of one, or a descendant of one."""
+    """Return whether a process is a leader, in the session of a leader, or a descendant of one."""
     if pid in leaders:
         return True
     try:
@@ -89,8 +89,9 @@ def _parent(pid: int) -> int | None:
 
 
 def _stat(pid: int) -> list[bytes] | None:
-    """The fields of /proc/PID/stat after the name (which may hold spaces and parentheses): state
-    first.
+    """Return the fields of /proc/PID/stat from the state on.
+
+    The name before them may contain spaces and parentheses.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()

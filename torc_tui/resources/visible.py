@@ -1,12 +1,12 @@
-"""Which GPUs the runner may use, by the variables that it inherited.
+"""Find out which GPUs a runner may use, by its environment.
 
-In: the GPUs that the driver lets us open, and an environment. Out: the ids of devices. Pure.
+Input: the GPUs that the driver can open, and an environment. Output: the UUIDs of devices. Pure.
 
-The rules are those of CUDA: CUDA_VISIBLE_DEVICES holds indices, ids or unique beginnings of ids;
-the first entry that names nothing ends the list; an empty value hides all. An index counts the
-GPUs that can be opened, in the order of the PCI bus (CUDA itself may put the fastest first, where
-GPUs differ and CUDA_DEVICE_ORDER is not set). Without that variable the GPUs of the Slurm step or
-job count (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm numbers over the node.
+The rules are those of CUDA: CUDA_VISIBLE_DEVICES holds indices, UUIDs or unique beginnings of
+UUIDs; the first entry that matches no device ends the list; an empty value hides all devices. An
+index counts the GPUs that can be opened, in the order of the PCI bus (CUDA itself may put the
+fastest first if GPUs differ and CUDA_DEVICE_ORDER is not set). Without that variable, the GPUs of
+the Slurm step or job are used (SLURM_STEP_GPUS, SLURM_JOB_GPUS), which Slurm numbers per node.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 
 class Instance(NamedTuple):
-    """A MIG instance: its id, and the numbers of its GPU instance and compute instance."""
+    """A MIG instance: its UUID, and the numbers of its GPU instance and compute instance."""
 
     uuid: str
     gpu_instance: int
@@ -24,8 +24,10 @@ class Instance(NamedTuple):
 
 
 class Device(NamedTuple):
-    """A GPU that can be opened. ``number`` is its place among all GPUs of the node. With ``mig``
-    it is used only through its instances.
+    """A GPU that can be opened.
+
+    ``number`` is its position among all GPUs of the node. A GPU in MIG mode (``mig``) is used only
+    through its instances.
     """
 
     number: int
@@ -35,15 +37,16 @@ class Device(NamedTuple):
 
     @property
     def usable(self) -> tuple[str, ...]:
+        """The UUIDs by which it is used."""
         return tuple(instance.uuid for instance in self.instances) if self.mig else (self.uuid,)
 
 
 def visible(
     devices: Sequence[Device], environ: Mapping[str, str], *, hidden: bool = False
 ) -> list[str]:
-    """The ids of the devices that may be used, in the order of the GPUs.
+    """Return the UUIDs of the devices that may be used, in the order of the GPUs.
 
-    ``hidden``: the node has more GPUs, which cannot be opened (a cgroup keeps them from us).
+    ``hidden`` tells that the node has more GPUs, which a cgroup keeps this process from opening.
     """
     everything = [uuid for device in devices for uuid in device.usable]
     inherited = environ.get("CUDA_VISIBLE_DEVICES")
@@ -51,7 +54,7 @@ def visible(
         chosen = _named(devices, inherited)
     else:
         numbers = _slurm(environ)
-        # A cgroup that hides GPUs has chosen already, and may have given the rest new numbers.
+        # A cgroup that hides GPUs has selected them already, and may have renumbered the others.
         if numbers is None or hidden or len(devices) <= len(numbers):
             return everything
         chosen = {uuid for device in devices if device.number in numbers for uuid in device.usable}
@@ -71,9 +74,8 @@ def _named(devices: Sequence[Device], value: str) -> set[str]:
 def _find(devices: Sequence[Device], entry: str) -> tuple[str, ...]:
     if entry.isascii() and entry.isdigit():
         return devices[int(entry)].usable if int(entry) < len(devices) else ()
-    if entry.startswith(
-        "MIG-GPU-"
-    ):  # the older name: MIG-<id of the GPU>/<GPU instance>/<compute instance>
+    if entry.startswith("MIG-GPU-"):
+        # The older form: MIG-<UUID of the GPU>/<GPU instance>/<compute instance>
         parent, _, numbers = entry.removeprefix("MIG-").partition("/")
         instances = [
             instance for device in devices if device.uuid == parent for instance in device.instances
@@ -94,7 +96,7 @@ def _unique(names: Sequence[tuple[str, tuple[str, ...]]], beginning: str) -> tup
 
 
 def _slurm(environ: Mapping[str, str]) -> frozenset[int] | None:
-    """The numbers of the GPUs that Slurm gave; None if it says nothing that can be read."""
+    """Return the numbers of the GPUs that Slurm has granted; None if they cannot be read."""
     if "SLURM_JOB_ID" not in environ:
         return None
     text = (

@@ -66,7 +66,7 @@ class SqlGraph:
             if unmet == 0
         ]
 
-    def blame(self, job_id: int) -> Reason:
+    def failed_dependency(self, job_id: int) -> Reason:
         row = self.conn.one(sql.BLAME, node_id=job_id)
         if row is None:
             return because(Kind.DEPENDENCY)
