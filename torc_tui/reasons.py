@@ -121,7 +121,9 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.TIMEOUT: "limit",
         Kind.TIME_LIMIT: "",
         Kind.RUNNER_STOPPED: "",
-        Kind.LOST: "places",  # hosts where it was lost in this run
+        # Hosts where it was lost in this run. `proof` is a `liveness.Proof`, or `expired`, or
+        # `dropped`, then with the `actor`.
+        Kind.LOST: "places proof actor",
         Kind.LAUNCH: "problem path error size",  # `problem`: environment, directory or None
         # What a user or the engine did to a job. `actor` is None when it is not known.
         Kind.CANCELED_BY_USER: "actor",
@@ -130,7 +132,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.RETRIED_BY_USER: "actor",
         Kind.WORKFLOW_DELETED: "",
         Kind.DEPENDENCY: "job status reason more",  # `reason`: why that job did not succeed
-        Kind.RESUMED: "",
+        Kind.RESUMED: "after",  # the reason of the end of the attempt before
         # Why a job that has not ended is where it is.
         Kind.STARTING: "",
         Kind.NOT_INITIALIZED: "",

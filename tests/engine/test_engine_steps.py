@@ -294,7 +294,7 @@ def test_what_another_node_holds_is_not_ours_to_end(bench: Make) -> None:
     it.step()
     it.fake.finish(it.ids["a"])
     with it.store.write() as conn:
-        compute_nodes.transfer(conn, it.engine.node.node_id, other.node.node_id)
+        compute_nodes.transfer(conn, [it.ids["a"]], other.node.node_id)
     it.step()
     assert results(it) == []
 
@@ -388,7 +388,10 @@ def test_a_stop_interrupts_without_a_verdict(bench: Make) -> None:
     from torc_tui.store import workflow_progress
 
     with it.store.write() as conn:
-        assert workflow_progress.take_up_interrupted(conn, it.workflow_id) == [(it.ids["top"], 2)]
+        ((kind, job_id, data),) = workflow_progress.resume_interrupted(conn, it.workflow_id)
+    assert (kind, job_id) == ("job_retried", it.ids["top"])
+    stopped = because(Kind.RUNNER_STOPPED)
+    assert data == {"attempt": 2, "reason": because(Kind.RESUMED, after=stopped).to_json()}
     again, fake = it.join()
     again.step([], 1.0)
     assert fake.job_ids == {it.ids["top"]}

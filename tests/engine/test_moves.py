@@ -11,7 +11,7 @@ from tests.raw_sql import execute
 from torc_tui.lifecycle.decide import Change, Outcome
 from torc_tui.model import AttemptKey, Cause, Exited, FailureRule, Started
 from torc_tui.status import HELD, JobStatus, is_legal
-from torc_tui.store import dependency_counters, scheduling, workflow_progress
+from torc_tui.store import compute_nodes, dependency_counters, scheduling, workflow_progress
 
 S = JobStatus
 Move = Callable[[Any, Any], object]
@@ -44,7 +44,11 @@ def unclaim(it: Any, conn: Any) -> object:
 
 def resume(it: Any, conn: Any) -> object:
     execute(conn, "UPDATE job SET stop_requested = 'stopped'")
-    return workflow_progress.take_up_interrupted(conn, it.workflow_id)
+    return workflow_progress.resume_interrupted(conn, it.workflow_id)
+
+
+def skip(it: Any, conn: Any) -> object:
+    return compute_nodes.skip_attempts(conn, [it.ids["a"]])
 
 
 def settle(status: S) -> Move:
@@ -58,6 +62,7 @@ MOVES: dict[str, tuple[Move, frozenset[S], S]] = {
     "claim": (claim, frozenset({S.READY}), S.PENDING),
     "start": (start, frozenset({S.PENDING}), S.RUNNING),
     "unclaim": (unclaim, frozenset({S.PENDING}), S.READY),
+    "skip": (skip, frozenset({S.PENDING}), S.READY),
     "resume": (resume, frozenset({S.TERMINATED}), S.READY),
     "complete": (end(S.COMPLETED), HELD, S.COMPLETED),
     "fail": (end(S.FAILED), HELD, S.FAILED),

@@ -21,7 +21,10 @@ from torc_tui.executors.local import LocalExecutor
 from torc_tui.operations.lost_runners import drop_runner
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.process_identity import process_started
+from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes
+from torc_tui.store.events import list_events
+from torc_tui.wording import sentence
 
 
 def claimed(bench: Any, folder: Path) -> tuple[Any, Path]:
@@ -142,7 +145,7 @@ def test_nothing_of_before_a_reboot_is_adopted_by_its_number(
     heir, _ = take_over(it, LocalExecutor())
     step(heir, it)
     assert it.status() == {"a": "failed" if ended else "pending"}
-    lost = because(Kind.LOST, places=("bench",))
+    lost = because(Kind.LOST, places=("bench",), proof="rebooted")
     assert reason(it) == (because(Kind.EXIT, code=3) if ended else lost)
 
 
@@ -166,8 +169,99 @@ def test_a_job_that_is_lost_runs_again_at_most_twice(bench: Any, tmp_path: Path)
         assert execute(conn, "SELECT retries, lost FROM job")[0][:] == (0, 3)
     places = ("bench", "bench", "bench")
     assert [decode(row[0]) for row in found] == [
-        because(Kind.LOST, places=places[:number]) for number in (1, 2, 3)
+        because(Kind.LOST, places=places[:number], proof="rebooted") for number in (1, 2, 3)
     ]
+    events = list_events(it.store, it.workflow_id)
+    retried = [one.data["reason"] for one in events if one.kind == "job_retried"]
+    assert [sentence(decode(one) or because(Kind.TEXT)) for one in retried] == [
+        "the attempt before was interrupted: its machine was rebooted (on bench)",
+        "the attempt before was interrupted: its machine was rebooted (on bench and bench)",
+    ]
+
+
+def expire(it: Any, on_lost: str, **more: Any) -> tuple[Any, Any]:
+    """The job of a runner that sends no heartbeat, and another runner that takes what it may."""
+    with it.store.write() as conn:
+        execute(conn, "UPDATE job SET status = 4, pid = 7, started_at = 1.0 WHERE name = 'a'")
+        expired = compute_nodes.active(conn, it.workflow_id)
+    heir, executor = it.join()
+    flights = adoption.take_expired(it.store, heir.maker, heir.node.node_id, executor, 2.0, expired)
+    for flight in flights:
+        heir.adopt(flight)
+        executor.lose(flight.key.job_id)
+    heir.step(executor.wait(0), 6.0)
+    return heir, executor
+
+
+@pytest.mark.parametrize(
+    ("on_lost", "status", "results"),
+    [
+        ("", "running", []),
+        ("on_lost: wait\n", "running", []),
+        ("on_lost: rerun\n", "pending", ["terminated"]),
+        ("on_lost: fail\n", "failed", ["failed"]),
+    ],
+    ids=["unset", "wait", "rerun", "fail"],
+)
+def test_an_expired_lease(bench: Any, on_lost: str, status: str, results: list[str]) -> None:
+    """Nothing is proven: only what the file says decides."""
+    it = bench(f"name: w\n{on_lost}jobs: [{{name: a, command: 'true'}}]\n")
+    it.engine.step([], 1.0)
+    expire(it, on_lost)
+    assert it.status() == {"a": status}
+    with it.store.read() as conn:
+        rows = execute(conn, "SELECT status, cause, reason FROM result")
+        active = {node.id for node in compute_nodes.active(conn, it.workflow_id)}
+    expected = because(Kind.LOST, places=("bench",), proof="expired")
+    assert [(JobStatus(row[0]).word, row[1], decode(row[2])) for row in rows] == [
+        (word, "lost", expected) for word in results
+    ]
+    assert (it.engine.node.node_id in active) is (not results)
+
+
+def test_a_job_overrides_the_workflow(bench: Any) -> None:
+    """The runner whose lease expired keeps one job. It is alive after all, and stops the other."""
+    it = bench(
+        "name: w\non_lost: rerun\njobs: [{name: a, command: 'true'},"
+        " {name: b, command: 'true', on_lost: wait}]\n"
+    )
+    it.engine.step([], 1.0)
+    assert it.running() == {"a", "b"}
+    expire(it, "rerun")
+    assert it.status() == {"a": "pending", "b": "pending"}
+    it.step()
+    assert [stop.key.job_id for stop in it.fake.stops] == [it.ids["a"]]
+    it.finish("b")
+    assert it.status() == {"a": "pending", "b": "completed"}
+
+
+@pytest.mark.parametrize("on_lost", ["rerun", "wait"])
+def test_a_claim_of_an_expired_lease(bench: Any, on_lost: str) -> None:
+    """It may still be started by its runner: another runner starts the next attempt."""
+    it = bench(f"name: w\non_lost: {on_lost}\njobs: [{{name: a, command: 'true'}}]\n")
+    it.engine.step([], 1.0)
+    with it.store.read() as conn:
+        expired = compute_nodes.active(conn, it.workflow_id)
+    heir, executor = it.join()
+    take = (heir.maker, heir.node.node_id, executor, 2.0, expired)
+    assert adoption.take_expired(it.store, *take) == []
+    attempt = it.jobs()[0].attempt_id
+    taken = on_lost == "rerun"
+    assert (it.status(), attempt) == ({"a": "ready" if taken else "pending"}, 1 + taken)
+
+
+def test_a_lost_job_fails_if_the_file_says_so(bench: Any, tmp_path: Path) -> None:
+    it = bench("name: w\njobs: [{name: a, command: 'true', on_lost: fail}]\n")
+    it.engine.step([], 1.0)
+    path = tmp_path / "out" / "job_stdio" / f"job_wf{it.workflow_id}_j{it.ids['a']}_r1_a1.exit"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("pid 999999999 5\n")
+    fake = FakeExecutor()
+    (engine, _), _ = take_over(it, fake)
+    fake.lose(it.ids["a"])
+    engine.step(fake.wait(0), 6.0)
+    assert it.status() == {"a": "failed"}
+    assert reason(it) == because(Kind.LOST, places=("bench",), proof="rebooted")
 
 
 def test_an_answer_that_was_lost_with_the_server(bench: Any, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from tests.raw_sql import execute
 from torc_tui.errors import NotFound, Refused
 from torc_tui.lifecycle.liveness import Liveness, Proof
 from torc_tui.model import Machine
-from torc_tui.operations import lost_runners
+from torc_tui.operations import jobs, lost_runners
 from torc_tui.operations import workflows as operations
 from torc_tui.plan.resolve import resolve
+from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store import compute_nodes, runner_liveness, workflows
 from torc_tui.store.database import Store
@@ -33,11 +35,17 @@ MACHINE = Machine(hostname="node7", num_cpus=4, memory=1 << 30)
 
 
 @pytest.fixture
-def workflow_id(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """A workflow with one job and one that depends on it, initialized; no time to watch."""
+def workflow_id(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> int:
+    """A workflow with one job and one that depends on it, initialized; no time to watch.
+
+    An indirect parameter adds keys of the workflow.
+    """
     monkeypatch.setattr(runner_liveness, "WATCH_SECONDS", 0.0)
+    more = getattr(request, "param", "")
     jobs = "[{name: a, command: x}, {name: b, command: x, depends_on: [a]}]"
-    plan = resolve(loads(f"{{name: w, jobs: {jobs}}}", format="yaml"))
+    plan = resolve(loads(f"{{name: w, {more}jobs: {jobs}}}", format="yaml"))
     made = operations.create_workflow(store, plan, user="ann", directory=str(tmp_path), actor=None)
     operations.initialize(store, made)
     return made
@@ -75,6 +83,19 @@ def states(store: Store, workflow_id: int) -> dict[str, str]:
     return {job.name: job.status.word for job in workflows.snapshot(store, workflow_id).jobs}
 
 
+def results(store: Store) -> list[tuple[int, str, str, Reason | None]]:
+    """Return attempt, status, cause and reason of each result."""
+    with store.read() as conn:
+        rows = execute(
+            conn, "SELECT attempt_id, status, cause, reason FROM result ORDER BY attempt_id"
+        )
+    return [(row[0], JobStatus(row[1]).word, row[2], decode(row[3])) for row in rows]
+
+
+def lost(proof: str, actor: str | None = None, places: tuple[str, ...] = ("node7",)) -> Reason:
+    return because(Kind.LOST, places=places, proof=proof, actor=actor)
+
+
 def verdict(store: Store, workflow_id: int) -> Any:
     with store.read() as conn:
         (node,) = compute_nodes.active(conn, workflow_id)
@@ -90,14 +111,21 @@ def test_an_expired_runner_is_dropped(store: Store, workflow_id: int, join: Join
     )
     dropped = lost_runners.drop_runner(store, node, actor=ACTOR)
     after = workflows.snapshot(store, workflow_id)
-    assert dropped.ready == [after.jobs[0].id]
+    a = after.jobs[0]
+    assert (dropped.jobs.ready, dropped.jobs.canceled) == ([a.id], [])
     assert states(store, workflow_id) == {"a": "ready", "b": "blocked"}
-    assert after.jobs[0].attempt_id == 2
+    assert a.attempt_id == 2
+    reason = lost("dropped", actor=ACTOR)
+    assert results(store) == [(1, "terminated", "lost", reason)]
     events = [one for one in list_events(store, workflow_id) if one.seq > before.workflow.last_seq]
     assert [(one.kind, one.actor) for one in events] == [
-        ("job_ready", ACTOR),
+        ("job_terminated", ACTOR),
+        ("job_retried", ACTOR),
         ("node_lost", ACTOR),
     ]
+    told = sentence(decode(events[1].data["reason"]) or because(Kind.TEXT))
+    dropped_by = "its runner was dropped by ann@bench (on node7)"
+    assert told == f"the attempt before was interrupted: {dropped_by}"
     view.apply(events)
     assert list(view.jobs.values()) == after.jobs
     with pytest.raises(Refused, match=f"cannot drop runner {node}: it has already ended"):
@@ -156,7 +184,8 @@ def test_an_absent_runner_is_named(
     def news(after: float) -> list[str]:
         now[0] += after
         with store.read() as conn:
-            return [sentence(one) for one in watch.news(compute_nodes.active(conn, workflow_id))]
+            _, found = watch.look(compute_nodes.active(conn, workflow_id))
+        return [sentence(one) for one in found]
 
     assert news(0.0) == []
     (told,) = news(8.0)
@@ -182,7 +211,7 @@ def test_a_wrong_clock_names_nobody(
         now[0] += 5.0
         with store.write() as conn:
             compute_nodes.beat(conn, node, 1.0)
-            assert watch.news(compute_nodes.active(conn, workflow_id)) == []
+            assert watch.look(compute_nodes.active(conn, workflow_id)) == ([], [])
 
 
 def test_a_job_that_was_asked_to_stop_is_canceled(
@@ -190,8 +219,9 @@ def test_a_job_that_was_asked_to_stop_is_canceled(
 ) -> None:
     node = join(stop="canceled")
     dropped = lost_runners.drop_runner(store, node, actor=ACTOR)
-    assert (len(dropped.canceled), dropped.ready) == (1, [])
+    assert (len(dropped.jobs.canceled), dropped.jobs.ready) == (1, [])
     assert states(store, workflow_id) == {"a": "canceled", "b": "canceled"}
+    assert results(store) == [(1, "canceled", "canceled", because(Kind.CANCELED_BY_USER))]
 
 
 def test_a_process_that_is_gone_is_proof(store: Store, workflow_id: int, join: Join) -> None:
@@ -209,6 +239,9 @@ def test_a_process_that_is_gone_is_proof(store: Store, workflow_id: int, join: J
     (dropped,) = lost_runners.sync_status(store, workflow_id)
     assert dropped.node.id == node
     assert states(store, workflow_id) == {"a": "ready", "b": "blocked"}
+    assert results(store) == [
+        (1, "terminated", "lost", lost("process_gone", places=("former name",)))
+    ]
 
 
 @pytest.mark.parametrize("status", JobStatus, ids=lambda status: status.word)
@@ -235,3 +268,46 @@ def test_force_takes_the_jobs(store: Store, workflow_id: int, join: Join, act: s
             operations.initialize(store, workflow_id)
         operations.initialize(store, workflow_id, force=True)
         assert states(store, workflow_id) == {"a": "ready", "b": "blocked"}
+
+
+@pytest.mark.parametrize("workflow_id", ["on_lost: fail, "], indirect=True, ids=["fail"])
+def test_a_dropped_job_fails(store: Store, workflow_id: int, join: Join) -> None:
+    """If the file says so; its dependents are canceled."""
+    dropped = lost_runners.drop_runner(store, join(), actor=ACTOR)
+    assert (len(dropped.jobs.failed), dropped.jobs.ready) == (1, [])
+    assert states(store, workflow_id) == {"a": "failed", "b": "canceled"}
+    assert results(store) == [(1, "failed", "lost", lost("dropped", actor=ACTOR))]
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["begun", "claimed"])
+def test_a_terminated_job_of_a_lost_runner(
+    store: Store, workflow_id: int, join: Join, begun: bool
+) -> None:
+    """Nobody else can end it: it ends at once, and leaves a result if it had begun."""
+    here = compute_nodes.this_process("here")
+    join(replace(here, started=1), quiet=1.0)
+    if not begun:
+        with store.write() as conn:
+            execute(conn, "UPDATE job SET status = 3, started_at = NULL WHERE name = 'a'")
+    a = workflows.snapshot(store, workflow_id).jobs[0]
+    done = jobs.terminate_jobs(store, [a.id], actor=ACTOR)
+    assert done.moved == [a.id]
+    reason = because(Kind.TERMINATED_BY_USER, actor=ACTOR)
+    status = "terminated" if begun else "canceled"
+    assert states(store, workflow_id) == {"a": status, "b": "canceled"}
+    assert results(store) == ([(1, "terminated", "canceled", reason)] if begun else [])
+
+
+def test_a_recorded_end_is_kept(store: Store, workflow_id: int, join: Join, tmp_path: Path) -> None:
+    """The job of a lost runner has ended by itself: the next runner uses that end."""
+    (tmp_path / "job_stdio").mkdir()
+    (tmp_path / "job_stdio" / "job_wf1_j1_r1_a1.exit").write_text("pid 999999999 5\n0\n")
+    node = join(replace(compute_nodes.this_process("here"), started=1), quiet=1.0)
+    with store.write() as conn:
+        execute(conn, f"UPDATE job SET output_dir = '{tmp_path}', pid = 999999999 WHERE name = 'a'")
+    assert lost_runners.sync_status(store, workflow_id) == []
+    assert states(store, workflow_id)["a"] == "running"
+    with pytest.raises(Refused, match="1 job of it still runs, or has recorded an end"):
+        lost_runners.drop_runner(store, node)
+    operations.initialize(store, workflow_id)
+    assert states(store, workflow_id) == {"a": "ready", "b": "blocked"}

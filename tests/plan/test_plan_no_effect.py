@@ -18,6 +18,7 @@ HONORED = {
     "resource_monitor": "{enabled: false}",
     "output_check": "written",
     "wait_for_background": "true",
+    "on_lost": "fail",
 }
 IGNORED = {
     "slurm_defaults": "{account: a}",

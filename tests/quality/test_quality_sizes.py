@@ -13,6 +13,7 @@ TABLES = {
     "model.py",
     "operations/catalog.py",
     "store/schema.py",
+    "workflow_file/schema.py",
 }
 """Modules of rows and records: they grow with what they list."""
 

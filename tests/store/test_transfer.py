@@ -11,8 +11,10 @@ import pytest
 
 from tests.raw_sql import execute
 from torc_tui.errors import NotFound, UsageError
-from torc_tui.store import events, queries, user_data, workflow_import, workflows
+from torc_tui.plan.resolve import resolve
+from torc_tui.store import events, queries, run_context, user_data, workflow_import, workflows
 from torc_tui.store.database import Store
+from torc_tui.workflow_file.load import loads
 
 
 @pytest.fixture
@@ -97,6 +99,22 @@ def test_an_import_is_the_same_workflow(store: Store, workflow_id: int, tmp_path
     workflow = workflows.get_workflow(other, copy)
     assert (workflow.user, workflow.directory, workflow.run_id) == ("bob", "/elsewhere", 0)
     other.close()
+
+
+def test_options(store: Store) -> None:
+    """Options of the workflow and of its jobs come along."""
+    text = "{name: w, on_lost: fail, jobs: [{name: a, command: x, on_lost: wait}]}"
+    made = workflows.create(
+        store, resolve(loads(text, format="yaml")), user="ann", directory="/w", at=1.0
+    )
+    copy = workflow_import.import_workflow(
+        store, _document(store, made), user="bob", directory="/w", at=2.0
+    )
+    with store.read() as conn:
+        context = run_context.read(conn, copy)
+        (own,) = execute(conn, f"SELECT options FROM job WHERE workflow_id = {copy}")[0]
+    assert context.option(own, "on_lost") == "wait"
+    assert context.option(None, "on_lost") == "fail"
 
 
 def test_commands_get_the_new_ids_of_records(store: Store, workflow_id: int) -> None:

@@ -58,11 +58,12 @@ def _sentences(dropped: Sequence[Dropped], workflow_id: int) -> str:
 
 
 def _sentence(dropped: Dropped) -> str:
+    jobs = dropped.jobs
     parts = []
-    for jobs, what in ((dropped.ready, "ready again"), (dropped.canceled, "canceled")):
-        if jobs:
-            verb = "is" if len(jobs) == 1 else "are"
-            parts.append(f"{count(len(jobs), 'job')} {verb} {what}")
+    ends = ((jobs.ready, "ready again"), (jobs.failed, "failed"), (jobs.canceled, "canceled"))
+    for ids, what in ends:
+        if ids:
+            parts.append(f"{count(len(ids), 'job')} {'is' if len(ids) == 1 else 'are'} {what}")
     told = f": {', '.join(parts)}" if parts else ""
     return f"Dropped runner {dropped.node.id} on {dropped.node.hostname}{told}"
 
@@ -71,6 +72,7 @@ def _record(dropped: Dropped) -> dict[str, Any]:
     return {
         "id": dropped.node.id,
         "hostname": dropped.node.hostname,
-        "ready_jobs": list(dropped.ready),
-        "canceled_jobs": list(dropped.canceled),
+        "ready_jobs": dropped.jobs.ready,
+        "failed_jobs": dropped.jobs.failed,
+        "canceled_jobs": dropped.jobs.canceled,
     }

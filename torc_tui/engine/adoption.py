@@ -2,7 +2,8 @@
 
 Input: the store, this process, an executor. Output: adopted attempts.
 
-Never: a take-over from a runner that is only silent, or whose lease has expired.
+Never: a take-over from a runner that is only silent. From one whose lease has expired, only jobs
+are taken whose `on_lost` says so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from torc_tui.executors.exit_file import (
     is_being_started,
     read_exit_file,
 )
-from torc_tui.lifecycle.decide import MOST_LOST
+from torc_tui.lifecycle.decide import outlives_lease, reruns_left
+from torc_tui.lifecycle.liveness import Proof
 from torc_tui.model import Allocation, AttemptKey
 from torc_tui.store import (
     compute_nodes,
@@ -44,6 +46,8 @@ NOBODY = 0
 anybody's now."""
 
 
+EXPIRED = "expired"
+"""The proof of a loss that no proof but `on_lost` decides: the lease of the runner has expired."""
 Lost = Callable[[Sequence[compute_nodes.Node]], list[compute_nodes.Node]]
 """Return those of the runners that are lost for certain."""
 
@@ -74,8 +78,9 @@ def take_over(
         for node in dead:
             held = compute_nodes.held_attempts(conn, node.id)
             same_boot = node.boot_id == here.boot_id
-            found.sort(conn, held, same_boot=same_boot, place=node.hostname)
-            compute_nodes.transfer(conn, node.id, node_id)
+            proof = Proof.PROCESS_GONE if same_boot else Proof.REBOOTED
+            found.sort(conn, held, same_boot=same_boot, lost=(node, proof.value))
+            compute_nodes.transfer(conn, [one.job_id for one in held], node_id)
             found.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
         if found.rows:
             append(conn, workflow_id, found.rows, at=now)
@@ -83,6 +88,41 @@ def take_over(
     for path in without_attempt(left, maker.context.run_id, active):
         with suppress(OSError):
             os.unlink(path)
+    if found.adopted:
+        executor.adopt(found.adopted)
+    return found.flights
+
+
+def take_expired(
+    store: Store,
+    maker: OrderMaker,
+    node_id: int,
+    executor: Executor,
+    now: float,
+    expired: Sequence[compute_nodes.Node],
+) -> list[InFlight]:
+    """Take the jobs whose `on_lost` says so from runners whose lease has expired.
+
+    Their processes may still run elsewhere, so none is adopted: only the end that an exit file
+    records is used. A claimed job that never began gets its next attempt.
+    """
+    workflow_id, found = maker.context.workflow_id, _Found(maker, now)
+    with store.write() as conn:
+        append(conn, workflow_id, [], at=now)
+        active = {node.id for node in compute_nodes.active(conn, workflow_id)}
+        for node in expired:
+            held = compute_nodes.held_attempts(conn, node.id)
+            taken = [one for one in held if not outlives_lease(maker.on_lost(one.options))]
+            if node.id not in active or (held and not taken):
+                continue
+            before = len(found.flights)
+            found.sort(conn, taken, same_boot=False, lost=(node, EXPIRED))
+            adopted = [flight.key.job_id for flight in found.flights[before:]]
+            compute_nodes.transfer(conn, adopted, node_id)
+            if len(taken) == len(held):
+                found.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
+        if found.rows:
+            append(conn, workflow_id, found.rows, at=now)
     if found.adopted:
         executor.adopt(found.adopted)
     return found.flights
@@ -155,11 +195,11 @@ class _Found:
         attempts: Sequence[compute_nodes.HeldAttempt],
         *,
         same_boot: bool,
-        place: str | None = None,
+        lost: tuple[compute_nodes.Node, str] | None = None,
     ) -> None:
         """Give back the attempts whose command never began, and adopt the others.
 
-        ``place`` is the host of a lost runner: what is not found of its jobs was lost there.
+        ``lost`` is a runner and the proof of its loss: jobs of it that are not found are lost.
         """
         run_id = self.maker.context.run_id
         unknown = [_paths(self.maker, held)[2] for held in attempts if held.pid is None]
@@ -167,14 +207,16 @@ class _Found:
         for held in attempts:
             exit_file = _paths(self.maker, held)[2]
             if held.pid is None and exit_file not in starts:
-                self.rows += unclaim(conn, [(held.job_id, held.attempt_id)])
+                if lost is not None and lost[1] == EXPIRED:
+                    self.rows += compute_nodes.skip_attempts(conn, [held.job_id])
+                else:
+                    self.rows += unclaim(conn, [(held.job_id, held.attempt_id)])
             else:
                 self._adopt(held, starts.get(exit_file), same_boot=same_boot)
-                if place is not None:
-                    flight = self.flights[-1]
-                    flight.reruns = MOST_LOST - held.lost
-                    before = compute_nodes.places_lost(conn, held.job_id, run_id)
-                    flight.places = (*before, place)
+                if lost is not None:
+                    flight, (node, proof) = self.flights[-1], lost
+                    flight.reruns = reruns_left(self.maker.on_lost(held.options), held.lost)
+                    flight.lost = compute_nodes.lost_on(conn, node, held.job_id, run_id, proof)
 
     def _adopt(
         self, held: compute_nodes.HeldAttempt, told: ExitFile | None, *, same_boot: bool

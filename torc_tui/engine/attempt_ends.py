@@ -15,7 +15,7 @@ from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
 from torc_tui.executors.session_signals import signal_number
-from torc_tui.lifecycle.decide import AttemptFacts, outcome
+from torc_tui.lifecycle.decide import REQUESTED, AttemptFacts, outcome
 from torc_tui.model import AttemptKey, Cause, Exited, Usage
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import JobStatus
@@ -23,12 +23,6 @@ from torc_tui.store import scheduling
 from torc_tui.store.connection import Connection
 from torc_tui.store.run_context import RunContext
 
-CANCEL, TERMINATE = "canceled", "terminated"
-"""Values of ``job.stop_requested``: what a user requests for a running job."""
-REQUESTED: Mapping[str | None, JobStatus] = {
-    CANCEL: JobStatus.CANCELED,
-    TERMINATE: JobStatus.TERMINATED,
-}
 FULL_DISK_BYTES = 1 << 20
 """A disk with less free space than this counts as full."""
 
@@ -113,7 +107,7 @@ class AttemptEnds:
             timeout_exit_code=context.execution.timeout_exit_code,
             oom_exit_code=context.execution.oom_exit_code,
             reruns=0 if flight.stop_requested else flight.reruns,
-            places=flight.places,
+            lost=flight.lost,
         )
 
 

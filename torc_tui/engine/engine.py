@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from torc_tui.engine.attempt_ends import CANCEL, AttemptEnds
+from torc_tui.engine.attempt_ends import AttemptEnds
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.leftover_files import after_end
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
@@ -27,6 +27,7 @@ from torc_tui.engine.starter import JobStarter
 from torc_tui.engine.state import EngineOptions, RunnerState
 from torc_tui.engine.transaction import SortedReports, StepTransaction
 from torc_tui.executors.base import Executor
+from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.model import (
     AttemptKey,
     Cause,

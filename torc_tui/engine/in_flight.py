@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torc_tui.model import Allocation, AttemptKey
+from torc_tui.reasons import Reason
 from torc_tui.store.compute_nodes import HeldAttempt
 from torc_tui.store.scheduling import ReadyJob
 
@@ -29,7 +29,7 @@ class InFlight:
     """The stop request that the executor has received already."""
     reruns: int = 0
     """How often the job may run again if this attempt turns out to be lost."""
-    places: Sequence[str] = ()
-    """The hosts on which the job was lost in this run, if this attempt is lost too."""
+    lost: Reason | None = None
+    """How the attempt was lost, if it turns out to be."""
     is_replaced: bool = False
     """Whether a prefetched job has received the allocation already."""

@@ -46,6 +46,21 @@ class Membership:
         ):
             engine.adopt(flight)
 
+    def watch_others(self, now: float) -> list[str]:
+        """Take the jobs that do not outlive an expired lease; return sentences about the runners
+        that have become silent, or whose lease has expired.
+        """
+        engine = self._engine
+        with self._store.read() as conn:
+            others = adoption.other_runners(conn, self._workflow_id, self._node_id)
+        expired, news = self._others.look(others)
+        if expired:
+            for flight in adoption.take_expired(
+                self._store, engine.maker, self._node_id, engine.executor, now, expired
+            ):
+                engine.adopt(flight)
+        return list(map(sentence, news))
+
     def adopt_unknown_jobs(self, now: float) -> None:
         """Take up what this runner holds without knowing it.
 
@@ -58,12 +73,6 @@ class Membership:
             self._store, engine.maker, self._node_id, engine.executor, now, known
         ):
             engine.adopt(flight)
-
-    def news_of_others(self) -> list[str]:
-        """Return sentences about runners that have become silent or whose lease has expired."""
-        with self._store.read() as conn:
-            others = adoption.other_runners(conn, self._workflow_id, self._node_id)
-        return [sentence(reason) for reason in self._others.news(others)]
 
     def leave(self, now: float) -> None:
         """Record the end of this runner.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from torc_tui.errors import UsageError
 from torc_tui.model import (
@@ -133,11 +132,12 @@ class OrderMaker:
 
         ``options`` are those of the job, as the database holds them.
         """
-        return bool(self._option(options, "output_check") == "written")
+        return bool(self.context.option(options, "output_check") == "written")
 
-    def _option(self, options: str | None, key: str) -> Any:
-        own = json.loads(options) if options else {}
-        return own.get(key, self.context.settings.get(key))
+    def on_lost(self, options: str | None) -> str | None:
+        """Return what the file says of a job with these options that is lost; None for nothing."""
+        found: str | None = self.context.option(options, "on_lost")
+        return found
 
     def limits(
         self, requirements: ResourceRequirements | None, options: str | None = None
@@ -150,7 +150,7 @@ class OrderMaker:
             runtime=requirements.runtime if enforced and requirements else None,
             termination_signal=execution.termination_signal,
             grace=self.grace,
-            wait_for_background=bool(self._option(options, "wait_for_background")),
+            wait_for_background=bool(self.context.option(options, "wait_for_background")),
         )
 
 

@@ -230,7 +230,7 @@ class Runner:
         if self.membership.is_heartbeat_due():
             self.membership.send_heartbeat(now)
             self.membership.adopt_lost_jobs(now)
-            self.events.put_notices(self.membership.news_of_others())
+            self.events.put_notices(self.membership.watch_others(now))
         self._write_events()
         step = self.engine.step(self._pending, now)
         self._pending = []

@@ -18,7 +18,7 @@ from torc_tui.engine.outputs import OutputCheck
 from torc_tui.engine.placer import BATCH, Placed, Placer
 from torc_tui.engine.prefetch import PREFETCHED_JOBS
 from torc_tui.engine.state import RunnerState
-from torc_tui.lifecycle.decide import Change
+from torc_tui.lifecycle.decide import CANCEL, Change
 from torc_tui.model import AttemptKey, Event, Exited, NotStarted, Started
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
@@ -89,11 +89,17 @@ class StepTransaction:
             self._state.pool.give(placed.allocation)
 
     def _read_held_jobs(self, conn: Connection) -> None:
-        """Read which jobs this runner holds, and which of them users want stopped."""
+        """Read which jobs this runner holds, and which of them are to be stopped.
+
+        A job that was taken from this runner, whose lease had expired, is stopped, too.
+        """
         self._held = scheduling.held_jobs(conn, self._state.node.node_id)
         for job_id, row in self._held.items():
             if row.stop_requested and job_id in self._state.in_flight:
                 self._state.in_flight[job_id].stop_requested = row.stop_requested
+        for flight in self._state.in_flight.values():
+            if not self._is_held(flight.key):
+                flight.stop_requested = CANCEL
 
     def _is_held(self, key: AttemptKey) -> bool:
         row = self._held.get(key.job_id)

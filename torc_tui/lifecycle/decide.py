@@ -13,7 +13,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,6 +76,14 @@ def settle(graph: Graph, ended: Sequence[tuple[int, JobStatus]]) -> Iterator[lis
         ]
 
 
+CANCEL, TERMINATE = "canceled", "terminated"
+"""Values of ``job.stop_requested``: what a user requests for a running job."""
+REQUESTED: Mapping[str | None, JobStatus] = {
+    CANCEL: JobStatus.CANCELED,
+    TERMINATE: JobStatus.TERMINATED,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFacts:
     """What the outcome of an attempt depends on, besides its end.
@@ -85,8 +93,8 @@ class AttemptFacts:
     ``missing_user_data`` are names of records that were not written.
     ``requested`` is what a user asked for: to cancel the job, or to terminate it. ``stop_codes``
     are the exit codes of a job that died by the signals with which it was stopped; any other code
-    is the job's own. ``reruns`` is how often the job may still be run again after a loss;
-    ``places`` are the hosts where it was lost in this run.
+    is the job's own. ``reruns`` is how often the job may still be run again after a loss, ``lost``
+    says where and how this attempt was lost, if it was.
     """
 
     rules: Sequence[FailureRule] = ()
@@ -103,7 +111,7 @@ class AttemptFacts:
     oom_exit_code: int = 137
     stop_codes: frozenset[int | None] = frozenset({137, 143, None})
     reruns: int = 0
-    places: Sequence[str] = ()
+    lost: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,16 @@ MISSING_OUTPUT_RETURN_CODE = 1
 """Exit code of an attempt that succeeded without its declared outputs, as in Torc."""
 SIGNAL_CODES = frozenset(128 + number for number in (*range(1, 16), 24, 25, 31))
 """Exit codes that stand for the death by a signal."""
+
+
+def reruns_left(on_lost: str | None, lost: int) -> int:
+    """Return how often a job may still be rerun after a loss; ``lost`` counts those of this run."""
+    return 0 if on_lost == "fail" else max(MOST_LOST - lost, 0)
+
+
+def outlives_lease(on_lost: str | None) -> bool:
+    """Return whether a job stays with a runner whose lease has expired, until a user drops it."""
+    return on_lost not in ("rerun", "fail")
 
 
 def outcome(exited: Exited, facts: AttemptFacts) -> Outcome:
@@ -166,15 +184,11 @@ def _own_code(code: int | None, facts: AttemptFacts, otherwise: int) -> int | No
 
 def _lost(exited: Exited, cause: Cause, facts: AttemptFacts) -> Outcome:
     """Run the job again without using a retry, or fail it where it was lost too often."""
-    reason = exited.reason or because(Kind.LOST, **_places(facts))
+    reason = exited.reason or facts.lost or because(Kind.LOST)
     code = LOST_RETURN_CODE if exited.return_code is None else exited.return_code
     if cause is Cause.GPU_LOST or facts.reruns <= 0:
         return _failed(code, cause, reason, facts)
     return Outcome(JobStatus.TERMINATED, code, cause, reason, releases=False, interrupted=True)
-
-
-def _places(facts: AttemptFacts) -> dict[str, tuple[str, ...]]:
-    return {"places": tuple(facts.places)} if facts.places else {}
 
 
 def _stopped_by_user(exited: Exited, facts: AttemptFacts) -> Outcome:

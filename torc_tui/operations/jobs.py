@@ -16,8 +16,8 @@ from typing import Any
 
 from torc_tui.errors import NotFound
 from torc_tui.operations import catalog
+from torc_tui.operations.lost_attempts import end_orphans
 from torc_tui.operations.retries import Retry, plan_retry
-from torc_tui.operations.runners import end_orphans
 from torc_tui.operations.user_action import UserAction, narrow
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import CANCELABLE, HELD, JobStatus

@@ -5,38 +5,40 @@ wanted, and where nothing is proven: the runner is on another machine and sends 
 
 Input: an open store, ids, who acts. Output: the runners that were dropped, with their jobs.
 
-Invariants: a job that was asked to stop is canceled, every other job is ready again with its next
-attempt. A runner that was dropped and is alive after all finds its row ended and stops its jobs.
+Invariants: a job that was asked to stop is canceled; every other job is lost, and runs again or
+fails as `on_lost` of the workflow file says. Each attempt that began leaves a result. A runner that was dropped and is alive after all finds its row ended and stops its jobs.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from torc_tui.errors import NotFound, Refused
+from torc_tui.executors.exit_file import ExitFile
 from torc_tui.lifecycle.liveness import Liveness
-from torc_tui.operations.runners import job_process
-from torc_tui.reasons import Kind, because
-from torc_tui.store import compute_nodes, runner_liveness, user_actions, workflows
-from torc_tui.store.compute_nodes import Node
+from torc_tui.operations.lost_attempts import (
+    EndedJobs,
+    end_attempts,
+    exit_record,
+    kill,
+    running,
+)
+from torc_tui.reasons import Kind, Reason, because
+from torc_tui.store import compute_nodes, runner_liveness, user_actions
+from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.database import Store
-from torc_tui.store.dependency_counters import EventRow, resettle
 from torc_tui.store.events import append
 from torc_tui.wording import count, duration
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A runner that was dropped; the jobs that are ready again, and those that were canceled."""
+    """A runner that was dropped, and what became of the jobs that it held."""
 
     node: Node
-    ready: Sequence[int]
-    canceled: Sequence[int]
+    jobs: EndedJobs
 
 
 def drop_runner(
@@ -61,17 +63,28 @@ def drop_runner(
 
 
 def sync_status(
-    store: Store, workflow_id: int, *, force: bool = False, actor: str | None = None
+    store: Store,
+    workflow_id: int,
+    *,
+    force: bool = False,
+    keep_ends: bool = True,
+    actor: str | None = None,
 ) -> list[Dropped]:
-    """Drop the lost runners of a workflow; with ``force`` also those whose lease has expired.
+    """Take the jobs from lost runners; with ``force`` also from those whose lease has expired.
 
-    Jobs of a lost runner that still run are left for the next runner, which adopts them.
+    Jobs of a lost runner that still run are left for the next runner, which adopts them, and with
+    ``keep_ends`` those that have recorded their end.
     """
     with store.read() as conn:
         active = compute_nodes.active(conn, workflow_id)
-    lost = [node for node in runner_liveness.lost(active) if not _running(store, node)]
     expired = _without_heartbeat(store, _expired(active)) if force else []
-    return [_drop(store, node, actor) for node in (*lost, *expired)]
+    dropped = [_drop(store, node, actor) for node in expired]
+    for node in runner_liveness.lost(active):
+        left = _for_next_runner(store, node, keep_ends=keep_ends)
+        one = _drop(store, node, actor, left=left)
+        if one.jobs.rows or not left:
+            dropped.append(one)
+    return dropped
 
 
 def _expired(nodes: Iterable[Node]) -> list[Node]:
@@ -83,12 +96,12 @@ def _check(store: Store, node: Node) -> None:
     known = runner_liveness.verdict(node)
     hint = f"stop it with `torc workflows stop {node.workflow_id}`, or drop it with --force"
     if known.is_lost:
-        running = len(_running(store, node))
-        if not running:
+        left = len(_for_next_runner(store, node))
+        if not left:
             return
-        verb = "runs" if running == 1 else "run"
-        reason = f"{count(running, 'job')} of it still {verb} on this machine"
-        hint = f"`torc run {node.workflow_id}` adopts them; with --force they are killed"
+        verb = "runs, or has" if left == 1 else "run, or have"
+        reason = f"{count(left, 'job')} of it still {verb} recorded an end"
+        hint = f"`torc run {node.workflow_id}` takes over; with --force, running jobs are killed"
     elif known.liveness is Liveness.EXPIRED and _without_heartbeat(store, [node]):
         return
     else:
@@ -117,39 +130,41 @@ def _without_heartbeat(store: Store, nodes: Sequence[Node]) -> list[Node]:
     return quiet
 
 
-def _running(store: Store, node: Node) -> list[tuple[int, int | None]]:
-    """Return the processes of its jobs that run on this machine, with their start times."""
-    if not runner_liveness.is_here(node):
-        return []
-    run_id = workflows.get_workflow(store, node.workflow_id).run_id
+def _records(store: Store, node: Node) -> dict[int, ExitFile]:
+    """Return what is known of the processes of the attempts that a runner holds, by job."""
     with store.read() as conn:
+        run_id = user_actions.run_of(conn, node.workflow_id)
         held = compute_nodes.held_attempts(conn, node.id)
-    found = [job_process(node.workflow_id, run_id, one) for one in held]
-    return [
-        (pid, started)
-        for pid, started in found
-        if pid and runner_liveness.process_runs(pid, started)
-    ]
+    return {one.job_id: exit_record(node.workflow_id, run_id, one) for one in held}
 
 
-def _drop(store: Store, node: Node, actor: str | None) -> Dropped:
-    for pid, _ in _running(store, node):
-        with suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)
+def _for_next_runner(store: Store, node: Node, *, keep_ends: bool = True) -> set[int]:
+    """Return the jobs of a lost runner that still run or, with ``keep_ends``, recorded an end."""
+    return {
+        job_id
+        for job_id, record in _records(store, node).items()
+        if running(node, record) or (keep_ends and record.code is not None)
+    }
+
+
+def _drop(store: Store, node: Node, actor: str | None, left: Set[int] = frozenset()) -> Dropped:
+    """Take the jobs from a runner, but for those ``left``; without these, end its row."""
+    records = _records(store, node)
+    kill(node, [record for job_id, record in records.items() if job_id not in left])
     now = time.time()
-    reason = because(Kind.CANCELED_BY_USER, actor=None)
+    proof = runner_liveness.verdict(node).proof
+    how, who = (proof.value, None) if proof else ("dropped", actor)
     with store.write() as conn:
         append(conn, node.workflow_id, [], at=now)
-        held = compute_nodes.held_attempts(conn, node.id)
-        canceled = [one.job_id for one in held if one.stop_requested]
-        user_actions.end_held(conn, canceled, reason, now)
-        rows: list[EventRow] = [
-            ("job_canceled", job_id, {"reason": reason.to_json()}) for job_id in canceled
-        ]
-        ready = compute_nodes.lose_jobs(conn, node.id)
-        rows += [("job_ready", job_id, {"attempt": attempt}) for job_id, attempt in ready]
-        rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
-        if canceled:
-            rows += resettle(conn, node.workflow_id, now)
-        append(conn, node.workflow_id, rows, at=now, actor=actor)
-    return Dropped(node, [job_id for job_id, _ in ready], canceled)
+        run_id = user_actions.run_of(conn, node.workflow_id)
+
+        def loss(held: HeldAttempt) -> Reason:
+            return compute_nodes.lost_on(conn, node, held.job_id, run_id, how, who)
+
+        held = [one for one in compute_nodes.held_attempts(conn, node.id) if one.job_id not in left]
+        stop = because(Kind.CANCELED_BY_USER)
+        done = end_attempts(conn, node, held, now, stop=stop, loss=loss)
+        if not left:
+            done.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
+        append(conn, node.workflow_id, done.rows, at=now, actor=actor)
+    return Dropped(node, done)

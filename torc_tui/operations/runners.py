@@ -1,4 +1,4 @@
-"""Acts on runners: start one in the background, stop it, resize it, end what a dead one has left.
+"""Acts on runners: start one in the background, stop it, resize it.
 
 What comes in: an open store, ids. What goes out: process ids, what was asked. A runner is another
 process of the same program; nobody reaches into it but through its row in the store.
@@ -7,12 +7,10 @@ process of the same program; nobody reaches into it but through its row in the s
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -20,16 +18,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from torc_tui.errors import NotFound, Refused, TorcError
-from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.operations import catalog
 from torc_tui.operations.job_environment import user_environment
-from torc_tui.reasons import Reason
-from torc_tui.resources.machine_identity import boot_id, hostname
+from torc_tui.resources.machine_identity import hostname
 from torc_tui.store import compute_nodes, runner_liveness, user_actions, workflows
 from torc_tui.store.database import Store
-from torc_tui.store.dependency_counters import EventRow, resettle
+from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
-from torc_tui.store.log_files import attempt_stem, output_folder
+from torc_tui.store.log_files import output_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ def at_work(store: Store, workflow_id: int) -> list[compute_nodes.Node]:
     """The runners of a workflow that are not known to be dead."""
     with store.read() as conn:
         active = compute_nodes.active(conn, workflow_id)
-    dead = {node.id for node in dead_nodes(active)}
+    dead = {node.id for node in runner_liveness.lost(active)}
     return [node for node in active if node.id not in dead]
 
 
@@ -159,53 +155,3 @@ def resize_runner(
             "max_parallel_jobs": max_parallel_jobs,
         }
         append(conn, workflow_id, [("node_resized", None, data)], at=now, actor=actor)
-
-
-def dead_nodes(active: Sequence[compute_nodes.Node]) -> list[compute_nodes.Node]:
-    """Return the runners that are lost for certain."""
-    return runner_liveness.lost(active)
-
-
-def job_process(
-    workflow_id: int, run_id: int, held: compute_nodes.HeldAttempt
-) -> tuple[int | None, int | None]:
-    """Return the process of a held attempt, with its start time; None if none was started.
-
-    A runner that was killed before it could record the process has named it in the exit file.
-    """
-    if held.pid is not None or not held.output_dir:
-        return held.pid, held.process_started
-    stem = attempt_stem(held.output_dir, workflow_id, held.job_id, run_id, held.attempt_id)
-    told = read_exit_file(f"{stem}.exit")
-    return told.pid, told.process_started
-
-
-def end_orphans(
-    store: Store, workflow_id: int, reason: Reason, *, only: Set[int] | None = None
-) -> int:
-    """End running jobs that somebody wants stopped and whose runner is dead: there is nobody else
-    to do it. How many.
-    """
-    with store.read() as conn:
-        dead = dead_nodes(compute_nodes.active(conn, workflow_id))
-        held = [(node, one) for node in dead for one in compute_nodes.held_attempts(conn, node.id)]
-    held = [(node, one) for node, one in held if only is None or one.job_id in only]
-    if not held:
-        return 0
-    run_id = workflows.get_workflow(store, workflow_id).run_id
-    for node, one in held:
-        pid, started = job_process(workflow_id, run_id, one)
-        if pid and node.boot_id == boot_id() and runner_liveness.process_runs(pid, started):
-            with suppress(OSError):
-                os.killpg(pid, signal.SIGKILL)
-    now = time.time()
-    with store.write() as conn:
-        append(conn, workflow_id, [], at=now)
-        ids = [one.job_id for _, one in held]
-        user_actions.end_held(conn, ids, reason, now)
-        rows: list[EventRow] = [
-            ("job_canceled", job_id, {"reason": reason.to_json()}) for job_id in ids
-        ]
-        rows += resettle(conn, workflow_id, now)
-        append(conn, workflow_id, rows, at=now)
-    return len(held)

@@ -15,8 +15,8 @@ from pathlib import Path
 from torc_tui.errors import Refused
 from torc_tui.model import Plan, Workflow
 from torc_tui.operations import catalog
+from torc_tui.operations.lost_attempts import end_orphans
 from torc_tui.operations.lost_runners import sync_status
-from torc_tui.operations.runners import end_orphans
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.reasons import Kind, because
 from torc_tui.status import HELD, UNSETTLED, UNTOUCHED, JobStatus, number_of
@@ -120,7 +120,7 @@ def initialize(
     """
     workflow = workflows.get_workflow(store, workflow_id)
     if number_of(workflow.counts, HELD):
-        sync_status(store, workflow_id, force=force, actor=actor)
+        sync_status(store, workflow_id, force=force, keep_ends=False, actor=actor)
         workflow = workflows.get_workflow(store, workflow_id)
     check_workflow(catalog.INITIALIZE, workflow)
     check = init_check(store, workflow_id)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.liveness import LEASE_SECONDS
 from torc_tui.model import Json, Machine
-from torc_tui.reasons import Kind, decode
+from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
 from torc_tui.store import sql
@@ -173,23 +173,34 @@ def held_attempts(conn: Connection, node_id: int) -> list[HeldAttempt]:
     return conn.rows(sql.HELD_ATTEMPTS, node_id=node_id)
 
 
-def places_lost(conn: Connection, job_id: int, run_id: int) -> tuple[str, ...]:
-    """Return the hosts where attempts of a job were lost in a run; each reason names all of them."""
+def lost_on(
+    conn: Connection, node: Node, job_id: int, run_id: int, proof: str, actor: str | None = None
+) -> Reason:
+    """Return the reason of an attempt that is lost with its runner.
+
+    Each such reason names the hosts of all losses of the job in the run.
+    """
     rows = conn.rows(sql.LOST_ATTEMPTS, job_id=job_id, run_id=run_id)
     reasons = [decode(row.reason) for row in rows]
     known = [one["places"] or () for one in reasons if one and one.kind is Kind.LOST]
-    return tuple(known[-1]) if known else ()
+    before = known[-1] if known else ()
+    return because(Kind.LOST, places=(*before, node.hostname), proof=proof, actor=actor)
 
 
-def transfer(conn: Connection, from_node: int, to_node: int) -> None:
-    """Give all jobs that one runner holds to another."""
-    conn.execute(sql.TRANSFER_JOBS, node_id=from_node, to_node=to_node)
+def transfer(conn: Connection, job_ids: Iterable[int], to_node: int) -> None:
+    """Give jobs that one runner holds to another."""
+    conn.many(
+        sql.TRANSFER_JOB, [{"compute_node_id": to_node, "job_id": job_id} for job_id in job_ids]
+    )
 
 
-def lose_jobs(conn: Connection, node_id: int) -> list[tuple[int, int]]:
-    """Make the jobs that a runner holds ready again; return their ids and next attempts."""
-    rows = conn.rows(sql.LOSE_JOBS, node_id=node_id)
-    return [(row.id, row.attempt_id) for row in rows]
+def skip_attempts(conn: Connection, job_ids: Iterable[int]) -> list[EventRow]:
+    """Make claimed jobs ready with their next attempt: a runner may still start the claimed one."""
+    rows: list[EventRow] = []
+    for job_id in job_ids:
+        attempt = conn.value(sql.SKIP_ATTEMPT, job_id=job_id)
+        rows.append(("job_ready", job_id, {"attempt": attempt}))
+    return rows
 
 
 def marker(store: Store) -> tuple[int, ...]:

@@ -57,6 +57,13 @@ class RunContext:
     rules: Mapping[int, Sequence[FailureRule]]
     actions: Sequence[StoredAction]
 
+    def option(self, own: str | None, key: str) -> Any:
+        """Return an option of a job: its own, or that of the workflow; None where neither is set.
+
+        ``own`` are the options of the job, as the database holds them.
+        """
+        return (json.loads(own) if own else {}).get(key, self.settings.get(key))
+
 
 def read(conn: Connection, workflow_id: int) -> RunContext:
     """Return the context of a workflow; raise NotFound."""

@@ -76,7 +76,7 @@ def verdict(
     known = facts(node)
     if quiet is None:
         quiet = max(time.time() - node.heartbeat_at, 0.0)
-    runs = relation(known, here) is Relation.HERE and _runs(node.pid, node.process_started)
+    runs = relation(known, here) is Relation.HERE and process_runs(node.pid, node.process_started)
     return judge(known, here, process_runs=runs, quiet=quiet)
 
 
@@ -121,18 +121,20 @@ class HeartbeatWatch:
         self._seen: dict[int, tuple[int, float, float]] = {}
         self._told: dict[int, Liveness] = {}
 
-    def news(self, nodes: Iterable[Node]) -> list[Reason]:
-        """Return what is to be told about these runners and was not told before."""
-        found = []
+    def look(self, nodes: Iterable[Node]) -> tuple[list[Node], list[Reason]]:
+        """Return the runners whose lease has expired, and what was not told before about all."""
+        expired, found = [], []
         for node in nodes:
             quiet, watched = self._quiet(node)
             known = verdict(node, quiet=quiet)
-            before, self._told[node.id] = self._told.get(node.id), known.liveness
             if watched < WATCH_SECONDS and not known.is_lost:
-                del self._told[node.id]
-            elif known.liveness is not before and (said := report(node, known, quiet)):
+                continue
+            if known.liveness is Liveness.EXPIRED:
+                expired.append(node)
+            before, self._told[node.id] = self._told.get(node.id), known.liveness
+            if known.liveness is not before and (said := report(node, known, quiet)):
                 found.append(said)
-        return found
+        return expired, found
 
     def _quiet(self, node: Node) -> tuple[float, float]:
         """Return the time without a heartbeat, and the time for which the runner was watched."""
@@ -152,9 +154,9 @@ def is_here(node: Node) -> bool:
     return relation(facts(node), this_machine()) is Relation.HERE
 
 
-def process_runs(pid: int, started: int | None) -> bool:
+def process_runs(pid: int | None, started: int | None) -> bool:
     """Return whether that process of this machine, and none with its id, is running."""
-    return process_started(pid) == started
+    return pid is not None and started is not None and process_started(pid) == started
 
 
 def is_in_use(held: HeldProcesses) -> bool:
@@ -168,8 +170,4 @@ def is_in_use(held: HeldProcesses) -> bool:
     if held.boot_id != here.boot_id:
         return False
     runner, job = (held.runner_pid, held.runner_started), (held.pid, held.process_started)
-    return any(_runs(pid, started) for pid, started in (runner, job))
-
-
-def _runs(pid: int | None, started: int | None) -> bool:
-    return pid is not None and process_started(pid) == started
+    return any(process_runs(pid, started) for pid, started in (runner, job))

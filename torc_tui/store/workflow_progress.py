@@ -5,7 +5,7 @@ Input: a connection inside a transaction. Output: small rows, and events for the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from torc_tui.reasons import Kind, Reason, because, decode
@@ -75,19 +75,19 @@ def active_elsewhere(conn: Connection, workflow_id: int, node_id: int) -> int:
     return int(conn.value(sql.ACTIVE_ELSEWHERE, workflow_id=workflow_id, node_id=node_id))
 
 
-def take_up_interrupted(conn: Connection, workflow_id: int) -> list[tuple[int, int]]:
-    """Make jobs ready again that were stopped with their runner: (job id, new attempt)."""
-    rows = conn.rows(sql.TAKE_UP_INTERRUPTED, workflow_id=workflow_id)
-    return [(row.id, row.attempt_id) for row in rows]
-
-
-def resume_interrupted(conn: Connection, workflow_id: int) -> list[EventRow]:
-    """Make jobs ready again that were stopped with their runner, without using a retry."""
-    reason = because(Kind.RESUMED).to_json()
-    return [
-        ("job_retried", job_id, {"attempt": attempt_id, "reason": reason})
-        for job_id, attempt_id in take_up_interrupted(conn, workflow_id)
-    ]
+def resume_interrupted(
+    conn: Connection, workflow_id: int, only: Container[int] | None = None
+) -> list[EventRow]:
+    """Make jobs ready again that were stopped or lost with their runner; no retry is used."""
+    rows: list[EventRow] = []
+    for job in conn.rows(sql.INTERRUPTED_JOBS, workflow_id=workflow_id):
+        if only is not None and job.id not in only:
+            continue
+        attempt = conn.value(sql.TAKE_UP_INTERRUPTED, job_id=job.id)
+        if attempt is not None:  # another runner was faster
+            reason = because(Kind.RESUMED, after=decode(job.reason)).to_json()
+            rows.append(("job_retried", job.id, {"attempt": attempt, "reason": reason}))
+    return rows
 
 
 def interrupted(conn: Connection, workflow_id: int) -> int:

@@ -207,7 +207,24 @@ def _job(reason: Reason) -> str:
 
 def _lost(reason: Reason) -> str:
     places = f" (on {listed(reason['places'])})" if reason["places"] else ""
-    return f"its process is gone and left no exit code{places}"
+    text = _LOSSES.get(reason["proof"], "its process is gone and left no exit code")
+    by = f" by {reason['actor']}" if reason["actor"] else ""
+    return f"{text}{by}{places}"
+
+
+_LOSSES = {
+    "rebooted": "its machine was rebooted",
+    "allocation_ended": "the allocation of its runner has ended",
+    "node_down": "the node of its runner is down",
+    "expired": "its runner stopped sending heartbeats",
+    "dropped": "its runner was dropped",
+}
+
+
+def _resumed(reason: Reason) -> str:
+    after: Reason | None = reason["after"]
+    told = "its runner was stopped" if after is None else sentence(after)
+    return f"the attempt before was interrupted: {told}"
 
 
 def _no_heartbeat(reason: Reason) -> str:
@@ -262,7 +279,7 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.RETRIED_BY_USER: _by_user("retried"),
     Kind.WORKFLOW_DELETED: _fixed("its workflow was deleted"),
     Kind.DEPENDENCY: _dependency,
-    Kind.RESUMED: _fixed("its runner was stopped during the attempt before"),
+    Kind.RESUMED: _resumed,
     Kind.STARTING: _fixed("starting"),
     Kind.NOT_INITIALIZED: _fixed("not initialized"),
     Kind.DISABLED: _fixed("disabled"),

@@ -74,6 +74,8 @@ _EXPANDED: dict[str, Key] = {
     "use_parameters": Key(strings(), "list"),
 }
 
+_ON_LOST = choice("rerun", "fail", "wait")
+
 STDIO = Table(
     "stdio",
     {
@@ -110,6 +112,7 @@ JOB = Table(
         "require_user_data": Key(boolean),
         "output_check": Key(choice("exists", "written")),
         "wait_for_background": Key(boolean),
+        "on_lost": Key(_ON_LOST),
         **_EXPANDED,
     },
     ("name", "command"),
@@ -306,6 +309,7 @@ WORKFLOW = Table(
         "require_user_data": Key(boolean),
         "output_check": Key(choice("exists", "written")),
         "wait_for_background": Key(boolean),
+        "on_lost": Key(_ON_LOST),
         "enable_ro_crate": Key(boolean),
         "access_groups": Key(strings(), "list"),
         "dynamic_jobs": Key(mapping, "record", DYNAMIC_JOBS),
@@ -323,7 +327,7 @@ WORKFLOW = Table(
     gone=frozenset({"start_server_on_head_node"}),
 )
 
-JOB_OPTIONS = ("output_check", "wait_for_background")
+JOB_OPTIONS = ("output_check", "wait_for_background", "on_lost")
 """Keys of a job that are stored as they are, in ``JobSpec.options``, and override the setting of
 the workflow."""
 
@@ -338,6 +342,7 @@ SETTINGS = (
     "compute_node_min_time_for_new_jobs_seconds",
     "output_check",
     "wait_for_background",
+    "on_lost",
     "enable_ro_crate",
     "access_groups",
     "dynamic_jobs",

@@ -37,6 +37,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "id rules:json",
     ),
+    "INTERRUPTED_JOBS": (
+        "SELECT job.id, job.reason FROM job WHERE job.workflow_id = ?1 AND job.status = 8 AND "
+        "job.stop_requested = 'stopped'",
+        "workflow_id",
+        "id reason:reason",
+    ),
     "REMAINING_JOBS": (
         "SELECT job.requirement_id, job.status, job.held, count(*) AS number FROM job WHERE "
         "job.workflow_id = ?1 AND job.status IN (0, 1, 2, 10) GROUP BY job.requirement_id, "
@@ -65,10 +71,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "TAKE_UP_INTERRUPTED": (
         "UPDATE job SET status=2, attempt_id=(job.attempt_id + 1), stop_requested=NULL, "
-        "return_code=NULL, reason=NULL WHERE job.status = 8 AND job.workflow_id = ?1 AND "
-        "job.stop_requested = 'stopped' RETURNING id, attempt_id",
-        "workflow_id",
-        "id attempt_id",
+        "return_code=NULL, reason=NULL WHERE job.status = 8 AND job.id = ?1 AND "
+        "job.stop_requested = 'stopped' RETURNING attempt_id",
+        "job_id",
+        "attempt_id",
     ),
     "UNSUCCESSFUL_JOBS": (
         "SELECT job.id AS job_id, job.name, job.status, job.return_code, job.reason, "

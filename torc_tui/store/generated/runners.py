@@ -71,15 +71,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node.id = ?3 AND compute_node.is_active",
         "heartbeat_at ended_at node_id",
     ),
-    "LOSE_JOBS": (
-        "UPDATE job SET status=2, attempt_id=(job.attempt_id + 1), compute_node_id=NULL, "
-        "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
-        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, lost=(job.lost + CASE "
-        "WHEN (job.status = 4) THEN 1 ELSE 0 END) WHERE job.status IN (3, 4) AND "
-        "job.compute_node_id = ?1 RETURNING id, attempt_id",
-        "node_id",
-        "id attempt_id",
-    ),
     "LOST_ATTEMPTS": (
         "SELECT result.reason FROM result WHERE result.job_id = ?1 AND result.run_id = ?2 AND "
         "result.cause = 'lost' ORDER BY result.attempt_id",
@@ -110,10 +101,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "node_id workflow_id hostname location pid num_cpus memory gpus:json options:json",
     ),
-    "TRANSFER_JOBS": (
-        "UPDATE job SET compute_node_id=?1 WHERE job.compute_node_id = ?2 AND job.status IN (3, "
-        "4)",
-        "to_node node_id",
+    "SKIP_ATTEMPT": (
+        "UPDATE job SET status=2, attempt_id=(job.attempt_id + 1), compute_node_id=NULL, "
+        "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL WHERE job.status = "
+        "3 AND job.id = ?1 RETURNING attempt_id",
+        "job_id",
+        "attempt_id",
+    ),
+    "TRANSFER_JOB": (
+        "UPDATE job SET compute_node_id=?1 WHERE job.id = ?2 AND job.status IN (3, 4)",
+        "compute_node_id job_id",
     ),
     "WORKFLOW_OF_NODE": (
         "SELECT compute_node.workflow_id FROM compute_node WHERE compute_node.id = ?1",

@@ -45,11 +45,14 @@ REMAINING_NAMES = (
 ACTIVE_ELSEWHERE = select(func.count().label("number")).where(
     _own, among(job.c.status, HELD), job.c.compute_node_id != param("node_id")
 )
+INTERRUPTED_JOBS = select(job.c.id, job.c.reason).where(
+    _own, among(job.c.status, {JobStatus.TERMINATED}), job.c.stop_requested == "stopped"
+)
 TAKE_UP_INTERRUPTED = (
     move(JobStatus.READY, {JobStatus.TERMINATED})
-    .where(_own, job.c.stop_requested == "stopped")
+    .where(job.c.id == param("job_id"), job.c.stop_requested == "stopped")
     .values(attempt_id=job.c.attempt_id + 1, stop_requested=None, reason=None, return_code=None)
-    .returning(job.c.id, job.c.attempt_id)
+    .returning(job.c.attempt_id)
 )
 
 # -- what a runner must know of its workflow -------------------------------------------------------

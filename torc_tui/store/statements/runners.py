@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, case, func, select, update
+from sqlalchemy import and_, func, select, update
 
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store.schema import compute_node, job, result, workflow
@@ -88,22 +88,18 @@ LOST_ATTEMPTS = (
     )
     .order_by(result.c.attempt_id)
 )
-TRANSFER_JOBS = update(job).where(_held).values({job.c.compute_node_id: param("to_node")})
-LOSE_JOBS = (
-    move(JobStatus.READY, HELD)
-    .where(job.c.compute_node_id == _node_id)
+_job = job.c.id == param("job_id")
+TRANSFER_JOB = (
+    update(job).where(_job, among(job.c.status, HELD)).values(given(job, "compute_node_id"))
+)
+SKIP_ATTEMPT = (
+    move(JobStatus.READY, {JobStatus.PENDING})
+    .where(_job)
     .values(
-        cleared(
-            job,
-            "compute_node_id pid process_started allocation started_at ended_at return_code reason"
-            " stop_requested not_before",
-        )
-        | {
-            job.c.attempt_id: job.c.attempt_id + 1,
-            job.c.lost: job.c.lost + case((job.c.status == int(JobStatus.RUNNING), 1), else_=0),
-        }
+        cleared(job, "compute_node_id pid process_started allocation stop_requested")
+        | {job.c.attempt_id: job.c.attempt_id + 1}
     )
-    .returning(job.c.id, job.c.attempt_id)
+    .returning(job.c.attempt_id)
 )
 LAST_EVENTS = select(
     func.sum(workflow.c.last_seq).label("last_seq"), func.count().label("workflows")
