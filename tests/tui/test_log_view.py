@@ -16,7 +16,7 @@ from torc_tui.tui.logs.log_rows import highlighted, rich_style, sliced, wrapped
 from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.look.text_layout import width_of
-from torc_tui.views.ansi import Style
+from torc_tui.views.ansi_style import Style
 
 
 class ViewApp(App[None]):

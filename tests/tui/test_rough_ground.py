@@ -232,7 +232,7 @@ async def test_two_apps_on_one_store(place: Place) -> None:
         ("first cpu", 1, "cpus: CPUs requested"),
         ("first cpus>", 1, "CPUs requested"),
         ("first (", 1, "expected a word"),
-        ("first status:nope", 1, "nope is not a status"),
+        ("first status:nope", 1, "unknown status"),
         ("nobody", 0, "0 of 2"),
     ],
 )

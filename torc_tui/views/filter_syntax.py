@@ -304,7 +304,7 @@ def _statuses(token: _Token) -> frozenset[JobStatus]:
         exact = [status for status in JobStatus if status.word == word]
         near = exact or [one for one in JobStatus if word and one.word.startswith(word)]
         if len(near) != 1:
-            message = f"{part} is ambiguous" if near else f"{part or 'nothing'} is not a status"
+            message = f"{part} is ambiguous" if near else f"unknown status {part}".rstrip()
             raise FilterError(message, column, ", ".join(one.word for one in near or JobStatus))
         found.add(near[0])
         column += len(part) + 1

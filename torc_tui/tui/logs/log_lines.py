@@ -15,7 +15,8 @@ from torc_tui.tui.logs.log_window import Window
 from torc_tui.tui.logs.merged_log import Place, TapeLine
 from torc_tui.tui.look.text_layout import sanitize, width_of
 from torc_tui.tui.look.theme import DEFAULT, Palette
-from torc_tui.views.ansi import Style, decode
+from torc_tui.views.ansi import decode
+from torc_tui.views.ansi_style import Style
 
 KEPT = 600
 """Laid-out lines that are kept."""

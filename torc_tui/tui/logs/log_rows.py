@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.style import Style as RichStyle
 
 from torc_tui.tui.look.text_layout import cut, width_of
-from torc_tui.views.ansi import PLAIN, Style
+from torc_tui.views.ansi_style import PLAIN, Style
 
 Spans = list[tuple[str, RichStyle]]
 """Text and its style, ready to paint."""
