@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+BIG = "{name: big, jobs: [{name: 'a_{i}', command: 'echo {i}', parameters: {i: '1:2000'}}]}"
 
 
 @pytest.fixture
@@ -39,9 +42,7 @@ def test_backup(torc: Any, path: Path, place: Path) -> None:
 
 def test_recover(torc: Any, place: Path, path: Path) -> None:
     """A page in the middle of the table of jobs is overwritten."""
-    (place / "big.yaml").write_text(
-        "{name: big, jobs: [{name: 'a_{i}', command: 'echo {i}', parameters: {i: '1:2000'}}]}"
-    )
+    (place / "big.yaml").write_text(BIG)
     torc("create", "big.yaml")
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -69,6 +70,22 @@ def test_recover(torc: Any, place: Path, path: Path) -> None:
     assert torc("user-data", "get", "config", "-w", 1, *words).json["name"] == "config"
     assert len(torc("workflows", "list", *words).json) == 2
     assert torc("database", "recover", "new.db").code == 2
+
+
+@pytest.mark.parametrize("left", [0.1, 0.5, 0.9])
+def test_recover_a_truncated_database(torc: Any, place: Path, path: Path, left: float) -> None:
+    (place / "big.yaml").write_text(BIG)
+    torc("create", "big.yaml")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    os.truncate(path, int(path.stat().st_size * left))
+    answer = torc("database", "check")
+    assert answer.code == 1 and "torc database recover FILE" in answer.err
+    answer = torc("database", "recover", "new.db", "-f", "json")
+    assert answer.code == 1 and "some rows could not be read: " in answer.err
+    rows = sum(table["rows"] for table in answer.json["tables"])
+    assert (rows > 0) == (left > 0.1), "the schema is lost with the first pages"
+    assert torc("status", 1, "--database", "new.db").code in (0, 2)
 
 
 def test_a_sound_database_is_recovered_whole(torc: Any, path: Path) -> None:

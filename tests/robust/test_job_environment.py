@@ -55,6 +55,7 @@ def test_the_directory_in_front_has_only_torc(shell: Any, venv: Path) -> None:
     assert words(shell, "out") == [f"{first}/torc"]
     assert Path(first).stat().st_mode & 0o777 == 0o700
     assert Path(first).is_relative_to(shell.folder / "state")
+    assert (shell.folder / "state/torc").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("program", ["torc", "torc-client"])

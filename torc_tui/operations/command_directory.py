@@ -79,8 +79,8 @@ def _launcher(function: str) -> str:
 
 def _provide(parent: Path, name: str, launchers: dict[str, str]) -> Path:
     """Return ``parent/name`` with these launchers; raise OSError if that is not possible."""
-    parent.parent.mkdir(parents=True, exist_ok=True)
-    parent.mkdir(mode=0o700, exist_ok=True)
+    settings.make_private(str(parent.parent))
+    settings.make_private(str(parent))
     if not _is_private(parent, stat.S_ISDIR) or os.statvfs(parent).f_flag & os.ST_NOEXEC:
         raise PermissionError(f"{parent} cannot hold programs for this user only")
     wanted = parent / name

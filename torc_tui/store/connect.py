@@ -31,6 +31,10 @@ CONNECT_SECONDS = 10
 """Time for which a server of PostgreSQL may take to accept a connection, unless the URL or
 PGCONNECT_TIMEOUT sets a limit."""
 
+_SETTINGS = ("foreign_keys = ON", "synchronous = NORMAL")
+_DAMAGED = ("writable_schema = ON",)
+"""Settings of SQLite. With the second, it reads a file that is shorter than its header says."""
+
 BUSY_SECONDS = 10.0
 """Time for which a writer on SQLite waits for another writer."""
 
@@ -78,9 +82,12 @@ def no_database(place: str) -> StoreUnavailable:
 
 
 def connect_sqlite(
-    path: str, *, read_only: bool = False, create: bool = False
+    path: str, *, read_only: bool = False, create: bool = False, damaged: bool = False
 ) -> sqlite3.Connection:
-    """Open a file, with the settings that every connection needs."""
+    """Open a file, with the settings that every connection needs.
+
+    With ``damaged``, a file that was truncated can be read, too.
+    """
     if tuple(map(int, sqlite3.sqlite_version.split("."))) < (3, 35):
         raise StoreUnavailable(
             f"this Python has SQLite {sqlite3.sqlite_version}, and torc needs 3.35 or later",
@@ -101,8 +108,8 @@ def connect_sqlite(
     except sqlite3.Error as error:
         raise translate(error, path) from error
     try:
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        for setting in _DAMAGED if damaged else _SETTINGS:
+            connection.execute(f"PRAGMA {setting}")
     except sqlite3.Error as error:
         connection.close()
         raise translate(error, path) from error

@@ -78,7 +78,7 @@ def recover(path: str, target: str) -> list[Rescued]:
     os.unlink(target)  # noqa: PTH108
     Store.open(f"sqlite:///{target}").close()
     with (
-        closing(connect.connect_sqlite(path, read_only=True)) as source,
+        closing(connect.connect_sqlite(path, read_only=True, damaged=True)) as source,
         closing(connect.connect_sqlite(target)) as copy,
     ):
         copy.execute("PRAGMA foreign_keys = OFF")
@@ -112,8 +112,8 @@ def _rescue(source: sqlite3.Connection, copy: sqlite3.Connection, table: str) ->
     except sqlite3.Error:
         return Rescued(table, 0, True)
     columns = [row[1] for row in info if row[1] in new]
-    if not columns:
-        return Rescued(table, 0, False)  # an earlier version did not have it
+    if not columns:  # an earlier version did not have it, or the schema is lost
+        return Rescued(table, 0, not _has_readable_schema(source))
     keys = [row[1] for row in sorted(info, key=lambda row: int(row[5])) if row[5]]
     names = ", ".join(f'"{column}"' for column in columns)
     insert = f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'
@@ -131,6 +131,11 @@ def _rescue(source: sqlite3.Connection, copy: sqlite3.Connection, table: str) ->
     if damaged and keys == ["id"]:
         copy.executemany(insert, _probe(source, copy, table, names))
     return Rescued(table, copy.total_changes - before, damaged)
+
+
+def _has_readable_schema(source: sqlite3.Connection) -> bool:
+    reader = _Reader(source, "SELECT sql FROM sqlite_schema")
+    return bool(list(reader)) and not reader.failed
 
 
 class _Reader:
