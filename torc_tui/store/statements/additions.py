@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select, update
 
 from torc_tui.store.schema import job
-from torc_tui.store.statements.terms import given, param
+from torc_tui.store.statements.terms import columns, given, param
 
 NUMBERED_JOBS = select(job.c.name).where(
     job.c.workflow_id == param("workflow_id"), job.c.name.like("job%")
@@ -23,7 +23,7 @@ OTHER_JOB_OF_NAME = select(job.c.id).where(
     job.c.name == param(job.c.name),
     job.c.id != param("job_id"),
 )
-JOB_DEFINITION = select(job.c.name, job.c.command, job.c.script, job.c.requirement_id).where(
+JOB_DEFINITION = select(*columns(job, "name command script requirement_id")).where(
     job.c.id == param("job_id")
 )
 UPDATE_JOB_DEFINITION = (

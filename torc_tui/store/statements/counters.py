@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, or_, select, update
 from torc_tui.status import NOT_STARTED, SETTLED, UNSUCCESSFUL, WAITING, JobStatus
 from torc_tui.store.schema import dependency, gate, job
 from torc_tui.store.statements.relations import upstream_of
-from torc_tui.store.statements.terms import among, cleared, given, move, move_any, param
+from torc_tui.store.statements.terms import among, cleared, columns, given, move, move_any, param
 
 _workflow_id = param("workflow_id")
 _node_id = param("node_id")
@@ -38,7 +38,7 @@ LOWER_GATES = (
     .returning(gate.c.id, gate.c.unmet, gate.c.unsuccessful)
 )
 BLAME = (
-    select(job.c.name, job.c.status, job.c.reason)
+    select(*columns(job, "name status reason"))
     .where(among(job.c.status, UNSUCCESSFUL), job.c.id.in_(upstream_of(_node_id)))
     .order_by(job.c.status, job.c.id)
     .limit(1)
@@ -118,11 +118,7 @@ _counts = (
 )
 FRESH_COUNTERS = update(job).where(job.c.id == _counts.c.job_id).values(unmet=_counts.c.unmet)
 
-_waiting = (
-    job.c.id,
-    job.c.unsuccessful,
-    job.c.cancel_on_blocking_job_failure,
-)
+_waiting = (*columns(job, "id unsuccessful cancel_on_blocking_job_failure"),)
 _uninitialized = {JobStatus.UNINITIALIZED}
 MAKE_READY = (
     move(JobStatus.READY, _uninitialized)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from torc_tui.store.connect import CHANNEL
 from torc_tui.store.schema import counter, event, workflow
-from torc_tui.store.statements.terms import ByDialect, Paged, added, param
+from torc_tui.store.statements.terms import ByDialect, Paged, added, columns, param
 
 
 def _allocate(insert: Any) -> Any:
@@ -44,13 +44,7 @@ LOCK_WORKFLOW = WORKFLOW_EXISTS.with_for_update()
 """Take the row of the workflow before any other, as every writer does."""
 
 _events = select(
-    event.c.workflow_id,
-    event.c.seq,
-    event.c.timestamp,
-    event.c.kind,
-    event.c.job_id,
-    event.c.data,
-    event.c.actor,
+    *columns(event, "workflow_id seq timestamp kind job_id data actor"),
 ).where(event.c.workflow_id == param("workflow_id"), event.c.seq > param("after"))
 LIST_EVENTS = Paged(
     _events,

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from torc_tui.status import HELD
 from torc_tui.store.schema import compute_node, job, result, workflow
-from torc_tui.store.statements.terms import among, param
+from torc_tui.store.statements.terms import among, columns, param
 
 _workflow_id = param("workflow_id")
 _job_id = param("job_id")
@@ -18,15 +18,10 @@ HOST_NAMES = select(compute_node.c.id, compute_node.c.hostname).where(
     compute_node.c.workflow_id == _workflow_id
 )
 _job = select(
-    job.c.id.label("job_id"),
-    job.c.name,
-    job.c.workflow_id,
-    job.c.status,
-    job.c.attempt_id,
-    job.c.stdio,
-    job.c.output_dir,
-    job.c.started_at,
-    job.c.compute_node_id,
+    *columns(
+        job,
+        "id:job_id name workflow_id status attempt_id stdio output_dir started_at compute_node_id",
+    ),
 )
 CURRENT_ATTEMPT = _job.where(job.c.id == _job_id)
 ACTIVE_ATTEMPTS = _job.where(job.c.workflow_id == _workflow_id, among(job.c.status, HELD))
@@ -34,15 +29,11 @@ _result = (
     select(
         result.c.job_id,
         job.c.name,
-        result.c.run_id,
-        result.c.attempt_id,
-        result.c.status,
-        result.c.return_code,
-        result.c.reason,
-        result.c.started_at,
-        result.c.ended_at,
-        result.c.output_dir,
-        result.c.compute_node_id,
+        *columns(
+            result,
+            "run_id attempt_id status return_code reason started_at ended_at output_dir "
+            "compute_node_id",
+        ),
         job.c.stdio,
     )
     .select_from(result)
@@ -62,16 +53,11 @@ RESULT_IN_DIRECTORY = (
 # -- one job, to try it by hand --------------------------------------------------------------------
 
 JOB_SETTING = select(
-    job.c.id,
-    job.c.name,
-    job.c.workflow_id,
-    job.c.command,
-    job.c.invocation_script,
-    job.c.env,
-    job.c.attempt_id,
-    job.c.allocation,
-    job.c.output_dir,
-    job.c.compute_node_id,
+    *columns(
+        job,
+        "id name workflow_id command invocation_script env attempt_id allocation output_dir "
+        "compute_node_id",
+    ),
 ).where(job.c.id == _job_id)
 LAST_ALLOCATION = (
     select(result.c.allocation, result.c.compute_node_id)

@@ -6,21 +6,14 @@ from sqlalchemy import func, or_, select, update
 
 from torc_tui.status import CANCELABLE, HELD, NOT_STARTED, TROUBLED, JobStatus
 from torc_tui.store.schema import action, failure_handler, job, workflow
-from torc_tui.store.statements.terms import among, given, move, param
+from torc_tui.store.statements.terms import among, columns, given, move, param
 
 _workflow_id = param("workflow_id")
 _own = job.c.workflow_id == _workflow_id
 
 UNSUCCESSFUL_JOBS = (
     select(
-        job.c.id.label("job_id"),
-        job.c.name,
-        job.c.status,
-        job.c.return_code,
-        job.c.reason,
-        job.c.attempt_id,
-        job.c.output_dir,
-        job.c.stdio,
+        *columns(job, "id:job_id name status return_code reason attempt_id output_dir stdio"),
     )
     .where(_own, among(job.c.status, TROUBLED))
     .order_by(job.c.ended_at, job.c.id)
@@ -58,26 +51,17 @@ TAKE_UP_INTERRUPTED = (
 # -- what a runner must know of its workflow -------------------------------------------------------
 
 RUN_CONTEXT = select(
-    workflow.c.name,
-    workflow.c.run_id,
-    workflow.c.directory,
-    workflow.c.env,
-    workflow.c.execution_config,
-    workflow.c.use_pending_failed,
-    workflow.c.require_user_data,
-    workflow.c.settings,
+    *columns(
+        workflow,
+        "name run_id directory env execution_config use_pending_failed require_user_data settings",
+    ),
 ).where(workflow.c.id == _workflow_id)
 HANDLER_RULES = select(failure_handler.c.id, failure_handler.c.rules).where(
     failure_handler.c.workflow_id == _workflow_id
 )
 COMMAND_ACTIONS = (
     select(
-        action.c.id,
-        action.c.trigger_type,
-        action.c.job_ids,
-        action.c.commands,
-        action.c.persistent,
-        action.c.executed_run_id,
+        *columns(action, "id trigger_type job_ids commands persistent executed_run_id"),
     )
     .where(action.c.workflow_id == _workflow_id, action.c.action_type == "run_commands")
     .order_by(action.c.id)

@@ -20,7 +20,7 @@ from torc_tui.store.schema import (
     workflow,
 )
 from torc_tui.store.statements.relations import members_of
-from torc_tui.store.statements.terms import Paged, among, matches, param
+from torc_tui.store.statements.terms import Paged, among, columns, matches, param
 
 _workflow_id = param("workflow_id")
 
@@ -36,31 +36,17 @@ _scheduler = (
     .scalar_subquery()
 )
 _job = select(
-    job.c.id,
-    job.c.workflow_id,
-    job.c.name,
-    job.c.command,
-    job.c.invocation_script,
-    job.c.status,
-    job.c.cancel_on_blocking_job_failure,
-    job.c.supports_termination,
-    job.c.requirement_id.label("resource_requirements_id"),
+    *columns(
+        job,
+        "id workflow_id name command invocation_script status cancel_on_blocking_job_failure "
+        "supports_termination requirement_id:resource_requirements_id",
+    ),
     _scheduler.label("scheduler_id"),
-    job.c.failure_handler_id,
-    job.c.attempt_id,
-    job.c.priority,
-    job.c.held,
-    job.c.group,
-    job.c.parameter_values.label("parameters"),
-    job.c.env,
-    job.c.compute_node_id,
-    job.c.pid,
-    job.c.started_at,
-    job.c.ended_at,
-    job.c.return_code,
-    job.c.reason,
-    job.c.not_before,
-    job.c.allocation,
+    *columns(
+        job,
+        "failure_handler_id attempt_id priority held group parameter_values:parameters env "
+        "compute_node_id pid started_at ended_at return_code reason not_before allocation",
+    ),
 )
 _gate, _behind = dependency.alias("m"), dependency.alias("w")
 _downstream = (
@@ -153,24 +139,13 @@ _result = (
         result.c.id,
         result.c.job_id,
         job.c.name.label("job_name"),
-        result.c.workflow_id,
-        result.c.run_id,
-        result.c.attempt_id,
-        result.c.compute_node_id,
-        result.c.return_code,
-        result.c.started_at,
-        result.c.ended_at,
-        result.c.peak_memory.label("peak_memory_bytes"),
-        result.c.avg_memory.label("avg_memory_bytes"),
-        result.c.peak_cpu_percent,
-        result.c.avg_cpu_percent,
-        result.c.status,
-        result.c.cause,
-        result.c.reason,
-        result.c.cpu_time,
-        result.c.peak_gpu_memory.label("peak_gpu_memory_bytes"),
-        result.c.avg_gpu_percent,
-        result.c.allocation,
+        *columns(
+            result,
+            "workflow_id run_id attempt_id compute_node_id return_code started_at ended_at "
+            "peak_memory:peak_memory_bytes avg_memory:avg_memory_bytes peak_cpu_percent "
+            "avg_cpu_percent status cause reason cpu_time peak_gpu_memory:peak_gpu_memory_bytes "
+            "avg_gpu_percent allocation",
+        ),
     )
     .select_from(result)
     .outerjoin(job, job.c.id == result.c.job_id)
@@ -221,41 +196,25 @@ def _all(table: Any, *columns: Any) -> Any:
 
 FAILURE_HANDLERS = _all(
     failure_handler,
-    failure_handler.c.id,
-    failure_handler.c.workflow_id,
-    failure_handler.c.name,
-    failure_handler.c.rules,
+    *columns(failure_handler, "id workflow_id name rules"),
 )
 SLURM_SCHEDULERS = _all(
     slurm_scheduler, slurm_scheduler.c.id, slurm_scheduler.c.name, slurm_scheduler.c.settings
 )
 ACTIONS = _all(
     action,
-    action.c.id,
-    action.c.workflow_id,
-    action.c.trigger_type,
-    action.c.action_type,
-    action.c.job_ids,
-    action.c.commands,
-    action.c.persistent,
-    action.c.settings,
-    action.c.executed_run_id,
-    action.c.executed_at,
+    *columns(
+        action,
+        "id workflow_id trigger_type action_type job_ids commands persistent settings "
+        "executed_run_id executed_at",
+    ),
 )
 _node = (
-    compute_node.c.id,
-    compute_node.c.workflow_id,
-    compute_node.c.run_id,
-    compute_node.c.hostname,
-    compute_node.c.pid,
-    compute_node.c.num_cpus,
-    compute_node.c.memory.label("memory_bytes"),
-    compute_node.c.gpus,
-    compute_node.c.is_active,
-    compute_node.c.started_at,
-    compute_node.c.ended_at,
-    compute_node.c.heartbeat_at,
-    compute_node.c.options,
+    *columns(
+        compute_node,
+        "id workflow_id run_id hostname pid num_cpus memory:memory_bytes gpus is_active started_at "
+        "ended_at heartbeat_at options",
+    ),
 )
 COMPUTE_NODES = _all(compute_node, *_node)
 COMPUTE_NODE = select(*_node).where(compute_node.c.id == param("node_id"))

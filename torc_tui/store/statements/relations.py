@@ -25,7 +25,7 @@ from torc_tui.store.schema import (
     user_data,
     user_data_group,
 )
-from torc_tui.store.statements.terms import param, required
+from torc_tui.store.statements.terms import columns, param, required
 
 _workflow_id = param("workflow_id")
 _job_id = param("job_id")
@@ -46,7 +46,7 @@ def _named(edges: Any) -> Any:
         else_=one.c.pattern,
     )
     return (
-        select(job.c.id, job.c.name, job.c.status, required("kind", one.c.kind), via.label("via"))
+        select(*columns(job, "id name status"), required("kind", one.c.kind), via.label("via"))
         .join(one, job.c.id == one.c.other)
         .order_by(job.c.id)
     )
@@ -77,7 +77,7 @@ DEPENDENTS = _neighbours("depends_on_id", "job_id")
 _own_jobs = select(job.c.id).where(job.c.workflow_id == _workflow_id)
 _own_gates = select(-gate.c.id).where(gate.c.workflow_id == _workflow_id)
 EDGES = (
-    select(dependency.c.job_id, dependency.c.depends_on_id, dependency.c.kind, dependency.c.via)
+    select(*columns(dependency, "job_id depends_on_id kind via"))
     .where(dependency.c.depends_on_id.in_(union_all(_own_jobs, _own_gates)))
     .order_by(dependency.c.depends_on_id, dependency.c.job_id)
 )
@@ -95,7 +95,7 @@ GROUPS_OF_JOBS = select(job.c.id, *_groups).where(
     job.c.workflow_id == _workflow_id, or_(*(column.is_not(None) for column in _groups))
 )
 FILES_OF_GROUP = (
-    select(file.c.id, file.c.name, file.c.path, file.c.st_mtime, file.c.st_size)
+    select(*columns(file, "id name path st_mtime st_size"))
     .select_from(file_group)
     .join(file, file.c.id == file_group.c.file_id)
     .where(file_group.c.group_id == param("group_id"))
@@ -103,9 +103,7 @@ FILES_OF_GROUP = (
 )
 USER_DATA_OF_GROUP = (
     select(
-        user_data.c.id,
-        user_data.c.name,
-        user_data.c.version,
+        *columns(user_data, "id name version"),
         required("is_null", user_data.c.data.is_(None)),
     )
     .select_from(user_data_group)

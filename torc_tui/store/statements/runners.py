@@ -6,7 +6,7 @@ from sqlalchemy import and_, func, select, update
 
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store.schema import compute_node, job, result, workflow
-from torc_tui.store.statements.terms import Bulk, among, cleared, given, move, param
+from torc_tui.store.statements.terms import Bulk, among, cleared, columns, given, move, param
 
 _workflow_id = param("workflow_id")
 _node_id = param("node_id")
@@ -30,51 +30,28 @@ HEARTBEAT = (
     )
 )
 NODE_ORDERS = select(
-    compute_node.c.is_active,
-    compute_node.c.stop_requested,
-    compute_node.c.num_cpus,
-    compute_node.c.memory,
-    compute_node.c.options,
+    *columns(compute_node, "is_active stop_requested num_cpus memory options"),
 ).where(_one)
 WORKFLOW_OF_NODE = select(compute_node.c.workflow_id).where(_one)
 ACTIVE_NODES = (
     select(
-        compute_node.c.id,
-        compute_node.c.workflow_id,
-        compute_node.c.hostname,
-        compute_node.c.boot_id,
-        compute_node.c.pid,
-        compute_node.c.process_started,
-        compute_node.c.machine_id,
-        compute_node.c.pid_namespace,
-        compute_node.c.heartbeat_at,
-        compute_node.c.heartbeats,
-        compute_node.c.lease_seconds,
+        *columns(
+            compute_node,
+            "id workflow_id hostname boot_id pid process_started machine_id pid_namespace "
+            "heartbeat_at heartbeats lease_seconds",
+        ),
     )
     .where(compute_node.c.is_active, compute_node.c.workflow_id == _workflow_id)
     .order_by(compute_node.c.id)
 )
 HELD_ATTEMPTS = (
     select(
-        job.c.id.label("job_id"),
-        job.c.name,
-        job.c.attempt_id,
-        job.c.status,
-        job.c.pid,
-        job.c.process_started,
-        job.c.started_at,
-        job.c.stop_requested,
-        job.c.allocation,
-        job.c.output_dir,
-        job.c.retries,
-        job.c.requirement_id,
-        job.c.output_files,
-        job.c.output_user_data,
-        job.c.require_user_data,
-        job.c.failure_handler_id,
-        job.c.stdio,
-        job.c.options,
-        job.c.lost,
+        *columns(
+            job,
+            "id:job_id name attempt_id status pid process_started started_at stop_requested "
+            "allocation output_dir retries requirement_id output_files output_user_data "
+            "require_user_data failure_handler_id stdio options lost",
+        ),
     )
     .where(_held)
     .order_by(job.c.id)
@@ -109,22 +86,16 @@ LAST_EVENTS = select(
 
 HOLDINGS = (
     select(
-        job.c.id.label("job_id"),
-        job.c.name.label("job_name"),
-        job.c.workflow_id,
+        *columns(job, "id:job_id name:job_name workflow_id"),
         workflow.c.name.label("workflow_name"),
         workflow.c.user,
         job.c.attempt_id,
         compute_node.c.id.label("node_id"),
-        job.c.status,
-        job.c.pid,
-        job.c.started_at,
-        job.c.allocation,
-        job.c.process_started,
-        compute_node.c.boot_id,
-        compute_node.c.pid_namespace,
-        compute_node.c.pid.label("runner_pid"),
-        compute_node.c.process_started.label("runner_started"),
+        *columns(job, "status pid started_at allocation process_started"),
+        *columns(
+            compute_node,
+            "boot_id pid_namespace pid:runner_pid process_started:runner_started",
+        ),
     )
     .select_from(compute_node)
     .join(job, job.c.compute_node_id == compute_node.c.id)
@@ -138,15 +109,9 @@ HOLDINGS = (
 )
 _runners = (
     select(
-        compute_node.c.id.label("node_id"),
-        compute_node.c.workflow_id,
-        compute_node.c.hostname,
+        *columns(compute_node, "id:node_id workflow_id hostname"),
         _location.label("location"),
-        compute_node.c.pid,
-        compute_node.c.num_cpus,
-        compute_node.c.memory,
-        compute_node.c.gpus,
-        compute_node.c.options,
+        *columns(compute_node, "pid num_cpus memory gpus options"),
     )
     .where(compute_node.c.is_active)
     .order_by(compute_node.c.id)

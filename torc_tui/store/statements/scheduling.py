@@ -23,6 +23,7 @@ from torc_tui.store.statements.terms import (
     added,
     among,
     cleared,
+    columns,
     given,
     move,
     move_any,
@@ -54,22 +55,12 @@ FIRST_CLASS = select(_class).where(_ready)
 NEXT_CLASS = select(_class).where(_ready, job.c.resource_class > param("after"))
 READY_JOBS = (
     select(
-        job.c.id,
-        job.c.name,
-        job.c.command,
-        job.c.invocation_script,
-        job.c.attempt_id,
-        job.c.retries,
-        job.c.priority,
-        job.c.requirement_id,
-        job.c.env,
-        job.c.stdio,
-        job.c.options,
-        job.c.output_files,
-        job.c.output_user_data,
-        job.c.require_user_data,
-        job.c.failure_handler_id,
-        job.c.resource_class,
+        *columns(
+            job,
+            "id name command invocation_script attempt_id retries priority requirement_id env "
+            "stdio options output_files output_user_data require_user_data failure_handler_id "
+            "resource_class",
+        ),
     )
     .where(
         _ready,
@@ -99,13 +90,11 @@ GRANT = (
 )
 HELD_BY_OTHERS = (
     select(
-        job.c.allocation,
-        job.c.pid,
-        job.c.process_started,
-        compute_node.c.boot_id,
-        compute_node.c.pid_namespace,
-        compute_node.c.pid.label("runner_pid"),
-        compute_node.c.process_started.label("runner_started"),
+        *columns(job, "allocation pid process_started"),
+        *columns(
+            compute_node,
+            "boot_id pid_namespace pid:runner_pid process_started:runner_started",
+        ),
     )
     .join(compute_node, compute_node.c.id == job.c.compute_node_id)
     .where(
@@ -120,7 +109,7 @@ HELD_BY_OTHERS = (
 # -- reports ---------------------------------------------------------------------------------------
 
 _held = and_(job.c.compute_node_id == _node_id, among(job.c.status, HELD))
-HELD_JOBS = select(job.c.id, job.c.attempt_id, job.c.status, job.c.stop_requested).where(_held)
+HELD_JOBS = select(*columns(job, "id attempt_id status stop_requested")).where(_held)
 START = (
     move(JobStatus.RUNNING, {JobStatus.PENDING})
     .where(_attempt)
@@ -156,7 +145,7 @@ ANY_UNSETTLED = (
     .limit(1)
 )
 GROUP_PATHS = (
-    select(file.c.id, file.c.name, file.c.path)
+    select(*columns(file, "id name path"))
     .select_from(file_group)
     .join(file, file.c.id == file_group.c.file_id)
     .where(file_group.c.group_id == param("group_id"))

@@ -59,6 +59,15 @@ def param(
     return Parameter(name or of.key, of.type)
 
 
+def columns(table: Any, names: str) -> list[Any]:
+    """Return columns of a table, in the order of ``names``; ``memory:memory_bytes`` renames one."""
+    found = []
+    for word in names.split():
+        name, _, label = word.partition(":")
+        found.append(table.c[name].label(label) if label else table.c[name])
+    return found
+
+
 def given(table: Table, names: str) -> dict[Column[Any], Parameter]:
     """Return parameters for these columns, to be written to them; None is a value for NULL."""
     columns = [table.c[name] for name in names.split()]

@@ -14,7 +14,7 @@ from torc_tui.store.schema import (
     workflow,
     workflow_text,
 )
-from torc_tui.store.statements.terms import given, param
+from torc_tui.store.statements.terms import columns, given, param
 
 _workflow_id = param("workflow_id")
 
@@ -26,27 +26,14 @@ WORKFLOW_TEXT = (
 )
 EXPORT_JOBS = (
     select(
-        job.c.id,
-        job.c.name,
-        job.c.command,
-        job.c.invocation_script,
-        job.c.script,
-        job.c.priority,
-        job.c.cancel_on_blocking_job_failure,
-        job.c.supports_termination,
-        job.c.requirement_id.label("resource_requirements_id"),
-        job.c.failure_handler_id,
-        job.c.scheduler,
-        job.c.group,
-        job.c.parameter_values.label("parameters"),
-        job.c.env,
-        job.c.stdio,
-        job.c.options,
-        job.c.require_user_data,
-        job.c.input_files.label("input_file_ids"),
-        job.c.output_files.label("output_file_ids"),
-        job.c.input_user_data.label("input_user_data_ids"),
-        job.c.output_user_data.label("output_user_data_ids"),
+        *columns(
+            job,
+            "id name command invocation_script script priority cancel_on_blocking_job_failure "
+            "supports_termination requirement_id:resource_requirements_id failure_handler_id "
+            "scheduler group parameter_values:parameters env stdio options require_user_data "
+            "input_files:input_file_ids output_files:output_file_ids "
+            "input_user_data:input_user_data_ids output_user_data:output_user_data_ids",
+        ),
     )
     .where(job.c.workflow_id == _workflow_id)
     .order_by(job.c.id)
@@ -61,12 +48,7 @@ EXPORT_DATA_GROUPS = select(user_data_group.c.group_id, user_data_group.c.user_d
 )
 EXPORT_USER_DATA = (
     select(
-        user_data.c.id,
-        user_data.c.name,
-        user_data.c.is_ephemeral,
-        user_data.c.data,
-        user_data.c.declared,
-        user_data.c.json_schema.label("schema"),
+        *columns(user_data, "id name is_ephemeral data declared json_schema:schema"),
     )
     .where(user_data.c.workflow_id == _workflow_id)
     .order_by(user_data.c.id)

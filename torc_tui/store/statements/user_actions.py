@@ -9,7 +9,7 @@ from sqlalchemy import case, func, null, or_, select, update
 from torc_tui.status import CANCELABLE, HELD, UNHELD, UNSUCCESSFUL, WAITING, JobStatus
 from torc_tui.store.schema import action, compute_node, dependency, file, job, user_data, workflow
 from torc_tui.store.statements.relations import members_of, upstream_of
-from torc_tui.store.statements.terms import among, cleared, given, move, param
+from torc_tui.store.statements.terms import among, cleared, columns, given, move, param
 
 _workflow_id = param("workflow_id")
 _job_id = param("job_id")
@@ -20,7 +20,7 @@ _one = job.c.id == _job_id
 
 _enabled = job.c.status != int(JobStatus.DISABLED)
 _files = (
-    select(file.c.id, file.c.name, file.c.path, file.c.st_mtime)
+    select(*columns(file, "id name path st_mtime"))
     .where(file.c.workflow_id == _workflow_id)
     .order_by(file.c.id)
 )
@@ -64,15 +64,7 @@ RUN_OF_WORKFLOW = select(workflow.c.run_id).where(workflow.c.id == _workflow_id)
 # -- jobs ------------------------------------------------------------------------------------------
 
 JOB_STATE = select(
-    job.c.id,
-    job.c.workflow_id,
-    job.c.name,
-    job.c.status,
-    job.c.held,
-    job.c.priority,
-    job.c.compute_node_id,
-    job.c.pid,
-    job.c.process_started,
+    *columns(job, "id workflow_id name status held priority compute_node_id pid process_started"),
 ).where(_one)
 
 _cancel = move(JobStatus.CANCELED, CANCELABLE).values(
@@ -143,7 +135,7 @@ def _followers() -> Any:
         .where(or_(below.c.id < 0, among(up.c.status, _FOLLOWING)))
     )
     return (
-        select(job.c.id, job.c.name, job.c.status)
+        select(*columns(job, "id name status"))
         .join(below, below.c.id == job.c.id)
         .where(among(job.c.status, _FOLLOWING))
         .order_by(job.c.id)
@@ -156,7 +148,7 @@ _canceling = (
 )
 _culprit = job.alias("u")
 CULPRITS = (
-    select(_culprit.c.id, _culprit.c.name, _culprit.c.status, _culprit.c.reason)
+    select(*columns(_culprit, "id name status reason"))
     .where(
         among(_culprit.c.status, UNSUCCESSFUL),
         func.coalesce(_culprit.c.stop_requested, "") != "stopped",
@@ -166,7 +158,7 @@ CULPRITS = (
     .order_by(_culprit.c.status, _culprit.c.id)
 )
 """Dependencies because of which a job is canceled; none for a job that runs regardless."""
-EXECUTED_ACTIONS = select(action.c.id, action.c.trigger_type, action.c.job_ids).where(
+EXECUTED_ACTIONS = select(*columns(action, "id trigger_type job_ids")).where(
     action.c.workflow_id == _workflow_id,
     action.c.executed_run_id.is_not(None),
     action.c.trigger_type.in_(["on_workflow_complete", "on_jobs_complete"]),

@@ -37,6 +37,7 @@ from torc_tui.store.statements.terms import (
     added,
     among,
     byte_length,
+    columns,
     count_if,
     given,
     matches,
@@ -45,12 +46,7 @@ from torc_tui.store.statements.terms import (
 )
 
 _record = select(
-    user_data.c.id,
-    user_data.c.workflow_id,
-    user_data.c.name,
-    user_data.c.is_ephemeral,
-    user_data.c.data,
-    user_data.c.version,
+    *columns(user_data, "id workflow_id name is_ephemeral data version"),
 )
 _of_workflow = user_data.c.workflow_id == param("workflow_id")
 
@@ -97,13 +93,7 @@ DELETE_USER_DATA = delete(user_data).where(user_data.c.id == param("id"))
 UNGROUP_USER_DATA = delete(user_data_group).where(user_data_group.c.user_data_id == param("id"))
 
 _versions = select(
-    user_data_version.c.version,
-    user_data_version.c.data,
-    user_data_version.c.written_at,
-    user_data_version.c.actor,
-    user_data_version.c.job_id,
-    user_data_version.c.run_id,
-    user_data_version.c.attempt_id,
+    *columns(user_data_version, "version data written_at actor job_id run_id attempt_id"),
 )
 USER_DATA_HISTORY = _versions.where(user_data_version.c.user_data_id == param("id")).order_by(
     user_data_version.c.version
@@ -178,11 +168,7 @@ DEPEND_ON_DATA = ByDialect(_depend(sqlite.insert), _depend(postgresql.insert))
 # -- overview --------------------------------------------------------------------------------------
 
 _writer = (
-    user_data_version.c.written_at,
-    user_data_version.c.actor,
-    user_data_version.c.job_id,
-    user_data_version.c.run_id,
-    user_data_version.c.attempt_id,
+    *columns(user_data_version, "written_at actor job_id run_id attempt_id"),
     job.c.name.label("job"),
 )
 _newest = and_(
@@ -191,10 +177,7 @@ _newest = and_(
 )
 USER_DATA_OVERVIEW = (
     select(
-        user_data.c.id,
-        user_data.c.name,
-        user_data.c.is_ephemeral,
-        user_data.c.version,
+        *columns(user_data, "id name is_ephemeral version"),
         byte_length(user_data.c.data).label("size"),
         func.substr(user_data.c.data, 1, param("head_length")).label("head"),
         required("has_schema", user_data.c.json_schema.is_not(None)),

@@ -21,7 +21,7 @@ from torc_tui.store.schema import (
     user_data_group,
     workflow,
 )
-from torc_tui.store.statements.terms import ByDialect, Paged, given, param
+from torc_tui.store.statements.terms import ByDialect, Paged, columns, given, param
 
 _id = param("workflow_id")
 
@@ -44,7 +44,7 @@ LIST_WORKFLOWS = Paged(
     },
 )
 WORKFLOWS_OF_NAME = (
-    select(workflow.c.id, workflow.c.name, workflow.c.user, workflow.c.directory)
+    select(*columns(workflow, "id name user directory"))
     .where(workflow.c.name == param(workflow.c.name), ~workflow.c.is_archived)
     .order_by(workflow.c.created_at.desc(), workflow.c.id.desc())
 )
@@ -64,23 +64,11 @@ INTERRUPTED = select(func.count().label("number")).where(
 )
 SNAPSHOT_JOBS = (
     select(
-        job.c.id,
-        job.c.name,
-        job.c.status,
-        job.c.group,
-        job.c.parameter_values,
-        job.c.priority,
-        job.c.held,
-        job.c.attempt_id,
-        job.c.requirement_id,
-        job.c.unmet,
-        job.c.compute_node_id,
-        job.c.started_at,
-        job.c.ended_at,
-        job.c.return_code,
-        job.c.reason,
-        job.c.not_before,
-        job.c.stop_requested,
+        *columns(
+            job,
+            "id name status group parameter_values priority held attempt_id requirement_id unmet "
+            "compute_node_id started_at ended_at return_code reason not_before stop_requested",
+        ),
     )
     .where(job.c.workflow_id == _id)
     .order_by(job.c.id)
