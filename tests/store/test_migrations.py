@@ -16,7 +16,7 @@ from torc_tui.errors import SchemaMismatch
 from torc_tui.reasons import Kind, because, decode
 from torc_tui.resources import machine_identity
 from torc_tui.resources.process_identity import process_started
-from torc_tui.store import connect, generate, queries, schema_version, user_data, workflows
+from torc_tui.store import connect, generate, queries, sql, user_data, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 
@@ -234,13 +234,13 @@ def test_newer(store: Store) -> None:
             for key, number in versions.items():
                 execute(conn, "UPDATE meta SET value = ? WHERE key = ?", (str(number), key))
 
-    newer = schema_version.VERSION + 1
-    stored(torc_schema=newer, oldest_reader=schema_version.VERSION, oldest_writer=newer)
+    newer = sql.VERSION + 1
+    stored(torc_schema=newer, oldest_reader=sql.VERSION, oldest_writer=newer)
     Store.open(store.url, read_only=True).close()
     for attempt in (Store.open, user_data.connect):
         with pytest.raises(SchemaMismatch, match="written by a newer torc"):
             attempt(store.url)
-    stored(oldest_writer=schema_version.VERSION)
+    stored(oldest_writer=sql.VERSION)
     Store.open(store.url).close()
     stored(oldest_reader=newer)
     with pytest.raises(SchemaMismatch, match="newer"):

@@ -27,6 +27,7 @@ from torc_tui.store import (
     opening,
     queries,
     schema_version,
+    sql,
     user_data,
     workflows,
 )
@@ -350,7 +351,7 @@ def test_a_database_that_another_process_creates_meanwhile(tmp_path: Path) -> No
             return super().execute(text, *parameters)
 
     with closing(sqlite3.connect(path, factory=Slow)) as connection:
-        assert schema_version.stored_version(connection, path) == schema_version.VERSION
+        assert schema_version.stored_version(connection, path) == sql.VERSION
 
 
 def test_a_journal_that_another_process_changes_meanwhile(

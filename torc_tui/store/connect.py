@@ -24,9 +24,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from torc_tui.store.schema_version import Dbapi
 
-CHANNEL = "torc_event"
-"""Channel of PostgreSQL's notifications of new events; the payload is the workflow's id."""
-
 CONNECT_SECONDS = 10
 """Time for which a server of PostgreSQL may take to accept a connection, unless the URL or
 PGCONNECT_TIMEOUT sets a limit."""

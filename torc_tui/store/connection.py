@@ -133,6 +133,11 @@ class Connection:
         except Exception as error:
             raise self.translated(error, name, columns) from error
 
+    def columns(self, statement: BulkInsert) -> dict[str, str]:
+        """Return the columns that `insert` fills, each with the kind of its values."""
+        name: Any = statement
+        return (self._used.get(name) or prepare(self.dialect, name)).kinds
+
     def page(
         self,
         listing: Listing[R],

@@ -14,6 +14,7 @@ from typing import Any
 from torc_tui.model import (
     EdgeKind,
     ExecutionConfig,
+    JobSpec,
     Json,
     Plan,
     PlannedJob,
@@ -76,7 +77,7 @@ def create(
     }
     with store.write() as conn:  # by itself: unused ids cost nothing, a long lock does
         ids = _Ids(**{table: conn.allocate(table, count) for table, count in counts.items()})
-    jobs = _job_columns(plan, ids)
+    jobs = _job_columns(plan, ids, store.connection().columns(sql.INSERT_JOBS))
     edges = _edge_columns(plan, ids)
     with store.write() as conn:
         _insert_workflow(conn, spec, ids.workflow, name or spec.name, user, directory, at)
@@ -238,15 +239,8 @@ def _insert_user_data(
     )
 
 
-_SPEC_COLUMNS = [
-    "name",
-    "priority",
-    "cancel_on_blocking_job_failure",
-    "scheduler",
-    "supports_termination",
-    "require_user_data",
-]
-_JSON_COLUMNS = {"parameter_values": "values", "env": "env", "stdio": "stdio", "options": "options"}
+_JOB_FIELDS = {field.name: field.name for field in fields(JobSpec)} | {"parameter_values": "values"}
+"""Column -> field of a `JobSpec`. A column that a plan determines is in `_ID_COLUMNS`."""
 _ID_COLUMNS = {
     "requirement_id": ("requirement", "resource_requirements"),
     "failure_handler_id": ("failure_handler", "failure_handler"),
@@ -258,15 +252,16 @@ _ID_COLUMNS = {
 """Column -> attribute of a planned job, table of its ids."""
 
 
-def _job_columns(plan: Plan, ids: _Ids) -> dict[str, Any]:
+def _job_columns(plan: Plan, ids: _Ids, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of the columns of all jobs; ``kinds`` are all columns with their kinds."""
     jobs, first_record, ranks = plan.jobs, ids.user_data, rank(plan.requirements)
     specs = [job.spec for job in jobs]
     columns: dict[str, Any] = {"id": range(ids.job, ids.job + len(jobs))}
-    for column in _SPEC_COLUMNS:
-        columns[column] = list(map(attrgetter(column), specs))
-    for column, name in _JSON_COLUMNS.items():
-        values = list(map(attrgetter(name), specs))
-        if any(values):
+    for column in _JOB_FIELDS.keys() & kinds.keys():
+        values = list(map(attrgetter(_JOB_FIELDS[column]), specs))
+        if kinds[column] != "json":
+            columns[column] = values
+        elif any(values):
             columns[column] = [dumps(dict(one)) if one else None for one in values]
     for column, (name, table) in _ID_COLUMNS.items():
         first, places = getattr(ids, table), list(map(attrgetter(name), jobs))

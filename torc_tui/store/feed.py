@@ -136,7 +136,7 @@ class Feed:
         place = self._store.place
         if self._store.dialect == "postgresql":
             raw = connect.connect_postgresql(place)
-            raw.execute(f"LISTEN {connect.CHANNEL}")
+            raw.execute(f"LISTEN {sql.CHANNEL}")
         else:
             raw = connect.connect_sqlite(place, read_only=True)
         self._version, self._looked = None, -BEHIND_NOTIFY

@@ -8,7 +8,7 @@ Output, beside this module:
 * ``generated/CONCERN.py``: the statements of each module of `statements` by name, so that a command
   reads only what it needs;
 * ``generated/schema.py``: a new database;
-* ``sql.py``: the names of the statements, as the program uses them;
+* ``sql.py``: the names of the statements, as the program uses them, and constants of `schema`;
 * ``sql.pyi``: the parameters and rows of each statement for type checkers.
 
 Only the modules that generate, the statements and the tests import SQLAlchemy: importing it takes
@@ -115,13 +115,17 @@ def _string(text: str, indent: int) -> list[str]:
 
 
 def _names(found: Iterable[Entry]) -> str:
+    head = HEADER.format("Name the statements of the database.")
+    constants = [f"VERSION = {schema.VERSION}", f'CHANNEL = "{schema.CHANNEL}"']
     lines = [f'{entry.name} = "{entry.handle}"' for entry in found]
-    return "\n".join([HEADER.format("Name the statements of the database."), *lines, ""])
+    return "\n".join([head, *constants, *lines, ""])
 
 
 def _types(found: Sequence[Entry]) -> str:
     lines = [
         "",
+        "VERSION: int",
+        "CHANNEL: str",
         'R = TypeVar("R")',
         "",
         "class BulkInsert: ...",

@@ -17,7 +17,7 @@ from typing import Any
 
 from torc_tui import settings
 from torc_tui.errors import SchemaMismatch, StoreUnavailable
-from torc_tui.store import connect, driver_errors, schema_version
+from torc_tui.store import connect, driver_errors, schema_version, sql
 from torc_tui.store.migrations import STEPS
 
 OLDEST_READER = OLDEST_WRITER = 3
@@ -43,7 +43,7 @@ def prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
         schema_version.check_version(raw, path, version, write=not read_only)
         if not read_only:
             _choose_journal(raw, network=network)
-            if version is None or version < schema_version.VERSION:
+            if version is None or version < sql.VERSION:
                 _make(raw, path)
     except Exception as error:
         if driver_errors.is_driver_error(error):
@@ -94,7 +94,7 @@ def prepare_postgresql(place: str, *, read_only: bool) -> None:
     try:
         version = schema_version.stored_version(raw, place)
         schema_version.check_version(raw, place, version, write=not read_only)
-        if not read_only and (version is None or version < schema_version.VERSION):
+        if not read_only and (version is None or version < sql.VERSION):
             _make(raw, place)
     except Exception as error:
         if driver_errors.is_driver_error(error):
@@ -115,11 +115,11 @@ def _make(raw: Any, place: str) -> None:
         if version is None:
             for text in _schema(dialect):
                 raw.execute(text)
-        elif version < schema_version.VERSION:
+        elif version < sql.VERSION:
             _refuse_live_runners(raw, place)
             if dialect == "sqlite":
                 _back_up(place, version)
-            for step in range(version, schema_version.VERSION):
+            for step in range(version, sql.VERSION):
                 STEPS[step](raw, dialect)
         _write_versions(raw)
         raw.commit()
@@ -130,7 +130,7 @@ def _make(raw: Any, place: str) -> None:
 
 def _write_versions(raw: Any) -> None:
     versions = {
-        "torc_schema": schema_version.VERSION,
+        "torc_schema": sql.VERSION,
         "oldest_reader": OLDEST_READER,
         "oldest_writer": OLDEST_WRITER,
     }

@@ -69,14 +69,14 @@ def record(row: Any) -> dict[str, Any]:
 class Prepared:
     """A statement as one driver executes it. ``paths`` are the parameters that are paths."""
 
-    __slots__ = ("arrange", "extra", "names", "paths", "row", "text")
+    __slots__ = ("arrange", "extra", "kinds", "names", "paths", "row", "text")
 
     def __init__(self, text: str, names: list[str], row: Any, extra: Any = None) -> None:
         """Take the names of parameters, each with its kind: ``output_dir:path``."""
-        kinds = dict(_name_and_kind(name) for name in names)
         self.text = text
-        self.names = tuple(kinds)
-        self.paths = tuple(name for name, kind in kinds.items() if kind == "path")
+        self.kinds = dict(_name_and_kind(name) for name in names)
+        self.names = tuple(self.kinds)
+        self.paths = tuple(name for name, kind in self.kinds.items() if kind == "path")
         self.arrange = _arranger(self.names)
         if self.paths:
             self.arrange = _with_paths(self.arrange, self.paths)

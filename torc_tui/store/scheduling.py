@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.lifecycle.decide import Outcome
-from torc_tui.model import Allocation, Cause, Exited, GpuGrant, Json, Started
+from torc_tui.model import Allocation, Cause, Exited, GpuGrant, Json, Started, Usage
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
@@ -212,6 +212,9 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
     return events + settle_ended(conn, released, at)
 
 
+_USAGE = tuple(field.name for field in fields(Usage))
+
+
 def _job_row(one: Ended) -> dict[str, Any]:
     exited, outcome, key = one.exited, one.outcome, one.exited.key
     retries = 1 if outcome.retry else 0
@@ -244,13 +247,7 @@ def _result_row(node_id: int, one: Ended) -> dict[str, Any]:
         "reason": outcome.reason.encode() if outcome.reason else None,
         "started_at": exited.started_at,
         "ended_at": exited.ended_at,
-        "cpu_time": usage.cpu_time,
-        "peak_memory": usage.peak_memory,
-        "avg_memory": usage.avg_memory,
-        "peak_cpu_percent": usage.peak_cpu_percent,
-        "avg_cpu_percent": usage.avg_cpu_percent,
-        "peak_gpu_memory": usage.peak_gpu_memory,
-        "avg_gpu_percent": usage.avg_gpu_percent,
+        **{name: getattr(usage, name) for name in _USAGE},
         "allocation": one.allocation,
         "output_dir": one.output_dir,
         "log_stem": attempt_stem(

@@ -38,6 +38,12 @@ from sqlalchemy import (
 
 from torc_tui.status import HELD, JobStatus
 
+VERSION = 3
+"""Version of the schema. A change needs a step in `torc_tui.store.migrations`."""
+
+CHANNEL = "torc_event"
+"""Channel of PostgreSQL's notifications of new events; the payload is the workflow's id."""
+
 metadata = MetaData()
 
 
@@ -227,6 +233,21 @@ job = Table(
     # Requirements that retries have increased: {memory, runtime}.
     Column("grown", JsonText, **ATTEMPT),
 )
+JOB_RECORD = """
+    id workflow_id name command invocation_script status cancel_on_blocking_job_failure
+    supports_termination requirement_id:resource_requirements_id failure_handler_id attempt_id
+    priority held group parameter_values:parameters env compute_node_id pid started_at ended_at
+    return_code reason not_before allocation
+"""
+"""The columns of a job that lists show; ``column:name`` has another name there."""
+JOB_DOCUMENT = """
+    id name command invocation_script script priority cancel_on_blocking_job_failure
+    supports_termination requirement_id:resource_requirements_id failure_handler_id scheduler
+    group parameter_values:parameters env stdio options require_user_data
+    input_files:input_file_ids output_files:output_file_ids
+    input_user_data:input_user_data_ids output_user_data:output_user_data_ids
+"""
+"""The columns of a job that an exported workflow contains."""
 Index("job_by_workflow", job.c.workflow_id, job.c.status)
 Index("job_by_name", job.c.workflow_id, job.c.name)
 Index(
@@ -356,6 +377,13 @@ result = Table(
     UniqueConstraint("job_id", "run_id", "attempt_id"),
     Index("result_by_workflow", "workflow_id"),
 )
+
+RESULT_RECORD = """
+    id job_id workflow_id run_id attempt_id compute_node_id return_code started_at ended_at
+    peak_memory:peak_memory_bytes avg_memory:avg_memory_bytes peak_cpu_percent avg_cpu_percent
+    status cause reason cpu_time peak_gpu_memory:peak_gpu_memory_bytes avg_gpu_percent allocation
+"""
+"""The columns of a result that lists show, and that an exported workflow contains."""
 
 compute_node = Table(
     "compute_node",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
 from torc_tui.store.driver_errors import is_driver_error, is_missing, shown, translate
+from torc_tui.store.sql import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,9 +12,6 @@ if TYPE_CHECKING:
 
     Dbapi = Any
     """A connection of sqlite3 or psycopg; both have execute, commit, rollback and close."""
-
-VERSION = 3
-"""Version of the schema. A database of a lower one is migrated, one of a higher one refused."""
 
 
 def checked(connection: Dbapi, place: str) -> Dbapi:

@@ -260,13 +260,6 @@ def _job(
 
 def _job_spec(entry: Entry) -> JobSpec:
     name = entry.get("name", checks.name)
-    optional: dict[str, Any] = {
-        "invocation_script": None,
-        "cancel_on_blocking_job_failure": True,
-        "supports_termination": False,
-        "scheduler": None,
-        "require_user_data": None,
-    }
     values = entry.get("parameters", _json_mapping, {})
     return JobSpec(
         name=name,
@@ -277,8 +270,19 @@ def _job_spec(entry: Entry) -> JobSpec:
         group=entry.get("group", checks.nonempty, entry.get("family", checks.nonempty, name)),
         values=tuple((key, _parameter(entry, key, value)) for key, value in values.items()),
         priority=entry.get("priority", _PRIORITY, 0),
-        **{key: entry.get(key, JOB.keys[key].check, value) for key, value in optional.items()},
+        **{key: entry.get(key, JOB.keys[key].check, value) for key, value in _SCALARS.items()},
     )
+
+
+_SCALARS: dict[str, Any] = {
+    field.name: field.default
+    for field in fields(JobSpec)
+    if field.name in JOB.keys
+    and JOB.keys[field.name].shape == "scalar"
+    and field.name
+    not in ("name", "command", "priority", "resource_requirements", "failure_handler")
+}
+"""Fields of a job with their defaults; a document names requirements and handlers by id."""
 
 
 def _parameter(entry: Entry, key: str, value: Any) -> int | float | str:

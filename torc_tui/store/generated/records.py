@@ -69,18 +69,18 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "JOB": (
         "SELECT job.id, job.workflow_id, job.name, job.command, job.invocation_script, "
         "job.status, job.cancel_on_blocking_job_failure, job.supports_termination, "
-        "job.requirement_id AS resource_requirements_id, (SELECT slurm_scheduler.id FROM "
+        "job.requirement_id AS resource_requirements_id, job.failure_handler_id, job.attempt_id, "
+        "job.priority, job.held, job.family, job.parameter_values AS parameters, job.env, "
+        "job.compute_node_id, job.pid, job.started_at, job.ended_at, job.return_code, "
+        "job.reason, job.not_before, job.allocation, (SELECT slurm_scheduler.id FROM "
         "slurm_scheduler WHERE slurm_scheduler.workflow_id = job.workflow_id AND "
-        "slurm_scheduler.name = job.scheduler) AS scheduler_id, job.failure_handler_id, "
-        "job.attempt_id, job.priority, job.held, job.family, job.parameter_values AS parameters, "
-        "job.env, job.compute_node_id, job.pid, job.started_at, job.ended_at, job.return_code, "
-        "job.reason, job.not_before, job.allocation FROM job WHERE job.id = ?1",
+        "slurm_scheduler.name = job.scheduler) AS scheduler_id FROM job WHERE job.id = ?1",
         "job_id",
         "id workflow_id name command invocation_script status:status "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean "
-        "resource_requirements_id scheduler_id failure_handler_id attempt_id priority "
-        "held:boolean group parameters:json env:json compute_node_id pid started_at ended_at "
-        "return_code reason:reason not_before allocation:json",
+        "resource_requirements_id failure_handler_id attempt_id priority held:boolean group "
+        "parameters:json env:json compute_node_id pid started_at ended_at return_code "
+        "reason:reason not_before allocation:json scheduler_id",
     ),
     "JOB_NAME": (
         "SELECT job.name FROM job WHERE job.id = ?1",
@@ -115,19 +115,19 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "LIST_JOBS": (
         "SELECT job.id, job.workflow_id, job.name, job.command, job.invocation_script, "
         "job.status, job.cancel_on_blocking_job_failure, job.supports_termination, "
-        "job.requirement_id AS resource_requirements_id, (SELECT slurm_scheduler.id FROM "
+        "job.requirement_id AS resource_requirements_id, job.failure_handler_id, job.attempt_id, "
+        "job.priority, job.held, job.family, job.parameter_values AS parameters, job.env, "
+        "job.compute_node_id, job.pid, job.started_at, job.ended_at, job.return_code, "
+        "job.reason, job.not_before, job.allocation, (SELECT slurm_scheduler.id FROM "
         "slurm_scheduler WHERE slurm_scheduler.workflow_id = job.workflow_id AND "
-        "slurm_scheduler.name = job.scheduler) AS scheduler_id, job.failure_handler_id, "
-        "job.attempt_id, job.priority, job.held, job.family, job.parameter_values AS parameters, "
-        "job.env, job.compute_node_id, job.pid, job.started_at, job.ended_at, job.return_code, "
-        "job.reason, job.not_before, job.allocation FROM job WHERE job.workflow_id = "
+        "slurm_scheduler.name = job.scheduler) AS scheduler_id FROM job WHERE job.workflow_id = "
         "{workflow_id}",
         "",
         "id workflow_id name command invocation_script status:status "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean "
-        "resource_requirements_id scheduler_id failure_handler_id attempt_id priority "
-        "held:boolean group parameters:json env:json compute_node_id pid started_at ended_at "
-        "return_code reason:reason not_before allocation:json",
+        "resource_requirements_id failure_handler_id attempt_id priority held:boolean group "
+        "parameters:json env:json compute_node_id pid started_at ended_at return_code "
+        "reason:reason not_before allocation:json scheduler_id",
         (
             {
                 "status": "job.status = {status}",
@@ -153,18 +153,17 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         ),
     ),
     "LIST_RESULTS": (
-        "SELECT result.id, result.job_id, job.name AS job_name, result.workflow_id, "
-        "result.run_id, result.attempt_id, result.compute_node_id, result.return_code, "
-        "result.started_at, result.ended_at, result.peak_memory AS peak_memory_bytes, "
-        "result.avg_memory AS avg_memory_bytes, result.peak_cpu_percent, result.avg_cpu_percent, "
-        "result.status, result.cause, result.reason, result.cpu_time, result.peak_gpu_memory AS "
-        "peak_gpu_memory_bytes, result.avg_gpu_percent, result.allocation FROM result LEFT OUTER "
+        "SELECT result.id, result.job_id, result.workflow_id, result.run_id, result.attempt_id, "
+        "result.compute_node_id, result.return_code, result.started_at, result.ended_at, "
+        "result.peak_memory AS peak_memory_bytes, result.avg_memory AS avg_memory_bytes, "
+        "result.peak_cpu_percent, result.avg_cpu_percent, result.status, result.cause, "
+        "result.reason, result.cpu_time, result.peak_gpu_memory AS peak_gpu_memory_bytes, "
+        "result.avg_gpu_percent, result.allocation, job.name AS job_name FROM result LEFT OUTER "
         "JOIN job ON job.id = result.job_id WHERE result.workflow_id = {workflow_id}",
         "",
-        "id job_id job_name workflow_id run_id attempt_id compute_node_id return_code started_at "
-        "ended_at peak_memory_bytes avg_memory_bytes peak_cpu_percent avg_cpu_percent "
-        "status:status cause reason:reason cpu_time peak_gpu_memory_bytes avg_gpu_percent "
-        "allocation:json",
+        "id job_id workflow_id run_id attempt_id compute_node_id return_code started_at ended_at "
+        "peak_memory_bytes avg_memory_bytes peak_cpu_percent avg_cpu_percent status:status cause "
+        "reason:reason cpu_time peak_gpu_memory_bytes avg_gpu_percent allocation:json job_name",
         (
             {
                 "job_id": "result.job_id = {job_id}",
@@ -196,18 +195,17 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         ),
     ),
     "RESULT": (
-        "SELECT result.id, result.job_id, job.name AS job_name, result.workflow_id, "
-        "result.run_id, result.attempt_id, result.compute_node_id, result.return_code, "
-        "result.started_at, result.ended_at, result.peak_memory AS peak_memory_bytes, "
-        "result.avg_memory AS avg_memory_bytes, result.peak_cpu_percent, result.avg_cpu_percent, "
-        "result.status, result.cause, result.reason, result.cpu_time, result.peak_gpu_memory AS "
-        "peak_gpu_memory_bytes, result.avg_gpu_percent, result.allocation FROM result LEFT OUTER "
+        "SELECT result.id, result.job_id, result.workflow_id, result.run_id, result.attempt_id, "
+        "result.compute_node_id, result.return_code, result.started_at, result.ended_at, "
+        "result.peak_memory AS peak_memory_bytes, result.avg_memory AS avg_memory_bytes, "
+        "result.peak_cpu_percent, result.avg_cpu_percent, result.status, result.cause, "
+        "result.reason, result.cpu_time, result.peak_gpu_memory AS peak_gpu_memory_bytes, "
+        "result.avg_gpu_percent, result.allocation, job.name AS job_name FROM result LEFT OUTER "
         "JOIN job ON job.id = result.job_id WHERE result.id = ?1",
         "result_id",
-        "id job_id job_name workflow_id run_id attempt_id compute_node_id return_code started_at "
-        "ended_at peak_memory_bytes avg_memory_bytes peak_cpu_percent avg_cpu_percent "
-        "status:status cause reason:reason cpu_time peak_gpu_memory_bytes avg_gpu_percent "
-        "allocation:json",
+        "id job_id workflow_id run_id attempt_id compute_node_id return_code started_at ended_at "
+        "peak_memory_bytes avg_memory_bytes peak_cpu_percent avg_cpu_percent status:status cause "
+        "reason:reason cpu_time peak_gpu_memory_bytes avg_gpu_percent allocation:json job_name",
     ),
     "SLURM_SCHEDULERS": (
         "SELECT slurm_scheduler.id, slurm_scheduler.name, slurm_scheduler.settings FROM "

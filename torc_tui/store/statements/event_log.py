@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import Text, cast, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from torc_tui.store.connect import CHANNEL
-from torc_tui.store.schema import counter, event, workflow
+from torc_tui.store.schema import CHANNEL, counter, event, workflow
 from torc_tui.store.statements.terms import ByDialect, Paged, added, columns, param
 
 

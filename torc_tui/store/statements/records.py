@@ -8,6 +8,8 @@ from sqlalchemy import and_, func, or_, select
 
 from torc_tui.status import HAS_RESULT, TROUBLED, JobStatus
 from torc_tui.store.schema import (
+    JOB_RECORD,
+    RESULT_RECORD,
     action,
     compute_node,
     dependency,
@@ -36,17 +38,8 @@ _scheduler = (
     .scalar_subquery()
 )
 _job = select(
-    *columns(
-        job,
-        "id workflow_id name command invocation_script status cancel_on_blocking_job_failure "
-        "supports_termination requirement_id:resource_requirements_id",
-    ),
+    *columns(job, JOB_RECORD),
     _scheduler.label("scheduler_id"),
-    *columns(
-        job,
-        "failure_handler_id attempt_id priority held group parameter_values:parameters env "
-        "compute_node_id pid started_at ended_at return_code reason not_before allocation",
-    ),
 )
 _gate, _behind = dependency.alias("m"), dependency.alias("w")
 _downstream = (
@@ -136,16 +129,8 @@ FILES_NEEDED = _of_workflow.where(
 
 _result = (
     select(
-        result.c.id,
-        result.c.job_id,
+        *columns(result, RESULT_RECORD),
         job.c.name.label("job_name"),
-        *columns(
-            result,
-            "workflow_id run_id attempt_id compute_node_id return_code started_at ended_at "
-            "peak_memory:peak_memory_bytes avg_memory:avg_memory_bytes peak_cpu_percent "
-            "avg_cpu_percent status cause reason cpu_time peak_gpu_memory:peak_gpu_memory_bytes "
-            "avg_gpu_percent allocation",
-        ),
     )
     .select_from(result)
     .outerjoin(job, job.c.id == result.c.job_id)

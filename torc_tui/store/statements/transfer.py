@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select, update
 
 from torc_tui.store.schema import (
+    JOB_DOCUMENT,
     file,
     file_group,
     gate,
@@ -26,14 +27,7 @@ WORKFLOW_TEXT = (
 )
 EXPORT_JOBS = (
     select(
-        *columns(
-            job,
-            "id name command invocation_script script priority cancel_on_blocking_job_failure "
-            "supports_termination requirement_id:resource_requirements_id failure_handler_id "
-            "scheduler group parameter_values:parameters env stdio options require_user_data "
-            "input_files:input_file_ids output_files:output_file_ids "
-            "input_user_data:input_user_data_ids output_user_data:output_user_data_ids",
-        ),
+        *columns(job, JOB_DOCUMENT),
     )
     .where(job.c.workflow_id == _workflow_id)
     .order_by(job.c.id)

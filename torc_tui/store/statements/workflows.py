@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Text, cast, delete, func, literal_column, select, update
 
 from torc_tui.status import JobStatus
-from torc_tui.store.connect import CHANNEL
 from torc_tui.store.schema import (
+    CHANNEL,
     dependency,
     event,
     file,
