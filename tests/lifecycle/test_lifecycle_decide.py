@@ -15,6 +15,8 @@ from torc_tui.lifecycle.decide import (
     AttemptFacts,
     Waiting,
     outcome,
+    outlives_lease,
+    reruns_left,
     settle,
     verdict,
 )
@@ -187,12 +189,27 @@ def test_lost(
     code: int | None, cause: Cause, reruns: int, places: tuple[str, ...], status: S, again: bool
 ) -> None:
     """A lost attempt runs again and keeps its dependents waiting, until it was lost too often."""
-    found = outcome(exited(code, cause), AttemptFacts(reruns=reruns, places=places))
+    lost = because(Kind.LOST, places=places) if places else None
+    found = outcome(exited(code, cause), AttemptFacts(reruns=reruns, lost=lost))
     assert (found.status, found.cause) == (status, cause)
     assert found.return_code == (LOST_RETURN_CODE if code is None else code)
     assert (found.interrupted, found.releases) == (again, not again)
-    assert found.reason is not None
-    assert found.reason["places"] == (places or None)
+    assert found.reason == (lost or because(Kind.LOST))
+
+
+@pytest.mark.parametrize(
+    ("on_lost", "lost", "left", "waits"),
+    [
+        (None, 0, 2, True),
+        ("wait", 1, 1, True),
+        ("rerun", 2, 0, False),
+        ("rerun", 3, 0, False),
+        ("fail", 0, 0, False),
+    ],
+)
+def test_on_lost(on_lost: str | None, lost: int, left: int, waits: bool) -> None:
+    """How often a job runs again, and whether it waits when nothing is proven."""
+    assert (reruns_left(on_lost, lost), outlives_lease(on_lost)) == (left, waits)
 
 
 @pytest.mark.parametrize("require", [False, True])
