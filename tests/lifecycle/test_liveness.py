@@ -43,7 +43,8 @@ RUNNER = RunnerFacts(
         ({"boot_id": "b0"}, Relation.ELSEWHERE),  # a cloned id: this machine was up by then
         ({"machine_id": None, "pid_namespace": None}, Relation.HERE),
         ({"machine_id": None, "hostname": "other"}, Relation.ELSEWHERE),
-        ({"machine_id": None, "boot_id": "b0"}, Relation.BEFORE_REBOOT),
+        ({"machine_id": None, "boot_id": "b0", "heartbeat_at": 999.0}, Relation.BEFORE_REBOOT),
+        ({"machine_id": None, "boot_id": "b0"}, Relation.ELSEWHERE),  # another host of that name
     ],
 )
 def test_relation(changes: dict[str, object], expected: Relation) -> None:

@@ -185,11 +185,14 @@ def test_live_runner(old: Callable[..., str]) -> None:
     ("changes", "alive"),
     [
         ({"process_started": 1}, False),
-        ({"boot_id": "before"}, False),
-        ({"hostname": "other"}, True),
-        ({"hostname": "other", "heartbeat_at": 1.0}, False),
+        ({"boot_id": "before", "heartbeat_at": 1.0}, False),
+        ({"boot_id": "other"}, True),
+        ({"hostname": "former", "heartbeat_at": 1.0}, True),
+        ({"hostname": "other", "process_started": 1}, True),
+        ({"hostname": "other", "boot_id": "other"}, True),
+        ({"hostname": "other", "boot_id": "other", "heartbeat_at": 1.0}, False),
     ],
-    ids=["ended", "rebooted", "elsewhere", "silent"],
+    ids=["ended", "rebooted", "same-name", "renamed", "container", "elsewhere", "silent"],
 )
 def test_liveness(old: Callable[..., str], changes: dict[str, Any], alive: bool) -> None:
     """Runners whose process is gone, or that stopped long ago elsewhere, do not stand in the way."""

@@ -89,17 +89,26 @@ def relation(runner: RunnerFacts, here: MachineIdentity) -> Relation:
     if runner.boot_id == here.boot_id:
         same = (runner.pid_namespace or "") == here.pid_namespace
         return Relation.HERE if same else Relation.OTHER_NAMESPACE
-    # Diskless nodes and containers share a machine id. If this machine was already running when the
-    # runner sent its last heartbeat, the runner is on a machine with a cloned id.
-    rebooted = here.booted_at > runner.heartbeat_at
-    return Relation.BEFORE_REBOOT if rebooted else Relation.ELSEWHERE
+    return _relation_across_boots(runner, here)
 
 
 def _relation_by_name(runner: RunnerFacts, here: MachineIdentity) -> Relation:
     """Judge a row without a machine id by boot id, and by host name."""
     if runner.hostname != here.hostname:
         return Relation.ELSEWHERE
-    return Relation.HERE if runner.boot_id == here.boot_id else Relation.BEFORE_REBOOT
+    if runner.boot_id == here.boot_id:
+        return Relation.HERE
+    return _relation_across_boots(runner, here)
+
+
+def _relation_across_boots(runner: RunnerFacts, here: MachineIdentity) -> Relation:
+    """Tell this machine before its last boot from another machine with its id or name.
+
+    Diskless nodes and containers share a machine id. If this machine was already running when the
+    runner sent its last heartbeat, the runner is on another machine.
+    """
+    rebooted = here.booted_at > runner.heartbeat_at
+    return Relation.BEFORE_REBOOT if rebooted else Relation.ELSEWHERE
 
 
 def judge(

@@ -27,7 +27,7 @@ _JOURNAL_PAUSE = 0.01
 """Seconds between two attempts to change the journal."""
 
 LEASE_SECONDS = 60.0
-"""A runner on another host counts as alive while its heartbeat is younger."""
+"""A runner whose process cannot be seen counts as alive while its heartbeat is younger."""
 
 
 def prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
@@ -157,11 +157,21 @@ def _refuse_live_runners(raw: Any, place: str) -> None:
 
 
 def _is_alive(hostname: str, boot_id: str, pid: int, started: int, heartbeat: float) -> bool:
-    from torc_tui.resources import machine_identity
+    """Judge a row that names no machine: a process that runs here is alive, whatever its host name.
+
+    Another process is known to be gone only if the host name and the boot are those of this
+    machine, or if this machine was booted after its last heartbeat. Of any other runner, only the
+    heartbeat is known: machines and containers may share a name.
+    """
+    from torc_tui.resources.machine_identity import this_machine
     from torc_tui.resources.process_identity import process_started
 
-    if hostname == machine_identity.hostname():
-        return boot_id == machine_identity.boot_id() and process_started(pid) == started
+    here = this_machine()
+    same_boot = boot_id == here.boot_id
+    if same_boot and process_started(pid) == started:
+        return True
+    if hostname == here.hostname and (same_boot or here.booted_at > heartbeat):
+        return False
     return time.time() - heartbeat < LEASE_SECONDS
 
 
