@@ -453,15 +453,15 @@ class TestStop:
 
 class TestLeftovers:
     def test_they_are_ended_before_the_report(self, local, order, tmp_path, monkeypatch):
-        monkeypatch.setattr(supervisor, "PATIENCE", 0.1)
+        monkeypatch.setattr(supervisor, "BACKGROUND_SECONDS", 0.1)
         pids = tmp_path / "pids"
         end = run(local, order(f"sleep 100 & echo $! > {pids}; exit 3"))
         assert (end.return_code, end.cause) == (3, None)
         assert all(gone(pid) for pid in lines(pids, 1))
 
     def test_they_are_killed_when_they_do_not_listen(self, local, order, tmp_path, monkeypatch):
-        monkeypatch.setattr(supervisor, "PATIENCE", 0.05)
-        monkeypatch.setattr(supervisor, "LEFTOVER_GRACE", 0.05)
+        monkeypatch.setattr(supervisor, "BACKGROUND_SECONDS", 0.05)
+        monkeypatch.setattr(supervisor, "BACKGROUND_GRACE", 0.05)
         pids = tmp_path / "pids"
         command = f"(trap '' TERM; echo $BASHPID > {pids}; while :; do sleep 0.05; done) & until [ -s {pids} ]; do :; done"
         assert run(local, order(command)).return_code == 0
@@ -802,7 +802,7 @@ def test_report_of_an_attempt_needs_its_end() -> None:
         reports.append(attempt.exited())
 
 
-def test_children_of_an_adopted_job_are_no_strangers() -> None:
+def test_children_of_an_adopted_job_are_found() -> None:
     """Whoever looked before a job was adopted has seen its processes as nobody's; they count all
     the same."""
     jobs = [

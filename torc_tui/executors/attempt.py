@@ -1,4 +1,4 @@
-"""Keep the state of an attempt while an executor supervises it, and what was measured of it.
+"""Keep the state and the measures of an attempt while an executor supervises it.
 
 Input: samples of its processes, and the kernel's account at its end. Output: a `Usage`.
 """
@@ -14,16 +14,16 @@ from torc_tui.executors.session_processes import Process, uptime
 from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Usage
 from torc_tui.reasons import Reason
 
-_BRIEF = 0.1
-"""Seconds that an attempt must take for a share of a CPU to be reported: below, it would be mostly
-the error of the clocks."""
+_SHORTEST_SECONDS = 0.1
+"""Shortest time of an attempt for which a share of a CPU is reported: clocks are not exact enough
+for less."""
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 @dataclass(slots=True)
 class Measures:
-    """What samples have shown. Times are on the monotonic clock."""
+    """What samples have shown; times are on the monotonic clock."""
 
     last_at: float
     cpu: float = 0.0
@@ -38,8 +38,9 @@ class Measures:
     def sample(
         self, at: float, members: Sequence[Process], memory: int, *, before: float = 0.0
     ) -> None:
-        """Take in the processes alive at ``at``, and their memory together; ``before`` is the CPU
-        time of the leader, once it has ended.
+        """Add the processes that are alive at ``at``, and the sum of their memory.
+
+        ``before`` is the CPU time of the leader, once it has ended.
         """
         cpu = before + sum(member.cpu for member in members)
         span = at - self.last_at
@@ -49,25 +50,26 @@ class Measures:
             self.memory_seconds += memory * span
             self.sampled_seconds += span
         self.last_at = at
-        # The total falls when an orphan ends: then the highest is what is known of it.
+        # The sum falls when an orphan ends: its CPU time is known only from the highest sum.
         self.cpu = max(self.cpu, cpu)
         self.peak_memory = max(self.peak_memory or 0, memory)
 
     def sample_gpu(self, memory: int, percent: float | None) -> None:
-        """Take in the memory and load that its processes have on its GPUs, together."""
+        """Add the memory and load of all its processes on its GPUs."""
         self.peak_gpu_memory = max(self.peak_gpu_memory or 0, memory)
         if percent is not None:
             self.gpu_percent_sum += percent
             self.gpu_samples += 1
 
     def usage(self, elapsed: float, cpu: float | None, maxrss: int | None) -> Usage:
-        """Return the usage of the whole attempt. ``cpu`` and ``maxrss`` (bytes) are the kernel's,
-        None where they are not known.
+        """Return the usage of the whole attempt.
+
+        ``cpu`` (seconds) and ``maxrss`` (bytes) are the kernel's, None where they are unknown.
         """
         if self.peak_memory is None and cpu is None:
             return Usage()
         total = max(self.cpu, cpu or 0.0)
-        brief = elapsed < _BRIEF
+        brief = elapsed < _SHORTEST_SECONDS
         average = None if brief else total / elapsed * 100
         highest = (
             None
@@ -90,12 +92,12 @@ class Measures:
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """An attempt that runs, or whose session is being cleared.
+    """An attempt that runs, or whose background processes are being ended.
 
-    ``started_at`` is the time of day, to be shown. ``began`` and the deadlines are on the monotonic
-    clock, which stands still while the machine sleeps; ``booted`` is on the one of `uptime`.
-    ``own_maxrss`` is the runner's own peak (kernel units) when it started this one, None for an
-    adopted one.
+    ``started_at`` is the time of day, for display. ``began`` and the deadlines are on the monotonic
+    clock, which does not count the time in which the machine sleeps; ``booted`` is on the clock of
+    `uptime`. ``own_maxrss`` is the runner's own peak (kernel units) when it started the attempt,
+    None for an adopted one.
     """
 
     key: AttemptKey
@@ -117,8 +119,8 @@ class Attempt:
     warnings: tuple[Reason, ...] = ()
     signal: int | None = None
     kill_at: float | None = None
-    asked_at_tick: int = -1
-    remind_at: list[float] = field(default_factory=list)
+    signaled_at_tick: int = -1
+    repeat_at: list[float] = field(default_factory=list)
     killed: bool = False
     ended: float | None = None
     ended_at: float = 0.0
@@ -127,16 +129,15 @@ class Attempt:
     maxrss: int | None = None
 
     def end(self) -> None:
-        """Note that the attempt has just ended. Its duration depends on no clock that is set."""
+        """Record that the attempt has just ended, by a clock that is never set."""
         self.ended = time.monotonic()
         self.ended_at = self.started_at + uptime() - self.booted
 
     def account(self, cpu: float, maxrss: int) -> None:
-        """Take in the kernel's account of an own child: seconds, and its peak in kernel units.
+        """Record what the kernel reports of an own child: seconds, and its peak in kernel units.
 
-        A child starts in the memory of its parent (vfork), and when it then becomes bash the kernel
-        keeps the peak of the memory that it left: ours. So a peak not above our own says nothing
-        about the job.
+        A child starts in the memory of its parent (vfork), and the kernel keeps that peak when the
+        child becomes bash. So a peak that is not above our own says nothing about the job.
         """
         self.cpu = cpu
         self.maxrss = (

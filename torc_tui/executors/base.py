@@ -21,9 +21,9 @@ NOTHING = Allocation()
 class Adopted:
     """An attempt that another runner started, to be supervised from now on.
 
-    ``pid`` and ``process_started`` are those of its Started report; both None when that never
-    was recorded: then they are read from the exit file. ``started_at`` is when the attempt began,
-    in seconds since the epoch; None when that was not recorded.
+    ``pid`` and ``process_started`` are those of its Started report, or None if it was not recorded:
+    then they are read from the exit file. ``started_at`` is when the attempt began, in seconds
+    since the epoch, None if that was not recorded.
     """
 
     key: AttemptKey
@@ -39,25 +39,21 @@ class Adopted:
 
 
 class Executor(Protocol):
-    """Runs orders somewhere. Every method but ``wake`` belongs to one thread, that of the caller's
-    loop.
-    """
+    """Run orders somewhere. All methods except `wake` are called in one thread."""
 
     def submit(self, orders: Sequence[Order]) -> None:
-        """Start these.
+        """Start the orders.
 
-        An order that cannot be started becomes an Exited with cause LAUNCH, and a NotStarted when
-        the machine is short of something; neither has a Started.
+        An order that cannot be started becomes an Exited with cause LAUNCH, or a NotStarted if the
+        machine lacks something; there is no Started before either.
         """
-        ...
 
     def adopt(self, attempts: Sequence[Adopted]) -> None:
-        """Supervise these from now on.
+        """Supervise attempts that another runner started.
 
-        Those that still run are in ``running`` and get no second Started. Those that ended are
-        reported from their exit file, or with return code None and cause LOST when it says nothing.
+        An attempt that still runs is in ``running`` and gets no second Started. One that has ended
+        is reported from its exit file, or with return code None and cause LOST if that is empty.
         """
-        ...
 
     def stop(
         self,
@@ -67,31 +63,25 @@ class Executor(Protocol):
         grace: float | None = None,
         signal: str | None = None,
     ) -> None:
-        """Ask these to end, with ``signal`` (None: that of their limits), and kill what is left
-        after ``grace`` seconds (None: that of their limits; 0: kill at once). Returns immediately;
-        the end is an Exited that carries ``cause``. Unknown keys are ignored. A second stop may
-        only shorten the grace; the first cause stays.
+        """Send ``signal`` to attempts, and kill what is left after ``grace`` seconds.
+
+        None stands for the signal and the grace period of their limits; a grace of 0 kills at once.
+        Return immediately: the end is an Exited with ``cause``. Unknown keys are ignored. Another
+        stop may only shorten the grace period, and keeps the first cause.
         """
-        ...
 
     def wait(self, timeout: float | None) -> list[Report]:
-        """Return all reports there are. Block until there is one, until ``timeout`` seconds passed (None:
-        for ever) or until ``wake``; so the list may be empty. The Started of an attempt comes
-        before its Exited.
+        """Return all reports, the Started of an attempt before its Exited.
+
+        Wait for the first report, for ``timeout`` seconds (None: without limit) or until `wake`.
         """
-        ...
 
     def wake(self) -> None:
-        """End the present ``wait``, or the next one; for any thread and for signal handlers."""
-        ...
+        """End the present `wait`, or the next one; for any thread and for signal handlers."""
 
     @property
     def running(self) -> Set[AttemptKey]:
-        """Return the attempts whose Exited was not yet handed out by ``wait``, without those that
-        could not be started.
-        """
-        ...
+        """The attempts that were started and whose Exited `wait` has not returned yet."""
 
     def close(self) -> None:
-        """Free threads and descriptors. Jobs go on, for another executor to adopt."""
-        ...
+        """Free threads and descriptors. Jobs continue, for another executor to adopt."""

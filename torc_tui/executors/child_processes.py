@@ -1,9 +1,10 @@
-"""Wait for processes to end, and for a call of `wake`, in the thread that asks.
+"""Wait for the ends of processes and for a call of `wake`, in the thread of the caller.
 
-Input: process ids under a key of the caller. Output: the keys of those that ended. Linux shows the
-end of any process, our child or not, on a descriptor (pidfd). Where it cannot, or when descriptors
-run out, a thread waits for that one process; when threads run out too, it is polled. Nothing is
-reaped here.
+Input: process ids, each with a key of the caller. Output: the keys of processes that have ended.
+Nothing is reaped here.
+
+Linux shows the end of any process on a descriptor (pidfd). On other systems, and when there are no
+more descriptors, a thread waits for one process; when there are no more threads, it is polled.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from typing import Generic, TypeVar
 from torc_tui.resources.process_identity import process_started
 
 K = TypeVar("K")
-_LOOK_EVERY = 0.1
+_POLL_SECONDS = 0.1
+"""Time between two checks of a process that is polled."""
 
 
 class Children(Generic[K]):
-    """The processes that are waited for. All but ``wake`` belongs to one thread."""
+    """The processes that are waited for; all methods except `wake` are called in one thread."""
 
     def __init__(self, *, pidfd: bool | None = None) -> None:
         self._pidfd = hasattr(os, "pidfd_open") if pidfd is None else pidfd
@@ -38,7 +40,7 @@ class Children(Generic[K]):
         self._selector.register(self._reader, selectors.EVENT_READ, None)
 
     def add(self, key: K, pid: int, *, child: bool = True, started: int | None = None) -> None:
-        """Wait for this one too. A process that is already gone ends at once."""
+        """Wait for another process; one that does not exist has ended."""
         if self._pidfd:
             try:
                 fd = os.pidfd_open(pid)
@@ -46,7 +48,7 @@ class Children(Generic[K]):
                 self._ended.append(key)
                 return
             except OSError:
-                pass  # an old kernel, or no descriptor left
+                pass  # an old kernel, or no more descriptors
             else:
                 if self._register(key, fd):
                     return
@@ -54,25 +56,25 @@ class Children(Generic[K]):
             threading.Thread(
                 target=self._follow, args=(key, pid, child, started), daemon=True, name="torc-wait"
             ).start()
-        except RuntimeError:  # no thread left
-            self._polled[key] = lambda: _is_child(pid) if child else _is_there(pid, started)
+        except RuntimeError:  # no more threads
+            self._polled[key] = lambda: _child_runs(pid) if child else _exists(pid, started)
 
     def _register(self, key: K, fd: int) -> bool:
         try:
             self._selector.register(fd, selectors.EVENT_READ, key)
-        except OSError:  # more than a user may watch
+        except OSError:  # more descriptors than a user may watch
             os.close(fd)
             return False
         self._fds[key] = fd
         return True
 
     def wait(self, timeout: float | None) -> tuple[list[K], bool]:
-        """The keys of the processes that ended, each once, and whether somebody called ``wake``."""
+        """Return the keys of processes that have ended, and whether `wake` was called."""
         self._poll()
         if self._ended:
             timeout = 0
         elif self._polled:
-            timeout = _LOOK_EVERY if timeout is None else min(timeout, _LOOK_EVERY)
+            timeout = _POLL_SECONDS if timeout is None else min(timeout, _POLL_SECONDS)
         ended: list[K] = []
         woken = False
         for item, _ in self._selector.select(timeout):
@@ -99,7 +101,7 @@ class Children(Generic[K]):
             os.write(self._writer, b"\0")
 
     def close(self) -> None:
-        """Free the descriptors. A waiting thread goes when its process does, or soon."""
+        """Free the descriptors. A waiting thread ends with its process, or soon."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -115,22 +117,22 @@ class Children(Generic[K]):
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         else:
-            while _is_there(pid, started) and not self._closed.wait(_LOOK_EVERY):
+            while _exists(pid, started) and not self._closed.wait(_POLL_SECONDS):
                 pass
         if not self._closed.is_set():
             self._ended.append(key)
             self.wake()
 
 
-def _is_child(pid: int) -> bool:
-    """Return whether our child still runs."""
+def _child_runs(pid: int) -> bool:
+    """Return whether a child process still runs."""
     with contextlib.suppress(ChildProcessError):
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None
     return False
 
 
-def _is_there(pid: int, started: int | None) -> bool:
+def _exists(pid: int, started: int | None) -> bool:
     try:
         return process_started(pid) == started
-    except OSError:  # no descriptor left to look: that passes
+    except OSError:  # no more descriptors: try again
         return True

@@ -5,13 +5,13 @@ Input: paths. Output: the process that an attempt runs as, its exit code, and a 
 The runner makes the file and reserves its bytes before it starts the process, so that a full disk
 delays a start and never loses an end. The shell of the job overwrites the reserve in place:
 
-    pid 4711 8150      at its start: its process id, and a moment just before on the clock of start
-                       times (to read its own from /proc would cost a short job a twentieth of its
-                       time)
+    pid 4711 8150      at its start: its process id, and a time just before its start in the unit of
+                       start times (reading its own from /proc would take a twentieth of the time of
+                       a short job)
     0                  at its end: its exit code
 
-A line counts once its newline is there. The reserve has none, so a reader never takes half a
-number. The note of the runner follows the reserve.
+A line is complete when it has a newline. The reserve has none, so no reader takes half a number.
+The note of the runner follows the reserve.
 
 Invariants
 * No file: no process was started.
@@ -35,17 +35,19 @@ from torc_tui.resources.process_identity import process_started
 
 RESERVED = 64
 """Bytes that both lines fit into."""
-_FORK = 300
-"""Clock ticks that may pass between that moment and the start of the process: a machine can be
-busy. Another process would have to be given the same number within this time to be taken for it."""
-_MOST = 1 << 20
-"""Bytes that are read of a file."""
+_START_TICKS = 300
+"""Clock ticks that may pass between the recorded time and the start of the process on a busy
+machine. A later process with the same id would have to start within this time to be confused."""
+_READ_BYTES = 1 << 20
+"""Largest number of bytes that are read of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExitFile:
-    """What an exit file says; None: it does not. ``process_started`` is the start time of the
-    process, as long as it is there, and the moment before it afterwards.
+    """The contents of an exit file; None stands for what is not recorded.
+
+    ``process_started`` is the start time of the process while it exists, and the recorded time
+    before its start afterwards.
     """
 
     pid: int | None = None
@@ -55,7 +57,10 @@ class ExitFile:
 
 
 def write_reserve(fd: int, note: str) -> None:
-    """Fill a new exit file and lock it until ``fd`` is closed; OSError when the disk is full."""
+    """Fill a new exit file, and lock it until ``fd`` is closed.
+
+    Raise OSError when the disk is full.
+    """
     data = b" " * RESERVED + note.encode()
     if os.write(fd, data) < len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -64,10 +69,10 @@ def write_reserve(fd: int, note: str) -> None:
 
 
 def shell_lines(path: str, now: int) -> tuple[str, str]:
-    """Return what a shell runs first, and at its end, to write its lines into the file, in one line
-    each: bash counts the lines of the command.
+    """Return the commands with which a shell writes its lines, at its start and at its end.
 
-    ``now`` is the present moment on the clock of start times, -1 where that is not known.
+    Each is one line, because bash counts the lines of the job's command. ``now`` is the present
+    time in the unit of start times, -1 where that is unknown.
     """
     target = shlex.quote(path)
     first = f"pid $${f' {now}' if now >= 0 else ''}"
@@ -77,7 +82,7 @@ def shell_lines(path: str, now: int) -> tuple[str, str]:
 
 
 def read_exit_file(path: str) -> ExitFile:
-    """Return what the file says so far: nothing when there is no file or it cannot be read."""
+    """Return the contents so far: none if there is no file or it cannot be read."""
     data = _contents(path)
     pid = started = code = None
     for line in data[:RESERVED].split(b"\n")[:-1]:
@@ -89,13 +94,13 @@ def read_exit_file(path: str) -> ExitFile:
             code = int(words[0])
     if pid is not None and started is not None:
         real = process_started(pid)
-        if real is not None and 0 <= real - started <= _FORK:
+        if real is not None and 0 <= real - started <= _START_TICKS:
             started = real
     return ExitFile(pid, started, code, data[RESERVED:].decode(errors="replace"))
 
 
 def is_being_started(path: str) -> bool:
-    """Return whether a runner, or a process that has not become a shell yet, has the lock."""
+    """Return whether a runner, or a process that is not a shell yet, holds the lock."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -114,26 +119,25 @@ def is_being_started(path: str) -> bool:
 def find_starts(paths: Collection[str]) -> dict[str, ExitFile]:
     """Return the processes of attempts whose runner is gone, by the path of their exit file.
 
-    An attempt that is missing in the answer never began. To be called when no file is locked.
+    An attempt that is not in the result never began. Call this when no file is locked.
     """
     found = {path: read_exit_file(path) for path in paths if os.path.lexists(path)}
-    silent = [path for path, told in found.items() if told.pid is None and _is_readable(path)]
-    if silent:
-        shells = _find_shells(silent)
-        for path in silent:
-            # It may have written its lines, and ended, since they were read.
-            told = read_exit_file(path)
-            if told.pid is None and path in shells:
-                told = ExitFile(*shells[path], None, told.note)
-            if told.pid is None:
-                del found[path]
-            else:
-                found[path] = told
+    unknown = [path for path, file in found.items() if file.pid is None and _is_readable(path)]
+    shells = _find_shells(unknown) if unknown else {}
+    for path in unknown:
+        # The shell may have written its lines, and ended, since they were read.
+        file = read_exit_file(path)
+        if file.pid is None and path in shells:
+            file = ExitFile(*shells[path], None, file.note)
+        if file.pid is None:
+            del found[path]
+        else:
+            found[path] = file
     return found
 
 
 def _is_readable(path: str) -> bool:
-    """Return whether the file can be judged: that of another user may say more than we see."""
+    """Return whether the file can be read: the file of another user may name a process."""
     return os.access(path, os.R_OK)
 
 
@@ -143,7 +147,7 @@ def _contents(path: str) -> bytes:
     except OSError:
         return b""
     try:
-        return os.read(fd, _MOST)
+        return os.read(fd, _READ_BYTES)
     except OSError:
         return b""
     finally:
@@ -151,7 +155,7 @@ def _contents(path: str) -> bytes:
 
 
 def _find_shells(paths: Collection[str]) -> dict[str, tuple[int, int]]:
-    """Return (process id, start time) of the session leaders that name these files."""
+    """Return path -> (process id, start time) of the session leaders that name these files."""
     wanted = {os.fsencode(f"1<>{shlex.quote(path)};"): path for path in paths}
     found: dict[str, tuple[int, int]] = {}
     for pid, command_line in _session_leaders():

@@ -3,13 +3,10 @@
 Input: an order. Output: open descriptors.
 
 Invariants
-* Every file is a new one. What lies in its place is removed, never followed and never written to:
-  a link in the output directory must not lead anywhere.
-* Logs follow the umask; scripts are for this user only.
-* The working directory is never made: without it, nothing of the attempt is.
+* Every file is new. A file or link with its name is removed, never followed or written to.
+* Logs follow the umask; scripts are readable by this user only.
+* The working directory is never made. If it is missing, no file of the attempt is made either.
 """
-
-# Paths are made per job, and strings are quicker:
 
 from __future__ import annotations
 
@@ -30,8 +27,8 @@ _LOG_MODE, _SCRIPT_MODE = 0o666, 0o600
 class JobFiles:
     """The open files of an attempt that is being started; `close` them after the start.
 
-    ``stdout`` and ``stderr`` are ``nothing`` where the order names no file. When the files cannot
-    be made, OSError or ValueError is raised and `close` and `remove` may be called all the same.
+    ``stdout`` and ``stderr`` are ``nothing`` (a descriptor of /dev/null) where the order names no
+    file. `close` and `remove` may be called also after `make` has failed.
     """
 
     __slots__ = ("_made", "_opened", "stderr", "stdout")
@@ -42,7 +39,10 @@ class JobFiles:
         self._made: list[str] = []
 
     def make(self, order: Order, scripts: Iterable[tuple[str, str]]) -> None:
-        """Make the files of the order, and ``scripts`` (path, text)."""
+        """Make the files of the order, and ``scripts`` (path, text).
+
+        Raise OSError or ValueError if that is not possible.
+        """
         if not order.exit_file.startswith("/"):  # the job may change its directory
             raise ValueError(f"the exit file must be an absolute path: {order.exit_file}")
         check_directory(order.directory)
@@ -54,11 +54,11 @@ class JobFiles:
             same = order.stderr == order.stdout
             self.stderr = self.stdout if same else self._open(order.stderr, _LOG, _LOG_MODE)
         fd = self._open(order.exit_file, os.O_WRONLY | _NEW, _LOG_MODE)
-        with _names(order.exit_file):
+        with _naming(order.exit_file):
             write_reserve(fd, order.note)
         for path, text in scripts:
             fd = self._open(path, os.O_WRONLY | _NEW, _SCRIPT_MODE)
-            with _names(path), open(fd, "wb", closefd=False) as file:
+            with _naming(path), open(fd, "wb", closefd=False) as file:
                 file.write(text.encode(errors="surrogateescape"))
 
     def close(self) -> None:
@@ -81,8 +81,8 @@ class JobFiles:
 
 
 @contextlib.contextmanager
-def _names(path: str) -> Iterator[None]:
-    """Name the file in an error of writing, as an error of opening does."""
+def _naming(path: str) -> Iterator[None]:
+    """Add the path to errors of writing; errors of opening have it already."""
     try:
         yield
     except OSError as error:
@@ -92,31 +92,26 @@ def _names(path: str) -> Iterator[None]:
 
 def open_new(path: str, flags: int, mode: int) -> int:
     """Open a new file, in a directory that is made if it is missing."""
-    for last in (False, False, True):
+    for _ in range(2):
         try:
             return os.open(path, flags, mode)
         except FileExistsError:
-            if last:
-                raise
             os.unlink(path)
         except FileNotFoundError:
-            if last:
-                raise
             os.makedirs(os.path.dirname(path), exist_ok=True)
-    raise AssertionError
+    return os.open(path, flags, mode)
 
 
 def open_log(path: str) -> int:
-    """Open a log that several commands write one after the other."""
+    """Open a log to which several commands append, one after the other."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     return os.open(path, _APPEND, _LOG_MODE)
 
 
 def append_line(path: str, line: str, directory: str) -> None:
-    """Add a line to a log, where that is possible; a link in its place is left alone.
+    """Append a line to a log if that is possible; do nothing if the log is a link.
 
-    The directory of the log is made, unless it is one inside the working ``directory`` and that is
-    missing.
+    The directory of the log is made, unless it is inside a working ``directory`` that is missing.
     """
     with contextlib.suppress(OSError, ValueError):
         if os.path.isdir(directory) or not path.startswith(os.path.join(directory, "")):

@@ -3,12 +3,12 @@
 Input: orders. Output: reports. Each job is ``bash -c`` in its own session, with its own files for
 output, nothing on its standard input, and an exit file that outlives this process.
 
-* A job has ended when its bash ended and its session is empty (see `supervisor` for what is left
-  behind).
+* A job has ended when its bash ended and its session is empty (see `supervisor` for background
+  processes).
 * A command that cannot be started ends with cause LAUNCH, return code 127 when bash is missing and
   126 otherwise, and with the reason in its own log.
-* ``submit``, ``adopt``, ``stop`` and ``wait`` belong to one thread. ``wait`` itself waits for the
-  children; a daemon thread measures them and holds them to their limits.
+* ``submit``, ``adopt``, ``stop`` and ``wait`` belong to one thread. ``wait`` waits for the
+  processes; a daemon thread measures them and enforces their limits.
 * Children start by posix_spawn, which does not copy the page tables of the runner for each job.
 """
 
@@ -24,26 +24,26 @@ from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Attempt
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.child_processes import Children
+from torc_tui.executors.gpu_sampler import GpuUsage
 from torc_tui.executors.process_end import complete_end, may_leave_processes, read_end, reap
 from torc_tui.executors.process_start import ProcessStarter, adopted_attempt
 from torc_tui.executors.spawn import prepare
 from torc_tui.executors.start_errors import shortage
-from torc_tui.executors.supervisor import GpuUsage, Supervisor
+from torc_tui.executors.supervisor import Supervisor
 from torc_tui.executors.wrapper import find_bash
 from torc_tui.model import AttemptKey, Cause, Exited, NotStarted, Order, Report, Started
 from torc_tui.resources.process_identity import process_started
 
 
 class LocalExecutor:
-    """Runs orders on this machine.
+    """Run orders on this machine.
 
-    ``gpu_usage`` gives bytes and percent of the GPUs by process id; it is called about once a
-    second while a job holds a GPU. ``pidfd`` False waits with a thread for each job, as on systems
-    without pidfd (None: as the system can). ``shell`` is the bash to use (None: /bin/bash, or the
-    one on PATH).
+    ``gpu_usage`` is called about once a second while a job holds a GPU. ``pidfd`` False waits with
+    a thread for each job, as on systems without pidfd (None: as the system can). ``shell`` is the
+    bash to use (None: /bin/bash, or the one on PATH).
 
     The soft limit of open files of this process is raised, because each job needs a descriptor
-    here; jobs get the limit that was there before.
+    here; jobs get the limit from before.
     """
 
     def __init__(
@@ -70,13 +70,15 @@ class LocalExecutor:
     # -- starting ----------------------------------------------------------------------------------
 
     def submit(self, orders: Sequence[Order]) -> None:
-        """Start these. What cannot be started is reported with cause LAUNCH, and as NotStarted
-        where the machine is short of something.
+        """Start the orders.
+
+        An order that cannot be started is reported with cause LAUNCH, or as NotStarted if the
+        machine lacks something.
         """
         short: str | None = None
         for order in orders:
             started_at, booted = time.time(), session_processes.uptime()
-            if short is not None:  # what one start lacked, the others of this moment lack too
+            if short is not None:  # the machine lacks the same for the next start
                 self._reports.append(NotStarted(order.key, short))
                 continue
             try:
@@ -96,12 +98,10 @@ class LocalExecutor:
         self._supervisor.add(attempt)
         self._children.add(order.key, attempt.pid)
 
-    # -- watching on -------------------------------------------------------------------------------
+    # -- adopting ----------------------------------------------------------------------------------
 
     def adopt(self, attempts: Sequence[Adopted]) -> None:
-        """Supervise what another runner started. A process is the same if its start time is the
-        same.
-        """
+        """Supervise attempts that another runner started, by process id and start time."""
         for adopted in attempts:
             attempt = self._attempts[adopted.key] = adopted_attempt(adopted)
             pid, started = attempt.pid, attempt.process_started
@@ -113,8 +113,10 @@ class LocalExecutor:
             read_end(attempt)
             # Other processes of its session are left alone, unless they are known to belong to the
             # attempt: another process may have received the number of the session.
-            if attempt.limits.wait_for_background and session_processes.belong(pid, attempt.key):
-                self._supervisor.linger(attempt)
+            if attempt.limits.wait_for_background and session_processes.belongs_to(
+                pid, attempt.key
+            ):
+                self._supervisor.end_background(attempt)
             else:
                 self._report(attempt)
         self._children.wake()
@@ -129,9 +131,7 @@ class LocalExecutor:
         grace: float | None = None,
         signal: str | None = None,
     ) -> None:
-        """Signal the whole session, and kill what is left of it after the grace; does not wait for
-        that.
-        """
+        """Signal the sessions, and have the rest killed after the grace period."""
         chosen = [
             attempt
             for key in keys
@@ -142,9 +142,7 @@ class LocalExecutor:
     # -- waiting -----------------------------------------------------------------------------------
 
     def wait(self, timeout: float | None) -> list[Report]:
-        """Return the reports there are; block for the first, for ``timeout`` seconds, or until
-        ``wake``.
-        """
+        """Return all reports; wait for the first, until the timeout in seconds or `wake`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             if self._reports:
@@ -171,13 +169,13 @@ class LocalExecutor:
         return reports
 
     def _ended(self, attempt: Attempt) -> None:
-        """Reap the bash of an attempt, and report its end unless it left something behind."""
+        """Reap the bash of an attempt, and report its end unless processes of it remain."""
         with self._supervisor.lock:
             reap(attempt)
             self._supervisor.remove(attempt)
         complete_end(attempt)
         if may_leave_processes(attempt):
-            self._supervisor.linger(attempt)
+            self._supervisor.end_background(attempt)
         else:
             self._report(attempt)
 
@@ -194,7 +192,7 @@ class LocalExecutor:
     # -- the end -----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Free threads and descriptors. Jobs run on."""
+        """Free threads and descriptors. Jobs continue."""
         if not self._closed:
             self._closed = True
             self._supervisor.close()

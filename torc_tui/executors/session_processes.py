@@ -1,4 +1,4 @@
-"""Read processes as the kernel shows them: the members of a session, and what they use.
+"""Read the processes of a session, and what they use.
 
 Input: ids. Output: numbers. On Linux /proc is read directly, because a sample must be cheap;
 elsewhere psutil is used. Nothing is signaled here.
@@ -18,14 +18,17 @@ from torc_tui.resources.process_identity import MICROSECONDS
 LINUX = sys.platform == "linux"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_REFRESH = 16
+_REFRESH_SCANS = 16
+"""Number of scans after which every process is read again."""
 _BOOTTIME = LINUX and hasattr(time, "CLOCK_BOOTTIME")
 
 
 class Process(NamedTuple):
-    """One process. ``started`` is its start time as ``process_started`` of ``resources`` tells it,
-    ``cpu`` in seconds with the children it has waited for, ``memory`` its resident bytes. ``dead``
-    is a zombie.
+    """A process.
+
+    ``started`` is its start time as `process_identity.process_started` returns it, ``cpu`` its CPU
+    time in seconds, with that of children it has waited for, ``memory`` its resident memory in
+    bytes. ``dead`` marks a zombie.
     """
 
     pid: int
@@ -38,9 +41,7 @@ class Process(NamedTuple):
 
 
 def read(pid: int) -> Process | None:
-    """Return that process, or None when there is none; OSError when this cannot be known now (no
-    descriptor is left).
-    """
+    """Return a process, None if it does not exist; raise OSError if no descriptor is left."""
     if not LINUX:
         return _read_psutil(pid)
     try:
@@ -53,7 +54,7 @@ def read(pid: int) -> Process | None:
         return None
     finally:
         os.close(fd)
-    # The name in parentheses may hold anything; what follows it is numbers.
+    # The name in parentheses may contain spaces and parentheses; only numbers follow it.
     f = data[data.rfind(b")") + 2 :].split()
     if len(f) < 22:
         return None
@@ -61,26 +62,10 @@ def read(pid: int) -> Process | None:
     return Process(pid, int(f[2]), int(f[3]), int(f[19]), cpu, int(f[21]) * _PAGE, f[0] in b"ZX")
 
 
-def name(pid: int) -> str:
-    """Return the name of a process; ``?`` when it has just gone."""
-    if LINUX:
-        try:
-            with open(f"/proc/{pid}/comm", "rb") as file:
-                return file.read().decode(errors="replace").rstrip("\n")
-        except OSError:
-            return "?"
-    import psutil
+def belongs_to(session: int, key: AttemptKey) -> bool:
+    """Return whether a session has processes, and they belong to the attempt.
 
-    try:
-        return psutil.Process(pid).name()
-    except psutil.Error:
-        return "?"
-
-
-def belong(session: int, key: AttemptKey) -> bool:
-    """Return whether the session has processes, and they are those of the attempt.
-
-    The leader is gone, so its number alone proves nothing.
+    After the end of the leader, another session may have the same number.
     """
     if not session:
         return False
@@ -111,29 +96,30 @@ def _environment(pid: int) -> set[bytes]:
 
 
 def uptime() -> float:
-    """Return seconds on a clock that nobody sets and that goes on while the machine sleeps."""
+    """Return seconds on a clock that is never set and that counts while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if _BOOTTIME else time.monotonic()
 
 
 def age(started: int) -> float:
-    """Return how long ago a process began that has this start time, in seconds."""
+    """Return how many seconds ago a process with this start time began."""
     if LINUX:
         return max(0.0, uptime() - started / _TICKS)
     return max(0.0, time.time() - started / MICROSECONDS)
 
 
 def clock_ticks() -> int:
-    """Return the present moment on the clock of start times; -1 where that is not known.
+    """Return the present time in the unit of start times; -1 where that is unknown.
 
-    A process that was made between two equal answers started then. Reading its start time from
-    /proc while it begins would cost a tenth of a short job.
+    If the result is the same before and after the start of a process, it is the start time of the
+    process. Reading that from /proc would take a tenth of the time of a short job.
     """
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) * _TICKS // 1_000_000_000 if _BOOTTIME else -1
 
 
 def proportional_memory(pid: int) -> int | None:
-    """Return resident bytes in which shared pages count by their share (PSS); None where the kernel
-    does not tell.
+    """Return the proportional set size in bytes; None where the kernel does not report it.
+
+    Each process that shares a page counts its part of the page.
     """
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
@@ -146,8 +132,10 @@ def proportional_memory(pid: int) -> int | None:
 
 
 class Sessions:
-    """Finds the processes of sessions again and again, cheaply: a process once seen outside of them
-    is looked at only in every sixteenth scan, in case its id was given to another.
+    """Find the processes of sessions with few reads.
+
+    A process that belongs to no session is read again only after ``_REFRESH_SCANS`` scans, when its
+    id may belong to another process.
     """
 
     def __init__(self) -> None:
@@ -155,14 +143,14 @@ class Sessions:
         self._scans = 0
 
     def scan(self, wanted: Set[int], *, fresh: bool = False) -> dict[int, list[Process]]:
-        """Return the living processes of each wanted session. ``fresh`` looks at every process of
-        the machine.
-        """
+        """Return the processes of each wanted session; ``fresh`` reads all processes again."""
         self._scans += 1
         found: dict[int, list[Process]] = {session: [] for session in wanted}
         others: set[int] = set()
-        # A leader may have been seen in the instant before it made its session.
-        known: Set[int] = set() if fresh or self._scans % _REFRESH == 0 else self._others - wanted
+        # A leader may have been read before it made its session.
+        known: Set[int] = (
+            set() if fresh or self._scans % _REFRESH_SCANS == 0 else self._others - wanted
+        )
         for pid in pids():
             if pid in known:
                 others.add(pid)
@@ -179,6 +167,7 @@ class Sessions:
 
 
 def pids() -> Iterator[int]:
+    """Yield the ids of all processes."""
     if not LINUX:
         import psutil
 

@@ -1,6 +1,6 @@
-"""Tell a shortage of the machine from a fault of the job, when a process could not be started.
+"""Tell a shortage of the machine from an error of the job, when a process could not be started.
 
-Input: the error of a start. Output: what is short, in words, or the reason why the job failed.
+Input: the error of a start. Output: what the machine lacks, in words, or why the job failed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torc_tui.reasons import Kind, Reason, because
 
 
 def shortage(error: OSError) -> str | None:
-    """Return what the machine lacks, or None when this start would fail on any machine."""
+    """Return what the machine lacks; None if the start would fail on any machine."""
     number = error.errno
     if number == errno.EMFILE:
         return f"no file descriptors are left (ulimit -n is {_limit(resource.RLIMIT_NOFILE)})"
@@ -45,7 +45,7 @@ def launch_failure(order: Order, error: Exception) -> Reason:
 
 
 def no_thread() -> OSError:
-    """Return the error of a thread that could not be started, which Python tells as text only."""
+    """Return the error of a thread that could not be started: Python gives only its text."""
     return BlockingIOError(errno.EAGAIN, "no thread can be started")
 
 

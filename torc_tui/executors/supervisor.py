@@ -1,13 +1,12 @@
-"""Supervise running attempts in a thread: measure them, enforce their limits, clear their sessions.
+"""Supervise running attempts in a thread: measure them, enforce limits, end background processes.
 
 Input: attempts. Output: their measures, signals to their processes, and a call when a session is
-empty after its leader ended. Nothing is started or reaped here, and nobody is told of an end before
-it came.
+empty after its leader ended. Nothing is started or reaped here.
 
-What is left after the leader ended first gets ``PATIENCE`` seconds to end by itself (``command >
->(tee log)`` leaves a ``tee`` that must not be cut off). Then its processes are named in a warning
-and get SIGTERM, and SIGKILL after the grace of the job, at most ``LEFTOVER_GRACE``. An attempt that
-waits for its background processes goes on until they have ended, within its limits.
+Processes that remain after the leader ended have ``BACKGROUND_SECONDS`` to end by themselves
+(``command > >(tee log)`` leaves a ``tee`` that must write the rest). Then a warning names them, and
+they get SIGTERM, and SIGKILL after the grace period of the job, at most ``BACKGROUND_GRACE``. An
+attempt that waits for its background processes continues until they have ended, within its limits.
 
 A process that made its own session (``setsid``) has left the job and is not supervised.
 """
@@ -18,41 +17,44 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Attempt
+from torc_tui.executors.gpu_sampler import GpuSampler, GpuUsage
 from torc_tui.executors.job_files import append_line
 from torc_tui.executors.session_processes import Process, Sessions
-from torc_tui.executors.session_signals import SessionSignals, left, signal_number
+from torc_tui.executors.session_signals import SessionSignals, signal_number, without_leader
 from torc_tui.executors.start_errors import no_thread
 from torc_tui.model import Cause
 from torc_tui.reasons import Kind, because
+from torc_tui.resources.process_identity import process_name
 from torc_tui.wording import sentence
 
-GpuUsage = Callable[[], Mapping[int, tuple[int, float | None]]]
-
-PATIENCE = 1.0
-LEFTOVER_GRACE = 5.0
+BACKGROUND_SECONDS = 1.0
+"""Time after the end of a leader in which other processes of its session may end by themselves."""
+BACKGROUND_GRACE = 5.0
+"""Longest grace period of background processes."""
 MEMORY_GRACE = 2.0
-"""Longest grace of a job that outgrew its memory: it goes on growing while it is asked to end."""
-_TICK = 0.02
-_YOUNG = 0.05
-_QUICK = 0.1
-_PARK_AFTER = 1.0
-_UNKILLABLE_AFTER = 10.0
-_SHARE = 150
-"""A scan may cost one part in this many of the time until the next."""
-_LAZIEST = 2.0
-_GPU_EVERY = 1.0
-_GPU_SOON = 0.2  # after a job with GPUs came: short ones are to be measured too
-_GPU_YOUNG = 5.0
+"""Longest grace period of a job that uses too much memory: it may use more in that time."""
+UNKILLABLE_SECONDS = 10.0
+"""Time after which background processes that survive SIGKILL are no longer waited for."""
+_BACKGROUND_PAUSE = 0.02
+"""Time between two checks of background processes."""
+_FIRST_SAMPLE_SECONDS = 0.05
+"""Age of an attempt at its first sample."""
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+"""Times between two samples."""
+_IDLE_SECONDS = 1.0
+"""Time without attempts after which the thread waits until it is notified."""
+_SCAN_SHARE = 150
+"""The pause after a scan is at least as many times the CPU time that the scan took."""
 
 
 class Supervisor:
     """Supervises attempts in one daemon thread, which starts with the first of them.
 
-    ``emptied`` is called in that thread when a session handed to ``linger`` is empty.
+    ``emptied`` is called in that thread when a session given to `end_background` is empty.
     """
 
     def __init__(
@@ -60,13 +62,12 @@ class Supervisor:
     ) -> None:
         self.lock = threading.RLock()
         self._emptied = emptied
-        self._gpu_usage = gpu_usage
-        self._strangers_known = True
-        self._gpu_at = 0.0
-        self._gpu_eager_until = 0.0
+        self._gpus = GpuSampler(gpu_usage, self.lock)
+        self._scan_all = False
+        """Whether the next scan reads every process: one seen before may belong to a session."""
         self._running: set[Attempt] = set()
         self._waiting: set[Attempt] = set()
-        self._lingering: set[Attempt] = set()
+        self._ending: set[Attempt] = set()
         self._sessions = Sessions()
         self._signals = SessionSignals(self._sessions)
         self._call = threading.Condition(self.lock)
@@ -74,13 +75,13 @@ class Supervisor:
         self._closed = False
         self._wake_at = 0.0
         self._sample_at = 0.0
-        self._not_before = 0.0
+        self._earliest_sample_at = 0.0
         self._busy_at = 0.0
 
     # -- called by the executor --------------------------------------------------------------------
 
     def start_thread(self) -> None:
-        """Start the thread, where it does not run yet; OSError when there can be no more."""
+        """Start the thread unless it runs; raise OSError if there can be no more threads."""
         if self._thread is None:
             thread = threading.Thread(target=self._run, daemon=True, name="torc-supervisor")
             try:
@@ -90,40 +91,34 @@ class Supervisor:
             self._thread = thread
 
     def add(self, attempt: Attempt, *, adopted: bool = False) -> None:
-        """Supervise this attempt. The processes of an adopted one may have been seen before, as
-        strangers.
-        """
-        with contextlib.suppress(OSError):  # for an adopted one: the next start tries again
+        """Supervise an attempt. Processes of an adopted attempt may have been seen before."""
+        with contextlib.suppress(OSError):  # adopted attempts only: the next start tries again
             self.start_thread()
         with self.lock:
             self._running.add(attempt)
             if adopted:
-                self._strangers_known = False
-                self._gpu_at = 0.0
-            if attempt.allocation.gpus:
-                self._gpu_eager_until = time.monotonic() + _GPU_YOUNG
-            if self._wake_at > attempt.began + 2 * _QUICK:
-                # Once per interval at most: a stream of short jobs does not call for each.
-                self._sample_at = max(
-                    self._not_before, min(self._sample_at, attempt.began + _QUICK)
-                )
+                self._scan_all = True
+                self._gpus.reset()
+            self._gpus.add(attempt, time.monotonic())
+            if self._wake_at > attempt.began + 2 * _SHORTEST_PAUSE:
+                # Once per interval at most: a stream of short jobs does not notify for each.
+                soon = min(self._sample_at, attempt.began + _SHORTEST_PAUSE)
+                self._sample_at = max(self._earliest_sample_at, soon)
                 self._wake_at = attempt.began
                 self._call.notify()
 
     def remove(self, attempt: Attempt) -> None:
-        """Forget an attempt whose leader ended. To be called under the lock, with the reaping."""
+        """Forget an attempt whose leader ended. Call this under the lock that protects reaping."""
         self._running.discard(attempt)
 
-    def linger(self, attempt: Attempt) -> None:
-        """Clear the session of an attempt whose leader ended, or wait for it; then call
-        ``emptied``.
-        """
+    def end_background(self, attempt: Attempt) -> None:
+        """End the background processes of an attempt, or wait for them; then call ``emptied``."""
         with contextlib.suppress(OSError):
             self.start_thread()
         with self.lock:
             waits = attempt.limits.wait_for_background and attempt.cause is None
-            (self._waiting if waits else self._lingering).add(attempt)
-            self._strangers_known = False
+            (self._waiting if waits else self._ending).add(attempt)
+            self._scan_all = True
             self._sample_at = 0.0
             self._call.notify()
 
@@ -132,7 +127,7 @@ class Supervisor:
     ) -> None:
         """Signal these attempts and kill what is left after the grace."""
         with self.lock:
-            followed = self._running | self._waiting | self._lingering
+            followed = self._running | self._waiting | self._ending
             chosen = [attempt for attempt in attempts if attempt in followed and not attempt.killed]
             now = time.monotonic()
             found: dict[int, list[Process]] = {}
@@ -140,10 +135,10 @@ class Supervisor:
                 pids = {attempt.pid for attempt in chosen}
                 found = self._sessions.scan(pids, fresh=True) if chosen else {}
             for attempt in chosen:
-                attempt.members = left(attempt, found.get(attempt.pid, []))
-                lead = attempt.limits.grace if grace is None else max(0.0, grace)
+                attempt.members = without_leader(attempt, found.get(attempt.pid, []))
+                period = attempt.limits.grace if grace is None else max(0.0, grace)
                 signum = signal_number(name or attempt.limits.termination_signal)
-                self._end(attempt, cause, signum, lead, now)
+                self._end(attempt, cause, signum, period, now)
             self._call.notify()
 
     def close(self) -> None:
@@ -161,22 +156,21 @@ class Supervisor:
             while not self._closed:
                 now = time.monotonic()
                 pause: float | None = None
-                if self._running or self._waiting or self._lingering:
+                if self._running or self._waiting or self._ending:
                     self._busy_at = now
                     try:
-                        pause = self._look(now)
-                    except OSError:  # no descriptor is left to look at processes: that passes
-                        pause = _QUICK
-                elif now - self._busy_at < _PARK_AFTER:
-                    # Short jobs come and go: to be called for each of them would cost more than to
-                    # look now and then.
-                    pause = _QUICK
+                        pause = self._check(now)
+                    except OSError:  # no descriptor is left to read processes: try again
+                        pause = _SHORTEST_PAUSE
+                elif now - self._busy_at < _IDLE_SECONDS:
+                    # Short jobs may follow: a notification for each costs more than some checks.
+                    pause = _SHORTEST_PAUSE
                 self._wake_at = math.inf if pause is None else now + pause
                 self._call.wait(pause)
 
-    def _look(self, now: float) -> float:
+    def _check(self, now: float) -> float:
         """Do what is due; return the seconds until something is due again."""
-        deadline = now + _LAZIEST
+        deadline = now + _LONGEST_PAUSE
         for attempt in [*self._running, *self._waiting]:
             deadline = min(deadline, self._check_runtime(attempt, now))
         for attempt in self._running:
@@ -185,18 +179,18 @@ class Supervisor:
             if now >= self._sample_at:
                 self._sample_at = now + self._sample(now)
             deadline = min(deadline, self._sample_at)
-        if self._lingering:
-            self._reap_lingering(now)
-            deadline = min(deadline, now + _TICK)
+        if self._ending:
+            self._end_background_processes(now)
+            deadline = min(deadline, now + _BACKGROUND_PAUSE)
         return max(0.001, deadline - time.monotonic())
 
     def _end(self, attempt: Attempt, cause: Cause, signum: int, grace: float, now: float) -> None:
-        """Stop an attempt. One that waits for its background processes ends by the signal, too."""
+        """Stop an attempt. An attempt that waits for background processes ends by the signal."""
         if attempt.ended is None:
             attempt.cause = attempt.cause or cause
         elif attempt in self._waiting:
             self._waiting.discard(attempt)
-            self._lingering.add(attempt)
+            self._ending.add(attempt)
             attempt.cause = attempt.cause or cause
             attempt.return_code = attempt.return_code or 128 + signum
         self._signals.end(attempt, signum, grace, now)
@@ -204,7 +198,7 @@ class Supervisor:
     # -- limits ------------------------------------------------------------------------------------
 
     def _check_runtime(self, attempt: Attempt, now: float) -> float:
-        """Stop an attempt that ran too long; return when to look again."""
+        """Stop an attempt that runs too long; return when to check again."""
         runtime = attempt.limits.runtime
         if runtime is None or attempt.cause is not None:
             return math.inf
@@ -215,12 +209,12 @@ class Supervisor:
         return math.inf
 
     def _check_grace(self, attempt: Attempt, now: float) -> float:
-        """Kill an attempt that did not end in time; return when to look again."""
+        """Kill an attempt that did not end in time; return when to check again."""
         if attempt.kill_at is None or attempt.killed:
             return math.inf
-        self._signals.remind(attempt, now)
+        self._signals.repeat(attempt, now)
         if now < attempt.kill_at:
-            return min(attempt.kill_at, *attempt.remind_at, math.inf)
+            return min(attempt.kill_at, *attempt.repeat_at, math.inf)
         attempt.members = self._signals.members(attempt)
         self._signals.kill(attempt)
         return math.inf
@@ -230,8 +224,8 @@ class Supervisor:
     ) -> int:
         """Return the memory of an attempt that seems to use too much, and stop it if it does.
 
-        Resident memory counts a page that processes share once for each of them, and no job must
-        end for that. So before it does, pages are counted by their share.
+        Resident memory counts a shared page once for each process. The limit applies to the
+        proportional memory, which counts it once.
         """
         if len(members) > 1:
             shares = [session_processes.proportional_memory(member.pid) for member in members]
@@ -248,32 +242,32 @@ class Supervisor:
     # -- samples -----------------------------------------------------------------------------------
 
     def _sample(self, now: float) -> float:
-        """Measure all attempts that are not brand-new; return the seconds until the next look."""
-        grown = [attempt for attempt in self._running if now - attempt.began >= _YOUNG]
-        grown += self._waiting
-        if not grown:
-            return _QUICK
+        """Measure all attempts that are not new; return the seconds until the next sample."""
+        attempts = [one for one in self._running if now - one.began >= _FIRST_SAMPLE_SECONDS]
+        attempts += self._waiting
+        if not attempts:
+            return _SHORTEST_PAUSE
         spent = time.thread_time()
-        pids = {attempt.pid for attempt in grown}
-        found = self._sessions.scan(pids, fresh=not self._strangers_known)
-        self._strangers_known = True
-        for attempt in grown:
+        pids = {attempt.pid for attempt in attempts}
+        found = self._sessions.scan(pids, fresh=self._scan_all)
+        self._scan_all = False
+        for attempt in attempts:
             members = found[attempt.pid]
             if attempt.ended is not None:
-                members = left(attempt, members)
+                members = without_leader(attempt, members)
             attempt.members = members
             if members:
                 self._measure(attempt, members, now)
-            elif attempt.ended is not None:  # the end of its background processes is its own
+            elif attempt.ended is not None:  # it ends with its background processes
                 self._waiting.discard(attempt)
                 attempt.end()
                 self._emptied(attempt)
-        spent = (time.thread_time() - spent) * _SHARE
-        self._not_before = now + min(spent, _LAZIEST)
-        self._sample_gpus(grown, now)
-        age = now - max(attempt.began for attempt in grown)
-        quick = _QUICK if age < 2 else 0.25 if age < 15 else 1.0
-        return min(max(quick, spent), _LAZIEST)
+        affordable = (time.thread_time() - spent) * _SCAN_SHARE
+        self._earliest_sample_at = now + min(affordable, _LONGEST_PAUSE)
+        self._gpus.sample(attempts, now)
+        age = now - max(attempt.began for attempt in attempts)
+        pause = _SHORTEST_PAUSE if age < 2 else 0.25 if age < 15 else 1.0
+        return min(max(pause, affordable), _LONGEST_PAUSE)
 
     def _measure(self, attempt: Attempt, members: list[Process], now: float) -> None:
         memory = sum(member.memory for member in members)
@@ -282,64 +276,41 @@ class Supervisor:
             memory = self._check_memory(attempt, members, memory, limit, now)
         attempt.measures.sample(now, members, memory, before=attempt.cpu or 0.0)
 
-    def _sample_gpus(self, attempts: Iterable[Attempt], now: float) -> None:
-        holders = [attempt for attempt in attempts if attempt.allocation.gpus]
-        if self._gpu_usage is None or not holders:
-            return
-        if now - self._gpu_at < (_GPU_SOON if now < self._gpu_eager_until else _GPU_EVERY):
-            return
-        self._gpu_at = now
-        self.lock.release()  # a driver may be slow: starting and reaping must not wait for it
-        try:
-            usage = self._gpu_usage()
-        except Exception:
-            # The figures of a GPU are not worth the limits that this thread enforces.
-            self._gpu_usage, usage = None, {}
-        finally:
-            self.lock.acquire()
-        for attempt in holders:
-            mine = [usage[member.pid] for member in attempt.members if member.pid in usage]
-            if mine:
-                loads = [percent for _, percent in mine if percent is not None]
-                attempt.measures.sample_gpu(
-                    sum(size for size, _ in mine), sum(loads) if loads else None
-                )
+    # -- background processes ----------------------------------------------------------------------
 
-    # -- what is left of a session -----------------------------------------------------------------
-
-    def _reap_lingering(self, now: float) -> None:
-        found = self._sessions.scan({attempt.pid for attempt in self._lingering}, fresh=True)
-        for attempt in list(self._lingering):
+    def _end_background_processes(self, now: float) -> None:
+        found = self._sessions.scan({attempt.pid for attempt in self._ending}, fresh=True)
+        for attempt in list(self._ending):
             assert attempt.ended is not None
-            members = attempt.members = left(attempt, found[attempt.pid])
-            if members and now - attempt.ended > _UNKILLABLE_AFTER and attempt.killed:
+            members = attempt.members = without_leader(attempt, found[attempt.pid])
+            if members and now - attempt.ended > UNKILLABLE_SECONDS and attempt.killed:
                 pids = tuple(member.pid for member in members)
                 attempt.warnings = (*attempt.warnings, because(Kind.UNKILLABLE, pids=pids))
                 members = []
             if not members:
-                self._lingering.discard(attempt)
+                self._ending.discard(attempt)
                 self._emptied(attempt)
                 continue
             attempt.measures.cpu = max(
                 attempt.measures.cpu, (attempt.cpu or 0.0) + sum(m.cpu for m in members)
             )
-            self._clear(attempt, members, now)
+            self._end_members(attempt, members, now)
 
-    def _clear(self, attempt: Attempt, members: list[Process], now: float) -> None:
-        """End the processes that an ended attempt left, after a warning that names them."""
+    def _end_members(self, attempt: Attempt, members: list[Process], now: float) -> None:
+        """End the processes that an attempt has left, after a warning that names them."""
         assert attempt.ended is not None
-        self._signals.remind(attempt, now)
-        if attempt.kill_at is None and now - attempt.ended >= PATIENCE:
+        self._signals.repeat(attempt, now)
+        if attempt.kill_at is None and now - attempt.ended >= BACKGROUND_SECONDS:
             if attempt.cause is None:
                 _warn_of_background(attempt, members)
-            self._signals.clear(attempt, min(attempt.limits.grace, LEFTOVER_GRACE), now)
+            self._signals.clear(attempt, min(attempt.limits.grace, BACKGROUND_GRACE), now)
         if attempt.kill_at is not None and now >= attempt.kill_at:
             self._signals.kill(attempt)
 
 
 def _warn_of_background(attempt: Attempt, members: list[Process]) -> None:
     """Name the processes that are about to be ended, in a warning and in the log of the job."""
-    named = tuple((session_processes.name(member.pid), member.pid) for member in members)
+    named = tuple((process_name(member.pid) or "?", member.pid) for member in members)
     warning = because(Kind.BACKGROUND_ENDED, processes=named)
     attempt.warnings = (*attempt.warnings, warning)
     if attempt.log is not None:

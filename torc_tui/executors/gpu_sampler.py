@@ -1,0 +1,62 @@
+"""Measure what attempts use of GPUs, about once a second.
+
+Input: attempts with their processes, and a reading of the driver. Output: samples in the measures
+of the attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from threading import RLock
+
+from torc_tui.executors.attempt import Attempt
+
+GpuUsage = Callable[[], Mapping[int, tuple[int, float | None]]]
+"""Return pid -> (bytes, percent or None) over all GPUs."""
+
+_SAMPLE_SECONDS = 1.0
+_FIRST_SAMPLES_SECONDS = 0.2
+"""Time between samples after a job with GPUs has started, so that short jobs are measured, too."""
+_FIRST_SECONDS = 5.0
+"""Time after the start of a job with GPUs in which samples are frequent."""
+
+
+class GpuSampler:
+    """Takes samples while attempts hold GPUs; ``lock`` is released while the driver is asked."""
+
+    def __init__(self, usage: GpuUsage | None, lock: RLock) -> None:
+        self._usage = usage
+        self._lock = lock
+        self._sampled_at = 0.0
+        self._frequent_until = 0.0
+
+    def add(self, attempt: Attempt, now: float) -> None:
+        """Take frequent samples if the attempt holds GPUs."""
+        if attempt.allocation.gpus:
+            self._frequent_until = now + _FIRST_SECONDS
+
+    def reset(self) -> None:
+        """Take the next sample at once."""
+        self._sampled_at = 0.0
+
+    def sample(self, attempts: Iterable[Attempt], now: float) -> None:
+        """Measure the attempts that hold GPUs, if it is time for that."""
+        holders = [attempt for attempt in attempts if attempt.allocation.gpus]
+        every = _FIRST_SAMPLES_SECONDS if now < self._frequent_until else _SAMPLE_SECONDS
+        if self._usage is None or not holders or now - self._sampled_at < every:
+            return
+        self._sampled_at = now
+        self._lock.release()  # a driver may be slow: starting and reaping must not wait for it
+        try:
+            usage = self._usage()
+        except Exception:
+            # The thread that calls this enforces limits: they matter more than measures of GPUs.
+            self._usage, usage = None, {}
+        finally:
+            self._lock.acquire()
+        for attempt in holders:
+            used = [usage[member.pid] for member in attempt.members if member.pid in usage]
+            loads = [percent for _, percent in used if percent is not None]
+            if used:
+                memory = sum(size for size, _ in used)
+                attempt.measures.sample_gpu(memory, sum(loads) if loads else None)
