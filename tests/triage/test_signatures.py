@@ -19,6 +19,7 @@ from torc_tui.views.failure_signature import (
     Log,
     Signature,
     decode,
+    read_excerpt,
     signature_of,
 )
 from torc_tui.views.message_template import template
@@ -31,7 +32,7 @@ def end_of(code: int) -> End:
 def of_text(text: str | bytes, code: int = 1, names: tuple[str, ...] = ()) -> Signature:
     data = text.encode() if isinstance(text, str) else text
     start = max(0, len(data) - TAIL)
-    return signature_of(end_of(code), Log(data[start:], start, "stderr"), names)
+    return signature_of(end_of(code), read_excerpt(Log(data[start:], start, "stderr"), names))
 
 
 @pytest.mark.parametrize("name", corpora.NAMES)
@@ -84,18 +85,18 @@ def test_place_in_long_log() -> None:
 
 
 def test_stopped_programs() -> None:
-    log = Log(b"epoch 7 of alpha\n", 0, "stderr")
+    excerpt = read_excerpt(Log(b"epoch 7 of alpha\n", 0, "stderr"))
     for cause in (Cause.TIMEOUT, Cause.OOM, Cause.CANCELED, Cause.LOST):
-        found = signature_of(End(cause, 152), log)
+        found = signature_of(End(cause, 152), excerpt)
         assert (found.message, found.kind, found.text) == ("", cause, "epoch 7 of alpha")
     assert of_text("epoch 7 of alpha\n", 137).message == ""
 
 
 def test_launch_and_missing_output() -> None:
     launch = because(Kind.LAUNCH, path="/x/y", error="Permission denied: /x/y")
-    assert signature_of(End("launch", 126, launch), Log()).message == "Permission denied: PATH"
+    assert signature_of(End("launch", 126, launch)).message == "Permission denied: PATH"
     missing = because(Kind.MISSING_FILES, files=(("a", "a.txt"),))
-    assert signature_of(End("missing_output", 1, missing), Log()).kind == "missing_files"
+    assert signature_of(End("missing_output", 1, missing)).kind == "missing_files"
 
 
 def test_words_in_paths() -> None:

@@ -12,17 +12,24 @@ from dataclasses import replace
 from signal import SIGKILL
 
 from torc_tui.engine.in_flight import InFlight
-from torc_tui.engine.orders import OrderMaker
+from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
 from torc_tui.executors.session_signals import signal_number
-from torc_tui.lifecycle.decide import REQUESTED, AttemptFacts, outcome
+from torc_tui.lifecycle.decide import REQUESTED, AttemptFacts, Outcome, outcome
 from torc_tui.model import AttemptKey, Cause, Exited, Usage
 from torc_tui.reasons import Kind, Reason, because
-from torc_tui.status import JobStatus
+from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.store import scheduling
 from torc_tui.store.connection import Connection
 from torc_tui.store.run_context import RunContext
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from torc_tui.views.failure_signature import Excerpt
+
+_UNTOLD = frozenset({Cause.STOPPED, Cause.TIME_LIMIT, Cause.CANCELED, Cause.LOST, Cause.GPU_LOST})
+"""Ends about which the log of the job tells nothing."""
+_HOST = os.uname().nodename
 FULL_DISK_BYTES = 1 << 20
 """A disk with less free space than this counts as full."""
 
@@ -35,6 +42,21 @@ class AttemptEnds:
         self._outputs = outputs
         stop_signal = signal_number(maker.context.execution.termination_signal)
         self._stop_codes = frozenset({None, 128 + SIGKILL, 128 + stop_signal})
+        self._excerpts: dict[AttemptKey, Excerpt] = {}
+
+    def read_logs(self, exited: Iterable[Exited], in_flight: Mapping[int, InFlight]) -> None:
+        """Read the ends of the logs of attempts that failed, before the transaction begins."""
+        self._excerpts.clear()
+        for report in exited:
+            if report.return_code == 0 or report.cause in _UNTOLD:
+                continue
+            from torc_tui.operations.failure_logs import excerpt_of  # 20 ms, at the first failure
+
+            flight = in_flight[report.key.job_id]
+            stdout, stderr, _ = attempt_files(
+                flight.output_dir, report.key, flight.job.stdio, self._maker.context.execution
+            )
+            self._excerpts[report.key] = excerpt_of(stdout, stderr, (flight.job.name, _HOST))
 
     def check_outputs(
         self, exited: Iterable[Exited], in_flight: Mapping[int, InFlight]
@@ -78,8 +100,18 @@ class AttemptEnds:
             flight.job.retries,
             flight.allocation_text,
             flight.output_dir,
+            signature=self._signature(exited.key, verdict),
             warnings=[*exited.warnings, *_overuse(context, flight, exited.usage)],
         )
+
+    def _signature(self, key: AttemptKey, verdict: Outcome) -> str | None:
+        """Return what the failed attempt has in common with others; None for other ends."""
+        if verdict.status not in TROUBLED or verdict.interrupted:
+            return None
+        from torc_tui.views.failure_signature import End, signature_of
+
+        end = End(verdict.cause, verdict.return_code, verdict.reason)
+        return signature_of(end, self._excerpts.get(key)).encode()
 
     def recovery_script(self, flight: InFlight, exited: Exited) -> str | None:
         """Return the script that must run before the attempt is retried; None without one."""

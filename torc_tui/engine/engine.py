@@ -117,6 +117,7 @@ class Engine:
         known = self._sort(reports)
         notices = self._note_starts(known)
         outputs = self._ends.check_outputs(known.exited, self.in_flight)
+        self._ends.read_logs(known.exited, self.in_flight)
         transaction = StepTransaction(self.state, self._ends, self._placer, known, now)
         try:
             with self.state.store.write() as conn:

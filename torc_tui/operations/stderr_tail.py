@@ -7,6 +7,7 @@ of a file is read, however large it is.
 from __future__ import annotations
 
 import os
+import stat
 from typing import NamedTuple
 
 from torc_tui.store import log_files
@@ -40,15 +41,30 @@ def of_job(store: Store, job_id: int, count: int) -> LastWords | None:
 
 def tail(path: str, count: int) -> list[str]:
     """The last lines of a file, sanitize; nothing when it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _READ))
-            data = file.read()
-    except OSError:
-        return []
+    data, _ = end_of_file(path, _READ)
     decoder = Decoder(cut=_LONGEST)
     lines = [text_of(line).rstrip() for line in decoder.feed(data) + decoder.finish()]
     while lines and not lines[-1]:
         lines.pop()
     return lines[-count:]
+
+
+def end_of_file(path: str, size: int) -> tuple[bytes, int]:
+    """Return the last bytes of a file and where they start; nothing if it cannot be read.
+
+    A job may put anything in the place of its log: only regular files are read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return b"", 0
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return b"", 0
+        start = max(0, found.st_size - size)
+        return os.pread(descriptor, size, start), start
+    except OSError:
+        return b"", 0
+    finally:
+        os.close(descriptor)

@@ -195,6 +195,7 @@ class Ended:
     allocation: str
     output_dir: str
     not_before: float | None = None
+    signature: str | None = None
     warnings: Sequence[Reason] = ()
 
 
@@ -253,6 +254,7 @@ def _result_row(node_id: int, one: Ended) -> dict[str, Any]:
         "log_stem": attempt_stem(
             one.output_dir, key.workflow_id, key.job_id, key.run_id, key.attempt_id
         ),
+        "signature": one.signature,
     }
 
 

@@ -54,7 +54,7 @@ class ActiveNodesRow(NamedTuple):
     lease_seconds: float | None
 def ACTIVE_NODES(*, workflow_id: int) -> ActiveNodesRow: ...
 def ADD_EVENT(*, workflow_id: int, seq: int, timestamp: float, kind: str, job_id: int | None, data: str | None, actor: str | None) -> None: ...
-def ADD_RESULT(*, workflow_id: int, job_id: int, run_id: int, attempt_id: int, compute_node_id: int | None, status: int, return_code: int | None, cause: str | None, reason: str | None, started_at: float, ended_at: float, cpu_time: float | None, peak_memory: int | None, avg_memory: int | None, peak_cpu_percent: float | None, avg_cpu_percent: float | None, peak_gpu_memory: int | None, avg_gpu_percent: float | None, allocation: str | None, output_dir: str | None, log_stem: str | None) -> None: ...
+def ADD_RESULT(*, workflow_id: int, job_id: int, run_id: int, attempt_id: int, compute_node_id: int | None, status: int, return_code: int | None, cause: str | None, reason: str | None, started_at: float, ended_at: float, cpu_time: float | None, peak_memory: int | None, avg_memory: int | None, peak_cpu_percent: float | None, avg_cpu_percent: float | None, peak_gpu_memory: int | None, avg_gpu_percent: float | None, allocation: str | None, output_dir: str | None, log_stem: str | None, signature: str | None) -> None: ...
 def ADD_TO_DATA_GROUP(*, group_id: int, user_data_id: int, workflow_id: int) -> None: ...
 def ADD_USER_DATA(*, id: int, workflow_id: int, name: str, is_ephemeral: bool, data: str | None, version: int, declared: bool) -> None: ...
 def ADD_USER_DATA_VERSION(*, user_data_id: int, version: int, data: str | None, written_at: float, actor: str | None, job_id: int | None, run_id: int | None, attempt_id: int | None) -> None: ...
@@ -82,6 +82,11 @@ class BlameRow(NamedTuple):
     status: int
     reason: str | None
 def BLAME(*, node_id: int) -> BlameRow: ...
+class CanceledJobsRow(NamedTuple):
+    id: int
+    name: str
+    reason: str | None
+def CANCELED_JOBS(*, workflow_id: int) -> CanceledJobsRow: ...
 def CANCEL_HELD_JOB(*, ended_at: float | None, reason: str | None, job_id: int) -> None: ...
 def CANCEL_JOB(*, ended_at: float | None, reason: str | None, job_id: int) -> None: ...
 def CANCEL_REST(*, ended_at: float | None, reason: str | None, workflow_id: int) -> None: ...
@@ -222,6 +227,25 @@ class ExportUserDataRow(NamedTuple):
     declared: bool
     schema: str | None
 def EXPORT_USER_DATA(*, workflow_id: int) -> ExportUserDataRow: ...
+class FailedAttemptsRow(NamedTuple):
+    job_id: int
+    name: str
+    group: str
+    run_id: int
+    attempt_id: int
+    status: int
+    return_code: int | None
+    cause: str | None
+    reason: str | None
+    ended_at: float
+    compute_node_id: int | None
+    output_dir: str | None
+    signature: str | None
+    stdio: str | None
+    job_status: int
+    job_attempt: int
+    is_last: bool
+def FAILED_ATTEMPTS(*, workflow_id: int, run_id: int) -> FailedAttemptsRow: ...
 class FailureHandlersRow(NamedTuple):
     id: int
     workflow_id: int

@@ -90,33 +90,55 @@ def decode(stored: str | None, cause: str | None, code: int | None) -> Signature
         return None
 
 
-def signature_of(end: End, log: Log, names: Iterable[str] = ()) -> Signature:
-    """Return the signature of an attempt; ``names`` are those of the job and its host."""
+class Excerpt(NamedTuple):
+    """What the end of a log tells, whatever the cause of the failure turns out to be."""
+
+    found: ErrorLine | None = None
+    message: str = ""
+    stream: str = ""
+    offset: int | None = None
+    line: int | None = None
+    context: tuple[str, ...] = ()
+
+
+def read_excerpt(log: Log, names: Iterable[str] = ()) -> Excerpt:
+    """Return what a log tells; ``names`` are those of the job and its host."""
     segments = log.data.split(b"\n")
     if log.start and len(segments) > 1:
         head, *segments = segments  # the rest of a line that was cut
         log = log._replace(start=log.start + len(head) + 1)
     found = find_error(segments)
-    base = Signature(end.cause, end.code, _kind_of_end(end), "", _message_of_end(end, names))
     if found is None:
-        return base
-    if end.cause in _OWN:
-        base = _in_own_words(base, found, names)
-    return base._replace(
-        text=found.text[:_LONGEST],
-        stream=log.stream,
-        offset=log.start + found.offset,
-        line=found.place + 1 if log.start == 0 else None,
-        context=_context(segments, found.place),
+        return Excerpt()
+    message = template(found.message, names, keep_quoted=found.kind in SPELLED_OUT)
+    return Excerpt(
+        found,
+        message[:_LONGEST],
+        log.stream,
+        log.start + found.offset,
+        found.place + 1 if log.start == 0 else None,
+        _context(segments, found.place),
     )
 
 
-def _in_own_words(base: Signature, found: ErrorLine, names: Iterable[str]) -> Signature:
-    """Return the signature with kind, class and message as the program tells them."""
-    if found.rank == NOTHING and base.cause == Cause.SIGNAL:
-        return base  # the last line before it was killed is any line
-    message = template(found.message, names, keep_quoted=found.kind in SPELLED_OUT)
-    return base._replace(kind=found.kind, error=found.error[:_LONGEST], message=message[:_LONGEST])
+def signature_of(end: End, excerpt: Excerpt | None = None) -> Signature:
+    """Return the signature of an attempt; without an excerpt, of one that left no log."""
+    signature = Signature(end.cause, end.code, _kind_of_end(end), "", _message_of_end(end))
+    if excerpt is None or excerpt.found is None:
+        return signature
+    found = excerpt.found
+    # The last line of a program that was killed is any line.
+    if end.cause in _OWN and not (found.rank == NOTHING and end.cause == Cause.SIGNAL):
+        signature = signature._replace(
+            kind=found.kind, error=found.error[:_LONGEST], message=excerpt.message
+        )
+    return signature._replace(
+        text=found.text[:_LONGEST],
+        stream=excerpt.stream,
+        offset=excerpt.offset,
+        line=excerpt.line,
+        context=excerpt.context,
+    )
 
 
 def _kind_of_end(end: End) -> str:
@@ -128,11 +150,11 @@ def _kind_of_end(end: End) -> str:
     return end.cause
 
 
-def _message_of_end(end: End, names: Iterable[str]) -> str:
+def _message_of_end(end: End) -> str:
     """Return why a program could not be started."""
     if end.reason is None or end.reason.kind is not Kind.LAUNCH:
         return ""
-    return template(str(end.reason["error"] or end.reason["problem"] or ""), names)[:_LONGEST]
+    return template(str(end.reason["error"] or end.reason["problem"] or ""))[:_LONGEST]
 
 
 def _context(segments: list[bytes], index: int) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, status, "
         "return_code, cause, reason, started_at, ended_at, cpu_time, peak_memory, avg_memory, "
         "peak_cpu_percent, avg_cpu_percent, peak_gpu_memory, avg_gpu_percent, allocation, "
-        "output_dir, log_stem) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-        "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+        "output_dir, log_stem, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+        "?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
         "workflow_id job_id run_id attempt_id compute_node_id status:status return_code cause "
         "reason:reason started_at ended_at cpu_time peak_memory avg_memory peak_cpu_percent "
         "avg_cpu_percent peak_gpu_memory avg_gpu_percent allocation:json output_dir:path "
-        "log_stem:path",
+        "log_stem:path signature:json",
     ),
     "ANY_UNSETTLED": (
         "SELECT job.id FROM job WHERE job.workflow_id = ?1 AND job.status IN (0, 1, 2, 3, 4, 10) "

@@ -132,7 +132,7 @@ END = (
         | {job.c.lost: job.c.lost + param("times_lost", job.c.lost.type)}
     )
 )
-ADD_RESULT = added(result, "id signature")
+ADD_RESULT = added(result, "id")
 EMPTY_OUTPUT_DATA = (
     select(user_data.c.name)
     .select_from(user_data_group)

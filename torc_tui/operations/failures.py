@@ -1,0 +1,44 @@
+"""Group the failures of a run by what they have in common.
+
+Input: a database and a workflow. Output: groups. The signature of a result from before signatures
+were recorded is computed from its log. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+from torc_tui.errors import NotFound
+from torc_tui.operations.failure_logs import excerpt_of
+from torc_tui.store import failures
+from torc_tui.store.database import Store
+from torc_tui.store.failures import FailedAttempt
+from torc_tui.views.failure_groups import FailureGroup, fold
+from torc_tui.views.failure_signature import End, Signature, decode, signature_of
+
+
+def failure_groups(store: Store, workflow_id: int, run_id: int | None = None) -> list[FailureGroup]:
+    """Return the groups of jobs that failed in a run, by default the last one, by number."""
+    found = failures.failures(store, workflow_id, run_id)
+    return fold(((one, signature(one)) for one in found.attempts), found.canceled)
+
+
+def failure_group(
+    store: Store, workflow_id: int, number: int, run_id: int | None = None
+) -> FailureGroup:
+    """Return one group; NotFound if there is none with that number."""
+    groups = failure_groups(store, workflow_id, run_id)
+    for group in groups:
+        if group.number == number:
+            return group
+    numbers = ", ".join(str(group.number) for group in groups)
+    hint = f"there are {numbers}" if groups else "no job has failed"
+    raise NotFound(f"workflow {workflow_id} has no group of failures {number}", hint=hint)
+
+
+def signature(attempt: FailedAttempt) -> Signature:
+    """Return the signature of a failed attempt, from its log if it is not recorded."""
+    known = decode(attempt.signature, attempt.cause, attempt.return_code)
+    if known is not None:
+        return known
+    end = End(attempt.cause, attempt.return_code, attempt.reason)
+    names = (attempt.name, attempt.hostname)
+    return signature_of(end, excerpt_of(attempt.stdout, attempt.stderr, names))
