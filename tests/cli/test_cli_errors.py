@@ -267,6 +267,8 @@ def test_passwords_are_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_messages_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     diagnostics.report(errors.NotFound("no \x1b]0;evil\x07 \u202e name", hint="look\nhere"))
     assert capsys.readouterr().err == "torc: no \\x1b]0;evil\\x07 \\u{202e} name\n  look\nhere\n"
+    diagnostics.report(errors.UsageError("a\udcff"))
+    assert capsys.readouterr().err == "torc: a\\xff\n"
 
 
 def test_an_error_nobody_foresaw(

@@ -38,7 +38,7 @@ def text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise _wrong(f"{value!r} is not valid UTF-8") from None
+        raise _wrong(f"'{value}' is not valid UTF-8") from None
     return value
 
 

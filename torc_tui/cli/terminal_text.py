@@ -28,6 +28,8 @@ def sanitize(text: str, keep: str = "") -> str:
 
 def _escape(char: str) -> str:
     number = ord(char)
+    if "\udc80" <= char <= "\udcff":  # a byte that is not UTF-8, as Python keeps it in a path
+        number -= 0xDC00
     return _SHORT.get(char) or (f"\\x{number:02x}" if number < 256 else f"\\u{{{number:x}}}")
 
 
