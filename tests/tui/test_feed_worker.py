@@ -69,7 +69,7 @@ class ScriptedSource:
         self.threads.add(threading.current_thread().name)
         if workflow_id != 1:
             raise NotFound(f"no workflow {workflow_id}")
-        return WorkflowView.from_snapshot(
+        return WorkflowView(
             Workflow(id=1, name="w", user="u"), [Job(1, "a", JobStatus.READY)], {}, cursor=5
         )
 

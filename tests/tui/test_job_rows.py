@@ -35,7 +35,7 @@ def view() -> WorkflowView:
         Job(4, "evaluate", JobStatus.BLOCKED, unmet=2, group="evaluate"),
         Job(5, "bad", JobStatus.FAILED, started_at=1.0, ended_at=2.0, return_code=3, group="bad"),
     ]
-    return WorkflowView.from_snapshot(
+    return WorkflowView(
         Workflow(id=1, name="w", user="u"),
         jobs,
         {1: ResourceRequirements(name="r", num_cpus=4, num_gpus=1)},
@@ -106,7 +106,7 @@ def test_clock() -> None:
 def test_large_groups_are_folded_and_opened() -> None:
     jobs = [Job(1, "prep", JobStatus.COMPLETED, group="prep")]
     jobs += [Job(2 + i, f"train_{i}", JobStatus.READY, group="train_{i}") for i in range(30)]
-    folded = WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
+    folded = WorkflowView(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
     rows = JobRows(folded)
     assert rows.folds and rows.keys(None, False) == [1, "train_{i}"]
     assert len(rows.jobs_of("train_{i}")) == 30 and rows.jobs_of(1) == (1,)
@@ -129,7 +129,7 @@ def test_the_largest_id_has_room_in_the_narrowest_list() -> None:
         for number in (1, 1_220_000)
     ]
     rows = JobRows(
-        WorkflowView.from_snapshot(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
+        WorkflowView(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
     )
     for width in range(20, 200):
         shown = {column.key: size for column, size in layout(rows.columns, width)}

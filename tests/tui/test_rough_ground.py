@@ -351,7 +351,7 @@ def test_jobs_of_a_dead_runner_have_none(place: Place) -> None:
     acts.initialize(place.store, 1, actor="bob@there")
     found = workflows.snapshot(place.store, 1)
     rows = JobRows(
-        WorkflowView.from_snapshot(
+        WorkflowView(
             found.workflow, found.jobs, found.requirements, found.cursor, [7]
         )
     )

@@ -81,9 +81,7 @@ def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, i
             identity = NodeIdentity(node_id=node_id, location=MACHINE.hostname)
             engine = Engine(store, fake, Pool(MACHINE), maker, identity)
             taken = workflows.snapshot(store, workflow_id)
-            view = WorkflowView.from_snapshot(
-                taken.workflow, taken.jobs, taken.requirements, taken.cursor
-            )
+            view = WorkflowView(taken.workflow, taken.jobs, taken.requirements, taken.cursor)
             ids = list(view.jobs)
             for act, number, code in steps:
                 if act == "end":
@@ -99,9 +97,7 @@ def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, i
                 view.apply(list_events(store, workflow_id, after=view.cursor))
                 assert not view.needs_reload
                 again = workflows.snapshot(store, workflow_id)
-                fresh = WorkflowView.from_snapshot(
-                    again.workflow, again.jobs, again.requirements, again.cursor
-                )
+                fresh = WorkflowView(again.workflow, again.jobs, again.requirements, again.cursor)
                 assert view.cursor == fresh.cursor
                 assert rows(view) == rows(fresh)
                 assert view.counts == fresh.counts and view.running == fresh.running

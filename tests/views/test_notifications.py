@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_tui.views.notification_batcher import Bursts, common, sentence
+from torc_tui.views.notification_batcher import NotificationBatcher, common, sentence
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_pattern_fits_all_names(names: list[str]) -> None:
 
 
 def test_bursts_fold_until_it_is_quiet() -> None:
-    bursts = Bursts(pause=0.5, longest=3.0)
+    bursts = NotificationBatcher(pause=0.5, longest=3.0)
     for number in range(37):
         bursts.add("failed", number, f"train_{number}", 10.0 + number / 100)
     bursts.add("completed", 99, "prep", 10.0)
@@ -52,4 +52,4 @@ def test_bursts_fold_until_it_is_quiet() -> None:
         bursts.add("failed", step, "x", 20.0 + step / 10)
         if got := bursts.due(20.0 + step / 10):
             assert step == 30 and len(got[0].job_ids) == 31
-    assert len(bursts.flush()) == 1 and sentence("failed", ["a"]) == "a failed"
+    assert len(bursts.due(100.0)) == 1 and sentence("failed", ["a"]) == "a failed"

@@ -26,7 +26,7 @@ def view(*statuses: JobStatus, cursor: int = 0) -> WorkflowView:
     jobs = [
         Job(number, f"j{number}", status, group="f") for number, status in enumerate(statuses, 1)
     ]
-    return WorkflowView.from_snapshot(WORKFLOW, jobs, {}, cursor)
+    return WorkflowView(WORKFLOW, jobs, {}, cursor)
 
 
 def event(seq: int, kind: str, job_id: int | None = 1, at: float = 100.0, **data: object) -> Event:
@@ -174,7 +174,7 @@ def test_incremental_state_equals_recomputed_state(
         )
         assert seen.counts == again.counts and seen.running == again.running
         assert seen._left == again._left
-        assert sum(seen._left.values()) == seen.total - seen.count(*SETTLED)
+        assert sum(seen._left.values()) == len(seen.jobs) - seen.count(*SETTLED)
     assert (
         whole.jobs == parts.jobs and whole.counts == parts.counts and whole.cursor == parts.cursor
     )

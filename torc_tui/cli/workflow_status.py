@@ -138,7 +138,7 @@ def _eta(call: Call, workflow: Workflow, now: float) -> list[float] | None:
     from torc_tui.views.workflow_view import WorkflowView
 
     found = workflows.snapshot(call.store, workflow.id)
-    view = WorkflowView.from_snapshot(found.workflow, found.jobs, found.requirements, found.cursor)
+    view = WorkflowView(found.workflow, found.jobs, found.requirements, found.cursor)
     eta = view.progress(now).eta
     return None if eta is None else [round(eta.low, 3), round(eta.high, 3)]
 

@@ -1,0 +1,1 @@
+"""Turn records and events into what users see: rows, progress, explanations, graphs, JSON."""

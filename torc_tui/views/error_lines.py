@@ -121,8 +121,9 @@ def shown(raw: bytes) -> str:
 
 
 def _candidates(segments: Sequence[bytes]) -> tuple[list[_Line], int]:
-    """Return the lines that contain a word for a failure or end a traceback, the last one first,
-    and the highest rank that one of them can have.
+    """Return the lines that may tell the failure, the last one first, and their highest rank.
+
+    They contain a word for a failure, or end a traceback.
     """
     start = max(0, len(segments) - MOST_LINES)
     lowered = b"\n".join(segments[start:]).lower()

@@ -4,8 +4,8 @@ Input: a line of text. Output: a tree of words and terms, or an error with its c
 
 ``train eval`` are names with both words. Terms are ``status:failed,terminated``, ``cpus>4``,
 ``memory>=2g``, ``exit!=0``, ``time>10m``, ``name~regex``, ``group:x``, ``gpu:1``, ``after:prep``
-(the jobs that depend on it) and ``before:eval``. They are joined by a space (and) or ``or``, negated
-by ``-`` or ``not``, and grouped by parentheses. Quotes make any text a word.
+(the jobs that depend on it) and ``before:eval``. They are joined by a space (and) or ``or``,
+negated by ``-`` or ``not``, and grouped by parentheses. Quotes make any text a word.
 """
 
 from __future__ import annotations

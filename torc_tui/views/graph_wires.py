@@ -38,7 +38,7 @@ class Wires:
         self._drawn: set[tuple[int, int, int, int, int | None]] = set()
 
     def add(self, hop: Hop, *, lit: bool) -> None:
-        """Add a line. Of two lines on the same cells, the first one decides whether they are lit."""
+        """Add a line; of two lines on the same cells, the first one says whether they are lit."""
         shape = hop[1:6]
         if shape in self._drawn:
             return

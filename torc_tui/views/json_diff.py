@@ -1,5 +1,6 @@
-"""Two JSON values compared. In: the old one and the new one. Out: changes with their paths, or
-lines of a text diff.
+"""Compare two JSON values.
+
+Input: the old and the new value. Output: changes with their paths, or lines of a text diff.
 """
 
 from __future__ import annotations
@@ -12,14 +13,11 @@ from torc_tui.model import Json
 from torc_tui.views.json_document import Path, dump, jq_path, preview
 
 LARGE = 5000
-"""Lines beyond which the text diff would take seconds; then the changes are listed by path
-instead."""
+"""Lines beyond which a text diff would take seconds; changes are listed by path instead."""
 
 
 class JsonChange(NamedTuple):
-    """What became of the value at a path. ``old`` is None for an added one, ``new`` for a removed
-    one.
-    """
+    """A change at a path; ``old`` is None for an added value, ``new`` for a removed one."""
 
     path: Path
     kind: Literal["added", "removed", "changed"]
@@ -28,7 +26,7 @@ class JsonChange(NamedTuple):
 
     @property
     def text(self) -> str:
-        """``.lr: 0.1 → 0.01``."""
+        """Return the change in words: ``.lr: 0.1 → 0.01``."""
         place = jq_path(self.path)
         if self.kind == "added":
             return f"{place}: {preview(self.new)} added"
@@ -38,14 +36,16 @@ class JsonChange(NamedTuple):
 
 
 def diff(old: Json, new: Json) -> list[JsonChange]:
-    """All changes, in the order of the old value, with additions behind. Lists are compared after
-    their common beginning and end are taken off; ``1`` and ``1.0``, ``true`` and ``1`` differ.
+    """Return all changes in the order of the old value, followed by additions.
+
+    Lists are compared without their common beginning and end. ``1`` and ``1.0`` differ, and so do
+    ``true`` and ``1``.
     """
     return list(_diff((), old, new))
 
 
 def same(old: Json, new: Json) -> bool:
-    """Whether both are the same JSON."""
+    """Return whether both values are the same JSON."""
     return next(_diff((), old, new), None) is None
 
 
@@ -86,9 +86,7 @@ def _lists(path: Path, old: list[Json], new: list[Json]) -> Iterator[JsonChange]
 def unified(
     old: Json, new: Json, *, old_name: str = "old", new_name: str = "new", context: int = 3
 ) -> list[str]:
-    """The lines of a unified diff of both texts, without ends of lines; for large values the
-    changes by path.
-    """
+    """Return the lines of a unified diff; for large values, the changes by path."""
     before, after = dump(old).splitlines(), dump(new).splitlines()
     if before == after:
         return []

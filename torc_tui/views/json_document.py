@@ -1,8 +1,7 @@
-"""A JSON value as rows of a tree that opens on demand. In: a value, or its text. Out: rows, paths,
-errors with places.
+"""Show a JSON value as a tree whose rows open on demand.
 
-Never done here: loading the whole tree into rows: a value of 5 MB costs what is opened. The
-comparison of two values stands in `json_diff`, the check against a schema in `json_schema`.
+Input: a value, or its text. Output: rows, paths, errors with places. Only opened parts become rows,
+because a value may have 5 MB. `json_diff` compares two values, `json_schema` checks one.
 """
 
 from __future__ import annotations
@@ -19,14 +18,12 @@ from torc_tui.model import Json
 Path = tuple[str | int, ...]
 """The keys and positions that lead to a value."""
 
-PREVIEW = 80
+_PREVIEW = 80
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 class Row(NamedTuple):
-    """One line of the tree. How it shows its value is worked out when asked: of 60,000 rows 50 are
-    seen.
-    """
+    """One line of the tree."""
 
     path: Path
     key: str
@@ -37,17 +34,17 @@ class Row(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """object, array, string, number, boolean or null."""
+        """Return the JSON type: object, array, string, number, boolean or null."""
         return kind_of(self.value)
 
     @property
     def preview(self) -> str:
-        """The value in one short line."""
+        """Return the value in one short line."""
         return preview(self.value)
 
 
 def kind_of(value: Json) -> str:
-    """The JSON name of a value's type."""
+    """Return the JSON type of a value."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -59,16 +56,14 @@ def kind_of(value: Json) -> str:
     return "object" if isinstance(value, dict) else "array"
 
 
-def preview(value: Json, limit: int = PREVIEW) -> str:
-    """A value in one short line of JSON without odd characters; what does not fit is cut with
-    ``…``.
-    """
+def preview(value: Json, limit: int = _PREVIEW) -> str:
+    """Return a value in one short line of JSON without odd characters, cut with ``…``."""
     out, room = _preview(value, limit)
     return out if room >= 0 else out[: limit - 1] + "…"
 
 
 def _preview(value: Json, room: int) -> tuple[str, int]:
-    """Text and the room that is left; stops as soon as there is none."""
+    """Return the text and the room that is left; stop when there is none."""
     if isinstance(value, dict):
         parts = []
         room -= 2
@@ -99,14 +94,12 @@ _RAW = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff
 
 
 def _clean(text: str) -> str:
-    """JSON text whose odd characters are escaped too: directions, invisible signs, the second set
-    of controls.
-    """
+    """Escape controls, directions and invisible characters in JSON text."""
     return _RAW.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def jq_path(path: Path) -> str:
-    """The path as jq writes it: ``.a["b c"][0]``."""
+    """Return the path as jq writes it: ``.a["b c"][0]``."""
     out = ""
     for part in path:
         if isinstance(part, int):
@@ -119,7 +112,7 @@ def jq_path(path: Path) -> str:
 
 
 def value_at(value: Json, path: Path) -> Json:
-    """The value at a path; KeyError if there is none."""
+    """Return the value at a path; raise KeyError if there is none."""
     for part in path:
         try:
             value = value[part]
@@ -129,30 +122,31 @@ def value_at(value: Json, path: Path) -> Json:
 
 
 def dump(value: Json) -> str:
-    """The text that an editor shows."""
+    """Return the text that an editor shows."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def parse(text: str) -> tuple[Json, JsonError | None]:
-    """The value and None, or None and where the text is wrong. NaN, Infinity and doubled keys are
-    errors too.
+    """Return the value and None, or None and the error.
+
+    NaN, Infinity and duplicate keys are errors, too.
     """
     try:
         return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once), None
     except json.JSONDecodeError as error:
         return None, find_json_error(text, detail=error.msg)
-    except _Odd as odd:
-        places = [
-            found.start() for found in re.finditer(odd.pattern, text)
-        ]  # the reader does not tell which it met
-        return None, at_offset(odd.message, text, places[-1] if places else 0)
+    except _Refused as refused:  # the parser does not tell the place: the last one is taken
+        places = [found.start() for found in re.finditer(refused.pattern, text)]
+        return None, at_offset(refused.message, text, places[-1] if places else 0)
     except RecursionError:
-        return None, at_offset("nested too deep", text, 0)
+        return None, at_offset("nested too deeply", text, 0)
     except ValueError:
         return None, at_offset("a number is too long", text, 0)
 
 
-class _Odd(Exception):
+class _Refused(Exception):
+    """Text that Python reads although it is not JSON; ``pattern`` finds it."""
+
     def __init__(self, message: str, pattern: str) -> None:
         super().__init__(message)
         self.message = message
@@ -160,7 +154,7 @@ class _Odd(Exception):
 
 
 def _no_constant(name: str) -> Json:
-    raise _Odd(f"{name} is no JSON number", rf"(?<![\w\"]){re.escape(name)}(?![\w\"])")
+    raise _Refused(f"{name} is not a JSON number", rf"(?<![\w\"]){re.escape(name)}(?![\w\"])")
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -169,17 +163,15 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise _Odd(
-                    f"the key {json.dumps(key)} stands twice in one object",
-                    rf"{re.escape(json.dumps(key))}\s*:",
-                )
+                name = json.dumps(key)
+                raise _Refused(f"duplicate key {name}", rf"{re.escape(name)}\s*:")
             seen.add(key)
     return made
 
 
 @dataclass(slots=True)
 class Tree:
-    """The rows of a value that are open now. The root is open from the start."""
+    """The visible rows of a value. The root is open from the start."""
 
     value: Json
     rows: list[Row] = field(default_factory=list)
@@ -189,7 +181,7 @@ class Tree:
         self.rows = [root, *(self._children((), self.value) if root.expandable else ())]
 
     def toggle(self, index: int) -> int:
-        """Open or close a row; gives how many rows came (or, negative, went)."""
+        """Open or close a row; return how many rows were added (negative: removed)."""
         row = self.rows[index]
         if not row.expandable:
             return 0
@@ -203,7 +195,7 @@ class Tree:
         return len(children)
 
     def reveal(self, path: Path) -> int:
-        """Open all that leads to a path; gives its row. KeyError if there is no such value."""
+        """Open the rows above a path and return its row; KeyError if there is no such value."""
         value_at(self.value, path)
         index = 0
         for length in range(len(path) + 1):
@@ -215,8 +207,9 @@ class Tree:
         return index
 
     def find(self, text: str, *, limit: int = 1000) -> list[Path]:
-        """The paths whose key or simple value has that text in it, whatever the case; ``.a.b[0]``
-        finds that path.
+        """Return the paths whose key or simple value contains a text, in any case.
+
+        A text such as ``.a.b[0]`` finds that path.
         """
         words = text.lower()
         out: list[Path] = []
@@ -256,7 +249,7 @@ def _simple(value: Json) -> str:
 
 
 def walk(value: Json) -> Iterator[tuple[Path, Json]]:
-    """All values inside a value, itself first, in the order of the text. Depth costs no stack."""
+    """Yield all values in a value, itself first, in the order of the text."""
     stack: list[tuple[Path, Json]] = [((), value)]
     while stack:
         path, inner = stack.pop()

@@ -1,15 +1,17 @@
-"""A value checked against a part of JSON Schema. In: value and schema. Out: violations with their
-paths.
+"""Check a value against a part of JSON Schema.
 
-Checked: type, enum, const, required, properties, additionalProperties, items, minItems, maxItems,
+Input: value and schema. Output: violations with their paths.
+
+Supported: type, enum, const, required, properties, additionalProperties, items, minItems, maxItems,
 uniqueItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength,
-pattern, anyOf, oneOf, allOf, not, and ``true``/``false`` as schemas. Other keywords ($ref, format
-…) are ignored: what is said here holds, but silence is no proof.
+pattern, patternProperties, anyOf, oneOf, allOf, not, and ``true``/``false`` as schemas. Other
+keywords ($ref, format …) are ignored, so a value without violations may still be invalid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from operator import ge, gt, le, lt
 from typing import NamedTuple
 
@@ -27,36 +29,31 @@ class Violation(NamedTuple):
 
     @property
     def text(self) -> str:
-        """``.lr: 5 is more than 1``."""
+        """Return the violation in words: ``.lr: 5 is more than 1``."""
         return f"{jq_path(self.path)}: {self.message}"
 
 
-DEPTH = 200
+_MOST_NESTED = 200
+"""Levels of a value that are checked."""
 
 
 def check(value: Json, schema: Json, *, limit: int = 100) -> list[Violation]:
-    """The violations, in the order of the value, at most ``limit``. A schema that makes no sense
-    demands nothing.
+    """Return at most ``limit`` violations, in the order of the value.
+
+    Invalid parts of a schema are ignored.
     """
-    out: list[Violation] = []
-    for violation in _check(value, schema, (), 0):
-        out.append(violation)
-        if len(out) == limit:
-            break
-    return out
+    return list(islice(_check(value, schema, (), 0), limit))
 
 
 def told(value: Json, schema: Json) -> list[str]:
-    """The first few violations as texts: what is written down of a value that is stored all the
-    same.
-    """
+    """Return the first few violations as texts, to be recorded with a value."""
     return [violation.text for violation in check(value, schema, limit=5)]
 
 
 def _check(value: Json, schema: Json, path: Path, depth: int) -> Iterator[Violation]:
     if schema is False:
-        yield Violation(path, "nothing is allowed here")
-    if not isinstance(schema, dict) or depth > DEPTH:
+        yield Violation(path, "no value is allowed here")
+    if not isinstance(schema, dict) or depth > _MOST_NESTED:
         return
     yield from _any_type(value, schema, path)
     kind = kind_of(value)
@@ -75,15 +72,13 @@ def _any_type(value: Json, schema: dict[str, Json], path: Path) -> Iterator[Viol
     wanted = schema.get("type")
     kinds = [wanted] if isinstance(wanted, str) else wanted if isinstance(wanted, list) else []
     if kinds and not any(_is(value, kind) for kind in kinds):
-        yield Violation(path, f"{' or '.join(map(str, kinds))} is wanted, not {kind_of(value)}")
+        yield Violation(path, f"must be {' or '.join(map(str, kinds))}, not {kind_of(value)}")
     choices = schema.get("enum")
     if isinstance(choices, list) and not any(_equal(value, choice) for choice in choices):
-        yield Violation(
-            path,
-            f"{preview(value, 40)} is none of {', '.join(preview(one, 20) for one in choices[:10])}",
-        )
+        shown = ", ".join(preview(one, 20) for one in choices[:10])
+        yield Violation(path, f"{preview(value, 40)} is not one of {shown}")
     if "const" in schema and not _equal(value, schema["const"]):
-        yield Violation(path, f"only {preview(schema['const'], 40)} is allowed")
+        yield Violation(path, f"must be {preview(schema['const'], 40)}")
 
 
 def _is(value: Json, kind: Json) -> bool:
@@ -94,7 +89,7 @@ def _is(value: Json, kind: Json) -> bool:
 
 
 def _equal(value: Json, other: Json) -> bool:
-    """1 and 1.0 are the same number for a schema."""
+    """Return whether two values are equal for a schema, in which 1 and 1.0 are."""
     if kind_of(value) == kind_of(other) == "number":
         return bool(value == other)
     return same(value, other)
@@ -119,7 +114,7 @@ def _object(
         elif any(_matches(pattern, key) for pattern in patterns):
             continue
         elif other is False:
-            yield Violation(at, f"{key} is not foreseen")
+            yield Violation(at, f"{key} is not allowed")
         else:
             yield from _check(inner, other, at, depth + 1)
 
@@ -131,7 +126,7 @@ def _array(
     if schema.get("uniqueItems") is True and len(value) <= 1000:
         for at, one in enumerate(value):
             if any(_equal(one, other) for other in value[:at]):
-                yield Violation((*path, at), "stands there twice")
+                yield Violation((*path, at), "is a duplicate")
     items = schema.get("items")
     if isinstance(items, dict | bool):
         for at, inner in enumerate(value):
@@ -150,9 +145,9 @@ def _sized(
 ) -> Iterator[Violation]:
     least, most = _limit(schema, f"min{keyword}"), _limit(schema, f"max{keyword}")
     if least is not None and size < least:
-        yield Violation(path, f"{size} {word}, at least {least} are wanted")
+        yield Violation(path, f"{size} {word}, but at least {least} are required")
     if most is not None and size > most:
-        yield Violation(path, f"{size} {word}, at most {most} are allowed")
+        yield Violation(path, f"{size} {word}, but at most {most} are allowed")
 
 
 def _limit(schema: dict[str, Json], keyword: str) -> float | None:
@@ -180,7 +175,7 @@ def _number(value: float, schema: dict[str, Json], path: Path) -> Iterator[Viola
             yield Violation(path, f"{preview(value, 40)} is {words} {limit}")
     step = _limit(schema, "multipleOf")
     if step is not None and step > 0 and not _is_multiple(value, step):
-        yield Violation(path, f"{preview(value, 40)} is no multiple of {step}")
+        yield Violation(path, f"{preview(value, 40)} is not a multiple of {step}")
 
 
 def _is_multiple(value: float, step: float) -> bool:
@@ -202,9 +197,9 @@ def _combined(value: Json, schema: dict[str, Json], path: Path, depth: int) -> I
         yield from _check(value, part, path, depth + 1)
     some = schema.get("anyOf")
     if isinstance(some, list) and some and not any(map(fits, some)):
-        yield Violation(path, "fits none of the allowed forms")
+        yield Violation(path, "matches none of the schemas in anyOf")
     one = schema.get("oneOf")
     if isinstance(one, list) and one and (count := sum(map(fits, one))) != 1:
-        yield Violation(path, f"fits {count or 'none'} of the allowed forms, exactly one is wanted")
+        yield Violation(path, f"matches {count} schemas in oneOf instead of 1")
     if "not" in schema and isinstance(schema["not"], dict | bool) and fits(schema["not"]):
-        yield Violation(path, "has a form that is not allowed")
+        yield Violation(path, "matches the schema in not")

@@ -15,8 +15,14 @@ from collections.abc import Iterable
 LONGEST = 400
 """Characters of a line that count."""
 
-_TIME = r"(?:\d{4}[-/.]\d\d[-/.]\d\d(?:[T ,_-]+|$))?\d\d?:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
-_DAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:\d\d? +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d\d?"
+_TIME = (
+    r"(?:\d{4}[-/.]\d\d[-/.]\d\d(?:[T ,_-]+|$))?\d\d?:\d\d(?::\d\d)?(?:[.,]\d+)?"
+    r"(?:Z|[+-]\d\d:?\d\d)?"
+)
+_DAY = (
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +)?(?:\d\d? +)?"
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d\d?"
+)
 _ZONE = r"(?:UTC|GMT|[CEW]ES?T|[ECMP][SD]T|JST|BST|IST)"
 PREFIX = re.compile(
     r"\[?(?:rank ?\d+)\]?:? ?"  # torchrun

@@ -1,7 +1,6 @@
-"""Many like things as one sentence: ``37 jobs failed: train_*``. In: names and times. Out: notices,
-no more than one per kind and pause.
+"""Report many similar events as one sentence: ``37 jobs failed: train_*``.
 
-Never done here: looking at a clock; showing anything.
+Input: names and times. Output: notices, at most one per kind and pause. No clock is read here.
 """
 
 from __future__ import annotations
@@ -11,18 +10,17 @@ from typing import NamedTuple
 
 
 class Notice(NamedTuple):
-    """What is to be told: the kind (``failed``, ``completed`` …), the sentence, the ids that it is
-    about.
-    """
+    """A kind such as ``failed``, the sentence to show, and the ids of its jobs."""
 
     kind: str
     text: str
     job_ids: tuple[int, ...]
 
 
-class Bursts:
-    """Collects what happened and gives it out folded: when ``pause`` seconds were quiet, or after
-    ``longest``.
+class NotificationBatcher:
+    """Collects events and returns them as notices.
+
+    A notice is due when nothing of its kind happened for ``pause`` seconds, or after ``longest``.
     """
 
     def __init__(self, *, pause: float = 0.5, longest: float = 3.0) -> None:
@@ -33,42 +31,35 @@ class Bursts:
         self._last: dict[str, float] = {}
 
     def add(self, kind: str, job_id: int, name: str, now: float) -> None:
-        """A job came to something."""
+        """Add an event of a job."""
         self._open.setdefault(kind, []).append((job_id, name))
         self._first.setdefault(kind, now)
         self._last[kind] = now
 
     def due(self, now: float) -> list[Notice]:
-        """The notices whose time has come; each is given once."""
+        """Return the notices that are due; each one once."""
         quiet, late = now - self.pause, now - self.longest
         ripe = [
             kind for kind in self._open if self._last[kind] <= quiet or self._first[kind] <= late
         ]
         return [self._take(kind) for kind in ripe]
 
-    def flush(self) -> list[Notice]:
-        """All that is left."""
-        return [self._take(kind) for kind in list(self._open)]
-
     def _take(self, kind: str) -> Notice:
         jobs = self._open.pop(kind)
         del self._first[kind], self._last[kind]
-        return Notice(
-            kind, sentence(kind, [name for _, name in jobs]), tuple(job_id for job_id, _ in jobs)
-        )
+        text = sentence(kind, [name for _, name in jobs])
+        return Notice(kind, text, tuple(job_id for job_id, _ in jobs))
 
 
 def sentence(kind: str, names: Sequence[str]) -> str:
-    """``prep failed`` for one, ``37 jobs failed: train_*`` for many."""
+    """Return ``prep failed`` for one job, ``37 jobs failed: train_*`` for many."""
     if len(names) == 1:
         return f"{names[0]} {kind}"
     return f"{len(names)} jobs {kind}: {common(names)}"
 
 
 def common(names: Sequence[str], shown: int = 3) -> str:
-    """What names share, as a pattern: ``train_*``, ``*_eval``; the first few where they share next
-    to nothing.
-    """
+    """Return what names have in common: ``train_*``, ``*_eval``; else the first few of them."""
     first, last = min(names), max(names)
     if first == last:
         return first
@@ -86,8 +77,9 @@ def common(names: Sequence[str], shown: int = 3) -> str:
 
 
 def _shared(low: str, high: str) -> int:
-    """How many characters two texts begin with in common; of a sorted lot, all in between share
-    them too.
+    """Return how many characters two texts have in common at their start.
+
+    Of a sorted list, all texts between the two have them, too.
     """
     length = 0
     for one, other in zip(low, high, strict=False):

@@ -1,11 +1,11 @@
-"""How far a run is and when it ends. In: counts, durations of ended jobs, the time now. Out:
-numbers and one range.
+"""Estimate when a run ends.
 
-Never done here: looking at a clock, or giving an estimate that nothing supports: too early is None.
+Input: counts, durations of finished jobs, the current time. Output: counts and a range, or None
+while too few jobs have finished. No clock is read here.
 
-Law: with m jobs at a time, no greedy order needs more than work/m + (1 - 1/m) x longest chain
-(Graham 1969), and none needs less than the larger of work/m and the longest chain. The range is
-these two bounds over the measured spread.
+With m jobs at a time, no greedy order needs more than work/m + (1 - 1/m) x longest chain (Graham
+1969), and none needs less than the larger of work/m and the longest chain. The range is these two
+bounds with the measured spread.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from math import sqrt
 from typing import NamedTuple
 
 MINIMUM_ENDED = 3
-"""Fewer ended jobs than this say nothing about the rest."""
+"""Finished jobs that an estimate needs."""
 
 
 @dataclass(slots=True)
@@ -39,21 +39,21 @@ class Durations:
 
     @property
     def deviation(self) -> float:
-        """Standard deviation; half the mean as long as one job alone is known."""
+        """Return the standard deviation; half the mean if only one job is known."""
         if self.count < 2:
             return self.mean / 2
         return sqrt(self.squares / (self.count - 1))
 
 
 class Eta(NamedTuple):
-    """Seconds until the end: not before ``low``, likely not after ``high``."""
+    """Seconds until the end: at least ``low``, probably at most ``high``."""
 
     low: float
     high: float
 
     @property
     def text(self) -> str:
-        """``12–15 min``; one number where both round to the same."""
+        """Return ``12–15 min``; one number if both are rounded to the same."""
         for limit, size, word, digits in _SCALES:
             if self.high < limit or word == "d":
                 low, high = (f"{seconds / size:.{digits}f}" for seconds in self)
@@ -70,9 +70,7 @@ _SCALES = (
 
 
 class Progress(NamedTuple):
-    """How a run stands. ``done`` counts settled jobs, well or not; ``eta`` is None when nobody can
-    tell.
-    """
+    """Counts of jobs; ``done`` are the settled ones. ``eta`` is None while it is unknown."""
 
     done: int
     total: int
@@ -82,7 +80,7 @@ class Progress(NamedTuple):
 
     @property
     def fraction(self) -> float:
-        """From 0 to 1; an empty workflow is done."""
+        """Return the settled part from 0 to 1; an empty workflow is done."""
         return self.done / self.total if self.total else 1.0
 
 
@@ -94,13 +92,13 @@ def estimate(
     parallelism: float | None = None,
     critical: float | None = None,
 ) -> Eta | None:
-    """When the rest will be done.
+    """Return when the remaining jobs will have finished.
 
-    ``left`` counts the unsettled jobs per group, those that run included; ``running`` gives group
-    and seconds so far of each that runs; ``parallelism`` is how many jobs go on at a time (as many
-    as run now, if not given); ``critical`` is the length in seconds of the longest chain that is
-    left, where it is known. None while nothing runs, fewer than three jobs have ended, or more than
-    half of the rest is of groups of which none has.
+    ``left`` counts the unsettled jobs per group, with the running ones. ``running`` has the group
+    and the elapsed seconds of each running job. ``parallelism`` is the number of jobs at a time (by
+    default, as many as run now). ``critical`` is the length in seconds of the longest chain that is
+    left, if known. None if nothing runs, if fewer than three jobs have finished, or if more than
+    half of the remaining jobs are of groups of which none has.
     """
     active = list(running)
     total = sum(left.values())
@@ -140,7 +138,7 @@ def estimate(
 
 
 def _merged(parts: Iterable[Durations]) -> Durations:
-    """All groups as one; their means differ, and that difference counts as spread."""
+    """Return all groups as one; the differences of their means add to the spread."""
     whole = Durations()
     for part in parts:
         if not part.count:

@@ -1,5 +1,6 @@
-"""A group of jobs in a few cells: ``███▓░``. In: counts per state. Out: a character and a state for
-each cell.
+"""Show the statuses of many jobs in a few cells: ``███▓░``.
+
+Input: counts per status. Output: a character and a status for each cell.
 """
 
 from __future__ import annotations
@@ -12,20 +13,36 @@ from torc_tui.status import JobStatus
 
 S = JobStatus
 ORDER = (
-    S.COMPLETED, S.FAILED, S.TERMINATED, S.CANCELED, S.RUNNING, S.PENDING, S.READY, S.PENDING_FAILED, S.BLOCKED,
-    S.UNINITIALIZED, S.DISABLED,
-)  # fmt: skip
-"""From the left: what is over, what runs, what waits."""
+    S.COMPLETED,
+    S.FAILED,
+    S.TERMINATED,
+    S.CANCELED,
+    S.RUNNING,
+    S.PENDING,
+    S.READY,
+    S.PENDING_FAILED,
+    S.BLOCKED,
+    S.UNINITIALIZED,
+    S.DISABLED,
+)
+"""From left to right: finished, running, waiting."""
 
-_BLOCKS = {S.COMPLETED: "█", S.FAILED: "▚", S.TERMINATED: "▚", S.PENDING_FAILED: "▚", S.CANCELED: "▒", S.RUNNING: "▓",
-           S.PENDING: "▓"}  # fmt: skip
-_LETTERS = {S.COMPLETED: "#", S.FAILED: "!", S.TERMINATED: "!", S.PENDING_FAILED: "!", S.CANCELED: "x", S.RUNNING: ">",
-            S.PENDING: ">"}  # fmt: skip
+_SIGNS = {
+    S.COMPLETED: ("█", "#"),
+    S.FAILED: ("▚", "!"),
+    S.TERMINATED: ("▚", "!"),
+    S.PENDING_FAILED: ("▚", "!"),
+    S.CANCELED: ("▒", "x"),
+    S.RUNNING: ("▓", ">"),
+    S.PENDING: ("▓", ">"),
+}
+_OTHER_SIGNS = ("░", ".")
 
 
 def strip(counts: Sequence[int], width: int, *, plain: bool = False) -> list[tuple[str, JobStatus]]:
-    """``width`` cells that share themselves out like the counts (index: JobStatus). Nothing that
-    occurs is left out as long as there are cells; ``plain`` uses ASCII.
+    """Return ``width`` cells in proportion to the counts (index: JobStatus).
+
+    Every status that occurs gets a cell, as long as there are enough. ``plain`` uses ASCII.
     """
     total = sum(counts)
     present = [status for status in ORDER if counts[status]]
@@ -44,17 +61,17 @@ def strip(counts: Sequence[int], width: int, *, plain: bool = False) -> list[tup
     for status in sorted(present, key=lambda status: int(shares[status]) - shares[status]):
         if sum(cells.values()) < width:
             cells[status] += 1
-    signs, other = (_LETTERS, ".") if plain else (_BLOCKS, "░")
-    return [(signs.get(status, other), status) for status in present for _ in range(cells[status])]
+    signs = {status: _SIGNS.get(status, _OTHER_SIGNS)[plain] for status in present}
+    return [(signs[status], status) for status in present for _ in range(cells[status])]
 
 
 def width_of(text: str) -> int:
-    """How many cells a text takes in a terminal, sign by sign."""
+    """Return how many cells a text takes in a terminal."""
     return len(text) if text.isascii() else sum(map(get_character_cell_size, text))
 
 
 def fit(text: str, width: int, *, plain: bool = False) -> str:
-    """The text in at most ``width`` cells, cut with ``…``."""
+    """Return the text in at most ``width`` cells, cut with ``…``."""
     if width_of(text) <= width:
         return text
     mark = "~" if plain else "…"

@@ -1,9 +1,10 @@
-"""One workflow as a person follows it: a snapshot, and a fold of events over it.
+"""Keep the rows of one workflow up to date: a snapshot, and the events since.
 
-In: the records of a snapshot, then events in the order of their numbers. Out: rows, counts, the ids
-that changed. Never done here: reading the store or a clock. Where events alone cannot tell (a gap
-in the numbers, a kind that changes everything), ``needs_reload`` says so and the rest of the batch
-is left alone: who follows takes a new snapshot.
+Input: the records of a snapshot, then events in the order of their numbers. Output: rows, counts
+and the ids that changed. Nothing is read from a database or a clock.
+
+Where events do not say enough (a gap in the numbers, a kind that changes everything),
+``needs_reload`` is set and the rest of the events is ignored: the caller takes a new snapshot.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ _SETTLED = tuple(status in SETTLED for status in JobStatus)
 
 
 class WorkflowView:
-    """The rows of one workflow, kept up to date.
+    """The rows of one workflow as of event number ``cursor``.
 
-    ``counts`` has a number per state (index: JobStatus). ``running`` holds the ids of jobs that run
-    now, ``nodes`` those of the runners that are known to work. ``version`` grows with every change,
-    so that who paints can skip.
+    ``counts`` has a number per JobStatus. ``running`` holds the ids of the jobs that run, ``nodes``
+    those of the runners that are known to be active. ``version`` grows with every change. The jobs
+    are changed in place: the caller gives them away.
     """
 
     __slots__ = (
@@ -79,84 +80,58 @@ class WorkflowView:
         self.running: set[int] = set()
         self.durations: dict[str, Durations] = {}
         self._left: dict[str, int] = {}
-        counts, left = self.counts, self._left
         for job in self.jobs.values():
-            status = job.status
-            counts[status] += 1
-            if not _SETTLED[status]:
-                left[job.group] = left.get(job.group, 0) + 1
-                if status is JobStatus.RUNNING:
-                    self.running.add(job.id)
-            elif (
-                status is JobStatus.COMPLETED
-                and job.started_at is not None
-                and job.ended_at is not None
-            ):
-                self._lasted(job.group, job.ended_at - job.started_at)
-            if status in HELD and job.compute_node_id is not None:
-                self.nodes.add(job.compute_node_id)
+            self._add(job)
 
-    @classmethod
-    def from_snapshot(
-        cls,
-        workflow: Workflow,
-        jobs: Iterable[Job],
-        requirements: Mapping[int, ResourceRequirements],
-        cursor: int,
-        nodes: Iterable[int] = (),
-    ) -> WorkflowView:
-        """The view as of event number ``cursor``. The jobs are kept and changed: the caller gives
-        them away.
-
-        ``nodes`` are the ids of the runners that are active, where the caller knows them.
-        """
-        return cls(workflow, jobs, requirements, cursor, nodes)
+    def _add(self, job: Job) -> None:
+        status = job.status
+        self.counts[status] += 1
+        if not _SETTLED[status]:
+            self._left[job.group] = self._left.get(job.group, 0) + 1
+            if status is JobStatus.RUNNING:
+                self.running.add(job.id)
+        elif status is JobStatus.COMPLETED:
+            self._add_duration(job)
+        if status in HELD and job.compute_node_id is not None:
+            self.nodes.add(job.compute_node_id)
 
     def apply(self, events: Sequence[Event]) -> set[int]:
-        """Fold events in; gives the ids of the jobs whose row changed. Events that are already in
-        are skipped.
+        """Apply events and return the ids of the jobs whose row changed.
+
+        Events up to ``cursor`` are skipped.
         """
         changed: set[int] = set()
         for event in events:
-            seq = event.seq
-            if seq <= self.cursor:
+            if event.seq <= self.cursor:
                 continue
-            kind = event.kind
-            if self.needs_reload or seq != self.cursor + 1 or kind in RELOAD_EVENTS:
+            if event.seq != self.cursor + 1 or event.kind in RELOAD_EVENTS:
+                self.needs_reload = True
+            if self.needs_reload or not self._apply_one(event, changed):
                 self.needs_reload = True
                 break
-            job_id = event.job_id
-            if job_id is None:
-                self._workflow_event(event)
-            else:
-                job = self.jobs.get(job_id)
-                if job is None:
-                    if kind in STATUS_EVENTS:
-                        self.needs_reload = True
-                        break
-                elif self._job_event(job, event):
-                    changed.add(job_id)
-            self.cursor = seq
+            self.cursor = event.seq
             self.version += 1
         return changed
 
-    @property
-    def total(self) -> int:
-        """How many jobs there are."""
-        return len(self.jobs)
+    def _apply_one(self, event: Event, changed: set[int]) -> bool:
+        """Apply an event; return False if its job is unknown and has a new status."""
+        if event.job_id is None:
+            self._workflow_event(event)
+            return True
+        job = self.jobs.get(event.job_id)
+        if job is None:
+            return event.kind not in STATUS_EVENTS
+        if self._job_event(job, event):
+            changed.add(job.id)
+        return True
 
     def count(self, *statuses: JobStatus) -> int:
-        """How many jobs are in one of these states."""
+        """Return how many jobs have one of these statuses."""
         return sum(self.counts[status] for status in statuses)
 
     @property
-    def is_complete(self) -> bool:
-        """Every job is settled."""
-        return self.count(*SETTLED) == len(self.jobs)
-
-    @property
     def state(self) -> WorkflowState:
-        """The state that every command and screen shows."""
+        """Return the state that every command and screen shows."""
         workflow = self.workflow
         return workflow_state(
             {status: self.counts[status] for status in JobStatus},
@@ -167,61 +142,36 @@ class WorkflowView:
         )
 
     def progress(self, now: float, *, critical: float | None = None) -> Progress:
-        """How the run stands at ``now``; ``critical`` as in `progress.estimate`."""
+        """Return the progress of the run at ``now``; ``critical`` as in `run_progress.estimate`."""
         jobs = self.jobs
         running = [
             (job.group, max(0.0, now - job.started_at) if job.started_at is not None else 0.0)
             for job in map(jobs.__getitem__, self.running)
         ]
-        lanes = self.count(*HELD)  # between two jobs a lane is pending, not running
+        lanes = self.count(*HELD)  # pending jobs will run at once
         eta = estimate(self._left, self.durations, running, parallelism=lanes, critical=critical)
         return Progress(
             self.count(*SETTLED), len(jobs), self.count(*UNSUCCESSFUL), len(running), eta
         )
 
     def _job_event(self, job: Job, event: Event) -> bool:
-        kind, data = event.kind, event.data
-        status = STATUS_EVENTS.get(kind)
+        """Apply an event to its job; return whether the row changed."""
+        status = STATUS_EVENTS.get(event.kind)
         if status is None:
-            if kind == "job_held":
-                job.held = True
-            elif kind == "job_released":
-                job.held = False
-            elif kind == "job_priority":
-                job.priority = data.get("priority", job.priority)
-            else:
-                return False
-            return True
+            return _set_field(job, event)
         self._move(job, status)
         self.interrupted -= job.interrupted
         job.interrupted = False
-        if kind == "job_started":
-            job.started_at = data.get("at", event.timestamp)
-            job.ended_at = job.return_code = job.reason = job.not_before = None
-            job.attempt_id = data.get("attempt", job.attempt_id)
-            job.compute_node_id = data.get("node", job.compute_node_id)
-        elif kind in _ENDED:
+        if event.kind == "job_started":
+            _started(job, event)
+        elif event.kind in _ENDED:
             self._ended(job, event, status)
-        elif (
-            kind == "job_retried" and "of" in data
-        ):  # by rule: what the attempt before left stands until the next
-            job.attempt_id = data.get("attempt", job.attempt_id)
-            job.reason = decode(data.get("reason"))
-            job.not_before = data.get("not_before")
-        elif (
-            kind == "job_retried" and "attempt" in data
-        ):  # a stop had interrupted it, now it is taken up
-            job.attempt_id = data["attempt"]
-            job.reason = job.return_code = None
-        elif kind == "job_disabled":
-            job.reason = decode(data.get("reason"))
-        else:  # job_blocked, job_ready, job_claimed, job_reset, retried by a person: what an attempt left is gone
-            if job.started_at is not None and kind in _AGAIN:
-                job.attempt_id += 1
-            job.started_at = job.ended_at = job.return_code = job.not_before = None
-            job.compute_node_id = data.get("node")
-            job.reason = None if kind == "job_retried" else decode(data.get("reason"))
-            job.attempt_id = data.get("attempt", job.attempt_id)
+        elif event.kind == "job_disabled":
+            job.reason = decode(event.data.get("reason"))
+        elif event.kind == "job_retried" and ("of" in event.data or "attempt" in event.data):
+            _retried(job, event)
+        else:
+            _put_back(job, event)
         return True
 
     def _ended(self, job: Job, event: Event, status: JobStatus) -> None:
@@ -240,8 +190,8 @@ class WorkflowView:
         job.not_before = None
         if status is JobStatus.CANCELED and began is None:
             job.compute_node_id = None  # claimed ahead, and canceled before it started
-        if status is JobStatus.COMPLETED and began is not None and job.ended_at is not None:
-            self._lasted(job.group, job.ended_at - began)
+        if status is JobStatus.COMPLETED:
+            self._add_duration(job)
         elif status is JobStatus.CANCELED and job.reason and job.reason.kind in BY_USER:
             job.held = False  # the store releases a job that a user cancels
 
@@ -266,11 +216,10 @@ class WorkflowView:
         elif before is JobStatus.RUNNING:
             self.running.discard(job.id)
 
-    def _lasted(self, group: str, seconds: float) -> None:
-        durations = self.durations.get(group)
-        if durations is None:
-            durations = self.durations[group] = Durations()
-        durations.add(max(0.0, seconds))
+    def _add_duration(self, job: Job) -> None:
+        if job.started_at is not None and job.ended_at is not None:
+            durations = self.durations.setdefault(job.group, Durations())
+            durations.add(max(0.0, job.ended_at - job.started_at))
 
     def _workflow_event(self, event: Event) -> None:
         flags = _FLAGS.get(event.kind)
@@ -291,3 +240,43 @@ class WorkflowView:
                 self.nodes.add(node)
         elif event.kind in _NODE_GONE:
             self.nodes.discard(event.data.get("node"))
+
+
+def _set_field(job: Job, event: Event) -> bool:
+    """Apply an event that changes no status; return whether the row changed."""
+    if event.kind in ("job_held", "job_released"):
+        job.held = event.kind == "job_held"
+    elif event.kind == "job_priority":
+        job.priority = event.data.get("priority", job.priority)
+    else:
+        return False
+    return True
+
+
+def _started(job: Job, event: Event) -> None:
+    job.started_at = event.data.get("at", event.timestamp)
+    job.ended_at = job.return_code = job.reason = job.not_before = None
+    job.attempt_id = event.data.get("attempt", job.attempt_id)
+    job.compute_node_id = event.data.get("node", job.compute_node_id)
+
+
+def _retried(job: Job, event: Event) -> None:
+    """Apply a retry by a failure handler, or of a job that was stopped with its runner."""
+    data = event.data
+    job.attempt_id = data.get("attempt", job.attempt_id)
+    if "of" in data:  # the end of the last attempt stays until the next one starts
+        job.reason = decode(data.get("reason"))
+        job.not_before = data.get("not_before")
+    else:
+        job.reason = job.return_code = None
+
+
+def _put_back(job: Job, event: Event) -> None:
+    """Apply a move to a status before the start, which removes the end of the last attempt."""
+    data = event.data
+    if job.started_at is not None and event.kind in _AGAIN:
+        job.attempt_id += 1
+    job.started_at = job.ended_at = job.return_code = job.not_before = None
+    job.compute_node_id = data.get("node")
+    job.reason = None if event.kind == "job_retried" else decode(data.get("reason"))
+    job.attempt_id = data.get("attempt", job.attempt_id)

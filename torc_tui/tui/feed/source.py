@@ -73,7 +73,7 @@ class StoreSource:
         snapshot = workflows.snapshot(self.store, workflow_id)
         with self.store.read() as conn:
             active = [node.id for node in compute_nodes.active(conn, workflow_id)]
-        return WorkflowView.from_snapshot(
+        return WorkflowView(
             snapshot.workflow, snapshot.jobs, snapshot.requirements, snapshot.cursor, active
         )
 

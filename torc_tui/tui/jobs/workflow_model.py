@@ -161,7 +161,7 @@ class WorkflowModel:
 
 
 def _empty(workflow_id: int) -> WorkflowView:
-    return WorkflowView.from_snapshot(Workflow(id=workflow_id, name="", user=""), (), {}, 0)
+    return WorkflowView(Workflow(id=workflow_id, name="", user=""), (), {}, 0)
 
 
 def outcomes(events: Sequence[Event]) -> dict[str, list[int]]:

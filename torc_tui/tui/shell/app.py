@@ -43,7 +43,7 @@ from torc_tui.tui.shell.dispatcher import Dispatcher
 from torc_tui.tui.shell.notifier import announce
 from torc_tui.tui.shell.tick import Tick
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.views.notification_batcher import Bursts
+from torc_tui.views.notification_batcher import NotificationBatcher
 
 T = TypeVar("T")
 TICKS, TICKS_REMOTE = 20, 10
@@ -109,7 +109,7 @@ class TorcApp(App[int]):
         self.dispatcher = Dispatcher(self)
         self.commands = AppCommands(self)
         self._clock = Tick(self, self.inbox)
-        self._bursts = Bursts(pause=0.7, longest=6.0)
+        self._batcher = NotificationBatcher(pause=0.7, longest=6.0)
 
     # -- theme -------------------------------------------------------------------------------------
 
@@ -297,11 +297,11 @@ class TorcApp(App[int]):
         """Collect jobs (id, name) that became ``word``, and report them in one notification."""
         now = time.time()
         for job_id, name in jobs:
-            self._bursts.add(word, job_id, name, now)
+            self._batcher.add(word, job_id, name, now)
 
-    def tell_bursts(self, now: float) -> None:
+    def tell_batcher(self, now: float) -> None:
         """Show collected notifications that are due."""
-        for notice in self._bursts.due(now):
+        for notice in self._batcher.due(now):
             severity: SeverityLevel = "error" if notice.kind == "failed" else "information"
             self.notify(notice.text, severity=severity, timeout=6)
 

@@ -54,7 +54,7 @@ class TickedApp(Protocol):
         """Notify the user of what ended."""
         ...
 
-    def tell_bursts(self, now: float) -> None:
+    def tell_batcher(self, now: float) -> None:
         """Show collected notifications that are due."""
         ...
 
@@ -79,7 +79,7 @@ class Tick:
             self._second = now
             self._every_second(screen, now)
         screen.every_tick(now)
-        self._app.tell_bursts(now)
+        self._app.tell_batcher(now)
 
     def _every_second(self, screen: TorcScreen, now: float) -> None:
         app = self._app
