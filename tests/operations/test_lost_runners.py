@@ -106,9 +106,7 @@ def test_an_expired_runner_is_dropped(store: Store, workflow_id: int, join: Join
     node = join()
     assert verdict(store, workflow_id).liveness is Liveness.EXPIRED
     before = workflows.snapshot(store, workflow_id)
-    view = WorkflowView(
-        before.workflow, before.jobs, before.requirements, before.cursor
-    )
+    view = WorkflowView(before.workflow, before.jobs, before.requirements, before.cursor)
     dropped = lost_runners.drop_runner(store, node, actor=ACTOR)
     after = workflows.snapshot(store, workflow_id)
     a = after.jobs[0]

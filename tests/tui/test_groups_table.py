@@ -17,9 +17,7 @@ S = JobStatus
 def rows_of(*states: JobStatus, extra: int = 1) -> JobRows:
     jobs = [Job(1 + i, f"train_{i}", state, group="train_{i}") for i, state in enumerate(states)]
     jobs += [Job(1000 + i, f"one_{i}", S.READY, group=f"one_{i}") for i in range(extra)]
-    rows = JobRows(
-        WorkflowView(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
-    )
+    rows = JobRows(WorkflowView(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0))
     rows.folds = True
     rows.groups.opened = set()
     return rows
@@ -69,9 +67,7 @@ def test_folds_survive_a_new_reading() -> None:
 
 def test_many_jobs_fold_quickly() -> None:
     jobs = [Job(i + 1, f"t_{i}", S.READY, group=f"f{i % 7}") for i in range(100_000)]
-    rows = JobRows(
-        WorkflowView(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
-    )
+    rows = JobRows(WorkflowView(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0))
     begin = time.process_time()
     assert len(rows.keys(None, False)) == 7
     spent = time.process_time() - begin

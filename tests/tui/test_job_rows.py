@@ -128,9 +128,7 @@ def test_the_largest_id_has_room_in_the_narrowest_list() -> None:
         Job(number, f"job_{number}", JobStatus.READY, group=f"f{number}")
         for number in (1, 1_220_000)
     ]
-    rows = JobRows(
-        WorkflowView(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0)
-    )
+    rows = JobRows(WorkflowView(Workflow(id=1, name="w", user="u"), jobs, {}, cursor=0))
     for width in range(20, 200):
         shown = {column.key: size for column, size in layout(rows.columns, width)}
         assert shown.get("id", 7) >= 7, width

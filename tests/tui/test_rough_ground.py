@@ -350,11 +350,7 @@ def test_jobs_of_a_dead_runner_have_none(place: Place) -> None:
     place.workflow(PLAIN)
     acts.initialize(place.store, 1, actor="bob@there")
     found = workflows.snapshot(place.store, 1)
-    rows = JobRows(
-        WorkflowView(
-            found.workflow, found.jobs, found.requirements, found.cursor, [7]
-        )
-    )
+    rows = JobRows(WorkflowView(found.workflow, found.jobs, found.requirements, found.cursor, [7]))
     first = replace(rows.view.jobs[1])
     assert "no runner" not in rows.reasons.why(first)
     rows.reasons.dead = frozenset({7})

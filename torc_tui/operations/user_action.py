@@ -122,24 +122,36 @@ class JobLike(Protocol):
     """What must be known of a job to tell whether an action applies."""
 
     @property
-    def id(self) -> int: ...
+    def id(self) -> int:
+        """Return the id."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name."""
+
     @property
-    def status(self) -> JobStatus: ...
+    def status(self) -> JobStatus:
+        """Return the status."""
+
     @property
-    def held(self) -> bool: ...
+    def held(self) -> bool:
+        """Return whether the job is held."""
 
 
 class WorkflowLike(Protocol):
     """What must be known of a workflow to tell whether an action applies."""
 
     @property
-    def id(self) -> int: ...
+    def id(self) -> int:
+        """Return the id."""
+
     @property
-    def is_archived(self) -> bool: ...
+    def is_archived(self) -> bool:
+        """Return whether the workflow is archived."""
+
     @property
-    def counts(self) -> Mapping[JobStatus, int]: ...
+    def counts(self) -> Mapping[JobStatus, int]:
+        """Return the number of jobs per status."""
 
 
 J = TypeVar("J", bound=JobLike)

@@ -30,28 +30,44 @@ class Attempt(Protocol):
     """What must be known of a failed attempt."""
 
     @property
-    def job_id(self) -> int: ...
+    def job_id(self) -> int:
+        """Return the id of the job."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name of the job."""
+
     @property
-    def group(self) -> str: ...
+    def group(self) -> str:
+        """Return the name of its job group."""
+
     @property
-    def attempt_id(self) -> int: ...
+    def attempt_id(self) -> int:
+        """Return the number of the attempt."""
+
     @property
-    def ended_at(self) -> float: ...
+    def ended_at(self) -> float:
+        """Return when it ended, in seconds since the epoch."""
+
     @property
-    def is_open(self) -> bool: ...
+    def is_open(self) -> bool:
+        """Return whether the job still has that failure."""
 
 
 class Canceled(Protocol):
     """What must be known of a canceled job."""
 
     @property
-    def job_id(self) -> int: ...
+    def job_id(self) -> int:
+        """Return the id of the job."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name of the job."""
+
     @property
-    def reason(self) -> Reason | None: ...
+    def reason(self) -> Reason | None:
+        """Return why it was canceled."""
 
 
 class Member(NamedTuple):
