@@ -35,7 +35,7 @@ def test_shell_lines(action: UserAction) -> None:
     words = (line or "").replace(" NAME", " x").replace(" N", " 2").replace("JSON", "{}").split()
     name = next(" ".join(words[1:end]) for end in (3, 2) if " ".join(words[1:end]) in BY_NAME)
     command = BY_NAME[name]
-    assert command.action in (action, None)
+    assert command.action in (action, None) or not action.commands
     parser_of(command, "torc").parse_intermixed_args(words[1 + len(name.split()) :])
 
 

@@ -25,7 +25,7 @@ from torc_tui.store import compute_nodes, events, workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.data.data_editor import DataEditor
 from torc_tui.tui.data.data_versions import DataVersions
-from torc_tui.tui.frame.commands import BY_ID, COMMANDS, command_line
+from torc_tui.tui.frame.commands import BY_ID, COMMANDS
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import CommandNode
@@ -50,6 +50,7 @@ WORDS = {
     "NAME": "n",
     "RECORD": "r",
     "VERSION": "1",
+    "PRIORITY": "1",
     "RUNNER": "1",
     "N": "4",
     "JOB": "5",
@@ -79,9 +80,7 @@ def understood(line: str) -> None:
     "command", [c for c in COMMANDS if c.shell], ids=lambda command: command.id
 )
 def test_every_command_line_of_the_table_is_one(command) -> None:  # type: ignore[no-untyped-def]  # a Command
-    line = command_line(command, workflow=7, jobs=[4, 5])
-    assert line is not None
-    understood(line)
+    understood(command.shell)
 
 
 class Story:
@@ -380,7 +379,7 @@ async def test_initialize_asks_where_jobs_have_finished(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "completed"))
         await pilot.press("I")
-        await until(pilot, sees(pilot, "Rerun all jobs of pipeline?", "3 completed jobs"))
+        await until(pilot, sees(pilot, "Initialize pipeline?", "3 completed"))
         await pilot.press("enter")  # the focus is on the answer that changes nothing
         await until(pilot, lambda: not isinstance(pilot.app.screen, Confirm))
         assert workflows.get_workflow(story.store, story.workflow).run_id == 1

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 from torc_tui.errors import SettingsError
+from torc_tui.operations.catalog import CATALOG
+from torc_tui.operations.user_action import UserAction
 from torc_tui.tui.frame import commands, keymap
-from torc_tui.tui.frame.commands import BY_ID, COMMANDS, CONTEXTS, PRESETS
+from torc_tui.tui.frame.commands import ACTIONS, BY_ID, COMMANDS, CONTEXTS, PRESETS
 from torc_tui.tui.frame.keymap import PENDING, KeyMap
 
 
 def test_ids_and_contexts_are_known() -> None:
     assert len(BY_ID) == len(COMMANDS)
     assert {where for command in COMMANDS for where in command.where} <= set(CONTEXTS)
-    assert all(command.help.endswith(".") for command in COMMANDS)
+    assert not any(command.help.endswith(".") for command in COMMANDS)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -56,10 +58,13 @@ def test_chords() -> None:
     assert isinstance(found, commands.Command) and found.id == "cursor-top"
 
 
-def test_destructive_acts_are_writes_and_have_a_command_line() -> None:
-    for command in COMMANDS:
-        if command.destructive:
-            assert command.writes and command.shell, command.id
+@pytest.mark.parametrize(
+    "action", [action for action in CATALOG if action.contexts], ids=lambda action: action.id
+)
+def test_actions_of_the_catalog_are_commands(action: UserAction) -> None:
+    (command,) = [command for command, actions in ACTIONS.items() if action in actions]
+    assert BY_ID[command].writes and BY_ID[command].where == action.contexts
+    assert action.title in BY_ID[command].title.split("/")
 
 
 def test_file_both_ways(tmp_path: Path) -> None:
@@ -88,15 +93,6 @@ def test_no_file_is_the_default_preset(tmp_path: Path) -> None:
 def test_mistakes_in_the_file_are_said(text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         keymap.parse(text)
-
-
-def test_command_line() -> None:
-    assert (
-        commands.command_line(BY_ID["job-retry"], workflow=1, jobs=[4, 5]) == "torc jobs retry 4 5"
-    )
-    line = commands.command_line(BY_ID["job-retry"], workflow=1, jobs=range(100))
-    assert line is not None and line.endswith("… (100 jobs)")
-    assert commands.command_line(BY_ID["help"], workflow=1) is None
 
 
 @pytest.mark.parametrize(

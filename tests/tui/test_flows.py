@@ -96,7 +96,7 @@ async def test_help_is_whole_on_a_small_terminal(story: Story) -> None:
         await pilot.press("?")
         await until(pilot, lambda: isinstance(pilot.app.screen, Reading))
         await until(pilot, lambda: pilot.app.screen.query_one(LineCanvas).max_scroll_x == 0)
-        await until(pilot, sees(pilot, "again."))
+        await until(pilot, sees(pilot, "unschedulable"))
 
 
 async def test_the_list_of_workflows_is_searched(story: Story) -> None:

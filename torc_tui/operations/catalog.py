@@ -226,6 +226,7 @@ STOP = UserAction(
     confirm=Confirmation("Running jobs are stopped, and run again with the next runner.", HELD),
     contexts=_WORKFLOWS,
     keys=("X",),
+    footer=10,
 )
 PAUSE = UserAction(
     id="workflow-pause",
@@ -418,6 +419,23 @@ UPDATE_RECORD = UserAction(
     keys=("e",),
     footer=4,
 )
+CLEAR_RECORD = UserAction(
+    id="data-clear",
+    target=Target.RECORD,
+    function="store.user_data:update",
+    events=("user_data_updated",),
+    commands=(),
+    help="Set a record to null; its history keeps the value",
+    verb="clear",
+    question="Set {record} to null?",
+    done="Set {record} to null",
+    shell="torc user-data update {record} --data null",
+    title="set to null",
+    fixed={"data": None},
+    confirm=Confirmation("The history keeps the value."),
+    contexts=("data",),
+    keys=("x",),
+)
 DELETE_RECORD = UserAction(
     id="data-delete",
     target=Target.RECORD,
@@ -476,6 +494,7 @@ CATALOG: tuple[UserAction, ...] = (
     SYNC_STATUS,
     CREATE_RECORD,
     UPDATE_RECORD,
+    CLEAR_RECORD,
     DELETE_RECORD,
     RESTORE_RECORD,
 )

@@ -105,6 +105,8 @@ class UserAction(NamedTuple):
     confirm: Confirmation | None = None
     argument: Argument | None = None
     flags: tuple[Flag, ...] = ()
+    fixed: Mapping[str, object] = {}
+    """Arguments that the function always gets by keyword."""
     sets: tuple[str, bool] | None = None
     """The flag of the workflow that the action sets. Of two actions on one key, the app takes the
     one that changes the flag."""

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from torc_tui.operations.catalog import RESTORE_RECORD
+from torc_tui.operations.user_action import function_of, shell_line
 from torc_tui.tui.data.data_review import compare
 from torc_tui.tui.data.data_texts import (
     Record,
@@ -30,7 +32,7 @@ from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.covering_screen import CoveringScreen
 from torc_tui.tui.frame.footer import FooterBar
-from torc_tui.tui.look.text_layout import Line, sanitize
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.look.times import stamp
 from torc_tui.tui.widgets.choice import Choice, Option
 from torc_tui.tui.widgets.command_node import Handler
@@ -237,7 +239,7 @@ class DataVersions(CoveringScreen):
             Option("y", f"Restore version {chosen}", True),
             Option("n", "Cancel", False),
         )
-        title = f"Restore version {chosen} of {self.record['name']}?"
+        title = RESTORE_RECORD.question.format(argument=chosen, record=self.record["name"])
         note = f"It becomes version {current + 1}; the history is kept."
         about: list[Line] = [[(note, "muted")], []]
 
@@ -251,9 +253,7 @@ class DataVersions(CoveringScreen):
         record_id = self.record["id"]
 
         def restore(store: Store, actor: str) -> Record:
-            from torc_tui.store import user_data
-
-            return user_data.restore(
+            found: Record = function_of(RESTORE_RECORD)(
                 store.connection(),
                 record_id,
                 version,
@@ -262,11 +262,13 @@ class DataVersions(CoveringScreen):
                 actor=actor,
                 check=told,
             )
+            return found
 
+        name = self.record["name"]
         self.torc.actions.run(
             careful_action(restore),
-            line=f"torc user-data restore {record_id} {version}",
-            report=lambda record: f"restored version {version} of {sanitize(record['name'])}",
+            line=shell_line(RESTORE_RECORD, record=record_id, argument=version),
+            report=lambda _: RESTORE_RECORD.done.format(argument=version, record=name),
             then=lambda _record: self._read() if self.is_mounted else None,
         )
 

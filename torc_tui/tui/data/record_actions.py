@@ -6,18 +6,21 @@ reader thread, each with its command line.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from torc_tui.operations.catalog import CLEAR_RECORD, CREATE_RECORD, DELETE_RECORD
+from torc_tui.operations.user_action import UserAction, function_of, shell_line
 from torc_tui.tui.data.data_review import command_of
 from torc_tui.tui.data.data_texts import Record, named
 from torc_tui.tui.data.json_text_view import readable
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.commands import BY_ID, command_line
 from torc_tui.tui.frame.ports import AppPort
-from torc_tui.tui.look.text_layout import Line, sanitize
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Ask
@@ -81,9 +84,9 @@ class RecordActions:
             "data-command": self._copy_command,
             "data-edit": lambda: self._edit(external=False),
             "data-editor": lambda: self._edit(external=True),
-            "data-new": self._new,
-            "data-clear": self._clear,
-            "data-delete": self._delete,
+            CREATE_RECORD.id: self._new,
+            CLEAR_RECORD.id: partial(self._change, CLEAR_RECORD),
+            DELETE_RECORD.id: partial(self._change, DELETE_RECORD),
         }
 
     # -- screens -----------------------------------------------------------------------------------
@@ -141,110 +144,56 @@ class RecordActions:
                 return "enter a name"
             return "a record with this name exists" if text in taken else None
 
+        def act(store: Store, actor: str, name: str) -> Record:
+            found: Record = function_of(CREATE_RECORD)(
+                store.connection(), self._workflow_id, name, at=time.time(), actor=actor
+            )
+            return found
+
         def take(name: str | None) -> None:
             if name is not None:
-                self._run(
-                    "data-new",
-                    create(self._workflow_id, name),
-                    f"created {sanitize(name)}",
-                    lambda record: host.select_when_listed(record["id"]),
+                host.torc.actions.run(
+                    partial(act, name=name),
+                    line=f"torc user-data create {self._workflow_id} --name {shlex.quote(name)}",
+                    report=lambda _: CREATE_RECORD.done.format(record=name),
+                    then=lambda record: host.select_when_listed(record["id"]),
                 )
 
         about = "its name; the value is null until it is written"
         host.torc.push(Ask("New record", help=about, check=check), take)
 
-    def _clear(self) -> None:
-        record = self._host.chosen
-        if record is not None:
-            name = str(record["name"])
-            self._confirm(
-                record,
-                f"Set {name} to null?",
-                "The history keeps the value.",
-                "Set to null",
-                lambda: self._run(
-                    "data-clear", clear(record), f"set {name} to null", id=record["id"]
-                ),
+    def _change(self, action: UserAction) -> None:
+        """Ask, and change the record under the cursor."""
+        record, torc = self._host.chosen, self._host.torc
+        if record is None:
+            return
+        words = {"record": str(record["name"])}
+        given = dict(action.fixed)
+        if "data" in given:
+            given["expected_version"] = record["version"]
+
+        def act(store: Store, actor: str) -> Record:
+            found: Record = function_of(action)(
+                store.connection(), record["id"], at=time.time(), actor=actor, **given
             )
+            return found
 
-    def _delete(self) -> None:
-        record = self._host.chosen
-        if record is not None:
-            name = str(record["name"])
-            self._confirm(
-                record,
-                f"Delete {name}?",
-                "Its history is deleted with it.",
-                "Delete the record",
-                lambda: self._run(
-                    "data-delete", delete(record), f"deleted {name}", id=record["id"]
-                ),
-            )
+        def take(agreed: bool | None) -> None:
+            if agreed:
+                line = shell_line(action, record=record["id"])
+                torc.actions.run(act, line=line, report=lambda _: action.done.format(**words))
 
-    def _confirm(
-        self, record: Record, title: str, note: str, button: str, act: Callable[[], None]
-    ) -> None:
-        count, first = record["readers"]
-        head = f"  {(record['head'] or 'null')[:40]}"
-        lines: list[Line] = [[(f"version {record['version']}", "text"), (head, "muted")]]
-        if count:
-            lines.append([("read by ", "text"), (named(count, first), "accent")])
-        lines.append([(note, "muted")])
-        self._host.torc.push(
-            Confirm(title, lines, button), lambda agreed: act() if agreed else None
-        )
-
-    def _run(
-        self,
-        command: str,
-        action: Callable[[Store, str], Record],
-        report: str,
-        then: Callable[[Record], None] = lambda record: None,
-        *,
-        id: int | None = None,
-    ) -> None:
-        host = self._host
-        line = command_line(BY_ID[command], workflow=self._workflow_id)
-        if line is not None and id is not None:
-            line = line.replace("RECORD", str(id))
-        host.torc.actions.run(action, line=line, report=lambda _record: report, then=then)
+        button = action.title.capitalize()
+        torc.push(Confirm(action.question.format(**words), _about(record, action), button), take)
 
 
-def create(workflow_id: int, name: str) -> Callable[[Store, str], Record]:
-    """Return the action that creates a record."""
-
-    def act(store: Store, actor: str) -> Record:
-        from torc_tui.store import user_data
-
-        return user_data.create(store.connection(), workflow_id, name, at=time.time(), actor=actor)
-
-    return act
-
-
-def clear(record: Record) -> Callable[[Store, str], Record]:
-    """Return the action that sets a record to null."""
-
-    def act(store: Store, actor: str) -> Record:
-        from torc_tui.store import user_data
-
-        return user_data.update(
-            store.connection(),
-            record["id"],
-            data=None,
-            expected_version=record["version"],
-            at=time.time(),
-            actor=actor,
-        )
-
-    return act
-
-
-def delete(record: Record) -> Callable[[Store, str], Record]:
-    """Return the action that deletes a record."""
-
-    def act(store: Store, actor: str) -> Record:
-        from torc_tui.store import user_data
-
-        return user_data.delete(store.connection(), record["id"], at=time.time(), actor=actor)
-
-    return act
+def _about(record: Record, action: UserAction) -> list[Line]:
+    """Return what a question says about the record, and the reason of the question."""
+    number, first = record["readers"]
+    head = f"  {(record['head'] or 'null')[:40]}"
+    lines: list[Line] = [[(f"version {record['version']}", "text"), (head, "muted")]]
+    if number:
+        lines.append([("read by ", "text"), (named(number, first), "accent")])
+    if action.confirm is not None:
+        lines.append([(action.confirm.reason, "muted")])
+    return lines

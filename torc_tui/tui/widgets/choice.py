@@ -130,11 +130,9 @@ class Confirm(Choice[bool]):
     Confirm > .box { width: 72; }
     """
 
-    def __init__(
-        self, title: str, lines: Sequence[Line], act: str, keep: str = "Cancel", *,
-        danger: bool = True,
-    ) -> None:  # fmt: skip
-        super().__init__(title, lines, (Option("y", act, True, danger), Option("n", keep, False)))
+    def __init__(self, title: str, lines: Sequence[Line], act: str, *, danger: bool = True) -> None:
+        options = (Option("y", act, True, danger), Option("n", "Go back", False))
+        super().__init__(title, lines, options)
 
     @property
     def widest(self) -> int:

@@ -1,16 +1,28 @@
-"""The actions on one workflow: run, stop, pause, cancel, initialize, archive, delete and others.
+"""The actions on one workflow, as the catalog lists them.
 
-Input: the workflow of a screen. Output: a question where the action needs one, and the action in
-the reader thread.
+Input: the workflow of a screen. Output: a question where the action needs one, the action in the
+reader thread, and the answer of the catalog. Actions that ask for more than a yes, and those with a
+process to watch, have a function of their own here or in `workflow_dialogs`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torc_tui.model import Workflow
-from torc_tui.status import FINISHED, HELD, UNSETTLED, JobStatus, number_of
+from torc_tui.operations.catalog import RENAME, RESIZE, START, STOP
+from torc_tui.operations.user_action import (
+    Target,
+    UserAction,
+    function_of,
+    must_confirm,
+    shell_line,
+    workflow_refusal,
+)
+from torc_tui.status import JobStatus, number_of
+from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
@@ -20,8 +32,14 @@ from torc_tui.wording import count
 
 if TYPE_CHECKING:
     from torc_tui.operations.runners import Background
-    from torc_tui.operations.workflows import InitReport
     from torc_tui.store.database import Store
+
+OnWorkflow = Callable[[AppPort, Workflow], None]
+ON_WORKFLOWS = {
+    command: actions
+    for command, actions in ACTIONS.items()
+    if actions[0].target in (Target.WORKFLOW, Target.WORKFLOWS)
+}
 
 
 class WorkflowTarget(Protocol):
@@ -56,63 +74,88 @@ class WorkflowActions:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the commands that are carried out here."""
-        actions: Mapping[str, Callable[[AppPort, Workflow], None]] = {
-            "workflow-initialize": initialize,
-            "workflow-run": run,
-            "workflow-stop": self._stop,
-            "workflow-pause": pause,
-            "workflow-cancel": cancel,
-            "workflow-archive": archive,
-            "workflow-delete": delete,
-            "workflow-rename": workflow_dialogs.rename,
+        handlers: dict[str, OnWorkflow] = {
+            **{command: partial(act, actions) for command, actions in ON_WORKFLOWS.items()},
+            START.id: run,
+            STOP.id: self._stop,
+            RENAME.id: workflow_dialogs.rename,
+            RESIZE.id: workflow_dialogs.resize,
             "workflow-export": workflow_dialogs.export,
-            "workflow-resize": workflow_dialogs.resize,
         }
-        return {command_id: self._on(action) for command_id, action in actions.items()}
+        return {command: self._on(action) for command, action in handlers.items()}
 
-    def _on(self, action: Callable[[AppPort, Workflow], None]) -> Handler:
-        def act() -> None:
+    def _on(self, action: OnWorkflow) -> Handler:
+        def handle() -> None:
             workflow = self._target.workflow
             if workflow is None:
                 self._target.torc.notify("no workflow is selected", severity="warning")
             else:
                 action(self._target.torc, workflow)
 
-        return act
+        return handle
 
     def _stop(self, torc: AppPort, workflow: Workflow) -> None:
-        again = workflow.id in self._stopped
+        hard = workflow.id in self._stopped
         self._stopped.add(workflow.id)
-        stop(torc, workflow, hard=again)
+        note = "" if hard else f"\n{torc.keymap.key(STOP.id)} again kills its jobs"
+        act((STOP,), torc, workflow, flags={"hard": True} if hard else {}, note=note)
 
 
-def initialize(torc: AppPort, workflow: Workflow) -> None:
-    """Begin a new run."""
+def act(
+    actions: Sequence[UserAction],
+    torc: AppPort,
+    workflow: Workflow,
+    *,
+    flags: Mapping[str, Any] | None = None,
+    note: str = "",
+) -> None:
+    """Carry out an action on the workflow, after a question where it needs one.
+
+    Of two actions, the one is taken that changes the flag of the workflow. ``flags`` are arguments
+    for its function, ``note`` is added to its answer.
+    """
+    action = next((one for one in actions if _changes(one, workflow)), actions[0])
+    given = flags or {}
+    refusal = workflow_refusal(action, workflow)
+    if refusal is not None:
+        torc.notify(refusal, severity="error")
+        return
     wf = workflow.id
-
-    def act(store: Store, actor: str) -> InitReport:
-        from torc_tui.operations import workflows
-
-        return workflows.initialize(store, wf, actor=actor)
-
-    def report(found: InitReport) -> str:
-        return f"run {found.run_id}: {count(found.ready, 'job')} ready, {found.blocked} waiting"
+    target = [wf] if action.target is Target.WORKFLOWS else wf
+    number = count(number_of(workflow.counts, action.needs or action.legal), "job")
+    words = {"workflow": workflow.name, "workflows": workflow.name, "jobs": number}
+    options = [one for one in action.flags if given.get(one.keyword)]
 
     def go() -> None:
-        torc.actions.run(act, line=f"torc workflows init {wf}", report=report)
+        line = " ".join(
+            [shell_line(action, workflow=wf, workflows=wf) or "", *(f"--{o.name}" for o in options)]
+        )
+        torc.actions.run(
+            lambda store, actor: function_of(action)(store, target, actor=actor, **given),
+            line=line,
+            report=lambda _result: action.done.format(**words) + note,
+        )
 
-    finished = number_of(workflow.counts, FINISHED)
-    if not finished:
+    if not must_confirm(action, workflow.counts):
         go()
         return
-    completed = count(number_of(workflow.counts, {JobStatus.COMPLETED}), "completed job")
-    total = count(sum(workflow.counts.values()), "job")
-    confirm(
-        torc,
-        f"Rerun all jobs of {workflow.name}?",
-        [f"Every job starts from the beginning, among them {completed}.", "Results are kept."],
-        f"Rerun {total}",
-        go,
+    about = [action.confirm.reason] if action.confirm is not None else []
+    about += [f"{one.help[0].upper()}{one.help[1:]}." for one in options]
+    about += [f"Jobs: {_statuses(workflow)}."] if workflow.counts else []
+    button = action.title.capitalize() + (f" {number}" if "{jobs}" in action.question else "")
+    confirm(torc, action.question.format(**words), about, button, go)
+
+
+def _changes(action: UserAction, workflow: Workflow) -> bool:
+    """Return whether the action sets a flag of the workflow that it has not."""
+    return action.sets is not None and getattr(workflow, action.sets[0]) is not action.sets[1]
+
+
+def _statuses(workflow: Workflow) -> str:
+    """Return how many jobs have which status: ``3 completed, 4 ready``."""
+    counts = workflow.counts
+    return ", ".join(
+        f"{counts[status]} {status.word}" for status in JobStatus if counts.get(status)
     )
 
 
@@ -120,7 +163,7 @@ def run(torc: AppPort, workflow: Workflow, *, line: str | None = None) -> None:
     """Start a runner in the background; ``line`` is the command line that does the same."""
     wf = workflow.id
 
-    def act(store: Store, actor: str) -> Background:
+    def start(store: Store, actor: str) -> Background:
         from torc_tui.operations import runners, workflows
 
         if workflows.needs_initialization(workflow):
@@ -128,117 +171,8 @@ def run(torc: AppPort, workflow: Workflow, *, line: str | None = None) -> None:
         return runners.start_runner(store, wf, actor=actor)
 
     torc.actions.run(
-        act,
-        line=line or f"torc run {wf} --detach",
-        report=lambda background: f"started a runner of {workflow.name} in the background",
+        start,
+        line=line or shell_line(START, workflow=wf),
+        report=lambda _background: START.done.format(workflow=workflow.name),
         then=lambda background: RunnerStartupCheck(torc, wf, background).watch(),
-    )
-
-
-def stop(torc: AppPort, workflow: Workflow, *, hard: bool) -> None:
-    """Stop the runners; ``hard`` kills the jobs without a grace period."""
-    wf = workflow.id
-    running = count(number_of(workflow.counts, HELD), "job")
-
-    def act(store: Store, actor: str) -> list[int]:
-        from torc_tui.operations import runners
-
-        return runners.stop_runners(store, wf, hard=hard, actor=actor)
-
-    how = "SIGKILL now" if hard else "SIGTERM, then SIGKILL"
-    confirm(
-        torc,
-        f"{'Kill' if hard else 'Stop'} the runner of {workflow.name}?",
-        [f"{running} running: {how}.", "The other jobs wait for the next runner."],
-        f"{'Kill' if hard else 'Stop'} {running}",
-        lambda: torc.actions.run(
-            act,
-            line=f"torc workflows stop {wf}" + (" --now" if hard else ""),
-            report=lambda nodes: f"asked {count(len(nodes), 'runner')} to stop",
-        ),
-    )
-
-
-def pause(torc: AppPort, workflow: Workflow) -> None:
-    """Pause the workflow, or resume it."""
-    wf, paused = workflow.id, workflow.is_paused
-
-    def act(store: Store, actor: str) -> None:
-        from torc_tui.operations import workflows
-
-        (workflows.resume_workflow if paused else workflows.pause_workflow)(store, wf, actor=actor)
-
-    verb = "resume" if paused else "pause"
-    text = "resumed" if paused else "paused: no new job starts"
-    torc.actions.run(
-        act,
-        line=f"torc workflows {verb} {wf}",
-        report=lambda _: f"{workflow.name} is {text}",
-    )
-
-
-def cancel(torc: AppPort, workflow: Workflow) -> None:
-    """Cancel all jobs that have not finished."""
-    wf = workflow.id
-    number = number_of(workflow.counts, UNSETTLED)
-    if not number:
-        torc.notify(f"all jobs of {workflow.name} have finished", severity="warning")
-        return
-
-    def act(store: Store, actor: str) -> int:
-        from torc_tui.operations import workflows
-
-        return workflows.cancel_workflow(store, wf, actor=actor)
-
-    confirm(
-        torc,
-        f"Cancel {workflow.name}?",
-        ["Waiting jobs are canceled, and running jobs are stopped."],
-        f"Cancel {count(number, 'job')}",
-        lambda: torc.actions.run(
-            act,
-            line=f"torc workflows cancel {wf}",
-            report=lambda number: f"canceled {count(number, 'job')}",
-        ),
-    )
-
-
-def archive(torc: AppPort, workflow: Workflow) -> None:
-    """Archive the workflow, or restore it."""
-    wf, flag = workflow.id, not workflow.is_archived
-
-    def act(store: Store, actor: str) -> None:
-        from torc_tui.operations import workflows
-
-        change = workflows.archive_workflows if flag else workflows.restore_workflows
-        change(store, [wf], actor=actor)
-
-    torc.actions.run(
-        act,
-        line=f"torc workflows archive {str(flag).lower()} {wf}",
-        report=lambda _: f"{workflow.name} is {'archived' if flag else 'restored'}",
-    )
-
-
-def delete(torc: AppPort, workflow: Workflow) -> None:
-    """Delete the workflow with all its data."""
-    wf = workflow.id
-    jobs = count(sum(workflow.counts.values()), "job")
-
-    def act(store: Store, actor: str) -> object:
-        from torc_tui.operations import workflows
-
-        return workflows.delete_workflows(store, [wf])
-
-    confirm(
-        torc,
-        f"Delete {workflow.name}?",
-        [
-            f"Workflow {wf} with {jobs}, results, user data and events is deleted.",
-            "Log files are kept.",
-        ],
-        f"Delete {jobs}",
-        lambda: torc.actions.run(
-            act, line=f"torc workflows delete {wf}", report=lambda _: f"deleted {workflow.name}"
-        ),
     )
