@@ -16,11 +16,17 @@ from typing import Any
 
 from torc_tui.errors import NotFound
 from torc_tui.operations import catalog
+from torc_tui.operations.job_changes import (
+    JobChanges,
+    PlannedChanges,
+    apply_changes,
+    plan_changes,
+)
 from torc_tui.operations.lost_attempts import end_orphans
 from torc_tui.operations.retries import Retry, plan_retry
 from torc_tui.operations.user_action import UserAction, narrow
 from torc_tui.reasons import Kind, Reason, because
-from torc_tui.status import CANCELABLE, HELD, JobStatus
+from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
 from torc_tui.store import dependency_counters, user_actions
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
@@ -81,17 +87,27 @@ def terminate_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = 
     return done
 
 
-def retry_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Give jobs that did not succeed another attempt; put back the jobs that followed from them."""
+def retry_jobs(
+    store: Store,
+    job_ids: Iterable[int],
+    *,
+    changes: JobChanges | None = None,
+    actor: str | None = None,
+) -> Done:
+    """Give jobs that did not succeed another attempt; put back the jobs that followed from them.
+
+    Changes are made in the same transaction, so that no runner starts the job as it was.
+    """
     reason = because(Kind.RETRIED_BY_USER, actor=actor).to_json()
-    retry = Retry()
+    retry, planned = Retry(), PlannedChanges()
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         put_back = [*retry.chosen, *retry.followers]
+        changed = apply_changes(conn, workflow_id, jobs, planned) if changes else []
         user_actions.again(conn, put_back)
         user_actions.uncancel(conn, workflow_id)
         user_actions.rearm_actions(conn, workflow_id, put_back)
-        rows = dependency_counters.resettle(conn, workflow_id, at)
+        rows = changed + dependency_counters.resettle(conn, workflow_id, at)
         for job in user_actions.job_states(conn, put_back):
             if job.status is JobStatus.READY:
                 rows.append(("job_retried", job.id, {"reason": reason, "not_before": None}))
@@ -100,9 +116,11 @@ def retry_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None
         return rows
 
     def check(conn: Any, jobs: list[JobState]) -> dict[int, str]:
-        nonlocal retry
-        retry = plan_retry(conn, jobs)
-        return retry.refused
+        nonlocal retry, planned
+        if changes and jobs:
+            planned = plan_changes(conn, jobs[0].workflow_id, jobs, changes)
+        retry = plan_retry(conn, [job for job in jobs if job.id not in planned.refused])
+        return planned.refused | retry.refused
 
     return _on_jobs(store, catalog.RETRY, job_ids, act, actor, check)
 
@@ -140,16 +158,22 @@ def set_priority(
 
 
 def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Leave jobs out: they do not run, and their dependents do not wait for them."""
+    """Leave jobs out: they do not run, and their dependents do not wait for them.
+
+    Dependents that were canceled because of one of the jobs wait again, or start.
+    """
     reason = because(Kind.DISABLED_BY_USER, actor=actor)
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        freed = _canceled_followers(conn, jobs)
         user_actions.disable(conn, [job.id for job in jobs], reason)
+        user_actions.again(conn, freed)
         rows: list[EventRow] = [
             ("job_disabled", job.id, {"reason": reason.to_json()}) for job in jobs
         ]
         initialized = any(job.status is not JobStatus.UNINITIALIZED for job in jobs)
-        return rows + (dependency_counters.resettle(conn, workflow_id, at) if initialized else [])
+        rows += dependency_counters.resettle(conn, workflow_id, at) if initialized else []
+        return rows + _standing(conn, freed)
 
     return _on_jobs(store, catalog.DISABLE, job_ids, act, actor)
 
@@ -160,14 +184,24 @@ def enable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         chosen = [job.id for job in jobs]
         user_actions.again(conn, chosen)
-        rows = dependency_counters.resettle(conn, workflow_id, at)
-        kinds = {JobStatus.READY: "job_ready", JobStatus.BLOCKED: "job_blocked"}
-        for job in user_actions.job_states(conn, chosen):
-            if job.status in kinds:
-                rows.append((kinds[job.status], job.id, None))
-        return rows
+        return dependency_counters.resettle(conn, workflow_id, at) + _standing(conn, chosen)
 
     return _on_jobs(store, catalog.ENABLE, job_ids, act, actor)
+
+
+def _canceled_followers(conn: Any, jobs: Sequence[JobState]) -> list[int]:
+    """Return the jobs that were canceled because one of these did not succeed."""
+    failed = [job.id for job in jobs if job.status in RETRYABLE]
+    found = (one for job_id in failed for one in user_actions.followers(conn, job_id))
+    canceled = dict.fromkeys(one.id for one in found if one.status is JobStatus.CANCELED)
+    return [job_id for job_id in canceled if job_id not in failed]
+
+
+def _standing(conn: Any, job_ids: Sequence[int]) -> list[EventRow]:
+    """Return the events of jobs that were put back and now wait or may start."""
+    kinds = {JobStatus.READY: "job_ready", JobStatus.BLOCKED: "job_blocked"}
+    states = user_actions.job_states(conn, job_ids)
+    return [(kinds[job.status], job.id, None) for job in states if job.status in kinds]
 
 
 Act = Callable[[Any, int, list[JobState], float], list[EventRow]]

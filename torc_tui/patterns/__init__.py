@@ -38,7 +38,7 @@ class PatternError(ValueError):
 class Pattern:
     """A compiled regular expression; `search` takes bounded time."""
 
-    __slots__ = ("_automaton", "_search", "_tree", "_work", "text")
+    __slots__ = ("_automaton", "_search", "_substitute", "_tree", "_work", "text")
 
     def __init__(self, text: str, *, ignore_case: bool = False) -> None:
         """Compile a pattern; raise PatternError where it is none."""
@@ -46,6 +46,7 @@ class Pattern:
         flags = re.IGNORECASE if ignore_case else 0
         compiled = _compile(text, flags)
         self._search = compiled.search
+        self._substitute = compiled.sub
         self._automaton: Automaton | None = None
         try:
             self._tree = read_tree(text, compiled.flags & ~re.UNICODE | flags)
@@ -74,6 +75,19 @@ class Pattern:
         except (TooComplex, RecursionError) as error:
             reason = str(error) if isinstance(error, TooComplex) else "it is nested too deeply"
             raise PatternError(f"{reason}; simplify it") from None
+
+    def replaced(self, text: str, replacement: str, count: int = 1) -> str:
+        r"""Return the text with the first matches replaced, all for a count of 0.
+
+        ``\1`` in the replacement is the first group. Raise PatternError if that takes too long,
+        or if the replacement is wrong.
+        """
+        if self._work.search_bits(len(text)) > _BEARABLE:
+            raise PatternError("it takes too long to replace; simplify it")
+        try:
+            return self._substitute(replacement, text, count=count)
+        except (re.error, IndexError) as error:
+            raise PatternError(f"the replacement is wrong: {error}") from None
 
     def matching(self, names: Sequence[str]) -> tuple[int, ...]:
         """Return the indices of the names in which the pattern is found."""

@@ -80,11 +80,16 @@ def classify(conn: Connection, workflow_id: int) -> None:
     )
 
 
-def requirement_of(conn: Connection, job_id: int) -> int:
-    """Return the id of a job's requirements."""
+def definition(conn: Connection, job_id: int) -> sql.JobDefinitionRow:
+    """Return name, command and requirements of a job."""
     row = conn.one(sql.JOB_DEFINITION, job_id=job_id)
     assert row is not None, f"there is no job {job_id}"
-    return row.requirement_id
+    return row
+
+
+def requirement_of(conn: Connection, job_id: int) -> int:
+    """Return the id of a job's requirements."""
+    return definition(conn, job_id).requirement_id
 
 
 def name_is_taken(conn: Connection, workflow_id: int, name: str, job_id: int) -> bool:
@@ -102,8 +107,7 @@ def change_job(
     requirement_id: int | None,
 ) -> None:
     """Write what is given. A new command has no ids of records, unlike the one it replaces."""
-    row = conn.one(sql.JOB_DEFINITION, job_id=job_id)
-    assert row is not None, f"there is no job {job_id}"
+    row = definition(conn, job_id)
     conn.execute(
         sql.UPDATE_JOB_DEFINITION,
         job_id=job_id,
