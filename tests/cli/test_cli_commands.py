@@ -214,6 +214,12 @@ def test_wait_until_the_end(torc: Any, place: Path, programs: Path) -> None:
         process.communicate()
 
 
+def test_wait_without_a_runner(torc: Any, small: int) -> None:
+    answer = torc("wait", small, "--timeout", "0.2")
+    assert answer.code == 3
+    assert answer.err.count(f"has no active runner; start one with `torc run {small}`") == 1
+
+
 def test_which_workflow(
     torc: Any, place: Path, small: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

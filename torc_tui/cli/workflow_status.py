@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, say
+from torc_tui.cli.diagnostics import FAILED, OK, say, without_runner
 from torc_tui.cli.runners import tell
 from torc_tui.model import Workflow
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, is_complete, number_of
@@ -57,9 +57,14 @@ def is_complete_(call: Call) -> int:
 
 
 def wait(call: Call) -> int:
-    """Wait until every job of a workflow has finished, or until the time is over."""
+    """Wait until every job of a workflow has finished, or until the time is over.
+
+    Without a runner that may be for ever, which is said once, after a runner had time to start.
+    """
+    from torc_tui.operations.runners import at_work
     from torc_tui.store.feed import Feed
 
+    told = False
     workflow = _workflow(call)
     limit = call.options.timeout
     until = None if limit is None else time.monotonic() + limit
@@ -72,6 +77,9 @@ def wait(call: Call) -> int:
                 break
             feed.wait(min(left, _LONGEST_WAIT))
             workflow = workflows.get_workflow(call.store, workflow.id)
+            if not (told or is_complete(workflow.counts) or at_work(call.store, workflow.id)):
+                say(without_runner(workflow.id))
+                told = True
     finally:
         feed.close()
     if call.json:
