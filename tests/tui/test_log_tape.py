@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from torc_tui.tui.logs.merged_log import AS_IT_CAME, MergedLog, Place, Stream, TapeLine
+from torc_tui.tui.logs.merged_log import AS_IT_CAME, MergedLine, MergedLog, Place, Stream
 
 
 def add(path: Path, data: bytes) -> None:
@@ -26,7 +26,7 @@ def tape_of(files: tuple[Path, Path]) -> MergedLog:
     return MergedLog([Stream("stdout", str(files[0])), Stream("stderr", str(files[1]))])
 
 
-def shown(lines: list[TapeLine]) -> list[str]:
+def shown(lines: list[MergedLine]) -> list[str]:
     return [
         f"== {line.heading}" if line.heading else f"{'oe'[line.stream]} {line.data.decode()}"
         for line in lines

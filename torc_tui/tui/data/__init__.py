@@ -1,0 +1,1 @@
+"""The tab of user data: list, values, versions and editor."""

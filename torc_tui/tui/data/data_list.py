@@ -1,7 +1,6 @@
 """The list of user data: its columns, its filter line, and the line that counts.
 
-What comes in: records as ``data_overview.overview`` gives them. What goes out:
-``DataList.Filtered``.
+Input: records of ``data_overview.overview``. Output: ``DataList.Filtered``.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ COLUMNS = (
 
 
 def value(record: Record, column: str) -> Any:
-    """What a column is sorted by."""
+    """Return what a column is sorted by."""
     found = record[column]
     return found[0] if column == "readers" else found
 
 
 def cell(record: Record, column: str, width: int) -> Cell:
-    """What a column says."""
+    """Return what a column shows."""
     match column:
         case "name":
             way = f"{record['direction']} " if record["direction"] else ""
@@ -64,7 +63,7 @@ def cell(record: Record, column: str, width: int) -> Cell:
 
 
 def searched(record: Record) -> str:
-    """The text that the words of a filter are looked for in."""
+    """Return the text in which the words of a filter are searched."""
     words = (
         record["name"],
         record["state"],
@@ -83,7 +82,7 @@ class DataList(Vertical):
     """
 
     class Filtered(FilterLine.Changed):
-        pass
+        """The text of the filter changed."""
 
     def __init__(self, rows: ListRows) -> None:
         super().__init__()

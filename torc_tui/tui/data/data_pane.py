@@ -179,9 +179,7 @@ class DataPane(Pane):
         self.table.reload()
 
     def _fit(self) -> None:
-        """Give the list the height that it needs, where it stands above the value, until the user
-        moves the border.
-        """
+        """Fit the height of a list above the value to its rows, until the user moves the border."""
         split, height = self.split, self.split.size.height
         if self._moved or not height:
             return

@@ -1,8 +1,7 @@
-"""Before a value is written: what changes, whether it fits its schema, and the choice. And what to
-do when somebody else wrote meanwhile.
+"""What a change of user data would do: the difference, violations of the schema, conflicts.
 
-What comes in: texts and values (``prepare`` and ``write`` run in the reader thread). What goes out:
-lines, and the answer that was chosen. Nothing is written here but by ``write``.
+Input: texts and values; `prepare` and `write` run in the reader thread. Output: lines to review,
+and the new version. Only `write` writes.
 """
 
 from __future__ import annotations
@@ -34,9 +33,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A text that may be written: its value, or where it is wrong; what it changes; what its schema
-    says.
-    """
+    """A text that was checked: its value or error, the changes, and violations of the schema."""
 
     value: Json = None
     wrong: JsonError | None = None
@@ -46,7 +43,7 @@ class Prepared:
 
 
 def examine(text: str, schema: Json) -> Prepared:
-    """Whether a text may be written, without a comparison."""
+    """Check a text without comparing it."""
     value, wrong = parse(text)
     if wrong is None and (half := _half(value, text)) is not None:
         wrong = half
@@ -56,7 +53,7 @@ def examine(text: str, schema: Json) -> Prepared:
 
 
 def prepare(text: str, base: Json, base_name: str, schema: Json) -> Prepared:
-    """The same, and what it changes in ``base``."""
+    """Check a text, and compare it with ``base``."""
     found = examine(text, schema)
     if found.wrong is not None:
         return found
@@ -67,7 +64,7 @@ def prepare(text: str, base: Json, base_name: str, schema: Json) -> Prepared:
 def compare(
     old: Json, new: Json, old_name: str, new_name: str, *, large: bool = False
 ) -> tuple[Sequence[JsonChange], Sequence[str]]:
-    """The changes by path, and as text (not for ``large`` values, where nobody would read it)."""
+    """Return the changes by path, and as text unless the values are ``large``."""
     changes = diff(old, new)
     return changes, () if large or not changes else unified(
         old, new, old_name=old_name, new_name=new_name
@@ -75,7 +72,7 @@ def compare(
 
 
 def _half(value: Json, text: str) -> JsonError | None:
-    """Half of a surrogate pair is JSON, and no text that could be stored."""
+    """Return the error of half a surrogate pair: JSON allows it, the database does not."""
     found = _HALF.search(text)
     if found is None:
         return None
@@ -91,8 +88,9 @@ def _half(value: Json, text: str) -> JsonError | None:
 
 
 def review(prepared: Prepared, against: str, stale: Sequence[Line] = ()) -> list[Line]:
-    """What a person reads before saving. ``stale``: the jobs that the change makes stale, where
-    that is known.
+    """Return what the user reads before saving.
+
+    ``stale`` are lines about the jobs that the change makes stale.
     """
     lines: list[Line] = [heading(f"{count(len(prepared.changes), 'change')} to {against}")]
     lines += change_lines(prepared.changes)
@@ -110,9 +108,7 @@ def review(prepared: Prepared, against: str, stale: Sequence[Line] = ()) -> list
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Somebody wrote meanwhile: the record as it is now, its text, and what ours would change in
-    it.
-    """
+    """A conflict: the record that somebody else wrote, its text, and our changes to it."""
 
     theirs: Record
     text: str
@@ -121,7 +117,7 @@ class Clash:
 
 
 def write(store: Store, actor: str, record_id: int, value: Json, version: int) -> Record | Clash:
-    """In the reader thread: write the value, if ``version`` is still the newest."""
+    """Write the value if ``version`` is still the newest; called in the reader thread."""
     from torc_tui.store import data_overview, user_data
 
     connection = store.connection()
@@ -144,7 +140,7 @@ def write(store: Store, actor: str, record_id: int, value: Json, version: int) -
 
 
 def command_of(record_id: int, value: Json, *, limit: int = 4000) -> str:
-    """The command line that writes this value; a large one is read from a file."""
+    """Return the command line that writes this value; it reads a large one from a file."""
     import shlex
 
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

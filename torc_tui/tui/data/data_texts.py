@@ -1,5 +1,6 @@
-"""How the app speaks of user data: states, who wrote, differences. Pure words; what comes in are
-records and values.
+"""How the app words user data: states, writers, differences. Pure.
+
+Input: records and values. Output: lines.
 """
 
 from __future__ import annotations
@@ -64,14 +65,14 @@ def careful_action(action: Callable[[Store, str], T]) -> Callable[[Store, str], 
 
 
 def attempt(record: Record) -> str:
-    """``run 2, attempt 1`` where a job wrote it."""
+    """Return which attempt wrote a record: ``run 2, attempt 1``; nothing if no job did."""
     if record["job_id"] is None:
         return ""
     return f"run {record['run_id']}, attempt {record['attempt_id']}"
 
 
 def written(record: Record) -> list[Span]:
-    """``by train_model (run 2, attempt 1) 2026-11-20 17:38:02``."""
+    """Return who wrote a record and when: ``by fit (run 2, attempt 1) 2026-11-20 17:38:02``."""
     if not record["version"]:
         return [("nobody has written it yet", "muted")]
     spans: list[Span] = [("by ", "faint"), (record["writer"] or "the workflow file", "accent")]
@@ -86,7 +87,7 @@ def named(number: int, first: str) -> str:
 
 
 def change_line(change: JsonChange) -> Line:
-    """``~ .lr: 0.1 → 0.01``."""
+    """Return a change as a line: ``~ .lr: 0.1 → 0.01``."""
     path = (jq_path(change.path), "json-key")
     if change.kind == "added":
         return [("  + ", "added"), path, (": ", "json-punct"), (preview(change.new), "added")]
@@ -97,7 +98,7 @@ def change_line(change: JsonChange) -> Line:
 
 
 def change_lines(changes: Sequence[JsonChange]) -> list[Line]:
-    """Changes by path, the first of them."""
+    """Return the first changes by path."""
     lines = [change_line(change) for change in changes[:LISTED]]
     if len(changes) > LISTED:
         lines.append([(f"  … {len(changes) - LISTED} more", "faint")])
@@ -108,7 +109,7 @@ _DIFF = {"+": "added", "-": "removed", "@": "faint", "!": "warning"}
 
 
 def diff_lines(unified: Sequence[str]) -> list[Line]:
-    """A unified diff with its colours."""
+    """Return a unified diff with its colours."""
     lines: list[Line] = [
         [("  ", ""), (line, "faint" if number < 2 else _DIFF.get(line[:1], "muted"))]
         for number, line in enumerate(unified[:LINES])
@@ -119,4 +120,5 @@ def diff_lines(unified: Sequence[str]) -> list[Line]:
 
 
 def heading(text: str, style: str = "accent bold") -> Line:
+    """Return the line above a section."""
     return [(text, style)]

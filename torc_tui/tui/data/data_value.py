@@ -1,9 +1,7 @@
-"""The value of one record: as a tree with a search, or as text; under it what its schema says
-against it.
+"""The value of one record, as a tree with a search or as text, and violations of its schema.
 
-What comes in: records as ``data_overview.opened`` gives them, with violations. What goes out:
-questions for the reader thread, put through ``ask``. Nothing here parses, searches or prints a
-whole value itself.
+Input: records of ``data_overview.opened``, with violations. Output: questions for the reader
+thread, asked through ``ask``. Never: parsing, searching or printing a whole value.
 """
 
 from __future__ import annotations
@@ -99,8 +97,9 @@ class ValueView(CommandNode, Vertical):
     # -- what the pane calls -----------------------------------------------------------------------
 
     def show(self, record: Record, violations: Sequence[Violation]) -> None:
-        """Show that record; a newer version of the one that is shown keeps what is open, and the
-        cursor.
+        """Show a record.
+
+        A newer version of the record on screen keeps open branches and the cursor.
         """
         same = (
             self.record is not None
@@ -121,7 +120,7 @@ class ValueView(CommandNode, Vertical):
             self._ask_text()
 
     def nothing(self, why: str) -> None:
-        """There is no value to show."""
+        """Show no value, and why."""
         self.record, self.violations = None, ()
         self._title(())
         self.value_tree.clear(why)
@@ -262,9 +261,7 @@ class ValueView(CommandNode, Vertical):
         self.copy(event.path)
 
     def copy(self, path: Path = ()) -> None:
-        """Copy the value at a path: by the terminal, or where it is too large for that into a file
-        that is named.
-        """
+        """Copy the value at a path to the clipboard, or to a file if it is too large."""
         record = self.record
         if record is not None:
             name = str(record["name"])

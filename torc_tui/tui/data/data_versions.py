@@ -1,8 +1,7 @@
-"""Every value that a record ever had: who wrote it and when, what each changed, any two compared,
-any old one restored.
+"""All versions of a record: who wrote each and when; compare two of them, restore one.
 
-What comes in: a record. What goes out: paintings, and a restore through ``store.user_data``. Values
-are read by the reader thread, two at a time.
+Input: a record. Output: painted lines, and a restore through ``store.user_data``. The reader thread
+reads at most two values at a time.
 """
 
 from __future__ import annotations
@@ -126,8 +125,9 @@ class DataVersions(CoveringScreen):
 
     @property
     def pair(self) -> tuple[int, int] | None:
-        """The older and the newer version that are compared: the two marked ones, or the selected
-        one and the one before it (0: nothing yet).
+        """Return the older and the newer version to compare; 0 stands for no version.
+
+        These are the two marked ones, or the selected one and the one before it.
         """
         marked = sorted(key for key in self.table.marks if isinstance(key, int))
         if len(marked) >= 2:

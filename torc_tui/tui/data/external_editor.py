@@ -1,7 +1,6 @@
-"""A text handed to ``$EDITOR``: the file that it lies in, and the terminal while the program runs.
+"""Edit a text in ``$EDITOR``: its file, and the program that gets the terminal.
 
-Law: files are written and read by the reader thread; the program has the terminal, and the app
-waits.
+Invariant: the reader thread reads and writes the file; the app waits while the program runs.
 """
 
 from __future__ import annotations
@@ -19,9 +18,7 @@ from torc_tui.tui.frame.ports import AppPort
 
 
 def run_editor(torc: AppPort, path: Path) -> None:
-    """Hand the terminal to ``$VISUAL`` or ``$EDITOR`` until it is done. UsageError where that
-    cannot be.
-    """
+    """Give the terminal to ``$VISUAL`` or ``$EDITOR``; raise UsageError if it cannot be started."""
     words = torc.environ.get("VISUAL") or torc.environ.get("EDITOR") or "vi"
     try:
         with torc.terminal():
@@ -37,7 +34,7 @@ def run_editor(torc: AppPort, path: Path) -> None:
 
 
 def write_file(text: str, name: str, kept: Path | None) -> Path:
-    """The text in a file of its own, or in the one that was kept."""
+    """Write the text to a new file, or to the one that was kept, and return its path."""
     if kept is None:
         plain = "".join(char if char.isalnum() and char.isascii() else "_" for char in name)[:40]
         handle, path = tempfile.mkstemp(prefix=f"torc-{plain}-", suffix=".json")
@@ -48,6 +45,7 @@ def write_file(text: str, name: str, kept: Path | None) -> Path:
 
 
 def read_file(path: Path) -> str:
+    """Return the text of a file; raise UsageError if it is not UTF-8."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

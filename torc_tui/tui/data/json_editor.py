@@ -1,8 +1,7 @@
-"""The field where JSON is typed: colours of the app, two spaces for a tab, and a mark where the
-text is wrong.
+"""The field where JSON is edited, with the colours of the app and a mark at an error.
 
-What comes in: a text, and where it is wrong (``mark``). What goes out: ``TextArea.Changed``. Never
-done here: parsing, which may take its time elsewhere.
+Input: a text, and its error (``mark``). Output: ``TextArea.Changed``. Never: parsing, which takes
+time.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def fits(text: str) -> bool:
 
 
 def editor_theme(palette: Palette) -> TextAreaTheme:
-    """The colours of the editor, out of the palette."""
+    """Return the colours of the editor for a palette."""
     return TextAreaTheme(
         name="torc",
         gutter_style=palette("faint"),
@@ -58,8 +57,9 @@ def editor_theme(palette: Palette) -> TextAreaTheme:
 
 
 class _Counted(WrappedDocument):
-    """Knows its height: Textual adds up all lines for every line it paints, 100 ms a key at a
-    megabyte.
+    """A document that knows its height.
+
+    Textual adds up all lines for every line it paints: 100 ms per key in a text of 1 MB.
     """
 
     @property

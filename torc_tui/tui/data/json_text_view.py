@@ -1,8 +1,7 @@
-"""JSON text for reading, coloured line by line: a ``Drawing`` for the line canvas. Only lines on
-screen are looked at.
+"""JSON text for reading, coloured line by line: a ``Drawing`` for the line canvas.
 
-What comes in: the lines of a text as ``readable`` writes it, so that no string goes over the end of
-a line.
+Input: the lines of a text from `readable`, in which no string contains a line break. Only lines on
+screen are coloured.
 """
 
 from __future__ import annotations
@@ -25,8 +24,9 @@ _ODD = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff
 
 
 def readable(value: Json) -> str:
-    """The value as indented JSON in which everything is visible: directions, invisible signs and
-    controls stand as escapes, which mean the same.
+    """Return a value as indented JSON in which everything is visible.
+
+    Direction marks, invisible characters and controls are written as escapes.
     """
     return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", dump(value))
 

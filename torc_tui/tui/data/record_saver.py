@@ -1,6 +1,4 @@
-"""Save an edited record: a review of the change, the write, and what to do if somebody else wrote
-meanwhile.
-"""
+"""Save an edited record: a review of the change, the write, and a choice after a conflict."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The threads that read the database, and the records they hand over."""

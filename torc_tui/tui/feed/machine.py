@@ -68,9 +68,7 @@ class MachineWatch:
     def question(
         self, workflow_id: int | None, requirements: Mapping[int, ResourceRequirements]
     ) -> Callable[[Source], MachineNews | None]:
-        """Return a function that reads this host, and what keeps ready jobs with these
-        requirements from starting.
-        """
+        """Return a function that reads this host, and what these requirements lack."""
 
         def read(source: Source) -> MachineNews:
             return self._read(source.store, workflow_id, requirements)

@@ -49,8 +49,9 @@ class Ring:
         return list(self._turned(self._times))
 
     def window(self, now: float, seconds: float, count: int) -> list[float | None]:
-        """Return the last ``seconds`` before ``now`` as ``count`` averages, oldest first; None where
-        nothing was measured.
+        """Return the last ``seconds`` before ``now`` as ``count`` averages, oldest first.
+
+        None stands for a part without measurement.
         """
         sums, numbers = [0.0] * count, [0] * count
         for at, value in zip(self._turned(self._times), self._turned(self._values), strict=True):

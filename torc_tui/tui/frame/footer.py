@@ -1,6 +1,4 @@
-"""The line at the bottom: the keys that work here, from the one table of commands; a click does
-what the key does.
-"""
+"""The line at the bottom: the keys that work here; a click on one does the same."""
 
 from __future__ import annotations
 

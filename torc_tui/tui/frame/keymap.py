@@ -1,8 +1,7 @@
-"""From keys to commands: a preset, and over it what the user's key map file says.
+"""The key map: a preset, and over it the key map file of the user.
 
-What comes in: the preset, the text of the file. What goes out: look-ups in both directions.
-``read``/``write`` are the only input and output here. Two commands on one key in one context are a
-mistake of the file, and said.
+Input: the preset and the text of the file. Output: look-ups in both directions. Only `read` and
+`write` touch the file. Two commands on one key in one context are an error of the file.
 """
 
 from __future__ import annotations
@@ -22,9 +21,7 @@ PENDING = "pending"
 
 
 def key_of(key: str, character: str | None) -> str:
-    """A pressed key as the table writes it: what it prints where it prints something, else
-    Textual's name.
-    """
+    """Return a pressed key as the table of commands writes it: its character, or Textual's name."""
     if (
         character is not None
         and len(character) == 1
@@ -69,8 +66,9 @@ class KeyMap:
             self._keys[command.id] = tuple(kept)
 
     def find(self, keys: str, contexts: Iterable[str]) -> Command | str | None:
-        """The command of these keys in the first context that has one; ``PENDING`` for the start of
-        a chord.
+        """Return the command of keys in the first context that has one.
+
+        ``PENDING`` stands for the beginning of a chord.
         """
         pending = False
         for context in contexts:
@@ -84,19 +82,19 @@ class KeyMap:
         return self._keys.get(command_id, ())
 
     def key(self, command_id: str) -> str:
-        """The first key of a command as it is shown, or an empty text."""
+        """Return the first key of a command as it is shown; an empty text if it has none."""
         keys = self.keys(command_id)
         return shown(keys[0]) if keys else ""
 
 
 _SHOWN = {
-    "escape": "esc", "enter": "⏎", "space": "space", "pageup": "pgup", "pagedown": "pgdn", "up": "↑", "down": "↓",
-    "left": "←", "right": "→", "backspace": "bksp", "delete": "del", "tab": "tab", "shift+tab": "shift+tab",
+    "escape": "esc", "enter": "⏎", "pageup": "pgup", "pagedown": "pgdn", "up": "↑", "down": "↓",
+    "left": "←", "right": "→", "backspace": "bksp", "delete": "del",
 }  # fmt: skip
 
 
 def shown(key: str) -> str:
-    """A key as footer and help show it: ``^p`` for ``ctrl+p``."""
+    """Return a key as footer and help show it: ``^p`` for ``ctrl+p``."""
     parts = []
     for part in key.split(" "):
         part = _SHOWN.get(part, part)
@@ -105,7 +103,7 @@ def shown(key: str) -> str:
 
 
 def parse(text: str, file: str = FILE) -> KeyMap:
-    """The key map that a file describes. SettingsError names what is wrong."""
+    """Return the key map that a file describes; raise SettingsError if it is invalid."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -136,11 +134,10 @@ def parse(text: str, file: str = FILE) -> KeyMap:
 
 
 def render(keymap: KeyMap) -> str:
-    """The text of a key map file that says all keys as they are; what equals the preset stands in a
-    comment.
-    """
+    """Return the text of a key map file with all keys; those of the preset are comments."""
     lines = [
-        "# Keys of the torc app. Lines that begin with # are the keys of the preset: take the # away to change one.",
+        "# Keys of the torc app. Lines that begin with # are keys of the preset:",
+        "# remove the # to change them.",
         f'preset = "{keymap.preset}"  # {" or ".join(PRESETS)}',
         "",
         "[keys]",
@@ -163,7 +160,7 @@ def _quoted(key: str) -> str:
 
 
 def read(directory: Path) -> KeyMap:
-    """The key map of the user; the default preset where there is no file."""
+    """Return the key map of the user, or the default preset if there is no file."""
     path = directory / FILE
     try:
         text = path.read_text()

@@ -1,7 +1,7 @@
-"""What was chosen in the app, kept for the next time: a small JSON file in the state folder.
+"""Choices of the user that are kept for the next time: a JSON file in the state directory.
 
-Law: a file that is broken, unreadable or of another shape is the same as none, and never an error;
-it is replaced when there is something to keep. Values are read with the type of their default.
+Invariant: a file that is broken, unreadable or of another shape counts as none and is replaced.
+Values are read with the type of their default.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class UiState:
             self._values = _read(self.path)
 
     def get(self, key: str, default: T) -> T:
-        """What was chosen; ``default`` where nothing was, or something of another type."""
+        """Return a choice; ``default`` if there is none, or one of another type."""
         value: Json = self._values.get(key, default)
         if isinstance(default, float) and type(value) is int:
             value = float(value)

@@ -1,0 +1,1 @@
+"""The jobs of one workflow: model, table, filter, and pages about jobs and groups."""

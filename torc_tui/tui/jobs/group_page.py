@@ -1,6 +1,4 @@
-"""The page about a folded group: how many jobs have which status, how long they take, and the
-jobs that need attention. No Textual, no I/O.
-"""
+"""The page about a folded group: its statuses, durations and jobs that need attention. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The page about one job: why it waits or failed, its attempts, what it requested and used, its
-neighbours, its command. No Textual, no I/O.
-"""
+"""The page about one job: reasons, attempts, resources, neighbours and command. Pure."""
 
 from __future__ import annotations
 

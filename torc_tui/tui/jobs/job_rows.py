@@ -145,8 +145,9 @@ class JobRows:
         return [job_id for job_id in group.jobs if job_id in self._shown]
 
     def lead(self, key: Key) -> int | None:
-        """Return the job that stands for a row: itself, or the one that tells most about a group,
-        which is one that failed or runs before one that waits.
+        """Return the job that stands for a row: itself, or the most important one of a group.
+
+        Failed jobs come before running ones, and those before waiting ones.
         """
         if not isinstance(key, str):
             return key if isinstance(key, int) and key in self.view.jobs else None

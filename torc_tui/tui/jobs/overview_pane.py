@@ -1,6 +1,4 @@
-"""What the selected job or group is, why it is where it is, what it used, and links to its
-neighbours.
-"""
+"""The page about the selected job or group, with links to its neighbours."""
 
 from __future__ import annotations
 

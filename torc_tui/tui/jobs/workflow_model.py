@@ -165,9 +165,10 @@ def _empty(workflow_id: int) -> WorkflowView:
 
 
 def outcomes(events: Sequence[Event]) -> dict[str, list[int]]:
-    """Return the jobs that the user is told about: those that ``failed`` for good, those that a user
-    or the end of their runner ``stopped``, and those that are ``retried`` by their rule, which the
-    event right behind the failure tells.
+    """Return the jobs to report, by outcome.
+
+    ``failed`` have failed for good, ``stopped`` were ended by a user or with their runner,
+    ``retried`` were retried by a rule: the event that follows the failure says so.
     """
     found: dict[str, list[int]] = {"failed": [], "retried": [], "stopped": []}
     for event in events:

@@ -1,6 +1,4 @@
-"""What stands under a log: the line that says how it stands, and the line where a search is
-typed.
-"""
+"""The two lines below a log: its state, and the field for a search."""
 
 from __future__ import annotations
 
@@ -55,6 +53,8 @@ class SearchLine(CommandNode, Horizontal):
     """
 
     class Typed(Message):
+        """The text changed."""
+
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text

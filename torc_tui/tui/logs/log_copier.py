@@ -41,8 +41,10 @@ def read_copy(
     name: str,
     then: Callable[[Copy], None],
 ) -> None:
-    """Have lines read; ``then`` gets them in the thread of the log. None: from the start, to the
-    end. ``name`` begins the name of the file that is written if the lines are too many.
+    """Have lines read, and give them to ``then`` in the thread of the log.
+
+    None stands for the first and the last line. ``name`` begins the name of the file that is
+    written if the text is too large for the clipboard.
     """
 
     def give(data: bytes, lines: int) -> None:

@@ -5,7 +5,7 @@ Invariants: nothing reads more than it must. The end is read backwards from the 
 block of 256 KiB, which grows by `advance`. A line is cut at ``limit`` bytes. A file that shrank or
 was replaced is read from its start again. Offsets are those of line starts.
 
-Never done here: decoding and colours (`views.ansi`), and reading while nobody asks.
+Never: decoding and colours (`views.ansi`), and reading without a request.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ class Change(Enum):
 
 
 class LogLine(NamedTuple):
-    """A line from ``start``; ``end`` is where the next one starts. ``data`` has no newline and may
-    be cut.
-    """
+    """A line: ``start`` and the start of the next one, ``end``; ``data`` may be cut off."""
 
     start: int
     end: int
@@ -90,9 +88,7 @@ class LogFile:
 
     @property
     def line_count(self) -> int | None:
-        """Return the number of lines, including one without a newline; None until the index is
-        complete.
-        """
+        """Return the number of lines, including an unfinished one; None until all are indexed."""
         if not self.complete:
             return None
         return self._newlines + (1 if self._open_line else 0)
@@ -151,9 +147,7 @@ class LogFile:
         return self.before(self.size, count)
 
     def before(self, offset: int, count: int) -> list[LogLine]:
-        """Return the ``count`` lines that end at or before ``offset`` (the start of a line, or the
-        end of the file).
-        """
+        """Return the ``count`` lines before ``offset``: a line start, or the end of the file."""
         out: list[LogLine] = []
         end = min(offset, self.size)
         while len(out) < count and end > 0:
@@ -177,9 +171,7 @@ class LogFile:
         return [] if start is None else self.after(start, count)
 
     def offset_of(self, number: int) -> int | None:
-        """Return where line ``number`` starts; None if the index has not reached it, or there is no
-        such line.
-        """
+        """Return where line ``number`` starts; None if it does not exist or is not indexed yet."""
         if number < 0 or number > self._newlines:
             return None
         if number == 0:
@@ -197,7 +189,7 @@ class LogFile:
         return start if start < self.size else None
 
     def number_of(self, offset: int) -> int | None:
-        """Return the number of the line that holds an offset; None if the index has not reached it."""
+        """Return the number of the line that holds an offset; None if it is not indexed yet."""
         if offset > self._indexed or not self._counts:
             return None
         at = min(offset // self._block, len(self._counts) - 1)
@@ -242,9 +234,7 @@ class LogFile:
         return data[offset - begin : offset - begin + length]
 
     def _line_start(self, last: int) -> int:
-        """Return the start of the line whose last byte (its newline, or the end of the file) is
-        ``last``.
-        """
+        """Return the start of the line whose last byte is at ``last``."""
         end = last
         while end > 0:
             begin = max(0, end - (4096 if end == last else self._block))

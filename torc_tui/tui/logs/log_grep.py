@@ -1,8 +1,8 @@
-"""A search through the logs of many jobs. Input: a text and the logs. Output: hits as they are
-found, and the progress.
+"""Search the logs of many jobs.
 
-A thread of its own reads one file after the other, in steps, and can be stopped between two steps.
-Files that cannot be read have no hits. Never done here: screens, the database.
+Input: a text and the logs. Output: hits as they are found, and the progress. A thread of its own
+reads one file after the other in steps, and stops between two steps if it is told to. Files that
+cannot be read have no hits.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ class LogSource(NamedTuple):
 
 
 class LogHit(NamedTuple):
-    """A line that matches: its number from 1, where it starts, and its text, safe to show and
-    cut.
-    """
+    """A line that matches: its number from 1, its start, and its text, safe to show and cut."""
 
     log: LogSource
     line: int

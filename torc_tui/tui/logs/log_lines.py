@@ -12,7 +12,7 @@ from rich.style import Style as RichStyle
 
 from torc_tui.tui.logs.log_rows import Spans, highlighted, rich_style, wrapped
 from torc_tui.tui.logs.log_window import Window
-from torc_tui.tui.logs.merged_log import Place, TapeLine
+from torc_tui.tui.logs.merged_log import MergedLine, Place
 from torc_tui.tui.look.text_layout import sanitize, width_of
 from torc_tui.tui.look.theme import DEFAULT, Palette
 from torc_tui.views.ansi import decode
@@ -98,7 +98,7 @@ class LogLines:
             return None
         return width_of(text[: found.start()]), width_of(text[: found.end()])
 
-    def _spans(self, line: TapeLine) -> Spans:
+    def _spans(self, line: MergedLine) -> Spans:
         palette = self.palette
         if line.heading:
             head = f"── {line.heading} "

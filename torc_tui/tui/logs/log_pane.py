@@ -1,7 +1,7 @@
 """The log of the selected job: which attempt, which stream, and the search in it.
 
 Input: the attempts of the job, read by the reader thread, and windows of the log's own thread.
-Output: the log, or why there is none. Never done here: reading a file.
+Output: the log, or why there is none. Never: reading a file.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""The thread that reads logs: it looks whether they grew, reads what is to be shown, counts lines
-and goes from hit to hit.
+"""The thread that reads a log: it follows the files, counts lines and goes from hit to hit.
 
-Input: which files, which lines, what to search, from the app's thread. Output: ``Window`` records,
-the newest one only, taken by ``take()``. ``told`` is called (in this thread) when the answer to a
-request is there, and not for what grows by itself: that is for the tick.
+Input: files, lines and searches, from the app's thread. Output: the newest ``Window``, taken by
+``take()``. The thread calls ``told`` after it has answered a request; for growth alone, the app
+looks with its tick.
 
 Invariant: no other part of the app reads a log.
 """
@@ -16,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from torc_tui.tui.logs.log_window import Want, Window
-from torc_tui.tui.logs.merged_log import MergedLog, Place, Stream, TapeLine
+from torc_tui.tui.logs.merged_log import MergedLine, MergedLog, Place, Stream
 from torc_tui.tui.logs.merged_search import MergedSearch, Wish
 
 LOOK_EVERY = 0.1
@@ -128,9 +127,7 @@ class LogReader:
     def text(
         self, first: Place | None, last: Place | None, then: Callable[[bytes, int], None]
     ) -> None:
-        """Read the lines ``first`` to ``last`` (None: all), and give them to ``then``, in the
-        thread.
-        """
+        """Read the lines ``first`` to ``last`` (None: all); ``then`` gets them in the thread."""
         self._request(lambda: self._text(first, last, then))
 
     def _request(self, work: Callable[[], None]) -> int:
@@ -274,16 +271,14 @@ class LogReader:
             found=None if self._search is None else self._search.state(),
         )
 
-    def _wanted_lines(self, log: MergedLog) -> list[TapeLine]:
+    def _wanted_lines(self, log: MergedLog) -> list[MergedLine]:
         want = self._want
         if want.place is None or want.place.piece >= len(log.pieces):
             return log.before(log.end, want.before + want.after)
         return [*log.before(want.place, want.before), *log.after(want.place, want.after)]
 
     def _take_jump(self) -> bool:
-        """Return whether the view must go to the anchor; also if the last window that said so was
-        not taken.
-        """
+        """Return whether the view must go to the anchor, also if it missed the last window."""
         jumped, self._jumped = self._jumped, False
         previous = self._news
         missed = previous is not None and previous.jumped and previous.anchor == self._anchor

@@ -1,6 +1,4 @@
-"""Rows of a log: a line with its styles cut, wrapped and lit. Pure; what comes out fits the width
-asked for.
-"""
+"""Rows of a log: a line with its styles, cut, wrapped and highlighted. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ Spans = list[tuple[str, RichStyle]]
 
 
 def rich_style(style: Style) -> RichStyle:
-    """A style of a log as Rich paints it."""
+    """Return a style of a log as Rich paints it."""
     if style == PLAIN:
         return RichStyle.null()
     fg, bg = (f"color({c})" if isinstance(c, int) else c for c in (style.fg, style.bg))
@@ -34,7 +32,7 @@ def rich_style(style: Style) -> RichStyle:
 
 
 def highlighted(spans: Spans, matches: re.Pattern[str], style: RichStyle) -> Spans:
-    """The spans with every match in ``style``."""
+    """Return the spans with every match in ``style``."""
     text = "".join(part for part, _ in spans)
     marks = [found.span() for found in matches.finditer(text)]
     if not marks:
@@ -57,9 +55,7 @@ def highlighted(spans: Spans, matches: re.Pattern[str], style: RichStyle) -> Spa
 
 
 def sliced(spans: Spans, left: int, width: int, mark: RichStyle) -> list[Segment]:
-    """What of a row stands in ``width`` cells from cell ``left`` on, with marks where it goes on at
-    either side.
-    """
+    """Return the part of a row in ``width`` cells from cell ``left`` on, with marks at cut ends."""
     total = sum(width_of(text) for text, _ in spans)
     if not left and total <= width:
         return [Segment(text, style) for text, style in spans]
@@ -91,7 +87,7 @@ def sliced(spans: Spans, left: int, width: int, mark: RichStyle) -> list[Segment
 
 
 def wrapped(spans: Spans, width: int) -> list[Spans]:
-    """A line broken to rows of at most ``width`` cells."""
+    """Return a line in rows of at most ``width`` cells."""
     rows: list[Spans] = [[]]
     room = width
     for text, style in spans:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torc_tui.tui.logs.log_lines import LogLines
-from torc_tui.tui.logs.merged_log import Place, TapeLine
+from torc_tui.tui.logs.merged_log import MergedLine, Place
 
 OWED = 20
 """Screens that keys may run ahead of the reading."""
@@ -18,8 +18,9 @@ SIDEWAYS = 16
 
 
 class LogScroll:
-    """See the module. ``follow`` holds while the end is shown: it ends with scrolling up, and comes
-    back at the end.
+    """See the module.
+
+    ``follow`` holds while the end is shown: scrolling up ends it, reaching the end begins it.
     """
 
     def __init__(self, lines: LogLines) -> None:
@@ -64,7 +65,7 @@ class LogScroll:
         return lines[self.top].place if self.top < len(lines) else None
 
     @property
-    def on_screen(self) -> Sequence[TapeLine]:
+    def on_screen(self) -> Sequence[MergedLine]:
         """Return the lines that are on screen, at least in part."""
         rows = self.rows()
         return self.lines.window.lines[rows[0][0] : rows[-1][0] + 1] if rows else ()

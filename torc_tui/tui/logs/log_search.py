@@ -1,9 +1,8 @@
-"""A search through the logs of all jobs of a workflow: type, enter, read what is found while it
-goes on; enter jumps.
+"""The dialog that searches the logs of all jobs; enter goes to the selected line.
 
-What comes in: the attempts (asked of the store by the reader thread), hits of the grep's own
-thread. What goes out: a hit that was chosen. The grep belongs to the workflow's screen, so that
-what was found is there again next time.
+Input: the attempts, read by the reader thread, and hits from the thread of the search. Output: a
+hit. The search belongs to the screen of the workflow, so the dialog shows its hits again the next
+time.
 """
 
 from __future__ import annotations
@@ -74,9 +73,7 @@ class HitRows:
 
 
 def lit(text: str, pattern: str, width: int) -> Line:
-    """The text with what was found lit, and brought into ``width`` cells where it stands further
-    out.
-    """
+    """Return a text with the match highlighted and within ``width`` cells."""
     where = text.lower() if pattern == pattern.lower() and len(text.lower()) == len(text) else text
     at = where.find(pattern)
     if at < 0:

@@ -2,7 +2,7 @@
 
 Input: windows of lines from the `LogReader`, and commands. Output: painted lines, and ``Moved``
 when place, size or search changed. Moving within the lines that were read is done at once; more
-lines are asked for before the edge is reached. Never done here: touching a file.
+lines are asked for before the edge is reached. Never: touching a file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torc_tui.tui.logs.log_scroll import SIDEWAYS, LogScroll
 from torc_tui.tui.logs.log_selection import LogSelection
 from torc_tui.tui.logs.log_window import Window
 from torc_tui.tui.logs.log_windows import LogWindows
-from torc_tui.tui.logs.merged_log import Place, Stream, TapeLine
+from torc_tui.tui.logs.merged_log import MergedLine, Place, Stream
 from torc_tui.tui.look.text_layout import Line, paint, width_of
 from torc_tui.tui.look.theme import palette_of
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
@@ -81,7 +81,7 @@ class LogView(CommandNode, Widget, can_focus=True):
         return self.scroll.follow
 
     @property
-    def on_screen(self) -> Sequence[TapeLine]:
+    def on_screen(self) -> Sequence[MergedLine]:
         """Return the lines that are on screen, at least in part."""
         return self.scroll.on_screen
 
@@ -106,8 +106,9 @@ class LogView(CommandNode, Widget, can_focus=True):
         self.source.go_to(stream, offset, pattern)
 
     def find(self, pattern: str, start: Place | None = None) -> None:
-        """Search the whole log, and go to the first hit from ``start`` on; an empty pattern ends
-        the search.
+        """Search the whole log, and go to the first hit from ``start`` on.
+
+        An empty pattern ends the search.
         """
         self.source.find(pattern, start)
         if not pattern:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from torc_tui.tui.logs.merged_log import Place, Stream, TapeLine
+from torc_tui.tui.logs.merged_log import MergedLine, Place, Stream
 
 
 class SearchState(NamedTuple):
@@ -40,7 +40,7 @@ class Window:
     serial: int = 0
     opened: int = 0
     generation: int = 0
-    lines: Sequence[TapeLine] = ()
+    lines: Sequence[MergedLine] = ()
     at_start: bool = True
     at_end: bool = True
     follows: bool = True

@@ -118,9 +118,7 @@ class LogWindows:
         return here not in [line.place for line in window.lines]
 
     def _keep_lines(self, window: Window, here: Place | None) -> Window:
-        """Return the news of an answer from before the user went on, with the lines that are here;
-        the lines are asked for again.
-        """
+        """Return a late answer with the present lines; those on screen are asked for again."""
         before = self.lines.window
         if self.asked <= window.serial:
             self.asked = self.reader.want(self._around(here))

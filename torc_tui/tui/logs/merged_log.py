@@ -1,12 +1,13 @@
-"""One or two logs as one sequence of lines, from either end. In: paths. Out: lines with places, and
-what changed.
+"""One or two log files as one sequence of lines, read from either end.
 
-A tape is made of pieces: stretches of the files in the order in which they were seen to grow. What
-was there before anybody looked has no order between two files, and is a piece of each under a
-heading that says so. A line is never parted: what begins a line in one piece ends it there.
+Input: paths. Output: lines with places, and what changed.
 
-Laws: offsets are those of `models.log`; pieces begin at starts of lines; a file that was replaced
-voids all places (``generation`` grows). Never done here: decoding, colours, threads.
+A merged log consists of pieces: parts of the files in the order in which they grew. What existed
+before the first look has no known order, so it becomes one piece per file, with a heading that says
+so. A line is never divided: the piece where it begins holds all of it.
+
+Invariants: offsets are those of `log_file`; pieces begin at starts of lines; when a file is
+replaced, all places become invalid (``generation`` grows).
 """
 
 from __future__ import annotations
@@ -42,10 +43,8 @@ class Place(NamedTuple):
     offset: int
 
 
-class TapeLine(NamedTuple):
-    """A line. ``stream`` is the number of its file, ``at`` counts the bytes before it, ``number``
-    counts from 0.
-    """
+class MergedLine(NamedTuple):
+    """A line: ``stream`` is its file, ``at`` the bytes before it, ``number`` counts from 0."""
 
     place: Place
     stream: int
@@ -154,9 +153,9 @@ class MergedLog:
 
     # -- lines -------------------------------------------------------------------------------------
 
-    def before(self, place: Place, count: int) -> list[TapeLine]:
-        """The ``count`` lines that end before ``place``."""
-        out: list[TapeLine] = []
+    def before(self, place: Place, count: int) -> list[MergedLine]:
+        """Return the ``count`` lines that end before ``place``."""
+        out: list[MergedLine] = []
         index, offset = place
         while index >= 0 and index < len(self.pieces) and len(out) < count:
             piece = self.pieces[index]
@@ -171,9 +170,9 @@ class MergedLog:
             offset = self.pieces[index].end if index >= 0 else 0
         return out[::-1]
 
-    def after(self, place: Place, count: int) -> list[TapeLine]:
-        """The ``count`` lines from ``place`` on."""
-        out: list[TapeLine] = []
+    def after(self, place: Place, count: int) -> list[MergedLine]:
+        """Return the ``count`` lines from ``place`` on."""
+        out: list[MergedLine] = []
         index, offset = place
         while index < len(self.pieces) and len(out) < count:
             piece = self.pieces[index]
@@ -188,8 +187,8 @@ class MergedLog:
                 offset = self._head(index).offset
         return out
 
-    def whole(self, line: TapeLine, limit: int = 1 << 20) -> bytes:
-        """The bytes of a line that was cut, up to ``limit``."""
+    def whole(self, line: MergedLine, limit: int = 1 << 20) -> bytes:
+        """Return the bytes of a line that was cut, up to ``limit``."""
         if not line.missing:
             return line.data
         start = line.place.offset
@@ -197,9 +196,9 @@ class MergedLog:
             LogLine(start, start + len(line.data) + line.missing + 1, b""), limit
         )
 
-    def numbered(self, lines: Sequence[TapeLine]) -> list[TapeLine]:
-        """The lines with their numbers, where the count has been."""
-        out: list[TapeLine] = []
+    def numbered(self, lines: Sequence[MergedLine]) -> list[MergedLine]:
+        """Return the lines with their numbers, as far as they are counted."""
+        out: list[MergedLine] = []
         known: dict[int, tuple[int, int]] = {}
         for line in lines:
             if line.heading:
@@ -217,14 +216,14 @@ class MergedLog:
         return out
 
     def place_of(self, stream: int, offset: int) -> Place | None:
-        """Where the line with this offset of a file stands; None where the tape has not been."""
+        """Return the place of the line at an offset of a file; None if it was not reached."""
         for index, piece in enumerate(self.pieces):
             if piece.stream == stream and piece.start <= offset < piece.end:
                 return Place(index, offset)
         return None
 
     def at_share(self, share: float) -> Place:
-        """The line that lies at this share (0 to 1) of all bytes."""
+        """Return the place of the line at this share (0 to 1) of all bytes."""
         wanted = int(max(0.0, min(1.0, share)) * max(0, self.size - 1))
         for index, piece in enumerate(self.pieces):
             length = piece.end - piece.start
@@ -251,7 +250,7 @@ class MergedLog:
         return total
 
     def hit(self, hits: Mapping[int, Sequence[int]], number: int) -> Place | None:
-        """The place of a hit by its number in the order of the tape, from 0."""
+        """Return the place of a hit by its number from 0 in the order of the log."""
         for index, piece in enumerate(self.pieces):
             starts = hits.get(piece.stream, ())
             low, high = bisect_left(starts, piece.start), bisect_left(starts, piece.end)
@@ -308,13 +307,13 @@ class MergedLog:
         piece = self.pieces[index]
         return Place(index, HEADING if piece.heading else piece.start)
 
-    def _headline(self, index: int) -> TapeLine:
+    def _headline(self, index: int) -> MergedLine:
         piece = self.pieces[index]
-        return TapeLine(
+        return MergedLine(
             Place(index, HEADING), piece.stream, b"", at=piece.base, heading=piece.heading
         )
 
-    def _line(self, index: int, line: LogLine) -> TapeLine:
+    def _line(self, index: int, line: LogLine) -> MergedLine:
         piece = self.pieces[index]
         data, missing = line.data, line.missing
         if missing:
@@ -326,7 +325,7 @@ class MergedLog:
             )
             if b"\r" in last:
                 data, missing = last[last.rfind(b"\r") + 1 :], 0
-        return TapeLine(
+        return MergedLine(
             Place(index, line.start),
             piece.stream,
             data,

@@ -1,0 +1,1 @@
+"""Themes, icons and text in cells."""

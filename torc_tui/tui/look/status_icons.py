@@ -1,6 +1,6 @@
-"""The signs of the app: every state as a sign, a word and the name of a colour. No Textual, no I/O.
+"""The icons of the app: every state as an icon, a word and the name of a style. Pure.
 
-Law: a state is never told by colour alone, and every sign is one cell wide.
+Invariant: a state is never shown by colour alone, and every icon is one cell wide.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from torc_tui.status import JobStatus, WorkflowState
 
 
 class Sign(NamedTuple):
-    """How a state looks. ``style`` is a name that the palette of the theme knows
-    (``theme.Palette``).
-    """
+    """How a state looks; ``style`` is a name in the palette of the theme."""
 
     sign: str
     word: str
@@ -37,30 +35,36 @@ STATUS: dict[JobStatus, Sign] = {
 
 HELD = Sign("‖", "held", "warning")
 
-ASCII = str.maketrans(
-    {
-        "·": ".", "◌": "o", "…": "~", "▷": "}", "▶": ">", "✔": "+", "✖": "x", "⊘": "/", "■": "#", "–": "-", "⚑": "!",
-        "‖": "|", "●": "*", "○": "o", "◉": "@", "▸": ">", "▾": "v", "▴": "^", "▲": "^", "▼": "v", "◂": "<",
-        "█": "#", "▉": "#", "▊": "#", "▋": "#", "▌": "|", "▍": "|", "▎": "|", "▏": "|", "▐": "|", "▕": "|",
-        "▓": "#", "▒": "=", "░": ".", "▀": "-", "▄": "_", "▁": "_", "▂": "_", "▃": "_", "▅": "=", "▆": "=", "▇": "#",
-        "─": "-", "━": "=", "═": "=", "│": "|", "┃": "|", "║": "|", "┌": "+", "┐": "+", "└": "+", "┘": "+",
-        "├": "+", "┤": "+", "┬": "+", "┴": "+", "┼": "+", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "╴": "-", "╶": "-",
-        "┯": "+", "┠": "+", "╤": "+", "╟": "+",
-        "╵": "|", "╷": "|", "┏": "+", "┓": "+", "┗": "+", "┛": "+", "╔": "+", "╗": "+", "╚": "+", "╝": "+", "╱": "/",
-        "╲": "\\", "╌": "-", "╎": "|", "┄": "-", "┆": "|", "┈": "-", "┊": "|", "╸": "-", "╺": "-", "╼": "-", "╾": "-",
-        "→": ">", "←": "<", "↑": "^", "↓": "v", "↳": "`", "↵": "<", "⏎": "<", "×": "x", "•": "*", "≥": ">", "≤": "<",
-        "⋯": "~", "⚠": "!", "ℹ": "i", "◆": "*", "◇": "o", "▬": "=", "⟳": "@", "⏸": "|", "↔": "-", "↕": "|", "⋮": ":",
-        "🮂": "-", "🮇": "|", "▔": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "—": "-", "⇥": ">", "⇤": "<",
-        "‹": "<", "›": ">",
-    }
-)  # fmt: skip
-"""Every sign that the app itself draws, as ASCII; braille becomes dots (see ``to_ascii``)."""
-
-_BRAILLE = {code: ("." if code == 0x2800 else ":") for code in range(0x2801, 0x2900)} | {
-    0x2800: " "
+_SIGNS = {
+    ".": "·░",
+    "o": "◌○◇",
+    "~": "…⋯",
+    "}": "▷",
+    ">": "▶▸→≥⇥›",
+    "+": "✔┌┐└┘├┤┬┴┼╭╮╰╯┯┠╤╟┏┓┗┛╔╗╚╝",
+    "x": "✖×",
+    "/": "⊘╱",
+    "#": "■█▉▊▋▓▇",
+    "-": "–▀─╴╶╌┄┈╸╺╼╾↔🮂▔—",
+    "!": "⚑⚠",
+    "|": "‖▌▍▎▏▐▕│┃║╵╷╎┆┊⏸↕🮇",
+    "*": "●•◆",
+    "@": "◉⟳",
+    "v": "▾▼↓",
+    "^": "▴▲↑",
+    "<": "◂←↵⏎≤⇤‹",
+    "=": "▒▅▆━═▬",
+    "_": "▄▁▂▃",
+    "\\": "╲",
+    "`": "↳",
+    "i": "ℹ",
+    ":": "⋮",
+    "'": "’‘",
+    '"': "“”",
 }
-ASCII.update(_BRAILLE)
-
+ASCII = {ord(sign): plain for plain, signs in _SIGNS.items() for sign in signs}
+"""Every character that the app itself draws, as ASCII; braille becomes dots."""
+ASCII |= dict.fromkeys(range(0x2801, 0x2900), ":") | {0x2800: " "}
 
 STATES = {
     WorkflowState.EMPTY: Sign("·", "empty", "muted"),

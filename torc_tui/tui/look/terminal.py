@@ -1,5 +1,6 @@
-"""What kind of terminal this is, by its environment. Cheap to import: the command line asks before
-loading the app.
+"""What the terminal can do, by its environment.
+
+Cheap to import: the command line asks before it loads the app.
 """
 
 from __future__ import annotations
@@ -8,17 +9,23 @@ from collections.abc import Mapping
 
 
 def refusal(environ: Mapping[str, str], *, interactive: bool = True) -> str | None:
-    """The sentence with which the app refuses to start here, or None where it can.
+    """Return why the app cannot run in this terminal; None if it can.
 
-    ``interactive`` says whether standard input and output are a terminal.
+    ``interactive``: standard input and output are a terminal.
     """
     if not interactive:
-        return "The app needs a terminal, and standard input or output is none; use `torc run` or `torc status`."
+        return (
+            "the app needs a terminal as standard input and output;"
+            " without one, use `torc run` or `torc status`"
+        )
     term = environ.get("TERM", "")
     if term in ("dumb", "unknown"):
-        return f"This terminal (TERM={term}) cannot place a cursor; use `torc run FILE` or `torc status ID` instead."
+        return (
+            f"the app cannot run in this terminal (TERM={term});"
+            " use `torc run FILE` or `torc status ID`"
+        )
     if not term:
-        return "TERM is not set, so nobody knows what this terminal can do; set it (e.g. TERM=xterm) and start again."
+        return "TERM is not set; set it to the type of the terminal, such as TERM=xterm"
     return None
 
 
@@ -44,8 +51,9 @@ def colours(environ: Mapping[str, str]) -> int:
 
 
 def speaks_unicode(environ: Mapping[str, str]) -> bool:
-    """Whether the locale can show signs beyond ASCII. ``TORC_ASCII=1`` says no; the Linux console
-    says no.
+    """Return whether the terminal shows characters beyond ASCII.
+
+    ``TORC_ASCII=1`` and the Linux console do not.
     """
     if environ.get("TORC_ASCII", "") not in ("", "0"):
         return False

@@ -1,5 +1,7 @@
-"""Text in cells: cut, pad and paint. What comes in is text of anybody (names of jobs, lines of
-logs), what goes out fits its width exactly and cannot move the cursor. No widget, no I/O.
+"""Text in cells: cut, pad and paint. Pure.
+
+Input: any text, such as names of jobs and lines of logs. Output: text that fits its width and
+cannot move the cursor.
 """
 
 from __future__ import annotations
@@ -37,19 +39,19 @@ _HARMLESS |= dict.fromkeys(range(0xFE00, 0xFE10), "")
 
 
 def sanitize(text: str) -> str:
-    """The text with everything replaced that a terminal would act upon."""
+    """Return the text without characters that a terminal would act upon."""
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_HARMLESS)
 
 
 def width_of(text: str) -> int:
-    """How many cells the text takes."""
+    """Return how many cells the text takes."""
     return len(text) if text.isascii() else cell_len(text)
 
 
 def cut(text: str, width: int) -> str:
-    """The longest start of ``text`` that fits into ``width`` cells."""
+    """Return the longest start of ``text`` that fits into ``width`` cells."""
     if text.isascii():
         return text[:width]
     total = 0
@@ -61,7 +63,7 @@ def cut(text: str, width: int) -> str:
 
 
 def fit(text: str, width: int, align: str = "left") -> str:
-    """``text`` in exactly ``width`` cells, shortened with an ellipsis where it is longer."""
+    """Return ``text`` in exactly ``width`` cells, shortened with an ellipsis if it is longer."""
     if width <= 0:
         return ""
     size = width_of(text)
@@ -75,7 +77,7 @@ def fit(text: str, width: int, align: str = "left") -> str:
 
 
 def fit_line(line: Line, width: int, align: str = "left") -> list[Span]:
-    """Several spans in exactly ``width`` cells."""
+    """Return spans in exactly ``width`` cells."""
     out: list[Span] = []
     left = width
     for position, (text, style) in enumerate(line):
@@ -92,6 +94,7 @@ def fit_line(line: Line, width: int, align: str = "left") -> list[Span]:
 
 
 def line_width(line: Line) -> int:
+    """Return how many cells a line takes."""
     return sum(width_of(text) for text, _ in line)
 
 
@@ -114,8 +117,9 @@ def paint(
     width: int,
     under: Style | None = None,
 ) -> Strip:
-    """A strip of exactly ``width`` cells. ``base`` lies under every span, ``under`` replaces the
-    backgrounds.
+    """Return a strip of exactly ``width`` cells.
+
+    ``base`` lies under every span, ``under`` replaces the backgrounds.
     """
     segments = []
     used = 0
@@ -136,7 +140,7 @@ def paint(
 
 
 def bar(done: float, width: int, *, style: str = "bar", rest: str = "bar-rest") -> list[Span]:
-    """A bar of ``width`` cells, ``done`` between 0 and 1, in eighths of a cell."""
+    """Return a bar of ``width`` cells, ``done`` between 0 and 1, in eighths of a cell."""
     eighths = round(max(0.0, min(1.0, done)) * width * 8)
     full, part = divmod(eighths, 8)
     spans: list[Span] = [("█" * full, style)]
@@ -148,9 +152,10 @@ def bar(done: float, width: int, *, style: str = "bar", rest: str = "bar-rest") 
 
 
 def shares(parts: Sequence[tuple[int, str]], width: int) -> list[Span]:
-    """A strip of ``width`` cells divided by counts: nobody with a count above zero disappears while
-    there is room. The style ``bar-rest`` stands for what is still to come, and looks so without
-    colours too.
+    """Return a bar of ``width`` cells divided by counts.
+
+    Every count above zero is visible while there is room. The style ``bar-rest`` stands for what is
+    to come, and differs without colours too.
     """
     total = sum(count for count, _ in parts)
     if total <= 0 or width <= 0:

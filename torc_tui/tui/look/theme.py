@@ -1,8 +1,8 @@
-"""The themes, and the palette that each gives to the app's own widgets. No state, no I/O.
+"""The themes, and the palette that each gives to the app's own widgets. Pure.
 
-Models and widgets speak of styles by *names* (``failed``, ``muted``, ``accent bold``); only a
-``Palette`` knows colours. A name is words separated by spaces: words of the palette, and the
-attributes bold, dim, italic, underline, reverse, strike.
+Models and widgets use *names* of styles (``failed``, ``accent bold``); only a ``Palette`` knows
+colours. A name consists of words of the palette and the attributes bold, dim, italic, underline,
+reverse and strike.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ class Palette:
             self._styles[key] = Style.parse(value)
 
     def __call__(self, name: str) -> Style:
-        """The style of that name; unknown words mean nothing (a newer model must not break an older
-        theme).
-        """
+        """Return the style of a name; unknown words have no effect."""
         style = self._styles.get(name)
         if style is None:
             style = Style.null()
@@ -57,56 +55,61 @@ class Palette:
 
 
 def _palette(name: str, ink: Mapping[str, str]) -> Palette:
-    """A palette from the two dozen colours that a theme chooses."""
+    """Return a palette made from the colours of a theme."""
     g = ink.__getitem__
     return Palette(
         name,
         {
-            "text": g("text"), "muted": g("muted"), "faint": g("faint"), "strong": f"bold {g('strong')}",
-            "accent": g("accent"), "info": g("info"), "success": g("success"), "warning": g("warning"),
-            "error": g("error"), "link": f"underline {g('info')}",
-            "uninitialized": g("faint"), "blocked": g("muted"), "ready": g("ready"), "pending": g("pending"),
-            "running": g("info"), "completed": g("success"), "failed": g("error"), "canceled": g("violet"),
+            "text": g("text"), "muted": g("muted"), "faint": g("faint"),
+            "strong": f"bold {g('strong')}", "accent": g("accent"), "info": g("info"),
+            "success": g("success"), "warning": g("warning"), "error": g("error"),
+            "link": f"underline {g('info')}", "uninitialized": g("faint"), "blocked": g("muted"),
+            "ready": g("ready"), "pending": g("pending"), "running": g("info"),
+            "completed": g("success"), "failed": g("error"), "canceled": g("violet"),
             "terminated": g("orange"), "disabled": g("faint"), "pending_failed": g("warning"),
-            "header": f"{g('muted')} on {g('panel')}", "header-strong": f"bold {g('strong')} on {g('panel')}",
-            "head": f"{g('muted')}", "head-sort": f"bold {g('accent')}",
-            "cursor": g("cursor"), "cursor-blur": g("cursor_blur"), "cursor-bar": g("accent"),
-            "mark": f"bold {g('accent')}",
-            "hover": g("hover"), "match": g("match"), "match-current": g("match_current"), "selection": g("match"),
-            "bar": g("success"), "bar-rest": g("rest"), "rule": g("rest"),
-            "key": f"bold {g('accent')}", "key-title": g("muted"),
-            "json-key": g("info"), "json-string": g("success"), "json-number": g("orange"), "json-literal": g("violet"),
-            "json-punct": g("faint"), "added": g("success"), "removed": g("error"), "stderr": g("orange"),
-            "node": g("muted"), "node-file": g("orange"), "node-data": g("violet"), "edge": g("edge"),
+            "header": f"{g('muted')} on {g('panel')}",
+            "header-strong": f"bold {g('strong')} on {g('panel')}", "head": f"{g('muted')}",
+            "head-sort": f"bold {g('accent')}", "cursor": g("cursor"),
+            "cursor-blur": g("cursor_blur"), "cursor-bar": g("accent"),
+            "mark": f"bold {g('accent')}", "hover": g("hover"), "match": g("match"),
+            "match-current": g("match_current"), "selection": g("match"), "bar": g("success"),
+            "bar-rest": g("rest"), "rule": g("rest"), "key": f"bold {g('accent')}",
+            "key-title": g("muted"), "json-key": g("info"), "json-string": g("success"),
+            "json-number": g("orange"), "json-literal": g("violet"), "json-punct": g("faint"),
+            "added": g("success"), "removed": g("error"), "stderr": g("orange"), "node": g("muted"),
+            "node-file": g("orange"), "node-data": g("violet"), "edge": g("edge"),
             "critical": f"bold {g('accent')}", "minimap": g("faint"), "group": f"bold {g('text')}",
-            "danger": g("danger"), "button": g("button"), "load": g("info"), "load-high": g("warning"),
+            "danger": g("danger"), "button": g("button"), "load": g("info"),
+            "load-high": g("warning"),
         },
     )  # fmt: skip
 
 
 _NIGHT = {
-    "text": "#c8cfd8", "strong": "#eef2f6", "muted": "#838d9b", "faint": "#59636f", "accent": "#d8a657",
-    "info": "#6fb3d2", "success": "#86b97f", "warning": "#e0b860", "error": "#e5736f", "violet": "#b495c9",
-    "orange": "#dd9166", "ready": "#c8cfd8", "pending": "#8fa9d6", "panel": "#1d232b", "rest": "#323b46",
-    "edge": "#5b6674", "cursor": "on #2b3542", "cursor_blur": "on #1f2730", "hover": "on #1b222a",
+    "text": "#c8cfd8", "strong": "#eef2f6", "muted": "#838d9b", "faint": "#59636f",
+    "accent": "#d8a657", "info": "#6fb3d2", "success": "#86b97f", "warning": "#e0b860",
+    "error": "#e5736f", "violet": "#b495c9", "orange": "#dd9166", "ready": "#c8cfd8",
+    "pending": "#8fa9d6", "panel": "#1d232b", "rest": "#323b46", "edge": "#5b6674",
+    "cursor": "on #2b3542", "cursor_blur": "on #1f2730", "hover": "on #1b222a",
     "match": "#14181d on #d8a657", "match_current": "bold #14181d on #f2d79b",
     "danger": "bold #ffffff on #a8403d", "button": "bold #14181d on #d8a657",
 }  # fmt: skip
 
 _DAY = {
-    "text": "#2d333b", "strong": "#0d1117", "muted": "#636c76", "faint": "#8f98a3", "accent": "#8a5a00",
-    "info": "#1f6f9c", "success": "#2f7d36", "warning": "#8f6400", "error": "#b3312c", "violet": "#7b4b9b",
-    "orange": "#a8521a", "ready": "#2d333b", "pending": "#3d62a8", "panel": "#e6e3db", "rest": "#cfcbc1",
-    "edge": "#8c8f92", "cursor": "on #dfd9c8", "cursor_blur": "on #ebe8e0", "hover": "on #efece5",
+    "text": "#2d333b", "strong": "#0d1117", "muted": "#636c76", "faint": "#8f98a3",
+    "accent": "#8a5a00", "info": "#1f6f9c", "success": "#2f7d36", "warning": "#8f6400",
+    "error": "#b3312c", "violet": "#7b4b9b", "orange": "#a8521a", "ready": "#2d333b",
+    "pending": "#3d62a8", "panel": "#e6e3db", "rest": "#cfcbc1", "edge": "#8c8f92",
+    "cursor": "on #dfd9c8", "cursor_blur": "on #ebe8e0", "hover": "on #efece5",
     "match": "#ffffff on #8a5a00", "match_current": "bold #ffffff on #5e3d00",
     "danger": "bold #ffffff on #b3312c", "button": "bold #ffffff on #8a5a00",
 }  # fmt: skip
 
 # Okabe and Ito's colours: told apart by people with any of the common colour deficiencies.
 _SAFE = {
-    **_NIGHT, "accent": "#f0e442", "info": "#56b4e9", "success": "#009e73", "warning": "#e69f00", "error": "#ff7847",
-    "violet": "#cc79a7", "orange": "#e69f00", "pending": "#7da7e0", "match": "#14181d on #f0e442",
-    "match_current": "bold #14181d on #fffbb0",
+    **_NIGHT, "accent": "#f0e442", "info": "#56b4e9", "success": "#009e73", "warning": "#e69f00",
+    "error": "#ff7847", "violet": "#cc79a7", "orange": "#e69f00", "pending": "#7da7e0",
+    "match": "#14181d on #f0e442", "match_current": "bold #14181d on #fffbb0",
     "danger": "bold #14181d on #ff7847", "button": "bold #14181d on #f0e442",
 }  # fmt: skip
 
@@ -115,24 +118,27 @@ _TURNED = "reverse not dim default on default"
 tell the states."""
 
 _SIXTEEN = {
-    "text": "default", "strong": "default", "muted": "bright_black", "faint": "bright_black", "accent": "yellow",
-    "info": "cyan", "success": "green", "warning": "bright_yellow", "error": "bright_red", "violet": "magenta",
-    "orange": "yellow", "ready": "default", "pending": "bright_blue", "panel": "default", "rest": "bright_black",
-    "edge": "bright_black", "cursor": _TURNED, "cursor_blur": "underline", "hover": "", "match": "black on yellow",
-    "match_current": "bold black on bright_yellow", "danger": "bold white on red", "button": "bold black on yellow",
+    "text": "default", "strong": "default", "muted": "bright_black", "faint": "bright_black",
+    "accent": "yellow", "info": "cyan", "success": "green", "warning": "bright_yellow",
+    "error": "bright_red", "violet": "magenta", "orange": "yellow", "ready": "default",
+    "pending": "bright_blue", "panel": "default", "rest": "bright_black", "edge": "bright_black",
+    "cursor": _TURNED, "cursor_blur": "underline", "hover": "", "match": "black on yellow",
+    "match_current": "bold black on bright_yellow", "danger": "bold white on red",
+    "button": "bold black on yellow",
 }  # fmt: skip
 
 _MONO = {
-    **dict.fromkeys(_SIXTEEN, "default"),
-    "muted": "default", "faint": "dim", "rest": "dim", "edge": "dim", "panel": "default",
-    "cursor": _TURNED, "cursor_blur": "underline", "hover": "", "match": "reverse", "match_current": "bold reverse",
-    "error": "bold", "danger": "bold reverse", "button": "bold reverse",
+    **dict.fromkeys(_SIXTEEN, "default"), "muted": "default", "faint": "dim", "rest": "dim",
+    "edge": "dim", "panel": "default", "cursor": _TURNED, "cursor_blur": "underline", "hover": "",
+    "match": "reverse", "match_current": "bold reverse", "error": "bold", "danger": "bold reverse",
+    "button": "bold reverse",
 }  # fmt: skip
 
 PALETTES: dict[str, Palette] = {
     name: _palette(name, ink)
     for name, ink in {
-        "torc-night": _NIGHT, "torc-day": _DAY, "torc-safe": _SAFE, "torc-16": _SIXTEEN, "torc-mono": _MONO,
+        "torc-night": _NIGHT, "torc-day": _DAY, "torc-safe": _SAFE, "torc-16": _SIXTEEN,
+        "torc-mono": _MONO,
     }.items()
 }  # fmt: skip
 DEFAULT = PALETTES["torc-night"]
@@ -227,7 +233,7 @@ THEMES: tuple[Theme, ...] = (
 
 
 def palette_for(theme: Theme) -> Palette:
-    """The palette of one of our themes, or one made from the colours of another theme."""
+    """Return the palette of one of our themes, or one made from the colours of another theme."""
     own = PALETTES.get(theme.name)
     if own is not None:
         return own
@@ -247,7 +253,8 @@ def palette_for(theme: Theme) -> Palette:
         ink = dict(base)
         for name, key in {
             "text": "foreground", "strong": "foreground", "accent": "accent", "info": "secondary",
-            "success": "success", "warning": "warning", "error": "error", "panel": "panel", "rest": "panel-lighten-1",
+            "success": "success", "warning": "warning", "error": "error", "panel": "panel",
+            "rest": "panel-lighten-1",
         }.items():  # fmt: skip
             ink[name] = pick(key, base[name])
         background = Color.parse(pick("background", "#14181d" if theme.dark else "#f6f4ee"))
@@ -264,7 +271,7 @@ def palette_for(theme: Theme) -> Palette:
 
 
 def choose(environ: Mapping[str, str], wanted: str | None = None) -> str:
-    """The name of the theme to start with. NO_COLOR and poor terminals win over what was chosen."""
+    """Return the theme to start with; NO_COLOR and limited terminals override the choice."""
     have = terminal.colours(environ)
     if have == 0:
         return "torc-mono"
@@ -274,9 +281,7 @@ def choose(environ: Mapping[str, str], wanted: str | None = None) -> str:
 
 
 class AsciiOnly(LineFilter):
-    """Turns every sign that the app draws into ASCII, on the way to the terminal, Textual's own
-    widgets included.
-    """
+    """Replaces every character beyond ASCII before it reaches the terminal, in all widgets."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [

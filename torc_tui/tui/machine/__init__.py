@@ -1,0 +1,1 @@
+"""The tab of the machine: CPUs, memory, GPUs, and who holds them."""

@@ -15,9 +15,7 @@ OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning
 
 
 def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
-    """Return spans in as many lines as they need; spans that belong together end with two
-    blanks.
-    """
+    """Return spans in as many lines as they need; two blanks end what belongs together."""
     lines: list[list[Span]] = [[]]
     group: list[Span] = []
     for span in spans:
@@ -60,6 +58,7 @@ def memory_bar(state: GpuState, width: int) -> list[Span]:
 
 
 def memory_words(state: GpuState, *, short: bool = False) -> str:
+    """Return how much memory of a GPU is used, and by whom."""
     gpu = state.gpu
     assert gpu is not None
     if state.limitless:
@@ -76,17 +75,20 @@ def memory_words(state: GpuState, *, short: bool = False) -> str:
 
 
 def figures(gpu: Gpu) -> list[str]:
+    """Return the use, temperature and power of a GPU, as far as they are known."""
     out = [] if gpu.utilization is None else [f"{gpu.utilization:.0f} %"]
     out += [] if gpu.temperature is None else [f"{gpu.temperature:.0f} °C"]
     return out + ([] if gpu.power is None else [f"{gpu.power:.0f} W"])
 
 
 def process_words(process: GpuProcess) -> str:
+    """Return a process on a GPU with its memory."""
     memory = "" if process.memory is None else f" {size(process.memory)}"
     return sanitize(f"pid {process.pid} {process.name}".rstrip()) + memory
 
 
 def device_words(one: Holding, index: Mapping[str, int]) -> str:
+    """Return the GPUs that a job holds: their numbers and shares."""
     words = []
     for grant in one.allocation.gpus:
         name = str(index.get(grant.uuid, "?"))

@@ -1,5 +1,4 @@
-"""The machine as lines: CPU slots, memory and GPUs, with the jobs that hold them, the use by others,
-and histories. No Textual, no I/O.
+"""The machine as lines: CPU slots, memory, GPUs, the jobs that hold them, and histories. Pure.
 
 Input: the readings that the app keeps. Output: lines, and which of them stand for jobs.
 """
@@ -148,7 +147,7 @@ class MachineSheet:
         self.gap()
 
     def _slots(self) -> None:
-        """A sign for every CPU: the letter of the job that holds it, or a dot."""
+        """Add a character per CPU: the letter of the job that holds it, or a dot."""
         marks = [
             self.marks[one.job_id]
             for one in self.host.holdings
@@ -181,9 +180,12 @@ class MachineSheet:
         if self.roomy:
             own, reserved, others, free = OWN, RESERVED, OTHERS, FREE
             self.add(
-                (" GPUs   ", "accent bold"), own, (" used by jobs  ", "muted"), reserved, (" reserved  ", "muted"),
-                others, (" used by others  ", "muted"), free, (" free", "muted"),
-            )  # fmt: skip
+                (" GPUs   ", "accent bold"),
+                *(own, (" used by jobs  ", "muted")),
+                *(reserved, (" reserved  ", "muted")),
+                *(others, (" used by others  ", "muted")),
+                *(free, (" free", "muted")),
+            )
         for state in states:
             self._gpu(state)
         for uuid, index in known.items():
@@ -201,9 +203,13 @@ class MachineSheet:
             line = self.history(ring, graph, 1)[0] if graph and gpu.utilization is not None else ""
             said = f" {memory_words(state, short=True)} "
             self.add(
-                (f" {gpu_label(label(gpu))} ", "accent bold"), *memory_bar(state, bar), (said, "muted"), (line, "load"),
-                (f" {'  '.join(figures(gpu)[:2])}  ", "text"), *users,
-            )  # fmt: skip
+                (f" {gpu_label(label(gpu))} ", "accent bold"),
+                *memory_bar(state, bar),
+                (said, "muted"),
+                (line, "load"),
+                (f" {'  '.join(figures(gpu)[:2])}  ", "text"),
+                *users,
+            )
             return
         self.add(
             (f" {gpu_label(label(gpu))}  ", "strong"),
@@ -254,12 +260,14 @@ class MachineSheet:
                 self.jobs[len(self.lines)] = one.job_id
             started = one.started_at
             self.add(
-                (" ", ""), self.marks[one.job_id], (" " + fit(sanitize(one.job_name), name), "text"),
+                (" ", ""),
+                self.marks[one.job_id],
+                (" " + fit(sanitize(one.job_name), name), "text"),
                 (f" {one.allocation.num_cpus:>5} {size(one.allocation.memory):>9} ", "muted"),
                 (fit(device_words(one, index), 14), "accent"),
                 (f" {clock(self.host.at - started) if started else 'starting':>9}", "running"),
                 (f"  {one.workflow_id}" if workflows else "", "faint"),
-            )  # fmt: skip
+            )
 
     def _elsewhere(self) -> None:
         for reason in self.machine.reports:

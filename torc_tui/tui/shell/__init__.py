@@ -1,0 +1,1 @@
+"""The app itself: start, tick, keys, help, palette and notifications."""

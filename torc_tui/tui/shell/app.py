@@ -60,6 +60,8 @@ class TorcApp(App[int]):
     ENABLE_COMMAND_PALETTE = False
     TITLE = "torc"
     BINDINGS: ClassVar[list[Any]] = []
+    config_dir: Path | None = None
+    """The directory of the key map file; None: the default keys."""
     CSS = """
     TorcScreen { background: $background; color: $foreground; }
     #jobs-pane, #tabs-pane { width: 1fr; height: 1fr; }
@@ -75,7 +77,6 @@ class TorcApp(App[int]):
         *,
         source: Callable[[], Source] | None = None,
         environ: Mapping[str, str] | None = None,
-        config_dir: Path | None = None,
         state_file: Path | None = None,
     ) -> None:
         self.environ = os.environ if environ is None else environ
@@ -92,7 +93,6 @@ class TorcApp(App[int]):
         self.workflow_id = workflow_id
         self.spec_file = spec_file
         self.read_only = read_only
-        self.config_dir = config_dir
         self.keymap = KeyMap()
         self.lost: str | None = None
         self.meters: tuple[Meter, ...] = ()
@@ -174,9 +174,7 @@ class TorcApp(App[int]):
         self.exit(code)
 
     async def action_quit(self) -> None:
-        """Leave the app by Textual's own key, which comes before all others: a screen may want to
-        ask about unsaved text.
-        """
+        """Quit by Textual's own key, which precedes others: unsaved text may be asked about."""
         await self.dispatcher.carry_out(BY_ID["quit-now"])
 
     # -- screens -----------------------------------------------------------------------------------
@@ -280,9 +278,7 @@ class TorcApp(App[int]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a notification. Its text may come from anywhere: nothing in it is markup, and
-        nothing moves the cursor.
-        """
+        """Show a notification; markup and control characters in it have no effect."""
         text = "\n".join(sanitize(line) for line in message.split("\n"))
         super().notify(text, title=title, severity=severity, timeout=timeout, markup=False)
 
@@ -306,9 +302,7 @@ class TorcApp(App[int]):
             self.notify(notice.text, severity=severity, timeout=6)
 
     def tell_when_ended(self, key: Hashable, watch: Watch) -> None:
-        """Notify the user when the jobs end, whatever is on screen; on the second call, no
-        longer.
-        """
+        """Notify the user when the jobs end, on any screen; the second call stops that."""
         watched = self.watches.toggle(key, watch)
         text = "you will be notified when it ends" if watched else "no notification any more"
         self.notify(f"{watch.title}: {text}")

@@ -15,9 +15,7 @@ Choice = Command | Job
 
 
 def usable(contexts: Sequence[str], handlers: Mapping[str, Handler]) -> list[Command]:
-    """Return the commands that work here: those about what is under the cursor first, those about
-    the app last.
-    """
+    """Return the commands that work here: those about the selection first, the app last."""
     here = [*contexts, "app"]
     found = [
         command

@@ -19,12 +19,11 @@ def run_app(
 
     Ask ``terminal.refusal`` before.
     """
-    config = Path(settings.config_paths()[1][1]).parent
     state = Path(settings.state_dir()) / "app.json"
-    # The threads that read must not keep the screen waiting: Python's own 5 ms are a third of a
-    # frame.
+    # Reading threads must not delay the screen: Python's own 5 ms are a third of a frame.
     sys.setswitchinterval(0.001)
-    app = TorcApp(store_url, workflow_id, spec_file, read_only, config_dir=config, state_file=state)
+    app = TorcApp(store_url, workflow_id, spec_file, read_only, state_file=state)
+    app.config_dir = Path(settings.config_paths()[1][1]).parent
     code = app.run() or 0
     if app.farewell is not None:
         print(app.farewell)

@@ -118,8 +118,6 @@ class Tick:
 
 
 def _keep_out_of_collection() -> None:
-    """Let the garbage collector skip what is there now: looking through 100,000 jobs would stop the
-    screen for a while.
-    """
+    """Exclude present objects from garbage collection, which takes long with 100,000 jobs."""
     gc.freeze()
     gc.enable()

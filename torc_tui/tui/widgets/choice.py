@@ -34,9 +34,7 @@ class Option(Generic[T]):
 
 
 class Choice(Overlay[T], Generic[T]):
-    """A question. The last option changes nothing: escape means it, and it has the focus, so that
-    one enter too many destroys nothing.
-    """
+    """A question. Escape takes the last option, which changes nothing and has the focus."""
 
     DEFAULT_CSS = """
     Choice > .box { width: 110; }
@@ -54,9 +52,7 @@ class Choice(Overlay[T], Generic[T]):
         *,
         first: bool = False,
     ) -> None:
-        """Prepare the question; with ``first``, the first option has the focus, because it is what
-        the user has just asked for.
-        """
+        """Prepare the question; with ``first``, the first option has the focus."""
         super().__init__()
         self.first = first
         self.heading = title

@@ -1,6 +1,4 @@
-"""The columns of a table for a width: which are shown, and the lines made of them. No Textual
-widget.
-"""
+"""The columns of a table for a width: which are shown, and the lines made of them."""
 
 from __future__ import annotations
 

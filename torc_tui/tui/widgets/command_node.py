@@ -1,4 +1,4 @@
-"""The base of whatever carries out commands: widgets, panes and screens."""
+"""The base of everything that carries out commands: widgets, panes and screens."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ Handler = Callable[[], Awaitable[None] | None]
 
 
 class CommandNode:
-    """A mixin. A command is carried out by the first node, from the focus outwards, that has a
-    handler for it.
-    """
+    """A mixin: the first node from the focus outwards that has a handler carries out a command."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ()
     """The contexts of the command table that hold while the node has the focus, or contains it."""

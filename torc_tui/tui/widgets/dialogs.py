@@ -108,8 +108,9 @@ FoundRow = tuple[K, str, str, str]
 
 
 class Finder(Overlay[K], Generic[K]):
-    """A list to find something in by typing. ``search`` returns the rows for a text; the result is
-    the key of the chosen row.
+    """A list to search by typing.
+
+    ``search`` returns the rows for a text; the result is the key of the chosen row.
     """
 
     DEFAULT_CSS = """

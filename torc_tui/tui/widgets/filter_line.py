@@ -1,6 +1,4 @@
-"""The line where a filter is typed: applied while typing, completed by tab, with a note at its
-right.
-"""
+"""The line where a filter is typed: applied while typing, completed by tab, with a note."""
 
 from __future__ import annotations
 

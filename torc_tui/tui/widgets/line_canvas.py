@@ -1,7 +1,7 @@
-"""A viewport over a drawing of any size: base of the graph and of the histories.
+"""A viewport over a drawing of any size: base of the graph and of all pages.
 
-What comes in: a ``Drawing``. What goes out: the part of it that is on screen, painted, and messages
-about what was hit. Never done here: computing a layout. Only the visible part is ever asked for.
+Input: a ``Drawing``. Output: its visible part, painted, and messages about clicks. Never: computing
+a layout, or asking for parts out of view.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class LineCanvas(CommandNode, ScrollView, can_focus=True):
         self.redraw()
 
     def redraw(self) -> None:
-        """The drawing changed: measure and paint it again. The place looked at stays."""
+        """Measure and paint a drawing that changed; the view stays where it is."""
         self._drawn = None
         width, height = self.drawing.size if self.drawing is not None else (1, 1)
         view = self.size
@@ -107,9 +107,7 @@ class LineCanvas(CommandNode, ScrollView, can_focus=True):
             self.refresh()
 
     def _refresh_changed(self) -> bool:
-        """Paint only the lines that differ from those on screen; False where that cannot be
-        told.
-        """
+        """Paint only the lines that differ; return False if those on screen are unknown."""
         painted = self._painted
         if self.drawing is None or painted is None:
             return False

@@ -4,7 +4,7 @@ Subclasses say which rows there are (``read_keys``) and paint one of them (``pai
 ``changed(keys)`` tell that rows read differently, ``reload()`` that rows came or went. Output:
 messages about the row under the cursor, which is known by its key and never by its number.
 
-Never done here: input and output, filtering, deciding what a row says.
+Never: input and output, filtering, deciding what a row shows.
 """
 
 from __future__ import annotations

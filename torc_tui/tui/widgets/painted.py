@@ -1,7 +1,6 @@
-"""Widgets that paint lines of styled text themselves: the base of header, footer, tabs and buttons.
+"""Widgets that paint lines of styled text: the base of header, footer, tabs and buttons.
 
-What comes in: what subclasses know. What goes out: strips. Never done here: Rich renderables or
-markup, so that a job named ``[bold]`` is shown as it is named.
+Never: Rich renderables or markup, so that a job named ``[bold]`` is shown as it is named.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Painted(Widget):
         return palette_of(self.app)
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        """What stands in that many cells; lines that are missing are empty."""
+        """Return the lines for that many cells; missing lines are empty."""
         raise NotImplementedError
 
     def repaint(self) -> None:
@@ -68,7 +67,7 @@ class Painted(Widget):
 
 
 class Zones:
-    """Which part of a line does what when clicked: filled while painting, asked on a click."""
+    """The parts of a line that can be clicked: filled while painting, asked on a click."""
 
     def __init__(self) -> None:
         self._zones: list[tuple[int, int, str]] = []
@@ -79,7 +78,7 @@ class Zones:
         self._at = 0
 
     def add(self, width: int, name: str = "") -> None:
-        """The next ``width`` cells mean ``name``."""
+        """Let the next ``width`` cells mean ``name``."""
         if name:
             self._zones.append((self._at, self._at + width, name))
         self._at += width
@@ -91,8 +90,9 @@ class Zones:
 def joined(
     items: Sequence[tuple[int, Line]], width: int, between: Span = (" · ", "faint")
 ) -> list[Span]:
-    """Items with their importance (0 stays), joined; the least important leave until the rest
-    fits.
+    """Join items (importance, line); the least important leave until the rest fits.
+
+    Items of importance 0 always stay.
     """
     chosen = list(items)
     while len(chosen) > 1:

@@ -1,8 +1,6 @@
-"""Two panes and the border between them: moved by mouse and keys, turned, and one of them
-maximised.
+"""Two panes and a movable border between them; they can be turned, or one be maximised.
 
-What comes in: two widgets, the ratio. What goes out: ``Changed`` when a person chose something, to
-be kept.
+Input: two widgets, the ratio. Output: ``Changed`` when the user chose something to be kept.
 """
 
 from __future__ import annotations
@@ -60,8 +58,9 @@ class Side(Vertical):
 
 
 class Split(Container):
-    """See the module. ``ratio`` is the first pane's share; ``shape`` follows the size unless
-    ``turned``.
+    """See the module.
+
+    ``ratio`` is the share of the first pane; ``shape`` follows the size unless ``turned``.
     """
 
     BLANK = True

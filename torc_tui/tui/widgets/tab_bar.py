@@ -1,4 +1,4 @@
-"""One line of tabs; the digits before the names are the keys of the table of commands."""
+"""One line of tabs; the digits before the names are their keys."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torc_tui.tui.widgets.painted import Painted, Zones
 
 
 class TabBar(Painted):
-    """``tabs`` are (name, title); the current one is bold. Where the room ends, those around it are
-    shown, and marks that lead to the others.
+    """A line of tabs (name, title).
+
+    Where the room ends, tabs around the current one are shown, with marks that lead to the others.
     """
 
     DEFAULT_CSS = """
@@ -21,6 +22,8 @@ class TabBar(Painted):
     """
 
     class Chosen(Message):
+        """A tab was clicked."""
+
         def __init__(self, name: str) -> None:
             super().__init__()
             self.tab = name
@@ -37,7 +40,7 @@ class TabBar(Painted):
         self.repaint()
 
     def step(self, by: int) -> str:
-        """The name of the tab ``by`` places further, round the ends."""
+        """Return the name of the tab ``by`` places further, round the ends."""
         names = [name for name, _ in self.tabs]
         return names[(names.index(self.current) + by) % len(names)]
 
@@ -69,9 +72,7 @@ class TabBar(Painted):
         return [spans]
 
     def _window(self, width: int, digits: bool, gap: int) -> tuple[int, int]:
-        """The first and the end of the tabs that have room; the current one and its neighbours are
-        among them.
-        """
+        """Return the first and the end of the tabs that have room, with the current one."""
         rooms = [self._room(name, title, digits) + gap for name, title in self.tabs]
         here = [name for name, _ in self.tabs].index(self.current)
         first, last = here, here + 1

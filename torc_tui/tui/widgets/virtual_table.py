@@ -145,8 +145,10 @@ class VirtualTable(LineList):
         self._show_cursor()
 
     def shift_columns(self, cells: int) -> None:
-        """Move to the side. To the right, all columns are first shown at their full width; to the
-        left, from the left edge, only those that have room are shown again.
+        """Move to the side.
+
+        The first step to the right shows all columns at their full width, the last one to the left
+        only those that have room.
         """
         layout, x = self.layout_of_columns, self.scroll_offset.x
         if layout.wide is (cells > 0) or (layout.wide and x > 0):

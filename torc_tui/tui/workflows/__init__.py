@@ -1,0 +1,1 @@
+"""The list of workflows, the screen of one workflow, and new workflows."""

@@ -1,8 +1,7 @@
 """What a workflow file would become, before anything is stored. No Textual, no store.
 
-What comes in: what was typed as a path. What goes out: completions, and a ``Preview`` with the plan
-and its graph, or with the problems and where they stand. Everything here reads files or computes:
-it belongs into the reader thread.
+Input: the typed path. Output: completions, and a ``Preview`` with the plan and its graph, or with
+problems. Everything here reads files or computes, so it runs in the reader thread.
 """
 
 from __future__ import annotations
@@ -36,9 +35,10 @@ SOURCE_LINES = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """``plan`` is None where the file cannot be used; then ``problems`` say why. ``never``: what
-    cannot run on this machine, and how many jobs that is. ``source`` are the lines of the file, for
-    showing where a problem stands.
+    """The plan of a file, or its problems.
+
+    ``plan`` is None if the file cannot be used; then ``problems`` say why. ``never``: what cannot
+    run on this machine, and how many jobs that is. ``source`` are the lines of the file.
     """
 
     path: str
@@ -53,7 +53,7 @@ class Preview:
 
 
 def expanded(text: str, folder: str) -> str:
-    """The absolute path that was typed: ``~`` is the home, relative ones begin in ``folder``."""
+    """Return the absolute path: ``~`` is the home, relative ones begin in ``folder``."""
     return os.path.normpath(Path(folder, _at_home(text.strip())))
 
 
@@ -65,8 +65,9 @@ def _at_home(text: str) -> Path:
 
 
 def completions(text: str, folder: str, kind: Kind = "spec") -> list[str]:
-    """Folders (with a slash at the end) and files of workflows that begin like ``text``, written as
-    it is written. Hidden ones only when asked for by a dot.
+    """Return directories (ending with a slash) and workflow files that begin like ``text``.
+
+    They are written as the text is. Hidden ones are included only after a dot.
     """
     head, tail = os.path.split(text)
     prefix = text[: len(text) - len(tail)]
@@ -89,12 +90,12 @@ def completions(text: str, folder: str, kind: Kind = "spec") -> list[str]:
 
 
 def common(texts: Sequence[str]) -> str:
-    """The longest beginning that all have."""
+    """Return the longest beginning that all have."""
     return os.path.commonprefix(list(texts))  # noqa: RUF071 - of what was typed, not of paths
 
 
 def preview(path: str, machine: Machine, kind: Kind = "spec", *, folder: str = ".") -> Preview:
-    """Read the file, and say what it would become when created in ``folder``."""
+    """Read the file, and return what it would become in the directory ``folder``."""
     document: Mapping[str, Any] | None = None
     try:
         if kind == "import":
@@ -122,7 +123,7 @@ def preview(path: str, machine: Machine, kind: Kind = "spec", *, folder: str = "
 
 
 def graph_of(plan: Plan) -> Graph:
-    """The graph of a plan, with its jobs numbered from 1 and nothing begun."""
+    """Return the graph of a plan, with its jobs numbered from 1 and none started."""
     from torc_tui.views.graph_model import Graph
 
     jobs = [
@@ -164,9 +165,7 @@ def _data(plan: Plan) -> list[Data]:
 
 
 def missing_files(plan: Plan, folder: str) -> list[str]:
-    """Paths of files that jobs read, that no job writes, and that are not there: initializing would
-    be refused.
-    """
+    """Return paths of files that jobs read, that no job writes, and that do not exist."""
     read: set[int] = set()
     written: set[int] = set()
     for planned in plan.jobs:
@@ -228,7 +227,7 @@ def _read_document(document: Mapping[str, Any]) -> Plan:
 
 
 def _source(path: str) -> list[str]:
-    """The lines of the file, as far as it can be shown."""
+    """Return the lines of the file, as far as they are shown."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return [line.rstrip("\n") for _, line in zip(range(SOURCE_LINES), file, strict=False)]

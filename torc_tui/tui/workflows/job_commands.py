@@ -1,6 +1,4 @@
-"""What the workflow screen does with the selected jobs besides actions: explain, copy, open a
-shell, notify, fold, and search their logs.
-"""
+"""Commands about the selected jobs that are no actions: explain, copy, shell, notify, fold."""
 
 from __future__ import annotations
 

@@ -107,9 +107,7 @@ class WorkflowRows:
 
 
 def _found(word: str, parts: Mapping[str, str], text: str) -> bool:
-    """Return whether a workflow has a word; ``state:failed`` looks in one part, ``failed`` in
-    all.
-    """
+    """Return whether a workflow has a word; ``state:failed`` looks in one part only."""
     name, colon, value = word.partition(":")
     return value in parts[name] if colon and name in parts else word in text
 
