@@ -27,6 +27,7 @@ from torc_tui.cli.run_messages import RunMessages
 from torc_tui.engine.report import RunOptions, UnschedulableJob
 from torc_tui.model import Event, Machine
 from torc_tui.reasons import Kind, because
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
 from torc_tui.store.workflows import get_workflow
@@ -97,7 +98,8 @@ def test_the_report_as_json(torc: Any, place: Path) -> None:
     answer = torc("run", "w.yaml", "--num-cpus", "2", "--memory-gb", "2", "-f", "json")
     found = answer.json
     assert (answer.code, found["exit_code"], found["status"]) == (1, 1, "failed")
-    assert found["counts"] == {"ready": 1, "completed": 1, "failed": 1, "canceled": 1}
+    counts = {status.word: 0 for status in JobStatus}
+    assert found["counts"] == counts | {"ready": 1, "completed": 1, "failed": 1, "canceled": 1}
     assert found["failed"][0]["name"] == "bad"
     assert found["never"] == [
         {"job_id": 4, "name": "big", "reason": "unschedulable: needs 500 CPUs, machine has 2"}

@@ -52,9 +52,7 @@ def as_json(scene: Scene) -> dict[str, Any]:
             "kind": node.kind,
             "label": node.label,
             "job_ids": list(node.jobs) if node.kind in ("job", "more") else [],
-            "counts": {
-                JobStatus(state).word: number for state, number in enumerate(node.counts) if number
-            },
+            "counts": {JobStatus(state).word: n for state, n in enumerate(node.counts)},
         }
         for node in scene.nodes
     ]

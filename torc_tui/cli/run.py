@@ -248,7 +248,7 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
         "interrupted": report.interrupted,
         "message": report.message,
         "exec_time_s": round(report.exec_time, 3),
-        "counts": {state.word: number for state, number in report.counts.items() if number},
+        "counts": {state.word: report.counts.get(state, 0) for state in JobStatus},
         "failed": report.failed,
         "never": [
             {"job_id": job.job_id, "name": job.name, "reason": job.reason}
