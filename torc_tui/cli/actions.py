@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torc_tui import settings
 from torc_tui.cli import output
@@ -27,16 +27,40 @@ from torc_tui.operations.user_action import (
 from torc_tui.status import HELD, number_of
 from torc_tui.wording import count, listed
 
+if TYPE_CHECKING:
+    from torc_tui.operations.job_changes import JobChanges
+
 _REFUSALS = 20
 """How many refusals are printed one by one."""
 
 
 def on_jobs(call: Call) -> int:
     """Carry out an action on the jobs that it is legal for, and name the others."""
+    return carry_out(call, call.action, call.job_ids(call.options.jobs, call.options.workflow))
+
+
+def retry(call: Call) -> int:
+    """Retry jobs, changed as the options say."""
+    ids = call.job_ids(call.options.jobs, call.options.workflow)
+    return carry_out(call, call.action, ids, **changes_of(call))
+
+
+def changes_of(call: Call) -> dict[str, JobChanges]:
+    """Return what a retry changes in the jobs; UsageError for wrong values."""
+    from torc_tui.operations.job_changes import parse_changes
+
+    options = call.options
+    changes = parse_changes(options.memory, options.runtime, options.command)
+    return {"changes": changes} if changes else {}
+
+
+def carry_out(call: Call, action: UserAction, ids: Sequence[int], **more: Any) -> int:
+    """Carry out an action on those of the jobs that it is legal for, and name the others.
+
+    ``more`` are keywords for the function of the action.
+    """
     from torc_tui.operations.jobs import select
 
-    action = call.action
-    ids = call.job_ids(call.options.jobs, call.options.workflow)
     selection = select(call.store, action, ids)
     if selection.refused and _free_jobs(call, action, selection.refused):
         selection = select(call.store, action, ids)
@@ -49,7 +73,7 @@ def on_jobs(call: Call) -> int:
     if must_confirm(action, Counter(job.status for job in selection.jobs)):
         _confirm(call, action, {**words, "jobs": describe_jobs(selection.jobs)})
     chosen = [job.id for job in selection.jobs]
-    result = function_of(action)(call.store, chosen, *argument, actor=call.actor)
+    result = function_of(action)(call.store, chosen, *argument, actor=call.actor, **more)
     _tell_refusals(result.refused.values())  # their status changed during the confirmation
     moved = [job for job in selection.jobs if job.id not in result.refused]
     sentence = action.done.format(**words, jobs=describe_jobs(moved))

@@ -256,3 +256,12 @@ HELD = (
     Column("Memory", size_of("memory_bytes")),
     Column("GPUs", "devices", cut="right", some=True),
 )
+FAILURES = (
+    Column("#", "number"),
+    Column("Failed", "failed"),
+    Column("Jobs", "jobs", cut="right"),
+    Column("Failure", "failure", cut="right"),
+    Column("Canceled", "canceled", 2, some=True),
+    Column("First", at("first_at"), 4),
+    Column("Last", at("last_at"), 3),
+)

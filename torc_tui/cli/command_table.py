@@ -363,6 +363,13 @@ WORKFLOW_COMMANDS = (
     ),
 )
 
+CHANGES = (
+    arg("--memory", metavar="SIZE", help="new memory: 16g, +4g or x2 of what each job requests"),
+    arg("--runtime", metavar="TIME", help="new runtime: PT2H, +PT30M or x2"),
+    arg("--command", metavar="COMMAND", help="new command, or a change of it: s/PATTERN/TEXT/"),
+)
+"""What a retry may change in the jobs."""
+
 JOB_COMMANDS = (
     Command(
         ("jobs list",),
@@ -437,7 +444,29 @@ JOB_COMMANDS = (
         (JOB, OF_WORKFLOW),
         formats=TEXT,
     ),
-    *(_made(action) for action in catalog.CATALOG if action.target is Target.JOBS),
+    _of(catalog.RETRY, "actions:retry", JOBS, OF_WORKFLOW, *CHANGES, NO_PROMPTS),
+    *(
+        _made(action)
+        for action in catalog.CATALOG
+        if action.target is Target.JOBS and action is not catalog.RETRY
+    ),
+    Command(
+        ("failures", "workflows failures"),
+        "failures:failures",
+        "List failed jobs by reason; show, retry or skip the jobs of one reason",
+        (
+            arg(
+                "words",
+                nargs="*",
+                metavar="WORKFLOW",
+                help="id or name; with show N, retry N or skip N for one reason",
+            ),
+            arg("-r", "--run", type=POSITIVE, metavar="N", help="number of the run"),
+            *CHANGES,
+            NO_PROMPTS,
+        ),
+        formats=LIST,
+    ),
 )
 
 DATA_COMMANDS = (

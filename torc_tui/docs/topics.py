@@ -16,6 +16,7 @@ ORDER = (
     "workflow-files",
     "jobs",
     "user-data",
+    "failures",
     "rerun",
     "gpus",
     "app",

@@ -175,7 +175,9 @@ def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = No
         rows += dependency_counters.resettle(conn, workflow_id, at) if initialized else []
         return rows + _standing(conn, freed)
 
-    return _on_jobs(store, catalog.DISABLE, job_ids, act, actor)
+    done = _on_jobs(store, catalog.DISABLE, job_ids, act, actor)
+    done.dependents = 0  # they are freed, not disabled
+    return done
 
 
 def enable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
@@ -186,7 +188,9 @@ def enable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
         user_actions.again(conn, chosen)
         return dependency_counters.resettle(conn, workflow_id, at) + _standing(conn, chosen)
 
-    return _on_jobs(store, catalog.ENABLE, job_ids, act, actor)
+    done = _on_jobs(store, catalog.ENABLE, job_ids, act, actor)
+    done.dependents = 0  # they wait again
+    return done
 
 
 def _canceled_followers(conn: Any, jobs: Sequence[JobState]) -> list[int]:

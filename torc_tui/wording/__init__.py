@@ -1,7 +1,7 @@
 """Turn data into the words that users read; the only place where sentences are made.
 
 `quantities` has counts, lists, sizes, durations and times, `sentences` and `gpu_sentences` have
-reasons, `event_words` has events. All of them are pure: they read no clock and no file.
+reasons, `failure_words` has failures, `event_words` has events. All of them are pure: they read no clock and no file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from torc_tui.wording.event_words import event_words as event_words
 from torc_tui.wording.event_words import lasted as lasted
 from torc_tui.wording.event_words import readable as readable
+from torc_tui.wording.failure_words import failure_line as failure_line
+from torc_tui.wording.failure_words import kind_words as kind_words
 from torc_tui.wording.gpu_sentences import gpu_label as gpu_label
 from torc_tui.wording.quantities import age as age
 from torc_tui.wording.quantities import ago as ago

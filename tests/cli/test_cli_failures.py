@@ -1,0 +1,110 @@
+"""``torc failures``: one row per reason, and what can be done with all its jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SPEC = """
+name: sweep
+jobs:
+  - name: train_{i}
+    command: |
+      if [ $(( {i} % 2 )) = 0 ]; then echo "OSError: No space left on device: '/x/{i}'" >&2; exit 28; fi
+      echo starting; echo "ValueError: bad parameter {i}" >&2; exit 1
+    resource_requirements: small
+    parameters: {i: "1:6"}
+  - {name: "plot_{i}", command: "true", depends_on: ["train_{i}"], parameters: {i: "1:6"}}
+resource_requirements: [{name: small, num_cpus: 1, memory: 100m}]
+"""
+
+
+@pytest.fixture
+def failed(torc: Any, place: Path) -> int:
+    (place / "w.yaml").write_text(SPEC)
+    assert torc("run", "w.yaml", "--quiet").code == 1
+    return 1
+
+
+def number_of(torc: Any, kind: str | None) -> int:
+    [group] = [one for one in torc("failures", 1, "-f", "json").json if one["kind"] == kind]
+    return int(group["number"])
+
+
+def statuses(torc: Any) -> dict[str, str]:
+    return {job["name"]: job["status"] for job in torc("jobs", "list", 1, "-f", "json").json}
+
+
+def test_list(torc: Any, failed: int) -> None:
+    groups = torc("failures", "-f", "json").json
+    assert sorted(one["failure"] for one in groups) == [
+        "exit 1 ValueError: bad parameter N",
+        "exit 28 OSError: No space left on device: '…'",
+    ]
+    assert [(one["failed"], one["canceled"], one["jobs"]) for one in groups] == [
+        (3, 3, "train_*"),
+        (3, 3, "train_*"),
+    ]
+    [sample] = [one["sample"] for one in groups if one["kind"] is None]
+    assert (sample["stream"], sample["line"]) == ("stderr", 1)
+    table = torc("failures", 1).out
+    assert "ValueError: bad parameter N" in table and table.count("train_*") == 2
+
+
+def test_show(torc: Any, failed: int) -> None:
+    number = number_of(torc, "disk_full")
+    told = torc("failures", 1, "show", number)
+    assert "3 jobs (train_*) failed, 3 jobs were canceled because of it" in told.out
+    assert ".e:1" in told.out and "    OSError: No space left" in told.out
+    assert torc("failures", "show", number, "-f", "json").json["kind"] == "disk_full"
+
+
+def test_retry(torc: Any, failed: int) -> None:
+    number = number_of(torc, None)
+    answer = torc("failures", 1, "retry", number, "--memory", "x2", "--command", "s/exit 1/exit 0/")
+    assert answer.code == 0 and "Retrying 3 jobs" in answer.out
+    assert statuses(torc)["train_1"] == "ready" and statuses(torc)["train_2"] == "failed"
+    found = torc("resource-requirements", "list", 1, "-f", "json").json
+    assert sorted(one["memory"] for one in found if "small" in one["name"]) == ["100m", "200m"]
+    assert torc("run", 1, "--quiet").code == 1
+    assert [one["kind"] for one in torc("failures", 1, "-f", "json").json] == ["disk_full"]
+
+
+def test_skip(torc: Any, failed: int) -> None:
+    answer = torc("failures", 1, "skip", number_of(torc, "disk_full"))
+    assert answer.out.startswith("Disabled 3 jobs") and "depend" not in answer.out
+    assert statuses(torc)["plot_2"] == "ready" and statuses(torc)["plot_1"] == "canceled"
+
+
+def test_retry_of_jobs(torc: Any, failed: int) -> None:
+    assert torc("jobs", "retry", "train_1", "-w", 1, "--memory", "+100m").code == 0
+    assert torc("jobs", "retry", "train_2", "-w", 1, "--memory", "much").code == 2
+
+
+def test_nothing_failed(torc: Any, place: Path) -> None:
+    (place / "w.yaml").write_text('name: w\njobs: [{name: a, command: "true"}]\n')
+    torc("run", "w.yaml", "--quiet")
+    assert torc("failures", 1).err == "No failures.\n"
+    assert torc("failures", 1, "-f", "json").json == []
+
+
+WRONG = {
+    "failures 1 frob 2": "unexpected argument 'frob'",
+    "failures 1 show": "unexpected argument 'show'",
+    "failures 1 show one": "show needs the number of a group",
+    "failures 1 show 9": "no group of failures 9",
+    "failures 1 --run 9": "has no run 9",
+    "failures 1 retry 1 --run 1": "only the last run",
+    "failures 1 skip 1 --memory x2": "are for retry",
+    "failures 1 retry 1 --memory x": "--memory",
+    "failures 1 2 show 1": "unexpected argument",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_wrong(torc: Any, failed: int, line: str) -> None:
+    answer = torc(*line.split())
+    assert answer.code == 2 and WRONG[line] in answer.err
+    assert statuses(torc)["train_1"] == "failed"

@@ -1,0 +1,129 @@
+"""List failed jobs by reason, and show, retry or skip all jobs of one reason.
+
+Input: a workflow, and for one reason what to do with it and its number. Output: a table with one
+row per reason, or a sample with the jobs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torc_tui.cli import output
+from torc_tui.cli.actions import carry_out, changes_of
+from torc_tui.cli.call import Call
+from torc_tui.cli.columns import FAILURES, when
+from torc_tui.cli.diagnostics import note
+from torc_tui.errors import UsageError
+from torc_tui.operations import catalog
+from torc_tui.operations.failures import failure_group, failure_groups
+from torc_tui.store import log_files
+from torc_tui.views.failure_groups import FailureGroup
+from torc_tui.wording import count, failure_line, kind_words, listed
+
+_SHOWN = 20
+"""How many jobs of a group are named."""
+
+
+def failures(call: Call) -> int | None:
+    given, what, number = _read(call.options.words)
+    if what in ("retry", "skip"):
+        call.command = call.command._replace(changes=True)
+    workflow_id = call.workflow_id(given)
+    run_id = call.options.run
+    if what is None:
+        groups = failure_groups(call.store, workflow_id, run_id)
+        call.show_list("failures", FAILURES, [_record(group) for group in groups])
+        if groups and call.format == "table":
+            note(f"`torc failures {workflow_id} show {groups[0].number}` shows a sample")
+        return None
+    group = failure_group(call.store, workflow_id, number, run_id)
+    if what == "show":
+        _show(call, workflow_id, group)
+        return None
+    if run_id is not None:
+        raise UsageError(f"--run cannot be used with {what}: only the last run can be changed")
+    ids = [job.job_id for job in group.jobs]
+    if what == "retry":
+        return carry_out(call, catalog.RETRY, ids, **changes_of(call))
+    if changes_of(call):
+        raise UsageError("--memory, --runtime and --command are for retry")
+    return carry_out(call, catalog.DISABLE, ids)
+
+
+def _read(words: list[str]) -> tuple[str | None, str | None, int]:
+    """Return workflow, what to do, and the number of the group."""
+    if len(words) < 2:
+        return (words[0] if words else None), None, 0
+    *before, what, number = words
+    if len(before) > 1 or what not in ("show", "retry", "skip"):
+        raise UsageError(
+            f"unexpected argument {words[1]!r}",
+            hint="write `torc failures [WORKFLOW] [show|retry|skip N]`",
+        )
+    if not (number.isascii() and number.isdigit()):
+        raise UsageError(f"{what} needs the number of a group, not {number!r}")
+    return (before[0] if before else None), what, int(number)
+
+
+def _record(group: FailureGroup) -> dict[str, Any]:
+    signature, sample = group.signature, group.sample
+    return {
+        "number": group.number,
+        "failed": len(group.jobs),
+        "jobs": listed(group.names),
+        "failure": failure_line(*signature.key),
+        "canceled": len(group.canceled),
+        "first_at": group.first_at,
+        "last_at": group.last_at,
+        "cause": signature.cause,
+        "return_code": signature.code,
+        "kind": signature.kind or None,
+        "error": signature.error or None,
+        "message": signature.message,
+        "sample": {
+            "job_id": sample.job_id,
+            "name": sample.name,
+            "attempt_id": sample.attempt_id,
+            "stream": signature.stream or None,
+            "line": signature.line,
+            "offset": signature.offset,
+            "text": signature.text,
+            "context": signature.context,
+        },
+        "job_ids": [job.job_id for job in group.jobs],
+        "canceled_job_ids": group.canceled,
+    }
+
+
+def _show(call: Call, workflow_id: int, group: FailureGroup) -> None:
+    """Print a sample of a group, its jobs, and what can be done."""
+    if call.format != "table":
+        output.json_value(_record(group))
+        return
+    signature, sample = group.signature, group.sample
+    kind = f" [{kind_words(signature.kind)}]" if signature.kind and signature.message else ""
+    output.line(f"{failure_line(*signature.key)}{kind}")
+    number = len(group.canceled)
+    verb = "was" if number == 1 else "were"
+    canceled = f", {count(number, 'job')} {verb} canceled because of it" if number else ""
+    output.line(f"{count(len(group.jobs), 'job')} ({listed(group.names)}) failed{canceled}")
+    output.line(f"first {when(group.first_at)}, last {when(group.last_at)}")
+    output.line("")
+    output.line(f"{sample.name} (job {sample.job_id}): {_place(call, group)}")
+    for text in signature.context:
+        output.line(f"    {text}")
+    output.line("")
+    output.line(f"Jobs: {listed((job.name for job in group.jobs), _SHOWN)}")
+    do = f"torc failures {workflow_id}"
+    note(f"`{do} retry {group.number}` retries them, `{do} skip {group.number}` skips them")
+
+
+def _place(call: Call, group: FailureGroup) -> str:
+    """Return where the log of the sample tells why it failed: ``PATH:LINE``."""
+    signature, sample = group.signature, group.sample
+    for attempt in log_files.attempts(call.store, sample.job_id):
+        if attempt.attempt_id == sample.attempt_id:
+            path = attempt.stdout if signature.stream == "stdout" else attempt.stderr
+            line = f":{signature.line}" if signature.line else ""
+            return f"{path}{line}" if path and signature.stream else "it printed nothing"
+    return "its log is not known"
