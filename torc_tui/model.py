@@ -1,8 +1,7 @@
-"""The shared nouns: frozen records that every room speaks of. No behaviour beyond what follows from
-the data.
+"""Define the records that all packages share.
 
-Times are seconds since the epoch (UTC), sizes are bytes, durations are seconds, unless a name says
-otherwise.
+Times are in seconds since the epoch (UTC), sizes in bytes and durations in seconds, unless a name
+says otherwise. The methods only derive values from the fields.
 """
 
 from __future__ import annotations
@@ -36,13 +35,14 @@ class EdgeKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an entry stands in the workflow file. ``lines`` maps each key to its line (1-based)."""
+    """Where an entry is in the workflow file; ``lines`` maps each key to its line, from 1."""
 
     file: str | None = None
     line: int | None = None
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def line_of(self, key: str | None) -> int | None:
+        """Return the line of a key; of the entry for None or an unknown key."""
         return self.lines.get(key, self.line) if key else self.line
 
 
@@ -51,8 +51,9 @@ NOWHERE = Source()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """One job, after expansion of parameters; ``group`` is the name of its job group, which is the
-    name as written in the file (``train_{lr}``).
+    """One job, with its parameters filled in.
+
+    ``group`` is the name of its job group: the name as written in the file (``train_{lr}``).
     """
 
     name: str
@@ -85,6 +86,8 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSpec:
+    """A file that jobs read or write."""
+
     name: str
     path: str
     source: Source = NOWHERE
@@ -92,8 +95,9 @@ class FileSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserDataSpec:
-    """A record of JSON. ``schema`` is a JSON Schema for its value; ``declared`` is False when a
-    token created it.
+    """A record of user data.
+
+    ``schema`` is a JSON Schema for its value. ``declared`` is False if only a command names it.
     """
 
     name: str
@@ -130,12 +134,12 @@ class ResourceRequirements:
 
     @property
     def planned_memory(self) -> int:
-        """Bytes that placement counts with."""
+        """Return the bytes that placement counts with."""
         return PLANNED_MEMORY if self.memory is None else self.memory
 
     @property
     def planned_runtime(self) -> float:
-        """Seconds that the order of jobs counts with."""
+        """Return the seconds that the order of jobs counts with."""
         return PLANNED_RUNTIME if self.runtime is None else self.runtime
 
 
@@ -145,6 +149,8 @@ DEFAULT_REQUIREMENTS = ResourceRequirements(name="default")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRule:
+    """What to do after some exit codes."""
+
     exit_codes: tuple[int, ...] = ()
     match_all_exit_codes: bool = False
     recovery_script: str | None = None
@@ -153,6 +159,8 @@ class FailureRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureHandler:
+    """Rules that decide about retries; the first one that matches counts."""
+
     name: str
     rules: tuple[FailureRule, ...] = ()
     source: Source = NOWHERE
@@ -160,6 +168,8 @@ class FailureHandler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlurmScheduler:
+    """How to request nodes from Slurm; ``settings`` are its other keys."""
+
     name: str
     settings: Mapping[str, Json] = field(default_factory=dict)
     source: Source = NOWHERE
@@ -167,9 +177,7 @@ class SlurmScheduler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What to do when something happens. ``settings`` holds the keys that only
-    schedulers use.
-    """
+    """Commands that run on a trigger; ``settings`` has the keys that only schedulers use."""
 
     trigger_type: str
     action_type: str
@@ -183,8 +191,9 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionConfig:
-    """How jobs are run and stopped. ``gpu_binding``: by what CUDA_VISIBLE_DEVICES
-    names the GPUs.
+    """How jobs are run and stopped.
+
+    ``gpu_binding`` says how CUDA_VISIBLE_DEVICES names the GPUs.
     """
 
     limit_resources: bool = True
@@ -202,12 +211,12 @@ class ExecutionConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowSpec:
-    """A whole workflow file, checked and with its parameters expanded.
+    """A whole workflow file, checked and with its parameters filled in.
 
-    ``settings`` holds the keys that are stored and shown but have no field here (slurm_defaults,
+    ``settings`` are the keys that are stored and shown but have no field here (slurm_defaults,
     resource_monitor, compute_node_*, jobs_sort_method, enable_ro_crate …), as plain JSON.
-    ``entries`` counts what was written before expansion: ``{"jobs": 3, "files": 1, "user_data":
-    1}``. ``warnings`` are the `Problem` records of reading the file.
+    ``entries`` counts the entries of the file: ``{"jobs": 3, "files": 1, "user_data": 1}``.
+    ``warnings`` are the `Problem` records of reading the file.
     """
 
     name: str
@@ -238,14 +247,12 @@ class WorkflowSpec:
 # -- the plan: the workflow with every name resolved -----------------------------------------------
 
 Script = str | tuple[str | int, ...]
-"""A command. Where it speaks of user data it is a tuple whose integers are indices into
-``Plan.user_data``: their numeric ids are known only when the store has given them."""
+"""A command. If it names user data, it is a tuple whose integers are indices of
+``Plan.user_data``, because the database assigns the ids later."""
 
 
 def render(script: Script, first_user_data_id: int) -> str:
-    """The command as bash gets it, when record *i* of the plan has the id ``first_user_data_id +
-    i``.
-    """
+    """Return the command for bash; record i of the plan has the id ``first_user_data_id + i``."""
     if isinstance(script, str):
         return script
     return "".join(
@@ -255,9 +262,10 @@ def render(script: Script, first_user_data_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PlannedJob:
-    """A job whose names are indices into the lists of its Plan. The ``*_group`` fields index
-    ``Plan.file_groups`` and ``Plan.user_data_groups`` (equal lists are stored once); None stands
-    for the empty list.
+    """A job whose references are indices of the lists of its Plan.
+
+    Files and records are indices of ``Plan.file_groups`` and ``Plan.user_data_groups``, because
+    equal lists are stored once; None stands for the empty list.
     """
 
     spec: JobSpec
@@ -273,9 +281,10 @@ class PlannedJob:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A set of jobs that several others all wait for, stored once. ``members`` and ``waiting`` are
-    job indices; ``via`` is the index of the file or record that makes the edge, where one does, or
-    the pattern.
+    """A set of jobs that several others all wait for, stored once.
+
+    ``members`` and ``waiting`` are job indices. ``via`` is the index of the file or record behind
+    the edge, or the pattern.
     """
 
     members: tuple[int, ...]
@@ -286,13 +295,12 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A workflow ready to be stored.
+    """A resolved workflow, ready to be stored.
 
     ``edges`` are (job, waits for job, kind, via): indices, the EdgeKind of the first reason, and
     the index of the file or record it goes through (None for explicit and regex edges). A pair
     appears once, and never both here and in a gate. ``requirements`` ends with the record
-    ``default``. ``warnings`` are doubts that do not stop anyone. ``action_jobs`` has, for each
-    action of the spec, the indices of the jobs that it watches.
+    ``default``. ``action_jobs`` has, for each action of the spec, the indices of its jobs.
     """
 
     spec: WorkflowSpec
@@ -308,15 +316,15 @@ class Plan:
     action_jobs: Sequence[tuple[int, ...]] = ()
 
 
-# -- the machine, and what is taken of it ----------------------------------------------------------
+# -- machines and allocations ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuProcess:
-    """A process that holds memory of a GPU. ``memory`` is None where the driver does not say.
+    """A process that holds memory of a GPU. ``memory`` is None if the driver does not tell it.
 
-    ``own`` is set for processes of jobs that a runner of ours holds; ``graphics`` for those that
-    only draw (a display server): they take memory, but a GPU is not in use by them.
+    ``own`` is set for processes of jobs, ``graphics`` for processes that only draw (a display
+    server): they take memory, but do not count as use of the GPU.
     """
 
     pid: int
@@ -328,8 +336,9 @@ class GpuProcess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """A GPU, or a MIG instance of one. ``index`` is NVML's; ``virtual`` GPUs exist only to try
-    workflows out.
+    """A GPU, or a MIG instance of one.
+
+    ``index`` is that of NVML. ``virtual`` GPUs exist only to try workflows without a GPU.
     """
 
     uuid: str
@@ -348,7 +357,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineIdentity:
-    """What tells this machine, and this process table, from all others.
+    """The identity of a machine and its process table.
 
     ``booted_at`` is a wall clock time in seconds since the epoch. A field is empty where the system
     does not provide it.
@@ -363,7 +372,7 @@ class MachineIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What a runner may use of one host."""
+    """The resources of a machine that a runner may use."""
 
     hostname: str
     num_cpus: int
@@ -373,8 +382,9 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class GpuGrant:
-    """A part of one GPU. ``share`` is in thousandths (1000: the whole GPU); ``memory`` in bytes,
-    0 if not asked.
+    """A part of a GPU.
+
+    ``share`` is in thousandths (1000: the whole GPU), ``memory`` in bytes, 0 if not requested.
     """
 
     uuid: str
@@ -384,7 +394,7 @@ class GpuGrant:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """What one attempt holds while it runs."""
+    """The resources that an attempt holds while it runs."""
 
     num_cpus: int = 0
     memory: int = 0
@@ -396,7 +406,7 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class AttemptKey:
-    """Which attempt of which job; all reports carry it, and a late one is refused by it."""
+    """Identifies an attempt of a job; reports of other attempts are refused."""
 
     workflow_id: int
     job_id: int
@@ -406,7 +416,7 @@ class AttemptKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the executor enforces on the whole process group; None: not enforced."""
+    """Limits for the whole process group that the executor enforces; None: not enforced."""
 
     memory: int | None = None
     runtime: float | None = None
@@ -417,10 +427,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Run this. ``environment`` is the whole environment of the job; ``stdout``/``stderr`` are
-    paths (equal for combined output) or None for nothing. ``exit_file`` receives the exit code from
-    the job's own shell, and keeps ``note``. ``output_directories`` are made before the start.
-    ``refusal`` says why the job cannot be started, where that is known.
+    """An order to start an attempt.
+
+    ``environment`` is the whole environment of the job. ``stdout`` and ``stderr`` are paths, equal
+    for combined output, or None. The shell of the job writes the exit code and ``note`` to
+    ``exit_file``. ``output_directories`` are created before the start. ``refusal`` says why the job
+    cannot be started, if that is known already.
     """
 
     key: AttemptKey
@@ -442,8 +454,8 @@ class Order:
 class Cause(StrEnum):
     """Why an attempt ended; stored with its result.
 
-    ``EXIT`` and ``SIGNAL`` are ends of the job's own making, ``CANCELED`` is every stop that a user
-    asked for, ``STOPPED`` and ``TIME_LIMIT`` are ends of the runner.
+    ``EXIT`` and ``SIGNAL`` come from the job itself. ``CANCELED`` is a stop by a user, ``STOPPED``
+    and ``TIME_LIMIT`` are ends of the runner.
     """
 
     EXIT = "exit"
@@ -483,8 +495,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """``process_started`` is the start time of the process in the kernel's own clock ticks (with
-    the boot id it tells a process from a later one with the same pid).
+    """The start of an attempt.
+
+    ``process_started`` is the start time of the process in clock ticks of the kernel. With the boot
+    id, it distinguishes the process from a later one with the same pid.
     """
 
     key: AttemptKey
@@ -497,9 +511,9 @@ class Started:
 class Exited:
     """The end of an attempt, as the executor saw it.
 
-    ``return_code`` is 128 + n for a death by signal n; None when nobody can tell (cause LOST).
-    ``cause`` is set when the executor ended the job, or could not start it (LAUNCH); ``reason``
-    says more about it. ``warnings`` do not change what the end means.
+    ``return_code`` is 128 + n for an end by signal n; None if it is not known (cause LOST).
+    ``cause`` is set if the executor ended the job or could not start it (LAUNCH); ``reason`` gives
+    the details. ``warnings`` do not change the outcome.
     """
 
     key: AttemptKey
@@ -514,9 +528,7 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """The machine could not start the attempt now, for ``shortage``: nothing ran, and the attempt
-    may be ordered again.
-    """
+    """The machine could not start the attempt because of a shortage; it may be ordered again."""
 
     key: AttemptKey
     shortage: str
@@ -525,14 +537,12 @@ class NotStarted:
 Report = Started | Exited | NotStarted
 
 
-# -- what the store tells --------------------------------------------------------------------------
+# -- events and rows -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened, written in the transaction that did it. ``seq`` counts per workflow
-    without gaps.
-    """
+    """A change, written in its own transaction; ``seq`` counts per workflow without gaps."""
 
     workflow_id: int
     seq: int
@@ -557,8 +567,8 @@ STATUS_EVENTS: Mapping[str, JobStatus] = {
     "job_reset": JobStatus.UNINITIALIZED,
     "job_retried": JobStatus.READY,
 }
-"""Kinds of event that put their job into a state. A fold over them from a snapshot gives the rows
-of the store."""
+"""Kinds of events that give their job a status. Applied to a snapshot, they give the rows of the
+database."""
 
 RELOAD_EVENTS = frozenset(
     {
@@ -569,12 +579,12 @@ RELOAD_EVENTS = frozenset(
         "jobs_created",
     }
 )
-"""Kinds that change many jobs at once and say only so: who follows reads a new snapshot."""
+"""Kinds that change many jobs at once without naming them: a reader takes a new snapshot."""
 
 
 @dataclass(slots=True)
 class Job:
-    """One row of the job table, as a snapshot gives it. Not frozen: a view folds events into it."""
+    """A row of the job table. It is not frozen, because views apply events to it."""
 
     id: int
     name: str
@@ -628,7 +638,7 @@ class Workflow:
 
     @property
     def state(self) -> WorkflowState:
-        """The state that every command and screen shows."""
+        """Return the state that every command and screen shows."""
         return workflow_state(
             self.counts,
             is_canceled=self.is_canceled,

@@ -22,8 +22,9 @@ def may_contain_secret(text: str) -> bool:
 
 
 def redact(text: str, urls: Iterable[str] = ()) -> str:
-    """Return the text without passwords: those in URLs and after ``password=``, and wherever a
-    password of these URLs stands by itself, as in the messages of a database server.
+    """Return the text without passwords: in URLs, after ``password=``, and those of ``urls``.
+
+    A database server repeats a password by itself in its messages.
     """
     import re
 
@@ -60,8 +61,9 @@ def password_of(url: str) -> str | None:
 
 
 def check_url(rest: str) -> None:
-    """Raise SettingsError for a URL of PostgreSQL whose password libpq would take in part for a
-    host, a port or a name, and show. ``rest`` is what follows ``://``.
+    """Raise SettingsError for a URL of PostgreSQL of which libpq would show parts of the password.
+
+    It takes them for a host, a port or a name. ``rest`` is the text after ``://``.
     """
     if not _splits_password(rest):
         return

@@ -166,8 +166,10 @@ def config_paths() -> list[tuple[str, str]]:
 
 
 def database_url(option: str | None = None) -> str:
-    """Return the URL of the database: from ``option`` (a URL or a path), else from TORC_DATABASE,
-    else from the setting, else the default. A path in a file is relative to the file.
+    """Return the URL of the database.
+
+    It comes from ``option`` (a URL or a path), else from TORC_DATABASE, else from the setting, else
+    it is the default. A path in a file is relative to the file.
     """
     given = option or os.environ.get("TORC_DATABASE")
     if given:

@@ -1,6 +1,4 @@
-"""Read user data records, one JSON text after the other in a file, and put their estimates
-together.
-"""
+"""Combine the estimates of user data records in a file of JSON texts."""
 
 import json
 import sys

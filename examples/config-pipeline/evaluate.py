@@ -1,5 +1,6 @@
-"""Judge the configuration in a user data record by cross-validation; needs no model, so it runs
-beside the training.
+"""Evaluate the configuration in a user data record by cross-validation.
+
+It needs no model, so it runs in parallel with the training.
 """
 
 import argparse

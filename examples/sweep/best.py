@@ -1,4 +1,4 @@
-"""Of the scores in a folder, name the lowest."""
+"""Print the lowest score in a folder."""
 
 import json
 import sys
@@ -6,6 +6,5 @@ from pathlib import Path
 
 scores = [json.loads(path.read_text()) for path in sorted(Path(sys.argv[1]).glob("*.json"))]
 best = min(scores, key=lambda score: score["score"])
-print(
-    f"{len(scores)} scores, the best with learning rate {best['lr']:g} and momentum {best['momentum']:g}"
-)
+found = f"learning rate {best['lr']:g} and momentum {best['momentum']:g}"
+print(f"{len(scores)} scores, the best with {found}")

@@ -1,5 +1,6 @@
-"""Walk down a bent valley with momentum; write the height that was reached, or give up with exit
-code 3.
+"""Minimize a quadratic function by gradient descent with momentum.
+
+Writes the score to a file; exits with 3 if the descent diverges.
 """
 
 import argparse

@@ -67,9 +67,12 @@ def test_what_cannot_run_here_is_doubted(torc: Any, place: Path) -> None:
     (place / "there.txt").touch()
     answer = torc("validate", "w.yaml")
     assert answer.code == 0 and "Validation passed with warnings" in answer.out
-    assert "w.yaml:6: jobs read what is not there and no job writes: 'i' (in.txt)\n" in answer.err
     assert (
-        "w.yaml:10: job 'big' can never run on this machine: needs 5000 CPUs, machine has "
+        "w.yaml:6: files that jobs read do not exist and no job writes them: 'i' (in.txt)\n"
+        in answer.err
+    )
+    assert (
+        "w.yaml:10: job 'big' is unschedulable on this machine: needs 5000 CPUs, machine has "
         in answer.err
     )
     found = torc("create", "--dry-run", "w.yaml", "-f", "json").json

@@ -10,8 +10,8 @@ import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations import workflows as operations
-from torc_tui.operations.host import Host
-from torc_tui.operations.job_facts import JobFacts, outlook
+from torc_tui.operations.job_facts import JobFacts, request_lacks
+from torc_tui.operations.machine_state import MachineState
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import allocations_held, compute_nodes, scheduling, workflows
 from torc_tui.store.database import Store
@@ -75,10 +75,10 @@ class Texts(NamedTuple):
     never: tuple[str, ...] = ()
 
 
-def lacks(store: Store, workflow: int, host: Host) -> dict[str, Texts]:
+def lacks(store: Store, workflow: int, host: MachineState) -> dict[str, Texts]:
     with store.read() as conn:
         wanted = workflows.read_requirements(conn, workflow)
-    found = outlook(store, workflow, wanted, host)
+    found = request_lacks(store, workflow, wanted, host)
     return {
         wanted[key].name: Texts(tuple(map(sentence, lack.now)), tuple(map(sentence, lack.never)))
         for key, lack in found.lacks.items()
@@ -86,10 +86,10 @@ def lacks(store: Store, workflow: int, host: Host) -> dict[str, Texts]:
     }
 
 
-def host_of(store: Store, hostname: str, *gpus: Gpu) -> Host:
+def host_of(store: Store, hostname: str, *gpus: Gpu) -> MachineState:
     machine = Machine(hostname=hostname, num_cpus=4, memory=8 * GB, gpus=gpus)
     held = allocations_held.holdings(store, hostname)
-    return Host(at=2.0, machine=machine, holdings=held, location=hostname)
+    return MachineState(at=2.0, machine=machine, holdings=held, location=hostname)
 
 
 def test_what_others_hold_and_use_counts(store: Store, workflow: int) -> None:

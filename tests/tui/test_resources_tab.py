@@ -14,7 +14,7 @@ import pytest
 from tests.tui.driving import screen_text, until
 from tests.waiting import DEADLINE, wait_for
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
-from torc_tui.operations.host import Host
+from torc_tui.operations.machine_state import MachineState
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.store.allocations_held import Holding, Runner
@@ -43,7 +43,7 @@ def gpu(index: int, used: int = 0, *processes: GpuProcess) -> Gpu:
     )  # fmt: skip
 
 
-def box() -> Host:
+def box() -> MachineState:
     """Four GPUs: a whole one, one of somebody else, a shared one, an idle one; and one that does
     not answer."""
     gpus = (
@@ -56,7 +56,7 @@ def box() -> Host:
         {"uuid": f"GPU-{i}", "index": i, "name": "", "memory": 80 * GB, "virtual": False}
         for i in range(5)
     ]
-    return Host(
+    return MachineState(
         at=1000.0,
         machine=Machine(hostname="box", num_cpus=8, memory=64 * GB, gpus=gpus),
         holdings=[
@@ -74,7 +74,7 @@ def box() -> Host:
     )
 
 
-def watch(host: Host) -> MachineWatch:
+def watch(host: MachineState) -> MachineWatch:
     machine = MachineWatch()
     machine.take(MachineNews(host, None, [Runner(9, 1, "far", 1, 64, 256 * GB, [{}, {}], {})]))
     return machine
@@ -140,7 +140,7 @@ def test_a_memory_bar_tells_its_parts_by_sign() -> None:
 
 
 def test_virtual_gpus_show_what_is_granted() -> None:
-    host = Host(
+    host = MachineState(
         at=1.0,
         machine=Machine(
             hostname="box",

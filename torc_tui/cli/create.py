@@ -110,7 +110,7 @@ def plan_of(path: str) -> Plan:
 
 
 def validate(call: Call) -> int:
-    from torc_tui.operations.preflight import doubts
+    from torc_tui.operations.preflight import local_warnings
     from torc_tui.plan.describe import describe, describe_problems
     from torc_tui.resources.detect import detect_machine
 
@@ -122,7 +122,7 @@ def validate(call: Call) -> int:
         output.json_value(describe_problems(error))
         return WRONG_USE
     plan = replace(
-        plan, warnings=(*plan.warnings, *doubts(plan, str(Path.cwd()), detect_machine()))
+        plan, warnings=(*plan.warnings, *local_warnings(plan, str(Path.cwd()), detect_machine()))
     )
     found = describe(plan, edges=call.json)
     if call.json:

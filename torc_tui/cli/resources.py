@@ -10,7 +10,7 @@ from typing import Any
 
 from torc_tui.cli import columns, output
 from torc_tui.cli.call import Call
-from torc_tui.operations.host import Host, HostReader
+from torc_tui.operations.machine_state import MachineReader, MachineState
 from torc_tui.resources.gpus import GpuState
 from torc_tui.store import queries
 from torc_tui.wording import size
@@ -22,7 +22,7 @@ def resources(call: Call) -> None:
     from torc_tui.resources.detect import detect_machine
 
     usable = detect_machine()
-    reader = HostReader()
+    reader = MachineReader()
     host = reader.read(None if call.missing_store is not None else call.store)
     reader.close()
     mine = {gpu.uuid for gpu in usable.gpus}
@@ -81,7 +81,7 @@ def _print(record: Record) -> None:
     output.table(columns.HELD, [{**one, "devices": devices(one["gpus"])} for one in record["held"]])
 
 
-def _gpu(host: Host, state: GpuState, usable: set[str]) -> Record:
+def _gpu(host: MachineState, state: GpuState, usable: set[str]) -> Record:
     gpu = state.gpu
     assert gpu is not None  # gpu_states() returns those of a reading
     return {
@@ -119,7 +119,7 @@ def _gpu(host: Host, state: GpuState, usable: set[str]) -> Record:
     }
 
 
-def _holding(host: Host, one: Any) -> Record:
+def _holding(host: MachineState, one: Any) -> Record:
     index = {gpu.uuid: gpu.index for gpu in host.machine.gpus}
     return {
         "workflow_id": one.workflow_id,

@@ -195,9 +195,9 @@ def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
 
 
 def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
-    from torc_tui.operations.runners import at_work, start_runner
+    from torc_tui.operations.runners import active_runners, start_runner
 
-    working = [] if call.options.force else at_work(call.store, workflow.id)
+    working = [] if call.options.force else active_runners(call.store, workflow.id)
     if working and call.options.tui:
         from torc_tui.cli.open_app import open_app
 

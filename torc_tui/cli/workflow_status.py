@@ -15,7 +15,7 @@ from torc_tui.store import runner_liveness, workflows
 from torc_tui.wording import duration
 
 if TYPE_CHECKING:
-    from torc_tui.operations.job_facts import Stuck
+    from torc_tui.operations.job_facts import Unschedulable
 
 NOT_FINISHED = 3
 """Exit code of ``--exit-status`` and ``wait`` for a workflow whose jobs have not all finished."""
@@ -61,7 +61,7 @@ def wait(call: Call) -> int:
 
     Without a runner that may be for ever, which is said once, after a runner had time to start.
     """
-    from torc_tui.operations.runners import at_work
+    from torc_tui.operations.runners import active_runners
     from torc_tui.store.feed import Feed
 
     told = False
@@ -77,7 +77,9 @@ def wait(call: Call) -> int:
                 break
             feed.wait(min(left, _LONGEST_WAIT))
             workflow = workflows.get_workflow(call.store, workflow.id)
-            if not (told or is_complete(workflow.counts) or at_work(call.store, workflow.id)):
+            if not (
+                told or is_complete(workflow.counts) or active_runners(call.store, workflow.id)
+            ):
                 say(without_runner(workflow.id))
                 told = True
     finally:
@@ -96,16 +98,16 @@ def _exit_status(workflow: Workflow) -> int:
     return FAILED if number_of(workflow.counts, UNSUCCESSFUL) else OK
 
 
-def _unschedulable(call: Call, workflow: Workflow) -> tuple[list[Stuck], bool]:
+def _unschedulable(call: Call, workflow: Workflow) -> tuple[list[Unschedulable], bool]:
     """Return the ready jobs that can never start, and whether no other job is ready."""
     if not workflow.counts.get(JobStatus.READY) or workflow.state not in _ACTIVE:
         return [], False
-    from torc_tui.operations.job_facts import stuck
+    from torc_tui.operations.job_facts import unschedulable_jobs
 
-    return stuck(call.store, workflow.id)
+    return unschedulable_jobs(call.store, workflow.id)
 
 
-def _status_record(call: Call, workflow: Workflow, never: list[Stuck]) -> dict[str, Any]:
+def _status_record(call: Call, workflow: Workflow, never: list[Unschedulable]) -> dict[str, Any]:
     counts = {state.word: workflow.counts.get(state, 0) for state in JobStatus}
     elapsed, eta = _times(call, workflow)
     record: dict[str, Any] = {

@@ -1,3 +1,1 @@
-"""One function per act of a user. The command line and the app call the same one; each says what it
-did as an event.
-"""
+"""Carry out the actions of a user: one function each, for the command line and for the app."""

@@ -24,9 +24,6 @@ from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
 
-WORDS = NOT_STARTED
-"""States in which a job may get another name or command."""
-
 
 def add_jobs(
     store: Store,
@@ -36,9 +33,10 @@ def add_jobs(
     *,
     actor: str | None = None,
 ) -> list[int]:
-    """A job for each command, with these requirements; their ids. In a workflow that was
-    initialized they are ready at once, else they wait for the initialization like the others.
-    Refused for an archived or canceled workflow.
+    """Add a job for each command and return the ids.
+
+    In a workflow that was initialized, the jobs are ready at once. Refused for an archived or
+    canceled workflow.
     """
     workflow = workflows.get_workflow(store, workflow_id)
     if workflow.is_archived or workflow.is_canceled:
@@ -75,9 +73,10 @@ def update_job(
     requirement_id: int | None = None,
     actor: str | None = None,
 ) -> None:
-    """Change what is given. Name and command only of a job that has not started, requirements of
-    any that does not run (Refused otherwise). ``runtime`` (seconds) gives the job requirements of
-    its own, like those it had.
+    """Change the given properties of a job.
+
+    Refused for the name and command of a job that has started, and for a job that runs. ``runtime``
+    (seconds) replaces the requirements of the job by a copy with that runtime.
     """
     if name is not None and not name.strip():
         raise UsageError("a job needs a name")
@@ -91,7 +90,9 @@ def update_job(
             )
         append(conn, found[0].workflow_id, [], at=now)
         job = user_actions.job_states(conn, [job_id])[0]
-        if job.status in HELD or ((name, command) != (None, None) and job.status not in WORDS):
+        if job.status in HELD or (
+            (name, command) != (None, None) and job.status not in NOT_STARTED
+        ):
             raise Refused(
                 f"job {job_id} ({job.name}) can no longer be updated: it is {job.status.word}"
             )

@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.errors import NotFound
-from torc_tui.model import Allocation, Job, Machine, ResourceRequirements, Workflow
-from torc_tui.operations.host import Host, HostReader, machine_of
+from torc_tui.model import Job, Machine, ResourceRequirements, Workflow
+from torc_tui.operations.machine_state import MachineReader, MachineState, machine_of
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.explain import Shortfall
@@ -23,65 +24,57 @@ from torc_tui.resources.explain import never as never_of
 from torc_tui.resources.gpus import ForeignPolicy, gpu_need
 from torc_tui.resources.pool import Pool
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
-from torc_tui.store import allocations_held, queries, workflows
-from torc_tui.store import workflow_progress as store_outlook
+from torc_tui.store import allocations_held, queries, workflow_progress, workflows
 from torc_tui.store.allocations_held import Runner
 from torc_tui.store.database import Store
 from torc_tui.views import why as views
 
 
 class Lack(NamedTuple):
-    """What keeps a request from being served: resources in use now, or that no machine has."""
+    """What a request lacks: resources that are in use ``now``, or that no runner ever has."""
 
     now: tuple[Reason, ...] = ()
     never: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """How the runners of a workflow stand: how many there are, and what each kind of request
-    lacks.
-    """
+class RequestLacks:
+    """The number of runners of a workflow, and what each kind of request lacks, by id."""
 
     runners: int
     lacks: Mapping[int, Lack]
 
 
-def outlook(
+def request_lacks(
     store: Store,
     workflow_id: int,
     requirements: Mapping[int, ResourceRequirements],
-    host: HostReader | Host,
-) -> Outlook:
-    """What keeps ready jobs with these requirements (by id) from starting.
+    machine: MachineReader | MachineState,
+) -> RequestLacks:
+    """Return what keeps ready jobs with these requirements (by id) from starting.
 
-    The best runner counts: what one of them can serve lacks nothing. Without a runner it is said
-    what this host can never give. ``host``: a reading, or who makes one if a request wants GPUs.
+    A request lacks nothing if one of the runners can serve it. Without a runner, only what this
+    machine can never serve is known. ``machine`` is a reading, or the reader that makes one if a
+    request needs GPUs.
     """
     runners = allocations_held.runners(store, workflow_id=workflow_id)
-    reading = host if isinstance(host, Host) else None
-
-    def read() -> Host:
-        nonlocal reading
-        if reading is None:
-            assert isinstance(host, HostReader)
-            reading = host.read(store, load=False)
-        return reading
-
     if not runners:
-        machine = detect_machine() if requirements else Machine(hostname="", num_cpus=0, memory=0)
-        return Outlook(
-            0,
-            {
-                key: Lack(never=_reasons(never_of(one, machine)))
-                for key, one in requirements.items()
-            },
-        )
-    lacks: dict[int, Lack] = {}
-    wants_gpus = any(gpu_need(one) for one in requirements.values())
+        here = detect_machine() if requirements else Machine(hostname="", num_cpus=0, memory=0)
+        lacks = {
+            key: Lack(never=_reasons(never_of(one, here))) for key, one in requirements.items()
+        }
+        return RequestLacks(0, lacks)
+    state: MachineState | None = None
+    if isinstance(machine, MachineState):
+        state = machine
+    elif any(map(gpu_need, requirements.values())) and any(
+        runner.location == machine.location for runner in runners
+    ):
+        state = machine.read(store, load=False)
+    lacks = {}
     for runner in runners:
-        here = runner.location == host.location
-        pool, whole = _pool(store, runner, read() if here and wants_gpus else None)
+        is_here = runner.location == machine.location
+        pool, whole = _pool(store, runner, state if is_here else None)
         full = _full(store, runner)
         for key, one in requirements.items():
             never = _reasons(never_of(one, whole))
@@ -89,65 +82,64 @@ def outlook(
             best = lacks.get(key)
             if best is None or _worse(best) > _worse(found):
                 lacks[key] = found
-    return Outlook(len(runners), lacks)
+    return RequestLacks(len(runners), lacks)
 
 
-class Stuck(NamedTuple):
-    """A ready job that nobody can ever serve, with what it lacks."""
+class Unschedulable(NamedTuple):
+    """A ready job that no runner can ever serve, and what it lacks."""
 
     job_id: int
     name: str
     reason: Reason
 
 
-def stuck(store: Store, workflow_id: int, limit: int = 1000) -> tuple[list[Stuck], bool]:
-    """The ready jobs that can never run on the runners that there are (without one: on this host),
-    and whether that is all that is ready.
+def unschedulable_jobs(
+    store: Store, workflow_id: int, limit: int = 1000
+) -> tuple[list[Unschedulable], bool]:
+    """Return the ready jobs that can never run, and whether no other job is ready.
+
+    Without a runner, the resources of this machine count.
     """
     with store.read() as conn:
-        ready = [
-            one for one in store_outlook.left(conn, workflow_id) if one.status == JobStatus.READY
-        ]
+        left = workflow_progress.left(conn, workflow_id)
+        ready = [one for one in left if one.status == JobStatus.READY]
         requirements = workflows.read_requirements(conn, workflow_id)
-    asked = {one.requirement_id: requirements[one.requirement_id] for one in ready}
-    if not asked:
+    requested = {one.requirement_id: requirements[one.requirement_id] for one in ready}
+    if not requested:
         return [], False
-    lacks = outlook(store, workflow_id, asked, HostReader()).lacks
+    lacks = request_lacks(store, workflow_id, requested, MachineReader()).lacks
     never = {
         key: because(Kind.UNSCHEDULABLE, lacks=lack.never)
         for key, lack in lacks.items()
         if lack.never
     }
-    found: list[Stuck] = []
+    found: list[Unschedulable] = []
     with store.read() as conn:
         for key, reason in never.items():
-            names = store_outlook.names(conn, workflow_id, key, JobStatus.READY, limit)
-            found += [Stuck(job_id, name, reason) for job_id, name in names]
-    return found, len(never) == len(asked)
+            names = workflow_progress.names(conn, workflow_id, key, JobStatus.READY, limit)
+            found += [Unschedulable(job_id, name, reason) for job_id, name in names]
+    return found, len(never) == len(requested)
 
 
-def _pool(store: Store, runner: Runner, here: Host | None) -> tuple[Pool, Machine]:
-    """What a runner could give now, and its machine as it was found."""
+def _pool(store: Store, runner: Runner, state: MachineState | None) -> tuple[Pool, Machine]:
+    """Return what a runner has free now, and its whole machine."""
     whole = machine_of(runner)
     policy: ForeignPolicy = "ignore" if runner.options.get("gpu_foreign") == "ignore" else "avoid"
-    if here is not None:
-        return here.pool(runner, policy), whole
-    held: list[Allocation] = [
-        one.allocation for one in allocations_held.holdings(store, runner.location)
-    ]
+    if state is not None:
+        return state.pool(runner, policy), whole
+    held = [one.allocation for one in allocations_held.holdings(store, runner.location)]
     return Pool(whole, held, foreign=policy), whole
 
 
 def _full(store: Store, runner: Runner) -> tuple[Reason, ...]:
+    """Return that a runner has as many jobs as it may have, if it has."""
     limit = runner.options.get("max_parallel_jobs")
     if limit is None:
         return ()
-    running = sum(
-        one.node_id == runner.node_id for one in allocations_held.holdings(store, runner.location)
-    )
-    if running < limit:
-        return ()
-    return (because(Kind.PARALLEL_LIMIT, running=running, limit=limit),)
+    held = allocations_held.holdings(store, runner.location)
+    running = sum(one.node_id == runner.node_id for one in held)
+    reached = running >= limit
+    return (because(Kind.PARALLEL_LIMIT, running=running, limit=limit),) if reached else ()
 
 
 def _worse(lack: Lack) -> int:
@@ -159,55 +151,46 @@ def _reasons(shortfalls: Collection[Shortfall]) -> tuple[Reason, ...]:
 
 
 class JobFacts:
-    """Gathers what ``views.why`` wants to know about the jobs of one workflow, each thing once."""
+    """Gathers the facts about the jobs of one workflow, and reads each of them once."""
 
-    def __init__(self, store: Store, workflow_id: int, host: HostReader | None = None) -> None:
+    def __init__(self, store: Store, workflow_id: int) -> None:
         self.store = store
         self.workflow: Workflow = workflows.get_workflow(store, workflow_id)
         self.now = time.time()
-        self._host = host or HostReader()
         with store.read() as conn:
             self.requirements = workflows.read_requirements(conn, workflow_id)
-        self._outlook: Outlook | None = None
 
-    @property
-    def outlook(self) -> Outlook:
-        """How the runners stand; read when it is first wanted."""
-        if self._outlook is None:
-            self._outlook = outlook(self.store, self.workflow.id, self.requirements, self._host)
-        return self._outlook
+    @cached_property
+    def lacks(self) -> RequestLacks:
+        """Return what requests lack, read when it is first needed."""
+        return request_lacks(self.store, self.workflow.id, self.requirements, MachineReader())
 
     def of(self, job_id: int) -> views.Facts | None:
-        """The facts about a job; None when it is gone."""
+        """Return the facts about a job; None if it no longer exists."""
         try:
             record = queries.get_job(self.store, job_id)
         except NotFound:
             return None
         job = job_of(record)
-        blockers = []
-        if job.status in FOLLOWING:
-            blockers = [self._blocker(found) for found in queries.dependencies(self.store, job_id)]
-            done = JobStatus.COMPLETED
-            blockers = [blocker for blocker in blockers if blocker.status is not done]
-        waits = job.status in STARTABLE
-        lack = (
-            self.outlook.lacks.get(job.requirement_id, Lack())
-            if job.status is JobStatus.READY
-            else Lack()
-        )
+        lack = Lack()
+        if job.status is JobStatus.READY:
+            lack = self.lacks.lacks.get(job.requirement_id, lack)
+        may_miss = job.status in (JobStatus.READY, JobStatus.FAILED)
         return views.Facts(
             job=job,
             now=self.now,
-            blockers=blockers,
+            blockers=self._blockers(job_id) if job.status in FOLLOWING else (),
             shortfalls=lack.now,
             never=lack.never,
             paused=self.workflow.is_paused,
             canceled=self.workflow.is_canceled,
-            runners=self.outlook.runners if waits else None,
-            missing_inputs=self._missing(job_id)
-            if job.status in (JobStatus.READY, JobStatus.FAILED)
-            else (),
+            runners=self.lacks.runners if job.status in STARTABLE else None,
+            missing_inputs=self._missing(job_id) if may_miss else (),
         )
+
+    def _blockers(self, job_id: int) -> list[views.Blocker]:
+        found = queries.dependencies(self.store, job_id)
+        return [self._blocker(one) for one in found if one.status is not JobStatus.COMPLETED]
 
     def _blocker(self, found: queries.Dependency) -> views.Blocker:
         code = reason = None
@@ -225,7 +208,7 @@ class JobFacts:
 
 
 def job_of(record: dict[str, Any]) -> Job:
-    """The row of a job from its record."""
+    """Return the row of a job from its record."""
     return Job(
         id=record["id"],
         name=record["name"],

@@ -36,9 +36,7 @@ from torc_tui.store.user_actions import JobState
 
 @dataclass(slots=True)
 class Done:
-    """What an action on jobs came to: the jobs that were changed, refusals by the id of the job,
-    and the dependents that were canceled or put back with the jobs.
-    """
+    """The ids of the changed jobs, refusals by id, and the number of changed dependents."""
 
     moved: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)

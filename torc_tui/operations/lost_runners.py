@@ -6,7 +6,8 @@ wanted, and where nothing is proven: the runner is on another machine and sends 
 Input: an open store, ids, who acts. Output: the runners that were dropped, with their jobs.
 
 Invariants: a job that was asked to stop is canceled; every other job is lost, and runs again or
-fails as `on_lost` of the workflow file says. Each attempt that began leaves a result. A runner that was dropped and is alive after all finds its row ended and stops its jobs.
+fails as `on_lost` of the workflow file says. Each attempt that began leaves a result. A runner that
+was dropped and is alive after all finds its row ended and stops its jobs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Acts on runners: start one in the background, stop it, resize it.
+"""Start a runner in the background, stop runners, and resize them.
 
-What comes in: an open store, ids. What goes out: process ids, what was asked. A runner is another
-process of the same program; nobody reaches into it but through its row in the store.
+Input: an open store, ids. Output: process ids, ids of runners. A runner is another process of this
+program; it follows the changes of its row in the database.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Background:
 def start_runner(
     store: Store, workflow_id: int, arguments: Sequence[str] = (), *, actor: str | None = None
 ) -> Background:
-    """Start ``torc run ID`` in a session of its own, so that nothing here can stop it.
-    ``arguments`` are options of ``torc run``; its output goes to a log in the output folder of the
-    workflow. Who started it is an event. The store is named in its environment: its command line is
-    there for every user of the machine to read, a password with it.
+    """Start ``torc run ID`` in its own session, with options for ``torc run``.
+
+    Its output goes to a log in the output folder of the workflow. The database is named in the
+    environment, because every user can read the command line, and a password in it.
     """
     workflow = workflows.get_workflow(store, workflow_id)
     folder = Path(output_folder(workflow.directory))
@@ -76,15 +76,15 @@ def start_runner(
 
 
 def _new_log(folder: Path, stem: str) -> BinaryIO:
-    """A log of its own for each runner: ``STEM.log``, ``STEM_2.log``, …"""
+    """Create the log of a runner: ``STEM.log``, or else ``STEM_2.log`` and so on."""
     for number in count(1):
         with suppress(FileExistsError):
             return open(folder / f"{stem}{f'_{number}' if number > 1 else ''}.log", "xb")
     raise AssertionError
 
 
-def at_work(store: Store, workflow_id: int) -> list[compute_nodes.Node]:
-    """The runners of a workflow that are not known to be dead."""
+def active_runners(store: Store, workflow_id: int) -> list[compute_nodes.Node]:
+    """Return the runners of a workflow that are not proven to be lost."""
     with store.read() as conn:
         active = compute_nodes.active(conn, workflow_id)
     dead = {node.id for node in runner_liveness.lost(active)}
@@ -99,7 +99,10 @@ def stop_runners(
     hard: bool = False,
     actor: str | None = None,
 ) -> list[int]:
-    """Ask the runners of a workflow (or one) to stop: gracefully, or at once. Their node ids."""
+    """Ask the runners of a workflow, or one, to stop, and return their ids.
+
+    They stop gracefully, or at once with ``hard``.
+    """
     now = time.time()
     with store.write() as conn:
         found = [
@@ -130,7 +133,7 @@ def resize_runner(
     max_parallel_jobs: int | None = None,
     actor: str | None = None,
 ) -> None:
-    """Let an active runner use more or less of its machine. What already runs goes on."""
+    """Let an active runner use more or less of its machine; running jobs continue."""
     now = time.time()
     with store.write() as conn:
         current = compute_nodes.orders(conn, node_id)

@@ -20,27 +20,26 @@ _LONGEST = 500
 """Characters of a line."""
 
 
-class LastWords(NamedTuple):
+class StderrTail(NamedTuple):
     """Lines, and the path of the file that they are from."""
 
     path: str
     lines: list[str]
 
 
-def of_job(store: Store, job_id: int, count: int) -> LastWords | None:
-    """The last lines of the standard error (or combined output) of the newest attempt; None when it
-    said nothing.
+def of_job(store: Store, job_id: int, count: int) -> StderrTail | None:
+    """Return the last lines of the standard error, or combined output, of the newest attempt.
 
-    NotFound if there is no such job.
+    None if it is empty; NotFound if there is no such job.
     """
     attempts = log_files.attempts(store, job_id)
     path = attempts[-1].stderr if attempts else None
-    said = tail(path, count) if path is not None else []
-    return LastWords(path, said) if path is not None and said else None
+    lines = tail(path, count) if path is not None else []
+    return StderrTail(path, lines) if path is not None and lines else None
 
 
 def tail(path: str, count: int) -> list[str]:
-    """The last lines of a file, sanitize; nothing when it cannot be read."""
+    """Return the last lines of a file, safe to show; none if it cannot be read."""
     data, _ = end_of_file(path, _READ)
     decoder = Decoder(cut=_LONGEST)
     lines = [text_of(line).rstrip() for line in decoder.feed(data) + decoder.finish()]

@@ -34,8 +34,9 @@ from torc_tui.store.events import append
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitCheck:
-    """What prevents an initialization, and which output files it would find. Files are pairs of
-    name and absolute path.
+    """What prevents an initialization, and the output files that already exist.
+
+    Files are pairs of name and absolute path.
     """
 
     workflow_id: int
@@ -115,8 +116,8 @@ def initialize(
 
     Refused if required files or records are missing (``force`` accepts missing files, never missing
     records), if jobs are running (``force`` takes them from runners whose lease has expired), and
-    if the workflow is archived. With ``once``, change nothing if
-    another process has initialized it meanwhile: one of the runners that start together does it.
+    if the workflow is archived. With ``once``, change nothing if another process has initialized it
+    meanwhile: only one of the runners that start together does it.
     """
     workflow = workflows.get_workflow(store, workflow_id)
     if number_of(workflow.counts, HELD):
@@ -127,7 +128,8 @@ def initialize(
     if check.missing_user_data:
         names = ", ".join(f"{name} (id {record})" for record, name in check.missing_user_data)
         raise Refused(
-            f"workflow {workflow_id}: user data that jobs read is empty and no job writes it: {names}",
+            f"workflow {workflow_id}: user data that jobs read is empty and no job writes it:"
+            f" {names}",
             hint="give it a value with `torc user-data update`",
         )
     if check.missing_files and not force:
@@ -137,7 +139,8 @@ def initialize(
         )
         verb = "run" if needs_initialization(workflow) else "init"
         raise Refused(
-            f"workflow {workflow_id}: files that jobs read do not exist and no job writes them:\n{shown}{more}",
+            f"workflow {workflow_id}: files that jobs read do not exist and no job writes them:\n"
+            f"{shown}{more}",
             hint=f"put them there, then `torc {verb} {workflow_id}`; or use --force",
         )
     times = _file_times(store, workflow_id, workflow.directory)

@@ -1,7 +1,8 @@
 """Turn data into the words that users read; the only place where sentences are made.
 
 `quantities` has counts, lists, sizes, durations and times, `sentences` and `gpu_sentences` have
-reasons, `failure_words` has failures, `event_words` has events. All of them are pure: they read no clock and no file.
+reasons, `failure_words` has failures, `event_words` has events. None of them reads a clock or a
+file.
 """
 
 from __future__ import annotations

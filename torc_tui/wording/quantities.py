@@ -62,9 +62,7 @@ def two_sizes(first: float, second: float) -> tuple[str, str]:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in at most two units: ``0.42 s``, ``12 s``, ``3 min 20 s``, ``1 h 5 min``,
-    ``2 d``.
-    """
+    """Return a duration in at most two units: ``0.42 s``, ``12 s``, ``3 min 20 s``, ``2 d``."""
     if seconds < 0:
         return f"-{duration(-seconds)}"
     if seconds < 9.95:

@@ -16,8 +16,8 @@ from torc_tui.reasons import Reason
 from torc_tui.tui.feed.sample_ring import Ring
 
 if TYPE_CHECKING:
-    from torc_tui.operations.host import Host, HostReader
-    from torc_tui.operations.job_facts import Outlook
+    from torc_tui.operations.job_facts import RequestLacks
+    from torc_tui.operations.machine_state import MachineReader, MachineState
     from torc_tui.store.allocations_held import Runner
     from torc_tui.store.database import Store
     from torc_tui.tui.feed.source import Source
@@ -45,8 +45,8 @@ class MachineNews(NamedTuple):
     ``reports`` are about its runners that are not alive.
     """
 
-    host: Host
-    outlook: Outlook | None
+    host: MachineState
+    outlook: RequestLacks | None
     elsewhere: Sequence[Runner]
     dead: frozenset[int] = frozenset()
     reports: Sequence[Reason] = ()
@@ -56,14 +56,14 @@ class MachineWatch:
     """The readings. ``question`` runs in the reader thread, ``take`` receives its result."""
 
     def __init__(self, capacity: int = 600) -> None:
-        self.host: Host | None = None
+        self.host: MachineState | None = None
         self.elsewhere: Sequence[Runner] = ()
         self.reports: Sequence[Reason] = ()
         self.cpu = Ring(capacity)
         self.memory = Ring(capacity)
         self.gpus: dict[str, Ring] = {}
         self._capacity = capacity
-        self._reader: HostReader | None = None  # used by the reader thread only
+        self._reader: MachineReader | None = None  # used by the reader thread only
 
     def question(
         self, workflow_id: int | None, requirements: Mapping[int, ResourceRequirements]
@@ -81,16 +81,16 @@ class MachineWatch:
         workflow_id: int | None,
         requirements: Mapping[int, ResourceRequirements],
     ) -> MachineNews:
-        from torc_tui.operations.host import HostReader
-        from torc_tui.operations.job_facts import outlook
+        from torc_tui.operations.job_facts import request_lacks
+        from torc_tui.operations.machine_state import MachineReader
         from torc_tui.store import allocations_held
 
         if self._reader is None:
-            self._reader = HostReader()
+            self._reader = MachineReader()
         host = self._reader.read(store)
         if workflow_id is None:
             return MachineNews(host, None, ())
-        lacking = outlook(store, workflow_id, requirements, host) if requirements else None
+        lacking = request_lacks(store, workflow_id, requirements, host) if requirements else None
         runners = allocations_held.runners(store, workflow_id=workflow_id)
         elsewhere = [one for one in runners if one.location != self._reader.location]
         dead, reports = _not_alive(store, workflow_id) if runners else (frozenset[int](), ())

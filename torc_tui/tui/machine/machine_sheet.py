@@ -5,7 +5,7 @@ Input: the readings that the app keeps. Output: lines, and which of them stand f
 
 from __future__ import annotations
 
-from torc_tui.operations.host import Host
+from torc_tui.operations.machine_state import MachineState
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpus import GpuState
 from torc_tui.tui.feed.machine import MachineWatch
@@ -53,7 +53,7 @@ class MachineSheet:
     def __init__(self, machine: MachineWatch, workflow_id: int, width: int, detail: int) -> None:
         assert machine.host is not None
         self.machine = machine
-        self.host: Host = machine.host
+        self.host: MachineState = machine.host
         self.workflow_id = workflow_id
         self.width = max(width, 30)
         self.roomy = detail == 2 and width >= 60

@@ -1,7 +1,7 @@
-"""Read the state of this host: CPUs, memory and GPUs, what jobs hold and what others use.
+"""Read the state of this machine: CPUs, memory and GPUs, what jobs hold and what others use.
 
-Input: the system, the GPU driver, the database. Output: `Host` readings. A reading takes
-milliseconds, so the app makes it in a thread.
+Input: the system, the GPU driver, the database. Output: `MachineState` readings. A reading
+takes milliseconds, so the app makes it in a thread.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from torc_tui.store.database import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
-    """One reading. ``machine`` has all that could be used here, its GPUs as they are;
-    ``cpu_percent`` is of each CPU of the host since the reading before (empty in the first),
-    ``memory_used`` bytes in use by anybody.
+class MachineState:
+    """One reading.
+
+    ``machine`` has all resources of this machine, and its GPUs as they are now. ``cpu_percent`` is
+    the load of each CPU since the last reading, empty in the first one. ``memory_used`` is in bytes
+    and counts all programs.
     """
 
     at: float
@@ -40,39 +42,37 @@ class Host:
 
     @property
     def sees_gpus(self) -> bool:
-        """Whether the driver answers here; else what a runner has found is all that is known."""
+        """Return whether the driver answers; if not, only what runners found is known."""
         return any(not gpu.virtual for gpu in self.machine.gpus)
 
     @property
     def held(self) -> Allocation:
-        """The CPUs and the memory that jobs hold, all together."""
+        """Return the CPUs and the memory that all jobs hold together."""
         held = [one.allocation for one in self.holdings]
         return Allocation(sum(one.num_cpus for one in held), sum(one.memory for one in held))
 
     def gpu_states(self) -> list[GpuState]:
-        """The GPUs with what is granted, reserved and used by others of each; those of runners
-        without a driver (virtual ones) among them.
-        """
+        """Return the GPUs, also virtual ones, with what is held, reserved and used of each."""
         return Pool(self.machine, [one.allocation for one in self.holdings]).gpu_states
 
     def holders(self, uuid: str) -> list[Holding]:
-        """The jobs that hold that GPU or a part of it."""
+        """Return the jobs that hold a GPU or a part of it."""
         return [
             one for one in self.holdings if any(grant.uuid == uuid for grant in one.allocation.gpus)
         ]
 
     def pool(self, runner: Runner, foreign: ForeignPolicy) -> Pool:
-        """What that runner of this host could still give, with what all runners hold subtracted."""
+        """Return what a runner of this machine has free, without what all runners hold."""
         live = {gpu.uuid: gpu for gpu in self.machine.gpus}
         machine = machine_of(runner, live if self.sees_gpus else None)
         return Pool(machine, [one.allocation for one in self.holdings], foreign=foreign)
 
 
-class HostReader:
-    """Reads this host again and again, from one thread. The driver is kept open in between.
+class MachineReader:
+    """Makes readings, in one thread; the driver stays open between them.
 
-    All GPUs that can be opened are read, also those that CUDA_VISIBLE_DEVICES or Slurm keep from
-    this process: a runner that was started elsewhere may use them.
+    It reads all GPUs that can be opened, also those that CUDA_VISIBLE_DEVICES or Slurm hide from
+    this process, because other runners may use them.
     """
 
     def __init__(self) -> None:
@@ -84,9 +84,10 @@ class HostReader:
         self._machine: Machine | None = None
         self._measured = False
 
-    def read(self, store: Store | None, *, load: bool = True) -> Host:
-        """The host now; without a store nobody is known to hold anything. ``load``: measure CPUs
-        and memory too.
+    def read(self, store: Store | None, *, load: bool = True) -> MachineState:
+        """Return the current state; without a store, the jobs are not known.
+
+        With ``load``, also measure the load of CPUs and memory.
         """
         held = allocations_held.holdings(store, self.location) if store is not None else []
         runners = (
@@ -108,7 +109,7 @@ class HostReader:
         virtual = {
             gpu["uuid"]: _virtual(gpu) for one in runners for gpu in one.gpus if gpu["virtual"]
         }
-        return Host(
+        return MachineState(
             at=time.time(),
             machine=replace(self._machine, gpus=(*gpus, *virtual.values())),
             holdings=held,
@@ -120,13 +121,15 @@ class HostReader:
         )
 
     def close(self) -> None:
-        """Let go of the driver."""
+        """Close the driver."""
         self._monitor.close()
 
 
 def machine_of(runner: Runner, live: Mapping[str, Gpu] | None = None) -> Machine:
-    """The machine as that runner may use it. ``live`` are fresh readings by uuid, where they can be
-    had; a GPU that is not among them does not answer. None: the GPUs as the runner found them.
+    """Return the machine as a runner may use it.
+
+    ``live`` are new readings of GPUs by UUID; a GPU that is not among them does not answer. None
+    for the GPUs as the runner found them.
     """
     gpus = []
     for gpu in runner.gpus:
