@@ -284,7 +284,10 @@ def test_a_store_of_somebody_else_says_so(tmp_path: Path) -> None:
         store.chmod(0o600)
         code = (
             "import os, sys; from torc_tui.store.database import Store;\n"
-            "from torc_tui.errors import StoreError\nos.setuid(65534)\n"
+            "from torc_tui.errors import StoreError\n"
+            # The other user may not read the modules.
+            "StoreError('x'); Store.open(sys.argv[1]).close()\n"
+            "os.setuid(65534)\n"
             "for place in sys.argv[1:]:\n"
             "    try: Store.open(place)\n"
             "    except StoreError as error: print(error.message)\n"
