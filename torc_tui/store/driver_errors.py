@@ -133,16 +133,14 @@ def refused_connection(error: Exception, conninfo: str) -> TorcError:
         )
     if answer != pq.Ping.OK:
         return StoreUnavailable(
-            f"the server of the database {name} does not answer: {detail}",
+            f"no answer from the server of the database {name}: {detail}",
             hint="is the server running, and are host and port right?",
         )
-    refused = (
-        "does not accept this user or password"
-        if "password authentication" in detail
-        else "refuses the connection"
-    )
+    refused = "log-in refused by the server of"
+    if "password authentication" in detail:
+        refused = "wrong user or password for"
     return StoreUnavailable(
-        f"the server of the database {name} {refused}: {detail}",
+        f"{refused} the database {name}: {detail}",
         hint="check the user name, the password, the name of the database and the user's rights",
     )
 
