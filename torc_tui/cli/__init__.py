@@ -1,0 +1,1 @@
+"""Implement the commands: one module per group, and what they share."""

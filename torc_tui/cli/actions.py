@@ -128,8 +128,9 @@ def on_workflows(call: Call) -> None:
 
 
 def _free(call: Call, action: UserAction, workflow_id: int) -> bool:
-    """Take the jobs from lost runners, if the action does not apply to held jobs; return whether
-    there were any.
+    """Take the jobs from lost runners; return whether there were any.
+
+    Nothing is done for an action that applies to held jobs.
     """
     from torc_tui.operations.lost_runners import sync_status
 

@@ -124,6 +124,18 @@ def _span(value: str) -> float:
     return number
 
 
+def _size(value: str) -> int:
+    from torc_tui.units import parse_memory
+
+    return parse_memory(value)
+
+
+def _duration(value: str) -> float:
+    from torc_tui.units import parse_duration
+
+    return parse_duration(value)
+
+
 def _moment(value: str) -> float:
     from datetime import datetime, timedelta
 
@@ -141,6 +153,8 @@ INTEGER = _checked(_integer, "a whole number")
 SECONDS = _checked(_number_to(MOST_SECONDS), "a number of seconds")
 GIB = _checked(_number_to(MOST_GIB), f"a number of GiB from 0 to {MOST_GIB}")
 SPAN = _checked(_span, "a number of seconds, or a duration such as PT30M")
+SIZE = _checked(_size, "a size")
+DURATION = _checked(_duration, "a duration")
 MOMENT = _checked(_moment, "a time such as 18:30 or 2030-01-31T18:30")
 
 FILE = arg(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """What a handler gets. ``format`` is one of the formats of the command, ``given_format`` the
-    format that the command line names, if any.
+    """What a handler gets.
+
+    ``format`` is one of the formats of the command, ``given_format`` the format that the command
+    line names, if any.
     """
 
     def __init__(
@@ -47,23 +49,23 @@ class Call:
 
     @property
     def action(self) -> UserAction:
-        """The user action that the command carries out."""
+        """Return the user action that the command carries out."""
         assert self.command.action is not None
         return self.command.action
 
     @property
     def changes(self) -> bool:
-        """Whether the command changes what it is about."""
+        """Return whether the command changes what it is about."""
         return self.command.changes or self.command.action is not None
 
     @property
     def json(self) -> bool:
-        """Whether the answer is JSON."""
+        """Return whether the answer is JSON."""
         return self.format in ("json", "json-items")
 
     @property
     def wrapped(self) -> bool:
-        """Whether lists are objects with one key, as in the older dialect."""
+        """Return whether lists are objects with one key, as in the older dialect."""
         return self.program == "torc-client"
 
     creates = False
@@ -71,6 +73,7 @@ class Call:
 
     @cached_property
     def store(self) -> Store:
+        """Return the open database; raise NotFound if it does not exist."""
         from torc_tui.store.connect import no_database
         from torc_tui.store.database import Store
 
@@ -80,7 +83,7 @@ class Call:
 
     @cached_property
     def missing_store(self) -> str | None:
-        """The path of the database if it is a file that does not exist."""
+        """Return the path of the database if it is a file that does not exist."""
         from torc_tui.store.connect import resolve
 
         dialect, place = resolve(settings.database_url(self.database))
@@ -88,9 +91,11 @@ class Call:
 
     @cached_property
     def actor(self) -> str:
+        """Return who acts, as events record it."""
         return settings.actor()
 
     def close(self) -> None:
+        """Close the database, if it was opened."""
         if "store" in self.__dict__:
             self.store.close()
 
@@ -109,9 +114,39 @@ class Call:
         else:
             output.line(sentence)
 
+    def show_record(self, record: Mapping[str, Any]) -> None:
+        """Print one record: as JSON, or one value per line."""
+        if self.json:
+            output.json_value(record)
+        else:
+            output.record(record)
+
+    def created(self, workflow_id: int, **more: Any) -> None:
+        """Print that the command created a workflow."""
+        message = f"Created workflow {workflow_id}"
+        record = {"id": workflow_id, "workflow_id": workflow_id, "status": "success"}
+        self.done({**record, "message": message, **more}, message)
+
+    @property
+    def page(self) -> dict[str, Any]:
+        """Return which records a list has, and in which order, by the options of all lists."""
+        options = self.options
+        return {
+            "limit": self.limit,
+            "offset": options.offset,
+            "sort_by": options.sort_by or "id",
+            "reverse": options.reverse_sort,
+        }
+
+    @property
+    def status(self) -> str | None:
+        """Return the status that ``--status`` names, with the spelling of the database."""
+        given: str | None = self.options.status
+        return None if given is None else given.lower().replace("-", "_")
+
     @property
     def limit(self) -> int:
-        """How many records a list may have."""
+        """Return how many records a list may have."""
         given: int | None = self.options.limit
         return settings.MOST_INTEGER if given is None else given
 

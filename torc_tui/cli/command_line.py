@@ -113,8 +113,9 @@ def _split_front(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _command(program: str, words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Return the name of the command that the words begin with, and its arguments; None for the
-    name if they name a workflow.
+    """Return the name of the command that the words begin with, and its arguments.
+
+    The name is None if the words name a workflow.
     """
     first = words[0]
     _refuse_empty("COMMAND", first)
@@ -178,9 +179,7 @@ def _unknown(program: str, word: str, known: Sequence[str], before: str) -> Usag
 
 
 def names_file(word: str) -> bool:
-    """Return whether a word means a workflow file: standard input, by its extension, or because it
-    exists.
-    """
+    """Return whether a word is ``-``, has the extension of a workflow file, or is a path."""
     if word == "-" or word.lower().endswith((".yaml", ".yml", ".json", ".json5", ".kdl")):
         return True
     return not word.isdecimal() and ("/" in word or os.path.exists(word))  # noqa: PTH110

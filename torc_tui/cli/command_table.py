@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from torc_tui.cli.arguments import (
     COUNT,
+    DURATION,
     FILE,
     GIB,
     INTEGER,
@@ -27,6 +28,7 @@ from torc_tui.cli.arguments import (
     POSITIVE,
     RECORD,
     SECONDS,
+    SIZE,
     SPAN,
     WORKFLOW,
     WORKFLOWS,
@@ -407,11 +409,13 @@ JOB_COMMANDS = (
             ),
             arg(
                 "--memory-per-job",
+                type=SIZE,
                 metavar="SIZE",
                 help="memory of each job, such as 2g (default: not enforced)",
             ),
             arg(
                 "--runtime-per-job",
+                type=DURATION,
                 metavar="TIME",
                 help="runtime of each job, such as PT2H (default: not enforced)",
             ),
@@ -427,7 +431,7 @@ JOB_COMMANDS = (
             OF_WORKFLOW,
             arg("-n", "--name", type=label, metavar="NAME", help="new name"),
             arg("-c", "--command", metavar="COMMAND", help="new command"),
-            arg("--runtime", metavar="DURATION", help="new runtime, such as PT2H"),
+            arg("--runtime", type=DURATION, metavar="DURATION", help="new runtime, such as PT2H"),
             arg(
                 "--resource-requirements-id",
                 type=POSITIVE,
@@ -657,7 +661,7 @@ RECORD_COMMANDS = (
         "workflows:resize",
         arg("id", type=POSITIVE, metavar="RUNNER", help="id of the runner"),
         arg("--num-cpus", type=POSITIVE, metavar="N", help="number of CPUs"),
-        arg("--memory", metavar="SIZE", help="memory size, such as 16g"),
+        arg("--memory", type=SIZE, metavar="SIZE", help="memory size, such as 16g"),
         arg(
             "--max-parallel-jobs",
             type=COUNT,

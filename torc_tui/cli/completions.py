@@ -15,6 +15,7 @@ from torc_tui.cli.command_table import COMMANDS, GROUPS, Command
 
 
 def completions(call: Call) -> None:
+    """Print the completions for a shell."""
     shell = call.options.shell
     if shell == "fish":
         sys.stdout.write("\n".join(fish()) + "\n")
@@ -77,7 +78,8 @@ def fish() -> Iterator[str]:
                     for n in c.names
                     if n.startswith(group + " ")
                 )
-                begun = f"__fish_seen_subcommand_from {group}; and not __fish_seen_subcommand_from {members}"
+                seen = "__fish_seen_subcommand_from"
+                begun = f"{seen} {group}; and not {seen} {members}"
                 yield f"complete -c torc -n {_quote(begun)} -a {word} -d {_quote(command.help)}"
             inside = "; and ".join(f"__fish_seen_subcommand_from {part}" for part in name.split())
             yield from _fish_options(_quote(inside), command)

@@ -40,6 +40,7 @@ _TEMPLATE: Mapping[str, tuple[tuple[str, Any, str], ...]] = {
 
 
 def show(call: Call) -> None:
+    """Print every setting with its origin."""
     found = settings.load()
     found.set(
         "database",
@@ -59,6 +60,7 @@ def show(call: Call) -> None:
 
 
 def paths(call: Call) -> None:
+    """Print the paths of files and directories, and whether they exist."""
     files = [
         {
             "what": f"configuration ({scope})",
@@ -78,6 +80,7 @@ def paths(call: Call) -> None:
 
 
 def init(call: Call) -> None:
+    """Write a configuration file, or add missing settings to one."""
     options = call.options
     scope = "local" if options.local else "system" if options.system else "user"
     path = Path(dict(settings.config_paths())[scope]).absolute()
@@ -162,6 +165,7 @@ def _mentioned(text: str) -> set[str]:
 
 
 def validate(call: Call) -> int:
+    """Print what is wrong with the settings; exit code 1 if anything is."""
     problems = settings.problems(settings.load())
     if call.json:
         output.json_value({"valid": not problems, "problems": problems})

@@ -23,23 +23,14 @@ SHOWN_EDGES = 40
 
 
 def create(call: Call) -> int | None:
+    """Create a workflow from a file."""
     options = call.options
     if options.dry_run:
         return validate(call)
     workflow_id, plan = create_from_file(
         call, options.file, name=options.name, monitoring=not options.no_resource_monitoring
     )
-    name = options.name or plan.spec.name
-    message = f"Created workflow {workflow_id}"
-    record = {
-        "id": workflow_id,
-        "workflow_id": workflow_id,
-        "name": name,
-        "status": "success",
-        "message": message,
-    }
-    record["jobs"] = len(plan.jobs)
-    call.done(record, message)
+    call.created(workflow_id, name=options.name or plan.spec.name, jobs=len(plan.jobs))
     return None
 
 
@@ -110,6 +101,7 @@ def plan_of(path: str) -> Plan:
 
 
 def validate(call: Call) -> int:
+    """Print the dry run of a workflow file; exit code 2 if it has errors."""
     from torc_tui.operations.preflight import local_warnings
     from torc_tui.plan.describe import describe, describe_problems
     from torc_tui.resources.detect import detect_machine
@@ -173,6 +165,7 @@ def _print_edges(plan: Plan, count: int) -> None:
 
 
 def init(call: Call) -> int | None:
+    """Initialize a workflow, or check whether that is possible."""
     from torc_tui.operations.workflows import initialize
     from torc_tui.store import workflows
 

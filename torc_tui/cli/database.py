@@ -42,6 +42,7 @@ def check(call: Call) -> int:
 
 
 def backup(call: Call) -> None:
+    """Copy the database into a new file."""
     from torc_tui.store import database_repair
 
     place = _sqlite(call, "pg_dump")
@@ -52,6 +53,7 @@ def backup(call: Call) -> None:
 
 
 def recover(call: Call) -> int:
+    """Copy what can be read; exit code 1 if rows are damaged."""
     from torc_tui.store import database_repair
 
     place = _sqlite(call, "the tools of PostgreSQL")

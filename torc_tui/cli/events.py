@@ -27,6 +27,7 @@ _LEVELS = {
 
 
 def list_(call: Call) -> int:
+    """Print the events of a workflow, and follow them on request."""
     from torc_tui.store import events
 
     options = call.options

@@ -25,6 +25,7 @@ _SHOWN = 20
 
 
 def failures(call: Call) -> int | None:
+    """List the reasons of failures, or act on the jobs of one reason."""
     given, what, number = _read(call.options.words)
     if what in ("retry", "skip"):
         call.command = call.command._replace(changes=True)

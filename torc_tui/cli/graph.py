@@ -20,6 +20,7 @@ from torc_tui.views.graph_scene import Scene
 
 
 def graph(call: Call) -> None:
+    """Print the graph in the format of the call."""
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
     found = workflows.snapshot(call.store, workflow_id)

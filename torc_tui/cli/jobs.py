@@ -16,54 +16,44 @@ from torc_tui.wording import count
 
 
 def list_(call: Call) -> None:
+    """List the jobs of a workflow."""
     from torc_tui.store import queries
 
     options = call.options
     found = queries.list_jobs(
         call.store,
         call.workflow_id(options.workflow),
-        status=None if options.status is None else options.status.lower().replace("-", "_"),
+        status=call.status,
         failed=options.failed,
         name=options.name,
-        limit=call.limit,
-        offset=options.offset,
-        sort_by=options.sort_by or "id",
-        reverse=options.reverse_sort,
+        **call.page,
         include_relationships=options.include_relationships,
     )
     call.show_list("jobs", columns.JOBS, found)
 
 
 def get(call: Call) -> None:
+    """Print a job."""
     from torc_tui.store import queries
 
-    record = queries.get_job(call.store, call.job_id(call.options.job, call.options.workflow))
-    if call.json:
-        output.json_value(record)
-    else:
-        output.record(record)
+    job_id = call.job_id(call.options.job, call.options.workflow)
+    call.show_record(queries.get_job(call.store, job_id))
 
 
 def create_from_file(call: Call) -> None:
+    """Add a job for each line of a file."""
     from torc_tui.model import ResourceRequirements
     from torc_tui.operations.additions import add_jobs
-    from torc_tui.units import parse_duration, parse_memory
 
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
     commands = commands_of(options.file)
-    memory, runtime = options.memory_per_job, options.runtime_per_job
-    try:
-        requirements = ResourceRequirements(
-            name="from_file",
-            num_cpus=options.cpus_per_job,
-            memory=None if memory is None else parse_memory(memory),
-            runtime=None if runtime is None else parse_duration(runtime),
-        )
-    except ValueError as error:
-        raise UsageError(
-            str(error.args[0]), hint=error.args[1] if len(error.args) > 1 else None
-        ) from None
+    requirements = ResourceRequirements(
+        name="from_file",
+        num_cpus=options.cpus_per_job,
+        memory=options.memory_per_job,
+        runtime=options.runtime_per_job,
+    )
     ids = add_jobs(call.store, workflow_id, commands, requirements, actor=call.actor)
     record = {"workflow_id": workflow_id, "jobs_created": len(ids), "job_ids": list(ids)}
     call.done(record, f"Added {count(len(ids), 'job')} to workflow {workflow_id}")
@@ -87,25 +77,17 @@ def commands_of(path: str) -> list[str]:
 
 
 def update(call: Call) -> None:
+    """Change a job that has not started."""
     from torc_tui.operations.additions import update_job
-    from torc_tui.units import parse_duration
 
     options = call.options
     job_id = call.job_id(options.job, options.workflow)
-    runtime = None
-    if options.runtime is not None:
-        try:
-            runtime = parse_duration(options.runtime)
-        except ValueError as error:
-            raise UsageError(
-                str(error.args[0]), hint=error.args[1] if len(error.args) > 1 else None
-            ) from None
     update_job(
         call.store,
         job_id,
         name=options.name,
         command=options.command,
-        runtime=runtime,
+        runtime=options.runtime,
         requirement_id=options.resource_requirements_id,
         actor=call.actor,
     )
@@ -113,6 +95,7 @@ def update(call: Call) -> None:
 
 
 def reproduce(call: Call) -> None:
+    """Print a bash command that repeats a job."""
     from torc_tui.operations import job_shell
 
     setting = job_shell.read(call.store, call.job_id(call.options.job, call.options.workflow))

@@ -7,42 +7,27 @@ text with colors and without other control sequences.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import INTERRUPTED, say
 from torc_tui.errors import NotFound
+from torc_tui.status import SETTLED, TROUBLED, JobStatus
 from torc_tui.views.ansi import Decoder
 
-ENDINGS = {".o": "stdout", ".e": "stderr", ".log": "combined"}
-LOOK_EVERY = 0.1
+_POLL_SECONDS = 0.1
 _BLOCK = 1 << 20
-_FINAL = frozenset({"completed", "failed", "canceled", "terminated", "disabled", "pending_failed"})
-
-
-def attempt_paths(
-    folder: str, workflow_id: int, job_id: int, run_id: int, attempt: int
-) -> dict[str, str]:
-    """Return the existing log files of an attempt: ``stdout``, ``stderr`` or ``combined``."""
-    from torc_tui.store.log_files import attempt_stem
-
-    stem = attempt_stem(folder, workflow_id, job_id, run_id, attempt)
-    return {
-        name: stem + ending
-        for ending, name in ENDINGS.items()
-        if os.path.exists(stem + ending)  # noqa: PTH110
-    }
 
 
 def logs(call: Call) -> int | None:
+    """Print the output of a job, its paths, or its output while it is written."""
     options = call.options
     job_id = call.job_id(options.job, options.workflow)
-    finder = Finder(call, job_id, run_id=options.run_id, attempt=options.attempt)
+    finder = AttemptFinder(call, job_id, run_id=options.run_id, attempt=options.attempt)
     if call.json:
         output.json_value({**finder.which(), "files": finder.files()})
         return None
@@ -69,90 +54,45 @@ def logs(call: Call) -> int | None:
     return None
 
 
-class Finder:
-    """Finds the files of the attempt that is meant; asks again each time, since a new attempt may
-    have begun.
-    """
+class AttemptFinder:
+    """Finds the attempt that is meant, each time again, because a new one may have begun."""
 
-    def __init__(
-        self, call: Call, job_id: int, *, run_id: int | None = None, attempt: int | None = None
-    ) -> None:
-        from torc_tui.store import queries, workflows
-
-        self.call = call
+    def __init__(self, call: Call, job_id: int, *, run_id: int | None, attempt: int | None) -> None:
+        self.store = call.store
         self.job_id = job_id
         self.run_id = run_id
         self.attempt = attempt
-        self.queries = queries
-        self.job = queries.get_job(call.store, self.job_id)
-        self.workflow = workflows.get_workflow(call.store, int(self.job["workflow_id"]))
 
     def which(self) -> dict[str, Any]:
-        """Job, run and attempt that are meant."""
-        self.job = self.queries.get_job(self.call.store, self.job_id)
+        """Return the job, and the run and attempt that are meant."""
+        from torc_tui.store import queries, workflows
+
+        job = queries.get_job(self.store, self.job_id)
+        workflow = workflows.get_workflow(self.store, int(job["workflow_id"]))
         return {
             "job_id": self.job_id,
-            "name": self.job["name"],
-            "workflow_id": self.workflow.id,
-            "run_id": self.run_id or self.workflow.run_id,
-            "attempt_id": self.attempt or self.job["attempt_id"],
-            "status": self.job["status"],
+            "name": job["name"],
+            "workflow_id": workflow.id,
+            "run_id": self.run_id or workflow.run_id,
+            "attempt_id": self.attempt or job["attempt_id"],
+            "status": job["status"],
         }
 
     def files(self) -> dict[str, str]:
-        """The files of that attempt; without a wish, those of the latest one that left any."""
-        which = self.which()
-        folders = self._folders()
-        for folder in folders:
-            found = attempt_paths(
-                folder, self.workflow.id, self.job_id, which["run_id"], which["attempt_id"]
-            )
-            if found:
-                return found
-        return self._latest(folders)
+        """Return the existing files by stream, of the newest attempt that left any."""
+        from torc_tui.store import log_files
+
+        for one in reversed(log_files.attempts(self.store, self.job_id)):
+            if self.run_id in (None, one.run_id) and self.attempt in (None, one.attempt_id):
+                found = {name: path for name, path in one.streams if os.path.exists(path)}  # noqa: PTH110
+                if found:
+                    return found
+        return {}
 
     def nothing(self) -> str:
-        which = self.which()
-        return f"job {self.job_id} ({which['name']}) is {which['status']} and has no log files"
-
-    def _folders(self) -> list[str]:
-        """Every output folder that a runner of the workflow had, the last first."""
-        from torc_tui.store.log_files import output_folder
-
-        nodes = self.queries.list_compute_nodes(self.call.store, self.workflow.id)
-        found = [
-            node["options"].get("log_location") or node["options"].get("output_dir")
-            for node in reversed(nodes)
-            if node.get("options")
-        ]
-        default = output_folder(self.workflow.directory)
-        return [folder for folder in dict.fromkeys([*found, default]) if folder]
-
-    def _latest(self, folders: list[str]) -> dict[str, str]:
-        name = rf"job_wf{self.workflow.id}_j{self.job_id}_r(\d+)_a(\d+)"
-        found: list[tuple[int, int, str]] = []
-        for folder in folders:
-            directory, mark, log_id = folder.partition("//")
-            ending = re.escape(f"_{log_id}") if mark else ""
-            pattern = re.compile(rf"{name}{ending}\.(?:o|e|log)")
-            matches = filter(None, map(pattern.fullmatch, _names(f"{directory}/job_stdio")))
-            found += [(int(match[1]), int(match[2]), folder) for match in matches]
-        found = [
-            one for one in found if self.run_id in (None, one[0]) and self.attempt in (None, one[1])
-        ]
-        if not found:
-            return {}
-        run_id, attempt, folder = max(found)
-        return attempt_paths(folder, self.workflow.id, self.job_id, run_id, attempt)
-
-
-def _names(folder: str) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                yield entry.name
-    except OSError:
-        return
+        """Return the error for a job without log files."""
+        job = self.which()
+        return f"job {self.job_id} ({job['name']}) is {job['status']} and has no log files"
 
 
 def _wanted(files: Mapping[str, str], options: Any) -> dict[str, str]:
@@ -162,12 +102,12 @@ def _wanted(files: Mapping[str, str], options: Any) -> dict[str, str]:
     return {name: path for name, path in files.items() if name in (wanted, "combined")}
 
 
-def _follow(call: Call, finder: Finder) -> None:
-    """Print what is there and what comes, until the job has ended and all is read."""
+def _follow(call: Call, finder: AttemptFinder) -> None:
+    """Print the output until the job has ended and everything is read."""
     writer = _Writer()
     places: dict[str, int] = {}
     while True:
-        ended = finder.which()["status"] in _FINAL
+        ended = JobStatus.from_word(finder.which()["status"]) in SETTLED | TROUBLED
         for path in _wanted(finder.files(), call.options).values():
             if path not in places:
                 places[path] = _start(path, call.options.lines)
@@ -176,11 +116,11 @@ def _follow(call: Call, finder: Finder) -> None:
         if ended:
             writer.finish()
             return
-        time.sleep(LOOK_EVERY)
+        time.sleep(_POLL_SECONDS)
 
 
 def _start(path: str, lines: int | None) -> int:
-    """Where to begin so that the last ``lines`` lines are printed; 0 without a wish."""
+    """Return where the last ``lines`` lines begin; 0 for all of them."""
     if lines is None or not os.path.exists(path):  # an empty log is not kept  # noqa: PTH110
         return 0
     with open(path, "rb") as file:
@@ -202,7 +142,7 @@ def _start(path: str, lines: int | None) -> int:
 
 
 class _Writer:
-    """Standard output: bytes as they are for a program, sanitize text for a terminal."""
+    """Writes to standard output: bytes for a program, safe text for a terminal."""
 
     def __init__(self) -> None:
         self._decoder = Decoder() if sys.stdout.isatty() else None
@@ -212,7 +152,7 @@ class _Writer:
         self.copy_from(path, _start(path, lines))
 
     def copy_from(self, path: str, place: int) -> int:
-        """Write the file from ``place`` on; the place where it ended."""
+        """Write the file from ``place`` on, and return where it ends."""
         try:
             with open(path, "rb") as file:
                 file.seek(place)

@@ -61,8 +61,10 @@ def _do(program: str, words: list[str]) -> int:
 
 
 def _prepare_streams() -> None:
-    """Open the standard streams that the caller closed, in their order, so that no other file gets
-    their numbers. Make standard output accept every character: what its encoding lacks is escaped.
+    """Open the standard streams that the caller closed, and let output accept every character.
+
+    Otherwise other files would get the numbers of the streams. Characters that the encoding lacks
+    are escaped.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

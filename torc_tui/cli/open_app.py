@@ -14,10 +14,11 @@ from torc_tui.errors import NotFound, TorcError, UsageError
 
 
 def open_app(what: str | None, database: str | None, *, read_only: bool = False) -> int:
-    """Open the app, on a workflow (an id) or a file where one is named. UsageError where it cannot
-    be shown, NotFound where there is no such workflow.
+    """Open the app, on a workflow (an id) or a file if one is named.
+
+    UsageError if this terminal or file cannot be used, NotFound if there is no such workflow.
     """
-    gc.disable()  # importing makes many objects that all stay; the app enables it when it has painted
+    gc.disable()  # faster imports; the app enables it after its first paint
     from torc_tui.tui.look.terminal import refusal
     from torc_tui.tui.shell.run_app import run_app
 
@@ -35,7 +36,7 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
 
 
 def _check_file(path: str) -> None:
-    """Refuse what the app cannot read again after each change of the file."""
+    """Refuse a file that the app cannot read again after each change."""
     if path == "-":
         raise UsageError(
             "the app cannot read a workflow file from standard input", hint="use `torc run -`"
@@ -54,8 +55,10 @@ def _check_file(path: str) -> None:
 
 
 def workflow_called(name: str, database: str | None) -> int | None:
-    """Return the id of the workflow of that name: of the user's own before those of others, of
-    several the newest of this directory, then the newest. None if there is none, or no database.
+    """Return the id of the workflow of a name; None if there is none, or no database.
+
+    Workflows of the user come before those of others. Of several, it is the newest of this
+    directory, or else the newest.
     """
     from torc_tui.cli.targets import newest
     from torc_tui.store.lookup import connect, workflows_of_name
@@ -76,8 +79,9 @@ def workflow_called(name: str, database: str | None) -> int | None:
 
 
 def _check(url: str, workflow_id: int) -> None:
-    """Say that there is no such workflow before a screen is drawn for it. What is wrong with the
-    store itself is said by the app, which tries again.
+    """Raise NotFound for an unknown workflow before the screen is drawn.
+
+    The app itself reports a database that cannot be opened, and tries again.
     """
     from torc_tui.store.lookup import connect, workflow_exists
 
@@ -86,10 +90,10 @@ def _check(url: str, workflow_id: int) -> None:
     except TorcError:
         return
     try:
-        there = workflow_exists(connection, workflow_id)
+        exists = workflow_exists(connection, workflow_id)
     finally:
         connection.close()
-    if not there:
+    if not exists:
         raise NotFound(
             f"there is no workflow {workflow_id}",
             hint="`torc` shows all workflows, `torc workflows list` lists them",

@@ -19,6 +19,7 @@ Record = dict[str, Any]
 
 
 def resources(call: Call) -> None:
+    """Print the resources of this machine."""
     from torc_tui.resources.detect import detect_machine
 
     usable = detect_machine()

@@ -30,6 +30,7 @@ _LISTED = 20
 
 
 def run(call: Call) -> int:
+    """Run a workflow here or in the background; return the exit code of the run."""
     from torc_tui.store import workflows
 
     given = call.options

@@ -88,15 +88,12 @@ class RunMessages:
 
         found = log_files.attempts(self.store, job_id)
         known = [one for one in found if (one.run_id, one.attempt_id) == (self.run_id, attempt)]
-        path = known[-1].stderr if known else self._usual_path(job_id, attempt)
+        if known:
+            path = known[-1].stderr
+        else:  # a row that cannot be read any more
+            ids = self.workflow.id, job_id, self.run_id, attempt
+            path = f"{log_files.attempt_stem(self.folder, *ids)}.e"
         return [] if path is None else [f"    {line}" for line in tail(path, _STDERR_LINES)]
-
-    def _usual_path(self, job_id: int, attempt: int) -> str | None:
-        """Return where the errors of an attempt are whose row cannot be read any more."""
-        from torc_tui.cli.logs import attempt_paths
-
-        paths = attempt_paths(self.folder, self.workflow.id, job_id, self.run_id, attempt)
-        return paths.get("stderr") or paths.get("combined")
 
 
 def notice_line(event: Event) -> str:

@@ -26,9 +26,7 @@ class Shape(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The characters of a table: three lines of left end, crossing, right end; bars; what marks a
-    cut.
-    """
+    """The characters of a table: three lines of ends and crossing, bars, and the mark of a cut."""
 
     top: str
     middle: str

@@ -120,8 +120,9 @@ def _one_of(call: Call, found: Sequence[Workflow], several: str) -> int:
 
 
 def newest(found: Sequence[W], several: str) -> W:
-    """Return the first of these workflows, newest first, that is of this directory, or else of all,
-    and say which one that is.
+    """Return the first of these workflows that is of this directory, else the first of all.
+
+    They are sorted with the newest first. Say which workflow was chosen.
     """
     here = [workflow for workflow in found if workflow.directory == _directory()]
     chosen = here[0] if here else found[0]

@@ -20,25 +20,24 @@ from torc_tui.store import user_data
 
 
 def list_(call: Call) -> None:
+    """List the records of a workflow."""
     options = call.options
     workflow_id = _of(call, options.workflow)
     with _connection(call) as connection:
         found = user_data.list_records(
             connection,
             workflow_id,
-            limit=call.limit,
-            offset=options.offset,
+            **call.page,
             name=options.name,
             is_ephemeral=None if options.is_ephemeral is None else options.is_ephemeral == "true",
             consumer_job_id=options.consumer_job_id,
             producer_job_id=options.producer_job_id,
-            sort_by=options.sort_by or "id",
-            reverse=options.reverse_sort,
         )
     call.show_list("user_data", columns.USER_DATA, found)
 
 
 def get(call: Call) -> int:
+    """Print a record, its value, or a part of its value."""
     if not (call.options.value or call.options.path):
         return _fast(call, "get")
     with _connection(call) as connection:
@@ -66,10 +65,12 @@ def part_of(value: Any, path: str) -> Any:
 
 
 def update(call: Call) -> int:
+    """Change a record."""
     return _fast(call, "update")
 
 
 def create(call: Call) -> None:
+    """Create a record."""
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
     data = user_data_fast.given_data(options.data, options.data_file)
@@ -89,6 +90,7 @@ def create(call: Call) -> None:
 
 
 def delete(call: Call) -> None:
+    """Delete a record."""
     with _connection(call) as connection:
         record = user_data.delete(
             connection,
@@ -101,6 +103,7 @@ def delete(call: Call) -> None:
 
 
 def delete_all(call: Call) -> None:
+    """Delete all records of a workflow."""
     workflow_id = call.workflow_id(call.options.workflow)
     with _connection(call) as connection:
         count = len(user_data.list_records(connection, workflow_id, limit=None))
@@ -114,6 +117,7 @@ def delete_all(call: Call) -> None:
 
 
 def list_missing(call: Call) -> None:
+    """List the records that have no value and that no job writes."""
     workflow_id = _of(call, call.options.workflow)
     with _connection(call) as connection:
         ids = user_data.missing(connection, workflow_id)
@@ -125,6 +129,7 @@ def list_missing(call: Call) -> None:
 
 
 def history(call: Call) -> None:
+    """List the versions of a record."""
     with _connection(call) as connection:
         versions = user_data.history(connection, call.options.record, _workflow(call))
     told = [{**version, "author": author(version)} for version in versions]
@@ -132,6 +137,7 @@ def history(call: Call) -> None:
 
 
 def restore(call: Call) -> None:
+    """Give a record the value of an earlier version."""
     from torc_tui.views.json_schema import told
 
     with _connection(call) as connection:

@@ -220,12 +220,14 @@ def _standard_input() -> bytes:
 
 
 def truth(text: str) -> bool:
+    """Return the value of ``--ephemeral``; raise UsageError for another word."""
     if text not in ("true", "false"):
         raise UsageError(f"--ephemeral must be true or false, not {text!r}")
     return text == "true"
 
 
 def from_file(path: str) -> Any:
+    """Return the JSON value of a file."""
     try:
         with open(path, "rb") as file:
             return _decoded(file.read(), path)

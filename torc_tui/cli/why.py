@@ -24,6 +24,7 @@ _LINES = 4
 
 
 def why(call: Call) -> None:
+    """Print why a job has its status."""
     job_id = call.job_id(call.options.job, call.options.workflow)
     workflow_id = int(queries.get_job(call.store, job_id)["workflow_id"])
     facts = JobFacts(call.store, workflow_id)

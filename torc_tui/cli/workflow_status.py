@@ -27,6 +27,7 @@ _LONGEST_WAIT = 5.0
 
 
 def status(call: Call) -> int:
+    """Print the status of a workflow."""
     workflow = _workflow(call)
     never, all_of_them = _unschedulable(call, workflow)
     record = _status_record(call, workflow, never)
@@ -45,6 +46,7 @@ def status(call: Call) -> int:
 
 
 def is_complete_(call: Call) -> int:
+    """Print whether all jobs of a workflow have finished."""
     workflow = _workflow(call)
     done = is_complete(workflow.counts)
     record = {

@@ -24,6 +24,7 @@ from torc_tui.store import workflows
 
 
 def list_(call: Call) -> None:
+    """List workflows."""
     if call.missing_store is not None:
         call.show_list("workflows", columns.WORKFLOWS, [])
         say(f"there is no database at {call.missing_store}; `torc create FILE` creates it")
@@ -34,10 +35,7 @@ def list_(call: Call) -> None:
         user=None if options.all_users else settings.user_name(),
         include_archived=options.include_archived,
         archived_only=options.archived_only,
-        limit=call.limit,
-        offset=options.offset,
-        sort_by=options.sort_by or "id",
-        reverse=options.reverse_sort,
+        **call.page,
     )
     records = [record_of(workflow) | progress_of(workflow) for workflow in found]
     if call.format == "table":
@@ -50,14 +48,13 @@ def list_(call: Call) -> None:
 
 
 def get(call: Call) -> None:
-    record = record_of(workflows.get_workflow(call.store, call.workflow_id(call.options.workflow)))
-    if call.json:
-        output.json_value(record)
-    else:
-        output.record(record)
+    """Print a workflow."""
+    workflow_id = call.workflow_id(call.options.workflow)
+    call.show_record(record_of(workflows.get_workflow(call.store, workflow_id)))
 
 
 def new(call: Call) -> None:
+    """Create an empty workflow."""
     from torc_tui.operations.workflows import create_workflow
 
     name = call.options.name.strip()
@@ -67,18 +64,11 @@ def new(call: Call) -> None:
     workflow_id = create_workflow(
         call.store, plan, user=settings.user_name(), directory=str(Path.cwd()), actor=call.actor
     )
-    message = f"Created workflow {workflow_id}"
-    record = {
-        "id": workflow_id,
-        "workflow_id": workflow_id,
-        "name": name,
-        "status": "success",
-        "message": message,
-    }
-    call.done(record, message)
+    call.created(workflow_id, name=name)
 
 
 def update(call: Call) -> None:
+    """Change the properties of a workflow."""
     options = call.options
     changes = {
         "name": options.name,
@@ -99,6 +89,7 @@ def update(call: Call) -> None:
 
 
 def archive(call: Call) -> None:
+    """Archive workflows, or restore them."""
     flag = call.options.state == "true"
     action = catalog.ARCHIVE if flag else catalog.RESTORE
     ids = [call.workflow_id(text) for text in call.options.workflows]
@@ -108,25 +99,19 @@ def archive(call: Call) -> None:
 
 
 def resize(call: Call) -> None:
+    """Change the resources that a runner may use."""
     from torc_tui.operations.runners import resize_runner
-    from torc_tui.units import parse_memory
 
     options = call.options
     if options.num_cpus is None and options.memory is None and options.max_parallel_jobs is None:
         raise UsageError(
             "nothing to change", hint="give --num-cpus, --memory or --max-parallel-jobs"
         )
-    try:
-        memory = None if options.memory is None else parse_memory(options.memory)
-    except ValueError as error:
-        raise UsageError(
-            f"--memory: {error.args[0]}", hint=error.args[1] if len(error.args) > 1 else None
-        ) from None
     resize_runner(
         call.store,
         options.id,
         num_cpus=options.num_cpus,
-        memory=memory,
+        memory=options.memory,
         max_parallel_jobs=options.max_parallel_jobs,
         actor=call.actor,
     )
@@ -135,6 +120,7 @@ def resize(call: Call) -> None:
 
 
 def export(call: Call) -> None:
+    """Write a workflow as JSON."""
     from torc_tui.store import workflow_import
 
     options = call.options
@@ -158,6 +144,7 @@ def export(call: Call) -> None:
 
 
 def import_(call: Call) -> None:
+    """Create a workflow from exported JSON."""
     from torc_tui.store import workflow_import
 
     options = call.options
@@ -184,11 +171,7 @@ def import_(call: Call) -> None:
         name=options.name,
         actor=call.actor,
     )
-    message = f"Created workflow {workflow_id}"
-    call.done(
-        {"id": workflow_id, "workflow_id": workflow_id, "status": "success", "message": message},
-        message,
-    )
+    call.created(workflow_id)
 
 
 def record_of(workflow: Workflow) -> dict[str, Any]:
