@@ -3,6 +3,7 @@ sentence."""
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -319,6 +320,23 @@ def test_two_processes_may_create_it_at_once(store_url: str) -> None:
     with store.write() as conn:
         assert conn.allocate("job") == 7
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("loop", os.strerror(errno.ELOOP)),
+        ("a" * 300, os.strerror(errno.ENAMETOOLONG)),
+        ("dangling", "it is a link to a file that does not exist"),
+    ],
+)
+def test_paths_that_cannot_be_opened(tmp_path: Path, name: str, said: str) -> None:
+    """The folder can be written to: that is not the reason."""
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("nowhere/file")
+    with pytest.raises(StoreUnavailable) as caught:
+        Store.open(str(tmp_path / name))
+    assert caught.value.message.endswith(f"cannot be opened: {said}")
 
 
 def test_eight_processes_create_it_at_once(tmp_path: Path) -> None:

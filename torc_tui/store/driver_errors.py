@@ -226,11 +226,15 @@ def _obstacle(path: str) -> str:
         return f"the folder {folder} does not exist"
     if not os.path.isdir(folder):
         return f"{folder} is not a folder"
-    if os.path.exists(path) and not os.access(path, os.R_OK):
-        return "no permission to read it"
-    if not os.path.exists(path):
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            return "it is a link to a file that does not exist"
         return f"it does not exist, and {folder} cannot be written to"
-    return "no permission"
+    except OSError as error:
+        return error.strerror or "the path cannot be used"
+    return "no permission" if os.access(path, os.R_OK) else "no permission to read it"
 
 
 def refused_value(error: Exception, values: object) -> str:
