@@ -82,8 +82,9 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     os.close(made.fd)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_signal(terminal: Terminal, number: signal.Signals) -> None:
+@pytest.mark.parametrize("name", ["TERM", "HUP", "QUIT", "USR1", "USR2"])
+def test_signal(terminal: Terminal, name: str) -> None:
+    number = signal.Signals[f"SIG{name}"]
     terminal.until(b"prep")
     os.kill(terminal.pid, number)
     assert os.waitstatus_to_exitcode(terminal.ended()) == 128 + number

@@ -48,6 +48,8 @@ from torc_tui.views.notification_batcher import NotificationBatcher
 T = TypeVar("T")
 TICKS, TICKS_REMOTE = 20, 10
 """Ticks per second, here and over ssh."""
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals of people and batch systems that end the app."""
 
 
 class TorcApp(App[int]):
@@ -158,7 +160,7 @@ class TorcApp(App[int]):
     def _restore_on_signals(self) -> None:
         """Leave in an orderly way when the app is told to end, so that the terminal is restored."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in ENDING:
             loop.add_signal_handler(number, self.quit, 128 + number)
 
     def on_unmount(self) -> None:
