@@ -7,7 +7,7 @@ Invariant: codes decide, because the texts of SQLite and PostgreSQL change with 
 language. A text is shown as a detail where the code says too little.
 """
 
-# ruff: noqa: PTH110, PTH112, PTH118, PTH120 - importing pathlib takes longer than a short command
+# ruff: noqa: PTH110, PTH112, PTH114, PTH116, PTH118, PTH120 - importing pathlib takes longer than a short command
 
 from __future__ import annotations
 
