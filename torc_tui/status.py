@@ -5,7 +5,8 @@ lists of the database are generated from the sets, and each statement that chang
 checked against `TRANSITIONS`.
 
 A job is created `uninitialized`. Initialization makes it `blocked` or `ready`. A runner claims it
-(`pending`), starts it (`running`) and records its end. A finished job changes again only by a user
+(`pending`), starts it (`running`) and records its end. A blocked job whose earlier result turns out
+to be up to date becomes completed without an attempt. A finished job changes again only by a user
 action: a retry, a reset or a new initialization. Only the runner that holds a job (`HELD`) changes
 its status; everybody else asks that runner.
 """
@@ -83,7 +84,7 @@ HAS_RESULT = FINISHED | {_S.PENDING_FAILED}
 
 TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     _S.UNINITIALIZED: frozenset({_S.BLOCKED, _S.READY, _S.CANCELED, _S.DISABLED}),
-    _S.BLOCKED: frozenset({_S.READY, _S.CANCELED, _S.DISABLED, _S.UNINITIALIZED}),
+    _S.BLOCKED: frozenset({_S.READY, _S.COMPLETED, _S.CANCELED, _S.DISABLED, _S.UNINITIALIZED}),
     _S.READY: frozenset({_S.PENDING, _S.CANCELED, _S.DISABLED, _S.UNINITIALIZED, _S.BLOCKED}),
     _S.PENDING: FINISHED | {_S.RUNNING, _S.READY, _S.PENDING_FAILED},
     _S.RUNNING: FINISHED | {_S.READY, _S.PENDING_FAILED},

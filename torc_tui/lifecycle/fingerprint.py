@@ -79,9 +79,12 @@ def differs(old: FileState, now: FileState, recorded_ns: int, check: Check) -> b
 
 
 class Baseline(NamedTuple):
-    """The state of an output after the last job that declares it, and when it was recorded."""
+    """The state of an output after the last job that declares it, and when it was recorded.
 
-    state: FileState
+    None: a user has accepted that it does not exist.
+    """
+
+    state: FileState | None
     recorded_ns: int
 
 
@@ -102,7 +105,7 @@ class Fingerprint:
     script: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[int, FileState | None] = field(default_factory=dict)
-    outputs: Mapping[int, FileState] = field(default_factory=dict)
+    outputs: Mapping[int, FileState | None] = field(default_factory=dict)
     data: Mapping[int, int] = field(default_factory=dict)
     changed_files: tuple[int, ...] = ()
     changed_data: tuple[int, ...] = ()

@@ -230,19 +230,26 @@ def _examine_outputs(
     unknown: list[Reason],
 ) -> None:
     for file_id, file in job.outputs.items():
-        old = outputs.get(file_id)
         if file.check is Check.NEVER:
             continue
-        words = {"name": file.name, "path": file.path}
-        if not file.is_visible:
-            unknown.append(because(Kind.NOT_VISIBLE, **words))
-        elif file.state is None:
-            before = old.state.seen if old else None
-            certain.append(because(Kind.OUTPUT_MISSING, before=before, **words))
-        elif old is not None:
-            changed = differs(old.state, file.state, old.recorded_ns, file.check)
-            if changed is None:
-                unknown.append(because(Kind.NOT_VISIBLE, **words))
-            elif changed:
-                seen = {"before": old.state.seen, "after": file.state.seen}
-                certain.append(because(Kind.OUTPUT_CHANGED, **seen, **words))
+        reason = _output_change(file, outputs.get(file_id))
+        if reason is not None:
+            (unknown if reason.kind is Kind.NOT_VISIBLE else certain).append(reason)
+
+
+def _output_change(file: FileNow, left: Baseline | None) -> Reason | None:
+    words = {"name": file.name, "path": file.path}
+    if left is not None and left.state is None:
+        return None
+    old = left.state if left is not None else None
+    if not file.is_visible:
+        return because(Kind.NOT_VISIBLE, **words)
+    if file.state is None:
+        return because(Kind.OUTPUT_MISSING, before=old.seen if old else None, **words)
+    if old is None or left is None:
+        return None
+    changed = differs(old, file.state, left.recorded_ns, file.check)
+    if changed is None:
+        return because(Kind.NOT_VISIBLE, **words)
+    seen = {"before": old.seen, "after": file.state.seen}
+    return because(Kind.OUTPUT_CHANGED, **seen, **words) if changed else None

@@ -172,6 +172,23 @@ ENABLE = UserAction(
     keys=("e",),
 )
 
+ACCEPT = UserAction(
+    id="job-accept",
+    target=Target.JOBS,
+    function="operations.rerun:accept_jobs",
+    events=("job_accepted",),
+    commands=("accept", "jobs accept"),
+    help="Accept the present files, data and command of completed jobs as current",
+    verb="accept",
+    question="Accept the present state of {jobs}?",
+    done="Accepted the present state of {jobs}",
+    shell="torc accept {jobs}",
+    title="accept",
+    legal=frozenset({JobStatus.COMPLETED}),
+    refusal="it is not completed ({status})",
+    contexts=_JOBS,
+)
+
 INITIALIZE = UserAction(
     id="workflow-initialize",
     target=Target.WORKFLOW,
@@ -191,6 +208,23 @@ INITIALIZE = UserAction(
     confirm=Confirmation("Its finished jobs run again, all of them.", FINISHED),
     contexts=_WORKFLOWS,
     keys=("I",),
+)
+REINITIALIZE = UserAction(
+    id="workflow-reinitialize",
+    target=Target.WORKFLOW,
+    function="operations.rerun:reinitialize",
+    events=("workflow_initialized",),
+    commands=("reinit", "workflows reinit", "workflows reinitialize"),
+    help="Make the stale jobs of a workflow ready to run again",
+    verb="reinitialize",
+    question="Reinitialize {workflow}?",
+    done="Reinitialized {workflow}",
+    shell="torc reinit {workflow}",
+    title="rerun stale",
+    legal=UNHELD,
+    archived=False,
+    refusal="{running}",
+    hint="wait for them, or cancel them with `torc cancel {workflow}`",
 )
 START = UserAction(
     id="workflow-run",
@@ -479,7 +513,9 @@ CATALOG: tuple[UserAction, ...] = (
     PRIORITY,
     DISABLE,
     ENABLE,
+    ACCEPT,
     INITIALIZE,
+    REINITIALIZE,
     START,
     STOP,
     PAUSE,

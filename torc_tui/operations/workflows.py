@@ -125,24 +125,7 @@ def initialize(
         workflow = workflows.get_workflow(store, workflow_id)
     check_workflow(catalog.INITIALIZE, workflow)
     check = init_check(store, workflow_id)
-    if check.missing_user_data:
-        names = ", ".join(f"{name} (id {record})" for record, name in check.missing_user_data)
-        raise Refused(
-            f"workflow {workflow_id}: user data that jobs read is empty and no job writes it:"
-            f" {names}",
-            hint="give it a value with `torc user-data update`",
-        )
-    if check.missing_files and not force:
-        shown = "\n".join(f"  {name}: {path}" for name, path in check.missing_files[:20])
-        more = (
-            f"\n  and {len(check.missing_files) - 20} more" if len(check.missing_files) > 20 else ""
-        )
-        verb = "run" if needs_initialization(workflow) else "init"
-        raise Refused(
-            f"workflow {workflow_id}: files that jobs read do not exist and no job writes them:\n"
-            f"{shown}{more}",
-            hint=f"put them there, then `torc {verb} {workflow_id}`; or use --force",
-        )
+    check_required(check, "run" if needs_initialization(workflow) else "init", force=force)
     times = _file_times(store, workflow_id, workflow.directory)
     now = time.time()
     with store.write() as conn:
@@ -167,6 +150,30 @@ def initialize(
         counts=counts,
         existing_outputs=check.existing_outputs,
     )
+
+
+def check_required(check: InitCheck, verb: str, *, force: bool) -> None:
+    """Raise Refused if files or records that jobs read are missing; ``force`` accepts files.
+
+    ``verb`` is the command to repeat when they are there.
+    """
+    workflow_id = check.workflow_id
+    if check.missing_user_data:
+        names = ", ".join(f"{name} (id {record})" for record, name in check.missing_user_data)
+        raise Refused(
+            f"workflow {workflow_id}: user data that jobs read is empty and no job writes it:"
+            f" {names}",
+            hint="give it a value with `torc user-data update`",
+        )
+    if check.missing_files and not force:
+        shown = "\n".join(f"  {name}: {path}" for name, path in check.missing_files[:20])
+        left_out = len(check.missing_files) - 20
+        more = f"\n  and {left_out} more" if left_out > 0 else ""
+        raise Refused(
+            f"workflow {workflow_id}: files that jobs read do not exist and no job writes them:\n"
+            f"{shown}{more}",
+            hint=f"put them there, then `torc {verb} {workflow_id}`; or use --force",
+        )
 
 
 def _file_times(

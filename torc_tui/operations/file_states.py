@@ -1,0 +1,183 @@
+"""Look at files: whether they exist, their size and times, and the hash of their content.
+
+Input: paths, relative to the working directory or absolute. Output: `FileState` records.
+
+Invariants
+* Only regular files and directories are opened: opening a pipe could wait for ever.
+* A hash belongs to the state with which it is returned: a file that changes meanwhile has none.
+"""
+
+# Every input and output of every job passes through here, and strings are quicker than paths.
+# ruff: noqa: PTH112, PTH116, PTH118, PTH120
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from torc_tui.lifecycle.fingerprint import DIRECTORY, RACY_NS, FileState
+
+DEFAULT_LIMIT = 100 << 20
+"""Larger files, in bytes, are compared by size and times only."""
+LARGE_GROUP = 50
+"""Equal lists of more files than this are recorded as one."""
+_MOST_ENTRIES = 10_000
+"""Files of a directory beyond which their content does not count, only their sizes and times."""
+_CHUNK = 1 << 20
+_SPECIAL = "special"
+"""Stands for the content of a device or pipe."""
+
+
+class FileStates:
+    """The files of one workflow, whose jobs run in ``directory``."""
+
+    def __init__(self, directory: str, limit: int = DEFAULT_LIMIT) -> None:
+        self.directory = os.path.join(directory, "")
+        self.limit = limit
+        try:
+            self.device: int | None = os.stat(directory).st_dev
+        except OSError:
+            self.device = None
+
+    def path(self, path: str) -> str:
+        """Return the absolute path of a declared file."""
+        return os.path.join(self.directory, path)
+
+    def state(self, path: str) -> FileState | None:
+        """Return the state of a file without a hash; None if it does not exist.
+
+        Raise OSError if that cannot be seen.
+        """
+        try:
+            return self.of(os.stat(self.path(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError as error:  # a path with a zero byte
+            raise OSError(str(error)) from None
+
+    def of(self, found: os.stat_result) -> FileState:
+        """Return the state that a call of ``stat`` has told, without a hash."""
+        device = 0 if found.st_dev == self.device else found.st_dev
+        mode = found.st_mode
+        if stat.S_ISREG(mode):
+            size, mtime, ctime = found.st_size, found.st_mtime_ns, found.st_ctime_ns
+            return FileState(device, found.st_ino, size, mtime, ctime)
+        if stat.S_ISDIR(mode):
+            return FileState(device, 0, DIRECTORY, found.st_mtime_ns, found.st_ctime_ns)
+        return FileState(device, found.st_ino, 0, 0, 0, _SPECIAL)
+
+    def is_missing(self, path: str, recorded: FileState | None) -> bool:
+        """Return whether a file that does not exist is gone, and not only its file system.
+
+        ``recorded`` is its state when it was there.
+        """
+        if self.device is None:
+            return False
+        above = os.path.dirname(self.path(path))
+        while not os.path.isdir(above) and above != os.path.dirname(above):
+            above = os.path.dirname(above)
+        try:
+            device = os.stat(above or "/").st_dev
+        except OSError:
+            return False
+        expected = self.device if recorded is None else recorded.device or self.device
+        return device == expected
+
+    def hashed(self, path: str, state: FileState) -> FileState:
+        """Return a state with the hash of the content, if there is one; see `FileState.hash`."""
+        if state.hash is not None:
+            return state
+        try:
+            if state.size == DIRECTORY:
+                return state._replace(hash=self._hash_directory(self.path(path)))
+            if state.size <= self.limit:
+                return state._replace(hash=self._hash_file(self.path(path), state))
+        except OSError:
+            pass
+        return state
+
+    def _hash_file(self, path: str, state: FileState | None = None) -> str | None:
+        """Return the hash of a regular file; None if it is not in that state any more."""
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            before = os.fstat(fd)
+            if not stat.S_ISREG(before.st_mode):
+                return None
+            if state is not None and not state.looks_like(self.of(before)):
+                return None
+            data = os.read(fd, _CHUNK)
+            digest = blake2b(data, digest_size=16)
+            if len(data) < before.st_size:
+                while data := os.read(fd, _CHUNK):
+                    digest.update(data)
+                after = self.of(os.fstat(fd))
+                if state is not None and not state.looks_like(after):
+                    return None
+            return digest.hexdigest()
+        finally:
+            os.close(fd)
+
+    def _hash_directory(self, path: str) -> str:
+        """Return a hash of the names in a directory and of the content of its files."""
+        entries = sorted(_walk(path))
+        large = len(entries) > _MOST_ENTRIES or sum(size for _, size, _ in entries) > self.limit
+        digest = blake2b(digest_size=16)
+        for name, size, mtime_ns in entries:
+            content = f"{size} {mtime_ns}" if large else self._hash_file(os.path.join(path, name))
+            line = f"{name}\0{content}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def key(self, state: FileState) -> tuple[int, int]:
+        """Return device and inode of a file."""
+        return (state.device or self.device or 0, state.inode)
+
+
+def _walk(path: str) -> Iterable[tuple[str, int, int]]:
+    """Yield (path below the directory, size, modification time) of the files in a directory."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            whole = os.path.join(folder, name)
+            try:
+                found = os.stat(whole)
+            except OSError:
+                continue
+            yield os.path.relpath(whole, path), found.st_size, found.st_mtime_ns
+
+
+def is_settled(state: FileState) -> bool:
+    """Return whether a change of the file from now on would show in its times."""
+    return max(state.mtime_ns, state.ctime_ns) < time.time_ns() - RACY_NS
+
+
+def is_cachable(state: FileState) -> bool:
+    """Return whether the hash of a file may be kept for later."""
+    return state.hash not in (None, _SPECIAL) and state.size >= 0 and is_settled(state)
+
+
+def combined(states: Sequence[FileState]) -> FileState:
+    """Return the state of many files as one."""
+    digest = blake2b(digest_size=7)
+    contents = blake2b(digest_size=16)
+    for state in states:
+        digest.update(repr(state[1:5]).encode())
+        contents.update((state.hash or "").encode())
+    complete = all(state.hash is not None for state in states)
+    return FileState(
+        0,
+        int.from_bytes(digest.digest(), "big"),
+        sum(max(0, state.size) for state in states),
+        max(state.mtime_ns for state in states),
+        max(state.ctime_ns for state in states),
+        contents.hexdigest() if complete else None,
+    )
+
+
+def hash_limit(settings: Mapping[str, Any]) -> int:
+    """Return the largest size of files that are hashed, by the settings of a workflow."""
+    given = settings.get("hash_limit")
+    return DEFAULT_LIMIT if given is None else int(given)

@@ -1,0 +1,165 @@
+"""Rerun what is stale: plan it, begin a run of it, or accept the present state as current.
+
+Input: an open store, ids, who acts. Output: verdicts with their reasons as data, and what was done.
+`torc_tui.lifecycle` decides; `freshness_facts` collects what it needs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from torc_tui.errors import Refused
+from torc_tui.lifecycle.freshness import examine
+from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict, keeps, plan
+from torc_tui.operations import catalog
+from torc_tui.operations.freshness_facts import FactReader, last_event
+from torc_tui.operations.jobs import Done, select
+from torc_tui.operations.lost_runners import sync_status
+from torc_tui.operations.user_action import check_workflow
+from torc_tui.operations.workflows import check_required, init_check
+from torc_tui.status import HELD, JobStatus, number_of
+from torc_tui.store import (
+    dependency_counters,
+    fingerprints,
+    sql,
+    user_actions,
+    workflow_progress,
+    workflows,
+)
+from torc_tui.store.database import Store
+from torc_tui.store.events import append
+
+_TRIES = 5
+"""How often a plan is made anew when others write to the workflow meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunPlan:
+    """The verdicts on the jobs of a workflow, by id, as they were after event ``last_seq``."""
+
+    workflow_id: int
+    name: str
+    last_seq: int
+    verdicts: Mapping[int, JobVerdict]
+
+    @property
+    def stale(self) -> list[JobVerdict]:
+        """The jobs that would run; those that are not certain may be kept after all."""
+        return [one for one in self.verdicts.values() if one.verdict is Verdict.RUN]
+
+    @property
+    def unknown(self) -> list[JobVerdict]:
+        """The jobs of which cannot be told whether they are stale; they are kept."""
+        return [one for one in self.verdicts.values() if one.verdict is Verdict.UNKNOWN]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reinitialized:
+    """What a new run of stale jobs began with: their number, and that of those to be decided."""
+
+    workflow_id: int
+    run_id: int
+    stale: int = 0
+    undecided: int = 0
+    counts: Mapping[JobStatus, int] = field(default_factory=dict)
+
+
+def plan_rerun(store: Store, workflow_id: int) -> RerunPlan:
+    """Return which jobs of a workflow would run again, and why; change nothing."""
+    facts = FactReader(store, workflow_id).workflow()
+    findings = {number: examine(job, facts.baselines) for number, job in facts.jobs.items()}
+    verdicts = plan(facts.jobs, findings, facts.edges)
+    return RerunPlan(
+        workflow_id=workflow_id,
+        name=facts.name,
+        last_seq=facts.last_seq,
+        verdicts={number: verdicts[number] for number in facts.jobs},
+    )
+
+
+def stays_completed(store: Store, workflow_id: int, job_id: int) -> bool:
+    """Return whether a job that was reset only because it follows others is up to date, now that
+    these have ended.
+    """
+    job, left, before = FactReader(store, workflow_id).job(job_id)
+    return keeps(job, examine(job, left), before)
+
+
+def reinitialize(
+    store: Store, workflow_id: int, *, force: bool = False, actor: str | None = None
+) -> Reinitialized:
+    """Begin a new run of the stale jobs and of those that follow them; the others stay as they are.
+
+    Nothing is changed if no job is stale. Refused if jobs are running, if files or records that
+    jobs read are missing (``force`` accepts missing files), and if the workflow is archived.
+    """
+    workflow = workflows.get_workflow(store, workflow_id)
+    if number_of(workflow.counts, HELD):
+        sync_status(store, workflow_id, force=force, actor=actor)
+        workflow = workflows.get_workflow(store, workflow_id)
+    check_workflow(catalog.REINITIALIZE, workflow)
+    check_required(init_check(store, workflow_id), "reinit", force=force)
+    for _ in range(_TRIES):
+        found = plan_rerun(store, workflow_id)
+        if not found.stale:
+            return Reinitialized(
+                workflow_id=workflow_id, run_id=workflow.run_id, counts=workflow.counts
+            )
+        done = _begin(store, found, actor)
+        if done is not None:
+            return done
+    raise Refused(
+        f"cannot reinitialize workflow {workflow_id}: others change it all the time",
+        hint="try again when they have ended",
+    )
+
+
+def _begin(store: Store, found: RerunPlan, actor: str | None) -> Reinitialized | None:
+    """Begin the run that was planned; None if others have written since the plan was made."""
+    workflow_id, now = found.workflow_id, time.time()
+    stale = [one.id for one in found.stale]
+    undecided = [one.id for one in found.stale if not one.certain]
+    with store.write() as conn:
+        append(conn, workflow_id, [], at=now)
+        if last_event(conn, workflow_id) != found.last_seq:
+            return None
+        check_workflow(catalog.REINITIALIZE, workflows.read_workflow(conn, workflow_id))
+        conn.many(sql.RESET_STALE, [{"job_id": job_id} for job_id in stale])
+        run_id = user_actions.next_run(conn, workflow_id)
+        conn.execute(sql.KEEP_ACTIONS, workflow_id=workflow_id, run_id=run_id)
+        user_actions.rearm_actions(conn, workflow_id, stale)
+        dependency_counters.recount(conn, workflow_id)
+        events = dependency_counters.place_uninitialized(conn, workflow_id, now)
+        conn.many(sql.MARK_MAY_BE_KEPT, [{"job_id": job_id} for job_id in undecided])
+        counts = workflow_progress.counts(conn, workflow_id)
+        numbers = {status.word: number for status, number in counts.items()}
+        data = {"run_id": run_id, "counts": numbers, "stale": len(stale)}
+        append(
+            conn, workflow_id, [*events, ("workflow_initialized", None, data)], at=now, actor=actor
+        )
+    return Reinitialized(
+        workflow_id=workflow_id,
+        run_id=run_id,
+        stale=len(stale),
+        undecided=len(undecided),
+        counts=counts,
+    )
+
+
+def accept_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Declare the present state of completed jobs, their files and their data current."""
+    selection = select(store, catalog.ACCEPT, job_ids)
+    done = Done(refused=selection.refused)
+    for workflow_id in dict.fromkeys(job.workflow_id for job in selection.jobs):
+        chosen = [job.id for job in selection.jobs if job.workflow_id == workflow_id]
+        reader, now = FactReader(store, workflow_id), time.time()
+        found = [(job_id, reader.present(job_id, now)) for job_id in chosen]
+        with store.write() as conn:
+            append(conn, workflow_id, [], at=now)
+            fingerprints.save(conn, found)
+            events = [("job_accepted", job_id, None) for job_id in chosen]
+            append(conn, workflow_id, events, at=now, actor=actor)
+        done.moved += chosen
+    return done
