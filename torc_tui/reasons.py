@@ -295,3 +295,7 @@ def _plain(value: Argument) -> Any:
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     return value
+
+
+MAY_BE_KEPT = because(Kind.MAY_BE_KEPT).encode()
+"""The reason of jobs that were reset only because they follow others, as a column has it."""

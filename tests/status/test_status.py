@@ -53,9 +53,9 @@ def test_every_status_has_a_row() -> None:
 
 
 def test_only_a_runner_ends_jobs() -> None:
-    """Completed and terminated follow only from a status in which a runner holds the job."""
-    for after in (S.COMPLETED, S.TERMINATED):
-        assert status.sources(after) == status.HELD
+    """A job ends only while a runner holds it; a blocked one whose result is up to date is kept."""
+    assert status.sources(S.TERMINATED) == status.HELD
+    assert status.sources(S.COMPLETED) == status.HELD | {S.BLOCKED}
     assert status.sources(S.RUNNING) == {S.PENDING}
     assert status.sources(S.PENDING) == {S.READY}
     assert status.sources(S.FAILED) == status.HELD | {S.PENDING_FAILED}

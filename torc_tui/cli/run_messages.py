@@ -67,6 +67,8 @@ class RunMessages:
         return [f"warning: {job}: {printable(str(readable(event.data).get('message') or ''))}"]
 
     def _end(self, event: Event, job: str) -> list[str]:
+        if event.data.get("kept"):
+            return [f"kept: {job}: what it reads is unchanged"]
         text = f"{_ENDS[event.kind]}: {job}"
         failed = event.kind in FAILURES
         if failed or event.kind == "job_canceled":

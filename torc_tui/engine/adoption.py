@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
+from torc_tui.engine.attempt_record import split_note
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.leftover_files import exit_files, without_attempt
 from torc_tui.engine.orders import OrderMaker, attempt_files
@@ -223,8 +224,8 @@ class _Found:
     ) -> None:
         stdout, stderr, exit_file = _paths(self.maker, held)
         flight = _flight(self.maker, held)
-        if held.output_files is not None:
-            flight.outputs_before = read_exit_file(exit_file).note if told is None else told.note
+        note = read_exit_file(exit_file).note if told is None else told.note
+        flight.outputs_before, flight.recorded = split_note(note)
         pid, started = held.pid, held.process_started
         if told is not None:
             pid, started = told.pid, told.process_started

@@ -15,13 +15,17 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from torc_tui.engine.attempt_ends import AttemptEnds
+from torc_tui.engine.cut_off import CutOff
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.leftover_files import after_end
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
 from torc_tui.engine.outputs import DeclaredOutputs
 from torc_tui.engine.placer import Placer
+from torc_tui.engine.recording import Recorder
+from torc_tui.engine.recording_thread import RecordingThread
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.starter import JobStarter
 from torc_tui.engine.state import EngineOptions, RunnerState
@@ -37,10 +41,16 @@ from torc_tui.model import (
     Report,
     Started,
 )
+from torc_tui.operations.file_states import FileStates, hash_limit
+from torc_tui.operations.rerun import stays_completed
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
+from torc_tui.store import fingerprints
 from torc_tui.store.database import Store
 from torc_tui.store.scheduling import Ended
+
+RECORDING_SECONDS = 60.0
+"""How long the end of a run waits for the hashes of large files."""
 
 
 @dataclass(slots=True)
@@ -70,6 +80,12 @@ class Engine:
         self.maker = maker
         self.node = node
         self.shared = SharedState(store, maker, pool, node, options.is_in_use)
+        context = maker.context
+        self.recording = RecordingThread(
+            FileStates(context.directory, hash_limit(context.settings)),
+            partial(stays_completed, store, context.workflow_id),
+            executor.wake,
+        )
         self.state = RunnerState(
             store=store,
             maker=maker,
@@ -77,6 +93,8 @@ class Engine:
             node=node,
             options=options,
             shared=self.shared,
+            recorder=Recorder(store, context, self.recording),
+            cut_off=CutOff(store, context.workflow_id, self.recording),
         )
         outputs = DeclaredOutputs(store, maker.context.directory)
         self.starter = JobStarter(self.state, executor, outputs)
@@ -99,6 +117,10 @@ class Engine:
         if self.shared.is_outdated():
             with self.state.store.read():
                 self.shared.update()
+
+    def has_news(self) -> bool:
+        """Return whether others have written, or this runner has something to record."""
+        return self.shared.has_changed() or self.recording.is_due
 
     def adopt(self, flight: InFlight) -> None:
         """Take over an attempt that a dead runner has left; the executor watches it already."""
@@ -128,6 +150,7 @@ class Engine:
         if self.shared.gone_reason:
             self._abandon(known.exited)
             return Step()
+        self._follow_recording(transaction)
         self.shared.skip_own_writes()
         self.state.granted.clear()
         if transaction.prefetched is not None:
@@ -135,6 +158,23 @@ class Engine:
             self.state.prefetched.since = now
         self._follow_commit(known, transaction)
         return Step(transaction.events, len(transaction.placed), transaction.is_complete, notices)
+
+    def _follow_recording(self, transaction: StepTransaction) -> None:
+        """Give the recording thread its next work, and forget what was written."""
+        for _ in range(transaction.saved):
+            self.recording.fingerprints.popleft()
+        for record in transaction.records:
+            self.recording.add(record)
+        self.state.cut_off.committed(transaction.decided, transaction.undecided)
+
+    def finish_recording(self) -> None:
+        """Wait for the hashes of the last files, and write what is left to be recorded."""
+        self.recording.finish(RECORDING_SECONDS)
+        ready = list(self.recording.fingerprints)
+        if ready and not self.shared.gone_reason:
+            with self.state.store.write() as conn:
+                fingerprints.save(conn, ready)
+        self.recording.fingerprints.clear()
 
     def _follow_commit(self, reports: SortedReports, transaction: StepTransaction) -> None:
         """Do what had to wait for the commit, the start of the next jobs first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torc_tui.engine.attempt_record import Start
 from torc_tui.model import Allocation, AttemptKey
 from torc_tui.reasons import Reason
 from torc_tui.store.compute_nodes import HeldAttempt
@@ -21,6 +22,8 @@ class InFlight:
     output_dir: str
     outputs_before: str = ""
     """The state of the output files before the start, as `DeclaredOutputs.before` writes it."""
+    recorded: Start | None = None
+    """What was recorded at the start; None if it is not known."""
     require_written: bool = False
     """Whether an output file that the attempt did not change is a failure."""
     pid: int | None = None

@@ -83,7 +83,14 @@ class OrderMaker:
             more = f" (and in {len(errors) - 1} more jobs)" if len(errors) > 1 else ""
             raise UsageError(f"{errors[0].message}{more}", hint=errors[0].hint)
 
-    def make(self, job: ReadyJob, allocation: Allocation) -> Order:
+    def make(
+        self,
+        job: ReadyJob,
+        allocation: Allocation,
+        *,
+        output_directories: tuple[str, ...] = (),
+        note: str = "",
+    ) -> Order:
         """Return the order for the attempt that was just claimed."""
         key = AttemptKey(self.context.workflow_id, job.id, self.context.run_id, job.attempt_id)
         environment, refusal = self.base, None
@@ -114,6 +121,8 @@ class OrderMaker:
             exit_file=exit_file,
             limits=self.limits(self.context.requirements.get(job.requirement_id), job.options),
             allocation=allocation,
+            output_directories=output_directories,
+            note=note,
             refusal=refusal,
         )
 

@@ -46,13 +46,14 @@ class OutputFile(NamedTuple):
 
 @dataclass(slots=True)
 class OutputCheck:
-    """What an attempt left: (name, path) of files that are missing or unchanged, and (modification
-    time, size, file id) of those that exist.
+    """What an attempt left: (name, path) of files that are missing or unchanged; (modification
+    time, size, file id) of those that exist, and (path, what ``stat`` says) of each by its id.
     """
 
     missing: list[tuple[str, str]] = field(default_factory=list)
     unwritten: list[tuple[str, str]] = field(default_factory=list)
     times: list[tuple[float | None, int | None, int]] = field(default_factory=list)
+    found: dict[int, tuple[str, os.stat_result]] = field(default_factory=dict)
 
 
 class DeclaredOutputs:
@@ -82,6 +83,7 @@ class DeclaredOutputs:
             except OSError:
                 found.missing.append((file.name, file.shown))
                 continue
+            found.found[file.file_id] = (file.path, status)
             found.times.append((status.st_mtime, status.st_size, file.file_id))
             if state and not stat.S_ISDIR(status.st_mode) and state == _state(status):
                 found.unwritten.append((file.name, file.shown))

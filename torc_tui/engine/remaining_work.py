@@ -44,10 +44,14 @@ class RemainingWork:
     def is_over(self, now: float, claimed: int) -> bool:
         """Return whether the runner leaves after a step that has claimed that many jobs."""
         engine = self._engine
-        if claimed or engine.in_flight or engine.state.prefetched.jobs:
+        if claimed or engine.in_flight or engine.state.prefetched.jobs or self._is_deciding():
             self._idle_since = None
             return False
         return self._must_leave() or not self._has_work(now)
+
+    def _is_deciding(self) -> bool:
+        """Return whether it is not known yet which jobs run."""
+        return self._engine.state.cut_off.is_busy and not self._must_leave()
 
     def _must_leave(self) -> bool:
         state, shared = self._engine.state, self._engine.shared

@@ -174,11 +174,13 @@ class Runner:
                     self._run_actions("on_workflow_complete")
                 self._wait_for_scripts()
                 self._retry_until_available(self._write_events)
+                self._retry_until_available(self.engine.finish_recording)
                 return self._retry_until_available(self._report)
         finally:
             if self.watch is not None:
                 self.watch.close()
             self.scripts.stop(hard=True)
+            self.engine.recording.close()
             self.membership.leave(self.clock())
 
     # -- the database fails ------------------------------------------------------------------------
@@ -273,7 +275,7 @@ class Runner:
             or (self.watch is not None and self.watch.has_news)
             or self.engine.state.prefetched.is_stale(now)
             or self.engine.state.backoff.is_due(monotonic)
-            or self.engine.shared.has_changed()
+            or self.engine.has_news()
             or (self.remaining.is_idle and monotonic - self._last_step >= 1.0)
         )
 

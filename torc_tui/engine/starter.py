@@ -6,8 +6,8 @@ Input: claimed jobs with their resources. Output: orders to the executor, and at
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from torc_tui.engine.attempt_record import join_notes
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.outputs import DeclaredOutputs
 from torc_tui.engine.placer import Placed
@@ -65,17 +65,25 @@ class JobStarter:
 
     def _order(self, placed: Placed) -> Order:
         maker, job = self._state.maker, placed.job
-        order = maker.make(job, placed.allocation)
+        start = self._state.recorder.begin(job, self._state.last_seq)
+        directories: tuple[str, ...] = ()
+        states = ""
         if job.output_files is not None:
             directories, states = self._outputs.before(job.output_files)
-            order = replace(order, output_directories=directories, note=states)
+        order = maker.make(
+            job,
+            placed.allocation,
+            output_directories=directories,
+            note=join_notes(states, start.note()),
+        )
         self._state.in_flight[job.id] = InFlight(
             key=order.key,
             job=job,
             allocation=placed.allocation,
             allocation_text=placed.allocation_text,
             output_dir=maker.log_location,
-            outputs_before=order.note,
+            outputs_before=states,
+            recorded=start,
             require_written=maker.requires_written(job.options),
         )
         return order

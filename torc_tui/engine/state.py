@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from torc_tui.engine.cut_off import CutOff
 from torc_tui.engine.deadline import Deadline
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.prefetch import Prefetched
+from torc_tui.engine.recording import Recorder
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.start_backoff import StartBackoff
 from torc_tui.model import Cause, Exited
@@ -43,11 +45,15 @@ class RunnerState:
     node: NodeIdentity
     options: EngineOptions
     shared: SharedState
+    recorder: Recorder
+    cut_off: CutOff
     in_flight: dict[int, InFlight] = field(default_factory=dict)
     prefetched: Prefetched = field(default_factory=Prefetched)
     backoff: StartBackoff = field(default_factory=StartBackoff)
     stopping: Cause | None = None
     directory_is_gone: bool = False
+    last_seq: int = 0
+    """The number of the last event before the claims of the last step."""
     granted: list[tuple[str, int, int]] = field(default_factory=list)
     """(allocation as text, job id, attempt id) of prefetched jobs that were started, for the next
     transaction."""

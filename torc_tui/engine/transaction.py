@@ -14,15 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torc_tui.engine.attempt_ends import AttemptEnds
+from torc_tui.engine.attempt_record import Record
 from torc_tui.engine.outputs import OutputCheck
 from torc_tui.engine.placer import BATCH, Placed, Placer
 from torc_tui.engine.prefetch import PREFETCHED_JOBS
 from torc_tui.engine.state import RunnerState
 from torc_tui.lifecycle.decide import CANCEL, Change
 from torc_tui.model import AttemptKey, Event, Exited, NotStarted, Started
+from torc_tui.operations.freshness_facts import last_event
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.store import dependency_counters, scheduling, workflow_progress
+from torc_tui.store import dependency_counters, fingerprints, scheduling, workflow_progress
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
@@ -56,6 +58,14 @@ class StepTransaction:
         self.prefetched: list[ReadyJob] | None = None
         """The prefetched jobs after the commit; None when they stay as they are."""
         self.events: list[Event] = []
+        self.records: list[Record] = []
+        """What the recording thread completes after the commit."""
+        self.undecided: list[int] = []
+        """Jobs of which the thread decides after the commit whether they stay completed."""
+        self.decided = 0
+        """How many decisions were written."""
+        self.saved = 0
+        """How many fingerprints were written."""
         self.is_complete = False
         """Whether the workflow has no jobs left to run."""
         self._state = state
@@ -73,15 +83,18 @@ class StepTransaction:
         state.shared.update()
         if state.shared.gone_reason:
             return
+        state.last_seq = last_event(conn, state.context.workflow_id)
         self._read_held_jobs(conn)
         self._record_starts(conn)
         self._record_ends(conn, outputs)
         self._unclaim_not_started(conn)
         self._resume_interrupted(conn)
+        self._write_decisions(conn)
         self._unclaim_prefetched(conn)
         self._claim(conn)
         self._prefetch(conn)
         self._append_events(conn)
+        self._save_fingerprints(conn)
 
     def undo(self) -> None:
         """Give back what was taken from the pool, after the transaction has failed."""
@@ -135,8 +148,34 @@ class StepTransaction:
             return
         self._rows += scheduling.end(conn, state.node.node_id, self.ended)
         for one in self.ended:
-            if one.outcome.status is JobStatus.COMPLETED and one.exited.key in outputs:
-                scheduling.set_file_times(conn, outputs[one.exited.key].times)
+            if one.outcome.status is JobStatus.COMPLETED:
+                check = outputs.get(one.exited.key, _NO_OUTPUTS)
+                scheduling.set_file_times(conn, check.times)
+                self._record(conn, one.exited, check)
+
+    def _record(self, conn: Connection, exited: Exited, outputs: OutputCheck) -> None:
+        """Record what the job has read and written, for the thread to complete."""
+        state = self._state
+        flight = state.in_flight[exited.key.job_id]
+        record = state.recorder.end(conn, flight, exited, outputs.found, state.last_seq)
+        if record is None:
+            return
+        self.records.append(record)
+        if state.cut_off.is_possible:  # the jobs behind this one are judged soon
+            fingerprints.save(conn, [(record.job_id, record.fingerprint)])
+
+    def _write_decisions(self, conn: Connection) -> None:
+        """Write which jobs that followed others stay completed."""
+        if self._state.may_claim():
+            cut_off = self._state.cut_off
+            self.decided = cut_off.decisions
+            rows, self.undecided = cut_off.apply(conn, self.decided, self._now)
+            self._rows += rows
+
+    def _save_fingerprints(self, conn: Connection) -> None:
+        ready = list(self._state.recorder.thread.fingerprints)
+        fingerprints.save(conn, ready)
+        self.saved = len(ready)
 
     def _unclaim_not_started(self, conn: Connection) -> None:
         """Make the jobs ready again that could not be started now."""
@@ -265,7 +304,8 @@ class StepTransaction:
         """Append the events of the step, and the end of the workflow if it is complete."""
         state = self._state
         workflow_id = state.context.workflow_id
-        if self.ended and not self.placed and len(state.in_flight) == len(self.ended):
+        moved = self.ended or self.decided
+        if moved and not self.placed and len(state.in_flight) == len(self.ended):
             self.is_complete = not scheduling.unsettled(conn, workflow_id)
         if self.is_complete:
             counts = {

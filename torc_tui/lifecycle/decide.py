@@ -24,11 +24,16 @@ from torc_tui.status import UNSUCCESSFUL, JobStatus
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A blocked or uninitialized job whose dependencies have all finished."""
+    """A blocked or uninitialized job whose dependencies have all finished.
+
+    ``may_be_kept`` marks a job that was reset only because it follows others: if these succeed, it
+    is not decided here whether the job runs again.
+    """
 
     job_id: int
     unsuccessful: int
     cancel_on_blocking_job_failure: bool
+    may_be_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ def verdict(graph: Graph, waiting: Sequence[Waiting]) -> list[Change]:
         if job.unsuccessful and job.cancel_on_blocking_job_failure
         else Change(job.job_id, JobStatus.READY)
         for job in waiting
+        if job.unsuccessful or not job.may_be_kept
     ]
 
 

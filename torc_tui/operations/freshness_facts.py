@@ -6,7 +6,6 @@ Rows are read first, in one transaction; files are looked at afterwards.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -153,7 +152,9 @@ class FactReader:
             before = old.data.get(record.id, record.version)
             versions = (record.id, before, record.version)
             if before != record.version and versions not in self._same:
-                values = [_value(conn, record.id, version) for version in versions[1:]]
+                values = [
+                    fingerprints.record_value(conn, record.id, version) for version in versions[1:]
+                ]
                 self._same[versions] = values[0] == values[1]
 
     # -- facts
@@ -251,9 +252,3 @@ def _recorded(row: JobRow) -> Fingerprint | None:
     if found is None or (row.started_at is not None and row.started_at != found.started_at):
         return None
     return found
-
-
-def _value(conn: Connection, record_id: int, version: int) -> str:
-    """Return the value of a record in one version, with its keys sorted."""
-    row = conn.one(sql.USER_DATA_AT_VERSION, id=record_id, version=version)
-    return json.dumps(loads(row.data) if row is not None else None, sort_keys=True)

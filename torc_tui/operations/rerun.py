@@ -13,22 +13,26 @@ from dataclasses import dataclass, field
 from torc_tui.errors import Refused
 from torc_tui.lifecycle.freshness import examine
 from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict, keeps, plan
+from torc_tui.model import Json
 from torc_tui.operations import catalog
 from torc_tui.operations.freshness_facts import FactReader, last_event
 from torc_tui.operations.jobs import Done, select
 from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.operations.workflows import check_required, init_check
+from torc_tui.reasons import Reason
 from torc_tui.status import HELD, JobStatus, number_of
 from torc_tui.store import (
     dependency_counters,
     fingerprints,
     sql,
     user_actions,
+    user_data,
     workflow_progress,
     workflows,
 )
 from torc_tui.store.database import Store
+from torc_tui.store.encoding import loads
 from torc_tui.store.events import append
 
 _TRIES = 5
@@ -87,12 +91,20 @@ def stays_completed(store: Store, workflow_id: int, job_id: int) -> bool:
     return keeps(job, examine(job, left), before)
 
 
+def data_before_and_after(store: Store, workflow_id: int, reason: Reason) -> tuple[Json, Json]:
+    """Return the two values of a record that has changed, as evidence for the reason."""
+    with store.connection().read() as conn:
+        record = user_data.get(conn, reason["name"], workflow_id)
+        rows = conn.rows(sql.USER_DATA_AT_VERSION, id=record["id"], version=reason["before"])
+    return loads(rows[0].data) if rows else None, record["data"]
+
+
 def reinitialize(
     store: Store, workflow_id: int, *, force: bool = False, actor: str | None = None
 ) -> Reinitialized:
     """Begin a new run of the stale jobs and of those that follow them; the others stay as they are.
 
-    Nothing is changed if no job is stale. Refused if jobs are running, if files or records that
+    Refused if jobs are running, if files or records that
     jobs read are missing (``force`` accepts missing files), and if the workflow is archived.
     """
     workflow = workflows.get_workflow(store, workflow_id)
@@ -102,12 +114,7 @@ def reinitialize(
     check_workflow(catalog.REINITIALIZE, workflow)
     check_required(init_check(store, workflow_id), "reinit", force=force)
     for _ in range(_TRIES):
-        found = plan_rerun(store, workflow_id)
-        if not found.stale:
-            return Reinitialized(
-                workflow_id=workflow_id, run_id=workflow.run_id, counts=workflow.counts
-            )
-        done = _begin(store, found, actor)
+        done = _begin(store, plan_rerun(store, workflow_id), actor)
         if done is not None:
             return done
     raise Refused(
@@ -129,7 +136,8 @@ def _begin(store: Store, found: RerunPlan, actor: str | None) -> Reinitialized |
         conn.many(sql.RESET_STALE, [{"job_id": job_id} for job_id in stale])
         run_id = user_actions.next_run(conn, workflow_id)
         conn.execute(sql.KEEP_ACTIONS, workflow_id=workflow_id, run_id=run_id)
-        user_actions.rearm_actions(conn, workflow_id, stale)
+        if stale:
+            user_actions.rearm_actions(conn, workflow_id, stale)
         dependency_counters.recount(conn, workflow_id)
         events = dependency_counters.place_uninitialized(conn, workflow_id, now)
         conn.many(sql.MARK_MAY_BE_KEPT, [{"job_id": job_id} for job_id in undecided])

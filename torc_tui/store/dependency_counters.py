@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from torc_tui.lifecycle.decide import Change, Waiting, settle, verdict
 from torc_tui.model import Json
-from torc_tui.reasons import Kind, Reason, because, decode
+from torc_tui.reasons import MAY_BE_KEPT, Kind, Reason, because, decode
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
@@ -61,8 +61,8 @@ class SqlGraph:
     def _lower(self, node_id: int, unsuccessful: int) -> list[Waiting]:
         rows = self.conn.rows(sql.LOWER_JOBS, node_id=node_id, unsuccessful=unsuccessful)
         return [
-            Waiting(job_id, failures, bool(cancels))
-            for job_id, unmet, failures, cancels in rows
+            Waiting(job_id, failures, bool(cancels), reason == MAY_BE_KEPT)
+            for job_id, unmet, failures, cancels, reason in rows
             if unmet == 0
         ]
 
@@ -133,7 +133,10 @@ def place_uninitialized(conn: Connection, workflow_id: int, at: float) -> list[E
 
 
 def _waiting(rows: Sequence[sql.FreeRow]) -> list[Waiting]:
-    return [Waiting(job_id, failures, bool(cancels)) for job_id, failures, cancels in rows]
+    return [
+        Waiting(job_id, failures, bool(cancels), reason == MAY_BE_KEPT)
+        for job_id, failures, cancels, reason in rows
+    ]
 
 
 def settle_from(conn: Connection, waiting: Sequence[Waiting], at: float) -> list[EventRow]:

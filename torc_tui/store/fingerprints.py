@@ -17,6 +17,7 @@ from typing import Any
 from torc_tui.lifecycle.fingerprint import Baseline, FileState, Fingerprint, baselines
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
+from torc_tui.store.encoding import loads
 
 _FIELDS = tuple(field.name for field in fields(Fingerprint) if field.name != "recorded_at")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -99,6 +100,12 @@ def ends_before(conn: Connection, job_id: int) -> list[tuple[str, int]]:
     rows = conn.rows(sql.ENDS_BEFORE, job_id=job_id)
     decoded = [(row.name, decode(row.data, 0.0)) for row in rows]
     return [(name, one.ended) for name, one in decoded if one is not None]
+
+
+def record_value(conn: Connection, record_id: int, version: int) -> str:
+    """Return the value of a record in one version as text, with its keys sorted."""
+    row = conn.one(sql.USER_DATA_AT_VERSION, id=record_id, version=version)
+    return json.dumps(loads(row.data) if row is not None else None, sort_keys=True)
 
 
 # -- hashes of files -------------------------------------------------------------------------------

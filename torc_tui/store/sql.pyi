@@ -303,6 +303,7 @@ class FreeRow(NamedTuple):
     id: int
     unsuccessful: int
     cancel_on_blocking_job_failure: bool
+    reason: str | None
 def FREE(*, workflow_id: int) -> FreeRow: ...
 def FREE_WITH_FAILURES(*, workflow_id: int) -> FreeRow: ...
 class FreshnessOfJobRow(NamedTuple):
@@ -375,7 +376,12 @@ class HeldAttemptsRow(NamedTuple):
     output_dir: str | None
     retries: int
     requirement_id: int
+    command: str
+    invocation_script: str | None
+    env: str | None
+    input_files: int | None
     output_files: int | None
+    input_user_data: int | None
     output_user_data: int | None
     require_user_data: bool | None
     failure_handler_id: int | None
@@ -420,10 +426,6 @@ class HostNamesRow(NamedTuple):
     id: int
     hostname: str
 def HOST_NAMES(*, workflow_id: int) -> HostNamesRow: ...
-class InputsOfJobRow(NamedTuple):
-    input_files: int | None
-    input_user_data: int | None
-def INPUTS_OF_JOB(*, job_id: int) -> InputsOfJobRow: ...
 INSERT_ACTIONS: BulkInsert
 INSERT_COMPUTE_NODES: BulkInsert
 INSERT_DEPENDENCIES: BulkInsert
@@ -536,7 +538,6 @@ class LastEventsRow(NamedTuple):
     workflows: int
 def LAST_EVENTS() -> LastEventsRow: ...
 class LastSuccessRow(NamedTuple):
-    run_id: int
     attempt_id: int
     started_at: float
     ended_at: float
@@ -590,6 +591,7 @@ class LowerJobsRow(NamedTuple):
     unmet: int
     unsuccessful: int
     cancel_on_blocking_job_failure: bool
+    reason: str | None
 def LOWER_JOBS(*, unsuccessful: int, node_id: int) -> LowerJobsRow: ...
 def MAKE_BLOCKED(*, workflow_id: int) -> None: ...
 def MAKE_READY(*, workflow_id: int) -> None: ...
@@ -631,7 +633,9 @@ class ReadyJobsRow(NamedTuple):
     env: str | None
     stdio: str | None
     options: str | None
+    input_files: int | None
     output_files: int | None
+    input_user_data: int | None
     output_user_data: int | None
     require_user_data: bool | None
     failure_handler_id: int | None

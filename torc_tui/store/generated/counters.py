@@ -33,16 +33,17 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job_id",
     ),
     "FREE": (
-        "SELECT job.id, job.unsuccessful, job.cancel_on_blocking_job_failure FROM job WHERE "
-        "job.workflow_id = ?1 AND job.status IN (0, 1) AND job.unmet = 0",
+        "SELECT job.id, job.unsuccessful, job.cancel_on_blocking_job_failure, job.reason FROM "
+        "job WHERE job.workflow_id = ?1 AND job.status IN (0, 1) AND job.unmet = 0",
         "workflow_id",
-        "id unsuccessful cancel_on_blocking_job_failure:boolean",
+        "id unsuccessful cancel_on_blocking_job_failure:boolean reason:reason",
     ),
     "FREE_WITH_FAILURES": (
-        "SELECT job.id, job.unsuccessful, job.cancel_on_blocking_job_failure FROM job WHERE "
-        "job.workflow_id = ?1 AND job.status = 0 AND job.unmet = 0 AND job.unsuccessful > 0",
+        "SELECT job.id, job.unsuccessful, job.cancel_on_blocking_job_failure, job.reason FROM "
+        "job WHERE job.workflow_id = ?1 AND job.status = 0 AND job.unmet = 0 AND "
+        "job.unsuccessful > 0",
         "workflow_id",
-        "id unsuccessful cancel_on_blocking_job_failure:boolean",
+        "id unsuccessful cancel_on_blocking_job_failure:boolean reason:reason",
     ),
     "FRESH_COUNTERS": (
         "UPDATE job SET unmet=c.unmet FROM (SELECT dependency.job_id AS job_id, count(*) AS "
@@ -65,9 +66,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "UPDATE job SET unmet=(job.unmet - 1), unsuccessful=(job.unsuccessful + ?1) WHERE "
         "job.status = 1 AND job.id IN (SELECT dependency.job_id FROM dependency WHERE "
         "dependency.depends_on_id = ?2 AND dependency.job_id > 0) RETURNING id, unmet, "
-        "unsuccessful, cancel_on_blocking_job_failure",
+        "unsuccessful, cancel_on_blocking_job_failure, reason",
         "unsuccessful node_id",
-        "id unmet unsuccessful cancel_on_blocking_job_failure:boolean",
+        "id unmet unsuccessful cancel_on_blocking_job_failure:boolean reason:reason",
     ),
     "MAKE_BLOCKED": (
         "UPDATE job SET status=1, reason=NULL WHERE job.status = 0 AND job.workflow_id = ?1 AND "

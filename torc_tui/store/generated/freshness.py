@@ -57,11 +57,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "stop_requested reason:reason input_files output_files input_user_data output_user_data "
         "recorded_at recorded:json",
     ),
-    "INPUTS_OF_JOB": (
-        "SELECT job.input_files, job.input_user_data FROM job WHERE job.id = ?1",
-        "job_id",
-        "input_files input_user_data",
-    ),
     "KEEP_ACTIONS": (
         "UPDATE action SET executed_run_id=?1 WHERE action.workflow_id = ?2 AND "
         "action.executed_run_id = ?1 - 1",
@@ -74,11 +69,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node_id output_dir:path started_at ended_at job_id",
     ),
     "LAST_SUCCESS": (
-        "SELECT result.run_id, result.attempt_id, result.started_at, result.ended_at, "
-        "result.compute_node_id, result.output_dir FROM result WHERE result.job_id = ?1 AND "
-        "result.status = 5 ORDER BY result.id DESC LIMIT 1",
+        "SELECT result.attempt_id, result.started_at, result.ended_at, result.compute_node_id, "
+        "result.output_dir FROM result WHERE result.job_id = ?1 AND result.status = 5 ORDER BY "
+        "result.id DESC LIMIT 1",
         "job_id",
-        "run_id attempt_id started_at ended_at compute_node_id output_dir:path",
+        "attempt_id started_at ended_at compute_node_id output_dir:path",
     ),
     "MARK_MAY_BE_KEPT": (
         "UPDATE job SET reason='{\"kind\":\"may_be_kept\"}' WHERE job.id = ?1 AND job.status = 1",

@@ -25,13 +25,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "HELD_ATTEMPTS": (
         "SELECT job.id AS job_id, job.name, job.attempt_id, job.status, job.pid, "
         "job.process_started, job.started_at, job.stop_requested, job.allocation, "
-        "job.output_dir, job.retries, job.requirement_id, job.output_files, "
-        "job.output_user_data, job.require_user_data, job.failure_handler_id, job.stdio, "
-        "job.options, job.lost FROM job WHERE job.compute_node_id = ?1 AND job.status IN (3, 4) "
-        "ORDER BY job.id",
+        "job.output_dir, job.retries, job.requirement_id, job.command, job.invocation_script, "
+        "job.env, job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
+        "job.require_user_data, job.failure_handler_id, job.stdio, job.options, job.lost FROM "
+        "job WHERE job.compute_node_id = ?1 AND job.status IN (3, 4) ORDER BY job.id",
         "node_id",
         "job_id name attempt_id status:status pid process_started started_at stop_requested "
-        "allocation:json output_dir:path retries requirement_id output_files output_user_data "
+        "allocation:json output_dir:path retries requirement_id command invocation_script "
+        "env:json input_files output_files input_user_data output_user_data "
         "require_user_data:boolean failure_handler_id stdio:json options:json lost",
     ),
     "HOLDINGS": (

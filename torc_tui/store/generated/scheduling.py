@@ -93,14 +93,15 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "READY_JOBS": (
         "SELECT job.id, job.name, job.command, job.invocation_script, job.attempt_id, "
         "job.retries, job.priority, job.requirement_id, job.env, job.stdio, job.options, "
-        "job.output_files, job.output_user_data, job.require_user_data, job.failure_handler_id, "
-        "job.resource_class FROM job WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT "
-        "job.held AND job.resource_class = ?2 AND (job.not_before IS NULL OR job.not_before <= "
-        "?3) ORDER BY job.priority DESC, job.id LIMIT ?4",
+        "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
+        "job.require_user_data, job.failure_handler_id, job.resource_class FROM job WHERE "
+        "job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.resource_class = ?2 "
+        "AND (job.not_before IS NULL OR job.not_before <= ?3) ORDER BY job.priority DESC, job.id "
+        "LIMIT ?4",
         "workflow_id resource_class now limit",
         "id name command invocation_script attempt_id retries priority requirement_id env:json "
-        "stdio:json options:json output_files output_user_data require_user_data:boolean "
-        "failure_handler_id resource_class",
+        "stdio:json options:json input_files output_files input_user_data output_user_data "
+        "require_user_data:boolean failure_handler_id resource_class",
     ),
     "SET_FILE_TIMES": (
         "UPDATE file SET st_mtime=?1, st_size=?2 WHERE file.id = ?3",

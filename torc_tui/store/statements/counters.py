@@ -23,7 +23,13 @@ LOWER_JOBS = (
         job.c.id.in_(DEPENDENTS_OF.where(dependency.c.job_id > 0)),
     )
     .values(unmet=job.c.unmet - 1, unsuccessful=job.c.unsuccessful + param("unsuccessful"))
-    .returning(job.c.id, job.c.unmet, job.c.unsuccessful, job.c.cancel_on_blocking_job_failure)
+    .returning(
+        job.c.id,
+        job.c.unmet,
+        job.c.unsuccessful,
+        job.c.cancel_on_blocking_job_failure,
+        job.c.reason,
+    )
 )
 LOWER_GATES = (
     update(gate)
@@ -118,7 +124,7 @@ _counts = (
 )
 FRESH_COUNTERS = update(job).where(job.c.id == _counts.c.job_id).values(unmet=_counts.c.unmet)
 
-_waiting = (*columns(job, "id unsuccessful cancel_on_blocking_job_failure"),)
+_waiting = (*columns(job, "id unsuccessful cancel_on_blocking_job_failure reason"),)
 _uninitialized = {JobStatus.UNINITIALIZED}
 MAKE_READY = (
     move(JobStatus.READY, _uninitialized)

@@ -8,7 +8,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from torc_tui.model import EdgeKind
-from torc_tui.reasons import Kind, because
+from torc_tui.reasons import MAY_BE_KEPT
 from torc_tui.status import UNHELD, JobStatus
 from torc_tui.store.schema import (
     action,
@@ -22,13 +22,11 @@ from torc_tui.store.schema import (
     user_data_group,
     user_data_version,
 )
-from torc_tui.store.statements.terms import ByDialect, among, cleared, given, move, param
+from torc_tui.store.statements.terms import ByDialect, among, cleared, columns, given, move, param
 
 _workflow_id = param("workflow_id")
 _job_id = param("job_id")
 _own = job.c.workflow_id == _workflow_id
-MAY_BE_KEPT = because(Kind.MAY_BE_KEPT).encode()
-"""The reason of jobs that were reset only because they follow others, as the column has it."""
 
 
 def _upsert(insert: Any, table: Any, key: str) -> Any:
@@ -44,9 +42,7 @@ def _saved(table: Any, key: str) -> ByDialect:
 
 SAVE_FINGERPRINT = _saved(fingerprint, "job_id")
 SAVE_FILE_HASH = _saved(file_hash, "device inode")
-FILE_HASH = select(
-    file_hash.c.size, file_hash.c.mtime_ns, file_hash.c.ctime_ns, file_hash.c.hash
-).where(
+FILE_HASH = select(*columns(file_hash, "size mtime_ns ctime_ns hash")).where(
     file_hash.c.device == param(file_hash.c.device), file_hash.c.inode == param(file_hash.c.inode)
 )
 
@@ -54,22 +50,12 @@ FILE_HASH = select(
 
 _facts = (
     select(
-        job.c.id,
-        job.c.name,
-        job.c.status,
-        job.c.command,
-        job.c.invocation_script,
-        job.c.env,
-        job.c.options,
-        job.c.started_at,
-        job.c.stop_requested,
-        job.c.reason,
-        job.c.input_files,
-        job.c.output_files,
-        job.c.input_user_data,
-        job.c.output_user_data,
-        fingerprint.c.recorded_at,
-        fingerprint.c.data.label("recorded"),
+        *columns(
+            job,
+            "id name status command invocation_script env options started_at stop_requested "
+            "reason input_files output_files input_user_data output_user_data",
+        ),
+        *columns(fingerprint, "recorded_at data:recorded"),
     )
     .select_from(job)
     .outerjoin(fingerprint, fingerprint.c.job_id == job.c.id)
@@ -149,7 +135,6 @@ WRITERS_SINCE = (
     )
     .order_by(user_data_version.c.version)
 )
-INPUTS_OF_JOB = select(job.c.input_files, job.c.input_user_data).where(job.c.id == _job_id)
 
 # -- a new run of what is stale --------------------------------------------------------------------
 
@@ -188,14 +173,7 @@ KEEP_JOB = (
     )
 )
 LAST_SUCCESS = (
-    select(
-        result.c.run_id,
-        result.c.attempt_id,
-        result.c.started_at,
-        result.c.ended_at,
-        result.c.compute_node_id,
-        result.c.output_dir,
-    )
+    select(*columns(result, "attempt_id started_at ended_at compute_node_id output_dir"))
     .where(result.c.job_id == _job_id, among(result.c.status, {JobStatus.COMPLETED}))
     .order_by(result.c.id.desc())
     .limit(1)

@@ -58,8 +58,8 @@ READY_JOBS = (
         *columns(
             job,
             "id name command invocation_script attempt_id retries priority requirement_id env "
-            "stdio options output_files output_user_data require_user_data failure_handler_id "
-            "resource_class",
+            "stdio options input_files output_files input_user_data output_user_data "
+            "require_user_data failure_handler_id resource_class",
         ),
     )
     .where(

@@ -1,0 +1,173 @@
+"""Show which jobs are stale and why, and make them ready to run again.
+
+Input: a workflow, or a file of which a workflow was made. Output: verdicts with their evidence, as
+lines or JSON. `torc_tui.operations.rerun` finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torc_tui.cli import output
+from torc_tui.cli.call import Call
+from torc_tui.cli.command_line import names_file
+from torc_tui.cli.diagnostics import FAILED, OK, note
+from torc_tui.errors import NotFound
+from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict
+from torc_tui.operations.rerun import RerunPlan, plan_rerun, reinitialize
+from torc_tui.reasons import Kind, Reason
+from torc_tui.status import JobStatus
+from torc_tui.wording import count, sentence
+
+if TYPE_CHECKING:
+    from torc_tui.model import Workflow
+
+_LISTED = 200
+"""Jobs that are listed one by one."""
+
+
+def plan(call: Call) -> int:
+    """Show which jobs of a workflow would run again, and why."""
+    options = call.options
+    if options.what is not None and names_file(options.what):
+        workflow_id = _made_from(call, options.what)
+    else:
+        workflow_id = call.workflow_id(options.what)
+    found = plan_rerun(call.store, workflow_id)
+    if options.job is None:
+        show(call, found)
+        stale = bool(found.stale)
+    else:
+        verdict = found.verdicts[call.job_id(options.job, str(workflow_id))]
+        _show_job(call, found, verdict)
+        stale = verdict.verdict is Verdict.RUN
+    return FAILED if stale and options.check else OK
+
+
+def _made_from(call: Call, path: str) -> int:
+    """Return the newest workflow that was made from a file."""
+    from torc_tui.store import workflows
+
+    wanted = Path(path).resolve()
+    made = [one for one in workflows.list_workflows(call.store) if _is_made_from(one, wanted)]
+    if not made:
+        raise NotFound(
+            f"no workflow was made from {path} yet", hint=f"run it with `torc run {path}`"
+        )
+    newest = max(made, key=lambda one: (one.created_at, one.id))
+    note(f"{path} is workflow {newest.id} ({newest.name})")
+    return newest.id
+
+
+def _is_made_from(workflow: Workflow, wanted: Path) -> bool:
+    if workflow.file is None:
+        return False
+    return (Path(workflow.directory) / workflow.file).resolve() == wanted
+
+
+def reinit(call: Call) -> int:
+    """Begin a new run of the stale jobs."""
+    options = call.options
+    workflow_id = call.workflow_id(options.workflow)
+    if options.dry_run:
+        show(call, plan_rerun(call.store, workflow_id))
+        return OK
+    done = reinitialize(call.store, workflow_id, force=options.force, actor=call.actor)
+    ready = done.counts.get(JobStatus.READY, 0)
+    blocked = done.counts.get(JobStatus.BLOCKED, 0)
+    message = f"Reinitialized workflow {workflow_id}: "
+    if done.stale:
+        message += f"{count(done.stale, 'stale job')}, {ready} ready, {blocked} blocked"
+    else:
+        message += "no job is stale"
+    record = {"workflow_id": workflow_id, "status": "success", "message": message}
+    numbers = {"run_id": done.run_id, "stale": done.stale, "ready": ready, "blocked": blocked}
+    call.done(record | numbers, message)
+    return OK
+
+
+# -- printing --------------------------------------------------------------------------------------
+
+
+def headline(found: RerunPlan) -> str:
+    """Return how many jobs are stale: ``3 of 12 jobs are stale``."""
+    number, total = len(found.stale), count(len(found.verdicts), "job")
+    if not number:
+        return f"none of {total} is stale" if len(found.verdicts) != 1 else "the job is not stale"
+    return f"{number} of {total} {'is' if number == 1 else 'are'} stale"
+
+
+def show(call: Call, found: RerunPlan) -> None:
+    """Print the verdicts on all jobs: as JSON all of them, as text those that are not kept."""
+    if call.json:
+        output.json_value(_record(found))
+        return
+    output.line(f"Workflow {found.workflow_id} ({found.name}): {headline(found)}")
+    _print_jobs("run", [one for one in found.stale if one.certain])
+    _print_jobs("run if changed", [one for one in found.stale if not one.certain])
+    _print_jobs("unknown, kept", found.unknown)
+
+
+def _print_jobs(what: str, verdicts: Sequence[JobVerdict]) -> None:
+    if not verdicts:
+        return
+    output.line(f"{what}:")
+    width = min(30, max(len(one.name) for one in verdicts[:_LISTED]))
+    for one in verdicts[:_LISTED]:
+        output.line(f"  {one.name:<{width}}  {_told(one.reasons)}")
+    if len(verdicts) > _LISTED:
+        output.line(f"  and {len(verdicts) - _LISTED} more (-f json lists all)")
+
+
+def _told(reasons: Iterable[Reason]) -> str:
+    return "; ".join(sentence(reason) for reason in reasons)
+
+
+def _show_job(call: Call, found: RerunPlan, verdict: JobVerdict) -> None:
+    if call.json:
+        output.json_value(_job_record(verdict) | {"workflow_id": found.workflow_id})
+        return
+    words = {
+        Verdict.KEEP: "is up to date",
+        Verdict.UNKNOWN: "is kept: whether it is stale cannot be told",
+        Verdict.RUN: "is stale" if verdict.certain else "is stale unless its inputs stay equal",
+    }
+    output.line(f"{verdict.name} (job {verdict.id}) {words[verdict.verdict]}")
+    for reason in verdict.reasons:
+        output.line(f"  {sentence(reason)}")
+        if reason.kind is Kind.DATA_CHANGED:
+            _print_data_diff(call, found.workflow_id, reason)
+
+
+def _print_data_diff(call: Call, workflow_id: int, reason: Reason) -> None:
+    from torc_tui.operations.rerun import data_before_and_after
+    from torc_tui.views.json_diff import diff
+
+    old, new = data_before_and_after(call.store, workflow_id, reason)
+    for change in diff(old, new)[:_LISTED]:
+        output.line(f"    {change.text}")
+
+
+def _record(found: RerunPlan) -> dict[str, Any]:
+    verdicts = list(found.verdicts.values())
+    counts = {word.value: sum(one.verdict is word for one in verdicts) for word in Verdict}
+    return {
+        "workflow_id": found.workflow_id,
+        "name": found.name,
+        "stale": len(found.stale),
+        "total": len(verdicts),
+        "counts": counts,
+        "jobs": [_job_record(one) for one in verdicts],
+    }
+
+
+def _job_record(verdict: JobVerdict) -> dict[str, Any]:
+    return {
+        "job_id": verdict.id,
+        "name": verdict.name,
+        "verdict": verdict.verdict.value,
+        "certain": verdict.certain,
+        "reasons": [{**reason.to_json(), "text": sentence(reason)} for reason in verdict.reasons],
+    }

@@ -1,0 +1,125 @@
+"""Describe what is recorded of an attempt at its start and at its end.
+
+Output: the note for the exit file, from which another runner can record the end, and fingerprints.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
+from torc_tui.operations.file_states import combined
+
+States = dict[int, FileState | None]
+Hasher = Callable[[str, FileState], FileState]
+"""Returns the state of a file, given by its path, with its hash."""
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What was recorded of an attempt at its start; ``began`` is explained in `Fingerprint`."""
+
+    began: int
+    inputs: States = field(default_factory=dict)
+    data: dict[int, int] = field(default_factory=dict)
+
+    def note(self) -> str:
+        """Return the text for the exit file."""
+        if not self.inputs and not self.data:
+            return str(self.began)
+        return _encode([self.began, self.inputs, self.data])
+
+
+def join_notes(outputs: str, start: str) -> str:
+    """Return the note of an exit file: the outputs before the attempt, and what was recorded."""
+    return f"{outputs}\n{start}"
+
+
+def split_note(note: str) -> tuple[str, Start | None]:
+    """Return the inverse of `join_notes`; notes of earlier versions have only the outputs."""
+    outputs, _, start = note.partition("\n")
+    return outputs, read_note(start)
+
+
+def read_note(text: str) -> Start | None:
+    """Return the inverse of `Start.note`; None for the note of another version."""
+    try:
+        values = json.loads(text)
+        if isinstance(values, int):
+            return Start(values)
+        began, inputs, data = values
+        states = {int(key): None if one is None else FileState(*one) for key, one in inputs.items()}
+        return Start(began, states, {int(key): version for key, version in data.items()})
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class InputGroup:
+    """The inputs of a job: (id, absolute path) of each. ``as_one`` is the id under which a long
+    list is recorded as one.
+    """
+
+    files: Sequence[tuple[int, str]]
+    as_one: int | None = None
+
+
+@dataclass(slots=True)
+class Record:
+    """A fingerprint without hashes, and what these need: the paths of files by id, the members of
+    a long list of inputs, and the inputs that look different at the end.
+    """
+
+    job_id: int
+    fingerprint: Fingerprint
+    inputs: InputGroup
+    outputs: Mapping[int, str]
+    members: Sequence[FileState] = ()
+    suspects: Mapping[int, FileState | None] = field(default_factory=dict)
+
+
+def complete(record: Record, hashed: Hasher) -> Fingerprint:
+    """Return the fingerprint of a record with the hashes of its files."""
+    old = record.fingerprint
+    outputs = {
+        key: state and hashed(record.outputs[key], state) for key, state in old.outputs.items()
+    }
+    if record.inputs.as_one is not None:
+        inputs, changed = _complete_group(record, record.inputs.as_one, hashed)
+    else:
+        inputs, changed = _complete_inputs(record, hashed)
+    return replace(old, inputs=inputs, outputs=outputs, changed_files=changed)
+
+
+def _complete_inputs(record: Record, hashed: Hasher) -> tuple[States, tuple[int, ...]]:
+    """Return the inputs with their hashes, and those that changed while the job ran."""
+    inputs, changed = dict(record.fingerprint.inputs), []
+    for key, path in record.inputs.files:
+        state = inputs.get(key)
+        if state is not None:
+            inputs[key] = state = hashed(path, state)
+        if key in record.suspects:
+            now = record.suspects[key]
+            now = None if now is None else hashed(path, now)
+            if state is None or now is None or state.hash is None or state.hash != now.hash:
+                changed.append(key)
+            else:
+                inputs[key] = now  # only touched
+    return inputs, tuple(changed)
+
+
+def _complete_group(record: Record, as_one: int, hashed: Hasher) -> tuple[States, tuple[int, ...]]:
+    """Return a long list of inputs as one, with a hash unless it has changed."""
+    state = record.fingerprint.inputs.get(as_one)
+    if as_one in record.suspects:
+        return {as_one: state}, (as_one,)
+    if state is None:
+        return {as_one: None}, ()
+    found = [
+        hashed(path, one)
+        for (_, path), one in zip(record.inputs.files, record.members, strict=False)
+    ]
+    return {as_one: combined(found)}, ()

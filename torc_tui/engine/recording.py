@@ -1,0 +1,177 @@
+"""Record what the freshness of jobs is judged by: inputs at the start, outputs at the end.
+
+Input: attempts that start and end, the file system. Output: records, which a thread completes with
+hashes. A step only looks at sizes and times of files.
+
+Invariant: what cannot be looked at is not recorded, and never disturbs a run.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Mapping
+
+from torc_tui.engine.attempt_record import InputGroup, Record, Start, States
+from torc_tui.engine.in_flight import InFlight
+from torc_tui.engine.recording_thread import RecordingThread
+from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
+from torc_tui.model import Exited
+from torc_tui.operations.file_states import combined
+from torc_tui.operations.files_now import is_combined
+from torc_tui.operations.freshness_facts import file_checks
+from torc_tui.store import fingerprints, sql
+from torc_tui.store.compute_nodes import HeldAttempt
+from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store
+from torc_tui.store.encoding import loads
+from torc_tui.store.run_context import RunContext
+from torc_tui.store.scheduling import ReadyJob
+
+_MOST_GROUPS = 1000
+"""Groups of files that are remembered, and environments."""
+_NO_INPUTS = InputGroup(())
+
+
+class Recorder:
+    """Records the attempts of one runner."""
+
+    def __init__(self, store: Store, context: RunContext, thread: RecordingThread) -> None:
+        self.thread = thread
+        self._store = store
+        self._context = context
+        self._checks = file_checks(context.settings)
+        self._groups: dict[tuple[int, int | None], InputGroup] = {}
+        self._environments: dict[str | None, dict[str, str]] = {}
+
+    def begin(self, job: ReadyJob, began: int) -> Start:
+        """Record the inputs of an attempt that is about to start."""
+        if job.input_files is None and job.input_user_data is None:
+            return Start(began)
+        inputs = self._inputs(job)
+        states = _as_recorded(inputs, self._look(inputs))
+        if states and inputs.as_one is None:
+            self.thread.hash_ahead([(path, states.get(key)) for key, path in inputs.files])
+        data: dict[int, int] = {}
+        if job.input_user_data is not None:
+            data = _versions(self._store.connection(), job.input_user_data)
+        return Start(began, states, data)
+
+    def end(
+        self,
+        conn: Connection,
+        flight: InFlight,
+        exited: Exited,
+        outputs: Mapping[int, tuple[str, os.stat_result]],
+        ended: int,
+    ) -> Record | None:
+        """Return what to record of an attempt that has succeeded; None if its start is unknown."""
+        job, start = flight.job, flight.recorded
+        if start is None:
+            return None
+        inputs = self._inputs(job)
+        seen = self._look(inputs)
+        now = _as_recorded(inputs, seen)
+        data, changed = self._data(conn, flight.key.job_id, job, start)
+        fingerprint = Fingerprint(
+            started_at=exited.started_at,
+            recorded_at=time.time(),
+            began=start.began,
+            ended=ended,
+            command=job.command,
+            script=job.invocation_script,
+            env=self._environment(job.env),
+            inputs=start.inputs,
+            outputs={key: self.thread.states.of(found) for key, (_, found) in outputs.items()},
+            data=data,
+            changed_data=changed,
+        )
+        return Record(
+            flight.key.job_id,
+            fingerprint,
+            inputs,
+            {key: path for key, (path, _) in outputs.items()},
+            [state for state in seen.values() if state is not None] if inputs.as_one else (),
+            {key: now.get(key) for key, old in start.inputs.items() if _is_other(old, now, key)},
+        )
+
+    def _inputs(self, job: ReadyJob | HeldAttempt) -> InputGroup:
+        """Return the input files of a job, without those that it writes itself."""
+        if job.input_files is None:
+            return _NO_INPUTS
+        key = (job.input_files, job.output_files)
+        found = self._groups.get(key)
+        if found is None:
+            with self._store.read() as conn:
+                rows = conn.rows(sql.FILES_OF_GROUP, group_id=job.input_files)
+                outputs: Collection[int] = ()
+                if job.output_files is not None:
+                    written = conn.rows(sql.FILES_OF_GROUP, group_id=job.output_files)
+                    outputs = {row.id for row in written}
+            files = [(row.id, self.thread.states.path(row.path)) for row in rows]
+            as_one = -job.input_files if is_combined(rows, outputs, self._checks) else None
+            found = InputGroup(files, as_one)
+            if len(self._groups) >= _MOST_GROUPS:
+                self._groups.clear()
+            self._groups[key] = found
+        return found
+
+    def _look(self, inputs: InputGroup) -> States:
+        found: States = {}
+        for key, path in inputs.files:
+            try:
+                found[key] = self.thread.states.state(path)
+            except OSError:
+                continue  # cannot be seen: not recorded
+        return found
+
+    def _data(
+        self, conn: Connection, job_id: int, job: ReadyJob | HeldAttempt, start: Start
+    ) -> tuple[dict[int, int], tuple[int, ...]]:
+        """Return the versions of the records that an attempt has read, and those that changed."""
+        if job.input_user_data is None:
+            return {}, ()
+        now = _versions(conn, job.input_user_data)
+        own: set[int] = set()
+        if job.output_user_data is not None and now != start.data:
+            own = _versions(conn, job.output_user_data).keys() & now.keys()
+        changed = []
+        for key, before in start.data.items():
+            if now.get(key, before) == before or key in own:
+                continue
+            writers = conn.rows(sql.WRITERS_SINCE, id=key, version=before)
+            if all(row.job_id == job_id for row in writers):
+                continue
+            values = [fingerprints.record_value(conn, key, one) for one in (before, now[key])]
+            if values[0] != values[1]:
+                changed.append(key)
+        return now, tuple(changed)
+
+    def _environment(self, own: str | None) -> dict[str, str]:
+        found = self._environments.get(own)
+        if found is None:
+            found = fingerprints.hash_environment(self._context.env, loads(own) or {})
+            if len(self._environments) >= _MOST_GROUPS:
+                self._environments.clear()
+            self._environments[own] = found
+        return found
+
+
+def _as_recorded(inputs: InputGroup, found: States) -> States:
+    """Return the states of inputs as they are recorded: a long list as one."""
+    if inputs.as_one is None:
+        return found
+    states = [state for state in found.values() if state is not None]
+    return {inputs.as_one: combined(states) if len(states) == len(inputs.files) else None}
+
+
+def _is_other(old: FileState | None, now: States, key: int) -> bool:
+    """Return whether an input does not look as at the start."""
+    state = now.get(key)
+    if old is None or state is None:
+        return (old is None) is not (state is None)
+    return not old.looks_like(state)
+
+
+def _versions(conn: Connection, group_id: int) -> dict[int, int]:
+    return {row.id: row.version for row in conn.rows(sql.VERSIONS_OF_GROUP, group_id=group_id)}

@@ -1,0 +1,156 @@
+"""Compute hashes beside the loop of a runner, and decide about jobs that may be kept.
+
+Input: records of attempts, ids of jobs. Output: fingerprints and decisions, in the order of the
+input; the next step writes them. The thread reads the database with its own connection, and never
+writes to it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from queue import SimpleQueue
+
+from torc_tui.engine.attempt_record import Record, complete
+from torc_tui.errors import TorcError
+from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
+from torc_tui.operations.file_states import FileStates, is_settled
+
+_PAUSE_SECONDS = 0.02
+"""Time in which work is gathered: a thread that wakes up for each attempt disturbs the loop."""
+_DELAY_SECONDS = 0.1
+"""Time after which fingerprints are written although nothing else is to be written."""
+_MOST_HASHES = 100_000
+
+Files = Iterable[tuple[str, FileState | None]]
+
+
+class RecordingThread:
+    """The thread of one runner; it starts with the first task.
+
+    ``decide`` tells whether a job stays completed, ``wake`` has the loop of the runner look here.
+    """
+
+    def __init__(
+        self, states: FileStates, decide: Callable[[int], bool], wake: Callable[[], None]
+    ) -> None:
+        self.states = states
+        self.fingerprints: deque[tuple[int, Fingerprint]] = deque()
+        self.decisions: deque[tuple[int, bool]] = deque()
+        self._decide = decide
+        self._wake = wake
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._hurry = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._hashes: dict[tuple[int, int, int, int, int], str] = {}
+        self._open = 0
+        self._done = 0
+        self._since: float | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether results are missing, or wait to be written."""
+        return self._open != self._done or bool(self.fingerprints or self.decisions)
+
+    @property
+    def is_due(self) -> bool:
+        """Return whether a step should write results although there is nothing else to write."""
+        if self.decisions:
+            return True
+        if not self.fingerprints:
+            self._since = None
+            return False
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        return now - self._since >= _DELAY_SECONDS
+
+    def hash_ahead(self, files: Files) -> None:
+        """Hash files that will be recorded when their job ends, in case they change meanwhile."""
+        settled = [
+            (path, state)
+            for path, state in files
+            if state is not None and state[:5] not in self._hashes and is_settled(state)
+        ]
+        if settled:
+            self._put(lambda: self._hash_all(settled))
+
+    def add(self, record: Record) -> None:
+        """Complete a record."""
+        self._put(lambda: self._complete(record))
+
+    def decide(self, job_id: int) -> None:
+        """Decide whether a job stays completed, as soon as possible."""
+        self._hurry.set()
+        self._put(lambda: self._judge(job_id))
+
+    def finish(self, seconds: float) -> None:
+        """Wait until all results are there, at most for the given time."""
+        if self._open != self._done:
+            done = threading.Event()
+            self._hurry.set()
+            self._put(done.set)
+            done.wait(seconds)
+
+    def close(self) -> None:
+        """End the thread; what it has not begun is dropped."""
+        if self._thread is not None:
+            self._hurry.set()
+            while not self._tasks.empty():
+                self._tasks.get()
+            self._tasks.put(None)
+            self._thread.join()
+
+    def _put(self, task: Callable[[], None]) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="recording", daemon=True)
+            self._thread.start()
+        self._open += 1
+        self._tasks.put(task)
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            self._hurry.wait(_PAUSE_SECONDS)
+            self._hurry.clear()
+            for one in chain([task], self._gathered()):
+                if one is None:
+                    return
+                try:
+                    one()
+                finally:
+                    self._done += 1
+
+    def _gathered(self) -> Iterator[Callable[[], None] | None]:
+        while not self._tasks.empty():
+            yield self._tasks.get()
+
+    def _complete(self, record: Record) -> None:
+        self.fingerprints.append((record.job_id, complete(record, self._hashed)))
+
+    def _judge(self, job_id: int) -> None:
+        try:
+            stays = self._decide(job_id)
+        except TorcError:  # the database is away, or the workflow is gone: the job runs
+            stays = False
+        self.decisions.append((job_id, stays))
+        self._wake()
+
+    def _hash_all(self, files: Files) -> None:
+        for path, state in files:
+            if state is not None:
+                self._hashed(path, state)
+
+    def _hashed(self, path: str, state: FileState) -> FileState:
+        """Return a state with its hash; what was hashed before is not read again."""
+        known = self._hashes.get(state[:5])
+        if known is not None:
+            return state._replace(hash=known)
+        found = self.states.hashed(path, state)
+        if found.hash is not None and found.size >= 0 and is_settled(found):
+            if len(self._hashes) >= _MOST_HASHES:
+                self._hashes.clear()
+            self._hashes[state[:5]] = found.hash
+        return found
