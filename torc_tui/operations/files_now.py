@@ -31,8 +31,10 @@ def is_combined(
 
 
 class FilesNow:
-    """The files of one workflow. ``checks`` are those of files that have another than usual, by
-    name; ``produced`` are the files that jobs write.
+    """The files of one workflow.
+
+    ``checks`` are those of files that have another than usual, by name; ``produced`` are the ids of
+    the files that jobs write.
     """
 
     def __init__(

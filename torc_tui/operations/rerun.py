@@ -84,8 +84,9 @@ def plan_rerun(store: Store, workflow_id: int) -> RerunPlan:
 
 
 def stays_completed(store: Store, workflow_id: int, job_id: int) -> bool:
-    """Return whether a job that was reset only because it follows others is up to date, now that
-    these have ended.
+    """Return whether a job is up to date that was reset only because it follows others.
+
+    The jobs that it follows have ended.
     """
     job, left, before = FactReader(store, workflow_id).job(job_id)
     return keeps(job, examine(job, left), before)
