@@ -77,6 +77,7 @@ class Kind(StrEnum):
     RUNTIME_TOO_LONG = "runtime_too_long"
     PARALLEL_LIMIT = "parallel_limit"
     JOB = "job"
+    EDGE = "edge"
     JOB_GONE = "job_gone"
     MORE = "more"
 
@@ -171,6 +172,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.RUNTIME_TOO_LONG: "requested left",
         Kind.PARALLEL_LIMIT: "running limit",
         Kind.JOB: "name status edge via explained",  # a job in the chain of an explanation
+        Kind.EDGE: "edge via",  # why a job of a plan waits for another, as an EdgeKind
         Kind.JOB_GONE: "id",
         Kind.MORE: "number",
         # What deserves a warning although it is no failure.

@@ -28,6 +28,7 @@ from torc_tui.model import (
 from torc_tui.plan.describe import describe, describe_problems, edge_reasons
 from torc_tui.plan.edge_reasons import pairs
 from torc_tui.plan.resolve import resolve
+from torc_tui.wording import sentence
 
 
 def job(name: str, command: str = "true", **keys: Json) -> JobSpec:
@@ -47,7 +48,7 @@ def data(*names: str, value: Json = None) -> list[UserDataSpec]:
 
 
 def reasons(plan: Plan) -> list[tuple[str, str, str]]:
-    return sorted(edge_reasons(plan))
+    return sorted((job, other, sentence(reason)) for job, other, reason in edge_reasons(plan))
 
 
 def refused(*jobs: JobSpec, **keys: Json) -> SpecError:
@@ -196,7 +197,7 @@ def test_a_shared_set_is_stored_once(keys: dict[str, Json]) -> None:
     assert [(len(gate.members), len(gate.waiting)) for gate in plan.gates] == [(30, 40)]
     assert len(set(edge_reasons(plan))) == 1200
     assert describe(plan)["summary"]["edge_count"] == 1200
-    assert all(reason not in ("file", "user data") for _, _, reason in edge_reasons(plan))
+    assert all(reason not in ("file", "user data") for _, _, reason in reasons(plan))
 
 
 def test_gates_and_edges_are_disjoint() -> None:

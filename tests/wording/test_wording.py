@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from torc_tui.model import EdgeKind
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.wording import (
     age,
@@ -131,6 +132,19 @@ EXIT_137 = because(Kind.EXIT, code=137)
 )  # fmt: skip
 def test_sentence(reason: Reason, text: str) -> None:
     assert sentence(reason) == text
+
+
+@pytest.mark.parametrize(
+    ("edge", "via", "expected"),
+    [
+        (EdgeKind.EXPLICIT, None, "depends_on"),
+        (EdgeKind.REGEX, "^a", "depends_on_regexes '^a'"),
+        (EdgeKind.FILE, "data", "file 'data'"),
+        (EdgeKind.USER_DATA, None, "user data"),
+    ],
+)
+def test_edges(edge: EdgeKind, via: str | None, expected: str) -> None:
+    assert sentence(because(Kind.EDGE, edge=int(edge), via=via)) == expected
 
 
 @pytest.mark.parametrize("kind", list(Kind))

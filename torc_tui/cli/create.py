@@ -157,9 +157,10 @@ def _print_edges(plan: Plan, count: int) -> None:
     from itertools import islice
 
     from torc_tui.plan.describe import edge_reasons
+    from torc_tui.wording import sentence
 
     for job, other, reason in islice(edge_reasons(plan), SHOWN_EDGES):
-        output.line(f"  {job} waits for {other}: {reason}")
+        output.line(f"  {job} waits for {other}: {sentence(reason)}")
     if count > SHOWN_EDGES:
         output.line(f"  and {count - SHOWN_EDGES} more (-f json lists all)")
 

@@ -12,6 +12,7 @@ from torc_tui.plan.edge_reasons import EdgeReasons, edge_arrays
 from torc_tui.plan.names import PlanProblems
 from torc_tui.plan.topology import find_cycles
 from torc_tui.quoting import shorten
+from torc_tui.wording import sentence
 
 _MOST_STEPS = 40
 """The middle of a longer cycle is left out."""
@@ -30,7 +31,7 @@ def report_cycles(plan: Plan, problems: PlanProblems) -> None:
     reasons = EdgeReasons(plan).between(steps)
     for jobs in cycles:
         names = [shorten(plan.jobs[job].spec.name) for job in [*jobs, jobs[0]]]
-        why = [reasons[pair] for pair in zip(jobs, [*jobs[1:], jobs[0]], strict=True)]
+        why = [sentence(reasons[pair]) for pair in zip(jobs, [*jobs[1:], jobs[0]], strict=True)]
         path = [
             f"{name} waits for {other} ({reason})"
             for (name, other), reason in zip(pairwise(names), why, strict=True)

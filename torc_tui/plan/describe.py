@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from torc_tui.errors import Problem, SpecError
 from torc_tui.model import EdgeKind, Json, Plan
 from torc_tui.plan.edge_reasons import EdgeReasons, pairs
+from torc_tui.reasons import Reason
+from torc_tui.wording import sentence
 
 
 def describe(plan: Plan, *, edges: bool = True) -> dict[str, Json]:
@@ -55,7 +57,7 @@ def describe(plan: Plan, *, edges: bool = True) -> dict[str, Json]:
             {
                 "job": names[job],
                 "depends_on": names[other],
-                "reason": reasons.text(job, other, EdgeKind(kind), via),
+                "reason": sentence(reasons.of(job, other, EdgeKind(kind), via)),
             }
             for job, other, kind, via in plan.edges
         ]
@@ -64,21 +66,23 @@ def describe(plan: Plan, *, edges: bool = True) -> dict[str, Json]:
                 "members": [names[job] for job in gate.members],
                 "waiting": [names[job] for job in gate.waiting],
                 "kind": gate.kind.name.lower(),
-                "reason": reasons.text(gate.waiting[0], gate.members[0], gate.kind, gate.via),
+                "reason": sentence(
+                    reasons.of(gate.waiting[0], gate.members[0], gate.kind, gate.via)
+                ),
             }
             for gate in plan.gates
         ]
     return result
 
 
-def edge_reasons(plan: Plan) -> Iterator[tuple[str, str, str]]:
+def edge_reasons(plan: Plan) -> Iterator[tuple[str, str, Reason]]:
     """Yield every (job, job that it waits for, reason), also those in gates, each pair once."""
     reasons = EdgeReasons(plan)
     for job, other, kind, via in pairs(plan):
         yield (
             plan.jobs[job].spec.name,
             plan.jobs[other].spec.name,
-            reasons.text(job, other, kind, via),
+            reasons.of(job, other, kind, via),
         )
 
 

@@ -1,6 +1,6 @@
 """Tell why a job of a plan waits for another, and list edges and gates as pairs.
 
-Input: a plan. Output: texts and numbers.
+Input: a plan. Output: reasons and numbers.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from torc_tui.model import EdgeKind, Plan
 from torc_tui.patterns import Pattern
-from torc_tui.quoting import quoted
+from torc_tui.reasons import Kind, Reason, because
 
 Via = int | str | None
 
@@ -52,30 +52,31 @@ class EdgeReasons:
         self._plan = plan
         self._sets: dict[tuple[EdgeKind, int], frozenset[int]] = {}
 
-    def text(self, job: int, other: int, kind: EdgeKind, via: Via) -> str:
-        """Return ``depends_on``, ``depends_on_regexes '^a'``, ``file 'x'``, ``user data 'y'``."""
+    def of(self, job: int, other: int, kind: EdgeKind, via: Via) -> Reason:
+        """Return the kind of an edge with the pattern, file or record behind it."""
+        return because(Kind.EDGE, edge=int(kind), via=self._via(job, other, kind, via))
+
+    def _via(self, job: int, other: int, kind: EdgeKind, via: Via) -> str | None:
         if kind is EdgeKind.EXPLICIT:
-            return "depends_on"
+            return None
         if kind is EdgeKind.REGEX:
-            pattern = via if isinstance(via, str) else self._pattern(job, other)
-            return f"depends_on_regexes {quoted(pattern)}"
+            return via if isinstance(via, str) else self._pattern(job, other)
         if not isinstance(via, int):
             via = self._first(job, other, kind)
         things = self._plan.files if kind is EdgeKind.FILE else self._plan.user_data
-        noun = "file" if kind is EdgeKind.FILE else "user data"
-        return noun if via is None else f"{noun} {quoted(things[via].name)}"
+        return None if via is None else things[via].name
 
-    def between(self, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    def between(self, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], Reason]:
         """Return the reasons of some pairs (job, waits for job)."""
-        found: dict[tuple[int, int], str] = {}
+        found: dict[tuple[int, int], Reason] = {}
         for job, other, kind, via in self._plan.edges:
             if (job, other) in wanted:
-                found[job, other] = self.text(job, other, EdgeKind(kind), via)
+                found[job, other] = self.of(job, other, EdgeKind(kind), via)
         for gate in self._plan.gates:
             members, waiting = frozenset(gate.members), frozenset(gate.waiting)
             for job, other in wanted:
                 if job in waiting and other in members:
-                    found.setdefault((job, other), self.text(job, other, gate.kind, gate.via))
+                    found.setdefault((job, other), self.of(job, other, gate.kind, gate.via))
         return found
 
     def _pattern(self, job: int, other: int) -> str:

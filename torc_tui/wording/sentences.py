@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from torc_tui.model import EdgeKind
+from torc_tui.quoting import quoted
 from torc_tui.reasons import Kind, Reason
 from torc_tui.wording.gpu_sentences import gpu_sentences
 from torc_tui.wording.quantities import (
@@ -205,6 +206,19 @@ def _job(reason: Reason) -> str:
     return f"{text} (explained above)" if reason["explained"] else text
 
 
+def _edge(reason: Reason) -> str:
+    words = _EDGES.get(reason["edge"], "a dependency")
+    return words if reason["via"] is None else f"{words} {quoted(reason['via'])}"
+
+
+_EDGES = {
+    EdgeKind.EXPLICIT: "depends_on",
+    EdgeKind.REGEX: "depends_on_regexes",
+    EdgeKind.FILE: "file",
+    EdgeKind.USER_DATA: "user data",
+}
+
+
 def _lost(reason: Reason) -> str:
     places = f" (on {listed(reason['places'])})" if reason["places"] else ""
     text = _LOSSES.get(reason["proof"], "its process is gone and left no exit code")
@@ -306,6 +320,7 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.RUNTIME_TOO_LONG: _runtime_too_long,
     Kind.PARALLEL_LIMIT: _parallel_limit,
     Kind.JOB: _job,
+    Kind.EDGE: _edge,
     Kind.JOB_GONE: lambda reason: f"job {reason['id']} no longer exists",
     Kind.MORE: lambda reason: f"and {reason['number']} more",
     Kind.MEMORY_EXCEEDED: _used("memory", "requested"),
