@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from torc_tui.errors import SettingsError, StoreError
+from torc_tui.errors import SchemaMismatch, SettingsError, StoreError
 from torc_tui.store.database import Store
 
 PASSWORD = "s3cr3t-word"
@@ -102,3 +102,22 @@ def test_urls_that_can_be_read(url: str) -> None:
     from torc_tui.settings import normal_url
 
     assert normal_url(url) == "postgresql+psycopg://" + url.partition("://")[2]
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["meta (x int)", "meta (key text, value text)", "job (x int)", "workflow (id int)"],
+    ids=lambda table: table.partition(" ")[0],
+)
+def test_tables_of_another_program(postgresql_url: str, table: str) -> None:
+    import psycopg
+
+    with psycopg.connect(postgresql_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE {table}")
+        for _ in range(2):
+            with pytest.raises(SchemaMismatch, match="of another program"):
+                Store.open(postgresql_url)
+        found = connection.execute(
+            "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+        )
+        assert found.fetchone() == (1,)

@@ -164,6 +164,12 @@ def _translate_postgresql(error: Exception, conninfo: str) -> StoreError:
         return StoreUnavailable(
             f"no space left for the database {name}", hint="free some space on the server"
         )
+    if sqlstate == "42P07":  # duplicate table
+        return SchemaMismatch(
+            f"the database {name} has tables of another program with the names of torc's",
+            hint="name another database with --database or TORC_DATABASE, or another schema with"
+            " ?options=-csearch_path%3DSCHEMA",
+        )
     if sqlstate[:2] in ("28", "3D", "42"):
         hint = "the server is running: check user, password, database name and rights"
     else:

@@ -44,12 +44,9 @@ def stored_version(connection: Dbapi, place: str) -> int | None:
     """
     try:
         found = _version_in_meta(connection)
-        if found is None and "://" not in place:
-            tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
-            if not tables:
-                return None
+        if found is None and _has_tables(connection, place):
             # Another process may have created the tables since the first look.
-            found = (_version_in_meta(connection) if ("meta",) in tables else None) or ""
+            found = _version_in_meta(connection) or ""
     except Exception as error:
         if not is_driver_error(error):
             raise
@@ -62,6 +59,16 @@ def stored_version(connection: Dbapi, place: str) -> int | None:
             hint="name another one with --database or TORC_DATABASE",
         )
     return int(found)
+
+
+def _has_tables(connection: Dbapi, place: str) -> bool:
+    """Return whether a SQLite file has any tables; PostgreSQL, where programs share a database,
+    whether it has a table ``meta``.
+    """
+    query = "SELECT count(*) FROM sqlite_master"
+    if "://" in place:
+        query = "SELECT to_regclass('meta') IS NOT NULL"
+    return bool(connection.execute(query).fetchone()[0])
 
 
 def _version_in_meta(connection: Dbapi) -> str | None:
