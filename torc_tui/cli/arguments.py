@@ -22,9 +22,14 @@ class Argument(NamedTuple):
 
 
 def arg(*flags: str, complete: str | None = None, empty: bool = False, **options: Any) -> Argument:
-    """Return an argument. Its value must not be empty, unless ``empty`` allows it."""
+    """Return an argument; its type gives the placeholder that help shows.
+
+    Its value must not be empty, unless ``empty`` allows it.
+    """
     if "type" not in options and "choices" not in options:
         options["type"] = path if complete else text if empty else name
+    if options.get("type") in _METAVARS:
+        options.setdefault("metavar", _METAVARS[options["type"]])
     return Argument(flags, options, complete)
 
 
@@ -157,9 +162,22 @@ SIZE = _checked(_size, "a size")
 DURATION = _checked(_duration, "a duration")
 MOMENT = _checked(_moment, "a time such as 18:30 or 2030-01-31T18:30")
 
+_METAVARS: dict[Callable[[str], Any], str] = {
+    path: "FILE",
+    label: "NAME",
+    COUNT: "N",
+    POSITIVE: "N",
+    INTEGER: "N",
+    SECONDS: "SECONDS",
+    GIB: "GIB",
+    SPAN: "TIME",
+    SIZE: "SIZE",
+    DURATION: "TIME",
+    MOMENT: "TIME",
+}
+
 FILE = arg(
     "file",
-    metavar="FILE",
     help="workflow file: YAML, JSON, JSON5 or KDL (- for standard input)",
     complete="file",
 )
@@ -175,13 +193,13 @@ JOB = arg("job", metavar="JOB", help="name, WORKFLOW/NAME, or id")
 JOBS = arg("jobs", nargs="+", metavar="JOB", help="names, WORKFLOW/NAME, or ids")
 RECORD = arg("record", metavar="RECORD", help="id, or a name (with -w, or inside a job)")
 NO_PROMPTS = flag("-y", "--no-prompts", "--yes", help="do not ask for confirmation")
-OFFSET = arg("--offset", type=COUNT, default=0, metavar="N", help="skip the first N")
+OFFSET = arg("--offset", type=COUNT, default=0, help="skip the first N")
 ORDER = (
     arg("--sort-by", metavar="COLUMN", help="sort by this key of the records"),
     flag("--reverse-sort", help="sort in descending order"),
 )
 LISTING = (
-    arg("-l", "--limit", type=COUNT, metavar="N", help="list at most N"),
+    arg("-l", "--limit", type=COUNT, help="list at most N"),
     OFFSET,
     *ORDER,
 )

@@ -123,7 +123,10 @@ class Call:
 
     def created(self, workflow_id: int, **more: Any) -> None:
         """Print that the command created a workflow."""
-        message = f"Created workflow {workflow_id}"
+        self.succeeded(workflow_id, f"Created workflow {workflow_id}", **more)
+
+    def succeeded(self, workflow_id: int, message: str, **more: Any) -> None:
+        """Print what the command did to a workflow, with ``more`` in JSON."""
         record = {"id": workflow_id, "workflow_id": workflow_id, "status": "success"}
         self.done({**record, "message": message, **more}, message)
 

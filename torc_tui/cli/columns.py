@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from torc_tui.cli.table_layout import Shape
 from torc_tui.cli.terminal_text import json_text
+from torc_tui.wording import age, duration, moment, size
 
 Record = Mapping[str, Any]
 
@@ -45,11 +46,7 @@ class Column(NamedTuple):
 
 def when(seconds: object) -> str | None:
     """Return a time (seconds since the epoch) in the local zone."""
-    if not isinstance(seconds, (int, float)):
-        return None
-    from torc_tui.wording.quantities import moment
-
-    return moment(seconds)
+    return moment(seconds) if isinstance(seconds, (int, float)) else None
 
 
 def at(key: str) -> Callable[[Record], object]:
@@ -59,13 +56,7 @@ def at(key: str) -> Callable[[Record], object]:
 
 def size_of(key: str) -> Callable[[Record], object]:
     """Return a function that shows the bytes of a key."""
-
-    def shown(record: Record) -> object:
-        from torc_tui.wording.quantities import size
-
-        return None if record.get(key) is None else size(record[key])
-
-    return shown
+    return lambda record: None if record.get(key) is None else size(record[key])
 
 
 def duration_of(key: str) -> Callable[[Record], object]:
@@ -80,18 +71,10 @@ def rounded(key: str) -> Callable[[Record], object]:
 
 def age_of(key: str) -> Callable[[Record], object]:
     """Return a function that shows how long ago the time of a key is."""
-
-    def shown(record: Record) -> object:
-        from torc_tui.wording.quantities import age
-
-        return None if record.get(key) is None else age(time.time() - record[key])
-
-    return shown
+    return lambda record: None if record.get(key) is None else age(time.time() - record[key])
 
 
 def _duration(seconds: float | None) -> str | None:
-    from torc_tui.wording.quantities import duration
-
     return None if seconds is None else duration(max(0.0, seconds))
 
 

@@ -96,22 +96,20 @@ def _made(action: UserAction) -> Command:
 
 
 _RUNNING = (
-    arg("--num-cpus", type=POSITIVE, metavar="N", help="CPUs to use (default: all)"),
-    arg("--memory-gb", type=GIB, metavar="GIB", help="memory to use (default: all)"),
-    arg("--num-gpus", type=COUNT, metavar="N", help="GPUs to use (default: all)"),
+    arg("--num-cpus", type=POSITIVE, help="CPUs to use (default: all)"),
+    arg("--memory-gb", type=GIB, help="memory to use (default: all)"),
+    arg("--num-gpus", type=COUNT, help="GPUs to use (default: all)"),
     arg(
         "--max-parallel-jobs",
         type=POSITIVE,
-        metavar="N",
         help="run at most N jobs at once, in addition to the other limits",
     ),
     arg(
         "--time-limit",
         type=SPAN,
-        metavar="TIME",
         help="stop after this time: seconds, or a duration such as PT4H",
     ),
-    arg("--end-time", type=MOMENT, metavar="TIME", help="stop at 18:30, or 2030-01-31T18:30"),
+    arg("--end-time", type=MOMENT, help="stop at 18:30, or 2030-01-31T18:30"),
     arg(
         "-o",
         "--output-dir",
@@ -119,17 +117,10 @@ _RUNNING = (
         help="directory of the logs (default: torc_output)",
         complete="directory",
     ),
-    arg(
-        "-p",
-        "--poll-interval",
-        type=SECONDS,
-        metavar="SECONDS",
-        help="accepted for compatibility, without effect",
-    ),
+    arg("-p", "--poll-interval", type=SECONDS, help="accepted for compatibility, without effect"),
     arg(
         "--grace",
         type=SPAN,
-        metavar="TIME",
         help="time from SIGTERM to SIGKILL when jobs are stopped (default: 30 s)",
     ),
     arg(
@@ -159,13 +150,7 @@ WORKFLOW_COMMANDS = (
         "Create a workflow from a file",
         (
             FILE,
-            arg(
-                "-n",
-                "--name",
-                type=label,
-                metavar="NAME",
-                help="name (default: the name in the file)",
-            ),
+            arg("-n", "--name", type=label, help="name (default: the name in the file)"),
             *_CREATING,
         ),
     ),
@@ -222,7 +207,6 @@ WORKFLOW_COMMANDS = (
             arg(
                 "--timeout",
                 type=SPAN,
-                metavar="TIME",
                 help="wait at most this long: seconds, or a duration such as PT4H",
             ),
         ),
@@ -267,23 +251,11 @@ WORKFLOW_COMMANDS = (
         (
             JOB,
             OF_WORKFLOW,
-            arg(
-                "-a",
-                "--attempt",
-                type=POSITIVE,
-                metavar="N",
-                help="number of the attempt (default: the last)",
-            ),
-            arg(
-                "-r",
-                "--run-id",
-                type=POSITIVE,
-                metavar="N",
-                help="number of the run (default: the last)",
-            ),
+            arg("-a", "--attempt", type=POSITIVE, help="number of the attempt (default: the last)"),
+            arg("-r", "--run-id", type=POSITIVE, help="number of the run (default: the last)"),
             flag("--stdout", help="only standard output"),
             flag("--stderr", help="only standard error"),
-            arg("-n", "--lines", type=COUNT, metavar="N", help="only the last N lines"),
+            arg("-n", "--lines", type=COUNT, help="only the last N lines"),
             flag("--follow", help="continue until the job ends (also -f)"),
             flag("--path", help="print the paths of the log files"),
         ),
@@ -325,7 +297,7 @@ WORKFLOW_COMMANDS = (
         "workflows:new",
         "Create an empty workflow",
         (
-            arg("-n", "--name", type=label, required=True, metavar="NAME", help="name"),
+            arg("-n", "--name", type=label, required=True, help="name"),
             arg("-d", "--description", metavar="TEXT", help="description", empty=True),
         ),
     ),
@@ -333,7 +305,7 @@ WORKFLOW_COMMANDS = (
         catalog.RENAME,
         "workflows:update",
         WORKFLOW,
-        arg("-n", "--name", type=label, metavar="NAME", help="new name"),
+        arg("-n", "--name", type=label, help="new name"),
         arg("-d", "--description", metavar="TEXT", help="new description", empty=True),
         arg("--project", metavar="TEXT", help="new project", empty=True),
         arg("--metadata", metavar="JSON", help="new metadata", empty=True),
@@ -358,13 +330,7 @@ WORKFLOW_COMMANDS = (
         "Export a workflow as JSON",
         (
             WORKFLOW,
-            arg(
-                "-o",
-                "--output",
-                metavar="FILE",
-                help="file to write (default: standard output)",
-                complete="file",
-            ),
+            arg("-o", "--output", help="file to write (default: standard output)", complete="file"),
             flag("--include-results", help="include the results"),
             flag("--include-events", help="include the events"),
         ),
@@ -374,8 +340,8 @@ WORKFLOW_COMMANDS = (
         "workflows:import_",
         "Import an exported workflow",
         (
-            arg("file", metavar="FILE", help="file, or - for standard input", complete="file"),
-            arg("-n", "--name", type=label, metavar="NAME", help="new name"),
+            arg("file", help="file, or - for standard input", complete="file"),
+            arg("-n", "--name", type=label, help="new name"),
             flag("--skip-results", help="omit the results"),
             flag("--skip-events", help="omit the events"),
         ),
@@ -420,29 +386,16 @@ JOB_COMMANDS = (
         "Add a job for each line of a file",
         (
             arg("workflow", metavar="WORKFLOW", help="id or name"),
-            arg(
-                "file",
-                metavar="FILE",
-                help="one command per line; - for standard input",
-                complete="file",
-            ),
-            arg(
-                "--cpus-per-job",
-                type=POSITIVE,
-                default=1,
-                metavar="N",
-                help="CPUs of each job (default: 1)",
-            ),
+            arg("file", help="one command per line; - for standard input", complete="file"),
+            arg("--cpus-per-job", type=POSITIVE, default=1, help="CPUs of each job (default: 1)"),
             arg(
                 "--memory-per-job",
                 type=SIZE,
-                metavar="SIZE",
                 help="memory of each job, such as 2g (default: not enforced)",
             ),
             arg(
                 "--runtime-per-job",
                 type=DURATION,
-                metavar="TIME",
                 help="runtime of each job, such as PT2H (default: not enforced)",
             ),
         ),
@@ -455,9 +408,9 @@ JOB_COMMANDS = (
         (
             JOB,
             OF_WORKFLOW,
-            arg("-n", "--name", type=label, metavar="NAME", help="new name"),
+            arg("-n", "--name", type=label, help="new name"),
             arg("-c", "--command", metavar="COMMAND", help="new command"),
-            arg("--runtime", type=DURATION, metavar="DURATION", help="new runtime, such as PT2H"),
+            arg("--runtime", type=DURATION, help="new runtime, such as PT2H"),
             arg(
                 "--resource-requirements-id",
                 type=POSITIVE,
@@ -491,7 +444,7 @@ JOB_COMMANDS = (
                 metavar="WORKFLOW",
                 help="id or name; with show N, retry N or skip N for one reason",
             ),
-            arg("-r", "--run", type=POSITIVE, metavar="N", help="number of the run"),
+            arg("-r", "--run", type=POSITIVE, help="number of the run"),
             *CHANGES,
             NO_PROMPTS,
         ),
@@ -506,7 +459,7 @@ DATA_COMMANDS = (
         "List the records of a workflow",
         (
             WORKFLOW,
-            arg("-l", "--limit", type=COUNT, metavar="N", help="list at most N"),
+            arg("-l", "--limit", type=COUNT, help="list at most N"),
             arg("-o", *OFFSET.flags, **OFFSET.options),
             *ORDER,
             arg("--name", metavar="PATTERN", help="only names like this (SQL LIKE: %% and _)"),
@@ -550,9 +503,9 @@ DATA_COMMANDS = (
         catalog.CREATE_RECORD,
         "user_data:create",
         WORKFLOW,
-        arg("-n", "--name", type=label, required=True, metavar="NAME", help="name"),
+        arg("-n", "--name", type=label, required=True, help="name"),
         arg("-d", "--data", metavar="JSON", help="value; - for standard input", empty=True),
-        arg("--data-file", metavar="FILE", help="file with the value", complete="file"),
+        arg("--data-file", help="file with the value", complete="file"),
         flag("--ephemeral", help="mark the record as ephemeral (shown only; no value is cleared)"),
         arg("--consumer-job-id", type=POSITIVE, metavar="JOB", help="id of a job that reads it"),
         arg("--producer-job-id", type=POSITIVE, metavar="JOB", help="id of the job that writes it"),
@@ -569,8 +522,8 @@ DATA_COMMANDS = (
             help="new value; null clears it; - for standard input",
             empty=True,
         ),
-        arg("--data-file", metavar="FILE", help="file with the new value", complete="file"),
-        arg("-n", "--name", type=label, metavar="NAME", help="new name"),
+        arg("--data-file", help="file with the new value", complete="file"),
+        arg("-n", "--name", type=label, help="new name"),
         arg(
             "--ephemeral",
             metavar="true|false",
@@ -636,8 +589,8 @@ RECORD_COMMANDS = (
         (
             WORKFLOW,
             arg("-j", "--job-id", type=POSITIVE, metavar="JOB", help="only of this job"),
-            arg("-r", "--run-id", type=POSITIVE, metavar="N", help="only of this run"),
-            arg("--return-code", type=INTEGER, metavar="N", help="only with this return code"),
+            arg("-r", "--run-id", type=POSITIVE, help="only of this run"),
+            arg("--return-code", type=INTEGER, help="only with this return code"),
             flag("--failed", help="only of failed jobs"),
             arg("-s", "--status", metavar="STATUS", help="only with this status"),
             flag("--all-runs", help="include every attempt of every run"),
@@ -654,7 +607,7 @@ RECORD_COMMANDS = (
             WORKFLOW,
             arg("-t", "--type", metavar="KIND", help="only events of this kind"),
             arg("-j", "--job-id", type=POSITIVE, metavar="JOB", help="only of this job"),
-            arg("-l", "--limit", type=COUNT, metavar="N", help="only the last N"),
+            arg("-l", "--limit", type=COUNT, help="only the last N"),
             flag("--follow", help="print new events until interrupted (also -f)"),
         ),
         follow=True,
@@ -686,14 +639,9 @@ RECORD_COMMANDS = (
         catalog.RESIZE,
         "workflows:resize",
         arg("id", type=POSITIVE, metavar="RUNNER", help="id of the runner"),
-        arg("--num-cpus", type=POSITIVE, metavar="N", help="number of CPUs"),
-        arg("--memory", type=SIZE, metavar="SIZE", help="memory size, such as 16g"),
-        arg(
-            "--max-parallel-jobs",
-            type=COUNT,
-            metavar="N",
-            help="run at most N jobs at once; 0: no limit",
-        ),
+        arg("--num-cpus", type=POSITIVE, help="number of CPUs"),
+        arg("--memory", type=SIZE, help="memory size, such as 16g"),
+        arg("--max-parallel-jobs", type=COUNT, help="run at most N jobs at once; 0: no limit"),
     ),
     _of(
         catalog.DROP,
@@ -703,7 +651,7 @@ RECORD_COMMANDS = (
     ),
 )
 
-_NEW_FILE = arg("file", metavar="FILE", help="new file", complete="file")
+_NEW_FILE = arg("file", help="new file", complete="file")
 
 PROGRAM_COMMANDS = (
     Command(("database check",), "database:check", "Check the database for damage", formats=TEXT),

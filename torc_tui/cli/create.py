@@ -18,6 +18,7 @@ from torc_tui.cli.diagnostics import FAILED, WRONG_USE, say
 from torc_tui.errors import Refused, SpecError
 from torc_tui.model import Plan
 from torc_tui.status import FINISHED
+from torc_tui.wording import in_lines, listed, sentence
 
 SHOWN_EDGES = 40
 
@@ -71,7 +72,7 @@ def create_from_file(
 
 
 def _refuse_unready(call: Call, plan: Plan, path: str) -> None:
-    from torc_tui.operations.preflight import missing_files, missing_user_data, shown
+    from torc_tui.operations.preflight import missing_files, missing_user_data
     from torc_tui.plan.names import listing
 
     if not plan.jobs:
@@ -86,7 +87,7 @@ def _refuse_unready(call: Call, plan: Plan, path: str) -> None:
     folder = str(Path.cwd())
     missing = [] if call.options.force else missing_files(plan, folder)
     if missing:
-        files = shown(missing, folder)
+        files = in_lines(f"{file.name}: {Path(folder, file.path)}" for file in missing)
         raise Refused(
             f"{path}: files that jobs read do not exist and no job writes them:\n{files}",
             hint="create them, or use --force; no changes made",
@@ -157,7 +158,6 @@ def _print_edges(plan: Plan, count: int) -> None:
     from itertools import islice
 
     from torc_tui.plan.describe import edge_reasons
-    from torc_tui.wording import sentence
 
     for job, other, reason in islice(edge_reasons(plan), SHOWN_EDGES):
         output.line(f"  {job} waits for {other}: {sentence(reason)}")
@@ -182,14 +182,8 @@ def init(call: Call) -> int | None:
     report = initialize(call.store, workflow_id, force=options.force, actor=call.actor)
     tell_existing(report.existing_outputs)
     message = f"Initialized workflow {workflow_id}: {report.ready} ready, {report.blocked} blocked"
-    record = {
-        "id": workflow_id,
-        "workflow_id": workflow_id,
-        "status": "success",
-        "message": message,
-    }
-    record |= {"run_id": report.run_id, "ready": report.ready, "blocked": report.blocked}
-    call.done(record, message)
+    record = {"run_id": report.run_id, "ready": report.ready, "blocked": report.blocked}
+    call.succeeded(workflow_id, message, **record)
     if not call.json:
         output.line(f"  Workflow ID: {workflow_id}")
     return None
@@ -199,8 +193,7 @@ def tell_existing(files: Sequence[tuple[str, str]]) -> None:
     """Warn of output files (name, path) that exist before a job has run."""
     paths = [path for _, path in files]
     if paths:
-        shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
-        say(f"warning: output files exist and will be overwritten: {shown}")
+        say(f"warning: output files exist and will be overwritten: {listed(paths, 5)}")
 
 
 def _check(call: Call, workflow_id: int) -> int:

@@ -80,9 +80,3 @@ def _warning(plan: Plan, message: str, source: Source, key: str, kind: str) -> P
     return Problem(
         message, source.file or plan.spec.file, source.line_of(key), None, key, None, kind
     )
-
-
-def shown(missing: Sequence[FileSpec], folder: str) -> str:
-    """Return the first twenty missing files, one per line."""
-    lines = [f"  {file.name}: {Path(folder, file.path)}" for file in missing[:20]]
-    return "\n".join(lines) + (f"\n  and {len(missing) - 20} more" if len(missing) > 20 else "")

@@ -30,6 +30,7 @@ from torc_tui.store import (
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
+from torc_tui.wording import in_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,12 +167,10 @@ def check_required(check: InitCheck, verb: str, *, force: bool) -> None:
             hint="give it a value with `torc user-data update`",
         )
     if check.missing_files and not force:
-        shown = "\n".join(f"  {name}: {path}" for name, path in check.missing_files[:20])
-        left_out = len(check.missing_files) - 20
-        more = f"\n  and {left_out} more" if left_out > 0 else ""
+        files = in_lines(f"{name}: {path}" for name, path in check.missing_files)
         raise Refused(
             f"workflow {workflow_id}: files that jobs read do not exist and no job writes them:\n"
-            f"{shown}{more}",
+            f"{files}",
             hint=f"put them there, then `torc {verb} {workflow_id}`; or use --force",
         )
 

@@ -32,6 +32,13 @@ def listed(names: Iterable[str], most: int = 3, *, more: int = 0) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
+def in_lines(texts: Iterable[str], most: int = 20) -> str:
+    """Return texts one per line, indented by two spaces, at most ``most`` of them."""
+    given = list(texts)
+    more = [f"and {len(given) - most} more"] if len(given) > most else []
+    return "\n".join(f"  {one}" for one in [*given[:most], *more])
+
+
 # -- sizes -----------------------------------------------------------------------------------------
 
 
