@@ -12,6 +12,7 @@ import pytest
 from tests.fake_executor import FakeExecutor
 from torc_tui.engine.engine import Engine, Step
 from torc_tui.engine.orders import OrderMaker
+from torc_tui.engine.report import RunOptions
 from torc_tui.engine.shared_state import NodeIdentity
 from torc_tui.engine.state import EngineOptions
 from torc_tui.model import Machine
@@ -62,7 +63,9 @@ class Bench:
                 conn, self.workflow_id, context.run_id, HERE, machine, stored, 0.0
             )
         output_dir = str(self.directory / "out")
-        maker = OrderMaker(context, store_url=self.store.url, output_dir=output_dir, inherited={})
+        maker = OrderMaker(
+            context, RunOptions(), store_url=self.store.url, output_dir=output_dir, inherited={}
+        )
         identity = NodeIdentity(node_id=node_id, location=machine.hostname)
         return Engine(
             self.store, fake, Pool(machine), maker, identity, EngineOptions(**options)

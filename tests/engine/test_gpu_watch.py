@@ -25,7 +25,7 @@ class Monitor:
 
 
 def test_a_gpu_that_stays_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_readings, "PATIENCE", 0.3)
+    monkeypatch.setattr(gpu_readings, "SILENT_SECONDS", 0.3)
     monitor: Any = Monitor()
     watch = gpu_readings.GpuWatch(monitor, lambda: None, every=0.01)
     try:

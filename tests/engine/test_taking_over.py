@@ -15,7 +15,7 @@ import pytest
 from tests.fake_executor import FakeExecutor
 from tests.raw_sql import execute
 from tests.waiting import wait_for
-from torc_tui.engine import adoption
+from torc_tui.engine.adoption import Adopter
 from torc_tui.executors.exit_file import read_exit_file, write_reserve
 from torc_tui.executors.local import LocalExecutor
 from torc_tui.operations.lost_runners import drop_runner
@@ -39,7 +39,7 @@ def take_over(it: Any, executor: Any, boot_id: str = "another") -> tuple[Any, An
     engine, _ = it.join(executor=executor)
     here = compute_nodes.Process(hostname="bench", boot_id=boot_id, pid=2, started=2)
     mine = engine.node.node_id
-    flights = adoption.take_over(it.store, engine.maker, mine, here, executor, 2.0, lost=list)
+    flights = Adopter(it.store, engine.maker, mine, executor).take_over(here, 2.0, lost=list)
     for flight in flights:
         engine.adopt(flight)
     return (engine, executor), flights
@@ -185,7 +185,8 @@ def expire(it: Any, on_lost: str, **more: Any) -> tuple[Any, Any]:
         execute(conn, "UPDATE job SET status = 4, pid = 7, started_at = 1.0 WHERE name = 'a'")
         expired = compute_nodes.active(conn, it.workflow_id)
     heir, executor = it.join()
-    flights = adoption.take_expired(it.store, heir.maker, heir.node.node_id, executor, 2.0, expired)
+    adopter = Adopter(it.store, heir.maker, heir.node.node_id, executor)
+    flights = adopter.take_expired(expired, 2.0)
     for flight in flights:
         heir.adopt(flight)
         executor.lose(flight.key.job_id)
@@ -243,8 +244,8 @@ def test_a_claim_of_an_expired_lease(bench: Any, on_lost: str) -> None:
     with it.store.read() as conn:
         expired = compute_nodes.active(conn, it.workflow_id)
     heir, executor = it.join()
-    take = (heir.maker, heir.node.node_id, executor, 2.0, expired)
-    assert adoption.take_expired(it.store, *take) == []
+    adopter = Adopter(it.store, heir.maker, heir.node.node_id, executor)
+    assert adopter.take_expired(expired, 2.0) == []
     attempt = it.jobs()[0].attempt_id
     taken = on_lost == "rerun"
     assert (it.status(), attempt) == ({"a": "ready" if taken else "pending"}, 1 + taken)
@@ -268,17 +269,10 @@ def test_an_answer_that_was_lost_with_the_server(bench: Any, tmp_path: Path) -> 
     """The commit of a claim went through, but its runner was told that it failed: it finds what it
     holds."""
     it, _ = claimed(bench, tmp_path)
-    assert (
-        adoption.take_back(
-            it.store, it.engine.maker, it.engine.node.node_id, it.fake, 2.0, {it.ids["a"]}
-        )
-        == []
-    )
+    adopter = Adopter(it.store, it.engine.maker, it.engine.node.node_id, it.fake)
+    assert adopter.take_back({it.ids["a"]}, 2.0) == []
     assert it.status() == {"a": "pending"}
-    assert (
-        adoption.take_back(it.store, it.engine.maker, it.engine.node.node_id, it.fake, 2.0, ())
-        == []
-    )
+    assert adopter.take_back((), 2.0) == []
     assert it.status() == {"a": "ready"}
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.raw_sql import execute
 from torc_tui.engine.orders import OrderMaker
+from torc_tui.engine.report import RunOptions
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Allocation, Gpu, GpuGrant
 from torc_tui.operations import job_shell
@@ -81,6 +82,7 @@ def test_the_engine_starts_it_with_the_same_variables(made: tuple[Store, int, Pa
         execute(conn, "UPDATE job SET allocation = ?", (encode_allocation(allocation),))
     maker = OrderMaker(
         context,
+        RunOptions(),
         store_url=store.url,
         output_dir=str(folder / "torc_output"),
         gpus=[gpu],

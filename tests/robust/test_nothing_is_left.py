@@ -71,7 +71,7 @@ def test_after_a_run_whose_store_failed(
         raise StoreUnavailable("the store is on fire")
 
     monkeypatch.setattr(compute_nodes, "marker", fail)
-    with pytest.raises(StoreUnavailable, match=r"on fire.*the runner leaves"):
+    with pytest.raises(StoreUnavailable, match=r"on fire.*the runner stops"):
         run(store, workflow_id, RunOptions())
     assert descriptors() == before
     until(lambda: threading.active_count() == threads, "the threads end")

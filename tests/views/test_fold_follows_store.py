@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.fake_executor import FakeExecutor
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.orders import OrderMaker
+from torc_tui.engine.report import RunOptions
 from torc_tui.engine.shared_state import NodeIdentity
 from torc_tui.model import Machine
 from torc_tui.operations import jobs as acts
@@ -77,7 +78,9 @@ def test_fold_of_real_events_equals_a_new_snapshot(steps: list[tuple[str, int, i
                     conn, workflow_id, context.run_id, HERE, MACHINE, {}, 0.0
                 )
             out = str(Path(folder) / "out")
-            maker = OrderMaker(context, store_url=store.url, output_dir=out, inherited={})
+            maker = OrderMaker(
+                context, RunOptions(), store_url=store.url, output_dir=out, inherited={}
+            )
             identity = NodeIdentity(node_id=node_id, location=MACHINE.hostname)
             engine = Engine(store, fake, Pool(MACHINE), maker, identity)
             taken = workflows.snapshot(store, workflow_id)

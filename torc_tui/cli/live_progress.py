@@ -22,7 +22,7 @@ from torc_tui.cli.run_messages import (
     printable,
     stopping_line,
 )
-from torc_tui.engine.report import NullObserver, UnschedulableJob
+from torc_tui.engine.report import Observer, UnschedulableJob
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, Machine
 from torc_tui.status import JobStatus
@@ -37,7 +37,7 @@ _MOST_RUNNING = 10
 _UNICODE, _ASCII = ("█", "░", "▶"), ("#", ".", ">")
 
 
-class Live(NullObserver):
+class Live(Observer):
     """The drawing of one run."""
 
     live = True

@@ -26,7 +26,7 @@ from torc_tui.cli.run_messages import (
     printable,
     stopping_line,
 )
-from torc_tui.engine.report import NullObserver, Observer, UnschedulableJob
+from torc_tui.engine.report import Observer, UnschedulableJob
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, Machine, Workflow
 from torc_tui.store.database import Store
@@ -71,7 +71,7 @@ def _forward(name: str) -> Callable[..., None]:
     return method
 
 
-class SafeObserver:
+class SafeObserver(Observer):
     """An observer whose mistakes do not end the run: it reports the first one and stops showing."""
 
     def __init__(self, observer: Observer) -> None:
@@ -83,7 +83,7 @@ class SafeObserver:
         try:
             act()
         except Exception as error:
-            self.observer, self.live = NullObserver(), False
+            self.observer, self.live = Observer(), False
             say(f"the display failed; the run continues: {type(error).__name__}: {error}")
 
     began = _forward("began")
@@ -94,7 +94,7 @@ class SafeObserver:
     tick = _forward("tick")
 
 
-class _Quiet(NullObserver):
+class _Quiet(Observer):
     """Shows nothing; the final report is still written to the log if the terminal goes away."""
 
     def __init__(self, output: RunOutput) -> None:
@@ -104,7 +104,7 @@ class _Quiet(NullObserver):
         self.output.hung_up()
 
 
-class Lines(NullObserver):
+class Lines(Observer):
     """One line per event, for logs and pipes."""
 
     def __init__(self, messages: RunMessages, output: RunOutput) -> None:

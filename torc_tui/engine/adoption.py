@@ -1,9 +1,10 @@
-"""Adopt the jobs of runners that are lost for certain.
+"""Adopt the jobs of runners that are lost.
 
-Input: the store, this process, an executor. Output: adopted attempts.
+Input: rows of runners and of what they hold, exit files. Output: attempts in flight, which the
+executor supervises from now on; rows and events.
 
-Never: a take-over from a runner that is only silent. From one whose lease has expired, only jobs
-are taken whose `on_lost` says so.
+Never: a take-over from a runner that is only silent. From a runner whose lease has expired, only
+jobs are taken whose `on_lost` allows it.
 """
 
 from __future__ import annotations
@@ -12,271 +13,233 @@ import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Any
 
 from torc_tui.engine.attempt_record import split_note
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.leftover_files import exit_files, without_attempt
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
-from torc_tui.executors.exit_file import (
-    ExitFile,
-    find_starts,
-    is_being_started,
-    read_exit_file,
-)
+from torc_tui.executors.exit_file import ExitFile, find_starts, is_being_started, read_exit_file
 from torc_tui.lifecycle.decide import outlives_lease, reruns_left
 from torc_tui.lifecycle.liveness import Proof
 from torc_tui.model import Allocation, AttemptKey
-from torc_tui.store import (
-    compute_nodes,
-    run_context,
-    runner_liveness,
-    scheduling,
-)
+from torc_tui.store import compute_nodes, run_context, runner_liveness, scheduling
+from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
-from torc_tui.store.scheduling import decode_allocation, unclaim
 
-START = 3.0
-"""Seconds that a process may need to become a shell while its runner is gone."""
-NOBODY = 0
-"""Process id and start time of a job from before a reboot: ids and clock ticks of then may be
-anybody's now."""
-
-
+START_SECONDS = 3.0
+"""Time that a process may need to become a shell after its runner was lost."""
+NO_PROCESS = 0
+"""Process id and start time of a job from before a reboot: other processes may have both now."""
 EXPIRED = "expired"
-"""The proof of a loss that no proof but `on_lost` decides: the lease of the runner has expired."""
-Lost = Callable[[Sequence[compute_nodes.Node]], list[compute_nodes.Node]]
+"""What is recorded as the proof of a loss if `on_lost` decides after the end of a lease."""
+
+Lost = Callable[[Sequence[Node]], list[Node]]
 """Return those of the runners that are lost for certain."""
+Loss = tuple[Node, str]
+"""A lost runner, and the proof of its loss."""
 
 
-def take_over(
-    store: Store,
-    maker: OrderMaker,
-    node_id: int,
-    here: compute_nodes.Process,
-    executor: Executor,
-    now: float,
-    *,
-    lost: Lost = runner_liveness.lost,
-) -> list[InFlight]:
-    """Adopt what lost runners have left: their jobs that still run, and the ends of
-    those that do not.
+class Adopter:
+    """Adopt attempts for one runner."""
 
-    A job that was claimed and never started goes back to ready: that is known by its exit file,
-    which is made before its process. Nothing from before a reboot is adopted by its process id.
-    """
-    workflow_id = maker.context.workflow_id
-    any_dead = _await_starts(store, maker, node_id, lost)
-    left = exit_files(maker.log_location, workflow_id) if any_dead else {}
-    found = _Found(maker, now)
-    with store.write() as conn:
-        scheduling.lock(conn, workflow_id, here.location)
-        dead = lost(other_runners(conn, workflow_id, node_id))
-        for node in dead:
-            held = compute_nodes.held_attempts(conn, node.id)
-            same_boot = node.boot_id == here.boot_id
-            proof = Proof.PROCESS_GONE if same_boot else Proof.REBOOTED
-            found.sort(conn, held, same_boot=same_boot, lost=(node, proof.value))
-            compute_nodes.transfer(conn, [one.job_id for one in held], node_id)
-            found.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
-        if found.rows:
-            append(conn, workflow_id, found.rows, at=now)
-        active = run_context.active_attempts(conn, workflow_id) if left else []
-    for path in without_attempt(left, maker.context.run_id, active):
-        with suppress(OSError):
-            os.unlink(path)
-    if found.adopted:
-        executor.adopt(found.adopted)
-    return found.flights
+    def __init__(self, store: Store, maker: OrderMaker, node_id: int, executor: Executor) -> None:
+        self._store = store
+        self._maker = maker
+        self._node_id = node_id
+        self._executor = executor
+        self._rows: list[EventRow] = []
+        self._flights: list[InFlight] = []
+        self._adopted: list[Adopted] = []
 
+    def other_runners(self, conn: Connection) -> list[Node]:
+        """Return the other runners that have not recorded their end."""
+        active = compute_nodes.active(conn, self._maker.context.workflow_id)
+        return [node for node in active if node.id != self._node_id]
 
-def take_expired(
-    store: Store,
-    maker: OrderMaker,
-    node_id: int,
-    executor: Executor,
-    now: float,
-    expired: Sequence[compute_nodes.Node],
-) -> list[InFlight]:
-    """Take the jobs whose `on_lost` says so from runners whose lease has expired.
+    def take_over(
+        self, here: compute_nodes.Process, now: float, lost: Lost = runner_liveness.lost
+    ) -> list[InFlight]:
+        """Adopt the jobs of lost runners: those that still run, and the ends of the others.
 
-    Their processes may still run elsewhere, so none is adopted: only the end that an exit file
-    records is used. A claimed job that never began gets its next attempt.
-    """
-    workflow_id, found = maker.context.workflow_id, _Found(maker, now)
-    with store.write() as conn:
-        append(conn, workflow_id, [], at=now)
-        active = {node.id for node in compute_nodes.active(conn, workflow_id)}
-        for node in expired:
-            held = compute_nodes.held_attempts(conn, node.id)
-            taken = [one for one in held if not outlives_lease(maker.on_lost(one.options))]
-            if node.id not in active or (held and not taken):
-                continue
-            before = len(found.flights)
-            found.sort(conn, taken, same_boot=False, lost=(node, EXPIRED))
-            adopted = [flight.key.job_id for flight in found.flights[before:]]
-            compute_nodes.transfer(conn, adopted, node_id)
-            if len(taken) == len(held):
-                found.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
-        if found.rows:
-            append(conn, workflow_id, found.rows, at=now)
-    if found.adopted:
-        executor.adopt(found.adopted)
-    return found.flights
+        A job that was claimed and never started becomes ready again: it has no exit file, which is
+        made before the process. No job from before a reboot is adopted by its process id.
+        """
+        workflow_id = self._maker.context.workflow_id
+        any_lost = self._wait_for_starts(lost)
+        left = exit_files(self._maker.log_location, workflow_id) if any_lost else {}
+        with self._store.write() as conn:
+            scheduling.lock(conn, workflow_id, here.location)
+            self._begin()
+            for node in lost(self.other_runners(conn)):
+                held = compute_nodes.held_attempts(conn, node.id)
+                same_boot = node.boot_id == here.boot_id
+                proof = Proof.PROCESS_GONE if same_boot else Proof.REBOOTED
+                self._take(conn, held, same_boot=same_boot, loss=(node, proof.value))
+                compute_nodes.transfer(conn, [one.job_id for one in held], self._node_id)
+                self._rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
+            self._append_events(conn, now)
+            active = run_context.active_attempts(conn, workflow_id) if left else []
+        for path in without_attempt(left, self._maker.context.run_id, active):
+            with suppress(OSError):
+                os.unlink(path)
+        return self._adopt_all()
 
+    def take_expired(self, expired: Sequence[Node], now: float) -> list[InFlight]:
+        """Take the jobs whose `on_lost` allows it from runners whose lease has expired.
 
-def take_back(
-    store: Store,
-    maker: OrderMaker,
-    node_id: int,
-    executor: Executor,
-    now: float,
-    known: Collection[int],
-) -> list[InFlight]:
-    """What this node holds in the store without knowing it (``known`` are the jobs it knows): a
-    commit of which the answer was lost. Claims go back to ready, adoptions are done.
-    """
-    found = _Found(maker, now)
-    with store.write() as conn:
-        held = compute_nodes.held_attempts(conn, node_id)
-        found.sort(conn, [one for one in held if one.job_id not in known], same_boot=True)
-        if found.rows:
-            append(conn, maker.context.workflow_id, found.rows, at=now)
-    if found.adopted:
-        executor.adopt(found.adopted)
-    return found.flights
+        Their processes may still run elsewhere, so none is adopted: only the end that an exit file
+        records is used. A claimed job that never began gets its next attempt.
+        """
+        workflow_id = self._maker.context.workflow_id
+        with self._store.write() as conn:
+            append(conn, workflow_id, [], at=now)
+            self._begin()
+            active = {node.id for node in compute_nodes.active(conn, workflow_id)}
+            for node in expired:
+                if node.id in active:
+                    self._take_from(conn, node, now)
+            self._append_events(conn, now)
+        return self._adopt_all()
 
+    def take_back(self, known: Collection[int], now: float) -> list[InFlight]:
+        """Take up what this runner holds in the database besides the ``known`` jobs.
 
-def other_runners(conn: Connection, workflow_id: int, node_id: int) -> list[compute_nodes.Node]:
-    """Return the other runners that have not recorded their end."""
-    return [node for node in compute_nodes.active(conn, workflow_id) if node.id != node_id]
+        The answer to a commit was lost: claimed jobs become ready again, others are adopted.
+        """
+        with self._store.write() as conn:
+            self._begin()
+            held = compute_nodes.held_attempts(conn, self._node_id)
+            self._take(conn, [one for one in held if one.job_id not in known], same_boot=True)
+            self._append_events(conn, now)
+        return self._adopt_all()
 
+    def _wait_for_starts(self, lost: Lost) -> bool:
+        """Wait until the processes that lost runners were starting have become shells.
 
-def _await_starts(
-    store: Store,
-    maker: OrderMaker,
-    node_id: int,
-    lost: Lost,
-) -> bool:
-    """Wait until the processes that dead runners were about to start have become shells; return
-    whether there are dead runners.
-    """
-    with store.read() as conn:
-        dead = lost(other_runners(conn, maker.context.workflow_id, node_id))
-        held = [
-            one
-            for node in dead
-            for one in compute_nodes.held_attempts(conn, node.id)
-            if one.pid is None
-        ]
-    files = [_paths(maker, one)[2] for one in held]
-    deadline = time.monotonic() + START
-    while any(is_being_started(file) for file in files) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return bool(dead)
+        Return whether there are lost runners.
+        """
+        with self._store.read() as conn:
+            nodes = lost(self.other_runners(conn))
+            held = [one for node in nodes for one in compute_nodes.held_attempts(conn, node.id)]
+        files = [self._paths(one)[2] for one in held if one.pid is None]
+        deadline = time.monotonic() + START_SECONDS
+        while any(map(is_being_started, files)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return bool(nodes)
 
+    def _begin(self) -> None:
+        self._rows, self._flights, self._adopted = [], [], []
 
-class _Found:
-    """What was left, sorted into what is watched on and what goes back to ready."""
+    def _append_events(self, conn: Connection, now: float) -> None:
+        if self._rows:
+            append(conn, self._maker.context.workflow_id, self._rows, at=now)
 
-    def __init__(self, maker: OrderMaker, now: float) -> None:
-        self.maker = maker
-        self.now = now
-        self.flights: list[InFlight] = []
-        self.adopted: list[Adopted] = []
-        self.rows: list[EventRow] = []
+    def _adopt_all(self) -> list[InFlight]:
+        if self._adopted:
+            self._executor.adopt(self._adopted)
+        return self._flights
 
-    def sort(
+    def _take_from(self, conn: Connection, node: Node, now: float) -> None:
+        """Take the jobs of a runner whose lease has expired; the runner has left if none remain."""
+        held = compute_nodes.held_attempts(conn, node.id)
+        taken = [one for one in held if not outlives_lease(self._maker.on_lost(one.options))]
+        if held and not taken:
+            return
+        before = len(self._flights)
+        self._take(conn, taken, same_boot=False, loss=(node, EXPIRED))
+        adopted = [flight.key.job_id for flight in self._flights[before:]]
+        compute_nodes.transfer(conn, adopted, self._node_id)
+        if len(taken) == len(held):
+            self._rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
+
+    def _take(
         self,
-        conn: Any,
-        attempts: Sequence[compute_nodes.HeldAttempt],
+        conn: Connection,
+        attempts: Sequence[HeldAttempt],
         *,
         same_boot: bool,
-        lost: tuple[compute_nodes.Node, str] | None = None,
+        loss: Loss | None = None,
     ) -> None:
         """Give back the attempts whose command never began, and adopt the others.
 
-        ``lost`` is a runner and the proof of its loss: jobs of it that are not found are lost.
+        ``loss`` is set for the jobs of a lost runner: those whose end is not found are lost.
         """
-        run_id = self.maker.context.run_id
-        unknown = [_paths(self.maker, held)[2] for held in attempts if held.pid is None]
-        starts = find_starts(unknown)
+        starts = find_starts([self._paths(held)[2] for held in attempts if held.pid is None])
         for held in attempts:
-            exit_file = _paths(self.maker, held)[2]
-            if held.pid is None and exit_file not in starts:
-                if lost is not None and lost[1] == EXPIRED:
-                    self.rows += compute_nodes.skip_attempts(conn, [held.job_id])
-                else:
-                    self.rows += unclaim(conn, [(held.job_id, held.attempt_id)])
+            start = starts.get(self._paths(held)[2])
+            if held.pid is not None or start is not None:
+                flight = self._adopt(held, start, same_boot=same_boot)
+                if loss is not None:
+                    self._prepare_loss(conn, flight, held, loss)
+            elif loss is not None and loss[1] == EXPIRED:
+                self._rows += compute_nodes.skip_attempts(conn, [held.job_id])
             else:
-                self._adopt(held, starts.get(exit_file), same_boot=same_boot)
-                if lost is not None:
-                    flight, (node, proof) = self.flights[-1], lost
-                    flight.reruns = reruns_left(self.maker.on_lost(held.options), held.lost)
-                    flight.lost = compute_nodes.lost_on(conn, node, held.job_id, run_id, proof)
+                self._rows += scheduling.unclaim(conn, [(held.job_id, held.attempt_id)])
 
-    def _adopt(
-        self, held: compute_nodes.HeldAttempt, told: ExitFile | None, *, same_boot: bool
+    def _prepare_loss(
+        self, conn: Connection, flight: InFlight, held: HeldAttempt, loss: Loss
     ) -> None:
-        stdout, stderr, exit_file = _paths(self.maker, held)
-        flight = _flight(self.maker, held)
-        note = read_exit_file(exit_file).note if told is None else told.note
-        flight.outputs_before, flight.recorded = split_note(note)
+        """Set what becomes of a job if the end of its attempt is not found."""
+        flight.reruns = reruns_left(self._maker.on_lost(held.options), held.lost)
+        node, proof = loss
+        flight.lost = compute_nodes.lost_on(conn, node, held.job_id, flight.key.run_id, proof)
+
+    def _adopt(self, held: HeldAttempt, start: ExitFile | None, *, same_boot: bool) -> InFlight:
+        maker = self._maker
+        stdout, stderr, exit_file = self._paths(held)
         pid, started = held.pid, held.process_started
-        if told is not None:
-            pid, started = told.pid, told.process_started
-        self.flights.append(flight)
-        self.adopted.append(
+        if start is not None:
+            pid, started = start.pid, start.process_started
+        flight = InFlight(
+            key=self._key(held),
+            job=held,
+            allocation=self._allocation(held),
+            allocation_text=held.allocation or "",
+            output_dir=held.output_dir or maker.log_location,
+            pid=held.pid,
+            stop_requested=held.stop_requested,
+            require_written=maker.requires_written(held.options),
+        )
+        note = (start or read_exit_file(exit_file)).note
+        flight.outputs_before, flight.recorded = split_note(note)
+        requirements = maker.context.requirements.get(held.requirement_id)
+        self._flights.append(flight)
+        self._adopted.append(
             Adopted(
                 key=flight.key,
                 name=held.name,
-                pid=pid if same_boot else NOBODY,
-                process_started=started if same_boot else NOBODY,
+                pid=pid if same_boot else NO_PROCESS,
+                process_started=started if same_boot else NO_PROCESS,
                 started_at=held.started_at,
                 exit_file=exit_file,
                 stdout=stdout,
                 stderr=stderr,
-                limits=self.maker.limits(
-                    self.maker.context.requirements.get(held.requirement_id), held.options
-                ),
+                limits=maker.limits(requirements, held.options),
                 allocation=flight.allocation,
             )
         )
+        return flight
 
+    def _key(self, held: HeldAttempt) -> AttemptKey:
+        context = self._maker.context
+        return AttemptKey(context.workflow_id, held.job_id, context.run_id, held.attempt_id)
 
-def _paths(
-    maker: OrderMaker, held: compute_nodes.HeldAttempt
-) -> tuple[str | None, str | None, str]:
-    """Standard output, standard error and the exit file of an attempt."""
-    context = maker.context
-    key = AttemptKey(context.workflow_id, held.job_id, context.run_id, held.attempt_id)
-    return attempt_files(held.output_dir or maker.log_location, key, held.stdio, context.execution)
+    def _paths(self, held: HeldAttempt) -> tuple[str | None, str | None, str]:
+        """Return the standard output, the standard error and the exit file of an attempt."""
+        output_dir = held.output_dir or self._maker.log_location
+        execution = self._maker.context.execution
+        return attempt_files(output_dir, self._key(held), held.stdio, execution)
 
+    def _allocation(self, held: HeldAttempt) -> Allocation:
+        """Return what an attempt holds.
 
-def _allocation(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> Allocation:
-    """What it holds. A job that was claimed ahead may have been started without its row knowing
-    what it got.
-    """
-    asked = maker.context.requirements.get(held.requirement_id)
-    if held.allocation is None and asked is not None:
-        return Allocation(asked.num_cpus, asked.planned_memory)
-    return decode_allocation(held.allocation)
-
-
-def _flight(maker: OrderMaker, held: compute_nodes.HeldAttempt) -> InFlight:
-    return InFlight(
-        key=AttemptKey(
-            maker.context.workflow_id, held.job_id, maker.context.run_id, held.attempt_id
-        ),
-        job=held,
-        allocation=_allocation(maker, held),
-        allocation_text=held.allocation or "",
-        output_dir=held.output_dir or maker.log_location,
-        pid=held.pid,
-        stop_requested=held.stop_requested,
-        require_written=maker.requires_written(held.options),
-    )
+        A prefetched job may have been started before its row had the allocation.
+        """
+        requested = self._maker.context.requirements.get(held.requirement_id)
+        if held.allocation is None and requested is not None:
+            return Allocation(requested.num_cpus, requested.planned_memory)
+        return scheduling.decode_allocation(held.allocation)

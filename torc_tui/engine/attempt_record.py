@@ -59,8 +59,9 @@ def read_note(text: str) -> Start | None:
 
 @dataclass(frozen=True, slots=True)
 class InputGroup:
-    """The inputs of a job: (id, absolute path) of each. ``as_one`` is the id under which a long
-    list is recorded as one.
+    """The inputs of a job: (id, absolute path) of each.
+
+    ``as_one`` is the id under which a long list is recorded as one.
     """
 
     files: Sequence[tuple[int, str]]
@@ -69,8 +70,10 @@ class InputGroup:
 
 @dataclass(slots=True)
 class Record:
-    """A fingerprint without hashes, and what these need: the paths of files by id, the members of
-    a long list of inputs, and the inputs that look different at the end.
+    """A fingerprint without hashes, and what is needed to hash it.
+
+    That are the paths of files by id, the members of a long list of inputs, and the inputs that
+    look different at the end.
     """
 
     job_id: int

@@ -256,7 +256,7 @@ class Engine:
         return after_end(stdout, stderr, exit_file, delete_logs=delete)
 
     def _abandon(self, exited: Sequence[Exited]) -> None:
-        """Kill all jobs: the workflow was deleted or initialized again, or given to another runner."""
+        """Kill all jobs of a workflow that was deleted, reinitialized or taken from this runner."""
         self.state.stopping = Cause.CANCELED
         for report in exited:
             self.state.release(report.key.job_id)

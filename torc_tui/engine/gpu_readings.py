@@ -1,7 +1,7 @@
-"""Fresh readings of the GPUs, taken beside the loop.
+"""Read the GPUs in a thread, because NVML may take milliseconds.
 
-What comes in: a `GpuMonitor`, the process ids of our attempts. What goes out: the latest readings,
-and what the driver complained of. NVML may take milliseconds, so it is never asked inside a step.
+Input: a `GpuMonitor`, the process ids of our attempts. Output: the latest readings, and problems of
+the driver.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Callable
 from torc_tui.model import Gpu
 from torc_tui.resources.gpu_monitor import GpuMonitor
 
-EVERY = 0.5
-"""Seconds between two readings."""
-PATIENCE = 10.0
-"""A GPU that has not answered for so long (seconds) is not counted on any more."""
+READ_SECONDS = 0.5
+"""Time between two readings."""
+SILENT_SECONDS = 10.0
+"""Time without an answer after which jobs do not wait for a GPU any more."""
 
 
 class GpuWatch:
-    """Reads in a thread of its own, and wakes the loop when the GPUs have changed in a way that
-    matters.
-    """
+    """Read the GPUs, and wake the loop when something has changed that matters for placement."""
 
-    def __init__(self, monitor: GpuMonitor, wake: Callable[[], None], every: float = EVERY) -> None:
+    def __init__(
+        self, monitor: GpuMonitor, wake: Callable[[], None], every: float = READ_SECONDS
+    ) -> None:
         self.monitor = monitor
         self._own: frozenset[int] = frozenset()
         self._wake = wake
@@ -39,42 +39,46 @@ class GpuWatch:
         self._thread.start()
 
     def take(self) -> tuple[Gpu, ...] | None:
-        """The readings since the last call; None when nothing is new."""
+        """Return the latest readings; None if they have not changed since the last call."""
         latest, self._latest = self._latest, None
         return latest
 
     @property
     def has_news(self) -> bool:
-        """Whether `take` or the monitor's notices would give something."""
+        """Whether `take` or `notices` would return something."""
         return self._latest is not None or len(self.monitor.notices) > self._told
 
     def notices(self) -> list[str]:
-        """What the driver complained of since the last call."""
+        """Return the notices of the monitor since the last call."""
         fresh = self.monitor.notices[self._told :]
         self._told += len(fresh)
         return fresh
 
     def present(self) -> tuple[Gpu, ...] | None:
-        """The GPUs that have answered lately: what jobs may wait for. None before the first
-        reading.
+        """Return the GPUs for which jobs may wait: those that have answered lately.
+
+        Return None before the first reading.
         """
         if not self._seen:
             return None
         now = time.monotonic()
         return tuple(
-            gpu for last, gpu in sorted(self._seen.values(), key=_by_index) if now - last < PATIENCE
+            gpu
+            for last, gpu in sorted(self._seen.values(), key=_by_index)
+            if now - last < SILENT_SECONDS
         )
 
-    def know(self, own: frozenset[int]) -> None:
-        """These processes are ours. Read now if that is news: what they hold must not count as that
-        of others.
+    def set_own(self, own: frozenset[int]) -> None:
+        """Set the processes of our jobs, and read again if they have changed.
+
+        What our processes hold must not count as held by others.
         """
         if own != self._own:
             self._own = own
             self._now.set()
 
     def refresh(self) -> None:
-        """Read now: a job with GPUs has ended."""
+        """Read again at once."""
         self._now.set()
 
     def close(self) -> None:

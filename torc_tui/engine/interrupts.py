@@ -1,8 +1,4 @@
-"""Signals to a runner: they set flags and wake the loop, and nothing else.
-
-What comes in: SIGINT, SIGTERM, SIGHUP. What goes out: a count, a flag. What they mean is decided in
-the loop.
-"""
+"""Receive signals: they set flags and wake the loop of the runner, which acts on them."""
 
 from __future__ import annotations
 
@@ -13,8 +9,9 @@ from contextlib import contextmanager
 
 
 class Interrupts:
-    """Counts SIGINT and SIGTERM, remembers SIGHUP (which stops nothing: the terminal is gone, the
-    run goes on), and wakes the loop.
+    """The signals so far: the number of SIGINT and SIGTERM, and whether there was a SIGHUP.
+
+    SIGHUP stops nothing: the run continues without its terminal.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -23,6 +20,7 @@ class Interrupts:
         self._wake = wake
 
     def __call__(self, number: int, frame: object) -> None:
+        """Record a signal."""
         if number == signal.SIGHUP:
             self.hung_up = True
         else:
@@ -31,12 +29,12 @@ class Interrupts:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Take the signals over, where this is the main thread; give them back after."""
+        """Handle the signals inside the block, if this is the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
             numbers.append(signal.SIGHUP)
         before = {number: signal.signal(number, self) for number in numbers}
         try:

@@ -75,13 +75,11 @@ def join(
     deadline = _deadline(options, context.settings, began)
     maker = OrderMaker(
         context,
+        options,
         store_url=store.url,
         output_dir=output_dir,
         log_location=log_location(store, output_dir),
         gpus=machine.gpus,
-        limit_resources=options.limit_resources,
-        grace=options.grace,
-        gpus_by_index=options.gpus_by_index,
     )
     with store.read() as conn:
         maker.check(run_context.environments_with_references(conn, workflow_id))

@@ -1,10 +1,8 @@
-"""Find the files of attempts that nobody needs any more.
+"""Find the files of attempts that are no longer needed.
 
-Input: an attempt that has ended, or a directory in which a runner was killed. Output: paths, for
-the caller to remove when the database knows the end of the attempts.
+Input: an attempt that has ended, or the output directory of a runner that was killed. Output: paths
+to remove after the end of the attempts is recorded.
 """
-
-# Paths are made per job, and strings are quicker:
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ _EXIT_FILE = r"job_wf{workflow_id}_j(\d+)_r(\d+)_a(\d+){log_id}\.exit(?:\.sh|\.i
 def after_end(
     stdout: str | None, stderr: str | None, exit_file: str, *, delete_logs: bool
 ) -> list[str]:
-    """Return what an ended attempt leaves for nothing: its exit file, and an empty ``.e`` file."""
+    """Return the files to remove after an attempt: its exit file, and an empty ``.e`` file."""
     if delete_logs:
         return [exit_file, *dict.fromkeys(path for path in (stdout, stderr) if path)]
     if stderr is not None and stderr != stdout and _is_empty(stderr):
@@ -29,7 +27,7 @@ def after_end(
 def exit_files(location: str, workflow_id: int) -> dict[str, tuple[int, int, int]]:
     """Return the exit files and scripts of a workflow: path -> (job id, run id, attempt id).
 
-    ``location`` is that of the logs, as `log_ownership` makes it.
+    ``location`` is the location of the logs (see `log_ownership`).
     """
     directory, mark, log_id = location.partition("//")
     name = f"_{log_id}" if mark else ""
@@ -51,8 +49,8 @@ def without_attempt(
 ) -> list[str]:
     """Return the files that belong to none of the ``active`` attempts (job id, attempt id).
 
-    The files must have been listed before the attempts were read: a runner claims an attempt before
-    it makes the file.
+    List the files before you read the attempts: a runner claims an attempt before it makes the
+    file.
     """
     kept = {(job_id, run_id, attempt_id) for job_id, attempt_id in active}
     return [path for path, attempt in files.items() if attempt not in kept]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from torc_tui.engine import adoption
+from torc_tui.engine.adoption import Adopter
 from torc_tui.engine.engine import Engine
 from torc_tui.errors import StoreError
 from torc_tui.store import compute_nodes, runner_liveness
@@ -24,6 +24,7 @@ class Membership:
         self._store = engine.state.store
         self._node_id = engine.node.node_id
         self._workflow_id = engine.state.context.workflow_id
+        self._adopter = Adopter(self._store, engine.maker, self._node_id, engine.executor)
         self._others = runner_liveness.HeartbeatWatch()
         self._last_heartbeat = time.monotonic()
 
@@ -40,25 +41,20 @@ class Membership:
 
     def adopt_lost_jobs(self, now: float) -> None:
         """Take over the jobs of runners that are lost for certain."""
-        engine = self._engine
-        for flight in adoption.take_over(
-            self._store, engine.maker, self._node_id, self._process, engine.executor, now
-        ):
-            engine.adopt(flight)
+        for flight in self._adopter.take_over(self._process, now):
+            self._engine.adopt(flight)
 
     def watch_others(self, now: float) -> list[str]:
-        """Take the jobs that do not outlive an expired lease; return sentences about the runners
-        that have become silent, or whose lease has expired.
+        """Take the jobs that do not outlive the expired lease of their runner.
+
+        Return sentences about runners that have become silent, or whose lease has expired.
         """
-        engine = self._engine
         with self._store.read() as conn:
-            others = adoption.other_runners(conn, self._workflow_id, self._node_id)
+            others = self._adopter.other_runners(conn)
         expired, news = self._others.look(others)
         if expired:
-            for flight in adoption.take_expired(
-                self._store, engine.maker, self._node_id, engine.executor, now, expired
-            ):
-                engine.adopt(flight)
+            for flight in self._adopter.take_expired(expired, now):
+                self._engine.adopt(flight)
         return list(map(sentence, news))
 
     def adopt_unknown_jobs(self, now: float) -> None:
@@ -66,13 +62,9 @@ class Membership:
 
         When a database server fails, it is not always known whether a transaction was committed.
         """
-        engine = self._engine
-        known = set(engine.in_flight)
-        engine.state.prefetched.jobs = []  # those in the database are given back
-        for flight in adoption.take_back(
-            self._store, engine.maker, self._node_id, engine.executor, now, known
-        ):
-            engine.adopt(flight)
+        self._engine.state.prefetched.jobs = []  # those in the database become ready again
+        for flight in self._adopter.take_back(set(self._engine.in_flight), now):
+            self._engine.adopt(flight)
 
     def leave(self, now: float) -> None:
         """Record the end of this runner.

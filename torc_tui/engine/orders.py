@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from torc_tui.engine.report import RunOptions
 from torc_tui.errors import UsageError
 from torc_tui.model import (
     Allocation,
@@ -33,30 +34,31 @@ from torc_tui.store.scheduling import ReadyJob
 
 
 class OrderMaker:
-    """Makes the orders of one runner. ``output_dir`` is absolute; ``log_location`` is where the
-    logs of this database are in it.
+    """Make the orders of one runner.
+
+    ``output_dir`` is absolute; ``log_location`` is the location of the logs of this database in it
+    (see `log_ownership`), by default the same. ``inherited`` replaces the environment of the user.
     """
 
     def __init__(
         self,
         context: RunContext,
+        options: RunOptions,
         *,
         store_url: str,
         output_dir: str,
         log_location: str | None = None,
         gpus: Sequence[Gpu] = (),
-        limit_resources: bool = True,
-        grace: float | None = None,
-        gpus_by_index: bool = False,
         inherited: Mapping[str, str] | None = None,
     ) -> None:
         self.context = context
         self.output_dir = output_dir
         self.log_location = log_location or output_dir
         self.gpus = gpus
-        self.gpus_by_index = gpus_by_index or context.execution.gpu_binding == "index"
-        self.limit_resources = limit_resources and context.execution.limit_resources
-        self.grace = context.execution.sigterm_lead_seconds if grace is None else grace
+        execution = context.execution
+        self.gpus_by_index = options.gpus_by_index or execution.gpu_binding == "index"
+        self.limit_resources = options.limit_resources and execution.limit_resources
+        self.grace = execution.sigterm_lead_seconds if options.grace is None else options.grace
         self.inherited = user_environment() if inherited is None else dict(inherited)
         env = expand(context.env, self.inherited, f"workflow {context.name!r}")
         self.shared = workflow_variables(
@@ -70,9 +72,7 @@ class OrderMaker:
         self.base["PATH"] = with_commands(self.base.get("PATH"))
 
     def check(self, jobs: Iterable[tuple[str, str]]) -> None:
-        """Raise UsageError when an `env` of these (job name, JSON) uses a variable that is not
-        set.
-        """
+        """Raise UsageError if the `env` of a (job name, JSON) uses a variable that is not set."""
         errors = []
         for name, env in jobs:
             try:

@@ -1,16 +1,14 @@
-"""Check the declared output files of attempts: whether they exist, and whether the attempt wrote
-them.
+"""Check whether the declared output files of attempts exist and were written by the attempt.
 
-Input: groups of files in the database, and what the file system says before and after an attempt.
-Output: directories to make, a note for the exit file (so that another runner can judge the attempt
-too), and a verdict on each file.
+Input: groups of files in the database, and their state on disk before and after an attempt. Output:
+directories to make, a note for the exit file, with which another runner can check the attempt, too,
+and a verdict on each file.
 
-Size, modification, change and inode are compared, never with a clock. A file that changed in the
-very tick of the kernel in which the attempt starts could change once more without a trace, so
-nothing is said of it; nor of a directory, which shows no change of the files in it.
+Size, inode and the times of modification and change are compared, never with a clock. If a file
+changed in the clock tick of the kernel in which the attempt starts, another change in the same tick
+is not visible, so the file counts as written; so do directories, which show no change of their
+files.
 """
-
-# Paths are made per job, and strings are quicker:
 
 from __future__ import annotations
 
@@ -27,12 +25,12 @@ from torc_tui.store import scheduling
 from torc_tui.store.database import Store
 
 State = tuple[int, ...] | None
-"""(size, mtime, ctime, inode) of a file; None: it does not exist, empty: nothing can be said."""
+"""(size, mtime, ctime, inode) of a file; None if it does not exist, empty if it is unknown."""
 UNKNOWN: State = ()
-_MOST_GROUPS = 1000
-"""Groups of files that are remembered; a job has one group, and most jobs share few."""
+_CACHED_GROUPS = 1000
+"""Number of groups of files that are kept; a job has one group, and many jobs share one."""
 _COARSE = 5 if sys.platform == "linux" else None
-"""CLOCK_REALTIME_COARSE, by which Linux stamps files; Python has no name for it."""
+"""CLOCK_REALTIME_COARSE, which Linux uses for times of files; Python has no name for it."""
 
 
 class OutputFile(NamedTuple):
@@ -46,8 +44,10 @@ class OutputFile(NamedTuple):
 
 @dataclass(slots=True)
 class OutputCheck:
-    """What an attempt left: (name, path) of files that are missing or unchanged; (modification
-    time, size, file id) of those that exist, and (path, what ``stat`` says) of each by its id.
+    """The output files of an attempt.
+
+    Files that are missing or unchanged are (name, path); ``times`` are (modification time, size,
+    file id) of those that exist, and (path, what ``stat`` says) of each by its id.
     """
 
     missing: list[tuple[str, str]] = field(default_factory=list)
@@ -65,7 +65,7 @@ class DeclaredOutputs:
         self._groups: dict[int, list[OutputFile]] = {}
 
     def before(self, group_id: int) -> tuple[tuple[str, ...], str]:
-        """Return the directories that an attempt needs, and the note that `check` wants."""
+        """Return the directories that an attempt needs, and the note for `check`."""
         files = self._files(group_id)
         directories = dict.fromkeys(os.path.dirname(file.path) for file in files)
         directories.pop(self._directory.rstrip("/"), None)
@@ -73,7 +73,7 @@ class DeclaredOutputs:
         return tuple(directories), json.dumps(states, separators=(",", ":"))
 
     def check(self, group_id: int, note: str) -> OutputCheck:
-        """Return what an attempt left; without a note, nothing is unwritten."""
+        """Return what an attempt has written; without a note, all existing files are written."""
         found = OutputCheck()
         files = self._files(group_id)
         before = _states(note, len(files))
@@ -99,7 +99,7 @@ class DeclaredOutputs:
                 absolute = os.path.join(self._directory, path)
                 shown = absolute.removeprefix(self._directory)
                 files.append(OutputFile(file_id, name, absolute, shown))
-            if len(self._groups) >= _MOST_GROUPS:
+            if len(self._groups) >= _CACHED_GROUPS:
                 self._groups.clear()
             self._groups[group_id] = files
         return files
@@ -120,7 +120,7 @@ def _state_before(path: str) -> State:
 
 
 def _states(note: str, count: int) -> Sequence[State]:
-    """Return the states of a note; unknown ones where it does not fit."""
+    """Return the states in a note; unknown states if the note is not valid."""
     try:
         states = [None if one is None else tuple(one) for one in json.loads(note)] if note else []
     except (ValueError, TypeError):

@@ -1,13 +1,10 @@
-"""How a run is asked for, watched and told of: plain records, and the port of an observer.
-
-What comes in: nothing. What goes out: types. Nothing is done here.
-"""
+"""Define the options of a run, its report, and what watches it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from torc_tui.model import Event, Machine
 from torc_tui.reasons import Reason
@@ -18,8 +15,10 @@ EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_UNSCHEDULABLE, EXIT_INTERRUPTED = 0, 1, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run. ``time_limit`` in seconds, ``end_time`` since the epoch; None: no such limit, or
-    as detected.
+    """How to run.
+
+    ``time_limit`` and ``grace`` are in seconds, ``end_time`` is in seconds since the epoch. None
+    stands for no limit, for what is detected, or for what the workflow file says.
     """
 
     num_cpus: int | None = None
@@ -37,7 +36,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnschedulableJob:
-    """A job that cannot run here, and what it lacks."""
+    """A job that cannot run here, and the reason."""
 
     job_id: int
     name: str
@@ -46,8 +45,9 @@ class UnschedulableJob:
 
 @dataclass(slots=True, kw_only=True)
 class RunReport:
-    """How the run ended. The lists hold at most a thousand jobs each. ``message`` says why it ended
-    before its time.
+    """How a run ended.
+
+    The lists contain at most 1000 jobs each. ``message`` says why the run ended before its jobs.
     """
 
     workflow_id: int
@@ -62,43 +62,26 @@ class RunReport:
     exec_time: float = 0.0
 
 
-class Observer(Protocol):
-    """Somebody who watches a run from inside its process."""
-
-    live: bool
-    """Whether `tick` is wanted while nothing happens."""
-
-    def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None:
-        """The runner has joined; these jobs can never run here."""
-
-    def events(self, events: Sequence[Event]) -> None:
-        """What a step has written."""
-
-    def stopping(self, running: int, grace: float) -> None:
-        """A stop was asked for: ``running`` jobs are being ended, and killed after ``grace``
-        seconds.
-        """
-
-    def notice(self, text: str) -> None:
-        """Something about the run itself that stands in no event (yet): the store is away, or there
-        again.
-        """
-
-    def hung_up(self) -> None:
-        """The terminal is gone; the run goes on."""
-
-    def tick(self, now: float) -> None:
-        """Time passes."""
-
-
-class NullObserver:
-    """Nobody watches."""
+class Observer:
+    """Watch a run from inside its process; this one shows nothing."""
 
     live = False
+    """Whether `tick` is to be called while nothing happens."""
 
-    def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None: ...
-    def events(self, events: Sequence[Event]) -> None: ...
-    def stopping(self, running: int, grace: float) -> None: ...
-    def notice(self, text: str) -> None: ...
-    def hung_up(self) -> None: ...
-    def tick(self, now: float) -> None: ...
+    def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None:
+        """Show that the runner has joined, and the jobs that cannot run here."""
+
+    def events(self, events: Sequence[Event]) -> None:
+        """Show events that were just written."""
+
+    def stopping(self, running: int, grace: float) -> None:
+        """Show that ``running`` jobs are being stopped, and killed after ``grace`` seconds."""
+
+    def notice(self, text: str) -> None:
+        """Show a message about the run that no event contains, such as a database that fails."""
+
+    def hung_up(self) -> None:
+        """Continue without the terminal, which was closed."""
+
+    def tick(self, now: float) -> None:
+        """Show the time."""

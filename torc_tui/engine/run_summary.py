@@ -136,7 +136,7 @@ def _existing(path: str | None) -> str | None:
 
 
 def exit_code(report: RunReport) -> int:
-    """Return 0 if all completed, 1 if some failed, 3 if some cannot run here, 130 if interrupted."""
+    """Return 0 if all completed, 1 if some failed, 3 if some remain, 130 if interrupted."""
     if report.interrupted:
         return EXIT_INTERRUPTED
     if any(report.counts.get(status) for status in RETRYABLE):

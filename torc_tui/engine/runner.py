@@ -22,7 +22,7 @@ from torc_tui.engine.joining import Joined, RunnerHost, examine_host, join
 from torc_tui.engine.membership import Membership
 from torc_tui.engine.recovery import RecoveryScripts
 from torc_tui.engine.remaining_work import RemainingWork
-from torc_tui.engine.report import NullObserver, Observer, RunOptions, RunReport
+from torc_tui.engine.report import Observer, RunOptions, RunReport
 from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.scripts import Actions, Scripts
 from torc_tui.engine.state import EngineOptions
@@ -63,7 +63,7 @@ def run(
     """Run the jobs of an initialized workflow until nothing is left that can run here."""
     host = examine_host(options, machine, executor)
     try:
-        return Runner(store, workflow_id, options, observer or NullObserver(), host, clock).run()
+        return Runner(store, workflow_id, options, observer or Observer(), host, clock).run()
     finally:
         host.executor.close()
 
@@ -238,7 +238,7 @@ class Runner:
         self._pending = []
         self._last_step = time.monotonic()
         if self.watch is not None:
-            self.watch.know(self.engine.own_pids)
+            self.watch.set_own(self.engine.own_pids)
         self.events.put_notices(step.notices)
         if step.events:
             self.observer.events(step.events)

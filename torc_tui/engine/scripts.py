@@ -1,7 +1,7 @@
 """Run commands of the workflow itself: actions, and recovery scripts before another attempt.
 
-Input: commands for bash. Output: their end, passed to a callback in the thread that ran them. Their
-output goes to a file in the output directory. They never change the outcome of a job.
+Input: commands for bash. Output: their ends, passed to a callback in the thread that ran them.
+Their output is written to a log in the output directory. They never change the outcome of a job.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ _IN_DIRECTORY = (
 
 @dataclass(frozen=True, slots=True)
 class ScriptEnd:
-    """The end of a list of commands: the code of the last one that ran, its text, and its log.
-    ``detail`` says why it could not be started.
+    """The end of a list of commands: the exit code of the last that ran, its text, and its log.
+
+    ``detail`` says why the command could not be started.
     """
 
     return_code: int
@@ -44,14 +45,12 @@ class ScriptEnd:
 
     @property
     def text(self) -> str:
-        """Return a failure in words."""
+        """The failure in words."""
         return self.detail or f"exit {self.return_code}, see {self.log}"
 
 
 class Scripts:
-    """Runs commands of one workflow in threads. ``start``, ``stop`` and ``busy`` belong to one
-    thread.
-    """
+    """Run commands of one workflow in threads; call `start`, `stop` and `busy` in one thread."""
 
     def __init__(self, directory: str, output_dir: str, environment: Mapping[str, str]) -> None:
         self.directory = directory
@@ -70,7 +69,7 @@ class Scripts:
         done: Callable[[ScriptEnd], None],
         extra: Mapping[str, str] | None = None,
     ) -> None:
-        """Run the commands one after the other, up to the first that fails; then ``done(end)``."""
+        """Run the commands one after the other, up to the first that fails; then call ``done``."""
         stop = self._stop
 
         def work() -> None:
@@ -101,32 +100,32 @@ class Scripts:
             except (OSError, ValueError) as error:
                 passes = isinstance(error, OSError) and shortage(error) is not None
                 if not passes or time.monotonic() >= end or stop.wait(LONGEST_PAUSE_IDLE):
-                    return ScriptEnd(126, command, log_path, f"it could not be started: {error}")
+                    return ScriptEnd(126, command, log_path, f"cannot be started: {error}")
 
     def _try_to_run(
         self, command: str, log_path: str, extra: Mapping[str, str], stop: threading.Event
     ) -> ScriptEnd:
         check_directory(self.directory)
         log = open_log(log_path)
-        nothing = os.open(os.devnull, os.O_RDONLY)
+        stdin = os.open(os.devnull, os.O_RDONLY)
         try:
-            with self._lock:  # whoever stops them sees every one that was started
+            with self._lock:  # `stop` must see every command that was started
                 if stop.is_set():
-                    return ScriptEnd(143, command, log_path, "not started, for the run was stopped")
+                    return ScriptEnd(143, command, log_path, "not started: the run was stopped")
                 words = [find_bash(), "-c", _IN_DIRECTORY, "bash", self.directory, command]
-                pid = spawn(words, {**self.environment, **extra}, nothing, log, log)
+                pid = spawn(words, {**self.environment, **extra}, stdin, log, log)
                 self._running.add(pid)
         finally:
-            os.close(nothing)
+            os.close(stdin)
             os.close(log)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        with self._lock:  # reaped only where nobody can signal its number any more
+        with self._lock:  # `stop` must not signal a process id that is free again
             self._running.discard(pid)
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         return ScriptEnd(code if code >= 0 else 128 - code, command, log_path)
 
     def stop(self, *, hard: bool = False) -> None:
-        """Ask running commands to end, or kill them, and skip the rest of their lists."""
+        """Terminate or kill running commands, and skip the rest of their lists."""
         signum = signal.SIGKILL if hard else signal.SIGTERM
         with self._lock:
             self._stop.set()
@@ -137,14 +136,15 @@ class Scripts:
 
     @property
     def busy(self) -> bool:
-        """Return whether a command still runs."""
+        """Whether a command still runs."""
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return bool(self._threads)
 
 
 class Actions:
-    """The actions of one run. ``failed`` is called, in another thread, with the event of an action
-    whose command failed.
+    """The actions of one run.
+
+    ``failed`` is called, in another thread, with the event of an action whose command failed.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class Actions:
     def run(self, *triggers: str, now: float) -> None:
         """Run the actions of these triggers (``on_workflow_start``, ``on_worker_complete`` …)."""
         for action in [one for one in self._waiting if one.trigger_type in triggers]:
-            self._carry_out(action, now)
+            self._run_once(action, now)
 
     def check_jobs(self, now: float) -> None:
         """Run the actions that wait for jobs to be ready or complete, and are due."""
@@ -177,23 +177,23 @@ class Actions:
         for action in watching:
             wanted = BEGUN if action.trigger_type == "on_jobs_ready" else FINISHED
             with self.store.read() as conn:
-                states = run_context.statuses(conn, action.job_ids)
-            if all(state in wanted for state in states):
-                self._carry_out(action, now)
+                statuses = run_context.statuses(conn, action.job_ids)
+            if all(status in wanted for status in statuses):
+                self._run_once(action, now)
 
-    def _carry_out(self, action: StoredAction, now: float) -> None:
+    def _run_once(self, action: StoredAction, now: float) -> None:
         data = {
             "action": action.id,
             "trigger": action.trigger_type,
             "commands": list(action.commands),
         }
         with self.store.write() as conn:
-            mine = run_context.claim_action(conn, action.id, self.context.run_id, now)
-            if mine:
+            claimed = run_context.claim_action(conn, action.id, self.context.run_id, now)
+            if claimed:
                 row: EventRow = ("action_executed", None, data)
                 append(conn, self.context.workflow_id, [row], at=now)
-        self._waiting.remove(action)  # only now: a store that fails is asked again
-        if not mine:
+        self._waiting.remove(action)  # only now: if the transaction fails, it is tried again
+        if not claimed:
             return
 
         def done(end: ScriptEnd) -> None:

@@ -22,7 +22,7 @@ from torc_tui.store.scheduling import HeldElsewhere
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeIdentity:
-    """This runner as others see it: the id of its row, and the host or allocation that it uses."""
+    """The id of the row of a runner, and the host or allocation that it uses."""
 
     node_id: int
     location: str

@@ -1,11 +1,11 @@
 """Decide how many jobs may be started while the machine is short of something.
 
-Input: starts that failed and starts that succeeded, with their moments on a monotonic clock.
-Output: how many jobs may start now, and what to tell. Nothing is waited for here.
+Input: starts that failed and starts that succeeded, with their times on a monotonic clock. Output:
+how many jobs may start now, and notices. Nothing waits here.
 
-While a shortage lasts, at most as many jobs run as could be started. One more is tried after each
-pause, and each pause is twice the one before. The shortage is over when no start has failed for a
-while.
+During a shortage, at most as many jobs run as could be started. After each pause the runner tries
+to start one more, and each pause is twice the pause before. The shortage is over when no start has
+failed for a while.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from torc_tui.wording import duration
 LIMIT = 20 * 60.0
 """Seconds without a start after which a runner without running jobs leaves."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+"""Seconds between two attempts to start a job."""
 LONGEST_PAUSE_IDLE = 5.0
-"""Seconds between two tries while nothing runs, so that no end of a job can help."""
+"""Longest pause in seconds while no job runs whose end could help."""
 OVER_AFTER = 60.0
 """Seconds without a failed start after which the shortage is over."""
 
 
 class StartBackoff:
-    """The state of one runner. ``cap`` is None outside of a shortage."""
+    """The shortage of one runner; ``cap`` is the limit of running jobs, None without a shortage."""
 
     def __init__(self) -> None:
         self.cap: int | None = None
@@ -33,7 +34,7 @@ class StartBackoff:
         self._pause = FIRST_PAUSE
 
     def failed(self, problem: str, now: float, running: int) -> str | None:
-        """Note that a start failed while ``running`` jobs run; return what to tell, once."""
+        """Record a failed start while ``running`` jobs run; return a notice of the first."""
         first = self.cap is None
         if first:
             self._since, self._pause = now, FIRST_PAUSE
@@ -44,20 +45,20 @@ class StartBackoff:
         return f"cannot start more jobs: {problem}; retrying" if first else None
 
     def started(self, now: float, running: int) -> None:
-        """Note that a job was started; ``running`` counts it."""
+        """Record a start; ``running`` includes the job."""
         if self.cap is not None:
             self._since = now
             if running > self.cap:
                 self.cap, self._retry_at, self._pause = running, now, FIRST_PAUSE
 
     def room(self, now: float, running: int) -> int | None:
-        """Return how many jobs may be started now; None for any number."""
+        """Return how many jobs may be started now; None for no limit."""
         if self.cap is None:
             return None
         return max(self.cap - running, 1 if now >= self._retry_at else 0)
 
     def postpone(self, now: float) -> None:
-        """Note that nothing is there to be tried."""
+        """Wait longer, because there is no job to try."""
         if self.is_due(now):
             self._retry_at = now + LONGEST_PAUSE_IDLE
 
@@ -66,14 +67,14 @@ class StartBackoff:
         return self.cap is not None and now >= self._retry_at
 
     def ended(self, now: float) -> str | None:
-        """Return what to tell when the shortage is over; None when it is not."""
+        """Return a notice when the shortage has ended, None otherwise."""
         if self.cap is None or now - self._failed_at < OVER_AFTER or self._since < self._failed_at:
             return None
         self.cap = None
         return "jobs can be started again"
 
     def given_up(self, now: float) -> str | None:
-        """Return with what to leave when nothing could be started for too long."""
+        """Return why the runner leaves if no job could be started for too long."""
         if self.cap is None or now - self._since < LIMIT:
             return None
         return f"no job could be started for {duration(LIMIT)}: {self.problem}"

@@ -10,7 +10,7 @@ Input: the row of a runner, the identity of this machine, and what the caller ob
 Invariants
 * `LOST` is proven: the process is gone, or the machine was rebooted. Its jobs are adopted or run
   again.
-* `EXPIRED` proves nothing. Only a user decides about the jobs of such a runner.
+* `EXPIRED` proves nothing. A user, or ``on_lost`` in the workflow file, decides about the jobs.
 """
 
 from __future__ import annotations
