@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from torc_tui.patterns import LONGEST, Pattern, PatternError
+from torc_tui.patterns import MAX_CHARACTERS, Pattern, PatternError
 from torc_tui.patterns.automaton import Automaton
 from torc_tui.patterns.syntax import is_regular, read_tree
 
@@ -102,7 +102,7 @@ def test_too_complex(pattern: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(", "a{2}{3}", "[", "(?x)a b", "(" * 9_000 + ")" * 9_000, "a" * (LONGEST + 1)],
+    ["(", "a{2}{3}", "[", "(?x)a b", "(" * 9_000 + ")" * 9_000, "a" * (MAX_CHARACTERS + 1)],
     ids=short,
 )
 def test_no_pattern(pattern: str) -> None:

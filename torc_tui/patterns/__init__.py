@@ -5,7 +5,7 @@ searched by an automaton instead, with the same result. Lookarounds and back ref
 backtracking: they work while its bound is low, and are refused otherwise.
 
 Input: patterns and names. Output: whether a pattern is found in a name (it is not anchored), or
-`PatternError`, whose text says why a pattern cannot be used. Nothing here depends on a clock.
+`PatternError`, whose text says why a pattern cannot be used. No result depends on a clock.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ from collections.abc import Sequence
 from torc_tui.patterns.automaton import Automaton, TooComplex
 from torc_tui.patterns.syntax import Unreadable, is_regular, read_tree, work
 
-LONGEST = 100_000
-"""Characters of a pattern."""
+MAX_CHARACTERS = 100_000
+"""Largest length of a pattern."""
 
-_QUICK = 14
-"""Up to 2 ** 14 steps of backtracking are cheaper than an automaton."""
-_BEARABLE = 20
+_QUICK_BITS = 14
+"""Up to 2 ** 14 steps of backtracking take less time than an automaton."""
+_ALLOWED_BITS = 20
 """Up to 2 ** 20 steps of backtracking are allowed where no automaton is possible."""
 
 
 class PatternError(ValueError):
-    """A pattern that cannot be used; the text is the reason, ``at`` the index of the mistake."""
+    """A pattern that cannot be used; the text is the reason, ``at`` the index of the error."""
 
     def __init__(self, reason: str, at: int | None = None) -> None:
-        """Take the reason in words, in lower case and without a final period."""
         super().__init__(reason)
         self.at = at
 
@@ -41,7 +40,7 @@ class Pattern:
     __slots__ = ("_automaton", "_search", "_substitute", "_tree", "_work", "text")
 
     def __init__(self, text: str, *, ignore_case: bool = False) -> None:
-        """Compile a pattern; raise PatternError where it is none."""
+        """Compile a pattern; raise PatternError if it is not valid."""
         self.text = text
         flags = re.IGNORECASE if ignore_case else 0
         compiled = _compile(text, flags)
@@ -59,10 +58,10 @@ class Pattern:
     def search(self, name: str) -> bool:
         """Return whether the pattern is found; raise PatternError if the search takes too long."""
         bits = self._work.search_bits(len(name))
-        if bits <= _QUICK:
+        if bits <= _QUICK_BITS:
             return self._search(name) is not None
         if not is_regular(self._tree):
-            if bits <= _BEARABLE:
+            if bits <= _ALLOWED_BITS:
                 return self._search(name) is not None
             raise PatternError(
                 f"it takes too long to search in a name of {len(name)} characters;"
@@ -80,19 +79,19 @@ class Pattern:
         r"""Return the text with the first matches replaced, all for a count of 0.
 
         ``\1`` in the replacement is the first group. Raise PatternError if that takes too long,
-        or if the replacement is wrong.
+        or if the replacement is not valid.
         """
-        if self._work.search_bits(len(text)) > _BEARABLE:
+        if self._work.search_bits(len(text)) > _ALLOWED_BITS:
             raise PatternError("it takes too long to replace; simplify it")
         try:
             return self._substitute(replacement, text, count=count)
         except (re.error, IndexError) as error:
-            raise PatternError(f"the replacement is wrong: {error}") from None
+            raise PatternError(f"the replacement is not valid: {error}") from None
 
     def matching(self, names: Sequence[str]) -> tuple[int, ...]:
         """Return the indices of the names in which the pattern is found."""
         longest = max(map(len, names), default=0)
-        search = self._search if self._work.search_bits(longest) <= _QUICK else self.search
+        search = self._search if self._work.search_bits(longest) <= _QUICK_BITS else self.search
         return tuple(index for index, name in enumerate(names) if search(name))
 
 
@@ -105,11 +104,13 @@ def is_found(pattern: Pattern, name: str) -> bool:
 
 
 def _compile(text: str, flags: int) -> re.Pattern[str]:
-    if len(text) > LONGEST:
-        raise PatternError(f"it has {len(text)} characters; at most {LONGEST} are allowed")
+    if len(text) > MAX_CHARACTERS:
+        raise PatternError(f"it has {len(text)} characters; at most {MAX_CHARACTERS} are allowed")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about syntax that another version may change
+            warnings.simplefilter(
+                "ignore"
+            )  # about syntax that another version of Python may change
             return re.compile(text, flags)
     except re.error as error:
         raise PatternError(error.msg, error.pos) from None

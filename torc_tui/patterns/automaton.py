@@ -1,7 +1,7 @@
 """Search a text in time that grows linearly with its length, whatever the pattern.
 
 The tree of a pattern becomes a non-deterministic automaton, which is simulated with sets of states.
-Steps that were made once are kept, so that a search costs one look-up per character. The work is
+Each step is computed once, so that a search needs one look-up per character. The work is
 counted, not timed: a pattern that needs too much fails in the same way on every machine.
 
 Input: the tree of a regular pattern and texts. Output: whether a text holds a match.
@@ -24,9 +24,9 @@ from torc_tui.patterns.syntax import (
     Sequence,
 )
 
-MOST_STATES = 100_000
-MOST_WORK = 5_000_000
-"""States that all searches with one automaton may visit: about two seconds."""
+MAX_STATES = 100_000
+MAX_VISITS = 5_000_000
+"""Number of states that all searches with one automaton may visit: about two seconds."""
 
 _LAST_NEWLINE = "\n$"
 """Stands for a line break that ends the text: ``$`` matches before it."""
@@ -53,7 +53,7 @@ class Automaton:
     """The automaton of one pattern."""
 
     def __init__(self, tree: Node) -> None:
-        """Build the automaton; raise TooComplex where it would be too large."""
+        """Build the automaton; raise TooComplex if it would be too large."""
         self._splits: list[tuple[int, ...]] = []
         self._tests: list[tuple[bool, str, int] | None] = []  # (is a boundary, source, flags)
         self._states: dict[tuple[frozenset[int], str], _State] = {}
@@ -80,7 +80,7 @@ class Automaton:
     # -- building ----------------------------------------------------------------------------------
 
     def _new(self, splits: tuple[int, ...] = (), test: tuple[bool, str, int] | None = None) -> int:
-        if len(self._splits) >= MOST_STATES:
+        if len(self._splits) >= MAX_STATES:
             raise TooComplex("it is too large")
         self._splits.append(splits)
         self._tests.append(test)
@@ -147,7 +147,7 @@ class Automaton:
             if test is None or (test[0] and _holds(test[1], test[2], state.before, character)):
                 waiting.extend(self._splits[number])
         self._work += len(reached)
-        if self._work > MOST_WORK:
+        if self._work > MAX_VISITS:
             raise TooComplex("the search needs too much work")
         return reached
 

@@ -14,7 +14,7 @@ from torc_tui.plan.topology import find_cycles
 from torc_tui.quoting import shorten
 from torc_tui.wording import sentence
 
-_MOST_STEPS = 40
+_SHOWN_STEPS = 40
 """The middle of a longer cycle is left out."""
 
 
@@ -36,9 +36,9 @@ def report_cycles(plan: Plan, problems: PlanProblems) -> None:
             f"{name} waits for {other} ({reason})"
             for (name, other), reason in zip(pairwise(names), why, strict=True)
         ]
-        if len(path) > _MOST_STEPS:
-            path[_MOST_STEPS // 2 : -_MOST_STEPS // 2] = [f"… {len(path) - _MOST_STEPS} more …"]
-            names[_MOST_STEPS // 2 : -_MOST_STEPS // 2] = ["…"]
+        if len(path) > _SHOWN_STEPS:
+            path[_SHOWN_STEPS // 2 : -_SHOWN_STEPS // 2] = [f"… {len(path) - _SHOWN_STEPS} more …"]
+            names[_SHOWN_STEPS // 2 : -_SHOWN_STEPS // 2] = ["…"]
         problems.add(
             f"jobs wait for each other: {' -> '.join(names)}: {', '.join(path)}",
             plan.jobs[jobs[0]].spec.source,

@@ -1,7 +1,7 @@
 """Record which job writes each file or record, and store equal lists of them once.
 
-Input: the names of one kind of thing, then the lists of each job as indices. Output: writers,
-groups, and what a pattern matches. Whether a name exists is checked by the caller.
+Input: the names of files or of records, then the lists of each job as indices. Output: writers,
+groups, and the matches of patterns. The caller checks whether a name exists.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ def canonical_path(path: str) -> str:
 
 
 class Flow:
-    """One kind of thing that jobs write and read: files or records of user data.
+    """The files, or the records of user data, that jobs write and read.
 
-    ``names`` may grow while outputs are declared, but not later.
+    ``names`` may grow while outputs are declared, but not later. ``paths`` are those of files; two
+    may be the same.
     """
 
-    def __init__(self, names: list[str], places: Sequence[str] | None = None) -> None:
-        """Take the names; ``places`` are the paths of files, of which two may be the same."""
+    def __init__(self, names: list[str], paths: Sequence[str] | None = None) -> None:
         self.names = names
-        self.places = places or ()
+        self.paths = paths or ()
         self.index = {name: number for number, name in reversed(list(enumerate(names)))}
         self.groups: list[tuple[int, ...]] = []
         self._group_of: dict[tuple[int, ...], int] = {}
@@ -38,11 +38,10 @@ class Flow:
         self._matches: dict[str, tuple[int, ...]] = {}
         self._writers: dict[int, int] = {}
         self._same: list[int] | None = None
-        if places is not None:
+        if paths is not None:
             first: dict[str, int] = {}
             same = [
-                first.setdefault(canonical_path(place), number)
-                for number, place in enumerate(places)
+                first.setdefault(canonical_path(path), number) for number, path in enumerate(paths)
             ]
             if len(first) < len(same):
                 self._same = same
@@ -53,19 +52,19 @@ class Flow:
         self.names.append(name)
         return len(self.names) - 1
 
-    def thing(self, number: int) -> int:
-        """Return the first index that means the same place."""
+    def canonical(self, number: int) -> int:
+        """Return the first index with the same path."""
         return number if self._same is None else self._same[number]
 
     def matches(self, pattern: str) -> tuple[int, ...]:
-        """Return all that a pattern is found in, computed once per pattern; raise PatternError."""
+        """Return the indices of the names that a pattern matches; raise PatternError."""
         found = self._matches.get(pattern)
         if found is None:
             found = self._matches[pattern] = Pattern(pattern).matching(self.names)
         return found
 
     def group(self, numbers: Iterable[int]) -> int | None:
-        """Return the index of the group that holds exactly these; None for none."""
+        """Return the index of the group with exactly these members; None without members."""
         key = tuple(sorted(set(numbers)))
         if not key:
             return None
@@ -76,26 +75,26 @@ class Flow:
         return found
 
     def group_of_lists(self, lists: Sequence[tuple[int, ...]]) -> int | None:
-        """Return the group of several lists, which many jobs may have in common."""
+        """Return the group of several lists, which many jobs may share."""
         key = tuple(lists)
         if key not in self._group_of_lists:
             self._group_of_lists[key] = self.group(one for numbers in lists for one in numbers)
         return self._group_of_lists[key]
 
     def write(self, number: int, job: int) -> int | None:
-        """Record a writer; return the job that was recorded before, which stays the writer."""
-        before = self._writers.setdefault(self.thing(number), job)
+        """Record a writer; return the job that was recorded before, which remains the writer."""
+        before = self._writers.setdefault(self.canonical(number), job)
         return None if before == job else before
 
     def writer(self, number: int) -> int | None:
-        """Return the job that writes it."""
-        return self._writers.get(self.thing(number))
+        """Return the job that writes a file or record."""
+        return self._writers.get(self.canonical(number))
 
     def members(self, kind: EdgeKind, numbers: tuple[int, ...]) -> Members | None:
-        """Return the jobs that write any of these, each with the first thing that it writes."""
+        """Return the jobs that write any of these, each with the first that it writes."""
         via: dict[int, int] = {}
         for number in numbers:
-            job = self._writers.get(self.thing(number))
+            job = self._writers.get(self.canonical(number))
             if job is not None:
                 via.setdefault(job, number)
         if not via:

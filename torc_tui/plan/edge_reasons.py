@@ -1,4 +1,4 @@
-"""Tell why a job of a plan waits for another, and list edges and gates as pairs.
+"""Explain why a job of a plan waits for another, and list edges and gates as pairs.
 
 Input: a plan. Output: reasons and numbers.
 """
@@ -48,7 +48,6 @@ class EdgeReasons:
     """The reasons of the pairs of one plan."""
 
     def __init__(self, plan: Plan) -> None:
-        """Take the plan."""
         self._plan = plan
         self._sets: dict[tuple[EdgeKind, int], frozenset[int]] = {}
 
@@ -63,8 +62,8 @@ class EdgeReasons:
             return via if isinstance(via, str) else self._pattern(job, other)
         if not isinstance(via, int):
             via = self._first(job, other, kind)
-        things = self._plan.files if kind is EdgeKind.FILE else self._plan.user_data
-        return None if via is None else things[via].name
+        named = self._plan.files if kind is EdgeKind.FILE else self._plan.user_data
+        return None if via is None else named[via].name
 
     def between(self, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], Reason]:
         """Return the reasons of some pairs (job, waits for job)."""
@@ -85,7 +84,7 @@ class EdgeReasons:
         return next((pattern for pattern in patterns if Pattern(pattern).search(name)), "")
 
     def _first(self, job: int, other: int, kind: EdgeKind) -> int | None:
-        """Return the first thing that ``other`` writes and ``job`` reads, by its path."""
+        """Return the first file or record that ``other`` writes and ``job`` reads."""
         plan = self._plan
         if kind is EdgeKind.FILE:
             read, written = plan.jobs[job].input_files, plan.jobs[other].output_files

@@ -1,4 +1,4 @@
-"""Warn of keys that are stored and shown, but that nothing on this machine honors.
+"""Warn of keys that are stored and shown, but ignored on this machine.
 
 Input: a plan without errors. Output: one `Problem` for each such key. The keys are kept because the
 same file may be used with a cluster.
@@ -21,11 +21,11 @@ TOP_LEVEL = {
     ),
     "compute_node_ignore_workflow_completion": "a runner ends with its workflow",
     "enable_ro_crate": "no provenance records are written",
-    "access_groups": "whoever may open the database sees all of it",
-    "dynamic_jobs": "jobs are those of the file",
+    "access_groups": "everyone who can open the database sees all of it",
+    "dynamic_jobs": "the jobs are those in the file",
     "datasets": "declare them under files",
 }
-"""What holds instead of a key, as a hint."""
+"""What applies instead of a key, as a hint."""
 
 EXECUTION = {
     "sigkill_headroom_seconds": (
@@ -35,17 +35,17 @@ EXECUTION = {
 }
 EXECUTION_SETTINGS = {
     "srun_termination_signal": "srun is not used; see termination_signal",
-    "enable_cpu_bind": "jobs are given a number of CPUs, not certain ones",
+    "enable_cpu_bind": "jobs are given a number of CPUs, not specific CPUs",
 }
 MONITOR = {
-    "granularity": "each job has its peaks recorded, and no time series",
+    "granularity": "the peaks of each job are recorded, but no time series",
     "sample_interval_seconds": "the interval of the measurements is fixed",
     "flush_interval_seconds": "measurements are written when a job ends",
     "generate_plots": "no plots are made; `torc results list` shows the peaks of each job",
     "jobs": "only 'enabled' of resource_monitor itself decides",
     "compute_node": "only jobs are measured; `torc resources` shows the machine as it is now",
 }
-"""What holds instead of a key of ``resource_monitor``; only ``enabled`` is honored."""
+"""What applies instead of a key of ``resource_monitor``; only ``enabled`` is honored."""
 
 
 def without_effect(plan: Plan) -> Iterator[Problem]:

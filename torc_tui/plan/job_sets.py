@@ -22,7 +22,6 @@ class JobSets:
     def __init__(
         self, names: Sequence[str], index: Mapping[str, int], problems: PlanProblems
     ) -> None:
-        """Take the names of all jobs, in order and by name, and where to report."""
         self.names = names
         self.index = index
         self.problems = problems
@@ -32,7 +31,7 @@ class JobSets:
         self._matches: dict[str, tuple[int, ...]] = {}
 
     def named(self, key: object, members: Members | None) -> int | None:
-        """Return the index of the set with a key; ``members`` is used where it is new."""
+        """Return the index of the set with a key; ``members`` are the members of a new set."""
         if key not in self._set_of:
             self._set_of[key] = None
             if members is not None:
@@ -61,7 +60,7 @@ class JobSets:
                 return ()
         ordered = (members[0],) if len(members) == 1 else tuple(sorted(set(members)))
         self.sets.append(Members(EdgeKind.EXPLICIT, ordered))
-        if len(members) == len(key):  # else each job that names a missing one is to be reported
+        if len(members) == len(key):  # otherwise each job that names a missing job is reported
             self._explicit[key] = len(self.sets) - 1
         return (len(self.sets) - 1,)
 
@@ -75,7 +74,7 @@ class JobSets:
             hint = None
             if "{" in name:
                 pattern = f"^{as_regex(name)}$"
-                hint = f"for a dependency on all of them write depends_on_regexes: ['{pattern}']"
+                hint = f"to depend on all of them, write depends_on_regexes: ['{pattern}']"
             self.problems.unknown(
                 f"job {called(job)} depends on {quoted(name)}, which is not defined",
                 name,

@@ -1,7 +1,7 @@
 """Read the tokens of all jobs, and write their commands with the tokens replaced.
 
 Input: jobs of a specification. Output: the tokens of each job by their use, and scripts. Jobs with
-equal texts share their tokens. Errors go to the problems of the plan, doubts to its warnings.
+equal texts share their tokens. Errors go to the problems of the plan, warnings to ``warnings``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ class JobTokens:
     __slots__ = ("by_use", "command", "script")
 
     def __init__(self, command: list[Token], script: list[Token]) -> None:
-        """Take the tokens of the command and those of the invocation script."""
         self.command = command
         self.script = script
         self.by_use: dict[tuple[str, str], list[Token]] = {}
@@ -38,10 +37,9 @@ class JobTokens:
 
 
 class TokenReader:
-    """Reads the tokens of the jobs of one specification."""
+    """Read the tokens of the jobs of one specification."""
 
     def __init__(self, problems: PlanProblems, file: str | None) -> None:
-        """Take the problems of the plan and the name of its file."""
         self.problems = problems
         self.file = file
         self.warnings: list[Problem] = []
@@ -50,7 +48,7 @@ class TokenReader:
         self._short: dict[tuple[str, str], tuple[JobSpec, str]] = {}
 
     def read(self, job: JobSpec) -> JobTokens | None:
-        """Return the tokens of a job; None where it has none."""
+        """Return the tokens of a job; None if it has none."""
         texts = (job.command, job.invocation_script)
         if texts not in self._read:
             command = references.scan(job.command)
@@ -93,7 +91,7 @@ class TokenReader:
         def value(token: Token) -> str | int:
             if token.section == "files":
                 number = files.index.get(token.name)
-                return "" if number is None else files.places[number]
+                return "" if number is None else files.paths[number]
             number = data.index.get(token.name)
             return token.shell_text if number is None else number
 

@@ -1,4 +1,4 @@
-"""Warn of what is allowed in a plan and probably not meant.
+"""Warn of parts of a plan that are allowed, but probably not meant.
 
 Input: a plan without errors. Output: `Problem` records for ``Plan.warnings``, in the order of the
 file. Equal warnings of many jobs or files are given once.

@@ -1,7 +1,7 @@
-"""Warn of commands that do something else than they seem to do.
+"""Warn of commands that probably do not do what is meant.
 
 Input: a plan without errors. Output: warnings of two kinds: several jobs write one file although
-none waits for the other, and an option that begins a line is run as a command of its own.
+none waits for the other, and an option at the beginning of a line is run as a command.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from torc_tui.quoting import quoted
 from torc_tui.shell_text import HIDDEN, plain_text
 
 _REDIRECTION = re.compile(rf"(?<![>&\d-])1?>[ \t]*([\w./-]+)(?![\w./${{*?~\\{HIDDEN}-])")
-_CHANGES_FOLDER = re.compile(r"(?:^|[\s;&|(])(?:cd|pushd)\s")
+_CHANGES_DIRECTORY = re.compile(r"(?:^|[\s;&|(])(?:cd|pushd)\s")
 _INDENTED_OPTION = re.compile(r"\n[ \t]+--?[A-Za-z]")
 _OPTION_LINE = re.compile(r"(?<!\\)\n[ \t]+(--?[A-Za-z][\w-]*)(?![\w-]*[)|])")
-_MOST_TARGETS = 10_000
-"""Files whose writers are compared; more are not looked at."""
+_COMPARED_FILES = 10_000
+"""Largest number of files whose writers are compared."""
 
 
 def lint_commands(plan: Plan) -> Iterator[Problem]:
@@ -60,11 +60,11 @@ def _shared_outputs(plan: Plan) -> Iterator[Problem]:
 
 
 def _candidates(plan: Plan) -> dict[str, list[int]]:
-    """Return files with the jobs that may write them: without a look at quotes, which is slow."""
+    """Return files with the jobs that may write them, without parsing quotes, which is slow."""
     found: dict[str, list[int]] = {}
     for number, job in enumerate(plan.jobs):
         command = job.spec.command
-        if ">" in command and len(found) < _MOST_TARGETS:
+        if ">" in command and len(found) < _COMPARED_FILES:
             for target in set(_REDIRECTION.findall(command)):
                 found.setdefault(canonical_path(target), []).append(number)
     paths = {canonical_path(file.path) for file in plan.files}
@@ -76,10 +76,10 @@ def _candidates(plan: Plan) -> dict[str, list[int]]:
 
 
 def _targets(command: str) -> set[str]:
-    """Return the files to which a command redirects its output, in the folder of the workflow."""
+    """Return the files to which a command redirects its output."""
     plain = plain_text(command)
     found = map(canonical_path, _REDIRECTION.findall(plain))
-    if _CHANGES_FOLDER.search(plain):
+    if _CHANGES_DIRECTORY.search(plain):
         return {target for target in found if target.startswith("/")}
     return set(found)
 

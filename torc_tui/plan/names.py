@@ -1,4 +1,4 @@
-"""Collect the errors of a plan, with the nearest name for one that nothing declares.
+"""Collect the errors of a plan, and suggest names for those that are not declared.
 
 Input: names as users wrote them. Output: `Problem` records, and the SpecError that carries them.
 """
@@ -19,8 +19,9 @@ _OF_KIND: dict[str, type[SpecError]] = {
     "duplicate-producer": DuplicateProducer,
 }
 _MANY_NAMES = 2_000
-_MOST_HINTS = 20
-"""Nearest names are looked for only so often: nobody reads more hints."""
+"""Number of names above which only similar names are compared."""
+_HINTS = 20
+"""Largest number of nearest names that are searched: nobody reads more hints."""
 
 
 def nearest(name: str, names: Collection[str]) -> str | None:
@@ -47,7 +48,7 @@ def nearest(name: str, names: Collection[str]) -> str | None:
 
 
 def called(job: JobSpec) -> str:
-    """Return the quoted name of the entry of a job, as an error of all its jobs is told once."""
+    """Return the quoted name of the entry of a job: its jobs share their errors."""
     return quoted(job.group or job.name)
 
 
@@ -58,10 +59,9 @@ def listing(names: Iterable[str], limit: int = 5) -> str:
 
 
 class PlanProblems:
-    """The errors of one plan."""
+    """The errors of one plan; ``file`` is the file of entries that do not know theirs."""
 
     def __init__(self, file: str | None) -> None:
-        """Begin with no errors; ``file`` is that of entries which do not know their own."""
         self._file = file
         self._found: dict[Problem, str | None] = {}
         self._near: dict[tuple[int, str], str | None] = {}
@@ -99,7 +99,7 @@ class PlanProblems:
         """Add the error for a name that nothing declares, with the nearest name."""
         asked = (id(names), name)
         if asked not in self._near:
-            self._near[asked] = nearest(name, names) if len(self._near) < _MOST_HINTS else None
+            self._near[asked] = nearest(name, names) if len(self._near) < _HINTS else None
         near = self._near[asked]
         if near is not None:
             hint = f"did you mean {quoted(near)}?"
@@ -110,7 +110,7 @@ class PlanProblems:
         return sorted(self._found.items(), key=lambda item: item[0].line or 0)
 
     def raise_if_any(self) -> None:
-        """Raise all errors at once, by their own class where all are of one kind."""
+        """Raise all errors at once, as their own class if all are of one kind."""
         problems = [problem for problem, _ in self.found()]
         if not problems:
             return
