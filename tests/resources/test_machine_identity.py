@@ -33,6 +33,17 @@ def test_an_empty_id_is_none(tmp_path: Path, text: str) -> None:
     assert machine_identity.machine_id(tmp_path) != ""
 
 
+def test_the_boot_replaces_a_missing_id(tmp_path: Path) -> None:
+    """As in a container: runners there must find each other, until the machine is booted."""
+    ids = []
+    for boot in ("7cba3ba1\n", "7cba3ba1\n", "0b53a6f9\n"):
+        write(tmp_path, "proc/sys/kernel/random/boot_id", boot)
+        ids.append(machine_identity.machine_id(tmp_path))
+    assert ids[0] == ids[1] != ids[2] and all(ids)
+    write(tmp_path, "etc/machine-id", "abc")
+    assert machine_identity.machine_id(tmp_path) not in ids
+
+
 def test_without_proc(tmp_path: Path) -> None:
     assert machine_identity.machine_id(tmp_path) == ""
     assert machine_identity.pid_namespace(tmp_path) == ""

@@ -33,8 +33,16 @@ def this_machine() -> MachineIdentity:
 
 
 def machine_id(root: Path = _ROOT) -> str:
-    """Return a hash of the id of this machine; empty where the system has none."""
-    found = _id_of_files(root) or (_platform_uuid() if sys.platform == "darwin" else "")
+    """Return a hash of the id of this machine; empty where the system has none.
+
+    A fresh root file system, as in a container, has no id; then the id of the kernel's boot
+    identifies the machine until the next boot.
+    """
+    found = (
+        _id_of_files(root)
+        or (_platform_uuid() if sys.platform == "darwin" else "")
+        or _kernel_boot_id(root)
+    )
     if not found:
         return ""
     return hashlib.blake2b(found.encode(), digest_size=12, person=b"torc-machine").hexdigest()
@@ -72,10 +80,15 @@ def _platform_uuid() -> str:
 
 def boot_id(root: Path = _ROOT) -> str:
     """Return a name for the time since the last boot, within which process start times compare."""
+    return _kernel_boot_id(root) or f"boot-{int(booted_at(root))}"
+
+
+def _kernel_boot_id(root: Path) -> str:
+    """Return the random id that Linux gives each boot; empty elsewhere."""
     try:
         return (root / "proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
-        return f"boot-{int(booted_at(root))}"
+        return ""
 
 
 def pid_namespace(root: Path = _ROOT) -> str:
