@@ -42,7 +42,6 @@ class Stop:
     key: AttemptKey
     cause: Cause
     grace: float | None
-    signal: str | None
 
 
 class FakeExecutor:
@@ -121,11 +120,10 @@ class FakeExecutor:
         cause: Cause,
         *,
         grace: float | None = None,
-        signal: str | None = None,
     ) -> None:
         """Note the call in ``stops``; an obedient job ends at once."""
         for key in keys:
-            self.stops.append(Stop(key, cause, grace, signal))
+            self.stops.append(Stop(key, cause, grace))
             attempt = self._attempts.get(key)
             if attempt is None or self._exited(key):
                 continue

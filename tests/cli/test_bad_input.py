@@ -268,7 +268,10 @@ def test_a_workflow_whose_folder_is_gone(user_shell: Shell, made: Path) -> None:
         "mkdir gone; cd gone; torc create ../w.yaml -f json; cd ..; rmdir gone; torc run 2"
     )
     assert done.returncode == 2
-    assert f"the folder of the workflow is gone: {made.parent}/work/gone" in done.stderr
+    assert (
+        f"the working directory of the workflow does not exist: {made.parent}/work/gone"
+        in done.stderr
+    )
     assert not (made.parent / "work/gone").exists()
 
 

@@ -423,10 +423,11 @@ class TestStop:
     def test_stop_does_not_block_and_kills_after_the_grace(self, local, order, tmp_path):
         ready = tmp_path / "ready"
         made = order(f"trap '' TERM INT; echo 1 > {ready}; while :; do sleep 0.05; done")
+        made = replace(made, limits=Limits(termination_signal="SIGINT"))
         local.submit([made])
         lines(ready, 1)
         before = time.monotonic()
-        local.stop([made.key], Cause.CANCELED, grace=1.0, signal="SIGINT")
+        local.stop([made.key], Cause.CANCELED, grace=1.0)
         assert time.monotonic() - before < 0.9
         (end,) = finish(local)
         assert (end.cause, end.return_code) == (Cause.CANCELED, 137)

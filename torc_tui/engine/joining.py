@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
 from torc_tui.engine.deadline import Deadline
 from torc_tui.engine.log_ownership import log_location
 from torc_tui.engine.orders import OrderMaker
-from torc_tui.engine.report import RunOptions
+from torc_tui.engine.report import Observer, RunOptions
 from torc_tui.engine.shared_state import NodeIdentity
-from torc_tui.errors import UsageError
+from torc_tui.errors import StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import Json, Machine
 from torc_tui.resources.gpu_monitor import GpuMonitor
@@ -20,6 +21,7 @@ from torc_tui.store import compute_nodes, run_context, workflow_progress
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
 from torc_tui.store.log_files import output_folder
+from torc_tui.wording import duration
 
 
 class RunnerHost(NamedTuple):
@@ -102,19 +104,38 @@ def join(
     return Joined(process, node, maker, deadline)
 
 
+def join_when_available(
+    attempt: Callable[[], Joined], observer: Observer, executor: Executor
+) -> Joined:
+    """Return what ``attempt`` returns, as soon as the database can be used.
+
+    No job runs yet, and the settings of the workflow are not known.
+    """
+    outage = Outage(DEFAULT_MINUTES * 60)
+    while True:
+        try:
+            return attempt()
+        except StoreUnavailable as error:
+            first = outage.since is None
+            pause = outage.failed(error, time.monotonic(), 0)
+            if first:
+                observer.notice(f"{error.message}: trying for {duration(outage.limit)}")
+            executor.wait(pause)
+
+
 def _check_directories(directory: Path, output_dir: Path) -> None:
     """Raise UsageError for a missing directory, without which every job would fail."""
     if not directory.is_dir():
         raise UsageError(
-            f"the folder of the workflow is gone: {directory}",
-            hint="make it again, with what jobs need",
+            f"the working directory of the workflow does not exist: {directory}",
+            hint="create it again, with the files that jobs need",
         )
     try:
         (output_dir / "job_stdio").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"no output can be written to {output_dir}: {error.strerror}",
-            hint="name another folder with --output-dir",
+            f"cannot write to the output directory {output_dir}: {error.strerror}",
+            hint="choose another directory with --output-dir",
         ) from error
 
 

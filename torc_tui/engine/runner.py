@@ -18,7 +18,7 @@ from torc_tui.engine.engine import Engine
 from torc_tui.engine.event_queue import EventQueue
 from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.interrupts import Interrupts
-from torc_tui.engine.joining import Joined, RunnerHost, examine_host, join
+from torc_tui.engine.joining import RunnerHost, examine_host, join, join_when_available
 from torc_tui.engine.membership import Membership
 from torc_tui.engine.recovery import RecoveryScripts
 from torc_tui.engine.remaining_work import RemainingWork
@@ -87,8 +87,8 @@ class Runner:
         self.machine = host.machine
         self.clock = clock
         self._began = time.monotonic()
-        joined = self._join_when_available(
-            lambda: join(store, workflow_id, options, host.machine, clock())
+        joined = join_when_available(
+            lambda: join(store, workflow_id, options, host.machine, clock()), observer, executor
         )
         self.maker, self.deadline = joined.maker, joined.deadline
         self.context = context = self.maker.context
@@ -120,7 +120,12 @@ class Runner:
         self.stop_requests = StopRequests(
             self.engine, self.scripts, self.interrupts, self.deadline, observer
         )
-        self.watch = self._watch_gpus(host)
+        self.watch: GpuWatch | None = None
+        if host.monitor is not None and any(map(gpu_need, context.requirements.values())):
+            if host.has_real_gpus:
+                self.watch = GpuWatch(host.monitor, executor.wake)
+            else:
+                self.events.put_notices(host.monitor.notices)
         self.summary = RunSummary(store, self.engine, host.machine, self.deadline)
         self.remaining = RemainingWork(
             self.engine, self.interrupts, self.summary, host.machine, self.watch
@@ -128,31 +133,6 @@ class Runner:
         self.membership = Membership(self.engine, joined.process)
         self._pending: list[Report] = []
         self._last_step = self._began
-
-    def _join_when_available(self, act: Callable[[], Joined]) -> Joined:
-        """Return what ``act`` returns, as soon as the database can be used.
-
-        No job runs yet, and the settings of the workflow are not known.
-        """
-        outage = Outage(DEFAULT_MINUTES * 60)
-        while True:
-            try:
-                return act()
-            except StoreUnavailable as error:
-                first = outage.since is None
-                pause = outage.failed(error, time.monotonic(), 0)
-                if first:
-                    self.observer.notice(f"{error.message}: trying for {duration(outage.limit)}")
-                self.executor.wait(pause)
-
-    def _watch_gpus(self, host: RunnerHost) -> GpuWatch | None:
-        """Read the GPUs from time to time if jobs need some; report why there are none."""
-        if host.monitor is None or not any(map(gpu_need, self.context.requirements.values())):
-            return None
-        if host.has_real_gpus:
-            return GpuWatch(host.monitor, self.executor.wake)
-        self.events.put_notices(host.monitor.notices)
-        return None
 
     def run(self) -> RunReport:
         """Run the jobs, then leave."""

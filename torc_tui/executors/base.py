@@ -55,19 +55,12 @@ class Executor(Protocol):
         is reported from its exit file, or with return code None and cause LOST if that is empty.
         """
 
-    def stop(
-        self,
-        keys: Sequence[AttemptKey],
-        cause: Cause,
-        *,
-        grace: float | None = None,
-        signal: str | None = None,
-    ) -> None:
-        """Send ``signal`` to attempts, and kill what is left after ``grace`` seconds.
+    def stop(self, keys: Sequence[AttemptKey], cause: Cause, *, grace: float | None = None) -> None:
+        """Send attempts the signal of their limits, and kill what is left after ``grace`` seconds.
 
-        None stands for the signal and the grace period of their limits; a grace of 0 kills at once.
-        Return immediately: the end is an Exited with ``cause``. Unknown keys are ignored. Another
-        stop may only shorten the grace period, and keeps the first cause.
+        None stands for the grace period of their limits; a grace of 0 kills at once. Return
+        immediately: the end is an Exited with ``cause``. Unknown keys are ignored. Another stop may
+        only shorten the grace period, and keeps the first cause.
         """
 
     def wait(self, timeout: float | None) -> list[Report]:

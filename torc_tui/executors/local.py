@@ -123,21 +123,14 @@ class LocalExecutor:
 
     # -- stopping ----------------------------------------------------------------------------------
 
-    def stop(
-        self,
-        keys: Sequence[AttemptKey],
-        cause: Cause,
-        *,
-        grace: float | None = None,
-        signal: str | None = None,
-    ) -> None:
+    def stop(self, keys: Sequence[AttemptKey], cause: Cause, *, grace: float | None = None) -> None:
         """Signal the sessions, and have the rest killed after the grace period."""
         chosen = [
             attempt
             for key in keys
             if (attempt := self._attempts.get(key)) is not None and attempt.pid
         ]
-        self._supervisor.stop(chosen, cause, grace=grace, name=signal)
+        self._supervisor.stop(chosen, cause, grace=grace)
 
     # -- waiting -----------------------------------------------------------------------------------
 

@@ -122,9 +122,7 @@ class Supervisor:
             self._sample_at = 0.0
             self._call.notify()
 
-    def stop(
-        self, attempts: Iterable[Attempt], cause: Cause, *, grace: float | None, name: str | None
-    ) -> None:
+    def stop(self, attempts: Iterable[Attempt], cause: Cause, *, grace: float | None) -> None:
         """Signal these attempts and kill what is left after the grace."""
         with self.lock:
             followed = self._running | self._waiting | self._ending
@@ -137,7 +135,7 @@ class Supervisor:
             for attempt in chosen:
                 attempt.members = without_leader(attempt, found.get(attempt.pid, []))
                 period = attempt.limits.grace if grace is None else max(0.0, grace)
-                signum = signal_number(name or attempt.limits.termination_signal)
+                signum = signal_number(attempt.limits.termination_signal)
                 self._end(attempt, cause, signum, period, now)
             self._call.notify()
 
