@@ -93,7 +93,7 @@ def test_initialized_anew_all_the_same(shell: Any, until: Any, gone: Any) -> Non
         user_actions.next_run(conn, 1)
     code, text = shell.finish(runner)
     assert code == 1, text
-    assert "initialized anew while it ran" in text
+    assert "initialized again while it ran" in text
     assert gone(shell.pid())
 
 
@@ -362,7 +362,7 @@ def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> No
         stop_runners(store, 1, hard=True)
     code, said = shell.finish(runner)
     assert code == 1, said
-    assert "asked to stop" in said
+    assert "stopped by a user" in said
     assert gone(pid)
 
 

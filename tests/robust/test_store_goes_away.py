@@ -81,7 +81,7 @@ def test_locked_for_long_by_another_program(shell: Any, until: Any, gone: Any, l
     holder = locked()
     (shell.folder / "go").touch()  # this end cannot be written down
     said = lines_until(runner, "is locked by another program")
-    assert "what runs goes on" in said
+    assert "running jobs continue" in said
     until(lambda: gone(shell.pid()), "the job ended meanwhile")
     holder.communicate()
     (shell.folder / "end").touch()
@@ -185,7 +185,7 @@ def test_truncated_and_put_back(shell: Any, until: Any, left: int) -> None:
         source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     os.truncate(shell.database, left)
     (shell.folder / "go").touch()
-    assert "t.db was truncated: what runs goes on" in lines_until(runner, "was truncated")
+    assert "t.db was truncated: running jobs continue" in lines_until(runner, "was truncated")
     Path(shell.database).write_bytes((shell.folder / "copy.db").read_bytes())
     (shell.folder / "end").touch()
     code, text = shell.finish(runner)

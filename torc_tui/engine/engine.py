@@ -231,7 +231,7 @@ class Engine:
         return script is not None and recover(flight, exited, script)
 
     def _note_starts(self, reports: SortedReports) -> list[str]:
-        """Record starts that succeeded or failed in the back-off; return what users are told."""
+        """Record successful and failed starts in the back-off; return notices."""
         backoff, now = self.state.backoff, self.state.options.monotonic()
         if reports.not_started and self.state.directory_is_gone:
             return [f"the working directory is gone: {self.state.context.directory}"]
@@ -245,7 +245,7 @@ class Engine:
         return [notice for notice in notices if notice is not None]
 
     def _forget(self, ended: Ended) -> list[str]:
-        """Forget an attempt that is over; return the files of it that nobody needs any more."""
+        """Forget an attempt that has ended; return its files that are no longer needed."""
         flight = self.state.in_flight.pop(ended.exited.key.job_id)
         self.state.pool.give(flight.allocation)
         self.state.prefetched.learn(ended.exited.ended_at - ended.exited.started_at)

@@ -47,5 +47,5 @@ class EventQueue:
         return events
 
     def clear(self) -> None:
-        """Drop the events: the workflow is gone."""
+        """Drop the events of a workflow that this runner may not write to any more."""
         self._rows.clear()

@@ -119,7 +119,7 @@ def join_when_available(
             first = outage.since is None
             pause = outage.failed(error, time.monotonic(), 0)
             if first:
-                observer.notice(f"{error.message}: trying for {duration(outage.limit)}")
+                observer.notice(f"{error.message}: retrying for {duration(outage.limit)}")
             executor.wait(pause)
 
 

@@ -4,9 +4,9 @@ Input: an output directory and a database. Output: the location of the logs, as 
 the directory, and ``//ID`` behind it when another database owns the directory. File names end in
 ``_ID`` then, so that two databases that share a directory never write the same files.
 
-The first database owns a directory. A marker beside the logs names its path and inode: a copy or a
-new database at the same path is another one. A directory with logs and no marker belongs to the
-database whose results name it.
+The first database owns a directory. A marker in the directory of the logs names its path and inode:
+a copy or a new database at the same path is another one. A directory with logs and no marker
+belongs to the database whose results name it.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Membership:
         self._last_heartbeat = time.monotonic()
 
     def is_heartbeat_due(self) -> bool:
-        """Return whether to send a heartbeat, by a clock that nobody can set."""
+        """Return whether to send a heartbeat, by a clock that is never set."""
         return time.monotonic() - self._last_heartbeat >= HEARTBEAT
 
     def send_heartbeat(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Compute hashes beside the loop of a runner, and decide about jobs that may be kept.
+"""Compute hashes in a thread, and decide about jobs that may be kept.
 
 Input: records of attempts, ids of jobs. Output: fingerprints and decisions, in the order of the
 input; the next step writes them. The thread reads the database with its own connection, and never
@@ -133,7 +133,7 @@ class RecordingThread:
     def _judge(self, job_id: int) -> None:
         try:
             stays = self._decide(job_id)
-        except TorcError:  # the database is away, or the workflow is gone: the job runs
+        except TorcError:  # the database cannot be used, or the workflow was deleted: the job runs
             stays = False
         self.decisions.append((job_id, stays))
         self._wake()

@@ -99,19 +99,19 @@ class RunSummary:
         if shared.gone_reason:
             return (
                 f"workflow {self._workflow_id} was {shared.gone_reason} while it ran: its jobs were"
-                " ended"
+                " killed"
             )
         if shared.is_archived:
             return f"workflow {self._workflow_id} was archived while it ran: the runner has stopped"
         if state.directory_is_gone:
             return (
                 f"the working directory is gone: {state.context.directory}; put it back,"
-                " then `torc run` goes on"
+                " then start `torc run` again"
             )
         if text := state.backoff.given_up(time.monotonic()):
             return text
         if shared.stop_requested:
-            return "the runner was asked to stop; `torc run` goes on"
+            return "the runner was stopped by a user; `torc run` continues the workflow"
         return None
 
     def _failed_job(self, run_id: int, job: workflow_progress.Unsuccessful) -> dict[str, object]:

@@ -191,7 +191,8 @@ class Runner:
         pause = self.outage.failed(error, time.monotonic(), len(self.executor.running))
         if first:
             self.observer.notice(
-                f"{error.message}: what runs goes on, trying for {duration(self.outage.limit)}"
+                f"{error.message}: running jobs continue; retrying for"
+                f" {duration(self.outage.limit)}"
             )
         end = time.monotonic() + pause
         while (left := end - time.monotonic()) > 0:

@@ -105,7 +105,7 @@ class SharedState:
         if flags is None:
             self.gone_reason = "deleted"
         elif orders is None or flags.run_id != self._maker.context.run_id:
-            self.gone_reason = "initialized anew"
+            self.gone_reason = "initialized again"
         elif not orders.is_active:
             self.gone_reason = "taken from this runner"
         else:

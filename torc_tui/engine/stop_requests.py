@@ -60,17 +60,17 @@ class StopRequests:
             self._scripts.stop()
 
     def check_shared_state(self) -> None:
-        """Stop when a user requests it, or when the workflow is canceled or gone."""
+        """Stop at the request of a user, or when the workflow was canceled or deleted."""
         shared = self._engine.shared
         request = shared.stop_requested
         if request and request != self._handled_request:
             if request == "hard" or not self._engine.state.stopping:
                 self._engine.stop(hard=request == "hard")
             self._handled_request = request
-        gone = bool(shared.gone_reason)
-        stop_scripts = gone or shared.is_canceled or bool(request)
+        is_gone = bool(shared.gone_reason)
+        stop_scripts = is_gone or shared.is_canceled or bool(request)
         if stop_scripts and not self._are_scripts_stopped:
-            self._scripts.stop(hard=gone)
+            self._scripts.stop(hard=is_gone)
         self._are_scripts_stopped = stop_scripts
 
     def _is_time_over(self, now: float) -> bool:

@@ -26,7 +26,7 @@ def reap(attempt: Attempt) -> None:
 
 
 def complete_end(attempt: Attempt) -> None:
-    """Add what the exit file says about the end of an attempt, where the kernel does not tell."""
+    """Add what only the exit file says about the end of an attempt."""
     if attempt.own_maxrss is None:
         read_end(attempt)
     elif attempt.return_code == CANNOT_START and read_exit_file(attempt.exit_file).pid is None:

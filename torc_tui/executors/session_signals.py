@@ -108,7 +108,8 @@ def without_leader(attempt: Attempt, members: list[Process]) -> list[Process]:
 def _is_there(attempt: Attempt) -> bool:
     """Return whether the leader exists.
 
-    An own child keeps its number until it is reaped; for an adopted process, the start time tells.
+    An own child keeps its number until it is reaped; an adopted process is identified by its start
+    time.
     """
     if attempt.own_maxrss is not None:
         return True

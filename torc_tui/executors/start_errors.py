@@ -35,13 +35,13 @@ def launch_failure(order: Order, error: Exception) -> Reason:
     """Return why this order cannot be started."""
     if not isinstance(error, OSError):
         return because(Kind.LAUNCH, error=str(error) or type(error).__name__)
-    told = error.strerror or str(error)
+    text = error.strerror or str(error)
     if error.errno == errno.E2BIG:
         size = sum(len(name) + len(value) + 2 for name, value in order.environment.items())
         return because(Kind.LAUNCH, problem="environment", size=size)
     if error.filename == order.directory:
-        return because(Kind.LAUNCH, problem="directory", path=order.directory, error=told)
-    return because(Kind.LAUNCH, path=str(error.filename) if error.filename else None, error=told)
+        return because(Kind.LAUNCH, problem="directory", path=order.directory, error=text)
+    return because(Kind.LAUNCH, path=str(error.filename) if error.filename else None, error=text)
 
 
 def no_thread() -> OSError:

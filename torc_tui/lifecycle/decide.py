@@ -38,7 +38,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A new status for a job, with a reason where the status alone does not tell it."""
+    """A new status for a job, with a reason if the status alone does not explain it."""
 
     job_id: int
     status: JobStatus
@@ -146,7 +146,7 @@ LOST_RETURN_CODE = -128
 MISSING_OUTPUT_RETURN_CODE = 1
 """Exit code of an attempt that succeeded without its declared outputs, as in Torc."""
 SIGNAL_CODES = frozenset(128 + number for number in (*range(1, 16), 24, 25, 31))
-"""Exit codes that stand for the death by a signal."""
+"""Exit codes of processes that a signal has killed."""
 
 
 def reruns_left(on_lost: str | None, lost: int) -> int:

@@ -55,7 +55,8 @@ class Automaton:
     def __init__(self, tree: Node) -> None:
         """Build the automaton; raise TooComplex if it would be too large."""
         self._splits: list[tuple[int, ...]] = []
-        self._tests: list[tuple[bool, str, int] | None] = []  # (is a boundary, source, flags)
+        self._tests: list[Character | Boundary | None] = []
+        """What each state requires, as the node of the pattern."""
         self._states: dict[tuple[frozenset[int], str], _State] = {}
         self._work = 0
         self._final = self._new()
@@ -66,12 +67,12 @@ class Automaton:
         """Return whether the text holds a match; raise TooComplex after too much work."""
         state = self._start
         ends_line = text.endswith("\n")
-        signs: Iterable[str] = text[:-1] if ends_line else text
-        for sign in chain(signs, (_LAST_NEWLINE, _END) if ends_line else (_END,)):
+        characters: Iterable[str] = text[:-1] if ends_line else text
+        for character in chain(characters, (_LAST_NEWLINE, _END) if ends_line else (_END,)):
             try:
-                following = state.moves[sign]
+                following = state.moves[character]
             except KeyError:
-                following = state.moves[sign] = self._step(state, sign)
+                following = state.moves[character] = self._step(state, character)
             if following is None:
                 return True
             state = following
@@ -79,7 +80,7 @@ class Automaton:
 
     # -- building ----------------------------------------------------------------------------------
 
-    def _new(self, splits: tuple[int, ...] = (), test: tuple[bool, str, int] | None = None) -> int:
+    def _new(self, splits: tuple[int, ...] = (), test: Character | Boundary | None = None) -> int:
         if len(self._splits) >= MAX_STATES:
             raise TooComplex("it is too large")
         self._splits.append(splits)
@@ -89,10 +90,8 @@ class Automaton:
     def _build(self, node: Node, after: int) -> int:
         """Return the state from which ``node`` leads to the state ``after``."""
         match node:
-            case Character(source, flags):
-                return self._new((after,), (False, source, flags))
-            case Boundary(source, flags):
-                return self._new((after,), (True, source, flags))
+            case Character() | Boundary():
+                return self._new((after,), node)
             case Sequence(parts):
                 for part in reversed(parts):
                     after = self._build(part, after)
@@ -126,13 +125,13 @@ class Automaton:
             return None
         if character == _END:
             return state
-        sign = character[0]
+        character = character[0]  # without the mark of the last newline
         following: set[int] = set()
         for number in reached:
             test = self._tests[number]
-            if test is not None and not test[0] and _is_matched(test[1], test[2], sign):
+            if isinstance(test, Character) and _is_matched(test.source, test.flags, character):
                 following.update(self._splits[number])
-        return self._state(frozenset(following), _kind(sign))
+        return self._state(frozenset(following), _kind(character))
 
     def _closure(self, state: _State, character: str) -> set[int]:
         """Return all states that are reached without a character, in front of ``character``."""
@@ -144,7 +143,10 @@ class Automaton:
                 continue
             reached.add(number)
             test = self._tests[number]
-            if test is None or (test[0] and _holds(test[1], test[2], state.before, character)):
+            if test is None or (
+                isinstance(test, Boundary)
+                and _holds(test.source, test.flags, state.before, character)
+            ):
                 waiting.extend(self._splits[number])
         self._work += len(reached)
         if self._work > MAX_VISITS:

@@ -47,7 +47,7 @@ def combine(
     ]
     gated, dropped = _gates(_waiting(distinct, sets, same), sets)
     inside = {index: frozenset(sets[index].members) for index in gated}
-    nobody: frozenset[int] = frozenset()
+    no_jobs: frozenset[int] = frozenset()
     edges: list[Edge] = []
     for job, indices in enumerate(distinct):
         if not indices:
@@ -55,15 +55,17 @@ def combine(
         if len(indices) == 1:
             index = indices[0]
             shared = same[index]
-            if job not in gated.get(shared, nobody) and job not in dropped.get(shared, nobody):
+            if job not in gated.get(shared, no_jobs) and job not in dropped.get(shared, no_jobs):
                 kind, members, vias, _ = sets[index]
                 _extend(edges, job, kind, members, vias)
             continue
-        covers = [inside[same[index]] for index in indices if job in gated.get(same[index], nobody)]
+        covers = [
+            inside[same[index]] for index in indices if job in gated.get(same[index], no_jobs)
+        ]
         pairs: dict[int, Edge] = {}
         for index in indices:
             shared = same[index]
-            if job in gated.get(shared, nobody) or job in dropped.get(shared, nobody):
+            if job in gated.get(shared, no_jobs) or job in dropped.get(shared, no_jobs):
                 continue
             kind, members, vias, _ = sets[index]
             own: list[Edge] = []

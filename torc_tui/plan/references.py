@@ -3,7 +3,7 @@ r"""Find and replace the tokens of a command.
 A token is ``${files.input.NAME}``, ``${files.output.NAME}`` or one of the same two of
 ``user_data``. All other expansions are left to the shell and to the programs of the command.
 
-Input: the text of a command. Output: its tokens, the errors in them, what looks like a misspelt
+Input: the text of a command. Output: its tokens, the errors in them, what looks like a misspelled
 token, and the text with the tokens replaced. Names are not looked up here.
 
 Invariants
@@ -88,14 +88,14 @@ def _literal(text: str) -> str:
 
 
 class Fault(NamedTuple):
-    """A token that cannot be used, or what looks like a misspelt one."""
+    """A token that cannot be used, or what looks like a misspelled one."""
 
     message: str
     hint: str | None
 
 
 class ScannedText(NamedTuple):
-    """The tokens of a text in their order, its errors, and what looks like a misspelt token."""
+    """The tokens of a text in their order, its errors, and what looks like a misspelled token."""
 
     tokens: list[Token]
     errors: list[Fault]
@@ -120,6 +120,7 @@ def scan(text: str) -> ScannedText:
 
 
 def _add(match: re.Match[str], found: ScannedText) -> None:
+    """Add a candidate as a token, as an error, or as what is probably a misspelled token."""
     section, rest, closed = match.groups()
     direction, dot, name = rest.partition(".")
     if section in _SECTIONS and direction in _DIRECTIONS and dot:

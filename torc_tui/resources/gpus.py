@@ -162,7 +162,7 @@ class GpuState:
         self.reserved -= grant.memory
 
     def holds(self, grant: GpuGrant, times: int) -> bool:
-        """Return whether the grant is held here, beside others: ``times`` grants in all."""
+        """Return whether the grant is among at least ``times`` grants of this GPU."""
         return (
             self.grants >= times
             and self.share >= grant.share

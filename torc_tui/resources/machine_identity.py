@@ -62,7 +62,7 @@ def _id_of_files(root: Path) -> str:
 def _platform_uuid() -> str:
     """Return the hardware UUID of a Mac."""
     try:
-        told = subprocess.run(
+        output = subprocess.run(
             ["/usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice"],
             capture_output=True,
             text=True,
@@ -71,7 +71,7 @@ def _platform_uuid() -> str:
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    for line in told.splitlines():
+    for line in output.splitlines():
         name, _, value = line.partition("=")
         if name.strip() == '"IOPlatformUUID"':
             return value.strip().strip('"').lower()

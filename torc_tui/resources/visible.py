@@ -72,6 +72,7 @@ def _named(devices: Sequence[Device], value: str) -> set[str]:
 
 
 def _find(devices: Sequence[Device], entry: str) -> tuple[str, ...]:
+    """Return the UUIDs that one entry of CUDA_VISIBLE_DEVICES names; none if it names no device."""
     if entry.isascii() and entry.isdigit():
         return devices[int(entry)].usable if int(entry) < len(devices) else ()
     if entry.startswith("MIG-GPU-"):
