@@ -15,16 +15,15 @@ from dataclasses import dataclass, field
 
 from torc_tui.engine.attempt_ends import AttemptEnds
 from torc_tui.engine.attempt_record import Record
+from torc_tui.engine.claims import JobClaims
 from torc_tui.engine.outputs import OutputCheck
-from torc_tui.engine.placer import BATCH, Placed, Placer
-from torc_tui.engine.prefetch import PREFETCHED_JOBS
+from torc_tui.engine.placer import Placed, Placer
 from torc_tui.engine.state import RunnerState
-from torc_tui.lifecycle.decide import CANCEL, Change
+from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.model import AttemptKey, Event, Exited, NotStarted, Started
 from torc_tui.operations.freshness_facts import last_event
-from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.store import dependency_counters, fingerprints, scheduling, workflow_progress
+from torc_tui.store import fingerprints, scheduling, workflow_progress
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
@@ -90,9 +89,7 @@ class StepTransaction:
         self._unclaim_not_started(conn)
         self._resume_interrupted(conn)
         self._write_decisions(conn)
-        self._unclaim_prefetched(conn)
         self._claim(conn)
-        self._prefetch(conn)
         self._append_events(conn)
         self._save_fingerprints(conn)
 
@@ -193,112 +190,15 @@ class StepTransaction:
             self._rows += workflow_progress.resume_interrupted(conn, workflow_id)
         self._state.shared.has_news = False
 
-    def _unclaim_prefetched(self, conn: Connection) -> None:
-        """Make prefetched jobs ready again when other jobs or runners may need the resources.
-
-        Those that a user wants stopped are canceled.
-        """
-        jobs = self._state.prefetched.jobs
-        if not jobs or self._may_keep_prefetched():
-            return
-        held = [job for job in jobs if job.id in self._held]
-        unwanted = [job.id for job in held if self._held[job.id].stop_requested]
-        free = [(job.id, job.attempt_id) for job in held if job.id not in unwanted]
-        self._rows += scheduling.unclaim(conn, free)
-        self._cancel(conn, unwanted)
-        self.prefetched = []
-
-    def _may_keep_prefetched(self) -> bool:
-        state = self._state
-        frees_resources = any(
-            not state.in_flight[one.exited.key.job_id].is_replaced for one in self.ended
-        )
-        return (
-            state.may_prefetch()
-            and state.shared.is_only_runner
-            and not frees_resources
-            and not state.prefetched.is_stale(self._now)
-        )
-
-    def _cancel(self, conn: Connection, job_ids: Sequence[int]) -> None:
-        reason = because(Kind.CANCELED_BY_USER)
-        changes = [Change(job_id, JobStatus.CANCELED, reason) for job_id in job_ids]
-        self._rows += dependency_counters.apply_changes(conn, changes, self._now)
-        self._rows += dependency_counters.settle_ended(
-            conn, [(job_id, JobStatus.CANCELED) for job_id in job_ids], self._now
-        )
-
     def _claim(self, conn: Connection) -> None:
-        """Claim ready jobs that fit beside those that still run.
-
-        The resources of the attempts that end here may be used for them, but are given back to the
-        pool only after the commit.
-        """
-        state = self._state
-        if not state.may_claim():
-            return
-        ending = [state.in_flight[one.exited.key.job_id].allocation for one in self.ended]
-        for allocation in ending:
-            state.pool.give(allocation)
-        try:
-            limit = self._claim_limit(len(state.in_flight) - len(ending))
-            self.placed = self._placer.place(conn, self._now, limit)
-            self._record_claims(
-                conn, [(placed.job, placed.allocation_text) for placed in self.placed]
-            )
-            if not self.placed:
-                state.backoff.postpone(state.options.monotonic())
-        finally:
-            for allocation in ending:
-                state.pool.hold(allocation)
-
-    def _claim_limit(self, running: int) -> int:
-        """Return how many jobs may be claimed while that many run."""
-        most = self._state.shared.max_parallel_jobs
-        startable = self._state.backoff.room(self._state.options.monotonic(), running)
-        limit = BATCH if most is None else most - running
-        return limit if startable is None else min(limit, startable)
-
-    def _prefetch(self, conn: Connection) -> None:
-        """Claim some jobs in advance, where jobs are short and all request the same."""
-        state = self._state
-        if not self._is_prefetch_useful():
-            return
-        workflow_id = state.context.workflow_id
-        classes = scheduling.ready_classes(conn, workflow_id)
-        if len(classes) != 1:
-            return
-        ended = {one.exited.key.job_id for one in self.ended}
-        running = {
-            flight.job.requirement_id
-            for job_id, flight in state.in_flight.items()
-            if job_id not in ended
-        }
-        running |= {placed.job.requirement_id for placed in self.placed}
-        ready = scheduling.ready_jobs(conn, workflow_id, classes[0], self._now, PREFETCHED_JOBS)
-        alike = [job for job in ready if job.requirement_id in running]
-        if alike:
-            self._record_claims(conn, [(job, None) for job in alike])
-            self.prefetched = [*state.prefetched.jobs, *alike]
-
-    def _is_prefetch_useful(self) -> bool:
-        state = self._state
-        return (
-            self.prefetched is None
-            and len(state.prefetched.jobs) < PREFETCHED_JOBS // 2
-            and state.prefetched.worthwhile
-            and state.shared.is_only_runner
-            and state.may_prefetch()
-            and state.options.deadline.end_time is None
-        )
-
-    def _record_claims(
-        self, conn: Connection, claimed: Sequence[tuple[ReadyJob, str | None]]
-    ) -> None:
-        state = self._state
-        self._rows += scheduling.claim(
-            conn, state.node.node_id, state.context.run_id, state.maker.log_location, claimed
-        )
+        """Claim jobs with the resources that are free, or that become free in this step."""
+        claims = JobClaims(self._state, self._placer, self.ended, self._held, self._now)
+        self.placed = claims.placed
+        claims.unclaim_prefetched(conn)
+        claims.claim(conn)
+        claims.prefetch(conn)
+        self.prefetched = claims.prefetched
+        self._rows += claims.rows
 
     def _append_events(self, conn: Connection) -> None:
         """Append the events of the step, and the end of the workflow if it is complete."""
