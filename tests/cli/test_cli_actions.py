@@ -72,7 +72,7 @@ def test_jobs_are_narrowed_before_the_question(
     assert answer.code == 2
     assert answer.err == (
         "cannot cancel read: it has already been canceled\n"
-        "Running jobs are stopped; jobs that depend on these are canceled too.\n"
+        "Running jobs are stopped.\n"
         "Cancel job 1 (write)? [y/N] torc: no changes made\n"
     )
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))

@@ -4,15 +4,18 @@ did it."""
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.raw_sql import execute
 from torc_tui.errors import NotFound, Refused
+from torc_tui.model import Machine
+from torc_tui.operations import catalog, runners
 from torc_tui.operations import jobs as acts
-from torc_tui.operations import runners
 from torc_tui.operations import workflows as operations
+from torc_tui.operations.user_action import function_of
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, user_data, workflows
@@ -247,3 +250,73 @@ def test_the_command_line_of_a_runner_does_not_name_the_store(
     assert command[-4:] == ["run", str(workflow_id), "--grace", "1"]
     assert not [word for word in command if "://" in word or "database" in word]
     assert env["TORC_DATABASE"] == store.url
+
+
+CHAIN = """
+name: chain
+jobs:
+  - {name: a, command: x}
+  - {name: 'b_{i}', command: x, depends_on: [a], parameters: {i: '1:3'}}
+  - {name: c, command: x, depends_on_regexes: ['b_.*']}
+  - {name: d, command: x, depends_on: [c], cancel_on_blocking_job_failure: false}
+  - {name: e, command: x, depends_on: [d]}
+  - {name: f, command: x}
+"""
+
+
+@pytest.mark.parametrize("status", [JobStatus.READY, JobStatus.RUNNING], ids=["ready", "running"])
+def test_cancel_names_dependents(store: Store, tmp_path: Path, status: JobStatus) -> None:
+    """Before and after the action, the same: the jobs that will not run."""
+    workflow_id = make(store, tmp_path, CHAIN)
+    operations.initialize(store, workflow_id)
+    number = ids(store, workflow_id)
+    with store.write() as conn:
+        execute(conn, f"UPDATE job SET status = {int(status)} WHERE name = 'a'")
+    found = acts.select(store, catalog.CANCEL, [number["a"], number["b_2"]])
+    assert [job.name for job in found.jobs] == ["a", "b_2"]
+    assert found.dependents == ["b_1", "b_3", "c"]
+    done = acts.cancel_jobs(store, [number["a"], number["b_2"]], actor=ME)
+    assert (sorted(done.moved), done.dependents) == ([number["a"], number["b_2"]], 3)
+    if status is JobStatus.READY:
+        canceled = [name for name, one in states(store, workflow_id).items() if one == "canceled"]
+        assert canceled == ["a", "b_1", "b_2", "b_3", "c"]
+
+
+def test_only_cancel_and_retry_change_dependents(store: Store, tmp_path: Path) -> None:
+    workflow_id = make(store, tmp_path, CHAIN)
+    operations.initialize(store, workflow_id)
+    number = ids(store, workflow_id)
+    assert acts.disable_jobs(store, [number["f"]], actor=ME).dependents == 0
+    assert acts.enable_jobs(store, [number["f"]], actor=ME).dependents == 0
+    acts.cancel_jobs(store, [number["a"]], actor=ME)
+    found = acts.select(store, catalog.RETRY, [number["a"]])
+    assert found.dependents == ["b_1", "b_2", "b_3", "c", "d"]
+    assert acts.retry_jobs(store, [number["a"]], actor=ME).dependents == 5
+    assert states(store, workflow_id)["c"] == "blocked"
+
+
+@pytest.mark.parametrize("act", ["retry", "disable", "hold"])
+def test_jobs_of_a_lost_runner_are_freed_first(store: Store, tmp_path: Path, act: str) -> None:
+    """By the action itself, which the app calls, and by the choice of the jobs."""
+    workflow_id = make(store, tmp_path, CHAIN)
+    operations.initialize(store, workflow_id)
+    a = ids(store, workflow_id)["a"]
+    gone = replace(compute_nodes.this_process("here"), started=1)
+    machine = Machine(hostname="here", num_cpus=1, memory=1)
+    action = catalog.BY_ID[f"job-{act}"]
+    for choose in (True, False):
+        with store.write() as conn:
+            node, _ = compute_nodes.register(conn, workflow_id, 1, gone, machine, {}, 1.0)
+            execute(
+                conn,
+                f"UPDATE job SET status = 4, compute_node_id = {node}, started_at = 1.0, held = "
+                f"{'TRUE' if store.dialect == 'postgresql' else 1} WHERE id = {a}",
+            )
+        legal = JobStatus.READY in action.legal
+        if choose:
+            found = acts.select(store, action, [a], actor=ME)
+            assert [job.id for job in found.jobs] == ([a] if legal else [])
+            assert states(store, workflow_id)["a"] == "ready"
+        else:
+            done = function_of(action)(store, [a], actor=ME)
+            assert done.moved == ([a] if legal else [])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.raw_sql import execute
 from tests.tui.driving import screen, screen_text, sees, until
 from tests.waiting import DEADLINE
+from torc_tui.model import Machine
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
-from torc_tui.store import events
+from torc_tui.store import compute_nodes, events
 from torc_tui.store.database import Store
 from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.shell.app import TorcApp
@@ -196,6 +199,36 @@ async def test_what_destroys_asks_first(story: Story) -> None:
         await pilot.press("c", "y")
         await until(pilot, lambda: story.kinds().count("job_canceled") >= 1)
         await until(pilot, sees(pilot, "canceled: prep w", "Canceled 1 job"))
+
+
+async def test_cancel_names_the_dependents(story: Story) -> None:
+    """What is canceled with the job, before the answer and after it."""
+    story.initialize()
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        await pilot.press("c")
+        told = ("6 jobs that depend on it are canceled too:", "train_1", "train_5", "report")
+        await until(pilot, sees(pilot, "Cancel 1 job", "Running jobs are stopped.", *told))
+        await pilot.press("y")
+        await until(pilot, sees(pilot, "Canceled 1 job and 6 jobs that depend on it"))
+
+
+async def test_a_lost_job_is_retried(story: Story) -> None:
+    """Its runner is gone: the key asks the database, which takes the job from the runner first."""
+    story.initialize()
+    gone = replace(compute_nodes.this_process("here"), started=1)
+    machine = Machine(hostname="here", num_cpus=1, memory=1)
+    with story.store.write() as conn:
+        node, _ = compute_nodes.register(conn, story.workflow, 1, gone, machine, {}, 1.0)
+        execute(conn, f"UPDATE job SET status = 4, compute_node_id = {node}, started_at = 1.0"
+                " WHERE name = 'prep'")  # fmt: skip
+    async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "1 running"))
+        await pilot.press("x")
+        await until(pilot, sees(pilot, "Disable 1 job"))
+        await pilot.press("y")
+        await until(pilot, lambda: "job_disabled" in story.kinds())
+        assert "node_lost" in story.kinds()
 
 
 async def test_read_only_refuses(story: Story) -> None:

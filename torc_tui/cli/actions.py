@@ -18,18 +18,23 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, say, without_runner
 from torc_tui.model import Workflow
 from torc_tui.operations.user_action import (
+    Selection,
     UserAction,
+    and_dependents,
     check_workflow,
+    dependents_sentence,
     describe_jobs,
     function_of,
     must_confirm,
 )
-from torc_tui.status import HELD, number_of
+from torc_tui.status import number_of
 from torc_tui.wording import count, listed
 
 if TYPE_CHECKING:
     from torc_tui.operations.job_changes import JobChanges
 
+DEPENDENTS = 8
+"""Number of dependents that a question names."""
 _REFUSALS = 20
 """How many refusals are printed one by one."""
 
@@ -61,9 +66,7 @@ def carry_out(call: Call, action: UserAction, ids: Sequence[int], **more: Any) -
     """
     from torc_tui.operations.jobs import select
 
-    selection = select(call.store, action, ids)
-    if selection.refused and _free_jobs(call, action, selection.refused):
-        selection = select(call.store, action, ids)
+    selection = select(call.store, action, ids, actor=call.actor)
     _tell_refusals(selection.refused.values())
     if not selection.jobs:
         tell_jobs(call, [], "")
@@ -71,13 +74,14 @@ def carry_out(call: Call, action: UserAction, ids: Sequence[int], **more: Any) -
     argument = () if action.argument is None else (getattr(call.options, action.argument.name),)
     words = {"argument": argument[0] if argument else ""}
     if must_confirm(action, Counter(job.status for job in selection.jobs)):
-        _confirm(call, action, {**words, "jobs": describe_jobs(selection.jobs)})
+        jobs = describe_jobs(selection.jobs)
+        _confirm(call, action, {**words, "jobs": jobs}, _dependents(action, selection))
     chosen = [job.id for job in selection.jobs]
     result = function_of(action)(call.store, chosen, *argument, actor=call.actor, **more)
     _tell_refusals(result.refused.values())  # their status changed during the confirmation
     moved = [job for job in selection.jobs if job.id not in result.refused]
     sentence = action.done.format(**words, jobs=describe_jobs(moved))
-    tell_jobs(call, result.moved, sentence + _dependents(len(moved), result.dependents))
+    tell_jobs(call, result.moved, sentence + and_dependents(len(moved), result.dependents))
     if action.wants_runner and not call.json:
         _tell_without_runner(call, result.moved)
     if not result.moved:
@@ -106,13 +110,13 @@ def on_workflow(call: Call) -> None:
 def on_workflows(call: Call) -> None:
     """Carry out an action on several workflows."""
     from torc_tui.cli.workflows import record_of
+    from torc_tui.operations.lost_runners import free_lost_jobs
     from torc_tui.store import workflows
 
     action = call.action
     ids = list(dict.fromkeys(call.workflow_id(text) for text in call.options.workflows))
     flags = {one.keyword: getattr(call.options, one.name) for one in action.flags}
-    for one in ids:
-        _free(call, action, one)
+    free_lost_jobs(call.store, action, ids, call.actor)
     found = [workflows.get_workflow(call.store, one) for one in ids]
     for workflow in found if not flags.get("force") else ():
         check_workflow(action, workflow)
@@ -125,28 +129,6 @@ def on_workflows(call: Call) -> None:
         output.json_value([record_of(workflow) for workflow in deleted])
     else:
         output.line(action.done.format(workflows=name_workflows(ids)))
-
-
-def _free(call: Call, action: UserAction, workflow_id: int) -> bool:
-    """Take the jobs from lost runners; return whether there were any.
-
-    Nothing is done for an action that applies to held jobs.
-    """
-    from torc_tui.operations.lost_runners import sync_status
-
-    if not action.legal.isdisjoint(HELD):
-        return False
-    return bool(sync_status(call.store, workflow_id, actor=call.actor))
-
-
-def _free_jobs(call: Call, action: UserAction, job_ids: Iterable[int]) -> bool:
-    """Take these jobs from lost runners; return whether there were any."""
-    from torc_tui.store import queries
-
-    jobs = [queries.get_job(call.store, one) for one in job_ids]
-    workflow_ids = sorted({int(job["workflow_id"]) for job in jobs})
-    freed = [_free(call, action, workflow_id) for workflow_id in workflow_ids]
-    return any(freed)
 
 
 def tell_jobs(call: Call, ids: Sequence[int], sentence: str) -> None:
@@ -172,9 +154,19 @@ def name_workflows(ids: Sequence[int]) -> str:
     return f"workflows {listed(map(str, ids), 20)}"
 
 
-def _confirm(call: Call, action: UserAction, words: Mapping[str, object]) -> None:
+def _dependents(action: UserAction, selection: Selection) -> str | None:
+    """Return which dependents the action changes, too; None where there are none."""
+    names = selection.dependents
+    told = dependents_sentence(action, len(selection.jobs), len(names))
+    return told and f"{told}: {listed(names, DEPENDENTS)}."
+
+
+def _confirm(
+    call: Call, action: UserAction, words: Mapping[str, object], told: str | None = None
+) -> None:
     reason = action.confirm.reason if action.confirm is not None else None
-    call.confirm(action.question.format(**words), reason)
+    reasons = " ".join(one for one in (reason, told) if one)
+    call.confirm(action.question.format(**words), reasons or None)
 
 
 def _tell_refusals(refusals: Iterable[str]) -> None:
@@ -193,14 +185,6 @@ def _tell_without_runner(call: Call, ids: Sequence[int]) -> None:
     for workflow_id in sorted({int(job["workflow_id"]) for job in jobs}):
         if not allocations_held.runners(call.store, workflow_id=workflow_id):
             say(without_runner(workflow_id))
-
-
-def _dependents(jobs: int, dependents: int) -> str:
-    """Return what a sentence adds about the dependents that an action changed, too."""
-    if not dependents:
-        return ""
-    verb = "depends" if dependents == 1 else "depend"
-    return f" and {count(dependents, 'job')} that {verb} on {'it' if jobs == 1 else 'them'}"
 
 
 def _set_flag(action: UserAction, result: Any) -> dict[str, Any]:

@@ -23,8 +23,9 @@ from torc_tui.operations.job_changes import (
     plan_changes,
 )
 from torc_tui.operations.lost_attempts import end_orphans
+from torc_tui.operations.lost_runners import free_lost_jobs
 from torc_tui.operations.retries import Retry, plan_retry
-from torc_tui.operations.user_action import UserAction, narrow
+from torc_tui.operations.user_action import Selection, UserAction, narrow
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
 from torc_tui.store import dependency_counters, user_actions
@@ -43,24 +44,46 @@ class Done:
     dependents: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The jobs to which an action applies, and refusals for the others by id."""
+def select(
+    store: Store, action: UserAction, job_ids: Iterable[int], *, actor: str | None = None
+) -> Selection:
+    """Return the jobs to which an action applies. NotFound for an unknown id.
 
-    jobs: Sequence[JobState]
-    refused: dict[int, str]
+    Nothing is changed, but for jobs of lost runners: they are taken from these first.
+    """
+    jobs, refused = narrow(action, _free(store, action, job_ids, actor))
+    names: dict[int, str] = {}
+    with store.read() as conn:
+        if action is catalog.CANCEL:
+            names = user_actions.doomed(conn, [job.id for job in jobs])
+        elif action is catalog.RETRY:
+            retry = plan_retry(conn, jobs)
+            refused |= retry.refused
+            jobs = [job for job in jobs if job.id not in retry.refused]
+            names = retry.followers
+    return Selection(jobs, refused, list(names.values()))
 
 
-def select(store: Store, action: UserAction, job_ids: Iterable[int]) -> Selection:
-    """Return the jobs to which an action applies; change nothing. NotFound for an unknown id."""
-    return Selection(*narrow(action, _existing(store, job_ids)))
+def _free(
+    store: Store, action: UserAction, job_ids: Iterable[int], actor: str | None
+) -> list[JobState]:
+    """Return the jobs with these ids, after they were taken from lost runners if necessary."""
+    found = _existing(store, job_ids)
+    held = [job.workflow_id for job in found if job.status in HELD]
+    if held and free_lost_jobs(store, action, held, actor):
+        found = _existing(store, [job.id for job in found])
+    return found
 
 
 def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Cancel waiting jobs at once, with their dependents; ask the runners of the running ones."""
     reason = because(Kind.CANCELED_BY_USER, actor=actor)
 
+    dependents = 0
+
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        nonlocal dependents
+        dependents += len(user_actions.doomed(conn, [job.id for job in jobs]))
         waiting = [job.id for job in jobs if job.status in CANCELABLE]
         user_actions.cancel_idle(conn, waiting, reason, at)
         rows: list[EventRow] = [
@@ -70,6 +93,7 @@ def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
         return rows + (dependency_counters.resettle(conn, workflow_id, at) if waiting else [])
 
     done = _on_jobs(store, catalog.CANCEL, job_ids, act, actor)
+    done.dependents = dependents
     _end_orphans(store, done, reason)
     return done
 
@@ -98,8 +122,11 @@ def retry_jobs(
     """
     reason = because(Kind.RETRIED_BY_USER, actor=actor).to_json()
     retry, planned = Retry(), PlannedChanges()
+    dependents = 0
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        nonlocal dependents
+        dependents += len(retry.followers)
         put_back = [*retry.chosen, *retry.followers]
         changed = apply_changes(conn, workflow_id, jobs, planned) if changes else []
         user_actions.again(conn, put_back)
@@ -120,7 +147,9 @@ def retry_jobs(
         retry = plan_retry(conn, [job for job in jobs if job.id not in planned.refused])
         return planned.refused | retry.refused
 
-    return _on_jobs(store, catalog.RETRY, job_ids, act, actor, check)
+    done = _on_jobs(store, catalog.RETRY, job_ids, act, actor, check)
+    done.dependents = dependents
+    return done
 
 
 def hold_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
@@ -223,7 +252,7 @@ def _on_jobs(
     check: Check = lambda conn, jobs: {},
 ) -> Done:
     """Change the jobs to which the action applies, in one transaction per workflow."""
-    found = _existing(store, job_ids)
+    found = _free(store, action, job_ids, actor)
     done = Done()
     for workflow_id in dict.fromkeys(job.workflow_id for job in found):
         ids = [job.id for job in found if job.workflow_id == workflow_id]
@@ -239,7 +268,6 @@ def _on_jobs(
             rows = act(conn, workflow_id, chosen, now)
             append(conn, workflow_id, rows, at=now, actor=actor)
         done.moved += [job.id for job in chosen]
-        done.dependents += _dependents(rows, {job.id for job in chosen})
     return done
 
 
@@ -261,11 +289,6 @@ def _ask_to_stop(conn: Any, jobs: Sequence[JobState], cause: str) -> list[EventR
     running = [job.id for job in jobs if job.status in HELD]
     user_actions.ask_to_stop(conn, running, cause)
     return [("job_stop_requested", job_id, {"cause": cause}) for job_id in running]
-
-
-def _dependents(rows: Sequence[EventRow], chosen: set[int]) -> int:
-    """Return how many other jobs the events of an action are about."""
-    return len({row[1] for row in rows} - {None, *chosen})
 
 
 def _end_orphans(store: Store, done: Done, reason: Reason) -> None:

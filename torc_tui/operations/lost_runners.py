@@ -26,7 +26,9 @@ from torc_tui.operations.lost_attempts import (
     kill,
     running,
 )
+from torc_tui.operations.user_action import UserAction
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.status import HELD
 from torc_tui.store import compute_nodes, runner_liveness, user_actions
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.database import Store
@@ -86,6 +88,19 @@ def sync_status(
         if one.jobs.rows or not left:
             dropped.append(one)
     return dropped
+
+
+def free_lost_jobs(
+    store: Store, action: UserAction, workflow_ids: Iterable[int], actor: str | None = None
+) -> bool:
+    """Take the jobs from lost runners before an action that does not apply to held jobs.
+
+    Return whether there were any.
+    """
+    if not action.legal.isdisjoint(HELD):
+        return False
+    freed = [sync_status(store, one, actor=actor) for one in dict.fromkeys(workflow_ids)]
+    return any(freed)
 
 
 def _expired(nodes: Iterable[Node]) -> list[Node]:

@@ -22,10 +22,10 @@ from torc_tui.wording import sentence
 
 @dataclass(slots=True)
 class Retry:
-    """The jobs that a retry puts back, and refusals for the others by id."""
+    """The jobs that a retry puts back, the followers with names, and refusals by id."""
 
     chosen: list[int] = field(default_factory=list)
-    followers: list[int] = field(default_factory=list)
+    followers: dict[int, str] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
 
 
@@ -37,6 +37,7 @@ def plan_retry(conn: Connection, jobs: Sequence[JobState]) -> Retry:
     """
     retry = Retry()
     followers: dict[int, list[int]] = {}
+    names: dict[int, str] = {}
     for job in jobs:
         found = user_actions.followers(conn, job.id)
         held = next((one for one in found if one.status in HELD), None)
@@ -45,10 +46,11 @@ def plan_retry(conn: Connection, jobs: Sequence[JobState]) -> Retry:
             retry.refused[job.id] = f"cannot retry {job.name}: {told}"
         else:
             followers[job.id] = [one.id for one in found]
+            names |= {one.id: one.name for one in found}
     _refuse_doomed(conn, [job for job in jobs if job.id in followers], followers, retry)
     retry.chosen = list(followers)
     behind = dict.fromkeys(one for found in followers.values() for one in found)
-    retry.followers = [one for one in behind if one not in followers]
+    retry.followers = {one: names[one] for one in behind if one not in followers}
     return retry
 
 

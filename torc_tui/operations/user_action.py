@@ -103,6 +103,8 @@ class UserAction(NamedTuple):
     hint: str | None = None
     """What to do if the action does not apply."""
     confirm: Confirmation | None = None
+    dependents: str | None = None
+    """What becomes of the jobs that depend on these, as a participle."""
     argument: Argument | None = None
     flags: tuple[Flag, ...] = ()
     fixed: Mapping[str, object] = {}
@@ -154,6 +156,17 @@ class WorkflowLike(Protocol):
     @property
     def counts(self) -> Mapping[JobStatus, int]:
         """Return the number of jobs per status."""
+
+
+class Selection(NamedTuple):
+    """The jobs to which an action applies, and refusals for the others by id.
+
+    ``dependents`` are the names of the jobs that are canceled or put back with them.
+    """
+
+    jobs: Sequence[JobLike]
+    refused: dict[int, str]
+    dependents: Sequence[str] = ()
 
 
 J = TypeVar("J", bound=JobLike)
@@ -236,6 +249,26 @@ def describe_jobs(jobs: Sequence[JobLike]) -> str:
     if len(jobs) == 1:
         return f"job {jobs[0].id} ({jobs[0].name})"
     return f"{count(len(jobs), 'job')} ({listed(job.name for job in jobs)})"
+
+
+def and_dependents(jobs: int, dependents: int) -> str:
+    """Return what an answer adds about dependents: `` and 2 jobs that depend on it``."""
+    return f" and {_depending(jobs, dependents)}" if dependents else ""
+
+
+def dependents_sentence(action: UserAction, jobs: int, dependents: int) -> str | None:
+    """Return what an action does to dependents, before their names; None where there are none."""
+    if not dependents or action.dependents is None:
+        return None
+    verb = "is" if dependents == 1 else "are"
+    return f"{_depending(jobs, dependents)} {verb} {action.dependents} too"
+
+
+def _depending(jobs: int, dependents: int) -> str:
+    from torc_tui.wording import count
+
+    verb = "depends" if dependents == 1 else "depend"
+    return f"{count(dependents, 'job')} that {verb} on {'it' if jobs == 1 else 'them'}"
 
 
 def function_of(action: UserAction) -> Callable[..., Any]:

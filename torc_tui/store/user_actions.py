@@ -163,6 +163,15 @@ def followers(conn: Connection, job_id: int) -> list[Follower]:
     return [Follower(row.id, row.name, JobStatus(row.status)) for row in rows]
 
 
+def doomed(conn: Connection, job_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names, by id, of the other jobs that are canceled when these are canceled."""
+    found: dict[int, str] = {}
+    for job_id in job_ids:
+        if job_id not in found:  # what is behind such a job has been found with it
+            found |= {row.id: row.name for row in conn.rows(sql.DOOMED, job_id=job_id)}
+    return {job_id: name for job_id, name in found.items() if job_id not in set(job_ids)}
+
+
 class Culprit(NamedTuple):
     """A dependency because of which a job is canceled."""
 

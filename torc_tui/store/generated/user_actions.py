@@ -58,6 +58,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.id = ?2",
         "reason:reason job_id",
     ),
+    "DOOMED": (
+        "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
+        "dependency.depends_on_id = ?1 UNION SELECT dependency.job_id AS job_id FROM dependency "
+        "JOIN below ON dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = "
+        "below.id WHERE below.id < 0 OR u.status IN (0, 1) AND u.cancel_on_blocking_job_failure) "
+        "SELECT job.id, job.name FROM job JOIN below ON below.id = job.id WHERE job.status IN "
+        "(0, 1) AND job.cancel_on_blocking_job_failure ORDER BY job.id",
+        "job_id",
+        "id name",
+    ),
     "EXECUTED_ACTIONS": (
         "SELECT action.id, action.trigger_type, action.job_ids FROM action WHERE "
         "action.workflow_id = ?1 AND action.executed_run_id IS NOT NULL AND action.trigger_type "

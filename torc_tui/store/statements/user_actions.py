@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import case, func, null, or_, select, update
+from sqlalchemy import and_, case, func, null, or_, select, update
 
 from torc_tui.status import CANCELABLE, HELD, UNHELD, UNSUCCESSFUL, WAITING, JobStatus
 from torc_tui.store.schema import action, compute_node, dependency, file, job, user_data, workflow
@@ -143,6 +143,36 @@ def _followers() -> Any:
 
 
 FOLLOWERS = _followers()
+
+
+def _doomed() -> Any:
+    """Return the jobs downstream that are canceled when a job is canceled, now or later."""
+    up = job.alias("u")
+
+    def waits(one: Any) -> Any:
+        return and_(among(one.c.status, WAITING), one.c.cancel_on_blocking_job_failure)
+
+    below = (
+        select(dependency.c.job_id.label("id"))
+        .where(dependency.c.depends_on_id == _job_id)
+        .cte("below", recursive=True)
+    )
+    below = below.union(
+        select(dependency.c.job_id)
+        .select_from(dependency)
+        .join(below, dependency.c.depends_on_id == below.c.id)
+        .outerjoin(up, up.c.id == below.c.id)
+        .where(or_(below.c.id < 0, waits(up)))
+    )
+    return (
+        select(job.c.id, job.c.name)
+        .join(below, below.c.id == job.c.id)
+        .where(waits(job))
+        .order_by(job.c.id)
+    )
+
+
+DOOMED = _doomed()
 _canceling = (
     select(job.c.cancel_on_blocking_job_failure).where(_one).correlate(None).scalar_subquery()
 )

@@ -71,12 +71,21 @@ class Choice(Overlay[T], Generic[T]):
             with Container(id="answers"):
                 yield from self.buttons
 
+    def set_lines(self, lines: Sequence[Line]) -> None:
+        """Show other lines, when more is known about what is asked."""
+        self.drawing = TextDrawing(lines)
+        self.canvas.set_drawing(self.drawing)
+        self._fit(self.app.size.width)
+
     def on_mount(self) -> None:
         self.buttons[0 if self.first else -1].focus()
 
     def on_resize(self, event: events.Resize) -> None:
+        self._fit(event.size.width)
+
+    def _fit(self, screen_width: int) -> None:
         needed = sum(width_of(option.label) + len(option.key) + 7 for option in self.options)
-        room = min(self.widest, event.size.width * 96 // 100) - 4
+        room = min(self.widest, screen_width * 96 // 100) - 4
         self.set_class(room < needed, "-narrow")
         width, height = self.drawing.size
         # The bar for long lines takes one line.

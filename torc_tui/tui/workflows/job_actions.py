@@ -7,27 +7,33 @@ reader thread, and what became of the jobs. The actions and their words are thos
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from torc_tui.errors import Refused
 from torc_tui.model import Job
 from torc_tui.operations.catalog import CATALOG, HOLD, PRIORITY
 from torc_tui.operations.user_action import (
+    JobLike,
+    Selection,
     Target,
     UserAction,
+    and_dependents,
     applies_to_job,
+    dependents_sentence,
     function_of,
     must_confirm,
     narrow,
     shell_line,
 )
+from torc_tui.status import HELD
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.jobs.job_table import JobTable
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
+from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Ask
-from torc_tui.tui.workflows.workflow_actions import confirm
+from torc_tui.tui.workflows.workflow_actions import confirm, text_lines
 from torc_tui.wording import count
 
 if TYPE_CHECKING:
@@ -81,10 +87,9 @@ class JobActions:
 
     def start(self, action: UserAction, chosen: Sequence[Job], argument: int | None = None) -> None:
         """Ask where the action needs it, and carry it out on the jobs that it applies to."""
-        jobs = self._narrowed(action, chosen)
-        if not jobs:
-            return
+        self._narrow(action, chosen, lambda jobs: self._ask(action, jobs, argument))
 
+    def _ask(self, action: UserAction, jobs: Sequence[JobLike], argument: int | None) -> None:
         def go() -> None:
             self._run(action, jobs, argument)
 
@@ -92,26 +97,53 @@ class JobActions:
             go()
             return
         number = count(len(jobs), "job")
-        about = [job.name for job in jobs[:LISTED]]
-        if len(jobs) > LISTED:
-            about.append(f"… and {len(jobs) - LISTED} more")
+        about = _names([job.name for job in jobs])
         if action.confirm is not None:
             about += ["", action.confirm.reason]
         title = action.question.format(jobs=number, argument=argument)
         button = f"{action.title.capitalize()} {number}"
-        confirm(self._screen.torc, title, about, button, go)
+        dialog = confirm(self._screen.torc, title, about, button, go)
+        if action.dependents is not None:
+            self._select(action, jobs, lambda found: _tell_dependents(dialog, about, action, found))
 
-    def _narrowed(self, action: UserAction, chosen: Sequence[Job]) -> list[Job]:
-        """Return the jobs that the action applies to; where there is none, say why."""
+    def _select(
+        self, action: UserAction, jobs: Sequence[JobLike], then: Callable[[Selection], None]
+    ) -> None:
+        """Ask the database which of these jobs the action applies to, and what depends on them."""
+        ids = [job.id for job in jobs]
+
+        def read(store: Store, actor: str) -> Selection:
+            from torc_tui.operations.jobs import select
+
+            return select(store, action, ids, actor=actor)
+
+        self._screen.torc.actions.read(read, then=then)
+
+    def _narrow(
+        self, action: UserAction, chosen: Sequence[Job], then: Callable[[Sequence[JobLike]], None]
+    ) -> None:
+        """Pass on the jobs that the action applies to; where there is none, say why.
+
+        Jobs that are running may be those of a lost runner, and are taken from it first.
+        """
         jobs, refused = narrow(action, chosen)
-        if not jobs:
-            text = next(iter(refused.values()), "no job is selected")
-            if len(refused) > 1:
-                text = f"cannot {action.verb} any of {len(refused)} jobs, such as: {text}"
-            self._screen.torc.notify(text, severity="error")
-        return jobs
+        if any(job.status in HELD and job.id in refused for job in chosen):
+            self._select(action, chosen, lambda found: self._pass(action, found, then))
+        else:
+            self._pass(action, Selection(jobs, refused), then)
 
-    def _run(self, action: UserAction, jobs: Sequence[Job], argument: int | None) -> None:
+    def _pass(
+        self, action: UserAction, found: Selection, then: Callable[[Sequence[JobLike]], None]
+    ) -> None:
+        if found.jobs:
+            then(found.jobs)
+            return
+        text = next(iter(found.refused.values()), "no job is selected")
+        if len(found.refused) > 1:
+            text = f"cannot {action.verb} any of {len(found.refused)} jobs, such as: {text}"
+        self._screen.torc.notify(text, severity="error")
+
+    def _run(self, action: UserAction, jobs: Sequence[JobLike], argument: int | None) -> None:
         torc, ids = self._screen.torc, [job.id for job in jobs]
         arguments = () if argument is None else (argument,)
 
@@ -123,6 +155,7 @@ class JobActions:
 
         def report(done: Done) -> str:
             text = action.done.format(jobs=count(len(done.moved), "job"), argument=argument)
+            text += and_dependents(len(done.moved), done.dependents)
             refused = list(done.refused.values())
             if refused:
                 text += f"; {len(refused)} refused: {refused[0]}"
@@ -136,10 +169,11 @@ class JobActions:
         torc.actions.run(act, line=line, report=report)
 
     def _ask_priority(self) -> None:
-        jobs = self._narrowed(PRIORITY, self._table.chosen_jobs)
-        if not jobs:
-            return
+        chosen = self._table.chosen_jobs
+        known = {job.id: job.priority for job in chosen}
+        self._narrow(PRIORITY, chosen, lambda jobs: self._ask_value(jobs, known[jobs[0].id]))
 
+    def _ask_value(self, jobs: Sequence[JobLike], known: int) -> None:
         def check(text: str) -> str | None:
             return (
                 None if text.strip().lstrip("-").isdigit() else "enter a whole number, such as 10"
@@ -147,12 +181,27 @@ class JobActions:
 
         def take(text: str | None) -> None:
             if text is not None:
-                self.start(PRIORITY, jobs, int(text))
+                self._ask(PRIORITY, jobs, int(text))
 
         dialog = Ask(
             f"Priority of {count(len(jobs), 'job')}",
-            value=str(jobs[0].priority),
+            value=str(known),
             help="jobs with a higher priority start first",
             check=check,
         )
         self._screen.torc.push(dialog, take)
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    """Return the first names, one a line, and how many more there are."""
+    more = [f"… and {len(names) - LISTED} more"] if len(names) > LISTED else []
+    return [*names[:LISTED], *more]
+
+
+def _tell_dependents(
+    dialog: Confirm, about: Sequence[str], action: UserAction, found: Selection
+) -> None:
+    """Add to a question which dependents the action changes, too."""
+    told = dependents_sentence(action, len(found.jobs), len(found.dependents))
+    if told is not None and dialog.is_mounted:
+        dialog.set_lines(text_lines([*about, f"{told}:", *_names(found.dependents)]))

@@ -7,7 +7,7 @@ process to watch, have a function of their own here or in `workflow_dialogs`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,6 +24,7 @@ from torc_tui.operations.user_action import (
 from torc_tui.status import JobStatus, number_of
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.workflows import workflow_dialogs
@@ -58,10 +59,16 @@ class WorkflowTarget(Protocol):
 
 def confirm(
     torc: AppPort, title: str, about: Sequence[str], button: str, act: Callable[[], None]
-) -> None:
-    """Ask, and act if the user agrees."""
-    lines = [[(line, "text")] for line in about]
-    torc.push(Confirm(title, lines, button), lambda agreed: act() if agreed else None)
+) -> Confirm:
+    """Ask, and act if the user agrees; return the dialog."""
+    dialog = Confirm(title, text_lines(about), button)
+    torc.push(dialog, lambda agreed: act() if agreed else None)
+    return dialog
+
+
+def text_lines(about: Iterable[str]) -> list[Line]:
+    """Return plain lines of a dialog."""
+    return [[(line, "text")] for line in about]
 
 
 class WorkflowActions:
