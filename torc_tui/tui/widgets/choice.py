@@ -73,9 +73,10 @@ class Choice(Overlay[T], Generic[T]):
 
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show other lines, when more is known about what is asked."""
-        self.drawing = TextDrawing(lines)
-        self.canvas.set_drawing(self.drawing)
-        self._fit(self.app.size.width)
+        self.drawing = self.canvas.drawing = TextDrawing(lines)
+        if self.is_mounted:  # else it is measured when it appears
+            self.canvas.redraw()
+            self._fit(self.app.size.width)
 
     def on_mount(self) -> None:
         self.buttons[0 if self.first else -1].focus()

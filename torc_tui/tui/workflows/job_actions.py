@@ -203,5 +203,5 @@ def _tell_dependents(
 ) -> None:
     """Add to a question which dependents the action changes, too."""
     told = dependents_sentence(action, len(found.jobs), len(found.dependents))
-    if told is not None and dialog.is_mounted:
+    if told is not None:
         dialog.set_lines(text_lines([*about, f"{told}:", *_names(found.dependents)]))
