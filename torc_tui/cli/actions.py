@@ -18,6 +18,7 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, say, without_runner
 from torc_tui.model import Workflow
 from torc_tui.operations.user_action import (
+    JobLike,
     Selection,
     UserAction,
     and_dependents,
@@ -154,7 +155,7 @@ def name_workflows(ids: Sequence[int]) -> str:
     return f"workflows {listed(map(str, ids), 20)}"
 
 
-def _dependents(action: UserAction, selection: Selection) -> str | None:
+def _dependents(action: UserAction, selection: Selection[JobLike]) -> str | None:
     """Return which dependents the action changes, too; None where there are none."""
     names = selection.dependents
     told = dependents_sentence(action, len(selection.jobs), len(names))

@@ -46,7 +46,7 @@ class Done:
 
 def select(
     store: Store, action: UserAction, job_ids: Iterable[int], *, actor: str | None = None
-) -> Selection:
+) -> Selection[JobState]:
     """Return the jobs to which an action applies. NotFound for an unknown id.
 
     Nothing is changed, but for jobs of lost runners: they are taken from these first.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from torc_tui.errors import Refused
 from torc_tui.status import HELD, JobStatus, number_of
@@ -158,18 +158,19 @@ class WorkflowLike(Protocol):
         """Return the number of jobs per status."""
 
 
-class Selection(NamedTuple):
+J = TypeVar("J", bound=JobLike)
+J_co = TypeVar("J_co", bound=JobLike, covariant=True)
+
+
+class Selection(NamedTuple, Generic[J_co]):
     """The jobs to which an action applies, and refusals for the others by id.
 
     ``dependents`` are the names of the jobs that are canceled or put back with them.
     """
 
-    jobs: Sequence[JobLike]
+    jobs: Sequence[J_co]
     refused: dict[int, str]
     dependents: Sequence[str] = ()
-
-
-J = TypeVar("J", bound=JobLike)
 
 
 def applies_to_job(action: UserAction, job: JobLike) -> bool:

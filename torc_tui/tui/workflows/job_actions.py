@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from torc_tui.store.database import Store
 
 JOB_ACTIONS = {action.id: action for action in CATALOG if action.target is Target.JOBS}
+Found = Selection[JobLike]
 LISTED = 8
 """Names in a question."""
 IDS = 20
@@ -107,12 +108,12 @@ class JobActions:
             self._select(action, jobs, lambda found: _tell_dependents(dialog, about, action, found))
 
     def _select(
-        self, action: UserAction, jobs: Sequence[JobLike], then: Callable[[Selection], None]
+        self, action: UserAction, jobs: Sequence[JobLike], then: Callable[[Found], None]
     ) -> None:
         """Ask the database which of these jobs the action applies to, and what depends on them."""
         ids = [job.id for job in jobs]
 
-        def read(store: Store, actor: str) -> Selection:
+        def read(store: Store, actor: str) -> Found:
             from torc_tui.operations.jobs import select
 
             return select(store, action, ids, actor=actor)
@@ -133,7 +134,7 @@ class JobActions:
             self._pass(action, Selection(jobs, refused), then)
 
     def _pass(
-        self, action: UserAction, found: Selection, then: Callable[[Sequence[JobLike]], None]
+        self, action: UserAction, found: Found, then: Callable[[Sequence[JobLike]], None]
     ) -> None:
         if found.jobs:
             then(found.jobs)
@@ -199,7 +200,7 @@ def _names(names: Sequence[str]) -> list[str]:
 
 
 def _tell_dependents(
-    dialog: Confirm, about: Sequence[str], action: UserAction, found: Selection
+    dialog: Confirm, about: Sequence[str], action: UserAction, found: Found
 ) -> None:
     """Add to a question which dependents the action changes, too."""
     told = dependents_sentence(action, len(found.jobs), len(found.dependents))
