@@ -75,7 +75,7 @@ def searched(record: Record) -> str:
 
 
 class DataList(Vertical):
-    """The left side: what is listed, the records, the filter."""
+    """The left side of the tab: the records, a filter, and their number."""
 
     DEFAULT_CSS = """
     DataList > FilterLine { dock: top; }

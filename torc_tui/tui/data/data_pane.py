@@ -1,4 +1,4 @@
-"""The user data of the workflow: the records with who writes and reads them, and one value.
+"""The user data of the workflow: records, their writers and readers, and one value.
 
 Input: events and answers of the reader thread. Output: painted lines.
 
@@ -42,7 +42,7 @@ APART_SHARE = 10
 
 
 class Listing(NamedTuple):
-    """An answer: the records, of one job or of all, and how long the reading took (seconds)."""
+    """The records of one job or of all, and how long reading them took (seconds)."""
 
     job_id: int | None
     records: Sequence[Record]

@@ -33,13 +33,13 @@ STATES = {
     "missing": Sign("✖", "missing", "error"),
 }
 LISTED = 40
-"""So many changes or violations are listed; the rest is counted."""
+"""Changes or violations that are listed."""
 LINES = 2000
-"""So many lines of a difference are shown."""
+"""Lines of a difference that are shown."""
 
 
 def careful(question: Callable[[Source], T]) -> Callable[[Source], T]:
-    """Wrap a question so that a value that is nested too deep is a mistake of the user."""
+    """Wrap a question so that a value nested too deep raises UsageError."""
 
     @wraps(question)
     def asked(source: Source) -> T:
@@ -52,7 +52,7 @@ def careful(question: Callable[[Source], T]) -> Callable[[Source], T]:
 
 
 def careful_action(action: Callable[[Store, str], T]) -> Callable[[Store, str], T]:
-    """Wrap an action so that a value that is nested too deep is a mistake of the user."""
+    """Wrap an action so that a value nested too deep raises UsageError."""
 
     @wraps(action)
     def run(store: Store, actor: str) -> T:

@@ -78,7 +78,7 @@ class ValueView(CommandNode, Vertical):
 
     @property
     def current(self) -> JsonTree | ValueText:
-        """What shows the value now."""
+        """Return the widget that shows the value."""
         return self.query_one(ValueText) if self.as_text else self.value_tree
 
     def focus_value(self) -> None:
@@ -301,7 +301,7 @@ def _find(value: Json, text: str) -> list[Path]:
 
 
 def _copied(value: Json, path: Path, name: str) -> tuple[str, str | None]:
-    """In the reader thread: the text to copy, and the file where it lies if it is too large."""
+    """Return the text to copy, or the file it is in if too large; called in the reader thread."""
     found = value_at(value, path)
     text = readable(found)
     if len(text) <= CLIPBOARD:

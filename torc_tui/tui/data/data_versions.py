@@ -276,7 +276,7 @@ class DataVersions(CoveringScreen):
 def _difference(
     source: Source, record_id: int, pair: tuple[int, int], *, large: bool
 ) -> list[Line]:
-    """In the reader thread: what the newer of two versions changed, as lines."""
+    """Return what the newer of two versions changed; called in the reader thread."""
     from torc_tui.store import data_overview
 
     connection = source.store.connection()

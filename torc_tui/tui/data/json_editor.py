@@ -133,7 +133,7 @@ class JsonEditor(TextArea):
     def find_matching_bracket(
         self, bracket: str, search_from: tuple[int, int]
     ) -> tuple[int, int] | None:
-        """Not looked for in a large text: the way may lead through all of it."""
+        """Find no bracket in a large text: the search may go through all of it."""
         return (
             None
             if len(self.text) > HIGHLIGHTED
@@ -175,7 +175,7 @@ class JsonEditor(TextArea):
 
 
 class LargeText(Painted, can_focus=True):
-    """Stands where the text would be, when it is too large for that."""
+    """Stands in place of a text that is too large to edit."""
 
     DEFAULT_CSS = """
     LargeText { height: 1fr; }
@@ -193,6 +193,6 @@ class LargeText(Painted, can_focus=True):
             [
                 ("  ", ""),
                 (self.key, "key"),
-                (" opens it in $EDITOR; it is checked and compared as ever.", "muted"),
+                (" opens it in $EDITOR; the result is checked and reviewed", "muted"),
             ],
         ]

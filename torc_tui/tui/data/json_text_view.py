@@ -32,7 +32,7 @@ def readable(value: Json) -> str:
 
 
 def colour(line: str) -> list[Span]:
-    """One line in the colours of its tokens."""
+    """Return a line in the colours of its tokens."""
     spans: list[Span] = []
     for found in _TOKEN.finditer(line):
         text, colon, number, word, punct, rest = found.groups()

@@ -1,4 +1,4 @@
-"""The thread that answers questions: whatever needs the database, files or much time.
+"""The thread that answers questions that need the database, files or much time.
 
 Input: a key, a function that reads, and the functions that receive its result or its error.
 Output: an `Answer` per question in ``out``; the app delivers it with the next tick.

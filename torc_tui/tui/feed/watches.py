@@ -1,4 +1,4 @@
-"""Jobs, job groups and workflows whose end the user wants to hear of. No Textual.
+"""Jobs, job groups and workflows about whose end the user is notified. No Textual.
 
 Input: what to watch, and now and then the database (``check``, in the reader thread). Output: what
 ended, and how. A check reads one batch of jobs, however large the group is: the first job that has

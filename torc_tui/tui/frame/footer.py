@@ -45,7 +45,7 @@ class FooterBar(Painted):
         zones.clear()
         zones.add(1)
         left = width + 1  # one cell before the first; the gap behind the last needs no room
-        # Help and the palette lead to everything else, so their room is kept.
+        # Help and quit always stay: help leads to everything else.
         kept = [command for command in self.commands if command.id in ("help", "quit")]
         reserve = sum(self._width(command) for command in kept)
         chosen: list[Command] = []
@@ -69,7 +69,7 @@ class FooterBar(Painted):
         return sum(map(width_of, self._words(command))) + 3
 
     def _words(self, command: Command) -> tuple[str, str]:
-        """Its key, or those of the row it stands for, and what it is called here."""
+        """Return the keys of a command, or of the row it stands for, and its word."""
         keys = [self.keymap.key(one) for one in command.row or (command.id,)]
         return "-".join(keys) if all(keys) else "", command.short or command.title
 

@@ -44,7 +44,7 @@ class KeyMap:
         self._table: dict[tuple[str, str], Command] = {}
         self._beginnings: set[tuple[str, str]] = set()
         self.conflicts: list[str] = []
-        # What the user chose wins over the preset, so it goes in first.
+        # Keys of the user take precedence over the preset, so they are entered first.
         for command in sorted(COMMANDS, key=lambda command: command.id not in self.changes):
             kept = []
             for key in self.changes.get(command.id, command.keys_of(preset)):

@@ -27,7 +27,7 @@ class Pane(CommandNode, Vertical):
     PER_JOB: ClassVar[bool] = True
     """Whether the content depends on the selected job."""
 
-    BLANK = True  # its children cover it: nothing of it needs to be worked out
+    BLANK = True  # its children cover it
     DEFAULT_CSS = """
     Pane { width: 1fr; height: 1fr; }
     """

@@ -17,11 +17,11 @@ from torc_tui.model import Json
 T = TypeVar("T", bool, int, float, str, list[Json], dict[str, Json])
 
 LIMIT = 1 << 20
-"""A file beyond this is none of ours."""
+"""Bytes of the file, at most."""
 
 
 class UiState:
-    """Choices by key (``workflow.split``). Written by `save` only where something changed."""
+    """Choices by key, such as ``workflow.split``; `save` writes them if they changed."""
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         """``path`` None: nothing is kept."""
@@ -55,7 +55,7 @@ class UiState:
 
     @property
     def changed(self) -> bool:
-        """Whether something was chosen that is not written yet."""
+        """Whether a choice is not written yet."""
         return self._changed and self.path is not None
 
     def save(self) -> bool:
@@ -63,8 +63,7 @@ class UiState:
         if self.path is None or not self._changed:
             return False
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
-        # It may be written beside the thread that chooses: what comes from now on is for the next
-        # time.
+        # Another thread may set values meanwhile; those are written the next time.
         values, self._changed = dict(self._values), False
         try:
             text = json.dumps(values, indent=1, sort_keys=True)

@@ -104,7 +104,7 @@ class FilterController:
                 return False
             line.say([(f" {error.hint} ", "warning")])
             return self._apply_head(text, context)
-        # A word that matches nothing may become a key: it is no name yet.
+        # A word that matches nothing may be the beginning of a key.
         if not rows.filter(test, unless_empty=key is not None) and key is not None:
             line.say([(f" {key}: {KEYS[key][1]} ", "warning")])
             return self._apply_head(text, context)

@@ -99,7 +99,7 @@ class OverviewPane(Pane):
         if job is not None:
             self._ask_details(job.id)
             if self._shows != job.id:
-                # Mostly the details are there with the next tick: painted once, with them.
+                # The details mostly arrive with the next tick: paint once, with them.
                 self._shows, self.details, self.cursor = job.id, None, None
                 self._late = PATIENCE
                 self.canvas.to_top()

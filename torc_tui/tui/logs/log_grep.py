@@ -169,5 +169,5 @@ def _grep(
             number += 1
             found.append((hit if number <= KEPT_PER_FILE else hit._replace(text=""), False))
             while len(found) > 4 * AT_ONCE and not stop.wait(0.01):
-                pass  # nobody takes hits so fast: the memory is bounded
+                pass  # wait until hits are taken: bounds the memory
         found.append((None, True))

@@ -225,7 +225,7 @@ class LogPane(Pane):
     def _pick(self, key: tuple[int, int] | None) -> None:
         chosen = [one for one in self.attempts if (one.run_id, one.attempt_id) == key]
         if chosen:
-            # The newest one is not picked, so that a newer one takes its place.
+            # The newest attempt counts as not picked, so that a newer one replaces it.
             self.picked = None if chosen[0] is self.attempts[-1] else key
             self.shown = chosen[0]
             self._show()

@@ -1,4 +1,4 @@
-"""Where a log is looked at: the row on top, and whether its end is followed. No Textual, no I/O.
+"""The place in a log: the row on top, and whether the end is followed. No Textual, no I/O.
 
 Input: laid-out lines, the height, and steps. Output: which row of which line stands where. Steps
 beyond the lines that are here are owed, until the reader has brought more.
@@ -142,7 +142,7 @@ class LogScroll:
             owed = top - bottom[0]
         self.top, self.skip = bottom if reached else (top, skip)
         self.follow = reached and window.at_end and (rows > 0 or self.fits)
-        # Steps beyond the lines that are here are done when more lines are.
+        # Steps beyond the present lines are done when more lines arrive.
         self.owed = max(-OWED * self.height, min(OWED * self.height, owed))
         self.changed()
 

@@ -1,4 +1,4 @@
-"""A log as it is read: its end first, following it, searched as a whole, whatever its size.
+"""The log on screen: follows its end, scrolls and searches logs of any size.
 
 Input: windows of lines from the `LogReader`, and commands. Output: painted lines, and ``Moved``
 when place, size or search changed. Moving within the lines that were read is done at once; more

@@ -1,4 +1,4 @@
-"""What is said about the log on screen: its state below it, and why there are no lines.
+"""The texts about the log on screen: its state, and why there are no lines.
 
 No Textual, no I/O.
 """

@@ -265,8 +265,7 @@ class MergedLog:
         self.pieces = []
         full = [number for number, file in enumerate(self.files) if file.size]
         if len(full) > 1:
-            # Who was written to last comes last: that is where an eye that looks at the end should
-            # rest.
+            # The file that was written last comes last: the end of the log is shown first.
             full.sort(key=lambda number: _written(self.files[number].path))
         self._unordered = len(full) > 1
         for number in full:
@@ -292,7 +291,7 @@ class MergedLog:
             open_line = file.start_of(before - 1)
             line = file.after(open_line, 1)
             if line and line[0].end > before:
-                # The line that was open goes on: its rest belongs to where it began.
+                # The unfinished line continues: all of it belongs to the piece where it began.
                 start = own.end = line[0].end
             if len(self.pieces) >= PIECES:
                 own.end = file.size

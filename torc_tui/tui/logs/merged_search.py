@@ -1,4 +1,4 @@
-"""A search in all files of a merged log: which hits there are, and which one was gone to.
+"""A search in all files of a merged log: its hits, and the current one.
 
 It belongs to the thread of the log. Where the files grew behind the search, they are searched
 again; the old hits stay until that is done.
@@ -37,7 +37,7 @@ class MergedSearch:
         self.place: Place | None = None
         self.wish: Wish | None = None
         self.settled = False
-        """Whether nothing is expected any more."""
+        """Whether no further results are expected."""
         self._log = log
         self._searches = [FileSearch(stream.path, pattern) for stream in log.streams]
         self._again: list[FileSearch] = []
@@ -57,7 +57,7 @@ class MergedSearch:
         return all(search.hits.done for search in self._searches)
 
     def advance(self) -> bool:
-        """Take up what was found meanwhile; return whether there is something new to report."""
+        """Collect new hits; return whether there is something to report."""
         self._search_again()
         self._collect()
         reported = (*(search.hits[1:5] for search in self._searches), self.place)
@@ -70,7 +70,7 @@ class MergedSearch:
         wish, log = self.wish, self._log
         if wish is None:
             return None
-        # Ahead of a search that still runs nothing is known.
+        # Hits behind the place that the search has reached are not known yet.
         known = log.rank(self._hits, log.end) > log.rank(self._hits, wish.start)
         if not (self.done or known):
             return None

@@ -80,7 +80,7 @@ STATES = {
     WorkflowState.COMPLETED: STATUS[JobStatus.COMPLETED],
     WorkflowState.ARCHIVED: Sign("–", "archived", "disabled"),
 }
-"""How the app shows the state of a workflow."""
+"""The icon of each state of a workflow."""
 
 
 def workflow_state(workflow: Workflow) -> Sign:

@@ -19,9 +19,9 @@ Span = tuple[str, str]
 Line = Sequence[Span]
 
 # Control characters would move the cursor; direction marks would reorder the rest of the line;
-# zero-width joiners make the width of a text a matter of taste.
-_HARMLESS = dict.fromkeys((*range(32), *range(127, 160)), "�") | {0x09: " ", 0x0A: "⏎", 0x0D: "↵"}
-_HARMLESS |= dict.fromkeys(
+# the width of zero-width joiners depends on the terminal.
+_REPLACED = dict.fromkeys((*range(32), *range(127, 160)), "�") | {0x09: " ", 0x0A: "⏎", 0x0D: "↵"}
+_REPLACED |= dict.fromkeys(
     (
         0x200B,
         0x200C,
@@ -35,14 +35,14 @@ _HARMLESS |= dict.fromkeys(
     ),
     "",
 )
-_HARMLESS |= dict.fromkeys(range(0xFE00, 0xFE10), "")
+_REPLACED |= dict.fromkeys(range(0xFE00, 0xFE10), "")
 
 
 def sanitize(text: str) -> str:
     """Return the text without characters that a terminal would act upon."""
     if text.isascii() and text.isprintable():
         return text
-    return text.translate(_HARMLESS)
+    return text.translate(_REPLACED)
 
 
 def width_of(text: str) -> int:

@@ -105,7 +105,7 @@ _DAY = {
     "danger": "bold #ffffff on #b3312c", "button": "bold #ffffff on #8a5a00",
 }  # fmt: skip
 
-# Okabe and Ito's colours: told apart by people with any of the common colour deficiencies.
+# Colours by Okabe and Ito, which people with color vision deficiencies can distinguish.
 _SAFE = {
     **_NIGHT, "accent": "#f0e442", "info": "#56b4e9", "success": "#009e73", "warning": "#e69f00",
     "error": "#ff7847", "violet": "#cc79a7", "orange": "#e69f00", "pending": "#7da7e0",
@@ -114,8 +114,7 @@ _SAFE = {
 }  # fmt: skip
 
 _TURNED = "reverse not dim default on default"
-"""Where no colour fits under all others the whole row is turned round, in one colour: the words
-tell the states."""
+"""No background fits all 16 colours, so the row is reversed; words still name the states."""
 
 _SIXTEEN = {
     "text": "default", "strong": "default", "muted": "bright_black", "faint": "bright_black",

@@ -169,7 +169,7 @@ class MachineSheet:
         host = self.host
         here = {gpu.uuid for gpu in host.machine.gpus}
         known = {gpu["uuid"]: gpu["index"] for one in host.runners for gpu in one.gpus}
-        # Whether the GPUs of our runners answer is told below, as it is now.
+        # GPUs of our runners that do not answer are listed below.
         for notice in [text for text in host.notices if not any(uuid in text for uuid in known)][
             -2:
         ]:

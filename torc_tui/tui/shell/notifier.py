@@ -1,4 +1,4 @@
-"""Tell a user who looks elsewhere that something ended: the bell, OSC 9, a command of the user.
+"""Notify a user who looks elsewhere: by the bell, OSC 9 and a command of the user.
 
 The command is ``tui.notify_command`` of the settings; it gets the sentence as ``TORC_NOTICE`` and
 as its first argument.
@@ -51,7 +51,7 @@ def osc9(text: str) -> str:
 
 
 def announce(app: Notifiable, ended: Ended) -> None:
-    """Tell it in the app, by bell and OSC 9, and by the user's command."""
+    """Notify in the app, by bell and OSC 9, and by the user's command."""
     app.notify(ended.text, severity="error" if ended.bad else "information", timeout=20)
     app.bell()
     app.write_terminal(osc9(ended.text))

@@ -1,4 +1,4 @@
-"""A text to read, however long, and what to do about it.
+"""Questions: a text of any length, and buttons for the answers.
 
 Input: lines and answers. Output: the value of the chosen answer. Nothing is done here.
 """

@@ -1,4 +1,4 @@
-"""Dialogs: a line to type, a text to read, and a list to find something in.
+"""Dialogs: one line of input, a text, and a searchable list.
 
 Input: words and rows. Output: the result of the screen. Nothing is done here.
 """

@@ -52,7 +52,7 @@ class FilterField(CommandNode, Input):
 
 
 class FilterHistory:
-    """The filters that were used, the newest first, and the place while one looks through them."""
+    """The filters that were used, newest first, and the place while browsing them."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []

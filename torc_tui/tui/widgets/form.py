@@ -1,4 +1,4 @@
-"""Several fields to fill in at once: labels, inputs, and what is wrong below them.
+"""Forms: several labeled fields, with the first error below them.
 
 Input: fields with their values. Output: the texts by key, or None. Nothing is done here.
 """
@@ -29,7 +29,7 @@ class FormField:
 
 
 class Form(Overlay[dict[str, str]]):
-    """See the module. Enter goes to the next field, and from the last one to the button."""
+    """A form. Enter goes to the next field, and from the last one to the button."""
 
     DEFAULT_CSS = """
     Form > .box { width: 76; }

@@ -23,19 +23,19 @@ from torc_tui.tui.widgets.command_node import CommandNode, Handler
 
 
 class Drawing(Protocol):
-    """A picture made of cells."""
+    """A picture of text cells."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in cells."""
+        """Return width and height in cells."""
         ...
 
     def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
-        """``height`` lines of the part that begins at ``x``, ``y``; shorter lines are filled."""
+        """Return ``height`` lines of the part that begins at ``x``, ``y``; they may be short."""
         ...
 
     def hit(self, x: int, y: int) -> int | None:
-        """Return the number of what stands at that cell, or None."""
+        """Return the number of the object at a cell, or None."""
         ...
 
 
@@ -97,8 +97,7 @@ class LineCanvas(CommandNode, ScrollView, can_focus=True):
         self._drawn = None
         width, height = self.drawing.size if self.drawing is not None else (1, 1)
         view = self.size
-        # A new virtual size lays out the whole screen: what fits is all the same, then nothing is
-        # laid out anew.
+        # A new virtual size lays out the whole screen, so one that fits is always the same.
         before = self.virtual_size
         self.virtual_size = Size(
             width if width > view.width - 1 else 1, height if height > view.height else 1
@@ -133,8 +132,7 @@ class LineCanvas(CommandNode, ScrollView, can_focus=True):
         self.redraw()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        # Working out the style of a widget takes 0.2 ms: once for all lines of a frame, not for
-        # each.
+        # Computing the style of a widget takes 0.2 ms: once per frame, not per line.
         self._frame_style = self.rich_style
         return super().render_lines(crop)
 

@@ -191,7 +191,7 @@ class LineList(CommandNode, ScrollView, can_focus=True):
         at_line = row - self.scroll_offset.y
         self._resize()
         if self.cursor_row != row and 0 <= at_line < self.view.height - 1:
-            # The row that the eye rests on stays in its place; the others move around it.
+            # The selected row stays in its line of the screen; the others move around it.
             self.scroll_to(y=max(0, self.cursor_row - at_line), animate=False)
         if self.cursor != before:
             self.post_message(self.Selected(self, self.cursor))
@@ -215,7 +215,7 @@ class LineList(CommandNode, ScrollView, can_focus=True):
     # -- painting ----------------------------------------------------------------------------------
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        # Working out the style of a widget takes 0.2 ms: once per frame, not per line.
+        # Computing the style of a widget takes 0.2 ms: once per frame, not per line.
         self._frame_style = self.rich_style
         return super().render_lines(crop)
 

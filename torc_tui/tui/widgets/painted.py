@@ -46,8 +46,7 @@ class Painted(Widget):
         self.refresh()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        # Working out the style of a widget takes 0.2 ms: once for all lines of a frame, not for
-        # each.
+        # Computing the style of a widget takes 0.2 ms: once per frame, not per line.
         self._frame_style = self.rich_style
         return super().render_lines(crop)
 

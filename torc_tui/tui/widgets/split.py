@@ -52,7 +52,7 @@ class Handle(Painted, can_focus=False):
 
 
 class Side(Vertical):
-    """A pane of a split. Its children cover it, so nothing of it is worked out."""
+    """A pane of a split. Its children cover it, so it is never painted."""
 
     BLANK = True
 
@@ -70,7 +70,7 @@ class Split(Container):
     """
 
     class Changed(Message):
-        """A person moved the border, turned the panes or maximised one."""
+        """The user moved the border, turned the panes or maximised one."""
 
     def __init__(
         self, first: Widget, second: Widget, *, ratio: float = 0.5, id: str | None = None
@@ -161,7 +161,7 @@ class Split(Container):
             self.show_alone(self.pane_of(focused))
 
     def pane_of(self, widget: Widget | None) -> Literal["first", "second"]:
-        """In which pane the widget is; the first if in none."""
+        """Return the pane that contains the widget; the first if none does."""
         while widget is not None:
             if widget is self.second:
                 return "second"

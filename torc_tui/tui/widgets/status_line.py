@@ -1,4 +1,4 @@
-"""One line that says how something stands."""
+"""A line of text with the state of something."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torc_tui.tui.widgets.painted import Painted
 
 
 class StatusLine(Painted):
-    """Shows what it was told by ``say``; painted again only if that differs."""
+    """Shows the text of ``say``; paints only if it changed."""
 
     BASE = "header"
     text: Line = ()

@@ -84,7 +84,7 @@ def completions(text: str, folder: str, kind: Kind = "spec") -> list[str]:
                     found.append((1, name))
     except (OSError, ValueError):
         return []
-    # Files first: whoever opens a folder with a workflow in it most likely wants that one.
+    # Files first: in a directory with a workflow file, that is probably wanted.
     found.sort(key=lambda pair: (-pair[0], pair[1].lower()))
     return [prefix + name for _, name in found[:SHOWN]]
 

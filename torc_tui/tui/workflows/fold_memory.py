@@ -14,7 +14,7 @@ _KEY = "workflow.folds"
 
 
 def remember(state: UiState, rows: JobRows) -> None:
-    """Note which groups are folded."""
+    """Remember which groups are folded."""
     nothing: dict[str, Json] = {}
     known = dict(state.get(_KEY, nothing))
     name = _name(rows)

@@ -261,7 +261,7 @@ class NewWorkflow(CoveringScreen):
                 self.dismiss(None)
             self.torc.open_workflow(made)
             if run:
-                # The new workflow stays, and is shown, even if it cannot be run.
+                # The new workflow is kept and shown even if its runner cannot start.
                 workflow_actions.run(self.torc, Workflow(id=made, name=name, user=""), line=line)
 
         self.torc.actions.run(
@@ -320,7 +320,7 @@ class _NewJob:
 
 
 class _AllNew:
-    """Stands for the jobs of a workflow that has not begun."""
+    """The jobs of a workflow that was not created yet: any id, uninitialized."""
 
     def __contains__(self, job: object) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""What a workflow file would become, in words: what would be stored, and what to look at first."""
+"""The summary of a workflow file: what would be stored, and warnings."""
 
 from __future__ import annotations
 

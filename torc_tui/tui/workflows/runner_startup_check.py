@@ -37,7 +37,7 @@ class RunnerStartupCheck:
         """Bytes of the log that were written before this runner."""
 
     def watch(self, looks: Sequence[float] = LOOKS) -> None:
-        """Look after a while, and again, until the runner works or has ended."""
+        """Look repeatedly until the runner has registered or ended."""
         if looks:
             self.torc.after(
                 looks[0],

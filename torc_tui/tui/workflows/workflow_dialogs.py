@@ -1,4 +1,4 @@
-"""Actions on workflows that need more than a yes: rename, export, resize a runner."""
+"""Actions on workflows that need input: rename, export, resize a runner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the header says about a workflow."""
+"""The content of the header for one workflow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torc_tui.views.status_bar import ORDER
 from torc_tui.wording import sentence
 
 _QUIET = NOT_STARTED
-"""Statuses that the bar shows as one rest."""
+"""Statuses that the bar shows as not done."""
 
 
 def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:

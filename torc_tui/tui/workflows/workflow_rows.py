@@ -27,7 +27,7 @@ COLUMNS = (
     Column("description", "description", 30, minimum=14, importance=10, grow=2),
 )
 _QUIET = NOT_STARTED | {JobStatus.DISABLED}
-"""Statuses that the bar shows as one rest."""
+"""Statuses that the bar shows as not done."""
 
 
 class WorkflowRows:

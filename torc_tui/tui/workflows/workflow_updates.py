@@ -1,4 +1,4 @@
-"""What changes on the workflow screen when the threads found something, or time passes."""
+"""Bring the workflow screen up to date after news from the threads, and as time passes."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class WorkflowUpdates:
             self._screen.tabs.every_second(now)
 
     def every_tick(self, now: float) -> None:
-        """Do what was put off."""
+        """Do postponed work."""
         screen = self._screen
         if screen.table.reordering.run(screen.table, now):
             screen.filter.say_shown()
