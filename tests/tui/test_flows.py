@@ -11,6 +11,7 @@ import pytest
 from tests.raw_sql import execute
 from tests.tui.driving import screen, screen_text, sees, until
 from tests.waiting import DEADLINE
+from torc_tui.docs import topics
 from torc_tui.model import Machine
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
@@ -20,8 +21,9 @@ from torc_tui.store import compute_nodes, events
 from torc_tui.store.database import Store
 from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.shell.app import TorcApp
+from torc_tui.tui.shell.help import HelpDialog
 from torc_tui.tui.widgets.choice import Confirm
-from torc_tui.tui.widgets.dialogs import Finder, Reading
+from torc_tui.tui.widgets.dialogs import Finder
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -97,9 +99,25 @@ async def test_help_is_whole_on_a_small_terminal(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(80, 24)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("?")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Reading))
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpDialog))
         await until(pilot, lambda: pilot.app.screen.query_one(LineCanvas).max_scroll_x == 0)
         await until(pilot, sees(pilot, "unschedulable"))
+
+
+async def test_help_finds_topics(story: Story) -> None:
+    async with story.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, sees(pilot, "train_3"))
+        await pilot.press("f1")
+        await until(pilot, sees(pilot, "keys here", "workflow-files", "exit-codes", "Jobs"))
+        await pilot.press(*"cuda_visible")
+        await until(pilot, sees(pilot, "gpus", "CUDA_VISIBLE_DEVICES"))
+        assert "exit-codes" not in screen_text(pilot)
+        await pilot.press("escape", "ctrl+p", *"help: rerun")
+        await until(pilot, sees(pilot, "Help: rerun"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpDialog))
+        assert pilot.app.screen.topic == "rerun"
+        await until(pilot, sees(pilot, topics.text_of("rerun").splitlines()[0].lstrip("# ")))
 
 
 async def test_the_list_of_workflows_is_searched(story: Story) -> None:
@@ -257,7 +275,7 @@ async def test_help_is_made_of_the_table(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("?")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Reading))
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpDialog))
         await until(pilot, sees(pilot, "torc jobs retry", "Cancel jobs"))
 
 

@@ -34,7 +34,7 @@ def rendered(text: str, *, width: int | None = None) -> str:
     from rich.console import Console
     from rich.theme import Theme
 
-    from torc_tui.cli.markdown import Page
+    from torc_tui.docs.markdown import Page
 
     console = Console(width=width, force_terminal=True, theme=Theme({"markdown.code": "cyan"}))
     if width is None:

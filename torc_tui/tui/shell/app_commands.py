@@ -8,15 +8,21 @@ from typing import Any, Protocol
 
 from textual.screen import Screen
 
-from torc_tui.model import Job
 from torc_tui.tui.frame import keymap as keymaps
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.commands import Command
 from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.shell.help import help_lines
-from torc_tui.tui.shell.palette import Choice, command_rows, job_rows, theme_search, usable
+from torc_tui.tui.shell.help import KEYS, HelpDialog
+from torc_tui.tui.shell.palette import (
+    Choice,
+    command_rows,
+    job_rows,
+    theme_search,
+    topic_rows,
+    usable,
+)
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow, Reading
 
@@ -78,9 +84,8 @@ class AppCommands:
             "screenshot": lambda: app.notify(f"wrote {app.save_screenshot()}"),
         }
 
-    def _help(self) -> None:
-        app, here = self._app, self._app.contexts_here()
-        app.push(Reading("Keys", lambda width: help_lines(here, app.keymap, width)))
+    def _help(self, topic: str = KEYS) -> None:
+        self._app.push(HelpDialog(self._app.contexts_here(), self._app.keymap, topic))
 
     def _command_line(self) -> None:
         line = self._app.last_line
@@ -106,15 +111,17 @@ class AppCommands:
             rows = command_rows(commands, app.keymap, typed)
             words = typed.lower().split()
             jobs = front.find_jobs(words) if words and front is not None else ()
-            return [*rows, *job_rows(jobs)]
+            return [*rows, *job_rows(jobs), *topic_rows(words)]
 
-        def take(chosen: Command | Job | None) -> None:
+        def take(chosen: Choice | None) -> None:
             if isinstance(chosen, Command):
                 app.run_command(chosen.id)
+            elif isinstance(chosen, str):
+                self._help(chosen)
             elif chosen is not None and front is not None:
                 front.go_to_job(chosen.id)
 
-        app.push(Finder("Commands and jobs", search), take)
+        app.push(Finder("Commands, jobs and help", search), take)
 
     # -- settings ----------------------------------------------------------------------------------
 

@@ -1,56 +1,239 @@
-"""Help, made of the table of commands: first what works here, then everything else."""
+"""Help: the keys that work here, and the topics of the documentation, with a search over both.
+
+Input: the contexts that hold, the key map, and the topics of `torc_tui.docs`. Output: a dialog with
+the list of topics beside the page of the selected one.
+"""
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import ClassVar
 
-from torc_tui.tui.frame.commands import COMMANDS, CONTEXTS
+from rich.console import Console
+from rich.style import Style
+from rich.theme import Theme
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.widgets import Input
+
+from torc_tui.docs import topics
+from torc_tui.tui.frame.commands import COMMANDS, CONTEXTS, Command
 from torc_tui.tui.frame.keymap import KeyMap, shown
-from torc_tui.tui.look.text_layout import Line, fit
+from torc_tui.tui.look.text_layout import Line, Span, fit
+from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.line_list import move_by_key
+from torc_tui.tui.widgets.overlay import Overlay, box_title
+from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
+from torc_tui.tui.widgets.text_drawing import TextDrawing
+from torc_tui.tui.widgets.virtual_table import VirtualTable
+
+KEYS = "keys here"
+"""The entry of the list with the keys that work where help was asked for."""
+WIDEST = 100
+"""Cells of a page, at most: longer lines are hard to read."""
+LIST = 20
+"""Cells of the list of topics."""
+BESIDE_FROM = 90
+"""Width of the terminal from which on the list stands beside the page."""
+
+_STYLES = {
+    "markdown.h1": "accent bold",
+    "markdown.h2": "accent bold",
+    "markdown.h3": "strong",
+    "markdown.code": "info",
+    "markdown.code_block": "info",
+    "markdown.strong": "strong",
+    "markdown.em": "strong",
+    "markdown.link": "info",
+    "markdown.link_url": "info",
+    "markdown.table.header": "accent",
+    "markdown.table.border": "faint",
+    "markdown.item.bullet": "accent",
+    "markdown.item.number": "accent",
+    "markdown.block_quote": "muted",
+}
+"""Styles of Markdown by Rich, and those of the palette."""
 
 
-def help_lines(here: Sequence[str], keymap: KeyMap, width: int = 100) -> list[Line]:
-    """Sections of commands with their keys; the contexts that hold come first."""
+def topic_lines(topic: str, width: int) -> list[Line]:
+    """Return the page of a topic in ``width`` cells."""
+    from torc_tui.docs.markdown import Page
+
+    # The names of the palette travel as meta data: Rich knows no theme of the app.
+    theme = Theme({name: Style(meta={"name": own}) for name, own in _STYLES.items()})
+    console = Console(width=width, theme=theme, color_system=None, file=None)
+    page = Page(topics.text_of(topic), hyperlinks=False, code_theme="default")
+    return [
+        [
+            (segment.text, segment.style.meta.get("name", "text") if segment.style else "text")
+            for segment in line
+        ]
+        for line in console.render_lines(page, pad=False)
+    ]
+
+
+def key_lines(here: Sequence[str], keymap: KeyMap, width: int) -> list[Line]:
+    """Return sections of commands with their keys; the contexts that hold come first."""
     order = [name for name in here if name in CONTEXTS and name != "text"]
     order += [name for name in CONTEXTS if name not in order]
     out: list[Line] = []
-    told: set[str] = set()
-    for place, context in enumerate(order):
+    listed: set[str] = set()
+    for context in order:
         rows = [
-            command for command in COMMANDS if context in command.where and command.id not in told
+            command
+            for command in COMMANDS
+            if context in command.where
+            and command.id not in listed
+            and (keymap.keys(command.id) or command.palette)
         ]
-        rows = [command for command in rows if keymap.keys(command.id) or command.palette]
         if not rows:
             continue
-        if out:
-            out.append([])
-        mark = "" if place < len([name for name in here if name in CONTEXTS]) else "  (not here)"
+        listed.update(command.id for command in rows)
+        mark = "" if context in here else "  (not here)"
+        out += [[]] if out else []
         out.append([(CONTEXTS[context], "accent bold"), (mark, "faint")])
         for command in rows:
-            told.add(command.id)
-            keys = "  ".join(shown(key) for key in keymap.keys(command.id)) or "^p"
-            style = "key" if keymap.keys(command.id) else "faint"
-            if width >= 70:
-                head = 12 if width < 90 else 16
-                lines = textwrap.wrap(command.help, width - head - 15)
-                out.append(
-                    [
-                        (fit(keys, head), style),
-                        (fit(command.title, 15), "text"),
-                        (lines[0], "muted"),
-                    ]
-                )
-                under = " " * (head + 15)
-            else:
-                lines = ["", *textwrap.wrap(command.help, max(10, width - 4))]
-                out.append([(fit(keys, 9), style), (command.title, "text")])
-                under = "    "
-            out += [[(under, ""), (line, "muted")] for line in lines[1:]]
-            if command.shell:
-                room = max(20, width - len(under))
-                parts = textwrap.wrap(
-                    command.shell, room, subsequent_indent="  ", break_on_hyphens=False
-                )
-                out += [[(under, ""), (part, "faint")] for part in parts]
+            out += _command_lines(command, keymap, width)
     return out
+
+
+def _command_lines(command: Command, keymap: KeyMap, width: int) -> Iterator[Line]:
+    """Yield the keys, the title and the help of a command, and the command line that does it."""
+    known = keymap.keys(command.id)
+    keys = "  ".join(map(shown, known)) or keymap.key("palette")
+    head = 9 if width < 70 else 12 if width < 90 else 16
+    first: list[Span] = [(fit(keys, head), "key" if known else "faint")]
+    if width < 70:
+        under = "    "
+        texts = ["", *textwrap.wrap(command.help, max(10, width - 4))]
+        first.append((command.title, "text"))
+    else:
+        under = " " * (head + 15)
+        texts = textwrap.wrap(command.help, width - len(under))
+        first.append((fit(command.title, 15), "text"))
+    yield [*first, (texts[0], "muted")]
+    yield from ([(under, ""), (text, "muted")] for text in texts[1:])
+    room = max(20, width - len(under))
+    shell = textwrap.wrap(command.shell or "", room, subsequent_indent="  ", break_on_hyphens=False)
+    yield from ([(under, ""), (part, "faint")] for part in shell)
+
+
+@cache
+def _searched(topic: str) -> str:
+    """Return the text of a topic in lower case."""
+    return topics.text_of(topic).lower()
+
+
+class HelpDialog(Overlay[None]):
+    """See the module. The keys go to the search field; the list and the page follow it."""
+
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("overlay",)
+    DEFAULT_CSS = """
+    HelpDialog > .box { width: 126; height: 96%; }
+    HelpDialog Input { border: none; height: 1; padding: 0; background: $surface; }
+    HelpDialog #beside { height: 1fr; margin: 1 0 0 0; layout: horizontal; }
+    HelpDialog VirtualTable { width: 20; height: 1fr; background: $surface; margin: 0 2 0 0; }
+    HelpDialog LineCanvas { width: 1fr; height: 1fr; background: $surface; }
+    HelpDialog.-narrow #beside { layout: vertical; margin: 0; }
+    HelpDialog.-narrow VirtualTable { width: 1fr; height: 4; margin: 0; }
+    """
+
+    def __init__(self, here: Sequence[str], keymap: KeyMap, topic: str = KEYS) -> None:
+        super().__init__()
+        self.here = here
+        self.keymap = keymap
+        self.topic = topic
+        columns = (Column("name", "topics", LIST - 4, minimum=8, grow=1, sortable=False),)
+        self.rows = ListRows(columns, _topic_cell, lambda name, column: name)
+        self.table = VirtualTable(self.rows, empty="nothing found")
+        self.table.can_focus = False
+        self.canvas = LineCanvas()
+        self.canvas.can_focus = False
+        self.field = Input(placeholder="search in all topics", compact=True)
+        self._width = 0
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = box_title("Help")
+            box.border_subtitle = "↑ ↓ topic · pgup pgdn page · esc closes"
+            yield self.field
+            with Container(id="beside"):
+                yield self.table
+                yield self.canvas
+
+    def on_mount(self) -> None:
+        self._list("")
+        self.table.select(self.topic)
+        self.field.focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        width = min(126, event.size.width * 96 // 100) - 4
+        beside = event.size.width >= BESIDE_FROM
+        self.set_class(not beside, "-narrow")
+        self._width = min(WIDEST, width - (LIST + 3 if beside else 1))
+        self.show_page()
+
+    def _list(self, typed: str) -> None:
+        """List the topics that contain all the words."""
+        words = typed.lower().split()
+        found = [one for one in topics.ORDER if all(word in _searched(one) for word in words)]
+        self.rows.records = {name: name for name in (KEYS, *found)}
+        self.table.reload()
+
+    def show_page(self) -> None:
+        """Show the page of the selected topic, from its first match with the search on."""
+        if not self._width:
+            return
+        if self.topic == KEYS:
+            lines = key_lines(self.here, self.keymap, self._width)
+        else:
+            lines = topic_lines(self.topic, self._width)
+        words = re.compile(
+            "|".join(map(re.escape, self.field.value.split())) or "$^", re.IGNORECASE
+        )
+        found = [at for at, line in enumerate(lines) if words.search("".join(t for t, _ in line))]
+        for at in found:
+            lines[at] = _highlighted(lines[at], words)
+        match = found[0] if found else 0
+        self.canvas.set_drawing(TextDrawing(lines))
+        self.canvas.scroll_to(0, max(0, match - 1), animate=False)
+
+    def on_line_list_selected(self, event: VirtualTable.Selected) -> None:
+        if isinstance(event.key, str) and event.key != self.topic:
+            self.topic = event.key
+            self.show_page()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._list(event.value)
+        if event.value and len(self.table.order) > 1 and self.topic == KEYS:
+            self.table.move_to(1)
+        self.show_page()
+
+    def on_key(self, event: events.Key) -> None:
+        scroll = {"pageup": self.canvas.page_up, "pagedown": self.canvas.page_down}.get(event.key)
+        if scroll is not None:
+            scroll()
+        elif not move_by_key(self.table, event.key):
+            return
+        event.stop()
+        event.prevent_default()
+
+
+def _highlighted(line: Line, words: re.Pattern[str]) -> Line:
+    """Return a line with the matches in their own style."""
+    out: list[Span] = []
+    for text, style in line:
+        plain = 0
+        for match in words.finditer(text):
+            out += [(text[plain : match.start()], style), (match[0], "match")]
+            plain = match.end()
+        out.append((text[plain:], style))
+    return [span for span in out if span[0]]
+
+
+def _topic_cell(name: str, column: str, width: int) -> Cell:
+    return (name, "accent" if name == KEYS else "text")

@@ -1,9 +1,10 @@
-"""What the finder lists: commands and jobs for the command palette, and the themes."""
+"""The rows of the finder: commands, jobs and help topics for the palette, and themes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from torc_tui.docs import topics
 from torc_tui.model import Job
 from torc_tui.tui.frame.commands import COMMANDS, Command
 from torc_tui.tui.frame.keymap import KeyMap
@@ -11,7 +12,8 @@ from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import FoundRow
 
-Choice = Command | Job
+Choice = Command | Job | str
+"""What the palette finds: a command, a job, or a topic of help."""
 
 
 def usable(contexts: Sequence[str], handlers: Mapping[str, Handler]) -> list[Command]:
@@ -42,6 +44,16 @@ def command_rows(commands: Iterable[Command], keymap: KeyMap, typed: str) -> lis
 def job_rows(jobs: Iterable[Job]) -> list[FoundRow[Choice]]:
     """Return rows for jobs."""
     return [(job, job.name, job.status.word, f"job {job.id}") for job in jobs]
+
+
+def topic_rows(words: Sequence[str]) -> list[FoundRow[Choice]]:
+    """Return the topics of help that have all the words in their name or summary."""
+    found = ((name, f"Help: {name}", topics.summary_of(name)) for name in topics.ORDER)
+    return [
+        (name, title, about.rstrip("."), "")
+        for name, title, about in found
+        if all(word in f"{title} {about}".lower() for word in words)
+    ]
 
 
 def theme_search(names: Iterable[str], current: str) -> Callable[[str], list[FoundRow[str]]]:
