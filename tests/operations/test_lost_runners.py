@@ -17,6 +17,8 @@ from torc_tui.lifecycle.liveness import Liveness, Proof
 from torc_tui.model import Machine
 from torc_tui.operations import jobs, lost_runners
 from torc_tui.operations import workflows as operations
+from torc_tui.operations.catalog import CATALOG
+from torc_tui.operations.user_action import Target, function_of
 from torc_tui.plan.resolve import resolve
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import HELD, JobStatus
@@ -254,6 +256,60 @@ def test_delete_is_two_steps_away(
         operations.cancel_workflow(store, workflow_id, force=True, actor=ACTOR)
     (deleted,) = operations.delete_workflows(store, [workflow_id])
     assert deleted.id == workflow_id
+
+
+RUNNERS = {
+    "none": None,
+    "lost": replace(compute_nodes.this_process("here"), started=1),
+    "expired": ELSEWHERE,
+}
+ON_JOBS = [action for action in CATALOG if action.target is Target.JOBS]
+
+
+CASES = [
+    pytest.param(runner, status, id=f"{runner}-{status.word}")
+    for runner in RUNNERS
+    for status in JobStatus
+    if runner != "none" or status not in HELD  # a runner that is alive ends its jobs itself
+]
+
+
+@pytest.mark.parametrize(("runner", "status"), CASES)
+def test_delete_is_reachable(
+    sqlite_store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    runner: str,
+    status: JobStatus,
+) -> None:
+    """After any action on a job in any status, legal or not: at once, or after `cancel --force`."""
+    monkeypatch.setattr(runner_liveness, "WATCH_SECONDS", 0.0)
+    plan = resolve(loads("{name: w, jobs: [{name: a, command: x}]}", format="yaml"))
+    process = RUNNERS[runner]
+    for action in ON_JOBS:
+        made = operations.create_workflow(
+            sqlite_store, plan, user="ann", directory=str(tmp_path), actor=None
+        )
+        operations.initialize(sqlite_store, made)
+        node = "NULL"
+        with sqlite_store.write() as conn:
+            if process is not None:
+                found, _ = compute_nodes.register(conn, made, 1, process, MACHINE, {}, 1.0)
+                node = str(found)
+            held = f"compute_node_id = {node}, started_at = 1.0" if status in HELD else "pid = NULL"
+            execute(
+                conn, f"UPDATE job SET status = {int(status)}, {held} WHERE workflow_id = {made}"
+            )
+        (job,) = workflows.snapshot(sqlite_store, made).jobs
+        argument = () if action.argument is None else (7,)
+        function_of(action)(sqlite_store, [job.id], *argument, actor=ACTOR)
+        try:
+            (deleted,) = operations.delete_workflows(sqlite_store, [made])
+        except Refused:
+            assert status in HELD, action.id
+            operations.cancel_workflow(sqlite_store, made, force=True)
+            (deleted,) = operations.delete_workflows(sqlite_store, [made])
+        assert deleted.id == made, action.id
 
 
 @pytest.mark.parametrize("act", ["delete", "init"])

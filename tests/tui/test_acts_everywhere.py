@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,8 +104,19 @@ class Story:
         ]
         return found[-1] if found else None
 
-    def runner(self) -> int:
-        process = compute_nodes.this_process(hostname())
+    def lost_runner(self) -> int:
+        """Add a runner whose process is gone, and that holds the job prep."""
+        node = self.runner(started=1)
+        with self.store.write() as conn:
+            execute(
+                conn,
+                f"UPDATE job SET status = 4, compute_node_id = {node}, started_at = 1.0"
+                " WHERE name = 'prep'",
+            )
+        return node
+
+    def runner(self, **changes: int) -> int:
+        process = replace(compute_nodes.this_process(hostname()), **changes)
         machine = Machine(hostname=hostname(), num_cpus=8, memory=16 << 30)
         with self.store.write() as conn:
             node, event = compute_nodes.register(
@@ -215,6 +227,38 @@ async def test_resize_a_runner(story: Story) -> None:
         line = f"torc compute-nodes resize {node} --num-cpus 2 --memory 4g --max-parallel-jobs 3"
         assert app.last_line == line
         understood(line)
+
+
+async def test_drop_a_runner(story: Story) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        app.run_command("runner-drop")
+        await until(pilot, sees(pilot, "has no active runner"))
+        node = story.lost_runner()
+        app.run_command("runner-drop")
+        named = f"runner {node} on {hostname()}"
+        await until(pilot, sees(pilot, f"Drop {named}?", "Its jobs run again, or fail"))
+        await pilot.press("y")
+        await until(pilot, lambda: story.last("node_lost"))
+        await until(pilot, sees(pilot, f"Dropped {named}"))
+        assert app.last_line == f"torc compute-nodes drop {node}"
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [("workflow-sync-status", "job_retried"), ("workflow-initialize", "workflow_initialized")],
+    ids=["sync", "init"],
+)
+async def test_lost_jobs_are_freed(story: Story, command: str, kind: str) -> None:
+    """By the action for it, and before an action that running jobs forbid."""
+    story.lost_runner()
+    app = story.app()
+    async with app.run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "1 running"))
+        app.run_command(command)
+        await until(pilot, lambda: story.last("node_lost"))
+        await until(pilot, lambda: story.last(kind))
 
 
 @pytest.mark.parametrize(

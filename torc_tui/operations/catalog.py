@@ -407,6 +407,8 @@ DROP = UserAction(
     shell="torc compute-nodes drop {runner}",
     title="drop",
     flags=(Flag("force", "force", "also if it is alive: its running jobs are killed"),),
+    confirm=Confirmation("Its jobs run again, or fail if the workflow file says so."),
+    contexts=_WORKFLOWS,
 )
 SYNC_STATUS = UserAction(
     id="workflow-sync-status",
@@ -421,6 +423,7 @@ SYNC_STATUS = UserAction(
     shell="torc workflows sync-status {workflow}",
     title="sync status",
     flags=(EXPIRED_TOO,),
+    contexts=_WORKFLOWS,
 )
 
 CREATE_RECORD = UserAction(

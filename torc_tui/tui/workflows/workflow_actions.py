@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torc_tui.model import Workflow
-from torc_tui.operations.catalog import RENAME, RESIZE, START, STOP
+from torc_tui.operations.catalog import DROP, RENAME, RESIZE, START, STOP
 from torc_tui.operations.user_action import (
     Target,
     UserAction,
@@ -21,7 +21,7 @@ from torc_tui.operations.user_action import (
     shell_line,
     workflow_refusal,
 )
-from torc_tui.status import JobStatus, number_of
+from torc_tui.status import HELD, JobStatus, number_of
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.look.text_layout import Line
@@ -87,6 +87,7 @@ class WorkflowActions:
             STOP.id: self._stop,
             RENAME.id: workflow_dialogs.rename,
             RESIZE.id: workflow_dialogs.resize,
+            DROP.id: drop,
             "workflow-export": workflow_dialogs.export,
         }
         return {command: self._on(action) for command, action in handlers.items()}
@@ -125,7 +126,7 @@ def act(
     given = flags or {}
     refusal = workflow_refusal(action, workflow)
     if refusal is not None:
-        torc.notify(refusal, severity="error")
+        _refuse(action, torc, workflow, refusal, partial(act, actions, flags=flags, note=note))
         return
     wf = workflow.id
     target = [wf] if action.target is Target.WORKFLOWS else wf
@@ -153,6 +154,30 @@ def act(
     confirm(torc, action.question.format(**words), about, button, go)
 
 
+def _refuse(
+    action: UserAction, torc: AppPort, workflow: Workflow, refusal: str, again: OnWorkflow
+) -> None:
+    """Show a refusal; where running jobs are the reason, take those of lost runners first."""
+    if not number_of(workflow.counts, HELD - action.legal):
+        torc.notify(refusal, severity="error")
+        return
+
+    def free(store: Store, actor: str) -> Workflow | None:
+        from torc_tui.operations.lost_runners import free_lost_jobs
+        from torc_tui.store import workflows
+
+        freed = free_lost_jobs(store, action, [workflow.id], actor)
+        return workflows.get_workflow(store, workflow.id) if freed else None
+
+    def then(now: Workflow | None) -> None:
+        if now is None:
+            torc.notify(refusal, severity="error")
+        else:
+            again(torc, now)
+
+    torc.actions.read(free, then=then)
+
+
 def _changes(action: UserAction, workflow: Workflow) -> bool:
     """Return whether the action sets a flag of the workflow that it has not."""
     return action.sets is not None and getattr(workflow, action.sets[0]) is not action.sets[1]
@@ -164,6 +189,27 @@ def _statuses(workflow: Workflow) -> str:
     return ", ".join(
         f"{counts[status]} {status.word}" for status in JobStatus if counts.get(status)
     )
+
+
+def drop(torc: AppPort, workflow: Workflow) -> None:
+    """Take the jobs from a runner, after a question that names it."""
+
+    def ask(runner: workflow_dialogs.RunnerSize) -> None:
+        named = f"runner {runner.id} on {runner.hostname}"
+        reason = [DROP.confirm.reason] if DROP.confirm is not None else []
+        confirm(
+            torc,
+            DROP.question.format(runner=named),
+            reason,
+            DROP.title.capitalize(),
+            lambda: torc.actions.run(
+                lambda store, actor: function_of(DROP)(store, runner.id, actor=actor),
+                line=shell_line(DROP, runner=runner.id),
+                report=lambda _dropped: DROP.done.format(runner=named),
+            ),
+        )
+
+    workflow_dialogs.choose_runner(torc, workflow, ask)
 
 
 def run(torc: AppPort, workflow: Workflow, *, line: str | None = None) -> None:

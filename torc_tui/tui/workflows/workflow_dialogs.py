@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.model import Workflow
@@ -103,17 +104,22 @@ class RunnerSize(NamedTuple):
 
 
 def resize(torc: AppPort, workflow: Workflow) -> None:
-    """Change how much a runner may use; ask which one where there are several."""
+    """Change how much a runner may use."""
+    choose_runner(torc, workflow, lambda runner: _resize(torc, runner))
+
+
+def choose_runner(torc: AppPort, workflow: Workflow, then: Callable[[RunnerSize], None]) -> None:
+    """Pass on the active runner of a workflow; ask which one where there are several."""
 
     def found(runners: list[RunnerSize]) -> None:
         if not runners:
             torc.notify(f"{workflow.name} has no active runner", severity="error")
         elif len(runners) == 1:
-            _resize(torc, runners[0])
+            then(runners[0])
         else:
             torc.push(
                 Finder("Which runner?", lambda typed: _matching(runners, typed)),
-                lambda chosen: None if chosen is None else _resize(torc, chosen),
+                lambda chosen: None if chosen is None else then(chosen),
             )
 
     torc.actions.read(lambda store, actor: _runners(store, workflow.id), then=found)
