@@ -16,12 +16,14 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from torc_tui.model import EdgeKind, Gate
 
 Edge = tuple[int, int, int, int | None]
+"""(job, job that it waits for, kind, file or record), all as numbers."""
+_NO_JOBS: frozenset[int] = frozenset()
 
 
 class Members(NamedTuple):
@@ -46,40 +48,50 @@ def combine(
         _distinct(indices, sets) if indices and len(indices) > 1 else indices for indices in waits
     ]
     gated, dropped = _gates(_waiting(distinct, sets, same), sets)
-    inside = {index: frozenset(sets[index].members) for index in gated}
-    no_jobs: frozenset[int] = frozenset()
-    edges: list[Edge] = []
-    for job, indices in enumerate(distinct):
-        if not indices:
-            continue
-        if len(indices) == 1:
-            index = indices[0]
-            shared = same[index]
-            if job not in gated.get(shared, no_jobs) and job not in dropped.get(shared, no_jobs):
-                kind, members, vias, _ = sets[index]
-                _extend(edges, job, kind, members, vias)
-            continue
-        covers = [
-            inside[same[index]] for index in indices if job in gated.get(same[index], no_jobs)
-        ]
-        pairs: dict[int, Edge] = {}
-        for index in indices:
-            shared = same[index]
-            if job in gated.get(shared, no_jobs) or job in dropped.get(shared, no_jobs):
-                continue
-            kind, members, vias, _ = sets[index]
-            own: list[Edge] = []
-            _extend(own, job, kind, members, vias)
-            for edge in own:
-                member = edge[1]
-                if member not in pairs and not any(member in cover for cover in covers):
-                    pairs[member] = edge
-        edges += pairs.values()
     gates = [
         Gate(sets[index].members, tuple(sorted(jobs)), sets[index].kind, sets[index].pattern)
         for index, jobs in gated.items()
     ]
+    inside = {index: frozenset(sets[index].members) for index in gated}
+    edges: list[Edge] = []
+    for job, indices in enumerate(distinct):
+        if not indices:
+            continue
+        at_gates = [same[index] for index in indices if job in gated.get(same[index], _NO_JOBS)]
+        by_edges = [
+            sets[index]
+            for index in indices
+            if same[index] not in at_gates and job not in dropped.get(same[index], _NO_JOBS)
+        ]
+        if len(indices) == 1:
+            for members in by_edges:
+                edges += _edges(job, members)
+        else:
+            edges += _first_edges(job, by_edges, [inside[index] for index in at_gates])
     return edges, gates
+
+
+def _first_edges(
+    job: int, sets: Sequence[Members], gates: Sequence[frozenset[int]]
+) -> Iterable[Edge]:
+    """Return one edge for each member of these sets that is in none of the gates of a job."""
+    first: dict[int, Edge] = {}
+    for members in sets:
+        for edge in _edges(job, members):
+            if not any(edge[1] in gate for gate in gates):
+                first.setdefault(edge[1], edge)
+    return first.values()
+
+
+def _edges(job: int, wanted: Members) -> list[Edge]:
+    """Return the edges from a job to the members of a set, without itself unless it is explicit."""
+    kind, number = wanted.kind, int(wanted.kind)
+    if wanted.vias is not None:
+        pairs = zip(wanted.members, wanted.vias, strict=True)
+        return [(job, member, number, via) for member, via in pairs if member != job]
+    if kind is EdgeKind.EXPLICIT:
+        return [(job, member, number, None) for member in wanted.members]
+    return [(job, member, number, None) for member in wanted.members if member != job]
 
 
 def _distinct(indices: Sequence[int], sets: Sequence[Members]) -> Sequence[int]:
@@ -88,26 +100,6 @@ def _distinct(indices: Sequence[int], sets: Sequence[Members]) -> Sequence[int]:
     for index in indices:
         kept.setdefault(sets[index].members, index)
     return tuple(kept.values())
-
-
-def _extend(
-    edges: list[Edge],
-    job: int,
-    kind: EdgeKind,
-    members: tuple[int, ...],
-    vias: tuple[int, ...] | None,
-) -> None:
-    number = int(kind)
-    if vias is not None:
-        edges += [
-            (job, member, number, via)
-            for member, via in zip(members, vias, strict=True)
-            if member != job
-        ]
-    elif kind is EdgeKind.EXPLICIT:
-        edges += [(job, member, number, None) for member in members]
-    else:
-        edges += [(job, member, number, None) for member in members if member != job]
 
 
 def _waiting(
