@@ -17,6 +17,7 @@ from torc_tui.errors import StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import Json, Machine
 from torc_tui.resources.gpu_monitor import GpuMonitor
+from torc_tui.resources.pool import Pool
 from torc_tui.store import compute_nodes, run_context, workflow_progress
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
@@ -35,6 +36,14 @@ class RunnerHost(NamedTuple):
     def has_real_gpus(self) -> bool:
         """Return whether there are GPUs that a driver can be asked about."""
         return self.monitor is not None and any(not gpu.virtual for gpu in self.machine.gpus)
+
+    def pool(self, options: RunOptions) -> Pool:
+        """Return the resources of the machine, all of them free."""
+        return Pool(
+            self.machine,
+            foreign="ignore" if options.gpu_foreign == "ignore" else "avoid",
+            distances=self.monitor.distances() if self.monitor and self.has_real_gpus else None,
+        )
 
 
 class Joined(NamedTuple):

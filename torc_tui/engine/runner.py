@@ -31,7 +31,6 @@ from torc_tui.errors import StoreUnavailable
 from torc_tui.executors.base import Executor
 from torc_tui.model import Exited, Machine, Report
 from torc_tui.resources.gpus import gpu_need
-from torc_tui.resources.pool import Pool
 from torc_tui.store import runner_liveness, scheduling
 from torc_tui.store.database import Store
 from torc_tui.wording import duration
@@ -96,21 +95,13 @@ class Runner:
         self.scripts = Scripts(context.directory, self.maker.output_dir, self.maker.base)
         self.actions = Actions(store, context, self.scripts, self.events.put)
         self.recovery = RecoveryScripts(self.scripts, self.events.put, executor.wake)
+        engine_options = EngineOptions(
+            deadline=self.deadline,
+            recover=self.recovery.start,
+            is_in_use=runner_liveness.is_in_use,
+        )
         self.engine = Engine(
-            store,
-            executor,
-            Pool(
-                host.machine,
-                foreign="ignore" if options.gpu_foreign == "ignore" else "avoid",
-                distances=host.monitor.distances() if host.monitor and host.has_real_gpus else None,
-            ),
-            self.maker,
-            joined.node,
-            EngineOptions(
-                deadline=self.deadline,
-                recover=self.recovery.start,
-                is_in_use=runner_liveness.is_in_use,
-            ),
+            store, executor, host.pool(options), self.maker, joined.node, engine_options
         )
         minutes = context.settings.get(
             "compute_node_wait_for_healthy_database_minutes", DEFAULT_MINUTES
