@@ -206,12 +206,12 @@ class FakeExecutor:
         self._start(attempt)
         self._end(attempt, return_code, cause=cause, reason=reason, usage=usage)
 
-    def decline(self, job_id: int, shortage: str = "no more processes can be started") -> None:
+    def decline(self, job_id: int, lack: str = "processes") -> None:
         """Refuse to start that job now, because the machine is short of something."""
         attempt = self._find(job_id)
         assert attempt.started_at is None, f"job {job_id} has started"
         del self._attempts[attempt.key]
-        self._reports.append(NotStarted(attempt.key, shortage))
+        self._reports.append(NotStarted(attempt.key, because(Kind.START_SHORTAGE, lack=lack)))
 
     def fail_launch(
         self, job_id: int, error: str = "no such directory", return_code: int = 126

@@ -531,7 +531,7 @@ class NotStarted:
     """The machine could not start the attempt because of a shortage; it may be ordered again."""
 
     key: AttemptKey
-    shortage: str
+    shortage: Reason
 
 
 Report = Started | Exited | NotStarted

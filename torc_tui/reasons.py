@@ -91,6 +91,19 @@ class Kind(StrEnum):
     UNKILLABLE = "unkillable"
     SCHEMA_MISMATCH = "schema_mismatch"
 
+    START_SHORTAGE = "start_shortage"
+    STARTS_FAIL = "starts_fail"
+    STARTS_RESUMED = "starts_resumed"
+    DIRECTORY_GONE = "directory_gone"
+    DATABASE_AWAY = "database_away"
+    DATABASE_BACK = "database_back"
+    ACTION_FAILED = "action_failed"
+    GPU_SILENT = "gpu_silent"
+    GPU_BACK = "gpu_back"
+    GPU_DRIVER = "gpu_driver"
+    GPU_WITHOUT_INSTANCES = "gpu_without_instances"
+    GPUS_TOO_FEW = "gpus_too_few"
+
     NEVER_RAN = "never_ran"
     UNSUCCESSFUL = "unsuccessful"
     INTERRUPTED = "interrupted"
@@ -186,6 +199,20 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.BACKGROUND_PROCESSES: "processes",  # (pid, name) of each that was ended
         Kind.UNKILLABLE: "pids",
         Kind.SCHEMA_MISMATCH: "name violations",
+        # What a runner tells about its machine, its database and its actions. `lack` of a shortage
+        # is files, processes, memory, disk …; of STARTS_FAIL it is that reason.
+        Kind.START_SHORTAGE: "lack limit directory",
+        Kind.STARTS_FAIL: "lack",
+        Kind.STARTS_RESUMED: "",
+        Kind.DIRECTORY_GONE: "directory",
+        Kind.DATABASE_AWAY: "error limit running",
+        Kind.DATABASE_BACK: "seconds",
+        Kind.ACTION_FAILED: "trigger command code log error",
+        Kind.GPU_SILENT: "index uuid error",
+        Kind.GPU_BACK: "index uuid",
+        Kind.GPU_DRIVER: "problem error",
+        Kind.GPU_WITHOUT_INSTANCES: "index uuid",
+        Kind.GPUS_TOO_FEW: "requested usable",
         # Why a finished job is stale. `before` and `after` are texts of a command, (size,
         # modification time) of a file, versions of a record.
         Kind.NEVER_RAN: "status",

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from torc_tui.model import NotStarted
+from torc_tui.reasons import Kind, because
+from torc_tui.wording import sentence
 
 TEN = "name: w\njobs:\n  - {name: 'j{i}', command: 'true', parameters: {i: '1:10'}}\n"
 
@@ -28,9 +30,11 @@ def test_a_declined_job_is_ready_again_with_the_same_attempt(bench: Any) -> None
     first, *others = sorted(it.running())
     for name in others:
         it.fake.start(it.ids[name])
-    it.fake.decline(it.ids[first], "no more processes can be started")
+    it.fake.decline(it.ids[first])
     step = it.step()
-    assert step.notices == ["cannot start more jobs: no more processes can be started; retrying"]
+    assert list(map(sentence, step.notices)) == [
+        "cannot start more jobs: no more processes can be started; retrying"
+    ]
     assert it.status()[first] == "ready"
     assert numbers(it, "running", "ready", "pending") == [3, 7, 0]
     now[0] += 1
@@ -80,7 +84,9 @@ def test_a_stale_refusal_changes_nothing(bench: Any) -> None:
     it.fake.start(it.ids[name])
     it.step()
     key = it.fake.order(it.ids[name]).key
-    it.engine.step([NotStarted(replace(key, attempt_id=2), "no memory")], 5.0)
+    it.engine.step(
+        [NotStarted(replace(key, attempt_id=2), because(Kind.START_SHORTAGE, lack="memory"))], 5.0
+    )
     assert it.status()[name] == "running"
 
 
@@ -94,7 +100,7 @@ def test_a_missing_working_directory_blames_no_job(bench: Any) -> None:
         step = it.step()
     finally:
         it.directory.with_name("moved").rename(it.directory)
-    assert step.notices == [f"the working directory is gone: {it.directory}"]
+    assert step.notices == [because(Kind.DIRECTORY_GONE, directory=str(it.directory))]
     assert it.status()[name] == "ready"
     assert it.engine.state.directory_is_gone
     it.step()

@@ -294,7 +294,7 @@ class TestLaunch:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         declined = local.wait(0)
         assert [type(report) for report in declined] == [NotStarted, NotStarted]
-        assert f"(ulimit -n is {lowest + 1})" in declined[0].shortage
+        assert f"(ulimit -n is {lowest + 1})" in sentence(declined[0].shortage)
         assert not local.running
         assert run(local, order("true")).return_code == 0
 

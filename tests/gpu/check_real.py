@@ -32,6 +32,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from torc_tui.model import Gpu  # noqa: E402  # runs from a checkout
 from torc_tui.resources.gpu_monitor import GpuMonitor  # noqa: E402
+from torc_tui.wording import sentence  # noqa: E402
 
 MB = 1 << 20
 PATIENCE = 60.0
@@ -57,7 +58,7 @@ class Checks:
 def main() -> int:
     monitor = GpuMonitor()
     gpus = monitor.read()
-    for text in monitor.notices:
+    for text in map(sentence, monitor.notices):
         print(f"note {text}")
     if not gpus:
         print("skipped: no NVIDIA GPU (none may be used here)")

@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 _CHILD = """
 import dataclasses, json, sys
 from torc_tui.resources.gpu_monitor import GpuMonitor
+from torc_tui.wording import sentence
 limit = json.loads(sys.argv[1])
 monitor = GpuMonitor(limit)
 for line in sys.stdin:
@@ -49,6 +50,10 @@ class Reader:
         self._process.stdin.write(expression + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
+
+    def notices(self) -> list[str]:
+        found: list[str] = self.ask("list(map(sentence, monitor.notices))")
+        return found
 
     def read(self) -> list[dict[str, Any]]:
         answer: list[dict[str, Any]] = self.ask("monitor.read()")

@@ -125,7 +125,7 @@ def test_a_gpu_that_vanishes_is_said_once_and_the_rest_goes_on(box: Bench) -> No
     code, said = ended(runner)
     assert code == 0, said
     messages = [event["message"] for event in box.events("node_notice")]
-    assert messages == [f"GPU 1 ({uuid(1)}) does not answer (GPU is lost); going on without it"]
+    assert messages == [f"GPU 1 ({uuid(1)}) does not answer (GPU is lost); it is not used"]
     assert said.count("does not answer") == 1
 
 
@@ -134,7 +134,7 @@ def test_a_driver_that_is_not_loaded_is_said_and_other_jobs_run(box: Bench) -> N
     box.fake.write()
     code, said = box.run({"a": (box.holding("a"), {"num_gpus": 1}), "b": ("true", {})})
     assert code == 3
-    assert said.count("warning: the NVIDIA driver is not loaded; no NVIDIA GPU is used") == 1
+    assert said.count("warning: the NVIDIA driver is not loaded, so no NVIDIA GPU is used") == 1
     assert "a (job 1) is unschedulable: needs 1 GPU, machine has 0" in said
     assert box.states() == {"a": "ready", "b": "completed"}
 

@@ -106,12 +106,12 @@ def test_gpus_fill_vanish_and_return_and_each_trouble_is_said_once(
     fake.gpus = [fake_gpu(0), None, fake_gpu(2)]
     fake.write()
     assert [one.uuids(), one.uuids()] == [[UUIDS[0], UUIDS[2]]] * 2
-    [said] = one.ask("monitor.notices")
+    [said] = one.notices()
     assert said.startswith("GPU 1 does not answer (GPU is lost)")
     fake.gpus = [fake_gpu(0), fake_gpu(1), fake_gpu(2)]
     fake.write()
     assert one.uuids() == UUIDS[:3]
-    assert one.ask("monitor.notices") == [said, "GPU 1 answers again"]
+    assert one.notices() == [said, "GPU 1 answers again"]
 
 
 @pytest.mark.parametrize("code", [1, 2, 7, 10, 15, 16, 17, 20, 999])
@@ -124,7 +124,7 @@ def test_a_gpu_whose_memory_cannot_be_read_is_left_out(
     one = reader()
     assert one.uuids() == [UUIDS[1]]
     assert one.uuids() == [UUIDS[1]]
-    [said] = one.ask("monitor.notices")
+    [said] = one.notices()
     assert said.startswith(f"GPU 0 ({UUIDS[0]}) does not answer (")
 
 
@@ -159,13 +159,13 @@ def test_an_old_driver_knows_the_second_version_or_no_processes(
     fake.write()
     one = reader()
     assert [process["pid"] for process in one.read()[0]["processes"]] == [4711]
-    assert one.ask("monitor.notices") == []
+    assert one.notices() == []
     fake.failures += [(name.replace("_v3", "_v2"), 13, None) for name in newest]
     fake.write()
     assert [gpu["processes"] for gpu in one.read()] == [[], []]
     assert one.uuids() == UUIDS[:2]
-    [said] = one.ask("monitor.notices")
-    assert "too old to tell which processes" in said
+    [said] = one.notices()
+    assert "too old to list the processes" in said
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_an_old_driver_knows_the_second_version_or_no_processes(
         (9, "is not loaded"),
         (12, "cannot be loaded"),
         (13, "too old"),
-        (18, "a reboot helps"),
+        (18, "reboot the machine"),
         (999, "fails"),
     ],
 )
@@ -186,7 +186,7 @@ def test_a_driver_that_does_not_start_is_said_once_and_tried_again(
     fake.write()
     one = reader()
     assert [one.read(), one.read()] == [[], []]
-    [said] = one.ask("monitor.notices")
+    [said] = one.notices()
     assert text in said
     fake.failures = []
     fake.write()
@@ -201,7 +201,7 @@ def test_a_driver_that_dies_in_the_run(fake: FakeNvml, reader: Start) -> None:
     fake.failures = [("nvmlDeviceGetCount_v2", 999, None)]
     fake.write()
     assert [one.read(), one.ask("monitor.gpu_usage_by_pid()")] == [[], {}]
-    assert len(one.ask("monitor.notices")) == 1
+    assert len(one.notices()) == 1
     fake.failures = []
     fake.write()
     assert one.uuids() == UUIDS[:1]
@@ -211,7 +211,7 @@ def test_no_library_is_no_news(reader: Start, tmp_path: Path) -> None:
     one = reader(LD_LIBRARY_PATH=str(tmp_path / "nothing"))
     if one.ask("monitor.read()"):
         pytest.skip("this machine has NVIDIA GPUs")
-    assert one.ask("monitor.notices") == []
+    assert one.notices() == []
     assert one.ask("'pynvml' in sys.modules") is False
 
 
@@ -221,7 +221,7 @@ def test_limit_and_virtual_gpus(fake: FakeNvml, reader: Start) -> None:
     assert reader(1).uuids() == UUIDS[:1]
     greedy = reader(5)
     assert [greedy.uuids(), greedy.uuids()] == [UUIDS[:2], UUIDS[:2]]
-    assert greedy.ask("monitor.notices") == ["5 GPUs were asked for, and 2 may be used here"]
+    assert greedy.notices() == ["5 GPUs requested, 2 usable here"]
     none = reader(0)
     assert none.read() == []
     assert none.ask("'pynvml' in sys.modules") is False
@@ -256,9 +256,7 @@ def test_mig_instances_are_devices(fake: FakeNvml, reader: Start) -> None:
         (10 * GB, 0),
         (6 * GB, 1),
     ]
-    assert one.ask("monitor.notices") == [
-        "GPU 2 is in MIG mode and has no instances, so it cannot be used"
-    ]
+    assert one.notices() == ["GPU 2 is in MIG mode and has no instances, so it cannot be used"]
     assert reader(CUDA_VISIBLE_DEVICES="MIG-1").uuids() == ["MIG-1"]
     assert reader(CUDA_VISIBLE_DEVICES=f"MIG-{UUIDS[1]}/7/0").uuids() == ["MIG-0"]
 
@@ -268,7 +266,7 @@ def test_gpus_of_others_in_a_cgroup_do_not_exist(fake: FakeNvml, reader: Start) 
     fake.write()
     slurm = reader(SLURM_JOB_ID="1", SLURM_JOB_GPUS="1,3", CUDA_VISIBLE_DEVICES="0,1")
     assert slurm.uuids() == [UUIDS[1], UUIDS[3]]
-    assert slurm.ask("monitor.notices") == []
+    assert slurm.notices() == []
     assert reader(CUDA_VISIBLE_DEVICES="1").uuids() == [UUIDS[3]]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from torc_tui.engine import start_backoff
+from torc_tui.reasons import Kind, because
 
 MANY = """
 name: many
@@ -223,8 +224,9 @@ def test_the_working_directory_is_moved_away(make_shell: Any, until: Any, tmp_pa
 def test_backoff() -> None:
     backoff = start_backoff.StartBackoff()
     assert backoff.room(0.0, 3) is None
-    assert backoff.failed("no space", 0.0, 3) == "cannot start more jobs: no space; retrying"
-    assert backoff.failed("no space", 0.0, 3) is None
+    lack = because(Kind.START_SHORTAGE, lack="disk")
+    assert backoff.failed(lack, 0.0, 3) == because(Kind.STARTS_FAIL, lack=lack)
+    assert backoff.failed(lack, 0.0, 3) is None
     assert [backoff.room(0.05, n) for n in (3, 2, 0)] == [0, 1, 3]
     assert backoff.room(0.2, 3) == 1
     backoff.started(0.2, 4)
@@ -232,7 +234,7 @@ def test_backoff() -> None:
     pauses = []
     now = 1.0
     for _ in range(12):
-        backoff.failed("no space", now, 4)
+        backoff.failed(lack, now, 4)
         pause = next(t for t in range(1, 1000) if backoff.is_due(now + t / 10))
         pauses.append(pause / 10)
         now += pause / 10

@@ -99,7 +99,7 @@ def test_locked_before_the_runner_has_joined(shell: Any, until: Any, locked: Any
     shell.run("init", "1")
     holder = locked()
     runner = shell.start("run", "1")
-    assert "trying for 20 min" in lines_until(runner, "is locked by another program")
+    assert "retrying for 20 min" in lines_until(runner, "is locked by another program")
     holder.communicate()
     code, text = shell.finish(runner)
     assert code == 0, text

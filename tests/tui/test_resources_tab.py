@@ -68,8 +68,8 @@ def box() -> MachineState:
         cpu_percent=(100.0, 50.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
         memory_used=16 * GB,
         notices=(
-            "GPU 4 (GPU-4) does not answer (GPU is lost); going on without it",
-            "the driver is too old",
+            because(Kind.GPU_SILENT, index=4, uuid="GPU-4", error="GPU is lost"),
+            because(Kind.GPU_DRIVER, problem="too old"),
         ),
     )
 

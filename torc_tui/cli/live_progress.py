@@ -25,11 +25,12 @@ from torc_tui.cli.run_messages import (
 from torc_tui.engine.report import Observer, UnschedulableJob
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, Machine
+from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 from torc_tui.store.feed import Feed
 from torc_tui.store.workflows import snapshot
 from torc_tui.views.workflow_view import WorkflowView
-from torc_tui.wording import duration
+from torc_tui.wording import duration, sentence
 
 _PAINT_SECONDS = 0.1
 _MOST_RUNNING = 10
@@ -66,9 +67,9 @@ class Live(Observer):
         """Print what happens to the running jobs."""
         self._paint(time.time(), [stopping_line(running, grace)])
 
-    def notice(self, text: str) -> None:
+    def notice(self, reason: Reason) -> None:
         """Print a message of the runner."""
-        self._paint(time.time(), [printable(text, 1000)])
+        self._paint(time.time(), [printable(sentence(reason), 1000)])
 
     def hung_up(self) -> None:
         """Write to the log of the runner from now on."""

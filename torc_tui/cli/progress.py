@@ -29,10 +29,11 @@ from torc_tui.cli.run_messages import (
 from torc_tui.engine.report import Observer, UnschedulableJob
 from torc_tui.errors import StoreError
 from torc_tui.model import Event, Machine, Workflow
+from torc_tui.reasons import Reason
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import output_folder
 from torc_tui.store.workflow_progress import job_names
-from torc_tui.wording import time_of_day
+from torc_tui.wording import sentence, time_of_day
 
 
 @contextmanager
@@ -137,9 +138,9 @@ class Lines(Observer):
         """Print what happens to the running jobs."""
         self._print([stopping_line(running, grace)])
 
-    def notice(self, text: str) -> None:
+    def notice(self, reason: Reason) -> None:
         """Print a message of the runner."""
-        self._print([f"{time_of_day(time.time())} {printable(text, 1000)}"])
+        self._print([f"{time_of_day(time.time())} {printable(sentence(reason), 1000)}"])
 
     def hung_up(self) -> None:
         """Write to the log of the runner from now on."""

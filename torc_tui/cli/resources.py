@@ -13,7 +13,7 @@ from torc_tui.cli.call import Call
 from torc_tui.operations.machine_state import MachineReader, MachineState
 from torc_tui.resources.gpus import GpuState
 from torc_tui.store import queries
-from torc_tui.wording import size
+from torc_tui.wording import sentence, size
 
 Record = dict[str, Any]
 
@@ -39,7 +39,7 @@ def resources(call: Call) -> None:
         "num_gpus": len(usable.gpus),
         "gpus": [_gpu(host, state, mine) for state in host.gpu_states()],
         "held": [_holding(host, one) for one in host.holdings],
-        "notices": list(host.notices),
+        "notices": [sentence(one) for one in host.notices],
     }
     if call.json:
         output.json_value(record)

@@ -7,6 +7,7 @@ with which the runner leaves. Nothing waits here, and no database is used.
 from __future__ import annotations
 
 from torc_tui.errors import StoreUnavailable
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.wording import count, duration
 
 DEFAULT_MINUTES = 20.0
@@ -43,8 +44,8 @@ class Outage:
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
         return pause
 
-    def ended(self, now: float) -> str:
+    def ended(self, now: float) -> Reason:
         """Record the end of the outage, and return a notice about it."""
         lasted = now - (now if self.since is None else self.since)
         self.since = None
-        return f"the database is available again, after {duration(lasted)}"
+        return because(Kind.DATABASE_BACK, seconds=lasted)

@@ -43,6 +43,7 @@ from torc_tui.model import (
 )
 from torc_tui.operations.file_states import FileStates, hash_limit
 from torc_tui.operations.rerun import stays_completed
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints
@@ -60,7 +61,7 @@ class Step:
     events: list[Event] = field(default_factory=list)
     claimed: int = 0
     is_complete: bool = False
-    notices: list[str] = field(default_factory=list)
+    notices: list[Reason] = field(default_factory=list)
 
 
 class Engine:
@@ -206,7 +207,7 @@ class Engine:
             elif isinstance(report, NotStarted):
                 known.not_started.append(report)
             elif report.cause is Cause.LAUNCH and self._is_directory_gone():
-                known.not_started.append(NotStarted(report.key, ""))
+                known.not_started.append(NotStarted(report.key, self._directory_gone()))
             elif not self._is_recovering(flight, report):
                 known.exited.append(report)
         return known
@@ -219,6 +220,9 @@ class Engine:
         self.state.directory_is_gone = not os.path.isdir(self.state.context.directory)
         return self.state.directory_is_gone
 
+    def _directory_gone(self) -> Reason:
+        return because(Kind.DIRECTORY_GONE, directory=self.state.context.directory)
+
     def _is_recovering(self, flight: InFlight, exited: Exited) -> bool:
         """Start the recovery script of an attempt that will be retried; return whether it runs.
 
@@ -230,13 +234,13 @@ class Engine:
         script = self._ends.recovery_script(flight, exited)
         return script is not None and recover(flight, exited, script)
 
-    def _note_starts(self, reports: SortedReports) -> list[str]:
+    def _note_starts(self, reports: SortedReports) -> list[Reason]:
         """Record successful and failed starts in the back-off; return notices."""
         backoff, now = self.state.backoff, self.state.options.monotonic()
         if reports.not_started and self.state.directory_is_gone:
-            return [f"the working directory is gone: {self.state.context.directory}"]
+            return [self._directory_gone()]
         running = len(self.executor.running)
-        notices: list[str | None] = []
+        notices: list[Reason | None] = []
         if reports.started:
             backoff.started(now, running)
         if reports.not_started:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from torc_tui.engine.transaction import append_events
 from torc_tui.model import Event
+from torc_tui.reasons import Reason
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 
@@ -30,10 +31,11 @@ class EventQueue:
         self._rows.append(row)
         self._wake()
 
-    def put_notices(self, texts: Iterable[str]) -> None:
+    def put_notices(self, reasons: Iterable[Reason]) -> None:
         """Have notices about this runner written."""
         self._rows += [
-            ("node_notice", None, {"node": self._node_id, "message": text}) for text in texts
+            ("node_notice", None, {"node": self._node_id, "message": reason.to_json()})
+            for reason in reasons
         ]
 
     def write(self, now: float) -> list[Event]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from torc_tui.model import Gpu
+from torc_tui.reasons import Reason
 from torc_tui.resources.gpu_monitor import GpuMonitor
 
 READ_SECONDS = 0.5
@@ -48,7 +49,7 @@ class GpuWatch:
         """Whether `take` or `notices` would return something."""
         return self._latest is not None or len(self.monitor.notices) > self._told
 
-    def notices(self) -> list[str]:
+    def notices(self) -> list[Reason]:
         """Return the notices of the monitor since the last call."""
         fresh = self.monitor.notices[self._told :]
         self._told += len(fresh)

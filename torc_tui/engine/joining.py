@@ -16,13 +16,13 @@ from torc_tui.engine.shared_state import NodeIdentity
 from torc_tui.errors import StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import Json, Machine
+from torc_tui.reasons import Kind, because
 from torc_tui.resources.gpu_monitor import GpuMonitor
 from torc_tui.resources.pool import Pool
 from torc_tui.store import compute_nodes, run_context, workflow_progress
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
 from torc_tui.store.log_files import output_folder
-from torc_tui.wording import duration
 
 
 class RunnerHost(NamedTuple):
@@ -128,7 +128,9 @@ def join_when_available(
             first = outage.since is None
             pause = outage.failed(error, time.monotonic(), 0)
             if first:
-                observer.notice(f"{error.message}: retrying for {duration(outage.limit)}")
+                observer.notice(
+                    because(Kind.DATABASE_AWAY, error=error.message, limit=outage.limit)
+                )
             executor.wait(pause)
 
 

@@ -7,9 +7,9 @@ import time
 from torc_tui.engine.adoption import Adopter
 from torc_tui.engine.engine import Engine
 from torc_tui.errors import StoreError
+from torc_tui.reasons import Reason
 from torc_tui.store import compute_nodes, runner_liveness
 from torc_tui.store.events import append
-from torc_tui.wording import sentence
 
 HEARTBEAT = 5.0
 """Seconds between two heartbeats."""
@@ -44,10 +44,10 @@ class Membership:
         for flight in self._adopter.take_over(self._process, now):
             self._engine.adopt(flight)
 
-    def watch_others(self, now: float) -> list[str]:
+    def watch_others(self, now: float) -> list[Reason]:
         """Take the jobs that do not outlive the expired lease of their runner.
 
-        Return sentences about runners that have become silent, or whose lease has expired.
+        Return reasons about runners that have become silent, or whose lease has expired.
         """
         with self._store.read() as conn:
             others = self._adopter.other_runners(conn)
@@ -55,7 +55,7 @@ class Membership:
         if expired:
             for flight in self._adopter.take_expired(expired, now):
                 self._engine.adopt(flight)
-        return list(map(sentence, news))
+        return list(news)
 
     def adopt_unknown_jobs(self, now: float) -> None:
         """Take up what this runner holds without knowing it.

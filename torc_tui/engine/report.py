@@ -77,7 +77,7 @@ class Observer:
     def stopping(self, running: int, grace: float) -> None:
         """Show that ``running`` jobs are being stopped, and killed after ``grace`` seconds."""
 
-    def notice(self, text: str) -> None:
+    def notice(self, reason: Reason) -> None:
         """Show a message about the run that no event contains, such as a database that fails."""
 
     def hung_up(self) -> None:

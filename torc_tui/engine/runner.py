@@ -30,10 +30,10 @@ from torc_tui.engine.stop_requests import StopRequests
 from torc_tui.errors import StoreUnavailable
 from torc_tui.executors.base import Executor
 from torc_tui.model import Exited, Machine, Report
+from torc_tui.reasons import Kind, because
 from torc_tui.resources.gpus import gpu_need
 from torc_tui.store import runner_liveness, scheduling
 from torc_tui.store.database import Store
-from torc_tui.wording import duration
 
 T = TypeVar("T")
 
@@ -182,8 +182,12 @@ class Runner:
         pause = self.outage.failed(error, time.monotonic(), len(self.executor.running))
         if first:
             self.observer.notice(
-                f"{error.message}: running jobs continue; retrying for"
-                f" {duration(self.outage.limit)}"
+                because(
+                    Kind.DATABASE_AWAY,
+                    error=error.message,
+                    limit=self.outage.limit,
+                    running=True,
+                )
             )
         end = time.monotonic() + pause
         while (left := end - time.monotonic()) > 0:

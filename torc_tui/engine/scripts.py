@@ -19,6 +19,7 @@ from torc_tui.executors.job_files import check_directory, open_log
 from torc_tui.executors.spawn import prepare, spawn
 from torc_tui.executors.start_errors import shortage
 from torc_tui.executors.wrapper import find_bash
+from torc_tui.reasons import Kind, because
 from torc_tui.status import BEGUN, FINISHED
 from torc_tui.store import run_context
 from torc_tui.store.database import Store
@@ -198,12 +199,24 @@ class Actions:
 
         def done(end: ScriptEnd) -> None:
             if end.return_code != 0:
-                said = f"the action {action.trigger_type} failed: {end.command}: {end.text}"
+                reason = because(
+                    Kind.ACTION_FAILED,
+                    trigger=action.trigger_type,
+                    command=end.command,
+                    code=end.return_code,
+                    log=end.log,
+                    error=end.detail,
+                )
                 self._failed(
                     (
                         "action_failed",
                         None,
-                        {**data, "return_code": end.return_code, "log": end.log, "message": said},
+                        {
+                            **data,
+                            "return_code": end.return_code,
+                            "log": end.log,
+                            "message": reason.to_json(),
+                        },
                     )
                 )
 

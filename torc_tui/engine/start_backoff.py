@@ -10,7 +10,8 @@ failed for a while.
 
 from __future__ import annotations
 
-from torc_tui.wording import duration
+from torc_tui.reasons import Kind, Reason, because
+from torc_tui.wording import duration, sentence
 
 LIMIT = 20 * 60.0
 """Seconds without a start after which a runner without running jobs leaves."""
@@ -27,13 +28,13 @@ class StartBackoff:
 
     def __init__(self) -> None:
         self.cap: int | None = None
-        self.problem = ""
+        self.problem = because(Kind.START_SHORTAGE)
         self._since = 0.0
         self._failed_at = 0.0
         self._retry_at = 0.0
         self._pause = FIRST_PAUSE
 
-    def failed(self, problem: str, now: float, running: int) -> str | None:
+    def failed(self, problem: Reason, now: float, running: int) -> Reason | None:
         """Record a failed start while ``running`` jobs run; return a notice of the first."""
         first = self.cap is None
         if first:
@@ -42,7 +43,7 @@ class StartBackoff:
         longest = LONGEST_PAUSE if running else LONGEST_PAUSE_IDLE
         self._retry_at = now + min(self._pause, longest)
         self._pause = min(self._pause * 2, longest)
-        return f"cannot start more jobs: {problem}; retrying" if first else None
+        return because(Kind.STARTS_FAIL, lack=problem) if first else None
 
     def started(self, now: float, running: int) -> None:
         """Record a start; ``running`` includes the job."""
@@ -66,15 +67,15 @@ class StartBackoff:
         """Return whether it is time to try to start one more job."""
         return self.cap is not None and now >= self._retry_at
 
-    def ended(self, now: float) -> str | None:
+    def ended(self, now: float) -> Reason | None:
         """Return a notice when the shortage has ended, None otherwise."""
         if self.cap is None or now - self._failed_at < OVER_AFTER or self._since < self._failed_at:
             return None
         self.cap = None
-        return "jobs can be started again"
+        return because(Kind.STARTS_RESUMED)
 
     def given_up(self, now: float) -> str | None:
         """Return why the runner leaves if no job could be started for too long."""
         if self.cap is None or now - self._since < LIMIT:
             return None
-        return f"no job could be started for {duration(LIMIT)}: {self.problem}"
+        return f"no job could be started for {duration(LIMIT)}: {sentence(self.problem)}"

@@ -32,6 +32,7 @@ from torc_tui.executors.start_errors import shortage
 from torc_tui.executors.supervisor import Supervisor
 from torc_tui.executors.wrapper import find_bash
 from torc_tui.model import AttemptKey, Cause, Exited, NotStarted, Order, Report, Started
+from torc_tui.reasons import Reason
 from torc_tui.resources.process_identity import process_started
 
 
@@ -75,7 +76,7 @@ class LocalExecutor:
         An order that cannot be started is reported with cause LAUNCH, or as NotStarted if the
         machine lacks something.
         """
-        short: str | None = None
+        short: Reason | None = None
         for order in orders:
             started_at, booted = time.time(), session_processes.uptime()
             if short is not None:  # the machine lacks the same for the next start

@@ -1,6 +1,6 @@
 """Tell a shortage of the machine from an error of the job, when a process could not be started.
 
-Input: the error of a start. Output: what the machine lacks, in words, or why the job failed.
+Input: the error of a start. Output: what the machine lacks, or why the job failed.
 """
 
 from __future__ import annotations
@@ -12,23 +12,26 @@ from pathlib import Path
 from torc_tui.model import Order
 from torc_tui.reasons import Kind, Reason, because
 
+_LACKS = {
+    errno.EMFILE: "files",
+    errno.ENFILE: "files of the machine",
+    errno.EAGAIN: "processes",
+    errno.ENOMEM: "memory",
+    errno.ENOSPC: "disk",
+    errno.EDQUOT: "quota",
+}
+_LIMITS = {"files": resource.RLIMIT_NOFILE, "processes": resource.RLIMIT_NPROC}
 
-def shortage(error: OSError) -> str | None:
+
+def shortage(error: OSError) -> Reason | None:
     """Return what the machine lacks; None if the start would fail on any machine."""
-    number = error.errno
-    if number == errno.EMFILE:
-        return f"no file descriptors are left (ulimit -n is {_limit(resource.RLIMIT_NOFILE)})"
-    if number == errno.ENFILE:
-        return "no file descriptors are left on this machine"
-    if number == errno.EAGAIN:
-        return f"no more processes can be started (ulimit -u is {_limit(resource.RLIMIT_NPROC)})"
-    if number == errno.ENOMEM:
-        return "no memory is left for another process"
-    if number == errno.ENOSPC:
-        return f"no space is left on the disk of {_directory(error)}"
-    if number == errno.EDQUOT:
-        return f"the disk quota of {_directory(error)} is used up"
-    return None
+    lack = _LACKS.get(error.errno or 0)
+    if lack is None:
+        return None
+    which = _LIMITS.get(lack)
+    limit = None if which is None else _limit(which)
+    directory = _directory(error) if lack in ("disk", "quota") else None
+    return because(Kind.START_SHORTAGE, lack=lack, limit=limit, directory=directory)
 
 
 def launch_failure(order: Order, error: Exception) -> Reason:
@@ -54,5 +57,5 @@ def _limit(which: int) -> str:
     return "unlimited" if soft == resource.RLIM_INFINITY else str(soft)
 
 
-def _directory(error: OSError) -> str:
-    return str(Path(str(error.filename)).parent) if error.filename else "the output"
+def _directory(error: OSError) -> str | None:
+    return str(Path(str(error.filename)).parent) if error.filename else None

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torc_tui.model import Allocation, Gpu, Machine
+from torc_tui.reasons import Reason
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.gpu_monitor import GpuMonitor
 from torc_tui.resources.gpus import ForeignPolicy, GpuState
@@ -37,7 +38,7 @@ class MachineState:
     runners: Sequence[Runner] = ()
     cpu_percent: Sequence[float] = ()
     memory_used: int = 0
-    notices: Sequence[str] = ()
+    notices: Sequence[Reason] = ()
     location: str = ""
 
     @property

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.gpu_notices import GpuNotices
 from torc_tui.resources.nvml import GpuError, GpuHandle, NvmlDriver
 from torc_tui.resources.process_identity import belongs, process_name
@@ -62,9 +63,9 @@ class GpuMonitor:
         """When the driver was last asked for samples, per GPU."""
 
     @property
-    def notices(self) -> list[str]:
-        """The problems so far, in words."""
-        return self._notices.texts
+    def notices(self) -> list[Reason]:
+        """Return the problems so far."""
+        return self._notices.reasons
 
     def read(self, own: Collection[int] = (), *, figures: bool = True) -> tuple[Gpu, ...]:
         """Return the GPUs as they are now.
@@ -141,9 +142,8 @@ class GpuMonitor:
         """Decide once whether the GPUs are virtual."""
         self._is_virtual = not found and self._limit is not None
         if found and self._limit is not None and found < self._limit:
-            self._notices.tell_once(
-                f"{self._limit} GPUs were asked for, and {found} may be used here"
-            )
+            reason = because(Kind.GPUS_TOO_FEW, requested=self._limit, usable=found)
+            self._notices.tell_once(reason)
 
     def _read(
         self, gpus: Collection[GpuHandle], leaders: frozenset[int], figures: bool
@@ -153,9 +153,9 @@ class GpuMonitor:
             try:
                 readings.append(self._reading(gpu, leaders, figures))
             except GpuError as error:
-                self._notices.does_not_answer(gpu.label, str(error))
+                self._notices.does_not_answer(gpu.index, str(error), gpu.uuid)
             else:
-                self._notices.answers(gpu.label)
+                self._notices.answers(gpu.index, gpu.uuid)
         pids = {process.pid for reading in readings for process in reading.processes}
         self._process_names = {
             pid: name for pid, name in self._process_names.items() if pid in pids

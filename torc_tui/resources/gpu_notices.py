@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from torc_tui.reasons import Kind, Reason, because
+
 
 class GpuNotices:
-    """The notices since a monitor was made, in ``texts``."""
+    """The notices since a monitor was made, in ``reasons``."""
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
-        self._told: set[str] = set()
-        self._silent: set[str] = set()
+        self.reasons: list[Reason] = []
+        self._silent: set[tuple[int, str | None]] = set()
 
-    def tell_once(self, text: str) -> None:
+    def tell_once(self, reason: Reason) -> None:
         """Add a notice, unless it was added before."""
-        if text not in self._told:
-            self._told.add(text)
-            self.texts.append(text)
+        if reason not in self.reasons:
+            self.reasons.append(reason)
 
-    def does_not_answer(self, gpu: str, error: str) -> None:
+    def does_not_answer(self, index: int, error: str, uuid: str | None = None) -> None:
         """Note that a GPU does not answer."""
-        if gpu not in self._silent:
-            self._silent.add(gpu)
-            self.texts.append(f"{gpu} does not answer ({error}); going on without it")
+        if (index, uuid) not in self._silent:
+            self._silent.add((index, uuid))
+            self.reasons.append(because(Kind.GPU_SILENT, index=index, uuid=uuid, error=error))
 
-    def answers(self, gpu: str) -> None:
+    def answers(self, index: int, uuid: str | None = None) -> None:
         """Note that a GPU answers."""
-        if gpu in self._silent:
-            self._silent.remove(gpu)
-            self.texts.append(f"{gpu} answers again")
+        if (index, uuid) in self._silent:
+            self._silent.remove((index, uuid))
+            self.reasons.append(because(Kind.GPU_BACK, index=index, uuid=uuid))

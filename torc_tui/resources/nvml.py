@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torc_tui.reasons import Kind, because
 from torc_tui.resources.gpu_notices import GpuNotices
 from torc_tui.resources.visible import Device, Instance, visible
 
@@ -29,11 +30,11 @@ _DIRECTORIES = (
 _NVLINK = 2
 """Index of the peer-to-peer capability that NVML calls NVML_P2P_CAPS_INDEX_NVLINK."""
 _ERRORS = {
-    4: "the NVIDIA driver may not be used by this user",
-    9: "the NVIDIA driver is not loaded",
-    12: f"NVIDIA's {LIBRARY} cannot be loaded",
-    13: "the NVIDIA driver is too old",
-    18: "the NVIDIA driver was updated and its kernel module was not (a reboot helps)",
+    4: "permission",
+    9: "not loaded",
+    12: "library",
+    13: "too old",
+    18: "version",
 }
 
 
@@ -52,11 +53,6 @@ class GpuHandle:
     index: int
     parent: str | None
     handle: Any
-
-    @property
-    def label(self) -> str:
-        """The name of the GPU in notices."""
-        return f"GPU {self.index} ({self.uuid})"
 
 
 def library_present(environ: Mapping[str, str] | None = None, root: Path = Path("/")) -> bool:
@@ -100,11 +96,11 @@ class NvmlDriver:
                 if error.value == self._nvml.NVML_ERROR_NO_PERMISSION:
                     hidden = True
                 else:
-                    self._notices.does_not_answer(f"GPU {index}", str(error))
+                    self._notices.does_not_answer(index, str(error))
             except GpuError as error:
-                self._notices.does_not_answer(f"GPU {index}", str(error))
+                self._notices.does_not_answer(index, str(error))
             else:
-                self._notices.answers(f"GPU {index}")
+                self._notices.answers(index)
         return [handles[uuid] for uuid in visible(devices, self._environ, hidden=hidden)]
 
     def close(self) -> None:
@@ -132,10 +128,7 @@ class NvmlDriver:
                 raise GpuError(str(error)) from None
             unknown = error.value == self._nvml.NVML_ERROR_FUNCTION_NOT_FOUND
             if unknown and "Processes_v2" in function:
-                self._notices.tell_once(
-                    "the NVIDIA driver is too old to tell which processes use its GPUs; others are"
-                    " not seen"
-                )
+                self._notices.tell_once(because(Kind.GPU_DRIVER, problem="processes"))
             return None
 
     def text(self, function: str, handle: Any) -> str:
@@ -194,9 +187,7 @@ class NvmlDriver:
         try:
             import pynvml
         except ImportError:
-            self._notices.tell_once(
-                "the Python package nvidia-ml-py is missing, so no NVIDIA GPU can be used"
-            )
+            self._notices.tell_once(because(Kind.GPU_DRIVER, problem="package"))
             return False
         try:
             pynvml.nvmlInit()
@@ -204,16 +195,16 @@ class NvmlDriver:
             self._fail(error)
             return False
         except OSError as error:
-            self._notices.tell_once(
-                f"NVIDIA's {LIBRARY} cannot be loaded ({error}); its GPUs are not used"
-            )
+            reason = because(Kind.GPU_DRIVER, problem="library", error=str(error))
+            self._notices.tell_once(reason)
             return False
         self._nvml = pynvml
         return True
 
     def _fail(self, error: Any) -> None:
-        problem = _ERRORS.get(error.value, f"the NVIDIA driver fails ({error})")
-        self._notices.tell_once(f"{problem}; no NVIDIA GPU is used")
+        problem = _ERRORS.get(error.value)
+        detail = str(error) if problem is None else None
+        self._notices.tell_once(because(Kind.GPU_DRIVER, problem=problem, error=detail))
 
     def _open(self, index: int, handles: dict[str, GpuHandle]) -> Device:
         """Return a GPU with its MIG instances, and add their handles."""
@@ -237,9 +228,7 @@ class NvmlDriver:
                 Instance(name, *(-1 if number is None else number for number in numbers))
             )
         if not instances:
-            self._notices.tell_once(
-                f"GPU {index} is in MIG mode and has no instances, so it cannot be used"
-            )
+            self._notices.tell_once(because(Kind.GPU_WITHOUT_INSTANCES, index=index))
         return Device(index, uuid, True, tuple(instances))
 
 

@@ -1,8 +1,8 @@
 """Turn data into the words that users read; the only place where sentences are made.
 
-`quantities` has counts, lists, sizes, durations and times, `sentences` and `gpu_sentences` have
-reasons, `failure_words` has failures, `event_words` has events. None of them reads a clock or a
-file.
+`quantities` has counts, lists, sizes, durations and times, `sentences`, `gpu_sentences` and
+`notices` have reasons, `failure_words` has failures, `event_words` has events. None of them reads
+a clock or a file.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from torc_tui.model import EdgeKind
 from torc_tui.quoting import quoted
 from torc_tui.reasons import Kind, Reason
 from torc_tui.wording.gpu_sentences import gpu_sentences
+from torc_tui.wording.notices import notice_sentences
 from torc_tui.wording.quantities import (
     count,
     countdown,
@@ -317,6 +318,7 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
         f"needs {count(reason['requested'] or 0, 'node')}, a local runner is one"
     ),
     **gpu_sentences(sentence),
+    **notice_sentences(sentence),
     Kind.RUNTIME_TOO_LONG: _runtime_too_long,
     Kind.PARALLEL_LIMIT: _parallel_limit,
     Kind.JOB: _job,

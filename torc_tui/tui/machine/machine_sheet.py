@@ -6,6 +6,7 @@ Input: the readings that the app keeps. Output: lines, and which of them stand f
 from __future__ import annotations
 
 from torc_tui.operations.machine_state import MachineState
+from torc_tui.reasons import Kind
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpus import GpuState
 from torc_tui.tui.feed.machine import MachineWatch
@@ -30,6 +31,8 @@ SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the histories show: all that is known, within these."""
 STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
 """Neighbouring jobs are told apart by a letter and one of these styles."""
+_ABOUT_ONE = frozenset({Kind.GPU_SILENT, Kind.GPU_BACK})
+"""Notices about one GPU."""
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -170,10 +173,9 @@ class MachineSheet:
         here = {gpu.uuid for gpu in host.machine.gpus}
         known = {gpu["uuid"]: gpu["index"] for one in host.runners for gpu in one.gpus}
         # GPUs of our runners that do not answer are listed below.
-        for notice in [text for text in host.notices if not any(uuid in text for uuid in known)][
-            -2:
-        ]:
-            self.add((f" ⚠ {sanitize(notice)}", "warning"))
+        hidden = [one for one in host.notices if one.kind in _ABOUT_ONE and one["uuid"] in known]
+        for reason in [one for one in host.notices if one not in hidden][-2:]:
+            self.add((f" ⚠ {sanitize(sentence(reason))}", "warning"))
         states = host.gpu_states()
         if not states:
             return

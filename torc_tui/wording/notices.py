@@ -1,0 +1,107 @@
+"""Turn the reasons of notices into sentences: what a runner tells about its machine and database.
+
+Input: `Reason` records. Output: text without a final period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torc_tui.reasons import Kind, Reason
+from torc_tui.wording.quantities import count, duration, exit_code
+
+
+def notice_sentences(sentence: Callable[[Reason], str]) -> Mapping[Kind, Callable[[Reason], str]]:
+    """Return how to say the kinds of notices; ``sentence`` says the reasons inside of one."""
+
+    def starts_fail(reason: Reason) -> str:
+        lack = "a process cannot be started" if reason["lack"] is None else sentence(reason["lack"])
+        return f"cannot start more jobs: {lack}; retrying"
+
+    return {
+        Kind.START_SHORTAGE: _start_shortage,
+        Kind.STARTS_FAIL: starts_fail,
+        Kind.STARTS_RESUMED: lambda reason: "jobs can be started again",
+        Kind.DIRECTORY_GONE: lambda reason: f"the working directory is gone: {reason['directory']}",
+        Kind.DATABASE_AWAY: _database_away,
+        Kind.DATABASE_BACK: _database_back,
+        Kind.ACTION_FAILED: _action_failed,
+        Kind.GPU_SILENT: _gpu_silent,
+        Kind.GPU_BACK: lambda reason: f"{_gpu(reason)} answers again",
+        Kind.GPU_DRIVER: _gpu_driver,
+        Kind.GPU_WITHOUT_INSTANCES: lambda reason: (
+            f"{_gpu(reason)} is in MIG mode and has no instances, so it cannot be used"
+        ),
+        Kind.GPUS_TOO_FEW: _gpus_too_few,
+    }
+
+
+def _start_shortage(reason: Reason) -> str:
+    limit, directory = reason["limit"], reason["directory"] or "the output"
+    match reason["lack"]:
+        case "files":
+            return f"no file descriptors are left (ulimit -n is {limit})"
+        case "files of the machine":
+            return "no file descriptors are left on this machine"
+        case "processes":
+            return "no more processes can be started" + (
+                f" (ulimit -u is {limit})" if limit else ""
+            )
+        case "memory":
+            return "no memory is left for another process"
+        case "disk":
+            return f"no space is left on the disk of {directory}"
+        case "quota":
+            return f"the disk quota of {directory} is used up"
+    return "a process cannot be started"
+
+
+def _database_away(reason: Reason) -> str:
+    error = reason["error"] or "the database is not available"
+    jobs = "running jobs continue; " if reason["running"] else ""
+    return f"{error}: {jobs}retrying for {duration(reason['limit'] or 0)}"
+
+
+def _database_back(reason: Reason) -> str:
+    return f"the database is available again, after {duration(reason['seconds'] or 0)}"
+
+
+def _action_failed(reason: Reason) -> str:
+    end = reason["error"] or exit_code(reason["code"] or 0)
+    log = f", see {reason['log']}" if reason["log"] and not reason["error"] else ""
+    return f"the action {reason['trigger']} failed: {reason['command']}: {end}{log}"
+
+
+def _gpu(reason: Reason) -> str:
+    uuid = f" ({reason['uuid']})" if reason["uuid"] else ""
+    return f"GPU {reason['index']}{uuid}"
+
+
+def _gpu_silent(reason: Reason) -> str:
+    error = f" ({reason['error']})" if reason["error"] else ""
+    return f"{_gpu(reason)} does not answer{error}; it is not used"
+
+
+def _gpus_too_few(reason: Reason) -> str:
+    return (
+        f"{count(reason['requested'] or 0, 'GPU')} requested, {reason['usable'] or 0} usable here"
+    )
+
+
+def _gpu_driver(reason: Reason) -> str:
+    words = _DRIVER.get(reason["problem"], "the NVIDIA driver fails; no NVIDIA GPU is used")
+    return f"{words} ({reason['error']})" if reason["error"] else words
+
+
+_DRIVER = {
+    "package": "the Python package nvidia-ml-py is missing, so no NVIDIA GPU is used",
+    "library": "NVIDIA's libnvidia-ml.so.1 cannot be loaded, so no NVIDIA GPU is used",
+    "permission": "this user may not use the NVIDIA driver, so no NVIDIA GPU is used",
+    "not loaded": "the NVIDIA driver is not loaded, so no NVIDIA GPU is used",
+    "too old": "the NVIDIA driver is too old, so no NVIDIA GPU is used",
+    "version": "the NVIDIA driver was updated, but not its kernel module, so no NVIDIA GPU is used;"
+    " reboot the machine",
+    "processes": "the NVIDIA driver is too old to list the processes on its GPUs, so those of other"
+    " programs are not seen",
+}
+"""How to say the problem of a driver."""
