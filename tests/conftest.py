@@ -58,7 +58,11 @@ def _as_plain_user() -> dict[str, Any]:
 
 @pytest.fixture(scope="session", autouse=True)
 def state_directory(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the launchers of `torc` and all other state away from the user's own."""
+    """Keep the launchers of `torc` and all other state away from the user's own.
+
+    The output of the programs is buffered as a user's is: what is not flushed is lost.
+    """
+    os.environ.pop("PYTHONUNBUFFERED", None)
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 

@@ -15,6 +15,7 @@ import os
 import random
 import sys
 import time
+from contextlib import closing
 from typing import Any
 
 
@@ -78,7 +79,7 @@ def run_true(folder: str, jobs: int, at_once: int) -> None:
     limits = Limits(memory=1 << 30, runtime=3600)
     environment = {**os.environ, "TORC_JOB_ID": "1"}
     started = ended = 0
-    with LocalExecutor() as local:
+    with closing(LocalExecutor()) as local:
         while ended < jobs:
             while started < jobs and started - ended < at_once:
                 base = f"{folder}/{started}"

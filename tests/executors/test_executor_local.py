@@ -125,7 +125,8 @@ def lines(path: Path, count: int) -> list[int]:
 
 class TestOutput:
     def test_files_folder_environment_and_standard_input(self, local, order, tmp_path):
-        end = run(local, made := order("pwd; echo $HERE >&2; cat; echo $$ $(ps -o sid= -p $$)"))
+        session = f"$({sys.executable} -c 'import os; print(os.getsid(0))')"
+        end = run(local, made := order(f"pwd; echo $HERE >&2; cat; echo $$ {session}"))
         assert end.return_code == 0
         out = text(made.stdout).split()
         assert out[0] == str(tmp_path)

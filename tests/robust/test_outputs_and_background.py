@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from torc_tui.executors.exit_file import read_exit_file
+
 
 def run(shell: Any, text: str, code: int = 0) -> str:
     ended, said = shell.run("run", shell.write(text))
@@ -210,7 +212,7 @@ jobs: [{name: a, command: 'sleep 100 & echo $! > pid'}]
         runner = shell.start("run", shell.write(text))
         until(lambda: shell.there("begun"), "it runs")
         (exit_file,) = (shell.folder / "torc_output/job_stdio").glob("*.exit")
-        until(lambda: exit_file.read_text().split()[3:] == ["0"], "its shell has ended")
+        until(lambda: read_exit_file(str(exit_file)).code == 0, "its shell has ended")
         shell.kill(runner)
         second = shell.start("run", "1")
         until(lambda: shell.events("node_lost"), "the attempt is adopted")

@@ -39,12 +39,12 @@ _CORRECTABLE = (
 
 def report(error: BaseException, program: str = "torc", words: Sequence[str] = ()) -> int:
     """Print what went wrong and return the exit code."""
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else OK if error.code is None else FAILED
     if isinstance(error, BrokenPipeError):
         _drop_output()
         return BROKEN_PIPE
     _flush_output()
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else OK if error.code is None else FAILED
     if isinstance(error, KeyboardInterrupt):
         say(f"{program}: interrupted")
         return INTERRUPTED
