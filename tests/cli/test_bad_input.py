@@ -285,3 +285,22 @@ def test_a_deleted_directory(user_shell: Shell, made: Path, line: str) -> None:
         refused(done, 2)
         assert "does not exist any more" in done.stderr or "cannot read" in done.stderr
     assert len(workflows(user_shell)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "workflows import {}",
+        "user-data update config -w 1 --data-file {}",
+        "user-data create 1 -n x --data-file {}",
+        "jobs create-from-file 1 {}",
+        "validate {}",
+        "create {}",
+        "run {}",
+    ],
+)
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/full"])
+def test_a_device_is_not_read_for_ever(user_shell: Shell, made: Path, line: str, path: str) -> None:
+    done = user_shell(f"torc {line.format(path)}", seconds=30)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "device, not a file" in done.stderr

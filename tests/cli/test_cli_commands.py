@@ -657,7 +657,7 @@ def test_jobs_from_a_file(torc: Any, place: Path, monkeypatch: pytest.MonkeyPatc
         ("job2", "echo two", "uninitialized"),
     ]
     assert torc("run", empty, "--quiet").code == 0
-    monkeypatch.setattr(sys, "stdin", io.StringIO("echo three\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"echo three\n")))
     limits = ("--cpus-per-job", "2", "--memory-per-job", "1g", "--runtime-per-job", "PT1M")
     assert (
         torc("jobs", "create-from-file", "list", "-", *limits).out

@@ -73,6 +73,8 @@ from torc_tui.store.database import Store
         ("compute-nodes get 7", "there is no compute node 7"),
         ("run missing.yaml", "missing.yaml"),
         ("create .", "."),
+        ("create \ud800", "'\\u{d800}' is not a path"),
+        ("database backup \ud800", "'\\u{d800}' is not a path"),
         ("workflows import missing.json", "missing.json: cannot be read"),
         ("jobs list --database mysql://x/y", "unknown kind of database: mysql://"),
     ],

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import io
 import json
 import os
 import pkgutil
@@ -184,7 +183,7 @@ def _child(words: list[str], log: Path) -> None:
     try:
         with log.open("w", encoding="utf-8", errors="backslashreplace") as file:
             sys.stdout = sys.stderr = file  # type: ignore[assignment]
-            sys.stdin = io.StringIO("")
+            sys.stdin = open(os.devnull)  # noqa: SIM115 - as long as the process
             sys.argv = ["torc", *words]
             try:
                 code = program.main()

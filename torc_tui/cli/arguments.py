@@ -7,6 +7,7 @@ error that names the argument.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -49,6 +50,10 @@ def text(value: str) -> str:
 
 def path(value: str) -> str:
     """Return a path, which may have any bytes, or raise argparse's error if it is empty."""
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        raise _wrong(f"'{value}' is not a path") from None
     if not value.strip():
         raise _wrong("must not be empty (is the variable set that should contain it?)")
     return value

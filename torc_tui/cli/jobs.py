@@ -6,11 +6,11 @@ Actions that follow from their row of the catalog alone are in `torc_tui.cli.act
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from torc_tui.cli import columns, output
 from torc_tui.cli.actions import tell_jobs
 from torc_tui.cli.call import Call
+from torc_tui.cli.user_data_fast import file_bytes, standard_input
 from torc_tui.errors import UsageError
 from torc_tui.wording import count
 
@@ -62,9 +62,8 @@ def create_from_file(call: Call) -> None:
 def commands_of(path: str) -> list[str]:
     """Return the commands of a file, one per line, without empty lines and ``#`` comments."""
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+        data = standard_input() if path == "-" else file_bytes(path)
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not valid UTF-8") from None
     lines = [line.strip() for line in text.splitlines()]

@@ -11,6 +11,7 @@ Never: an import of argparse, SQLAlchemy, rich, pathlib or dataclasses.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 
@@ -203,7 +204,7 @@ def given_data(text: str | None, path: str | None) -> Any:
     if text is not None and path is not None:
         raise UsageError("--data and --data-file cannot be used together")
     if "-" in (text, path):
-        return _decoded(_standard_input(), "standard input")
+        return _decoded(standard_input(), "standard input")
     if text is not None:
         return parse(text, "--data")
     return UNSET if path is None else from_file(path)
@@ -212,7 +213,7 @@ def given_data(text: str | None, path: str | None) -> Any:
 _read: list[Any] = [None, b""]
 
 
-def _standard_input() -> bytes:
+def standard_input() -> bytes:
     """Return all of standard input; again if the command is repeated (`torc_tui.cli.job_retry`)."""
     if _read[0] is not sys.stdin:
         _read[:] = sys.stdin, sys.stdin.buffer.read()
@@ -228,11 +229,19 @@ def truth(text: str) -> bool:
 
 def from_file(path: str) -> Any:
     """Return the JSON value of a file."""
+    return _decoded(file_bytes(path), path)
+
+
+def file_bytes(path: str) -> bytes:
+    """Return the contents of a file; raise UsageError if it cannot be read or never ends."""
     try:
         with open(path, "rb") as file:
-            return _decoded(file.read(), path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+            if stat.S_ISCHR(os.fstat(file.fileno()).st_mode) and not file.isatty():
+                raise UsageError(f"{path}: cannot be read: it is a device, not a file")
+            return file.read()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a path"
+        raise UsageError(f"{path}: cannot be read: {reason}") from error
 
 
 def _decoded(data: bytes, what: str) -> Any:
