@@ -25,7 +25,7 @@ KEPT = 5000
 
 COLUMNS = (
     Column("seq", "#", 7, minimum=5, importance=4, align="right"),
-    Column("time", "time", 12, minimum=8, importance=1),
+    Column("time", "time", 12, importance=1),
     Column("kind", "what", 22, minimum=12, importance=0),
     Column("job", "job", 20, minimum=10, importance=2, grow=1),
     Column("data", "details", 30, minimum=10, importance=3, grow=2, sortable=False),

@@ -54,10 +54,12 @@ class JobRows:
 
     def measure(self) -> None:
         """Give the columns *id* and *name* the widths that they need, folded or not."""
-        name = max(12, min(40, self._name_width()))
+        wanted = self._name_width()
+        name = max(12, min(40, wanted))
+        cut = wanted > name
         least = self._id_width
         self.columns = [
-            replace(column, width=name)
+            replace(column, width=name, minimum=min(column.minimum, name), grow=2 if cut else 0)
             if column.key == "name"
             else replace(column, width=max(column.width, least), minimum=max(column.minimum, least))
             if column.key == "id"

@@ -94,11 +94,9 @@ def wrapped(label: str, text: str, width: int, style: str = "text") -> list[Line
     room = max(16, width - (LABEL if label else 0) - 4)
     out: list[Line] = []
     for raw in text.splitlines() or [""]:
-        line = sanitize(raw)
-        while line or not out:
-            span = (line[:room], style)
+        for line in wrap(sanitize(raw), room, break_on_hyphens=False) or [""]:
+            span = (line, style)
             out.append(labeled("" if out else label, span) if label else [("  ", ""), span])
-            line = line[room:]
     return out
 
 

@@ -76,14 +76,14 @@ class ResultsPane(RecordPane):
         Column("job_name", "job", 24, minimum=12, importance=0, grow=2),
         Column("run_id", "run", 4, minimum=3, importance=4, align="right"),
         Column("attempt_id", "try", 4, minimum=3, importance=5, align="right"),
-        Column("status", "status", 12, minimum=9, importance=1),
+        Column("status", "status", 12, importance=1),
         Column("return_code", "exit", 5, minimum=4, importance=2, align="right"),
         Column("exec_time_minutes", "time", 9, minimum=7, importance=2, align="right"),
         Column("peak_memory_bytes", "peak mem", 10, minimum=8, importance=3, align="right"),
         Column("peak_cpu_percent", "peak cpu", 9, minimum=7, importance=6, align="right"),
         Column("peak_gpu_memory_bytes", "gpu mem", 10, minimum=8, importance=8, align="right"),
         Column("avg_gpu_percent", "gpu use", 8, minimum=7, importance=9, align="right"),
-        Column("completion_time", "ended", 20, minimum=16, importance=7),
+        Column("completion_time", "ended", 19, importance=7),
     )
 
     def show(self, records: Sequence[Record]) -> None:
@@ -130,7 +130,7 @@ class FilesPane(RecordPane):
         Column("name", "name", 24, minimum=12, importance=0, grow=1),
         Column("path", "path", 34, minimum=14, importance=1, grow=2),
         Column("st_size", "size", 10, minimum=8, importance=2, align="right"),
-        Column("st_mtime", "modified", 19, minimum=16, importance=3),
+        Column("st_mtime", "modified", 19, importance=3),
     )
 
     def read(self, store: Store, workflow_id: int) -> Sequence[Record]:

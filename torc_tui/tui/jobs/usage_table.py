@@ -16,6 +16,8 @@ from torc_tui.wording import clock, duration, sentence, size
 
 HIGH = 0.9
 """Use of a limited resource is highlighted from this share on."""
+CPU_FROM, ENDED_FROM = 58, 79
+"""Widths from which on attempts show the use of CPUs, and when they ended."""
 ATTEMPTS = 10
 """Attempts that are listed."""
 
@@ -125,16 +127,19 @@ def attempts_table(results: Sequence[Record], width: int) -> list[Line]:
     if not results:
         return []
     head = f"{'run':>5}{'try':>5}  {'status':<13}{'exit':>5}{'time':>11}{'peak mem':>10}{'CPU':>7}"
-    out: list[Line] = [heading(f"Attempts ({len(results)})"), [(f"{head}  ended", "faint")]]
+    columns = 7 if width >= ENDED_FROM else 6 if width >= CPU_FROM else 5
+    head = head if columns > 5 else head.removesuffix(f"{'CPU':>7}")
+    head += "  ended" if columns > 6 else ""
+    out: list[Line] = [heading(f"Attempts ({len(results)})"), [(head, "faint")]]
     for result in results[:ATTEMPTS]:
-        out += _attempt(result, width)
+        out += _attempt(result, columns, width)
     if len(results) > ATTEMPTS:
         more = f"… {len(results) - ATTEMPTS} more in the tab Results"
         out.append([("  ", ""), (more, "faint")])
     return [*out, []]
 
 
-def _attempt(result: Record, width: int) -> list[Line]:
+def _attempt(result: Record, columns: int, width: int) -> list[Line]:
     sign = STATUS[JobStatus.from_word(str(result["status"]))]
     code, peak = result["return_code"], result["peak_memory_bytes"]
     cpu = result["avg_cpu_percent"]
@@ -147,7 +152,7 @@ def _attempt(result: Record, width: int) -> list[Line]:
             (f"{size(peak) if peak else '':>10}", "muted"),
             (("" if cpu is None else f"{cpu:.0f} %").rjust(7), "muted"),
             (f"  {stamp(result['ended_at'])}", "faint"),
-        ]
+        ][:columns]
     ]
     reason: Reason | None = result.get("reason")
     if reason is not None and reason.kind is not Kind.EXIT and width >= 40:

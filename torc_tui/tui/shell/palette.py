@@ -50,7 +50,7 @@ def topic_rows(words: Sequence[str]) -> list[FoundRow[Choice]]:
     """Return the topics of help that have all the words in their name or summary."""
     found = ((name, f"Help: {name}", topics.summary_of(name)) for name in topics.ORDER)
     return [
-        (name, title, about.rstrip("."), "")
+        (name, title, about.rstrip(".").replace("`", ""), "")
         for name, title, about in found
         if all(word in f"{title} {about}".lower() for word in words)
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torc_tui.model import Workflow
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from torc_tui.operations.runners import Background
     from torc_tui.store.database import Store
 
+WIDTH = 64
+"""Characters of a line of a question."""
 OnWorkflow = Callable[[AppPort, Workflow], None]
 ON_WORKFLOWS = {
     command: actions
@@ -67,8 +70,8 @@ def confirm(
 
 
 def text_lines(about: Iterable[str]) -> list[Line]:
-    """Return plain lines of a dialog."""
-    return [[(line, "text")] for line in about]
+    """Return plain lines of a dialog, wrapped to its width."""
+    return [[(line, "text")] for text in about for line in wrap(text, WIDTH) or [""]]
 
 
 class WorkflowActions:
