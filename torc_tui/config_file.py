@@ -1,4 +1,4 @@
-"""Read one configuration file: TOML, and only from an owner who is trusted.
+"""Read a configuration file in TOML, if its owner is trusted.
 
 Input: a path. Output: its values, or a SettingsError that names file and line.
 

@@ -1,4 +1,4 @@
-"""Define the exceptions that users are told about.
+"""Define the exceptions that are reported to users.
 
 TorcError
 ├── UsageError            wrong use of a command
@@ -60,7 +60,7 @@ class Problem(_Fields):
 
 
 class TorcError(Exception):
-    """Base of all errors that users are told about: a message, and in ``hint`` what to do."""
+    """Base of all errors that are reported to users; ``hint`` says what to do."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         self.message = _without_passwords(message)
@@ -135,7 +135,7 @@ class StoreUnavailable(StoreError):
 class DatabaseBug(Exception):
     """The database refused a row that torc must not write: a bug of torc, never the user's fault.
 
-    It is no `TorcError`, because nobody can wait for it or correct it.
+    It is not a `TorcError`, because a user can neither wait for it nor correct it.
     """
 
 

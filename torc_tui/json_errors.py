@@ -31,7 +31,7 @@ else:
 
 
 def find_json_error(text: str, *, json5: bool = False, detail: str = "") -> JsonError:
-    """Return the first mistake of a text. ``detail`` is what the parser said.
+    """Return the first mistake of a text. ``detail`` is the message of the parser.
 
     The detail is shown only where nothing is wrong with the text by the rules known here.
     """

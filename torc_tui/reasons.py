@@ -199,7 +199,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.BACKGROUND_PROCESSES: "processes",  # (pid, name) of each that was ended
         Kind.UNKILLABLE: "pids",
         Kind.SCHEMA_MISMATCH: "name violations",
-        # What a runner tells about its machine, its database and its actions. `lack` of a shortage
+        # What a runner reports about its machine, database and actions. `lack` of a shortage
         # is files, processes, memory, disk …; of STARTS_FAIL it is that reason.
         Kind.START_SHORTAGE: "lack limit directory",
         Kind.STARTS_FAIL: "lack",
@@ -239,7 +239,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
 """The arguments of each kind. An argument that is left out is None."""
 
 BY_USER = frozenset({Kind.CANCELED_BY_USER, Kind.TERMINATED_BY_USER, Kind.WORKFLOW_DELETED})
-"""A user asked for the end of the job; it does not follow from the end of another job."""
+"""A user ended the job; it did not end because of another job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 HIDDEN = "***"
 _SECRET_WORDS = ("password", "passwd", "secret", "token")
 _SHORTEST = 3
-"""A shorter password is not replaced where it stands alone: it would match parts of words."""
+"""A shorter password is not replaced outside of URLs, because it would match parts of words."""
 
 
 def may_contain_secret(text: str) -> bool:

@@ -236,7 +236,7 @@ def make_private(directory: str) -> None:
 
 
 def user_name() -> str:
-    """Return the name of the user: USER, USERNAME, or what the system says; else ``unknown``."""
+    """Return the name of the user: USER, USERNAME, or that of the system; else ``unknown``."""
     named = os.environ.get("USER") or os.environ.get("USERNAME")
     if named:
         return _printable(named)

@@ -185,7 +185,7 @@ class _Follower:
         self.at = close + 1
 
     def deeper(self, start: int, end: int) -> Iterator[Part]:
-        """Yield the parts of a text that is a bash text of its own."""
+        """Yield the parts of a text that is a separate bash text."""
         return _Follower(self.text, start, end, self.level + 1, self.whole).parts()
 
     def here_documents(self) -> Iterator[Part]:

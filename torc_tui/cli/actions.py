@@ -68,9 +68,9 @@ def carry_out(call: Call, action: UserAction, ids: Sequence[int], **more: Any) -
     from torc_tui.operations.jobs import select
 
     selection = select(call.store, action, ids, actor=call.actor)
-    _tell_refusals(selection.refused.values())
+    _print_refusals(selection.refused.values())
     if not selection.jobs:
-        tell_jobs(call, [], "")
+        print_jobs(call, [], "")
         return WRONG_USE
     argument = () if action.argument is None else (getattr(call.options, action.argument.name),)
     words = {"argument": argument[0] if argument else ""}
@@ -79,12 +79,12 @@ def carry_out(call: Call, action: UserAction, ids: Sequence[int], **more: Any) -
         _confirm(call, action, {**words, "jobs": jobs}, _dependents(action, selection))
     chosen = [job.id for job in selection.jobs]
     result = function_of(action)(call.store, chosen, *argument, actor=call.actor, **more)
-    _tell_refusals(result.refused.values())  # their status changed during the confirmation
+    _print_refusals(result.refused.values())  # their status changed during the confirmation
     moved = [job for job in selection.jobs if job.id not in result.refused]
     sentence = action.done.format(**words, jobs=describe_jobs(moved))
-    tell_jobs(call, result.moved, sentence + and_dependents(len(moved), result.dependents))
+    print_jobs(call, result.moved, sentence + and_dependents(len(moved), result.dependents))
     if action.wants_runner and not call.json:
-        _tell_without_runner(call, result.moved)
+        _note_missing_runners(call, result.moved)
     if not result.moved:
         return WRONG_USE
     return FAILED if selection.refused or result.refused else OK
@@ -132,7 +132,7 @@ def on_workflows(call: Call) -> None:
         output.line(action.done.format(workflows=name_workflows(ids)))
 
 
-def tell_jobs(call: Call, ids: Sequence[int], sentence: str) -> None:
+def print_jobs(call: Call, ids: Sequence[int], sentence: str) -> None:
     """Print the jobs as they are now (JSON), or a sentence."""
     from torc_tui.store import queries
 
@@ -170,7 +170,7 @@ def _confirm(
     call.confirm(action.question.format(**words), reasons or None)
 
 
-def _tell_refusals(refusals: Iterable[str]) -> None:
+def _print_refusals(refusals: Iterable[str]) -> None:
     sentences = list(refusals)
     for sentence in sentences[:_REFUSALS]:
         say(sentence)
@@ -178,7 +178,7 @@ def _tell_refusals(refusals: Iterable[str]) -> None:
         say(f"and {count(len(sentences) - _REFUSALS, 'job')} more")
 
 
-def _tell_without_runner(call: Call, ids: Sequence[int]) -> None:
+def _note_missing_runners(call: Call, ids: Sequence[int]) -> None:
     """Name the workflows of these jobs that have no active runner, and how to start one."""
     from torc_tui.store import allocations_held, queries
 

@@ -80,7 +80,7 @@ def _wrong(message: str) -> Exception:
 
 
 def _checked(read: Callable[[str], Any], kind: str) -> Callable[[str], Any]:
-    """Return a type for argparse whose error says what is expected."""
+    """Return a type for argparse; its error names what is expected."""
 
     def checked(value: str) -> Any:
         try:

@@ -18,7 +18,7 @@ from torc_tui.cli.global_options import VALUED, GlobalOptions
 from torc_tui.errors import UsageError
 
 _FRONT = ("-h", "--help", "--version", "-V", "--read-only")
-"""Options without a value that may stand in front of a command."""
+"""Options without a value that may come before a command."""
 
 
 _OF_UPSTREAM = {
@@ -31,7 +31,7 @@ _OF_UPSTREAM = {
 
 
 def run(program: str, words: Sequence[str]) -> int:
-    """Do what the line says and return the exit code; TorcError if it cannot be done."""
+    """Run a command line and return the exit code; raise TorcError if that fails."""
     front, rest = _split_front(words)
     options = GlobalOptions()
     options.front = options.take(front).words

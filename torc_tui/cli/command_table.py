@@ -68,7 +68,7 @@ class Command(NamedTuple):
 def _of(
     action: UserAction, handler: str, *arguments: Argument, formats: tuple[str, ...] = TABLE
 ) -> Command:
-    """Return the command of a user action with arguments and a handler of its own."""
+    """Return the command of a user action with special arguments and handler."""
     return Command(action.commands, handler, action.help, arguments, formats, action=action)
 
 
@@ -81,7 +81,7 @@ _KINDS: dict[type, Any] = {int: INTEGER}
 
 
 def _made(action: UserAction) -> Command:
-    """Return the command of a user action whose row says everything."""
+    """Return the command of a user action, as its row defines it."""
     handler, target = _TARGETS[action.target]
     arguments: list[Argument] = []
     if action.argument is not None:

@@ -155,7 +155,7 @@ def _values(text: str, path: str) -> dict[str, Any]:
 
 
 def _mentioned(text: str) -> set[str]:
-    """Return the keys that stand in comments."""
+    """Return the keys that comments contain."""
     comments = (line.strip() for line in text.splitlines())
     return {
         comment.lstrip("# ").partition("=")[0].strip()

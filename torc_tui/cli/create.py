@@ -180,7 +180,7 @@ def init(call: Call) -> int | None:
         workflow = f"workflow {workflow_id}: {done} of its jobs have finished; run all jobs again"
         call.confirm(f"Initialize {workflow}?")
     report = initialize(call.store, workflow_id, force=options.force, actor=call.actor)
-    tell_existing(report.existing_outputs)
+    warn_existing_outputs(report.existing_outputs)
     message = f"Initialized workflow {workflow_id}: {report.ready} ready, {report.blocked} blocked"
     record = {"run_id": report.run_id, "ready": report.ready, "blocked": report.blocked}
     call.succeeded(workflow_id, message, **record)
@@ -189,7 +189,7 @@ def init(call: Call) -> int | None:
     return None
 
 
-def tell_existing(files: Sequence[tuple[str, str]]) -> None:
+def warn_existing_outputs(files: Sequence[tuple[str, str]]) -> None:
     """Warn of output files (name, path) that exist before a job has run."""
     paths = [path for _, path in files]
     if paths:

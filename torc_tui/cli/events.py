@@ -53,11 +53,11 @@ def list_(call: Call) -> int:
         call.show_list("events", columns.EVENTS, [record_of(event) for event in found])
         return OK
     for event in found:
-        _tell(call, event)
+        _print(call, event)
         last = max(last, event.seq)
     try:
         _follow(call, workflow_id, last)
-    except KeyboardInterrupt:  # the usual way to stop looking, and nothing to be told of
+    except KeyboardInterrupt:  # the usual way to stop following
         return INTERRUPTED
     return OK
 
@@ -87,14 +87,14 @@ def _follow(call: Call, workflow_id: int, last: int) -> None:
         while True:
             for event in feed.wait(3600.0):
                 if options.type in (None, event.kind) and options.job_id in (None, event.job_id):
-                    _tell(call, event)
+                    _print(call, event)
                 if event.kind == "workflow_deleted":
                     return
     finally:
         feed.close()
 
 
-def _tell(call: Call, event: Event) -> None:
+def _print(call: Call, event: Event) -> None:
     record = record_of(event)
     if call.json:
         text = json.dumps(record, ensure_ascii=True)

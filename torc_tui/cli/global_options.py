@@ -63,7 +63,7 @@ class GlobalOptions:
         return Taken(left, followed)
 
     def format_for(self, command: Command, program: str) -> str:
-        """Return what to print: as the line says, else the dialect, the settings, the command."""
+        """Return the format: of the command line, the dialect, the settings or the command."""
         if self.format in command.formats:
             return str(self.format)
         if self.format is not None:
@@ -96,7 +96,7 @@ class GlobalOptions:
 
 
 def _preset() -> str | None:
-    """Return the format that the settings name; say so if it is not one."""
+    """Return the format of the settings; warn if it is not valid."""
     found = settings.load()
     preset: str | None = found.get("client.format")
     if preset is not None and preset not in settings.FORMATS:

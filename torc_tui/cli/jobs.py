@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from torc_tui.cli import columns, output
-from torc_tui.cli.actions import tell_jobs
+from torc_tui.cli.actions import print_jobs
 from torc_tui.cli.call import Call
 from torc_tui.cli.user_data_fast import file_bytes, standard_input
 from torc_tui.errors import UsageError
@@ -90,7 +90,7 @@ def update(call: Call) -> None:
         requirement_id=options.resource_requirements_id,
         actor=call.actor,
     )
-    tell_jobs(call, [job_id], f"Updated job {job_id}")
+    print_jobs(call, [job_id], f"Updated job {job_id}")
 
 
 def reproduce(call: Call) -> None:

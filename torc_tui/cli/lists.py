@@ -28,7 +28,7 @@ _TOTAL_FROM = 20
 def show(
     call: Call, key: str, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Print records in the format of the call; ``key`` says what they are, such as ``user_data``.
+    """Print records in the format of the call; ``key`` is their plural, such as ``user_data``.
 
     Only the list goes to standard output; totals and remarks go to standard error.
     """

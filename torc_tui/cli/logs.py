@@ -38,7 +38,7 @@ def logs(call: Call) -> int | None:
     if options.follow:
         try:
             _follow(call, finder)
-        except KeyboardInterrupt:  # the usual way to stop looking, and nothing to be told of
+        except KeyboardInterrupt:  # the usual way to stop following
             return INTERRUPTED
         return None
     files = _wanted(finder.files(), options)
@@ -55,7 +55,7 @@ def logs(call: Call) -> int | None:
 
 
 class AttemptFinder:
-    """Finds the attempt that is meant, each time again, because a new one may have begun."""
+    """Finds the files of an attempt; it reads the database each time, because of new attempts."""
 
     def __init__(self, call: Call, job_id: int, *, run_id: int | None, attempt: int | None) -> None:
         self.store = call.store
@@ -64,7 +64,7 @@ class AttemptFinder:
         self.attempt = attempt
 
     def which(self) -> dict[str, Any]:
-        """Return the job, and the run and attempt that are meant."""
+        """Return the job, and the selected run and attempt."""
         from torc_tui.store import queries, workflows
 
         job = queries.get_job(self.store, self.job_id)

@@ -16,7 +16,7 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
-from torc_tui.cli.create import create_from_file, tell_existing
+from torc_tui.cli.create import create_from_file, warn_existing_outputs
 from torc_tui.cli.diagnostics import note, say
 from torc_tui.cli.identifiers import is_id
 from torc_tui.engine.report import EXIT_UNSUCCESSFUL, RunOptions, RunReport
@@ -51,9 +51,9 @@ def run(call: Call) -> int:
 
 
 def _only_file() -> str | None:
-    """Return the workflow file that is meant if none is named: ``workflow.yaml``, or the only one.
+    """Return the default workflow file: ``workflow.yaml``, or the only one in this directory.
 
-    Inside a job, the workflow of the job is meant instead.
+    None inside a job, where the workflow of the job is the default.
     """
     if "TORC_WORKFLOW_ID" in os.environ:
         return None
@@ -155,7 +155,7 @@ def _make_ready(call: Call, workflow: Workflow) -> None:
             call.store, workflow.id, force=call.options.force, once=True, actor=call.actor
         )
         if not call.options.quiet:
-            tell_existing(report.existing_outputs)
+            warn_existing_outputs(report.existing_outputs)
     elif workflow.is_canceled:
         raise Refused(
             f"workflow {workflow.id} is canceled",
@@ -191,7 +191,7 @@ def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
             say(f"torc: {_summary(report, workflow)}")
         sys.stdout.flush()
     except BrokenPipeError:
-        redirect([sys.stdout])  # nobody reads the report; the exit code tells the outcome
+        redirect([sys.stdout])  # the report cannot be printed; the exit code remains
     return report.exit_code
 
 

@@ -42,10 +42,10 @@ def sync_status(call: Call) -> None:
     record["not_alive"] = [reason.to_json() for reason in left]
     call.done(record, _sentences(dropped, workflow_id))
     if not call.json:
-        tell(left)
+        print_absent(left)
 
 
-def tell(reports: Iterable[Reason]) -> None:
+def print_absent(reports: Iterable[Reason]) -> None:
     """Name the runners that are not alive."""
     for reason in reports:
         say(sentence(reason))

@@ -90,7 +90,7 @@ def job_ids(call: Call, given: Sequence[str], workflow: str | None) -> list[int]
 
 
 def _newest_first(store: Store) -> list[Workflow]:
-    """Return the user's workflows; those that are archived are not meant by a default or a name."""
+    """Return the workflows of the user without archived ones, which only an id names."""
     from torc_tui.store import workflows
 
     found = workflows.list_workflows(store, user=settings.user_name(), limit=settings.MOST_INTEGER)
@@ -109,13 +109,15 @@ def _numbered(found: Sequence[Workflow], given: str) -> int:
 
 
 def _one_of(call: Call, found: Sequence[Workflow], several: str) -> int:
-    """Return which of these workflows, newest first, is meant; ``several`` says how many match."""
+    """Return the id of the intended workflow; ``several`` says how many match."""
     if len(found) == 1:
         return found[0].id
     if not call.changes:
         return newest(found, several).id
     if not (sys.stdin.isatty() and sys.stderr.isatty()) or call.json:
-        raise UsageError(f"{several}: name one by its id", hint=f"{_told(found)}\n  {_where(call)}")
+        raise UsageError(
+            f"{several}: name one by its id", hint=f"{_described(found)}\n  {_where(call)}"
+        )
     return _ask_for_one(found)
 
 
@@ -144,10 +146,10 @@ def _ask_for_one(found: Sequence[Workflow]) -> int:
         say(f"{answer!r} is not one of these ids")
 
 
-def _told(found: Sequence[Workflow]) -> str:
-    """Return workflows with what tells them apart: ``3 (small, failed, 2 min ago), 2 (…)``."""
-    told = [f"{one.id} ({_words(one)})" for one in found[:_SHOWN]]
-    return ", ".join(told) + (", …" if len(found) > _SHOWN else "")
+def _described(found: Sequence[Workflow]) -> str:
+    """Return workflows with details: ``3 (small, failed, 2 min ago), 2 (…)``."""
+    shown = [f"{one.id} ({_words(one)})" for one in found[:_SHOWN]]
+    return ", ".join(shown) + (", …" if len(found) > _SHOWN else "")
 
 
 def _words(workflow: Workflow) -> str:
@@ -174,7 +176,7 @@ def _is_workflow(store: Store, text: str) -> bool:
 
 
 def _workflow_with_job(call: Call, name: str) -> str | None:
-    """Return the workflow that is meant by a job name alone; None if none has such a job."""
+    """Return the workflow of the job with a name; None if no workflow has such a job."""
     from torc_tui.store import queries
 
     having = queries.workflows_with_job(call.store, name)

@@ -132,13 +132,13 @@ def history(call: Call) -> None:
     """List the versions of a record."""
     with _connection(call) as connection:
         versions = user_data.history(connection, call.options.record, _workflow(call))
-    told = [{**version, "author": author(version)} for version in versions]
-    call.show_list("versions", columns.VERSIONS, versions if call.json else told)
+    shown = [{**version, "author": author(version)} for version in versions]
+    call.show_list("versions", columns.VERSIONS, versions if call.json else shown)
 
 
 def restore(call: Call) -> None:
     """Give a record the value of an earlier version."""
-    from torc_tui.views.json_schema import told
+    from torc_tui.views.json_schema import violation_texts
 
     with _connection(call) as connection:
         record = user_data.restore(
@@ -148,7 +148,7 @@ def restore(call: Call) -> None:
             at=time.time(),
             workflow_id=_workflow(call),
             actor=call.actor,
-            check=told,
+            check=violation_texts,
         )
     named = f"user data {record['id']} ({record['name']})"
     sentence = call.action.done.format(argument=call.options.version, record=named)

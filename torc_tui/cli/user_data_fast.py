@@ -122,9 +122,9 @@ def _answer(request: Request, program: str) -> int:
 
 
 def _violations(value: Any, schema: Any) -> list[str]:
-    from torc_tui.views.json_schema import told
+    from torc_tui.views.json_schema import violation_texts
 
-    return told(value, schema)
+    return violation_texts(value, schema)
 
 
 def _warn(wrong: list[str]) -> None:

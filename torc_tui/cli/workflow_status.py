@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, say, without_runner
-from torc_tui.cli.runners import tell
+from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, is_complete, number_of
 from torc_tui.store import runner_liveness, workflows
@@ -41,7 +41,7 @@ def status(call: Call) -> int:
         _print_status(workflow, record, stuck=all_of_them)
         for text in output.unschedulable(never):
             output.line(f"  {text}")
-        tell(absent)
+        print_absent(absent)
     return _exit_status(workflow) if call.options.exit_status else OK
 
 
@@ -61,7 +61,7 @@ def is_complete_(call: Call) -> int:
 def wait(call: Call) -> int:
     """Wait until every job of a workflow has finished, or until the time is over.
 
-    Without a runner that may be for ever, which is said once, after a runner had time to start.
+    If there is no runner after some time, a message says so once.
     """
     from torc_tui.operations.runners import active_runners
     from torc_tui.store.feed import Feed

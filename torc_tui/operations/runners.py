@@ -68,7 +68,7 @@ def start_runner(
             f"no runner could be started in {folder}: {error.strerror}",
             hint="name another folder with --output-dir",
         ) from error
-    process.returncode = 0  # it is nobody's child to wait for: it outlives this process
+    process.returncode = 0  # Popen must not wait for it: it outlives this process
     with store.write() as conn:
         data = {"pid": process.pid, "hostname": hostname()}
         append(conn, workflow_id, [("node_requested", None, data)], at=time.time(), actor=actor)

@@ -49,7 +49,7 @@ class Confirmation(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """The value that an action needs besides its target: its name, and what to ask for."""
+    """The value that an action needs besides its target: its name and its help."""
 
     name: str
     kind: type
@@ -83,7 +83,7 @@ class UserAction(NamedTuple):
     help: str
     """One line in the imperative, without a final period."""
     verb: str
-    """What a refusal says after ``cannot``."""
+    """The words of a refusal after ``cannot``."""
     question: str
     done: str
     shell: str | None
@@ -113,7 +113,7 @@ class UserAction(NamedTuple):
     """The flag of the workflow that the action sets. Of two actions on one key, the app takes the
     one that changes the flag."""
     wants_runner: bool = False
-    """Whether somebody must run the jobs afterwards."""
+    """Whether a runner is needed afterwards."""
     contexts: tuple[str, ...] = ()
     """Where the app offers the action: contexts of its key map."""
     keys: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class UserAction(NamedTuple):
 
 
 class JobLike(Protocol):
-    """What must be known of a job to tell whether an action applies."""
+    """The properties of a job that decide whether an action applies."""
 
     @property
     def id(self) -> int:
@@ -143,7 +143,7 @@ class JobLike(Protocol):
 
 
 class WorkflowLike(Protocol):
-    """What must be known of a workflow to tell whether an action applies."""
+    """The properties of a workflow that decide whether an action applies."""
 
     @property
     def id(self) -> int:

@@ -100,7 +100,7 @@ def _ranks(count: int, links: Sequence[tuple[int, int]]) -> tuple[list[int], lis
     for source, target in first:
         nearest[source] = min(nearest.get(source, count), rank[target])
     for node, below in nearest.items():
-        if node not in targets:  # what waits for nothing stands right above what waits for it
+        if node not in targets:  # boxes without dependencies are placed close to their dependents
             rank[node] = below - 1
     return rank, sorted(first.values())
 

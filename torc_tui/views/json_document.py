@@ -135,7 +135,7 @@ def parse(text: str) -> tuple[Json, JsonError | None]:
         return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once), None
     except json.JSONDecodeError as error:
         return None, find_json_error(text, detail=error.msg)
-    except _Refused as refused:  # the parser does not tell the place: the last one is taken
+    except _Refused as refused:  # the parser gives no place; the last match is taken
         places = [found.start() for found in re.finditer(refused.pattern, text)]
         return None, at_offset(refused.message, text, places[-1] if places else 0)
     except RecursionError:

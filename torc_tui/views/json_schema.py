@@ -45,7 +45,7 @@ def check(value: Json, schema: Json, *, limit: int = 100) -> list[Violation]:
     return list(islice(_check(value, schema, (), 0), limit))
 
 
-def told(value: Json, schema: Json) -> list[str]:
+def violation_texts(value: Json, schema: Json) -> list[str]:
     """Return the first few violations as texts, to be recorded with a value."""
     return [violation.text for violation in check(value, schema, limit=5)]
 

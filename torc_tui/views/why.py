@@ -1,4 +1,4 @@
-"""Explain why a job is where it is: in one reason for a table, or as the whole chain of reasons.
+"""Explain the status of a job: as one reason for a table, or as the whole chain of reasons.
 
 Input: facts that the caller gathered (`Facts`). Output: `Reason` records, and `Explanation` trees
 whose text is made by `wording`. Nothing is looked up or decided here: other modules decide what
@@ -70,7 +70,7 @@ class Explanation:
 
 
 def why(facts: Facts) -> str:
-    """Return the reason as one line; empty where the status says it all."""
+    """Return the reason as one line; empty if the status explains itself."""
     reason = reason_of(facts)
     status = facts.job.status
     if status is JobStatus.CANCELED:
@@ -81,7 +81,7 @@ def why(facts: Facts) -> str:
 
 
 def reason_of(facts: Facts) -> Reason | None:
-    """Return the one reason why the job is where it is; None where the status says it all."""
+    """Return the main reason for the status of the job; None if the status explains itself."""
     job = facts.job
     match job.status:
         case JobStatus.CANCELED:
@@ -132,7 +132,7 @@ def lines(node: Explanation, *, plain: bool = False) -> list[str]:
 
 
 class _Explainer:
-    """Builds one chain; remembers which jobs and which stops it has explained."""
+    """Builds one chain; it explains each job and each stop once."""
 
     def __init__(self, facts_of: Callable[[int], Facts | None], width: int) -> None:
         self.facts_of = facts_of
@@ -191,7 +191,7 @@ class _Explainer:
         return out
 
     def untold(self, stops: Sequence[Reason]) -> list[Reason]:
-        """Return the stops that the chain has not told yet; being held is told of each job."""
+        """Return the stops that the chain does not contain yet; a hold is repeated for each job."""
         new = [one for one in stops if one not in self.told]
         self.told.update(one for one in new if one.kind is not Kind.HELD)
         return new
@@ -222,7 +222,7 @@ def _line(facts: Facts) -> Explanation:
 
 
 def _stops(facts: Facts) -> list[Reason]:
-    """Return what keeps any job from starting, whatever it needs."""
+    """Return what keeps the job from starting, whatever resources it requests."""
     out = []
     if facts.canceled:
         out.append(because(Kind.WORKFLOW_CANCELED))

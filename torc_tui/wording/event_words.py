@@ -1,7 +1,7 @@
 """Turn events into words: a title and the details that matter.
 
 Input: an event. Output: text that may hold any characters of names; the caller makes it safe for a
-terminal. What the event does not say is not told.
+terminal. What the event does not contain is left out.
 """
 
 from __future__ import annotations

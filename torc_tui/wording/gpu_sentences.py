@@ -128,7 +128,7 @@ def _label(reason: Reason) -> str:
 def gpu_sentences(
     sentence: Callable[[Reason], str],
 ) -> Mapping[Kind, Callable[[Reason], str]]:
-    """Return how to say the kinds about GPUs; ``sentence`` says the reasons inside of one."""
+    """Return the wording of reasons about GPUs; ``sentence`` words the reasons inside of one."""
     return {
         Kind.GPUS: _gpus,
         Kind.GPU_MEMORY: _gpu_memory,

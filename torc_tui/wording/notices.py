@@ -1,4 +1,4 @@
-"""Turn the reasons of notices into sentences: what a runner tells about its machine and database.
+"""Turn the reasons of notices into sentences: what a runner reports about its machine.
 
 Input: `Reason` records. Output: text without a final period.
 """
@@ -12,7 +12,7 @@ from torc_tui.wording.quantities import count, duration, exit_code
 
 
 def notice_sentences(sentence: Callable[[Reason], str]) -> Mapping[Kind, Callable[[Reason], str]]:
-    """Return how to say the kinds of notices; ``sentence`` says the reasons inside of one."""
+    """Return the wording of notices; ``sentence`` words the reasons inside of one."""
 
     def starts_fail(reason: Reason) -> str:
         lack = "a process cannot be started" if reason["lack"] is None else sentence(reason["lack"])
@@ -104,4 +104,4 @@ _DRIVER = {
     "processes": "the NVIDIA driver is too old to list the processes on its GPUs, so those of other"
     " programs are not seen",
 }
-"""How to say the problem of a driver."""
+"""The wording of the problems of a driver."""

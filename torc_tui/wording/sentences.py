@@ -35,7 +35,7 @@ def optional_sentence(reason: Reason | None) -> str | None:
 
 
 def end_sentence(reason: Reason | None, code: int | None) -> str:
-    """Return why an attempt ended, with its exit code where the reason does not tell it."""
+    """Return why an attempt ended, with its exit code if the reason does not contain it."""
     if reason is None:
         return "" if code is None else exit_code(code)
     if code is None or reason.kind in _TELLS_CODE:
@@ -336,4 +336,4 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.SCHEMA_MISMATCH: _schema_mismatch,
     **STALE_SENTENCES,
 }
-"""How to say each kind; a test checks that no kind is missing."""
+"""The wording of each kind; a test checks that no kind is missing."""

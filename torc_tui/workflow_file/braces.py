@@ -1,4 +1,4 @@
-"""Warn of braces that stay as they are although a placeholder was probably meant.
+"""Warn of braces that are not replaced although they look like a placeholder.
 
 Input: the entries of a file as written, before variables and parameters are filled in. Output: a
 warning for each ``{name}`` that is like a declared name, that is a parameter of other entries only,

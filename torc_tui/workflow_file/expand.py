@@ -1,4 +1,4 @@
-"""Turn one entry of the file into the records that it stands for.
+"""Expand one entry of the file to its records.
 
 Input: the checked fields of an entry and the rows of its parameters. Output: records of ``model``;
 records of one name are merged into one. Other entries are not known here.

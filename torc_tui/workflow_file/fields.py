@@ -107,5 +107,5 @@ class FieldChecker:
         self.problems.add(message, line, key, invalid.hint)
 
     def source(self, entry: Map) -> Source:
-        """Return where an entry stands in the file."""
+        """Return the place of an entry in the file."""
         return Source(self.file, entry.line, entry.lines)

@@ -40,7 +40,7 @@ class IncompleteSections:
         self.all = False
 
     def unknown_key(self, entry: Mapping[str, Json], table: Table, meant: str | None) -> None:
-        """Note a key that is not known; ``meant`` is the key that was probably meant."""
+        """Note an unknown key; ``meant`` is the most similar known key."""
         if meant is not None:
             self.missing_value(entry, meant, table)
         elif table is WORKFLOW:

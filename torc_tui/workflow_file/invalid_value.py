@@ -1,4 +1,4 @@
-"""Report a value that cannot be used, and suggest what was meant.
+"""Report a value that cannot be used, and suggest a similar one.
 
 Input: the value. Output: an exception whose message continues the name of a key, and hints.
 """
@@ -20,7 +20,7 @@ class InvalidValue(Exception):
     def __init__(
         self, message: str, hint: str | None = None, item: int | str | None = None
     ) -> None:
-        """Take the message, which continues the name of the key, and a way out."""
+        """Take the message, which continues the name of the key, and a hint."""
         super().__init__(message)
         self.message = message
         self.hint = hint

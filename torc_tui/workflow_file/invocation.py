@@ -13,7 +13,7 @@ from typing import Literal
 def invocation_kind(script: str) -> Literal["script", "shell", "prefix"]:
     """Return how an invocation script is used.
 
-    A ``script`` begins with ``#!`` and is a program of its own. A ``shell`` contains ``"$@"`` and
+    A ``script`` begins with ``#!`` and is a separate program. A ``shell`` contains ``"$@"`` and
     is run by bash. Both get ``bash -c COMMAND`` as arguments. Anything else, such as ``srun`` or
     ``time``, is a ``prefix``: it is put in front of the command, separated by a space.
     """

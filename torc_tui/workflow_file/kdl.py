@@ -51,7 +51,7 @@ class _KdlBuilder:
         self.line = 1
 
     def line_of(self, place: NodePlace | None) -> int | None:
-        """Return the line of a place; quick where places are asked for in their order."""
+        """Return the line of a place; fast if places are requested in their order."""
         if place is None:
             return None
         if place.start < self.seen:

@@ -1,4 +1,4 @@
-"""Find where the nodes of a KDL text stand.
+"""Find the places of the nodes of a KDL text.
 
 ``ckdl`` reads values but tells no place, not even that of an error. A walk over the tokens of the
 text gives the place of every node, and finds the innermost node that ``ckdl`` refuses.
@@ -38,7 +38,7 @@ _ERROR_RANGE = 1_000_000
 
 @dataclass(slots=True)
 class NodePlace:
-    """Where a node stands in the text."""
+    """The place of a node in the text."""
 
     start: int
     end: int = 0

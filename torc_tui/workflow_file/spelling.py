@@ -68,7 +68,7 @@ def number_of(value: Value) -> int | float | None:
 
 
 def printed(value: Value) -> str:
-    """Return a value as it stands in names and commands."""
+    """Return a value as names and commands contain it."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) else shortest(value)

@@ -84,7 +84,7 @@ def _explain(here: _Place, start: _Place | None) -> _Found | None:
         return found
     if start is None or start.at == here.at:
         return _at_sign(here)
-    if inside == "%":  # a directive: nobody writes one in a workflow
+    if inside == "%":  # a directive, which workflow files do not need
         return None
     if not here.before.strip():
         return here, "this line is not indented like the lines that it belongs to", None
@@ -114,7 +114,7 @@ def _inside(here: _Place, start: _Place) -> _Found | None:
 
 
 def _at_sign(here: _Place) -> _Found | None:
-    """Return what is wrong with the character that stands here."""
+    """Return what is wrong with the character at this place."""
     sign = here.sign
     if sign == ":":
         hint = "put a text that contains ': ' in quotes, and indent all keys of a mapping alike"

@@ -22,7 +22,7 @@ from torc_tui.tui.data.json_text_view import readable
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.views.json_diff import JsonChange, diff, unified
 from torc_tui.views.json_document import parse
-from torc_tui.views.json_schema import Violation, check, told
+from torc_tui.views.json_schema import Violation, check, violation_texts
 from torc_tui.wording import count
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def write(store: Store, actor: str, record_id: int, value: Json, version: int) -
             expected_version=version,
             actor=actor,
             at=time.time(),
-            check=told,
+            check=violation_texts,
         )
     except Conflict:
         theirs = data_overview.opened(connection, record_id)

@@ -41,7 +41,7 @@ from torc_tui.tui.widgets.status_line import StatusLine
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.text_drawing import TextDrawing
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.views.json_schema import told
+from torc_tui.views.json_schema import violation_texts
 from torc_tui.wording import count, size
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class DataVersions(CoveringScreen):
                 at=time.time(),
                 expected_version=current,
                 actor=actor,
-                check=told,
+                check=violation_texts,
             )
             return found
 
