@@ -30,12 +30,12 @@ class Wires:
         columns = window.x, window.x + window.w - 1
         self.ranks, self.across = (rows, columns) if down else (columns, rows)
         """The first and the last cell of the window on each axis."""
-        self._along: set[Cell] = set()
-        self._tracks: set[Cell] = set()
-        self._bends: dict[Cell, int] = {}
+        self._along: set[Cell] = set()  # lines along the ranks
+        self._tracks: set[Cell] = set()  # lines across
+        self._bends: dict[Cell, int] = {}  # bits of the directions
         self._arrows: set[Cell] = set()
         self._lit: set[Cell] = set()
-        self._drawn: set[tuple[int, int, int, int, int | None]] = set()
+        self._drawn: set[tuple[int, int, int, int, int | None]] = set()  # shapes of hops
 
     def add(self, hop: Hop, *, lit: bool) -> None:
         """Add a line; of two lines on the same cells, the first one says whether they are lit."""

@@ -95,17 +95,20 @@ def _equal(value: Json, other: Json) -> bool:
     return same(value, other)
 
 
+def _part(schema: dict[str, Json], keyword: str, default: Json) -> Json:
+    """Return the value of a keyword if it has the type of the default, else the default."""
+    found = schema.get(keyword)
+    return found if isinstance(found, type(default)) else default
+
+
 def _object(
     value: dict[str, Json], schema: dict[str, Json], path: Path, depth: int
 ) -> Iterator[Violation]:
-    required = schema.get("required")
-    for key in required if isinstance(required, list) else ():
+    for key in _part(schema, "required", []):
         if key not in value:
             yield Violation(path, f"{key} is missing")
-    properties = schema.get("properties")
-    properties = properties if isinstance(properties, dict) else {}
-    patterns = schema.get("patternProperties")
-    patterns = patterns if isinstance(patterns, dict) else {}
+    properties: dict[str, Json] = _part(schema, "properties", {})
+    patterns: dict[str, Json] = _part(schema, "patternProperties", {})
     other = schema.get("additionalProperties")
     for key, inner in value.items():
         at = (*path, key)
@@ -192,14 +195,13 @@ def _combined(value: Json, schema: dict[str, Json], path: Path, depth: int) -> I
     def fits(part: Json) -> bool:
         return next(_check(value, part, path, depth + 1), None) is None
 
-    every = schema.get("allOf")
-    for part in every if isinstance(every, list) else ():
+    for part in _part(schema, "allOf", []):
         yield from _check(value, part, path, depth + 1)
-    some = schema.get("anyOf")
-    if isinstance(some, list) and some and not any(map(fits, some)):
+    some = _part(schema, "anyOf", [])
+    if some and not any(map(fits, some)):
         yield Violation(path, "matches none of the schemas in anyOf")
-    one = schema.get("oneOf")
-    if isinstance(one, list) and one and (count := sum(map(fits, one))) != 1:
+    one = _part(schema, "oneOf", [])
+    if one and (count := sum(map(fits, one))) != 1:
         yield Violation(path, f"matches {count} schemas in oneOf instead of 1")
     if "not" in schema and isinstance(schema["not"], dict | bool) and fits(schema["not"]):
         yield Violation(path, "matches the schema in not")

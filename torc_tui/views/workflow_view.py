@@ -27,7 +27,8 @@ _FLAGS: Mapping[str, Mapping[str, bool]] = {
     "workflow_paused": {"is_paused": True},
     "workflow_resumed": {"is_paused": False},
 }
-_WORDS: Mapping[str, UnionType | type] = {
+"""Fields of the workflow that an event sets."""
+_FIELDS: Mapping[str, UnionType | type] = {
     "name": str,
     "user": str,
     "description": str | None,
@@ -200,17 +201,15 @@ class WorkflowView:
         if before is status:
             return
         job.status = status
-        counts = self.counts
-        counts[before] -= 1
-        counts[status] += 1
+        self.counts[before] -= 1
+        self.counts[status] += 1
         was, now = _SETTLED[before], _SETTLED[status]
         if was is not now:
-            left, group = self._left, job.group
-            rest = left.get(group, 0) + (1 if was else -1)
+            rest = self._left.get(job.group, 0) + (1 if was else -1)
             if rest:
-                left[group] = rest
+                self._left[job.group] = rest
             else:
-                left.pop(group, None)
+                self._left.pop(job.group, None)
         if status is JobStatus.RUNNING:
             self.running.add(job.id)
         elif before is JobStatus.RUNNING:
@@ -222,24 +221,24 @@ class WorkflowView:
             durations.add(max(0.0, job.ended_at - job.started_at))
 
     def _workflow_event(self, event: Event) -> None:
-        flags = _FLAGS.get(event.kind)
-        if event.kind == "workflow_archived":
-            flags = {"is_archived": bool(event.data.get("archived", True))}
-        elif event.kind == "workflow_updated":
-            told: dict[str, Any] = {
+        kind, data = event.kind, event.data
+        changes: dict[str, Any] = {}
+        if kind in _FLAGS:
+            changes = {**_FLAGS[kind]}
+        elif kind == "workflow_archived":
+            changes = {"is_archived": bool(data.get("archived", True))}
+        elif kind == "workflow_updated":
+            changes = {
                 key: value
-                for key, value in event.data.items()
-                if key in _WORDS and isinstance(value, _WORDS[key])
+                for key, value in data.items()
+                if key in _FIELDS and isinstance(value, _FIELDS[key])
             }
-            self.workflow = replace(self.workflow, **told)
-        if flags is not None:
-            self.workflow = replace(self.workflow, **flags)  # type: ignore[arg-type]  # the table names bool fields only
-        elif event.kind == "node_started":
-            node = event.data.get("node")
-            if node is not None:
-                self.nodes.add(node)
-        elif event.kind in _NODE_GONE:
-            self.nodes.discard(event.data.get("node"))
+        elif kind == "node_started" and data.get("node") is not None:
+            self.nodes.add(data["node"])
+        elif kind in _NODE_GONE:
+            self.nodes.discard(data.get("node"))
+        if changes:
+            self.workflow = replace(self.workflow, **changes)
 
 
 def _set_field(job: Job, event: Event) -> bool:
