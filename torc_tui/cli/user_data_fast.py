@@ -92,47 +92,54 @@ def _answer(request: Request, program: str) -> int:
 
     options = request.options
     changes = _changes(options) if request.verb == "update" else {}
-    wrong: list[str] = []
+    violations: list[str] = []
     connection = user_data.connect(settings.database_url(options.get("database")))
     try:
         workflow_id = workflow_of(options.get("workflow"))
         if request.verb == "get":
             record = user_data.get(connection, request.ref, workflow_id)
         else:
-            author = writer(options.get("database"))
-
-            def check(value: Any, schema: Any) -> list[str]:
-                wrong[:] = _violations(value, schema)
-                return wrong
-
-            record = user_data.update(
-                connection,
-                request.ref,
-                workflow_id=workflow_id,
-                at=time.time(),
-                check=check,
-                **author,
-                **changes,
-            )
+            record = _update(connection, request, workflow_id, changes, violations)
     finally:
         connection.close()
     show(record, request.verb, options.get("format"), program)
-    _warn(wrong)
+    _warn(violations)
     return 0
 
 
-def _violations(value: Any, schema: Any) -> list[str]:
-    from torc_tui.views.json_schema import violation_texts
+def _update(
+    connection: Any,
+    request: Request,
+    workflow_id: int | None,
+    changes: Mapping[str, Any],
+    violations: list[str],
+) -> Any:
+    """Change a record and return it; add how its value violates its schema."""
+    from torc_tui.store import user_data
 
-    return violation_texts(value, schema)
+    def check(value: Any, schema: Any) -> list[str]:
+        from torc_tui.views.json_schema import violation_texts
+
+        violations[:] = violation_texts(value, schema)
+        return violations
+
+    return user_data.update(
+        connection,
+        request.ref,
+        workflow_id=workflow_id,
+        at=time.time(),
+        check=check,
+        **writer(request.options.get("database")),
+        **changes,
+    )
 
 
-def _warn(wrong: list[str]) -> None:
+def _warn(violations: list[str]) -> None:
     """Print how a value violates its schema; it is stored nevertheless."""
-    if wrong:
+    if violations:
         from torc_tui.cli.diagnostics import say
 
-        for text in wrong:
+        for text in violations:
             say(f"warning: does not follow its schema: {text}")
 
 
