@@ -12,7 +12,7 @@ from textual.containers import Vertical
 
 from torc_tui.tui.data.data_texts import STATES, Record, named
 from torc_tui.tui.widgets.filter_line import FilterLine
-from torc_tui.tui.widgets.status_line import StatusLine
+from torc_tui.tui.widgets.painted import StatusLine
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.wording import size

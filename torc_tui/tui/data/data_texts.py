@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from torc_tui.errors import UsageError
 from torc_tui.tui.look.status_icons import Sign
@@ -17,10 +17,7 @@ from torc_tui.views.json_diff import JsonChange
 from torc_tui.views.json_document import jq_path, preview
 from torc_tui.wording import listed
 
-if TYPE_CHECKING:
-    from torc_tui.store.database import Store
-    from torc_tui.tui.feed.source import Source
-
+P = ParamSpec("P")
 T = TypeVar("T")
 Record = Mapping[str, Any]
 """A record of user data, as ``store.data_overview`` returns it."""
@@ -38,26 +35,13 @@ LINES = 2000
 """Lines of a difference that are shown."""
 
 
-def careful(question: Callable[[Source], T]) -> Callable[[Source], T]:
-    """Wrap a question so that a value nested too deep raises UsageError."""
+def careful(call: Callable[P, T]) -> Callable[P, T]:
+    """Wrap a question or an action so that a value nested too deep raises UsageError."""
 
-    @wraps(question)
-    def asked(source: Source) -> T:
+    @wraps(call)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return question(source)
-        except RecursionError:
-            raise UsageError(TOO_DEEP) from None
-
-    return asked
-
-
-def careful_action(action: Callable[[Store, str], T]) -> Callable[[Store, str], T]:
-    """Wrap an action so that a value nested too deep raises UsageError."""
-
-    @wraps(action)
-    def run(store: Store, actor: str) -> T:
-        try:
-            return action(store, actor)
+            return call(*args, **kwargs)
         except RecursionError:
             raise UsageError(TOO_DEEP) from None
 

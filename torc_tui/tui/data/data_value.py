@@ -25,7 +25,7 @@ from torc_tui.tui.widgets.dialogs import Reading
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.tui.widgets.overlay import Words
-from torc_tui.tui.widgets.status_line import StatusLine
+from torc_tui.tui.widgets.painted import StatusLine
 from torc_tui.views.json_document import Path, Tree, value_at
 from torc_tui.views.json_schema import Violation
 from torc_tui.wording import count, size

@@ -20,7 +20,6 @@ from torc_tui.tui.data.data_texts import (
     Record,
     attempt,
     careful,
-    careful_action,
     change_lines,
     diff_lines,
     heading,
@@ -28,18 +27,16 @@ from torc_tui.tui.data.data_texts import (
 from torc_tui.tui.data.json_text_view import JsonText, readable
 from torc_tui.tui.feed.handovers import Changes, Handover
 from torc_tui.tui.feed.source import Source
-from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.covering_screen import CoveringScreen
+from torc_tui.tui.frame.base_screen import CoveringScreen, TorcScreen
 from torc_tui.tui.frame.footer import FooterBar
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.look.times import stamp
 from torc_tui.tui.widgets.choice import Choice, Option
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
+from torc_tui.tui.widgets.painted import StatusLine
 from torc_tui.tui.widgets.split import Split
-from torc_tui.tui.widgets.status_line import StatusLine
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
-from torc_tui.tui.widgets.text_drawing import TextDrawing
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.json_schema import violation_texts
 from torc_tui.wording import count, size
@@ -266,7 +263,7 @@ class DataVersions(CoveringScreen):
 
         name = self.record["name"]
         self.torc.actions.run(
-            careful_action(restore),
+            careful(restore),
             line=shell_line(RESTORE_RECORD, record=record_id, argument=version),
             report=lambda _: RESTORE_RECORD.done.format(argument=version, record=name),
             then=lambda _record: self._read() if self.is_mounted else None,

@@ -1,57 +1,24 @@
 """Edit a record in ``$EDITOR``: the file, the program, and what comes back.
 
-The file is kept until its text is saved, or was no change.
+Invariants: the file is kept until its text is saved, or was no change. The reader thread reads and
+writes it; the app waits while the program has the terminal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shlex
+import subprocess
+import tempfile
 from pathlib import Path
-from typing import Protocol, TypeVar
 
-from torc_tui.errors import TorcError
+from textual.app import SuspendNotSupported
+
+from torc_tui.errors import TorcError, UsageError
 from torc_tui.tui.data.data_review import Prepared, examine, prepare
-from torc_tui.tui.data.data_texts import Record
-from torc_tui.tui.data.external_editor import read_file, run_editor, write_file
-from torc_tui.tui.data.record_saver import RecordSaver
+from torc_tui.tui.data.record_saver import EditedScreen, RecordSaver
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.ports import AppPort
-
-T = TypeVar("T")
-
-
-class EditedScreen(Protocol):
-    """The editor, as external editing sees it."""
-
-    record: Record
-    begun_with: str
-    external: bool
-
-    @property
-    def torc(self) -> AppPort:
-        """Return the app."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """Return the edited text."""
-        ...
-
-    def set_text(self, text: str) -> None:
-        """Replace the text."""
-        ...
-
-    def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
-        """Have something read or computed by the reader thread."""
-        ...
-
-    def refuse(self, found: Prepared) -> None:
-        """Show where the text is not JSON."""
-        ...
-
-    def leave(self) -> None:
-        """Close the editor."""
-        ...
 
 
 class ExternalEditing:
@@ -110,3 +77,40 @@ class ExternalEditing:
         if path is not None:
             reader = self._screen.torc.reader
             reader.ask("forget", lambda _source: path.unlink(missing_ok=True))
+
+
+def run_editor(torc: AppPort, path: Path) -> None:
+    """Give the terminal to ``$VISUAL`` or ``$EDITOR``; raise UsageError if it cannot be started."""
+    words = torc.environ.get("VISUAL") or torc.environ.get("EDITOR") or "vi"
+    try:
+        with torc.terminal():
+            subprocess.run([*shlex.split(words), str(path)], check=False)
+    except SuspendNotSupported:
+        raise UsageError(
+            "this terminal cannot be handed to another program", hint=f"edit {path} beside it"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{words!r} cannot be started: {error}", hint="set $EDITOR to a program that is there"
+        ) from None
+
+
+def write_file(text: str, name: str, kept: Path | None) -> Path:
+    """Write the text to a new file, or to the one that was kept, and return its path."""
+    if kept is None:
+        plain = "".join(char if char.isalnum() and char.isascii() else "_" for char in name)[:40]
+        handle, path = tempfile.mkstemp(prefix=f"torc-{plain}-", suffix=".json")
+        os.close(handle)
+        kept = Path(path)
+    kept.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    return kept
+
+
+def read_file(path: Path) -> str:
+    """Return the text of a file; raise UsageError if it is not UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path} is not UTF-8 text (byte {error.start + 1})", hint="the file is kept"
+        ) from None

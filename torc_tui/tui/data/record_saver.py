@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from torc_tui.model import Json
 from torc_tui.tui.data.data_review import Clash, Prepared, command_of, prepare, review, write
 from torc_tui.tui.data.data_texts import (
     Record,
-    careful_action,
+    careful,
     change_lines,
     diff_lines,
     heading,
@@ -23,11 +23,15 @@ from torc_tui.wording import count
 if TYPE_CHECKING:
     from torc_tui.tui.feed.source import Source
 
+T = TypeVar("T")
 
-class SavingScreen(Protocol):
-    """The editor, as saving sees it."""
+
+class EditedScreen(Protocol):
+    """The editor, as saving and external editing see it."""
 
     record: Record
+    begun_with: str
+    external: bool
 
     @property
     def torc(self) -> AppPort:
@@ -39,18 +43,24 @@ class SavingScreen(Protocol):
         """Return the edited text."""
         ...
 
-    def question(
-        self, what: str, read: Callable[[Source], Prepared], then: Callable[[Prepared], None]
-    ) -> None:
-        """Have the text prepared."""
+    def set_text(self, text: str) -> None:
+        """Replace the text."""
+        ...
+
+    def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
+        """Have something read or computed by the reader thread."""
         ...
 
     def refuse(self, found: Prepared) -> None:
         """Show where the text is not JSON."""
         ...
 
+    def leave(self) -> None:
+        """Close the editor."""
+        ...
+
     def saved(self) -> None:
-        """Leave the editor."""
+        """Leave the editor after the record was saved."""
         ...
 
     def take_theirs(self, clash: Clash) -> None:
@@ -61,7 +71,7 @@ class SavingScreen(Protocol):
 class RecordSaver:
     """See the module."""
 
-    def __init__(self, screen: SavingScreen) -> None:
+    def __init__(self, screen: EditedScreen) -> None:
         self._screen = screen
 
     def begin(self) -> None:
@@ -121,7 +131,7 @@ class RecordSaver:
                 screen.saved()
 
         screen.torc.actions.run(
-            careful_action(lambda store, actor: write(store, actor, record_id, value, version)),
+            careful(lambda store, actor: write(store, actor, record_id, value, version)),
             line=command_of(record_id, value),
             report=report,
             then=then,

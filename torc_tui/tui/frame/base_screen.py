@@ -147,3 +147,27 @@ class TorcScreen(CommandNode, Screen[None]):
 
     def on_footer_bar_chosen(self, event: FooterBar.Chosen) -> None:
         self.torc.run_command(event.command_id)
+
+
+class CoveringScreen(TorcScreen):
+    """A screen over ``below``, which is kept up to date for when it is seen again."""
+
+    def __init__(self, below: TorcScreen) -> None:
+        super().__init__()
+        self.below = below
+
+    def receive(self, item: Handover) -> None:
+        self.below.receive(item)
+
+    def machine_read(self, news: MachineNews) -> None:
+        self.below.machine_read(news)
+
+    @property
+    def busy(self) -> bool:
+        return self.below.busy
+
+    def every_second(self, now: float) -> None:
+        self.below.every_second(now)
+
+    def every_tick(self, now: float) -> None:
+        self.below.every_tick(now)

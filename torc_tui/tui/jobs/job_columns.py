@@ -112,51 +112,23 @@ _ORDERS: Mapping[str, Order] = {
 
 def plain_cell(column: str, job: Job, requirement: ResourceRequirements | None) -> Span:
     """Return the cell of a column that shows one value of the job or of its requirements."""
-    make = _CELLS.get(column)
-    return ("", "") if make is None else make(job, requirement)
+    match column:
+        case "exit":
+            code = job.return_code
+            return ("" if code is None else str(code), "failed" if code else "faint")
+        case "attempt":
+            return (str(job.attempt_id) if job.attempt_id > 1 else "", "warning")
+        case "priority":
+            return (str(job.priority) if job.priority else "", "accent")
+        case "values":
+            return (job.values, "faint")
+    return ("", "") if requirement is None else _requested(column, requirement)
 
 
-def _exit(job: Job, requirement: ResourceRequirements | None) -> Span:
-    code = job.return_code
-    return ("" if code is None else str(code), "failed" if code else "faint")
-
-
-def _cpus(job: Job, requirement: ResourceRequirements | None) -> Span:
-    return ("" if requirement is None else str(requirement.num_cpus), "faint")
-
-
-def _memory(job: Job, requirement: ResourceRequirements | None) -> Span:
-    memory = None if requirement is None else requirement.memory
-    return (format_memory(memory) if memory else "", "faint")
-
-
-def _gpus(job: Job, requirement: ResourceRequirements | None) -> Span:
-    if requirement is None:
-        return ("", "accent")
-    if requirement.num_gpus:
+def _requested(column: str, requirement: ResourceRequirements) -> Span:
+    if column == "cpus":
+        return (str(requirement.num_cpus), "faint")
+    if column == "gpus" and requirement.num_gpus:
         return (f"{requirement.num_gpus:g}", "accent")
-    memory = requirement.gpu_memory
-    return (format_memory(memory) if memory else "", "accent")
-
-
-def _attempt(job: Job, requirement: ResourceRequirements | None) -> Span:
-    return (str(job.attempt_id) if job.attempt_id > 1 else "", "warning")
-
-
-def _priority(job: Job, requirement: ResourceRequirements | None) -> Span:
-    return (str(job.priority) if job.priority else "", "accent")
-
-
-def _values(job: Job, requirement: ResourceRequirements | None) -> Span:
-    return (job.values, "faint")
-
-
-_CELLS: Mapping[str, Callable[[Job, ResourceRequirements | None], Span]] = {
-    "exit": _exit,
-    "cpus": _cpus,
-    "memory": _memory,
-    "gpus": _gpus,
-    "attempt": _attempt,
-    "priority": _priority,
-    "values": _values,
-}
+    memory = requirement.memory if column == "memory" else requirement.gpu_memory
+    return (format_memory(memory) if memory else "", "faint" if column == "memory" else "accent")

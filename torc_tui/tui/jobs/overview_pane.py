@@ -19,8 +19,7 @@ from torc_tui.tui.jobs.page import Details, Page
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import Handler
-from torc_tui.tui.widgets.line_canvas import LineCanvas
-from torc_tui.tui.widgets.text_drawing import TextDrawing
+from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store

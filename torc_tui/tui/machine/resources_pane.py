@@ -12,8 +12,7 @@ from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.machine.machine_sheet import draw
-from torc_tui.tui.widgets.line_canvas import LineCanvas
-from torc_tui.tui.widgets.text_drawing import TextDrawing
+from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 
 
 class MachinePicture(TextDrawing):

@@ -24,11 +24,10 @@ from torc_tui.docs import topics
 from torc_tui.tui.frame.commands import COMMANDS, CONTEXTS, Command
 from torc_tui.tui.frame.keymap import KeyMap, shown
 from torc_tui.tui.look.text_layout import Line, Span, fit
-from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.line_list import move_by_key
 from torc_tui.tui.widgets.overlay import Overlay, box_title
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
-from torc_tui.tui.widgets.text_drawing import TextDrawing
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 KEYS = "keys here"

@@ -14,9 +14,8 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
 from torc_tui.tui.look.text_layout import Line, width_of
-from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.overlay import Button, Overlay, box_title
-from torc_tui.tui.widgets.text_drawing import TextDrawing
 
 T = TypeVar("T")
 WIDTH = 110

@@ -14,11 +14,10 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.line_list import move_by_key
 from torc_tui.tui.widgets.overlay import Overlay, Words, box_title
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
-from torc_tui.tui.widgets.text_drawing import TextDrawing
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 K = TypeVar("K")

@@ -8,11 +8,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.suggester import Suggester
 from textual.widgets import Input
 
 from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
-from torc_tui.tui.widgets.ghost_text import GhostText
 from torc_tui.tui.widgets.painted import Painted
 
 KEPT = 30
@@ -177,3 +177,15 @@ class FilterLine(CommandNode, Horizontal):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.Changed(event.value))
+
+
+class GhostText(Suggester):
+    """Suggests the first text of ``complete`` that goes on from what was typed."""
+
+    def __init__(self, complete: Callable[[str], Sequence[str]]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self.complete = complete
+
+    async def get_suggestion(self, value: str) -> str | None:
+        found = (text for text in self.complete(value) if text.startswith(value) and text != value)
+        return next(found, None)

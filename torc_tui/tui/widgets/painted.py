@@ -110,3 +110,18 @@ def joined(
             spans.append(between)
         spans.extend(line)
     return spans
+
+
+class StatusLine(Painted):
+    """Shows the text of ``say``; paints only if it changed."""
+
+    BASE = "header"
+    text: Line = ()
+
+    def say(self, line: Line) -> None:
+        if line != self.text:
+            self.text = line
+            self.repaint()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        return [[(" ", ""), *self.text]]

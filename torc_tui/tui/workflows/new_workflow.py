@@ -19,14 +19,13 @@ from textual.containers import Horizontal
 from torc_tui.model import Machine, Plan, Workflow
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.source import Source
-from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.covering_screen import CoveringScreen
+from torc_tui.tui.frame.base_screen import CoveringScreen, TorcScreen
 from torc_tui.tui.frame.footer import FooterBar
 from torc_tui.tui.frame.header import HeaderBar, HeaderState
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.overlay import Button
-from torc_tui.tui.widgets.status_line import StatusLine
+from torc_tui.tui.widgets.painted import StatusLine
 from torc_tui.tui.workflows import file_preview, workflow_actions
 from torc_tui.tui.workflows.file_preview import Kind, Preview, expanded
 from torc_tui.tui.workflows.path_picker import Matches, PathPicker

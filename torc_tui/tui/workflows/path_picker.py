@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.widgets.ghost_text import GhostText
+from torc_tui.tui.widgets.filter_line import GhostText
 from torc_tui.tui.widgets.overlay import Words
 from torc_tui.tui.widgets.table_model import Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable

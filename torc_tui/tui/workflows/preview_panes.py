@@ -13,10 +13,9 @@ from textual.message import Message
 from torc_tui.errors import Problem
 from torc_tui.tui.graph.graph_picture import GraphCanvas, GraphPicture
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.widgets.line_canvas import LineCanvas
+from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.split import SIDE_FROM, Split
 from torc_tui.tui.widgets.table_model import Cell, Column, Key, ListRows
-from torc_tui.tui.widgets.text_drawing import TextDrawing
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.file_preview import Preview
 from torc_tui.views.graph_drawing import Drawing
