@@ -59,8 +59,6 @@ UNHELD = frozenset(_S) - HELD
 """No runner has claimed the job."""
 UNSUCCESSFUL = frozenset({_S.FAILED, _S.CANCELED, _S.TERMINATED})
 """The job finished without success; by default its dependents are canceled."""
-SATISFIED = frozenset({_S.COMPLETED, _S.DISABLED})
-"""Dependents of the job may start."""
 TROUBLED = frozenset({_S.FAILED, _S.TERMINATED, _S.PENDING_FAILED})
 """The job itself ended badly, so that a person wants to look at it."""
 WAITING = frozenset({_S.UNINITIALIZED, _S.BLOCKED})

@@ -28,7 +28,6 @@ def test_sets() -> None:
     assert frozenset(S) == status.HELD | status.UNHELD
     assert status.UNSUCCESSFUL | {S.COMPLETED} == status.FINISHED
     assert {S.PENDING, S.RUNNING} == status.HELD
-    assert {S.COMPLETED, S.DISABLED} == status.SATISFIED
     assert not status.CANCELABLE & (status.HELD | status.SETTLED)
     assert status.UNSUCCESSFUL | {S.PENDING_FAILED} == status.RETRYABLE
 
