@@ -34,8 +34,8 @@ class RunnerHost(NamedTuple):
 
     @property
     def has_real_gpus(self) -> bool:
-        """Return whether there are GPUs that a driver can be asked about."""
-        return self.monitor is not None and any(not gpu.virtual for gpu in self.machine.gpus)
+        """Whether there are GPUs that a driver knows."""
+        return self.monitor is not None and _has_real_gpus(self.machine)
 
     def pool(self, options: RunOptions) -> Pool:
         """Return the resources of the machine, all of them free."""
@@ -70,9 +70,13 @@ def examine_host(
     if executor is None:
         from torc_tui.executors.local import LocalExecutor
 
-        real = any(not gpu.virtual for gpu in machine.gpus)
-        executor = LocalExecutor(gpu_usage=monitor.gpu_usage_by_pid if monitor and real else None)
+        usage = monitor.gpu_usage_by_pid if monitor and _has_real_gpus(machine) else None
+        executor = LocalExecutor(gpu_usage=usage)
     return RunnerHost(machine, executor, monitor)
+
+
+def _has_real_gpus(machine: Machine) -> bool:
+    return any(not gpu.virtual for gpu in machine.gpus)
 
 
 def join(
