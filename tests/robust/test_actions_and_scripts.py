@@ -3,6 +3,7 @@ are seen."""
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import Any
 
@@ -89,7 +90,8 @@ def test_two_runners_share_them(shell: Any) -> None:
 
 
 @pytest.mark.parametrize("trigger", ["on_workflow_start", "on_workflow_complete"])
-def test_a_failure_is_an_event_and_a_line_and_changes_nothing(shell: Any, trigger: str) -> None:
+def test_a_failure_is_an_event_and_in_the_summary(shell: Any, trigger: str) -> None:
+    """The jobs are completed all the same; the exit code is not 0."""
     text = f"""
 name: f
 jobs: [{{name: a, command: 'echo a'}}]
@@ -99,8 +101,10 @@ actions:
     commands: ['echo first', 'echo no >&2; exit 5', 'touch never']
 """
     code, said = shell.run("run", shell.write(text))
-    assert code == 0, said
-    assert f"the action {trigger} failed: echo no >&2; exit 5: exit 5, see" in said
+    assert code == 1, said
+    assert "Workflow 1 (f) completed: 1 completed, 1 action failed, in" in said
+    told = f"the action {trigger} failed: echo no >&2; exit 5: exit 5, see"
+    assert said.count(told) == 2  # when it fails, and in the summary
     (event,) = shell.events("action_failed")
     assert (event["return_code"], event["trigger"]) == (5, trigger)
     with open(event["log"]) as log:
@@ -283,4 +287,65 @@ def test_completion_after_retry(shell: Any) -> None:
     assert code == 0, text
     assert words(shell, "order") == ["start", "a", "a"]
     assert words(shell, "order_b") == ["b"]
+    assert words(shell, "complete") == ["complete", "complete"]
+
+
+def test_a_failed_action_as_json(shell: Any) -> None:
+    """In a quiet run, it is in the one line that is left."""
+    actions = "[{trigger_type: on_workflow_start, action_type: run_commands, commands: [exit 5]}]"
+    path = shell.write(f"name: f\njobs: [{{name: a, command: 'true'}}]\nactions: {actions}\n")
+    code, said = shell.run("run", path, "-f", "json")
+    report = json.loads(said[said.index("{") :])
+    assert (code, report["status"], report["exit_code"]) == (1, "completed", 1)
+    (action,) = report["failed_actions"]
+    assert (action["trigger"], action["return_code"]) == ("on_workflow_start", 5)
+    code, said = shell.run("run", path, "-q")
+    assert code == 1
+    assert "(f) completed: 1 completed, 1 action failed, in" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_retry_under_a_live_runner(shell: Any, until: Any) -> None:
+    """Actions that have run already run again, when the jobs complete once more."""
+    path = shell.write(
+        "name: again\n"
+        "jobs:\n"
+        "  - {name: a, command: 'test -e fixed'}\n"
+        "  - {name: b, command: 'until [ -e go ]; do sleep 0.02; done'}\n"
+        "actions:\n"
+        "  - {trigger_type: on_workflow_start, action_type: run_commands,\n"
+        "     commands: ['echo start >> order']}\n"
+        "  - {trigger_type: on_jobs_complete, action_type: run_commands, jobs: [a],\n"
+        "     commands: ['echo a >> order']}\n"
+        "  - {trigger_type: on_worker_start, persistent: true, action_type: run_commands,\n"
+        "     commands: ['echo worker >> order']}\n"
+    )
+    runner = shell.start("run", path)
+    until(lambda: shell.there("order") and "a" in words(shell, "order"), "the action runs")
+    (shell.folder / "fixed").touch()
+    assert shell.run("jobs", "retry", "a", "-w", "1")[0] == 0
+    until(lambda: words(shell, "order").count("a") == 2, "the action runs again")
+    (shell.folder / "go").touch()
+    code, said = shell.finish(runner)
+    assert code == 0, said
+    assert sorted(words(shell, "order")) == ["a", "a", "start", "worker"]
+
+
+def test_a_retry_during_the_last_action(shell: Any, until: Any) -> None:
+    """The runner that runs the action goes on with the job, and completes the workflow again."""
+    path = shell.write(
+        "name: late\n"
+        "jobs: [{name: a, command: 'test -e fixed'}]\n"
+        "actions:\n"
+        "  - {trigger_type: on_workflow_complete, action_type: run_commands,\n"
+        "     commands: ['echo complete >> complete', 'until [ -e go ]; do sleep 0.02; done']}\n"
+    )
+    runner = shell.start("run", path)
+    until(lambda: shell.there("complete"), "the action runs")
+    (shell.folder / "fixed").touch()
+    assert shell.run("jobs", "retry", "a", "-w", "1")[0] == 0
+    (shell.folder / "go").touch()
+    code, said = shell.finish(runner)
+    assert code == 0, said
+    assert shell.states() == {"a": "completed"}
     assert words(shell, "complete") == ["complete", "complete"]

@@ -251,6 +251,7 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
         "exec_time_s": round(report.exec_time, 3),
         "counts": {state.word: report.counts.get(state, 0) for state in JobStatus},
         "failed": report.failed,
+        "failed_actions": report.failed_actions,
         "never": [
             {"job_id": job.job_id, "name": job.name, "reason": job.reason}
             for job in report.unschedulable
@@ -263,12 +264,12 @@ def _outcome(report: RunReport) -> str:
     """Return one word for the end of a run."""
     if report.interrupted:
         return "interrupted"
-    if report.exit_code == EXIT_UNSUCCESSFUL and report.failed:
+    if report.jobs_code == EXIT_UNSUCCESSFUL and report.failed:
         kinds = {job["reason"].kind if job["reason"] else None for job in report.failed}
         others = number_of(report.counts, UNSUCCESSFUL - {JobStatus.TERMINATED})
         if kinds <= _STOPPED and not others:
             return "stopped"
-    return {0: "completed", 1: "failed", 3: "incomplete"}.get(report.exit_code, "failed")
+    return {0: "completed", 1: "failed", 3: "incomplete"}.get(report.jobs_code, "failed")
 
 
 _STOPPED = frozenset({Kind.TIME_LIMIT, Kind.RUNNER_STOPPED})
@@ -278,13 +279,15 @@ _STOPPED = frozenset({Kind.TIME_LIMIT, Kind.RUNNER_STOPPED})
 def _summary(report: RunReport, workflow: Workflow) -> str:
     """Return how a run ended, as one line."""
     counts = [f"{number} {state.word}" for state, number in report.counts.items() if number]
+    if report.failed_actions:
+        counts.append(f"{count(len(report.failed_actions), 'action')} failed")
     jobs = f"{', '.join(counts)}, " if counts else ""
     time = duration(report.exec_time)
     return f"Workflow {workflow.id} ({workflow.name}) {_outcome(report)}: {jobs}in {time}"
 
 
 def _print_report(report: RunReport, workflow: Workflow) -> None:
-    from torc_tui.wording import end_sentence
+    from torc_tui.wording import end_sentence, sentence
 
     output.line(_summary(report, workflow))
     ended = [job for job in report.failed if job.get("status") != "canceled"]
@@ -299,6 +302,8 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
         output.line(
             f"  and {len(ended) - _LISTED} more: `torc results list {workflow.id} --failed`"
         )
+    for action in report.failed_actions[:_LISTED]:
+        output.line(f"  {sentence(action['reason'])}")
     for text in output.unschedulable(report.unschedulable):
         output.line(f"  {text}")
     sys.stdout.flush()

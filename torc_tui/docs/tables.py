@@ -8,7 +8,11 @@ from __future__ import annotations
 
 EXIT_CODES: tuple[tuple[int, str], ...] = (
     (0, "success; for `run`: every job completed"),
-    (1, "the work failed; for `run`: some job failed, was canceled or terminated"),
+    (
+        1,
+        "the work failed; for `run`: some job failed, was canceled or terminated, or an action of"
+        " the workflow failed",
+    ),
     (2, "usage error, invalid file, unknown name, or an action that the status does not allow"),
     (
         3,

@@ -48,6 +48,7 @@ class RunReport:
     """How a run ended.
 
     The lists contain at most 1000 jobs each. ``message`` says why the run ended before its jobs.
+    ``jobs_code`` is the exit code that follows from the jobs, without the failed actions.
     """
 
     workflow_id: int
@@ -58,8 +59,16 @@ class RunReport:
     waiting: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
     message: str | None = None
-    exit_code: int = 0
+    jobs_code: int = 0
+    failed_actions: list[dict[str, Any]] = field(default_factory=list)
     exec_time: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of the run: a failed action is a failure, too."""
+        if self.failed_actions and not self.interrupted:
+            return EXIT_UNSUCCESSFUL
+        return self.jobs_code
 
 
 class Observer:

@@ -78,7 +78,7 @@ class RunSummary:
             message=self._early_end(),
         )
         if self._engine.shared.gone_reason:
-            report.exit_code = EXIT_UNSUCCESSFUL
+            report.jobs_code = EXIT_UNSUCCESSFUL
             return report
         with self._store.read() as conn:
             report.counts = workflow_progress.counts(conn, self._workflow_id)
@@ -90,7 +90,7 @@ class RunSummary:
             for one in left
         ]
         report.unschedulable = self.unschedulable(now)
-        report.exit_code = exit_code(report)
+        report.jobs_code = exit_code(report)
         return report
 
     def _early_end(self) -> str | None:
@@ -136,7 +136,7 @@ def _existing(path: str | None) -> str | None:
 
 
 def exit_code(report: RunReport) -> int:
-    """Return 0 if all completed, 1 if some failed, 3 if some remain, 130 if interrupted."""
+    """Return 0 if all jobs completed, 1 if some failed, 3 if some remain, 130 if interrupted."""
     if report.interrupted:
         return EXIT_INTERRUPTED
     if any(report.counts.get(status) for status in RETRYABLE):

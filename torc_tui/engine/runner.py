@@ -93,7 +93,7 @@ class Runner:
         self.context = context = self.maker.context
         self.events = EventQueue(store, workflow_id, joined.node.node_id, executor.wake)
         self.scripts = Scripts(context.directory, self.maker.output_dir, self.maker.base)
-        self.actions = Actions(store, context, self.scripts, self.events.put)
+        self.actions = Actions(store, lambda: self.maker.context, self.scripts, self.events.put)
         self.recovery = RecoveryScripts(self.scripts, self.events.put, executor.wake)
         engine_options = EngineOptions(
             deadline=self.deadline,
@@ -136,14 +136,9 @@ class Runner:
                 self.observer.began(self.context.run_id, self.machine, unschedulable)
                 self._run_actions("on_workflow_start", "on_worker_start")
                 self._wait_for_scripts()
-                while not self._retry_until_available(self._turn):
-                    self._retry_until_available(self._wait)
-                self._wait_for_scripts()
-                self._run_actions("on_worker_complete")
-                has_actions = bool(self.context.actions)
-                if has_actions and self._retry_until_available(self._is_complete):
-                    self._run_actions("on_workflow_complete")
-                self._wait_for_scripts()
+                self._run_jobs()
+                while not self._retry_until_available(self._is_over):
+                    self._run_jobs()  # a user has retried a job during the last action
                 self._retry_until_available(self._write_events)
                 self._retry_until_available(self.engine.finish_recording)
                 return self._retry_until_available(self._report)
@@ -153,6 +148,20 @@ class Runner:
             self.scripts.stop(hard=True)
             self.engine.recording.close()
             self.membership.leave(self.clock())
+
+    def _run_jobs(self) -> None:
+        """Run jobs until nothing is left that can run here, then the actions that follow."""
+        while not self._retry_until_available(self._turn):
+            self._retry_until_available(self._wait)
+        self._wait_for_scripts()
+        self._run_actions("on_worker_complete")
+        has_actions = bool(self.context.actions)
+        if has_actions and self._retry_until_available(self._is_complete):
+            self._run_actions("on_workflow_complete")
+        self._wait_for_scripts()
+
+    def _is_over(self) -> bool:
+        return not self.context.actions or self.remaining.is_over(self.clock(), 0)
 
     # -- the database fails ------------------------------------------------------------------------
 
@@ -323,4 +332,6 @@ class Runner:
 
     def _report(self) -> RunReport:
         seconds = time.monotonic() - self._began
-        return self.summary.report(seconds, self.clock(), interrupted=bool(self.interrupts.count))
+        report = self.summary.report(seconds, self.clock(), interrupted=bool(self.interrupts.count))
+        report.failed_actions = self.actions.failures
+        return report

@@ -13,12 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torc_tui.engine.start_backoff import LIMIT, LONGEST_PAUSE_IDLE
 from torc_tui.executors.job_files import check_directory, open_log
 from torc_tui.executors.spawn import prepare, spawn
 from torc_tui.executors.start_errors import shortage
 from torc_tui.executors.wrapper import find_bash
+from torc_tui.model import Json
 from torc_tui.reasons import Kind, because
 from torc_tui.status import BEGUN, FINISHED
 from torc_tui.store import run_context
@@ -145,31 +147,47 @@ class Scripts:
 class Actions:
     """The actions of one run.
 
-    ``failed`` is called, in another thread, with the event of an action whose command failed.
+    ``context`` returns the workflow as it was read last: a retry lets actions run once more.
+    ``failed`` is called, in another thread, with the event of an action whose command failed, and
+    the data of these events are in ``failures``.
     """
 
     def __init__(
         self,
         store: Store,
-        context: RunContext,
+        context: Callable[[], RunContext],
         scripts: Scripts,
         failed: Callable[[EventRow], None],
     ) -> None:
-        self.store = store
-        self.context = context
-        self.scripts = scripts
+        self.failures: list[dict[str, Any]] = []
+        self._store = store
+        self._read_context = context
+        self._scripts = scripts
         self._failed = failed
-        self._waiting = [
-            action for action in context.actions if action.persistent or not action.executed
-        ]
+        self._context: RunContext | None = None
+        self._waiting: list[StoredAction] = []
+        self._begun: set[int] = set()
+
+    def _update(self) -> None:
+        """Find the actions that have not run yet, if the workflow was read again."""
+        context = self._read_context()
+        if context is not self._context:
+            self._context = context
+            self._waiting = [
+                action
+                for action in context.actions
+                if not action.executed or (action.persistent and action.id not in self._begun)
+            ]
 
     def run(self, *triggers: str, now: float) -> None:
         """Run the actions of these triggers (``on_workflow_start``, ``on_worker_complete`` …)."""
+        self._update()
         for action in [one for one in self._waiting if one.trigger_type in triggers]:
             self._run_once(action, now)
 
     def check_jobs(self, now: float) -> None:
         """Run the actions that wait for jobs to be ready or complete, and are due."""
+        self._update()
         watching = [
             one
             for one in self._waiting
@@ -177,23 +195,25 @@ class Actions:
         ]
         for action in watching:
             wanted = BEGUN if action.trigger_type == "on_jobs_ready" else FINISHED
-            with self.store.read() as conn:
+            with self._store.read() as conn:
                 statuses = run_context.statuses(conn, action.job_ids)
             if all(status in wanted for status in statuses):
                 self._run_once(action, now)
 
     def _run_once(self, action: StoredAction, now: float) -> None:
-        data = {
+        context = self._read_context()
+        data: dict[str, Json] = {
             "action": action.id,
             "trigger": action.trigger_type,
             "commands": list(action.commands),
         }
-        with self.store.write() as conn:
-            claimed = run_context.claim_action(conn, action.id, self.context.run_id, now)
+        with self._store.write() as conn:
+            claimed = run_context.claim_action(conn, action.id, context.run_id, now)
             if claimed:
                 row: EventRow = ("action_executed", None, data)
-                append(conn, self.context.workflow_id, [row], at=now)
+                append(conn, context.workflow_id, [row], at=now)
         self._waiting.remove(action)  # only now: if the transaction fails, it is tried again
+        self._begun.add(action.id)
         if not claimed:
             return
 
@@ -207,17 +227,8 @@ class Actions:
                     log=end.log,
                     error=end.detail,
                 )
-                self._failed(
-                    (
-                        "action_failed",
-                        None,
-                        {
-                            **data,
-                            "return_code": end.return_code,
-                            "log": end.log,
-                            "message": reason.to_json(),
-                        },
-                    )
-                )
+                failure = {**data, "return_code": end.return_code, "log": end.log}
+                self.failures.append({**failure, "reason": reason})
+                self._failed(("action_failed", None, {**failure, "message": reason.to_json()}))
 
-        self.scripts.start(action.commands, f"action_{action.id}_r{self.context.run_id}", done)
+        self._scripts.start(action.commands, f"action_{action.id}_r{context.run_id}", done)
