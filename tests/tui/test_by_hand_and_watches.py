@@ -106,10 +106,10 @@ def test_a_group_is_told_once_it_has_ended(story: Story) -> None:
     job_acts.cancel_jobs(story.store, ids[:2], actor=None)
     assert watches.check(story.store) == [] and len(watches) == 2
     job_acts.disable_jobs(story.store, ids[2:], actor=None)
-    assert watches.check(story.store) == [Ended("train_{i}: 3 jobs finished, 2 without success", 2)]
+    assert watches.check(story.store) == [Ended("train_{i}: 2 canceled, 1 disabled", 2)]
     workflow_acts.cancel_workflow(story.store, story.workflow)
     assert [ended.text for ended in watches.check(story.store)] == [
-        "pipeline: 6 jobs finished, 5 without success"
+        "pipeline: 5 canceled, 1 disabled"
     ]
     assert watches.check(story.store) == [] and len(watches) == 0
 
@@ -140,9 +140,11 @@ async def test_n_tells_by_bell_osc9_and_command_from_any_screen(
         await pilot.press("escape")
         await until(pilot, sees(pilot, "1 workflow", "1 watched"))
         job_acts.cancel_jobs(story.store, [1], actor=None)
-        await until(pilot, sees(pilot, "prep failed"))
-        assert rung and "\x1b]9;prep failed\x07" in written
-        await until(pilot, lambda: told.exists() and told.read_text() == "prep failed|prep failed")
+        await until(pilot, sees(pilot, "prep canceled"))
+        assert rung and "\x1b]9;prep canceled\x07" in written
+        await until(
+            pilot, lambda: told.exists() and told.read_text() == "prep canceled|prep canceled"
+        )
         await pilot.press("n")
         await until(pilot, sees(pilot, "pipeline: you will be notified"))
 

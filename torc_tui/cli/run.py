@@ -24,7 +24,7 @@ from torc_tui.errors import NotFound, Refused, SettingsError
 from torc_tui.model import Workflow
 from torc_tui.reasons import Kind
 from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
-from torc_tui.wording import count, duration
+from torc_tui.wording import count, duration, status_counts
 
 _LISTED = 20
 
@@ -278,7 +278,7 @@ _STOPPED = frozenset({Kind.TIME_LIMIT, Kind.RUNNER_STOPPED})
 
 def _summary(report: RunReport, workflow: Workflow) -> str:
     """Return how a run ended, as one line."""
-    counts = [f"{number} {state.word}" for state, number in report.counts.items() if number]
+    counts = [status_counts(report.counts)] if any(report.counts.values()) else []
     if report.failed_actions:
         counts.append(f"{count(len(report.failed_actions), 'action')} failed")
     jobs = f"{', '.join(counts)}, " if counts else ""

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from math import ceil
 
+from torc_tui.status import JobStatus
+
 # -- counts and lists ------------------------------------------------------------------------------
 
 
@@ -17,6 +19,13 @@ def count(number: float, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun: ``1 job``, ``2 jobs``, ``0.5 GPUs``."""
     word = noun if number == 1 else plural or f"{noun}s"
     return f"{number:g} {word}" if isinstance(number, float) else f"{number} {word}"
+
+
+def status_counts(counts: Mapping[JobStatus, int]) -> str:
+    """Return how many jobs have which status: ``3 completed, 1 canceled``."""
+    return ", ".join(
+        f"{counts[status]} {status.word}" for status in JobStatus if counts.get(status)
+    )
 
 
 def listed(names: Iterable[str], most: int = 3, *, more: int = 0) -> str:

@@ -7,12 +7,14 @@ not finished is answer enough.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.errors import NotFound
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, is_complete, number_of
+from torc_tui.wording import status_counts
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -36,7 +38,8 @@ class Watch:
     workflow_id: int
     jobs: Sequence[int] | None = None
     pending: list[int] = field(default_factory=list)
-    bad: int = 0
+    counts: Counter[JobStatus] = field(default_factory=Counter)
+    """How many of the jobs have ended, by status."""
 
     def __post_init__(self) -> None:
         if self.jobs is not None:
@@ -79,7 +82,7 @@ def _ended(store: Store, watch: Watch) -> Ended | None:
             return Ended(f"{watch.title} was deleted", 0)
     if not is_complete(counts):
         return None
-    return _summary(watch.title, sum(counts.values()), number_of(counts, UNSUCCESSFUL))
+    return _summary(watch.title, counts)
 
 
 def _ended_jobs(store: Store, watch: Watch) -> Ended | None:
@@ -92,17 +95,20 @@ def _ended_jobs(store: Store, watch: Watch) -> Ended | None:
             for job_id in batch:
                 for number in run_context.statuses(conn, [job_id]):
                     status = JobStatus(number)
-                    if status not in SETTLED:
+                    if status in SETTLED:
+                        watch.counts[status] += 1
+                    else:
                         left.append(job_id)
-                    watch.bad += status in UNSUCCESSFUL
             watch.pending[-len(batch) :] = left
             if left:
                 return None
-    return _summary(watch.title, len(watch.jobs or ()), watch.bad)
+    return _summary(watch.title, watch.counts)
 
 
-def _summary(title: str, total: int, bad: int) -> Ended:
-    if total == 1:
-        return Ended(f"{title} {'failed' if bad else 'completed'}", bad)
-    how = f", {bad:,} without success" if bad else " without failures"
-    return Ended(f"{title}: {total:,} jobs finished{how}", bad)
+def _summary(title: str, counts: Mapping[JobStatus, int]) -> Ended:
+    """Name the end by the statuses: ``fit canceled``, ``fit_{i}: 2 completed, 1 canceled``."""
+    bad = number_of(counts, UNSUCCESSFUL)
+    ended = [status for status in counts if counts[status]]
+    if sum(counts.values()) == 1:
+        return Ended(f"{title} {ended[0].word}", bad)
+    return Ended(f"{title}: {status_counts(counts)}", bad)

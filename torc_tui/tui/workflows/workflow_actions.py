@@ -22,7 +22,7 @@ from torc_tui.operations.user_action import (
     shell_line,
     workflow_refusal,
 )
-from torc_tui.status import HELD, JobStatus, number_of
+from torc_tui.status import HELD, number_of
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.look.text_layout import Line
@@ -30,7 +30,7 @@ from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.workflows import workflow_dialogs
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck
-from torc_tui.wording import count
+from torc_tui.wording import count, status_counts
 
 if TYPE_CHECKING:
     from torc_tui.operations.runners import Background
@@ -152,7 +152,7 @@ def act(
         return
     about = [action.confirm.reason] if action.confirm is not None else []
     about += [f"{one.help[0].upper()}{one.help[1:]}." for one in options]
-    about += [f"Jobs: {_statuses(workflow)}."] if workflow.counts else []
+    about += [f"Jobs: {status_counts(workflow.counts)}."] if workflow.counts else []
     button = action.title.capitalize() + (f" {number}" if "{jobs}" in action.question else "")
     confirm(torc, action.question.format(**words), about, button, go)
 
@@ -184,14 +184,6 @@ def _refuse(
 def _changes(action: UserAction, workflow: Workflow) -> bool:
     """Return whether the action sets a flag of the workflow that it has not."""
     return action.sets is not None and getattr(workflow, action.sets[0]) is not action.sets[1]
-
-
-def _statuses(workflow: Workflow) -> str:
-    """Return how many jobs have which status: ``3 completed, 4 ready``."""
-    counts = workflow.counts
-    return ", ".join(
-        f"{counts[status]} {status.word}" for status in JobStatus if counts.get(status)
-    )
 
 
 def drop(torc: AppPort, workflow: Workflow) -> None:
