@@ -361,7 +361,7 @@ def test_a_recorded_end_is_kept(store: Store, workflow_id: int, join: Join, tmp_
         execute(conn, f"UPDATE job SET output_dir = '{tmp_path}', pid = 999999999 WHERE name = 'a'")
     assert lost_runners.sync_status(store, workflow_id) == []
     assert states(store, workflow_id)["a"] == "running"
-    with pytest.raises(Refused, match="1 job of it still runs, or has recorded an end"):
+    with pytest.raises(Refused, match="1 of its jobs still runs or has recorded an end"):
         lost_runners.drop_runner(store, node)
     operations.initialize(store, workflow_id)
     assert states(store, workflow_id) == {"a": "ready", "b": "blocked"}

@@ -144,7 +144,7 @@ def test_how_many_may_run_is_said(store: Store, workflow: int) -> None:
     node = join(store, workflow, "box", machine, max_parallel_jobs=1)
     claim(store, workflow, node, "gpu", Allocation(1, GB))
     found = lacks(store, workflow, host_of(store, "box"))["small"]
-    assert found == Texts(("1 job runs, at most 1 may (--max-parallel-jobs)",))
+    assert found == Texts(("1 job is running, the limit is 1 (--max-parallel-jobs)",))
 
 
 def test_without_a_runner(store: Store, workflow: int) -> None:

@@ -105,8 +105,7 @@ def _show(call: Call, workflow_id: int, group: FailureGroup) -> None:
     kind = f" [{kind_words(signature.kind)}]" if signature.kind and signature.message else ""
     output.line(f"{failure_line(*signature.key)}{kind}")
     number = len(group.canceled)
-    verb = "was" if number == 1 else "were"
-    canceled = f", {count(number, 'job')} {verb} canceled because of it" if number else ""
+    canceled = f", {count(number, 'job was', 'jobs were')} canceled because of it" if number else ""
     output.line(f"{count(len(group.jobs), 'job')} ({listed(group.names)}) failed{canceled}")
     output.line(f"first {when(group.first_at)}, last {when(group.last_at)}")
     output.line("")

@@ -27,6 +27,10 @@ from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
 from torc_tui.wording import count, duration, status_counts
 
 _LISTED = 20
+_PRESET = ("num_cpus", "memory_gb", "num_gpus", "max_parallel_jobs", "grace")
+"""Options that the settings ``client.run.*`` may give."""
+_PASSED_ON = (*_PRESET, "time_limit", "output_dir", "gpu_foreign")
+"""Options of a runner in the background."""
 
 
 def run(call: Call) -> int:
@@ -96,15 +100,11 @@ def options_of(call: Call) -> RunOptions:
         raise SettingsError(settings.wrong_choice("client.run.gpu_foreign", foreign))
     folder = value("output_dir")
     return RunOptions(
-        num_cpus=value("num_cpus"),
-        memory_gb=value("memory_gb"),
-        num_gpus=value("num_gpus"),
-        max_parallel_jobs=value("max_parallel_jobs"),
+        **{name: value(name) for name in _PRESET},
         time_limit=given.time_limit,
         end_time=given.end_time,
         output_dir=None if folder is None else os.path.abspath(os.path.expanduser(folder)),  # noqa: PTH100, PTH111
         limit_resources=not given.no_limit_resources,
-        grace=value("grace"),
         gpu_foreign=foreign,
         gpus_by_index=given.gpu_by_index,
     )
@@ -113,24 +113,12 @@ def options_of(call: Call) -> RunOptions:
 def arguments_of(options: RunOptions) -> list[str]:
     """Return the options as words of ``torc run``, for a runner in the background."""
     arguments = []
-    for name, value in (
-        ("num-cpus", options.num_cpus),
-        ("memory-gb", options.memory_gb),
-        ("num-gpus", options.num_gpus),
-        ("max-parallel-jobs", options.max_parallel_jobs),
-        ("time-limit", options.time_limit),
-        (
-            "end-time",
-            None
-            if options.end_time is None
-            else datetime.fromtimestamp(options.end_time).isoformat(),
-        ),
-        ("output-dir", options.output_dir),
-        ("grace", options.grace),
-        ("gpu-foreign", options.gpu_foreign),
-    ):
+    for name in _PASSED_ON:
+        value = getattr(options, name)
         if value is not None:
-            arguments += [f"--{name}", str(value)]
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    if options.end_time is not None:
+        arguments += ["--end-time", datetime.fromtimestamp(options.end_time).isoformat()]
     if options.gpus_by_index:
         arguments.append("--gpu-by-index")
     return arguments if options.limit_resources else [*arguments, "--no-limit-resources"]
@@ -309,8 +297,7 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
     sys.stdout.flush()
     held = sum(one["number"] for one in report.waiting if one.get("held"))
     if held:
-        verb = "is" if held == 1 else "are"
-        say(f"{count(held, 'job')} {verb} held; release with `torc jobs release JOB`")
+        say(f"{count(held, 'job is', 'jobs are')} held; release with `torc jobs release JOB`")
     if report.message:
         say(report.message)
     if report.interrupted and report.exit_code == 130:

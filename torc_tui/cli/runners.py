@@ -63,7 +63,7 @@ def _sentence(dropped: Dropped) -> str:
     ends = ((jobs.ready, "ready again"), (jobs.failed, "failed"), (jobs.canceled, "canceled"))
     for ids, what in ends:
         if ids:
-            parts.append(f"{count(len(ids), 'job')} {'is' if len(ids) == 1 else 'are'} {what}")
+            parts.append(f"{count(len(ids), 'job is', 'jobs are')} {what}")
     told = f": {', '.join(parts)}" if parts else ""
     return f"Dropped runner {dropped.node.id} on {dropped.node.hostname}{told}"
 

@@ -115,8 +115,8 @@ def _check(store: Store, node: Node) -> None:
         left = len(_for_next_runner(store, node))
         if not left:
             return
-        verb = "runs, or has" if left == 1 else "run, or have"
-        reason = f"{count(left, 'job')} of it still {verb} recorded an end"
+        jobs = count(left, "of its jobs still runs or has", "of its jobs still run or have")
+        reason = f"{jobs} recorded an end"
         hint = f"`torc run {node.workflow_id}` takes over; with --force, running jobs are killed"
     elif known.liveness is Liveness.EXPIRED and _without_heartbeat(store, [node]):
         return

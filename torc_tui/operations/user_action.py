@@ -219,8 +219,7 @@ def workflow_refusal(action: UserAction, workflow: WorkflowLike) -> str | None:
         from torc_tui.wording import count
 
         running = number_of(workflow.counts, HELD)
-        verb = "is" if running == 1 else "are"
-        reason = action.refusal.format(running=f"{count(running, 'job')} {verb} running")
+        reason = action.refusal.format(running=f"{count(running, 'job is', 'jobs are')} running")
     return f"cannot {action.verb} workflow {workflow.id}: {reason}"
 
 
@@ -268,8 +267,8 @@ def dependents_sentence(action: UserAction, jobs: int, dependents: int) -> str |
 def _depending(jobs: int, dependents: int) -> str:
     from torc_tui.wording import count
 
-    verb = "depends" if dependents == 1 else "depend"
-    return f"{count(dependents, 'job')} that {verb} on {'it' if jobs == 1 else 'them'}"
+    depending = count(dependents, "job that depends", "jobs that depend")
+    return f"{depending} on {'it' if jobs == 1 else 'them'}"
 
 
 def function_of(action: UserAction) -> Callable[..., Any]:

@@ -16,7 +16,10 @@ from torc_tui.status import JobStatus
 
 
 def count(number: float, noun: str, plural: str | None = None) -> str:
-    """Return a number with its noun: ``1 job``, ``2 jobs``, ``0.5 GPUs``."""
+    """Return a number with its noun: ``1 job``, ``2 jobs``, ``0.5 GPUs``.
+
+    ``noun`` may have its verb: ``count(2, "job is", "jobs are")``.
+    """
     word = noun if number == 1 else plural or f"{noun}s"
     return f"{number:g} {word}" if isinstance(number, float) else f"{number} {word}"
 

@@ -194,9 +194,8 @@ def _runtime_too_long(reason: Reason) -> str:
 
 
 def _parallel_limit(reason: Reason) -> str:
-    verb = "runs" if reason["running"] == 1 else "run"
-    jobs = count(reason["running"] or 0, "job")
-    return f"{jobs} {verb}, at most {reason['limit']} may (--max-parallel-jobs)"
+    jobs = count(reason["running"] or 0, "job is", "jobs are")
+    return f"{jobs} running, the limit is {reason['limit']} (--max-parallel-jobs)"
 
 
 def _job(reason: Reason) -> str:
