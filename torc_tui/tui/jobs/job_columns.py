@@ -19,7 +19,7 @@ COLUMNS = (
     Column("id", "id", 6, minimum=4, importance=4, align="right"),
     Column("name", "name", 24, minimum=16, importance=0, grow=2),
     Column("status", "status", 13, minimum=10, importance=2),
-    Column("why", "why", 34, minimum=12, importance=1, grow=3),
+    Column("why", "why", 34, minimum=18, importance=1, grow=3),
     Column("time", "time", 8, minimum=7, importance=3, align="right"),
     Column("exit", "exit", 5, minimum=4, importance=7, align="right"),
     Column("cpus", "cpus", 5, minimum=4, importance=8, align="right"),

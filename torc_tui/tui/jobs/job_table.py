@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from torc_tui.model import Job
+from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.job_rows import JobRows
+from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
 REORDER_EVERY = 0.5
@@ -85,3 +87,17 @@ def reveal(table: JobTable, job_id: int) -> bool:
             rows.groups.toggle(group.name)
             table.reload()
     return table.select(job_id)
+
+
+class WorkflowHost(PaneHost, Protocol):
+    """The workflow screen, as panes about jobs see it."""
+
+    @property
+    def model(self) -> WorkflowModel:
+        """Return the jobs."""
+        ...
+
+    @property
+    def table(self) -> JobTable:
+        """Return the job table."""
+        ...

@@ -10,13 +10,11 @@ from textual.app import ComposeResult
 from torc_tui.model import Event, Job
 from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.jobs.group_page import group_page
 from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.job_page import ATTENTION, JobFacts, job_page
-from torc_tui.tui.jobs.job_table import JobTable
+from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.jobs.page import Details, Page
-from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
@@ -62,10 +60,10 @@ class OverviewPane(Pane):
 
     NAME: ClassVar[str] = "overview"
 
-    def __init__(self, host: PaneHost, model: WorkflowModel, table: JobTable) -> None:
+    def __init__(self, host: WorkflowHost) -> None:
         super().__init__(host)
-        self.model = model
-        self.table = table
+        self.model = host.model
+        self.table = host.table
         self.details: Details | None = None
         self.shown = Page()
         self.cursor: int | None = None

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from importlib import import_module
+from typing import NamedTuple
 
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.frame.ports import PaneHost
-from torc_tui.tui.jobs.job_table import JobTable
-from torc_tui.tui.jobs.workflow_model import WorkflowModel
-
-
-class WorkflowHost(PaneHost, Protocol):
-    """What the panes about jobs need besides."""
-
-    @property
-    def model(self) -> WorkflowModel:
-        """Return the jobs."""
-        ...
-
-    @property
-    def table(self) -> JobTable:
-        """Return the job table."""
-        ...
+from torc_tui.tui.jobs.job_table import WorkflowHost
 
 
 class Tab(NamedTuple):
@@ -30,73 +14,26 @@ class Tab(NamedTuple):
 
     name: str
     title: str
-    make: Callable[[WorkflowHost], Pane]
+    pane: str
+    """``module:class`` below ``torc_tui.tui``."""
     follows_table: bool = False
 
-
-def _overview(host: WorkflowHost) -> Pane:
-    from torc_tui.tui.jobs.overview_pane import OverviewPane
-
-    return OverviewPane(host, host.model, host.table)
-
-
-def _log(host: WorkflowHost) -> Pane:
-    from torc_tui.tui.logs.log_pane import LogPane
-
-    return LogPane(host)
-
-
-def _graph(host: WorkflowHost) -> Pane:
-    from torc_tui.tui.graph.graph_pane import GraphPane
-
-    return GraphPane(host)
-
-
-def _data(host: WorkflowHost) -> Pane:
-    from torc_tui.tui.data.data_pane import DataPane
-
-    return DataPane(host)
-
-
-def _files(host: WorkflowHost) -> Pane:
-    from torc_tui.tui.jobs.record_tables import FilesPane
-
-    return FilesPane(host)
-
-
-def _history(host: WorkflowHost) -> Pane:
-    from torc_tui.tui.jobs.event_list import HistoryPane
-
-    return HistoryPane(host)
-
-
-def _events(host: WorkflowHost) -> Pane:
-    from torc_tui.tui.jobs.event_list import EventsPane
-
-    return EventsPane(host)
-
-
-def _results(host: WorkflowHost) -> Pane:
-    from torc_tui.tui.jobs.record_tables import ResultsPane
-
-    return ResultsPane(host)
-
-
-def _resources(host: WorkflowHost) -> Pane:
-    from torc_tui.tui.machine.resources_pane import ResourcesPane
-
-    return ResourcesPane(host)
+    def make(self, host: WorkflowHost) -> Pane:
+        """Import and make the pane."""
+        module, _, name = self.pane.partition(":")
+        pane: Pane = getattr(import_module(f"torc_tui.tui.{module}"), name)(host)
+        return pane
 
 
 TABS = (
-    Tab("overview", "Overview", _overview, follows_table=True),
-    Tab("log", "Log", _log),
-    Tab("graph", "Graph", _graph),
-    Tab("data", "Data", _data),
-    Tab("files", "Files", _files),
-    Tab("history", "History", _history, follows_table=True),
-    Tab("events", "Events", _events),
-    Tab("results", "Results", _results),
-    Tab("resources", "Resources", _resources),
+    Tab("overview", "Overview", "jobs.overview_pane:OverviewPane", follows_table=True),
+    Tab("log", "Log", "logs.log_pane:LogPane"),
+    Tab("graph", "Graph", "graph.graph_pane:GraphPane"),
+    Tab("data", "Data", "data.data_pane:DataPane"),
+    Tab("files", "Files", "jobs.record_tables:FilesPane"),
+    Tab("history", "History", "jobs.event_list:HistoryPane", follows_table=True),
+    Tab("events", "Events", "jobs.event_list:EventsPane"),
+    Tab("results", "Results", "jobs.record_tables:ResultsPane"),
+    Tab("resources", "Resources", "machine.resources_pane:ResourcesPane"),
 )
 BY_NAME = {tab.name: tab for tab in TABS}

@@ -9,10 +9,11 @@ from textual.app import ComposeResult
 
 from torc_tui.model import Event
 from torc_tui.tui.frame.pane import Pane
+from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.split import Side
 from torc_tui.tui.widgets.tab_bar import TabBar
-from torc_tui.tui.workflows.panes import BY_NAME, TABS, WorkflowHost
+from torc_tui.tui.workflows.panes import BY_NAME, TABS
 
 TabChooser = Callable[[str], Awaitable[None]]
 """Shows a tab and gives it the keys."""
@@ -35,7 +36,13 @@ class TabHost(Side):
 
     def compose(self) -> ComposeResult:
         yield self.bar
-        yield self.content
+        with self.content:
+            yield from self.panes.values()
+
+    def prepare(self, name: str) -> None:
+        """Make the pane of the first tab, before anything is mounted."""
+        self.current = name
+        self.panes[name] = BY_NAME[name].make(self._host)
 
     # -- what is shown -----------------------------------------------------------------------------
 

@@ -74,6 +74,8 @@ class WorkflowScreen(TorcScreen):
         self.job_commands = JobCommands(self)
 
     def compose(self) -> ComposeResult:
+        tab = self.torc.state.get("workflow.tab", "")
+        self.tabs.prepare(tab if tab in BY_NAME else self.tabs.current)
         yield self.header
         yield self.split
         yield FooterBar()
@@ -87,8 +89,7 @@ class WorkflowScreen(TorcScreen):
         self.table.reverse = state.get("jobs.reverse", False)
         self.filter.line.history.texts = [str(text) for text in state.get("jobs.filters", [])]
         self.table.focus()
-        tab = state.get("workflow.tab", "")
-        await self.show_tab(tab if tab in BY_NAME else self.tabs.current)
+        await self.show_tab(self.tabs.current)
 
     # -- what panes and actions ask ----------------------------------------------------------------
 
