@@ -189,6 +189,8 @@ def expire(it: Any, on_lost: str, **more: Any) -> tuple[Any, Any]:
     flights = adopter.take_expired(expired, 2.0)
     for flight in flights:
         heir.adopt(flight)
+    heir.step([], 5.0)
+    for flight in flights:
         executor.lose(flight.key.job_id)
     heir.step(executor.wait(0), 6.0)
     return heir, executor

@@ -184,8 +184,9 @@ class StepTransaction:
         self._rows += scheduling.unclaim(conn, attempts)
 
     def _resume_interrupted(self, conn: Connection) -> None:
-        """Make jobs ready again that were stopped with another runner of the workflow."""
-        if self._state.shared.has_news and self._state.may_claim():
+        """Make jobs ready again that were stopped with another runner, or lost."""
+        interrupted = any(ended.outcome.interrupted for ended in self.ended)
+        if (interrupted or self._state.shared.has_news) and self._state.may_claim():
             workflow_id = self._state.context.workflow_id
             self._rows += workflow_progress.resume_interrupted(conn, workflow_id)
         self._state.shared.has_news = False
