@@ -137,6 +137,7 @@ class Live(Observer):
         return f"  {', '.join(shown)}"
 
     def _running(self, now: float, columns: int, rows: int) -> list[str]:
+        """Return a line for each running job, as many as the terminal has room for."""
         most = max(1, min(_MOST_RUNNING, rows - 6))
         running = [self.view.jobs[job_id] for job_id in sorted(self.view.running)]
         lines = []

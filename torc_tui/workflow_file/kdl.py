@@ -127,29 +127,25 @@ class _KdlBuilder:
             return self.record(node, inner, line, key.table)
         if key.shape == "map":
             return self.map(node, inner, line)
-        if (
-            key.shape == "json"
-            and len(node.args) == 1
-            and isinstance(node.args[0], str)
-            and node.name != "metadata"
-        ):
-            try:
-                return json.loads(node.args[0])
-            except (ValueError, RecursionError) as error:
-                hint = 'a text stands in two pairs of quotes: "\\"text\\""'
-                self.problem(
-                    f"{quoted(node.name)} must hold JSON: {why_no_json(node.args[0], error)}",
-                    line,
-                    node.name,
-                    hint,
-                )
-                return None
         if key.shape == "json":
-            return self.free(node, inner, line)
+            return self.json_value(node, inner, line)
         if len(node.args) != 1 or node.properties or node.children:
             self.problem(f"{quoted(node.name)} takes exactly one value", line, node.name)
             return None
         return _plain(node.args[0])
+
+    def json_value(self, node: ckdl.Node, inner: list[NodePlace], line: int | None) -> Json:
+        """Return the JSON that a string contains, or that the parts of a node make up."""
+        text = node.args[0] if len(node.args) == 1 else None
+        if not isinstance(text, str) or node.name == "metadata":
+            return self.free(node, inner, line)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            message = f"{quoted(node.name)} must hold JSON: {why_no_json(text, error)}"
+            hint = 'a string needs two pairs of quotes: "\\"text\\""'
+            self.problem(message, line, node.name, hint)
+            return None
 
     def record(
         self, node: ckdl.Node, inner: list[NodePlace], line: int | None, table: Table | None
