@@ -56,9 +56,11 @@ class JobReasons:
         self.dead: frozenset[int] = frozenset()
         """Runners that are active in the database and whose processes are gone."""
         self.wanted: set[int] = set()
-        """Requirements of ready jobs that were looked at: what they lack is worth asking."""
+        """Requirements of ready jobs on screen; the reader thread finds out what they lack."""
         self._ready: set[int] = set()
+        """Ready jobs on screen."""
         self._waiting: dict[int, set[int]] = {}
+        """For each job, the jobs that depend on it, as far as their dependencies are known."""
 
     def learn(self, found: Mapping[int, Sequence[Dependency]]) -> None:
         """Take the dependencies of jobs; they do not change while the workflow is the same."""

@@ -147,7 +147,10 @@ class LogScroll:
         self.changed()
 
     def _stepped(self, rows: int) -> tuple[int, int]:
-        """Return top and skip after a step; skip is negative above the first line that is here."""
+        """Return the line on top after a step, and how many of its rows are above the screen.
+
+        The second value is negative if the step leads above the first line that was read.
+        """
         top, skip, last = self.top, self.skip + rows, len(self.lines.window.lines) - 1
         while skip < 0 and top > 0:
             top -= 1

@@ -138,9 +138,7 @@ class LogSearch(Overlay[LogHit]):
             self._table.move_to(0)
             self._tell()
         if grep.take():
-            known = len(self._table.order)
-            if len(self.grep.hits) != known:
-                self._table.reorder()
+            self._table.reorder()
             self._tell()
 
     def _tell(self) -> None:

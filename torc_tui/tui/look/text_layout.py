@@ -83,6 +83,7 @@ def fit_line(line: Line, width: int, align: str = "left") -> list[Span]:
     for position, (text, style) in enumerate(line):
         size = width_of(text)
         if size > left or (size == left and any(more[0] for more in line[position + 1 :])):
+            # An ellipsis ends what is shown: of this span, or for the spans that have no room.
             if left > 0:
                 out.append((fit(text if size > left else text + " ", left), style))
             return out

@@ -15,16 +15,20 @@ OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning
 
 
 def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
-    """Return spans in as many lines as they need; two blanks end what belongs together."""
-    lines: list[list[Span]] = [[]]
-    group: list[Span] = []
+    """Return spans in as many lines as they need.
+
+    Spans up to one that ends with two blanks stay in one line; those blanks may stick out.
+    """
+    groups: list[list[Span]] = [[]]
     for span in spans:
-        group.append(span)
-        if span[0].endswith("  ") or span is spans[-1]:
-            if lines[-1] and line_width([*lines[-1], *group]) > width + 2:
-                lines.append([])
-            lines[-1] += group
-            group = []
+        groups[-1].append(span)
+        if span[0].endswith("  "):
+            groups.append([])
+    lines: list[list[Span]] = [[]]
+    for group in filter(None, groups):
+        if lines[-1] and line_width([*lines[-1], *group]) > width + len("  "):
+            lines.append([])
+        lines[-1] += group
     return lines
 
 

@@ -38,13 +38,17 @@ class RunnerStartupCheck:
 
     def watch(self, looks: Sequence[float] = LOOKS) -> None:
         """Look repeatedly until the runner has registered or ended."""
-        if looks:
-            self.torc.after(
-                looks[0],
-                lambda: self.torc.actions.read(
-                    self._look, then=lambda settled: None if settled else self.watch(looks[1:])
-                ),
-            )
+        if not looks:
+            return
+
+        def look() -> None:
+            self.torc.actions.read(self._look, then=then)
+
+        def then(settled: bool) -> None:
+            if not settled:
+                self.watch(looks[1:])
+
+        self.torc.after(looks[0], look)
 
     def _look(self, store: Store, _actor: str) -> bool:
         """Return whether there is nothing more to watch; raise TorcError if the runner ended.
