@@ -30,7 +30,7 @@ from torc_tui.status import JobStatus
 from torc_tui.store.feed import Feed
 from torc_tui.store.workflows import snapshot
 from torc_tui.views.workflow_view import WorkflowView
-from torc_tui.wording import duration, sentence
+from torc_tui.wording import duration, sentence, time_range
 
 _PAINT_SECONDS = 0.1
 _MOST_RUNNING = 10
@@ -128,7 +128,7 @@ class Live(Observer):
         if failed := self.view.count(JobStatus.FAILED):
             text += f"  {failed} failed"
         if progress.eta and progress.done < progress.total:
-            text += f"  ETA {progress.eta.text}"
+            text += f"  ETA {time_range(*progress.eta)}"
         return text
 
     def _counts(self) -> str:

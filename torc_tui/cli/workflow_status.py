@@ -12,7 +12,7 @@ from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, is_complete, number_of
 from torc_tui.store import runner_liveness, workflows
-from torc_tui.wording import duration
+from torc_tui.wording import duration, time_range
 
 if TYPE_CHECKING:
     from torc_tui.operations.job_facts import Unschedulable
@@ -167,7 +167,7 @@ def _print_status(workflow: Workflow, record: dict[str, Any], *, stuck: bool) ->
             ("State", f"{workflow.state}{': no job can start on this machine' if stuck else ''}"),
             ("Jobs", f"{jobs}: {', '.join(counts)}" if counts else jobs),
             ("Elapsed", _shown(record["elapsed_seconds"])),
-            ("ETA", None if eta is None else f"{_shown(eta[0])} to {_shown(eta[1])}"),
+            ("ETA", None if eta is None else time_range(*eta)),
         ]
     )
 

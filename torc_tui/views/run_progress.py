@@ -51,23 +51,6 @@ class Eta(NamedTuple):
     low: float
     high: float
 
-    @property
-    def text(self) -> str:
-        """Return ``12–15 min``; one number if both are rounded to the same."""
-        for limit, size, word, digits in _SCALES:
-            if self.high < limit or word == "d":
-                low, high = (f"{seconds / size:.{digits}f}" for seconds in self)
-                return f"{high} {word}" if low == high else f"{low}–{high} {word}"
-        raise AssertionError
-
-
-_SCALES = (
-    (100.0, 1.0, "s", 0),
-    (5400.0, 60.0, "min", 0),
-    (36 * 3600.0, 3600.0, "h", 1),
-    (0.0, 86400.0, "d", 1),
-)
-
 
 class Progress(NamedTuple):
     """Counts of jobs; ``done`` are the settled ones. ``eta`` is None while it is unknown."""

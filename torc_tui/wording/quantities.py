@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from math import ceil
+from math import ceil, inf
 
 from torc_tui.status import JobStatus
 
@@ -100,6 +100,22 @@ def _two_units(seconds: int, large: int, large_name: str, small: int, small_name
     rest = seconds % large // small
     first = f"{seconds // large} {large_name}"
     return f"{first} {rest} {small_name}" if rest else first
+
+
+def time_range(low: float, high: float) -> str:
+    """Return how long something may take: ``12–15 min``; one number if both round to the same."""
+    _, size, unit, digits = next(scale for scale in _RANGE_SCALES if high < scale[0])
+    first, last = (f"{seconds / size:.{digits}f}" for seconds in (low, high))
+    return f"{last} {unit}" if first == last else f"{first}–{last} {unit}"
+
+
+_RANGE_SCALES = (
+    (100.0, 1.0, "s", 0),
+    (5400.0, 60.0, "min", 0),
+    (36 * 3600.0, 3600.0, "h", 1),
+    (inf, 86400.0, "d", 1),
+)
+"""Values below a limit are shown in that many seconds, with a unit and a number of digits."""
 
 
 def clock(seconds: float) -> str:

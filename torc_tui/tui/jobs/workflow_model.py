@@ -17,6 +17,7 @@ from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Span
 from torc_tui.views.workflow_view import WorkflowView
+from torc_tui.wording import time_range
 
 ASKED_AT_ONCE = 200
 """Jobs whose dependencies are read in one question."""
@@ -84,7 +85,7 @@ class WorkflowModel:
     def measure(self) -> None:
         """Estimate again when the run ends."""
         eta = self.view.progress(self.now).eta
-        self.eta = eta.text if eta is not None and eta.high > 0 else ""
+        self.eta = time_range(*eta) if eta is not None and eta.high > 0 else ""
 
     def take_runners(self, dead: frozenset[int]) -> bool:
         """Take which runners are gone; return whether that is news of a running workflow."""
