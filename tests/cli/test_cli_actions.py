@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import pytest
 from tests.cli.conftest import Terminal
 from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME, COMMANDS
+from torc_tui.model import Machine
 from torc_tui.operations.catalog import CATALOG
 from torc_tui.operations.user_action import Target, UserAction, shell_line
 from torc_tui.status import JobStatus
+from torc_tui.store import compute_nodes
+from torc_tui.store.database import Store
 
 
 def by_id(action: UserAction) -> str:
@@ -108,3 +112,26 @@ def test_workflows_are_confirmed(torc: Any, small: int, monkeypatch: pytest.Monk
     assert (again.code, again.out) == (2, "")
     assert "cannot cancel workflow 1: all its jobs have finished" in again.err
     assert "it has no active runner" in torc("workflows", "stop", small).err
+
+
+def test_jobs_of_a_lost_runner(torc: Any, place: Path) -> None:
+    """What becomes of each is told, and the runner is dropped only if it has no job left."""
+    jobs = "[{name: a, command: x}, {name: b, command: x, on_lost: fail}, {name: c, command: x}]"
+    (place / "w.yaml").write_text(f"{{name: w, jobs: {jobs}}}")
+    torc("create", "w.yaml")
+    torc("init", 1)
+    here = compute_nodes.this_process("here")
+    gone, machine = replace(here, started=1), Machine(hostname="here", num_cpus=1, memory=1)
+    with closing(Store.open(str(place.parent / "store.db"))) as store, store.write() as conn:
+        compute_nodes.register(conn, 1, 1, gone, machine, {}, 1.0)
+    own = f"pid = {here.pid}, process_started = {here.started}"
+    with closing(sqlite3.connect(place.parent / "store.db")) as connection, connection:
+        connection.execute("UPDATE job SET status = 4, compute_node_id = 1, started_at = 1.0")
+        connection.execute(f"UPDATE job SET {own} WHERE name = 'c'")
+    told = "1 job is ready again, 1 job has failed, 1 job is left for the next runner"
+    assert torc("workflows", "sync-status", 1).out == f"Runner 1 on here: {told}\n"
+    with closing(sqlite3.connect(place.parent / "store.db")) as connection, connection:
+        connection.execute("UPDATE job SET pid = 999999999 WHERE name = 'c'")
+    assert (
+        torc("compute-nodes", "drop", 1).out == "Dropped runner 1 on here: 1 job is ready again\n"
+    )

@@ -352,6 +352,25 @@ def test_a_terminated_job_of_a_lost_runner(
     assert results(store) == ([(1, "terminated", "canceled", reason)] if begun else [])
 
 
+def test_only_lost_jobs_are_taken(store: Store, workflow_id: int, join: Join) -> None:
+    """A job that still runs is left for the next runner, and so is the row of its runner."""
+    node = join(replace(compute_nodes.this_process("here"), started=1), quiet=1.0)
+    own = compute_nodes.this_process("here")
+    with store.write() as conn:
+        execute(
+            conn,
+            f"UPDATE job SET status = 4, compute_node_id = {node}, started_at = 1.0,"
+            f" pid = {own.pid}, process_started = {own.started} WHERE name = 'b'",
+        )
+    a, b = (job.id for job in workflows.snapshot(store, workflow_id).jobs)
+    (taken,) = lost_runners.sync_status(store, workflow_id)
+    assert (taken.jobs.ready, taken.left) == ([a], {b})
+    assert states(store, workflow_id) == {"a": "ready", "b": "running"}
+    assert lost_runners.sync_status(store, workflow_id) == []
+    with store.read() as conn:
+        assert [one.id for one in compute_nodes.active(conn, workflow_id)] == [node]
+
+
 def test_a_recorded_end_is_kept(store: Store, workflow_id: int, join: Join, tmp_path: Path) -> None:
     """The job of a lost runner has ended by itself: the next runner uses that end."""
     (tmp_path / "job_stdio").mkdir()

@@ -59,13 +59,20 @@ def _sentences(dropped: Sequence[Dropped], workflow_id: int) -> str:
 
 def _sentence(dropped: Dropped) -> str:
     jobs = dropped.jobs
-    parts = []
-    ends = ((jobs.ready, "ready again"), (jobs.failed, "failed"), (jobs.canceled, "canceled"))
-    for ids, what in ends:
-        if ids:
-            parts.append(f"{count(len(ids), 'job is', 'jobs are')} {what}")
+    ends = (
+        (jobs.ready, "is", "are", "ready again"),
+        (jobs.failed, "has", "have", "failed"),
+        (jobs.canceled, "is", "are", "canceled"),
+        (dropped.left, "is", "are", "left for the next runner"),
+    )
+    parts = [
+        f"{count(len(ids), f'job {one}', f'jobs {many}')} {what}"
+        for ids, one, many, what in ends
+        if ids
+    ]
     told = f": {', '.join(parts)}" if parts else ""
-    return f"Dropped runner {dropped.node.id} on {dropped.node.hostname}{told}"
+    what = "Runner" if dropped.left else "Dropped runner"
+    return f"{what} {dropped.node.id} on {dropped.node.hostname}{told}"
 
 
 def _record(dropped: Dropped) -> dict[str, Any]:
@@ -75,4 +82,5 @@ def _record(dropped: Dropped) -> dict[str, Any]:
         "ready_jobs": dropped.jobs.ready,
         "failed_jobs": dropped.jobs.failed,
         "canceled_jobs": dropped.jobs.canceled,
+        "left_jobs": sorted(dropped.left),
     }

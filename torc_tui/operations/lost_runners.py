@@ -38,10 +38,14 @@ from torc_tui.wording import count, duration
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A runner that was dropped, and what became of the jobs that it held."""
+    """A runner and what became of the jobs that it held.
+
+    It was dropped, unless jobs are ``left`` for the next runner.
+    """
 
     node: Node
     jobs: EndedJobs
+    left: Set[int]
 
 
 def drop_runner(
@@ -183,4 +187,4 @@ def _drop(store: Store, node: Node, actor: str | None, left: Set[int] = frozense
         if not left:
             done.rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
         append(conn, node.workflow_id, done.rows, at=now, actor=actor)
-    return Dropped(node, done)
+    return Dropped(node, done, left)
