@@ -104,7 +104,8 @@ def _two_units(seconds: int, large: int, large_name: str, small: int, small_name
 
 def time_range(low: float, high: float) -> str:
     """Return how long something may take: ``12–15 min``; one number if both round to the same."""
-    _, size, unit, digits = next(scale for scale in _RANGE_SCALES if high < scale[0])
+    fitting = (scale for scale in _RANGE_SCALES if high < scale[0])
+    _, size, unit, digits = next(fitting, _RANGE_SCALES[-1])
     first, last = (f"{seconds / size:.{digits}f}" for seconds in (low, high))
     return f"{last} {unit}" if first == last else f"{first}–{last} {unit}"
 
