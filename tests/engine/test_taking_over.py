@@ -183,6 +183,7 @@ def expire(it: Any, on_lost: str, **more: Any) -> tuple[Any, Any]:
     """The job of a runner that sends no heartbeat, and another runner that takes what it may."""
     with it.store.write() as conn:
         execute(conn, "UPDATE job SET status = 4, pid = 7, started_at = 1.0 WHERE name = 'a'")
+        compute_nodes.beat(conn, it.engine.node.node_id, 1_000_091.0)
         expired = compute_nodes.active(conn, it.workflow_id)
     heir, executor = it.join()
     adopter = Adopter(it.store, heir.maker, heir.node.node_id, executor)
@@ -213,12 +214,13 @@ def test_an_expired_lease(bench: Any, on_lost: str, status: str, results: list[s
     expire(it, on_lost)
     assert it.status() == {"a": status}
     with it.store.read() as conn:
-        rows = execute(conn, "SELECT status, cause, reason FROM result")
+        rows = execute(conn, "SELECT status, cause, reason, ended_at FROM result")
         active = {node.id for node in compute_nodes.active(conn, it.workflow_id)}
     expected = because(Kind.LOST, places=("bench",), proof="expired")
     assert [(JobStatus(row[0]).word, row[1], decode(row[2])) for row in rows] == [
         (word, "lost", expected) for word in results
     ]
+    assert [row[3] for row in rows] == [1_000_091.0 for _ in results]  # the last heartbeat
     assert (it.engine.node.node_id in active) is (not results)
 
 

@@ -186,6 +186,7 @@ class Adopter:
         """Set what becomes of a job if the end of its attempt is not found."""
         flight.reruns = reruns_left(self._maker.on_lost(held.options), held.lost)
         node, proof = loss
+        flight.last_seen = node.heartbeat_at
         flight.lost = compute_nodes.lost_on(conn, node, held.job_id, flight.key.run_id, proof)
 
     def _adopt(self, held: HeldAttempt, start: ExitFile | None, *, same_boot: bool) -> InFlight:

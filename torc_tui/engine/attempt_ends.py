@@ -87,6 +87,8 @@ class AttemptEnds:
         missing_data: Sequence[str] = ()
         if exited.return_code == 0 and flight.job.output_user_data is not None:
             missing_data = scheduling.empty_output_data(conn, flight.job.output_user_data)
+        if exited.cause is Cause.LOST and exited.ended_at < flight.last_seen:
+            exited = replace(exited, ended_at=flight.last_seen)
         if flight.stop_requested and exited.cause is None and exited.return_code != 0:
             exited = replace(exited, cause=Cause.CANCELED)
         verdict = outcome(exited, self._facts(flight, outputs, missing_data))

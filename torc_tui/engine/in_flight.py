@@ -34,5 +34,7 @@ class InFlight:
     """How often the job may run again if this attempt turns out to be lost."""
     lost: Reason | None = None
     """How the attempt was lost, if it turns out to be."""
+    last_seen: float = 0.0
+    """The last heartbeat of the lost runner: until then, the attempt is known to have run."""
     is_replaced: bool = False
     """Whether a prefetched job has received the allocation already."""

@@ -91,7 +91,7 @@ def end_attempts(
     context = run_context.read(conn, node.workflow_id)
     done = EndedJobs()
     begun = [one for one in held if _has_begun(context, one)]
-    ended = [_end(context, one, now, stop, loss) for one in begun]
+    ended = [_end(context, one, (now, node.heartbeat_at), stop, loss) for one in begun]
     done.rows += scheduling.end(conn, node.id, ended) if ended else []
     for one in ended:
         _sort(done, one)
@@ -116,14 +116,21 @@ def _has_begun(context: RunContext, held: HeldAttempt) -> bool:
 
 
 def _end(
-    context: RunContext, held: HeldAttempt, now: float, stop: Reason, loss: Loss | None
+    context: RunContext,
+    held: HeldAttempt,
+    times: tuple[float, float],
+    stop: Reason,
+    loss: Loss | None,
 ) -> scheduling.Ended:
+    """Return the end of an attempt; ``times`` are now and the last heartbeat of its runner."""
     stopped = loss is None or held.stop_requested is not None
+    now, last_seen = times
+    began = now if held.started_at is None else held.started_at
     exited = Exited(
         key=AttemptKey(context.workflow_id, held.job_id, context.run_id, held.attempt_id),
         return_code=None,
-        started_at=now if held.started_at is None else held.started_at,
-        ended_at=now,
+        started_at=began,
+        ended_at=now if stopped else max(began, last_seen),
         cause=Cause.CANCELED if stopped else Cause.LOST,
         reason=stop if stopped or loss is None else loss(held),
     )
