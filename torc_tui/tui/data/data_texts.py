@@ -12,10 +12,9 @@ from typing import Any, ParamSpec, TypeVar
 from torc_tui.errors import UsageError
 from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.look.text_layout import Line, Span
-from torc_tui.tui.look.times import stamp
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.views.json_document import jq_path, preview
-from torc_tui.wording import listed
+from torc_tui.wording import listed, moment
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,7 +61,7 @@ def written(record: Record) -> list[Span]:
     spans: list[Span] = [("by ", "faint"), (record["writer"] or "the workflow file", "accent")]
     if place := attempt(record):
         spans.append((f" ({place})", "faint"))
-    return [*spans, (f" {stamp(record['written_at'])}", "faint")]
+    return [*spans, (f" {moment(record['written_at'])}", "faint")]
 
 
 def named(number: int, first: str) -> str:

@@ -30,7 +30,6 @@ from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.base_screen import CoveringScreen, TorcScreen
 from torc_tui.tui.frame.footer import FooterBar
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.look.times import stamp
 from torc_tui.tui.widgets.choice import Choice, Option
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
@@ -39,7 +38,7 @@ from torc_tui.tui.widgets.split import Split
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.json_schema import violation_texts
-from torc_tui.wording import count, size
+from torc_tui.wording import count, moment, size
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -302,5 +301,5 @@ def _cell(record: Record, column: str, width: int) -> Cell:
         case "attempt":
             return (attempt(record) or ("by hand" if record["actor"] else ""), "muted")
         case "written_at":
-            return (stamp(record["written_at"]), "faint")
+            return (moment(record["written_at"]), "faint")
     return ("null" if record["is_null"] else size(record["size"]), "faint")

@@ -23,8 +23,8 @@ from torc_tui.tui.jobs.page import (
 from torc_tui.tui.jobs.usage_table import attempts_table, usage_table
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
-from torc_tui.tui.look.times import lasted, stamp
-from torc_tui.wording import clock, exit_code, listed, size
+from torc_tui.tui.look.times import lasted
+from torc_tui.wording import clock, exit_code, listed, moment, size
 
 ATTENTION = {
     status: place
@@ -134,8 +134,8 @@ def _times(job: Job, now: float) -> list[Line]:
         return []
     if job.ended_at is None:
         elapsed = labeled("time", (clock(now - job.started_at), "running"))
-        return [elapsed, labeled("since", (stamp(job.started_at), "text"))]
-    times = f"{stamp(job.started_at)} to {stamp(job.ended_at)[11:]}"
+        return [elapsed, labeled("since", (moment(job.started_at), "text"))]
+    times = f"{moment(job.started_at)} to {moment(job.ended_at)[11:]}"
     elapsed = labeled("time", (lasted(job.ended_at - job.started_at), "text"))
     return [elapsed, labeled("from", (times, "text"))]
 

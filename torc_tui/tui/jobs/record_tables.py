@@ -12,10 +12,10 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.look.times import lasted, stamp
+from torc_tui.tui.look.times import lasted
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.wording import size
+from torc_tui.wording import moment, size
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -144,5 +144,7 @@ class FilesPane(RecordPane):
             case "st_size":
                 return (size(value) if value is not None else "", "muted")
             case "st_mtime":
-                return (stamp(value), "faint") if value is not None else ("not seen yet", "warning")
+                return (
+                    (moment(value), "faint") if value is not None else ("not seen yet", "warning")
+                )
         return (str(value or ""), "text" if column == "name" else "muted")

@@ -11,8 +11,8 @@ from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.jobs.page import LABEL, Details, Record, folded, heading, labeled
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, bar, fit, sanitize
-from torc_tui.tui.look.times import lasted, stamp
-from torc_tui.wording import clock, duration, sentence, size
+from torc_tui.tui.look.times import lasted
+from torc_tui.wording import clock, duration, moment, sentence, size
 
 HIGH = 0.9
 """Use of a limited resource is highlighted from this share on."""
@@ -151,7 +151,7 @@ def _attempt(result: Record, columns: int, width: int) -> list[Line]:
             (f"{lasted(result['ended_at'] - result['started_at']):>11}", "text"),
             (f"{size(peak) if peak else '':>10}", "muted"),
             (("" if cpu is None else f"{cpu:.0f} %").rjust(7), "muted"),
-            (f"  {stamp(result['ended_at'])}", "faint"),
+            (f"  {moment(result['ended_at'])}", "faint"),
         ][:columns]
     ]
     reason: Reason | None = result.get("reason")

@@ -30,10 +30,9 @@ from torc_tui.tui.logs.log_words import (
 from torc_tui.tui.logs.merged_log import Place, Stream
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.look.times import stamp
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow
-from torc_tui.wording import clock
+from torc_tui.wording import clock, moment
 
 if TYPE_CHECKING:
     from torc_tui.store.log_files import AttemptLog
@@ -276,4 +275,4 @@ def _attempt_row(one: AttemptLog) -> FoundRow[tuple[int, int]]:
     code = f"exit {one.return_code}" if one.return_code is not None else ""
     key = (one.run_id, one.attempt_id)
     title = f"run {one.run_id}, attempt {one.attempt_id}"
-    return key, title, f"{sign.sign} {sign.word} {code} {took}", stamp(one.started_at)[5:]
+    return key, title, f"{sign.sign} {sign.word} {code} {took}", moment(one.started_at)[5:]

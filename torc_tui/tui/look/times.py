@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from torc_tui.wording import clock, moment
+from torc_tui.wording import clock
 
 
 def lasted(seconds: float) -> str:
     """Return a finished duration, with tenths while they matter: ``0.9 s``, ``12:07``."""
     return f"{max(0.0, seconds):.1f} s" if seconds < 9.95 else clock(seconds)
-
-
-def stamp(at: float | None) -> str:
-    """Return a local time: ``2026-11-20 17:38:02``; empty for none."""
-    return moment(at)

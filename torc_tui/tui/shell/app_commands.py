@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from textual.screen import Screen
 
 from torc_tui.tui.frame import keymap as keymaps
-from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.commands import Command
 from torc_tui.tui.frame.keymap import KeyMap
-from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.shell.help import KEYS, HelpDialog
 from torc_tui.tui.shell.palette import (
@@ -23,47 +20,15 @@ from torc_tui.tui.shell.palette import (
     topic_rows,
     usable,
 )
+from torc_tui.tui.shell.shell_app import ShellApp
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow, Reading
-
-
-class CommandedApp(AppPort, Protocol):
-    """The app, as these commands see it."""
-
-    theme: str
-    config_dir: Path | None
-
-    @property
-    def screen(self) -> Screen[Any]:
-        """Return the screen on top."""
-        ...
-
-    @property
-    def theme_names(self) -> Sequence[str]:
-        """Return the names of all themes."""
-        ...
-
-    def front(self) -> TorcScreen | None:
-        """Return the uppermost screen that is not a dialog."""
-        ...
-
-    def contexts_here(self) -> list[str]:
-        """Return the contexts that hold here and now."""
-        ...
-
-    def action_suspend_process(self) -> None:
-        """Suspend the app, as ctrl+z does with other programs."""
-        ...
-
-    def save_screenshot(self) -> str:
-        """Write a picture of the screen; return its path."""
-        ...
 
 
 class AppCommands:
     """See the module."""
 
-    def __init__(self, app: CommandedApp) -> None:
+    def __init__(self, app: ShellApp) -> None:
         self._app = app
 
     def handlers(self) -> Mapping[str, Handler]:

@@ -4,45 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import isawaitable
-from typing import Any, Protocol
-
-from textual.screen import Screen
 
 from torc_tui.errors import TorcError
 from torc_tui.tui.frame.base_screen import contexts, handlers_of
 from torc_tui.tui.frame.commands import Command
-from torc_tui.tui.frame.keymap import PENDING, KeyMap
+from torc_tui.tui.frame.keymap import PENDING
+from torc_tui.tui.shell.shell_app import ShellApp
 from torc_tui.tui.widgets.command_node import Handler
-
-
-class DispatchingApp(Protocol):
-    """The app, as the dispatcher sees it."""
-
-    keymap: KeyMap
-    read_only: bool
-
-    @property
-    def screen(self) -> Screen[Any]:
-        """Return the screen on top."""
-        ...
-
-    def handlers(self) -> Mapping[str, Handler]:
-        """Return the handlers of the app itself."""
-        ...
-
-    def complain(self, error: Exception) -> None:
-        """Show an error."""
-        ...
-
-    def refuse_read_only(self, command: Command) -> None:
-        """Say that the app is read-only."""
-        ...
 
 
 class Dispatcher:
     """Finds commands and carries them out. It remembers the beginning of a chord."""
 
-    def __init__(self, app: DispatchingApp) -> None:
+    def __init__(self, app: ShellApp) -> None:
         self._app = app
         self._pressed = ""
 

@@ -9,39 +9,14 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Mapping
-from typing import Protocol
 
 from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui.feed.watches import Ended
-from torc_tui.tui.frame.action_runner import Severity
+from torc_tui.tui.shell.shell_app import ShellApp
 from torc_tui.views.ansi import one_line
 
 LONGEST = 200
 """Characters of a sentence that a terminal gets."""
-
-
-class Notifiable(Protocol):
-    """The app, as the notifier sees it."""
-
-    environ: Mapping[str, str]
-
-    def notify(
-        self, message: str, *, severity: Severity = ..., timeout: float | None = ...
-    ) -> None:
-        """Show a notification."""
-        ...
-
-    def complain(self, error: Exception) -> None:
-        """Show an error."""
-        ...
-
-    def bell(self) -> None:
-        """Ring the bell of the terminal."""
-        ...
-
-    def write_terminal(self, text: str) -> None:
-        """Write a control sequence to the terminal."""
-        ...
 
 
 def osc9(text: str) -> str:
@@ -50,7 +25,7 @@ def osc9(text: str) -> str:
     return f"\x1b]9;{safe}\x07"
 
 
-def announce(app: Notifiable, ended: Ended) -> None:
+def announce(app: ShellApp, ended: Ended) -> None:
     """Notify in the app, by bell and OSC 9, and by the user's command."""
     app.notify(ended.text, severity="error" if ended.bad else "information", timeout=20)
     app.bell()

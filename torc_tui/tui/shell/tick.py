@@ -9,8 +9,6 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import Protocol
 
 from torc_tui.tui.feed.handovers import (
     Answer,
@@ -21,11 +19,8 @@ from torc_tui.tui.feed.handovers import (
     Loaded,
     Lost,
 )
-from torc_tui.tui.feed.machine import MachineNews, MachineWatch
-from torc_tui.tui.feed.reader import Reader
-from torc_tui.tui.feed.watches import Ended, Watches
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.ui_state import UiState
+from torc_tui.tui.shell.shell_app import ShellApp
 
 BUDGET = 0.008
 """Seconds of one tick for hand-overs."""
@@ -33,36 +28,10 @@ SLICE = 400
 """Events that are taken between two looks at the clock."""
 
 
-class TickedApp(Protocol):
-    """The app, as the tick sees it."""
-
-    reader: Reader
-    state: UiState
-    watches: Watches
-    machine: MachineWatch
-    lost: str | None
-
-    def front(self) -> TorcScreen | None:
-        """Return the uppermost screen that is not a dialog."""
-        ...
-
-    def take_machine(self, news: MachineNews | None) -> None:
-        """Take a reading of the machine."""
-        ...
-
-    def tell_ended(self, ended: Sequence[Ended]) -> None:
-        """Notify the user of what ended."""
-        ...
-
-    def tell_batcher(self, now: float) -> None:
-        """Show collected notifications that are due."""
-        ...
-
-
 class Tick:
     """See the module."""
 
-    def __init__(self, app: TickedApp, inbox: deque[Handover]) -> None:
+    def __init__(self, app: ShellApp, inbox: deque[Handover]) -> None:
         self._app = app
         self._inbox = inbox
         self._second = 0.0

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Protocol
 
-from rich.style import Style
 from textual import events
 from textual.geometry import Offset, Region, Size
 from textual.message import Message
@@ -18,8 +17,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from torc_tui.tui.look.text_layout import Line, line_width, paint, without_start
-from torc_tui.tui.look.theme import Palette, palette_of
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.painted import FramePainter
 
 
 class Drawing(Protocol):
@@ -39,7 +38,7 @@ class Drawing(Protocol):
         ...
 
 
-class LineCanvas(CommandNode, ScrollView, can_focus=True):
+class LineCanvas(CommandNode, FramePainter, ScrollView, can_focus=True):
     """See the module. It is panned by keys, by the wheel and by dragging."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("canvas",)
@@ -79,14 +78,8 @@ class LineCanvas(CommandNode, ScrollView, can_focus=True):
         self._lines: Sequence[Line] = ()
         self._drawn: tuple[int, int, int, int] | None = None
         self._painted: tuple[tuple[int, int, int, int], Sequence[Line]] | None = None
-        self._frame_style: Style | None = None
         self._drag: tuple[Offset, Offset] | None = None
         self._dragged = False
-
-    @property
-    def palette(self) -> Palette:
-        """Return the styles of the current theme."""
-        return palette_of(self.app)
 
     def set_drawing(self, drawing: Drawing | None) -> None:
         self.drawing = drawing
@@ -130,11 +123,6 @@ class LineCanvas(CommandNode, ScrollView, can_focus=True):
 
     def on_mount(self) -> None:
         self.redraw()
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        # Computing the style of a widget takes 0.2 ms: once per frame, not per line.
-        self._frame_style = self.rich_style
-        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         width, height = self.scrollable_content_region.size

@@ -21,15 +21,16 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from torc_tui.tui.look.text_layout import paint
-from torc_tui.tui.look.theme import Palette, palette_of
+from torc_tui.tui.look.theme import Palette
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.painted import FramePainter
 from torc_tui.tui.widgets.table_model import Key
 
 CACHED = 1000
 """Painted lines that are kept."""
 
 
-class LineList(CommandNode, ScrollView, can_focus=True):
+class LineList(CommandNode, FramePainter, ScrollView, can_focus=True):
     """See the module. ``lines_built`` counts painted lines, which tests check."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("list",)
@@ -66,7 +67,6 @@ class LineList(CommandNode, ScrollView, can_focus=True):
         self.lines_built = 0
         self._cache: dict[Key, Strip] = {}
         self._base = Style.null()
-        self._frame_style: Style | None = None
         self._painted_with: Palette | None = None
 
     # -- what subclasses give ----------------------------------------------------------------------
@@ -97,11 +97,6 @@ class LineList(CommandNode, ScrollView, can_focus=True):
     def view(self) -> Size:
         """Return the size of the widget without its scrollbars."""
         return self.scrollable_content_region.size
-
-    @property
-    def palette(self) -> Palette:
-        """Return the styles of the current theme."""
-        return palette_of(self.app)
 
     def handlers(self) -> Mapping[str, Handler]:
         page = max(1, self.view.height - 2)
@@ -213,11 +208,6 @@ class LineList(CommandNode, ScrollView, can_focus=True):
         self._forget_row(self.cursor_row)
 
     # -- painting ----------------------------------------------------------------------------------
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        # Computing the style of a widget takes 0.2 ms: once per frame, not per line.
-        self._frame_style = self.rich_style
-        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         width = self.view.width

@@ -17,7 +17,24 @@ from torc_tui.tui.look.text_layout import Line, Span, line_width, paint
 from torc_tui.tui.look.theme import Palette, palette_of
 
 
-class Painted(Widget):
+class FramePainter(Widget):
+    """The base of widgets that paint lines in the styles of the theme."""
+
+    _frame_style: Style | None = None
+    """The style of the widget when the frame began."""
+
+    @property
+    def palette(self) -> Palette:
+        """Return the styles of the current theme."""
+        return palette_of(self.app)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Computing the style of a widget takes 0.2 ms: once per frame, not per line.
+        self._frame_style = self.rich_style
+        return super().render_lines(crop)
+
+
+class Painted(FramePainter):
     """Subclasses give ``lines(width, height)``; ``repaint()`` asks for them again."""
 
     ALLOW_SELECT = False
@@ -30,12 +47,6 @@ class Painted(Widget):
 
     _lines: Sequence[Line] | None = None
     _for: tuple[int, int] = (0, 0)
-    _frame_style: Style | None = None
-
-    @property
-    def palette(self) -> Palette:
-        """Return the styles of the current theme."""
-        return palette_of(self.app)
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Return the lines for that many cells; missing lines are empty."""
@@ -44,11 +55,6 @@ class Painted(Widget):
     def repaint(self) -> None:
         self._lines = None
         self.refresh()
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        # Computing the style of a widget takes 0.2 ms: once per frame, not per line.
-        self._frame_style = self.rich_style
-        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         size = (self.size.width, self.size.height)
