@@ -27,7 +27,7 @@ from torc_tui.engine.run_summary import RunSummary
 from torc_tui.engine.scripts import Actions, Scripts
 from torc_tui.engine.state import EngineOptions
 from torc_tui.engine.stop_requests import StopRequests
-from torc_tui.errors import StoreUnavailable
+from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
 from torc_tui.executors.base import Executor
 from torc_tui.model import Exited, Machine, Report
 from torc_tui.reasons import Kind, because
@@ -175,12 +175,25 @@ class Runner:
                 if self.outage.since is not None:
                     self.membership.adopt_unknown_jobs(self.clock())
                 result = act()
-            except StoreUnavailable as error:
-                self._wait_for_database(error)
+            except (StoreUnavailable, SchemaMismatch) as error:
+                self._wait_for_database(self._outage_reason(error))
                 continue
             if self.outage.since is not None:
                 self.events.put_notices([self.outage.ended(time.monotonic())])
             return result
+
+    def _outage_reason(self, error: StoreError) -> StoreUnavailable:
+        """Return why the database cannot be used now; raise an error that does not pass.
+
+        A truncated file looks damaged, or like no database, until the store compares its size.
+        """
+        try:
+            self.store.verify()
+        except StoreUnavailable as reason:
+            return reason
+        if isinstance(error, StoreUnavailable):
+            return error
+        raise error
 
     def _wait_for_database(self, error: StoreUnavailable) -> None:
         """Wait until it is time to try again.
