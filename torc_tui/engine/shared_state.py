@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from torc_tui.engine.orders import OrderMaker
-from torc_tui.errors import StoreError, StoreUnavailable
+from torc_tui.errors import StoreUnavailable
 from torc_tui.model import Allocation
 from torc_tui.resources.pool import Pool
 from torc_tui.store import compute_nodes, run_context, scheduling
@@ -71,13 +71,9 @@ class SharedState:
     def has_changed(self) -> bool:
         """Return whether others have written since the last call of `update`.
 
-        This takes microseconds on SQLite. A database that cannot be read, such as a truncated file,
-        has changed: the next step finds out in what way.
+        This takes microseconds on SQLite.
         """
-        try:
-            return compute_nodes.marker(self._store) != self._marker
-        except StoreError:
-            return True
+        return compute_nodes.marker(self._store) != self._marker
 
     def mark_outdated(self) -> None:
         """Have the next `update` read everything: processes end without writing anything."""
