@@ -38,7 +38,7 @@ class Drawing(Protocol):
         ...
 
 
-class LineCanvas(CommandNode, FramePainter, ScrollView, can_focus=True):
+class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
     """See the module. It is panned by keys, by the wheel and by dragging."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("canvas",)

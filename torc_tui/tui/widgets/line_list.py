@@ -30,7 +30,7 @@ CACHED = 1000
 """Painted lines that are kept."""
 
 
-class LineList(CommandNode, FramePainter, ScrollView, can_focus=True):
+class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
     """See the module. ``lines_built`` counts painted lines, which tests check."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("list",)
