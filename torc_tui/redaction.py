@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HIDDEN = "***"
-_SECRET_WORDS = ("password", "passwd", "secret", "token")
+_SECRET_WORDS = ("password", "passwd", "secret", "token", "api_key", "apikey", "access_key")
 _SHORTEST = 3
 """A shorter password is not replaced outside of URLs, because it would match parts of words."""
 
@@ -33,7 +33,8 @@ def redact(text: str, urls: Iterable[str] = ()) -> str:
     # scheme://user:PASSWORD@host; the password ends at the last @ before the path
     text = re.sub(r"(://[^\s/:@'\"]*):[^\s/?#'\"]*@", rf"\1:{HIDDEN}@", text)
     value = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s&;'\"]+"
-    return re.sub(rf"(?i)((?:{'|'.join(_SECRET_WORDS)})\s*=\s*)(?:{value})", rf"\1{HIDDEN}", text)
+    name = rf"(?i)((?:{'|'.join(_SECRET_WORDS)})(?:[\w-]{{0,40}}\s*=|[\w-]{{0,40}}['\"]\s*:)\s*)"
+    return re.sub(rf"{name}(?:{value})", rf"\1{HIDDEN}", text)
 
 
 def redact_value(key: str, value: object) -> object:

@@ -15,7 +15,7 @@ from typing import Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import INTERRUPTED, say
-from torc_tui.errors import NotFound
+from torc_tui.errors import NotFound, UsageError
 from torc_tui.status import SETTLED, TROUBLED, JobStatus
 from torc_tui.views.ansi import Decoder
 
@@ -26,7 +26,13 @@ _BLOCK = 1 << 20
 def logs(call: Call) -> int | None:
     """Print the output of a job, its paths, or its output while it is written."""
     options = call.options
-    job_id = call.job_id(options.job, options.workflow)
+    words = options.words
+    if options.grep is not None or words[:1] in (["bundle"], ["analyze"]):
+        from torc_tui.cli import log_tools
+
+        tool = log_tools.search if options.grep is not None else log_tools.TOOLS[words[0]]
+        return tool(call)
+    job_id = call.job_id(_only(words), options.workflow)
     finder = AttemptFinder(call, job_id, run_id=options.run_id, attempt=options.attempt)
     if call.json:
         output.json_value({**finder.which(), "files": finder.files()})
@@ -52,6 +58,16 @@ def logs(call: Call) -> int | None:
         writer.copy(path, options.lines)
     writer.finish()
     return None
+
+
+def _only(words: list[str]) -> str:
+    """Return the one job that is named."""
+    if len(words) == 1:
+        return words[0]
+    raise UsageError(
+        "one job is needed" if not words else f"unexpected argument {words[1]!r}",
+        hint="write `torc logs JOB`, or `torc logs --grep REGEX` for the output of all jobs",
+    )
 
 
 class AttemptFinder:

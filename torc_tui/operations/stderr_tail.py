@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from io import FileIO
 from typing import NamedTuple
 
 from torc_tui.store import log_files
@@ -49,21 +50,28 @@ def tail(path: str, count: int) -> list[str]:
 
 
 def end_of_file(path: str, size: int) -> tuple[bytes, int]:
-    """Return the last bytes of a file and where they start; nothing if it cannot be read.
+    """Return the last bytes of a file and where they start; nothing if it cannot be read."""
+    file = open_log(path)
+    if file is None:
+        return b"", 0
+    with file:
+        try:
+            start = max(0, os.fstat(file.fileno()).st_size - size)
+            return os.pread(file.fileno(), size, start), start
+        except OSError:
+            return b"", 0
+
+
+def open_log(path: str) -> FileIO | None:
+    """Open a log; None if it cannot be read.
 
     A job may put anything in the place of its log: only regular files are read.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
-        return b"", 0
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            return b"", 0
-        start = max(0, found.st_size - size)
-        return os.pread(descriptor, size, start), start
-    except OSError:
-        return b"", 0
-    finally:
-        os.close(descriptor)
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return FileIO(descriptor)
+    os.close(descriptor)
+    return None

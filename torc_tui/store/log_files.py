@@ -85,6 +85,7 @@ class AttemptLog(NamedTuple):
     stderr: str | None
     hostname: str | None
     deleted: bool
+    group: str = ""
 
     @property
     def streams(self) -> list[tuple[str, str]]:
@@ -145,14 +146,18 @@ def attempts(store: Store, job_id: int) -> list[AttemptLog]:
     return found
 
 
-def latest_attempts(store: Store, workflow_id: int) -> list[AttemptLog]:
-    """Return the newest attempt of every job of a workflow that has one, by job."""
+def all_attempts(store: Store, workflow_id: int) -> list[AttemptLog]:
+    """Return the attempts of all jobs of a workflow in all runs; those of a job, the newest last."""
     with store.read() as conn:
         around = _around(conn, workflow_id)
         ended = conn.rows(sql.ENDED_ATTEMPTS, workflow_id=workflow_id)
-        newest = {row.job_id: _ended(around, row) for row in ended}
-        for job in conn.rows(sql.ACTIVE_ATTEMPTS, workflow_id=workflow_id):
-            newest[job.job_id] = _active(around, job)
+        active = conn.rows(sql.ACTIVE_ATTEMPTS, workflow_id=workflow_id)
+    return [_ended(around, row) for row in ended] + [_active(around, row) for row in active]
+
+
+def latest_attempts(store: Store, workflow_id: int) -> list[AttemptLog]:
+    """Return the newest attempt of every job of a workflow that has one, by job."""
+    newest = {attempt.job_id: attempt for attempt in all_attempts(store, workflow_id)}
     return [newest[job_id] for job_id in sorted(newest)]
 
 
@@ -178,6 +183,7 @@ def _ended(around: _Around, row: sql.EndedAttemptsRow) -> AttemptLog:
         stderr=stderr,
         hostname=around.hosts.get(row.compute_node_id or 0),
         deleted=row.status == JobStatus.COMPLETED and deletes,
+        group=row.group,
     )
 
 
@@ -201,4 +207,5 @@ def _active(around: _Around, job: sql.ActiveAttemptsRow) -> AttemptLog:
         stderr=stderr,
         hostname=around.hosts.get(job.compute_node_id or 0),
         deleted=False,
+        group=job.group,
     )

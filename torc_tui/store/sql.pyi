@@ -29,6 +29,7 @@ def ACTIONS(*, workflow_id: int) -> ActionsRow: ...
 class ActiveAttemptsRow(NamedTuple):
     job_id: int
     name: str
+    group: str
     workflow_id: int
     status: int
     attempt_id: int
@@ -164,6 +165,7 @@ def END(*, status: int, attempt_id: int, retries: int, stop_requested: str | Non
 class EndedAttemptsRow(NamedTuple):
     job_id: int
     name: str
+    group: str
     run_id: int
     attempt_id: int
     status: int

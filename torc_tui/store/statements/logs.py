@@ -20,7 +20,7 @@ HOST_NAMES = select(compute_node.c.id, compute_node.c.hostname).where(
 _job = select(
     *columns(
         job,
-        "id:job_id name workflow_id status attempt_id stdio output_dir started_at compute_node_id",
+        "id:job_id name group workflow_id status attempt_id stdio output_dir started_at compute_node_id",
     ),
 )
 CURRENT_ATTEMPT = _job.where(job.c.id == _job_id)
@@ -29,6 +29,7 @@ _result = (
     select(
         result.c.job_id,
         job.c.name,
+        job.c.group,
         *columns(
             result,
             "run_id attempt_id status return_code reason started_at ended_at output_dir "
