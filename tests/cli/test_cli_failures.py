@@ -83,6 +83,15 @@ def test_retry_of_jobs(torc: Any, failed: int) -> None:
     assert torc("jobs", "retry", "train_2", "-w", 1, "--memory", "much").code == 2
 
 
+def test_summary_of_run(torc: Any, place: Path) -> None:
+    """Many failed jobs are shown by reason, not one by one."""
+    (place / "w.yaml").write_text(SPEC)
+    told = torc("run", "w.yaml").out.partition("Workflow 1 (sweep) failed")[2]
+    assert "  6 failed for 2 reasons; `torc failures 1`\n" in told
+    assert "  3 × exit 1 ValueError: bad parameter N (train_*), 3 canceled\n" in told
+    assert "train_1" not in told
+
+
 def test_nothing_failed(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text('name: w\njobs: [{name: a, command: "true"}]\n')
     torc("run", "w.yaml", "--quiet")

@@ -17,9 +17,12 @@ from torc_tui.errors import UsageError
 from torc_tui.operations import catalog
 from torc_tui.operations.failures import failure_group, failure_groups
 from torc_tui.store import log_files
+from torc_tui.store.database import Store
 from torc_tui.views.failure_groups import FailureGroup
 from torc_tui.wording import count, failure_line, kind_words, listed
 
+_REASONS = 8
+"""How many reasons the summary of a run has."""
 _SHOWN = 20
 """How many jobs of a group are named."""
 
@@ -127,3 +130,18 @@ def _place(call: Call, group: FailureGroup) -> str:
             line = f":{signature.line}" if signature.line else ""
             return f"{path}{line}" if path and signature.stream else "it printed nothing"
     return "its log is not known"
+
+
+def summary_lines(store: Store, workflow_id: int) -> list[str]:
+    """Return the failures of the last run by reason, the reason of most jobs first."""
+    groups = sorted(failure_groups(store, workflow_id), key=lambda one: -len(one.jobs))
+    number = sum(len(group.jobs) for group in groups)
+    reasons = count(len(groups), "reason")
+    lines = [f"{number} failed for {reasons}; `torc failures {workflow_id}`"]
+    for group in groups[:_REASONS]:
+        canceled = f", {len(group.canceled)} canceled" if group.canceled else ""
+        line = failure_line(*group.signature.key)
+        lines.append(f"  {len(group.jobs)} × {line} ({listed(group.names)}){canceled}")
+    if len(groups) > _REASONS:
+        lines.append(f"  and {count(len(groups) - _REASONS, 'more reason')}")
+    return lines if number else []

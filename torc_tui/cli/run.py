@@ -10,7 +10,7 @@ import difflib
 import os
 import sys
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torc_tui import settings
 from torc_tui.cli import output
@@ -26,7 +26,12 @@ from torc_tui.reasons import Kind
 from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
 from torc_tui.wording import count, duration, status_counts
 
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
+
 _LISTED = 20
+_ONE_BY_ONE = 3
+"""More failed jobs than this are shown by reason."""
 _PRESET = ("num_cpus", "memory_gb", "num_gpus", "max_parallel_jobs", "grace")
 """Options that the settings ``client.run.*`` may give."""
 _PASSED_ON = (*_PRESET, "time_limit", "output_dir", "gpu_foreign")
@@ -174,7 +179,7 @@ def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
         if call.json:
             output.json_value(record_of(report, workflow))
         elif not call.options.quiet:
-            _print_report(report, workflow)
+            _print_report(call.store, report, workflow)
         elif report.exit_code:
             say(f"torc: {_summary(report, workflow)}")
         sys.stdout.flush()
@@ -274,22 +279,11 @@ def _summary(report: RunReport, workflow: Workflow) -> str:
     return f"Workflow {workflow.id} ({workflow.name}) {_outcome(report)}: {jobs}in {time}"
 
 
-def _print_report(report: RunReport, workflow: Workflow) -> None:
-    from torc_tui.wording import end_sentence, sentence
+def _print_report(store: Store, report: RunReport, workflow: Workflow) -> None:
+    from torc_tui.wording import sentence
 
     output.line(_summary(report, workflow))
-    ended = [job for job in report.failed if job.get("status") != "canceled"]
-    for job in ended[:_LISTED]:
-        reason = end_sentence(job["reason"], job["return_code"])
-        output.line(
-            f"  {job.get('status', 'failed')}: {job['name']} (job {job['job_id']}): {reason}"
-        )
-        if path := job.get("stderr_path") or job.get("stdout_path"):
-            output.line(f"    {path}")
-    if len(ended) > _LISTED:
-        output.line(
-            f"  and {len(ended) - _LISTED} more: `torc results list {workflow.id} --failed`"
-        )
+    _print_failed_jobs(store, report, workflow)
     for action in report.failed_actions[:_LISTED]:
         output.line(f"  {sentence(action['reason'])}")
     for text in output.unschedulable(report.unschedulable):
@@ -302,3 +296,29 @@ def _print_report(report: RunReport, workflow: Workflow) -> None:
         say(report.message)
     if report.interrupted and report.exit_code == 130:
         say(f"interrupted; continue with `torc run {workflow.id}`")
+
+
+def _print_failed_jobs(store: Store, report: RunReport, workflow: Workflow) -> None:
+    """Print the failed jobs one by one, or by reason if there are many."""
+    from torc_tui.wording import end_sentence
+
+    ended = [job for job in report.failed if job.get("status") != "canceled"]
+    if len(ended) > _ONE_BY_ONE:
+        from torc_tui.cli.failures import summary_lines
+
+        lines = summary_lines(store, workflow.id)
+        for text in lines:
+            output.line(f"  {text}")
+        if lines:
+            return
+    for job in ended[:_LISTED]:
+        reason = end_sentence(job["reason"], job["return_code"])
+        output.line(
+            f"  {job.get('status', 'failed')}: {job['name']} (job {job['job_id']}): {reason}"
+        )
+        if path := job.get("stderr_path") or job.get("stdout_path"):
+            output.line(f"    {path}")
+    if len(ended) > _LISTED:
+        output.line(
+            f"  and {len(ended) - _LISTED} more: `torc results list {workflow.id} --failed`"
+        )
