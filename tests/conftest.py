@@ -1,15 +1,15 @@
-"""Fixtures for the rooms that keep something in a store: a fresh one, on SQLite and on PostgreSQL;
-and a shell in which the installed programs are typed.
+"""Fixtures for all tests: databases, a shell with the installed programs, and short test ids.
 
-The server is private to the test run: made with initdb in a folder of its own, on a socket there,
-without a port, and gone at the end. TORC_TEST_POSTGRESQL names the folder of its programs where
-they are not found by themselves.
+The PostgreSQL server is private to the test run: it is created with initdb in a temporary
+directory, listens on a socket there and on no port, and is deleted at the end.
+TORC_TEST_POSTGRESQL names the directory of its programs if they are not found.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +24,21 @@ from hypothesis import HealthCheck, settings
 # Time limits of Hypothesis measure the machine, not the program: other processes may use it too.
 settings.register_profile("torc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("torc")
+
+ID_LENGTH = 24
+"""Largest length of the part of a test id that stands for one text."""
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Shorten texts in test ids to their first words; the default for everything else."""
+    if not isinstance(val, str | bytes):
+        return None
+    text = val.decode("latin-1") if isinstance(val, bytes) else val
+    if len(text) <= ID_LENGTH and text.isascii() and text.isprintable():
+        return None
+    words = "-".join(re.findall(r"\w+", text[: 4 * ID_LENGTH], re.ASCII))
+    return words[:ID_LENGTH].strip("-_") or "text"
+
 
 PLAIN_USER = "nobody"
 """PostgreSQL refuses to run as root; then it runs as this user, without rights of its own."""
