@@ -24,6 +24,7 @@ ROWS = {
     "many-to-many": 4,
     "memory": 2,
     "growth": 5,
+    "failures": 2,
     "log": 5,
     "app-paint": 2,
     "app-keys": 3,
