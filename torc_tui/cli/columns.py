@@ -74,6 +74,17 @@ def age_of(key: str) -> Callable[[Record], object]:
     return lambda record: None if record.get(key) is None else age(time.time() - record[key])
 
 
+def ago_of(key: str) -> Callable[[Record], object]:
+    """Return a function that shows when the time of a key was: ``3 min ago``."""
+
+    def shown(record: Record) -> object:
+        from torc_tui.wording.quantities import ago
+
+        return ago(time.time() - record[key])
+
+    return shown
+
+
 def _duration(seconds: float | None) -> str | None:
     return None if seconds is None else duration(max(0.0, seconds))
 
@@ -245,6 +256,6 @@ FAILURES = (
     Column("Jobs", "jobs", cut="right"),
     Column("Failure", "failure", cut="right"),
     Column("Canceled", "canceled", 2, some=True),
-    Column("First", at("first_at"), 4),
-    Column("Last", at("last_at"), 3),
+    Column("First", ago_of("first_at"), 4),
+    Column("Last", ago_of("last_at"), 3),
 )
