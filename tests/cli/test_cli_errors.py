@@ -35,6 +35,7 @@ from torc_tui.store.database import Store
         ("--read-only jobs list", "--read-only is for the app"),
         ("jobs list --stat x", "did you mean --status?"),
         ("jobs list a b c", "unexpected argument 'b'"),
+        ("jobs list 1 --status pink", "there is no job status 'pink'"),
         ("-f xml jobs list", "-f must be one of"),
         ("jobs list -f", "-f must be one of table, json"),
         ("jobs list -f dot", "-f must be one of table, json, json-items, csv, not 'dot'"),

@@ -81,7 +81,9 @@ def test_initialize_names_what_is_missing_and_changes_nothing(store: Store, tmp_
 def test_force_lets_files_pass_but_never_empty_records(store: Store, tmp_path: Path) -> None:
     workflow_id = make(store, tmp_path)
     assert operations.initialize(store, workflow_id, force=True).ready == 1
-    user_data.update(store.connection(), "config", workflow_id=workflow_id, data=None, at=1.0)
+    user_data.update(
+        store.connection(), "config", {"data": None}, user_data.Author(1.0), workflow_id=workflow_id
+    )
     with pytest.raises(Refused, match=r"config \(id"):
         operations.initialize(store, workflow_id, force=True)
 

@@ -18,8 +18,6 @@ TABLES = {
 """Modules of rows and records: they grow with what they list."""
 
 LONG = {
-    "store/queries.py",
-    "store/user_data.py",
     "store/workflow_document.py",
 }
 """Modules that are still to be divided."""

@@ -168,7 +168,10 @@ def test_user_data_without_migration(old: Callable[..., str], version: int) -> N
     url = old(version, node())
     conn = user_data.connect(url)
     assert user_data.get(conn, 1)["data"] == 1
-    assert user_data.update(conn, "lr", workflow_id=1, data=2, at=1.0)["version"] == 2
+    assert (
+        user_data.update(conn, "lr", {"data": 2}, user_data.Author(1.0), workflow_id=1)["version"]
+        == 2
+    )
     [(stored,)] = execute(conn, "SELECT value FROM meta WHERE key = 'torc_schema'")
     assert stored == str(version)
     conn.close()

@@ -14,6 +14,7 @@ from torc_tui.model import EdgeKind, Event
 from torc_tui.status import JobStatus
 from torc_tui.store import events, queries, workflows
 from torc_tui.store.database import Store
+from torc_tui.store.selection import JobSelection, ResultSelection, WorkflowSelection
 
 
 @pytest.fixture
@@ -116,7 +117,8 @@ def test_dependencies_pass_through_gates(store: Store, workflow_id: int) -> None
     [up] = queries.dependencies(store, train)
     assert (up.name, up.kind, up.via) == ("prepare", EdgeKind.FILE, "clean")
     assert [
-        job["name"] for job in queries.list_jobs(store, workflow_id, upstream_job_id=train)
+        job["name"]
+        for job in queries.list_jobs(store, workflow_id, JobSelection(upstream_job_id=train))
     ] == [
         "collect_a",
         "collect_b",
@@ -144,17 +146,22 @@ def test_what_a_job_reads_and_writes(store: Store, workflow_id: int) -> None:
 
 def test_jobs_are_listed_filtered_and_sorted(store: Store, workflow_id: int) -> None:
     found = queries.list_jobs(
-        store, workflow_id, name="TRAIN%", sort_by="name", reverse=True, limit=2, offset=1
+        store,
+        workflow_id,
+        JobSelection(name="TRAIN%", sort_by="name", reverse=True, limit=2, offset=1),
     )
     assert [job["name"] for job in found] == ["train_4", "train_3"]
     assert found[0]["parameters"] == {"lr": 4, "mode": "fast"} and "input_file_ids" not in found[0]
-    assert queries.list_jobs(store, workflow_id, status="ready") == []
-    assert len(queries.list_jobs(store, workflow_id, status=JobStatus.UNINITIALIZED)) == 10
-    with pytest.raises(UsageError, match="pink"):
-        queries.list_jobs(store, workflow_id, status="pink")
+    assert queries.list_jobs(store, workflow_id, JobSelection(status=JobStatus.READY)) == []
+    assert (
+        len(queries.list_jobs(store, workflow_id, JobSelection(status=JobStatus.UNINITIALIZED)))
+        == 10
+    )
     with pytest.raises(UsageError, match="sorted"):
-        queries.list_jobs(store, workflow_id, sort_by="name; DROP TABLE job")
-    collect = queries.list_jobs(store, workflow_id, name="collect_a", include_relationships=True)[0]
+        queries.list_jobs(store, workflow_id, JobSelection(sort_by="name; DROP TABLE job"))
+    collect = queries.list_jobs(
+        store, workflow_id, JobSelection(name="collect_a"), include_relationships=True
+    )[0]
     assert len(collect["depends_on_job_ids"]) == 6 and collect["scheduler_id"] is not None
 
 
@@ -221,8 +228,10 @@ def test_results_are_those_of_the_newest_attempt(store: Store, workflow_id: int)
         0.5,
         "1970-01-01T00:00:40.000Z",
     )
-    assert [r["job_id"] for r in queries.list_results(store, workflow_id, failed=True)] == [two]
-    assert len(queries.list_results(store, workflow_id, all_runs=True)) == 3
+    assert [
+        r["job_id"] for r in queries.list_results(store, workflow_id, ResultSelection(failed=True))
+    ] == [two]
+    assert len(queries.list_results(store, workflow_id, ResultSelection(all_runs=True))) == 3
     assert queries.get_result(store, found[0]["id"]) == found[0]
     with store.write() as conn:
         execute(conn, "UPDATE job SET status = 0 WHERE id = ?", (one,))
@@ -234,12 +243,20 @@ def test_workflows_are_listed_by_owner_and_archive(
 ) -> None:
     other = workflows.create(store, make_plan(1, "b"), user="bob", directory="/", at=5.0)
     assert [w.id for w in workflows.list_workflows(store)] == [workflow_id, other]
-    assert [w.id for w in workflows.list_workflows(store, user="bob")] == [other]
-    assert [w.id for w in workflows.list_workflows(store, sort_by="name")] == [other, workflow_id]
+    assert [w.id for w in workflows.list_workflows(store, WorkflowSelection(user="bob"))] == [other]
+    assert [w.id for w in workflows.list_workflows(store, WorkflowSelection(sort_by="name"))] == [
+        other,
+        workflow_id,
+    ]
     workflows.archive(store, [other], True, at=6.0, actor="bob@h")
     assert [w.id for w in workflows.list_workflows(store)] == [workflow_id]
-    assert [w.id for w in workflows.list_workflows(store, archived_only=True)] == [other]
-    assert [w.id for w in workflows.list_workflows(store, include_archived=True, reverse=True)] == [
+    assert [w.id for w in workflows.list_workflows(store, WorkflowSelection(is_archived=True))] == [
+        other
+    ]
+    assert [
+        w.id
+        for w in workflows.list_workflows(store, WorkflowSelection(is_archived=None, reverse=True))
+    ] == [
         other,
         workflow_id,
     ]
@@ -247,12 +264,12 @@ def test_workflows_are_listed_by_owner_and_archive(
         workflows.archive(store, [workflow_id, 4711], True, at=7.0)
     assert not workflows.get_workflow(store, workflow_id).is_archived
     with pytest.raises(UsageError):
-        workflows.list_workflows(store, sort_by="id; --")
+        workflows.list_workflows(store, WorkflowSelection(sort_by="id; --"))
 
 
 def test_a_workflow_is_changed(store: Store, workflow_id: int) -> None:
     changed = workflows.update_workflow(
-        store, workflow_id, at=9.0, name="new", metadata=None, description="d"
+        store, workflow_id, {"name": "new", "metadata": None, "description": "d"}, at=9.0
     )
     assert (changed.name, changed.metadata, changed.description, changed.project) == (
         "new",
@@ -260,9 +277,9 @@ def test_a_workflow_is_changed(store: Store, workflow_id: int) -> None:
         "d",
         "p",
     )
-    assert workflows.update_workflow(store, workflow_id, at=9.0, metadata=[1]).metadata == [1]
+    assert workflows.update_workflow(store, workflow_id, {"metadata": [1]}, at=9.0).metadata == [1]
     with pytest.raises(NotFound):
-        workflows.update_workflow(store, 4711, at=9.0, name="x")
+        workflows.update_workflow(store, 4711, {"name": "x"}, at=9.0)
 
 
 def test_deletion_takes_everything_of_the_workflow_and_nothing_else(
@@ -363,7 +380,9 @@ def test_a_name_of_anything_is_only_a_name(store: Store, make_plan: Any) -> None
     name = "../../x; rm -rf '\"%s ? {} \n\t ü"
     workflow_id = workflows.create(store, make_plan(name=name), user="o'x", directory="/", at=1.0)
     assert workflows.get_workflow(store, workflow_id).name == name
-    assert [w.user for w in workflows.list_workflows(store, user="o'x")] == ["o'x"]
+    assert [w.user for w in workflows.list_workflows(store, WorkflowSelection(user="o'x"))] == [
+        "o'x"
+    ]
 
 
 def test_allocation(store: Store) -> None:

@@ -30,6 +30,7 @@ from torc_tui.store import (
     schema_version,
     sql,
     user_data,
+    user_data_records,
     workflows,
 )
 from torc_tui.store.database import Store
@@ -192,7 +193,9 @@ def test_a_read_only_file_says_so(sqlite_store: Store, make_plan: Any) -> None:
     workflow_id = workflows.create(sqlite_store, make_plan(), user="u", directory="/", at=1.0)
     light = user_data.connect(sqlite_store.url, read_only=True)
     with pytest.raises(StoreUnavailable, match="read-only"):
-        user_data.update(light, "config", workflow_id=workflow_id, data=1, at=1.0)
+        user_data.update(
+            light, "config", {"data": 1}, user_data.Author(1.0), workflow_id=workflow_id
+        )
     light.close()
 
 
@@ -243,7 +246,9 @@ def test_a_locked_store_says_so(
         with pytest.raises(StoreUnavailable, match="locked"), other.write():
             pass
         with pytest.raises(StoreUnavailable, match="locked"):
-            user_data.update(light, "config", workflow_id=workflow_id, data=1, at=1.0)
+            user_data.update(
+                light, "config", {"data": 1}, user_data.Author(1.0), workflow_id=workflow_id
+            )
         assert user_data.get(light, "config", workflow_id)["version"] == 1
     with other.write() as conn:
         conn.allocate("job")
@@ -448,8 +453,15 @@ def test_a_store_of_version_1_opens_for_ever(tmp_path: Path) -> None:
     ]
     raw = store.connection()
     assert execute(raw, "SELECT text FROM workflow_text") == [("name: sweep\n",)]
-    assert user_data.update(raw, "config", workflow_id=workflow.id, data=3, at=9.0)["version"] == 3
-    assert [version["data"] for version in user_data.history(raw, "config", workflow.id)][1:] == [
+    assert (
+        user_data.update(
+            raw, "config", {"data": 3}, user_data.Author(9.0), workflow_id=workflow.id
+        )["version"]
+        == 3
+    )
+    assert [version["data"] for version in user_data_records.history(raw, "config", workflow.id)][
+        1:
+    ] == [
         [1, "ü"],
         3,
     ]
@@ -461,7 +473,7 @@ def test_user_data_loads_nothing_slow(sqlite_store: Store, make_plan: Any) -> No
     code = (
         "import sys\nfrom torc_tui.store import user_data\n"
         f"c = user_data.connect({sqlite_store.url!r})\n"
-        f"user_data.update(c, 'config', workflow_id={workflow_id}, data=[1], at=1.0)\n"
+        f"user_data.update(c, 'config', {{'data': [1]}}, user_data.Author(1.0), workflow_id={workflow_id})\n"
         f"assert user_data.get(c, 'config', {workflow_id})['data'] == [1]\n"
         "slow = 'sqlalchemy textual rich yaml dataclasses pathlib typing argparse asyncio'.split()\n"
         "print([name for name in slow if name in sys.modules])\n"

@@ -12,8 +12,16 @@ import pytest
 from tests.raw_sql import execute
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.plan.resolve import resolve
-from torc_tui.store import events, queries, run_context, user_data, workflow_import, workflows
+from torc_tui.store import (
+    events,
+    queries,
+    run_context,
+    user_data_records,
+    workflow_import,
+    workflows,
+)
 from torc_tui.store.database import Store
+from torc_tui.store.selection import ResultSelection
 from torc_tui.workflow_file.load import loads
 
 
@@ -122,7 +130,7 @@ def test_commands_get_the_new_ids_of_records(store: Store, workflow_id: int) -> 
         store, _document(store, workflow_id), user="b", directory="/", at=5.0, name="copy"
     )
     config, summary, score = (
-        record["id"] for record in user_data.list_records(store.connection(), copy)
+        record["id"] for record in user_data_records.list_records(store.connection(), copy)
     )
     prepare = queries.get_job(store, queries.find_job(store, copy, "prepare"))
     assert prepare["command"] == f"torc user-data update {summary} --data 1 # {config}"
@@ -154,7 +162,7 @@ def test_results_and_events_come_along_when_asked(store: Store, workflow_id: int
     document = _document(store, workflow_id, include_results=True, include_events=True)
     copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=50.0)
     new = queries.find_job(store, copy, "train_1")
-    [result] = queries.list_results(store, copy, all_runs=True)
+    [result] = queries.list_results(store, copy, ResultSelection(all_runs=True))
     keys = (
         "return_code",
         "status",

@@ -11,8 +11,9 @@ import pytest
 from tests.raw_sql import execute
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
 from torc_tui.reasons import Kind, because
-from torc_tui.store import events, queries, user_data, workflows
+from torc_tui.store import events, queries, user_data, user_data_records, workflows
 from torc_tui.store.database import Store
+from torc_tui.store.selection import RecordSelection
 
 
 @pytest.fixture
@@ -64,8 +65,18 @@ def test_what_is_not_there_is_named(connection: Any, workflow_id: int) -> None:
 
 def test_a_numeric_name_gives_way_to_an_id(connection: Any, workflow_id: int) -> None:
     config = user_data.get(connection, "config", workflow_id)["id"]
-    shadowed = user_data.create(connection, workflow_id, str(config), at=1.0, data="by name")
-    named = user_data.create(connection, workflow_id, "987654", at=1.0, data="no such id")
+    shadowed = user_data_records.create(
+        connection,
+        workflow_id,
+        user_data_records.NewRecord(name=str(config), data="by name"),
+        user_data.Author(1.0),
+    )
+    named = user_data_records.create(
+        connection,
+        workflow_id,
+        user_data_records.NewRecord(name="987654", data="no such id"),
+        user_data.Author(1.0),
+    )
     assert user_data.get(connection, str(config), workflow_id)["name"] == "config"
     assert user_data.get(connection, "987654", workflow_id) == named
     assert user_data.get(connection, shadowed["id"])["data"] == "by name"
@@ -92,7 +103,9 @@ def test_a_numeric_name_gives_way_to_an_id(connection: Any, workflow_id: int) ->
     ids=lambda value: repr(value)[:20],
 )
 def test_any_json_comes_back(connection: Any, workflow_id: int, value: Any) -> None:
-    told = user_data.update(connection, "summary", workflow_id=workflow_id, data=value, at=1.0)
+    told = user_data.update(
+        connection, "summary", {"data": value}, user_data.Author(1.0), workflow_id=workflow_id
+    )
     assert told["data"] == value
     back = user_data.get(connection, "summary", workflow_id)["data"]
     assert back == value and type(back) is type(value)
@@ -102,12 +115,16 @@ def test_any_json_comes_back(connection: Any, workflow_id: int, value: Any) -> N
 def test_what_is_not_json_is_refused(connection: Any, workflow_id: int, value: Any) -> None:
     before = user_data.get(connection, "config", workflow_id)
     with pytest.raises(UsageError, match="JSON"):
-        user_data.update(connection, "config", workflow_id=workflow_id, data=value, at=1.0)
+        user_data.update(
+            connection, "config", {"data": value}, user_data.Author(1.0), workflow_id=workflow_id
+        )
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
     with pytest.raises(UsageError, match="JSON"):
-        user_data.update(connection, "config", workflow_id=workflow_id, data=deep, at=1.0)
+        user_data.update(
+            connection, "config", {"data": deep}, user_data.Author(1.0), workflow_id=workflow_id
+        )
     while deep:  # taken apart by hand: freeing it in one go may exhaust the C stack
         deep = deep.pop()
     assert user_data.get(connection, "config", workflow_id) == before
@@ -116,13 +133,21 @@ def test_what_is_not_json_is_refused(connection: Any, workflow_id: int, value: A
 def test_every_write_is_kept_and_told(store: Store, connection: Any, workflow_id: int) -> None:
     job = queries.find_job(store, workflow_id, "prepare")
     user_data.update(
-        connection, "config", workflow_id=workflow_id, data=[1], at=2.0, job=(job, 1, 2)
+        connection,
+        "config",
+        {"data": [1]},
+        user_data.Author(2.0, job=(job, 1, 2)),
+        workflow_id=workflow_id,
     )
     user_data.update(
-        connection, "config", workflow_id=workflow_id, data=None, at=3.0, actor="bob@host"
+        connection,
+        "config",
+        {"data": None},
+        user_data.Author(3.0, actor="bob@host"),
+        workflow_id=workflow_id,
     )
     assert user_data.get(connection, "config", workflow_id)["data"] is None
-    assert user_data.history(connection, "config", workflow_id) == [
+    assert user_data_records.history(connection, "config", workflow_id) == [
         {
             "version": 1,
             "data": {"b": 1, "a": [1.5, "ü"]},
@@ -157,37 +182,62 @@ def test_every_write_is_kept_and_told(store: Store, connection: Any, workflow_id
         (2, job, None, {"user_data_id": record_id, "name": "config", "version": 2}),
         (3, None, "bob@host", {"user_data_id": record_id, "name": "config", "version": 3}),
     ]
-    restored = user_data.restore(
-        connection, "config", 1, workflow_id=workflow_id, at=4.0, actor="bob@host"
+    restored = user_data_records.restore(
+        connection, "config", 1, user_data.Author(4.0, actor="bob@host"), workflow_id=workflow_id
     )
     assert (restored["version"], restored["data"]) == (4, {"b": 1, "a": [1.5, "ü"]})
-    assert user_data.restore(connection, record_id, 0, at=5.0)["data"] is None
+    assert (
+        user_data_records.restore(connection, record_id, 0, user_data.Author(5.0))["data"] is None
+    )
     with pytest.raises(NotFound, match="version 17"):
-        user_data.restore(connection, record_id, 17, at=6.0)
+        user_data_records.restore(connection, record_id, 17, user_data.Author(6.0))
 
 
 def test_name_and_flag_change_without_a_new_version(
     store: Store, connection: Any, workflow_id: int
 ) -> None:
     changed = user_data.update(
-        connection, "config", workflow_id=workflow_id, name="cfg", is_ephemeral=True, at=2.0
+        connection,
+        "config",
+        {"name": "cfg", "is_ephemeral": True},
+        user_data.Author(2.0),
+        workflow_id=workflow_id,
     )
     assert (changed["name"], changed["is_ephemeral"], changed["version"]) == ("cfg", True, 1)
     assert changed == user_data.get(connection, "cfg", workflow_id)
-    assert user_data.update(connection, "cfg", workflow_id=workflow_id, at=3.0) == changed
+    assert (
+        user_data.update(connection, "cfg", {}, user_data.Author(3.0), workflow_id=workflow_id)
+        == changed
+    )
     assert len(events.list_events(store, workflow_id)) == 2
     with pytest.raises(Conflict, match="summary"):
-        user_data.update(connection, "cfg", workflow_id=workflow_id, name="summary", data=1, at=4.0)
+        user_data.update(
+            connection,
+            "cfg",
+            {"name": "summary", "data": 1},
+            user_data.Author(4.0),
+            workflow_id=workflow_id,
+        )
     assert user_data.get(connection, "cfg", workflow_id) == changed
 
 
 def test_a_write_upon_an_old_version_is_refused(connection: Any, workflow_id: int) -> None:
     user_data.update(
-        connection, "config", workflow_id=workflow_id, data=1, expected_version=1, at=2.0
+        connection,
+        "config",
+        {"data": 1},
+        user_data.Author(2.0),
+        workflow_id=workflow_id,
+        expected_version=1,
     )
     with pytest.raises(Conflict, match="version 2"):
         user_data.update(
-            connection, "config", workflow_id=workflow_id, data=2, expected_version=1, at=3.0
+            connection,
+            "config",
+            {"data": 2},
+            user_data.Author(3.0),
+            workflow_id=workflow_id,
+            expected_version=1,
         )
     assert user_data.get(connection, "config", workflow_id)["data"] == 1
 
@@ -204,7 +254,11 @@ def test_one_of_many_writers_wins(store: Store, connection: Any, workflow_id: in
                 value = (record["data"] or 0) + 1
                 try:
                     user_data.update(
-                        mine, record_id, data=value, expected_version=record["version"], at=1.0
+                        mine,
+                        record_id,
+                        {"data": value},
+                        user_data.Author(1.0),
+                        expected_version=record["version"],
                     )
                 except Conflict:
                     outcomes.append("conflict")
@@ -218,15 +272,18 @@ def test_one_of_many_writers_wins(store: Store, connection: Any, workflow_id: in
     for thread in threads:
         thread.join()
     assert user_data.get(connection, record_id)["data"] == 60
-    assert [version["data"] for version in user_data.history(connection, record_id)] == list(
-        range(1, 61)
-    )
+    assert [
+        version["data"] for version in user_data_records.history(connection, record_id)
+    ] == list(range(1, 61))
 
 
 def test_lists(connection: Any, store: Store, workflow_id: int) -> None:
     def names(**options: Any) -> list[str]:
         return [
-            record["name"] for record in user_data.list_records(connection, workflow_id, **options)
+            record["name"]
+            for record in user_data_records.list_records(
+                connection, workflow_id, RecordSelection(**options)
+            )
         ]
 
     assert names() == ["config", "summary", "score"]
@@ -234,29 +291,27 @@ def test_lists(connection: Any, store: Store, workflow_id: int) -> None:
     assert names(limit=None, offset=2) == ["score"]
     assert names(name="S%") == ["summary", "score"] and names(is_ephemeral=True) == ["summary"]
     train, prepare = (queries.find_job(store, workflow_id, name) for name in ("train_1", "prepare"))
-    assert names(consumer_job_id=train) == ["config", "summary"] and names(
-        producer_job_id=prepare
-    ) == ["summary"]
+    assert names(consumer=train) == ["config", "summary"] and names(producer=prepare) == ["summary"]
     with pytest.raises(UsageError):
         names(sort_by="id; DROP TABLE job")
     with pytest.raises(NotFound):
-        user_data.list_records(connection, 4711)
+        user_data_records.list_records(connection, 4711)
 
 
 def test_missing_is_what_nobody_will_write(connection: Any, store: Store, workflow_id: int) -> None:
-    assert user_data.missing(connection, workflow_id) == []
+    assert user_data_records.missing(connection, workflow_id) == []
     prepare = queries.find_job(store, workflow_id, "prepare")
     with store.write() as conn:
         execute(conn, "UPDATE job SET status = 5 WHERE id = ?", (prepare,))
     summary = user_data.get(connection, "summary", workflow_id)["id"]
-    assert user_data.missing(connection, workflow_id) == [summary]
-    user_data.update(connection, summary, data=1, at=1.0)
-    config = user_data.update(connection, "config", workflow_id=workflow_id, data=None, at=1.0)[
-        "id"
-    ]
-    assert user_data.missing(connection, workflow_id) == [config]
+    assert user_data_records.missing(connection, workflow_id) == [summary]
+    user_data.update(connection, summary, {"data": 1}, user_data.Author(1.0))
+    config = user_data.update(
+        connection, "config", {"data": None}, user_data.Author(1.0), workflow_id=workflow_id
+    )["id"]
+    assert user_data_records.missing(connection, workflow_id) == [config]
     with pytest.raises(NotFound):
-        user_data.missing(connection, 4711)
+        user_data_records.missing(connection, 4711)
 
 
 def test_a_new_record_ties_producer_and_consumer(
@@ -264,24 +319,29 @@ def test_a_new_record_ties_producer_and_consumer(
 ) -> None:
     train, report = (queries.find_job(store, workflow_id, name) for name in ("train_1", "report"))
     with pytest.raises(UsageError, match="wait for each other"):
-        user_data.create(
-            connection, workflow_id, "bad", at=1.0, consumer_job_id=train, producer_job_id=report
+        user_data_records.create(
+            connection,
+            workflow_id,
+            user_data_records.NewRecord(name="bad", consumer=train, producer=report),
+            user_data.Author(1.0),
         )
     with pytest.raises(NotFound, match="4711"):
-        user_data.create(connection, workflow_id, "bad", at=1.0, consumer_job_id=4711)
-    assert [r["name"] for r in user_data.list_records(connection, workflow_id)] == [
+        user_data_records.create(
+            connection,
+            workflow_id,
+            user_data_records.NewRecord(name="bad", consumer=4711),
+            user_data.Author(1.0),
+        )
+    assert [r["name"] for r in user_data_records.list_records(connection, workflow_id)] == [
         "config",
         "summary",
         "score",
     ]
-    record = user_data.create(
+    record = user_data_records.create(
         connection,
         workflow_id,
-        "loss",
-        at=1.0,
-        consumer_job_id=report,
-        producer_job_id=train,
-        actor="ann@h",
+        user_data_records.NewRecord(name="loss", consumer=report, producer=train),
+        user_data.Author(1.0, actor="ann@h"),
     )
     assert (record["data"], record["version"]) == (None, 0)
     assert [(d.name, d.via) for d in queries.dependencies(store, report)] == [
@@ -295,32 +355,50 @@ def test_a_new_record_ties_producer_and_consumer(
     ]
     assert [r["name"] for r in queries.job_io(store, train).output_user_data] == ["loss"]
     with pytest.raises(Conflict, match="loss"):
-        user_data.create(connection, workflow_id, "loss", at=1.0)
+        user_data_records.create(
+            connection, workflow_id, user_data_records.NewRecord(name="loss"), user_data.Author(1.0)
+        )
     with store.write() as conn:
         execute(conn, "UPDATE job SET status = 5 WHERE id = ?", (train,))
     with pytest.raises(Refused, match="initialized"):
-        user_data.create(connection, workflow_id, "late", at=1.0, producer_job_id=train)
+        user_data_records.create(
+            connection,
+            workflow_id,
+            user_data_records.NewRecord(name="late", producer=train),
+            user_data.Author(1.0),
+        )
 
 
 def test_deletion(connection: Any, store: Store, workflow_id: int) -> None:
-    gone = user_data.delete(connection, "config", workflow_id=workflow_id, at=1.0, actor="ann@h")
+    gone = user_data_records.delete(
+        connection, "config", user_data.Author(1.0, actor="ann@h"), workflow_id=workflow_id
+    )
     assert gone["name"] == "config"
     with pytest.raises(NotFound):
-        user_data.history(connection, gone["id"])
+        user_data_records.history(connection, gone["id"])
     train = queries.find_job(store, workflow_id, "train_1")
     assert [r["name"] for r in queries.job_io(store, train).input_user_data] == ["summary"]
-    assert [r["name"] for r in user_data.delete_all(connection, workflow_id, at=2.0)] == [
+    assert [
+        r["name"]
+        for r in user_data_records.delete_all(connection, workflow_id, user_data.Author(2.0))
+    ] == [
         "summary",
         "score",
     ]
-    assert user_data.list_records(connection, workflow_id) == []
+    assert user_data_records.list_records(connection, workflow_id) == []
     told = events.list_events(store, workflow_id, kind="user_data_deleted")
     assert [e.data["name"] for e in told] == ["config", "summary", "score"]
 
 
 def test_a_write_joins_the_transaction_that_is_open(store: Store, workflow_id: int) -> None:
     with pytest.raises(ZeroDivisionError), store.write():
-        user_data.update(store.connection(), "config", workflow_id=workflow_id, data=2, at=1.0)
+        user_data.update(
+            store.connection(),
+            "config",
+            {"data": 2},
+            user_data.Author(1.0),
+            workflow_id=workflow_id,
+        )
         raise ZeroDivisionError
     assert user_data.get(store.connection(), "config", workflow_id)["version"] == 1
 
@@ -345,11 +423,25 @@ def test_what_does_not_follow_the_schema_is_stored_and_told(
         ]
 
     for value in ({"a": 1}, None):
-        user_data.update(connection, record, at=1.0, data=value, actor="ann@host", check=check)
-    user_data.update(connection, record, at=1.0, name="renamed", actor="ann@host", check=check)
+        user_data.update(
+            connection,
+            record,
+            {"data": value},
+            user_data.Author(1.0, actor="ann@host"),
+            check=check,
+        )
+    user_data.update(
+        connection,
+        record,
+        {"name": "renamed"},
+        user_data.Author(1.0, actor="ann@host"),
+        check=check,
+    )
     assert told() == []
     assert (
-        user_data.update(connection, record, at=2.0, data=5, actor="ann@host", check=check)["data"]
+        user_data.update(
+            connection, record, {"data": 5}, user_data.Author(2.0, actor="ann@host"), check=check
+        )["data"]
         == 5
     )
     reason = because(Kind.SCHEMA_MISMATCH, name="renamed", violations=("no object",))
@@ -361,7 +453,9 @@ def test_what_does_not_follow_the_schema_is_stored_and_told(
     )
     assert told() == [by_hand]
     job_id = queries.list_jobs(store, workflow_id)[0]["id"]
-    user_data.update(connection, record, at=3.0, data=6, job=(job_id, 1, 2), check=check)
+    user_data.update(
+        connection, record, {"data": 6}, user_data.Author(3.0, job=(job_id, 1, 2)), check=check
+    )
     assert told() == [by_hand, ("job_warning", job_id, {"message": message, "attempt": 2})]
 
 
@@ -369,5 +463,12 @@ def test_a_record_without_a_schema_is_not_checked(connection: Any, workflow_id: 
     def check(value: Any, schema: Any) -> list[str]:
         raise AssertionError
 
-    record = user_data.create(connection, workflow_id, "free", at=1.0)["id"]
-    assert user_data.update(connection, record, at=1.0, data=1, check=check)["data"] == 1
+    record = user_data_records.create(
+        connection, workflow_id, user_data_records.NewRecord(name="free"), user_data.Author(1.0)
+    )["id"]
+    assert (
+        user_data.update(connection, record, {"data": 1}, user_data.Author(1.0), check=check)[
+            "data"
+        ]
+        == 1
+    )

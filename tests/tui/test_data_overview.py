@@ -60,11 +60,21 @@ def test_states(lab: Lab) -> None:
     lab.status("train", 2)
     assert lab.states()["answer"] == "missing", "train is ready, reads it, and nobody will write it"
     user_data.update(
-        lab.raw, "answer", workflow_id=lab.id, data=42, actor="bob@there", at=time.time() + 1
+        lab.raw,
+        "answer",
+        {"data": 42},
+        user_data.Author(time.time() + 1, actor="bob@there"),
+        workflow_id=lab.id,
     )
     assert lab.states()["answer"] == "edited"
     job = (lab.jobs["train"], 1, 2)
-    user_data.update(lab.raw, "metrics", workflow_id=lab.id, data=[1], job=job, at=time.time() + 1)
+    user_data.update(
+        lab.raw,
+        "metrics",
+        {"data": [1]},
+        user_data.Author(time.time() + 1, job=job),
+        workflow_id=lab.id,
+    )
     record = lab.record("metrics")
     assert (record["state"], record["writer"], record["run_id"], record["attempt_id"]) == (
         "written",
@@ -73,7 +83,11 @@ def test_states(lab: Lab) -> None:
         2,
     )
     user_data.update(
-        lab.raw, "metrics", workflow_id=lab.id, data=None, actor="bob@there", at=time.time() + 2
+        lab.raw,
+        "metrics",
+        {"data": None},
+        user_data.Author(time.time() + 2, actor="bob@there"),
+        workflow_id=lab.id,
     )
     assert lab.record("metrics")["state"] == "empty"
     lab.status("train", 6)
@@ -101,7 +115,11 @@ def test_of_one_job(lab: Lab) -> None:
 
 def test_the_list_carries_only_the_beginning(lab: Lab) -> None:
     user_data.update(
-        lab.raw, "config", workflow_id=lab.id, data="ü" * 100_000, actor="bob@there", at=1e10
+        lab.raw,
+        "config",
+        {"data": "ü" * 100000},
+        user_data.Author(10000000000.0, actor="bob@there"),
+        workflow_id=lab.id,
     )
     record = lab.record("config")
     assert len(record["head"]) == data_overview.HEAD and record["size"] == 200_002
@@ -109,7 +127,9 @@ def test_the_list_carries_only_the_beginning(lab: Lab) -> None:
 
 def test_opened_and_versions(lab: Lab) -> None:
     number = lab.record("config")["id"]
-    user_data.update(lab.raw, number, data={"lr": 0.2}, actor="bob@there", at=1e10)
+    user_data.update(
+        lab.raw, number, {"data": {"lr": 0.2}}, user_data.Author(10000000000.0, actor="bob@there")
+    )
     opened = data_overview.opened(lab.raw, number)
     assert (
         opened["data"] == {"lr": 0.2}
@@ -133,6 +153,8 @@ def test_what_is_not_there(lab: Lab) -> None:
 
 def test_sizes_are_bytes_everywhere(lab: Lab) -> None:
     number = lab.record("config")["id"]
-    user_data.update(lab.raw, number, data="üü", actor="bob@there", at=time.time() + 1)
+    user_data.update(
+        lab.raw, number, {"data": "üü"}, user_data.Author(time.time() + 1, actor="bob@there")
+    )
     sizes = [lab.record("config")["size"], data_overview.opened(lab.raw, number)["size"]]
     assert [*sizes, data_overview.versions(lab.raw, number)[0]["size"]] == [6, 6, 6]

@@ -17,7 +17,7 @@ from tests.raw_sql import execute
 from tests.tui.driving import screen, screen_text, sees, until
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
-from torc_tui.store import data_overview, events, user_data
+from torc_tui.store import data_overview, events, user_data, user_data_records
 from torc_tui.store.database import Store
 from torc_tui.tui.data import data_editor, data_review, external_editing
 from torc_tui.tui.data import data_pane as data_pane
@@ -65,7 +65,9 @@ class Lab:
             self.store, plan, user="ada", directory=str(folder), actor="ada@here"
         )
         self.raw = self.store.connection()
-        self.ids = {one["name"]: one["id"] for one in user_data.list_records(self.raw, self.id)}
+        self.ids = {
+            one["name"]: one["id"] for one in user_data_records.list_records(self.raw, self.id)
+        }
         with self.store.read() as conn:
             self.jobs: dict[str, int] = dict(execute(conn, "SELECT name, id FROM job"))
 
@@ -74,7 +76,9 @@ class Lab:
 
     def write(self, name: str, value: Any, *, job: str | None = None) -> None:
         who = {"job": (self.jobs[job], 1, 1)} if job else {"actor": "bob@there"}
-        user_data.update(self.raw, self.ids[name], data=value, at=time.time(), **who)
+        user_data.update(
+            self.raw, self.ids[name], {"data": value}, user_data.Author(time.time(), **who)
+        )
 
     def value(self, name: str) -> Any:
         return user_data.get(self.raw, self.ids[name])["data"]
@@ -332,7 +336,7 @@ async def test_hidden_it_reads_nothing(lab: Lab) -> None:
 async def test_a_record_that_is_deleted_by_another(lab: Lab) -> None:
     async with lab.app().run_test(size=(160, 40)) as pilot:
         data = await opened(pilot)
-        user_data.delete(lab.raw, lab.ids["config"], at=time.time())
+        user_data_records.delete(lab.raw, lab.ids["config"], user_data.Author(time.time()))
         await until(pilot, lambda: lab.ids["config"] not in data.records)
         await until(
             pilot,

@@ -16,6 +16,7 @@ from torc_tui import settings
 from torc_tui.cli import lists, output, targets
 from torc_tui.cli.diagnostics import say
 from torc_tui.errors import UsageError
+from torc_tui.status import JobStatus
 
 if TYPE_CHECKING:
     from torc_tui.cli.columns import Column
@@ -142,10 +143,16 @@ class Call:
         }
 
     @property
-    def status(self) -> str | None:
-        """Return the status that ``--status`` names, with the spelling of the database."""
+    def status(self) -> JobStatus | None:
+        """Return the status that ``--status`` names; raise UsageError for an unknown one."""
         given: str | None = self.options.status
-        return None if given is None else given.lower().replace("-", "_")
+        if given is None:
+            return None
+        try:
+            return JobStatus.from_word(given.lower().replace("-", "_"))
+        except (KeyError, ValueError):
+            words = ", ".join(status.word for status in JobStatus)
+            raise UsageError(f"there is no job status {given!r}", hint=f"one of {words}") from None
 
     @property
     def limit(self) -> int:

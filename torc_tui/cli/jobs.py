@@ -18,15 +18,19 @@ from torc_tui.wording import count
 def list_(call: Call) -> None:
     """List the jobs of a workflow."""
     from torc_tui.store import queries
+    from torc_tui.store.selection import JobSelection
 
     options = call.options
-    found = queries.list_jobs(
-        call.store,
-        call.workflow_id(options.workflow),
+    wanted = JobSelection(
         status=call.status,
         failed=options.failed,
         name=options.name,
         **call.page,
+    )
+    found = queries.list_jobs(
+        call.store,
+        call.workflow_id(options.workflow),
+        wanted,
         include_relationships=options.include_relationships,
     )
     call.show_list("jobs", columns.JOBS, found)

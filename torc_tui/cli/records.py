@@ -6,16 +6,14 @@ from torc_tui.cli import columns, lists
 from torc_tui.cli.call import Call
 from torc_tui.cli.resources import devices, with_devices
 from torc_tui.store import queries
+from torc_tui.store.selection import FileSelection, ResultSelection
 
 
 def files(call: Call) -> None:
     """List the files of a workflow."""
     options = call.options
-    found = queries.list_files(
-        call.store,
-        call.workflow_id(options.workflow),
-        **call.page,
-    )
+    wanted = FileSelection(**call.page)
+    found = queries.list_files(call.store, call.workflow_id(options.workflow), wanted)
     call.show_list("files", columns.FILES, found)
 
 
@@ -37,9 +35,7 @@ def results(call: Call) -> None:
     """List results."""
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
-    found = queries.list_results(
-        call.store,
-        workflow_id,
+    wanted = ResultSelection(
         job_id=options.job_id,
         run_id=options.run_id,
         return_code=options.return_code,
@@ -48,6 +44,7 @@ def results(call: Call) -> None:
         all_runs=options.all_runs,
         **call.page,
     )
+    found = queries.list_results(call.store, workflow_id, wanted)
     found = with_devices(call, workflow_id, found)
     if call.format == "table":
         found = [{**record, "devices": devices(record["gpus"])} for record in found]

@@ -92,8 +92,9 @@ def job_ids(call: Call, given: Sequence[str], workflow: str | None) -> list[int]
 def _newest_first(store: Store) -> list[Workflow]:
     """Return the workflows of the user without archived ones, which only an id names."""
     from torc_tui.store import workflows
+    from torc_tui.store.selection import WorkflowSelection
 
-    found = workflows.list_workflows(store, user=settings.user_name(), limit=settings.MOST_INTEGER)
+    found = workflows.list_workflows(store, WorkflowSelection(user=settings.user_name()))
     return sorted(found, key=lambda one: (one.created_at, one.id), reverse=True)
 
 

@@ -16,23 +16,23 @@ from torc_tui.cli import columns, lists, output, user_data_fast
 from torc_tui.cli.call import Call
 from torc_tui.cli.identifiers import is_id
 from torc_tui.errors import NotFound, UsageError
-from torc_tui.store import user_data
+from torc_tui.store import user_data, user_data_records
+from torc_tui.store.selection import RecordSelection
 
 
 def list_(call: Call) -> None:
     """List the records of a workflow."""
     options = call.options
     workflow_id = _of(call, options.workflow)
+    wanted = RecordSelection(
+        name=options.name,
+        is_ephemeral=None if options.is_ephemeral is None else options.is_ephemeral == "true",
+        consumer=options.consumer_job_id,
+        producer=options.producer_job_id,
+        **call.page,
+    )
     with _connection(call) as connection:
-        found = user_data.list_records(
-            connection,
-            workflow_id,
-            **call.page,
-            name=options.name,
-            is_ephemeral=None if options.is_ephemeral is None else options.is_ephemeral == "true",
-            consumer_job_id=options.consumer_job_id,
-            producer_job_id=options.producer_job_id,
-        )
+        found = user_data_records.list_records(connection, workflow_id, wanted)
     call.show_list("user_data", columns.USER_DATA, found)
 
 
@@ -74,30 +74,25 @@ def create(call: Call) -> None:
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
     data = user_data_fast.given_data(options.data, options.data_file)
+    new = user_data_records.NewRecord(
+        name=options.name,
+        data=None if data is user_data_fast.UNSET else data,
+        is_ephemeral=options.ephemeral,
+        consumer=options.consumer_job_id,
+        producer=options.producer_job_id,
+    )
     with _connection(call) as connection:
-        record = user_data.create(
-            connection,
-            workflow_id,
-            options.name,
-            at=time.time(),
-            data=None if data is user_data.UNSET else data,
-            is_ephemeral=options.ephemeral,
-            consumer_job_id=options.consumer_job_id,
-            producer_job_id=options.producer_job_id,
-            **user_data_fast.writer(call.database),
-        )
+        author = user_data_fast.author(call.database)
+        record = user_data_records.create(connection, workflow_id, new, author)
     call.done(record, f"Created user data {record['id']} ({record['name']})")
 
 
 def delete(call: Call) -> None:
     """Delete a record."""
     with _connection(call) as connection:
-        record = user_data.delete(
-            connection,
-            call.options.record,
-            at=time.time(),
-            workflow_id=_workflow(call),
-            actor=call.actor,
+        author = user_data.Author(time.time(), actor=call.actor)
+        record = user_data_records.delete(
+            connection, call.options.record, author, workflow_id=_workflow(call)
         )
     call.done(record, f"Deleted user data {record['id']} ({record['name']})")
 
@@ -106,10 +101,11 @@ def delete_all(call: Call) -> None:
     """Delete all records of a workflow."""
     workflow_id = call.workflow_id(call.options.workflow)
     with _connection(call) as connection:
-        count = len(user_data.list_records(connection, workflow_id, limit=None))
+        count = len(user_data_records.list_records(connection, workflow_id))
         if count:
             call.confirm(f"Delete all {count} records of workflow {workflow_id}?")
-        records = user_data.delete_all(connection, workflow_id, at=time.time(), actor=call.actor)
+        author = user_data.Author(time.time(), actor=call.actor)
+        records = user_data_records.delete_all(connection, workflow_id, author)
     if call.json:
         output.json_value({"user_data": records} if call.wrapped else records)
     else:
@@ -120,7 +116,7 @@ def list_missing(call: Call) -> None:
     """List the records that have no value and that no job writes."""
     workflow_id = _of(call, call.options.workflow)
     with _connection(call) as connection:
-        ids = user_data.missing(connection, workflow_id)
+        ids = user_data_records.missing(connection, workflow_id)
         if call.json:
             lists.show_ids(call, "user_data", ids)
             return
@@ -131,8 +127,8 @@ def list_missing(call: Call) -> None:
 def history(call: Call) -> None:
     """List the versions of a record."""
     with _connection(call) as connection:
-        versions = user_data.history(connection, call.options.record, _workflow(call))
-    shown = [{**version, "author": author(version)} for version in versions]
+        versions = user_data_records.history(connection, call.options.record, _workflow(call))
+    shown = [{**version, "author": author_of(version)} for version in versions]
     call.show_list("versions", columns.VERSIONS, versions if call.json else shown)
 
 
@@ -141,13 +137,12 @@ def restore(call: Call) -> None:
     from torc_tui.views.json_schema import violation_texts
 
     with _connection(call) as connection:
-        record = user_data.restore(
+        record = user_data_records.restore(
             connection,
             call.options.record,
             call.options.version,
-            at=time.time(),
+            user_data.Author(time.time(), actor=call.actor),
             workflow_id=_workflow(call),
-            actor=call.actor,
             check=violation_texts,
         )
     named = f"user data {record['id']} ({record['name']})"
@@ -155,7 +150,7 @@ def restore(call: Call) -> None:
     call.done(record, sentence)
 
 
-def author(record: Mapping[str, Any]) -> str:
+def author_of(record: Mapping[str, Any]) -> str:
     """Return who wrote a version: a user, or a job with its run and attempt."""
     if record.get("job_id") is not None:
         return f"job {record['job_id']}, run {record['run_id']}, attempt {record['attempt_id']}"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from torc_tui.store.user_data import Author
+
 _VALUES = {
     "-d": "data",
     "--data": "data",
@@ -39,6 +41,8 @@ _VALUES = {
     "--format": "format",
     "--database": "database",
 }
+UNSET: Any = object()
+"""Stands for a value that was not given; None means JSON's null."""
 _ONLY_UPDATE = ("data", "data_file", "name", "ephemeral", "expected_version")
 
 
@@ -126,11 +130,11 @@ def _update(
     return user_data.update(
         connection,
         request.ref,
+        changes,
+        author(request.options.get("database")),
         workflow_id=workflow_id,
-        at=time.time(),
+        expected_version=_expected_version(request.options),
         check=check,
-        **writer(request.options.get("database")),
-        **changes,
     )
 
 
@@ -166,8 +170,10 @@ def workflow_of(given: str | None) -> int | None:
     return int(text)
 
 
-def writer(database: str | None) -> dict[str, Any]:
+def author(database: str | None) -> Author:
     """Return who writes: the job that calls this, if the database is its own, else the user."""
+    from torc_tui.store.user_data import Author
+
     number = os.environ.get
     own = number("TORC_DATABASE")
     job, run, attempt = (
@@ -182,13 +188,11 @@ def writer(database: str | None) -> dict[str, Any]:
         and own
         and database in (None, own)
     ):
-        return {"job": (int(job), int(run), int(attempt))}
-    return {"actor": settings.actor()}
+        return Author(time.time(), job=(int(job), int(run), int(attempt)))
+    return Author(time.time(), actor=settings.actor())
 
 
 def _changes(options: Mapping[str, str]) -> dict[str, Any]:
-    from torc_tui.store.user_data import UNSET
-
     changes: dict[str, Any] = {}
     data = given_data(options.get("data"), options.get("data_file"))
     if data is not UNSET:
@@ -197,17 +201,18 @@ def _changes(options: Mapping[str, str]) -> dict[str, Any]:
         changes["name"] = options["name"]
     if "ephemeral" in options:
         changes["is_ephemeral"] = truth(options["ephemeral"])
-    if "expected_version" in options:
-        if not is_id(options["expected_version"]):
-            raise UsageError("--expected-version must be the number of a version")
-        changes["expected_version"] = int(options["expected_version"])
     return changes
+
+
+def _expected_version(options: Mapping[str, str]) -> int | None:
+    given = options.get("expected_version")
+    if given is not None and not is_id(given):
+        raise UsageError("--expected-version must be the number of a version")
+    return None if given is None else int(given)
 
 
 def given_data(text: str | None, path: str | None) -> Any:
     """Return the value of ``--data`` or ``--data-file``; UNSET without them."""
-    from torc_tui.store.user_data import UNSET
-
     if text is not None and path is not None:
         raise UsageError("--data and --data-file cannot be used together")
     if "-" in (text, path):

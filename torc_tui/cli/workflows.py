@@ -21,6 +21,7 @@ from torc_tui.operations import catalog
 from torc_tui.operations.user_action import function_of
 from torc_tui.status import TROUBLED, JobStatus, number_of
 from torc_tui.store import workflows
+from torc_tui.store.selection import WorkflowSelection
 
 
 def list_(call: Call) -> None:
@@ -30,13 +31,12 @@ def list_(call: Call) -> None:
         say(f"there is no database at {call.missing_store}; `torc create FILE` creates it")
         return
     options = call.options
-    found = workflows.list_workflows(
-        call.store,
+    wanted = WorkflowSelection(
         user=None if options.all_users else settings.user_name(),
-        include_archived=options.include_archived,
-        archived_only=options.archived_only,
+        is_archived=options.archived_only or (None if options.include_archived else False),
         **call.page,
     )
+    found = workflows.list_workflows(call.store, wanted)
     records = [record_of(workflow) | progress_of(workflow) for workflow in found]
     if call.format == "table":
         records = [
@@ -83,7 +83,7 @@ def update(call: Call) -> None:
         raise UsageError("nothing to update", hint="give at least one option, such as --name")
     workflow_id = call.workflow_id(options.workflow)
     workflow = workflows.update_workflow(
-        call.store, workflow_id, at=time.time(), actor=call.actor, **given
+        call.store, workflow_id, given, at=time.time(), actor=call.actor
     )
     call.done(record_of(workflow), call.action.done.format(workflow=f"workflow {workflow_id}"))
 

@@ -1,0 +1,1 @@
+"""Keep workflows in a database, on SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Tell who holds what of a machine: jobs that its runners have claimed, in all workflows.
+"""Read what runners hold of a machine: the jobs that they have claimed, in all workflows.
 
 Input: a database and a location. Output: plain rows.
 """
@@ -17,8 +17,9 @@ from torc_tui.store.scheduling import decode_allocation
 
 
 class Holding(NamedTuple):
-    """An attempt that was claimed and has not ended. ``pid`` is its leader's, None before it is
-    started.
+    """An attempt that was claimed and has not ended.
+
+    ``pid`` is that of its process group leader, None until it is started.
     """
 
     job_id: int
@@ -35,8 +36,10 @@ class Holding(NamedTuple):
 
 
 class Runner(NamedTuple):
-    """A runner that is active, with what it may use now. ``gpus`` are as it found them: uuid,
-    index, name, memory, virtual; ``options`` as it was started.
+    """An active runner and the resources that it may use now.
+
+    ``gpus`` are those that it found: uuid, index, name, memory, virtual. ``options`` are those with
+    which it was started.
     """
 
     node_id: int
@@ -53,8 +56,8 @@ class Runner(NamedTuple):
 def holdings(store: Store, location: str) -> list[Holding]:
     """Return what the runners of that location hold, in any workflow of this database.
 
-    On this machine, attempts whose runner and process are both gone are left out; no runner counts
-    them either.
+    On this machine, attempts whose runner and process have both ended are left out, as in the
+    accounts of the runners.
     """
     with store.read() as conn:
         rows = conn.rows(sql.HOLDINGS, location=location)

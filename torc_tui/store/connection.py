@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, ParamSpec, TypeVar
 
     from torc_tui.store.schema_version import Dbapi
+    from torc_tui.store.selection import Selection
     from torc_tui.store.sql import BulkInsert, Listing
 
     P = ParamSpec("P")
@@ -138,26 +139,16 @@ class Connection:
         name: Any = statement
         return (self._used.get(name) or prepare(self.dialect, name)).kinds
 
-    def page(
-        self,
-        listing: Listing[R],
-        /,
-        *,
-        where: Mapping[str, Any],
-        sort_by: str = "id",
-        reverse: bool = False,
-        limit: int | None = None,
-        offset: int = 0,
-    ) -> list[R]:
-        """Return a part of a list: rows that pass all filters of ``where``, sorted.
+    def page(self, listing: Listing[R], wanted: Selection, /, **values: Any) -> list[R]:
+        """Return the rows of a list that ``wanted`` selects; ``values`` are its parameters.
 
-        ``where`` holds the parameters of the list and the filters by name; a filter whose value is
-        None is left out. Raise UsageError for an unknown order.
+        Raise UsageError for an unknown order.
         """
         name: Any = listing
-        values = {key: value for key, value in where.items() if value is not None}
-        values |= {"limit": (1 << 31) - 1 if limit is None else limit, "offset": offset}
-        prepared = page(self.dialect, name, tuple(values), sort_by, reverse)
+        values |= wanted.filters
+        limit = (1 << 31) - 1 if wanted.limit is None else wanted.limit
+        values |= {"limit": limit, "offset": wanted.offset}
+        prepared = page(self.dialect, name, tuple(values), wanted.sort_by, wanted.reverse)
         try:
             found = self.raw.execute(prepared.text, prepared.arrange(values)).fetchall()
         except Exception as error:

@@ -1,11 +1,11 @@
-"""Show the records of a workflow to a person: who wrote each last, who reads it, its state.
+"""Summarize the records of a workflow: the author of each, the jobs that use it, its state.
 
 Input: a connection and ids. Output: dicts. The list holds only the beginning and the size of a
 value, never the whole value. Nothing is written here.
 
-States: ``empty`` (null, and nobody needs it yet), ``missing`` (null, a job that is ready or running
-reads it, and no producer is left that could write it), ``edited`` (by a person, since the workflow
-was created), ``written`` (by a job, or from the start).
+States: ``empty`` (null, and no job needs it yet), ``missing`` (null, a job that is ready or running
+reads it, and no job is left that could write it), ``edited`` (by a person, since the workflow was
+created), ``written`` (by a job, or when the workflow was created).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def overview(
 ) -> list[dict[str, Any]]:
     """Return the records of a workflow, or with ``job_id`` those that the job reads or writes.
 
-    Each has id, name, is_ephemeral, version, size (bytes, None for null), head (the beginning of the
-    JSON), has_schema, written_at, actor, job_id, run_id, attempt_id, writer (a name), readers and
-    producers (count, name of the first), state and direction (``in``, ``out`` or ``in out`` for a
-    job).
+    Each has id, name, is_ephemeral, version, size (bytes, None for null), head (the beginning of
+    the JSON), has_schema, written_at, actor, job_id, run_id, attempt_id, writer (a name), readers
+    and producers (count, name of the first), state and direction (``in``, ``out`` or ``in out`` for
+    a job).
     """
     with conn.read():
         rows = conn.rows(sql.USER_DATA_OVERVIEW, workflow_id=workflow_id, head_length=HEAD)
@@ -105,7 +105,7 @@ def value_of(conn: Connection, record_id: int, version: int) -> Any:
 
 
 def _writer(job: str | None, job_id: int | None, actor: str | None) -> str:
-    """Return the name of the job that wrote, its id if the job is gone, or the person."""
+    """Return the name of the job that wrote, its id if the job was deleted, or the person."""
     return job or (f"job {job_id}" if job_id is not None else actor) or ""
 
 

@@ -1,11 +1,11 @@
-"""Keep the counters of dependencies, and write what follows from the end of a job.
+"""Keep the counters of dependencies, and change the dependents of a job that has ended.
 
-Input: a connection inside a write transaction. Output: the port that `lifecycle.decide` asks, the
-rows as decided, and the events about them; the caller appends these in the same transaction.
+Input: a connection inside a write transaction. Output: the graph that `lifecycle.decide` reads,
+changed rows, and the events about them; the caller appends the events in the same transaction.
 
 Invariants
 * A job is blocked as long as ``unmet`` is above zero; only blocked jobs are counted down.
-* User actions change statuses in any order, so they recount.
+* User actions change statuses in any order, so the counters are then computed anew.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ CHANGE_EVENTS = {
 
 
 class SqlGraph:
-    """The port `lifecycle.decide.Graph` over the counters of one store."""
+    """Implement `lifecycle.decide.Graph` with the counters of a database."""
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
 
     def release(self, ended: Sequence[tuple[int, bool]]) -> list[Waiting]:
+        """Count down the dependents of ended jobs; return those that wait for nothing more."""
         free: list[Waiting] = []
         for job_id, succeeded in ended:
             targets = [row[0] for row in self.conn.rows(sql.DEPENDENTS_OF, node_id=job_id)]
@@ -67,6 +68,7 @@ class SqlGraph:
         ]
 
     def failed_dependency(self, job_id: int) -> Reason:
+        """Return the reason why a job is canceled."""
         row = self.conn.one(sql.BLAME, node_id=job_id)
         if row is None:
             return because(Kind.DEPENDENCY)
@@ -81,7 +83,7 @@ class SqlGraph:
 
 
 def apply_changes(conn: Connection, changes: Sequence[Change], at: float) -> list[EventRow]:
-    """Write what was decided about jobs that nobody holds."""
+    """Write the decided changes of jobs that no runner holds; return their events."""
     if not changes:
         return []
     conn.many(
@@ -110,7 +112,7 @@ def apply_changes(conn: Connection, changes: Sequence[Change], at: float) -> lis
 
 
 def recount(conn: Connection, workflow_id: int) -> None:
-    """Set the counters of gates, and of uninitialized and blocked jobs, to what statuses say."""
+    """Compute the counters of gates, and of uninitialized and blocked jobs, from the statuses."""
     if conn.value(sql.ANY_INITIALIZED, workflow_id=workflow_id) is not None:
         conn.execute(sql.RECOUNT_GATES, workflow_id=workflow_id)
         conn.execute(sql.RECOUNT_JOBS, workflow_id=workflow_id)
@@ -123,8 +125,8 @@ def recount(conn: Connection, workflow_id: int) -> None:
 def place_uninitialized(conn: Connection, workflow_id: int, at: float) -> list[EventRow]:
     """Make every uninitialized job blocked, ready or canceled. The caller has recounted.
 
-    Most of it is silent, because the event of the initialization tells readers to read all jobs;
-    the events returned are those of cancellations.
+    Return the events of cancellations only: after the event of the initialization, readers read
+    all jobs.
     """
     conn.execute(sql.MAKE_READY, workflow_id=workflow_id)
     doomed = _waiting(conn.rows(sql.FREE_WITH_FAILURES, workflow_id=workflow_id))
@@ -140,7 +142,7 @@ def _waiting(rows: Sequence[sql.FreeRow]) -> list[Waiting]:
 
 
 def settle_from(conn: Connection, waiting: Sequence[Waiting], at: float) -> list[EventRow]:
-    """Decide jobs that wait for nothing any more, and all that follows from cancellations."""
+    """Start or cancel jobs that wait for nothing more; change the dependents of canceled jobs."""
     graph = SqlGraph(conn)
     decided = verdict(graph, waiting)
     events = apply_changes(conn, decided, at)
@@ -155,7 +157,7 @@ def settle_from(conn: Connection, waiting: Sequence[Waiting], at: float) -> list
 def settle_ended(
     conn: Connection, ended: Sequence[tuple[int, JobStatus]], at: float
 ) -> list[EventRow]:
-    """Write all that the end of these jobs means for others."""
+    """Change the dependents of jobs that have ended; return the events."""
     events: list[EventRow] = []
     for wave in settle(SqlGraph(conn), ended):
         events += apply_changes(conn, wave, at)
@@ -163,7 +165,7 @@ def settle_ended(
 
 
 def resettle(conn: Connection, workflow_id: int, at: float) -> list[EventRow]:
-    """Recount after a user action, then let jobs go on that wait for nothing."""
+    """Recount after a user action, then release jobs that wait for nothing more."""
     recount(conn, workflow_id)
     events = place_uninitialized(conn, workflow_id, at)
     free = _waiting(conn.rows(sql.FREE, workflow_id=workflow_id))

@@ -12,6 +12,7 @@ from torc_tui.reasons import Reason, decode
 from torc_tui.store import sql
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append as append
+from torc_tui.store.selection import EventSelection
 
 
 def list_events(
@@ -25,9 +26,9 @@ def list_events(
     newest_first: bool = False,
 ) -> list[Event]:
     """Return the events of a workflow with ``seq > after``, the oldest first."""
-    where = {"workflow_id": workflow_id, "after": after, "kind": kind, "job_id": job_id}
+    wanted = EventSelection(kind=kind, job_id=job_id, reverse=newest_first, limit=limit)
     with store.read() as conn:
-        rows = conn.page(sql.LIST_EVENTS, where=where, reverse=newest_first, limit=limit)
+        rows = conn.page(sql.LIST_EVENTS, wanted, workflow_id=workflow_id, after=after)
     return [event(row) for row in rows]
 
 

@@ -1,14 +1,13 @@
-"""Follow the events of one workflow, or of all, as they are committed by whomever.
+"""Follow the events of one workflow, or of all, as any process commits them.
 
-What comes in: a store and cursors. What goes out: events, each once, in their order, none left out.
-A notification only wakes; the table tells.
+Input: a database and cursors. Output: all events after the cursors, each once, in their order.
 
-How it notices: on SQLite ``PRAGMA data_version`` says in some microseconds whether any other
-connection committed, so it is asked often (a few milliseconds after the last event, later 50); on
-PostgreSQL the server notifies, and once a second the table is looked at all the same.
+On SQLite, ``PRAGMA data_version`` tells in microseconds whether another connection has committed,
+so it is read often: 2 ms after the last event, later every 50 ms. PostgreSQL sends notifications;
+the table is read once a second in any case. A notification only wakes the reader.
 
-Never here: writing. A feed belongs to the thread that calls :meth:`Feed.poll`; only
-:meth:`Feed.wake` is for others.
+Invariants: nothing is written here. Only the thread that calls `Feed.poll` may use a feed; other
+threads may call `Feed.wake`.
 """
 
 from __future__ import annotations
@@ -26,21 +25,20 @@ from torc_tui.store.database import Store
 from torc_tui.store.events import event
 
 QUICKEST, SLOWEST = 0.002, 0.05
-"""Seconds between two looks at SQLite's counter: right after something happened, and after a while
-of nothing."""
+"""Seconds between two reads of SQLite's counter: right after an event, and without events."""
 BEHIND_NOTIFY = 1.0
-"""Seconds after which PostgreSQL's table is looked at without a notification."""
+"""Seconds after which PostgreSQL's table is read without a notification."""
 CHUNK = 10_000
-"""Most events that one poll gives of a workflow; the next one goes on."""
+"""Most events of a workflow that one poll returns."""
 
 
 class Feed:
-    """The events after a cursor: ``after`` is the last ``seq`` that is known already, 0 for none.
+    """The events after a cursor: ``after`` is the last ``seq`` that is known, 0 for none.
 
-    With ``workflow_id`` None it follows every workflow, also those created later. ``after`` then
-    gives a cursor for each (``{workflow.id: workflow.last_seq}`` of a list that was read before); a
-    number means: from now on. A workflow that is deleted ends with one event of kind
-    ``workflow_deleted``, which stands in no table.
+    With ``workflow_id`` None, the feed follows every workflow, also those created later. ``after``
+    is then a cursor for each (``{workflow.id: workflow.last_seq}`` of a list that was read before);
+    a number stands for the events from now on. The deletion of a workflow is one event of kind
+    ``workflow_deleted``, which no table contains.
     """
 
     def __init__(
@@ -65,11 +63,11 @@ class Feed:
 
     @property
     def cursor(self) -> int:
-        """The last ``seq`` given out, of the one workflow that is followed."""
+        """Return the last ``seq`` that `poll` returned; 0 for a feed of all workflows."""
         return self._cursors.get(self._workflow_id, 0) if self._workflow_id is not None else 0
 
     def poll(self) -> list[Event]:
-        """Return what is new, at once.
+        """Return the new events without waiting.
 
         Raise StoreUnavailable if the database cannot be read; a later call tries again.
         """
@@ -88,9 +86,7 @@ class Feed:
         return found
 
     def wait(self, timeout: float | None = None) -> list[Event]:
-        """What is new as soon as there is something; nothing after ``timeout`` seconds or a
-        :meth:`wake`.
-        """
+        """Wait for new events and return them; none after ``timeout`` seconds or a `wake`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             found = self.poll()
@@ -107,8 +103,9 @@ class Feed:
                 return self.poll()
 
     def _readable(self, pause: float) -> set[int]:
-        """Which of the descriptors has something, after ``pause`` seconds at most. A runner holds
-        thousands of them, and ``select`` takes no number above 1023.
+        """Return the descriptors that can be read, after ``pause`` seconds at most.
+
+        `select.select` refuses descriptors above 1023, and a runner may have thousands.
         """
         waiting = select.poll()
         waiting.register(self._woken, select.POLLIN)
@@ -117,15 +114,18 @@ class Feed:
         return {descriptor for descriptor, _ in waiting.poll(pause * 1000)}
 
     def wake(self) -> None:
-        """Let :meth:`wait` return now (or at its next call). From any thread, and from a signal
-        handler.
+        """Let `wait` return now, or at its next call.
+
+        Any thread and a signal handler may call this.
         """
         if self._waker >= 0:
-            with suppress(OSError):  # the pipe is full: it will wake; or closed: nobody waits
+            with suppress(
+                OSError
+            ):  # the pipe is full, which wakes the reader, too; or it is closed
                 os.write(self._waker, b"\0")
 
     def close(self) -> None:
-        """Give back the connection and the pipe."""
+        """Close the connection and the pipe."""
         self._drop()
         woken, waker, self._woken, self._waker = self._woken, self._waker, -1, -1
         for descriptor in (waker, woken):
@@ -153,17 +153,17 @@ class Feed:
                     raise
 
     def _changed(self, conn: Connection) -> bool:
-        """Whether anybody committed since the last look.
+        """Return whether another connection may have committed since the last call.
 
-        What is noticed here is read afterwards, so nothing is missed.
+        The caller reads the events afterwards, so it misses none.
         """
         if conn.dialect == "postgresql":
             mine = str(self._workflow_id)
-            told = False
+            notified = False
             for notification in conn.raw.notifies(timeout=0):
-                told = told or self._workflow_id is None or notification.payload == mine
+                notified = notified or self._workflow_id is None or notification.payload == mine
             now = time.monotonic()
-            if told or now - self._looked >= BEHIND_NOTIFY:
+            if notified or now - self._looked >= BEHIND_NOTIFY:
                 self._looked = now
                 return True
             return False
@@ -180,7 +180,7 @@ class Feed:
             one = conn.one(sql.EVENT_HEAD, workflow_id=self._workflow_id)
             heads = {one.id: one.last_seq} if one is not None else {}
         else:
-            return []  # the event of its deletion was given already
+            return []  # its deletion was returned before
         found: list[Event] = []
         for workflow_id, last in heads.items():
             cursor = self._cursors.setdefault(workflow_id, 0)

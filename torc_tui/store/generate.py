@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,15 @@ def _words(values: Iterable[tuple[str, Any]]) -> str:
 def _schema() -> str:
     lines = [line for text in schema_texts() for line in _string(text, 4)]
     head = HEADER.format("Hold the statements that create a database on SQLite.")
-    words = f"POSTGRESQL_WORDS = {POSTGRESQL_WORDS!r}"
-    return "\n".join([head, "SCHEMA = (", *lines, ")", words.replace("'", '"'), ""])
+    words = [f'    "{word}": "{other}",' for word, other in POSTGRESQL_WORDS.items()]
+    return "\n".join([head, "SCHEMA = (", *lines, ")", "POSTGRESQL_WORDS = {", *words, "}", ""])
 
 
 def _extra(extra: Any) -> list[str]:
     if isinstance(extra, dict):
-        return [f"        {extra!r},"]
+        items = " ".join(f'"{name}": {value!r},' for name, value in extra.items())
+        body = textwrap.wrap(items, WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12)
+        return ["        {", *body, "        },"]
     lines = ["        ("]
     for part in extra:
         lines.append("            {")
@@ -143,13 +146,21 @@ def _types(found: Sequence[Entry]) -> str:
         elif entry.kind == "listing":
             lines.append(f"{entry.name}: Listing[{row}]")
         else:
-            values = ", ".join(f"{one.name}: {_value_type(one)}" for one in entry.parameters)
-            lines.append(f"def {entry.name}({'*, ' if values else ''}{values}) -> {row}: ...")
+            lines += _signature(entry, row)
     text = "\n".join([*lines, ""])
     names = ["Any", "Generic", "NamedTuple", "TypeVar"]
     used = ", ".join(name for name in names if re.search(rf"\b{name}\b", text))
     head = HEADER.format("Declare the parameters and rows of the statements.")
     return f"{head}\nfrom typing import {used}\n{text}"
+
+
+def _signature(entry: Entry, row: str) -> list[str]:
+    values = ", ".join(f"{one.name}: {_value_type(one)}" for one in entry.parameters)
+    line = f"def {entry.name}({'*, ' if values else ''}{values}) -> {row}: ..."
+    if len(line) <= 100:
+        return [line]
+    body = textwrap.wrap(f"*, {values}", WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return [f"def {entry.name}(", *body, f") -> {row}: ..."]
 
 
 def _row_classes(found: Sequence[Entry]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Bring the tables of an earlier version up to date.
 
-Input: a driver's connection inside a transaction. Each step makes one version of the schema out of
-the one before. The texts are frozen: they describe the schema of that time, not of today.
+Input: a driver's connection inside a transaction. Each step turns a version of the schema into the
+next one. The texts never change: they describe the schema of that time, not of today.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 Step = Callable[[Any, str], None]
 
 _REQUIREMENTS = """
-    id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, name TEXT NOT NULL, num_cpus INTEGER NOT NULL,
-    memory BIGINT, num_gpus FLOAT NOT NULL, gpu_memory BIGINT, gpu_model TEXT,
-    num_nodes INTEGER NOT NULL, runtime FLOAT, PRIMARY KEY (id),
+    id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, name TEXT NOT NULL,
+    num_cpus INTEGER NOT NULL, memory BIGINT, num_gpus FLOAT NOT NULL, gpu_memory BIGINT,
+    gpu_model TEXT, num_nodes INTEGER NOT NULL, runtime FLOAT, PRIMARY KEY (id),
     FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE
 """
 _NEW_COLUMNS = {
@@ -95,7 +95,7 @@ _CAUSES = {"memory": "oom", "runtime": "timeout", "terminated": "canceled"}
 
 
 def _from_1(raw: Any, dialect: str) -> None:
-    """Move the text of the workflow file to a table of its own."""
+    """Move the text of the workflow file to a separate table."""
     raw.execute(
         "CREATE TABLE workflow_text (workflow_id INTEGER NOT NULL PRIMARY KEY"
         " REFERENCES workflow (id) ON DELETE CASCADE, text TEXT NOT NULL)"
@@ -105,7 +105,7 @@ def _from_1(raw: Any, dialect: str) -> None:
 
 
 def _from_2(raw: Any, dialect: str) -> None:
-    """Add what liveness, allocations, freshness, triage and usage series need."""
+    """Add tables and columns for liveness, allocations, freshness, triage and usage series."""
     for table, columns in _NEW_COLUMNS.items():
         for column in columns:
             raw.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
@@ -155,4 +155,4 @@ def _encode_reasons(raw: Any, table: str, dialect: str) -> None:
 
 
 STEPS: dict[int, Step] = {1: _from_1, 2: _from_2}
-"""Version -> the step that makes the next version of it."""
+"""Version -> step to the next version."""

@@ -6,13 +6,12 @@ Relations between jobs come from `relations` and can be imported from here. Noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.model import Json, cause_word
-from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -27,36 +26,17 @@ from torc_tui.store.relations import dependents as dependents
 from torc_tui.store.relations import edges as edges
 from torc_tui.store.relations import job_io as job_io
 from torc_tui.store.relations import no_job, relationships
+from torc_tui.store.selection import FileSelection, JobSelection, ResultSelection, Selection
 from torc_tui.units import format_duration, format_memory
 
 Record = dict[str, Json]
 R = TypeVar("R")
 
-LIMIT = 100_000
-"""Records of a list, unless the caller says otherwise."""
 
-
-def _list(
-    store: Store,
-    listing: sql.Listing[R],
-    workflow_id: int,
-    filters: Mapping[str, Any],
-    *,
-    sort_by: str,
-    reverse: bool,
-    limit: int | None,
-    offset: int,
-) -> list[R]:
+def _list(store: Store, listing: sql.Listing[R], workflow_id: int, wanted: Selection) -> list[R]:
     """Return rows of a list; raise NotFound for an unknown workflow."""
     with store.read() as conn:
-        rows = conn.page(
-            listing,
-            where={"workflow_id": workflow_id, **filters},
-            sort_by=sort_by,
-            reverse=reverse,
-            limit=LIMIT if limit is None else limit,
-            offset=offset,
-        )
+        rows = conn.page(listing, wanted, workflow_id=workflow_id)
         _check(conn, workflow_id, rows)
     return rows
 
@@ -67,54 +47,19 @@ def _check(conn: Connection, workflow_id: int, rows: Sequence[Any]) -> None:
         raise no_workflow(workflow_id)
 
 
-def status_of(word: str | int | JobStatus) -> JobStatus:
-    """Return the status of that name or number; raise UsageError with all names."""
-    try:
-        return JobStatus.from_word(word) if isinstance(word, str) else JobStatus(word)
-    except (KeyError, ValueError):
-        words = ", ".join(status.word for status in JobStatus)
-        raise UsageError(f"there is no job status {word!r}", hint=f"one of {words}") from None
-
-
 # -- jobs ------------------------------------------------------------------------------------------
 
 
 def list_jobs(
     store: Store,
     workflow_id: int,
+    wanted: JobSelection | None = None,
     *,
-    status: str | JobStatus | None = None,
-    failed: bool = False,
-    name: str | None = None,
-    upstream_job_id: int | None = None,
-    limit: int | None = None,
-    offset: int = 0,
-    sort_by: str = "id",
-    reverse: bool = False,
     include_relationships: bool = False,
 ) -> list[Record]:
-    """Return the jobs of a workflow.
-
-    ``failed`` selects jobs that failed, also while they wait for a decision, or were terminated;
-    ``name`` is a pattern of SQL's LIKE; ``upstream_job_id`` selects the jobs that wait for it.
-    """
-    filters = {
-        "status": None if status is None else int(status_of(status)),
-        "failed": failed or None,
-        "name": name,
-        "upstream_job_id": upstream_job_id,
-    }
+    """Return the jobs of a workflow."""
     with store.read() as conn:
-        rows = _list(
-            store,
-            sql.LIST_JOBS,
-            workflow_id,
-            filters,
-            sort_by=sort_by,
-            reverse=reverse,
-            limit=limit,
-            offset=offset,
-        )
+        rows = _list(store, sql.LIST_JOBS, workflow_id, wanted or JobSelection())
         if include_relationships:
             return [record(row) | relationships(conn, row.id) for row in rows]
     return [record(row) for row in rows]
@@ -175,27 +120,9 @@ def _nearest_job(conn: Connection, workflow_id: int, name: str) -> str:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def list_files(
-    store: Store,
-    workflow_id: int,
-    *,
-    produced_by_job_id: int | None = None,
-    limit: int | None = None,
-    offset: int = 0,
-    sort_by: str = "id",
-    reverse: bool = False,
-) -> list[Record]:
+def list_files(store: Store, workflow_id: int, wanted: FileSelection | None = None) -> list[Record]:
     """Return the files of a workflow, with the times and sizes that were seen last."""
-    rows = _list(
-        store,
-        sql.LIST_FILES,
-        workflow_id,
-        {"producer": produced_by_job_id},
-        sort_by=sort_by,
-        reverse=reverse,
-        limit=limit,
-        offset=offset,
-    )
+    rows = _list(store, sql.LIST_FILES, workflow_id, wanted or FileSelection())
     return [record(row) for row in rows]
 
 
@@ -225,45 +152,10 @@ def required_files(store: Store, workflow_id: int) -> list[Record]:
 
 
 def list_results(
-    store: Store,
-    workflow_id: int,
-    *,
-    job_id: int | None = None,
-    run_id: int | None = None,
-    return_code: int | None = None,
-    failed: bool = False,
-    status: str | JobStatus | None = None,
-    compute_node_id: int | None = None,
-    all_runs: bool = False,
-    limit: int | None = None,
-    offset: int = 0,
-    sort_by: str = "id",
-    reverse: bool = False,
+    store: Store, workflow_id: int, wanted: ResultSelection | None = None
 ) -> list[Record]:
-    """Return the results of a workflow: of each job that has ended the newest one.
-
-    ``all_runs`` or a ``run_id`` selects all. ``failed`` selects results with a return code other
-    than 0, or none.
-    """
-    filters = {
-        "job_id": job_id,
-        "run_id": run_id,
-        "current": True if run_id is None and not all_runs else None,
-        "return_code": return_code,
-        "failed": failed or None,
-        "status": None if status is None else int(status_of(status)),
-        "compute_node_id": compute_node_id,
-    }
-    rows = _list(
-        store,
-        sql.LIST_RESULTS,
-        workflow_id,
-        filters,
-        sort_by=sort_by,
-        reverse=reverse,
-        limit=limit,
-        offset=offset,
-    )
+    """Return the results of a workflow."""
+    rows = _list(store, sql.LIST_RESULTS, workflow_id, wanted or ResultSelection())
     return [_result(row) for row in rows]
 
 

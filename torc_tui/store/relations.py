@@ -1,8 +1,8 @@
 """Read how jobs depend on each other, and what each job reads and writes.
 
-Input: a database and the id of a job or workflow. Output: records with names. Gates (sets of jobs
-that many wait for, stored once) are resolved for one job; in the graph of a whole workflow they are
-nodes. Nothing is written here.
+Input: a database and the id of a job or workflow. Output: records with names. A gate (a set of jobs
+for which many jobs wait, stored once) is a node in the graph of a workflow; for one job, it is
+replaced by its jobs. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _flat(jobs: dict[int, list[int]], groups: Sequence[int]) -> Sequence[int]:
 
 
 def relationships(conn: Connection, job_id: int) -> dict[str, Json]:
-    """Return the ids of what a job depends on, reads and writes, as the record of a job has them."""
+    """Return the ids of what a job depends on, reads and writes, as keys of its record."""
     keys = ("input_file_ids", "output_file_ids", "input_user_data_ids", "output_user_data_ids")
     ids = [[row.id for row in rows] for rows in _members(conn, job_id)]
     found = _distinct(conn.rows(sql.DEPENDENCIES, job_id=job_id))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from torc_tui.lifecycle.liveness import (
     LEASE_SECONDS,
@@ -27,6 +27,7 @@ from torc_tui.model import MachineIdentity
 from torc_tui.reasons import Argument, Kind, Reason, because
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
+from torc_tui.store import sql
 from torc_tui.store.compute_nodes import Node, active
 from torc_tui.store.connection import Connection
 
@@ -35,21 +36,9 @@ WATCH_SECONDS = 7.0
 clocks of two machines differ, and a runner that is alive sends a heartbeat every 5 s."""
 
 
-class HeldProcesses(Protocol):
+if TYPE_CHECKING:
+    HeldProcesses = sql.HeldByOthersRow | sql.HoldingsRow
     """A row about a held attempt: the process of its runner and that of the job."""
-
-    @property
-    def boot_id(self) -> str: ...
-    @property
-    def pid_namespace(self) -> str | None: ...
-    @property
-    def runner_pid(self) -> int: ...
-    @property
-    def runner_started(self) -> int: ...
-    @property
-    def pid(self) -> int | None: ...
-    @property
-    def process_started(self) -> int | None: ...
 
 
 def facts(node: Node) -> RunnerFacts:

@@ -1,11 +1,11 @@
-"""Record what a runner does with jobs: claim, start, end. The hot path of the engine.
+"""Record that a runner claims, starts and ends jobs. The engine calls this for every job.
 
 Input: a connection inside a write transaction, and values. Output: rows, and the events that
-describe what was done; the caller appends them in the same transaction. Nothing is decided here:
-`lifecycle.decide` knows what becomes of a job, `resources` what fits where.
+describe the changes; the caller appends them in the same transaction. `lifecycle.decide` decides
+about jobs that have ended, `resources` about jobs that may start.
 
-Invariant: a row moves only if its status and attempt are those that the runner knows; a report
-about anything else is dropped.
+Invariant: a row changes only if its status and attempt are those that the runner knows; a report
+about another attempt is ignored.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from torc_tui.store.prepared import Row
 
 if TYPE_CHECKING:
     ReadyJob = sql.ReadyJobsRow
-    """A job that may start, with all that an order and its end need."""
+    """A job that may start, with the columns that its order and its end need."""
     HeldElsewhere = sql.HeldByOthersRow
-    """What an attempt of another runner holds (as text), and the processes of both."""
+    """The allocation of an attempt of another runner as text, and the processes of both."""
     HeldJob = sql.HeldJobsRow
 else:
     ReadyJob = HeldElsewhere = HeldJob = Row
@@ -51,14 +51,14 @@ def decode_allocation(text: str | None) -> Allocation:
 
 
 def flags(conn: Connection, workflow_id: int) -> sql.WorkflowFlagsRow | None:
-    """Return what a runner must know before it moves anything; None if the workflow is gone."""
+    """Return whether a runner may change jobs; None if the workflow was deleted."""
     return conn.one(sql.WORKFLOW_FLAGS, workflow_id=workflow_id)
 
 
 def lock(conn: Connection, workflow_id: int, location: str) -> None:
-    """Let runners of one workflow, and runners of one location, take their steps one after the other.
+    """Wait until no other runner of the workflow or of the location is in a step.
 
-    SQLite has one writer anyway.
+    SQLite has one writer at a time.
     """
     if conn.dialect == "postgresql":
         conn.execute(sql.LOCK_WORKFLOW, workflow_id=workflow_id)
@@ -69,7 +69,7 @@ def lock(conn: Connection, workflow_id: int, location: str) -> None:
 
 
 def ready_classes(conn: Connection, workflow_id: int) -> list[int]:
-    """Return the resource classes of which a job is ready, the largest requests first."""
+    """Return the resource classes that have a ready job, the largest requests first."""
     classes = []
     current: int | None = conn.value(sql.FIRST_CLASS, workflow_id=workflow_id)
     while current is not None:
@@ -101,7 +101,7 @@ def claim(
 ) -> list[EventRow]:
     """Claim ready jobs for the node, each with its allocation as text.
 
-    The allocation is None for a job that gets it later.
+    The allocation is None for a job that gets it later, by `grant`.
     """
     conn.many(
         sql.CLAIM,
@@ -146,7 +146,7 @@ def grant(conn: Connection, taken_over: Sequence[tuple[str, int, int]]) -> None:
 
 
 def held_jobs(conn: Connection, node_id: int) -> dict[int, HeldJob]:
-    """Return the jobs that this node holds, by id: its reports may be about no others."""
+    """Return the jobs that this node holds, by id; it may report only about these."""
     return {row.id: row for row in conn.rows(sql.HELD_JOBS, node_id=node_id)}
 
 
@@ -178,7 +178,7 @@ def started_event(node_id: int, report: Started) -> EventRow:
 
 
 def unclaim(conn: Connection, attempts: Sequence[tuple[int, int]]) -> list[EventRow]:
-    """Give back (job id, attempt) that were claimed and never started."""
+    """Release attempts (job id, attempt id) that were claimed and never started."""
     conn.many(
         sql.UNCLAIM, [{"job_id": job_id, "attempt_id": attempt} for job_id, attempt in attempts]
     )
@@ -187,7 +187,7 @@ def unclaim(conn: Connection, attempts: Sequence[tuple[int, int]]) -> list[Event
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt that has ended, and what that means."""
+    """An attempt that has ended, and the decision about its job."""
 
     exited: Exited
     outcome: Outcome
@@ -200,7 +200,7 @@ class Ended:
 
 
 def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow]:
-    """Record attempts that have ended, and everything that follows for their dependents."""
+    """Record attempts that have ended, and change their dependents."""
     conn.many(sql.END, map(_job_row, ended))
     conn.many(sql.ADD_RESULT, [_result_row(node_id, one) for one in ended])
     events = [event for one in ended for event in _end_events(one)]
@@ -305,7 +305,7 @@ def empty_output_data(conn: Connection, group_id: int) -> list[str]:
 
 
 def unsettled(conn: Connection, workflow_id: int) -> bool:
-    """Return whether something is left to do for any job; interrupted jobs run again."""
+    """Return whether any job has still to run or to be decided; interrupted jobs run again."""
     if conn.value(sql.ANY_UNSETTLED, workflow_id=workflow_id) is not None:
         return True
     return bool(conn.value(sql.INTERRUPTED, workflow_id=workflow_id))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
     FileRow = Row
 
-# -- what initialization needs ----------------------------------------------------------------------
+# -- what initialization needs ---------------------------------------------------------------------
 
 
 def required_files(conn: Connection, workflow_id: int) -> list[FileRow]:

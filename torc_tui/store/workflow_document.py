@@ -86,6 +86,7 @@ class Entry:
             raise self.error(key, wrong.message) from None
 
     def error(self, key: str, words: str) -> UsageError:
+        """Return the error for a value of this entry."""
         return UsageError(
             f"this is not an exported workflow: {self.place}: {key!r} {words}", hint=HINT
         )

@@ -17,9 +17,9 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.creation import execution_dict
 from torc_tui.store.database import Store
 from torc_tui.store.prepared import record
+from torc_tui.store.selection import ResultSelection
 
 EXPORT_VERSION = "1.0"
-_ALL = (1 << 31) - 1
 
 Document = dict[str, Json]
 
@@ -50,7 +50,7 @@ def export_workflow(
             "export_version": EXPORT_VERSION,
             "exported_at": queries.timestamp(time.time()),
             "workflow": _workflow(conn, workflow_id),
-            "files": queries.list_files(store, workflow_id, limit=_ALL),
+            "files": queries.list_files(store, workflow_id),
             "user_data": [
                 record(row) for row in conn.rows(sql.EXPORT_USER_DATA, workflow_id=workflow_id)
             ],
@@ -68,9 +68,8 @@ def export_workflow(
             "workflow_actions": queries.list_actions(store, workflow_id),
         }
         if include_results:
-            document["results"] = queries.list_results(
-                store, workflow_id, all_runs=True, limit=_ALL
-            )
+            wanted = ResultSelection(all_runs=True)
+            document["results"] = queries.list_results(store, workflow_id, wanted)
         if include_events:
             document["events"] = [
                 {

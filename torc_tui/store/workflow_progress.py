@@ -36,7 +36,7 @@ class Unsuccessful(NamedTuple):
 
 
 def unsuccessful(conn: Connection, workflow_id: int, limit: int = 1000) -> list[Unsuccessful]:
-    """Return jobs that failed, were terminated or wait for a decision, in the order of their ends."""
+    """Return jobs that failed, were terminated or wait for a decision, by the time of their end."""
     rows = conn.rows(sql.UNSUCCESSFUL_JOBS, workflow_id=workflow_id, limit=limit)
     return [Unsuccessful(**(row._asdict() | {"reason": decode(row.reason)})) for row in rows]
 

@@ -1,7 +1,6 @@
 """List, read, change, archive and delete whole workflows.
 
-Input: ids. Output: the records of `model`. What the statuses of jobs mean, and the counters of their
-dependencies, belongs to `scheduling`.
+Input: ids. Output: the records of `model`. `scheduling` and `dependency_counters` change jobs.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
 from torc_tui.store.event_log import no_workflow
 from torc_tui.store.prepared import record
+from torc_tui.store.selection import WorkflowSelection
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,35 +38,10 @@ class Snapshot:
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def list_workflows(
-    store: Store,
-    *,
-    user: str | None = None,
-    include_archived: bool = False,
-    archived_only: bool = False,
-    limit: int = 10000,
-    offset: int = 0,
-    sort_by: str = "id",
-    reverse: bool = False,
-) -> list[Workflow]:
-    """Return the workflows of ``user`` (None: of all), with their counts.
-
-    Raise UsageError for an unknown ``sort_by``.
-    """
-    where = {
-        "user": user,
-        "archived": archived_only or None,
-        "not_archived": (not archived_only and not include_archived) or None,
-    }
+def list_workflows(store: Store, wanted: WorkflowSelection | None = None) -> list[Workflow]:
+    """Return workflows, with their counts; raise UsageError for an unknown order."""
     with store.read() as conn:
-        rows = conn.page(
-            sql.LIST_WORKFLOWS,
-            where=where,
-            sort_by=sort_by,
-            reverse=reverse,
-            limit=limit,
-            offset=offset,
-        )
+        rows = conn.page(sql.LIST_WORKFLOWS, wanted or WorkflowSelection())
         return [_workflow(conn, row) for row in rows]
 
 
@@ -170,40 +145,28 @@ def _workflow(conn: Connection, row: sql.WorkflowRow) -> Workflow:
 # -- changes ---------------------------------------------------------------------------------------
 
 
-class _Unset:
-    """Stands for an argument that was not given, where None has a meaning."""
-
-
-UNSET = _Unset()
+_CHANGEABLE = ("name", "description", "user", "project", "metadata")
 
 
 def update_workflow(
     store: Store,
     workflow_id: int,
+    changes: Mapping[str, Json],
     *,
     at: float,
     actor: str | None = None,
-    name: str | _Unset = UNSET,
-    description: str | _Unset | None = UNSET,
-    user: str | _Unset = UNSET,
-    project: str | _Unset | None = UNSET,
-    metadata: Json | _Unset = UNSET,
 ) -> Workflow:
-    """Change what is given and return the workflow; raise NotFound."""
-    given = {
-        "name": name,
-        "description": description,
-        "user": user,
-        "project": project,
-        "metadata": metadata,
-    }
-    changes = {key: value for key, value in given.items() if not isinstance(value, _Unset)}
+    """Change the name, description, user, project or metadata of a workflow, and return it.
+
+    Raise NotFound for an unknown workflow.
+    """
     with store.write() as conn:
         if changes:
-            event = ("workflow_updated", None, changes)
+            event = ("workflow_updated", None, dict(changes))
             events.append(conn, workflow_id, [event], at=at, actor=actor)
             before = read_workflow(conn, workflow_id)
-            new: dict[str, Any] = {key: changes.get(key, getattr(before, key)) for key in given}
+            new: dict[str, Any] = {key: getattr(before, key) for key in _CHANGEABLE}
+            new.update(changes)
             if new["metadata"] is not None:
                 new["metadata"] = dumps(new["metadata"])
             conn.execute(sql.UPDATE_WORKFLOW, workflow_id=workflow_id, **new)

@@ -14,40 +14,50 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "id workflow_id trigger_type action_type job_ids:json commands:json persistent:boolean "
         "settings:json executed_run_id executed_at",
         "",
-        {'executed_run_id': None, 'executed_at': None},
+        {
+            "executed_run_id": None, "executed_at": None,
+        },
     ),
     "INSERT_DEPENDENCIES": (
         "INSERT INTO dependency (depends_on_id, job_id, kind, via, workflow_id) VALUES (?1, ?2, "
         "?3, ?4, ?5)",
         "depends_on_id job_id kind via workflow_id",
         "",
-        {'via': None},
+        {
+            "via": None,
+        },
     ),
     "INSERT_FAILURE_HANDLERS": (
         "INSERT INTO failure_handler (id, workflow_id, name, rules) VALUES (?1, ?2, ?3, ?4)",
         "id workflow_id name rules:json",
         "",
-        {},
+        {
+        },
     ),
     "INSERT_FILES": (
         "INSERT INTO file (id, workflow_id, name, path, st_mtime, st_size) VALUES (?1, ?2, ?3, "
         "?4, ?5, ?6)",
         "id workflow_id name path:path st_mtime st_size",
         "",
-        {'st_mtime': None, 'st_size': None},
+        {
+            "st_mtime": None, "st_size": None,
+        },
     ),
     "INSERT_FILE_GROUPS": (
         "INSERT INTO file_group (group_id, file_id, workflow_id) VALUES (?1, ?2, ?3)",
         "group_id file_id workflow_id",
         "",
-        {},
+        {
+        },
     ),
     "INSERT_GATES": (
         "INSERT INTO gate (id, workflow_id, size, unmet, unsuccessful, via) VALUES (?1, ?2, ?3, "
         "?4, ?5, ?6)",
         "id workflow_id size unmet unsuccessful via",
         "",
-        {'unmet': 0, 'unsuccessful': 0, 'via': None},
+        {
+            "unmet": 0, "unsuccessful": 0, "via": None,
+        },
     ),
     "INSERT_JOBS": (
         "INSERT INTO job (id, workflow_id, name, command, invocation_script, script, status, "
@@ -64,7 +74,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "require_user_data:boolean labels:json input_files output_files input_user_data "
         "output_user_data",
         "",
-        {'invocation_script': None, 'script': None, 'status': 0, 'held': False, 'unmet': 0, 'unsuccessful': 0, 'attempt_id': 1, 'retries': 0, 'failure_handler_id': None, 'scheduler': None, 'parameter_values': None, 'env': None, 'stdio': None, 'options': None, 'supports_termination': False, 'require_user_data': None, 'labels': None, 'input_files': None, 'output_files': None, 'input_user_data': None, 'output_user_data': None},
+        {
+            "invocation_script": None, "script": None, "status": 0, "held": False, "unmet": 0,
+            "unsuccessful": 0, "attempt_id": 1, "retries": 0, "failure_handler_id": None,
+            "scheduler": None, "parameter_values": None, "env": None, "stdio": None, "options":
+            None, "supports_termination": False, "require_user_data": None, "labels": None,
+            "input_files": None, "output_files": None, "input_user_data": None,
+            "output_user_data": None,
+        },
     ),
     "INSERT_REQUIREMENTS": (
         "INSERT INTO resource_requirements (id, workflow_id, name, num_cpus, memory, num_gpus, "
@@ -72,7 +89,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "?10)",
         "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime",
         "",
-        {'memory': None, 'gpu_memory': None, 'gpu_model': None, 'runtime': None},
+        {
+            "memory": None, "gpu_memory": None, "gpu_model": None, "runtime": None,
+        },
     ),
     "INSERT_RESULTS": (
         "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, status, "
@@ -85,13 +104,19 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "avg_cpu_percent peak_gpu_memory avg_gpu_percent allocation:json output_dir:path "
         "log_stem:path signature:json",
         "",
-        {'compute_node_id': None, 'return_code': None, 'cause': None, 'reason': None, 'cpu_time': None, 'peak_memory': None, 'avg_memory': None, 'peak_cpu_percent': None, 'avg_cpu_percent': None, 'peak_gpu_memory': None, 'avg_gpu_percent': None, 'allocation': None, 'output_dir': None, 'log_stem': None, 'signature': None},
+        {
+            "compute_node_id": None, "return_code": None, "cause": None, "reason": None,
+            "cpu_time": None, "peak_memory": None, "avg_memory": None, "peak_cpu_percent": None,
+            "avg_cpu_percent": None, "peak_gpu_memory": None, "avg_gpu_percent": None,
+            "allocation": None, "output_dir": None, "log_stem": None, "signature": None,
+        },
     ),
     "INSERT_SLURM_SCHEDULERS": (
         "INSERT INTO slurm_scheduler (id, workflow_id, name, settings) VALUES (?1, ?2, ?3, ?4)",
         "id workflow_id name settings:json",
         "",
-        {},
+        {
+        },
     ),
     "INSERT_USER_DATA": (
         "INSERT INTO user_data (id, workflow_id, name, is_ephemeral, data, version, json_schema, "
@@ -99,20 +124,26 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "id workflow_id name is_ephemeral:boolean data:json version json_schema:json "
         "declared:boolean",
         "",
-        {'is_ephemeral': False, 'data': None, 'version': 0, 'json_schema': None, 'declared': True},
+        {
+            "is_ephemeral": False, "data": None, "version": 0, "json_schema": None, "declared":
+            True,
+        },
     ),
     "INSERT_USER_DATA_GROUPS": (
         "INSERT INTO user_data_group (group_id, user_data_id, workflow_id) VALUES (?1, ?2, ?3)",
         "group_id user_data_id workflow_id",
         "",
-        {},
+        {
+        },
     ),
     "INSERT_USER_DATA_VERSIONS": (
         "INSERT INTO user_data_version (user_data_id, version, data, written_at, actor, job_id, "
         "run_id, attempt_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         "user_data_id version data:json written_at actor job_id run_id attempt_id",
         "",
-        {'data': None, 'actor': None, 'job_id': None, 'run_id': None, 'attempt_id': None},
+        {
+            "data": None, "actor": None, "job_id": None, "run_id": None, "attempt_id": None,
+        },
     ),
     "INSERT_WORKFLOW": (
         "INSERT INTO workflow (id, name, \"user\", description, project, metadata, directory, "
@@ -125,13 +156,20 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "is_archived:boolean is_paused:boolean last_seq env:json execution_config:json "
         "use_pending_failed:boolean require_user_data:boolean settings:json",
         "",
-        {'description': None, 'project': None, 'metadata': None, 'file': None, 'format': None, 'real_path': None, 'set_values': None, 'file_hash': None, 'run_id': 0, 'is_canceled': False, 'is_archived': False, 'is_paused': False, 'last_seq': 0, 'env': '{}', 'execution_config': '{}', 'use_pending_failed': False, 'require_user_data': False, 'settings': '{}'},
+        {
+            "description": None, "project": None, "metadata": None, "file": None, "format":
+            None, "real_path": None, "set_values": None, "file_hash": None, "run_id": 0,
+            "is_canceled": False, "is_archived": False, "is_paused": False, "last_seq": 0,
+            "env": '{}', "execution_config": '{}', "use_pending_failed": False,
+            "require_user_data": False, "settings": '{}',
+        },
     ),
     "INSERT_WORKFLOW_TEXT": (
         "INSERT INTO workflow_text (workflow_id, text) VALUES (?1, ?2)",
         "workflow_id text",
         "",
-        {},
+        {
+        },
     ),
 }
 # where PostgreSQL needs other words

@@ -60,7 +60,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "machine_id pid_namespace location node_name allocation_id ends_at heartbeats "
         "lease_seconds labels:json",
         "",
-        {'options': '{}', 'is_active': True, 'stop_requested': None, 'ended_at': None, 'machine_id': None, 'pid_namespace': None, 'location': None, 'node_name': None, 'allocation_id': None, 'ends_at': None, 'heartbeats': 0, 'lease_seconds': None, 'labels': None},
+        {
+            "options": '{}', "is_active": True, "stop_requested": None, "ended_at": None,
+            "machine_id": None, "pid_namespace": None, "location": None, "node_name": None,
+            "allocation_id": None, "ends_at": None, "heartbeats": 0, "lease_seconds": None,
+            "labels": None,
+        },
     ),
     "LAST_EVENTS": (
         "SELECT sum(workflow.last_seq) AS last_seq, count(*) AS workflows FROM workflow",

@@ -126,4 +126,8 @@ SCHEMA = (
     "attempt_id INTEGER, PRIMARY KEY (user_data_id, version), FOREIGN KEY(user_data_id) "
     "REFERENCES user_data (id) ON DELETE CASCADE )",
 )
-POSTGRESQL_WORDS = {"result ( id INTEGER": "result ( id SERIAL", " WITHOUT ROWID": "", "BLOB": "BYTEA"}
+POSTGRESQL_WORDS = {
+    "result ( id INTEGER": "result ( id SERIAL",
+    " WITHOUT ROWID": "",
+    "BLOB": "BYTEA",
+}

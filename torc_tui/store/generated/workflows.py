@@ -62,8 +62,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         (
             {
                 "user": "workflow.\"user\" = {user}",
-                "archived": "workflow.is_archived",
-                "not_archived": "NOT workflow.is_archived",
+                "is_archived": "workflow.is_archived = {is_archived}",
             },
             {
                 "id": "workflow.id",

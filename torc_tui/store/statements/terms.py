@@ -147,10 +147,12 @@ class Bulk:
 
     @property
     def columns(self) -> list[Column[Any]]:
+        """Return the columns that are filled."""
         return [column for column in self.table.columns if column.name not in self.omitted]
 
     @property
     def expression(self) -> Insert:
+        """Return the insert of one row."""
         values = {column: param(column) for column in self.columns}
         return insert(self.table).values(values).inline()
 

@@ -39,8 +39,7 @@ LIST_WORKFLOWS = Paged(
     },
     filters={
         "user": workflow.c.user == param(workflow.c.user),
-        "archived": workflow.c.is_archived,
-        "not_archived": ~workflow.c.is_archived,
+        "is_archived": workflow.c.is_archived == param(workflow.c.is_archived),
     },
 )
 WORKFLOWS_OF_NAME = (

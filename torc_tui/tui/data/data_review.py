@@ -125,10 +125,9 @@ def write(store: Store, actor: str, record_id: int, value: Json, version: int) -
         return user_data.update(
             connection,
             record_id,
-            data=value,
+            {"data": value},
+            user_data.Author(time.time(), actor=actor),
             expected_version=version,
-            actor=actor,
-            at=time.time(),
             check=violation_texts,
         )
     except Conflict:

@@ -249,13 +249,14 @@ class DataVersions(CoveringScreen):
         record_id = self.record["id"]
 
         def restore(store: Store, actor: str) -> Record:
+            from torc_tui.store.user_data import Author
+
             found: Record = function_of(RESTORE_RECORD)(
                 store.connection(),
                 record_id,
                 version,
-                at=time.time(),
+                Author(time.time(), actor=actor),
                 expected_version=current,
-                actor=actor,
                 check=violation_texts,
             )
             return found

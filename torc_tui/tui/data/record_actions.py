@@ -145,8 +145,13 @@ class RecordActions:
             return "a record with this name exists" if text in taken else None
 
         def act(store: Store, actor: str, name: str) -> Record:
+            from torc_tui.store.user_data import Author
+            from torc_tui.store.user_data_records import NewRecord
+
+            author = Author(time.time(), actor=actor)
+            new = NewRecord(name=name)
             found: Record = function_of(CREATE_RECORD)(
-                store.connection(), self._workflow_id, name, at=time.time(), actor=actor
+                store.connection(), self._workflow_id, new, author
             )
             return found
 
@@ -168,13 +173,15 @@ class RecordActions:
         if record is None:
             return
         words = {"record": str(record["name"])}
-        given = dict(action.fixed)
-        if "data" in given:
-            given["expected_version"] = record["version"]
+        changes = [dict(action.fixed)] if action.fixed else []
+        expected = {"expected_version": record["version"]} if changes else {}
 
         def act(store: Store, actor: str) -> Record:
+            from torc_tui.store.user_data import Author
+
+            author = Author(time.time(), actor=actor)
             found: Record = function_of(action)(
-                store.connection(), record["id"], at=time.time(), actor=actor, **given
+                store.connection(), record["id"], *changes, author, **expected
             )
             return found
 

@@ -80,8 +80,9 @@ class StoreSource:
     def listing(self) -> Sequence[Workflow]:
         """Return all workflows."""
         from torc_tui.store import workflows
+        from torc_tui.store.selection import WorkflowSelection
 
-        return workflows.list_workflows(self.store, include_archived=True)
+        return workflows.list_workflows(self.store, WorkflowSelection(is_archived=None))
 
     def tail(self, workflow_id: int | None, after: int | Mapping[int, int]) -> Tail:
         """Follow the events of one workflow, or of all, after the given sequence numbers."""

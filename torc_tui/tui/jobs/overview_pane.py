@@ -244,15 +244,15 @@ def read_details(store: Store, job_id: int) -> Details:
     """Return what the database knows about a job; called in the reader thread."""
     from torc_tui.operations import stderr_tail
     from torc_tui.store import queries, relations
+    from torc_tui.store.selection import ResultSelection
 
     record = queries.get_job(store, job_id)
     before, after = relations.dependencies(store, job_id), relations.dependents(store, job_id)
     io = relations.job_io(store, job_id)
     troubled = JobStatus.from_word(str(record["status"])) in TROUBLED
     tail = stderr_tail.of_job(store, job_id, STDERR_LINES) if troubled else None
-    results = queries.list_results(
-        store, record["workflow_id"], job_id=job_id, all_runs=True, reverse=True, limit=50
-    )
+    wanted = ResultSelection(job_id=job_id, all_runs=True, reverse=True, limit=50)
+    results = queries.list_results(store, record["workflow_id"], wanted)
     return Details(
         record=record,
         results=results,

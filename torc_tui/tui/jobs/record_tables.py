@@ -96,8 +96,9 @@ class ResultsPane(RecordPane):
 
     def read(self, store: Store, workflow_id: int) -> Sequence[Record]:
         from torc_tui.store import queries
+        from torc_tui.store.selection import ResultSelection
 
-        return queries.list_results(store, workflow_id, all_runs=True)
+        return queries.list_results(store, workflow_id, ResultSelection(all_runs=True))
 
     def cell(self, record: Record, column: str, width: int) -> Cell:
         value = record.get(column)

@@ -39,13 +39,7 @@ def rename(torc: AppPort, workflow: Workflow) -> None:
             from torc_tui.store import workflows
 
             given = {key: text or None for key, text in changes.items()}
-            return workflows.update_workflow(
-                store,
-                workflow.id,
-                at=time.time(),
-                actor=actor,
-                **given,  # type: ignore[arg-type]  # a name is never empty
-            )
+            return workflows.update_workflow(store, workflow.id, given, at=time.time(), actor=actor)
 
         options = " ".join(f"--{key} {shlex.quote(text)}" for key, text in changes.items())
         torc.actions.run(
