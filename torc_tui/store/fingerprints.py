@@ -94,8 +94,9 @@ def baselines_of(
 
 
 def ends_before(conn: Connection, job_id: int) -> list[tuple[str, int]]:
-    """Return the jobs that a job follows otherwise than through files and data: the name of each,
-    and the number of the event with which its last successful attempt ended.
+    """Return the jobs that a job follows, except through files and data.
+
+    Each is its name, and the number of the event with which its last successful attempt ended.
     """
     rows = conn.rows(sql.ENDS_BEFORE, job_id=job_id)
     decoded = [(row.name, decode(row.data, 0.0)) for row in rows]

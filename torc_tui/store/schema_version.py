@@ -62,8 +62,9 @@ def stored_version(connection: Dbapi, place: str) -> int | None:
 
 
 def _has_tables(connection: Dbapi, place: str) -> bool:
-    """Return whether a SQLite file has any tables; PostgreSQL, where programs share a database,
-    whether it has a table ``meta``.
+    """Return whether a SQLite file has any tables, or PostgreSQL a table ``meta``.
+
+    Several programs may share a database on PostgreSQL.
     """
     query = "SELECT count(*) FROM sqlite_master"
     if "://" in place:
