@@ -147,7 +147,7 @@ def attempts(store: Store, job_id: int) -> list[AttemptLog]:
 
 
 def all_attempts(store: Store, workflow_id: int) -> list[AttemptLog]:
-    """Return the attempts of all jobs of a workflow in all runs; those of a job, the newest last."""
+    """Return the attempts of all jobs of a workflow in all runs, the newest of a job last."""
     with store.read() as conn:
         around = _around(conn, workflow_id)
         ended = conn.rows(sql.ENDED_ATTEMPTS, workflow_id=workflow_id)

@@ -20,7 +20,8 @@ HOST_NAMES = select(compute_node.c.id, compute_node.c.hostname).where(
 _job = select(
     *columns(
         job,
-        "id:job_id name group workflow_id status attempt_id stdio output_dir started_at compute_node_id",
+        "id:job_id name group workflow_id status attempt_id stdio output_dir started_at "
+        "compute_node_id",
     ),
 )
 CURRENT_ATTEMPT = _job.where(job.c.id == _job_id)
