@@ -20,3 +20,11 @@ def test_no_sql_texts() -> None:
         if SQL.search(line)
     ]
     assert not found, "\n".join([*found, "add the statement to torc_tui/store/statements/"])
+
+
+def test_no_unused_statements() -> None:
+    product = [path for path in STORE.parent.rglob("*.py") if path.parent.name != "generated"]
+    used = {name for path in product for name in re.findall(r"\bsql\.(\w+)", path.read_text())}
+    names = set(re.findall(r"^(\w+) = ", (STORE / "sql.py").read_text(), re.MULTILINE))
+    assert len(names) > 100
+    assert not names - used, "statements that no code runs"
