@@ -90,6 +90,7 @@ class FileSpec:
 
     name: str
     path: str
+    rerun_check: str | None = None
     source: Source = NOWHERE
 
 

@@ -18,6 +18,8 @@ HONORED = {
     "resource_monitor": "{enabled: false}",
     "output_check": "written",
     "wait_for_background": "true",
+    "rerun_on": "[command, data]",
+    "hash_limit": "1g",
     "on_lost": "fail",
 }
 IGNORED = {

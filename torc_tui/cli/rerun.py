@@ -6,6 +6,7 @@ lines or JSON. `torc_tui.operations.rerun` finds them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
-from torc_tui.cli.diagnostics import FAILED, OK, note
-from torc_tui.errors import NotFound
+from torc_tui.cli.diagnostics import FAILED, OK, note, say
+from torc_tui.cli.targets import ask
+from torc_tui.errors import NotFound, UsageError
 from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict
 from torc_tui.operations.rerun import RerunPlan, plan_rerun, reinitialize
 from torc_tui.reasons import Kind, Reason
@@ -86,6 +88,37 @@ def reinit(call: Call) -> int:
     numbers = {"run_id": done.run_id, "stale": done.stale, "ready": ready, "blocked": blocked}
     call.done(record | numbers, message)
     return OK
+
+
+def offer_rerun(call: Call, workflow: Workflow) -> int:
+    """Say how many jobs of a finished workflow are stale, and run them again if that is wanted.
+
+    Return how many are left as they are although nobody has said so.
+    """
+    options = call.options
+    if options.stale and options.keep:
+        raise UsageError("--stale and --keep cannot be used together")
+    found = plan_rerun(call.store, workflow.id)
+    quiet = options.quiet or call.json
+    if not found.stale:
+        if not quiet:
+            say(f"{headline(found)}; `torc init {workflow.id}` runs all jobs again")
+        return 0
+    if not quiet or not (options.stale or options.keep):
+        say(f"{headline(found)}; run `torc plan {workflow.id}` for the reasons")
+    if not options.stale and not options.keep and not _wants_rerun(call):
+        say(f"`torc run {workflow.id} --stale` runs them again, --keep keeps their results")
+        return len(found.stale)
+    if not options.keep:
+        reinitialize(call.store, workflow.id, force=options.force, actor=call.actor)
+    return 0
+
+
+def _wants_rerun(call: Call) -> bool:
+    """Ask on a terminal whether the stale jobs run again."""
+    if call.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return ask("Run them again? [y/N] ").lower() in ("y", "yes")
 
 
 # -- printing --------------------------------------------------------------------------------------

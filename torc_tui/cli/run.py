@@ -19,7 +19,7 @@ from torc_tui.cli.command_line import names_file
 from torc_tui.cli.create import create_from_file, warn_existing_outputs
 from torc_tui.cli.diagnostics import note, say
 from torc_tui.cli.identifiers import is_id
-from torc_tui.engine.report import EXIT_UNSUCCESSFUL, RunOptions, RunReport
+from torc_tui.engine.report import EXIT_STALE, EXIT_UNSUCCESSFUL, RunOptions, RunReport
 from torc_tui.errors import NotFound, Refused, SettingsError
 from torc_tui.model import Workflow
 from torc_tui.reasons import Kind
@@ -53,10 +53,12 @@ def run(call: Call) -> int:
     else:
         workflow_id = _workflow_named(call, what)
     workflow = workflows.get_workflow(call.store, workflow_id)
-    _make_ready(call, workflow)
+    stale = _make_ready(call, workflow)
+    if stale and given.detach:
+        return EXIT_STALE
     if given.detach or given.tui:
         return _in_background(call, workflow, options)
-    return _here(call, workflow, options)
+    return _here(call, workflow, options, stale)
 
 
 def _only_file() -> str | None:
@@ -129,8 +131,12 @@ def arguments_of(options: RunOptions) -> list[str]:
     return arguments if options.limit_resources else [*arguments, "--no-limit-resources"]
 
 
-def _make_ready(call: Call, workflow: Workflow) -> None:
-    """Initialize a workflow that was never initialized; run any other as it is."""
+def _make_ready(call: Call, workflow: Workflow) -> int:
+    """Initialize a workflow that was never initialized, and look for stale jobs in a finished one.
+
+    Return how many stale jobs are left as they are although nobody has said so.
+    """
+    from torc_tui.cli.rerun import offer_rerun
     from torc_tui.operations.workflows import initialize, needs_initialization
 
     if workflow.is_archived:
@@ -149,17 +155,16 @@ def _make_ready(call: Call, workflow: Workflow) -> None:
         )
         if not call.options.quiet:
             warn_existing_outputs(report.existing_outputs)
-    elif workflow.is_canceled:
+        return 0
+    if _is_finished(workflow) and (call.options.stale or not workflow.is_canceled):
+        return offer_rerun(call, workflow)
+    if workflow.is_canceled:
         raise Refused(
             f"workflow {workflow.id} is canceled",
-            hint=f"initialize it again with `torc init {workflow.id}`",
+            hint=f"run its stale jobs again with `torc reinit {workflow.id}`, or all jobs with"
+            f" `torc init {workflow.id}`",
         )
-    elif _is_finished(workflow) and not (call.options.quiet or call.json):
-        say(
-            f"all jobs of workflow {workflow.id} have finished; changes of files were not"
-            " checked\n  run a failed job again with `torc jobs retry JOB`, or all jobs with"
-            f" `torc init {workflow.id}`"
-        )
+    return 0
 
 
 def _is_finished(workflow: Workflow) -> bool:
@@ -167,7 +172,7 @@ def _is_finished(workflow: Workflow) -> bool:
     return is_complete(workflow.counts) and not workflow.interrupted
 
 
-def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
+def _here(call: Call, workflow: Workflow, options: RunOptions, stale: int) -> int:
     from torc_tui.cli.lost_terminal import redirect
     from torc_tui.cli.progress import watcher
     from torc_tui.engine.runner import run as run_workflow
@@ -175,6 +180,8 @@ def _here(call: Call, workflow: Workflow, options: RunOptions) -> int:
     quiet = call.options.quiet or call.json
     with watcher(call.store, workflow, options.output_dir, quiet=quiet) as observer:
         report = run_workflow(call.store, workflow.id, options, observer)
+    if stale and not report.exit_code:
+        report.jobs_code = EXIT_STALE
     try:
         if call.json:
             output.json_value(record_of(report, workflow))
@@ -262,7 +269,8 @@ def _outcome(report: RunReport) -> str:
         others = number_of(report.counts, UNSUCCESSFUL - {JobStatus.TERMINATED})
         if kinds <= _STOPPED and not others:
             return "stopped"
-    return {0: "completed", 1: "failed", 3: "incomplete"}.get(report.jobs_code, "failed")
+    endings = {0: "completed", 1: "failed", 3: "incomplete", EXIT_STALE: "completed"}
+    return endings.get(report.jobs_code, "failed")
 
 
 _STOPPED = frozenset({Kind.TIME_LIMIT, Kind.RUNNER_STOPPED})

@@ -19,6 +19,11 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
         "`run`: jobs remain that cannot start here (unschedulable, held, no process can start);"
         " `wait` and `--exit-status`: not all jobs have finished",
     ),
+    (
+        4,
+        "`run`: the workflow has finished, but stale jobs remain (`--stale` runs them again,"
+        " `--keep` keeps their results)",
+    ),
     (130, "interrupted by Ctrl-C"),
     (141, "the reader of the output closed the pipe"),
 )

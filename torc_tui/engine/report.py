@@ -11,6 +11,7 @@ from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 
 EXIT_COMPLETED, EXIT_UNSUCCESSFUL, EXIT_UNSCHEDULABLE, EXIT_INTERRUPTED = 0, 1, 3, 130
+EXIT_STALE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,10 +119,16 @@ def _insert_workflow(
         execution_config=dumps(execution_dict(spec.execution_config)),
         use_pending_failed=spec.use_pending_failed,
         require_user_data=spec.require_user_data,
-        settings=dumps(dict(spec.settings)),
+        settings=dumps(_settings(spec)),
     )
     if spec.text is not None:
         conn.insert(sql.INSERT_WORKFLOW_TEXT, workflow_id=workflow_id, text=spec.text)
+
+
+def _settings(spec: WorkflowSpec) -> dict[str, Json]:
+    """Return the settings of a workflow, with the keys of its files that have no column."""
+    checks = {file.name: file.rerun_check for file in spec.files if file.rerun_check}
+    return {**spec.settings, **({"rerun_check": checks} if checks else {})}
 
 
 _REQUIREMENTS = tuple(

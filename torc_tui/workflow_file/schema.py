@@ -76,6 +76,8 @@ _EXPANDED: dict[str, Key] = {
 
 _ON_LOST = choice("rerun", "fail", "wait")
 
+_RERUN_ON = strings(choice("command", "env", "files", "data", "outputs"))
+
 STDIO = Table(
     "stdio",
     {
@@ -112,6 +114,7 @@ JOB = Table(
         "require_user_data": Key(boolean),
         "output_check": Key(choice("exists", "written")),
         "wait_for_background": Key(boolean),
+        "rerun_on": Key(_RERUN_ON, "list"),
         "on_lost": Key(_ON_LOST),
         **_EXPANDED,
     },
@@ -148,7 +151,13 @@ JOB = Table(
 
 FILE = Table(
     "file",
-    {"name": Key(name), "path": Key(nonempty), "identifier": Key(string), **_EXPANDED},
+    {
+        "name": Key(name),
+        "path": Key(nonempty),
+        "identifier": Key(string),
+        "rerun_check": Key(choice("content", "time", "never")),
+        **_EXPANDED,
+    },
     ("name", "path"),
 )
 
@@ -309,6 +318,8 @@ WORKFLOW = Table(
         "require_user_data": Key(boolean),
         "output_check": Key(choice("exists", "written")),
         "wait_for_background": Key(boolean),
+        "rerun_on": Key(_RERUN_ON, "list"),
+        "hash_limit": Key(memory),
         "on_lost": Key(_ON_LOST),
         "enable_ro_crate": Key(boolean),
         "access_groups": Key(strings(), "list"),
@@ -327,7 +338,7 @@ WORKFLOW = Table(
     gone=frozenset({"start_server_on_head_node"}),
 )
 
-JOB_OPTIONS = ("output_check", "wait_for_background", "on_lost")
+JOB_OPTIONS = ("output_check", "wait_for_background", "on_lost", "rerun_on")
 """Keys of a job that are stored as they are, in ``JobSpec.options``, and override the setting of
 the workflow."""
 
@@ -342,6 +353,8 @@ SETTINGS = (
     "compute_node_min_time_for_new_jobs_seconds",
     "output_check",
     "wait_for_background",
+    "rerun_on",
+    "hash_limit",
     "on_lost",
     "enable_ro_crate",
     "access_groups",
