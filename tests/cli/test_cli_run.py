@@ -60,7 +60,7 @@ def test_all_good(torc: Any, place: Path) -> None:
     told = torc("run", 1)
     assert (
         told.code == 0
-        and "all jobs of workflow 1 have finished" in told.err
+        and "workflow 1 has finished, and the job is not stale" in told.err
         and "`torc init 1`" in told.err
     )
 

@@ -102,7 +102,10 @@ def offer_rerun(call: Call, workflow: Workflow) -> int:
     quiet = options.quiet or call.json
     if not found.stale:
         if not quiet:
-            say(f"{headline(found)}; `torc init {workflow.id}` runs all jobs again")
+            say(
+                f"workflow {workflow.id} has finished, and {headline(found)}\n"
+                f"  `torc init {workflow.id}` runs all jobs again"
+            )
         return 0
     if not quiet or not (options.stale or options.keep):
         say(f"{headline(found)}; run `torc plan {workflow.id}` for the reasons")
