@@ -68,7 +68,7 @@ class RunMessages:
 
     def _end(self, event: Event, job: str) -> list[str]:
         if event.data.get("kept"):
-            return [f"kept: {job}: nothing that it depends on has changed"]
+            return [f"kept: {job}: what it reads is unchanged"]
         text = f"{_ENDS[event.kind]}: {job}"
         failed = event.kind in FAILURES
         if failed or event.kind == "job_canceled":

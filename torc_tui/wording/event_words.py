@@ -55,7 +55,7 @@ def event_words(event: Event) -> EventWords:
     """Return the event as a row of a list; an unknown kind is shown by its name."""
     title = _TITLES.get(event.kind) or event.kind.removeprefix("job_").replace("_", " ")
     if event.data.get("kept"):
-        return EventWords("kept", "nothing that it depends on has changed")
+        return EventWords("kept", "what it reads is unchanged")
     return EventWords(title, " · ".join(part for part in _details(event) if part))
 
 
