@@ -1,0 +1,66 @@
+"""The second run: what recording costs the first one, and the time of `torc plan`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.benchmarks.measuring import PYTHON, TORC, Cost, new_folder, spend
+from tests.benchmarks.rows import Rows, absolute, against
+
+WITHOUT_RECORDING = """
+import sys
+from torc_tui.cli.main import main
+from torc_tui.engine.attempt_record import Start
+from torc_tui.engine.recording import Recorder
+Recorder.begin = lambda self, job, began: Start(began)
+Recorder.end = lambda *arguments: None
+sys.exit(main(sys.argv[1:]))
+"""
+LIMITS = ["--num-cpus", "2", "--max-parallel-jobs", "2", "-q"]
+
+
+def _folder(root: Path, jobs: int) -> Path:
+    """Return a folder with a workflow of jobs that read one file each and declare another."""
+    folder = new_folder(root, "rerun")
+    parameters = {"i": f"1:{jobs}"}
+    job = {
+        "name": "j_{i}",
+        "command": "true",
+        "input_files": ["in_{i}"],
+        "output_files": ["out_{i}"],
+        "parameters": parameters,
+    }
+    files = [
+        {"name": f"{kind}_{{i}}", "path": f"{kind}_{{i}}", "parameters": parameters}
+        for kind in ("in", "out")
+    ]
+    (folder / "w.json").write_text(json.dumps({"name": "w", "jobs": [job], "files": files}))
+    for number in range(1, jobs + 1):
+        (folder / f"in_{number}").write_text(f"{number}\n")
+        (folder / f"out_{number}").write_text("")
+    return folder
+
+
+def _run(root: Path, jobs: int, program: list[str]) -> Cost:
+    return spend([*program, "run", "w.json", *LIMITS], _folder(root, jobs))
+
+
+def recording(root: Path, rounds: int, *, jobs: int = 1000) -> Rows:
+    """Measure jobs `true` with two files each against the same runs without recording."""
+    own, without = [], []
+    for _ in range(rounds):
+        own.append(_run(root, jobs, [PYTHON, "-m", "torc_tui.cli.main"]))
+        without.append(_run(root, jobs, [PYTHON, "-c", WITHOUT_RECORDING]))
+    what = f"recording of {jobs:,} jobs with two files"
+    return [against(what, "s", own, without, name="without recording", budget=1.03)]
+
+
+def plan(root: Path, rounds: int, *, jobs: int = 10_000) -> Rows:
+    """Measure `torc plan` of a finished workflow with a file for each job."""
+    folder = _folder(root, jobs)
+    spend([TORC, "run", "w.json", *LIMITS], folder)
+    plan = [TORC, "plan", "1", "--check"]
+    spend(plan, folder)  # fills the cache of hashes
+    costs = [spend(plan, folder) for _ in range(rounds)]
+    return [absolute(f"torc plan of {jobs:,} jobs and files", "s", costs, 1.0)]
