@@ -241,6 +241,72 @@ def test_evidence() -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["inputs", "data"])
+@pytest.mark.parametrize("removed", [0, 1, 2])
+def test_declared_inputs(kind: str, removed: int) -> None:
+    """The reason names what was added, and counts what was removed."""
+    known = {number: OLD if kind == "inputs" else 1 for number in range(20, 20 + removed)}
+    old = getattr(RECORDED, kind)
+    added = {9: INPUT._replace(name="new") if kind == "inputs" else DATA._replace(name="new")}
+    job = replace(
+        FRESH,
+        recorded=replace(RECORDED, **{kind: {**old, **known}}),
+        **{kind: {**getattr(FRESH, kind), **added}},
+    )
+    assert findings(job).certain == (
+        because(Kind.INPUTS_DECLARED, added=("new",), removed=removed),
+    )
+    aspect = Aspect.FILES if kind == "inputs" else Aspect.DATA
+    assert findings(replace(job, rerun_on=EVERYTHING - {aspect})) == Findings()
+
+
+def test_removed_of_both() -> None:
+    """Files and records that are no longer declared are counted together."""
+    assert findings(replace(FRESH, inputs={}, data={})).certain == (
+        because(Kind.INPUTS_DECLARED, added=(), removed=2),
+    )
+
+
+def test_appeared() -> None:
+    """An input that did not exist at the start, and does now."""
+    recorded = replace(RECORDED, inputs={1: None})
+    assert findings(replace(FRESH, recorded=recorded)).certain == (
+        because(Kind.INPUT_APPEARED, name="in", path="in.txt", after=OLD.seen),
+    )
+    missing = replace(FRESH, recorded=recorded, inputs={1: INPUT._replace(state=None)})
+    assert findings(missing) == Findings()
+
+
+def test_output_that_cannot_be_read() -> None:
+    """An output whose content is needed for the answer, and cannot be read, is unknown."""
+    unreadable = WRITTEN._replace(inode=9, hash=None)
+    found = findings(replace(FRESH, outputs={2: OUTPUT._replace(state=unreadable)}))
+    assert kinds(found) == ([], [], [Kind.NOT_VISIBLE])
+    assert found.unknown[0]["path"] == "out.txt"
+
+
+def test_output_without_baseline() -> None:
+    """An output of which nothing was recorded is not compared, but must exist."""
+    assert examine(FRESH, {}) == Findings()
+    missing = replace(FRESH, outputs={2: OUTPUT._replace(state=None)})
+    assert kinds(examine(missing, {})) == ([Kind.OUTPUT_MISSING], [], [])
+    assert examine(missing, {2: Baseline(None, END_NS)}) == Findings()
+
+
+@pytest.mark.parametrize(
+    ("before", "asks"), [(2 * SECOND - 1, True), (2 * SECOND, False), (2 * SECOND + 1, False)]
+)
+def test_racy(before: int, asks: bool) -> None:
+    """A file needs its content if it was modified less than 2 s before it was recorded."""
+    state = OLD._replace(mtime_ns=START_NS - before, ctime_ns=START_NS - before)
+    assert needs_hash(state, state, START_NS) is asks
+
+
+def test_times_in_nanoseconds() -> None:
+    recorded = replace(RECORDED, started_at=1.25, recorded_at=2.5)
+    assert (recorded.started_ns, recorded.recorded_ns) == (1_250_000_000, 2_500_000_000)
+
+
 @pytest.mark.parametrize("state", [OLD, NEWER], ids=["back", "touched"])
 def test_changed_meanwhile(state: FileState) -> None:
     """An input that changed while the job ran makes it stale, also when it is changed back."""
@@ -307,6 +373,15 @@ def test_last_writer_counts() -> None:
     second = replace(RECORDED, ended=20, recorded_at=END + 9, outputs={2: later})
     for order in ([first, second], [second, first]):
         assert baselines(order) == {2: Baseline(later, int((END + 9) * SECOND))}
+
+
+def test_the_same_end() -> None:
+    """Of two records with one number, the later in the list counts, also with the number 0."""
+    for ended in (0, 20):
+        one = replace(RECORDED, ended=ended, outputs={2: WRITTEN._replace(hash="cc")})
+        other = replace(RECORDED, ended=ended)
+        assert baselines([one, other])[2].state == WRITTEN
+        assert baselines([one])[2].state == one.outputs[2]
 
 
 # -- what follows ----------------------------------------------------------------------------------
@@ -427,6 +502,17 @@ def test_many_are_counted() -> None:
     gate = [Follows(-1, number, EdgeKind.REGEX) for number in range(1, 7)]
     found = verdicts(jobs, [*gate, Follows(7, -1, EdgeKind.REGEX)])
     assert found[7].reasons == (because(Kind.FOLLOWS, jobs=("j1", "j2", "j3"), more=3),)
+
+
+def test_sure_and_maybe() -> None:
+    """A job behind one that runs and one that may run names both."""
+    edges = [
+        Follows(2, 1, EdgeKind.FILE),
+        Follows(3, 1, EdgeKind.EXPLICIT),
+        Follows(3, 2, EdgeKind.EXPLICIT),
+    ]
+    found = verdicts([job(1, **STALE), job(2), job(3)], edges)
+    assert found[3].reasons == (because(Kind.FOLLOWS, jobs=("j1", "j2")),)
 
 
 @st.composite
