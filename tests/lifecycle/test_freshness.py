@@ -245,7 +245,7 @@ def test_evidence() -> None:
 @pytest.mark.parametrize("removed", [0, 1, 2])
 def test_declared_inputs(kind: str, removed: int) -> None:
     """The reason names what was added, and counts what was removed."""
-    known = {number: OLD if kind == "inputs" else 1 for number in range(20, 20 + removed)}
+    known = dict.fromkeys(range(20, 20 + removed), OLD if kind == "inputs" else 1)
     old = getattr(RECORDED, kind)
     added = {9: INPUT._replace(name="new") if kind == "inputs" else DATA._replace(name="new")}
     job = replace(

@@ -234,6 +234,35 @@ def test_settle_yields_no_empty_step() -> None:
     assert list(settle(Dictionary({0: []}, {0: True}), [(0, S.COMPLETED)])) == []
 
 
+def test_settle_tells_who_succeeded() -> None:
+    """The graph learns of each end whether it was a success; a cancellation is none."""
+    graph = Dictionary({0: [], 1: [0], 2: []}, {0: True, 1: True, 2: True})
+    graph.status |= {0: S.FAILED, 2: S.COMPLETED}
+    told: list[tuple[int, bool]] = []
+
+    class Listening(Dictionary):
+        def release(self, ended: Sequence[tuple[int, bool]]) -> list[Waiting]:
+            told.extend(ended)
+            return graph.release(ended)
+
+    list(settle(Listening({}, {}), [(0, S.FAILED), (2, S.COMPLETED)]))
+    assert told == [(0, False), (2, True), (1, False)]
+
+
+def test_first_retry() -> None:
+    """Without a count, no retry was used."""
+    assert outcome(exited(1), AttemptFacts(rules=ANY_ONCE)).retry is ANY_ONCE[0]
+
+
+def test_codes_of_torc() -> None:
+    """Exit codes that Torc gives to ends without one of their own."""
+    assert outcome(exited(None, Cause.LOST), AttemptFacts()).return_code == -128
+    facts = AttemptFacts(unwritten_files=OUT, require_written=True)
+    assert outcome(exited(0), facts).reason == because(
+        Kind.FILES_NOT_WRITTEN, files=tuple(OUT), code=0
+    )
+
+
 def test_end_of_runner() -> None:
     """The end of a runner uses no retry and asks no handler."""
     facts = AttemptFacts(rules=ANY_ONCE)
