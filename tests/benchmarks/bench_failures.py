@@ -10,6 +10,7 @@ from tests.raw_sql import execute, execute_many
 from torc_tui.operations.failures import failure_groups
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.views.failure_signature import TAIL, End, Log, read_excerpt, signature_of
 from torc_tui.workflow_file.load import loads
@@ -25,7 +26,7 @@ def failures(root: Path, rounds: int, *, jobs: int = 10_000) -> Rows:
     workflow_id = create_workflow(store, plan, user="u", directory=str(root), actor=None)
     initialize(store, workflow_id)
     with store.write() as conn:
-        execute(conn, "UPDATE job SET status = 6")
+        execute(conn, f"UPDATE job SET status = {JobStatus.FAILED}")
         ids = [row[0] for row in execute(conn, "SELECT id FROM job ORDER BY id")]
         execute_many(
             conn,

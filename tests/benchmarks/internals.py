@@ -18,6 +18,8 @@ import time
 from contextlib import closing
 from typing import Any
 
+from torc_tui.status import JobStatus
+
 
 def fake_run(workflow_id: int) -> dict[str, float]:
     """Run a workflow with an executor whose jobs end at once; return seconds and jobs."""
@@ -60,7 +62,9 @@ def _record_ends(store: Any, ids: list[int]) -> None:
     from tests.raw_sql import execute
     from torc_tui.store.events import append
 
-    ended = "UPDATE job SET status = 5, started_at = ?, ended_at = ? WHERE id = ?"
+    ended = (
+        f"UPDATE job SET status = {JobStatus.COMPLETED}, started_at = ?, ended_at = ? WHERE id = ?"
+    )
     at = time.time()
     rows: list[tuple[str, int, dict[str, Any]]] = []
     with store.write() as conn:

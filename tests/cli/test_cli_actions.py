@@ -126,7 +126,9 @@ def test_jobs_of_a_lost_runner(torc: Any, place: Path) -> None:
         compute_nodes.register(conn, 1, 1, gone, machine, {}, 1.0)
     own = f"pid = {here.pid}, process_started = {here.started}"
     with closing(sqlite3.connect(place.parent / "store.db")) as connection, connection:
-        connection.execute("UPDATE job SET status = 4, compute_node_id = 1, started_at = 1.0")
+        connection.execute(
+            f"UPDATE job SET status = {JobStatus.RUNNING}, compute_node_id = 1, started_at = 1.0"
+        )
         connection.execute(f"UPDATE job SET {own} WHERE name = 'c'")
     told = "1 job is ready again, 1 job has failed, 1 job is left for the next runner"
     assert torc("workflows", "sync-status", 1).out == f"Runner 1 on here: {told}\n"

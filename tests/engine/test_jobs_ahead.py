@@ -11,6 +11,7 @@ from tests.raw_sql import execute
 from torc_tui.engine.prefetch import PREFETCHED_JOBS, STALE_SECONDS, Prefetched
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow
+from torc_tui.status import JobStatus
 from torc_tui.store.scheduling import decode_allocation
 
 Make = Callable[..., Any]
@@ -32,7 +33,9 @@ def holdings(it: Any) -> list[tuple[str, int]]:
     """(state, CPUs held) of the jobs that the runner has."""
     with it.store.read() as conn:
         rows = execute(
-            conn, "SELECT status, allocation FROM job WHERE status IN (3, 4) ORDER BY id"
+            conn,
+            f"SELECT status, allocation FROM job WHERE status IN ({JobStatus.PENDING},"
+            f" {JobStatus.RUNNING}) ORDER BY id",
         )
     return [
         ("pending" if status == 3 else "running", decode_allocation(text).num_cpus)

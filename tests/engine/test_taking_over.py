@@ -138,7 +138,8 @@ def test_nothing_of_before_a_reboot_is_adopted_by_its_number(
     with it.store.write() as conn:
         execute(
             conn,
-            f"UPDATE job SET status = 4, pid = {os.getpid()}, process_started = {started}, started_at = 1.0",
+            f"UPDATE job SET status = {JobStatus.RUNNING}, pid = {os.getpid()},"
+            f" process_started = {started}, started_at = 1.0",
         )
     exit_file.parent.mkdir(parents=True, exist_ok=True)
     exit_file.write_text(f"pid {os.getpid()} {started}\n" + ("3\n" if ended else ""))
@@ -157,7 +158,10 @@ def test_a_job_that_is_lost_runs_again_at_most_twice(bench: Any, tmp_path: Path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("pid 999999999 5\n")
         with it.store.write() as conn:
-            execute(conn, "UPDATE job SET status = 4, pid = 999999999, started_at = 1.0")
+            execute(
+                conn,
+                f"UPDATE job SET status = {JobStatus.RUNNING}, pid = 999999999, started_at = 1.0",
+            )
         fake = FakeExecutor()
         (engine, _), flights = take_over(it, fake)
         assert [flight.key.attempt_id for flight in flights] == [attempt]
@@ -182,7 +186,11 @@ def test_a_job_that_is_lost_runs_again_at_most_twice(bench: Any, tmp_path: Path)
 def expire(it: Any, on_lost: str, **more: Any) -> tuple[Any, Any]:
     """The job of a runner that sends no heartbeat, and another runner that takes what it may."""
     with it.store.write() as conn:
-        execute(conn, "UPDATE job SET status = 4, pid = 7, started_at = 1.0 WHERE name = 'a'")
+        execute(
+            conn,
+            f"UPDATE job SET status = {JobStatus.RUNNING}, pid = 7, started_at = 1.0"
+            " WHERE name = 'a'",
+        )
         compute_nodes.beat(conn, it.engine.node.node_id, 1_000_091.0)
         expired = compute_nodes.active(conn, it.workflow_id)
     heir, executor = it.join()

@@ -342,7 +342,10 @@ def test_a_terminated_job_of_a_lost_runner(
     join(replace(here, started=1), quiet=1.0)
     if not begun:
         with store.write() as conn:
-            execute(conn, "UPDATE job SET status = 3, started_at = NULL WHERE name = 'a'")
+            execute(
+                conn,
+                f"UPDATE job SET status = {JobStatus.PENDING}, started_at = NULL WHERE name = 'a'",
+            )
     a = workflows.snapshot(store, workflow_id).jobs[0]
     done = jobs.terminate_jobs(store, [a.id], actor=ACTOR)
     assert done.moved == [a.id]
@@ -359,7 +362,8 @@ def test_only_lost_jobs_are_taken(store: Store, workflow_id: int, join: Join) ->
     with store.write() as conn:
         execute(
             conn,
-            f"UPDATE job SET status = 4, compute_node_id = {node}, started_at = 1.0,"
+            f"UPDATE job SET status = {JobStatus.RUNNING}, compute_node_id = {node},"
+            " started_at = 1.0,"
             f" pid = {own.pid}, process_started = {own.started} WHERE name = 'b'",
         )
     a, b = (job.id for job in workflows.snapshot(store, workflow_id).jobs)

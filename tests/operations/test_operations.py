@@ -128,7 +128,11 @@ def test_a_workflow_with_running_jobs_is_neither_initialized_nor_deleted(
     workflow_id = make(store, tmp_path)
     operations.initialize(store, workflow_id, force=True)
     with store.write() as conn:
-        execute(conn, "UPDATE job SET status = 4, compute_node_id = 99 WHERE name = 'read'")
+        execute(
+            conn,
+            f"UPDATE job SET status = {JobStatus.RUNNING}, compute_node_id = 99"
+            " WHERE name = 'read'",
+        )
     with pytest.raises(Refused, match="1 job is running"):
         operations.initialize(store, workflow_id, force=True)
     with pytest.raises(Refused, match="1 job is running"):
@@ -213,7 +217,11 @@ def test_a_dead_runner_keeps_no_job_from_being_canceled(store: Store, tmp_path: 
     )  # another process' time
     with store.write() as conn:
         node_id, _ = compute_nodes.register(conn, workflow_id, 1, gone, machine, {}, 0.0)
-        execute(conn, f"UPDATE job SET status = 4, compute_node_id = {node_id} WHERE name = 'read'")
+        execute(
+            conn,
+            f"UPDATE job SET status = {JobStatus.RUNNING}, compute_node_id = {node_id}"
+            " WHERE name = 'read'",
+        )
     operations.cancel_workflow(store, workflow_id)
     assert set(states(store, workflow_id).values()) == {"canceled"}
     operations.delete_workflows(store, [workflow_id])
@@ -311,7 +319,8 @@ def test_jobs_of_a_lost_runner_are_freed_first(store: Store, tmp_path: Path, act
             node, _ = compute_nodes.register(conn, workflow_id, 1, gone, machine, {}, 1.0)
             execute(
                 conn,
-                f"UPDATE job SET status = 4, compute_node_id = {node}, started_at = 1.0, held = "
+                f"UPDATE job SET status = {JobStatus.RUNNING}, compute_node_id = {node},"
+                " started_at = 1.0, held = "
                 f"{'TRUE' if store.dialect == 'postgresql' else 1} WHERE id = {a}",
             )
         legal = JobStatus.READY in action.legal

@@ -5,10 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-STORE = Path(__file__).resolve().parents[2] / "torc_tui" / "store"
+import pytest
+
+from torc_tui.status import HELD, JobStatus
+
+ROOT = Path(__file__).resolve().parents[2]
+STORE = ROOT / "torc_tui" / "store"
 ALLOWED = {"migrations.py", "opening.py", "schema_version.py", "database_repair.py"}
 """Migrations describe earlier schemas; the others open and copy files that may be no database."""
 SQL = re.compile(r"\"(?:SELECT|UPDATE|INSERT|DELETE FROM|ALTER TABLE|CREATE TABLE|WITH RECURSIVE) ")
+STATUS_NUMBER = re.compile(
+    r"\bstatus[\"']?\s*(?:=|<>|!=|[<>]=?|(?:NOT\s+)?IN\b)\s*\(?\s*\d", re.IGNORECASE
+)
 
 
 def test_no_sql_texts() -> None:
@@ -28,3 +36,30 @@ def test_no_unused_statements() -> None:
     names = set(re.findall(r"^(\w+) = ", (STORE / "sql.py").read_text(), re.MULTILINE))
     assert len(names) > 100
     assert not names - used, "statements that no code runs"
+
+
+def test_no_status_numbers() -> None:
+    """`torc_tui/store/generated/` may have them: it is generated from the sets of `status`."""
+    found = [
+        f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}: {match.group()}"
+        for folder in ("torc_tui", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.parent.name != "generated"
+        for text in [path.read_text()]
+        for match in STATUS_NUMBER.finditer(text)
+    ]
+    assert not found, "\n".join([*found, "take the number from JobStatus"])
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        f"status = {JobStatus.RUNNING}",
+        f"job.status<>{JobStatus.FAILED}",
+        f'"status" NOT IN ({JobStatus.READY})',
+        f"status in ( {', '.join(str(int(status)) for status in HELD)})",
+        f"status >= {JobStatus.COMPLETED}",
+    ],
+)
+def test_status_numbers_are_found(condition: str) -> None:
+    assert STATUS_NUMBER.search(condition)

@@ -16,6 +16,7 @@ import pytest
 
 from tests.raw_sql import execute
 from tests.waiting import DEADLINE, wait_for
+from torc_tui.status import JobStatus
 
 TORC = "import torc_tui.store.connect as c; c.BUSY_SECONDS = 0.3; from torc_tui.cli.main import main; main()"
 RUNNER = f"import torc_tui.engine.membership as m; m.HEARTBEAT = 1.0; {TORC}"
@@ -134,7 +135,9 @@ class Shell:
         """No job holds anything, and no runner is said to be there."""
         assert (
             self.sql(
-                "SELECT id, allocation FROM job WHERE allocation IS NOT NULL OR status IN (3, 4)"
+                "SELECT id, allocation FROM job"
+                f" WHERE allocation IS NOT NULL OR status IN ({JobStatus.PENDING},"
+                f" {JobStatus.RUNNING})"
             )
             == []
         )

@@ -21,6 +21,9 @@ import pytest
 
 from tests.waiting import DEADLINE
 from torc_tui.reasons import Kind, because, decode
+from torc_tui.status import JobStatus
+
+RUNNING_JOB = f"SELECT 1 FROM job WHERE status = {JobStatus.RUNNING}"
 
 WAITING = """
 name: waiting
@@ -35,7 +38,7 @@ def begin(shell: Any, until: Callable[..., Any], *words: str, **how: Any) -> sub
         "run", shell.write(WAITING), "--grace", "2", *words, **how
     )
     until(lambda: shell.there("begun"), "the job began")
-    until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
+    until(lambda: shell.sql(RUNNING_JOB), "it is recorded")
     return runner
 
 
@@ -119,7 +122,7 @@ jobs: [{name: a, command: 'trap "echo asked >> asked" TERM; touch begun; until [
 """
     runner = shell.start("run", shell.write(text), "--grace", "20")
     until(lambda: shell.there("begun"), "the job began")
-    until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
+    until(lambda: shell.sql(RUNNING_JOB), "it is recorded")
     # A job that has only just begun is asked twice, in case it missed the signal.
     shell.wait_for_beat(runner)
     shell.run("cancel", "1")
@@ -251,7 +254,7 @@ def test_ctrl_c_at_a_terminal_leaves_it_clean(shell: Any, until: Any) -> None:
     shell.write(WAITING)
     terminal = Terminal(shell, "run", "w.yaml", "--grace", "2")
     until(lambda: "▶ first" in terminal.read(), "it is drawn")
-    until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
+    until(lambda: shell.sql(RUNNING_JOB), "it is recorded")
     os.write(terminal.fd, b"\x03")
     assert terminal.wait(until) == 130
     terminal.close()
@@ -270,7 +273,7 @@ def test_a_lost_terminal_stops_nothing(shell: Any, until: Any, hears: bool) -> N
     shell.write(WAITING)
     terminal = Terminal(shell, "run", "w.yaml", hears=hears)
     until(lambda: "▶ first" in terminal.read(), "it is drawn")
-    until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
+    until(lambda: shell.sql(RUNNING_JOB), "it is recorded")
     terminal.close()
     # The kernel sends this too, but only to the leader of a session with a real terminal.
     os.kill(terminal.pid, signal.SIGHUP)
@@ -347,7 +350,7 @@ def test_the_report_in_json_says_why(shell: Any, until: Any) -> None:
 def test_a_hard_stop_after_a_gentle_one(shell: Any, until: Any, gone: Any) -> None:
     text = "name: s\njobs:\n  - {name: a, command: \"trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done\"}\n"
     runner = shell.start("run", shell.write(text), "--grace", "600")
-    until(lambda: shell.sql("SELECT 1 FROM job WHERE status = 4"), "it is recorded")
+    until(lambda: shell.sql(RUNNING_JOB), "it is recorded")
     pid = shell.pid()
     with shell.store() as store:
         from torc_tui.operations.runners import stop_runners

@@ -17,6 +17,7 @@ from tests.raw_sql import execute
 from tests.robust.conftest import RUNNER
 from tests.waiting import DEADLINE, wait_for
 from torc_tui.model import Machine
+from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes
 
 WAITING = """
@@ -135,7 +136,11 @@ def test_an_expired_runner_of_another_machine_is_named_and_dropped(shell: Any) -
     with shell.store() as store, store.write() as conn:
         at = time.time() - 600
         node, _ = compute_nodes.register(conn, 1, 1, elsewhere, machine, {}, at)
-        execute(conn, f"UPDATE job SET status = 4, compute_node_id = {node}, started_at = {at}")
+        execute(
+            conn,
+            f"UPDATE job SET status = {JobStatus.RUNNING}, compute_node_id = {node},"
+            f" started_at = {at}",
+        )
     told = "runner 1 on far: no heartbeat for 10 min"
     command = "`torc compute-nodes drop 1`"
     for words in (("status", "1"), ("why", "1"), ("workflows", "sync-status", "1")):

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from torc_tui.reasons import decode
+from torc_tui.status import JobStatus
 from torc_tui.wording import sentence
 
 TWO = """
@@ -269,7 +270,7 @@ jobs:
     ballast.unlink()
     assert code == 1, said
     assert shell.states() == {"first": "completed", "second": "failed", "third": "canceled"}
-    (result,) = shell.sql("SELECT reason FROM result WHERE status <> 5")
+    (result,) = shell.sql(f"SELECT reason FROM result WHERE status <> {JobStatus.COMPLETED}")
     reason = decode(result[0])
     assert reason["disk"] is not None or "No space left" in sentence(reason)
     assert sentence(reason) in shell.run("why", "second", "-w", "1")[1]
@@ -285,7 +286,7 @@ def test_the_output_folder_goes_away_under_the_runner(shell: Any, until: Any) ->
     assert code == 1, text
     assert shell.states() == {"first": "completed", "second": "failed", "third": "canceled"}
     assert "torc_output" in shell.run("why", "second", "-w", "1")[1]
-    (reason,) = shell.sql("SELECT reason FROM result WHERE status = 6")
+    (reason,) = shell.sql(f"SELECT reason FROM result WHERE status = {JobStatus.FAILED}")
     assert "torc_output" in reason[0]
     (event,) = shell.events("job_failed")
     assert event["reason"] == sentence(decode(reason[0]))

@@ -117,7 +117,7 @@ def test_path(store: Store, make_plan: Any, path: str) -> None:
         context = run_context.read(conn, workflow_id)
         assert context.directory == path
         job = conn.value(sql.JOB_OF_NAME, workflow_id=workflow_id, name="prepare")
-        execute(conn, "UPDATE job SET status = 2 WHERE id = ?", (job,))
+        execute(conn, f"UPDATE job SET status = {JobStatus.READY} WHERE id = ?", (job,))
         claim = {"node_id": 1, "allocation": None, "job_id": job, "attempt_id": 1}
         conn.many(sql.CLAIM, [{**claim, "output_dir": path}])
         row = conn.one(sql.CURRENT_ATTEMPT, job_id=job)

@@ -217,8 +217,12 @@ def test_results_are_those_of_the_newest_attempt(store: Store, workflow_id: int)
         for job, attempt, status, code in ((one, 1, 6, 1), (one, 2, 5, 0), (two, 1, 6, 3)):
             values = (workflow_id, job, 1, attempt, status, code, 10.0, 40.0)
             execute(conn, _RESULT, values)
-        execute(conn, "UPDATE job SET status = 5, attempt_id = 2 WHERE id = ?", (one,))
-        execute(conn, "UPDATE job SET status = 6 WHERE id = ?", (two,))
+        execute(
+            conn,
+            f"UPDATE job SET status = {JobStatus.COMPLETED}, attempt_id = 2 WHERE id = ?",
+            (one,),
+        )
+        execute(conn, f"UPDATE job SET status = {JobStatus.FAILED} WHERE id = ?", (two,))
     found = queries.list_results(store, workflow_id)
     assert [(r["job_name"], r["attempt_id"], r["status"]) for r in found] == [
         ("train_0", 2, "completed"),
@@ -234,7 +238,7 @@ def test_results_are_those_of_the_newest_attempt(store: Store, workflow_id: int)
     assert len(queries.list_results(store, workflow_id, ResultSelection(all_runs=True))) == 3
     assert queries.get_result(store, found[0]["id"]) == found[0]
     with store.write() as conn:
-        execute(conn, "UPDATE job SET status = 0 WHERE id = ?", (one,))
+        execute(conn, f"UPDATE job SET status = {JobStatus.UNINITIALIZED} WHERE id = ?", (one,))
     assert [r["job_id"] for r in queries.list_results(store, workflow_id)] == [two]
 
 
@@ -393,7 +397,10 @@ def test_allocation(store: Store) -> None:
 
 
 def test_the_words_of_a_claim_use_their_index(sqlite_store: Store) -> None:
-    text = "SELECT id FROM job WHERE workflow_id = 1 AND status = 2 AND NOT held ORDER BY resource_class LIMIT 2"
+    text = (
+        f"SELECT id FROM job WHERE workflow_id = 1 AND status = {JobStatus.READY}"
+        " AND NOT held ORDER BY resource_class LIMIT 2"
+    )
     with sqlite_store.read() as conn:
         plan = execute(conn, f"EXPLAIN QUERY PLAN {text}")
     assert "job_ready" in str(plan) and "TEMP B-TREE" not in str(plan)

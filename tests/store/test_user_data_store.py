@@ -11,6 +11,7 @@ import pytest
 from tests.raw_sql import execute
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
 from torc_tui.reasons import Kind, because
+from torc_tui.status import JobStatus
 from torc_tui.store import events, queries, user_data, user_data_records, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.selection import RecordSelection
@@ -302,7 +303,7 @@ def test_missing_is_what_nobody_will_write(connection: Any, store: Store, workfl
     assert user_data_records.missing(connection, workflow_id) == []
     prepare = queries.find_job(store, workflow_id, "prepare")
     with store.write() as conn:
-        execute(conn, "UPDATE job SET status = 5 WHERE id = ?", (prepare,))
+        execute(conn, f"UPDATE job SET status = {JobStatus.COMPLETED} WHERE id = ?", (prepare,))
     summary = user_data.get(connection, "summary", workflow_id)["id"]
     assert user_data_records.missing(connection, workflow_id) == [summary]
     user_data.update(connection, summary, {"data": 1}, user_data.Author(1.0))
@@ -359,7 +360,7 @@ def test_a_new_record_ties_producer_and_consumer(
             connection, workflow_id, user_data_records.NewRecord(name="loss"), user_data.Author(1.0)
         )
     with store.write() as conn:
-        execute(conn, "UPDATE job SET status = 5 WHERE id = ?", (train,))
+        execute(conn, f"UPDATE job SET status = {JobStatus.COMPLETED} WHERE id = ?", (train,))
     with pytest.raises(Refused, match="initialized"):
         user_data_records.create(
             connection,

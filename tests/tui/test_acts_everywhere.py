@@ -22,6 +22,7 @@ from torc_tui.operations import user_action
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.resources.machine_identity import hostname
+from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, events, workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.data.data_editor import DataEditor
@@ -110,7 +111,8 @@ class Story:
         with self.store.write() as conn:
             execute(
                 conn,
-                f"UPDATE job SET status = 4, compute_node_id = {node}, started_at = 1.0"
+                f"UPDATE job SET status = {JobStatus.RUNNING}, compute_node_id = {node},"
+                " started_at = 1.0"
                 " WHERE name = 'prep'",
             )
         return node
@@ -419,7 +421,9 @@ async def test_a_long_line_is_wrapped_and_copied_whole(story: Story) -> None:
 
 
 async def test_initialize_asks_where_jobs_have_finished(story: Story) -> None:
-    set_status(story, "UPDATE job SET status = 5 WHERE id <= 3", "job_completed", 1)
+    set_status(
+        story, f"UPDATE job SET status = {JobStatus.COMPLETED} WHERE id <= 3", "job_completed", 1
+    )
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "completed"))
         await pilot.press("I")
@@ -435,7 +439,9 @@ async def test_an_action_counts_the_jobs_that_it_applies_to(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(user_action, "MANY", 1)
-    set_status(story, "UPDATE job SET status = 6 WHERE id IN (3, 4)", "job_failed", 3)
+    set_status(
+        story, f"UPDATE job SET status = {JobStatus.FAILED} WHERE id IN (3, 4)", "job_failed", 3
+    )
     app = story.app()
     async with app.run_test(notifications=True, size=(140, 30)) as pilot:
         await until(pilot, sees(pilot, "failed"))

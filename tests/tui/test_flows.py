@@ -243,8 +243,8 @@ async def test_a_lost_job_is_retried(story: Story) -> None:
     machine = Machine(hostname="here", num_cpus=1, memory=1)
     with story.store.write() as conn:
         node, _ = compute_nodes.register(conn, story.workflow, 1, gone, machine, {}, 1.0)
-        execute(conn, f"UPDATE job SET status = 4, compute_node_id = {node}, started_at = 1.0"
-                " WHERE name = 'prep'")  # fmt: skip
+        execute(conn, f"UPDATE job SET status = {JobStatus.RUNNING}, compute_node_id = {node},"
+                " started_at = 1.0 WHERE name = 'prep'")  # fmt: skip
     async with story.app().run_test(notifications=True, size=(120, 30)) as pilot:
         await until(pilot, sees(pilot, "1 running"))
         await pilot.press("x")

@@ -63,7 +63,8 @@ class Story:
     def run(self, job: int, attempt: int = 1) -> None:
         """An attempt begins."""
         self._write(
-            f"UPDATE job SET status = 4, attempt_id = {attempt}, started_at = 100.0,"
+            f"UPDATE job SET status = {JobStatus.RUNNING}, attempt_id = {attempt},"
+            " started_at = 100.0,"
             f" output_dir = '{self.folder}/torc_output' WHERE id = {job}",
             ("job_started", job, {"attempt": attempt}),
         )

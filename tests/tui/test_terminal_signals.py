@@ -17,6 +17,7 @@ from tests.raw_sql import execute
 from tests.waiting import wait_for
 from torc_tui.operations import workflows
 from torc_tui.plan.resolve import resolve
+from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.workflow_file.load import loads
 
@@ -71,7 +72,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     plan = resolve(loads(SPEC, format="yaml"))
     wf = workflows.create_workflow(store, plan, user="ada", directory=str(tmp_path), actor=None)
     with store.write() as conn:
-        execute(conn, "UPDATE job SET status = 4 WHERE id = 1")
+        execute(conn, f"UPDATE job SET status = {JobStatus.RUNNING} WHERE id = 1")
     store.close()
     assert wf == 1
     made = Terminal(tmp_path)
