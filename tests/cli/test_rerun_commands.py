@@ -157,6 +157,20 @@ def test_rerun_check(torc: Any, place: Path, key: str, stale: int) -> None:
     assert torc("plan", 1, "--check").code == stale
 
 
+def test_rerun_check_is_kept(torc: Any, place: Path) -> None:
+    """Jobs that are added later leave the checks of the files as they are."""
+    (place / "in.txt").write_text("hello\n")
+    (place / "w.yaml").write_text(
+        WORKFLOW.replace("path: in.txt", "path: in.txt, rerun_check: never")
+    )
+    (place / "more.txt").write_text("true\n")
+    assert torc("run", "w.yaml", "-q").code == 0
+    assert torc("jobs", "create-from-file", 1, "more.txt").code == 0
+    assert torc("run", 1, "-q").code == 0
+    (place / "in.txt").write_text("hallo\n")
+    assert torc("plan", 1, "--check").code == 0
+
+
 def test_rerun_on(torc: Any, place: Path) -> None:
     """A job that reruns on changes of its command only ignores its inputs."""
     (place / "in.txt").write_text("hello\n")

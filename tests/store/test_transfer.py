@@ -125,6 +125,54 @@ def test_options(store: Store) -> None:
     assert context.option(None, "on_lost") == "fail"
 
 
+def test_rerun_check(store: Store) -> None:
+    """A file has no column for it: it is kept with the settings of the workflow."""
+    text = """
+    name: w
+    jobs: [{name: a, command: x, input_files: [f, g]}]
+    files: [{name: f, path: f.txt, rerun_check: time}, {name: g, path: g.txt}]
+    """
+    made = workflows.create(
+        store, resolve(loads(text, format="yaml")), user="ann", directory="/w", at=1.0
+    )
+    copy = workflow_import.import_workflow(
+        store, _document(store, made), user="bob", directory="/w", at=2.0
+    )
+    for workflow_id in (made, copy):
+        assert workflows.get_workflow(store, workflow_id).settings == {"rerun_check": {"f": "time"}}
+
+
+@pytest.mark.parametrize(
+    ("place", "settings", "words"),
+    [
+        ("workflow", {"rerun_check": {"f": "hash"}}, "'rerun_check' must be one of"),
+        ("workflow", {"rerun_check": ["f"]}, "'rerun_check' must be a mapping"),
+        ("workflow", {"hash_limit": "many"}, "'hash_limit'"),
+        ("workflow", {"rerun_on": 5}, "'rerun_on' must be a list"),
+        ("workflow", {"on_lost": "stop"}, "'on_lost' must be one of"),
+        ("slurm_schedulers", {"nodes": 0}, "'nodes' must be at least 1"),
+        ("workflow_actions", {"num_allocations": "x"}, "'num_allocations' must be an integer"),
+    ],
+    ids=["check", "checks", "limit", "aspect", "lost", "scheduler", "action"],
+)
+def test_bad_settings(
+    sqlite_store: Store, place: str, settings: dict[str, Any], words: str
+) -> None:
+    """What a workflow file may not say is refused in a document, too."""
+    document: dict[str, Any] = {
+        "workflow": {"name": "w"},
+        "slurm_schedulers": [{"id": 1, "name": "s"}],
+        "workflow_actions": [
+            {"id": 1, "trigger_type": "on_workflow_start", "action_type": "run_commands"}
+        ],
+    }
+    found = document[place]
+    (found if isinstance(found, dict) else found[0])["settings"] = settings
+    with pytest.raises(UsageError, match=words):
+        workflow_import.import_workflow(sqlite_store, document, user="b", directory="/", at=5.0)
+    assert workflows.list_workflows(sqlite_store) == []
+
+
 def test_commands_get_the_new_ids_of_records(store: Store, workflow_id: int) -> None:
     copy = workflow_import.import_workflow(
         store, _document(store, workflow_id), user="b", directory="/", at=5.0, name="copy"

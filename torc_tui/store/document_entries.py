@@ -33,11 +33,16 @@ from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of
 from torc_tui.workflow_file.schema import (
     ACTION,
     EXECUTION,
+    FILE,
     JOB,
     JOB_OPTIONS,
     REQUIREMENTS,
     RULE,
+    SCHEDULER,
+    SETTINGS,
     STDIO,
+    WORKFLOW,
+    Key,
 )
 from torc_tui.workflow_file.spelling import string
 
@@ -165,7 +170,7 @@ def _stdio(value: Any) -> dict[str, Json]:
     return _by_table(checks.mapping(value), STDIO.keys)
 
 
-def _by_table(values: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
+def _by_table(values: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, Any]:
     """Return the values of known keys, each checked; other keys are left out."""
     found = {}
     for key, value in values.items():
@@ -177,7 +182,28 @@ def _by_table(values: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, A
     return found
 
 
-_EXECUTION: dict[str, Any] = {
+def settings_by(keys: Mapping[str, Key]) -> Check:
+    """Return a check for stored settings: known keys by their checks, others kept as they are."""
+
+    def check(value: Any) -> dict[str, Json]:
+        given = json_mapping(value)
+        return {**given, **_by_table(given, keys)}
+
+    return check
+
+
+def _rerun_checks(value: Any) -> dict[str, str]:
+    check = FILE.keys["rerun_check"].check
+    return {name: check(one) for name, one in checks.mapping(value).items()}
+
+
+workflow_settings = settings_by(
+    {key: WORKFLOW.keys[key] for key in SETTINGS} | {"rerun_check": Key(_rerun_checks)}
+)
+"""Check the settings of a workflow; ``rerun_check`` maps the names of files to their checks."""
+
+
+_EXECUTION: dict[str, Key] = {
     **EXECUTION.keys,
     "stdio_mode": STDIO.keys["mode"],
     "delete_stdio_on_success": STDIO.keys["delete_on_success"],
@@ -190,7 +216,8 @@ def execution_config(value: Any) -> ExecutionConfig:
     known = {field.name for field in fields(ExecutionConfig)}
     values = {key: one for key, one in _by_table(given, _EXECUTION).items() if key in known}
     settings = given.get("settings")
-    return ExecutionConfig(**values, settings={} if settings is None else json_mapping(settings))
+    check = settings_by(EXECUTION.keys)
+    return ExecutionConfig(**values, settings={} if settings is None else check(settings))
 
 
 def requirements_of(entry: Entry) -> ResourceRequirements:
@@ -255,12 +282,13 @@ def _rules(value: Any) -> list[Any]:
 
 def scheduler_of(entry: Entry) -> SlurmScheduler:
     """Return a Slurm scheduler; upstream stores its settings beside its name."""
+    check = settings_by(SCHEDULER.keys)
     own = {
         key: one for key, one in entry.values.items() if key not in ("id", "workflow_id", "name")
     }
     return SlurmScheduler(
         name=entry.get("name", checks.name),
-        settings=entry.get("settings", json_mapping, None) or json_mapping(own),
+        settings=entry.get("settings", check, None) or check(own),
     )
 
 
@@ -271,5 +299,5 @@ def action_of(entry: Entry) -> Action:
         action_type=entry.get("action_type", ACTION.keys["action_type"].check),
         commands=entry.get("commands", checks.strings(), ()),
         persistent=entry.get("persistent", checks.boolean, False),
-        settings=entry.get("settings", json_mapping, {}),
+        settings=entry.get("settings", settings_by(ACTION.keys), {}),
     )

@@ -47,6 +47,7 @@ from torc_tui.store.document_entries import (
     scheduler_of,
     user_data_of,
     variables,
+    workflow_settings,
 )
 from torc_tui.store.document_graph import Places, read_graph
 from torc_tui.workflow_file import checks
@@ -105,7 +106,7 @@ def _plan(document: Mapping[str, Json], places: Places) -> Plan:
         execution_config=head.get("execution_config", execution_config, ExecutionConfig()),
         use_pending_failed=head.get("use_pending_failed", checks.boolean, False),
         require_user_data=head.get("require_user_data", checks.boolean, False),
-        settings=head.get("settings", json_mapping, {}),
+        settings=head.get("settings", workflow_settings, {}),
         file=head.get("file", string, None),
         format=head.get("format", checks.choice("yaml", "json", "json5", "kdl"), None),
         text=head.get("text", string, None),
