@@ -52,8 +52,8 @@ def test_row(store: Store) -> None:
             " ?, ?, '{}')",
             (False, False, False, False, False),
         )
-        conn.execute(
-            sql.ADD_USER_DATA,
+        conn.insert(
+            sql.INSERT_USER_DATA,
             id=3,
             workflow_id=1,
             name="n",

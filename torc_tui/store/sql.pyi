@@ -66,15 +66,6 @@ def ADD_RESULT(
     None, avg_gpu_percent: float | None, allocation: str | None, output_dir: str | None,
     log_stem: str | None, signature: str | None
 ) -> None: ...
-def ADD_TO_DATA_GROUP(*, group_id: int, user_data_id: int, workflow_id: int) -> None: ...
-def ADD_USER_DATA(
-    *, id: int, workflow_id: int, name: str, is_ephemeral: bool, data: str | None, version: int,
-    declared: bool
-) -> None: ...
-def ADD_USER_DATA_VERSION(
-    *, user_data_id: int, version: int, data: str | None, written_at: float, actor: str | None,
-    job_id: int | None, run_id: int | None, attempt_id: int | None
-) -> None: ...
 class AllocateRow(NamedTuple):
     next: int
 def ALLOCATE(*, name: str, n: int) -> AllocateRow: ...
@@ -466,7 +457,6 @@ INSERT_FILE_GROUPS: BulkInsert
 INSERT_GATES: BulkInsert
 INSERT_JOBS: BulkInsert
 INSERT_REQUIREMENTS: BulkInsert
-INSERT_RESULTS: BulkInsert
 INSERT_SLURM_SCHEDULERS: BulkInsert
 INSERT_USER_DATA: BulkInsert
 INSERT_USER_DATA_GROUPS: BulkInsert

@@ -213,8 +213,8 @@ def add_version(
 ) -> None:
     """Add a version to the history of a record."""
     job_id, run_id, attempt_id = author.job or (None, None, None)
-    conn.execute(
-        sql.ADD_USER_DATA_VERSION,
+    conn.insert(
+        sql.INSERT_USER_DATA_VERSIONS,
         user_data_id=record_id,
         version=version,
         data=text,

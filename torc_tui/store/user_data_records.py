@@ -57,7 +57,7 @@ def create(conn: Connection, workflow_id: int, new: NewRecord, author: Author) -
         record_id = conn.allocate("user_data")
         row: dict[str, Any] = {"id": record_id, "workflow_id": workflow_id, "name": new.name}
         row |= {"is_ephemeral": new.is_ephemeral, "data": text, "version": version}
-        conn.execute(sql.ADD_USER_DATA, **row, declared=True)
+        conn.insert(sql.INSERT_USER_DATA, **row)
         if version:
             add_version(conn, record_id, version, text, author)
         _connect_jobs(conn, workflow_id, record_id, new)
@@ -104,8 +104,11 @@ def _add_to_group(
     groups = {"input_user_data": row.input_user_data, "output_user_data": row.output_user_data}
     group_id = conn.allocate("user_data_group")
     conn.execute(sql.COPY_DATA_GROUP, group_id=group_id, from_group=groups[column] or 0)
-    conn.execute(
-        sql.ADD_TO_DATA_GROUP, group_id=group_id, user_data_id=record_id, workflow_id=workflow_id
+    conn.insert(
+        sql.INSERT_USER_DATA_GROUPS,
+        group_id=group_id,
+        user_data_id=record_id,
+        workflow_id=workflow_id,
     )
     conn.execute(sql.SET_DATA_GROUPS, job_id=job_id, **(groups | {column: group_id}))
 

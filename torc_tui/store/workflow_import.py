@@ -6,7 +6,8 @@ created like any other, through a plan: new ids, all jobs ``uninitialized``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torc_tui.model import Json
 from torc_tui.store import events, sql, workflows
@@ -14,7 +15,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.creation import create
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
-from torc_tui.store.workflow_document import Transfer, read_document
+from torc_tui.store.workflow_document import read_document
 from torc_tui.store.workflow_export import export_workflow as export_workflow
 
 
@@ -42,7 +43,7 @@ def import_workflow(
     try:
         with store.write() as conn:
             first = conn.value(sql.FIRST_JOB, workflow_id=workflow_id) or 0
-            _add_results(conn, workflow_id, transfer, first)
+            _add_results(conn, workflow_id, first, transfer.results)
             for kind, job, values, moment, who in transfer.events:
                 entry = (kind, None if job is None else first + job, values)
                 events.append(conn, workflow_id, [entry], at=moment, actor=who)
@@ -52,13 +53,25 @@ def import_workflow(
     return workflow_id
 
 
-def _add_results(conn: Connection, workflow_id: int, transfer: Transfer, first: int) -> None:
+def _add_results(
+    conn: Connection, workflow_id: int, first: int, results: Sequence[Mapping[str, Any]]
+) -> None:
     """Store the results; run numbers continue after them, since a result has a run of its own."""
-    results = transfer.results
-    if not results:
-        return
-    columns = {column: [row[column] for row in results] for column in results[0]}
-    columns["job_id"] = [first + place for place in columns["job_id"]]
-    columns["allocation"] = [None if one is None else dumps(one) for one in columns["allocation"]]
-    conn.insert(sql.INSERT_RESULTS, workflow_id=workflow_id, **columns)
-    conn.execute(sql.SET_RUN, workflow_id=workflow_id, run_id=max(columns["run_id"]))
+    unknown = dict.fromkeys(("compute_node_id", "output_dir", "log_stem", "signature"))
+    conn.many(
+        sql.ADD_RESULT,
+        [
+            {
+                **unknown,
+                **result,
+                "workflow_id": workflow_id,
+                "job_id": first + result["job_id"],
+                "allocation": None if allocation is None else dumps(allocation),
+            }
+            for result in results
+            for allocation in [result["allocation"]]
+        ],
+    )
+    if results:
+        last = max(result["run_id"] for result in results)
+        conn.execute(sql.SET_RUN, workflow_id=workflow_id, run_id=last)

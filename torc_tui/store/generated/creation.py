@@ -93,56 +93,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
             "memory": None, "gpu_memory": None, "gpu_model": None, "runtime": None,
         },
     ),
-    "INSERT_RESULTS": (
-        "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, status, "
-        "return_code, cause, reason, started_at, ended_at, cpu_time, peak_memory, avg_memory, "
-        "peak_cpu_percent, avg_cpu_percent, peak_gpu_memory, avg_gpu_percent, allocation, "
-        "output_dir, log_stem, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-        "?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
-        "workflow_id job_id run_id attempt_id compute_node_id status:status return_code cause "
-        "reason:reason started_at ended_at cpu_time peak_memory avg_memory peak_cpu_percent "
-        "avg_cpu_percent peak_gpu_memory avg_gpu_percent allocation:json output_dir:path "
-        "log_stem:path signature:json",
-        "",
-        {
-            "compute_node_id": None, "return_code": None, "cause": None, "reason": None,
-            "cpu_time": None, "peak_memory": None, "avg_memory": None, "peak_cpu_percent": None,
-            "avg_cpu_percent": None, "peak_gpu_memory": None, "avg_gpu_percent": None,
-            "allocation": None, "output_dir": None, "log_stem": None, "signature": None,
-        },
-    ),
     "INSERT_SLURM_SCHEDULERS": (
         "INSERT INTO slurm_scheduler (id, workflow_id, name, settings) VALUES (?1, ?2, ?3, ?4)",
         "id workflow_id name settings:json",
         "",
         {
-        },
-    ),
-    "INSERT_USER_DATA": (
-        "INSERT INTO user_data (id, workflow_id, name, is_ephemeral, data, version, json_schema, "
-        "declared) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        "id workflow_id name is_ephemeral:boolean data:json version json_schema:json "
-        "declared:boolean",
-        "",
-        {
-            "is_ephemeral": False, "data": None, "version": 0, "json_schema": None, "declared":
-            True,
-        },
-    ),
-    "INSERT_USER_DATA_GROUPS": (
-        "INSERT INTO user_data_group (group_id, user_data_id, workflow_id) VALUES (?1, ?2, ?3)",
-        "group_id user_data_id workflow_id",
-        "",
-        {
-        },
-    ),
-    "INSERT_USER_DATA_VERSIONS": (
-        "INSERT INTO user_data_version (user_data_id, version, data, written_at, actor, job_id, "
-        "run_id, attempt_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        "user_data_id version data:json written_at actor job_id run_id attempt_id",
-        "",
-        {
-            "data": None, "actor": None, "job_id": None, "run_id": None, "attempt_id": None,
         },
     ),
     "INSERT_WORKFLOW": (

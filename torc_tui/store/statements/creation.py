@@ -11,11 +11,7 @@ from torc_tui.store.schema import (
     gate,
     job,
     resource_requirements,
-    result,
     slurm_scheduler,
-    user_data,
-    user_data_group,
-    user_data_version,
     workflow,
     workflow_text,
 )
@@ -32,7 +28,3 @@ INSERT_GATES = Bulk(gate)
 INSERT_DEPENDENCIES = Bulk(dependency)
 INSERT_FILES = Bulk(file)
 INSERT_FILE_GROUPS = Bulk(file_group)
-INSERT_USER_DATA = Bulk(user_data)
-INSERT_USER_DATA_VERSIONS = Bulk(user_data_version)
-INSERT_USER_DATA_GROUPS = Bulk(user_data_group)
-INSERT_RESULTS = Bulk(result, frozenset({"id"}))

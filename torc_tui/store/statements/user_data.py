@@ -32,9 +32,9 @@ from torc_tui.store.schema import (
     workflow,
 )
 from torc_tui.store.statements.terms import (
+    Bulk,
     ByDialect,
     Paged,
-    added,
     among,
     byte_length,
     columns,
@@ -85,10 +85,8 @@ UPDATE_USER_DATA = (
     .where(user_data.c.id == param("id"))
     .values(given(user_data, "name is_ephemeral data version"))
 )
-ADD_USER_DATA = insert(user_data).values(
-    given(user_data, "id workflow_id name is_ephemeral data version declared")
-)
-ADD_USER_DATA_VERSION = added(user_data_version)
+INSERT_USER_DATA = Bulk(user_data)
+INSERT_USER_DATA_VERSIONS = Bulk(user_data_version)
 DELETE_USER_DATA = delete(user_data).where(user_data.c.id == param("id"))
 UNGROUP_USER_DATA = delete(user_data_group).where(user_data_group.c.user_data_id == param("id"))
 
@@ -133,7 +131,7 @@ COPY_DATA_GROUP = insert(user_data_group).from_select(
         user_data_group.c.group_id == param("from_group")
     ),
 )
-ADD_TO_DATA_GROUP = added(user_data_group)
+INSERT_USER_DATA_GROUPS = Bulk(user_data_group)
 SET_DATA_GROUPS = (
     update(job)
     .where(job.c.id == param("job_id"))
