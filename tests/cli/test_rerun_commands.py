@@ -108,6 +108,39 @@ def test_evidence(torc: Any, place: Path, demo: Callable[..., list[str]]) -> Non
     assert torc("plan", 1, "plot").code == 0
 
 
+def test_finished(torc: Any, place: Path, demo: Callable[..., list[str]]) -> None:
+    """A run that has nothing to do says so, and does not claim that anything ran."""
+    told = torc("run", 1)
+    assert (told.code, told.out) == (0, "")
+    assert told.err.startswith("workflow 1 has finished, and none of 4 jobs is stale\n")
+    (place / "in.txt").write_text("hallo\n")
+    for options, code in (((), 4), (("--keep",), 0), (("--detach",), 4)):
+        told = torc("run", 1, *options)
+        assert (told.code, told.out) == (code, "")
+
+
+def test_undecided(torc: Any, place: Path, demo: Callable[..., list[str]]) -> None:
+    """Jobs that may be kept are counted apart from the stale ones, and a kept job says why."""
+    (place / "in.txt").write_text("hallo\n")
+    told = "1 of 4 jobs is stale, 3 more run if their inputs change"
+    assert torc("plan", 1).out.startswith(f"Workflow 1 (demo): {told}\n")
+    document = torc("plan", 1, "-f", "json").json
+    assert (document["stale"], document["undecided"]) == (1, 3)
+    lines = torc("run", 1, "--stale").out
+    assert "kept: plot (job 3): nothing it depends on has changed" in lines
+
+
+def test_edited_file(torc: Any, place: Path, demo: Callable[..., list[str]]) -> None:
+    """The plan of a file is about the workflow that was made from it, and says so."""
+    assert "edits" not in torc("plan", "w.yaml").err
+    os.utime(place / "w.yaml", (4e9, 4e9))
+    told = torc("plan", "w.yaml").err
+    assert "w.yaml was changed after workflow 1 was created from it; its edits are not" in told
+    assert "`torc run w.yaml`" in told
+    missing = torc("plan", "none.yaml")
+    assert (missing.code, "there is no file none.yaml" in missing.err) == (2, True)
+
+
 def test_accept(torc: Any, place: Path, demo: Callable[..., list[str]]) -> None:
     (place / "in.txt").write_text("hallo\n")
     assert torc("accept", "prep", "-w", 1).code == 0
@@ -141,7 +174,7 @@ def test_json(torc: Any, place: Path, demo: Callable[..., list[str]]) -> None:
     (place / "in.txt").write_text("hallo\n")
     answer = torc("run", 1, "-f", "json")
     assert (answer.code, answer.json["status"], answer.json["exit_code"]) == (4, "completed", 4)
-    assert "4 of 4 jobs are stale" in answer.err
+    assert "1 of 4 jobs is stale, 3 more run if their inputs change" in answer.err
 
 
 @pytest.mark.parametrize(

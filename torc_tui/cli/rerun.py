@@ -54,12 +54,22 @@ def _made_from(call: Call, path: str) -> int:
 
     wanted = Path(path).resolve()
     made = [one for one in workflows.list_workflows(call.store) if _is_made_from(one, wanted)]
+    if not made and not wanted.exists():
+        raise NotFound(
+            f"there is no file {path}", hint="`torc plan WORKFLOW` takes an id or a name"
+        )
     if not made:
         raise NotFound(
             f"no workflow was made from {path} yet", hint=f"run it with `torc run {path}`"
         )
     newest = max(made, key=lambda one: (one.created_at, one.id))
-    note(f"{path} is workflow {newest.id} ({newest.name})")
+    if wanted.is_file() and wanted.stat().st_mtime > newest.created_at:
+        say(
+            f"{path} was changed after workflow {newest.id} was created from it; its edits are not"
+            f" part of this plan\n  `torc run {path}` creates a new workflow from it"
+        )
+    else:
+        note(f"{path} is workflow {newest.id} ({newest.name})")
     return newest.id
 
 
@@ -81,11 +91,18 @@ def reinit(call: Call) -> int:
     blocked = done.counts.get(JobStatus.BLOCKED, 0)
     message = f"Reinitialized workflow {workflow_id}: "
     if done.stale:
-        message += f"{count(done.stale, 'stale job')}, {ready} ready, {blocked} blocked"
+        certain = count(done.stale - done.undecided, "stale job")
+        message += f"{certain}{_undecided(done.undecided)} ({ready} ready, {blocked} blocked)"
     else:
         message += "no job is stale"
     record = {"workflow_id": workflow_id, "status": "success", "message": message}
-    numbers = {"run_id": done.run_id, "stale": done.stale, "ready": ready, "blocked": blocked}
+    numbers = {
+        "run_id": done.run_id,
+        "stale": done.stale - done.undecided,
+        "undecided": done.undecided,
+        "ready": ready,
+        "blocked": blocked,
+    }
     call.done(record | numbers, message)
     return OK
 
@@ -128,11 +145,19 @@ def _wants_rerun(call: Call) -> bool:
 
 
 def headline(found: RerunPlan) -> str:
-    """Return how many jobs are stale: ``3 of 12 jobs are stale``."""
-    number, total = len(found.stale), count(len(found.verdicts), "job")
-    if not number:
+    """Return how many jobs are stale, and of how many that is not decided yet."""
+    stale, total = len(found.certain), count(len(found.verdicts), "job")
+    if not found.stale:
         return f"none of {total} is stale" if len(found.verdicts) != 1 else "the job is not stale"
-    return f"{number} of {total} {'is' if number == 1 else 'are'} stale"
+    verb = "is" if stale == 1 else "are"
+    return f"{stale} of {total} {verb} stale{_undecided(len(found.undecided))}"
+
+
+def _undecided(number: int) -> str:
+    """Return the words to add for jobs that may be kept."""
+    if number == 1:
+        return ", 1 more runs if its inputs change"
+    return f", {number} more run if their inputs change" if number else ""
 
 
 def show(call: Call, found: RerunPlan) -> None:
@@ -141,8 +166,8 @@ def show(call: Call, found: RerunPlan) -> None:
         output.json_value(_record(found))
         return
     output.line(f"Workflow {found.workflow_id} ({found.name}): {headline(found)}")
-    _print_jobs("run", [one for one in found.stale if one.certain])
-    _print_jobs("run if changed", [one for one in found.stale if not one.certain])
+    _print_jobs("run", found.certain)
+    _print_jobs("run if inputs change", found.undecided)
     _print_jobs("unknown, kept", found.unknown)
 
 
@@ -192,7 +217,8 @@ def _record(found: RerunPlan) -> dict[str, Any]:
     return {
         "workflow_id": found.workflow_id,
         "name": found.name,
-        "stale": len(found.stale),
+        "stale": len(found.certain),
+        "undecided": len(found.undecided),
         "total": len(verdicts),
         "counts": counts,
         "jobs": [_job_record(one) for one in verdicts],

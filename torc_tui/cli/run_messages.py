@@ -12,7 +12,7 @@ from torc_tui.engine.report import UnschedulableJob
 from torc_tui.model import Event, Machine, Workflow
 from torc_tui.reasons import decode
 from torc_tui.store.database import Store
-from torc_tui.wording import count, duration, end_sentence, lasted, readable, size
+from torc_tui.wording import KEPT, count, duration, end_sentence, lasted, readable, size
 
 _STDERR_LINES = 5
 _SHOWN_FAILURES = 10
@@ -68,7 +68,7 @@ class RunMessages:
 
     def _end(self, event: Event, job: str) -> list[str]:
         if event.data.get("kept"):
-            return [f"kept: {job}: what it reads is unchanged"]
+            return [f"kept: {job}: {KEPT}"]
         text = f"{_ENDS[event.kind]}: {job}"
         failed = event.kind in FAILURES
         if failed or event.kind == "job_canceled":

@@ -54,6 +54,16 @@ class RerunPlan:
         return [one for one in self.verdicts.values() if one.verdict is Verdict.RUN]
 
     @property
+    def certain(self) -> list[JobVerdict]:
+        """The jobs that run whatever becomes of the others."""
+        return [one for one in self.stale if one.certain]
+
+    @property
+    def undecided(self) -> list[JobVerdict]:
+        """The jobs that are kept if their inputs turn out to be unchanged."""
+        return [one for one in self.stale if not one.certain]
+
+    @property
     def unknown(self) -> list[JobVerdict]:
         """The jobs of which cannot be told whether they are stale; they are kept."""
         return [one for one in self.verdicts.values() if one.verdict is Verdict.UNKNOWN]
@@ -128,7 +138,7 @@ def _begin(store: Store, found: RerunPlan, actor: str | None) -> Reinitialized |
     """Begin the run that was planned; None if others have written since the plan was made."""
     workflow_id, now = found.workflow_id, time.time()
     stale = [one.id for one in found.stale]
-    undecided = [one.id for one in found.stale if not one.certain]
+    undecided = [one.id for one in found.undecided]
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         if last_event(conn, workflow_id) != found.last_seq:

@@ -7,6 +7,7 @@ a clock or a file.
 
 from __future__ import annotations
 
+from torc_tui.wording.event_words import KEPT as KEPT
 from torc_tui.wording.event_words import event_words as event_words
 from torc_tui.wording.event_words import lasted as lasted
 from torc_tui.wording.event_words import readable as readable

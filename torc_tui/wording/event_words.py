@@ -47,6 +47,8 @@ _TITLES = {
 _ENDS = frozenset(
     {"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"}
 )
+KEPT = "nothing it depends on has changed"
+"""Why a job stays completed that follows stale jobs."""
 _REASONS = ("reason", "message")
 """Keys of event data that may hold a stored reason."""
 
@@ -55,7 +57,7 @@ def event_words(event: Event) -> EventWords:
     """Return the event as a row of a list; an unknown kind is shown by its name."""
     title = _TITLES.get(event.kind) or event.kind.removeprefix("job_").replace("_", " ")
     if event.data.get("kept"):
-        return EventWords("kept", "what it reads is unchanged")
+        return EventWords("kept", KEPT)
     return EventWords(title, " · ".join(part for part in _details(event) if part))
 
 
