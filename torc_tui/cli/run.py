@@ -54,11 +54,10 @@ def run(call: Call) -> int:
         workflow_id = _workflow_named(call, what)
     workflow = workflows.get_workflow(call.store, workflow_id)
     stale = _make_ready(call, workflow)
-    if stale and given.detach:
-        return EXIT_STALE
-    if given.detach or given.tui:
+    is_idle = _is_finished(workflows.get_workflow(call.store, workflow_id))
+    if given.tui or (given.detach and not is_idle):
         return _in_background(call, workflow, options)
-    return _here(call, workflow, options, stale)
+    return _here(call, workflow, options, stale, is_idle=is_idle)
 
 
 def _only_file() -> str | None:
@@ -172,12 +171,13 @@ def _is_finished(workflow: Workflow) -> bool:
     return is_complete(workflow.counts) and not workflow.interrupted
 
 
-def _here(call: Call, workflow: Workflow, options: RunOptions, stale: int) -> int:
+def _here(call: Call, workflow: Workflow, options: RunOptions, stale: int, *, is_idle: bool) -> int:
+    """Run the workflow in this process; a run without jobs to run is shown only if it failed."""
     from torc_tui.cli.lost_terminal import redirect
     from torc_tui.cli.progress import watcher
     from torc_tui.engine.runner import run as run_workflow
 
-    quiet = call.options.quiet or call.json
+    quiet = call.options.quiet or call.json or is_idle
     with watcher(call.store, workflow, options.output_dir, quiet=quiet) as observer:
         report = run_workflow(call.store, workflow.id, options, observer)
     if stale and not report.exit_code:
@@ -185,9 +185,9 @@ def _here(call: Call, workflow: Workflow, options: RunOptions, stale: int) -> in
     try:
         if call.json:
             output.json_value(record_of(report, workflow))
-        elif not call.options.quiet:
+        elif not call.options.quiet and not (is_idle and report.exit_code in (0, EXIT_STALE)):
             _print_report(call.store, report, workflow)
-        elif report.exit_code:
+        elif call.options.quiet and report.exit_code:
             say(f"torc: {_summary(report, workflow)}")
         sys.stdout.flush()
     except BrokenPipeError:
