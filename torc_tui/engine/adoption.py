@@ -23,7 +23,7 @@ from torc_tui.executors.exit_file import ExitFile, find_starts, is_being_started
 from torc_tui.lifecycle.decide import outlives_lease, reruns_left
 from torc_tui.lifecycle.liveness import Proof
 from torc_tui.model import Allocation, AttemptKey
-from torc_tui.store import compute_nodes, run_context, runner_liveness, scheduling
+from torc_tui.store import compute_nodes, runner_liveness, scheduling, sql
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -82,7 +82,8 @@ class Adopter:
                 compute_nodes.transfer(conn, [one.job_id for one in held], self._node_id)
                 self._rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
             self._append_events(conn, now)
-            active = run_context.active_attempts(conn, workflow_id) if left else []
+            rows = conn.rows(sql.ACTIVE_ATTEMPTS, workflow_id=workflow_id) if left else []
+        active = [(row.job_id, row.attempt_id) for row in rows]
         for path in without_attempt(left, self._maker.context.run_id, active):
             with suppress(OSError):
                 os.unlink(path)

@@ -13,7 +13,7 @@ from torc_tui.engine.orders import OrderMaker
 from torc_tui.errors import StoreUnavailable
 from torc_tui.model import Allocation
 from torc_tui.resources.pool import Pool
-from torc_tui.store import compute_nodes, run_context, scheduling
+from torc_tui.store import compute_nodes, run_context, scheduling, sql
 from torc_tui.store.compute_nodes import NodeOrders
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -100,7 +100,7 @@ class SharedState:
 
     def _read(self, conn: Connection) -> None:
         workflow_id = self._maker.context.workflow_id
-        flags = scheduling.flags(conn, workflow_id)
+        flags = conn.one(sql.WORKFLOW_FLAGS, workflow_id=workflow_id)
         orders = compute_nodes.orders(conn, self._node.node_id)
         if flags is None:
             self.gone_reason = "deleted"
@@ -125,8 +125,10 @@ class SharedState:
 
     def _count_others(self, conn: Connection) -> None:
         """Count in the pool what the jobs of other runners hold."""
-        held = scheduling.held_by_others(conn, self._node.node_id, self._node.location)
-        held = [one for one in held if self._is_in_use(one)]
+        rows = conn.rows(
+            sql.HELD_BY_OTHERS, node_id=self._node.node_id, location=self._node.location
+        )
+        held = [row for row in rows if self._is_in_use(row)]
         if held == self._held_by_others:
             return
         for allocation in self._counted:

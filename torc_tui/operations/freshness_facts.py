@@ -18,7 +18,7 @@ from torc_tui.operations.file_states import FileStates, hash_limit
 from torc_tui.operations.files_now import FilesNow, is_combined
 from torc_tui.reasons import Kind, decode
 from torc_tui.status import JobStatus
-from torc_tui.store import fingerprints, relations, run_context, sql, user_actions
+from torc_tui.store import fingerprints, relations, run_context, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import loads
@@ -58,8 +58,9 @@ class FactReader:
         self._same: dict[tuple[int, int, int], bool] = {}
         with store.read() as conn:
             self._context = run_context.read(conn, workflow_id)
-            produced = {row.id for row in user_actions.written_files(conn, workflow_id)}
+            files = conn.rows(sql.WRITTEN_FILES, workflow_id=workflow_id)
             rows = conn.rows(sql.PRODUCED_RECORDS, workflow_id=workflow_id)
+        produced = {row.id for row in files}
         self._produced_records = {row.user_data_id for row in rows}
         settings = self._context.settings
         states = FileStates(self._context.directory, hash_limit(settings))

@@ -28,7 +28,7 @@ from torc_tui.operations.retries import Retry, plan_retry
 from torc_tui.operations.user_action import Selection, UserAction, narrow
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
-from torc_tui.store import dependency_counters, user_actions
+from torc_tui.store import dependency_counters, sql, user_actions
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
@@ -85,7 +85,7 @@ def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
         nonlocal dependents
         dependents += len(user_actions.doomed(conn, [job.id for job in jobs]))
         waiting = [job.id for job in jobs if job.status in CANCELABLE]
-        user_actions.cancel_idle(conn, waiting, reason, at)
+        user_actions.cancel(conn, waiting, reason, at)
         rows: list[EventRow] = [
             ("job_canceled", job_id, {"reason": reason.to_json()}) for job_id in waiting
         ]
@@ -129,8 +129,8 @@ def retry_jobs(
         dependents += len(retry.followers)
         put_back = [*retry.chosen, *retry.followers]
         changed = apply_changes(conn, workflow_id, jobs, planned) if changes else []
-        user_actions.again(conn, put_back)
-        user_actions.uncancel(conn, workflow_id)
+        user_actions.reset(conn, put_back)
+        conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=False)
         user_actions.rearm_actions(conn, workflow_id, put_back)
         rows = changed + dependency_counters.resettle(conn, workflow_id, at)
         for job in user_actions.job_states(conn, put_back):
@@ -194,7 +194,7 @@ def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = No
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         freed = _canceled_followers(conn, jobs)
         user_actions.disable(conn, [job.id for job in jobs], reason)
-        user_actions.again(conn, freed)
+        user_actions.reset(conn, freed)
         rows: list[EventRow] = [
             ("job_disabled", job.id, {"reason": reason.to_json()}) for job in jobs
         ]
@@ -212,7 +212,7 @@ def enable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         chosen = [job.id for job in jobs]
-        user_actions.again(conn, chosen)
+        user_actions.reset(conn, chosen)
         return dependency_counters.resettle(conn, workflow_id, at) + _standing(conn, chosen)
 
     done = _on_jobs(store, catalog.ENABLE, job_ids, act, actor)

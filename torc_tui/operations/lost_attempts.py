@@ -98,7 +98,7 @@ def end_attempts(
     done.rows += workflow_progress.resume_interrupted(conn, node.workflow_id, done.ready)
     idle = [one for one in held if one not in begun]
     unwanted = [one.job_id for one in idle if loss is None or one.stop_requested]
-    user_actions.end_held(conn, unwanted, stop, now)
+    user_actions.cancel(conn, unwanted, stop, now, held=True)
     done.canceled += unwanted
     done.rows += [("job_canceled", job_id, {"reason": stop.to_json()}) for job_id in unwanted]
     ready = [one.job_id for one in idle if one.job_id not in set(unwanted)]

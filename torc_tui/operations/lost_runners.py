@@ -29,7 +29,7 @@ from torc_tui.operations.lost_attempts import (
 from torc_tui.operations.user_action import UserAction
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import HELD
-from torc_tui.store import compute_nodes, runner_liveness, user_actions
+from torc_tui.store import compute_nodes, runner_liveness, sql, user_actions
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
@@ -57,7 +57,7 @@ def drop_runner(
     ``force`` these processes are killed.
     """
     with store.read() as conn:
-        workflow_id = compute_nodes.workflow_of(conn, node_id)
+        workflow_id = conn.value(sql.WORKFLOW_OF_NODE, node_id=node_id)
         found = [] if workflow_id is None else compute_nodes.active(conn, workflow_id)
     if workflow_id is None:
         raise NotFound(f"there is no runner {node_id}", hint="`torc compute-nodes list` shows them")

@@ -21,7 +21,7 @@ from torc_tui.errors import NotFound, Refused, TorcError
 from torc_tui.operations import catalog
 from torc_tui.operations.job_environment import user_environment
 from torc_tui.resources.machine_identity import hostname
-from torc_tui.store import compute_nodes, runner_liveness, user_actions, workflows
+from torc_tui.store import compute_nodes, runner_liveness, sql, user_actions, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.events import append
@@ -137,7 +137,7 @@ def resize_runner(
     now = time.time()
     with store.write() as conn:
         current = compute_nodes.orders(conn, node_id)
-        workflow_id = compute_nodes.workflow_of(conn, node_id)
+        workflow_id = conn.value(sql.WORKFLOW_OF_NODE, node_id=node_id)
         if current is None or workflow_id is None:
             raise NotFound(
                 f"there is no runner {node_id}", hint="`torc compute-nodes list` shows them"

@@ -23,6 +23,7 @@ from torc_tui.status import HELD, UNSETTLED, UNTOUCHED, JobStatus, number_of
 from torc_tui.store import (
     dependency_counters,
     scheduling,
+    sql,
     user_actions,
     workflow_progress,
     workflows,
@@ -90,17 +91,17 @@ def init_check(store: Store, workflow_id: int) -> InitCheck:
     """Return what an initialization would find; change nothing."""
     directory = workflows.get_workflow(store, workflow_id).directory
     with store.read() as conn:
-        required = user_actions.required_files(conn, workflow_id)
-        written = user_actions.written_files(conn, workflow_id)
-        records = user_actions.required_user_data(conn, workflow_id)
+        required = conn.rows(sql.REQUIRED_FILES, workflow_id=workflow_id)
+        written = conn.rows(sql.WRITTEN_FILES, workflow_id=workflow_id)
+        records = conn.rows(sql.REQUIRED_USER_DATA, workflow_id=workflow_id)
 
-    def absolute(rows: Iterable[user_actions.FileRow]) -> list[tuple[str, str]]:
+    def absolute(rows: Iterable[sql.AllFilesRow]) -> list[tuple[str, str]]:
         return [(row.name, str(Path(directory) / row.path)) for row in rows]
 
     return InitCheck(
         workflow_id=workflow_id,
         missing_files=[pair for pair in absolute(required) if not os.path.lexists(pair[1])],
-        missing_user_data=records,
+        missing_user_data=[(row.id, row.name) for row in records],
         existing_outputs=[pair for pair in absolute(written) if os.path.lexists(pair[1])],
     )
 
@@ -136,7 +137,7 @@ def initialize(
         if once and not _untouched(status for status, number in counts.items() if number):
             return InitReport(workflow_id=workflow_id, run_id=workflow.run_id, counts=counts)
         check_workflow(catalog.INITIALIZE, workflow)
-        user_actions.reset_all(conn, workflow_id)
+        conn.execute(sql.RESET_JOBS, workflow_id=workflow_id)
         run_id = user_actions.next_run(conn, workflow_id)
         scheduling.set_file_times(conn, times)
         dependency_counters.recount(conn, workflow_id)
@@ -179,7 +180,7 @@ def _file_times(
     store: Store, workflow_id: int, directory: str
 ) -> list[tuple[float | None, int | None, int]]:
     with store.read() as conn:
-        files = user_actions.all_files(conn, workflow_id)
+        files = conn.rows(sql.ALL_FILES, workflow_id=workflow_id)
     times: list[tuple[float | None, int | None, int]] = []
     for row in files:
         try:

@@ -157,12 +157,6 @@ def orders(conn: Connection, node_id: int) -> NodeOrders | None:
     return NodeOrders(*row)._replace(options=json.loads(row.options)) if row else None  # type: ignore[arg-type] # replaced
 
 
-def workflow_of(conn: Connection, node_id: int) -> int | None:
-    """Return the workflow of a runner."""
-    workflow_id: int | None = conn.value(sql.WORKFLOW_OF_NODE, node_id=node_id)
-    return workflow_id
-
-
 def active(conn: Connection, workflow_id: int) -> list[Node]:
     """Return the runners of a workflow that have not recorded their end."""
     return conn.rows(sql.ACTIVE_NODES, workflow_id=workflow_id)

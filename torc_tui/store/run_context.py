@@ -108,12 +108,6 @@ def environments_with_references(conn: Connection, workflow_id: int) -> list[tup
     return [(row.name, row.env or "{}") for row in rows]
 
 
-def active_attempts(conn: Connection, workflow_id: int) -> list[tuple[int, int]]:
-    """Return (job id, attempt id) of the jobs that runners hold."""
-    rows = conn.rows(sql.ACTIVE_ATTEMPTS, workflow_id=workflow_id)
-    return [(row.job_id, row.attempt_id) for row in rows]
-
-
 def claim_action(conn: Connection, action_id: int, run_id: int, at: float) -> bool:
     """Claim an action for this runner; False if another runner was faster."""
     changed = conn.execute(

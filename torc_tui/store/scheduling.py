@@ -50,11 +50,6 @@ def decode_allocation(text: str | None) -> Allocation:
     return Allocation(num_cpus, memory, tuple(GpuGrant(*grant) for grant in gpus))
 
 
-def flags(conn: Connection, workflow_id: int) -> sql.WorkflowFlagsRow | None:
-    """Return whether a runner may change jobs; None if the workflow was deleted."""
-    return conn.one(sql.WORKFLOW_FLAGS, workflow_id=workflow_id)
-
-
 def lock(conn: Connection, workflow_id: int, location: str) -> None:
     """Wait until no other runner of the workflow or of the location is in a step.
 
@@ -85,11 +80,6 @@ def ready_jobs(
     return conn.rows(
         sql.READY_JOBS, workflow_id=workflow_id, resource_class=resource_class, now=now, limit=limit
     )
-
-
-def held_by_others(conn: Connection, node_id: int, location: str) -> list[HeldElsewhere]:
-    """Return what other runners hold at this location, in any workflow of this database."""
-    return conn.rows(sql.HELD_BY_OTHERS, node_id=node_id, location=location)
 
 
 def claim(

@@ -8,46 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from torc_tui.reasons import Reason, decode
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
-from torc_tui.store.prepared import Row
 
-if TYPE_CHECKING:
-    FileRow = sql.AllFilesRow
-else:
-    FileRow = Row
-
-# -- what initialization needs ---------------------------------------------------------------------
-
-
-def required_files(conn: Connection, workflow_id: int) -> list[FileRow]:
-    """Return the files that a job reads and no job writes."""
-    return conn.rows(sql.REQUIRED_FILES, workflow_id=workflow_id)
-
-
-def written_files(conn: Connection, workflow_id: int) -> list[FileRow]:
-    """Return the files that a job writes."""
-    return conn.rows(sql.WRITTEN_FILES, workflow_id=workflow_id)
-
-
-def all_files(conn: Connection, workflow_id: int) -> list[FileRow]:
-    """Return all files of a workflow."""
-    return conn.rows(sql.ALL_FILES, workflow_id=workflow_id)
-
-
-def required_user_data(conn: Connection, workflow_id: int) -> list[tuple[int, str]]:
-    """Return (id, name) of empty records that a job reads and no job writes."""
-    rows = conn.rows(sql.REQUIRED_USER_DATA, workflow_id=workflow_id)
-    return [(row.id, row.name) for row in rows]
-
-
-def reset_all(conn: Connection, workflow_id: int) -> None:
-    """Make every job but the disabled ones as after its creation; attempts go on counting."""
-    conn.execute(sql.RESET_JOBS, workflow_id=workflow_id)
+# -- runs ------------------------------------------------------------------------------------------
 
 
 def run_of(conn: Connection, workflow_id: int) -> int:
@@ -87,21 +55,16 @@ def job_states(conn: Connection, job_ids: Iterable[int]) -> list[JobState]:
     return found
 
 
-def cancel_idle(conn: Connection, job_ids: Sequence[int], reason: Reason, at: float) -> None:
-    """Cancel jobs that no runner holds."""
-    text = reason.encode()
-    conn.many(
-        sql.CANCEL_JOB, [{"reason": text, "ended_at": at, "job_id": job_id} for job_id in job_ids]
-    )
+def cancel(
+    conn: Connection, job_ids: Sequence[int], reason: Reason, at: float, *, held: bool = False
+) -> None:
+    """Cancel jobs that no runner holds, or with ``held`` jobs whose runner is lost.
 
-
-def end_held(conn: Connection, job_ids: Sequence[int], reason: Reason, at: float) -> None:
-    """Cancel jobs whose runner is lost and whose processes were ended."""
+    The processes of held jobs must have ended.
+    """
+    statement = sql.CANCEL_HELD_JOB if held else sql.CANCEL_JOB
     text = reason.encode()
-    conn.many(
-        sql.CANCEL_HELD_JOB,
-        [{"reason": text, "ended_at": at, "job_id": job_id} for job_id in job_ids],
-    )
+    conn.many(statement, [{"reason": text, "ended_at": at, "job_id": job_id} for job_id in job_ids])
 
 
 def cancel_rest(conn: Connection, workflow_id: int, reason: Reason, at: float) -> None:
@@ -109,11 +72,6 @@ def cancel_rest(conn: Connection, workflow_id: int, reason: Reason, at: float) -
     conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=True)
     conn.execute(sql.CANCEL_REST, workflow_id=workflow_id, reason=reason.encode(), ended_at=at)
     conn.execute(sql.ASK_ALL_TO_STOP, workflow_id=workflow_id, stop_requested="canceled")
-
-
-def uncancel(conn: Connection, workflow_id: int) -> None:
-    """Let the workflow go on."""
-    conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=False)
 
 
 def ask_to_stop(conn: Connection, job_ids: Sequence[int], cause: str) -> None:
@@ -144,7 +102,7 @@ def disable(conn: Connection, job_ids: Sequence[int], reason: Reason) -> None:
     conn.many(sql.DISABLE_JOB, [{"reason": text, "job_id": job_id} for job_id in job_ids])
 
 
-def again(conn: Connection, job_ids: Sequence[int]) -> None:
+def reset(conn: Connection, job_ids: Sequence[int]) -> None:
     """Make jobs uninitialized, with their next attempt if they had one."""
     conn.many(sql.RESET_JOB, [{"job_id": job_id} for job_id in job_ids])
 

@@ -28,6 +28,7 @@ REQUIRED_FILES = _files.where(
     file.c.id.in_(members_of(job.c.input_files, _enabled)),
     file.c.id.not_in(members_of(job.c.output_files, _enabled)),
 )
+"""Files that a job reads and no job writes."""
 WRITTEN_FILES = _files.where(file.c.id.in_(members_of(job.c.output_files)))
 ALL_FILES = _files
 REQUIRED_USER_DATA = (
@@ -40,6 +41,7 @@ REQUIRED_USER_DATA = (
     )
     .order_by(user_data.c.id)
 )
+"""Empty records that a job reads and no job writes."""
 
 _attempt = (
     "compute_node_id pid process_started allocation stop_requested started_at ended_at return_code"
@@ -53,6 +55,7 @@ RESET_JOBS = (
         | cleared(job, _attempt)
     )
 )
+"""Make every job but the disabled ones as after its creation; attempts go on counting."""
 NEXT_RUN = (
     update(workflow)
     .where(workflow.c.id == _workflow_id)
