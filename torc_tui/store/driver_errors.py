@@ -37,18 +37,20 @@ if TYPE_CHECKING:
 
 def is_driver_error(error: BaseException) -> bool:
     """Return whether a database driver raised the error; psycopg may not be imported."""
-    if isinstance(error, sqlite3.Error):
-        return True
-    psycopg = sys.modules.get("psycopg")
-    return psycopg is not None and isinstance(error, psycopg.Error)
+    return _has_class(error, "Error")
 
 
 def is_data_error(error: BaseException) -> bool:
     """Return whether the database cannot hold a value: a number out of range, a NUL in a text."""
-    if isinstance(error, sqlite3.DataError):
-        return True
-    psycopg = sys.modules.get("psycopg")
-    return psycopg is not None and isinstance(error, psycopg.DataError)
+    return _has_class(error, "DataError")
+
+
+def _has_class(error: BaseException, name: str) -> bool:
+    """Return whether the error is of the class that both drivers call ``name``."""
+    drivers = (sqlite3, sys.modules.get("psycopg"))
+    return any(
+        driver is not None and isinstance(error, getattr(driver, name)) for driver in drivers
+    )
 
 
 def is_bug(error: BaseException) -> bool:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import and_, case, func, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    case,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from torc_tui.status import CANCELABLE, HELD, UNHELD, UNSUCCESSFUL, WAITING, JobStatus
 from torc_tui.store.schema import action, compute_node, dependency, file, job, user_data, workflow
@@ -122,8 +134,8 @@ _FOLLOWING = frozenset(JobStatus) - WAITING - {JobStatus.DISABLED}
 """Statuses that follow from the end of a dependency; jobs behind such a job may follow in turn."""
 
 
-def _followers() -> Any:
-    """Return the jobs downstream whose status follows from the end of a job."""
+def _downstream(names: str, condition: Callable[[FromClause], ColumnElement[bool]]) -> Select[Any]:
+    """Return the jobs downstream of a job that meet a condition, as all jobs between them do."""
     up = job.alias("u")
     below = (
         select(dependency.c.job_id.label("id"))
@@ -135,47 +147,23 @@ def _followers() -> Any:
         .select_from(dependency)
         .join(below, dependency.c.depends_on_id == below.c.id)
         .outerjoin(up, up.c.id == below.c.id)
-        .where(or_(below.c.id < 0, among(up.c.status, _FOLLOWING)))
+        .where(or_(below.c.id < 0, condition(up)))
     )
     return (
-        select(*columns(job, "id name status"))
+        select(*columns(job, names))
         .join(below, below.c.id == job.c.id)
-        .where(among(job.c.status, _FOLLOWING))
+        .where(condition(job))
         .order_by(job.c.id)
     )
 
 
-FOLLOWERS = _followers()
-
-
-def _doomed() -> Any:
-    """Return the jobs downstream that are canceled when a job is canceled, now or later."""
-    up = job.alias("u")
-
-    def waits(one: Any) -> Any:
-        return and_(among(one.c.status, WAITING), one.c.cancel_on_blocking_job_failure)
-
-    below = (
-        select(dependency.c.job_id.label("id"))
-        .where(dependency.c.depends_on_id == _job_id)
-        .cte("below", recursive=True)
-    )
-    below = below.union(
-        select(dependency.c.job_id)
-        .select_from(dependency)
-        .join(below, dependency.c.depends_on_id == below.c.id)
-        .outerjoin(up, up.c.id == below.c.id)
-        .where(or_(below.c.id < 0, waits(up)))
-    )
-    return (
-        select(job.c.id, job.c.name)
-        .join(below, below.c.id == job.c.id)
-        .where(waits(job))
-        .order_by(job.c.id)
-    )
-
-
-DOOMED = _doomed()
+FOLLOWERS = _downstream("id name status", lambda one: among(one.c.status, _FOLLOWING))
+"""The jobs downstream whose status follows from the end of a job."""
+DOOMED = _downstream(
+    "id name",
+    lambda one: and_(among(one.c.status, WAITING), one.c.cancel_on_blocking_job_failure),
+)
+"""The jobs downstream that are canceled when a job is canceled, now or later."""
 _canceling = (
     select(job.c.cancel_on_blocking_job_failure).where(_one).correlate(None).scalar_subquery()
 )
