@@ -2,6 +2,9 @@
 
 Times are in seconds since the epoch (UTC), sizes in bytes and durations in seconds, unless a name
 says otherwise. The methods only derive values from the fields.
+
+The module is long because it is a list: the records of all layers are in one place, in the order
+of the data flow, and a record may hold records of an earlier section.
 """
 
 from __future__ import annotations

@@ -9,13 +9,12 @@ LINES = 350
 """A module of the product has at most as many lines."""
 
 TABLES = {
-    "cli/command_table.py",
-    "model.py",
-    "operations/catalog.py",
-    "store/schema.py",
-    "workflow_file/schema.py",
+    "cli/command_table.py": "an entry per command and option",
+    "model.py": "the records of all layers, in the order of the data flow",
+    "operations/catalog.py": "a row per action",
+    "store/schema.py": "a line per column",
 }
-"""Modules of rows and records: they grow with what they list."""
+"""Modules that are lists and grow with what they list -> what they list."""
 
 
 def test_module_lengths() -> None:
@@ -26,4 +25,4 @@ def test_module_lengths() -> None:
         if "generated" not in path.parts
     }
     assert len(lengths) > 100
-    assert {name for name, number in lengths.items() if number > LINES} - TABLES == set()
+    assert {name for name, number in lengths.items() if number > LINES} == TABLES.keys()

@@ -1,7 +1,8 @@
 """Define the tables of the database: SQLAlchemy metadata, and nothing else.
 
 Everything about columns follows from here: the statements, the schema of a new database, the rows
-that the program reads and writes (`torc_tui.store.generate`).
+that the program reads and writes (`torc_tui.store.generate`). The module is long because it has
+one line per column.
 
 Invariants
 * Ids are given in blocks from ``counter`` and never twice, so the name of a log and TORC_JOB_ID

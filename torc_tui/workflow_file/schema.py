@@ -1,14 +1,12 @@
-"""List the keys of a workflow file: one table per kind of entry, each key with its check.
-
-This module is data. It is long because the file has many keys.
-"""
+"""List the keys of a workflow file: one table per kind of entry, each key with its check."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from torc_tui.model import JobSpec, WorkflowSpec
 from torc_tui.workflow_file.checks import (
     STDIO_MODES,
     Check,
@@ -68,6 +66,10 @@ class Table:
     is_short: bool = False
 
 
+def _names(record: type[JobSpec | WorkflowSpec]) -> set[str]:
+    return {one.name for one in fields(record)}
+
+
 _EXPANDED: dict[str, Key] = {
     "parameters": Key(mapping, "map"),
     "parameter_mode": Key(choice("product", "zip")),
@@ -80,10 +82,7 @@ _RERUN_ON = strings(choice("command", "env", "files", "data", "outputs"))
 
 STDIO = Table(
     "stdio",
-    {
-        "mode": Key(choice(*STDIO_MODES)),
-        "delete_on_success": Key(boolean),
-    },
+    {"mode": Key(choice(*STDIO_MODES)), "delete_on_success": Key(boolean)},
     is_short=True,
 )
 
@@ -338,27 +337,11 @@ WORKFLOW = Table(
     gone=frozenset({"start_server_on_head_node"}),
 )
 
-JOB_OPTIONS = ("output_check", "wait_for_background", "on_lost", "rerun_on")
+JOB_OPTIONS = tuple(key for key in JOB.keys if key not in {*_names(JobSpec), *_EXPANDED})
 """Keys of a job that are stored as they are, in ``JobSpec.options``, and override the setting of
 the workflow."""
 
-SETTINGS = (
-    "slurm_defaults",
-    "resource_monitor",
-    "jobs_sort_method",
-    "compute_node_expiration_buffer_seconds",
-    "compute_node_wait_for_new_jobs_seconds",
-    "compute_node_ignore_workflow_completion",
-    "compute_node_wait_for_healthy_database_minutes",
-    "compute_node_min_time_for_new_jobs_seconds",
-    "output_check",
-    "wait_for_background",
-    "rerun_on",
-    "hash_limit",
-    "on_lost",
-    "enable_ro_crate",
-    "access_groups",
-    "dynamic_jobs",
-    "datasets",
+SETTINGS = tuple(
+    key for key in WORKFLOW.keys if key not in {*_names(WorkflowSpec), "parameters", "variables"}
 )
 """Top-level keys that are stored as they are, in ``WorkflowSpec.settings``."""
