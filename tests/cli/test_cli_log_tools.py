@@ -44,6 +44,34 @@ def test_grep(torc: Any, ran: Path) -> None:
     assert (hit["job"], hit["line"], hit["text"], hit["offset"]) == ("train_4", 2, "step 4", 4)
 
 
+@pytest.mark.parametrize(("stream", "code"), [("--stdout", 0), ("--stderr", 1)])
+def test_grep_stream(torc: Any, ran: Path, stream: str, code: int) -> None:
+    assert torc("logs", "--grep", "step", stream).code == code
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--grep step -a 1", "--attempt cannot be used with --grep"),
+        ("--grep step -r 1", "--run-id cannot be used with --grep"),
+        ("--grep step -n 0", "--lines cannot be used with --grep"),
+        ("--grep step -f", "--follow cannot be used with --grep"),
+        ("--grep step --path", "--path cannot be used with --grep"),
+        ("train_1 --failed", "--failed cannot be used with `torc logs JOB`"),
+        ("train_1 -C 0", "--context cannot be used with `torc logs JOB`"),
+        ("bundle -l", "--files-with-matches cannot be used with bundle"),
+        ("bundle --stdout", "--stdout cannot be used with bundle"),
+        ("analyze --group x", "--group cannot be used with analyze"),
+    ],
+    ids=["a", "r", "n", "f", "path", "failed", "C", "l", "stdout", "group"],
+)
+def test_options_of_others(torc: Any, ran: Path, words: str, message: str) -> None:
+    """An option that would have no effect is refused."""
+    answer = torc("logs", *words.split())
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err and "`torc logs --help`" in answer.err
+
+
 def test_grep_finds_nothing(torc: Any, ran: Path) -> None:
     assert torc("logs", "--grep", "nothing").code == 1
     assert torc("logs", "--grep", "(").code == 2

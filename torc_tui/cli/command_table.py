@@ -266,7 +266,7 @@ WORKFLOW_COMMANDS = (
             arg("--grep", metavar="REGEX", help="search the last output of all jobs, or of JOB"),
             flag("--failed", help="only output of failed jobs (search and bundle)"),
             arg("--group", metavar="GROUP", help="only output of a job group, or of jobs train_*"),
-            arg("-C", "--context", type=COUNT, default=0, metavar="N", help="lines around a match"),
+            arg("-C", "--context", type=COUNT, metavar="N", help="lines around a match"),
             flag("-l", "--files-with-matches", help="print only the names of jobs that match"),
             arg("-o", "--output", metavar="FILE", help="bundle to write", complete="file"),
         ),

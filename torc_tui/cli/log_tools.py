@@ -12,6 +12,7 @@ from pathlib import Path
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, say
+from torc_tui.cli.logs import chosen_streams
 from torc_tui.errors import UsageError
 from torc_tui.operations.log_analysis import LogError, analyze, analyze_logs, log_name
 from torc_tui.operations.log_bundle import write_bundle
@@ -43,9 +44,11 @@ def _search(call: Call, pattern: Pattern) -> bool:
     logs = chosen_logs(
         call.store, call.workflow_id(workflow), failed=options.failed, group=options.group
     )
-    lines = search_logs(
-        [one for one in logs if not ids or one.job_id in ids], pattern, options.context
+    streams = chosen_streams(options)
+    found = search_logs(
+        [one for one in logs if not ids or one.job_id in ids], pattern, options.context or 0
     )
+    lines = (line for line in found if line.stream in streams)
     if options.files_with_matches:
         names = list(dict.fromkeys(line.attempt.job for line in lines if line.is_match))
         if call.json:
@@ -142,4 +145,8 @@ def _only_word(call: Call) -> str | None:
     return words[0] if words else None
 
 
-TOOLS: Mapping[str, Callable[[Call], int | None]] = {"bundle": bundle, "analyze": analysis}
+TOOLS: Mapping[str, Callable[[Call], int | None]] = {
+    "--grep": search,
+    "bundle": bundle,
+    "analyze": analysis,
+}

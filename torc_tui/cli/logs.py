@@ -19,6 +19,16 @@ from torc_tui.errors import NotFound, UsageError
 from torc_tui.status import SETTLED, TROUBLED, JobStatus
 from torc_tui.views.ansi import Decoder
 
+_OF_JOB = "`torc logs JOB`"
+_OPTIONS: Mapping[str, frozenset[str]] = {
+    _OF_JOB: frozenset({"attempt", "run_id", "stdout", "stderr", "lines", "follow", "path"}),
+    "--grep": frozenset(
+        {"grep", "failed", "group", "context", "files_with_matches", "stdout", "stderr"}
+    ),
+    "bundle": frozenset({"failed", "group", "output"}),
+    "analyze": frozenset(),
+}
+"""The options of each use of the command, besides the workflow."""
 _POLL_SECONDS = 0.1
 _BLOCK = 1 << 20
 
@@ -27,11 +37,13 @@ def logs(call: Call) -> int | None:
     """Print the output of a job, its paths, or its output while it is written."""
     options = call.options
     words = options.words
-    if options.grep is not None or words[:1] in (["bundle"], ["analyze"]):
+    use = "--grep" if options.grep is not None else words[0] if words else _OF_JOB
+    use = use if use in _OPTIONS else _OF_JOB
+    _check_options(options, use)
+    if use != _OF_JOB:
         from torc_tui.cli import log_tools
 
-        tool = log_tools.search if options.grep is not None else log_tools.TOOLS[words[0]]
-        return tool(call)
+        return log_tools.TOOLS[use](call)
     job_id = call.job_id(_only(words), options.workflow)
     finder = AttemptFinder(call, job_id, run_id=options.run_id, attempt=options.attempt)
     if call.json:
@@ -58,6 +70,17 @@ def logs(call: Call) -> int | None:
         writer.copy(path, options.lines)
     writer.finish()
     return None
+
+
+def _check_options(options: Any, use: str) -> None:
+    """Refuse options that would have no effect."""
+    for name in sorted(frozenset().union(*_OPTIONS.values()) - _OPTIONS[use]):
+        value = getattr(options, name)
+        if value is not None and value is not False:
+            raise UsageError(
+                f"--{name.replace('_', '-')} cannot be used with {use}",
+                hint="`torc logs --help` lists the options",
+            )
 
 
 def _only(words: list[str]) -> str:
@@ -111,11 +134,16 @@ class AttemptFinder:
         return f"job {self.job_id} ({job['name']}) is {job['status']} and has no log files"
 
 
-def _wanted(files: Mapping[str, str], options: Any) -> dict[str, str]:
+def chosen_streams(options: Any) -> tuple[str, ...]:
+    """Return the names of the streams that ``--stdout`` and ``--stderr`` choose."""
     if options.stdout == options.stderr:
-        return dict(files)
-    wanted = "stdout" if options.stdout else "stderr"
-    return {name: path for name, path in files.items() if name in (wanted, "combined")}
+        return ("stdout", "stderr", "combined")
+    return ("stdout" if options.stdout else "stderr", "combined")
+
+
+def _wanted(files: Mapping[str, str], options: Any) -> dict[str, str]:
+    streams = chosen_streams(options)
+    return {name: path for name, path in files.items() if name in streams}
 
 
 def _follow(call: Call, finder: AttemptFinder) -> None:
