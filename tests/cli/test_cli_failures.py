@@ -53,6 +53,16 @@ def test_list(torc: Any, failed: int) -> None:
     assert "ValueError: bad parameter N" in table and table.count("train_*") == 2
 
 
+def test_own_name(torc: Any, place: Path) -> None:
+    """A job that failed alone keeps its name in the reason: it may be a word of the sentence."""
+    command = 'echo "ValueError: bad key bad_$TORC_JOB_NAME" >&2; exit 1'
+    jobs = f"{{name: bad, command: '{command}'}}, {{name: worse, command: exit 2}}"
+    (place / "w.yaml").write_text(f"name: w\njobs: [{jobs}]\n")
+    assert torc("run", "w.yaml", "--quiet").code == 1
+    found = [one["failure"] for one in torc("failures", "-f", "json").json]
+    assert sorted(found) == ["exit 1 ValueError: bad key bad_bad", "exit 2"]
+
+
 def test_show(torc: Any, failed: int) -> None:
     number = number_of(torc, "disk_full")
     told = torc("failures", 1, "show", number)

@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 from torc_tui.reasons import Kind, Reason
 from torc_tui.views.failure_signature import Signature
 
+_NAME = re.compile(r"\bJOB\b")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _SHORTEST = 3
 """A shorter parameter value is not blanked in messages: it would match parts of phrases."""
@@ -150,7 +151,22 @@ def fold(
             )
             by_name[attempt.name] = group
     _add_canceled(by_name, canceled)
-    return [group for group in groups.values() if group.jobs]
+    shown = [group for group in groups.values() if group.jobs]
+    for group in shown:
+        if len(group.jobs) == 1:
+            group.jobs = [_with_name(group.sample)]
+    return shown
+
+
+def _with_name(job: Member) -> Member:
+    """Return the job with its name in its message, where that was replaced.
+
+    A name may be an ordinary word of the message; it is replaced only to find equal messages.
+    """
+    if job.name not in job.signature.text:
+        return job
+    message = _NAME.sub(lambda _: job.name, job.signature.message)
+    return job._replace(signature=job.signature._replace(message=message))
 
 
 def _add_canceled(by_name: Mapping[str, FailureGroup], canceled: Sequence[Canceled]) -> None:
