@@ -24,6 +24,7 @@ from torc_tui.store.database import Store
     ("line", "said"),
     [
         ("nope", "there is no command nope"),
+        ("retry a", "did you mean `torc jobs retry`"),
         ("wrkflows list", "did you mean `torc workflows`"),
         ("tui", "torc: there is no command tui\n  `torc` opens the app\n"),
         ("ping", "there is no server; `torc database check` checks the database\n"),
@@ -44,7 +45,15 @@ from torc_tui.store.database import Store
         ("run x.yaml --num-cpus 0", "'0' is not a whole number greater than 0"),
         ("run x.yaml --memory-gb nan", "'nan' is not a number of GiB from 0"),
         ("run x.yaml --time-limit 2h", "write PT2H"),
+        (
+            "run x.yaml --time-limit soon",
+            "'soon' is not a number of seconds or a duration"
+            " (write an ISO 8601 duration, such as PT30M, PT4H or P1DT12H)",
+        ),
         ("run x.yaml --end-time soon", "'soon' is not a time"),
+        ("failures 1 show", "show needs the number of a group\n  `torc failures 1` shows"),
+        ("failures 1 retry x", "not 'x'\n  `torc failures 1` shows the numbers"),
+        ("logs analyze ./none", "there is no file or directory none"),
         ("run x.yaml --gpu-foreign steal", "must be avoid or ignore, not 'steal'"),
         ("run x.yaml --num-cpus", "--num-cpus needs a value"),
         ("run x.yaml --quiet=1", "--quiet takes no value"),
@@ -86,6 +95,16 @@ def test_wrong_use(torc: Any, line: str, said: str) -> None:
     assert (answer.code, answer.out) == (2, ""), answer
     assert said in answer.err
     assert len(answer.err) < 2000
+
+
+def test_unreadable_database(torc: Any, place: Path) -> None:
+    """A word that may name a workflow is not called a wrong command only."""
+    (place / "other.db").write_text("no database" * 100)
+    answer = torc("mine", "--database", place / "other.db")
+    assert answer.code == 2
+    assert "there is no command mine, and the workflows cannot be read: " in answer.err
+    assert "did you mean `torc status`" in torc("statuss", "--database", place / "other.db").err
+    assert "cannot be read" not in torc("mine", "--database", place / "none.db").err
 
 
 def test_a_state_that_is_none(torc: Any, small: int) -> None:

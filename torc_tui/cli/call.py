@@ -5,7 +5,6 @@ A handler gets a `Call` and returns an exit code, or None for 0.
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -85,10 +84,9 @@ class Call:
     @cached_property
     def missing_store(self) -> str | None:
         """Return the path of the database if it is a file that does not exist."""
-        from torc_tui.store.connect import resolve
+        from torc_tui.store.connect import missing_file
 
-        dialect, place = resolve(settings.database_url(self.database))
-        return place if dialect == "sqlite" and not os.path.lexists(place) else None
+        return missing_file(settings.database_url(self.database))
 
     @cached_property
     def actor(self) -> str:

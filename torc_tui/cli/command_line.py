@@ -15,12 +15,13 @@ from torc_tui.cli.command_help import group_text, help_text, parser_of
 from torc_tui.cli.command_table import BY_NAME, GROUPS
 from torc_tui.cli.diagnostics import say_notices
 from torc_tui.cli.global_options import VALUED, GlobalOptions
-from torc_tui.errors import UsageError
+from torc_tui.errors import TorcError, UsageError
 
 _FRONT = ("-h", "--help", "--version", "-V", "--read-only")
 """Options without a value that may come before a command."""
 
 
+_FIRST_WORDS = [*(name for name in BY_NAME if " " not in name), *GROUPS]
 _OF_UPSTREAM = {
     "tui": "`torc` opens the app",
     "ping": "there is no server; `torc database check` checks the database",
@@ -47,7 +48,7 @@ def run(program: str, words: Sequence[str]) -> int:
         return _help(program, rest[1:])
     if rest[0] == "help":
         rest = [*rest[1:], "--help"]
-    if (called := _workflow_called(options, rest)) is not None:
+    if (called := _workflow_called(program, options, rest)) is not None:
         return _app(options, str(called), rest[1:])
     name, arguments = _command(program, rest)
     if name is None:
@@ -125,7 +126,7 @@ def _command(program: str, words: Sequence[str]) -> tuple[str | None, list[str]]
         return _command_of_group(program, first, list(words[1:]))
     if first.isdecimal() or names_file(first):
         return None, []
-    raise _unknown(program, first, [*(name for name in BY_NAME if " " not in name), *GROUPS], "")
+    raise _unknown(program, first, _FIRST_WORDS, "")
 
 
 def _command_of_group(program: str, group: str, words: list[str]) -> tuple[str, list[str]]:
@@ -145,7 +146,7 @@ def _command_of_group(program: str, group: str, words: list[str]) -> tuple[str, 
     raise _unknown(program, words[0], ours, f"{group} ")
 
 
-def _workflow_called(options: GlobalOptions, words: Sequence[str]) -> int | None:
+def _workflow_called(program: str, options: GlobalOptions, words: Sequence[str]) -> int | None:
     """Return the id of the workflow whose name is the only word that is not an option."""
     first = words[0]
     if not first.strip() or first in BY_NAME or first in GROUPS:
@@ -160,13 +161,26 @@ def _workflow_called(options: GlobalOptions, words: Sequence[str]) -> int | None
         return None
     from torc_tui.cli.open_app import workflow_called
 
-    return workflow_called(first, options.database)
+    try:
+        return workflow_called(first, options.database)
+    except TorcError as error:
+        if first in _OF_UPSTREAM or _similar(first, _FIRST_WORDS):
+            return None
+        raise UsageError(
+            f"there is no command {first}, and the workflows cannot be read: {error}",
+            hint=error.hint or f"`{program} --help` lists the commands",
+        ) from error
+
+
+def _similar(word: str, known: Sequence[str]) -> list[str]:
+    import difflib
+
+    return difflib.get_close_matches(word, known, 3, 0.6)
 
 
 def _unknown(program: str, word: str, known: Sequence[str], before: str) -> UsageError:
-    import difflib
-
-    near = difflib.get_close_matches(word, known, 3, 0.6)
+    near = [] if before else [name for name in BY_NAME if name.partition(" ")[2] == word][:3]
+    near = near or _similar(word, known)
     if not before and word in _OF_UPSTREAM:
         hint = _OF_UPSTREAM[word]
     elif near:

@@ -21,6 +21,7 @@ from torc_tui.store.database import Store
 from torc_tui.views.failure_groups import FailureGroup
 from torc_tui.wording import count, failure_line, kind_words, listed
 
+_ACTS = ("show", "retry", "skip")
 _REASONS = 8
 """How many reasons the summary of a run has."""
 _SHOWN = 20
@@ -58,14 +59,19 @@ def _read(words: list[str]) -> tuple[str | None, str | None, int]:
     """Return workflow, what to do, and the number of the group."""
     if len(words) < 2:
         return (words[0] if words else None), None, 0
+    if words[-1] in _ACTS and len(words) == 2:
+        words = [*words, ""]
     *before, what, number = words
-    if len(before) > 1 or what not in ("show", "retry", "skip"):
+    if len(before) > 1 or what not in _ACTS:
         raise UsageError(
             f"unexpected argument {words[1]!r}",
             hint="write `torc failures [WORKFLOW] [show|retry|skip N]`",
         )
     if not (number.isascii() and number.isdigit()):
-        raise UsageError(f"{what} needs the number of a group, not {number!r}")
+        raise UsageError(
+            f"{what} needs the number of a group{number and f', not {number!r}'}",
+            hint=f"`{' '.join(['torc failures', *before])}` shows the numbers",
+        )
     return (before[0] if before else None), what, int(number)
 
 

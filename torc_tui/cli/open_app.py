@@ -57,16 +57,17 @@ def _check_file(path: str) -> None:
 def workflow_called(name: str, database: str | None) -> int | None:
     """Return the id of the workflow of a name; None if there is none, or no database.
 
-    Workflows of the user come before those of others. Of several, it is the newest of this
-    directory, or else the newest.
+    Raise TorcError if the database cannot be read. Workflows of the user come before those of
+    others. Of several, it is the newest of this directory, or else the newest.
     """
     from torc_tui.cli.targets import newest
+    from torc_tui.store.connect import missing_file
     from torc_tui.store.lookup import connect, workflows_of_name
 
-    try:
-        connection = connect(settings.database_url(database), read_only=True)
-    except TorcError:
+    url = settings.database_url(database)
+    if missing_file(url) is not None:
         return None
+    connection = connect(url, read_only=True)
     try:
         found = workflows_of_name(connection, name)
     finally:

@@ -55,8 +55,15 @@ def analyze(path: Path, workflow_id: int | None = None) -> tuple[int, list[LogEr
         found = _in_directory(path)
     elif path.is_file() and tarfile.is_tarfile(path):
         found = _in_bundle(path)
+    elif not path.exists():
+        raise NotFound(
+            f"there is no file or directory {path}", hint="`torc logs bundle` writes a bundle"
+        )
     else:
-        raise NotFound(f"{path} is neither a directory nor a bundle of logs")
+        raise NotFound(
+            f"{path} is neither a directory nor a bundle of logs",
+            hint="`torc logs bundle` writes a bundle",
+        )
     logs = {name: log for name, log in found if workflow_id in (None, name.workflow_id)}
     workflows = {name.workflow_id for name in logs}
     if not logs:

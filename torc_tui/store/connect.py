@@ -51,6 +51,12 @@ def resolve(url: str | None) -> tuple[str, str]:
     return "postgresql", "postgresql://" + url.partition("://")[2]
 
 
+def missing_file(url: str | None) -> str | None:
+    """Return the path of a database that is a file and does not exist."""
+    dialect, place = resolve(url)
+    return place if dialect == "sqlite" and not os.path.lexists(place) else None
+
+
 def connect(url: str | None = None, *, read_only: bool = False) -> tuple[Dbapi, str]:
     """Return the driver's connection to an existing database, and its place.
 
