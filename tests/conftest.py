@@ -41,11 +41,11 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 
 PLAIN_USER = "nobody"
-"""PostgreSQL refuses to run as root; then it runs as this user, without rights of its own."""
+"""PostgreSQL refuses to run as root; this user without special rights runs it instead."""
 
 
 def _programs() -> Path | None:
-    """The folder with initdb and pg_ctl: the newest of those there."""
+    """Return the directory of the newest initdb and pg_ctl; None if there is none."""
     named = os.environ.get("TORC_TEST_POSTGRESQL")
     if named:
         return Path(named)
@@ -62,7 +62,7 @@ def _programs() -> Path | None:
 
 
 def _as_plain_user() -> dict[str, Any]:
-    """What ``subprocess`` needs to leave root behind; nothing where we are not root."""
+    """Return the arguments of ``subprocess`` that drop the rights of root; none for other users."""
     if os.geteuid() != 0:
         return {}
     import pwd
@@ -73,9 +73,9 @@ def _as_plain_user() -> dict[str, Any]:
 
 @pytest.fixture(scope="session", autouse=True)
 def state_directory(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the launchers of `torc` and all other state away from the user's own.
+    """Keep launchers of `torc` and all other state apart from those of the user.
 
-    The output of the programs is buffered as a user's is: what is not flushed is lost.
+    The output of programs is buffered as it is for a user: output that is not flushed is lost.
     """
     os.environ.pop("PYTHONUNBUFFERED", None)
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
@@ -83,7 +83,7 @@ def state_directory(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(autouse=True)
 def no_notices() -> None:
-    """Forget what the settings of an earlier test left to be said."""
+    """Discard the notices about settings of an earlier test."""
     from torc_tui import settings
 
     settings.take_notices()
@@ -91,8 +91,10 @@ def no_notices() -> None:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """The conninfo of a private server, without a database: ``postgresql+psycopg://…?host=…``;
-    skipped without one."""
+    """Start a private server; return its URL, ``postgresql+psycopg://…?host=…``.
+
+    The test is skipped if PostgreSQL is not installed.
+    """
     programs = _programs()
     if programs is None:
         pytest.skip("no PostgreSQL server is installed (initdb not found)")
@@ -149,8 +151,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def postgresql_url(postgresql_server: str) -> str:
-    """The URL of an empty place on the private server: a schema of its own, which is much cheaper
-    than a database."""
+    """Return the URL of an empty schema on the private server; a database would take longer."""
     import psycopg
 
     name = f"test_{next(_numbers)}"
@@ -161,7 +162,7 @@ def postgresql_url(postgresql_server: str) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a store that does not exist yet; each test runs on both databases."""
+    """Return the URL of a database that does not exist yet; each test runs with SQLite and PostgreSQL."""
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgresql_url"))
     return f"sqlite:///{tmp_path}/torc.db"
@@ -169,7 +170,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Any]:
-    """A fresh store; each test runs on both databases."""
+    """Open an empty database; each test runs with SQLite and PostgreSQL."""
     from torc_tui.store.database import Store
 
     opened = Store.open(store_url)
@@ -179,7 +180,7 @@ def store(store_url: str) -> Iterator[Any]:
 
 @pytest.fixture
 def sqlite_store(tmp_path: Path) -> Iterator[Any]:
-    """A fresh store on SQLite, where the database makes no difference."""
+    """Open an empty SQLite database, for tests that are the same on PostgreSQL."""
     from torc_tui.store.database import Store
 
     opened = Store.open(f"sqlite:///{tmp_path}/torc.db")
@@ -189,11 +190,10 @@ def sqlite_store(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def user_shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Type lines of bash as a user does: the installed ``torc`` on PATH, a home, a store and a
-    folder of one's own.
+    """Run a bash script as a user: ``torc`` on PATH, a private home, database and directory.
 
-    ``user_shell(script, cwd=folder, seconds=60, NAME="value")``; the folder is ``tmp_path /
-    "work"`` unless named.
+    Call ``user_shell(script, cwd=folder, seconds=60, NAME="value")``; without ``cwd``, the script
+    runs in ``tmp_path / "work"``.
     """
     programs = Path(sys.executable).parent
     if not (programs / "torc").exists():

@@ -1,4 +1,4 @@
-"""Execute SQL that the program has no statement for, to arrange or to look at rows."""
+"""Execute SQL for which the program has no statement, to prepare or inspect rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def execute(conn: Any, text: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Execute ``text``, with ``?`` for parameters, on a connection of a store; return its rows."""
+    """Execute ``text``, with ``?`` for parameters, on a database connection; return its rows."""
     if conn.dialect == "postgresql":
         first, *rest = text.split("?")
         text = first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))

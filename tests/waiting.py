@@ -21,7 +21,7 @@ class _Deadline:
         self.end = time.monotonic() + seconds
 
     def check(self) -> None:
-        """Raise an AssertionError when the time is over."""
+        """Raise an AssertionError after the deadline."""
         if time.monotonic() >= self.end:
             shown = self.what if isinstance(self.what, str) else self.what()
             raise AssertionError(f"not within {self.seconds:g} s: {shown}")
@@ -36,7 +36,7 @@ def wait_for(
 ) -> T:
     """Return the first true value of a condition.
 
-    ``what`` describes the condition in the failure: a text, or a function that makes it.
+    ``what`` describes the condition in the failure: a string, or a function that returns it.
     """
     deadline = _Deadline(seconds, what)
     while not (value := condition()):

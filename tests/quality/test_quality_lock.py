@@ -136,7 +136,7 @@ def test_pins(lock: str) -> None:
 
 
 def test_one_version_everywhere() -> None:
-    """Who installs the program runs the versions that the tests ran with."""
+    """An installation has the versions that were tested."""
     tested = {str(pin) for pin, _ in entries("test")}
     for lock in LOCKS:
         assert {str(pin) for pin, _ in entries(lock)} <= tested

@@ -1,5 +1,5 @@
-"""What must not stand in the files of the project: words about how it was made, leftovers, paths of
-one machine."""
+"""The files of the project contain no words about how it was made, no leftovers and no paths of one
+machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TEXT_LIMIT = 2_000_000
 
 
 def project_files() -> list[Path]:
-    """The files that git knows, or would add; without this one, which holds the words."""
+    """Return the files that git tracks or would add, except this one, which lists the words."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     listed = subprocess.run(

@@ -1,4 +1,4 @@
-"""A small plan with all kinds of things in it, for the tests of the store."""
+"""A small plan with every kind of entry, for the tests of the database."""
 
 from __future__ import annotations
 
@@ -124,5 +124,5 @@ def make_plan(count: int = 6, name: str = "sweep") -> Plan:
 
 @pytest.fixture(name="make_plan")
 def _make_plan() -> Callable[..., Plan]:
-    """The maker of such plans."""
+    """Return a function that makes these plans."""
     return make_plan

@@ -1,4 +1,4 @@
-"""The feed: every event once, in order, whoever writes; cheap when nothing happens."""
+"""The feed returns each event once, in order, and costs little without events."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_long_backlog_comes_in_pieces(
 
 
 def _until(feed: Feed, number: int) -> list[Event]:
-    """The next ``number`` events (PostgreSQL's notification may take a moment)."""
+    """Return the next ``number`` events; a notification of PostgreSQL may take a moment."""
     found: list[Event] = []
 
     def complete() -> bool:

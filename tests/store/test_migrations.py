@@ -1,4 +1,4 @@
-"""Databases of every earlier version open, and so do those of later versions that allow it."""
+"""Databases of earlier versions can be opened, and those of later versions if they allow it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def old(store_url: str) -> Iterator[Callable[..., str]]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_migration(old: Callable[..., str], version: int) -> None:
-    """Everything of an earlier version is there afterwards."""
+    """A migration keeps all data of an earlier version."""
     store = Store.open(old(version))
     try:
         [workflow] = workflows.list_workflows(store)
@@ -198,7 +198,7 @@ def test_live_runner(old: Callable[..., str]) -> None:
     ids=["ended", "rebooted", "same-name", "renamed", "container", "elsewhere", "silent"],
 )
 def test_liveness(old: Callable[..., str], changes: dict[str, Any], alive: bool) -> None:
-    """Runners whose process is gone, or that stopped long ago elsewhere, do not stand in the way."""
+    """Runners whose process is gone, or that stopped long ago elsewhere, do not prevent a migration."""
     url = old(2, node(**changes))
     if alive:
         with pytest.raises(SchemaMismatch, match="in use"):
@@ -226,7 +226,7 @@ def test_backup(old: Callable[..., str]) -> None:
 
 
 def test_reader(old: Callable[..., str]) -> None:
-    """Who only reads does not migrate."""
+    """Opening for reading only does not migrate."""
     url = old(2)
     with pytest.raises(SchemaMismatch, match="older torc"):
         Store.open(url, read_only=True)

@@ -1,5 +1,4 @@
-"""What every store must do, whatever database it is on. Each test runs on SQLite and on
-PostgreSQL."""
+"""The behavior of the database package, which is the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where logs lie: the names of files, and the attempts that a store knows."""
+"""The paths of log files, and the attempts that a database lists."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Opening a store: made once whoever comes first, cheap after that, and refused with one clear
-sentence."""
+"""Open a database: it is created once by any of several processes, or refused with one error."""
 
 from __future__ import annotations
 
@@ -229,7 +228,7 @@ def test_connections_of_ended_threads_are_closed(store: Store) -> None:
     ],
 )
 def test_codes_decide(code: int, message: str, tmp_path: Path) -> None:
-    """What SQLite says in words does not matter."""
+    """The error codes of SQLite decide, not its messages."""
     error = sqlite3.OperationalError("xyzzy")
     error.sqlite_errorcode = code
     assert message in driver_errors.translate(error, str(tmp_path / "t.db")).message
@@ -367,7 +366,7 @@ def _open_at_once(url: str, barrier: Any, errors: Any) -> None:
 
 
 def test_a_database_that_another_process_creates_meanwhile(tmp_path: Path) -> None:
-    """Its tables appear between the two looks that tell an empty database from a foreign one."""
+    """Its tables appear between the two queries that distinguish an empty database from another one."""
     path = str(tmp_path / "torc.db")
 
     class Slow(sqlite3.Connection):

@@ -1,4 +1,4 @@
-"""Export and import: the same workflow elsewhere, or a clear word and nothing stored."""
+"""Export and import: an equal workflow, or a clear error and nothing stored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _document(store: Store, workflow_id: int, **options: bool) -> dict[str, Any]
 
 
 def _plain(document: Any) -> Any:
-    """The document without ids and times: what must be the same after an import."""
+    """Return the parts of a document that an import keeps: all but ids and times."""
     jobs = {job["id"]: job["name"] for job in document["jobs"]}
     gates = {-gate["id"]: f"gate {i}" for i, gate in enumerate(document["gates"])}
     files, data = (
@@ -110,7 +110,7 @@ def test_an_import_is_the_same_workflow(store: Store, workflow_id: int, tmp_path
 
 
 def test_options(store: Store) -> None:
-    """Options of the workflow and of its jobs come along."""
+    """Options of the workflow and of its jobs are exported and imported."""
     text = "{name: w, on_lost: fail, jobs: [{name: a, command: x, on_lost: wait}]}"
     made = workflows.create(
         store, resolve(loads(text, format="yaml")), user="ann", directory="/w", at=1.0
@@ -158,7 +158,7 @@ def test_rerun_check(store: Store) -> None:
 def test_bad_settings(
     sqlite_store: Store, place: str, settings: dict[str, Any], words: str
 ) -> None:
-    """What a workflow file may not say is refused in a document, too."""
+    """A value that a workflow file must not have is refused in a document, too."""
     document: dict[str, Any] = {
         "workflow": {"name": "w"},
         "slurm_schedulers": [{"id": 1, "name": "s"}],
@@ -264,7 +264,7 @@ JOB = {"id": 1, "name": "a", "command": "true"}
         ({"workflow": {"name": "w"}, "jobs": {}}, "not a list|jobs"),
         ({"workflow": {"name": "w"}, "jobs": [{"id": 1, "command": "x"}]}, "name"),
         ({"workflow": {"name": "w"}, "jobs": ["x"]}, "not an exported workflow"),
-        ({"workflow": {"name": "w"}, "jobs": [JOB, JOB | {"id": 2}]}, "two of the name 'a'"),
+        ({"workflow": {"name": "w"}, "jobs": [JOB, JOB | {"id": 2}]}, "two jobs with the name 'a'"),
         ({"workflow": {"name": "w"}, "jobs": [JOB | {"depends_on_job_ids": [5]}]}, "5"),
         ({"workflow": {"name": "w"}, "jobs": [JOB | {"depends_on_job_ids": [1]}]}, "a -> a"),
         ({"workflow": {"name": "w"}, "jobs": [JOB | {"input_file_ids": [5]}]}, "5"),

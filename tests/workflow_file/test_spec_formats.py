@@ -21,7 +21,7 @@ FORMATS = ("yaml", "json", "json5", "kdl")
 
 
 def essence(spec: WorkflowSpec) -> dict[str, Any]:
-    """The spec without what differs by where and how it was written."""
+    """Return the spec without the fields that depend on its file and format."""
     found = {}
     for field in fields(spec):
         value = getattr(spec, field.name)

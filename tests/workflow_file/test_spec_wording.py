@@ -1,4 +1,4 @@
-"""Mistakes in a workflow file are told in our own words, whatever the parser says."""
+"""Messages about mistakes in a workflow file do not depend on the parser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def refusal(text: str, format: str) -> tuple[int | None, str, str | None]:
 
 @pytest.fixture
 def other_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parsers of another version, which say everything differently."""
+    """Replace the parsers by others with different messages."""
     original = yaml.error.MarkedYAMLError.__init__
 
     def say(self: yaml.error.MarkedYAMLError, *words: object) -> None:
@@ -94,14 +94,14 @@ def test_kdl(case: str, other_words: None) -> None:
 
 
 def test_an_unknown_mistake_keeps_the_detail(other_words: None) -> None:
-    """The text of the parser is better than nothing; it stands behind our own words."""
+    """The message of the parser follows ours if the mistake is not known."""
     assert refusal("%x\n---\na\n", "yaml")[1] == "this is not YAML (xyzzy)"
     assert refusal('name "x"\njob =b\n', "kdl")[1] == "the node 'job =b' cannot be read (xyzzy)"
 
 
 @pytest.mark.parametrize("format", ["yaml", "kdl"])
 def test_the_words_are_the_same(format: str, request: pytest.FixtureRequest) -> None:
-    """What is said now is what is said when the parser changes its words, but for the detail."""
+    """Messages stay the same when the parser changes its own, except for the detail."""
     cases = YAML if format == "yaml" else KDL
     before = {case: refusal(text, format) for case, (text, _, _) in cases.items()}
     request.getfixturevalue("other_words")

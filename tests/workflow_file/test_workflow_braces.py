@@ -1,4 +1,4 @@
-"""Warnings for braces that stay as they are although a placeholder was meant."""
+"""Warnings about braces that are not replaced but look like a placeholder."""
 
 from __future__ import annotations
 

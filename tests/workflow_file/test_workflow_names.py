@@ -1,4 +1,4 @@
-"""The name of a workflow that does not name itself, and names that cannot be stored."""
+"""The default name of a workflow, and names that cannot be stored."""
 
 from __future__ import annotations
 

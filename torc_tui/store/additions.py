@@ -3,7 +3,7 @@
 Input: a connection inside a write transaction, whose caller holds the workflow's row. Output: ids.
 
 Invariant: ``resource_class`` ranks the requirements of a workflow against each other, so it is
-computed anew for all jobs when the requirements change.
+recomputed for all jobs when the requirements change.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def requirement(conn: Connection, workflow_id: int, wanted: ResourceRequirements
 
 
 def classify(conn: Connection, workflow_id: int) -> None:
-    """Rank the requirements of the workflow anew."""
+    """Recompute the rank of all requirements of the workflow."""
     known = read_requirements(conn, workflow_id)
     ranks = rank(list(known.values()))
     conn.many(
@@ -106,7 +106,7 @@ def change_job(
     command: str | None,
     requirement_id: int | None,
 ) -> None:
-    """Write what is given. A new command has no ids of records, unlike the one it replaces."""
+    """Change what is given. A new command contains no ids of records, unlike the old one."""
     row = definition(conn, job_id)
     conn.execute(
         sql.UPDATE_JOB_DEFINITION,

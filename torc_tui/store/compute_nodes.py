@@ -1,4 +1,4 @@
-"""Record runners: who is there, who is gone, what they hold, what they are asked to do.
+"""Register runners, record their heartbeats and ends, and read what they hold and must do.
 
 Input: a connection inside a transaction. Output: rows, and events for the caller to append. Whether
 a process is still alive is not decided here: only its own machine knows that.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Node = sql.ActiveNodesRow
     """A runner that has not recorded its end."""
     HeldAttempt = sql.HeldAttemptsRow
-    """An attempt that a runner holds, with all that its end needs."""
+    """An attempt that a runner holds, with everything that is needed to end it."""
 else:
     Node = HeldAttempt = Row
 
@@ -37,7 +37,7 @@ else:
 class Process:
     """A process of one machine, distinct from a later one with the same pid.
 
-    ``location`` is what runners share the resources of: the machine, until its next boot. Two
+    Runners share the resources of their ``location``: the machine, until its next boot. Two
     machines with a cloned machine id have two locations.
     """
 
@@ -66,7 +66,7 @@ def this_location() -> str:
 
 
 def this_process(hostname: str) -> Process:
-    """Return this process, as a runner that others can look for."""
+    """Return the identity of this process, by which others find the runner."""
     here, pid = this_machine(), os.getpid()
     return Process(
         hostname=hostname,
@@ -152,7 +152,7 @@ class NodeOrders(NamedTuple):
 
 
 def orders(conn: Connection, node_id: int) -> NodeOrders | None:
-    """Return what this runner is asked to do; None if its row is gone, with its workflow."""
+    """Return what this runner is asked to do; None if its workflow was deleted."""
     row = conn.one(sql.NODE_ORDERS, node_id=node_id)
     return NodeOrders(*row)._replace(options=json.loads(row.options)) if row else None  # type: ignore[arg-type] # replaced
 

@@ -171,15 +171,15 @@ class Connection:
     def read(self) -> Transaction:
         """Begin a transaction that sees one state of the database.
 
-        If one is open, it is a part of that one.
+        Inside an open transaction, it is a part of that one.
         """
         return Transaction(self, write=False)
 
     def write(self) -> Transaction:
         """Begin a transaction that may write: committed at the end, rolled back by an exception.
 
-        If one is open, it is a part of that one. Keep it short: on SQLite nobody else can write
-        meanwhile.
+        Inside an open transaction, it is a part of that one. Keep it short: on SQLite, nobody else
+        can write meanwhile.
         """
         return Transaction(self, write=True)
 

@@ -75,7 +75,7 @@ def create(
         "slurm_scheduler": len(spec.slurm_schedulers),
         "action": len(spec.actions),
     }
-    with store.write() as conn:  # by itself: unused ids cost nothing, a long lock does
+    with store.write() as conn:  # a separate transaction: unused ids cost nothing, a long lock does
         ids = _Ids(**{table: conn.allocate(table, count) for table, count in counts.items()})
     jobs = _job_columns(plan, ids, store.connection().columns(sql.INSERT_JOBS))
     edges = _edge_columns(plan, ids)
@@ -139,7 +139,7 @@ _REQUIREMENTS = tuple(
 def insert_requirements(
     conn: Connection, workflow_id: int, first: int, found: Sequence[ResourceRequirements]
 ) -> None:
-    """Store requirements of a workflow under ids from ``first`` on."""
+    """Store requirements of a workflow, with ids that start at ``first``."""
     columns = {name: [getattr(one, name) for one in found] for name in _REQUIREMENTS}
     conn.insert(
         sql.INSERT_REQUIREMENTS,

@@ -67,8 +67,8 @@ def overview(
 def opened(conn: Connection, record_id: int) -> dict[str, Any]:
     """Return one record with its value.
 
-    Beside the keys of `user_data.get` it has schema, size, written_at, actor, job_id, run_id,
-    attempt_id and writer. Raise NotFound.
+    In addition to the keys of `user_data.get`, it has schema, size, written_at, actor, job_id,
+    run_id, attempt_id and writer. Raise NotFound.
     """
     with conn.read():
         record = user_data.get(conn, record_id)

@@ -38,7 +38,7 @@ class Store:
         self.read_only = read_only
         self._held = threading.local()
         self._truncated: tuple[int, ...] | None = None
-        """What `_file` returned for a truncated file: nothing was put back while it is the same."""
+        """What `_file` returned for a truncated file; if it still does, nothing was put back."""
         self._lock = threading.Lock()
         self._connections: list[tuple[threading.Thread, Connection]] = []
 
@@ -47,7 +47,7 @@ class Store:
         """Open the database at ``url``, by default the configured one.
 
         It is created if it does not exist, and migrated if it has an older version. Raise
-        StoreUnavailable or SchemaMismatch, with the way out, if that is impossible.
+        StoreUnavailable or SchemaMismatch, with a hint, if that is impossible.
         """
         dialect, place = connect.resolve(url)
         if dialect == "postgresql":
@@ -61,7 +61,7 @@ class Store:
     def read(self) -> Iterator[Connection]:
         """Begin a transaction that sees one state of the database.
 
-        Inside `write` of the same thread it is that transaction.
+        Inside `write` of the same thread, it is a part of that transaction.
         """
         with self.connection().read() as conn:
             yield conn
@@ -70,7 +70,7 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """Begin a transaction that may write: committed at the end, rolled back by an exception.
 
-        Keep it short: on SQLite nobody else writes meanwhile.
+        Keep it short: on SQLite, nobody else can write meanwhile.
         """
         if self.read_only:
             raise StoreUnavailable(
@@ -104,7 +104,7 @@ class Store:
     def verify(self) -> None:
         """Raise StoreUnavailable if the file was moved away, replaced or truncated.
 
-        What would be written to it now is lost. The next use opens the file that is there then.
+        Anything written to it now would be lost. The next use opens the file at the path again.
         """
         conn: Connection | None = getattr(self._held, "conn", None)
         if self.path is None or conn is None or conn.closed:
@@ -124,7 +124,7 @@ class Store:
         self._held.file = file
 
     def _file(self) -> tuple[int, int, int, int] | None:
-        """Return what tells the file from another one, its size in bytes and its last change."""
+        """Return device, inode, size in bytes and last change in ns; None without a file."""
         if self.path is None:
             return None
         try:
@@ -136,7 +136,7 @@ class Store:
     def _check_restored(self) -> None:
         """Raise StoreUnavailable unless the file that was truncated is whole again.
 
-        Its size does not tell: SQLite fills a truncated file up with zeros.
+        Its size does not show it: SQLite fills a truncated file up with zeros.
         """
         if self._file() == self._truncated:
             raise self._lost_its_end()

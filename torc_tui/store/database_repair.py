@@ -32,7 +32,7 @@ class Rescued(NamedTuple):
 
 
 def check(path: str) -> list[str]:
-    """Return what is wrong with a database, a sentence each; nothing if it is sound."""
+    """Return the errors in a database, one sentence each; an empty list if there are none."""
     with closing(connect.connect_sqlite(path, read_only=True)) as source:
         try:
             version = schema_version.stored_version(source, path)
@@ -139,7 +139,7 @@ def _has_readable_schema(source: sqlite3.Connection) -> bool:
 
 
 class _Reader:
-    """The rows of a query up to the first that cannot be read; ``failed`` tells of such a row."""
+    """The rows of a query up to the first unreadable one; ``failed`` is set if there is one."""
 
     def __init__(self, source: sqlite3.Connection, query: str) -> None:
         self.source, self.query, self.failed = source, query, False

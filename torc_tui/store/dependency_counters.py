@@ -5,7 +5,7 @@ changed rows, and the events about them; the caller appends the events in the sa
 
 Invariants
 * A job is blocked as long as ``unmet`` is above zero; only blocked jobs are counted down.
-* User actions change statuses in any order, so the counters are then computed anew.
+* User actions change statuses in any order, so the counters are recomputed after them.
 """
 
 from __future__ import annotations

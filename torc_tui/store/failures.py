@@ -61,7 +61,7 @@ class Failures(NamedTuple):
 
 
 def failures(store: Store, workflow_id: int, run_id: int | None = None) -> Failures:
-    """Return the failures of a run, by default of the last one, which also knows who was canceled.
+    """Return the failures of a run, by default of the last one, which includes canceled jobs.
 
     Raise NotFound if there is no such workflow or run.
     """

@@ -27,7 +27,7 @@ FileKey = tuple[int, int]
 
 
 def encode(fingerprint: Fingerprint) -> str:
-    """Return the text of a fingerprint; what is empty is left out."""
+    """Return the text of a fingerprint, without empty values."""
     values = ((name, getattr(fingerprint, name)) for name in _FIELDS)
     return _encode({name: value for name, value in values if value})
 

@@ -21,7 +21,7 @@ from torc_tui.store.relations import no_job
 
 
 def output_folder(directory: str) -> str:
-    """Return where a runner of a workflow of that directory writes by default."""
+    """Return the default output directory of the runners of a workflow in ``directory``."""
     return str(Path(directory) / "torc_output")
 
 
@@ -67,8 +67,8 @@ def attempt_files(
 class AttemptLog(NamedTuple):
     """An attempt of a job and the paths of its output.
 
-    ``status`` is RUNNING or PENDING until the attempt ends. ``deleted`` tells whether the output
-    was deleted because the job completed.
+    ``status`` is RUNNING or PENDING until the attempt ends. ``deleted`` is set if the output was
+    deleted because the job completed.
     """
 
     job_id: int
@@ -89,14 +89,14 @@ class AttemptLog(NamedTuple):
 
     @property
     def streams(self) -> list[tuple[str, str]]:
-        """Return (name, path) of what is kept: stdout and stderr, or combined."""
+        """Return (name, path) of the output that is kept: stdout and stderr, or combined."""
         if self.mode == "combined" and self.stdout is not None:
             return [("combined", self.stdout)]
         kept = (("stdout", self.stdout), ("stderr", self.stderr))
         return [(name, path) for name, path in kept if path is not None]
 
 
-class _Around(NamedTuple):
+class _LogContext(NamedTuple):
     """Values that are the same for all jobs of a workflow."""
 
     workflow_id: int
@@ -107,13 +107,13 @@ class _Around(NamedTuple):
     hosts: dict[int, str]
 
 
-def _around(conn: Connection, workflow_id: int) -> _Around:
+def _context(conn: Connection, workflow_id: int) -> _LogContext:
     row = conn.one(sql.LOG_CONTEXT, workflow_id=workflow_id)
     if row is None:
         raise no_workflow(workflow_id)
     execution = json.loads(row.execution_config)
     hosts = conn.rows(sql.HOST_NAMES, workflow_id=workflow_id)
-    return _Around(
+    return _LogContext(
         workflow_id,
         output_folder(row.directory),
         row.run_id,
@@ -130,7 +130,7 @@ def is_output_dir(store: Store, output_dir: str) -> bool:
 
 
 def attempts(store: Store, job_id: int) -> list[AttemptLog]:
-    """Return the attempts of a job in all runs, also one that is running, the newest last.
+    """Return the attempts of a job in all runs, including a running one, the newest last.
 
     Raise NotFound if there is no such job.
     """
@@ -138,21 +138,21 @@ def attempts(store: Store, job_id: int) -> list[AttemptLog]:
         job = conn.one(sql.CURRENT_ATTEMPT, job_id=job_id)
         if job is None:
             raise no_job(job_id)
-        around = _around(conn, job.workflow_id)
+        context = _context(conn, job.workflow_id)
         rows = conn.rows(sql.ENDED_ATTEMPTS_OF_JOB, job_id=job_id)
-        found = [_ended(around, row) for row in rows]
+        found = [_ended(context, row) for row in rows]
     if job.status in HELD:
-        found.append(_active(around, job))
+        found.append(_active(context, job))
     return found
 
 
 def all_attempts(store: Store, workflow_id: int) -> list[AttemptLog]:
     """Return the attempts of all jobs of a workflow in all runs, the newest of a job last."""
     with store.read() as conn:
-        around = _around(conn, workflow_id)
+        context = _context(conn, workflow_id)
         ended = conn.rows(sql.ENDED_ATTEMPTS, workflow_id=workflow_id)
         active = conn.rows(sql.ACTIVE_ATTEMPTS, workflow_id=workflow_id)
-    return [_ended(around, row) for row in ended] + [_active(around, row) for row in active]
+    return [_ended(context, row) for row in ended] + [_active(context, row) for row in active]
 
 
 def latest_attempts(store: Store, workflow_id: int) -> list[AttemptLog]:
@@ -161,12 +161,12 @@ def latest_attempts(store: Store, workflow_id: int) -> list[AttemptLog]:
     return [newest[job_id] for job_id in sorted(newest)]
 
 
-def _ended(around: _Around, row: sql.EndedAttemptsRow) -> AttemptLog:
-    folder = row.output_dir or around.folder
-    stem = attempt_stem(folder, around.workflow_id, row.job_id, row.run_id, row.attempt_id)
-    mode = stdio_mode(row.stdio, around.mode)
+def _ended(context: _LogContext, row: sql.EndedAttemptsRow) -> AttemptLog:
+    folder = row.output_dir or context.folder
+    stem = attempt_stem(folder, context.workflow_id, row.job_id, row.run_id, row.attempt_id)
+    mode = stdio_mode(row.stdio, context.mode)
     own = json.loads(row.stdio).get("delete_on_success") if row.stdio else None
-    deletes = bool(around.deletes if own is None else own)
+    deletes = bool(context.deletes if own is None else own)
     stdout, stderr = stream_paths(stem, mode)
     return AttemptLog(
         job_id=row.job_id,
@@ -181,21 +181,21 @@ def _ended(around: _Around, row: sql.EndedAttemptsRow) -> AttemptLog:
         mode=mode,
         stdout=stdout,
         stderr=stderr,
-        hostname=around.hosts.get(row.compute_node_id or 0),
+        hostname=context.hosts.get(row.compute_node_id or 0),
         deleted=row.status == JobStatus.COMPLETED and deletes,
         group=row.group,
     )
 
 
-def _active(around: _Around, job: sql.ActiveAttemptsRow) -> AttemptLog:
-    folder = job.output_dir or around.folder
-    stem = attempt_stem(folder, around.workflow_id, job.job_id, around.run_id, job.attempt_id)
-    mode = stdio_mode(job.stdio, around.mode)
+def _active(context: _LogContext, job: sql.ActiveAttemptsRow) -> AttemptLog:
+    folder = job.output_dir or context.folder
+    stem = attempt_stem(folder, context.workflow_id, job.job_id, context.run_id, job.attempt_id)
+    mode = stdio_mode(job.stdio, context.mode)
     stdout, stderr = stream_paths(stem, mode)
     return AttemptLog(
         job_id=job.job_id,
         job=job.name,
-        run_id=around.run_id,
+        run_id=context.run_id,
         attempt_id=job.attempt_id,
         status=JobStatus(job.status),
         return_code=None,
@@ -205,7 +205,7 @@ def _active(around: _Around, job: sql.ActiveAttemptsRow) -> AttemptLog:
         mode=mode,
         stdout=stdout,
         stderr=stderr,
-        hostname=around.hosts.get(job.compute_node_id or 0),
+        hostname=context.hosts.get(job.compute_node_id or 0),
         deleted=False,
         group=job.group,
     )

@@ -64,7 +64,7 @@ def _create_file(path: str) -> None:
     except OSError as error:
         raise StoreUnavailable(
             f"the folder of the database {path} cannot be created: {error.strerror}",
-            hint="name another place with --database or TORC_DATABASE",
+            hint="choose another path with --database or TORC_DATABASE",
         ) from error
     with suppress(OSError):  # SQLite names what is wrong
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -105,7 +105,7 @@ def prepare_postgresql(place: str, *, read_only: bool) -> None:
 
 
 def _make(raw: Any, place: str) -> None:
-    """Create or migrate the tables in one transaction; who comes second finds it done."""
+    """Create or migrate the tables in one transaction; a second process finds them complete."""
     dialect = "sqlite" if connect.is_sqlite(raw) else "postgresql"
     connect.begin(raw, write=True)
     try:
@@ -157,11 +157,12 @@ def _refuse_live_runners(raw: Any, place: str) -> None:
 
 
 def _is_alive(hostname: str, boot_id: str, pid: int, started: int, heartbeat: float) -> bool:
-    """Judge a row that names no machine: a process that runs here is alive, whatever its host name.
+    """Return whether the runner of a row without a machine id is alive.
 
-    Another process is known to be gone only if the host name and the boot are those of this
-    machine, or if this machine was booted after its last heartbeat. Of any other runner, only the
-    heartbeat is known: machines and containers may share a name.
+    A process that runs here is alive, whatever its host name. Another process is known to be gone
+    only if the host name and the boot are those of this machine, or if this machine was booted
+    after its last heartbeat. Of any other runner, only the heartbeat is known: machines and
+    containers may share a name.
     """
     from torc_tui.resources.machine_identity import this_machine
     from torc_tui.resources.process_identity import process_started
@@ -189,7 +190,7 @@ def _back_up(path: str, version: int) -> None:
             raise StoreUnavailable(
                 f"the database cannot be copied to {target} before it is migrated:"
                 f" {error.strerror}",
-                hint="make room, or give the right to write to the folder",
+                hint="free some space, or allow writing to the folder",
             ) from error
     source = connect.connect_sqlite(path, read_only=True)
     copy = connect.connect_sqlite(target)

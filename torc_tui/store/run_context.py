@@ -1,7 +1,7 @@
-"""Read what a runner must know of its workflow before it starts a job.
+"""Read what a runner needs to know about its workflow before it starts a job.
 
-Input: a connection inside a transaction. Output: one record, read once, and again when others have
-written. Only the claim of an action is written here.
+Input: a connection inside a transaction. Output: one record, which the runner reads again when
+others have written. The only row that is written here is the claim of an action.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from torc_tui.store.workflows import read_requirements
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAction:
-    """Commands to run at an event; ``executed`` tells whether this run has executed them."""
+    """Commands to run at an event; ``executed`` is set if this run has executed them."""
 
     id: int
     trigger_type: str
@@ -42,7 +42,7 @@ class StoredAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What a runner knows of its workflow; ``rules`` are those of each failure handler, by id."""
+    """What a runner knows about its workflow; ``rules`` are by the id of the failure handler."""
 
     workflow_id: int
     name: str

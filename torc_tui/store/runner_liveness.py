@@ -1,6 +1,7 @@
 """Judge runners from their rows: which are alive, silent, past their lease, or lost for certain.
 
-The command line, the app and the engine ask here; the rule is `torc_tui.lifecycle.liveness.judge`.
+The command line, the app and the engine use this module. The rule is
+`torc_tui.lifecycle.liveness.judge`.
 
 Input: rows of runners, or of what they hold, with the columns that identify a machine and a
 process. Output: verdicts.
@@ -75,7 +76,7 @@ def lost(nodes: Iterable[Node]) -> list[Node]:
 
 
 def report(node: Node, known: Verdict, quiet: float) -> Reason | None:
-    """Return what a user is told about a runner that is not alive; None of one that is."""
+    """Return what to tell a user about a runner that is not alive; None for one that is."""
     if known.liveness is Liveness.ALIVE:
         return None
     named: dict[str, Argument] = {
@@ -90,7 +91,7 @@ def report(node: Node, known: Verdict, quiet: float) -> Reason | None:
 
 
 def reports(conn: Connection, workflow_id: int) -> list[Reason]:
-    """Return what a user is told about the runners of a workflow that are not alive."""
+    """Return what to tell a user about the runners of a workflow that are not alive."""
     found = []
     for node in active(conn, workflow_id):
         quiet = max(time.time() - node.heartbeat_at, 0.0)
@@ -101,8 +102,8 @@ def reports(conn: Connection, workflow_id: int) -> list[Reason]:
 class HeartbeatWatch:
     """Time the heartbeats of other runners by the clock of this machine.
 
-    A runner is judged once it was watched for longer than the time between two heartbeats: until
-    then only its own clock is known, which may be wrong.
+    A runner is judged after it was watched for longer than the time between two heartbeats: until
+    then, only the clock of its own machine is known, which may be wrong.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -111,7 +112,7 @@ class HeartbeatWatch:
         self._told: dict[int, Liveness] = {}
 
     def look(self, nodes: Iterable[Node]) -> tuple[list[Node], list[Reason]]:
-        """Return the runners whose lease has expired, and what was not told before about all."""
+        """Return the runners whose lease has expired, and what is new about all runners."""
         expired, found = [], []
         for node in nodes:
             quiet, watched = self._quiet(node)
@@ -144,7 +145,7 @@ def is_here(node: Node) -> bool:
 
 
 def process_runs(pid: int | None, started: int | None) -> bool:
-    """Return whether that process of this machine, and none with its id, is running."""
+    """Return whether that process runs on this machine, and not another one with its pid."""
     return pid is not None and started is not None and process_started(pid) == started
 
 

@@ -295,7 +295,7 @@ def empty_output_data(conn: Connection, group_id: int) -> list[str]:
 
 
 def unsettled(conn: Connection, workflow_id: int) -> bool:
-    """Return whether any job has still to run or to be decided; interrupted jobs run again."""
+    """Return whether any job still has to run or be decided; interrupted jobs run again."""
     if conn.value(sql.ANY_UNSETTLED, workflow_id=workflow_id) is not None:
         return True
     return bool(conn.value(sql.INTERRUPTED, workflow_id=workflow_id))

@@ -94,6 +94,6 @@ def _mismatch(version: int | None, place: str) -> StoreError:
             hint="upgrade torc, or name another database with --database",
         )
     return SchemaMismatch(
-        f"{name} is of an older torc (schema {version}, this one needs {VERSION})",
+        f"{name} was written by an older torc (schema {version}, this one needs {VERSION})",
         hint="any command that writes to it, such as `torc workflows list`, migrates it",
     )

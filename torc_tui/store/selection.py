@@ -1,4 +1,4 @@
-"""Say which rows of a list are wanted, and in which order."""
+"""Select rows of a list, and their order."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ class EventSelection(Selection):
 class RecordSelection(Selection):
     """Records of user data.
 
-    ``name`` is a pattern of SQL's LIKE, without regard to case; ``consumer`` and ``producer`` are
-    ids of jobs that read or write the records.
+    ``name`` is a pattern of SQL's LIKE that ignores case; ``consumer`` and ``producer`` are ids of
+    jobs that read or write the records.
     """
 
     name: str | None = None

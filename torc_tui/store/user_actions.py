@@ -1,7 +1,7 @@
-"""Write what users do to workflows and jobs.
+"""Apply user actions to the rows of workflows and jobs.
 
-Input: a connection inside a write transaction, ids, values. Whether an action is allowed was
-decided by the caller; `dependency_counters.resettle` writes what follows from it for other jobs.
+Input: a connection inside a write transaction, ids, values. The caller has checked that the action
+is allowed, and calls `dependency_counters.resettle` afterwards to update other jobs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def next_run(conn: Connection, workflow_id: int) -> int:
 
 
 class JobState(NamedTuple):
-    """What an action must know of a job before it moves it."""
+    """The fields of a job that actions check."""
 
     id: int
     workflow_id: int
@@ -82,12 +82,12 @@ def ask_to_stop(conn: Connection, job_ids: Sequence[int], cause: str) -> None:
 
 
 def set_paused(conn: Connection, workflow_id: int, paused: bool) -> None:
-    """Pause a workflow: runners start nothing in it, running jobs go on."""
+    """Pause a workflow, so that runners start no more jobs, or resume it. Running jobs continue."""
     conn.execute(sql.SET_PAUSED, workflow_id=workflow_id, is_paused=paused)
 
 
 def set_held(conn: Connection, job_ids: Sequence[int], held: bool) -> None:
-    """Hold jobs, which are not started then, or release them."""
+    """Hold jobs, so that they are not started, or release them."""
     conn.many(sql.SET_HELD, [{"held": held, "job_id": job_id} for job_id in job_ids])
 
 
@@ -97,7 +97,7 @@ def set_priority(conn: Connection, job_ids: Sequence[int], priority: int) -> Non
 
 
 def disable(conn: Connection, job_ids: Sequence[int], reason: Reason) -> None:
-    """Leave jobs out of the workflow."""
+    """Disable jobs: runners never start them."""
     text = reason.encode()
     conn.many(sql.DISABLE_JOB, [{"reason": text, "job_id": job_id} for job_id in job_ids])
 
@@ -108,7 +108,7 @@ def reset(conn: Connection, job_ids: Sequence[int]) -> None:
 
 
 class Follower(NamedTuple):
-    """A job that became what it is after one of its dependencies had finished."""
+    """A job whose status follows from the end of another job."""
 
     id: int
     name: str
@@ -125,7 +125,7 @@ def doomed(conn: Connection, job_ids: Sequence[int]) -> dict[int, str]:
     """Return the names, by id, of the other jobs that are canceled when these are canceled."""
     found: dict[int, str] = {}
     for job_id in job_ids:
-        if job_id not in found:  # what is behind such a job has been found with it
+        if job_id not in found:  # otherwise its dependents were found with it
             found |= {row.id: row.name for row in conn.rows(sql.DOOMED, job_id=job_id)}
     return {job_id: name for job_id, name in found.items() if job_id not in set(job_ids)}
 
@@ -146,7 +146,7 @@ def culprits(conn: Connection, job_id: int) -> list[Culprit]:
 
 
 def rearm_actions(conn: Connection, workflow_id: int, job_ids: Sequence[int]) -> None:
-    """Let the completion actions run once more that follow from the end of these jobs."""
+    """Allow the actions that run on the completion of these jobs to run again."""
     reset = set(job_ids)
     for action in conn.rows(sql.EXECUTED_ACTIONS, workflow_id=workflow_id):
         every = action.trigger_type == "on_workflow_complete"
@@ -158,12 +158,12 @@ def rearm_actions(conn: Connection, workflow_id: int, job_ids: Sequence[int]) ->
 
 
 def ask_node_to_stop(conn: Connection, node_id: int, how: str) -> bool:
-    """Ask a runner to stop, ``graceful`` or ``hard``; False if it is not active."""
+    """Ask a runner to stop, ``graceful`` or ``hard``; return False if it is not active."""
     return conn.execute(sql.ASK_NODE_TO_STOP, node_id=node_id, stop_requested=how) > 0
 
 
 def resize(conn: Connection, node_id: int, num_cpus: int, memory: int, options: str) -> bool:
-    """Change how much of its machine a runner uses; False if it is not active."""
+    """Change the CPUs and memory that a runner uses; return False if it is not active."""
     changed = conn.execute(
         sql.RESIZE_NODE, node_id=node_id, num_cpus=num_cpus, memory=memory, options=options
     )

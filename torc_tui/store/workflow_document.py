@@ -1,11 +1,10 @@
 """Read an exported workflow: a document of ours, or of upstream's program, as a plan.
 
 Input: the document, which may hold anything. Output: a plan, and the results and events as rows.
-Commands that name records by id get the new ids. Documents without ``dependencies`` have them in
-``depends_on_job_ids`` of their jobs.
+Commands that name records by id get the new ids. The jobs of a document without ``dependencies``
+have ``depends_on_job_ids``.
 
-Invariant: every value passes the check of the same key in a workflow file; UsageError names the
-place of the first one that does not.
+`document_entries` checks the values.
 """
 
 from __future__ import annotations
@@ -170,17 +169,17 @@ def _scripts(entry: Entry, places: Places) -> tuple[Script, Script | None]:
 
 
 def _check_plan(plan: Plan) -> None:
-    """Refuse two entries of one name, and jobs that wait for each other."""
+    """Refuse two entries with the same name, and jobs that wait for each other."""
     for what, names in (
-        ("job", [job.spec.name for job in plan.jobs]),
-        ("file", [file.name for file in plan.files]),
-        ("user data", [record.name for record in plan.user_data]),
+        ("jobs", [job.spec.name for job in plan.jobs]),
+        ("files", [file.name for file in plan.files]),
+        ("records", [record.name for record in plan.user_data]),
     ):
         seen: set[str] = set()
         for name in names:
             if name in seen:
                 raise UsageError(
-                    f"the exported workflow has two of the name {quoted(name)} ({what})", hint=HINT
+                    f"the exported workflow has two {what} with the name {quoted(name)}", hint=HINT
                 )
             seen.add(name)
     count = len(plan.jobs)

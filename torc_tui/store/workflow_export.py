@@ -1,8 +1,8 @@
-"""Write a stored workflow as one JSON document, to be taken to another database.
+"""Export a stored workflow as one JSON document, which another database can import.
 
-Input: the id of a workflow. Output: the document. Beside upstream's keys it has ``gates`` and
-``dependencies`` ([waits, waits for, kind, via]; minus a number is a gate), and the ``script`` of
-jobs, which tells the ids of records from other numbers in their commands. Nothing is written here.
+Input: the id of a workflow. Output: the document. In addition to the keys of upstream, it has
+``gates``, ``dependencies`` ([job, depends on, kind, via]; a negative number is a gate), and the
+``script`` of jobs, in which ids of records differ from other numbers. Nothing is written here.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ def import_workflow(
 ) -> int:
     """Create a workflow of ``user`` from a document, with its results and events; return its id.
 
-    Raise UsageError for something else, or a document that refers to what it does not contain; then
-    nothing is stored.
+    Raise UsageError, and store nothing, if the document is not an exported workflow or refers to
+    entries that it does not contain.
     """
     transfer = read_document(data)
     workflow_id = create(

@@ -1,4 +1,4 @@
-"""Warn of braces that are not replaced although they look like a placeholder.
+"""Warn about braces that are not replaced although they look like a placeholder.
 
 Input: the entries of a file as written, before variables and parameters are filled in. Output: a
 warning for each ``{name}`` that is like a declared name, that is a parameter of other entries only,
@@ -22,7 +22,7 @@ _BRACES = re.compile(
 )
 _DOUBLE_QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"')
 _PROGRAM = re.compile(r"(?:\s-\w*[ce]|\b(?:awk|gawk|mawk|jq|sed|perl)(?:\s+-\S+)*)\s*$")
-"""What stands before a program in quotes, whose braces are its own."""
+"""Text before a quoted program, which has a meaning for braces itself."""
 
 _KEYS = {"jobs": ("name", "command"), "files": ("name", "path")}
 
@@ -57,7 +57,7 @@ def _names(value: Json) -> Collection[str]:
 
 
 class _EntryLinter:
-    """Looks at the braces of one entry."""
+    """A check of the braces of one entry."""
 
     def __init__(self, top: Map, section: str, entry: Map, declared: set[str]) -> None:
         self.section = section
@@ -81,7 +81,7 @@ class _EntryLinter:
                     yield from self.problem(key, match.string, match.group(), name)
 
     def problem(self, key: str, text: str, written: str, name: str) -> Iterator[Problem]:
-        """Yield the warning of one name, if it is worth one."""
+        """Yield a warning about one name, unless the braces look intended."""
         near = nearest(name, self.known)
         is_plain = key != "command" or _is_plain(text, written, in_quotes=bool(self.own))
         if name not in self.declared and near is None and not is_plain:

@@ -30,7 +30,7 @@ these keys it is not known which records there are."""
 
 
 class IncompleteSections:
-    """What a file with errors leaves unknown."""
+    """The parts of a file with errors that are not known."""
 
     def __init__(self) -> None:
         """Begin with a file of which everything is known."""

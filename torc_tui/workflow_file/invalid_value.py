@@ -41,7 +41,7 @@ def kind_of(value: Json) -> str:
 
 
 def nearest(value: Json, words: Collection[str]) -> str | None:
-    """Return the word that is most like a wrong one, if any is."""
+    """Return the word that is most similar to a wrong one; None if none is similar."""
     from difflib import get_close_matches  # only a mistake needs it
 
     if not isinstance(value, str):

@@ -69,7 +69,7 @@ def read_json5(text: str, file: str | None = None) -> Document:
 def _second_opinion(text: str, file: str | None, *, detail: str) -> Json:
     """Return what the reference parser reads in a text that the fast one refuses.
 
-    It is asked only where no mistake is known: it is a thousand times slower.
+    It is used only if no mistake was found, because it is a thousand times slower.
     """
     if known_json_error(text, json5=True) is None and len(text) <= _SMALL:
         import json5

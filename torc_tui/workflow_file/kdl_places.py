@@ -1,7 +1,7 @@
 """Find the places of the nodes of a KDL text.
 
-``ckdl`` reads values but tells no place, not even that of an error. A walk over the tokens of the
-text gives the place of every node, and finds the innermost node that ``ckdl`` refuses.
+``ckdl`` reads values but reports no positions, not even that of an error. A walk over the tokens of
+the text gives the place of every node, and finds the innermost node that ``ckdl`` refuses.
 
 Input: a text. Output: nodes as a tree of places, and the place and wording of an error.
 """
@@ -33,7 +33,7 @@ _TOKEN = re.compile(
 _UNCLOSED_QUOTE = re.compile(r'(?:r?#*)"')
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _ERROR_RANGE = 1_000_000
-"""The place of an error is looked for in so many characters."""
+"""Number of characters in which the place of an error is searched."""
 
 
 @dataclass(slots=True)

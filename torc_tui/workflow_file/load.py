@@ -47,7 +47,7 @@ _LIKE_KDL = re.compile(r'^\s*(?:name|job|file|user_data|parameters)\s+(?:"|\w+=|
 def load(path: str | Path) -> WorkflowSpec:
     """Return the workflow of a file, or of standard input for ``-``.
 
-    SpecError is raised with all problems, also where the file cannot be read.
+    Raise SpecError with all problems, also if the file cannot be read.
     """
     if str(path) == "-":
         return _load_stdin()

@@ -20,13 +20,13 @@ from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of
 from torc_tui.workflow_file.spelling import INTEGER, NUMBER, as_written, typed
 
 LIMIT = 1_000_000
-"""More values, or more combinations, in one file are taken for a mistake."""
+"""Largest number of values, and of combinations, in one file; more are considered a mistake."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _SLIP = "[0-9OolI]"
 _NEARLY_NUMBER = re.compile(rf"[-+]?{_SLIP}+(?:\.{_SLIP}*)?(?:[eE][-+]?{_SLIP}+)?")
-"""A number, or what a slip makes of one: the letter O for 0, l or I for 1."""
+"""A number, or a mistyped number: the letter O for 0, l or I for 1."""
 
 _ITEM = re.compile(
     r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,]*?))\s*(?:,|$)""", re.DOTALL
@@ -38,7 +38,7 @@ ReadLines = Callable[[str], Sequence[str]]
 
 
 class Allowance:
-    """What may still be read or made in one file before it is taken for a mistake."""
+    """The number of values or records that one file may still have."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         """Begin with the whole limit."""
@@ -46,7 +46,7 @@ class Allowance:
         self.exhausted = False
 
     def take(self, count: int, what: str) -> None:
-        """Take a number away; raise InvalidValue where the limit would be passed."""
+        """Subtract a number; raise InvalidValue if the limit would be exceeded."""
         if count > self.left:
             self.exhausted = True
             raise InvalidValue(f"makes more than {LIMIT} {what} in this file")
@@ -136,7 +136,7 @@ def _items(text: str) -> tuple[Value, ...]:
 
 
 def _is_meant_as_range(parts: Sequence[str]) -> bool:
-    """Return whether a text with colons is a range, perhaps with a slip, and no URL or time."""
+    """Return whether a text with colons is a range, perhaps a mistyped one, and no URL or time."""
     if NUMBER.fullmatch(parts[0]):
         return True
     return any(map(NUMBER.fullmatch, parts)) and all(map(_NEARLY_NUMBER.fullmatch, parts))

@@ -62,7 +62,7 @@ def parse(
 ) -> WorkflowSpec:
     """Return the whole workflow, expanded; raise SpecError with all problems of the file.
 
-    ``name`` is the name of a workflow that does not name itself.
+    ``name`` is the name of a workflow that has none.
     """
     return _WorkflowParser(document, read_lines).workflow(name, text)
 
@@ -125,7 +125,7 @@ class _WorkflowParser:
         return spec
 
     def default_name(self, name: str, given: Fields) -> None:
-        """Name a workflow that does not name itself."""
+        """Set the name of a workflow that has none."""
         if not name.strip() or CONTROL.search(name):
             message = f"the workflow cannot be named {quoted(name)}, as its file"
             self.problems.add(message, 1, "name", "write a 'name'", "missing-key")

@@ -53,7 +53,7 @@ def shortest(value: float) -> str:
 
 
 def typed(text: str) -> Value:
-    """Return the number that is written exactly so; a string for everything else."""
+    """Return the number whose usual spelling is this text; otherwise the text itself."""
     number = number_of(text)
     return text if number is None or printed(number) != text else number
 

@@ -1,8 +1,8 @@
 """Word a mistake in a YAML text.
 
-*Input*: the text and two places from libyaml. *Output*: a SpecSyntaxError. What is wrong is told
-from the characters at these places: the texts of libyaml change from version to version. Its own
-text is shown, as a detail, only for a mistake that is not known here.
+*Input*: the text and two places from libyaml. *Output*: a SpecSyntaxError. The mistake is
+recognized by the characters at these places, because the texts of libyaml change from version to
+version. They are shown, as a detail, only for a mistake that is not known here.
 """
 
 from __future__ import annotations

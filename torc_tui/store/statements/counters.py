@@ -1,4 +1,4 @@
-"""Statements that keep the counters of dependencies, and decide who waits no more."""
+"""Statements that keep the counters of dependencies, and find jobs that no longer wait."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _ended = or_(
     among(_up.c.status, SETTLED - {JobStatus.TERMINATED}),
     and_(among(_up.c.status, {JobStatus.TERMINATED}), ~_stopped),
 )
-"""Dependents may go on: the job ended by itself, or was left out. A stopped runner is no end."""
+"""Dependents may start: the job has finished or is disabled. A stopped runner does not count."""
 _bad = and_(among(_up.c.status, UNSUCCESSFUL), _ended)
 
 

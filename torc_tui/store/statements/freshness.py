@@ -116,7 +116,7 @@ ENDS_BEFORE = (
         )
     )
 )
-"""The jobs that a job follows otherwise than through files and data, with their records."""
+"""The jobs that a job follows, except through files and data, with their records."""
 
 # -- what a runner records -------------------------------------------------------------------------
 

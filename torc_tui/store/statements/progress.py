@@ -1,4 +1,4 @@
-"""Statements that tell a runner how far its workflow is."""
+"""Statements that read the progress of a workflow."""
 
 from __future__ import annotations
 

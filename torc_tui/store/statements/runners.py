@@ -1,4 +1,4 @@
-"""Statements about runners: who is there, what they hold, what they are asked to do."""
+"""Statements about runners: which are active, what they hold and what they must do."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class RequiredLabel(Label[Any]):
 
 
 def required(name: str, expression: ColumnElement[Any]) -> RequiredLabel:
-    """Name an expression of which the author knows that it is never NULL."""
+    """Name an expression that is known to be never NULL."""
     return RequiredLabel(name, expression)
 
 
@@ -213,7 +213,7 @@ def _byte_length_postgresql(element: Any, compiler: Any, **options: Any) -> str:
 
 
 def matches(column: Column[str]) -> ColumnElement[bool]:
-    """Return the condition that a text is like the pattern of its name, without regard to case."""
+    """Return the condition that a text matches the pattern of its name; case is ignored."""
     return func.lower(column).like(func.lower(param(column)))
 
 

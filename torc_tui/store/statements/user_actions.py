@@ -1,4 +1,4 @@
-"""Statements of what users do to workflows and jobs."""
+"""Statements of user actions on workflows and jobs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ RESET_JOBS = (
         | cleared(job, _attempt)
     )
 )
-"""Make every job but the disabled ones as after its creation; attempts go on counting."""
+"""Reset every job that is not disabled to its state after creation; attempts continue to count."""
 NEXT_RUN = (
     update(workflow)
     .where(workflow.c.id == _workflow_id)
