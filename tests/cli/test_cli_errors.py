@@ -97,6 +97,13 @@ def test_wrong_use(torc: Any, line: str, said: str) -> None:
     assert len(answer.err) < 2000
 
 
+def test_similar_file(torc: Any, place: Path) -> None:
+    (place / "sweep.yaml").write_text("name: w\njobs: [{name: a, command: 'true'}]\n")
+    for command in ("run", "validate", "create"):
+        assert "did you mean sweep.yaml?" in torc(command, "swep.yaml").err
+    assert "did you mean" not in torc("run", "none/x.yaml").err
+
+
 def test_unreadable_database(torc: Any, place: Path) -> None:
     """A word that may name a workflow is not called a wrong command only."""
     (place / "other.db").write_text("no database" * 100)

@@ -190,7 +190,7 @@ WORKFLOW = arg(
     "workflow",
     nargs="?",
     metavar="WORKFLOW",
-    help="id or name (default: the only workflow, or a question)",
+    help="id or name (default: the only workflow; if there are several, torc asks)",
 )
 OF_WORKFLOW = arg("-w", "--workflow", metavar="WORKFLOW", help="id or name of the workflow")
 WORKFLOWS = arg("workflows", nargs="+", metavar="WORKFLOW", help="ids or names")

@@ -9,7 +9,7 @@ _ABOUT = """Run and watch workflows: jobs, their dependencies, and the data that
 
   torc                 open the app
   torc FILE|ID|NAME    open the app on a workflow
-  torc --read-only     open the app without the means to change anything
+  torc --read-only     open the app so that it cannot change anything
   torc run FILE        run a workflow on this machine
 """
 
@@ -17,7 +17,7 @@ _ABOUT = """Run and watch workflows: jobs, their dependencies, and the data that
 def parser_of(command: Command, program: str, name: str | None = None) -> CommandParser:
     """Return the parser of a command."""
     parser = CommandParser(f"{program} {name or command.names[0]}", command.help, command.arguments)
-    everywhere = parser.add_argument_group("options of every command")
+    everywhere = parser.add_argument_group("options of all commands")
     everywhere.add_argument(
         "-f",
         "--format",

@@ -4,6 +4,9 @@ A handler is named as ``module:function`` below ``torc_tui.cli`` and imported wh
 called. The rows of user actions come from `torc_tui.operations.catalog`.
 
 Never: work, or an import that takes time.
+
+The table stays in one module although it is long: every row is data, and a reader looks for the
+row of a command, not for a group.
 """
 
 from __future__ import annotations
@@ -166,7 +169,7 @@ WORKFLOW_COMMANDS = (
         WORKFLOW,
         flag(
             "--force",
-            help="initialize although files are missing or expired runners hold jobs",
+            help="initialize even if files are missing or expired runners hold jobs",
         ),
         flag("--dry-run", help="only check"),
         NO_PROMPTS,
@@ -185,10 +188,10 @@ WORKFLOW_COMMANDS = (
             ),
             *_RUNNING,
             NO_CHECKS,
-            flag("--force", help="run although files are missing, or beside another runner"),
+            flag("--force", help="run even if files are missing or another runner is active"),
             flag("--stale", help="run the stale jobs of a finished workflow again"),
-            flag("--keep", help="keep the results of a finished workflow although jobs are stale"),
-            flag("--tui", help="open the app on it"),
+            flag("--keep", help="keep the results of a finished workflow even if jobs are stale"),
+            flag("--tui", help="open the app on the workflow"),
         ),
         changes=True,
     ),
@@ -235,7 +238,7 @@ WORKFLOW_COMMANDS = (
         catalog.REINITIALIZE,
         "rerun:reinit",
         WORKFLOW,
-        flag("--force", help="reinitialize although files that jobs read are missing"),
+        flag("--force", help="reinitialize even if files that jobs read are missing"),
         flag("--dry-run", help="only show which jobs are stale"),
     ),
     Command(
@@ -265,7 +268,11 @@ WORKFLOW_COMMANDS = (
             flag("--path", help="print the paths of the log files"),
             arg("--grep", metavar="REGEX", help="search the last output of all jobs, or of JOB"),
             flag("--failed", help="only output of failed jobs (search and bundle)"),
-            arg("--group", metavar="GROUP", help="only output of a job group, or of jobs train_*"),
+            arg(
+                "--group",
+                metavar="GROUP",
+                help="only output of a job group or of jobs such as train_*",
+            ),
             arg("-C", "--context", type=COUNT, metavar="N", help="lines around a match"),
             flag("-l", "--files-with-matches", help="print only the names of jobs that match"),
             arg("-o", "--output", metavar="FILE", help="bundle to write", complete="file"),
@@ -740,7 +747,7 @@ GROUPS = {
     "results": "Results of the attempts of jobs",
     "events": "Events of a workflow, as a list or followed with -f",
     "resource-requirements": "Resource requirements of jobs",
-    "failure-handlers": "Failure handlers, which decide about retries",
+    "failure-handlers": "Failure handlers: the rules for retries",
     "compute-nodes": "Runners and their machines",
     "database": "The database: check, backup, recover",
     "config": "Settings: show, paths, init, validate",

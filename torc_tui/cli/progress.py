@@ -73,7 +73,7 @@ def _forward(name: str) -> Callable[..., None]:
 
 
 class SafeObserver(Observer):
-    """An observer whose mistakes do not end the run: it reports the first one and stops showing."""
+    """An observer whose errors do not end the run: it reports the first one, then shows nothing."""
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer

@@ -181,7 +181,7 @@ def _add_canceled(by_name: Mapping[str, FailureGroup], canceled: Sequence[Cancel
         chain = []
         name: str | None = job.name
         while name is not None and name not in found:
-            found[name] = None  # a circle ends here
+            found[name] = None  # a cycle ends here
             chain.append(name)
             name = before.get(name)
         group = None if name is None else found[name]

@@ -33,7 +33,7 @@ class Layers:
         height = max((ranks[box] for box in linked), default=-1) + 1
         self.rows: list[list[int]] = [[] for _ in range(height)]
         self.parts: list[list[tuple[int, int, int]]] = [[] for _ in range(height)]
-        """By the upper rank."""
+        """The parts of links, in one list for each upper rank."""
         self._up: list[list[int]] = [[] for _ in sizes]
         self._down: list[list[int]] = [[] for _ in sizes]
         for box in sorted(linked):

@@ -6,6 +6,7 @@ wrong with a file is a SpecError that names the file. No other module of the pac
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import stat
@@ -94,7 +95,20 @@ def display_path(path: str | Path) -> str:
 
 def _unreadable(file: str, error: Exception) -> SpecError:
     reason = getattr(error, "strerror", None) or str(error)
-    return SpecError(Problem(f"cannot read {quoted(file, 200)}: {reason}", kind="unreadable"))
+    message = f"cannot read {quoted(file, 200)}: {reason}"
+    hint = _near(file) if isinstance(error, FileNotFoundError) else None
+    return SpecError(Problem(message, hint=hint, kind="unreadable"))
+
+
+def _near(file: str) -> str | None:
+    """Return which file of the directory has a similar name."""
+    folder, name = os.path.split(file)
+    try:
+        names = os.listdir(folder or ".")  # noqa: PTH208
+    except OSError:
+        return None
+    near = difflib.get_close_matches(name, names, 1)
+    return f"did you mean {os.path.join(folder, near[0])}?" if near else None  # noqa: PTH118
 
 
 def _decode(content: bytes, file: str) -> str:
