@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.raw_sql import execute
-from torc_tui.errors import NotFound, UsageError
+from torc_tui.errors import NotFound, StoreUnavailable, UsageError
 from torc_tui.plan.resolve import resolve
 from torc_tui.store import (
     events,
@@ -253,6 +253,7 @@ def test_upstream_documents_have_dependencies_in_their_jobs(store: Store) -> Non
 
 
 JOB = {"id": 1, "name": "a", "command": "true"}
+RESULT = {"job_id": 1, "run_id": 1, "attempt_id": 1, "status": "failed", "ended_at": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -270,6 +271,14 @@ JOB = {"id": 1, "name": "a", "command": "true"}
         ({"workflow": {"name": "w"}, "jobs": [JOB | {"input_file_ids": [5]}]}, "5"),
         ({"workflow": {"name": "w"}, "jobs": [JOB], "results": [{"job_id": 4}]}, "result"),
         ({"workflow": {"name": "w"}, "jobs": [JOB], "events": [{"job_id": 1}]}, "event"),
+        (
+            {"workflow": {"name": "w"}, "jobs": [JOB], "results": [RESULT, RESULT]},
+            r"results\[1\]: 'attempt_id' is that of an earlier result",
+        ),
+        (
+            {"workflow": {"name": "w"}, "jobs": [JOB, JOB | {"name": "b"}]},
+            r"jobs\[1\]: 'id' is 1, like that of jobs\[0\]",
+        ),
         (
             {"workflow": {"name": "w"}, "jobs": [JOB], "dependencies": [[1]]},
             "not an exported workflow",
@@ -292,12 +301,26 @@ def test_what_is_no_export_is_refused(
     assert workflows.list_workflows(sqlite_store) == []
 
 
-def test_results_that_cannot_be_stored_take_the_workflow_with_them(sqlite_store: Store) -> None:
-    result = {"job_id": 1, "run_id": None, "attempt_id": 1, "status": "failed", "ended_at": 1.0}
-    document = {"workflow": {"name": "w"}, "jobs": [JOB], "results": [result]}
-    from torc_tui.errors import StoreError
+def test_results_that_cannot_be_stored_take_the_workflow_with_them(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = {"workflow": {"name": "w"}, "jobs": [JOB], "results": [RESULT]}
+    with pytest.raises(UsageError, match="'run_id'"):
+        workflow_import.import_workflow(
+            sqlite_store,
+            document | {"results": [RESULT | {"run_id": None}]},
+            user="b",
+            directory="/",
+            at=5.0,
+        )
+    assert workflows.list_workflows(sqlite_store) == []
 
-    with pytest.raises((UsageError, StoreError)):
+    def no_space(*_: Any) -> None:
+        assert len(workflows.list_workflows(sqlite_store)) == 1
+        raise StoreUnavailable("no space left")
+
+    monkeypatch.setattr(workflow_import, "_add_results", no_space)
+    with pytest.raises(StoreUnavailable):
         workflow_import.import_workflow(sqlite_store, document, user="b", directory="/", at=5.0)
     assert workflows.list_workflows(sqlite_store) == []
 

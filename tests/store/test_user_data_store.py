@@ -223,23 +223,19 @@ def test_name_and_flag_change_without_a_new_version(
 
 
 def test_a_write_upon_an_old_version_is_refused(connection: Any, workflow_id: int) -> None:
-    user_data.update(
-        connection,
-        "config",
-        {"data": 1},
-        user_data.Author(2.0),
-        workflow_id=workflow_id,
-        expected_version=1,
-    )
-    with pytest.raises(Conflict, match="version 2"):
+    def write(data: int, author: user_data.Author) -> None:
         user_data.update(
             connection,
             "config",
-            {"data": 2},
-            user_data.Author(3.0),
+            {"data": data},
+            author,
             workflow_id=workflow_id,
             expected_version=1,
         )
+
+    write(1, user_data.Author(2.0))
+    with pytest.raises(Conflict, match="version 2"):
+        write(2, user_data.Author(3.0))
     assert user_data.get(connection, "config", workflow_id)["data"] == 1
 
 

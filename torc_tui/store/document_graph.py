@@ -5,12 +5,19 @@ Input: the document. Output: edges and gates, with the places of jobs in the doc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torc_tui.errors import UsageError
 from torc_tui.model import EdgeKind, Gate, Json
-from torc_tui.store.document_entries import ANY_WHOLE, HINT, Check, entries_of, listed
+from torc_tui.store.document_entries import (
+    ANY_WHOLE,
+    HINT,
+    Check,
+    Entry,
+    entries_of,
+    listed,
+)
 from torc_tui.workflow_file.invalid_value import InvalidValue
 from torc_tui.workflow_file.spelling import string
 
@@ -21,10 +28,7 @@ class Places:
     def __init__(self, document: Mapping[str, Json]) -> None:
         names = ["files", "user_data", "jobs", "resource_requirements", "failure_handlers", "gates"]
         self.lists = {name: entries_of(document, name) for name in names}
-        self.by_id = {
-            name: {entry.get("id", ANY_WHOLE, None): i for i, entry in enumerate(found)}
-            for name, found in self.lists.items()
-        }
+        self.by_id = {name: _by_id(found) for name, found in self.lists.items()}
 
     def of(self, name: str) -> Check:
         """Return a check that takes an id and returns the place of that entry."""
@@ -45,6 +49,18 @@ class Places:
             return tuple(dict.fromkeys(one(item) for item in listed(value)))
 
         return check
+
+
+def _by_id(entries: Sequence[Entry]) -> dict[int, int]:
+    """Return the place of each entry that has an id; UsageError for an id of two entries."""
+    found: dict[int, int] = {}
+    for i, entry in enumerate(entries):
+        number = entry.get("id", ANY_WHOLE, None)
+        if number in found:
+            raise entry.error("id", f"is {number}, like that of {entries[found[number]].place}")
+        if number is not None:
+            found[number] = i
+    return found
 
 
 Edges = list[tuple[int, int, int, int | None]]

@@ -70,7 +70,7 @@ def read_document(document: Mapping[str, Json]) -> Transfer:
     _check_plan(plan)
     return Transfer(
         plan,
-        [_result(entry, places) for entry in entries_of(document, "results")],
+        _results(document, places),
         [_event(entry, places) for entry in entries_of(document, "events")],
     )
 
@@ -223,6 +223,18 @@ _RESULT: dict[str, Check] = {
     "allocation": json_value,
 }
 """Optional columns; those in bytes have the suffix ``_bytes`` in a document."""
+
+
+def _results(document: Mapping[str, Json], places: Places) -> list[dict[str, Any]]:
+    """Return the results as rows; UsageError for two results of one attempt."""
+    found: dict[tuple[int, int, int], dict[str, Any]] = {}
+    for entry in entries_of(document, "results"):
+        row = _result(entry, places)
+        attempt = row["job_id"], row["run_id"], row["attempt_id"]
+        if attempt in found:
+            raise entry.error("attempt_id", "is that of an earlier result of the job in this run")
+        found[attempt] = row
+    return list(found.values())
 
 
 def _result(entry: Entry, places: Places) -> dict[str, Any]:
