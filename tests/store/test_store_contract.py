@@ -11,7 +11,7 @@ from tests.raw_sql import execute
 from torc_tui.errors import DatabaseBug, NotFound, Refused, UsageError
 from torc_tui.model import EdgeKind, Event
 from torc_tui.status import JobStatus
-from torc_tui.store import events, queries, workflows
+from torc_tui.store import events, queries, relations, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.selection import JobSelection, ResultSelection, WorkflowSelection
 
@@ -108,12 +108,12 @@ def test_a_failed_creation_leaves_nothing(store: Store, make_plan: Any) -> None:
 
 def test_dependencies_pass_through_gates(store: Store, workflow_id: int) -> None:
     collect = queries.find_job(store, workflow_id, "collect_a")
-    found = queries.dependencies(store, collect)
+    found = relations.dependencies(store, collect)
     assert [d.name for d in found] == [f"train_{i}" for i in range(6)]
     assert {(d.kind, d.via) for d in found} == {(EdgeKind.REGEX, "train_.*")}
     train = queries.find_job(store, workflow_id, "train_3")
-    assert [d.name for d in queries.dependents(store, train)] == ["collect_a", "collect_b"]
-    [up] = queries.dependencies(store, train)
+    assert [d.name for d in relations.dependents(store, train)] == ["collect_a", "collect_b"]
+    [up] = relations.dependencies(store, train)
     assert (up.name, up.kind, up.via) == ("prepare", EdgeKind.FILE, "clean")
     assert [
         job["name"]
@@ -125,7 +125,7 @@ def test_dependencies_pass_through_gates(store: Store, workflow_id: int) -> None
 
 
 def test_edges_keep_gates_as_nodes(store: Store, workflow_id: int) -> None:
-    found = list(queries.edges(store, workflow_id))
+    found = list(relations.edges(store, workflow_id))
     assert len(found) == 6 + 2 + 6 + 2
     assert (
         sum(edge.depends_on < 0 for edge in found) == 2 and sum(edge.job < 0 for edge in found) == 6
@@ -134,7 +134,7 @@ def test_edges_keep_gates_as_nodes(store: Store, workflow_id: int) -> None:
 
 
 def test_what_a_job_reads_and_writes(store: Store, workflow_id: int) -> None:
-    io = queries.job_io(store, queries.find_job(store, workflow_id, "prepare"))
+    io = relations.job_io(store, queries.find_job(store, workflow_id, "prepare"))
     assert [f["path"] for f in io.input_files] == ["data/raw.csv"]
     assert [f["name"] for f in io.output_files] == ["clean"]
     assert [(r["name"], r["is_null"], r["version"]) for r in io.output_user_data] == [
@@ -289,14 +289,14 @@ def test_deletion_takes_everything_of_the_workflow_and_nothing_else(
     store: Store, workflow_id: int, make_plan: Any
 ) -> None:
     other = workflows.create(store, make_plan(), user="bob", directory="/", at=5.0)
-    before = workflows.snapshot(store, other), list(queries.edges(store, other))
+    before = workflows.snapshot(store, other), list(relations.edges(store, other))
     with pytest.raises(Refused):
         workflows.delete(store, [workflow_id, other], user="ann")
     with pytest.raises(NotFound):
         workflows.delete(store, [workflow_id, 4711])
     [gone] = workflows.delete(store, [workflow_id], user="ann")
     assert gone.id == workflow_id
-    assert (workflows.snapshot(store, other), list(queries.edges(store, other))) == before
+    assert (workflows.snapshot(store, other), list(relations.edges(store, other))) == before
     workflows.delete(store, [other])
     from torc_tui.store import schema
 

@@ -25,7 +25,7 @@ from torc_tui.store import (
     driver_errors,
     events,
     opening,
-    queries,
+    relations,
     schema_version,
     sql,
     user_data,
@@ -445,7 +445,7 @@ def test_a_store_of_version_1_opens_for_ever(tmp_path: Path) -> None:
     assert (workflow.name, workflow.user, workflow.last_seq) == ("sweep", "ann", 2)
     shot = workflows.snapshot(store, workflow.id)
     assert [job.name for job in shot.jobs][:3] == ["prepare", "train_0", "train_1"]
-    assert len(list(queries.edges(store, workflow.id))) > 0
+    assert len(list(relations.edges(store, workflow.id))) > 0
     assert [event.kind for event in events.list_events(store, workflow.id)] == [
         "workflow_created",
         "user_data_updated",

@@ -15,6 +15,7 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.store import (
     events,
     queries,
+    relations,
     run_context,
     user_data_records,
     workflow_import,
@@ -245,7 +246,7 @@ def test_upstream_documents_have_dependencies_in_their_jobs(store: Store) -> Non
         ],
     }
     copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=5.0)
-    assert [d.name for d in queries.dependencies(store, queries.find_job(store, copy, "b"))] == [
+    assert [d.name for d in relations.dependencies(store, queries.find_job(store, copy, "b"))] == [
         "a"
     ]
     names = [r["name"] for r in queries.list_requirements(store, copy)]

@@ -12,7 +12,7 @@ from tests.raw_sql import execute
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.store import events, queries, user_data, user_data_records, workflows
+from torc_tui.store import events, queries, relations, user_data, user_data_records, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.selection import RecordSelection
 
@@ -341,16 +341,16 @@ def test_a_new_record_ties_producer_and_consumer(
         user_data.Author(1.0, actor="ann@h"),
     )
     assert (record["data"], record["version"]) == (None, 0)
-    assert [(d.name, d.via) for d in queries.dependencies(store, report)] == [
+    assert [(d.name, d.via) for d in relations.dependencies(store, report)] == [
         ("train_1", "loss"),
         ("collect_a", None),
         ("collect_b", None),
     ]
-    assert [r["name"] for r in queries.job_io(store, train).input_user_data] == [
+    assert [r["name"] for r in relations.job_io(store, train).input_user_data] == [
         "config",
         "summary",
     ]
-    assert [r["name"] for r in queries.job_io(store, train).output_user_data] == ["loss"]
+    assert [r["name"] for r in relations.job_io(store, train).output_user_data] == ["loss"]
     with pytest.raises(Conflict, match="loss"):
         user_data_records.create(
             connection, workflow_id, user_data_records.NewRecord(name="loss"), user_data.Author(1.0)
@@ -374,7 +374,7 @@ def test_deletion(connection: Any, store: Store, workflow_id: int) -> None:
     with pytest.raises(NotFound):
         user_data_records.history(connection, gone["id"])
     train = queries.find_job(store, workflow_id, "train_1")
-    assert [r["name"] for r in queries.job_io(store, train).input_user_data] == ["summary"]
+    assert [r["name"] for r in relations.job_io(store, train).input_user_data] == ["summary"]
     assert [
         r["name"]
         for r in user_data_records.delete_all(connection, workflow_id, user_data.Author(2.0))

@@ -24,7 +24,7 @@ from torc_tui.resources.explain import never as never_of
 from torc_tui.resources.gpus import ForeignPolicy, gpu_need
 from torc_tui.resources.pool import Pool
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
-from torc_tui.store import allocations_held, queries, workflow_progress, workflows
+from torc_tui.store import allocations_held, queries, relations, workflow_progress, workflows
 from torc_tui.store.allocations_held import Runner
 from torc_tui.store.database import Store
 from torc_tui.views import why as views
@@ -189,10 +189,10 @@ class JobFacts:
         )
 
     def _blockers(self, job_id: int) -> list[views.Blocker]:
-        found = queries.dependencies(self.store, job_id)
+        found = relations.dependencies(self.store, job_id)
         return [self._blocker(one) for one in found if one.status is not JobStatus.COMPLETED]
 
-    def _blocker(self, found: queries.Dependency) -> views.Blocker:
+    def _blocker(self, found: relations.Dependency) -> views.Blocker:
         code = reason = None
         if found.status in FINISHED and found.status is not JobStatus.COMPLETED:
             record = queries.get_job(self.store, found.job_id)
@@ -203,7 +203,7 @@ class JobFacts:
 
     def _missing(self, job_id: int) -> list[str]:
         folder = Path(self.workflow.directory)
-        files = queries.job_io(self.store, job_id).input_files
+        files = relations.job_io(self.store, job_id).input_files
         return [file["name"] for file in files if not (folder / file["path"]).exists()]
 
 

@@ -59,6 +59,12 @@ def append(
     return last
 
 
+def check_workflow(conn: Connection, workflow_id: int) -> None:
+    """Raise NotFound for an unknown workflow."""
+    if conn.value(sql.WORKFLOW_EXISTS, workflow_id=workflow_id) is None:
+        raise no_workflow(workflow_id)
+
+
 def no_workflow(workflow_id: int) -> NotFound:
     """Return the error for a workflow that does not exist."""
     return NotFound(

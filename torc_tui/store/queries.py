@@ -1,7 +1,7 @@
 """Read what is stored as plain dicts, for people and programs.
 
 Input: a database and ids. Output: dicts that JSON can hold, and the ids that names stand for.
-Relations between jobs come from `relations` and can be imported from here. Nothing is written.
+Nothing is written. `relations` reads how jobs depend on each other.
 """
 
 from __future__ import annotations
@@ -16,15 +16,8 @@ from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import loads
-from torc_tui.store.event_log import no_workflow
+from torc_tui.store.event_log import check_workflow
 from torc_tui.store.prepared import record
-from torc_tui.store.relations import Dependency as Dependency
-from torc_tui.store.relations import Edge as Edge
-from torc_tui.store.relations import JobIO as JobIO
-from torc_tui.store.relations import dependencies as dependencies
-from torc_tui.store.relations import dependents as dependents
-from torc_tui.store.relations import edges as edges
-from torc_tui.store.relations import job_io as job_io
 from torc_tui.store.relations import no_job, relationships
 from torc_tui.store.selection import FileSelection, JobSelection, ResultSelection, Selection
 from torc_tui.units import format_duration, format_memory
@@ -43,8 +36,8 @@ def _list(store: Store, listing: sql.Listing[R], workflow_id: int, wanted: Selec
 
 def _check(conn: Connection, workflow_id: int, rows: Sequence[Any]) -> None:
     """Raise NotFound for an unknown workflow; only asked if a list is empty."""
-    if not rows and conn.value(sql.WORKFLOW_EXISTS, workflow_id=workflow_id) is None:
-        raise no_workflow(workflow_id)
+    if not rows:
+        check_workflow(conn, workflow_id)
 
 
 # -- jobs ------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.store.event_log import no_workflow
+from torc_tui.store.event_log import check_workflow
 from torc_tui.store.prepared import record
 
 
@@ -88,8 +88,7 @@ def edges(store: Store, workflow_id: int) -> Iterator[Edge]:
     """Yield all edges of a workflow; a gate, under its negative id, is a node between jobs."""
     kinds = {int(kind): kind for kind in EdgeKind}
     with store.read() as conn:
-        if conn.value(sql.WORKFLOW_EXISTS, workflow_id=workflow_id) is None:
-            raise no_workflow(workflow_id)
+        check_workflow(conn, workflow_id)
         rows = conn.rows(sql.EDGES, workflow_id=workflow_id)
         files = conn.rows(sql.FILE_NAMES, workflow_id=workflow_id)
         records = conn.rows(sql.USER_DATA_IDS, workflow_id=workflow_id)

@@ -19,7 +19,7 @@ from torc_tui.lifecycle.decide import Outcome
 from torc_tui.model import Allocation, Cause, Exited, GpuGrant, Json, Started, Usage
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
-from torc_tui.store import sql
+from torc_tui.store import sql, workflow_progress
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.encoding import dumps
@@ -298,7 +298,7 @@ def unsettled(conn: Connection, workflow_id: int) -> bool:
     """Return whether any job still has to run or be decided; interrupted jobs run again."""
     if conn.value(sql.ANY_UNSETTLED, workflow_id=workflow_id) is not None:
         return True
-    return bool(conn.value(sql.INTERRUPTED, workflow_id=workflow_id))
+    return workflow_progress.interrupted(conn, workflow_id) > 0
 
 
 def group_paths(conn: Connection, group_id: int) -> list[tuple[int, str, str]]:

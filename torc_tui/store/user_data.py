@@ -17,7 +17,7 @@ from torc_tui.errors import Conflict, NotFound, UsageError
 from torc_tui.store import sql
 from torc_tui.store.connection import connect as connect
 from torc_tui.store.encoding import dumps, loads
-from torc_tui.store.event_log import append, no_workflow
+from torc_tui.store.event_log import append, check_workflow, no_workflow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -188,12 +188,6 @@ def find_locked(conn: Connection, ref: int | str, workflow_id: int | None) -> Fo
 def lock_workflow(conn: Connection, workflow_id: int) -> None:
     """Lock the row of the workflow, which every writer does first; raise NotFound."""
     if conn.value(sql.LOCK_WORKFLOW, workflow_id=workflow_id) is None:
-        raise no_workflow(workflow_id)
-
-
-def check_workflow(conn: Connection, workflow_id: int) -> None:
-    """Raise NotFound for an unknown workflow."""
-    if conn.value(sql.WORKFLOW_EXISTS, workflow_id=workflow_id) is None:
         raise no_workflow(workflow_id)
 
 

@@ -14,14 +14,13 @@ from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.encoding import dumps, loads
-from torc_tui.store.event_log import append
+from torc_tui.store.event_log import append, check_workflow
 from torc_tui.store.selection import RecordSelection
 from torc_tui.store.user_data import (
     Author,
     add_version,
     as_record,
     check_name,
-    check_workflow,
     find,
     find_locked,
     lock_workflow,

@@ -14,7 +14,7 @@ from torc_tui.errors import Refused
 from torc_tui.model import Job, Json, ResourceRequirements, Workflow
 from torc_tui.reasons import decode
 from torc_tui.status import JobStatus
-from torc_tui.store import events, sql
+from torc_tui.store import events, sql, workflow_progress
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import create as create
 from torc_tui.store.creation import execution_of
@@ -132,13 +132,12 @@ _FIELDS = {field.name for field in fields(Workflow)}
 
 
 def _workflow(conn: Connection, row: sql.WorkflowRow) -> Workflow:
-    rows = conn.rows(sql.STATUS_COUNTS, workflow_id=row.id)
-    counts = {JobStatus(one.status): one.number for one in rows}
+    counts = workflow_progress.counts(conn, row.id)
     values = {name: value for name, value in record(row).items() if name in _FIELDS}
     values["execution_config"] = execution_of(values["execution_config"])
     values["counts"] = counts
     if JobStatus.TERMINATED in counts:
-        values["interrupted"] = conn.value(sql.INTERRUPTED, workflow_id=row.id)
+        values["interrupted"] = workflow_progress.interrupted(conn, row.id)
     return Workflow(**values)
 
 

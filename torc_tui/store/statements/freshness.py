@@ -22,7 +22,15 @@ from torc_tui.store.schema import (
     user_data_group,
     user_data_version,
 )
-from torc_tui.store.statements.terms import ByDialect, among, cleared, columns, given, move, param
+from torc_tui.store.statements.terms import (
+    AS_CREATED,
+    ByDialect,
+    among,
+    columns,
+    given,
+    move,
+    param,
+)
 
 _workflow_id = param("workflow_id")
 _job_id = param("job_id")
@@ -141,14 +149,7 @@ WRITERS_SINCE = (
 RESET_STALE = (
     move(JobStatus.UNINITIALIZED, UNHELD - {JobStatus.DISABLED}, keeps=True)
     .where(job.c.id == _job_id)
-    .values(
-        {job.c.unmet: 0, job.c.unsuccessful: 0, job.c.retries: 0, job.c.lost: 0}
-        | cleared(
-            job,
-            "compute_node_id pid process_started allocation stop_requested started_at ended_at"
-            " return_code reason not_before",
-        )
-    )
+    .values(AS_CREATED)
 )
 MARK_MAY_BE_KEPT = (
     update(job)

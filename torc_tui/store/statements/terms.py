@@ -79,6 +79,17 @@ def cleared(table: Table, names: str) -> dict[Column[Any], None]:
     return {table.c[name]: None for name in names.split()}
 
 
+AS_CREATED: dict[Any, Any] = {
+    **dict.fromkeys((job.c.unmet, job.c.unsuccessful, job.c.retries, job.c.lost), 0),
+    **cleared(
+        job,
+        "compute_node_id pid process_started allocation stop_requested started_at ended_at"
+        " return_code reason not_before",
+    ),
+}
+"""Values of a job that was never started in this run; its attempts continue to count."""
+
+
 class RequiredLabel(Label[Any]):
     """An expression of a row that is never NULL."""
 

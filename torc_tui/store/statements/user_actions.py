@@ -21,7 +21,7 @@ from sqlalchemy import (
 from torc_tui.status import CANCELABLE, HELD, UNHELD, UNSUCCESSFUL, WAITING, JobStatus
 from torc_tui.store.schema import action, compute_node, dependency, file, job, user_data, workflow
 from torc_tui.store.statements.relations import members_of, upstream_of
-from torc_tui.store.statements.terms import among, cleared, columns, given, move, param
+from torc_tui.store.statements.terms import AS_CREATED, among, cleared, columns, given, move, param
 
 _workflow_id = param("workflow_id")
 _job_id = param("job_id")
@@ -55,17 +55,10 @@ REQUIRED_USER_DATA = (
 )
 """Empty records that a job reads and no job writes."""
 
-_attempt = (
-    "compute_node_id pid process_started allocation stop_requested started_at ended_at return_code"
-    " reason not_before"
-)
 RESET_JOBS = (
     move(JobStatus.UNINITIALIZED, UNHELD - {JobStatus.UNINITIALIZED, JobStatus.DISABLED})
     .where(_own)
-    .values(
-        {job.c.unmet: 0, job.c.unsuccessful: 0, job.c.retries: 0, job.c.lost: 0}
-        | cleared(job, _attempt)
-    )
+    .values(AS_CREATED)
 )
 """Reset every job that is not disabled to its state after creation; attempts continue to count."""
 NEXT_RUN = (
