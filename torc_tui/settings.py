@@ -36,7 +36,7 @@ KEYS: dict[str, type] = {
     "client.run.gpu_foreign": str,
     "tui.notify_command": str,
 }
-"""Every setting and its type. Others are kept and shown, and `config validate` names them."""
+"""Every setting and its type. Other keys are kept and shown, and reported by `config validate`."""
 
 MOST_INTEGER = (1 << 31) - 1
 """The largest integer, and the largest id, that every database can hold."""
@@ -55,7 +55,7 @@ LIMITS: dict[str, tuple[int, int]] = {
 """The smallest and the largest value of numbers."""
 
 FORMATS = ("table", "json", "json-items", "csv")
-"""What lists can be printed as."""
+"""The formats in which lists can be printed."""
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "client.format": FORMATS,
@@ -98,7 +98,7 @@ class Settings:
         return None if value is None else _checked(key, value, self.origins.get(key, ""))
 
     def merge(self, values: dict[str, Any], origin: str) -> None:
-        """Set nested values; they take precedence over those that are there."""
+        """Set nested values; they take precedence over present values."""
         for key, value in _flat(values):
             self.set(key, value, origin)
 
@@ -131,7 +131,7 @@ def load() -> Settings:
 
 
 def _read(scope: str, path: str, weaker: Settings) -> dict[str, Any] | None:
-    """Read a configuration file; the local one only from an owner whom weaker files trust."""
+    """Read a configuration file; the local one only if weaker files trust its owner."""
     from torc_tui import config_file
 
     if scope != "local":
@@ -256,7 +256,7 @@ def host_name() -> str:
 
 
 def actor() -> str:
-    """Return who acts, as events record it: ``user@host``."""
+    """Return the acting user, as events record it: ``user@host``."""
     return f"{user_name()}@{host_name()}"
 
 

@@ -1,6 +1,6 @@
 """Encode values as text that a column can hold: JSON, and paths of any bytes.
 
-Never here: anything that is slow to import; ``json`` is imported by the functions that need it.
+Nothing slow is imported here; the functions that need ``json`` import it.
 """
 
 from __future__ import annotations

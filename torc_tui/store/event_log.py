@@ -3,7 +3,7 @@
 Invariant: ``seq`` is taken under the lock of the workflow's row, which is held until the commit. A
 reader that sees event *n* sees all events before it, and ``seq > n`` misses none.
 
-Never here: anything that is slow to import; ``torc user-data update`` passes through here.
+Nothing slow is imported here, because ``torc user-data update`` uses this module.
 """
 
 from __future__ import annotations

@@ -119,9 +119,7 @@ class Feed:
         Any thread and a signal handler may call this.
         """
         if self._waker >= 0:
-            with suppress(
-                OSError
-            ):  # the pipe is full, which wakes the reader, too; or it is closed
+            with suppress(OSError):  # full, which wakes the reader too, or closed
                 os.write(self._waker, b"\0")
 
     def close(self) -> None:

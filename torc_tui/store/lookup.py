@@ -1,6 +1,6 @@
-"""Find workflows without reading them: for callers that must start quickly.
+"""Find workflows by name or id, for commands that must start quickly.
 
-Input: a connection. Output: ids. Never here: anything that is slow to import.
+Input: a connection. Output: ids. Nothing slow is imported here.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Dependency(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """``job`` waits for ``depends_on``: ids of jobs, or minus the id of a gate."""
+    """``job`` waits for ``depends_on``: ids of jobs, or the negative id of a gate."""
 
     job: int
     depends_on: int

@@ -1,4 +1,4 @@
-"""Tell a runner how far its workflow is: what failed, what remains, what was interrupted.
+"""Read the progress of a workflow: jobs that failed, remain or were interrupted.
 
 Input: a connection inside a transaction. Output: small rows, and events for the caller to append.
 """

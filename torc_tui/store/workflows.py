@@ -27,7 +27,7 @@ from torc_tui.store.selection import WorkflowSelection
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A workflow at one time; a feed after ``cursor``, the last event in it, brings the rest."""
+    """A workflow at one time; a feed after ``cursor``, its last event, returns later events."""
 
     workflow: Workflow
     jobs: list[Job]
@@ -60,14 +60,14 @@ def read_workflow(conn: Connection, workflow_id: int) -> Workflow:
 
 
 def job_times(store: Store, workflow_id: int) -> tuple[float | None, float | None]:
-    """Return when the first of the last attempts of the jobs started, and when the last ended."""
+    """Return the first start and the last end among the latest attempts of all jobs."""
     with store.read() as conn:
         row = conn.one(sql.JOB_TIMES, workflow_id=workflow_id)
     return (None, None) if row is None else (row.first_start, row.last_end)
 
 
 def snapshot(store: Store, workflow_id: int) -> Snapshot:
-    """Return all that a view folds events into, and the cursor to follow; raise NotFound."""
+    """Return the state into which views fold later events, and its cursor; raise NotFound."""
     with store.read() as conn:
         workflow = read_workflow(conn, workflow_id)
         requirements = read_requirements(conn, workflow_id)

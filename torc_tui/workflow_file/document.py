@@ -1,8 +1,8 @@
 """Represent a workflow file of any format as plain values that remember their lines.
 
-Input: what the readers (``yaml_text``, ``json_text``, ``kdl``) find. Output: a `Document`. A reader
-raises SpecSyntaxError for a text that it cannot read at all, and adds to ``problems`` what is wrong
-in a text that it can read, such as a key that is given twice. Keys have no meaning here.
+Input: the values that a reader (``yaml_text``, ``json_text``, ``kdl``) finds. Output: a `Document`.
+A reader raises SpecSyntaxError for a text that it cannot read at all, and adds to ``problems`` what
+is wrong in a text that it can read, such as a key that is given twice. Keys have no meaning here.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Map(dict[str, Json]):
         return self.spelled.get(key) if self.spelled else None
 
     def spell(self, key: str, text: str) -> None:
-        """Keep the text of a value."""
+        """Store the text of a value."""
         if self.spelled is None:
             self.spelled = {}
         self.spelled[key] = text
 
 
 class List(list[Json]):
-    """A list of the file; ``lines`` has the line of each item, where the format tells it cheaply.
+    """A list of the file; ``lines`` has the line of each item, if the format provides it.
 
     ``spelled`` has the same as in `Map`, by index.
     """
@@ -68,7 +68,7 @@ class List(list[Json]):
         return self.spelled.get(index) if self.spelled else None
 
     def spell(self, index: int, text: str) -> None:
-        """Keep the text of an item."""
+        """Store the text of an item."""
         if self.spelled is None:
             self.spelled = {}
         self.spelled[index] = text

@@ -32,7 +32,7 @@ Values = dict[str, tuple[Value, ...] | None]
 
 
 class GroupExpander:
-    """Expands the entries of one file."""
+    """Expand the entries of one file."""
 
     def __init__(self, checker: FieldChecker, read_lines: ReadLines) -> None:
         """Take the checker of the file, and the function that reads ``@file``."""

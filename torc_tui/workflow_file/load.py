@@ -75,9 +75,9 @@ def loads(
 ) -> WorkflowSpec:
     """Return the workflow of a text.
 
-    ``format`` is one of json, json5, yaml, kdl; without it the extension of ``file`` decides, and
-    without that each is tried. A workflow without a name gets that of ``file``, without extension.
-    ``@values.txt`` is looked for in ``directory``, by default the current one.
+    ``format`` is one of json, json5, yaml, kdl; without it, the extension of ``file`` decides,
+    and without a known extension, each is tried. A workflow without a name gets that of ``file``,
+    without extension. ``@values.txt`` is read from ``directory``, by default the current one.
     """
     if not text.strip():
         raise syntax_error("the file is empty" if file else "the text is empty", file=file)
@@ -101,7 +101,7 @@ def _unreadable(file: str, error: Exception) -> SpecError:
 
 
 def _near(file: str) -> str | None:
-    """Return which file of the directory has a similar name."""
+    """Return a hint with the file of the directory that has a similar name."""
     folder, name = os.path.split(file)
     try:
         names = os.listdir(folder or ".")  # noqa: PTH208
@@ -146,7 +146,7 @@ def _document(text: str, format: str | None, file: str | None) -> Document:
 
 
 def _no_format(text: str, file: str | None, refused: Mapping[str, Problem]) -> Problem:
-    """Return the problem of a text in no known format: that of the format it looks most like."""
+    """Return the problem of a text in no known format: that of the most similar format."""
     likely = (
         "json5" if text.lstrip().startswith("{") else "kdl" if _LIKE_KDL.search(text) else "yaml"
     )

@@ -87,7 +87,7 @@ def _from_native(value: Json, spelling: str | None, index: int | None) -> Value:
 
 
 def _from_text(text: str, read_lines: ReadLines, allowance: Allowance) -> tuple[Value, ...]:
-    as_written(text, None)  # refuses what no text can hold
+    as_written(text, None)  # refuses characters that no text can hold
     if len(text) > 1 and text[0] == "{" and text[-1] == "}" and "," not in text:
         text = text[1:-1].strip()
     if text.startswith("@") and len(text) > 1:
@@ -174,8 +174,8 @@ def combine(
         for name, length in lengths.items():
             if length != lengths[first]:
                 raise InvalidValue(
-                    f"zip needs lists of one length: {quoted(first)} has {lengths[first]} values, "
-                    f"{quoted(name)} has {length}"
+                    f"zip needs lists of equal length: {quoted(first)} has {lengths[first]} values,"
+                    f" {quoted(name)} has {length}"
                 )
         return list(zip(*values.values(), strict=True))
     total = math.prod(len(column) for column in values.values())

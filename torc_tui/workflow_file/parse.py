@@ -1,12 +1,13 @@
 """Turn a document into a `WorkflowSpec`.
 
 Input: what a reader made of the text. Output: the specification, with keys checked, variables and
-parameters filled in and unique names; or SpecError with everything that is wrong at once. Whether a
-name that is used exists is checked by the plan. No file is opened here.
+parameters filled in and unique names; or SpecError with everything that is wrong at once. The plan
+checks whether names that are used exist. No file is opened here.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -52,9 +53,6 @@ from torc_tui.workflow_file.templates import substitute
 
 _NEEDED = {"run_commands": ("commands",), "schedule_nodes": ("scheduler", "scheduler_type")}
 """Keys that an action needs, by its type."""
-_ACTION_FIELDS = frozenset(
-    {"trigger_type", "action_type", "jobs", "job_name_regexes", "commands", "persistent"}
-)
 
 
 def parse(
@@ -68,7 +66,7 @@ def parse(
 
 
 class _WorkflowParser:
-    """Parses one document."""
+    """The parser of one document."""
 
     def __init__(self, document: Document, read_lines: ReadLines) -> None:
         self.document = document
@@ -205,7 +203,7 @@ class _WorkflowParser:
         return self.groups.expand(entry, fields, table, make)
 
     def unique(self, kind: str, records: Sequence[Any]) -> None:
-        """Report names that several records of a section have."""
+        """Report names that occur more than once in a section."""
         if len({record.name for record in records}) == len(records):
             return
         first: dict[str, Source] = {}
@@ -270,22 +268,22 @@ class _WorkflowParser:
             if not fields.get(key) and not entry.get(key):  # an invalid value is reported already
                 message = f"action {shorten(fields['action_type'])}: the key '{key}' is missing"
                 self.problems.add(message, entry.line, key, kind="missing-key")
-        settings = {key: value for key, value in fields.items() if key not in _ACTION_FIELDS}
-        known = {key: value for key, value in fields.items() if key in _ACTION_FIELDS}
-        return Action(**known, settings=settings, source=self.checker.source(entry))
+        return Action(**_with_settings(fields, Action), source=self.checker.source(entry))
 
     def execution(self, entry: Map) -> ExecutionConfig:
         """Return how jobs are run."""
         fields = self.checker.fields(entry, EXECUTION) or {}
         stdio = fields.pop("stdio", None)
         stdio = (self.checker.fields(stdio, STDIO) if stdio is not None else None) or {}
-        settings: Fields = {
-            key: fields.pop(key)
-            for key in ("mode", "srun_termination_signal", "enable_cpu_bind")
-            if key in fields
-        }
         if "mode" in stdio:
             fields["stdio_mode"] = stdio["mode"]
         if "delete_on_success" in stdio:
             fields["delete_stdio_on_success"] = stdio["delete_on_success"]
-        return ExecutionConfig(**fields, settings=settings)
+        return ExecutionConfig(**_with_settings(fields, ExecutionConfig))
+
+
+def _with_settings(given: Fields, record: type[Action | ExecutionConfig]) -> Fields:
+    """Return the fields of a record; keys that are no fields of it become its settings."""
+    names = {field.name for field in dataclasses.fields(record)}
+    settings = {key: value for key, value in given.items() if key not in names}
+    return {key: given[key] for key in given.keys() - settings.keys()} | {"settings": settings}
