@@ -115,7 +115,7 @@ def test_workflows_are_confirmed(torc: Any, small: int, monkeypatch: pytest.Monk
 
 
 def test_jobs_of_a_lost_runner(torc: Any, place: Path) -> None:
-    """What becomes of each is told, and the runner is dropped only if it has no job left."""
+    """Each job gets a message; the runner is dropped only if it has no job left."""
     jobs = "[{name: a, command: x}, {name: b, command: x, on_lost: fail}, {name: c, command: x}]"
     (place / "w.yaml").write_text(f"{{name: w, jobs: {jobs}}}")
     torc("create", "w.yaml")

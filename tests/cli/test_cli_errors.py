@@ -100,7 +100,7 @@ def test_wrong_use(torc: Any, line: str, said: str) -> None:
 def test_similar_file(torc: Any, place: Path) -> None:
     (place / "sweep.yaml").write_text("name: w\njobs: [{name: a, command: 'true'}]\n")
     for command in ("run", "validate", "create"):
-        assert "did you mean sweep.yaml?" in torc(command, "swep.yaml").err
+        assert "did you mean 'sweep.yaml'?" in torc(command, "swep.yaml").err
     assert "did you mean" not in torc("run", "none/x.yaml").err
 
 

@@ -78,7 +78,7 @@ def test_same_size(torc: Any, place: Path, demo: Callable[..., list[str]]) -> No
 
 
 def test_follows(place: Path, demo: Callable[..., list[str]]) -> None:
-    """An edge of depends_on carries the rerun on; changed files do, too."""
+    """A rerun continues along changed files and along depends_on."""
     (place / "in.txt").write_text("longer than before\n")
     assert demo("--stale") == ["prep", "fit", "plot", "note"]
 
@@ -89,7 +89,7 @@ def test_output(place: Path, demo: Callable[..., list[str]]) -> None:
 
 
 def test_user_data(torc: Any, demo: Callable[..., list[str]]) -> None:
-    """An edit of a record makes the jobs that read it stale; its way back makes none."""
+    """An edit of a record makes the jobs that read it stale; reverting the edit does not."""
     for color, stale in (("blue", 1), ("red", 0)):
         assert torc("user-data", "update", "colors", "--data", f'{{"line": "{color}"}}').code == 0
         assert torc("plan", 1, "--check").code == stale
@@ -205,7 +205,7 @@ def test_rerun_check_is_kept(torc: Any, place: Path) -> None:
 
 
 def test_rerun_on(torc: Any, place: Path) -> None:
-    """A job that reruns on changes of its command only ignores its inputs."""
+    """With `rerun_on: [command]`, a changed input does not make a job stale."""
     (place / "in.txt").write_text("hello\n")
     text = WORKFLOW.replace("  - name: prep\n", "  - name: prep\n    rerun_on: [command]\n")
     (place / "w.yaml").write_text(text)

@@ -1,4 +1,4 @@
-"""settings: which value wins, what a database may be called, and what a bad file is told."""
+"""settings: which value wins, what a database may be called, and the errors of a bad file."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_every_kind(kind: Kind) -> None:
 
 
 def test_end_sentence() -> None:
-    """The exit code is told once."""
+    """The exit code appears once."""
     assert end_sentence(None, None) == ""
     assert end_sentence(None, 137) == "exit 137, SIGKILL"
     assert end_sentence(because(Kind.EXIT, code=3), 3) == "exit 3"

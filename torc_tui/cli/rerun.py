@@ -110,7 +110,7 @@ def reinit(call: Call) -> int:
 def offer_rerun(call: Call, workflow: Workflow) -> int:
     """Say how many jobs of a finished workflow are stale, and run them again if that is wanted.
 
-    Return how many are left as they are although nobody has said so.
+    Return how many stale jobs are left as they are without ``--keep``.
     """
     options = call.options
     if options.stale and options.keep:

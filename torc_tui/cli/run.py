@@ -133,7 +133,7 @@ def arguments_of(options: RunOptions) -> list[str]:
 def _make_ready(call: Call, workflow: Workflow) -> int:
     """Initialize a workflow that was never initialized, and look for stale jobs in a finished one.
 
-    Return how many stale jobs are left as they are although nobody has said so.
+    Return how many stale jobs are left as they are without ``--keep``.
     """
     from torc_tui.cli.rerun import offer_rerun
     from torc_tui.operations.workflows import initialize, needs_initialization

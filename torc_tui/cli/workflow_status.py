@@ -59,7 +59,7 @@ def is_complete_(call: Call) -> int:
 
 
 def wait(call: Call) -> int:
-    """Wait until every job of a workflow has finished, or until the time is over.
+    """Wait until every job of a workflow has finished, or until the timeout.
 
     If there is no runner after some time, a message says so once.
     """

@@ -195,7 +195,7 @@ def _exception(body: str, line: _Line, segments: Sequence[bytes]) -> tuple[str, 
 
 
 def _other_line(line: _Line, body: str, segments: Sequence[bytes]) -> str:
-    """Return what stands for the message of an exception that has none in its line."""
+    """Return a replacement for the message of an exception that has none in its line."""
     if line.raised:
         return _code_above(line, segments)
     return _following(line.place, segments) if body.endswith(":") else ""

@@ -1,4 +1,4 @@
-"""Lead the links of a graph from rank to rank.
+"""Route the links of a graph from rank to rank.
 
 Input: `Layers` whose units have their ports. Output: the places of boxes, and a `Hop` for each part
 of a link. Places are (rank axis, cross axis).

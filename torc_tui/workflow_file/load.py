@@ -6,7 +6,6 @@ wrong with a file is a SpecError that names the file. No other module of the pac
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
@@ -20,7 +19,7 @@ from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
 from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Document, Map, syntax_error
-from torc_tui.workflow_file.invalid_value import InvalidValue, suggestion
+from torc_tui.workflow_file.invalid_value import InvalidValue, nearest, suggestion
 from torc_tui.workflow_file.parameters import ReadLines
 from torc_tui.workflow_file.parse import parse
 from torc_tui.workflow_file.schema import WORKFLOW
@@ -107,8 +106,8 @@ def _near(file: str) -> str | None:
         names = os.listdir(folder or ".")  # noqa: PTH208
     except OSError:
         return None
-    near = difflib.get_close_matches(name, names, 1)
-    return f"did you mean {os.path.join(folder, near[0])}?" if near else None  # noqa: PTH118
+    near = nearest(name, names)
+    return None if near is None else f"did you mean {quoted(os.path.join(folder, near))}?"  # noqa: PTH118
 
 
 def _decode(content: bytes, file: str) -> str:
