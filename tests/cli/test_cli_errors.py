@@ -34,6 +34,8 @@ from torc_tui.store.database import Store
         ("runn x.yaml", "did you mean `torc run`"),
         ("--nope", "there is no option --nope"),
         ("--read-only jobs list", "--read-only is for the app"),
+        ("jobs update 1", "nothing to update\n  give at least one option"),
+        ("results list --bogus", "`torc results list --help` lists the arguments"),
         ("jobs list --stat x", "did you mean --status?"),
         ("jobs list a b c", "unexpected argument 'b'"),
         ("jobs list 1 --status pink", "there is no job status 'pink'"),

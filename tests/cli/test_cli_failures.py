@@ -111,6 +111,8 @@ def test_nothing_failed(torc: Any, place: Path) -> None:
 
 WRONG = {
     "failures 1 frob 2": "unexpected argument 'frob'",
+    "failures 1 --memory x2": "are for retry",
+    "failures 1 show 1 --memory x2": "are for retry",
     "failures 1 show": "show needs the number of a group",
     "failures 1 show one": "show needs the number of a group",
     "failures 1 show 9": "no group of failures 9",

@@ -60,18 +60,16 @@ class CommandParser(argparse.ArgumentParser):
         return self._wrong(f"{flag} needs a value")
 
     def _unknown(self, word: str) -> UsageError:
-        if word.startswith(_LITERAL):
+        if not word.startswith("-"):
             return self._wrong(f"unexpected argument {word.removeprefix(_LITERAL)!r}")
         import difflib
 
         flag = word.partition("=")[0]
-        known = [name for action in self._actions for name in action.option_strings]
-        near = difflib.get_close_matches(flag, known, 1) if word.startswith("-") else []
-        hint = f"did you mean {near[0]}?" if near else None
-        wrong = (
-            f"unknown option {flag}" if word.startswith("-") else f"unexpected argument {word!r}"
-        )
-        return self._wrong(wrong, hint)
+        options = [name for action in self._actions for name in action.option_strings]
+        known = {name.lstrip("-"): name for name in options}  # the dashes make all names similar
+        near = difflib.get_close_matches(flag.lstrip("-"), known, 1)
+        hint = f"did you mean {known[near[0]]}?" if near else None
+        return self._wrong(f"unknown option {flag}", hint)
 
     def _wrong(self, message: str, hint: str | None = None) -> UsageError:
         way_out = hint or f"`{self.prog} --help` lists the arguments"

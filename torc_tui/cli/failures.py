@@ -31,6 +31,11 @@ _SHOWN = 20
 def failures(call: Call) -> int | None:
     """List the reasons of failures, or act on the jobs of one reason."""
     given, what, number = _read(call.options.words)
+    if what != "retry" and changes_of(call):
+        raise UsageError(
+            "--memory, --runtime and --command are for retry",
+            hint="write `torc failures WORKFLOW retry N`",
+        )
     if what in ("retry", "skip"):
         call.command = call.command._replace(changes=True)
     workflow_id = call.workflow_id(given)
@@ -50,8 +55,6 @@ def failures(call: Call) -> int | None:
     ids = [job.job_id for job in group.jobs]
     if what == "retry":
         return carry_out(call, catalog.RETRY, ids, **changes_of(call))
-    if changes_of(call):
-        raise UsageError("--memory, --runtime and --command are for retry")
     return carry_out(call, catalog.DISABLE, ids)
 
 

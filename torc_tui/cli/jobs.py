@@ -84,16 +84,16 @@ def update(call: Call) -> None:
     from torc_tui.operations.additions import update_job
 
     options = call.options
+    changes = {
+        "name": options.name,
+        "command": options.command,
+        "runtime": options.runtime,
+        "requirement_id": options.resource_requirements_id,
+    }
+    if all(value is None for value in changes.values()):
+        raise UsageError("nothing to update", hint="give at least one option, such as --command")
     job_id = call.job_id(options.job, options.workflow)
-    update_job(
-        call.store,
-        job_id,
-        name=options.name,
-        command=options.command,
-        runtime=options.runtime,
-        requirement_id=options.resource_requirements_id,
-        actor=call.actor,
-    )
+    update_job(call.store, job_id, **changes, actor=call.actor)
     print_jobs(call, [job_id], f"Updated job {job_id}")
 
 
