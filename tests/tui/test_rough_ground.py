@@ -307,11 +307,11 @@ async def test_the_overview_leads_to_the_neighbours(place: Place) -> None:
     place.workflow(PLAIN)
     acts.initialize(place.store, 1, actor="bob@there")
     async with place.app().run_test(size=(160, 50)) as pilot:
-        await until(pilot, "Waited for by (1)", "second")
+        await until(pilot, "Dependents (1)", "second")
         await pilot.press("tab", "down")
         await until(pilot, "▸ … second".replace("…", "◌"))
         await pilot.press("enter")
-        await until(pilot, "Waits for (1)")
+        await until(pilot, "Dependencies (1)")
         job = screen(pilot).selected_job
         assert job is not None and job.name == "second"
 
@@ -363,7 +363,7 @@ async def test_a_folded_group_is_shown_as_a_whole(place: Place) -> None:
     )
     acts.initialize(place.store, 1, actor="bob@there")
     async with place.app().run_test(size=(160, 50)) as pilot:
-        await until(pilot, "States", lambda: "100 %" in screen_text(pilot))
+        await until(pilot, "Status", lambda: "100 %" in screen_text(pilot))
         place.tell(JobStatus.FAILED, 7, "job_failed", return_code=3, exec_time=1.0)
         await until(pilot, "Failed (1)", "✖ fit_7     exit 3", "29    97 %")
         await pilot.press("tab", "down", "enter")

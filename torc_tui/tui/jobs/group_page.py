@@ -29,7 +29,7 @@ def group_page(
     total = sum(group.counts)
     strip = [(text, status.word) for text, status in group.strip(min(60, width - 4))]
     out.add([], [("  ", ""), (sanitize(group.name), "group"), (f" ×{total}", "accent")])
-    out.add([("  ", ""), *strip], [], heading("States"))
+    out.add([("  ", ""), *strip], [], heading("Status"))
     out.add(*(_status_line(group, status, total) for status in TELLING if group.counts[status]))
     if durations is not None and durations.count:
         spread = f" ± {lasted(durations.deviation)}" if durations.count > 2 else ""

@@ -25,7 +25,7 @@ COLUMNS = (
     Column("cpus", "cpus", 5, minimum=4, importance=8, align="right"),
     Column("memory", "mem", 6, minimum=5, importance=9, align="right"),
     Column("gpus", "gpus", 5, minimum=4, importance=10, align="right"),
-    Column("attempt", "try", 4, minimum=3, importance=11, align="right"),
+    Column("attempt", "attempt", 7, minimum=7, importance=11, align="right"),
     Column("priority", "prio", 5, minimum=4, importance=12, align="right"),
     Column("values", "parameters", 24, minimum=12, importance=13),
 )

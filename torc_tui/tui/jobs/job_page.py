@@ -78,8 +78,10 @@ def job_page(facts: JobFacts, width: int) -> Page:
     out.add(*usage_table(job, facts.requirement, details, facts.now, width))
     if details is not None:
         out.add(*attempts_table(details.results, width))
-        _add_neighbours(out, "Waits for", details.before, details.before_count, facts.jobs, width)
-        _add_neighbours(out, "Waited for by", details.after, details.after_count, facts.jobs, width)
+        _add_neighbours(
+            out, "Dependencies", details.before, details.before_count, facts.jobs, width
+        )
+        _add_neighbours(out, "Dependents", details.after, details.after_count, facts.jobs, width)
         out.add(*_reads_and_writes(details.io, width))
         out.add(*_command(details.record, width))
     return out.fit(width - 1)

@@ -75,7 +75,7 @@ class ResultsPane(RecordPane):
     COLUMNS = (
         Column("job_name", "job", 24, minimum=12, importance=0, grow=2),
         Column("run_id", "run", 4, minimum=3, importance=4, align="right"),
-        Column("attempt_id", "try", 4, minimum=3, importance=5, align="right"),
+        Column("attempt_id", "attempt", 7, minimum=7, importance=5, align="right"),
         Column("status", "status", 12, importance=1),
         Column("return_code", "exit", 5, minimum=4, importance=2, align="right"),
         Column("exec_time_minutes", "time", 9, minimum=7, importance=2, align="right"),

@@ -16,7 +16,7 @@ from torc_tui.wording import clock, duration, moment, sentence, size
 
 HIGH = 0.9
 """Use of a limited resource is highlighted from this share on."""
-CPU_FROM, ENDED_FROM = 58, 79
+CPU_FROM, ENDED_FROM = 62, 83
 """Widths from which on attempts show the use of CPUs, and when they ended."""
 ATTEMPTS = 10
 """Attempts that are listed."""
@@ -126,7 +126,8 @@ def attempts_table(results: Sequence[Record], width: int) -> list[Line]:
     """Return the attempts, the newest first."""
     if not results:
         return []
-    head = f"{'run':>5}{'try':>5}  {'status':<13}{'exit':>5}{'time':>11}{'peak mem':>10}{'CPU':>7}"
+    head = f"{'run':>5}{'attempt':>9}  {'status':<13}{'exit':>5}{'time':>11}{'peak mem':>10}"
+    head += f"{'CPU':>7}"
     columns = 7 if width >= ENDED_FROM else 6 if width >= CPU_FROM else 5
     head = head if columns > 5 else head.removesuffix(f"{'CPU':>7}")
     head += "  ended" if columns > 6 else ""
@@ -145,7 +146,7 @@ def _attempt(result: Record, columns: int, width: int) -> list[Line]:
     cpu = result["avg_cpu_percent"]
     out: list[Line] = [
         [
-            (f"{result['run_id']:>5}{result['attempt_id']:>5}  ", "text"),
+            (f"{result['run_id']:>5}{result['attempt_id']:>9}  ", "text"),
             (fit(f"{sign.sign} {sign.word}", 13), sign.style),
             (("" if code is None else f"{code}").rjust(5), "failed" if code else "text"),
             (f"{lasted(result['ended_at'] - result['started_at']):>11}", "text"),
@@ -156,6 +157,6 @@ def _attempt(result: Record, columns: int, width: int) -> list[Line]:
     ]
     reason: Reason | None = result.get("reason")
     if reason is not None and reason.kind is not Kind.EXIT and width >= 40:
-        pieces = folded(sanitize(sentence(reason)), width - 14)[:2]
-        out += [[(" " * 12, ""), (piece, "muted")] for piece in pieces]
+        pieces = folded(sanitize(sentence(reason)), width - 18)[:2]
+        out += [[(" " * 16, ""), (piece, "muted")] for piece in pieces]
     return out
