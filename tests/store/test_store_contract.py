@@ -11,7 +11,7 @@ from tests.raw_sql import execute
 from torc_tui.errors import DatabaseBug, NotFound, Refused, UsageError
 from torc_tui.model import EdgeKind, Event
 from torc_tui.status import JobStatus
-from torc_tui.store import events, queries, relations, workflows
+from torc_tui.store import events, prepared, queries, relations, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.selection import JobSelection, ResultSelection, WorkflowSelection
 
@@ -395,11 +395,14 @@ def test_allocation(store: Store) -> None:
         assert conn.allocate("c") == 1
 
 
-def test_the_words_of_a_claim_use_their_index(sqlite_store: Store) -> None:
-    text = (
-        f"SELECT id FROM job WHERE workflow_id = 1 AND status = {JobStatus.READY}"
-        " AND NOT held ORDER BY resource_class LIMIT 2"
-    )
+@pytest.mark.parametrize(
+    "statement",
+    [sql.FIRST_CLASS, sql.NEXT_CLASS, sql.READY_JOBS],
+    ids=["first-class", "next-class", "jobs"],
+)
+def test_the_statements_of_a_claim_use_their_index(sqlite_store: Store, statement: Any) -> None:
+    prepared_statement = prepared.prepare("sqlite", statement)
+    values = (None,) * len(prepared_statement.names)
     with sqlite_store.read() as conn:
-        plan = execute(conn, f"EXPLAIN QUERY PLAN {text}")
+        plan = execute(conn, f"EXPLAIN QUERY PLAN {prepared_statement.text}", values)
     assert "job_ready" in str(plan) and "TEMP B-TREE" not in str(plan)
