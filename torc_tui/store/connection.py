@@ -101,7 +101,7 @@ class Connection:
             raise self.translated(error, name, rows) from error
 
     def insert(self, statement: BulkInsert, /, **columns: Any) -> None:
-        """Insert rows by the fastest way of the driver.
+        """Insert rows in the fastest way of the driver.
 
         A list, tuple or range holds a value for each row, everything else is the value of all rows.
         A column that is not given has its default. Without any list one row is inserted.
@@ -191,7 +191,7 @@ class Connection:
     def translated(
         self, error: Exception, statement: str = "", values: object = None
     ) -> BaseException:
-        """Return the error of ours that says what the driver's ``error`` means."""
+        """Return the error of `torc_tui.errors` for an ``error`` of the driver."""
         if isinstance(error, (OverflowError, UnicodeEncodeError)) or driver_errors.is_data_error(
             error
         ):
@@ -260,7 +260,7 @@ def _column(value: Any, count: int) -> Iterable[Any]:
 def connect(url: str | None = None, *, read_only: bool = False) -> Connection:
     """Open an existing database of any version that may be read.
 
-    Raise StoreUnavailable or SchemaMismatch if there is none of ours.
+    Raise StoreUnavailable or SchemaMismatch if there is none of torc.
     """
     raw, place = drivers.connect(url, read_only=read_only)
     return Connection(raw, place)

@@ -55,7 +55,7 @@ _REQUIRED: Any = object()
 
 
 class Entry:
-    """A mapping of the document; ``place`` is where it stands, such as ``jobs[3]``."""
+    """A mapping of the document; ``place`` is its position, such as ``jobs[3]``."""
 
     def __init__(self, value: Any, place: str) -> None:
         if not isinstance(value, dict):
@@ -159,7 +159,7 @@ def _parameter(entry: Entry, key: str, value: Any) -> int | float | str:
     finite = not isinstance(value, float) or math.isfinite(value)
     if isinstance(value, (int, float, str)) and not isinstance(value, bool) and finite:
         return value
-    raise entry.error("parameters", f"{key!r} {is_not('a number or a text', value)}")
+    raise entry.error("parameters", f"{key!r} {is_not('a number or a string', value)}")
 
 
 def _options(value: Any) -> dict[str, Json]:

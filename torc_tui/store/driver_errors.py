@@ -56,7 +56,7 @@ def _has_class(error: BaseException, name: str) -> bool:
 def is_bug(error: BaseException) -> bool:
     """Return whether a driver's error can only come from a mistake in this program.
 
-    A missing table or right is none: others can drop tables and revoke rights.
+    A missing table or right does not count: others can drop tables and revoke rights.
     """
     if isinstance(error, sqlite3.Error):
         bugs = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
@@ -85,7 +85,7 @@ def is_busy(error: BaseException) -> bool:
 
 
 def shown(place: str) -> str:
-    """Return ``place`` as it may be shown: without passwords, also those in parameters."""
+    """Return ``place`` without passwords, also those in parameters."""
     scheme, mark, rest = place.partition("://")
     if not mark:
         return place
@@ -99,17 +99,17 @@ def shown(place: str) -> str:
 
 
 def translate(error: Exception, place: str) -> StoreError:
-    """Return the error of ours for a driver's error."""
+    """Return the error of `torc_tui.errors` for an error of a driver."""
     if "://" in place:
         return _translate_postgresql(error, place)
     return _translate_sqlite(error, place)
 
 
 def refused_connection(error: Exception, conninfo: str) -> TorcError:
-    """Return the error for a connection to PostgreSQL that was not made.
+    """Return the error for a failed connection to PostgreSQL.
 
-    The texts of a server are in its own language, and the error of an attempt has no code. So the
-    server is asked, without a log-in, whether it accepts connections.
+    The messages of a server are in its own language, and the error of an attempt has no code. So a
+    ping, which needs no log-in, shows whether the server accepts connections.
     """
     from psycopg import ProgrammingError, errors, pq
 
@@ -148,7 +148,7 @@ def refused_connection(error: Exception, conninfo: str) -> TorcError:
 
 
 def _first_line(error: Exception, conninfo: str) -> str:
-    """Return the beginning of a driver's text, as a detail and without the password."""
+    """Return the first line of a driver's message, without the password."""
     from torc_tui.redaction import redact
 
     lines = str(error).strip().splitlines()
@@ -168,7 +168,7 @@ def _translate_postgresql(error: Exception, conninfo: str) -> StoreError:
         )
     if sqlstate == "42P07":  # duplicate table
         return SchemaMismatch(
-            f"the database {name} has tables of another program with the names of torc's",
+            f"the database {name} has tables of another program with the same names as torc's",
             hint="name another database with --database or TORC_DATABASE, or another schema with"
             " ?options=-csearch_path%3DSCHEMA",
         )
@@ -214,7 +214,7 @@ def _translate_sqlite(error: BaseException, path: str) -> StoreError:
 
 
 def _sqlite_code(error: BaseException) -> int:
-    """Return the primary result code; 0 for an error that SQLite itself has not raised."""
+    """Return the primary result code; 0 for an error that does not come from SQLite."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 

@@ -73,7 +73,7 @@ def _has_tables(connection: Dbapi, place: str) -> bool:
 
 
 def _version_in_meta(connection: Dbapi) -> str | None:
-    """Return what the table ``meta`` names as the version; None if there is no such table."""
+    """Return the version in the table ``meta``; None if there is no such table."""
     try:
         row = connection.execute("SELECT value FROM meta WHERE key = 'torc_schema'").fetchone()
     except Exception as error:
@@ -84,7 +84,7 @@ def _version_in_meta(connection: Dbapi) -> str | None:
 
 
 def _mismatch(version: int | None, place: str) -> StoreError:
-    """Return the error for a database whose schema has ``version`` instead of ours."""
+    """Return the error for a database whose schema has ``version`` instead of `VERSION`."""
     name = f"the database {shown(place)}"
     if version is None:
         return StoreUnavailable(f"{name} is empty", hint="create a workflow first")

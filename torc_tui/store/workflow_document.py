@@ -1,4 +1,4 @@
-"""Read an exported workflow: a document of ours, or of upstream's program, as a plan.
+"""Read an exported workflow: a document of torc, or of upstream's program, as a plan.
 
 Input: the document, which may hold anything. Output: a plan, and the results and events as rows.
 Commands that name records by id get the new ids. The jobs of a document without ``dependencies``
