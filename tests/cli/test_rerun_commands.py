@@ -119,6 +119,16 @@ def test_finished(torc: Any, place: Path, demo: Callable[..., list[str]]) -> Non
         assert (told.code, told.out) == (code, "")
 
 
+def test_finished_with_failures(torc: Any, place: Path) -> None:
+    """The failures are shown once more, without the heading and the time of a run."""
+    (place / "w.yaml").write_text("name: w\njobs: [{name: bad, command: exit 3}]\n")
+    assert torc("run", "w.yaml", "-q").code == 1
+    told = torc("run", 1)
+    assert told.code == 1
+    assert told.out.startswith("Workflow 1 (w) failed: 1 failed\n  failed: bad (job 1): exit 3\n")
+    assert torc("run", 1, "-q").err.endswith("torc: Workflow 1 (w) failed: 1 failed\n")
+
+
 def test_undecided(torc: Any, place: Path, demo: Callable[..., list[str]]) -> None:
     """Jobs that may be kept are counted apart from the stale ones, and a kept job says why."""
     (place / "in.txt").write_text("hallo\n")

@@ -182,13 +182,14 @@ def _here(call: Call, workflow: Workflow, options: RunOptions, stale: int, *, is
         report = run_workflow(call.store, workflow.id, options, observer)
     if stale and not report.exit_code:
         report.jobs_code = EXIT_STALE
+    summary = _summary(report, workflow, is_idle=is_idle)
     try:
         if call.json:
             output.json_value(record_of(report, workflow))
         elif not call.options.quiet and not (is_idle and report.exit_code in (0, EXIT_STALE)):
-            _print_report(call.store, report, workflow)
+            _print_report(call.store, report, workflow, summary)
         elif call.options.quiet and report.exit_code:
-            say(f"torc: {_summary(report, workflow)}")
+            say(f"torc: {summary}")
         sys.stdout.flush()
     except BrokenPipeError:
         redirect([sys.stdout])  # the report cannot be printed; the exit code remains
@@ -277,20 +278,20 @@ _STOPPED = frozenset({Kind.TIME_LIMIT, Kind.RUNNER_STOPPED})
 """Reasons of jobs that were stopped together with their runner."""
 
 
-def _summary(report: RunReport, workflow: Workflow) -> str:
-    """Return how a run ended, as one line."""
+def _summary(report: RunReport, workflow: Workflow, *, is_idle: bool) -> str:
+    """Return how a run ended, as one line; a run without jobs to run has no time."""
     counts = [status_counts(report.counts)] if any(report.counts.values()) else []
     if report.failed_actions:
         counts.append(f"{count(len(report.failed_actions), 'action')} failed")
-    jobs = f"{', '.join(counts)}, " if counts else ""
-    time = duration(report.exec_time)
-    return f"Workflow {workflow.id} ({workflow.name}) {_outcome(report)}: {jobs}in {time}"
+    if not is_idle:
+        counts.append(f"in {duration(report.exec_time)}")
+    return f"Workflow {workflow.id} ({workflow.name}) {_outcome(report)}: {', '.join(counts)}"
 
 
-def _print_report(store: Store, report: RunReport, workflow: Workflow) -> None:
+def _print_report(store: Store, report: RunReport, workflow: Workflow, summary: str) -> None:
     from torc_tui.wording import sentence
 
-    output.line(_summary(report, workflow))
+    output.line(summary)
     _print_failed_jobs(store, report, workflow)
     for action in report.failed_actions[:_LISTED]:
         output.line(f"  {sentence(action['reason'])}")
