@@ -17,7 +17,7 @@ from torc_tui.workflow_file.schema import Table
 Fields = dict[str, Json]
 
 _FEW_KEYS = 12
-"""A table with at most so many keys is listed in the hint for an unknown key."""
+"""The hint for an unknown key lists the keys of a table with at most this number of keys."""
 
 
 def label(entry: Map, table: Table) -> str:
@@ -32,7 +32,7 @@ class FieldChecker:
     def __init__(
         self, file: str | None, problems: FileProblems, incomplete: IncompleteSections
     ) -> None:
-        """Take the name of the file, and where to report."""
+        """Take the name of the file, and the collectors of its problems."""
         self.file = file
         self.problems = problems
         self.incomplete = incomplete
@@ -42,7 +42,7 @@ class FieldChecker:
     ) -> Fields | None:
         """Return the values of a mapping by the present names of their keys.
 
-        The result is None where ``entry`` is no mapping; it is then called ``where``, in a line.
+        The result is None if ``entry`` is no mapping; the message then names it ``where``.
         """
         if not isinstance(entry, Map):
             what = where or table.what

@@ -22,9 +22,8 @@ from torc_tui.workflow_file.schema import WORKFLOW, Key, Table
 
 def read_kdl(text: str, file: str | None = None) -> Document:
     """Return the document; raise SpecSyntaxError with the innermost node that cannot be read."""
-    text = text.replace(
-        "\r\n", "\n"
-    )  # a string may be a command, and bash does not accept a carriage return
+    # A string may be a command, and bash does not accept a carriage return.
+    text = text.replace("\r\n", "\n")
     try:
         nodes = ckdl.parse(text, version="any").nodes
     except (ckdl.ParseError, ValueError) as error:
