@@ -145,7 +145,7 @@ def test_edited_file(torc: Any, place: Path, demo: Callable[..., list[str]]) -> 
     assert "edits" not in torc("plan", "w.yaml").err
     os.utime(place / "w.yaml", (4e9, 4e9))
     told = torc("plan", "w.yaml").err
-    assert "w.yaml was changed after workflow 1 was created from it; its edits are not" in told
+    assert "w.yaml was modified after workflow 1 was created from it; edits are not" in told
     assert "`torc run w.yaml`" in told
     missing = torc("plan", "none.yaml")
     assert (missing.code, "there is no file none.yaml" in missing.err) == (2, True)
