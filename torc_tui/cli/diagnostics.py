@@ -94,6 +94,14 @@ def without_runner(workflow_id: int) -> str:
     return f"workflow {workflow_id} has no active runner; start one with `torc run {workflow_id}`"
 
 
+def after_failure(workflow_id: int) -> str:
+    """Return what to do about the failed jobs of a workflow."""
+    return (
+        f"`torc failures {workflow_id}` lists the reasons; `torc jobs retry JOB`, then"
+        f" `torc run {workflow_id}` runs a job again"
+    )
+
+
 def say_notices() -> None:
     """Print what users should know about the configuration files that were read."""
     from torc_tui import settings

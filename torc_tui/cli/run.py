@@ -17,7 +17,7 @@ from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
 from torc_tui.cli.create import create_from_file, warn_existing_outputs
-from torc_tui.cli.diagnostics import note, say
+from torc_tui.cli.diagnostics import after_failure, note, say
 from torc_tui.cli.identifiers import is_id
 from torc_tui.engine.report import EXIT_STALE, EXIT_UNSUCCESSFUL, RunOptions, RunReport
 from torc_tui.errors import NotFound, Refused, SettingsError
@@ -331,3 +331,6 @@ def _print_failed_jobs(store: Store, report: RunReport, workflow: Workflow) -> N
         output.line(
             f"  and {len(ended) - _LISTED} more: `torc results list {workflow.id} --failed`"
         )
+    if any(job.get("status", "failed") == "failed" for job in ended):
+        sys.stdout.flush()
+        say(after_failure(workflow.id))

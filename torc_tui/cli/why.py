@@ -43,6 +43,7 @@ def why(call: Call) -> None:
         say(without_runner(workflow_id))
     if chain.status in TROUBLED:
         _print_stderr_tail(call, job_id)
+        say(f"`torc jobs retry {job_id}`, then `torc run {workflow_id}` runs the job again")
 
 
 def _contains(node: views.Explanation, kind: Kind) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
-from torc_tui.cli.diagnostics import FAILED, OK, say, without_runner
+from torc_tui.cli.diagnostics import FAILED, OK, after_failure, say, without_runner
 from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, is_complete, number_of
@@ -42,6 +42,8 @@ def status(call: Call) -> int:
         for text in output.unschedulable(never):
             output.line(f"  {text}")
         print_absent(absent)
+        if workflow.state is WorkflowState.FAILED:
+            say(after_failure(workflow.id))
     return _exit_status(workflow) if call.options.exit_status else OK
 
 
