@@ -58,8 +58,8 @@ def exit_codes() -> str:
             "# Exit codes",
             "What the exit code of a command means.",
             table(("code", "meaning"), rows),
-            "1 takes precedence over 3. With `-q`, `torc run` still prints one line on standard"
-            " error\nwhen its exit code is not 0.\n",
+            "1 takes precedence over 3, and 3 over 4. With `-q`, `torc run` still prints one line on\n"
+            "standard error when its exit code is not 0.\n",
         )
     )
 

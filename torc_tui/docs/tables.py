@@ -27,7 +27,7 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (130, "interrupted by Ctrl-C"),
     (141, "the reader of the output closed the pipe"),
 )
-"""Exit codes of all commands, and their meaning. 1 takes precedence over 3."""
+"""Exit codes of all commands, and their meaning. 1 takes precedence over 3, and 3 over 4."""
 
 JOB_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_WORKFLOW_ID", "id of the workflow"),
