@@ -157,6 +157,8 @@ class Storm:
                     faults.append(f"workflow {workflow}: {job['name']} failed after its end")
             else:
                 faults.append(f"workflow {workflow}: {job['name']} is {job['status']}")
+        # A runner that was killed after the last job cannot record its own end.
+        self.torc("workflows", "sync-status", workflow)
         nodes = self.json("compute-nodes", "list", workflow)
         active = [node for node in nodes if node["is_active"]]
         if active:
