@@ -131,8 +131,8 @@ async def test_a_job_that_never_started_says_why(story: Story) -> None:
 @pytest.mark.parametrize(
     ("job", "words"),
     [
-        (THIRD, ["it wrote nothing to stderr", "stdout is not kept", "stdout not kept"]),
-        (FIFTH, ["its output is not kept (stdio mode none)"]),
+        (THIRD, ["the job wrote nothing to stderr", "stdout is not kept", "stdout not kept"]),
+        (FIFTH, ["the output of the job is not kept (stdio mode none)"]),
         (SIXTH, ["its output was deleted: it succeeded"]),
     ],
 )

@@ -56,12 +56,13 @@ def usage_table(
         *_gpus(requirement, used),
     ]
     cells = max(6, min(20, width - 50))
-    name = f"  ({sanitize(requirement.name)})" if requirement.name else ""
-    head = (fit("requested", 11) + fit("used", cells + 1), "faint")
-    out: list[Line] = [heading(fit("Resources", LABEL + 1), head, (name, "faint"))]
+    head = (fit("requested", 11) + "used", "faint")
+    out: list[Line] = [heading(fit("Resources", LABEL + 1), head)]
+    if requirement.name:
+        out.append(labeled("name", (sanitize(requirement.name), "text")))
     out += [_usage_line(row, cells) for row in rows]
     if used.get("cpu_time"):
-        out.append(labeled("CPU time", (duration(used["cpu_time"]), "text")))
+        out.append(labeled("CPU time", (" " * 11, ""), (duration(used["cpu_time"]), "text")))
     return [*out, []]
 
 

@@ -173,7 +173,10 @@ def no_lines(log: ShownLog, attempt: AttemptLog, only_one: bool, width: int) -> 
     window = log.window
     other: list[Line] = [[("o shows the other stream", "faint")]] if only_one else []
     if not log.streams:
-        return [[(f"its output is not kept (stdio mode {attempt.mode})", "muted")], *other]
+        return [
+            [(f"the output of the job is not kept (stdio mode {attempt.mode})", "muted")],
+            *other,
+        ]
     if not window.serial:
         return []
     if window.problem:
@@ -188,7 +191,7 @@ def _nothing_written(log: ShownLog, attempt: AttemptLog) -> list[Line]:
     if attempt.status not in HELD:
         names = [stream.name for stream in log.streams]
         both = "stdout and stderr" if names == ["combined"] else " or ".join(names)
-        text = f"it wrote nothing to {both}"
+        text = f"the job wrote nothing to {both}"
     lines: list[Line] = [[(text, "muted")]]
     if attempt.mode in _NOT_KEPT:
         text = f"{_NOT_KEPT[attempt.mode]} is not kept (stdio mode {attempt.mode})"

@@ -55,7 +55,7 @@ class AppCommands:
     def _command_line(self) -> None:
         line = self._app.last_line
         if line is None:
-            self._app.notify("no action with a command line yet")
+            self._app.notify("no action yet; this key shows the command line of the last one")
             return
 
         def wrapped(width: int) -> list[Line]:
