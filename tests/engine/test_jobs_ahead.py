@@ -66,6 +66,17 @@ def test_the_next_starts_before_the_end_is_written(bench: Make) -> None:
     assert it.engine.state.pool.free_cpus == 0
 
 
+def test_a_successor_that_starts_in_the_same_step_is_granted(bench: Make) -> None:
+    it = begun(bench)
+    first = it.engine.state.prefetched.jobs[0].id
+    it.fake.finish(it.ids["j_2"])
+    ended = it.fake.wait(0)
+    assert it.engine.starter.start_prefetched(ended)
+    it.fake.start(first)
+    it.engine.step([*ended, *it.fake.wait(0)], it.fake.now)
+    assert sum(cpus for _, cpus in holdings(it)) == 4
+
+
 def test_the_same_reports_again_start_nothing_twice(bench: Make) -> None:
     it = begun(bench)
     it.fake.finish(it.ids["j_2"])

@@ -121,11 +121,11 @@ class StepTransaction:
         started = [report for report in self._reports.started if self._is_held(report.key)]
         ending = {report.key for report in self._reports.exited}
         running = [report for report in started if report.key not in ending]
+        scheduling.grant(conn, self._state.granted)  # while the jobs are still pending
         self._rows += scheduling.start(conn, node_id, running)
         self._rows += [
             scheduling.started_event(node_id, report) for report in started if report.key in ending
         ]
-        scheduling.grant(conn, self._state.granted)
 
     def _record_ends(self, conn: Connection, outputs: Mapping[AttemptKey, OutputCheck]) -> None:
         """Record the ends, and everything that follows from them."""
