@@ -3,8 +3,8 @@
 Input: rows of runners and of what they hold, exit files. Output: attempts in flight, which the
 executor supervises from now on; rows and events.
 
-Never: a take-over from a runner that is only silent. From a runner whose lease has expired, only
-jobs are taken whose `on_lost` allows it.
+Never: taking jobs from a runner that is only silent. Only jobs whose `on_lost` allows it are taken
+from a runner whose lease has expired.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Adopter:
         return self._adopt_all()
 
     def take_back(self, known: Collection[int], now: float) -> list[InFlight]:
-        """Take up what this runner holds in the database besides the ``known`` jobs.
+        """Adopt the jobs that this runner holds in the database besides the ``known`` ones.
 
         The answer to a commit was lost: claimed jobs become ready again, others are adopted.
         """

@@ -72,7 +72,7 @@ class InputGroup:
 class Record:
     """A fingerprint without hashes, and what is needed to hash it.
 
-    That are the paths of files by id, the members of a long list of inputs, and the inputs that
+    It holds the paths of files by id, the members of a long list of inputs, and the inputs that
     look different at the end.
     """
 

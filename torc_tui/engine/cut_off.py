@@ -50,7 +50,7 @@ class CutOff:
         return events, [row.id for row in rows if row.id not in self._asked]
 
     def committed(self, decided: int, waiting: Iterable[int]) -> None:
-        """Forget as many decisions, which were written, and ask for those on other jobs."""
+        """Forget the decisions that were written, and request those on other jobs."""
         for _ in range(decided):
             self._asked.discard(self._thread.decisions.popleft()[0])
         for job_id in waiting:

@@ -1,9 +1,9 @@
-"""Record what the freshness of jobs is judged by: inputs at the start, outputs at the end.
+"""Record the inputs of jobs at their start and the outputs at their end, to find stale jobs later.
 
 Input: attempts that start and end, the file system. Output: records, which a thread completes with
-hashes. A step only looks at sizes and times of files.
+hashes. A step reads only the sizes and times of files.
 
-Invariant: what cannot be looked at is not recorded, and never disturbs a run.
+Invariant: a file that cannot be read is not recorded, and never disturbs a run.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _as_recorded(inputs: InputGroup, found: States) -> States:
 
 
 def _is_other(old: FileState | None, now: States, key: int) -> bool:
-    """Return whether an input does not look as at the start."""
+    """Return whether the size, times or inode of an input differ from the start."""
     state = now.get(key)
     if old is None or state is None:
         return (old is None) is not (state is None)

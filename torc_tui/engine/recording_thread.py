@@ -31,7 +31,7 @@ Files = Iterable[tuple[str, FileState | None]]
 class RecordingThread:
     """The thread of one runner; it starts with the first task.
 
-    ``decide`` tells whether a job stays completed, ``wake`` has the loop of the runner look here.
+    ``decide`` returns whether a job stays completed; ``wake`` wakes the loop of the runner.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class RecordingThread:
         self._put(lambda: self._judge(job_id))
 
     def finish(self, seconds: float) -> None:
-        """Wait until all results are there, at most for the given time."""
+        """Wait for all results, at most for the given time."""
         if self._open != self._done:
             done = threading.Event()
             self._hurry.set()
@@ -96,7 +96,7 @@ class RecordingThread:
             done.wait(seconds)
 
     def close(self) -> None:
-        """End the thread; what it has not begun is dropped."""
+        """End the thread, and drop the tasks that have not begun."""
         if self._thread is not None:
             self._hurry.set()
             while not self._tasks.empty():
@@ -144,7 +144,7 @@ class RecordingThread:
                 self._hashed(path, state)
 
     def _hashed(self, path: str, state: FileState) -> FileState:
-        """Return a state with its hash; what was hashed before is not read again."""
+        """Return a state with its hash; a file whose hash is known is not read again."""
         known = self._hashes.get(state[:5])
         if known is not None:
             return state._replace(hash=known)

@@ -1,4 +1,4 @@
-"""Decide when a runner leaves: when there is nothing left that it can run."""
+"""Decide when a runner ends: when no job is left that it can run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IDLE_SECONDS = 90.0
 
 
 class RemainingWork:
-    """What is left of a workflow for one runner."""
+    """The jobs of a workflow that are left for one runner."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Read what others have written about a workflow and its runner.
+"""Read what other programs have written about a workflow and its runner.
 
 Input: the database. Output: flags of the workflow, requests to this runner, and the resources that
 other runners of the host hold, which are counted in the pool.
@@ -29,7 +29,7 @@ class NodeIdentity:
 
 
 class SharedState:
-    """The rows of others, as this runner read them last.
+    """The rows of other runners, as this runner read them last.
 
     ``is_in_use`` tells whether a process uses what another runner holds: a runner that was killed
     cannot give anything back.

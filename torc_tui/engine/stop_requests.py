@@ -1,4 +1,4 @@
-"""Stop jobs and scripts when a signal, a user or the end of the time requires it."""
+"""Stop jobs and scripts after a signal, at the request of a user, or at the time limit."""
 
 from __future__ import annotations
 

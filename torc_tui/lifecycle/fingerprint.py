@@ -1,4 +1,4 @@
-"""Describe what is recorded of a successful attempt, and compare files with what was recorded.
+"""Describe the record of a successful attempt, and compare files with it.
 
 Input: values. Output: whether a file has changed since then, or needs its content for an answer.
 
@@ -42,7 +42,7 @@ class FileState(NamedTuple):
     hash: str | None = None
 
     def looks_like(self, other: FileState) -> bool:
-        """Return whether the two differ in nothing that changes with the content."""
+        """Return whether inode, size and times are equal."""
         return self[1:5] == other[1:5]
 
     @property
@@ -52,7 +52,7 @@ class FileState(NamedTuple):
 
 
 def needs_hash(old: FileState | None, now: FileState | None, recorded_ns: int) -> bool:
-    """Return whether only the content tells if a file is still as it was recorded."""
+    """Return whether only the content can show that a file has not changed."""
     if old is None or now is None or old.hash is None or old.size != now.size:
         return False
     return old.size == DIRECTORY or not old.looks_like(now) or _is_racy(old, recorded_ns)
@@ -63,7 +63,7 @@ def _is_racy(old: FileState, recorded_ns: int) -> bool:
 
 
 def differs(old: FileState, now: FileState, recorded_ns: int, check: Check) -> bool | None:
-    """Return whether a file has changed since it was recorded; None if that cannot be told.
+    """Return whether a file has changed since it was recorded; None if that cannot be determined.
 
     ``now`` needs a hash where `needs_hash` says so.
     """

@@ -1,4 +1,4 @@
-"""Decide whether a finished job is up to date: what was recorded of it against what is now.
+"""Decide whether a finished job is up to date, by comparing its record with the present state.
 
 Input: the record of the last successful attempt of a job (`Fingerprint`), and the job, its files
 and its user data as they are now (`JobFacts`). Output: reasons why it is stale. What follows for
@@ -22,7 +22,7 @@ from torc_tui.status import UNSUCCESSFUL, JobStatus
 
 
 class Aspect(StrEnum):
-    """What may make a job stale: the values of the key ``rerun_on`` of a job."""
+    """A kind of change that makes a job stale: the values of the key ``rerun_on`` of a job."""
 
     COMMAND = "command"
     ENV = "env"
@@ -101,11 +101,11 @@ class JobFacts:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What speaks for another run of a job, without regard to other jobs.
+    """The reasons to run a job again, without regard to other jobs.
 
     ``certain`` reasons hold in any case. ``provisional`` ones are about inputs that other jobs
     write: if these run again, the inputs are judged after their end. ``unknown`` reasons say what
-    cannot be told.
+    cannot be determined.
     """
 
     certain: tuple[Reason, ...] = ()
@@ -114,7 +114,7 @@ class Findings:
 
 
 def examine(job: JobFacts, outputs: Mapping[int, Baseline]) -> Findings:
-    """Return what speaks for another run of a job. ``outputs`` are the baselines of its outputs."""
+    """Return the reasons to run a job again. ``outputs`` are the baselines of its outputs."""
     if job.status is JobStatus.DISABLED:
         return Findings()
     if not job.is_finished_well:

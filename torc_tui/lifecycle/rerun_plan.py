@@ -30,7 +30,7 @@ _READS = frozenset({Aspect.FILES, Aspect.DATA})
 
 
 class Verdict(StrEnum):
-    """What becomes of a job in the next run."""
+    """Whether a job runs again in the next run."""
 
     KEEP = "keep"
     RUN = "run"
@@ -62,7 +62,7 @@ class JobVerdict:
 
 @dataclass(slots=True)
 class _Node:
-    """What a job or gate means for those that wait for it.
+    """The effect of a job or gate on the jobs that wait for it.
 
     ``sure`` and ``maybe`` count the jobs that run again, or may do so; ``names`` has the first of
     them. ``ended`` is the largest number of an event with which a job that is kept has ended.
@@ -75,7 +75,7 @@ class _Node:
     last: str = ""
 
     def add(self, other: _Node) -> None:
-        """Take in what another node means."""
+        """Add the effect of another node."""
         self.sure += other.sure
         self.maybe += other.maybe
         self.names += other.names[: NAMED - len(self.names)]
@@ -141,7 +141,7 @@ def _before(
 
 
 def _reran(job: JobFacts, before: _Node) -> list[Reason]:
-    """Return that a job ran again after this one had begun, if it did."""
+    """Return the reason that a job ran again after this one had begun, if one did."""
     if job.recorded is None or not job.is_finished_well or before.ended <= job.recorded.began:
         return []
     return [because(Kind.FOLLOWS, jobs=(before.last,))]

@@ -1,4 +1,4 @@
-"""Look at files: whether they exist, their size and times, and the hash of their content.
+"""Read the states of files: existence, size, times, and the hash of their content.
 
 Input: paths, relative to the working directory or absolute. Output: `FileState` records.
 
@@ -50,7 +50,7 @@ class FileStates:
     def state(self, path: str) -> FileState | None:
         """Return the state of a file without a hash; None if it does not exist.
 
-        Raise OSError if that cannot be seen.
+        Raise OSError if that cannot be determined.
         """
         try:
             return self.of(os.stat(self.path(path)))
@@ -60,7 +60,7 @@ class FileStates:
             raise OSError(str(error)) from None
 
     def of(self, found: os.stat_result) -> FileState:
-        """Return the state that a call of ``stat`` has told, without a hash."""
+        """Return the state from the result of ``stat``, without a hash."""
         device = 0 if found.st_dev == self.device else found.st_dev
         mode = found.st_mode
         if stat.S_ISREG(mode):

@@ -1,4 +1,4 @@
-"""Look at the declared files of a workflow as they are now, each once.
+"""Read the present states of the declared files of a workflow, each once.
 
 Input: declared files, and the states in which they were recorded. Output: `FileNow` records. The
 content of a file is read only where nothing else can tell whether it has changed.
@@ -33,8 +33,8 @@ def is_combined(
 class FilesNow:
     """The files of one workflow.
 
-    ``checks`` are those of files that have another than usual, by name; ``produced`` are the ids of
-    the files that jobs write.
+    ``checks`` are the values of ``rerun_check``, by the name of the file; ``produced`` are the ids
+    of the files that jobs write.
     """
 
     def __init__(

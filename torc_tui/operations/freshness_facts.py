@@ -1,7 +1,7 @@
 """Collect the facts by which `torc_tui.lifecycle` decides whether jobs are stale.
 
 Input: a database, the file system. Output: `JobFacts`, and the states in which outputs were left.
-Rows are read first, in one transaction; files are looked at afterwards.
+Rows are read first, in one transaction, and files afterwards.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def file_checks(settings: Mapping[str, Any]) -> dict[str, Check]:
 
 @dataclass(slots=True, kw_only=True)
 class WorkflowFacts:
-    """All that is known about the jobs of a workflow. ``last_seq`` numbers its last event."""
+    """The facts about the jobs of a workflow. ``last_seq`` numbers its last event."""
 
     name: str
     last_seq: int
@@ -87,9 +87,7 @@ class FactReader:
     def job(self, job_id: int) -> tuple[JobFacts, dict[int, Baseline], list[tuple[str, int]]]:
         """Return the facts about one job, the baselines of its outputs, and the jobs before it."""
         with self._store.read() as conn:
-            row = conn.one(sql.FRESHNESS_OF_JOB, job_id=job_id)
-            if row is None:
-                raise relations.no_job(job_id)
+            row = _row_of_job(conn, job_id)
             recorded = _recorded(row)
             self._read_groups(conn, [row], {job_id: recorded})
             outputs = [file.id for file in self._files.get(row.output_files or 0, ())]
@@ -102,9 +100,7 @@ class FactReader:
     def present(self, job_id: int, at: float) -> Fingerprint:
         """Return what would be recorded of a job if it had just ended with all as it is now."""
         with self._store.read() as conn:
-            row = conn.one(sql.FRESHNESS_OF_JOB, job_id=job_id)
-            if row is None:
-                raise relations.no_job(job_id)
+            row = _row_of_job(conn, job_id)
             old = _recorded(row)
             self._read_groups(conn, [row], {job_id: None})
             began = last_event(conn, self._workflow_id)
@@ -243,6 +239,14 @@ def last_event(conn: Connection, workflow_id: int) -> int:
     """Return the number of the last event of a workflow."""
     row = conn.one(sql.EVENT_HEAD, workflow_id=workflow_id)
     return 0 if row is None else row.last_seq
+
+
+def _row_of_job(conn: Connection, job_id: int) -> sql.FreshnessOfJobRow:
+    """Return the row with the facts of a job; raise NotFound if the job does not exist."""
+    row = conn.one(sql.FRESHNESS_OF_JOB, job_id=job_id)
+    if row is None:
+        raise relations.no_job(job_id)
+    return row
 
 
 def _recorded(row: JobRow) -> Fingerprint | None:

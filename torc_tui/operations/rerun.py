@@ -1,7 +1,7 @@
 """Rerun what is stale: plan it, begin a run of it, or accept the present state as current.
 
-Input: an open store, ids, who acts. Output: verdicts with their reasons as data, and what was done.
-`torc_tui.lifecycle` decides; `freshness_facts` collects what it needs.
+Input: an open database, ids, who acts. Output: verdicts with their reasons as data, and
+records of what was done. `torc_tui.lifecycle` decides; `freshness_facts` collects what it needs.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class RerunPlan:
 
     @property
     def certain(self) -> list[JobVerdict]:
-        """The jobs that run whatever becomes of the others."""
+        """The jobs that run in any case."""
         return [one for one in self.stale if one.certain]
 
     @property
@@ -65,13 +65,13 @@ class RerunPlan:
 
     @property
     def unknown(self) -> list[JobVerdict]:
-        """The jobs of which cannot be told whether they are stale; they are kept."""
+        """The jobs that may be stale, which cannot be determined; they are kept."""
         return [one for one in self.verdicts.values() if one.verdict is Verdict.UNKNOWN]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reinitialized:
-    """What a new run of stale jobs began with: their number, and that of those to be decided."""
+    """The start of a new run: how many jobs are stale, and how many of them are to be decided."""
 
     workflow_id: int
     run_id: int
@@ -115,8 +115,8 @@ def reinitialize(
 ) -> Reinitialized:
     """Begin a new run of the stale jobs and of those that follow them; the others stay as they are.
 
-    Refused if jobs are running, if files or records that
-    jobs read are missing (``force`` accepts missing files), and if the workflow is archived.
+    Refused if jobs are running, if files or records that jobs read are missing (``force`` accepts
+    missing files), and if the workflow is archived.
     """
     workflow = workflows.get_workflow(store, workflow_id)
     if number_of(workflow.counts, HELD):
@@ -129,7 +129,7 @@ def reinitialize(
         if done is not None:
             return done
     raise Refused(
-        f"cannot reinitialize workflow {workflow_id}: others change it all the time",
+        f"cannot reinitialize workflow {workflow_id}: other programs keep changing it",
         hint="try again when they have ended",
     )
 
