@@ -1,5 +1,5 @@
-"""A store, a home and a working folder of one's own for each test; the command line inside and
-outside this process."""
+"""Give each test its own database, home and working directory, and the command line as a function
+or as a process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Torc = Callable[..., Answer]
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder; settings of whoever runs the tests do not reach it."""
+    """The working directory; settings of the user who runs the tests have no effect."""
     for name in [name for name in os.environ if name.startswith(("TORC_", "XDG_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

@@ -1,4 +1,4 @@
-"""The engine, step by step: what it claims, what it records, whom it frees. No process runs
+"""The engine, step by step: what it claims, what it records, which jobs it frees. No process runs
 here."""
 
 from __future__ import annotations

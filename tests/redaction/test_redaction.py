@@ -1,4 +1,4 @@
-"""No password is left in a text that somebody reads."""
+"""No password is left in a text that is shown."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ class OwnServer:
 
 @pytest.fixture
 def postgresql_own() -> Iterator[OwnServer]:
-    """A server of one's own; skipped where PostgreSQL is not installed."""
+    """A private server; skipped if PostgreSQL is not installed."""
     import pwd
     import shutil
     import tempfile

@@ -1,4 +1,4 @@
-"""The table: what a line says, which lines are made anew, and that the selection is a key."""
+"""The table: the text of lines, which lines are painted again, and the selection by key."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def _show(call: Call, workflow_id: int, group: FailureGroup) -> None:
 
 
 def _place(call: Call, group: FailureGroup) -> str:
-    """Return where the log of the sample tells why it failed: ``PATH:LINE``."""
+    """Return where the log of the sample shows why it failed: ``PATH:LINE``."""
     signature, sample = group.signature, group.sample
     for attempt in log_files.attempts(call.store, sample.job_id):
         if attempt.attempt_id == sample.attempt_id:

@@ -65,7 +65,7 @@ class JobChanges:
 
 @dataclass(slots=True)
 class PlannedChanges:
-    """What each job gets, by id, and refusals for the others."""
+    """The new values of each job, by id, and refusals for the others."""
 
     requirements: dict[int, ResourceRequirements] = field(default_factory=dict)
     commands: dict[int, str] = field(default_factory=dict)
@@ -122,7 +122,7 @@ def _command(text: str) -> str | Substitution:
 def plan_changes(
     conn: Connection, workflow_id: int, jobs: Sequence[JobState], changes: JobChanges
 ) -> PlannedChanges:
-    """Return what each job gets; change nothing."""
+    """Return the new values of each job; change nothing."""
     planned = PlannedChanges()
     known = workflows.read_requirements(conn, workflow_id)
     for job in jobs:

@@ -1,4 +1,4 @@
-"""Pack what somebody needs to find out why a workflow failed: logs, definition, results, plan.
+"""Pack what is needed to find out why a workflow failed: logs, definition, results, plan.
 
 Input: a workflow and the attempts whose logs are wanted. Output: a ``.tar.gz`` file. Passwords and
 tokens are replaced in everything that is packed.

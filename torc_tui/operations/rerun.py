@@ -36,7 +36,7 @@ from torc_tui.store.encoding import loads
 from torc_tui.store.events import append
 
 _TRIES = 5
-"""How often a plan is made anew when others write to the workflow meanwhile."""
+"""How often a plan is repeated if other programs write to the workflow meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ _MOST_VALUES = 4
 
 
 class Attempt(Protocol):
-    """What must be known of a failed attempt."""
+    """The facts about a failed attempt."""
 
     @property
     def job_id(self) -> int:
@@ -56,7 +56,7 @@ class Attempt(Protocol):
 
 
 class Canceled(Protocol):
-    """What must be known of a canceled job."""
+    """The facts about a canceled job."""
 
     @property
     def job_id(self) -> int:
@@ -159,7 +159,7 @@ def fold(
 
 
 def _with_name(job: Member) -> Member:
-    """Return the job with its name in its message, where that was replaced.
+    """Return the job with its name put back into its message.
 
     A name may be an ordinary word of the message; it is replaced only to find equal messages.
     """

@@ -127,7 +127,7 @@ SPELLED_OUT = frozenset({"missing_module", "missing_command", "assertion"})
 
 
 def kind_of(line: str) -> str:
-    """Return the kind of failure that a line in lower case tells; empty if it is none of these."""
+    """Return the kind of failure that a line in lower case describes; empty if unknown."""
     if any(word in line for word in _LICENSE) and any(word in line for word in _LICENSE_TROUBLE):
         return "license"
     for kind, texts in KINDS:

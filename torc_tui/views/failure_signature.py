@@ -1,4 +1,4 @@
-"""Tell what a failed attempt has in common with others: its signature.
+"""Compute the signature of a failed attempt: what it has in common with others.
 
 Input: how the attempt ended, and the end of its log. Output: a `Signature`; attempts with equal
 `Signature.key` failed for the same reason. Texts are plain, without control sequences.
@@ -49,7 +49,7 @@ class End(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """What failed attempts have in common, and where the log of this one tells it.
+    """What failed attempts have in common, and where the log of this attempt shows it.
 
     ``line`` counts from 1; it is None where only the end of a long log was read. ``offset`` is
     where the line starts, in bytes.
@@ -91,7 +91,7 @@ def decode(stored: str | None, cause: str | None, code: int | None) -> Signature
 
 
 class Excerpt(NamedTuple):
-    """What the end of a log tells, whatever the cause of the failure turns out to be."""
+    """The lines of a log that may explain a failure, whatever its cause."""
 
     found: ErrorLine | None = None
     message: str = ""
@@ -102,7 +102,7 @@ class Excerpt(NamedTuple):
 
 
 def read_excerpt(log: Log, names: Iterable[str] = ()) -> Excerpt:
-    """Return what a log tells; ``names`` are those of the job and its host."""
+    """Return the lines that may explain a failure; ``names`` are those of the job and its host."""
     segments = log.data.split(b"\n")
     if log.start and len(segments) > 1:
         head, *segments = segments  # the rest of a line that was cut

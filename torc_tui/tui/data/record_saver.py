@@ -64,7 +64,7 @@ class EditedScreen(Protocol):
         ...
 
     def take_theirs(self, clash: Clash) -> None:
-        """Continue with the version that somebody else wrote."""
+        """Continue with the version that another writer saved."""
         ...
 
 

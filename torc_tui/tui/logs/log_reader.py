@@ -140,7 +140,7 @@ class LogReader:
     # -- in the thread -----------------------------------------------------------------------------
 
     def _pause(self) -> float | None:
-        """Return for how long nothing needs to be done; None: until somebody asks."""
+        """Return for how long nothing needs to be done; None: until the next request."""
         log = self._log
         if log is None or not self._watching:
             return None

@@ -62,7 +62,7 @@ def memory_bar(state: GpuState, width: int) -> list[Span]:
 
 
 def memory_words(state: GpuState, *, short: bool = False) -> str:
-    """Return how much memory of a GPU is used, and by whom."""
+    """Return how much memory of a GPU is used, and which processes use it."""
     gpu = state.gpu
     assert gpu is not None
     if state.limitless:
