@@ -409,6 +409,22 @@ async def test_who_starts_a_runner_is_recorded(story: Story) -> None:
         assert told is not None and told.actor and told.data is not None and told.data["pid"] > 0
 
 
+async def test_another_runner_is_started_after_a_question(story: Story) -> None:
+    app = story.app()
+    async with app.run_test(notifications=True, size=(120, 30)) as pilot:
+        await until(pilot, sees(pilot, "waits for prep"))
+        node = story.runner()
+        await pilot.press("R")
+        await until(pilot, sees(pilot, "Start another runner?", f"runner {node} on {hostname()}"))
+        await pilot.press("n")
+        await until(pilot, lambda: "Start another runner" not in screen_text(pilot))
+        assert story.last("node_requested") is None
+        await pilot.press("R")
+        await until(pilot, sees(pilot, "Start another runner?"))
+        await pilot.press("y")
+        await until(pilot, lambda: story.last("node_requested"))
+
+
 async def test_a_long_line_is_wrapped_and_copied_whole(story: Story) -> None:
     app = story.app()
     async with app.run_test(notifications=True, size=(80, 24)) as pilot:

@@ -86,7 +86,7 @@ class WorkflowActions:
         """Return the commands that are carried out here."""
         handlers: dict[str, OnWorkflow] = {
             **{command: partial(act, actions) for command, actions in ON_WORKFLOWS.items()},
-            START.id: run,
+            START.id: start,
             STOP.id: self._stop,
             RENAME.id: workflow_dialogs.rename,
             RESIZE.id: workflow_dialogs.resize,
@@ -205,6 +205,21 @@ def drop(torc: AppPort, workflow: Workflow) -> None:
         )
 
     workflow_dialogs.choose_runner(torc, workflow, ask)
+
+
+def start(torc: AppPort, workflow: Workflow) -> None:
+    """Start a runner; ask first where the workflow has one."""
+
+    def found(runners: Sequence[workflow_dialogs.RunnerSize]) -> None:
+        if not runners:
+            run(torc, workflow)
+            return
+        hosts = ", ".join(f"runner {one.id} on {one.hostname}" for one in runners)
+        about = [f"{hosts}: another one starts further jobs at the same time."]
+        title = f"{workflow.name} is already running. Start another runner?"
+        confirm(torc, title, about, "Start another runner", lambda: run(torc, workflow))
+
+    workflow_dialogs.read_runners(torc, workflow, found)
 
 
 def run(torc: AppPort, workflow: Workflow, *, line: str | None = None) -> None:

@@ -116,7 +116,14 @@ def choose_runner(torc: AppPort, workflow: Workflow, then: Callable[[RunnerSize]
                 lambda chosen: None if chosen is None else then(chosen),
             )
 
-    torc.actions.read(lambda store, actor: _runners(store, workflow.id), then=found)
+    read_runners(torc, workflow, found)
+
+
+def read_runners(
+    torc: AppPort, workflow: Workflow, then: Callable[[list[RunnerSize]], None]
+) -> None:
+    """Pass on the active runners of a workflow."""
+    torc.actions.read(lambda store, actor: _runners(store, workflow.id), then=then)
 
 
 def _matching(runners: list[RunnerSize], typed: str) -> list[FoundRow[RunnerSize]]:
