@@ -340,7 +340,8 @@ async def test_a_workflow_deleted_under_the_app(story: Story) -> None:
         workflow_acts.delete_workflows(story.store, [story.workflow])
         await until(pilot, sees(pilot, "was deleted"))
         await pilot.press("escape")
-        await until(pilot, sees(pilot, "no workflows yet"))
+        await until(pilot, sees(pilot, "no workflows yet", "N new"))
+        await until(pilot, lambda: "X stop" not in screen_text(pilot))
 
 
 async def test_a_workflow_that_is_not_there(story: Story) -> None:

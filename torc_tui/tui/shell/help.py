@@ -36,6 +36,8 @@ WIDEST = 100
 """Cells of a page, at most: longer lines are hard to read."""
 LIST = 20
 """Cells of the list of topics."""
+TITLE = 17
+"""Cells of the title of a command, with the space behind it."""
 BESIDE_FROM = 90
 """Width of the terminal from which on the list stands beside the page."""
 
@@ -111,9 +113,9 @@ def _command_lines(command: Command, keymap: KeyMap, width: int) -> Iterator[Lin
         texts = ["", *textwrap.wrap(command.help, max(10, width - 4))]
         first.append((command.title, "text"))
     else:
-        under = " " * (head + 15)
+        under = " " * (head + TITLE)
         texts = textwrap.wrap(command.help, width - len(under))
-        first.append((fit(command.title, 15), "text"))
+        first.append((fit(command.title, TITLE - 1) + " ", "text"))
     yield [*first, (texts[0], "muted")]
     yield from ([(under, ""), (text, "muted")] for text in texts[1:])
     room = max(20, width - len(under))

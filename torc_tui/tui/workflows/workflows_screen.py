@@ -14,7 +14,7 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.feed.handovers import Found, Handover, Listed, Lost
 from torc_tui.tui.feed.watches import Watch
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.commands import Command
+from torc_tui.tui.frame.commands import ACTIONS, Command
 from torc_tui.tui.frame.footer import FooterBar
 from torc_tui.tui.frame.header import HeaderBar, HeaderState
 from torc_tui.tui.widgets.command_node import Handler
@@ -79,6 +79,8 @@ class WorkflowsScreen(TorcScreen):
             self.table.select(self.at)
             self.at = None
         self._show_header()
+        if bool(before) is not bool(now):
+            self.show_keys()
 
     def _show_header(self) -> None:
         workflows = [one for one in self.rows.workflows.values() if not one.is_archived]
@@ -113,7 +115,10 @@ class WorkflowsScreen(TorcScreen):
 
     def is_idle(self, command: Command) -> bool:
         nothing_to_leave = command.id == "back" and not self.filter_line.display
-        return super().is_idle(command) or nothing_to_leave
+        needs_rows = command.id in {*ACTIONS, "filter"} or "list" in command.where
+        return (
+            super().is_idle(command) or nothing_to_leave or (needs_rows and not self.rows.workflows)
+        )
 
     def _back(self) -> None:
         if self.filter_line.display or isinstance(self.focused, Input):
