@@ -155,7 +155,7 @@ async def test_the_filter_is_of_the_records_and_escape_takes_it_away(lab: Lab) -
         data = await opened(pilot)
         await pilot.press("/", *"empty")
         await until(pilot, lambda: list(data.rows.records) == [lab.ids["metrics"]])
-        await until(pilot, sees(pilot, "1 of 3", "nobody has written it yet"))
+        await until(pilot, sees(pilot, "1 of 3", "not written yet"))
         assert len(screen(pilot).table.order) == 2, "the jobs are not filtered"
         await pilot.press("enter", "escape")
         await until(pilot, lambda: len(data.rows.records) == 3)

@@ -57,7 +57,7 @@ def attempt(record: Record) -> str:
 def written(record: Record) -> list[Span]:
     """Return who wrote a record and when: ``by fit (run 2, attempt 1) 2026-11-20 17:38:02``."""
     if not record["version"]:
-        return [("nobody has written it yet", "muted")]
+        return [("not written yet", "muted")]
     spans: list[Span] = [("by ", "faint"), (record["writer"] or "the workflow file", "accent")]
     if place := attempt(record):
         spans.append((f" ({place})", "faint"))

@@ -109,9 +109,7 @@ class ValueView(CommandNode, Vertical):
         self.record, self.violations = record, violations
         self._title(self._head(record))
         if record["data"] is None:
-            self.value_tree.clear(
-                "null: cleared" if record["version"] else "null: nobody has written it yet"
-            )
+            self.value_tree.clear("null: cleared" if record["version"] else "null: not written yet")
         else:
             self.value_tree.set_value(record["data"], same=same)
         self._search()

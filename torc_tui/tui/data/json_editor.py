@@ -79,7 +79,7 @@ class JsonEditor(TextArea):
         language = "json" if len(text) <= HIGHLIGHTED else None
         super().__init__("", language=language, soft_wrap=False, show_line_numbers=True, id=id)
         self.indent_width = 2
-        self._set_document(text, language)  # last, as each setting above measures all lines anew
+        self._set_document(text, language)  # last, as each setting above measures all lines again
         self.wrong: JsonError | None = None
 
     # Textual asks for the whole text for every line it paints; a megabyte is joined once for each

@@ -93,7 +93,7 @@ class AppPort(Protocol):
         ...
 
     def handlers_here(self) -> Mapping[str, Handler]:
-        """Return who carries out which command here and now."""
+        """Return the handlers of the commands that are available now."""
         ...
 
     def quit(self) -> None:

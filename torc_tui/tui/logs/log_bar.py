@@ -12,11 +12,12 @@ from textual.widgets import Input
 
 from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.filter_line import FilterNote
 from torc_tui.tui.widgets.painted import Painted, joined
 
 
 class LogBar(Painted):
-    """The line under the log: how it stands at the left, what it is at the right."""
+    """The line under the log: its state at the left, its name at the right."""
 
     BASE = "header"
 
@@ -44,12 +45,11 @@ class LogBar(Painted):
 
 
 class SearchLine(CommandNode, Horizontal):
-    """Where a search is typed. Hidden while there is none."""
+    """The field for the text of a search. Hidden while there is no search."""
 
     DEFAULT_CSS = """
     SearchLine { height: 1; display: none; background: $surface; }
     SearchLine > Input { width: 1fr; border: none; height: 1; padding: 0; background: $surface; }
-    SearchLine > Painted { width: 3; }
     """
 
     class Typed(Message):
@@ -60,18 +60,14 @@ class SearchLine(CommandNode, Horizontal):
             self.text = text
 
     class Done(Message):
-        """Enter: the search stays. ``text`` is None: it is given up."""
+        """The typing is over: ``text`` is kept as the search; None: the search is canceled."""
 
         def __init__(self, text: str | None) -> None:
             super().__init__()
             self.text = text
 
-    class _Slash(Painted):
-        def lines(self, width: int, height: int) -> Sequence[Line]:
-            return [[(" / ", "accent bold")]]
-
     def compose(self) -> ComposeResult:
-        yield self._Slash()
+        yield FilterNote([(" / ", "accent bold")], classes="-sign")
         yield Input(placeholder="search the whole log", compact=True)
 
     def begin(self) -> None:

@@ -1,1 +1,1 @@
-"""The tab of the machine: CPUs, memory, GPUs, and who holds them."""
+"""The tab of the machine: CPUs, memory, GPUs, and the jobs that hold them."""

@@ -229,7 +229,7 @@ class MachineSheet:
         self.gap()
 
     def _users(self, state: GpuState) -> list[Span]:
-        """Who holds the GPU, and who else is on it."""
+        """Return the jobs that hold the GPU, and other processes on it."""
         gpu = state.gpu
         assert gpu is not None
         out: list[Span] = []

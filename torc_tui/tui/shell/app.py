@@ -254,7 +254,7 @@ class TorcApp(App[int]):
         return self.commands.handlers()
 
     def handlers_here(self) -> Mapping[str, Handler]:
-        """Return who carries out which command here and now."""
+        """Return the handlers of the commands that are available now."""
         return self.dispatcher.handlers()
 
     def run_command(self, command_id: str) -> None:

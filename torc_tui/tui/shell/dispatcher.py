@@ -33,7 +33,7 @@ class Dispatcher:
         return found
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return who carries out which command here and now, from the focus outwards."""
+        """Return the handlers of the available commands, from the focus outwards."""
         return {**self._app.handlers(), **handlers_of(self._app.screen)}
 
     async def carry_out(self, command: Command) -> None:

@@ -1,4 +1,4 @@
-"""Notify a user who looks elsewhere: by the bell, OSC 9 and a command of the user.
+"""Notify the user outside the app: by the bell, OSC 9 and a command of the user.
 
 The command is ``tui.notify_command`` of the settings; it gets the sentence as ``TORC_NOTICE`` and
 as its first argument.

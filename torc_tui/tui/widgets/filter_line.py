@@ -180,7 +180,7 @@ class FilterLine(CommandNode, Horizontal):
 
 
 class GhostText(Suggester):
-    """Suggests the first text of ``complete`` that goes on from what was typed."""
+    """Suggests the first text of ``complete`` that continues the typed text."""
 
     def __init__(self, complete: Callable[[str], Sequence[str]]) -> None:
         super().__init__(use_cache=False, case_sensitive=True)

@@ -2,7 +2,7 @@
 
 Input: a path, checked while it is typed. Output: a preview of what the file would become, or its
 problems; at the end a call of ``operations``. Files are read by the reader thread, and nothing is
-stored before the user says so.
+stored before the user confirms.
 """
 
 from __future__ import annotations

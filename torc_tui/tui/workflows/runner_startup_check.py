@@ -1,7 +1,7 @@
 """Watch a runner that was started in the background for its first seconds.
 
 Input: the runner. Output: an error with the end of its log if it ends before it works, or nothing.
-The reader thread looks; between two looks nobody waits.
+The reader thread checks; no thread waits between two checks.
 """
 
 from __future__ import annotations

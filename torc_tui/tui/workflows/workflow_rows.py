@@ -77,7 +77,7 @@ class WorkflowRows:
         if self.words:
             return f"no workflow matches: {key('filter-clear')} shows all"
         archived, everybody = key("archived"), key("all-users")
-        return f"nothing to show: {archived} shows archived ones, {everybody} those of all users"
+        return f"no workflow here: {archived} shows archived ones, {everybody} those of all users"
 
     def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
         """Return the cells of one workflow."""

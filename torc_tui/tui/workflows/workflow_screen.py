@@ -111,7 +111,7 @@ class WorkflowScreen(TorcScreen):
         return self.model.reasons_of(job)
 
     def go_to_job(self, job_id: int, *, focus: bool = True) -> None:
-        """Select a job; a filter that hides it is taken away."""
+        """Select a job; a filter that hides the job is removed."""
         if not reveal(self.table, job_id):
             self.filter.show_all()
             self.table.select(job_id)
