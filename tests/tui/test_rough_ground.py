@@ -276,6 +276,14 @@ async def test_no_such_workflow_says_the_way_back(place: Place) -> None:
         await until(pilot, "plain")
 
 
+async def test_no_user_data(place: Place) -> None:
+    place.workflow(PLAIN)
+    async with place.app().run_test(size=(100, 24)) as pilot:
+        await until(pilot, "first", "plain")
+        await pilot.press("4")
+        await until(pilot, "no user data yet: a adds a record")
+
+
 async def test_read_only_opens_nothing_for_writing(place: Place) -> None:
     place.workflow(PLAIN)
     before = len(list(place.folder.iterdir()))

@@ -163,8 +163,12 @@ class DataPane(Pane):
         self.lists_read += 1
         self._reading_list = False
         self.records = {record["id"]: record for record in found.records}
-        nothing = "no user data yet" if found.job_id is None else "the job has no user data"
-        self.table.empty = nothing
+        key = self.host.torc.keymap.key("data-new")
+        self.table.empty = (
+            f"no user data yet: {key} adds a record"
+            if found.job_id is None
+            else "the job has no user data"
+        )
         self._filter()
         if self._wanted in self.rows.records:
             self.table.select(self._wanted)
