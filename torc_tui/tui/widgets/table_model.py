@@ -16,6 +16,8 @@ GUTTER = 2
 """Cells before the first column: the mark of the cursor, and that of a marked row."""
 GAP = 2
 """Cells between two columns."""
+MARGIN = 1
+"""Cells after the last column."""
 EXTRA = 4
 """Columns of this importance and above are left out before others are narrowed."""
 
@@ -110,7 +112,7 @@ def layout(
 
     With ``everything``, no column is left out.
     """
-    room = width - GUTTER
+    room = width - GUTTER - MARGIN
     shown = list(columns) if everything else _chosen(columns, room)
     sizes = {column.key: column.least for column in shown}
     spare = room - sum(sizes.values()) - GAP * max(0, len(shown) - 1)
