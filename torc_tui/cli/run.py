@@ -6,7 +6,6 @@ report at the end. The engine chooses and starts the jobs.
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from datetime import datetime
@@ -87,6 +86,8 @@ def _workflow_named(call: Call, what: str | None) -> int:
             return call.workflow_id(what)
         except NotFound as error:
             found = error
+    import difflib
+
     near = difflib.get_close_matches(what, [name for name in os.listdir() if names_file(name)], 1)  # noqa: PTH208
     hint = f"did you mean {near[0]}?" if near else "`torc workflows list` shows the workflows"
     raise NotFound(f"there is neither a file nor a workflow {what!r}", hint=hint) from found
@@ -135,7 +136,6 @@ def _make_ready(call: Call, workflow: Workflow) -> int:
 
     Return how many stale jobs are left as they are without ``--keep``.
     """
-    from torc_tui.cli.rerun import offer_rerun
     from torc_tui.operations.workflows import initialize, needs_initialization
 
     if workflow.is_archived:
@@ -156,6 +156,8 @@ def _make_ready(call: Call, workflow: Workflow) -> int:
             warn_existing_outputs(report.existing_outputs)
         return 0
     if _is_finished(workflow) and (call.options.stale or not workflow.is_canceled):
+        from torc_tui.cli.rerun import offer_rerun
+
         return offer_rerun(call, workflow)
     if workflow.is_canceled:
         raise Refused(

@@ -42,7 +42,6 @@ from torc_tui.model import (
     Started,
 )
 from torc_tui.operations.file_states import FileStates, hash_limit
-from torc_tui.operations.rerun import stays_completed
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
@@ -84,7 +83,7 @@ class Engine:
         context = maker.context
         self.recording = RecordingThread(
             FileStates(context.directory, hash_limit(context.settings)),
-            partial(stays_completed, store, context.workflow_id),
+            partial(_stays_completed, store, context.workflow_id),
             executor.wake,
         )
         self.state = RunnerState(
@@ -285,3 +284,10 @@ class Engine:
         self.state.stopping = cause
         keys = [flight.key for flight in self.in_flight.values()]
         self.executor.stop(keys, cause, grace=0.0 if hard else None)
+
+
+def _stays_completed(store: Store, workflow_id: int, job_id: int) -> bool:
+    """Decide about a job that may be kept; most runs have none and need not load the rules."""
+    from torc_tui.operations.rerun import stays_completed
+
+    return stays_completed(store, workflow_id, job_id)

@@ -17,9 +17,7 @@ from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.recording_thread import RecordingThread
 from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
 from torc_tui.model import Exited
-from torc_tui.operations.file_states import combined
-from torc_tui.operations.files_now import is_combined
-from torc_tui.operations.freshness_facts import file_checks
+from torc_tui.operations.file_states import combined, file_checks, is_combined
 from torc_tui.store import fingerprints, sql
 from torc_tui.store.compute_nodes import HeldAttempt
 from torc_tui.store.connection import Connection

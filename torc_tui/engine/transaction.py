@@ -21,12 +21,11 @@ from torc_tui.engine.placer import Placed, Placer
 from torc_tui.engine.state import RunnerState
 from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.model import AttemptKey, Event, Exited, NotStarted, Started
-from torc_tui.operations.freshness_facts import last_event
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints, scheduling, workflow_progress
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append, last_event
 from torc_tui.store.scheduling import HeldJob, ReadyJob
 
 _NO_OUTPUTS = OutputCheck()

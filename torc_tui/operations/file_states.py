@@ -15,11 +15,14 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torc_tui.lifecycle.fingerprint import DIRECTORY, RACY_NS, FileState
+from torc_tui.lifecycle.fingerprint import DIRECTORY, RACY_NS, Check, FileState
+
+if TYPE_CHECKING:
+    from torc_tui.store.sql import FilesOfGroupRow
 
 DEFAULT_LIMIT = 100 << 20
 """Larger files, in bytes, are compared by size and times only."""
@@ -181,3 +184,17 @@ def hash_limit(settings: Mapping[str, Any]) -> int:
     """Return the largest size of files that are hashed, by the settings of a workflow."""
     given = settings.get("hash_limit")
     return DEFAULT_LIMIT if given is None else int(given)
+
+
+def file_checks(settings: Mapping[str, Any]) -> dict[str, Check]:
+    """Return how changes of files are recognized, by the names of those with ``rerun_check``."""
+    return {name: Check(check) for name, check in (settings.get("rerun_check") or {}).items()}
+
+
+def is_combined(
+    files: Sequence[FilesOfGroupRow], outputs: Collection[int], checks: Mapping[str, Check]
+) -> bool:
+    """Return whether the inputs of a job are recorded as one: a long list of plain files."""
+    if len(files) <= LARGE_GROUP:
+        return False
+    return not any(file.id in outputs or file.name in checks for file in files)

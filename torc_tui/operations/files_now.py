@@ -13,21 +13,12 @@ from typing import TYPE_CHECKING
 from torc_tui.errors import StoreUnavailable
 from torc_tui.lifecycle.fingerprint import Check, FileState, needs_hash
 from torc_tui.lifecycle.freshness import FileNow
-from torc_tui.operations.file_states import LARGE_GROUP, FileStates, combined, is_cachable
+from torc_tui.operations.file_states import FileStates, combined, is_cachable
 from torc_tui.store import fingerprints, sql
 from torc_tui.store.database import Store
 
 if TYPE_CHECKING:
     FileRow = sql.FilesOfGroupRow
-
-
-def is_combined(
-    files: Sequence[FileRow], outputs: Collection[int], checks: Mapping[str, Check]
-) -> bool:
-    """Return whether the inputs of a job are recorded as one: a long list of plain files."""
-    if len(files) <= LARGE_GROUP:
-        return False
-    return not any(file.id in outputs or file.name in checks for file in files)
 
 
 class FilesNow:

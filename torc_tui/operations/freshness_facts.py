@@ -8,30 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from torc_tui.lifecycle.fingerprint import Baseline, Check, FileState, Fingerprint, baselines
+from torc_tui.lifecycle.fingerprint import Baseline, FileState, Fingerprint, baselines
 from torc_tui.lifecycle.freshness import EVERYTHING, Aspect, FileNow, JobFacts, RecordNow
 from torc_tui.lifecycle.rerun_plan import Follows
 from torc_tui.model import EdgeKind
-from torc_tui.operations.file_states import FileStates, hash_limit
-from torc_tui.operations.files_now import FilesNow, is_combined
+from torc_tui.operations.file_states import FileStates, file_checks, hash_limit, is_combined
+from torc_tui.operations.files_now import FilesNow
 from torc_tui.reasons import Kind, decode
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints, relations, run_context, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import loads
+from torc_tui.store.event_log import last_event
 
 if TYPE_CHECKING:
     FileRow = sql.FilesOfGroupRow
     JobRow = sql.FreshnessOfJobRow
     RecordRow = sql.RecordsOfGroupRow
-
-
-def file_checks(settings: Mapping[str, Any]) -> dict[str, Check]:
-    """Return how changes of files are recognized, by the names of those that say so."""
-    return {name: Check(check) for name, check in (settings.get("rerun_check") or {}).items()}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -233,12 +229,6 @@ class FactReader:
             found = EVERYTHING if given is None else frozenset(map(Aspect, given))
             self._aspects[options] = found
         return found
-
-
-def last_event(conn: Connection, workflow_id: int) -> int:
-    """Return the number of the last event of a workflow."""
-    row = conn.one(sql.EVENT_HEAD, workflow_id=workflow_id)
-    return 0 if row is None else row.last_seq
 
 
 def _row_of_job(conn: Connection, job_id: int) -> sql.FreshnessOfJobRow:

@@ -15,7 +15,7 @@ from torc_tui.lifecycle.freshness import examine
 from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict, keeps, plan
 from torc_tui.model import Json
 from torc_tui.operations import catalog
-from torc_tui.operations.freshness_facts import FactReader, last_event
+from torc_tui.operations.freshness_facts import FactReader
 from torc_tui.operations.jobs import Done, select
 from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.user_action import check_workflow
@@ -33,7 +33,7 @@ from torc_tui.store import (
 )
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import loads
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append, last_event
 
 _TRIES = 5
 """How often a plan is repeated if other programs write to the workflow meanwhile."""

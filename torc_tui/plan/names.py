@@ -5,7 +5,6 @@ Input: names as users wrote them. Output: `Problem` records, and the SpecError t
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 
 from torc_tui.errors import DependencyCycle, DuplicateProducer, Problem, SpecError, UnknownName
@@ -43,6 +42,8 @@ def nearest(name: str, names: Collection[str]) -> str | None:
                 if abs(len(other) - len(name)) <= 2 and other[:3] == ends[0]
             ]
         names = alike[:_MANY_NAMES]
+    import difflib
+
     found = difflib.get_close_matches(name[:200], names, 1, 0.6)
     return found[0] if found else None
 

@@ -18,7 +18,6 @@ Invariants
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
@@ -157,6 +156,8 @@ def _meant(section: str, direction: str, name: str) -> str | None:
     """Return the token that was probably meant."""
     if section in _DIRECTIONS and direction in _SECTIONS:
         return f"${{{direction}.{section}.{name}}}"
+    import difflib
+
     near_section = difflib.get_close_matches(section, _SECTIONS, 1, 0.6)
     near_direction = difflib.get_close_matches(direction, _DIRECTIONS, 1, 0.6)
     if near_section and near_direction:

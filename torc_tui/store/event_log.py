@@ -70,3 +70,9 @@ def no_workflow(workflow_id: int) -> NotFound:
     return NotFound(
         f"there is no workflow {workflow_id}", hint="`torc workflows list` shows all workflows"
     )
+
+
+def last_event(conn: Connection, workflow_id: int) -> int:
+    """Return the number of the last event of a workflow."""
+    row = conn.one(sql.EVENT_HEAD, workflow_id=workflow_id)
+    return 0 if row is None else row.last_seq
