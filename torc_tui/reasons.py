@@ -98,6 +98,7 @@ class Kind(StrEnum):
     DATABASE_AWAY = "database_away"
     DATABASE_BACK = "database_back"
     ACTION_FAILED = "action_failed"
+    RECORDING_FAILED = "recording_failed"
     GPU_SILENT = "gpu_silent"
     GPU_BACK = "gpu_back"
     GPU_DRIVER = "gpu_driver"
@@ -208,6 +209,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.DATABASE_AWAY: "error limit running",
         Kind.DATABASE_BACK: "seconds",
         Kind.ACTION_FAILED: "trigger command code log error",
+        Kind.RECORDING_FAILED: "error",
         Kind.GPU_SILENT: "index uuid error",
         Kind.GPU_BACK: "index uuid",
         Kind.GPU_DRIVER: "problem error",

@@ -39,6 +39,11 @@ LACK = because(Kind.START_SHORTAGE, lack="disk", directory="/work")
             "the action on_start failed: false: exit 1, see a.log",
         ),
         (
+            because(Kind.RECORDING_FAILED, error="KeyError: 3"),
+            "internal error while recording files (KeyError: 3): jobs continue, but `torc plan` may"
+            " not know their state; please report it",
+        ),
+        (
             because(Kind.ACTION_FAILED, trigger="on_start", command="x", code=126, error="no x"),
             "the action on_start failed: x: no x",
         ),

@@ -44,10 +44,14 @@ class CutOff:
         events: list[EventRow] = []
         if not self.is_possible:
             return events, []
+        waiting = self._undecided(conn)
         for job_id, stays in list(self._thread.decisions)[:number]:
-            events += self._keep(conn, job_id, now) if stays else self._run(conn, job_id, now)
-        rows = conn.rows(sql.UNDECIDED, workflow_id=self._workflow_id)
-        return events, [row.id for row in rows if row.id not in self._asked]
+            if stays:
+                events += self._keep(conn, job_id, now)
+            elif job_id in waiting:
+                events += _run(conn, job_id, now)
+        left = self._undecided(conn) if events else waiting
+        return events, [job_id for job_id in left if job_id not in self._asked]
 
     def committed(self, decided: int, waiting: Iterable[int]) -> None:
         """Forget the decisions that were written, and request those on other jobs."""
@@ -60,7 +64,7 @@ class CutOff:
     def _keep(self, conn: Connection, job_id: int, now: float) -> list[EventRow]:
         last = conn.one(sql.LAST_SUCCESS, job_id=job_id)
         if last is None:
-            return self._run(conn, job_id, now)
+            return _run(conn, job_id, now)
         times = {"started_at": last.started_at, "ended_at": last.ended_at}
         kept = conn.execute(
             sql.KEEP_JOB,
@@ -75,8 +79,11 @@ class CutOff:
         ended = dependency_counters.settle_ended(conn, [(job_id, JobStatus.COMPLETED)], now)
         return [("job_completed", job_id, data), *ended]
 
-    def _run(self, conn: Connection, job_id: int, now: float) -> list[EventRow]:
+    def _undecided(self, conn: Connection) -> dict[int, None]:
+        """Return the jobs that wait for a decision, in their order."""
         rows = conn.rows(sql.UNDECIDED, workflow_id=self._workflow_id)
-        if job_id not in {row.id for row in rows}:
-            return []
-        return dependency_counters.apply_changes(conn, [Change(job_id, JobStatus.READY)], now)
+        return dict.fromkeys(row.id for row in rows)
+
+
+def _run(conn: Connection, job_id: int, now: float) -> list[EventRow]:
+    return dependency_counters.apply_changes(conn, [Change(job_id, JobStatus.READY)], now)

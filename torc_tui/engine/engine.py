@@ -137,7 +137,7 @@ class Engine:
         """
         self.starter.start_prefetched(reports)
         known = self._sort(reports)
-        notices = self._note_starts(known)
+        notices = [*self._note_starts(known), *self._note_recording()]
         outputs = self._ends.check_outputs(known.exited, self.in_flight)
         self._ends.read_logs(known.exited, self.in_flight)
         transaction = StepTransaction(self.state, self._ends, self._placer, known, now)
@@ -246,6 +246,13 @@ class Engine:
             notices.append(backoff.failed(reports.not_started[0].shortage, now, running))
         notices.append(backoff.ended(now))
         return [notice for notice in notices if notice is not None]
+
+    def _note_recording(self) -> list[Reason]:
+        """Return a notice about an error in the recording thread, which is a fault of torc."""
+        error = self.recording.take_error()
+        if error is None:
+            return []
+        return [because(Kind.RECORDING_FAILED, error=f"{type(error).__name__}: {error}")]
 
     def _forget(self, ended: Ended) -> list[str]:
         """Forget an attempt that has ended; return its files that are no longer needed."""

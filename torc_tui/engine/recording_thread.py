@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from queue import SimpleQueue
 
@@ -23,6 +24,8 @@ _PAUSE_SECONDS = 0.02
 """Time in which work is gathered: a thread that wakes up for each attempt disturbs the loop."""
 _DELAY_SECONDS = 0.1
 """Time after which fingerprints are written although nothing else is to be written."""
+_CLOSE_SECONDS = 5.0
+"""How long the end of a runner waits for the task that is being done."""
 _MOST_HASHES = 100_000
 
 Files = Iterable[tuple[str, FileState | None]]
@@ -49,6 +52,12 @@ class RecordingThread:
         self._open = 0
         self._done = 0
         self._since: float | None = None
+        self._error: Exception | None = None
+
+    def take_error(self) -> Exception | None:
+        """Return an error that a task has raised since the last call: a fault of this program."""
+        error, self._error = self._error, None
+        return error
 
     @property
     def is_busy(self) -> bool:
@@ -95,14 +104,17 @@ class RecordingThread:
             self._put(done.set)
             done.wait(seconds)
 
-    def close(self) -> None:
-        """End the thread, and drop the tasks that have not begun."""
+    def close(self, seconds: float = _CLOSE_SECONDS) -> None:
+        """End the thread, and drop the tasks that have not begun.
+
+        A task that does not end in time, such as a read from a dead file server, is left behind.
+        """
         if self._thread is not None:
             self._hurry.set()
             while not self._tasks.empty():
                 self._tasks.get()
             self._tasks.put(None)
-            self._thread.join()
+            self._thread.join(seconds)
 
     def _put(self, task: Callable[[], None]) -> None:
         if self._thread is None:
@@ -120,6 +132,8 @@ class RecordingThread:
                     return
                 try:
                     one()
+                except Exception as error:  # must not end the thread: others wait for results
+                    self._error = error
                 finally:
                     self._done += 1
 
@@ -131,12 +145,13 @@ class RecordingThread:
         self.fingerprints.append((record.job_id, complete(record, self._hashed)))
 
     def _judge(self, job_id: int) -> None:
+        stays = False  # the job runs if the decision fails
         try:
-            stays = self._decide(job_id)
-        except TorcError:  # the database cannot be used, or the workflow was deleted: the job runs
-            stays = False
-        self.decisions.append((job_id, stays))
-        self._wake()
+            with suppress(TorcError):  # the database cannot be used, or the workflow was deleted
+                stays = self._decide(job_id)
+        finally:
+            self.decisions.append((job_id, stays))
+            self._wake()
 
     def _hash_all(self, files: Files) -> None:
         for path, state in files:

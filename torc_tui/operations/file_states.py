@@ -8,7 +8,7 @@ Invariants
 """
 
 # Every input and output of every job passes through here, and strings are quicker than paths.
-# ruff: noqa: PTH112, PTH116, PTH118, PTH120
+# ruff: noqa: PTH112, PTH115, PTH116, PTH118, PTH120
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -125,12 +126,20 @@ class FileStates:
             os.close(fd)
 
     def _hash_directory(self, path: str) -> str:
-        """Return a hash of the names in a directory and of the content of its files."""
+        """Return a hash of the names in a directory and of the content of its files.
+
+        Raise OSError if a part of the directory cannot be read.
+        """
         entries = sorted(_walk(path))
-        large = len(entries) > _MOST_ENTRIES or sum(size for _, size, _ in entries) > self.limit
+        size = sum(file.st_size for _, _, file in entries if file is not None)
+        large = len(entries) > _MOST_ENTRIES or size > self.limit
         digest = blake2b(digest_size=16)
-        for name, size, mtime_ns in entries:
-            content = f"{size} {mtime_ns}" if large else self._hash_file(os.path.join(path, name))
+        for name, kind, file in entries:
+            content: str | None = kind
+            if file is not None and large:
+                content = f"{file.st_size} {file.st_mtime_ns}"
+            elif file is not None:
+                content = self._hash_file(os.path.join(path, name))
             line = f"{name}\0{content}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
@@ -140,16 +149,33 @@ class FileStates:
         return (state.device or self.device or 0, state.inode)
 
 
-def _walk(path: str) -> Iterable[tuple[str, int, int]]:
-    """Yield (path below the directory, size, modification time) of the files in a directory."""
-    for folder, _, names in os.walk(path):
-        for name in names:
+def _walk(path: str) -> Iterable[tuple[str, str, os.stat_result | None]]:
+    """Yield everything below a directory: its path there, its kind, its ``stat`` if it is a file.
+
+    Links are followed to files only. Raise OSError if a part of the directory cannot be read.
+    """
+    for folder, folders, names in os.walk(path, onerror=_raise):
+        for name in (*folders, *names):
             whole = os.path.join(folder, name)
-            try:
-                found = os.stat(whole)
-            except OSError:
-                continue
-            yield os.path.relpath(whole, path), found.st_size, found.st_mtime_ns
+            yield (os.path.relpath(whole, path), *_kind(whole))
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _kind(path: str) -> tuple[str, os.stat_result | None]:
+    """Return what stands for a part of a directory; the result of ``stat`` if it is a file."""
+    found, target = os.lstat(path), ""
+    if stat.S_ISLNK(found.st_mode):
+        target = os.readlink(path)
+        with suppress(OSError):
+            found = os.stat(path)
+    if stat.S_ISREG(found.st_mode):
+        return "file", found
+    if target:
+        return f"-> {target}", None
+    return "directory" if stat.S_ISDIR(found.st_mode) else _SPECIAL, None
 
 
 def is_settled(state: FileState) -> bool:

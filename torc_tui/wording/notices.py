@@ -26,6 +26,10 @@ def notice_sentences(sentence: Callable[[Reason], str]) -> Mapping[Kind, Callabl
         Kind.DATABASE_AWAY: _database_away,
         Kind.DATABASE_BACK: _database_back,
         Kind.ACTION_FAILED: _action_failed,
+        Kind.RECORDING_FAILED: lambda reason: (
+            f"internal error while recording files ({reason['error']}): jobs continue, but"
+            " `torc plan` may not know their state; please report it"
+        ),
         Kind.GPU_SILENT: _gpu_silent,
         Kind.GPU_BACK: lambda reason: f"{_gpu(reason)} answers again",
         Kind.GPU_DRIVER: _gpu_driver,
