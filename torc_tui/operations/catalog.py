@@ -5,6 +5,8 @@ jobs to which the action applies, the confirmation and the answer; for the app, 
 palette, the key, the confirmation and the command line that does the same. The function of a row
 refuses what its `legal` and `needs` exclude, and writes one of its `events`.
 
+The module is long because it is a table, and it holds no logic.
+
 To add an action: a row here, its function, and its place in `tests/operations/test_catalog.py`
 if the walk over all statuses needs to know more about it.
 """
