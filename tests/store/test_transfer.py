@@ -8,20 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import BigInteger, Float, Integer
 
 from tests.raw_sql import execute
 from torc_tui.errors import NotFound, StoreUnavailable, UsageError
 from torc_tui.plan.resolve import resolve
+from torc_tui.reasons import Kind, because, decode
 from torc_tui.store import (
     events,
     queries,
     relations,
     run_context,
+    schema,
     user_data_records,
     workflow_import,
     workflows,
 )
 from torc_tui.store.database import Store
+from torc_tui.store.schema import JsonText, StatusNumber
 from torc_tui.store.selection import ResultSelection
 from torc_tui.workflow_file.load import loads
 
@@ -232,6 +236,49 @@ def test_results_and_events_come_along_when_asked(store: Store, workflow_id: int
         ("job_failed", new, 12.5),
     ]
     assert queries.get_job(store, new)["status"] == "uninitialized"
+
+
+_OF_KIND = {Integer: 3, BigInteger: 5, Float: 2.5, JsonText: "[1,2,[]]", StatusNumber: 6}
+
+
+def test_every_column_of_results(store: Store, workflow_id: int) -> None:
+    """A result in which no column is empty is exported as JSON, and imported without a change."""
+    reason = because(Kind.EXIT, code=1)
+    columns = [column for column in schema.result.c if column.name != "id"]
+    values = {column.name: _OF_KIND.get(type(column.type), "text") for column in columns}
+    values |= {
+        "workflow_id": workflow_id,
+        "job_id": queries.find_job(store, workflow_id, "train_1"),
+        "reason": reason.encode(),
+    }
+    with store.write() as conn:
+        marks = ", ".join("?" * len(values))
+        sql = f"INSERT INTO result ({', '.join(values)}) VALUES ({marks})"
+        execute(conn, sql, tuple(values.values()))
+    document = _document(store, workflow_id, include_results=True)
+    copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=50.0)
+    wanted = ResultSelection(all_runs=True)
+    [first], [second] = (
+        [
+            {key: value for key, value in row.items() if key not in _IDS}
+            for row in queries.list_results(store, found, wanted)
+        ]
+        for found in (workflow_id, copy)
+    )
+    assert first == second
+    assert first["reason"] == reason and None not in first.values()
+
+
+_IDS = ("id", "workflow_id", "job_id", "compute_node_id")
+
+
+@pytest.mark.parametrize("reason", ["canceled by ann", {"kind": "exit", "code": 3}])
+def test_reasons_of_documents(store: Store, workflow_id: int, reason: Any) -> None:
+    result = RESULT | {"reason": reason}
+    document = {"workflow": {"name": "w"}, "jobs": [JOB], "results": [result]}
+    copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=5.0)
+    [found] = queries.list_results(store, copy, ResultSelection(all_runs=True))
+    assert found["reason"] == decode(reason)
 
 
 def test_upstream_documents_have_dependencies_in_their_jobs(store: Store) -> None:

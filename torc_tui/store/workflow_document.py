@@ -27,6 +27,7 @@ from torc_tui.model import (
 from torc_tui.plan.edge_reasons import edge_arrays
 from torc_tui.plan.topology import find_cycles
 from torc_tui.quoting import quoted, shorten
+from torc_tui.reasons import decode
 from torc_tui.status import JobStatus
 from torc_tui.store.document_entries import (
     ANY_WHOLE,
@@ -208,11 +209,17 @@ def _status(value: Any) -> int:
         raise InvalidValue(f"is {value!r}, which is not a status") from None
 
 
+def _reason(value: Any) -> str | None:
+    """Return a reason as the database stores it; a sentence of an earlier version is a reason."""
+    found = decode(value if isinstance(value, str) else json_mapping(value))
+    return found.encode() if found else None
+
+
 _RUN = checks.integer(0)
 _RESULT: dict[str, Check] = {
     "return_code": checks.integer(-(1 << 31)),
     "cause": string,
-    "reason": string,
+    "reason": _reason,
     "cpu_time": _number,
     "peak_memory": ANY_WHOLE,
     "avg_memory": ANY_WHOLE,

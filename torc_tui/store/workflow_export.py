@@ -69,7 +69,8 @@ def export_workflow(
         }
         if include_results:
             wanted = ResultSelection(all_runs=True)
-            document["results"] = queries.list_results(store, workflow_id, wanted)
+            found = queries.list_results(store, workflow_id, wanted)
+            document["results"] = [_result(row) for row in found]
         if include_events:
             document["events"] = [
                 {
@@ -94,6 +95,11 @@ def _workflow(conn: Connection, workflow_id: int) -> Document:
         "settings": dict(workflow.settings),
         "text": conn.value(sql.WORKFLOW_TEXT, workflow_id=workflow_id),
     }
+
+
+def _result(row: Document) -> Document:
+    reason: Any = row["reason"]
+    return row if reason is None else row | {"reason": reason.to_json()}
 
 
 def _grouped(rows: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
