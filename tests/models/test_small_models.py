@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from torc_tui.model import Job
 from torc_tui.status import JobStatus
-from torc_tui.tui.feed.sample_ring import Ring
+from torc_tui.tui.feed.machine import Ring
 from torc_tui.tui.frame.ui_state import UiState
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
 from torc_tui.tui.machine.charts import blocks

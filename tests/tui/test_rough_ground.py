@@ -24,7 +24,7 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.events import append
-from torc_tui.tui.feed.source import StoreSource
+from torc_tui.tui.feed.source import Source
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck, log_tail
@@ -142,7 +142,7 @@ jobs:
         await until(pilot, lambda: "[bold]" in screen_text(pilot))
 
 
-class Flaky(StoreSource):
+class Flaky(Source):
     """A store that can be taken away."""
 
     away = False

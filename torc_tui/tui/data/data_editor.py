@@ -20,7 +20,7 @@ from torc_tui.errors import NotFound
 from torc_tui.json_errors import JsonError
 from torc_tui.model import Event
 from torc_tui.tui.data.data_review import Clash, Prepared, examine
-from torc_tui.tui.data.data_texts import Record, careful, written
+from torc_tui.tui.data.data_texts import Record, written
 from torc_tui.tui.data.external_editing import ExternalEditing
 from torc_tui.tui.data.json_editor import JsonEditor, LargeText, fits
 from torc_tui.tui.data.json_text_view import readable
@@ -129,17 +129,11 @@ class DataEditor(CoveringScreen):
             if revision == self._revision:
                 self._show_check(found, len(text))
 
-        self.question("check", lambda _source: examine(text, schema), take, self._check_failed)
+        self.ask("data-editor check", lambda _: examine(text, schema), take, self._check_failed)
 
-    def question(
-        self,
-        what: str,
-        read: Callable[[Source], T],
-        then: Callable[[T], None],
-        failed: Callable[[ReadError], None] | None = None,
-    ) -> None:
+    def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
         """Have something read or computed by the reader thread."""
-        self.ask(f"data-editor {what}", careful(read), then, failed or self._failed)
+        self.ask(f"data-editor {what}", read, then, self._failed)
 
     def _show_check(self, found: Prepared, size: int) -> None:
         self.checked = found

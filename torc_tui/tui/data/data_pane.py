@@ -9,8 +9,8 @@ when its version is not the one on screen.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
-from typing import ClassVar, NamedTuple, TypeVar, cast
+from collections.abc import Mapping, Sequence, Set
+from typing import ClassVar, NamedTuple, cast
 
 from textual.app import ComposeResult
 from textual.timer import Timer
@@ -18,7 +18,7 @@ from textual.timer import Timer
 from torc_tui.errors import NotFound
 from torc_tui.model import STATUS_EVENTS, Event
 from torc_tui.tui.data.data_list import COLUMNS, DataList, cell, searched, value
-from torc_tui.tui.data.data_texts import Record, careful
+from torc_tui.tui.data.data_texts import Record
 from torc_tui.tui.data.data_value import ValueView
 from torc_tui.tui.data.record_actions import RecordActions
 from torc_tui.tui.feed.reader import ReadError
@@ -34,7 +34,6 @@ from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.json_schema import Violation, check
 from torc_tui.wording import count
 
-T = TypeVar("T")
 APART = 0.3
 """Seconds between two readings of the list, at least."""
 APART_SHARE = 10
@@ -66,7 +65,7 @@ class DataPane(Pane):
         self.lists_read = 0
         self.values_read = 0
         self.list = DataList(self.rows)
-        self.value_view = ValueView(self.question)
+        self.value_view = ValueView(self.ask)
         self.split = Split(self.list, self.value_view, ratio=0.5)
         self.record_actions = RecordActions(self, host.workflow_id)
         self._asked_at = 0.0
@@ -108,9 +107,6 @@ class DataPane(Pane):
     def select_when_listed(self, record_id: int) -> None:
         self._wanted = record_id
 
-    def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
-        self.ask(what, careful(read), then)
-
     # -- the list ----------------------------------------------------------------------------------
 
     def refresh_content(self) -> None:
@@ -133,7 +129,7 @@ class DataPane(Pane):
             found = data_overview.overview(source.store.connection(), workflow_id, job_id=job_id)
             return Listing(job_id, found, time.monotonic() - begun)
 
-        self.ask("records", careful(read), self._take_records, self._records_failed)
+        self.ask("records", read, self._take_records, self._records_failed)
 
     def _catch_up_soon(self) -> None:
         if self._timer is None:
@@ -235,7 +231,7 @@ class DataPane(Pane):
         self.reading = wanted
         self.ask(
             "value",
-            careful(lambda source: _open(source, wanted[0])),
+            lambda source: _open(source, wanted[0]),
             lambda answer: self._take_value(*answer),
             self._value_failed,
         )

@@ -5,23 +5,18 @@ Input: records and values. Output: lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from torc_tui.errors import UsageError
 from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.look.text_layout import Line, Span
 from torc_tui.views.json_diff import JsonChange
 from torc_tui.views.json_document import jq_path, preview
 from torc_tui.wording import listed, moment
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Record = Mapping[str, Any]
 """A record of user data, as ``store.data_overview`` returns it."""
 
-TOO_DEEP = "the value is nested too deep to be shown or compared"
 STATES = {
     "empty": Sign("○", "empty", "muted"),
     "written": Sign("●", "written", "success"),
@@ -32,19 +27,6 @@ LISTED = 40
 """Changes or violations that are listed."""
 LINES = 2000
 """Lines of a difference that are shown."""
-
-
-def careful(call: Callable[P, T]) -> Callable[P, T]:
-    """Wrap a question or an action so that a value nested too deep raises UsageError."""
-
-    @wraps(call)
-    def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return call(*args, **kwargs)
-        except RecursionError:
-            raise UsageError(TOO_DEEP) from None
-
-    return run
 
 
 def attempt(record: Record) -> str:

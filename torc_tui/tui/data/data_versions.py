@@ -7,8 +7,8 @@ reads at most two values at a time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -19,7 +19,6 @@ from torc_tui.tui.data.data_review import compare
 from torc_tui.tui.data.data_texts import (
     Record,
     attempt,
-    careful,
     change_lines,
     diff_lines,
     heading,
@@ -43,7 +42,6 @@ from torc_tui.wording import count, moment, size
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
 
-T = TypeVar("T")
 LARGE = 1 << 20
 """Bytes of a value from which on it is not compared as text."""
 COLUMNS = (
@@ -93,16 +91,12 @@ class DataVersions(CoveringScreen):
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
-        """Have something read by the reader thread."""
-        self.ask(f"data-versions {what}", careful(read), then)
-
     def _read(self) -> None:
         from torc_tui.store import data_overview
 
         record_id = self.record["id"]
-        self.question(
-            "list",
+        self.ask(
+            "versions-list",
             lambda source: data_overview.versions(source.store.connection(), record_id),
             self._take_versions,
         )
@@ -152,8 +146,10 @@ class DataVersions(CoveringScreen):
             if pair == self.asked:
                 self._show(pair, lines)
 
-        self.question(
-            "compare", lambda source: _difference(source, record_id, pair, large=large), take
+        self.ask(
+            "versions-compare",
+            lambda source: _difference(source, record_id, pair, large=large),
+            take,
         )
 
     def _are_large(self, versions: tuple[int, int]) -> bool:
@@ -174,7 +170,7 @@ class DataVersions(CoveringScreen):
                 self.against.say([(f"version {number}", "header-strong")])
                 self.canvas.set_drawing(JsonText(lines))
 
-        self.question("text", read, take)
+        self.ask("versions-text", read, take)
 
     def _show(self, pair: tuple[int, int], lines: list[Line]) -> None:
         old, new = pair
@@ -228,7 +224,7 @@ class DataVersions(CoveringScreen):
             current = data_overview.opened(source.store.connection(), record_id)["version"]
             return current, _difference(source, record_id, (current, chosen), large=large)
 
-        self.question("offer", read, lambda answer: self._offer(chosen, *answer))
+        self.ask("versions-offer", read, lambda answer: self._offer(chosen, *answer))
 
     def _offer(self, chosen: int, current: int, lines: list[Line]) -> None:
         options = (
@@ -263,7 +259,7 @@ class DataVersions(CoveringScreen):
 
         name = self.record["name"]
         self.torc.actions.run(
-            careful(restore),
+            restore,
             line=shell_line(RESTORE_RECORD, record=record_id, argument=version),
             report=lambda _: RESTORE_RECORD.done.format(argument=version, record=name),
             then=lambda _record: self._read() if self.is_mounted else None,

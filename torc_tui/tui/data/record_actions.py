@@ -65,7 +65,7 @@ class RecordHost(Protocol):
         """Put the cursor on a record as soon as the list has it."""
         ...
 
-    def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
+    def ask(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
         """Have something read."""
         ...
 
@@ -116,13 +116,13 @@ class RecordActions:
             if host.covered.is_current:
                 host.torc.push(DataEditor(host.covered, *answer, external=external))
 
-        host.question("edit", read, then)
+        host.ask("edit", read, then)
 
     def _copy_command(self) -> None:
         """Copy the command line that writes the value as it is."""
         record = self._host.opened
         if record is not None:
-            self._host.question(
+            self._host.ask(
                 "command",
                 lambda _source: command_of(record["id"], record["data"]),
                 self._take_command,

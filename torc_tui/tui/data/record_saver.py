@@ -9,7 +9,6 @@ from torc_tui.model import Json
 from torc_tui.tui.data.data_review import Clash, Prepared, command_of, prepare, review, write
 from torc_tui.tui.data.data_texts import (
     Record,
-    careful,
     change_lines,
     diff_lines,
     heading,
@@ -131,7 +130,7 @@ class RecordSaver:
                 screen.saved()
 
         screen.torc.actions.run(
-            careful(lambda store, actor: write(store, actor, record_id, value, version)),
+            lambda store, actor: write(store, actor, record_id, value, version),
             line=command_of(record_id, value),
             report=report,
             then=then,

@@ -12,11 +12,16 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from torc_tui.errors import NotFound, StoreError, TorcError
 from torc_tui.tui.feed.handovers import Changes, Found, Gone, Handover, Listed, Loaded, Lost
-from torc_tui.tui.feed.source import Source, Tail
+from torc_tui.tui.feed.source import Source
+
+if TYPE_CHECKING:
+    from torc_tui.model import Event
+    from torc_tui.store.feed import Feed
 
 RETRY = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to reach a lost database; the last value is repeated."""
@@ -37,7 +42,7 @@ class FeedWorker:
         self._lock = threading.Lock()
         self._turn = 0
         self._wanted: int | None = None
-        self._tail: Tail | None = None
+        self._tail: Feed | None = None
         self._thread = threading.Thread(target=self._run, name="torc-feed", daemon=True)
 
     def start(self) -> None:
@@ -109,7 +114,12 @@ class FeedWorker:
         self.out.append(Listed(turn, workflows))
         if back:
             self.out.append(Found())
-        self._tail_list(source, turn, {workflow.id: workflow.last_seq for workflow in workflows})
+        cursors = {workflow.id: workflow.last_seq for workflow in workflows}
+        for _ in self._events(source, turn, None, cursors):
+            if turn != self._turn:
+                return
+            self.out.append(Listed(turn, source.listing()))
+            self._turned.wait(LIST_EVERY)
 
     def _serve_workflow(self, source: Source, turn: int, wanted: int, *, back: bool) -> None:
         try:
@@ -123,47 +133,27 @@ class FeedWorker:
         self.out.append(Loaded(turn, view))
         if back:
             self.out.append(Found())
-        self._tail_one(source, turn, wanted, view.cursor)
+        for events in self._events(source, turn, wanted, view.cursor):
+            self.out.append(Changes(turn, events))
+            if any(event.kind == "workflow_deleted" for event in events):
+                self.out.append(Gone(turn, wanted, f"workflow {wanted} was deleted"))
 
-    def _listen(
-        self, source: Source, workflow_id: int | None, after: int | Mapping[int, int]
-    ) -> Tail:
+    def _events(
+        self, source: Source, turn: int, workflow_id: int | None, after: int | Mapping[int, int]
+    ) -> Iterator[list[Event]]:
+        """Yield events as they arrive, until something else is wanted."""
         tail = source.tail(workflow_id, after)
         with self._lock:
             self._tail = tail
-        return tail
-
-    def _hang_up(self, tail: Tail) -> None:
-        with self._lock:
-            self._tail = None
-        close_quietly(tail.close)
-
-    def _tail_one(self, source: Source, turn: int, workflow_id: int, cursor: int) -> None:
-        tail = self._listen(source, workflow_id, cursor)
         try:
             while not self._stop.is_set() and turn == self._turn:
                 events = tail.wait(WAIT)
                 if events:
-                    self.out.append(Changes(turn, events))
-                    if any(event.kind == "workflow_deleted" for event in events):
-                        self.out.append(
-                            Gone(turn, workflow_id, f"workflow {workflow_id} was deleted")
-                        )
+                    yield events
         finally:
-            self._hang_up(tail)
-
-    def _tail_list(self, source: Source, turn: int, cursors: Mapping[int, int]) -> None:
-        tail = self._listen(source, None, cursors)
-        try:
-            while not self._stop.is_set() and turn == self._turn:
-                events = tail.wait(WAIT)
-                if turn != self._turn:
-                    return
-                if events:
-                    self.out.append(Listed(turn, source.listing()))
-                    self._turned.wait(LIST_EVERY)
-        finally:
-            self._hang_up(tail)
+            with self._lock:
+                self._tail = None
+            close_quietly(tail.close)
 
 
 def close_quietly(close: Callable[[], None]) -> None:

@@ -13,9 +13,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from torc_tui.errors import NotFound, StoreError, TorcError
+from torc_tui.errors import NotFound, StoreError, TorcError, UsageError
 from torc_tui.tui.feed.feed_worker import close_quietly
 from torc_tui.tui.feed.handovers import Answer, Handover
 from torc_tui.tui.feed.source import Source
@@ -23,6 +23,8 @@ from torc_tui.tui.feed.source import Source
 T = TypeVar("T")
 ReadError = TorcError | OSError
 """Errors that a question may end with."""
+TOO_DEEP = "the value is nested too deep to be shown or compared"
+"""Why a question about user data ended with a RecursionError."""
 Failed = Callable[[ReadError], None]
 
 
@@ -34,23 +36,12 @@ class Asker(Protocol):
     ) -> None: ...
 
 
-class Question(Generic[T]):
+class Question(NamedTuple):
     """One question: who reads, and who receives the result or the error."""
 
-    def __init__(
-        self, read: Callable[[Source], T], then: Callable[[T], None], failed: Failed
-    ) -> None:
-        self._read = read
-        self._then = then
-        self._failed = failed
-
-    def answer(self, source: Source) -> Callable[[], None]:
-        """Read, in the reader thread; return the call that delivers the result."""
-        return partial(self._then, self._read(source))
-
-    def refuse(self, error: ReadError) -> Callable[[], None]:
-        """Return the call that delivers an error."""
-        return partial(self._failed, error)
+    read: Callable[[Source], Any]
+    then: Callable[[Any], None]
+    failed: Failed
 
 
 def ignore(_result: object) -> None:
@@ -63,7 +54,7 @@ class Reader:
     def __init__(self, open_source: Callable[[], Source], out: deque[Handover]) -> None:
         self._open = open_source
         self.out = out
-        self._waiting: dict[Hashable, Question[object]] = {}
+        self._waiting: dict[Hashable, Question] = {}
         self._some = threading.Condition()
         self._stopped = False
         self._source: Source | None = None
@@ -86,10 +77,9 @@ class Reader:
         failed: Failed = ignore,
     ) -> None:
         """Have ``read(source)`` called by the thread, and ``then`` or ``failed`` with its end."""
-        question = Question(read, then, failed)
         with self._some:
             self._waiting.pop(key, None)
-            self._waiting[key] = question  # type: ignore[assignment]  # each has its own type
+            self._waiting[key] = Question(read, then, failed)
             self._some.notify()
 
     def stop(self, timeout: float = 1.0) -> None:
@@ -111,7 +101,7 @@ class Reader:
         finally:
             self._close()
 
-    def _next(self) -> tuple[Hashable, Question[object]] | None:
+    def _next(self) -> tuple[Hashable, Question] | None:
         with self._some:
             while not self._waiting and not self._stopped:
                 self._some.wait()
@@ -120,19 +110,22 @@ class Reader:
             key = next(iter(self._waiting))
             return key, self._waiting.pop(key)
 
-    def _deliver(self, question: Question[object]) -> Callable[[], None]:
+    def _deliver(self, question: Question) -> Callable[[], None]:
         try:
             if self._source is None:
                 self._source = self._open()
-            return question.answer(self._source)
+            return partial(question.then, question.read(self._source))
         except (TorcError, OSError) as error:
             if isinstance(error, StoreError) and not isinstance(error, NotFound):
                 self._close()
-            return question.refuse(error)
+            return partial(question.failed, error)
+        except RecursionError:
+            return partial(question.failed, UsageError(TOO_DEEP))
         except Exception as error:
             # A bug in one question is reported, and the thread goes on answering others.
             bug = f"{type(error).__name__}: {error}"
-            return question.refuse(TorcError(bug, hint="this is a bug in torc; please report it"))
+            hint = "this is a bug in torc; please report it"
+            return partial(question.failed, TorcError(bug, hint=hint))
 
     def _close(self) -> None:
         source, self._source = self._source, None

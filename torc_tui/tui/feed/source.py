@@ -1,64 +1,23 @@
 """The database as the threads of the app use it.
 
-A source is opened, used and closed by one thread. SQLAlchemy is imported by that thread, so that
-the first paint does not wait for it.
+A source is opened, used and closed by one thread. That thread imports the store, so that the first
+paint does not wait for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from torc_tui.model import Event, Workflow
+from torc_tui.model import Workflow
 
 if TYPE_CHECKING:
-    from torc_tui.store.database import Store
+    from torc_tui.store.feed import Feed
     from torc_tui.views.workflow_view import WorkflowView
 
 
-class Tail(Protocol):
-    """What the feed thread needs of ``store.feed.Feed``."""
-
-    def wait(self, timeout: float) -> Sequence[Event]:
-        """Return new events, at the latest after ``timeout`` seconds."""
-        ...
-
-    def wake(self) -> None:
-        """Let ``wait`` return at once; called by another thread."""
-        ...
-
-    def close(self) -> None:
-        """Release the connection."""
-        ...
-
-
-class Source(Protocol):
+class Source:
     """The database, opened for one thread."""
-
-    @property
-    def store(self) -> Store:
-        """Return the store, for the functions of ``operations`` and ``store``."""
-        ...
-
-    def load(self, workflow_id: int) -> WorkflowView:
-        """Return a workflow as it is now; raise NotFound if there is none."""
-        ...
-
-    def listing(self) -> Sequence[Workflow]:
-        """Return all workflows."""
-        ...
-
-    def tail(self, workflow_id: int | None, after: int | Mapping[int, int]) -> Tail:
-        """Follow the events of one workflow, or of all, after the given sequence numbers."""
-        ...
-
-    def close(self) -> None:
-        """Close the connections."""
-        ...
-
-
-class StoreSource:
-    """The source that the app uses outside tests."""
 
     def __init__(self, url: str | None, *, read_only: bool = False) -> None:
         from torc_tui.store.database import Store
@@ -84,7 +43,7 @@ class StoreSource:
 
         return workflows.list_workflows(self.store, WorkflowSelection(is_archived=None))
 
-    def tail(self, workflow_id: int | None, after: int | Mapping[int, int]) -> Tail:
+    def tail(self, workflow_id: int | None, after: int | Mapping[int, int]) -> Feed:
         """Follow the events of one workflow, or of all, after the given sequence numbers."""
         from torc_tui.store.feed import Feed
 

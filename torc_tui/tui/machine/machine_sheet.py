@@ -9,8 +9,7 @@ from torc_tui.operations.machine_state import MachineState
 from torc_tui.reasons import Kind
 from torc_tui.resources.explain import label
 from torc_tui.resources.gpus import GpuState
-from torc_tui.tui.feed.machine import MachineWatch
-from torc_tui.tui.feed.sample_ring import Ring
+from torc_tui.tui.feed.machine import MachineWatch, Ring
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
 from torc_tui.tui.machine.charts import blocks
 from torc_tui.tui.machine.gpu_lines import (

@@ -27,7 +27,7 @@ from torc_tui.tui.feed.feed_worker import FeedWorker
 from torc_tui.tui.feed.handovers import Handover
 from torc_tui.tui.feed.machine import MachineNews, MachineWatch, Meter
 from torc_tui.tui.feed.reader import Reader
-from torc_tui.tui.feed.source import Source, StoreSource
+from torc_tui.tui.feed.source import Source
 from torc_tui.tui.feed.watches import Ended, Watch, Watches
 from torc_tui.tui.frame import keymap as keymaps
 from torc_tui.tui.frame.action_runner import ActionRunner
@@ -104,7 +104,7 @@ class TorcApp(App[int]):
         """What the terminal says after the app was closed."""
         self.watches = Watches()
         self.inbox: deque[Handover] = deque()
-        open_source = source or (lambda: StoreSource(store_url, read_only=read_only))
+        open_source = source or (lambda: Source(store_url, read_only=read_only))
         self.feed = FeedWorker(open_source, self.inbox)
         self.reader = Reader(open_source, self.inbox)
         self.actions = ActionRunner(self.reader, self)
@@ -225,11 +225,9 @@ class TorcApp(App[int]):
             with self.batch_update():
                 self._clock.run(screen, now)
 
-    def take_machine(self, news: MachineNews | None) -> None:
+    def take_machine(self, news: MachineNews) -> None:
         """Take a reading of the machine."""
         screen = self.front()
-        if news is None:
-            return
         self.machine.take(news)
         self.meters = self.machine.meters()
         if screen is not None:

@@ -48,7 +48,7 @@ class ShellApp(AppPort, Protocol):
         """Say that the app is read-only."""
         ...
 
-    def take_machine(self, news: MachineNews | None) -> None:
+    def take_machine(self, news: MachineNews) -> None:
         """Take a reading of the machine."""
         ...
 

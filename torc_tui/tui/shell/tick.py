@@ -53,7 +53,10 @@ class Tick:
     def _every_second(self, screen: TorcScreen, now: float) -> None:
         app = self._app
         screen.every_second(now)
-        app.reader.ask("machine", app.machine.question(*screen.outlook_wanted()), app.take_machine)
+        wanted, machine = screen.outlook_wanted(), app.machine
+        app.reader.ask(
+            "machine", lambda source: machine.read(source.store, *wanted), app.take_machine
+        )
         if app.state.changed:
             app.reader.ask("state", lambda _: app.state.save())
         if app.watches:
