@@ -60,7 +60,7 @@ def end_jobs(rate: int, seconds: float, jobs: int) -> None:
 
 def _record_ends(store: Any, ids: list[int]) -> None:
     from tests.raw_sql import execute
-    from torc_tui.store.events import append
+    from torc_tui.store.event_log import append
 
     ended = (
         f"UPDATE job SET status = {JobStatus.COMPLETED}, started_at = ?, ended_at = ? WHERE id = ?"

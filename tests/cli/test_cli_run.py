@@ -29,7 +29,7 @@ from torc_tui.model import Event, Machine
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 from torc_tui.store.workflows import get_workflow
 
 MIXED = r"""

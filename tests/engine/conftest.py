@@ -20,7 +20,7 @@ from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
 from torc_tui.resources.pool import Pool
 from torc_tui.status import JobStatus
-from torc_tui.store import compute_nodes, run_context, workflow_progress, workflows
+from torc_tui.store import compute_nodes, run_context, workflows
 from torc_tui.store.database import Store
 from torc_tui.workflow_file.load import loads
 
@@ -79,7 +79,7 @@ class Bench:
 
     def counts(self) -> dict[JobStatus, int]:
         with self.store.read() as conn:
-            return workflow_progress.counts(conn, self.workflow_id)
+            return workflows.counts(conn, self.workflow_id)
 
     def step(self) -> Step:
         """One step with what the executor has to say."""

@@ -17,7 +17,7 @@ from torc_tui.model import STATUS_EVENTS
 from torc_tui.operations import jobs as acts
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 
 BENCH: Callable[..., Any] | None = None
 """Set by the fixture: hypothesis makes its machines without arguments."""

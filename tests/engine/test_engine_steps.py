@@ -18,7 +18,7 @@ from torc_tui.operations.workflows import cancel_workflow, pause_workflow, resum
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, queries
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 
 Make = Callable[..., Any]
 
@@ -385,10 +385,10 @@ def test_a_stop_interrupts_without_a_verdict(bench: Make) -> None:
         "right": "blocked",
         "bottom": "blocked",
     }
-    from torc_tui.store import workflow_progress
+    from torc_tui.store import workflows
 
     with it.store.write() as conn:
-        ((kind, job_id, data),) = workflow_progress.resume_interrupted(conn, it.workflow_id)
+        ((kind, job_id, data),) = workflows.resume_interrupted(conn, it.workflow_id)
     assert (kind, job_id) == ("job_retried", it.ids["top"])
     stopped = because(Kind.RUNNER_STOPPED)
     assert data == {"attempt": 2, "reason": because(Kind.RESUMED, after=stopped).to_json()}

@@ -12,7 +12,7 @@ from torc_tui.model import Cause
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.job_changes import parse_changes
 from torc_tui.store import additions, workflows
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 
 TEXT = """
 name: sweep

@@ -11,7 +11,7 @@ from tests.raw_sql import execute
 from torc_tui.lifecycle.decide import Change, Outcome
 from torc_tui.model import AttemptKey, Cause, Exited, FailureRule, Started
 from torc_tui.status import HELD, JobStatus, is_legal
-from torc_tui.store import compute_nodes, dependency_counters, scheduling, workflow_progress
+from torc_tui.store import compute_nodes, dependency_counters, scheduling, workflows
 
 S = JobStatus
 Move = Callable[[Any, Any], object]
@@ -44,7 +44,7 @@ def unclaim(it: Any, conn: Any) -> object:
 
 def resume(it: Any, conn: Any) -> object:
     execute(conn, "UPDATE job SET stop_requested = 'stopped'")
-    return workflow_progress.resume_interrupted(conn, it.workflow_id)
+    return workflows.resume_interrupted(conn, it.workflow_id)
 
 
 def skip(it: Any, conn: Any) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torc_tui.operations import jobs as acts
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 
 Make = Callable[..., Any]
 

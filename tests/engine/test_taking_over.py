@@ -23,7 +23,7 @@ from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.process_identity import process_started
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 from torc_tui.wording import sentence
 
 

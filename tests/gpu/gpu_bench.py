@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 from torc_tui.errors import TorcError
 from torc_tui.store import queries
 from torc_tui.store.database import Store
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 from torc_tui.wording import readable
 
 SEEN = 'echo "$CUDA_VISIBLE_DEVICES" > {name}.seen'

@@ -26,7 +26,7 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.status import FINISHED, HELD, JobStatus
 from torc_tui.store import workflows
 from torc_tui.store.database import Store
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 from torc_tui.workflow_file.load import loads
 
 ACTOR = "ann@bench"

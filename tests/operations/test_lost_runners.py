@@ -24,7 +24,7 @@ from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store import compute_nodes, runner_liveness, workflows
 from torc_tui.store.database import Store
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import sentence
 from torc_tui.workflow_file.load import loads

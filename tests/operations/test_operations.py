@@ -20,7 +20,7 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, user_data, workflows
 from torc_tui.store.database import Store
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 from torc_tui.workflow_file.load import loads
 
 ME = "ann@bench"

@@ -13,7 +13,7 @@ from torc_tui.operations import workflows as operations
 from torc_tui.operations.job_facts import JobFacts, request_lacks
 from torc_tui.operations.machine_state import MachineState
 from torc_tui.plan.resolve import resolve
-from torc_tui.store import allocations_held, compute_nodes, scheduling, workflows
+from torc_tui.store import compute_nodes, runner_liveness, scheduling, workflows
 from torc_tui.store.database import Store
 from torc_tui.views import why
 from torc_tui.wording import sentence
@@ -88,7 +88,7 @@ def lacks(store: Store, workflow: int, host: MachineState) -> dict[str, Texts]:
 
 def host_of(store: Store, hostname: str, *gpus: Gpu) -> MachineState:
     machine = Machine(hostname=hostname, num_cpus=4, memory=8 * GB, gpus=gpus)
-    held = allocations_held.holdings(store, hostname)
+    held = runner_liveness.holdings(store, hostname)
     return MachineState(at=2.0, machine=machine, holdings=held, location=hostname)
 
 

@@ -88,7 +88,7 @@ class Shell:
 
     def events(self, kind: str | None = None, workflow_id: int = 1) -> list[dict[str, Any]]:
         with self.store() as store:
-            from torc_tui.store.events import list_events
+            from torc_tui.store.feed import list_events
             from torc_tui.wording import readable
 
             return [

@@ -89,7 +89,7 @@ def test_initialized_anew_all_the_same(shell: Any, until: Any, gone: Any) -> Non
     runner = begin(shell, until)
     with shell.store() as store, store.write() as conn:
         from torc_tui.store import sql, user_actions
-        from torc_tui.store.events import append
+        from torc_tui.store.event_log import append
 
         append(conn, 1, [], at=time.time())
         conn.execute(sql.RESET_JOBS, workflow_id=1)
@@ -128,7 +128,7 @@ jobs: [{name: a, command: 'trap "echo asked >> asked" TERM; touch begun; until [
     shell.run("cancel", "1")
     until(lambda: shell.there("asked"), "it was asked")
     with shell.store() as store:
-        from torc_tui.store.events import append
+        from torc_tui.store.event_log import append
 
         for _ in range(3):
             with store.write() as conn:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.waiting import DEADLINE, wait_for
 from torc_tui.model import Event
-from torc_tui.store import events, workflows
+from torc_tui.store import event_log, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import Feed
 
@@ -35,7 +35,7 @@ def feed(store: Store, workflow_id: int) -> Iterator[Feed]:
 
 def _append(store: Store, workflow_id: int, *kinds: str) -> None:
     with store.write() as conn:
-        events.append(
+        event_log.append(
             conn, workflow_id, [(kind, None, {"n": i}) for i, kind in enumerate(kinds)], at=1.0
         )
 
@@ -45,7 +45,7 @@ def _write(url: str, workflow_id: int, writer: int) -> None:
     for number in range(0, EACH, 3):
         with store.write() as conn:
             batch = [(f"w{writer}", None, {"n": number + i}) for i in range(3)]
-            events.append(conn, workflow_id, batch, at=1.0)
+            event_log.append(conn, workflow_id, batch, at=1.0)
     store.close()
 
 
@@ -76,7 +76,7 @@ def test_a_poll_gives_what_was_committed_and_nothing_twice(
     assert [event.kind for event in _until(feed, 2)] == ["a", "b"]
     assert feed.poll() == []
     with pytest.raises(ZeroDivisionError), store.write() as conn:
-        events.append(conn, workflow_id, [("never", None, None)], at=1.0)
+        event_log.append(conn, workflow_id, [("never", None, None)], at=1.0)
         raise ZeroDivisionError
     _append(store, workflow_id, "c")
     assert [(event.seq, event.kind) for event in _until(feed, 1)] == [(4, "c")]

@@ -11,7 +11,7 @@ from tests.raw_sql import execute
 from torc_tui.errors import DatabaseBug, NotFound, Refused, UsageError
 from torc_tui.model import EdgeKind, Event
 from torc_tui.status import JobStatus
-from torc_tui.store import events, prepared, queries, relations, sql, workflows
+from torc_tui.store import event_log, feed, prepared, queries, relations, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.selection import JobSelection, ResultSelection, WorkflowSelection
 
@@ -57,7 +57,7 @@ def test_a_plan_comes_back_as_a_snapshot(store: Store, workflow_id: int) -> None
 
 
 def test_creation_tells_one_event(store: Store, workflow_id: int) -> None:
-    told = events.list_events(store, workflow_id)
+    told = feed.list_events(store, workflow_id)
     assert told == [
         Event(
             workflow_id,
@@ -307,25 +307,24 @@ def test_deletion_takes_everything_of_the_workflow_and_nothing_else(
 
 def test_a_transaction_is_all_or_nothing(store: Store, workflow_id: int) -> None:
     with pytest.raises(ZeroDivisionError), store.write() as conn:
-        events.append(conn, workflow_id, [("x", None, None)], at=1.0)
+        event_log.append(conn, workflow_id, [("x", None, None)], at=1.0)
         raise ZeroDivisionError
-    assert [e.seq for e in events.list_events(store, workflow_id)] == [1]
+    assert [e.seq for e in feed.list_events(store, workflow_id)] == [1]
     with store.write() as conn:
         assert (
-            events.append(conn, workflow_id, [("x", None, None), ("y", 3, {"a": "ü"})], at=1.0) == 3
+            event_log.append(conn, workflow_id, [("x", None, None), ("y", 3, {"a": "ü"})], at=1.0)
+            == 3
         )
         with store.read() as inner:  # inside a transaction of the thread it is the same one
             assert execute(inner, "SELECT count(*) FROM event")[0][0] == 3
         with pytest.raises(RuntimeError), store.write():
             pass
-    assert [e.kind for e in events.list_events(store, workflow_id, after=1)] == ["x", "y"]
-    assert [e.seq for e in events.list_events(store, workflow_id, newest_first=True, limit=1)] == [
-        3
-    ]
-    assert events.list_events(store, workflow_id, job_id=3)[0].data == {"a": "ü"}
-    assert events.list_events(store, workflow_id, kind="x")[0].seq == 2
+    assert [e.kind for e in feed.list_events(store, workflow_id, after=1)] == ["x", "y"]
+    assert [e.seq for e in feed.list_events(store, workflow_id, newest_first=True, limit=1)] == [3]
+    assert feed.list_events(store, workflow_id, job_id=3)[0].data == {"a": "ü"}
+    assert feed.list_events(store, workflow_id, kind="x")[0].seq == 2
     with pytest.raises(NotFound), store.write() as conn:
-        events.append(conn, 4711, [("x", None, None)], at=1.0)
+        event_log.append(conn, 4711, [("x", None, None)], at=1.0)
 
 
 def test_a_reader_sees_one_state(store: Store, workflow_id: int) -> None:
@@ -335,7 +334,7 @@ def test_a_reader_sees_one_state(store: Store, workflow_id: int) -> None:
 
         def write() -> None:
             with store.write() as other:
-                events.append(other, workflow_id, [("x", None, None)], at=1.0)
+                event_log.append(other, workflow_id, [("x", None, None)], at=1.0)
 
         thread = threading.Thread(target=write)
         thread.start()
@@ -354,7 +353,7 @@ def test_ids_and_numbers_of_events_are_given_once(store: Store, workflow_id: int
             for _ in range(20):
                 with store.write() as conn:
                     first = conn.allocate("job", 3)
-                    events.append(conn, workflow_id, [("x", first, None)], at=1.0)
+                    event_log.append(conn, workflow_id, [("x", first, None)], at=1.0)
                 given.extend((first, first + 1, first + 2))
         except BaseException as error:
             failures.append(error)
@@ -366,7 +365,7 @@ def test_ids_and_numbers_of_events_are_given_once(store: Store, workflow_id: int
         thread.join()
     assert failures == []
     assert len(set(given)) == len(given) == 240
-    assert [e.seq for e in events.list_events(store, workflow_id)] == list(range(1, 82))
+    assert [e.seq for e in feed.list_events(store, workflow_id)] == list(range(1, 82))
 
 
 def test_opening_again_finds_the_same(store: Store, workflow_id: int) -> None:

@@ -23,17 +23,16 @@ from torc_tui.store import (
     connect,
     database,
     driver_errors,
-    events,
+    feed,
     opening,
     relations,
-    schema_version,
     sql,
     user_data,
     user_data_records,
     workflows,
 )
 from torc_tui.store.database import Store
-from torc_tui.store.network_file_system import network_file_system
+from torc_tui.store.opening import network_file_system
 
 OLD = Path(__file__).parent / "data" / "v1.db"
 
@@ -376,7 +375,7 @@ def test_a_database_that_another_process_creates_meanwhile(tmp_path: Path) -> No
             return super().execute(text, *parameters)
 
     with closing(sqlite3.connect(path, factory=Slow)) as connection:
-        assert schema_version.stored_version(connection, path) == sql.VERSION
+        assert connect.stored_version(connection, path) == sql.VERSION
 
 
 def test_a_journal_that_another_process_changes_meanwhile(
@@ -446,7 +445,7 @@ def test_a_store_of_version_1_opens_for_ever(tmp_path: Path) -> None:
     shot = workflows.snapshot(store, workflow.id)
     assert [job.name for job in shot.jobs][:3] == ["prepare", "train_0", "train_1"]
     assert len(list(relations.edges(store, workflow.id))) > 0
-    assert [event.kind for event in events.list_events(store, workflow.id)] == [
+    assert [event.kind for event in feed.list_events(store, workflow.id)] == [
         "workflow_created",
         "user_data_updated",
     ]

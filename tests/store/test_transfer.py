@@ -15,7 +15,8 @@ from torc_tui.errors import NotFound, StoreUnavailable, UsageError
 from torc_tui.plan.resolve import resolve
 from torc_tui.reasons import Kind, because, decode
 from torc_tui.store import (
-    events,
+    event_log,
+    feed,
     queries,
     relations,
     run_context,
@@ -211,7 +212,7 @@ def test_results_and_events_come_along_when_asked(store: Store, workflow_id: int
             "peak_memory, allocation) VALUES (?, ?, 1, 1, 6, 3, 10.5, 12.5, 4096, '[1,2,[]]')",
             (workflow_id, job),
         )
-        events.append(conn, workflow_id, [("job_failed", job, {"return_code": 3})], at=12.5)
+        event_log.append(conn, workflow_id, [("job_failed", job, {"return_code": 3})], at=12.5)
     document = _document(store, workflow_id, include_results=True, include_events=True)
     copy = workflow_import.import_workflow(store, document, user="b", directory="/", at=50.0)
     new = queries.find_job(store, copy, "train_1")
@@ -227,9 +228,7 @@ def test_results_and_events_come_along_when_asked(store: Store, workflow_id: int
     )
     assert [result[key] for key in keys] == [3, "failed", 10.5, 12.5, 4096, [1, 2, []], 1]
     assert result["job_id"] == new
-    told = [
-        (event.kind, event.job_id, event.timestamp) for event in events.list_events(store, copy)
-    ]
+    told = [(event.kind, event.job_id, event.timestamp) for event in feed.list_events(store, copy)]
     assert told == [
         ("workflow_created", None, 50.0),
         ("workflow_created", None, 100.0),

@@ -12,7 +12,7 @@ from tests.raw_sql import execute
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.store import events, queries, relations, user_data, user_data_records, workflows
+from torc_tui.store import feed, queries, relations, user_data, user_data_records, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.selection import RecordSelection
 
@@ -177,7 +177,7 @@ def test_every_write_is_kept_and_told(store: Store, connection: Any, workflow_id
             "attempt_id": None,
         },
     ]
-    told = events.list_events(store, workflow_id, kind="user_data_updated")
+    told = feed.list_events(store, workflow_id, kind="user_data_updated")
     record_id = user_data.get(connection, "config", workflow_id)["id"]
     assert [(e.seq, e.job_id, e.actor, e.data) for e in told] == [
         (2, job, None, {"user_data_id": record_id, "name": "config", "version": 2}),
@@ -210,7 +210,7 @@ def test_name_and_flag_change_without_a_new_version(
         user_data.update(connection, "cfg", {}, user_data.Author(3.0), workflow_id=workflow_id)
         == changed
     )
-    assert len(events.list_events(store, workflow_id)) == 2
+    assert len(feed.list_events(store, workflow_id)) == 2
     with pytest.raises(Conflict, match="summary"):
         user_data.update(
             connection,
@@ -383,7 +383,7 @@ def test_deletion(connection: Any, store: Store, workflow_id: int) -> None:
         "score",
     ]
     assert user_data_records.list_records(connection, workflow_id) == []
-    told = events.list_events(store, workflow_id, kind="user_data_deleted")
+    told = feed.list_events(store, workflow_id, kind="user_data_deleted")
     assert [e.data["name"] for e in told] == ["config", "summary", "score"]
 
 
@@ -414,7 +414,7 @@ def test_what_does_not_follow_the_schema_is_stored_and_told(
         return [] if isinstance(value, dict) else ["no object"]
 
     def told() -> list[tuple[str, int | None, Any]]:
-        found = events.list_events(store, workflow_id)
+        found = feed.list_events(store, workflow_id)
         return [
             (one.kind, one.job_id, dict(one.data)) for one in found if one.kind.endswith("_warning")
         ]

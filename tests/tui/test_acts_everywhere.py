@@ -17,13 +17,13 @@ from tests.raw_sql import execute
 from tests.tui.driving import screen_text, sees, until
 from torc_tui.cli.command_help import parser_of
 from torc_tui.cli.command_table import BY_NAME
-from torc_tui.model import Machine
+from torc_tui.model import Event, Machine
 from torc_tui.operations import user_action
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.resources.machine_identity import hostname
 from torc_tui.status import JobStatus
-from torc_tui.store import compute_nodes, events, workflows
+from torc_tui.store import compute_nodes, event_log, feed, workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.data.data_editor import DataEditor
 from torc_tui.tui.data.data_versions import DataVersions
@@ -99,9 +99,9 @@ class Story:
     def app(self, *, read_only: bool = False) -> TorcApp:
         return TorcApp(self.url, self.workflow, read_only=read_only, environ=ENVIRON)
 
-    def last(self, kind: str) -> events.Event | None:
+    def last(self, kind: str) -> Event | None:
         found = [
-            event for event in events.list_events(self.store, self.workflow) if event.kind == kind
+            event for event in feed.list_events(self.store, self.workflow) if event.kind == kind
         ]
         return found[-1] if found else None
 
@@ -124,7 +124,7 @@ class Story:
             node, event = compute_nodes.register(
                 conn, self.workflow, 1, process, machine, {}, time.time()
             )
-            events.append(conn, self.workflow, [event], at=time.time())
+            event_log.append(conn, self.workflow, [event], at=time.time())
         return node
 
 
@@ -321,7 +321,7 @@ async def test_many_jobs_are_asked_about(story: Story, monkeypatch: pytest.Monke
         await until(pilot, sees(pilot, "Hold 5 jobs"))
         await pilot.press("y")
         await until(pilot, lambda: story.last("job_held") is not None)
-        kinds = [event.kind for event in events.list_events(story.store, story.workflow)]
+        kinds = [event.kind for event in feed.list_events(story.store, story.workflow)]
         assert kinds.count("job_held") == 5
 
 
@@ -331,12 +331,12 @@ async def test_read_only_refuses_every_act(story: Story) -> None:
         await until(pilot, sees(pilot, "waits for prep"))
         said: list[str] = []
         app.notify = lambda text, **_: said.append(text)  # type: ignore[method-assign]  # what is said is what counts
-        before = len(events.list_events(story.store, story.workflow))
+        before = len(feed.list_events(story.store, story.workflow))
         acts = [command for command in COMMANDS if command.writes]
         for command in acts:
             await app.dispatcher.carry_out(command)
         assert len(said) == len(acts) and all("read-only" in text for text in said)
-        assert len(events.list_events(story.store, story.workflow)) == before
+        assert len(feed.list_events(story.store, story.workflow)) == before
 
 
 def test_stop_and_resize_by_the_command_line(
@@ -471,7 +471,7 @@ async def test_an_action_counts_the_jobs_that_it_applies_to(
 def set_status(story: Story, change: str, kind: str, job: int) -> None:
     with story.store.write() as conn:
         execute(conn, change)
-        events.append(conn, story.workflow, [(kind, job, {})], at=time.time())
+        event_log.append(conn, story.workflow, [(kind, job, {})], at=time.time())
 
 
 async def test_filters_by_dependencies_need_no_graph(story: Story) -> None:

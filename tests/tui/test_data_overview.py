@@ -11,7 +11,7 @@ from tests.raw_sql import execute
 from torc_tui.errors import NotFound
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
-from torc_tui.store import data_overview, user_data
+from torc_tui.store import user_data, user_data_records
 from torc_tui.store.database import Store
 from torc_tui.workflow_file.load import loads
 
@@ -39,11 +39,14 @@ class Lab:
 
     def states(self) -> dict[str, str]:
         return {
-            record["name"]: record["state"] for record in data_overview.overview(self.raw, self.id)
+            record["name"]: record["state"]
+            for record in user_data_records.overview(self.raw, self.id)
         }
 
     def record(self, name: str) -> dict[str, Any]:
-        return next(one for one in data_overview.overview(self.raw, self.id) if one["name"] == name)
+        return next(
+            one for one in user_data_records.overview(self.raw, self.id) if one["name"] == name
+        )
 
     def status(self, job: str, status: int) -> None:
         with self.store.write() as conn:
@@ -105,7 +108,7 @@ def test_who_reads_and_who_writes(lab: Lab) -> None:
 
 
 def test_of_one_job(lab: Lab) -> None:
-    found = data_overview.overview(lab.raw, lab.id, job_id=lab.jobs["train"])
+    found = user_data_records.overview(lab.raw, lab.id, job_id=lab.jobs["train"])
     assert {record["name"]: record["direction"] for record in found} == {
         "config": "in",
         "answer": "in",
@@ -122,7 +125,7 @@ def test_the_list_carries_only_the_beginning(lab: Lab) -> None:
         workflow_id=lab.id,
     )
     record = lab.record("config")
-    assert len(record["head"]) == data_overview.HEAD and record["size"] == 200_002
+    assert len(record["head"]) == user_data_records.HEAD and record["size"] == 200_002
 
 
 def test_opened_and_versions(lab: Lab) -> None:
@@ -130,23 +133,23 @@ def test_opened_and_versions(lab: Lab) -> None:
     user_data.update(
         lab.raw, number, {"data": {"lr": 0.2}}, user_data.Author(10000000000.0, actor="bob@there")
     )
-    opened = data_overview.opened(lab.raw, number)
+    opened = user_data_records.opened(lab.raw, number)
     assert (
         opened["data"] == {"lr": 0.2}
         and opened["schema"] == {"type": "object"}
         and opened["writer"] == "bob@there"
     )
-    versions = data_overview.versions(lab.raw, number)
+    versions = user_data_records.versions(lab.raw, number)
     assert [(one["version"], one["writer"]) for one in versions] == [
         (2, "bob@there"),
         (1, "ada@here"),
     ]
-    assert data_overview.value_of(lab.raw, number, 1) == {"lr": 0.1}
-    assert data_overview.value_of(lab.raw, number, 0) is None
+    assert user_data_records.value_of(lab.raw, number, 1) == {"lr": 0.1}
+    assert user_data_records.value_of(lab.raw, number, 0) is None
 
 
 def test_what_is_not_there(lab: Lab) -> None:
-    for read in (data_overview.opened, data_overview.versions):
+    for read in (user_data_records.opened, user_data_records.versions):
         with pytest.raises(NotFound):
             read(lab.raw, 99)
 
@@ -156,5 +159,5 @@ def test_sizes_are_bytes_everywhere(lab: Lab) -> None:
     user_data.update(
         lab.raw, number, {"data": "üü"}, user_data.Author(time.time() + 1, actor="bob@there")
     )
-    sizes = [lab.record("config")["size"], data_overview.opened(lab.raw, number)["size"]]
-    assert [*sizes, data_overview.versions(lab.raw, number)[0]["size"]] == [6, 6, 6]
+    sizes = [lab.record("config")["size"], user_data_records.opened(lab.raw, number)["size"]]
+    assert [*sizes, user_data_records.versions(lab.raw, number)[0]["size"]] == [6, 6, 6]

@@ -17,7 +17,7 @@ from tests.raw_sql import execute
 from tests.tui.driving import screen, screen_text, sees, until
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
-from torc_tui.store import data_overview, events, user_data, user_data_records
+from torc_tui.store import feed, user_data, user_data_records
 from torc_tui.store.database import Store
 from torc_tui.tui.data import data_editor, data_review, external_editing
 from torc_tui.tui.data import data_pane as data_pane
@@ -327,7 +327,7 @@ async def test_hidden_it_reads_nothing(lab: Lab) -> None:
         lab.write("config", {"lr": 1})
         view = screen(pilot).view
         assert view is not None
-        await until(pilot, lambda: view.cursor >= events.list_events(lab.store, lab.id)[-1].seq)
+        await until(pilot, lambda: view.cursor >= feed.list_events(lab.store, lab.id)[-1].seq)
         assert data.lists_read == lists and data.stale
         await pilot.press("4")
         await until(pilot, lambda: data.lists_read > lists)
@@ -360,7 +360,7 @@ async def test_edit_review_save(lab: Lab) -> None:
         await pilot.press("y")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
         assert lab.value("config") == {"lr": 0.2}
-        event = events.list_events(lab.store, lab.id)[-1]
+        event = feed.list_events(lab.store, lab.id)[-1]
         assert event.kind == "user_data_updated" and event.actor and "@" in event.actor
         assert pilot.app.last_line == (  # type: ignore[attr-defined]  # a TorcApp
             f"torc user-data update {lab.ids['config']} --data '{{\"lr\":0.2}}'"
@@ -418,7 +418,7 @@ async def test_saving_against_the_schema_asks(lab: Lab) -> None:
         await until(pilot, lambda: lab.version("config") == 2)
     told = [
         readable(event.data)["message"]
-        for event in events.list_events(lab.store, lab.id, kind="user_data_warning")
+        for event in feed.list_events(lab.store, lab.id, kind="user_data_warning")
     ]
     assert told == ["user data config does not follow its schema: .lr: 7 is more than 1"]
 
@@ -670,7 +670,7 @@ async def test_create_clear_delete(lab: Lab) -> None:
         await pilot.press("y")
         await until(pilot, lambda: lab.ids["config"] not in data.records)
         assert lab.ids["config"] not in {
-            one["id"] for one in data_overview.overview(lab.raw, lab.id)
+            one["id"] for one in user_data_records.overview(lab.raw, lab.id)
         }
 
 

@@ -17,7 +17,7 @@ from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
-from torc_tui.store import compute_nodes, events
+from torc_tui.store import compute_nodes, feed
 from torc_tui.store.database import Store
 from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.shell.app import TorcApp
@@ -63,7 +63,7 @@ class Story:
         workflow_acts.initialize(self.store, self.workflow, actor="bob@there")
 
     def kinds(self) -> list[str]:
-        return [event.kind for event in events.list_events(self.store, self.workflow)]
+        return [event.kind for event in feed.list_events(self.store, self.workflow)]
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ async def test_an_act_is_an_event_with_its_actor_and_a_command_line(story: Story
         await until(pilot, lambda: story.kinds().count("job_held") == 2)
         told = [
             event
-            for event in events.list_events(story.store, story.workflow)
+            for event in feed.list_events(story.store, story.workflow)
             if event.kind == "job_held"
         ]
         assert all(event.actor for event in told)

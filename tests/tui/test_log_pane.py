@@ -16,7 +16,7 @@ from tests.waiting import DEADLINE
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
-from torc_tui.store import events, log_files
+from torc_tui.store import event_log, log_files
 from torc_tui.store.database import Store
 from torc_tui.tui.logs.log_copier import CLIPBOARD
 from torc_tui.tui.logs.log_pane import LogPane
@@ -84,7 +84,7 @@ class Story:
         with self.store.write() as conn:
             for text in (change, *more):
                 execute(conn, text)
-            events.append(conn, self.workflow, [event], at=time.time())
+            event_log.append(conn, self.workflow, [event], at=time.time())
 
     def app(self, **environ: str) -> TorcApp:
         return TorcApp(self.url, self.workflow, environ={**ENVIRON, **environ})

@@ -9,7 +9,7 @@ import pytest
 
 from tests.tui.driving import sees, until
 from torc_tui.model import Gpu, Machine
-from torc_tui.store import events, workflow_import, workflows
+from torc_tui.store import feed, workflow_import, workflows
 from torc_tui.store.database import Store
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.line_canvas import LineCanvas
@@ -171,8 +171,7 @@ async def test_from_the_path_to_the_workflow(place: Place) -> None:
         made = workflows.list_workflows(place.store)[0]
         assert made.directory == str(place.folder)
         assert all(
-            event.actor
-            for event in events.list_events(place.store, made.id, kind="workflow_created")
+            event.actor for event in feed.list_events(place.store, made.id, kind="workflow_created")
         )
         await pilot.press(":")
         await until(pilot, sees(pilot, f"torc create {place.folder}/flows/w.yaml"))

@@ -17,7 +17,7 @@ from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine
 from torc_tui.operations.machine_state import MachineState
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.store.allocations_held import Holding, Runner
+from torc_tui.store.runner_liveness import Holding, Runner
 from torc_tui.tui.feed.machine import MachineNews, MachineWatch
 from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.machine.gpu_lines import memory_bar, wrapped

@@ -23,7 +23,7 @@ from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.filter_line import FilterLine

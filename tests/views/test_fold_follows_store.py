@@ -22,7 +22,7 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.resources.pool import Pool
 from torc_tui.store import compute_nodes, run_context, workflows
 from torc_tui.store.database import Store
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.workflow_file.load import loads
 

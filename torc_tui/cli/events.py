@@ -28,7 +28,7 @@ _LEVELS = {
 
 def list_(call: Call) -> int:
     """Print the events of a workflow, and follow them on request."""
-    from torc_tui.store import events
+    from torc_tui.store import feed
 
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
@@ -39,7 +39,7 @@ def list_(call: Call) -> int:
         from torc_tui.store import workflows
 
         last = workflows.get_workflow(call.store, workflow_id).last_seq
-    found = events.list_events(
+    found = feed.list_events(
         call.store,
         workflow_id,
         kind=options.type,

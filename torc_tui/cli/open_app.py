@@ -10,7 +10,7 @@ import os
 import sys
 
 from torc_tui import settings
-from torc_tui.errors import NotFound, TorcError, UsageError
+from torc_tui.errors import TorcError, UsageError
 
 
 def open_app(what: str | None, database: str | None, *, read_only: bool = False) -> int:
@@ -61,15 +61,16 @@ def workflow_called(name: str, database: str | None) -> int | None:
     others. Of several, it is the newest of this directory, or else the newest.
     """
     from torc_tui.cli.targets import newest
+    from torc_tui.store import sql
     from torc_tui.store.connect import missing_file
-    from torc_tui.store.lookup import connect, workflows_of_name
+    from torc_tui.store.connection import connect
 
     url = settings.database_url(database)
     if missing_file(url) is not None:
         return None
     connection = connect(url, read_only=True)
     try:
-        found = workflows_of_name(connection, name)
+        found = connection.rows(sql.WORKFLOWS_OF_NAME, name=name)
     finally:
         connection.close()
     user = settings.user_name()
@@ -84,18 +85,14 @@ def _check(url: str, workflow_id: int) -> None:
 
     The app itself reports a database that cannot be opened, and tries again.
     """
-    from torc_tui.store.lookup import connect, workflow_exists
+    from torc_tui.store.connection import connect
+    from torc_tui.store.event_log import check_workflow
 
     try:
         connection = connect(url, read_only=True)
     except TorcError:
         return
     try:
-        exists = workflow_exists(connection, workflow_id)
+        check_workflow(connection, workflow_id)
     finally:
         connection.close()
-    if not exists:
-        raise NotFound(
-            f"there is no workflow {workflow_id}",
-            hint="`torc` shows all workflows, `torc workflows list` lists them",
-        )

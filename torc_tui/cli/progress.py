@@ -32,7 +32,7 @@ from torc_tui.model import Event, Machine, Workflow
 from torc_tui.reasons import Reason
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import output_folder
-from torc_tui.store.workflow_progress import job_names
+from torc_tui.store.workflows import job_names
 from torc_tui.wording import sentence, time_of_day
 
 

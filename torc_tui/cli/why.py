@@ -16,7 +16,7 @@ from torc_tui.operations.job_facts import JobFacts
 from torc_tui.reasons import Kind
 from torc_tui.status import TROUBLED
 from torc_tui.store import queries, runner_liveness
-from torc_tui.store.events import warnings_of
+from torc_tui.store.feed import warnings_of
 from torc_tui.views import why as views
 from torc_tui.wording import sentence
 

@@ -28,7 +28,7 @@ from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 
 START_SECONDS = 3.0
 """Time that a process may need to become a shell after its runner was lost."""

@@ -19,9 +19,9 @@ from torc_tui.model import Json, Machine
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.gpu_monitor import GpuMonitor
 from torc_tui.resources.pool import Pool
-from torc_tui.store import compute_nodes, run_context, workflow_progress
+from torc_tui.store import compute_nodes, run_context, workflows
 from torc_tui.store.database import Store
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 from torc_tui.store.log_files import output_folder
 
 
@@ -111,7 +111,7 @@ def join(
         node_id, event = compute_nodes.register(
             conn, workflow_id, context.run_id, process, machine, stored, began
         )
-        resumed = workflow_progress.resume_interrupted(conn, workflow_id)
+        resumed = workflows.resume_interrupted(conn, workflow_id)
         append(conn, workflow_id, [event, *resumed], at=began)
     node = NodeIdentity(node_id=node_id, location=process.location)
     return Joined(process, node, maker, deadline)

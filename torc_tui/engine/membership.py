@@ -9,7 +9,7 @@ from torc_tui.engine.engine import Engine
 from torc_tui.errors import StoreError
 from torc_tui.reasons import Reason
 from torc_tui.store import compute_nodes, runner_liveness
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 
 HEARTBEAT = 5.0
 """Seconds between two heartbeats."""

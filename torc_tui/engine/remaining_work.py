@@ -11,7 +11,7 @@ from torc_tui.engine.interrupts import Interrupts
 from torc_tui.engine.run_summary import RunSummary
 from torc_tui.model import Machine
 from torc_tui.status import JobStatus
-from torc_tui.store import workflow_progress
+from torc_tui.store import workflows
 
 IDLE_SECONDS = 90.0
 """Time after which a runner leaves when only held jobs are left, unless the workflow sets
@@ -70,9 +70,9 @@ class RemainingWork:
         engine, shared = self._engine, self._engine.shared
         workflow_id = engine.state.context.workflow_id
         with engine.state.store.read() as conn:
-            left = workflow_progress.left(conn, workflow_id)
-            elsewhere = workflow_progress.active_elsewhere(conn, workflow_id, engine.node.node_id)
-            interrupted = workflow_progress.interrupted(conn, workflow_id)
+            left = workflows.left(conn, workflow_id)
+            elsewhere = workflows.active_elsewhere(conn, workflow_id, engine.node.node_id)
+            interrupted = workflows.interrupted(conn, workflow_id)
         if interrupted and not shared.is_paused:
             shared.mark_outdated()  # the next step resumes them
             return True

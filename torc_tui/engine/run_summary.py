@@ -23,7 +23,7 @@ from torc_tui.model import AttemptKey, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import never
 from torc_tui.status import RETRYABLE, JobStatus
-from torc_tui.store import workflow_progress
+from torc_tui.store import workflows
 from torc_tui.store.database import Store
 
 LISTED_JOBS = 1000
@@ -53,7 +53,7 @@ class RunSummary:
         """Return the remaining jobs that cannot run here."""
         found: list[UnschedulableJob] = []
         with self._store.read() as conn:
-            left = workflow_progress.left(conn, self._workflow_id)
+            left = workflows.left(conn, self._workflow_id)
             # Held jobs and others with one status are counted apart, but their names read together.
             for requirement_id, status in dict.fromkeys(
                 (one.requirement_id, one.status) for one in left
@@ -61,7 +61,7 @@ class RunSummary:
                 reason = self.unschedulable_reason(requirement_id, now)
                 if reason is None or status == JobStatus.PENDING_FAILED:
                     continue
-                names = workflow_progress.names(conn, self._workflow_id, requirement_id, status)
+                names = workflows.names(conn, self._workflow_id, requirement_id, status)
                 found += [
                     UnschedulableJob(job_id=job_id, name=name, reason=reason)
                     for job_id, name in names
@@ -81,9 +81,9 @@ class RunSummary:
             report.jobs_code = EXIT_UNSUCCESSFUL
             return report
         with self._store.read() as conn:
-            report.counts = workflow_progress.counts(conn, self._workflow_id)
-            unsuccessful = workflow_progress.unsuccessful(conn, self._workflow_id)
-            left = workflow_progress.left(conn, self._workflow_id)
+            report.counts = workflows.counts(conn, self._workflow_id)
+            unsuccessful = workflows.unsuccessful(conn, self._workflow_id)
+            left = workflows.left(conn, self._workflow_id)
         report.failed = [self._failed_job(report.run_id, job) for job in unsuccessful]
         report.waiting = [
             {"status": JobStatus(one.status).word, "held": one.held, "number": one.number}
@@ -114,7 +114,7 @@ class RunSummary:
             return "the runner was stopped by a user; `torc run` continues the workflow"
         return None
 
-    def _failed_job(self, run_id: int, job: workflow_progress.Unsuccessful) -> dict[str, object]:
+    def _failed_job(self, run_id: int, job: workflows.Unsuccessful) -> dict[str, object]:
         key = AttemptKey(self._workflow_id, job.job_id, run_id, job.attempt_id)
         output_dir = job.output_dir or self._engine.maker.log_location
         execution = self._engine.state.context.execution

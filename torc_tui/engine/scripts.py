@@ -26,7 +26,7 @@ from torc_tui.status import BEGUN, FINISHED
 from torc_tui.store import run_context
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 from torc_tui.store.run_context import RunContext, StoredAction
 
 _IN_DIRECTORY = (

@@ -22,7 +22,7 @@ from torc_tui.engine.state import RunnerState
 from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.model import AttemptKey, Event, Exited, NotStarted, Started
 from torc_tui.status import JobStatus
-from torc_tui.store import fingerprints, scheduling, workflow_progress
+from torc_tui.store import fingerprints, scheduling, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append, last_event
@@ -187,7 +187,7 @@ class StepTransaction:
         interrupted = any(ended.outcome.interrupted for ended in self.ended)
         if (interrupted or self._state.shared.has_news) and self._state.may_claim():
             workflow_id = self._state.context.workflow_id
-            self._rows += workflow_progress.resume_interrupted(conn, workflow_id)
+            self._rows += workflows.resume_interrupted(conn, workflow_id)
         self._state.shared.has_news = False
 
     def _claim(self, conn: Connection) -> None:
@@ -210,7 +210,7 @@ class StepTransaction:
         if self.is_complete:
             counts = {
                 status.word: number
-                for status, number in workflow_progress.counts(conn, workflow_id).items()
+                for status, number in workflows.counts(conn, workflow_id).items()
             }
             data = {"counts": counts, "run_id": state.context.run_id}
             self._rows.append(("workflow_completed", None, data))

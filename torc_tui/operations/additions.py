@@ -13,16 +13,10 @@ from dataclasses import replace
 from torc_tui.errors import Conflict, NotFound, Refused, UsageError
 from torc_tui.model import ResourceRequirements
 from torc_tui.status import HELD, NOT_STARTED, UNTOUCHED
-from torc_tui.store import (
-    additions,
-    dependency_counters,
-    user_actions,
-    workflow_progress,
-    workflows,
-)
+from torc_tui.store import additions, dependency_counters, user_actions, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 
 
 def add_jobs(
@@ -45,9 +39,7 @@ def add_jobs(
     now = time.time()
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
-        placed = any(
-            state not in UNTOUCHED for state in workflow_progress.counts(conn, workflow_id)
-        )
+        placed = any(state not in UNTOUCHED for state in workflows.counts(conn, workflow_id))
         requirement_id = additions.requirement(conn, workflow_id, requirements)
         ids = additions.add_jobs(conn, workflow_id, commands, requirement_id)
         rows: list[EventRow] = (

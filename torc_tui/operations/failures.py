@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from torc_tui.errors import NotFound
 from torc_tui.operations.failure_logs import excerpt_of
-from torc_tui.store import failures
+from torc_tui.store import log_files
 from torc_tui.store.database import Store
-from torc_tui.store.failures import FailedAttempt
+from torc_tui.store.log_files import FailedAttempt
 from torc_tui.views.failure_groups import FailureGroup, fold
 from torc_tui.views.failure_signature import End, Signature, decode, signature_of
 
 
 def failure_groups(store: Store, workflow_id: int, run_id: int | None = None) -> list[FailureGroup]:
     """Return the groups of jobs that failed in a run, by default the last one, by number."""
-    found = failures.failures(store, workflow_id, run_id)
+    found = log_files.failures(store, workflow_id, run_id)
     return fold(((one, signature(one)) for one in found.attempts), found.canceled)
 
 

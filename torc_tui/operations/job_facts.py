@@ -24,9 +24,9 @@ from torc_tui.resources.explain import never as never_of
 from torc_tui.resources.gpus import ForeignPolicy, gpu_need
 from torc_tui.resources.pool import Pool
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
-from torc_tui.store import allocations_held, queries, relations, workflow_progress, workflows
-from torc_tui.store.allocations_held import Runner
+from torc_tui.store import queries, relations, runner_liveness, workflows
 from torc_tui.store.database import Store
+from torc_tui.store.runner_liveness import Runner
 from torc_tui.views import why as views
 
 
@@ -57,7 +57,7 @@ def request_lacks(
     machine can never serve is known. ``machine`` is a reading, or the reader that makes one if a
     request needs GPUs.
     """
-    runners = allocations_held.runners(store, workflow_id=workflow_id)
+    runners = runner_liveness.runners(store, workflow_id=workflow_id)
     if not runners:
         here = detect_machine() if requirements else Machine(hostname="", num_cpus=0, memory=0)
         lacks = {
@@ -101,7 +101,7 @@ def unschedulable_jobs(
     Without a runner, the resources of this machine count.
     """
     with store.read() as conn:
-        left = workflow_progress.left(conn, workflow_id)
+        left = workflows.left(conn, workflow_id)
         ready = [one for one in left if one.status == JobStatus.READY]
         requirements = workflows.read_requirements(conn, workflow_id)
     requested = {one.requirement_id: requirements[one.requirement_id] for one in ready}
@@ -116,7 +116,7 @@ def unschedulable_jobs(
     found: list[Unschedulable] = []
     with store.read() as conn:
         for key, reason in never.items():
-            names = workflow_progress.names(conn, workflow_id, key, JobStatus.READY, limit)
+            names = workflows.names(conn, workflow_id, key, JobStatus.READY, limit)
             found += [Unschedulable(job_id, name, reason) for job_id, name in names]
     return found, len(never) == len(requested)
 
@@ -127,7 +127,7 @@ def _pool(store: Store, runner: Runner, state: MachineState | None) -> tuple[Poo
     policy: ForeignPolicy = "ignore" if runner.options.get("gpu_foreign") == "ignore" else "avoid"
     if state is not None:
         return state.pool(runner, policy), whole
-    held = [one.allocation for one in allocations_held.holdings(store, runner.location)]
+    held = [one.allocation for one in runner_liveness.holdings(store, runner.location)]
     return Pool(whole, held, foreign=policy), whole
 
 
@@ -136,7 +136,7 @@ def _full(store: Store, runner: Runner) -> tuple[Reason, ...]:
     limit = runner.options.get("max_parallel_jobs")
     if limit is None:
         return ()
-    held = allocations_held.holdings(store, runner.location)
+    held = runner_liveness.holdings(store, runner.location)
     running = sum(one.node_id == runner.node_id for one in held)
     reached = running >= limit
     return (because(Kind.PARALLEL_LIMIT, running=running, limit=limit),) if reached else ()

@@ -31,7 +31,7 @@ from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
 from torc_tui.store import dependency_counters, sql, user_actions
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 from torc_tui.store.user_actions import JobState
 
 

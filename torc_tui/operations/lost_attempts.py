@@ -25,13 +25,13 @@ from torc_tui.store import (
     runner_liveness,
     scheduling,
     user_actions,
-    workflow_progress,
+    workflows,
 )
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow, resettle
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 from torc_tui.store.log_files import attempt_stem
 from torc_tui.store.run_context import RunContext
 
@@ -95,7 +95,7 @@ def end_attempts(
     done.rows += scheduling.end(conn, node.id, ended) if ended else []
     for one in ended:
         _sort(done, one)
-    done.rows += workflow_progress.resume_interrupted(conn, node.workflow_id, done.ready)
+    done.rows += workflows.resume_interrupted(conn, node.workflow_id, done.ready)
     idle = [one for one in held if one not in begun]
     unwanted = [one.job_id for one in idle if loss is None or one.stop_requested]
     user_actions.cancel(conn, unwanted, stop, now, held=True)

@@ -32,7 +32,7 @@ from torc_tui.status import HELD
 from torc_tui.store import compute_nodes, runner_liveness, sql, user_actions
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.database import Store
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 from torc_tui.wording import count, duration
 
 

@@ -17,10 +17,10 @@ from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.gpu_monitor import GpuMonitor
 from torc_tui.resources.gpus import ForeignPolicy, GpuState
 from torc_tui.resources.pool import Pool
-from torc_tui.store import allocations_held
-from torc_tui.store.allocations_held import Holding, Runner
+from torc_tui.store import runner_liveness
 from torc_tui.store.compute_nodes import this_location
 from torc_tui.store.database import Store
+from torc_tui.store.runner_liveness import Holding, Runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +90,9 @@ class MachineReader:
 
         With ``load``, also measure the load of CPUs and memory.
         """
-        held = allocations_held.holdings(store, self.location) if store is not None else []
+        held = runner_liveness.holdings(store, self.location) if store is not None else []
         runners = (
-            allocations_held.runners(store, location=self.location) if store is not None else []
+            runner_liveness.runners(store, location=self.location) if store is not None else []
         )
         gpus = self._monitor.read([one.pid for one in held if one.pid])
         if self._machine is None:

@@ -28,7 +28,6 @@ from torc_tui.store import (
     sql,
     user_actions,
     user_data,
-    workflow_progress,
     workflows,
 )
 from torc_tui.store.database import Store
@@ -152,7 +151,7 @@ def _begin(store: Store, found: RerunPlan, actor: str | None) -> Reinitialized |
         dependency_counters.recount(conn, workflow_id)
         events = dependency_counters.place_uninitialized(conn, workflow_id, now)
         conn.many(sql.MARK_MAY_BE_KEPT, [{"job_id": job_id} for job_id in undecided])
-        counts = workflow_progress.counts(conn, workflow_id)
+        counts = workflows.counts(conn, workflow_id)
         numbers = {status.word: number for status, number in counts.items()}
         data = {"run_id": run_id, "counts": numbers, "stale": len(stale)}
         append(

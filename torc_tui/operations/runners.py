@@ -24,7 +24,7 @@ from torc_tui.resources.machine_identity import hostname
 from torc_tui.store import compute_nodes, runner_liveness, sql, user_actions, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 from torc_tui.store.log_files import output_folder
 
 

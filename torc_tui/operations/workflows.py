@@ -20,17 +20,10 @@ from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.reasons import Kind, because
 from torc_tui.status import HELD, UNSETTLED, UNTOUCHED, JobStatus, number_of
-from torc_tui.store import (
-    dependency_counters,
-    scheduling,
-    sql,
-    user_actions,
-    workflow_progress,
-    workflows,
-)
+from torc_tui.store import dependency_counters, scheduling, sql, user_actions, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.events import append
+from torc_tui.store.event_log import append
 from torc_tui.wording import in_lines
 
 
@@ -142,7 +135,7 @@ def initialize(
         scheduling.set_file_times(conn, times)
         dependency_counters.recount(conn, workflow_id)
         events = dependency_counters.place_uninitialized(conn, workflow_id, now)
-        counts = workflow_progress.counts(conn, workflow_id)
+        counts = workflows.counts(conn, workflow_id)
         numbers = {status.word: n for status, n in counts.items()}
         events.append(("workflow_initialized", None, {"run_id": run_id, "counts": numbers}))
         append(conn, workflow_id, events, at=now, actor=actor)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, ParamSpec, TypeVar
 
-    from torc_tui.store.schema_version import Dbapi
+    from torc_tui.store.connect import Dbapi
     from torc_tui.store.selection import Selection
     from torc_tui.store.sql import BulkInsert, Listing
 

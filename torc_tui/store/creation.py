@@ -23,7 +23,7 @@ from torc_tui.model import (
     render,
 )
 from torc_tui.resources.placement import rank
-from torc_tui.store import events, sql
+from torc_tui.store import event_log, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
@@ -90,7 +90,7 @@ def create(
         _insert_user_data(conn, plan, ids, at, actor)
         told = {"name": name or spec.name, "jobs": len(plan.jobs)}
         news = [("workflow_created", None, told)]
-        events.append(conn, ids.workflow, news, at=at, actor=actor)
+        event_log.append(conn, ids.workflow, news, at=at, actor=actor)
     return ids.workflow
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from torc_tui.errors import StoreError, StoreUnavailable
-from torc_tui.store import connect, driver_errors, opening, schema_version
+from torc_tui.store import connect, driver_errors, opening
 from torc_tui.store.connection import Connection
-from torc_tui.store.network_file_system import network_file_system
+from torc_tui.store.opening import network_file_system
 
 
 class Store:
@@ -142,7 +142,7 @@ class Store:
             raise self._lost_its_end()
         try:
             with closing(connect.connect_sqlite(self.place, read_only=True)) as raw:
-                schema_version.checked(raw, self.place)
+                connect.checked(raw, self.place)
                 (found,) = raw.execute("PRAGMA quick_check(1)").fetchone()
         except Exception as error:
             if isinstance(error, StoreError) or driver_errors.is_driver_error(error):

@@ -15,7 +15,7 @@ from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 from torc_tui.errors import Refused, StoreUnavailable
-from torc_tui.store import connect, driver_errors, schema_version
+from torc_tui.store import connect, driver_errors
 from torc_tui.store.database import Store
 
 _MOST_PROBLEMS = 100
@@ -35,7 +35,7 @@ def check(path: str) -> list[str]:
     """Return the errors in a database, one sentence each; an empty list if there are none."""
     with closing(connect.connect_sqlite(path, read_only=True)) as source:
         try:
-            version = schema_version.stored_version(source, path)
+            version = connect.stored_version(source, path)
             found = [
                 row[0]
                 for row in source.execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})")
@@ -60,7 +60,7 @@ def backup(path: str, target: str) -> None:
             closing(connect.connect_sqlite(path, read_only=True)) as source,
             closing(connect.connect_sqlite(target)) as copy,
         ):
-            schema_version.checked(source, path)
+            connect.checked(source, path)
             source.backup(copy)
     except sqlite3.Error as error:
         os.unlink(target)  # noqa: PTH108

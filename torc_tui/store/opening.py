@@ -1,6 +1,7 @@
 """Create a database, or migrate an older one, when it is opened.
 
-Input: a path or a conninfo. Output: a database of the current version, or one clear error.
+Input: a path or a conninfo. Output: a database of the current version, or one clear error. Files on
+network file systems, where WAL does not work, are recognized here.
 
 Invariants: a SQLite file is copied before it is migrated. Nothing is migrated while a runner of the
 older version is alive.
@@ -17,7 +18,7 @@ from typing import Any
 
 from torc_tui import settings
 from torc_tui.errors import SchemaMismatch, StoreUnavailable
-from torc_tui.store import connect, driver_errors, schema_version, sql
+from torc_tui.store import connect, driver_errors, sql
 from torc_tui.store.migrations import STEPS
 
 OLDEST_READER = OLDEST_WRITER = 3
@@ -39,8 +40,8 @@ def prepare_sqlite(path: str, *, read_only: bool, network: bool) -> None:
         _create_file(path)
     raw = connect.connect_sqlite(path, read_only=read_only, create=fresh)
     try:
-        version = schema_version.stored_version(raw, path)
-        schema_version.check_version(raw, path, version, write=not read_only)
+        version = connect.stored_version(raw, path)
+        connect.check_version(raw, path, version, write=not read_only)
         if not read_only:
             _choose_journal(raw, network=network)
             if version is None or version < sql.VERSION:
@@ -92,8 +93,8 @@ def prepare_postgresql(place: str, *, read_only: bool) -> None:
     """Create or migrate the tables."""
     raw = connect.connect_postgresql(place)
     try:
-        version = schema_version.stored_version(raw, place)
-        schema_version.check_version(raw, place, version, write=not read_only)
+        version = connect.stored_version(raw, place)
+        connect.check_version(raw, place, version, write=not read_only)
         if not read_only and (version is None or version < sql.VERSION):
             _make(raw, place)
     except Exception as error:
@@ -111,7 +112,7 @@ def _make(raw: Any, place: str) -> None:
     try:
         if dialect == "postgresql":
             raw.execute(f"SELECT pg_advisory_xact_lock({connect.APPLICATION_ID})")
-        version = schema_version.stored_version(raw, place) if _has_meta(raw, dialect) else None
+        version = connect.stored_version(raw, place) if _has_meta(raw, dialect) else None
         if version is None:
             for text in _schema(dialect):
                 raw.execute(text)
@@ -218,3 +219,46 @@ def _schema(dialect: str) -> Iterator[str]:
             for word, other in POSTGRESQL_WORDS.items():
                 text = text.replace(word, other)
         yield text
+
+
+# -- file systems ----------------------------------------------------------------------------------
+
+
+_NAMES = """
+    nfs nfs3 nfs4 cifs smb smb2 smb3 smbfs ncpfs 9p virtiofs afs ceph lustre gpfs beegfs orangefs
+    pvfs2 panfs glusterfs quobyte wekafs vboxsf davfs fuse.sshfs fuse.glusterfs fuse.ceph
+    fuse.beegfs fuse.s3fs fuse.rclone fuse.davfs2 fuse.juicefs fuse.quobyte fuse.vmhgfs-fuse
+"""
+NETWORK = frozenset(_NAMES.split())
+"""Kinds of file system on which other hosts may write the same files.
+
+The shared memory of WAL does not work there.
+"""
+_ESCAPES = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\134": "\\"}
+"""How the kernel writes special characters of a mount point."""
+
+
+def network_file_system(path: str, mounts: str = "/proc/self/mountinfo") -> str | None:
+    """Return the kind of network file system that holds ``path``.
+
+    None stands for a local file system, and for a system without the list ``mounts``.
+    """
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.readlines()
+    except OSError:
+        return None
+    real = os.path.realpath(path)
+    longest, kind = -1, ""
+    for line in lines:
+        fields = line.split(" ")
+        try:
+            point, found = fields[4], fields[fields.index("-", 6) + 1]
+        except (IndexError, ValueError):
+            continue
+        for code, character in _ESCAPES.items():
+            point = point.replace(code, character)
+        inside = point == "/" or real == point or real.startswith(point + "/")
+        if inside and len(point) >= longest:  # a later mount hides an earlier one at this point
+            longest, kind = len(point), found
+    return kind if kind in NETWORK else None

@@ -1,10 +1,10 @@
-"""Judge runners from their rows: which are alive, silent, past their lease, or lost for certain.
+"""Read active runners and what they hold, and judge them: alive, silent, past their lease, lost.
 
 The command line, the app and the engine use this module. The rule is
 `torc_tui.lifecycle.liveness.judge`.
 
 Input: rows of runners, or of what they hold, with the columns that identify a machine and a
-process. Output: verdicts.
+process; a database and a location. Output: verdicts; runners, and the attempts that they hold.
 
 Never: a decision by host name, except for rows of versions that did not record a machine.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.liveness import (
     LEASE_SECONDS,
@@ -24,13 +24,17 @@ from torc_tui.lifecycle.liveness import (
     judge,
     relation,
 )
-from torc_tui.model import MachineIdentity
+from torc_tui.model import Allocation, MachineIdentity
 from torc_tui.reasons import Argument, Kind, Reason, because
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
+from torc_tui.status import JobStatus
 from torc_tui.store import sql
-from torc_tui.store.compute_nodes import Node, active
+from torc_tui.store.compute_nodes import Node, active, this_location
 from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store
+from torc_tui.store.prepared import record
+from torc_tui.store.scheduling import decode_allocation
 
 WATCH_SECONDS = 7.0
 """Time for which the heartbeat of a runner is watched before it is believed to be missing: the
@@ -161,3 +165,69 @@ def is_in_use(held: HeldProcesses) -> bool:
         return False
     runner, job = (held.runner_pid, held.runner_started), (held.pid, held.process_started)
     return any(process_runs(pid, started) for pid, started in (runner, job))
+
+
+class Holding(NamedTuple):
+    """An attempt that was claimed and has not ended.
+
+    ``pid`` is that of its process group leader, None until it is started.
+    """
+
+    job_id: int
+    job_name: str
+    workflow_id: int
+    workflow_name: str
+    user: str
+    attempt_id: int
+    node_id: int
+    status: JobStatus
+    pid: int | None
+    started_at: float | None
+    allocation: Allocation
+
+
+class Runner(NamedTuple):
+    """An active runner and the resources that it may use now.
+
+    ``gpus`` are those that it found: uuid, index, name, memory, virtual. ``options`` are those with
+    which it was started.
+    """
+
+    node_id: int
+    workflow_id: int
+    hostname: str
+    pid: int
+    num_cpus: int
+    memory: int
+    gpus: list[dict[str, Any]]
+    options: dict[str, Any]
+    location: str = ""
+
+
+def holdings(store: Store, location: str) -> list[Holding]:
+    """Return what the runners of that location hold, in any workflow of this database.
+
+    On this machine, attempts whose runner and process have both ended are left out, as in the
+    accounts of the runners.
+    """
+    with store.read() as conn:
+        rows = conn.rows(sql.HOLDINGS, location=location)
+    if location == this_location():
+        rows = [row for row in rows if is_in_use(row)]
+    return [
+        Holding(
+            **{name: getattr(row, name) for name in Holding._fields}
+            | {"status": JobStatus(row.status), "allocation": decode_allocation(row.allocation)}
+        )
+        for row in rows
+    ]
+
+
+def runners(store: Store, *, workflow_id: int | None = None, location: str = "") -> list[Runner]:
+    """Return the active runners of a workflow, or of a location."""
+    with store.read() as conn:
+        if workflow_id is not None:
+            rows = conn.rows(sql.RUNNERS_OF_WORKFLOW, workflow_id=workflow_id)
+        else:
+            rows = conn.rows(sql.RUNNERS_OF_LOCATION, location=location)
+    return [Runner(**record(row)) for row in rows]

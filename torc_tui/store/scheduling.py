@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.decide import Outcome
 from torc_tui.model import Allocation, Cause, Exited, GpuGrant, Json, Started, Usage
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
-from torc_tui.store import sql, workflow_progress
+from torc_tui.store import sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.encoding import dumps
@@ -175,8 +175,7 @@ def unclaim(conn: Connection, attempts: Sequence[tuple[int, int]]) -> list[Event
     return [("job_ready", job_id, None) for job_id, _ in attempts]
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """An attempt that has ended, and the decision about its job."""
 
     exited: Exited
@@ -298,7 +297,7 @@ def unsettled(conn: Connection, workflow_id: int) -> bool:
     """Return whether any job still has to run or be decided; interrupted jobs run again."""
     if conn.value(sql.ANY_UNSETTLED, workflow_id=workflow_id) is not None:
         return True
-    return workflow_progress.interrupted(conn, workflow_id) > 0
+    return workflows.interrupted(conn, workflow_id) > 0
 
 
 def group_paths(conn: Connection, group_id: int) -> list[tuple[int, str, str]]:

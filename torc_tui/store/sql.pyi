@@ -38,9 +38,7 @@ class ActiveAttemptsRow(NamedTuple):
     started_at: float | None
     compute_node_id: int | None
 def ACTIVE_ATTEMPTS(*, workflow_id: int) -> ActiveAttemptsRow: ...
-class ActiveElsewhereRow(NamedTuple):
-    number: int
-def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> ActiveElsewhereRow: ...
+def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> InterruptedRow: ...
 class ActiveNodesRow(NamedTuple):
     id: int
     workflow_id: int

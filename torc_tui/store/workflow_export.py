@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torc_tui.model import Json
-from torc_tui.store import events, queries, sql, workflows
+from torc_tui.store import feed, queries, sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import execution_dict
 from torc_tui.store.database import Store
@@ -81,7 +81,7 @@ def export_workflow(
                     "data": dict(event.data),
                     "actor": event.actor,
                 }
-                for event in events.list_events(store, workflow_id)
+                for event in feed.list_events(store, workflow_id)
             ]
     return document
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torc_tui.model import Json
-from torc_tui.store import events, sql, workflows
+from torc_tui.store import event_log, sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import create
 from torc_tui.store.database import Store
@@ -46,7 +46,7 @@ def import_workflow(
             _add_results(conn, workflow_id, first, transfer.results)
             for kind, job, values, moment, who in transfer.events:
                 entry = (kind, None if job is None else first + job, values)
-                events.append(conn, workflow_id, [entry], at=moment, actor=who)
+                event_log.append(conn, workflow_id, [entry], at=moment, actor=who)
     except BaseException:
         workflows.delete(store, [workflow_id])
         raise

@@ -1,8 +1,11 @@
-"""Statements that store a new workflow."""
+"""Statements that store a new workflow, add jobs to it, and read it as a document."""
 
 from __future__ import annotations
 
+from sqlalchemy import func, select, update
+
 from torc_tui.store.schema import (
+    JOB_DOCUMENT,
     action,
     dependency,
     failure_handler,
@@ -12,10 +15,12 @@ from torc_tui.store.schema import (
     job,
     resource_requirements,
     slurm_scheduler,
+    user_data,
+    user_data_group,
     workflow,
     workflow_text,
 )
-from torc_tui.store.statements.terms import Bulk
+from torc_tui.store.statements.terms import Bulk, columns, given, param
 
 INSERT_WORKFLOW = Bulk(workflow)
 INSERT_WORKFLOW_TEXT = Bulk(workflow_text)
@@ -28,3 +33,66 @@ INSERT_GATES = Bulk(gate)
 INSERT_DEPENDENCIES = Bulk(dependency)
 INSERT_FILES = Bulk(file)
 INSERT_FILE_GROUPS = Bulk(file_group)
+
+
+# -- additions X
+
+
+NUMBERED_JOBS = select(job.c.name).where(
+    job.c.workflow_id == param("workflow_id"), job.c.name.like("job%")
+)
+SET_RESOURCE_CLASS = (
+    update(job)
+    .where(
+        job.c.workflow_id == param("workflow_id"),
+        job.c.requirement_id == param(job.c.requirement_id),
+    )
+    .values(given(job, "resource_class"))
+)
+OTHER_JOB_OF_NAME = select(job.c.id).where(
+    job.c.workflow_id == param("workflow_id"),
+    job.c.name == param(job.c.name),
+    job.c.id != param("job_id"),
+)
+JOB_DEFINITION = select(*columns(job, "name command script requirement_id")).where(
+    job.c.id == param("job_id")
+)
+UPDATE_JOB_DEFINITION = (
+    update(job)
+    .where(job.c.id == param("job_id"))
+    .values(given(job, "name command script requirement_id"))
+)
+
+
+# -- export and import X
+
+
+_workflow_id = param("workflow_id")
+
+WORKFLOW_TEXT = (
+    select(workflow_text.c.text)
+    .select_from(workflow)
+    .join(workflow_text, workflow_text.c.workflow_id == workflow.c.id)
+    .where(workflow.c.id == _workflow_id)
+)
+EXPORT_JOBS = (
+    select(*columns(job, JOB_DOCUMENT)).where(job.c.workflow_id == _workflow_id).order_by(job.c.id)
+)
+EXPORT_FILE_GROUPS = select(file_group.c.group_id, file_group.c.file_id).where(
+    file_group.c.file_id.in_(select(file.c.id).where(file.c.workflow_id == _workflow_id))
+)
+EXPORT_DATA_GROUPS = select(user_data_group.c.group_id, user_data_group.c.user_data_id).where(
+    user_data_group.c.user_data_id.in_(
+        select(user_data.c.id).where(user_data.c.workflow_id == _workflow_id)
+    )
+)
+EXPORT_USER_DATA = (
+    select(*columns(user_data, "id name is_ephemeral data declared json_schema:schema"))
+    .where(user_data.c.workflow_id == _workflow_id)
+    .order_by(user_data.c.id)
+)
+EXPORT_GATES = (
+    select(gate.c.id, gate.c.via).where(gate.c.workflow_id == _workflow_id).order_by(gate.c.id)
+)
+FIRST_JOB = select(func.min(job.c.id).label("first")).where(job.c.workflow_id == _workflow_id)
+SET_RUN = update(workflow).where(workflow.c.id == _workflow_id).values(given(workflow, "run_id"))

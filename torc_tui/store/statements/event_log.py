@@ -42,9 +42,9 @@ WORKFLOW_EXISTS = select(workflow.c.id).where(workflow.c.id == param("workflow_i
 LOCK_WORKFLOW = WORKFLOW_EXISTS.with_for_update()
 """Take the row of the workflow before any other, as every writer does."""
 
-_events = select(
-    *columns(event, "workflow_id seq timestamp kind job_id data actor"),
-).where(event.c.workflow_id == param("workflow_id"), event.c.seq > param("after"))
+_events = select(*columns(event, "workflow_id seq timestamp kind job_id data actor")).where(
+    event.c.workflow_id == param("workflow_id"), event.c.seq > param("after")
+)
 LIST_EVENTS = Paged(
     _events,
     sorts={"id": event.c.seq},

@@ -1,12 +1,12 @@
-"""Statements about attempts and their logs."""
+"""Statements about attempts, their logs, and the jobs that were canceled because of them."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
-from torc_tui.status import HELD
+from torc_tui.status import HELD, TROUBLED, JobStatus
 from torc_tui.store.schema import compute_node, job, result, workflow
-from torc_tui.store.statements.terms import among, columns, param
+from torc_tui.store.statements.terms import among, columns, param, required
 
 _workflow_id = param("workflow_id")
 _job_id = param("job_id")
@@ -22,7 +22,7 @@ _job = select(
         job,
         "id:job_id name group workflow_id status attempt_id stdio output_dir started_at "
         "compute_node_id",
-    ),
+    )
 )
 CURRENT_ATTEMPT = _job.where(job.c.id == _job_id)
 ACTIVE_ATTEMPTS = _job.where(job.c.workflow_id == _workflow_id, among(job.c.status, HELD))
@@ -59,7 +59,7 @@ JOB_SETTING = select(
         job,
         "id name workflow_id command invocation_script env attempt_id allocation output_dir "
         "compute_node_id",
-    ),
+    )
 ).where(job.c.id == _job_id)
 LAST_ALLOCATION = (
     select(result.c.allocation, result.c.compute_node_id)
@@ -68,3 +68,48 @@ LAST_ALLOCATION = (
     .limit(1)
 )
 GPUS_OF_NODE = select(compute_node.c.gpus).where(compute_node.c.id == param("node_id"))
+
+
+# -- attempts that failed X
+
+
+_later = result.alias("later")
+_is_last = ~exists().where(
+    _later.c.job_id == result.c.job_id,
+    _later.c.run_id == result.c.run_id,
+    _later.c.attempt_id > result.c.attempt_id,
+)
+
+FAILED_ATTEMPTS = (
+    select(
+        result.c.job_id,
+        job.c.name,
+        job.c.group,
+        result.c.run_id,
+        result.c.attempt_id,
+        result.c.status,
+        result.c.return_code,
+        result.c.cause,
+        result.c.reason,
+        result.c.ended_at,
+        result.c.compute_node_id,
+        result.c.output_dir,
+        result.c.signature,
+        job.c.stdio,
+        job.c.status.label("job_status"),
+        job.c.attempt_id.label("job_attempt"),
+        required("is_last", _is_last),
+    )
+    .join(job, job.c.id == result.c.job_id)
+    .where(
+        result.c.workflow_id == _workflow_id,
+        result.c.run_id == param("run_id"),
+        among(result.c.status, TROUBLED),
+    )
+    .order_by(result.c.id)
+)
+CANCELED_JOBS = (
+    select(job.c.id, job.c.name, job.c.reason)
+    .where(job.c.workflow_id == _workflow_id, among(job.c.status, {JobStatus.CANCELED}))
+    .order_by(job.c.id)
+)

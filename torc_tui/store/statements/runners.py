@@ -30,7 +30,7 @@ HEARTBEAT = (
     )
 )
 NODE_ORDERS = select(
-    *columns(compute_node, "is_active stop_requested num_cpus memory options"),
+    *columns(compute_node, "is_active stop_requested num_cpus memory options")
 ).where(_one)
 WORKFLOW_OF_NODE = select(compute_node.c.workflow_id).where(_one)
 ACTIVE_NODES = (
@@ -39,7 +39,7 @@ ACTIVE_NODES = (
             compute_node,
             "id workflow_id hostname boot_id pid process_started machine_id pid_namespace "
             "heartbeat_at heartbeats lease_seconds",
-        ),
+        )
     )
     .where(compute_node.c.is_active, compute_node.c.workflow_id == _workflow_id)
     .order_by(compute_node.c.id)
@@ -52,7 +52,7 @@ HELD_ATTEMPTS = (
             "allocation output_dir retries requirement_id command invocation_script env "
             "input_files output_files input_user_data output_user_data require_user_data "
             "failure_handler_id stdio options lost",
-        ),
+        )
     )
     .where(_held)
     .order_by(job.c.id)

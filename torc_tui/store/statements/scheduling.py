@@ -60,7 +60,7 @@ READY_JOBS = (
             "id name command invocation_script attempt_id retries priority requirement_id env "
             "stdio options input_files output_files input_user_data output_user_data "
             "require_user_data failure_handler_id resource_class",
-        ),
+        )
     )
     .where(
         _ready,

@@ -72,7 +72,7 @@ RUN_OF_WORKFLOW = select(workflow.c.run_id).where(workflow.c.id == _workflow_id)
 # -- jobs ------------------------------------------------------------------------------------------
 
 JOB_STATE = select(
-    *columns(job, "id workflow_id name status held priority compute_node_id pid process_started"),
+    *columns(job, "id workflow_id name status held priority compute_node_id pid process_started")
 ).where(_one)
 
 _cancel = move(JobStatus.CANCELED, CANCELABLE).values(

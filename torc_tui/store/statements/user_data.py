@@ -45,9 +45,7 @@ from torc_tui.store.statements.terms import (
     required,
 )
 
-_record = select(
-    *columns(user_data, "id workflow_id name is_ephemeral data version"),
-)
+_record = select(*columns(user_data, "id workflow_id name is_ephemeral data version"))
 _of_workflow = user_data.c.workflow_id == param("workflow_id")
 
 USER_DATA_BY_ID = _record.where(user_data.c.id == param("id"))
@@ -91,7 +89,7 @@ DELETE_USER_DATA = delete(user_data).where(user_data.c.id == param("id"))
 UNGROUP_USER_DATA = delete(user_data_group).where(user_data_group.c.user_data_id == param("id"))
 
 _versions = select(
-    *columns(user_data_version, "version data written_at actor job_id run_id attempt_id"),
+    *columns(user_data_version, "version data written_at actor job_id run_id attempt_id")
 )
 USER_DATA_HISTORY = _versions.where(user_data_version.c.user_data_id == param("id")).order_by(
     user_data_version.c.version

@@ -1,16 +1,18 @@
-"""Statements that read and change whole workflows."""
+"""Statements that read and change whole workflows, and read their progress."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Text, cast, delete, func, literal_column, select, update
+from sqlalchemy import Text, cast, delete, func, literal_column, or_, select, update
 
-from torc_tui.status import JobStatus
+from torc_tui.status import CANCELABLE, HELD, NOT_STARTED, TROUBLED, JobStatus
 from torc_tui.store.schema import (
     CHANNEL,
+    action,
     dependency,
     event,
+    failure_handler,
     file,
     file_group,
     gate,
@@ -21,12 +23,12 @@ from torc_tui.store.schema import (
     user_data_group,
     workflow,
 )
-from torc_tui.store.statements.terms import ByDialect, Paged, columns, given, param
+from torc_tui.store.statements.terms import ByDialect, Paged, among, columns, given, move, param
 
-_id = param("workflow_id")
+_workflow_id = param("workflow_id")
 
 _workflow = select(*(column for column in workflow.c))
-WORKFLOW = _workflow.where(workflow.c.id == _id)
+WORKFLOW = _workflow.where(workflow.c.id == _workflow_id)
 LIST_WORKFLOWS = Paged(
     _workflow,
     sorts={
@@ -49,15 +51,15 @@ WORKFLOWS_OF_NAME = (
 )
 STATUS_COUNTS = (
     select(job.c.status, func.count().label("number"))
-    .where(job.c.workflow_id == _id)
+    .where(job.c.workflow_id == _workflow_id)
     .group_by(job.c.status)
     .order_by(job.c.status)
 )
 JOB_TIMES = select(
     func.min(job.c.started_at).label("first_start"), func.max(job.c.ended_at).label("last_end")
-).where(job.c.workflow_id == _id)
+).where(job.c.workflow_id == _workflow_id)
 INTERRUPTED = select(func.count().label("number")).where(
-    job.c.workflow_id == _id,
+    job.c.workflow_id == _workflow_id,
     job.c.status == int(JobStatus.TERMINATED),
     job.c.stop_requested == "stopped",
 )
@@ -67,41 +69,125 @@ SNAPSHOT_JOBS = (
             job,
             "id name status group parameter_values priority held attempt_id requirement_id unmet "
             "compute_node_id started_at ended_at return_code reason not_before stop_requested",
-        ),
+        )
     )
-    .where(job.c.workflow_id == _id)
+    .where(job.c.workflow_id == _workflow_id)
     .order_by(job.c.id)
 )
 REQUIREMENTS = (
     select(*(column for column in resource_requirements.c))
-    .where(resource_requirements.c.workflow_id == _id)
+    .where(resource_requirements.c.workflow_id == _workflow_id)
     .order_by(resource_requirements.c.id)
 )
 
 UPDATE_WORKFLOW = (
     update(workflow)
-    .where(workflow.c.id == _id)
+    .where(workflow.c.id == _workflow_id)
     .values(given(workflow, "name description user project metadata"))
 )
-SET_ARCHIVED = update(workflow).where(workflow.c.id == _id).values(given(workflow, "is_archived"))
+SET_ARCHIVED = (
+    update(workflow).where(workflow.c.id == _workflow_id).values(given(workflow, "is_archived"))
+)
 
 
 def _of(column: Any) -> Any:
-    return select(column.table.c.id).where(column == _id)
+    return select(column.table.c.id).where(column == _workflow_id)
 
 
 DELETE_DEPENDENCIES = delete(dependency).where(
     dependency.c.depends_on_id.in_(
-        _of(job.c.workflow_id).union_all(select(-gate.c.id).where(gate.c.workflow_id == _id))
+        _of(job.c.workflow_id).union_all(
+            select(-gate.c.id).where(gate.c.workflow_id == _workflow_id)
+        )
     )
 )
 DELETE_FILE_GROUPS = delete(file_group).where(file_group.c.file_id.in_(_of(file.c.workflow_id)))
 DELETE_USER_DATA_GROUPS = delete(user_data_group).where(
     user_data_group.c.user_data_id.in_(_of(user_data.c.workflow_id))
 )
-DELETE_RESULTS = delete(result).where(result.c.workflow_id == _id)
-DELETE_EVENTS = delete(event).where(event.c.workflow_id == _id)
-_delete = delete(workflow).where(workflow.c.id == _id)
+DELETE_RESULTS = delete(result).where(result.c.workflow_id == _workflow_id)
+DELETE_EVENTS = delete(event).where(event.c.workflow_id == _workflow_id)
+_delete = delete(workflow).where(workflow.c.id == _workflow_id)
 _notify = func.pg_notify(literal_column(f"'{CHANNEL}'"), cast(workflow.c.id, Text()))
 DELETE_WORKFLOW = ByDialect(_delete, _delete.returning(_notify))
 """The other tables of the workflow follow by their foreign keys."""
+
+
+# -- progress X
+
+
+_own = job.c.workflow_id == _workflow_id
+
+UNSUCCESSFUL_JOBS = (
+    select(*columns(job, "id:job_id name status return_code reason attempt_id output_dir stdio"))
+    .where(_own, among(job.c.status, TROUBLED))
+    .order_by(job.c.ended_at, job.c.id)
+    .limit(param("limit"))
+)
+_request = (job.c.requirement_id, job.c.status, job.c.held)
+REMAINING_JOBS = (
+    select(*_request, func.count().label("number"))
+    .where(_own, among(job.c.status, CANCELABLE))
+    .group_by(*_request)
+)
+REMAINING_NAMES = (
+    select(job.c.id, job.c.name)
+    .where(
+        _own,
+        job.c.requirement_id == param(job.c.requirement_id),
+        job.c.status == param(job.c.status),
+    )
+    .order_by(job.c.id)
+    .limit(param("limit"))
+)
+ACTIVE_ELSEWHERE = select(func.count().label("number")).where(
+    _own, among(job.c.status, HELD), job.c.compute_node_id != param("node_id")
+)
+INTERRUPTED_JOBS = select(job.c.id, job.c.reason).where(
+    _own, among(job.c.status, {JobStatus.TERMINATED}), job.c.stop_requested == "stopped"
+)
+TAKE_UP_INTERRUPTED = (
+    move(JobStatus.READY, {JobStatus.TERMINATED})
+    .where(job.c.id == param("job_id"), job.c.stop_requested == "stopped")
+    .values(attempt_id=job.c.attempt_id + 1, stop_requested=None, reason=None, return_code=None)
+    .returning(job.c.attempt_id)
+)
+
+# -- what a runner must know of its workflow -------------------------------------------------------
+
+RUN_CONTEXT = select(
+    *columns(
+        workflow,
+        "name run_id directory env execution_config use_pending_failed require_user_data settings",
+    )
+).where(workflow.c.id == _workflow_id)
+HANDLER_RULES = select(failure_handler.c.id, failure_handler.c.rules).where(
+    failure_handler.c.workflow_id == _workflow_id
+)
+COMMAND_ACTIONS = (
+    select(*columns(action, "id trigger_type job_ids commands persistent executed_run_id"))
+    .where(action.c.workflow_id == _workflow_id, action.c.action_type == "run_commands")
+    .order_by(action.c.id)
+)
+CLAIM_ACTION = (
+    update(action)
+    .where(
+        action.c.id == param("action_id"),
+        or_(
+            action.c.persistent,
+            action.c.executed_run_id.is_(None),
+            action.c.executed_run_id != param("executed_run_id"),
+        ),
+    )
+    .values(given(action, "executed_run_id executed_at"))
+)
+ENVIRONMENTS_WITH_REFERENCES = (
+    select(job.c.name, job.c.env)
+    .where(
+        _own,
+        job.c.env.like("%$%"),
+        or_(among(job.c.status, NOT_STARTED | HELD), job.c.stop_requested == "stopped"),
+    )
+    .order_by(job.c.id)
+)
+STATUS_OF_JOB = select(job.c.status).where(job.c.id == param("job_id"))

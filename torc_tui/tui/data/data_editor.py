@@ -1,6 +1,6 @@
 """The editor of one record: JSON as text, checked while typing, reviewed before it is saved.
 
-Input: a record as ``data_overview.opened`` returns it, and its text. Output: a new version.
+Input: a record as ``user_data_records.opened`` returns it, and its text. Output: a new version.
 
 Invariants: parsing, comparing, files and the database are the reader thread's. ``$EDITOR`` gets
 the terminal and a file; what it leaves there is kept until it is saved, or was no change.

@@ -1,6 +1,6 @@
 """The list of user data: its columns, its filter line, and the line that counts.
 
-Input: records of ``data_overview.overview``. Output: ``DataList.Filtered``.
+Input: records of ``user_data_records.overview``. Output: ``DataList.Filtered``.
 """
 
 from __future__ import annotations

@@ -123,10 +123,12 @@ class DataPane(Pane):
         job_id = None if job is None else job.id
 
         def read(source: Source) -> Listing:
-            from torc_tui.store import data_overview
+            from torc_tui.store import user_data_records
 
             begun = time.monotonic()
-            found = data_overview.overview(source.store.connection(), workflow_id, job_id=job_id)
+            found = user_data_records.overview(
+                source.store.connection(), workflow_id, job_id=job_id
+            )
             return Listing(job_id, found, time.monotonic() - begun)
 
         self.ask("records", read, self._take_records, self._records_failed)
@@ -314,8 +316,8 @@ def _open(source: Source, record_id: int) -> tuple[Record, Sequence[Violation]]:
 
     Called in the reader thread.
     """
-    from torc_tui.store import data_overview
+    from torc_tui.store import user_data_records
 
-    record = data_overview.opened(source.store.connection(), record_id)
+    record = user_data_records.opened(source.store.connection(), record_id)
     schema, data = record["schema"], record["data"]
     return record, check(data, schema) if schema is not None and data is not None else ()

@@ -118,7 +118,7 @@ class Clash:
 
 def write(store: Store, actor: str, record_id: int, value: Json, version: int) -> Record | Clash:
     """Write the value if ``version`` is still the newest; called in the reader thread."""
-    from torc_tui.store import data_overview, user_data
+    from torc_tui.store import user_data, user_data_records
 
     connection = store.connection()
     try:
@@ -131,7 +131,7 @@ def write(store: Store, actor: str, record_id: int, value: Json, version: int) -
             check=violation_texts,
         )
     except Conflict:
-        theirs = data_overview.opened(connection, record_id)
+        theirs = user_data_records.opened(connection, record_id)
         text = readable(theirs["data"])
         name = f"version {theirs['version']}"
         changes, lines = compare(theirs["data"], value, name, "mine", large=not fits(text))

@@ -1,6 +1,6 @@
 """The value of one record, as a tree with a search or as text, and violations of its schema.
 
-Input: records of ``data_overview.opened``, with violations. Output: questions for the reader
+Input: records of ``user_data_records.opened``, with violations. Output: questions for the reader
 thread, asked through ``ask``. Never: parsing, searching or printing a whole value.
 """
 

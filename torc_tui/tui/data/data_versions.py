@@ -92,12 +92,12 @@ class DataVersions(CoveringScreen):
     # -- reading -----------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        from torc_tui.store import data_overview
+        from torc_tui.store import user_data_records
 
         record_id = self.record["id"]
         self.ask(
             "versions-list",
-            lambda source: data_overview.versions(source.store.connection(), record_id),
+            lambda source: user_data_records.versions(source.store.connection(), record_id),
             self._take_versions,
         )
 
@@ -160,9 +160,9 @@ class DataVersions(CoveringScreen):
         self.asked, record_id = (number, number), self.record["id"]
 
         def read(source: Source) -> list[str]:
-            from torc_tui.store import data_overview
+            from torc_tui.store import user_data_records
 
-            value = data_overview.value_of(source.store.connection(), record_id, number)
+            value = user_data_records.value_of(source.store.connection(), record_id, number)
             return readable(value).split("\n")
 
         def take(lines: list[str]) -> None:
@@ -219,9 +219,9 @@ class DataVersions(CoveringScreen):
         large = self._are_large((chosen, newest))
 
         def read(source: Source) -> tuple[int, list[Line]]:
-            from torc_tui.store import data_overview
+            from torc_tui.store import user_data_records
 
-            current = data_overview.opened(source.store.connection(), record_id)["version"]
+            current = user_data_records.opened(source.store.connection(), record_id)["version"]
             return current, _difference(source, record_id, (current, chosen), large=large)
 
         self.ask("versions-offer", read, lambda answer: self._offer(chosen, *answer))
@@ -270,10 +270,10 @@ def _difference(
     source: Source, record_id: int, pair: tuple[int, int], *, large: bool
 ) -> list[Line]:
     """Return what the newer of two versions changed; called in the reader thread."""
-    from torc_tui.store import data_overview
+    from torc_tui.store import user_data_records
 
     connection = source.store.connection()
-    old, new = (data_overview.value_of(connection, record_id, version) for version in pair)
+    old, new = (user_data_records.value_of(connection, record_id, version) for version in pair)
     changes, unified = compare(old, new, f"version {pair[0]}", f"version {pair[1]}", large=large)
     if not changes:
         return [[], [("both versions are equal", "muted")]]

@@ -105,9 +105,9 @@ class RecordActions:
             return
 
         def read(source: Source) -> tuple[Record, str]:
-            from torc_tui.store import data_overview
+            from torc_tui.store import user_data_records
 
-            opened = data_overview.opened(source.store.connection(), record["id"])
+            opened = user_data_records.opened(source.store.connection(), record["id"])
             return opened, readable(opened["data"])
 
         def then(answer: tuple[Record, str]) -> None:

@@ -18,8 +18,8 @@ from torc_tui.reasons import Reason
 if TYPE_CHECKING:
     from torc_tui.operations.job_facts import RequestLacks
     from torc_tui.operations.machine_state import MachineReader, MachineState
-    from torc_tui.store.allocations_held import Runner
     from torc_tui.store.database import Store
+    from torc_tui.store.runner_liveness import Runner
 
 HIGH = 0.9
 """A meter is highlighted from this share on."""
@@ -133,7 +133,7 @@ class MachineWatch:
         """Read this host, and what these requirements lack; called in the reader thread."""
         from torc_tui.operations.job_facts import request_lacks
         from torc_tui.operations.machine_state import MachineReader
-        from torc_tui.store import allocations_held
+        from torc_tui.store import runner_liveness
 
         if self._reader is None:
             self._reader = MachineReader()
@@ -141,7 +141,7 @@ class MachineWatch:
         if workflow_id is None:
             return MachineNews(host, None, ())
         lacking = request_lacks(store, workflow_id, requirements, host) if requirements else None
-        runners = allocations_held.runners(store, workflow_id=workflow_id)
+        runners = runner_liveness.runners(store, workflow_id=workflow_id)
         elsewhere = [one for one in runners if one.location != self._reader.location]
         dead, reports = _not_alive(store, workflow_id) if runners else (frozenset[int](), ())
         return MachineNews(host, lacking, elsewhere, dead, reports)

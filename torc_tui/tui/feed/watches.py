@@ -73,11 +73,11 @@ class Watches:
 
 
 def _ended(store: Store, watch: Watch) -> Ended | None:
-    from torc_tui.store import workflow_progress
+    from torc_tui.store import workflows
 
     with store.read() as conn:
         try:
-            counts = workflow_progress.counts(conn, watch.workflow_id)
+            counts = workflows.counts(conn, watch.workflow_id)
         except NotFound:
             return Ended(f"{watch.title} was deleted", 0)
     if not is_complete(counts):

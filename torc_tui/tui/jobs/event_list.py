@@ -186,6 +186,6 @@ class HistoryPane(Pane):
 
 
 def _newest(source: Source, workflow_id: int, job_id: int | None) -> Sequence[Event]:
-    from torc_tui.store.events import list_events
+    from torc_tui.store.feed import list_events
 
     return list_events(source.store, workflow_id, job_id=job_id, limit=KEPT, newest_first=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torc_tui.model import Gpu, GpuProcess
 from torc_tui.resources.gpus import GpuState
-from torc_tui.store.allocations_held import Holding
+from torc_tui.store.runner_liveness import Holding
 from torc_tui.tui.look.text_layout import Span, line_width, sanitize
 from torc_tui.wording import size
 
