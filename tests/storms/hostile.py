@@ -83,8 +83,15 @@ def command_lines(chance: random.Random) -> Iterator[list[str]]:
             words.insert(chance.randrange(len(words) + 1), chance.choice(ODD))
         if chance.random() < 0.3:
             words += ["-f", chance.choice(("json", "table", "csv", "x"))]
-        if not {"-f", "--follow"} & set(words) or "json" in words or "table" in words:
-            yield [word for word in words if word != "--follow"]
+        if not _follows(words):
+            yield words
+
+
+def _follows(words: list[str]) -> bool:
+    """Return whether the command may print events or a log until the workflow ends."""
+    after = zip(words, [*words[1:], ""], strict=True)
+    formats = ("json", "table", "csv", "x")
+    return "--follow" in words or any(word == "-f" and it not in formats for word, it in after)
 
 
 def mutated(chance: random.Random, text: str) -> bytes:
