@@ -7,6 +7,7 @@ TORC_TEST_POSTGRESQL names the directory of its programs if they are not found.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -38,6 +39,24 @@ def pytest_make_parametrize_id(val: object) -> str | None:
         return None
     words = "-".join(re.findall(r"\w+", text[: 4 * ID_LENGTH], re.ASCII))
     return words[:ID_LENGTH].strip("-_") or "text"
+
+
+@functools.cache
+def _has_terminals() -> bool:
+    """Return whether the system has pseudo-terminals; a bare chroot lacks them."""
+    try:
+        ends = os.openpty()
+    except OSError:
+        return False
+    for end in ends:
+        os.close(end)
+    return True
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests with the mark ``terminal`` on a system without pseudo-terminals."""
+    if item.get_closest_marker("terminal") and not _has_terminals():
+        pytest.skip("the system has no pseudo-terminals (/dev/pts)")
 
 
 PLAIN_USER = "nobody"

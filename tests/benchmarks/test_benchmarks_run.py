@@ -34,7 +34,13 @@ ROWS = {
 NEED_PROGRAMS = {"thousand", "chain", "runners"}
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+_MARKED = [
+    pytest.param(name, marks=pytest.mark.terminal) if name.startswith("app-") else name
+    for name in BENCHMARKS
+]
+
+
+@pytest.mark.parametrize("name", _MARKED)
 def test_benchmark_runs(name: str, tmp_path: Path) -> None:
     place, saved = tmp_path / "place", tmp_path / "run.json"
     place.mkdir()

@@ -237,6 +237,7 @@ def on_a_terminal(
         os.close(main_end)
 
 
+@pytest.mark.terminal
 def test_drawing_on_a_terminal_and_ctrl_c(programs: Path, torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs: [{name: 'a_{i}', command: 'sleep 100', parameters: {i: '1:3'}}]\n"

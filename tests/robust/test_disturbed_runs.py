@@ -250,6 +250,7 @@ def screen(text: str) -> list[str]:
     return lines
 
 
+@pytest.mark.terminal
 def test_ctrl_c_at_a_terminal_leaves_it_clean(shell: Any, until: Any) -> None:
     shell.write(WAITING)
     terminal = Terminal(shell, "run", "w.yaml", "--grace", "2")
@@ -267,6 +268,7 @@ def test_ctrl_c_at_a_terminal_leaves_it_clean(shell: Any, until: Any) -> None:
     assert shell.states() == {"first": "terminated", "second": "blocked"}
 
 
+@pytest.mark.terminal
 @pytest.mark.parametrize("hears", [True, False], ids=["SIGHUP", "nohup"])
 def test_a_lost_terminal_stops_nothing(shell: Any, until: Any, hears: bool) -> None:
     """The run goes on without its terminal and writes to its log, also where SIGHUP is ignored."""

@@ -24,6 +24,8 @@ from torc_tui.workflow_file.load import loads
 SPEC = "name: pipeline\njobs: [{name: prep, command: 'true'}, {name: fit, command: 'true'}]"
 MAIN_SCREEN, NO_MOUSE = b"\x1b[?1049l", b"\x1b[?1000l"
 
+pytestmark = pytest.mark.terminal
+
 
 class Terminal:
     """The app in a pty; ``seen`` is its output."""
