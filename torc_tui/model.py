@@ -497,6 +497,36 @@ class Usage:
     avg_gpu_percent: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptUse(Usage):
+    """What an attempt used that has ended."""
+
+    run_id: int
+    attempt_id: int
+    status: JobStatus
+    return_code: int | None
+    cause: str
+    started_at: float
+    ended_at: float
+
+    @property
+    def seconds(self) -> float:
+        """Return how long the attempt ran."""
+        return max(0.0, self.ended_at - self.started_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobUse:
+    """A job and its last attempt; None if it has none."""
+
+    id: int
+    name: str
+    group: str
+    status: JobStatus
+    requirement_id: int
+    attempt: AttemptUse | None
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """The start of an attempt.
@@ -581,6 +611,7 @@ RELOAD_EVENTS = frozenset(
         "workflow_reset",
         "workflow_canceled",
         "jobs_created",
+        "requirements_updated",
     }
 )
 """Kinds that change many jobs at once without naming them: a reader takes a new snapshot."""

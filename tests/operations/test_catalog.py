@@ -36,9 +36,15 @@ ON_WORKFLOWS = [
     for action in CATALOG
     if action.target in (Target.WORKFLOW, Target.WORKFLOWS)
     and action.id
-    not in ("workflow-run", "workflow-stop", "workflow-rename", "workflow-sync-status")
+    not in (
+        "workflow-run",
+        "workflow-stop",
+        "workflow-rename",
+        "workflow-sync-status",
+        "workflow-correct-resources",
+    )
 ]
-"""Those four start a process, need a runner, need what to change, and need a lost runner."""
+"""Those five start a process, need a runner, need what to change, a lost runner, and measures."""
 
 
 def by_id(action: UserAction) -> str:

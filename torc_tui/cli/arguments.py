@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 from torc_tui.settings import MOST_GIB, MOST_INTEGER, MOST_SECONDS
 
+_MOST_FACTOR = 1000
+"""Largest factor by which a request may grow at once."""
+
 
 class Argument(NamedTuple):
     """What ``argparse.add_argument`` gets. Shells complete ``file`` and ``directory``."""
@@ -157,6 +160,13 @@ def _moment(value: str) -> float:
     return datetime.fromisoformat(value).astimezone().timestamp()
 
 
+def _factor(value: str) -> float:
+    number = float(value)
+    if not 0 < number <= _MOST_FACTOR:  # also false for nan
+        raise ValueError
+    return number
+
+
 COUNT = _checked(_count, "a whole number from 0")
 POSITIVE = _checked(_positive, "a whole number greater than 0")
 INTEGER = _checked(_integer, "a whole number")
@@ -165,6 +175,8 @@ GIB = _checked(_number_to(MOST_GIB), f"a number of GiB from 0 to {MOST_GIB}")
 SPAN = _checked(_span, "a number of seconds or a duration")
 SIZE = _checked(_size, "a size")
 DURATION = _checked(_duration, "a duration")
+FACTOR = _checked(_factor, "a number greater than 0")
+PERCENT = _checked(_number_to(MOST_SECONDS), "a percentage from 0")
 MOMENT = _checked(_moment, "a time such as 18:30 or 2030-01-31T18:30")
 
 _METAVARS: dict[Callable[[str], Any], str] = {
@@ -179,6 +191,8 @@ _METAVARS: dict[Callable[[str], Any], str] = {
     SIZE: "SIZE",
     DURATION: "TIME",
     MOMENT: "TIME",
+    FACTOR: "X",
+    PERCENT: "PERCENT",
 }
 
 FILE = arg(

@@ -250,6 +250,22 @@ HELD = (
     Column("Memory", size_of("memory_bytes")),
     Column("GPUs", "devices", cut="right", some=True),
 )
+OVERUSE = (
+    Column("Job ID", "job_id"),
+    Column("Job Name", "job_name", cut="right"),
+    Column("Resource", "resource_type"),
+    Column("Specified", "specified"),
+    Column("Peak Used", "peak_used"),
+    Column("Over-Utilization", "over_utilization"),
+)
+CORRECTIONS = (
+    Column("Requirements", "name", cut="right"),
+    Column("Resource", "resource"),
+    Column("Before", "before"),
+    Column("After", "after"),
+    Column("Jobs", "jobs", 2),
+    Column("Because of", "because", 3, "right"),
+)
 FAILURES = (
     Column("#", "number"),
     Column("Failed", "failed"),

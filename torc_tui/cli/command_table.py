@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from torc_tui.cli.arguments import (
     COUNT,
     DURATION,
+    FACTOR,
     FILE,
     GIB,
     INTEGER,
@@ -28,6 +29,7 @@ from torc_tui.cli.arguments import (
     OF_WORKFLOW,
     OFFSET,
     ORDER,
+    PERCENT,
     POSITIVE,
     RECORD,
     SECONDS,
@@ -296,6 +298,39 @@ WORKFLOW_COMMANDS = (
         ("resources",),
         "resources:resources",
         "Show the resources of this machine and the jobs that hold them",
+    ),
+    Command(
+        ("workflows check-resources", "reports check-resource-utilization"),
+        "resource_use:check",
+        "List jobs that used more than they requested",
+        (
+            WORKFLOW,
+            arg("-r", "--run-id", type=POSITIVE, help="number of the run (default: the last)"),
+            flag("-a", "--all", help="also list what stayed within the request"),
+            flag("--include-failed", help="include jobs that did not succeed"),
+            arg(
+                "--min-over-utilization",
+                type=PERCENT,
+                help="list only what exceeds the request by more than this (default: 1)",
+            ),
+        ),
+    ),
+    _of(
+        catalog.CORRECT_RESOURCES,
+        "resource_use:correct",
+        WORKFLOW,
+        *(
+            arg(f"--{name}-multiplier", type=FACTOR, help=f"factor for {what} (default: 1.2)")
+            for name, what in (
+                ("memory", "the highest memory"),
+                ("cpu", "the highest use of CPUs"),
+                ("runtime", "the longest runtime"),
+            )
+        ),
+        arg("--job-ids", nargs="+", metavar="JOB", help="judge only by these jobs"),
+        flag("--no-downsize", help="do not lower any request"),
+        flag("--split", help="give job groups that need something else entries of their own"),
+        flag("--dry-run", help="only show the changes"),
     ),
     Command(
         ("workflows list",),
@@ -744,6 +779,7 @@ GROUPS = {
     "jobs": "Jobs: list, get, cancel, terminate, hold, release, retry, priority …",
     "user-data": "User data, the JSON that flows between jobs: list, get, update, history …",
     "files": "Files of a workflow",
+    "reports": "Reports: check-resource-utilization",
     "results": "Results of the attempts of jobs",
     "events": "Events of a workflow, as a list or followed with -f",
     "resource-requirements": "Resource requirements of jobs",

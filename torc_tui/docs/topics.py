@@ -18,6 +18,7 @@ ORDER = (
     "user-data",
     "failures",
     "rerun",
+    "resources",
     "gpus",
     "app",
     "database",

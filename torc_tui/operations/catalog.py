@@ -511,6 +511,21 @@ RESTORE_RECORD = UserAction(
     footer=3,
 )
 
+CORRECT_RESOURCES = UserAction(
+    id="workflow-correct-resources",
+    target=Target.WORKFLOW,
+    function="operations.resource_correction:correct_resources",
+    events=("requirements_updated",),
+    commands=("workflows correct-resources",),
+    help="Correct the resource requirements of a workflow by what its jobs used",
+    verb="correct the resources of",
+    question="Correct the resource requirements of {workflow}?",
+    done="Corrected the resource requirements of {workflow}",
+    shell="torc workflows correct-resources {workflow}",
+    title="correct resources",
+    archived=False,
+)
+
 CATALOG: tuple[UserAction, ...] = (
     RETRY,
     CANCEL,
@@ -535,6 +550,7 @@ CATALOG: tuple[UserAction, ...] = (
     RESIZE,
     DROP,
     SYNC_STATUS,
+    CORRECT_RESOURCES,
     CREATE_RECORD,
     UPDATE_RECORD,
     CLEAR_RECORD,

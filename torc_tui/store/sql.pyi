@@ -131,6 +131,9 @@ class ComputeNodeRow(NamedTuple):
 def COMPUTE_NODE(*, node_id: int) -> ComputeNodeRow: ...
 def COMPUTE_NODES(*, workflow_id: int) -> ComputeNodeRow: ...
 def COPY_DATA_GROUP(*, group_id: int, from_group: int) -> None: ...
+def CORRECT_REQUIREMENTS(
+    *, num_cpus: int, memory: int | None, runtime: float | None, requirement_id: int
+) -> None: ...
 class CulpritsRow(NamedTuple):
     id: int
     name: str
@@ -546,6 +549,28 @@ class JobTimesRow(NamedTuple):
     first_start: float | None
     last_end: float | None
 def JOB_TIMES(*, workflow_id: int) -> JobTimesRow: ...
+class JobUseRow(NamedTuple):
+    id: int
+    name: str
+    group: str
+    status: int
+    requirement_id: int
+    run_id: int | None
+    attempt_id: int | None
+    result_status: int | None
+    return_code: int | None
+    cause: str | None
+    started_at: float | None
+    ended_at: float | None
+    cpu_time: float | None
+    peak_memory: int | None
+    avg_memory: int | None
+    peak_cpu_percent: float | None
+    avg_cpu_percent: float | None
+    peak_gpu_memory: int | None
+    avg_gpu_percent: float | None
+def JOB_USE(*, workflow_id: int) -> JobUseRow: ...
+def JOB_USE_IN_RUN(*, run_id: int, workflow_id: int) -> JobUseRow: ...
 def KEEP_ACTIONS(*, run_id: int, workflow_id: int) -> None: ...
 def KEEP_JOB(
     *, compute_node_id: int | None, output_dir: str | None, started_at: float | None, ended_at:
@@ -766,6 +791,7 @@ def SET_FILE_TIMES(*, st_mtime: float | None, st_size: int | None, file_id: int)
 def SET_HELD(*, held: bool, job_id: int) -> None: ...
 def SET_PAUSED(*, is_paused: bool, workflow_id: int) -> None: ...
 def SET_PRIORITY(*, priority: int, job_id: int) -> None: ...
+def SET_REQUIREMENT(*, requirement_id: int, job_id: int) -> None: ...
 def SET_RESOURCE_CLASS(*, resource_class: int, workflow_id: int, requirement_id: int) -> None: ...
 def SET_RUN(*, run_id: int, workflow_id: int) -> None: ...
 class SkipAttemptRow(NamedTuple):

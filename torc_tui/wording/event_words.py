@@ -36,6 +36,7 @@ _TITLES = {
     "workflow_created": "workflow created",
     "workflow_initialized": "workflow initialized",
     "workflow_completed": "workflow completed",
+    "requirements_updated": "resource requirements changed",
     "node_started": "runner started",
     "node_stopped": "runner stopped",
     "node_lost": "runner lost",
