@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.raw_sql import execute
-from torc_tui.engine.deadline import Deadline
+from torc_tui.engine.state import Deadline
 from torc_tui.model import Cause, Usage
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.runners import resize_runner

@@ -13,8 +13,7 @@ from tests.raw_sql import execute
 from torc_tui.errors import NotFound
 from torc_tui.model import Cause
 from torc_tui.operations import jobs as acts
-from torc_tui.operations.failure_logs import log_end
-from torc_tui.operations.failures import failure_group, failure_groups
+from torc_tui.operations.failures import failure_group, failure_groups, log_end
 from torc_tui.operations.workflows import initialize
 from torc_tui.store.log_files import attempt_stem
 from torc_tui.views.failure_groups import FailureGroup

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.raw_sql import execute
-from torc_tui.engine.prefetch import PREFETCHED_JOBS, STALE_SECONDS, Prefetched
+from torc_tui.engine.state import PREFETCHED_JOBS, STALE_SECONDS, Prefetched
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow
 from torc_tui.status import JobStatus

@@ -35,7 +35,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "torc_tui/lifecycle/freshness.py": ("tests/lifecycle",),
     "torc_tui/lifecycle/fingerprint.py": ("tests/lifecycle",),
     "torc_tui/lifecycle/rerun_plan.py": ("tests/lifecycle",),
-    "torc_tui/resources/placement.py": ("tests/resources",),
     "torc_tui/resources/pool.py": ("tests/resources",),
     "torc_tui/resources/gpus.py": ("tests/resources",),
     "torc_tui/resources/gpu_choice.py": ("tests/resources",),

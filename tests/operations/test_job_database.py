@@ -7,8 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from torc_tui.operations.job_database import job_url
-from torc_tui.operations.job_environment import workflow_variables
+from torc_tui.operations.job_environment import job_url, workflow_variables
 from torc_tui.redaction import password_of
 from torc_tui.store.database import Store
 

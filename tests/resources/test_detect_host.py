@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from torc_tui.resources.cgroups import Limits, limits
 from torc_tui.resources.detect import (
+    Limits,
     available_cpus,
     available_memory,
     detect_machine,
+    limits,
 )
 from torc_tui.resources.gpu_monitor import GpuMonitor
 from torc_tui.resources.machine_identity import boot_id, hostname

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from torc_tui.model import Allocation, Gpu, GpuProcess, Machine, ResourceRequirements
 from torc_tui.resources.explain import explain, never
 from torc_tui.resources.gpus import WHOLE, GpuNeed
-from torc_tui.resources.placement import Candidate, place, rank
-from torc_tui.resources.pool import Pool
+from torc_tui.resources.pool import Candidate, Pool, place, rank
 from torc_tui.wording import sentence
 
 

@@ -7,8 +7,7 @@ import pytest
 from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, Machine, ResourceRequirements
 from torc_tui.resources.explain import explain, never
 from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuState
-from torc_tui.resources.placement import Candidate, place, rank
-from torc_tui.resources.pool import Pool
+from torc_tui.resources.pool import Candidate, Pool, place, rank
 from torc_tui.wording import sentence
 
 

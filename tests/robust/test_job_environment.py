@@ -220,7 +220,7 @@ class TestTheDirectory:
 
     def test_many_runners_at_once(self, shell: Any) -> None:
         code = (
-            "from torc_tui.operations.command_directory import command_directory as c\n"
+            "from torc_tui.operations.job_environment import command_directory as c\n"
             "import sys; sys.stdin.read(); print(c())"
         )
         processes = [

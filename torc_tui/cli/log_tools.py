@@ -14,8 +14,7 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, say
 from torc_tui.cli.logs import chosen_streams
 from torc_tui.errors import UsageError
-from torc_tui.operations.log_analysis import LogError, analyze, analyze_logs, log_name
-from torc_tui.operations.log_bundle import write_bundle
+from torc_tui.operations.log_bundle import LogError, analyze, analyze_logs, log_name, write_bundle
 from torc_tui.operations.log_search import LogLine, chosen_logs, search_logs
 from torc_tui.operations.stderr_tail import end_of_file
 from torc_tui.patterns import Pattern, PatternError

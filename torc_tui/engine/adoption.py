@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from torc_tui.engine.attempt_record import split_note
 from torc_tui.engine.in_flight import InFlight
-from torc_tui.engine.leftover_files import exit_files, without_attempt
+from torc_tui.engine.log_ownership import exit_files, without_attempt
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.executors.base import Adopted, Executor
 from torc_tui.executors.exit_file import ExitFile, find_starts, is_being_started, read_exit_file

@@ -50,7 +50,7 @@ class AttemptEnds:
         for report in exited:
             if report.return_code == 0 or report.cause in _UNTOLD:
                 continue
-            from torc_tui.operations.failure_logs import excerpt_of  # 20 ms, at the first failure
+            from torc_tui.operations.failures import excerpt_of  # 20 ms, at the first failure
 
             flight = in_flight[report.key.job_id]
             stdout, stderr, _ = attempt_files(

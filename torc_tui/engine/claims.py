@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from torc_tui.engine.placer import BATCH, Placed, Placer
-from torc_tui.engine.prefetch import PREFETCHED_JOBS
-from torc_tui.engine.state import RunnerState
+from torc_tui.engine.state import PREFETCHED_JOBS, RunnerState
 from torc_tui.lifecycle.decide import Change
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus

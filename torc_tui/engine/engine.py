@@ -6,7 +6,7 @@ database. One step is one transaction; orders are sent after its commit.
 Invariants
 * Nothing is decided here that `lifecycle.decide` or `resources` can decide.
 * A job starts only after the transaction that claimed it. Short jobs are claimed in advance (see
-  `prefetch`), so that the next job need not wait until the end of the last one is recorded.
+  `Prefetched`), so that the next job need not wait until the end of the last one is recorded.
 """
 
 from __future__ import annotations
@@ -18,16 +18,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from torc_tui.engine.attempt_ends import AttemptEnds
-from torc_tui.engine.cut_off import CutOff
 from torc_tui.engine.in_flight import InFlight
-from torc_tui.engine.leftover_files import after_end
+from torc_tui.engine.log_ownership import after_end
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
 from torc_tui.engine.outputs import DeclaredOutputs
-from torc_tui.engine.placer import Placer
-from torc_tui.engine.recording import Recorder
+from torc_tui.engine.placer import JobStarter, Placer
+from torc_tui.engine.recording import CutOff, Recorder
 from torc_tui.engine.recording_thread import RecordingThread
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
-from torc_tui.engine.starter import JobStarter
 from torc_tui.engine.state import EngineOptions, RunnerState
 from torc_tui.engine.transaction import SortedReports, StepTransaction
 from torc_tui.executors.base import Executor

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
-from torc_tui.engine.deadline import Deadline
 from torc_tui.engine.log_ownership import log_location
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.report import Observer, RunOptions
 from torc_tui.engine.shared_state import NodeIdentity
+from torc_tui.engine.state import Deadline
 from torc_tui.errors import StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import Json, Machine

@@ -3,25 +3,34 @@
 Input: attempts that start and end, the file system. Output: records, which a thread completes with
 hashes. A step reads only the sizes and times of files.
 
-Invariant: a file that cannot be read is not recorded, and never disturbs a run.
+Jobs that follow others only through files and data were reset when a new run of stale jobs began.
+As soon as the jobs before them have ended, the thread compares what they read, and the next step
+keeps those completed whose inputs are equal (`CutOff`).
+
+Invariants
+* A file that cannot be read is not recorded, and never disturbs a run.
+* A decision changes a job only if it still waits for that decision.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from torc_tui.engine.attempt_record import InputGroup, Record, Start, States
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.recording_thread import RecordingThread
+from torc_tui.lifecycle.decide import Change
 from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
 from torc_tui.model import Exited
 from torc_tui.operations.file_states import combined, file_checks, is_combined
-from torc_tui.store import fingerprints, sql
+from torc_tui.status import JobStatus
+from torc_tui.store import dependency_counters, fingerprints, sql
 from torc_tui.store.compute_nodes import HeldAttempt
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
+from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import loads
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
@@ -173,3 +182,73 @@ def _is_other(old: FileState | None, now: States, key: int) -> bool:
 
 def _versions(conn: Connection, group_id: int) -> dict[int, int]:
     return {row.id: row.version for row in conn.rows(sql.VERSIONS_OF_GROUP, group_id=group_id)}
+
+
+class CutOff:
+    """The jobs of one workflow that may be kept in its present run."""
+
+    def __init__(self, store: Store, workflow_id: int, thread: RecordingThread) -> None:
+        with store.read() as conn:
+            self.is_possible = conn.one(sql.ANY_MAY_BE_KEPT, workflow_id=workflow_id) is not None
+        self._workflow_id = workflow_id
+        self._thread = thread
+        self._asked: set[int] = set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether a decision is missing or not written yet."""
+        return bool(self._asked)
+
+    @property
+    def decisions(self) -> int:
+        """Return how many decisions can be written."""
+        return len(self._thread.decisions)
+
+    def apply(self, conn: Connection, number: int, now: float) -> tuple[list[EventRow], list[int]]:
+        """Write the first decisions; return their events, and the jobs that wait for one."""
+        events: list[EventRow] = []
+        if not self.is_possible:
+            return events, []
+        waiting = self._undecided(conn)
+        for job_id, stays in list(self._thread.decisions)[:number]:
+            if stays:
+                events += self._keep(conn, job_id, now)
+            elif job_id in waiting:
+                events += _run(conn, job_id, now)
+        left = self._undecided(conn) if events else waiting
+        return events, [job_id for job_id in left if job_id not in self._asked]
+
+    def committed(self, decided: int, waiting: Iterable[int]) -> None:
+        """Forget the decisions that were written, and request those on other jobs."""
+        for _ in range(decided):
+            self._asked.discard(self._thread.decisions.popleft()[0])
+        for job_id in waiting:
+            self._asked.add(job_id)
+            self._thread.decide(job_id)
+
+    def _keep(self, conn: Connection, job_id: int, now: float) -> list[EventRow]:
+        last = conn.one(sql.LAST_SUCCESS, job_id=job_id)
+        if last is None:
+            return _run(conn, job_id, now)
+        times = {"started_at": last.started_at, "ended_at": last.ended_at}
+        kept = conn.execute(
+            sql.KEEP_JOB,
+            job_id=job_id,
+            compute_node_id=last.compute_node_id,
+            output_dir=last.output_dir,
+            **times,
+        )
+        if not kept:
+            return []
+        data = {"attempt": last.attempt_id, "return_code": 0, "kept": True, **times}
+        ended = dependency_counters.settle_ended(conn, [(job_id, JobStatus.COMPLETED)], now)
+        return [("job_completed", job_id, data), *ended]
+
+    def _undecided(self, conn: Connection) -> dict[int, None]:
+        """Return the jobs that wait for a decision, in their order."""
+        rows = conn.rows(sql.UNDECIDED, workflow_id=self._workflow_id)
+        return dict.fromkeys(row.id for row in rows)
+
+
+def _run(conn: Connection, job_id: int, now: float) -> list[EventRow]:
+    return dependency_counters.apply_changes(conn, [Change(job_id, JobStatus.READY)], now)

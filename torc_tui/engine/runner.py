@@ -15,18 +15,16 @@ from typing import TypeVar
 
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
 from torc_tui.engine.engine import Engine
-from torc_tui.engine.event_queue import EventQueue
 from torc_tui.engine.gpu_readings import GpuWatch
-from torc_tui.engine.interrupts import Interrupts
 from torc_tui.engine.joining import RunnerHost, examine_host, join, join_when_available
 from torc_tui.engine.membership import Membership
 from torc_tui.engine.recovery import RecoveryScripts
-from torc_tui.engine.remaining_work import RemainingWork
 from torc_tui.engine.report import Observer, RunOptions, RunReport
-from torc_tui.engine.run_summary import RunSummary
+from torc_tui.engine.run_summary import RemainingWork, RunSummary
 from torc_tui.engine.scripts import Actions, Scripts
 from torc_tui.engine.state import EngineOptions
-from torc_tui.engine.stop_requests import StopRequests
+from torc_tui.engine.stop_requests import Interrupts, StopRequests
+from torc_tui.engine.transaction import EventQueue
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
 from torc_tui.executors.base import Executor
 from torc_tui.model import Exited, Machine, Report

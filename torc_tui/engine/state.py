@@ -6,19 +6,96 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from torc_tui.engine.cut_off import CutOff
-from torc_tui.engine.deadline import Deadline
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
-from torc_tui.engine.prefetch import Prefetched
-from torc_tui.engine.recording import Recorder
+from torc_tui.engine.recording import CutOff, Recorder
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.start_backoff import StartBackoff
 from torc_tui.model import Cause, Exited
 from torc_tui.resources.pool import Pool
 from torc_tui.store.database import Store
 from torc_tui.store.run_context import RunContext
-from torc_tui.store.scheduling import HeldElsewhere
+from torc_tui.store.scheduling import HeldElsewhere, ReadyJob
+
+SHORT_SECONDS = 0.1
+"""Jobs are prefetched only while attempts take less than this."""
+PREFETCHED_JOBS = 24
+"""Number of jobs that are prefetched at once."""
+STALE_SECONDS = 0.25
+"""Time after which a prefetched job goes back to ready."""
+
+
+class Prefetched:
+    """The prefetched jobs of one runner, in the order in which they are to start.
+
+    Where jobs are short, the next one starts as soon as one has ended, with the same resources, and
+    the database learns of several ends at once afterwards.
+
+    Invariants
+    * A prefetched job is pending in the database and holds nothing. It takes over the resources of
+      a job with an equal request.
+    * It never waits here for long: when attempts take longer, or anything changes, it goes back to
+      ready.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: list[ReadyJob] = []
+        self.since = 0.0
+        self._typical: float | None = None
+
+    def learn(self, seconds: float) -> None:
+        """Take into account how long an attempt has taken."""
+        self._typical = seconds if self._typical is None else 0.7 * self._typical + 0.3 * seconds
+
+    @property
+    def worthwhile(self) -> bool:
+        """Whether attempts are known to be short."""
+        return self._typical is not None and self._typical < SHORT_SECONDS
+
+    def is_stale(self, now: float) -> bool:
+        """Return whether jobs have waited here for too long."""
+        return bool(self.jobs) and not 0 <= now - self.since < STALE_SECONDS
+
+    def take(self, requirement_id: int) -> ReadyJob | None:
+        """Remove and return the first job with this request; None without one."""
+        for at, job in enumerate(self.jobs):
+            if job.requirement_id == requirement_id:
+                return self.jobs.pop(at)
+        return None
+
+
+CLOCK_STEP = 2.0
+"""Smallest change of the clock, in seconds, that moves a deadline."""
+
+
+class Deadline:
+    """The end of a run, in seconds since the epoch; None without a limit.
+
+    ``wall`` and ``monotonic`` are the times of both clocks when the run began.
+    """
+
+    def __init__(
+        self, end_time: float | None = None, wall: float = 0.0, monotonic: float = 0.0
+    ) -> None:
+        self.end_time = end_time
+        self._planned = end_time
+        self._difference = wall - monotonic
+
+    def follow_clock(self, wall: float, monotonic: float) -> None:
+        """Move the end of the run by as much as the clock of the machine was set."""
+        if self._planned is None or self.end_time is None:
+            return
+        shifted = self._planned + (wall - monotonic) - self._difference
+        if abs(shifted - self.end_time) > CLOCK_STEP:
+            self.end_time = shifted
+
+    def is_over(self, now: float) -> bool:
+        """Return whether the run must end now."""
+        return self.end_time is not None and now >= self.end_time
+
+    def allows(self, runtime: float | None, now: float) -> bool:
+        """Return whether a job that declares this runtime in seconds would end in time."""
+        return self.end_time is None or runtime is None or now + runtime <= self.end_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

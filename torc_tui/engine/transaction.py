@@ -1,7 +1,7 @@
 """Write what one step decides: the transaction in which a runner records ends and claims jobs.
 
 Input: reports of the executor. Output: rows with their events, and the jobs that may start after
-the commit. Nothing is sent to the executor here.
+the commit. Nothing is sent to the executor here. `EventQueue` holds events that belong to no step.
 
 Invariants
 * A report about an attempt that this runner does not hold is dropped.
@@ -10,7 +10,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torc_tui.engine.attempt_ends import AttemptEnds
@@ -21,9 +21,11 @@ from torc_tui.engine.placer import Placed, Placer
 from torc_tui.engine.state import RunnerState
 from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.model import AttemptKey, Event, Exited, NotStarted, Started
+from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints, scheduling, workflows
 from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append, last_event
 from torc_tui.store.scheduling import HeldJob, ReadyJob
@@ -227,3 +229,45 @@ def append_events(
         Event(workflow_id, seq, now, kind, job_id, data or {})
         for seq, (kind, job_id, data) in enumerate(rows, last - len(rows) + 1)
     ]
+
+
+class EventQueue:
+    """The events of one runner that wait to be written."""
+
+    def __init__(
+        self, store: Store, workflow_id: int, node_id: int, wake: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._workflow_id = workflow_id
+        self._node_id = node_id
+        self._wake = wake
+        self._rows: list[EventRow] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def put(self, row: EventRow) -> None:
+        """Have an event written, from any thread."""
+        self._rows.append(row)
+        self._wake()
+
+    def put_notices(self, reasons: Iterable[Reason]) -> None:
+        """Have notices about this runner written."""
+        self._rows += [
+            ("node_notice", None, {"node": self._node_id, "message": reason.to_json()})
+            for reason in reasons
+        ]
+
+    def write(self, now: float) -> list[Event]:
+        """Write the events, and return them; they stay in the queue if that fails."""
+        rows = self._rows[:]
+        if not rows:
+            return []
+        with self._store.write() as conn:
+            events = append_events(conn, self._workflow_id, rows, now)
+        del self._rows[: len(rows)]
+        return events
+
+    def clear(self) -> None:
+        """Drop the events of a workflow that this runner may not write to any more."""
+        self._rows.clear()

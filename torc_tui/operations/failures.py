@@ -1,18 +1,45 @@
 """Group the failures of a run by what they have in common.
 
 Input: a database and a workflow. Output: groups. The signature of a result from before signatures
-were recorded is computed from its log. Nothing is written here.
+were recorded is computed from its log, of which at most the last 16 KiB are read. Nothing is
+written here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torc_tui.errors import NotFound
-from torc_tui.operations.failure_logs import excerpt_of
+from torc_tui.operations.stderr_tail import end_of_file
 from torc_tui.store import log_files
 from torc_tui.store.database import Store
 from torc_tui.store.log_files import FailedAttempt
 from torc_tui.views.failure_groups import FailureGroup, fold
-from torc_tui.views.failure_signature import End, Signature, decode, signature_of
+from torc_tui.views.failure_signature import (
+    TAIL,
+    End,
+    Excerpt,
+    Log,
+    Signature,
+    decode,
+    read_excerpt,
+    signature_of,
+)
+
+
+def excerpt_of(stdout: str | None, stderr: str | None, names: Iterable[str]) -> Excerpt:
+    """Return what the standard error tells, or the standard output if that is empty."""
+    return read_excerpt(log_end(stdout, stderr), names)
+
+
+def log_end(stdout: str | None, stderr: str | None) -> Log:
+    """Return the end of the standard error, or of the standard output if that is empty."""
+    streams = {stderr: "combined" if stdout == stderr else "stderr", stdout: "stdout"}
+    for path, stream in streams.items():
+        data, start = end_of_file(path, TAIL) if path is not None else (b"", 0)
+        if data.strip():
+            return Log(data, start, stream if stdout != stderr else "combined")
+    return Log()
 
 
 def failure_groups(store: Store, workflow_id: int, run_id: int | None = None) -> list[FailureGroup]:

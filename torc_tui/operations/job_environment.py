@@ -3,7 +3,16 @@
 Input: the environment of the runner, and the `env` of a workflow and a job. Output: names and
 values, for the engine that starts the job and for the app that opens a shell for it.
 
+Jobs find a directory first on their PATH that holds `torc` and `torc-client` only: so `torc` in a
+job is the program that runs it, while `python` is that of the user. They get the URL of the
+database without its password, because an environment ends up in logs and in the reports of other
+programs: ``passfile=`` names a private file that libpq reads. The user's own password file and
+``PGPASSFILE`` are not touched.
+
 Invariants
+* The directory for PATH belongs to this user and nobody else may write to it. It becomes visible
+  complete, by a rename. Its name is a hash of its contents, so that other versions and
+  installations of torc have their own, and running jobs keep theirs.
 * A job has the user's environment, below the workflow's `env`, below its own, below `TORC_…`.
 * `$NAME` and `${NAME}` in a value of `env` are expanded from the runner's environment only.
 * PATH is the user's or that of `env`, with the directory of `torc` in front.
@@ -11,19 +20,169 @@ Invariants
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from torc_tui import settings
 from torc_tui.errors import UsageError
 from torc_tui.model import Allocation, Gpu
-from torc_tui.operations.command_directory import command_directory
-from torc_tui.operations.job_database import job_url
+from torc_tui.redaction import password_of
 from torc_tui.resources.binding import environment as gpu_environment
 from torc_tui.workflow_file.invocation import interpreter, invocation_kind
+
+PROGRAMS = {"torc": "main", "torc-client": "main_client"}
+"""Name of a launcher -> function of `torc_tui.cli.main`."""
+LONGEST_SHEBANG = 120
+"""Bytes of the first line of a script that every kernel reads."""
+
+
+def command_directory() -> str | None:
+    """Return the directory, created if needed; None if it cannot be created anywhere."""
+    if not sys.executable:
+        return None
+    return _directory_for(settings.state_dir())
+
+
+@cache
+def _directory_for(state_dir: str) -> str | None:
+    launchers = {name: _launcher(function) for name, function in PROGRAMS.items()}
+    digest = hashlib.sha256("\0".join(launchers.values()).encode(errors="surrogateescape"))
+    for parent in _places(state_dir):
+        try:
+            return str(_provide(parent, digest.hexdigest()[:16], launchers))
+        except OSError:
+            continue
+    return None
+
+
+def _places(state_dir: str) -> Iterator[Path]:
+    """Yield the directories to try: the state directory, then one for temporary files."""
+    yield Path(state_dir) / "bin"
+    yield Path(tempfile.gettempdir()) / f"torc-{os.geteuid()}"
+
+
+def _launcher(function: str) -> str:
+    """Return the text of a program that calls ``function`` as this process would.
+
+    Variables such as PYTHONPATH and PYTHONHOME belong to the programs of the job, so the launcher
+    ignores them (-E) and finds this package where it is now.
+    """
+    python = sys.executable
+    if " " in python or len(python) > LONGEST_SHEBANG:
+        # sh runs the second line, and Python reads it as a part of a string.
+        first = f"#!/bin/sh\n'''exec' \"{python}\" -E \"$0\" \"$@\"\n' '''\n"
+    else:
+        first = f"#!{python} -E\n"
+    package = str(Path(__file__).resolve().parents[2])
+    inherited = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    paths = list(dict.fromkeys([package, *map(os.path.abspath, inherited)]))
+    return (
+        f"{first}import sys\n"
+        f"sys.path[:1] = [path for path in {paths!r} if path not in sys.path[1:]]\n"
+        f"from torc_tui.cli.main import {function}\n"
+        f"sys.exit({function}())\n"
+    )
+
+
+def _provide(parent: Path, name: str, launchers: dict[str, str]) -> Path:
+    """Return ``parent/name`` with these launchers; raise OSError if that is not possible."""
+    settings.make_private(str(parent.parent))
+    settings.make_private(str(parent))
+    if not _is_private(parent, stat.S_ISDIR) or os.statvfs(parent).f_flag & os.ST_NOEXEC:
+        raise PermissionError(f"{parent} cannot hold programs for this user only")
+    wanted = parent / name
+    if _is_complete(wanted, launchers):
+        return wanted
+    made = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
+    try:
+        for program, text in launchers.items():
+            (made / program).write_text(text, encoding="utf-8", errors="surrogateescape")
+            (made / program).chmod(0o700)
+        _move_into_place(made, wanted, launchers)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    return wanted
+
+
+def _move_into_place(made: Path, wanted: Path, launchers: dict[str, str]) -> None:
+    try:
+        made.rename(wanted)
+        return
+    except OSError:
+        if _is_complete(wanted, launchers):  # another process was faster
+            shutil.rmtree(made, ignore_errors=True)
+            return
+        if not os.path.lexists(wanted):
+            raise
+    damaged = Path(tempfile.mkdtemp(prefix=".old-", dir=wanted.parent)) / wanted.name
+    wanted.rename(damaged)
+    made.rename(wanted)
+    shutil.rmtree(damaged.parent, ignore_errors=True)
+
+
+def _is_complete(directory: Path, launchers: dict[str, str]) -> bool:
+    if not _is_private(directory, stat.S_ISDIR):
+        return False
+    if {path.name for path in directory.iterdir()} != set(launchers):
+        return False
+    return all(
+        _is_private(directory / name, stat.S_ISREG)
+        and (directory / name).read_bytes() == text.encode(errors="surrogateescape")
+        and os.access(directory / name, os.X_OK)
+        for name, text in launchers.items()
+    )
+
+
+def _is_private(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Return whether this is a file of that kind, not a link, that only this user may change."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    writable_by_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return kind(status.st_mode) and status.st_uid == os.geteuid() and not writable_by_others
+
+
+def job_url(url: str) -> str:
+    """Return the URL that jobs get; write the password file that it names, if it needs one."""
+    password = password_of(url) if not url.startswith("sqlite") else None
+    if password is None:
+        return url
+    parts = urlsplit(url)
+    user = parts.netloc.rpartition("@")[0].partition(":")[0]
+    host = parts.netloc.rpartition("@")[2]
+    query = [pair for pair in parse_qsl(parts.query) if pair[0] not in ("password", "passfile")]
+    query.append(("passfile", _password_file(url, password)))
+    netloc = f"{user}@{host}" if user else host
+    return f"{parts.scheme}://{netloc}{parts.path}?{urlencode(query)}"
+
+
+def _password_file(url: str, password: str) -> str:
+    """Write the password file of a URL and return its path; the same URL has the same file."""
+    settings.make_private(settings.state_dir())
+    directory = Path(settings.state_dir(), "passwords")
+    settings.make_private(str(directory))
+    path = directory / hashlib.sha256(url.encode()).hexdigest()[:32]
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    new = Path(f"{path}.{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with os.fdopen(os.open(new, flags, 0o600), "w", encoding="utf-8") as file:
+        file.write(f"*:*:*:*:{escaped}\n")
+    new.replace(path)
+    return str(path)
+
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _REFERENCE = re.compile(rf"\$(?P<literal>\$?)(?:(?P<plain>{_NAME})|{{(?P<braced>{_NAME})}})")

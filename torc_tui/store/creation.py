@@ -22,7 +22,7 @@ from torc_tui.model import (
     WorkflowSpec,
     render,
 )
-from torc_tui.resources.placement import rank
+from torc_tui.resources.pool import rank
 from torc_tui.store import event_log, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
