@@ -479,5 +479,5 @@ async def test_filters_by_dependencies_need_no_graph(story: Story) -> None:
         await until(pilot, sees(pilot, "waits for prep"))
         await pilot.press("/", *"before:report")
         await until(pilot, sees(pilot, "6 of 7"))
-        below(pilot).filter.line.set("after:train_1")
+        below(pilot).filter.line.field.value = "after:train_1"
         await until(pilot, sees(pilot, "1 of 7"))

@@ -6,7 +6,7 @@ import pytest
 
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.machine import Meter
-from torc_tui.tui.frame.header import HeaderBar, HeaderState
+from torc_tui.tui.frame.bars import HeaderBar, HeaderState
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import line_width
 from torc_tui.tui.widgets.tab_bar import TabBar

@@ -153,7 +153,7 @@ async def test_filter_and_its_errors(story: Story) -> None:
         await pilot.press("/", *"train")
         await until(pilot, lambda: len(screen(pilot).table.order) == 5)
         await until(pilot, sees(pilot, "5 of 7"))
-        screen(pilot).query_one(FilterLine).set("train status:xyz")
+        screen(pilot).query_one(FilterLine).field.value = "train status:xyz"
         await until(pilot, sees(pilot, "unknown status"))
         assert len(screen(pilot).table.order) == 5
         await pilot.press("escape")

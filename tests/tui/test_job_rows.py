@@ -14,9 +14,9 @@ from torc_tui.tui.jobs.job_page import JobFacts, job_page
 from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.jobs.page import NEIGHBOURS, Details
 from torc_tui.tui.jobs.workflow_model import outcomes
-from torc_tui.tui.look.times import clock
 from torc_tui.tui.widgets.table_model import layout
 from torc_tui.views.workflow_view import WorkflowView
+from torc_tui.wording import clock
 
 
 def view() -> WorkflowView:

@@ -20,7 +20,6 @@ from torc_tui.operations import workflows as acts
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store.database import Store
-from torc_tui.tui.feed.machine import MachineWatch
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.workflow_file.load import loads
@@ -56,7 +55,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A store with one workflow in the middle of its run, at a time that does not pass."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    monkeypatch.setattr(MachineWatch, "question", lambda self, *_: lambda source: None)
+    monkeypatch.setattr(TorcApp, "take_machine", lambda self, news: None)
     store = Store.open(str(tmp_path / "torc.db"))
     wf = acts.create_workflow(
         store, resolve(loads(SPEC, format="yaml")), user="ada", directory="/w", actor="ada@here"

@@ -245,7 +245,7 @@ async def test_what_is_half_typed_leaves_the_rows(
         line = screen(pilot).query_one(FilterLine)
         await pilot.press("/")
         for end in range(1, len(typed) + 1):  # as it is typed
-            line.set(typed[:end])
+            line.field.value = typed[:end]
             await pilot.pause()
         await until(pilot, said)
         assert len(screen(pilot).table.order) == rows

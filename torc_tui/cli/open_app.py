@@ -20,7 +20,7 @@ def open_app(what: str | None, database: str | None, *, read_only: bool = False)
     """
     gc.disable()  # faster imports; the app enables it after its first paint
     from torc_tui.tui.look.terminal import refusal
-    from torc_tui.tui.shell.run_app import run_app
+    from torc_tui.tui.shell.app import run_app
 
     trouble = refusal(os.environ, interactive=sys.stdin.isatty() and sys.stdout.isatty())
     if trouble is not None:

@@ -20,6 +20,7 @@ from torc_tui.wording.quantities import clock as clock
 from torc_tui.wording.quantities import count as count
 from torc_tui.wording.quantities import countdown as countdown
 from torc_tui.wording.quantities import duration as duration
+from torc_tui.wording.quantities import elapsed as elapsed
 from torc_tui.wording.quantities import exit_code as exit_code
 from torc_tui.wording.quantities import in_lines as in_lines
 from torc_tui.wording.quantities import listed as listed

@@ -119,6 +119,11 @@ _RANGE_SCALES = (
 """Values below a limit are shown in that many seconds, with a unit and a number of digits."""
 
 
+def elapsed(seconds: float) -> str:
+    """Return a finished duration for a table, with tenths if short: ``0.9 s``, ``12:07``."""
+    return f"{max(0.0, seconds):.1f} s" if seconds < 9.95 else clock(seconds)
+
+
 def clock(seconds: float) -> str:
     """Return a running time that ticks: ``0:04``, ``12:07``, ``3:05:00``, ``4d 03h``."""
     whole = int(max(0.0, seconds))

@@ -28,8 +28,8 @@ from torc_tui.tui.data.record_saver import RecordSaver
 from torc_tui.tui.feed.handovers import Changes, Handover
 from torc_tui.tui.feed.reader import ReadError
 from torc_tui.tui.feed.source import Source
+from torc_tui.tui.frame.bars import FooterBar
 from torc_tui.tui.frame.base_screen import CoveringScreen, TorcScreen
-from torc_tui.tui.frame.footer import FooterBar
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.choice import Choice, Option
 from torc_tui.tui.widgets.command_node import Handler

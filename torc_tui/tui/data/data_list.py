@@ -87,9 +87,7 @@ class DataList(Vertical):
     def __init__(self, rows: ListRows) -> None:
         super().__init__()
         self.table = VirtualTable(rows, empty="reading …")
-        self.filter_line = FilterLine(
-            lambda text: [], placeholder="words of name, state, value, writer or reader"
-        )
+        self.filter_line = FilterLine(placeholder="words of name, state, value, writer or reader")
         self.note = StatusLine()
 
     def compose(self) -> ComposeResult:

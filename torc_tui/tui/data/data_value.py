@@ -68,9 +68,7 @@ class ValueView(CommandNode, Vertical):
         yield StatusLine()
         yield ValueText(empty="reading …")
         yield Words([])
-        yield FilterLine(
-            lambda text: [], placeholder="a key, a value, or a path such as .model.layers[3]"
-        )
+        yield FilterLine(placeholder="a key, a value, or a path such as .model.layers[3]")
 
     @property
     def value_tree(self) -> JsonTree:

@@ -7,6 +7,7 @@ Input: a parsed value (``set_value``) and hits of a search. Output: the path und
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.style import Style
@@ -28,12 +29,11 @@ class JsonTree(LineList):
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("tree",)
 
+    @dataclass
     class Copy(Message):
         """The value at ``path`` is wanted in the clipboard."""
 
-        def __init__(self, path: Path) -> None:
-            super().__init__()
-            self.path = path
+        path: Path
 
     def __init__(self, *, id: str | None = None, empty: str = "no value") -> None:
         super().__init__(id=id, empty=empty)

@@ -12,8 +12,8 @@ from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.page import NEIGHBOURS, Page, heading, labeled, more_line
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, fit, sanitize, width_of
-from torc_tui.tui.look.times import lasted
 from torc_tui.views.run_progress import Durations
+from torc_tui.wording import elapsed
 
 
 def group_page(
@@ -32,8 +32,8 @@ def group_page(
     out.add([("  ", ""), *strip], [], heading("Status"))
     out.add(*(_status_line(group, status, total) for status in TELLING if group.counts[status]))
     if durations is not None and durations.count:
-        spread = f" ± {lasted(durations.deviation)}" if durations.count > 2 else ""
-        mean = (lasted(durations.mean) + spread, "text")
+        spread = f" ± {elapsed(durations.deviation)}" if durations.count > 2 else ""
+        mean = (elapsed(durations.mean) + spread, "text")
         out.add([], heading("Time"), labeled("on average", mean))
     for status in (*sorted(TROUBLED), JobStatus.RUNNING):
         if group.counts[status]:

@@ -74,14 +74,14 @@ def order(column: str, requirements: Requirements, now: float) -> Order:
     if simple is not None:
         return simple
     if column == "time":
-        return lambda job: elapsed(job, now)
+        return lambda job: _run_time(job, now)
     amounts: Mapping[int, float] = {
         key: _amount(requirement, column) for key, requirement in requirements.items()
     }
     return lambda job: amounts.get(job.requirement_id, 0)
 
 
-def elapsed(job: Job, now: float) -> float:
+def _run_time(job: Job, now: float) -> float:
     """Return how long a job has run, or ran."""
     if job.started_at is None:
         return NEVER

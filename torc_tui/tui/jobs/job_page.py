@@ -23,8 +23,7 @@ from torc_tui.tui.jobs.page import (
 from torc_tui.tui.jobs.usage_table import attempts_table, usage_table
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
-from torc_tui.tui.look.times import lasted
-from torc_tui.wording import clock, exit_code, listed, moment, size
+from torc_tui.wording import clock, elapsed, exit_code, listed, moment, size
 
 ATTENTION = {
     status: place
@@ -135,11 +134,11 @@ def _times(job: Job, now: float) -> list[Line]:
     if job.started_at is None:
         return []
     if job.ended_at is None:
-        elapsed = labeled("time", (clock(now - job.started_at), "running"))
-        return [elapsed, labeled("since", (moment(job.started_at), "text"))]
+        ran = labeled("time", (clock(now - job.started_at), "running"))
+        return [ran, labeled("since", (moment(job.started_at), "text"))]
     times = f"{moment(job.started_at)} to {moment(job.ended_at)[11:]}"
-    elapsed = labeled("time", (lasted(job.ended_at - job.started_at), "text"))
-    return [elapsed, labeled("from", (times, "text"))]
+    ran = labeled("time", (elapsed(job.ended_at - job.started_at), "text"))
+    return [ran, labeled("from", (times, "text"))]
 
 
 def _process(job: Job, details: Details, gpus: Mapping[str, int]) -> list[Line]:

@@ -16,10 +16,9 @@ from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
 from torc_tui.tui.jobs.job_reasons import JobReasons
 from torc_tui.tui.look.status_icons import HELD, STATUS
 from torc_tui.tui.look.text_layout import Span, bar, fit
-from torc_tui.tui.look.times import lasted
 from torc_tui.tui.widgets.table_model import Cell, Column, Key
 from torc_tui.views.workflow_view import WorkflowView
-from torc_tui.wording import clock
+from torc_tui.wording import clock, elapsed
 
 FOLD_FROM = 20
 """Groups with more jobs are folded at first; without such a group nothing is folded."""
@@ -264,7 +263,7 @@ class JobRows:
             return ("", "")
         if job.ended_at is None:
             return (clock(self.now - job.started_at), "running")
-        return (lasted(job.ended_at - job.started_at), "muted")
+        return (elapsed(job.ended_at - job.started_at), "muted")
 
     def _group_cell(self, group: JobGroup, column: str, width: int) -> Cell:
         match column:

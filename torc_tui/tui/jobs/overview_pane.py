@@ -211,11 +211,11 @@ class OverviewPane(Pane):
         top, height = canvas.scroll_offset.y, canvas.size.height
         target = self._next_link(by, top, height)
         if target is None:
-            self._scroll(by)
+            self.canvas.pan(0, 3 * by)
             return
         self.cursor = target
         if target < top or target >= top + height:
-            self._scroll(by)
+            self.canvas.pan(0, 3 * by)
         self.paint()
 
     def _next_link(self, by: int, top: int, height: int) -> int | None:
@@ -226,12 +226,6 @@ class OverviewPane(Pane):
         target = None if not ahead else ahead[0] if by > 0 else ahead[-1]
         near = target is not None and top - 3 <= target < top + height + 3
         return target if near else None
-
-    def _scroll(self, by: int) -> None:
-        if by > 0:
-            self.canvas.pan_down()
-        else:
-            self.canvas.pan_up()
 
     def _open_link(self) -> None:
         if self.cursor is not None and self.cursor in self.shown.links:

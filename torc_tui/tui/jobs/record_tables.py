@@ -12,10 +12,9 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.look.times import lasted
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
-from torc_tui.wording import moment, size
+from torc_tui.wording import elapsed, moment, size
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -111,7 +110,7 @@ class ResultsPane(RecordPane):
             case "return_code":
                 return (str(value), "failed" if value else "faint")
             case "exec_time_minutes":
-                return (lasted(value * 60), "muted")
+                return (elapsed(value * 60), "muted")
             case "peak_memory_bytes" | "peak_gpu_memory_bytes":
                 return (size(value) if value else "", "muted")
             case "peak_cpu_percent" | "avg_gpu_percent":

@@ -11,8 +11,7 @@ from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.jobs.page import LABEL, Details, Record, folded, heading, labeled
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, bar, fit, sanitize
-from torc_tui.tui.look.times import lasted
-from torc_tui.wording import clock, duration, moment, sentence, size
+from torc_tui.wording import clock, duration, elapsed, moment, sentence, size
 
 HIGH = 0.9
 """Use of a limited resource is highlighted from this share on."""
@@ -100,7 +99,7 @@ def _time(job: Job, requirement: ResourceRequirements, now: float, *, running: b
         return Usage("time", limit, None, "", True)
     took = (now if job.ended_at is None else job.ended_at) - job.started_at
     share = took / requirement.runtime if requirement.runtime else None
-    return Usage("time", limit, share, (clock if running else lasted)(took), True)
+    return Usage("time", limit, share, (clock if running else elapsed)(took), True)
 
 
 def _gpus(requirement: ResourceRequirements, used: Record) -> list[Usage]:
@@ -150,7 +149,7 @@ def _attempt(result: Record, columns: int, width: int) -> list[Line]:
             (f"{result['run_id']:>5}{result['attempt_id']:>9}  ", "text"),
             (fit(f"{sign.sign} {sign.word}", 13), sign.style),
             (("" if code is None else f"{code}").rjust(5), "failed" if code else "text"),
-            (f"{lasted(result['ended_at'] - result['started_at']):>11}", "text"),
+            (f"{elapsed(result['ended_at'] - result['started_at']):>11}", "text"),
             (f"{size(peak) if peak else '':>10}", "muted"),
             (("" if cpu is None else f"{cpu:.0f} %").rjust(7), "muted"),
             (f"  {moment(result['ended_at'])}", "faint"),

@@ -7,6 +7,7 @@ Output: the log, or why there is none. Never: reading a file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -16,7 +17,6 @@ from torc_tui.status import HELD
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
-from torc_tui.tui.logs.log_bar import LogBar, SearchLine
 from torc_tui.tui.logs.log_copier import Copy, open_pager, read_copy, take_copy
 from torc_tui.tui.logs.log_grep import LogHit
 from torc_tui.tui.logs.log_view import LogView
@@ -29,9 +29,11 @@ from torc_tui.tui.logs.log_words import (
 )
 from torc_tui.tui.logs.merged_log import Place, Stream
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.look.text_layout import Line
+from torc_tui.tui.look.text_layout import Line, line_width
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow
+from torc_tui.tui.widgets.filter_line import FilterLine
+from torc_tui.tui.widgets.painted import Painted, joined
 from torc_tui.wording import clock, moment
 
 if TYPE_CHECKING:
@@ -40,17 +42,44 @@ if TYPE_CHECKING:
 STREAMS = ("both", "stdout", "stderr")
 
 
+class LogBar(Painted):
+    """The line under the log: its state at the left, its name at the right."""
+
+    BASE = "header"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state: list[tuple[int, Line]] = []
+        self.what: list[tuple[int, Line]] = []
+
+    def say(self, state: list[tuple[int, Line]], what: list[tuple[int, Line]]) -> None:
+        """Parts with their importance: 0 stays whatever the width."""
+        if (state, what) != (self.state, self.what):
+            self.state, self.what = state, what
+            self.repaint()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        left = joined(self.state, width - 2)
+        used = line_width(left)
+        room = width - used - 6
+        right = joined(self.what, room) if self.what and room > 4 else []
+        if line_width(right) > room:
+            right = []
+        return [
+            [(" ", ""), *left, (" " * max(0, width - 2 - used - line_width(right)), ""), *right]
+        ]
+
+
 class LogPane(Pane):
     """See the module."""
 
     NAME: ClassVar[str] = "log"
 
+    @dataclass
     class Copied(Message):
         """Lines were read to be copied."""
 
-        def __init__(self, copy: Copy) -> None:
-            super().__init__()
-            self.copy = copy
+        copy: Copy
 
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
@@ -61,7 +90,7 @@ class LogPane(Pane):
         self.shown: AttemptLog | None = None
         self.of_job = 0
         self.log_view = LogView()
-        self.search_line = SearchLine()
+        self.search_line = FilterLine(placeholder="search the whole log", stays=False)
         self.bar = LogBar()
         self._open: tuple[Stream, ...] = ()
         self._goal: LogHit | None = None
@@ -236,16 +265,14 @@ class LogPane(Pane):
             self._origin, self._followed = self.log_view.scroll.here, self.log_view.follow
             self.search_line.begin()
 
-    def on_search_line_typed(self, event: SearchLine.Typed) -> None:
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
         event.stop()
         self.log_view.find(event.text, self._origin)
 
-    def on_search_line_done(self, event: SearchLine.Done) -> None:
+    def on_filter_line_left(self, event: FilterLine.Left) -> None:
         event.stop()
-        if event.text is None:
-            self.log_view.find("")
-            if self._followed:
-                self.log_view.to_bottom()
+        if not self.search_line.text and self._followed:
+            self.log_view.to_bottom()
         self.log_view.focus()
 
     def _copy_lines(self) -> None:

@@ -20,7 +20,7 @@ from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.logs.log_grep import KEPT, LogGrep, LogHit, LogSource
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.look.text_layout import Line, Span
-from torc_tui.tui.widgets.line_list import move_by_key
+from torc_tui.tui.widgets.command_node import move_by_key
 from torc_tui.tui.widgets.overlay import Overlay, Words
 from torc_tui.tui.widgets.table_model import Cell, Column, Key
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -225,9 +225,8 @@ class LogSearch(Overlay[LogHit]):
             self.dismiss(None)
 
     def on_key(self, event: events.Key) -> None:
-        if isinstance(self.focused, Input) and move_by_key(self._table, event.key):
-            event.stop()
-            event.prevent_default()
+        if isinstance(self.focused, Input):
+            move_by_key(event, self._table)
 
 
 def _logs(source: Source, workflow_id: int) -> list[LogSource]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -22,16 +23,17 @@ from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from torc_tui import settings
 from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui.feed.feed_worker import FeedWorker
 from torc_tui.tui.feed.handovers import Handover
 from torc_tui.tui.feed.machine import MachineNews, MachineWatch, Meter
 from torc_tui.tui.feed.reader import Reader
 from torc_tui.tui.feed.source import Source
-from torc_tui.tui.feed.watches import Ended, Watch, Watches
+from torc_tui.tui.feed.watches import Watch, Watches
 from torc_tui.tui.frame import keymap as keymaps
 from torc_tui.tui.frame.action_runner import ActionRunner
-from torc_tui.tui.frame.base_screen import TorcScreen, contexts
+from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.commands import BY_ID, PRESETS, Command
 from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.frame.ui_state import UiState
@@ -40,7 +42,6 @@ from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.tui.look.theme import THEMES, AsciiOnly, Palette, choose, palette_for
 from torc_tui.tui.shell.app_commands import AppCommands
 from torc_tui.tui.shell.dispatcher import Dispatcher
-from torc_tui.tui.shell.notifier import announce
 from torc_tui.tui.shell.tick import Tick
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.views.notification_batcher import NotificationBatcher
@@ -121,11 +122,6 @@ class TorcApp(App[int]):
         if self._palette is None:
             self._palette = palette_for(self.current_theme)
         return self._palette
-
-    @property
-    def theme_names(self) -> Sequence[str]:
-        """Return the names of all themes."""
-        return list(self.available_themes)
 
     def _watch_theme(self, theme_name: str) -> None:
         self._palette = None
@@ -259,14 +255,6 @@ class TorcApp(App[int]):
         """Carry out a command by its id: for the palette and the mouse."""
         self.call_later(self.dispatcher.carry_out, BY_ID[command_id])
 
-    def refuse_read_only(self, command: Command) -> None:
-        """Say that the app is read-only."""
-        self.notify(f"{command.title}: the app is read-only", severity="error")
-
-    def contexts_here(self) -> list[str]:
-        """Return the contexts that hold here and now."""
-        return contexts(self.screen)
-
     # -- messages ----------------------------------------------------------------------------------
 
     def notify(
@@ -307,11 +295,6 @@ class TorcApp(App[int]):
         text = "you will be notified when it ends" if watched else "no notification any more"
         self.notify(f"{watch.title}: {text}")
 
-    def tell_ended(self, ended: Sequence[Ended]) -> None:
-        """Notify the user of what ended."""
-        for one in ended:
-            announce(self, one)
-
     # -- the terminal ------------------------------------------------------------------------------
 
     def copy(self, text: str) -> None:
@@ -330,3 +313,24 @@ class TorcApp(App[int]):
     def after(self, seconds: float, call: Callable[[], None]) -> None:
         """Call a function once, later."""
         self.set_timer(seconds, call)
+
+
+def run_app(
+    store_url: str | None = None,
+    workflow_id: int | None = None,
+    spec_file: str | None = None,
+    read_only: bool = False,
+) -> int:
+    """Open the app and stay until the user leaves; return the exit code.
+
+    Ask ``terminal.refusal`` before.
+    """
+    state = Path(settings.state_dir()) / "app.json"
+    # Reading threads must not delay the screen: Python's own 5 ms are a third of a frame.
+    sys.setswitchinterval(0.001)
+    app = TorcApp(store_url, workflow_id, spec_file, read_only, state_file=state)
+    app.config_dir = Path(settings.config_paths()[1][1]).parent
+    code = app.run() or 0
+    if app.farewell is not None:
+        print(app.farewell)
+    return code

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from textual.screen import Screen
 
+from torc_tui.docs import topics
+from torc_tui.model import Job
 from torc_tui.tui.frame import keymap as keymaps
-from torc_tui.tui.frame.commands import Command
+from torc_tui.tui.frame.base_screen import contexts
+from torc_tui.tui.frame.commands import COMMANDS, Command
 from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.look.text_layout import Line
+from torc_tui.tui.look.theme import THEMES
 from torc_tui.tui.shell.help import KEYS, HelpDialog
-from torc_tui.tui.shell.palette import (
-    Choice,
-    command_rows,
-    job_rows,
-    theme_search,
-    topic_rows,
-    usable,
-)
 from torc_tui.tui.shell.shell_app import ShellApp
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow, Reading
 
+Found = Command | Job | str
+"""What the palette finds: a command, a job, or a topic of help."""
+
 
 class AppCommands:
-    """See the module."""
+    """The handlers of the app itself."""
 
     def __init__(self, app: ShellApp) -> None:
         self._app = app
@@ -50,7 +49,7 @@ class AppCommands:
         }
 
     def _help(self, topic: str = KEYS) -> None:
-        self._app.push(HelpDialog(self._app.contexts_here(), self._app.keymap, topic))
+        self._app.push(HelpDialog(contexts(self._app.screen), self._app.keymap, topic))
 
     def _command_line(self) -> None:
         line = self._app.last_line
@@ -70,15 +69,15 @@ class AppCommands:
     def _palette(self) -> None:
         app, front = self._app, self._app.front()
         # What works here is asked before the palette takes the focus.
-        commands = usable(app.contexts_here(), app.handlers_here())
+        commands = usable(contexts(app.screen), app.handlers_here())
 
-        def search(typed: str) -> Sequence[FoundRow[Choice]]:
+        def search(typed: str) -> Sequence[FoundRow[Found]]:
             rows = command_rows(commands, app.keymap, typed)
             words = typed.lower().split()
             jobs = front.find_jobs(words) if words and front is not None else ()
             return [*rows, *job_rows(jobs), *topic_rows(words)]
 
-        def take(chosen: Choice | None) -> None:
+        def take(chosen: Found | None) -> None:
             if isinstance(chosen, Command):
                 app.run_command(chosen.id)
             elif isinstance(chosen, str):
@@ -92,7 +91,7 @@ class AppCommands:
 
     def _choose_theme(self) -> None:
         app = self._app
-        app.push(Finder("Theme", theme_search(app.theme_names, app.theme)), self._take_theme)
+        app.push(Finder("Theme", theme_search(app.available_themes, app.theme)), self._take_theme)
 
     def _take_theme(self, name: str | None) -> None:
         if name is not None:
@@ -121,3 +120,58 @@ def _focus(screen: Screen[Any], *, next_one: bool) -> None:
         screen.focus_next()
     else:
         screen.focus_previous()
+
+
+def usable(contexts: Sequence[str], handlers: Mapping[str, Handler]) -> list[Command]:
+    """Return the commands that work here: those about the selection first, the app last."""
+    here = [*contexts, "app"]
+    found = [
+        command
+        for command in COMMANDS
+        if command.palette
+        and command.id != "palette"
+        and set(command.where) & set(here)
+        and command.id in handlers
+    ]
+    found.sort(key=lambda command: min(here.index(name) for name in command.where if name in here))
+    return found
+
+
+def command_rows(commands: Iterable[Command], keymap: KeyMap, typed: str) -> list[FoundRow[Found]]:
+    """Return the commands that have all the words."""
+    words = typed.lower().split()
+    return [
+        (command, command.title, command.help, keymap.key(command.id))
+        for command in commands
+        if all(word in f"{command.title} {command.help}".lower() for word in words)
+    ]
+
+
+def job_rows(jobs: Iterable[Job]) -> list[FoundRow[Found]]:
+    """Return rows for jobs."""
+    return [(job, job.name, job.status.word, f"job {job.id}") for job in jobs]
+
+
+def topic_rows(words: Sequence[str]) -> list[FoundRow[Found]]:
+    """Return the topics of help that have all the words in their name or summary."""
+    found = ((name, f"Help: {name}", topics.summary_of(name)) for name in topics.ORDER)
+    return [
+        (name, title, about.rstrip(".").replace("`", ""), "")
+        for name, title, about in found
+        if all(word in f"{title} {about}".lower() for word in words)
+    ]
+
+
+def theme_search(names: Iterable[str], current: str) -> Callable[[str], list[FoundRow[str]]]:
+    """Return a search through the themes: ours, then the others."""
+    ours = [theme.name for theme in THEMES]
+    others = sorted(name for name in names if not name.startswith("torc-"))
+
+    def search(typed: str) -> list[FoundRow[str]]:
+        return [
+            (name, name, "", "current" if name == current else "")
+            for name in [*ours, *others]
+            if typed.lower() in name.lower()
+        ]
+
+    return search

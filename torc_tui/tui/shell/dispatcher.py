@@ -40,7 +40,7 @@ class Dispatcher:
         """Carry out a command; errors are shown."""
         app = self._app
         if command.writes and app.read_only:
-            app.refuse_read_only(command)
+            app.notify(f"{command.title}: the app is read-only", severity="error")
             return
         handler = self.handlers().get(command.id)
         if handler is None:

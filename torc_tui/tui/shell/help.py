@@ -24,8 +24,8 @@ from torc_tui.docs import topics
 from torc_tui.tui.frame.commands import COMMANDS, CONTEXTS, Command
 from torc_tui.tui.frame.keymap import KeyMap, shown
 from torc_tui.tui.look.text_layout import Line, Span, fit
+from torc_tui.tui.widgets.command_node import move_by_key
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
-from torc_tui.tui.widgets.line_list import move_by_key
 from torc_tui.tui.widgets.overlay import Overlay, box_title
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -215,13 +215,7 @@ class HelpDialog(Overlay[None]):
         self.show_page()
 
     def on_key(self, event: events.Key) -> None:
-        scroll = {"pageup": self.canvas.page_up, "pagedown": self.canvas.page_down}.get(event.key)
-        if scroll is not None:
-            scroll()
-        elif not move_by_key(self.table, event.key):
-            return
-        event.stop()
-        event.prevent_default()
+        move_by_key(event, self.table if event.key in ("up", "down") else self.canvas)
 
 
 def _highlighted(line: Line, words: re.Pattern[str]) -> Line:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from textual.screen import Screen
+from textual.theme import Theme
 
 from torc_tui.tui.feed.machine import MachineNews
-from torc_tui.tui.feed.watches import Ended
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.commands import Command
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.command_node import Handler
 
 
 class ShellApp(AppPort, Protocol):
-    """See the module."""
+    """The app with what only its shell uses."""
 
     theme: str
     config_dir: Path | None
@@ -28,32 +27,20 @@ class ShellApp(AppPort, Protocol):
         ...
 
     @property
-    def theme_names(self) -> Sequence[str]:
-        """Return the names of all themes."""
+    def available_themes(self) -> Mapping[str, Theme]:
+        """Return all themes by name."""
         ...
 
     def front(self) -> TorcScreen | None:
         """Return the uppermost screen that is not a dialog."""
         ...
 
-    def contexts_here(self) -> list[str]:
-        """Return the contexts that hold here and now."""
-        ...
-
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the app itself."""
         ...
 
-    def refuse_read_only(self, command: Command) -> None:
-        """Say that the app is read-only."""
-        ...
-
     def take_machine(self, news: MachineNews) -> None:
         """Take a reading of the machine."""
-        ...
-
-    def tell_ended(self, ended: Sequence[Ended]) -> None:
-        """Notify the user of what ended."""
         ...
 
     def tell_batcher(self, now: float) -> None:

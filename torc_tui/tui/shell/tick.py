@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from torc_tui.tui.feed.handovers import (
     Answer,
@@ -19,7 +20,9 @@ from torc_tui.tui.feed.handovers import (
     Loaded,
     Lost,
 )
+from torc_tui.tui.feed.watches import Ended
 from torc_tui.tui.frame.base_screen import TorcScreen
+from torc_tui.tui.shell.notifier import announce
 from torc_tui.tui.shell.shell_app import ShellApp
 
 BUDGET = 0.008
@@ -29,7 +32,7 @@ SLICE = 400
 
 
 class Tick:
-    """See the module."""
+    """Takes hand-overs and gives the screen its turns."""
 
     def __init__(self, app: ShellApp, inbox: deque[Handover]) -> None:
         self._app = app
@@ -61,8 +64,12 @@ class Tick:
             app.reader.ask("state", lambda _: app.state.save())
         if app.watches:
             app.reader.ask(
-                "watches", lambda source: app.watches.check(source.store), app.tell_ended
+                "watches", lambda source: app.watches.check(source.store), self._announce
             )
+
+    def _announce(self, ended: Sequence[Ended]) -> None:
+        for one in ended:
+            announce(self._app, one)
 
     def _drain(self, screen: TorcScreen) -> None:
         inbox, app = self._inbox, self._app

@@ -5,7 +5,7 @@ Input: lines and answers. Output: the value of the chosen answer. Nothing is don
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
 from torc_tui.tui.look.text_layout import Line, width_of
+from torc_tui.tui.widgets.command_node import move_by_key
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 from torc_tui.tui.widgets.overlay import Button, Overlay, box_title
 
@@ -109,20 +110,8 @@ class Choice(Overlay[T], Generic[T]):
             event.stop()
             event.prevent_default()
             (self.focus_next if event.key in ("right", "tab") else self.focus_previous)(Button)
-        elif (move := self._moves().get(event.key)) is not None:
-            event.stop()
-            move()
-
-    def _moves(self) -> Mapping[str, Callable[[], None]]:
-        canvas = self.canvas
-        return {
-            "up": canvas.pan_up,
-            "down": canvas.pan_down,
-            "pageup": canvas.page_up,
-            "pagedown": canvas.page_down,
-            "home": canvas.to_top,
-            "end": canvas.to_bottom,
-        }
+        else:
+            move_by_key(event, self.canvas, ends=True)
 
     def close(self) -> None:
         self.dismiss(self.options[-1].value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -89,21 +90,26 @@ class FilterLine(CommandNode, Horizontal):
     }
     """
 
+    @dataclass
     class Changed(Message):
         """The text changed."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
     class Left(Message):
-        """The typing is over; the filter stays."""
+        """The typing is over; the text stays, and is empty if the user gave it up."""
 
     def __init__(
-        self, complete: Callable[[str], Sequence[str]], *, placeholder: str = "words to look for"
+        self,
+        complete: Callable[[str], Sequence[str]] = lambda text: (),
+        *,
+        placeholder: str = "words to look for",
+        stays: bool = True,
     ) -> None:
+        """Prepare the line; with ``stays``, it is shown as long as it has a text."""
         super().__init__()
         self.complete = complete
+        self.stays = stays
         self.history = FilterHistory()
         self.note = FilterNote()
         self.field = FilterField(
@@ -120,7 +126,7 @@ class FilterLine(CommandNode, Horizontal):
             "filter-keep": self.leave,
             "filter-cancel": self.clear,
             "filter-complete": self._complete,
-            "filter-older": self._older,
+            "filter-older": lambda: self._write(self.history.step(1, self.text)),
             "filter-newer": self._newer,
         }
 
@@ -134,16 +140,10 @@ class FilterLine(CommandNode, Horizontal):
         self.display = True
         self.field.focus()
 
-    def set(self, text: str) -> None:
-        """Replace the filter."""
-        self.display = bool(text)
-        self.field.value = text
-
     def leave(self) -> None:
         """End the typing; the filter stays."""
         self.history.add(self.text)
-        if not self.text:
-            self.display = False
+        self.display = self.stays and bool(self.text)
         self.post_message(self.Left())
 
     def clear(self) -> None:
@@ -164,9 +164,6 @@ class FilterLine(CommandNode, Horizontal):
         found = self.complete(self.text)
         if found:
             self._write(found[0])
-
-    def _older(self) -> None:
-        self._write(self.history.step(1, self.text))
 
     def _newer(self) -> None:
         if self.history.is_browsed:

@@ -7,6 +7,7 @@ a layout, or asking for parts out of view.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -39,7 +40,7 @@ class Drawing(Protocol):
 
 
 class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
-    """See the module. It is panned by keys, by the wheel and by dragging."""
+    """A viewport that is panned by keys, by the wheel and by dragging."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("canvas",)
     ALLOW_SELECT = False
@@ -52,18 +53,12 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
     }
     """
 
+    @dataclass
     class Hit(Message):
         """Something was clicked; ``double`` for a double click."""
 
-        def __init__(self, canvas: LineCanvas, what: int, double: bool) -> None:
-            super().__init__()
-            self.canvas = canvas
-            self.what = what
-            self.double = double
-
-        @property
-        def control(self) -> LineCanvas:
-            return self.canvas
+        what: int
+        double: bool
 
     def __init__(
         self,
@@ -118,11 +113,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         self._painted = (painted[0], new)
         return True
 
-    def on_resize(self) -> None:
-        self.redraw()
-
-    def on_mount(self) -> None:
-        self.redraw()
+    on_mount = on_resize = redraw
 
     def render_line(self, y: int) -> Strip:
         width, height = self.scrollable_content_region.size
@@ -152,45 +143,27 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         if (left, top) != tuple(self.scroll_offset):
             self.scroll_to(left, top, animate=False)
 
-    def _pan(self, x: int, y: int) -> None:
+    def pan(self, x: int, y: int) -> None:
+        """Move the view by columns and lines."""
         left, top = self.scroll_offset
         self.scroll_to(left + x, top + y, animate=False)
 
     def handlers(self) -> Mapping[str, Handler]:
+        page = self.size.height
         return {
-            "pan-left": partial(self._pan, -8, 0),
-            "pan-right": partial(self._pan, 8, 0),
-            "pan-up": self.pan_up,
-            "pan-down": self.pan_down,
-            "page-up": self.page_up,
-            "page-down": self.page_down,
+            "pan-left": partial(self.pan, -8, 0),
+            "pan-right": partial(self.pan, 8, 0),
+            "pan-up": partial(self.pan, 0, -3),
+            "pan-down": partial(self.pan, 0, 3),
+            "page-up": partial(self.pan, 0, -page),
+            "page-down": partial(self.pan, 0, page),
             "cursor-top": self.to_top,
-            "cursor-bottom": self.to_bottom,
+            "cursor-bottom": partial(self.pan, 0, self.virtual_size.height),
         }
-
-    def pan_up(self) -> None:
-        """Move the view three lines up."""
-        self._pan(0, -3)
-
-    def pan_down(self) -> None:
-        """Move the view three lines down."""
-        self._pan(0, 3)
-
-    def page_up(self) -> None:
-        """Move the view one page up."""
-        self._pan(0, -self.size.height)
-
-    def page_down(self) -> None:
-        """Move the view one page down."""
-        self._pan(0, self.size.height)
 
     def to_top(self) -> None:
         """Move the view to the first line."""
         self.scroll_to(0, 0, animate=False)
-
-    def to_bottom(self) -> None:
-        """Move the view to the last line."""
-        self.scroll_to(0, self.virtual_size.height, animate=False)
 
     async def _on_mouse_down(self, event: events.MouseDown) -> None:
         if event.button == 1:
@@ -220,7 +193,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         place = offset + self.scroll_offset
         what = self.drawing.hit(place.x, place.y)
         if what is not None:
-            self.post_message(self.Hit(self, what, event.chain == 2))
+            self.post_message(self.Hit(what, event.chain == 2))
 
 
 class TextDrawing:
@@ -232,14 +205,11 @@ class TextDrawing:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return width and height in cells."""
         return max(1, self.width), len(self.lines)
 
     def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
-        """Return the lines of the part that begins at ``x``, ``y``."""
         shown = self.lines[y : y + height]
         return shown if x == 0 else [without_start(line, x) for line in shown]
 
     def hit(self, x: int, y: int) -> int | None:
-        """Return the id of the job that stands at that cell."""
         return None

@@ -10,6 +10,7 @@ Never: input and output, filtering, deciding what a row shows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -31,7 +32,7 @@ CACHED = 1000
 
 
 class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
-    """See the module. ``lines_built`` counts painted lines, which tests check."""
+    """A list with a cursor. ``lines_built`` counts painted lines, which tests check."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("list",)
     ALLOW_SELECT = False
@@ -46,17 +47,12 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
     }
     """
 
+    @dataclass
     class Selected(Message):
         """The cursor is on another row (None: there is no row)."""
 
-        def __init__(self, table: LineList, key: Key | None) -> None:
-            super().__init__()
-            self.table = table
-            self.key = key
-
-        @property
-        def control(self) -> LineList:
-            return self.table
+        table: LineList
+        key: Key | None
 
     def __init__(self, *, id: str | None = None, empty: str = "nothing here") -> None:
         super().__init__(id=id)
@@ -250,19 +246,3 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
         line = row - self.scroll_offset.y + 1
         if 1 <= line < self.view.height:
             self.refresh(Region(0, line, self.view.width, 1))
-
-
-_KEYS = {
-    "up": "cursor-up",
-    "down": "cursor-down",
-    "pageup": "page-up",
-    "pagedown": "page-down",
-}
-
-
-def move_by_key(table: LineList, key: str) -> bool:
-    """Move the cursor of a list below a text field; return False for any other key."""
-    handler = table.handlers().get(_KEYS.get(key, ""))
-    if handler is not None:
-        handler()
-    return handler is not None

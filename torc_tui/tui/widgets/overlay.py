@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
 from textual import events
@@ -23,12 +24,11 @@ class Button(Painted, can_focus=True):
     Button { height: 1; width: auto; margin: 0 2 0 0; }
     """
 
+    @dataclass
     class Pressed(Message):
         """The button was pressed."""
 
-        def __init__(self, button: Button) -> None:
-            super().__init__()
-            self.button = button
+        button: Button
 
     def __init__(self, label: str, *, key: str = "", danger: bool = False) -> None:
         super().__init__()

@@ -58,7 +58,7 @@ class Side(Vertical):
 
 
 class Split(Container):
-    """See the module.
+    """Two panes beside or above each other.
 
     ``ratio`` is the share of the first pane; ``shape`` follows the size unless ``turned``.
     """
@@ -111,20 +111,16 @@ class Split(Container):
         self.second.display = alone != "first"
         self.handle.display = alone is None
         self.styles.layout = "vertical" if shape == "stack" else "horizontal"
+        side = shape == "side"
         if alone is not None:
-            for pane in (self.first, self.second):
-                pane.styles.width = pane.styles.height = "1fr"
-        elif shape == "side":
-            cells = max(10, min(width - 11, round(width * self.ratio)))
-            self.first.styles.width, self.first.styles.height = cells, "1fr"
-            self.handle.styles.width, self.handle.styles.height = 1, "1fr"
-            self.second.styles.width = self.second.styles.height = "1fr"
+            sizes: tuple[int | str, ...] = ("1fr", "1fr", "1fr")
+        elif side:
+            sizes = (max(10, min(width - 11, round(width * self.ratio))), 1, "1fr")
         else:
-            cells = max(3, min(height - 4, round(height * self.ratio)))
-            self.first.styles.width, self.first.styles.height = "1fr", cells
-            self.handle.styles.width, self.handle.styles.height = "1fr", 1
-            self.second.styles.width = self.second.styles.height = "1fr"
-        self.handle.upright = shape == "side"
+            sizes = (max(3, min(height - 4, round(height * self.ratio))), 1, "1fr")
+        for widget, cells in zip((self.first, self.handle, self.second), sizes, strict=True):
+            widget.styles.width, widget.styles.height = (cells, "1fr") if side else ("1fr", cells)
+        self.handle.upright = side
         self.handle.repaint()
 
     def drag_to(self, x: int, y: int) -> None:

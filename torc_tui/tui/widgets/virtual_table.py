@@ -7,6 +7,7 @@ table is sorted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from rich.style import Style
@@ -16,31 +17,25 @@ from textual.message import Message
 from textual.strip import Strip
 
 from torc_tui.tui.look.text_layout import Span, paint
-from torc_tui.tui.widgets.column_layout import ColumnLayout, next_sort
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_list import LineList
-from torc_tui.tui.widgets.table_model import Key, Rows
+from torc_tui.tui.widgets.table_model import ColumnLayout, Key, Rows, next_sort
 
 SIDEWAYS = 8
 """Cells that a step to the side moves."""
 
 
 class VirtualTable(LineList):
-    """See the module."""
+    """A table: a list whose rows have columns."""
 
     class Activated(LineList.Selected):
         """Enter or a double click on a row."""
 
+    @dataclass
     class Marked(Message):
         """The marks changed."""
 
-        def __init__(self, table: VirtualTable) -> None:
-            super().__init__()
-            self.table = table
-
-        @property
-        def control(self) -> VirtualTable:
-            return self.table
+        table: VirtualTable
 
     class Sorted(Marked):
         """The user chose another order."""

@@ -19,9 +19,8 @@ from textual.containers import Horizontal
 from torc_tui.model import Machine, Plan, Workflow
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.source import Source
+from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import CoveringScreen, TorcScreen
-from torc_tui.tui.frame.footer import FooterBar
-from torc_tui.tui.frame.header import HeaderBar, HeaderState
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.overlay import Button

@@ -6,6 +6,7 @@ Input: keys, and what the reader thread found for the text. Output: messages; no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from textual import events
@@ -41,12 +42,11 @@ class Matches(NamedTuple):
 class PathField(Input):
     """Leaves tab, enter and the arrows to the list of completions."""
 
+    @dataclass
     class Moved(Message):
         """A key for the list was pressed."""
 
-        def __init__(self, key: str) -> None:
-            super().__init__()
-            self.key = key
+        key: str
 
     def on_key(self, event: events.Key) -> None:
         if event.key in ("tab", "enter", "up", "down"):

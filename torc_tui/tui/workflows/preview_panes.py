@@ -6,6 +6,7 @@ Input: a preview that the reader thread made. Output: painted lines.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from textual.containers import Vertical
 from textual.message import Message
@@ -82,13 +83,12 @@ class PreviewPanes(Split):
     PreviewPanes .side { width: 1fr; height: 1fr; padding: 0 1; }
     """
 
+    @dataclass
     class Chosen(Message):
         """Another problem is selected; ``entered`` if the user wants to see its line."""
 
-        def __init__(self, problem: Problem | None, *, entered: bool) -> None:
-            super().__init__()
-            self.problem = problem
-            self.entered = entered
+        problem: Problem | None
+        entered: bool
 
     def __init__(self) -> None:
         self.problems: Sequence[Problem] = ()

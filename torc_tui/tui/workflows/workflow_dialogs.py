@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torc_tui.model import Workflow
 from torc_tui.tui.frame.new_file import absolute, file_name, write_new, written
 from torc_tui.tui.frame.ports import AppPort
-from torc_tui.tui.widgets.dialogs import Ask, Finder, FoundRow
-from torc_tui.tui.widgets.form import Form, FormField
+from torc_tui.tui.widgets.dialogs import Ask, Finder, Form, FormField, FoundRow
 from torc_tui.units import format_memory, parse_memory
 from torc_tui.wording import size
 

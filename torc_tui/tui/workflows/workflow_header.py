@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import HELD, NOT_STARTED, SETTLED, TROUBLED, JobStatus
-from torc_tui.tui.frame.header import HeaderState
+from torc_tui.tui.frame.bars import HeaderState
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.look.status_icons import STATES, STATUS, Sign

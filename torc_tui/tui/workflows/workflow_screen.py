@@ -17,10 +17,9 @@ from torc_tui.model import Job, ResourceRequirements, Workflow
 from torc_tui.status import HELD
 from torc_tui.tui.feed.handovers import Handover
 from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.commands import Command
-from torc_tui.tui.frame.footer import FooterBar
-from torc_tui.tui.frame.header import HeaderBar, HeaderState
 from torc_tui.tui.jobs.dependency_reader import DependencyReader
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import SORTABLE

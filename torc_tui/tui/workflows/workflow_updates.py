@@ -9,7 +9,7 @@ from typing import Protocol
 from torc_tui.model import Event
 from torc_tui.tui.feed.handovers import Changes, Found, Gone, Handover, Loaded, Lost
 from torc_tui.tui.feed.machine import MachineNews
-from torc_tui.tui.frame.header import HeaderBar
+from torc_tui.tui.frame.bars import HeaderBar
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.jobs.dependency_reader import DependencyReader
 from torc_tui.tui.jobs.filter_controller import FilterController

@@ -13,10 +13,9 @@ from torc_tui.model import Workflow
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.handovers import Found, Handover, Listed, Lost
 from torc_tui.tui.feed.watches import Watch
+from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.commands import ACTIONS, Command
-from torc_tui.tui.frame.footer import FooterBar
-from torc_tui.tui.frame.header import HeaderBar, HeaderState
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.virtual_table import VirtualTable
@@ -36,7 +35,7 @@ class WorkflowsScreen(TorcScreen):
         self.at = at
         """The workflow under the cursor once the workflows are read."""
         self.header = HeaderBar(HeaderState(title="torc", note="reading …"))
-        self.filter_line = FilterLine(lambda text: [])
+        self.filter_line = FilterLine()
         self.table = VirtualTable(self.rows, empty="reading …")
         self.workflow_actions = WorkflowActions(self)
 
