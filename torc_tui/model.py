@@ -638,6 +638,8 @@ class Job:
     reason: Reason | None = None
     not_before: float | None = None
     interrupted: bool = False
+    hold_reason: Reason | None = None
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,9 @@ class Kind(StrEnum):
     WORKFLOW_CANCELED = "workflow_canceled"
     WORKFLOW_PAUSED = "workflow_paused"
     HELD = "held"
+    CANARY = "canary"
+    CANARY_FAILED = "canary_failed"
+    SUSPENDED = "suspended"
     NO_RUNNER = "no_runner"
     RUNNER_SILENT = "runner_silent"
     RUNNER_EXPIRED = "runner_expired"
@@ -155,7 +158,11 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.CANCELED: "",
         Kind.WORKFLOW_CANCELED: "",
         Kind.WORKFLOW_PAUSED: "",
-        Kind.HELD: "",
+        # Why a job is held: by a user, `after` another job, or until the canary jobs succeed.
+        Kind.HELD: "after",
+        Kind.CANARY: "jobs more",
+        Kind.CANARY_FAILED: "job status reason more",
+        Kind.SUSPENDED: "",
         Kind.NO_RUNNER: "",
         # A runner without a heartbeat for `quiet` seconds; what is lost is proven to be gone.
         Kind.RUNNER_SILENT: "runner hostname quiet",
@@ -242,6 +249,10 @@ KINDS: Mapping[Kind, frozenset[str]] = {
 
 BY_USER = frozenset({Kind.CANCELED_BY_USER, Kind.TERMINATED_BY_USER, Kind.WORKFLOW_DELETED})
 """A user ended the job; it did not end because of another job."""
+
+
+HOLDS = frozenset({Kind.HELD, Kind.CANARY, Kind.CANARY_FAILED})
+"""Why a job is held."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,11 +180,12 @@ def _print_refusals(refusals: Iterable[str]) -> None:
 
 def _note_missing_runners(call: Call, ids: Sequence[int]) -> None:
     """Name the workflows of these jobs that have no active runner, and how to start one."""
-    from torc_tui.store import queries, runner_liveness
+    from torc_tui.operations.runners import active_runners
+    from torc_tui.store import queries
 
     jobs = [queries.get_job(call.store, job_id) for job_id in ids]
     for workflow_id in sorted({int(job["workflow_id"]) for job in jobs}):
-        if not runner_liveness.runners(call.store, workflow_id=workflow_id):
+        if not active_runners(call.store, workflow_id):
             say(without_runner(workflow_id))
 
 

@@ -23,7 +23,7 @@ from torc_tui.errors import NotFound, Refused, SettingsError
 from torc_tui.model import Workflow
 from torc_tui.reasons import Kind
 from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
-from torc_tui.wording import count, duration, status_counts
+from torc_tui.wording import count, duration, sentence, status_counts
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -260,6 +260,7 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
             for job in report.unschedulable
         ],
         "waiting": report.waiting,
+        "held": [{"reason": sentence(reason), "number": number} for reason, number in report.holds],
     }
 
 
@@ -291,8 +292,6 @@ def _summary(report: RunReport, workflow: Workflow, *, is_idle: bool) -> str:
 
 
 def _print_report(store: Store, report: RunReport, workflow: Workflow, summary: str) -> None:
-    from torc_tui.wording import sentence
-
     output.line(summary)
     _print_failed_jobs(store, report, workflow)
     for action in report.failed_actions[:_LISTED]:
@@ -300,9 +299,8 @@ def _print_report(store: Store, report: RunReport, workflow: Workflow, summary: 
     for text in output.unschedulable(report.unschedulable):
         output.line(f"  {text}")
     sys.stdout.flush()
-    held = sum(one["number"] for one in report.waiting if one.get("held"))
-    if held:
-        say(f"{count(held, 'job is', 'jobs are')} held; release with `torc jobs release JOB`")
+    for text in output.holds(report.holds):
+        say(text)
     if report.message:
         say(report.message)
     if report.interrupted and report.exit_code == 130:

@@ -33,13 +33,18 @@ def status(call: Call) -> int:
     record = _status_record(call, workflow, never)
     with call.store.read() as conn:
         absent = runner_liveness.reports(conn, workflow.id)
+        held = workflows.holds(conn, workflow.id)
+        record["held_jobs"] = sum(number for _, number in held)
+        record["suspended_jobs"] = workflows.suspended(conn, workflow.id)
     if call.json:
         if absent:
             record["runners_not_alive"] = [reason.to_json() for reason in absent]
+        if held:
+            record["held"] = [{**reason.to_json(), "number": number} for reason, number in held]
         output.json_value(record)
     else:
         _print_status(workflow, record, stuck=all_of_them)
-        for text in output.unschedulable(never):
+        for text in [*output.unschedulable(never), *output.holds(held)]:
             output.line(f"  {text}")
         print_absent(absent)
         if workflow.state is WorkflowState.FAILED:
@@ -160,6 +165,8 @@ def _eta(call: Call, workflow: Workflow, now: float) -> list[float] | None:
 def _print_status(workflow: Workflow, record: dict[str, Any], *, stuck: bool) -> None:
     total, finished = record["total_jobs"], record["finished_jobs"]
     counts = [f"{number} {word}" for word, number in record["jobs_by_status"].items() if number]
+    if suspended := record["suspended_jobs"]:
+        counts.append(f"{suspended} of the running jobs suspended")
     jobs = f"{finished} of {total} finished" if total else "none"
     eta = record["eta_seconds"]
     output.fields(

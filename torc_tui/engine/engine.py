@@ -188,6 +188,7 @@ class Engine:
             with suppress(OSError):
                 os.unlink(path)
         self._send_stop_requests()
+        self._send_suspensions()
 
     def _sort(self, reports: Sequence[Report]) -> SortedReports:
         """Sort the reports about attempts that this runner holds.
@@ -283,6 +284,15 @@ class Engine:
                 requested.append(flight.key)
         if requested:
             self.executor.stop(requested, Cause.CANCELED)
+
+    def _send_suspensions(self) -> None:
+        """Send the executor, once, which jobs users want suspended, and which continued."""
+        changed = [one for one in self.in_flight.values() if one.suspend_requested != one.suspended]
+        for flight in changed:
+            flight.suspended = flight.suspend_requested
+        if changed:
+            self.executor.suspend([one.key for one in changed if one.suspended])
+            self.executor.resume([one.key for one in changed if not one.suspended])
 
     def stop(self, *, hard: bool = False, cause: Cause = Cause.STOPPED) -> None:
         """Start no more jobs, and stop the running ones: with a grace period, or at once."""

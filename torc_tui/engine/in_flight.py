@@ -30,6 +30,10 @@ class InFlight:
     stop_requested: str | None = None
     stop_sent: str | None = None
     """The stop request that the executor has received already."""
+    suspend_requested: bool = False
+    """Whether a user wants the attempt to be suspended."""
+    suspended: bool = False
+    """Whether the executor has been told so."""
     reruns: int = 0
     """How often the job may run again if this attempt turns out to be lost."""
     lost: Reason | None = None

@@ -58,6 +58,8 @@ class RunReport:
     failed: list[dict[str, Any]] = field(default_factory=list)
     unschedulable: list[UnschedulableJob] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
+    holds: list[tuple[Reason, int]] = field(default_factory=list)
+    """Why jobs are held, and how many for each reason."""
     interrupted: bool = False
     message: str | None = None
     jobs_code: int = 0

@@ -87,6 +87,7 @@ class RunSummary:
             report.counts = workflows.counts(conn, self._workflow_id)
             unsuccessful = workflows.unsuccessful(conn, self._workflow_id)
             left = workflows.left(conn, self._workflow_id)
+            report.holds = workflows.holds(conn, self._workflow_id)
         report.failed = [self._failed_job(report.run_id, job) for job in unsuccessful]
         report.waiting = [
             {"status": JobStatus(one.status).word, "held": one.held, "number": one.number}

@@ -106,8 +106,9 @@ class StepTransaction:
         """
         self._held = scheduling.held_jobs(conn, self._state.node.node_id)
         for job_id, row in self._held.items():
-            if row.stop_requested and job_id in self._state.in_flight:
-                self._state.in_flight[job_id].stop_requested = row.stop_requested
+            if (flight := self._state.in_flight.get(job_id)) is not None:
+                flight.stop_requested = row.stop_requested or flight.stop_requested
+                flight.suspend_requested = row.suspended
         for flight in self._state.in_flight.values():
             if not self._is_held(flight.key):
                 flight.stop_requested = CANCEL

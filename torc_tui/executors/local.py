@@ -109,6 +109,8 @@ class LocalExecutor:
             if pid and started and process_started(pid) == started:
                 self._supervisor.add(attempt, adopted=True)
                 self._children.add(attempt.key, pid, child=False, started=started)
+                if adopted.suspended is not None:
+                    self._supervisor.set_suspended([attempt], adopted.suspended)
                 continue
             attempt.end()
             read_end(attempt)
@@ -126,12 +128,22 @@ class LocalExecutor:
 
     def stop(self, keys: Sequence[AttemptKey], cause: Cause, *, grace: float | None = None) -> None:
         """Signal the sessions, and have the rest killed after the grace period."""
-        chosen = [
+        self._supervisor.stop(self._running(keys), cause, grace=grace)
+
+    def suspend(self, keys: Sequence[AttemptKey]) -> None:
+        """Send SIGSTOP to the sessions."""
+        self._supervisor.set_suspended(self._running(keys), True)
+
+    def resume(self, keys: Sequence[AttemptKey]) -> None:
+        """Send SIGCONT to the sessions."""
+        self._supervisor.set_suspended(self._running(keys), False)
+
+    def _running(self, keys: Sequence[AttemptKey]) -> list[Attempt]:
+        return [
             attempt
             for key in keys
             if (attempt := self._attempts.get(key)) is not None and attempt.pid
         ]
-        self._supervisor.stop(chosen, cause, grace=grace)
 
     # -- waiting -----------------------------------------------------------------------------------
 

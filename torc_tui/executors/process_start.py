@@ -96,7 +96,8 @@ def adopted_attempt(adopted: Adopted) -> Attempt:
         recorded = read_exit_file(adopted.exit_file)
         pid, started = recorded.pid, recorded.process_started
     age = _age(adopted.started_at, started)
-    began = time.monotonic() - age
+    now = time.monotonic()
+    began = now - age + min(age, adopted.suspended_seconds)
     return Attempt(
         key=adopted.key,
         pid=pid or 0,
@@ -111,6 +112,7 @@ def adopted_attempt(adopted: Adopted) -> Attempt:
         files=(adopted.exit_file + ".sh", adopted.exit_file + ".invocation"),
         measures=Measures(began),
         log=adopted.stderr or adopted.stdout,
+        suspended_at=now if adopted.suspended else None,
     )
 
 

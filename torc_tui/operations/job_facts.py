@@ -224,4 +224,6 @@ def job_of(record: dict[str, Any]) -> Job:
         return_code=record["return_code"],
         reason=record["reason"],
         not_before=record["not_before"],
+        hold_reason=record["hold_reason"],
+        suspended=record["suspended"],
     )

@@ -172,6 +172,26 @@ def release_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = No
     return _on_jobs(store, catalog.RELEASE, job_ids, act, actor)
 
 
+def suspend_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Have the runners of running jobs stop their processes, which keep their resources."""
+    return _set_suspended(store, catalog.SUSPEND, job_ids, actor, suspended=True)
+
+
+def resume_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Have the runners of suspended jobs let their processes continue."""
+    return _set_suspended(store, catalog.RESUME_JOBS, job_ids, actor, suspended=False)
+
+
+def _set_suspended(
+    store: Store, action: UserAction, job_ids: Iterable[int], actor: str | None, *, suspended: bool
+) -> Done:
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        user_actions.set_suspended(conn, [job.id for job in jobs], suspended)
+        return [(action.events[0], job.id, None) for job in jobs]
+
+    return _on_jobs(store, action, job_ids, act, actor)
+
+
 def set_priority(
     store: Store, job_ids: Iterable[int], priority: int, *, actor: str | None = None
 ) -> Done:

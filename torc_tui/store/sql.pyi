@@ -38,7 +38,7 @@ class ActiveAttemptsRow(NamedTuple):
     started_at: float | None
     compute_node_id: int | None
 def ACTIVE_ATTEMPTS(*, workflow_id: int) -> ActiveAttemptsRow: ...
-def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> InterruptedRow: ...
+def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> SuspendedRow: ...
 class ActiveNodesRow(NamedTuple):
     id: int
     workflow_id: int
@@ -233,6 +233,7 @@ class ExportJobsRow(NamedTuple):
     invocation_script: str | None
     script: str | None
     priority: int
+    canary: bool | None
     cancel_on_blocking_job_failure: bool
     supports_termination: bool
     resource_requirements_id: int
@@ -411,6 +412,7 @@ class HeldAttemptsRow(NamedTuple):
     stdio: str | None
     options: str | None
     lost: int
+    suspended: bool
 def HELD_ATTEMPTS(*, node_id: int) -> HeldAttemptsRow: ...
 class HeldByOthersRow(NamedTuple):
     allocation: str | None
@@ -426,6 +428,7 @@ class HeldJobsRow(NamedTuple):
     attempt_id: int
     status: int
     stop_requested: str | None
+    suspended: bool
 def HELD_JOBS(*, node_id: int) -> HeldJobsRow: ...
 class HoldingsRow(NamedTuple):
     job_id: int
@@ -445,6 +448,10 @@ class HoldingsRow(NamedTuple):
     runner_pid: int
     runner_started: int
 def HOLDINGS(*, location: str) -> HoldingsRow: ...
+class HoldsRow(NamedTuple):
+    hold_reason: str | None
+    number: int
+def HOLDS(*, workflow_id: int) -> HoldsRow: ...
 class HostNamesRow(NamedTuple):
     id: int
     hostname: str
@@ -464,9 +471,7 @@ INSERT_USER_DATA_GROUPS: BulkInsert
 INSERT_USER_DATA_VERSIONS: BulkInsert
 INSERT_WORKFLOW: BulkInsert
 INSERT_WORKFLOW_TEXT: BulkInsert
-class InterruptedRow(NamedTuple):
-    number: int
-def INTERRUPTED(*, workflow_id: int) -> InterruptedRow: ...
+def INTERRUPTED(*, workflow_id: int) -> SuspendedRow: ...
 class InterruptedJobsRow(NamedTuple):
     id: int
     reason: str | None
@@ -485,6 +490,7 @@ class JobRow(NamedTuple):
     attempt_id: int
     priority: int
     held: bool
+    hold_reason: str | None
     group: str
     parameters: str | None
     env: str | None
@@ -496,6 +502,7 @@ class JobRow(NamedTuple):
     reason: str | None
     not_before: float | None
     allocation: str | None
+    suspended: bool
     scheduler_id: int | None
 def JOB(*, job_id: int) -> JobRow: ...
 class JobDataGroupsRow(NamedTuple):
@@ -540,6 +547,7 @@ class JobStateRow(NamedTuple):
     name: str
     status: int
     held: bool
+    suspended: bool
     priority: int
     compute_node_id: int | None
     pid: int | None
@@ -788,12 +796,13 @@ def SET_DATA_GROUPS(
     *, input_user_data: int | None, output_user_data: int | None, job_id: int
 ) -> None: ...
 def SET_FILE_TIMES(*, st_mtime: float | None, st_size: int | None, file_id: int) -> None: ...
-def SET_HELD(*, held: bool, job_id: int) -> None: ...
+def SET_HELD(*, held: bool, hold_reason: str | None, job_id: int) -> None: ...
 def SET_PAUSED(*, is_paused: bool, workflow_id: int) -> None: ...
 def SET_PRIORITY(*, priority: int, job_id: int) -> None: ...
 def SET_REQUIREMENT(*, requirement_id: int, job_id: int) -> None: ...
 def SET_RESOURCE_CLASS(*, resource_class: int, workflow_id: int, requirement_id: int) -> None: ...
 def SET_RUN(*, run_id: int, workflow_id: int) -> None: ...
+def SET_SUSPENDED(*, suspended: bool, job_id: int) -> None: ...
 class SkipAttemptRow(NamedTuple):
     attempt_id: int
 def SKIP_ATTEMPT(*, job_id: int) -> SkipAttemptRow: ...
@@ -820,6 +829,8 @@ class SnapshotJobsRow(NamedTuple):
     reason: str | None
     not_before: float | None
     stop_requested: str | None
+    hold_reason: str | None
+    suspended: bool
 def SNAPSHOT_JOBS(*, workflow_id: int) -> SnapshotJobsRow: ...
 def START(
     *, pid: int | None, process_started: int | None, started_at: float | None, job_id: int,
@@ -832,6 +843,14 @@ def STATUS_COUNTS(*, workflow_id: int) -> StatusCountsRow: ...
 class StatusOfJobRow(NamedTuple):
     status: int
 def STATUS_OF_JOB(*, job_id: int) -> StatusOfJobRow: ...
+class SuspendedRow(NamedTuple):
+    number: int
+def SUSPENDED(*, workflow_id: int) -> SuspendedRow: ...
+class SuspensionsRow(NamedTuple):
+    job_id: int | None
+    kind: str
+    timestamp: float
+def SUSPENSIONS(*, workflow_id: int) -> SuspensionsRow: ...
 class TakeSeqsRow(NamedTuple):
     last_seq: int
 def TAKE_SEQS(*, n: int, workflow_id: int) -> TakeSeqsRow: ...

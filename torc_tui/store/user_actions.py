@@ -39,6 +39,7 @@ class JobState(NamedTuple):
     name: str
     status: JobStatus
     held: bool
+    suspended: bool
     priority: int
     compute_node_id: int | None
     pid: int | None
@@ -86,9 +87,19 @@ def set_paused(conn: Connection, workflow_id: int, paused: bool) -> None:
     conn.execute(sql.SET_PAUSED, workflow_id=workflow_id, is_paused=paused)
 
 
-def set_held(conn: Connection, job_ids: Sequence[int], held: bool) -> None:
+def set_held(
+    conn: Connection, job_ids: Sequence[int], held: bool, reason: Reason | None = None
+) -> None:
     """Hold jobs, so that they are not started, or release them."""
-    conn.many(sql.SET_HELD, [{"held": held, "job_id": job_id} for job_id in job_ids])
+    text = reason.encode() if reason else None
+    rows = [{"held": held, "hold_reason": text, "job_id": job_id} for job_id in job_ids]
+    conn.many(sql.SET_HELD, rows)
+
+
+def set_suspended(conn: Connection, job_ids: Sequence[int], suspended: bool) -> None:
+    """Suspend running jobs, or resume them: their runners read the flag."""
+    rows = [{"suspended": suspended, "job_id": job_id} for job_id in job_ids]
+    conn.many(sql.SET_SUSPENDED, rows)
 
 
 def set_priority(conn: Connection, job_ids: Sequence[int], priority: int) -> None:

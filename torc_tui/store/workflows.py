@@ -98,7 +98,7 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
     for row in rows:
         # Unpacked at once, because a workflow may have 100,000 jobs.
         number, name, status, group, values, priority, held, attempt, requirement, unmet = row[:10]
-        node, started, ended, code, reason, not_before, stop = row[10:]
+        node, started, ended, code, reason, not_before, stop, hold, suspended = row[10:]
         text = ""
         if values:
             text = shown.get(values) or shown.setdefault(values, values_text(json.loads(values)))
@@ -121,6 +121,8 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
                 decode(reason) if reason else None,
                 not_before,
                 stop == "stopped" and status == JobStatus.TERMINATED,
+                decode(hold) if hold else None,
+                bool(suspended),
             )
         )
     return found
@@ -256,6 +258,17 @@ def left(conn: Connection, workflow_id: int) -> list[Left]:
     """Return the jobs that remain and that no runner has claimed."""
     rows = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
     return [Left(**row._asdict()) for row in rows]
+
+
+def holds(conn: Connection, workflow_id: int) -> list[tuple[Reason, int]]:
+    """Return why jobs that have not started are held, and how many for each reason."""
+    rows = conn.rows(sql.HOLDS, workflow_id=workflow_id)
+    return [(decode(row.hold_reason) or because(Kind.HELD), row.number) for row in rows]
+
+
+def suspended(conn: Connection, workflow_id: int) -> int:
+    """Return how many jobs are suspended."""
+    return int(conn.value(sql.SUSPENDED, workflow_id=workflow_id))
 
 
 def names(

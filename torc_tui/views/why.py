@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from torc_tui.model import EdgeKind, Job
-from torc_tui.reasons import BY_USER, Kind, Reason, because
+from torc_tui.reasons import BY_USER, HOLDS, Kind, Reason, because
 from torc_tui.status import FINISHED, STARTABLE, TROUBLED, UNSUCCESSFUL, JobStatus
 from torc_tui.wording import canceled_sentence, end_sentence, sentence
 
@@ -87,7 +87,7 @@ def reason_of(facts: Facts) -> Reason | None:
         case JobStatus.CANCELED:
             return _cancellation(facts)
         case JobStatus.RUNNING:
-            return _attempt(facts)
+            return because(Kind.SUSPENDED) if job.suspended else _attempt(facts)
         case JobStatus.PENDING:
             return because(Kind.STARTING)
         case JobStatus.DISABLED:
@@ -193,7 +193,7 @@ class _Explainer:
     def untold(self, stops: Sequence[Reason]) -> list[Reason]:
         """Return the stops that the chain does not contain yet; a hold is repeated for each job."""
         new = [one for one in stops if one not in self.told]
-        self.told.update(one for one in new if one.kind is not Kind.HELD)
+        self.told.update(one for one in new if one.kind not in HOLDS)
         return new
 
     @staticmethod
@@ -229,10 +229,14 @@ def _stops(facts: Facts) -> list[Reason]:
     if facts.paused:
         out.append(because(Kind.WORKFLOW_PAUSED))
     if facts.job.held:
-        out.append(because(Kind.HELD))
+        out.append(_hold(facts.job))
     if facts.runners == 0:
         out.append(because(Kind.NO_RUNNER))
     return out
+
+
+def _hold(job: Job) -> Reason:
+    return job.hold_reason or because(Kind.HELD)
 
 
 def _obstacle(facts: Facts) -> Reason | None:
@@ -240,7 +244,7 @@ def _obstacle(facts: Facts) -> Reason | None:
     if facts.never and not facts.canceled:
         return because(Kind.UNSCHEDULABLE, lacks=tuple(facts.never))
     if facts.job.held and not facts.canceled:
-        return because(Kind.HELD)
+        return _hold(facts.job)
     return next(iter(_stops(facts)), None)
 
 

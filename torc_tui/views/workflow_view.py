@@ -34,6 +34,13 @@ _FIELDS: Mapping[str, UnionType | type] = {
     "description": str | None,
     "project": str | None,
 }
+JOB_FLAGS: Mapping[str, tuple[str, bool]] = {
+    "job_held": ("held", True),
+    "job_released": ("held", False),
+    "job_suspended": ("suspended", True),
+    "job_resumed": ("suspended", False),
+}
+"""Flags of a job that an event sets."""
 _NODE_GONE = frozenset({"node_stopped", "node_lost"})
 _SETTLED = tuple(status in SETTLED for status in JobStatus)
 
@@ -162,7 +169,7 @@ class WorkflowView:
             return _set_field(job, event)
         self._move(job, status)
         self.interrupted -= job.interrupted
-        job.interrupted = False
+        job.interrupted = job.suspended = False
         if event.kind == "job_started":
             _started(job, event)
         elif event.kind in _ENDED:
@@ -195,6 +202,7 @@ class WorkflowView:
             self._add_duration(job)
         elif status is JobStatus.CANCELED and job.reason and job.reason.kind in BY_USER:
             job.held = False  # the store releases a job that a user cancels
+            job.hold_reason = None
 
     def _move(self, job: Job, status: JobStatus) -> None:
         before = job.status
@@ -243,8 +251,11 @@ class WorkflowView:
 
 def _set_field(job: Job, event: Event) -> bool:
     """Apply an event that changes no status; return whether the row changed."""
-    if event.kind in ("job_held", "job_released"):
-        job.held = event.kind == "job_held"
+    if event.kind in JOB_FLAGS:
+        flag, value = JOB_FLAGS[event.kind]
+        setattr(job, flag, value)
+        if flag == "held":
+            job.hold_reason = decode(event.data.get("reason"))
     elif event.kind == "job_priority":
         job.priority = event.data.get("priority", job.priority)
     else:

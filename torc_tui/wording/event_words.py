@@ -32,6 +32,8 @@ _TITLES = {
     "job_reset": "reset",
     "job_held": "held",
     "job_released": "released",
+    "job_suspended": "suspended",
+    "job_resumed": "resumed",
     "job_warning": "warning",
     "workflow_created": "workflow created",
     "workflow_initialized": "workflow initialized",

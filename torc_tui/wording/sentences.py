@@ -146,6 +146,12 @@ def _dependency(reason: Reason) -> str:
     return text
 
 
+def _canary(reason: Reason) -> str:
+    jobs = reason["jobs"] or ()
+    names = listed(jobs, len(jobs), more=reason["more"] or 0)
+    return f"held until {names} {'succeeds' if len(jobs) == 1 else 'succeed'}"
+
+
 _PASSIVE = frozenset({"canceled", "terminated"})
 
 
@@ -300,7 +306,10 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.CANCELED: _fixed("canceled"),
     Kind.WORKFLOW_CANCELED: _fixed("workflow is canceled"),
     Kind.WORKFLOW_PAUSED: _fixed("workflow is paused"),
-    Kind.HELD: _fixed("held"),
+    Kind.HELD: lambda reason: f"held after {reason['after']}" if reason["after"] else "held",
+    Kind.CANARY: _canary,
+    Kind.CANARY_FAILED: lambda reason: f"held: canary {_dependency(reason)}",
+    Kind.SUSPENDED: _fixed("suspended"),
     Kind.NO_RUNNER: _fixed("no runner"),
     Kind.RUNNER_SILENT: _no_heartbeat,
     Kind.RUNNER_EXPIRED: _runner_expired,

@@ -97,8 +97,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "RESET_STALE": (
         "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
         "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
-        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, lost=0 WHERE job.status "
-        "IN (0, 1, 2, 5, 6, 7, 8, 10) AND job.id = ?1",
+        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
+        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 10) AND job.id = ?1",
         "job_id",
     ),
     "SAVE_FILE_HASH": (

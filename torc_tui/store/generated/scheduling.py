@@ -41,8 +41,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "END": (
         "UPDATE job SET status=?1, attempt_id=?2, retries=?3, pid=NULL, allocation=NULL, "
         "stop_requested=?4, started_at=?5, ended_at=?6, return_code=?7, reason=?8, "
-        "not_before=?9, lost=(job.lost + ?10) WHERE ?1 IN (2, 5, 6, 7, 8, 10) AND job.status IN "
-        "(3, 4) AND job.id = ?11",
+        "not_before=?9, suspended=false, lost=(job.lost + ?10) WHERE ?1 IN (2, 5, 6, 7, 8, 10) "
+        "AND job.status IN (3, 4) AND job.id = ?11",
         "status:status attempt_id retries stop_requested started_at ended_at return_code "
         "reason:reason not_before times_lost job_id",
     ),
@@ -74,10 +74,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "allocation:json pid process_started boot_id pid_namespace runner_pid runner_started",
     ),
     "HELD_JOBS": (
-        "SELECT job.id, job.attempt_id, job.status, job.stop_requested FROM job WHERE "
-        "job.compute_node_id = ?1 AND job.status IN (3, 4)",
+        "SELECT job.id, job.attempt_id, job.status, job.stop_requested, job.suspended FROM job "
+        "WHERE job.compute_node_id = ?1 AND job.status IN (3, 4)",
         "node_id",
-        "id attempt_id status:status stop_requested",
+        "id attempt_id status:status stop_requested suspended:boolean",
     ),
     "LOCK_LOCATION": (
         "SELECT ?1 AS name",

@@ -29,17 +29,17 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "CANCEL_HELD_JOB": (
         "UPDATE job SET status=7, compute_node_id=CASE WHEN (job.started_at IS NULL) THEN NULL "
         "ELSE job.compute_node_id END, pid=NULL, allocation=NULL, stop_requested=NULL, "
-        "ended_at=?1, reason=?2 WHERE job.status IN (3, 4) AND job.id = ?3",
+        "ended_at=?1, reason=?2, suspended=false WHERE job.status IN (3, 4) AND job.id = ?3",
         "ended_at reason:reason job_id",
     ),
     "CANCEL_JOB": (
-        "UPDATE job SET status=7, held=false, ended_at=?1, reason=?2 WHERE job.status IN (0, 1, "
-        "2, 10) AND job.id = ?3",
+        "UPDATE job SET status=7, held=false, hold_reason=NULL, ended_at=?1, reason=?2 WHERE "
+        "job.status IN (0, 1, 2, 10) AND job.id = ?3",
         "ended_at reason:reason job_id",
     ),
     "CANCEL_REST": (
-        "UPDATE job SET status=7, held=false, ended_at=?1, reason=?2 WHERE job.status IN (0, 1, "
-        "2, 10) AND job.workflow_id = ?3",
+        "UPDATE job SET status=7, held=false, hold_reason=NULL, ended_at=?1, reason=?2 WHERE "
+        "job.status IN (0, 1, 2, 10) AND job.workflow_id = ?3",
         "ended_at reason:reason workflow_id",
     ),
     "CULPRITS": (
@@ -86,11 +86,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "id name status:status",
     ),
     "JOB_STATE": (
-        "SELECT job.id, job.workflow_id, job.name, job.status, job.held, job.priority, "
-        "job.compute_node_id, job.pid, job.process_started FROM job WHERE job.id = ?1",
+        "SELECT job.id, job.workflow_id, job.name, job.status, job.held, job.suspended, "
+        "job.priority, job.compute_node_id, job.pid, job.process_started FROM job WHERE job.id = "
+        "?1",
         "job_id",
-        "id workflow_id name status:status held:boolean priority compute_node_id pid "
-        "process_started",
+        "id workflow_id name status:status held:boolean suspended:boolean priority "
+        "compute_node_id pid process_started",
     ),
     "NEXT_RUN": (
         "UPDATE workflow SET run_id=(workflow.run_id + 1), is_canceled=false, is_paused=false "
@@ -133,8 +134,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "RESET_JOBS": (
         "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
         "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
-        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, lost=0 WHERE job.status "
-        "IN (1, 2, 5, 6, 7, 8, 10) AND job.workflow_id = ?1",
+        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
+        "WHERE job.status IN (1, 2, 5, 6, 7, 8, 10) AND job.workflow_id = ?1",
         "workflow_id",
     ),
     "RESIZE_NODE": (
@@ -152,8 +153,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "is_canceled:boolean workflow_id",
     ),
     "SET_HELD": (
-        "UPDATE job SET held=?1 WHERE job.id = ?2",
-        "held:boolean job_id",
+        "UPDATE job SET held=?1, hold_reason=?2 WHERE job.id = ?3",
+        "held:boolean hold_reason:reason job_id",
     ),
     "SET_PAUSED": (
         "UPDATE workflow SET is_paused=?1 WHERE workflow.id = ?2",
@@ -162,6 +163,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "SET_PRIORITY": (
         "UPDATE job SET priority=?1 WHERE job.id = ?2",
         "priority job_id",
+    ),
+    "SET_SUSPENDED": (
+        "UPDATE job SET suspended=?1 WHERE job.id = ?2 AND job.status = 4",
+        "suspended:boolean job_id",
     ),
     "WRITTEN_FILES": (
         "SELECT file.id, file.name, file.path, file.st_mtime FROM file WHERE file.workflow_id = "

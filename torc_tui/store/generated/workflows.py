@@ -64,6 +64,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "id rules:json",
     ),
+    "HOLDS": (
+        "SELECT job.hold_reason, count(*) AS number FROM job WHERE job.workflow_id = ?1 AND "
+        "job.held AND job.status IN (0, 1, 2, 10) GROUP BY job.hold_reason ORDER BY count(*) DESC",
+        "workflow_id",
+        "hold_reason:reason number",
+    ),
     "INTERRUPTED": (
         "SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND job.status = 8 AND "
         "job.stop_requested = 'stopped'",
@@ -152,11 +158,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT job.id, job.name, job.status, job.family, job.parameter_values, job.priority, "
         "job.held, job.attempt_id, job.requirement_id, job.unmet, job.compute_node_id, "
         "job.started_at, job.ended_at, job.return_code, job.reason, job.not_before, "
-        "job.stop_requested FROM job WHERE job.workflow_id = ?1 ORDER BY job.id",
+        "job.stop_requested, job.hold_reason, job.suspended FROM job WHERE job.workflow_id = ?1 "
+        "ORDER BY job.id",
         "workflow_id",
         "id name status:status group parameter_values:json priority held:boolean attempt_id "
         "requirement_id unmet compute_node_id started_at ended_at return_code reason:reason "
-        "not_before stop_requested",
+        "not_before stop_requested hold_reason:reason suspended:boolean",
     ),
     "STATUS_COUNTS": (
         "SELECT job.status, count(*) AS number FROM job WHERE job.workflow_id = ?1 GROUP BY "
@@ -168,6 +175,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT job.status FROM job WHERE job.id = ?1",
         "job_id",
         "status:status",
+    ),
+    "SUSPENDED": (
+        "SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND job.status = 4 AND "
+        "job.suspended",
+        "workflow_id",
+        "number",
     ),
     "TAKE_UP_INTERRUPTED": (
         "UPDATE job SET status=2, attempt_id=(job.attempt_id + 1), stop_requested=NULL, "

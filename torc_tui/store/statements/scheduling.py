@@ -109,7 +109,7 @@ HELD_BY_OTHERS = (
 # -- reports ---------------------------------------------------------------------------------------
 
 _held = and_(job.c.compute_node_id == _node_id, among(job.c.status, HELD))
-HELD_JOBS = select(*columns(job, "id attempt_id status stop_requested")).where(_held)
+HELD_JOBS = select(*columns(job, "id attempt_id status stop_requested suspended")).where(_held)
 START = (
     move(JobStatus.RUNNING, {JobStatus.PENDING})
     .where(_attempt)
@@ -129,7 +129,10 @@ END = (
             "attempt_id retries started_at ended_at return_code reason stop_requested not_before",
         )
         | cleared(job, "pid allocation")
-        | {job.c.lost: job.c.lost + param("times_lost", job.c.lost.type)}
+        | {
+            job.c.lost: job.c.lost + param("times_lost", job.c.lost.type),
+            job.c.suspended: False,
+        }
     )
 )
 ADD_RESULT = added(result, "id")

@@ -86,6 +86,7 @@ AS_CREATED: dict[Any, Any] = {
         "compute_node_id pid process_started allocation stop_requested started_at ended_at"
         " return_code reason not_before",
     ),
+    job.c.suspended: False,
 }
 """Values of a job that was never started in this run; its attempts continue to count."""
 

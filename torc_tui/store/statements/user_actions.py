@@ -72,11 +72,14 @@ RUN_OF_WORKFLOW = select(workflow.c.run_id).where(workflow.c.id == _workflow_id)
 # -- jobs ------------------------------------------------------------------------------------------
 
 JOB_STATE = select(
-    *columns(job, "id workflow_id name status held priority compute_node_id pid process_started")
+    *columns(
+        job,
+        "id workflow_id name status held suspended priority compute_node_id pid process_started",
+    ),
 ).where(_one)
 
 _cancel = move(JobStatus.CANCELED, CANCELABLE).values(
-    given(job, "reason ended_at") | {job.c.held: False}
+    given(job, "reason ended_at") | {job.c.held: False, job.c.hold_reason: None}
 )
 CANCEL_JOB = _cancel.where(_one)
 CANCEL_REST = _cancel.where(_own)
@@ -89,7 +92,8 @@ CANCEL_HELD_JOB = (
         | {
             job.c.compute_node_id: case(
                 (job.c.started_at.is_(None), null()), else_=job.c.compute_node_id
-            )
+            ),
+            job.c.suspended: False,
         }
     )
 )
@@ -102,7 +106,12 @@ SET_CANCELED = (
 SET_PAUSED = (
     update(workflow).where(workflow.c.id == _workflow_id).values(given(workflow, "is_paused"))
 )
-SET_HELD = update(job).where(_one).values(given(job, "held"))
+SET_HELD = update(job).where(_one).values(given(job, "held hold_reason"))
+SET_SUSPENDED = (
+    update(job)
+    .where(_one, among(job.c.status, {JobStatus.RUNNING}))
+    .values(given(job, "suspended"))
+)
 SET_PRIORITY = update(job).where(_one).values(given(job, "priority"))
 DISABLE_JOB = (
     move(JobStatus.DISABLED, UNHELD - {JobStatus.DISABLED}).where(_one).values(given(job, "reason"))

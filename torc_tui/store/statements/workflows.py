@@ -68,7 +68,8 @@ SNAPSHOT_JOBS = (
         *columns(
             job,
             "id name status group parameter_values priority held attempt_id requirement_id unmet "
-            "compute_node_id started_at ended_at return_code reason not_before stop_requested",
+            "compute_node_id started_at ended_at return_code reason not_before stop_requested "
+            "hold_reason suspended",
         )
     )
     .where(job.c.workflow_id == _workflow_id)
@@ -129,6 +130,15 @@ REMAINING_JOBS = (
     select(*_request, func.count().label("number"))
     .where(_own, among(job.c.status, CANCELABLE))
     .group_by(*_request)
+)
+HOLDS = (
+    select(job.c.hold_reason, func.count().label("number"))
+    .where(_own, job.c.held, among(job.c.status, CANCELABLE))
+    .group_by(job.c.hold_reason)
+    .order_by(func.count().desc())
+)
+SUSPENDED = select(func.count().label("number")).where(
+    _own, among(job.c.status, {JobStatus.RUNNING}), job.c.suspended
 )
 REMAINING_NAMES = (
     select(job.c.id, job.c.name)
