@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from torc_tui.plan.ignored_keys import MONITOR as HINTS
+from torc_tui.plan.lint import MONITOR as HINTS
 from torc_tui.plan.resolve import resolve
 from torc_tui.workflow_file.load import loads
 from torc_tui.workflow_file.schema import MONITOR, SETTINGS

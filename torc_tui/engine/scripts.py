@@ -17,8 +17,7 @@ from typing import Any
 
 from torc_tui.engine.start_backoff import LIMIT, LONGEST_PAUSE_IDLE
 from torc_tui.executors.job_files import check_directory, open_log
-from torc_tui.executors.spawn import prepare, spawn
-from torc_tui.executors.start_errors import shortage
+from torc_tui.executors.spawn import prepare, shortage, spawn
 from torc_tui.executors.wrapper import find_bash
 from torc_tui.model import Json
 from torc_tui.reasons import Kind, because

@@ -27,8 +27,7 @@ from torc_tui.executors.child_processes import Children
 from torc_tui.executors.gpu_sampler import GpuUsage
 from torc_tui.executors.process_end import complete_end, may_leave_processes, read_end, reap
 from torc_tui.executors.process_start import ProcessStarter, adopted_attempt
-from torc_tui.executors.spawn import prepare
-from torc_tui.executors.start_errors import shortage
+from torc_tui.executors.spawn import prepare, shortage
 from torc_tui.executors.supervisor import Supervisor
 from torc_tui.executors.wrapper import find_bash
 from torc_tui.model import AttemptKey, Cause, Exited, NotStarted, Order, Report, Started

@@ -15,8 +15,7 @@ from torc_tui.executors.attempt import Attempt, Measures
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.executors.job_files import JobFiles, append_line
-from torc_tui.executors.spawn import spawn
-from torc_tui.executors.start_errors import launch_failure, shortage
+from torc_tui.executors.spawn import launch_failure, shortage, spawn
 from torc_tui.executors.wrapper import CANNOT_START, launch
 from torc_tui.model import Cause, Exited, Order
 from torc_tui.wording import sentence

@@ -25,7 +25,7 @@ from torc_tui.executors.gpu_sampler import GpuSampler, GpuUsage
 from torc_tui.executors.job_files import append_line
 from torc_tui.executors.session_processes import Process, Sessions
 from torc_tui.executors.session_signals import SessionSignals, signal_number, without_leader
-from torc_tui.executors.start_errors import no_thread
+from torc_tui.executors.spawn import no_thread
 from torc_tui.model import Cause
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.process_identity import process_name

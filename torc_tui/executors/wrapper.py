@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from torc_tui.executors.exit_file import shell_lines
 from torc_tui.model import Order
-from torc_tui.workflow_file.invocation import interpreter, invocation_kind
+from torc_tui.shell_text import interpreter, invocation_kind
 
 ARGUMENT_BYTES = 131_000
 """Largest size of an argument in bytes: Linux allows 128 KiB with its terminating zero."""

@@ -29,7 +29,6 @@ from torc_tui.model import (
 )
 from torc_tui.store.encoding import dumps
 from torc_tui.workflow_file import checks
-from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of
 from torc_tui.workflow_file.schema import (
     ACTION,
     EXECUTION,
@@ -44,7 +43,7 @@ from torc_tui.workflow_file.schema import (
     WORKFLOW,
     Key,
 )
-from torc_tui.workflow_file.spelling import string
+from torc_tui.workflow_file.values import InvalidValue, kind_of, string
 
 Check = Callable[[Any], Any]
 

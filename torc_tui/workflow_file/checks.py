@@ -19,8 +19,14 @@ from torc_tui.patterns import Pattern, PatternError
 from torc_tui.quoting import CONTROL, quoted
 from torc_tui.units import parse_duration, parse_memory
 from torc_tui.workflow_file.document import MAX_DEPTH, List, Map
-from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of, suggestion
-from torc_tui.workflow_file.spelling import SURROGATE, as_written, string
+from torc_tui.workflow_file.values import (
+    SURROGATE,
+    InvalidValue,
+    as_written,
+    kind_of,
+    string,
+    suggestion,
+)
 
 Check = Callable[[Json], Json]
 INTEGER_LIMIT = 2**31 - 1

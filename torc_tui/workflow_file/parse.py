@@ -26,12 +26,9 @@ from torc_tui.quoting import CONTROL, quoted, shorten
 from torc_tui.workflow_file.braces import lint_braces
 from torc_tui.workflow_file.document import Document, List, Map
 from torc_tui.workflow_file.expand import expand_files, expand_jobs, expand_user_data
-from torc_tui.workflow_file.fields import FieldChecker, Fields
+from torc_tui.workflow_file.fields import FieldChecker, Fields, FileProblems, IncompleteSections
 from torc_tui.workflow_file.groups import Expand, GroupExpander
-from torc_tui.workflow_file.incomplete_sections import IncompleteSections
-from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of
 from torc_tui.workflow_file.parameters import ReadLines
-from torc_tui.workflow_file.problems import FileProblems
 from torc_tui.workflow_file.schema import (
     ACTION,
     DYNAMIC_JOBS,
@@ -50,6 +47,7 @@ from torc_tui.workflow_file.schema import (
     Table,
 )
 from torc_tui.workflow_file.templates import substitute
+from torc_tui.workflow_file.values import InvalidValue, kind_of
 
 _NEEDED = {"run_commands": ("commands",), "schedule_nodes": ("scheduler", "scheduler_type")}
 """Keys that an action needs, by its type."""

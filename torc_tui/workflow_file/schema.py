@@ -33,7 +33,7 @@ from torc_tui.workflow_file.checks import (
     strings,
     variables,
 )
-from torc_tui.workflow_file.spelling import string
+from torc_tui.workflow_file.values import string
 
 Shape = Literal["scalar", "list", "map", "json", "record", "records"]
 """How KDL writes a key: one argument, a list of arguments, children, JSON text, one block, one
