@@ -600,6 +600,7 @@ STATUS_EVENTS: Mapping[str, JobStatus] = {
     "job_pending_failed": JobStatus.PENDING_FAILED,
     "job_reset": JobStatus.UNINITIALIZED,
     "job_retried": JobStatus.READY,
+    "job_rerun": JobStatus.READY,
 }
 """Kinds of events that give their job a status. Applied to a snapshot, they give the rows of the
 database."""

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     TERMINATED_BY_USER = "terminated_by_user"
     DISABLED_BY_USER = "disabled_by_user"
     RETRIED_BY_USER = "retried_by_user"
+    RERUN_BY_USER = "rerun_by_user"
     WORKFLOW_DELETED = "workflow_deleted"
     DEPENDENCY = "dependency"
     RESUMED = "resumed"
@@ -148,6 +149,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.TERMINATED_BY_USER: "actor",
         Kind.DISABLED_BY_USER: "actor",
         Kind.RETRIED_BY_USER: "actor",
+        Kind.RERUN_BY_USER: "actor",
         Kind.WORKFLOW_DELETED: "",
         Kind.DEPENDENCY: "job status reason more",  # `reason`: why that job did not succeed
         Kind.RESUMED: "after",  # the reason of the end of the attempt before

@@ -128,6 +128,6 @@ def printable(text: str, limit: int = 200) -> str:
 def _attempt(event: Event) -> str:
     """Return which attempt of a job begins, and why: ``attempt 2 of 4: exit 3``."""
     data = readable(event.data)
-    number, of, reason = data.get("attempt"), data.get("of"), data.get("reason")
+    number, of, reason = data.get("number", data.get("attempt")), data.get("of"), data.get("reason")
     attempt = "" if number is None else f"attempt {number}" + (f" of {of}" if of else "")
     return ": ".join(str(part) for part in (attempt, reason) if part)

@@ -15,7 +15,7 @@ from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
 from torc_tui.executors.session_signals import signal_number
-from torc_tui.lifecycle.decide import REQUESTED, AttemptFacts, Outcome, outcome
+from torc_tui.lifecycle.decide import REQUESTED, RERUN, AttemptFacts, Outcome, outcome
 from torc_tui.model import AttemptKey, Cause, Exited, Usage
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import TROUBLED, JobStatus
@@ -89,7 +89,9 @@ class AttemptEnds:
             missing_data = scheduling.empty_output_data(conn, flight.job.output_user_data)
         if exited.cause is Cause.LOST and exited.ended_at < flight.last_seen:
             exited = replace(exited, ended_at=flight.last_seen)
-        if flight.stop_requested and exited.cause is None and exited.return_code != 0:
+        if exited.cause is None and (
+            flight.stop_requested == RERUN or (flight.stop_requested and exited.return_code != 0)
+        ):
             exited = replace(exited, cause=Cause.CANCELED)
         verdict = outcome(exited, self._facts(flight, outputs, missing_data))
         if not may_retry and verdict.retry:

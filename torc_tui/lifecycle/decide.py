@@ -82,11 +82,12 @@ def settle(graph: Graph, ended: Sequence[tuple[int, JobStatus]]) -> Iterator[lis
         ]
 
 
-CANCEL, TERMINATE = "canceled", "terminated"
+CANCEL, TERMINATE, RERUN = "canceled", "terminated", "rerun"
 """Values of ``job.stop_requested``: what a user requests for a running job."""
 REQUESTED: Mapping[str | None, JobStatus] = {
     CANCEL: JobStatus.CANCELED,
     TERMINATE: JobStatus.TERMINATED,
+    RERUN: JobStatus.READY,
 }
 
 
@@ -97,10 +98,10 @@ class AttemptFacts:
     ``retries`` counts those used in this run. ``missing_files`` are (name, path) of declared
     outputs that do not exist, ``unwritten_files`` of those that exist and did not change;
     ``missing_user_data`` are names of records that were not written.
-    ``requested`` is what a user asked for: to cancel the job, or to terminate it. ``stop_codes``
-    are the exit codes of a job that died by the signals with which it was stopped; any other code
-    is the job's own. ``reruns`` is how often the job may still be run again after a loss, ``lost``
-    says where and how this attempt was lost, if it was.
+    ``requested`` is what a user asked for: to cancel the job, to terminate it or, as READY, to
+    rerun it. ``stop_codes`` are the exit codes of a job that died by the signals with which it was
+    stopped; any other code is the job's own. ``reruns`` is how often the job may still be run again
+    after a loss, ``lost`` says where and how this attempt was lost, if it was.
     """
 
     rules: Sequence[FailureRule] = ()
@@ -125,8 +126,9 @@ class Outcome:
     """What an attempt came to.
 
     With ``retry`` the job becomes ready for its next attempt, and ``status`` is that of the result
-    only. ``interrupted`` marks a job that was stopped with its runner and runs again with the next
-    one. ``releases`` is False when the dependents keep waiting.
+    only. With ``rerun`` it is reset, and starts again when its dependencies have finished.
+    ``interrupted`` marks a job that was stopped with its runner and runs again with the next one.
+    ``releases`` is False when the dependents keep waiting.
     """
 
     status: JobStatus
@@ -137,6 +139,7 @@ class Outcome:
     retry: FailureRule | None = None
     releases: bool = True
     interrupted: bool = False
+    rerun: bool = False
 
 
 MOST_LOST = 2
@@ -198,6 +201,10 @@ def _lost(exited: Exited, cause: Cause, facts: AttemptFacts) -> Outcome:
 
 
 def _stopped_by_user(exited: Exited, facts: AttemptFacts) -> Outcome:
+    if facts.requested is JobStatus.READY:
+        reason = because(Kind.RERUN_BY_USER)
+        status, code = JobStatus.TERMINATED, exited.return_code
+        return Outcome(status, code, Cause.CANCELED, reason, releases=False, rerun=True)
     terminated = facts.requested is JobStatus.TERMINATED
     kind = Kind.TERMINATED_BY_USER if terminated else Kind.CANCELED_BY_USER
     reason = exited.reason or because(kind)

@@ -17,6 +17,7 @@ from torc_tui.operations.user_action import Argument, Confirmation, Flag, Target
 from torc_tui.status import (
     CANCELABLE,
     FINISHED,
+    HAS_RESULT,
     HELD,
     RETRYABLE,
     UNHELD,
@@ -48,6 +49,24 @@ RETRY = UserAction(
     contexts=_JOBS,
     keys=("r",),
     footer=12,
+)
+RERUN = UserAction(
+    id="job-rerun",
+    target=Target.JOBS,
+    function="operations.rerun_jobs:rerun_jobs",
+    events=("job_rerun", "job_blocked"),
+    commands=("rerun", "jobs rerun", "jobs reset-status"),
+    help="Rerun finished jobs, and the jobs that used their output",
+    verb="rerun",
+    question="Rerun {jobs}?",
+    done="Rerunning {jobs}",
+    shell="torc rerun {jobs}",
+    title="rerun",
+    dependents="rerun",
+    legal=HAS_RESULT,
+    confirm=Confirmation("Results of earlier attempts are kept.", frozenset({JobStatus.COMPLETED})),
+    wants_runner=True,
+    contexts=_JOBS,
 )
 CANCEL = UserAction(
     id="job-cancel",
@@ -565,6 +584,7 @@ CORRECT_RESOURCES = UserAction(
 
 CATALOG: tuple[UserAction, ...] = (
     RETRY,
+    RERUN,
     CANCEL,
     TERMINATE,
     HOLD,

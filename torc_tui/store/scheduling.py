@@ -16,10 +16,10 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.decide import Outcome
-from torc_tui.model import Allocation, Cause, Exited, GpuGrant, Json, Started, Usage
+from torc_tui.model import Allocation, AttemptKey, Cause, Exited, GpuGrant, Json, Started, Usage
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
-from torc_tui.store import sql, workflows
+from torc_tui.store import sql, user_actions, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.encoding import dumps
@@ -199,7 +199,16 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
         if one.outcome.releases and not one.outcome.retry
     ]
     at = max(one.exited.ended_at for one in ended)
-    return events + settle_ended(conn, released, at)
+    events += settle_ended(conn, released, at)
+    again = [one.exited.key for one in ended if one.outcome.rerun]
+    return events + (_rerun(conn, again, at) if again else [])
+
+
+def _rerun(conn: Connection, attempts: Sequence[AttemptKey], at: float) -> list[EventRow]:
+    """Reset jobs that were stopped because a user reruns them."""
+    ids = [key.job_id for key in attempts]
+    user_actions.reset(conn, ids)
+    return user_actions.put_back(conn, attempts[0].workflow_id, ids, at, ("job_rerun", None))
 
 
 _USAGE = tuple(field.name for field in fields(Usage))
@@ -259,6 +268,7 @@ def _end_events(one: Ended) -> list[EventRow]:
     if outcome.retry:
         retried: dict[str, Json] = {
             "attempt": key.attempt_id + 1,
+            "number": one.retries + 2,  # of `of`: losses do not count
             "of": outcome.retry.max_retries + 1,
             "reason": data.get("reason"),
             "not_before": one.not_before,

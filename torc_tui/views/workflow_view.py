@@ -22,7 +22,9 @@ from torc_tui.views.run_progress import Durations, Progress, estimate
 _ENDED = frozenset(
     {"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"}
 )
-_AGAIN = frozenset({"job_ready", "job_blocked", "job_retried"})
+_AGAIN = frozenset({"job_ready", "job_blocked", "job_retried", "job_rerun"})
+_BY_USER = frozenset({"job_retried", "job_rerun"})
+"""A user or the engine put the job back; the reason is not one of its status."""
 _FLAGS: Mapping[str, Mapping[str, bool]] = {
     "workflow_paused": {"is_paused": True},
     "workflow_resumed": {"is_paused": False},
@@ -288,5 +290,5 @@ def _put_back(job: Job, event: Event) -> None:
         job.attempt_id += 1
     job.started_at = job.ended_at = job.return_code = job.not_before = None
     job.compute_node_id = data.get("node")
-    job.reason = None if event.kind == "job_retried" else decode(data.get("reason"))
+    job.reason = decode(data.get("reason")) if event.kind not in _BY_USER else None
     job.attempt_id = data.get("attempt", job.attempt_id)

@@ -30,6 +30,8 @@ _TITLES = {
     "job_retried": "retrying",
     "job_pending_failed": "failed, to be classified",
     "job_reset": "reset",
+    "job_rerun": "rerun",
+    "workflow_reset": "jobs of the workflow reset",
     "job_held": "held",
     "job_released": "released",
     "job_suspended": "suspended",
@@ -106,7 +108,7 @@ def _end(event: Event) -> list[str]:
 
 
 def _attempt(data: Mapping[str, Json]) -> str:
-    attempt, of = _number(data, "attempt"), _number(data, "of")
+    attempt, of = _number(data, "number") or _number(data, "attempt"), _number(data, "of")
     if attempt is None or attempt <= 1:
         return ""
     return f"attempt {attempt}" if of is None else f"attempt {attempt} of {of}"

@@ -297,6 +297,7 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.TERMINATED_BY_USER: _by_user("terminated"),
     Kind.DISABLED_BY_USER: _by_user("disabled"),
     Kind.RETRIED_BY_USER: _by_user("retried"),
+    Kind.RERUN_BY_USER: _by_user("rerun"),
     Kind.WORKFLOW_DELETED: _fixed("its workflow was deleted"),
     Kind.DEPENDENCY: _dependency,
     Kind.RESUMED: _resumed,

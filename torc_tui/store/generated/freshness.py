@@ -94,13 +94,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "group_id",
         "id name version job_id",
     ),
-    "RESET_STALE": (
-        "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
-        "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
-        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
-        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 10) AND job.id = ?1",
-        "job_id",
-    ),
     "SAVE_FILE_HASH": (
         "INSERT INTO file_hash (device, inode, size, mtime_ns, ctime_ns, hash) VALUES (?1, ?2, "
         "?3, ?4, ?5, ?6) ON CONFLICT (device, inode) DO UPDATE SET size = excluded.size, "

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, Integer, Table, and_, case, func, insert, or_, update
+from sqlalchemy import Boolean, Column, Integer, Table, and_, case, func, insert, or_, update
 from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.dml import Insert, Update
@@ -89,6 +89,26 @@ AS_CREATED: dict[Any, Any] = {
     job.c.suspended: False,
 }
 """Values of a job that was never started in this run; its attempts continue to count."""
+
+
+class is_listed(FunctionElement[bool]):
+    """The condition that a number is in a list, which a parameter holds as JSON."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(is_listed, "sqlite")
+def _is_listed_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    column, given = (compiler.process(one, **options) for one in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({given}))"
+
+
+@compiles(is_listed, "postgresql")
+def _is_listed_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    column, given = (compiler.process(one, **options) for one in element.clauses)
+    numbers = f"SELECT CAST(json_array_elements_text(CAST({given} AS JSON)) AS INTEGER)"
+    return f"{column} = ANY (ARRAY({numbers}))"
 
 
 class RequiredLabel(Label[Any]):
