@@ -15,7 +15,7 @@ from torc_tui.operations.rerun_jobs import rerun_action, rerun_jobs
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store import compute_nodes, user_actions, workflows
-from torc_tui.store.events import list_events
+from torc_tui.store.feed import list_events
 from torc_tui.workflow_file.load import loads
 
 TEXT = """
@@ -83,7 +83,7 @@ def test_while_others_run(it: Any) -> None:
     for name in "abc":
         finish(it, name, 0)
     assert it.status() == {"a": "completed", "b": "completed", "c": "completed", "d": "pending"}
-    rerun_events = [one for one in list_events(it.store, it.workflow_id, kind="job_rerun")]
+    rerun_events = list_events(it.store, it.workflow_id, kind="job_rerun")
     assert [(one.job_id, one.actor) for one in rerun_events] == [(it.ids["a"], ACTOR)]
 
 
