@@ -192,7 +192,7 @@ def _set_suspended(
         user_actions.set_suspended(conn, [job.id for job in jobs], suspended)
         return [(action.events[0], job.id, None) for job in jobs]
 
-    return _on_jobs(store, action, job_ids, act, actor)
+    return on_jobs(store, action, job_ids, act, actor)
 
 
 def set_priority(
