@@ -197,7 +197,8 @@ def test_ten_thousand(store: Any, tmp_path: Path) -> None:
     from tests.raw_sql import execute
 
     with store.write() as conn:
-        execute(conn, "UPDATE job SET status = 6, started_at = 1, ended_at = 2, return_code = 1")
+        failed = int(JobStatus.FAILED)
+        execute(conn, f"UPDATE job SET status = {failed}, started_at = 1, return_code = 1")
     ids = choose(store, made, JobFilter(failed=True))
     began = time.monotonic()
     assert len(select(store, rerun_action(stop=False), ids).jobs) == 10_000

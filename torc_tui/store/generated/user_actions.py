@@ -30,8 +30,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
         "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
         "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
-        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN (SELECT value FROM "
-        "json_each(?1))",
+        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN (SELECT anon_1.value "
+        "FROM json_each(?1) AS anon_1)",
         "job_ids",
     ),
     "CANCEL_HELD_JOB": (
@@ -53,13 +53,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "CULPRITS": (
         "SELECT job.id AS job_id, u.id, u.name, u.status, u.reason FROM (SELECT "
         "dependency.job_id AS job_id, dependency.depends_on_id AS depends_on_id FROM dependency "
-        "WHERE dependency.job_id IN (SELECT value FROM json_each(?1)) AND "
+        "WHERE dependency.job_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) AND "
         "dependency.depends_on_id > 0 UNION ALL SELECT d.job_id AS job_id, m.depends_on_id AS "
         "depends_on_id FROM dependency AS d JOIN dependency AS m ON m.job_id = d.depends_on_id "
-        "WHERE d.job_id IN (SELECT value FROM json_each(?1)) AND d.depends_on_id < 0) AS b JOIN "
-        "job ON job.id = b.job_id JOIN job AS u ON u.id = b.depends_on_id WHERE u.status IN (6, "
-        "7, 8) AND coalesce(u.stop_requested, '') != 'stopped' AND "
-        "job.cancel_on_blocking_job_failure ORDER BY job.id, u.status, u.id",
+        "WHERE d.job_id IN (SELECT anon_2.value FROM json_each(?1) AS anon_2) AND "
+        "d.depends_on_id < 0) AS b JOIN job ON job.id = b.job_id JOIN job AS u ON u.id = "
+        "b.depends_on_id WHERE u.status IN (6, 7, 8) AND coalesce(u.stop_requested, '') != "
+        "'stopped' AND job.cancel_on_blocking_job_failure ORDER BY job.id, u.status, u.id",
         "job_ids",
         "job_id id name status:status reason:reason",
     ),
@@ -70,11 +70,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "DOOMED": (
         "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
-        "dependency.depends_on_id IN (SELECT value FROM json_each(?1)) UNION SELECT "
-        "dependency.job_id AS job_id FROM dependency JOIN below ON dependency.depends_on_id = "
-        "below.id LEFT OUTER JOIN job AS u ON u.id = below.id WHERE below.id < 0 OR u.status IN "
-        "(0, 1) AND u.cancel_on_blocking_job_failure) SELECT job.id, job.name FROM job JOIN "
-        "below ON below.id = job.id WHERE job.status IN (0, 1) AND "
+        "dependency.depends_on_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) UNION "
+        "SELECT dependency.job_id AS job_id FROM dependency JOIN below ON "
+        "dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = below.id WHERE "
+        "below.id < 0 OR u.status IN (0, 1) AND u.cancel_on_blocking_job_failure) SELECT job.id, "
+        "job.name FROM job JOIN below ON below.id = job.id WHERE job.status IN (0, 1) AND "
         "job.cancel_on_blocking_job_failure ORDER BY job.id",
         "job_ids",
         "id name",
@@ -88,11 +88,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "FOLLOWERS": (
         "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
-        "dependency.depends_on_id IN (SELECT value FROM json_each(?1)) UNION SELECT "
-        "dependency.job_id AS job_id FROM dependency JOIN below ON dependency.depends_on_id = "
-        "below.id LEFT OUTER JOIN job AS u ON u.id = below.id WHERE below.id < 0 OR u.status IN "
-        "(2, 3, 4, 5, 6, 7, 8, 10)) SELECT job.id, job.name, job.status FROM job JOIN below ON "
-        "below.id = job.id WHERE job.status IN (2, 3, 4, 5, 6, 7, 8, 10) ORDER BY job.id",
+        "dependency.depends_on_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) UNION "
+        "SELECT dependency.job_id AS job_id FROM dependency JOIN below ON "
+        "dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = below.id WHERE "
+        "below.id < 0 OR u.status IN (2, 3, 4, 5, 6, 7, 8, 10)) SELECT job.id, job.name, "
+        "job.status FROM job JOIN below ON below.id = job.id WHERE job.status IN (2, 3, 4, 5, 6, "
+        "7, 8, 10) ORDER BY job.id",
         "job_ids",
         "id name status:status",
     ),
@@ -106,7 +107,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "JOB_STATES": (
         "SELECT job.id, job.workflow_id, job.name, job.status, job.held, job.suspended, "
         "job.priority, job.compute_node_id, job.pid, job.process_started FROM job WHERE job.id "
-        "IN (SELECT value FROM json_each(?1)) ORDER BY job.id",
+        "IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) ORDER BY job.id",
         "job_ids",
         "id workflow_id name status:status held:boolean suspended:boolean priority "
         "compute_node_id pid process_started",
@@ -154,7 +155,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "OR job.status = 2) THEN 0 ELSE 1 END), retries=0, compute_node_id=NULL, "
         "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL, "
         "not_before=NULL, lost=0 WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN "
-        "(SELECT value FROM json_each(?1))",
+        "(SELECT anon_1.value FROM json_each(?1) AS anon_1)",
         "job_ids",
     ),
     "RESIZE_NODE": (
@@ -201,44 +202,48 @@ POSTGRESQL: dict[str, str] = {
         "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
         "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
         "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
-        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = ANY (ARRAY(SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER)))",
+        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1)))",
     "CULPRITS":
         "SELECT job.id AS job_id, u.id, u.name, u.status, u.reason FROM (SELECT "
         "dependency.job_id AS job_id, dependency.depends_on_id AS depends_on_id FROM dependency "
-        "WHERE dependency.job_id = ANY (ARRAY(SELECT CAST(json_array_elements_text(CAST(?1 AS "
-        "JSON)) AS INTEGER))) AND dependency.depends_on_id > 0 UNION ALL SELECT d.job_id AS "
-        "job_id, m.depends_on_id AS depends_on_id FROM dependency AS d JOIN dependency AS m ON "
-        "m.job_id = d.depends_on_id WHERE d.job_id = ANY (ARRAY(SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER))) AND d.depends_on_id < 0) "
-        "AS b JOIN job ON job.id = b.job_id JOIN job AS u ON u.id = b.depends_on_id WHERE "
-        "u.status IN (6, 7, 8) AND coalesce(u.stop_requested, '') != 'stopped' AND "
-        "job.cancel_on_blocking_job_failure ORDER BY job.id, u.status, u.id",
+        "WHERE dependency.job_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS "
+        "JSON)) AS INTEGER) AS json_array_elements_text_1))) AND dependency.depends_on_id > 0 "
+        "UNION ALL SELECT d.job_id AS job_id, m.depends_on_id AS depends_on_id FROM dependency "
+        "AS d JOIN dependency AS m ON m.job_id = d.depends_on_id WHERE d.job_id = "
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_2))) AND d.depends_on_id < 0) AS b JOIN job ON job.id = "
+        "b.job_id JOIN job AS u ON u.id = b.depends_on_id WHERE u.status IN (6, 7, 8) AND "
+        "coalesce(u.stop_requested, '') != 'stopped' AND job.cancel_on_blocking_job_failure "
+        "ORDER BY job.id, u.status, u.id",
     "DOOMED":
         "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
-        "dependency.depends_on_id = ANY (ARRAY(SELECT CAST(json_array_elements_text(CAST(?1 AS "
-        "JSON)) AS INTEGER))) UNION SELECT dependency.job_id AS job_id FROM dependency JOIN "
-        "below ON dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = "
-        "below.id WHERE below.id < 0 OR u.status IN (0, 1) AND u.cancel_on_blocking_job_failure) "
-        "SELECT job.id, job.name FROM job JOIN below ON below.id = job.id WHERE job.status IN "
-        "(0, 1) AND job.cancel_on_blocking_job_failure ORDER BY job.id",
+        "dependency.depends_on_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS "
+        "JSON)) AS INTEGER) AS json_array_elements_text_1))) UNION SELECT dependency.job_id AS "
+        "job_id FROM dependency JOIN below ON dependency.depends_on_id = below.id LEFT OUTER "
+        "JOIN job AS u ON u.id = below.id WHERE below.id < 0 OR u.status IN (0, 1) AND "
+        "u.cancel_on_blocking_job_failure) SELECT job.id, job.name FROM job JOIN below ON "
+        "below.id = job.id WHERE job.status IN (0, 1) AND job.cancel_on_blocking_job_failure "
+        "ORDER BY job.id",
     "FOLLOWERS":
         "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
-        "dependency.depends_on_id = ANY (ARRAY(SELECT CAST(json_array_elements_text(CAST(?1 AS "
-        "JSON)) AS INTEGER))) UNION SELECT dependency.job_id AS job_id FROM dependency JOIN "
-        "below ON dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = "
-        "below.id WHERE below.id < 0 OR u.status IN (2, 3, 4, 5, 6, 7, 8, 10)) SELECT job.id, "
-        "job.name, job.status FROM job JOIN below ON below.id = job.id WHERE job.status IN (2, "
-        "3, 4, 5, 6, 7, 8, 10) ORDER BY job.id",
+        "dependency.depends_on_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS "
+        "JSON)) AS INTEGER) AS json_array_elements_text_1))) UNION SELECT dependency.job_id AS "
+        "job_id FROM dependency JOIN below ON dependency.depends_on_id = below.id LEFT OUTER "
+        "JOIN job AS u ON u.id = below.id WHERE below.id < 0 OR u.status IN (2, 3, 4, 5, 6, 7, "
+        "8, 10)) SELECT job.id, job.name, job.status FROM job JOIN below ON below.id = job.id "
+        "WHERE job.status IN (2, 3, 4, 5, 6, 7, 8, 10) ORDER BY job.id",
     "JOB_STATES":
         "SELECT job.id, job.workflow_id, job.name, job.status, job.held, job.suspended, "
         "job.priority, job.compute_node_id, job.pid, job.process_started FROM job WHERE job.id = "
-        "ANY (ARRAY(SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER))) ORDER "
-        "BY job.id",
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1))) ORDER BY job.id",
     "RESET_LISTED_JOBS":
         "UPDATE job SET status=0, attempt_id=(job.attempt_id + CASE WHEN (job.started_at IS NULL "
         "OR job.status = 2) THEN 0 ELSE 1 END), retries=0, compute_node_id=NULL, "
         "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL, "
         "not_before=NULL, lost=0 WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = "
-        "ANY (ARRAY(SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER)))",
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1)))",
 }

@@ -14,7 +14,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Integer, Table, and_, case, func, insert, or_, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Integer,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.dml import Insert, Update
@@ -100,15 +114,17 @@ class is_listed(FunctionElement[bool]):
 
 @compiles(is_listed, "sqlite")
 def _is_listed_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    column, given = (compiler.process(one, **options) for one in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({given}))"
+    column, given = element.clauses
+    listed = select(func.json_each(given).table_valued("value").c.value)
+    return str(compiler.process(column.in_(listed), **options))
 
 
 @compiles(is_listed, "postgresql")
 def _is_listed_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    column, given = (compiler.process(one, **options) for one in element.clauses)
-    numbers = f"SELECT CAST(json_array_elements_text(CAST({given} AS JSON)) AS INTEGER)"
-    return f"{column} = ANY (ARRAY({numbers}))"
+    column, given = element.clauses
+    texts = func.json_array_elements_text(cast(given, JSON))
+    listed = select(cast(texts, Integer)).scalar_subquery()
+    return str(compiler.process(column == func.any(func.array(listed)), **options))
 
 
 class RequiredLabel(Label[Any]):
