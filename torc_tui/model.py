@@ -433,7 +433,8 @@ class Limits:
 class Order:
     """An order to start an attempt.
 
-    ``environment`` is the whole environment of the job. ``stdout`` and ``stderr`` are paths, equal
+    ``environment`` is the whole environment of the job. ``shell`` is the program that gets the
+    command as its last argument (None: ``bash -c``). ``stdout`` and ``stderr`` are paths, equal
     for combined output, or None. The shell of the job writes the exit code and ``note`` to
     ``exit_file``. ``output_directories`` are created before the start. ``refusal`` says why the job
     cannot be started, if that is known already.
@@ -445,6 +446,7 @@ class Order:
     directory: str
     environment: Mapping[str, str]
     invocation_script: str | None = None
+    shell: str | None = None
     stdout: str | None = None
     stderr: str | None = None
     exit_file: str

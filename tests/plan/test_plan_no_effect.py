@@ -21,6 +21,7 @@ HONORED = {
     "rerun_on": "[command, data]",
     "hash_limit": "1g",
     "on_lost": "fail",
+    "shell": "bash -eu -c",
 }
 IGNORED = {
     "slurm_defaults": "{account: a}",

@@ -116,6 +116,7 @@ class OrderMaker:
             directory=self.context.directory,
             environment=environment,
             invocation_script=job.invocation_script,
+            shell=self.context.shell(job.invocation_script, job.options),
             stdout=stdout,
             stderr=stderr,
             exit_file=exit_file,

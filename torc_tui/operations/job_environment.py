@@ -275,12 +275,16 @@ def attempt_variables(
 
 
 def shell_line(
-    directory: str, variables: Mapping[str, str], command: str, invocation_script: str | None = None
+    directory: str,
+    variables: Mapping[str, str],
+    command: str,
+    invocation_script: str | None = None,
+    shell: str | None = None,
 ) -> str:
     """Return one line for bash that does what the job does.
 
-    It runs in the directory of the job, with its variables and its invocation script. A PATH in
-    ``variables`` is that of `env`.
+    It runs in the directory of the job, with its variables and its invocation script or shell. A
+    PATH in ``variables`` is that of `env`.
     """
     script = (invocation_script or "").strip()
     around = ""
@@ -299,5 +303,5 @@ def shell_line(
         words.append(f"PATH={shlex.quote(with_commands(variables['PATH']))}")
     elif commands := command_directory():
         words.append(f'PATH={shlex.quote(commands)}:"$PATH"')
-    start = f"env {' '.join(words)} {around}bash -c {shlex.quote(command)}"
+    start = f"env {' '.join(words)} {around}{shell or 'bash -c'} {shlex.quote(command)}"
     return f"cd {shlex.quote(directory)} && {start}"

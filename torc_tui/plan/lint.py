@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from torc_tui.errors import Problem
 from torc_tui.model import NOWHERE, ExecutionConfig, Plan, Source
 from torc_tui.plan.lint_commands import lint_commands
+from torc_tui.plan.lint_failures import lint_failures
 from torc_tui.plan.names import called, listing, nearest
 from torc_tui.quoting import quoted
 
@@ -116,6 +117,7 @@ def lint(plan: Plan) -> list[Problem]:
         *_user_data(plan),
         *_declarations(plan),
         *lint_commands(plan),
+        *lint_failures(plan),
         *_actions(plan),
         *without_effect(plan),
     ]

@@ -57,6 +57,19 @@ class RunContext:
     rules: Mapping[int, Sequence[FailureRule]]
     actions: Sequence[StoredAction]
 
+    def shell(self, invocation_script: str | None, own: str | None) -> str | None:
+        """Return the program that gets the command of a job; None for ``bash -c``.
+
+        ``own`` are the options of the job, as the database holds them. An invocation script gets
+        ``bash -c``: it takes the place of a shell of the workflow.
+        """
+        found: str | None = None if invocation_script else self.option(own, "shell")
+        return found
+
+    def script(self, invocation_script: str | None, own: str | None) -> str | None:
+        """Return what runs the command of a job: its invocation script, or its shell."""
+        return invocation_script or self.shell(None, own)
+
     def option(self, own: str | None, key: str) -> Any:
         """Return an option of a job: its own, or that of the workflow; None where neither is set.
 

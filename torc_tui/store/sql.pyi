@@ -546,6 +546,7 @@ class JobSettingRow(NamedTuple):
     command: str
     invocation_script: str | None
     env: str | None
+    options: str | None
     attempt_id: int
     allocation: str | None
     output_dir: str | None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 import signal
 from collections.abc import Callable, Mapping
 
@@ -73,6 +74,18 @@ def choice(*words: str) -> Check:
         return str(value)
 
     return check
+
+
+def shell(value: Json) -> str:
+    """Return the command line of a program that gets the command of a job as its last argument."""
+    checked = nonempty(value)
+    try:
+        words = shlex.split(checked)
+    except ValueError as error:
+        raise InvalidValue(f"{quoted(checked)} has a quote that is not closed") from error
+    if not words or not words[0]:
+        raise InvalidValue("names no program")
+    return checked
 
 
 def signal_name(value: Json) -> str:

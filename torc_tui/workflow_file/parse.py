@@ -194,11 +194,18 @@ class _WorkflowParser:
         if fields is not None:
             fields.pop("identifier", None)
             if table is JOB:
+                self._one_way_to_run(entry, fields)
                 options = {key: fields.pop(key) for key in JOB_OPTIONS if key in fields}
                 fields |= {"options": options} if options else {}
             if "stdio" in fields:
                 fields["stdio"] = self.checker.fields(fields["stdio"], STDIO)
         return self.groups.expand(entry, fields, table, make)
+
+    def _one_way_to_run(self, entry: Map, fields: Fields) -> None:
+        if "shell" in fields and "invocation_script" in fields:
+            name = quoted(str(fields.get("name", "?")))
+            message = f"job {name}: 'shell' and 'invocation_script' cannot be used together"
+            self.problems.add(message, entry.lines.get("shell"), "shell")
 
     def unique(self, kind: str, records: Sequence[Any]) -> None:
         """Report names that occur more than once in a section."""
