@@ -144,8 +144,7 @@ class Live(Observer):
         for job in running[:most]:
             name = printable(job.name, max(10, columns - 20))
             elapsed = duration(max(0.0, now - (job.started_at or now)))
-            mark = "  suspended" if job.suspended else ""
-            lines.append(f"  {self.arrow} {name:<30} {elapsed}{mark}")
+            lines.append(f"  {self.arrow} {name:<30} {elapsed}")
         if len(running) > most:
             lines.append(f"    and {len(running) - most} more")
         return lines

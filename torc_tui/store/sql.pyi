@@ -38,7 +38,7 @@ class ActiveAttemptsRow(NamedTuple):
     started_at: float | None
     compute_node_id: int | None
 def ACTIVE_ATTEMPTS(*, workflow_id: int) -> ActiveAttemptsRow: ...
-def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> SuspendedRow: ...
+def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> IgnoredRow: ...
 class ActiveNodesRow(NamedTuple):
     id: int
     workflow_id: int
@@ -88,7 +88,6 @@ def APPLY_CHANGE(
 def ASK_ALL_TO_STOP(*, stop_requested: str | None, workflow_id: int) -> None: ...
 def ASK_JOB_TO_STOP(*, stop_requested: str | None, job_id: int) -> None: ...
 def ASK_NODE_TO_STOP(*, stop_requested: str | None, node_id: int) -> None: ...
-def BEGIN_AGAIN(*, job_ids: str) -> None: ...
 class BlameRow(NamedTuple):
     name: str
     status: int
@@ -136,12 +135,11 @@ def CORRECT_REQUIREMENTS(
     *, num_cpus: int, memory: int | None, runtime: float | None, requirement_id: int
 ) -> None: ...
 class CulpritsRow(NamedTuple):
-    job_id: int
     id: int
     name: str
     status: int
     reason: str | None
-def CULPRITS(*, job_ids: str) -> CulpritsRow: ...
+def CULPRITS(*, job_id: int) -> CulpritsRow: ...
 def CURRENT_ATTEMPT(*, job_id: int) -> ActiveAttemptsRow: ...
 def DELETE_DEPENDENCIES(*, workflow_id: int) -> None: ...
 def DELETE_EVENTS(*, workflow_id: int) -> None: ...
@@ -166,7 +164,7 @@ def DISABLE_JOB(*, reason: str | None, job_id: int) -> None: ...
 class DoomedRow(NamedTuple):
     id: int
     name: str
-def DOOMED(*, job_ids: str) -> DoomedRow: ...
+def DOOMED(*, job_id: int) -> DoomedRow: ...
 class EdgesRow(NamedTuple):
     job_id: int
     depends_on_id: int
@@ -179,7 +177,7 @@ def EMPTY_OUTPUT_DATA(*, group_id: int) -> EmptyOutputDataRow: ...
 def END(
     *, status: int, attempt_id: int, retries: int, stop_requested: str | None, started_at: float
     | None, ended_at: float | None, return_code: int | None, reason: str | None, not_before:
-    float | None, times_lost: int, job_id: int
+    float | None, times_lost: int, ignored: bool, job_id: int
 ) -> None: ...
 class EndedAttemptsRow(NamedTuple):
     job_id: int
@@ -235,7 +233,6 @@ class ExportJobsRow(NamedTuple):
     invocation_script: str | None
     script: str | None
     priority: int
-    canary: bool | None
     cancel_on_blocking_job_failure: bool
     supports_termination: bool
     resource_requirements_id: int
@@ -324,7 +321,7 @@ class FollowersRow(NamedTuple):
     id: int
     name: str
     status: int
-def FOLLOWERS(*, job_ids: str) -> FollowersRow: ...
+def FOLLOWERS(*, job_id: int) -> FollowersRow: ...
 class FreeRow(NamedTuple):
     id: int
     unsuccessful: int
@@ -342,6 +339,7 @@ class FreshnessOfJobRow(NamedTuple):
     options: str | None
     started_at: float | None
     stop_requested: str | None
+    ignored: bool
     reason: str | None
     input_files: int | None
     output_files: int | None
@@ -384,6 +382,13 @@ class GroupPathsRow(NamedTuple):
     name: str
     path: str
 def GROUP_PATHS(*, group_id: int) -> GroupPathsRow: ...
+class GrownRow(NamedTuple):
+    requirement_id: int
+    grown: str | None
+def GROWN(*, job_id: int) -> GrownRow: ...
+def GROW_JOB(
+    *, resource_class: int, requirement_id: int, grown: str | None, job_id: int
+) -> None: ...
 class HandlerRulesRow(NamedTuple):
     id: int
     rules: str
@@ -414,7 +419,6 @@ class HeldAttemptsRow(NamedTuple):
     stdio: str | None
     options: str | None
     lost: int
-    suspended: bool
 def HELD_ATTEMPTS(*, node_id: int) -> HeldAttemptsRow: ...
 class HeldByOthersRow(NamedTuple):
     allocation: str | None
@@ -430,7 +434,6 @@ class HeldJobsRow(NamedTuple):
     attempt_id: int
     status: int
     stop_requested: str | None
-    suspended: bool
 def HELD_JOBS(*, node_id: int) -> HeldJobsRow: ...
 class HoldingsRow(NamedTuple):
     job_id: int
@@ -450,14 +453,13 @@ class HoldingsRow(NamedTuple):
     runner_pid: int
     runner_started: int
 def HOLDINGS(*, location: str) -> HoldingsRow: ...
-class HoldsRow(NamedTuple):
-    hold_reason: str | None
-    number: int
-def HOLDS(*, workflow_id: int) -> HoldsRow: ...
 class HostNamesRow(NamedTuple):
     id: int
     hostname: str
 def HOST_NAMES(*, workflow_id: int) -> HostNamesRow: ...
+class IgnoredRow(NamedTuple):
+    number: int
+def IGNORED(*, workflow_id: int) -> IgnoredRow: ...
 INSERT_ACTIONS: BulkInsert
 INSERT_COMPUTE_NODES: BulkInsert
 INSERT_DEPENDENCIES: BulkInsert
@@ -473,7 +475,7 @@ INSERT_USER_DATA_GROUPS: BulkInsert
 INSERT_USER_DATA_VERSIONS: BulkInsert
 INSERT_WORKFLOW: BulkInsert
 INSERT_WORKFLOW_TEXT: BulkInsert
-def INTERRUPTED(*, workflow_id: int) -> SuspendedRow: ...
+def INTERRUPTED(*, workflow_id: int) -> IgnoredRow: ...
 class InterruptedJobsRow(NamedTuple):
     id: int
     reason: str | None
@@ -492,7 +494,6 @@ class JobRow(NamedTuple):
     attempt_id: int
     priority: int
     held: bool
-    hold_reason: str | None
     group: str
     parameters: str | None
     env: str | None
@@ -504,17 +505,10 @@ class JobRow(NamedTuple):
     reason: str | None
     not_before: float | None
     allocation: str | None
-    suspended: bool
+    grown: str | None
+    ignored: bool
     scheduler_id: int | None
 def JOB(*, job_id: int) -> JobRow: ...
-class JobsToChooseRow(NamedTuple):
-    id: int
-    name: str
-    group: str
-    status: int
-    return_code: int | None
-    cause: str | None
-def JOBS_TO_CHOOSE(*, workflow_id: int) -> JobsToChooseRow: ...
 class JobDataGroupsRow(NamedTuple):
     workflow_id: int
     status: int
@@ -546,24 +540,22 @@ class JobSettingRow(NamedTuple):
     command: str
     invocation_script: str | None
     env: str | None
-    options: str | None
     attempt_id: int
     allocation: str | None
     output_dir: str | None
     compute_node_id: int | None
 def JOB_SETTING(*, job_id: int) -> JobSettingRow: ...
-class JobStatesRow(NamedTuple):
+class JobStateRow(NamedTuple):
     id: int
     workflow_id: int
     name: str
     status: int
     held: bool
-    suspended: bool
     priority: int
     compute_node_id: int | None
     pid: int | None
     process_started: int | None
-def JOB_STATES(*, job_ids: str) -> JobStatesRow: ...
+def JOB_STATE(*, job_id: int) -> JobStateRow: ...
 class JobTimesRow(NamedTuple):
     first_start: float | None
     last_end: float | None
@@ -668,6 +660,9 @@ def MISSING_USER_DATA(*, workflow_id: int) -> MissingUserDataRow: ...
 class NextClassRow(NamedTuple):
     resource_class: int | None
 def NEXT_CLASS(*, workflow_id: int, after: int) -> NextClassRow: ...
+class NextRetryRow(NamedTuple):
+    not_before: float | None
+def NEXT_RETRY(*, workflow_id: int, now: float) -> NextRetryRow: ...
 class NextRunRow(NamedTuple):
     run_id: int
 def NEXT_RUN(*, workflow_id: int) -> NextRunRow: ...
@@ -706,6 +701,7 @@ class ReadyJobsRow(NamedTuple):
     require_user_data: bool | None
     failure_handler_id: int | None
     resource_class: int
+    lost: int
 def READY_JOBS(
     *, workflow_id: int, resource_class: int, now: float, limit: int
 ) -> ReadyJobsRow: ...
@@ -744,8 +740,9 @@ class RequirementsRow(NamedTuple):
     num_nodes: int
     runtime: float | None
 def REQUIREMENTS(*, workflow_id: int) -> RequirementsRow: ...
+def RESET_JOB(*, job_id: int) -> None: ...
 def RESET_JOBS(*, workflow_id: int) -> None: ...
-def RESET_LISTED_JOBS(*, job_ids: str) -> None: ...
+def RESET_STALE(*, job_id: int) -> None: ...
 def RESIZE_NODE(*, num_cpus: int, memory: int, options: str, node_id: int) -> None: ...
 class ResultRow(NamedTuple):
     id: int
@@ -806,13 +803,12 @@ def SET_DATA_GROUPS(
     *, input_user_data: int | None, output_user_data: int | None, job_id: int
 ) -> None: ...
 def SET_FILE_TIMES(*, st_mtime: float | None, st_size: int | None, file_id: int) -> None: ...
-def SET_HELD(*, held: bool, hold_reason: str | None, job_id: int) -> None: ...
+def SET_HELD(*, held: bool, job_id: int) -> None: ...
 def SET_PAUSED(*, is_paused: bool, workflow_id: int) -> None: ...
 def SET_PRIORITY(*, priority: int, job_id: int) -> None: ...
 def SET_REQUIREMENT(*, requirement_id: int, job_id: int) -> None: ...
 def SET_RESOURCE_CLASS(*, resource_class: int, workflow_id: int, requirement_id: int) -> None: ...
 def SET_RUN(*, run_id: int, workflow_id: int) -> None: ...
-def SET_SUSPENDED(*, suspended: bool, job_id: int) -> None: ...
 class SkipAttemptRow(NamedTuple):
     attempt_id: int
 def SKIP_ATTEMPT(*, job_id: int) -> SkipAttemptRow: ...
@@ -839,8 +835,7 @@ class SnapshotJobsRow(NamedTuple):
     reason: str | None
     not_before: float | None
     stop_requested: str | None
-    hold_reason: str | None
-    suspended: bool
+    ignored: bool
 def SNAPSHOT_JOBS(*, workflow_id: int) -> SnapshotJobsRow: ...
 def START(
     *, pid: int | None, process_started: int | None, started_at: float | None, job_id: int,
@@ -853,14 +848,6 @@ def STATUS_COUNTS(*, workflow_id: int) -> StatusCountsRow: ...
 class StatusOfJobRow(NamedTuple):
     status: int
 def STATUS_OF_JOB(*, job_id: int) -> StatusOfJobRow: ...
-class SuspendedRow(NamedTuple):
-    number: int
-def SUSPENDED(*, workflow_id: int) -> SuspendedRow: ...
-class SuspensionsRow(NamedTuple):
-    job_id: int | None
-    kind: str
-    timestamp: float
-def SUSPENSIONS(*, workflow_id: int) -> SuspensionsRow: ...
 class TakeSeqsRow(NamedTuple):
     last_seq: int
 def TAKE_SEQS(*, n: int, workflow_id: int) -> TakeSeqsRow: ...
