@@ -66,6 +66,8 @@ def test_every_line_is_answered(
         assert answer.code == 0 or answer.err or answer.out, line
         assert "\x1b" not in answer.out + answer.err
     assert (place / "small.yaml").read_text().startswith("name:")
+    if command.names[0] == "new":
+        (place / "workflow.yaml").unlink()
     if command.names[0] in WRITE_FILES:
         made = [path for path in place.iterdir() if path.is_file() and path.name != "small.yaml"]
         for path in made:

@@ -203,6 +203,8 @@ _METAVARS: dict[Callable[[str], Any], str] = {
     GROWTH: "FACTOR",
 }
 
+TEMPLATES = ("diamond", "sweep", "config-pipeline", "gpu", "slurm")
+"""Files in ``torc_tui/templates``, the default first."""
 FILE = arg(
     "file",
     help="workflow file: YAML, JSON, JSON5 or KDL (- for standard input)",

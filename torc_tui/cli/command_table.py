@@ -36,6 +36,7 @@ from torc_tui.cli.arguments import (
     SECONDS,
     SIZE,
     SPAN,
+    TEMPLATES,
     WORKFLOW,
     WORKFLOWS,
     Argument,
@@ -168,6 +169,22 @@ WORKFLOW_COMMANDS = (
             FILE,
             arg("-n", "--name", type=label, help="name (default: the name in the file)"),
             *_CREATING,
+            flag("--commands", help="with --dry-run: print the command of every job"),
+        ),
+    ),
+    Command(
+        ("new",),
+        "new_file:new_file",
+        "Write a commented workflow file to start from",
+        (
+            arg(
+                "template",
+                nargs="?",
+                choices=TEMPLATES,
+                metavar="TEMPLATE",
+                help=f"{', '.join(TEMPLATES[:-1])} or {TEMPLATES[-1]} (default: {TEMPLATES[0]})",
+            ),
+            arg("-o", "--output", metavar="FILE", help="file to write", complete="file"),
         ),
     ),
     Command(

@@ -15,7 +15,7 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, WRONG_USE, say
-from torc_tui.errors import Refused, SpecError
+from torc_tui.errors import Refused, SpecError, UsageError
 from torc_tui.model import Plan
 from torc_tui.status import FINISHED
 from torc_tui.wording import in_lines, listed, sentence
@@ -28,6 +28,8 @@ def create(call: Call) -> int | None:
     options = call.options
     if options.dry_run:
         return validate(call)
+    if options.commands:
+        raise UsageError("--commands needs --dry-run")
     workflow_id, plan = create_from_file(
         call, options.file, name=options.name, monitoring=not options.no_resource_monitoring
     )
@@ -118,11 +120,18 @@ def validate(call: Call) -> int:
         plan, warnings=(*plan.warnings, *local_warnings(plan, str(Path.cwd()), detect_machine()))
     )
     found = describe(plan, edges=call.json)
+    commands = _commands(plan) if getattr(call.options, "commands", False) else {}
     if call.json:
-        output.json_value(found)
+        output.json_value(found | ({"commands": commands} if commands else {}))
         return 0
     _print_summary(found["summary"])
-    _print_edges(plan, found["summary"]["edge_count"])
+    if commands:
+        for name, command in commands.items():
+            output.line(f"  {name}:")
+            for line in command.rstrip("\n").split("\n"):
+                output.line(f"    {line}")
+    else:
+        _print_edges(plan, found["summary"]["edge_count"])
     sys.stdout.flush()
     for warning in plan.warnings:
         say(f"warning: {warning}")
@@ -163,6 +172,17 @@ def _print_edges(plan: Plan, count: int) -> None:
         output.line(f"  {job} waits for {other}: {sentence(reason)}")
     if count > SHOWN_EDGES:
         output.line(f"  and {count - SHOWN_EDGES} more (-f json lists all)")
+
+
+def _commands(plan: Plan) -> dict[str, str]:
+    """Return the command of every job with its paths; the ids of records are known later."""
+    return {
+        job.spec.name: "".join(
+            f"<id of {plan.user_data[part].name}>" if isinstance(part, int) else part
+            for part in ([job.command] if isinstance(job.command, str) else job.command)
+        )
+        for job in plan.jobs
+    }
 
 
 def init(call: Call) -> int | None:
