@@ -566,7 +566,8 @@ class Exited:
 
     ``return_code`` is 128 + n for an end by signal n; None if it is not known (cause LOST).
     ``cause`` is set if the executor ended the job or could not start it (LAUNCH); ``reason`` gives
-    the details. ``warnings`` do not change the outcome.
+    the details. ``warnings`` do not change the outcome. ``series`` are the measures over time of an
+    attempt that lasted long enough.
     """
 
     key: AttemptKey
@@ -577,6 +578,15 @@ class Exited:
     reason: Reason | None = None
     usage: Usage = Usage()
     warnings: tuple[Reason, ...] = ()
+    series: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The measures over time of an attempt that runs, as `usage_series` packs them."""
+
+    key: AttemptKey
+    series: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,7 +597,7 @@ class NotStarted:
     shortage: Reason
 
 
-Report = Started | Exited | NotStarted
+Report = Started | Exited | NotStarted | Measured
 
 
 # -- events and rows -------------------------------------------------------------------------------

@@ -21,6 +21,9 @@ import pytest
 
 from tests.waiting import DEADLINE, wait_for
 from torc_tui.executors import (
+    attempt as attempts,
+)
+from torc_tui.executors import (
     child_processes,
     job_files,
     session_processes,
@@ -38,6 +41,7 @@ from torc_tui.model import (
     Exited,
     GpuGrant,
     Limits,
+    Measured,
     NotStarted,
     Order,
     Report,
@@ -45,6 +49,7 @@ from torc_tui.model import (
 )
 from torc_tui.resources import process_identity as resources_processes
 from torc_tui.resources.process_identity import process_started
+from torc_tui.resources.usage_series import Metric, unpack
 from torc_tui.wording import sentence
 
 PYTHON = sys.executable
@@ -512,6 +517,34 @@ class TestUsage:
         assert (usage.peak_memory or 0) > 60_000_000
         assert (usage.avg_memory or 0) > 1_000_000
         assert (usage.peak_cpu_percent or 0) >= (usage.avg_cpu_percent or 0) > 5
+
+    def test_measures_over_time(self, local, order, tmp_path, monkeypatch):
+        """They are handed out while the attempt runs, and again at its end."""
+        monkeypatch.setattr(attempts, "SERIES_SECONDS", 0.1)
+        monkeypatch.setattr(attempts, "_IO_SECONDS", 0.1)
+        code = f"while [ ! -e '{tmp_path}/stop' ]; do :; done"
+        local.submit([order(code)])
+        next(iter(local._attempts.values())).kept_for = 0.1
+        got: list[Report] = []
+
+        def measured() -> list[Measured]:
+            got.extend(local.wait(0.05))
+            return [one for one in got if isinstance(one, Measured)]
+
+        wait_for(lambda: bool(measured()))
+        attempt = next(iter(local._attempts.values()))
+        wait_for(lambda: local.wait(0.05) is None or attempt.measures.peak_cpu_percent is not None)
+        (tmp_path / "stop").touch()
+        [ended] = finish(local)
+        found = unpack(measured()[0].series), unpack(ended.series or b"")
+        assert found[0] is not None and found[0].peak(Metric.MEMORY) > 100_000
+        assert found[1] is not None and found[1].peak(Metric.CPU) > 10
+        assert found[1].peak(Metric.CPU) <= (ended.usage.peak_cpu_percent or 0) + 0.01
+        if session_processes.LINUX:
+            assert found[1].points[Metric.IO]
+
+    def test_no_measures_of_a_short_attempt(self, local, order):
+        assert run(local, order("true")).series is None
 
     def test_gpu_figures_of_its_processes(self, order, tmp_path):
         fifo, pids = tmp_path / "fifo", tmp_path / "pids"

@@ -33,13 +33,16 @@ IGNORED = {
     "dynamic_jobs": "{max_iterations: 3}",
     "datasets": "[a]",
 }
+HONORED_MONITOR = {
+    "enabled": "false",
+    "granularity": "summary",
+    "jobs": "{enabled: false}",
+    "compute_node": "{granularity: summary}",
+}
 MONITOR_VALUES = {
-    "granularity": "time_series",
     "sample_interval_seconds": "5",
     "flush_interval_seconds": "5",
     "generate_plots": "true",
-    "jobs": "{enabled: true}",
-    "compute_node": "{cpu: true}",
 }
 
 
@@ -108,8 +111,13 @@ def test_ignored_keys_of_entries(text: str, word: str, line: int) -> None:
     assert any(word in message and at == line for message, at in said(text)), said(text)
 
 
-@pytest.mark.parametrize("key", sorted({*MONITOR} - {"enabled"}))
-def test_each_key_of_the_monitor_has_its_own_hint(key: str) -> None:
+@pytest.mark.parametrize("key", HONORED_MONITOR)
+def test_honored_key_of_the_monitor(key: str) -> None:
+    assert said(f"{HEAD}resource_monitor: {{{key}: {HONORED_MONITOR[key]}}}\n") == []
+
+
+@pytest.mark.parametrize("key", sorted({*MONITOR} - {*HONORED_MONITOR}))
+def test_each_other_key_of_the_monitor_has_its_own_hint(key: str) -> None:
     text = HEAD + f"resource_monitor: {{{key}: {MONITOR_VALUES[key]}}}\n"
     (warning,) = resolve(loads(text, format="yaml")).warnings
     assert warning.hint == HINTS[key]

@@ -50,7 +50,7 @@ from torc_tui.operations.user_action import Target, UserAction
 LIST = ("table", "json", "json-items", "csv")
 TABLE = ("table", "json")
 TEXT = ("text", "json")
-FORMATS = (*LIST, "text", "mermaid", "dot", "svg")
+FORMATS = (*LIST, "text", "mermaid", "dot", "svg", "html", "md")
 """Every format that some command prints."""
 
 
@@ -321,6 +321,20 @@ WORKFLOW_COMMANDS = (
             flag("--direct", help="omit dependencies that follow from others"),
         ),
         formats=("text", "mermaid", "dot", "svg", "json"),
+    ),
+    Command(
+        ("plot", "plot-resources"),
+        "plot:plot",
+        "Plot what jobs or machines used over time, or requested and used of job groups",
+        (
+            arg("words", nargs="*", metavar="JOB|WORKFLOW", help="jobs, or one workflow"),
+            OF_WORKFLOW,
+            flag("--machine", help="plot the machines of the runners"),
+            arg("-a", "--attempt", type=POSITIVE, help="number of the attempt (default: the last)"),
+            arg("-r", "--run-id", type=POSITIVE, help="number of the run (default: the last)"),
+            arg("-o", "--output", help="file to write", complete="file"),
+        ),
+        formats=("text", "svg", "html", "csv", "json"),
     ),
     Command(
         ("resources",),

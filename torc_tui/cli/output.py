@@ -91,6 +91,19 @@ def text(value: str) -> None:
     sys.stdout.write((sanitize(value, "\n\t") if sys.stdout.isatty() else value) + "\n")
 
 
+def document(value: str, file: str | None) -> None:
+    """Print a document, or write it to a file: UTF-8 without half surrogate pairs."""
+    if file in (None, "-"):
+        text(value.removesuffix("\n"))
+        return
+    from pathlib import Path
+
+    from torc_tui.cli.diagnostics import say
+
+    Path(str(file)).write_bytes(value.encode(errors="backslashreplace"))
+    say(f"Wrote {file}")
+
+
 def path(value: str) -> None:
     """Print a path: for a terminal escaped, for programs with its bytes as they are."""
     if value.isprintable() or sys.stdout.isatty():

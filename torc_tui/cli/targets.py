@@ -75,7 +75,7 @@ def job_id(call: Call, given: str, workflow: str | None = None) -> int:
 
     if workflow is None:
         first, slash, rest = given.partition("/")
-        if slash and rest and _is_workflow(call.store, first):
+        if slash and rest and is_workflow(call.store, first):
             workflow, given = first, rest
         elif is_id(given):
             return queries.find_job(call.store, None, given)
@@ -169,7 +169,7 @@ def _where(call: Call) -> str:
     return "give the id instead of the name"
 
 
-def _is_workflow(store: Store, text: str) -> bool:
+def is_workflow(store: Store, text: str) -> bool:
     """Return whether the part before a slash can only be a workflow."""
     if is_id(text) or text.startswith("@"):
         return True

@@ -25,6 +25,7 @@ from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
 from torc_tui.engine.placer import JobStarter, Placer
 from torc_tui.engine.recording import CutOff, Recorder
 from torc_tui.engine.recording_thread import RecordingThread
+from torc_tui.engine.series_writer import SeriesWriter
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.state import EngineOptions, RunnerState
 from torc_tui.engine.transaction import SortedReports, StepTransaction
@@ -35,6 +36,7 @@ from torc_tui.model import (
     Cause,
     Event,
     Exited,
+    Measured,
     NotStarted,
     Report,
     Started,
@@ -93,6 +95,7 @@ class Engine:
             shared=self.shared,
             recorder=Recorder(store, context, self.recording),
             cut_off=CutOff(store, context.workflow_id, self.recording),
+            series=SeriesWriter(context),
         )
         outputs = DeclaredOutputs(store, maker.context.directory)
         self.starter = JobStarter(self.state, executor, outputs)
@@ -201,7 +204,9 @@ class Engine:
             flight = self.in_flight.get(report.key.job_id)
             if flight is None or flight.key != report.key:
                 continue
-            if isinstance(report, Started):
+            if isinstance(report, Measured):
+                known.measured.append(report)
+            elif isinstance(report, Started):
                 known.started.append(report)
             elif isinstance(report, NotStarted):
                 known.not_started.append(report)

@@ -17,6 +17,7 @@ from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.joining import RunnerHost, examine_host, join, join_when_available
+from torc_tui.engine.machine_watch import MachineWatch
 from torc_tui.engine.membership import Membership
 from torc_tui.engine.recovery import RecoveryScripts
 from torc_tui.engine.report import Observer, RunOptions, RunReport
@@ -115,6 +116,9 @@ class Runner:
                 self.watch = GpuWatch(host.monitor, executor.wake)
             else:
                 self.events.put_notices(host.monitor.notices)
+        self.machine_watch = MachineWatch(
+            store, self.context, joined.node.node_id, host.monitor if self.watch else None
+        )
         self.summary = RunSummary(store, self.engine, host.machine, self.deadline)
         self.remaining = RemainingWork(
             self.engine, self.interrupts, self.summary, host.machine, self.watch
@@ -145,6 +149,7 @@ class Runner:
                 self.watch.close()
             self.scripts.stop(hard=True)
             self.engine.recording.close()
+            self.machine_watch.close()
             self.membership.leave(self.clock())
 
     def _run_jobs(self) -> None:
@@ -198,17 +203,11 @@ class Runner:
 
         Reports of jobs are kept meanwhile; Ctrl-C and the time limit still end the run.
         """
-        first = self.outage.since is None
+        first, limit = self.outage.since is None, self.outage.limit
         pause = self.outage.failed(error, time.monotonic(), len(self.executor.running))
         if first:
-            self.observer.notice(
-                because(
-                    Kind.DATABASE_AWAY,
-                    error=error.message,
-                    limit=self.outage.limit,
-                    running=True,
-                )
-            )
+            reason = because(Kind.DATABASE_AWAY, error=error.message, limit=limit, running=True)
+            self.observer.notice(reason)
         end = time.monotonic() + pause
         while (left := end - time.monotonic()) > 0:
             self._gather(min(left, TICK_SECONDS) if self.observer.live else left)
@@ -227,6 +226,7 @@ class Runner:
         self._update_gpus()
         if self.membership.is_heartbeat_due():
             self.membership.send_heartbeat(now)
+            self.machine_watch.write_if_due()
             self.membership.adopt_lost_jobs(now)
             self.events.put_notices(self.membership.watch_others(now))
         self._write_events()

@@ -10,6 +10,7 @@ from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.recording import CutOff, Recorder
 from torc_tui.engine.recovery import RecoveryScripts
+from torc_tui.engine.series_writer import SeriesWriter
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.start_backoff import StartBackoff
 from torc_tui.model import Cause
@@ -125,6 +126,7 @@ class RunnerState:
     shared: SharedState
     recorder: Recorder
     cut_off: CutOff
+    series: SeriesWriter
     in_flight: dict[int, InFlight] = field(default_factory=dict)
     prefetched: Prefetched = field(default_factory=Prefetched)
     backoff: StartBackoff = field(default_factory=StartBackoff)

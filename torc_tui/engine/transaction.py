@@ -20,7 +20,7 @@ from torc_tui.engine.outputs import OutputCheck
 from torc_tui.engine.placer import Placed, Placer
 from torc_tui.engine.state import RunnerState
 from torc_tui.lifecycle.decide import CANCEL
-from torc_tui.model import AttemptKey, Event, Exited, NotStarted, Started
+from torc_tui.model import AttemptKey, Event, Exited, Measured, NotStarted, Started
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints, run_context, scheduling, sql, workflows
@@ -40,6 +40,7 @@ class SortedReports:
     started: list[Started] = field(default_factory=list)
     exited: list[Exited] = field(default_factory=list)
     not_started: list[NotStarted] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
 
 
 class StepTransaction:
@@ -87,6 +88,7 @@ class StepTransaction:
         self._read_held_jobs(conn)
         self._record_starts(conn)
         self._record_ends(conn, outputs)
+        self._record_series(conn)
         self._unclaim_not_started(conn)
         self._resume_interrupted(conn)
         self._write_decisions(conn)
@@ -152,6 +154,13 @@ class StepTransaction:
                 check = outputs.get(one.exited.key, _NO_OUTPUTS)
                 scheduling.set_file_times(conn, check.times)
                 self._record(conn, one.exited, check)
+
+    def _record_series(self, conn: Connection) -> None:
+        """Record the measures over time of attempts that have ended, and of some that run."""
+        found = [(report.key, report.series) for report in self._reports.measured]
+        found += [(one.exited.key, one.exited.series) for one in self.ended if one.exited.series]
+        if found:
+            self._state.series.write(conn, found)
 
     def _record(self, conn: Connection, exited: Exited, outputs: OutputCheck) -> None:
         """Record what the job has read and written, for the thread to complete."""

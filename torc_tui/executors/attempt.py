@@ -11,12 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from torc_tui.executors.session_processes import Process, uptime
-from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Usage
+from torc_tui.model import Allocation, AttemptKey, Cause, Exited, Limits, Measured, Usage
 from torc_tui.reasons import Reason
+from torc_tui.resources.usage_series import Metric, SeriesRecorder, pack
 
 _SHORTEST_SECONDS = 0.1
 """Shortest time of an attempt for which a share of a CPU is reported: clocks are not exact enough
 for less."""
+
+SERIES_SECONDS = 30.0
+"""Shortest time of an attempt whose measures over time are kept."""
+_LONGEST_UNKEPT = 600.0
+"""Longest time after which the measures of a running attempt are handed out again."""
+_PEAK_SECONDS = 0.95
+"""Shortest time over which a peak of the CPU is measured. The kernel counts in ticks of 10 ms, so
+that a job with one thread would seem to use 110 % in 0.1 s."""
+_IO_SECONDS = 1.0
+"""Shortest time between two readings of what processes read and write."""
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -34,6 +45,15 @@ class Measures:
     peak_gpu_memory: int | None = None
     gpu_percent_sum: float = 0.0
     gpu_samples: int = 0
+    began: float = 0.0
+    series: SeriesRecorder = field(default_factory=SeriesRecorder)
+    io_at: float = 0.0
+    io_bytes: int | None = None
+    window_at: float = 0.0
+    window_cpu: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.began = self.io_at = self.window_at = self.last_at
 
     def sample(
         self, at: float, members: Sequence[Process], memory: int, *, before: float = 0.0
@@ -45,19 +65,38 @@ class Measures:
         cpu = before + sum(member.cpu for member in members)
         span = at - self.last_at
         if span > 0:
-            percent = max(0.0, cpu - self.cpu) / span * 100
-            self.peak_cpu_percent = max(self.peak_cpu_percent or 0.0, percent)
             self.memory_seconds += memory * span
             self.sampled_seconds += span
         self.last_at = at
+        self.series.add(at - self.began, Metric.MEMORY, memory)
         # The sum falls when an orphan ends: its CPU time is known only from the highest sum.
         self.cpu = max(self.cpu, cpu)
+        if (window := at - self.window_at) >= _PEAK_SECONDS:
+            percent = max(0.0, self.cpu - self.window_cpu) / window * 100
+            self.peak_cpu_percent = max(self.peak_cpu_percent or 0.0, percent)
+            self.series.add(at - self.began, Metric.CPU, percent)
+            self.window_at, self.window_cpu = at, self.cpu
         self.peak_memory = max(self.peak_memory or 0, memory)
 
-    def sample_gpu(self, memory: int, percent: float | None) -> None:
+    def is_io_due(self, at: float) -> bool:
+        """Return whether to read what the processes have read and written."""
+        return at - self.io_at >= max(_IO_SECONDS, self.series.width)
+
+    def sample_io(self, at: float, amount: int | None) -> None:
+        """Add how many bytes the processes have read and written until now; None: not known."""
+        span = at - self.io_at
+        if amount is not None and self.io_bytes is not None and span > 0:
+            # The sum falls when an orphan ends, which takes its account with it.
+            rate = max(0, amount - self.io_bytes) / span
+            self.series.add(at - self.began, Metric.IO, rate)
+        self.io_at, self.io_bytes = at, amount
+
+    def sample_gpu(self, at: float, memory: int, percent: float | None) -> None:
         """Add the memory and load of all its processes on its GPUs."""
         self.peak_gpu_memory = max(self.peak_gpu_memory or 0, memory)
+        self.series.add(at - self.began, Metric.GPU_MEMORY, memory)
         if percent is not None:
+            self.series.add(at - self.began, Metric.GPU, percent)
             self.gpu_percent_sum += percent
             self.gpu_samples += 1
 
@@ -128,6 +167,20 @@ class Attempt:
     cpu: float | None = None
     maxrss: int | None = None
 
+    kept_for: float = SERIES_SECONDS
+    """Age at which its measures over time are handed out the next time."""
+
+    def measured(self, now: float) -> Measured | None:
+        """Return the measures over time, if it is time to hand them out while it runs.
+
+        That is less and less often: they are only for a chart of a running job.
+        """
+        age = now - self.began
+        if age < self.kept_for:
+            return None
+        self.kept_for = age + min(age, _LONGEST_UNKEPT)
+        return Measured(self.key, pack(self.measures.series.series))
+
     def end(self) -> None:
         """Record that the attempt has just ended, by a clock that is never set."""
         self.ended = time.monotonic()
@@ -149,6 +202,7 @@ class Attempt:
     def exited(self) -> Exited:
         """Return the report, once the attempt has ended."""
         assert self.ended is not None
+        elapsed = self.ended - self.began
         return Exited(
             key=self.key,
             return_code=self.return_code,
@@ -156,6 +210,7 @@ class Attempt:
             ended_at=self.ended_at,
             cause=self.cause,
             reason=self.reason,
-            usage=self.measures.usage(self.ended - self.began, self.cpu, self.maxrss),
+            usage=self.measures.usage(elapsed, self.cpu, self.maxrss),
+            series=pack(self.measures.series.series) if elapsed >= SERIES_SECONDS else None,
             warnings=self.warnings,
         )

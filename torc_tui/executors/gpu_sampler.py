@@ -59,4 +59,4 @@ class GpuSampler:
             loads = [percent for _, percent in used if percent is not None]
             if used:
                 memory = sum(size for size, _ in used)
-                attempt.measures.sample_gpu(memory, sum(loads) if loads else None)
+                attempt.measures.sample_gpu(now, memory, sum(loads) if loads else None)

@@ -31,7 +31,7 @@ from torc_tui.executors.spawn import prepare
 from torc_tui.executors.start_errors import shortage
 from torc_tui.executors.supervisor import Supervisor
 from torc_tui.executors.wrapper import find_bash
-from torc_tui.model import AttemptKey, Cause, Exited, NotStarted, Order, Report, Started
+from torc_tui.model import AttemptKey, Cause, Exited, Measured, NotStarted, Order, Report, Started
 from torc_tui.reasons import Reason
 from torc_tui.resources.process_identity import process_started
 
@@ -56,7 +56,7 @@ class LocalExecutor:
     ) -> None:
         prepare()
         self._children: Children[AttemptKey] = Children(pidfd=pidfd)
-        self._supervisor = Supervisor(self._emptied, gpu_usage)
+        self._supervisor = Supervisor(self._emptied, gpu_usage, self._measured)
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._reports: deque[Report] = deque()
         self._nothing = os.open(os.devnull, os.O_RDWR)
@@ -175,6 +175,10 @@ class LocalExecutor:
 
     def _emptied(self, attempt: Attempt) -> None:
         self._report(attempt)
+        self._children.wake()
+
+    def _measured(self, report: Measured) -> None:
+        self._reports.append(report)
         self._children.wake()
 
     def _report(self, attempt: Attempt) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import NamedTuple
 
 from torc_tui.model import AttemptKey
@@ -60,6 +60,32 @@ def read(pid: int) -> Process | None:
         return None
     cpu = (int(f[11]) + int(f[12]) + int(f[13]) + int(f[14])) / _TICKS
     return Process(pid, int(f[2]), int(f[3]), int(f[19]), cpu, int(f[21]) * _PAGE, f[0] in b"ZX")
+
+
+def storage_bytes(processes: Iterable[Process]) -> int | None:
+    """Return how many bytes processes have read from and written to storage; None if not known.
+
+    The bytes of children that they have waited for are included.
+    """
+    known = [amount for one in processes if (amount := _storage_bytes(one.pid)) is not None]
+    return sum(known) if known else None
+
+
+def _storage_bytes(pid: int) -> int | None:
+    if not LINUX:
+        return None
+    try:
+        fd = os.open(f"/proc/{pid}/io", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        words = os.read(fd, 512).split()
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    # rchar: 1 wchar: 2 syscr: 3 syscw: 4 read_bytes: 5 write_bytes: 6 …
+    return int(words[9]) + int(words[11]) if len(words) > 11 else None
 
 
 def belongs_to(session: int, key: AttemptKey) -> bool:

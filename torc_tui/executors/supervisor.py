@@ -18,6 +18,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Attempt
@@ -26,7 +27,7 @@ from torc_tui.executors.job_files import append_line
 from torc_tui.executors.session_processes import Process, Sessions
 from torc_tui.executors.session_signals import SessionSignals, signal_number, without_leader
 from torc_tui.executors.start_errors import no_thread
-from torc_tui.model import Cause
+from torc_tui.model import Cause, Measured
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.process_identity import process_name
 from torc_tui.wording import sentence
@@ -54,14 +55,19 @@ _SCAN_SHARE = 150
 class Supervisor:
     """Supervises attempts in one daemon thread, which starts with the first of them.
 
-    ``emptied`` is called in that thread when a session given to `end_background` is empty.
+    ``emptied`` is called in that thread when a session given to `end_background` is empty,
+    ``measured`` now and then with what an attempt has used until then.
     """
 
     def __init__(
-        self, emptied: Callable[[Attempt], None], gpu_usage: GpuUsage | None = None
+        self,
+        emptied: Callable[[Attempt], None],
+        gpu_usage: GpuUsage | None = None,
+        measured: Callable[[Measured], None] = lambda report: None,
     ) -> None:
         self.lock = threading.RLock()
         self._emptied = emptied
+        self._measured = measured
         self._gpus = GpuSampler(gpu_usage, self.lock)
         self._scan_all = False
         """Whether the next scan reads every process: one seen before may belong to a session."""
@@ -100,7 +106,7 @@ class Supervisor:
                 self._scan_all = True
                 self._gpus.reset()
             self._gpus.add(attempt, time.monotonic())
-            if self._wake_at > attempt.began + 2 * _SHORTEST_PAUSE:
+            if self._wake_at > attempt.began + 1.5 * _SHORTEST_PAUSE:
                 # Once per interval at most: a stream of short jobs does not notify for each.
                 soon = min(self._sample_at, attempt.began + _SHORTEST_PAUSE)
                 self._sample_at = max(self._earliest_sample_at, soon)
@@ -263,6 +269,7 @@ class Supervisor:
         affordable = (time.thread_time() - spent) * _SCAN_SHARE
         self._earliest_sample_at = now + min(affordable, _LONGEST_PAUSE)
         self._gpus.sample(attempts, now)
+        self._hand_out(attempts, now)
         age = now - max(attempt.began for attempt in attempts)
         pause = _SHORTEST_PAUSE if age < 2 else 0.25 if age < 15 else 1.0
         return min(max(pause, affordable), _LONGEST_PAUSE)
@@ -273,6 +280,14 @@ class Supervisor:
         if limit is not None and memory > limit:
             memory = self._check_memory(attempt, members, memory, limit, now)
         attempt.measures.sample(now, members, memory, before=attempt.cpu or 0.0)
+        if attempt.measures.is_io_due(now):
+            attempt.measures.sample_io(now, session_processes.storage_bytes(members))
+
+    def _hand_out(self, attempts: Iterable[Attempt], now: float) -> None:
+        """Hand out what some running attempts have used: not all that are of one age at once."""
+        due = (report for one in attempts if (report := one.measured(now)) is not None)
+        for report in islice(due, 20):
+            self._measured(report)
 
     # -- background processes ----------------------------------------------------------------------
 

@@ -38,14 +38,12 @@ EXECUTION_SETTINGS = {
     "enable_cpu_bind": "jobs are given a number of CPUs, not specific CPUs",
 }
 MONITOR = {
-    "granularity": "the peaks of each job are recorded, but no time series",
     "sample_interval_seconds": "the interval of the measurements is fixed",
-    "flush_interval_seconds": "measurements are written when a job ends",
-    "generate_plots": "no plots are made; `torc results list` shows the peaks of each job",
-    "jobs": "only 'enabled' of resource_monitor itself decides",
-    "compute_node": "only jobs are measured; `torc resources` shows the machine as it is now",
+    "flush_interval_seconds": "the measures of a job are written when it ends, and now and then",
+    "generate_plots": "`torc plot` draws the measures when they are wanted",
 }
-"""What applies instead of a key of ``resource_monitor``; only ``enabled`` is honored."""
+"""What applies instead of a key of ``resource_monitor``; the other keys are honored."""
+_HONORED = frozenset({"enabled", "granularity", "jobs", "compute_node"})
 
 
 def without_effect(plan: Plan) -> Iterator[Problem]:
@@ -54,7 +52,7 @@ def without_effect(plan: Plan) -> Iterator[Problem]:
         if plan.spec.settings.get(key):
             yield _warning(plan, key, hint)
     for key in plan.spec.settings.get("resource_monitor") or {}:
-        if key != "enabled":
+        if key not in _HONORED:
             yield _warning(plan, "resource_monitor", MONITOR.get(key), part=key)
     yield from _execution(plan)
     yield from _entries(plan)

@@ -126,6 +126,17 @@ class GroupUse(NamedTuple):
             return f"{amount / 100:.2f}".rstrip("0").rstrip(".") + " CPU" + "s" * (amount != 100)
         return duration(amount) if self.resource is Resource.RUNTIME else size(amount)
 
+    @property
+    def sentence(self) -> str:
+        """Return the peak, the request and the mean in words."""
+        if self.requested is None:
+            return f"peak {self.words(self.peak)}, not requested"
+        peak = self.words(self.peak)
+        if self.resource is Resource.CPU:
+            peak = peak.partition(" ")[0]
+        mean = f", mean {self.words(self.mean)}" if self.jobs > 1 else ""
+        return f"peak {peak} of {self.words(self.requested)}{mean}"
+
 
 def by_group(
     jobs: Iterable[JobUse], requirements: Mapping[int, ResourceRequirements]

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, outerjoin, select, update
+from sqlalchemy import Integer, and_, delete, func, outerjoin, select, update
 
-from torc_tui.store.schema import job, resource_requirements, result
-from torc_tui.store.statements.terms import columns, given, param
+from torc_tui.store.schema import (
+    compute_node,
+    job,
+    machine_series,
+    resource_requirements,
+    result,
+    usage_series,
+)
+from torc_tui.store.statements.terms import added, columns, given, param, required
 
 _workflow_id = param("workflow_id")
 _newest = result.alias("newest")
@@ -42,4 +49,61 @@ CORRECT_REQUIREMENTS = (
 )
 SET_REQUIREMENT = (
     update(job).where(job.c.id == param("job_id")).values(given(job, "requirement_id"))
+)
+
+# -- measures over time ----------------------------------------------------------------------------
+
+_size = func.length(usage_series.c.series, type_=Integer)
+_same = (
+    usage_series.c.job_id == param("job_id"),
+    usage_series.c.run_id == param("run_id"),
+    usage_series.c.attempt_id == param("attempt_id"),
+)
+ADD_SERIES = added(usage_series)
+DELETE_SERIES = delete(usage_series).where(*_same)
+DELETE_SERIES_BEFORE_RUN = delete(usage_series).where(
+    usage_series.c.workflow_id == _workflow_id, usage_series.c.run_id < param("run_id")
+)
+SIZE_OF_SERIES = select(required("size", func.coalesce(func.sum(_size), 0, type_=Integer)))
+_with_result_of_series = outerjoin(
+    usage_series,
+    result,
+    and_(
+        result.c.job_id == usage_series.c.job_id,
+        result.c.run_id == usage_series.c.run_id,
+        result.c.attempt_id == usage_series.c.attempt_id,
+    ),
+)
+SERIES_BY_AGE = (
+    select(
+        *columns(usage_series, "job_id run_id attempt_id"),
+        required("size", _size),
+    )
+    .select_from(_with_result_of_series)
+    .order_by(result.c.id.is_(None), result.c.id)
+)
+"""All series, the oldest first; those of running attempts last."""
+SERIES_OF_JOB = (
+    select(*columns(usage_series, "run_id attempt_id series"), result.c.started_at)
+    .select_from(_with_result_of_series)
+    .where(usage_series.c.job_id == param("job_id"))
+    .order_by(usage_series.c.run_id, usage_series.c.attempt_id)
+)
+SET_MACHINE_SERIES = (
+    update(machine_series)
+    .where(machine_series.c.compute_node_id == param("compute_node_id"))
+    .values(given(machine_series, "series"))
+)
+ADD_MACHINE_SERIES = added(machine_series)
+MACHINE_SERIES = (
+    select(
+        *columns(
+            compute_node,
+            "id workflow_id run_id hostname num_cpus memory gpus started_at ended_at is_active",
+        ),
+        machine_series.c.series,
+    )
+    .join(machine_series, machine_series.c.compute_node_id == compute_node.c.id)
+    .where(compute_node.c.workflow_id == _workflow_id)
+    .order_by(compute_node.c.id)
 )
