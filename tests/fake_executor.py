@@ -72,6 +72,7 @@ class FakeExecutor:
         self.stops: list[Stop] = []
         self.ended: dict[int, int | None] = {}
         self.closed = False
+        self.suspended: set[AttemptKey] = set()
         self._outcome = outcome
         self._duration = duration
         self._attempts: dict[AttemptKey, _Attempt] = {}
@@ -131,6 +132,14 @@ class FakeExecutor:
             if self.obedient:
                 self._start(attempt)
                 self._end(attempt, 137 if grace == 0 else 143)
+
+    def suspend(self, keys: Sequence[AttemptKey]) -> None:
+        """Note the attempts."""
+        self.suspended |= set(keys)
+
+    def resume(self, keys: Sequence[AttemptKey]) -> None:
+        """Note the attempts."""
+        self.suspended -= set(keys)
 
     def wait(self, timeout: float | None) -> list[Report]:
         """Return the reports there are.

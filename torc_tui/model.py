@@ -153,29 +153,12 @@ DEFAULT_REQUIREMENTS = ResourceRequirements(name="default")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRule:
-    """What to do after some ends of an attempt.
-
-    ``memory``, ``gpu_memory`` and ``runtime`` are factors by which the request of the job grows for
-    its next attempt, up to ``memory_limit`` and ``runtime_limit``. ``then`` says what becomes of
-    the job when it is not retried; None: what the workflow says.
-    """
+    """What to do after some exit codes."""
 
     exit_codes: tuple[int, ...] = ()
-    causes: tuple[str, ...] = ()
     match_all_exit_codes: bool = False
-    max_retries: int = 3
-    delay: float = 0.0
-    backoff: float = 1.0
-    max_delay: float | None = None
-    memory: float | None = None
-    gpu_memory: float | None = None
-    runtime: float | None = None
-    memory_limit: int | None = None
-    runtime_limit: float | None = None
     recovery_script: str | None = None
-    recovery_timeout: float = 600.0
-    if_script_fails: Literal["retry", "fail"] = "retry"
-    then: Literal["fail", "pending", "ignore"] | None = None
+    max_retries: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,12 +197,10 @@ class Action:
 class ExecutionConfig:
     """How jobs are run and stopped.
 
-    Without ``enforce_runtime``, a declared runtime is used for planning only. ``gpu_binding`` says
-    how CUDA_VISIBLE_DEVICES names the GPUs.
+    ``gpu_binding`` says how CUDA_VISIBLE_DEVICES names the GPUs.
     """
 
     limit_resources: bool = True
-    enforce_runtime: bool = True
     termination_signal: str = "SIGTERM"
     sigterm_lead_seconds: float = 30.0
     sigkill_headroom_seconds: float = 60.0
@@ -452,7 +433,8 @@ class Limits:
 class Order:
     """An order to start an attempt.
 
-    ``environment`` is the whole environment of the job. ``stdout`` and ``stderr`` are paths, equal
+    ``environment`` is the whole environment of the job. ``shell`` is the program that gets the
+    command as its last argument (None: ``bash -c``). ``stdout`` and ``stderr`` are paths, equal
     for combined output, or None. The shell of the job writes the exit code and ``note`` to
     ``exit_file``. ``output_directories`` are created before the start. ``refusal`` says why the job
     cannot be started, if that is known already.
@@ -464,6 +446,7 @@ class Order:
     directory: str
     environment: Mapping[str, str]
     invocation_script: str | None = None
+    shell: str | None = None
     stdout: str | None = None
     stderr: str | None = None
     exit_file: str
@@ -629,6 +612,7 @@ STATUS_EVENTS: Mapping[str, JobStatus] = {
     "job_pending_failed": JobStatus.PENDING_FAILED,
     "job_reset": JobStatus.UNINITIALIZED,
     "job_retried": JobStatus.READY,
+    "job_rerun": JobStatus.READY,
 }
 """Kinds of events that give their job a status. Applied to a snapshot, they give the rows of the
 database."""
@@ -667,7 +651,8 @@ class Job:
     reason: Reason | None = None
     not_before: float | None = None
     interrupted: bool = False
-    ignored: bool = False
+    hold_reason: Reason | None = None
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -675,8 +660,7 @@ class Workflow:
     """A workflow as lists show it.
 
     ``counts`` has one number per status that occurs; ``interrupted`` is how many of the terminated
-    jobs were stopped with their runner and run again with the next one, ``ignored`` how many jobs
-    did not succeed and count as if they had, by their failure rule.
+    jobs were stopped with their runner and run again with the next one.
     """
 
     id: int
@@ -694,7 +678,6 @@ class Workflow:
     last_seq: int = 0
     counts: Mapping[JobStatus, int] = field(default_factory=dict)
     interrupted: int = 0
-    ignored: int = 0
     settings: Mapping[str, Json] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     execution_config: ExecutionConfig = ExecutionConfig()
@@ -712,5 +695,4 @@ class Workflow:
             is_paused=self.is_paused,
             is_archived=self.is_archived,
             interrupted=self.interrupted,
-            ignored=self.ignored,
         )

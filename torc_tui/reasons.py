@@ -41,6 +41,7 @@ class Kind(StrEnum):
     TERMINATED_BY_USER = "terminated_by_user"
     DISABLED_BY_USER = "disabled_by_user"
     RETRIED_BY_USER = "retried_by_user"
+    RERUN_BY_USER = "rerun_by_user"
     WORKFLOW_DELETED = "workflow_deleted"
     DEPENDENCY = "dependency"
     RESUMED = "resumed"
@@ -52,6 +53,9 @@ class Kind(StrEnum):
     WORKFLOW_CANCELED = "workflow_canceled"
     WORKFLOW_PAUSED = "workflow_paused"
     HELD = "held"
+    CANARY = "canary"
+    CANARY_FAILED = "canary_failed"
+    SUSPENDED = "suspended"
     NO_RUNNER = "no_runner"
     RUNNER_SILENT = "runner_silent"
     RUNNER_EXPIRED = "runner_expired"
@@ -87,9 +91,6 @@ class Kind(StrEnum):
     USER_DATA_NOT_WRITTEN = "user_data_not_written"
     BACKGROUND_ENDED = "background_ended"
     SCRIPT_FAILED = "script_failed"
-    NOT_GROWN = "not_grown"
-    GROWN = "grown"
-    IGNORED = "ignored"
     BACKGROUND_PROCESSES = "background_processes"
     UNKILLABLE = "unkillable"
     SCHEMA_MISMATCH = "schema_mismatch"
@@ -148,6 +149,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.TERMINATED_BY_USER: "actor",
         Kind.DISABLED_BY_USER: "actor",
         Kind.RETRIED_BY_USER: "actor",
+        Kind.RERUN_BY_USER: "actor",
         Kind.WORKFLOW_DELETED: "",
         Kind.DEPENDENCY: "job status reason more",  # `reason`: why that job did not succeed
         Kind.RESUMED: "after",  # the reason of the end of the attempt before
@@ -158,7 +160,11 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.CANCELED: "",
         Kind.WORKFLOW_CANCELED: "",
         Kind.WORKFLOW_PAUSED: "",
-        Kind.HELD: "",
+        # Why a job is held: by a user, `after` another job, or until the canary jobs succeed.
+        Kind.HELD: "after",
+        Kind.CANARY: "jobs more",
+        Kind.CANARY_FAILED: "job status reason more",
+        Kind.SUSPENDED: "",
         Kind.NO_RUNNER: "",
         # A runner without a heartbeat for `quiet` seconds; what is lost is proven to be gone.
         Kind.RUNNER_SILENT: "runner hostname quiet",
@@ -199,12 +205,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.FILES_NOT_WRITTEN: "files code",
         Kind.USER_DATA_NOT_WRITTEN: "names",
         Kind.BACKGROUND_ENDED: "processes",  # (name, pid) of what the job left behind
-        # `limited` is how many seconds it had, if it was ended for that
-        Kind.SCRIPT_FAILED: "code log error limited",
-        # `limit`: machine, memory_limit or runtime_limit; `resource` as in requirements
-        Kind.NOT_GROWN: "resource requested limit",
-        Kind.GROWN: "memory gpu_memory runtime",  # (before, after) of each that has grown
-        Kind.IGNORED: "",
+        Kind.SCRIPT_FAILED: "code log error",
         Kind.BACKGROUND_PROCESSES: "processes",  # (pid, name) of each that was ended
         Kind.UNKILLABLE: "pids",
         Kind.SCHEMA_MISMATCH: "name violations",
@@ -250,6 +251,10 @@ KINDS: Mapping[Kind, frozenset[str]] = {
 
 BY_USER = frozenset({Kind.CANCELED_BY_USER, Kind.TERMINATED_BY_USER, Kind.WORKFLOW_DELETED})
 """A user ended the job; it did not end because of another job."""
+
+
+HOLDS = frozenset({Kind.HELD, Kind.CANARY, Kind.CANARY_FAILED})
+"""Why a job is held."""
 
 
 @dataclass(frozen=True, slots=True)

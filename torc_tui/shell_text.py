@@ -1,4 +1,4 @@
-"""Follow a bash text as far as its quotes go.
+"""Follow a bash text as far as its quotes go, and tell how an invocation script is used.
 
 Input: a command. Output: its parts, each with the context in which bash reads it. Comments,
 backslashes, ``$(…)`` inside double quotes and here-documents are followed; everything else of the
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 _HEREDOC = re.compile(r"<<(-?)[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|(\\?)([A-Za-z_][\w.-]*))")
 _ORDINARY = re.compile(r"[^\\$\"'`#()<\n]+")
@@ -221,3 +221,23 @@ class _Follower:
                 break
             at = min(line_end + 1, self.end)
         return at
+
+
+def invocation_kind(script: str) -> Literal["script", "shell", "prefix"]:
+    """Return how an invocation script is used.
+
+    A ``script`` begins with ``#!`` and is a separate program. A ``shell`` contains ``"$@"`` and
+    is run by bash. Both get ``bash -c COMMAND`` as arguments. Anything else, such as ``srun`` or
+    ``time``, is a ``prefix``: it is put in front of the command, separated by a space.
+    """
+    if script.startswith("#!"):
+        return "script"
+    return "shell" if '"$@"' in script else "prefix"
+
+
+def interpreter(script: str) -> list[str]:
+    """Return the interpreter in the first line of a ``script``, and its argument.
+
+    There is at most one argument: the kernel does not split the rest of the line.
+    """
+    return script.split("\n", 1)[0][2:].strip().split(None, 1)

@@ -43,9 +43,11 @@ def test_shell_lines(action: UserAction) -> None:
     parser_of(command, "torc").parse_intermixed_args(words[1 + len(name.split()) :])
 
 
-def put(place: Path, status: JobStatus, *, held: bool = False) -> None:
+def put(place: Path, status: JobStatus, flag: str | None = None) -> None:
     with closing(sqlite3.connect(place.parent / "store.db")) as connection, connection:
-        connection.execute("UPDATE job SET status = ?, held = ?", (int(status), held))
+        connection.execute("UPDATE job SET status = ?", (int(status),))
+        if flag is not None:
+            connection.execute(f"UPDATE job SET {flag} = true")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_on_jobs(torc: Any, place: Path, action: UserAction) -> None:
     torc("init", 1)
     words = [*action.commands[0].split(), *(["5"] if action.argument else []), "1"]
     for status in JobStatus:
-        put(place, status, held=action.needs_hold)
+        put(place, status, action.flag)
         answer = torc(*words)
         if status in action.legal:
             sentence = action.done.format(jobs="job 1 (fit)", argument=5)

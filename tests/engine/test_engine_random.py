@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.lifecycle.invariants import Node, violations
 from torc_tui.model import STATUS_EVENTS
 from torc_tui.operations import jobs as acts
-from torc_tui.status import JobStatus
+from torc_tui.operations.rerun_jobs import rerun_jobs
+from torc_tui.status import HELD, JobStatus
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
 
@@ -88,7 +89,22 @@ class RandomRun(RuleBasedStateMachine):
     )
     def act(self, data: st.DataObject, act: Callable[..., Any]) -> None:
         job_id = self.pick(data, lambda job: True)
+        held = self.held()
         act(self.it.outside, [job_id], actor="u@h")
+        assert self.held() == held
+
+    @rule(data=st.data(), stop=st.booleans())
+    def rerun(self, data: st.DataObject, stop: bool) -> None:
+        """A job that a runner holds stays with it, whatever a user does."""
+        held = self.held()
+        job_id = self.pick(data, lambda job: True)
+        rerun_jobs(self.it.outside, [job_id], stop=stop)
+        assert self.held() == held
+
+    def held(self) -> dict[int, tuple[JobStatus, int]]:
+        return {
+            job.id: (job.status, job.attempt_id) for job in self.it.jobs() if job.status in HELD
+        }
 
     @rule(data=st.data())
     def disable(self, data: st.DataObject) -> None:

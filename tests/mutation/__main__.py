@@ -37,7 +37,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "torc_tui/lifecycle/rerun_plan.py": ("tests/lifecycle",),
     "torc_tui/resources/pool.py": ("tests/resources",),
     "torc_tui/resources/gpus.py": ("tests/resources",),
-    "torc_tui/resources/gpu_choice.py": ("tests/resources",),
     "torc_tui/resources/explain.py": ("tests/resources",),
 }
 """Module of the pure core -> the tests that must notice a change of it."""

@@ -60,12 +60,11 @@ def workflow_id(store: Store, tmp_path: Path) -> int:
     return made
 
 
-def put(store: Store, status: JobStatus, held: bool = False) -> None:
+def put(store: Store, status: JobStatus, flags: bool = False) -> None:
     """Give the job a status, as if it had come to it."""
     with store.write() as conn:
-        execute(
-            conn, f"UPDATE job SET status = {int(status)}, held = {'true' if held else 'false'}"
-        )
+        value = "true" if flags else "false"
+        execute(conn, f"UPDATE job SET status = {int(status)}, held = {value}, suspended = {value}")
 
 
 def content(store: Store) -> list[Any]:
@@ -86,13 +85,13 @@ def test_jobs(store: Store, workflow_id: int, action: UserAction) -> None:
     act = function_of(action)
     argument = () if action.argument is None else (action.argument.kind(7),)
     for status in JobStatus:
-        for held in (False, True):
-            put(store, status, held)
+        for flags in (False, True):
+            put(store, status, flags)
             (job,) = workflows.snapshot(store, workflow_id).jobs
             last = workflows.get_workflow(store, workflow_id).last_seq
             before = content(store)
             done = act(store, [job.id], *argument, actor=ACTOR)
-            if status in action.legal and (held or not action.needs_hold):
+            if status in action.legal and (flags or action.flag is None):
                 assert (done.moved, done.refused) == ([job.id], {}), status
                 assert kinds_after(store, workflow_id, last) & set(action.events), status
             else:
@@ -150,8 +149,9 @@ def test_rows(action: UserAction) -> None:
 class Fake:
     """A job."""
 
-    def __init__(self, job_id: int, name: str, status: JobStatus, held: bool = False) -> None:
-        self.id, self.name, self.status, self.held = job_id, name, status, held
+    def __init__(self, job_id: int, name: str, status: JobStatus) -> None:
+        self.id, self.name, self.status = job_id, name, status
+        self.held = self.suspended = False
 
 
 def test_narrow() -> None:

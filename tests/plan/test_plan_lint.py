@@ -191,7 +191,7 @@ def test_ordered_jobs_may_write_one_file() -> None:
     [
         ("python train.py\n  --lr 0.1\n  --epochs 3\n", "'--lr'"),
         ("a && \\\n  b\n  -n 3", "'-n'"),
-        ("x=1 python t.py | tee log\n\t-v", "'-v'"),
+        ("x=1 cat t.py | tee log\n\t-v", "'-v'"),
     ],
 )
 def test_an_option_that_begins_a_line(text: str, option: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from torc_tui.plan.ignored_keys import MONITOR as HINTS
+from torc_tui.plan.lint import MONITOR as HINTS
 from torc_tui.plan.resolve import resolve
 from torc_tui.workflow_file.load import loads
 from torc_tui.workflow_file.schema import MONITOR, SETTINGS
@@ -21,8 +21,7 @@ HONORED = {
     "rerun_on": "[command, data]",
     "hash_limit": "1g",
     "on_lost": "fail",
-    "on_oom": "x1.5",
-    "on_timeout": "{runtime: x2}",
+    "shell": "bash -eu -c",
 }
 IGNORED = {
     "slurm_defaults": "{account: a}",

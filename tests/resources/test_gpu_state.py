@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.model import Gpu, GpuGrant, GpuProcess, ResourceRequirements
-from torc_tui.resources.gpu_choice import choose
 from torc_tui.resources.gpus import WHOLE, GpuNeed, GpuState, Obstacle, gpu_need
+from torc_tui.resources.pool import choose
 
 MEMORY = 80
 OTHER = GpuProcess(pid=2, memory=30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant
-from torc_tui.resources.binding import environment
+from torc_tui.resources.gpus import environment
 from torc_tui.resources.visible import Device, Instance, visible
 
 PLAIN = [Device(0, "GPU-aa11"), Device(1, "GPU-aa22"), Device(2, "GPU-bb33"), Device(3, "GPU-cc44")]

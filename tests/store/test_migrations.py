@@ -16,12 +16,12 @@ from torc_tui.errors import SchemaMismatch
 from torc_tui.reasons import Kind, because, decode
 from torc_tui.resources import machine_identity
 from torc_tui.resources.process_identity import process_started
-from torc_tui.store import connect, generate, queries, sql, user_data, workflows
+from torc_tui.store import connect, generate, migrations, queries, sql, user_data, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 
 SCHEMA = json.loads((Path(__file__).parent / "data" / "schema_v2.json").read_text())
-VERSIONS = [1, 2]
+VERSIONS = [1, 2, 3]
 
 ROWS = [
     "INSERT INTO counter VALUES ('workflow', 2), ('job', 3), ('user_data', 2)",
@@ -79,6 +79,8 @@ def old(store_url: str) -> Iterator[Callable[..., str]]:
             text = "INSERT INTO workflow_text VALUES (1, 'name: old')"
         for statement in (*statements, *ROWS, text, *more):
             raw.execute(statement)
+        for step in range(2, version):
+            migrations.STEPS[step](raw, dialect)
         raw.close()
         return store_url
 

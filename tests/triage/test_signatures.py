@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.triage import corpora
 from torc_tui.model import Cause
 from torc_tui.reasons import Kind, because
+from torc_tui.views.failure_patterns import template
 from torc_tui.views.failure_signature import (
     TAIL,
     End,
@@ -22,7 +23,6 @@ from torc_tui.views.failure_signature import (
     read_excerpt,
     signature_of,
 )
-from torc_tui.views.message_template import template
 
 
 def end_of(code: int) -> End:

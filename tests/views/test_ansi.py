@@ -9,9 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from torc_tui.views.ansi import Decoder, decode, one_line, plain, text_of
+from torc_tui.views.ansi import Decoder, Span, decode, one_line, plain, text_of
 from torc_tui.views.ansi_style import MARK, PLAIN, Style, sgr
-from torc_tui.views.text_row import Span
 
 RED = Style(fg=1)
 DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"

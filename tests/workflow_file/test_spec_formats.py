@@ -31,6 +31,8 @@ def essence(spec: WorkflowSpec) -> dict[str, Any]:
             value = [
                 replace(one, source=NOWHERE) if hasattr(one, "source") else one for one in value
             ]
+        if field.name == "warnings":
+            value = [(one.kind, one.message) for one in value]
         found[field.name] = value
     return found
 

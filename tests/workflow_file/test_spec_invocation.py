@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from torc_tui.workflow_file.invocation import interpreter, invocation_kind
+from torc_tui.shell_text import interpreter, invocation_kind
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torc_tui import settings
 from torc_tui.cli import output
@@ -31,9 +31,6 @@ from torc_tui.operations.user_action import (
 from torc_tui.status import number_of
 from torc_tui.wording import count, listed
 
-if TYPE_CHECKING:
-    from torc_tui.operations.job_changes import JobChanges
-
 DEPENDENTS = 8
 """Number of dependents that a question names."""
 _REFUSALS = 20
@@ -47,11 +44,13 @@ def on_jobs(call: Call) -> int:
 
 def retry(call: Call) -> int:
     """Retry jobs, changed as the options say."""
-    ids = call.job_ids(call.options.jobs, call.options.workflow)
-    return carry_out(call, call.action, ids, **changes_of(call))
+    from torc_tui.cli.job_filters import chosen_jobs
+
+    ids = chosen_jobs(call)
+    return carry_out(call, call.action, ids, **changes_of(call)) if ids else OK
 
 
-def changes_of(call: Call) -> dict[str, JobChanges]:
+def changes_of(call: Call) -> dict[str, Any]:
     """Return what a retry changes in the jobs; UsageError for wrong values."""
     from torc_tui.operations.job_changes import parse_changes
 
@@ -60,26 +59,37 @@ def changes_of(call: Call) -> dict[str, JobChanges]:
     return {"changes": changes} if changes else {}
 
 
-def carry_out(call: Call, action: UserAction, ids: Sequence[int], **more: Any) -> int:
+def carry_out(
+    call: Call,
+    action: UserAction,
+    ids: Sequence[int],
+    scope: Mapping[str, bool] | None = None,
+    **more: Any,
+) -> int:
     """Carry out an action on those of the jobs that it is legal for, and name the others.
 
-    ``more`` are keywords for the function of the action.
+    ``scope`` says which jobs a rerun includes; ``more`` are keywords for the function of the
+    action.
     """
     from torc_tui.operations.jobs import select
 
-    selection = select(call.store, action, ids, actor=call.actor)
-    _print_refusals(selection.refused.values())
+    more |= scope or {}
+    selection = select(call.store, action, ids, actor=call.actor, **(scope or {}))
+    print_refusals(selection.refused.values())
     if not selection.jobs:
         print_jobs(call, [], "")
         return WRONG_USE
     argument = () if action.argument is None else (getattr(call.options, action.argument.name),)
     words = {"argument": argument[0] if argument else ""}
+    told = dependents_of(action, selection)
     if must_confirm(action, Counter(job.status for job in selection.jobs)):
         jobs = describe_jobs(selection.jobs)
-        _confirm(call, action, {**words, "jobs": jobs}, _dependents(action, selection))
+        _confirm(call, action, {**words, "jobs": jobs}, told)
+    if scope is not None and told and not call.asks and not call.json:
+        say(told)
     chosen = [job.id for job in selection.jobs]
     result = function_of(action)(call.store, chosen, *argument, actor=call.actor, **more)
-    _print_refusals(result.refused.values())  # their status changed during the confirmation
+    print_refusals(result.refused.values())  # their status changed during the confirmation
     moved = [job for job in selection.jobs if job.id not in result.refused]
     sentence = action.done.format(**words, jobs=describe_jobs(moved))
     print_jobs(call, result.moved, sentence + and_dependents(len(moved), result.dependents))
@@ -155,7 +165,7 @@ def name_workflows(ids: Sequence[int]) -> str:
     return f"workflows {listed(map(str, ids), 20)}"
 
 
-def _dependents(action: UserAction, selection: Selection[JobLike]) -> str | None:
+def dependents_of(action: UserAction, selection: Selection[JobLike]) -> str | None:
     """Return which dependents the action changes, too; None where there are none."""
     names = selection.dependents
     told = dependents_sentence(action, len(selection.jobs), len(names))
@@ -170,7 +180,8 @@ def _confirm(
     call.confirm(action.question.format(**words), reasons or None)
 
 
-def _print_refusals(refusals: Iterable[str]) -> None:
+def print_refusals(refusals: Iterable[str]) -> None:
+    """Print why the action does not apply to jobs."""
     sentences = list(refusals)
     for sentence in sentences[:_REFUSALS]:
         say(sentence)
@@ -180,11 +191,12 @@ def _print_refusals(refusals: Iterable[str]) -> None:
 
 def _note_missing_runners(call: Call, ids: Sequence[int]) -> None:
     """Name the workflows of these jobs that have no active runner, and how to start one."""
-    from torc_tui.store import queries, runner_liveness
+    from torc_tui.operations.runners import active_runners
+    from torc_tui.store import queries
 
     jobs = [queries.get_job(call.store, job_id) for job_id in ids]
     for workflow_id in sorted({int(job["workflow_id"]) for job in jobs}):
-        if not runner_liveness.runners(call.store, workflow_id=workflow_id):
+        if not active_runners(call.store, workflow_id):
             say(without_runner(workflow_id))
 
 

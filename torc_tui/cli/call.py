@@ -170,9 +170,14 @@ class Call:
         """Return the ids of the jobs that the command is about."""
         return targets.job_ids(self, given, workflow)
 
+    @property
+    def asks(self) -> bool:
+        """Return whether the command may ask the user: on a terminal, unless told not to."""
+        return not (self.options.no_prompts or self.json) and sys.stdin.isatty()
+
     def confirm(self, question: str, reason: str | None = None) -> None:
         """Ask on a terminal before something is destroyed; UsageError if the answer is not yes."""
-        if self.options.no_prompts or self.json or not sys.stdin.isatty():
+        if not self.asks:
             return
         if reason is not None:
             say(reason)

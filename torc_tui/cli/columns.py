@@ -104,6 +104,10 @@ def _if_not(key: str, usual: object) -> Callable[[Record], object]:
     return lambda record: None if record.get(key) == usual else record.get(key)
 
 
+def _hold(record: Record) -> object:
+    return "suspended" if record.get("suspended") else "held" if record.get("held") else None
+
+
 def _directory(record: Record) -> object:
     """Return the directory of a workflow, relative to the home directory."""
     path = record.get("directory")
@@ -146,7 +150,7 @@ JOBS = (
     ID,
     NAME,
     STATUS,
-    Column("Hold", lambda record: "held" if record.get("held") else None, some=True),
+    Column("Hold", _hold, some=True),
     Column("Attempt", _if_not("attempt_id", 1), 2, some=True),
     Column("Time", _elapsed, 2, some=True),
     Column("Code", "return_code", 3, some=True),

@@ -1,9 +1,116 @@
-"""Write the help of the program, of a group of commands, and of a command."""
+"""Parse the arguments of a command, and write the help of the program, of a group and of a command.
+
+Input: the arguments of the command table, and the words of a line. Output: a namespace, or a
+UsageError. Invariants: no text of argparse is shown, because it changes with the version of Python;
+words after ``--`` are positional arguments.
+"""
 
 from __future__ import annotations
 
-from torc_tui.cli.command_parser import CommandParser
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from torc_tui.cli.arguments import Argument
 from torc_tui.cli.command_table import COMMANDS, GROUPS, Command
+from torc_tui.errors import UsageError
+
+_LITERAL = "\0"
+"""Marks a word after ``--``, so that argparse does not take it for an option; no word of a command
+line contains it."""
+
+
+class CommandParser(argparse.ArgumentParser):
+    """An ArgumentParser that raises UsageError instead of leaving the program."""
+
+    def __init__(self, program: str, description: str, arguments: Sequence[Argument]) -> None:
+        super().__init__(
+            prog=program, description=description, allow_abbrev=False, exit_on_error=False
+        )
+        for argument in arguments:
+            self.add_argument(*argument.flags, **_checked(program, argument))
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """Return the values of the arguments. Options and positional arguments may be mixed."""
+        given = list(words)
+        if "--" in given:
+            end = given.index("--")
+            given[end:] = [_LITERAL + word for word in given[end + 1 :]]
+        try:
+            parsed, unknown = self.parse_known_intermixed_args(given)
+        except argparse.ArgumentError as error:
+            raise self._refused(error) from None
+        if unknown:
+            raise self._unknown(unknown[0])
+        return parsed
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse a line that lacks something; argparse calls this for nothing else here."""
+        needed = [_shown(action) for action in self._actions if action.required]
+        raise self._wrong(f"needs {' and '.join(needed)}")
+
+    def _refused(self, error: argparse.ArgumentError) -> UsageError:
+        """Return the error for an option that has too few values, or one too many."""
+        actions = (one for one in self._actions if _name(one) == error.argument_name)
+        action = next(actions, None)
+        if action is None or not action.option_strings:
+            self.error("")
+        flag = max(action.option_strings, key=len)
+        if action.nargs == 0:
+            return self._wrong(f"{flag} takes no value")
+        return self._wrong(f"{flag} needs a value")
+
+    def _unknown(self, word: str) -> UsageError:
+        if not word.startswith("-"):
+            return self._wrong(f"unexpected argument {word.removeprefix(_LITERAL)!r}")
+        import difflib
+
+        flag = word.partition("=")[0]
+        options = [name for action in self._actions for name in action.option_strings]
+        known = {name.lstrip("-"): name for name in options}  # the dashes make all names similar
+        near = difflib.get_close_matches(flag.lstrip("-"), known, 1)
+        hint = f"did you mean {known[near[0]]}?" if near else None
+        return self._wrong(f"unknown option {flag}", hint)
+
+    def _wrong(self, message: str, hint: str | None = None) -> UsageError:
+        way_out = hint or f"`{self.prog} --help` lists the arguments"
+        return UsageError(f"{self.prog}: {message}", hint=way_out)
+
+
+def _name(action: argparse.Action) -> str | None:
+    """Return what ArgumentError calls the action."""
+    return argparse.ArgumentError(action, "").argument_name
+
+
+def _shown(action: argparse.Action) -> str:
+    """Return a required argument as the help shows it."""
+    value = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
+    return f"{max(action.option_strings, key=len)} {value}" if action.option_strings else value
+
+
+def _checked(program: str, argument: Argument) -> dict[str, Any]:
+    """Return the options for ``add_argument``, with type and choices as one check."""
+    options = dict(argument.options)
+    kind: Callable[[str], Any] | None = options.get("type")
+    choices: Sequence[str] = options.pop("choices", ())
+    if choices:
+        options.setdefault("metavar", "|".join(choices))
+    flag = max(argument.flags, key=len)
+    name = flag if flag.startswith("-") else options.get("metavar", flag)
+
+    def check(text: str) -> Any:
+        text = text.removeprefix(_LITERAL)
+        try:
+            value = kind(text) if kind else text
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(f"{program}: {name}: {error}") from None
+        if choices and value not in choices:
+            listed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+            raise UsageError(f"{program}: {name} must be {listed}, not {text!r}")
+        return value
+
+    return options | {"type": check} if kind or choices else options
+
 
 _ABOUT = """Run and watch workflows: jobs, their dependencies, and the data that flows between them.
 

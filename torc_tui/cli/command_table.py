@@ -19,7 +19,6 @@ from torc_tui.cli.arguments import (
     FACTOR,
     FILE,
     GIB,
-    GROWTH,
     INTEGER,
     JOB,
     JOBS,
@@ -137,16 +136,6 @@ _RUNNING = (
     ),
     flag("--gpu-by-index", help="name GPUs by index in CUDA_VISIBLE_DEVICES, not by UUID"),
     flag("--no-limit-resources", help="count memory and runtime, but do not enforce them"),
-    arg(
-        "--on-oom",
-        type=GROWTH,
-        help="retry jobs that run out of memory with more of it, such as x1.5",
-    ),
-    arg(
-        "--on-timeout",
-        type=GROWTH,
-        help="retry jobs that run longer than their runtime with more of it, such as x1.5",
-    ),
     flag("-q", "--quiet", help="show no progress"),
     flag("--detach", help="run in the background"),
 )
@@ -458,6 +447,24 @@ CHANGES = (
     arg("--command", metavar="COMMAND", help="new command, or a change of it: s/PATTERN/TEXT/"),
 )
 """What a retry may change in the jobs."""
+SOME_JOBS = arg(
+    "jobs",
+    nargs="*",
+    metavar="JOB",
+    help="names, WORKFLOW/NAME, or ids; with a filter, the workflow",
+)
+FILTERS = (
+    arg("-s", "--status", metavar="STATUS", help="jobs with one of these: failed,terminated"),
+    flag("--failed", help="jobs that failed or were canceled or terminated"),
+    arg("--return-code", type=INTEGER, help="jobs whose last attempt ended with this return code"),
+    arg("--group", metavar="GROUP", help="jobs of a job group, or jobs such as train_*"),
+    arg(
+        "--cause",
+        metavar="CAUSE",
+        help="jobs whose last attempt ended because of this, such as timeout, oom or lost",
+    ),
+)
+"""Select jobs instead of naming them."""
 
 JOB_COMMANDS = (
     Command(
@@ -522,11 +529,36 @@ JOB_COMMANDS = (
         (JOB, OF_WORKFLOW),
         formats=TEXT,
     ),
-    _of(catalog.RETRY, "actions:retry", JOBS, OF_WORKFLOW, *CHANGES, NO_PROMPTS),
+    _of(catalog.RETRY, "actions:retry", SOME_JOBS, OF_WORKFLOW, *FILTERS, *CHANGES, NO_PROMPTS),
+    _of(
+        catalog.RERUN,
+        "rerun_jobs:rerun",
+        SOME_JOBS,
+        OF_WORKFLOW,
+        *FILTERS,
+        flag("--only", help="leave the jobs alone that used the output"),
+        flag("--with-dependents", help="also the jobs that used the output (default)"),
+        flag("--dry-run", help="only show which jobs would run again"),
+        flag("--stop", help="end running jobs first"),
+        NO_PROMPTS,
+    ),
+    Command(
+        ("workflows reset-status", "reset-status"),
+        "rerun_jobs:reset_status",
+        "Rerun the finished jobs of a workflow, or only the failed ones",
+        (
+            WORKFLOW,
+            flag("--failed-only", help="only failed, canceled and terminated jobs"),
+            flag("-r", "--reinitialize", help="also rerun the stale jobs"),
+            flag("--force", help="end running jobs that used their output"),
+            NO_PROMPTS,
+        ),
+        changes=True,
+    ),
     *(
         _made(action)
         for action in catalog.CATALOG
-        if action.target is Target.JOBS and action is not catalog.RETRY
+        if action.target is Target.JOBS and action not in (catalog.RETRY, catalog.RERUN)
     ),
     Command(
         ("failures", "workflows failures"),

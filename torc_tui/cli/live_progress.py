@@ -144,7 +144,8 @@ class Live(Observer):
         for job in running[:most]:
             name = printable(job.name, max(10, columns - 20))
             elapsed = duration(max(0.0, now - (job.started_at or now)))
-            lines.append(f"  {self.arrow} {name:<30} {elapsed}")
+            mark = "  suspended" if job.suspended else ""
+            lines.append(f"  {self.arrow} {name:<30} {elapsed}{mark}")
         if len(running) > most:
             lines.append(f"    and {len(running) - most} more")
         return lines

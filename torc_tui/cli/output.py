@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from torc_tui.reasons import Reason
+
 _LONGEST = 300
 """Characters of a cell, also where no terminal limits the width; larger values are for JSON."""
 _LISTED = 20
@@ -130,6 +132,21 @@ def unschedulable(jobs: Sequence[Any]) -> list[str]:
             lines.append(f"{count(len(same), 'job')} ({names}) are {reason}")
     if len(groups) > _LISTED:
         lines.append(f"and jobs with {len(groups) - _LISTED} other reasons")
+    return lines
+
+
+def holds(found: Sequence[tuple[Reason, int]]) -> list[str]:
+    """Return lines about held jobs, one for each reason, and how to release them."""
+    from torc_tui.wording import count, sentence
+
+    shown = [
+        f"{count(number, 'job is', 'jobs are')} {sentence(reason)}" for reason, number in found
+    ]
+    lines = shown[:_LISTED]
+    if len(shown) > _LISTED:
+        lines.append(f"and jobs are held for {len(shown) - _LISTED} other reasons")
+    if lines:
+        lines[-1] += "; release with `torc jobs release JOB`"
     return lines
 
 

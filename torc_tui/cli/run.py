@@ -23,7 +23,7 @@ from torc_tui.errors import NotFound, Refused, SettingsError
 from torc_tui.model import Workflow
 from torc_tui.reasons import Kind
 from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
-from torc_tui.wording import count, duration, status_counts
+from torc_tui.wording import count, duration, sentence, status_counts
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
@@ -33,7 +33,7 @@ _ONE_BY_ONE = 3
 """More failed jobs than this are shown by reason."""
 _PRESET = ("num_cpus", "memory_gb", "num_gpus", "max_parallel_jobs", "grace")
 """Options that the settings ``client.run.*`` may give."""
-_PASSED_ON = (*_PRESET, "time_limit", "output_dir", "gpu_foreign", "on_oom", "on_timeout")
+_PASSED_ON = (*_PRESET, "time_limit", "output_dir", "gpu_foreign")
 """Options of a runner in the background."""
 
 
@@ -114,8 +114,6 @@ def options_of(call: Call) -> RunOptions:
         limit_resources=not given.no_limit_resources,
         gpu_foreign=foreign,
         gpus_by_index=given.gpu_by_index,
-        on_oom=given.on_oom,
-        on_timeout=given.on_timeout,
     )
 
 
@@ -254,7 +252,6 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
         "interrupted": report.interrupted,
         "message": report.message,
         "exec_time_s": round(report.exec_time, 3),
-        "ignored": report.ignored,
         "counts": {state.word: report.counts.get(state, 0) for state in JobStatus},
         "failed": report.failed,
         "failed_actions": report.failed_actions,
@@ -263,6 +260,7 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
             for job in report.unschedulable
         ],
         "waiting": report.waiting,
+        "held": [{"reason": sentence(reason), "number": number} for reason, number in report.holds],
     }
 
 
@@ -288,16 +286,12 @@ def _summary(report: RunReport, workflow: Workflow, *, is_idle: bool) -> str:
     counts = [status_counts(report.counts)] if any(report.counts.values()) else []
     if report.failed_actions:
         counts.append(f"{count(len(report.failed_actions), 'action')} failed")
-    if report.ignored:
-        counts.append(f"{count(report.ignored, 'failure')} ignored")
     if not is_idle:
         counts.append(f"in {duration(report.exec_time)}")
     return f"Workflow {workflow.id} ({workflow.name}) {_outcome(report)}: {', '.join(counts)}"
 
 
 def _print_report(store: Store, report: RunReport, workflow: Workflow, summary: str) -> None:
-    from torc_tui.wording import sentence
-
     output.line(summary)
     _print_failed_jobs(store, report, workflow)
     for action in report.failed_actions[:_LISTED]:
@@ -305,9 +299,8 @@ def _print_report(store: Store, report: RunReport, workflow: Workflow, summary: 
     for text in output.unschedulable(report.unschedulable):
         output.line(f"  {text}")
     sys.stdout.flush()
-    held = sum(one["number"] for one in report.waiting if one.get("held"))
-    if held:
-        say(f"{count(held, 'job is', 'jobs are')} held; release with `torc jobs release JOB`")
+    for text in output.holds(report.holds):
+        say(text)
     if report.message:
         say(report.message)
     if report.interrupted and report.exit_code == 130:

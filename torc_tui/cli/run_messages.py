@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from torc_tui.cli.output import unschedulable
 from torc_tui.engine.report import UnschedulableJob
 from torc_tui.model import Event, Machine, Workflow
-from torc_tui.reasons import Kind, because, decode
+from torc_tui.reasons import decode
 from torc_tui.store.database import Store
-from torc_tui.wording import KEPT, count, duration, end_sentence, lasted, readable, sentence, size
+from torc_tui.wording import KEPT, count, duration, end_sentence, lasted, readable, size
 
 _STDERR_LINES = 5
 _SHOWN_FAILURES = 10
@@ -77,8 +77,6 @@ class RunMessages:
         seconds = lasted(event)
         if seconds is not None and event.kind != "job_canceled":
             text += f" {'after' if failed else 'in'} {duration(seconds)}"
-        if event.data.get("ignored"):
-            text += f"; {sentence(because(Kind.IGNORED))}"
         if not failed or event.job_id is None:
             return [text]
         self.failures += 1
@@ -130,10 +128,6 @@ def printable(text: str, limit: int = 200) -> str:
 def _attempt(event: Event) -> str:
     """Return which attempt of a job begins, and why: ``attempt 2 of 4: exit 3``."""
     data = readable(event.data)
-    number, of, reason = data.get("attempt"), data.get("of"), data.get("reason")
+    number, of, reason = data.get("number", data.get("attempt")), data.get("of"), data.get("reason")
     attempt = "" if number is None else f"attempt {number}" + (f" of {of}" if of else "")
-    if data.get("not_before") is not None:
-        attempt += f" in {duration(max(0.0, round(data['not_before'] - event.timestamp, 1)))}"
-    if data.get("grown"):
-        attempt += f", {data['grown']}"
     return ": ".join(str(part) for part in (attempt, reason) if part)

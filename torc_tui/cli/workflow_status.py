@@ -12,7 +12,7 @@ from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, is_complete, number_of
 from torc_tui.store import runner_liveness, workflows
-from torc_tui.wording import count, duration, time_range
+from torc_tui.wording import duration, time_range
 
 if TYPE_CHECKING:
     from torc_tui.operations.job_facts import Unschedulable
@@ -33,13 +33,18 @@ def status(call: Call) -> int:
     record = _status_record(call, workflow, never)
     with call.store.read() as conn:
         absent = runner_liveness.reports(conn, workflow.id)
+        held = workflows.holds(conn, workflow.id)
+        record["held_jobs"] = sum(number for _, number in held)
+        record["suspended_jobs"] = workflows.suspended(conn, workflow.id)
     if call.json:
         if absent:
             record["runners_not_alive"] = [reason.to_json() for reason in absent]
+        if held:
+            record["held"] = [{**reason.to_json(), "number": number} for reason, number in held]
         output.json_value(record)
     else:
         _print_status(workflow, record, stuck=all_of_them)
-        for text in output.unschedulable(never):
+        for text in [*output.unschedulable(never), *output.holds(held)]:
             output.line(f"  {text}")
         print_absent(absent)
         if workflow.state is WorkflowState.FAILED:
@@ -96,10 +101,10 @@ def wait(call: Call) -> int:
 
 
 def _exit_status(workflow: Workflow) -> int:
-    """Return 0 if every job succeeded or is ignored, 1 if not, 3 if some have not finished."""
+    """Return 0 if every job succeeded, 1 if some did not, 3 if some have not finished."""
     if not is_complete(workflow.counts):
         return NOT_FINISHED
-    return FAILED if number_of(workflow.counts, UNSUCCESSFUL) > workflow.ignored else OK
+    return FAILED if number_of(workflow.counts, UNSUCCESSFUL) else OK
 
 
 def _unschedulable(call: Call, workflow: Workflow) -> tuple[list[Unschedulable], bool]:
@@ -127,7 +132,6 @@ def _status_record(call: Call, workflow: Workflow, never: list[Unschedulable]) -
         "total_jobs": sum(counts.values()),
         "finished_jobs": number_of(workflow.counts, SETTLED),
         "jobs_by_status": counts,
-        "ignored_jobs": workflow.ignored,
         "elapsed_seconds": elapsed,
         "eta_seconds": eta,
     }
@@ -161,9 +165,9 @@ def _eta(call: Call, workflow: Workflow, now: float) -> list[float] | None:
 def _print_status(workflow: Workflow, record: dict[str, Any], *, stuck: bool) -> None:
     total, finished = record["total_jobs"], record["finished_jobs"]
     counts = [f"{number} {word}" for word, number in record["jobs_by_status"].items() if number]
+    if suspended := record["suspended_jobs"]:
+        counts.append(f"{suspended} of the running jobs suspended")
     jobs = f"{finished} of {total} finished" if total else "none"
-    if workflow.ignored:
-        counts.append(f"{count(workflow.ignored, 'failure')} ignored")
     eta = record["eta_seconds"]
     output.fields(
         [

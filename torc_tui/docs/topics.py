@@ -17,7 +17,6 @@ ORDER = (
     "jobs",
     "user-data",
     "failures",
-    "retries",
     "rerun",
     "resources",
     "gpus",

@@ -22,6 +22,7 @@ from torc_tui.executors.base import Adopted, Executor
 from torc_tui.executors.exit_file import ExitFile, find_starts, is_being_started, read_exit_file
 from torc_tui.lifecycle.decide import outlives_lease, reruns_left
 from torc_tui.lifecycle.liveness import Proof
+from torc_tui.lifecycle.suspension import suspended_seconds
 from torc_tui.model import Allocation, AttemptKey
 from torc_tui.store import compute_nodes, runner_liveness, scheduling, sql
 from torc_tui.store.compute_nodes import HeldAttempt, Node
@@ -54,6 +55,7 @@ class Adopter:
         self._rows: list[EventRow] = []
         self._flights: list[InFlight] = []
         self._adopted: list[Adopted] = []
+        self._suspended: dict[int | None, list[tuple[bool, float]]] | None = None
 
     def other_runners(self, conn: Connection) -> list[Node]:
         """Return the other runners that have not recorded their end."""
@@ -133,7 +135,7 @@ class Adopter:
         return bool(nodes)
 
     def _begin(self) -> None:
-        self._rows, self._flights, self._adopted = [], [], []
+        self._rows, self._flights, self._adopted, self._suspended = [], [], [], None
 
     def _append_events(self, conn: Connection, now: float) -> None:
         if self._rows:
@@ -204,8 +206,11 @@ class Adopter:
             output_dir=held.output_dir or maker.log_location,
             pid=held.pid,
             stop_requested=held.stop_requested,
+            suspend_requested=held.suspended,
+            suspended=held.suspended,
             require_written=maker.requires_written(held.options),
         )
+        seconds = suspended_seconds(self._suspensions(held.job_id), held.started_at, time.time())
         note = (start or read_exit_file(exit_file)).note
         flight.outputs_before, flight.recorded = split_note(note)
         requirements = maker.context.requirements.get(held.requirement_id)
@@ -222,9 +227,22 @@ class Adopter:
                 stderr=stderr,
                 limits=maker.limits(requirements, held.options),
                 allocation=flight.allocation,
+                suspended=None if seconds is None else held.suspended,
+                suspended_seconds=seconds or 0.0,
             )
         )
         return flight
+
+    def _suspensions(self, job_id: int) -> list[tuple[bool, float]]:
+        """Return when users have suspended and resumed a job."""
+        if self._suspended is None:
+            self._suspended = {}
+            with self._store.read() as conn:
+                rows = conn.rows(sql.SUSPENSIONS, workflow_id=self._maker.context.workflow_id)
+            for row in rows:
+                change = (row.kind == "job_suspended", row.timestamp)
+                self._suspended.setdefault(row.job_id, []).append(change)
+        return self._suspended.get(job_id, [])
 
     def _key(self, held: HeldAttempt) -> AttemptKey:
         context = self._maker.context

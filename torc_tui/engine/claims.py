@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from torc_tui.engine.placer import BATCH, Placed, Placer
 from torc_tui.engine.state import PREFETCHED_JOBS, RunnerState
-from torc_tui.lifecycle.decide import Change
+from torc_tui.lifecycle.decide import RERUN, Change
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
 from torc_tui.store import dependency_counters, scheduling
@@ -49,7 +49,9 @@ class JobClaims:
         if not jobs or self._may_keep_prefetched():
             return
         held = [job for job in jobs if job.id in self._held]
-        unwanted = [job.id for job in held if self._held[job.id].stop_requested]
+        unwanted = [
+            job.id for job in held if self._held[job.id].stop_requested not in (None, RERUN)
+        ]
         free = [(job.id, job.attempt_id) for job in held if job.id not in unwanted]
         self.rows += scheduling.unclaim(conn, free)
         self._cancel(conn, unwanted)

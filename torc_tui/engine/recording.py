@@ -86,7 +86,7 @@ class Recorder:
             began=start.began,
             ended=ended,
             command=job.command,
-            script=job.invocation_script,
+            script=self._context.script(job.invocation_script, job.options),
             env=self._environment(job.env),
             inputs=start.inputs,
             outputs={key: self.thread.states.of(found) for key, (_, found) in outputs.items()},

@@ -23,7 +23,7 @@ from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.model import AttemptKey, Event, Exited, Measured, NotStarted, Started
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
-from torc_tui.store import fingerprints, run_context, scheduling, sql, workflows
+from torc_tui.store import fingerprints, scheduling, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
@@ -108,8 +108,9 @@ class StepTransaction:
         """
         self._held = scheduling.held_jobs(conn, self._state.node.node_id)
         for job_id, row in self._held.items():
-            if row.stop_requested and job_id in self._state.in_flight:
-                self._state.in_flight[job_id].stop_requested = row.stop_requested
+            if (flight := self._state.in_flight.get(job_id)) is not None:
+                flight.stop_requested = row.stop_requested or flight.stop_requested
+                flight.suspend_requested = row.suspended
         for flight in self._state.in_flight.values():
             if not self._is_held(flight.key):
                 flight.stop_requested = CANCEL
@@ -139,7 +140,7 @@ class StepTransaction:
                 state.in_flight[report.key.job_id],
                 report,
                 outputs.get(report.key, _NO_OUTPUTS),
-                is_ending=state.stopping is not None,
+                may_retry=not state.stopping,
             )
             for report in self._reports.exited
             if self._is_held(report.key)
@@ -147,8 +148,6 @@ class StepTransaction:
         if not self.ended:
             return
         self._rows += scheduling.end(conn, state.node.node_id, self.ended)
-        if any(one.outcome.grown for one in self.ended):  # the next claim needs the new requests
-            state.maker.context = run_context.read(conn, state.context.workflow_id)
         for one in self.ended:
             if one.outcome.status is JobStatus.COMPLETED:
                 check = outputs.get(one.exited.key, _NO_OUTPUTS)
@@ -211,9 +210,6 @@ class StepTransaction:
         claims.claim(conn)
         claims.prefetch(conn)
         self.prefetched = claims.prefetched
-        self._state.next_retry = conn.value(
-            sql.NEXT_RETRY, workflow_id=self._state.context.workflow_id, now=self._now
-        )
         self._rows += claims.rows
 
     def _append_events(self, conn: Connection) -> None:

@@ -166,6 +166,14 @@ class Attempt:
     return_code: int | None = None
     cpu: float | None = None
     maxrss: int | None = None
+    suspended_at: float | None = None
+    """Since when it is suspended; ``began`` is moved on by that time when it continues."""
+
+    def go_on(self) -> None:
+        """Record that the attempt is not suspended any more: its runtime counts on."""
+        if self.suspended_at is not None:
+            self.began += time.monotonic() - self.suspended_at
+            self.suspended_at = None
 
     kept_for: float = SERIES_SECONDS
     """Age at which its measures over time are handed out the next time."""
@@ -183,6 +191,7 @@ class Attempt:
 
     def end(self) -> None:
         """Record that the attempt has just ended, by a clock that is never set."""
+        self.go_on()
         self.ended = time.monotonic()
         self.ended_at = self.started_at + uptime() - self.booted
 

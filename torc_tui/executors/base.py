@@ -24,6 +24,9 @@ class Adopted:
     ``pid`` and ``process_started`` are those of its Started report, or None if it was not recorded:
     then they are read from the exit file. ``started_at`` is when the attempt began, in seconds
     since the epoch, None if that was not recorded.
+
+    ``suspended`` is None for an attempt that never was. ``suspended_seconds`` is how long it was
+    suspended in all; this time does not count against its runtime.
     """
 
     key: AttemptKey
@@ -36,6 +39,8 @@ class Adopted:
     stderr: str | None = None
     limits: Limits = NO_LIMITS
     allocation: Allocation = NOTHING
+    suspended: bool | None = None
+    suspended_seconds: float = 0.0
 
 
 class Executor(Protocol):
@@ -62,6 +67,16 @@ class Executor(Protocol):
         immediately: the end is an Exited with ``cause``. Unknown keys are ignored. Another stop may
         only shorten the grace period, and keeps the first cause.
         """
+
+    def suspend(self, keys: Sequence[AttemptKey]) -> None:
+        """Stop the processes of attempts until `resume`; their runtime does not count meanwhile.
+
+        Attempts that are being ended, and unknown keys, are ignored. A suspended attempt can be
+        ended by `stop`.
+        """
+
+    def resume(self, keys: Sequence[AttemptKey]) -> None:
+        """Let the processes of suspended attempts continue."""
 
     def wait(self, timeout: float | None) -> list[Report]:
         """Return all reports, the Started of an attempt before its Exited.

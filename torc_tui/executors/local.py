@@ -27,8 +27,7 @@ from torc_tui.executors.child_processes import Children
 from torc_tui.executors.gpu_sampler import GpuUsage
 from torc_tui.executors.process_end import complete_end, may_leave_processes, read_end, reap
 from torc_tui.executors.process_start import ProcessStarter, adopted_attempt
-from torc_tui.executors.spawn import prepare
-from torc_tui.executors.start_errors import shortage
+from torc_tui.executors.spawn import prepare, shortage
 from torc_tui.executors.supervisor import Supervisor
 from torc_tui.executors.wrapper import find_bash
 from torc_tui.model import AttemptKey, Cause, Exited, Measured, NotStarted, Order, Report, Started
@@ -109,6 +108,8 @@ class LocalExecutor:
             if pid and started and process_started(pid) == started:
                 self._supervisor.add(attempt, adopted=True)
                 self._children.add(attempt.key, pid, child=False, started=started)
+                if adopted.suspended is not None:
+                    self._supervisor.set_suspended([attempt], adopted.suspended)
                 continue
             attempt.end()
             read_end(attempt)
@@ -126,12 +127,22 @@ class LocalExecutor:
 
     def stop(self, keys: Sequence[AttemptKey], cause: Cause, *, grace: float | None = None) -> None:
         """Signal the sessions, and have the rest killed after the grace period."""
-        chosen = [
+        self._supervisor.stop(self._running(keys), cause, grace=grace)
+
+    def suspend(self, keys: Sequence[AttemptKey]) -> None:
+        """Send SIGSTOP to the sessions."""
+        self._supervisor.set_suspended(self._running(keys), True)
+
+    def resume(self, keys: Sequence[AttemptKey]) -> None:
+        """Send SIGCONT to the sessions."""
+        self._supervisor.set_suspended(self._running(keys), False)
+
+    def _running(self, keys: Sequence[AttemptKey]) -> list[Attempt]:
+        return [
             attempt
             for key in keys
             if (attempt := self._attempts.get(key)) is not None and attempt.pid
         ]
-        self._supervisor.stop(chosen, cause, grace=grace)
 
     # -- waiting -----------------------------------------------------------------------------------
 

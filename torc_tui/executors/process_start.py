@@ -15,8 +15,7 @@ from torc_tui.executors.attempt import Attempt, Measures
 from torc_tui.executors.base import Adopted
 from torc_tui.executors.exit_file import read_exit_file
 from torc_tui.executors.job_files import JobFiles, append_line
-from torc_tui.executors.spawn import spawn
-from torc_tui.executors.start_errors import launch_failure, shortage
+from torc_tui.executors.spawn import launch_failure, shortage, spawn
 from torc_tui.executors.wrapper import CANNOT_START, launch
 from torc_tui.model import Cause, Exited, Order
 from torc_tui.wording import sentence
@@ -96,7 +95,8 @@ def adopted_attempt(adopted: Adopted) -> Attempt:
         recorded = read_exit_file(adopted.exit_file)
         pid, started = recorded.pid, recorded.process_started
     age = _age(adopted.started_at, started)
-    began = time.monotonic() - age
+    now = time.monotonic()
+    began = now - age + min(age, adopted.suspended_seconds)
     return Attempt(
         key=adopted.key,
         pid=pid or 0,
@@ -111,6 +111,7 @@ def adopted_attempt(adopted: Adopted) -> Attempt:
         files=(adopted.exit_file + ".sh", adopted.exit_file + ".invocation"),
         measures=Measures(began),
         log=adopted.stderr or adopted.stdout,
+        suspended_at=now if adopted.suspended else None,
     )
 
 

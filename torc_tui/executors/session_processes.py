@@ -28,7 +28,7 @@ class Process(NamedTuple):
 
     ``started`` is its start time as `process_identity.process_started` returns it, ``cpu`` its CPU
     time in seconds, with that of children it has waited for, ``memory`` its resident memory in
-    bytes. ``dead`` marks a zombie.
+    bytes. ``dead`` marks a zombie, ``stopped`` a process that SIGSTOP has stopped.
     """
 
     pid: int
@@ -38,6 +38,7 @@ class Process(NamedTuple):
     cpu: float
     memory: int
     dead: bool
+    stopped: bool = False
 
 
 def read(pid: int) -> Process | None:
@@ -59,7 +60,9 @@ def read(pid: int) -> Process | None:
     if len(f) < 22:
         return None
     cpu = (int(f[11]) + int(f[12]) + int(f[13]) + int(f[14])) / _TICKS
-    return Process(pid, int(f[2]), int(f[3]), int(f[19]), cpu, int(f[21]) * _PAGE, f[0] in b"ZX")
+    memory, state = int(f[21]) * _PAGE, f[0]
+    group, session, started = int(f[2]), int(f[3]), int(f[19])
+    return Process(pid, group, session, started, cpu, memory, state in b"ZX", state in b"Tt")
 
 
 def storage_bytes(processes: Iterable[Process]) -> int | None:
@@ -219,6 +222,7 @@ def _read_psutil(pid: int) -> Process | None:
                 times.user + times.system,
                 process.memory_info().rss,
                 process.status() == psutil.STATUS_ZOMBIE,
+                process.status() == psutil.STATUS_STOPPED,
             )
     except (psutil.Error, OSError):
         return None

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Iterable, Sequence
 
 from torc_tui.executors import session_processes
 from torc_tui.executors.attempt import Attempt
@@ -23,6 +24,8 @@ from torc_tui.executors.session_processes import Process, Sessions
 
 _REPEAT_SECONDS = (0.1, 1.0)
 """Times after a signal at which it is repeated for new processes."""
+_SUSPEND_ROUNDS = 10
+"""How often the processes of a session are read until all of them are stopped."""
 _NEW_TICKS = 30
 """A process that began at most this many clock ticks before a signal may have lost it."""
 
@@ -63,6 +66,18 @@ class SessionSignals:
         self._signal(attempt, signal.SIGTERM)
         self._signal(attempt, signal.SIGCONT)
 
+    def suspend(self, attempts: Sequence[Attempt]) -> None:
+        """Stop all processes of the attempts, also those that they start meanwhile."""
+        for _ in range(_SUSPEND_ROUNDS):
+            active = [member for member in self._members(attempts) if not member.stopped]
+            if not active:
+                break
+            _send(active, signal.SIGSTOP)
+
+    def resume(self, attempts: Sequence[Attempt]) -> None:
+        """Let all processes of the attempts continue."""
+        _send(self._members(attempts), signal.SIGCONT)
+
     def repeat(self, attempt: Attempt, now: float) -> None:
         """Repeat a signal, when that is due, for processes that may have lost it."""
         while attempt.repeat_at and now >= attempt.repeat_at[0]:
@@ -75,10 +90,17 @@ class SessionSignals:
 
     def members(self, attempt: Attempt) -> list[Process]:
         """Return the processes of the attempt now."""
-        members = self._sessions.scan({attempt.pid}, fresh=True)[attempt.pid]
-        if attempt.ended is None:
-            return members if _is_there(attempt) else []
-        return without_leader(attempt, members)
+        return self._members([attempt])
+
+    def _members(self, attempts: Sequence[Attempt]) -> list[Process]:
+        found = self._sessions.scan({attempt.pid for attempt in attempts}, fresh=True)
+        members: list[Process] = []
+        for attempt in attempts:
+            if attempt.ended is not None:
+                members += without_leader(attempt, found[attempt.pid])
+            elif _is_there(attempt):
+                members += found[attempt.pid]
+        return members
 
     def _signal(self, attempt: Attempt, signum: int) -> None:
         if signum != signal.SIGCONT and attempt.ended is None:
@@ -93,6 +115,12 @@ class SessionSignals:
             if present is not None and present.started == member.started and not present.dead:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(member.pid, signum)
+
+
+def _send(members: Iterable[Process], signum: int) -> None:
+    for member in members:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(member.pid, signum)
 
 
 def without_leader(attempt: Attempt, members: list[Process]) -> list[Process]:

@@ -1,6 +1,7 @@
-"""Start a program as the leader of its own session.
+"""Start a program as the leader of its own session, or tell why it could not be started.
 
-Input: its arguments, environment and descriptors. Output: its process id.
+Input: its arguments, environment and descriptors. Output: its process id; from the error of a
+start, what the machine lacks, or why the job failed.
 
 The program inherits no other descriptor, and every signal has its default action, also those that
 this process ignores: a shell that starts a runner with ``&`` has it ignore SIGINT and SIGQUIT.
@@ -11,12 +12,17 @@ of the time of `subprocess.Popen`. It cannot change the directory: the shell tha
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import signal
 import threading
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+
+from torc_tui.model import Order
+from torc_tui.reasons import Kind, Reason, because
 
 _DEFAULT_ACTION = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
@@ -55,3 +61,52 @@ def prepare() -> None:
     ignored = signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
     if ignored and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the kernel keeps no exit codes otherwise
+
+
+_LACKS = {
+    errno.EMFILE: "files",
+    errno.ENFILE: "files of the machine",
+    errno.EAGAIN: "processes",
+    errno.ENOMEM: "memory",
+    errno.ENOSPC: "disk",
+    errno.EDQUOT: "quota",
+}
+_LIMITS = {"files": resource.RLIMIT_NOFILE, "processes": resource.RLIMIT_NPROC}
+
+
+def shortage(error: OSError) -> Reason | None:
+    """Return what the machine lacks; None if the start would fail on any machine."""
+    lack = _LACKS.get(error.errno or 0)
+    if lack is None:
+        return None
+    which = _LIMITS.get(lack)
+    limit = None if which is None else _limit(which)
+    directory = _directory(error) if lack in ("disk", "quota") else None
+    return because(Kind.START_SHORTAGE, lack=lack, limit=limit, directory=directory)
+
+
+def launch_failure(order: Order, error: Exception) -> Reason:
+    """Return why this order cannot be started."""
+    if not isinstance(error, OSError):
+        return because(Kind.LAUNCH, error=str(error) or type(error).__name__)
+    text = error.strerror or str(error)
+    if error.errno == errno.E2BIG:
+        size = sum(len(name) + len(value) + 2 for name, value in order.environment.items())
+        return because(Kind.LAUNCH, problem="environment", size=size)
+    if error.filename == order.directory:
+        return because(Kind.LAUNCH, problem="directory", path=order.directory, error=text)
+    return because(Kind.LAUNCH, path=str(error.filename) if error.filename else None, error=text)
+
+
+def no_thread() -> OSError:
+    """Return the error of a thread that could not be started: Python gives only its text."""
+    return BlockingIOError(errno.EAGAIN, "no thread can be started")
+
+
+def _limit(which: int) -> str:
+    soft, _ = resource.getrlimit(which)
+    return "unlimited" if soft == resource.RLIM_INFINITY else str(soft)
+
+
+def _directory(error: OSError) -> str | None:
+    return str(Path(str(error.filename)).parent) if error.filename else None

@@ -26,7 +26,7 @@ from torc_tui.executors.gpu_sampler import GpuSampler, GpuUsage
 from torc_tui.executors.job_files import append_line
 from torc_tui.executors.session_processes import Process, Sessions
 from torc_tui.executors.session_signals import SessionSignals, signal_number, without_leader
-from torc_tui.executors.start_errors import no_thread
+from torc_tui.executors.spawn import no_thread
 from torc_tui.model import Cause, Measured
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.process_identity import process_name
@@ -145,6 +145,21 @@ class Supervisor:
                 self._end(attempt, cause, signum, period, now)
             self._call.notify()
 
+    def set_suspended(self, attempts: Iterable[Attempt], suspended: bool) -> None:
+        """Suspend attempts that run, or let them continue."""
+        with self.lock:
+            followed = self._running | self._waiting
+            chosen = [one for one in attempts if one in followed and one.kill_at is None]
+            for attempt in chosen:
+                if not suspended:
+                    attempt.go_on()
+                elif attempt.suspended_at is None:
+                    attempt.suspended_at = time.monotonic()
+            change = self._signals.suspend if suspended else self._signals.resume
+            with contextlib.suppress(OSError):  # no descriptor is left: the next sample repeats it
+                change(chosen)
+            self._call.notify()
+
     def close(self) -> None:
         """End the thread. Processes are left alone."""
         with self.lock:
@@ -190,6 +205,7 @@ class Supervisor:
 
     def _end(self, attempt: Attempt, cause: Cause, signum: int, grace: float, now: float) -> None:
         """Stop an attempt. An attempt that waits for background processes ends by the signal."""
+        attempt.go_on()
         if attempt.ended is None:
             attempt.cause = attempt.cause or cause
         elif attempt in self._waiting:
@@ -204,7 +220,7 @@ class Supervisor:
     def _check_runtime(self, attempt: Attempt, now: float) -> float:
         """Stop an attempt that runs too long; return when to check again."""
         runtime = attempt.limits.runtime
-        if runtime is None or attempt.cause is not None:
+        if runtime is None or attempt.cause is not None or attempt.suspended_at is not None:
             return math.inf
         if now < attempt.began + runtime:
             return attempt.began + runtime
@@ -260,6 +276,8 @@ class Supervisor:
             if attempt.ended is not None:
                 members = without_leader(attempt, members)
             attempt.members = members
+            if attempt.suspended_at is not None and not all(one.stopped for one in members):
+                self._signals.suspend([attempt])  # somebody else has sent SIGCONT
             if members:
                 self._measure(attempt, members, now)
             elif attempt.ended is not None:  # it ends with its background processes

@@ -9,7 +9,8 @@ uses only builtins, because another process would take as long as a short job.
 A command runs in one of two ways. Usually the shell that writes the file runs it with ``eval``: one
 process, line numbers as in the workflow file, ``$0`` is ``bash`` and there are no arguments. That
 shell must exist until the end. So a command that may replace it or its traps (``exec``, ``trap``,
-``source`` …), or that has an invocation script, runs in its own ``bash -c``.
+``source`` …), or that has an invocation script, runs in its own ``bash -c``, and the command of a
+job with the key ``shell`` runs in the program that it names.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 
 from torc_tui.executors.exit_file import shell_lines
 from torc_tui.model import Order
-from torc_tui.workflow_file.invocation import interpreter, invocation_kind
+from torc_tui.shell_text import interpreter, invocation_kind
 
 ARGUMENT_BYTES = 131_000
 """Largest size of an argument in bytes: Linux allows 128 KiB with its terminating zero."""
@@ -76,16 +77,22 @@ def launch(order: Order, shell: str, *, open_files: int | None = None, now: int 
             path = order.exit_file + ".invocation"
             files.append((path, script + "\n"))
             around = [*interpreter(script), path]
-    innermost = [shell, "-c", command, "bash"]
+    own = shlex.split(order.shell) if order.shell else None
+    innermost = [*own, command] if own else [shell, "-c", command, "bash"]
     if len(command) > ARGUMENT_BYTES // 4 and len(os.fsencode(command)) > ARGUMENT_BYTES:
         path = order.exit_file + ".sh"
         files.append((path, command + "\n"))
-        innermost = [shell, path]
+        innermost = [*_without_c(own), path] if own else [shell, path]
     at_start, at_end = shell_lines(order.exit_file, now)
     head = f"builtin cd -- {shlex.quote(order.directory)}||builtin exit {CANNOT_START};"
     head += f"{at_start}builtin trap {shlex.quote(at_end)} EXIT;"
     if open_files is not None:
         head += f"builtin ulimit -Sn {open_files};"
-    if around or files or _TAKES_OVER.search(command):
+    if around or own or files or _TAKES_OVER.search(command):
         return Launch([shell, "-c", head + _RUN, "bash", *around, *innermost], tuple(files))
     return Launch([shell, "-c", head + _EVAL, "bash", command])
+
+
+def _without_c(words: list[str]) -> list[str]:
+    """Return the words of a shell that runs a script: without a final ``-c``."""
+    return words[:-1] if words[-1] == "-c" else words

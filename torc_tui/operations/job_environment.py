@@ -38,8 +38,8 @@ from torc_tui import settings
 from torc_tui.errors import UsageError
 from torc_tui.model import Allocation, Gpu
 from torc_tui.redaction import password_of
-from torc_tui.resources.binding import environment as gpu_environment
-from torc_tui.workflow_file.invocation import interpreter, invocation_kind
+from torc_tui.resources.gpus import environment as gpu_environment
+from torc_tui.shell_text import interpreter, invocation_kind
 
 PROGRAMS = {"torc": "main", "torc-client": "main_client"}
 """Name of a launcher -> function of `torc_tui.cli.main`."""
@@ -275,12 +275,16 @@ def attempt_variables(
 
 
 def shell_line(
-    directory: str, variables: Mapping[str, str], command: str, invocation_script: str | None = None
+    directory: str,
+    variables: Mapping[str, str],
+    command: str,
+    invocation_script: str | None = None,
+    shell: str | None = None,
 ) -> str:
     """Return one line for bash that does what the job does.
 
-    It runs in the directory of the job, with its variables and its invocation script. A PATH in
-    ``variables`` is that of `env`.
+    It runs in the directory of the job, with its variables and its invocation script or shell. A
+    PATH in ``variables`` is that of `env`.
     """
     script = (invocation_script or "").strip()
     around = ""
@@ -299,5 +303,5 @@ def shell_line(
         words.append(f"PATH={shlex.quote(with_commands(variables['PATH']))}")
     elif commands := command_directory():
         words.append(f'PATH={shlex.quote(commands)}:"$PATH"')
-    start = f"env {' '.join(words)} {around}bash -c {shlex.quote(command)}"
+    start = f"env {' '.join(words)} {around}{shell or 'bash -c'} {shlex.quote(command)}"
     return f"cd {shlex.quote(directory)} && {start}"

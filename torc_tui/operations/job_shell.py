@@ -33,12 +33,15 @@ class JobSetting:
     directory: str
     command: str
     invocation_script: str | None
+    shell: str | None
     variables: dict[str, str]
 
     @property
     def line(self) -> str:
         """Return one line for bash that reproduces the job."""
-        return shell_line(self.directory, self.variables, self.command, self.invocation_script)
+        return shell_line(
+            self.directory, self.variables, self.command, self.invocation_script, self.shell
+        )
 
 
 def read(store: Store, job_id: int, *, environment: Mapping[str, str] | None = None) -> JobSetting:
@@ -74,5 +77,6 @@ def read(store: Store, job_id: int, *, environment: Mapping[str, str] | None = N
         directory=context.directory,
         command=row.command,
         invocation_script=row.invocation_script,
+        shell=context.shell(row.invocation_script, row.options),
         variables=variables,
     )

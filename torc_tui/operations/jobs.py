@@ -24,7 +24,7 @@ from torc_tui.operations.job_changes import (
 )
 from torc_tui.operations.lost_attempts import end_orphans
 from torc_tui.operations.lost_runners import free_lost_jobs
-from torc_tui.operations.retries import Retry, plan_retry
+from torc_tui.operations.retries import PutBack, plan_put_back
 from torc_tui.operations.user_action import Selection, UserAction, narrow
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
@@ -45,22 +45,29 @@ class Done:
 
 
 def select(
-    store: Store, action: UserAction, job_ids: Iterable[int], *, actor: str | None = None
+    store: Store,
+    action: UserAction,
+    job_ids: Iterable[int],
+    *,
+    alone: bool = False,
+    stop: bool = False,
+    actor: str | None = None,
 ) -> Selection[JobState]:
     """Return the jobs to which an action applies. NotFound for an unknown id.
 
-    Nothing is changed, but for jobs of lost runners: they are taken from these first.
+    ``alone`` and ``stop`` are those of a rerun. Nothing is changed, but for jobs of lost runners:
+    they are taken from these first.
     """
     jobs, refused = narrow(action, _free(store, action, job_ids, actor))
     names: dict[int, str] = {}
     with store.read() as conn:
         if action is catalog.CANCEL:
             names = user_actions.doomed(conn, [job.id for job in jobs])
-        elif action is catalog.RETRY:
-            retry = plan_retry(conn, jobs)
-            refused |= retry.refused
-            jobs = [job for job in jobs if job.id not in retry.refused]
-            names = retry.followers
+        elif action.id in (catalog.RETRY.id, catalog.RERUN.id):
+            plan = plan_put_back(conn, action, jobs, alone=alone, stop=stop)
+            refused |= plan.refused
+            jobs = [job for job in jobs if job.id not in plan.refused]
+            names = plan.followers
     return Selection(jobs, refused, list(names.values()))
 
 
@@ -89,12 +96,12 @@ def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
         rows: list[EventRow] = [
             ("job_canceled", job_id, {"reason": reason.to_json()}) for job_id in waiting
         ]
-        rows += _ask_to_stop(conn, jobs, "canceled")
+        rows += ask_to_stop(conn, jobs, "canceled")
         return rows + (dependency_counters.resettle(conn, workflow_id, at) if waiting else [])
 
-    done = _on_jobs(store, catalog.CANCEL, job_ids, act, actor)
+    done = on_jobs(store, catalog.CANCEL, job_ids, act, actor)
     done.dependents = dependents
-    _end_orphans(store, done, reason)
+    end_orphans_of(store, done.moved, reason)
     return done
 
 
@@ -102,10 +109,10 @@ def terminate_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = 
     """Ask the runners of running jobs to end them: SIGTERM, then SIGKILL."""
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
-        return _ask_to_stop(conn, jobs, "terminated")
+        return ask_to_stop(conn, jobs, "terminated")
 
-    done = _on_jobs(store, catalog.TERMINATE, job_ids, act, actor)
-    _end_orphans(store, done, because(Kind.TERMINATED_BY_USER, actor=actor))
+    done = on_jobs(store, catalog.TERMINATE, job_ids, act, actor)
+    end_orphans_of(store, done.moved, because(Kind.TERMINATED_BY_USER, actor=actor))
     return done
 
 
@@ -121,7 +128,7 @@ def retry_jobs(
     Changes are made in the same transaction, so that no runner starts the job as it was.
     """
     reason = because(Kind.RETRIED_BY_USER, actor=actor).to_json()
-    retry, planned = Retry(), PlannedChanges()
+    retry, planned = PutBack(), PlannedChanges()
     dependents = 0
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
@@ -132,22 +139,18 @@ def retry_jobs(
         user_actions.reset(conn, put_back)
         conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=False)
         user_actions.rearm_actions(conn, workflow_id, put_back)
-        rows = changed + dependency_counters.resettle(conn, workflow_id, at)
-        for job in user_actions.job_states(conn, put_back):
-            if job.status is JobStatus.READY:
-                rows.append(("job_retried", job.id, {"reason": reason, "not_before": None}))
-            elif job.status is JobStatus.BLOCKED:
-                rows.append(("job_blocked", job.id, None))
-        return rows
+        told = ("job_retried", {"reason": reason, "not_before": None})
+        return changed + user_actions.put_back(conn, workflow_id, put_back, at, told)
 
     def check(conn: Any, jobs: list[JobState]) -> dict[int, str]:
         nonlocal retry, planned
         if changes and jobs:
             planned = plan_changes(conn, jobs[0].workflow_id, jobs, changes)
-        retry = plan_retry(conn, [job for job in jobs if job.id not in planned.refused])
+        left = [job for job in jobs if job.id not in planned.refused]
+        retry = plan_put_back(conn, catalog.RETRY, left)
         return planned.refused | retry.refused
 
-    done = _on_jobs(store, catalog.RETRY, job_ids, act, actor, check)
+    done = on_jobs(store, catalog.RETRY, job_ids, act, actor, check)
     done.dependents = dependents
     return done
 
@@ -159,7 +162,7 @@ def hold_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None)
         user_actions.set_held(conn, [job.id for job in jobs], True)
         return [("job_held", job.id, None) for job in jobs]
 
-    return _on_jobs(store, catalog.HOLD, job_ids, act, actor)
+    return on_jobs(store, catalog.HOLD, job_ids, act, actor)
 
 
 def release_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
@@ -169,7 +172,27 @@ def release_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = No
         user_actions.set_held(conn, [job.id for job in jobs], False)
         return [("job_released", job.id, None) for job in jobs]
 
-    return _on_jobs(store, catalog.RELEASE, job_ids, act, actor)
+    return on_jobs(store, catalog.RELEASE, job_ids, act, actor)
+
+
+def suspend_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Have the runners of running jobs stop their processes, which keep their resources."""
+    return _set_suspended(store, catalog.SUSPEND, job_ids, actor, suspended=True)
+
+
+def resume_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Have the runners of suspended jobs let their processes continue."""
+    return _set_suspended(store, catalog.RESUME_JOBS, job_ids, actor, suspended=False)
+
+
+def _set_suspended(
+    store: Store, action: UserAction, job_ids: Iterable[int], actor: str | None, *, suspended: bool
+) -> Done:
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        user_actions.set_suspended(conn, [job.id for job in jobs], suspended)
+        return [(action.events[0], job.id, None) for job in jobs]
+
+    return on_jobs(store, action, job_ids, act, actor)
 
 
 def set_priority(
@@ -181,7 +204,7 @@ def set_priority(
         user_actions.set_priority(conn, [job.id for job in jobs], priority)
         return [("job_priority", job.id, {"priority": priority}) for job in jobs]
 
-    return _on_jobs(store, catalog.PRIORITY, job_ids, act, actor)
+    return on_jobs(store, catalog.PRIORITY, job_ids, act, actor)
 
 
 def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
@@ -199,10 +222,9 @@ def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = No
             ("job_disabled", job.id, {"reason": reason.to_json()}) for job in jobs
         ]
         initialized = any(job.status is not JobStatus.UNINITIALIZED for job in jobs)
-        rows += dependency_counters.resettle(conn, workflow_id, at) if initialized else []
-        return rows + _standing(conn, freed)
+        return rows + (user_actions.put_back(conn, workflow_id, freed, at) if initialized else [])
 
-    done = _on_jobs(store, catalog.DISABLE, job_ids, act, actor)
+    done = on_jobs(store, catalog.DISABLE, job_ids, act, actor)
     done.dependents = 0  # they are freed, not disabled
     return done
 
@@ -213,9 +235,9 @@ def enable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         chosen = [job.id for job in jobs]
         user_actions.reset(conn, chosen)
-        return dependency_counters.resettle(conn, workflow_id, at) + _standing(conn, chosen)
+        return user_actions.put_back(conn, workflow_id, chosen, at)
 
-    done = _on_jobs(store, catalog.ENABLE, job_ids, act, actor)
+    done = on_jobs(store, catalog.ENABLE, job_ids, act, actor)
     done.dependents = 0  # they wait again
     return done
 
@@ -223,16 +245,9 @@ def enable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
 def _canceled_followers(conn: Any, jobs: Sequence[JobState]) -> list[int]:
     """Return the jobs that were canceled because one of these did not succeed."""
     failed = [job.id for job in jobs if job.status in RETRYABLE]
-    found = (one for job_id in failed for one in user_actions.followers(conn, job_id))
-    canceled = dict.fromkeys(one.id for one in found if one.status is JobStatus.CANCELED)
+    found = user_actions.followers(conn, failed)
+    canceled = [one.id for one in found if one.status is JobStatus.CANCELED]
     return [job_id for job_id in canceled if job_id not in failed]
-
-
-def _standing(conn: Any, job_ids: Sequence[int]) -> list[EventRow]:
-    """Return the events of jobs that were put back and now wait or may start."""
-    kinds = {JobStatus.READY: "job_ready", JobStatus.BLOCKED: "job_blocked"}
-    states = user_actions.job_states(conn, job_ids)
-    return [(kinds[job.status], job.id, None) for job in states if job.status in kinds]
 
 
 Act = Callable[[Any, int, list[JobState], float], list[EventRow]]
@@ -243,7 +258,7 @@ Check = Callable[[Any, list[JobState]], dict[int, str]]
 """Returns refusals by id that follow from other jobs; gets connection and jobs."""
 
 
-def _on_jobs(
+def on_jobs(
     store: Store,
     action: UserAction,
     job_ids: Iterable[int],
@@ -284,16 +299,16 @@ def _existing(store: Store, job_ids: Iterable[int]) -> list[JobState]:
     return found
 
 
-def _ask_to_stop(conn: Any, jobs: Sequence[JobState], cause: str) -> list[EventRow]:
+def ask_to_stop(conn: Any, jobs: Sequence[JobState], cause: str) -> list[EventRow]:
     """Ask the runners of the running jobs among these to end them."""
     running = [job.id for job in jobs if job.status in HELD]
     user_actions.ask_to_stop(conn, running, cause)
     return [("job_stop_requested", job_id, {"cause": cause}) for job_id in running]
 
 
-def _end_orphans(store: Store, done: Done, reason: Reason) -> None:
+def end_orphans_of(store: Store, job_ids: Sequence[int], reason: Reason) -> None:
     """End those of the changed jobs whose runner is dead: no runner is left to do it."""
     with store.read() as conn:
-        jobs = user_actions.job_states(conn, done.moved)
+        jobs = user_actions.job_states(conn, job_ids)
     for workflow_id in dict.fromkeys(job.workflow_id for job in jobs):
-        end_orphans(store, workflow_id, reason, only=set(done.moved))
+        end_orphans(store, workflow_id, reason, only=set(job_ids))

@@ -143,11 +143,8 @@ def _begin(store: Store, found: RerunPlan, actor: str | None) -> Reinitialized |
         if last_event(conn, workflow_id) != found.last_seq:
             return None
         check_workflow(catalog.REINITIALIZE, workflows.read_workflow(conn, workflow_id))
-        conn.many(sql.RESET_STALE, [{"job_id": job_id} for job_id in stale])
-        run_id = user_actions.next_run(conn, workflow_id)
-        conn.execute(sql.KEEP_ACTIONS, workflow_id=workflow_id, run_id=run_id)
-        if stale:
-            user_actions.rearm_actions(conn, workflow_id, stale)
+        user_actions.begin_again(conn, stale)
+        run_id = user_actions.next_partial_run(conn, workflow_id, stale)
         dependency_counters.recount(conn, workflow_id)
         events = dependency_counters.place_uninitialized(conn, workflow_id, now)
         conn.many(sql.MARK_MAY_BE_KEPT, [{"job_id": job_id} for job_id in undecided])

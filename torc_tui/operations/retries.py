@@ -1,7 +1,7 @@
-"""Decide which jobs a retry puts back, and which it refuses.
+"""Decide which jobs a retry or a rerun puts back, and which it refuses.
 
-A retry puts back the chosen jobs and their followers: the jobs downstream that were canceled
-because of them, or that ran on their failed output.
+Both put back the chosen jobs and their followers: the jobs downstream that were canceled because of
+them, or that ran on their output.
 
 Input: a connection inside a transaction, the chosen jobs. Output: ids and refusals. Nothing is
 changed here.
@@ -12,67 +12,89 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from torc_tui.operations.user_action import UserAction
 from torc_tui.reasons import Kind, because
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store import user_actions
 from torc_tui.store.connection import Connection
-from torc_tui.store.user_actions import Culprit, JobState
+from torc_tui.store.user_actions import Culprit, Follower, JobState
 from torc_tui.wording import sentence
 
 
 @dataclass(slots=True)
-class Retry:
-    """The jobs that a retry puts back, the followers with names, and refusals by id."""
+class PutBack:
+    """The jobs that are put back, their followers with names, and refusals by id.
+
+    ``held`` are followers that a runner holds; they are refused unless they may be stopped.
+    """
 
     chosen: list[int] = field(default_factory=list)
     followers: dict[int, str] = field(default_factory=dict)
+    held: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)
 
 
-def plan_retry(conn: Connection, jobs: Sequence[JobState]) -> Retry:
-    """Return what a retry of these jobs puts back.
+def plan_put_back(
+    conn: Connection,
+    action: UserAction,
+    jobs: Sequence[JobState],
+    *,
+    alone: bool = False,
+    stop: bool = False,
+) -> PutBack:
+    """Return what an action on these jobs puts back; ``alone`` leaves out their followers.
 
-    A job is refused when one of its followers is running, and when it would be canceled at once
-    because of a dependency that is not put back with it.
+    A job is refused when one of its followers is running, unless ``stop`` ends that follower, and
+    when it would be canceled at once because of a dependency that is not put back with it.
     """
-    retry = Retry()
-    followers: dict[int, list[int]] = {}
-    names: dict[int, str] = {}
-    for job in jobs:
-        found = user_actions.followers(conn, job.id)
-        held = next((one for one in found if one.status in HELD), None)
-        if held is not None:
-            told = f"its dependent {held.name} is {held.status.word}; stop it or wait for its end"
-            retry.refused[job.id] = f"cannot retry {job.name}: {told}"
-        else:
-            followers[job.id] = [one.id for one in found]
-            names |= {one.id: one.name for one in found}
-    _refuse_doomed(conn, [job for job in jobs if job.id in followers], followers, retry)
-    retry.chosen = list(followers)
-    behind = dict.fromkeys(one for found in followers.values() for one in found)
-    retry.followers = {one: names[one] for one in behind if one not in followers}
-    return retry
+    plan = PutBack()
+    left = {job.id: job for job in jobs}
+    if not alone and not stop:
+        _refuse_followed(conn, action, left, plan)
+    certain = action.id != "job-retry"
+    doubtful = [one.id for one in left.values() if certain or one.status is JobStatus.CANCELED]
+    culprits = user_actions.culprits(conn, doubtful)
+    while True:
+        found = [] if alone else user_actions.followers(conn, list(left))
+        back = left.keys() | {one.id for one in found}
+        doomed = {
+            job_id: next((one for one in culprits.get(job_id, ()) if one.id not in back), None)
+            for job_id in left
+        }
+        refused = {job_id: one for job_id, one in doomed.items() if one is not None}
+        if not refused:
+            break
+        for job_id, culprit in refused.items():
+            plan.refused[job_id] = _refusal(action, left.pop(job_id), culprit)
+    plan.chosen = list(left)
+    behind = [one for one in found if one.id not in left]
+    plan.followers = {one.id: one.name for one in behind}
+    plan.held = [one.id for one in behind if one.status in HELD]
+    return plan
 
 
-def _refuse_doomed(
-    conn: Connection, jobs: Sequence[JobState], followers: dict[int, list[int]], retry: Retry
+def _refuse_followed(
+    conn: Connection, action: UserAction, left: dict[int, JobState], plan: PutBack
 ) -> None:
-    """Take the jobs out of ``followers`` that would be canceled again, until none is left."""
-    canceled = [job for job in jobs if job.status is JobStatus.CANCELED]
-    culprits = {job.id: user_actions.culprits(conn, job.id) for job in canceled}
-    doomed = True
-    while doomed:
-        put_back = {*followers, *(one for found in followers.values() for one in found)}
-        doomed = False
-        for job in canceled:
-            culprit = next((one for one in culprits[job.id] if one.id not in put_back), None)
-            if job.id in followers and culprit is not None:
-                retry.refused[job.id] = _refusal(job, culprit)
-                del followers[job.id]
-                doomed = True
+    """Take the jobs out of ``left`` of which a follower is running."""
+    if not _held(user_actions.followers(conn, list(left)), left):
+        return
+    for job in list(left.values()):
+        held = _held(user_actions.followers(conn, [job.id]), left)
+        if held:
+            told = (
+                f"its dependent {held[0].name} is {held[0].status.word};"
+                " stop it or wait for its end"
+            )
+            plan.refused[job.id] = f"cannot {action.verb} {job.name}: {told}"
+            del left[job.id]
 
 
-def _refusal(job: JobState, culprit: Culprit) -> str:
+def _held(found: Sequence[Follower], chosen: dict[int, JobState]) -> list[Follower]:
+    return [one for one in found if one.status in HELD and one.id not in chosen]
+
+
+def _refusal(action: UserAction, job: JobState, culprit: Culprit) -> str:
     reason = because(
         Kind.DEPENDENCY,
         job=culprit.name,
@@ -80,5 +102,6 @@ def _refusal(job: JobState, culprit: Culprit) -> str:
         reason=None if culprit.status is JobStatus.CANCELED else culprit.reason,
     )
     return (
-        f"cannot retry {job.name}: its dependency {sentence(reason)}; retry {culprit.name} instead"
+        f"cannot {action.verb} {job.name}: its dependency {sentence(reason)};"
+        f" {action.verb} {culprit.name} instead"
     )

@@ -94,8 +94,8 @@ class UserAction(NamedTuple):
     """The statuses that the jobs must have: each job of the workflow, if it is about a workflow."""
     needs: frozenset[JobStatus] = frozenset()
     """At least one job of the workflow must have one of these statuses."""
-    needs_hold: bool = False
-    """Only held jobs."""
+    flag: str | None = None
+    """Only jobs that have this flag: ``held`` or ``suspended``."""
     archived: bool = True
     """Whether the action applies to an archived workflow."""
     refusal: str = "it {standing}"
@@ -141,6 +141,10 @@ class JobLike(Protocol):
     def held(self) -> bool:
         """Return whether the job is held."""
 
+    @property
+    def suspended(self) -> bool:
+        """Return whether the job is suspended."""
+
 
 class WorkflowLike(Protocol):
     """The properties of a workflow that decide whether an action applies."""
@@ -175,7 +179,7 @@ class Selection(NamedTuple, Generic[J_co]):
 
 def applies_to_job(action: UserAction, job: JobLike) -> bool:
     """Return whether the action is legal for the job as it is."""
-    return job.status in action.legal and (job.held or not action.needs_hold)
+    return job.status in action.legal and (action.flag is None or getattr(job, action.flag))
 
 
 def narrow(action: UserAction, jobs: Iterable[J]) -> tuple[list[J], dict[int, str]]:

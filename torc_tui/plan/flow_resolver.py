@@ -17,11 +17,10 @@ from operator import attrgetter
 
 from torc_tui.model import EdgeKind, JobSpec
 from torc_tui.patterns import PatternError
-from torc_tui.plan.data_flow import Flow
+from torc_tui.plan.dependencies import Flow
 from torc_tui.plan.job_sets import JobSets, report_pattern
-from torc_tui.plan.job_tokens import JobTokens
 from torc_tui.plan.names import PlanProblems, called, key_of
-from torc_tui.plan.references import Token
+from torc_tui.plan.references import JobTokens, Token
 from torc_tui.quoting import quoted
 
 Lists = Callable[[JobSpec], tuple[tuple[str, ...], tuple[str, ...]]]  # names, patterns

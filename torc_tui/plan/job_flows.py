@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from torc_tui.model import EdgeKind, FileSpec, JobSpec, UserDataSpec
-from torc_tui.plan.data_flow import Flow
+from torc_tui.plan.dependencies import Flow
 from torc_tui.plan.flow_resolver import FlowResolver
 from torc_tui.plan.job_sets import JobSets, as_regex
-from torc_tui.plan.job_tokens import JobTokens
 from torc_tui.plan.names import PlanProblems, key_of
-from torc_tui.plan.references import Token
+from torc_tui.plan.references import JobTokens, Token
 from torc_tui.quoting import quoted
 
 

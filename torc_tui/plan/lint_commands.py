@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from torc_tui.errors import Problem
 from torc_tui.model import JobSpec, Plan
-from torc_tui.plan.data_flow import canonical_path
+from torc_tui.plan.dependencies import canonical_path
 from torc_tui.plan.edge_reasons import edge_arrays
 from torc_tui.plan.names import called
 from torc_tui.plan.topology import find_unordered

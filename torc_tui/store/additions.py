@@ -8,20 +8,15 @@ recomputed for all jobs when the requirements change.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.model import ResourceRequirements
-from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.pool import rank
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import insert_requirements
-from torc_tui.store.encoding import dumps
 from torc_tui.store.workflows import read_requirements
 
 _NUMBERED = re.compile(r"job(\d{1,9})")
@@ -70,39 +65,6 @@ def requirement(conn: Connection, workflow_id: int, wanted: ResourceRequirements
     requirement_id = conn.allocate("resource_requirements")
     insert_requirements(conn, workflow_id, requirement_id, [replace(wanted, name=name)])
     return requirement_id
-
-
-def grow(
-    conn: Connection, workflow_id: int, wanted: Sequence[tuple[int, ResourceRequirements]]
-) -> list[Reason]:
-    """Give jobs increased requirements, and note by how much; return a reason for each job."""
-    known = read_requirements(conn, workflow_id)
-    rows: list[dict[str, Any]] = []
-    reasons: list[Reason] = []
-    for job_id, new in wanted:
-        job = conn.one(sql.GROWN, job_id=job_id)
-        assert job is not None, f"there is no job {job_id}"
-        grown: dict[str, Any] = {"requirement_id": job.requirement_id}
-        grown |= json.loads(job.grown) if job.grown else {}
-        old = known[job.requirement_id]
-        changes = {
-            name: (getattr(old, name), getattr(new, name))
-            for name in GROWING
-            if getattr(old, name) != getattr(new, name)
-        }
-        for name, (before, after) in changes.items():
-            grown[name] = [grown[name][0] if name in grown else before, after]
-        new_id = requirement(conn, workflow_id, new)
-        rows.append({"job_id": job_id, "requirement_id": new_id, "grown": dumps(grown)})
-        reasons.append(because(Kind.GROWN, **changes))
-    now = read_requirements(conn, workflow_id)
-    ranks = dict(zip(now, rank(list(now.values())), strict=True))
-    conn.many(
-        sql.GROW_JOB, [{**row, "resource_class": ranks[row["requirement_id"]]} for row in rows]
-    )
-    if len(now) > len(known):
-        classify(conn, workflow_id)
-    return reasons
 
 
 def classify(conn: Connection, workflow_id: int) -> None:

@@ -29,9 +29,6 @@ from torc_tui.model import (
 )
 from torc_tui.store.encoding import dumps
 from torc_tui.workflow_file import checks
-from torc_tui.workflow_file.failure_keys import RULE
-from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of
-from torc_tui.workflow_file.key_tables import Key
 from torc_tui.workflow_file.schema import (
     ACTION,
     EXECUTION,
@@ -39,12 +36,14 @@ from torc_tui.workflow_file.schema import (
     JOB,
     JOB_OPTIONS,
     REQUIREMENTS,
+    RULE,
     SCHEDULER,
     SETTINGS,
     STDIO,
     WORKFLOW,
+    Key,
 )
-from torc_tui.workflow_file.spelling import string
+from torc_tui.workflow_file.values import InvalidValue, kind_of, string
 
 Check = Callable[[Any], Any]
 

@@ -18,8 +18,7 @@ from torc_tui.store.document_entries import (
     entries_of,
     listed,
 )
-from torc_tui.workflow_file.invalid_value import InvalidValue
-from torc_tui.workflow_file.spelling import string
+from torc_tui.workflow_file.values import InvalidValue, string
 
 
 class Places:

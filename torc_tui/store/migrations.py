@@ -25,7 +25,6 @@ _NEW_COLUMNS = {
         "suspended BOOLEAN DEFAULT false NOT NULL",
         "lost INTEGER DEFAULT 0 NOT NULL",
         "grown TEXT",
-        "ignored BOOLEAN DEFAULT false NOT NULL",
     ),
     "result": ("log_stem TEXT", "signature TEXT"),
     "compute_node": (
@@ -41,7 +40,6 @@ _NEW_COLUMNS = {
     ),
 }
 _NEW_TABLES = (
-    "CREATE INDEX job_delayed ON job (workflow_id, not_before) WHERE not_before IS NOT NULL",
     """
     CREATE TABLE allocation (
         id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, run_id INTEGER, engine TEXT NOT NULL,
@@ -120,6 +118,15 @@ def _from_2(raw: Any, dialect: str) -> None:
     _encode_reasons(raw, "result", dialect)
 
 
+def _from_3(raw: Any, dialect: str) -> None:
+    """Add the reasons of holds, canaries, and what became of actions."""
+    for column in ("hold_reason TEXT", "canary BOOLEAN"):
+        raw.execute(f"ALTER TABLE job ADD COLUMN {column}")
+    for column in ("return_code INTEGER", "handled_seq BIGINT DEFAULT 0 NOT NULL"):
+        raw.execute(f"ALTER TABLE action ADD COLUMN {column}")
+    raw.execute("CREATE INDEX job_held ON job (workflow_id, family, hold_reason) WHERE held")
+
+
 def _forget_undeclared(raw: Any) -> None:
     """Let memory and runtime be NULL where a file declares none.
 
@@ -156,5 +163,5 @@ def _encode_reasons(raw: Any, table: str, dialect: str) -> None:
     )
 
 
-STEPS: dict[int, Step] = {1: _from_1, 2: _from_2}
+STEPS: dict[int, Step] = {1: _from_1, 2: _from_2, 3: _from_3}
 """Version -> step to the next version."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from torc_tui.model import (
@@ -57,6 +57,19 @@ class RunContext:
     rules: Mapping[int, Sequence[FailureRule]]
     actions: Sequence[StoredAction]
 
+    def shell(self, invocation_script: str | None, own: str | None) -> str | None:
+        """Return the program that gets the command of a job; None for ``bash -c``.
+
+        ``own`` are the options of the job, as the database holds them. An invocation script gets
+        ``bash -c``: it takes the place of a shell of the workflow.
+        """
+        found: str | None = None if invocation_script else self.option(own, "shell")
+        return found
+
+    def script(self, invocation_script: str | None, own: str | None) -> str | None:
+        """Return what runs the command of a job: its invocation script, or its shell."""
+        return invocation_script or self.shell(None, own)
+
     def option(self, own: str | None, key: str) -> Any:
         """Return an option of a job: its own, or that of the workflow; None where neither is set.
 
@@ -83,10 +96,7 @@ def read(conn: Connection, workflow_id: int) -> RunContext:
         require_user_data=row.require_user_data,
         settings=json.loads(row.settings),
         requirements=read_requirements(conn, workflow_id),
-        rules={
-            handler.id: [failure_rule(rule) for rule in json.loads(handler.rules)]
-            for handler in handlers
-        },
+        rules={handler.id: _rules(json.loads(handler.rules)) for handler in handlers},
         actions=[
             StoredAction(
                 id=action.id,
@@ -101,16 +111,8 @@ def read(conn: Connection, workflow_id: int) -> RunContext:
     )
 
 
-_RULE_FIELDS = {field.name for field in fields(FailureRule)}
-
-
-def failure_rule(stored: Mapping[str, Any]) -> FailureRule:
-    """Return a rule as the database holds it; keys of a later version are left out."""
-    known = {key: value for key, value in stored.items() if key in _RULE_FIELDS}
-    lists: dict[str, Any] = {
-        key: tuple(known[key]) for key in ("exit_codes", "causes") if key in known
-    }
-    return FailureRule(**known | lists)
+def _rules(values: Sequence[Mapping[str, Any]]) -> list[FailureRule]:
+    return [FailureRule(**{**value, "exit_codes": tuple(value["exit_codes"])}) for value in values]
 
 
 def environments_with_references(conn: Connection, workflow_id: int) -> list[tuple[str, str]]:

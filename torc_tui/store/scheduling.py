@@ -16,10 +16,10 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.decide import Outcome
-from torc_tui.model import Allocation, Cause, Exited, GpuGrant, Json, Started, Usage
+from torc_tui.model import Allocation, AttemptKey, Cause, Exited, GpuGrant, Json, Started, Usage
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
-from torc_tui.store import sql, workflows
+from torc_tui.store import sql, user_actions, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.encoding import dumps
@@ -176,56 +176,39 @@ def unclaim(conn: Connection, attempts: Sequence[tuple[int, int]]) -> list[Event
 
 
 class Ended(NamedTuple):
-    """An attempt that has ended, and the decision about its job.
-
-    ``grown`` says by how much the request of the job was increased.
-    """
+    """An attempt that has ended, and the decision about its job."""
 
     exited: Exited
     outcome: Outcome
     retries: int
     allocation: str
     output_dir: str
+    not_before: float | None = None
     signature: str | None = None
     warnings: Sequence[Reason] = ()
-    grown: Reason | None = None
-
-    @property
-    def not_before(self) -> float | None:
-        """When the next attempt may start at the earliest; None: at once."""
-        delay = self.outcome.delay
-        return self.exited.ended_at + delay if self.outcome.retry and delay else None
 
 
 def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow]:
     """Record attempts that have ended, and change their dependents."""
     conn.many(sql.END, map(_job_row, ended))
-    ended = _grow(conn, ended)
     conn.many(sql.ADD_RESULT, [_result_row(node_id, one) for one in ended])
     events = [event for one in ended for event in _end_events(one)]
-    released = [  # dependents see a success where the failure is ignored
-        (
-            one.exited.key.job_id,
-            JobStatus.COMPLETED if one.outcome.ignored else one.outcome.status,
-        )
+    released = [
+        (one.exited.key.job_id, one.outcome.status)
         for one in ended
         if one.outcome.releases and not one.outcome.retry
     ]
     at = max(one.exited.ended_at for one in ended)
-    return events + settle_ended(conn, released, at)
+    events += settle_ended(conn, released, at)
+    again = [one.exited.key for one in ended if one.outcome.rerun]
+    return events + (_rerun(conn, again, at) if again else [])
 
 
-def _grow(conn: Connection, ended: Sequence[Ended]) -> Sequence[Ended]:
-    """Increase the requests of jobs that run again with more; return the ends with the changes."""
-    growing = [one for one in ended if one.outcome.grown is not None]
-    if not growing:
-        return ended
-    from torc_tui.store import additions  # few workflows need it
-
-    wanted = [(one.exited.key.job_id, one.outcome.grown) for one in growing if one.outcome.grown]
-    reasons = additions.grow(conn, growing[0].exited.key.workflow_id, wanted)
-    changed = dict(zip((job_id for job_id, _ in wanted), reasons, strict=True))
-    return [one._replace(grown=changed.get(one.exited.key.job_id)) for one in ended]
+def _rerun(conn: Connection, attempts: Sequence[AttemptKey], at: float) -> list[EventRow]:
+    """Reset jobs that were stopped because a user reruns them."""
+    ids = [key.job_id for key in attempts]
+    user_actions.reset(conn, ids)
+    return user_actions.put_back(conn, attempts[0].workflow_id, ids, at, ("job_rerun", None))
 
 
 _USAGE = tuple(field.name for field in fields(Usage))
@@ -244,8 +227,7 @@ def _job_row(one: Ended) -> dict[str, Any]:
         "reason": outcome.reason.encode() if outcome.reason else None,
         "stop_requested": "stopped" if outcome.interrupted else None,
         "not_before": one.not_before,
-        "ignored": outcome.ignored,
-        "times_lost": int(outcome.cause in (Cause.LOST, Cause.GPU_LOST)),
+        "times_lost": int(outcome.cause is Cause.LOST),
         "job_id": key.job_id,
     }
 
@@ -286,12 +268,11 @@ def _end_events(one: Ended) -> list[EventRow]:
     if outcome.retry:
         retried: dict[str, Json] = {
             "attempt": key.attempt_id + 1,
+            "number": one.retries + 2,  # of `of`: losses do not count
             "of": outcome.retry.max_retries + 1,
             "reason": data.get("reason"),
             "not_before": one.not_before,
         }
-        if one.grown:
-            retried["grown"] = one.grown.to_json()
         events.append(("job_retried", key.job_id, retried))
     return events
 
@@ -314,8 +295,6 @@ def _end_data(one: Ended) -> dict[str, Json]:
         data["cause"], data["reason"] = outcome.cause.value, outcome.reason.to_json()
     if outcome.interrupted:
         data["interrupted"] = True
-    if outcome.ignored:
-        data["ignored"] = True
     return data
 
 

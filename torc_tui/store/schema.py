@@ -39,7 +39,7 @@ from sqlalchemy import (
 
 from torc_tui.status import HELD, JobStatus
 
-VERSION = 3
+VERSION = 4
 """Version of the schema. A change needs a step in `torc_tui.store.migrations`."""
 
 CHANNEL = "torc_event"
@@ -175,6 +175,9 @@ action = Table(
     Column("settings", JsonText, nullable=False),
     Column("executed_run_id", Integer),  # the run in which it was executed last
     Column("executed_at", Float),
+    Column("return_code", Integer),  # of that execution, once it has ended
+    # on_job_failed: the last event of the workflow that was examined for failures.
+    Column("handled_seq", BigInteger, nullable=False, default=0, server_default=text("0")),
     Index("action_by_workflow", "workflow_id"),
 )
 
@@ -193,6 +196,9 @@ job = Table(
     Column("script", JsonText),
     Column("status", StatusNumber, nullable=False, default=int(JobStatus.UNINITIALIZED)),
     _flag("held", False),
+    Column("hold_reason", ReasonText),  # if the flag alone does not tell
+    # A canary of its entry; false: held until the canaries have succeeded.
+    Column("canary", Boolean),
     Column("priority", Integer, nullable=False),
     # The rank of its requirements, 0 the largest; equal requirements share it.
     Column("resource_class", Integer, nullable=False),
@@ -231,21 +237,18 @@ job = Table(
     Column("not_before", Float, **ATTEMPT),  # a retry waits until then
     _flag("suspended", server_default=false(), **ATTEMPT),  # by SIGSTOP
     Column("lost", Integer, nullable=False, server_default=text("0"), **ATTEMPT),  # in this run
-    # By how much retries have increased its request: {requirement_id, memory, gpu_memory, runtime}.
-    # The id is that of its requirements in the file, the others are (before, after).
+    # Requirements that retries have increased: {memory, runtime}.
     Column("grown", JsonText, **ATTEMPT),
-    # It did not succeed, and by its failure rule that counts as a success.
-    _flag("ignored", server_default=false(), **ATTEMPT),
 )
 JOB_RECORD = """
     id workflow_id name command invocation_script status cancel_on_blocking_job_failure
     supports_termination requirement_id:resource_requirements_id failure_handler_id attempt_id
-    priority held group parameter_values:parameters env compute_node_id pid started_at ended_at
-    return_code reason not_before allocation grown ignored
+    priority held hold_reason group parameter_values:parameters env compute_node_id pid
+    started_at ended_at return_code reason not_before allocation suspended
 """
 """The columns of a job that lists show; ``column:name`` has another name there."""
 JOB_DOCUMENT = """
-    id name command invocation_script script priority cancel_on_blocking_job_failure
+    id name command invocation_script script priority canary cancel_on_blocking_job_failure
     supports_termination requirement_id:resource_requirements_id failure_handler_id scheduler
     group parameter_values:parameters env stdio options require_user_data
     input_files:input_file_ids output_files:output_file_ids
@@ -262,7 +265,7 @@ Index(
     job.c.id,
     **_where(and_(job.c.status == int(JobStatus.READY), ~job.c.held)),
 )
-Index("job_delayed", job.c.workflow_id, job.c.not_before, **_where(job.c.not_before.is_not(None)))
+Index("job_held", job.c.workflow_id, job.c.group, job.c.hold_reason, **_where(job.c.held))
 Index("job_active", job.c.compute_node_id, **_where(job.c.status.in_(sorted(map(int, HELD)))))
 
 gate = Table(

@@ -38,7 +38,7 @@ class ActiveAttemptsRow(NamedTuple):
     started_at: float | None
     compute_node_id: int | None
 def ACTIVE_ATTEMPTS(*, workflow_id: int) -> ActiveAttemptsRow: ...
-def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> IgnoredRow: ...
+def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> SuspendedRow: ...
 class ActiveNodesRow(NamedTuple):
     id: int
     workflow_id: int
@@ -92,6 +92,7 @@ def APPLY_CHANGE(
 def ASK_ALL_TO_STOP(*, stop_requested: str | None, workflow_id: int) -> None: ...
 def ASK_JOB_TO_STOP(*, stop_requested: str | None, job_id: int) -> None: ...
 def ASK_NODE_TO_STOP(*, stop_requested: str | None, node_id: int) -> None: ...
+def BEGIN_AGAIN(*, job_ids: str) -> None: ...
 class BlameRow(NamedTuple):
     name: str
     status: int
@@ -139,11 +140,12 @@ def CORRECT_REQUIREMENTS(
     *, num_cpus: int, memory: int | None, runtime: float | None, requirement_id: int
 ) -> None: ...
 class CulpritsRow(NamedTuple):
+    job_id: int
     id: int
     name: str
     status: int
     reason: str | None
-def CULPRITS(*, job_id: int) -> CulpritsRow: ...
+def CULPRITS(*, job_ids: str) -> CulpritsRow: ...
 def CURRENT_ATTEMPT(*, job_id: int) -> ActiveAttemptsRow: ...
 def DELETE_DEPENDENCIES(*, workflow_id: int) -> None: ...
 def DELETE_EVENTS(*, workflow_id: int) -> None: ...
@@ -170,7 +172,7 @@ def DISABLE_JOB(*, reason: str | None, job_id: int) -> None: ...
 class DoomedRow(NamedTuple):
     id: int
     name: str
-def DOOMED(*, job_id: int) -> DoomedRow: ...
+def DOOMED(*, job_ids: str) -> DoomedRow: ...
 class EdgesRow(NamedTuple):
     job_id: int
     depends_on_id: int
@@ -183,7 +185,7 @@ def EMPTY_OUTPUT_DATA(*, group_id: int) -> EmptyOutputDataRow: ...
 def END(
     *, status: int, attempt_id: int, retries: int, stop_requested: str | None, started_at: float
     | None, ended_at: float | None, return_code: int | None, reason: str | None, not_before:
-    float | None, times_lost: int, ignored: bool, job_id: int
+    float | None, times_lost: int, job_id: int
 ) -> None: ...
 class EndedAttemptsRow(NamedTuple):
     job_id: int
@@ -239,6 +241,7 @@ class ExportJobsRow(NamedTuple):
     invocation_script: str | None
     script: str | None
     priority: int
+    canary: bool | None
     cancel_on_blocking_job_failure: bool
     supports_termination: bool
     resource_requirements_id: int
@@ -327,7 +330,7 @@ class FollowersRow(NamedTuple):
     id: int
     name: str
     status: int
-def FOLLOWERS(*, job_id: int) -> FollowersRow: ...
+def FOLLOWERS(*, job_ids: str) -> FollowersRow: ...
 class FreeRow(NamedTuple):
     id: int
     unsuccessful: int
@@ -345,7 +348,6 @@ class FreshnessOfJobRow(NamedTuple):
     options: str | None
     started_at: float | None
     stop_requested: str | None
-    ignored: bool
     reason: str | None
     input_files: int | None
     output_files: int | None
@@ -388,13 +390,6 @@ class GroupPathsRow(NamedTuple):
     name: str
     path: str
 def GROUP_PATHS(*, group_id: int) -> GroupPathsRow: ...
-class GrownRow(NamedTuple):
-    requirement_id: int
-    grown: str | None
-def GROWN(*, job_id: int) -> GrownRow: ...
-def GROW_JOB(
-    *, resource_class: int, requirement_id: int, grown: str | None, job_id: int
-) -> None: ...
 class HandlerRulesRow(NamedTuple):
     id: int
     rules: str
@@ -425,6 +420,7 @@ class HeldAttemptsRow(NamedTuple):
     stdio: str | None
     options: str | None
     lost: int
+    suspended: bool
 def HELD_ATTEMPTS(*, node_id: int) -> HeldAttemptsRow: ...
 class HeldByOthersRow(NamedTuple):
     allocation: str | None
@@ -440,6 +436,7 @@ class HeldJobsRow(NamedTuple):
     attempt_id: int
     status: int
     stop_requested: str | None
+    suspended: bool
 def HELD_JOBS(*, node_id: int) -> HeldJobsRow: ...
 class HoldingsRow(NamedTuple):
     job_id: int
@@ -459,13 +456,14 @@ class HoldingsRow(NamedTuple):
     runner_pid: int
     runner_started: int
 def HOLDINGS(*, location: str) -> HoldingsRow: ...
+class HoldsRow(NamedTuple):
+    hold_reason: str | None
+    number: int
+def HOLDS(*, workflow_id: int) -> HoldsRow: ...
 class HostNamesRow(NamedTuple):
     id: int
     hostname: str
 def HOST_NAMES(*, workflow_id: int) -> HostNamesRow: ...
-class IgnoredRow(NamedTuple):
-    number: int
-def IGNORED(*, workflow_id: int) -> IgnoredRow: ...
 INSERT_ACTIONS: BulkInsert
 INSERT_COMPUTE_NODES: BulkInsert
 INSERT_DEPENDENCIES: BulkInsert
@@ -481,7 +479,7 @@ INSERT_USER_DATA_GROUPS: BulkInsert
 INSERT_USER_DATA_VERSIONS: BulkInsert
 INSERT_WORKFLOW: BulkInsert
 INSERT_WORKFLOW_TEXT: BulkInsert
-def INTERRUPTED(*, workflow_id: int) -> IgnoredRow: ...
+def INTERRUPTED(*, workflow_id: int) -> SuspendedRow: ...
 class InterruptedJobsRow(NamedTuple):
     id: int
     reason: str | None
@@ -500,6 +498,7 @@ class JobRow(NamedTuple):
     attempt_id: int
     priority: int
     held: bool
+    hold_reason: str | None
     group: str
     parameters: str | None
     env: str | None
@@ -511,10 +510,17 @@ class JobRow(NamedTuple):
     reason: str | None
     not_before: float | None
     allocation: str | None
-    grown: str | None
-    ignored: bool
+    suspended: bool
     scheduler_id: int | None
 def JOB(*, job_id: int) -> JobRow: ...
+class JobsToChooseRow(NamedTuple):
+    id: int
+    name: str
+    group: str
+    status: int
+    return_code: int | None
+    cause: str | None
+def JOBS_TO_CHOOSE(*, workflow_id: int) -> JobsToChooseRow: ...
 class JobDataGroupsRow(NamedTuple):
     workflow_id: int
     status: int
@@ -546,22 +552,24 @@ class JobSettingRow(NamedTuple):
     command: str
     invocation_script: str | None
     env: str | None
+    options: str | None
     attempt_id: int
     allocation: str | None
     output_dir: str | None
     compute_node_id: int | None
 def JOB_SETTING(*, job_id: int) -> JobSettingRow: ...
-class JobStateRow(NamedTuple):
+class JobStatesRow(NamedTuple):
     id: int
     workflow_id: int
     name: str
     status: int
     held: bool
+    suspended: bool
     priority: int
     compute_node_id: int | None
     pid: int | None
     process_started: int | None
-def JOB_STATE(*, job_id: int) -> JobStateRow: ...
+def JOB_STATES(*, job_ids: str) -> JobStatesRow: ...
 class JobTimesRow(NamedTuple):
     first_start: float | None
     last_end: float | None
@@ -679,9 +687,6 @@ def MISSING_USER_DATA(*, workflow_id: int) -> MissingUserDataRow: ...
 class NextClassRow(NamedTuple):
     resource_class: int | None
 def NEXT_CLASS(*, workflow_id: int, after: int) -> NextClassRow: ...
-class NextRetryRow(NamedTuple):
-    not_before: float | None
-def NEXT_RETRY(*, workflow_id: int, now: float) -> NextRetryRow: ...
 class NextRunRow(NamedTuple):
     run_id: int
 def NEXT_RUN(*, workflow_id: int) -> NextRunRow: ...
@@ -720,7 +725,6 @@ class ReadyJobsRow(NamedTuple):
     require_user_data: bool | None
     failure_handler_id: int | None
     resource_class: int
-    lost: int
 def READY_JOBS(
     *, workflow_id: int, resource_class: int, now: float, limit: int
 ) -> ReadyJobsRow: ...
@@ -759,9 +763,8 @@ class RequirementsRow(NamedTuple):
     num_nodes: int
     runtime: float | None
 def REQUIREMENTS(*, workflow_id: int) -> RequirementsRow: ...
-def RESET_JOB(*, job_id: int) -> None: ...
 def RESET_JOBS(*, workflow_id: int) -> None: ...
-def RESET_STALE(*, job_id: int) -> None: ...
+def RESET_LISTED_JOBS(*, job_ids: str) -> None: ...
 def RESIZE_NODE(*, num_cpus: int, memory: int, options: str, node_id: int) -> None: ...
 class ResultRow(NamedTuple):
     id: int
@@ -834,13 +837,14 @@ def SET_DATA_GROUPS(
     *, input_user_data: int | None, output_user_data: int | None, job_id: int
 ) -> None: ...
 def SET_FILE_TIMES(*, st_mtime: float | None, st_size: int | None, file_id: int) -> None: ...
-def SET_HELD(*, held: bool, job_id: int) -> None: ...
+def SET_HELD(*, held: bool, hold_reason: str | None, job_id: int) -> None: ...
 def SET_MACHINE_SERIES(*, series: bytes, compute_node_id: int) -> None: ...
 def SET_PAUSED(*, is_paused: bool, workflow_id: int) -> None: ...
 def SET_PRIORITY(*, priority: int, job_id: int) -> None: ...
 def SET_REQUIREMENT(*, requirement_id: int, job_id: int) -> None: ...
 def SET_RESOURCE_CLASS(*, resource_class: int, workflow_id: int, requirement_id: int) -> None: ...
 def SET_RUN(*, run_id: int, workflow_id: int) -> None: ...
+def SET_SUSPENDED(*, suspended: bool, job_id: int) -> None: ...
 class SizeOfSeriesRow(NamedTuple):
     size: int
 def SIZE_OF_SERIES() -> SizeOfSeriesRow: ...
@@ -870,7 +874,8 @@ class SnapshotJobsRow(NamedTuple):
     reason: str | None
     not_before: float | None
     stop_requested: str | None
-    ignored: bool
+    hold_reason: str | None
+    suspended: bool
 def SNAPSHOT_JOBS(*, workflow_id: int) -> SnapshotJobsRow: ...
 def START(
     *, pid: int | None, process_started: int | None, started_at: float | None, job_id: int,
@@ -883,6 +888,14 @@ def STATUS_COUNTS(*, workflow_id: int) -> StatusCountsRow: ...
 class StatusOfJobRow(NamedTuple):
     status: int
 def STATUS_OF_JOB(*, job_id: int) -> StatusOfJobRow: ...
+class SuspendedRow(NamedTuple):
+    number: int
+def SUSPENDED(*, workflow_id: int) -> SuspendedRow: ...
+class SuspensionsRow(NamedTuple):
+    job_id: int | None
+    kind: str
+    timestamp: float
+def SUSPENSIONS(*, workflow_id: int) -> SuspensionsRow: ...
 class TakeSeqsRow(NamedTuple):
     last_seq: int
 def TAKE_SEQS(*, n: int, workflow_id: int) -> TakeSeqsRow: ...

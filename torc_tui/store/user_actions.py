@@ -1,19 +1,22 @@
 """Apply user actions to the rows of workflows and jobs.
 
 Input: a connection inside a write transaction, ids, values. The caller has checked that the action
-is allowed, and calls `dependency_counters.resettle` afterwards to update other jobs.
+is allowed, and calls `dependency_counters.resettle` or `put_back` afterwards to update other jobs.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from torc_tui.model import Json
 from torc_tui.reasons import Reason, decode
 from torc_tui.status import JobStatus
-from torc_tui.store import sql
+from torc_tui.store import dependency_counters, sql
 from torc_tui.store.connection import Connection
+from torc_tui.store.dependency_counters import EventRow
+from torc_tui.store.encoding import dumps
 
 # -- runs ------------------------------------------------------------------------------------------
 
@@ -28,6 +31,18 @@ def next_run(conn: Connection, workflow_id: int) -> int:
     return int(conn.value(sql.NEXT_RUN, workflow_id=workflow_id))
 
 
+def next_partial_run(conn: Connection, workflow_id: int, job_ids: Sequence[int]) -> int:
+    """Begin a new run of some jobs; return its number.
+
+    Actions are not repeated, but for those that run on the completion of these jobs.
+    """
+    run_id = next_run(conn, workflow_id)
+    conn.execute(sql.KEEP_ACTIONS, workflow_id=workflow_id, run_id=run_id)
+    if job_ids:
+        rearm_actions(conn, workflow_id, job_ids)
+    return run_id
+
+
 # -- jobs ------------------------------------------------------------------------------------------
 
 
@@ -39,6 +54,7 @@ class JobState(NamedTuple):
     name: str
     status: JobStatus
     held: bool
+    suspended: bool
     priority: int
     compute_node_id: int | None
     pid: int | None
@@ -47,12 +63,13 @@ class JobState(NamedTuple):
 
 def job_states(conn: Connection, job_ids: Iterable[int]) -> list[JobState]:
     """Return the state of these jobs, in their order; jobs that do not exist are left out."""
-    found = []
-    for job_id in job_ids:
-        row = conn.one(sql.JOB_STATE, job_id=job_id)
-        if row is not None:
-            found.append(JobState(**(row._asdict() | {"status": JobStatus(row.status)})))
-    return found
+    wanted = list(job_ids)
+    statuses = list(JobStatus)
+    found = {
+        row.id: JobState(**(row._asdict() | {"status": statuses[row.status]}))
+        for row in conn.rows(sql.JOB_STATES, job_ids=dumps(wanted))
+    }
+    return [found[job_id] for job_id in wanted if job_id in found]
 
 
 def cancel(
@@ -86,9 +103,19 @@ def set_paused(conn: Connection, workflow_id: int, paused: bool) -> None:
     conn.execute(sql.SET_PAUSED, workflow_id=workflow_id, is_paused=paused)
 
 
-def set_held(conn: Connection, job_ids: Sequence[int], held: bool) -> None:
+def set_held(
+    conn: Connection, job_ids: Sequence[int], held: bool, reason: Reason | None = None
+) -> None:
     """Hold jobs, so that they are not started, or release them."""
-    conn.many(sql.SET_HELD, [{"held": held, "job_id": job_id} for job_id in job_ids])
+    text = reason.encode() if reason else None
+    rows = [{"held": held, "hold_reason": text, "job_id": job_id} for job_id in job_ids]
+    conn.many(sql.SET_HELD, rows)
+
+
+def set_suspended(conn: Connection, job_ids: Sequence[int], suspended: bool) -> None:
+    """Suspend running jobs, or resume them: their runners read the flag."""
+    rows = [{"suspended": suspended, "job_id": job_id} for job_id in job_ids]
+    conn.many(sql.SET_SUSPENDED, rows)
 
 
 def set_priority(conn: Connection, job_ids: Sequence[int], priority: int) -> None:
@@ -104,7 +131,32 @@ def disable(conn: Connection, job_ids: Sequence[int], reason: Reason) -> None:
 
 def reset(conn: Connection, job_ids: Sequence[int]) -> None:
     """Make jobs uninitialized, with their next attempt if they had one."""
-    conn.many(sql.RESET_JOB, [{"job_id": job_id} for job_id in job_ids])
+    conn.execute(sql.RESET_LISTED_JOBS, job_ids=dumps(list(job_ids)))
+
+
+def begin_again(conn: Connection, job_ids: Sequence[int]) -> None:
+    """Make jobs uninitialized at the start of a new run."""
+    conn.execute(sql.BEGIN_AGAIN, job_ids=dumps(list(job_ids)))
+
+
+def put_back(
+    conn: Connection,
+    workflow_id: int,
+    job_ids: Sequence[int],
+    at: float,
+    ready: tuple[str, Mapping[str, Json] | None] = ("job_ready", None),
+) -> list[EventRow]:
+    """Let jobs that were reset wait for their dependencies, or start; return the events.
+
+    ``ready`` is the event of a job that may start.
+    """
+    rows = dependency_counters.resettle(conn, workflow_id, at)
+    for job in job_states(conn, job_ids):
+        if job.status is JobStatus.READY:
+            rows.append((ready[0], job.id, dict(ready[1]) if ready[1] else None))
+        elif job.status is JobStatus.BLOCKED:
+            rows.append(("job_blocked", job.id, None))
+    return rows
 
 
 class Follower(NamedTuple):
@@ -115,19 +167,17 @@ class Follower(NamedTuple):
     status: JobStatus
 
 
-def followers(conn: Connection, job_id: int) -> list[Follower]:
-    """Return the jobs downstream whose status follows from the end of this job."""
-    rows = conn.rows(sql.FOLLOWERS, job_id=job_id)
+def followers(conn: Connection, job_ids: Sequence[int]) -> list[Follower]:
+    """Return the jobs downstream whose status follows from the end of these jobs."""
+    rows = conn.rows(sql.FOLLOWERS, job_ids=dumps(list(job_ids)))
     return [Follower(row.id, row.name, JobStatus(row.status)) for row in rows]
 
 
 def doomed(conn: Connection, job_ids: Sequence[int]) -> dict[int, str]:
     """Return the names, by id, of the other jobs that are canceled when these are canceled."""
-    found: dict[int, str] = {}
-    for job_id in job_ids:
-        if job_id not in found:  # otherwise its dependents were found with it
-            found |= {row.id: row.name for row in conn.rows(sql.DOOMED, job_id=job_id)}
-    return {job_id: name for job_id, name in found.items() if job_id not in set(job_ids)}
+    chosen = set(job_ids)
+    rows = conn.rows(sql.DOOMED, job_ids=dumps(list(job_ids)))
+    return {row.id: row.name for row in rows if row.id not in chosen}
 
 
 class Culprit(NamedTuple):
@@ -139,10 +189,13 @@ class Culprit(NamedTuple):
     reason: Reason | None
 
 
-def culprits(conn: Connection, job_id: int) -> list[Culprit]:
-    """Return the unsuccessful dependencies of a job; none for a job that runs regardless."""
-    rows = conn.rows(sql.CULPRITS, job_id=job_id)
-    return [Culprit(row.id, row.name, JobStatus(row.status), decode(row.reason)) for row in rows]
+def culprits(conn: Connection, job_ids: Sequence[int]) -> dict[int, list[Culprit]]:
+    """Return the unsuccessful dependencies of jobs; none for a job that runs regardless."""
+    found: dict[int, list[Culprit]] = {}
+    for row in conn.rows(sql.CULPRITS, job_ids=dumps(list(job_ids))):
+        one = Culprit(row.id, row.name, JobStatus(row.status), decode(row.reason))
+        found.setdefault(row.job_id, []).append(one)
+    return found
 
 
 def rearm_actions(conn: Connection, workflow_id: int, job_ids: Sequence[int]) -> None:

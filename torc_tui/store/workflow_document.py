@@ -51,8 +51,7 @@ from torc_tui.store.document_entries import (
 )
 from torc_tui.store.document_graph import Places, read_graph
 from torc_tui.workflow_file import checks
-from torc_tui.workflow_file.invalid_value import InvalidValue
-from torc_tui.workflow_file.spelling import string
+from torc_tui.workflow_file.values import InvalidValue, string
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from torc_tui.errors import Refused
 from torc_tui.model import Job, Json, ResourceRequirements, Workflow
 from torc_tui.reasons import Kind, Reason, because, decode
-from torc_tui.status import UNSUCCESSFUL, JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.store import event_log, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import create as create
@@ -98,7 +98,7 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
     for row in rows:
         # Unpacked at once, because a workflow may have 100,000 jobs.
         number, name, status, group, values, priority, held, attempt, requirement, unmet = row[:10]
-        node, started, ended, code, reason, not_before, stop, ignored = row[10:]
+        node, started, ended, code, reason, not_before, stop, hold, suspended = row[10:]
         text = ""
         if values:
             text = shown.get(values) or shown.setdefault(values, values_text(json.loads(values)))
@@ -121,7 +121,8 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
                 decode(reason) if reason else None,
                 not_before,
                 stop == "stopped" and status == JobStatus.TERMINATED,
-                bool(ignored),
+                decode(hold) if hold else None,
+                bool(suspended),
             )
         )
     return found
@@ -141,8 +142,6 @@ def _workflow(conn: Connection, row: sql.WorkflowRow) -> Workflow:
     values["counts"] = counts(conn, row.id)
     if JobStatus.TERMINATED in values["counts"]:
         values["interrupted"] = interrupted(conn, row.id)
-    if not UNSUCCESSFUL.isdisjoint(values["counts"]):
-        values["ignored"] = ignored(conn, row.id)
     return Workflow(**values)
 
 
@@ -261,6 +260,17 @@ def left(conn: Connection, workflow_id: int) -> list[Left]:
     return [Left(**row._asdict()) for row in rows]
 
 
+def holds(conn: Connection, workflow_id: int) -> list[tuple[Reason, int]]:
+    """Return why jobs that have not started are held, and how many for each reason."""
+    rows = conn.rows(sql.HOLDS, workflow_id=workflow_id)
+    return [(decode(row.hold_reason) or because(Kind.HELD), row.number) for row in rows]
+
+
+def suspended(conn: Connection, workflow_id: int) -> int:
+    """Return how many jobs are suspended."""
+    return int(conn.value(sql.SUSPENDED, workflow_id=workflow_id))
+
+
 def names(
     conn: Connection, workflow_id: int, requirement_id: int, status: int, limit: int = 1000
 ) -> list[tuple[int, str]]:
@@ -293,11 +303,6 @@ def resume_interrupted(
             reason = because(Kind.RESUMED, after=decode(job.reason)).to_json()
             rows.append(("job_retried", job.id, {"attempt": attempt, "reason": reason}))
     return rows
-
-
-def ignored(conn: Connection, workflow_id: int) -> int:
-    """Return how many jobs did not succeed and count as if they had."""
-    return int(conn.value(sql.IGNORED, workflow_id=workflow_id))
 
 
 def interrupted(conn: Connection, workflow_id: int) -> int:

@@ -16,10 +16,120 @@ from __future__ import annotations
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
 
 from torc_tui.views.ansi_style import MARK, PLAIN, Style, sgr
-from torc_tui.views.safe_text import SUSPECT, caret, safe
-from torc_tui.views.text_row import Line, Span, TextRow
+
+SUSPECT = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u0300-\u036f\u061c\u115f\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u20d0-\u20ff\ufe20-\ufe2f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Characters of a text that is not shown as it is."""
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb]")
+_INVISIBLE = re.compile(
+    "[\xad\u115f\u180b-\u180f\u200b\u200c\u2060-\u2065\ufeff\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
+_COMBINING = "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u200d]"
+_MANY_MARKS = re.compile(f"({_COMBINING}{{4}}){_COMBINING}+")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def safe(text: str) -> str:
+    """Return a text without controls as one that any terminal can show."""
+    if SUSPECT.search(text) is None:
+        return text
+    text = _SURROGATES.sub("\ufffd", text)
+    text = _DIRECTIONS.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
+    return _INVISIBLE.sub("", text)
+
+
+def caret(char: str) -> str:
+    """Return a control character in caret notation: ``^G``, or ``<85>`` above ASCII."""
+    code = ord(char)
+    return f"^{chr(code ^ 64)}" if code < 128 else f"<{code:02X}>"
+
+
+def with_few_marks(text: str) -> str:
+    """Return a text with at most four combining marks on a character."""
+    return text if text.isascii() else _MANY_MARKS.sub(r"\1", text)
+
+
+class Span(NamedTuple):
+    """A part of a line in one style."""
+
+    text: str
+    style: Style
+
+
+Line = tuple[Span, ...]
+
+
+class TextRow:
+    """The characters of a line with their styles, and the column of the cursor.
+
+    At most ``cut`` characters are kept; the line ends with the number of the others.
+    """
+
+    __slots__ = ("chars", "column", "cut", "overflow", "styles", "used")
+
+    def __init__(self, cut: int) -> None:
+        self.cut = cut
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a new line."""
+        self.chars: list[str] = []
+        self.styles: list[Style] = []
+        self.column = 0
+        self.overflow = 0
+        self.used = False
+
+    def write(self, text: str, style: Style) -> None:
+        """Write at the cursor, over what is there."""
+        self.used = True
+        start, end = self.column, self.column + len(text)
+        self.column = end
+        if end > self.cut:
+            self.overflow = max(self.overflow, end - self.cut)
+            text = text[: max(0, self.cut - start)]
+            end = start + len(text)
+        if not text:
+            return
+        if (gap := start - len(self.chars)) > 0:
+            self.chars += " " * gap
+            self.styles += [PLAIN] * gap
+        self.chars[start:end] = text
+        self.styles[start:end] = [style] * len(text)
+
+    def erase(self, mode: str) -> None:
+        """Erase from the cursor on, or with 1 up to the cursor, or with 2 the whole line."""
+        if mode in ("", "0"):
+            del self.chars[self.column :], self.styles[self.column :]
+            self.overflow = max(0, self.column - self.cut)
+        elif mode == "1":
+            end = min(self.column + 1, len(self.chars))
+            self.chars[:end] = " " * end
+            self.styles[:end] = [PLAIN] * end
+        elif mode == "2":
+            self.chars.clear()
+            self.styles.clear()
+            self.overflow = 0
+
+    def line(self) -> Line:
+        """Return the line as it looks now."""
+        spans = []
+        cells = zip(self.chars, self.styles, strict=True)
+        for style, same in groupby(cells, itemgetter(1)):
+            text = "".join([char for char, _ in same])
+            spans.append(Span(with_few_marks(text), style))
+        if self.overflow:
+            spans.append(Span(f" … +{self.overflow:,} characters", MARK))
+        return tuple(spans)
+
 
 _CUT = 4096
 """Characters of a line that are kept."""

@@ -19,12 +19,14 @@ from typing import NamedTuple
 from torc_tui.views.ansi import plain
 from torc_tui.views.failure_patterns import (
     HARMLESS,
+    LONGEST,
     OOM_KILLS,
     PASSED_ON,
     contains,
     kind_of,
+    template,
+    without_prefix,
 )
-from torc_tui.views.message_template import LONGEST, template, without_prefix
 
 MOST_LINES = 400
 """Lines of the end of a log that are examined."""

@@ -19,8 +19,7 @@ from typing import Any, NamedTuple
 from torc_tui.model import Cause
 from torc_tui.reasons import Kind, Reason
 from torc_tui.views.error_lines import NOTHING, ErrorLine, find_error, shown
-from torc_tui.views.failure_patterns import SPELLED_OUT
-from torc_tui.views.message_template import template
+from torc_tui.views.failure_patterns import SPELLED_OUT, template
 
 TAIL = 16384
 """Bytes of the end of a log that are read."""

@@ -84,6 +84,7 @@ KEYS: Mapping[str, tuple[frozenset[str], str]] = {
     "attempt": (NUMBERS, "number of the attempt"),
     "exit": (NUMBERS, "exit code"),
     "held": (SETS, "yes or no"),
+    "suspended": (SETS, "yes or no"),
     "gpu": (SETS, "index or UUID of a GPU that the job holds"),
     "after": (SETS, "jobs that depend on this job"),
     "before": (SETS, "jobs that this job depends on"),
@@ -278,9 +279,9 @@ def _converted(token: _Token) -> Any:
         return _pattern(token)
     if token.key == "status":
         return _statuses(token)
-    if token.key == "held":
+    if token.key in ("held", "suspended"):
         if token.text.lower() not in _TRUTH:
-            raise FilterError(f"held is yes or no, not {token.text}", token.at, "yes or no")
+            raise FilterError(f"{token.key} is yes or no, not {token.text}", token.at, "yes or no")
         return _TRUTH[token.text.lower()]
     if KEYS[token.key][0] is NUMBERS:
         return _number(token, *_UNITS.get(token.key, ({"": 1}, "a number")))

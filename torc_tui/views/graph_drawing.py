@@ -15,8 +15,7 @@ from torc_tui.status import JobStatus
 from torc_tui.views.ansi import one_line
 from torc_tui.views.graph_layout import Box, Direction, layout
 from torc_tui.views.graph_scene import Node, Scene
-from torc_tui.views.graph_window import Run, Window
-from torc_tui.views.graph_wires import Wires
+from torc_tui.views.graph_wires import Run, Window, Wires
 from torc_tui.views.status_bar import fit, strip, width_of
 
 _LABEL_WIDTH = 30

@@ -73,8 +73,8 @@ def _test(term: Term, context: Context) -> Predicate:
         return lambda job: job.id in ids
     if term.key == "gpu":
         return lambda job: value in context.gpus(job)
-    if term.key == "held":
-        return lambda job: job.held is value
+    if term.key in ("held", "suspended"):
+        return lambda job: getattr(job, term.key) is value
     if term.key in _TEXT_OF:
         return _text_test(_TEXT_OF[term.key](context), term)
     number, compare = _NUMBER_OF[term.key](context), _COMPARE[term.op]

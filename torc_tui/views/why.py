@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from torc_tui.model import EdgeKind, Job
-from torc_tui.reasons import BY_USER, Kind, Reason, because
+from torc_tui.reasons import BY_USER, HOLDS, Kind, Reason, because
 from torc_tui.status import FINISHED, STARTABLE, TROUBLED, UNSUCCESSFUL, JobStatus
 from torc_tui.wording import canceled_sentence, end_sentence, sentence
 
@@ -30,7 +30,6 @@ class Blocker(NamedTuple):
     via: str | None = None
     return_code: int | None = None
     reason: Reason | None = None
-    ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +41,6 @@ class Facts:
     can ever give. ``runners`` is the number of active runners, None when it is not known.
     ``attempts`` is the highest number of attempts that the failure handler allows. ``ahead`` is the
     number of ready jobs that start first. ``looked`` is False while the shortfalls are unknown.
-    ``grown`` says by how much retries have increased the request of the job.
     """
 
     job: Job
@@ -58,7 +56,6 @@ class Facts:
     ahead: int | None = None
     looked: bool = True
     missing_inputs: Sequence[str] = ()
-    grown: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +76,7 @@ def why(facts: Facts) -> str:
     if status is JobStatus.CANCELED:
         return canceled_sentence(reason)
     if status in TROUBLED:
-        said = end_sentence(reason, facts.job.return_code)
-        return f"{said}; {sentence(because(Kind.IGNORED))}" if facts.job.ignored else said
+        return end_sentence(reason, facts.job.return_code)
     return "" if reason is None else sentence(reason)
 
 
@@ -91,7 +87,7 @@ def reason_of(facts: Facts) -> Reason | None:
         case JobStatus.CANCELED:
             return _cancellation(facts)
         case JobStatus.RUNNING:
-            return _attempt(facts)
+            return because(Kind.SUSPENDED) if job.suspended else _attempt(facts)
         case JobStatus.PENDING:
             return because(Kind.STARTING)
         case JobStatus.DISABLED:
@@ -180,7 +176,6 @@ class _Explainer:
         if status in STARTABLE:
             out += map(_node, self.untold(_stops(facts)))
         out += [_node(because(Kind.MISSING_INPUT, name=name)) for name in facts.missing_inputs]
-        out += [] if facts.grown is None else [_node(facts.grown)]
         return [node for node in out if node.text]
 
     def blockers(
@@ -198,7 +193,7 @@ class _Explainer:
     def untold(self, stops: Sequence[Reason]) -> list[Reason]:
         """Return the stops that the chain does not contain yet; a hold is repeated for each job."""
         new = [one for one in stops if one not in self.told]
-        self.told.update(one for one in new if one.kind is not Kind.HELD)
+        self.told.update(one for one in new if one.kind not in HOLDS)
         return new
 
     @staticmethod
@@ -234,10 +229,14 @@ def _stops(facts: Facts) -> list[Reason]:
     if facts.paused:
         out.append(because(Kind.WORKFLOW_PAUSED))
     if facts.job.held:
-        out.append(because(Kind.HELD))
+        out.append(_hold(facts.job))
     if facts.runners == 0:
         out.append(because(Kind.NO_RUNNER))
     return out
+
+
+def _hold(job: Job) -> Reason:
+    return job.hold_reason or because(Kind.HELD)
 
 
 def _obstacle(facts: Facts) -> Reason | None:
@@ -245,7 +244,7 @@ def _obstacle(facts: Facts) -> Reason | None:
     if facts.never and not facts.canceled:
         return because(Kind.UNSCHEDULABLE, lacks=tuple(facts.never))
     if facts.job.held and not facts.canceled:
-        return because(Kind.HELD)
+        return _hold(facts.job)
     return next(iter(_stops(facts)), None)
 
 
@@ -276,11 +275,7 @@ def _culprits(facts: Facts) -> list[Blocker]:
     reason = facts.job.reason
     if reason is not None and reason.kind in BY_USER:
         return []
-    return [
-        blocker
-        for blocker in facts.blockers
-        if blocker.status in UNSUCCESSFUL and not blocker.ignored
-    ]
+    return [blocker for blocker in facts.blockers if blocker.status in UNSUCCESSFUL]
 
 
 def _cancellation(facts: Facts) -> Reason | None:

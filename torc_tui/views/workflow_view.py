@@ -22,7 +22,9 @@ from torc_tui.views.run_progress import Durations, Progress, estimate
 _ENDED = frozenset(
     {"job_completed", "job_failed", "job_terminated", "job_canceled", "job_pending_failed"}
 )
-_AGAIN = frozenset({"job_ready", "job_blocked", "job_retried"})
+_AGAIN = frozenset({"job_ready", "job_blocked", "job_retried", "job_rerun"})
+_BY_USER = frozenset({"job_retried", "job_rerun"})
+"""A user or the engine put the job back; the reason is not one of its status."""
 _FLAGS: Mapping[str, Mapping[str, bool]] = {
     "workflow_paused": {"is_paused": True},
     "workflow_resumed": {"is_paused": False},
@@ -34,6 +36,13 @@ _FIELDS: Mapping[str, UnionType | type] = {
     "description": str | None,
     "project": str | None,
 }
+JOB_FLAGS: Mapping[str, tuple[str, bool]] = {
+    "job_held": ("held", True),
+    "job_released": ("held", False),
+    "job_suspended": ("suspended", True),
+    "job_resumed": ("suspended", False),
+}
+"""Flags of a job that an event sets."""
 _NODE_GONE = frozenset({"node_stopped", "node_lost"})
 _SETTLED = tuple(status in SETTLED for status in JobStatus)
 
@@ -51,7 +60,6 @@ class WorkflowView:
         "counts",
         "cursor",
         "durations",
-        "ignored",
         "interrupted",
         "jobs",
         "needs_reload",
@@ -79,7 +87,6 @@ class WorkflowView:
         self.version = 0
         self.counts: list[int] = [0] * len(JobStatus)
         self.interrupted = sum(job.interrupted for job in self.jobs.values())
-        self.ignored = sum(job.ignored for job in self.jobs.values())
         self.running: set[int] = set()
         self.durations: dict[str, Durations] = {}
         self._left: dict[str, int] = {}
@@ -142,7 +149,6 @@ class WorkflowView:
             is_paused=workflow.is_paused,
             is_archived=workflow.is_archived,
             interrupted=self.interrupted,
-            ignored=self.ignored,
         )
 
     def progress(self, now: float, *, critical: float | None = None) -> Progress:
@@ -165,8 +171,7 @@ class WorkflowView:
             return _set_field(job, event)
         self._move(job, status)
         self.interrupted -= job.interrupted
-        self.ignored -= job.ignored
-        job.interrupted = job.ignored = False
+        job.interrupted = job.suspended = False
         if event.kind == "job_started":
             _started(job, event)
         elif event.kind in _ENDED:
@@ -191,8 +196,6 @@ class WorkflowView:
         job.reason = decode(data.get("reason"))
         job.interrupted = bool(data.get("interrupted"))
         self.interrupted += job.interrupted
-        job.ignored = bool(data.get("ignored"))
-        self.ignored += job.ignored
         job.attempt_id = data.get("attempt", job.attempt_id)
         job.not_before = None
         if status is JobStatus.CANCELED and began is None:
@@ -201,6 +204,7 @@ class WorkflowView:
             self._add_duration(job)
         elif status is JobStatus.CANCELED and job.reason and job.reason.kind in BY_USER:
             job.held = False  # the store releases a job that a user cancels
+            job.hold_reason = None
 
     def _move(self, job: Job, status: JobStatus) -> None:
         before = job.status
@@ -249,8 +253,11 @@ class WorkflowView:
 
 def _set_field(job: Job, event: Event) -> bool:
     """Apply an event that changes no status; return whether the row changed."""
-    if event.kind in ("job_held", "job_released"):
-        job.held = event.kind == "job_held"
+    if event.kind in JOB_FLAGS:
+        flag, value = JOB_FLAGS[event.kind]
+        setattr(job, flag, value)
+        if flag == "held":
+            job.hold_reason = decode(event.data.get("reason"))
     elif event.kind == "job_priority":
         job.priority = event.data.get("priority", job.priority)
     else:
@@ -283,5 +290,5 @@ def _put_back(job: Job, event: Event) -> None:
         job.attempt_id += 1
     job.started_at = job.ended_at = job.return_code = job.not_before = None
     job.compute_node_id = data.get("node")
-    job.reason = None if event.kind == "job_retried" else decode(data.get("reason"))
+    job.reason = decode(data.get("reason")) if event.kind not in _BY_USER else None
     job.attempt_id = data.get("attempt", job.attempt_id)

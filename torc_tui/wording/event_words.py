@@ -30,8 +30,12 @@ _TITLES = {
     "job_retried": "retrying",
     "job_pending_failed": "failed, to be classified",
     "job_reset": "reset",
+    "job_rerun": "rerun",
+    "workflow_reset": "jobs of the workflow reset",
     "job_held": "held",
     "job_released": "released",
+    "job_suspended": "suspended",
+    "job_resumed": "resumed",
     "job_warning": "warning",
     "workflow_created": "workflow created",
     "workflow_initialized": "workflow initialized",
@@ -50,7 +54,7 @@ _ENDS = frozenset(
 )
 KEPT = "nothing it depends on has changed"
 """Why a job stays completed that follows stale jobs."""
-_REASONS = ("reason", "message", "grown")
+_REASONS = ("reason", "message")
 """Keys of event data that may hold a stored reason."""
 
 
@@ -82,11 +86,7 @@ def _details(event: Event) -> list[str]:
         for word in ("priority", "hostname", "version")
         if data.get(word) is not None
     ]
-    told = (
-        ("name", "message")
-        if event.kind in _ENDS
-        else ("name", "cause", "reason", "message", "grown")
-    )
+    told = ("name", "message") if event.kind in _ENDS else ("name", "cause", "reason", "message")
     parts += [_text(data, key) for key in told]
     if isinstance(data.get("counts"), Mapping):
         parts.append(", ".join(f"{number} {word}" for word, number in data["counts"].items()))
@@ -108,7 +108,7 @@ def _end(event: Event) -> list[str]:
 
 
 def _attempt(data: Mapping[str, Json]) -> str:
-    attempt, of = _number(data, "attempt"), _number(data, "of")
+    attempt, of = _number(data, "number") or _number(data, "attempt"), _number(data, "of")
     if attempt is None or attempt <= 1:
         return ""
     return f"attempt {attempt}" if of is None else f"attempt {attempt} of {of}"

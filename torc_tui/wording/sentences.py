@@ -21,7 +21,6 @@ from torc_tui.wording.quantities import (
     size,
     two_sizes,
 )
-from torc_tui.wording.retry_sentences import RETRY_SENTENCES
 from torc_tui.wording.stale_sentences import STALE_SENTENCES
 
 
@@ -147,6 +146,12 @@ def _dependency(reason: Reason) -> str:
     return text
 
 
+def _canary(reason: Reason) -> str:
+    jobs = reason["jobs"] or ()
+    names = listed(jobs, len(jobs), more=reason["more"] or 0)
+    return f"held until {names} {'succeeds' if len(jobs) == 1 else 'succeed'}"
+
+
 _PASSIVE = frozenset({"canceled", "terminated"})
 
 
@@ -257,6 +262,11 @@ def _runner_lost(reason: Reason) -> str:
     return f"{runner}; `torc run {reason['workflow']}` takes over its jobs"
 
 
+def _script_failed(reason: Reason) -> str:
+    told = reason["error"] or f"exit {reason['code']}, see {reason['log']}"
+    return f"its recovery script failed: {told}"
+
+
 def _background_processes(reason: Reason) -> str:
     processes: Sequence[tuple[int, str]] = reason["processes"] or ()
     names = listed(f"{name} (pid {pid})" for pid, name in processes)
@@ -287,6 +297,7 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.TERMINATED_BY_USER: _by_user("terminated"),
     Kind.DISABLED_BY_USER: _by_user("disabled"),
     Kind.RETRIED_BY_USER: _by_user("retried"),
+    Kind.RERUN_BY_USER: _by_user("rerun"),
     Kind.WORKFLOW_DELETED: _fixed("its workflow was deleted"),
     Kind.DEPENDENCY: _dependency,
     Kind.RESUMED: _resumed,
@@ -296,7 +307,10 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.CANCELED: _fixed("canceled"),
     Kind.WORKFLOW_CANCELED: _fixed("workflow is canceled"),
     Kind.WORKFLOW_PAUSED: _fixed("workflow is paused"),
-    Kind.HELD: _fixed("held"),
+    Kind.HELD: lambda reason: f"held after {reason['after']}" if reason["after"] else "held",
+    Kind.CANARY: _canary,
+    Kind.CANARY_FAILED: lambda reason: f"held: canary {_dependency(reason)}",
+    Kind.SUSPENDED: _fixed("suspended"),
     Kind.NO_RUNNER: _fixed("no runner"),
     Kind.RUNNER_SILENT: _no_heartbeat,
     Kind.RUNNER_EXPIRED: _runner_expired,
@@ -325,10 +339,10 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.FILES_NOT_WRITTEN: _files_not_written,
     Kind.USER_DATA_NOT_WRITTEN: _user_data_not_written,
     Kind.BACKGROUND_ENDED: _background_ended,
+    Kind.SCRIPT_FAILED: _script_failed,
     Kind.BACKGROUND_PROCESSES: _background_processes,
     Kind.UNKILLABLE: _unkillable,
     Kind.SCHEMA_MISMATCH: _schema_mismatch,
-    **RETRY_SENTENCES,
     **STALE_SENTENCES,
 }
 """The wording of each kind; a test checks that no kind is missing."""

@@ -15,7 +15,7 @@ from torc_tui.model import Json
 from torc_tui.quoting import HINT_LENGTH, quoted, shorten
 from torc_tui.shell_text import plain_text
 from torc_tui.workflow_file.document import List, Map
-from torc_tui.workflow_file.invalid_value import nearest
+from torc_tui.workflow_file.values import nearest
 
 _BRACES = re.compile(
     r"\{\{(?P<escaped>[A-Za-z_][\w-]*)\}\}|(?<!\$)\{(?P<name>[A-Za-z_]\w*)(?::[^{}\s]*)?\}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 import signal
 from collections.abc import Callable, Mapping
 
@@ -17,10 +18,16 @@ from torc_tui.json_errors import why_no_json
 from torc_tui.model import Json
 from torc_tui.patterns import Pattern, PatternError
 from torc_tui.quoting import CONTROL, quoted
-from torc_tui.units import MOST_FACTOR, parse_duration, parse_factor, parse_memory
+from torc_tui.units import parse_duration, parse_memory
 from torc_tui.workflow_file.document import MAX_DEPTH, List, Map
-from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of, suggestion
-from torc_tui.workflow_file.spelling import SURROGATE, as_written, string
+from torc_tui.workflow_file.values import (
+    SURROGATE,
+    InvalidValue,
+    as_written,
+    kind_of,
+    string,
+    suggestion,
+)
 
 Check = Callable[[Json], Json]
 INTEGER_LIMIT = 2**31 - 1
@@ -69,6 +76,18 @@ def choice(*words: str) -> Check:
     return check
 
 
+def shell(value: Json) -> str:
+    """Return the command line of a program that gets the command of a job as its last argument."""
+    checked = nonempty(value)
+    try:
+        words = shlex.split(checked)
+    except ValueError as error:
+        raise InvalidValue(f"{quoted(checked)} has a quote that is not closed") from error
+    if not words or not words[0]:
+        raise InvalidValue("names no program")
+    return checked
+
+
 def signal_name(value: Json) -> str:
     """Return the full name of a signal: ``SIGTERM`` for ``term``."""
     checked = nonempty(value).upper()
@@ -113,22 +132,6 @@ def seconds(value: Json) -> float:
     return float(value)
 
 
-def factor(value: Json) -> float:
-    """Return a factor by which a request grows: ``x1.5``."""
-    try:
-        return parse_factor(value)
-    except ValueError as error:
-        raise InvalidValue(*error.args) from None
-
-
-def backoff(value: Json) -> float:
-    """Return a factor by which the time between attempts grows."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 1 <= value <= MOST_FACTOR:
-        raise InvalidValue(f"must be a number from 1 to {MOST_FACTOR}, not {kind_of(value)}")
-    return float(value)
-
-
 def gpus(value: Json) -> float:
     """Return a number of GPUs: an integer, or a share of one GPU."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -163,13 +166,6 @@ def duration(value: Json) -> float:
     if length <= 0:
         raise InvalidValue("must be greater than 0")
     return length
-
-
-def stored_duration(value: Json) -> float:
-    """Return the seconds of a duration, which an exported workflow gives as a number."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-        return seconds(value)
-    return duration(value)
 
 
 # -- lists -----------------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from typing import Protocol, TypeVar
 
 from torc_tui.model import FileSpec, JobSpec, Json, UserDataSpec
 from torc_tui.quoting import CONTROL, quoted
-from torc_tui.workflow_file.invalid_value import InvalidValue
 from torc_tui.workflow_file.templates import ParameterRows
+from torc_tui.workflow_file.values import InvalidValue
 
 JOB_LISTS = (
     "depends_on",

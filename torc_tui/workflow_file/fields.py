@@ -1,18 +1,135 @@
-"""Check the keys of one mapping of the file against a table.
+"""Check the keys of one mapping of the file against a table, and collect what is wrong with it.
 
 Input: a mapping as it was read, and its table. Output: the checked values by the present names of
-their keys. Every error is added to the problems of the file, at its line.
+their keys. Every error is added to the problems of the file, at its line; they become one SpecError
+in the order of the file, bounded in number. The sections whose names are not all known are noted,
+so that the plan reports none that follows from an error that is reported already.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from torc_tui.errors import Problem, SpecError
 from torc_tui.model import Json, Source
-from torc_tui.quoting import quoted
-from torc_tui.workflow_file.document import List, Map
-from torc_tui.workflow_file.incomplete_sections import IncompleteSections
-from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of, nearest
-from torc_tui.workflow_file.key_tables import Table
-from torc_tui.workflow_file.problems import FileProblems
+from torc_tui.quoting import HINT_LENGTH, quoted, shorten
+from torc_tui.workflow_file.document import MAX_PROBLEMS, List, Map
+from torc_tui.workflow_file.schema import WORKFLOW, Table
+from torc_tui.workflow_file.values import InvalidValue, kind_of, nearest
+
+SECTIONS = (
+    "jobs",
+    "files",
+    "user_data",
+    "resource_requirements",
+    "failure_handlers",
+    "slurm_schedulers",
+)
+_SECTION_OF = {id(WORKFLOW.keys[key].table): key for key in SECTIONS}
+_EXPANDING = frozenset({"parameters", "use_parameters", "parameter_mode", "variables"})
+_WRITING = frozenset(
+    {"output_user_data", "output_user_data_regexes", "command", "invocation_script"}
+)
+"""Keys of a job that name records. A record that a job writes need not be declared, so without
+these keys it is not known which records there are."""
+
+
+class IncompleteSections:
+    """The parts of a file with errors that are not known."""
+
+    def __init__(self) -> None:
+        """Begin with a file of which everything is known."""
+        self.sections: set[str] = set()
+        self.entries: set[int] = set()
+        """The ``id`` of the entries that cannot be expanded."""
+        self.all = False
+
+    def unknown_key(self, entry: Mapping[str, Json], table: Table, meant: str | None) -> None:
+        """Note an unknown key; ``meant`` is the most similar known key."""
+        if meant is not None:
+            self.missing_value(entry, meant, table)
+        elif table is WORKFLOW:
+            self.all = True
+        elif id(table) in _SECTION_OF:
+            if "{" in str(entry.get("name")):
+                self.entries.add(id(entry))
+            if _SECTION_OF[id(table)] == "jobs":
+                self.sections.add("user_data")
+
+    def missing_value(self, entry: Mapping[str, Json], key: str, table: Table) -> None:
+        """Note a key whose value cannot be used."""
+        key = table.aliases.get(key, key)
+        if table is WORKFLOW:
+            self.all = self.all or key in _EXPANDING
+            if key in SECTIONS:
+                self.dropped(key)
+        elif key == "scheduler_type":  # the scheduler of an action is declared unless it is local
+            self.dropped("slurm_schedulers")
+        elif id(table) in _SECTION_OF:
+            if key in _EXPANDING:
+                self.entries.add(id(entry))
+            if key in _WRITING and _SECTION_OF[id(table)] == "jobs":
+                self.sections.add("user_data")
+
+    def dropped(self, section: str) -> None:
+        """Note that an entry of a section, or all of them, could not be read."""
+        self.sections.add(section)
+        if section == "jobs":
+            self.sections.add("user_data")
+
+
+_MESSAGE_LENGTH = 400
+
+
+class FileProblems:
+    """The problems of one file."""
+
+    def __init__(self, file: str | None, found: Iterable[Problem] = ()) -> None:
+        """Begin with the problems that a reader found."""
+        self.file = file
+        self.found: list[Problem] = []
+        self.dropped = 0
+        for problem in found:
+            self._keep(problem)
+
+    @property
+    def full(self) -> bool:
+        """Whether further problems are only counted, so that hints need not be computed."""
+        return len(self.found) >= MAX_PROBLEMS
+
+    def add(
+        self,
+        message: str,
+        line: int | None = None,
+        key: str | None = None,
+        hint: str | None = None,
+        kind: str = "invalid",
+    ) -> None:
+        """Add a problem at a line of the file."""
+        shown = shorten(key) if key is not None else None
+        message = shorten(message, _MESSAGE_LENGTH)
+        hint = shorten(hint, HINT_LENGTH) if hint else None
+        self._keep(Problem(message, file=self.file, line=line, key=shown, hint=hint, kind=kind))
+
+    def _keep(self, problem: Problem) -> None:
+        if self.full:
+            self.dropped += 1
+        else:
+            self.found.append(problem)
+
+    def raise_if_any(self) -> None:
+        """Raise a SpecError where there are problems."""
+        if self.found:
+            raise self.error()
+
+    def error(self) -> SpecError:
+        """Return an error with all problems."""
+        ordered = sorted(self.found, key=lambda problem: (problem.line is None, problem.line or 0))
+        if self.dropped:
+            message = f"and {self.dropped} more errors"
+            ordered.append(Problem(message, file=self.file, kind="more"))
+        return SpecError(ordered)
+
 
 Fields = dict[str, Json]
 

@@ -14,8 +14,6 @@ from torc_tui.model import Value
 from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Map
 from torc_tui.workflow_file.fields import FieldChecker, Fields
-from torc_tui.workflow_file.invalid_value import InvalidValue, suggestion
-from torc_tui.workflow_file.key_tables import Table
 from torc_tui.workflow_file.parameters import (
     NAME,
     Allowance,
@@ -23,8 +21,9 @@ from torc_tui.workflow_file.parameters import (
     combine,
     values_of,
 )
-from torc_tui.workflow_file.spelling import printed
+from torc_tui.workflow_file.schema import Table
 from torc_tui.workflow_file.templates import ParameterRows
+from torc_tui.workflow_file.values import InvalidValue, printed, suggestion
 
 Expand = Callable[[Fields, ParameterRows | None], list[Any]]
 Values = dict[str, tuple[Value, ...] | None]

@@ -19,11 +19,10 @@ from torc_tui.errors import Problem, SpecError, SpecSyntaxError
 from torc_tui.model import WorkflowSpec
 from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Document, Map, syntax_error
-from torc_tui.workflow_file.invalid_value import InvalidValue, nearest, suggestion
 from torc_tui.workflow_file.parameters import ReadLines
 from torc_tui.workflow_file.parse import parse
 from torc_tui.workflow_file.schema import WORKFLOW
-from torc_tui.workflow_file.spelling import SURROGATE
+from torc_tui.workflow_file.values import SURROGATE, InvalidValue, nearest, suggestion
 
 STDIN = "<stdin>"
 """The name of standard input in messages and in ``WorkflowSpec.file``."""

@@ -26,14 +26,9 @@ from torc_tui.quoting import CONTROL, quoted, shorten
 from torc_tui.workflow_file.braces import lint_braces
 from torc_tui.workflow_file.document import Document, List, Map
 from torc_tui.workflow_file.expand import expand_files, expand_jobs, expand_user_data
-from torc_tui.workflow_file.failure_keys import END_RULES, RULE
-from torc_tui.workflow_file.fields import FieldChecker, Fields
+from torc_tui.workflow_file.fields import FieldChecker, Fields, FileProblems, IncompleteSections
 from torc_tui.workflow_file.groups import Expand, GroupExpander
-from torc_tui.workflow_file.incomplete_sections import IncompleteSections
-from torc_tui.workflow_file.invalid_value import InvalidValue, kind_of
-from torc_tui.workflow_file.key_tables import Table
 from torc_tui.workflow_file.parameters import ReadLines
-from torc_tui.workflow_file.problems import FileProblems
 from torc_tui.workflow_file.schema import (
     ACTION,
     DYNAMIC_JOBS,
@@ -43,13 +38,16 @@ from torc_tui.workflow_file.schema import (
     JOB,
     JOB_OPTIONS,
     REQUIREMENTS,
+    RULE,
     SCHEDULER,
     SETTINGS,
     STDIO,
     USER_DATA,
     WORKFLOW,
+    Table,
 )
 from torc_tui.workflow_file.templates import substitute
+from torc_tui.workflow_file.values import InvalidValue, kind_of
 
 _NEEDED = {"run_commands": ("commands",), "schedule_nodes": ("scheduler", "scheduler_type")}
 """Keys that an action needs, by its type."""
@@ -85,7 +83,6 @@ class _WorkflowParser:
         braces = lint_braces(top, self.document.file)
         self.apply_variables(top)
         given = self.checker.fields(top, WORKFLOW) or {}
-        self.end_rules(given)
         self.groups.share(given.get("parameters", Map()))
         sections = self.sections(given)
         config, dynamic = given.get("execution_config"), given.get("dynamic_jobs")
@@ -197,18 +194,18 @@ class _WorkflowParser:
         if fields is not None:
             fields.pop("identifier", None)
             if table is JOB:
+                self._one_way_to_run(entry, fields)
                 options = {key: fields.pop(key) for key in JOB_OPTIONS if key in fields}
-                self.end_rules(options)
                 fields |= {"options": options} if options else {}
             if "stdio" in fields:
                 fields["stdio"] = self.checker.fields(fields["stdio"], STDIO)
         return self.groups.expand(entry, fields, table, make)
 
-    def end_rules(self, given: Fields) -> None:
-        """Check the keys of ``on_oom`` and ``on_timeout`` of a job or of the workflow."""
-        for key, table in END_RULES.items():
-            if key in given:
-                given[key] = self.checker.fields(given[key], table) or {}
+    def _one_way_to_run(self, entry: Map, fields: Fields) -> None:
+        if "shell" in fields and "invocation_script" in fields:
+            name = quoted(str(fields.get("name", "?")))
+            message = f"job {name}: 'shell' and 'invocation_script' cannot be used together"
+            self.problems.add(message, entry.lines.get("shell"), "shell")
 
     def unique(self, kind: str, records: Sequence[Any]) -> None:
         """Report names that occur more than once in a section."""

@@ -27,14 +27,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "EXPORT_JOBS": (
         "SELECT job.id, job.name, job.command, job.invocation_script, job.script, job.priority, "
-        "job.cancel_on_blocking_job_failure, job.supports_termination, job.requirement_id AS "
-        "resource_requirements_id, job.failure_handler_id, job.scheduler, job.family, "
-        "job.parameter_values AS parameters, job.env, job.stdio, job.options, "
+        "job.canary, job.cancel_on_blocking_job_failure, job.supports_termination, "
+        "job.requirement_id AS resource_requirements_id, job.failure_handler_id, job.scheduler, "
+        "job.family, job.parameter_values AS parameters, job.env, job.stdio, job.options, "
         "job.require_user_data, job.input_files AS input_file_ids, job.output_files AS "
         "output_file_ids, job.input_user_data AS input_user_data_ids, job.output_user_data AS "
         "output_user_data_ids FROM job WHERE job.workflow_id = ?1 ORDER BY job.id",
         "workflow_id",
-        "id name command invocation_script script:json priority "
+        "id name command invocation_script script:json priority canary:boolean "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean "
         "resource_requirements_id failure_handler_id scheduler group parameters:json env:json "
         "stdio:json options:json require_user_data:boolean input_file_ids output_file_ids "
@@ -52,24 +52,15 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "first",
     ),
-    "GROWN": (
-        "SELECT job.requirement_id, job.grown FROM job WHERE job.id = ?1",
-        "job_id",
-        "requirement_id grown:json",
-    ),
-    "GROW_JOB": (
-        "UPDATE job SET resource_class=?1, requirement_id=?2, grown=?3 WHERE job.id = ?4",
-        "resource_class requirement_id grown:json job_id",
-    ),
     "INSERT_ACTIONS": (
         "INSERT INTO action (id, workflow_id, trigger_type, action_type, job_ids, commands, "
-        "persistent, settings, executed_run_id, executed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
-        "?8, ?9, ?10)",
+        "persistent, settings, executed_run_id, executed_at, return_code, handled_seq) VALUES "
+        "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         "id workflow_id trigger_type action_type job_ids:json commands:json persistent:boolean "
-        "settings:json executed_run_id executed_at",
+        "settings:json executed_run_id executed_at return_code handled_seq",
         "",
         {
-            "executed_run_id": None, "executed_at": None,
+            "executed_run_id": None, "executed_at": None, "return_code": None, "handled_seq": 0,
         },
     ),
     "INSERT_DEPENDENCIES": (
@@ -115,26 +106,27 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "INSERT_JOBS": (
         "INSERT INTO job (id, workflow_id, name, command, invocation_script, script, status, "
-        "held, priority, resource_class, unmet, unsuccessful, cancel_on_blocking_job_failure, "
-        "attempt_id, retries, requirement_id, failure_handler_id, scheduler, family, "
-        "parameter_values, env, stdio, options, supports_termination, require_user_data, labels, "
-        "input_files, output_files, input_user_data, output_user_data) VALUES (?1, ?2, ?3, ?4, "
-        "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, "
-        "?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
+        "held, hold_reason, canary, priority, resource_class, unmet, unsuccessful, "
+        "cancel_on_blocking_job_failure, attempt_id, retries, requirement_id, "
+        "failure_handler_id, scheduler, family, parameter_values, env, stdio, options, "
+        "supports_termination, require_user_data, labels, input_files, output_files, "
+        "input_user_data, output_user_data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+        "?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, "
+        "?28, ?29, ?30, ?31, ?32)",
         "id workflow_id name command invocation_script script:json status:status held:boolean "
-        "priority resource_class unmet unsuccessful cancel_on_blocking_job_failure:boolean "
-        "attempt_id retries requirement_id failure_handler_id scheduler group "
-        "parameter_values:json env:json stdio:json options:json supports_termination:boolean "
-        "require_user_data:boolean labels:json input_files output_files input_user_data "
-        "output_user_data",
+        "hold_reason:reason canary:boolean priority resource_class unmet unsuccessful "
+        "cancel_on_blocking_job_failure:boolean attempt_id retries requirement_id "
+        "failure_handler_id scheduler group parameter_values:json env:json stdio:json "
+        "options:json supports_termination:boolean require_user_data:boolean labels:json "
+        "input_files output_files input_user_data output_user_data",
         "",
         {
-            "invocation_script": None, "script": None, "status": 0, "held": False, "unmet": 0,
-            "unsuccessful": 0, "attempt_id": 1, "retries": 0, "failure_handler_id": None,
-            "scheduler": None, "parameter_values": None, "env": None, "stdio": None, "options":
-            None, "supports_termination": False, "require_user_data": None, "labels": None,
-            "input_files": None, "output_files": None, "input_user_data": None,
-            "output_user_data": None,
+            "invocation_script": None, "script": None, "status": 0, "held": False,
+            "hold_reason": None, "canary": None, "unmet": 0, "unsuccessful": 0, "attempt_id": 1,
+            "retries": 0, "failure_handler_id": None, "scheduler": None, "parameter_values":
+            None, "env": None, "stdio": None, "options": None, "supports_termination": False,
+            "require_user_data": None, "labels": None, "input_files": None, "output_files":
+            None, "input_user_data": None, "output_user_data": None,
         },
     ),
     "INSERT_REQUIREMENTS": (

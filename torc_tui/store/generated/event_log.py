@@ -56,6 +56,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "id",
     ),
+    "SUSPENSIONS": (
+        "SELECT event.job_id, event.kind, event.timestamp FROM event WHERE event.workflow_id = "
+        "?1 AND event.kind IN ('job_suspended', 'job_resumed') ORDER BY event.seq",
+        "workflow_id",
+        "job_id kind timestamp",
+    ),
     "TAKE_SEQS": (
         "UPDATE workflow SET last_seq=(workflow.last_seq + ?1) WHERE workflow.id = ?2 RETURNING "
         "last_seq",

@@ -45,8 +45,8 @@ SCHEMA = (
     "CREATE TABLE action ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, trigger_type TEXT "
     "NOT NULL, action_type TEXT NOT NULL, job_ids TEXT NOT NULL, commands TEXT NOT NULL, "
     "persistent BOOLEAN NOT NULL, settings TEXT NOT NULL, executed_run_id INTEGER, executed_at "
-    "FLOAT, PRIMARY KEY (id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE "
-    "CASCADE )",
+    "FLOAT, return_code INTEGER, handled_seq BIGINT DEFAULT 0 NOT NULL, PRIMARY KEY (id), "
+    "FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX action_by_workflow ON action (workflow_id)",
     "CREATE TABLE allocation ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, run_id "
     "INTEGER, engine TEXT NOT NULL, cluster TEXT, native_id TEXT, queue_group TEXT, scheduler "
@@ -81,22 +81,22 @@ SCHEMA = (
     "CREATE INDEX gate_by_workflow ON gate (workflow_id)",
     "CREATE TABLE job ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, name TEXT NOT NULL, "
     "command TEXT NOT NULL, invocation_script TEXT, script TEXT, status INTEGER NOT NULL, held "
-    "BOOLEAN NOT NULL, priority INTEGER NOT NULL, resource_class INTEGER NOT NULL, unmet INTEGER "
-    "NOT NULL, unsuccessful INTEGER NOT NULL, cancel_on_blocking_job_failure BOOLEAN NOT NULL, "
-    "attempt_id INTEGER NOT NULL, retries INTEGER NOT NULL, requirement_id INTEGER NOT NULL, "
-    "failure_handler_id INTEGER, scheduler TEXT, family TEXT NOT NULL, parameter_values TEXT, "
-    "env TEXT, stdio TEXT, options TEXT, supports_termination BOOLEAN NOT NULL, "
-    "require_user_data BOOLEAN, labels TEXT, input_files INTEGER, output_files INTEGER, "
-    "input_user_data INTEGER, output_user_data INTEGER, compute_node_id INTEGER, pid INTEGER, "
-    "process_started BIGINT, allocation TEXT, stop_requested TEXT, output_dir TEXT, started_at "
-    "FLOAT, ended_at FLOAT, return_code INTEGER, reason TEXT, not_before FLOAT, suspended "
-    "BOOLEAN DEFAULT false NOT NULL, lost INTEGER DEFAULT 0 NOT NULL, grown TEXT, ignored "
-    "BOOLEAN DEFAULT false NOT NULL, PRIMARY KEY (id), FOREIGN KEY(workflow_id) REFERENCES "
-    "workflow (id) ON DELETE CASCADE )",
+    "BOOLEAN NOT NULL, hold_reason TEXT, canary BOOLEAN, priority INTEGER NOT NULL, "
+    "resource_class INTEGER NOT NULL, unmet INTEGER NOT NULL, unsuccessful INTEGER NOT NULL, "
+    "cancel_on_blocking_job_failure BOOLEAN NOT NULL, attempt_id INTEGER NOT NULL, retries "
+    "INTEGER NOT NULL, requirement_id INTEGER NOT NULL, failure_handler_id INTEGER, scheduler "
+    "TEXT, family TEXT NOT NULL, parameter_values TEXT, env TEXT, stdio TEXT, options TEXT, "
+    "supports_termination BOOLEAN NOT NULL, require_user_data BOOLEAN, labels TEXT, input_files "
+    "INTEGER, output_files INTEGER, input_user_data INTEGER, output_user_data INTEGER, "
+    "compute_node_id INTEGER, pid INTEGER, process_started BIGINT, allocation TEXT, "
+    "stop_requested TEXT, output_dir TEXT, started_at FLOAT, ended_at FLOAT, return_code "
+    "INTEGER, reason TEXT, not_before FLOAT, suspended BOOLEAN DEFAULT false NOT NULL, lost "
+    "INTEGER DEFAULT 0 NOT NULL, grown TEXT, PRIMARY KEY (id), FOREIGN KEY(workflow_id) "
+    "REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX job_active ON job (compute_node_id) WHERE status IN (3, 4)",
     "CREATE INDEX job_by_name ON job (workflow_id, name)",
     "CREATE INDEX job_by_workflow ON job (workflow_id, status)",
-    "CREATE INDEX job_delayed ON job (workflow_id, not_before) WHERE not_before IS NOT NULL",
+    "CREATE INDEX job_held ON job (workflow_id, family, hold_reason) WHERE held",
     "CREATE INDEX job_ready ON job (workflow_id, resource_class, priority DESC, id) WHERE status "
     "= 2 AND NOT held",
     "CREATE TABLE resource_requirements ( id INTEGER NOT NULL, workflow_id INTEGER NOT NULL, "

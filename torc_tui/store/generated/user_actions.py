@@ -26,46 +26,57 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "compute_node.is_active",
         "stop_requested node_id",
     ),
+    "BEGIN_AGAIN": (
+        "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
+        "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
+        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
+        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN (SELECT anon_1.value "
+        "FROM json_each(?1) AS anon_1)",
+        "job_ids",
+    ),
     "CANCEL_HELD_JOB": (
         "UPDATE job SET status=7, compute_node_id=CASE WHEN (job.started_at IS NULL) THEN NULL "
         "ELSE job.compute_node_id END, pid=NULL, allocation=NULL, stop_requested=NULL, "
-        "ended_at=?1, reason=?2 WHERE job.status IN (3, 4) AND job.id = ?3",
+        "ended_at=?1, reason=?2, suspended=false WHERE job.status IN (3, 4) AND job.id = ?3",
         "ended_at reason:reason job_id",
     ),
     "CANCEL_JOB": (
-        "UPDATE job SET status=7, held=false, ended_at=?1, reason=?2 WHERE job.status IN (0, 1, "
-        "2, 10) AND job.id = ?3",
+        "UPDATE job SET status=7, held=false, hold_reason=NULL, ended_at=?1, reason=?2 WHERE "
+        "job.status IN (0, 1, 2, 10) AND job.id = ?3",
         "ended_at reason:reason job_id",
     ),
     "CANCEL_REST": (
-        "UPDATE job SET status=7, held=false, ended_at=?1, reason=?2 WHERE job.status IN (0, 1, "
-        "2, 10) AND job.workflow_id = ?3",
+        "UPDATE job SET status=7, held=false, hold_reason=NULL, ended_at=?1, reason=?2 WHERE "
+        "job.status IN (0, 1, 2, 10) AND job.workflow_id = ?3",
         "ended_at reason:reason workflow_id",
     ),
     "CULPRITS": (
-        "SELECT u.id, u.name, u.status, u.reason FROM job AS u WHERE u.status IN (6, 7, 8) AND "
-        "NOT u.ignored AND coalesce(u.stop_requested, '') != 'stopped' AND (SELECT "
-        "job.cancel_on_blocking_job_failure FROM job WHERE job.id = ?1) AND u.id IN (SELECT "
-        "dependency.depends_on_id FROM dependency WHERE dependency.job_id = ?1 AND "
-        "dependency.depends_on_id > 0 UNION ALL SELECT m.depends_on_id FROM dependency AS d JOIN "
-        "dependency AS m ON m.job_id = d.depends_on_id WHERE d.job_id = ?1 AND d.depends_on_id < "
-        "0) ORDER BY u.status, u.id",
-        "job_id",
-        "id name status:status reason:reason",
+        "SELECT job.id AS job_id, u.id, u.name, u.status, u.reason FROM (SELECT "
+        "dependency.job_id AS job_id, dependency.depends_on_id AS depends_on_id FROM dependency "
+        "WHERE dependency.job_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) AND "
+        "dependency.depends_on_id > 0 UNION ALL SELECT d.job_id AS job_id, m.depends_on_id AS "
+        "depends_on_id FROM dependency AS d JOIN dependency AS m ON m.job_id = d.depends_on_id "
+        "WHERE d.job_id IN (SELECT anon_2.value FROM json_each(?1) AS anon_2) AND "
+        "d.depends_on_id < 0) AS b JOIN job ON job.id = b.job_id JOIN job AS u ON u.id = "
+        "b.depends_on_id WHERE u.status IN (6, 7, 8) AND coalesce(u.stop_requested, '') != "
+        "'stopped' AND job.cancel_on_blocking_job_failure ORDER BY job.id, u.status, u.id",
+        "job_ids",
+        "job_id id name status:status reason:reason",
     ),
     "DISABLE_JOB": (
-        "UPDATE job SET status=9, reason=?1, ignored=false WHERE job.status IN (0, 1, 2, 5, 6, "
-        "7, 8, 10) AND job.id = ?2",
+        "UPDATE job SET status=9, reason=?1 WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 10) AND "
+        "job.id = ?2",
         "reason:reason job_id",
     ),
     "DOOMED": (
         "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
-        "dependency.depends_on_id = ?1 UNION SELECT dependency.job_id AS job_id FROM dependency "
-        "JOIN below ON dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = "
-        "below.id WHERE below.id < 0 OR u.status IN (0, 1) AND u.cancel_on_blocking_job_failure) "
-        "SELECT job.id, job.name FROM job JOIN below ON below.id = job.id WHERE job.status IN "
-        "(0, 1) AND job.cancel_on_blocking_job_failure ORDER BY job.id",
-        "job_id",
+        "dependency.depends_on_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) UNION "
+        "SELECT dependency.job_id AS job_id FROM dependency JOIN below ON "
+        "dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = below.id WHERE "
+        "below.id < 0 OR u.status IN (0, 1) AND u.cancel_on_blocking_job_failure) SELECT job.id, "
+        "job.name FROM job JOIN below ON below.id = job.id WHERE job.status IN (0, 1) AND "
+        "job.cancel_on_blocking_job_failure ORDER BY job.id",
+        "job_ids",
         "id name",
     ),
     "EXECUTED_ACTIONS": (
@@ -77,20 +88,29 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "FOLLOWERS": (
         "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
-        "dependency.depends_on_id = ?1 UNION SELECT dependency.job_id AS job_id FROM dependency "
-        "JOIN below ON dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = "
-        "below.id WHERE below.id < 0 OR u.status IN (2, 3, 4, 5, 6, 7, 8, 10)) SELECT job.id, "
-        "job.name, job.status FROM job JOIN below ON below.id = job.id WHERE job.status IN (2, "
-        "3, 4, 5, 6, 7, 8, 10) ORDER BY job.id",
-        "job_id",
+        "dependency.depends_on_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) UNION "
+        "SELECT dependency.job_id AS job_id FROM dependency JOIN below ON "
+        "dependency.depends_on_id = below.id LEFT OUTER JOIN job AS u ON u.id = below.id WHERE "
+        "below.id < 0 OR u.status IN (2, 3, 4, 5, 6, 7, 8, 10)) SELECT job.id, job.name, "
+        "job.status FROM job JOIN below ON below.id = job.id WHERE job.status IN (2, 3, 4, 5, 6, "
+        "7, 8, 10) ORDER BY job.id",
+        "job_ids",
         "id name status:status",
     ),
-    "JOB_STATE": (
-        "SELECT job.id, job.workflow_id, job.name, job.status, job.held, job.priority, "
-        "job.compute_node_id, job.pid, job.process_started FROM job WHERE job.id = ?1",
-        "job_id",
-        "id workflow_id name status:status held:boolean priority compute_node_id pid "
-        "process_started",
+    "JOBS_TO_CHOOSE": (
+        "SELECT job.id, job.name, job.family, job.status, job.return_code, (SELECT last.cause "
+        "FROM result AS last WHERE last.job_id = job.id ORDER BY last.id DESC LIMIT 1) AS cause "
+        "FROM job WHERE job.workflow_id = ?1 ORDER BY job.id",
+        "workflow_id",
+        "id name group status:status return_code cause",
+    ),
+    "JOB_STATES": (
+        "SELECT job.id, job.workflow_id, job.name, job.status, job.held, job.suspended, "
+        "job.priority, job.compute_node_id, job.pid, job.process_started FROM job WHERE job.id "
+        "IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) ORDER BY job.id",
+        "job_ids",
+        "id workflow_id name status:status held:boolean suspended:boolean priority "
+        "compute_node_id pid process_started",
     ),
     "NEXT_RUN": (
         "UPDATE workflow SET run_id=(workflow.run_id + 1), is_canceled=false, is_paused=false "
@@ -123,20 +143,20 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "id name",
     ),
-    "RESET_JOB": (
-        "UPDATE job SET status=0, attempt_id=(job.attempt_id + CASE WHEN (job.started_at IS NULL "
-        "OR job.status = 2) THEN 0 ELSE 1 END), retries=0, compute_node_id=NULL, "
-        "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL, "
-        "not_before=NULL, lost=0, ignored=false WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) "
-        "AND job.id = ?1",
-        "job_id",
-    ),
     "RESET_JOBS": (
         "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
         "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
-        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, lost=0, ignored=false "
+        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
         "WHERE job.status IN (1, 2, 5, 6, 7, 8, 10) AND job.workflow_id = ?1",
         "workflow_id",
+    ),
+    "RESET_LISTED_JOBS": (
+        "UPDATE job SET status=0, attempt_id=(job.attempt_id + CASE WHEN (job.started_at IS NULL "
+        "OR job.status = 2) THEN 0 ELSE 1 END), retries=0, compute_node_id=NULL, "
+        "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL, "
+        "not_before=NULL, lost=0 WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN "
+        "(SELECT anon_1.value FROM json_each(?1) AS anon_1)",
+        "job_ids",
     ),
     "RESIZE_NODE": (
         "UPDATE compute_node SET num_cpus=?1, memory=?2, options=?3 WHERE compute_node.id = ?4 "
@@ -153,8 +173,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "is_canceled:boolean workflow_id",
     ),
     "SET_HELD": (
-        "UPDATE job SET held=?1 WHERE job.id = ?2",
-        "held:boolean job_id",
+        "UPDATE job SET held=?1, hold_reason=?2 WHERE job.id = ?3",
+        "held:boolean hold_reason:reason job_id",
     ),
     "SET_PAUSED": (
         "UPDATE workflow SET is_paused=?1 WHERE workflow.id = ?2",
@@ -163,6 +183,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "SET_PRIORITY": (
         "UPDATE job SET priority=?1 WHERE job.id = ?2",
         "priority job_id",
+    ),
+    "SET_SUSPENDED": (
+        "UPDATE job SET suspended=?1 WHERE job.id = ?2 AND job.status = 4",
+        "suspended:boolean job_id",
     ),
     "WRITTEN_FILES": (
         "SELECT file.id, file.name, file.path, file.st_mtime FROM file WHERE file.workflow_id = "
@@ -174,4 +198,52 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 }
 # where PostgreSQL needs other words
 POSTGRESQL: dict[str, str] = {
+    "BEGIN_AGAIN":
+        "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
+        "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
+        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
+        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1)))",
+    "CULPRITS":
+        "SELECT job.id AS job_id, u.id, u.name, u.status, u.reason FROM (SELECT "
+        "dependency.job_id AS job_id, dependency.depends_on_id AS depends_on_id FROM dependency "
+        "WHERE dependency.job_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS "
+        "JSON)) AS INTEGER) AS json_array_elements_text_1))) AND dependency.depends_on_id > 0 "
+        "UNION ALL SELECT d.job_id AS job_id, m.depends_on_id AS depends_on_id FROM dependency "
+        "AS d JOIN dependency AS m ON m.job_id = d.depends_on_id WHERE d.job_id = "
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_2))) AND d.depends_on_id < 0) AS b JOIN job ON job.id = "
+        "b.job_id JOIN job AS u ON u.id = b.depends_on_id WHERE u.status IN (6, 7, 8) AND "
+        "coalesce(u.stop_requested, '') != 'stopped' AND job.cancel_on_blocking_job_failure "
+        "ORDER BY job.id, u.status, u.id",
+    "DOOMED":
+        "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
+        "dependency.depends_on_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS "
+        "JSON)) AS INTEGER) AS json_array_elements_text_1))) UNION SELECT dependency.job_id AS "
+        "job_id FROM dependency JOIN below ON dependency.depends_on_id = below.id LEFT OUTER "
+        "JOIN job AS u ON u.id = below.id WHERE below.id < 0 OR u.status IN (0, 1) AND "
+        "u.cancel_on_blocking_job_failure) SELECT job.id, job.name FROM job JOIN below ON "
+        "below.id = job.id WHERE job.status IN (0, 1) AND job.cancel_on_blocking_job_failure "
+        "ORDER BY job.id",
+    "FOLLOWERS":
+        "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
+        "dependency.depends_on_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS "
+        "JSON)) AS INTEGER) AS json_array_elements_text_1))) UNION SELECT dependency.job_id AS "
+        "job_id FROM dependency JOIN below ON dependency.depends_on_id = below.id LEFT OUTER "
+        "JOIN job AS u ON u.id = below.id WHERE below.id < 0 OR u.status IN (2, 3, 4, 5, 6, 7, "
+        "8, 10)) SELECT job.id, job.name, job.status FROM job JOIN below ON below.id = job.id "
+        "WHERE job.status IN (2, 3, 4, 5, 6, 7, 8, 10) ORDER BY job.id",
+    "JOB_STATES":
+        "SELECT job.id, job.workflow_id, job.name, job.status, job.held, job.suspended, "
+        "job.priority, job.compute_node_id, job.pid, job.process_started FROM job WHERE job.id = "
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1))) ORDER BY job.id",
+    "RESET_LISTED_JOBS":
+        "UPDATE job SET status=0, attempt_id=(job.attempt_id + CASE WHEN (job.started_at IS NULL "
+        "OR job.status = 2) THEN 0 ELSE 1 END), retries=0, compute_node_id=NULL, "
+        "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL, "
+        "not_before=NULL, lost=0 WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = "
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1)))",
 }

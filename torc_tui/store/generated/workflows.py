@@ -64,11 +64,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "id rules:json",
     ),
-    "IGNORED": (
-        "SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND job.status IN (6, 7, "
-        "8) AND job.ignored",
+    "HOLDS": (
+        "SELECT job.hold_reason, count(*) AS number FROM job WHERE job.workflow_id = ?1 AND "
+        "job.held AND job.status IN (0, 1, 2, 10) GROUP BY job.hold_reason ORDER BY count(*) DESC",
         "workflow_id",
-        "number",
+        "hold_reason:reason number",
     ),
     "INTERRUPTED": (
         "SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND job.status = 8 AND "
@@ -158,11 +158,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT job.id, job.name, job.status, job.family, job.parameter_values, job.priority, "
         "job.held, job.attempt_id, job.requirement_id, job.unmet, job.compute_node_id, "
         "job.started_at, job.ended_at, job.return_code, job.reason, job.not_before, "
-        "job.stop_requested, job.ignored FROM job WHERE job.workflow_id = ?1 ORDER BY job.id",
+        "job.stop_requested, job.hold_reason, job.suspended FROM job WHERE job.workflow_id = ?1 "
+        "ORDER BY job.id",
         "workflow_id",
         "id name status:status group parameter_values:json priority held:boolean attempt_id "
         "requirement_id unmet compute_node_id started_at ended_at return_code reason:reason "
-        "not_before stop_requested ignored:boolean",
+        "not_before stop_requested hold_reason:reason suspended:boolean",
     ),
     "STATUS_COUNTS": (
         "SELECT job.status, count(*) AS number FROM job WHERE job.workflow_id = ?1 GROUP BY "
@@ -175,6 +176,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job_id",
         "status:status",
     ),
+    "SUSPENDED": (
+        "SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND job.status = 4 AND "
+        "job.suspended",
+        "workflow_id",
+        "number",
+    ),
     "TAKE_UP_INTERRUPTED": (
         "UPDATE job SET status=2, attempt_id=(job.attempt_id + 1), stop_requested=NULL, "
         "return_code=NULL, reason=NULL WHERE job.status = 8 AND job.id = ?1 AND "
@@ -185,7 +192,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "UNSUCCESSFUL_JOBS": (
         "SELECT job.id AS job_id, job.name, job.status, job.return_code, job.reason, "
         "job.attempt_id, job.output_dir, job.stdio FROM job WHERE job.workflow_id = ?1 AND "
-        "job.status IN (6, 8, 10) AND NOT job.ignored ORDER BY job.ended_at, job.id LIMIT ?2",
+        "job.status IN (6, 8, 10) ORDER BY job.ended_at, job.id LIMIT ?2",
         "workflow_id limit",
         "job_id name status:status return_code reason:reason attempt_id output_dir:path "
         "stdio:json",

@@ -53,6 +53,14 @@ LIST_EVENTS = Paged(
         "job_id": event.c.job_id == param(event.c.job_id),
     },
 )
+SUSPENSIONS = (
+    select(*columns(event, "job_id kind timestamp"))
+    .where(
+        event.c.workflow_id == param("workflow_id"),
+        event.c.kind.in_(["job_suspended", "job_resumed"]),
+    )
+    .order_by(event.c.seq)
+)
 EVENTS_AFTER = _events.order_by(event.c.seq).limit(param("limit"))
 EVENT_HEADS = select(workflow.c.id, workflow.c.last_seq).order_by(workflow.c.id)
 EVENT_HEAD = select(workflow.c.id, workflow.c.last_seq).where(workflow.c.id == param("workflow_id"))

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from torc_tui.model import EdgeKind
 from torc_tui.reasons import MAY_BE_KEPT
-from torc_tui.status import UNHELD, JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.store.schema import (
     action,
     dependency,
@@ -23,7 +23,6 @@ from torc_tui.store.schema import (
     user_data_version,
 )
 from torc_tui.store.statements.terms import (
-    AS_CREATED,
     ByDialect,
     among,
     columns,
@@ -61,7 +60,7 @@ _facts = (
         *columns(
             job,
             "id name status command invocation_script env options started_at stop_requested "
-            "ignored reason input_files output_files input_user_data output_user_data",
+            "reason input_files output_files input_user_data output_user_data",
         ),
         *columns(fingerprint, "recorded_at data:recorded"),
     )
@@ -146,11 +145,6 @@ WRITERS_SINCE = (
 
 # -- a new run of what is stale --------------------------------------------------------------------
 
-RESET_STALE = (
-    move(JobStatus.UNINITIALIZED, UNHELD - {JobStatus.DISABLED}, keeps=True)
-    .where(job.c.id == _job_id)
-    .values(AS_CREATED)
-)
 MARK_MAY_BE_KEPT = (
     update(job)
     .where(job.c.id == _job_id, job.c.status == int(JobStatus.BLOCKED))

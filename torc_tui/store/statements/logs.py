@@ -57,8 +57,8 @@ RESULT_IN_DIRECTORY = (
 JOB_SETTING = select(
     *columns(
         job,
-        "id name workflow_id command invocation_script env attempt_id allocation output_dir "
-        "compute_node_id",
+        "id name workflow_id command invocation_script env options attempt_id allocation "
+        "output_dir compute_node_id",
     )
 ).where(job.c.id == _job_id)
 LAST_ALLOCATION = (

@@ -25,7 +25,7 @@ from torc_tui.store.schema import (
     user_data,
     user_data_group,
 )
-from torc_tui.store.statements.terms import columns, param, required
+from torc_tui.store.statements.terms import columns, is_listed, param, required
 
 _workflow_id = param("workflow_id")
 _job_id = param("job_id")
@@ -141,6 +141,20 @@ def upstream_of(job_id: Any) -> Any:
         .select_from(near)
         .join(far, far.c.job_id == near.c.depends_on_id)
         .where(near.c.job_id == job_id, near.c.depends_on_id < 0),
+    )
+
+
+def upstream_pairs(job_ids: Any) -> Any:
+    """Return (job_id, depends_on_id) for listed jobs, with the jobs behind gates."""
+    near, far = dependency.alias("d"), dependency.alias("m")
+    return union_all(
+        select(dependency.c.job_id, dependency.c.depends_on_id).where(
+            is_listed(dependency.c.job_id, job_ids), dependency.c.depends_on_id > 0
+        ),
+        select(near.c.job_id, far.c.depends_on_id)
+        .select_from(near)
+        .join(far, far.c.job_id == near.c.depends_on_id)
+        .where(is_listed(near.c.job_id, job_ids), near.c.depends_on_id < 0),
     )
 
 

@@ -59,7 +59,7 @@ READY_JOBS = (
             job,
             "id name command invocation_script attempt_id retries priority requirement_id env "
             "stdio options input_files output_files input_user_data output_user_data "
-            "require_user_data failure_handler_id resource_class lost",
+            "require_user_data failure_handler_id resource_class",
         )
     )
     .where(
@@ -70,12 +70,6 @@ READY_JOBS = (
     .order_by(job.c.priority.desc(), job.c.id)
     .limit(param("limit"))
 )
-NEXT_RETRY = select(func.min(job.c.not_before).label("not_before")).where(
-    job.c.workflow_id == _workflow_id,
-    job.c.not_before > param("now", job.c.not_before.type),
-    among(job.c.status, {JobStatus.READY}),
-)
-"""When the first of the jobs that wait for their next attempt may start."""
 _attempt = and_(job.c.id == _job_id, job.c.attempt_id == param(job.c.attempt_id))
 CLAIM = (
     move(JobStatus.PENDING, {JobStatus.READY})
@@ -115,7 +109,7 @@ HELD_BY_OTHERS = (
 # -- reports ---------------------------------------------------------------------------------------
 
 _held = and_(job.c.compute_node_id == _node_id, among(job.c.status, HELD))
-HELD_JOBS = select(*columns(job, "id attempt_id status stop_requested")).where(_held)
+HELD_JOBS = select(*columns(job, "id attempt_id status stop_requested suspended")).where(_held)
 START = (
     move(JobStatus.RUNNING, {JobStatus.PENDING})
     .where(_attempt)
@@ -132,11 +126,13 @@ END = (
     .values(
         given(
             job,
-            "attempt_id retries started_at ended_at return_code reason stop_requested not_before "
-            "ignored",
+            "attempt_id retries started_at ended_at return_code reason stop_requested not_before",
         )
         | cleared(job, "pid allocation")
-        | {job.c.lost: job.c.lost + param("times_lost", job.c.lost.type)}
+        | {
+            job.c.lost: job.c.lost + param("times_lost", job.c.lost.type),
+            job.c.suspended: False,
+        }
     )
 )
 ADD_RESULT = added(result, "id")

@@ -14,7 +14,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, Integer, Table, and_, case, func, insert, or_, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Integer,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.dml import Insert, Update
@@ -81,14 +95,36 @@ def cleared(table: Table, names: str) -> dict[Column[Any], None]:
 
 AS_CREATED: dict[Any, Any] = {
     **dict.fromkeys((job.c.unmet, job.c.unsuccessful, job.c.retries, job.c.lost), 0),
-    job.c.ignored: False,
     **cleared(
         job,
         "compute_node_id pid process_started allocation stop_requested started_at ended_at"
         " return_code reason not_before",
     ),
+    job.c.suspended: False,
 }
 """Values of a job that was never started in this run; its attempts continue to count."""
+
+
+class is_listed(FunctionElement[bool]):
+    """The condition that a number is in a list, which a parameter holds as JSON."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(is_listed, "sqlite")
+def _is_listed_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    column, given = element.clauses
+    listed = select(func.json_each(given).table_valued("value").c.value)
+    return str(compiler.process(column.in_(listed), **options))
+
+
+@compiles(is_listed, "postgresql")
+def _is_listed_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    column, given = element.clauses
+    texts = func.json_array_elements_text(cast(given, JSON))
+    listed = select(cast(texts, Integer)).scalar_subquery()
+    return str(compiler.process(column == func.any(func.array(listed)), **options))
 
 
 class RequiredLabel(Label[Any]):

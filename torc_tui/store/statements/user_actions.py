@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    Text,
     and_,
     case,
     func,
@@ -19,9 +20,27 @@ from sqlalchemy import (
 )
 
 from torc_tui.status import CANCELABLE, HELD, UNHELD, UNSUCCESSFUL, WAITING, JobStatus
-from torc_tui.store.schema import action, compute_node, dependency, file, job, user_data, workflow
-from torc_tui.store.statements.relations import members_of, upstream_of
-from torc_tui.store.statements.terms import AS_CREATED, among, cleared, columns, given, move, param
+from torc_tui.store.schema import (
+    action,
+    compute_node,
+    dependency,
+    file,
+    job,
+    result,
+    user_data,
+    workflow,
+)
+from torc_tui.store.statements.relations import members_of, upstream_pairs
+from torc_tui.store.statements.terms import (
+    AS_CREATED,
+    among,
+    cleared,
+    columns,
+    given,
+    is_listed,
+    move,
+    param,
+)
 
 _workflow_id = param("workflow_id")
 _job_id = param("job_id")
@@ -71,12 +90,23 @@ RUN_OF_WORKFLOW = select(workflow.c.run_id).where(workflow.c.id == _workflow_id)
 
 # -- jobs ------------------------------------------------------------------------------------------
 
-JOB_STATE = select(
-    *columns(job, "id workflow_id name status held priority compute_node_id pid process_started")
-).where(_one)
+_job_ids = param("job_ids", Text())
+_listed = is_listed(job.c.id, _job_ids)
+
+JOB_STATES = (
+    select(
+        *columns(
+            job,
+            "id workflow_id name status held suspended priority compute_node_id pid "
+            "process_started",
+        ),
+    )
+    .where(_listed)
+    .order_by(job.c.id)
+)
 
 _cancel = move(JobStatus.CANCELED, CANCELABLE).values(
-    given(job, "reason ended_at") | {job.c.held: False}
+    given(job, "reason ended_at") | {job.c.held: False, job.c.hold_reason: None}
 )
 CANCEL_JOB = _cancel.where(_one)
 CANCEL_REST = _cancel.where(_own)
@@ -89,7 +119,8 @@ CANCEL_HELD_JOB = (
         | {
             job.c.compute_node_id: case(
                 (job.c.started_at.is_(None), null()), else_=job.c.compute_node_id
-            )
+            ),
+            job.c.suspended: False,
         }
     )
 )
@@ -102,31 +133,34 @@ SET_CANCELED = (
 SET_PAUSED = (
     update(workflow).where(workflow.c.id == _workflow_id).values(given(workflow, "is_paused"))
 )
-SET_HELD = update(job).where(_one).values(given(job, "held"))
+SET_HELD = update(job).where(_one).values(given(job, "held hold_reason"))
+SET_SUSPENDED = (
+    update(job)
+    .where(_one, among(job.c.status, {JobStatus.RUNNING}))
+    .values(given(job, "suspended"))
+)
 SET_PRIORITY = update(job).where(_one).values(given(job, "priority"))
 DISABLE_JOB = (
-    move(JobStatus.DISABLED, UNHELD - {JobStatus.DISABLED})
-    .where(_one)
-    .values(given(job, "reason") | {job.c.ignored: False})
+    move(JobStatus.DISABLED, UNHELD - {JobStatus.DISABLED}).where(_one).values(given(job, "reason"))
 )
 _not_begun = or_(job.c.started_at.is_(None), job.c.status == int(JobStatus.READY))
-RESET_JOB = (
+RESET_LISTED_JOBS = (
     move(JobStatus.UNINITIALIZED, UNHELD, keeps=True)
-    .where(_one)
+    .where(_listed)
     .values(
         {
             job.c.retries: 0,
             job.c.lost: 0,
-            job.c.ignored: False,
             job.c.attempt_id: job.c.attempt_id + case((_not_begun, 0), else_=1),
         }
         | cleared(
-            job,
-            "started_at ended_at return_code reason compute_node_id stop_requested not_before",
+            job, "started_at ended_at return_code reason compute_node_id stop_requested not_before"
         )
     )
 )
-"""Make a job uninitialized, with its next attempt if it had one."""
+"""Make jobs uninitialized, with their next attempt if they had one."""
+BEGIN_AGAIN = move(JobStatus.UNINITIALIZED, UNHELD, keeps=True).where(_listed).values(AS_CREATED)
+"""Make jobs uninitialized at the start of a new run; their attempts have the numbers of before."""
 
 
 _FOLLOWING = frozenset(JobStatus) - WAITING - {JobStatus.DISABLED}
@@ -134,11 +168,11 @@ _FOLLOWING = frozenset(JobStatus) - WAITING - {JobStatus.DISABLED}
 
 
 def _downstream(names: str, condition: Callable[[FromClause], ColumnElement[bool]]) -> Select[Any]:
-    """Return the jobs downstream of a job that meet a condition, as all jobs between them do."""
+    """Return the jobs downstream of jobs that meet a condition, as all jobs between them do."""
     up = job.alias("u")
     below = (
         select(dependency.c.job_id.label("id"))
-        .where(dependency.c.depends_on_id == _job_id)
+        .where(is_listed(dependency.c.depends_on_id, _job_ids))
         .cte("below", recursive=True)
     )
     below = below.union(
@@ -157,28 +191,41 @@ def _downstream(names: str, condition: Callable[[FromClause], ColumnElement[bool
 
 
 FOLLOWERS = _downstream("id name status", lambda one: among(one.c.status, _FOLLOWING))
-"""The jobs downstream whose status follows from the end of a job."""
+"""The jobs downstream whose status follows from the end of these jobs."""
 DOOMED = _downstream(
     "id name",
     lambda one: and_(among(one.c.status, WAITING), one.c.cancel_on_blocking_job_failure),
 )
-"""The jobs downstream that are canceled when a job is canceled, now or later."""
-_canceling = (
-    select(job.c.cancel_on_blocking_job_failure).where(_one).correlate(None).scalar_subquery()
-)
-_culprit = job.alias("u")
+"""The jobs downstream that are canceled when these are canceled, now or later."""
+_culprit, _before = job.alias("u"), upstream_pairs(_job_ids).subquery("b")
 CULPRITS = (
-    select(*columns(_culprit, "id name status reason"))
+    select(job.c.id.label("job_id"), *columns(_culprit, "id name status reason"))
+    .select_from(_before)
+    .join(job, job.c.id == _before.c.job_id)
+    .join(_culprit, _culprit.c.id == _before.c.depends_on_id)
     .where(
         among(_culprit.c.status, UNSUCCESSFUL),
-        ~_culprit.c.ignored,
         func.coalesce(_culprit.c.stop_requested, "") != "stopped",
-        _canceling,
-        _culprit.c.id.in_(upstream_of(_job_id)),
+        job.c.cancel_on_blocking_job_failure,
     )
-    .order_by(_culprit.c.status, _culprit.c.id)
+    .order_by(job.c.id, _culprit.c.status, _culprit.c.id)
 )
-"""Dependencies because of which a job is canceled; none for a job that runs regardless."""
+"""Dependencies because of which jobs are canceled; none for a job that runs regardless."""
+_last = result.alias("last")
+JOBS_TO_CHOOSE = (
+    select(
+        *columns(job, "id name group status return_code"),
+        select(_last.c.cause)
+        .where(_last.c.job_id == job.c.id)
+        .order_by(_last.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("cause"),
+    )
+    .where(_own)
+    .order_by(job.c.id)
+)
+"""The jobs of a workflow with what filters look at; ``cause`` is that of the last result."""
 EXECUTED_ACTIONS = select(*columns(action, "id trigger_type job_ids")).where(
     action.c.workflow_id == _workflow_id,
     action.c.executed_run_id.is_not(None),

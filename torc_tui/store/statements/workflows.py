@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Text, cast, delete, func, literal_column, or_, select, update
 
-from torc_tui.status import CANCELABLE, HELD, NOT_STARTED, TROUBLED, UNSUCCESSFUL, JobStatus
+from torc_tui.status import CANCELABLE, HELD, NOT_STARTED, TROUBLED, JobStatus
 from torc_tui.store.schema import (
     CHANNEL,
     action,
@@ -63,16 +63,13 @@ INTERRUPTED = select(func.count().label("number")).where(
     job.c.status == int(JobStatus.TERMINATED),
     job.c.stop_requested == "stopped",
 )
-IGNORED = select(func.count().label("number")).where(
-    job.c.workflow_id == _workflow_id, among(job.c.status, UNSUCCESSFUL), job.c.ignored
-)
 SNAPSHOT_JOBS = (
     select(
         *columns(
             job,
             "id name status group parameter_values priority held attempt_id requirement_id unmet "
             "compute_node_id started_at ended_at return_code reason not_before stop_requested "
-            "ignored",
+            "hold_reason suspended",
         )
     )
     .where(job.c.workflow_id == _workflow_id)
@@ -124,7 +121,7 @@ _own = job.c.workflow_id == _workflow_id
 
 UNSUCCESSFUL_JOBS = (
     select(*columns(job, "id:job_id name status return_code reason attempt_id output_dir stdio"))
-    .where(_own, among(job.c.status, TROUBLED), ~job.c.ignored)
+    .where(_own, among(job.c.status, TROUBLED))
     .order_by(job.c.ended_at, job.c.id)
     .limit(param("limit"))
 )
@@ -133,6 +130,15 @@ REMAINING_JOBS = (
     select(*_request, func.count().label("number"))
     .where(_own, among(job.c.status, CANCELABLE))
     .group_by(*_request)
+)
+HOLDS = (
+    select(job.c.hold_reason, func.count().label("number"))
+    .where(_own, job.c.held, among(job.c.status, CANCELABLE))
+    .group_by(job.c.hold_reason)
+    .order_by(func.count().desc())
+)
+SUSPENDED = select(func.count().label("number")).where(
+    _own, among(job.c.status, {JobStatus.RUNNING}), job.c.suspended
 )
 REMAINING_NAMES = (
     select(job.c.id, job.c.name)

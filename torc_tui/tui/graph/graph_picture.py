@@ -10,7 +10,7 @@ from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.views.graph_drawing import Drawing
 from torc_tui.views.graph_layout import Box
 from torc_tui.views.graph_scene import Scene
-from torc_tui.views.graph_window import Run
+from torc_tui.views.graph_wires import Run
 
 ROLES = {
     "edge": "edge",

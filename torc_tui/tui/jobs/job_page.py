@@ -21,7 +21,7 @@ from torc_tui.tui.jobs.page import (
     wrapped,
 )
 from torc_tui.tui.jobs.usage_table import attempts_table, usage_table
-from torc_tui.tui.look.status_icons import STATUS
+from torc_tui.tui.look.status_icons import STATUS, SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
 from torc_tui.wording import clock, elapsed, exit_code, listed, moment, size
 
@@ -87,7 +87,7 @@ def job_page(facts: JobFacts, width: int) -> Page:
 
 
 def _title(job: Job) -> list[Line]:
-    sign = STATUS[job.status]
+    sign = SUSPENDED if job.suspended else STATUS[job.status]
     title: list[Span] = [("  ", ""), (sanitize(job.name), "strong"), ("  ", "")]
     title.append((f"{sign.sign} {sign.word}", f"{sign.style} bold"))
     if job.held:

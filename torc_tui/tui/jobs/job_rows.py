@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from torc_tui.model import Job
-from torc_tui.status import STARTABLE, TROUBLED, JobStatus
+from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.tui.jobs.job_columns import COLUMNS, TELLING, order, plain_cell
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
 from torc_tui.tui.jobs.job_reasons import JobReasons
-from torc_tui.tui.look.status_icons import HELD, STATUS
+from torc_tui.tui.look.status_icons import STATUS, of_job
 from torc_tui.tui.look.text_layout import Span, bar, fit
 from torc_tui.tui.widgets.table_model import Cell, Column, Key
 from torc_tui.views.workflow_view import WorkflowView
@@ -217,8 +217,7 @@ class JobRows:
         ]
 
     def _cell(self, job: Job, column: str, width: int) -> Cell:
-        held = job.held and job.status in STARTABLE
-        sign = HELD if held else STATUS[job.status]
+        sign = of_job(job)
         match column:
             case "sign":
                 return (sign.sign, sign.style)

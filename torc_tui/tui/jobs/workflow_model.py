@@ -16,7 +16,7 @@ from torc_tui.tui.feed.machine import MachineNews
 from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Span
-from torc_tui.views.workflow_view import WorkflowView
+from torc_tui.views.workflow_view import JOB_FLAGS, WorkflowView
 from torc_tui.wording import time_range
 
 ASKED_AT_ONCE = 200
@@ -75,7 +75,7 @@ class WorkflowModel:
         touched |= rows.touched_groups(jobs)
         if any(event.kind.startswith(("node_", "workflow_")) for event in events):
             touched |= view.jobs.keys()  # they change the reasons of all jobs that wait
-        holds = any(event.kind in ("job_held", "job_released") for event in events)
+        holds = any(event.kind in JOB_FLAGS for event in events)
         return Changed(jobs, touched, moved, holds)
 
     def tick(self, now: float) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from torc_tui.model import Workflow
-from torc_tui.status import JobStatus, WorkflowState
+from torc_tui.model import Job, Workflow
+from torc_tui.status import STARTABLE, JobStatus, WorkflowState
 
 
 class Sign(NamedTuple):
@@ -34,6 +34,15 @@ STATUS: dict[JobStatus, Sign] = {
 }
 
 HELD = Sign("‖", "held", "warning")
+SUSPENDED = Sign("‖", "suspended", "warning")
+
+
+def of_job(job: Job) -> Sign:
+    """Return the sign of a job: of its status, or that it is held or suspended."""
+    if job.suspended:
+        return SUSPENDED
+    return HELD if job.held and job.status in STARTABLE else STATUS[job.status]
+
 
 _SIGNS = {
     ".": "·░",
