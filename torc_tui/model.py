@@ -57,6 +57,7 @@ class JobSpec:
     """One job, with its parameters filled in.
 
     ``group`` is the name of its job group: the name as written in the file (``train_{lr}``).
+    ``canary`` marks the jobs of an entry that run first; it is False for those that wait for them.
     """
 
     name: str
@@ -68,6 +69,7 @@ class JobSpec:
     failure_handler: str | None = None
     scheduler: str | None = None
     priority: int = 0
+    canary: bool | None = None
     depends_on: tuple[str, ...] = ()
     depends_on_regexes: tuple[str, ...] = ()
     input_files: tuple[str, ...] = ()

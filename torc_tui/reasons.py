@@ -55,6 +55,7 @@ class Kind(StrEnum):
     HELD = "held"
     CANARY = "canary"
     CANARY_FAILED = "canary_failed"
+    JOBS_HELD = "jobs_held"
     SUSPENDED = "suspended"
     NO_RUNNER = "no_runner"
     RUNNER_SILENT = "runner_silent"
@@ -164,6 +165,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.HELD: "after",
         Kind.CANARY: "jobs more",
         Kind.CANARY_FAILED: "job status reason more",
+        Kind.JOBS_HELD: "number reason",
         Kind.SUSPENDED: "",
         Kind.NO_RUNNER: "",
         # A runner without a heartbeat for `quiet` seconds; what is lost is proven to be gone.

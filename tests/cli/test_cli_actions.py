@@ -51,7 +51,13 @@ def put(place: Path, status: JobStatus, flag: str | None = None) -> None:
 
 
 @pytest.mark.parametrize(
-    "action", [action for action in CATALOG if action.target is Target.JOBS], ids=by_id
+    "action",
+    [
+        action
+        for action in CATALOG
+        if action.target is Target.JOBS and not action.id.endswith("-after")
+    ],
+    ids=by_id,
 )
 def test_on_jobs(torc: Any, place: Path, action: UserAction) -> None:
     (place / "w.yaml").write_text("{name: w, jobs: [{name: fit, command: x}]}")

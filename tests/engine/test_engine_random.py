@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.lifecycle.invariants import Node, violations
 from torc_tui.model import STATUS_EVENTS
+from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.rerun_jobs import rerun_jobs
 from torc_tui.status import HELD, JobStatus
@@ -85,7 +86,9 @@ class RandomRun(RuleBasedStateMachine):
 
     @rule(
         data=st.data(),
-        act=st.sampled_from([acts.cancel_jobs, acts.retry_jobs, acts.hold_jobs, acts.release_jobs]),
+        act=st.sampled_from(
+            [acts.cancel_jobs, acts.retry_jobs, job_holds.hold_jobs, job_holds.release_jobs]
+        ),
     )
     def act(self, data: st.DataObject, act: Callable[..., Any]) -> None:
         job_id = self.pick(data, lambda job: True)

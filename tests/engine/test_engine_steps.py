@@ -12,6 +12,7 @@ import pytest
 from tests.raw_sql import execute
 from torc_tui.engine.state import Deadline
 from torc_tui.model import Cause, Usage
+from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.runners import resize_runner
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow, resume_workflow
@@ -160,10 +161,10 @@ resource_requirements:
 
 def test_held_jobs_wait_and_released_ones_go(bench: Make) -> None:
     it = bench("name: h\njobs:\n  - {name: a, command: x}\n")
-    acts.hold_jobs(it.outside, [it.ids["a"]], actor="u@h")
+    job_holds.hold_jobs(it.outside, [it.ids["a"]], actor="u@h")
     it.step()
     assert it.running() == set()
-    acts.release_jobs(it.outside, [it.ids["a"]], actor="u@h")
+    job_holds.release_jobs(it.outside, [it.ids["a"]], actor="u@h")
     it.step()
     assert it.running() == {"a"}
     assert kinds(it, "a")[:2] == ["job_held", "job_released"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as acts
 from torc_tui.store.feed import list_events
 
@@ -61,7 +62,7 @@ def test_dependents_that_wait(bench: Make) -> None:
     """A dependent that became ready because of the failure waits for the next attempt."""
     it = bench(REGARDLESS, max_parallel_jobs=1)
     it.step()
-    acts.hold_jobs(it.outside, [it.ids["report"]])
+    job_holds.hold_jobs(it.outside, [it.ids["report"]])
     it.finish("prep", 3)
     assert it.status()["report"] == "ready"
     retry(it, "prep")

@@ -23,14 +23,19 @@ from torc_tui.operations.user_action import (
     workflow_refusal,
 )
 from torc_tui.plan.resolve import resolve
-from torc_tui.status import FINISHED, HELD, JobStatus
+from torc_tui.status import CANCELABLE, FINISHED, HELD, JobStatus
 from torc_tui.store import workflows
 from torc_tui.store.database import Store
 from torc_tui.store.feed import list_events
 from torc_tui.workflow_file.load import loads
 
 ACTOR = "ann@bench"
-ON_JOBS = [action for action in CATALOG if action.target is Target.JOBS]
+ON_JOBS = [
+    action
+    for action in CATALOG
+    if action.target is Target.JOBS and action.id not in ("job-hold-after", "job-release-after")
+]
+"""Those two are about the dependents; `test_dependents` tries them in every status."""
 ON_WORKFLOWS = [
     action
     for action in CATALOG
@@ -97,6 +102,24 @@ def test_jobs(store: Store, workflow_id: int, action: UserAction) -> None:
             else:
                 assert (done.moved, done.refused) == ([], {job.id: job_refusal(action, job)})
                 assert content(store) == before, status
+
+
+@pytest.mark.parametrize("name", ["job-hold-after", "job-release-after"])
+def test_dependents(store: Store, tmp_path: Path, name: str) -> None:
+    """Dependents that have not begun are held, whatever the status of the job itself."""
+    text = "{name: w, jobs: [{name: a, command: x}, {name: b, command: x, depends_on: [a]}]}"
+    plan = resolve(loads(text, format="yaml"))
+    made = operations.create_workflow(store, plan, user="ann", directory=str(tmp_path), actor=None)
+    operations.initialize(store, made)
+    action, holds = BY_ID[name], name == "job-hold-after"
+    for status in JobStatus:
+        put(store, status, not holds)
+        first, _ = workflows.snapshot(store, made).jobs
+        done = function_of(action)(store, [first.id], actor=ACTOR)
+        second = workflows.snapshot(store, made).jobs[1]
+        assert (done.moved == [first.id]) is (status in CANCELABLE), status
+        assert bool(done.refused) is (status not in CANCELABLE), status
+        assert second.held is (holds if status in CANCELABLE else not holds), status
 
 
 @pytest.mark.parametrize("action", ON_WORKFLOWS, ids=by_id)

@@ -12,7 +12,7 @@ import pytest
 from tests.raw_sql import execute
 from torc_tui.errors import NotFound, Refused
 from torc_tui.model import Machine
-from torc_tui.operations import catalog, runners
+from torc_tui.operations import catalog, job_holds, runners
 from torc_tui.operations import jobs as acts
 from torc_tui.operations import workflows as operations
 from torc_tui.operations.user_action import function_of
@@ -163,7 +163,7 @@ def test_acts_that_do_not_apply_are_refused_one_by_one(store: Store, tmp_path: P
     workflow_id = make(store, tmp_path)
     operations.initialize(store, workflow_id, force=True)
     job = ids(store, workflow_id)["read"]
-    for act in (acts.retry_jobs, acts.terminate_jobs, acts.enable_jobs, acts.release_jobs):
+    for act in (acts.retry_jobs, acts.terminate_jobs, acts.enable_jobs, job_holds.release_jobs):
         before = list_events(store, workflow_id)
         done = act(store, [job])
         assert done.moved == []
@@ -179,10 +179,10 @@ def test_priority_hold_and_release_say_who(store: Store, tmp_path: Path) -> None
     operations.initialize(store, workflow_id, force=True)
     job = ids(store, workflow_id)["read"]
     acts.set_priority(store, [job], 7, actor=ME)
-    acts.hold_jobs(store, [job], actor=ME)
+    job_holds.hold_jobs(store, [job], actor=ME)
     (found,) = [one for one in workflows.snapshot(store, workflow_id).jobs if one.id == job]
     assert (found.priority, found.held) == (7, True)
-    acts.release_jobs(store, [job], actor=ME)
+    job_holds.release_jobs(store, [job], actor=ME)
     assert [(e.kind, e.actor) for e in list_events(store, workflow_id, job_id=job)] == [
         ("job_priority", ME),
         ("job_held", ME),

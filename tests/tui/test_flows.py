@@ -13,6 +13,7 @@ from tests.tui.driving import screen, screen_text, sees, until
 from tests.waiting import DEADLINE
 from torc_tui.docs import topics
 from torc_tui.model import Machine
+from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as job_acts
 from torc_tui.operations import workflows as workflow_acts
 from torc_tui.plan.resolve import resolve
@@ -143,7 +144,7 @@ async def test_what_others_do_is_seen(story: Story) -> None:
         await until(pilot, sees(pilot, "train_3"))
         story.initialize()
         await until(pilot, sees(pilot, "run 1", "waits for prep", "…"))
-        job_acts.hold_jobs(story.store, [screen(pilot).table.order[0]], actor="bob@there")
+        job_holds.hold_jobs(story.store, [screen(pilot).table.order[0]], actor="bob@there")
         await until(pilot, sees(pilot, "held"))
 
 

@@ -16,6 +16,7 @@ from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.report import RunOptions
 from torc_tui.engine.shared_state import NodeIdentity
 from torc_tui.model import Machine
+from torc_tui.operations import job_holds
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.workflows import create_workflow, initialize
 from torc_tui.plan.resolve import resolve
@@ -42,7 +43,7 @@ PLAN = resolve(loads(SPEC, format="yaml"))
 UNTOLD = {"unmet"}
 """What changes in rows without an event: how many jobs are still waited for."""
 ACTS = {
-    "cancel": acts.cancel_jobs, "retry": acts.retry_jobs, "hold": acts.hold_jobs, "release": acts.release_jobs,
+    "cancel": acts.cancel_jobs, "retry": acts.retry_jobs, "hold": job_holds.hold_jobs, "release": job_holds.release_jobs,
     "disable": acts.disable_jobs, "enable": acts.enable_jobs,
 }  # fmt: skip
 STEPS = st.lists(

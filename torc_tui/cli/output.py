@@ -137,11 +137,10 @@ def unschedulable(jobs: Sequence[Any]) -> list[str]:
 
 def holds(found: Sequence[tuple[Reason, int]]) -> list[str]:
     """Return lines about held jobs, one for each reason, and how to release them."""
-    from torc_tui.wording import count, sentence
+    from torc_tui.reasons import Kind, because
+    from torc_tui.wording import sentence
 
-    shown = [
-        f"{count(number, 'job is', 'jobs are')} {sentence(reason)}" for reason, number in found
-    ]
+    shown = [sentence(because(Kind.JOBS_HELD, number=n, reason=reason)) for reason, n in found]
     lines = shown[:_LISTED]
     if len(shown) > _LISTED:
         lines.append(f"and jobs are held for {len(shown) - _LISTED} other reasons")

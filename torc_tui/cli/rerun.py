@@ -21,6 +21,7 @@ from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict
 from torc_tui.operations.rerun import RerunPlan, plan_rerun, reinitialize
 from torc_tui.reasons import Kind, Reason
 from torc_tui.status import JobStatus
+from torc_tui.store import workflows
 from torc_tui.wording import count, sentence
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ def plan(call: Call) -> int:
 
 def _made_from(call: Call, path: str) -> int:
     """Return the newest workflow that was made from a file."""
-    from torc_tui.store import workflows
-
     wanted = Path(path).resolve()
     made = [one for one in workflows.list_workflows(call.store) if _is_made_from(one, wanted)]
     if not made and not wanted.exists():
@@ -169,6 +168,10 @@ def show(call: Call, found: RerunPlan) -> None:
     _print_jobs("run", found.certain)
     _print_jobs("run if inputs change", found.undecided)
     _print_jobs("unknown, kept", found.unknown)
+    with call.store.read() as conn:
+        held = workflows.holds(conn, found.workflow_id)
+    for text in output.holds(held):
+        output.line(text)
 
 
 def _print_jobs(what: str, verdicts: Sequence[JobVerdict]) -> None:

@@ -10,6 +10,7 @@ Invariants
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,12 +22,12 @@ from torc_tui.engine.placer import Placed, Placer
 from torc_tui.engine.state import RunnerState
 from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.model import AttemptKey, Event, Exited, Measured, NotStarted, Started
-from torc_tui.reasons import Reason
+from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints, scheduling, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.store.dependency_counters import EventRow
+from torc_tui.store.dependency_counters import EventRow, follow_canaries
 from torc_tui.store.event_log import append, last_event
 from torc_tui.store.scheduling import HeldJob, ReadyJob
 
@@ -92,6 +93,7 @@ class StepTransaction:
         self._unclaim_not_started(conn)
         self._resume_interrupted(conn)
         self._write_decisions(conn)
+        self._follow_canaries(conn)
         self._claim(conn)
         self._append_events(conn)
         self._save_fingerprints(conn)
@@ -180,6 +182,19 @@ class StepTransaction:
             rows, self.undecided = cut_off.apply(conn, self.decided, self._now)
             self._rows += rows
 
+    def _follow_canaries(self, conn: Connection) -> None:
+        """Release the jobs behind canaries, or say once why they stay held."""
+        context = self._state.context
+        if not context.has_canaries or not (self.ended or self.decided):
+            return
+        rows = follow_canaries(conn, context.workflow_id)
+        self._rows += rows
+        held = [decode(data["reason"]) for kind, _, data in rows if kind == "job_held" and data]
+        failed = Counter(one for one in held if one and one.kind is Kind.CANARY_FAILED)
+        for reason, number in failed.items():
+            notice = because(Kind.JOBS_HELD, number=number, reason=reason)
+            self._rows.append(_notice(self._state.node.node_id, notice))
+
     def _save_fingerprints(self, conn: Connection) -> None:
         ready = list(self._state.recorder.thread.fingerprints)
         fingerprints.save(conn, ready)
@@ -230,6 +245,10 @@ class StepTransaction:
             self.events = append_events(conn, workflow_id, self._rows, self._now)
 
 
+def _notice(node_id: int, reason: Reason) -> EventRow:
+    return "node_notice", None, {"node": node_id, "message": reason.to_json()}
+
+
 def append_events(
     conn: Connection, workflow_id: int, rows: Sequence[EventRow], now: float
 ) -> list[Event]:
@@ -263,10 +282,7 @@ class EventQueue:
 
     def put_notices(self, reasons: Iterable[Reason]) -> None:
         """Have notices about this runner written."""
-        self._rows += [
-            ("node_notice", None, {"node": self._node_id, "message": reason.to_json()})
-            for reason in reasons
-        ]
+        self._rows += [_notice(self._node_id, reason) for reason in reasons]
 
     def write(self, now: float) -> list[Event]:
         """Write the events, and return them; they stay in the queue if that fails."""

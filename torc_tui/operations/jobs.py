@@ -1,4 +1,4 @@
-"""Change jobs for a user: cancel, terminate, retry, hold, release, prioritize, disable, enable.
+"""Change jobs for a user: cancel, terminate, retry, prioritize, disable, enable.
 
 Input: an open store, ids of jobs, who acts. Output: the jobs that were changed, and a refusal for
 each of the others. `torc_tui.operations.catalog` says in which statuses an action is legal.
@@ -153,46 +153,6 @@ def retry_jobs(
     done = on_jobs(store, catalog.RETRY, job_ids, act, actor, check)
     done.dependents = dependents
     return done
-
-
-def hold_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Keep jobs from starting until they are released."""
-
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
-        user_actions.set_held(conn, [job.id for job in jobs], True)
-        return [("job_held", job.id, None) for job in jobs]
-
-    return on_jobs(store, catalog.HOLD, job_ids, act, actor)
-
-
-def release_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Let held jobs start again."""
-
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
-        user_actions.set_held(conn, [job.id for job in jobs], False)
-        return [("job_released", job.id, None) for job in jobs]
-
-    return on_jobs(store, catalog.RELEASE, job_ids, act, actor)
-
-
-def suspend_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Have the runners of running jobs stop their processes, which keep their resources."""
-    return _set_suspended(store, catalog.SUSPEND, job_ids, actor, suspended=True)
-
-
-def resume_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Have the runners of suspended jobs let their processes continue."""
-    return _set_suspended(store, catalog.RESUME_JOBS, job_ids, actor, suspended=False)
-
-
-def _set_suspended(
-    store: Store, action: UserAction, job_ids: Iterable[int], actor: str | None, *, suspended: bool
-) -> Done:
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
-        user_actions.set_suspended(conn, [job.id for job in jobs], suspended)
-        return [(action.events[0], job.id, None) for job in jobs]
-
-    return on_jobs(store, action, job_ids, act, actor)
 
 
 def set_priority(

@@ -30,7 +30,7 @@ from torc_tui.store import (
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
-from torc_tui.store.dependency_counters import EventRow, resettle
+from torc_tui.store.dependency_counters import EventRow, follow_canaries, resettle
 from torc_tui.store.event_log import append
 from torc_tui.store.log_files import attempt_stem
 from torc_tui.store.run_context import RunContext
@@ -106,6 +106,7 @@ def end_attempts(
     done.ready += ready
     if unwanted:
         done.rows += resettle(conn, node.workflow_id, now)
+    done.rows += follow_canaries(conn, node.workflow_id)
     return done
 
 

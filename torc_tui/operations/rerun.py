@@ -147,6 +147,7 @@ def _begin(store: Store, found: RerunPlan, actor: str | None) -> Reinitialized |
         run_id = user_actions.next_partial_run(conn, workflow_id, stale)
         dependency_counters.recount(conn, workflow_id)
         events = dependency_counters.place_uninitialized(conn, workflow_id, now)
+        dependency_counters.hold_behind(conn, workflow_id)
         conn.many(sql.MARK_MAY_BE_KEPT, [{"job_id": job_id} for job_id in undecided])
         counts = workflows.counts(conn, workflow_id)
         numbers = {status.word: number for status, number in counts.items()}

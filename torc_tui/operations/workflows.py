@@ -135,6 +135,7 @@ def initialize(
         scheduling.set_file_times(conn, times)
         dependency_counters.recount(conn, workflow_id)
         events = dependency_counters.place_uninitialized(conn, workflow_id, now)
+        dependency_counters.hold_behind(conn, workflow_id)
         counts = workflows.counts(conn, workflow_id)
         numbers = {status.word: n for status, n in counts.items()}
         events.append(("workflow_initialized", None, {"run_id": run_id, "counts": numbers}))

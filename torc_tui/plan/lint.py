@@ -100,6 +100,10 @@ def _entries(plan: Plan) -> Iterator[Problem]:
     if job is not None:
         what = f"'scheduler' of job {called(job)}"
         yield _warning(plan, "scheduler", _SLURM, what=what, source=job.source)
+    alone = (one for one in spec.jobs if "canary" in one.source.lines and one.canary is None)
+    if (job := next(alone, None)) is not None:
+        what, hint = f"'canary' of job {called(job)}", "the entry has no more jobs than that"
+        yield _warning(plan, "canary", hint, what=what, source=job.source)
     file = next((file for file in spec.files if "identifier" in file.source.lines), None)
     if file is not None:
         what = f"'identifier' of file {quoted(file.name)}"

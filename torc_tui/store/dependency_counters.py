@@ -6,12 +6,15 @@ changed rows, and the events about them; the caller appends the events in the sa
 Invariants
 * A job is blocked as long as ``unmet`` is above zero; only blocked jobs are counted down.
 * User actions change statuses in any order, so the counters are recomputed after them.
+* After the start of a run, canaries change only the jobs that are held because of them: what a user
+  has released stays released, and what a user holds stays held.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torc_tui.lifecycle.canary import Canary, hold_of
 from torc_tui.lifecycle.decide import Change, Waiting, settle, verdict
 from torc_tui.model import Json
 from torc_tui.reasons import MAY_BE_KEPT, Kind, Reason, because, decode
@@ -169,4 +172,54 @@ def resettle(conn: Connection, workflow_id: int, at: float) -> list[EventRow]:
     recount(conn, workflow_id)
     events = place_uninitialized(conn, workflow_id, at)
     free = _waiting(conn.rows(sql.FREE, workflow_id=workflow_id))
-    return events + settle_from(conn, free, at)
+    events += settle_from(conn, free, at)
+    return events + follow_canaries(conn, workflow_id)
+
+
+# -- canaries --------------------------------------------------------------------------------------
+
+
+def hold_behind(conn: Connection, workflow_id: int) -> None:
+    """Hold the jobs behind canaries that have not succeeded, at the start of a run."""
+    for row in conn.rows(sql.CANARY_GROUPS, workflow_id=workflow_id):
+        reason = _canary_hold(conn, workflow_id, row.group)
+        if reason is not None:
+            text = reason.encode()
+            conn.execute(
+                sql.HOLD_BEHIND, workflow_id=workflow_id, group=row.group, hold_reason=text
+            )
+    follow_canaries(conn, workflow_id)
+
+
+def follow_canaries(conn: Connection, workflow_id: int) -> list[EventRow]:
+    """Release the jobs whose canaries have succeeded; explain the holds of the others."""
+    events: list[EventRow] = []
+    for row in conn.rows(sql.GROUPS_BEHIND_CANARIES, workflow_id=workflow_id):
+        reason = _canary_hold(conn, workflow_id, row.group)
+        if reason is None:
+            released = conn.rows(sql.RELEASE_BEHIND, workflow_id=workflow_id, group=row.group)
+            events += [("job_released", job.id, None) for job in released]
+        else:
+            held = conn.rows(
+                sql.EXPLAIN_HOLD,
+                workflow_id=workflow_id,
+                group=row.group,
+                hold_reason=reason.encode(),
+            )
+            events += [("job_held", job.id, {"reason": reason.to_json()}) for job in held]
+    return events
+
+
+def _canary_hold(conn: Connection, workflow_id: int, group: str) -> Reason | None:
+    rows = conn.rows(sql.CANARIES, workflow_id=workflow_id, group=group)
+    return hold_of(
+        [
+            Canary(
+                row.name,
+                JobStatus(row.status),
+                decode(row.reason),
+                row.stop_requested == "stopped",
+            )
+            for row in rows
+        ]
+    )

@@ -139,6 +139,7 @@ def job_spec(entry: Entry) -> JobSpec:
         group=entry.get("group", checks.nonempty, entry.get("family", checks.nonempty, name)),
         values=tuple((key, _parameter(entry, key, value)) for key, value in values.items()),
         priority=entry.get("priority", _PRIORITY, 0),
+        canary=entry.get("canary", checks.boolean, None),
         **{key: entry.get(key, JOB.keys[key].check, value) for key, value in _SCALARS.items()},
     )
 
@@ -149,7 +150,7 @@ _SCALARS: dict[str, Any] = {
     if field.name in JOB.keys
     and JOB.keys[field.name].shape == "scalar"
     and field.name
-    not in ("name", "command", "priority", "resource_requirements", "failure_handler")
+    not in ("name", "command", "priority", "canary", "resource_requirements", "failure_handler")
 }
 """Fields of a job with their defaults; a document names requirements and handlers by id."""
 

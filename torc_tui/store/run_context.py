@@ -56,6 +56,8 @@ class RunContext:
     requirements: Mapping[int, ResourceRequirements]
     rules: Mapping[int, Sequence[FailureRule]]
     actions: Sequence[StoredAction]
+    has_canaries: bool
+    """Whether jobs are held until others of their entry have succeeded."""
 
     def shell(self, invocation_script: str | None, own: str | None) -> str | None:
         """Return the program that gets the command of a job; None for ``bash -c``.
@@ -108,6 +110,7 @@ def read(conn: Connection, workflow_id: int) -> RunContext:
             )
             for action in actions
         ],
+        has_canaries=bool(conn.rows(sql.GROUPS_BEHIND_CANARIES, workflow_id=workflow_id)),
     )
 
 

@@ -77,9 +77,7 @@ class AllFilesRow(NamedTuple):
     path: str
     st_mtime: float | None
 def ALL_FILES(*, workflow_id: int) -> AllFilesRow: ...
-class AnyInitializedRow(NamedTuple):
-    id: int
-def ANY_INITIALIZED(*, workflow_id: int) -> AnyInitializedRow: ...
+def ANY_INITIALIZED(*, workflow_id: int) -> ExplainHoldRow: ...
 class AnyMayBeKeptRow(NamedTuple):
     id: int
 def ANY_MAY_BE_KEPT(*, workflow_id: int) -> AnyMayBeKeptRow: ...
@@ -98,6 +96,17 @@ class BlameRow(NamedTuple):
     status: int
     reason: str | None
 def BLAME(*, node_id: int) -> BlameRow: ...
+class CanariesRow(NamedTuple):
+    id: int
+    name: str
+    status: int
+    return_code: int | None
+    reason: str | None
+    stop_requested: str | None
+def CANARIES(*, workflow_id: int, group: str) -> CanariesRow: ...
+class CanaryGroupsRow(NamedTuple):
+    group: str
+def CANARY_GROUPS(*, workflow_id: int) -> CanaryGroupsRow: ...
 class CanceledJobsRow(NamedTuple):
     id: int
     name: str
@@ -222,6 +231,9 @@ class ExecutedActionsRow(NamedTuple):
     trigger_type: str
     job_ids: str
 def EXECUTED_ACTIONS(*, workflow_id: int) -> ExecutedActionsRow: ...
+class ExplainHoldRow(NamedTuple):
+    id: int
+def EXPLAIN_HOLD(*, hold_reason: str, workflow_id: int, group: str) -> ExplainHoldRow: ...
 class ExportDataGroupsRow(NamedTuple):
     group_id: int
     user_data_id: int
@@ -378,6 +390,7 @@ class GroupedUserDataRow(NamedTuple):
     is_null: bool
     group_id: int
 def GROUPED_USER_DATA(*, workflow_id: int) -> GroupedUserDataRow: ...
+def GROUPS_BEHIND_CANARIES(*, workflow_id: int) -> CanaryGroupsRow: ...
 class GroupsOfJobsRow(NamedTuple):
     id: int
     input_files: int | None
@@ -460,6 +473,7 @@ class HoldsRow(NamedTuple):
     hold_reason: str | None
     number: int
 def HOLDS(*, workflow_id: int) -> HoldsRow: ...
+def HOLD_BEHIND(*, hold_reason: str | None, workflow_id: int, group: str) -> None: ...
 class HostNamesRow(NamedTuple):
     id: int
     hostname: str
@@ -737,6 +751,7 @@ class RecordsOfGroupRow(NamedTuple):
 def RECORDS_OF_GROUP(*, group_id: int) -> RecordsOfGroupRow: ...
 def RECOUNT_GATES(*, workflow_id: int) -> None: ...
 def RECOUNT_JOBS(*, workflow_id: int) -> None: ...
+def RELEASE_BEHIND(*, workflow_id: int, group: str) -> ExplainHoldRow: ...
 class RemainingJobsRow(NamedTuple):
     requirement_id: int
     status: int

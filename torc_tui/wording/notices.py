@@ -18,7 +18,12 @@ def notice_sentences(sentence: Callable[[Reason], str]) -> Mapping[Kind, Callabl
         lack = "a process cannot be started" if reason["lack"] is None else sentence(reason["lack"])
         return f"cannot start more jobs: {lack}; retrying"
 
+    def jobs_held(reason: Reason) -> str:
+        jobs = count(reason["number"] or 0, "job is", "jobs are")
+        return f"{jobs} {'held' if reason['reason'] is None else sentence(reason['reason'])}"
+
     return {
+        Kind.JOBS_HELD: jobs_held,
         Kind.START_SHORTAGE: _start_shortage,
         Kind.STARTS_FAIL: starts_fail,
         Kind.STARTS_RESUMED: lambda reason: "jobs can be started again",

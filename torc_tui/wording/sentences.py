@@ -148,8 +148,8 @@ def _dependency(reason: Reason) -> str:
 
 def _canary(reason: Reason) -> str:
     jobs = reason["jobs"] or ()
-    names = listed(jobs, len(jobs), more=reason["more"] or 0)
-    return f"held until {names} {'succeeds' if len(jobs) == 1 else 'succeed'}"
+    verb = "succeeds" if len(jobs) == 1 else "succeed"
+    return f"held until {listed(jobs, len(jobs), more=reason['more'] or 0)} {verb}"
 
 
 _PASSIVE = frozenset({"canceled", "terminated"})

@@ -58,10 +58,14 @@ def expand_jobs(fields: Mapping[str, Json], rows: ParameterRows | None) -> list[
     empty or not printable.
     """
     given = {"env": {}, **fields, "group": fields["name"]}
+    canaries = given.pop("canary", None)
     if rows is None:
         return [JobSpec(**given)]
     jobs = _fill(partial(JobSpec, **given), given, rows, _JOB_TEMPLATES, {"values": rows.pairs()})
-    return _merged(jobs, _merge_jobs)
+    merged = _merged(jobs, _merge_jobs)
+    if canaries is None or len(merged) <= canaries:
+        return merged
+    return [replace(job, canary=number < canaries) for number, job in enumerate(merged)]
 
 
 def expand_files(fields: Mapping[str, Json], rows: ParameterRows | None) -> list[FileSpec]:

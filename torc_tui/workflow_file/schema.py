@@ -99,6 +99,7 @@ JOB = Table(
         "failure_handler": Key(nonempty),
         "scheduler": Key(nonempty),
         "priority": Key(integer(0)),
+        "canary": Key(integer(1)),
         "depends_on": Key(strings(), "list"),
         "depends_on_regexes": Key(strings(), "list"),
         "input_files": Key(strings(), "list"),

@@ -27,10 +27,30 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "node_id",
         "name status:status reason:reason",
     ),
+    "CANARIES": (
+        "SELECT job.id, job.name, job.status, job.return_code, job.reason, job.stop_requested "
+        "FROM job WHERE job.workflow_id = ?1 AND job.family = ?2 AND job.canary = 1 ORDER BY "
+        "job.id",
+        "workflow_id group",
+        "id name status:status return_code reason:reason stop_requested",
+    ),
+    "CANARY_GROUPS": (
+        "SELECT job.family FROM job WHERE job.workflow_id = ?1 AND job.canary = false GROUP BY "
+        "job.family",
+        "workflow_id",
+        "group",
+    ),
     "DEPENDENTS_OF": (
         "SELECT dependency.job_id FROM dependency WHERE dependency.depends_on_id = ?1",
         "node_id",
         "job_id",
+    ),
+    "EXPLAIN_HOLD": (
+        "UPDATE job SET hold_reason=?1 WHERE job.workflow_id = ?2 AND job.family = ?3 AND "
+        "job.held AND job.hold_reason LIKE '{\"kind\":\"canary%' AND job.hold_reason != ?1 "
+        "RETURNING id",
+        "hold_reason:reason workflow_id group",
+        "id",
     ),
     "FREE": (
         "SELECT job.id, job.unsuccessful, job.cancel_on_blocking_job_failure, job.reason FROM "
@@ -54,6 +74,17 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "FRESH_GATES": (
         "UPDATE gate SET unmet=gate.size, unsuccessful=0 WHERE gate.workflow_id = ?1",
         "workflow_id",
+    ),
+    "GROUPS_BEHIND_CANARIES": (
+        "SELECT job.family FROM job WHERE job.workflow_id = ?1 AND job.held AND job.hold_reason "
+        "LIKE '{\"kind\":\"canary%' GROUP BY job.family",
+        "workflow_id",
+        "group",
+    ),
+    "HOLD_BEHIND": (
+        "UPDATE job SET held=1, hold_reason=?1 WHERE job.workflow_id = ?2 AND job.family = ?3 "
+        "AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held",
+        "hold_reason:reason workflow_id group",
     ),
     "LOWER_GATES": (
         "UPDATE gate SET unmet=(gate.unmet - 1), unsuccessful=(gate.unsuccessful + ?1) WHERE "
@@ -104,6 +135,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.status IN (0, 1)",
         "workflow_id",
     ),
+    "RELEASE_BEHIND": (
+        "UPDATE job SET held=false, hold_reason=NULL WHERE job.workflow_id = ?1 AND job.family = "
+        "?2 AND job.held AND job.hold_reason LIKE '{\"kind\":\"canary%' RETURNING id",
+        "workflow_id group",
+        "id",
+    ),
     "ZERO_COUNTERS": (
         "UPDATE job SET unmet=0, unsuccessful=0 WHERE job.workflow_id = ?1 AND (job.unmet > 0 OR "
         "job.unsuccessful > 0)",
@@ -112,4 +149,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 }
 # where PostgreSQL needs other words
 POSTGRESQL: dict[str, str] = {
+    "CANARIES":
+        "SELECT job.id, job.name, job.status, job.return_code, job.reason, job.stop_requested "
+        "FROM job WHERE job.workflow_id = ?1 AND job.family = ?2 AND job.canary = true ORDER BY "
+        "job.id",
+    "HOLD_BEHIND":
+        "UPDATE job SET held=true, hold_reason=?1 WHERE job.workflow_id = ?2 AND job.family = ?3 "
+        "AND job.canary = false AND job.status IN (0, 1, 2) AND NOT job.held",
 }

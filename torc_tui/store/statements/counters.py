@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, false, func, or_, select, true, update
 
 from torc_tui.status import NOT_STARTED, SETTLED, UNSUCCESSFUL, WAITING, JobStatus
 from torc_tui.store.schema import dependency, gate, job
@@ -138,3 +138,31 @@ FREE_WITH_FAILURES = select(*_waiting).where(
     _own, among(job.c.status, _uninitialized), job.c.unmet == 0, job.c.unsuccessful > 0
 )
 FREE = select(*_waiting).where(_own, among(job.c.status, WAITING), job.c.unmet == 0)
+
+# -- canaries --------------------------------------------------------------------------------------
+
+_group = job.c.group == param(job.c.group)
+_behind = job.c.canary == false()
+_by_canary = job.c.hold_reason.like('{"kind":"canary%')
+
+CANARY_GROUPS = select(job.c.group).where(_own, _behind).group_by(job.c.group)
+GROUPS_BEHIND_CANARIES = (
+    select(job.c.group).where(_own, job.c.held, _by_canary).group_by(job.c.group)
+)
+CANARIES = (
+    select(*columns(job, "id name status return_code reason stop_requested"))
+    .where(_own, _group, job.c.canary == true())
+    .order_by(job.c.id)
+)
+HOLD_BEHIND = (
+    update(job)
+    .where(_own, _group, _behind, among(job.c.status, NOT_STARTED), ~job.c.held)
+    .values(given(job, "hold_reason") | {job.c.held: True})
+)
+_held_behind = update(job).where(_own, _group, job.c.held, _by_canary)
+EXPLAIN_HOLD = (
+    _held_behind.where(job.c.hold_reason != param(job.c.hold_reason))
+    .values(given(job, "hold_reason"))
+    .returning(job.c.id)
+)
+RELEASE_BEHIND = _held_behind.values(held=False, hold_reason=None).returning(job.c.id)

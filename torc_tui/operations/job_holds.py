@@ -1,0 +1,104 @@
+"""Hold and release jobs, or what depends on them; suspend and resume running jobs.
+
+Input and output are those of `torc_tui.operations.jobs`. Flags of rows are set here: runners do not
+start jobs that are held, and send the signals that suspend jobs and let them continue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torc_tui.operations import catalog
+from torc_tui.operations.jobs import Done, on_jobs
+from torc_tui.operations.user_action import UserAction
+from torc_tui.reasons import Kind, because
+from torc_tui.status import CANCELABLE
+from torc_tui.store import sql, user_actions
+from torc_tui.store.database import Store
+from torc_tui.store.dependency_counters import EventRow
+from torc_tui.store.user_actions import JobState
+
+
+def hold_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Keep jobs from starting until they are released."""
+
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        user_actions.set_held(conn, [job.id for job in jobs], True)
+        return [("job_held", job.id, None) for job in jobs]
+
+    return on_jobs(store, catalog.HOLD, job_ids, act, actor)
+
+
+def release_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Let held jobs start again."""
+
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        user_actions.set_held(conn, [job.id for job in jobs], False)
+        return [("job_released", job.id, None) for job in jobs]
+
+    return on_jobs(store, catalog.RELEASE, job_ids, act, actor)
+
+
+def hold_after(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Keep the direct dependents of jobs from starting until they are released."""
+    return _on_dependents(
+        store, catalog.HOLD_AFTER, job_ids, actor, "no job that depends on it can still be held"
+    )
+
+
+def release_after(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Let held direct dependents of jobs start again."""
+    return _on_dependents(
+        store, catalog.RELEASE_AFTER, job_ids, actor, "no job that depends on it is held"
+    )
+
+
+def _on_dependents(
+    store: Store, action: UserAction, job_ids: Iterable[int], actor: str | None, none: str
+) -> Done:
+    """Hold or release the direct dependents; refuse jobs without such dependents."""
+    holds = action is catalog.HOLD_AFTER
+    by_job: dict[int, list[int]] = {}
+
+    def check(conn: Any, jobs: list[JobState]) -> dict[int, str]:
+        for job in jobs:
+            rows = conn.rows(sql.DEPENDENTS, job_id=job.id)
+            after = user_actions.job_states(conn, dict.fromkeys(row.id for row in rows))
+            by_job[job.id] = [
+                one.id for one in after if one.status in CANCELABLE and one.held is not holds
+            ]
+        return {
+            job.id: f"cannot {action.verb} {job.name}: {none}" for job in jobs if not by_job[job.id]
+        }
+
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        rows: list[EventRow] = []
+        for job in jobs:
+            reason = because(Kind.HELD, after=job.name) if holds else None
+            user_actions.set_held(conn, by_job[job.id], holds, reason)
+            data = {"reason": reason.to_json()} if reason else None
+            rows += [(action.events[0], one, data) for one in by_job[job.id]]
+        return rows
+
+    return on_jobs(store, action, job_ids, act, actor, check)
+
+
+def suspend_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Have the runners of running jobs stop their processes, which keep their resources."""
+    return _set_suspended(store, catalog.SUSPEND, job_ids, actor, suspended=True)
+
+
+def resume_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Have the runners of suspended jobs let their processes continue."""
+    return _set_suspended(store, catalog.RESUME_JOBS, job_ids, actor, suspended=False)
+
+
+def _set_suspended(
+    store: Store, action: UserAction, job_ids: Iterable[int], actor: str | None, *, suspended: bool
+) -> Done:
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        user_actions.set_suspended(conn, [job.id for job in jobs], suspended)
+        return [(action.events[0], job.id, None) for job in jobs]
+
+    return on_jobs(store, action, job_ids, act, actor)
