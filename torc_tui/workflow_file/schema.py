@@ -226,19 +226,15 @@ SCHEDULER = Table(
     ("name", "account"),
 )
 
+TRIGGERS = (
+    *("on_workflow_start", "on_workflow_complete", "on_jobs_ready", "on_jobs_complete"),
+    *("on_worker_start", "on_worker_complete"),
+)
+
 ACTION = Table(
     "action",
     {
-        "trigger_type": Key(
-            choice(
-                "on_workflow_start",
-                "on_workflow_complete",
-                "on_jobs_ready",
-                "on_jobs_complete",
-                "on_worker_start",
-                "on_worker_complete",
-            )
-        ),
+        "trigger_type": Key(choice(*TRIGGERS)),
         "action_type": Key(choice("run_commands", "schedule_nodes")),
         "jobs": Key(strings(), "list"),
         "job_name_regexes": Key(strings(pattern), "list"),
