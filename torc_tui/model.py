@@ -329,8 +329,11 @@ class Plan:
 class GpuProcess:
     """A process that holds memory of a GPU. ``memory`` is None if the driver does not tell it.
 
-    ``own`` is set for processes of jobs, ``graphics`` for processes that only draw (a display
-    server): they take memory, but do not count as use of the GPU.
+    ``own`` is set for processes of jobs; then ``leader`` is the first process of the attempt.
+    ``graphics`` is set for processes that only draw or serve (a display server, the MPS server):
+    they take memory, but do not count as use of the GPU. ``since`` is when the process began, or
+    was seen first, in seconds since the epoch; 0 if it was there before. ``idle`` is the time in
+    seconds in which it was seen not to compute, None where the driver does not tell.
     """
 
     pid: int
@@ -338,6 +341,10 @@ class GpuProcess:
     memory: int | None = None
     own: bool = False
     graphics: bool = False
+    user: str = ""
+    leader: int = 0
+    since: float = 0.0
+    idle: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,6 +352,9 @@ class Gpu:
     """A GPU, or a MIG instance of one.
 
     ``index`` is that of NVML. ``virtual`` GPUs exist only to try workflows without a GPU.
+    ``memory`` includes ``memory_reserved``, which the driver keeps for itself; ``unified`` memory
+    is that of the machine. ``lists_processes`` is False where the driver does not list the
+    processes on the GPU. ``fault`` is ``ecc`` or ``remap`` where the hardware is damaged.
     """
 
     uuid: str
@@ -359,6 +369,10 @@ class Gpu:
     parent: str | None = None
     processes: tuple[GpuProcess, ...] = ()
     virtual: bool = False
+    memory_reserved: int = 0
+    unified: bool = False
+    lists_processes: bool = True
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,12 +392,16 @@ class MachineIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """The resources of a machine that a runner may use."""
+    """The resources of a machine that a runner may use.
+
+    ``gpu_limit`` is how many of the GPUs it may use at a time; None: all.
+    """
 
     hostname: str
     num_cpus: int
     memory: int
     gpus: tuple[Gpu, ...] = ()
+    gpu_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     RUNNER_STOPPED = "runner_stopped"
     LOST = "lost"
     LAUNCH = "launch"
+    GPU_LOST = "gpu_lost"
 
     CANCELED_BY_USER = "canceled_by_user"
     TERMINATED_BY_USER = "terminated_by_user"
@@ -75,6 +76,7 @@ class Kind(StrEnum):
     GPU_MODEL = "gpu_model"
     GPUS_IN_USE = "gpus_in_use"
     GPUS_HELD = "gpus_held"
+    GPU_LIMIT = "gpu_limit"
     GPU_SHARED = "gpu_shared"
     GPU_FOREIGN = "gpu_foreign"
     GPU_SHARE_TAKEN = "gpu_share_taken"
@@ -107,7 +109,9 @@ class Kind(StrEnum):
     GPU_SILENT = "gpu_silent"
     GPU_BACK = "gpu_back"
     GPU_DRIVER = "gpu_driver"
+    GPU_DRIVER_BACK = "gpu_driver_back"
     GPU_WITHOUT_INSTANCES = "gpu_without_instances"
+    GPUS_VIRTUAL = "gpus_virtual"
     GPUS_TOO_FEW = "gpus_too_few"
 
     NEVER_RAN = "never_ran"
@@ -144,6 +148,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         # Hosts where it was lost in this run. `proof` is a `liveness.Proof`, or `expired`, or
         # `dropped`, then with the `actor`.
         Kind.LOST: "places proof actor",
+        Kind.GPU_LOST: "gpus",  # labels of the GPUs that left while the attempt held them
         Kind.LAUNCH: "problem path error size",  # `problem`: environment, directory or None
         # What a user or the engine did to a job. `actor` is None when it is not known.
         Kind.CANCELED_BY_USER: "actor",
@@ -190,6 +195,7 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         # Why a GPU cannot be had now. `gpu` is (index, MIG instance), `users` are (pid, name,
         # bytes) of processes that are not ours.
         Kind.GPUS_HELD: "gpus",
+        Kind.GPU_LIMIT: "limit",
         Kind.GPU_SHARED: "gpu jobs",
         Kind.GPU_FOREIGN: "gpu users",
         Kind.GPU_SHARE_TAKEN: "gpu free requested users",
@@ -224,7 +230,9 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.GPU_SILENT: "index uuid error",
         Kind.GPU_BACK: "index uuid",
         Kind.GPU_DRIVER: "problem error",
+        Kind.GPU_DRIVER_BACK: "",
         Kind.GPU_WITHOUT_INSTANCES: "index uuid",
+        Kind.GPUS_VIRTUAL: "number",
         Kind.GPUS_TOO_FEW: "requested usable",
         # Why a finished job is stale. `before` and `after` are texts of a command, (size,
         # modification time) of a file, versions of a record.

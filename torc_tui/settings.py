@@ -34,6 +34,7 @@ KEYS: dict[str, type] = {
     "client.run.num_gpus": int,
     "client.run.grace": float,
     "client.run.gpu_foreign": str,
+    "client.run.gpu_wait": float,
     "tui.notify_command": str,
 }
 """Every setting and its type. Other keys are kept and shown, and reported by `config validate`."""
@@ -51,6 +52,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "client.run.memory_gb": (0, MOST_GIB),
     "client.run.num_gpus": (0, MOST_INTEGER),
     "client.run.grace": (0, MOST_SECONDS),
+    "client.run.gpu_wait": (0, MOST_SECONDS),
 }
 """The smallest and the largest value of numbers."""
 

@@ -1,41 +1,95 @@
-"""The readings beside the loop: what is news, and which GPUs may still be waited for."""
+"""The readings beside the loop: what is news, and what a driver that hangs does not stop."""
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
 
 from tests.waiting import wait_for
-from torc_tui.engine import gpu_readings
+from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.model import Gpu
+from torc_tui.reasons import Kind
+from torc_tui.resources.gpu_reading import Reading
+
+BOTH = (Gpu(uuid="a", index=0), Gpu(uuid="b", index=1))
 
 
-class Monitor:
-    """GPUs as the test says."""
+class Service:
+    """GPUs as the test says; ``hangs`` keeps a reading until it is cleared."""
 
     def __init__(self) -> None:
-        self.notices: list[str] = []
-        self.gpus: tuple[Gpu, ...] = (Gpu(uuid="a", index=0), Gpu(uuid="b", index=1))
+        self.reading: Reading | None = Reading(BOTH)
+        self.goes_on = threading.Event()
+        self.goes_on.set()
 
-    def read(self, own: frozenset[int], *, figures: bool) -> tuple[Gpu, ...]:
-        return self.gpus
+    def read(self, own: object, **_: object) -> Reading | None:
+        self.goes_on.wait(60)
+        return self.reading
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.goes_on.set()
 
 
-def test_a_gpu_that_stays_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_readings, "SILENT_SECONDS", 0.3)
-    monitor: Any = Monitor()
-    watch = gpu_readings.GpuWatch(monitor, lambda: None, every=0.01)
+@pytest.fixture
+def service() -> Any:
+    return Service()
+
+
+def uuids(watch: GpuWatch) -> list[str] | None:
+    """Return the GPUs of the next news."""
+    latest = watch.take()
+    return None if latest is None else [gpu.uuid for gpu in latest[1]]
+
+
+def test_a_gpu_that_leaves_is_waited_for(service: Any) -> None:
+    watch = GpuWatch(service, wait=0.3, every=0.01)
+    watch.start(lambda: None)
     try:
-        wait_for(watch.present)
-        assert [gpu.uuid for gpu in watch.present() or ()] == ["a", "b"]
-        monitor.gpus = monitor.gpus[:1]
-        wait_for(lambda: [gpu.uuid for gpu in watch.take() or ()] == ["a"])
-        assert len(watch.present() or ()) == 2, "one bad reading is no loss"
-        wait_for(lambda: [gpu.uuid for gpu in watch.present() or ()] == ["a"])
-        monitor.gpus = ()
-        wait_for(lambda: watch.present() == ())
+        wait_for(lambda: uuids(watch) == ["a", "b"])
+        service.reading = Reading(BOTH[:1])
+        wait_for(lambda: uuids(watch) == ["a"])
+        assert [gpu.uuid for gpu in watch.awaited() or ()] == ["a", "b"]
+        assert list(watch.lost) == ["b"]
+        wait_for(lambda: [gpu.uuid for gpu in watch.awaited() or ()] == ["a"])
+    finally:
+        watch.close()
+
+
+def test_nothing_waits_for_a_reading(service: Any) -> None:
+    service.goes_on.clear()
+    watch = GpuWatch(service, every=0.01)
+    watch.start(lambda: None)
+    began = time.monotonic()
+    assert (watch.take(), watch.awaited(), watch.use(), watch.notices()) == (None, None, {}, [])
+    watch.set_own({1: ""})
+    watch.refresh()
+    watch.close()
+    assert time.monotonic() - began < 1
+
+
+def test_a_refresh_delivers_what_has_not_changed(service: Any) -> None:
+    watch = GpuWatch(service, every=0.01)
+    watch.start(lambda: None)
+    try:
+        first = wait_for(watch.take)
+        wait_for(lambda: watch.take() is None)
+        watch.refresh()
+        assert wait_for(watch.take)[0] > first[0]
+    finally:
+        watch.close()
+
+
+def test_a_driver_that_fails_is_reported_and_comes_back(service: Any) -> None:
+    service.reading = None
+    watch = GpuWatch(service, wait=0.2, every=0.01)
+    watch.start(lambda: None)
+    try:
+        wait_for(lambda: watch.awaited() == ())
+        service.reading = Reading(BOTH)
+        wait_for(lambda: uuids(watch) == ["a", "b"])
+        assert Kind.GPU_SILENT not in {one.kind for one in watch.notices()}
     finally:
         watch.close()

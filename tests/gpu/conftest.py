@@ -30,11 +30,11 @@ def fake(nvml_library: Path, tmp_path: Path) -> FakeNvml:
 
 @pytest.fixture
 def reader(fake: FakeNvml) -> Iterator[Callable[..., Reader]]:
-    """Starts readers: ``reader(limit=None, CUDA_VISIBLE_DEVICES=...)``."""
+    """Starts readers: ``reader(CUDA_VISIBLE_DEVICES=...)``."""
     started: list[Reader] = []
 
-    def start(limit: int | None = None, **environ: str) -> Reader:
-        started.append(Reader(fake.environment(**environ), limit))
+    def start(**environ: str) -> Reader:
+        started.append(Reader(fake.environment(**environ)))
         return started[-1]
 
     yield start

@@ -8,6 +8,11 @@
  *   link 0 1 20                                            topology level between two GPUs
  *   nvlink 0 1
  *   fail nvmlDeviceGetMemoryInfo 15 0                      NVML error code; the GPU may be left out: every GPU
+ *   hang nvmlDeviceGetMemoryInfo 0                         the call does not return while this line is there
+ *   mps 0 pid=77                                           a client of the MPS server on that GPU
+ *
+ * Further values of a `gpu` line: reserved=BYTES (memory call v2), ecc=N (uncorrected errors since the last reset),
+ * remap=1 (a row remapping failed).  A `process` line with seen=PID is listed under that pid, as in another namespace.
  *
  * Besides it, each file in the folder FAKE_NVML_STATE.d holds `process` lines of the process after which it is named;
  * files of processes that are gone do not count. In `process` lines a GPU may also be named by its id, or the id of an
@@ -21,15 +26,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7,
        DRIVER_NOT_LOADED = 9 };
-enum { GPUS = 16, INSTANCES = 8, PROCESSES = 128, LINKS = 128, FAILURES = 64 };
+enum { GPUS = 16, INSTANCES = 8, PROCESSES = 512, LINKS = 128, FAILURES = 64 };
 
 typedef unsigned long long u64;
-typedef struct { int present, mode, mig, gi, ci, hidden; unsigned util, temp, power; u64 memory, overhead;
+typedef struct { int present, mode, mig, gi, ci, hidden; unsigned util, temp, power, remap; u64 memory, overhead, reserved, ecc;
                  char uuid[80], name[96]; } gpu_t;
-typedef struct { int gpu, instance; unsigned pid, sm; u64 memory; char kind; } process_t;
+typedef struct { int gpu, instance, mps; unsigned pid, sm; u64 memory; char kind; } process_t;
 typedef struct { int one, other, level, nvlink; } link_t;
 typedef struct { char function[80]; int code, gpu; } failure_t;
 typedef struct { unsigned pid; u64 memory; unsigned gi, ci; } process_info_t;
@@ -38,8 +44,8 @@ typedef struct { unsigned pid; u64 stamp; unsigned sm, mem, enc, dec; } sample_t
 static gpu_t gpus[GPUS], instances[GPUS][INSTANCES];
 static process_t processes[PROCESSES];
 static link_t links[LINKS];
-static failure_t failures[FAILURES];
-static int count, process_count, link_count, failure_count;
+static failure_t failures[FAILURES], hangs[FAILURES];
+static int count, process_count, link_count, failure_count, hang_count;
 static char slots[GPUS * (INSTANCES + 1)];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -76,6 +82,9 @@ static void read_gpu(gpu_t *gpu, const char *line) {
     gpu->power = (unsigned)number(line, "power", 60000);
     gpu->memory = number(line, "memory", 0);
     gpu->overhead = number(line, "overhead", 0);
+    gpu->reserved = number(line, "reserved", 0);
+    gpu->ecc = number(line, "ecc", 0);
+    gpu->remap = (unsigned)number(line, "remap", 0);
     word(line, "uuid", gpu->uuid, sizeof gpu->uuid);
     word(line, "name", gpu->name, sizeof gpu->name);
 }
@@ -102,7 +111,7 @@ static void read_lines(FILE *file) {
             process_t *process = &processes[process_count++];
             process->instance = (int)number(line, "mig", (u64)-1);
             process->gpu = find_gpu(called, &process->instance);
-            process->pid = (unsigned)number(line, "pid", 0);
+            process->pid = (unsigned)number(line, "seen", number(line, "pid", 0));
             process->memory = number(line, "memory", 0);
             process->sm = (unsigned)number(line, "sm", 0);
             word(line, "kind", what, sizeof what);
@@ -111,6 +120,13 @@ static void read_lines(FILE *file) {
             links[link_count++] = (link_t){a, b, c, 0};
         } else if (sscanf(line, "nvlink %d %d", &a, &b) == 2 && link_count < LINKS) {
             links[link_count++] = (link_t){a, b, 0, 1};
+        } else if (sscanf(line, "mps %d", &a) == 1 && process_count < PROCESSES) {
+            process_t *process = &processes[process_count++];
+            *process = (process_t){a, -1, 1, (unsigned)number(line, "pid", 0), 0, 0, 'M'};
+        } else if (sscanf(line, "hang %79s", what) == 1 && hang_count < FAILURES) {
+            failure_t *hang = &hangs[hang_count++];
+            strcpy(hang->function, what);
+            hang->gpu = sscanf(line, "hang %*s %d", &c) == 1 ? c : -1;
         } else if (sscanf(line, "fail %79s %d", what, &b) == 2 && failure_count < FAILURES) {
             failure_t *failure = &failures[failure_count++];
             strcpy(failure->function, what);
@@ -124,7 +140,7 @@ static int load(void) {
     const char *path = getenv("FAKE_NVML_STATE");
     char folder[4096], name[4400];
     FILE *file = path ? fopen(path, "r") : NULL;
-    count = process_count = link_count = failure_count = 0;
+    count = process_count = link_count = failure_count = hang_count = 0;
     memset(gpus, 0, sizeof gpus);
     memset(instances, 0, sizeof instances);
     if (!file) return DRIVER_NOT_LOADED;
@@ -147,6 +163,12 @@ static int begin(const char *function, void *handle, int *gpu, int *instance, gp
     int code = load(), at = handle ? (int)((char *)handle - slots) : -1;
     int a = at < 0 ? -1 : at / (INSTANCES + 1), b = at < 0 ? -1 : at % (INSTANCES + 1) - 1;
     if (handle && (at < 0 || at >= (int)sizeof slots)) return INVALID_ARGUMENT;
+    for (int i = 0; i < hang_count; i++)
+        if (!strcmp(hangs[i].function, function) && (hangs[i].gpu < 0 || hangs[i].gpu == a)) {
+            usleep(20000);
+            code = load();
+            i = -1;
+        }
     for (int i = 0; !code && i < failure_count; i++)
         if (!strcmp(failures[i].function, function) && (failures[i].gpu < 0 || failures[i].gpu == a))
             code = failures[i].code;
@@ -175,7 +197,7 @@ static int counts(const process_t *process, int gpu, int instance) {
 }
 
 static u64 used(int gpu, int instance, const gpu_t *device) {
-    u64 sum = device->overhead;
+    u64 sum = device->overhead + device->reserved;
     for (int i = 0; i < process_count; i++)
         if (counts(&processes[i], gpu, instance) && processes[i].memory != (u64)-1) sum += processes[i].memory;
     return sum < device->memory ? sum : device->memory;
@@ -219,6 +241,33 @@ int nvmlDeviceGetMemoryInfo(void *handle, u64 *info) {
         info[2] = used(gpu, instance, device);
         info[1] = info[0] - info[2];
     }
+    END;
+}
+
+int nvmlDeviceGetMemoryInfo_v2(void *handle, void *into) {
+    struct { unsigned version; u64 total, reserved, free, used; } *info = into;
+    BEGIN(handle);
+    if (!code) {
+        info->total = device->memory;
+        info->reserved = device->reserved;
+        info->used = used(gpu, instance, device) - device->reserved;
+        info->free = info->total - info->reserved - info->used;
+    }
+    END;
+}
+
+int nvmlDeviceGetTotalEccErrors(void *handle, int type, int counter, u64 *errors) {
+    (void)counter;
+    BEGIN(handle);
+    if (!code && instance >= 0) code = NOT_SUPPORTED;
+    if (!code) *errors = type == 1 ? device->ecc : 0;
+    END;
+}
+
+int nvmlDeviceGetRemappedRows(void *handle, unsigned *corrected, unsigned *uncorrected, unsigned *pending,
+                              unsigned *failed) {
+    BEGIN(handle);
+    if (!code) { *corrected = *uncorrected = *pending = 0; *failed = device->remap; }
     END;
 }
 
@@ -267,10 +316,30 @@ static int list(int gpu, int instance, char kind, unsigned *n, process_info_t *i
         if (!code) code = list(gpu, instance, kind, n, into);                                                          \
         END;                                                                                                           \
     }
+LIST(nvmlDeviceGetMPSComputeRunningProcesses_v3, 'M')
 LIST(nvmlDeviceGetComputeRunningProcesses_v2, 'C')
 LIST(nvmlDeviceGetComputeRunningProcesses_v3, 'C')
 LIST(nvmlDeviceGetGraphicsRunningProcesses_v2, 'G')
 LIST(nvmlDeviceGetGraphicsRunningProcesses_v3, 'G')
+
+/* The first version of the lists, of drivers before 470: pid and memory only. */
+typedef struct { unsigned pid; u64 memory; } first_info_t;
+#define FIRST_LIST(function, kind)                                                                                     \
+    int function(void *handle, unsigned *n, first_info_t *into) {                                                      \
+        process_info_t found[PROCESSES];                                                                               \
+        unsigned size = into ? *n : 0, all = PROCESSES;                                                                \
+        BEGIN(handle);                                                                                                 \
+        if (!code) code = list(gpu, instance, kind, &all, found);                                                      \
+        if (!code) {                                                                                                   \
+            for (unsigned i = 0; i < all && i < size; i++)                                                             \
+                into[i] = (first_info_t){found[i].pid, found[i].memory};                                               \
+            *n = all;                                                                                                  \
+            if (all > size) code = INSUFFICIENT_SIZE;                                                                  \
+        }                                                                                                              \
+        END;                                                                                                           \
+    }
+FIRST_LIST(nvmlDeviceGetComputeRunningProcesses, 'C')
+FIRST_LIST(nvmlDeviceGetGraphicsRunningProcesses, 'G')
 
 int nvmlDeviceGetProcessUtilization(void *handle, sample_t *into, unsigned *n, u64 since) {
     BEGIN(handle);

@@ -49,6 +49,9 @@ class FakeGpu:
     memory: int = 80 * GB
     name: str = "NVIDIA A100-SXM4-80GB"
     overhead: int = 0
+    reserved: int = 0
+    ecc: int = 0
+    remap: int = 0
     util: int = 0
     temp: int = 40
     power: int = 60000
@@ -68,9 +71,12 @@ class FakeProcess:
     memory: int = GB
     kind: str = "C"
     sm: int = 0
+    seen: int | None = None
+    """The pid in another namespace, under which the driver lists the process."""
 
     def line(self) -> str:
-        return f"process {self.gpu} pid={self.pid} memory={self.memory} kind={self.kind} sm={self.sm}\n"
+        seen = "" if self.seen is None else f" seen={self.seen}"
+        return f"process {self.gpu} pid={self.pid} memory={self.memory} kind={self.kind} sm={self.sm}{seen}\n"
 
 
 def fake_gpu(number: int, **fields: object) -> FakeGpu:
@@ -89,6 +95,8 @@ class FakeNvml:
         self.failures: list[
             tuple[str, int, int | None]
         ] = []  # function, error code, number of the GPU
+        self.hangs: list[tuple[str, int | None]] = []  # function, number of the GPU
+        self.mps: list[tuple[int, int]] = []  # number of the GPU, pid of a client
         self.state = folder / "nvml_state"
         self.library = library if library is not None else compile_library(folder)
         Path(f"{self.state}.d").mkdir(parents=True, exist_ok=True)
@@ -100,6 +108,7 @@ class FakeNvml:
                 continue
             lines.append(
                 f"gpu {number} uuid={gpu.uuid} memory={gpu.memory} overhead={gpu.overhead} util={gpu.util}"
+                f" reserved={gpu.reserved} ecc={gpu.ecc} remap={gpu.remap}"
                 f" temp={gpu.temp} power={gpu.power} mode={gpu.mode} mig={int(gpu.mig)} hidden={int(gpu.hidden)}"
                 f" name={gpu.name}\n"
             )
@@ -111,10 +120,19 @@ class FakeNvml:
         lines += [process.line() for process in self.processes]
         lines += [f"link {one} {other} {level}\n" for (one, other), level in self.links.items()]
         lines += [f"nvlink {one} {other}\n" for one, other in self.nvlinks]
-        for function, code, gpu_number in self.failures:
+        memory = "nvmlDeviceGetMemoryInfo"  # there is no version of it that works alone
+        failures = [
+            *self.failures,
+            *((f"{memory}_v2", c, g) for f, c, g in self.failures if f == memory),
+        ]
+        hangs = [*self.hangs, *((f"{memory}_v2", g) for f, g in self.hangs if f == memory)]
+        for function, code, gpu_number in failures:
             lines.append(
                 f"fail {function} {code}" + ("\n" if gpu_number is None else f" {gpu_number}\n")
             )
+        lines += [f"mps {gpu_number} pid={pid}\n" for gpu_number, pid in self.mps]
+        for function, hung in hangs:
+            lines.append(f"hang {function}" + ("\n" if hung is None else f" {hung}\n"))
         fresh = self.state.with_suffix(".new")
         fresh.write_text("".join(lines))
         fresh.replace(self.state)

@@ -14,11 +14,12 @@ from tests.waiting import DEADLINE
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 _CHILD = """
-import dataclasses, json, sys
+import dataclasses, json, os, sys
 from torc_tui.resources.gpu_monitor import GpuMonitor
 from torc_tui.wording import sentence
-limit = json.loads(sys.argv[1])
-monitor = GpuMonitor(limit)
+monitor = GpuMonitor(os.environ)
+def read(own=()):
+    return monitor.read({pid: "" for pid in own}).gpus
 for line in sys.stdin:
     result = eval(line)
     if isinstance(result, tuple) and result and dataclasses.is_dataclass(result[0]):
@@ -30,9 +31,9 @@ for line in sys.stdin:
 class Reader:
     """A process with a GpuMonitor; ``ask`` evaluates an expression about ``monitor`` in it."""
 
-    def __init__(self, environ: dict[str, str], limit: int | None) -> None:
+    def __init__(self, environ: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, json.dumps(limit)],
+            [sys.executable, "-c", _CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -56,7 +57,7 @@ class Reader:
         return found
 
     def read(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self.ask("monitor.read()")
+        answer: list[dict[str, Any]] = self.ask("read()")
         return answer
 
     def uuids(self) -> list[str]:

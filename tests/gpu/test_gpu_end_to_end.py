@@ -132,7 +132,8 @@ def test_a_gpu_that_vanishes_is_said_once_and_the_rest_goes_on(box: Bench) -> No
 def test_a_driver_that_is_not_loaded_is_said_and_other_jobs_run(box: Bench) -> None:
     box.fake.failures = [("nvmlInitWithFlags", 9, None)]
     box.fake.write()
-    code, said = box.run({"a": (box.holding("a"), {"num_gpus": 1}), "b": ("true", {})})
+    jobs = {"a": (box.holding("a"), {"num_gpus": 1}), "b": ("true", {})}
+    code, said = box.run(jobs, "--gpu-wait=1")
     assert code == 3
     assert said.count("warning: the NVIDIA driver is not loaded, so no NVIDIA GPU is used") == 1
     assert "a (job 1) is unschedulable: needs 1 GPU, machine has 0" in said
@@ -157,15 +158,30 @@ def test_foreign_programs_can_be_ignored(box: Bench) -> None:
 ALONE = "mkdir {lock} || exit 1; " + SEEN + "; sleep 0.1; rmdir {lock}"
 
 
-def test_num_gpus_limits_the_gpus(box: Bench) -> None:
+def test_num_gpus_is_how_many_at_a_time(box: Bench) -> None:
+    box.stranger(0, 48 * GB)
     jobs = {
         name: (ALONE.format(name=name, lock="gpu"), {"num_gpus": 1}) for name in ("a", "b", "c")
     }
     code, said = box.run(jobs, "--num-gpus=1", "--num-cpus=4")
     assert code == 0, said
-    assert {box.seen(name) for name in jobs} == {uuid(0)}
-    code, said = box.run({"d": ("true", {"num_gpus": 1})}, "--num-gpus=0")
+    assert uuid(0) not in {box.seen(name) for name in jobs}, "any of them, not the first one"
+    code, said = box.run({"d": ("true", {"num_gpus": 2})}, "--num-gpus=1")
+    assert code == 3 and "needs 2 GPUs, machine has 1" in said
+    code, said = box.run({"e": ("true", {"num_gpus": 1})}, "--num-gpus=0")
     assert code == 3 and "needs 1 GPU, machine has 0" in said
+    code, said = box.run({"f": ("true", {"num_gpus": 1})}, "--num-gpus=9")
+    assert code == 0 and said.count("9 GPUs requested, 4 usable here") == 1
+
+
+def test_why_tells_of_the_limit(box: Bench) -> None:
+    jobs = {name: (box.holding(name), {"num_gpus": 1}) for name in ("a", "b")}
+    runner = box.start(jobs, "--num-gpus=1", "--num-cpus=4")
+    wait_for(lambda: "running" in box.states().values(), "one runs")
+    [waiting] = [name for name, status in box.states().items() if status == "ready"]
+    assert "the runner may use 1 GPU at a time" in box.why(waiting)
+    box.release("a", "b")
+    assert ended(runner)[0] == 0
 
 
 def test_two_runners_never_give_out_a_gpu_twice(box: Bench) -> None:

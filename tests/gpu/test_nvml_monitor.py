@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from fake_nvml import GB, FakeInstance, FakeNvml, FakeProcess, fake_gpu
 from nvml_reader import REPOSITORY, Reader
@@ -27,7 +28,7 @@ def test_inventory(fake: FakeNvml, reader: Start) -> None:
     ]
     fake.processes = [
         FakeProcess(0, pid=os.getpid(), memory=10 * GB),
-        FakeProcess(0, pid=999_999_999, memory=-1),
+        FakeProcess(0, pid=3_999_999, memory=-1),
         FakeProcess(0, pid=3, memory=GB, kind="G"),
         FakeProcess(0, pid=2, memory=2 * GB, kind="B"),
     ]
@@ -46,6 +47,10 @@ def test_inventory(fake: FakeNvml, reader: Start) -> None:
         "compute_mode": "default",
         "parent": None,
         "virtual": False,
+        "memory_reserved": 0,
+        "unified": False,
+        "lists_processes": True,
+        "fault": None,
     }
     assert (second["index"], second["compute_mode"], second["processes"]) == (
         1,
@@ -58,12 +63,12 @@ def test_inventory(fake: FakeNvml, reader: Start) -> None:
     }
     assert told == {
         os.getpid(): (10 * GB, False, False),
-        999_999_999: (None, False, False),
+        3_999_999: (None, False, False),
         3: (GB, True, False),
         2: (2 * GB, False, False),
     }
     names = {process["pid"]: process["name"] for process in processes}
-    assert names[999_999_999] == ""
+    assert names[3_999_999] == ""
     assert names[os.getpid()]
 
 
@@ -84,7 +89,7 @@ def test_own_processes_are_told_by_session_and_descent(fake: FakeNvml, reader: S
             FakeProcess(0, pid=1),
         ]
         fake.write()
-        [gpu] = reader().ask(f"monitor.read([{leader.pid}])")
+        [gpu] = reader().ask(f"read([{leader.pid}])")
         os.kill(int(child[0]), 15)
     assert {p["pid"]: p["own"] for p in gpu["processes"]} == {
         int(child[0]): True,
@@ -141,31 +146,90 @@ def test_what_a_gpu_does_not_tell_is_none(fake: FakeNvml, reader: Start, code: i
     assert (gpu["name"], gpu["memory_free"]) == ("", 80 * GB)
 
 
-def test_a_gpu_without_memory_of_its_own(fake: FakeNvml, reader: Start) -> None:
+def test_unified_memory_is_that_of_the_machine(fake: FakeNvml, reader: Start) -> None:
     fake.gpus = [fake_gpu(0)]
     fake.failures = [("nvmlDeviceGetMemoryInfo", 3, None)]
     fake.write()
     [gpu] = reader().read()
-    assert (gpu["memory"], gpu["memory_free"]) == (0, None)
+    total = psutil.virtual_memory().total
+    assert (gpu["unified"], gpu["memory"]) == (True, total)
+    assert 0 < gpu["memory_free"] < total
 
 
-def test_an_old_driver_knows_the_second_version_or_no_processes(
-    fake: FakeNvml, reader: Start
+def test_reserved_memory_is_told_apart(fake: FakeNvml, reader: Start) -> None:
+    fake.gpus = [fake_gpu(0, reserved=GB), fake_gpu(1)]
+    fake.processes = [FakeProcess(0, pid=os.getpid(), memory=10 * GB)]
+    fake.write()
+    first, _ = reader().read()
+    assert (first["memory"], first["memory_reserved"], first["memory_free"]) == (
+        80 * GB,
+        GB,
+        69 * GB,
+    )
+
+
+LISTS = [f"nvmlDeviceGet{kind}RunningProcesses" for kind in ("Compute", "Graphics")]
+
+
+@pytest.mark.parametrize("newest", [3, 2, 1, 0])
+def test_an_old_driver_lists_processes_in_older_forms(
+    fake: FakeNvml, reader: Start, newest: int
 ) -> None:
     fake.gpus = [fake_gpu(0), fake_gpu(1)]
-    fake.processes = [FakeProcess(0, pid=4711, memory=GB)]
-    newest = [f"nvmlDeviceGet{kind}RunningProcesses_v3" for kind in ("Compute", "Graphics")]
-    fake.failures = [(name, 13, None) for name in newest]
+    fake.processes = [FakeProcess(0, pid=4711, memory=GB), FakeProcess(0, pid=4712, memory=-1)]
+    suffixes = {3: "_v3", 2: "_v2", 1: ""}
+    absent = [suffix for version, suffix in suffixes.items() if version > newest]
+    fake.failures = [(name + suffix, 13, None) for name in LISTS for suffix in absent]
     fake.write()
     one = reader()
-    assert [process["pid"] for process in one.read()[0]["processes"]] == [4711]
-    assert one.notices() == []
-    fake.failures += [(name.replace("_v3", "_v2"), 13, None) for name in newest]
+    first, second = one.read()
+    listed = {process["pid"]: process["memory"] for process in first["processes"]}
+    assert listed == ({4711: GB, 4712: None} if newest else {})
+    assert first["lists_processes"] is second["lists_processes"] is bool(newest)
+    said = one.notices()
+    assert len(said) == (0 if newest else 1)
+    assert all("too old to list the processes" in text for text in said)
+
+
+def test_the_clients_of_mps_are_processes_and_its_server_only_serves(
+    fake: FakeNvml, reader: Start, tmp_path: Path
+) -> None:
+    server = tmp_path / "nvidia-cuda-mps-server"
+    server.symlink_to("/bin/sleep")
+    fake.gpus = [fake_gpu(0)]
+    with subprocess.Popen([server, "60"]) as process:
+        fake.processes = [FakeProcess(0, pid=process.pid, memory=GB // 32)]
+        fake.mps = [(0, os.getpid())]
+        fake.write()
+        [gpu] = reader().read()
+        process.kill()
+    assert {one["pid"]: one["graphics"] for one in gpu["processes"]} == {
+        process.pid: True,
+        os.getpid(): False,
+    }
+
+
+def test_what_a_list_cannot_mean_is_left_out(fake: FakeNvml, reader: Start) -> None:
+    fake.gpus = [fake_gpu(0)]
+    fake.processes = [
+        FakeProcess(0, pid=0, memory=GB),
+        FakeProcess(0, pid=1 << 30, memory=GB),
+        FakeProcess(0, pid=4711, memory=81 * GB),
+    ]
     fake.write()
-    assert [gpu["processes"] for gpu in one.read()] == [[], []]
-    assert one.uuids() == UUIDS[:2]
-    [said] = one.notices()
-    assert "too old to list the processes" in said
+    [gpu] = reader().read()
+    assert [(one["pid"], one["memory"]) for one in gpu["processes"]] == [(4711, None)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"), [({}, None), ({"ecc": 2}, "ecc"), ({"remap": 1}, "remap")]
+)
+def test_damaged_hardware(
+    fake: FakeNvml, reader: Start, fields: dict[str, int], fault: str | None
+) -> None:
+    fake.gpus = [fake_gpu(0, **fields)]
+    fake.write()
+    assert [gpu["fault"] for gpu in reader().read()] == [fault]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +264,7 @@ def test_a_driver_that_dies_in_the_run(fake: FakeNvml, reader: Start) -> None:
     assert one.uuids() == UUIDS[:1]
     fake.failures = [("nvmlDeviceGetCount_v2", 999, None)]
     fake.write()
-    assert [one.read(), one.ask("monitor.gpu_usage_by_pid()")] == [[], {}]
+    assert [one.read(), one.ask("monitor.read(use=True).use")] == [[], {}]
     assert len(one.notices()) == 1
     fake.failures = []
     fake.write()
@@ -209,35 +273,10 @@ def test_a_driver_that_dies_in_the_run(fake: FakeNvml, reader: Start) -> None:
 
 def test_no_library_is_no_news(reader: Start, tmp_path: Path) -> None:
     one = reader(LD_LIBRARY_PATH=str(tmp_path / "nothing"))
-    if one.ask("monitor.read()"):
+    if one.read():
         pytest.skip("this machine has NVIDIA GPUs")
     assert one.notices() == []
     assert one.ask("'pynvml' in sys.modules") is False
-
-
-def test_limit_and_virtual_gpus(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [fake_gpu(0), fake_gpu(1)]
-    fake.write()
-    assert reader(1).uuids() == UUIDS[:1]
-    greedy = reader(5)
-    assert [greedy.uuids(), greedy.uuids()] == [UUIDS[:2], UUIDS[:2]]
-    assert greedy.notices() == ["5 GPUs requested, 2 usable here"]
-    none = reader(0)
-    assert none.read() == []
-    assert none.ask("'pynvml' in sys.modules") is False
-    hidden = reader(2, CUDA_VISIBLE_DEVICES="")
-    assert hidden.uuids() == ["virtual-0", "virtual-1"]
-    assert hidden.read()[1]["virtual"] is True
-
-
-def test_gpus_that_vanish_do_not_become_virtual(fake: FakeNvml, reader: Start) -> None:
-    fake.gpus = [fake_gpu(0)]
-    fake.write()
-    one = reader(1)
-    assert one.uuids() == UUIDS[:1]
-    fake.gpus = [None, None]
-    fake.write()
-    assert one.read() == []
 
 
 def test_mig_instances_are_devices(fake: FakeNvml, reader: Start) -> None:
@@ -275,14 +314,14 @@ def test_topology(fake: FakeNvml, reader: Start) -> None:
     fake.links = {(0, 1): 50, (0, 2): 20}
     fake.nvlinks = [(0, 1)]
     fake.write()
-    assert reader().ask("monitor.distances()") == {
+    assert reader().ask("monitor.read().distances") == {
         UUIDS[0]: {UUIDS[1]: 5, UUIDS[2]: 20},
         UUIDS[1]: {UUIDS[0]: 5},
         UUIDS[2]: {UUIDS[0]: 20},
     }
     fake.links, fake.nvlinks = {}, []
     fake.write()
-    assert reader().ask("monitor.distances()") is None
+    assert reader().ask("monitor.read().distances") is None
 
 
 def test_use_by_process_over_all_gpus(fake: FakeNvml, reader: Start) -> None:
@@ -294,13 +333,13 @@ def test_use_by_process_over_all_gpus(fake: FakeNvml, reader: Start) -> None:
     ]
     fake.write()
     one = reader()
-    assert one.ask("monitor.gpu_usage_by_pid()") == {"7": [3 * GB, 70.0], "8": [0, 10.0]}
+    assert one.ask("monitor.read(use=True).use") == {"7": [3 * GB, 70.0], "8": [0, 10.0]}
     fake.failures = [("nvmlDeviceGetProcessUtilization", 3, None)]
     fake.write()
-    assert one.ask("monitor.gpu_usage_by_pid()") == {"7": [3 * GB, None], "8": [0, None]}
+    assert reader().ask("monitor.read(use=True).use") == {"7": [3 * GB, None], "8": [0, None]}
     fake.processes, fake.failures = [], []
     fake.write()
-    assert one.ask("monitor.gpu_usage_by_pid()") == {}
+    assert one.ask("monitor.read(use=True).use") == {}
 
 
 def test_a_job_that_plays_a_cuda_program(fake: FakeNvml, reader: Start, tmp_path: Path) -> None:
@@ -325,8 +364,7 @@ def test_detection_without_gpus_loads_nothing_heavy() -> None:
     script = (
         "import sys; sys.path.insert(0, '.')\n"
         "from torc_tui.resources.detect import detect_machine\n"
-        "from torc_tui.resources.gpu_monitor import GpuMonitor\n"
-        "machine = detect_machine(monitor=GpuMonitor(0))\n"
+        "machine = detect_machine()\n"
         "print(machine.num_cpus > 0, machine.memory > 0, 'psutil' in sys.modules, 'pynvml' in sys.modules)"
     )
     out = subprocess.run(

@@ -75,7 +75,7 @@ def test_the_line_does_what_the_job_does(made: tuple[Store, int, Path]) -> None:
 
 def test_the_engine_starts_it_with_the_same_variables(made: tuple[Store, int, Path]) -> None:
     store, workflow, folder = made
-    gpu = Gpu(uuid="GPU-7", index=3, name="A", memory=1 << 34)
+    gpu = Gpu(uuid="GPU-7", index=3, name="A")
     allocation = Allocation(num_cpus=1, memory=1, gpus=(GpuGrant(uuid="GPU-7"),))
     with store.write() as conn:
         context = run_context.read(conn, workflow)

@@ -16,10 +16,9 @@ from torc_tui.resources.detect import (
     detect_machine,
     limits,
 )
-from torc_tui.resources.gpu_monitor import GpuMonitor
 from torc_tui.resources.machine_identity import boot_id, hostname
 from torc_tui.resources.nvml import library_present
-from torc_tui.resources.process_identity import belongs, process_started
+from torc_tui.resources.process_identity import leader_of, process_started
 
 GB = 1 << 30
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -151,7 +150,7 @@ def test_memory(tmp_path: Path, limit: str, environ: dict[str, str], expected: i
 
 
 def test_what_the_user_says_counts() -> None:
-    machine = detect_machine(num_cpus=12, memory_gb=0.5, monitor=GpuMonitor(0))
+    machine = detect_machine(num_cpus=12, memory_gb=0.5)
     assert (machine.hostname, machine.num_cpus, machine.memory, machine.gpus) == (
         hostname(),
         12,
@@ -161,7 +160,7 @@ def test_what_the_user_says_counts() -> None:
 
 
 def test_this_host() -> None:
-    machine = detect_machine(monitor=GpuMonitor(0))
+    machine = detect_machine()
     assert 1 <= machine.num_cpus <= (os.cpu_count() or 1)
     assert machine.memory > 1 << 20
     assert hostname()
@@ -176,12 +175,12 @@ def test_start_times_tell_processes_apart() -> None:
         later = process_started(child.pid)
         assert later is not None
         assert later >= started
-        assert belongs(child.pid, {os.getpid()})
-        assert belongs(child.pid, {child.pid})
-        assert not belongs(os.getpid(), {child.pid})
+        assert leader_of(child.pid, {os.getpid()}) == os.getpid()
+        assert leader_of(child.pid, {child.pid}) == child.pid
+        assert not leader_of(os.getpid(), {child.pid})
         child.communicate(b"\n")
     assert process_started(child.pid) is None
-    assert not belongs(child.pid, {os.getpid()})
+    assert not leader_of(child.pid, {os.getpid()})
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="NVML is looked for on Linux only")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from torc_tui.model import Allocation, Gpu, GpuGrant
-from torc_tui.resources.gpus import environment
+from torc_tui.resources.binding import environment, unset
 from torc_tui.resources.visible import Device, Instance, visible
 
 PLAIN = [Device(0, "GPU-aa11"), Device(1, "GPU-aa22"), Device(2, "GPU-bb33"), Device(3, "GPU-cc44")]
@@ -107,7 +107,46 @@ def test_binding(uuids: list[str], by_index: bool, expected: str) -> None:
         Gpu(uuid="virtual-1", index=1, virtual=True),
     ]
     allocation = Allocation(1, 0, tuple(GpuGrant(uuid) for uuid in uuids))
+    virtual = uuids and uuids[0].startswith("virtual")
     assert environment(allocation, gpus, by_index=by_index) == {
         "CUDA_VISIBLE_DEVICES": expected,
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "ROCR_VISIBLE_DEVICES": "",
+        "HIP_VISIBLE_DEVICES": "",
+        "NVIDIA_VISIBLE_DEVICES": expected if uuids and not virtual else "void",
+        "TORC_GPU_UUIDS": ",".join(uuids),
+        "TORC_GPU_SHARE": "1" if uuids else "0",
+        "TORC_GPU_MEMORY_MB": "0",
     }
+
+
+@pytest.mark.parametrize(
+    ("uuid", "visible", "absent"),
+    [
+        ("rocr-1", {"ROCR_VISIBLE_DEVICES": "1"}, ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")),
+        ("oneapi-1", {"ONEAPI_DEVICE_SELECTOR": "level_zero:1", "CUDA_VISIBLE_DEVICES": ""}, ()),
+        ("slurm-1", {"CUDA_VISIBLE_DEVICES": "1", "NVIDIA_VISIBLE_DEVICES": "1"}, ()),
+    ],
+)
+def test_gpus_of_other_makers(uuid: str, visible: dict[str, str], absent: tuple[str, ...]) -> None:
+    allocation = Allocation(1, 0, (GpuGrant(uuid),))
+    found = environment(allocation, [])
+    assert visible.items() <= found.items()
+    assert unset(allocation) == absent
+    assert not found.keys() & set(absent)
+
+
+@pytest.mark.parametrize(
+    ("grant", "share", "memory"),
+    [
+        (GpuGrant("GPU-a"), "1", "81920"),
+        (GpuGrant("GPU-a", 250), "0.25", "20480"),
+        (GpuGrant("GPU-a", 0, 3 << 30), "0", "3072"),
+        (GpuGrant("GPU-gone"), "1", "0"),
+    ],
+)
+def test_a_job_is_told_what_it_was_granted(grant: GpuGrant, share: str, memory: str) -> None:
+    gpus = [Gpu(uuid="GPU-a", index=0, memory=80 << 30)]
+    found = environment(Allocation(1, 0, (grant,)), gpus)
+    assert (found["TORC_GPU_UUIDS"], found["TORC_GPU_SHARE"]) == (grant.uuid, share)
+    assert found["TORC_GPU_MEMORY_MB"] == memory

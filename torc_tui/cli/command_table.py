@@ -134,6 +134,16 @@ _RUNNING = (
         choices=("avoid", "ignore"),
         help="avoid GPUs that other programs use, or ignore those programs",
     ),
+    arg(
+        "--gpu-wait",
+        type=SPAN,
+        help="wait this long for a GPU driver that does not answer (default: 2 min)",
+    ),
+    arg(
+        "--virtual-gpus",
+        type=COUNT,
+        help="schedule with N GPUs that do not exist, on a machine without a GPU driver",
+    ),
     flag("--gpu-by-index", help="name GPUs by index in CUDA_VISIBLE_DEVICES, not by UUID"),
     flag("--no-limit-resources", help="count memory and runtime, but do not enforce them"),
     flag("-q", "--quiet", help="show no progress"),

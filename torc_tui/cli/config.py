@@ -32,6 +32,7 @@ _TEMPLATE: Mapping[str, tuple[tuple[str, Any, str], ...]] = {
         ("max_parallel_jobs", 8, "Upper limit of running jobs, in addition to the resources."),
         ("output_dir", "torc_output", "Directory of the logs."),
         ("grace", 30.0, "Seconds from SIGTERM to SIGKILL when jobs are stopped."),
+        ("gpu_wait", 120.0, "Seconds that jobs wait for a GPU driver that does not answer."),
         ("gpu_foreign", "avoid", "avoid or ignore: GPUs on which other programs compute."),
     ),
     "tui": (("notify_command", "", "Shell command that runs when a watched job ends."),),

@@ -105,9 +105,9 @@ def plan_of(path: str) -> Plan:
 
 def validate(call: Call) -> int:
     """Print the dry run of a workflow file; exit code 2 if it has errors."""
+    from torc_tui.operations.job_facts import this_machine
     from torc_tui.operations.preflight import local_warnings
     from torc_tui.plan.describe import describe, describe_problems
-    from torc_tui.resources.detect import detect_machine
 
     try:
         plan = plan_of(call.options.file)
@@ -116,9 +116,8 @@ def validate(call: Call) -> int:
             raise
         output.json_value(describe_problems(error))
         return WRONG_USE
-    plan = replace(
-        plan, warnings=(*plan.warnings, *local_warnings(plan, str(Path.cwd()), detect_machine()))
-    )
+    here = this_machine(plan.requirements)
+    plan = replace(plan, warnings=(*plan.warnings, *local_warnings(plan, str(Path.cwd()), here)))
     found = describe(plan, edges=call.json)
     commands = _commands(plan) if getattr(call.options, "commands", False) else {}
     if call.json:

@@ -21,6 +21,7 @@ from torc_tui.cli.run_messages import (
     notice_line,
     printable,
     stopping_line,
+    unschedulable_lines,
 )
 from torc_tui.engine.report import Observer, UnschedulableJob
 from torc_tui.errors import StoreError
@@ -58,6 +59,10 @@ class Live(Observer):
     def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None:
         """Print the heading and draw."""
         self._paint(time.time(), self.messages.heading(run_id, machine, never))
+
+    def unschedulable(self, never: Sequence[UnschedulableJob]) -> None:
+        """Print the jobs that cannot run here."""
+        self._paint(time.time(), unschedulable_lines(never))
 
     def events(self, events: Sequence[Event]) -> None:
         """Draw again; the events themselves are read from the database."""

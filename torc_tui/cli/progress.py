@@ -25,6 +25,7 @@ from torc_tui.cli.run_messages import (
     notice_line,
     printable,
     stopping_line,
+    unschedulable_lines,
 )
 from torc_tui.engine.report import Observer, UnschedulableJob
 from torc_tui.errors import StoreError
@@ -88,6 +89,7 @@ class SafeObserver(Observer):
             say(f"the display failed; the run continues: {type(error).__name__}: {error}")
 
     began = _forward("began")
+    unschedulable = _forward("unschedulable")
     events = _forward("events")
     stopping = _forward("stopping")
     notice = _forward("notice")
@@ -115,6 +117,10 @@ class Lines(Observer):
     def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None:
         """Print the heading."""
         self._print(self.messages.heading(run_id, machine, never))
+
+    def unschedulable(self, never: Sequence[UnschedulableJob]) -> None:
+        """Print the jobs that cannot run here."""
+        self._print(unschedulable_lines(never))
 
     def events(self, events: Sequence[Event]) -> None:
         """Print the events that have a message."""

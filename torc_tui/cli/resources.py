@@ -21,8 +21,9 @@ Record = dict[str, Any]
 def resources(call: Call) -> None:
     """Print the resources of this machine."""
     from torc_tui.resources.detect import detect_machine
+    from torc_tui.resources.gpu_service import read_once
 
-    usable = detect_machine()
+    usable = detect_machine(gpus=read_once().gpus)
     reader = MachineReader()
     host = reader.read(None if call.missing_store is not None else call.store)
     reader.close()

@@ -22,6 +22,7 @@ from torc_tui.engine.report import EXIT_STALE, EXIT_UNSUCCESSFUL, RunOptions, Ru
 from torc_tui.errors import NotFound, Refused, SettingsError
 from torc_tui.model import Workflow
 from torc_tui.reasons import Kind
+from torc_tui.resources.gpu_presence import WAIT_SECONDS
 from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
 from torc_tui.wording import count, duration, sentence, status_counts
 
@@ -33,7 +34,7 @@ _ONE_BY_ONE = 3
 """More failed jobs than this are shown by reason."""
 _PRESET = ("num_cpus", "memory_gb", "num_gpus", "max_parallel_jobs", "grace")
 """Options that the settings ``client.run.*`` may give."""
-_PASSED_ON = (*_PRESET, "time_limit", "output_dir", "gpu_foreign")
+_PASSED_ON = (*_PRESET, "time_limit", "output_dir", "gpu_foreign", "gpu_wait", "virtual_gpus")
 """Options of a runner in the background."""
 
 
@@ -106,6 +107,7 @@ def options_of(call: Call) -> RunOptions:
     if foreign not in settings.CHOICES["client.run.gpu_foreign"]:
         raise SettingsError(settings.wrong_choice("client.run.gpu_foreign", foreign))
     folder = value("output_dir")
+    gpu_wait = value("gpu_wait")
     return RunOptions(
         **{name: value(name) for name in _PRESET},
         time_limit=given.time_limit,
@@ -114,6 +116,8 @@ def options_of(call: Call) -> RunOptions:
         limit_resources=not given.no_limit_resources,
         gpu_foreign=foreign,
         gpus_by_index=given.gpu_by_index,
+        gpu_wait=WAIT_SECONDS if gpu_wait is None else gpu_wait,
+        virtual_gpus=given.virtual_gpus,
     )
 
 

@@ -52,7 +52,7 @@ class RunMessages:
             f"Running workflow {self.workflow.id} ({printable(self.workflow.name)}), run {run_id},"
             f" on {printable(machine.hostname)}: {machine.num_cpus} CPUs,"
             f" {size(machine.memory)}{gpus}",
-            *(printable(text, 1000) for text in unschedulable(never)),
+            *unschedulable_lines(never),
         ]
 
     def of_job(self, event: Event, name: str) -> list[str]:
@@ -96,6 +96,11 @@ class RunMessages:
             ids = self.workflow.id, job_id, self.run_id, attempt
             path = f"{log_files.attempt_stem(self.folder, *ids)}.e"
         return [] if path is None else [f"    {line}" for line in tail(path, _STDERR_LINES)]
+
+
+def unschedulable_lines(never: Sequence[UnschedulableJob]) -> list[str]:
+    """Return lines about jobs that cannot run here."""
+    return [printable(text, 1000) for text in unschedulable(never)]
 
 
 def notice_line(event: Event) -> str:

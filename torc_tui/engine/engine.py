@@ -108,10 +108,18 @@ class Engine:
         return self.state.in_flight
 
     @property
-    def own_pids(self) -> frozenset[int]:
-        """The processes of the jobs that runners of this database hold on this host."""
-        own = [flight.pid for flight in self.in_flight.values() if flight.pid]
-        return frozenset([*own, *self.shared.other_pids])
+    def own_pids(self) -> dict[int, str]:
+        """The processes of the jobs that runners of this database hold on this host.
+
+        Each has a tag ``workflow/run/job/attempt``, empty for those of other runners.
+        """
+        own = dict.fromkeys(self.shared.other_pids, "")
+        for flight in self.in_flight.values():
+            if flight.pid:
+                key = flight.key
+                tag = f"{key.workflow_id}/{key.run_id}/{key.job_id}/{key.attempt_id}"
+                own[flight.pid] = tag
+        return own
 
     def read_shared_state(self) -> None:
         """Read what others have written, between two steps."""

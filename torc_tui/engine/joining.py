@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
+from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.log_ownership import log_location
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.report import Observer, RunOptions
@@ -17,8 +20,9 @@ from torc_tui.errors import StoreUnavailable, UsageError
 from torc_tui.executors.base import Executor
 from torc_tui.model import Json, Machine
 from torc_tui.reasons import Kind, because
-from torc_tui.resources.gpu_monitor import GpuMonitor
+from torc_tui.resources.gpu_service import GpuService
 from torc_tui.resources.pool import Pool
+from torc_tui.resources.stand_ins import stand_ins
 from torc_tui.store import compute_nodes, run_context, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
@@ -26,24 +30,18 @@ from torc_tui.store.log_files import output_folder
 
 
 class RunnerHost(NamedTuple):
-    """The machine of a runner, what starts jobs on it, and what reads its GPUs."""
+    """The machine of a runner, what starts jobs on it, and what reads its GPUs.
+
+    ``machine`` has no GPUs that a driver knows: ``watch`` reads them once a job requests some.
+    """
 
     machine: Machine
     executor: Executor
-    monitor: GpuMonitor | None
-
-    @property
-    def has_real_gpus(self) -> bool:
-        """Whether there are GPUs that a driver knows."""
-        return self.monitor is not None and _has_real_gpus(self.machine)
+    watch: GpuWatch | None
 
     def pool(self, options: RunOptions) -> Pool:
         """Return the resources of the machine, all of them free."""
-        return Pool(
-            self.machine,
-            foreign="ignore" if options.gpu_foreign == "ignore" else "avoid",
-            distances=self.monitor.distances() if self.monitor and self.has_real_gpus else None,
-        )
+        return Pool(self.machine, foreign="ignore" if options.gpu_foreign == "ignore" else "avoid")
 
 
 class Joined(NamedTuple):
@@ -61,22 +59,21 @@ def examine_host(
     """Return the host as the options limit it; detect what is not given."""
     from torc_tui.resources.detect import detect_machine
 
-    monitor = None
+    watch = None
     if machine is None:
-        monitor = GpuMonitor(options.num_gpus)
-        machine = detect_machine(
-            num_cpus=options.num_cpus, memory_gb=options.memory_gb, monitor=monitor
+        service = GpuService()
+        gpus = stand_ins(os.environ, service.has_driver, options.num_gpus, options.virtual_gpus)
+        machine = replace(
+            detect_machine(num_cpus=options.num_cpus, memory_gb=options.memory_gb, gpus=gpus),
+            gpu_limit=options.num_gpus,
         )
+        if not gpus and options.num_gpus != 0:
+            watch = GpuWatch(service, options.gpu_wait)
     if executor is None:
         from torc_tui.executors.local import LocalExecutor
 
-        usage = monitor.gpu_usage_by_pid if monitor and _has_real_gpus(machine) else None
-        executor = LocalExecutor(gpu_usage=usage)
-    return RunnerHost(machine, executor, monitor)
-
-
-def _has_real_gpus(machine: Machine) -> bool:
-    return any(not gpu.virtual for gpu in machine.gpus)
+        executor = LocalExecutor(gpu_usage=watch.use if watch is not None else None)
+    return RunnerHost(machine, executor, watch)
 
 
 def join(
@@ -106,6 +103,7 @@ def join(
         "end_time": deadline.end_time,
         "limit_resources": options.limit_resources,
         "gpu_foreign": options.gpu_foreign,
+        "num_gpus": options.num_gpus,
     }
     with store.write() as conn:
         node_id, event = compute_nodes.register(

@@ -1,7 +1,7 @@
 """Measure the machine of a runner over time: CPUs, memory, GPUs, disks.
 
-Input: the system, and the driver of the GPUs. Output: one row for the runner, written again every
-minute and at its end. A slow driver delays only the thread of this module.
+Input: the system, and the latest readings of the GPUs. Output: one row for the runner, written
+again every minute and at its end.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Callable, Sequence
 
 from torc_tui.engine.series_writer import keeps_series
 from torc_tui.errors import StoreError
-from torc_tui.resources.gpu_monitor import GpuMonitor
+from torc_tui.model import Gpu
 from torc_tui.resources.usage_series import Metric, SeriesRecorder, pack
 from torc_tui.store import usage_series
 from torc_tui.store.database import Store
@@ -27,11 +28,15 @@ class MachineWatch:
     """Take samples in a daemon thread, until `close`."""
 
     def __init__(
-        self, store: Store, context: RunContext, node_id: int, monitor: GpuMonitor | None
+        self,
+        store: Store,
+        context: RunContext,
+        node_id: int,
+        gpus: Callable[[], Sequence[Gpu]],
     ) -> None:
         self._store = store
         self._node_id = node_id
-        self._monitor = monitor
+        self._read_gpus = gpus
         self._recorder = SeriesRecorder()
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -96,7 +101,7 @@ class MachineWatch:
 
     def _gpus(self) -> dict[Metric, float]:
         """Return the mean load of all GPUs, and the memory in use on them."""
-        gpus = self._monitor.read() if self._monitor is not None else ()
+        gpus = self._read_gpus()
         loads = [gpu.utilization for gpu in gpus if gpu.utilization is not None]
         used = [gpu.memory - gpu.memory_free for gpu in gpus if gpu.memory_free is not None]
         found: dict[Metric, float] = {}

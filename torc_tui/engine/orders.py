@@ -28,6 +28,7 @@ from torc_tui.operations.job_environment import (
     with_commands,
     workflow_variables,
 )
+from torc_tui.resources.binding import unset
 from torc_tui.store.log_files import attempt_files as attempt_files
 from torc_tui.store.run_context import RunContext
 from torc_tui.store.scheduling import ReadyJob
@@ -106,6 +107,8 @@ class OrderMaker:
             gpus=self.gpus,
             gpus_by_index=self.gpus_by_index,
         )
+        for variable in unset(allocation):
+            environment.pop(variable, None)
         stdout, stderr, exit_file = attempt_files(
             self.log_location, key, job.stdio, self.context.execution
         )

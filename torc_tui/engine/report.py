@@ -32,6 +32,8 @@ class RunOptions:
     limit_resources: bool = True
     grace: float | None = None
     gpu_foreign: str = "avoid"
+    virtual_gpus: int | None = None
+    gpu_wait: float = 120.0
     gpus_by_index: bool = False
 
 
@@ -82,6 +84,9 @@ class Observer:
 
     def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None:
         """Show that the runner has joined, and the jobs that cannot run here."""
+
+    def unschedulable(self, never: Sequence[UnschedulableJob]) -> None:
+        """Show jobs that cannot run here, once the GPUs are known."""
 
     def events(self, events: Sequence[Event]) -> None:
         """Show events that were just written."""

@@ -6,11 +6,9 @@ Input: the database, the engine, the machine. Output: records. Nothing is writte
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from torc_tui.engine.engine import Engine
-from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.orders import attempt_files
 from torc_tui.engine.report import (
     EXIT_COMPLETED,
@@ -25,6 +23,7 @@ from torc_tui.engine.stop_requests import Interrupts
 from torc_tui.model import AttemptKey, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import never
+from torc_tui.resources.gpus import without_gpus
 from torc_tui.status import RETRYABLE, JobStatus
 from torc_tui.store import workflows
 from torc_tui.store.database import Store
@@ -34,10 +33,15 @@ LISTED_JOBS = 1000
 
 
 class RunSummary:
-    """The results of one run; ``machine`` is changed when GPUs stop answering."""
+    """The results of one run.
+
+    ``machine`` is changed when GPUs appear or stop answering. ``gpus_known`` is False while a
+    request for GPUs cannot be judged.
+    """
 
     def __init__(self, store: Store, engine: Engine, machine: Machine, deadline: Deadline) -> None:
         self.machine = machine
+        self.gpus_known = True
         self._store = store
         self._engine = engine
         self._deadline = deadline
@@ -46,7 +50,8 @@ class RunSummary:
     def unschedulable_reason(self, requirement_id: int, now: float) -> Reason | None:
         """Return why a job with these requirements cannot run here; None when it can."""
         requirements = self._engine.state.context.requirements[requirement_id]
-        lacks = tuple(shortfall.reason for shortfall in never(requirements, self.machine))
+        judged = requirements if self.gpus_known else without_gpus(requirements)
+        lacks = tuple(shortfall.reason for shortfall in never(judged, self.machine))
         if not lacks and not self._deadline.allows(requirements.runtime, now):
             left = (self._deadline.end_time or now) - now
             lacks = (because(Kind.RUNTIME_TOO_LONG, requested=requirements.runtime, left=left),)
@@ -161,14 +166,10 @@ class RemainingWork:
         engine: Engine,
         interrupts: Interrupts,
         summary: RunSummary,
-        machine: Machine,
-        watch: GpuWatch | None,
     ) -> None:
         self._engine = engine
         self._interrupts = interrupts
         self._summary = summary
-        self._machine = machine
-        self._watch = watch
         self._idle_since: float | None = None
 
     @property
@@ -213,8 +214,6 @@ class RemainingWork:
             return True
         if elsewhere:
             return True
-        if self._watch is not None and (gpus := self._watch.present()) is not None:
-            self._summary.machine = replace(self._machine, gpus=gpus)
         possible = [
             one
             for one in left

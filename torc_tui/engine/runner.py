@@ -15,22 +15,21 @@ from typing import TypeVar
 
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
 from torc_tui.engine.engine import Engine
-from torc_tui.engine.gpu_readings import GpuWatch
 from torc_tui.engine.joining import RunnerHost, examine_host, join, join_when_available
 from torc_tui.engine.machine_watch import MachineWatch
 from torc_tui.engine.membership import Membership
 from torc_tui.engine.recovery import RecoveryScripts
 from torc_tui.engine.report import Observer, RunOptions, RunReport
 from torc_tui.engine.run_summary import RemainingWork, RunSummary
+from torc_tui.engine.runner_gpus import RunnerGpus
 from torc_tui.engine.scripts import Actions, Scripts
 from torc_tui.engine.state import EngineOptions
 from torc_tui.engine.stop_requests import Interrupts, StopRequests
 from torc_tui.engine.transaction import EventQueue
 from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
 from torc_tui.executors.base import Executor
-from torc_tui.model import Exited, Machine, Report
+from torc_tui.model import Machine, Report
 from torc_tui.reasons import Kind, because
-from torc_tui.resources.gpus import gpu_need
 from torc_tui.store import runner_liveness, scheduling
 from torc_tui.store.database import Store
 
@@ -110,18 +109,12 @@ class Runner:
         self.stop_requests = StopRequests(
             self.engine, self.scripts, self.interrupts, self.deadline, observer
         )
-        self.watch: GpuWatch | None = None
-        if host.monitor is not None and any(map(gpu_need, context.requirements.values())):
-            if host.has_real_gpus:
-                self.watch = GpuWatch(host.monitor, executor.wake)
-            else:
-                self.events.put_notices(host.monitor.notices)
-        self.machine_watch = MachineWatch(
-            store, self.context, joined.node.node_id, host.monitor if self.watch else None
-        )
         self.summary = RunSummary(store, self.engine, host.machine, self.deadline)
-        self.remaining = RemainingWork(
-            self.engine, self.interrupts, self.summary, host.machine, self.watch
+        self.remaining = RemainingWork(self.engine, self.interrupts, self.summary)
+        self.gpus = RunnerGpus(self.engine, self.events, host.watch, self.summary)
+        self.gpus.start_if_requested()
+        self.machine_watch = MachineWatch(
+            store, self.context, joined.node.node_id, self.gpus.figures
         )
         self.membership = Membership(self.engine, joined.process)
         self._pending: list[Report] = []
@@ -145,8 +138,7 @@ class Runner:
                 self._retry_until_available(self.engine.finish_recording)
                 return self._retry_until_available(self._report)
         finally:
-            if self.watch is not None:
-                self.watch.close()
+            self.gpus.close()
             self.scripts.stop(hard=True)
             self.engine.recording.close()
             self.machine_watch.close()
@@ -223,7 +215,8 @@ class Runner:
         self.store.verify()
         self.deadline.follow_clock(now, time.monotonic())
         self._check_signals_and_time(show=False)
-        self._update_gpus()
+        if self.gpus.update(self._pending, now):
+            self.observer.unschedulable(self.summary.unschedulable(now))
         if self.membership.is_heartbeat_due():
             self.membership.send_heartbeat(now)
             self.machine_watch.write_if_due()
@@ -233,8 +226,7 @@ class Runner:
         step = self.engine.step(self._pending, now)
         self._pending = []
         self._last_step = time.monotonic()
-        if self.watch is not None:
-            self.watch.set_own(self.engine.own_pids)
+        self.gpus.follow_step()
         self.events.put_notices(step.notices)
         if step.events:
             self.observer.events(step.events)
@@ -268,7 +260,7 @@ class Runner:
             self.stop_requests.is_due(now)
             or bool(self.events)
             or self.membership.is_heartbeat_due()
-            or (self.watch is not None and self.watch.has_news)
+            or self.gpus.has_news
             or self.engine.state.prefetched.is_stale(now)
             or self.engine.state.backoff.is_due(monotonic)
             or self.engine.has_news()
@@ -295,17 +287,6 @@ class Runner:
         self.stop_requests.check_time(now)
         if show and self.observer.live:
             self.observer.tick(now)
-
-    def _update_gpus(self) -> None:
-        """Count in the pool what the GPUs report now, and report new problems of the driver."""
-        if self.watch is None:
-            return
-        gpus = self.watch.take()
-        if gpus is not None:
-            self.engine.state.pool.update(gpus)
-        if any(isinstance(report, Exited) for report in self._pending):
-            self.watch.refresh()
-        self.events.put_notices(self.watch.notices())
 
     def _write_events(self) -> None:
         """Write the events that belong to no step, and show them to the observer."""

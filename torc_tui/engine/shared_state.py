@@ -132,8 +132,8 @@ class SharedState:
         if held == self._held_by_others:
             return
         for allocation in self._counted:
-            self._pool.give(allocation)
+            self._pool.give(allocation, other=True)
         self._held_by_others = held
         self._counted = [scheduling.decode_allocation(one.allocation) for one in held]
         for allocation in self._counted:
-            self._pool.hold(allocation)
+            self._pool.hold(allocation, other=True)

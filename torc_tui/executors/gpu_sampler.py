@@ -7,12 +7,11 @@ of the attempts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from threading import RLock
 
 from torc_tui.executors.attempt import Attempt
 
 GpuUsage = Callable[[], Mapping[int, tuple[int, float | None]]]
-"""Return pid -> (bytes, percent or None) over all GPUs."""
+"""Return pid -> (bytes, percent or None) over all GPUs, without asking the driver."""
 
 _SAMPLE_SECONDS = 1.0
 _FIRST_SAMPLES_SECONDS = 0.2
@@ -22,11 +21,10 @@ _FIRST_SECONDS = 5.0
 
 
 class GpuSampler:
-    """Takes samples while attempts hold GPUs; ``lock`` is released while the driver is asked."""
+    """Takes samples while attempts hold GPUs, of readings that are there already."""
 
-    def __init__(self, usage: GpuUsage | None, lock: RLock) -> None:
+    def __init__(self, usage: GpuUsage | None) -> None:
         self._usage = usage
-        self._lock = lock
         self._sampled_at = 0.0
         self._frequent_until = 0.0
 
@@ -46,14 +44,7 @@ class GpuSampler:
         if self._usage is None or not holders or now - self._sampled_at < every:
             return
         self._sampled_at = now
-        self._lock.release()  # a driver may be slow: starting and reaping must not wait for it
-        try:
-            usage = self._usage()
-        except Exception:
-            # The thread that calls this enforces limits: they matter more than measures of GPUs.
-            self._usage, usage = None, {}
-        finally:
-            self._lock.acquire()
+        usage = self._usage()
         for attempt in holders:
             used = [usage[member.pid] for member in attempt.members if member.pid in usage]
             loads = [percent for _, percent in used if percent is not None]

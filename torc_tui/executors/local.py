@@ -38,9 +38,9 @@ from torc_tui.resources.process_identity import process_started
 class LocalExecutor:
     """Run orders on this machine.
 
-    ``gpu_usage`` is called about once a second while a job holds a GPU. ``pidfd`` False waits with
-    a thread for each job, as on systems without pidfd (None: as the system can). ``shell`` is the
-    bash to use (None: /bin/bash, or the one on PATH).
+    ``gpu_usage`` is called about once a second while a job holds a GPU, and must not block.
+    ``pidfd`` False waits with a thread for each job, as on systems without pidfd (None: as the
+    system can). ``shell`` is the bash to use (None: /bin/bash, or the one on PATH).
 
     The soft limit of open files of this process is raised, because each job needs a descriptor
     here; jobs get the limit from before.

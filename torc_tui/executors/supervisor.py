@@ -68,7 +68,7 @@ class Supervisor:
         self.lock = threading.RLock()
         self._emptied = emptied
         self._measured = measured
-        self._gpus = GpuSampler(gpu_usage, self.lock)
+        self._gpus = GpuSampler(gpu_usage)
         self._scan_all = False
         """Whether the next scan reads every process: one seen before may belong to a session."""
         self._running: set[Attempt] = set()

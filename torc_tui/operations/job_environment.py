@@ -38,7 +38,7 @@ from torc_tui import settings
 from torc_tui.errors import UsageError
 from torc_tui.model import Allocation, Gpu
 from torc_tui.redaction import password_of
-from torc_tui.resources.gpus import environment as gpu_environment
+from torc_tui.resources.binding import environment as gpu_environment
 from torc_tui.shell_text import interpreter, invocation_kind
 
 PROGRAMS = {"torc": "main", "torc-client": "main_client"}

@@ -21,6 +21,7 @@ from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.explain import Shortfall
 from torc_tui.resources.explain import explain as shortfalls_of
 from torc_tui.resources.explain import never as never_of
+from torc_tui.resources.gpu_service import read_once
 from torc_tui.resources.gpus import ForeignPolicy, gpu_need
 from torc_tui.resources.pool import Pool
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
@@ -59,7 +60,7 @@ def request_lacks(
     """
     runners = runner_liveness.runners(store, workflow_id=workflow_id)
     if not runners:
-        here = detect_machine() if requirements else Machine(hostname="", num_cpus=0, memory=0)
+        here = this_machine(requirements.values())
         lacks = {
             key: Lack(never=_reasons(never_of(one, here))) for key, one in requirements.items()
         }
@@ -83,6 +84,12 @@ def request_lacks(
             if best is None or _worse(best) > _worse(found):
                 lacks[key] = found
     return RequestLacks(len(runners), lacks)
+
+
+def this_machine(requests: Collection[ResourceRequirements]) -> Machine:
+    """Return this machine, with its GPUs if a request needs some."""
+    gpus = read_once().gpus if any(map(gpu_need, requests)) else ()
+    return detect_machine(gpus=gpus)
 
 
 class Unschedulable(NamedTuple):

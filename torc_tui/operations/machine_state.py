@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from torc_tui.model import Allocation, Gpu, Machine
 from torc_tui.reasons import Reason
 from torc_tui.resources.detect import detect_machine
-from torc_tui.resources.gpu_monitor import GpuMonitor
+from torc_tui.resources.gpu_service import SILENT, GpuService
 from torc_tui.resources.gpus import ForeignPolicy, GpuState
 from torc_tui.resources.pool import Pool
 from torc_tui.store import runner_liveness
@@ -66,22 +66,29 @@ class MachineState:
         """Return what a runner of this machine has free, without what all runners hold."""
         live = {gpu.uuid: gpu for gpu in self.machine.gpus}
         machine = machine_of(runner, live if self.sees_gpus else None)
-        return Pool(machine, [one.allocation for one in self.holdings], foreign=foreign)
+        own = [one.allocation for one in self.holdings if one.node_id == runner.node_id]
+        others = [one.allocation for one in self.holdings if one.node_id != runner.node_id]
+        pool = Pool(machine, others, foreign=foreign)
+        for allocation in own:
+            pool.hold(allocation)
+        return pool
 
 
 class MachineReader:
     """Makes readings, in one thread; the driver stays open between them.
 
     It reads all GPUs that can be opened, also those that CUDA_VISIBLE_DEVICES or Slurm hide from
-    this process, because other runners may use them.
+    this process, because other runners may use them. A driver that does not answer costs at most
+    the deadline of `GpuService`.
     """
 
     def __init__(self) -> None:
         self.location = this_location()
         hiding = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")
-        self._monitor = GpuMonitor(
-            environ={name: value for name, value in os.environ.items() if name not in hiding}
+        self._gpus = GpuService(
+            {name: value for name, value in os.environ.items() if name not in hiding}
         )
+        self._notices: list[Reason] = []
         self._machine: Machine | None = None
         self._measured = False
 
@@ -94,9 +101,9 @@ class MachineReader:
         runners = (
             runner_liveness.runners(store, location=self.location) if store is not None else []
         )
-        gpus = self._monitor.read([one.pid for one in held if one.pid])
+        gpus = self._read_gpus(held)
         if self._machine is None:
-            self._machine = detect_machine(monitor=self._monitor)
+            self._machine = detect_machine()
         percent: Sequence[float] = ()
         used = 0
         if load:
@@ -117,13 +124,29 @@ class MachineReader:
             runners=runners,
             cpu_percent=percent,
             memory_used=used,
-            notices=tuple(self._monitor.notices),
+            notices=tuple(self._notices),
             location=self.location,
         )
 
+    def _read_gpus(self, held: Sequence[Holding]) -> tuple[Gpu, ...]:
+        own = {
+            one.pid: f"{one.workflow_id}/{one.run_id}/{one.job_id}/{one.attempt_id}"
+            for one in held
+            if one.pid
+        }
+        reading = self._gpus.read(own)
+        if reading is None:
+            if SILENT not in self._notices:
+                self._notices.append(SILENT)
+            return ()
+        silent = [SILENT] if SILENT in self._notices and not reading.answers else []
+        self._notices = [*(one for one in self._notices if one != SILENT), *silent]
+        self._notices += [one for one in reading.notices if one not in self._notices]
+        return reading.gpus
+
     def close(self) -> None:
         """Close the driver."""
-        self._monitor.close()
+        self._gpus.close()
 
 
 def machine_of(runner: Runner, live: Mapping[str, Gpu] | None = None) -> Machine:
@@ -143,7 +166,11 @@ def machine_of(runner: Runner, live: Mapping[str, Gpu] | None = None) -> Machine
         elif gpu["uuid"] in live:
             gpus.append(live[gpu["uuid"]])
     return Machine(
-        hostname=runner.hostname, num_cpus=runner.num_cpus, memory=runner.memory, gpus=tuple(gpus)
+        hostname=runner.hostname,
+        num_cpus=runner.num_cpus,
+        memory=runner.memory,
+        gpus=tuple(gpus),
+        gpu_limit=runner.options.get("num_gpus"),
     )
 
 

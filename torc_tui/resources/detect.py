@@ -2,8 +2,8 @@
 
 Input: the system, and options that replace what it provides. Output: a ``Machine``.
 
-Nothing heavy is loaded on a machine without GPUs: psutil only where /proc is missing, pynvml only
-where the loader would find the library of the driver. The limits of control groups (versions 1 and
+Nothing heavy is loaded on a machine without GPUs: psutil only where /proc is missing, and the
+GPUs are read by a helper process (`gpu_service`) if the caller wants them. The limits of control groups (versions 1 and
 2) are read below a root directory; a group is limited by all groups above it.
 """
 
@@ -14,8 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from torc_tui.model import Machine
-from torc_tui.resources.gpu_monitor import GpuMonitor
+from torc_tui.model import Gpu, Machine
 from torc_tui.resources.machine_identity import hostname
 
 _UNLIMITED = 1 << 60
@@ -112,18 +111,17 @@ def detect_machine(
     *,
     num_cpus: int | None = None,
     memory_gb: float | None = None,
-    monitor: GpuMonitor | None = None,
+    gpus: tuple[Gpu, ...] = (),
 ) -> Machine:
-    """Return the machine as the runner may use it.
+    """Return the machine as the runner may use it, with these GPUs.
 
-    ``num_cpus`` and ``memory_gb`` (in units of 2^30 bytes) replace what is detected. ``monitor``
-    reads the GPUs, within its limit.
+    ``num_cpus`` and ``memory_gb`` (in units of 2^30 bytes) replace what is detected.
     """
     return Machine(
         hostname=hostname(),
         num_cpus=available_cpus() if num_cpus is None else num_cpus,
         memory=available_memory() if memory_gb is None else int(memory_gb * (1 << 30)),
-        gpus=(monitor or GpuMonitor()).read(),
+        gpus=gpus,
     )
 
 

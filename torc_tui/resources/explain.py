@@ -85,10 +85,15 @@ def _gpus(need: GpuNeed, pool: Pool) -> list[Shortfall]:
     if able >= need.number:
         return []
     possible = [(state, obstacle) for state, obstacle in found if obstacle not in LASTING]
-    if len(possible) < need.number:
+    limit = len(possible) if pool.gpu_limit is None else pool.gpu_limit
+    if min(len(possible), limit) < need.number:
         gpus = [state.gpu for state, _ in found if state.gpu is not None]
-        return [_too_few(need, gpus, len(possible))]
+        return [_too_few(need, gpus, min(len(possible), limit))]
     blocked = [(state, obstacle) for state, obstacle in possible if obstacle is not None]
+    if sum(obstacle in (None, Obstacle.LIMIT) for _, obstacle in found) >= need.number:
+        reason = because(Kind.GPU_LIMIT, limit=limit)
+        return [Shortfall("gpus", need.number, able, reason)]
+    blocked = [(state, ob) for state, ob in blocked if ob is not Obstacle.LIMIT]
     return [_in_use(need, blocked, able)]
 
 

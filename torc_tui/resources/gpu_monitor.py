@@ -1,221 +1,192 @@
 """Read the NVIDIA GPUs of this host again and again.
 
-Input: the driver. Output: ``Gpu`` readings, distances between GPUs, and what processes use of them.
-A GPU that fails is left out, and each problem is reported once in ``notices``; nothing is raised.
-Percentages are of one whole GPU, power is in watts, temperature in °C.
+Input: the driver. Output: `Reading` records: the GPUs, the distances between them, and what
+processes use of them. A GPU that fails is left out, and each problem is reported once in
+``notices``; nothing is raised. Percentages are of one whole GPU, power is in watts, temperature in
+°C.
+
+Never: a deadline. The driver may not return from a call, so torc asks it in a process of its own
+(`gpu_helper`).
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Collection, Mapping
 from itertools import combinations
-from threading import Lock
-from typing import NamedTuple
 
 from torc_tui.model import Gpu, GpuProcess
-from torc_tui.reasons import Kind, Reason, because
+from torc_tui.reasons import Reason
 from torc_tui.resources.gpu_notices import GpuNotices
+from torc_tui.resources.gpu_processes import GpuProcesses
+from torc_tui.resources.gpu_reading import Distances, GpuUse, Reading
 from torc_tui.resources.nvml import GpuError, GpuHandle, NvmlDriver
-from torc_tui.resources.process_identity import belongs, process_name
 
 _COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "exclusive_process"}
 _LOAD_SECONDS = 0.8
 """Shortest time between two questions for the load of processes."""
+_HEALTH_SECONDS = 10.0
+"""Time between two questions for the health of a GPU."""
 _NVLINK_DISTANCE = 5
 """Distance of GPUs joined by NVLink; NVML's topology levels go from 0 (one board) to 50 (other
 sockets)."""
 
 
-class GpuUse(NamedTuple):
-    """What one process uses of all GPUs.
-
-    ``memory`` is in bytes, 0 where the driver does not know it; ``utilization`` in percent, where
-    100 is one whole GPU, None where it is unknown.
-    """
-
-    memory: int
-    utilization: float | None
-
-
 class GpuMonitor:
-    """Read the GPUs; several threads may use one monitor.
+    """Reads the GPUs, in one thread; ``environ`` says which of them may be used."""
 
-    ``limit`` is the user's ``--num-gpus``: the largest number of GPUs that are used; on a machine
-    without GPUs, the number of virtual ones.
-    """
-
-    def __init__(
-        self, limit: int | None = None, *, environ: Mapping[str, str] | None = None
-    ) -> None:
-        self._limit = limit
-        self._lock = Lock()
+    def __init__(self, environ: Mapping[str, str]) -> None:
         self._notices = GpuNotices()
-        self._driver = NvmlDriver(os.environ if environ is None else environ, self._notices)
-        self._is_virtual: bool | None = None
-        self._gpus: list[GpuHandle] = []
+        self._driver = NvmlDriver(environ, self._notices)
+        self._told = 0
+        self._distances: Distances | None = None
+        self._measured: frozenset[str] | None = None
+        """The GPUs between which the distances were read."""
         self._gpu_names: dict[str, str] = {}
-        self._process_names: dict[int, str] = {}
+        self._processes = GpuProcesses()
         self._sampled: dict[str, int] = {}
         """The last time stamp of the driver's samples of processes, per GPU."""
         self._asked: dict[str, float] = {}
         """When the driver was last asked for samples, per GPU."""
+        self._loads: dict[str, dict[int, float] | None] = {}
+        self._health: dict[str, tuple[float, str | None]] = {}
 
     @property
     def notices(self) -> list[Reason]:
         """Return the problems so far."""
         return self._notices.reasons
 
-    def read(self, own: Collection[int] = (), *, figures: bool = True) -> tuple[Gpu, ...]:
+    def read(
+        self, own: Mapping[int, str] | None = None, *, figures: bool = True, use: bool = False
+    ) -> Reading:
         """Return the GPUs as they are now.
 
-        ``own`` are the process ids of our attempts (the leaders of their sessions), which tell our
-        processes from those of others. Without ``figures`` the driver is not asked for load,
-        temperature and power.
+        ``own`` are the processes of our attempts (the leaders of their sessions) with their tags
+        ``workflow/run/job/attempt``, which tell our processes from those of others. Without
+        ``figures`` the driver is not asked for load, temperature and power.
         """
-        if self._limit == 0:
-            return ()
-        with self._lock:
-            found = self._find() if self._is_virtual is not True else []
-            if self._is_virtual is None:
-                self._compare_with_limit(len(found))
-            if self._is_virtual:
-                return tuple(
-                    Gpu(uuid=f"virtual-{index}", index=index, name="virtual GPU", virtual=True)
-                    for index in range(self._limit or 0)
-                )
-            return self._read(found, frozenset(own), figures)
-
-    def distances(self) -> dict[str, dict[str, int]] | None:
-        """Return the distances between GPUs, by UUID, for jobs on several; None if unknown."""
-        table: dict[str, dict[str, int]] = {}
-        with self._lock:
-            whole = [gpu for gpu in self._find() if gpu.parent is None]
-            for one, other in combinations(whole, 2):
-                try:
-                    distance, linked = self._driver.topology(one.handle, other.handle)
-                except GpuError:
-                    continue
-                if linked:
-                    distance = min(
-                        _NVLINK_DISTANCE if distance is None else distance, _NVLINK_DISTANCE
-                    )
-                if distance is not None:
-                    table.setdefault(one.uuid, {})[other.uuid] = distance
-                    table.setdefault(other.uuid, {})[one.uuid] = distance
-        return table or None
-
-    def gpu_usage_by_pid(self) -> dict[int, GpuUse]:
-        """Return what each process uses of the GPUs.
-
-        The load is the mean since it was last returned, which is about once a second however often
-        this is called.
-        """
-        usage: dict[int, GpuUse] = {}
-        with self._lock:
-            for gpu in self._gpus or self._find():
-                try:
-                    processes = self._driver.processes(gpu.handle)
-                    loads = self._loads(gpu)
-                except GpuError:
-                    continue
-                for pid, (memory, _) in processes.items():
-                    before = usage.get(pid, GpuUse(0, None))
-                    load = before.utilization
-                    if loads is not None:
-                        load = (load or 0.0) + loads.get(pid, 0.0)
-                    usage[pid] = GpuUse(before.memory + (memory or 0), load)
-        return usage
+        self._processes.begin(own or {}, time.time())
+        handles = self._driver.gpus()
+        gpus: list[Gpu] = []
+        loads: list[dict[int, float] | None] = []
+        for handle in handles:
+            try:
+                gpu = self._reading(handle, figures)
+                loads.append(self._process_loads(handle, gpu) if use or figures else None)
+            except GpuError as error:
+                self._notices.does_not_answer(handle.index, str(error), handle.uuid)
+            else:
+                gpus.append(gpu)
+                self._notices.answers(handle.index, handle.uuid)
+        self._processes.end()
+        notices = tuple(self.notices[self._told :])
+        self._told = len(self.notices)
+        return Reading(
+            gpus=tuple(gpus),
+            use=_use(gpus, loads) if use else {},
+            notices=notices,
+            distances=self._distances_between(handles),
+            answers=self._driver.answers,
+        )
 
     def close(self) -> None:
         """Unload the driver; the monitor may be used again."""
-        with self._lock:
-            self._gpus = []
-            self._driver.close()
+        self._driver.close()
 
-    def _find(self) -> list[GpuHandle]:
-        self._gpus = self._driver.gpus()[: self._limit]
-        return self._gpus
-
-    def _compare_with_limit(self, found: int) -> None:
-        """Decide once whether the GPUs are virtual."""
-        self._is_virtual = not found and self._limit is not None
-        if found and self._limit is not None and found < self._limit:
-            reason = because(Kind.GPUS_TOO_FEW, requested=self._limit, usable=found)
-            self._notices.tell_once(reason)
-
-    def _read(
-        self, gpus: Collection[GpuHandle], leaders: frozenset[int], figures: bool
-    ) -> tuple[Gpu, ...]:
-        readings = []
-        for gpu in gpus:
+    def _distances_between(self, handles: Collection[GpuHandle]) -> Distances | None:
+        """Return the distances between GPUs, by UUID; None if unknown. They are read once."""
+        whole = [gpu for gpu in handles if gpu.parent is None]
+        uuids = frozenset(gpu.uuid for gpu in whole)
+        if uuids == self._measured:
+            return self._distances
+        table: dict[str, dict[str, int]] = {}
+        for one, other in combinations(whole, 2):
             try:
-                readings.append(self._reading(gpu, leaders, figures))
-            except GpuError as error:
-                self._notices.does_not_answer(gpu.index, str(error), gpu.uuid)
-            else:
-                self._notices.answers(gpu.index, gpu.uuid)
-        pids = {process.pid for reading in readings for process in reading.processes}
-        self._process_names = {
-            pid: name for pid, name in self._process_names.items() if pid in pids
-        }
-        return tuple(readings)
+                distance, linked = self._driver.topology(one.handle, other.handle)
+            except GpuError:
+                continue
+            if linked:
+                distance = min(_NVLINK_DISTANCE if distance is None else distance, _NVLINK_DISTANCE)
+            if distance is not None:
+                table.setdefault(one.uuid, {})[other.uuid] = distance
+                table.setdefault(other.uuid, {})[one.uuid] = distance
+        self._measured, self._distances = uuids, table or None
+        return self._distances
 
-    def _reading(self, gpu: GpuHandle, leaders: frozenset[int], figures: bool) -> Gpu:
+    def _reading(self, gpu: GpuHandle, figures: bool) -> Gpu:
         ask, handle = self._driver.ask, gpu.handle
-        total, free = self._driver.memory(handle)
+        memory = self._driver.memory(handle)
         rates = ask("nvmlDeviceGetUtilizationRates", handle) if figures else None
         temperature = ask("nvmlDeviceGetTemperature", handle, 0) if figures else None
         power = ask("nvmlDeviceGetPowerUsage", handle) if figures else None
         if gpu.uuid not in self._gpu_names:
             self._gpu_names[gpu.uuid] = self._driver.text("nvmlDeviceGetName", handle)
+        listed = self._driver.processes(handle)
         return Gpu(
             uuid=gpu.uuid,
             index=gpu.index,
             name=self._gpu_names[gpu.uuid],
-            memory=total,
-            memory_free=free,
+            memory=memory.total,
+            memory_free=memory.free,
+            memory_reserved=memory.reserved,
+            unified=memory.unified,
             utilization=None if rates is None else float(rates.gpu),
             temperature=None if temperature is None else float(temperature),
             power=None if power is None else power / 1000,
             compute_mode=_COMPUTE_MODES.get(ask("nvmlDeviceGetComputeMode", handle)),
             parent=gpu.parent,
-            processes=self._processes(handle, leaders),
+            processes=self._named(gpu, listed or {}, memory.total),
+            lists_processes=listed is not None,
+            fault=self._fault(gpu),
         )
 
-    def _processes(self, handle: object, leaders: frozenset[int]) -> tuple[GpuProcess, ...]:
-        processes = []
-        for pid, (memory, graphics) in sorted(self._driver.processes(handle).items()):
-            if pid not in self._process_names:
-                self._process_names[pid] = process_name(pid)
-            processes.append(
-                GpuProcess(
-                    pid=pid,
-                    name=self._process_names[pid],
-                    memory=memory,
-                    own=bool(leaders) and belongs(pid, leaders),
-                    graphics=graphics,
-                )
-            )
-        return tuple(processes)
+    def _named(
+        self, gpu: GpuHandle, listed: Mapping[int, tuple[int | None, bool]], total: int
+    ) -> tuple[GpuProcess, ...]:
+        loads = self._loads.get(gpu.uuid)
+        return self._processes.of(listed, total, loads)
 
-    def _loads(self, gpu: GpuHandle) -> dict[int, float] | None:
-        """Return pid -> mean percent since the last call.
+    def _fault(self, gpu: GpuHandle) -> str | None:
+        """Return what is wrong with a GPU that still answers, asked every few seconds."""
+        now = time.monotonic()
+        asked, fault = self._health.get(gpu.uuid, (-_HEALTH_SECONDS, None))
+        if gpu.parent is None and now - asked >= _HEALTH_SECONDS:
+            fault = self._driver.fault(gpu.handle)
+            self._health[gpu.uuid] = (now, fault)
+        return fault
 
-        None if the GPU has no samples, or was asked a moment ago: it takes a few samples per
-        second, and no new sample would be taken for an idle process.
+    def _process_loads(self, gpu: GpuHandle, reading: Gpu) -> dict[int, float] | None:
+        """Return pid -> mean percent of about the last second; None if the GPU has no samples.
+
+        It takes a few samples per second, and an idle process would have none in a shorter time.
         """
         now = time.monotonic()
         if now - self._asked.get(gpu.uuid, -_LOAD_SECONDS) < _LOAD_SECONDS:
-            return None
+            return self._loads[gpu.uuid]
         self._asked[gpu.uuid] = now
         since = self._sampled.get(gpu.uuid, 0)
         samples = self._driver.process_samples(gpu.handle, since)
-        if samples is None:
-            return None
-        loads: dict[int, list[int]] = {}
-        for sample in samples:
-            loads.setdefault(sample.pid, []).append(sample.smUtil)
-            self._sampled[gpu.uuid] = max(self._sampled.get(gpu.uuid, 0), sample.timeStamp)
-        return {pid: sum(values) / len(values) for pid, values in loads.items()}
+        found: dict[int, float] | None = None
+        if samples is not None:
+            loads: dict[int, list[int]] = {}
+            for sample in samples:
+                loads.setdefault(sample.pid, []).append(sample.smUtil)
+                self._sampled[gpu.uuid] = max(self._sampled.get(gpu.uuid, 0), sample.timeStamp)
+            found = {process.pid: 0.0 for process in reading.processes}
+            found |= {pid: sum(values) / len(values) for pid, values in loads.items()}
+        self._loads[gpu.uuid] = found
+        return found
+
+
+def _use(gpus: Collection[Gpu], loads: Collection[dict[int, float] | None]) -> dict[int, GpuUse]:
+    """Return what each process uses of all GPUs; the load is the mean since it was last asked."""
+    usage: dict[int, GpuUse] = {}
+    for gpu, measured in zip(gpus, loads, strict=True):
+        for process in gpu.processes:
+            before = usage.get(process.pid, GpuUse(0, None))
+            load = before.utilization
+            here = None if measured is None else measured.get(process.pid)
+            if here is not None:
+                load = (load or 0.0) + here
+            usage[process.pid] = GpuUse(before.memory + (process.memory or 0), load)
+    return usage

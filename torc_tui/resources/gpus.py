@@ -1,7 +1,6 @@
-"""Know what is granted and used of one GPU, why it cannot serve a request, and how jobs see it.
+"""Know what is granted and used of one GPU, and why it cannot serve a request.
 
-Input: readings (``Gpu``) and grants. Output: obstacles; the environment variables by which a job
-sees its GPUs, and no others. Pure.
+Input: readings (``Gpu``) and grants. Output: obstacles. Pure.
 
 Invariants
 * A grant of a whole GPU (1000 thousandths) excludes every other grant of that GPU.
@@ -14,13 +13,13 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from math import ceil
 from typing import Literal, NamedTuple
 
-from torc_tui.model import Allocation, Gpu, GpuGrant, GpuProcess, ResourceRequirements
+from torc_tui.model import Gpu, GpuGrant, GpuProcess, ResourceRequirements
 from torc_tui.patterns import Pattern, PatternError, is_found
 
 WHOLE = 1000
@@ -53,6 +52,7 @@ class Obstacle(Enum):
     FOREIGN = "foreign"
     SHARE = "share"
     MEMORY = "memory"
+    LIMIT = "limit"
 
 
 LASTING = frozenset({Obstacle.MODEL, Obstacle.INSTANCE, Obstacle.TOO_SMALL, Obstacle.PROHIBITED})
@@ -68,6 +68,11 @@ def gpu_need(req: ResourceRequirements) -> GpuNeed | None:
         share = min(max(round(req.num_gpus * WHOLE), 1), WHOLE - 1)
         return GpuNeed(1, share, memory, req.gpu_model)
     return GpuNeed(1, 0, memory, req.gpu_model) if memory > 0 else None
+
+
+def without_gpus(req: ResourceRequirements) -> ResourceRequirements:
+    """Return the same request without GPUs."""
+    return replace(req, num_gpus=0, gpu_memory=None, gpu_model=None)
 
 
 @lru_cache(maxsize=256)
@@ -235,32 +240,3 @@ class GpuState:
         if self.limitless or self.memory_available >= needed:
             return None
         return Obstacle.MEMORY
-
-
-_VIRTUAL = "virtual-"
-
-
-def environment(
-    allocation: Allocation, gpus: Iterable[Gpu], *, by_index: bool = False
-) -> dict[str, str]:
-    """Return the variables for an attempt with that allocation.
-
-    GPUs are named by their UUID, or with ``by_index`` by their index in the order of the PCI bus.
-    A MIG instance has no index, so a job that holds one gets UUIDs in any case. Virtual GPUs have
-    only an index. A job without GPUs sees none.
-    """
-    known = {gpu.uuid: gpu for gpu in gpus}
-    indices: list[int | None] = []
-    for grant in allocation.gpus:
-        gpu = known.get(grant.uuid)
-        if gpu is not None:
-            indices.append(gpu.index if gpu.virtual or (by_index and gpu.parent is None) else None)
-        elif grant.uuid.startswith(_VIRTUAL):
-            indices.append(int(grant.uuid.removeprefix(_VIRTUAL)))
-        else:
-            indices.append(None)
-    if None in indices:
-        named = [grant.uuid for grant in allocation.gpus]
-    else:
-        named = [str(index) for index in indices]
-    return {"CUDA_VISIBLE_DEVICES": ",".join(named), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}

@@ -7,13 +7,14 @@ Never: a change of anything on a GPU.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.gpu_notices import GpuNotices
@@ -36,6 +37,49 @@ _ERRORS = {
     13: "too old",
     18: "version",
 }
+
+
+_LISTS = (
+    ("nvmlDeviceGetGraphicsRunningProcesses", True),
+    ("nvmlDeviceGetComputeRunningProcesses", False),
+    ("nvmlDeviceGetMPSComputeRunningProcesses", False),
+)
+"""The lists of processes: name of the function, and whether its processes only draw."""
+_UNKNOWN_MEMORY = (1 << 64) - 1
+_MANY_PROCESSES = 256
+"""Number of processes for which there is room at first."""
+_UNCORRECTED, _VOLATILE = 1, 0
+"""Indices of errors that were not corrected, and of those since the last reset."""
+
+
+class _Process(ctypes.Structure):
+    """A process as the lists of version 2 and 3 have it."""
+
+    _fields_ = (
+        ("pid", ctypes.c_uint),
+        ("memory", ctypes.c_ulonglong),
+        ("gpu_instance", ctypes.c_uint),
+        ("compute_instance", ctypes.c_uint),
+    )
+
+
+class _FirstProcess(ctypes.Structure):
+    """A process as the lists of version 1 have it, of drivers before 470."""
+
+    _fields_ = (("pid", ctypes.c_uint), ("memory", ctypes.c_ulonglong))
+
+
+class Memory(NamedTuple):
+    """The memory of a GPU in bytes.
+
+    ``reserved`` is kept by the driver and part of ``total``. ``unified`` memory is that of the
+    machine.
+    """
+
+    total: int
+    free: int | None
+    reserved: int = 0
+    unified: bool = False
 
 
 class GpuError(Exception):
@@ -75,9 +119,15 @@ class NvmlDriver:
         self._environ = environ
         self._notices = notices
         self._nvml: Any = None
+        self._library: Any = None
+        self._lists: dict[str, tuple[Any, Any] | None] = {}
+        """The function and record of each list of processes; None where the driver has none."""
+        self.answers = True
+        """Whether the driver works, as far as there is one."""
 
     def gpus(self) -> list[GpuHandle]:
         """Return the GPUs and MIG instances that may be used now."""
+        self.answers = True
         if not self._load():
             return []
         try:
@@ -121,49 +171,119 @@ class NvmlDriver:
         try:
             return ask(*arguments)
         except self._nvml.NVMLError as error:
-            if error.value in (
-                self._nvml.NVML_ERROR_GPU_IS_LOST,
-                self._nvml.NVML_ERROR_RESET_REQUIRED,
-            ):
-                raise GpuError(str(error)) from None
-            unknown = error.value == self._nvml.NVML_ERROR_FUNCTION_NOT_FOUND
-            if unknown and "Processes_v2" in function:
-                self._notices.tell_once(because(Kind.GPU_DRIVER, problem="processes"))
+            self._raise_if_lost(error)
             return None
+
+    def _raise_if_lost(self, error: Any) -> None:
+        nvml = self._nvml
+        if error.value in (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_RESET_REQUIRED):
+            raise GpuError(str(error)) from None
 
     def text(self, function: str, handle: Any) -> str:
         """Return an answer as text; empty if there is none."""
         answer = self.ask(function, handle)
         return "" if answer is None else _text(answer)
 
-    def memory(self, handle: Any) -> tuple[int, int | None]:
-        """Return (total, free) in bytes; (0, None) for a GPU without memory of its own."""
+    def memory(self, handle: Any) -> Memory:
+        """Return the memory of a GPU; that of the machine where the GPU has none of its own."""
+        nvml = self._nvml
         try:
-            memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
-        except self._nvml.NVMLError as error:
+            return self._second_memory(handle) or self._first_memory(handle)
+        except nvml.NVMLError as error:
+            if error.value == nvml.NVML_ERROR_NOT_SUPPORTED:
+                total, free = machine_memory()
+                return Memory(total, free, unified=True)
             if error.value in (
-                self._nvml.NVML_ERROR_NOT_SUPPORTED,
-                self._nvml.NVML_ERROR_FUNCTION_NOT_FOUND,
-                self._nvml.NVML_ERROR_NO_PERMISSION,
+                nvml.NVML_ERROR_FUNCTION_NOT_FOUND,
+                nvml.NVML_ERROR_NO_PERMISSION,
             ):
-                return 0, None
+                return Memory(0, None)
             raise GpuError(str(error)) from None
-        return memory.total, memory.free
 
-    def processes(self, handle: Any) -> dict[int, tuple[int | None, bool]]:
-        """Return pid -> (memory in bytes or None, whether the process only draws)."""
+    def _second_memory(self, handle: Any) -> Memory | None:
+        """Return what the memory call of version 2 says; None if this driver does not have it."""
+        nvml = self._nvml
+        try:
+            found = nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2)
+        except (nvml.NVMLError, AttributeError) as error:
+            if getattr(error, "value", None) == nvml.NVML_ERROR_GPU_IS_LOST:
+                raise
+            return None
+        return Memory(found.total, found.free, found.reserved)
+
+    def _first_memory(self, handle: Any) -> Memory:
+        found = self._nvml.nvmlDeviceGetMemoryInfo(handle)
+        return Memory(found.total, found.free)
+
+    def processes(self, handle: Any) -> dict[int, tuple[int | None, bool]] | None:
+        """Return pid -> (memory in bytes or None, whether the process only draws).
+
+        None if the driver has no list of processes that compute.
+        """
         found: dict[int, tuple[int | None, bool]] = {}
-        for kind in ("Graphics", "Compute"):
-            listed = self.ask(f"nvmlDeviceGet{kind}RunningProcesses_v3", handle)
-            if listed is None:
-                listed = self.ask(f"nvmlDeviceGet{kind}RunningProcesses_v2", handle) or ()
-            for process in listed:
-                memory = process.usedGpuMemory
-                drawn = found.get(process.pid, (None, True))[0]
-                # A process in both lists is one process, with the same memory in both.
-                memory = drawn if memory is None else max(memory, drawn or 0)
-                found[process.pid] = (memory, kind == "Graphics")
-        return found
+        listed = False
+        for name, graphics in _LISTS:
+            processes = self._list(name, handle)
+            if processes is None:
+                continue
+            listed = listed or name == _LISTS[1][0]
+            for pid, memory in processes:
+                drawn = found.get(pid, (None, True))[0]
+                # A process in two lists is one process, with the same memory in both.
+                found[pid] = (drawn if memory is None else max(memory, drawn or 0), graphics)
+        if not listed:
+            self._notices.tell_once(because(Kind.GPU_DRIVER, problem="processes"))
+        return found if listed else None
+
+    def _list(self, name: str, handle: Any) -> list[tuple[int, int | None]] | None:
+        """Return (pid, bytes or None) of one list of processes; None if the driver has no such."""
+        if name not in self._lists:
+            self._lists[name] = self._list_function(name)
+        chosen = self._lists[name]
+        if chosen is None:
+            return None
+        function, record = chosen
+        size = _MANY_PROCESSES
+        for _ in range(4):
+            number, into = ctypes.c_uint(size), (record * size)()
+            code = function(handle, ctypes.byref(number), into)
+            if code != self._nvml.NVML_ERROR_INSUFFICIENT_SIZE:
+                break
+            size = number.value * 2
+        if code == self._nvml.NVML_ERROR_FUNCTION_NOT_FOUND:  # found by the loader all the same
+            return self._older_list(name, handle)
+        if code:
+            self._raise_if_lost(self._nvml.NVMLError(code))
+            return None
+        return [
+            (one.pid, None if one.memory == _UNKNOWN_MEMORY else one.memory)
+            for one in into[: number.value]
+        ]
+
+    def _list_function(self, name: str, newest: int = 3) -> tuple[Any, Any] | None:
+        """Return the newest form of a list function that the library has."""
+        if self._library is None:
+            self._library = ctypes.CDLL(LIBRARY)  # the one that pynvml has loaded
+        for version in range(newest, 0, -1):
+            suffix = f"_v{version}" if version > 1 else ""
+            function = getattr(self._library, name + suffix, None)
+            if function is not None:
+                function._torc_version = version
+                return function, _Process if version > 1 else _FirstProcess
+        return None
+
+    def _older_list(self, name: str, handle: Any) -> list[tuple[int, int | None]] | None:
+        chosen = self._lists[name]
+        version = chosen[0]._torc_version if chosen is not None else 1
+        self._lists[name] = self._list_function(name, version - 1)
+        return self._list(name, handle)
+
+    def fault(self, handle: Any) -> str | None:
+        """Return what is wrong with a GPU that answers: uncorrected errors, a failed remapping."""
+        if self.ask("nvmlDeviceGetTotalEccErrors", handle, _UNCORRECTED, _VOLATILE):
+            return "ecc"
+        rows = self.ask("nvmlDeviceGetRemappedRows", handle)
+        return "remap" if rows and rows[3] else None
 
     def process_samples(self, handle: Any, since: int) -> list[Any] | None:
         """Return samples of the load of processes since that time stamp; None if it has none."""
@@ -184,6 +304,7 @@ class NvmlDriver:
             return True
         if not library_present(self._environ):
             return False
+        self.answers = False
         try:
             import pynvml
         except ImportError:
@@ -199,9 +320,11 @@ class NvmlDriver:
             self._notices.tell_once(reason)
             return False
         self._nvml = pynvml
+        self.answers = True
         return True
 
     def _fail(self, error: Any) -> None:
+        self.answers = False
         problem = _ERRORS.get(error.value)
         detail = str(error) if problem is None else None
         self._notices.tell_once(because(Kind.GPU_DRIVER, problem=problem, error=detail))
@@ -230,6 +353,17 @@ class NvmlDriver:
         if not instances:
             self._notices.tell_once(because(Kind.GPU_WITHOUT_INSTANCES, index=index))
         return Device(index, uuid, True, tuple(instances))
+
+
+def machine_memory(root: Path = Path("/")) -> tuple[int, int]:
+    """Return the memory of the machine that exists and that is available, in bytes."""
+    amounts = {"MemTotal:": 0, "MemAvailable:": 0}
+    with suppress(OSError, ValueError), (root / "proc/meminfo").open() as lines:
+        for line in lines:
+            name, number, *_ = line.split()
+            if name in amounts:
+                amounts[name] = int(number) << 10
+    return amounts["MemTotal:"], amounts["MemAvailable:"]
 
 
 def _text(value: str | bytes) -> str:

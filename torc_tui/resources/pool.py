@@ -115,9 +115,12 @@ class Pool:
         self.distances = distances
         self._cpus = 0
         self._bytes = 0
+        self.gpu_limit = machine.gpu_limit
+        self._own: Counter[str] = Counter()
+        """How many grants of each GPU are not those of other runners."""
         self._gpus = {gpu.uuid: GpuState(gpu) for gpu in machine.gpus}
         for allocation in held:
-            self.hold(allocation)
+            self.hold(allocation, other=True)
 
     # -- what is free ------------------------------------------------------------------------------
 
@@ -145,7 +148,15 @@ class Pool:
 
     def obstacles(self, need: GpuNeed) -> list[tuple[GpuState, Obstacle | None]]:
         """Return for each GPU why it cannot serve the request now."""
-        return [(state, state.obstacle(need, self.foreign)) for state in self.gpu_states]
+        return [(state, self._obstacle(state, need)) for state in self.gpu_states]
+
+    def _obstacle(self, state: GpuState, need: GpuNeed) -> Obstacle | None:
+        found = state.obstacle(need, self.foreign)
+        if found is None and self.gpu_limit is not None and state.gpu is not None:
+            used = len(self._own) - (state.gpu.uuid in self._own)
+            if used + need.number > self.gpu_limit:
+                return Obstacle.LIMIT
+        return found
 
     # -- taking and giving -------------------------------------------------------------------------
 
@@ -165,15 +176,20 @@ class Pool:
         self.hold(allocation)
         return allocation
 
-    def hold(self, allocation: Allocation) -> None:
-        """Count an allocation that exists, whether it fits or not."""
+    def hold(self, allocation: Allocation, *, other: bool = False) -> None:
+        """Count an allocation that exists, whether it fits or not.
+
+        ``other`` tells that another runner holds it: it does not count for ``gpu_limit``.
+        """
         self._cpus += allocation.num_cpus
         self._bytes += allocation.memory
         for grant in allocation.gpus:
             self._gpus.setdefault(grant.uuid, GpuState()).add(grant)
+            if not other:
+                self._own[grant.uuid] += 1
 
-    def give(self, allocation: Allocation) -> None:
-        """Give back what an attempt held.
+    def give(self, allocation: Allocation, *, other: bool = False) -> None:
+        """Give back what an attempt held, of another runner or not as for `hold`.
 
         Raise ValueError, and change nothing, if the pool does not hold that much.
         """
@@ -188,6 +204,10 @@ class Pool:
         for grant in allocation.gpus:
             state = self._gpus[grant.uuid]
             state.remove(grant)
+            if not other:
+                self._own[grant.uuid] -= 1
+                if self._own[grant.uuid] <= 0:
+                    del self._own[grant.uuid]
             if state.gpu is None and not state.grants:
                 del self._gpus[grant.uuid]
 
@@ -221,9 +241,7 @@ class Pool:
         )
 
     def _choose(self, need: GpuNeed) -> list[GpuState] | None:
-        able = [
-            state for state in self._gpus.values() if state.obstacle(need, self.foreign) is None
-        ]
+        able = [state for state in self._gpus.values() if self._obstacle(state, need) is None]
         return choose(able, need, self.distances)
 
     def _holds(self, grants: Sequence[GpuGrant]) -> bool:

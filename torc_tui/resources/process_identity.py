@@ -7,6 +7,7 @@ where /proc does not answer.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Container
 from pathlib import Path
 
@@ -44,6 +45,11 @@ def process_started(pid: int) -> int | None:
 
 def process_name(pid: int) -> str:
     """Return the name of a process; "" if it is gone, hidden, or in another pid namespace."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
+    except OSError:
+        if os.path.isdir("/proc/self"):  # noqa: PTH112  # as above
+            return ""
     import psutil
 
     try:
@@ -52,23 +58,46 @@ def process_name(pid: int) -> str:
         return ""
 
 
-def belongs(pid: int, leaders: Container[int]) -> bool:
-    """Return whether a process is a leader, in the session of a leader, or a descendant of one."""
-    if pid in leaders:
-        return True
+def process_user(pid: int) -> str:
+    """Return the user of a process; "" if it is not known."""
+    import pwd
+
     try:
-        if os.getsid(pid) in leaders:
-            return True
+        return pwd.getpwuid(Path(f"/proc/{pid}").stat().st_uid).pw_name
+    except (OSError, KeyError):
+        return ""
+
+
+def process_began(pid: int) -> float | None:
+    """Return when a process began, in seconds since the epoch; None if that is not known."""
+    try:
+        fields = _stat(pid)
+        if fields is None:
+            return None
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError):
+        return None
+    return time.time() - uptime + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def leader_of(pid: int, leaders: Container[int]) -> int:
+    """Return the leader whose session or descendant a process is, or itself; 0 for none."""
+    if pid in leaders:
+        return pid
+    try:
+        session = os.getsid(pid)
     except OSError:
-        return False
+        return 0
+    if session in leaders:
+        return session
     for _ in range(_MAX_DEPTH):
         parent = _parent(pid)
         if not parent or parent == 1:
-            return False
+            return 0
         if parent in leaders:
-            return True
+            return parent
         pid = parent
-    return False
+    return 0
 
 
 def _parent(pid: int) -> int | None:

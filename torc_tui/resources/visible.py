@@ -105,10 +105,16 @@ def _slurm(environ: Mapping[str, str]) -> frozenset[int] | None:
         or environ.get("SLURM_JOB_GPUS")
         or environ.get("GPU_DEVICE_ORDINAL")
     )
-    numbers: set[int] = set()
+    numbers = numbers_of(text)
+    return None if numbers is None else frozenset(numbers)
+
+
+def numbers_of(text: str | None) -> tuple[int, ...] | None:
+    """Return the numbers of a list such as ``0,2-4``; None if it is not such a list."""
+    numbers: list[int] = []
     for part in (text or "").split(","):
         first, _, last = part.strip().partition("-")
         if not first.isdigit() or (last and not last.isdigit()):
             return None
-        numbers.update(range(int(first), int(last or first) + 1))
-    return frozenset(numbers)
+        numbers += range(int(first), min(int(last or first), int(first) + 1024) + 1)
+    return tuple(dict.fromkeys(numbers))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.liveness import LEASE_SECONDS
-from torc_tui.model import Json, Machine
+from torc_tui.model import Gpu, Json, Machine
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
@@ -89,16 +89,6 @@ def register(
 ) -> tuple[int, EventRow]:
     """Record a new runner of a workflow; return its id and the event about it."""
     node_id = conn.allocate("compute_node")
-    gpus = [
-        {
-            "uuid": gpu.uuid,
-            "index": gpu.index,
-            "name": gpu.name,
-            "memory": gpu.memory,
-            "virtual": gpu.virtual,
-        }
-        for gpu in machine.gpus
-    ]
     conn.insert(
         sql.INSERT_COMPUTE_NODES,
         id=node_id,
@@ -114,7 +104,7 @@ def register(
         lease_seconds=LEASE_SECONDS,
         num_cpus=machine.num_cpus,
         memory=machine.memory,
-        gpus=dumps(gpus),
+        gpus=_gpus(machine.gpus),
         options=dumps(dict(options)),
         started_at=at,
         heartbeat_at=at,
@@ -123,6 +113,26 @@ def register(
         "node_started",
         None,
         {"node": node_id, "hostname": process.hostname, "pid": process.pid},
+    )
+
+
+def set_gpus(conn: Connection, node_id: int, gpus: Iterable[Gpu]) -> None:
+    """Record the GPUs that a runner has found."""
+    conn.execute(sql.SET_NODE_GPUS, node_id=node_id, gpus=_gpus(gpus))
+
+
+def _gpus(gpus: Iterable[Gpu]) -> str:
+    return dumps(
+        [
+            {
+                "uuid": gpu.uuid,
+                "index": gpu.index,
+                "name": gpu.name,
+                "memory": gpu.memory,
+                "virtual": gpu.virtual,
+            }
+            for gpu in gpus
+        ]
     )
 
 

@@ -152,7 +152,12 @@ def last_attempt(conn: Connection, job_id: int) -> tuple[sql.JobSettingRow, Allo
         held, node = (last.allocation, last.compute_node_id) if last else (None, None)
     known = conn.value(sql.GPUS_OF_NODE, node_id=node) if node is not None else None
     gpus = [
-        Gpu(uuid=gpu["uuid"], index=gpu["index"], virtual=gpu.get("virtual", False))
+        Gpu(
+            uuid=gpu["uuid"],
+            index=gpu["index"],
+            memory=gpu.get("memory", 0),
+            virtual=gpu.get("virtual", False),
+        )
         for gpu in (json.loads(known) if known else [])
     ]
     return row, decode_allocation(held), gpus

@@ -179,6 +179,7 @@ class Holding(NamedTuple):
     workflow_name: str
     user: str
     attempt_id: int
+    run_id: int
     node_id: int
     status: JobStatus
     pid: int | None

@@ -135,6 +135,10 @@ def gpu_sentences(
         Kind.GPU_MODEL: _gpu_model,
         Kind.GPUS_IN_USE: _in_use(sentence),
         Kind.GPUS_HELD: _held,
+        Kind.GPU_LOST: lambda reason: f"{_labels(reason['gpus'] or ())} failed while the job ran",
+        Kind.GPU_LIMIT: lambda reason: (
+            f"the runner may use {count(reason['limit'] or 0, 'GPU')} at a time"
+        ),
         Kind.GPU_SHARED: _shared,
         Kind.GPU_FOREIGN: _foreign,
         Kind.GPU_SHARE_TAKEN: _share_taken,

@@ -38,8 +38,13 @@ def notice_sentences(sentence: Callable[[Reason], str]) -> Mapping[Kind, Callabl
         Kind.GPU_SILENT: _gpu_silent,
         Kind.GPU_BACK: lambda reason: f"{_gpu(reason)} answers again",
         Kind.GPU_DRIVER: _gpu_driver,
+        Kind.GPU_DRIVER_BACK: lambda reason: "the GPU driver answers again",
         Kind.GPU_WITHOUT_INSTANCES: lambda reason: (
             f"{_gpu(reason)} is in MIG mode and has no instances, so it cannot be used"
+        ),
+        Kind.GPUS_VIRTUAL: lambda reason: (
+            f"there is no GPU driver here: jobs get {count(reason['number'] or 0, 'virtual GPU')},"
+            " and programs that need a real one fail"
         ),
         Kind.GPUS_TOO_FEW: _gpus_too_few,
     }
@@ -110,6 +115,7 @@ _DRIVER = {
     "too old": "the NVIDIA driver is too old, so no NVIDIA GPU is used",
     "version": "the NVIDIA driver was updated, but not its kernel module, so no NVIDIA GPU is used;"
     " reboot the machine",
+    "silent": "the GPU driver does not answer, so no job with GPUs is started; asking again",
     "processes": "the NVIDIA driver is too old to list the processes on its GPUs, so those of other"
     " programs are not seen",
 }

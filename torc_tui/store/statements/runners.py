@@ -29,6 +29,7 @@ HEARTBEAT = (
         | {compute_node.c.heartbeats: compute_node.c.heartbeats + 1}
     )
 )
+SET_NODE_GPUS = update(compute_node).where(_one).values(given(compute_node, "gpus"))
 NODE_ORDERS = select(
     *columns(compute_node, "is_active stop_requested num_cpus memory options")
 ).where(_one)
@@ -91,6 +92,7 @@ HOLDINGS = (
         workflow.c.name.label("workflow_name"),
         workflow.c.user,
         job.c.attempt_id,
+        compute_node.c.run_id,
         compute_node.c.id.label("node_id"),
         *columns(job, "status pid started_at allocation process_started"),
         *columns(

@@ -131,8 +131,9 @@ class NewWorkflow(CoveringScreen):
         """Return this machine; called in the reader thread."""
         if self._machine is None:
             from torc_tui.resources.detect import detect_machine
+            from torc_tui.resources.gpu_service import read_once
 
-            self._machine = detect_machine()
+            self._machine = detect_machine(gpus=read_once().gpus)
         return self._machine
 
     def _take_matches(self, found: Matches) -> None:

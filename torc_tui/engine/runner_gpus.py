@@ -1,0 +1,110 @@
+"""Keep the pool of a runner in step with the GPUs of its machine.
+
+Input: readings of `GpuWatch`. Output: the pool, the machine of the summary, the row of the runner,
+and notices. GPUs are read only once a job requests some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from torc_tui.engine.engine import Engine
+from torc_tui.engine.gpu_readings import GpuWatch
+from torc_tui.engine.run_summary import RunSummary
+from torc_tui.engine.transaction import EventQueue
+from torc_tui.model import Exited, Gpu, Report
+from torc_tui.reasons import Kind, because
+from torc_tui.resources.gpus import gpu_need
+from torc_tui.store import compute_nodes
+
+
+class RunnerGpus:
+    """The GPUs of one runner; ``watch`` is None where none can be read."""
+
+    def __init__(
+        self, engine: Engine, events: EventQueue, watch: GpuWatch | None, summary: RunSummary
+    ) -> None:
+        self._engine = engine
+        self._events = events
+        self._watch = watch
+        self._summary = summary
+        self._machine = summary.machine
+        self._context: object = None
+        self._recorded: tuple[str, ...] = ()
+        """The GPUs that the row of the runner names."""
+        virtual = sum(gpu.virtual for gpu in self._machine.gpus)
+        if virtual and self._are_requested():
+            events.put_notices([because(Kind.GPUS_VIRTUAL, number=virtual)])
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `update` has something to do."""
+        return self._watch is not None and self._watch.has_news
+
+    def _are_requested(self) -> bool:
+        return any(map(gpu_need, self._engine.state.context.requirements.values()))
+
+    def start_if_requested(self) -> None:
+        """Begin to read the GPUs if a job requests some."""
+        context = self._engine.state.context
+        if self._watch is None or self._watch.is_started or context is self._context:
+            return
+        self._context = context
+        if self._are_requested():
+            self._watch.start(self._engine.executor.wake)
+            self._summary.gpus_known = False
+
+    def update(self, reports: Iterable[Report], now: float) -> bool:
+        """Count in the pool what the GPUs report now, and put notices about them.
+
+        Return True once: when it has become known which GPUs jobs may wait for.
+        """
+        watch = self._watch
+        if watch is None or not watch.is_started:
+            return False
+        if any(isinstance(report, Exited) for report in reports):
+            watch.refresh()
+        self._events.put_notices(watch.notices())
+        latest = watch.take()
+        if latest is None:
+            return False
+        pool = self._engine.state.pool
+        pool.distances = watch.distances
+        pool.update(latest[1])
+        awaited = watch.awaited()
+        if awaited is None:
+            return False
+        is_first = not self._summary.gpus_known
+        limit = self._machine.gpu_limit
+        if is_first and limit is not None and len(awaited) < limit:
+            few = because(Kind.GPUS_TOO_FEW, requested=limit, usable=len(awaited))
+            self._events.put_notices([few])
+        self._summary.gpus_known = True
+        self._summary.machine = replace(self._machine, gpus=awaited)
+        self._engine.maker.gpus = awaited
+        self._record(awaited)
+        return is_first
+
+    def follow_step(self) -> None:
+        """Tell the watch which processes are ours now."""
+        self.start_if_requested()
+        if self._watch is not None and self._watch.is_started:
+            self._watch.set_own(self._engine.own_pids)
+
+    def figures(self) -> tuple[Gpu, ...]:
+        """Return the GPUs with their load, as they were a few seconds ago at most."""
+        return () if self._watch is None else self._watch.figures
+
+    def close(self) -> None:
+        """Stop reading."""
+        if self._watch is not None:
+            self._watch.close()
+
+    def _record(self, gpus: tuple[Gpu, ...]) -> None:
+        """Write into the row of the runner which GPUs it has found; a GPU that left stays named."""
+        uuids = tuple(gpu.uuid for gpu in gpus)
+        if gpus and uuids != self._recorded:
+            with self._engine.state.store.write() as conn:
+                compute_nodes.set_gpus(conn, self._engine.node.node_id, gpus)
+            self._recorded = uuids

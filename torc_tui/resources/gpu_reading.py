@@ -1,0 +1,38 @@
+"""Define what one reading of the GPUs contains. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from torc_tui.model import Gpu
+from torc_tui.reasons import Reason
+
+Distances = Mapping[str, Mapping[str, int]]
+"""UUID -> UUID -> distance between two GPUs; a missing pair is far apart."""
+
+
+class GpuUse(NamedTuple):
+    """What one process uses of all GPUs.
+
+    ``memory`` is in bytes, 0 where the driver does not know it; ``utilization`` in percent, where
+    100 is one whole GPU, None where it is unknown.
+    """
+
+    memory: int
+    utilization: float | None
+
+
+class Reading(NamedTuple):
+    """One reading.
+
+    ``use`` is by process id; ``notices`` are new since the last reading of the same process;
+    ``distances`` are None where they are unknown. ``answers`` is False when there is a driver that
+    fails; then there are no GPUs in the reading.
+    """
+
+    gpus: tuple[Gpu, ...] = ()
+    use: Mapping[int, GpuUse] = {}
+    notices: tuple[Reason, ...] = ()
+    distances: Distances | None = None
+    answers: bool = True

@@ -1,0 +1,69 @@
+"""Make the GPUs that no driver reads: virtual ones, and those that an environment names. Pure.
+
+GPUs that Slurm grants, or that ROCR_VISIBLE_DEVICES or ONEAPI_DEVICE_SELECTOR name, are real even
+where torc cannot read them: jobs get them by number, and nothing is known of their memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torc_tui.errors import UsageError
+from torc_tui.model import Gpu
+from torc_tui.resources.visible import numbers_of
+
+LISTS = ("ROCR_VISIBLE_DEVICES", "ONEAPI_DEVICE_SELECTOR")
+
+
+def stand_ins(
+    environ: Mapping[str, str], has_driver: bool, number: int | None, virtual: int | None
+) -> tuple[Gpu, ...]:
+    """Return the GPUs of a machine whose GPUs cannot be read.
+
+    ``number`` is ``--num-gpus``, ``virtual`` is ``--virtual-gpus``. There are none beside a driver,
+    even one that fails.
+    """
+    if has_driver:
+        if virtual:
+            raise UsageError(
+                "--virtual-gpus cannot be used on a machine with a GPU driver",
+                hint="--num-gpus limits the number of GPUs that are used",
+            )
+        return ()
+    if virtual is not None:
+        return virtual_gpus(virtual)
+    named = _named(environ)
+    if named is not None:
+        return named if number is None else named[:number]
+    if not number or environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return ()
+    return virtual_gpus(number)
+
+
+def virtual_gpus(number: int) -> tuple[Gpu, ...]:
+    """Return GPUs that exist only to try a workflow."""
+    return tuple(
+        Gpu(uuid=f"virtual-{index}", index=index, name="virtual GPU", virtual=True)
+        for index in range(number)
+    )
+
+
+def _named(environ: Mapping[str, str]) -> tuple[Gpu, ...] | None:
+    """Return the GPUs that the environment names; None if it names none."""
+    numbers = numbers_of(environ.get("ROCR_VISIBLE_DEVICES"))
+    if numbers is not None:
+        return _numbered(numbers, "AMD GPU", "rocr")
+    selector = environ.get("ONEAPI_DEVICE_SELECTOR", "")
+    kind, _, devices = selector.partition(":")
+    numbers = numbers_of(devices) if kind in ("level_zero", "opencl") else None
+    if numbers is not None:
+        return _numbered(numbers, "Intel GPU", "oneapi")
+    if "SLURM_JOB_ID" in environ:
+        numbers = numbers_of(environ.get("SLURM_STEP_GPUS") or environ.get("SLURM_JOB_GPUS"))
+        if numbers is not None:
+            return _numbered(numbers, "GPU", "slurm")
+    return None
+
+
+def _numbered(numbers: tuple[int, ...], name: str, origin: str) -> tuple[Gpu, ...]:
+    return tuple(Gpu(uuid=f"{origin}-{index}", index=index, name=name) for index in numbers)
