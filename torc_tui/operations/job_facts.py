@@ -80,6 +80,8 @@ def request_lacks(
         for key, one in requirements.items():
             never = _reasons(never_of(one, whole))
             found = Lack((), never) if never else Lack((*full, *_reasons(shortfalls_of(one, pool))))
+            if is_here and state is not None and state.gpu_problem and gpu_need(one):
+                found = Lack((state.gpu_problem,))
             best = lacks.get(key)
             if best is None or _worse(best) > _worse(found):
                 lacks[key] = found

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torc_tui.model import Allocation, Gpu, Machine
-from torc_tui.reasons import Reason
+from torc_tui.reasons import Kind, Reason
 from torc_tui.resources.detect import detect_machine
 from torc_tui.resources.gpu_service import SILENT, GpuService
 from torc_tui.resources.gpus import ForeignPolicy, GpuState
@@ -45,6 +45,14 @@ class MachineState:
     def sees_gpus(self) -> bool:
         """Return whether the driver answers; if not, only what runners found is known."""
         return any(not gpu.virtual for gpu in self.machine.gpus)
+
+    @property
+    def gpu_problem(self) -> Reason | None:
+        """Return what keeps the GPUs from being read; None if they are read."""
+        if self.sees_gpus:
+            return None
+        found = (one for one in self.notices if one.kind is Kind.GPU_DRIVER)
+        return next(found, None)
 
     @property
     def held(self) -> Allocation:

@@ -3,8 +3,9 @@
 Input: the system, and options that replace what it provides. Output: a ``Machine``.
 
 Nothing heavy is loaded on a machine without GPUs: psutil only where /proc is missing, and the
-GPUs are read by a helper process (`gpu_service`) if the caller wants them. The limits of control groups (versions 1 and
-2) are read below a root directory; a group is limited by all groups above it.
+GPUs are read by a helper process (`gpu_service`) if the caller wants them. The limits of control
+groups (versions 1 and 2) are read below a root directory; a group is limited by all groups above
+it.
 """
 
 from __future__ import annotations
