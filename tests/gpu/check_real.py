@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from torc_tui.model import Gpu  # noqa: E402  # runs from a checkout
-from torc_tui.resources.gpu_monitor import GpuMonitor  # noqa: E402
+from torc_tui.resources.gpu_service import GpuService  # noqa: E402
 from torc_tui.wording import sentence  # noqa: E402
 
 MB = 1 << 20
@@ -56,9 +56,13 @@ class Checks:
 
 
 def main() -> int:
-    monitor = GpuMonitor()
-    gpus = monitor.read()
-    for text in map(sentence, monitor.notices):
+    monitor = GpuService()
+    reading = monitor.read()
+    if reading is None:
+        print("FAIL the driver does not answer")
+        return 1
+    gpus = reading.gpus
+    for text in map(sentence, reading.notices):
         print(f"note {text}")
     if not gpus:
         print("skipped: no NVIDIA GPU (none may be used here)")
@@ -79,20 +83,25 @@ def main() -> int:
 # -- 1 ---------------------------------------------------------------------------------------------
 
 
-def inventory(checks: Checks, monitor: GpuMonitor, gpus: tuple[Gpu, ...]) -> None:
+def inventory(checks: Checks, monitor: GpuService, gpus: tuple[Gpu, ...]) -> None:
     for gpu in gpus:
         print(
             f"     {gpu.index} {gpu.uuid} {gpu.name}: {gpu.memory // MB} MiB, {(gpu.memory_free or 0) // MB} free,"
             f" {gpu.utilization} %, {gpu.temperature} °C, {gpu.power} W, {gpu.compute_mode},"
             f" {len(gpu.processes)} processes" + (f", part of {gpu.parent}" if gpu.parent else "")
         )
-    print(f"     distances: {monitor.distances()}")
     started = time.perf_counter()
-    monitor.read()
-    print(f"     one reading takes {(time.perf_counter() - started) * 1e3:.1f} ms", end="")
-    started = time.perf_counter()
-    monitor.gpu_usage_by_pid()
-    print(f", one sample of use {(time.perf_counter() - started) * 1e3:.1f} ms")
+    again = monitor.read(use=True)
+    print(f"     one reading takes {(time.perf_counter() - started) * 1e3:.1f} ms")
+    checks.that(again is not None and len(again.gpus) == len(gpus), "it answers again, in time")
+    print(f"     distances: {again.distances if again else None}")
+    for gpu in gpus:
+        print(
+            f"     {gpu.index}: {gpu.memory_reserved // MB} MiB reserved, unified {gpu.unified},"
+            f" processes listed {gpu.lists_processes}, fault {gpu.fault}"
+        )
+        known = gpu.memory_free is not None and gpu.memory_free + gpu.memory_reserved <= gpu.memory
+        checks.that(known or gpu.unified, f"the memory of GPU {gpu.index} adds up")
     try:
         asked = ["nvidia-smi", "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"]
         lines = subprocess.run(
@@ -111,19 +120,16 @@ def inventory(checks: Checks, monitor: GpuMonitor, gpus: tuple[Gpu, ...]) -> Non
 # -- 2 ---------------------------------------------------------------------------------------------
 
 
-def held(checks: Checks, monitor: GpuMonitor, gpu: Gpu, folder: Path) -> None:
+def held(checks: Checks, monitor: GpuService, gpu: Gpu, folder: Path) -> None:
     report, done = folder / "held.json", folder / "held.done"
     environ = os.environ | {"CUDA_VISIBLE_DEVICES": gpu.uuid}
     with subprocess.Popen(hold(report, 512, done), env=environ) as program:
         try:
             checks.that(wait(report.exists, program), "the CUDA program runs", report.exists())
-            seen = [
-                find(monitor.read([program.pid]), program.pid),
-                find(monitor.read(), program.pid),
-            ]
-            monitor.gpu_usage_by_pid()
+            seen = [find(read(monitor, program.pid), program.pid), find(read(monitor), program.pid)]
             time.sleep(0.2 if QUICK else 1.5)  # the driver's own samples come a few times a second
-            use = monitor.gpu_usage_by_pid().get(program.pid)
+            reading = monitor.read(use=True)
+            use = reading.use.get(program.pid) if reading is not None else None
         finally:
             done.touch()
     if None in seen or use is None:
@@ -136,6 +142,11 @@ def held(checks: Checks, monitor: GpuMonitor, gpu: Gpu, folder: Path) -> None:
         f"{(seen[0].memory or 0) // MB} MiB",
     )
     checks.that(use.memory >= 512 * MB, "the sampler sees it", use)
+
+
+def read(monitor: GpuService, *own: int) -> tuple[Gpu, ...]:
+    reading = monitor.read(dict.fromkeys(own, ""))
+    return () if reading is None else reading.gpus
 
 
 def find(gpus: tuple[Gpu, ...], pid: int) -> Any:
@@ -217,7 +228,7 @@ def foreign(checks: Checks, gpu: Gpu, folder: Path) -> None:
         hold(report, 512, done), env=os.environ | {"CUDA_VISIBLE_DEVICES": gpu.uuid}
     ) as program:
         wait(report.exists, program)
-        if find(GpuMonitor().read(), program.pid) is None:
+        if find(read(GpuService()), program.pid) is None:
             print("     the foreign process is hidden here, so it cannot be avoided")
             done.touch()
             return
