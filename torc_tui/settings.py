@@ -342,9 +342,8 @@ def _directory(kind: str, variable: str, below_home: str) -> str:
     takes as long as a whole `user-data get`, so it is used on other systems only.
     """
     if sys.platform == "linux":
-        base = os.environ.get(variable, "").strip()
-        if not base:
-            base = os.path.join(os.path.expanduser("~"), below_home)
+        home = os.path.join(os.path.expanduser("~"), below_home)
+        base = os.environ.get(variable, "").strip() or home
         return os.path.join(os.path.expanduser(base), "torc")
     import platformdirs
 

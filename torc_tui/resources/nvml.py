@@ -7,7 +7,6 @@ Never: a change of anything on a GPU.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from torc_tui.reasons import Kind, because
 from torc_tui.resources.gpu_notices import GpuNotices
+from torc_tui.resources.nvml_lists import COMPUTE, LISTS, ProcessLists
 from torc_tui.resources.visible import Device, Instance, visible
 
 LIBRARY = "libnvidia-ml.so.1"
@@ -39,34 +39,8 @@ _ERRORS = {
 }
 
 
-_LISTS = (
-    ("nvmlDeviceGetGraphicsRunningProcesses", True),
-    ("nvmlDeviceGetComputeRunningProcesses", False),
-    ("nvmlDeviceGetMPSComputeRunningProcesses", False),
-)
-"""The lists of processes: name of the function, and whether its processes only draw."""
-_UNKNOWN_MEMORY = (1 << 64) - 1
-_MANY_PROCESSES = 256
-"""Number of processes for which there is room at first."""
 _UNCORRECTED, _VOLATILE = 1, 0
 """Indices of errors that were not corrected, and of those since the last reset."""
-
-
-class _Process(ctypes.Structure):
-    """A process as the lists of version 2 and 3 have it."""
-
-    _fields_ = (
-        ("pid", ctypes.c_uint),
-        ("memory", ctypes.c_ulonglong),
-        ("gpu_instance", ctypes.c_uint),
-        ("compute_instance", ctypes.c_uint),
-    )
-
-
-class _FirstProcess(ctypes.Structure):
-    """A process as the lists of version 1 have it, of drivers before 470."""
-
-    _fields_ = (("pid", ctypes.c_uint), ("memory", ctypes.c_ulonglong))
 
 
 class Memory(NamedTuple):
@@ -119,9 +93,7 @@ class NvmlDriver:
         self._environ = environ
         self._notices = notices
         self._nvml: Any = None
-        self._library: Any = None
-        self._lists: dict[str, tuple[Any, Any] | None] = {}
-        """The function and record of each list of processes; None where the driver has none."""
+        self._lists: ProcessLists | None = None
         self.answers = True
         """Whether the driver works, as far as there is one."""
 
@@ -222,11 +194,16 @@ class NvmlDriver:
         """
         found: dict[int, tuple[int | None, bool]] = {}
         listed = False
-        for name, graphics in _LISTS:
-            processes = self._list(name, handle)
+        lists = self._lists = self._lists or ProcessLists(self._nvml, LIBRARY)
+        for name, graphics in LISTS:
+            try:
+                processes = lists.read(name, handle)
+            except self._nvml.NVMLError as error:
+                self._raise_if_lost(error)
+                continue
             if processes is None:
                 continue
-            listed = listed or name == _LISTS[1][0]
+            listed = listed or name == COMPUTE
             for pid, memory in processes:
                 drawn = found.get(pid, (None, True))[0]
                 # A process in two lists is one process, with the same memory in both.
@@ -234,49 +211,6 @@ class NvmlDriver:
         if not listed:
             self._notices.tell_once(because(Kind.GPU_DRIVER, problem="processes"))
         return found if listed else None
-
-    def _list(self, name: str, handle: Any) -> list[tuple[int, int | None]] | None:
-        """Return (pid, bytes or None) of one list of processes; None if the driver has no such."""
-        if name not in self._lists:
-            self._lists[name] = self._list_function(name)
-        chosen = self._lists[name]
-        if chosen is None:
-            return None
-        function, record = chosen
-        size = _MANY_PROCESSES
-        for _ in range(4):
-            number, into = ctypes.c_uint(size), (record * size)()
-            code = function(handle, ctypes.byref(number), into)
-            if code != self._nvml.NVML_ERROR_INSUFFICIENT_SIZE:
-                break
-            size = number.value * 2
-        if code == self._nvml.NVML_ERROR_FUNCTION_NOT_FOUND:  # found by the loader all the same
-            return self._older_list(name, handle)
-        if code:
-            self._raise_if_lost(self._nvml.NVMLError(code))
-            return None
-        return [
-            (one.pid, None if one.memory == _UNKNOWN_MEMORY else one.memory)
-            for one in into[: number.value]
-        ]
-
-    def _list_function(self, name: str, newest: int = 3) -> tuple[Any, Any] | None:
-        """Return the newest form of a list function that the library has."""
-        if self._library is None:
-            self._library = ctypes.CDLL(LIBRARY)  # the one that pynvml has loaded
-        for version in range(newest, 0, -1):
-            suffix = f"_v{version}" if version > 1 else ""
-            function = getattr(self._library, name + suffix, None)
-            if function is not None:
-                function._torc_version = version
-                return function, _Process if version > 1 else _FirstProcess
-        return None
-
-    def _older_list(self, name: str, handle: Any) -> list[tuple[int, int | None]] | None:
-        chosen = self._lists[name]
-        version = chosen[0]._torc_version if chosen is not None else 1
-        self._lists[name] = self._list_function(name, version - 1)
-        return self._list(name, handle)
 
     def fault(self, handle: Any) -> str | None:
         """Return what is wrong with a GPU that answers: uncorrected errors, a failed remapping."""
