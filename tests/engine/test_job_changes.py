@@ -11,7 +11,7 @@ from torc_tui.errors import UsageError
 from torc_tui.model import Cause
 from torc_tui.operations import jobs as acts
 from torc_tui.operations.job_changes import parse_changes
-from torc_tui.store import additions, workflows
+from torc_tui.store import job_definitions, workflows
 from torc_tui.store.feed import list_events
 
 TEXT = """
@@ -39,14 +39,13 @@ def failed(make_bench: Any, store: Any, tmp_path: Path) -> Any:
 
 
 def change(it: Any, *names: str, **given: str | None) -> Any:
-    options = {"memory": None, "runtime": None, "command": None, **given}
     ids = [it.ids[name] for name in names]
-    return acts.retry_jobs(it.store, ids, changes=parse_changes(**options), actor="u@h")
+    return acts.retry_jobs(it.store, ids, changes=parse_changes(given), actor="u@h")
 
 
 def of(it: Any, name: str) -> Any:
     with it.store.read() as conn:
-        found = additions.definition(conn, it.ids[name])
+        found = job_definitions.definitions(conn, [it.ids[name]])[it.ids[name]]
         requirements = workflows.read_requirements(conn, it.workflow_id)
     return requirements[found.requirement_id], found.command
 
@@ -121,7 +120,7 @@ WRONG = [
 @pytest.mark.parametrize("given", WRONG, ids=lambda given: "".join(given.values()))
 def test_wrong(given: dict[str, str]) -> None:
     with pytest.raises(UsageError):
-        parse_changes(**{"memory": None, "runtime": None, "command": None, **given})
+        parse_changes(given)
 
 
 def test_endless_pattern(failed: Any) -> None:

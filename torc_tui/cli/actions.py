@@ -16,6 +16,7 @@ from torc_tui import settings
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, WRONG_USE, say, without_runner
+from torc_tui.errors import UsageError
 from torc_tui.model import Workflow
 from torc_tui.operations.user_action import (
     JobLike,
@@ -50,12 +51,24 @@ def retry(call: Call) -> int:
     return carry_out(call, call.action, ids, **changes_of(call)) if ids else OK
 
 
+def update(call: Call) -> int:
+    """Change jobs as the options say."""
+    from torc_tui.cli.job_filters import chosen_jobs
+    from torc_tui.operations.catalog import update_action
+
+    changes, when_done = changes_of(call), call.options.when_done
+    if not changes:
+        raise UsageError("nothing to update", hint="give at least one option, such as --command")
+    ids = chosen_jobs(call)
+    action = update_action(when_done=when_done)
+    return carry_out(call, action, ids, **changes, when_done=when_done) if ids else OK
+
+
 def changes_of(call: Call) -> dict[str, Any]:
-    """Return what a retry changes in the jobs; UsageError for wrong values."""
+    """Return what the options change in the jobs; UsageError for wrong values."""
     from torc_tui.operations.job_changes import parse_changes
 
-    options = call.options
-    changes = parse_changes(options.memory, options.runtime, options.command)
+    changes = parse_changes(vars(call.options))
     return {"changes": changes} if changes else {}
 
 

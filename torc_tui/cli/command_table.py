@@ -452,11 +452,28 @@ WORKFLOW_COMMANDS = (
 )
 
 CHANGES = (
-    arg("--memory", metavar="SIZE", help="new memory: 16g, +4g or x2 of what each job requests"),
+    arg("--cpus", metavar="N", help="new number of CPUs: 4, +2 or x2 of what each job requests"),
+    arg("--memory", metavar="SIZE", help="new memory: 16g, +4g or x2"),
+    arg("--gpus", metavar="N", help="new number of GPUs: 2, 0.5, +1 or x2"),
     arg("--runtime", metavar="TIME", help="new runtime: PT2H, +PT30M or x2"),
-    arg("--command", metavar="COMMAND", help="new command, or a change of it: s/PATTERN/TEXT/"),
+    arg(
+        "-c",
+        "--command",
+        metavar="COMMAND",
+        help="new command, or a change of it: s/PATTERN/TEXT/",
+    ),
+    arg(
+        "--env",
+        action="append",
+        metavar="NAME=VALUE",
+        help="set a variable of the environment (repeatable)",
+    ),
+    arg("--unset", action="append", metavar="NAME", help="remove a variable (repeatable)"),
+    arg("--priority", type=COUNT, help="new priority; higher ones start first"),
+    arg("--label", action="append", type=label, help="add a label (repeatable)"),
+    flag("--clear-labels", help="remove all labels"),
 )
-"""What a retry may change in the jobs."""
+"""What an update or a retry may change in the jobs."""
 SOME_JOBS = arg(
     "jobs",
     nargs="*",
@@ -513,24 +530,22 @@ JOB_COMMANDS = (
         ),
         changes=True,
     ),
-    Command(
-        ("jobs update",),
-        "jobs:update",
-        "Change a job that has not started",
-        (
-            JOB,
-            OF_WORKFLOW,
-            arg("-n", "--name", type=label, help="new name"),
-            arg("-c", "--command", metavar="COMMAND", help="new command"),
-            arg("--runtime", type=DURATION, help="new runtime, such as PT2H"),
-            arg(
-                "--resource-requirements-id",
-                type=POSITIVE,
-                metavar="ID",
-                help="id of other resource requirements",
-            ),
+    _of(
+        catalog.UPDATE,
+        "actions:update",
+        SOME_JOBS,
+        OF_WORKFLOW,
+        *FILTERS,
+        *CHANGES,
+        arg("-n", "--name", type=label, help="new name, for one job"),
+        arg(
+            "--resource-requirements-id",
+            type=POSITIVE,
+            metavar="ID",
+            help="id of other resource requirements",
         ),
-        changes=True,
+        flag("--when-done", help="change running jobs, too: for their next attempt"),
+        NO_PROMPTS,
     ),
     Command(
         ("jobs reproduce",),
@@ -568,7 +583,8 @@ JOB_COMMANDS = (
     *(
         _made(action)
         for action in catalog.CATALOG
-        if action.target is Target.JOBS and action not in (catalog.RETRY, catalog.RERUN)
+        if action.target is Target.JOBS
+        and action not in (catalog.RETRY, catalog.RERUN, catalog.UPDATE)
     ),
     Command(
         ("failures", "workflows failures"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 
 from torc_tui.cli import columns, output
-from torc_tui.cli.actions import print_jobs
 from torc_tui.cli.call import Call
 from torc_tui.cli.user_data_fast import file_bytes, standard_input
 from torc_tui.errors import UsageError
@@ -77,24 +76,6 @@ def commands_of(path: str) -> list[str]:
             f"{path} contains no command", hint="write one command per line; # begins a comment"
         )
     return commands
-
-
-def update(call: Call) -> None:
-    """Change a job that has not started."""
-    from torc_tui.operations.additions import update_job
-
-    options = call.options
-    changes = {
-        "name": options.name,
-        "command": options.command,
-        "runtime": options.runtime,
-        "requirement_id": options.resource_requirements_id,
-    }
-    if all(value is None for value in changes.values()):
-        raise UsageError("nothing to update", hint="give at least one option, such as --command")
-    job_id = call.job_id(options.job, options.workflow)
-    update_job(call.store, job_id, **changes, actor=call.actor)
-    print_jobs(call, [job_id], f"Updated job {job_id}")
 
 
 def reproduce(call: Call) -> None:

@@ -106,6 +106,7 @@ class AttemptEnds:
             flight.output_dir,
             signature=self._signature(exited.key, verdict),
             warnings=[*exited.warnings, *_overuse(context, flight, exited.usage)],
+            planned=flight.planned,
         )
 
     def _signature(self, key: AttemptKey, verdict: Outcome) -> str | None:

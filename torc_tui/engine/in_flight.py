@@ -34,6 +34,8 @@ class InFlight:
     """Whether a user wants the attempt to be suspended."""
     suspended: bool = False
     """Whether the executor has been told so."""
+    planned: bool = False
+    """Whether the job changes when the attempt has ended."""
     reruns: int = 0
     """How often the job may run again if this attempt turns out to be lost."""
     lost: Reason | None = None

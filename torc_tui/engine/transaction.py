@@ -113,6 +113,7 @@ class StepTransaction:
             if (flight := self._state.in_flight.get(job_id)) is not None:
                 flight.stop_requested = row.stop_requested or flight.stop_requested
                 flight.suspend_requested = row.suspended
+                flight.planned = row.planned is not None
         for flight in self._state.in_flight.values():
             if not self._is_held(flight.key):
                 flight.stop_requested = CANCEL

@@ -13,7 +13,7 @@ if the walk over all statuses needs to know more about it.
 
 from __future__ import annotations
 
-from torc_tui.operations.user_action import Argument, Confirmation, Flag, Target, UserAction
+from torc_tui.operations.user_action import ANY, Argument, Confirmation, Flag, Target, UserAction
 from torc_tui.status import (
     CANCELABLE,
     FINISHED,
@@ -67,6 +67,21 @@ RERUN = UserAction(
     confirm=Confirmation("Results of earlier attempts are kept.", frozenset({JobStatus.COMPLETED})),
     wants_runner=True,
     contexts=_JOBS,
+)
+UPDATE = UserAction(
+    id="job-update",
+    target=Target.JOBS,
+    function="operations.jobs:update_jobs",
+    events=("job_updated", "job_update_planned"),
+    commands=("jobs update",),
+    help="Change what jobs request, their command, environment, priority or labels",
+    verb="update",
+    question="Update {jobs}?",
+    done="Updated {jobs}",
+    shell="torc jobs update {jobs} --command COMMAND",
+    title="update",
+    legal=UNHELD,
+    refusal="it {standing}; with --when-done it changes for its next attempt",
 )
 CANCEL = UserAction(
     id="job-cancel",
@@ -616,6 +631,7 @@ CORRECT_RESOURCES = UserAction(
 CATALOG: tuple[UserAction, ...] = (
     RETRY,
     RERUN,
+    UPDATE,
     CANCEL,
     TERMINATE,
     HOLD,
@@ -650,3 +666,13 @@ CATALOG: tuple[UserAction, ...] = (
     RESTORE_RECORD,
 )
 BY_ID = {action.id: action for action in CATALOG}
+
+
+def update_action(*, when_done: bool) -> UserAction:
+    """Return the row of updates; with ``when_done``, it also applies to running jobs."""
+    return UPDATE._replace(legal=ANY) if when_done else UPDATE
+
+
+def rerun_action(*, stop: bool) -> UserAction:
+    """Return the row of reruns; with ``stop``, it also applies to running jobs."""
+    return RERUN._replace(legal=RERUN.legal | HELD) if stop else RERUN

@@ -116,6 +116,28 @@ def terminate_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = 
     return done
 
 
+def update_jobs(
+    store: Store,
+    job_ids: Iterable[int],
+    *,
+    changes: JobChanges,
+    when_done: bool = False,
+    actor: str | None = None,
+) -> Done:
+    """Change what jobs are; with ``when_done``, running jobs change after their attempt."""
+    planned = PlannedChanges()
+
+    def check(conn: Any, jobs: list[JobState]) -> dict[int, str]:
+        nonlocal planned
+        planned = plan_changes(conn, jobs[0].workflow_id, jobs, changes)
+        return planned.refused
+
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        return apply_changes(conn, workflow_id, jobs, planned)
+
+    return on_jobs(store, catalog.update_action(when_done=when_done), job_ids, act, actor, check)
+
+
 def retry_jobs(
     store: Store,
     job_ids: Iterable[int],
@@ -235,7 +257,7 @@ def on_jobs(
         with store.write() as conn:
             append(conn, workflow_id, [], at=now)
             chosen, refused = narrow(action, user_actions.job_states(conn, ids))
-            refused |= check(conn, chosen)
+            refused |= check(conn, chosen) if chosen else {}
             chosen = [job for job in chosen if job.id not in refused]
             done.refused |= refused
             if not chosen:

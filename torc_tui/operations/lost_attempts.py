@@ -21,6 +21,7 @@ from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
 from torc_tui.store import (
     compute_nodes,
+    job_definitions,
     run_context,
     runner_liveness,
     scheduling,
@@ -99,6 +100,7 @@ def end_attempts(
     idle = [one for one in held if one not in begun]
     unwanted = [one.job_id for one in idle if loss is None or one.stop_requested]
     user_actions.cancel(conn, unwanted, stop, now, held=True)
+    done.rows += job_definitions.apply_planned(conn, unwanted) if unwanted else []
     done.canceled += unwanted
     done.rows += [("job_canceled", job_id, {"reason": stop.to_json()}) for job_id in unwanted]
     ready = [one.job_id for one in idle if one.job_id not in set(unwanted)]
@@ -142,7 +144,12 @@ def _end(
     )
     verdict = outcome(exited, facts)
     return scheduling.Ended(
-        exited, verdict, held.retries, held.allocation or "", held.output_dir or ""
+        exited,
+        verdict,
+        held.retries,
+        held.allocation or "",
+        held.output_dir or "",
+        planned=held.planned is not None,
     )
 
 

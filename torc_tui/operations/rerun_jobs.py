@@ -16,10 +16,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from torc_tui.lifecycle.decide import RERUN
-from torc_tui.operations import catalog
+from torc_tui.operations.catalog import rerun_action
 from torc_tui.operations.jobs import Done, ask_to_stop, end_orphans_of, on_jobs
 from torc_tui.operations.retries import PutBack, plan_put_back
-from torc_tui.operations.user_action import UserAction
 from torc_tui.reasons import Kind, because
 from torc_tui.status import HELD, number_of
 from torc_tui.store import compute_nodes, runner_liveness, sql, user_actions, workflows
@@ -27,13 +26,6 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.user_actions import JobState
-
-
-def rerun_action(*, stop: bool) -> UserAction:
-    """Return the row of the catalog; with ``stop``, it also applies to running jobs."""
-    if not stop:
-        return catalog.RERUN
-    return catalog.RERUN._replace(legal=catalog.RERUN.legal | HELD)
 
 
 def rerun_jobs(

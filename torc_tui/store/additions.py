@@ -1,4 +1,4 @@
-"""Add jobs to a stored workflow, and change the name, command or requirements of a job.
+"""Add jobs and resource requirements to a stored workflow.
 
 Input: a connection inside a write transaction, whose caller holds the workflow's row. Output: ids.
 
@@ -80,39 +80,7 @@ def classify(conn: Connection, workflow_id: int) -> None:
     )
 
 
-def definition(conn: Connection, job_id: int) -> sql.JobDefinitionRow:
-    """Return name, command and requirements of a job."""
-    row = conn.one(sql.JOB_DEFINITION, job_id=job_id)
-    assert row is not None, f"there is no job {job_id}"
-    return row
-
-
-def requirement_of(conn: Connection, job_id: int) -> int:
-    """Return the id of a job's requirements."""
-    return definition(conn, job_id).requirement_id
-
-
 def name_is_taken(conn: Connection, workflow_id: int, name: str, job_id: int) -> bool:
     """Return whether another job of the workflow has that name."""
     other = conn.value(sql.OTHER_JOB_OF_NAME, workflow_id=workflow_id, name=name, job_id=job_id)
     return other is not None
-
-
-def change_job(
-    conn: Connection,
-    job_id: int,
-    *,
-    name: str | None,
-    command: str | None,
-    requirement_id: int | None,
-) -> None:
-    """Change what is given. A new command contains no ids of records, unlike the old one."""
-    row = definition(conn, job_id)
-    conn.execute(
-        sql.UPDATE_JOB_DEFINITION,
-        job_id=job_id,
-        name=row.name if name is None else name,
-        command=row.command if command is None else command,
-        script=row.script if command is None else None,
-        requirement_id=row.requirement_id if requirement_id is None else requirement_id,
-    )

@@ -17,7 +17,7 @@ from torc_tui.model import Gpu, Json, Machine
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
-from torc_tui.store import sql
+from torc_tui.store import job_definitions, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
@@ -200,8 +200,9 @@ def transfer(conn: Connection, job_ids: Iterable[int], to_node: int) -> None:
 
 def skip_attempts(conn: Connection, job_ids: Iterable[int]) -> list[EventRow]:
     """Make claimed jobs ready with their next attempt: a runner may still start the claimed one."""
-    rows: list[EventRow] = []
-    for job_id in job_ids:
+    ids = list(job_ids)
+    rows = job_definitions.apply_planned(conn, ids) if ids else []
+    for job_id in ids:
         attempt = conn.value(sql.SKIP_ATTEMPT, job_id=job_id)
         rows.append(("job_ready", job_id, {"attempt": attempt}))
     return rows

@@ -19,7 +19,7 @@ from torc_tui.lifecycle.decide import Outcome
 from torc_tui.model import Allocation, AttemptKey, Cause, Exited, GpuGrant, Json, Started, Usage
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus
-from torc_tui.store import sql, user_actions, workflows
+from torc_tui.store import job_definitions, sql, user_actions, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import CHANGE_EVENTS, EventRow, settle_ended
 from torc_tui.store.encoding import dumps
@@ -172,7 +172,9 @@ def unclaim(conn: Connection, attempts: Sequence[tuple[int, int]]) -> list[Event
     conn.many(
         sql.UNCLAIM, [{"job_id": job_id, "attempt_id": attempt} for job_id, attempt in attempts]
     )
-    return [("job_ready", job_id, None) for job_id, _ in attempts]
+    ids = [job_id for job_id, _ in attempts]
+    changed = job_definitions.apply_planned(conn, ids) if ids else []
+    return [*changed, *(("job_ready", job_id, None) for job_id in ids)]
 
 
 class Ended(NamedTuple):
@@ -186,6 +188,8 @@ class Ended(NamedTuple):
     not_before: float | None = None
     signature: str | None = None
     warnings: Sequence[Reason] = ()
+    planned: bool = False
+    """Whether the job changes when this attempt has ended."""
 
 
 def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow]:
@@ -193,6 +197,8 @@ def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow
     conn.many(sql.END, map(_job_row, ended))
     conn.many(sql.ADD_RESULT, [_result_row(node_id, one) for one in ended])
     events = [event for one in ended for event in _end_events(one)]
+    changed = [one.exited.key.job_id for one in ended if one.planned]
+    events += job_definitions.apply_planned(conn, changed) if changed else []
     released = [
         (one.exited.key.job_id, one.outcome.status)
         for one in ended

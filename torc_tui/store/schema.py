@@ -239,12 +239,23 @@ job = Table(
     Column("lost", Integer, nullable=False, server_default=text("0"), **ATTEMPT),  # in this run
     # Requirements that retries have increased: {memory, runtime}.
     Column("grown", JsonText, **ATTEMPT),
+    # Values of columns that the job gets when its attempt ends.
+    Column("planned", JsonText, **ATTEMPT),
+    # An update took it out of the workflow; it is disabled, and only its history counts.
+    _flag("removed", server_default=false(), **ATTEMPT),
 )
+JOB_DEFINITION = """
+    name command invocation_script script priority canary cancel_on_blocking_job_failure
+    supports_termination requirement_id resource_class failure_handler_id scheduler group
+    parameter_values env stdio options require_user_data labels input_files output_files
+    input_user_data output_user_data
+"""
+"""The columns of a job that say what it is, not where it stands."""
 JOB_RECORD = """
     id workflow_id name command invocation_script status cancel_on_blocking_job_failure
     supports_termination requirement_id:resource_requirements_id failure_handler_id attempt_id
     priority held hold_reason group parameter_values:parameters env compute_node_id pid
-    started_at ended_at return_code reason not_before allocation suspended
+    started_at ended_at return_code reason not_before allocation suspended labels planned
 """
 """The columns of a job that lists show; ``column:name`` has another name there."""
 JOB_DOCUMENT = """

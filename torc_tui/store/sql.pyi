@@ -434,6 +434,7 @@ class HeldAttemptsRow(NamedTuple):
     options: str | None
     lost: int
     suspended: bool
+    planned: str | None
 def HELD_ATTEMPTS(*, node_id: int) -> HeldAttemptsRow: ...
 class HeldByOthersRow(NamedTuple):
     allocation: str | None
@@ -450,6 +451,7 @@ class HeldJobsRow(NamedTuple):
     status: int
     stop_requested: str | None
     suspended: bool
+    planned: str | None
 def HELD_JOBS(*, node_id: int) -> HeldJobsRow: ...
 class HoldingsRow(NamedTuple):
     job_id: int
@@ -526,6 +528,8 @@ class JobRow(NamedTuple):
     not_before: float | None
     allocation: str | None
     suspended: bool
+    labels: str | None
+    planned: str | None
     scheduler_id: int | None
 def JOB(*, job_id: int) -> JobRow: ...
 class JobsToChooseRow(NamedTuple):
@@ -542,12 +546,33 @@ class JobDataGroupsRow(NamedTuple):
     input_user_data: int | None
     output_user_data: int | None
 def JOB_DATA_GROUPS(*, job_id: int) -> JobDataGroupsRow: ...
-class JobDefinitionRow(NamedTuple):
+class JobDefinitionsRow(NamedTuple):
+    id: int
+    status: int
     name: str
     command: str
+    invocation_script: str | None
     script: str | None
+    priority: int
+    canary: bool | None
+    cancel_on_blocking_job_failure: bool
+    supports_termination: bool
     requirement_id: int
-def JOB_DEFINITION(*, job_id: int) -> JobDefinitionRow: ...
+    resource_class: int
+    failure_handler_id: int | None
+    scheduler: str | None
+    group: str
+    parameter_values: str | None
+    env: str | None
+    stdio: str | None
+    options: str | None
+    require_user_data: bool | None
+    labels: str | None
+    input_files: int | None
+    output_files: int | None
+    input_user_data: int | None
+    output_user_data: int | None
+def JOB_DEFINITIONS(*, job_ids: str) -> JobDefinitionsRow: ...
 class JobGroupsRow(NamedTuple):
     input_files: int | None
     output_files: int | None
@@ -718,6 +743,11 @@ def NUMBERED_JOBS(*, workflow_id: int) -> NumberedJobsRow: ...
 class OtherJobOfNameRow(NamedTuple):
     id: int
 def OTHER_JOB_OF_NAME(*, workflow_id: int, name: str, job_id: int) -> OtherJobOfNameRow: ...
+class PlannedChangesRow(NamedTuple):
+    id: int
+    workflow_id: int
+    planned: str | None
+def PLANNED_CHANGES(*, job_ids: str) -> PlannedChangesRow: ...
 class ProducedRecordsRow(NamedTuple):
     user_data_id: int
 def PRODUCED_RECORDS(*, workflow_id: int) -> ProducedRecordsRow: ...
@@ -857,6 +887,7 @@ def SET_HELD(*, held: bool, hold_reason: str | None, job_id: int) -> None: ...
 def SET_MACHINE_SERIES(*, series: bytes, compute_node_id: int) -> None: ...
 def SET_NODE_GPUS(*, gpus: str, node_id: int) -> None: ...
 def SET_PAUSED(*, is_paused: bool, workflow_id: int) -> None: ...
+def SET_PLANNED(*, planned: str | None, id: int) -> None: ...
 def SET_PRIORITY(*, priority: int, job_id: int) -> None: ...
 def SET_REQUIREMENT(*, requirement_id: int, job_id: int) -> None: ...
 def SET_RESOURCE_CLASS(*, resource_class: int, workflow_id: int, requirement_id: int) -> None: ...
@@ -937,7 +968,13 @@ class UnsuccessfulJobsRow(NamedTuple):
     stdio: str | None
 def UNSUCCESSFUL_JOBS(*, workflow_id: int, limit: int) -> UnsuccessfulJobsRow: ...
 def UPDATE_JOB_DEFINITION(
-    *, name: str, command: str, script: str | None, requirement_id: int, job_id: int
+    *, name: str, command: str, invocation_script: str | None, script: str | None, canary: bool
+    | None, priority: int, resource_class: int, cancel_on_blocking_job_failure: bool,
+    requirement_id: int, failure_handler_id: int | None, scheduler: str | None, group: str,
+    parameter_values: str | None, env: str | None, stdio: str | None, options: str | None,
+    supports_termination: bool, require_user_data: bool | None, labels: str | None, input_files:
+    int | None, output_files: int | None, input_user_data: int | None, output_user_data: int |
+    None, id: int
 ) -> None: ...
 def UPDATE_USER_DATA(
     *, name: str, is_ephemeral: bool, data: str | None, version: int, id: int

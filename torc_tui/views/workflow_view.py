@@ -258,6 +258,9 @@ def _set_field(job: Job, event: Event) -> bool:
         setattr(job, flag, value)
         if flag == "held":
             job.hold_reason = decode(event.data.get("reason"))
+    elif event.kind == "job_updated":
+        for name in ("name", "priority", "requirement_id"):
+            setattr(job, name, event.data.get(name, getattr(job, name)))
     elif event.kind == "job_priority":
         job.priority = event.data.get("priority", job.priority)
     else:

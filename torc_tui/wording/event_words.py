@@ -31,6 +31,7 @@ _TITLES = {
     "job_pending_failed": "failed, to be classified",
     "job_reset": "reset",
     "job_rerun": "rerun",
+    "job_update_planned": "to be updated after this attempt",
     "workflow_reset": "jobs of the workflow reset",
     "job_held": "held",
     "job_released": "released",

@@ -172,10 +172,20 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         {
         },
     ),
-    "JOB_DEFINITION": (
-        "SELECT job.name, job.command, job.script, job.requirement_id FROM job WHERE job.id = ?1",
-        "job_id",
-        "name command script:json requirement_id",
+    "JOB_DEFINITIONS": (
+        "SELECT job.id, job.status, job.name, job.command, job.invocation_script, job.script, "
+        "job.priority, job.canary, job.cancel_on_blocking_job_failure, job.supports_termination, "
+        "job.requirement_id, job.resource_class, job.failure_handler_id, job.scheduler, "
+        "job.family, job.parameter_values, job.env, job.stdio, job.options, "
+        "job.require_user_data, job.labels, job.input_files, job.output_files, "
+        "job.input_user_data, job.output_user_data FROM job WHERE job.id IN (SELECT anon_1.value "
+        "FROM json_each(?1) AS anon_1) ORDER BY job.id",
+        "job_ids",
+        "id status:status name command invocation_script script:json priority canary:boolean "
+        "cancel_on_blocking_job_failure:boolean supports_termination:boolean requirement_id "
+        "resource_class failure_handler_id scheduler group parameter_values:json env:json "
+        "stdio:json options:json require_user_data:boolean labels:json input_files output_files "
+        "input_user_data output_user_data",
     ),
     "NUMBERED_JOBS": (
         "SELECT job.name FROM job WHERE job.workflow_id = ?1 AND job.name LIKE 'job%'",
@@ -187,6 +197,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id name job_id",
         "id",
     ),
+    "PLANNED_CHANGES": (
+        "SELECT job.id, job.workflow_id, job.planned FROM job WHERE job.id IN (SELECT "
+        "anon_1.value FROM json_each(?1) AS anon_1) AND job.planned IS NOT NULL",
+        "job_ids",
+        "id workflow_id planned:json",
+    ),
+    "SET_PLANNED": (
+        "UPDATE job SET planned=?1 WHERE job.id = ?2",
+        "planned:json id",
+    ),
     "SET_RESOURCE_CLASS": (
         "UPDATE job SET resource_class=?1 WHERE job.workflow_id = ?2 AND job.requirement_id = ?3",
         "resource_class workflow_id requirement_id",
@@ -196,8 +216,17 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "run_id workflow_id",
     ),
     "UPDATE_JOB_DEFINITION": (
-        "UPDATE job SET name=?1, command=?2, script=?3, requirement_id=?4 WHERE job.id = ?5",
-        "name command script:json requirement_id job_id",
+        "UPDATE job SET name=?1, command=?2, invocation_script=?3, script=?4, canary=?5, "
+        "priority=?6, resource_class=?7, cancel_on_blocking_job_failure=?8, requirement_id=?9, "
+        "failure_handler_id=?10, scheduler=?11, family=?12, parameter_values=?13, env=?14, "
+        "stdio=?15, options=?16, supports_termination=?17, require_user_data=?18, labels=?19, "
+        "input_files=?20, output_files=?21, input_user_data=?22, output_user_data=?23 WHERE "
+        "job.id = ?24",
+        "name command invocation_script script:json canary:boolean priority resource_class "
+        "cancel_on_blocking_job_failure:boolean requirement_id failure_handler_id scheduler "
+        "group parameter_values:json env:json stdio:json options:json "
+        "supports_termination:boolean require_user_data:boolean labels:json input_files "
+        "output_files input_user_data output_user_data id",
     ),
     "WORKFLOW_TEXT": (
         "SELECT workflow_text.text FROM workflow JOIN workflow_text ON workflow_text.workflow_id "
@@ -208,4 +237,17 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 }
 # where PostgreSQL needs other words
 POSTGRESQL: dict[str, str] = {
+    "JOB_DEFINITIONS":
+        "SELECT job.id, job.status, job.name, job.command, job.invocation_script, job.script, "
+        "job.priority, job.canary, job.cancel_on_blocking_job_failure, job.supports_termination, "
+        "job.requirement_id, job.resource_class, job.failure_handler_id, job.scheduler, "
+        "job.family, job.parameter_values, job.env, job.stdio, job.options, "
+        "job.require_user_data, job.labels, job.input_files, job.output_files, "
+        "job.input_user_data, job.output_user_data FROM job WHERE job.id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1))) ORDER BY job.id",
+    "PLANNED_CHANGES":
+        "SELECT job.id, job.workflow_id, job.planned FROM job WHERE job.id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1))) AND job.planned IS NOT NULL",
 }

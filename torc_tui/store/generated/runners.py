@@ -28,14 +28,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.output_dir, job.retries, job.requirement_id, job.command, job.invocation_script, "
         "job.env, job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
         "job.require_user_data, job.failure_handler_id, job.stdio, job.options, job.lost, "
-        "job.suspended FROM job WHERE job.compute_node_id = ?1 AND job.status IN (3, 4) ORDER BY "
-        "job.id",
+        "job.suspended, job.planned FROM job WHERE job.compute_node_id = ?1 AND job.status IN "
+        "(3, 4) ORDER BY job.id",
         "node_id",
         "job_id name attempt_id status:status pid process_started started_at stop_requested "
         "allocation:json output_dir:path retries requirement_id command invocation_script "
         "env:json input_files output_files input_user_data output_user_data "
         "require_user_data:boolean failure_handler_id stdio:json options:json lost "
-        "suspended:boolean",
+        "suspended:boolean planned:json",
     ),
     "HOLDINGS": (
         "SELECT job.id AS job_id, job.name AS job_name, job.workflow_id, workflow.name AS "

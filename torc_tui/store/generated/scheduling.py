@@ -74,10 +74,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "allocation:json pid process_started boot_id pid_namespace runner_pid runner_started",
     ),
     "HELD_JOBS": (
-        "SELECT job.id, job.attempt_id, job.status, job.stop_requested, job.suspended FROM job "
-        "WHERE job.compute_node_id = ?1 AND job.status IN (3, 4)",
+        "SELECT job.id, job.attempt_id, job.status, job.stop_requested, job.suspended, "
+        "job.planned FROM job WHERE job.compute_node_id = ?1 AND job.status IN (3, 4)",
         "node_id",
-        "id attempt_id status:status stop_requested suspended:boolean",
+        "id attempt_id status:status stop_requested suspended:boolean planned:json",
     ),
     "LOCK_LOCATION": (
         "SELECT ?1 AS name",

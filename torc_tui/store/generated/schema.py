@@ -91,8 +91,9 @@ SCHEMA = (
     "compute_node_id INTEGER, pid INTEGER, process_started BIGINT, allocation TEXT, "
     "stop_requested TEXT, output_dir TEXT, started_at FLOAT, ended_at FLOAT, return_code "
     "INTEGER, reason TEXT, not_before FLOAT, suspended BOOLEAN DEFAULT false NOT NULL, lost "
-    "INTEGER DEFAULT 0 NOT NULL, grown TEXT, PRIMARY KEY (id), FOREIGN KEY(workflow_id) "
-    "REFERENCES workflow (id) ON DELETE CASCADE )",
+    "INTEGER DEFAULT 0 NOT NULL, grown TEXT, planned TEXT, removed BOOLEAN DEFAULT false NOT "
+    "NULL, PRIMARY KEY (id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE "
+    ")",
     "CREATE INDEX job_active ON job (compute_node_id) WHERE status IN (3, 4)",
     "CREATE INDEX job_by_name ON job (workflow_id, name)",
     "CREATE INDEX job_by_workflow ON job (workflow_id, status)",

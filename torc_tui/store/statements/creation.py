@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Text, func, select, update
 
 from torc_tui.store.schema import (
+    JOB_DEFINITION,
     JOB_DOCUMENT,
     action,
     dependency,
@@ -20,7 +21,7 @@ from torc_tui.store.schema import (
     workflow,
     workflow_text,
 )
-from torc_tui.store.statements.terms import Bulk, columns, given, param
+from torc_tui.store.statements.terms import Bulk, columns, given, is_listed, param
 
 INSERT_WORKFLOW = Bulk(workflow)
 INSERT_WORKFLOW_TEXT = Bulk(workflow_text)
@@ -54,14 +55,17 @@ OTHER_JOB_OF_NAME = select(job.c.id).where(
     job.c.name == param(job.c.name),
     job.c.id != param("job_id"),
 )
-JOB_DEFINITION = select(*columns(job, "name command script requirement_id")).where(
-    job.c.id == param("job_id")
+_listed = is_listed(job.c.id, param("job_ids", Text()))
+JOB_DEFINITIONS = (
+    select(*columns(job, f"id status {JOB_DEFINITION}")).where(_listed).order_by(job.c.id)
 )
 UPDATE_JOB_DEFINITION = (
-    update(job)
-    .where(job.c.id == param("job_id"))
-    .values(given(job, "name command script requirement_id"))
+    update(job).where(job.c.id == param("id")).values(given(job, JOB_DEFINITION))
 )
+PLANNED_CHANGES = select(*columns(job, "id workflow_id planned")).where(
+    _listed, job.c.planned.is_not(None)
+)
+SET_PLANNED = update(job).where(job.c.id == param("id")).values(given(job, "planned"))
 
 
 # -- export and import X

@@ -52,7 +52,7 @@ HELD_ATTEMPTS = (
             "id:job_id name attempt_id status pid process_started started_at stop_requested "
             "allocation output_dir retries requirement_id command invocation_script env "
             "input_files output_files input_user_data output_user_data require_user_data "
-            "failure_handler_id stdio options lost suspended",
+            "failure_handler_id stdio options lost suspended planned",
         )
     )
     .where(_held)

@@ -109,7 +109,9 @@ HELD_BY_OTHERS = (
 # -- reports ---------------------------------------------------------------------------------------
 
 _held = and_(job.c.compute_node_id == _node_id, among(job.c.status, HELD))
-HELD_JOBS = select(*columns(job, "id attempt_id status stop_requested suspended")).where(_held)
+HELD_JOBS = select(*columns(job, "id attempt_id status stop_requested suspended planned")).where(
+    _held
+)
 START = (
     move(JobStatus.RUNNING, {JobStatus.PENDING})
     .where(_attempt)
