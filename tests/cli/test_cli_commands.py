@@ -700,7 +700,7 @@ def test_a_job_is_changed_before_it_starts(torc: Any, place: Path) -> None:
     torc("create", "w.yaml")
     assert (
         torc("jobs", "update", 1, "-c", "true", "-n", "renamed", "--runtime", "PT2M").out
-        == "Updated job 1\n"
+        == "Updated job 1 (a)\n"
     )
     job = torc("jobs", "get", 1, "-f", "json").json
     assert (job["name"], job["command"]) == ("renamed", "true")

@@ -719,6 +719,16 @@ DATA_COMMANDS = (
     ),
 )
 
+_REQUESTS = (
+    arg("--num-cpus", metavar="N", help="number of CPUs; for an update also +2 or x2"),
+    arg("--memory", metavar="SIZE", help="memory, such as 16g; for an update also +4g or x2"),
+    arg("--num-gpus", metavar="N", help="number of GPUs, or a share of one such as 0.5"),
+    arg("--gpu-memory", type=SIZE, help="memory to reserve on each GPU"),
+    arg("--gpu-model", metavar="REGEX", help="regular expression for the name of the GPU"),
+    arg("--num-nodes", type=POSITIVE, help="number of nodes"),
+    arg("--runtime", metavar="TIME", help="runtime, such as PT2H; for an update also x2"),
+)
+
 RECORD_COMMANDS = (
     Command(
         ("files list",),
@@ -772,6 +782,36 @@ RECORD_COMMANDS = (
         "List resource requirements",
         (WORKFLOW,),
         formats=LIST,
+    ),
+    Command(
+        ("resource-requirements get",), "requirements:get", "Show resource requirements", (_ID,)
+    ),
+    Command(
+        ("resource-requirements create",),
+        "requirements:create",
+        "Add resource requirements to a workflow",
+        (WORKFLOW, arg("-n", "--name", type=label, required=True, help="name"), *_REQUESTS),
+        changes=True,
+    ),
+    Command(
+        ("resource-requirements update",),
+        "requirements:update",
+        "Change resource requirements for all jobs that use them, or only for some",
+        (
+            _ID,
+            arg("-n", "--name", type=label, help="new name"),
+            *_REQUESTS,
+            arg("--only", nargs="+", metavar="JOB", help="give these jobs an entry of their own"),
+            OF_WORKFLOW,
+        ),
+        changes=True,
+    ),
+    Command(
+        ("resource-requirements delete",),
+        "requirements:delete",
+        "Delete resource requirements that no job uses",
+        (_ID, NO_PROMPTS),
+        changes=True,
     ),
     Command(
         ("failure-handlers list",),

@@ -245,7 +245,7 @@ def _check(
         )
 
 
-class Refusal(Exception):
+class Refusal(UsageError):
     """Why a change does not apply to a job."""
 
 

@@ -64,13 +64,7 @@ def _apply(conn: Connection, workflow_id: int, one: Adjustment) -> EventRow:
         ids = [{"job_id": job_id, "requirement_id": number} for job_id in one.members]
         conn.many(sql.SET_REQUIREMENT, ids)
     else:
-        conn.execute(
-            sql.CORRECT_REQUIREMENTS,
-            requirement_id=number,
-            num_cpus=after.num_cpus,
-            memory=after.memory,
-            runtime=after.runtime,
-        )
+        additions.change_requirements(conn, number, after)
     data = {
         "requirement_id": number,
         "name": one.before.name,

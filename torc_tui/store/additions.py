@@ -16,7 +16,7 @@ from torc_tui.model import ResourceRequirements
 from torc_tui.resources.pool import rank
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
-from torc_tui.store.creation import insert_requirements
+from torc_tui.store.creation import REQUIREMENT_FIELDS, insert_requirements
 from torc_tui.store.workflows import read_requirements
 
 _NUMBERED = re.compile(r"job(\d{1,9})")
@@ -65,6 +65,17 @@ def requirement(conn: Connection, workflow_id: int, wanted: ResourceRequirements
     requirement_id = conn.allocate("resource_requirements")
     insert_requirements(conn, workflow_id, requirement_id, [replace(wanted, name=name)])
     return requirement_id
+
+
+def change_requirements(
+    conn: Connection, requirement_id: int, wanted: ResourceRequirements
+) -> None:
+    """Change an entry for all jobs that use it; the caller calls `classify`."""
+    conn.execute(
+        sql.UPDATE_REQUIREMENTS,
+        requirement_id=requirement_id,
+        **{name: getattr(wanted, name) for name in REQUIREMENT_FIELDS},
+    )
 
 
 def classify(conn: Connection, workflow_id: int) -> None:

@@ -131,7 +131,7 @@ def _settings(spec: WorkflowSpec) -> dict[str, Json]:
     return {**spec.settings, **({"rerun_check": checks} if checks else {})}
 
 
-_REQUIREMENTS = tuple(
+REQUIREMENT_FIELDS = tuple(
     field.name for field in fields(ResourceRequirements) if field.name != "source"
 )
 
@@ -140,7 +140,7 @@ def insert_requirements(
     conn: Connection, workflow_id: int, first: int, found: Sequence[ResourceRequirements]
 ) -> None:
     """Store requirements of a workflow, with ids that start at ``first``."""
-    columns = {name: [getattr(one, name) for one in found] for name in _REQUIREMENTS}
+    columns = {name: [getattr(one, name) for one in found] for name in REQUIREMENT_FIELDS}
     conn.insert(
         sql.INSERT_REQUIREMENTS,
         id=range(first, first + len(found)),

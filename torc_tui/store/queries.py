@@ -185,6 +185,19 @@ def list_requirements(store: Store, workflow_id: int) -> list[Record]:
     return [_requirement(row) for row in rows]
 
 
+def get_requirements(store: Store, requirement_id: int) -> Record:
+    """Return one entry, with the number of jobs that use it; raise NotFound."""
+    with store.read() as conn:
+        row = conn.one(sql.REQUIREMENT, requirement_id=requirement_id)
+        if row is None:
+            hint = "`torc resource-requirements list WORKFLOW` shows all entries"
+            raise NotFound(f"there are no resource requirements {requirement_id}", hint=hint)
+        used = conn.rows(
+            sql.JOBS_WITH_REQUIREMENTS, workflow_id=row.workflow_id, requirement_id=row.id
+        )
+    return _requirement(row) | {"jobs": sum(one.number for one in used)}
+
+
 def _requirement(row: sql.RequirementsRow) -> Record:
     memory, runtime = row.memory, row.runtime
     return {

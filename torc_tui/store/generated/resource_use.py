@@ -16,10 +16,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "?2, ?3, ?4, ?5)",
         "workflow_id job_id run_id attempt_id series",
     ),
-    "CORRECT_REQUIREMENTS": (
-        "UPDATE resource_requirements SET num_cpus=?1, memory=?2, runtime=?3 WHERE "
-        "resource_requirements.id = ?4",
-        "num_cpus memory runtime requirement_id",
+    "DELETE_REQUIREMENTS": (
+        "DELETE FROM resource_requirements WHERE resource_requirements.id = ?1",
+        "requirement_id",
     ),
     "DELETE_SERIES": (
         "DELETE FROM usage_series WHERE usage_series.job_id = ?1 AND usage_series.run_id = ?2 "
@@ -30,6 +29,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "DELETE FROM usage_series WHERE usage_series.workflow_id = ?1 AND usage_series.run_id < "
         "?2",
         "workflow_id run_id",
+    ),
+    "JOBS_WITH_REQUIREMENTS": (
+        "SELECT job.status, count(*) AS number FROM job WHERE job.workflow_id = ?1 AND "
+        "job.requirement_id = ?2 GROUP BY job.status ORDER BY job.status",
+        "workflow_id requirement_id",
+        "status:status number",
     ),
     "JOB_USE": (
         "SELECT job.id, job.name, job.family, job.status, job.requirement_id, result.run_id, "
@@ -97,6 +102,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT coalesce(sum(length(usage_series.series)), 0) AS size FROM usage_series",
         "",
         "size",
+    ),
+    "UPDATE_REQUIREMENTS": (
+        "UPDATE resource_requirements SET name=?1, num_cpus=?2, memory=?3, num_gpus=?4, "
+        "gpu_memory=?5, gpu_model=?6, num_nodes=?7, runtime=?8 WHERE resource_requirements.id = "
+        "?9",
+        "name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime requirement_id",
     ),
 }
 # where PostgreSQL needs other words

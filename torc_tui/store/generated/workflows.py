@@ -131,6 +131,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id requirement_id status:status limit",
         "id name",
     ),
+    "REQUIREMENT": (
+        "SELECT resource_requirements.id, resource_requirements.workflow_id, "
+        "resource_requirements.name, resource_requirements.num_cpus, "
+        "resource_requirements.memory, resource_requirements.num_gpus, "
+        "resource_requirements.gpu_memory, resource_requirements.gpu_model, "
+        "resource_requirements.num_nodes, resource_requirements.runtime FROM "
+        "resource_requirements WHERE resource_requirements.id = ?1",
+        "requirement_id",
+        "id workflow_id name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime",
+    ),
     "REQUIREMENTS": (
         "SELECT resource_requirements.id, resource_requirements.workflow_id, "
         "resource_requirements.name, resource_requirements.num_cpus, "

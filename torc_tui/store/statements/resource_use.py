@@ -42,10 +42,23 @@ JOB_USE = _with_result(_last.correlate(job).scalar_subquery())
 JOB_USE_IN_RUN = _with_result(
     _last.where(_newest.c.run_id == param("run_id")).correlate(job).scalar_subquery()
 )
-CORRECT_REQUIREMENTS = (
+_requirements = resource_requirements.c.id == param("requirement_id")
+UPDATE_REQUIREMENTS = (
     update(resource_requirements)
-    .where(resource_requirements.c.id == param("requirement_id"))
-    .values(given(resource_requirements, "num_cpus memory runtime"))
+    .where(_requirements)
+    .values(
+        given(
+            resource_requirements,
+            "name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime",
+        )
+    )
+)
+DELETE_REQUIREMENTS = delete(resource_requirements).where(_requirements)
+JOBS_WITH_REQUIREMENTS = (
+    select(job.c.status, func.count().label("number"))
+    .where(job.c.workflow_id == _workflow_id, job.c.requirement_id == param("requirement_id"))
+    .group_by(job.c.status)
+    .order_by(job.c.status)
 )
 SET_REQUIREMENT = (
     update(job).where(job.c.id == param("job_id")).values(given(job, "requirement_id"))

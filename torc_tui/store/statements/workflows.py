@@ -80,6 +80,9 @@ REQUIREMENTS = (
     .where(resource_requirements.c.workflow_id == _workflow_id)
     .order_by(resource_requirements.c.id)
 )
+REQUIREMENT = select(*(column for column in resource_requirements.c)).where(
+    resource_requirements.c.id == param("requirement_id")
+)
 
 UPDATE_WORKFLOW = (
     update(workflow)
