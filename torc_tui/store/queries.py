@@ -198,7 +198,7 @@ def get_requirements(store: Store, requirement_id: int) -> Record:
     return _requirement(row) | {"jobs": sum(one.number for one in used)}
 
 
-def _requirement(row: sql.RequirementsRow) -> Record:
+def _requirement(row: sql.RequirementRow) -> Record:
     memory, runtime = row.memory, row.runtime
     return {
         "id": row.id,
