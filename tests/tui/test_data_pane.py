@@ -565,7 +565,7 @@ async def test_a_program_that_cannot_run_is_said(lab: Lab) -> None:
     async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await opened(pilot)
         await pilot.press("E")
-        await until(pilot, sees(pilot, "cannot be"))
+        await until(pilot, sees(pilot, "cannot start the editor"))
         assert isinstance(pilot.app.screen, DataEditor)
 
 

@@ -18,7 +18,7 @@ from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
 from torc_tui.store import event_log, log_files
 from torc_tui.store.database import Store
-from torc_tui.tui.logs.log_copier import CLIPBOARD
+from torc_tui.tui.frame.external import CLIPBOARD
 from torc_tui.tui.logs.log_pane import LogPane
 from torc_tui.tui.logs.log_search import LogSearch
 from torc_tui.tui.logs.log_view import LogView
@@ -261,7 +261,7 @@ async def test_copies_go_to_the_clipboard_and_large_ones_to_a_file(
         await pilot.press("end")
         await until(pilot, sees(pilot, "752 lines"))
         await pilot.press("Y")
-        await until(pilot, sees(pilot, "too much for the clipboard", "torc-job1-both-"))
+        await until(pilot, sees(pilot, "too large for the clipboard", "torc-job1-both-"))
         (copy,) = tmp_path.glob("torc-job1-both-*.txt")
         assert (
             copy.read_text().startswith("red\nlast\n0000")

@@ -13,26 +13,13 @@ from typing import Literal
 from torc_tui.model import EdgeKind, Job
 from torc_tui.status import JobStatus
 from torc_tui.views.graph_model import DIGITS, Data, Graph, parents_first, reachable
+from torc_tui.views.status_bar import MOST_TELLING
 
 NodeKind = Literal["job", "more", "file", "user_data"]
 
 MOST_MEMBERS = 60
 """Jobs of an opened group that get a box each; the others share one box."""
 _DATA_KINDS = 1 << EdgeKind.FILE | 1 << EdgeKind.USER_DATA
-_S = JobStatus
-_MOST_TELLING = (
-    _S.FAILED,
-    _S.PENDING_FAILED,
-    _S.TERMINATED,
-    _S.RUNNING,
-    _S.PENDING,
-    _S.CANCELED,
-    _S.READY,
-    _S.BLOCKED,
-    _S.UNINITIALIZED,
-    _S.COMPLETED,
-    _S.DISABLED,
-)
 
 
 @dataclass(slots=True)
@@ -55,7 +42,7 @@ class Node:
     @property
     def status(self) -> JobStatus | None:
         """Return the status that tells most: failed or running before completed."""
-        return next((one for one in _MOST_TELLING if self.counts and self.counts[one]), None)
+        return next((one for one in MOST_TELLING if self.counts and self.counts[one]), None)
 
 
 class Scene:

@@ -26,6 +26,20 @@ ORDER = (
     S.DISABLED,
 )
 """From left to right: finished, running, waiting."""
+MOST_TELLING = (
+    S.FAILED,
+    S.PENDING_FAILED,
+    S.TERMINATED,
+    S.RUNNING,
+    S.PENDING,
+    S.CANCELED,
+    S.READY,
+    S.BLOCKED,
+    S.UNINITIALIZED,
+    S.DISABLED,
+    S.COMPLETED,
+)
+"""Statuses by how much they tell about a group: failures, then what runs or waits."""
 
 _SIGNS = {
     S.COMPLETED: ("█", "#"),

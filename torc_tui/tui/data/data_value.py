@@ -6,9 +6,8 @@ thread, asked through ``ask``. Never: parsing, searching or printing a whole val
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -19,6 +18,8 @@ from torc_tui.tui.data.data_texts import Record, written
 from torc_tui.tui.data.json_text_view import JsonText, readable
 from torc_tui.tui.data.json_tree import JsonTree
 from torc_tui.tui.feed.reader import Asker
+from torc_tui.tui.frame.external import Copied, for_clipboard, take_copy
+from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
 from torc_tui.tui.widgets.dialogs import Reading
@@ -30,8 +31,6 @@ from torc_tui.views.json_document import Path, Tree, value_at
 from torc_tui.views.json_schema import Violation
 from torc_tui.wording import count, size
 
-CLIPBOARD = 100_000
-"""Characters that terminals take into the clipboard; more goes into a file."""
 SHOWN_VIOLATIONS = 3
 LARGE = 200_000
 """Characters of a value from which on a search waits for the end of the typing (``PATIENCE``
@@ -39,17 +38,11 @@ seconds)."""
 PATIENCE = 0.2
 
 
-class ValueText(LineCanvas):
-    """The value as text."""
-
-    CONTEXTS: ClassVar[tuple[str, ...]] = ("canvas",)
-
-
 class ValueView(CommandNode, Vertical):
-    """See the module."""
+    """The value of a record; the commands of the tab reach it here."""
 
     DEFAULT_CSS = """
-    ValueView > ValueText, ValueView > StatusLine { display: none; }
+    ValueView > LineCanvas, ValueView > StatusLine { display: none; }
     ValueView > Words { display: none; padding: 0 2; max-height: 4; }
     ValueView > FilterLine { dock: bottom; }
     """
@@ -66,7 +59,7 @@ class ValueView(CommandNode, Vertical):
     def compose(self) -> ComposeResult:
         yield JsonTree(empty="")
         yield StatusLine()
-        yield ValueText(empty="reading …")
+        yield LineCanvas(empty="reading …")
         yield Words([])
         yield FilterLine(placeholder="a key, a value, or a path such as .model.layers[3]")
 
@@ -75,9 +68,9 @@ class ValueView(CommandNode, Vertical):
         return self.query_one(JsonTree)
 
     @property
-    def current(self) -> JsonTree | ValueText:
+    def current(self) -> JsonTree | LineCanvas:
         """Return the widget that shows the value."""
-        return self.query_one(ValueText) if self.as_text else self.value_tree
+        return self.query_one(LineCanvas) if self.as_text else self.value_tree
 
     def focus_value(self) -> None:
         self.current.focus()
@@ -88,8 +81,8 @@ class ValueView(CommandNode, Vertical):
             "data-schema": self.show_schema,
             "filter": self.begin_search,
             "tree-search": self.begin_search,
-            "tree-next": self.next_hit,
-            "tree-previous": self.previous_hit,
+            "tree-next": lambda: self._step(1),
+            "tree-previous": lambda: self._step(-1),
         }
 
     # -- what the pane calls -----------------------------------------------------------------------
@@ -120,7 +113,7 @@ class ValueView(CommandNode, Vertical):
         self.record, self.violations = None, ()
         self._title(())
         self.value_tree.clear(why)
-        self.query_one(ValueText).set_drawing(None)
+        self.query_one(LineCanvas).set_drawing(None)
         self._warn()
 
     def _title(self, line: Line) -> None:
@@ -157,7 +150,7 @@ class ValueView(CommandNode, Vertical):
         had = self.current.has_focus
         self.as_text = not self.as_text
         self.value_tree.display = not self.as_text
-        self.query_one(ValueText).display = self.query_one(StatusLine).display = self.as_text
+        self.query_one(LineCanvas).display = self.query_one(StatusLine).display = self.as_text
         if had:
             self.current.focus()
         if self.as_text:
@@ -175,7 +168,7 @@ class ValueView(CommandNode, Vertical):
     def _take_text(self, answer: tuple[tuple[int, int], list[str]]) -> None:
         number, lines = answer
         if self.record is not None and number == (self.record["id"], self.record["version"]):
-            self.query_one(ValueText).set_drawing(JsonText(lines))
+            self.query_one(LineCanvas).set_drawing(JsonText(lines))
 
     # -- the search --------------------------------------------------------------------------------
 
@@ -221,18 +214,11 @@ class ValueView(CommandNode, Vertical):
         self._say_hits()
 
     def _say_hits(self) -> None:
-        count = len(self.hits)
-        path = self.value_tree.path
+        number, path = len(self.hits), self.value_tree.path
         place = f"{self.hits.index(path) + 1} of " if path in self.hits and path is not None else ""
-        more = "+" if count == FOUND else ""
-        words = f" {place}{count}{more} " if count else " nothing found "
-        self.query_one(FilterLine).say([(words, "muted" if count else "warning")])
-
-    def next_hit(self) -> None:
-        self._step(1)
-
-    def previous_hit(self) -> None:
-        self._step(-1)
+        more = "+" if number == FOUND else ""
+        words = f" {place}{number}{more} " if number else " nothing found "
+        self.query_one(FilterLine).say([(words, "muted" if number else "warning")])
 
     def _step(self, by: int) -> None:
         hits, path = self.hits, self.value_tree.path
@@ -263,15 +249,9 @@ class ValueView(CommandNode, Vertical):
             name = str(record["name"])
             self.ask("copy", lambda _source: _copied(record["data"], path, name), self._take_copy)
 
-    def _take_copy(self, answer: tuple[str, str | None]) -> None:
-        text, file = answer
-        if file is None:
-            self.app.copy_to_clipboard(text)
-            self.app.notify(f"copied {len(text):,} characters")
-        else:
-            self.app.notify(
-                f"too large for the clipboard; it is in {file}", markup=False, timeout=8
-            )
+    def _take_copy(self, answer: tuple[str, Copied]) -> None:
+        what, copied = answer
+        take_copy(cast(AppPort, self.app), copied, what)
 
     def show_schema(self) -> None:
         record = self.record
@@ -296,15 +276,7 @@ def _find(value: Json, text: str) -> list[Path]:
     return tree.find(text, limit=FOUND)
 
 
-def _copied(value: Json, path: Path, name: str) -> tuple[str, str | None]:
-    """Return the text to copy, or the file it is in if too large; called in the reader thread."""
-    found = value_at(value, path)
-    text = readable(found)
-    if len(text) <= CLIPBOARD:
-        return text, None
-    plain = "".join(char if char.isalnum() and char.isascii() else "_" for char in name)[:40]
-    with tempfile.NamedTemporaryFile(
-        "w", prefix=f"torc-{plain}-", suffix=".json", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text + "\n")
-        return "", file.name
+def _copied(value: Json, path: Path, name: str) -> tuple[str, Copied]:
+    """Return how much is copied, and the text or its file; called in the reader thread."""
+    text = readable(value_at(value, path))
+    return count(len(text), "character"), for_clipboard(text, name, ".json")

@@ -6,23 +6,19 @@ writes it; the app waits while the program has the terminal.
 
 from __future__ import annotations
 
-import os
 import shlex
-import subprocess
-import tempfile
 from pathlib import Path
-
-from textual.app import SuspendNotSupported
 
 from torc_tui.errors import TorcError, UsageError
 from torc_tui.tui.data.data_review import Prepared, examine, prepare
 from torc_tui.tui.data.record_saver import EditedScreen, RecordSaver
 from torc_tui.tui.feed.source import Source
+from torc_tui.tui.frame.external import run_program, temporary_file
 from torc_tui.tui.frame.ports import AppPort
 
 
 class ExternalEditing:
-    """See the module."""
+    """Gives the text of the editor to ``$EDITOR``, and takes it back."""
 
     def __init__(self, screen: EditedScreen, saver: RecordSaver) -> None:
         self._screen = screen
@@ -82,28 +78,19 @@ class ExternalEditing:
 def run_editor(torc: AppPort, path: Path) -> None:
     """Give the terminal to ``$VISUAL`` or ``$EDITOR``; raise UsageError if it cannot be started."""
     words = torc.environ.get("VISUAL") or torc.environ.get("EDITOR") or "vi"
+    hint = "set EDITOR to a program that exists"
     try:
-        with torc.terminal():
-            subprocess.run([*shlex.split(words), str(path)], check=False)
-    except SuspendNotSupported:
-        raise UsageError(
-            "this terminal cannot be handed to another program", hint=f"edit {path} beside it"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{words!r} cannot be started: {error}", hint="set $EDITOR to a program that is there"
-        ) from None
+        command = [*shlex.split(words), str(path)]
+    except ValueError as error:
+        raise UsageError(f"cannot start the editor {words!r}: {error}", hint=hint) from None
+    run_program(torc, command, f"the editor {words!r}", hint)
 
 
 def write_file(text: str, name: str, kept: Path | None) -> Path:
     """Write the text to a new file, or to the one that was kept, and return its path."""
-    if kept is None:
-        plain = "".join(char if char.isalnum() and char.isascii() else "_" for char in name)[:40]
-        handle, path = tempfile.mkstemp(prefix=f"torc-{plain}-", suffix=".json")
-        os.close(handle)
-        kept = Path(path)
-    kept.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
-    return kept
+    path = kept or temporary_file(name, ".json")
+    path.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    return path
 
 
 def read_file(path: Path) -> str:

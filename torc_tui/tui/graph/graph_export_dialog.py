@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from torc_tui.model import Workflow
-from torc_tui.tui.frame.new_file import absolute, file_name, write_new, written
+from torc_tui.tui.frame.external import absolute, file_name, write_new, written
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.dialogs import Ask
 

@@ -13,7 +13,7 @@ from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.look.status_icons import STATUS
-from torc_tui.tui.widgets.table_model import Cell, Column, Key
+from torc_tui.tui.widgets.table_model import Cell, Column, Key, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.views.ansi import one_line
 from torc_tui.wording import event_words, readable, time_of_day
@@ -33,41 +33,28 @@ COLUMNS = (
 )
 
 
-class EventRows:
-    """Keys are sequence numbers."""
-
-    columns = COLUMNS
+class EventRows(ListRows):
+    """Events by their sequence numbers, the newest first."""
 
     def __init__(self) -> None:
-        self.events: dict[int, Event] = {}
+        super().__init__(COLUMNS, self._event_cell, self._event_value)
         self.jobs: Mapping[int, Job] = {}
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
         """Return the sequence numbers in order."""
-        keys = sorted(self.events, reverse=True)
         if sort is not None:
-            events = self.events
-            keys.sort(key=lambda key: str(self._value(events[key], sort)), reverse=reverse)
-        elif reverse:
-            keys.reverse()
-        return keys
+            return super().keys(sort, reverse)
+        return sorted(self.records, reverse=not reverse)  # type: ignore[type-var]  # numbers
 
     def add(self, events: Sequence[Event]) -> None:
         """Add events, and drop the oldest of too many."""
-        for event in events:
-            self.events[event.seq] = event
-        if len(self.events) > KEPT * 2:
-            for seq in sorted(self.events)[:-KEPT]:
-                del self.events[seq]
+        self.records |= {event.seq: event for event in events}
+        if len(self.records) > KEPT * 2:
+            self.records = {seq: self.records[seq] for seq in self.keys(None, False)[:KEPT]}
 
-    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
-        """Return the cells of one event."""
-        event = self.events[key]  # type: ignore[index]  # keys are sequence numbers
-        return [self._cell(event, column.key) for column in columns]
-
-    def _value(self, event: Event, column: str) -> str | float:
+    def _event_value(self, event: Event, column: str) -> str | float:
         if column == "seq":
-            return f"{event.seq:012}"
+            return event.seq
         if column == "time":
             return event.timestamp
         if column == "job":
@@ -80,15 +67,12 @@ class EventRows:
         job = self.jobs.get(event.job_id)
         return job.name if job is not None else str(event.job_id)
 
-    def _cell(self, event: Event, column: str) -> Cell:
+    def _event_cell(self, event: Event, column: str, width: int) -> Cell:
         match column:
             case "seq":
                 return (str(event.seq), "faint")
             case "time":
-                return (
-                    time_of_day(event.timestamp, milliseconds=True),
-                    "muted",
-                )
+                return (time_of_day(event.timestamp, milliseconds=True), "muted")
             case "kind":
                 status = STATUS_EVENTS.get(event.kind)
                 style = STATUS[status].style if status is not None else "text"
@@ -105,13 +89,8 @@ def _data(event: Event) -> str:
     for key, value in readable(event.data).items():
         if value is None or key in ("node", "allocation"):
             continue
-        shown = (
-            f"{value:.3g}"
-            if isinstance(value, float)
-            else value
-            if isinstance(value, str)
-            else json.dumps(value)
-        )
+        shown = f"{value:.3g}" if isinstance(value, float) else value
+        shown = shown if isinstance(shown, str) else json.dumps(shown)
         parts.append(f"{key.replace('_', ' ')} {shown}")
     return " · ".join(parts)
 
@@ -169,19 +148,19 @@ class HistoryPane(Pane):
     def refresh_content(self) -> None:
         view, job = self.host.view, self.job
         if view is None or job is None:
-            self.rows.events.clear()
+            self.rows.records.clear()
             self.table.reload()
             return
         self.rows.jobs = view.jobs
         if self.shows != job.id:
             self.shows = job.id
-            self.rows.events.clear()
+            self.rows.records.clear()
             self.table.reload()
         workflow_id, job_id = view.workflow.id, job.id
         self.ask("events", lambda source: _newest(source, workflow_id, job_id), self._take)
 
     def _take(self, events: Sequence[Event]) -> None:
-        self.rows.events = {event.seq: event for event in events if event.job_id == self.shows}
+        self.rows.records = {event.seq: event for event in events if event.job_id == self.shows}
         self.table.reload()
 
 

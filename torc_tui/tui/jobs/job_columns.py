@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from torc_tui.model import Job, ResourceRequirements
-from torc_tui.status import TROUBLED, JobStatus
+from torc_tui.status import JobStatus
 from torc_tui.tui.look.text_layout import Span
 from torc_tui.tui.widgets.table_model import Column
 from torc_tui.units import format_memory
@@ -52,13 +52,6 @@ URGENCY = {
     )
 }
 """The order of the column *status*."""
-
-TELLING = sorted(
-    URGENCY,
-    key=lambda status: (status not in TROUBLED, status is JobStatus.COMPLETED, URGENCY[status]),
-)
-"""Statuses by how much they tell about a group, as in the graph: failures, then what runs or waits,
-then what is completed."""
 
 SORTABLE = frozenset(column.key for column in COLUMNS if column.sortable)
 

@@ -1,17 +1,18 @@
-"""The page about one job: reasons, attempts, resources, neighbours and command. Pure."""
+"""The pages about one job and about a folded group. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.model import Job, ResourceRequirements
-from torc_tui.status import HELD, TROUBLED, JobStatus
+from torc_tui.status import HELD, TROUBLED, UNSUCCESSFUL, JobStatus
+from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.page import (
     LABEL,
     NEIGHBOURS,
     Details,
-    Neighbour,
     Page,
     Record,
     folded,
@@ -23,28 +24,13 @@ from torc_tui.tui.jobs.page import (
 from torc_tui.tui.jobs.usage_table import attempts_table, usage_table
 from torc_tui.tui.look.status_icons import STATUS, SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
+from torc_tui.views.run_progress import Durations
+from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.wording import clock, elapsed, exit_code, listed, moment, size
 
-ATTENTION = {
-    status: place
-    for place, status in enumerate(
-        (
-            JobStatus.FAILED,
-            JobStatus.TERMINATED,
-            JobStatus.PENDING_FAILED,
-            JobStatus.CANCELED,
-            JobStatus.RUNNING,
-            JobStatus.PENDING,
-            JobStatus.READY,
-            JobStatus.BLOCKED,
-            JobStatus.UNINITIALIZED,
-            JobStatus.DISABLED,
-            JobStatus.COMPLETED,
-        )
-    )
-}
-"""Neighbours are sorted by how much they need attention: failures, what runs, what waits, what is
-completed."""
+if TYPE_CHECKING:
+    from torc_tui.store.relations import Dependency
+
 REASONS = 12
 """Lines of the chain of reasons on the page; enter opens all of them."""
 
@@ -63,6 +49,11 @@ class JobFacts(NamedTuple):
     jobs: Mapping[int, Job]
     gpus: Mapping[str, int]
     now: float
+
+
+def attention(status: JobStatus) -> tuple[bool, int]:
+    """Return the place of a status among neighbours: what needs attention comes first."""
+    return status not in TROUBLED | UNSUCCESSFUL, MOST_TELLING.index(status)
 
 
 def job_page(facts: JobFacts, width: int) -> Page:
@@ -170,7 +161,7 @@ def _device(uuid: str, share: int, memory: int, gpus: Mapping[str, int]) -> str:
 def _add_neighbours(
     out: Page,
     title: str,
-    listed: Sequence[Neighbour],
+    listed: Sequence[Dependency],
     count: int,
     jobs: Mapping[int, Job],
     width: int,
@@ -178,7 +169,7 @@ def _add_neighbours(
     if not count:
         return
     now = [(jobs[one.job_id].status if one.job_id in jobs else one.status, one) for one in listed]
-    now.sort(key=lambda pair: ATTENTION[pair[0]])
+    now.sort(key=lambda pair: attention(pair[0]))
     counts: dict[JobStatus, int] = {}
     for status, _ in now:
         counts[status] = counts.get(status, 0) + 1
@@ -230,3 +221,72 @@ def _command(record: Record, width: int) -> list[Line]:
 def _value_line(name: str, value: object) -> Line:
     shown = fit(name, LABEL) if len(name) <= LABEL else f"{name} "
     return [("  ", ""), (shown, "json-key"), (sanitize(str(value)), "text")]
+
+
+# -- a group ---------------------------------------------------------------------------------------
+
+
+def group_page(
+    group: JobGroup,
+    jobs: Mapping[int, Job],
+    *,
+    durations: Durations | None,
+    reason: Callable[[Job], str],
+    width: int,
+) -> Page:
+    """Return the page; ``reason`` returns why a job is where it is."""
+    out = Page()
+    total = sum(group.counts)
+    strip = [(text, status.word) for text, status in group.strip(min(60, width - 4))]
+    out.add([], [("  ", ""), (sanitize(group.name), "group"), (f" ×{total}", "accent")])
+    out.add([("  ", ""), *strip], [], heading("Status"))
+    out.add(
+        *(_status_line(group, status, total) for status in MOST_TELLING if group.counts[status])
+    )
+    if durations is not None and durations.count:
+        spread = f" ± {elapsed(durations.deviation)}" if durations.count > 2 else ""
+        mean = (elapsed(durations.mean) + spread, "text")
+        out.add([], heading("Time"), labeled("on average", mean))
+    for status in (*sorted(TROUBLED), JobStatus.RUNNING):
+        if group.counts[status]:
+            _add_jobs(out, group, status, jobs, reason, width)
+    return out.fit(width - 1)
+
+
+def _status_line(group: JobGroup, status: JobStatus, total: int) -> Line:
+    sign, number = STATUS[status], group.counts[status]
+    share = 100 * number / max(1, total)
+    return [
+        ("  ", ""),
+        (f"{sign.sign} {sign.word:<14}", sign.style),
+        (f"{number:>7}", "text"),
+        (f"{share:>6.0f} %", "faint"),
+    ]
+
+
+def _add_jobs(
+    out: Page,
+    group: JobGroup,
+    status: JobStatus,
+    jobs: Mapping[int, Job],
+    reason: Callable[[Job], str],
+    width: int,
+) -> None:
+    sign, number = STATUS[status], group.counts[status]
+    out.add([], heading(f"{sign.word.capitalize()} ({number})"))
+    members = (jobs[job_id] for job_id in group.jobs if job_id in jobs)
+    found = list(islice((job for job in members if job.status is status), NEIGHBOURS))
+    room = max((width_of(sanitize(job.name)) for job in found), default=8)
+    for job in found:
+        name = fit(sanitize(job.name), max(8, min(room, width - 30)))
+        out.add_link(
+            job.id,
+            [
+                ("  ", ""),
+                (f"{sign.sign} ", sign.style),
+                (name, "text"),
+                (f"  {reason(job)}", "muted"),
+            ],
+        )
+    if number > len(found):
+        out.add(more_line(number - len(found)))

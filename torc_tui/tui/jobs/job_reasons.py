@@ -9,38 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from torc_tui.model import EdgeKind, Job
-from torc_tui.reasons import Kind, Reason
+from torc_tui.model import Job
+from torc_tui.reasons import Kind
 from torc_tui.status import FOLLOWING, JobStatus
 from torc_tui.views.why import Blocker, Facts, explain, reason_of, why
 from torc_tui.views.why import lines as chain_lines
 from torc_tui.views.workflow_view import WorkflowView
 
-
-class Outlook(Protocol):
-    """What requirements lack, by their ids: (in use now, given by no runner)."""
-
-    @property
-    def runners(self) -> int: ...
-    @property
-    def lacks(self) -> Mapping[int, tuple[tuple[Reason, ...], tuple[Reason, ...]]]: ...
-
-
-class Dependency(Protocol):
-    """An edge, as ``store.relations`` returns it."""
-
-    @property
-    def job_id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def status(self) -> JobStatus: ...
-    @property
-    def kind(self) -> EdgeKind: ...
-    @property
-    def via(self) -> str | None: ...
+if TYPE_CHECKING:
+    from torc_tui.operations.job_facts import RequestLacks
+    from torc_tui.store.relations import Dependency
 
 
 class JobReasons:
@@ -52,7 +32,7 @@ class JobReasons:
         self.dependencies: dict[int, Sequence[Dependency]] = {}
         self.unexplained: set[int] = set()
         """Jobs whose dependencies are not known yet."""
-        self.outlook: Outlook | None = None
+        self.outlook: RequestLacks | None = None
         self.dead: frozenset[int] = frozenset()
         """Runners that are active in the database and whose processes are gone."""
         self.wanted: set[int] = set()

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from torc_tui.model import Job
 from torc_tui.status import TROUBLED, JobStatus
-from torc_tui.tui.jobs.job_columns import COLUMNS, TELLING, order, plain_cell
+from torc_tui.tui.jobs.job_columns import COLUMNS, order, plain_cell
 from torc_tui.tui.jobs.job_groups import JobGroup, JobGroups
 from torc_tui.tui.jobs.job_reasons import JobReasons
 from torc_tui.tui.look.status_icons import STATUS, of_job
 from torc_tui.tui.look.text_layout import Span, bar, fit
 from torc_tui.tui.widgets.table_model import Cell, Column, Key
+from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.views.workflow_view import WorkflowView
 from torc_tui.wording import clock, elapsed
 
@@ -25,7 +27,7 @@ FOLD_FROM = 20
 
 
 class JobRows:
-    """See the module. ``reasons`` says why a job is where it is."""
+    """The rows of one workflow. ``reasons`` says why a job is where it is."""
 
     def __init__(self, view: WorkflowView, *, now: float = 0.0) -> None:
         self.view = view
@@ -155,7 +157,7 @@ class JobRows:
         group = self.group(key)
         if group is None:
             return None
-        statuses = (status for status in TELLING if group.counts[status])
+        statuses = (status for status in MOST_TELLING if group.counts[status])
         found = (self._first(group, status) for status in statuses)
         return next((job_id for job_id in found if job_id is not None), None)
 
@@ -206,15 +208,10 @@ class JobRows:
         """Return the cells of a row."""
         group = self.group(key)
         if group is not None:
-            return [
-                self._group_cell(group, column.key, width)
-                for column, width in zip(columns, widths, strict=True)
-            ]
-        job = self.view.jobs[key]  # type: ignore[index]  # other keys are job ids
-        return [
-            self._cell(job, column.key, width)
-            for column, width in zip(columns, widths, strict=True)
-        ]
+            cell = partial(self._group_cell, group)
+        else:
+            cell = partial(self._cell, self.view.jobs[key])  # type: ignore[index]  # a job id
+        return [cell(column.key, width) for column, width in zip(columns, widths, strict=True)]
 
     def _cell(self, job: Job, column: str, width: int) -> Cell:
         sign = of_job(job)
@@ -289,7 +286,7 @@ class JobRows:
 
     def _group_why(self, group: JobGroup) -> Cell:
         spans: list[Span] = []
-        for status in TELLING:
+        for status in MOST_TELLING:
             if group.counts[status]:
                 spans += [(" · ", "faint")] if spans else []
                 spans.append((f"{group.counts[status]} {status.word}", status.word))
@@ -299,4 +296,4 @@ class JobRows:
 
 
 def _loudest(group: JobGroup) -> JobStatus:
-    return next((status for status in TELLING if group.counts[status]), JobStatus.COMPLETED)
+    return next((status for status in MOST_TELLING if group.counts[status]), JobStatus.COMPLETED)

@@ -6,15 +6,13 @@ reader thread reads the settings of the job by the same rule as the engine start
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.app import SuspendNotSupported
-
 from torc_tui.errors import TorcError
 from torc_tui.model import Job
+from torc_tui.tui.frame.external import run_program
 from torc_tui.tui.frame.ports import AppPort
 
 if TYPE_CHECKING:
@@ -59,15 +57,17 @@ def _run_shell(torc: AppPort, setting: JobSetting) -> None:
             )
         )
         return
-    environment = {**torc.environ, **setting.variables}
-    environment["PATH"] = with_commands(environment.get("PATH"))
+    environ = {**torc.environ, **setting.variables}
+    environ["PATH"] = with_commands(environ.get("PATH"))
     shell = torc.environ.get("SHELL") or "/bin/sh"
     name, command = ascii(setting.name)[1:-1], ascii(setting.command)[1:-1]
     command = command.replace("\\n", "\n  ").replace("\\'", "'")
+    banner = f"\nDirectory, variables and devices of {name}. Its command:\n\n"
+    banner += f"  {command}\n\nexit returns to torc.\n\n"
+    where = setting.directory
     try:
-        with torc.terminal():
-            print(f"\nDirectory, variables and devices of {name}. Its command:\n", flush=True)
-            print(f"  {command}\n\nexit returns to torc.\n", flush=True)
-            subprocess.run([shell], cwd=setting.directory, env=environment, check=False)
-    except (OSError, SuspendNotSupported) as error:
-        torc.complain(TorcError(f"cannot start the shell: {error}", hint="set SHELL"))
+        run_program(
+            torc, [shell], "the shell", "set SHELL", environ=environ, directory=where, banner=banner
+        )
+    except TorcError as error:
+        torc.complain(error)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import ClassVar, Protocol
 
-from torc_tui.model import Job
+from torc_tui.model import Job, Json
 from torc_tui.tui.frame.ports import PaneHost
+from torc_tui.tui.frame.ui_state import UiState
 from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
@@ -16,6 +17,11 @@ REORDER_EVERY = 0.5
 """Seconds between two moves of rows, at least: what moves cannot be read."""
 REORDER_SHARE = 30
 """The pause is also this many times as long as the move took: 100,000 rows take a while."""
+WORKFLOWS_KEPT = 50
+"""Workflows whose folding is remembered."""
+GROUPS_KEPT = 200
+"""Open groups that are remembered of each workflow."""
+_KEY = "workflow.folds"
 
 
 class Reordering:
@@ -47,7 +53,7 @@ class Reordering:
 
 
 class JobTable(VirtualTable):
-    """See the module."""
+    """The table with the jobs of a workflow."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("jobs", "list")
 
@@ -76,6 +82,35 @@ class JobTable(VirtualTable):
             job_id for key in self.marked_or_selected for job_id in rows.jobs_of(key)
         )
         return [jobs[job_id] for job_id in ids]
+
+
+def remember_folds(state: UiState, rows: JobRows) -> None:
+    """Remember which groups are folded."""
+    nothing: dict[str, Json] = {}
+    known = dict(state.get(_KEY, nothing))
+    name = _name(rows)
+    known.pop(name, None)
+    kept = dict(list(known.items())[-WORKFLOWS_KEPT + 1 :])
+    opened: list[Json] = [*sorted(rows.groups.opened)[:GROUPS_KEPT]]
+    state.set(_KEY, {**kept, name: {"folds": rows.folds, "opened": opened}})
+
+
+def recall_folds(state: UiState, rows: JobRows) -> None:
+    """Fold the groups that were folded the last time."""
+    nothing: dict[str, Json] = {}
+    kept = state.get(_KEY, nothing).get(_name(rows))
+    if not isinstance(kept, dict):
+        return
+    rows.folds = kept.get("folds") is True
+    opened = kept.get("opened")
+    if isinstance(opened, list):
+        rows.groups.opened = {str(name) for name in opened if name in rows.groups.by_name}
+    rows.measure()
+
+
+def _name(rows: JobRows) -> str:
+    workflow = rows.view.workflow
+    return f"{workflow.id} {workflow.name}"
 
 
 def reveal(table: JobTable, job_id: int) -> bool:

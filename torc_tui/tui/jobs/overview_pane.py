@@ -10,9 +10,8 @@ from textual.app import ComposeResult
 from torc_tui.model import Event, Job
 from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.jobs.group_page import group_page
 from torc_tui.tui.jobs.job_groups import JobGroup
-from torc_tui.tui.jobs.job_page import ATTENTION, JobFacts, job_page
+from torc_tui.tui.jobs.job_page import JobFacts, attention, group_page, job_page
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.jobs.page import Details, Page
 from torc_tui.tui.look.text_layout import Line
@@ -56,7 +55,7 @@ class OverviewCanvas(LineCanvas):
 
 
 class OverviewPane(Pane):
-    """See the module."""
+    """What the selected job or group is, and why it waits or failed."""
 
     NAME: ClassVar[str] = "overview"
 
@@ -250,9 +249,9 @@ def read_details(store: Store, job_id: int) -> Details:
     return Details(
         record=record,
         results=results,
-        before=sorted(before, key=lambda one: ATTENTION[one.status])[:READ],
+        before=sorted(before, key=lambda one: attention(one.status))[:READ],
         before_count=len(before),
-        after=sorted(after, key=lambda one: ATTENTION[one.status])[:READ],
+        after=sorted(after, key=lambda one: attention(one.status))[:READ],
         after_count=len(after),
         stderr_tail=() if tail is None else tail.lines,
         io={

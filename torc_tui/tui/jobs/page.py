@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import wrap
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from torc_tui.status import JobStatus
 from torc_tui.tui.look.text_layout import Line, Span, fit_line, line_width, sanitize
+
+if TYPE_CHECKING:
+    from torc_tui.store.relations import Dependency
 
 LABEL = 12
 """Cells of a label."""
@@ -17,19 +19,6 @@ NEIGHBOURS = 12
 
 Record = Mapping[str, Any]
 """A row of the database, as JSON."""
-
-
-class Neighbour(Protocol):
-    """A job at the other end of an edge, as ``store.relations`` returns it."""
-
-    @property
-    def job_id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def status(self) -> JobStatus: ...
-    @property
-    def via(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +31,9 @@ class Details:
 
     record: Record
     results: Sequence[Record] = ()
-    before: Sequence[Neighbour] = ()
+    before: Sequence[Dependency] = ()
     before_count: int = 0
-    after: Sequence[Neighbour] = ()
+    after: Sequence[Dependency] = ()
     after_count: int = 0
     io: Mapping[str, Sequence[str]] = field(default_factory=dict)
     stderr_tail: Sequence[str] = ()

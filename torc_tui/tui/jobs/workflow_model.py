@@ -1,23 +1,31 @@
 """The jobs of one workflow as its screen shows them: a fold over events. No Textual.
 
 Input: snapshots and events from the feed thread, answers of the reader thread, the time. Output:
-the rows of the job table, reasons, and what the header says. Nothing here reads the database.
+the rows of the job table, reasons, and what the header says. `DependencyReader` asks the reader
+thread for dependencies; the model itself reads nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from torc_tui.errors import NotFound
 from torc_tui.model import Event, Job, ResourceRequirements, Workflow
 from torc_tui.reasons import BY_USER, Kind, Reason, decode
 from torc_tui.status import HELD, SETTLED, JobStatus
 from torc_tui.tui.feed.machine import MachineNews
+from torc_tui.tui.feed.reader import Reader
+from torc_tui.tui.feed.source import Source
 from torc_tui.tui.jobs.job_rows import JobRows
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Span
 from torc_tui.views.workflow_view import JOB_FLAGS, WorkflowView
 from torc_tui.wording import time_range
+
+if TYPE_CHECKING:
+    from torc_tui.store.relations import Dependency
 
 ASKED_AT_ONCE = 200
 """Jobs whose dependencies are read in one question."""
@@ -34,7 +42,7 @@ class Changed:
 
 
 class WorkflowModel:
-    """See the module. ``rows`` are empty until the workflow is read."""
+    """The model of a workflow. ``rows`` are empty until the workflow is read."""
 
     def __init__(self, workflow_id: int, now: float) -> None:
         self.workflow_id = workflow_id
@@ -193,3 +201,56 @@ def _was_asked_for(event: Event) -> bool:
     """Return whether a user, or the end of the runner, ended the job."""
     reason = decode(event.data.get("reason"))
     return reason is not None and reason.kind in _ASKED_FOR
+
+
+# -- dependencies ----------------------------------------------------------------------------------
+
+Found = Mapping[int, Sequence["Dependency"]]
+
+
+class DependencyReader:
+    """Asks for one workflow; ``then`` gets the ids of the jobs whose reasons are known now."""
+
+    def __init__(self, model: WorkflowModel, then: Callable[[set[int]], None]) -> None:
+        self._model = model
+        self._then = then
+
+    def ask_visible(self, reader: Reader) -> None:
+        """Ask for the jobs on screen whose dependencies are not known."""
+        wanted = self._model.unexplained()
+        if wanted:
+            reader.ask("facts", lambda source: read_dependencies(source, wanted), self._learn)
+
+    def ask_chain(self, reader: Reader, job: Job) -> None:
+        """Ask for the dependencies of a job, and for what those wait for."""
+        reader.ask(
+            "chain",
+            lambda source: read_dependencies(source, [job.id], follow=True),
+            self._learn,
+        )
+
+    def _learn(self, found: Found) -> None:
+        self._model.rows.reasons.learn(found)
+        self._then(set(found))
+
+
+def read_dependencies(source: Source, wanted: Sequence[int], *, follow: bool = False) -> Found:
+    """Return what jobs wait for; with ``follow`` also what those wait for, up to a limit.
+
+    Called in the reader thread.
+    """
+    from torc_tui.store import relations
+
+    found: dict[int, Sequence[Dependency]] = {}
+    queue = list(wanted)
+    while queue and len(found) < ASKED_AT_ONCE:
+        key = queue.pop(0)
+        if key in found:
+            continue
+        try:
+            found[key] = relations.dependencies(source.store, key)
+        except NotFound:
+            continue
+        if follow:
+            queue += [one.job_id for one in found[key] if one.status is not JobStatus.COMPLETED]
+    return found

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from textual.app import SuspendNotSupported
-
 from torc_tui.errors import TorcError
+from torc_tui.tui.frame.external import Copied, for_clipboard, run_program
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.logs.log_reader import LogReader
 from torc_tui.tui.logs.merged_log import Place, Stream
 from torc_tui.views.ansi import plain
-from torc_tui.wording import count
 
-CLIPBOARD = 74_000
-"""Bytes that terminals take by OSC 52; more goes into a file."""
 LONGEST = 1 << 20
 """Characters of a line that are copied."""
 
 
 class Copy(NamedTuple):
-    """Lines that were read: as ``text``, or in a ``file`` where they are too many."""
+    """Lines that were read, or the error of writing them to a file."""
 
-    text: str
     lines: int
-    file: str | None = None
-    error: OSError | None = None
+    copied: Copied | OSError
 
 
 def read_copy(
@@ -48,34 +40,12 @@ def read_copy(
     """
 
     def give(data: bytes, lines: int) -> None:
-        text = plain(data, cut=LONGEST)
-        if len(text.encode("utf-8", "replace")) <= CLIPBOARD:
-            then(Copy(text, lines))
-            return
         try:
-            with tempfile.NamedTemporaryFile(
-                "w", prefix=f"torc-{name}-", suffix=".txt", delete=False
-            ) as file:
-                file.write(text + "\n")
+            then(Copy(lines, for_clipboard(plain(data, cut=LONGEST), name, ".txt")))
         except OSError as error:
-            then(Copy("", lines, error=error))
-            return
-        then(Copy("", lines, file=file.name))
+            then(Copy(lines, error))
 
     reader.text(first, last, give)
-
-
-def take_copy(torc: AppPort, copy: Copy) -> None:
-    """Put lines that were read into the clipboard, or say in which file they are."""
-    number = count(copy.lines, "line")
-    if copy.error is not None:
-        torc.complain(copy.error)
-    elif copy.file is not None:
-        text = f"{number}: too much for the clipboard, written to\n{copy.file}"
-        torc.notify(text, timeout=10)
-    else:
-        torc.copy(copy.text)
-        torc.notify(f"copied {number}")
 
 
 def open_pager(torc: AppPort, streams: Sequence[Stream]) -> None:
@@ -86,15 +56,10 @@ def open_pager(torc: AppPort, streams: Sequence[Stream]) -> None:
         return
     words = _pager(torc.environ.get("PAGER") or "")
     if shutil.which(words[0]) is None:
-        torc.complain(TorcError(f"pager {words[0]!r} not found", hint="set PAGER"))
-        return
+        raise TorcError(f"pager {words[0]!r} not found", hint="set PAGER")
     # less shows colours by -R, and every other sequence in caret notation.
-    env = {**torc.environ, "LESS": torc.environ.get("LESS") or "-R"}
-    try:
-        with torc.terminal():
-            subprocess.run([*words, *paths], env=env, check=False)
-    except (OSError, SuspendNotSupported) as error:
-        torc.complain(error)
+    environ = {**torc.environ, "LESS": torc.environ.get("LESS") or "-R"}
+    run_program(torc, [*words, *paths], f"the pager {words[0]!r}", "set PAGER", environ=environ)
 
 
 def _pager(setting: str) -> list[str]:

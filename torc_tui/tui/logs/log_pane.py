@@ -15,9 +15,10 @@ from textual.message import Message
 
 from torc_tui.status import HELD
 from torc_tui.tui.feed.source import Source
+from torc_tui.tui.frame.external import take_copy
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
-from torc_tui.tui.logs.log_copier import Copy, open_pager, read_copy, take_copy
+from torc_tui.tui.logs.log_copier import Copy, open_pager, read_copy
 from torc_tui.tui.logs.log_grep import LogHit
 from torc_tui.tui.logs.log_view import LogView
 from torc_tui.tui.logs.log_words import (
@@ -34,7 +35,7 @@ from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Finder, FoundRow
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.painted import Painted, joined
-from torc_tui.wording import clock, moment
+from torc_tui.wording import clock, count, moment
 
 if TYPE_CHECKING:
     from torc_tui.store.log_files import AttemptLog
@@ -71,7 +72,7 @@ class LogBar(Painted):
 
 
 class LogPane(Pane):
-    """See the module."""
+    """The log of the selected job."""
 
     NAME: ClassVar[str] = "log"
 
@@ -292,7 +293,10 @@ class LogPane(Pane):
 
     def on_log_pane_copied(self, event: LogPane.Copied) -> None:
         event.stop()
-        take_copy(self.torc, event.copy)
+        if isinstance(event.copy.copied, OSError):
+            self.torc.complain(event.copy.copied)
+        else:
+            take_copy(self.torc, event.copy.copied, count(event.copy.lines, "line"))
         self.log_view.unselect()
 
 

@@ -94,6 +94,8 @@ class ListRows:
                 return (value is None) is not reverse, 0 if value is None else value
 
             keys.sort(key=order, reverse=reverse)
+        elif reverse:
+            keys.reverse()
         return keys
 
     def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from torc_tui.tui.feed.watches import Watch
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.jobs import job_shell
-from torc_tui.tui.jobs.job_table import JobTable
+from torc_tui.tui.jobs.job_table import JobTable, remember_folds
 from torc_tui.tui.jobs.page import folded
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.look.status_icons import STATUS
@@ -16,7 +16,6 @@ from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Reading
 from torc_tui.tui.widgets.split import Split
-from torc_tui.tui.workflows import fold_memory
 from torc_tui.tui.workflows.tab_host import TabHost
 
 if TYPE_CHECKING:
@@ -94,13 +93,13 @@ class JobCommands:
         if name is not None:
             table.set_rows(rows)
             table.select(name)
-            fold_memory.remember(self._host.torc.state, rows)
+            remember_folds(self._host.torc.state, rows)
 
     def _fold_all(self) -> None:
         rows = self._host.model.rows
         rows.toggle_all()
         self._host.table.set_rows(rows)
-        fold_memory.remember(self._host.torc.state, rows)
+        remember_folds(self._host.torc.state, rows)
 
     # -- one job -----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.model import Workflow
-from torc_tui.tui.frame.new_file import absolute, file_name, write_new, written
+from torc_tui.tui.frame.external import absolute, file_name, write_new, written
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.dialogs import Ask, Finder, Form, FormField, FoundRow
 from torc_tui.units import format_memory, parse_memory

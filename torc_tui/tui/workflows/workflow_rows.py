@@ -8,7 +8,7 @@ from torc_tui.model import Workflow
 from torc_tui.status import NOT_STARTED, SETTLED, TROUBLED, JobStatus, number_of
 from torc_tui.tui.look.status_icons import STATUS, workflow_state
 from torc_tui.tui.look.text_layout import shares
-from torc_tui.tui.widgets.table_model import Cell, Column, Key
+from torc_tui.tui.widgets.table_model import Cell, Column, Key, ListRows
 from torc_tui.views.status_bar import ORDER
 from torc_tui.wording import age
 
@@ -30,27 +30,20 @@ _QUIET = NOT_STARTED | {JobStatus.DISABLED}
 """Statuses that the bar shows as not done."""
 
 
-class WorkflowRows:
-    """See the module."""
-
-    columns = COLUMNS
+class WorkflowRows(ListRows):
+    """Workflows by their ids, the newest first."""
 
     def __init__(self) -> None:
-        self.workflows: dict[int, Workflow] = {}
+        super().__init__(COLUMNS, self._workflow_cell, lambda one, column: _ORDERS[column](one))
         self.now = 0.0
         self.archived = False
         self.user: str | None = None
         self.words: list[str] = []
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
-        """Return the ids of the workflows to show, in order; the newest first."""
-        keys = [key for key, workflow in self.workflows.items() if self._passes(workflow)]
-        if sort is None:
-            keys.sort(reverse=not reverse)
-        else:
-            by, workflows = _ORDERS[sort], self.workflows
-            keys.sort(key=lambda key: by(workflows[key]), reverse=reverse)
-        return keys
+        """Return the ids of the workflows to show, in order."""
+        keys = super().keys(sort or "id", reverse if sort else not reverse)
+        return [key for key in keys if self._passes(self.records[key])]
 
     def _passes(self, workflow: Workflow) -> bool:
         if workflow.is_archived and not self.archived:
@@ -72,22 +65,14 @@ class WorkflowRows:
 
     def nothing(self, key: Callable[[str], str]) -> str:
         """Return why no workflow is shown; ``key`` returns the key of a command."""
-        if not self.workflows:
+        if not self.records:
             return f"no workflows yet: {key('workflow-new')} creates one from a file"
         if self.words:
             return f"no workflow matches: {key('filter-clear')} shows all"
         archived, everybody = key("archived"), key("all-users")
         return f"no workflow here: {archived} shows archived ones, {everybody} those of all users"
 
-    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
-        """Return the cells of one workflow."""
-        workflow = self.workflows[key]  # type: ignore[index]  # keys are ids
-        return [
-            self._cell(workflow, column.key, width)
-            for column, width in zip(columns, widths, strict=True)
-        ]
-
-    def _cell(self, workflow: Workflow, column: str, width: int) -> Cell:
+    def _workflow_cell(self, workflow: Workflow, column: str, width: int) -> Cell:
         match column:
             case "sign" | "state":
                 state = workflow_state(workflow)

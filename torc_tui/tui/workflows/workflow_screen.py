@@ -20,11 +20,10 @@ from torc_tui.tui.feed.machine import MachineNews
 from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import TorcScreen
 from torc_tui.tui.frame.commands import Command
-from torc_tui.tui.jobs.dependency_reader import DependencyReader
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import SORTABLE
 from torc_tui.tui.jobs.job_table import JobTable, reveal
-from torc_tui.tui.jobs.workflow_model import WorkflowModel
+from torc_tui.tui.jobs.workflow_model import DependencyReader, WorkflowModel
 from torc_tui.tui.look.text_layout import Span
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine

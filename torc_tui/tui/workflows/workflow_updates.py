@@ -11,12 +11,10 @@ from torc_tui.tui.feed.handovers import Changes, Found, Gone, Handover, Loaded, 
 from torc_tui.tui.feed.machine import MachineNews
 from torc_tui.tui.frame.bars import HeaderBar
 from torc_tui.tui.frame.ports import AppPort
-from torc_tui.tui.jobs.dependency_reader import DependencyReader
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import VOLATILE
-from torc_tui.tui.jobs.job_table import JobTable
-from torc_tui.tui.jobs.workflow_model import WorkflowModel, outcomes
-from torc_tui.tui.workflows import fold_memory
+from torc_tui.tui.jobs.job_table import JobTable, recall_folds
+from torc_tui.tui.jobs.workflow_model import DependencyReader, WorkflowModel, outcomes
 from torc_tui.tui.workflows.tab_host import TabHost
 from torc_tui.tui.workflows.workflow_header import header_state
 from torc_tui.views.workflow_view import WorkflowView
@@ -83,7 +81,7 @@ class WorkflowUpdates:
         first = not model.loaded
         model.load(view)
         if first:
-            fold_memory.recall(screen.torc.state, model.rows)
+            recall_folds(screen.torc.state, model.rows)
         screen.table.empty = "no jobs"
         screen.filter.reapply()
         screen.table.set_rows(model.rows)

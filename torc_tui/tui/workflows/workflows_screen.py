@@ -52,7 +52,7 @@ class WorkflowsScreen(TorcScreen):
     def workflow(self) -> Workflow | None:
         """Return the workflow under the cursor."""
         key = self.table.cursor
-        return self.rows.workflows.get(key) if isinstance(key, int) else None
+        return self.rows.records.get(key) if isinstance(key, int) else None
 
     # -- what the app hands over -------------------------------------------------------------------
 
@@ -67,8 +67,8 @@ class WorkflowsScreen(TorcScreen):
 
     def _show(self, listed: Listed) -> None:
         self.rows.now = time.time()
-        before = self.rows.workflows
-        now = self.rows.workflows = {workflow.id: workflow for workflow in listed.workflows}
+        before = self.rows.records
+        now = self.rows.records = {workflow.id: workflow for workflow in listed.workflows}
         self.table.empty = self.rows.nothing(self.torc.keymap.key)
         if not now:
             self.table.refresh()
@@ -82,7 +82,7 @@ class WorkflowsScreen(TorcScreen):
             self.show_keys()
 
     def _show_header(self) -> None:
-        workflows = [one for one in self.rows.workflows.values() if not one.is_archived]
+        workflows = [one for one in self.rows.records.values() if not one.is_archived]
         self.header.state = HeaderState(
             title="torc",
             note=count(len(workflows), "workflow"),
@@ -116,7 +116,7 @@ class WorkflowsScreen(TorcScreen):
         nothing_to_leave = command.id == "back" and not self.filter_line.display
         needs_rows = command.id in {*ACTIONS, "filter"} or "list" in command.where
         return (
-            super().is_idle(command) or nothing_to_leave or (needs_rows and not self.rows.workflows)
+            super().is_idle(command) or nothing_to_leave or (needs_rows and not self.rows.records)
         )
 
     def _back(self) -> None:
