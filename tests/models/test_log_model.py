@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,16 @@ from hypothesis import strategies as st
 
 from tests.waiting import DEADLINE
 from torc_tui.tui.logs.file_search import FileSearch, search
-from torc_tui.tui.logs.log_file import Change, LogFile
+from torc_tui.tui.logs.log_file import Change, LogFile, LogLine
 
 
 def naive(data: bytes) -> list[bytes]:
     lines = data.split(b"\n")
     return lines if lines[-1] else lines[:-1]
+
+
+def tail(log: LogFile, count: int) -> list[LogLine]:
+    return log.before(log.size, count)
 
 
 def datas(lines: list) -> list[bytes]:
@@ -35,31 +40,30 @@ def test_index_equals_naive_splitting(
 ) -> None:
     path = tmp_path / "log"
     path.write_bytes(data)
-    with LogFile(path, block=block) as log:
+    with closing(LogFile(path, block=block)) as log:
         for content in (data, data + more):
             if content is not data:
                 path.write_bytes(content)
                 assert log.refresh() in (Change.GREW, Change.NONE)
             expected = naive(content)
-            assert datas(log.tail(count)) == expected[-count:]
+            assert datas(tail(log, count)) == expected[-count:]
             while not log.advance(3):
                 pass
             assert log.line_count == len(expected)
-            assert datas(log.lines(first, count)) == expected[first : first + count]
-            assert datas(log.lines(0, len(expected) + 1)) == expected
-            for number in range(len(expected)):
-                start = log.offset_of(number)
-                assert start == sum(len(line) + 1 for line in expected[:number])
+            starts = [sum(len(line) + 1 for line in expected[:at]) for at in range(len(expected))]
+            assert datas(log.after(0, len(expected) + 1)) == expected
+            if first < len(expected):
+                assert datas(log.after(starts[first], count)) == expected[first : first + count]
+            for number, start in enumerate(starts):
                 assert log.number_of(start) == number and log.start_of(start) == start
                 assert datas(log.before(start, 2)) == expected[max(0, number - 2) : number]
-            assert log.offset_of(len(expected)) is None or content.endswith(b"\n") is False
 
 
 def test_long_lines_are_cut_and_can_be_had_whole(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"x" * 1000 + b"\nshort\n")
-    with LogFile(path, block=64, limit=100) as log:
-        line, short = log.tail(5)
+    with closing(LogFile(path, block=64, limit=100)) as log:
+        line, short = tail(log, 5)
         assert (line.data, line.missing) == (b"x" * 100, 900)
         assert (short.data, short.missing) == (b"short", 0)
         assert log.text_of(line) == b"x" * 1000 and log.text_of(line, 10) == b"x" * 10
@@ -69,26 +73,26 @@ def test_long_lines_are_cut_and_can_be_had_whole(tmp_path: Path) -> None:
 def test_growth_truncation_replacement_and_loss(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = LogFile(path)
-    assert not log.exists and log.tail(3) == [] and log.refresh() is Change.GONE
+    assert not log.exists and tail(log, 3) == [] and log.refresh() is Change.GONE
     path.write_bytes(b"one\n")
     assert log.refresh() is Change.GREW and log.refresh() is Change.NONE
     assert log.advance() and log.line_count == 1
     with path.open("ab") as file:
         file.write(b"two")
     assert log.refresh() is Change.GREW and not log.complete and log.line_count is None
-    assert datas(log.tail(5)) == [b"one", b"two"] and log.advance() and log.line_count == 2
+    assert datas(tail(log, 5)) == [b"one", b"two"] and log.advance() and log.line_count == 2
     with path.open("ab") as file:
         file.write(b" and more\n")
     log.refresh()
-    assert log.advance() and log.line_count == 2 and datas(log.lines(1, 5)) == [b"two and more"]
+    assert log.advance() and log.line_count == 2 and datas(log.after(4, 5)) == [b"two and more"]
     path.write_bytes(b"x\n")
-    assert log.refresh() is Change.REPLACED and datas(log.tail(5)) == [b"x"]
+    assert log.refresh() is Change.REPLACED and datas(tail(log, 5)) == [b"x"]
     other = tmp_path / "other"
     other.write_bytes(b"quite another\n")
     other.rename(path)
-    assert log.refresh() is Change.REPLACED and datas(log.tail(5)) == [b"quite another"]
+    assert log.refresh() is Change.REPLACED and datas(tail(log, 5)) == [b"quite another"]
     path.unlink()
-    assert log.refresh() is Change.GONE and datas(log.tail(5)) == [b"quite another"]
+    assert log.refresh() is Change.GONE and datas(tail(log, 5)) == [b"quite another"]
     log.close()
 
 
@@ -97,16 +101,17 @@ def test_tail_of_a_large_file_reads_little(tmp_path: Path, monkeypatch: pytest.M
     path.write_bytes(b"0123456789abcde\n" * (1 << 18))  # 4 MiB
     read = []
     pread = os.pread
-    with LogFile(path) as log:
+    with closing(LogFile(path)) as log:
         monkeypatch.setattr(
             os, "pread", lambda fd, length, offset: read.append(length) or pread(fd, length, offset)
         )
-        assert len(log.tail(50)) == 50
+        assert len(tail(log, 50)) == 50
         assert len(read) <= 2 and sum(read) <= 3 * 256 * 1024
         assert log.advance(1000) and log.line_count == 1 << 18
-        assert log.index_bytes <= 16 * 8
+        assert len(log._counts) <= 16
         read.clear()
-        assert log.lines(200_000, 60)[0].start == 200_000 * 16
+        assert log.after(200_000 * 16, 60)[0].start == 200_000 * 16
+        assert log.number_of(200_000 * 16) == 200_000
         assert sum(read) <= 4 * 256 * 1024
 
 

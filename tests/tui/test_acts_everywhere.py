@@ -32,7 +32,7 @@ from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import CommandNode
 from torc_tui.tui.workflows.new_workflow import NewWorkflow
-from torc_tui.tui.workflows.panes import TABS
+from torc_tui.tui.workflows.tab_host import TABS
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 from torc_tui.workflow_file.load import loads
 

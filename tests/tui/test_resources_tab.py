@@ -20,8 +20,8 @@ from torc_tui.status import JobStatus
 from torc_tui.store.runner_liveness import Holding, Runner
 from torc_tui.tui.feed.machine import MachineNews, MachineWatch
 from torc_tui.tui.look.text_layout import Line, line_width
-from torc_tui.tui.machine.gpu_lines import memory_bar, wrapped
 from torc_tui.tui.machine.machine_sheet import draw
+from torc_tui.tui.machine.sheet_parts import memory_bar, wrapped
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 

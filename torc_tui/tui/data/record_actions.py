@@ -19,7 +19,7 @@ from torc_tui.tui.data.data_texts import Record, named
 from torc_tui.tui.data.json_text_view import readable
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.frame.ports import HasApp
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
@@ -33,45 +33,34 @@ SHOWN = 200
 """Characters of a command line that the notification shows."""
 
 
-class RecordHost(Protocol):
+class RecordHost(HasApp, Protocol):
     """The tab, as these commands see it."""
-
-    @property
-    def torc(self) -> AppPort:
-        """Return the app."""
-        ...
 
     @property
     def chosen(self) -> Record | None:
         """Return the record under the cursor."""
-        ...
 
     @property
     def opened(self) -> Record | None:
         """Return the record whose value is shown."""
-        ...
 
     @property
     def names(self) -> set[str]:
         """Return the names of all records."""
-        ...
 
     @property
     def covered(self) -> TorcScreen:
         """Return the screen that an editor covers."""
-        ...
 
     def select_when_listed(self, record_id: int) -> None:
         """Put the cursor on a record as soon as the list has it."""
-        ...
 
     def ask(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
         """Have something read."""
-        ...
 
 
 class RecordActions:
-    """See the module."""
+    """The handlers of the commands on the selected record."""
 
     def __init__(self, host: RecordHost, workflow_id: int) -> None:
         self._host = host

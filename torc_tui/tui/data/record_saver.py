@@ -14,7 +14,7 @@ from torc_tui.tui.data.data_texts import (
     heading,
     written,
 )
-from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.frame.ports import HasApp
 from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.widgets.choice import Choice, Option
 from torc_tui.wording import count
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class EditedScreen(Protocol):
+class EditedScreen(HasApp, Protocol):
     """The editor, as saving and external editing see it."""
 
     record: Record
@@ -33,42 +33,30 @@ class EditedScreen(Protocol):
     external: bool
 
     @property
-    def torc(self) -> AppPort:
-        """Return the app."""
-        ...
-
-    @property
     def text(self) -> str:
         """Return the edited text."""
-        ...
 
     def set_text(self, text: str) -> None:
         """Replace the text."""
-        ...
 
     def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
         """Have something read or computed by the reader thread."""
-        ...
 
     def refuse(self, found: Prepared) -> None:
         """Show where the text is not JSON."""
-        ...
 
     def leave(self) -> None:
         """Close the editor."""
-        ...
 
     def saved(self) -> None:
         """Leave the editor after the record was saved."""
-        ...
 
     def take_theirs(self, clash: Clash) -> None:
         """Continue with the version that another writer saved."""
-        ...
 
 
 class RecordSaver:
-    """See the module."""
+    """Saves the text of an editor after a review."""
 
     def __init__(self, screen: EditedScreen) -> None:
         self._screen = screen

@@ -34,11 +34,9 @@ class Reporter(Protocol):
         self, message: str, *, severity: Severity = ..., timeout: float | None = ...
     ) -> None:
         """Show a notification."""
-        ...
 
     def complain(self, error: Exception) -> None:
         """Show an error."""
-        ...
 
 
 def done(_result: object) -> str:

@@ -50,7 +50,6 @@ class AppPort(Protocol):
     @property
     def palette(self) -> Palette:
         """Return the styles of the current theme."""
-        ...
 
     # -- messages ----------------------------------------------------------------------------------
 
@@ -58,100 +57,83 @@ class AppPort(Protocol):
         self, message: str, *, severity: Severity = ..., timeout: float | None = ...
     ) -> None:
         """Show a notification."""
-        ...
 
     def complain(self, error: Exception) -> None:
         """Show an error with its hint."""
-        ...
 
     def burst(self, word: str, jobs: Sequence[tuple[int, str]]) -> None:
         """Collect jobs (id, name) that became ``word``, and report them in one notification."""
-        ...
 
     def tell_when_ended(self, key: Hashable, watch: Watch) -> None:
         """Notify the user when the jobs end; on the second call, no longer."""
-        ...
 
     # -- screens and commands ----------------------------------------------------------------------
 
     def open_list(self, *, at: int | None = ...) -> None:
         """Show the list of workflows, with the cursor on one of them."""
-        ...
 
     def open_workflow(self, workflow_id: int) -> None:
         """Show one workflow."""
-        ...
 
     def push(
         self, screen: Screen[T], then: Callable[[T | None], Awaitable[None] | None] | None = ...
     ) -> None:
         """Show a screen on top; ``then`` gets its result, None where it was left without one."""
-        ...
 
     def run_command(self, command_id: str) -> None:
         """Carry out a command, as its key does."""
-        ...
 
     def handlers_here(self) -> Mapping[str, Handler]:
         """Return the handlers of the commands that are available now."""
-        ...
 
     def quit(self) -> None:
         """Leave the app."""
-        ...
 
     # -- the terminal ------------------------------------------------------------------------------
 
     def copy(self, text: str) -> None:
         """Put a text into the clipboard of the terminal."""
-        ...
 
     def terminal(self) -> AbstractContextManager[None]:
         """Give the terminal to another program while the context is open."""
-        ...
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
         """Call a function once, later."""
-        ...
 
 
-class PaneHost(Protocol):
+class HasApp(Protocol):
+    """A screen or pane."""
+
+    @property
+    def torc(self) -> AppPort:
+        """Return the app."""
+
+
+class PaneHost(HasApp, Protocol):
     """The workflow screen, as its panes see it."""
 
     workflow_id: int
 
     @property
-    def torc(self) -> AppPort:
-        """Return the app."""
-        ...
-
-    @property
     def view(self) -> WorkflowView | None:
         """Return the jobs of the workflow; None until they are read."""
-        ...
 
     @property
     def selected_job(self) -> Job | None:
         """Return the job under the cursor."""
-        ...
 
     @property
     def workflow(self) -> Workflow | None:
         """Return the workflow with its counts; None until it is read."""
-        ...
 
     def reasons(self, job: Job, *, ask: bool = ...) -> Sequence[Span]:
         """Return why the job is where it is, as styled lines; with ``ask``, have more read."""
-        ...
 
     def go_to_job(self, job_id: int, *, focus: bool = ...) -> None:
         """Select a job in the table."""
-        ...
 
     def explain_job(self) -> None:
         """Show all reasons of the selected job."""
-        ...
 
     def leave_pane(self) -> None:
         """Go back to the job table, or on to the list of workflows."""
-        ...

@@ -5,24 +5,43 @@ The reader thread reads it, folds it and lays it out; only the visible part is p
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence, Set
-from typing import ClassVar, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from textual.app import ComposeResult
 
-from torc_tui.model import Event, Job
+from torc_tui.model import Event, Job, Workflow
 from torc_tui.status import JobStatus
 from torc_tui.tui.feed.source import Source
+from torc_tui.tui.frame.external import absolute, file_name, write_new, written
 from torc_tui.tui.frame.pane import Pane
-from torc_tui.tui.frame.ports import PaneHost
-from torc_tui.tui.graph.graph_export_dialog import export_graph
+from torc_tui.tui.frame.ports import AppPort, PaneHost
 from torc_tui.tui.graph.graph_picture import GraphCanvas, GraphPicture
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.widgets.command_node import Handler
+from torc_tui.tui.widgets.dialogs import Ask
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.views.graph_drawing import Drawing
 from torc_tui.views.graph_model import Data, Graph
+from torc_tui.views.graph_scene import Scene
 from torc_tui.views.workflow_view import WorkflowView
+
+if TYPE_CHECKING:
+    from torc_tui.store.database import Store
+
+
+Format = Literal["mermaid", "dot", "svg", "text"]
+FORMATS: dict[str, Format] = {
+    ".svg": "svg",
+    ".mmd": "mermaid",
+    ".md": "mermaid",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".txt": "text",
+}
+"""The format of a graph by the extension of its file."""
 
 
 class Excerpt(NamedTuple):
@@ -34,7 +53,7 @@ class Excerpt(NamedTuple):
 
 
 class GraphPane(Pane):
-    """See the module."""
+    """The graph of the workflow."""
 
     NAME: ClassVar[str] = "graph"
     PER_JOB: ClassVar[bool] = False
@@ -258,3 +277,29 @@ def read_graph(
     if with_data:
         data = [Data(*one) for one in relations.artifacts(source.store, workflow_id)]
     return Graph(jobs, relations.edges(source.store, workflow_id), data)
+
+
+def export_graph(torc: AppPort, workflow: Workflow, scene: Scene) -> None:
+    """Write the graph with its groups folded and opened as they are."""
+
+    def check(text: str) -> str | None:
+        known = Path(text).suffix.lower() in FORMATS
+        return None if known else f"the extension must be one of {' '.join(FORMATS)}"
+
+    def take(text: str | None) -> None:
+        if text is None:
+            return
+        path = absolute(text)
+        kind = FORMATS[path.suffix.lower()]
+
+        def act(store: Store, actor: str) -> Path:
+            from torc_tui.views import graph_export
+
+            return write_new(path, graph_export.export(scene, kind, title=workflow.name))
+
+        line = f"torc graph {workflow.id} -f {kind} > {shlex.quote(text.strip())}"
+        torc.actions.run(act, line=line, report=written)
+
+    name = f"{file_name(workflow.name)}.svg"
+    about = ".svg, .mmd (Mermaid), .dot or .txt"
+    torc.push(Ask(f"Graph of {workflow.name}", value=name, help=about, check=check), take)

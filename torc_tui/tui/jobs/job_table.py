@@ -130,9 +130,7 @@ class WorkflowHost(PaneHost, Protocol):
     @property
     def model(self) -> WorkflowModel:
         """Return the jobs."""
-        ...
 
     @property
     def table(self) -> JobTable:
         """Return the job table."""
-        ...

@@ -33,8 +33,7 @@ class LinkedText(TextDrawing):
     """Lines of which some lead to jobs; one of them may be under the cursor."""
 
     def __init__(self, shown: Page, cursor: int | None) -> None:
-        super().__init__(shown.lines)
-        self.links = shown.links
+        super().__init__(shown.lines, shown.links)
         self.cursor = cursor
 
     def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
@@ -43,9 +42,6 @@ class LinkedText(TextDrawing):
         if 0 <= at < len(lines) and x == 0 and lines[at]:
             lines[at] = [("▸ ", "accent bold"), *lines[at][1:]]
         return lines
-
-    def hit(self, x: int, y: int) -> int | None:
-        return self.links.get(y)
 
 
 class OverviewCanvas(LineCanvas):

@@ -86,7 +86,7 @@ def search(
         with open(path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             for part in whole_lines(file, step=step, stop=stop):
-                for start in _lines_of(part, places):
+                for start, _, _ in matching_lines(part, places):
                     count += 1
                     if len(starts) < MAXIMUM_HITS:
                         starts.append(offset + start)
@@ -98,15 +98,16 @@ def search(
     yield Hits(starts, count, offset, size, True)
 
 
-def _lines_of(part: bytes, places: Callable[[bytes], Iterator[int]]) -> Iterator[int]:
-    """Yield the starts of the lines that match."""
-    until = -1
+def matching_lines(
+    part: bytes, places: Callable[[bytes], Iterator[int]]
+) -> Iterator[tuple[int, int, int]]:
+    """Yield for each line that matches its start, the place of the match, and its end."""
+    until = 0
     for at in places(part):
-        if at < until:
-            continue
-        end = part.find(b"\n", at)
-        until = end + 1 if end >= 0 else len(part) + 1
-        yield part.rfind(b"\n", 0, at) + 1
+        if at >= until:
+            end = part.find(b"\n", at)
+            until = end + 1 if end >= 0 else len(part) + 1
+            yield part.rfind(b"\n", 0, at) + 1, at, until
 
 
 class FileSearch:

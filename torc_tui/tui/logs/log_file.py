@@ -1,7 +1,7 @@
 """A log file as lines, however large. Input: a path. Output: bytes of lines, by place or by number.
 
-Invariants: nothing reads more than it must. The end is read backwards from the end (`tail`,
-`before`, `after` work by byte offset, at once); numbers of lines need the index, one count per
+Invariants: nothing reads more than it must. The end is read backwards from the end (`before`
+and `after` work by byte offset, at once); numbers of lines need the index, one count per
 block of 256 KiB, which grows by `advance`. A line is cut at ``limit`` bytes. A file that shrank or
 was replaced is read from its start again. Offsets are those of line starts.
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from array import array
-from bisect import bisect_right
 from enum import Enum
 from typing import NamedTuple
 
@@ -65,12 +64,6 @@ class LogFile:
             os.close(self._fd)
             self._fd = -1
 
-    def __enter__(self) -> LogFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     @property
     def exists(self) -> bool:
         """Whether the file exists, or existed and is still open."""
@@ -92,11 +85,6 @@ class LogFile:
         if not self.complete:
             return None
         return self._newlines + (1 if self._open_line else 0)
-
-    @property
-    def index_bytes(self) -> int:
-        """Return the memory of the index."""
-        return len(self._counts) * self._counts.itemsize
 
     def refresh(self) -> Change:
         """Find out whether the file grew, shrank, or was replaced."""
@@ -142,10 +130,6 @@ class LogFile:
             self._open_line = not whole.endswith(b"\n")
         return self.complete
 
-    def tail(self, count: int) -> list[LogLine]:
-        """Return the last lines. It needs no index."""
-        return self.before(self.size, count)
-
     def before(self, offset: int, count: int) -> list[LogLine]:
         """Return the ``count`` lines before ``offset``: a line start, or the end of the file."""
         out: list[LogLine] = []
@@ -164,29 +148,6 @@ class LogFile:
             out.append(self._line(offset, end))
             offset = end
         return out
-
-    def lines(self, first: int, count: int) -> list[LogLine]:
-        """Return lines by number, from 0; those that the index has not reached are left out."""
-        start = self.offset_of(first)
-        return [] if start is None else self.after(start, count)
-
-    def offset_of(self, number: int) -> int | None:
-        """Return where line ``number`` starts; None if it does not exist or is not indexed yet."""
-        if number < 0 or number > self._newlines:
-            return None
-        if number == 0:
-            return 0 if self.size else None
-        # the newline before it is the number-th; it lies in the last block that starts with fewer
-        at = bisect_right(self._counts, number - 1) - 1
-        base = at * self._block
-        data = self._read(base, min(self._block, self._indexed - base))
-        position = -1
-        for _ in range(number - self._counts[at]):
-            position = data.find(b"\n", position + 1)
-            if position < 0:
-                return None
-        start = base + position + 1
-        return start if start < self.size else None
 
     def number_of(self, offset: int) -> int | None:
         """Return the number of the line that holds an offset; None if it is not indexed yet."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from torc_tui.tui.logs.file_search import matcher, whole_lines
+from torc_tui.tui.logs.file_search import matcher, matching_lines, whole_lines
 from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.views.ansi import one_line
 
@@ -58,7 +58,7 @@ def hits_in(
         with open(log.stream.path, "rb", buffering=0) as file:
             for part in whole_lines(file, step=step, stop=stop, piece=16 * step):
                 counted = 0
-                for start, at, end in _matches(part, places):
+                for start, at, end in matching_lines(part, places):
                     newlines += part.count(b"\n", counted, start)
                     counted = start
                     text = _excerpt(part, start, at, end)
@@ -68,19 +68,6 @@ def hits_in(
                 yield None
     except OSError:
         return
-
-
-def _matches(
-    part: bytes, places: Callable[[bytes], Iterator[int]]
-) -> Iterator[tuple[int, int, int]]:
-    """Yield for each line that matches its start, the place of the match, and its end."""
-    until = 0
-    for at in places(part):
-        if at < until:
-            continue
-        end = part.find(b"\n", at)
-        until = end + 1 if end >= 0 else len(part) + 1
-        yield part.rfind(b"\n", 0, at) + 1, at, until
 
 
 def _excerpt(part: bytes, start: int, at: int, end: int) -> str:

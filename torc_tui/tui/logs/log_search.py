@@ -22,54 +22,32 @@ from torc_tui.tui.logs.merged_log import Stream
 from torc_tui.tui.look.text_layout import Line, Span
 from torc_tui.tui.widgets.command_node import move_by_key
 from torc_tui.tui.widgets.overlay import Overlay, Words
-from torc_tui.tui.widgets.table_model import Cell, Column, Key
+from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
+from torc_tui.wording import count
 
 TAKE_EVERY = 0.1
 """Seconds between two looks at what was found."""
 
 
-class HitRows:
-    """Keys are numbers of hits, in the order in which they were found."""
+COLUMNS = (
+    Column("job", "job", 18, minimum=8, importance=0),
+    Column("stream", "", 6, minimum=6, importance=3, sortable=False),
+    Column("line", "line", 7, minimum=5, importance=2, align="right", sortable=False),
+    Column("text", "text", 40, minimum=12, importance=1, grow=1, sortable=False),
+)
 
-    columns = (
-        Column("job", "job", 18, minimum=8, importance=0),
-        Column("stream", "", 6, minimum=6, importance=3, sortable=False),
-        Column("line", "line", 7, minimum=5, importance=2, align="right", sortable=False),
-        Column("text", "text", 40, minimum=12, importance=1, grow=1, sortable=False),
-    )
 
-    def __init__(self, grep: LogGrep) -> None:
-        self.grep = grep
-
-    def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
-        hits = self.grep.hits
-        keys = list(range(len(hits)))
-        if sort == "job":
-            keys.sort(key=lambda key: hits[key].log.job, reverse=reverse)
-        elif reverse:
-            keys.reverse()
-        return keys
-
-    def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
-        hit = self.grep.hits[key]  # type: ignore[call-overload]  # keys are numbers
-        return [
-            self._cell(hit, column.key, width)
-            for column, width in zip(columns, widths, strict=True)
-        ]
-
-    def _cell(self, hit: LogHit, column: str, width: int) -> Cell:
-        match column:
-            case "job":
-                return (hit.log.job, "text")
-            case "stream":
-                return (
-                    hit.log.stream.name,
-                    "stderr" if hit.log.stream.name == "stderr" else "faint",
-                )
-            case "line":
-                return (f"{hit.line:,}", "muted")
-        return lit(hit.text.strip(), hit.pattern, width)
+def _cell(hit: LogHit, column: str, width: int) -> Cell:
+    match column:
+        case "job":
+            return (hit.log.job, "text")
+        case "stream":
+            stream = hit.log.stream.name
+            return (stream, "stderr" if stream == "stderr" else "faint")
+        case "line":
+            return (f"{hit.line:,}", "muted")
+    return lit(hit.text.strip(), hit.pattern, width)
 
 
 def lit(text: str, pattern: str, width: int) -> Line:
@@ -91,7 +69,7 @@ def lit(text: str, pattern: str, width: int) -> Line:
 
 
 class LogSearch(Overlay[LogHit]):
-    """See the module. The result is a ``LogHit`` or None."""
+    """Searches the logs of all jobs. The result is a ``LogHit`` or None."""
 
     DEFAULT_CSS = """
     LogSearch > .box { width: 120; height: 90%; }
@@ -104,6 +82,8 @@ class LogSearch(Overlay[LogHit]):
         self.torc = torc
         self.workflow_id = workflow_id
         self.grep = grep
+        self.rows = ListRows(COLUMNS, _cell, lambda hit, column: hit.log.job)
+        self.table = VirtualTable(self.rows, empty="")
         self._shows = grep.turn
 
     def compose(self) -> ComposeResult:
@@ -114,64 +94,41 @@ class LogSearch(Overlay[LogHit]):
                 self.grep.pattern, placeholder="words to look for, then enter", compact=True
             )
             yield Words([[("", "")]], id="said")
-            yield VirtualTable(HitRows(self.grep), empty="")
+            yield self.table
 
     def on_mount(self) -> None:
         field = self.query_one(Input)
         field.focus()
         field.select_all()
-        self._tell()
+        self._show_hits()
         self.set_interval(TAKE_EVERY, self._tick)
 
     def on_unmount(self) -> None:
         self.grep.stop()
 
-    @property
-    def _table(self) -> VirtualTable:
-        return self.query_one(VirtualTable)
-
     def _tick(self) -> None:
         grep = self.grep
         if grep.turn != self._shows:
             self._shows = grep.turn
-            self._table.reload()
-            self._table.move_to(0)
-            self._tell()
+            self._show_hits()
+            self.table.move_to(0)
         if grep.take():
-            self._table.reorder()
-            self._tell()
+            self._show_hits()
+
+    def _show_hits(self) -> None:
+        """Show the hits so far; rows only join at the end of the same search."""
+        self.rows.records = dict(enumerate(self.grep.hits))
+        self.table.reorder()
+        self._tell()
 
     def _tell(self) -> None:
         grep = self.grep
-        if self.grep.asking:
-            said: Line = [("looking which logs there are …", "muted")]
+        if grep.asking:
+            said: Line = [("reading the list of logs …", "muted")]
         elif not grep.pattern:
             said = [("the newest log of every job; lower case finds any case", "faint")]
         else:
-            far = (
-                ""
-                if grep.done
-                else f" · {grep.searched:,} of {grep.files:,} logs searched · esc stops"
-            )
-            jobs = f"{len(grep.jobs):,} job{'' if len(grep.jobs) == 1 else 's'}"
-            text = (
-                f"{grep.total:,} lines in {jobs}"
-                if grep.total
-                else "no hit"
-                if grep.done
-                else "no hit yet"
-            )
-            said = [
-                (text, "accent" if grep.total else "warning" if grep.done else "muted"),
-                (far, "muted"),
-            ]
-            if grep.total > len(grep.hits):
-                said = [*said, (f" · {min(len(grep.hits), KEPT):,} shown", "faint")]
-            if grep.done and grep.searched < grep.files:
-                said = [
-                    *said,
-                    (f" · stopped after {grep.searched:,} of {grep.files:,} logs", "warning"),
-                ]
+            said = _progress(grep)
         self.query_one("#said", Words).set([said])
 
     # -- searching ---------------------------------------------------------------------------------
@@ -205,7 +162,7 @@ class LogSearch(Overlay[LogHit]):
 
     def choose(self) -> None:
         """Go to the line under the cursor."""
-        key = self._table.cursor
+        key = self.table.cursor
         if isinstance(key, int) and key < len(self.grep.hits):
             self.dismiss(self.grep.hits[key])
 
@@ -226,11 +183,28 @@ class LogSearch(Overlay[LogHit]):
 
     def on_key(self, event: events.Key) -> None:
         if isinstance(self.focused, Input):
-            move_by_key(event, self._table)
+            move_by_key(event, self.table)
+
+
+def _progress(grep: LogGrep) -> Line:
+    """Return how many lines were found, and how many logs were searched for them."""
+    searched = f"{grep.searched:,} of {grep.files:,} logs"
+    if grep.total:
+        jobs = count(len(grep.jobs), "job")
+        said: list[Span] = [(f"{count(grep.total, 'line')} in {jobs}", "accent")]
+    else:
+        said = [("no hit", "warning") if grep.done else ("no hit yet", "muted")]
+    if not grep.done:
+        said.append((f" · {searched} searched · esc stops", "muted"))
+    if grep.total > len(grep.hits):
+        said.append((f" · {min(len(grep.hits), KEPT):,} shown", "faint"))
+    if grep.done and grep.searched < grep.files:
+        said.append((f" · stopped after {searched}", "warning"))
+    return said
 
 
 def _logs(source: Source, workflow_id: int) -> list[LogSource]:
-    """In the reader thread: the files of the newest attempts."""
+    """Return the files of the newest attempts; called in the reader thread."""
     from torc_tui.store import log_files
 
     return [

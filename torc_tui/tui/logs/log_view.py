@@ -19,11 +19,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from torc_tui.tui.logs.log_lines import LogLines
+from torc_tui.tui.logs.log_lines import LogLines, sliced
 from torc_tui.tui.logs.log_reader import LogReader
-from torc_tui.tui.logs.log_rows import sliced
-from torc_tui.tui.logs.log_scroll import SIDEWAYS, LogScroll
-from torc_tui.tui.logs.log_selection import LogSelection
+from torc_tui.tui.logs.log_scroll import SIDEWAYS, LogScroll, LogSelection
 from torc_tui.tui.logs.log_window import Window
 from torc_tui.tui.logs.log_windows import LogWindows
 from torc_tui.tui.logs.merged_log import MergedLine, Place, Stream

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from torc_tui.tui.logs.log_reader import LogReader
-from torc_tui.tui.logs.log_scroll import LogScroll
-from torc_tui.tui.logs.log_selection import LogSelection
+from torc_tui.tui.logs.log_scroll import LogScroll, LogSelection
 from torc_tui.tui.logs.log_window import Want, Window
 from torc_tui.tui.logs.merged_log import Place, Stream
 

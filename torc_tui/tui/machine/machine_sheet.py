@@ -11,12 +11,12 @@ from torc_tui.resources.explain import label
 from torc_tui.resources.gpus import GpuState
 from torc_tui.tui.feed.machine import MachineWatch, Ring
 from torc_tui.tui.look.text_layout import Line, Span, fit, fit_line, line_width, sanitize
-from torc_tui.tui.machine.charts import blocks
-from torc_tui.tui.machine.gpu_lines import (
+from torc_tui.tui.machine.sheet_parts import (
     FREE,
     OTHERS,
     OWN,
     RESERVED,
+    blocks,
     device_words,
     figures,
     memory_bar,

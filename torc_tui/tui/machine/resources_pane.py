@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,24 +10,12 @@ from textual.app import ComposeResult
 from torc_tui.model import Event
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.frame.ports import PaneHost
-from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.machine.machine_sheet import draw
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 
 
-class MachinePicture(TextDrawing):
-    """Lines, some of which stand for a job that a click selects."""
-
-    def __init__(self, lines: Sequence[Line], jobs: Mapping[int, int]) -> None:
-        super().__init__(lines)
-        self.jobs = jobs
-
-    def hit(self, x: int, y: int) -> int | None:
-        return self.jobs.get(y)
-
-
 class ResourcesPane(Pane):
-    """See the module."""
+    """The machine and the jobs that hold its resources; a click on a job selects it."""
 
     NAME: ClassVar[str] = "resources"
     PER_JOB: ClassVar[bool] = False
@@ -54,7 +42,7 @@ class ResourcesPane(Pane):
             return
         width, height = self.size.width - 1, self.size.height
         lines, jobs = draw(machine, self.host.workflow_id, width, height)
-        self.canvas.set_drawing(MachinePicture(lines, jobs))
+        self.canvas.set_drawing(TextDrawing(lines, jobs))
 
     def on_line_canvas_hit(self, event: LineCanvas.Hit) -> None:
         self.host.go_to_job(event.what, focus=False)

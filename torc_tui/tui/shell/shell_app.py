@@ -24,41 +24,31 @@ class ShellApp(AppPort, Protocol):
     @property
     def screen(self) -> Screen[Any]:
         """Return the screen on top."""
-        ...
 
     @property
     def available_themes(self) -> Mapping[str, Theme]:
         """Return all themes by name."""
-        ...
 
     def front(self) -> TorcScreen | None:
         """Return the uppermost screen that is not a dialog."""
-        ...
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the app itself."""
-        ...
 
     def take_machine(self, news: MachineNews) -> None:
         """Take a reading of the machine."""
-        ...
 
     def tell_batcher(self, now: float) -> None:
         """Show collected notifications that are due."""
-        ...
 
     def bell(self) -> None:
         """Ring the bell of the terminal."""
-        ...
 
     def write_terminal(self, text: str) -> None:
         """Write a control sequence to the terminal."""
-        ...
 
     def action_suspend_process(self) -> None:
         """Suspend the app, as ctrl+z does with other programs."""
-        ...
 
     def save_screenshot(self) -> str:
         """Write a picture of the screen; return its path."""
-        ...

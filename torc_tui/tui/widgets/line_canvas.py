@@ -28,15 +28,12 @@ class Drawing(Protocol):
     @property
     def size(self) -> tuple[int, int]:
         """Return width and height in cells."""
-        ...
 
     def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
         """Return ``height`` lines of the part that begins at ``x``, ``y``; they may be short."""
-        ...
 
     def hit(self, x: int, y: int) -> int | None:
         """Return the number of the object at a cell, or None."""
-        ...
 
 
 class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
@@ -197,10 +194,11 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
 
 
 class TextDrawing:
-    """Lines to read. Subclasses may give a meaning to some of them (``hit``)."""
+    """Lines to read; ``links`` maps the numbers of some of them to what a click on them means."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[Line], links: Mapping[int, int] | None = None) -> None:
         self.lines = lines
+        self.links = links or {}
         self.width = max(map(line_width, lines), default=0)
 
     @property
@@ -212,4 +210,4 @@ class TextDrawing:
         return shown if x == 0 else [without_start(line, x) for line in shown]
 
     def hit(self, x: int, y: int) -> int | None:
-        return None
+        return self.links.get(y)

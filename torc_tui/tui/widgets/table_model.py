@@ -52,15 +52,12 @@ class Rows(Protocol):
     @property
     def columns(self) -> Sequence[Column]:
         """Return all columns."""
-        ...
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
         """Return the keys of all rows to show, filtered and sorted (None: the natural order)."""
-        ...
 
     def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
         """Return the cells of a row; the table cuts text that is longer than its column."""
-        ...
 
 
 class ListRows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from torc_tui.errors import Refused
 from torc_tui.model import Job
@@ -27,7 +27,7 @@ from torc_tui.operations.user_action import (
     shell_line,
 )
 from torc_tui.status import HELD
-from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.frame.ports import HasApp
 from torc_tui.tui.jobs.job_table import JobTable
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.widgets.choice import Confirm
@@ -48,19 +48,10 @@ IDS = 20
 """Ids in a command line."""
 
 
-class ActionScreen(Protocol):
-    """The screen that the actions belong to."""
-
-    @property
-    def torc(self) -> AppPort:
-        """Return the app."""
-        ...
-
-
 class JobActions:
-    """See the module."""
+    """The handlers of the actions on the chosen jobs of a table."""
 
-    def __init__(self, screen: ActionScreen, model: WorkflowModel, table: JobTable) -> None:
+    def __init__(self, screen: HasApp, model: WorkflowModel, table: JobTable) -> None:
         self._screen = screen
         self._model = model
         self._table = table

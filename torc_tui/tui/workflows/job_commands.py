@@ -32,15 +32,13 @@ class CommandHost(PaneHost, Protocol):
 
     def focus_pane(self) -> None:
         """Give the keys to the pane on screen."""
-        ...
 
     async def show_tab(self, name: str) -> None:
         """Bring a tab to the front."""
-        ...
 
 
 class JobCommands:
-    """See the module."""
+    """The handlers of these commands."""
 
     def __init__(self, host: CommandHost) -> None:
         self._host = host

@@ -79,13 +79,10 @@ class RunnerStartupCheck:
 
 def log_tail(path: str, start: int) -> list[str]:
     """Return the last lines that were written into a log after ``start`` bytes."""
-    try:
-        with open(path, "rb") as file:
-            end = file.seek(0, os.SEEK_END)
-            file.seek(max(start, end - TAIL))
-            text = file.read(TAIL).decode("utf-8", "replace")
-    except OSError:
-        return []
+    from torc_tui.operations.stderr_tail import end_of_file
+
+    data, at = end_of_file(path, TAIL)
+    text = data[max(0, start - at) :].decode("utf-8", "replace")
     return [sanitize(line) for line in text.splitlines() if line.strip()][-LINES:]
 
 

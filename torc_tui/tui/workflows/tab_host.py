@@ -1,9 +1,11 @@
-"""The tabs beside the job table: which one is shown, and what reaches their panes."""
+"""The tabs beside the job table: which there are, which one is shown, and what reaches them."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from functools import partial
+from importlib import import_module
+from typing import NamedTuple
 
 from textual.app import ComposeResult
 
@@ -13,10 +15,39 @@ from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.split import Side
 from torc_tui.tui.widgets.tab_bar import TabBar
-from torc_tui.tui.workflows.panes import BY_NAME, TABS
 
 TabChooser = Callable[[str], Awaitable[None]]
 """Shows a tab and gives it the keys."""
+
+
+class Tab(NamedTuple):
+    """One tab. ``follows_table``: the keys stay with the job table when it is chosen."""
+
+    name: str
+    title: str
+    pane: str
+    """``module:class`` below ``torc_tui.tui``."""
+    follows_table: bool = False
+
+    def make(self, host: WorkflowHost) -> Pane:
+        """Import and make the pane."""
+        module, _, name = self.pane.partition(":")
+        pane: Pane = getattr(import_module(f"torc_tui.tui.{module}"), name)(host)
+        return pane
+
+
+TABS = (
+    Tab("overview", "Overview", "jobs.overview_pane:OverviewPane", follows_table=True),
+    Tab("log", "Log", "logs.log_pane:LogPane"),
+    Tab("graph", "Graph", "graph.graph_pane:GraphPane"),
+    Tab("data", "Data", "data.data_pane:DataPane"),
+    Tab("files", "Files", "jobs.record_tables:FilesPane"),
+    Tab("history", "History", "jobs.event_list:HistoryPane", follows_table=True),
+    Tab("events", "Events", "jobs.event_list:EventsPane"),
+    Tab("results", "Results", "jobs.record_tables:ResultsPane"),
+    Tab("resources", "Resources", "machine.resources_pane:ResourcesPane"),
+)
+BY_NAME = {tab.name: tab for tab in TABS}
 
 
 class TabHost(Side):

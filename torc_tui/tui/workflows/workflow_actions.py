@@ -24,7 +24,7 @@ from torc_tui.operations.user_action import (
 )
 from torc_tui.status import HELD, number_of
 from torc_tui.tui.frame.commands import ACTIONS
-from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
@@ -46,18 +46,12 @@ ON_WORKFLOWS = {
 }
 
 
-class WorkflowTarget(Protocol):
+class WorkflowTarget(HasApp, Protocol):
     """The screen that the actions belong to."""
-
-    @property
-    def torc(self) -> AppPort:
-        """Return the app."""
-        ...
 
     @property
     def workflow(self) -> Workflow | None:
         """Return the workflow that actions are about, with its counts."""
-        ...
 
 
 def confirm(
@@ -75,7 +69,7 @@ def text_lines(about: Iterable[str]) -> list[Line]:
 
 
 class WorkflowActions:
-    """See the module."""
+    """The handlers of the actions on the workflow of a screen."""
 
     def __init__(self, target: WorkflowTarget) -> None:
         self._target = target

@@ -32,8 +32,7 @@ from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.job_actions import JobActions
 from torc_tui.tui.workflows.job_commands import JobCommands
-from torc_tui.tui.workflows.panes import BY_NAME
-from torc_tui.tui.workflows.tab_host import TabHost, tab_handlers
+from torc_tui.tui.workflows.tab_host import BY_NAME, TabHost, tab_handlers
 from torc_tui.tui.workflows.workflow_actions import WorkflowActions
 from torc_tui.tui.workflows.workflow_updates import WorkflowUpdates
 from torc_tui.views.workflow_view import WorkflowView

@@ -7,20 +7,28 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from torc_tui.model import Event
+from torc_tui.reasons import Kind, Reason, because
+from torc_tui.status import HELD, NOT_STARTED, SETTLED, TROUBLED, JobStatus
 from torc_tui.tui.feed.handovers import Changes, Found, Gone, Handover, Loaded, Lost
 from torc_tui.tui.feed.machine import MachineNews
-from torc_tui.tui.frame.bars import HeaderBar
-from torc_tui.tui.frame.ports import AppPort
+from torc_tui.tui.frame.bars import HeaderBar, HeaderState
+from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import VOLATILE
 from torc_tui.tui.jobs.job_table import JobTable, recall_folds
 from torc_tui.tui.jobs.workflow_model import DependencyReader, WorkflowModel, outcomes
+from torc_tui.tui.look.status_icons import STATES, STATUS, Sign
+from torc_tui.tui.look.text_layout import sanitize
 from torc_tui.tui.workflows.tab_host import TabHost
-from torc_tui.tui.workflows.workflow_header import header_state
+from torc_tui.views.status_bar import ORDER
 from torc_tui.views.workflow_view import WorkflowView
+from torc_tui.wording import sentence
+
+_QUIET = NOT_STARTED
+"""Statuses that the bar shows as not done."""
 
 
-class UpdatedScreen(Protocol):
+class UpdatedScreen(HasApp, Protocol):
     """The parts of the workflow screen that are brought up to date."""
 
     model: WorkflowModel
@@ -31,26 +39,18 @@ class UpdatedScreen(Protocol):
     dependencies: DependencyReader
 
     @property
-    def torc(self) -> AppPort:
-        """Return the app."""
-        ...
-
-    @property
     def is_attached(self) -> bool:
         """Whether the screen is open."""
-        ...
 
     def reload(self) -> None:
         """Read everything again."""
-        ...
 
     def show_keys(self) -> None:
         """Bring the footer up to date."""
-        ...
 
 
 class WorkflowUpdates:
-    """See the module."""
+    """Passes on news from the threads to the parts of the workflow screen."""
 
     def __init__(self, screen: UpdatedScreen) -> None:
         self._screen = screen
@@ -176,3 +176,46 @@ class WorkflowUpdates:
     def show_header(self) -> None:
         """Bring the header up to date."""
         self._screen.header.state = header_state(self._model, self._screen.torc)
+
+
+def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
+    """Return the content of the header."""
+    if not model.loaded:
+        return HeaderState(
+            title=f"workflow {model.workflow_id}",
+            note=model.gone or "reading …",
+            lost=torc.lost,
+            read_only=torc.read_only,
+        )
+    view = model.view
+    settled = view.count(*SETTLED)
+    waiting = len(view.jobs) - settled - view.count(*HELD)
+    parts = [
+        (view.counts[status], STATUS[status].style) for status in ORDER if status not in _QUIET
+    ]
+    dead = model.rows.reasons.dead
+    return HeaderState(
+        title=view.workflow.name,
+        state=Sign("✖", model.gone, "error") if model.gone else STATES[view.state],
+        run=view.workflow.run_id or None,
+        done=settled,
+        total=len(view.jobs),
+        failed=view.count(*TROUBLED),
+        running=view.count(JobStatus.RUNNING),
+        parts=(*parts, (waiting, "bar-rest")),
+        eta=model.eta,
+        meters=torc.meters,
+        lost=torc.lost,
+        read_only=torc.read_only,
+        orphaned=bool(view.running and dead) and not view.nodes - dead,
+        watches=len(torc.watches),
+        absent=_absent(model.reports),
+    )
+
+
+def _absent(reports: Sequence[Reason]) -> str:
+    """Return the first runner without a heartbeat and since when; the machine tab says more."""
+    for reason in reports:
+        if reason.kind in (Kind.RUNNER_SILENT, Kind.RUNNER_EXPIRED):
+            return sanitize(sentence(because(Kind.RUNNER_SILENT, **dict(reason.arguments))))
+    return ""

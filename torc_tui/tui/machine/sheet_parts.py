@@ -1,4 +1,7 @@
-"""One GPU in words and as a bar: memory, load, and the processes on it. No Textual, no I/O."""
+"""The parts of the machine sheet: one GPU in words and as a bar, and curves of samples.
+
+No Textual, no I/O.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from torc_tui.wording import size
 
 OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning"), ("░", "bar-rest")
 """The parts of a memory bar; each has a sign of its own, since colour alone must tell nothing."""
+_BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
@@ -100,3 +104,28 @@ def device_words(one: Holding, index: Mapping[str, int]) -> str:
         memory = f"·{size(grant.memory)}" if grant.memory and not grant.share else ""
         words.append(name + share + memory)
     return ", ".join(words)
+
+
+def blocks(
+    values: Sequence[float | None], height: int, *, low: float = 0.0, high: float | None = None
+) -> list[str]:
+    """Return a filled curve of ``height`` rows, top first, with a column per value.
+
+    Without ``high``, the largest value fills the whole height.
+    """
+    top = high
+    if top is None:
+        top = max((value for value in values if value is not None), default=low)
+    levels = [_level(value, low, top, 8 * height) for value in values]
+    return [
+        "".join(_BLOCKS[max(0, min(8, level - 8 * row))] for level in levels)
+        for row in range(height - 1, -1, -1)
+    ]
+
+
+def _level(value: float | None, low: float, high: float, steps: int) -> int:
+    """Return 0 to ``steps``; a value above ``low`` is at least 1."""
+    if value is None or value != value or high <= low:
+        return 0
+    part = (value - low) / (high - low)
+    return 0 if part <= 0 else max(1, min(steps, round(part * steps)))
