@@ -10,9 +10,9 @@ from torc_tui.tui.frame.bars import HeaderBar, HeaderState
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import line_width
 from torc_tui.tui.widgets.tab_bar import TabBar
-from torc_tui.tui.workflows import panes
+from torc_tui.tui.workflows import tab_host
 
-TABS = [(tab.name, tab.title) for tab in panes.TABS]
+TABS = [(tab.name, tab.title) for tab in tab_host.TABS]
 
 
 def tabs(current: str, width: int) -> str:
