@@ -155,12 +155,29 @@ DEFAULT_REQUIREMENTS = ResourceRequirements(name="default")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRule:
-    """What to do after some exit codes."""
+    """What to do after some ends of an attempt.
+
+    ``memory``, ``gpu_memory`` and ``runtime`` are factors by which the request of the job grows for
+    its next attempt, up to ``memory_limit`` and ``runtime_limit``. ``then`` says what becomes of
+    the job when it is not retried; None: what the workflow says.
+    """
 
     exit_codes: tuple[int, ...] = ()
+    causes: tuple[str, ...] = ()
     match_all_exit_codes: bool = False
-    recovery_script: str | None = None
     max_retries: int = 3
+    delay: float = 0.0
+    backoff: float = 1.0
+    max_delay: float | None = None
+    memory: float | None = None
+    gpu_memory: float | None = None
+    runtime: float | None = None
+    memory_limit: int | None = None
+    runtime_limit: float | None = None
+    recovery_script: str | None = None
+    recovery_timeout: float = 600.0
+    if_script_fails: Literal["retry", "fail"] = "retry"
+    then: Literal["fail", "pending", "ignore"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,10 +216,12 @@ class Action:
 class ExecutionConfig:
     """How jobs are run and stopped.
 
-    ``gpu_binding`` says how CUDA_VISIBLE_DEVICES names the GPUs.
+    Without ``enforce_runtime``, a declared runtime is used for planning only. ``gpu_binding`` says
+    how CUDA_VISIBLE_DEVICES names the GPUs.
     """
 
     limit_resources: bool = True
+    enforce_runtime: bool = True
     termination_signal: str = "SIGTERM"
     sigterm_lead_seconds: float = 30.0
     sigkill_headroom_seconds: float = 60.0
@@ -673,6 +692,7 @@ class Job:
     interrupted: bool = False
     hold_reason: Reason | None = None
     suspended: bool = False
+    ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -680,7 +700,8 @@ class Workflow:
     """A workflow as lists show it.
 
     ``counts`` has one number per status that occurs; ``interrupted`` is how many of the terminated
-    jobs were stopped with their runner and run again with the next one.
+    jobs were stopped with their runner and run again with the next one, ``ignored`` how many jobs
+    did not succeed and count as if they had, by their failure rule.
     """
 
     id: int
@@ -698,6 +719,7 @@ class Workflow:
     last_seq: int = 0
     counts: Mapping[JobStatus, int] = field(default_factory=dict)
     interrupted: int = 0
+    ignored: int = 0
     settings: Mapping[str, Json] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     execution_config: ExecutionConfig = ExecutionConfig()
@@ -715,4 +737,5 @@ class Workflow:
             is_paused=self.is_paused,
             is_archived=self.is_archived,
             interrupted=self.interrupted,
+            ignored=self.ignored,
         )

@@ -78,7 +78,8 @@ class Kind(StrEnum):
     USER_DATA_NOT_WRITTEN = "user_data_not_written"
     BACKGROUND_ENDED = "background_ended"
     SCRIPT_FAILED = "script_failed"
-    BACKGROUND_PROCESSES = "background_processes"
+    NOT_GROWN = "not_grown"
+    GROWN = "grown"
     UNKILLABLE = "unkillable"
     SCHEMA_MISMATCH = "schema_mismatch"
 
@@ -197,8 +198,9 @@ KINDS: Mapping[Kind, frozenset[str]] = {
         Kind.FILES_NOT_WRITTEN: "files code",
         Kind.USER_DATA_NOT_WRITTEN: "names",
         Kind.BACKGROUND_ENDED: "processes",  # (name, pid) of what the job left behind
-        Kind.SCRIPT_FAILED: "code log error",
-        Kind.BACKGROUND_PROCESSES: "processes",  # (pid, name) of each that was ended
+        Kind.SCRIPT_FAILED: "code log error limited",  # `limited`: the seconds after which it ended
+        Kind.NOT_GROWN: "resource requested limit",  # `limit`: machine, or the key of the rule
+        Kind.GROWN: "memory gpu_memory runtime",  # (before, after) of each that has grown
         Kind.UNKILLABLE: "pids",
         Kind.SCHEMA_MISMATCH: "name violations",
         # What a runner reports about its machine, database and actions. `lack` of a shortage

@@ -146,18 +146,20 @@ def workflow_state(
     is_paused: bool = False,
     is_archived: bool = False,
     interrupted: int = 0,
+    ignored: int = 0,
 ) -> WorkflowState:
     """Return the one state that every command and screen shows for a workflow.
 
     ``counts`` is the number of jobs per status. ``interrupted`` is how many of the terminated jobs
-    were stopped with their runner and run again with the next one.
+    were stopped with their runner and run again with the next one, ``ignored`` how many jobs did
+    not succeed and count as if they had.
     """
     if is_archived:
         return WorkflowState.ARCHIVED
     if not any(counts.values()):
         return WorkflowState.EMPTY
     if is_complete(counts) and not interrupted:
-        if not number_of(counts, UNSUCCESSFUL):
+        if number_of(counts, UNSUCCESSFUL) <= ignored:
             return WorkflowState.COMPLETED
         return WorkflowState.CANCELED if is_canceled else WorkflowState.FAILED
     active = number_of(counts, HELD) > 0

@@ -15,6 +15,8 @@ from torc_tui.quoting import quoted
 _MEMORY = re.compile(r"(\d{1,19})\s*([kmgt]?)", re.IGNORECASE)
 _SHIFT = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _MEMORY_LIMIT = 1 << 60
+_FACTOR = re.compile(r"[x×*]\s*(\d{1,6}(?:\.\d{1,6})?)", re.IGNORECASE)
+MOST_FACTOR = 100
 
 _NUMBER = r"(\d{1,12}(?:[.,]\d{1,9})?)"
 _DURATION = re.compile(
@@ -57,6 +59,21 @@ def _memory_hint(text: str) -> str:
         return "write an integer with k, m, g or t, such as 512m or 16g"
     exact = Decimal(match[1] + (match[2] or "")) * (1 << _SHIFT[match[3].lower()])
     return f"write {format_memory(int(exact))}"
+
+
+def parse_factor(value: object) -> float:
+    """Return the factor by which a request grows: 1.5 for ``"x1.5"``, ``"1.5"`` or 1.5."""
+    found = _FACTOR.fullmatch(value.strip()) if isinstance(value, str) else None
+    number = found[1] if found else value
+    if isinstance(number, bool) or not isinstance(number, (int, float, str)):
+        raise ValueError("must be a factor such as x1.5")
+    try:
+        factor = float(number)
+    except ValueError:
+        raise ValueError(f"{quoted(str(value), 40)} is not a factor", "write x1.5") from None
+    if not 1 < factor <= MOST_FACTOR:
+        raise ValueError(f"must be above 1 and at most {MOST_FACTOR}, not {number}", "write x1.5")
+    return factor
 
 
 def format_memory(size: int) -> str:

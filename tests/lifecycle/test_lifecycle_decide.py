@@ -20,6 +20,7 @@ from torc_tui.lifecycle.decide import (
     settle,
     verdict,
 )
+from torc_tui.lifecycle.failure_policy import Policies
 from torc_tui.model import AttemptKey, Cause, Exited, FailureRule
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import JobStatus
@@ -119,12 +120,13 @@ def test_n_retries_after_the_first_attempt(
     code: int, rules: Sequence[FailureRule], used: int, retried: bool
 ) -> None:
     assert (
-        outcome(exited(code), AttemptFacts(rules=rules, retries=used)).retry is not None
+        outcome(exited(code), AttemptFacts(policies=Policies(rules), retries=used)).retry
+        is not None
     ) is retried
 
 
 def test_a_missing_output_may_be_retried_by_code_one() -> None:
-    facts = AttemptFacts(rules=(FailureRule(exit_codes=(1,)),), missing_files=OUT)
+    facts = AttemptFacts(policies=Policies((FailureRule(exit_codes=(1,)),)), missing_files=OUT)
     assert outcome(exited(0), facts).retry
 
 
@@ -182,7 +184,8 @@ def test_signal_codes(code: int) -> None:
         (None, Cause.LOST, 1, ("hpc1",), S.TERMINATED, True),
         (137, Cause.LOST, 1, ("hpc1",), S.TERMINATED, True),
         (None, Cause.LOST, 0, ("hpc1", "hpc2"), S.FAILED, False),
-        (None, Cause.GPU_LOST, 2, (), S.FAILED, False),
+        (None, Cause.GPU_LOST, 2, (), S.TERMINATED, True),
+        (None, Cause.GPU_LOST, 0, (), S.FAILED, False),
     ],
 )
 def test_lost(
@@ -251,7 +254,7 @@ def test_settle_tells_who_succeeded() -> None:
 
 def test_first_retry() -> None:
     """Without a count, no retry was used."""
-    assert outcome(exited(1), AttemptFacts(rules=ANY_ONCE)).retry is ANY_ONCE[0]
+    assert outcome(exited(1), AttemptFacts(policies=Policies(ANY_ONCE))).retry is ANY_ONCE[0]
 
 
 def test_codes_of_torc() -> None:
@@ -265,7 +268,7 @@ def test_codes_of_torc() -> None:
 
 def test_end_of_runner() -> None:
     """The end of a runner uses no retry and asks no handler."""
-    facts = AttemptFacts(rules=ANY_ONCE)
+    facts = AttemptFacts(policies=Policies(ANY_ONCE))
     for cause in (Cause.STOPPED, Cause.TIME_LIMIT):
         found = outcome(exited(143, cause), facts)
         assert (found.retry, found.interrupted, found.releases) == (None, True, False)

@@ -22,6 +22,8 @@ HONORED = {
     "hash_limit": "1g",
     "on_lost": "fail",
     "shell": "bash -eu -c",
+    "on_oom": "x1.5",
+    "on_timeout": "{runtime: x2}",
 }
 IGNORED = {
     "slurm_defaults": "{account: a}",

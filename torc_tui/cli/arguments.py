@@ -149,6 +149,12 @@ def _duration(value: str) -> float:
     return parse_duration(value)
 
 
+def _growth(value: str) -> float:
+    from torc_tui.units import parse_factor
+
+    return parse_factor(value)
+
+
 def _moment(value: str) -> float:
     from datetime import datetime, timedelta
 
@@ -177,6 +183,7 @@ SIZE = _checked(_size, "a size")
 DURATION = _checked(_duration, "a duration")
 FACTOR = _checked(_factor, "a number greater than 0")
 PERCENT = _checked(_number_to(MOST_SECONDS), "a percentage from 0")
+GROWTH = _checked(_growth, "a factor above 1 and at most 100, such as x1.5")
 MOMENT = _checked(_moment, "a time such as 18:30 or 2030-01-31T18:30")
 
 _METAVARS: dict[Callable[[str], Any], str] = {
@@ -193,6 +200,7 @@ _METAVARS: dict[Callable[[str], Any], str] = {
     MOMENT: "TIME",
     FACTOR: "X",
     PERCENT: "PERCENT",
+    GROWTH: "FACTOR",
 }
 
 TEMPLATES = ("diamond", "sweep", "config-pipeline", "gpu", "slurm")

@@ -19,6 +19,7 @@ from torc_tui.cli.arguments import (
     FACTOR,
     FILE,
     GIB,
+    GROWTH,
     INTEGER,
     JOB,
     JOBS,
@@ -146,6 +147,16 @@ _RUNNING = (
     ),
     flag("--gpu-by-index", help="name GPUs by index in CUDA_VISIBLE_DEVICES, not by UUID"),
     flag("--no-limit-resources", help="count memory and runtime, but do not enforce them"),
+    arg(
+        "--on-oom",
+        type=GROWTH,
+        help="retry jobs that run out of memory with more of it, such as x1.5",
+    ),
+    arg(
+        "--on-timeout",
+        type=GROWTH,
+        help="retry jobs that run longer than their runtime with more of it, such as x1.5",
+    ),
     flag("-q", "--quiet", help="show no progress"),
     flag("--detach", help="run in the background"),
 )

@@ -34,7 +34,11 @@ _ONE_BY_ONE = 3
 """More failed jobs than this are shown by reason."""
 _PRESET = ("num_cpus", "memory_gb", "num_gpus", "max_parallel_jobs", "grace")
 """Options that the settings ``client.run.*`` may give."""
-_PASSED_ON = (*_PRESET, "time_limit", "output_dir", "gpu_foreign", "gpu_wait", "virtual_gpus")
+_PASSED_ON = (
+    *_PRESET,
+    *("time_limit", "output_dir", "gpu_foreign", "gpu_wait", "virtual_gpus"),
+    *("on_oom", "on_timeout"),
+)
 """Options of a runner in the background."""
 
 
@@ -118,6 +122,8 @@ def options_of(call: Call) -> RunOptions:
         gpus_by_index=given.gpu_by_index,
         gpu_wait=WAIT_SECONDS if gpu_wait is None else gpu_wait,
         virtual_gpus=given.virtual_gpus,
+        on_oom=given.on_oom,
+        on_timeout=given.on_timeout,
     )
 
 
@@ -256,6 +262,7 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
         "interrupted": report.interrupted,
         "message": report.message,
         "exec_time_s": round(report.exec_time, 3),
+        "ignored": report.ignored,
         "counts": {state.word: report.counts.get(state, 0) for state in JobStatus},
         "failed": report.failed,
         "failed_actions": report.failed_actions,
@@ -290,6 +297,8 @@ def _summary(report: RunReport, workflow: Workflow, *, is_idle: bool) -> str:
     counts = [status_counts(report.counts)] if any(report.counts.values()) else []
     if report.failed_actions:
         counts.append(f"{count(len(report.failed_actions), 'action')} failed")
+    if report.ignored:
+        counts.append(f"{count(report.ignored, 'failure')} ignored")
     if not is_idle:
         counts.append(f"in {duration(report.exec_time)}")
     return f"Workflow {workflow.id} ({workflow.name}) {_outcome(report)}: {', '.join(counts)}"

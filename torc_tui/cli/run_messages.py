@@ -12,7 +12,7 @@ from torc_tui.engine.report import UnschedulableJob
 from torc_tui.model import Event, Machine, Workflow
 from torc_tui.reasons import decode
 from torc_tui.store.database import Store
-from torc_tui.wording import KEPT, count, duration, end_sentence, lasted, readable, size
+from torc_tui.wording import IGNORED, KEPT, count, duration, end_sentence, lasted, readable, size
 
 _STDERR_LINES = 5
 _SHOWN_FAILURES = 10
@@ -77,6 +77,8 @@ class RunMessages:
         seconds = lasted(event)
         if seconds is not None and event.kind != "job_canceled":
             text += f" {'after' if failed else 'in'} {duration(seconds)}"
+        if event.data.get("ignored"):
+            text += f"; {IGNORED}"
         if not failed or event.job_id is None:
             return [text]
         self.failures += 1
@@ -135,4 +137,8 @@ def _attempt(event: Event) -> str:
     data = readable(event.data)
     number, of, reason = data.get("number", data.get("attempt")), data.get("of"), data.get("reason")
     attempt = "" if number is None else f"attempt {number}" + (f" of {of}" if of else "")
+    if data.get("not_before") is not None:
+        attempt += f" in {duration(max(0.0, round(data['not_before'] - event.timestamp, 1)))}"
+    if data.get("grown"):
+        attempt += f", {data['grown']}"
     return ": ".join(str(part) for part in (attempt, reason) if part)

@@ -12,7 +12,7 @@ from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, is_complete, number_of
 from torc_tui.store import runner_liveness, workflows
-from torc_tui.wording import duration, time_range
+from torc_tui.wording import count, duration, time_range
 
 if TYPE_CHECKING:
     from torc_tui.operations.job_facts import Unschedulable
@@ -101,10 +101,10 @@ def wait(call: Call) -> int:
 
 
 def _exit_status(workflow: Workflow) -> int:
-    """Return 0 if every job succeeded, 1 if some did not, 3 if some have not finished."""
+    """Return 0 if every job succeeded or is ignored, 1 if not, 3 if some have not finished."""
     if not is_complete(workflow.counts):
         return NOT_FINISHED
-    return FAILED if number_of(workflow.counts, UNSUCCESSFUL) else OK
+    return FAILED if number_of(workflow.counts, UNSUCCESSFUL) > workflow.ignored else OK
 
 
 def _unschedulable(call: Call, workflow: Workflow) -> tuple[list[Unschedulable], bool]:
@@ -132,6 +132,7 @@ def _status_record(call: Call, workflow: Workflow, never: list[Unschedulable]) -
         "total_jobs": sum(counts.values()),
         "finished_jobs": number_of(workflow.counts, SETTLED),
         "jobs_by_status": counts,
+        "ignored_jobs": workflow.ignored,
         "elapsed_seconds": elapsed,
         "eta_seconds": eta,
     }
@@ -168,6 +169,8 @@ def _print_status(workflow: Workflow, record: dict[str, Any], *, stuck: bool) ->
     if suspended := record["suspended_jobs"]:
         counts.append(f"{suspended} of the running jobs suspended")
     jobs = f"{finished} of {total} finished" if total else "none"
+    if workflow.ignored:
+        counts.append(f"{count(workflow.ignored, 'failure')} ignored")
     eta = record["eta_seconds"]
     output.fields(
         [

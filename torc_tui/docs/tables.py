@@ -7,7 +7,7 @@ the code that they describe.
 from __future__ import annotations
 
 EXIT_CODES: tuple[tuple[int, str], ...] = (
-    (0, "success; for `run`: every job completed"),
+    (0, "success; for `run`: every job completed or is ignored"),
     (
         1,
         "the work failed; for `run`: some job failed, was canceled or terminated, or an action of"
@@ -45,6 +45,7 @@ JOB_VARIABLES: tuple[tuple[str, str], ...] = (
 
 SCRIPT_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_RETURN_CODE", "in recovery scripts: return code of the failed attempt"),
+    ("TORC_CAUSE", "in recovery scripts: cause of its end, such as `exit` or `oom`"),
     ("TORC_NOTICE", "in `tui.notify_command`: the sentence of the notification"),
 )
 """Variables that scripts get which run for a workflow or the app."""

@@ -17,6 +17,7 @@ ORDER = (
     "jobs",
     "user-data",
     "failures",
+    "retries",
     "rerun",
     "resources",
     "gpus",

@@ -15,12 +15,22 @@ from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker, attempt_files
 from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
 from torc_tui.executors.session_signals import signal_number
-from torc_tui.lifecycle.decide import REQUESTED, RERUN, AttemptFacts, Outcome, outcome
-from torc_tui.model import AttemptKey, Cause, Exited, Usage
+from torc_tui.lifecycle.decide import (
+    REQUESTED,
+    RERUN,
+    AttemptFacts,
+    Outcome,
+    outcome,
+    reruns_left,
+)
+from torc_tui.lifecycle.failure_policy import NO_POLICIES, Policies, Request
+from torc_tui.model import AttemptKey, Cause, Exited, FailureRule, Machine, Usage
 from torc_tui.reasons import Kind, Reason, because
+from torc_tui.resources.pool import Pool
 from torc_tui.status import TROUBLED, JobStatus
 from torc_tui.store import scheduling
 from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store
 from torc_tui.store.run_context import RunContext
 
 TYPE_CHECKING = False
@@ -37,9 +47,10 @@ FULL_DISK_BYTES = 1 << 20
 class AttemptEnds:
     """Judge the ends of the attempts of one workflow."""
 
-    def __init__(self, maker: OrderMaker, outputs: DeclaredOutputs) -> None:
+    def __init__(self, maker: OrderMaker, outputs: DeclaredOutputs, pool: Pool) -> None:
         self._maker = maker
         self._outputs = outputs
+        self._pool = pool
         stop_signal = signal_number(maker.context.execution.termination_signal)
         self._stop_codes = frozenset({None, 128 + SIGKILL, 128 + stop_signal})
         self._excerpts: dict[AttemptKey, Excerpt] = {}
@@ -66,9 +77,10 @@ class AttemptEnds:
         for report in exited:
             flight = in_flight[report.key.job_id]
             if report.return_code == 0 and flight.job.output_files is not None:
-                checks[report.key] = self._outputs.check(
+                flight.checked = flight.checked or self._outputs.check(
                     flight.job.output_files, flight.outputs_before
                 )
+                checks[report.key] = flight.checked
         return checks
 
     def judge(
@@ -78,24 +90,21 @@ class AttemptEnds:
         exited: Exited,
         outputs: OutputCheck,
         *,
-        may_retry: bool,
+        is_ending: bool,
     ) -> scheduling.Ended:
         """Return the end of an attempt with its outcome."""
         context = self._maker.context
         if not _is_usage_recorded(context):
             exited = replace(exited, usage=Usage())
-        missing_data: Sequence[str] = ()
-        if exited.return_code == 0 and flight.job.output_user_data is not None:
-            missing_data = scheduling.empty_output_data(conn, flight.job.output_user_data)
+        missing_data = _missing_data(conn, flight, exited)
         if exited.cause is Cause.LOST and exited.ended_at < flight.last_seen:
             exited = replace(exited, ended_at=flight.last_seen)
         if exited.cause is None and (
             flight.stop_requested == RERUN or (flight.stop_requested and exited.return_code != 0)
         ):
             exited = replace(exited, cause=Cause.CANCELED)
-        verdict = outcome(exited, self._facts(flight, outputs, missing_data))
-        if not may_retry and verdict.retry:
-            verdict = replace(verdict, retry=None)
+        facts = self._facts(flight, exited, outputs, missing_data)
+        verdict = outcome(exited, replace(facts, is_ending=is_ending))
         if verdict.reason is not None and verdict.reason.kind is Kind.EXIT:
             verdict = replace(verdict, reason=_with_full_disk(verdict.reason, flight.output_dir))
         return scheduling.Ended(
@@ -118,19 +127,63 @@ class AttemptEnds:
         end = End(verdict.cause, verdict.return_code, verdict.reason)
         return signature_of(end, self._excerpts.get(key)).encode()
 
-    def recovery_script(self, flight: InFlight, exited: Exited) -> str | None:
-        """Return the script that must run before the attempt is retried; None without one."""
-        verdict = outcome(exited, self._facts(flight, OutputCheck(), ()))
-        return verdict.retry.recovery_script if verdict.retry else None
+    def needs_script(
+        self,
+        store: Store,
+        flight: InFlight,
+        exited: Exited,
+        outputs: Mapping[AttemptKey, OutputCheck],
+    ) -> Outcome | None:
+        """Return the outcome if a recovery script must run before the attempt is retried."""
+        policies = self._policies(flight)
+        if not any(rule.recovery_script for rule in _all_rules(policies)):
+            return None
+        with store.read() as conn:
+            missing_data = _missing_data(conn, flight, exited)
+        checked = outputs.get(exited.key, OutputCheck())
+        verdict = outcome(exited, self._facts(flight, exited, checked, missing_data))
+        return verdict if verdict.retry and verdict.retry.recovery_script else None
+
+    def _policies(self, flight: InFlight) -> Policies:
+        """Return the rules for a job; none for a job that a user wants stopped."""
+        if flight.stop_requested:
+            return Policies()
+        maker, job = self._maker, flight.job
+        return Policies(
+            rules=maker.context.rules.get(job.failure_handler_id or 0, ()),
+            on_oom=maker.rule_at_end("on_oom", job.options),
+            on_timeout=maker.rule_at_end("on_timeout", job.options),
+        )
+
+    def _request(self, flight: InFlight, usage: Usage) -> Request | None:
+        """Return what the job requests, what it has used, and what this machine has."""
+        requirements = self._maker.context.requirements.get(flight.job.requirement_id)
+        if requirements is None:
+            return None
+        pool = self._pool
+        gpus = tuple(state.gpu for state in pool.gpu_states if state.gpu is not None)
+        machine = Machine(hostname=_HOST, num_cpus=pool.num_cpus, memory=pool.memory, gpus=gpus)
+        return Request(requirements, usage.peak_memory, usage.peak_gpu_memory, machine)
 
     def _facts(
-        self, flight: InFlight, outputs: OutputCheck, missing_data: Sequence[str]
+        self,
+        flight: InFlight,
+        exited: Exited,
+        outputs: OutputCheck,
+        missing_data: Sequence[str],
     ) -> AttemptFacts:
         context, job = self._maker.context, flight.job
         requested = context.requirements.get(job.requirement_id)
         require_data = job.require_user_data
+        reruns = flight.reruns
+        if exited.cause is Cause.GPU_LOST:
+            reruns = reruns_left(self._maker.on_lost(job.options), job.lost)
+        ended_badly = exited.return_code != 0 or exited.cause is not None
+        may_fail = ended_badly or outputs.missing or outputs.unwritten or missing_data
         return AttemptFacts(
-            rules=context.rules.get(job.failure_handler_id or 0, ()),
+            policies=self._policies(flight) if may_fail else NO_POLICIES,
+            request=self._request(flight, exited.usage) if may_fail else None,
+            script_failed=flight.script_failed,
             retries=job.retries,
             missing_files=outputs.missing,
             unwritten_files=outputs.unwritten,
@@ -143,9 +196,21 @@ class AttemptEnds:
             stop_codes=self._stop_codes,
             timeout_exit_code=context.execution.timeout_exit_code,
             oom_exit_code=context.execution.oom_exit_code,
-            reruns=0 if flight.stop_requested else flight.reruns,
+            reruns=0 if flight.stop_requested else reruns,
             lost=flight.lost,
         )
+
+
+def _missing_data(conn: Connection, flight: InFlight, exited: Exited) -> Sequence[str]:
+    """Return the names of the records that a successful attempt has not written."""
+    if exited.return_code != 0 or flight.job.output_user_data is None:
+        return ()
+    return scheduling.empty_output_data(conn, flight.job.output_user_data)
+
+
+def _all_rules(policies: Policies) -> list[FailureRule]:
+    more = (policies.on_oom, policies.on_timeout)
+    return [*policies.rules, *(rule for rule in more if rule is not None)]
 
 
 def _is_usage_recorded(context: RunContext) -> bool:

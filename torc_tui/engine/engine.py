@@ -21,7 +21,7 @@ from torc_tui.engine.attempt_ends import AttemptEnds
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.log_ownership import after_end
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
-from torc_tui.engine.outputs import DeclaredOutputs
+from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
 from torc_tui.engine.placer import JobStarter, Placer
 from torc_tui.engine.recording import CutOff, Recorder
 from torc_tui.engine.recording_thread import RecordingThread
@@ -99,7 +99,7 @@ class Engine:
         )
         outputs = DeclaredOutputs(store, maker.context.directory)
         self.starter = JobStarter(self.state, executor, outputs)
-        self._ends = AttemptEnds(maker, outputs)
+        self._ends = AttemptEnds(maker, outputs, pool)
         self._placer = Placer(maker, pool, options.deadline)
 
     @property
@@ -131,6 +131,10 @@ class Engine:
         """Return whether others have written, or this runner has something to record."""
         return self.shared.has_changed() or self.recording.is_due
 
+    def is_retry_due(self, now: float) -> bool:
+        """Return whether a job that waits for its next attempt may start."""
+        return self.state.next_retry is not None and now >= self.state.next_retry
+
     def adopt(self, flight: InFlight) -> None:
         """Take over an attempt that a dead runner has left; the executor watches it already."""
         self.state.in_flight[flight.key.job_id] = flight
@@ -148,6 +152,7 @@ class Engine:
         known = self._sort(reports)
         notices = [*self._note_starts(known), *self._note_recording()]
         outputs = self._ends.check_outputs(known.exited, self.in_flight)
+        known.exited = [one for one in known.exited if not self._is_recovering(one, outputs)]
         self._ends.read_logs(known.exited, self.in_flight)
         transaction = StepTransaction(self.state, self._ends, self._placer, known, now)
         try:
@@ -202,10 +207,7 @@ class Engine:
         self._send_suspensions()
 
     def _sort(self, reports: Sequence[Report]) -> SortedReports:
-        """Sort the reports about attempts that this runner holds.
-
-        The end of an attempt whose recovery script must run first is left out.
-        """
+        """Sort the reports about attempts that this runner holds."""
         known = SortedReports()
         for report in reports:
             flight = self.in_flight.get(report.key.job_id)
@@ -219,7 +221,7 @@ class Engine:
                 known.not_started.append(report)
             elif report.cause is Cause.LAUNCH and self._is_directory_gone():
                 known.not_started.append(NotStarted(report.key, self._directory_gone()))
-            elif not self._is_recovering(flight, report):
+            else:
                 known.exited.append(report)
         return known
 
@@ -234,16 +236,17 @@ class Engine:
     def _directory_gone(self) -> Reason:
         return because(Kind.DIRECTORY_GONE, directory=self.state.context.directory)
 
-    def _is_recovering(self, flight: InFlight, exited: Exited) -> bool:
+    def _is_recovering(self, exited: Exited, outputs: Mapping[AttemptKey, OutputCheck]) -> bool:
         """Start the recovery script of an attempt that will be retried; return whether it runs.
 
         The end of the attempt is reported again after it.
         """
-        recover = self.state.options.recover
-        if recover is None or self.state.stopping or not flight.job.failure_handler_id:
+        recovery = self.state.options.recovery
+        if recovery is None or self.state.stopping:
             return False
-        script = self._ends.recovery_script(flight, exited)
-        return script is not None and recover(flight, exited, script)
+        flight = self.in_flight[exited.key.job_id]
+        verdict = self._ends.needs_script(self.state.store, flight, exited, outputs)
+        return verdict is not None and recovery.start(flight, exited, verdict)
 
     def _note_starts(self, reports: SortedReports) -> list[Reason]:
         """Record successful and failed starts in the back-off; return notices."""
@@ -295,6 +298,8 @@ class Engine:
             if request is not None and request != flight.stop_sent:
                 flight.stop_sent = request
                 requested.append(flight.key)
+                if self.state.options.recovery is not None:
+                    self.state.options.recovery.stop(flight.key)
         if requested:
             self.executor.stop(requested, Cause.CANCELED)
 

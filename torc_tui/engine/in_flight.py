@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torc_tui.engine.attempt_record import Start
+from torc_tui.engine.outputs import OutputCheck
 from torc_tui.model import Allocation, AttemptKey
 from torc_tui.reasons import Reason
 from torc_tui.store.compute_nodes import HeldAttempt
@@ -42,5 +43,9 @@ class InFlight:
     """How the attempt was lost, if it turns out to be."""
     last_seen: float = 0.0
     """The last heartbeat of the lost runner: until then, the attempt is known to have run."""
+    checked: OutputCheck | None = None
+    """The output files at the end of the attempt, which a recovery script may change."""
+    script_failed: bool = False
+    """Whether the recovery script of the attempt has run and failed."""
     is_replaced: bool = False
     """Whether a prefetched job has received the allocation already."""

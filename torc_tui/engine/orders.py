@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from torc_tui.engine.report import RunOptions
 from torc_tui.errors import UsageError
@@ -15,6 +16,7 @@ from torc_tui.model import (
     Allocation,
     AttemptKey,
     ExecutionConfig,
+    FailureRule,
     Gpu,
     Limits,
     Order,
@@ -30,7 +32,7 @@ from torc_tui.operations.job_environment import (
 )
 from torc_tui.resources.binding import unset
 from torc_tui.store.log_files import attempt_files as attempt_files
-from torc_tui.store.run_context import RunContext
+from torc_tui.store.run_context import RunContext, failure_rule
 from torc_tui.store.scheduling import ReadyJob
 
 
@@ -57,6 +59,10 @@ class OrderMaker:
         self.log_location = log_location or output_dir
         self.gpus = gpus
         execution = context.execution
+        self.end_rules = {
+            "on_oom": _factor_rule(options.on_oom, "memory", "gpu_memory"),
+            "on_timeout": _factor_rule(options.on_timeout, "runtime"),
+        }
         self.gpus_by_index = options.gpus_by_index or execution.gpu_binding == "index"
         self.limit_resources = options.limit_resources and execution.limit_resources
         self.grace = execution.sigterm_lead_seconds if options.grace is None else options.grace
@@ -147,6 +153,14 @@ class OrderMaker:
         """
         return bool(self.context.option(options, "output_check") == "written")
 
+    def rule_at_end(self, key: str, options: str | None) -> FailureRule | None:
+        """Return what applies at an end of the kind ``on_oom`` or ``on_timeout``.
+
+        The job comes first, with its ``options``, then the workflow, then the runner.
+        """
+        stored = self.context.option(options, key)
+        return self.end_rules[key] if stored is None else failure_rule(stored)
+
     def on_lost(self, options: str | None) -> str | None:
         """Return what the file says of a job with these options that is lost; None for nothing."""
         found: str | None = self.context.option(options, "on_lost")
@@ -160,11 +174,21 @@ class OrderMaker:
         enforced = self.limit_resources and requirements is not None
         return Limits(
             memory=requirements.memory if enforced and requirements else None,
-            runtime=requirements.runtime if enforced and requirements else None,
+            runtime=requirements.runtime
+            if enforced and requirements and execution.enforce_runtime
+            else None,
             termination_signal=execution.termination_signal,
             grace=self.grace,
             wait_for_background=bool(self.context.option(options, "wait_for_background")),
         )
+
+
+def _factor_rule(factor: float | None, *resources: str) -> FailureRule | None:
+    """Return the rule that an option of the runner stands for: more of these resources."""
+    if factor is None:
+        return None
+    factors: dict[str, Any] = dict.fromkeys(resources, factor)
+    return FailureRule(**factors)
 
 
 def deletes_on_success(stdio: str | None, execution: ExecutionConfig) -> bool:

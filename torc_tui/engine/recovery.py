@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.scripts import ScriptEnd, Scripts
+from torc_tui.lifecycle.decide import Outcome
 from torc_tui.model import AttemptKey, Exited
 from torc_tui.reasons import Kind, because
 from torc_tui.store.dependency_counters import EventRow
@@ -29,7 +30,7 @@ class RecoveryScripts:
         self._finished: set[AttemptKey] = set()
         self._ends: queue.SimpleQueue[Exited] = queue.SimpleQueue()
 
-    def start(self, flight: InFlight, exited: Exited, script: str) -> bool:
+    def start(self, flight: InFlight, exited: Exited, verdict: Outcome) -> bool:
         """Start the script of an attempt once; return False when it has finished already.
 
         `take` returns the end of the attempt again when the script has finished.
@@ -41,6 +42,7 @@ class RecoveryScripts:
 
         def finish(end: ScriptEnd) -> None:
             if end.return_code != 0:
+                flight.script_failed = True
                 self._warn(_warning(key, end))
             self._ends.put(exited)
             self._wake()
@@ -49,11 +51,18 @@ class RecoveryScripts:
             "TORC_JOB_ID": str(key.job_id),
             "TORC_JOB_NAME": flight.job.name,
             "TORC_ATTEMPT_ID": str(key.attempt_id),
-            "TORC_RETURN_CODE": str(exited.return_code),
+            "TORC_RETURN_CODE": str(verdict.return_code),
+            "TORC_CAUSE": verdict.cause.value,
         }
-        log_name = f"recovery_j{key.job_id}_a{key.attempt_id}"
-        self._scripts.start([script], log_name, finish, variables)
+        assert verdict.retry is not None
+        script, limit = verdict.retry.recovery_script or "", verdict.retry.recovery_timeout
+        self._scripts.start([script], _log_name(key), finish, variables, limit=limit)
         return True
+
+    def stop(self, key: AttemptKey) -> None:
+        """Terminate the script of an attempt, if it runs: its job is not retried."""
+        if key in self._running:
+            self._scripts.stop_one(_log_name(key))
 
     def take(self) -> list[Exited]:
         """Return the ends of attempts whose scripts have finished since the last call."""
@@ -66,8 +75,18 @@ class RecoveryScripts:
         return found
 
 
+def _log_name(key: AttemptKey) -> str:
+    return f"recovery_j{key.job_id}_a{key.attempt_id}"
+
+
 def _warning(key: AttemptKey, end: ScriptEnd) -> EventRow:
-    reason = because(Kind.SCRIPT_FAILED, code=end.return_code, log=end.log, error=end.detail)
+    reason = because(
+        Kind.SCRIPT_FAILED,
+        code=end.return_code,
+        log=end.log,
+        error=end.detail,
+        limited=end.limited,
+    )
     return (
         "job_warning",
         key.job_id,

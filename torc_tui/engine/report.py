@@ -18,7 +18,8 @@ EXIT_STALE = 4
 class RunOptions:
     """How to run.
 
-    ``time_limit`` and ``grace`` are in seconds, ``end_time`` is in seconds since the epoch. None
+    ``time_limit`` and ``grace`` are in seconds, ``end_time`` is in seconds since the epoch.
+    ``on_oom`` and ``on_timeout`` are the factors by which memory and runtime grow for a retry. None
     stands for no limit, for what is detected, or for what the workflow file says.
     """
 
@@ -35,6 +36,8 @@ class RunOptions:
     virtual_gpus: int | None = None
     gpu_wait: float = 120.0
     gpus_by_index: bool = False
+    on_oom: float | None = None
+    on_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +54,14 @@ class RunReport:
     """How a run ended.
 
     The lists contain at most 1000 jobs each. ``message`` says why the run ended before its jobs.
+    ``ignored`` is how many of the jobs in ``counts`` did not succeed and count as if they had.
     ``jobs_code`` is the exit code that follows from the jobs, without the failed actions.
     """
 
     workflow_id: int
     run_id: int
     counts: dict[JobStatus, int] = field(default_factory=dict)
+    ignored: int = 0
     failed: list[dict[str, Any]] = field(default_factory=list)
     unschedulable: list[UnschedulableJob] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)

@@ -24,7 +24,7 @@ from torc_tui.model import AttemptKey, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import never
 from torc_tui.resources.gpus import without_gpus
-from torc_tui.status import RETRYABLE, JobStatus
+from torc_tui.status import RETRYABLE, JobStatus, number_of
 from torc_tui.store import workflows
 from torc_tui.store.database import Store
 
@@ -90,6 +90,7 @@ class RunSummary:
             return report
         with self._store.read() as conn:
             report.counts = workflows.counts(conn, self._workflow_id)
+            report.ignored = workflows.ignored(conn, self._workflow_id)
             unsuccessful = workflows.unsuccessful(conn, self._workflow_id)
             left = workflows.left(conn, self._workflow_id)
             report.holds = workflows.holds(conn, self._workflow_id)
@@ -145,10 +146,13 @@ def _existing(path: str | None) -> str | None:
 
 
 def exit_code(report: RunReport) -> int:
-    """Return 0 if all jobs completed, 1 if some failed, 3 if some remain, 130 if interrupted."""
+    """Return 0 if all jobs completed or are ignored, 1 if some failed, 3 if some remain.
+
+    It is 130 if the run was interrupted.
+    """
     if report.interrupted:
         return EXIT_INTERRUPTED
-    if any(report.counts.get(status) for status in RETRYABLE):
+    if number_of(report.counts, RETRYABLE) > report.ignored:
         return EXIT_UNSUCCESSFUL
     return EXIT_UNSCHEDULABLE if report.waiting else EXIT_COMPLETED
 

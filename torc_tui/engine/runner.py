@@ -95,7 +95,7 @@ class Runner:
         self.recovery = RecoveryScripts(self.scripts, self.events.put, executor.wake)
         engine_options = EngineOptions(
             deadline=self.deadline,
-            recover=self.recovery.start,
+            recovery=self.recovery,
             is_in_use=runner_liveness.is_in_use,
         )
         self.engine = Engine(
@@ -264,6 +264,7 @@ class Runner:
             or self.engine.state.prefetched.is_stale(now)
             or self.engine.state.backoff.is_due(monotonic)
             or self.engine.has_news()
+            or self.engine.is_retry_due(now)
             or (self.remaining.is_idle and monotonic - self._last_step >= 1.0)
         )
 

@@ -28,6 +28,10 @@ from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
 from torc_tui.store.run_context import RunContext, StoredAction
 
+KILL_SECONDS = 5.0
+"""Time from SIGTERM to SIGKILL for a command that takes too long."""
+_WAIT_PAUSE = 0.05
+"""Time between two checks whether a command with a limit has ended."""
 _IN_DIRECTORY = (
     'builtin cd -- "$1"||builtin exit 126;__torc=$2;builtin shift 2;builtin eval "$__torc"'
 )
@@ -37,18 +41,25 @@ _IN_DIRECTORY = (
 class ScriptEnd:
     """The end of a list of commands: the exit code of the last that ran, its text, and its log.
 
-    ``detail`` says why the command could not be started.
+    ``detail`` says why the command could not be started. ``limited`` is the time after which it was
+    ended because it took too long.
     """
 
     return_code: int
     command: str
     log: str
     detail: str | None = None
+    limited: float | None = None
 
-    @property
-    def text(self) -> str:
-        """The failure in words."""
-        return self.detail or f"exit {self.return_code}, see {self.log}"
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """Log, additional variables, request to stop and time limit of a list of commands."""
+
+    log_name: str
+    extra: Mapping[str, str]
+    stop: threading.Event
+    limit: float | None
 
 
 class Scripts:
@@ -61,7 +72,7 @@ class Scripts:
         prepare()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
-        self._running: set[int] = set()
+        self._running: dict[int, str] = {}
         self._stop = threading.Event()
 
     def start(
@@ -70,16 +81,19 @@ class Scripts:
         log_name: str,
         done: Callable[[ScriptEnd], None],
         extra: Mapping[str, str] | None = None,
+        *,
+        limit: float | None = None,
     ) -> None:
-        """Run the commands one after the other, up to the first that fails; then call ``done``."""
-        stop = self._stop
+        """Run the commands one after the other, up to the first that fails; then call ``done``.
+
+        A command that runs for more than ``limit`` seconds is ended.
+        """
+        context = _Context(log_name, extra or {}, self._stop, limit)
 
         def work() -> None:
             end = ScriptEnd(0, "", "")
             for command in commands:
-                end = self._run(
-                    command, os.path.join(self.output_dir, f"{log_name}.log"), extra or {}, stop
-                )
+                end = self._run(command, context)
                 if end.return_code != 0:
                     break
             done(end)
@@ -92,49 +106,72 @@ class Scripts:
         else:
             self._threads.append(thread)
 
-    def _run(
-        self, command: str, log_path: str, extra: Mapping[str, str], stop: threading.Event
-    ) -> ScriptEnd:
+    def _run(self, command: str, context: _Context) -> ScriptEnd:
         end = time.monotonic() + LIMIT
+        log_path = os.path.join(self.output_dir, f"{context.log_name}.log")
         while True:
             try:
-                return self._try_to_run(command, log_path, extra, stop)
+                return self._try_to_run(command, log_path, context)
             except (OSError, ValueError) as error:
                 passes = isinstance(error, OSError) and shortage(error) is not None
-                if not passes or time.monotonic() >= end or stop.wait(LONGEST_PAUSE_IDLE):
+                if not passes or time.monotonic() >= end or context.stop.wait(LONGEST_PAUSE_IDLE):
                     return ScriptEnd(126, command, log_path, f"cannot be started: {error}")
 
-    def _try_to_run(
-        self, command: str, log_path: str, extra: Mapping[str, str], stop: threading.Event
-    ) -> ScriptEnd:
+    def _try_to_run(self, command: str, log_path: str, context: _Context) -> ScriptEnd:
         check_directory(self.directory)
         log = open_log(log_path)
         stdin = os.open(os.devnull, os.O_RDONLY)
         try:
             with self._lock:  # `stop` must see every command that was started
-                if stop.is_set():
+                if context.stop.is_set():
                     return ScriptEnd(143, command, log_path, "not started: the run was stopped")
                 words = [find_bash(), "-c", _IN_DIRECTORY, "bash", self.directory, command]
-                pid = spawn(words, {**self.environment, **extra}, stdin, log, log)
-                self._running.add(pid)
+                pid = spawn(words, {**self.environment, **context.extra}, stdin, log, log)
+                self._running[pid] = context.log_name
         finally:
             os.close(stdin)
             os.close(log)
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        limited = self._wait(pid, context.limit)
         with self._lock:  # `stop` must not signal a process id that is free again
-            self._running.discard(pid)
+            del self._running[pid]
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        return ScriptEnd(code if code >= 0 else 128 - code, command, log_path)
+        ended_after = context.limit if limited else None
+        code = code if code >= 0 else 128 - code
+        return ScriptEnd(code, command, log_path, limited=ended_after)
+
+    def _wait(self, pid: int, limit: float | None) -> bool:
+        """Wait for the end of a command; return whether it was ended at its limit."""
+        if limit is None:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            return False
+        due = time.monotonic() + limit
+        signals = [signal.SIGTERM, signal.SIGKILL]
+        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if signals and time.monotonic() >= due:
+                self._signal(pid, signals.pop(0))
+                due = time.monotonic() + KILL_SECONDS
+            time.sleep(_WAIT_PAUSE)
+        return len(signals) < 2
+
+    @staticmethod
+    def _signal(pid: int, signum: int) -> None:
+        with contextlib.suppress(OSError):
+            os.killpg(pid, signum)
 
     def stop(self, *, hard: bool = False) -> None:
         """Terminate or kill running commands, and skip the rest of their lists."""
-        signum = signal.SIGKILL if hard else signal.SIGTERM
         with self._lock:
             self._stop.set()
             self._stop = threading.Event()
             for pid in self._running:
-                with contextlib.suppress(OSError):
-                    os.killpg(pid, signum)
+                self._signal(pid, signal.SIGKILL if hard else signal.SIGTERM)
+
+    def stop_one(self, log_name: str, *, hard: bool = False) -> None:
+        """Terminate or kill the running command that writes to this log."""
+        with self._lock:
+            for pid, name in self._running.items():
+                if name == log_name:
+                    self._signal(pid, signal.SIGKILL if hard else signal.SIGTERM)
 
     @property
     def busy(self) -> bool:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
 from torc_tui.engine.recording import CutOff, Recorder
+from torc_tui.engine.recovery import RecoveryScripts
 from torc_tui.engine.series_writer import SeriesWriter
 from torc_tui.engine.shared_state import NodeIdentity, SharedState
 from torc_tui.engine.start_backoff import StartBackoff
-from torc_tui.model import Cause, Exited
+from torc_tui.model import Cause
 from torc_tui.resources.pool import Pool
 from torc_tui.store.database import Store
 from torc_tui.store.run_context import RunContext
@@ -103,12 +104,12 @@ class Deadline:
 class EngineOptions:
     """How an engine is connected to its runner.
 
-    ``recover`` starts the recovery script of an attempt that will be retried, and returns False
-    when the script has run already. ``is_in_use`` is explained in `SharedState`.
+    ``recovery`` runs recovery scripts; without it, none is run. ``is_in_use`` is explained in
+    `SharedState`.
     """
 
     deadline: Deadline = field(default_factory=Deadline)
-    recover: Callable[[InFlight, Exited, str], bool] | None = None
+    recovery: RecoveryScripts | None = None
     is_in_use: Callable[[HeldElsewhere], bool] = lambda held: True
     monotonic: Callable[[], float] = time.monotonic
 
@@ -133,6 +134,8 @@ class RunnerState:
     directory_is_gone: bool = False
     last_seq: int = 0
     """The number of the last event before the claims of the last step."""
+    next_retry: float | None = None
+    """When the first of the jobs that wait for their next attempt may start."""
     granted: list[tuple[str, int, int]] = field(default_factory=list)
     """(allocation as text, job id, attempt id) of prefetched jobs that were started, for the next
     transaction."""

@@ -24,7 +24,7 @@ from torc_tui.lifecycle.decide import CANCEL
 from torc_tui.model import AttemptKey, Event, Exited, Measured, NotStarted, Started
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import JobStatus
-from torc_tui.store import fingerprints, scheduling, workflows
+from torc_tui.store import fingerprints, run_context, scheduling, sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow, follow_canaries
@@ -143,7 +143,7 @@ class StepTransaction:
                 state.in_flight[report.key.job_id],
                 report,
                 outputs.get(report.key, _NO_OUTPUTS),
-                may_retry=not state.stopping,
+                is_ending=state.stopping is not None,
             )
             for report in self._reports.exited
             if self._is_held(report.key)
@@ -151,6 +151,8 @@ class StepTransaction:
         if not self.ended:
             return
         self._rows += scheduling.end(conn, state.node.node_id, self.ended)
+        if any(one.outcome.grown for one in self.ended):  # the next claim needs the new requests
+            state.maker.context = run_context.read(conn, state.context.workflow_id)
         for one in self.ended:
             if one.outcome.status is JobStatus.COMPLETED:
                 check = outputs.get(one.exited.key, _NO_OUTPUTS)
@@ -226,6 +228,9 @@ class StepTransaction:
         claims.claim(conn)
         claims.prefetch(conn)
         self.prefetched = claims.prefetched
+        self._state.next_retry = conn.value(
+            sql.NEXT_RETRY, workflow_id=self._state.context.workflow_id, now=self._now
+        )
         self._rows += claims.rows
 
     def _append_events(self, conn: Connection) -> None:

@@ -14,10 +14,18 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from torc_tui.model import Cause, Exited, FailureRule
+from torc_tui.lifecycle.failure_policy import (
+    NO_POLICIES,
+    Policies,
+    Request,
+    delay_before,
+    grow,
+    rule_for,
+)
+from torc_tui.model import Cause, Exited, FailureRule, ResourceRequirements
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import UNSUCCESSFUL, JobStatus
 
@@ -101,10 +109,15 @@ class AttemptFacts:
     ``requested`` is what a user asked for: to cancel the job, to terminate it or, as READY, to
     rerun it. ``stop_codes`` are the exit codes of a job that died by the signals with which it was
     stopped; any other code is the job's own. ``reruns`` is how often the job may still be run again
-    after a loss, ``lost`` says where and how this attempt was lost, if it was.
+    after a loss, ``lost`` says where and how this attempt was lost, if it was. ``script_failed`` is
+    set when the recovery script of the attempt has run and failed, ``is_ending`` when the runner
+    starts no more scripts.
     """
 
-    rules: Sequence[FailureRule] = ()
+    policies: Policies = NO_POLICIES
+    request: Request | None = None
+    script_failed: bool = False
+    is_ending: bool = False
     retries: int = 0
     missing_files: Sequence[tuple[str, str]] = ()
     unwritten_files: Sequence[tuple[str, str]] = ()
@@ -125,10 +138,11 @@ class AttemptFacts:
 class Outcome:
     """What an attempt came to.
 
-    With ``retry`` the job becomes ready for its next attempt, and ``status`` is that of the result
-    only. With ``rerun`` it is reset, and starts again when its dependencies have finished.
-    ``interrupted`` marks a job that was stopped with its runner and runs again with the next one.
-    ``releases`` is False when the dependents keep waiting.
+    With ``retry`` the job becomes ready for its next attempt, ``delay`` seconds later and with the
+    request ``grown`` if that is set, and ``status`` is that of the result only. With ``rerun`` it
+    is reset, and starts again when its dependencies have finished. ``interrupted`` marks a job that
+    was stopped with its runner and runs again with the next one. ``releases`` is False when the
+    dependents keep waiting; they start as after a success if it is ``ignored``.
     """
 
     status: JobStatus
@@ -137,9 +151,17 @@ class Outcome:
     reason: Reason | None = None
     warnings: tuple[Reason, ...] = ()
     retry: FailureRule | None = None
+    delay: float = 0.0
+    grown: ResourceRequirements | None = None
+    ignored: bool = False
     releases: bool = True
     interrupted: bool = False
     rerun: bool = False
+
+    @property
+    def seen_status(self) -> JobStatus:
+        """The status of the job for the jobs that depend on it."""
+        return JobStatus.COMPLETED if self.ignored else self.status
 
 
 MOST_LOST = 2
@@ -173,7 +195,7 @@ def outcome(exited: Exited, facts: AttemptFacts) -> Outcome:
         case Cause.TIMEOUT:
             reason = exited.reason or because(Kind.TIMEOUT, limit=facts.runtime)
             code = _own_code(code, facts, facts.timeout_exit_code)
-            return Outcome(JobStatus.TERMINATED, code, Cause.TIMEOUT, reason)
+            return _unsuccessful(JobStatus.TERMINATED, code, Cause.TIMEOUT, reason, facts)
         case Cause.OOM | Cause.GPU_OOM:
             reason = exited.reason or because(Kind.OUT_OF_MEMORY)
             code = _own_code(code, facts, facts.oom_exit_code)
@@ -195,7 +217,7 @@ def _lost(exited: Exited, cause: Cause, facts: AttemptFacts) -> Outcome:
     """Run the job again without using a retry, or fail it where it was lost too often."""
     reason = exited.reason or facts.lost or because(Kind.LOST)
     code = LOST_RETURN_CODE if exited.return_code is None else exited.return_code
-    if cause is Cause.GPU_LOST or facts.reruns <= 0:
+    if facts.reruns <= 0:
         return _failed(code, cause, reason, facts)
     return Outcome(JobStatus.TERMINATED, code, cause, reason, releases=False, interrupted=True)
 
@@ -256,15 +278,38 @@ def _output_warnings(facts: AttemptFacts) -> tuple[Reason, ...]:
 
 
 def _failed(code: int | None, cause: Cause, reason: Reason, facts: AttemptFacts) -> Outcome:
-    rule = _rule(code, facts.rules)
-    if rule is not None and facts.retries < rule.max_retries:
-        return Outcome(JobStatus.FAILED, code, cause, reason, retry=rule)
-    status = JobStatus.PENDING_FAILED if facts.use_pending_failed else JobStatus.FAILED
-    return Outcome(status, code, cause, reason, releases=status is JobStatus.FAILED)
+    return _unsuccessful(JobStatus.FAILED, code, cause, reason, facts)
 
 
-def _rule(code: int | None, rules: Sequence[FailureRule]) -> FailureRule | None:
-    """Return the first rule that names the code; otherwise the first that matches all codes."""
-    named = (rule for rule in rules if code in rule.exit_codes)
-    general = (rule for rule in rules if rule.match_all_exit_codes)
-    return next(named, None) or next(general, None)
+def _unsuccessful(
+    status: JobStatus, code: int | None, cause: Cause, reason: Reason, facts: AttemptFacts
+) -> Outcome:
+    """Retry the job as its rules say, or settle it."""
+    rule = rule_for(code, cause, facts.policies)
+    if rule is None:
+        return _settled(Outcome(status, code, cause, reason), None, facts)
+    stop: Reason | None = None
+    if facts.retries < rule.max_retries and _may_retry(rule, facts):
+        grown, stop = grow(rule, code, cause, facts.request)
+        if stop is None:
+            delay = delay_before(rule, facts.retries)
+            return Outcome(status, code, cause, reason, retry=rule, delay=delay, grown=grown)
+    warnings = () if stop is None else (stop,)
+    return _settled(Outcome(status, code, cause, reason, warnings), rule.then, facts)
+
+
+def _may_retry(rule: FailureRule, facts: AttemptFacts) -> bool:
+    """Return whether the recovery script of a rule, if it has one, allows another attempt."""
+    if rule.recovery_script is None:
+        return True
+    return not facts.is_ending and not (facts.script_failed and rule.if_script_fails == "fail")
+
+
+def _settled(found: Outcome, then: str | None, facts: AttemptFacts) -> Outcome:
+    """Return the end of a job that is not retried, as its rule or the workflow wants it."""
+    if then == "ignore":
+        return replace(found, ignored=True)
+    waits = facts.use_pending_failed and found.status is JobStatus.FAILED
+    if then == "pending" or (then is None and waits):
+        return replace(found, status=JobStatus.PENDING_FAILED, releases=False)
+    return found

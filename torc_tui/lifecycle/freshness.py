@@ -68,7 +68,8 @@ class JobFacts:
     """A job as it is now. ``env`` holds a hash for each variable that the file declares.
 
     ``recorded`` is None if nothing was recorded of the attempt whose result the job has.
-    ``may_be_kept`` marks a job that was reset only because it follows others.
+    ``may_be_kept`` marks a job that was reset only because it follows others, ``is_ignored`` one
+    whose failure counts as a success.
     """
 
     id: int
@@ -83,6 +84,7 @@ class JobFacts:
     output_data: frozenset[int] = frozenset()
     rerun_on: frozenset[Aspect] = EVERYTHING
     is_interrupted: bool = False
+    is_ignored: bool = False
     may_be_kept: bool = False
     recorded: Fingerprint | None = None
 
@@ -115,7 +117,7 @@ class Findings:
 
 def examine(job: JobFacts, outputs: Mapping[int, Baseline]) -> Findings:
     """Return the reasons to run a job again. ``outputs`` are the baselines of its outputs."""
-    if job.status is JobStatus.DISABLED:
+    if job.status is JobStatus.DISABLED or job.is_ignored:
         return Findings()
     if not job.is_finished_well:
         return Findings((_unfinished(job),))

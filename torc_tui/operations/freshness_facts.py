@@ -174,6 +174,7 @@ class FactReader:
             output_data=frozenset(record.id for record in output_data),
             rerun_on=self._rerun_on(row.options),
             is_interrupted=row.stop_requested == "stopped",
+            is_ignored=bool(row.ignored),
             may_be_kept=may_be_kept,
             recorded=old,
         )

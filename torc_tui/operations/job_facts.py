@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torc_tui.errors import NotFound
+from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.model import Job, Machine, ResourceRequirements, Workflow
 from torc_tui.operations.machine_state import MachineReader, MachineState, machine_of
 from torc_tui.reasons import Kind, Reason, because
@@ -195,6 +196,7 @@ class JobFacts:
             canceled=self.workflow.is_canceled,
             runners=self.lacks.runners if job.status in STARTABLE else None,
             missing_inputs=self._missing(job_id) if may_miss else (),
+            grown=grown_of(record),
         )
 
     def _blockers(self, job_id: int) -> list[views.Blocker]:
@@ -202,18 +204,26 @@ class JobFacts:
         return [self._blocker(one) for one in found if one.status is not JobStatus.COMPLETED]
 
     def _blocker(self, found: relations.Dependency) -> views.Blocker:
-        code = reason = None
+        code, reason, ignored = None, None, False
         if found.status in FINISHED and found.status is not JobStatus.COMPLETED:
             record = queries.get_job(self.store, found.job_id)
             code, reason = record["return_code"], record["reason"]
+            ignored = record["ignored"]
         return views.Blocker(
-            found.job_id, found.name, found.status, found.kind, found.via, code, reason
+            found.job_id, found.name, found.status, found.kind, found.via, code, reason, ignored
         )
 
     def _missing(self, job_id: int) -> list[str]:
         folder = Path(self.workflow.directory)
         files = relations.job_io(self.store, job_id).input_files
         return [file["name"] for file in files if not (folder / file["path"]).exists()]
+
+
+def grown_of(record: dict[str, Any]) -> Reason | None:
+    """Return by how much retries have increased the request of a job; None if they have not."""
+    grown = record["grown"] or {}
+    changes = {name: tuple(grown[name]) for name in GROWING if name in grown}
+    return because(Kind.GROWN, **changes) if changes else None
 
 
 def job_of(record: dict[str, Any]) -> Job:
@@ -235,4 +245,5 @@ def job_of(record: dict[str, Any]) -> Job:
         not_before=record["not_before"],
         hold_reason=record["hold_reason"],
         suspended=record["suspended"],
+        ignored=record["ignored"],
     )

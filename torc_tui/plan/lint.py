@@ -13,6 +13,7 @@ from torc_tui.errors import Problem
 from torc_tui.model import NOWHERE, ExecutionConfig, Plan, Source
 from torc_tui.plan.lint_commands import lint_commands
 from torc_tui.plan.lint_failures import lint_failures
+from torc_tui.plan.lint_rules import lint_rules
 from torc_tui.plan.names import called, listing, nearest
 from torc_tui.quoting import quoted
 
@@ -121,6 +122,7 @@ def lint(plan: Plan) -> list[Problem]:
         *lint_commands(plan),
         *lint_failures(plan),
         *_actions(plan),
+        *lint_rules(plan),
         *without_effect(plan),
     ]
     return sorted(found, key=lambda problem: problem.line or 0)

@@ -8,16 +8,24 @@ recomputed for all jobs when the requirements change.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from torc_tui.lifecycle.failure_policy import GROWING
 from torc_tui.model import ResourceRequirements
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.pool import rank
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import REQUIREMENT_FIELDS, insert_requirements
+from torc_tui.store.encoding import dumps
 from torc_tui.store.workflows import read_requirements
+
+if TYPE_CHECKING:
+    from torc_tui.store.scheduling import Ended
 
 _NUMBERED = re.compile(r"job(\d{1,9})")
 
@@ -76,6 +84,46 @@ def change_requirements(
         requirement_id=requirement_id,
         **{name: getattr(wanted, name) for name in REQUIREMENT_FIELDS},
     )
+
+
+def grow_ended(conn: Connection, ended: Sequence[Ended]) -> list[Ended]:
+    """Increase the requests of jobs that run again with more; return the ends with the changes."""
+    wanted = {one.exited.key.job_id: one.outcome.grown for one in ended if one.outcome.grown}
+    grown = grow(conn, ended[0].exited.key.workflow_id, wanted)
+    return [one._replace(grown=grown.get(one.exited.key.job_id)) for one in ended]
+
+
+def grow(
+    conn: Connection, workflow_id: int, wanted: Mapping[int, ResourceRequirements]
+) -> dict[int, Reason]:
+    """Give jobs increased requirements; return by how much, and note it, for each job by its id."""
+    known = read_requirements(conn, workflow_id)
+    rows: list[dict[str, Any]] = []
+    reasons: dict[int, Reason] = {}
+    for job_id, new in wanted.items():
+        job = conn.one(sql.GROWN, job_id=job_id)
+        assert job is not None, f"there is no job {job_id}"
+        grown: dict[str, Any] = {"requirement_id": job.requirement_id}
+        grown |= json.loads(job.grown) if job.grown else {}
+        old = known[job.requirement_id]
+        changes = {
+            name: (getattr(old, name), getattr(new, name))
+            for name in GROWING
+            if getattr(old, name) != getattr(new, name)
+        }
+        for name, (before, after) in changes.items():
+            grown[name] = [grown[name][0] if name in grown else before, after]
+        new_id = requirement(conn, workflow_id, new)
+        rows.append({"job_id": job_id, "requirement_id": new_id, "grown": dumps(grown)})
+        reasons[job_id] = because(Kind.GROWN, **changes)
+    now = read_requirements(conn, workflow_id)
+    ranks = dict(zip(now, rank(list(now.values())), strict=True))
+    conn.many(
+        sql.GROW_JOB, [{**row, "resource_class": ranks[row["requirement_id"]]} for row in rows]
+    )
+    if len(now) > len(known):
+        classify(conn, workflow_id)
+    return reasons
 
 
 def classify(conn: Connection, workflow_id: int) -> None:

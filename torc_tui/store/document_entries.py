@@ -29,6 +29,8 @@ from torc_tui.model import (
 )
 from torc_tui.store.encoding import dumps
 from torc_tui.workflow_file import checks
+from torc_tui.workflow_file.failure_keys import RULE
+from torc_tui.workflow_file.key_tables import Key
 from torc_tui.workflow_file.schema import (
     ACTION,
     EXECUTION,
@@ -36,12 +38,10 @@ from torc_tui.workflow_file.schema import (
     JOB,
     JOB_OPTIONS,
     REQUIREMENTS,
-    RULE,
     SCHEDULER,
     SETTINGS,
     STDIO,
     WORKFLOW,
-    Key,
 )
 from torc_tui.workflow_file.values import InvalidValue, kind_of, string
 

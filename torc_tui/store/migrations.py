@@ -119,16 +119,20 @@ def _from_2(raw: Any, dialect: str) -> None:
 
 
 def _from_3(raw: Any, dialect: str) -> None:
-    """Add the reasons of holds, canaries, and what became of actions, and what updates plan."""
+    """Add the reasons of holds, canaries, ignored failures, actions, and what updates plan."""
     for column in (
         "hold_reason TEXT",
         "canary BOOLEAN",
         "planned TEXT",
         "removed BOOLEAN DEFAULT false NOT NULL",
+        "ignored BOOLEAN DEFAULT false NOT NULL",
     ):
         raw.execute(f"ALTER TABLE job ADD COLUMN {column}")
     for column in ("return_code INTEGER", "handled_seq BIGINT DEFAULT 0 NOT NULL"):
         raw.execute(f"ALTER TABLE action ADD COLUMN {column}")
+    raw.execute(
+        "CREATE INDEX job_delayed ON job (workflow_id, not_before) WHERE not_before IS NOT NULL"
+    )
     raw.execute("CREATE INDEX job_held ON job (workflow_id, family, hold_reason) WHERE held")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from torc_tui.model import (
@@ -98,7 +98,10 @@ def read(conn: Connection, workflow_id: int) -> RunContext:
         require_user_data=row.require_user_data,
         settings=json.loads(row.settings),
         requirements=read_requirements(conn, workflow_id),
-        rules={handler.id: _rules(json.loads(handler.rules)) for handler in handlers},
+        rules={
+            handler.id: [failure_rule(rule) for rule in json.loads(handler.rules)]
+            for handler in handlers
+        },
         actions=[
             StoredAction(
                 id=action.id,
@@ -114,8 +117,16 @@ def read(conn: Connection, workflow_id: int) -> RunContext:
     )
 
 
-def _rules(values: Sequence[Mapping[str, Any]]) -> list[FailureRule]:
-    return [FailureRule(**{**value, "exit_codes": tuple(value["exit_codes"])}) for value in values]
+_RULE_FIELDS = {field.name for field in fields(FailureRule)}
+
+
+def failure_rule(stored: Mapping[str, Any]) -> FailureRule:
+    """Return a rule as the database holds it; keys of a later version are left out."""
+    known = {key: value for key, value in stored.items() if key in _RULE_FIELDS}
+    lists: dict[str, Any] = {
+        key: tuple(known[key]) for key in ("exit_codes", "causes") if key in known
+    }
+    return FailureRule(**known | lists)
 
 
 def environments_with_references(conn: Connection, workflow_id: int) -> list[tuple[str, str]]:

@@ -178,29 +178,42 @@ def unclaim(conn: Connection, attempts: Sequence[tuple[int, int]]) -> list[Event
 
 
 class Ended(NamedTuple):
-    """An attempt that has ended, and the decision about its job."""
+    """An attempt that has ended, and the decision about its job.
+
+    ``grown`` says by how much the request of the job was increased.
+    """
 
     exited: Exited
     outcome: Outcome
     retries: int
     allocation: str
     output_dir: str
-    not_before: float | None = None
     signature: str | None = None
     warnings: Sequence[Reason] = ()
     planned: bool = False
     """Whether the job changes when this attempt has ended."""
+    grown: Reason | None = None
+
+    @property
+    def not_before(self) -> float | None:
+        """When the next attempt may start at the earliest; None: at once."""
+        delay = self.outcome.delay
+        return self.exited.ended_at + delay if self.outcome.retry and delay else None
 
 
 def end(conn: Connection, node_id: int, ended: Sequence[Ended]) -> list[EventRow]:
     """Record attempts that have ended, and change their dependents."""
     conn.many(sql.END, map(_job_row, ended))
+    if any(one.outcome.grown for one in ended):
+        from torc_tui.store import additions  # few workflows need it
+
+        ended = additions.grow_ended(conn, ended)
     conn.many(sql.ADD_RESULT, [_result_row(node_id, one) for one in ended])
     events = [event for one in ended for event in _end_events(one)]
     changed = [one.exited.key.job_id for one in ended if one.planned]
     events += job_definitions.apply_planned(conn, changed) if changed else []
     released = [
-        (one.exited.key.job_id, one.outcome.status)
+        (one.exited.key.job_id, one.outcome.seen_status)
         for one in ended
         if one.outcome.releases and not one.outcome.retry
     ]
@@ -233,7 +246,8 @@ def _job_row(one: Ended) -> dict[str, Any]:
         "reason": outcome.reason.encode() if outcome.reason else None,
         "stop_requested": "stopped" if outcome.interrupted else None,
         "not_before": one.not_before,
-        "times_lost": int(outcome.cause is Cause.LOST),
+        "ignored": outcome.ignored,
+        "times_lost": int(outcome.cause in (Cause.LOST, Cause.GPU_LOST)),
         "job_id": key.job_id,
     }
 
@@ -279,6 +293,8 @@ def _end_events(one: Ended) -> list[EventRow]:
             "reason": data.get("reason"),
             "not_before": one.not_before,
         }
+        if one.grown:
+            retried["grown"] = one.grown.to_json()
         events.append(("job_retried", key.job_id, retried))
     return events
 
@@ -301,6 +317,8 @@ def _end_data(one: Ended) -> dict[str, Json]:
         data["cause"], data["reason"] = outcome.cause.value, outcome.reason.to_json()
     if outcome.interrupted:
         data["interrupted"] = True
+    if outcome.ignored:
+        data["ignored"] = True
     return data
 
 

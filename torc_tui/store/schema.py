@@ -237,12 +237,15 @@ job = Table(
     Column("not_before", Float, **ATTEMPT),  # a retry waits until then
     _flag("suspended", server_default=false(), **ATTEMPT),  # by SIGSTOP
     Column("lost", Integer, nullable=False, server_default=text("0"), **ATTEMPT),  # in this run
-    # Requirements that retries have increased: {memory, runtime}.
+    # By how much retries have increased its request: {requirement_id, memory, gpu_memory, runtime}.
+    # The id is that of its requirements in the file, the others are (before, after).
     Column("grown", JsonText, **ATTEMPT),
     # Values of columns that the job gets when its attempt ends.
     Column("planned", JsonText, **ATTEMPT),
     # An update took it out of the workflow; it is disabled, and only its history counts.
     _flag("removed", server_default=false(), **ATTEMPT),
+    # It did not succeed, and by its failure rule that counts as a success.
+    _flag("ignored", server_default=false(), **ATTEMPT),
 )
 JOB_DEFINITION = """
     name command invocation_script script priority canary cancel_on_blocking_job_failure
@@ -256,6 +259,7 @@ JOB_RECORD = """
     supports_termination requirement_id:resource_requirements_id failure_handler_id attempt_id
     priority held hold_reason group parameter_values:parameters env compute_node_id pid
     started_at ended_at return_code reason not_before allocation suspended labels planned
+    grown ignored
 """
 """The columns of a job that lists show; ``column:name`` has another name there."""
 JOB_DOCUMENT = """
@@ -277,6 +281,7 @@ Index(
     **_where(and_(job.c.status == int(JobStatus.READY), ~job.c.held)),
 )
 Index("job_held", job.c.workflow_id, job.c.group, job.c.hold_reason, **_where(job.c.held))
+Index("job_delayed", job.c.workflow_id, job.c.not_before, **_where(job.c.not_before.is_not(None)))
 Index("job_active", job.c.compute_node_id, **_where(job.c.status.in_(sorted(map(int, HELD)))))
 
 gate = Table(

@@ -38,7 +38,7 @@ class ActiveAttemptsRow(NamedTuple):
     started_at: float | None
     compute_node_id: int | None
 def ACTIVE_ATTEMPTS(*, workflow_id: int) -> ActiveAttemptsRow: ...
-def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> SuspendedRow: ...
+def ACTIVE_ELSEWHERE(*, workflow_id: int, node_id: int) -> IgnoredRow: ...
 class ActiveNodesRow(NamedTuple):
     id: int
     workflow_id: int
@@ -192,7 +192,7 @@ def EMPTY_OUTPUT_DATA(*, group_id: int) -> EmptyOutputDataRow: ...
 def END(
     *, status: int, attempt_id: int, retries: int, stop_requested: str | None, started_at: float
     | None, ended_at: float | None, return_code: int | None, reason: str | None, not_before:
-    float | None, times_lost: int, job_id: int
+    float | None, times_lost: int, ignored: bool, job_id: int
 ) -> None: ...
 class EndedAttemptsRow(NamedTuple):
     job_id: int
@@ -358,6 +358,7 @@ class FreshnessOfJobRow(NamedTuple):
     options: str | None
     started_at: float | None
     stop_requested: str | None
+    ignored: bool
     reason: str | None
     input_files: int | None
     output_files: int | None
@@ -401,6 +402,13 @@ class GroupPathsRow(NamedTuple):
     name: str
     path: str
 def GROUP_PATHS(*, group_id: int) -> GroupPathsRow: ...
+class GrownRow(NamedTuple):
+    requirement_id: int
+    grown: str | None
+def GROWN(*, job_id: int) -> GrownRow: ...
+def GROW_JOB(
+    *, resource_class: int, requirement_id: int, grown: str | None, job_id: int
+) -> None: ...
 class HandlerRulesRow(NamedTuple):
     id: int
     rules: str
@@ -479,6 +487,9 @@ class HostNamesRow(NamedTuple):
     id: int
     hostname: str
 def HOST_NAMES(*, workflow_id: int) -> HostNamesRow: ...
+class IgnoredRow(NamedTuple):
+    number: int
+def IGNORED(*, workflow_id: int) -> IgnoredRow: ...
 INSERT_ACTIONS: BulkInsert
 INSERT_COMPUTE_NODES: BulkInsert
 INSERT_DEPENDENCIES: BulkInsert
@@ -494,7 +505,7 @@ INSERT_USER_DATA_GROUPS: BulkInsert
 INSERT_USER_DATA_VERSIONS: BulkInsert
 INSERT_WORKFLOW: BulkInsert
 INSERT_WORKFLOW_TEXT: BulkInsert
-def INTERRUPTED(*, workflow_id: int) -> SuspendedRow: ...
+def INTERRUPTED(*, workflow_id: int) -> IgnoredRow: ...
 class InterruptedJobsRow(NamedTuple):
     id: int
     reason: str | None
@@ -528,6 +539,8 @@ class JobRow(NamedTuple):
     suspended: bool
     labels: str | None
     planned: str | None
+    grown: str | None
+    ignored: bool
     scheduler_id: int | None
 def JOB(*, job_id: int) -> JobRow: ...
 class JobsToChooseRow(NamedTuple):
@@ -729,6 +742,9 @@ def MISSING_USER_DATA(*, workflow_id: int) -> MissingUserDataRow: ...
 class NextClassRow(NamedTuple):
     resource_class: int | None
 def NEXT_CLASS(*, workflow_id: int, after: int) -> NextClassRow: ...
+class NextRetryRow(NamedTuple):
+    not_before: float | None
+def NEXT_RETRY(*, workflow_id: int, now: float) -> NextRetryRow: ...
 class NextRunRow(NamedTuple):
     run_id: int
 def NEXT_RUN(*, workflow_id: int) -> NextRunRow: ...
@@ -772,6 +788,7 @@ class ReadyJobsRow(NamedTuple):
     require_user_data: bool | None
     failure_handler_id: int | None
     resource_class: int
+    lost: int
 def READY_JOBS(
     *, workflow_id: int, resource_class: int, now: float, limit: int
 ) -> ReadyJobsRow: ...
@@ -927,6 +944,7 @@ class SnapshotJobsRow(NamedTuple):
     stop_requested: str | None
     hold_reason: str | None
     suspended: bool
+    ignored: bool
 def SNAPSHOT_JOBS(*, workflow_id: int) -> SnapshotJobsRow: ...
 def START(
     *, pid: int | None, process_started: int | None, started_at: float | None, job_id: int,
@@ -939,9 +957,7 @@ def STATUS_COUNTS(*, workflow_id: int) -> StatusCountsRow: ...
 class StatusOfJobRow(NamedTuple):
     status: int
 def STATUS_OF_JOB(*, job_id: int) -> StatusOfJobRow: ...
-class SuspendedRow(NamedTuple):
-    number: int
-def SUSPENDED(*, workflow_id: int) -> SuspendedRow: ...
+def SUSPENDED(*, workflow_id: int) -> IgnoredRow: ...
 class SuspensionsRow(NamedTuple):
     job_id: int | None
     kind: str

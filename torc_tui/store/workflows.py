@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from torc_tui.errors import Refused
 from torc_tui.model import Job, Json, ResourceRequirements, Workflow
 from torc_tui.reasons import Kind, Reason, because, decode
-from torc_tui.status import JobStatus
+from torc_tui.status import UNSUCCESSFUL, JobStatus
 from torc_tui.store import event_log, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import create as create
@@ -98,7 +98,7 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
     for row in rows:
         # Unpacked at once, because a workflow may have 100,000 jobs.
         number, name, status, group, values, priority, held, attempt, requirement, unmet = row[:10]
-        node, started, ended, code, reason, not_before, stop, hold, suspended = row[10:]
+        node, started, ended, code, reason, not_before, stop, hold, suspended, ignored = row[10:]
         text = ""
         if values:
             text = shown.get(values) or shown.setdefault(values, values_text(json.loads(values)))
@@ -123,6 +123,7 @@ def _jobs(rows: Iterable[sql.SnapshotJobsRow]) -> list[Job]:
                 stop == "stopped" and status == JobStatus.TERMINATED,
                 decode(hold) if hold else None,
                 bool(suspended),
+                bool(ignored),
             )
         )
     return found
@@ -142,6 +143,8 @@ def _workflow(conn: Connection, row: sql.WorkflowRow) -> Workflow:
     values["counts"] = counts(conn, row.id)
     if JobStatus.TERMINATED in values["counts"]:
         values["interrupted"] = interrupted(conn, row.id)
+    if not UNSUCCESSFUL.isdisjoint(values["counts"]):
+        values["ignored"] = ignored(conn, row.id)
     return Workflow(**values)
 
 
@@ -303,6 +306,11 @@ def resume_interrupted(
             reason = because(Kind.RESUMED, after=decode(job.reason)).to_json()
             rows.append(("job_retried", job.id, {"attempt": attempt, "reason": reason}))
     return rows
+
+
+def ignored(conn: Connection, workflow_id: int) -> int:
+    """Return how many jobs did not succeed and count as if they had."""
+    return int(conn.value(sql.IGNORED, workflow_id=workflow_id))
 
 
 def interrupted(conn: Connection, workflow_id: int) -> int:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from torc_tui.model import EdgeKind, Job
 from torc_tui.reasons import BY_USER, HOLDS, Kind, Reason, because
 from torc_tui.status import FINISHED, STARTABLE, TROUBLED, UNSUCCESSFUL, JobStatus
-from torc_tui.wording import canceled_sentence, end_sentence, sentence
+from torc_tui.wording import IGNORED, canceled_sentence, end_sentence, sentence
 
 NAMED = 2
 """How many dependencies the one line names; the others are counted."""
@@ -30,6 +30,7 @@ class Blocker(NamedTuple):
     via: str | None = None
     return_code: int | None = None
     reason: Reason | None = None
+    ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Facts:
     can ever give. ``runners`` is the number of active runners, None when it is not known.
     ``attempts`` is the highest number of attempts that the failure handler allows. ``ahead`` is the
     number of ready jobs that start first. ``looked`` is False while the shortfalls are unknown.
+    ``grown`` says by how much retries have increased the request of the job.
     """
 
     job: Job
@@ -56,6 +58,7 @@ class Facts:
     ahead: int | None = None
     looked: bool = True
     missing_inputs: Sequence[str] = ()
+    grown: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ def why(facts: Facts) -> str:
     if status is JobStatus.CANCELED:
         return canceled_sentence(reason)
     if status in TROUBLED:
-        return end_sentence(reason, facts.job.return_code)
+        said = end_sentence(reason, facts.job.return_code)
+        return f"{said}; {IGNORED}" if facts.job.ignored else said
     return "" if reason is None else sentence(reason)
 
 
@@ -176,6 +180,7 @@ class _Explainer:
         if status in STARTABLE:
             out += map(_node, self.untold(_stops(facts)))
         out += [_node(because(Kind.MISSING_INPUT, name=name)) for name in facts.missing_inputs]
+        out += [] if facts.grown is None else [_node(facts.grown)]
         return [node for node in out if node.text]
 
     def blockers(
@@ -275,7 +280,11 @@ def _culprits(facts: Facts) -> list[Blocker]:
     reason = facts.job.reason
     if reason is not None and reason.kind in BY_USER:
         return []
-    return [blocker for blocker in facts.blockers if blocker.status in UNSUCCESSFUL]
+    return [
+        blocker
+        for blocker in facts.blockers
+        if blocker.status in UNSUCCESSFUL and not blocker.ignored
+    ]
 
 
 def _cancellation(facts: Facts) -> Reason | None:

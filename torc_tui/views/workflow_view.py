@@ -60,6 +60,7 @@ class WorkflowView:
         "counts",
         "cursor",
         "durations",
+        "ignored",
         "interrupted",
         "jobs",
         "needs_reload",
@@ -87,6 +88,7 @@ class WorkflowView:
         self.version = 0
         self.counts: list[int] = [0] * len(JobStatus)
         self.interrupted = sum(job.interrupted for job in self.jobs.values())
+        self.ignored = sum(job.ignored for job in self.jobs.values())
         self.running: set[int] = set()
         self.durations: dict[str, Durations] = {}
         self._left: dict[str, int] = {}
@@ -149,6 +151,7 @@ class WorkflowView:
             is_paused=workflow.is_paused,
             is_archived=workflow.is_archived,
             interrupted=self.interrupted,
+            ignored=self.ignored,
         )
 
     def progress(self, now: float, *, critical: float | None = None) -> Progress:
@@ -171,7 +174,8 @@ class WorkflowView:
             return _set_field(job, event)
         self._move(job, status)
         self.interrupted -= job.interrupted
-        job.interrupted = job.suspended = False
+        self.ignored -= job.ignored
+        job.interrupted = job.suspended = job.ignored = False
         if event.kind == "job_started":
             _started(job, event)
         elif event.kind in _ENDED:
@@ -196,6 +200,8 @@ class WorkflowView:
         job.reason = decode(data.get("reason"))
         job.interrupted = bool(data.get("interrupted"))
         self.interrupted += job.interrupted
+        job.ignored = bool(data.get("ignored"))
+        self.ignored += job.ignored
         job.attempt_id = data.get("attempt", job.attempt_id)
         job.not_before = None
         if status is JobStatus.CANCELED and began is None:

@@ -55,7 +55,7 @@ _ENDS = frozenset(
 )
 KEPT = "nothing it depends on has changed"
 """Why a job stays completed that follows stale jobs."""
-_REASONS = ("reason", "message")
+_REASONS = ("reason", "message", "grown")
 """Keys of event data that may hold a stored reason."""
 
 
@@ -87,7 +87,11 @@ def _details(event: Event) -> list[str]:
         for word in ("priority", "hostname", "version")
         if data.get(word) is not None
     ]
-    told = ("name", "message") if event.kind in _ENDS else ("name", "cause", "reason", "message")
+    told = (
+        ("name", "message")
+        if event.kind in _ENDS
+        else ("name", "cause", "reason", "message", "grown")
+    )
     parts += [_text(data, key) for key in told]
     if isinstance(data.get("counts"), Mapping):
         parts.append(", ".join(f"{number} {word}" for word, number in data["counts"].items()))

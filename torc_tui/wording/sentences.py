@@ -21,6 +21,7 @@ from torc_tui.wording.quantities import (
     size,
     two_sizes,
 )
+from torc_tui.wording.retry_sentences import RETRY_SENTENCES
 from torc_tui.wording.stale_sentences import STALE_SENTENCES
 
 
@@ -262,17 +263,6 @@ def _runner_lost(reason: Reason) -> str:
     return f"{runner}; `torc run {reason['workflow']}` takes over its jobs"
 
 
-def _script_failed(reason: Reason) -> str:
-    told = reason["error"] or f"exit {reason['code']}, see {reason['log']}"
-    return f"its recovery script failed: {told}"
-
-
-def _background_processes(reason: Reason) -> str:
-    processes: Sequence[tuple[int, str]] = reason["processes"] or ()
-    names = listed(f"{name} (pid {pid})" for pid, name in processes)
-    return f"ended processes that it left in the background: {names}"
-
-
 def _schema_mismatch(reason: Reason) -> str:
     violations = "; ".join(reason["violations"] or ())
     return f"user data {reason['name']} does not follow its schema: {violations}"
@@ -339,10 +329,9 @@ _SENTENCES: Mapping[Kind, Callable[[Reason], str]] = {
     Kind.FILES_NOT_WRITTEN: _files_not_written,
     Kind.USER_DATA_NOT_WRITTEN: _user_data_not_written,
     Kind.BACKGROUND_ENDED: _background_ended,
-    Kind.SCRIPT_FAILED: _script_failed,
-    Kind.BACKGROUND_PROCESSES: _background_processes,
     Kind.UNKILLABLE: _unkillable,
     Kind.SCHEMA_MISMATCH: _schema_mismatch,
+    **RETRY_SENTENCES,
     **STALE_SENTENCES,
 }
 """The wording of each kind; a test checks that no kind is missing."""

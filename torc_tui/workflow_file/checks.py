@@ -18,7 +18,7 @@ from torc_tui.json_errors import why_no_json
 from torc_tui.model import Json
 from torc_tui.patterns import Pattern, PatternError
 from torc_tui.quoting import CONTROL, quoted
-from torc_tui.units import parse_duration, parse_memory
+from torc_tui.units import MOST_FACTOR, parse_duration, parse_factor, parse_memory
 from torc_tui.workflow_file.document import MAX_DEPTH, List, Map
 from torc_tui.workflow_file.values import (
     SURROGATE,
@@ -132,6 +132,22 @@ def seconds(value: Json) -> float:
     return float(value)
 
 
+def factor(value: Json) -> float:
+    """Return a factor by which a request grows: ``x1.5``."""
+    try:
+        return parse_factor(value)
+    except ValueError as error:
+        raise InvalidValue(*error.args) from None
+
+
+def backoff(value: Json) -> float:
+    """Return a factor by which the time between attempts grows."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 1 <= value <= MOST_FACTOR:
+        raise InvalidValue(f"must be a number from 1 to {MOST_FACTOR}, not {kind_of(value)}")
+    return float(value)
+
+
 def gpus(value: Json) -> float:
     """Return a number of GPUs: an integer, or a share of one GPU."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -166,6 +182,13 @@ def duration(value: Json) -> float:
     if length <= 0:
         raise InvalidValue("must be greater than 0")
     return length
+
+
+def stored_duration(value: Json) -> float:
+    """Return the seconds of a duration, which an exported workflow gives as a number."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+        return seconds(value)
+    return duration(value)
 
 
 # -- lists -----------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from torc_tui.errors import Problem, SpecError
 from torc_tui.model import Json, Source
 from torc_tui.quoting import HINT_LENGTH, quoted, shorten
 from torc_tui.workflow_file.document import MAX_PROBLEMS, List, Map
-from torc_tui.workflow_file.schema import WORKFLOW, Table
+from torc_tui.workflow_file.key_tables import Table
+from torc_tui.workflow_file.schema import WORKFLOW
 from torc_tui.workflow_file.values import InvalidValue, kind_of, nearest
 
 SECTIONS = (

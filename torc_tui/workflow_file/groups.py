@@ -14,6 +14,7 @@ from torc_tui.model import Value
 from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Map
 from torc_tui.workflow_file.fields import FieldChecker, Fields
+from torc_tui.workflow_file.key_tables import Table
 from torc_tui.workflow_file.parameters import (
     NAME,
     Allowance,
@@ -21,7 +22,6 @@ from torc_tui.workflow_file.parameters import (
     combine,
     values_of,
 )
-from torc_tui.workflow_file.schema import Table
 from torc_tui.workflow_file.templates import ParameterRows
 from torc_tui.workflow_file.values import InvalidValue, printed, suggestion
 

@@ -17,7 +17,8 @@ from torc_tui.model import Json
 from torc_tui.quoting import quoted, shorten
 from torc_tui.workflow_file.document import Document, List, Map, duplicate_key, syntax_error
 from torc_tui.workflow_file.kdl_places import NodePlace, find_error, find_places
-from torc_tui.workflow_file.schema import WORKFLOW, Key, Table
+from torc_tui.workflow_file.key_tables import Key, Table
+from torc_tui.workflow_file.schema import WORKFLOW
 
 
 def read_kdl(text: str, file: str | None = None) -> Document:

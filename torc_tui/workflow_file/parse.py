@@ -26,8 +26,10 @@ from torc_tui.quoting import CONTROL, quoted, shorten
 from torc_tui.workflow_file.braces import lint_braces
 from torc_tui.workflow_file.document import Document, List, Map
 from torc_tui.workflow_file.expand import expand_files, expand_jobs, expand_user_data
+from torc_tui.workflow_file.failure_keys import END_RULES, RULE
 from torc_tui.workflow_file.fields import FieldChecker, Fields, FileProblems, IncompleteSections
 from torc_tui.workflow_file.groups import Expand, GroupExpander
+from torc_tui.workflow_file.key_tables import Table
 from torc_tui.workflow_file.parameters import ReadLines
 from torc_tui.workflow_file.schema import (
     ACTION,
@@ -38,13 +40,11 @@ from torc_tui.workflow_file.schema import (
     JOB,
     JOB_OPTIONS,
     REQUIREMENTS,
-    RULE,
     SCHEDULER,
     SETTINGS,
     STDIO,
     USER_DATA,
     WORKFLOW,
-    Table,
 )
 from torc_tui.workflow_file.templates import substitute
 from torc_tui.workflow_file.values import InvalidValue, kind_of
@@ -83,6 +83,7 @@ class _WorkflowParser:
         braces = lint_braces(top, self.document.file)
         self.apply_variables(top)
         given = self.checker.fields(top, WORKFLOW) or {}
+        self.end_rules(given)
         self.groups.share(given.get("parameters", Map()))
         sections = self.sections(given)
         config, dynamic = given.get("execution_config"), given.get("dynamic_jobs")
@@ -196,6 +197,7 @@ class _WorkflowParser:
             if table is JOB:
                 self._one_way_to_run(entry, fields)
                 options = {key: fields.pop(key) for key in JOB_OPTIONS if key in fields}
+                self.end_rules(options)
                 fields |= {"options": options} if options else {}
             if "stdio" in fields:
                 fields["stdio"] = self.checker.fields(fields["stdio"], STDIO)
@@ -206,6 +208,12 @@ class _WorkflowParser:
             name = quoted(str(fields.get("name", "?")))
             message = f"job {name}: 'shell' and 'invocation_script' cannot be used together"
             self.problems.add(message, entry.lines.get("shell"), "shell")
+
+    def end_rules(self, given: Fields) -> None:
+        """Check the keys of ``on_oom`` and ``on_timeout`` of a job or of the workflow."""
+        for key, table in END_RULES.items():
+            if key in given:
+                given[key] = self.checker.fields(given[key], table) or {}
 
     def unique(self, kind: str, records: Sequence[Any]) -> None:
         """Report names that occur more than once in a section."""

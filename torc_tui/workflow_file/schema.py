@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Literal
+from dataclasses import fields
 
 from torc_tui.model import JobSpec, WorkflowSpec
 from torc_tui.workflow_file.checks import (
@@ -13,7 +11,6 @@ from torc_tui.workflow_file.checks import (
     boolean,
     choice,
     duration,
-    exit_codes,
     gpus,
     integer,
     json_schema,
@@ -34,37 +31,9 @@ from torc_tui.workflow_file.checks import (
     strings,
     variables,
 )
+from torc_tui.workflow_file.failure_keys import END_KEYS, RULE
+from torc_tui.workflow_file.key_tables import Key, Table
 from torc_tui.workflow_file.values import string
-
-Shape = Literal["scalar", "list", "map", "json", "record", "records"]
-"""How KDL writes a key: one argument, a list of arguments, children, JSON text, one block, one
-block per entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key: the check of its value, how KDL writes it, and the table of what it holds."""
-
-    check: Check
-    shape: Shape = "scalar"
-    table: Table | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The keys of one kind of entry.
-
-    ``aliases`` are older names of keys, ``nodes`` are KDL nodes that add to a list, and keys in
-    ``gone`` are ignored. ``is_short`` allows one value in place of the whole entry.
-    """
-
-    what: str
-    keys: Mapping[str, Key]
-    required: tuple[str, ...] = ()
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    nodes: Mapping[str, str] = field(default_factory=dict)
-    gone: frozenset[str] = frozenset()
-    is_short: bool = False
 
 
 def _names(record: type[JobSpec | WorkflowSpec]) -> set[str]:
@@ -118,6 +87,7 @@ JOB = Table(
         "rerun_on": Key(_RERUN_ON, "list"),
         "on_lost": Key(_ON_LOST),
         "shell": Key(shell),
+        **END_KEYS,
         **_EXPANDED,
     },
     ("name", "command"),
@@ -190,16 +160,6 @@ REQUIREMENTS = Table(
     ("name", "num_cpus"),
 )
 
-RULE = Table(
-    "rule",
-    {
-        "exit_codes": Key(exit_codes, "list"),
-        "match_all_exit_codes": Key(boolean),
-        "recovery_script": Key(string),
-        "max_retries": Key(integer(0, 1_000_000)),
-    },
-)
-
 HANDLER = Table(
     "failure handler",
     {"name": Key(name), "rules": Key(records, "records", RULE)},
@@ -256,6 +216,7 @@ EXECUTION = Table(
     {
         "mode": Key(choice("direct", "slurm", "auto")),
         "limit_resources": Key(boolean),
+        "enforce_runtime": Key(boolean),
         "termination_signal": Key(signal_name),
         "sigterm_lead_seconds": Key(seconds),
         "sigkill_headroom_seconds": Key(seconds),
@@ -320,6 +281,7 @@ WORKFLOW = Table(
         "hash_limit": Key(memory),
         "shell": Key(shell),
         "on_lost": Key(_ON_LOST),
+        **END_KEYS,
         "enable_ro_crate": Key(boolean),
         "access_groups": Key(strings(), "list"),
         "dynamic_jobs": Key(mapping, "record", DYNAMIC_JOBS),

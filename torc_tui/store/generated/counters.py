@@ -19,11 +19,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "status:status ended_at reason:reason job_id",
     ),
     "BLAME": (
-        "SELECT job.name, job.status, job.reason FROM job WHERE job.status IN (6, 7, 8) AND "
-        "job.id IN (SELECT dependency.depends_on_id FROM dependency WHERE dependency.job_id = ?1 "
-        "AND dependency.depends_on_id > 0 UNION ALL SELECT m.depends_on_id FROM dependency AS d "
-        "JOIN dependency AS m ON m.job_id = d.depends_on_id WHERE d.job_id = ?1 AND "
-        "d.depends_on_id < 0) ORDER BY job.status, job.id LIMIT 1",
+        "SELECT job.name, job.status, job.reason FROM job WHERE job.status IN (6, 7, 8) AND NOT "
+        "job.ignored AND job.id IN (SELECT dependency.depends_on_id FROM dependency WHERE "
+        "dependency.job_id = ?1 AND dependency.depends_on_id > 0 UNION ALL SELECT "
+        "m.depends_on_id FROM dependency AS d JOIN dependency AS m ON m.job_id = d.depends_on_id "
+        "WHERE d.job_id = ?1 AND d.depends_on_id < 0) ORDER BY job.status, job.id LIMIT 1",
         "node_id",
         "name status:status reason:reason",
     ),
@@ -117,8 +117,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "6, 7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != 'stopped')), "
         "unsuccessful=(SELECT count(*) AS count_2 FROM dependency JOIN job AS u ON u.id = "
         "dependency.depends_on_id WHERE dependency.job_id = -gate.id AND u.status IN (6, 7, 8) "
-        "AND (u.status IN (5, 6, 7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != "
-        "'stopped')) WHERE gate.workflow_id = ?1",
+        "AND NOT u.ignored AND (u.status IN (5, 6, 7, 9) OR u.status = 8 AND "
+        "coalesce(u.stop_requested, '') != 'stopped')) WHERE gate.workflow_id = ?1",
         "workflow_id",
     ),
     "RECOUNT_JOBS": (
@@ -128,11 +128,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "count(*) AS count_2 FROM dependency JOIN gate ON gate.id = -dependency.depends_on_id "
         "WHERE dependency.job_id = job.id AND gate.unmet > 0)), unsuccessful=((SELECT count(*) "
         "AS count_3 FROM dependency JOIN job AS u ON u.id = dependency.depends_on_id WHERE "
-        "dependency.job_id = job.id AND u.status IN (6, 7, 8) AND (u.status IN (5, 6, 7, 9) OR "
-        "u.status = 8 AND coalesce(u.stop_requested, '') != 'stopped')) + (SELECT count(*) AS "
-        "count_4 FROM dependency JOIN gate ON gate.id = -dependency.depends_on_id WHERE "
-        "dependency.job_id = job.id AND gate.unsuccessful > 0)) WHERE job.workflow_id = ?1 AND "
-        "job.status IN (0, 1)",
+        "dependency.job_id = job.id AND u.status IN (6, 7, 8) AND NOT u.ignored AND (u.status IN "
+        "(5, 6, 7, 9) OR u.status = 8 AND coalesce(u.stop_requested, '') != 'stopped')) + "
+        "(SELECT count(*) AS count_4 FROM dependency JOIN gate ON gate.id = "
+        "-dependency.depends_on_id WHERE dependency.job_id = job.id AND gate.unsuccessful > 0)) "
+        "WHERE job.workflow_id = ?1 AND job.status IN (0, 1)",
         "workflow_id",
     ),
     "RELEASE_BEHIND": (

@@ -52,6 +52,15 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "first",
     ),
+    "GROWN": (
+        "SELECT job.requirement_id, job.grown FROM job WHERE job.id = ?1",
+        "job_id",
+        "requirement_id grown:json",
+    ),
+    "GROW_JOB": (
+        "UPDATE job SET resource_class=?1, requirement_id=?2, grown=?3 WHERE job.id = ?4",
+        "resource_class requirement_id grown:json job_id",
+    ),
     "INSERT_ACTIONS": (
         "INSERT INTO action (id, workflow_id, trigger_type, action_type, job_ids, commands, "
         "persistent, settings, executed_run_id, executed_at, return_code, handled_seq) VALUES "

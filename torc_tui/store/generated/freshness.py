@@ -37,25 +37,25 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "FRESHNESS_OF_JOB": (
         "SELECT job.id, job.name, job.status, job.command, job.invocation_script, job.env, "
-        "job.options, job.started_at, job.stop_requested, job.reason, job.input_files, "
-        "job.output_files, job.input_user_data, job.output_user_data, fingerprint.recorded_at, "
-        "fingerprint.data AS recorded FROM job LEFT OUTER JOIN fingerprint ON fingerprint.job_id "
-        "= job.id WHERE job.id = ?1",
+        "job.options, job.started_at, job.stop_requested, job.ignored, job.reason, "
+        "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
+        "fingerprint.recorded_at, fingerprint.data AS recorded FROM job LEFT OUTER JOIN "
+        "fingerprint ON fingerprint.job_id = job.id WHERE job.id = ?1",
         "job_id",
         "id name status:status command invocation_script env:json options:json started_at "
-        "stop_requested reason:reason input_files output_files input_user_data output_user_data "
-        "recorded_at recorded:json",
+        "stop_requested ignored:boolean reason:reason input_files output_files input_user_data "
+        "output_user_data recorded_at recorded:json",
     ),
     "FRESHNESS_OF_WORKFLOW": (
         "SELECT job.id, job.name, job.status, job.command, job.invocation_script, job.env, "
-        "job.options, job.started_at, job.stop_requested, job.reason, job.input_files, "
-        "job.output_files, job.input_user_data, job.output_user_data, fingerprint.recorded_at, "
-        "fingerprint.data AS recorded FROM job LEFT OUTER JOIN fingerprint ON fingerprint.job_id "
-        "= job.id WHERE job.workflow_id = ?1 ORDER BY job.id",
+        "job.options, job.started_at, job.stop_requested, job.ignored, job.reason, "
+        "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
+        "fingerprint.recorded_at, fingerprint.data AS recorded FROM job LEFT OUTER JOIN "
+        "fingerprint ON fingerprint.job_id = job.id WHERE job.workflow_id = ?1 ORDER BY job.id",
         "workflow_id",
         "id name status:status command invocation_script env:json options:json started_at "
-        "stop_requested reason:reason input_files output_files input_user_data output_user_data "
-        "recorded_at recorded:json",
+        "stop_requested ignored:boolean reason:reason input_files output_files input_user_data "
+        "output_user_data recorded_at recorded:json",
     ),
     "KEEP_ACTIONS": (
         "UPDATE action SET executed_run_id=?1 WHERE action.workflow_id = ?2 AND "

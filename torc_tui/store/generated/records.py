@@ -73,16 +73,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.priority, job.held, job.hold_reason, job.family, job.parameter_values AS "
         "parameters, job.env, job.compute_node_id, job.pid, job.started_at, job.ended_at, "
         "job.return_code, job.reason, job.not_before, job.allocation, job.suspended, job.labels, "
-        "job.planned, (SELECT slurm_scheduler.id FROM slurm_scheduler WHERE "
-        "slurm_scheduler.workflow_id = job.workflow_id AND slurm_scheduler.name = job.scheduler) "
-        "AS scheduler_id FROM job WHERE job.id = ?1",
+        "job.planned, job.grown, job.ignored, (SELECT slurm_scheduler.id FROM slurm_scheduler "
+        "WHERE slurm_scheduler.workflow_id = job.workflow_id AND slurm_scheduler.name = "
+        "job.scheduler) AS scheduler_id FROM job WHERE job.id = ?1",
         "job_id",
         "id workflow_id name command invocation_script status:status "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean "
         "resource_requirements_id failure_handler_id attempt_id priority held:boolean "
         "hold_reason:reason group parameters:json env:json compute_node_id pid started_at "
         "ended_at return_code reason:reason not_before allocation:json suspended:boolean "
-        "labels:json planned:json scheduler_id",
+        "labels:json planned:json grown:json ignored:boolean scheduler_id",
     ),
     "JOB_NAME": (
         "SELECT job.name FROM job WHERE job.id = ?1",
@@ -121,16 +121,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "job.priority, job.held, job.hold_reason, job.family, job.parameter_values AS "
         "parameters, job.env, job.compute_node_id, job.pid, job.started_at, job.ended_at, "
         "job.return_code, job.reason, job.not_before, job.allocation, job.suspended, job.labels, "
-        "job.planned, (SELECT slurm_scheduler.id FROM slurm_scheduler WHERE "
-        "slurm_scheduler.workflow_id = job.workflow_id AND slurm_scheduler.name = job.scheduler) "
-        "AS scheduler_id FROM job WHERE job.workflow_id = {workflow_id}",
+        "job.planned, job.grown, job.ignored, (SELECT slurm_scheduler.id FROM slurm_scheduler "
+        "WHERE slurm_scheduler.workflow_id = job.workflow_id AND slurm_scheduler.name = "
+        "job.scheduler) AS scheduler_id FROM job WHERE job.workflow_id = {workflow_id}",
         "",
         "id workflow_id name command invocation_script status:status "
         "cancel_on_blocking_job_failure:boolean supports_termination:boolean "
         "resource_requirements_id failure_handler_id attempt_id priority held:boolean "
         "hold_reason:reason group parameters:json env:json compute_node_id pid started_at "
         "ended_at return_code reason:reason not_before allocation:json suspended:boolean "
-        "labels:json planned:json scheduler_id",
+        "labels:json planned:json grown:json ignored:boolean scheduler_id",
         (
             {
                 "status": "job.status = {status}",

@@ -41,10 +41,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "END": (
         "UPDATE job SET status=?1, attempt_id=?2, retries=?3, pid=NULL, allocation=NULL, "
         "stop_requested=?4, started_at=?5, ended_at=?6, return_code=?7, reason=?8, "
-        "not_before=?9, suspended=false, lost=(job.lost + ?10) WHERE ?1 IN (2, 5, 6, 7, 8, 10) "
-        "AND job.status IN (3, 4) AND job.id = ?11",
+        "not_before=?9, suspended=false, lost=(job.lost + ?10), ignored=?11 WHERE ?1 IN (2, 5, "
+        "6, 7, 8, 10) AND job.status IN (3, 4) AND job.id = ?12",
         "status:status attempt_id retries stop_requested started_at ended_at return_code "
-        "reason:reason not_before times_lost job_id",
+        "reason:reason not_before times_lost ignored:boolean job_id",
     ),
     "FIRST_CLASS": (
         "SELECT min(job.resource_class) AS resource_class FROM job WHERE job.workflow_id = ?1 "
@@ -90,18 +90,24 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id after",
         "resource_class",
     ),
+    "NEXT_RETRY": (
+        "SELECT min(job.not_before) AS not_before FROM job WHERE job.workflow_id = ?1 AND "
+        "job.not_before > ?2 AND job.status = 2",
+        "workflow_id now",
+        "not_before",
+    ),
     "READY_JOBS": (
         "SELECT job.id, job.name, job.command, job.invocation_script, job.attempt_id, "
         "job.retries, job.priority, job.requirement_id, job.env, job.stdio, job.options, "
         "job.input_files, job.output_files, job.input_user_data, job.output_user_data, "
-        "job.require_user_data, job.failure_handler_id, job.resource_class FROM job WHERE "
-        "job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.resource_class = ?2 "
-        "AND (job.not_before IS NULL OR job.not_before <= ?3) ORDER BY job.priority DESC, job.id "
-        "LIMIT ?4",
+        "job.require_user_data, job.failure_handler_id, job.resource_class, job.lost FROM job "
+        "WHERE job.workflow_id = ?1 AND job.status = 2 AND NOT job.held AND job.resource_class = "
+        "?2 AND (job.not_before IS NULL OR job.not_before <= ?3) ORDER BY job.priority DESC, "
+        "job.id LIMIT ?4",
         "workflow_id resource_class now limit",
         "id name command invocation_script attempt_id retries priority requirement_id env:json "
         "stdio:json options:json input_files output_files input_user_data output_user_data "
-        "require_user_data:boolean failure_handler_id resource_class",
+        "require_user_data:boolean failure_handler_id resource_class lost",
     ),
     "SET_FILE_TIMES": (
         "UPDATE file SET st_mtime=?1, st_size=?2 WHERE file.id = ?3",

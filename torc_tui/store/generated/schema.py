@@ -92,11 +92,12 @@ SCHEMA = (
     "stop_requested TEXT, output_dir TEXT, started_at FLOAT, ended_at FLOAT, return_code "
     "INTEGER, reason TEXT, not_before FLOAT, suspended BOOLEAN DEFAULT false NOT NULL, lost "
     "INTEGER DEFAULT 0 NOT NULL, grown TEXT, planned TEXT, removed BOOLEAN DEFAULT false NOT "
-    "NULL, PRIMARY KEY (id), FOREIGN KEY(workflow_id) REFERENCES workflow (id) ON DELETE CASCADE "
-    ")",
+    "NULL, ignored BOOLEAN DEFAULT false NOT NULL, PRIMARY KEY (id), FOREIGN KEY(workflow_id) "
+    "REFERENCES workflow (id) ON DELETE CASCADE )",
     "CREATE INDEX job_active ON job (compute_node_id) WHERE status IN (3, 4)",
     "CREATE INDEX job_by_name ON job (workflow_id, name)",
     "CREATE INDEX job_by_workflow ON job (workflow_id, status)",
+    "CREATE INDEX job_delayed ON job (workflow_id, not_before) WHERE not_before IS NOT NULL",
     "CREATE INDEX job_held ON job (workflow_id, family, hold_reason) WHERE held",
     "CREATE INDEX job_ready ON job (workflow_id, resource_class, priority DESC, id) WHERE status "
     "= 2 AND NOT held",

@@ -29,9 +29,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "BEGIN_AGAIN": (
         "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
         "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
-        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
-        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN (SELECT anon_1.value "
-        "FROM json_each(?1) AS anon_1)",
+        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0, "
+        "ignored=false WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN (SELECT "
+        "anon_1.value FROM json_each(?1) AS anon_1)",
         "job_ids",
     ),
     "CANCEL_HELD_JOB": (
@@ -58,14 +58,15 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "depends_on_id FROM dependency AS d JOIN dependency AS m ON m.job_id = d.depends_on_id "
         "WHERE d.job_id IN (SELECT anon_2.value FROM json_each(?1) AS anon_2) AND "
         "d.depends_on_id < 0) AS b JOIN job ON job.id = b.job_id JOIN job AS u ON u.id = "
-        "b.depends_on_id WHERE u.status IN (6, 7, 8) AND coalesce(u.stop_requested, '') != "
-        "'stopped' AND job.cancel_on_blocking_job_failure ORDER BY job.id, u.status, u.id",
+        "b.depends_on_id WHERE u.status IN (6, 7, 8) AND NOT u.ignored AND "
+        "coalesce(u.stop_requested, '') != 'stopped' AND job.cancel_on_blocking_job_failure "
+        "ORDER BY job.id, u.status, u.id",
         "job_ids",
         "job_id id name status:status reason:reason",
     ),
     "DISABLE_JOB": (
-        "UPDATE job SET status=9, reason=?1 WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 10) AND "
-        "job.id = ?2",
+        "UPDATE job SET status=9, reason=?1, ignored=false WHERE job.status IN (0, 1, 2, 5, 6, "
+        "7, 8, 10) AND job.id = ?2",
         "reason:reason job_id",
     ),
     "DOOMED": (
@@ -146,16 +147,16 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "RESET_JOBS": (
         "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
         "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
-        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
-        "WHERE job.status IN (1, 2, 5, 6, 7, 8, 10) AND job.workflow_id = ?1",
+        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0, "
+        "ignored=false WHERE job.status IN (1, 2, 5, 6, 7, 8, 10) AND job.workflow_id = ?1",
         "workflow_id",
     ),
     "RESET_LISTED_JOBS": (
         "UPDATE job SET status=0, attempt_id=(job.attempt_id + CASE WHEN (job.started_at IS NULL "
         "OR job.status = 2) THEN 0 ELSE 1 END), retries=0, compute_node_id=NULL, "
         "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL, "
-        "not_before=NULL, lost=0 WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id IN "
-        "(SELECT anon_1.value FROM json_each(?1) AS anon_1)",
+        "not_before=NULL, lost=0, ignored=false WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) "
+        "AND job.id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1)",
         "job_ids",
     ),
     "RESIZE_NODE": (
@@ -201,9 +202,9 @@ POSTGRESQL: dict[str, str] = {
     "BEGIN_AGAIN":
         "UPDATE job SET status=0, unmet=0, unsuccessful=0, retries=0, compute_node_id=NULL, "
         "pid=NULL, process_started=NULL, allocation=NULL, stop_requested=NULL, started_at=NULL, "
-        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0 "
-        "WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = any(array((SELECT "
-        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "ended_at=NULL, return_code=NULL, reason=NULL, not_before=NULL, suspended=false, lost=0, "
+        "ignored=false WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = "
+        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
         "json_array_elements_text_1)))",
     "CULPRITS":
         "SELECT job.id AS job_id, u.id, u.name, u.status, u.reason FROM (SELECT "
@@ -214,9 +215,9 @@ POSTGRESQL: dict[str, str] = {
         "AS d JOIN dependency AS m ON m.job_id = d.depends_on_id WHERE d.job_id = "
         "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
         "json_array_elements_text_2))) AND d.depends_on_id < 0) AS b JOIN job ON job.id = "
-        "b.job_id JOIN job AS u ON u.id = b.depends_on_id WHERE u.status IN (6, 7, 8) AND "
-        "coalesce(u.stop_requested, '') != 'stopped' AND job.cancel_on_blocking_job_failure "
-        "ORDER BY job.id, u.status, u.id",
+        "b.job_id JOIN job AS u ON u.id = b.depends_on_id WHERE u.status IN (6, 7, 8) AND NOT "
+        "u.ignored AND coalesce(u.stop_requested, '') != 'stopped' AND "
+        "job.cancel_on_blocking_job_failure ORDER BY job.id, u.status, u.id",
     "DOOMED":
         "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
         "dependency.depends_on_id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS "
@@ -243,7 +244,7 @@ POSTGRESQL: dict[str, str] = {
         "UPDATE job SET status=0, attempt_id=(job.attempt_id + CASE WHEN (job.started_at IS NULL "
         "OR job.status = 2) THEN 0 ELSE 1 END), retries=0, compute_node_id=NULL, "
         "stop_requested=NULL, started_at=NULL, ended_at=NULL, return_code=NULL, reason=NULL, "
-        "not_before=NULL, lost=0 WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) AND job.id = "
-        "any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
-        "json_array_elements_text_1)))",
+        "not_before=NULL, lost=0, ignored=false WHERE job.status IN (0, 1, 2, 5, 6, 7, 8, 9, 10) "
+        "AND job.id = any(array((SELECT CAST(json_array_elements_text(CAST(?1 AS JSON)) AS "
+        "INTEGER) AS json_array_elements_text_1)))",
 }

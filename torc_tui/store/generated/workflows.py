@@ -70,6 +70,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "hold_reason:reason number",
     ),
+    "IGNORED": (
+        "SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND job.status IN (6, 7, "
+        "8) AND job.ignored",
+        "workflow_id",
+        "number",
+    ),
     "INTERRUPTED": (
         "SELECT count(*) AS number FROM job WHERE job.workflow_id = ?1 AND job.status = 8 AND "
         "job.stop_requested = 'stopped'",
@@ -168,12 +174,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "SELECT job.id, job.name, job.status, job.family, job.parameter_values, job.priority, "
         "job.held, job.attempt_id, job.requirement_id, job.unmet, job.compute_node_id, "
         "job.started_at, job.ended_at, job.return_code, job.reason, job.not_before, "
-        "job.stop_requested, job.hold_reason, job.suspended FROM job WHERE job.workflow_id = ?1 "
-        "ORDER BY job.id",
+        "job.stop_requested, job.hold_reason, job.suspended, job.ignored FROM job WHERE "
+        "job.workflow_id = ?1 ORDER BY job.id",
         "workflow_id",
         "id name status:status group parameter_values:json priority held:boolean attempt_id "
         "requirement_id unmet compute_node_id started_at ended_at return_code reason:reason "
-        "not_before stop_requested hold_reason:reason suspended:boolean",
+        "not_before stop_requested hold_reason:reason suspended:boolean ignored:boolean",
     ),
     "STATUS_COUNTS": (
         "SELECT job.status, count(*) AS number FROM job WHERE job.workflow_id = ?1 GROUP BY "
@@ -202,7 +208,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "UNSUCCESSFUL_JOBS": (
         "SELECT job.id AS job_id, job.name, job.status, job.return_code, job.reason, "
         "job.attempt_id, job.output_dir, job.stdio FROM job WHERE job.workflow_id = ?1 AND "
-        "job.status IN (6, 8, 10) ORDER BY job.ended_at, job.id LIMIT ?2",
+        "job.status IN (6, 8, 10) AND NOT job.ignored ORDER BY job.ended_at, job.id LIMIT ?2",
         "workflow_id limit",
         "job_id name status:status return_code reason:reason attempt_id output_dir:path "
         "stdio:json",

@@ -45,7 +45,7 @@ LOWER_GATES = (
 )
 BLAME = (
     select(*columns(job, "name status reason"))
-    .where(among(job.c.status, UNSUCCESSFUL), job.c.id.in_(upstream_of(_node_id)))
+    .where(among(job.c.status, UNSUCCESSFUL), ~job.c.ignored, job.c.id.in_(upstream_of(_node_id)))
     .order_by(job.c.status, job.c.id)
     .limit(1)
 )
@@ -67,7 +67,7 @@ _ended = or_(
     and_(among(_up.c.status, {JobStatus.TERMINATED}), ~_stopped),
 )
 """Dependents may start: the job has finished or is disabled. A stopped runner does not count."""
-_bad = and_(among(_up.c.status, UNSUCCESSFUL), _ended)
+_bad = and_(among(_up.c.status, UNSUCCESSFUL), ~_up.c.ignored, _ended)
 
 
 def _jobs(table: Any, node: Any, condition: Any) -> Any:

@@ -50,6 +50,12 @@ SET_RESOURCE_CLASS = (
     )
     .values(given(job, "resource_class"))
 )
+GROW_JOB = (
+    update(job)
+    .where(job.c.id == param("job_id"))
+    .values(given(job, "requirement_id resource_class grown"))
+)
+GROWN = select(*columns(job, "requirement_id grown")).where(job.c.id == param("job_id"))
 OTHER_JOB_OF_NAME = select(job.c.id).where(
     job.c.workflow_id == param("workflow_id"),
     job.c.name == param(job.c.name),

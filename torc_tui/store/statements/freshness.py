@@ -60,7 +60,7 @@ _facts = (
         *columns(
             job,
             "id name status command invocation_script env options started_at stop_requested "
-            "reason input_files output_files input_user_data output_user_data",
+            "ignored reason input_files output_files input_user_data output_user_data",
         ),
         *columns(fingerprint, "recorded_at data:recorded"),
     )

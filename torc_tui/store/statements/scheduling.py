@@ -59,7 +59,7 @@ READY_JOBS = (
             job,
             "id name command invocation_script attempt_id retries priority requirement_id env "
             "stdio options input_files output_files input_user_data output_user_data "
-            "require_user_data failure_handler_id resource_class",
+            "require_user_data failure_handler_id resource_class lost",
         )
     )
     .where(
@@ -70,6 +70,12 @@ READY_JOBS = (
     .order_by(job.c.priority.desc(), job.c.id)
     .limit(param("limit"))
 )
+NEXT_RETRY = select(func.min(job.c.not_before).label("not_before")).where(
+    job.c.workflow_id == _workflow_id,
+    job.c.not_before > param("now", job.c.not_before.type),
+    among(job.c.status, {JobStatus.READY}),
+)
+"""When the first of the jobs that wait for their next attempt may start."""
 _attempt = and_(job.c.id == _job_id, job.c.attempt_id == param(job.c.attempt_id))
 CLAIM = (
     move(JobStatus.PENDING, {JobStatus.READY})
@@ -128,7 +134,8 @@ END = (
     .values(
         given(
             job,
-            "attempt_id retries started_at ended_at return_code reason stop_requested not_before",
+            "attempt_id retries started_at ended_at return_code reason stop_requested not_before "
+            "ignored",
         )
         | cleared(job, "pid allocation")
         | {

@@ -95,6 +95,7 @@ def cleared(table: Table, names: str) -> dict[Column[Any], None]:
 
 AS_CREATED: dict[Any, Any] = {
     **dict.fromkeys((job.c.unmet, job.c.unsuccessful, job.c.retries, job.c.lost), 0),
+    job.c.ignored: False,
     **cleared(
         job,
         "compute_node_id pid process_started allocation stop_requested started_at ended_at"

@@ -141,7 +141,9 @@ SET_SUSPENDED = (
 )
 SET_PRIORITY = update(job).where(_one).values(given(job, "priority"))
 DISABLE_JOB = (
-    move(JobStatus.DISABLED, UNHELD - {JobStatus.DISABLED}).where(_one).values(given(job, "reason"))
+    move(JobStatus.DISABLED, UNHELD - {JobStatus.DISABLED})
+    .where(_one)
+    .values(given(job, "reason") | {job.c.ignored: False})
 )
 _not_begun = or_(job.c.started_at.is_(None), job.c.status == int(JobStatus.READY))
 RESET_LISTED_JOBS = (
@@ -151,6 +153,7 @@ RESET_LISTED_JOBS = (
         {
             job.c.retries: 0,
             job.c.lost: 0,
+            job.c.ignored: False,
             job.c.attempt_id: job.c.attempt_id + case((_not_begun, 0), else_=1),
         }
         | cleared(
@@ -205,6 +208,7 @@ CULPRITS = (
     .join(_culprit, _culprit.c.id == _before.c.depends_on_id)
     .where(
         among(_culprit.c.status, UNSUCCESSFUL),
+        ~_culprit.c.ignored,
         func.coalesce(_culprit.c.stop_requested, "") != "stopped",
         job.c.cancel_on_blocking_job_failure,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Text, cast, delete, func, literal_column, or_, select, update
 
-from torc_tui.status import CANCELABLE, HELD, NOT_STARTED, TROUBLED, JobStatus
+from torc_tui.status import CANCELABLE, HELD, NOT_STARTED, TROUBLED, UNSUCCESSFUL, JobStatus
 from torc_tui.store.schema import (
     CHANNEL,
     action,
@@ -63,13 +63,16 @@ INTERRUPTED = select(func.count().label("number")).where(
     job.c.status == int(JobStatus.TERMINATED),
     job.c.stop_requested == "stopped",
 )
+IGNORED = select(func.count().label("number")).where(
+    job.c.workflow_id == _workflow_id, among(job.c.status, UNSUCCESSFUL), job.c.ignored
+)
 SNAPSHOT_JOBS = (
     select(
         *columns(
             job,
             "id name status group parameter_values priority held attempt_id requirement_id unmet "
             "compute_node_id started_at ended_at return_code reason not_before stop_requested "
-            "hold_reason suspended",
+            "hold_reason suspended ignored",
         )
     )
     .where(job.c.workflow_id == _workflow_id)
@@ -124,7 +127,7 @@ _own = job.c.workflow_id == _workflow_id
 
 UNSUCCESSFUL_JOBS = (
     select(*columns(job, "id:job_id name status return_code reason attempt_id output_dir stdio"))
-    .where(_own, among(job.c.status, TROUBLED))
+    .where(_own, among(job.c.status, TROUBLED), ~job.c.ignored)
     .order_by(job.c.ended_at, job.c.id)
     .limit(param("limit"))
 )

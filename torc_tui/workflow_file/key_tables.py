@@ -1,0 +1,39 @@
+"""Define what a table of keys is: each key of an entry with the check of its value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torc_tui.workflow_file.checks import Check
+
+Shape = Literal["scalar", "list", "map", "json", "record", "records"]
+"""How KDL writes a key: one argument, a list of arguments, children, JSON text, one block, one
+block per entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: the check of its value, how KDL writes it, and the table of what it holds."""
+
+    check: Check
+    shape: Shape = "scalar"
+    table: Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The keys of one kind of entry.
+
+    ``aliases`` are older names of keys, ``nodes`` are KDL nodes that add to a list, and keys in
+    ``gone`` are ignored. ``is_short`` allows one value in place of the whole entry.
+    """
+
+    what: str
+    keys: Mapping[str, Key]
+    required: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    nodes: Mapping[str, str] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    is_short: bool = False
