@@ -114,3 +114,12 @@ def test_user_keys_take_the_key_from_the_preset() -> None:
     found = keys.find("r", ("jobs",))
     assert isinstance(found, commands.Command) and found.id == "job-hold"
     assert keys.keys("job-retry") == ()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_keys_of_the_job_table_do_not_hide_each_other(preset: str) -> None:
+    here = {"jobs", "workflow", "split", "app"}
+    known: dict[str, str] = {}
+    for command in COMMANDS:
+        for key in command.keys_of(preset) if here & set(command.where) else ():
+            assert known.setdefault(key, command.id) == command.id, key

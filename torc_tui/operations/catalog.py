@@ -204,7 +204,7 @@ SUSPEND = UserAction(
     refusal="it is not running ({status})",
     wants_runner=True,
     contexts=_JOBS,
-    keys=("z",),
+    keys=("f",),
 )
 RESUME_JOBS = UserAction(
     id="job-resume",
@@ -223,7 +223,7 @@ RESUME_JOBS = UserAction(
     refusal="it is not suspended",
     wants_runner=True,
     contexts=_JOBS,
-    keys=("Z",),
+    keys=("F",),
 )
 PRIORITY = UserAction(
     id="job-priority",
