@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ from torc_tui.errors import UsageError
 from torc_tui.status import JobStatus
 
 if TYPE_CHECKING:
-    from torc_tui.cli.columns import Column
     from torc_tui.cli.command_table import Command
     from torc_tui.operations.user_action import UserAction
     from torc_tui.store.database import Store
@@ -100,11 +99,7 @@ class Call:
 
     # -- printing
 
-    def show_list(
-        self, key: str, columns: Sequence[Column], records: Sequence[dict[str, Any]]
-    ) -> None:
-        """Print a list; see `torc_tui.cli.lists`."""
-        lists.show(self, key, columns, records)
+    show_list = lists.show
 
     def done(self, record: dict[str, Any], sentence: str) -> None:
         """Print what a command did: the record as JSON, or one sentence."""
@@ -158,17 +153,9 @@ class Call:
         given: int | None = self.options.limit
         return settings.MOST_INTEGER if given is None else given
 
-    def workflow_id(self, given: str | None) -> int:
-        """Return the id of the workflow that the command is about; see `torc_tui.cli.targets`."""
-        return targets.workflow_id(self, given)
-
-    def job_id(self, given: str, workflow: str | None = None) -> int:
-        """Return the id of the job that the command is about."""
-        return targets.job_id(self, given, workflow)
-
-    def job_ids(self, given: Sequence[str], workflow: str | None) -> list[int]:
-        """Return the ids of the jobs that the command is about."""
-        return targets.job_ids(self, given, workflow)
+    workflow_id = targets.workflow_id
+    job_id = targets.job_id
+    job_ids = targets.job_ids
 
     @property
     def asks(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from torc_tui.cli.table_layout import Shape
 from torc_tui.cli.terminal_text import json_text
-from torc_tui.wording import age, duration, moment, size
+from torc_tui.wording import age, ago, duration, moment, size
 
 Record = Mapping[str, Any]
 
@@ -49,44 +49,20 @@ def when(seconds: object) -> str | None:
     return moment(seconds) if isinstance(seconds, (int, float)) else None
 
 
-def at(key: str) -> Callable[[Record], object]:
-    """Return a function that shows the time of a key."""
-    return lambda record: when(record.get(key))
+def shown(key: str, show: Callable[[Any], object]) -> Callable[[Record], object]:
+    """Return a function that shows the value of a key in its way; nothing for None."""
+    return lambda record: None if record.get(key) is None else show(record[key])
 
 
-def size_of(key: str) -> Callable[[Record], object]:
-    """Return a function that shows the bytes of a key."""
-    return lambda record: None if record.get(key) is None else size(record[key])
+def _duration(seconds: float) -> str:
+    return duration(max(0.0, seconds))
 
 
-def duration_of(key: str) -> Callable[[Record], object]:
-    """Return a function that shows the seconds of a key as a duration."""
-    return lambda record: _duration(record.get(key))
+def _since(at: float) -> float:
+    return time.time() - at
 
 
-def rounded(key: str) -> Callable[[Record], object]:
-    """Return a function that shows the number of a key without decimals."""
-    return lambda record: None if record.get(key) is None else f"{record[key]:.0f}"
-
-
-def age_of(key: str) -> Callable[[Record], object]:
-    """Return a function that shows how long ago the time of a key is."""
-    return lambda record: None if record.get(key) is None else age(time.time() - record[key])
-
-
-def ago_of(key: str) -> Callable[[Record], object]:
-    """Return a function that shows when the time of a key was: ``3 min ago``."""
-
-    def shown(record: Record) -> object:
-        from torc_tui.wording.quantities import ago
-
-        return ago(time.time() - record[key])
-
-    return shown
-
-
-def _duration(seconds: float | None) -> str | None:
-    return None if seconds is None else duration(max(0.0, seconds))
+_rounded = "{:.0f}".format
 
 
 def _elapsed(record: Record) -> object:
@@ -139,12 +115,12 @@ WORKFLOWS = (
     Column("State", "state"),
     Column("Jobs", lambda record: f"{record['completed_jobs']}/{record['total_jobs']}"),
     Column("Failed", "failed_jobs", 2),
-    Column("Age", age_of("created_at"), 2),
+    Column("Age", shown("created_at", lambda at: age(_since(at))), 2),
     Column("Directory", _directory, 3, "left"),
     Column("Description", "description", 4, "right", some=True),
     Column("Project", "project", 4, "right", some=True),
     Column("Metadata", "metadata", 5, "right", some=True),
-    Column("Created", at("created_at"), 5),
+    Column("Created", shown("created_at", when), 5),
 )
 JOBS = (
     ID,
@@ -160,8 +136,8 @@ FILES = (
     ID,
     NAME,
     Column("Path", "path", cut="left"),
-    Column("Size", size_of("st_size"), 3, some=True),
-    Column("Modified Time", at("st_mtime"), 2),
+    Column("Size", shown("st_size", size), 3, some=True),
+    Column("Modified Time", shown("st_mtime", when), 2),
 )
 EVENTS = (
     Column("Timestamp", lambda record: when(record["timestamp"] / 1000)),
@@ -192,12 +168,12 @@ RESULTS = (
     STATUS,
     Column("Code", "return_code"),
     Column("Time", lambda record: _duration(record["exec_time_minutes"] * 60)),
-    Column("Peak Memory", size_of("peak_memory_bytes"), 5),
-    Column("Peak CPU %", rounded("peak_cpu_percent"), 6),
+    Column("Peak Memory", shown("peak_memory_bytes", size), 5),
+    Column("Peak CPU %", shown("peak_cpu_percent", _rounded), 6),
     Column("GPUs", "devices", 5, some=True),
-    Column("Peak GPU Memory", size_of("peak_gpu_memory_bytes"), 6, some=True),
-    Column("Avg GPU %", rounded("avg_gpu_percent"), 7, some=True),
-    Column("Ended", at("ended_at"), 4),
+    Column("Peak GPU Memory", shown("peak_gpu_memory_bytes", size), 6, some=True),
+    Column("Avg GPU %", shown("avg_gpu_percent", _rounded), 7, some=True),
+    Column("Ended", shown("ended_at", when), 4),
 )
 NODES = (
     ID,
@@ -207,12 +183,12 @@ NODES = (
     Column("Memory", lambda record: f"{record['memory_gb']:.1f} GiB", 2),
     Column("GPUs", "num_gpus", 3),
     Column("Active", "is_active"),
-    Column("Start Time", at("started_at")),
-    Column("Duration", duration_of("duration_seconds")),
+    Column("Start Time", shown("started_at", when)),
+    Column("Duration", shown("duration_seconds", _duration)),
 )
 VERSIONS = (
     Column("Version", "version"),
-    Column("Written", at("written_at")),
+    Column("Written", shown("written_at", when)),
     Column("By", "author", 2, "right"),
     Column("Data", _json("data"), cut="right"),
 )
@@ -230,14 +206,14 @@ PATHS = (Column("What", "what"), Column("Path", "path", cut="left"), Column("Exi
 GPUS = (
     Column("GPU", "index"),
     Column("Name", "name", cut="right"),
-    Column("Memory", size_of("memory_bytes")),
-    Column("Own", size_of("memory_own_bytes"), 3),
-    Column("Others", size_of("memory_foreign_bytes"), 2),
-    Column("Reserved", size_of("memory_reserved_bytes"), 4),
-    Column("Free", size_of("memory_free_bytes")),
-    Column("Use %", rounded("utilization"), 2),
-    Column("°C", rounded("temperature"), 5),
-    Column("W", rounded("power"), 5),
+    Column("Memory", shown("memory_bytes", size)),
+    Column("Own", shown("memory_own_bytes", size), 3),
+    Column("Others", shown("memory_foreign_bytes", size), 2),
+    Column("Reserved", shown("memory_reserved_bytes", size), 4),
+    Column("Free", shown("memory_free_bytes", size)),
+    Column("Use %", shown("utilization", _rounded), 2),
+    Column("°C", shown("temperature", _rounded), 5),
+    Column("W", shown("power", _rounded), 5),
     Column("Jobs", "jobs", cut="right"),
     Column("Other programs", "programs", 3, "right"),
     Column("Usable", "usable", 2),
@@ -249,9 +225,9 @@ HELD = (
     Column("Job Name", "job_name", cut="right"),
     Column("User", "user", 3),
     STATUS,
-    Column("Time", duration_of("seconds")),
+    Column("Time", shown("seconds", _duration)),
     Column("CPUs", "num_cpus"),
-    Column("Memory", size_of("memory_bytes")),
+    Column("Memory", shown("memory_bytes", size)),
     Column("GPUs", "devices", cut="right", some=True),
 )
 OVERUSE = (
@@ -276,6 +252,6 @@ FAILURES = (
     Column("Jobs", "jobs", cut="right"),
     Column("Failure", "failure", cut="right"),
     Column("Canceled", "canceled", 2, some=True),
-    Column("First", ago_of("first_at"), 4),
-    Column("Last", ago_of("last_at"), 3),
+    Column("First", shown("first_at", lambda at: ago(_since(at))), 4),
+    Column("Last", shown("last_at", lambda at: ago(_since(at))), 3),
 )

@@ -235,11 +235,9 @@ def _check(call: Call, workflow_id: int) -> int:
             }
         )
     else:
-        for path in missing:
-            output.line(f"missing file: {path}")
-        for name in records:
-            output.line(f"missing user data: {name}")
-        for path in existing:
-            output.line(f"already exists: {path}")
+        listed = [("missing file", missing), ("missing user data", records)]
+        for what, found in [*listed, ("already exists", existing)]:
+            for one in found:
+                output.line(f"{what}: {one}")
         output.line("Safe to initialize" if report.safe else "Not safe to initialize")
     return 0 if report.safe else FAILED

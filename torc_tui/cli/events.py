@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from torc_tui.cli import columns, output
@@ -104,4 +105,4 @@ def _print(call: Call, event: Event) -> None:
         data = "" if not event.data else "  " + json.dumps(record["data"], ensure_ascii=False)
         text = f"{record['timestamp_formatted']}  {event.kind}{job}{who}{data}"
     output.line(text)
-    output.flush()
+    sys.stdout.flush()

@@ -13,7 +13,6 @@ from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.status import JobStatus
 from torc_tui.store import relations, workflows
-from torc_tui.store.database import Store
 from torc_tui.views.graph_export import export
 from torc_tui.views.graph_model import Data, Graph
 from torc_tui.views.graph_scene import Scene
@@ -24,7 +23,7 @@ def graph(call: Call) -> None:
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
     found = workflows.snapshot(call.store, workflow_id)
-    data = data_of(call.store, workflow_id) if options.data else ()
+    data = map(Data._make, relations.artifacts(call.store, workflow_id)) if options.data else ()
     whole = Graph(found.jobs, relations.edges(call.store, workflow_id), data)
     if options.no_fold:
         keys = [group.key for group in whole.groups]
@@ -38,11 +37,6 @@ def graph(call: Call) -> None:
         return
     text = export(scene, call.format, title=found.workflow.name, plain=not output.unicode())  # type: ignore[arg-type] # one of the command's formats
     sys.stdout.write(text)
-
-
-def data_of(store: Store, workflow_id: int) -> list[Data]:
-    """Return the files and records of a workflow with the jobs that write and read them."""
-    return [Data(*one) for one in relations.artifacts(store, workflow_id)]
 
 
 def as_json(scene: Scene) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.diagnostics import FAILED, OK, say
 from torc_tui.cli.logs import chosen_streams
 from torc_tui.errors import UsageError
-from torc_tui.operations.log_bundle import LogError, analyze, analyze_logs, log_name, write_bundle
+from torc_tui.operations.log_bundle import analyze, analyze_logs, log_name, write_bundle
 from torc_tui.operations.log_search import LogLine, chosen_logs, search_logs
 from torc_tui.operations.stderr_tail import end_of_file
 from torc_tui.patterns import Pattern, PatternError
@@ -120,7 +120,8 @@ def analysis(call: Call) -> None:
                     logs[name] = Log(data, start, stream)
         number, errors = len(logs), analyze_logs(logs)
     if call.json:
-        output.json_value([{**one.log._asdict(), **_error(one)} for one in errors])
+        records = [one.log._asdict() | one._asdict() for one in errors]
+        output.json_value([{k: v for k, v in record.items() if k != "log"} for record in records])
         return
     for one in errors:
         place = f":{one.line}" if one.line else ""
@@ -130,10 +131,6 @@ def analysis(call: Call) -> None:
     kinds = Counter(kind_words(one.kind) or one.error or "other" for one in errors)
     for kind, amount in kinds.most_common():
         say(f"  {amount} × {kind}")
-
-
-def _error(one: LogError) -> dict[str, object]:
-    return {name: value for name, value in one._asdict().items() if name != "log"}
 
 
 def _only_word(call: Call) -> str | None:

@@ -67,7 +67,7 @@ def logs(call: Call) -> int | None:
         if len(files) > 1 and sys.stdout.isatty():
             sys.stdout.flush()
             say(f"{'' if number == 0 else chr(10)}--- {name}: {path}")
-        writer.copy(path, options.lines)
+        writer.copy_from(path, _start(path, options.lines))
     writer.finish()
     return None
 
@@ -156,7 +156,7 @@ def _follow(call: Call, finder: AttemptFinder) -> None:
             if path not in places:
                 places[path] = _start(path, call.options.lines)
             places[path] = writer.copy_from(path, places[path])
-        writer.flush()
+        sys.stdout.flush()
         if ended:
             writer.finish()
             return
@@ -192,9 +192,6 @@ class _Writer:
         self._decoder = Decoder() if sys.stdout.isatty() else None
         self._colour = "NO_COLOR" not in os.environ
 
-    def copy(self, path: str, lines: int | None) -> None:
-        self.copy_from(path, _start(path, lines))
-
     def copy_from(self, path: str, place: int) -> int:
         """Write the file from ``place`` on, and return where it ends."""
         try:
@@ -206,9 +203,6 @@ class _Writer:
         except FileNotFoundError:
             pass
         return place
-
-    def flush(self) -> None:
-        sys.stdout.flush()
 
     def finish(self) -> None:
         if self._decoder is not None:

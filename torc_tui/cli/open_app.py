@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import closing
 
 from torc_tui import settings
 from torc_tui.errors import TorcError, UsageError
@@ -68,11 +69,8 @@ def workflow_called(name: str, database: str | None) -> int | None:
     url = settings.database_url(database)
     if missing_file(url) is not None:
         return None
-    connection = connect(url, read_only=True)
-    try:
+    with closing(connect(url, read_only=True)) as connection:
         found = connection.rows(sql.WORKFLOWS_OF_NAME, name=name)
-    finally:
-        connection.close()
     user = settings.user_name()
     own = [workflow for workflow in found if workflow.user == user] or found
     if len(own) > 1:
@@ -92,7 +90,5 @@ def _check(url: str, workflow_id: int) -> None:
         connection = connect(url, read_only=True)
     except TorcError:
         return
-    try:
+    with closing(connection):
         check_workflow(connection, workflow_id)
-    finally:
-        connection.close()

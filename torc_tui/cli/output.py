@@ -154,11 +154,6 @@ def unicode() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
-def flush() -> None:
-    """Let a reader see now what was printed."""
-    sys.stdout.flush()
-
-
 def cell(value: object) -> str:
     """Return a value as one line of a table: yes and no for truth, JSON for nested values."""
     if value is None:

@@ -212,19 +212,15 @@ def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
     from torc_tui.operations.runners import active_runners, start_runner
 
     working = [] if call.options.force else active_runners(call.store, workflow.id)
-    if working and call.options.tui:
-        from torc_tui.cli.open_app import open_app
-
-        call.close()
-        return open_app(str(workflow.id), call.database)
-    if working:
+    if working and not call.options.tui:
         who = ", ".join(f"runner {node.id} (pid {node.pid} on {node.hostname})" for node in working)
         raise Refused(
             f"workflow {workflow.id} is already running: {who}",
             hint=f"watch it with `torc {workflow.id}`, stop it with `torc workflows stop"
             f" {workflow.id}`, or start another runner with --force",
         )
-    started = start_runner(call.store, workflow.id, arguments_of(options), actor=call.actor)
+    if not working:
+        started = start_runner(call.store, workflow.id, arguments_of(options), actor=call.actor)
     if call.options.tui:
         from torc_tui.cli.open_app import open_app
 

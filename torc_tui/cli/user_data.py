@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 from torc_tui import settings
@@ -17,6 +17,7 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.identifiers import is_id
 from torc_tui.errors import NotFound, UsageError
 from torc_tui.store import user_data, user_data_records
+from torc_tui.store.connection import Connection
 from torc_tui.store.selection import RecordSelection
 
 
@@ -184,10 +185,5 @@ def _workflow(call: Call) -> int | None:
     return None if is_id(call.options.record) else call.workflow_id(None)
 
 
-@contextmanager
-def _connection(call: Call) -> Iterator[Any]:
-    connection = user_data.connect(settings.database_url(call.database))
-    try:
-        yield connection
-    finally:
-        connection.close()
+def _connection(call: Call) -> closing[Connection]:
+    return closing(user_data.connect(settings.database_url(call.database)))

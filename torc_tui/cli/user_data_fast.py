@@ -56,7 +56,27 @@ class Request:
 
     def answer(self, program: str) -> int:
         """Carry it out and print the answer; raise UsageError or NotFound."""
-        return _answer(self, program)
+        from torc_tui.store import user_data
+
+        options = self.options
+        changes = _changes(options) if self.verb == "update" else {}
+        violations: list[str] = []
+        connection = user_data.connect(settings.database_url(options.get("database")))
+        try:
+            workflow_id = workflow_of(options.get("workflow"))
+            if self.verb == "get":
+                record = user_data.get(connection, self.ref, workflow_id)
+            else:
+                record = _update(connection, self, workflow_id, changes, violations)
+        finally:
+            connection.close()
+        show(record, self.verb, options.get("format"), program)
+        if violations:  # the value is stored nevertheless
+            from torc_tui.cli.diagnostics import say
+
+            for text in violations:
+                say(f"warning: does not follow its schema: {text}")
+        return 0
 
 
 def read(words: list[str]) -> Request | None:
@@ -91,26 +111,6 @@ def read(words: list[str]) -> Request | None:
     return Request(verb, refs[0], options)
 
 
-def _answer(request: Request, program: str) -> int:
-    from torc_tui.store import user_data
-
-    options = request.options
-    changes = _changes(options) if request.verb == "update" else {}
-    violations: list[str] = []
-    connection = user_data.connect(settings.database_url(options.get("database")))
-    try:
-        workflow_id = workflow_of(options.get("workflow"))
-        if request.verb == "get":
-            record = user_data.get(connection, request.ref, workflow_id)
-        else:
-            record = _update(connection, request, workflow_id, changes, violations)
-    finally:
-        connection.close()
-    show(record, request.verb, options.get("format"), program)
-    _warn(violations)
-    return 0
-
-
 def _update(
     connection: Any,
     request: Request,
@@ -136,15 +136,6 @@ def _update(
         expected_version=_expected_version(request.options),
         check=check,
     )
-
-
-def _warn(violations: list[str]) -> None:
-    """Print how a value violates its schema; it is stored nevertheless."""
-    if violations:
-        from torc_tui.cli.diagnostics import say
-
-        for text in violations:
-            say(f"warning: does not follow its schema: {text}")
 
 
 def show(record: Mapping[str, Any], verb: str, format_: str | None, program: str) -> None:
@@ -174,21 +165,11 @@ def author(database: str | None) -> Author:
     """Return who writes: the job that calls this, if the database is its own, else the user."""
     from torc_tui.store.user_data import Author
 
-    number = os.environ.get
-    own = number("TORC_DATABASE")
-    job, run, attempt = (
-        number("TORC_JOB_ID", ""),
-        number("TORC_RUN_ID", ""),
-        number("TORC_ATTEMPT_ID", ""),
-    )
-    if (
-        job.isdecimal()
-        and run.isdecimal()
-        and attempt.isdecimal()
-        and own
-        and database in (None, own)
-    ):
-        return Author(time.time(), job=(int(job), int(run), int(attempt)))
+    own = os.environ.get("TORC_DATABASE")
+    ids = [os.environ.get(f"TORC_{name}_ID", "") for name in ("JOB", "RUN", "ATTEMPT")]
+    if own and database in (None, own) and all(map(str.isdecimal, ids)):
+        job, run, attempt = map(int, ids)
+        return Author(time.time(), job=(job, run, attempt))
     return Author(time.time(), actor=settings.actor())
 
 
