@@ -18,7 +18,7 @@ from torc_tui.operations.runners import resize_runner
 from torc_tui.operations.workflows import cancel_workflow, pause_workflow, resume_workflow
 from torc_tui.reasons import Kind, because
 from torc_tui.status import JobStatus
-from torc_tui.store import compute_nodes, queries
+from torc_tui.store import queries, sql
 from torc_tui.store.feed import list_events
 
 Make = Callable[..., Any]
@@ -295,7 +295,7 @@ def test_what_another_node_holds_is_not_ours_to_end(bench: Make) -> None:
     it.step()
     it.fake.finish(it.ids["a"])
     with it.store.write() as conn:
-        compute_nodes.transfer(conn, [it.ids["a"]], other.node.node_id)
+        conn.each(sql.TRANSFER_JOB, [it.ids["a"]], compute_node_id=other.node.node_id)
     it.step()
     assert results(it) == []
 

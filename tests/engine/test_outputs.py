@@ -12,7 +12,6 @@ from torc_tui.engine import outputs
 from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
-from torc_tui.store import scheduling
 from torc_tui.store.database import Store
 from torc_tui.workflow_file.load import loads
 
@@ -93,5 +92,5 @@ def test_a_note_that_says_nothing(declared: DeclaredOutputs, tmp_path: Path, not
 
 def test_groups_are_read_once(declared: DeclaredOutputs, monkeypatch: pytest.MonkeyPatch) -> None:
     _, note = declared.before(1)
-    monkeypatch.setattr(scheduling, "group_paths", lambda conn, group: pytest.fail("read again"))
+    monkeypatch.setattr(Store, "read", lambda self: pytest.fail("read again"))
     assert isinstance(declared.check(1, note), OutputCheck)

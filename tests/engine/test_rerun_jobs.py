@@ -15,7 +15,7 @@ from torc_tui.operations.jobs import retry_jobs, select
 from torc_tui.operations.rerun_jobs import rerun_jobs
 from torc_tui.plan.resolve import resolve
 from torc_tui.status import JobStatus
-from torc_tui.store import compute_nodes, user_actions, workflows
+from torc_tui.store import compute_nodes, sql, workflows
 from torc_tui.store.feed import list_events
 from torc_tui.workflow_file.load import loads
 
@@ -59,7 +59,7 @@ def job(it: Any, name: str) -> Any:
 
 def run_of(it: Any) -> int:
     with it.outside.read() as conn:
-        return user_actions.run_of(conn, it.workflow_id)
+        return int(conn.value(sql.RUN_OF_WORKFLOW, workflow_id=it.workflow_id))
 
 
 def retries(it: Any, name: str) -> int:

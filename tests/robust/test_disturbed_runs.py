@@ -88,12 +88,12 @@ def test_deleted_all_the_same(shell: Any, until: Any, gone: Any) -> None:
 def test_initialized_anew_all_the_same(shell: Any, until: Any, gone: Any) -> None:
     runner = begin(shell, until)
     with shell.store() as store, store.write() as conn:
-        from torc_tui.store import sql, user_actions
+        from torc_tui.store import sql
         from torc_tui.store.event_log import append
 
         append(conn, 1, [], at=time.time())
         conn.execute(sql.RESET_JOBS, workflow_id=1)
-        user_actions.next_run(conn, 1)
+        conn.value(sql.NEXT_RUN, workflow_id=1)
     code, text = shell.finish(runner)
     assert code == 1, text
     assert "initialized again while it ran" in text

@@ -81,7 +81,8 @@ class Adopter:
                 same_boot = node.boot_id == here.boot_id
                 proof = Proof.PROCESS_GONE if same_boot else Proof.REBOOTED
                 self._take(conn, held, same_boot=same_boot, loss=(node, proof.value))
-                compute_nodes.transfer(conn, [one.job_id for one in held], self._node_id)
+                taken = [one.job_id for one in held]
+                conn.each(sql.TRANSFER_JOB, taken, compute_node_id=self._node_id)
                 self._rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
             self._append_events(conn, now)
             rows = conn.rows(sql.ACTIVE_ATTEMPTS, workflow_id=workflow_id) if left else []
@@ -155,7 +156,7 @@ class Adopter:
         before = len(self._flights)
         self._take(conn, taken, same_boot=False, loss=(node, EXPIRED))
         adopted = [flight.key.job_id for flight in self._flights[before:]]
-        compute_nodes.transfer(conn, adopted, self._node_id)
+        conn.each(sql.TRANSFER_JOB, adopted, compute_node_id=self._node_id)
         if len(taken) == len(held):
             self._rows.append(compute_nodes.leave(conn, node.id, now, lost=True))
 

@@ -28,7 +28,7 @@ from torc_tui.model import AttemptKey, Cause, Exited, FailureRule, Machine, Usag
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.pool import Pool
 from torc_tui.status import TROUBLED, JobStatus
-from torc_tui.store import scheduling
+from torc_tui.store import scheduling, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.run_context import RunContext
@@ -205,7 +205,9 @@ def _missing_data(conn: Connection, flight: InFlight, exited: Exited) -> Sequenc
     """Return the names of the records that a successful attempt has not written."""
     if exited.return_code != 0 or flight.job.output_user_data is None:
         return ()
-    return scheduling.empty_output_data(conn, flight.job.output_user_data)
+    return [
+        row.name for row in conn.rows(sql.EMPTY_OUTPUT_DATA, group_id=flight.job.output_user_data)
+    ]
 
 
 def _all_rules(policies: Policies) -> list[FailureRule]:

@@ -23,7 +23,7 @@ from torc_tui.reasons import Kind, because
 from torc_tui.resources.gpu_service import GpuService
 from torc_tui.resources.pool import Pool
 from torc_tui.resources.stand_ins import stand_ins
-from torc_tui.store import compute_nodes, run_context, workflows
+from torc_tui.store import compute_nodes, run_context, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
 from torc_tui.store.log_files import output_folder
@@ -94,7 +94,7 @@ def join(
         gpus=machine.gpus,
     )
     with store.read() as conn:
-        maker.check(run_context.environments_with_references(conn, workflow_id))
+        maker.check(conn.rows(sql.ENVIRONMENTS_WITH_REFERENCES, workflow_id=workflow_id))
     process = compute_nodes.this_process(machine.hostname)
     stored: Mapping[str, Any] = {
         "max_parallel_jobs": options.max_parallel_jobs,

@@ -78,7 +78,7 @@ class OrderMaker:
         self.base = self.inherited | env | self.shared
         self.base["PATH"] = with_commands(self.base.get("PATH"))
 
-    def check(self, jobs: Iterable[tuple[str, str]]) -> None:
+    def check(self, jobs: Iterable[tuple[str, str | None]]) -> None:
         """Raise UsageError if the `env` of a (job name, JSON) uses a variable that is not set."""
         errors = []
         for name, env in jobs:

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from torc_tui.store import scheduling
+from torc_tui.store import sql
 from torc_tui.store.database import Store
 
 State = tuple[int, ...] | None
@@ -93,7 +93,7 @@ class DeclaredOutputs:
         files = self._groups.get(group_id)
         if files is None:
             with self._store.read() as conn:
-                rows = scheduling.group_paths(conn, group_id)
+                rows = conn.rows(sql.GROUP_PATHS, group_id=group_id)
             files = []
             for file_id, name, path in rows:
                 absolute = os.path.join(self._directory, path)

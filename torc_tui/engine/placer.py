@@ -142,7 +142,8 @@ class JobStarter:
         flight.is_replaced = True
         order = self._order(Placed(job, flight.allocation, flight.allocation_text))
         flight.allocation = _NOTHING
-        self._state.granted.append((flight.allocation_text, job.id, job.attempt_id))
+        granted = {"job_id": job.id, "attempt_id": job.attempt_id}
+        self._state.granted.append(granted | {"allocation": flight.allocation_text})
         return order
 
     def _order(self, placed: Placed) -> Order:

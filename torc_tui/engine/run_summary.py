@@ -25,7 +25,7 @@ from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import never
 from torc_tui.resources.gpus import without_gpus
 from torc_tui.status import RETRYABLE, JobStatus, number_of
-from torc_tui.store import workflows
+from torc_tui.store import sql, workflows
 from torc_tui.store.database import Store
 
 LISTED_JOBS = 1000
@@ -61,7 +61,7 @@ class RunSummary:
         """Return the remaining jobs that cannot run here."""
         found: list[UnschedulableJob] = []
         with self._store.read() as conn:
-            left = workflows.left(conn, self._workflow_id)
+            left = conn.rows(sql.REMAINING_JOBS, workflow_id=self._workflow_id)
             # Held jobs and others with one status are counted apart, but their names read together.
             for requirement_id, status in dict.fromkeys(
                 (one.requirement_id, one.status) for one in left
@@ -92,7 +92,7 @@ class RunSummary:
             report.counts = workflows.counts(conn, self._workflow_id)
             report.ignored = workflows.ignored(conn, self._workflow_id)
             unsuccessful = workflows.unsuccessful(conn, self._workflow_id)
-            left = workflows.left(conn, self._workflow_id)
+            left = conn.rows(sql.REMAINING_JOBS, workflow_id=self._workflow_id)
             report.holds = workflows.holds(conn, self._workflow_id)
         report.failed = [self._failed_job(report.run_id, job) for job in unsuccessful]
         report.waiting = [
@@ -210,8 +210,10 @@ class RemainingWork:
         engine, shared = self._engine, self._engine.shared
         workflow_id = engine.state.context.workflow_id
         with engine.state.store.read() as conn:
-            left = workflows.left(conn, workflow_id)
-            elsewhere = workflows.active_elsewhere(conn, workflow_id, engine.node.node_id)
+            left = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
+            elsewhere = conn.value(
+                sql.ACTIVE_ELSEWHERE, workflow_id=workflow_id, node_id=engine.node.node_id
+            )
             interrupted = workflows.interrupted(conn, workflow_id)
         if interrupted and not shared.is_paused:
             shared.mark_outdated()  # the next step resumes them

@@ -22,7 +22,7 @@ from torc_tui.executors.wrapper import find_bash
 from torc_tui.model import Json
 from torc_tui.reasons import Kind, because
 from torc_tui.status import BEGUN, FINISHED
-from torc_tui.store import run_context
+from torc_tui.store import run_context, sql
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
@@ -244,7 +244,12 @@ class Actions:
             "commands": list(action.commands),
         }
         with self._store.write() as conn:
-            claimed = run_context.claim_action(conn, action.id, context.run_id, now)
+            claimed = conn.execute(
+                sql.CLAIM_ACTION,
+                action_id=action.id,
+                executed_run_id=context.run_id,
+                executed_at=now,
+            )
             if claimed:
                 row: EventRow = ("action_executed", None, data)
                 append(conn, context.workflow_id, [row], at=now)

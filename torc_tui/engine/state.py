@@ -136,7 +136,7 @@ class RunnerState:
     """The number of the last event before the claims of the last step."""
     next_retry: float | None = None
     """When the first of the jobs that wait for their next attempt may start."""
-    granted: list[tuple[str, int, int]] = field(default_factory=list)
+    granted: list[dict[str, object]] = field(default_factory=list)
     """(allocation as text, job id, attempt id) of prefetched jobs that were started, for the next
     transaction."""
 

@@ -108,7 +108,8 @@ class StepTransaction:
 
         A job that was taken from this runner, whose lease had expired, is stopped, too.
         """
-        self._held = scheduling.held_jobs(conn, self._state.node.node_id)
+        rows = conn.rows(sql.HELD_JOBS, node_id=self._state.node.node_id)
+        self._held = {row.id: row for row in rows}
         for job_id, row in self._held.items():
             if (flight := self._state.in_flight.get(job_id)) is not None:
                 flight.stop_requested = row.stop_requested or flight.stop_requested
@@ -128,7 +129,7 @@ class StepTransaction:
         started = [report for report in self._reports.started if self._is_held(report.key)]
         ending = {report.key for report in self._reports.exited}
         running = [report for report in started if report.key not in ending]
-        scheduling.grant(conn, self._state.granted)  # while the jobs are still pending
+        conn.many(sql.GRANT, self._state.granted)  # while the jobs are still pending
         self._rows += scheduling.start(conn, node_id, running)
         self._rows += [
             scheduling.started_event(node_id, report) for report in started if report.key in ending

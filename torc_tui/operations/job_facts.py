@@ -26,7 +26,7 @@ from torc_tui.resources.gpu_service import read_once
 from torc_tui.resources.gpus import ForeignPolicy, gpu_need
 from torc_tui.resources.pool import Pool
 from torc_tui.status import FINISHED, FOLLOWING, STARTABLE, JobStatus
-from torc_tui.store import queries, relations, runner_liveness, workflows
+from torc_tui.store import queries, relations, runner_liveness, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.runner_liveness import Runner
 from torc_tui.views import why as views
@@ -111,7 +111,7 @@ def unschedulable_jobs(
     Without a runner, the resources of this machine count.
     """
     with store.read() as conn:
-        left = workflows.left(conn, workflow_id)
+        left = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
         ready = [one for one in left if one.status == JobStatus.READY]
         requirements = workflows.read_requirements(conn, workflow_id)
     requested = {one.requirement_id: requirements[one.requirement_id] for one in ready}

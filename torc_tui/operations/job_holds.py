@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from torc_tui.operations import catalog
-from torc_tui.operations.jobs import Done, on_jobs
+from torc_tui.operations.jobs import Done, on_jobs, set_values
 from torc_tui.operations.user_action import UserAction
 from torc_tui.reasons import Kind, because
 from torc_tui.status import CANCELABLE
@@ -22,22 +22,14 @@ from torc_tui.store.user_actions import JobState
 
 def hold_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Keep jobs from starting until they are released."""
-
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
-        user_actions.set_held(conn, [job.id for job in jobs], True)
-        return [("job_held", job.id, None) for job in jobs]
-
-    return on_jobs(store, catalog.HOLD, job_ids, act, actor)
+    values = {"held": True, "hold_reason": None}
+    return set_values(store, catalog.HOLD, job_ids, actor, sql.SET_HELD, **values)
 
 
 def release_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Let held jobs start again."""
-
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
-        user_actions.set_held(conn, [job.id for job in jobs], False)
-        return [("job_released", job.id, None) for job in jobs]
-
-    return on_jobs(store, catalog.RELEASE, job_ids, act, actor)
+    values = {"held": False, "hold_reason": None}
+    return set_values(store, catalog.RELEASE, job_ids, actor, sql.SET_HELD, **values)
 
 
 def hold_after(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
@@ -76,7 +68,8 @@ def _on_dependents(
         rows: list[EventRow] = []
         for job in jobs:
             reason = because(Kind.HELD, after=job.name) if holds else None
-            user_actions.set_held(conn, by_job[job.id], holds, reason)
+            text = reason.encode() if reason else None
+            conn.each(sql.SET_HELD, by_job[job.id], held=holds, hold_reason=text)
             data = {"reason": reason.to_json()} if reason else None
             rows += [(action.events[0], one, data) for one in by_job[job.id]]
         return rows
@@ -86,19 +79,10 @@ def _on_dependents(
 
 def suspend_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Have the runners of running jobs stop their processes, which keep their resources."""
-    return _set_suspended(store, catalog.SUSPEND, job_ids, actor, suspended=True)
+    return set_values(store, catalog.SUSPEND, job_ids, actor, sql.SET_SUSPENDED, suspended=True)
 
 
 def resume_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Have the runners of suspended jobs let their processes continue."""
-    return _set_suspended(store, catalog.RESUME_JOBS, job_ids, actor, suspended=False)
-
-
-def _set_suspended(
-    store: Store, action: UserAction, job_ids: Iterable[int], actor: str | None, *, suspended: bool
-) -> Done:
-    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
-        user_actions.set_suspended(conn, [job.id for job in jobs], suspended)
-        return [(action.events[0], job.id, None) for job in jobs]
-
-    return on_jobs(store, action, job_ids, act, actor)
+    statement = sql.SET_SUSPENDED
+    return set_values(store, catalog.RESUME_JOBS, job_ids, actor, statement, suspended=False)

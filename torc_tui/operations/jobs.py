@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torc_tui.errors import NotFound
+from torc_tui.model import Json
 from torc_tui.operations import catalog
 from torc_tui.operations.job_changes import (
     JobChanges,
@@ -92,7 +93,7 @@ def cancel_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = Non
         nonlocal dependents
         dependents += len(user_actions.doomed(conn, [job.id for job in jobs]))
         waiting = [job.id for job in jobs if job.status in CANCELABLE]
-        user_actions.cancel(conn, waiting, reason, at)
+        conn.each(sql.CANCEL_JOB, waiting, reason=reason.encode(), ended_at=at)
         rows: list[EventRow] = [
             ("job_canceled", job_id, {"reason": reason.to_json()}) for job_id in waiting
         ]
@@ -181,12 +182,28 @@ def set_priority(
     store: Store, job_ids: Iterable[int], priority: int, *, actor: str | None = None
 ) -> Done:
     """Set the priority of jobs: higher ones start first, the default is 0."""
+    values = {"priority": priority}
+    return set_values(
+        store, catalog.PRIORITY, job_ids, actor, sql.SET_PRIORITY, data=dict(values), **values
+    )
+
+
+def set_values(
+    store: Store,
+    action: UserAction,
+    job_ids: Iterable[int],
+    actor: str | None,
+    statement: Any,
+    data: dict[str, Json] | None = None,
+    **values: Any,
+) -> Done:
+    """Execute a statement with the same values for each job; ``data`` are those of the events."""
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
-        user_actions.set_priority(conn, [job.id for job in jobs], priority)
-        return [("job_priority", job.id, {"priority": priority}) for job in jobs]
+        conn.each(statement, [job.id for job in jobs], **values)
+        return [(action.events[0], job.id, data) for job in jobs]
 
-    return on_jobs(store, catalog.PRIORITY, job_ids, act, actor)
+    return on_jobs(store, action, job_ids, act, actor)
 
 
 def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
@@ -198,7 +215,7 @@ def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = No
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         freed = _canceled_followers(conn, jobs)
-        user_actions.disable(conn, [job.id for job in jobs], reason)
+        conn.each(sql.DISABLE_JOB, [job.id for job in jobs], reason=reason.encode())
         user_actions.reset(conn, freed)
         rows: list[EventRow] = [
             ("job_disabled", job.id, {"reason": reason.to_json()}) for job in jobs
@@ -284,7 +301,7 @@ def _existing(store: Store, job_ids: Iterable[int]) -> list[JobState]:
 def ask_to_stop(conn: Any, jobs: Sequence[JobState], cause: str) -> list[EventRow]:
     """Ask the runners of the running jobs among these to end them."""
     running = [job.id for job in jobs if job.status in HELD]
-    user_actions.ask_to_stop(conn, running, cause)
+    conn.each(sql.ASK_JOB_TO_STOP, running, stop_requested=cause)
     return [("job_stop_requested", job_id, {"cause": cause}) for job_id in running]
 
 

@@ -25,7 +25,7 @@ from torc_tui.store import (
     run_context,
     runner_liveness,
     scheduling,
-    user_actions,
+    sql,
     workflows,
 )
 from torc_tui.store.compute_nodes import HeldAttempt, Node
@@ -99,7 +99,7 @@ def end_attempts(
     done.rows += workflows.resume_interrupted(conn, node.workflow_id, done.ready)
     idle = [one for one in held if one not in begun]
     unwanted = [one.job_id for one in idle if loss is None or one.stop_requested]
-    user_actions.cancel(conn, unwanted, stop, now, held=True)
+    conn.each(sql.CANCEL_HELD_JOB, unwanted, reason=stop.encode(), ended_at=now)
     done.rows += job_definitions.apply_planned(conn, unwanted) if unwanted else []
     done.canceled += unwanted
     done.rows += [("job_canceled", job_id, {"reason": stop.to_json()}) for job_id in unwanted]
@@ -173,7 +173,7 @@ def end_orphans(
 ) -> None:
     """End the jobs of lost runners that a user wants stopped, or ``only`` some of them."""
     with store.read() as conn:
-        run_id = user_actions.run_of(conn, workflow_id)
+        run_id = conn.value(sql.RUN_OF_WORKFLOW, workflow_id=workflow_id)
         lost = runner_liveness.lost(compute_nodes.active(conn, workflow_id))
         found = [(node, compute_nodes.held_attempts(conn, node.id)) for node in lost]
     for node, held in found:

@@ -29,7 +29,7 @@ from torc_tui.operations.lost_attempts import (
 from torc_tui.operations.user_action import UserAction
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import HELD
-from torc_tui.store import compute_nodes, runner_liveness, sql, user_actions
+from torc_tui.store import compute_nodes, runner_liveness, sql
 from torc_tui.store.compute_nodes import HeldAttempt, Node
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import append
@@ -153,7 +153,7 @@ def _without_heartbeat(store: Store, nodes: Sequence[Node]) -> list[Node]:
 def _records(store: Store, node: Node) -> dict[int, ExitFile]:
     """Return what is known of the processes of the attempts that a runner holds, by job."""
     with store.read() as conn:
-        run_id = user_actions.run_of(conn, node.workflow_id)
+        run_id = conn.value(sql.RUN_OF_WORKFLOW, workflow_id=node.workflow_id)
         held = compute_nodes.held_attempts(conn, node.id)
     return {one.job_id: exit_record(node.workflow_id, run_id, one) for one in held}
 
@@ -176,7 +176,7 @@ def _drop(store: Store, node: Node, actor: str | None, left: Set[int] = frozense
     how, who = (proof.value, None) if proof else ("dropped", actor)
     with store.write() as conn:
         append(conn, node.workflow_id, [], at=now)
-        run_id = user_actions.run_of(conn, node.workflow_id)
+        run_id = conn.value(sql.RUN_OF_WORKFLOW, workflow_id=node.workflow_id)
 
         def loss(held: HeldAttempt) -> Reason:
             return compute_nodes.lost_on(conn, node, held.job_id, run_id, how, who)

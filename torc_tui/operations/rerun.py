@@ -148,7 +148,7 @@ def _begin(store: Store, found: RerunPlan, actor: str | None) -> Reinitialized |
         dependency_counters.recount(conn, workflow_id)
         events = dependency_counters.place_uninitialized(conn, workflow_id, now)
         dependency_counters.hold_behind(conn, workflow_id)
-        conn.many(sql.MARK_MAY_BE_KEPT, [{"job_id": job_id} for job_id in undecided])
+        conn.each(sql.MARK_MAY_BE_KEPT, undecided)
         counts = workflows.counts(conn, workflow_id)
         numbers = {status.word: number for status, number in counts.items()}
         data = {"run_id": run_id, "counts": numbers, "stale": len(stale)}

@@ -21,7 +21,7 @@ from torc_tui.errors import NotFound, Refused, TorcError
 from torc_tui.operations import catalog
 from torc_tui.operations.job_environment import user_environment
 from torc_tui.resources.machine_identity import hostname
-from torc_tui.store import compute_nodes, runner_liveness, sql, user_actions, workflows
+from torc_tui.store import compute_nodes, runner_liveness, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
@@ -118,7 +118,8 @@ def stop_runners(
             )
         rows: list[EventRow] = []
         for node in found:
-            user_actions.ask_node_to_stop(conn, node, "hard" if hard else "graceful")
+            how = "hard" if hard else "graceful"
+            conn.execute(sql.ASK_NODE_TO_STOP, node_id=node, stop_requested=how)
             rows.append(("node_stop_requested", None, {"node": node, "hard": hard}))
         append(conn, workflow_id, rows, at=now, actor=actor)
     return found
@@ -145,16 +146,12 @@ def resize_runner(
         options = dict(current.options)
         if max_parallel_jobs is not None:
             options["max_parallel_jobs"] = max_parallel_jobs or None
-        size = (
-            current.num_cpus if num_cpus is None else num_cpus,
-            current.memory if memory is None else memory,
-        )
-        if not user_actions.resize(conn, node_id, *size, json.dumps(options)):
-            raise Refused(f"cannot resize runner {node_id}: {catalog.RESIZE.refusal}")
-        data = {
-            "node": node_id,
-            "num_cpus": size[0],
-            "memory": size[1],
-            "max_parallel_jobs": max_parallel_jobs,
+        size = {
+            "num_cpus": current.num_cpus if num_cpus is None else num_cpus,
+            "memory": current.memory if memory is None else memory,
         }
+        text = json.dumps(options)
+        if not conn.execute(sql.RESIZE_NODE, node_id=node_id, **size, options=text):
+            raise Refused(f"cannot resize runner {node_id}: {catalog.RESIZE.refusal}")
+        data = {"node": node_id, **size, "max_parallel_jobs": max_parallel_jobs}
         append(conn, workflow_id, [("node_resized", None, data)], at=now, actor=actor)

@@ -20,7 +20,7 @@ from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.user_action import check_workflow
 from torc_tui.reasons import Kind, because
 from torc_tui.status import HELD, UNSETTLED, UNTOUCHED, JobStatus, number_of
-from torc_tui.store import dependency_counters, scheduling, sql, user_actions, workflows
+from torc_tui.store import dependency_counters, scheduling, sql, workflows
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
@@ -131,7 +131,7 @@ def initialize(
             return InitReport(workflow_id=workflow_id, run_id=workflow.run_id, counts=counts)
         check_workflow(catalog.INITIALIZE, workflow)
         conn.execute(sql.RESET_JOBS, workflow_id=workflow_id)
-        run_id = user_actions.next_run(conn, workflow_id)
+        run_id = conn.value(sql.NEXT_RUN, workflow_id=workflow_id)
         scheduling.set_file_times(conn, times)
         dependency_counters.recount(conn, workflow_id)
         events = dependency_counters.place_uninitialized(conn, workflow_id, now)
@@ -210,7 +210,9 @@ def cancel_workflow(
         workflow = workflows.read_workflow(conn, workflow_id)
         check_workflow(catalog.CANCEL_WORKFLOW, workflow)
         number = number_of(workflow.counts, UNSETTLED)
-        user_actions.cancel_rest(conn, workflow_id, reason, now)
+        conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=True)
+        conn.execute(sql.CANCEL_REST, workflow_id=workflow_id, reason=reason.encode(), ended_at=now)
+        conn.execute(sql.ASK_ALL_TO_STOP, workflow_id=workflow_id, stop_requested="canceled")
         event: EventRow = ("workflow_canceled", None, {"jobs": number})
         append(conn, workflow_id, [event], at=now, actor=actor)
     end_orphans(store, workflow_id, reason)
@@ -232,7 +234,7 @@ def _set_paused(store: Store, workflow_id: int, paused: bool, actor: str | None)
     workflows.get_workflow(store, workflow_id)
     now = time.time()
     with store.write() as conn:
-        user_actions.set_paused(conn, workflow_id, paused)
+        conn.execute(sql.SET_PAUSED, workflow_id=workflow_id, is_paused=paused)
         event: EventRow = ("workflow_paused" if paused else "workflow_resumed", None, None)
         append(conn, workflow_id, [event], at=now, actor=actor)
 

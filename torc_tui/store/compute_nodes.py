@@ -191,13 +191,6 @@ def lost_on(
     return because(Kind.LOST, places=(*before, node.hostname), proof=proof, actor=actor)
 
 
-def transfer(conn: Connection, job_ids: Iterable[int], to_node: int) -> None:
-    """Give jobs that one runner holds to another."""
-    conn.many(
-        sql.TRANSFER_JOB, [{"compute_node_id": to_node, "job_id": job_id} for job_id in job_ids]
-    )
-
-
 def skip_attempts(conn: Connection, job_ids: Iterable[int]) -> list[EventRow]:
     """Make claimed jobs ready with their next attempt: a runner may still start the claimed one."""
     ids = list(job_ids)

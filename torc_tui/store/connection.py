@@ -100,6 +100,10 @@ class Connection:
         except Exception as error:
             raise self.translated(error, name, rows) from error
 
+    def each(self, statement: Callable[P, R], job_ids: Iterable[int], /, **values: Any) -> None:
+        """Execute a statement once for each of these jobs, with the same values."""
+        self.many(statement, [{**values, "job_id": job_id} for job_id in job_ids])
+
     def insert(self, statement: BulkInsert, /, **columns: Any) -> None:
         """Insert rows in the fastest way of the driver.
 

@@ -1,7 +1,7 @@
 """Read what a runner needs to know about its workflow before it starts a job.
 
 Input: a connection inside a transaction. Output: one record, which the runner reads again when
-others have written. The only row that is written here is the claim of an action.
+others have written. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -127,20 +127,6 @@ def failure_rule(stored: Mapping[str, Any]) -> FailureRule:
         key: tuple(known[key]) for key in ("exit_codes", "causes") if key in known
     }
     return FailureRule(**known | lists)
-
-
-def environments_with_references(conn: Connection, workflow_id: int) -> list[tuple[str, str]]:
-    """Return (job name, `env` as JSON) of the jobs that may still run and whose `env` has a $."""
-    rows = conn.rows(sql.ENVIRONMENTS_WITH_REFERENCES, workflow_id=workflow_id)
-    return [(row.name, row.env or "{}") for row in rows]
-
-
-def claim_action(conn: Connection, action_id: int, run_id: int, at: float) -> bool:
-    """Claim an action for this runner; False if another runner was faster."""
-    changed = conn.execute(
-        sql.CLAIM_ACTION, action_id=action_id, executed_run_id=run_id, executed_at=at
-    )
-    return changed > 0
 
 
 def statuses(conn: Connection, job_ids: Sequence[int]) -> list[int]:

@@ -121,23 +121,7 @@ def claim(
     ]
 
 
-def grant(conn: Connection, taken_over: Sequence[tuple[str, int, int]]) -> None:
-    """Give allocations to jobs that were claimed ahead: (allocation as text, job id, attempt)."""
-    conn.many(
-        sql.GRANT,
-        [
-            {"allocation": allocation, "job_id": job_id, "attempt_id": attempt_id}
-            for allocation, job_id, attempt_id in taken_over
-        ],
-    )
-
-
 # -- reports ---------------------------------------------------------------------------------------
-
-
-def held_jobs(conn: Connection, node_id: int) -> dict[int, HeldJob]:
-    """Return the jobs that this node holds, by id; it may report only about these."""
-    return {row.id: row for row in conn.rows(sql.HELD_JOBS, node_id=node_id)}
 
 
 def start(conn: Connection, node_id: int, reports: Sequence[Started]) -> list[EventRow]:
@@ -322,22 +306,11 @@ def _end_data(one: Ended) -> dict[str, Json]:
     return data
 
 
-def empty_output_data(conn: Connection, group_id: int) -> list[str]:
-    """Return the names of the records of a group that are still null."""
-    return [row.name for row in conn.rows(sql.EMPTY_OUTPUT_DATA, group_id=group_id)]
-
-
 def unsettled(conn: Connection, workflow_id: int) -> bool:
     """Return whether any job still has to run or be decided; interrupted jobs run again."""
     if conn.value(sql.ANY_UNSETTLED, workflow_id=workflow_id) is not None:
         return True
     return workflows.interrupted(conn, workflow_id) > 0
-
-
-def group_paths(conn: Connection, group_id: int) -> list[tuple[int, str, str]]:
-    """Return the files of a group: id, name, path as written."""
-    rows = conn.rows(sql.GROUP_PATHS, group_id=group_id)
-    return [(row.id, row.name, row.path) for row in rows]
 
 
 def set_file_times(conn: Connection, times: Iterable[tuple[float | None, int | None, int]]) -> None:

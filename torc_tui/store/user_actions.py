@@ -21,22 +21,12 @@ from torc_tui.store.encoding import dumps
 # -- runs ------------------------------------------------------------------------------------------
 
 
-def run_of(conn: Connection, workflow_id: int) -> int:
-    """Return the number of the current run of the workflow."""
-    return int(conn.value(sql.RUN_OF_WORKFLOW, workflow_id=workflow_id))
-
-
-def next_run(conn: Connection, workflow_id: int) -> int:
-    """Begin a new run; return its number."""
-    return int(conn.value(sql.NEXT_RUN, workflow_id=workflow_id))
-
-
 def next_partial_run(conn: Connection, workflow_id: int, job_ids: Sequence[int]) -> int:
     """Begin a new run of some jobs; return its number.
 
     Actions are not repeated, but for those that run on the completion of these jobs.
     """
-    run_id = next_run(conn, workflow_id)
+    run_id: int = conn.value(sql.NEXT_RUN, workflow_id=workflow_id)
     conn.execute(sql.KEEP_ACTIONS, workflow_id=workflow_id, run_id=run_id)
     if job_ids:
         rearm_actions(conn, workflow_id, job_ids)
@@ -70,63 +60,6 @@ def job_states(conn: Connection, job_ids: Iterable[int]) -> list[JobState]:
         for row in conn.rows(sql.JOB_STATES, job_ids=dumps(wanted))
     }
     return [found[job_id] for job_id in wanted if job_id in found]
-
-
-def cancel(
-    conn: Connection, job_ids: Sequence[int], reason: Reason, at: float, *, held: bool = False
-) -> None:
-    """Cancel jobs that no runner holds, or with ``held`` jobs whose runner is lost.
-
-    The processes of held jobs must have ended.
-    """
-    statement = sql.CANCEL_HELD_JOB if held else sql.CANCEL_JOB
-    text = reason.encode()
-    conn.many(statement, [{"reason": text, "ended_at": at, "job_id": job_id} for job_id in job_ids])
-
-
-def cancel_rest(conn: Connection, workflow_id: int, reason: Reason, at: float) -> None:
-    """Cancel the workflow: every job that no runner holds and that has not ended."""
-    conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=True)
-    conn.execute(sql.CANCEL_REST, workflow_id=workflow_id, reason=reason.encode(), ended_at=at)
-    conn.execute(sql.ASK_ALL_TO_STOP, workflow_id=workflow_id, stop_requested="canceled")
-
-
-def ask_to_stop(conn: Connection, job_ids: Sequence[int], cause: str) -> None:
-    """Ask the runners that hold these jobs to end them."""
-    conn.many(
-        sql.ASK_JOB_TO_STOP, [{"stop_requested": cause, "job_id": job_id} for job_id in job_ids]
-    )
-
-
-def set_paused(conn: Connection, workflow_id: int, paused: bool) -> None:
-    """Pause a workflow, so that runners start no more jobs, or resume it. Running jobs continue."""
-    conn.execute(sql.SET_PAUSED, workflow_id=workflow_id, is_paused=paused)
-
-
-def set_held(
-    conn: Connection, job_ids: Sequence[int], held: bool, reason: Reason | None = None
-) -> None:
-    """Hold jobs, so that they are not started, or release them."""
-    text = reason.encode() if reason else None
-    rows = [{"held": held, "hold_reason": text, "job_id": job_id} for job_id in job_ids]
-    conn.many(sql.SET_HELD, rows)
-
-
-def set_suspended(conn: Connection, job_ids: Sequence[int], suspended: bool) -> None:
-    """Suspend running jobs, or resume them: their runners read the flag."""
-    rows = [{"suspended": suspended, "job_id": job_id} for job_id in job_ids]
-    conn.many(sql.SET_SUSPENDED, rows)
-
-
-def set_priority(conn: Connection, job_ids: Sequence[int], priority: int) -> None:
-    """Set the priority of jobs; higher ones start first."""
-    conn.many(sql.SET_PRIORITY, [{"priority": priority, "job_id": job_id} for job_id in job_ids])
-
-
-def disable(conn: Connection, job_ids: Sequence[int], reason: Reason) -> None:
-    """Disable jobs: runners never start them."""
-    text = reason.encode()
-    conn.many(sql.DISABLE_JOB, [{"reason": text, "job_id": job_id} for job_id in job_ids])
 
 
 def reset(conn: Connection, job_ids: Sequence[int]) -> None:
@@ -208,16 +141,3 @@ def rearm_actions(conn: Connection, workflow_id: int, job_ids: Sequence[int]) ->
 
 
 # -- runners ---------------------------------------------------------------------------------------
-
-
-def ask_node_to_stop(conn: Connection, node_id: int, how: str) -> bool:
-    """Ask a runner to stop, ``graceful`` or ``hard``; return False if it is not active."""
-    return conn.execute(sql.ASK_NODE_TO_STOP, node_id=node_id, stop_requested=how) > 0
-
-
-def resize(conn: Connection, node_id: int, num_cpus: int, memory: int, options: str) -> bool:
-    """Change the CPUs and memory that a runner uses; return False if it is not active."""
-    changed = conn.execute(
-        sql.RESIZE_NODE, node_id=node_id, num_cpus=num_cpus, memory=memory, options=options
-    )
-    return changed > 0

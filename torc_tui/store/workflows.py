@@ -248,21 +248,6 @@ def unsuccessful(conn: Connection, workflow_id: int, limit: int = 1000) -> list[
     return [Unsuccessful(**(row._asdict() | {"reason": decode(row.reason)})) for row in rows]
 
 
-class Left(NamedTuple):
-    """Jobs that remain, by what they request, held jobs apart; ``number`` counts them."""
-
-    requirement_id: int
-    status: int
-    held: bool
-    number: int
-
-
-def left(conn: Connection, workflow_id: int) -> list[Left]:
-    """Return the jobs that remain and that no runner has claimed."""
-    rows = conn.rows(sql.REMAINING_JOBS, workflow_id=workflow_id)
-    return [Left(**row._asdict()) for row in rows]
-
-
 def holds(conn: Connection, workflow_id: int) -> list[tuple[Reason, int]]:
     """Return why jobs that have not started are held, and how many for each reason."""
     rows = conn.rows(sql.HOLDS, workflow_id=workflow_id)
@@ -286,11 +271,6 @@ def names(
         limit=limit,
     )
     return [(row.id, row.name) for row in rows]
-
-
-def active_elsewhere(conn: Connection, workflow_id: int, node_id: int) -> int:
-    """Return how many jobs of the workflow other runners hold."""
-    return int(conn.value(sql.ACTIVE_ELSEWHERE, workflow_id=workflow_id, node_id=node_id))
 
 
 def resume_interrupted(
