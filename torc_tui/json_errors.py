@@ -12,7 +12,7 @@ import re
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NamedTuple
+    from typing import NamedTuple, NoReturn
 
     _Step = Callable[[], "_Step | None"]
 
@@ -52,16 +52,26 @@ def known_json_error(text: str, *, json5: bool = False) -> JsonError | None:
     return None
 
 
+def refuse_constant(word: str) -> NoReturn:
+    """Let ``json.loads`` refuse NaN and Infinity, which are not JSON (``parse_constant``)."""
+    raise ValueError(word)
+
+
+def json_error(text: str, error: Exception) -> JsonError:
+    """Return where and why ``json.loads`` has refused a text with this error."""
+    if isinstance(error, RecursionError):
+        return at_offset("it is nested too deeply", text, 0)
+    detail = getattr(error, "msg", "")
+    if detail or known_json_error(text) is not None:
+        return find_json_error(text, detail=detail)
+    return at_offset("a number in it is too long", text, 0)
+
+
 def why_no_json(text: str, error: Exception) -> str:
     """Return in one line why ``json.loads`` has refused a text with this error."""
-    from json import JSONDecodeError
-
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    if not isinstance(error, JSONDecodeError):
-        return "a number in it is too long"
-    found = find_json_error(text, detail=error.msg)
-    return f"line {found.line}, column {found.column}: {found.message}"
+    found = json_error(text, error)
+    place = f"line {found.line}, column {found.column}: " if hasattr(error, "msg") else ""
+    return f"{place}{found.message}"
 
 
 def at_offset(message: str, text: str, offset: int) -> JsonError:
@@ -275,6 +285,8 @@ class _Reader:
             return f"a value is missing before {sign}{cause}"
         found = _WORD.match(self.text, self.at)
         word = found[0] if found else sign
+        if word in ("NaN", "Infinity", "-Infinity"):
+            return f"{word} is not a JSON value"
         if word in _OTHER_SPELLING:
             return f"{word} is written {_OTHER_SPELLING[word]}"
         shown = word[:_SHOWN] + "…" if len(word) > _SHOWN else word

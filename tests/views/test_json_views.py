@@ -99,7 +99,7 @@ def test_jq_paths() -> None:
         ("[1] x", 1, 5, "ended"),
         ('["abc', 1, 2, "not closed"),
         ('["a\nb"]', 1, 4, "end of line"),
-        ("[1, NaN]", 1, 5, "NaN is not a JSON number"),
+        ("[1, NaN]", 1, 5, "NaN is not a JSON value"),
         ('{"a": 1, "a": 2}', 1, 10, "duplicate"),
         ("[1,", 1, 4, "ends where a value"),
         ("[" * 100_000, 1, 1, "nested too deeply"),

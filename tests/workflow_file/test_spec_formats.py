@@ -173,7 +173,7 @@ def refusal(text: str, format: str) -> list[tuple[int | None, str]]:
         ("yaml", "name: x\nbig: " + "9" * 6000, 2, "too long"),
         ("json", '{"name": "x",\n "jobs": [],}', 2, "name the file .json5"),
         ("json", '{"name": "x",\n "jobs": [], "n\\u0061me": 1}', 2, "'name' is given twice"),
-        ("json", '{"name": "x",\n "jobs": [], "metadata": NaN}', 2, "NaN is not JSON"),
+        ("json", '{"name": "x",\n "jobs": [], "metadata": NaN}', 2, "NaN is not a JSON value"),
         ("json", '{"name": "\\ud800", "jobs": []}', None, "surrogate"),
         ("json", "[" * 20_000, None, "nested deeper"),
         (

@@ -252,30 +252,21 @@ def parse(text: str, what: str) -> Any:
         raise UsageError(f"{what} is empty, which is not JSON", hint="use null to clear the value")
     try:
         text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is not valid UTF-8") from None
+    try:
         return json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        from torc_tui.json_errors import find_json_error
+    except (ValueError, RecursionError) as error:
+        from torc_tui.json_errors import json_error
 
-        found = find_json_error(text, detail=error.msg)
+        found = json_error(text, error)
         line = text.split("\n")[found.line - 1 : found.line]
         near = line[0][max(found.column - 21, 0) : found.column + 19] if line else ""
         raise UsageError(
             f"{what} is not valid JSON: line {found.line}, column {found.column}: {found.message}",
             hint=f"near: {near}\n  no changes made" if near else "no changes made",
         ) from None
-    except UnicodeEncodeError:
-        raise UsageError(f"{what} is not valid UTF-8") from None
-    except RecursionError:
-        raise UsageError(f"{what} is nested too deeply") from None
-    except _Constant as error:
-        raise UsageError(f"{what} is not valid JSON: {error} is not a JSON value") from None
-    except ValueError:
-        raise UsageError(f"{what} is not valid JSON: a number in it is too long") from None
 
 
-class _Constant(ValueError):
-    """NaN or Infinity, which ``json`` reads although JSON has no such value."""
-
-
-def _refuse_constant(name: str) -> Any:
-    raise _Constant(name)
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(word)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from torc_tui.json_errors import JsonError, at_offset, find_json_error
+from torc_tui.json_errors import JsonError, at_offset, json_error, refuse_constant
 from torc_tui.model import Json
 
 Path = tuple[str | int, ...]
@@ -132,29 +132,16 @@ def parse(text: str) -> tuple[Json, JsonError | None]:
     NaN, Infinity and duplicate keys are errors, too.
     """
     try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once), None
-    except json.JSONDecodeError as error:
-        return None, find_json_error(text, detail=error.msg)
-    except _Refused as refused:  # the parser gives no place; the last match is taken
-        places = [found.start() for found in re.finditer(refused.pattern, text)]
-        return None, at_offset(refused.message, text, places[-1] if places else 0)
-    except RecursionError:
-        return None, at_offset("nested too deeply", text, 0)
-    except ValueError:
-        return None, at_offset("a number is too long", text, 0)
+        return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=_once), None
+    except _Duplicate as key:  # the parser gives no place; the last match is taken
+        places = [found.start() for found in re.finditer(rf"{re.escape(str(key))}\s*:", text)]
+        return None, at_offset(f"duplicate key {key}", text, places[-1] if places else 0)
+    except (ValueError, RecursionError) as error:
+        return None, json_error(text, error)
 
 
-class _Refused(Exception):
-    """Text that Python reads although it is not JSON; ``pattern`` finds it."""
-
-    def __init__(self, message: str, pattern: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.pattern = pattern
-
-
-def _no_constant(name: str) -> Json:
-    raise _Refused(f"{name} is not a JSON number", rf"(?<![\w\"]){re.escape(name)}(?![\w\"])")
+class _Duplicate(Exception):
+    """A key that an object has twice, as JSON."""
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -163,8 +150,7 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                name = json.dumps(key)
-                raise _Refused(f"duplicate key {name}", rf"{re.escape(name)}\s*:")
+                raise _Duplicate(json.dumps(key))
             seen.add(key)
     return made
 

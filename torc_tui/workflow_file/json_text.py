@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NoReturn
 
 import pyjson5
 
 from torc_tui.errors import Problem, SpecSyntaxError
-from torc_tui.json_errors import find_json_error, known_json_error
+from torc_tui.json_errors import (
+    JsonError,
+    find_json_error,
+    json_error,
+    known_json_error,
+    refuse_constant,
+)
 from torc_tui.model import Json
 from torc_tui.workflow_file.document import (
     MAX_DEPTH,
@@ -35,23 +40,14 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SMALL = 20_000
 
 
-class _NonJsonNumber(ValueError):
-    """NaN or Infinity, which are not JSON."""
-
-
 def read_json(text: str, file: str | None = None) -> Document:
     """Return the document of strict JSON; raise SpecSyntaxError with line and column."""
     try:
-        value = json.loads(text, parse_constant=_refuse)
-    except json.JSONDecodeError as error:
-        raise _refused(text, file, detail=error.msg, hint=_json5_hint(text)) from None
-    except _NonJsonNumber as error:
-        line = _line_at(text, text.find(str(error)))
-        raise syntax_error(f"{error} is not JSON", file=file, line=line) from None
+        value = json.loads(text, parse_constant=refuse_constant)
     except RecursionError:
         raise too_deep(file, None) from None
-    except ValueError:
-        raise syntax_error("a number in this file is too long", file=file) from None
+    except ValueError as error:
+        raise _refused(json_error(text, error), file, _json5_hint(text)) from None
     return _document(text, value, "json", file)
 
 
@@ -78,11 +74,7 @@ def _second_opinion(text: str, file: str | None, *, detail: str) -> Json:
             return json5.loads(text)
         except (ValueError, RecursionError) as error:
             detail = str(error)
-    raise _refused(text, file, json5=True, detail=detail)
-
-
-def _refuse(word: str) -> NoReturn:
-    raise _NonJsonNumber(word)
+    raise _refused(find_json_error(text, json5=True, detail=detail), file)
 
 
 def _json5_hint(text: str) -> str | None:
@@ -95,15 +87,8 @@ def _json5_hint(text: str) -> str | None:
     return "comments, trailing commas and single quotes are JSON5: name the file .json5"
 
 
-def _refused(
-    text: str, file: str | None, *, json5: bool = False, detail: str, hint: str | None = None
-) -> SpecSyntaxError:
-    found = find_json_error(text, json5=json5, detail=detail)
+def _refused(found: JsonError, file: str | None, hint: str | None = None) -> SpecSyntaxError:
     return syntax_error(found.message, file=file, line=found.line, column=found.column, hint=hint)
-
-
-def _line_at(text: str, at: int) -> int:
-    return text.count("\n", 0, max(at, 0)) + 1
 
 
 def _document(text: str, value: Json, format: str, file: str | None) -> Document:
