@@ -22,14 +22,14 @@ from torc_tui.store.user_actions import JobState
 
 def hold_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Keep jobs from starting until they are released."""
-    values = {"held": True, "hold_reason": None}
-    return set_values(store, catalog.HOLD, job_ids, actor, sql.SET_HELD, **values)
+    values: dict[str, Any] = {"held": True, "hold_reason": None}
+    return set_values(store, catalog.HOLD, job_ids, actor, sql.SET_HELD, None, **values)
 
 
 def release_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
     """Let held jobs start again."""
-    values = {"held": False, "hold_reason": None}
-    return set_values(store, catalog.RELEASE, job_ids, actor, sql.SET_HELD, **values)
+    values: dict[str, Any] = {"held": False, "hold_reason": None}
+    return set_values(store, catalog.RELEASE, job_ids, actor, sql.SET_HELD, None, **values)
 
 
 def hold_after(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
