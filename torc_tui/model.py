@@ -91,11 +91,12 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSpec:
-    """A file that jobs read or write."""
+    """A file that jobs read or write; ``report`` has its caption and group in reports."""
 
     name: str
     path: str
     rerun_check: str | None = None
+    report: Mapping[str, str] | None = None
     source: Source = NOWHERE
 
 
@@ -566,6 +567,7 @@ class JobUse:
     status: JobStatus
     requirement_id: int
     attempt: AttemptUse | None
+    parameters: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def run(program: str, words: Sequence[str]) -> int:
     options = GlobalOptions()
     options.front = options.take(front).words
     if "--version" in front or "-V" in front:
-        print(f"torc {_version()}")
+        print(f"torc {version_text()}")
         return 0
     if "-h" in front or "--help" in front:
         print(help_text(program), end="")
@@ -218,7 +218,8 @@ def _refuse_empty(what: str, word: str) -> None:
         raise UsageError(f"{what} must not be empty (is the variable set that should contain it?)")
 
 
-def _version() -> str:
+def version_text() -> str:
+    """Return the version of the program."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -347,6 +347,16 @@ WORKFLOW_COMMANDS = (
         formats=("text", "svg", "html", "csv", "json"),
     ),
     Command(
+        ("report", "workflows report"),
+        "report:report",
+        "Write a report on a workflow into one file: results, timeline, failures, resources",
+        (
+            WORKFLOW,
+            arg("-o", "--output", help="file to write (default: standard output)", complete="file"),
+        ),
+        formats=("html", "md", "json"),
+    ),
+    Command(
         ("resources",),
         "resources:resources",
         "Show the resources of this machine and the jobs that hold them",

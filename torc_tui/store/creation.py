@@ -127,8 +127,12 @@ def _insert_workflow(
 
 def _settings(spec: WorkflowSpec) -> dict[str, Json]:
     """Return the settings of a workflow, with the keys of its files that have no column."""
-    checks = {file.name: file.rerun_check for file in spec.files if file.rerun_check}
-    return {**spec.settings, **({"rerun_check": checks} if checks else {})}
+    found = dict(spec.settings)
+    for key in ("rerun_check", "report"):
+        values = ((file.name, getattr(file, key)) for file in spec.files)
+        if given := {name: value for name, value in values if value is not None}:
+            found[key] = given
+    return found
 
 
 REQUIREMENT_FIELDS = tuple(

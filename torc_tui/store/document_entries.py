@@ -192,15 +192,17 @@ def settings_by(keys: Mapping[str, Key]) -> Check:
     return check
 
 
-def _rerun_checks(value: Any) -> dict[str, str]:
-    check = FILE.keys["rerun_check"].check
-    return {name: check(one) for name, one in checks.mapping(value).items()}
+def _by_file(key: str) -> Key:
+    """Return the key under which the settings hold a key of files, by their names."""
+    one = FILE.keys[key].check
+    return Key(lambda value: {name: one(given) for name, given in checks.mapping(value).items()})
 
 
 workflow_settings = settings_by(
-    {key: WORKFLOW.keys[key] for key in SETTINGS} | {"rerun_check": Key(_rerun_checks)}
+    {key: WORKFLOW.keys[key] for key in SETTINGS}
+    | {key: _by_file(key) for key in ("rerun_check", "report")}
 )
-"""Check the settings of a workflow; ``rerun_check`` maps the names of files to their checks."""
+"""Check the settings of a workflow; ``rerun_check`` and ``report`` hold the keys of files."""
 
 
 _EXECUTION: dict[str, Key] = {

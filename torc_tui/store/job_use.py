@@ -5,6 +5,7 @@ Input: a database and a workflow. Output: records. Nothing is decided here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from torc_tui.status import JobStatus
 from torc_tui.store import sql, workflows
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
+from torc_tui.store.scheduling import decode_allocation
 
 _ATTEMPT = [one.name for one in fields(AttemptUse) if one.name not in ("status", "cause")]
 
@@ -56,6 +58,32 @@ def read_use(conn: Connection, workflow_id: int, run_id: int | None = None) -> W
     )
 
 
+class RunAttempt(NamedTuple):
+    """When and where an attempt ran; ``ended_at`` is None while it runs."""
+
+    job_id: int
+    node_id: int | None
+    status: JobStatus
+    started_at: float
+    ended_at: float | None
+    gpus: tuple[str, ...]
+
+
+def attempts_of_run(conn: Connection, workflow_id: int, run_id: int) -> list[RunAttempt]:
+    """Return the attempts of a run that have ended, by their starts."""
+    return [
+        RunAttempt(
+            row.job_id,
+            row.compute_node_id,
+            JobStatus(row.status),
+            row.started_at,
+            row.ended_at,
+            tuple(grant.uuid for grant in decode_allocation(row.allocation).gpus),
+        )
+        for row in conn.rows(sql.ATTEMPTS_OF_RUN, workflow_id=workflow_id, run_id=run_id)
+    ]
+
+
 def _job(row: sql.JobUseRow) -> JobUse:
     attempt = None
     if row.run_id is not None:
@@ -72,4 +100,5 @@ def _job(row: sql.JobUseRow) -> JobUse:
         status=JobStatus(row.status),
         requirement_id=row.requirement_id,
         attempt=attempt,
+        parameters=json.loads(row.parameter_values) if row.parameter_values else {},
     )

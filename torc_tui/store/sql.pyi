@@ -90,6 +90,15 @@ def APPLY_CHANGE(
 def ASK_ALL_TO_STOP(*, stop_requested: str | None, workflow_id: int) -> None: ...
 def ASK_JOB_TO_STOP(*, stop_requested: str | None, job_id: int) -> None: ...
 def ASK_NODE_TO_STOP(*, stop_requested: str | None, node_id: int) -> None: ...
+class AttemptsOfRunRow(NamedTuple):
+    job_id: int
+    attempt_id: int
+    compute_node_id: int | None
+    status: int
+    started_at: float
+    ended_at: float
+    allocation: str | None
+def ATTEMPTS_OF_RUN(*, workflow_id: int, run_id: int) -> AttemptsOfRunRow: ...
 def BEGIN_AGAIN(*, job_ids: str) -> None: ...
 class BlameRow(NamedTuple):
     name: str
@@ -635,6 +644,7 @@ class JobUseRow(NamedTuple):
     group: str
     status: int
     requirement_id: int
+    parameter_values: str | None
     run_id: int | None
     attempt_id: int | None
     result_status: int | None

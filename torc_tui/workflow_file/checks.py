@@ -255,6 +255,21 @@ def stdio(value: Json) -> Map:
     return mapping(value)
 
 
+def report(value: Json) -> dict[str, Json]:
+    """Return how a file appears in a report; a string alone stands for its caption."""
+    given = {"caption": value} if isinstance(value, str) else mapping(value)
+    found: dict[str, Json] = {}
+    for key, one in given.items():
+        if key not in ("caption", "group"):
+            hint = suggestion(key, ("caption", "group"))
+            raise InvalidValue(f"has no key {quoted(key)}", hint or "it has caption, group", key)
+        try:
+            found[key] = nonempty(one)
+        except InvalidValue as invalid:
+            raise InvalidValue(f"{quoted(key)} {invalid.message}", invalid.hint, key) from None
+    return found
+
+
 def json_value(value: Json, depth: int = 0) -> Json:
     """Return any JSON as plain dicts and lists."""
     if depth > MAX_DEPTH:  # JSON inside a string was not seen by a reader

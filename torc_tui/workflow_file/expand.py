@@ -39,7 +39,7 @@ _JOB_TEXTS = (
     "env",
 )
 _JOB_TEMPLATES = frozenset((*_JOB_TEXTS, *JOB_LISTS))
-_FILE_TEMPLATES = frozenset(("name", "path"))
+_FILE_TEMPLATES = frozenset(("name", "path", "report"))
 _DATA_TEMPLATES = frozenset(("name", "data"))
 
 

@@ -20,7 +20,7 @@ _workflow_id = param("workflow_id")
 _newest = result.alias("newest")
 _last = select(func.max(_newest.c.id)).where(_newest.c.job_id == job.c.id)
 _job_use = select(
-    *columns(job, "id name group status requirement_id"),
+    *columns(job, "id name group status requirement_id parameter_values"),
     *columns(
         result,
         "run_id attempt_id status:result_status return_code cause started_at ended_at cpu_time"
@@ -41,6 +41,13 @@ JOB_USE = _with_result(_last.correlate(job).scalar_subquery())
 """Each job with its last attempt."""
 JOB_USE_IN_RUN = _with_result(
     _last.where(_newest.c.run_id == param("run_id")).correlate(job).scalar_subquery()
+)
+ATTEMPTS_OF_RUN = (
+    select(
+        *columns(result, "job_id attempt_id compute_node_id status started_at ended_at allocation")
+    )
+    .where(result.c.workflow_id == _workflow_id, result.c.run_id == param("run_id"))
+    .order_by(result.c.started_at, result.c.id)
 )
 _requirements = resource_requirements.c.id == param("requirement_id")
 UPDATE_REQUIREMENTS = (

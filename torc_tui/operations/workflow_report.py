@@ -1,0 +1,139 @@
+"""Collect what a report says about a workflow.
+
+Input: a database, a workflow. Output: `Report`. Files are only read.
+"""
+
+from __future__ import annotations
+
+import time
+
+from torc_tui.model import Job
+from torc_tui.operations.failures import failure_groups
+from torc_tui.operations.report_files import marked_files
+from torc_tui.operations.rerun import plan_rerun
+from torc_tui.status import JobStatus
+from torc_tui.store import queries, relations, user_data_records, workflows
+from torc_tui.store.connection import Connection
+from torc_tui.store.database import Store
+from torc_tui.store.job_use import attempts_of_run, read_use
+from torc_tui.views.graph_export import svg
+from torc_tui.views.graph_model import Graph
+from torc_tui.views.report import (
+    Attempt,
+    DataRecord,
+    Node,
+    Report,
+    StaleJob,
+    Step,
+    Version,
+    critical_path,
+    span_of,
+)
+from torc_tui.wording import sentence
+
+_RECORDS, _VERSIONS = 100, 10
+"""Records of user data, and versions of each, that a report shows."""
+_BOXES = 400
+"""A graph with more boxes is not drawn: nobody could read it."""
+
+
+def workflow_report(store: Store, workflow_id: int, program: str) -> Report:
+    """Return the report on the present state of a workflow; raise NotFound."""
+    found = workflows.snapshot(store, workflow_id)
+    workflow, now = found.workflow, time.time()
+    names = {job.id: job.name for job in found.jobs}
+    with store.read() as conn:
+        use = read_use(conn, workflow_id)
+        ended = attempts_of_run(conn, workflow_id, workflow.run_id)
+        data, more = _data(conn, workflow_id)
+    attempts = [
+        Attempt(
+            one.job_id,
+            names[one.job_id],
+            one.node_id,
+            one.status,
+            one.started_at,
+            max(one.started_at, one.ended_at or now),
+            one.gpus,
+        )
+        for one in ended
+        if one.job_id in names
+    ]
+    attempts += [_running(job, now) for job in found.jobs if job.status is JobStatus.RUNNING]
+    edges = list(relations.edges(store, workflow_id))
+    path = critical_path(attempts, [(edge.job, edge.depends_on) for edge in edges])
+    plan = plan_rerun(store, workflow_id)
+    files = [(one["name"], one["path"]) for one in queries.list_files(store, workflow_id)]
+    return Report(
+        workflow=workflow,
+        made_at=now,
+        program=program,
+        jobs=found.jobs,
+        use=use.jobs,
+        requirements=use.requirements,
+        attempts=attempts,
+        nodes=_nodes(store, workflow_id),
+        path=path,
+        graph=_graph(Graph(found.jobs, edges), workflow.name, path),
+        failures=failure_groups(store, workflow_id),
+        data=data,
+        more_data=more,
+        stale=[
+            StaleJob(one.name, "; ".join(map(sentence, one.reasons)), one.certain)
+            for one in plan.stale
+        ],
+        unknown=len(plan.unknown),
+        files=marked_files(workflow.settings, files, workflow.directory),
+        span=span_of(attempts),
+    )
+
+
+def _running(job: Job, now: float) -> Attempt:
+    started = now if job.started_at is None else job.started_at
+    return Attempt(
+        job.id,
+        job.name,
+        job.compute_node_id,
+        job.status,
+        started,
+        max(started, now),
+        running=True,
+    )
+
+
+def _nodes(store: Store, workflow_id: int) -> list[Node]:
+    return [
+        Node(one["id"], one["hostname"], {gpu["uuid"]: gpu["index"] for gpu in one["gpus"]})
+        for one in queries.list_compute_nodes(store, workflow_id)
+    ]
+
+
+def _graph(graph: Graph, title: str, path: list[Step]) -> str:
+    """Return the graph with the critical path, for an HTML page; empty if it is too large."""
+    scene = graph.scene().direct()
+    if not scene.links or len(scene.nodes) > _BOXES:
+        return ""
+    boxes = (scene.node_of(step.job_id) for step in path)
+    lit = list(dict.fromkeys(box for box in boxes if box is not None))
+    picture = svg(scene, title=title, lit=lit if len(lit) > 1 else ())
+    return picture.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)
+
+
+def _data(conn: Connection, workflow_id: int) -> tuple[list[DataRecord], int]:
+    """Return the first records that were written, and the number of the others."""
+    written = [one for one in user_data_records.overview(conn, workflow_id) if one["version"]]
+    found = []
+    for one in written[:_RECORDS]:
+        versions = user_data_records.versions(conn, one["id"])[:_VERSIONS]
+        found.append(
+            DataRecord(
+                one["name"],
+                one["version"],
+                one["head"] or "null",
+                [
+                    Version(row["version"], row["written_at"], row["writer"], row["size"])
+                    for row in versions
+                ],
+            )
+        )
+    return found, max(0, len(written) - _RECORDS)

@@ -1,0 +1,104 @@
+"""Write a report as one JSON record.
+
+Input: `Report`. Output: plain values. The contents of embedded files are left out: their paths say
+where they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from torc_tui.model import JobUse
+from torc_tui.views.report import Report
+from torc_tui.views.resource_use import by_group
+from torc_tui.wording import failure_line
+
+
+def record(report: Report) -> dict[str, Any]:
+    """Return the record."""
+    workflow = report.workflow
+    return {
+        "workflow_id": workflow.id,
+        "name": workflow.name,
+        "description": workflow.description,
+        "user": workflow.user,
+        "directory": workflow.directory,
+        "run_id": workflow.run_id,
+        "state": str(workflow.state),
+        "made_at": report.made_at,
+        "total_jobs": len(report.jobs),
+        "counts": {status.word: number for status, number in workflow.counts.items()},
+        "started_at": report.span[0] if report.span else None,
+        "ended_at": report.span[1] if report.span else None,
+        "cpu_seconds": report.cpu_seconds,
+        "failures": _failures(report),
+        "timeline": [
+            {
+                "job_id": one.job_id,
+                "name": one.name,
+                "compute_node_id": one.node_id,
+                "gpus": list(one.gpus),
+                "status": "running" if one.running else one.status.word,
+                "started_at": one.started_at,
+                "ended_at": None if one.running else one.ended_at,
+            }
+            for one in report.attempts
+        ],
+        "nodes": [{"id": one.id, "hostname": one.hostname} for one in report.nodes],
+        "critical_path": [{**step._asdict(), "status": step.status.word} for step in report.path],
+        "results": list(map(_result, report.use)),
+        "requested_and_used": [
+            {**one._asdict(), "resource": one.resource.value, "share": one.share}
+            for one in by_group(report.use, report.requirements)
+        ],
+        "user_data": [
+            {
+                "name": one.name,
+                "version": one.version,
+                "versions": [version._asdict() for version in one.versions],
+            }
+            for one in report.data
+        ],
+        "stale": [one._asdict() for one in report.stale],
+        "unknown": report.unknown,
+        "files": [
+            {
+                "name": one.name,
+                "path": one.path,
+                "caption": one.caption or None,
+                "group": one.group or None,
+                "note": one.note or None,
+            }
+            for one in report.files
+        ],
+    }
+
+
+def _failures(report: Report) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": group.number,
+            "failure": failure_line(*group.signature.key),
+            "job_ids": [job.job_id for job in group.jobs],
+            "jobs": list(group.names),
+            "canceled_job_ids": list(group.canceled),
+            "sample": list(group.signature.context),
+        }
+        for group in report.failures
+    ]
+
+
+def _result(job: JobUse) -> dict[str, Any]:
+    used: dict[str, Any] = {}
+    if job.attempt is not None:
+        used = {**asdict(job.attempt), "seconds": job.attempt.seconds}
+        used["status"] = job.attempt.status.word
+    return {
+        **used,
+        "job_id": job.id,
+        "job_name": job.name,
+        "group": job.group,
+        "status": job.status.word,
+        "parameters": dict(job.parameters),
+    }
