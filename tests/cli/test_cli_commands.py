@@ -571,18 +571,6 @@ def test_every_command_has_a_parser_and_help(torc: Any) -> None:
     assert torc("--version").out.startswith("torc ")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completions(torc: Any, shell: str) -> None:
-    answer = torc("completions", shell)
-    assert answer.code == 0
-    for word in ("user-data", "create-from-file", "max-parallel-jobs", "mermaid"):
-        assert word in answer.out
-    if shell == "bash":
-        assert (
-            subprocess.run(["bash", "-n"], input=answer.out, text=True, check=False).returncode == 0
-        )
-
-
 def test_config(torc: Any, place: Path) -> None:
     assert "TORC_DATABASE" in torc("config", "show").out
     paths = {entry["what"]: entry["path"] for entry in torc("config", "paths", "-f", "json").json}

@@ -33,6 +33,10 @@ def main_client(argv: Sequence[str] | None = None) -> int:
 def _run(program: str, argv: Sequence[str]) -> int:
     words = list(argv)
     _prepare_streams()
+    if "_ARGCOMPLETE" in os.environ:
+        from torc_tui.cli.completions import answer
+
+        answer(program)
     retry = None
     while True:
         try:

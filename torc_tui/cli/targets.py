@@ -54,7 +54,7 @@ def workflow_id(call: Call, given: str | None) -> int:
     if given and is_id(given):
         workflows.get_workflow(call.store, int(given))
         return int(given)
-    found = _newest_first(call.store)
+    found = newest_first(call.store)
     if given and given.startswith("@"):
         return _numbered(found, given)
     if given:
@@ -89,7 +89,7 @@ def job_ids(call: Call, given: Sequence[str], workflow: str | None) -> list[int]
     return list(dict.fromkeys(job_id(call, text, workflow) for text in given))
 
 
-def _newest_first(store: Store) -> list[Workflow]:
+def newest_first(store: Store) -> list[Workflow]:
     """Return the workflows of the user without archived ones, which only an id names."""
     from torc_tui.store import workflows
     from torc_tui.store.selection import WorkflowSelection
@@ -173,7 +173,7 @@ def is_workflow(store: Store, text: str) -> bool:
     """Return whether the part before a slash can only be a workflow."""
     if is_id(text) or text.startswith("@"):
         return True
-    return any(workflow.name == text for workflow in _newest_first(store))
+    return any(workflow.name == text for workflow in newest_first(store))
 
 
 def _workflow_with_job(call: Call, name: str) -> str | None:
@@ -181,7 +181,7 @@ def _workflow_with_job(call: Call, name: str) -> str | None:
     from torc_tui.store import queries
 
     having = queries.workflows_with_job(call.store, name)
-    found = [workflow for workflow in _newest_first(call.store) if workflow.id in having]
+    found = [workflow for workflow in newest_first(call.store) if workflow.id in having]
     if not found:
         return None
     return str(_one_of(call, found, f"{len(found)} workflows have a job {name!r}"))

@@ -43,6 +43,13 @@ def _check(conn: Connection, workflow_id: int, rows: Sequence[Any]) -> None:
 # -- jobs ------------------------------------------------------------------------------------------
 
 
+def list_groups(store: Store, workflow_id: int) -> dict[str, int]:
+    """Return the job groups of a workflow, and how many jobs each has."""
+    with store.read() as conn:
+        rows = conn.rows(sql.GROUP_COUNTS, workflow_id=workflow_id)
+    return {row.group: row.number for row in rows}
+
+
 def list_jobs(
     store: Store,
     workflow_id: int,

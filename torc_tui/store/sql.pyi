@@ -406,6 +406,10 @@ class GroupsOfJobsRow(NamedTuple):
     input_user_data: int | None
     output_user_data: int | None
 def GROUPS_OF_JOBS(*, workflow_id: int) -> GroupsOfJobsRow: ...
+class GroupCountsRow(NamedTuple):
+    group: str
+    number: int
+def GROUP_COUNTS(*, workflow_id: int) -> GroupCountsRow: ...
 class GroupPathsRow(NamedTuple):
     id: int
     name: str

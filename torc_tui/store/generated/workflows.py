@@ -58,6 +58,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "name env:json",
     ),
+    "GROUP_COUNTS": (
+        "SELECT job.family, count(*) AS number FROM job WHERE job.workflow_id = ?1 GROUP BY "
+        "job.family ORDER BY job.family",
+        "workflow_id",
+        "group number",
+    ),
     "HANDLER_RULES": (
         "SELECT failure_handler.id, failure_handler.rules FROM failure_handler WHERE "
         "failure_handler.workflow_id = ?1",

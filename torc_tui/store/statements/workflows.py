@@ -49,6 +49,12 @@ WORKFLOWS_OF_NAME = (
     .where(workflow.c.name == param(workflow.c.name), ~workflow.c.is_archived)
     .order_by(workflow.c.created_at.desc(), workflow.c.id.desc())
 )
+GROUP_COUNTS = (
+    select(job.c.group, func.count().label("number"))
+    .where(job.c.workflow_id == _workflow_id)
+    .group_by(job.c.group)
+    .order_by(job.c.group)
+)
 STATUS_COUNTS = (
     select(job.c.status, func.count().label("number"))
     .where(job.c.workflow_id == _workflow_id)
