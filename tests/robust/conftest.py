@@ -18,7 +18,7 @@ from tests.raw_sql import execute
 from tests.waiting import DEADLINE, wait_for
 from torc_tui.status import JobStatus
 
-TORC = "import torc_tui.store.connect as c; c.BUSY_SECONDS = 0.3; from torc_tui.cli.main import main; main()"
+TORC = "import sys, torc_tui.store.connect as c; c.BUSY_SECONDS = 0.3; from torc_tui.cli.main import main; sys.exit(main())"
 RUNNER = f"import torc_tui.engine.membership as m; m.HEARTBEAT = 1.0; {TORC}"
 """The program `torc`, with a store that is said to be locked after 0.3 s instead of 10, and quick
 heartbeats."""

@@ -157,6 +157,17 @@ REQUIREMENTS = (
     Column("GPU Memory", "gpu_memory", 2, some=True),
     Column("GPU Model", "gpu_model", 2, "right", some=True),
 )
+ACTIONS = (
+    ID,
+    Column("Trigger", "trigger_type"),
+    Column("Action", "action_type"),
+    Column("Status", "status"),
+    Column("Run", "executed_run_id", 2, some=True),
+    Column("Executed At", shown("executed_at", when), 2, some=True),
+    Column("Code", "return_code", 2, some=True),
+    Column("Job IDs", _json("job_ids"), 3),
+    Column("Commands", _json("commands"), 3, "right"),
+)
 FAILURE_HANDLERS = (ID, NAME, Column("Rules", "rules", cut="right"))
 RESULTS = (
     Column("ID", "id", 3),

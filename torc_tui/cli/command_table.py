@@ -842,6 +842,13 @@ RECORD_COMMANDS = (
         formats=LIST,
     ),
     Command(
+        ("workflows list-actions",),
+        "records:actions",
+        "List the actions of a workflow, and what became of them",
+        (WORKFLOW,),
+        formats=LIST,
+    ),
+    Command(
         ("compute-nodes list",),
         "records:compute_nodes",
         "List the runners of a workflow",

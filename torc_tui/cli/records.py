@@ -69,6 +69,18 @@ def failure_handlers(call: Call) -> None:
     call.show_list("failure_handlers", columns.FAILURE_HANDLERS, found)
 
 
+def actions(call: Call) -> None:
+    """List actions."""
+    found = queries.list_actions(call.store, call.workflow_id(call.options.workflow))
+    call.show_list("actions", columns.ACTIONS, [one | {"status": _status(one)} for one in found])
+
+
+def _status(action: queries.Record) -> str:
+    if action["return_code"]:
+        return "failed"
+    return "waiting" if action["executed_run_id"] is None else "executed"
+
+
 def compute_nodes(call: Call) -> None:
     """List runners."""
     found = queries.list_compute_nodes(call.store, call.workflow_id(call.options.workflow))

@@ -109,14 +109,15 @@ def reinit(call: Call) -> int:
 def offer_rerun(call: Call, workflow: Workflow) -> int:
     """Say how many jobs of a finished workflow are stale, and run them again if that is wanted.
 
-    Return how many stale jobs are left as they are without ``--keep``.
+    Return how many stale jobs and failed actions are left as they are without ``--keep``.
     """
     options = call.options
     if options.stale and options.keep:
         raise UsageError("--stale and --keep cannot be used together")
     found = plan_rerun(call.store, workflow.id)
     quiet = options.quiet or call.json
-    if not found.stale:
+    left = len(found.stale) + found.failed_actions
+    if not left:
         if not quiet:
             say(
                 f"workflow {workflow.id} has finished, and {headline(found)}\n"
@@ -127,7 +128,7 @@ def offer_rerun(call: Call, workflow: Workflow) -> int:
         say(f"{headline(found)}; run `torc plan {workflow.id}` for the reasons")
     if not options.stale and not options.keep and not _wants_rerun(call):
         say(f"`torc run {workflow.id} --stale` runs them again, --keep keeps their results")
-        return len(found.stale)
+        return left
     if not options.keep:
         reinitialize(call.store, workflow.id, force=options.force, actor=call.actor)
     return 0
@@ -146,10 +147,12 @@ def _wants_rerun(call: Call) -> bool:
 def headline(found: RerunPlan) -> str:
     """Return how many jobs are stale, and of how many that is not decided yet."""
     stale, total = len(found.certain), count(len(found.verdicts), "job")
+    actions = f", {count(found.failed_actions, 'action')} failed" if found.failed_actions else ""
     if not found.stale:
-        return f"none of {total} is stale" if len(found.verdicts) != 1 else "the job is not stale"
+        none = f"none of {total} is stale" if len(found.verdicts) != 1 else "the job is not stale"
+        return none + actions
     verb = "is" if stale == 1 else "are"
-    return f"{stale} of {total} {verb} stale{_undecided(len(found.undecided))}"
+    return f"{stale} of {total} {verb} stale{_undecided(len(found.undecided))}{actions}"
 
 
 def _undecided(number: int) -> str:

@@ -46,6 +46,13 @@ JOB_VARIABLES: tuple[tuple[str, str], ...] = (
 SCRIPT_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_RETURN_CODE", "in recovery scripts: return code of the failed attempt"),
     ("TORC_CAUSE", "in recovery scripts: cause of its end, such as `exit` or `oom`"),
+    ("TORC_TRIGGER, TORC_ACTION_ID", "in actions: the trigger, and the id of the action"),
+    (
+        "TORC_FAILED_COUNT, TORC_FAILED_JOB_IDS, TORC_FAILED_JOB_NAMES",
+        "in actions on failures: number, ids (with spaces) and names (one a line) of failed jobs;"
+        " at most 1,000 are listed",
+    ),
+    ("TORC_FAILED_JOBS_FILE", "in actions on failures: a JSON file with all failed jobs"),
     ("TORC_NOTICE", "in `tui.notify_command`: the sentence of the notification"),
 )
 """Variables that scripts get which run for a workflow or the app."""

@@ -6,7 +6,9 @@ Input: the database, the engine, the machine. Output: records. Nothing is writte
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.orders import attempt_files
@@ -24,10 +26,11 @@ from torc_tui.model import AttemptKey, Machine
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.explain import never
 from torc_tui.resources.gpus import without_gpus
-from torc_tui.status import RETRYABLE, JobStatus, number_of
-from torc_tui.store import sql, workflows
+from torc_tui.status import RETRYABLE, JobStatus, WorkflowState, number_of
+from torc_tui.store import scheduling, sql, workflows
 from torc_tui.store.database import Store
 
+ALL_JOBS = 1 << 30
 LISTED_JOBS = 1000
 """Largest number of jobs in a list of the report."""
 
@@ -124,7 +127,26 @@ class RunSummary:
             return "the runner was stopped by a user; `torc run` continues the workflow"
         return None
 
-    def _failed_job(self, run_id: int, job: workflows.Unsuccessful) -> dict[str, object]:
+    def triggers_at_the_end(self) -> list[str]:
+        """Return the triggers of actions that run now; none if jobs are left."""
+        with self._store.read() as conn:
+            if scheduling.unsettled(conn, self._workflow_id):
+                return []
+            state = workflows.read_workflow(conn, self._workflow_id).state
+        failed = ["on_workflow_failed"] if state is WorkflowState.FAILED else []
+        return ["on_workflow_complete", *failed]
+
+    def failed_jobs(self, only: Collection[int] | None) -> list[dict[str, Any]]:
+        """Return the jobs that failed, all or those with these ids, as the report has them."""
+        run_id = self._engine.state.context.run_id
+        with self._store.read() as conn:
+            found = workflows.unsuccessful(conn, self._workflow_id, ALL_JOBS)
+        wanted = None if only is None else frozenset(only)
+        return [
+            self._failed_job(run_id, job) for job in found if wanted is None or job.job_id in wanted
+        ]
+
+    def _failed_job(self, run_id: int, job: workflows.Unsuccessful) -> dict[str, Any]:
         key = AttemptKey(self._workflow_id, job.job_id, run_id, job.attempt_id)
         output_dir = job.output_dir or self._engine.maker.log_location
         execution = self._engine.state.context.execution

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from torc_tui.engine.actions import Actions
 from torc_tui.engine.database_retry import DEFAULT_MINUTES, Outage
 from torc_tui.engine.engine import Engine
 from torc_tui.engine.joining import RunnerHost, examine_host, join, join_when_available
@@ -22,7 +23,7 @@ from torc_tui.engine.recovery import RecoveryScripts
 from torc_tui.engine.report import Observer, RunOptions, RunReport
 from torc_tui.engine.run_summary import RemainingWork, RunSummary
 from torc_tui.engine.runner_gpus import RunnerGpus
-from torc_tui.engine.scripts import Actions, Scripts
+from torc_tui.engine.scripts import Scripts
 from torc_tui.engine.state import EngineOptions
 from torc_tui.engine.stop_requests import Interrupts, StopRequests
 from torc_tui.engine.transaction import EventQueue
@@ -30,7 +31,7 @@ from torc_tui.errors import SchemaMismatch, StoreError, StoreUnavailable
 from torc_tui.executors.base import Executor
 from torc_tui.model import Machine, Report
 from torc_tui.reasons import Kind, because
-from torc_tui.store import runner_liveness, scheduling
+from torc_tui.store import runner_liveness
 from torc_tui.store.database import Store
 
 T = TypeVar("T")
@@ -91,7 +92,6 @@ class Runner:
         self.context = context = self.maker.context
         self.events = EventQueue(store, workflow_id, joined.node.node_id, executor.wake)
         self.scripts = Scripts(context.directory, self.maker.output_dir, self.maker.base)
-        self.actions = Actions(store, lambda: self.maker.context, self.scripts, self.events.put)
         self.recovery = RecoveryScripts(self.scripts, self.events.put, executor.wake)
         engine_options = EngineOptions(
             deadline=self.deadline,
@@ -110,6 +110,9 @@ class Runner:
             self.engine, self.scripts, self.interrupts, self.deadline, observer
         )
         self.summary = RunSummary(store, self.engine, host.machine, self.deadline)
+        self.actions = Actions(
+            store, lambda: self.maker.context, self.scripts, self.events.put, self.summary
+        )
         self.remaining = RemainingWork(self.engine, self.interrupts, self.summary)
         self.gpus = RunnerGpus(self.engine, self.events, host.watch, self.summary)
         self.gpus.start_if_requested()
@@ -130,6 +133,7 @@ class Runner:
                 )
                 self.observer.began(self.context.run_id, self.machine, unschedulable)
                 self._run_actions("on_workflow_start", "on_worker_start")
+                self._run_actions("on_job_failed")  # on failures of a runner that was killed
                 self._wait_for_scripts()
                 self._run_jobs()
                 while not self._retry_until_available(self._is_over):
@@ -148,11 +152,11 @@ class Runner:
         """Run jobs until nothing is left that can run here, then the actions that follow."""
         while not self._retry_until_available(self._turn):
             self._retry_until_available(self._wait)
+        self._run_actions("on_job_failed")
         self._wait_for_scripts()
         self._run_actions("on_worker_complete")
-        has_actions = bool(self.context.actions)
-        if has_actions and self._retry_until_available(self._is_complete):
-            self._run_actions("on_workflow_complete")
+        if self.context.actions:
+            self._run_actions(*self._retry_until_available(self.summary.triggers_at_the_end))
         self._wait_for_scripts()
 
     def _is_over(self) -> bool:
@@ -230,8 +234,8 @@ class Runner:
         self.events.put_notices(step.notices)
         if step.events:
             self.observer.events(step.events)
-        if step.events and not self.engine.shared.gone_reason:
-            self.actions.check_jobs(now)
+        if not self.engine.shared.gone_reason:
+            self.actions.follow(step.events, now)
         self.stop_requests.check_shared_state()
         over = step.is_complete or self.remaining.is_over(now, step.claimed)
         if over and not self.engine.state.stopping:
@@ -259,6 +263,7 @@ class Runner:
         return (
             self.stop_requests.is_due(now)
             or bool(self.events)
+            or self.actions.is_due()
             or self.membership.is_heartbeat_due()
             or self.gpus.has_news
             or self.engine.state.prefetched.is_stale(now)
@@ -318,10 +323,6 @@ class Runner:
             self.membership.send_heartbeat(self.clock())
         self.engine.read_shared_state()
         self.stop_requests.check_shared_state()
-
-    def _is_complete(self) -> bool:
-        with self.store.read() as conn:
-            return not scheduling.unsettled(conn, self.workflow_id)
 
     def _report(self) -> RunReport:
         seconds = time.monotonic() - self._began

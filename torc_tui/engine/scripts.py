@@ -1,4 +1,4 @@
-"""Run commands of the workflow itself: actions, and recovery scripts before another attempt.
+"""Run commands of the workflow itself: those of actions, and recovery scripts before a retry.
 
 Input: commands for bash. Output: their ends, passed to a callback in the thread that ran them.
 Their output is written to a log in the output directory. They never change the outcome of a job.
@@ -13,20 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torc_tui.engine.start_backoff import LIMIT, LONGEST_PAUSE_IDLE
 from torc_tui.executors.job_files import check_directory, open_log
 from torc_tui.executors.spawn import prepare, shortage, spawn
 from torc_tui.executors.wrapper import find_bash
-from torc_tui.model import Json
-from torc_tui.reasons import Kind, because
-from torc_tui.status import BEGUN, FINISHED
-from torc_tui.store import run_context, sql
-from torc_tui.store.database import Store
-from torc_tui.store.dependency_counters import EventRow
-from torc_tui.store.event_log import append
-from torc_tui.store.run_context import RunContext, StoredAction
 
 KILL_SECONDS = 5.0
 """Time from SIGTERM to SIGKILL for a command that takes too long."""
@@ -178,98 +169,3 @@ class Scripts:
         """Whether a command still runs."""
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return bool(self._threads)
-
-
-class Actions:
-    """The actions of one run.
-
-    ``context`` returns the workflow as it was read last: a retry lets actions run once more.
-    ``failed`` is called, in another thread, with the event of an action whose command failed, and
-    the data of these events are in ``failures``.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        context: Callable[[], RunContext],
-        scripts: Scripts,
-        failed: Callable[[EventRow], None],
-    ) -> None:
-        self.failures: list[dict[str, Any]] = []
-        self._store = store
-        self._read_context = context
-        self._scripts = scripts
-        self._failed = failed
-        self._context: RunContext | None = None
-        self._waiting: list[StoredAction] = []
-        self._begun: set[int] = set()
-
-    def _update(self) -> None:
-        """Find the actions that have not run yet, if the workflow was read again."""
-        context = self._read_context()
-        if context is not self._context:
-            self._context = context
-            self._waiting = [
-                action
-                for action in context.actions
-                if not action.executed or (action.persistent and action.id not in self._begun)
-            ]
-
-    def run(self, *triggers: str, now: float) -> None:
-        """Run the actions of these triggers (``on_workflow_start``, ``on_worker_complete`` …)."""
-        self._update()
-        for action in [one for one in self._waiting if one.trigger_type in triggers]:
-            self._run_once(action, now)
-
-    def check_jobs(self, now: float) -> None:
-        """Run the actions that wait for jobs to be ready or complete, and are due."""
-        self._update()
-        watching = [
-            one
-            for one in self._waiting
-            if one.trigger_type in ("on_jobs_ready", "on_jobs_complete")
-        ]
-        for action in watching:
-            wanted = BEGUN if action.trigger_type == "on_jobs_ready" else FINISHED
-            with self._store.read() as conn:
-                statuses = run_context.statuses(conn, action.job_ids)
-            if all(status in wanted for status in statuses):
-                self._run_once(action, now)
-
-    def _run_once(self, action: StoredAction, now: float) -> None:
-        context = self._read_context()
-        data: dict[str, Json] = {
-            "action": action.id,
-            "trigger": action.trigger_type,
-            "commands": list(action.commands),
-        }
-        with self._store.write() as conn:
-            claimed = conn.execute(
-                sql.CLAIM_ACTION,
-                action_id=action.id,
-                executed_run_id=context.run_id,
-                executed_at=now,
-            )
-            if claimed:
-                row: EventRow = ("action_executed", None, data)
-                append(conn, context.workflow_id, [row], at=now)
-        self._waiting.remove(action)  # only now: if the transaction fails, it is tried again
-        self._begun.add(action.id)
-        if not claimed:
-            return
-
-        def done(end: ScriptEnd) -> None:
-            if end.return_code != 0:
-                reason = because(
-                    Kind.ACTION_FAILED,
-                    trigger=action.trigger_type,
-                    command=end.command,
-                    code=end.return_code,
-                    log=end.log,
-                    error=end.detail,
-                )
-                failure = {**data, "return_code": end.return_code, "log": end.log}
-                self.failures.append({**failure, "reason": reason})
-                self._failed(("action_failed", None, {**failure, "message": reason.to_json()}))
-
-        self._scripts.start(action.commands, f"action_{action.id}_r{context.run_id}", done)

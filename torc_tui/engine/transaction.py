@@ -297,6 +297,10 @@ class EventQueue:
         if not rows:
             return []
         with self._store.write() as conn:
+            for kind, _, data in rows:
+                if kind == "action_failed" and data:
+                    end = {"action_id": data["action"], "return_code": data["return_code"]}
+                    conn.execute(sql.SET_ACTION_END, **end)
             events = append_events(conn, self._workflow_id, rows, now)
         del self._rows[: len(rows)]
         return events

@@ -46,6 +46,8 @@ class RerunPlan:
     name: str
     last_seq: int
     verdicts: Mapping[int, JobVerdict]
+    failed_actions: int = 0
+    """Actions that failed when they were executed last: they run again with the stale jobs."""
 
     @property
     def stale(self) -> list[JobVerdict]:
@@ -84,11 +86,14 @@ def plan_rerun(store: Store, workflow_id: int) -> RerunPlan:
     facts = FactReader(store, workflow_id).workflow()
     findings = {number: examine(job, facts.baselines) for number, job in facts.jobs.items()}
     verdicts = plan(facts.jobs, findings, facts.edges)
+    with store.read() as conn:
+        failed_actions = user_actions.failed_actions(conn, workflow_id)
     return RerunPlan(
         workflow_id=workflow_id,
         name=facts.name,
         last_seq=facts.last_seq,
         verdicts={number: verdicts[number] for number in facts.jobs},
+        failed_actions=failed_actions,
     )
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from torc_tui.lifecycle.actions import is_armed_again
 from torc_tui.model import Json
 from torc_tui.reasons import Reason, decode
 from torc_tui.status import JobStatus
@@ -24,12 +25,11 @@ from torc_tui.store.encoding import dumps
 def next_partial_run(conn: Connection, workflow_id: int, job_ids: Sequence[int]) -> int:
     """Begin a new run of some jobs; return its number.
 
-    Actions are not repeated, but for those that run on the completion of these jobs.
+    Actions are not repeated, but for those that watch these jobs, and those that failed.
     """
     run_id: int = conn.value(sql.NEXT_RUN, workflow_id=workflow_id)
     conn.execute(sql.KEEP_ACTIONS, workflow_id=workflow_id, run_id=run_id)
-    if job_ids:
-        rearm_actions(conn, workflow_id, job_ids)
+    rearm_actions(conn, workflow_id, job_ids)
     return run_id
 
 
@@ -132,12 +132,17 @@ def culprits(conn: Connection, job_ids: Sequence[int]) -> dict[int, list[Culprit
 
 
 def rearm_actions(conn: Connection, workflow_id: int, job_ids: Sequence[int]) -> None:
-    """Allow the actions that run on the completion of these jobs to run again."""
-    reset = set(job_ids)
-    for action in conn.rows(sql.EXECUTED_ACTIONS, workflow_id=workflow_id):
-        every = action.trigger_type == "on_workflow_complete"
-        if every or not reset.isdisjoint(json.loads(action.job_ids)):
-            conn.execute(sql.REARM_ACTION, action_id=action.id)
+    """Allow the actions that watch these jobs, and those that failed, to run again."""
+    rerun = set(job_ids)
+    for one in conn.rows(sql.EXECUTED_ACTIONS, workflow_id=workflow_id):
+        if is_armed_again(one.trigger_type, json.loads(one.job_ids), one.return_code, rerun):
+            conn.execute(sql.REARM_ACTION, action_id=one.id)
+
+
+def failed_actions(conn: Connection, workflow_id: int) -> int:
+    """Return how many actions failed when they were executed last."""
+    found = conn.rows(sql.EXECUTED_ACTIONS, workflow_id=workflow_id)
+    return sum(bool(one.return_code) for one in found)
 
 
 # -- runners ---------------------------------------------------------------------------------------

@@ -190,7 +190,7 @@ SCHEDULER = Table(
 
 TRIGGERS = (
     *("on_workflow_start", "on_workflow_complete", "on_jobs_ready", "on_jobs_complete"),
-    *("on_worker_start", "on_worker_complete"),
+    *("on_worker_start", "on_worker_complete", "on_job_failed", "on_workflow_failed"),
 )
 
 ACTION = Table(

@@ -10,11 +10,11 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "ACTIONS": (
         "SELECT action.id, action.workflow_id, action.trigger_type, action.action_type, "
         "action.job_ids, action.commands, action.persistent, action.settings, "
-        "action.executed_run_id, action.executed_at FROM action WHERE action.workflow_id = ?1 "
-        "ORDER BY action.id",
+        "action.executed_run_id, action.executed_at, action.return_code FROM action WHERE "
+        "action.workflow_id = ?1 ORDER BY action.id",
         "workflow_id",
         "id workflow_id trigger_type action_type job_ids:json commands:json persistent:boolean "
-        "settings:json executed_run_id executed_at",
+        "settings:json executed_run_id executed_at return_code",
     ),
     "COMPUTE_NODE": (
         "SELECT compute_node.id, compute_node.workflow_id, compute_node.run_id, "

@@ -81,11 +81,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "id name",
     ),
     "EXECUTED_ACTIONS": (
-        "SELECT action.id, action.trigger_type, action.job_ids FROM action WHERE "
-        "action.workflow_id = ?1 AND action.executed_run_id IS NOT NULL AND action.trigger_type "
-        "IN ('on_workflow_complete', 'on_jobs_complete')",
+        "SELECT action.id, action.trigger_type, action.job_ids, action.return_code FROM action "
+        "WHERE action.workflow_id = ?1 AND action.executed_run_id IS NOT NULL",
         "workflow_id",
-        "id trigger_type job_ids:json",
+        "id trigger_type job_ids:json return_code",
     ),
     "FOLLOWERS": (
         "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
@@ -120,7 +119,7 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "run_id",
     ),
     "REARM_ACTION": (
-        "UPDATE action SET executed_run_id=NULL WHERE action.id = ?1",
+        "UPDATE action SET executed_run_id=NULL, return_code=NULL WHERE action.id = ?1",
         "action_id",
     ),
     "REQUIRED_FILES": (

@@ -14,8 +14,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "number",
     ),
     "CLAIM_ACTION": (
-        "UPDATE action SET executed_run_id=?1, executed_at=?2 WHERE action.id = ?3 AND "
-        "(action.persistent OR action.executed_run_id IS NULL OR action.executed_run_id != ?1)",
+        "UPDATE action SET executed_run_id=?1, executed_at=?2, return_code=NULL WHERE action.id "
+        "= ?3 AND (action.persistent OR action.executed_run_id IS NULL OR action.executed_run_id "
+        "!= ?1)",
         "executed_run_id executed_at action_id",
     ),
     "COMMAND_ACTIONS": (
@@ -51,6 +52,14 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     "DELETE_WORKFLOW": (
         "DELETE FROM workflow WHERE workflow.id = ?1",
         "workflow_id",
+    ),
+    "ENDS_SINCE_HANDLED": (
+        "SELECT job.id AS job_id, job.status, job.reason FROM event JOIN job ON job.id = "
+        "event.job_id WHERE event.workflow_id = ?1 AND event.seq > (SELECT action.handled_seq "
+        "FROM action WHERE action.id = ?2) AND event.kind IN ('job_failed', 'job_terminated', "
+        "'job_pending_failed') ORDER BY event.seq",
+        "workflow_id action_id",
+        "job_id status:status reason:reason",
     ),
     "ENVIRONMENTS_WITH_REFERENCES": (
         "SELECT job.name, job.env FROM job WHERE job.workflow_id = ?1 AND job.env LIKE '%$%' AND "
@@ -172,9 +181,22 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "name run_id directory:path env:json execution_config:json use_pending_failed:boolean "
         "require_user_data:boolean settings:json",
     ),
+    "SET_ACTION_END": (
+        "UPDATE action SET return_code=?1 WHERE action.id = ?2",
+        "return_code action_id",
+    ),
     "SET_ARCHIVED": (
         "UPDATE workflow SET is_archived=?1 WHERE workflow.id = ?2",
         "is_archived:boolean workflow_id",
+    ),
+    "SET_EXECUTED": (
+        "UPDATE action SET executed_run_id=?1, executed_at=?2, return_code=NULL WHERE action.id "
+        "= ?3",
+        "executed_run_id executed_at action_id",
+    ),
+    "SET_HANDLED": (
+        "UPDATE action SET handled_seq=?1 WHERE action.id = ?2",
+        "handled_seq action_id",
     ),
     "SNAPSHOT_JOBS": (
         "SELECT job.id, job.name, job.status, job.family, job.parameter_values, job.priority, "

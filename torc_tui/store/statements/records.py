@@ -191,7 +191,7 @@ ACTIONS = _all(
     *columns(
         action,
         "id workflow_id trigger_type action_type job_ids commands persistent settings "
-        "executed_run_id executed_at",
+        "executed_run_id executed_at return_code",
     ),
 )
 _node = (

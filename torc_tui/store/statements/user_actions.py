@@ -230,12 +230,14 @@ JOBS_TO_CHOOSE = (
     .order_by(job.c.id)
 )
 """The jobs of a workflow with what filters look at; ``cause`` is that of the last result."""
-EXECUTED_ACTIONS = select(*columns(action, "id trigger_type job_ids")).where(
-    action.c.workflow_id == _workflow_id,
-    action.c.executed_run_id.is_not(None),
-    action.c.trigger_type.in_(["on_workflow_complete", "on_jobs_complete"]),
+EXECUTED_ACTIONS = select(*columns(action, "id trigger_type job_ids return_code")).where(
+    action.c.workflow_id == _workflow_id, action.c.executed_run_id.is_not(None)
 )
-REARM_ACTION = update(action).where(action.c.id == param("action_id")).values(executed_run_id=None)
+REARM_ACTION = (
+    update(action)
+    .where(action.c.id == param("action_id"))
+    .values(executed_run_id=None, return_code=None)
+)
 
 # -- runners ---------------------------------------------------------------------------------------
 

@@ -201,8 +201,28 @@ CLAIM_ACTION = (
             action.c.executed_run_id != param("executed_run_id"),
         ),
     )
-    .values(given(action, "executed_run_id executed_at"))
+    .values(given(action, "executed_run_id executed_at") | {action.c.return_code: None})
 )
+_action = action.c.id == param("action_id")
+SET_EXECUTED = (
+    update(action)
+    .where(_action)
+    .values(given(action, "executed_run_id executed_at") | {action.c.return_code: None})
+)
+SET_HANDLED = update(action).where(_action).values(given(action, "handled_seq"))
+SET_ACTION_END = update(action).where(_action).values(given(action, "return_code"))
+ENDS_SINCE_HANDLED = (
+    select(*columns(job, "id:job_id status reason"))
+    .select_from(event)
+    .join(job, job.c.id == event.c.job_id)
+    .where(
+        event.c.workflow_id == _workflow_id,
+        event.c.seq > select(action.c.handled_seq).where(_action).scalar_subquery(),
+        event.c.kind.in_(["job_failed", "job_terminated", "job_pending_failed"]),
+    )
+    .order_by(event.c.seq)
+)
+"""The jobs of which an attempt has failed since an action handled failures last."""
 ENVIRONMENTS_WITH_REFERENCES = (
     select(job.c.name, job.c.env)
     .where(
