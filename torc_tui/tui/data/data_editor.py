@@ -44,7 +44,7 @@ SHOWN_VIOLATIONS = 4
 
 
 class DataEditor(CoveringScreen):
-    """See the module. ``external``: begin in ``$EDITOR``."""
+    """The editor of one record. With ``external``, it begins in ``$EDITOR``."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("editor",)
     DEFAULT_CSS = """
@@ -95,11 +95,9 @@ class DataEditor(CoveringScreen):
 
     @property
     def text(self) -> str:
-        """Return the edited text."""
         return self._large if self.field is None else self.field.text
 
     def set_text(self, text: str) -> None:
-        """Replace the text."""
         if self.field is None:
             self._large = text
         else:
@@ -122,7 +120,7 @@ class DataEditor(CoveringScreen):
         self._timer = self.set_timer(PATIENCE, self.check)
 
     def check(self) -> None:
-        """Have the text checked by the reader thread."""
+        """Ask the reader thread to check the text."""
         text, schema, revision = self.text, self.record["schema"], self._revision
 
         def take(found: Prepared) -> None:
@@ -132,7 +130,6 @@ class DataEditor(CoveringScreen):
         self.ask("data-editor check", lambda _: examine(text, schema), take, self._check_failed)
 
     def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
-        """Have something read or computed by the reader thread."""
         self.ask(f"data-editor {what}", read, then, self._failed)
 
     def _show_check(self, found: Prepared, size: int) -> None:
@@ -182,22 +179,18 @@ class DataEditor(CoveringScreen):
     # -- saving ------------------------------------------------------------------------------------
 
     def refuse(self, found: Prepared) -> None:
-        """Show where the text is not JSON."""
         self._refused = self.text
         self._mark(found.wrong)
         self._go_to_error()
 
     def saved(self) -> None:
-        """Leave the editor after the record was saved."""
         self.external_editing.forget()
         self.leave()
 
     def leave(self) -> None:
-        """Close the editor."""
         self.dismiss(None)
 
     def take_theirs(self, clash: Clash) -> None:
-        """Continue with the version that somebody else wrote."""
         self.record = clash.theirs
         self.begun_with = clash.text
         self.newer = None
@@ -263,7 +256,7 @@ def _formatted(text: str) -> str | None:
 
 
 def verdict_line(found: Prepared, size: int, *, schema: bool) -> Line:
-    """Return what is said about a text that is JSON."""
+    """Return the status line for valid JSON."""
     bad = found.violations
     fine = "valid JSON" + (", fits its schema" if schema and not bad else "")
     violations = f"  {count(len(bad), 'violation')} of its schema" if bad else ""
@@ -276,7 +269,7 @@ def verdict_line(found: Prepared, size: int, *, schema: bool) -> Line:
 
 
 def wrong_line(wrong: JsonError, *, refused: bool, kept: Path | None) -> Line:
-    """Return what is said about a text that is not JSON."""
+    """Return the status line for invalid JSON."""
     place = f"line {wrong.line}, column {wrong.column}: "
     line = [(f"✖ {'not saved: ' if refused else ''}{place}", "error bold")]
     line.append((wrong.message, "error"))

@@ -29,13 +29,13 @@ COLUMNS = (
 
 
 def value(record: Record, column: str) -> Any:
-    """Return what a column is sorted by."""
+    """Return the sort key of a column."""
     found = record[column]
     return found[0] if column == "readers" else found
 
 
 def cell(record: Record, column: str, width: int) -> Cell:
-    """Return what a column shows."""
+    """Return the cell of a column."""
     match column:
         case "name":
             way = f"{record['direction']} " if record["direction"] else ""
@@ -75,7 +75,7 @@ def searched(record: Record) -> str:
 
 
 class DataList(Vertical):
-    """The left side of the tab: the records, a filter, and their number."""
+    """The left side of the tab: the records, their filter and their number."""
 
     DEFAULT_CSS = """
     DataList > FilterLine { dock: top; }

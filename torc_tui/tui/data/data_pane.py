@@ -49,7 +49,7 @@ class Listing(NamedTuple):
 
 
 class DataPane(Pane):
-    """See the module."""
+    """The tab with the user data of the workflow."""
 
     NAME: ClassVar[str] = "data"
     PER_JOB: ClassVar[bool] = False
@@ -88,7 +88,6 @@ class DataPane(Pane):
 
     @property
     def table(self) -> VirtualTable:
-        """Return the list of records."""
         return self.list.table
 
     @property

@@ -33,7 +33,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A text that was checked: its value or error, the changes, and violations of the schema."""
+    """A checked text: its value or error, its changes, and violations of its schema."""
 
     value: Json = None
     wrong: JsonError | None = None
@@ -88,7 +88,7 @@ def _half(value: Json, text: str) -> JsonError | None:
 
 
 def review(prepared: Prepared, against: str, stale: Sequence[Line] = ()) -> list[Line]:
-    """Return what the user reads before saving.
+    """Return the lines that the user reviews before saving.
 
     ``stale`` are lines about the jobs that the change makes stale.
     """
@@ -108,7 +108,7 @@ def review(prepared: Prepared, against: str, stale: Sequence[Line] = ()) -> list
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A conflict: the record that somebody else wrote, its text, and our changes to it."""
+    """A conflict: the record that another writer saved, its text, and our changes to it."""
 
     theirs: Record
     text: str

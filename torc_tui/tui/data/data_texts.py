@@ -30,14 +30,14 @@ LINES = 2000
 
 
 def attempt(record: Record) -> str:
-    """Return which attempt wrote a record: ``run 2, attempt 1``; nothing if no job did."""
+    """Return the attempt that wrote a record: ``run 2, attempt 1``; empty if no job did."""
     if record["job_id"] is None:
         return ""
     return f"run {record['run_id']}, attempt {record['attempt_id']}"
 
 
 def written(record: Record) -> list[Span]:
-    """Return who wrote a record and when: ``by fit (run 2, attempt 1) 2026-11-20 17:38:02``."""
+    """Return the writer and time of a record: ``by fit (run 2, attempt 1) 2026-11-20 17:38:02``."""
     if not record["version"]:
         return [("not written yet", "muted")]
     spans: list[Span] = [("by ", "faint"), (record["writer"] or "the workflow file", "accent")]
@@ -47,7 +47,7 @@ def written(record: Record) -> list[Span]:
 
 
 def named(number: int, first: str) -> str:
-    """Return jobs of which the first is known: ``train_model``, ``align_1 and 11 more``."""
+    """Return the first job and the number of others: ``train_model``, ``align_1 and 11 more``."""
     return listed([first], more=number - 1) if number else ""
 
 

@@ -39,7 +39,7 @@ PATIENCE = 0.2
 
 
 class ValueView(CommandNode, Vertical):
-    """The value of a record; the commands of the tab reach it here."""
+    """The value of a record, as a tree or as text."""
 
     DEFAULT_CSS = """
     ValueView > LineCanvas, ValueView > StatusLine { display: none; }
@@ -109,7 +109,7 @@ class ValueView(CommandNode, Vertical):
             self._ask_text()
 
     def nothing(self, why: str) -> None:
-        """Show no value, and why."""
+        """Show a message in place of a value."""
         self.record, self.violations = None, ()
         self._title(())
         self.value_tree.clear(why)
@@ -277,6 +277,6 @@ def _find(value: Json, text: str) -> list[Path]:
 
 
 def _copied(value: Json, path: Path, name: str) -> tuple[str, Copied]:
-    """Return how much is copied, and the text or its file; called in the reader thread."""
+    """Return the length of the copy, and the text or its file; called in the reader thread."""
     text = readable(value_at(value, path))
     return count(len(text), "character"), for_clipboard(text, name, ".json")

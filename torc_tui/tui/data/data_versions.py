@@ -54,7 +54,7 @@ COLUMNS = (
 
 
 class DataVersions(CoveringScreen):
-    """See the module. Without marks a version is shown against the one before it."""
+    """The versions of a record. Without marks, the selected one is compared with the previous."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("data",)
     DEFAULT_CSS = """
@@ -208,7 +208,7 @@ class DataVersions(CoveringScreen):
         self._compare()
 
     def _restore(self) -> None:
-        """Compare the selected version with the newest one, and offer it."""
+        """Compare the selected version with the newest one, and offer to restore it."""
         chosen, record_id = self.table.cursor, self.record["id"]
         newest = max((key for key in self.rows.records if isinstance(key, int)), default=0)
         if not isinstance(chosen, int):
@@ -269,7 +269,7 @@ class DataVersions(CoveringScreen):
 def _difference(
     source: Source, record_id: int, pair: tuple[int, int], *, large: bool
 ) -> list[Line]:
-    """Return what the newer of two versions changed; called in the reader thread."""
+    """Return the changes between two versions; called in the reader thread."""
     from torc_tui.store import user_data_records
 
     connection = source.store.connection()
@@ -284,7 +284,7 @@ def _difference(
 
 
 def _value(record: Record, column: str) -> Any:
-    """Return what a column is sorted by."""
+    """Return the sort key of a column."""
     return attempt(record) if column == "attempt" else record[column]
 
 

@@ -18,7 +18,7 @@ from torc_tui.tui.frame.ports import AppPort
 
 
 class ExternalEditing:
-    """Gives the text of the editor to ``$EDITOR``, and takes it back."""
+    """Opens the text of the editor in ``$EDITOR``, and reads the result."""
 
     def __init__(self, screen: EditedScreen, saver: RecordSaver) -> None:
         self._screen = screen
@@ -27,7 +27,7 @@ class ExternalEditing:
         """The file with the text, while that is not saved."""
 
     def begin(self) -> None:
-        """Give the text to ``$EDITOR``; what comes back is checked, and offered for saving."""
+        """Open the text in ``$EDITOR``; then check the result, and offer to save it."""
         screen = self._screen
         text, kept, name = screen.text, self.kept, screen.record["name"]
         screen.question("file", lambda _source: write_file(text, name, kept), self._edit)
@@ -68,7 +68,7 @@ class ExternalEditing:
             screen.leave()
 
     def forget(self) -> None:
-        """Delete the file."""
+        """Delete the kept file."""
         path, self.kept = self.kept, None
         if path is not None:
             reader = self._screen.torc.reader
@@ -76,7 +76,7 @@ class ExternalEditing:
 
 
 def run_editor(torc: AppPort, path: Path) -> None:
-    """Give the terminal to ``$VISUAL`` or ``$EDITOR``; raise UsageError if it cannot be started."""
+    """Run ``$VISUAL`` or ``$EDITOR`` in the terminal; raise UsageError if it cannot be started."""
     words = torc.environ.get("VISUAL") or torc.environ.get("EDITOR") or "vi"
     hint = "set EDITOR to a program that exists"
     try:
@@ -87,7 +87,7 @@ def run_editor(torc: AppPort, path: Path) -> None:
 
 
 def write_file(text: str, name: str, kept: Path | None) -> Path:
-    """Write the text to a new file, or to the one that was kept, and return its path."""
+    """Write the text to the kept file, or to a new one, and return its path."""
     path = kept or temporary_file(name, ".json")
     path.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
     return path

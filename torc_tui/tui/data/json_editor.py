@@ -28,7 +28,7 @@ HIGHLIGHTED = 64 << 10
 
 
 def fits(text: str) -> bool:
-    """Whether the field takes a text of that size."""
+    """Whether a text is small enough for the built-in editor."""
     return len(text) <= LARGEST
 
 
@@ -57,7 +57,7 @@ def editor_theme(palette: Palette) -> TextAreaTheme:
 
 
 class _Counted(WrappedDocument):
-    """A document that knows its height.
+    """A document that caches its height.
 
     Textual adds up all lines for every line it paints: 100 ms per key in a text of 1 MB.
     """
@@ -68,7 +68,7 @@ class _Counted(WrappedDocument):
 
 
 class JsonEditor(TextArea):
-    """See the module."""
+    """A text area for JSON that marks the place of an error."""
 
     DEFAULT_CSS = """
     JsonEditor { width: 1fr; height: 1fr; border: none; padding: 0 0 0 1; background: $background; }
@@ -117,7 +117,6 @@ class JsonEditor(TextArea):
 
     @property
     def palette(self) -> Palette:
-        """Return the styles of the current theme."""
         return palette_of(self.app)
 
     def on_mount(self) -> None:
@@ -133,7 +132,7 @@ class JsonEditor(TextArea):
     def find_matching_bracket(
         self, bracket: str, search_from: tuple[int, int]
     ) -> tuple[int, int] | None:
-        """Find no bracket in a large text: the search may go through all of it."""
+        """Skip the search for the matching bracket in a large text, which may read all of it."""
         return (
             None
             if len(self.text) > HIGHLIGHTED
@@ -141,14 +140,14 @@ class JsonEditor(TextArea):
         )
 
     def mark(self, wrong: JsonError | None) -> None:
-        """Show where the text is wrong; None takes the mark away."""
+        """Mark the place of an error; None removes the mark."""
         if wrong != self.wrong:
             self.wrong = wrong
             self._line_cache.clear()
             self.refresh()
 
     def go_to_mark(self) -> None:
-        """Put the cursor where the text is wrong."""
+        """Put the cursor at the error."""
         if self.wrong is not None:
             self.move_cursor((self.wrong.line - 1, self.wrong.column - 1), center=True)
 
@@ -175,7 +174,7 @@ class JsonEditor(TextArea):
 
 
 class LargeText(Painted, can_focus=True):
-    """Stands in place of a text that is too large to edit."""
+    """A message in place of a text that is too large to edit."""
 
     DEFAULT_CSS = """
     LargeText { height: 1fr; }

@@ -24,7 +24,7 @@ _ODD = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff
 
 
 def readable(value: Json) -> str:
-    """Return a value as indented JSON in which everything is visible.
+    """Return a value as indented JSON without invisible characters.
 
     Direction marks, invisible characters and controls are written as escapes.
     """
@@ -32,7 +32,7 @@ def readable(value: Json) -> str:
 
 
 def colour(line: str) -> list[Span]:
-    """Return a line in the colours of its tokens."""
+    """Return a line with the styles of its tokens."""
     spans: list[Span] = []
     for found in _TOKEN.finditer(line):
         text, colon, number, word, punct, rest = found.groups()
@@ -52,7 +52,7 @@ def colour(line: str) -> list[Span]:
 
 
 class JsonText:
-    """See the module."""
+    """A drawing of JSON text."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines

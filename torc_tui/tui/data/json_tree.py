@@ -25,13 +25,13 @@ from torc_tui.views.json_document import Path, jq_path
 
 
 class JsonTree(LineList):
-    """See the module. The line on top (``head``) says what is shown."""
+    """A JSON value as a tree; the fixed line above it is ``head``."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("tree",)
 
     @dataclass
     class Copy(Message):
-        """The value at ``path`` is wanted in the clipboard."""
+        """The user wants to copy the value at ``path``."""
 
         path: Path
 
@@ -43,7 +43,7 @@ class JsonTree(LineList):
     # -- what the owner calls ----------------------------------------------------------------------
 
     def set_head(self, line: Line) -> None:
-        """Show another line on top."""
+        """Set the fixed line above the tree."""
         if line != self.head:
             self.head = line
             self.refresh()
@@ -71,18 +71,16 @@ class JsonTree(LineList):
             self.select(TreePlace(path))
 
     def clear(self, empty: str) -> None:
-        """Show no value, and why."""
         self.empty = empty
         self.model = TreeRows()
         self.reload()
 
     @property
     def path(self) -> Path | None:
-        """Return the path under the cursor."""
         return self.cursor.path if isinstance(self.cursor, TreePlace) else None
 
     def show_path(self, path: Path) -> None:
-        """Open what leads to a path, and put the cursor on it; do nothing if it is gone."""
+        """Open the parents of a path, and put the cursor on it; ignore an unknown path."""
         try:
             self.model.reveal(path)
         except KeyError:
@@ -164,7 +162,7 @@ class JsonTree(LineList):
                 return
 
     def open_all(self) -> None:
-        """Open everything below the cursor, level by level, up to a size that can be read."""
+        """Open everything below the cursor, level by level, up to ``OPEN_ALL`` rows."""
         if not isinstance(self.cursor, TreePlace):
             return
         level, room = [self.cursor], OPEN_ALL
@@ -180,14 +178,12 @@ class JsonTree(LineList):
         self.reload()
 
     def copy_path(self) -> None:
-        """Copy the path under the cursor."""
         if self.path is not None:
             text = jq_path(self.path)
             self.app.copy_to_clipboard(text)
             self.app.notify(f"copied: {text}")
 
     def copy_value(self) -> None:
-        """Copy the value under the cursor."""
         if self.path is not None:
             self.post_message(self.Copy(self.path))
 

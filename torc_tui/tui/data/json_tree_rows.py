@@ -43,7 +43,7 @@ ROOT = TreePlace(())
 
 
 def page_size(count: int) -> int:
-    """Return how many children one page of a container holds; 0 where all are listed."""
+    """Return the number of children per page of a container; 0 if it needs no pages."""
     if count <= PAGE:
         return 0
     size = PAGE
@@ -53,7 +53,7 @@ def page_size(count: int) -> int:
 
 
 class TreeRows:
-    """See the module. ``value`` is never changed here."""
+    """The rows of one value, which is never modified."""
 
     def __init__(self, value: Json = None, *, known: bool = False) -> None:
         self.value = value
@@ -99,14 +99,14 @@ class TreeRows:
         return isinstance(value, dict | list) and bool(value)
 
     def reveal(self, path: Path) -> None:
-        """Open everything that leads to a path; raise KeyError if there is no such value."""
+        """Open the parents of a path; raise KeyError if the path does not exist."""
         value_at(self.value, path)
         for length, key in enumerate(path):
             self.open.add(TreePlace(path[:length]))
             self._reveal_pages(path[:length], key)
 
     def _reveal_pages(self, path: Path, key: str | int) -> None:
-        """Open the pages of a container that lead to one of its children."""
+        """Open the pages that contain one child of a container."""
         value = value_at(self.value, path)
         assert isinstance(value, dict | list)
         size = page_size(len(value))
@@ -128,7 +128,7 @@ class TreeRows:
         return not place.size or (isinstance(value, dict | list) and place.start < len(value))
 
     def line(self, place: TreePlace, width: int) -> Line:
-        """Return one row: indent, sign, key, and as much of the value as has room."""
+        """Return one row: indentation, mark, key, and as much of the value as fits."""
         value = value_at(self.value, place.path)
         depth = min(self.depths.get(place, 0), max(0, width // 2 - 4))
         mark = "  "
@@ -163,7 +163,7 @@ class TreeRows:
 
 
 def _key(key: str | int) -> str:
-    """Return a key to show: bare where it is plain, else as JSON."""
+    """Return a key for display: bare if it is printable, otherwise as JSON."""
     if isinstance(key, int):
         return str(key)
     short = key if len(key) <= 80 else key[:79] + "…"

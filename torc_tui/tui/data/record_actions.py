@@ -34,7 +34,7 @@ SHOWN = 200
 
 
 class RecordHost(HasApp, Protocol):
-    """The tab, as these commands see it."""
+    """What the commands need of the tab."""
 
     @property
     def chosen(self) -> Record | None:
@@ -53,10 +53,10 @@ class RecordHost(HasApp, Protocol):
         """Return the screen that an editor covers."""
 
     def select_when_listed(self, record_id: int) -> None:
-        """Put the cursor on a record as soon as the list has it."""
+        """Put the cursor on a record once the list contains it."""
 
     def ask(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
-        """Have something read."""
+        """Ask the reader thread to read something."""
 
 
 class RecordActions:
@@ -67,7 +67,6 @@ class RecordActions:
         self._workflow_id = workflow_id
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the commands that are carried out here."""
         return {
             "data-versions": self._versions,
             "data-command": self._copy_command,
@@ -108,7 +107,7 @@ class RecordActions:
         host.ask("edit", read, then)
 
     def _copy_command(self) -> None:
-        """Copy the command line that writes the value as it is."""
+        """Copy the command line that writes the current value."""
         record = self._host.opened
         if record is not None:
             self._host.ask(
@@ -157,7 +156,7 @@ class RecordActions:
         host.torc.push(Ask("New record", help=about, check=check), take)
 
     def _change(self, action: UserAction) -> None:
-        """Ask, and change the record under the cursor."""
+        """Change the record under the cursor after confirmation."""
         record, torc = self._host.chosen, self._host.torc
         if record is None:
             return
@@ -184,7 +183,7 @@ class RecordActions:
 
 
 def _about(record: Record, action: UserAction) -> list[Line]:
-    """Return what a question says about the record, and the reason of the question."""
+    """Return the lines of a confirmation about the record."""
     number, first = record["readers"]
     head = f"  {(record['head'] or 'null')[:40]}"
     lines: list[Line] = [[(f"version {record['version']}", "text"), (head, "muted")]]

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class EditedScreen(HasApp, Protocol):
-    """The editor, as saving and external editing see it."""
+    """What saving and external editing need of the editor."""
 
     record: Record
     begun_with: str
@@ -40,10 +40,10 @@ class EditedScreen(HasApp, Protocol):
         """Replace the text."""
 
     def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
-        """Have something read or computed by the reader thread."""
+        """Ask the reader thread to read or compute something."""
 
     def refuse(self, found: Prepared) -> None:
-        """Show where the text is not JSON."""
+        """Show where the JSON is invalid."""
 
     def leave(self) -> None:
         """Close the editor."""
@@ -62,7 +62,7 @@ class RecordSaver:
         self._screen = screen
 
     def begin(self) -> None:
-        """Prepare the text, and offer it."""
+        """Check the text, then show the review."""
         text, record = self._screen.text, self._screen.record
         name = f"version {record['version']}"
         self._screen.question(
@@ -72,7 +72,7 @@ class RecordSaver:
         )
 
     def offer(self, found: Prepared) -> None:
-        """Show what would change, and ask."""
+        """Show the review of the changes, and ask."""
         screen = self._screen
         if found.wrong is not None:
             screen.refuse(found)
@@ -102,7 +102,7 @@ class RecordSaver:
         return ()
 
     def save(self, value: Json, version: int) -> None:
-        """Write the value over that version, and over no other."""
+        """Write the value if ``version`` is still the newest version."""
         screen = self._screen
         record_id, name = screen.record["id"], sanitize(str(screen.record["name"]))
 
@@ -125,7 +125,7 @@ class RecordSaver:
         )
 
     def _clash(self, value: Json, clash: Clash) -> None:
-        """Show their version and ours, and let the user choose."""
+        """Show both versions of a conflict, and let the user choose."""
         screen, theirs = self._screen, clash.theirs
         options = (
             Option("o", "Overwrite theirs", "overwrite", danger=True),

@@ -62,7 +62,7 @@ class FeedWorker:
         return turn
 
     def stop(self, timeout: float = 1.0) -> None:
-        """Ask the thread to end, and wait for it."""
+        """Stop the thread, and wait for its end."""
         self._stop.set()
         self._turned.set()
         with self._lock:
@@ -94,7 +94,7 @@ class FeedWorker:
                     close_quietly(source.close)
 
     def _serve(self, source: Source, *, back: bool) -> bool:
-        """Follow what is wanted until something else is; return whether the database answered."""
+        """Follow what is requested until that changes; return whether the database answered."""
         with self._lock:
             turn, wanted = self._turn, self._wanted
         self._turned.clear()
@@ -141,7 +141,7 @@ class FeedWorker:
     def _events(
         self, source: Source, turn: int, workflow_id: int | None, after: int | Mapping[int, int]
     ) -> Iterator[list[Event]]:
-        """Yield events as they arrive, until something else is wanted."""
+        """Yield events as they arrive, until the request changes."""
         tail = source.tail(workflow_id, after)
         with self._lock:
             self._tail = tail
@@ -157,6 +157,6 @@ class FeedWorker:
 
 
 def close_quietly(close: Callable[[], None]) -> None:
-    """Close a connection that may be broken already; a failure to close it is no news then."""
+    """Close a connection that may already be broken, and ignore errors."""
     with contextlib.suppress(TorcError, OSError):
         close()

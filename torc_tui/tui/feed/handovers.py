@@ -23,7 +23,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """New events of the workflow that is followed."""
+    """New events of the followed workflow."""
 
     turn: int
     events: Sequence[Event]
@@ -39,7 +39,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The workflow that is followed does not exist, or was deleted."""
+    """The followed workflow does not exist, or was deleted."""
 
     turn: int
     workflow_id: int
@@ -60,7 +60,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a question of `Reader.ask`; ``deliver`` calls the function that was named."""
+    """The answer to a question of `Reader.ask`; ``deliver`` passes it to the receiver."""
 
     key: Hashable
     deliver: Callable[[], None]

@@ -97,7 +97,7 @@ class Meter:
 
 
 class MachineNews(NamedTuple):
-    """One reading.
+    """One reading of the machine.
 
     ``outlook`` is what ready jobs of the workflow on screen lack, None where none is ready;
     ``elsewhere`` are its runners on other machines; ``dead`` the ids of its runners that are lost;
@@ -112,7 +112,7 @@ class MachineNews(NamedTuple):
 
 
 class MachineWatch:
-    """The readings. ``read`` is called in the reader thread, ``take`` receives its result."""
+    """The readings of this machine: the reader thread calls ``read``, the app ``take``."""
 
     def __init__(self, capacity: int = 600) -> None:
         self.host: MachineState | None = None
@@ -159,7 +159,7 @@ class MachineWatch:
             ring.append(host.at, gpu.utilization)
 
     def meters(self) -> tuple[Meter, ...]:
-        """Return the meters of the header: what everybody uses of this machine."""
+        """Return the meters of the header: the use of this machine by all users."""
         host = self.host
         if host is None:
             return ()

@@ -29,7 +29,7 @@ Failed = Callable[[ReadError], None]
 
 
 class Asker(Protocol):
-    """Has something read, and receives the result; a newer question of its kind replaces it."""
+    """Asks the reader thread a question; a newer question of the same kind replaces it."""
 
     def __call__(
         self, what: str, read: Callable[[Source], T], then: Callable[[T], None]
@@ -37,7 +37,7 @@ class Asker(Protocol):
 
 
 class Question(NamedTuple):
-    """One question: who reads, and who receives the result or the error."""
+    """One question: the function that reads, and the receivers of its result and of its error."""
 
     read: Callable[[Source], Any]
     then: Callable[[Any], None]
@@ -45,7 +45,7 @@ class Question(NamedTuple):
 
 
 def ignore(_result: object) -> None:
-    """Receive a result that nobody needs."""
+    """Ignore a result."""
 
 
 class Reader:
@@ -76,14 +76,14 @@ class Reader:
         then: Callable[[T], None] = ignore,
         failed: Failed = ignore,
     ) -> None:
-        """Have ``read(source)`` called by the thread, and ``then`` or ``failed`` with its end."""
+        """Have the thread call ``read(source)``; ``then`` gets the result, ``failed`` an error."""
         with self._some:
             self._waiting.pop(key, None)
             self._waiting[key] = Question(read, then, failed)
             self._some.notify()
 
     def stop(self, timeout: float = 1.0) -> None:
-        """Ask the thread to end, and wait for it."""
+        """Stop the thread, and wait for its end."""
         with self._some:
             self._stopped = True
             self._waiting.clear()

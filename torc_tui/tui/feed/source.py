@@ -25,7 +25,7 @@ class Source:
         self.store = Store.open(url, read_only=read_only)
 
     def load(self, workflow_id: int) -> WorkflowView:
-        """Return a workflow as it is now; raise NotFound if there is none."""
+        """Return the current state of a workflow; raise NotFound if there is none."""
         from torc_tui.store import compute_nodes, workflows
         from torc_tui.views.workflow_view import WorkflowView
 
@@ -37,7 +37,6 @@ class Source:
         )
 
     def listing(self) -> Sequence[Workflow]:
-        """Return all workflows."""
         from torc_tui.store import workflows
         from torc_tui.store.selection import WorkflowSelection
 
@@ -50,5 +49,4 @@ class Source:
         return Feed(self.store, workflow_id, after)
 
     def close(self) -> None:
-        """Close the connections."""
         self.store.close()

@@ -24,7 +24,7 @@ BATCH = 200
 
 
 class Ended(NamedTuple):
-    """The end of something watched: a sentence, and how many of its jobs were unsuccessful."""
+    """The end of a watched job, group or workflow, and the number of its unsuccessful jobs."""
 
     text: str
     bad: int
@@ -32,7 +32,7 @@ class Ended(NamedTuple):
 
 @dataclass(slots=True)
 class Watch:
-    """What is watched; ``jobs`` None: the whole workflow. ``pending`` have not finished yet."""
+    """A watched workflow, or some of its ``jobs``; ``pending`` are those not finished yet."""
 
     title: str
     workflow_id: int
@@ -106,7 +106,7 @@ def _ended_jobs(store: Store, watch: Watch) -> Ended | None:
 
 
 def _summary(title: str, counts: Mapping[JobStatus, int]) -> Ended:
-    """Name the end by the statuses: ``fit canceled``, ``fit_{i}: 2 completed, 1 canceled``."""
+    """Summarize the statuses: ``fit canceled``, ``fit_{i}: 2 completed, 1 canceled``."""
     bad = number_of(counts, UNSUCCESSFUL)
     ended = [status for status in counts if counts[status]]
     if sum(counts.values()) == 1:

@@ -40,7 +40,7 @@ class Reporter(Protocol):
 
 
 def done(_result: object) -> str:
-    """Report an action that needs no sentence of its own."""
+    """Report an action that has no message of its own."""
     return "done"
 
 
@@ -65,7 +65,7 @@ class ActionRunner:
         then: Callable[[T], None] = ignore,
         refused: Callable[[], None] = lambda: None,
     ) -> None:
-        """Run an action of the user.
+        """Run a user action.
 
         ``line`` is the command line that does the same; it is noted when the action succeeded.
         ``report`` makes a sentence of the result; an empty one is not shown. ``then`` gets the
@@ -88,7 +88,7 @@ class ActionRunner:
         then: Callable[[T], None] = ignore,
         refused: Callable[[], None] = lambda: None,
     ) -> None:
-        """Do the same for a question that changes nothing, so that it has no command line."""
+        """Run a query, which changes nothing and therefore has no command line."""
         from torc_tui import settings
 
         actor = settings.actor()

@@ -81,7 +81,7 @@ class HeaderBar(Painted):
 
 
 def _condition(state: HeaderState, width: int) -> list[Item]:
-    """Return what it is, and whether something is wrong with it."""
+    """Return the title, the state, and problems."""
     items: list[Item] = [(0, [(sanitize(state.title), "header-strong")])]
     if state.lost is not None:
         text = f"✖ database unavailable: {sanitize(state.lost)} (retrying)"
@@ -184,7 +184,7 @@ class FooterBar(Painted):
         return sum(map(width_of, self._words(command))) + 3
 
     def _words(self, command: Command) -> tuple[str, str]:
-        """Return the keys of a command, or of the row it stands for, and its word."""
+        """Return the keys of a command, or of the row that it represents, and its label."""
         keys = [self.keymap.key(one) for one in command.row or (command.id,)]
         return "-".join(keys) if all(keys) else "", command.short or command.title
 

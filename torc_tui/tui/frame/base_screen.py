@@ -32,7 +32,7 @@ def chain(screen: Screen[Any]) -> Iterator[DOMNode]:
 
 
 def contexts(screen: Screen[Any]) -> list[str]:
-    """Return the contexts that hold, the nearest first.
+    """Return the active contexts, the innermost first.
 
     In a text field printable keys are text, so that few other contexts hold there.
     """
@@ -50,7 +50,7 @@ def contexts(screen: Screen[Any]) -> list[str]:
 
 
 def handlers_of(screen: Screen[Any]) -> dict[str, Handler]:
-    """Return the handlers that hold on a screen: those of the nearest node win."""
+    """Return the active handlers of a screen; inner nodes take precedence."""
     found: dict[str, Handler] = {}
     for node in chain(screen):
         if isinstance(node, CommandNode):
@@ -59,49 +59,48 @@ def handlers_of(screen: Screen[Any]) -> dict[str, Handler]:
 
 
 class TorcScreen(CommandNode, Screen[None]):
-    """The base of the screens. The app hands over what the threads found, inside one batch."""
+    """The base of the screens. The app passes records of the threads to it, in one batch."""
 
     @property
     def torc(self) -> AppPort:
-        """Return the app."""
         return cast(AppPort, self.app)
 
     # -- what the app hands over -------------------------------------------------------------------
 
     def receive(self, item: Handover) -> None:
-        """Take a record of the threads; answers are delivered by the app itself."""
+        """Handle a record of the threads; the app delivers answers itself."""
 
     def machine_read(self, news: MachineNews) -> None:
-        """Take a reading of the machine; the app has stored it already."""
+        """Handle a reading of the machine, which the app has already stored."""
 
     def outlook_wanted(self) -> tuple[int | None, Mapping[int, ResourceRequirements]]:
-        """Return the workflow on screen, and the requirements whose shortfalls are shown."""
+        """Return the workflow on screen, and the requirements of ready jobs on screen."""
         return None, {}
 
     @property
     def busy(self) -> bool:
-        """Whether the next tick has work here even if the threads found nothing."""
+        """Whether the screen needs the next tick even without news from the threads."""
         return False
 
     def every_second(self, now: float) -> None:
-        """Show what changes with time alone."""
+        """Update what changes with time alone."""
 
     def every_tick(self, now: float) -> None:
-        """Do the work that ``busy`` announced."""
+        """Do postponed work."""
 
     def find_jobs(self, words: Sequence[str]) -> Sequence[Job]:
-        """Return the first jobs on screen whose names have all the words, for the palette."""
+        """Return the first jobs whose names contain all words, for the palette."""
         return ()
 
     def go_to_job(self, job_id: int, *, focus: bool = True) -> None:
         """Select a job on screen."""
 
     def farewell(self) -> str | None:
-        """Return what the terminal says after the app was closed."""
+        """Return the message for the terminal after the app is closed."""
         return None
 
     def name_of_job(self, job_id: int | None) -> str | None:
-        """Return the name of a job of the workflow on screen; None if it is not known."""
+        """Return the name of a job of the workflow on screen; None if unknown."""
         return None
 
     def ask(
@@ -111,7 +110,7 @@ class TorcScreen(CommandNode, Screen[None]):
         then: Callable[[T], None],
         failed: Failed | None = None,
     ) -> None:
-        """Have something read; the answer is dropped when the screen is gone by then."""
+        """Ask the reader thread; the answer is dropped if the screen is closed by then."""
 
         def deliver(result: T) -> None:
             if self.is_attached:
@@ -122,12 +121,12 @@ class TorcScreen(CommandNode, Screen[None]):
     # -- the footer --------------------------------------------------------------------------------
 
     def is_idle(self, command: Command) -> bool:
-        """Return whether the command would do nothing here and now; the footer leaves it out."""
+        """Return whether the command would do nothing now; the footer leaves it out."""
         in_text = "text" in contexts(self)
         return command.id == "next-pane" and (in_text or len(self.focus_chain) < 2)
 
     def available(self) -> list[Command]:
-        """Return the commands for the footer: those that have a handler and would do something."""
+        """Return the commands for the footer: those with a handler that would do something now."""
         here = contexts(self)
         keymap, handlers = self.torc.keymap, self.torc.handlers_here()
         return [
@@ -139,7 +138,7 @@ class TorcScreen(CommandNode, Screen[None]):
         ]
 
     def show_keys(self) -> None:
-        """Bring the footer up to date."""
+        """Update the footer."""
         for bar in self.query(FooterBar):
             bar.show(self.available(), self.torc.keymap)
 
@@ -150,7 +149,7 @@ class TorcScreen(CommandNode, Screen[None]):
 
 
 class CoveringScreen(TorcScreen):
-    """A screen over ``below``, which is kept up to date for when it is seen again."""
+    """A screen over ``below``, which stays up to date."""
 
     def __init__(self, below: TorcScreen) -> None:
         super().__init__()

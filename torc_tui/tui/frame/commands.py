@@ -70,7 +70,7 @@ class Command:
 
 
 def _c(id: str, title: str, help: str, where: str, keys: str = "", **more: Any) -> Command:
-    """Return a command of the app alone."""
+    """Return a command that only the app has."""
     if "vim" in more:
         more["vim"] = _keys(more["vim"])
     where_all = tuple(where.split())
@@ -82,7 +82,7 @@ def _keys(text: str) -> tuple[str, ...]:
 
 
 def _hidden(id: str, title: str, help: str, where: str, keys: str = "", **more: Any) -> Command:
-    """Return a command that the palette does not list: it only moves or types."""
+    """Return a command that the palette does not list, such as a cursor movement."""
     return _c(id, title, help, where, keys, palette=False, **more)
 
 
@@ -325,7 +325,7 @@ def of_context(context: str) -> list[Command]:
 
 
 def footer(contexts: Sequence[str]) -> list[Command]:
-    """Return the commands for the footer where these contexts hold, the most important first."""
+    """Return the footer commands of these contexts, the most important first."""
     seen: dict[str, Command] = {}
     for context in contexts:
         for command in of_context(context):

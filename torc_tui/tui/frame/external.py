@@ -46,7 +46,7 @@ def written(path: Path) -> str:
 
 
 def file_name(name: str) -> str:
-    """Return a name without characters that file names should not have."""
+    """Return a name with unsuitable characters replaced."""
     plain = "".join(char if char.isalnum() or char in "-_." else "-" for char in name)
     return plain.strip("-.") or "workflow"
 
@@ -62,7 +62,7 @@ def temporary_file(name: str, suffix: str) -> Path:
 
 
 class Copied(NamedTuple):
-    """A text for the clipboard, or the ``file`` that holds it because it is too large."""
+    """A text for the clipboard, or the ``file`` with the text if it is too large."""
 
     text: str
     file: Path | None = None
@@ -78,7 +78,7 @@ def for_clipboard(text: str, name: str, suffix: str) -> Copied:
 
 
 def take_copy(torc: AppPort, copied: Copied, what: str) -> None:
-    """Put a text into the clipboard, or name its file; ``what`` tells how much it is."""
+    """Copy a text to the clipboard, or report its file; ``what`` is its length in words."""
     if copied.file is not None:
         text = f"{what}: too large for the clipboard, written to\n{copied.file}"
         torc.notify(text, timeout=10)
@@ -100,7 +100,7 @@ def run_program(
     directory: str | None = None,
     banner: str = "",
 ) -> None:
-    """Give the terminal to a program until it ends; raise UsageError if it cannot start.
+    """Run a program in the terminal; raise UsageError if it cannot start.
 
     ``what`` names the program in the error, ``banner`` is printed before it starts.
     """

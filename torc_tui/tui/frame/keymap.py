@@ -21,7 +21,7 @@ PENDING = "pending"
 
 
 def key_of(key: str, character: str | None) -> str:
-    """Return a pressed key as the table of commands writes it: its character, or Textual's name."""
+    """Return a pressed key in the spelling of the command table: a character, or Textual's name."""
     if (
         character is not None
         and len(character) == 1
@@ -33,7 +33,7 @@ def key_of(key: str, character: str | None) -> str:
 
 
 class KeyMap:
-    """``changes`` maps ids of commands to their keys, over the preset."""
+    """The keys of all commands: a preset, and ``changes`` by command id."""
 
     def __init__(
         self, preset: str = "default", changes: Mapping[str, Iterable[str]] | None = None
@@ -66,7 +66,7 @@ class KeyMap:
             self._keys[command.id] = tuple(kept)
 
     def find(self, keys: str, contexts: Iterable[str]) -> Command | str | None:
-        """Return the command of keys in the first context that has one.
+        """Return the command for pressed keys in the first context that has one.
 
         ``PENDING`` stands for the beginning of a chord.
         """
@@ -82,7 +82,7 @@ class KeyMap:
         return self._keys.get(command_id, ())
 
     def key(self, command_id: str) -> str:
-        """Return the first key of a command as it is shown; an empty text if it has none."""
+        """Return the first key of a command for display; empty if it has none."""
         keys = self.keys(command_id)
         return shown(keys[0]) if keys else ""
 
@@ -94,7 +94,7 @@ _SHOWN = {
 
 
 def shown(key: str) -> str:
-    """Return a key as footer and help show it: ``^p`` for ``ctrl+p``."""
+    """Return a key for display: ``^p`` for ``ctrl+p``."""
     parts = []
     for part in key.split(" "):
         part = _SHOWN.get(part, part)
@@ -172,7 +172,7 @@ def read(directory: Path) -> KeyMap:
 
 
 def write(keymap: KeyMap, directory: Path) -> Path:
-    """Write the key map file, all at once."""
+    """Write the key map file atomically."""
     path = directory / FILE
     try:
         directory.mkdir(parents=True, exist_ok=True)

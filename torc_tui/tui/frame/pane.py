@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Pane(CommandNode, Vertical):
-    """A tab. Subclasses give ``refresh_content``, which shows what is selected now."""
+    """A tab. Subclasses implement ``refresh_content``, which shows the current selection."""
 
     NAME: ClassVar[str] = ""
     PER_JOB: ClassVar[bool] = True
@@ -40,45 +40,43 @@ class Pane(CommandNode, Vertical):
 
     @property
     def torc(self) -> AppPort:
-        """Return the app."""
         return self.host.torc
 
     @property
     def job(self) -> Job | None:
-        """Return the selected job."""
         return self.host.selected_job
 
     # -- what the tab host calls -------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
-        """Whether ``every_tick`` has something to do."""
+        """Whether ``every_tick`` has work."""
         return False
 
     def refresh_content(self) -> None:
-        """Show what is true now; called only while visible."""
+        """Show the current state; called only while visible."""
 
     def job_changed(self) -> None:
-        """Take notice that another job is selected."""
+        """Handle the selection of another job."""
         self.stale = self.stale or self.PER_JOB
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
-        """Take notice of events; ``changed`` are the ids of jobs whose rows differ."""
+        """Handle events; ``changed`` are the ids of changed jobs."""
         job = self.job
         if not self.PER_JOB or (job is not None and job.id in changed):
             self.stale = True
 
     def every_second(self, now: float) -> None:
-        """Show what changes with time alone; called only while visible."""
+        """Update what changes with time alone; called only while visible."""
 
     def every_tick(self) -> None:
-        """Do what ``busy`` announced; called only while visible."""
+        """Do postponed work; called only while visible."""
 
     def machine_changed(self) -> None:
-        """Take notice of a reading of the machine; called only while visible."""
+        """Handle a reading of the machine; called only while visible."""
 
     def reasons_changed(self) -> None:
-        """Take notice that more is known about why the selected job is where it is."""
+        """Handle new reasons for the status of the selected job."""
 
     # -- questions ---------------------------------------------------------------------------------
 
@@ -89,7 +87,7 @@ class Pane(CommandNode, Vertical):
         then: Callable[[T], None],
         failed: Callable[[ReadError], None] | None = None,
     ) -> None:
-        """Have something read; only the answer to the newest question of its kind arrives."""
+        """Ask the reader thread; only the newest question of its kind is answered."""
         number = self._asked[what] = self._asked.get(what, 0) + 1
 
         def deliver(result: T) -> None:

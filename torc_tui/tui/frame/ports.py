@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class AppPort(Protocol):
-    """The app, as everything inside it sees it."""
+    """What screens, panes and dialogs need of the app."""
 
     environ: Mapping[str, str]
     read_only: bool
@@ -65,7 +65,7 @@ class AppPort(Protocol):
         """Collect jobs (id, name) that became ``word``, and report them in one notification."""
 
     def tell_when_ended(self, key: Hashable, watch: Watch) -> None:
-        """Notify the user when the jobs end; on the second call, no longer."""
+        """Notify the user when the jobs finish; a second call cancels that."""
 
     # -- screens and commands ----------------------------------------------------------------------
 
@@ -78,27 +78,27 @@ class AppPort(Protocol):
     def push(
         self, screen: Screen[T], then: Callable[[T | None], Awaitable[None] | None] | None = ...
     ) -> None:
-        """Show a screen on top; ``then`` gets its result, None where it was left without one."""
+        """Show a screen on top; ``then`` gets its result, or None."""
 
     def run_command(self, command_id: str) -> None:
-        """Carry out a command, as its key does."""
+        """Run a command as if its key were pressed."""
 
     def handlers_here(self) -> Mapping[str, Handler]:
         """Return the handlers of the commands that are available now."""
 
     def quit(self) -> None:
-        """Leave the app."""
+        """Quit the app."""
 
     # -- the terminal ------------------------------------------------------------------------------
 
     def copy(self, text: str) -> None:
-        """Put a text into the clipboard of the terminal."""
+        """Copy a text to the clipboard of the terminal."""
 
     def terminal(self) -> AbstractContextManager[None]:
-        """Give the terminal to another program while the context is open."""
+        """Release the terminal for another program while the context is open."""
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call a function once, later."""
+        """Call a function once after a delay."""
 
 
 class HasApp(Protocol):
@@ -110,7 +110,7 @@ class HasApp(Protocol):
 
 
 class PaneHost(HasApp, Protocol):
-    """The workflow screen, as its panes see it."""
+    """What panes need of the workflow screen."""
 
     workflow_id: int
 
@@ -127,7 +127,7 @@ class PaneHost(HasApp, Protocol):
         """Return the workflow with its counts; None until it is read."""
 
     def reasons(self, job: Job, *, ask: bool = ...) -> Sequence[Span]:
-        """Return why the job is where it is, as styled lines; with ``ask``, have more read."""
+        """Return the reasons for the status of a job; with ``ask``, read more of them."""
 
     def go_to_job(self, job_id: int, *, focus: bool = ...) -> None:
         """Select a job in the table."""

@@ -21,7 +21,7 @@ LIMIT = 1 << 20
 
 
 class UiState:
-    """Choices by key, such as ``workflow.split``; `save` writes them if they changed."""
+    """The choices of the user by key, such as ``workflow.split``; `save` writes changes."""
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         """``path`` None: nothing is kept."""
@@ -32,7 +32,7 @@ class UiState:
             self._values = _read(self.path)
 
     def get(self, key: str, default: T) -> T:
-        """Return a choice; ``default`` if there is none, or one of another type."""
+        """Return a choice, or ``default`` if it is missing or of another type."""
         value: Json = self._values.get(key, default)
         if isinstance(default, float) and type(value) is int:
             value = float(value)
@@ -55,11 +55,11 @@ class UiState:
 
     @property
     def changed(self) -> bool:
-        """Whether a choice is not written yet."""
+        """Whether there are unsaved choices."""
         return self._changed and self.path is not None
 
     def save(self) -> bool:
-        """Write the file, whole or not at all. False where that was not possible, or not needed."""
+        """Write the file atomically; return False if that failed or was not needed."""
         if self.path is None or not self._changed:
             return False
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")

@@ -45,7 +45,7 @@ FORMATS: dict[str, Format] = {
 
 
 class Excerpt(NamedTuple):
-    """A part of the graph: what a job waits for (``up``), or what waits for it (``down``)."""
+    """A part of the graph: what a job depends on (``up``), or what depends on it (``down``)."""
 
     job_id: int
     up: bool
@@ -216,7 +216,7 @@ class GraphPane(Pane):
         self._lay_out()
 
     def _expand(self) -> None:
-        """Open the group of the selected job in place, or fold it."""
+        """Expand the group of the selected job in place, or fold it."""
         job = self.job
         if self.picture is None or self.graph is None or job is None:
             return

@@ -28,7 +28,7 @@ MINIMAP_FROM = (50, 14)
 
 
 def style_of(role: str) -> str:
-    """Return the style of the palette for a role of the drawing."""
+    """Return the palette style of a role."""
     kind, _, word = role.partition(":")
     if kind in ("job", "strip", "state", "more") and word:
         return word
@@ -48,16 +48,13 @@ class GraphPicture:
 
     @property
     def scene(self) -> Scene:
-        """Return the boxes and links."""
         return self.drawing.scene
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return width and height in cells."""
         return self.drawing.width, self.drawing.height
 
     def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
-        """Return the lines of the part that begins at ``x``, ``y``."""
         wide, high = self.size
         self._at = left, top = max(0, (width - wide) // 2), max(0, min(2, (height - high) // 2))
         rows = self.drawing.lines(
@@ -89,7 +86,6 @@ class GraphPicture:
                 lines[at] = [*_cropped(lines[at], width - small_w - 3), *row]
 
     def hit(self, x: int, y: int) -> int | None:
-        """Return the number of the box at a cell."""
         return self.drawing.at(x - self._at[0], y - self._at[1])
 
 

@@ -41,7 +41,6 @@ class EventRows(ListRows):
         self.jobs: Mapping[int, Job] = {}
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
-        """Return the sequence numbers in order."""
         if sort is not None:
             return super().keys(sort, reverse)
         return sorted(self.records, reverse=not reverse)  # type: ignore[type-var]  # numbers

@@ -25,7 +25,7 @@ COMPLETED_UP_TO = 5000
 
 
 class FilterController:
-    """Connects the filter line with the rows.
+    """Connects the filter line to the job rows.
 
     ``show_all_key`` returns the key that ends the filter, ``ask_graph`` has the dependencies read,
     ``gpus_of`` returns the GPUs that a job holds.
@@ -49,22 +49,21 @@ class FilterController:
         """The edges, for ``after:`` and ``before:``; None until they are known."""
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the commands that the controller carries out."""
         return {"filter": self.line.begin, "filter-clear": self.line.clear}
 
     def changed(self, text: str) -> None:
-        """Apply another text."""
+        """Apply a new text."""
         if self.apply(text):
             self._table.reload()
 
     def reapply(self) -> None:
-        """Apply the filter again to rows that were read again."""
+        """Apply the filter to reloaded rows."""
         self.graph = None
         if self.line.text:
             self.apply(self.line.text)
 
     def machine_read(self) -> None:
-        """Apply a filter by GPUs again: a reading tells which job holds which."""
+        """Reapply a filter by GPUs after a reading of the machine."""
         if _GPU.search(self.line.text) and self.apply(self.line.text):
             self._table.reorder()
 
@@ -73,13 +72,13 @@ class FilterController:
         self.changed(self.line.text)
 
     def show_all(self) -> None:
-        """Take the filter away at once."""
+        """Remove the filter at once."""
         self.line.clear()
         self._model.rows.filter(None)
         self._table.reload()
 
     def apply(self, text: str) -> bool:
-        """Filter by a text; where it cannot be understood, say why and return False."""
+        """Filter by a text; if it is invalid, show the error and return False."""
         from torc_tui.views.filter_syntax import KEYS, FilterError
         from torc_tui.views.job_filter import compile_filter
 
@@ -126,7 +125,7 @@ class FilterController:
         return context
 
     def _apply_head(self, text: str, context: Context) -> bool:
-        """Filter by the text before the last word, which is not finished."""
+        """Filter by the text before the unfinished last word."""
         from torc_tui.views.filter_syntax import FilterError
         from torc_tui.views.job_filter import compile_filter
 
@@ -138,7 +137,7 @@ class FilterController:
         return True
 
     def say_shown(self) -> None:
-        """Show how many jobs the filter lets through."""
+        """Show how many jobs match the filter."""
         rows = self._model.rows
         if rows.test is not None:
             self.line.say([(f" {rows.shown} of {len(rows.view.jobs)} ", "muted")])
@@ -173,7 +172,7 @@ def _statuses(word: str) -> list[str]:
 
 
 def _begun(text: str) -> str | None:
-    """Return the key that the last word of a filter may become."""
+    """Return the key that begins with the last word of a filter."""
     from torc_tui.views.filter_syntax import KEYS
 
     word = text[_last_word(text) :].lstrip("-").lower()

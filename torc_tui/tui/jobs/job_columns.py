@@ -75,7 +75,7 @@ def order(column: str, requirements: Requirements, now: float) -> Order:
 
 
 def _run_time(job: Job, now: float) -> float:
-    """Return how long a job has run, or ran."""
+    """Return the run time of a job so far, or until its end."""
     if job.started_at is None:
         return NEVER
     return (now if job.ended_at is None else job.ended_at) - job.started_at
@@ -104,7 +104,7 @@ _ORDERS: Mapping[str, Order] = {
 
 
 def plain_cell(column: str, job: Job, requirement: ResourceRequirements | None) -> Span:
-    """Return the cell of a column that shows one value of the job or of its requirements."""
+    """Return the cell of a column that shows one attribute of the job or of its requirements."""
     match column:
         case "exit":
             code = job.return_code

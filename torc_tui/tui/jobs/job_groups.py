@@ -50,7 +50,7 @@ class JobGroups:
             self._status[job.id] = job.status
 
     def apply(self, changed: Iterable[int], jobs: Mapping[int, Job]) -> set[str]:
-        """Take the new statuses of these jobs; return the names of the groups that changed."""
+        """Apply the new statuses of these jobs; return the names of the groups that changed."""
         touched = set()
         for job_id in changed:
             group, job = self._group.get(job_id), jobs.get(job_id)
@@ -69,12 +69,12 @@ class JobGroups:
         return self._group.get(job_id)
 
     def toggle(self, name: str) -> bool:
-        """Open a group or fold it; return whether it is open now."""
+        """Open or fold a group; return whether it is open."""
         self.opened ^= {name}
         return name in self.opened
 
     def rows(self, wanted: Sequence[int] | None = None) -> list[GroupOrJob]:
-        """Return what is shown; the jobs of an open group follow it.
+        """Return the rows; the jobs of an open group follow its row.
 
         With ``wanted`` (the ids that passed a filter, in order), only those jobs and their groups
         are shown, each group where its first job stands.

@@ -36,7 +36,7 @@ REASONS = 12
 
 
 class JobFacts(NamedTuple):
-    """What the page is made of.
+    """The input of the page.
 
     ``details`` is None until the database has answered. ``gpus`` are the numbers of the GPUs of
     this host by their uuid.
@@ -52,12 +52,12 @@ class JobFacts(NamedTuple):
 
 
 def attention(status: JobStatus) -> tuple[bool, int]:
-    """Return the place of a status among neighbours: what needs attention comes first."""
+    """Return the sort key of neighbours: those that need attention come first."""
     return status not in TROUBLED | UNSUCCESSFUL, MOST_TELLING.index(status)
 
 
 def job_page(facts: JobFacts, width: int) -> Page:
-    """Return the page for a width."""
+    """Return the page about a job."""
     out, job, details = Page(), facts.job, facts.details
     out.add(*_title(job))
     out.add(*_reasons(facts.reasons, width))
@@ -234,7 +234,7 @@ def group_page(
     reason: Callable[[Job], str],
     width: int,
 ) -> Page:
-    """Return the page; ``reason`` returns why a job is where it is."""
+    """Return the page about a group; ``reason`` returns the reason for the status of a job."""
     out = Page()
     total = sum(group.counts)
     strip = [(text, status.word) for text, status in group.strip(min(60, width - 4))]

@@ -43,19 +43,19 @@ class JobReasons:
         """For each job, the jobs that depend on it, as far as their dependencies are known."""
 
     def learn(self, found: Mapping[int, Sequence[Dependency]]) -> None:
-        """Take the dependencies of jobs; they do not change while the workflow is the same."""
+        """Store the dependencies of jobs, which do not change."""
         for key, dependencies in found.items():
             self.dependencies[key] = dependencies
             for one in dependencies:
                 self._waiting.setdefault(one.job_id, set()).add(key)
 
     def touched_by(self, changed: Collection[int]) -> set[int]:
-        """Return the jobs whose reasons may have changed, because they wait for these."""
+        """Return the jobs whose reasons may have changed because they depend on these."""
         waiting = self._waiting
         return set().union(*(waiting[key] for key in changed if key in waiting))
 
     def ready_on_screen(self) -> set[int]:
-        """Return the ready jobs that were looked at: their shortfalls are asked for."""
+        """Return the ready jobs on screen."""
         jobs = self.view.jobs
         self._ready = {
             key for key in self._ready if key in jobs and jobs[key].status is JobStatus.READY
@@ -67,7 +67,7 @@ class JobReasons:
         return job.status in FOLLOWING and job.id not in self.dependencies
 
     def facts(self, job_id: int) -> Facts | None:
-        """Return what is known about a job beyond its row."""
+        """Return all known facts about a job."""
         workflow, job = self.view.workflow, self.view.jobs.get(job_id)
         if job is None:
             return None
@@ -101,7 +101,7 @@ class JobReasons:
         return blockers
 
     def why(self, job: Job) -> str:
-        """Return the reason in one line, as far as it is known."""
+        """Return the known reason in one line."""
         if self.lacks_dependencies(job):
             self.unexplained.add(job.id)
         facts = self.facts(job.id)
@@ -114,9 +114,9 @@ class JobReasons:
         return reason is not None and reason.kind is Kind.UNSCHEDULABLE
 
     def attempt(self, job: Job) -> str:
-        """Return what is said about a running job, without its dependencies."""
+        """Return the note about a running job."""
         return why(Facts(job=job, now=self.now))
 
     def chain(self, job_id: int) -> list[str]:
-        """Return the whole chain of reasons, as lines of a small tree."""
+        """Return the chain of reasons as the lines of a tree."""
         return chain_lines(explain(job_id, self.facts))

@@ -27,7 +27,7 @@ FOLD_FROM = 20
 
 
 class JobRows:
-    """The rows of one workflow. ``reasons`` says why a job is where it is."""
+    """The rows of one workflow. ``reasons`` explains the status of each job."""
 
     def __init__(self, view: WorkflowView, *, now: float = 0.0) -> None:
         self.view = view
@@ -46,7 +46,7 @@ class JobRows:
 
     @property
     def now(self) -> float:
-        """Return the time for which the cells are made."""
+        """Return the time that the cells show."""
         return self.reasons.now
 
     @now.setter
@@ -54,7 +54,7 @@ class JobRows:
         self.reasons.now = now
 
     def measure(self) -> None:
-        """Give the columns *id* and *name* the widths that they need, folded or not."""
+        """Set the widths of the columns *id* and *name* by their contents."""
         wanted = self._name_width()
         name = max(12, min(40, wanted))
         cut = wanted > name
@@ -79,11 +79,11 @@ class JobRows:
 
     @property
     def shown(self) -> int:
-        """Return how many jobs the filter lets through."""
+        """Return how many jobs match the filter."""
         return len(self.view.jobs) if self.test is None else len(self._shown)
 
     def passes(self, job_id: int) -> bool:
-        """Return whether the filter lets a job through."""
+        """Return whether a job matches the filter."""
         return self.test is None or job_id in self._shown
 
     def filter(self, test: Callable[[Job], bool] | None, *, unless_empty: bool = False) -> bool:
@@ -98,7 +98,7 @@ class JobRows:
         return True
 
     def update(self, changed: Collection[int]) -> bool:
-        """Take notice of changed jobs; return whether the filter shows others now."""
+        """Handle changed jobs; return whether other jobs match the filter now."""
         test = self.test
         if test is None:
             return False
@@ -113,7 +113,6 @@ class JobRows:
         return moved
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
-        """Return the keys of all rows, in order."""
         jobs = self.view.jobs
         keys: list[int] = (
             list(jobs) if self.test is None else [key for key in jobs if key in self._shown]
@@ -132,11 +131,11 @@ class JobRows:
     # -- groups ------------------------------------------------------------------------------------
 
     def group(self, key: Key) -> JobGroup | None:
-        """Return the group that a row stands for; None for the row of a job."""
+        """Return the group of a group row; None for the row of a job."""
         return self.groups.by_name.get(key) if isinstance(key, str) else None
 
     def jobs_of(self, key: Key) -> Sequence[int]:
-        """Return the jobs that a row stands for: one, or those of a group that are shown."""
+        """Return the job of a row, or the jobs of a group that match the filter."""
         if not isinstance(key, str):
             return (key,) if isinstance(key, int) and key in self.view.jobs else ()
         group = self.group(key)
@@ -148,7 +147,7 @@ class JobRows:
         return [job_id for job_id in group.jobs if job_id in self._shown]
 
     def lead(self, key: Key) -> int | None:
-        """Return the job that stands for a row: itself, or the most important one of a group.
+        """Return the job of a row, or the most important job of a group.
 
         Failed jobs come before running ones, and those before waiting ones.
         """
@@ -172,17 +171,17 @@ class JobRows:
         return None
 
     def keep_folds(self, before: JobRows) -> None:
-        """Fold and open the groups as they were before everything was read again."""
+        """Fold the groups as they were before a reload."""
         self.folds = before.folds
         self.measure()
         self.groups.opened = {name for name in before.groups.opened if name in self.groups.by_name}
 
     def touched_groups(self, changed: Collection[int]) -> set[str]:
-        """Take the new statuses into the counts; return the names of the groups that changed."""
+        """Update the counts; return the names of the groups that changed."""
         return self.groups.apply(changed, self.view.jobs) if changed else set()
 
     def toggle(self, key: Key) -> str | None:
-        """Fold the group of a row, or open it; return its name, None where there is no group."""
+        """Fold or open the group of a row; return its name, or None if it has no group."""
         ids = self.jobs_of(key)
         group = self.groups.of(ids[0]) if ids else None
         if group is None or len(group.jobs) < 2:
@@ -196,7 +195,7 @@ class JobRows:
         return group.name
 
     def toggle_all(self) -> None:
-        """Fold all groups; where all are folded, list all jobs."""
+        """Fold all groups; if all are folded, list all jobs."""
         self.folds = not (self.folds and not self.groups.opened)
         if self.folds:
             self.groups.opened = set()
@@ -205,7 +204,6 @@ class JobRows:
     # -- cells -------------------------------------------------------------------------------------
 
     def cells(self, key: Key, columns: Sequence[Column], widths: Sequence[int]) -> Sequence[Cell]:
-        """Return the cells of a row."""
         group = self.group(key)
         if group is not None:
             cell = partial(self._group_cell, group)
@@ -246,7 +244,7 @@ class JobRows:
         return (text, "warning" if self.reasons.is_unschedulable(job) else "muted")
 
     def _expected(self, job: Job, width: int) -> Cell:
-        """Return a bar of how far a running job is, by how long others of its group took."""
+        """Return the estimated progress of a running job, by the mean run time of its group."""
         known = self.view.durations.get(job.group)
         if known is None or known.count < 3 or known.mean <= 0 or job.started_at is None:
             return ("", "muted")

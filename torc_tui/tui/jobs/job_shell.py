@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def copy_line(torc: AppPort, job: Job) -> None:
-    """Copy a line for bash that reproduces the job; ``:`` shows the line too."""
+    """Copy a command line for bash that reproduces the job."""
 
     def take(setting: JobSetting) -> None:
         torc.last_line = setting.line
@@ -33,7 +33,7 @@ def copy_line(torc: AppPort, job: Job) -> None:
 
 
 def open_shell(torc: AppPort, job: Job) -> None:
-    """Open $SHELL in the directory of the job, with its variables, devices and data."""
+    """Open $SHELL in the directory of the job, with its environment and devices."""
     torc.actions.read(_read(job), then=lambda setting: _run_shell(torc, setting))
 
 

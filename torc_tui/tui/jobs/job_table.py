@@ -25,7 +25,7 @@ _KEY = "workflow.folds"
 
 
 class Reordering:
-    """When the rows of the table are sorted again."""
+    """Delays the sorting of rows whose values change."""
 
     def __init__(self) -> None:
         self._at: float | None = None
@@ -33,16 +33,16 @@ class Reordering:
 
     @property
     def is_due(self) -> bool:
-        """Whether rows wait to be moved."""
+        """Whether a sort is scheduled."""
         return self._at is not None
 
     def schedule(self, now: float) -> None:
-        """Sort again after the pause."""
+        """Schedule a sort after the pause."""
         if self._at is None:
             self._at = now + self._pause
 
     def run(self, table: VirtualTable, now: float) -> bool:
-        """Sort again if the pause is over; return whether it was."""
+        """Sort if the pause is over; return whether it was."""
         if self._at is None or now < self._at:
             return False
         self._at = None
@@ -65,13 +65,13 @@ class JobTable(VirtualTable):
 
     @property
     def selected_job(self) -> Job | None:
-        """Return the job under the cursor, or the one that tells most about the group there."""
+        """Return the job under the cursor, or the most important job of the group there."""
         lead = self.rows.lead(self.cursor)
         return None if lead is None else self.rows.view.jobs.get(lead)
 
     @property
     def selected_group(self) -> JobGroup | None:
-        """Return the group under the cursor; None where a single job is."""
+        """Return the group under the cursor; None for a single job."""
         return self.rows.group(self.cursor)
 
     @property
@@ -96,7 +96,7 @@ def remember_folds(state: UiState, rows: JobRows) -> None:
 
 
 def recall_folds(state: UiState, rows: JobRows) -> None:
-    """Fold the groups that were folded the last time."""
+    """Restore which groups are folded."""
     nothing: dict[str, Json] = {}
     kept = state.get(_KEY, nothing).get(_name(rows))
     if not isinstance(kept, dict):
@@ -114,7 +114,7 @@ def _name(rows: JobRows) -> str:
 
 
 def reveal(table: JobTable, job_id: int) -> bool:
-    """Put the cursor on a job, and open its group for that; return False if the filter hides it."""
+    """Put the cursor on a job and open its group; return False if the filter hides the job."""
     rows = table.rows
     if rows.folds and not table.select(job_id, tell=False):
         group = rows.groups.of(job_id)
@@ -125,7 +125,7 @@ def reveal(table: JobTable, job_id: int) -> bool:
 
 
 class WorkflowHost(PaneHost, Protocol):
-    """The workflow screen, as panes about jobs see it."""
+    """What panes about jobs need of the workflow screen."""
 
     @property
     def model(self) -> WorkflowModel:

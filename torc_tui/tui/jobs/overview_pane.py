@@ -30,7 +30,7 @@ READ = 200
 
 
 class LinkedText(TextDrawing):
-    """Lines of which some lead to jobs; one of them may be under the cursor."""
+    """Lines with links to jobs, one of which may be under the cursor."""
 
     def __init__(self, shown: Page, cursor: int | None) -> None:
         super().__init__(shown.lines, shown.links)
@@ -148,7 +148,7 @@ class OverviewPane(Pane):
             self.paint()
 
     def paint(self) -> None:
-        """Write the page again."""
+        """Write and paint the page."""
         job, group = self.job, self.group
         self._width = self.size.width
         if job is None:
@@ -201,7 +201,7 @@ class OverviewPane(Pane):
         self.host.go_to_job(event.what, focus=False)
 
     def _step(self, by: int) -> None:
-        """Go to the next link in view, or just out of view; where there is none, scroll."""
+        """Go to the next link that is on screen or near it; otherwise scroll."""
         canvas = self.canvas
         top, height = canvas.scroll_offset.y, canvas.size.height
         target = self._next_link(by, top, height)

@@ -23,7 +23,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What the database knows about a job beyond its row.
+    """What the database knows about a job beyond its row in the table.
 
     ``before`` and ``after`` are the first of ``before_count`` and ``after_count`` jobs.
     ``stderr_tail`` is the end of the standard error of a job that failed.
@@ -41,7 +41,7 @@ class Details:
 
 @dataclass(slots=True)
 class Page:
-    """``links`` are the lines that lead to jobs: number of the line, id of the job."""
+    """Lines, and ``links``: the job ids by line number."""
 
     lines: list[Line] = field(default_factory=list)
     links: dict[int, int] = field(default_factory=dict)
@@ -74,12 +74,12 @@ def labeled(label: str, *spans: Span) -> list[Span]:
 
 
 def more_line(number: int) -> Line:
-    """Return the line below a list that is not complete."""
+    """Return the last line of an incomplete list."""
     return [("  ", ""), (f"… and {number} more", "faint")]
 
 
 def wrapped(label: str, text: str, width: int, style: str = "text") -> list[Line]:
-    """Return a long text under one label (or at the left without one), broken to the width."""
+    """Return a text wrapped to the width, with an optional label."""
     room = max(16, width - (LABEL if label else 0) - 4)
     out: list[Line] = []
     for raw in text.splitlines() or [""]:
@@ -90,7 +90,7 @@ def wrapped(label: str, text: str, width: int, style: str = "text") -> list[Line
 
 
 def folded(text: str, width: int) -> list[str]:
-    """Return a reason in lines of that width; the lines after the first are indented."""
+    """Return a reason wrapped to the width; further lines are indented."""
     inside = " " * (len(text) - len(text.lstrip("│├└─| `-")) + 2)
     return wrap(
         text, max(20, width), subsequent_indent=inside, break_on_hyphens=False, drop_whitespace=True

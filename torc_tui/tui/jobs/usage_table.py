@@ -22,7 +22,7 @@ ATTEMPTS = 10
 
 
 class Usage(NamedTuple):
-    """One resource: what was requested, the share that was used, and the use in words.
+    """One resource: the requested amount, the used share, and the use in words.
 
     ``limited``: a job that uses more is stopped.
     """
@@ -41,7 +41,7 @@ def usage_table(
     now: float,
     width: int,
 ) -> list[Line]:
-    """Return requested and used side by side; the bar is the share that was used."""
+    """Return requested and used resources side by side, with bars."""
     if requirement is None:
         return []
     running = job.status in HELD

@@ -33,7 +33,7 @@ ASKED_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What some events changed: rows, their order, and what the footer offers."""
+    """What events changed: jobs, rows, the order of rows, and held jobs."""
 
     jobs: Set[int] = frozenset()
     rows: Set[int | str] = frozenset()
@@ -64,7 +64,7 @@ class WorkflowModel:
     # -- input -------------------------------------------------------------------------------------
 
     def load(self, view: WorkflowView) -> None:
-        """Take a snapshot; groups stay folded and open as they were."""
+        """Load a snapshot; groups stay folded as they were."""
         before, self.rows = self.rows, JobRows(view, now=self.now)
         if self.loaded:
             self.rows.keep_folds(before)
@@ -72,7 +72,7 @@ class WorkflowModel:
         self.measure()
 
     def apply(self, events: Sequence[Event]) -> Changed | None:
-        """Take events; return what they changed, None where everything must be read again."""
+        """Apply events; return what they changed, or None if a reload is needed."""
         view, rows = self.view, self.rows
         jobs = view.apply(events)
         if view.needs_reload:
@@ -87,22 +87,22 @@ class WorkflowModel:
         return Changed(jobs, touched, moved, holds)
 
     def tick(self, now: float) -> None:
-        """Take the time."""
+        """Set the time."""
         self.now = self.rows.now = now
 
     def measure(self) -> None:
-        """Estimate again when the run ends."""
+        """Estimate when the run will end."""
         eta = self.view.progress(self.now).eta
         self.eta = time_range(*eta) if eta is not None and eta.high > 0 else ""
 
     def take_runners(self, dead: frozenset[int]) -> bool:
-        """Take which runners are gone; return whether that is news of a running workflow."""
+        """Store which runners are lost; return whether a running workflow lost another one."""
         reasons = self.rows.reasons
         lost, reasons.dead = dead - reasons.dead, dead
         return bool(lost) and bool(self.view.count(*HELD))
 
     def take_outlook(self, news: MachineNews) -> set[int]:
-        """Take what ready jobs lack; return the jobs whose reasons changed."""
+        """Store what ready jobs lack; return the jobs whose reasons changed."""
         reasons = self.rows.reasons
         if news.outlook is None or news.outlook == reasons.outlook:
             return set()
@@ -123,16 +123,16 @@ class WorkflowModel:
 
     @property
     def unsettled(self) -> int:
-        """Return how many jobs have something left to do."""
+        """Return how many jobs have not finished."""
         return len(self.view.jobs) - self.view.count(*SETTLED)
 
     @property
     def has_runner(self) -> bool:
-        """Whether a runner takes the jobs of the workflow, as far as it is known."""
+        """Whether the workflow has an active runner, as far as known."""
         return not self.loaded or bool(self.view.nodes - self.rows.reasons.dead)
 
     def reasons_of(self, job: Job) -> Sequence[Span]:
-        """Return why a job is where it is: the chain as styled lines, as far as it is known."""
+        """Return the known chain of reasons for the status of a job as styled lines."""
         if job.status is JobStatus.COMPLETED:
             return ()
         lines = self.rows.reasons.chain(job.id)[1:]
@@ -140,7 +140,7 @@ class WorkflowModel:
         return [(line, style if place == 0 else "muted") for place, line in enumerate(lines)]
 
     def unexplained(self) -> list[int]:
-        """Return jobs whose dependencies are asked for next; they are not returned again."""
+        """Return the jobs whose dependencies are to be read next; each is returned once."""
         missing = self.rows.reasons.unexplained
         wanted = list(missing)[:ASKED_AT_ONCE]
         missing.clear()
@@ -158,7 +158,7 @@ class WorkflowModel:
         return self.workflow_id, {key: known[key] for key in wanted if key in known}
 
     def find(self, words: Sequence[str], most: int = 50) -> list[Job]:
-        """Return the first jobs whose names have all the words."""
+        """Return the first jobs whose names contain all words."""
         found: list[Job] = []
         for job in self.view.jobs.values():
             name = job.name.lower()
@@ -198,7 +198,7 @@ _ASKED_FOR = BY_USER | {Kind.RUNNER_STOPPED, Kind.TIME_LIMIT}
 
 
 def _was_asked_for(event: Event) -> bool:
-    """Return whether a user, or the end of the runner, ended the job."""
+    """Return whether a user or the end of the runner stopped the job."""
     reason = decode(event.data.get("reason"))
     return reason is not None and reason.kind in _ASKED_FOR
 
@@ -209,20 +209,20 @@ Found = Mapping[int, Sequence["Dependency"]]
 
 
 class DependencyReader:
-    """Asks for one workflow; ``then`` gets the ids of the jobs whose reasons are known now."""
+    """Reads dependencies; ``then`` gets the ids of the jobs whose reasons became known."""
 
     def __init__(self, model: WorkflowModel, then: Callable[[set[int]], None]) -> None:
         self._model = model
         self._then = then
 
     def ask_visible(self, reader: Reader) -> None:
-        """Ask for the jobs on screen whose dependencies are not known."""
+        """Read the unknown dependencies of the jobs on screen."""
         wanted = self._model.unexplained()
         if wanted:
             reader.ask("facts", lambda source: read_dependencies(source, wanted), self._learn)
 
     def ask_chain(self, reader: Reader, job: Job) -> None:
-        """Ask for the dependencies of a job, and for what those wait for."""
+        """Read the dependencies of a job, and theirs in turn."""
         reader.ask(
             "chain",
             lambda source: read_dependencies(source, [job.id], follow=True),
@@ -235,7 +235,7 @@ class DependencyReader:
 
 
 def read_dependencies(source: Source, wanted: Sequence[int], *, follow: bool = False) -> Found:
-    """Return what jobs wait for; with ``follow`` also what those wait for, up to a limit.
+    """Return the dependencies of jobs; with ``follow`` also theirs in turn, up to a limit.
 
     Called in the reader thread.
     """

@@ -23,7 +23,7 @@ PIECE = 16 << 20
 
 
 class Hits(NamedTuple):
-    """What a search has found so far.
+    """The hits of a search so far.
 
     ``starts`` are offsets of the lines that match, ``total`` is their number.
     """
@@ -37,7 +37,7 @@ class Hits(NamedTuple):
 
 
 def matcher(pattern: str) -> Callable[[bytes], Iterator[int]]:
-    """Return a function that yields the places of matches in a chunk, at least one per line."""
+    """Return a function that yields the offsets of matches in a chunk, at least one per line."""
     fold = pattern == pattern.lower()
     needle = pattern.encode("utf-8", "surrogateescape")
     if fold and not needle.isascii():
@@ -58,7 +58,7 @@ def matcher(pattern: str) -> Callable[[bytes], Iterator[int]]:
 def whole_lines(
     file: FileIO, *, step: int, stop: threading.Event | None = None, piece: int = PIECE
 ) -> Iterator[bytes]:
-    """Yield a file in chunks of whole lines; a line beyond ``piece`` bytes is yielded in pieces."""
+    """Yield a file in chunks of whole lines; lines longer than ``piece`` bytes are divided."""
     rest = b""
     while not (stop is not None and stop.is_set()):
         data = file.read(step)
@@ -101,7 +101,7 @@ def search(
 def matching_lines(
     part: bytes, places: Callable[[bytes], Iterator[int]]
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield for each line that matches its start, the place of the match, and its end."""
+    """Yield the start of each matching line, the offset of the match, and the end of the line."""
     until = 0
     for at in places(part):
         if at >= until:
@@ -111,7 +111,7 @@ def matching_lines(
 
 
 class FileSearch:
-    """A search in a thread of its own; ``hits`` is replaced until it is done."""
+    """A search in its own thread; ``hits`` is replaced until the search is done."""
 
     def __init__(self, path: str, pattern: str) -> None:
         self.hits = Hits(array("Q"), 0, 0, 0, False)
@@ -121,7 +121,7 @@ class FileSearch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the search to end; it ends after the current step."""
+        """Stop the search after the current step."""
         self._stop.set()
 
     def join(self, timeout: float | None = None) -> bool:

@@ -33,7 +33,7 @@ def read_copy(
     name: str,
     then: Callable[[Copy], None],
 ) -> None:
-    """Have lines read, and give them to ``then`` in the thread of the log.
+    """Read lines, and pass them to ``then`` in the log thread.
 
     None stands for the first and the last line. ``name`` begins the name of the file that is
     written if the text is too large for the clipboard.
@@ -49,7 +49,7 @@ def read_copy(
 
 
 def open_pager(torc: AppPort, streams: Sequence[Stream]) -> None:
-    """Open the files of a log in the user's pager, which has the terminal to itself."""
+    """Open the files of a log in the user's pager."""
     paths = [stream.path for stream in streams if Path(stream.path).exists()]
     if not paths:
         torc.notify("there is no log to open", severity="error")

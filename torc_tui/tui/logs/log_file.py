@@ -22,7 +22,7 @@ LIMIT = 16 * 1024
 
 
 class Change(Enum):
-    """What happened to a file since the last look at it."""
+    """What happened to a file since the last check."""
 
     NONE = "none"
     GREW = "grew"
@@ -44,7 +44,7 @@ class LogLine(NamedTuple):
 
 
 class LogFile:
-    """One open log. All methods belong to one thread; a search opens its own."""
+    """One open log, used by one thread only."""
 
     def __init__(
         self, path: str | os.PathLike[str], *, block: int = BLOCK, limit: int = LIMIT
@@ -182,7 +182,7 @@ class LogFile:
             return b""
 
     def _at(self, offset: int, length: int) -> bytes:
-        """Read through the block that was read last."""
+        """Read through a cache of the last block."""
         begin, data = self._cache
         if not (begin <= offset and offset + length <= begin + len(data)):
             begin = offset - offset % self._block
@@ -206,7 +206,7 @@ class LogFile:
         return 0
 
     def _line_end(self, start: int) -> int:
-        """Return the offset behind the newline of the line that starts at an offset."""
+        """Return the end of the line that starts at an offset, including its newline."""
         offset, step = start, 4096
         while offset < self.size:
             data = self._at(offset, min(step, self.size - offset))

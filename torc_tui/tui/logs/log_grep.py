@@ -39,7 +39,7 @@ class LogSource(NamedTuple):
 
 
 class LogHit(NamedTuple):
-    """A line that matches: its number from 1, its start, and its text, safe to show and cut."""
+    """A matching line: its number from 1, its start, and its text, sanitized and shortened."""
 
     log: LogSource
     line: int
@@ -71,14 +71,14 @@ def hits_in(
 
 
 def _excerpt(part: bytes, start: int, at: int, end: int) -> str:
-    """Return a line, or the part around the match where it stands far out in a long line."""
+    """Return a line, or the part around the match if the line is long."""
     begin = start if at - start < SHOWN // 2 else max(start, at - 60)
     text = part[begin : min(end, begin + 2 * SHOWN)].decode("utf-8", "replace")
     return ("" if begin == start else "…") + one_line(text, SHOWN)
 
 
 class LogGrep:
-    """The search and what it found. Methods and attributes belong to the app's thread."""
+    """A search over many logs, and its hits; used by the app's thread only."""
 
     def __init__(self) -> None:
         self.pattern = ""
@@ -97,7 +97,7 @@ class LogGrep:
         self._thread: threading.Thread | None = None
 
     def start(self, pattern: str, logs: Sequence[LogSource]) -> None:
-        """Search these logs; what was found before is forgotten."""
+        """Search these logs, and discard earlier hits."""
         self.stop()
         self.turn += 1
         self.pattern, self.hits, self.total, self.jobs = pattern, [], 0, set()
@@ -111,7 +111,7 @@ class LogGrep:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the search; what was found stays."""
+        """Stop the search; its hits stay."""
         self._stop.set()
         self.done = True
 
@@ -122,7 +122,7 @@ class LogGrep:
         return self._thread is None or not self._thread.is_alive()
 
     def take(self) -> bool:
-        """Take some of what was found; return whether anything changed."""
+        """Take over some new hits; return whether there were any."""
         found = self._found
         if not found:
             return False

@@ -27,7 +27,7 @@ Spans = list[tuple[str, RichStyle]]
 
 
 def rich_style(style: Style) -> RichStyle:
-    """Return a style of a log as Rich paints it."""
+    """Return the Rich style for a style of a log."""
     if style == PLAIN:
         return RichStyle.null()
     fg, bg = (f"color({c})" if isinstance(c, int) else c for c in (style.fg, style.bg))
@@ -118,7 +118,7 @@ def wrapped(spans: Spans, width: int) -> list[Spans]:
 
 
 class LogLines:
-    """The window of lines, laid out. ``laid_out`` counts decoded lines, which tests check."""
+    """The lines of a window, laid out. ``laid_out`` counts decoded lines, for tests."""
 
     def __init__(self) -> None:
         self.window = Window()
@@ -134,16 +134,16 @@ class LogLines:
 
     @property
     def gutter(self) -> int:
-        """Return the cells that mark standard error: none while only one stream has lines."""
+        """Return the width of the mark for standard error: 0 while only one stream has lines."""
         return 1 if sum(1 for size in self.window.sizes if size) > 1 else 0
 
     @property
     def width(self) -> int:
-        """Return the cells for text, which gutter and bar leave."""
+        """Return the width that gutter and scrollbar leave for text."""
         return max(2, self.cells - 1 - self.gutter)
 
     def forget(self) -> None:
-        """Lay everything out again."""
+        """Discard the laid-out lines."""
         self._kept.clear()
 
     def set_palette(self, palette: Palette) -> None:
@@ -153,7 +153,7 @@ class LogLines:
         self.forget()
 
     def set_pattern(self, pattern: str) -> None:
-        """Highlight another search; lower case finds any case."""
+        """Highlight another search; lower case matches any case."""
         self.pattern = pattern
         fold = re.IGNORECASE if pattern == pattern.lower() else 0
         self._matches = re.compile(re.escape(pattern), fold) if pattern else None
@@ -184,7 +184,7 @@ class LogLines:
         return sum(width_of(text) for text, _ in self.rows(index)[0])
 
     def hit(self, index: int) -> tuple[int, int] | None:
-        """Return where the first hit of the search stands in a line, in cells."""
+        """Return the first and last cell of the first hit in a line."""
         if self.wrap or self._matches is None or index >= len(self.window.lines):
             return None
         text = "".join(part for part, _ in self.rows(index)[0])

@@ -54,7 +54,7 @@ class LogBar(Painted):
         self.what: list[tuple[int, Line]] = []
 
     def say(self, state: list[tuple[int, Line]], what: list[tuple[int, Line]]) -> None:
-        """Parts with their importance: 0 stays whatever the width."""
+        """Show parts with their importance; 0 is always shown."""
         if (state, what) != (self.state, self.what):
             self.state, self.what = state, what
             self.repaint()
@@ -137,7 +137,7 @@ class LogPane(Pane):
         self._show()
 
     def show_hit(self, hit: LogHit) -> None:
-        """Go to a line of a log of the job that was just selected, as soon as it is open."""
+        """Go to a hit in a log of the selected job once the log is open."""
         self.of_job, self.picked = hit.log.job_id, (hit.log.run_id, hit.log.attempt_id)
         if self.stream not in ("both", hit.log.stream.name):
             self.stream = "both"
@@ -145,7 +145,7 @@ class LogPane(Pane):
         self.stale = True
 
     def _show(self) -> None:
-        """Open the files of the attempt that is shown, unless they are open."""
+        """Open the files of the chosen attempt unless they are open."""
         view, shown = self.log_view, self.shown
         streams = tuple(
             Stream(name, path)
@@ -182,7 +182,7 @@ class LogPane(Pane):
 
     @property
     def log_on_screen(self) -> ShownLog:
-        """Return the log as the texts about it need it."""
+        """Return the state of the log for the texts about it."""
         view = self.log_view
         selected = view.selection.range is not None
         return ShownLog(self.attempts, self.shown, self._open, view.scroll, selected)
@@ -194,7 +194,7 @@ class LogPane(Pane):
         self.bar.say(state_items(log), about_items(log, directory))
 
     def _nothing(self, log: ShownLog) -> list[Line]:
-        """Return why there are no lines, which stands in their place."""
+        """Return the message that replaces missing lines."""
         job = self.job
         if job is None:
             return [[("no job selected", "muted")]]

@@ -29,7 +29,7 @@ COPY_LIMIT = 64 << 20
 
 
 class LogReader:
-    """See the module. ``looks`` counts looks at the files, which tests check."""
+    """Reads one log in its own thread. ``looks`` counts checks of the files, for tests."""
 
     def __init__(self, told: Callable[[], None] = lambda: None) -> None:
         self._told = told
@@ -60,7 +60,7 @@ class LogReader:
         self._thread.start()
 
     def stop(self, timeout: float = 0.5) -> None:
-        """Ask the thread to end, and wait for it."""
+        """Stop the thread, and wait for its end."""
         with self._some:
             self._stopped = True
             self._some.notify()
@@ -68,24 +68,24 @@ class LogReader:
             self._thread.join(timeout)
 
     def take(self) -> Window | None:
-        """Return the newest window, if it was not taken yet."""
+        """Return the newest window unless it was taken already."""
         news, self._news = self._news, None
         return news
 
     @property
     def has_news(self) -> bool:
-        """Whether a window waits to be taken."""
+        """Whether there is a new window."""
         return self._news is not None
 
     def watch(self, on: bool) -> None:
-        """Read, or pause while the log is hidden."""
+        """Resume reading, or pause while the log is hidden."""
         if on != self._watching:
             with self._some:
                 self._watching = on
                 self._some.notify()
 
     def open(self, streams: Sequence[Stream], *, live: bool, lines: int = 200) -> int:
-        """Read other files, from their end; return the number that windows of them carry.
+        """Open other files at their end; return the number of their windows.
 
         ``live``: the files may grow.
         """
@@ -96,11 +96,11 @@ class LogReader:
         return number
 
     def set_live(self, live: bool) -> None:
-        """Set whether the files may grow: then they are looked at more often."""
+        """Set whether the files may grow; growing files are checked more often."""
         self._request(lambda: self._set_live(live))
 
     def want(self, want: Want) -> int:
-        """Show these lines, and go on showing them as they change."""
+        """Request these lines, and updates of them."""
         return self._request(lambda: self._set_want(want))
 
     def go_share(self, share: float, want: Want) -> int:
@@ -140,7 +140,7 @@ class LogReader:
     # -- in the thread -----------------------------------------------------------------------------
 
     def _pause(self) -> float | None:
-        """Return for how long nothing needs to be done; None: until the next request."""
+        """Return the pause until the next check in seconds; None: until the next request."""
         log = self._log
         if log is None or not self._watching:
             return None
@@ -175,7 +175,7 @@ class LogReader:
             self._told()
 
     def _turn(self, work: deque[Callable[[], None]], serial: int) -> None:
-        """Do what was asked, look whether the files grew, count on, and report what is new."""
+        """Serve requests, check the files, index further lines, and publish news."""
         for one in work:
             one()
         log = self._log
@@ -196,7 +196,7 @@ class LogReader:
             self._told()
 
     def _look(self, log: MergedLog, *, asked: bool) -> bool:
-        """Look at the files if it is time; return whether they changed."""
+        """Check the files if that is due; return whether they changed."""
         now = time.monotonic()
         every = LOOK_EVERY if self._live else LOOK_SELDOM
         if not self._watching or not (asked or now - self._looked >= every * 0.9):
@@ -278,7 +278,7 @@ class LogReader:
         return [*log.before(want.place, want.before), *log.after(want.place, want.after)]
 
     def _take_jump(self) -> bool:
-        """Return whether the view must go to the anchor, also if it missed the last window."""
+        """Return whether the view must jump to the anchor, also if it missed the last window."""
         jumped, self._jumped = self._jumped, False
         previous = self._news
         missed = previous is not None and previous.jumped and previous.anchor == self._anchor

@@ -37,18 +37,18 @@ class LogScroll:
         self._rows: list[tuple[int, int]] | None = None
 
     def reset(self) -> None:
-        """Look at the end of another log."""
+        """Reset to the end of another log."""
         self.follow, self.left, self.top, self.skip = True, 0, 0, 0
         self.changed()
 
     def changed(self) -> None:
-        """Take notice that lines, sizes or the place changed."""
+        """Discard the cached rows."""
         self._rows = None
 
     # -- what is on screen -------------------------------------------------------------------------
 
     def rows(self) -> list[tuple[int, int]]:
-        """Return the (line, row of the line) that stands in each line of the screen."""
+        """Return the (line, row of the line) for each line of the screen."""
         rows = self._rows
         if rows is None:
             rows = []
@@ -62,13 +62,13 @@ class LogScroll:
 
     @property
     def here(self) -> Place | None:
-        """Return the place of the line on top."""
+        """Return the place of the first line on screen."""
         lines = self.lines.window.lines
         return lines[self.top].place if self.top < len(lines) else None
 
     @property
     def on_screen(self) -> Sequence[MergedLine]:
-        """Return the lines that are on screen, at least in part."""
+        """Return the lines that are at least partly on screen."""
         rows = self.rows()
         return self.lines.window.lines[rows[0][0] : rows[-1][0] + 1] if rows else ()
 
@@ -87,7 +87,7 @@ class LogScroll:
         return self.lines.window.lines[rows[max(0, min(y, len(rows) - 1))][0]].place
 
     def thumb(self) -> range:
-        """Return the lines of the screen where the handle of the bar stands."""
+        """Return the lines of the screen that the scrollbar handle covers."""
         window, height, rows = self.lines.window, self.height, self.rows()
         if not rows or self.fits or not window.size:
             return range(0)
@@ -105,7 +105,7 @@ class LogScroll:
     # -- moving ------------------------------------------------------------------------------------
 
     def bottom(self) -> tuple[int, int]:
-        """Return the top at which the last row stands in the last line of the screen."""
+        """Return the first line and row at which the last row is at the bottom of the screen."""
         left = self.height
         for index in range(len(self.lines.window.lines) - 1, -1, -1):
             count = self.lines.count(index)
@@ -115,23 +115,23 @@ class LogScroll:
         return 0, 0
 
     def to_bottom(self) -> None:
-        """Look at the last rows that are here."""
+        """Scroll to the last loaded rows."""
         self.top, self.skip = self.bottom()
         self.changed()
 
     def settle(self) -> None:
-        """Stay at the end while it is followed, and never leave room below it."""
+        """Stay at the end while following, and never scroll past it."""
         self.changed()
         if self.follow or (self.top, self.skip) > self.bottom():
             self.to_bottom()
 
     def put(self, top: int) -> None:
-        """Put a line on top."""
+        """Scroll to a line."""
         self.top, self.skip = max(0, top), 0
         self.settle()
 
     def move(self, rows: int) -> None:
-        """Scroll by rows of the screen. The end, once reached, is followed again."""
+        """Scroll by rows; at the end, begin to follow."""
         window = self.lines.window
         if rows * self.owed > 0:
             rows += self.owed
@@ -149,7 +149,7 @@ class LogScroll:
         self.changed()
 
     def _stepped(self, rows: int) -> tuple[int, int]:
-        """Return the line on top after a step, and how many of its rows are above the screen.
+        """Return the first line after a step, and how many of its rows are above the screen.
 
         The second value is negative if the step leads above the first line that was read.
         """
@@ -163,13 +163,13 @@ class LogScroll:
         return top, skip
 
     def shift_right(self) -> None:
-        """Move to the right, as far as the lines on screen go."""
+        """Scroll right, up to the end of the longest line on screen."""
         if not self.lines.wrap:
             widest = max((self.lines.width_of(index) for index, _ in self.rows()), default=0)
             self.left = max(0, min(self.left + SIDEWAYS, widest - self.lines.width + 1))
 
     def show_hit(self, index: int) -> None:
-        """Move sideways where the hit of a line is out of sight."""
+        """Scroll sideways to the hit of a line."""
         hit = self.lines.hit(index)
         if hit is None:
             return
@@ -179,7 +179,7 @@ class LogScroll:
 
 
 class LogSelection:
-    """Selected lines are known by their places in the log, so that they stay when it grows."""
+    """The selected lines, by their places, so that they stay selected when the log grows."""
 
     def __init__(self, scroll: LogScroll) -> None:
         self._scroll = scroll
@@ -205,7 +205,7 @@ class LogSelection:
         return before is not None
 
     def extend(self, by: int) -> int:
-        """Select one more line; return by how many rows the view must scroll for that."""
+        """Extend the selection by a line; return by how many rows the view must scroll."""
         lines, rows = self._scroll.lines.window.lines, self._scroll.rows()
         if not rows:
             return 0
@@ -220,11 +220,11 @@ class LogSelection:
         return -1 if at < rows[0][0] else below
 
     def begin_drag(self, y: int) -> None:
-        """Begin to select with the mouse."""
+        """Begin a selection with the mouse."""
         self._drag = self._scroll.place_at(y)
 
     def drag_to(self, y: int) -> bool:
-        """Select up to a line of the screen; return False if nothing is selected by that."""
+        """Select up to a line of the screen; return False if nothing is selected."""
         place = self._scroll.place_at(y)
         if self._drag is None or place is None or (self._ends is None and place == self._drag):
             return False
@@ -232,5 +232,5 @@ class LogSelection:
         return True
 
     def end_drag(self) -> None:
-        """End the selecting with the mouse."""
+        """End the selection with the mouse."""
         self._drag = None

@@ -116,7 +116,7 @@ class LogSearch(Overlay[LogHit]):
             self._show_hits()
 
     def _show_hits(self) -> None:
-        """Show the hits so far; rows only join at the end of the same search."""
+        """Show the hits so far."""
         self.rows.records = dict(enumerate(self.grep.hits))
         self.table.reorder()
         self._tell()
@@ -161,7 +161,6 @@ class LogSearch(Overlay[LogHit]):
         self.torc.complain(error)
 
     def choose(self) -> None:
-        """Go to the line under the cursor."""
         key = self.table.cursor
         if isinstance(key, int) and key < len(self.grep.hits):
             self.dismiss(self.grep.hits[key])

@@ -31,7 +31,7 @@ from torc_tui.tui.widgets.command_node import CommandNode, Handler
 
 
 class LogView(CommandNode, Widget, can_focus=True):
-    """See the module."""
+    """The visible part of a log."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("log",)
     ALLOW_SELECT = False
@@ -65,42 +65,37 @@ class LogView(CommandNode, Widget, can_focus=True):
 
     @property
     def window(self) -> Window:
-        """Return the lines that are here."""
         return self.log_lines.window
 
     @property
     def pattern(self) -> str:
-        """Return what is searched."""
         return self.log_lines.pattern
 
     @property
     def follow(self) -> bool:
-        """Whether the end is followed."""
         return self.scroll.follow
 
     @property
     def on_screen(self) -> Sequence[MergedLine]:
-        """Return the lines that are on screen, at least in part."""
         return self.scroll.on_screen
 
     def open(self, streams: Sequence[Stream], *, live: bool) -> None:
-        """Show these files from their end; without files, the message alone."""
+        """Show these files from their end; without files, only the message."""
         self.source.open(streams, live=live)
         self._changed()
 
     def say(self, message: Sequence[Line]) -> None:
-        """Set the text that stands here while there are no lines."""
+        """Set the message that replaces missing lines."""
         if list(message) != list(self.message):
             self.message = message
             self.refresh()
 
     def take(self) -> None:
-        """Take what the reader has found, if it has found something."""
+        """Take the newest window of the reader."""
         if self.source.take():
             self._changed()
 
     def go_to(self, stream: str, offset: int, pattern: str = "") -> None:
-        """Go to the line of a file that starts at ``offset``, and search ``pattern``."""
         self.source.go_to(stream, offset, pattern)
 
     def find(self, pattern: str, start: Place | None = None) -> None:
@@ -122,7 +117,7 @@ class LogView(CommandNode, Widget, can_focus=True):
     # -- windows -----------------------------------------------------------------------------------
 
     def _tell(self) -> None:
-        """Take notice of an answer; called in the thread of the log."""
+        """Post a message about an answer; called in the log thread."""
         self.post_message(self.Arrived())
 
     def _changed(self) -> None:
@@ -210,14 +205,12 @@ class LogView(CommandNode, Widget, can_focus=True):
         }
 
     def move(self, rows: int) -> None:
-        """Scroll by rows of the screen."""
         if self.window.lines:
             self.scroll.move(rows)
             self.source.ask_if_needed()
             self._changed()
 
     def to_top(self) -> None:
-        """Go to the first line."""
         self.scroll.follow = False
         if self.window.at_start:
             self.scroll.top = self.scroll.skip = 0
@@ -252,12 +245,10 @@ class LogView(CommandNode, Widget, can_focus=True):
         self._changed()
 
     def shift_left(self) -> None:
-        """Move to the left."""
         self.scroll.left = max(0, self.scroll.left - SIDEWAYS)
         self._changed()
 
     def shift_right(self) -> None:
-        """Move to the right."""
         self.scroll.shift_right()
         self._changed()
 
@@ -271,7 +262,7 @@ class LogView(CommandNode, Widget, can_focus=True):
         self.move_if(self.selection.extend(by))
 
     def move_if(self, rows: int) -> None:
-        """Scroll if there is something to scroll, and paint again."""
+        """Scroll by rows, if any, and paint."""
         if rows:
             self.move(rows)
         self._changed()
@@ -306,7 +297,7 @@ class LogView(CommandNode, Widget, can_focus=True):
         self.release_mouse()
 
     def _scrub(self, y: int) -> None:
-        """Go to the share of the log that was clicked in the bar."""
+        """Go to the clicked position of the scrollbar."""
         height = self.scroll.height
         if y >= height - 1:
             self.to_bottom()

@@ -10,7 +10,7 @@ from torc_tui.tui.logs.merged_log import MergedLine, Place, Stream
 
 
 class SearchState(NamedTuple):
-    """How far a search is. ``rank`` is the number (from 0) of the hit that was gone to, or -1."""
+    """The progress of a search. ``rank`` is the number (from 0) of the current hit, or -1."""
 
     pattern: str
     rank: int
@@ -22,7 +22,7 @@ class SearchState(NamedTuple):
 
 
 class Want(NamedTuple):
-    """Which lines: those around ``place``, or the last ones where it is None."""
+    """A request for lines around ``place``, or for the last ones if it is None."""
 
     place: Place | None
     before: int
@@ -31,7 +31,7 @@ class Want(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Lines to show, and what is known about the files.
+    """Lines, and the state of the files.
 
     ``anchor`` is the line that the request was about; ``jumped`` means that the view has to go
     there. ``serial`` is the newest request that the window knows.

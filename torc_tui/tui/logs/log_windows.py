@@ -19,7 +19,7 @@ FIRST = 150
 
 
 class LogWindows:
-    """Keeps the window of lines around the place that is looked at."""
+    """Keeps lines loaded around the current place."""
 
     def __init__(self, reader: LogReader, scroll: LogScroll, selection: LogSelection) -> None:
         self.reader = reader
@@ -42,14 +42,12 @@ class LogWindows:
         self._opened = self.reader.open(streams, live=live, lines=lines)
 
     def go_to(self, stream: str, offset: int, pattern: str) -> None:
-        """Go to the line of a file that starts at ``offset``."""
         if pattern:
             self.lines.set_pattern(pattern)
             self.reader.find(pattern, None, self._around(None))
         self.asked = self.reader.go_to(stream, offset, self._around(None))
 
     def go_share(self, share: float) -> None:
-        """Go to the line at a share of all bytes."""
         self.asked = self.reader.go_share(share, self._around(None))
 
     def find(self, pattern: str, start: Place | None) -> None:
@@ -70,7 +68,7 @@ class LogWindows:
         self.asked = self.reader.want(Want(None, 3 * self.scroll.height, 0))
 
     def ask_if_needed(self) -> None:
-        """Ask for more lines if the edge of those that are here is near."""
+        """Request more lines near the edge of the loaded ones."""
         window, scroll = self.lines.window, self.scroll
         if self.asked > window.serial or not window.lines:
             return
@@ -92,7 +90,7 @@ class LogWindows:
     # -- answers -----------------------------------------------------------------------------------
 
     def take(self) -> bool:
-        """Take what the reader has found; return whether there was something."""
+        """Take the newest window of the reader; return whether there was one."""
         window = self.reader.take()
         if window is None or window.opened != self._opened:
             return False
@@ -110,14 +108,14 @@ class LogWindows:
         return True
 
     def _moved_on(self, window: Window, here: Place | None) -> bool:
-        """Return whether the user is at a place that the window does not have."""
+        """Return whether the window lacks the current place."""
         settled = self.scroll.follow or window.jumped or here is None
         if settled or window.generation != self.lines.window.generation:
             return False
         return here not in [line.place for line in window.lines]
 
     def _keep_lines(self, window: Window, here: Place | None) -> Window:
-        """Return a late answer with the present lines; those on screen are asked for again."""
+        """Return a late answer with the current lines, and request those on screen again."""
         before = self.lines.window
         if self.asked <= window.serial:
             self.asked = self.reader.want(self._around(here))
@@ -127,7 +125,7 @@ class LogWindows:
         )
 
     def _begin_again(self, window: Window) -> None:
-        """Take notice that the file was written from its start again."""
+        """Start over after the file was replaced."""
         self.lines.forget()
         self.selection.clear()
         if not window.jumped and not self.scroll.follow:
@@ -135,7 +133,7 @@ class LogWindows:
             self.ask_end()
 
     def _put(self, window: Window, here: Place | None) -> None:
-        """Show the window where the user looked, or where a request went."""
+        """Scroll the window to the previous place, or to the target of a request."""
         places, scroll = [line.place for line in window.lines], self.scroll
         if window.jumped and window.anchor is not None:
             at = bisect_left(places, window.anchor)

@@ -28,7 +28,7 @@ REASONS = 8
 
 
 class ShownLog(NamedTuple):
-    """The log on screen: the attempts of the job, the one that is shown, and its open files."""
+    """The log on screen: the attempts of the job, the chosen one, and its open files."""
 
     attempts: Sequence[AttemptLog]
     attempt: AttemptLog | None
@@ -39,7 +39,6 @@ class ShownLog(NamedTuple):
 
     @property
     def window(self) -> Window:
-        """Return the lines that are here."""
         return self.scroll.lines.window
 
 
@@ -47,7 +46,7 @@ class ShownLog(NamedTuple):
 
 
 def state_items(log: ShownLog) -> list[Item]:
-    """Return how the log stands: followed or ended, the place in it, the search."""
+    """Return the state of the log: followed or ended, the position, the search."""
     attempt, window = log.attempt, log.window
     if attempt is None:
         return [(0, [("no log", "faint")])]
@@ -71,7 +70,7 @@ def _end(attempt: AttemptLog) -> Span:
 
 
 def about_items(log: ShownLog, directory: str) -> list[Item]:
-    """Return what the log is: attempt, streams, path; paths in ``directory`` are shortened."""
+    """Return the attempt, streams and path of the log; paths in ``directory`` are shortened."""
     attempt = log.attempt
     if attempt is None:
         return []
@@ -166,7 +165,7 @@ def never_started(job: Job, reasons: Sequence[Span]) -> list[Line]:
 
 
 def no_lines(log: ShownLog, attempt: AttemptLog, only_one: bool, width: int) -> list[Line]:
-    """Return why an attempt has no lines; nothing until the files were looked at.
+    """Return why an attempt has no lines; empty until the files were checked.
 
     ``only_one``: one of the two streams is hidden by the user.
     """
@@ -214,7 +213,7 @@ def _no_files(log: ShownLog, attempt: AttemptLog, width: int) -> list[Line]:
 
 
 def broken(text: str, width: int, style: str) -> list[Line]:
-    """Return a path in as many lines as it needs: its end tells most."""
+    """Return a path, divided into lines."""
     room = max(10, width)
     text = sanitize(text)
     return [[(text[start : start + room], style)] for start in range(0, len(text), room)]

@@ -57,7 +57,7 @@ class MergedLine(NamedTuple):
 
 @dataclass(slots=True)
 class Piece:
-    """``start`` to ``end`` of one file; ``base`` is how many bytes the pieces before it have."""
+    """``start`` to ``end`` of one file; ``base`` is the number of bytes in earlier pieces."""
 
     stream: int
     start: int
@@ -67,7 +67,7 @@ class Piece:
 
 
 class MergedLog:
-    """See the module. Belongs to one thread."""
+    """One or two files as one log, used by one thread only."""
 
     def __init__(self, streams: Sequence[Stream]) -> None:
         self.streams = tuple(streams)
@@ -96,7 +96,7 @@ class MergedLog:
 
     @property
     def counted(self) -> int:
-        """Bytes whose lines are counted."""
+        """Return how many bytes are indexed."""
         return sum(file.indexed for file in self.files)
 
     @property
@@ -112,7 +112,7 @@ class MergedLog:
         return self._head(0) if self.pieces else Place(0, 0)
 
     def problem(self) -> str:
-        """Why a file that is there cannot be read, if one cannot."""
+        """Return why an existing file cannot be read; empty if all can."""
         for stream, file in zip(self.streams, self.files, strict=True):
             if not file.exists:
                 try:
@@ -124,7 +124,7 @@ class MergedLog:
         return ""
 
     def advance(self, blocks: int) -> bool:
-        """Count the lines of so many more blocks; True when all are counted."""
+        """Index more blocks; return whether the index is complete."""
         for file in self.files:
             if not file.complete:
                 file.advance(blocks)
@@ -132,7 +132,7 @@ class MergedLog:
         return self.complete
 
     def refresh(self) -> bool:
-        """Look at the files; True if anything changed."""
+        """Check the files; return whether anything changed."""
         before = [file.size for file in self.files]
         changes = [file.refresh() for file in self.files]
         gone = [
@@ -216,7 +216,7 @@ class MergedLog:
         return out
 
     def place_of(self, stream: int, offset: int) -> Place | None:
-        """Return the place of the line at an offset of a file; None if it was not reached."""
+        """Return the place of the line at an offset of a file; None if unknown."""
         for index, piece in enumerate(self.pieces):
             if piece.stream == stream and piece.start <= offset < piece.end:
                 return Place(index, offset)
@@ -238,7 +238,7 @@ class MergedLog:
     # -- hits --------------------------------------------------------------------------------------
 
     def rank(self, hits: Mapping[int, Sequence[int]], place: Place) -> int:
-        """How many of the hits (offsets of lines, by stream) lie before ``place``."""
+        """Return how many of the hits (offsets of lines by stream) are before ``place``."""
         total = 0
         for index, piece in enumerate(self.pieces[: place.piece + 1]):
             starts = hits.get(piece.stream, ())

@@ -21,7 +21,7 @@ AGAIN_SHARE = 5
 
 
 class Wish(NamedTuple):
-    """A step that waits until the search has come far enough: from ``start``, by ``by`` hits."""
+    """A postponed step by ``by`` hits from ``start``."""
 
     by: int
     start: Place
@@ -29,7 +29,7 @@ class Wish(NamedTuple):
 
 
 class MergedSearch:
-    """See the module."""
+    """A search in all files of a merged log."""
 
     def __init__(self, pattern: str, log: MergedLog) -> None:
         self.pattern = pattern
@@ -66,7 +66,7 @@ class MergedSearch:
         return changed
 
     def take_wish(self) -> Wish | None:
-        """Return the step that waits, once the search has come past its start."""
+        """Return the postponed step once its hits are known."""
         wish, log = self.wish, self._log
         if wish is None:
             return None
@@ -94,7 +94,7 @@ class MergedSearch:
         return place
 
     def state(self) -> SearchState:
-        """Return how far the search is."""
+        """Return the progress of the search."""
         hits = [search.hits for search in self._searches]
         size = sum(one.size for one in hits) or 1
         pairs = zip(hits, self._log.files, strict=False)

@@ -12,7 +12,7 @@ from torc_tui.status import STARTABLE, JobStatus, WorkflowState
 
 
 class Sign(NamedTuple):
-    """How a state looks; ``style`` is a name in the palette of the theme."""
+    """The icon, word and style of a state; ``style`` is a name in the palette."""
 
     sign: str
     word: str

@@ -30,12 +30,12 @@ def refusal(environ: Mapping[str, str], *, interactive: bool = True) -> str | No
 
 
 def is_remote(environ: Mapping[str, str]) -> bool:
-    """Whether what is painted travels over ssh: then less often is better."""
+    """Return whether the terminal is used over ssh, where the app paints less often."""
     return bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
 
 
 def colours(environ: Mapping[str, str]) -> int:
-    """0 for none (NO_COLOR), 16, 256 or 1 << 24."""
+    """Return the number of colours: 0 (NO_COLOR), 16, 256 or 1 << 24."""
     if environ.get("NO_COLOR"):
         return 0
     if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):

@@ -39,19 +39,19 @@ _REPLACED |= dict.fromkeys(range(0xFE00, 0xFE10), "")
 
 
 def sanitize(text: str) -> str:
-    """Return the text without characters that a terminal would act upon."""
+    """Return the text without control characters and invisible characters."""
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_REPLACED)
 
 
 def width_of(text: str) -> int:
-    """Return how many cells the text takes."""
+    """Return the width of a text in cells."""
     return len(text) if text.isascii() else cell_len(text)
 
 
 def cut(text: str, width: int) -> str:
-    """Return the longest start of ``text`` that fits into ``width`` cells."""
+    """Return the longest prefix of ``text`` that fits in ``width`` cells."""
     if text.isascii():
         return text[:width]
     total = 0
@@ -95,7 +95,7 @@ def fit_line(line: Line, width: int, align: str = "left") -> list[Span]:
 
 
 def line_width(line: Line) -> int:
-    """Return how many cells a line takes."""
+    """Return the width of a line in cells."""
     return sum(width_of(text) for text, _ in line)
 
 

@@ -30,7 +30,7 @@ _ATTRIBUTES = {
 
 
 class Palette:
-    """Names of styles to Rich styles, for one theme.
+    """The Rich styles of one theme by name.
 
     ``colours`` maps names to ``foreground`` or ``foreground on background`` (hex or ANSI names, as
     Rich reads them, with attributes). ``stripe`` styles lie *under* the cells of a row (cursor,
@@ -144,7 +144,7 @@ DEFAULT = PALETTES["torc-night"]
 
 
 def palette_of(app: object) -> Palette:
-    """Return the styles of an app; those of the default theme where it has none."""
+    """Return the palette of an app, or the default palette."""
     found = getattr(app, "palette", DEFAULT)
     return found if isinstance(found, Palette) else DEFAULT
 
@@ -280,7 +280,7 @@ def choose(environ: Mapping[str, str], wanted: str | None = None) -> str:
 
 
 class AsciiOnly(LineFilter):
-    """Replaces every character beyond ASCII before it reaches the terminal, in all widgets."""
+    """Replaces characters beyond ASCII in the output of all widgets."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [

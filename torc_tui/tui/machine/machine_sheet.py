@@ -38,7 +38,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def draw(
     machine: MachineWatch, workflow_id: int, width: int, height: int
 ) -> tuple[list[Line], dict[int, int]]:
-    """Return the picture in ``width`` cells, with as much detail as ``height`` has room for.
+    """Return the sheet in ``width`` cells, with as much detail as fits in ``height`` lines.
 
     The second value tells which lines stand for which jobs of the workflow.
     """
@@ -50,7 +50,7 @@ def draw(
 
 
 class MachineSheet:
-    """Writes one picture, section by section."""
+    """Writes one sheet, section by section."""
 
     def __init__(self, machine: MachineWatch, workflow_id: int, width: int, detail: int) -> None:
         assert machine.host is not None

@@ -28,7 +28,7 @@ class ResourcesPane(Pane):
         yield self.canvas
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
-        """Ignore events: the readings come by themselves."""
+        """Ignore events, which do not concern the machine."""
 
     def machine_changed(self) -> None:
         self.refresh_content()

@@ -19,7 +19,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
-    """Return spans in as many lines as they need.
+    """Return spans wrapped to lines.
 
     Spans up to one that ends with two blanks stay in one line; those blanks may stick out.
     """
@@ -37,7 +37,7 @@ def wrapped(spans: Sequence[Span], width: int) -> list[list[Span]]:
 
 
 def memory_bar(state: GpuState, width: int) -> list[Span]:
-    """Return what jobs use, what they reserved, what others use, and what is free.
+    """Return a bar of the memory used by jobs, reserved by them, used by others, and free.
 
     A GPU whose memory is not known shows its shares.
     """
@@ -66,7 +66,7 @@ def memory_bar(state: GpuState, width: int) -> list[Span]:
 
 
 def memory_words(state: GpuState, *, short: bool = False) -> str:
-    """Return how much memory of a GPU is used, and which processes use it."""
+    """Return the used memory of a GPU in words."""
     gpu = state.gpu
     assert gpu is not None
     if state.limitless:
@@ -109,7 +109,7 @@ def device_words(one: Holding, index: Mapping[str, int]) -> str:
 def blocks(
     values: Sequence[float | None], height: int, *, low: float = 0.0, high: float | None = None
 ) -> list[str]:
-    """Return a filled curve of ``height`` rows, top first, with a column per value.
+    """Return a chart of ``height`` rows, top first, with a column per value.
 
     Without ``high``, the largest value fills the whole height.
     """

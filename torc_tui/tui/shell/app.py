@@ -118,7 +118,6 @@ class TorcApp(App[int]):
 
     @property
     def palette(self) -> Palette:
-        """Return the styles of the current theme."""
         if self._palette is None:
             self._palette = palette_for(self.current_theme)
         return self._palette
@@ -154,7 +153,7 @@ class TorcApp(App[int]):
             self._restore_on_signals()
 
     def _restore_on_signals(self) -> None:
-        """Leave in an orderly way when the app is told to end, so that the terminal is restored."""
+        """Quit on signals, so that the terminal is restored."""
         loop = asyncio.get_running_loop()
         for number in ENDING:
             loop.add_signal_handler(number, self.quit, 128 + number)
@@ -165,14 +164,13 @@ class TorcApp(App[int]):
         self.reader.stop(0.8)
 
     def quit(self, code: int = 0) -> None:
-        """Leave the app."""
         screen = self.front()
         if screen is not None:
             self.farewell = screen.farewell()
         self.exit(code)
 
     async def action_quit(self) -> None:
-        """Quit by Textual's own key, which precedes others: unsaved text may be asked about."""
+        """Quit by Textual's own key, after asking about unsaved text."""
         await self.dispatcher.carry_out(BY_ID["quit-now"])
 
     # -- screens -----------------------------------------------------------------------------------
@@ -193,7 +191,6 @@ class TorcApp(App[int]):
             screen.new_workflow(new_from)
 
     def open_workflow(self, workflow_id: int) -> None:
-        """Show one workflow."""
         from torc_tui.tui.workflows.workflow_screen import WorkflowScreen
 
         screen = WorkflowScreen(workflow_id)
@@ -207,7 +204,6 @@ class TorcApp(App[int]):
             self.push_screen(screen)
 
     def push(self, screen: Screen[T], then: Callable[[T | None], Any] | None = None) -> None:
-        """Show a screen on top; ``then`` gets its result."""
         self.push_screen(screen, then)
 
     # -- the tick ----------------------------------------------------------------------------------
@@ -222,7 +218,6 @@ class TorcApp(App[int]):
                 self._clock.run(screen, now)
 
     def take_machine(self, news: MachineNews) -> None:
-        """Take a reading of the machine."""
         screen = self.front()
         self.machine.take(news)
         self.meters = self.machine.meters()
@@ -244,15 +239,12 @@ class TorcApp(App[int]):
             await self.dispatcher.carry_out(found)
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the commands that work everywhere."""
         return self.commands.handlers()
 
     def handlers_here(self) -> Mapping[str, Handler]:
-        """Return the handlers of the commands that are available now."""
         return self.dispatcher.handlers()
 
     def run_command(self, command_id: str) -> None:
-        """Carry out a command by its id: for the palette and the mouse."""
         self.call_later(self.dispatcher.carry_out, BY_ID[command_id])
 
     # -- messages ----------------------------------------------------------------------------------
@@ -271,26 +263,22 @@ class TorcApp(App[int]):
         super().notify(text, title=title, severity=severity, timeout=timeout, markup=False)
 
     def complain(self, error: Exception) -> None:
-        """Show an error with its hint."""
         text, hint = str(error), None
         if isinstance(error, TorcError):
             text, hint = error.message, error.hint
         self.notify(f"{text}\n{hint}" if hint else text, severity="error", timeout=8)
 
     def burst(self, word: str, jobs: Sequence[tuple[int, str]]) -> None:
-        """Collect jobs (id, name) that became ``word``, and report them in one notification."""
         now = time.time()
         for job_id, name in jobs:
             self._batcher.add(word, job_id, name, now)
 
     def tell_batcher(self, now: float) -> None:
-        """Show collected notifications that are due."""
         for notice in self._batcher.due(now):
             severity: SeverityLevel = "error" if notice.kind == "failed" else "information"
             self.notify(notice.text, severity=severity, timeout=6)
 
     def tell_when_ended(self, key: Hashable, watch: Watch) -> None:
-        """Notify the user when the jobs end, on any screen; the second call stops that."""
         watched = self.watches.toggle(key, watch)
         text = "you will be notified when it ends" if watched else "no notification any more"
         self.notify(f"{watch.title}: {text}")
@@ -298,20 +286,16 @@ class TorcApp(App[int]):
     # -- the terminal ------------------------------------------------------------------------------
 
     def copy(self, text: str) -> None:
-        """Put a text into the clipboard of the terminal."""
         self.copy_to_clipboard(text)
 
     def terminal(self) -> AbstractContextManager[None]:
-        """Give the terminal to another program while the context is open."""
         return nullcontext() if self.is_headless else self.suspend()
 
     def write_terminal(self, text: str) -> None:
-        """Write a control sequence to the terminal, beside the screen."""
         if self._driver is not None:
             self._driver.write(text)
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call a function once, later."""
         self.set_timer(seconds, call)
 
 
@@ -321,7 +305,7 @@ def run_app(
     spec_file: str | None = None,
     read_only: bool = False,
 ) -> int:
-    """Open the app and stay until the user leaves; return the exit code.
+    """Run the app until the user quits; return the exit code.
 
     Ask ``terminal.refusal`` before.
     """

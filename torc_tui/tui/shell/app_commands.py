@@ -31,7 +31,6 @@ class AppCommands:
         self._app = app
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the commands that are carried out here."""
         app = self._app
         return {
             "quit": app.quit,
@@ -123,7 +122,7 @@ def _focus(screen: Screen[Any], *, next_one: bool) -> None:
 
 
 def usable(contexts: Sequence[str], handlers: Mapping[str, Handler]) -> list[Command]:
-    """Return the commands that work here: those about the selection first, the app last."""
+    """Return the available commands: those about the selection first, those of the app last."""
     here = [*contexts, "app"]
     found = [
         command
@@ -138,7 +137,7 @@ def usable(contexts: Sequence[str], handlers: Mapping[str, Handler]) -> list[Com
 
 
 def command_rows(commands: Iterable[Command], keymap: KeyMap, typed: str) -> list[FoundRow[Found]]:
-    """Return the commands that have all the words."""
+    """Return the commands that contain all words."""
     words = typed.lower().split()
     return [
         (command, command.title, command.help, keymap.key(command.id))
@@ -153,7 +152,7 @@ def job_rows(jobs: Iterable[Job]) -> list[FoundRow[Found]]:
 
 
 def topic_rows(words: Sequence[str]) -> list[FoundRow[Found]]:
-    """Return the topics of help that have all the words in their name or summary."""
+    """Return the help topics whose name or summary contains all words."""
     found = ((name, f"Help: {name}", topics.summary_of(name)) for name in topics.ORDER)
     return [
         (name, title, about.rstrip(".").replace("`", ""), "")
@@ -163,7 +162,7 @@ def topic_rows(words: Sequence[str]) -> list[FoundRow[Found]]:
 
 
 def theme_search(names: Iterable[str], current: str) -> Callable[[str], list[FoundRow[str]]]:
-    """Return a search through the themes: ours, then the others."""
+    """Return a search over the themes, ours first."""
     ours = [theme.name for theme in THEMES]
     others = sorted(name for name in names if not name.startswith("torc-"))
 

@@ -14,14 +14,14 @@ from torc_tui.tui.widgets.command_node import Handler
 
 
 class Dispatcher:
-    """Finds commands and carries them out. It remembers the beginning of a chord."""
+    """Finds and runs the commands of pressed keys, including chords."""
 
     def __init__(self, app: ShellApp) -> None:
         self._app = app
         self._pressed = ""
 
     def find(self, keys: str, *, printable: bool) -> Command | str | None:
-        """Return the command of a key here and now; ``PENDING`` for the beginning of a chord."""
+        """Return the command of a key; ``PENDING`` for the beginning of a chord."""
         here = contexts(self._app.screen)
         before, self._pressed = self._pressed, ""
         if "text" in here and printable:
@@ -37,7 +37,7 @@ class Dispatcher:
         return {**self._app.handlers(), **handlers_of(self._app.screen)}
 
     async def carry_out(self, command: Command) -> None:
-        """Carry out a command; errors are shown."""
+        """Run a command, and show its errors."""
         app = self._app
         if command.writes and app.read_only:
             app.notify(f"{command.title}: the app is read-only", severity="error")

@@ -78,7 +78,7 @@ def topic_lines(topic: str, width: int) -> list[Line]:
 
 
 def key_lines(here: Sequence[str], keymap: KeyMap, width: int) -> list[Line]:
-    """Return sections of commands with their keys; the contexts that hold come first."""
+    """Return the commands with their keys by context, the active contexts first."""
     order = [name for name in here if name in CONTEXTS and name != "text"]
     order += [name for name in CONTEXTS if name not in order]
     out: list[Line] = []
@@ -130,7 +130,7 @@ def _searched(topic: str) -> str:
 
 
 class HelpDialog(Overlay[None]):
-    """See the module. The keys go to the search field; the list and the page follow it."""
+    """The help dialog. The search field has the focus; the list and the page follow it."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("overlay",)
     DEFAULT_CSS = """
@@ -219,7 +219,7 @@ class HelpDialog(Overlay[None]):
 
 
 def _highlighted(line: Line, words: re.Pattern[str]) -> Line:
-    """Return a line with the matches in their own style."""
+    """Return a line with its matches highlighted."""
     out: list[Span] = []
     for text, style in line:
         plain = 0

@@ -20,13 +20,13 @@ LONGEST = 200
 
 
 def osc9(text: str) -> str:
-    """Return the sequence by which terminals show a desktop notification."""
+    """Return the control sequence for a desktop notification."""
     safe = "".join(char for char in one_line(text) if char.isprintable())[:LONGEST]
     return f"\x1b]9;{safe}\x07"
 
 
 def announce(app: ShellApp, ended: Ended) -> None:
-    """Notify in the app, by bell and OSC 9, and by the user's command."""
+    """Notify in the app, by bell and OSC 9, and with the user's command."""
     app.notify(ended.text, severity="error" if ended.bad else "information", timeout=20)
     app.bell()
     app.write_terminal(osc9(ended.text))
@@ -43,7 +43,7 @@ def announce(app: ShellApp, ended: Ended) -> None:
 
 
 def command_of_settings() -> str | None:
-    """Return the command of the user, if there is one."""
+    """Return the notification command of the user, if any."""
     from torc_tui import settings
 
     found = settings.load().get("tui.notify_command")
@@ -51,7 +51,7 @@ def command_of_settings() -> str | None:
 
 
 def run(command: str, text: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start the command by sh, apart from the terminal; a thread waits for its end."""
+    """Start the command with sh, detached from the terminal; a thread waits for its end."""
     process = subprocess.Popen(
         ["/bin/sh", "-c", command, "torc", text],
         env={**environ, "TORC_NOTICE": text},

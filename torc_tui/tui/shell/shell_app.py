@@ -36,7 +36,7 @@ class ShellApp(AppPort, Protocol):
         """Return the handlers of the app itself."""
 
     def take_machine(self, news: MachineNews) -> None:
-        """Take a reading of the machine."""
+        """Handle a reading of the machine."""
 
     def tell_batcher(self, now: float) -> None:
         """Show collected notifications that are due."""

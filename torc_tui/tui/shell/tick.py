@@ -32,7 +32,7 @@ SLICE = 400
 
 
 class Tick:
-    """Takes hand-overs and gives the screen its turns."""
+    """Delivers the records of the threads, and calls the screen."""
 
     def __init__(self, app: ShellApp, inbox: deque[Handover]) -> None:
         self._app = app
@@ -97,6 +97,6 @@ class Tick:
 
 
 def _keep_out_of_collection() -> None:
-    """Exclude present objects from garbage collection, which takes long with 100,000 jobs."""
+    """Exclude existing objects from garbage collection, which is slow with 100,000 jobs."""
     gc.freeze()
     gc.enable()

@@ -34,7 +34,7 @@ class Option(Generic[T]):
 
 
 class Choice(Overlay[T], Generic[T]):
-    """A question. Escape takes the last option, which changes nothing and has the focus."""
+    """A question. Escape chooses the last option, which changes nothing and has the focus."""
 
     DEFAULT_CSS = """
     Choice > .box { width: 110; }
@@ -72,7 +72,7 @@ class Choice(Overlay[T], Generic[T]):
                 yield from self.buttons
 
     def set_lines(self, lines: Sequence[Line]) -> None:
-        """Show other lines, when more is known about what is asked."""
+        """Replace the lines of the question."""
         self.drawing = self.canvas.drawing = TextDrawing(lines)
         if self.is_mounted:  # else it is measured when it appears
             self.canvas.redraw()
@@ -94,7 +94,7 @@ class Choice(Overlay[T], Generic[T]):
 
     @property
     def widest(self) -> int:
-        """Return the width of the box where there is room."""
+        """Return the largest width of the box."""
         return WIDTH
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
@@ -118,7 +118,7 @@ class Choice(Overlay[T], Generic[T]):
 
 
 class Confirm(Choice[bool]):
-    """A question before an action that destroys something, or that concerns many jobs."""
+    """A confirmation of an action that destroys something, or that affects many jobs."""
 
     DEFAULT_CSS = """
     Confirm > .box { width: 72; }

@@ -12,7 +12,7 @@ Handler = Callable[[], Awaitable[None] | None]
 
 
 class CommandNode:
-    """A mixin: the first node from the focus outwards that has a handler carries out a command."""
+    """A mixin: a command runs in the first node with a handler, from the focus outwards."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ()
     """The contexts of the command table that hold while the node has the focus, or contains it."""
@@ -33,7 +33,7 @@ _KEYS = {
 
 
 def move_by_key(event: events.Key, node: CommandNode, *, ends: bool = False) -> bool:
-    """Move a list or canvas that has not the focus; return False for any other key.
+    """Scroll a list or canvas without the focus; return False for any other key.
 
     Without ``ends``, home and end are left to the text field that has the focus.
     """

@@ -27,7 +27,7 @@ Check = Callable[[str], str | None]
 
 
 class Ask(Overlay[str]):
-    """One line from the user. The result is the text, or None."""
+    """A dialog for one line of text. The result is the text, or None."""
 
     DEFAULT_CSS = """
     Ask > .box { width: 72; }
@@ -72,7 +72,7 @@ class FormField:
 
 
 class Form(Overlay[dict[str, str]]):
-    """A form. Enter goes to the next field, and from the last one to the button."""
+    """A dialog with several fields. Enter goes to the next field, and finally to the button."""
 
     DEFAULT_CSS = """
     Form > .box { width: 76; }
@@ -106,11 +106,10 @@ class Form(Overlay[dict[str, str]]):
                 yield Button("Cancel")
 
     def values(self) -> dict[str, str]:
-        """Return the texts of the fields."""
         return {key: field.value.strip() for key, field in self.inputs.items()}
 
     def wrong(self) -> str | None:
-        """Return the first thing that is wrong."""
+        """Return the first error."""
         values = self.values()
         for field in self.fields:
             found = field.check(values[field.key])
@@ -141,7 +140,7 @@ class Form(Overlay[dict[str, str]]):
 
 
 class Reading(Overlay[None]):
-    """A text to read: help, a chain of reasons, a command line."""
+    """A dialog with a text, such as reasons or a command line."""
 
     DEFAULT_CSS = """
     Reading > .box { width: 104; height: auto; }
@@ -188,7 +187,7 @@ FoundRow = tuple[K, str, str, str]
 
 
 class Finder(Overlay[K], Generic[K]):
-    """A list to search by typing.
+    """A dialog with a list that is searched while typing.
 
     ``search`` returns the rows for a text; the result is the key of the chosen row.
     """

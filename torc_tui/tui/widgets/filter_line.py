@@ -33,7 +33,7 @@ class FilterNote(Painted):
         self.text = text
 
     def say(self, line: Line) -> None:
-        """Show another text."""
+        """Replace the text."""
         if line != self.text:
             self.text = line
             self.repaint()
@@ -47,13 +47,13 @@ class FilterNote(Painted):
 
 
 class FilterField(CommandNode, Input):
-    """The input; its other keys are those of the command table."""
+    """The input field; its keys are in the command table."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("filter",)
 
 
 class FilterHistory:
-    """The filters that were used, newest first, and the place while browsing them."""
+    """The used filters, newest first, and the position while browsing."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -62,11 +62,10 @@ class FilterHistory:
 
     @property
     def is_browsed(self) -> bool:
-        """Whether a filter of the history is shown."""
         return self._place >= 0
 
     def step(self, by: int, typed: str) -> str:
-        """Return the next older filter (1), or the next newer one (-1), and at last ``typed``."""
+        """Return the next older filter (1) or newer one (-1), and finally ``typed``."""
         if self._place < 0:
             self._typed = typed
         self._place = max(-1, min(self._place + by, len(self.texts) - 1))
@@ -81,7 +80,7 @@ class FilterHistory:
 
 
 class FilterLine(CommandNode, Horizontal):
-    """Hidden while there is no filter. ``complete`` returns whole texts that continue a text."""
+    """The filter line, hidden without a filter. ``complete`` returns completions of a text."""
 
     DEFAULT_CSS = """
     FilterLine { height: 1; display: none; background: $surface; }
@@ -97,7 +96,7 @@ class FilterLine(CommandNode, Horizontal):
         text: str
 
     class Left(Message):
-        """The typing is over; the text stays, and is empty if the user gave it up."""
+        """The user left the field; the text is empty if the filter was canceled."""
 
     def __init__(
         self,
@@ -132,28 +131,28 @@ class FilterLine(CommandNode, Horizontal):
 
     @property
     def text(self) -> str:
-        """Return what is typed."""
+        """Return the typed text."""
         return self.field.value
 
     def begin(self) -> None:
-        """Show the line and type in it."""
+        """Show the line and focus it."""
         self.display = True
         self.field.focus()
 
     def leave(self) -> None:
-        """End the typing; the filter stays."""
+        """Leave the field, and keep the filter."""
         self.history.add(self.text)
         self.display = self.stays and bool(self.text)
         self.post_message(self.Left())
 
     def clear(self) -> None:
-        """End the typing without a filter."""
+        """Leave the field, and remove the filter."""
         self.field.value = ""
         self.display = False
         self.post_message(self.Left())
 
     def say(self, line: Line) -> None:
-        """Show a note at the right: how many rows match, or what is wrong."""
+        """Show a note at the right, such as the number of matches or an error."""
         self.note.say(line)
 
     def _write(self, text: str) -> None:

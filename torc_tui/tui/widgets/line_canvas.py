@@ -78,7 +78,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         self.redraw()
 
     def redraw(self) -> None:
-        """Measure and paint a drawing that changed; the view stays where it is."""
+        """Measure and paint a changed drawing without scrolling."""
         self._drawn = None
         width, height = self.drawing.size if self.drawing is not None else (1, 1)
         view = self.size
@@ -130,7 +130,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         return paint(line, self.palette, base, width)
 
     def centre_on(self, x: int, y: int) -> None:
-        """Bring that cell to the middle, unless it is well in view already."""
+        """Scroll a cell to the middle unless it is visible."""
         width, height = self.scrollable_content_region.size
         left, top = self.scroll_offset
         if not left + 2 <= x < left + width - 2:
@@ -141,7 +141,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
             self.scroll_to(left, top, animate=False)
 
     def pan(self, x: int, y: int) -> None:
-        """Move the view by columns and lines."""
+        """Scroll by columns and lines."""
         left, top = self.scroll_offset
         self.scroll_to(left + x, top + y, animate=False)
 
@@ -159,7 +159,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         }
 
     def to_top(self) -> None:
-        """Move the view to the first line."""
+        """Scroll to the first line."""
         self.scroll_to(0, 0, animate=False)
 
     async def _on_mouse_down(self, event: events.MouseDown) -> None:
@@ -194,7 +194,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
 
 
 class TextDrawing:
-    """Lines to read; ``links`` maps the numbers of some of them to what a click on them means."""
+    """Lines of text; ``links`` maps line numbers to the objects that a click selects."""
 
     def __init__(self, lines: Sequence[Line], links: Mapping[int, int] | None = None) -> None:
         self.lines = lines

@@ -32,7 +32,7 @@ CACHED = 1000
 
 
 class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
-    """A list with a cursor. ``lines_built`` counts painted lines, which tests check."""
+    """A list with a cursor. ``lines_built`` counts painted lines, for tests."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("list",)
     ALLOW_SELECT = False
@@ -72,16 +72,16 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
         raise NotImplementedError
 
     def paint_row(self, key: Key, under: Style | None) -> Strip:
-        """Paint one row; ``under`` lies below it where the cursor is."""
+        """Paint one row; ``under`` is the background of the row under the cursor."""
         raise NotImplementedError
 
     def paint_head(self) -> Strip:
-        """Paint the line on top, which does not scroll."""
+        """Paint the fixed first line."""
         raise NotImplementedError
 
     @property
     def row_width(self) -> int:
-        """Return the cells of a row, which may be more than the widget has."""
+        """Return the width of a row, which may be larger than the widget."""
         return self.view.width
 
     def activate(self) -> None:
@@ -107,18 +107,18 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
         }
 
     def reload(self) -> None:
-        """Read the keys again, and paint every row again."""
+        """Reload the keys, and repaint all rows."""
         self._cache.clear()
         self._set_order(list(self.read_keys()))
 
     def reorder(self) -> None:
-        """Read the keys again where no row reads differently; paint only if one moved."""
+        """Reload the keys of unchanged rows; repaint only if one moved."""
         order = list(self.read_keys())
         if order != self.order:
             self._set_order(order)
 
     def changed(self, keys: Set[Key]) -> None:
-        """Paint these rows again if they are on screen, and forget them if they are not."""
+        """Repaint these rows if they are on screen, and drop them from the cache."""
         cache = self._cache
         if len(keys) > len(cache):
             for key in [key for key in cache if key in keys]:
@@ -143,7 +143,7 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
     # -- moving ------------------------------------------------------------------------------------
 
     def move_to(self, row: int, *, tell: bool = True) -> None:
-        """Put the cursor on a row, or on the nearest one."""
+        """Put the cursor on a row, or on the nearest existing one."""
         if not self.order:
             return
         row = max(0, min(row, len(self.order) - 1))
@@ -157,7 +157,6 @@ class LineList(CommandNode, ScrollView, FramePainter, can_focus=True):
         self._show_cursor()
 
     def move_by(self, rows: int) -> None:
-        """Move the cursor by a number of rows."""
         self.move_to(self.cursor_row + rows)
 
     def _show_cursor(self) -> None:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Button(Painted, can_focus=True):
-    """A label to press by enter, space, the mouse, or by ``key`` where the dialog reads it."""
+    """A button, pressed by enter, space, the mouse, or by ``key`` if the dialog handles it."""
 
     DEFAULT_CSS = """
     Button { height: 1; width: auto; margin: 0 2 0 0; }
@@ -63,7 +63,7 @@ class Button(Painted, can_focus=True):
 
 
 class Words(Painted):
-    """Lines of styled text; the widget is as high as they are."""
+    """Lines of styled text; their number is the height of the widget."""
 
     DEFAULT_CSS = """
     Words { height: auto; width: 1fr; }
@@ -113,5 +113,5 @@ class Overlay(CommandNode, ModalScreen[T], Generic[T]):
 
 
 def box_title(text: str) -> str:
-    """Return a text as the title of a frame: nothing in it is markup."""
+    """Return a text as the title of a frame, with markup escaped."""
     return sanitize(text).replace("[", "\\[")

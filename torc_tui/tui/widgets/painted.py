@@ -35,7 +35,7 @@ class FramePainter(Widget):
 
 
 class Painted(FramePainter):
-    """Subclasses give ``lines(width, height)``; ``repaint()`` asks for them again."""
+    """A widget made of lines, which subclasses return from ``lines(width, height)``."""
 
     ALLOW_SELECT = False
     BASE: ClassVar[str] = ""
@@ -49,7 +49,7 @@ class Painted(FramePainter):
     _for: tuple[int, int] = (0, 0)
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        """Return the lines for that many cells; missing lines are empty."""
+        """Return the lines for a size; missing lines are empty."""
         raise NotImplementedError
 
     def repaint(self) -> None:
@@ -72,7 +72,7 @@ class Painted(FramePainter):
 
 
 class Zones:
-    """The parts of a line that can be clicked: filled while painting, asked on a click."""
+    """The clickable parts of a line, collected while painting."""
 
     def __init__(self) -> None:
         self._zones: list[tuple[int, int, str]] = []
@@ -83,7 +83,7 @@ class Zones:
         self._at = 0
 
     def add(self, width: int, name: str = "") -> None:
-        """Let the next ``width`` cells mean ``name``."""
+        """Assign ``name`` to the next ``width`` cells."""
         if name:
             self._zones.append((self._at, self._at + width, name))
         self._at += width
@@ -95,7 +95,7 @@ class Zones:
 def joined(
     items: Sequence[tuple[int, Line]], width: int, between: Span = (" · ", "faint")
 ) -> list[Span]:
-    """Join items (importance, line); the least important leave until the rest fits.
+    """Join items (importance, line); leave out the least important until the rest fits.
 
     Items of importance 0 always stay.
     """
@@ -119,7 +119,7 @@ def joined(
 
 
 class StatusLine(Painted):
-    """Shows the text of ``say``; paints only if it changed."""
+    """A line of text that is repainted only when it changes."""
 
     BASE = "header"
     text: Line = ()

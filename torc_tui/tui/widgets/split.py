@@ -52,7 +52,7 @@ class Handle(Painted, can_focus=False):
 
 
 class Side(Vertical):
-    """A pane of a split. Its children cover it, so it is never painted."""
+    """A pane of a split, which is never painted because its children cover it."""
 
     BLANK = True
 
@@ -103,7 +103,7 @@ class Split(Container):
         self.place(event.size)
 
     def place(self, size: Size | None = None) -> None:
-        """Give the panes their places for this size."""
+        """Lay out the panes for a size."""
         width, height = size or self.size
         shape = self.shape
         alone = self.alone or ("first" if shape == "single" else None)
@@ -150,14 +150,14 @@ class Split(Container):
         self.post_message(self.Changed())
 
     def toggle_alone(self, focused: Widget | None) -> None:
-        """Show only the pane that has the focus, or both again."""
+        """Show only the focused pane, or both again."""
         if self.alone is not None and self.shape != "single":
             self.show_alone(None)
         else:
             self.show_alone(self.pane_of(focused))
 
     def pane_of(self, widget: Widget | None) -> Literal["first", "second"]:
-        """Return the pane that contains the widget; the first if none does."""
+        """Return the pane that contains a widget; the first if none does."""
         while widget is not None:
             if widget is self.second:
                 return "second"

@@ -40,7 +40,7 @@ class TabBar(Painted):
         self.repaint()
 
     def step(self, by: int) -> str:
-        """Return the name of the tab ``by`` places further, round the ends."""
+        """Return the name of the tab ``by`` places further, wrapping around."""
         names = [name for name, _ in self.tabs]
         return names[(names.index(self.current) + by) % len(names)]
 
@@ -72,7 +72,7 @@ class TabBar(Painted):
         return [spans]
 
     def _window(self, width: int, digits: bool, gap: int) -> tuple[int, int]:
-        """Return the first and the end of the tabs that have room, with the current one."""
+        """Return the range of tabs around the current one that fits."""
         rooms = [self._room(name, title, digits) + gap for name, title in self.tabs]
         here = [name for name, _ in self.tabs].index(self.current)
         first, last = here, here + 1

@@ -127,7 +127,7 @@ def layout(
 
 
 def _chosen(columns: Sequence[Column], room: int) -> list[Column]:
-    """Return the columns that have room, in their order.
+    """Return the columns that fit, in their order.
 
     Important columns get their full width before an extra one is shown. Once a column has no room,
     less important ones are not shown either, so that nothing expected is missing in between.
@@ -184,7 +184,6 @@ class ColumnLayout:
 
     @property
     def total(self) -> int:
-        """Return the cells of a row."""
         return GUTTER + sum(size + GAP for size in self.sizes)
 
     def head(self, marked: int, sort: Sort) -> list[Span]:
@@ -209,7 +208,7 @@ class ColumnLayout:
         return spans
 
     def sort_after_click(self, x: int, sort: Sort) -> Sort | None:
-        """Return the order after a click on a title: up, down, and then the natural one."""
+        """Return the sort order after a click on a title: ascending, descending, none."""
         place = GUTTER
         for column, size in zip(self.columns, self.sizes, strict=True):
             if place <= x < place + size + GAP and column.sortable:
@@ -221,14 +220,14 @@ class ColumnLayout:
 
 
 def next_sort(columns: Sequence[Column], current: str | None) -> str | None:
-    """Return the next column to sort by; after the last one the natural order."""
+    """Return the next column to sort by; None after the last one."""
     names: list[str | None] = [None, *(column.key for column in columns if column.sortable)]
     place = names.index(current) if current in names else 0
     return names[(place + 1) % len(names)]
 
 
 def fit_cell(cell: Cell, size: int, align: str) -> list[Span]:
-    """Return a cell in exactly ``size`` cells of the terminal."""
+    """Return a table cell in exactly ``size`` terminal cells."""
     if len(cell) == 2 and isinstance(cell[0], str):
         text, style = cell
         return [(fit(text, size, align), str(style))]  # type: ignore[arg-type]  # one span

@@ -73,7 +73,7 @@ class VirtualTable(LineList):
         return self.rows.keys(self.sort, self.reverse)
 
     def set_rows(self, rows: Rows) -> None:
-        """Show another model; the cursor stays on its key if the new model has it."""
+        """Show another model; the cursor stays on its key if that exists."""
         self.rows = rows
         self._lay_out()
         self.reload()
@@ -92,7 +92,7 @@ class VirtualTable(LineList):
         return [] if self.cursor is None else [self.cursor]
 
     def set_marks(self, marks: set[Key]) -> None:
-        """Mark these rows and no others."""
+        """Mark exactly these rows."""
         for key in marks ^ self.marks:
             self._cache.pop(key, None)
         self.marks = marks
@@ -100,7 +100,7 @@ class VirtualTable(LineList):
         self.post_message(self.Marked(self))
 
     def _all_marked(self) -> set[Key]:
-        """Return the marks if all rows are marked: marking all then unmarks them."""
+        """Return all marks if all rows are marked, so that marking all unmarks them."""
         return self.marks if len(self.marks) == len(self.order) else set()
 
     def toggle_mark(self) -> None:
@@ -140,7 +140,7 @@ class VirtualTable(LineList):
         self._show_cursor()
 
     def shift_columns(self, cells: int) -> None:
-        """Move to the side.
+        """Scroll sideways.
 
         The first step to the right shows all columns at their full width, the last one to the left
         only those that have room.

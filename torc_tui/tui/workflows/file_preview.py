@@ -65,7 +65,7 @@ def _at_home(text: str) -> Path:
 
 
 def completions(text: str, folder: str, kind: Kind = "spec") -> list[str]:
-    """Return directories (ending with a slash) and workflow files that begin like ``text``.
+    """Return the directories (with a slash at the end) and workflow files that complete ``text``.
 
     They are written as the text is. Hidden ones are included only after a dot.
     """
@@ -90,12 +90,12 @@ def completions(text: str, folder: str, kind: Kind = "spec") -> list[str]:
 
 
 def common(texts: Sequence[str]) -> str:
-    """Return the longest beginning that all have."""
+    """Return the longest common prefix."""
     return os.path.commonprefix(list(texts))  # noqa: RUF071 - of what was typed, not of paths
 
 
 def preview(path: str, machine: Machine, kind: Kind = "spec", *, folder: str = ".") -> Preview:
-    """Read the file, and return what it would become in the directory ``folder``."""
+    """Read the file, and return the preview of its workflow in the directory ``folder``."""
     document: Mapping[str, Any] | None = None
     try:
         if kind == "import":
@@ -227,7 +227,7 @@ def _read_document(document: Mapping[str, Any]) -> Plan:
 
 
 def _source(path: str) -> list[str]:
-    """Return the lines of the file, as far as they are shown."""
+    """Return the first lines of the file."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return [line.rstrip("\n") for _, line in zip(range(SOURCE_LINES), file, strict=False)]

@@ -57,12 +57,11 @@ class JobActions:
         self._table = table
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the commands that are carried out here."""
         handlers = {name: self._starter(action) for name, action in JOB_ACTIONS.items()}
         return {**handlers, PRIORITY.id: self._ask_priority}
 
     def is_idle(self, command_id: str) -> bool:
-        """Return whether the action of a command applies to none of the chosen jobs.
+        """Return whether an action applies to none of the chosen jobs.
 
         Of marked jobs nothing is known without looking at all of them: then it may apply.
         """
@@ -78,7 +77,7 @@ class JobActions:
         return lambda: self.start(action, self._table.chosen_jobs)
 
     def start(self, action: UserAction, chosen: Sequence[Job], argument: int | None = None) -> None:
-        """Ask where the action needs it, and carry it out on the jobs that it applies to."""
+        """Run an action on the jobs that it applies to, after confirmation if needed."""
         self._narrow(action, chosen, lambda jobs: self._ask(action, jobs, argument))
 
     def _ask(self, action: UserAction, jobs: Sequence[JobLike], argument: int | None) -> None:
@@ -101,7 +100,7 @@ class JobActions:
     def _select(
         self, action: UserAction, jobs: Sequence[JobLike], then: Callable[[Found], None]
     ) -> None:
-        """Ask the database which of these jobs the action applies to, and what depends on them."""
+        """Read which of these jobs the action applies to, and their dependents."""
         ids = [job.id for job in jobs]
 
         def read(store: Store, actor: str) -> Found:
@@ -114,7 +113,7 @@ class JobActions:
     def _narrow(
         self, action: UserAction, chosen: Sequence[Job], then: Callable[[Sequence[JobLike]], None]
     ) -> None:
-        """Pass on the jobs that the action applies to; where there is none, say why.
+        """Pass on the jobs that the action applies to; if there are none, show why.
 
         Jobs that are running may be those of a lost runner, and are taken from it first.
         """
@@ -185,7 +184,7 @@ class JobActions:
 
 
 def _names(names: Sequence[str]) -> list[str]:
-    """Return the first names, one a line, and how many more there are."""
+    """Return the first names, one per line, and the number of others."""
     more = [f"… and {len(names) - LISTED} more"] if len(names) > LISTED else []
     return [*names[:LISTED], *more]
 
@@ -193,7 +192,7 @@ def _names(names: Sequence[str]) -> list[str]:
 def _tell_dependents(
     dialog: Confirm, about: Sequence[str], action: UserAction, found: Found
 ) -> None:
-    """Add to a question which dependents the action changes, too."""
+    """Add the dependents that the action also changes to a question."""
     told = dependents_sentence(action, len(found.jobs), len(found.dependents))
     if told is not None:
         dialog.set_lines(text_lines([*about, f"{told}:", *_names(found.dependents)]))

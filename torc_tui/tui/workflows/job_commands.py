@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class CommandHost(PaneHost, Protocol):
-    """The workflow screen, as these commands see it."""
+    """What these commands need of the workflow screen."""
 
     model: WorkflowModel
     table: JobTable
@@ -31,10 +31,10 @@ class CommandHost(PaneHost, Protocol):
     split: Split
 
     def focus_pane(self) -> None:
-        """Give the keys to the pane on screen."""
+        """Focus the visible pane."""
 
     async def show_tab(self, name: str) -> None:
-        """Bring a tab to the front."""
+        """Show a tab."""
 
 
 class JobCommands:
@@ -45,7 +45,6 @@ class JobCommands:
         self._log_grep: LogGrep | None = None
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the commands that are carried out here."""
         return {
             "job-why": self.explain,
             "job-copy": self._copy_line,
@@ -58,7 +57,7 @@ class JobCommands:
         }
 
     def explain(self) -> None:
-        """Show why the selected job is where it is; on a group, open it or fold it."""
+        """Explain the status of the selected job; open or fold a group."""
         host = self._host
         narrow = host.split.shape == "single"
         if host.table.selected_group is not None and not narrow:
@@ -138,7 +137,7 @@ class JobCommands:
         host.torc.push(LogSearch(host.torc, host.workflow_id, self._log_grep), self._go_to_hit)
 
     async def _go_to_hit(self, hit: LogHit | None) -> None:
-        """Show the line of a log that was found: its job, its attempt, its place."""
+        """Go to the job, attempt and line of a hit."""
         from torc_tui.tui.logs.log_pane import LogPane
 
         if hit is None:

@@ -44,7 +44,7 @@ TITLES = {
 
 
 class Checked(NamedTuple):
-    """The preview of what ``text`` names, with its graph; None where it is no file."""
+    """The preview of the file ``text``, with its graph; None if it is not a file."""
 
     text: str
     found: Preview | None = None
@@ -52,7 +52,7 @@ class Checked(NamedTuple):
 
 
 class NewWorkflow(CoveringScreen):
-    """See the module. ``below`` is the list of workflows; ``path`` is typed already."""
+    """The screen for a new workflow. ``path`` is the initial path."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("new", "split")
     DEFAULT_CSS = """
@@ -98,7 +98,7 @@ class NewWorkflow(CoveringScreen):
 
     @property
     def path(self) -> str:
-        """Return the absolute path that is typed."""
+        """Return the typed path as an absolute path."""
         return expanded(self.picker.text, self.folder)
 
     @property
@@ -109,7 +109,7 @@ class NewWorkflow(CoveringScreen):
     # -- reading -----------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Ask for the completions of what is typed, and for the preview if it is a file."""
+        """Request the completions of the typed path, and the preview if it is a file."""
         text, folder, kind = self.picker.text, self.folder, self.kind
         path, target, data, zoom = self.path, self.target, self.with_data, self.zoom
 
@@ -200,7 +200,7 @@ class NewWorkflow(CoveringScreen):
             self.dismiss(None)
 
     def _toggle_folder(self) -> None:
-        """Run the jobs in the folder of the file, or in the current one."""
+        """Switch between the directory of the file and the current directory."""
         self.beside_file = not self.beside_file
         self.look()
 
@@ -282,7 +282,7 @@ class Creation(Protocol):
 
 
 def creation(found: Preview, plan: Plan, target: str) -> Creation:
-    """Return the action that stores what a preview shows; its jobs will run in ``target``."""
+    """Return the action that creates the workflow of a preview; its jobs run in ``target``."""
     document = found.document
 
     def act(store: Store, actor: str) -> int:

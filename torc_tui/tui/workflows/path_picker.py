@@ -31,7 +31,7 @@ MATCHES = 7
 
 
 class Matches(NamedTuple):
-    """The completions of ``text``, and what the text itself names."""
+    """The completions of ``text``, and whether it is a file or a directory itself."""
 
     text: str
     names: Sequence[str]
@@ -40,7 +40,7 @@ class Matches(NamedTuple):
 
 
 class PathField(Input):
-    """Leaves tab, enter and the arrows to the list of completions."""
+    """A field that leaves tab, enter and the arrows to the list of completions."""
 
     @dataclass
     class Moved(Message):
@@ -56,7 +56,7 @@ class PathField(Input):
 
 
 class PathPicker(Vertical):
-    """See the module."""
+    """A field for a path with a list of completions."""
 
     DEFAULT_CSS = """
     PathPicker { height: auto; }
@@ -69,10 +69,10 @@ class PathPicker(Vertical):
     """
 
     class Typed(Message):
-        """The text changed, and no key was pressed for a moment."""
+        """The text changed, after a pause in typing."""
 
     class Accepted(Message):
-        """The user goes on from the path."""
+        """The user accepted the path."""
 
     def __init__(self, path: str, placeholder: str) -> None:
         super().__init__()
@@ -103,16 +103,15 @@ class PathPicker(Vertical):
 
     @property
     def text(self) -> str:
-        """Return what is typed."""
         return self.field.value
 
     def begin(self) -> None:
-        """Type behind what is there."""
+        """Focus the field, with the cursor at its end."""
         self.field.focus()
         self.field.cursor_position = len(self.text)
 
     def show_matches(self, found: Matches) -> Line | None:
-        """Show the completions; return what is said about them, None for a file."""
+        """Show the completions; return a note about them, None for a file."""
         self.matches = found
         self.rows.records = {name: name for name in found.names}
         self.table.reload()
@@ -122,7 +121,6 @@ class PathPicker(Vertical):
         return None if found.is_file else _about(found)
 
     def hide_matches(self) -> None:
-        """Hide the completions."""
         self.table.display = False
 
     # -- keys --------------------------------------------------------------------------------------
@@ -165,7 +163,7 @@ class PathPicker(Vertical):
             self._put(key)
 
     def _complete(self) -> None:
-        """Complete as far as all completions agree; beyond that, take the one under the cursor."""
+        """Complete the common prefix; if there is none, take the completion under the cursor."""
         names, text = self.matches.names, self.text
         if not names:
             if self.matches.is_folder and not text.endswith("/"):

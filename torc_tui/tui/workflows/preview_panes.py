@@ -40,11 +40,9 @@ class SourceLines:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return width and height in cells."""
         return self.width, len(self.lines)
 
     def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
-        """Return the lines of the part that begins at ``x``, ``y``."""
         out: list[Line] = []
         for number, text in enumerate(self.lines[y : y + height], start=y + 1):
             here = number == self.lit
@@ -63,12 +61,12 @@ class SourceLines:
 
 
 class SummaryCanvas(LineCanvas):
-    """Lines that depend on their width."""
+    """A summary that is rewritten for its width."""
 
     write: Callable[[int], Sequence[Line]] | None = None
 
     def rewrite(self) -> None:
-        """Write the lines again for the width that there is."""
+        """Rewrite the lines for the current width."""
         if self.write is not None and self.size.width:
             self.set_drawing(TextDrawing(self.write(max(24, self.size.width - 1))))
 
@@ -77,7 +75,7 @@ class SummaryCanvas(LineCanvas):
 
 
 class PreviewPanes(Split):
-    """See the module."""
+    """Summary and graph of a new workflow, or its problems."""
 
     DEFAULT_CSS = """
     PreviewPanes .side { width: 1fr; height: 1fr; padding: 0 1; }
@@ -85,7 +83,7 @@ class PreviewPanes(Split):
 
     @dataclass
     class Chosen(Message):
-        """Another problem is selected; ``entered`` if the user wants to see its line."""
+        """Another problem is selected; ``entered``: the user pressed enter on it."""
 
         problem: Problem | None
         entered: bool
@@ -119,18 +117,17 @@ class PreviewPanes(Split):
             self.summary.rewrite()
 
     def show_graph(self, drawing: Drawing | None) -> None:
-        """Show the graph."""
         if drawing is not None:
             self.graph.set_drawing(GraphPicture(drawing))
 
     def fit_shape(self) -> None:
-        """Put problems above the file, for they are sentences; the summary beside the graph."""
+        """Put long problems above the file, and the summary beside the graph."""
         bad = bool(self.problems)
         self.turned, self.ratio = bad and self.size.width >= SIDE_FROM, 0.3 if bad else 0.45
         self.place()
 
     def show_line(self, problem: Problem | None) -> None:
-        """Highlight the line of a problem, and bring it into view."""
+        """Highlight the line of a problem, and scroll to it."""
         drawing = self.source.drawing
         if not isinstance(drawing, SourceLines) or problem is None:
             return
@@ -141,7 +138,7 @@ class PreviewPanes(Split):
             self.source.scroll_to(0, top, animate=False)
 
     def focus_problem_line(self) -> None:
-        """Give the keys to the file."""
+        """Focus the source file."""
         if self.shape == "single":
             self.show_alone("second")
         self.source.focus()
@@ -171,7 +168,7 @@ def _cell(problem: Problem, column: str, width: int) -> Cell:
 
 
 def problem_line(problems: Sequence[Problem], shown: Problem | None) -> Line:
-    """Return how many problems there are, and one of them in words."""
+    """Return the number of problems, and the text of one of them."""
     number = count(len(problems), "problem")
     if shown is None:
         return [(f"✖ {number}", "error bold"), ("   nothing is stored yet", "faint")]

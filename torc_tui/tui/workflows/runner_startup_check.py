@@ -27,7 +27,7 @@ TAIL = 4096
 
 
 class RunnerStartupCheck:
-    """Watches one runner of a workflow; begin with `watch`."""
+    """Watches the start of one runner of a workflow."""
 
     def __init__(self, torc: AppPort, workflow_id: int, background: Background) -> None:
         self.torc = torc
@@ -37,7 +37,7 @@ class RunnerStartupCheck:
         """Bytes of the log that were written before this runner."""
 
     def watch(self, looks: Sequence[float] = LOOKS) -> None:
-        """Look repeatedly until the runner has registered or ended."""
+        """Check repeatedly until the runner has registered or ended."""
         if not looks:
             return
 
@@ -51,7 +51,7 @@ class RunnerStartupCheck:
         self.torc.after(looks[0], look)
 
     def _look(self, store: Store, _actor: str) -> bool:
-        """Return whether there is nothing more to watch; raise TorcError if the runner ended.
+        """Return whether the check is over; raise TorcError if the runner failed.
 
         Called in the reader thread.
         """
@@ -78,7 +78,7 @@ class RunnerStartupCheck:
 
 
 def log_tail(path: str, start: int) -> list[str]:
-    """Return the last lines that were written into a log after ``start`` bytes."""
+    """Return the last lines of a log after offset ``start``."""
     from torc_tui.operations.stderr_tail import end_of_file
 
     data, at = end_of_file(path, TAIL)

@@ -21,7 +21,7 @@ TabChooser = Callable[[str], Awaitable[None]]
 
 
 class Tab(NamedTuple):
-    """One tab. ``follows_table``: the keys stay with the job table when it is chosen."""
+    """One tab. ``follows_table``: the job table keeps the focus when the tab is chosen."""
 
     name: str
     title: str
@@ -79,7 +79,6 @@ class TabHost(Side):
 
     @property
     def pane(self) -> Pane | None:
-        """Return the pane of the current tab; None until it is made."""
         return self.panes.get(self.current)
 
     @property
@@ -89,7 +88,6 @@ class TabHost(Side):
         return pane if pane is not None and pane.is_attached and self.display else None
 
     async def show(self, name: str) -> Pane:
-        """Bring a tab to the front."""
         pane = self.panes.get(name)
         if pane is None:
             pane = self.panes[name] = BY_NAME[name].make(self._host)
@@ -103,7 +101,7 @@ class TabHost(Side):
         return pane
 
     def refresh_visible(self) -> None:
-        """Let the pane on screen show what is true now, if it does not."""
+        """Update the visible pane if it is out of date."""
         pane = self.visible_pane
         if pane is not None and pane.stale:
             pane.stale = False
@@ -113,54 +111,54 @@ class TabHost(Side):
 
     @property
     def _attached(self) -> Sequence[Pane]:
-        """Return the panes in the tree of the screen; one that is being mounted is stale anyway."""
+        """Return the mounted panes; one that is being mounted is out of date anyway."""
         return [pane for pane in self.panes.values() if pane.is_attached]
 
     def all_changed(self) -> None:
-        """Take notice that everything was read again."""
+        """Handle a reload."""
         for pane in self.panes.values():
             pane.stale = True
         self.refresh_visible()
 
     def data_changed(self, changed: Set[int], events: Sequence[Event]) -> None:
-        """Take notice of events."""
+        """Handle events."""
         for pane in self._attached:
             pane.data_changed(changed, events)
         self.refresh_visible()
 
     def job_changed(self) -> None:
-        """Take notice that another job is selected."""
+        """Handle the selection of another job."""
         for pane in self._attached:
             pane.job_changed()
         self.refresh_visible()
 
     def reasons_changed(self) -> None:
-        """Take notice that more is known about the selected job."""
+        """Handle new reasons for the status of the selected job."""
         pane = self.pane
         if pane is not None:
             pane.reasons_changed()
 
     def machine_changed(self) -> None:
-        """Take notice of a reading of the machine."""
+        """Handle a reading of the machine."""
         pane = self.visible_pane
         if pane is not None:
             pane.machine_changed()
 
     def every_second(self, now: float) -> None:
-        """Show what changes with time alone."""
+        """Update what changes with time alone."""
         pane = self.pane
         if pane is not None and pane.is_attached:
             pane.every_second(now)
 
     def every_tick(self) -> None:
-        """Let the pane on screen do what it announced."""
+        """Let the visible pane do postponed work."""
         pane = self.visible_pane
         if pane is not None and pane.is_mounted:
             pane.every_tick()
 
     @property
     def busy(self) -> bool:
-        """Whether the pane on screen has something to do with the next tick."""
+        """Whether the visible pane needs the next tick."""
         pane = self.pane
         return pane is not None and pane.busy
 

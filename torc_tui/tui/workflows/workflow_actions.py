@@ -57,14 +57,14 @@ class WorkflowTarget(HasApp, Protocol):
 def confirm(
     torc: AppPort, title: str, about: Sequence[str], button: str, act: Callable[[], None]
 ) -> Confirm:
-    """Ask, and act if the user agrees; return the dialog."""
+    """Show a confirmation, and call ``act`` if the user agrees; return the dialog."""
     dialog = Confirm(title, text_lines(about), button)
     torc.push(dialog, lambda agreed: act() if agreed else None)
     return dialog
 
 
 def text_lines(about: Iterable[str]) -> list[Line]:
-    """Return plain lines of a dialog, wrapped to its width."""
+    """Return the lines of a dialog, wrapped to its width."""
     return [[(line, "text")] for text in about for line in wrap(text, WIDTH) or [""]]
 
 
@@ -77,7 +77,6 @@ class WorkflowActions:
         """Workflows whose runner was asked to stop: the next stop kills."""
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the commands that are carried out here."""
         handlers: dict[str, OnWorkflow] = {
             **{command: partial(act, actions) for command, actions in ON_WORKFLOWS.items()},
             START.id: start,
@@ -114,7 +113,7 @@ def act(
     flags: Mapping[str, Any] | None = None,
     note: str = "",
 ) -> None:
-    """Carry out an action on the workflow, after a question where it needs one.
+    """Run an action on the workflow, after confirmation if needed.
 
     Of two actions, the one is taken that changes the flag of the workflow. ``flags`` are arguments
     for its function, ``note`` is added to its answer.
@@ -154,7 +153,7 @@ def act(
 def _refuse(
     action: UserAction, torc: AppPort, workflow: Workflow, refusal: str, again: OnWorkflow
 ) -> None:
-    """Show a refusal; where running jobs are the reason, take those of lost runners first."""
+    """Show a refusal, unless freeing the jobs of lost runners makes the action legal."""
     if not number_of(workflow.counts, HELD - action.legal):
         torc.notify(refusal, severity="error")
         return
@@ -176,12 +175,12 @@ def _refuse(
 
 
 def _changes(action: UserAction, workflow: Workflow) -> bool:
-    """Return whether the action sets a flag of the workflow that it has not."""
+    """Return whether the action would change its flag of the workflow."""
     return action.sets is not None and getattr(workflow, action.sets[0]) is not action.sets[1]
 
 
 def drop(torc: AppPort, workflow: Workflow) -> None:
-    """Take the jobs from a runner, after a question that names it."""
+    """Drop a runner after confirmation."""
 
     def ask(runner: workflow_dialogs.RunnerSize) -> None:
         named = f"runner {runner.id} on {runner.hostname}"
@@ -202,7 +201,7 @@ def drop(torc: AppPort, workflow: Workflow) -> None:
 
 
 def start(torc: AppPort, workflow: Workflow) -> None:
-    """Start a runner; ask first where the workflow has one."""
+    """Start a runner; ask first if the workflow already has one."""
 
     def found(runners: Sequence[workflow_dialogs.RunnerSize]) -> None:
         if not runners:

@@ -41,7 +41,6 @@ class WorkflowRows(ListRows):
         self.words: list[str] = []
 
     def keys(self, sort: str | None, reverse: bool) -> Sequence[Key]:
-        """Return the ids of the workflows to show, in order."""
         keys = super().keys(sort or "id", reverse if sort else not reverse)
         return [key for key in keys if self._passes(self.records[key])]
 
@@ -92,13 +91,13 @@ class WorkflowRows(ListRows):
 
 
 def _found(word: str, parts: Mapping[str, str], text: str) -> bool:
-    """Return whether a workflow has a word; ``state:failed`` looks in one part only."""
+    """Return whether a workflow contains a word; ``state:failed`` searches one field only."""
     name, colon, value = word.partition(":")
     return value in parts[name] if colon and name in parts else word in text
 
 
 def settled_and_total(workflow: Workflow) -> tuple[int, int]:
-    """Return how many jobs are settled, and how many there are."""
+    """Return the number of finished jobs, and of all jobs."""
     return number_of(workflow.counts, SETTLED), sum(workflow.counts.values())
 
 
@@ -134,7 +133,7 @@ _ORDERS: Mapping[str, Callable[[Workflow], tuple[str, float]]] = {
 
 
 def progress_bar(workflow: Workflow, width: int) -> Cell:
-    """Return the statuses of the jobs as a bar; jobs that wait are only hinted at."""
+    """Return the statuses of the jobs as a bar."""
     counts = workflow.counts
     parts = [
         (counts.get(status, 0), STATUS[status].style) for status in ORDER if status not in _QUIET

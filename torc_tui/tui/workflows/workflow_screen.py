@@ -45,7 +45,7 @@ SPLIT_STEP = 0.05
 
 
 class WorkflowScreen(TorcScreen):
-    """See the module."""
+    """The screen of one workflow."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("workflow", "split")
 
@@ -190,7 +190,7 @@ class WorkflowScreen(TorcScreen):
         )
 
     def reload(self) -> None:
-        """Read everything again."""
+        """Reload everything from the database."""
         self.model.turn = self.torc.feed.follow(self.workflow_id)
 
     def _ask_graph(self, then: Callable[[Graph], None]) -> None:
@@ -208,7 +208,7 @@ class WorkflowScreen(TorcScreen):
     # -- tabs --------------------------------------------------------------------------------------
 
     async def show_tab(self, name: str) -> None:
-        """Bring a tab to the front; the keys stay where they are."""
+        """Show a tab without moving the focus."""
         await self.tabs.show(name)
         self.torc.state.set("workflow.tab", name)
         if not self.tabs.display:
@@ -218,7 +218,7 @@ class WorkflowScreen(TorcScreen):
         self.show_keys()
 
     async def choose_tab(self, name: str) -> None:
-        """Bring a tab to the front, and give it the keys if there is something to do in it."""
+        """Show a tab, and focus it unless it follows the job table."""
         await self.show_tab(name)
         if BY_NAME[name].follows_table and self.split.first.display:
             self.table.focus()
@@ -226,7 +226,6 @@ class WorkflowScreen(TorcScreen):
             self.focus_pane()
 
     def focus_pane(self) -> None:
-        """Give the keys to the pane on screen."""
         pane = self.tabs.pane
         if pane is None:
             return

@@ -29,7 +29,7 @@ _QUIET = NOT_STARTED
 
 
 class UpdatedScreen(HasApp, Protocol):
-    """The parts of the workflow screen that are brought up to date."""
+    """The parts of the workflow screen that are updated."""
 
     model: WorkflowModel
     table: JobTable
@@ -43,14 +43,14 @@ class UpdatedScreen(HasApp, Protocol):
         """Whether the screen is open."""
 
     def reload(self) -> None:
-        """Read everything again."""
+        """Reload everything from the database."""
 
     def show_keys(self) -> None:
-        """Bring the footer up to date."""
+        """Update the footer."""
 
 
 class WorkflowUpdates:
-    """Passes on news from the threads to the parts of the workflow screen."""
+    """Updates the parts of the workflow screen with records of the threads."""
 
     def __init__(self, screen: UpdatedScreen) -> None:
         self._screen = screen
@@ -59,7 +59,7 @@ class WorkflowUpdates:
     # -- what the threads found --------------------------------------------------------------------
 
     def receive(self, item: Handover) -> None:
-        """Take a record of the threads."""
+        """Handle a record of the threads."""
         model = self._model
         match item:
             case Loaded(turn, view) if turn == model.turn:
@@ -121,7 +121,6 @@ class WorkflowUpdates:
             screen.table.refresh()
 
     def machine_read(self, news: MachineNews) -> None:
-        """Take a reading of the machine."""
         screen, model = self._screen, self._model
         if news.dead != model.rows.reasons.dead:
             if model.take_runners(news.dead):
@@ -137,7 +136,7 @@ class WorkflowUpdates:
         screen.tabs.machine_changed()
 
     def reasons_changed(self, jobs: set[int]) -> None:
-        """Take notice that more is known about why these jobs are where they are."""
+        """Handle new reasons for the statuses of these jobs."""
         screen = self._screen
         if not screen.is_attached:
             return
@@ -150,13 +149,11 @@ class WorkflowUpdates:
 
     @property
     def busy(self) -> bool:
-        """Whether the next tick has work even if the threads found nothing."""
         screen, reasons = self._screen, self._model.rows.reasons
         waiting = screen.table.reordering.is_due or bool(reasons.unexplained)
         return waiting or screen.tabs.busy
 
     def every_second(self, now: float) -> None:
-        """Show what changes with time alone."""
         model = self._model
         model.tick(now)
         if model.loaded:
@@ -166,7 +163,6 @@ class WorkflowUpdates:
             self._screen.tabs.every_second(now)
 
     def every_tick(self, now: float) -> None:
-        """Do postponed work."""
         screen = self._screen
         if screen.table.reordering.run(screen.table, now):
             screen.filter.say_shown()
@@ -174,7 +170,7 @@ class WorkflowUpdates:
         screen.tabs.every_tick()
 
     def show_header(self) -> None:
-        """Bring the header up to date."""
+        """Update the header."""
         self._screen.header.state = header_state(self._model, self._screen.torc)
 
 
@@ -214,7 +210,7 @@ def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
 
 
 def _absent(reports: Sequence[Reason]) -> str:
-    """Return the first runner without a heartbeat and since when; the machine tab says more."""
+    """Return the first silent runner and since when."""
     for reason in reports:
         if reason.kind in (Kind.RUNNER_SILENT, Kind.RUNNER_EXPIRED):
             return sanitize(sentence(because(Kind.RUNNER_SILENT, **dict(reason.arguments))))

@@ -25,7 +25,7 @@ from torc_tui.wording import count
 
 
 class WorkflowsScreen(TorcScreen):
-    """See the module."""
+    """The list of workflows."""
 
     CONTEXTS: ClassVar[tuple[str, ...]] = ("workflows",)
 
@@ -50,7 +50,6 @@ class WorkflowsScreen(TorcScreen):
 
     @property
     def workflow(self) -> Workflow | None:
-        """Return the workflow under the cursor."""
         key = self.table.cursor
         return self.rows.records.get(key) if isinstance(key, int) else None
 
