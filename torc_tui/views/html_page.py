@@ -122,6 +122,8 @@ def page(title: str, parts: Iterable[str], *, style: str = "") -> str:
 
 def text(value: str, most: int = 2000) -> str:
     """Return a text of a user as HTML on one line: markup in it is shown, not used."""
+    if len(value) <= most and value.isascii() and value.isprintable():
+        return escape(value)
     return escape(one_line(value, most))
 
 

@@ -1,7 +1,7 @@
 """Write a report as one JSON record.
 
 Input: `Report`. Output: plain values. The contents of embedded files are left out: their paths say
-where they are.
+where they are. What was not measured is left out of a result.
 """
 
 from __future__ import annotations
@@ -36,12 +36,11 @@ def record(report: Report) -> dict[str, Any]:
         "timeline": [
             {
                 "job_id": one.job_id,
-                "name": one.name,
                 "compute_node_id": one.node_id,
-                "gpus": list(one.gpus),
+                **({"gpus": list(one.gpus)} if one.gpus else {}),
                 "status": "running" if one.running else one.status.word,
-                "started_at": one.started_at,
-                "ended_at": None if one.running else one.ended_at,
+                "started_at": round(one.started_at, 3),
+                "ended_at": None if one.running else round(one.ended_at, 3),
             }
             for one in report.attempts
         ],
@@ -93,7 +92,11 @@ def _result(job: JobUse) -> dict[str, Any]:
     used: dict[str, Any] = {}
     if job.attempt is not None:
         used = {**asdict(job.attempt), "seconds": job.attempt.seconds}
-        used["status"] = job.attempt.status.word
+        used = {
+            name: round(value, 3) if isinstance(value, float) else value
+            for name, value in used.items()
+            if value is not None
+        }
     return {
         **used,
         "job_id": job.id,
