@@ -331,3 +331,38 @@ def test_jobs_of_a_lost_runner_are_freed_first(store: Store, tmp_path: Path, act
         else:
             done = function_of(action)(store, [a], actor=ME)
             assert done.moved == ([a] if legal else [])
+
+
+BEHIND = """
+name: w
+jobs:
+  - {name: a, command: x}
+  - {name: b, command: x, depends_on: [a]}
+  - {name: c, command: x, depends_on: [b]}
+  - {name: d, command: x}
+"""
+
+
+def test_enabled_jobs_are_waited_for_again(store: Store, tmp_path: Path) -> None:
+    """Dependents that have become ready without the job, and have not started, wait again."""
+    wf = make(store, tmp_path, BEHIND)
+    operations.initialize(store, wf)
+    jobs = ids(store, wf)
+    acts.disable_jobs(store, [jobs["a"]])
+    assert states(store, wf) == {"a": "disabled", "b": "ready", "c": "blocked", "d": "ready"}
+    acts.enable_jobs(store, [jobs["a"]])
+    assert states(store, wf) == {"a": "ready", "b": "blocked", "c": "blocked", "d": "ready"}
+    kinds = [event.kind for event in list_events(store, wf) if event.job_id == jobs["b"]]
+    assert kinds[-1] == "job_blocked"
+
+
+@pytest.mark.parametrize("act", ["cancel_jobs", "disable_jobs"])
+def test_before_the_first_run_other_jobs_stay(store: Store, tmp_path: Path, act: str) -> None:
+    wf = make(store, tmp_path, BEHIND)
+    getattr(acts, act)(store, [ids(store, wf)["a"]])
+    after = "canceled" if act == "cancel_jobs" else "disabled"
+    assert states(store, wf) == {"a": after, **dict.fromkeys("bcd", "uninitialized")}
+    assert operations.needs_initialization(workflows.get_workflow(store, wf))
+    operations.initialize(store, wf, once=True)
+    b, c = ("canceled", "canceled") if act == "cancel_jobs" else ("ready", "blocked")
+    assert states(store, wf) == {"a": after, "b": b, "c": c, "d": "ready"}

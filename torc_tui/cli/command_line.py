@@ -167,8 +167,8 @@ def _workflow_called(program: str, options: GlobalOptions, words: Sequence[str])
         if first in _OF_UPSTREAM or _similar(first, _FIRST_WORDS):
             return None
         raise UsageError(
-            f"there is no command {first}, and the workflows cannot be read: {error}",
-            hint=error.hint or f"`{program} --help` lists the commands",
+            f"cannot look for a workflow {first!r}: {error}",
+            hint=error.hint or f"{first} is no command; `{program} --help` lists the commands",
         ) from error
 
 

@@ -220,8 +220,7 @@ def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = No
         rows: list[EventRow] = [
             ("job_disabled", job.id, {"reason": reason.to_json()}) for job in jobs
         ]
-        initialized = any(job.status is not JobStatus.UNINITIALIZED for job in jobs)
-        return rows + (user_actions.put_back(conn, workflow_id, freed, at) if initialized else [])
+        return rows + user_actions.put_back(conn, workflow_id, freed, at)
 
     done = on_jobs(store, catalog.DISABLE, job_ids, act, actor)
     done.dependents = 0  # they are freed, not disabled
@@ -229,10 +228,12 @@ def disable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = No
 
 
 def enable_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
-    """Let disabled jobs take part again."""
+    """Let disabled jobs take part again; jobs behind them that have not started wait for them."""
 
     def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
         chosen = [job.id for job in jobs]
+        after = user_actions.followers(conn, chosen)
+        chosen += [one.id for one in after if one.status is JobStatus.READY]
         user_actions.reset(conn, chosen)
         return user_actions.put_back(conn, workflow_id, chosen, at)
 

@@ -127,10 +127,11 @@ def initialize(
         append(conn, workflow_id, [], at=now)
         workflow = workflows.read_workflow(conn, workflow_id)
         counts = dict(workflow.counts)
-        if once and not _untouched(status for status, number in counts.items() if number):
+        if once and not needs_initialization(workflow):
             return InitReport(workflow_id=workflow_id, run_id=workflow.run_id, counts=counts)
         check_workflow(catalog.INITIALIZE, workflow)
-        conn.execute(sql.RESET_JOBS, workflow_id=workflow_id)
+        if workflow.run_id or not once:  # the first run keeps what users have canceled before
+            conn.execute(sql.RESET_JOBS, workflow_id=workflow_id)
         run_id = conn.value(sql.NEXT_RUN, workflow_id=workflow_id)
         scheduling.set_file_times(conn, times)
         dependency_counters.recount(conn, workflow_id)
@@ -187,8 +188,12 @@ def _file_times(
 
 
 def needs_initialization(workflow: Workflow) -> bool:
-    """Return whether a run must begin with an initialization: every job is uninitialized."""
-    return _untouched(workflow.counts)
+    """Return whether a run must begin with an initialization.
+
+    Every job is uninitialized, or some are and there was no run yet.
+    """
+    is_new = not workflow.run_id and bool(workflow.counts.get(JobStatus.UNINITIALIZED))
+    return is_new or _untouched(workflow.counts)
 
 
 def _untouched(statuses: Iterable[JobStatus]) -> bool:

@@ -168,7 +168,12 @@ def settle_ended(
 
 
 def resettle(conn: Connection, workflow_id: int, at: float) -> list[EventRow]:
-    """Recount after a user action, then release jobs that wait for nothing more."""
+    """Recount after a user action, then release jobs that wait for nothing more.
+
+    In a workflow that was never initialized, the first run does that.
+    """
+    if conn.value(sql.RUN_OF_WORKFLOW, workflow_id=workflow_id) == 0:
+        return []
     recount(conn, workflow_id)
     events = place_uninitialized(conn, workflow_id, at)
     free = _waiting(conn.rows(sql.FREE, workflow_id=workflow_id))
