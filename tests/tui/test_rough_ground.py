@@ -381,6 +381,26 @@ async def test_a_folded_group_is_shown_as_a_whole(place: Place) -> None:
         await until(pilot, "job 7 of fit_{i}")
 
 
+async def test_requested_and_used_of_a_group(place: Place) -> None:
+    """The page of a group compares the highest peak of its jobs with what they request."""
+    place.workflow(
+        'name: many\njobs: [{name: "fit_{i}", command: "true", parameters: {i: "1:30"},'
+        " resource_requirements: r}]\n"
+        "resource_requirements: [{name: r, num_cpus: 2, memory: 4g, runtime: PT1H}]"
+    )
+    acts.initialize(place.store, 1, actor="bob@there")
+    with place.store.write() as conn:
+        for job, memory in ((3, 1 << 30), (4, 3 << 30)):
+            execute(
+                conn,
+                "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, status, started_at,"
+                f" ended_at, peak_memory, peak_cpu_percent) VALUES (1, {job}, 1, 1, 5, 0, 90,"
+                f" {memory}, 150.0)",
+            )
+    async with place.app().run_test(size=(160, 50)) as pilot:
+        await until(pilot, "Resources", "peak 3 GiB, mean 2 GiB", "75 %", "peak 1.5, mean 1.5")
+
+
 async def test_choices_outlast_a_lost_connection(place: Place, tmp_path: Path) -> None:
     """What was chosen is written soon, not only when the app is left."""
     state = tmp_path / "app.json"

@@ -58,6 +58,17 @@ def read_use(conn: Connection, workflow_id: int, run_id: int | None = None) -> W
     )
 
 
+def group_use(store: Store, workflow_id: int, group: str) -> WorkflowUse:
+    """Return the use of the jobs of one group by their last attempts; raise NotFound."""
+    with store.read() as conn:
+        workflow = workflows.read_workflow(conn, workflow_id)
+        rows = conn.rows(sql.JOB_USE_OF_GROUP, workflow_id=workflow_id, group=group)
+        requirements = workflows.read_requirements(conn, workflow_id)
+    return WorkflowUse(
+        workflow_id, workflow.name, workflow.run_id, list(map(_job, rows)), requirements
+    )
+
+
 class RunAttempt(NamedTuple):
     """When and where an attempt ran; ``ended_at`` is None while it runs."""
 

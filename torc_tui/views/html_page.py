@@ -46,6 +46,7 @@ table.sortable th:hover { color: var(--accent) }
 th[aria-sort=ascending]::after { content: " \\2191"; color: var(--accent) }
 th[aria-sort=descending]::after { content: " \\2193"; color: var(--accent) }
 td.n, th.n { text-align: right; white-space: nowrap }
+td.n + td:not(.n), th.n + th:not(.n) { padding-left: 16px }
 pre { background: var(--raised); border: 1px solid var(--line); border-radius: 8px;
   padding: 12px 16px; overflow-x: auto; font: 12.5px/1.45 ui-monospace, Menlo, Consolas,
   monospace; }

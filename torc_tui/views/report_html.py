@@ -31,6 +31,7 @@ _STYLE = """
 .t-lane { fill: var(--soft); font: 11px ui-sans-serif, system-ui, sans-serif }
 .t-grid { stroke: var(--line); stroke-width: 1 } .t-ok { fill: var(--accent) }
 .t-bad { fill: var(--bad) } .t-off { fill: var(--soft) }
+.t-ok, .t-bad, .t-off, .t-run { rx: 2px }
 .t-run { fill: var(--accent); fill-opacity: .45 }
 """
 

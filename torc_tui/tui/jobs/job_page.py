@@ -21,9 +21,10 @@ from torc_tui.tui.jobs.page import (
     more_line,
     wrapped,
 )
-from torc_tui.tui.jobs.usage_table import attempts_table, usage_table
+from torc_tui.tui.jobs.usage_table import attempts_table, group_table, usage_table
 from torc_tui.tui.look.status_icons import STATUS, SUSPENDED
 from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
+from torc_tui.views.resource_use import GroupUse
 from torc_tui.views.run_progress import Durations
 from torc_tui.views.status_bar import MOST_TELLING
 from torc_tui.wording import clock, elapsed, exit_code, listed, moment, size
@@ -231,6 +232,7 @@ def group_page(
     jobs: Mapping[int, Job],
     *,
     durations: Durations | None,
+    use: Sequence[GroupUse] = (),
     reason: Callable[[Job], str],
     width: int,
 ) -> Page:
@@ -247,6 +249,8 @@ def group_page(
         spread = f" ± {elapsed(durations.deviation)}" if durations.count > 2 else ""
         mean = (elapsed(durations.mean) + spread, "text")
         out.add([], heading("Time"), labeled("on average", mean))
+    if use:
+        out.add([], *group_table(use, width))
     for status in (*sorted(TROUBLED), JobStatus.RUNNING):
         if group.counts[status]:
             _add_jobs(out, group, status, jobs, reason, width)

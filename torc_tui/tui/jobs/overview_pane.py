@@ -20,11 +20,14 @@ from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 
 if TYPE_CHECKING:
     from torc_tui.store.database import Store
+    from torc_tui.views.resource_use import GroupUse
 
 PATIENCE = 3
 """Ticks that a newly selected job waits for its details before it is shown without them."""
 STDERR_LINES = 6
 """Lines of the standard error of a failed job."""
+REREAD = 5000
+"""Jobs of a group whose use of resources is read again while they run."""
 READ = 200
 """Neighbours that are read, for the counts of their statuses."""
 
@@ -64,6 +67,7 @@ class OverviewPane(Pane):
         self.cursor: int | None = None
         """The number of the line under the cursor, among those that lead to jobs."""
         self.canvas = OverviewCanvas(empty="no job selected")
+        self._use: tuple[str, list[GroupUse]] = ("", [])
         self._shows = 0
         self._late = 0
         self._turned = False
@@ -86,6 +90,9 @@ class OverviewPane(Pane):
                 self._shows = self._late = 0
                 self.cursor = None
                 self.canvas.to_top()
+            if self._use[0] != self.group.name:
+                self._use = self.group.name, []
+                self._ask_use(self.group)
             self.paint()
             return
         if job is not None:
@@ -126,6 +133,8 @@ class OverviewPane(Pane):
         job = self.job
         if self._turned or (job is not None and job.status is JobStatus.RUNNING):
             self._turned = False
+            if self.group is not None and len(self.group.jobs) <= REREAD:
+                self._ask_use(self.group)
             self.paint()
 
     def on_resize(self) -> None:
@@ -145,6 +154,19 @@ class OverviewPane(Pane):
         job = self.job
         if job is not None and job.id == job_id:
             self.details, self._late = details, 0
+            self.paint()
+
+    def _ask_use(self, group: JobGroup) -> None:
+        name, workflow_id = group.name, self.model.workflow_id
+        self.ask(
+            "group use",
+            lambda source: read_use(source.store, workflow_id, name),
+            lambda answer: self._take_use(name, answer),
+        )
+
+    def _take_use(self, name: str, use: list[GroupUse]) -> None:
+        self._use = name, use
+        if self.group is not None and self.group.name == name:
             self.paint()
 
     def paint(self) -> None:
@@ -184,6 +206,7 @@ class OverviewPane(Pane):
             group,
             view.jobs,
             durations=view.durations.get(group.name),
+            use=self._use[1] if self._use[0] == group.name else (),
             reason=self.model.rows.reasons.why,
             width=width,
         )
@@ -227,6 +250,15 @@ class OverviewPane(Pane):
             self.host.go_to_job(self.shown.links[self.cursor], focus=False)
         else:
             self.host.explain_job()
+
+
+def read_use(store: Store, workflow_id: int, group: str) -> list[GroupUse]:
+    """Return requested and used of a job group; called in the reader thread."""
+    from torc_tui.store.job_use import group_use
+    from torc_tui.views.resource_use import by_group
+
+    found = group_use(store, workflow_id, group)
+    return by_group(found.jobs, found.requirements)
 
 
 def read_details(store: Store, job_id: int) -> Details:

@@ -11,6 +11,7 @@ from torc_tui.status import HELD, JobStatus
 from torc_tui.tui.jobs.page import LABEL, Details, Record, folded, heading, labeled
 from torc_tui.tui.look.status_icons import STATUS
 from torc_tui.tui.look.text_layout import Line, Span, bar, fit, sanitize
+from torc_tui.views.resource_use import GroupUse, Resource
 from torc_tui.wording import clock, duration, elapsed, moment, sentence, size
 
 HIGH = 0.9
@@ -63,6 +64,28 @@ def usage_table(
     if used.get("cpu_time"):
         out.append(labeled("CPU time", (" " * 11, ""), (duration(used["cpu_time"]), "text")))
     return [*out, []]
+
+
+def group_table(groups: Sequence[GroupUse], width: int) -> list[Line]:
+    """Return requested and used of a job group; the bar is the share of the highest peak."""
+    if not groups:
+        return []
+    cells = max(6, min(20, width - 50))
+    head = (fit("requested", 11) + "used", "faint")
+    return [
+        heading(fit("Resources", LABEL + 1), head),
+        *(_usage_line(_group_usage(one), cells) for one in groups),
+    ]
+
+
+def _group_usage(one: GroupUse) -> Usage:
+    label = {Resource.CPU: "CPUs", Resource.GPU_MEMORY: "GPU memory", Resource.RUNTIME: "time"}
+    wanted = "–" if one.requested is None else one.words(one.requested)
+    text = f"peak {one.words(one.peak)}, mean {one.words(one.mean)}"
+    if one.resource is Resource.CPU:
+        wanted, text = wanted.partition(" ")[0], text.replace(" CPUs", "").replace(" CPU", "")
+    limited = one.resource is not Resource.CPU
+    return Usage(label.get(one.resource, "memory"), wanted, one.share, text, limited)
 
 
 def _usage_line(row: Usage, cells: int) -> Line:
