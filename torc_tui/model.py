@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from torc_tui.reasons import Reason
 from torc_tui.status import JobStatus, WorkflowState, workflow_state
@@ -741,3 +741,44 @@ class Workflow:
             interrupted=self.interrupted,
             ignored=self.ignored,
         )
+
+
+class FailedAttempt(NamedTuple):
+    """An attempt that failed.
+
+    ``is_open``: the job has not run again since then, and does not wait for another attempt.
+    """
+
+    job_id: int
+    name: str
+    group: str
+    run_id: int
+    attempt_id: int
+    ended_at: float
+    cause: str
+    return_code: int | None
+    reason: Reason | None
+    signature: str | None
+    hostname: str
+    stdout: str | None
+    stderr: str | None
+    is_open: bool
+
+
+class CanceledJob(NamedTuple):
+    """A job that was canceled; its reason names the dependency that did not succeed."""
+
+    job_id: int
+    name: str
+    reason: Reason | None
+
+
+class Artifact(NamedTuple):
+    """A file or record that jobs write or read; ``state`` of a record is empty or written."""
+
+    kind: Literal["file", "user_data"]
+    id: int
+    name: str
+    producers: Sequence[int]
+    consumers: Sequence[int]
+    state: str = ""

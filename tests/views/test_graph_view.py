@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from torc_tui.model import EdgeKind, Job
+from torc_tui.model import Artifact, EdgeKind, Job
 from torc_tui.status import JobStatus
 from torc_tui.views.graph_drawing import Drawing
 from torc_tui.views.graph_export import export
 from torc_tui.views.graph_layout import Box, Layout, layout
-from torc_tui.views.graph_model import Data, Graph
+from torc_tui.views.graph_model import Graph
 from torc_tui.views.graph_scene import Scene
 from torc_tui.views.status_bar import strip
 
@@ -37,7 +37,9 @@ def pipeline(count: int = 5) -> Graph:
         (5, -3, EdgeKind.REGEX, None)
     ]
     return Graph(
-        jobs, edges, [Data("file", 7, "data.csv", [1], [10 + i for i in range(count)], "exists")]
+        jobs,
+        edges,
+        [Artifact("file", 7, "data.csv", [1], [10 + i for i in range(count)], "exists")],
     )
 
 
@@ -115,7 +117,7 @@ def test_files_stand_between_their_writers_and_readers() -> None:
 
 def test_files_with_the_same_ends_fold() -> None:
     jobs = [*members("a", 1, 3), *members("b", 10, 3)]
-    data = [Data("file", i, f"f_{i}.txt", [1 + i], [10 + i]) for i in range(3)]
+    data = [Artifact("file", i, f"f_{i}.txt", [1 + i], [10 + i]) for i in range(3)]
     graph = Graph(jobs, [(10 + i, 1 + i, EdgeKind.FILE, i) for i in range(3)], data)
     assert shown(graph.scene(data=True)) == {("a_{i}", "f_#.txt ×3"), ("f_#.txt ×3", "b_{i}")}
 

@@ -14,7 +14,7 @@ from torc_tui.cli.call import Call
 from torc_tui.status import JobStatus
 from torc_tui.store import relations, workflows
 from torc_tui.views.graph_export import export
-from torc_tui.views.graph_model import Data, Graph
+from torc_tui.views.graph_model import Graph
 from torc_tui.views.graph_scene import Scene
 
 
@@ -23,7 +23,7 @@ def graph(call: Call) -> None:
     options = call.options
     workflow_id = call.workflow_id(options.workflow)
     found = workflows.snapshot(call.store, workflow_id)
-    data = map(Data._make, relations.artifacts(call.store, workflow_id)) if options.data else ()
+    data = relations.artifacts(call.store, workflow_id) if options.data else ()
     whole = Graph(found.jobs, relations.edges(call.store, workflow_id), data)
     if options.no_fold:
         keys = [group.key for group in whole.groups]

@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from torc_tui import settings
 from torc_tui.cli.diagnostics import note, say
@@ -27,20 +27,10 @@ if TYPE_CHECKING:
     from torc_tui.cli.call import Call
     from torc_tui.model import Workflow
     from torc_tui.store.database import Store
+    from torc_tui.store.sql import WorkflowsOfNameRow
 
 
-class _Named(Protocol):
-    """What `newest` looks at."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def directory(self) -> str | None: ...
-
-
-W = TypeVar("W", bound=_Named)
+W = TypeVar("W", bound="Workflow | WorkflowsOfNameRow")
 
 _SHOWN = 10
 """How many workflows an error or a question lists."""

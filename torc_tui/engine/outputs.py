@@ -93,12 +93,12 @@ class DeclaredOutputs:
         files = self._groups.get(group_id)
         if files is None:
             with self._store.read() as conn:
-                rows = conn.rows(sql.GROUP_PATHS, group_id=group_id)
+                rows = conn.rows(sql.FILES_OF_GROUP, group_id=group_id)
             files = []
-            for file_id, name, path in rows:
-                absolute = os.path.join(self._directory, path)
+            for row in rows:
+                absolute = os.path.join(self._directory, row.path)
                 shown = absolute.removeprefix(self._directory)
-                files.append(OutputFile(file_id, name, absolute, shown))
+                files.append(OutputFile(row.id, row.name, absolute, shown))
             if len(self._groups) >= _CACHED_GROUPS:
                 self._groups.clear()
             self._groups[group_id] = files

@@ -181,7 +181,7 @@ def _is_other(old: FileState | None, now: States, key: int) -> bool:
 
 
 def _versions(conn: Connection, group_id: int) -> dict[int, int]:
-    return {row.id: row.version for row in conn.rows(sql.VERSIONS_OF_GROUP, group_id=group_id)}
+    return {row.id: row.version for row in conn.rows(sql.USER_DATA_OF_GROUP, group_id=group_id)}
 
 
 class CutOff:

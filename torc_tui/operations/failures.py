@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torc_tui.errors import NotFound
+from torc_tui.model import FailedAttempt
 from torc_tui.operations.stderr_tail import end_of_file
 from torc_tui.store import log_files
 from torc_tui.store.database import Store
-from torc_tui.store.log_files import FailedAttempt
 from torc_tui.views.failure_groups import FailureGroup, fold
 from torc_tui.views.failure_signature import (
     TAIL,

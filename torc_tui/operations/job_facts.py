@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -226,24 +226,11 @@ def grown_of(record: dict[str, Any]) -> Reason | None:
     return because(Kind.GROWN, **changes) if changes else None
 
 
+_FIELDS = frozenset(field.name for field in fields(Job)) - {"values"}
+
+
 def job_of(record: dict[str, Any]) -> Job:
     """Return the row of a job from its record."""
-    return Job(
-        id=record["id"],
-        name=record["name"],
-        status=JobStatus.from_word(record["status"]),
-        group=record["group"],
-        priority=record["priority"],
-        held=record["held"],
-        attempt_id=record["attempt_id"],
-        requirement_id=record["resource_requirements_id"],
-        compute_node_id=record["compute_node_id"],
-        started_at=record["started_at"],
-        ended_at=record["ended_at"],
-        return_code=record["return_code"],
-        reason=record["reason"],
-        not_before=record["not_before"],
-        hold_reason=record["hold_reason"],
-        suspended=record["suspended"],
-        ignored=record["ignored"],
-    )
+    values = {name: value for name, value in record.items() if name in _FIELDS}
+    values["status"] = JobStatus.from_word(record["status"])
+    return Job(**values, requirement_id=record["resource_requirements_id"])

@@ -13,10 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from torc_tui.errors import Refused
 from torc_tui.status import HELD, JobStatus, number_of
+
+if TYPE_CHECKING:
+    from torc_tui.model import Job, Workflow
+    from torc_tui.store.user_actions import JobState
 
 ANY = frozenset(JobStatus)
 """The action is legal in every status."""
@@ -122,48 +126,14 @@ class UserAction(NamedTuple):
     """Rank in the footer, 1 first; 0: not there."""
 
 
-class JobLike(Protocol):
-    """The properties of a job that decide whether an action applies."""
+if TYPE_CHECKING:
+    JobLike = Job | JobState
+    """A job with the properties that decide whether an action applies."""
+else:
+    JobLike = Any
 
-    @property
-    def id(self) -> int:
-        """Return the id."""
-
-    @property
-    def name(self) -> str:
-        """Return the name."""
-
-    @property
-    def status(self) -> JobStatus:
-        """Return the status."""
-
-    @property
-    def held(self) -> bool:
-        """Return whether the job is held."""
-
-    @property
-    def suspended(self) -> bool:
-        """Return whether the job is suspended."""
-
-
-class WorkflowLike(Protocol):
-    """The properties of a workflow that decide whether an action applies."""
-
-    @property
-    def id(self) -> int:
-        """Return the id."""
-
-    @property
-    def is_archived(self) -> bool:
-        """Return whether the workflow is archived."""
-
-    @property
-    def counts(self) -> Mapping[JobStatus, int]:
-        """Return the number of jobs per status."""
-
-
-J = TypeVar("J", bound=JobLike)
-J_co = TypeVar("J_co", bound=JobLike, covariant=True)
+J = TypeVar("J", bound="JobLike")
+J_co = TypeVar("J_co", bound="JobLike", covariant=True)
 
 
 class Selection(NamedTuple, Generic[J_co]):
@@ -211,7 +181,7 @@ _STANDING = {
 }
 
 
-def workflow_refusal(action: UserAction, workflow: WorkflowLike) -> str | None:
+def workflow_refusal(action: UserAction, workflow: Workflow) -> str | None:
     """Return why the action does not apply to the workflow; None if it does."""
     if workflow.is_archived and not action.archived:
         reason = "it is archived"
@@ -227,7 +197,7 @@ def workflow_refusal(action: UserAction, workflow: WorkflowLike) -> str | None:
     return f"cannot {action.verb} workflow {workflow.id}: {reason}"
 
 
-def check_workflow(action: UserAction, workflow: WorkflowLike) -> None:
+def check_workflow(action: UserAction, workflow: Workflow) -> None:
     """Raise Refused if the action does not apply to the workflow."""
     refusal = workflow_refusal(action, workflow)
     if refusal is None:

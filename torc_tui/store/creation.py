@@ -6,8 +6,8 @@ Input: a plan, whose names are resolved. Output: the id of the workflow. Jobs ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
@@ -28,22 +28,8 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.encoding import dumps
 
-
-@dataclass(frozen=True, slots=True)
-class _Ids:
-    """The first ids of the parts of a workflow, named like their tables."""
-
-    workflow: int
-    job: int
-    gate: int
-    file: int
-    file_group: int
-    user_data: int
-    user_data_group: int
-    resource_requirements: int
-    failure_handler: int
-    slurm_scheduler: int
-    action: int
+_Ids = Mapping[str, int]
+"""The first ids of the parts of a workflow, by table."""
 
 
 def create(
@@ -76,22 +62,22 @@ def create(
         "action": len(spec.actions),
     }
     with store.write() as conn:  # a separate transaction: unused ids cost nothing, a long lock does
-        ids = _Ids(**{table: conn.allocate(table, count) for table, count in counts.items()})
+        ids = {table: conn.allocate(table, count) for table, count in counts.items()}
     jobs = _job_columns(plan, ids, store.connection().columns(sql.INSERT_JOBS))
     edges = _edge_columns(plan, ids)
     with store.write() as conn:
-        _insert_workflow(conn, spec, ids.workflow, name or spec.name, user, directory, at)
-        insert_requirements(conn, ids.workflow, ids.resource_requirements, plan.requirements)
+        _insert_workflow(conn, spec, ids["workflow"], name or spec.name, user, directory, at)
+        insert_requirements(conn, ids["workflow"], ids["resource_requirements"], plan.requirements)
         _insert_handlers(conn, plan, ids)
-        conn.insert(sql.INSERT_JOBS, workflow_id=ids.workflow, **jobs)
+        conn.insert(sql.INSERT_JOBS, workflow_id=ids["workflow"], **jobs)
         _insert_gates(conn, plan, ids)
-        conn.insert(sql.INSERT_DEPENDENCIES, workflow_id=ids.workflow, **edges)
+        conn.insert(sql.INSERT_DEPENDENCIES, workflow_id=ids["workflow"], **edges)
         _insert_files(conn, plan, ids)
         _insert_user_data(conn, plan, ids, at, actor)
         told = {"name": name or spec.name, "jobs": len(plan.jobs)}
         news = [("workflow_created", None, told)]
-        event_log.append(conn, ids.workflow, news, at=at, actor=actor)
-    return ids.workflow
+        event_log.append(conn, ids["workflow"], news, at=at, actor=actor)
+    return ids["workflow"]
 
 
 def _insert_workflow(
@@ -140,6 +126,12 @@ REQUIREMENT_FIELDS = tuple(
 )
 
 
+def _part(first: int, found: Sequence[Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the ids of a part of a workflow, and the attributes that are columns."""
+    values = {name: [getattr(one, name) for one in found] for name in names}
+    return {"id": range(first, first + len(found)), **values}
+
+
 def insert_requirements(
     conn: Connection, workflow_id: int, first: int, found: Sequence[ResourceRequirements]
 ) -> None:
@@ -159,9 +151,8 @@ def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
     actions = plan.spec.actions
     conn.insert(
         sql.INSERT_FAILURE_HANDLERS,
-        id=range(ids.failure_handler, ids.failure_handler + len(handlers)),
-        workflow_id=ids.workflow,
-        name=[handler.name for handler in handlers],
+        **_part(ids["failure_handler"], handlers, ["name"]),
+        workflow_id=ids["workflow"],
         rules=[
             dumps(
                 [{one.name: getattr(rule, one.name) for one in fields(rule)} for rule in each.rules]
@@ -171,20 +162,16 @@ def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
     )
     conn.insert(
         sql.INSERT_SLURM_SCHEDULERS,
-        id=range(ids.slurm_scheduler, ids.slurm_scheduler + len(schedulers)),
-        workflow_id=ids.workflow,
-        name=[scheduler.name for scheduler in schedulers],
+        **_part(ids["slurm_scheduler"], schedulers, ["name"]),
+        workflow_id=ids["workflow"],
         settings=[dumps(dict(scheduler.settings)) for scheduler in schedulers],
     )
     conn.insert(
         sql.INSERT_ACTIONS,
-        id=range(ids.action, ids.action + len(actions)),
-        workflow_id=ids.workflow,
-        trigger_type=[action.trigger_type for action in actions],
-        action_type=[action.action_type for action in actions],
-        job_ids=[dumps([ids.job + job for job in jobs]) for jobs in plan.action_jobs],
+        **_part(ids["action"], actions, ["trigger_type", "action_type", "persistent"]),
+        workflow_id=ids["workflow"],
+        job_ids=[dumps([ids["job"] + job for job in jobs]) for jobs in plan.action_jobs],
         commands=[dumps(list(action.commands)) for action in actions],
-        persistent=[action.persistent for action in actions],
         settings=[dumps(dict(action.settings)) for action in actions],
     )
 
@@ -192,27 +179,22 @@ def _insert_handlers(conn: Connection, plan: Plan, ids: _Ids) -> None:
 def _insert_gates(conn: Connection, plan: Plan, ids: _Ids) -> None:
     conn.insert(
         sql.INSERT_GATES,
-        id=range(ids.gate, ids.gate + len(plan.gates)),
-        workflow_id=ids.workflow,
+        **_part(ids["gate"], plan.gates, ()),
+        workflow_id=ids["workflow"],
         size=[len(gate.members) for gate in plan.gates],
         via=[gate.via if isinstance(gate.via, str) else None for gate in plan.gates],
     )
 
 
 def _insert_files(conn: Connection, plan: Plan, ids: _Ids) -> None:
-    conn.insert(
-        sql.INSERT_FILES,
-        id=range(ids.file, ids.file + len(plan.files)),
-        workflow_id=ids.workflow,
-        name=[file.name for file in plan.files],
-        path=[file.path for file in plan.files],
-    )
+    files = _part(ids["file"], plan.files, ["name", "path"])
+    conn.insert(sql.INSERT_FILES, workflow_id=ids["workflow"], **files)
     members = [(group, one) for group, all_ in enumerate(plan.file_groups) for one in all_]
     conn.insert(
         sql.INSERT_FILE_GROUPS,
-        group_id=[ids.file_group + group for group, _ in members],
-        file_id=[ids.file + one for _, one in members],
-        workflow_id=ids.workflow,
+        group_id=[ids["file_group"] + group for group, _ in members],
+        file_id=[ids["file"] + one for _, one in members],
+        workflow_id=ids["workflow"],
     )
 
 
@@ -223,18 +205,15 @@ def _insert_user_data(
     texts = [None if one.data is None else dumps(one.data) for one in records]
     conn.insert(
         sql.INSERT_USER_DATA,
-        id=range(ids.user_data, ids.user_data + len(records)),
-        workflow_id=ids.workflow,
-        name=[one.name for one in records],
-        is_ephemeral=[one.is_ephemeral for one in records],
+        **_part(ids["user_data"], records, ["name", "is_ephemeral", "declared"]),
+        workflow_id=ids["workflow"],
         data=texts,
         version=[int(text is not None) for text in texts],
         json_schema=[None if one.schema is None else dumps(one.schema) for one in records],
-        declared=[one.declared for one in records],
     )
     conn.insert(
         sql.INSERT_USER_DATA_VERSIONS,
-        user_data_id=[i for i, text in enumerate(texts, ids.user_data) if text is not None],
+        user_data_id=[i for i, text in enumerate(texts, ids["user_data"]) if text is not None],
         version=1,
         data=[text for text in texts if text is not None],
         written_at=at,
@@ -243,9 +222,9 @@ def _insert_user_data(
     members = [(group, one) for group, all_ in enumerate(plan.user_data_groups) for one in all_]
     conn.insert(
         sql.INSERT_USER_DATA_GROUPS,
-        group_id=[ids.user_data_group + group for group, _ in members],
-        user_data_id=[ids.user_data + one for _, one in members],
-        workflow_id=ids.workflow,
+        group_id=[ids["user_data_group"] + group for group, _ in members],
+        user_data_id=[ids["user_data"] + one for _, one in members],
+        workflow_id=ids["workflow"],
     )
 
 
@@ -264,9 +243,9 @@ _ID_COLUMNS = {
 
 def _job_columns(plan: Plan, ids: _Ids, kinds: Mapping[str, str]) -> dict[str, Any]:
     """Return the values of the columns of all jobs; ``kinds`` are all columns with their kinds."""
-    jobs, first_record, ranks = plan.jobs, ids.user_data, rank(plan.requirements)
+    jobs, first_record, ranks = plan.jobs, ids["user_data"], rank(plan.requirements)
     specs = [job.spec for job in jobs]
-    columns: dict[str, Any] = {"id": range(ids.job, ids.job + len(jobs))}
+    columns: dict[str, Any] = {"id": range(ids["job"], ids["job"] + len(jobs))}
     for column in _JOB_FIELDS.keys() & kinds.keys():
         values = list(map(attrgetter(_JOB_FIELDS[column]), specs))
         if kinds[column] != "json":
@@ -274,7 +253,7 @@ def _job_columns(plan: Plan, ids: _Ids, kinds: Mapping[str, str]) -> dict[str, A
         elif any(values):
             columns[column] = [dumps(dict(one)) if one else None for one in values]
     for column, (name, table) in _ID_COLUMNS.items():
-        first, places = getattr(ids, table), list(map(attrgetter(name), jobs))
+        first, places = ids[table], list(map(attrgetter(name), jobs))
         columns[column] = [None if place is None else first + place for place in places]
     return columns | {
         "group": [spec.group or spec.name for spec in specs],
@@ -308,15 +287,15 @@ def _script(job: PlannedJob, first_record: int) -> str | None:
 
 def _edge_columns(plan: Plan, ids: _Ids) -> dict[str, Sequence[Any]]:
     """Return the edges in the order of the primary key, which inserts fastest."""
-    first = ids.job
-    bases = {EdgeKind.FILE: ids.file, EdgeKind.USER_DATA: ids.user_data}
+    first = ids["job"]
+    bases = {EdgeKind.FILE: ids["file"], EdgeKind.USER_DATA: ids["user_data"]}
     offsets = [bases.get(kind, 0) for kind in range(max(EdgeKind) + 1)]  # type: ignore[call-overload] # a number finds its enum
     rows = [
         (first + on, first + job, int(kind), None if via is None else offsets[kind] + via)
         for job, on, kind, via in plan.edges
     ]
     for i, gate in enumerate(plan.gates):
-        mark, kind = -(ids.gate + i), int(gate.kind)
+        mark, kind = -(ids["gate"] + i), int(gate.kind)
         via = gate.via + offsets[kind] if isinstance(gate.via, int) else None
         rows += [(first + member, mark, kind, via) for member in gate.members]
         rows += [(mark, first + waiter, kind, via) for waiter in gate.waiting]

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.errors import NotFound
-from torc_tui.model import AttemptKey, Cause, ExecutionConfig, cause_word
+from torc_tui.model import (
+    AttemptKey,
+    CanceledJob,
+    Cause,
+    ExecutionConfig,
+    FailedAttempt,
+    cause_word,
+)
 from torc_tui.reasons import Reason, decode
 from torc_tui.status import HELD, TROUBLED, JobStatus
 from torc_tui.store import sql
@@ -19,6 +26,9 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import no_workflow
 from torc_tui.store.relations import no_job
+
+if TYPE_CHECKING:
+    Attempt = sql.EndedAttemptsRow | sql.ActiveAttemptsRow | sql.FailedAttemptsRow
 
 
 def output_folder(directory: str) -> str:
@@ -77,16 +87,16 @@ class AttemptLog(NamedTuple):
     run_id: int
     attempt_id: int
     status: JobStatus
-    return_code: int | None
-    reason: Reason | None
     started_at: float | None
-    ended_at: float | None
     mode: str
     stdout: str | None
     stderr: str | None
     hostname: str | None
-    deleted: bool
-    group: str = ""
+    group: str
+    return_code: int | None = None
+    reason: Reason | None = None
+    ended_at: float | None = None
+    deleted: bool = False
 
     @property
     def streams(self) -> list[tuple[str, str]]:
@@ -143,7 +153,7 @@ def attempts(store: Store, job_id: int) -> list[AttemptLog]:
         rows = conn.rows(sql.ENDED_ATTEMPTS_OF_JOB, job_id=job_id)
         found = [_ended(context, row) for row in rows]
     if job.status in HELD:
-        found.append(_active(context, job))
+        found.append(_attempt(context, job, context.run_id))
     return found
 
 
@@ -153,7 +163,9 @@ def all_attempts(store: Store, workflow_id: int) -> list[AttemptLog]:
         context = _context(conn, workflow_id)
         ended = conn.rows(sql.ENDED_ATTEMPTS, workflow_id=workflow_id)
         active = conn.rows(sql.ACTIVE_ATTEMPTS, workflow_id=workflow_id)
-    return [_ended(context, row) for row in ended] + [_active(context, row) for row in active]
+    return [_ended(context, row) for row in ended] + [
+        _attempt(context, row, context.run_id) for row in active
+    ]
 
 
 def latest_attempts(store: Store, workflow_id: int) -> list[AttemptLog]:
@@ -162,53 +174,35 @@ def latest_attempts(store: Store, workflow_id: int) -> list[AttemptLog]:
     return [newest[job_id] for job_id in sorted(newest)]
 
 
-def _ended(context: _LogContext, row: sql.EndedAttemptsRow) -> AttemptLog:
+def _attempt(context: _LogContext, row: Attempt, run_id: int) -> AttemptLog:
+    """Return an attempt that has not ended."""
     folder = row.output_dir or context.folder
-    stem = attempt_stem(folder, context.workflow_id, row.job_id, row.run_id, row.attempt_id)
+    stem = attempt_stem(folder, context.workflow_id, row.job_id, run_id, row.attempt_id)
     mode = stdio_mode(row.stdio, context.mode)
-    own = json.loads(row.stdio).get("delete_on_success") if row.stdio else None
-    deletes = bool(context.deletes if own is None else own)
     stdout, stderr = stream_paths(stem, mode)
     return AttemptLog(
         job_id=row.job_id,
         job=row.name,
-        run_id=row.run_id,
+        run_id=run_id,
         attempt_id=row.attempt_id,
         status=JobStatus(row.status),
-        return_code=row.return_code,
-        reason=decode(row.reason),
         started_at=row.started_at,
-        ended_at=row.ended_at,
         mode=mode,
         stdout=stdout,
         stderr=stderr,
         hostname=context.hosts.get(row.compute_node_id or 0),
-        deleted=row.status == JobStatus.COMPLETED and deletes,
         group=row.group,
     )
 
 
-def _active(context: _LogContext, job: sql.ActiveAttemptsRow) -> AttemptLog:
-    folder = job.output_dir or context.folder
-    stem = attempt_stem(folder, context.workflow_id, job.job_id, context.run_id, job.attempt_id)
-    mode = stdio_mode(job.stdio, context.mode)
-    stdout, stderr = stream_paths(stem, mode)
-    return AttemptLog(
-        job_id=job.job_id,
-        job=job.name,
-        run_id=context.run_id,
-        attempt_id=job.attempt_id,
-        status=JobStatus(job.status),
-        return_code=None,
-        reason=None,
-        started_at=job.started_at,
-        ended_at=None,
-        mode=mode,
-        stdout=stdout,
-        stderr=stderr,
-        hostname=context.hosts.get(job.compute_node_id or 0),
-        deleted=False,
-        group=job.group,
+def _ended(context: _LogContext, row: sql.EndedAttemptsRow) -> AttemptLog:
+    own = json.loads(row.stdio).get("delete_on_success") if row.stdio else None
+    deletes = bool(context.deletes if own is None else own)
+    return _attempt(context, row, row.run_id)._replace(
+        return_code=row.return_code,
+        reason=decode(row.reason),
+        ended_at=row.ended_at,
+        deleted=row.status == JobStatus.COMPLETED and deletes,
     )
 
 
@@ -217,36 +211,6 @@ def _active(context: _LogContext, job: sql.ActiveAttemptsRow) -> AttemptLog:
 
 _INTERRUPTED = frozenset({Cause.STOPPED, Cause.TIME_LIMIT})
 """Ends of the runner, after which a job runs again."""
-
-
-class FailedAttempt(NamedTuple):
-    """An attempt that failed.
-
-    ``is_open``: the job has not run again since then, and does not wait for another attempt.
-    """
-
-    job_id: int
-    name: str
-    group: str
-    run_id: int
-    attempt_id: int
-    ended_at: float
-    cause: str
-    return_code: int | None
-    reason: Reason | None
-    signature: str | None
-    hostname: str
-    stdout: str | None
-    stderr: str | None
-    is_open: bool
-
-
-class CanceledJob(NamedTuple):
-    """A job that was canceled; its reason names the dependency that did not succeed."""
-
-    job_id: int
-    name: str
-    reason: Reason | None
 
 
 class Failures(NamedTuple):
@@ -263,36 +227,28 @@ def failures(store: Store, workflow_id: int, run_id: int | None = None) -> Failu
     Raise NotFound if there is no such workflow or run.
     """
     with store.read() as conn:
-        context = conn.one(sql.LOG_CONTEXT, workflow_id=workflow_id)
-        if context is None:
-            raise no_workflow(workflow_id)
+        context = _context(conn, workflow_id)
         run = context.run_id if run_id is None else run_id
         if run > context.run_id:
             raise NotFound(
                 f"workflow {workflow_id} has no run {run}", hint=f"its last run is {context.run_id}"
             )
-        attempts = _attempts(conn, context, run)
+        attempts = _failed_attempts(conn, context, run)
         rows = conn.rows(sql.CANCELED_JOBS, workflow_id=workflow_id)
     canceled = [CanceledJob(row.id, row.name, decode(row.reason)) for row in rows]
     return Failures(run, attempts, canceled if run == context.run_id else [])
 
 
-def _attempts(conn: Connection, context: sql.LogContextRow, run: int) -> list[FailedAttempt]:
-    hosts = {row.id: row.hostname for row in conn.rows(sql.HOST_NAMES, workflow_id=context.id)}
-    mode = json.loads(context.execution_config).get("stdio_mode") or "separate"
-    folder = output_folder(context.directory)
-    is_current = run == context.run_id
+def _failed_attempts(conn: Connection, context: _LogContext, run: int) -> list[FailedAttempt]:
     found = []
-    for row in conn.rows(sql.FAILED_ATTEMPTS, workflow_id=context.id, run_id=run):
+    for row in conn.rows(sql.FAILED_ATTEMPTS, workflow_id=context.workflow_id, run_id=run):
         cause = cause_word(row.cause) or Cause.EXIT.value
         if cause in _INTERRUPTED:
             continue
-        stem = attempt_stem(
-            row.output_dir or folder, context.id, row.job_id, row.run_id, row.attempt_id
-        )
         is_open = bool(row.is_last)
-        if is_current:
+        if run == context.run_id:
             is_open = row.job_status in TROUBLED and row.job_attempt == row.attempt_id
+        log = _attempt(context, row, row.run_id)
         found.append(
             FailedAttempt(
                 row.job_id,
@@ -305,8 +261,9 @@ def _attempts(conn: Connection, context: sql.LogContextRow, run: int) -> list[Fa
                 row.return_code,
                 decode(row.reason),
                 row.signature,
-                hosts.get(row.compute_node_id or 0, ""),
-                *stream_paths(stem, stdio_mode(row.stdio, mode)),
+                log.hostname or "",
+                log.stdout,
+                log.stderr,
                 is_open,
             )
         )

@@ -6,7 +6,7 @@ Nothing is written. `relations` reads how jobs depend on each other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -32,6 +32,25 @@ def _list(store: Store, listing: sql.Listing[R], workflow_id: int, wanted: Selec
         rows = conn.page(listing, wanted, workflow_id=workflow_id)
         _check(conn, workflow_id, rows)
     return rows
+
+
+def _rows(store: Store, statement: Callable[..., R], workflow_id: int) -> list[R]:
+    """Return the rows of a statement about a workflow; raise NotFound for an unknown one."""
+    with store.read() as conn:
+        rows = conn.rows(statement, workflow_id=workflow_id)
+        _check(conn, workflow_id, rows)
+    return rows
+
+
+def _one(store: Store, statement: Callable[..., R], what: str, **number: int) -> R:
+    """Return the row with an id; raise NotFound, which names what it is."""
+    with store.read() as conn:
+        row = conn.one(statement, **number)
+    if row is None:
+        command = what.replace(" ", "-")
+        hint = f"`torc {command}s list WORKFLOW` shows all {what}s"
+        raise NotFound(f"there is no {what} {next(iter(number.values()))}", hint=hint)
+    return row
 
 
 def _check(conn: Connection, workflow_id: int, rows: Sequence[Any]) -> None:
@@ -128,13 +147,7 @@ def list_files(store: Store, workflow_id: int, wanted: FileSelection | None = No
 
 def get_file(store: Store, file_id: int) -> Record:
     """Return one file; raise NotFound."""
-    with store.read() as conn:
-        row = conn.one(sql.FILE, file_id=file_id)
-    if row is None:
-        raise NotFound(
-            f"there is no file {file_id}", hint="`torc files list WORKFLOW` shows all files"
-        )
-    return record(row)
+    return record(_one(store, sql.FILE, "file", file_id=file_id))
 
 
 def required_files(store: Store, workflow_id: int) -> list[Record]:
@@ -142,10 +155,7 @@ def required_files(store: Store, workflow_id: int) -> list[Record]:
 
     These are inputs that no job makes, and outputs of completed jobs.
     """
-    with store.read() as conn:
-        rows = conn.rows(sql.FILES_NEEDED, workflow_id=workflow_id)
-        _check(conn, workflow_id, rows)
-    return [record(row) for row in rows]
+    return [record(row) for row in _rows(store, sql.FILES_NEEDED, workflow_id)]
 
 
 # -- results ---------------------------------------------------------------------------------------
@@ -161,13 +171,7 @@ def list_results(
 
 def get_result(store: Store, result_id: int) -> Record:
     """Return one result; raise NotFound."""
-    with store.read() as conn:
-        row = conn.one(sql.RESULT, result_id=result_id)
-    if row is None:
-        raise NotFound(
-            f"there is no result {result_id}", hint="`torc results list WORKFLOW` shows all results"
-        )
-    return _result(row)
+    return _result(_one(store, sql.RESULT, "result", result_id=result_id))
 
 
 def _result(row: sql.ResultRow) -> Record:
@@ -186,10 +190,7 @@ def list_requirements(store: Store, workflow_id: int) -> list[Record]:
 
     ``memory`` and ``runtime`` are as workflow files write them, and None where not declared.
     """
-    with store.read() as conn:
-        rows = conn.rows(sql.REQUIREMENTS, workflow_id=workflow_id)
-        _check(conn, workflow_id, rows)
-    return [_requirement(row) for row in rows]
+    return [_requirement(row) for row in _rows(store, sql.REQUIREMENTS, workflow_id)]
 
 
 def get_requirements(store: Store, requirement_id: int) -> Record:
@@ -225,36 +226,22 @@ def _requirement(row: sql.RequirementRow) -> Record:
 
 def list_failure_handlers(store: Store, workflow_id: int) -> list[Record]:
     """Return the failure handlers of a workflow; ``rules`` is text that holds JSON."""
-    with store.read() as conn:
-        rows = conn.rows(sql.FAILURE_HANDLERS, workflow_id=workflow_id)
-        _check(conn, workflow_id, rows)
-    return [row._asdict() for row in rows]
+    return [row._asdict() for row in _rows(store, sql.FAILURE_HANDLERS, workflow_id)]
 
 
 def list_actions(store: Store, workflow_id: int) -> list[Record]:
     """Return the actions of a workflow, and the run in which each was executed last."""
-    with store.read() as conn:
-        rows = conn.rows(sql.ACTIONS, workflow_id=workflow_id)
-        _check(conn, workflow_id, rows)
-    return [record(row) for row in rows]
+    return [record(row) for row in _rows(store, sql.ACTIONS, workflow_id)]
 
 
 def list_compute_nodes(store: Store, workflow_id: int) -> list[Record]:
     """Return the runners that a workflow has and had."""
-    with store.read() as conn:
-        rows = conn.rows(sql.COMPUTE_NODES, workflow_id=workflow_id)
-        _check(conn, workflow_id, rows)
-    return [_node(row) for row in rows]
+    return [_node(row) for row in _rows(store, sql.COMPUTE_NODES, workflow_id)]
 
 
 def get_compute_node(store: Store, node_id: int) -> Record:
     """Return one runner; raise NotFound."""
-    with store.read() as conn:
-        row = conn.one(sql.COMPUTE_NODE, node_id=node_id)
-    if row is None:
-        hint = "`torc compute-nodes list WORKFLOW` shows all compute nodes"
-        raise NotFound(f"there is no compute node {node_id}", hint=hint)
-    return _node(row)
+    return _node(_one(store, sql.COMPUTE_NODE, "compute node", node_id=node_id))
 
 
 def _node(row: sql.ComputeNodeRow) -> Record:

@@ -8,10 +8,10 @@ replaced by its jobs. Nothing is written here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from torc_tui.errors import NotFound
-from torc_tui.model import EdgeKind, Json
+from torc_tui.model import Artifact, EdgeKind, Json
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
@@ -49,17 +49,6 @@ class JobIO(NamedTuple):
     output_files: list[dict[str, Json]]
     input_user_data: list[dict[str, Json]]
     output_user_data: list[dict[str, Json]]
-
-
-class Artifact(NamedTuple):
-    """A file or record that jobs write or read; ``state`` of a record is empty or written."""
-
-    kind: Literal["file", "user_data"]
-    id: int
-    name: str
-    producers: Sequence[int]
-    consumers: Sequence[int]
-    state: str
 
 
 def dependencies(store: Store, job_id: int) -> list[Dependency]:

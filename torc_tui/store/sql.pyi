@@ -293,22 +293,23 @@ class ExportUserDataRow(NamedTuple):
     schema: str | None
 def EXPORT_USER_DATA(*, workflow_id: int) -> ExportUserDataRow: ...
 class FailedAttemptsRow(NamedTuple):
-    job_id: int
     name: str
     group: str
+    stdio: str | None
+    job_status: int
+    job_attempt: int
+    job_id: int
     run_id: int
     attempt_id: int
     status: int
     return_code: int | None
     cause: str | None
     reason: str | None
+    started_at: float
     ended_at: float
     compute_node_id: int | None
     output_dir: str | None
     signature: str | None
-    stdio: str | None
-    job_status: int
-    job_attempt: int
     is_last: bool
 def FAILED_ATTEMPTS(*, workflow_id: int, run_id: int) -> FailedAttemptsRow: ...
 class FailureHandlersRow(NamedTuple):
@@ -417,11 +418,6 @@ class GroupCountsRow(NamedTuple):
     group: str
     number: int
 def GROUP_COUNTS(*, workflow_id: int) -> GroupCountsRow: ...
-class GroupPathsRow(NamedTuple):
-    id: int
-    name: str
-    path: str
-def GROUP_PATHS(*, group_id: int) -> GroupPathsRow: ...
 class GrownRow(NamedTuple):
     requirement_id: int
     grown: str | None
@@ -1109,10 +1105,6 @@ class UserDataVersionsRow(NamedTuple):
     job: str
 def USER_DATA_VERSIONS(*, id: int) -> UserDataVersionsRow: ...
 def USER_DATA_WRITTEN_BY(*, job_id: int) -> UserDataReadByRow: ...
-class VersionsOfGroupRow(NamedTuple):
-    id: int
-    version: int
-def VERSIONS_OF_GROUP(*, group_id: int) -> VersionsOfGroupRow: ...
 class WaitsForRow(NamedTuple):
     id: int | None
 def WAITS_FOR(*, producer: int, consumer: int) -> WaitsForRow: ...

@@ -13,9 +13,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from torc_tui.reasons import Kind, Reason
+from torc_tui.model import CanceledJob, FailedAttempt
+from torc_tui.reasons import Kind
 from torc_tui.views.failure_signature import Signature
 
 _NAME = re.compile(r"\bJOB\b")
@@ -25,50 +26,6 @@ _SHORTEST = 3
 
 _MOST_VALUES = 4
 """Placeholders of a group whose values are looked for in the names of its jobs."""
-
-
-class Attempt(Protocol):
-    """The facts about a failed attempt."""
-
-    @property
-    def job_id(self) -> int:
-        """Return the id of the job."""
-
-    @property
-    def name(self) -> str:
-        """Return the name of the job."""
-
-    @property
-    def group(self) -> str:
-        """Return the name of its job group."""
-
-    @property
-    def attempt_id(self) -> int:
-        """Return the number of the attempt."""
-
-    @property
-    def ended_at(self) -> float:
-        """Return when it ended, in seconds since the epoch."""
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether the job still has that failure."""
-
-
-class Canceled(Protocol):
-    """The facts about a canceled job."""
-
-    @property
-    def job_id(self) -> int:
-        """Return the id of the job."""
-
-    @property
-    def name(self) -> str:
-        """Return the name of the job."""
-
-    @property
-    def reason(self) -> Reason | None:
-        """Return why it was canceled."""
 
 
 class Member(NamedTuple):
@@ -126,7 +83,7 @@ class FailureGroup:
 
 
 def fold(
-    attempts: Iterable[tuple[Attempt, Signature]], canceled: Sequence[Canceled]
+    attempts: Iterable[tuple[FailedAttempt, Signature]], canceled: Sequence[CanceledJob]
 ) -> list[FailureGroup]:
     """Return the groups of jobs that have not run again, by number."""
     groups: dict[object, FailureGroup] = {}
@@ -169,7 +126,7 @@ def _with_name(job: Member) -> Member:
     return job._replace(signature=job.signature._replace(message=message))
 
 
-def _add_canceled(by_name: Mapping[str, FailureGroup], canceled: Sequence[Canceled]) -> None:
+def _add_canceled(by_name: Mapping[str, FailureGroup], canceled: Sequence[CanceledJob]) -> None:
     """Add each canceled job to the group of the job at the start of its chain."""
     before = {
         job.name: job.reason["job"]

@@ -14,9 +14,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
-from torc_tui.model import Job
+from torc_tui.model import Artifact, Job
 
 if TYPE_CHECKING:
     from torc_tui.views.graph_scene import Scene
@@ -27,17 +27,6 @@ Edge = tuple[int, int, int, object]
 MOST_GROUPS = 2000
 """With more groups, jobs of no job group are folded by their names without digits."""
 DIGITS = re.compile(r"\d+")
-
-
-class Data(NamedTuple):
-    """A file or record, and the jobs that write and read it."""
-
-    kind: Literal["file", "user_data"]
-    id: int
-    name: str
-    producers: Sequence[int]
-    consumers: Sequence[int]
-    state: str = ""
 
 
 @dataclass(slots=True)
@@ -57,7 +46,7 @@ class Graph:
     """
 
     def __init__(
-        self, jobs: Iterable[Job], edges: Iterable[Edge], data: Iterable[Data] = ()
+        self, jobs: Iterable[Job], edges: Iterable[Edge], data: Iterable[Artifact] = ()
     ) -> None:
         rows = list(jobs)
         self.data = list(data)

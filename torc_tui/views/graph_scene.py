@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from torc_tui.model import EdgeKind, Job
+from torc_tui.model import Artifact, EdgeKind, Job
 from torc_tui.status import JobStatus
-from torc_tui.views.graph_model import DIGITS, Data, Graph, parents_first, reachable
+from torc_tui.views.graph_model import DIGITS, Graph, parents_first, reachable
 from torc_tui.views.status_bar import MOST_TELLING
 
 NodeKind = Literal["job", "more", "file", "user_data"]
@@ -221,7 +221,7 @@ class _SceneMaker:
         They replace the links between boxes that come from nothing but them.
         """
         index = self.graph.index
-        shared: dict[tuple[frozenset[int], frozenset[int], str], list[Data]] = {}
+        shared: dict[tuple[frozenset[int], frozenset[int], str], list[Artifact]] = {}
         for one in self.graph.data:
             writers = frozenset(self._box(job) for job in one.producers if job in index)
             readers = frozenset(self._box(job) for job in one.consumers if job in index)
@@ -237,7 +237,7 @@ class _SceneMaker:
             self.links |= {(node, reader): 0 for reader in readers - writers}
 
 
-def _data_node(items: Sequence[Data]) -> Node:
+def _data_node(items: Sequence[Artifact]) -> Node:
     first = items[0]
     label = first.name if len(items) == 1 else f"{DIGITS.sub('#', first.name)} ×{len(items)}"
     states = {item.state for item in items}

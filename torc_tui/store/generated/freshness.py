@@ -111,13 +111,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "id unsuccessful",
     ),
-    "VERSIONS_OF_GROUP": (
-        "SELECT user_data.id, user_data.version FROM user_data_group JOIN user_data ON "
-        "user_data.id = user_data_group.user_data_id WHERE user_data_group.group_id = ?1 ORDER "
-        "BY user_data.id",
-        "group_id",
-        "id version",
-    ),
     "WRITERS_SINCE": (
         "SELECT user_data_version.version, user_data_version.job_id FROM user_data_version WHERE "
         "user_data_version.user_data_id = ?1 AND user_data_version.version > ?2 ORDER BY "

@@ -50,18 +50,18 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "ended_at output_dir:path compute_node_id stdio:json",
     ),
     "FAILED_ATTEMPTS": (
-        "SELECT result.job_id, job.name, job.family, result.run_id, result.attempt_id, "
-        "result.status, result.return_code, result.cause, result.reason, result.ended_at, "
-        "result.compute_node_id, result.output_dir, result.signature, job.stdio, job.status AS "
-        "job_status, job.attempt_id AS job_attempt, NOT (EXISTS (SELECT * FROM result AS later "
-        "WHERE later.job_id = result.job_id AND later.run_id = result.run_id AND "
+        "SELECT job.name, job.family, job.stdio, job.status AS job_status, job.attempt_id AS "
+        "job_attempt, result.job_id, result.run_id, result.attempt_id, result.status, "
+        "result.return_code, result.cause, result.reason, result.started_at, result.ended_at, "
+        "result.compute_node_id, result.output_dir, result.signature, NOT (EXISTS (SELECT * FROM "
+        "result AS later WHERE later.job_id = result.job_id AND later.run_id = result.run_id AND "
         "later.attempt_id > result.attempt_id)) AS is_last FROM result JOIN job ON job.id = "
         "result.job_id WHERE result.workflow_id = ?1 AND result.run_id = ?2 AND result.status IN "
         "(6, 8, 10) ORDER BY result.id",
         "workflow_id run_id",
-        "job_id name group run_id attempt_id status:status return_code cause reason:reason "
-        "ended_at compute_node_id output_dir:path signature:json stdio:json job_status:status "
-        "job_attempt is_last:boolean",
+        "name group stdio:json job_status:status job_attempt job_id run_id attempt_id "
+        "status:status return_code cause reason:reason started_at ended_at compute_node_id "
+        "output_dir:path signature:json is_last:boolean",
     ),
     "GPUS_OF_NODE": (
         "SELECT compute_node.gpus FROM compute_node WHERE compute_node.id = ?1",

@@ -57,12 +57,6 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "3",
         "allocation:json job_id attempt_id",
     ),
-    "GROUP_PATHS": (
-        "SELECT file.id, file.name, file.path FROM file_group JOIN file ON file.id = "
-        "file_group.file_id WHERE file_group.group_id = ?1 ORDER BY file.id",
-        "group_id",
-        "id name path:path",
-    ),
     "HELD_BY_OTHERS": (
         "SELECT job.allocation, job.pid, job.process_started, compute_node.boot_id, "
         "compute_node.pid_namespace, compute_node.pid AS runner_pid, "

@@ -127,13 +127,6 @@ ENDS_BEFORE = (
 
 # -- what a runner records -------------------------------------------------------------------------
 
-VERSIONS_OF_GROUP = (
-    select(user_data.c.id, user_data.c.version)
-    .select_from(user_data_group)
-    .join(user_data, user_data.c.id == user_data_group.c.user_data_id)
-    .where(user_data_group.c.group_id == param("group_id"))
-    .order_by(user_data.c.id)
-)
 WRITERS_SINCE = (
     select(user_data_version.c.version, user_data_version.c.job_id)
     .where(

@@ -82,24 +82,15 @@ _is_last = ~exists().where(
 
 FAILED_ATTEMPTS = (
     select(
-        result.c.job_id,
-        job.c.name,
-        job.c.group,
-        result.c.run_id,
-        result.c.attempt_id,
-        result.c.status,
-        result.c.return_code,
-        result.c.cause,
-        result.c.reason,
-        result.c.ended_at,
-        result.c.compute_node_id,
-        result.c.output_dir,
-        result.c.signature,
-        job.c.stdio,
-        job.c.status.label("job_status"),
-        job.c.attempt_id.label("job_attempt"),
+        *columns(job, "name group stdio status:job_status attempt_id:job_attempt"),
+        *columns(
+            result,
+            "job_id run_id attempt_id status return_code cause reason started_at ended_at "
+            "compute_node_id output_dir signature",
+        ),
         required("is_last", _is_last),
     )
+    .select_from(result)
     .join(job, job.c.id == result.c.job_id)
     .where(
         result.c.workflow_id == _workflow_id,

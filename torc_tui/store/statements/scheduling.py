@@ -11,7 +11,6 @@ from torc_tui.status import FINISHED, HELD, UNSETTLED, JobStatus
 from torc_tui.store.schema import (
     compute_node,
     file,
-    file_group,
     job,
     result,
     user_data,
@@ -155,13 +154,6 @@ ANY_UNSETTLED = (
     select(job.c.id)
     .where(job.c.workflow_id == _workflow_id, among(job.c.status, UNSETTLED))
     .limit(1)
-)
-GROUP_PATHS = (
-    select(*columns(file, "id name path"))
-    .select_from(file_group)
-    .join(file, file.c.id == file_group.c.file_id)
-    .where(file_group.c.group_id == param("group_id"))
-    .order_by(file.c.id)
 )
 SET_FILE_TIMES = (
     update(file).where(file.c.id == param("file_id")).values(given(file, "st_mtime st_size"))

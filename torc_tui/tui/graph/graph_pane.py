@@ -24,7 +24,7 @@ from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Ask
 from torc_tui.tui.widgets.line_canvas import LineCanvas
 from torc_tui.views.graph_drawing import Drawing
-from torc_tui.views.graph_model import Data, Graph
+from torc_tui.views.graph_model import Graph
 from torc_tui.views.graph_scene import Scene
 from torc_tui.views.workflow_view import WorkflowView
 
@@ -275,7 +275,7 @@ def read_graph(
 
     data = []
     if with_data:
-        data = [Data(*one) for one in relations.artifacts(source.store, workflow_id)]
+        data = relations.artifacts(source.store, workflow_id)
     return Graph(jobs, relations.edges(source.store, workflow_id), data)
 
 

@@ -19,7 +19,8 @@ from torc_tui.model import Job, Machine, Plan
 from torc_tui.status import JobStatus
 
 if TYPE_CHECKING:
-    from torc_tui.views.graph_model import Data, Graph
+    from torc_tui.model import Artifact
+    from torc_tui.views.graph_model import Graph
 
 Kind = Literal["spec", "import"]
 
@@ -143,8 +144,8 @@ def _edges(plan: Plan) -> Iterator[tuple[int, int, int, object]]:
             yield job + 1, -number, gate.kind, gate.via
 
 
-def _data(plan: Plan) -> list[Data]:
-    from torc_tui.views.graph_model import Data
+def _data(plan: Plan) -> list[Artifact]:
+    from torc_tui.model import Artifact
 
     ends: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
     for number, planned in enumerate(plan.jobs, start=1):
@@ -157,9 +158,9 @@ def _data(plan: Plan) -> list[Data]:
             for index in () if group is None else groups[group]:
                 ends.setdefault((kind, index), ([], []))[side].append(number)
     return [
-        Data("file", index, plan.files[index].name, *both)
+        Artifact("file", index, plan.files[index].name, *both)
         if kind == "file"
-        else Data("user_data", index, plan.user_data[index].name, *both)
+        else Artifact("user_data", index, plan.user_data[index].name, *both)
         for (kind, index), both in ends.items()
     ]
 
