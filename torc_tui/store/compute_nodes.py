@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.liveness import LEASE_SECONDS
@@ -32,7 +33,8 @@ else:
     Node = HeldAttempt = Row
 
 
-class Process(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
     """A process of one machine, distinct from a later one with the same pid.
 
     Runners share the resources of their ``location``: the machine, until its next boot. Two
