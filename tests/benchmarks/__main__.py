@@ -37,6 +37,7 @@ from tests.benchmarks import (
     bench_rerun,
     bench_runners,
     bench_scale,
+    bench_usage,
     machine,
 )
 from tests.benchmarks.measuring import REPOSITORY
@@ -71,6 +72,9 @@ BENCHMARKS = {
     "recording": Benchmark(bench_rerun.recording, {"jobs": 4}),
     "plan": Benchmark(bench_rerun.plan, {"jobs": 4}),
     "failures": Benchmark(bench_failures.failures, {"jobs": 20}),
+    "sampling": Benchmark(bench_usage.sampling, {"jobs": 2, "samples": 1}),
+    "series": Benchmark(bench_usage.series, {"jobs": 4}),
+    "report": Benchmark(bench_usage.report, {"jobs": 4}),
     "log": Benchmark(bench_log.log, {"megabytes": 5}),
     "app-paint": Benchmark(bench_app.paint),
     "app-keys": Benchmark(bench_app.keys, {"jobs": 50, "rate": 20, "each": 3, "settle": 0.2}),

@@ -25,6 +25,7 @@ ROWS = {
     "memory": 2,
     "growth": 5,
     "failures": 2,
+    "report": 2,
     "log": 5,
     "app-paint": 2,
     "app-keys": 3,

@@ -48,8 +48,10 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 """Times between two samples."""
 _IDLE_SECONDS = 1.0
 """Time without attempts after which the thread waits until it is notified."""
-_SCAN_SHARE = 150
-"""The pause after a scan is at least as many times the CPU time that the scan took."""
+_YOUNG_SECONDS = 15.0
+"""Age of the youngest attempt from which on one sample a second is enough."""
+_SCAN_SHARE, _OLD_SCAN_SHARE = 150, 35
+"""The pause after a scan in units of the CPU time that it took: of young attempts, and of old."""
 
 
 class Supervisor:
@@ -284,12 +286,15 @@ class Supervisor:
                 self._waiting.discard(attempt)
                 attempt.end()
                 self._emptied(attempt)
-        affordable = (time.thread_time() - spent) * _SCAN_SHARE
+        age = now - max(attempt.began for attempt in attempts)
+        affordable = time.thread_time() - spent
+        affordable *= _SCAN_SHARE if age < _YOUNG_SECONDS else _OLD_SCAN_SHARE
         self._earliest_sample_at = now + min(affordable, _LONGEST_PAUSE)
         self._gpus.sample(attempts, now)
-        self._hand_out(attempts, now)
-        age = now - max(attempt.began for attempt in attempts)
-        pause = _SHORTEST_PAUSE if age < 2 else 0.25 if age < 15 else 1.0
+        # Not all attempts of one age are handed out at once: packing takes time.
+        for report in islice(filter(None, (one.measured(now) for one in attempts)), 20):
+            self._measured(report)
+        pause = _SHORTEST_PAUSE if age < 2 else 0.25 if age < _YOUNG_SECONDS else 1.0
         return min(max(pause, affordable), _LONGEST_PAUSE)
 
     def _measure(self, attempt: Attempt, members: list[Process], now: float) -> None:
@@ -300,12 +305,6 @@ class Supervisor:
         attempt.measures.sample(now, members, memory, before=attempt.cpu or 0.0)
         if attempt.measures.is_io_due(now):
             attempt.measures.sample_io(now, session_processes.storage_bytes(members))
-
-    def _hand_out(self, attempts: Iterable[Attempt], now: float) -> None:
-        """Hand out what some running attempts have used: not all that are of one age at once."""
-        due = (report for one in attempts if (report := one.measured(now)) is not None)
-        for report in islice(due, 20):
-            self._measured(report)
 
     # -- background processes ----------------------------------------------------------------------
 
