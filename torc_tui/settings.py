@@ -35,6 +35,9 @@ KEYS: dict[str, type] = {
     "client.run.grace": float,
     "client.run.gpu_foreign": str,
     "client.run.gpu_wait": float,
+    "notify.command": str,
+    **dict.fromkeys(("notify.bell", "notify.desktop"), bool),
+    "notify.timeout": float,
     "tui.notify_command": str,
 }
 """Every setting and its type. Other keys are kept and shown, and reported by `config validate`."""
@@ -52,6 +55,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "client.run.memory_gb": (0, MOST_GIB),
     "client.run.num_gpus": (0, MOST_INTEGER),
     "client.run.grace": (0, MOST_SECONDS),
+    "notify.timeout": (0, 600),
     "client.run.gpu_wait": (0, MOST_SECONDS),
 }
 """The smallest and the largest value of numbers."""
@@ -262,39 +266,19 @@ def actor() -> str:
     return f"{user_name()}@{host_name()}"
 
 
-def problems(settings: Settings) -> list[str]:
-    """Return what `config validate` reports: unknown keys and wrong values, a sentence each."""
-    found = []
-    for key, origin in settings.origins.items():
-        if key in KEYS:
-            try:
-                value = settings.get(key)
-            except SettingsError as error:
-                found.append(error.message)
-                continue
-            if value not in CHOICES.get(key, (value,)):
-                found.append(f"{origin}: {wrong_choice(key, value)}")
-        elif key in WITHOUT_EFFECT:
-            found.append(f"{origin}: {key} has no effect")
-        elif key.split(".")[0] not in FOREIGN_SECTIONS:
-            found.append(f"{origin}: {key} is not a setting{_suggestion(key)}")
-    return found
-
-
 def wrong_choice(key: str, value: object) -> str:
     """Return what is wrong with the value of a setting that has few possible values."""
     choices = CHOICES[key]
     return f"{key} must be {', '.join(choices[:-1])} or {choices[-1]}, not {value!r}"
 
 
-def _suggestion(key: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(key, KEYS, 1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-_KINDS = {int: "a whole number", float: "a number", str: "a string", list: "a list of strings"}
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    list: "a list of strings",
+}
 
 
 def _checked(key: str, value: Any, origin: str) -> Any:
@@ -308,6 +292,11 @@ def _checked(key: str, value: Any, origin: str) -> Any:
         if not isinstance(entries, list) or not all(isinstance(one, str) for one in entries):
             raise wrong
         return entries
+    if kind is bool:
+        known = {"true": True, "false": False}
+        if str(value).lower() not in known:
+            raise wrong
+        return known[str(value).lower()]
     try:
         if isinstance(value, bool) or (kind is int and isinstance(value, float)):
             raise wrong

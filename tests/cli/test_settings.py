@@ -9,6 +9,7 @@ import platformdirs
 import pytest
 
 from torc_tui import settings
+from torc_tui.cli.config import problems_of
 from torc_tui.errors import SettingsError
 
 
@@ -107,7 +108,7 @@ def test_values_of_a_wrong_type_and_unused_keys_are_named() -> None:
         SettingsError, match=r"torc.toml: client.run.num_cpus must be a whole number, not 'many'"
     ):
         found.get("client.run.num_cpus")
-    assert settings.problems(found) == [
+    assert problems_of(found) == [
         "torc.toml: datbase is not a setting; did you mean database?",
         "torc.toml: client.run.num_cpus must be a whole number, not 'many'",
     ]
@@ -137,7 +138,7 @@ def test_who_acts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_keys_of_older_files_are_said_to_have_no_effect() -> None:
     found = settings.Settings()
     found.merge({"client": {"log_level": "debug", "run": {"poll_interval": 5}}}, "torc.toml")
-    assert settings.problems(found) == [
+    assert problems_of(found) == [
         "torc.toml: client.log_level has no effect",
         "torc.toml: client.run.poll_interval has no effect",
     ]
@@ -224,12 +225,12 @@ def test_numbers_out_of_range(
     found = settings.load()
     with pytest.raises(SettingsError, match=rf"client.run.{key} {words}"):
         found.get(f"client.run.{key}")
-    assert len(settings.problems(found)) == 1
+    assert len(problems_of(found)) == 1
 
 
 def test_a_value_that_is_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORC_CLIENT__JSON", "lines")
-    assert settings.problems(settings.load()) == [
+    assert problems_of(settings.load()) == [
         "TORC_CLIENT__JSON: client.json must be array or items, not 'lines'"
     ]
 

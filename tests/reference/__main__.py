@@ -85,7 +85,13 @@ def environment() -> str:
 
 def configuration() -> str:
     """Return the page of settings."""
-    kinds = {str: "string", int: "integer", float: "number", list: "list of strings"}
+    kinds = {
+        str: "string",
+        int: "integer",
+        float: "number",
+        list: "list of strings",
+        bool: "true or false",
+    }
     rows = [(f"`{key}`", kinds[settings.KEYS[key]], text) for key, text in tables.SETTINGS]
     files = "\n".join(
         f"{number}. `{path}`"

@@ -159,6 +159,11 @@ _RUNNING = (
     ),
     flag("-q", "--quiet", help="show no progress"),
     flag("--detach", help="run in the background"),
+    flag(
+        "--notify",
+        help="notify at the end, by bell and desktop or as [notify] says",
+    ),
+    flag("--no-notify", help="do not notify at the end"),
 )
 _CREATING = (
     flag("--no-resource-monitoring", help="do not measure the resources that jobs use"),

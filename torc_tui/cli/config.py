@@ -35,6 +35,16 @@ _TEMPLATE: Mapping[str, tuple[tuple[str, Any, str], ...]] = {
         ("gpu_wait", 120.0, "Seconds that jobs wait for a GPU driver that does not answer."),
         ("gpu_foreign", "avoid", "avoid or ignore: GPUs on which other programs compute."),
     ),
+    "notify": (
+        (
+            "command",
+            "",
+            "Shell command at the end of each run; TORC_NOTICE says what ended.",
+        ),
+        ("bell", False, "Ring the bell of the terminal."),
+        ("desktop", False, "Show a notification of the desktop."),
+        ("timeout", 10.0, "Seconds after which a notifier is killed."),
+    ),
     "tui": (("notify_command", "", "Shell command that runs when a watched job ends."),),
 }
 """Settings with a value to start from and a comment, by section."""
@@ -167,7 +177,7 @@ def _mentioned(text: str) -> set[str]:
 
 def validate(call: Call) -> int:
     """Print what is wrong with the settings; exit code 1 if anything is."""
-    problems = settings.problems(settings.load())
+    problems = problems_of(settings.load())
     if call.json:
         output.json_value({"valid": not problems, "problems": problems})
         return FAILED if problems else 0
@@ -176,3 +186,29 @@ def validate(call: Call) -> int:
     if not problems:
         output.line("The settings are valid")
     return FAILED if problems else 0
+
+
+def problems_of(found: settings.Settings) -> list[str]:
+    """Return what is wrong with settings: unknown keys and wrong values, a sentence each."""
+    problems = []
+    for key, origin in found.origins.items():
+        if key in settings.KEYS:
+            try:
+                value = found.get(key)
+            except SettingsError as error:
+                problems.append(error.message)
+                continue
+            if value not in settings.CHOICES.get(key, (value,)):
+                problems.append(f"{origin}: {settings.wrong_choice(key, value)}")
+        elif key in settings.WITHOUT_EFFECT:
+            problems.append(f"{origin}: {key} has no effect")
+        elif key.split(".")[0] not in settings.FOREIGN_SECTIONS:
+            problems.append(f"{origin}: {key} is not a setting{_suggestion(key)}")
+    return problems
+
+
+def _suggestion(key: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(key, settings.KEYS, 1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from torc_tui import settings
-from torc_tui.cli import output
+from torc_tui.cli import notify, output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import names_file
 from torc_tui.cli.create import create_from_file, warn_existing_outputs
 from torc_tui.cli.diagnostics import after_failure, note, say
 from torc_tui.cli.identifiers import is_id
+from torc_tui.cli.run_options import arguments_of, options_of
 from torc_tui.engine.report import EXIT_STALE, EXIT_UNSUCCESSFUL, RunOptions, RunReport
-from torc_tui.errors import NotFound, Refused, SettingsError
+from torc_tui.errors import NotFound, Refused
 from torc_tui.model import Workflow
 from torc_tui.reasons import Kind
-from torc_tui.resources.gpu_presence import WAIT_SECONDS
 from torc_tui.status import UNSUCCESSFUL, JobStatus, is_complete, number_of
 from torc_tui.wording import count, duration, sentence, status_counts
 
@@ -32,14 +30,6 @@ if TYPE_CHECKING:
 _LISTED = 20
 _ONE_BY_ONE = 3
 """More failed jobs than this are shown by reason."""
-_PRESET = ("num_cpus", "memory_gb", "num_gpus", "max_parallel_jobs", "grace")
-"""Options that the settings ``client.run.*`` may give."""
-_PASSED_ON = (
-    *_PRESET,
-    *("time_limit", "output_dir", "gpu_foreign", "gpu_wait", "virtual_gpus"),
-    *("on_oom", "on_timeout"),
-)
-"""Options of a runner in the background."""
 
 
 def run(call: Call) -> int:
@@ -47,7 +37,7 @@ def run(call: Call) -> int:
     from torc_tui.store import workflows
 
     given = call.options
-    options = options_of(call)
+    options, notifiers = options_of(call), notify.notifiers(given)
     what = given.what or _only_file()
     if what is not None and names_file(what):
         workflow_id, _ = create_from_file(call, what, checked=True)
@@ -61,7 +51,11 @@ def run(call: Call) -> int:
     is_idle = _is_finished(workflows.get_workflow(call.store, workflow_id))
     if given.tui or (given.detach and not is_idle):
         return _in_background(call, workflow, options)
-    return _here(call, workflow, options, stale, is_idle=is_idle)
+    with notify.if_it_fails(notifiers, workflow):
+        report, summary = _here(call, workflow, options, stale, is_idle=is_idle)
+    if not is_idle:
+        notify.of_end(notifiers, workflow.id, report.run_id, summary, report.exit_code)
+    return report.exit_code
 
 
 def _only_file() -> str | None:
@@ -96,49 +90,6 @@ def _workflow_named(call: Call, what: str | None) -> int:
     near = difflib.get_close_matches(what, [name for name in os.listdir() if names_file(name)], 1)  # noqa: PTH208
     hint = f"did you mean {near[0]}?" if near else "`torc workflows list` shows the workflows"
     raise NotFound(f"there is neither a file nor a workflow {what!r}", hint=hint) from found
-
-
-def options_of(call: Call) -> RunOptions:
-    """Return what the runner may use: by the options, else the settings ``client.run.*``."""
-    given = call.options
-    preset = settings.load()
-
-    def value(name: str) -> Any:
-        own = getattr(given, name)
-        return preset.get(f"client.run.{name}") if own is None else own
-
-    foreign = value("gpu_foreign") or "avoid"
-    if foreign not in settings.CHOICES["client.run.gpu_foreign"]:
-        raise SettingsError(settings.wrong_choice("client.run.gpu_foreign", foreign))
-    folder = value("output_dir")
-    gpu_wait = value("gpu_wait")
-    return RunOptions(
-        **{name: value(name) for name in _PRESET},
-        time_limit=given.time_limit,
-        end_time=given.end_time,
-        output_dir=None if folder is None else os.path.abspath(os.path.expanduser(folder)),  # noqa: PTH100, PTH111
-        limit_resources=not given.no_limit_resources,
-        gpu_foreign=foreign,
-        gpus_by_index=given.gpu_by_index,
-        gpu_wait=WAIT_SECONDS if gpu_wait is None else gpu_wait,
-        virtual_gpus=given.virtual_gpus,
-        on_oom=given.on_oom,
-        on_timeout=given.on_timeout,
-    )
-
-
-def arguments_of(options: RunOptions) -> list[str]:
-    """Return the options as words of ``torc run``, for a runner in the background."""
-    arguments = []
-    for name in _PASSED_ON:
-        value = getattr(options, name)
-        if value is not None:
-            arguments += [f"--{name.replace('_', '-')}", str(value)]
-    if options.end_time is not None:
-        arguments += ["--end-time", datetime.fromtimestamp(options.end_time).isoformat()]
-    if options.gpus_by_index:
-        arguments.append("--gpu-by-index")
-    return arguments if options.limit_resources else [*arguments, "--no-limit-resources"]
 
 
 def _make_ready(call: Call, workflow: Workflow) -> int:
@@ -183,8 +134,13 @@ def _is_finished(workflow: Workflow) -> bool:
     return is_complete(workflow.counts) and not workflow.interrupted
 
 
-def _here(call: Call, workflow: Workflow, options: RunOptions, stale: int, *, is_idle: bool) -> int:
-    """Run the workflow in this process; a run without jobs to run is shown only if it failed."""
+def _here(
+    call: Call, workflow: Workflow, options: RunOptions, stale: int, *, is_idle: bool
+) -> tuple[RunReport, str]:
+    """Run the workflow in this process; return the report, also as one line.
+
+    A run without jobs to run is shown only if it failed.
+    """
     from torc_tui.cli.lost_terminal import redirect
     from torc_tui.cli.progress import watcher
     from torc_tui.engine.runner import run as run_workflow
@@ -205,7 +161,7 @@ def _here(call: Call, workflow: Workflow, options: RunOptions, stale: int, *, is
         sys.stdout.flush()
     except BrokenPipeError:
         redirect([sys.stdout])  # the report cannot be printed; the exit code remains
-    return report.exit_code
+    return report, summary
 
 
 def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
@@ -220,7 +176,8 @@ def _in_background(call: Call, workflow: Workflow, options: RunOptions) -> int:
             f" {workflow.id}`, or start another runner with --force",
         )
     if not working:
-        started = start_runner(call.store, workflow.id, arguments_of(options), actor=call.actor)
+        words = [*arguments_of(options), *notify.arguments_of(call.options)]
+        started = start_runner(call.store, workflow.id, words, actor=call.actor)
     if call.options.tui:
         from torc_tui.cli.open_app import open_app
 

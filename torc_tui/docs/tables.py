@@ -53,7 +53,11 @@ SCRIPT_VARIABLES: tuple[tuple[str, str], ...] = (
         " at most 1,000 are listed",
     ),
     ("TORC_FAILED_JOBS_FILE", "in actions on failures: a JSON file with all failed jobs"),
-    ("TORC_NOTICE", "in `tui.notify_command`: the sentence of the notification"),
+    (
+        "TORC_NOTICE, TORC_EXIT_CODE",
+        "in `notify.command`: the sentence of the notification and the exit code of the run, beside"
+        " `TORC_WORKFLOW_ID` and `TORC_RUN_ID`; in `tui.notify_command`: the sentence",
+    ),
 )
 """Variables that scripts get which run for a workflow or the app."""
 
@@ -83,6 +87,10 @@ SETTINGS: tuple[tuple[str, str], ...] = (
     ("client.run.num_gpus", "number of GPUs that `torc run` may use"),
     ("client.run.grace", "seconds from SIGTERM to SIGKILL when jobs are stopped"),
     ("client.run.gpu_foreign", "`ignore`: also use GPUs on which other programs compute"),
+    ("notify.command", "shell command at the end of each `torc run`, with `TORC_NOTICE`"),
+    ("notify.bell", "`true`: ring the bell of the terminal at the end of each run"),
+    ("notify.desktop", "`true`: show a notification of the desktop at the end of each run"),
+    ("notify.timeout", "seconds after which a notifier is killed; default: 10"),
     ("tui.notify_command", "shell command that the app runs when a watched job ends"),
 )
 """Keys of the configuration files, and their meaning."""

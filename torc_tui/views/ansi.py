@@ -327,3 +327,13 @@ def one_line(text: str, limit: int = 200) -> str:
     """Return a text on one line: ends of lines as ``⏎``, cut with ``…`` after ``limit``."""
     shown = plain(text[: 4 * limit].rstrip("\n"), cut=limit * 4).replace("\n", "⏎")
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+LONGEST = 200
+"""Characters of a sentence that a terminal gets."""
+
+
+def osc9(text: str) -> str:
+    """Return the control sequence for a desktop notification."""
+    safe = "".join(char for char in one_line(text) if char.isprintable())[:LONGEST]
+    return f"\x1b]9;{safe}\x07"

@@ -13,16 +13,7 @@ from collections.abc import Mapping
 from torc_tui.errors import SettingsError, TorcError
 from torc_tui.tui.feed.watches import Ended
 from torc_tui.tui.shell.shell_app import ShellApp
-from torc_tui.views.ansi import one_line
-
-LONGEST = 200
-"""Characters of a sentence that a terminal gets."""
-
-
-def osc9(text: str) -> str:
-    """Return the control sequence for a desktop notification."""
-    safe = "".join(char for char in one_line(text) if char.isprintable())[:LONGEST]
-    return f"\x1b]9;{safe}\x07"
+from torc_tui.views.ansi import osc9
 
 
 def announce(app: ShellApp, ended: Ended) -> None:
