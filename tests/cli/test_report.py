@@ -180,6 +180,28 @@ def test_wrong_key(torc: Any, place: Path, value: str, message: str) -> None:
     assert answer.code == 2 and message in answer.err
 
 
+def test_on_a_terminal(torc: Any, ran: int, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody wants to see a page of HTML on a terminal."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    answer = torc("report", 1)
+    assert answer.code == 0 and "Wrote torc_report_wf1.html" in answer.err
+    check_safe(Page((place / "torc_report_wf1.html").read_text()))
+
+
+def test_kdl(torc: Any, place: Path) -> None:
+    (place / "w.kdl").write_text(
+        'name "w"\njob "a" command="x"\n'
+        'file "f" { path "f.png"; report { caption "Loss"; group "Figures" }; }\n'
+        'file "g" { path "g.png"; report "Rates"; }\n'
+    )
+    assert torc("create", "w.kdl").code == 0
+    files = torc("report", 1, "-f", "json").json["files"]
+    assert [(one["caption"], one["group"]) for one in files] == [
+        ("Loss", "Figures"),
+        ("Rates", None),
+    ]
+
+
 def test_caption_with_parameters(torc: Any, place: Path) -> None:
     (place / "w.yaml").write_text(
         "name: w\njobs: [{name: a, command: x}]\nfiles:\n- {name: 'f_{i}', path: 'f_{i}.png',"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.raw_sql import execute
 from torc_tui.model import AttemptKey
 from torc_tui.operations import workflows as operations
 from torc_tui.plan.resolve import resolve
@@ -66,3 +67,10 @@ def test_deleted_with_the_workflow(store: Store, workflow_id: int) -> None:
     save(store, workflow_id, 1, 1, 10)
     operations.delete_workflows(store, [workflow_id])
     assert peaks(store) == {}
+
+
+def test_machine(store: Store, workflow_id: int) -> None:
+    """The series of a runner that is gone with its workflow is dropped."""
+    with store.write() as conn:
+        usage_series.save_machine(conn, 7, packed(1.0))
+        assert execute(conn, "SELECT count(*) FROM machine_series") == [(0,)]

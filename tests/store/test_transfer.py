@@ -131,12 +131,12 @@ def test_options(store: Store) -> None:
     assert context.option(None, "on_lost") == "fail"
 
 
-def test_rerun_check(store: Store) -> None:
-    """A file has no column for it: it is kept with the settings of the workflow."""
+def test_keys_of_files(store: Store) -> None:
+    """A file has no column for some keys: they are kept with the settings of the workflow."""
     text = """
     name: w
     jobs: [{name: a, command: x, input_files: [f, g]}]
-    files: [{name: f, path: f.txt, rerun_check: time}, {name: g, path: g.txt}]
+    files: [{name: f, path: f.txt, rerun_check: time}, {name: g, path: g.txt, report: Loss}]
     """
     made = workflows.create(
         store, resolve(loads(text, format="yaml")), user="ann", directory="/w", at=1.0
@@ -145,7 +145,10 @@ def test_rerun_check(store: Store) -> None:
         store, _document(store, made), user="bob", directory="/w", at=2.0
     )
     for workflow_id in (made, copy):
-        assert workflows.get_workflow(store, workflow_id).settings == {"rerun_check": {"f": "time"}}
+        assert workflows.get_workflow(store, workflow_id).settings == {
+            "rerun_check": {"f": "time"},
+            "report": {"g": {"caption": "Loss"}},
+        }
 
 
 @pytest.mark.parametrize(
@@ -153,13 +156,14 @@ def test_rerun_check(store: Store) -> None:
     [
         ("workflow", {"rerun_check": {"f": "hash"}}, "'rerun_check' must be one of"),
         ("workflow", {"rerun_check": ["f"]}, "'rerun_check' must be a mapping"),
+        ("workflow", {"report": {"f": {"captoin": "x"}}}, "'report' has no key 'captoin'"),
         ("workflow", {"hash_limit": "many"}, "'hash_limit'"),
         ("workflow", {"rerun_on": 5}, "'rerun_on' must be a list"),
         ("workflow", {"on_lost": "stop"}, "'on_lost' must be one of"),
         ("slurm_schedulers", {"nodes": 0}, "'nodes' must be at least 1"),
         ("workflow_actions", {"num_allocations": "x"}, "'num_allocations' must be an integer"),
     ],
-    ids=["check", "checks", "limit", "aspect", "lost", "scheduler", "action"],
+    ids=["check", "checks", "report", "limit", "aspect", "lost", "scheduler", "action"],
 )
 def test_bad_settings(
     sqlite_store: Store, place: str, settings: dict[str, Any], words: str

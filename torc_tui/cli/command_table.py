@@ -338,7 +338,7 @@ WORKFLOW_COMMANDS = (
         formats=("text", "mermaid", "dot", "svg", "json"),
     ),
     Command(
-        ("plot", "plot-resources"),
+        ("plot",),
         "plot:plot",
         "Plot what jobs or machines used over time, or requested and used of job groups",
         (

@@ -5,6 +5,8 @@ Input: a workflow. Output: HTML, Markdown or JSON.
 
 from __future__ import annotations
 
+import sys
+
 from torc_tui.cli import output
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_line import version_text
@@ -30,4 +32,11 @@ def report(call: Call) -> None:
         from torc_tui.views.report_html import html
 
         text = html(found)
-    output.document(text, options.output)
+    output.document(text, options.output or _file(call, found.workflow.id))
+
+
+def _file(call: Call, workflow_id: int) -> str | None:
+    """Return the file of a page that nobody wants to see on a terminal; None elsewhere."""
+    if call.format != "html" or not sys.stdout.isatty():
+        return None
+    return f"torc_report_wf{workflow_id}.html"

@@ -31,7 +31,7 @@ def markdown(report: Report) -> str:
         _stale(report),
         [f"*{_text(report.program)}, {moment(report.made_at)}*"],
     ]
-    return "\n".join(line for part in parts for line in (*part, "")).rstrip() + "\n"
+    return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part))) + "\n"
 
 
 def _text(value: str, most: int = 200) -> str:

@@ -129,13 +129,15 @@ class GroupUse(NamedTuple):
     @property
     def sentence(self) -> str:
         """Return the peak, the request and the mean in words."""
+        word, peak = "peak", self.words(self.peak)
+        if self.resource is Resource.RUNTIME:
+            word = "longest"
         if self.requested is None:
-            return f"peak {self.words(self.peak)}, not requested"
-        peak = self.words(self.peak)
+            return f"{word} {peak}, not requested"
         if self.resource is Resource.CPU:
             peak = peak.partition(" ")[0]
         mean = f", mean {self.words(self.mean)}" if self.jobs > 1 else ""
-        return f"peak {peak} of {self.words(self.requested)}{mean}"
+        return f"{word} {peak} of {self.words(self.requested)}{mean}"
 
 
 def by_group(

@@ -122,6 +122,8 @@ JOB = Table(
     },
 )
 
+REPORT = Table("report", {"caption": Key(nonempty), "group": Key(nonempty)}, is_short=True)
+
 FILE = Table(
     "file",
     {
@@ -129,7 +131,7 @@ FILE = Table(
         "path": Key(nonempty),
         "identifier": Key(string),
         "rerun_check": Key(choice("content", "time", "never")),
-        "report": Key(report, "map"),
+        "report": Key(report, "record", REPORT),
         **_EXPANDED,
     },
     ("name", "path"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, and_, delete, func, outerjoin, select, update
+from sqlalchemy import Integer, and_, delete, func, insert, outerjoin, select, update
 
 from torc_tui.store.schema import (
     compute_node,
@@ -115,7 +115,13 @@ SET_MACHINE_SERIES = (
     .where(machine_series.c.compute_node_id == param("compute_node_id"))
     .values(given(machine_series, "series"))
 )
-ADD_MACHINE_SERIES = added(machine_series)
+ADD_MACHINE_SERIES = insert(machine_series).from_select(
+    ["compute_node_id", "series"],
+    select(compute_node.c.id, param(machine_series.c.series)).where(
+        compute_node.c.id == param("compute_node_id")
+    ),
+)
+"""Unless the runner was deleted with its workflow."""
 MACHINE_SERIES = (
     select(
         *columns(
