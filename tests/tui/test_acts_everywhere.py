@@ -29,7 +29,7 @@ from torc_tui.tui.data.data_editor import DataEditor
 from torc_tui.tui.data.data_versions import DataVersions
 from torc_tui.tui.frame.commands import BY_ID, COMMANDS
 from torc_tui.tui.shell.app import TorcApp
-from torc_tui.tui.widgets.choice import Confirm
+from torc_tui.tui.widgets.choice import Choice
 from torc_tui.tui.widgets.command_node import CommandNode
 from torc_tui.tui.workflows.new_workflow import NewWorkflow
 from torc_tui.tui.workflows.tab_host import TABS
@@ -445,9 +445,11 @@ async def test_initialize_asks_where_jobs_have_finished(story: Story) -> None:
         await pilot.press("I")
         await until(pilot, sees(pilot, "Initialize pipeline?", "3 completed"))
         await pilot.press("enter")  # the focus is on the answer that changes nothing
-        await until(pilot, lambda: not isinstance(pilot.app.screen, Confirm))
+        await until(pilot, lambda: not isinstance(pilot.app.screen, Choice))
         assert workflows.get_workflow(story.store, story.workflow).run_id == 1
-        await pilot.press("I", "y")
+        await pilot.press("I")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
+        await pilot.press("a")
         await until(pilot, lambda: workflows.get_workflow(story.store, story.workflow).run_id == 2)
 
 

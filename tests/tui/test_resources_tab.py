@@ -238,7 +238,7 @@ async def test_a_running_machine(run: Run) -> None:
         assert any(name in screen_text(pilot) for name in ("GPU 2/2",))
         await pilot.press("/", *"gpu:0", "enter")
         await until(pilot, lambda: len(screen.table.order) == 1, "the job that holds GPU 0")
-        await pilot.press("escape", "9")
+        await pilot.press("escape", "0")
         await until(pilot, lambda: "virtual, 1 held" in screen_text(pilot), "the tab")
         assert "CPU slots 2 held, 2 free" in screen_text(pilot)
         assert " ab··" in screen_text(pilot)

@@ -331,6 +331,7 @@ REINITIALIZE = UserAction(
     archived=False,
     refusal="{running}",
     hint="wait for them, or cancel them with `torc cancel {workflow}`",
+    contexts=_WORKFLOWS,
 )
 START = UserAction(
     id="workflow-run",

@@ -6,14 +6,15 @@ Rows are read first, in one transaction, and files afterwards.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torc_tui.lifecycle.fingerprint import Baseline, FileState, Fingerprint, baselines
 from torc_tui.lifecycle.freshness import EVERYTHING, Aspect, FileNow, JobFacts, RecordNow
 from torc_tui.lifecycle.rerun_plan import Follows
-from torc_tui.model import EdgeKind
+from torc_tui.model import EdgeKind, Json
 from torc_tui.operations.file_states import FileStates, file_checks, hash_limit, is_combined
 from torc_tui.operations.files_now import FilesNow
 from torc_tui.reasons import Kind, decode
@@ -230,6 +231,25 @@ class FactReader:
             found = EVERYTHING if given is None else frozenset(map(Aspect, given))
             self._aspects[options] = found
         return found
+
+
+def with_edit(
+    conn: Connection, jobs: Mapping[int, JobFacts], record_id: int, value: Json
+) -> dict[int, JobFacts]:
+    """Return the facts as they would be if a user gave a record this value."""
+    wanted = json.dumps(value, sort_keys=True)
+    same: dict[int, bool] = {}
+    found = dict(jobs)
+    for number, job in jobs.items():
+        record = job.data.get(record_id)
+        if record is None or job.recorded is None:
+            continue
+        version = job.recorded.data.get(record_id, record.version)
+        if version not in same:
+            same[version] = fingerprints.record_value(conn, record_id, version) == wanted
+        edited = record._replace(version=record.version + 1, is_same=same[version], is_edited=True)
+        found[number] = replace(job, data={**job.data, record_id: edited})
+    return found
 
 
 def _row_of_job(conn: Connection, job_id: int) -> sql.FreshnessOfJobRow:

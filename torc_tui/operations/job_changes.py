@@ -295,15 +295,24 @@ def _values(row: sql.JobDefinitionsRow, changes: JobChanges) -> dict[str, Any]:
 
 
 def _new_command(current: str, change: str | Substitution) -> str:
-    if isinstance(change, str):
-        return change
     try:
-        if not change.pattern.search(current):
-            raise Refusal(f"its command does not contain {change.pattern.text!r}")
-        count = 0 if change.everywhere else 1
-        return change.pattern.replaced(current, change.replacement, count)
+        found = changed_command(current, change)
     except PatternError as error:
         raise Refusal(str(error)) from None
+    if found is None:
+        assert isinstance(change, Substitution)
+        raise Refusal(f"its command does not contain {change.pattern.text!r}")
+    return found
+
+
+def changed_command(current: str, change: str | Substitution) -> str | None:
+    """Return the new command; None if the pattern of the change does not match the present one."""
+    if isinstance(change, str):
+        return change
+    if not change.pattern.search(current):
+        return None
+    count = 0 if change.everywhere else 1
+    return change.pattern.replaced(current, change.replacement, count)
 
 
 def apply_changes(

@@ -7,7 +7,7 @@ records of what was done. `torc_tui.lifecycle` decides; `freshness_facts` collec
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from torc_tui.errors import Refused
@@ -15,7 +15,7 @@ from torc_tui.lifecycle.freshness import examine
 from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict, keeps, plan
 from torc_tui.model import Json
 from torc_tui.operations import catalog
-from torc_tui.operations.freshness_facts import FactReader
+from torc_tui.operations.freshness_facts import FactReader, WorkflowFacts, with_edit
 from torc_tui.operations.jobs import Done, select
 from torc_tui.operations.lost_runners import sync_status
 from torc_tui.operations.user_action import check_workflow
@@ -83,7 +83,21 @@ class Reinitialized:
 
 def plan_rerun(store: Store, workflow_id: int) -> RerunPlan:
     """Return which jobs of a workflow would run again, and why; change nothing."""
+    return _plan(workflow_id, FactReader(store, workflow_id).workflow())
+
+
+def stale_after_edit(
+    store: Store, workflow_id: int, record_id: int, value: Json
+) -> list[JobVerdict]:
+    """Return the jobs that become stale if a user gives a record this value; change nothing."""
     facts = FactReader(store, workflow_id).workflow()
+    before = {one.id for one in _plan(workflow_id, facts).stale}
+    with store.read() as conn:
+        facts.jobs = with_edit(conn, facts.jobs, record_id, value)
+    return [one for one in _plan(workflow_id, facts).stale if one.id not in before]
+
+
+def _plan(workflow_id: int, facts: WorkflowFacts) -> RerunPlan:
     findings = {number: examine(job, facts.baselines) for number, job in facts.jobs.items()}
     verdicts = plan(facts.jobs, findings, facts.edges)
     with store.read() as conn:
@@ -115,12 +129,18 @@ def data_before_and_after(store: Store, workflow_id: int, reason: Reason) -> tup
 
 
 def reinitialize(
-    store: Store, workflow_id: int, *, force: bool = False, actor: str | None = None
+    store: Store,
+    workflow_id: int,
+    *,
+    only: Collection[int] | None = None,
+    force: bool = False,
+    actor: str | None = None,
 ) -> Reinitialized:
     """Begin a new run of the stale jobs and of those that follow them; the others stay as they are.
 
-    Refused if jobs are running, if files or records that jobs read are missing (``force`` accepts
-    missing files), and if the workflow is archived.
+    With ``only``, jobs with other ids stay as they are, too. Refused if jobs are running, if files
+    or records that jobs read are missing (``force`` accepts missing files), and if the workflow is
+    archived.
     """
     workflow = workflows.get_workflow(store, workflow_id)
     if number_of(workflow.counts, HELD):
@@ -129,7 +149,7 @@ def reinitialize(
     check_workflow(catalog.REINITIALIZE, workflow)
     check_required(init_check(store, workflow_id), "reinit", force=force)
     for _ in range(_TRIES):
-        done = _begin(store, plan_rerun(store, workflow_id), actor)
+        done = _begin(store, plan_rerun(store, workflow_id), only, actor)
         if done is not None:
             return done
     raise Refused(
@@ -138,11 +158,14 @@ def reinitialize(
     )
 
 
-def _begin(store: Store, found: RerunPlan, actor: str | None) -> Reinitialized | None:
+def _begin(
+    store: Store, found: RerunPlan, only: Collection[int] | None, actor: str | None
+) -> Reinitialized | None:
     """Begin the run that was planned; None if others have written since the plan was made."""
     workflow_id, now = found.workflow_id, time.time()
-    stale = [one.id for one in found.stale]
-    undecided = [one.id for one in found.undecided]
+    chosen = [one for one in found.stale if only is None or one.id in only]
+    stale = [one.id for one in chosen]
+    undecided = [one.id for one in chosen if not one.certain]
     with store.write() as conn:
         append(conn, workflow_id, [], at=now)
         if last_event(conn, workflow_id) != found.last_seq:

@@ -35,3 +35,5 @@ from torc_tui.wording.sentences import canceled_sentence as canceled_sentence
 from torc_tui.wording.sentences import end_sentence as end_sentence
 from torc_tui.wording.sentences import optional_sentence as optional_sentence
 from torc_tui.wording.sentences import sentence as sentence
+from torc_tui.wording.stale_sentences import changed_words as changed_words
+from torc_tui.wording.stale_sentences import marked_words as marked_words

@@ -5,38 +5,59 @@ Input: `Reason` records. Output: text without a final period.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from torc_tui.reasons import Kind, Reason
 from torc_tui.wording.quantities import count, listed, moment, size
 
 _AROUND = 3
 """Equal words that are shown before and after a change."""
+_MARKS = {"equal": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
 _LONGEST = 2000
 """Words beyond which two commands are not compared word by word."""
 
 
 def word_diff(before: str | None, after: str | None) -> str:
     """Return the changed words of a text with some words around: ``--lr [-0.1-] {+0.2+} x``."""
-    old, new = (before or "").split(), (after or "").split()
-    if max(len(old), len(new)) > _LONGEST:
+    pieces = changed_words(before or "", after or "")
+    if pieces is None:
         return "too long to show"
-    return " ".join(_pieces(old, new))
+    shown: list[str] = []
+    for place, (kind, words) in enumerate(pieces):
+        if kind == "equal":
+            shown += _shortened(words, place == 0, place == len(pieces) - 1)
+        else:
+            shown.append(marked_words(kind, words))
+    return " ".join(shown)
 
 
-def _pieces(old: list[str], new: list[str]) -> Iterator[str]:
+def marked_words(kind: str, words: list[str]) -> str:
+    """Return a piece of a text with the marks of its kind: ``[-0.1-]``, ``{+0.2+}``."""
+    before, after = _MARKS[kind]
+    return f"{before}{' '.join(words)}{after}"
+
+
+def changed_words(before: str, after: str) -> list[tuple[str, list[str]]] | None:
+    """Return the words of two texts in pieces: ``equal``, ``removed`` or ``added``.
+
+    None if the texts are too long.
+    """
     from difflib import SequenceMatcher  # slow to import, and seldom needed
 
+    old, new = before.split(), after.split()
+    if max(len(old), len(new)) > _LONGEST:
+        return None
+    pieces: list[tuple[str, list[str]]] = []
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     for tag, start, end, new_start, new_end in matcher.get_opcodes():
         if tag == "equal":
-            first, last = start == 0, end == len(old)
-            yield from _shortened(old[start:end], first, last)
+            pieces.append(("equal", old[start:end]))
             continue
         if end > start:
-            yield f"[-{' '.join(old[start:end])}-]"
+            pieces.append(("removed", old[start:end]))
         if new_end > new_start:
-            yield f"{{+{' '.join(new[new_start:new_end])}+}}"
+            pieces.append(("added", new[new_start:new_end]))
+    return pieces
 
 
 def _shortened(words: list[str], first: bool, last: bool) -> list[str]:

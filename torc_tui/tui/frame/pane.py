@@ -78,6 +78,9 @@ class Pane(CommandNode, Vertical):
     def reasons_changed(self) -> None:
         """Handle new reasons for the status of the selected job."""
 
+    def plan_changed(self) -> None:
+        """Handle a new rerun plan; called only while visible."""
+
     # -- questions ---------------------------------------------------------------------------------
 
     def ask(
@@ -86,8 +89,13 @@ class Pane(CommandNode, Vertical):
         read: Callable[[Source], T],
         then: Callable[[T], None],
         failed: Callable[[ReadError], None] | None = None,
+        *,
+        slow: bool = False,
     ) -> None:
-        """Ask the reader thread; only the newest question of its kind is answered."""
+        """Ask the reader thread; only the newest question of its kind is answered.
+
+        A ``slow`` question does not keep others waiting.
+        """
         number = self._asked[what] = self._asked.get(what, 0) + 1
 
         def deliver(result: T) -> None:
@@ -98,4 +106,5 @@ class Pane(CommandNode, Vertical):
             if self.is_attached:
                 (failed or self.torc.complain)(error)
 
-        self.torc.reader.ask((self.NAME, what), read, deliver, refuse)
+        reader = self.torc.planner if slow else self.torc.reader
+        reader.ask((self.NAME, what), read, deliver, refuse)

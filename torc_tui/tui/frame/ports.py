@@ -38,6 +38,8 @@ class AppPort(Protocol):
     state: UiState
     feed: FeedWorker
     reader: Reader
+    planner: Reader
+    """A second reader, for questions that take long."""
     actions: ActionRunner
     machine: MachineWatch
     watches: Watches

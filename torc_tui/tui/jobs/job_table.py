@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 from torc_tui.model import Job, Json
+from torc_tui.operations.user_action import UserAction
 from torc_tui.tui.frame.ports import PaneHost
 from torc_tui.tui.frame.ui_state import UiState
 from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.job_rows import JobRows
+from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
@@ -124,8 +127,38 @@ def reveal(table: JobTable, job_id: int) -> bool:
     return table.select(job_id)
 
 
+class JobStarter(Protocol):
+    """Starts actions on jobs; each asks first where the catalog says so."""
+
+    def start(self, action: UserAction, chosen: Sequence[Job]) -> None:
+        """Carry out an action on those of the jobs that it applies to."""
+        ...
+
+    def retry_with_memory(self, chosen: Sequence[Job]) -> None:
+        """Ask for more memory, and retry jobs with it."""
+        ...
+
+    def retry_with_command(self, chosen: Sequence[Job]) -> None:
+        """Let the user edit the command of jobs, and retry them."""
+        ...
+
+
 class WorkflowHost(PaneHost, Protocol):
     """What panes about jobs need of the workflow screen."""
+
+    @property
+    def job_actions(self) -> JobStarter:
+        """Return what starts actions on jobs."""
+        ...
+
+    @property
+    def plans(self) -> PlanReader:
+        """Return the rerun plan."""
+        ...
+
+    def rerun_jobs(self, job_ids: Sequence[int] | None) -> None:
+        """Rerun jobs that are stale, after a question; None: all of them."""
+        ...
 
     @property
     def model(self) -> WorkflowModel:

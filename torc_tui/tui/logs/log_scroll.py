@@ -130,6 +130,15 @@ class LogScroll:
         self.top, self.skip = max(0, top), 0
         self.settle()
 
+    def put_with_context(self, index: int) -> None:
+        """Put a line into the lower part of the screen, below the lines before it."""
+        room = min(self.height * 2 // 3, self.height - self.lines.count(index))
+        top = index
+        while top > 0 and self.lines.count(top - 1) <= room:
+            top -= 1
+            room -= self.lines.count(top)
+        self.put(top)
+
     def move(self, rows: int) -> None:
         """Scroll by rows; at the end, begin to follow."""
         window = self.lines.window

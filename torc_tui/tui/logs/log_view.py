@@ -95,8 +95,12 @@ class LogView(CommandNode, Widget, can_focus=True):
         if self.source.take():
             self._changed()
 
-    def go_to(self, stream: str, offset: int, pattern: str = "") -> None:
-        self.source.go_to(stream, offset, pattern)
+    def go_to(self, stream: str, offset: int, pattern: str = "", *, mark: bool = False) -> None:
+        """Go to the line of a file that starts at ``offset``, and search ``pattern``.
+
+        With ``mark``, the line is highlighted.
+        """
+        self.source.go_to(stream, offset, pattern, mark=mark)
 
     def find(self, pattern: str, start: Place | None = None) -> None:
         """Search the whole log, and go to the first hit from ``start`` on.
@@ -130,9 +134,13 @@ class LogView(CommandNode, Widget, can_focus=True):
         self.take()
 
     def on_resize(self, event: events.Resize) -> None:
+        marked = self.source.marked
+        is_seen = any(line.place == marked for line in self.on_screen)
         self.scroll.height, self.log_lines.cells = max(1, event.size.height), event.size.width
         self.log_lines.forget()
         self.scroll.settle()
+        if is_seen:
+            self.source.show_marked()
         self.source.ask_if_needed()
         self._changed()
 
@@ -178,7 +186,8 @@ class LogView(CommandNode, Widget, can_focus=True):
             spans = [(text, current if style is match else style) for text, style in spans]
         left = 0 if lines.wrap or line.heading else self.scroll.left
         segments += sliced(spans, left, lines.width, palette("accent"))
-        return segments, palette("cursor") if self.selection.has(line.place) else None
+        marked = self.selection.has(line.place) or line.place == self.source.marked
+        return segments, palette("cursor") if marked else None
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width

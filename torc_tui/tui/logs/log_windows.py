@@ -28,6 +28,9 @@ class LogWindows:
         self.selection = selection
         self.asked = 0
         """The number of the newest request."""
+        self.marked: Place | None = None
+        """The line that the log was opened at; it is highlighted."""
+        self._marks = False
         self._opened = 0
 
     # -- requests ----------------------------------------------------------------------------------
@@ -35,13 +38,16 @@ class LogWindows:
     def open(self, streams: Sequence[Stream], *, live: bool) -> None:
         """Read these files from their end."""
         self.lines.set_pattern("")
+        self.marked, self._marks = None, False
         self.lines.window = Window(streams=streams)
         self.scroll.reset()
         self.selection.clear()
         lines = max(FIRST, 3 * self.scroll.height)
         self._opened = self.reader.open(streams, live=live, lines=lines)
 
-    def go_to(self, stream: str, offset: int, pattern: str) -> None:
+    def go_to(self, stream: str, offset: int, pattern: str, *, mark: bool = False) -> None:
+        """Go to the line of a file that starts at ``offset``; with ``mark``, highlight it."""
+        self._marks = mark
         if pattern:
             self.lines.set_pattern(pattern)
             self.reader.find(pattern, None, self._around(None))
@@ -132,13 +138,23 @@ class LogWindows:
             self.scroll.follow = True
             self.ask_end()
 
+    def show_marked(self) -> None:
+        """Show the highlighted line with the lines above it."""
+        places = [line.place for line in self.lines.window.lines]
+        if self.marked in places:
+            self.scroll.put_with_context(places.index(self.marked))
+
     def _put(self, window: Window, here: Place | None) -> None:
         """Scroll the window to the previous place, or to the target of a request."""
         places, scroll = [line.place for line in window.lines], self.scroll
         if window.jumped and window.anchor is not None:
             at = bisect_left(places, window.anchor)
             scroll.follow = False
-            scroll.put(at - scroll.height // 3)
+            if self._marks:
+                self.marked, self._marks = window.anchor, False
+                self.show_marked()
+            else:
+                scroll.put(at - scroll.height // 3)
             scroll.show_hit(at)
         elif scroll.follow:
             scroll.to_bottom()

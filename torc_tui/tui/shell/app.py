@@ -108,6 +108,8 @@ class TorcApp(App[int]):
         open_source = source or (lambda: Source(store_url, read_only=read_only))
         self.feed = FeedWorker(open_source, self.inbox)
         self.reader = Reader(open_source, self.inbox)
+        self.planner = Reader(open_source, self.inbox)
+        """Answers questions that take long, so that others do not wait for them."""
         self.actions = ActionRunner(self.reader, self)
         self.dispatcher = Dispatcher(self)
         self.commands = AppCommands(self)
@@ -147,6 +149,7 @@ class TorcApp(App[int]):
             self.open_list(new_from=self.spec_file)
         self.feed.start()
         self.reader.start()
+        self.planner.start()
         rate = TICKS_REMOTE if terminal.is_remote(self.environ) else TICKS
         self.set_interval(1 / rate, self._tick)
         if not self.is_headless:
@@ -162,6 +165,7 @@ class TorcApp(App[int]):
         self.state.save()
         self.feed.stop(0.8)
         self.reader.stop(0.8)
+        self.planner.stop(0.8)
 
     def quit(self, code: int = 0) -> None:
         screen = self.front()

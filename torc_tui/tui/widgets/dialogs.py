@@ -35,9 +35,17 @@ class Ask(Overlay[str]):
     """
 
     def __init__(
-        self, title: str, *, value: str = "", help: str = "", check: Check = lambda text: None
+        self,
+        title: str,
+        *,
+        value: str = "",
+        help: str = "",
+        check: Check = lambda text: None,
+        about: Sequence[Line] = (),
     ) -> None:
+        """Prepare the dialog; ``about`` are lines above the field."""
         super().__init__()
+        self.about = Words(about)
         self.heading = title
         self.help_text = help
         self.check = check
@@ -48,6 +56,7 @@ class Ask(Overlay[str]):
         with Vertical(classes="box") as box:
             box.border_title = box_title(self.heading)
             box.border_subtitle = "⏎ accepts · esc cancels"
+            yield self.about
             yield self.field
             yield self.note
 

@@ -73,9 +73,17 @@ class Split(Container):
         """The user moved the border, turned the panes or maximised one."""
 
     def __init__(
-        self, first: Widget, second: Widget, *, ratio: float = 0.5, id: str | None = None
+        self,
+        first: Widget,
+        second: Widget,
+        *,
+        ratio: float = 0.5,
+        side_from: int = SIDE_FROM,
+        stack_from: int = STACK_FROM,
     ) -> None:
-        super().__init__(id=id)
+        super().__init__()
+        self.side_from = side_from
+        self.stack_from = stack_from
         self.first = first
         self.second = second
         self.handle = Handle()
@@ -94,10 +102,10 @@ class Split(Container):
     def shape(self) -> Shape:
         width, height = self.size
         if self.turned:
-            return "stack" if width >= SIDE_FROM else "side"
-        if width >= SIDE_FROM:
+            return "stack" if width >= self.side_from else "side"
+        if width >= self.side_from:
             return "side"
-        return "stack" if height >= STACK_FROM else "single"
+        return "stack" if height >= self.stack_from else "single"
 
     def _on_resize(self, event: events.Resize) -> None:
         self.place(event.size)

@@ -6,13 +6,14 @@ reader thread, and what became of the jobs. The actions and their words are thos
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torc_tui.errors import Refused
 from torc_tui.model import Job
-from torc_tui.operations.catalog import CATALOG, HOLD, PRIORITY
+from torc_tui.operations.catalog import CATALOG, HOLD, PRIORITY, RETRY
 from torc_tui.operations.user_action import (
     JobLike,
     Selection,
@@ -33,7 +34,10 @@ from torc_tui.tui.jobs.workflow_model import WorkflowModel
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.dialogs import Ask
-from torc_tui.tui.workflows.workflow_actions import confirm, text_lines
+from torc_tui.tui.widgets.overlay import Overlay
+from torc_tui.tui.workflows import retry_dialogs
+from torc_tui.tui.workflows.retry_dialogs import EditCommand
+from torc_tui.tui.workflows.workflow_questions import confirm, text_lines
 from torc_tui.wording import count
 
 if TYPE_CHECKING:
@@ -58,7 +62,12 @@ class JobActions:
 
     def handlers(self) -> Mapping[str, Handler]:
         handlers = {name: self._starter(action) for name, action in JOB_ACTIONS.items()}
-        return {**handlers, PRIORITY.id: self._ask_priority}
+        return {
+            **handlers,
+            PRIORITY.id: self._ask_priority,
+            "job-memory": lambda: self.retry_with_memory(self._table.chosen_jobs),
+            "job-command": lambda: self.retry_with_command(self._table.chosen_jobs),
+        }
 
     def is_idle(self, command_id: str) -> bool:
         """Return whether an action applies to none of the chosen jobs.
@@ -79,6 +88,37 @@ class JobActions:
     def start(self, action: UserAction, chosen: Sequence[Job], argument: int | None = None) -> None:
         """Run an action on the jobs that it applies to, after confirmation if needed."""
         self._narrow(action, chosen, lambda jobs: self._ask(action, jobs, argument))
+
+    def retry_with_memory(self, chosen: Sequence[Job]) -> None:
+        """Ask for more memory, and retry jobs with it."""
+        view = self._model.view
+        known = {job.id: view.requirements.get(job.requirement_id) for job in chosen}
+        dialog = retry_dialogs.memory_dialog
+
+        def ask(jobs: Sequence[JobLike]) -> None:
+            self._push(dialog(jobs, [known[job.id] for job in jobs]), jobs, "memory")
+
+        self._narrow(RETRY, chosen, ask)
+
+    def retry_with_command(self, chosen: Sequence[Job]) -> None:
+        """Let the user edit the command of jobs, and retry them."""
+
+        def ask(jobs: Sequence[JobLike]) -> None:
+            self._screen.torc.actions.read(
+                lambda store, actor: retry_dialogs.read_commands(store, jobs),
+                then=lambda commands: self._push(EditCommand(jobs, commands), jobs, "command"),
+            )
+
+        self._narrow(RETRY, chosen, ask)
+
+    def _push(self, dialog: Overlay[str], jobs: Sequence[JobLike], option: str) -> None:
+        """Ask for the value of an option of a retry, and carry it out."""
+
+        def take(text: str | None) -> None:
+            if text:
+                self._run(RETRY, jobs, changes={option: text})
+
+        self._screen.torc.push(dialog, take)
 
     def _ask(self, action: UserAction, jobs: Sequence[JobLike], argument: int | None) -> None:
         def go() -> None:
@@ -134,12 +174,20 @@ class JobActions:
             text = f"cannot {action.verb} any of {len(found.refused)} jobs, such as: {text}"
         self._screen.torc.notify(text, severity="error")
 
-    def _run(self, action: UserAction, jobs: Sequence[JobLike], argument: int | None) -> None:
+    def _run(
+        self,
+        action: UserAction,
+        jobs: Sequence[JobLike],
+        argument: int | None = None,
+        changes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Carry out an action; ``changes`` are options of the command line with their values."""
         torc, ids = self._screen.torc, [job.id for job in jobs]
         arguments = () if argument is None else (argument,)
+        more = {"changes": retry_dialogs.changes(**changes)} if changes else {}
 
         def act(store: Store, actor: str) -> Done:
-            done: Done = function_of(action)(store, ids, *arguments, actor=actor)
+            done: Done = function_of(action)(store, ids, *arguments, actor=actor, **more)
             if not done.moved:
                 raise Refused("; ".join(list(done.refused.values())[:3]))
             return done
@@ -156,7 +204,8 @@ class JobActions:
 
         shown = " ".join(map(str, ids[:IDS]))
         shown += f" … ({len(ids)} jobs)" if len(ids) > IDS else ""
-        line = shell_line(action, jobs=shown, argument=argument)
+        options = [f"--{name} {shlex.quote(text)}" for name, text in (changes or {}).items()]
+        line = " ".join([shell_line(action, jobs=shown, argument=argument) or "", *options])
         torc.actions.run(act, line=line, report=report)
 
     def _ask_priority(self) -> None:

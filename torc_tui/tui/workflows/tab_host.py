@@ -43,8 +43,9 @@ TABS = (
     Tab("data", "Data", "data.data_pane:DataPane"),
     Tab("files", "Files", "jobs.record_tables:FilesPane"),
     Tab("history", "History", "jobs.event_list:HistoryPane", follows_table=True),
-    Tab("events", "Events", "jobs.event_list:EventsPane"),
     Tab("results", "Results", "jobs.record_tables:ResultsPane"),
+    Tab("rerun", "Rerun", "rerun.rerun_pane:RerunPane"),
+    Tab("events", "Events", "jobs.event_list:EventsPane"),
     Tab("resources", "Resources", "machine.resources_pane:ResourcesPane"),
 )
 BY_NAME = {tab.name: tab for tab in TABS}
@@ -137,6 +138,12 @@ class TabHost(Side):
         pane = self.pane
         if pane is not None:
             pane.reasons_changed()
+
+    def plan_changed(self) -> None:
+        """Take notice of a new rerun plan."""
+        pane = self.visible_pane
+        if pane is not None:
+            pane.plan_changed()
 
     def machine_changed(self) -> None:
         """Handle a reading of the machine."""

@@ -7,37 +7,33 @@ process to watch, have a function of their own here or in `workflow_dialogs`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from torc_tui.model import Workflow
-from torc_tui.operations.catalog import DROP, RENAME, RESIZE, START, STOP
-from torc_tui.operations.user_action import (
-    Target,
-    UserAction,
-    function_of,
-    must_confirm,
-    shell_line,
-    workflow_refusal,
+from torc_tui.operations.catalog import (
+    DROP,
+    INITIALIZE,
+    REINITIALIZE,
+    RENAME,
+    RESIZE,
+    START,
+    STOP,
 )
-from torc_tui.status import HELD, number_of
+from torc_tui.operations.user_action import Target, function_of, shell_line
 from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.frame.ports import AppPort, HasApp
-from torc_tui.tui.look.text_layout import Line
-from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.workflows import workflow_dialogs
+from torc_tui.tui.workflows.rerun_dialogs import initialize, rerun_stale
 from torc_tui.tui.workflows.runner_startup_check import RunnerStartupCheck
-from torc_tui.wording import count, status_counts
+from torc_tui.tui.workflows.workflow_questions import act, confirm
 
 if TYPE_CHECKING:
     from torc_tui.operations.runners import Background
     from torc_tui.store.database import Store
 
-WIDTH = 64
-"""Characters of a line of a question."""
 OnWorkflow = Callable[[AppPort, Workflow], None]
 ON_WORKFLOWS = {
     command: actions
@@ -52,20 +48,6 @@ class WorkflowTarget(HasApp, Protocol):
     @property
     def workflow(self) -> Workflow | None:
         """Return the workflow that actions are about, with its counts."""
-
-
-def confirm(
-    torc: AppPort, title: str, about: Sequence[str], button: str, act: Callable[[], None]
-) -> Confirm:
-    """Show a confirmation, and call ``act`` if the user agrees; return the dialog."""
-    dialog = Confirm(title, text_lines(about), button)
-    torc.push(dialog, lambda agreed: act() if agreed else None)
-    return dialog
-
-
-def text_lines(about: Iterable[str]) -> list[Line]:
-    """Return the lines of a dialog, wrapped to its width."""
-    return [[(line, "text")] for text in about for line in wrap(text, WIDTH) or [""]]
 
 
 class WorkflowActions:
@@ -84,6 +66,8 @@ class WorkflowActions:
             RENAME.id: workflow_dialogs.rename,
             RESIZE.id: workflow_dialogs.resize,
             DROP.id: drop,
+            INITIALIZE.id: initialize,
+            REINITIALIZE.id: rerun_stale,
             "workflow-export": workflow_dialogs.export,
         }
         return {command: self._on(action) for command, action in handlers.items()}
@@ -103,80 +87,6 @@ class WorkflowActions:
         self._stopped.add(workflow.id)
         note = "" if hard else f"\n{torc.keymap.key(STOP.id)} again kills its jobs"
         act((STOP,), torc, workflow, flags={"hard": True} if hard else {}, note=note)
-
-
-def act(
-    actions: Sequence[UserAction],
-    torc: AppPort,
-    workflow: Workflow,
-    *,
-    flags: Mapping[str, Any] | None = None,
-    note: str = "",
-) -> None:
-    """Run an action on the workflow, after confirmation if needed.
-
-    Of two actions, the one is taken that changes the flag of the workflow. ``flags`` are arguments
-    for its function, ``note`` is added to its answer.
-    """
-    action = next((one for one in actions if _changes(one, workflow)), actions[0])
-    given = flags or {}
-    refusal = workflow_refusal(action, workflow)
-    if refusal is not None:
-        _refuse(action, torc, workflow, refusal, partial(act, actions, flags=flags, note=note))
-        return
-    wf = workflow.id
-    target = [wf] if action.target is Target.WORKFLOWS else wf
-    number = count(number_of(workflow.counts, action.needs or action.legal), "job")
-    words = {"workflow": workflow.name, "workflows": workflow.name, "jobs": number}
-    options = [one for one in action.flags if given.get(one.keyword)]
-
-    def go() -> None:
-        line = " ".join(
-            [shell_line(action, workflow=wf, workflows=wf) or "", *(f"--{o.name}" for o in options)]
-        )
-        torc.actions.run(
-            lambda store, actor: function_of(action)(store, target, actor=actor, **given),
-            line=line,
-            report=lambda _result: action.done.format(**words) + note,
-        )
-
-    if not must_confirm(action, workflow.counts):
-        go()
-        return
-    about = [action.confirm.reason] if action.confirm is not None else []
-    about += [f"{one.help[0].upper()}{one.help[1:]}." for one in options]
-    about += [f"Jobs: {status_counts(workflow.counts)}."] if workflow.counts else []
-    button = action.title.capitalize() + (f" {number}" if "{jobs}" in action.question else "")
-    confirm(torc, action.question.format(**words), about, button, go)
-
-
-def _refuse(
-    action: UserAction, torc: AppPort, workflow: Workflow, refusal: str, again: OnWorkflow
-) -> None:
-    """Show a refusal, unless freeing the jobs of lost runners makes the action legal."""
-    if not number_of(workflow.counts, HELD - action.legal):
-        torc.notify(refusal, severity="error")
-        return
-
-    def free(store: Store, actor: str) -> Workflow | None:
-        from torc_tui.operations.lost_runners import free_lost_jobs
-        from torc_tui.store import workflows
-
-        freed = free_lost_jobs(store, action, [workflow.id], actor)
-        return workflows.get_workflow(store, workflow.id) if freed else None
-
-    def then(now: Workflow | None) -> None:
-        if now is None:
-            torc.notify(refusal, severity="error")
-        else:
-            again(torc, now)
-
-    torc.actions.read(free, then=then)
-
-
-def _changes(action: UserAction, workflow: Workflow) -> bool:
-    """Return whether the action would change its flag of the workflow."""
-    return action.sets is not None and getattr(workflow, action.sets[0]) is not action.sets[1]
 
 
 def drop(torc: AppPort, workflow: Workflow) -> None:

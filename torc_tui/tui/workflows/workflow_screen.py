@@ -23,6 +23,7 @@ from torc_tui.tui.frame.commands import Command
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import SORTABLE
 from torc_tui.tui.jobs.job_table import JobTable, reveal
+from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import DependencyReader, WorkflowModel
 from torc_tui.tui.look.text_layout import Span
 from torc_tui.tui.widgets.command_node import Handler
@@ -32,6 +33,7 @@ from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.job_actions import JobActions
 from torc_tui.tui.workflows.job_commands import JobCommands
+from torc_tui.tui.workflows.rerun_dialogs import rerun_stale
 from torc_tui.tui.workflows.tab_host import BY_NAME, TabHost, tab_handlers
 from torc_tui.tui.workflows.workflow_actions import WorkflowActions
 from torc_tui.tui.workflows.workflow_updates import WorkflowUpdates
@@ -66,6 +68,7 @@ class WorkflowScreen(TorcScreen):
         self.split = Split(Side(self.filter.line, self.table, id="jobs-pane"), self.tabs)
         self.updates = WorkflowUpdates(self)
         self.dependencies = DependencyReader(self.model, self.updates.reasons_changed)
+        self.plans = PlanReader(workflow_id, self.tabs.plan_changed)
         self.workflow_actions = WorkflowActions(self)
         self.job_actions = JobActions(self, self.model, self.table)
         self.job_commands = JobCommands(self)
@@ -128,6 +131,11 @@ class WorkflowScreen(TorcScreen):
             return None
         wf = self.workflow_id
         return f"workflow {wf} is still running; reopen it with `torc {wf}`"
+
+    def rerun_jobs(self, job_ids: Sequence[int] | None) -> None:
+        workflow = self.workflow
+        if workflow is not None:
+            rerun_stale(self.torc, workflow, job_ids)
 
     def explain_job(self) -> None:
         self.job_commands.explain()

@@ -16,6 +16,7 @@ from torc_tui.tui.frame.ports import AppPort, HasApp
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import VOLATILE
 from torc_tui.tui.jobs.job_table import JobTable, recall_folds
+from torc_tui.tui.jobs.plan_reader import PlanReader
 from torc_tui.tui.jobs.workflow_model import DependencyReader, WorkflowModel, outcomes
 from torc_tui.tui.look.status_icons import STATES, STATUS, Sign
 from torc_tui.tui.look.text_layout import sanitize
@@ -37,6 +38,7 @@ class UpdatedScreen(HasApp, Protocol):
     tabs: TabHost
     header: HeaderBar
     dependencies: DependencyReader
+    plans: PlanReader
 
     @property
     def is_attached(self) -> bool:
@@ -85,12 +87,14 @@ class WorkflowUpdates:
         screen.table.empty = "no jobs"
         screen.filter.reapply()
         screen.table.set_rows(model.rows)
+        screen.plans.changed()
         self.show_header()
         screen.tabs.all_changed()
 
     def _change(self, events: Sequence[Event]) -> None:
         screen, model = self._screen, self._model
         model.tick(time.time())
+        screen.plans.changed()
         changed = model.apply(events)
         if changed is None:
             screen.reload()

@@ -1,0 +1,1 @@
+"""The tab *Rerun*: failed jobs by reason, and what would run again."""

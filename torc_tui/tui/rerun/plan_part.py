@@ -1,0 +1,215 @@
+"""Which jobs would run again and why, with the evidence beside them.
+
+Input: the rerun plan of the screen. Output: the list, the evidence of the job under the cursor,
+and commands to rerun what is stale or to accept it as it is. Nothing is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict
+from torc_tui.operations.catalog import ACCEPT
+from torc_tui.reasons import Kind
+from torc_tui.tui.feed.source import Source
+from torc_tui.tui.frame.pane import Pane
+from torc_tui.tui.jobs.job_table import WorkflowHost
+from torc_tui.tui.jobs.plan_reader import Forecast
+from torc_tui.tui.look.text_layout import Line
+from torc_tui.tui.rerun.evidence import Evidence, page
+from torc_tui.tui.rerun.list_split import ListSplit
+from torc_tui.tui.rerun.plan_rows import PlanRows
+from torc_tui.tui.widgets.command_node import CommandNode, Handler
+from torc_tui.tui.widgets.empty_state import EmptyState
+from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
+from torc_tui.tui.widgets.line_list import LineList
+from torc_tui.tui.widgets.split import Side
+from torc_tui.tui.widgets.virtual_table import VirtualTable
+from torc_tui.views.json_diff import JsonChange
+from torc_tui.wording import time_range
+
+Changes = Mapping[str, Sequence[JsonChange]]
+
+
+class EvidenceCanvas(LineCanvas):
+    """A page that is written for the width that it has."""
+
+    def __init__(self, write: Callable[[int], Sequence[Line]]) -> None:
+        super().__init__(empty="")
+        self._write = write
+
+    def write(self) -> None:
+        """Write the page again."""
+        self.set_drawing(TextDrawing(self._write(max(30, self.size.width))))
+
+    def on_resize(self) -> None:
+        self.write()
+
+
+class PlanPart(CommandNode, Vertical):
+    """See the module."""
+
+    CONTEXTS: ClassVar[tuple[str, ...]] = ("plan",)
+    DEFAULT_CSS = """
+    PlanPart { width: 1fr; height: 1fr; }
+    """
+
+    def __init__(self, pane: Pane, host: WorkflowHost) -> None:
+        super().__init__()
+        self._pane = pane
+        self._host = host
+        self.rows = PlanRows()
+        self.table = VirtualTable(self.rows, empty="")
+        self.canvas = EvidenceCanvas(self._page)
+        self.split = ListSplit(Side(self.table), self.canvas)
+        self.empty = EmptyState()
+        self.empty.say("Comparing commands, data and files …")
+        self._shown: Forecast | None = None
+        self._verdict: JobVerdict | None = None
+        self._changes: Changes = {}
+
+    def compose(self) -> ComposeResult:
+        yield self.empty
+        yield self.split
+
+    def on_mount(self) -> None:
+        self.split.display = False
+
+    @property
+    def focus_target(self) -> VirtualTable | EmptyState:
+        """Return the widget that gets the keys."""
+        return self.table if self.rows.verdicts else self.empty
+
+    def want(self) -> None:
+        """Have the plan computed if it is not fresh."""
+        if self._host.view is not None:
+            self._host.plans.want(self._pane.torc)
+
+    # -- the plan ----------------------------------------------------------------------------------
+
+    def show(self) -> None:
+        """Show the newest plan."""
+        plans = self._host.plans
+        forecast = plans.forecast
+        if forecast is None:
+            if plans.problem is not None:
+                self.empty.say(f"The plan cannot be computed: {plans.problem}.")
+            return
+        if forecast is self._shown:
+            return
+        self._shown = forecast
+        before = self.rows.verdicts
+        had_keys = self.table.has_focus or self.canvas.has_focus or self.empty.has_focus
+        self.rows.set(forecast.plan.verdicts, forecast.seconds)
+        some = bool(self.rows.verdicts)
+        self.split.fit(len(self.rows.verdicts))
+        self.split.display, self.empty.display = some, not some
+        if before != self.rows.verdicts:
+            self.table.set_rows(self.rows)
+        if not some:
+            total = len(forecast.plan.verdicts)
+            self.empty.say(
+                "The job is up to date." if total == 1 else f"All {total} jobs are up to date.",
+                "They run again when their command, data or files change.",
+            )
+        if had_keys and not (self.table.has_focus or self.canvas.has_focus):
+            self.focus_target.focus()
+        self._show_selected()
+
+    def on_line_list_selected(self, event: LineList.Selected) -> None:
+        event.stop()
+        self._show_selected()
+
+    def on_virtual_table_activated(self, event: VirtualTable.Activated) -> None:
+        event.stop()
+        if isinstance(event.key, int):
+            self._host.go_to_job(event.key, focus=False)
+
+    def _show_selected(self) -> None:
+        """Show the evidence of the job under the cursor; changed data is read first."""
+        key = self.table.cursor
+        verdict = self.rows.verdicts.get(key) if isinstance(key, int) else None
+        if verdict == self._verdict:
+            return
+        same = verdict is not None and self._verdict is not None and verdict.id == self._verdict.id
+        self._verdict, self._changes = verdict, self._changes if same else {}
+        self.canvas.write()
+        if not same:
+            self.canvas.to_top()
+        if verdict is None or all(one.kind is not Kind.DATA_CHANGED for one in verdict.reasons):
+            return
+        workflow_id = self._host.workflow_id
+
+        def take(changes: Changes) -> None:
+            if self._verdict == verdict:
+                self._changes = changes
+                self.canvas.write()
+
+        self._pane.ask("data", lambda source: _read_changes(source, workflow_id, verdict), take)
+
+    def _page(self, width: int) -> Sequence[Line]:
+        verdict, forecast = self._verdict, self._shown
+        if verdict is None or forecast is None:
+            return []
+        return page(Evidence(verdict, self._changes, forecast.seconds.get(verdict.id)), width)
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {"plan-rerun": self._rerun, "plan-accept": self._accept}
+
+    def _rerun(self) -> None:
+        """Rerun the marked jobs, or all that are stale."""
+        marked = [key for key in self.table.marked_or_selected if isinstance(key, int)]
+        self._host.rerun_jobs(marked if self.table.marks else None)
+
+    def _accept(self) -> None:
+        view = self._host.view
+        keys = self.table.marked_or_selected
+        ids = [key for key in keys if isinstance(key, int)]
+        jobs = [] if view is None else [view.jobs[one] for one in ids if one in view.jobs]
+        self._host.job_actions.start(ACCEPT, jobs)
+
+
+def _read_changes(source: Source, workflow_id: int, verdict: JobVerdict) -> Changes:
+    """Return the changes of the records that a job reads; called in the reader thread."""
+    from torc_tui.operations.rerun import data_before_and_after
+    from torc_tui.views.json_diff import diff
+
+    return {
+        str(reason["name"]): diff(*data_before_and_after(source.store, workflow_id, reason))
+        for reason in verdict.reasons
+        if reason.kind is Kind.DATA_CHANGED
+    }
+
+
+def amount(forecast: Forecast | None) -> str:
+    """Return how many jobs are stale, for the bar."""
+    if forecast is None:
+        return ""
+    stale, total = len(forecast.plan.certain), len(forecast.plan.verdicts)
+    more = f", {len(forecast.plan.undecided)} perhaps" if forecast.plan.undecided else ""
+    return f"{stale} of {total} stale{more}"
+
+
+def estimated(forecast: Forecast | None) -> Sequence[str]:
+    """Return how long the rerun takes, for the bar: in full, and shorter."""
+    if forecast is None or not forecast.plan.stale:
+        return ()
+    found = forecast.estimate
+    if not found.work:
+        return ("time unknown",)
+    short = f"about {time_range(found.low, found.high)}"
+    unknown = f", {found.unknown} of unknown duration" if found.unknown else ""
+    at_once = f" with {found.lanes} at a time" if found.lanes > 1 else ""
+    return (f"{short}{at_once}{unknown}", f"{short}{unknown}", short)
+
+
+def any_stale(forecast: Forecast | None) -> bool:
+    """Return whether a job would run again."""
+    verdicts = forecast.plan.verdicts.values() if forecast is not None else ()
+    return any(one.verdict is Verdict.RUN for one in verdicts)
