@@ -12,7 +12,8 @@ import torc_tui.docs
 from torc_tui import settings
 from torc_tui.cli.command_table import COMMANDS, GROUPS
 from torc_tui.docs import tables
-from torc_tui.tui.frame.commands import CONTEXTS, of_context
+from torc_tui.tui.frame.command import CONTEXTS
+from torc_tui.tui.frame.commands import of_context
 from torc_tui.tui.frame.keymap import KeyMap, shown
 
 FOLDER = Path(torc_tui.docs.__file__).parent

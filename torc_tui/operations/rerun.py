@@ -83,7 +83,7 @@ class Reinitialized:
 
 def plan_rerun(store: Store, workflow_id: int) -> RerunPlan:
     """Return which jobs of a workflow would run again, and why; change nothing."""
-    return _plan(workflow_id, FactReader(store, workflow_id).workflow())
+    return _plan(store, workflow_id, FactReader(store, workflow_id).workflow())
 
 
 def stale_after_edit(
@@ -91,13 +91,13 @@ def stale_after_edit(
 ) -> list[JobVerdict]:
     """Return the jobs that become stale if a user gives a record this value; change nothing."""
     facts = FactReader(store, workflow_id).workflow()
-    before = {one.id for one in _plan(workflow_id, facts).stale}
+    before = {one.id for one in _plan(store, workflow_id, facts).stale}
     with store.read() as conn:
         facts.jobs = with_edit(conn, facts.jobs, record_id, value)
-    return [one for one in _plan(workflow_id, facts).stale if one.id not in before]
+    return [one for one in _plan(store, workflow_id, facts).stale if one.id not in before]
 
 
-def _plan(workflow_id: int, facts: WorkflowFacts) -> RerunPlan:
+def _plan(store: Store, workflow_id: int, facts: WorkflowFacts) -> RerunPlan:
     findings = {number: examine(job, facts.baselines) for number, job in facts.jobs.items()}
     verdicts = plan(facts.jobs, findings, facts.edges)
     with store.read() as conn:

@@ -13,7 +13,7 @@ from textual import events
 from textual.message import Message
 
 from torc_tui.tui.feed.machine import Meter
-from torc_tui.tui.frame.commands import Command
+from torc_tui.tui.frame.command import Command
 from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.look.text_layout import Line, Span, bar, sanitize, shares, width_of

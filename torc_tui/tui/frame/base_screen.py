@@ -15,7 +15,8 @@ from torc_tui.tui.feed.machine import MachineNews
 from torc_tui.tui.feed.reader import Failed
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.bars import FooterBar
-from torc_tui.tui.frame.commands import Command, footer
+from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.commands import footer
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.command_node import CommandNode, Handler
 

@@ -3,90 +3,17 @@
 Commands that are user actions come from `torc_tui.operations.catalog`; the rows here are those that
 only the app has. A command is carried out by the first of the focused widget, its parents, the
 screen and the app that has a handler for its id.
-
-Keys are written as users write them: ``R``, ``?``, ``ctrl+p``, ``space``. The keys of a chord are
-separated by a space: ``g g``; alternatives by two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from torc_tui.operations.catalog import CATALOG
 from torc_tui.operations.user_action import Target, UserAction, shell_line
-
-PRESETS = ("default", "vim")
-
-CONTEXTS = {
-    "app": "Everywhere",
-    "text": "Text fields",
-    "filter": "Filter",
-    "list": "Lists",
-    "canvas": "Pages and graphs",
-    "tree": "JSON tree",
-    "log": "Log",
-    "editor": "Editor",
-    "workflows": "List of workflows",
-    "workflow": "Workflow",
-    "jobs": "Jobs",
-    "graph": "Graph",
-    "data": "User data",
-    "details": "Overview",
-    "rerun": "Rerun",
-    "failures": "Failures",
-    "plan": "Rerun plan",
-    "new": "New workflow",
-    "split": "Panes",
-    "overlay": "Dialogs",
-}
-"""Where a command works, and the heading that help gives to it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One command of the app.
-
-    ``shell`` is the command line that does the same, with placeholders such as ``ID``. ``footer``
-    is the rank in the footer: 1 first, 0 never. ``short`` is the word there. With ``row``, the
-    command stands there for the commands from the first to the last of these two (``1-9 tabs``).
-    ``writes``: the command changes the database, so read-only mode refuses it.
-    """
-
-    id: str
-    title: str
-    help: str
-    where: tuple[str, ...]
-    keys: tuple[str, ...] = ()
-    vim: tuple[str, ...] | None = None
-    footer: int = 0
-    writes: bool = False
-    shell: str | None = None
-    palette: bool = True
-    short: str = ""
-    row: tuple[str, str] | None = None
-
-    def keys_of(self, preset: str) -> tuple[str, ...]:
-        """Return the keys in a preset."""
-        return self.vim if preset == "vim" and self.vim is not None else self.keys
-
-
-def _c(id: str, title: str, help: str, where: str, keys: str = "", **more: Any) -> Command:
-    """Return a command that only the app has."""
-    if "vim" in more:
-        more["vim"] = _keys(more["vim"])
-    where_all = tuple(where.split())
-    return Command(id=id, title=title, help=help, where=where_all, keys=_keys(keys), **more)
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    return tuple(key for key in text.split("  ") if key)
-
-
-def _hidden(id: str, title: str, help: str, where: str, keys: str = "", **more: Any) -> Command:
-    """Return a command that the palette does not list, such as a cursor movement."""
-    return _c(id, title, help, where, keys, palette=False, **more)
+from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.command import cmd as _c
+from torc_tui.tui.frame.command import hidden as _hidden
 
 
 def _paired_actions() -> dict[str, tuple[UserAction, ...]]:

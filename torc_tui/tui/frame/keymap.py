@@ -13,7 +13,8 @@ from pathlib import Path
 
 from torc_tui.config_file import toml_error
 from torc_tui.errors import SettingsError
-from torc_tui.tui.frame.commands import BY_ID, COMMANDS, CONTEXTS, PRESETS, Command
+from torc_tui.tui.frame.command import CONTEXTS, PRESETS, Command
+from torc_tui.tui.frame.commands import BY_ID, COMMANDS
 
 FILE = "keys.toml"
 PENDING = "pending"

@@ -34,7 +34,8 @@ from torc_tui.tui.feed.watches import Watch, Watches
 from torc_tui.tui.frame import keymap as keymaps
 from torc_tui.tui.frame.action_runner import ActionRunner
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.commands import BY_ID, PRESETS, Command
+from torc_tui.tui.frame.command import PRESETS, Command
+from torc_tui.tui.frame.commands import BY_ID
 from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.frame.ui_state import UiState
 from torc_tui.tui.look import terminal

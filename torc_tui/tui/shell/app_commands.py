@@ -11,7 +11,8 @@ from torc_tui.docs import topics
 from torc_tui.model import Job
 from torc_tui.tui.frame import keymap as keymaps
 from torc_tui.tui.frame.base_screen import contexts
-from torc_tui.tui.frame.commands import COMMANDS, Command
+from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.commands import COMMANDS
 from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.look.theme import THEMES

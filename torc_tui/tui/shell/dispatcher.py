@@ -7,7 +7,7 @@ from inspect import isawaitable
 
 from torc_tui.errors import TorcError
 from torc_tui.tui.frame.base_screen import contexts, handlers_of
-from torc_tui.tui.frame.commands import Command
+from torc_tui.tui.frame.command import Command
 from torc_tui.tui.frame.keymap import PENDING
 from torc_tui.tui.shell.shell_app import ShellApp
 from torc_tui.tui.widgets.command_node import Handler

@@ -21,7 +21,8 @@ from textual.containers import Container, Vertical
 from textual.widgets import Input
 
 from torc_tui.docs import topics
-from torc_tui.tui.frame.commands import COMMANDS, CONTEXTS, Command
+from torc_tui.tui.frame.command import CONTEXTS, Command
+from torc_tui.tui.frame.commands import COMMANDS
 from torc_tui.tui.frame.keymap import KeyMap, shown
 from torc_tui.tui.look.text_layout import Line, Span, fit
 from torc_tui.tui.widgets.command_node import move_by_key

@@ -43,14 +43,14 @@ def confirm(
     *,
     danger: bool = True,
 ) -> Confirm:
-    """Ask, and act if the user agrees; return the dialog."""
+    """Show a confirmation, and call ``act`` if the user agrees; return the dialog."""
     dialog = Confirm(title, text_lines(about), button, danger=danger)
     torc.push(dialog, lambda agreed: act() if agreed else None)
     return dialog
 
 
 def text_lines(about: Iterable[str]) -> list[Line]:
-    """Return plain lines of a dialog, wrapped to its width."""
+    """Return the lines of a dialog, wrapped to its width."""
     return [[(line, "text")] for text in about for line in wrap(text, WIDTH) or [""]]
 
 
@@ -62,7 +62,7 @@ def act(
     flags: Mapping[str, Any] | None = None,
     note: str = "",
 ) -> None:
-    """Carry out an action on the workflow, after a question where it needs one.
+    """Run an action on the workflow, after confirmation if needed.
 
     Of two actions, the one is taken that changes the flag of the workflow. ``flags`` are arguments
     for its function, ``note`` is added to its answer.
@@ -151,5 +151,5 @@ def _refuse(
 
 
 def _changes(action: UserAction, workflow: Workflow) -> bool:
-    """Return whether the action sets a flag of the workflow that it has not."""
+    """Return whether the action would change its flag of the workflow."""
     return action.sets is not None and getattr(workflow, action.sets[0]) is not action.sets[1]

@@ -19,7 +19,7 @@ from torc_tui.tui.feed.handovers import Handover
 from torc_tui.tui.feed.machine import MachineNews
 from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.commands import Command
+from torc_tui.tui.frame.command import Command
 from torc_tui.tui.jobs.filter_controller import FilterController
 from torc_tui.tui.jobs.job_columns import SORTABLE
 from torc_tui.tui.jobs.job_table import JobTable, reveal

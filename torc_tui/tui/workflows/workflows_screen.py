@@ -15,7 +15,8 @@ from torc_tui.tui.feed.handovers import Found, Handover, Listed, Lost
 from torc_tui.tui.feed.watches import Watch
 from torc_tui.tui.frame.bars import FooterBar, HeaderBar, HeaderState
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.commands import ACTIONS, Command
+from torc_tui.tui.frame.command import Command
+from torc_tui.tui.frame.commands import ACTIONS
 from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.filter_line import FilterLine
 from torc_tui.tui.widgets.virtual_table import VirtualTable
