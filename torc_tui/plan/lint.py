@@ -7,14 +7,22 @@ cluster; a warning names them. Equal warnings of many jobs or files are given on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
 
 from torc_tui.errors import Problem
-from torc_tui.model import NOWHERE, ExecutionConfig, Plan, Source
-from torc_tui.plan.lint_commands import lint_commands
-from torc_tui.plan.lint_failures import lint_failures
-from torc_tui.plan.lint_rules import lint_rules
-from torc_tui.plan.names import called, listing, nearest
+from torc_tui.model import (
+    NOWHERE,
+    ExecutionConfig,
+    FailureRule,
+    JobSpec,
+    Plan,
+    Source,
+    WorkflowSpec,
+)
+from torc_tui.plan.lint_commands import lost_failures, option_lines, shared_outputs
+from torc_tui.plan.names import PlanProblems, called, listing, nearest
 from torc_tui.quoting import quoted
 
 _SLURM = "no Slurm allocation is requested; start runners with `torc run` where the jobs are to run"
@@ -50,89 +58,67 @@ MONITOR = {
 _HONORED = frozenset({"enabled", "granularity", "jobs", "compute_node"})
 
 
-def without_effect(plan: Plan) -> Iterator[Problem]:
-    """Yield one warning for each key, at its line."""
+def without_effect(plan: Plan, warnings: PlanProblems) -> None:
+    """Add one warning for each key, at its line; of several entries with one, the first counts."""
+    for what, key, hint, source in [*_keys(plan.spec), *_entries(plan.spec)]:
+        message = f"{what} has no effect here"
+        warnings.add(message, source, key, "no-effect", hint)
+
+
+Useless = tuple[str, str, str | None, Source]
+"""What has no effect, its key, a hint, and its place."""
+
+
+def _keys(spec: WorkflowSpec) -> Iterator[Useless]:
     for key, hint in TOP_LEVEL.items():
-        if plan.spec.settings.get(key):
-            yield _warning(plan, key, hint)
-    for key in plan.spec.settings.get("resource_monitor") or {}:
+        if spec.settings.get(key):
+            yield quoted(key), key, hint, spec.source
+    for key in spec.settings.get("resource_monitor") or {}:
         if key not in _HONORED:
-            yield _warning(plan, "resource_monitor", MONITOR.get(key), part=key)
-    yield from _execution(plan)
-    yield from _entries(plan)
-
-
-def _warning(
-    plan: Plan,
-    key: str,
-    hint: str | None,
-    *,
-    part: str | None = None,
-    what: str | None = None,
-    source: Source = NOWHERE,
-) -> Problem:
-    """Return the warning for a key, or for a part of it."""
-    source = plan.spec.source if source is NOWHERE else source
-    named = what or (quoted(key) if part is None else f"{quoted(part)} of {key}")
-    file = source.file or plan.spec.file
-    message = f"{named} has no effect here"
-    return Problem(message, file, source.line_of(key), None, key, hint, "no-effect")
-
-
-def _execution(plan: Plan) -> Iterator[Problem]:
-    execution, default = plan.spec.execution_config, ExecutionConfig()
-    for key, hint in EXECUTION.items():
-        if getattr(execution, key) != getattr(default, key):
-            yield _warning(plan, "execution_config", hint, part=key)
-    for key, hint in EXECUTION_SETTINGS.items():
-        if key in execution.settings:
-            yield _warning(plan, "execution_config", hint, part=key)
+            what = f"{quoted(key)} of resource_monitor"
+            yield what, "resource_monitor", MONITOR.get(key), spec.source
+    execution, default = spec.execution_config, ExecutionConfig()
+    useless = [key for key in EXECUTION if getattr(execution, key) != getattr(default, key)]
+    useless += [key for key in EXECUTION_SETTINGS if key in execution.settings]
+    hints = EXECUTION | EXECUTION_SETTINGS
+    for key in useless:
+        what = f"{quoted(key)} of execution_config"
+        yield what, "execution_config", hints[key], spec.source
     if execution.settings.get("mode") == "slurm":
-        what = "the mode 'slurm' of execution_config"
-        yield _warning(plan, "execution_config", _SLURM, what=what)
+        yield "the mode 'slurm' of execution_config", "execution_config", _SLURM, spec.source
 
 
-def _entries(plan: Plan) -> Iterator[Problem]:
-    """Yield the warnings for entries; of several entries with one key, the first is named."""
-    spec = plan.spec
+def _entries(spec: WorkflowSpec) -> Iterator[Useless]:
     if spec.slurm_schedulers:
-        yield _warning(plan, "slurm_schedulers", _SLURM)
-    job = next((job for job in spec.jobs if job.scheduler), None)
-    if job is not None:
-        what = f"'scheduler' of job {called(job)}"
-        yield _warning(plan, "scheduler", _SLURM, what=what, source=job.source)
-    alone = (one for one in spec.jobs if "canary" in one.source.lines and one.canary is None)
-    if (job := next(alone, None)) is not None:
-        what, hint = f"'canary' of job {called(job)}", "the entry has no more jobs than that"
-        yield _warning(plan, "canary", hint, what=what, source=job.source)
-    file = next((file for file in spec.files if "identifier" in file.source.lines), None)
-    if file is not None:
-        what = f"'identifier' of file {quoted(file.name)}"
-        yield _warning(plan, "identifier", "it is not stored", what=what, source=file.source)
+        yield "'slurm_schedulers'", "slurm_schedulers", _SLURM, spec.source
+    alone = "the entry has no more jobs than that"
+    for key, hint, jobs in (
+        ("scheduler", _SLURM, (one for one in spec.jobs if one.scheduler)),
+        ("canary", alone, (one for one in spec.jobs if _is_lone_canary(one))),
+    ):
+        for job in islice(jobs, 1):
+            yield f"'{key}' of job {called(job)}", key, hint, job.source
+    for file in spec.files:
+        if "identifier" in file.source.lines:
+            what = f"'identifier' of file {quoted(file.name)}"
+            yield what, "identifier", "it is not stored", file.source
+            break
 
 
-def lint(plan: Plan) -> list[Problem]:
+def _is_lone_canary(job: JobSpec) -> bool:
+    return "canary" in job.source.lines and job.canary is None
+
+
+def lint(plan: Plan) -> tuple[Problem, ...]:
     """Return all warnings: those of the file, of its tokens, and of the plan."""
-    found = [
-        *plan.spec.warnings,
-        *plan.warnings,
-        *_files(plan),
-        *_user_data(plan),
-        *_declarations(plan),
-        *lint_commands(plan),
-        *lint_failures(plan),
-        *_actions(plan),
-        *lint_rules(plan),
-        *without_effect(plan),
-    ]
-    return sorted(found, key=lambda problem: problem.line or 0)
-
-
-def _warn(
-    plan: Plan, message: str, source: Source, key: str | None, kind: str, hint: str | None = None
-) -> Problem:
-    file = source.file or plan.spec.file
-    return Problem(message, file, source.line_of(key), None, key, hint, kind)
+    warnings = PlanProblems(plan.spec.file)
+    for find in (
+        *(_files, _user_data, _declarations, shared_outputs, option_lines, lost_failures),
+        *(_actions, useless_rules, without_effect),
+    ):
+        find(plan, warnings)
+    every = [*plan.spec.warnings, *plan.warnings, *(problem for problem, _ in warnings.found())]
+    return tuple(sorted(every, key=lambda problem: problem.line or 0))
 
 
 def _used(groups: Sequence[tuple[int, ...]], numbers: Iterator[int | None]) -> set[int]:
@@ -140,16 +126,16 @@ def _used(groups: Sequence[tuple[int, ...]], numbers: Iterator[int | None]) -> s
     return {one for number in set(numbers) if number is not None for one in groups[number]}
 
 
-def _files(plan: Plan) -> Iterator[Problem]:
+def _files(plan: Plan, warnings: PlanProblems) -> None:
     read = _used(plan.file_groups, (job.input_files for job in plan.jobs))
     touched = read | _used(plan.file_groups, (job.output_files for job in plan.jobs))
     unused = [file for number, file in enumerate(plan.files) if number not in touched]
     if unused:
         message = f"no job reads or writes the file {listing(file.name for file in unused)}"
-        yield _warn(plan, message, unused[0].source, "name", "unused")
+        warnings.add(message, unused[0].source, "name", "unused")
 
 
-def _user_data(plan: Plan) -> Iterator[Problem]:
+def _user_data(plan: Plan, warnings: PlanProblems) -> None:
     records = plan.user_data
     read = _used(plan.user_data_groups, (job.input_user_data for job in plan.jobs))
     written = _used(plan.user_data_groups, (job.output_user_data for job in plan.jobs))
@@ -157,13 +143,13 @@ def _user_data(plan: Plan) -> Iterator[Problem]:
     idle = [one for number, one in enumerate(records) if number not in touched]
     if idle:
         message = f"no job reads or writes the user data {listing(one.name for one in idle)}"
-        yield _warn(plan, message, idle[0].source, "name", "unused")
+        warnings.add(message, idle[0].source, "name", "unused")
     empty = [records[number] for number in sorted(read - written) if records[number].data is None]
     if empty:
         names = listing(one.name for one in empty)
         message = f"no job writes the user data {names}, and it has no value"
         hint = "give it data, or set it with `torc user-data update` before the initialization"
-        yield _warn(plan, message, empty[0].source, "name", "never-written", hint)
+        warnings.add(message, empty[0].source, "name", "never-written", hint)
     unwritten = {
         one.name for number, one in enumerate(records) if one.declared and number not in written
     }
@@ -175,36 +161,79 @@ def _user_data(plan: Plan) -> Iterator[Problem]:
                 " and is created because a job writes it"
             )
             hint = f"did you mean {quoted(near)}?"
-            yield _warn(plan, message, one.source, "output_user_data", "created", hint)
+            warnings.add(message, one.source, "output_user_data", "created", hint)
 
 
-def _declarations(plan: Plan) -> Iterator[Problem]:
+def _declarations(plan: Plan, warnings: PlanProblems) -> None:
     used = {job.requirement for job in plan.jobs}
     for number, one in enumerate(plan.requirements):
         if number not in used and one.source is not NOWHERE and one.name != "default":
             message = f"no job uses the resource_requirements {quoted(one.name)}"
-            yield _warn(plan, message, one.source, "name", "unused")
+            warnings.add(message, one.source, "name", "unused")
         if one.num_nodes > 1:
             message = (
                 f"resource_requirements {quoted(one.name)} request {one.num_nodes} nodes;"
                 " a local runner has one"
             )
-            yield _warn(plan, message, one.source, "num_nodes", "not-local")
+            warnings.add(message, one.source, "num_nodes", "not-local")
     handlers = {job.failure_handler for job in plan.jobs}
     for number, handler in enumerate(plan.spec.failure_handlers):
         if number not in handlers:
             message = f"no job uses the failure_handler {quoted(handler.name)}"
-            yield _warn(plan, message, handler.source, "name", "unused")
+            warnings.add(message, handler.source, "name", "unused")
 
 
-def _actions(plan: Plan) -> Iterator[Problem]:
+def _actions(plan: Plan, warnings: PlanProblems) -> None:
     for action, jobs in zip(plan.spec.actions, plan.action_jobs, strict=True):
         what = f"action {action.trigger_type} / {action.action_type}"
         if action.action_type == "schedule_nodes":
             message = f"{what} is stored, but nothing on this machine executes it"
             hint = "start runners with `torc run`"
-            yield _warn(plan, message, action.source, "action_type", "not-local", hint)
+            warnings.add(message, action.source, "action_type", "not-local", hint)
         if action.action_type == "run_commands" and not action.commands:
-            yield _warn(plan, f"{what} has no commands", action.source, "commands", "empty")
+            warnings.add(f"{what} has no commands", action.source, "commands", "empty")
         if action.trigger_type in ("on_jobs_ready", "on_jobs_complete") and not jobs:
-            yield _warn(plan, f"{what} watches no job", action.source, "jobs", "empty")
+            warnings.add(f"{what} watches no job", action.source, "jobs", "empty")
+
+
+_NEEDS = {
+    "memory_limit": "memory",
+    "runtime_limit": "runtime",
+    "backoff": "delay",
+    "max_delay": "delay",
+    "recovery_timeout": "recovery_script",
+    "if_script_fails": "recovery_script",
+}
+"""Key of a rule -> the key without which it has no effect."""
+_DEFAULT = FailureRule()
+
+
+def useless_rules(plan: Plan, warnings: PlanProblems) -> None:
+    """Warn of failure rules that never apply, and of keys of rules that have no effect."""
+    for handler in plan.spec.failure_handlers:
+        for number, rule in enumerate(handler.rules, 1):
+            where = f"rule {number} of failure_handler {quoted(handler.name)}"
+            given = {key: getattr(rule, key) for key in {*_NEEDS, *_NEEDS.values()}}
+            given = {key: one for key, one in given.items() if one != getattr(_DEFAULT, key)}
+            if not (rule.exit_codes or rule.causes or rule.match_all_exit_codes):
+                hint = "give it exit_codes, causes or match_all_exit_codes"
+                warnings.add(f"{where} never applies", handler.source, "rules", "no-effect", hint)
+            _useless_keys(warnings, given, where, handler.source, "rules")
+    entries = [(plan.spec.settings, "", plan.spec.source)]
+    seen: list[Any] = []
+    for job in plan.spec.jobs:
+        if job.options and job.options not in seen:  # the jobs of a group share them
+            seen.append(job.options)
+            entries.append((job.options, f" of job {called(job)}", job.source))
+    for options, whose, source in entries:
+        for key in {"on_oom", "on_timeout"} & options.keys():
+            _useless_keys(warnings, options[key], f"{key}{whose}", source, key)
+
+
+def _useless_keys(
+    warnings: PlanProblems, given: Mapping[str, Any], where: str, source: Source, key: str
+) -> None:
+    for name, needed in _NEEDS.items():
+        if name in given and needed not in given:
+            message = f"{quoted(name)} of {where} has no effect without {quoted(needed)}"
+            warnings.add(message, source, key, "no-effect")

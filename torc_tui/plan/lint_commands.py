@@ -1,19 +1,26 @@
 """Warn of commands that probably do not do what is meant.
 
-Input: a plan without errors. Output: warnings of two kinds: several jobs write one file although
-none waits for the other, and an option at the beginning of a line is run as a command.
+Input: a plan without errors. Output: warnings of three kinds: several jobs write one file although
+none waits for the other, an option at the beginning of a line is run as a command, and an early
+failure is lost.
+
+Bash returns the exit code of the last command, and of the last part of a pipe. So ``false; echo
+ok`` and ``python x | tee log`` complete. A job with ``shell: bash -euo pipefail -c``, or whose
+command sets these options, fails. Compound commands (``if``, ``for``, ``{ …; }``) are not looked
+into, and programs that hardly fail (``echo``, ``mkdir``, the text tools in a pipe) do not count.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 
-from torc_tui.errors import Problem
 from torc_tui.model import JobSpec, Plan
 from torc_tui.plan.dependencies import canonical_path
 from torc_tui.plan.edge_reasons import edge_arrays
-from torc_tui.plan.names import called
+from torc_tui.plan.names import PlanProblems, called, listing
 from torc_tui.plan.topology import find_unordered
 from torc_tui.quoting import quoted
 from torc_tui.shell_text import HIDDEN, plain_text
@@ -26,24 +33,11 @@ _COMPARED_FILES = 10_000
 """Largest number of files whose writers are compared."""
 
 
-def lint_commands(plan: Plan) -> Iterator[Problem]:
-    """Yield the warnings."""
-    yield from _shared_outputs(plan)
-    yield from _option_lines(plan)
-
-
-def _warn(
-    plan: Plan, message: str, job: JobSpec, kind: str, hint: str, line: int | None = None
-) -> Problem:
-    source = job.source
-    line = source.line_of("command") if line is None else line
-    return Problem(message, source.file or plan.spec.file, line, None, "command", hint, kind)
-
-
 # -- files that several jobs write -----------------------------------------------------------------
 
 
-def _shared_outputs(plan: Plan) -> Iterator[Problem]:
+def shared_outputs(plan: Plan, warnings: PlanProblems) -> None:
+    """Warn of files that several jobs write although none waits for the other."""
     for target, jobs in _candidates(plan).items():
         redirecting = [job for job in jobs if target in _targets(plan.jobs[job].spec.command)]
         writers = sorted({*redirecting, *_declared(plan, target)}) if redirecting else []
@@ -56,7 +50,7 @@ def _shared_outputs(plan: Plan) -> Iterator[Problem]:
                 f" and do not wait for each other{more}"
             )
             hint = "each overwrites what the other wrote; give each its own file"
-            yield _warn(plan, message, second, "shared-output", hint)
+            warnings.add(message, second.source, "command", "shared-output", hint)
 
 
 def _candidates(plan: Plan) -> dict[str, list[int]]:
@@ -106,7 +100,8 @@ def _unordered(plan: Plan, jobs: list[int]) -> tuple[int, int] | None:
 # -- lines that begin with an option ---------------------------------------------------------------
 
 
-def _option_lines(plan: Plan) -> Iterator[Problem]:
+def option_lines(plan: Plan, warnings: PlanProblems) -> None:
+    """Warn of lines of commands that begin with an option."""
     before: str | None = None
     for job in plan.jobs:
         spec = job.spec
@@ -123,4 +118,107 @@ def _option_lines(plan: Plan) -> Iterator[Problem]:
                 "end the line before it with \\; in a YAML block that begins with '>',"
                 " lines that are indented further are not joined"
             )
-            yield _warn(plan, message, spec, "option-line", hint)
+            warnings.add(message, spec.source, "command", "option-line", hint)
+
+
+# -- failures that are lost X
+
+
+_CHECKED_COMMANDS = 2_000
+"""Largest number of commands that are parsed: parsing takes longer than reading the file."""
+_POSIX_SHELLS = frozenset({"bash", "sh", "dash", "zsh", "ksh"})
+_MAY_HIDE = re.compile(r"[\n;|]")
+_COMPOUND = re.compile(
+    r"(?:^|[\s;&|(])(?:if|for|while|until|case|select|function|\{|\()(?:\s|$)|\(\)|\("
+)
+_SEQUENCE = re.compile(r"(?<!\\)[\n;]+")
+_PIPE = re.compile(r"(?<!\|)\|&?(?!\|)")
+_ERREXIT = re.compile(r"(?:^|[\s;])set\s[^\n;]*(?:-\w*e\w*\b|errexit)")
+_ASSIGNMENT = re.compile(rf"\w+(?:\+?=\S*|{HIDDEN}[{HIDDEN}\n]*)\s*")
+_HARDLY_FAIL = re.compile(
+    r"echo|printf|export|unset|set|shopt|declare|local|readonly|alias|trap|umask|ulimit|sleep|true"
+    r"|:|date|hostname|pwd|mkdir|exit|return|wait|module|cd|source|\.|conda|env|id|nproc"
+    r"|torc|torc-client"
+)
+_TEXT_TOOL = re.compile(
+    r"cat|[ez]?grep|sed|awk|sort|uniq|head|tail|cut|tr|wc|find|ls|seq|yes|jq|xargs|paste|tee|which"
+    r"|ps|df|du|zcat|bc"
+)
+
+
+def lost_failures(plan: Plan, warnings: PlanProblems) -> None:
+    """Warn of commands in which an early failure is lost, at the first job with one."""
+    found: dict[str, tuple[JobSpec, str]] = {}
+    default = plan.spec.settings.get("shell")
+    checked = 0
+    before: str | None = None
+    for job in plan.jobs:
+        spec = job.spec
+        entry = spec.group or spec.name
+        if entry == before or not _MAY_HIDE.search(spec.command):
+            continue
+        before = entry
+        shell = None if spec.invocation_script else spec.options.get("shell", default)
+        lost = _lost(spec.command, str(shell or "bash -c"))
+        if lost is not None:
+            found[entry] = (spec, lost)
+        checked += 1
+        if checked == _CHECKED_COMMANDS:
+            break
+    if found:
+        spec, lost = next(iter(found.values()))
+        of = "commands of jobs" if len(found) > 1 else "command of job"
+        message = f"{of} {listing(found)}: a failure of {quoted(lost)} is lost: only the exit code"
+        message += " of the last command counts"
+        hint = "`shell: bash -euo pipefail -c` in the workflow or the job makes it a failure"
+        warnings.add(message, spec.source, "command", "lost-failure", hint)
+
+
+def _lost(command: str, shell: str) -> str | None:
+    """Return the first command whose failure is lost; None if there is none."""
+    words = shlex.split(shell)
+    if words[0].rsplit("/", 1)[-1] not in _POSIX_SHELLS:
+        return None
+    plain = plain_text(command)
+    fails_early = any(re.fullmatch(r"-\w*e\w*|errexit", word) for word in words[1:])
+    fails_in_pipe = "pipefail" in words or "pipefail" in plain
+    if _COMPOUND.search(plain):
+        return None
+    if not fails_early and not _ERREXIT.search(plain):
+        parts = _parts(_SEQUENCE, command, plain)
+        for (text, hidden), (_, after) in pairwise(parts):
+            handled = "||" in hidden or "$?" in after or after.startswith("-")
+            if not handled and _may_fail(hidden):
+                return text
+    if not fails_in_pipe:
+        for text, hidden in _parts(_SEQUENCE, command, plain):
+            pipe = _parts(_PIPE, text, hidden)
+            for part, shown in pipe[:-1]:
+                if "PIPESTATUS" not in plain and _may_fail(shown, in_pipe=True):
+                    return part
+    return None
+
+
+def _parts(separator: re.Pattern[str], text: str, plain: str) -> list[tuple[str, str]]:
+    """Return the parts between separators that are not empty: as written, and as `plain_text`."""
+    found = []
+    at = 0
+    for match in [*separator.finditer(plain), None]:
+        if match and plain[match.start() - 1] == plain[match.end() : match.end() + 1] == HIDDEN:
+            continue  # a line break inside quotes
+        end = match.start() if match else len(plain)
+        if plain[at:end].strip(f" \t\n{HIDDEN}"):
+            found.append((text[at:end].strip(), plain[at:end].strip()))
+        at = match.end() if match else end
+    return found
+
+
+def _may_fail(plain: str, *, in_pipe: bool = False) -> bool:
+    """Return whether a simple command may fail: it is not one of those that hardly do."""
+    while match := _ASSIGNMENT.match(plain):
+        plain = plain[match.end() :]
+    words = plain.split()
+    if not words or words[0].startswith(("#", HIDDEN, ">")):
+        return False
+    harmless = _HARDLY_FAIL.fullmatch(words[0]) or (in_pipe and _TEXT_TOOL.fullmatch(words[0]))
+    return not harmless

@@ -72,9 +72,9 @@ class PlanProblems:
         message: str,
         source: Source,
         key: str | None,
-        *,
         kind: str = "invalid",
         hint: str | None = None,
+        *,
         section: str | None = None,
     ) -> None:
         """Add an error of the entry at ``source``, at the line of ``key``.

@@ -22,7 +22,6 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from torc_tui.errors import Problem
 from torc_tui.model import JobSpec, Script
 from torc_tui.patterns import Pattern
 from torc_tui.plan.dependencies import Flow
@@ -237,8 +236,7 @@ class TokenReader:
 
     def __init__(self, problems: PlanProblems, file: str | None) -> None:
         self.problems = problems
-        self.file = file
-        self.warnings: list[Problem] = []
+        self.warnings = PlanProblems(file)
         self._read: dict[tuple[str, str | None], JobTokens | None] = {}
         self._scripts: dict[str, Script] = {}
         self._short: dict[tuple[str, str], tuple[JobSpec, str]] = {}
@@ -260,14 +258,11 @@ class TokenReader:
             message = key_of(job, key, error.message)
             self.problems.add(message, job.source, key, kind="invalid-reference", hint=error.hint)
         for near in found.near:
-            self._warn(job, key, near.message, near.hint)
+            self.warnings.add(
+                key_of(job, key, near.message), job.source, key, "near-token", near.hint
+            )
         for section, name in found.short:
             self._short.setdefault((section, name), (job, key))
-
-    def _warn(self, job: JobSpec, key: str, message: str, hint: str | None) -> None:
-        line, file = job.source.line_of(key), job.source.file or self.file
-        message = key_of(job, key, message)
-        self.warnings.append(Problem(message, file, line, None, key, hint, "near-token"))
 
     def warn_short(self, declared: Mapping[str, Collection[str]]) -> None:
         """Warn of ``${files.NAME}`` where a file of that name is declared."""
@@ -277,7 +272,7 @@ class TokenReader:
                     f"{quoted(f'${{{section}.{name}}}')} is not a token and is left to the shell"
                 )
                 hint = f"write ${{{section}.input.NAME}} or ${{{section}.output.NAME}}"
-                self._warn(job, key, message, hint)
+                self.warnings.add(key_of(job, key, message), job.source, key, "near-token", hint)
 
     def script(self, text: str, tokens: list[Token], files: Flow, data: Flow) -> Script:
         """Return a text with its tokens replaced by paths and by indices of records."""

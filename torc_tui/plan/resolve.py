@@ -89,7 +89,7 @@ def resolve(spec: WorkflowSpec) -> Plan:
     """Return the plan of a workflow; raise SpecError with all errors, by kind where all are one."""
     plan, problems = try_to_resolve(spec)
     problems.raise_if_any()
-    return replace(plan, warnings=tuple(lint(plan)))
+    return replace(plan, warnings=lint(plan))
 
 
 def try_to_resolve(spec: WorkflowSpec) -> tuple[Plan, PlanProblems]:
@@ -156,7 +156,13 @@ class _Resolver:
         ]
         for number in flows:
             self.data.create_outputs(jobs[number], tokens.get(number))
-        uses = {number: self._write(number, tokens.get(number)) for number in flows}
+        uses = {
+            number: _Uses(
+                self.files.write(number, jobs[number], tokens.get(number)),
+                self.data.write(number, jobs[number], tokens.get(number)),
+            )
+            for number in flows
+        }
         for number in flows:
             self._read(number, tokens.get(number), uses[number])
         waits = [
@@ -179,7 +185,7 @@ class _Resolver:
             self.data.flow.groups,
             edges,
             gates,
-            tuple(self.tokens.warnings),
+            tuple(problem for problem, _ in self.tokens.warnings.found()),
             [
                 watched_jobs(action, self.sets.names, self.index, self.schedulers, self.problems)
                 for action in self.spec.actions
@@ -195,11 +201,6 @@ class _Resolver:
                 if tokens is not None:
                     found[number] = tokens
         return found
-
-    def _write(self, number: int, tokens: JobTokens | None) -> _Uses:
-        job = self.spec.jobs[number]
-        files = self.files.write(number, job, tokens)
-        return _Uses(files, self.data.write(number, job, tokens))
 
     def _read(self, number: int, tokens: JobTokens | None, uses: _Uses) -> None:
         job = self.spec.jobs[number]
