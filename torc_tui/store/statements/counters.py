@@ -9,11 +9,20 @@ from sqlalchemy import and_, false, func, or_, select, true, update
 from torc_tui.status import NOT_STARTED, SETTLED, UNSUCCESSFUL, WAITING, JobStatus
 from torc_tui.store.schema import dependency, gate, job
 from torc_tui.store.statements.relations import upstream_of
-from torc_tui.store.statements.terms import among, cleared, columns, given, move, move_any, param
+from torc_tui.store.statements.terms import (
+    among,
+    cleared,
+    columns,
+    given,
+    move,
+    move_any,
+    of_workflow,
+    param,
+    pick,
+)
 
-_workflow_id = param("workflow_id")
 _node_id = param("node_id")
-_own = job.c.workflow_id == _workflow_id
+_own = of_workflow(job)
 
 DEPENDENTS_OF = select(dependency.c.job_id).where(dependency.c.depends_on_id == _node_id)
 LOWER_JOBS = (
@@ -44,7 +53,7 @@ LOWER_GATES = (
     .returning(gate.c.id, gate.c.unmet, gate.c.unsuccessful)
 )
 BLAME = (
-    select(*columns(job, "name status reason"))
+    pick(job, "name status reason")
     .where(among(job.c.status, UNSUCCESSFUL), ~job.c.ignored, job.c.id.in_(upstream_of(_node_id)))
     .order_by(job.c.status, job.c.id)
     .limit(1)
@@ -96,7 +105,7 @@ def _gates(condition: Any) -> Any:
 
 RECOUNT_GATES = (
     update(gate)
-    .where(gate.c.workflow_id == _workflow_id)
+    .where(of_workflow(gate))
     .values(unmet=_jobs(gate, -gate.c.id, ~_ended), unsuccessful=_jobs(gate, -gate.c.id, _bad))
 )
 RECOUNT_JOBS = (
@@ -108,9 +117,7 @@ RECOUNT_JOBS = (
     )
 )
 ANY_INITIALIZED = select(job.c.id).where(_own, job.c.status > int(JobStatus.UNINITIALIZED)).limit(1)
-FRESH_GATES = (
-    update(gate).where(gate.c.workflow_id == _workflow_id).values(unmet=gate.c.size, unsuccessful=0)
-)
+FRESH_GATES = update(gate).where(of_workflow(gate)).values(unmet=gate.c.size, unsuccessful=0)
 ZERO_COUNTERS = (
     update(job)
     .where(_own, or_(job.c.unmet > 0, job.c.unsuccessful > 0))
@@ -118,7 +125,7 @@ ZERO_COUNTERS = (
 )
 _counts = (
     select(dependency.c.job_id, func.count().label("unmet"))
-    .where(dependency.c.workflow_id == _workflow_id, dependency.c.job_id > 0)
+    .where(of_workflow(dependency), dependency.c.job_id > 0)
     .group_by(dependency.c.job_id)
     .subquery("c")
 )
@@ -149,11 +156,9 @@ CANARY_GROUPS = select(job.c.group).where(_own, _behind).group_by(job.c.group)
 GROUPS_BEHIND_CANARIES = (
     select(job.c.group).where(_own, job.c.held, _by_canary).group_by(job.c.group)
 )
-CANARIES = (
-    select(*columns(job, "id name status return_code reason stop_requested"))
-    .where(_own, _group, job.c.canary == true())
-    .order_by(job.c.id)
-)
+CANARIES = pick(
+    job, "id name status return_code reason stop_requested", _own, _group, job.c.canary == true()
+).order_by(job.c.id)
 HOLD_BEHIND = (
     update(job)
     .where(_own, _group, _behind, among(job.c.status, NOT_STARTED), ~job.c.held)

@@ -8,7 +8,7 @@ from sqlalchemy import Text, cast, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from torc_tui.store.schema import CHANNEL, counter, event, workflow
-from torc_tui.store.statements.terms import ByDialect, Paged, added, columns, param
+from torc_tui.store.statements.terms import ByDialect, Paged, added, of_workflow, param, pick
 
 
 def _allocate(insert: Any) -> Any:
@@ -24,9 +24,7 @@ def _allocate(insert: Any) -> Any:
 ALLOCATE = ByDialect(_allocate(sqlite.insert), _allocate(postgresql.insert))
 
 _take = (
-    update(workflow)
-    .where(workflow.c.id == param("workflow_id"))
-    .values(last_seq=workflow.c.last_seq + param("n"))
+    update(workflow).where(of_workflow(workflow)).values(last_seq=workflow.c.last_seq + param("n"))
 )
 TAKE_SEQS = ByDialect(
     _take.returning(workflow.c.last_seq),
@@ -38,12 +36,12 @@ TAKE_SEQS = ByDialect(
 """Number new events; the lock of the workflow's row orders them."""
 ADD_EVENT = added(event)
 
-WORKFLOW_EXISTS = select(workflow.c.id).where(workflow.c.id == param("workflow_id"))
+WORKFLOW_EXISTS = select(workflow.c.id).where(of_workflow(workflow))
 LOCK_WORKFLOW = WORKFLOW_EXISTS.with_for_update()
 """Take the row of the workflow before any other, as every writer does."""
 
-_events = select(*columns(event, "workflow_id seq timestamp kind job_id data actor")).where(
-    event.c.workflow_id == param("workflow_id"), event.c.seq > param("after")
+_events = pick(event, "workflow_id seq timestamp kind job_id data actor").where(
+    of_workflow(event), event.c.seq > param("after")
 )
 LIST_EVENTS = Paged(
     _events,
@@ -53,14 +51,12 @@ LIST_EVENTS = Paged(
         "job_id": event.c.job_id == param(event.c.job_id),
     },
 )
-SUSPENSIONS = (
-    select(*columns(event, "job_id kind timestamp"))
-    .where(
-        event.c.workflow_id == param("workflow_id"),
-        event.c.kind.in_(["job_suspended", "job_resumed"]),
-    )
-    .order_by(event.c.seq)
-)
+SUSPENSIONS = pick(
+    event,
+    "job_id kind timestamp",
+    of_workflow(event),
+    event.c.kind.in_(["job_suspended", "job_resumed"]),
+).order_by(event.c.seq)
 EVENTS_AFTER = _events.order_by(event.c.seq).limit(param("limit"))
-EVENT_HEADS = select(workflow.c.id, workflow.c.last_seq).order_by(workflow.c.id)
-EVENT_HEAD = select(workflow.c.id, workflow.c.last_seq).where(workflow.c.id == param("workflow_id"))
+EVENT_HEADS = pick(workflow, "id last_seq").order_by(workflow.c.id)
+EVENT_HEAD = pick(workflow, "id last_seq").where(of_workflow(workflow))

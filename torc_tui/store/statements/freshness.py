@@ -28,12 +28,13 @@ from torc_tui.store.statements.terms import (
     columns,
     given,
     move,
+    of_workflow,
     param,
+    pick,
 )
 
-_workflow_id = param("workflow_id")
 _job_id = param("job_id")
-_own = job.c.workflow_id == _workflow_id
+_own = of_workflow(job)
 
 
 def _upsert(insert: Any, table: Any, key: str) -> Any:
@@ -49,7 +50,7 @@ def _saved(table: Any, key: str) -> ByDialect:
 
 SAVE_FINGERPRINT = _saved(fingerprint, "job_id")
 SAVE_FILE_HASH = _saved(file_hash, "device inode")
-FILE_HASH = select(*columns(file_hash, "size mtime_ns ctime_ns hash")).where(
+FILE_HASH = pick(file_hash, "size mtime_ns ctime_ns hash").where(
     file_hash.c.device == param(file_hash.c.device), file_hash.c.inode == param(file_hash.c.inode)
 )
 
@@ -88,7 +89,7 @@ PRODUCED_RECORDS = select(user_data_group.c.user_data_id).where(
     user_data_group.c.group_id.in_(select(job.c.output_user_data).where(_own))
 )
 FINGERPRINTS_OF_WRITERS = (
-    select(fingerprint.c.recorded_at, fingerprint.c.data)
+    pick(fingerprint, "recorded_at data")
     .join(job, job.c.id == fingerprint.c.job_id)
     .where(
         _own,
@@ -127,14 +128,12 @@ ENDS_BEFORE = (
 
 # -- what a runner records -------------------------------------------------------------------------
 
-WRITERS_SINCE = (
-    select(user_data_version.c.version, user_data_version.c.job_id)
-    .where(
-        user_data_version.c.user_data_id == param("id"),
-        user_data_version.c.version > param("version", user_data_version.c.version.type),
-    )
-    .order_by(user_data_version.c.version)
-)
+WRITERS_SINCE = pick(
+    user_data_version,
+    "version job_id",
+    user_data_version.c.user_data_id == param("id"),
+    user_data_version.c.version > param("version", user_data_version.c.version.type),
+).order_by(user_data_version.c.version)
 
 # -- a new run of what is stale --------------------------------------------------------------------
 
@@ -151,7 +150,7 @@ ANY_MAY_BE_KEPT = (
     .where(_own, among(job.c.status, {JobStatus.BLOCKED}), job.c.reason == MAY_BE_KEPT)
     .limit(1)
 )
-UNDECIDED = select(job.c.id, job.c.unsuccessful).where(_own, _undecided).order_by(job.c.id)
+UNDECIDED = pick(job, "id unsuccessful").where(_own, _undecided).order_by(job.c.id)
 KEEP_JOB = (
     move(JobStatus.COMPLETED, {JobStatus.BLOCKED})
     .where(job.c.id == _job_id, job.c.reason == MAY_BE_KEPT)
@@ -161,7 +160,7 @@ KEEP_JOB = (
     )
 )
 LAST_SUCCESS = (
-    select(*columns(result, "attempt_id started_at ended_at compute_node_id output_dir"))
+    pick(result, "attempt_id started_at ended_at compute_node_id output_dir")
     .where(result.c.job_id == _job_id, among(result.c.status, {JobStatus.COMPLETED}))
     .order_by(result.c.id.desc())
     .limit(1)
@@ -169,7 +168,7 @@ LAST_SUCCESS = (
 KEEP_ACTIONS = (
     update(action)
     .where(
-        action.c.workflow_id == _workflow_id,
+        of_workflow(action),
         action.c.executed_run_id == param("run_id") - 1,
     )
     .values(executed_run_id=param("run_id"))

@@ -6,26 +6,19 @@ from sqlalchemy import exists, select
 
 from torc_tui.status import HELD, TROUBLED, JobStatus
 from torc_tui.store.schema import compute_node, job, result, workflow
-from torc_tui.store.statements.terms import among, columns, param, required
+from torc_tui.store.statements.terms import among, columns, of_workflow, param, pick, required
 
-_workflow_id = param("workflow_id")
 _job_id = param("job_id")
 
-LOG_CONTEXT = select(
-    workflow.c.id, workflow.c.directory, workflow.c.run_id, workflow.c.execution_config
-).where(workflow.c.id == _workflow_id)
-HOST_NAMES = select(compute_node.c.id, compute_node.c.hostname).where(
-    compute_node.c.workflow_id == _workflow_id
-)
-_job = select(
-    *columns(
-        job,
-        "id:job_id name group workflow_id status attempt_id stdio output_dir started_at "
-        "compute_node_id",
-    )
+LOG_CONTEXT = pick(workflow, "id directory run_id execution_config").where(of_workflow(workflow))
+HOST_NAMES = pick(compute_node, "id hostname").where(of_workflow(compute_node))
+_job = pick(
+    job,
+    "id:job_id name group workflow_id status attempt_id stdio output_dir started_at "
+    "compute_node_id",
 )
 CURRENT_ATTEMPT = _job.where(job.c.id == _job_id)
-ACTIVE_ATTEMPTS = _job.where(job.c.workflow_id == _workflow_id, among(job.c.status, HELD))
+ACTIVE_ATTEMPTS = _job.where(of_workflow(job), among(job.c.status, HELD))
 _result = (
     select(
         result.c.job_id,
@@ -44,7 +37,7 @@ _result = (
 ENDED_ATTEMPTS_OF_JOB = _result.where(result.c.job_id == _job_id).order_by(
     result.c.run_id, result.c.attempt_id, result.c.id
 )
-ENDED_ATTEMPTS = _result.where(result.c.workflow_id == _workflow_id).order_by(
+ENDED_ATTEMPTS = _result.where(of_workflow(result)).order_by(
     result.c.job_id, result.c.run_id, result.c.attempt_id, result.c.id
 )
 
@@ -54,15 +47,13 @@ RESULT_IN_DIRECTORY = (
 
 # -- one job, to try it by hand --------------------------------------------------------------------
 
-JOB_SETTING = select(
-    *columns(
-        job,
-        "id name workflow_id command invocation_script env options attempt_id allocation "
-        "output_dir compute_node_id",
-    )
+JOB_SETTING = pick(
+    job,
+    "id name workflow_id command invocation_script env options attempt_id allocation "
+    "output_dir compute_node_id",
 ).where(job.c.id == _job_id)
 LAST_ALLOCATION = (
-    select(result.c.allocation, result.c.compute_node_id)
+    pick(result, "allocation compute_node_id")
     .where(result.c.job_id == _job_id, result.c.allocation.is_not(None))
     .order_by(result.c.id.desc())
     .limit(1)
@@ -93,14 +84,12 @@ FAILED_ATTEMPTS = (
     .select_from(result)
     .join(job, job.c.id == result.c.job_id)
     .where(
-        result.c.workflow_id == _workflow_id,
+        of_workflow(result),
         result.c.run_id == param("run_id"),
         among(result.c.status, TROUBLED),
     )
     .order_by(result.c.id)
 )
-CANCELED_JOBS = (
-    select(job.c.id, job.c.name, job.c.reason)
-    .where(job.c.workflow_id == _workflow_id, among(job.c.status, {JobStatus.CANCELED}))
-    .order_by(job.c.id)
-)
+CANCELED_JOBS = pick(
+    job, "id name reason", of_workflow(job), among(job.c.status, {JobStatus.CANCELED})
+).order_by(job.c.id)

@@ -22,9 +22,7 @@ from torc_tui.store.schema import (
     workflow,
 )
 from torc_tui.store.statements.relations import members_of
-from torc_tui.store.statements.terms import Paged, among, columns, matches, param
-
-_workflow_id = param("workflow_id")
+from torc_tui.store.statements.terms import Paged, among, columns, matches, of_workflow, param, pick
 
 # -- jobs ------------------------------------------------------------------------------------------
 
@@ -54,7 +52,7 @@ _downstream = (
 )
 JOB = _job.where(job.c.id == param("job_id"))
 LIST_JOBS = Paged(
-    _job.where(job.c.workflow_id == _workflow_id),
+    _job.where(of_workflow(job)),
     sorts={
         name: job.c[name]
         for name in (
@@ -81,7 +79,7 @@ LIST_JOBS = Paged(
 WORKFLOW_OF_JOB = select(job.c.workflow_id).where(job.c.id == param("job_id"))
 JOB_OF_NAME = (
     select(job.c.id)
-    .where(job.c.workflow_id == _workflow_id, job.c.name == param(job.c.name))
+    .where(of_workflow(job), job.c.name == param(job.c.name))
     .order_by(job.c.id)
     .limit(1)
 )
@@ -90,17 +88,13 @@ WORKFLOWS_WITH_JOB = select(workflow.c.id).where(
     .where(job.c.workflow_id == workflow.c.id, job.c.name == param(job.c.name))
     .exists()
 )
-FIRST_JOB_NAMES = (
-    select(job.c.name).where(job.c.workflow_id == _workflow_id).order_by(job.c.id).limit(20_000)
-)
+FIRST_JOB_NAMES = select(job.c.name).where(of_workflow(job)).order_by(job.c.id).limit(20_000)
 JOB_NAME = select(job.c.name).where(job.c.id == param("job_id"))
 
 # -- files -----------------------------------------------------------------------------------------
 
-_file = select(
-    file.c.id, file.c.workflow_id, file.c.name, file.c.path, file.c.st_mtime, file.c.st_size
-)
-_of_workflow = _file.where(file.c.workflow_id == _workflow_id)
+_file = pick(file, "id workflow_id name path st_mtime st_size")
+_of_workflow = _file.where(of_workflow(file))
 FILE = _file.where(file.c.id == param("file_id"))
 LIST_FILES = Paged(
     _of_workflow,
@@ -138,7 +132,7 @@ _result = (
 _newest = result.alias("newest")
 RESULT = _result.where(result.c.id == param("result_id"))
 LIST_RESULTS = Paged(
-    _result.where(result.c.workflow_id == _workflow_id),
+    _result.where(of_workflow(result)),
     sorts={
         **{name: result.c[name] for name in ("id", "job_id", "run_id", "attempt_id")},
         "job_name": job.c.name,
@@ -176,7 +170,7 @@ LIST_RESULTS = Paged(
 
 
 def _all(table: Any, *columns: Any) -> Any:
-    return select(*columns).where(table.c.workflow_id == _workflow_id).order_by(table.c.id)
+    return select(*columns).where(of_workflow(table)).order_by(table.c.id)
 
 
 FAILURE_HANDLERS = _all(

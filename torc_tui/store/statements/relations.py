@@ -25,9 +25,8 @@ from torc_tui.store.schema import (
     user_data,
     user_data_group,
 )
-from torc_tui.store.statements.terms import columns, is_listed, param, required
+from torc_tui.store.statements.terms import columns, is_listed, of_workflow, param, pick, required
 
-_workflow_id = param("workflow_id")
 _job_id = param("job_id")
 
 
@@ -74,28 +73,24 @@ def _neighbours(own: str, other: str) -> Any:
 DEPENDENCIES = _neighbours("job_id", "depends_on_id")
 DEPENDENTS = _neighbours("depends_on_id", "job_id")
 
-_own_jobs = select(job.c.id).where(job.c.workflow_id == _workflow_id)
-_own_gates = select(-gate.c.id).where(gate.c.workflow_id == _workflow_id)
+_own_jobs = select(job.c.id).where(of_workflow(job))
+_own_gates = select(-gate.c.id).where(of_workflow(gate))
 EDGES = (
-    select(*columns(dependency, "job_id depends_on_id kind via"))
+    pick(dependency, "job_id depends_on_id kind via")
     .where(dependency.c.depends_on_id.in_(union_all(_own_jobs, _own_gates)))
     .order_by(dependency.c.depends_on_id, dependency.c.job_id)
 )
-FILE_NAMES = select(file.c.id, file.c.name).where(file.c.workflow_id == _workflow_id)
-USER_DATA_IDS = select(user_data.c.id, user_data.c.name).where(
-    user_data.c.workflow_id == _workflow_id
-)
-GATE_PATTERNS = select(gate.c.id, gate.c.via).where(
-    gate.c.workflow_id == _workflow_id, gate.c.via.is_not(None)
-)
+FILE_NAMES = pick(file, "id name").where(of_workflow(file))
+USER_DATA_IDS = pick(user_data, "id name").where(of_workflow(user_data))
+GATE_PATTERNS = pick(gate, "id via").where(of_workflow(gate), gate.c.via.is_not(None))
 
 _groups = (job.c.input_files, job.c.output_files, job.c.input_user_data, job.c.output_user_data)
 JOB_GROUPS = select(*_groups).where(job.c.id == _job_id)
 GROUPS_OF_JOBS = select(job.c.id, *_groups).where(
-    job.c.workflow_id == _workflow_id, or_(*(column.is_not(None) for column in _groups))
+    of_workflow(job), or_(*(column.is_not(None) for column in _groups))
 )
 FILES_OF_GROUP = (
-    select(*columns(file, "id name path st_mtime st_size"))
+    pick(file, "id name path st_mtime st_size")
     .select_from(file_group)
     .join(file, file.c.id == file_group.c.file_id)
     .where(file_group.c.group_id == param("group_id"))
@@ -114,7 +109,7 @@ USER_DATA_OF_GROUP = (
 GROUPED_FILES = (
     select(file.c.id, file.c.name, file_group.c.group_id)
     .join(file_group, file_group.c.file_id == file.c.id)
-    .where(file.c.workflow_id == _workflow_id)
+    .where(of_workflow(file))
     .order_by(file.c.id)
 )
 GROUPED_USER_DATA = (
@@ -125,7 +120,7 @@ GROUPED_USER_DATA = (
         user_data_group.c.group_id,
     )
     .join(user_data_group, user_data_group.c.user_data_id == user_data.c.id)
-    .where(user_data.c.workflow_id == _workflow_id)
+    .where(of_workflow(user_data))
     .order_by(user_data.c.id)
 )
 
@@ -148,7 +143,7 @@ def upstream_pairs(job_ids: Any) -> Any:
     """Return (job_id, depends_on_id) for listed jobs, with the jobs behind gates."""
     near, far = dependency.alias("d"), dependency.alias("m")
     return union_all(
-        select(dependency.c.job_id, dependency.c.depends_on_id).where(
+        pick(dependency, "job_id depends_on_id").where(
             is_listed(dependency.c.job_id, job_ids), dependency.c.depends_on_id > 0
         ),
         select(near.c.job_id, far.c.depends_on_id)
@@ -162,5 +157,5 @@ def members_of(group: Column[Any], *conditions: Any) -> Any:
     """Return the ids of files or records in the groups that a column of the jobs names."""
     table = file_group if group.name.endswith("files") else user_data_group
     member = table.c.file_id if table is file_group else table.c.user_data_id
-    groups = select(group).where(job.c.workflow_id == _workflow_id, *conditions)
+    groups = select(group).where(of_workflow(job), *conditions)
     return select(member).where(table.c.group_id.in_(groups))

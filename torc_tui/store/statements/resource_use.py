@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, and_, delete, func, insert, outerjoin, select, update
+from sqlalchemy import Integer, and_, delete, func, insert, outerjoin, select
 
 from torc_tui.store.schema import (
     compute_node,
@@ -14,9 +14,16 @@ from torc_tui.store.schema import (
     result,
     usage_series,
 )
-from torc_tui.store.statements.terms import added, columns, given, param, required
+from torc_tui.store.statements.terms import (
+    added,
+    change,
+    columns,
+    of_workflow,
+    param,
+    pick,
+    required,
+)
 
-_workflow_id = param("workflow_id")
 _newest = result.alias("newest")
 _last = select(func.max(_newest.c.id)).where(_newest.c.job_id == job.c.id)
 _job_use = select(
@@ -32,7 +39,7 @@ _job_use = select(
 def _with_result(found: Any) -> Any:
     return (
         _job_use.select_from(outerjoin(job, result, result.c.id == found))
-        .where(job.c.workflow_id == _workflow_id)
+        .where(of_workflow(job))
         .order_by(job.c.id)
     )
 
@@ -44,33 +51,24 @@ JOB_USE_IN_RUN = _with_result(
     _last.where(_newest.c.run_id == param("run_id")).correlate(job).scalar_subquery()
 )
 ATTEMPTS_OF_RUN = (
-    select(
-        *columns(result, "job_id attempt_id compute_node_id status started_at ended_at allocation")
-    )
-    .where(result.c.workflow_id == _workflow_id, result.c.run_id == param("run_id"))
+    pick(result, "job_id attempt_id compute_node_id status started_at ended_at allocation")
+    .where(of_workflow(result), result.c.run_id == param("run_id"))
     .order_by(result.c.started_at, result.c.id)
 )
 _requirements = resource_requirements.c.id == param("requirement_id")
-UPDATE_REQUIREMENTS = (
-    update(resource_requirements)
-    .where(_requirements)
-    .values(
-        given(
-            resource_requirements,
-            "name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime",
-        )
-    )
+UPDATE_REQUIREMENTS = change(
+    resource_requirements,
+    "name num_cpus memory num_gpus gpu_memory gpu_model num_nodes runtime",
+    _requirements,
 )
 DELETE_REQUIREMENTS = delete(resource_requirements).where(_requirements)
 JOBS_WITH_REQUIREMENTS = (
     select(job.c.status, func.count().label("number"))
-    .where(job.c.workflow_id == _workflow_id, job.c.requirement_id == param("requirement_id"))
+    .where(of_workflow(job), job.c.requirement_id == param("requirement_id"))
     .group_by(job.c.status)
     .order_by(job.c.status)
 )
-SET_REQUIREMENT = (
-    update(job).where(job.c.id == param("job_id")).values(given(job, "requirement_id"))
-)
+SET_REQUIREMENT = change(job, "requirement_id", job.c.id == param("job_id"))
 
 # -- measures over time ----------------------------------------------------------------------------
 
@@ -83,7 +81,7 @@ _same = (
 ADD_SERIES = added(usage_series)
 DELETE_SERIES = delete(usage_series).where(*_same)
 DELETE_SERIES_BEFORE_RUN = delete(usage_series).where(
-    usage_series.c.workflow_id == _workflow_id, usage_series.c.run_id < param("run_id")
+    of_workflow(usage_series), usage_series.c.run_id < param("run_id")
 )
 SIZE_OF_SERIES = select(required("size", func.coalesce(func.sum(_size), 0, type_=Integer)))
 _with_result_of_series = outerjoin(
@@ -110,10 +108,8 @@ SERIES_OF_JOB = (
     .where(usage_series.c.job_id == param("job_id"))
     .order_by(usage_series.c.run_id, usage_series.c.attempt_id)
 )
-SET_MACHINE_SERIES = (
-    update(machine_series)
-    .where(machine_series.c.compute_node_id == param("compute_node_id"))
-    .values(given(machine_series, "series"))
+SET_MACHINE_SERIES = change(
+    machine_series, "series", machine_series.c.compute_node_id == param("compute_node_id")
 )
 ADD_MACHINE_SERIES = insert(machine_series).from_select(
     ["compute_node_id", "series"],
@@ -131,6 +127,6 @@ MACHINE_SERIES = (
         machine_series.c.series,
     )
     .join(machine_series, machine_series.c.compute_node_id == compute_node.c.id)
-    .where(compute_node.c.workflow_id == _workflow_id)
+    .where(of_workflow(compute_node))
     .order_by(compute_node.c.id)
 )

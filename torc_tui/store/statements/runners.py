@@ -6,9 +6,19 @@ from sqlalchemy import and_, func, select, update
 
 from torc_tui.status import HELD, JobStatus
 from torc_tui.store.schema import compute_node, job, result, workflow
-from torc_tui.store.statements.terms import Bulk, among, cleared, columns, given, move, param
+from torc_tui.store.statements.terms import (
+    Bulk,
+    among,
+    change,
+    cleared,
+    columns,
+    given,
+    move,
+    of_workflow,
+    param,
+    pick,
+)
 
-_workflow_id = param("workflow_id")
 _node_id = param("node_id")
 _one = compute_node.c.id == _node_id
 _held = and_(job.c.compute_node_id == _node_id, among(job.c.status, HELD))
@@ -29,35 +39,24 @@ HEARTBEAT = (
         | {compute_node.c.heartbeats: compute_node.c.heartbeats + 1}
     )
 )
-SET_NODE_GPUS = update(compute_node).where(_one).values(given(compute_node, "gpus"))
-NODE_ORDERS = select(
-    *columns(compute_node, "is_active stop_requested num_cpus memory options")
-).where(_one)
+SET_NODE_GPUS = change(compute_node, "gpus", _one)
+NODE_ORDERS = pick(compute_node, "is_active stop_requested num_cpus memory options").where(_one)
 WORKFLOW_OF_NODE = select(compute_node.c.workflow_id).where(_one)
-ACTIVE_NODES = (
-    select(
-        *columns(
-            compute_node,
-            "id workflow_id hostname boot_id pid process_started machine_id pid_namespace "
-            "heartbeat_at heartbeats lease_seconds",
-        )
-    )
-    .where(compute_node.c.is_active, compute_node.c.workflow_id == _workflow_id)
-    .order_by(compute_node.c.id)
-)
-HELD_ATTEMPTS = (
-    select(
-        *columns(
-            job,
-            "id:job_id name attempt_id status pid process_started started_at stop_requested "
-            "allocation output_dir retries requirement_id command invocation_script env "
-            "input_files output_files input_user_data output_user_data require_user_data "
-            "failure_handler_id stdio options lost suspended planned",
-        )
-    )
-    .where(_held)
-    .order_by(job.c.id)
-)
+ACTIVE_NODES = pick(
+    compute_node,
+    "id workflow_id hostname boot_id pid process_started machine_id pid_namespace "
+    "heartbeat_at heartbeats lease_seconds",
+    compute_node.c.is_active,
+    of_workflow(compute_node),
+).order_by(compute_node.c.id)
+HELD_ATTEMPTS = pick(
+    job,
+    "id:job_id name attempt_id status pid process_started started_at stop_requested "
+    "allocation output_dir retries requirement_id command invocation_script env "
+    "input_files output_files input_user_data output_user_data require_user_data "
+    "failure_handler_id stdio options lost suspended planned",
+    _held,
+).order_by(job.c.id)
 LOST_ATTEMPTS = (
     select(result.c.reason)
     .where(
@@ -68,9 +67,7 @@ LOST_ATTEMPTS = (
     .order_by(result.c.attempt_id)
 )
 _job = job.c.id == param("job_id")
-TRANSFER_JOB = (
-    update(job).where(_job, among(job.c.status, HELD)).values(given(job, "compute_node_id"))
-)
+TRANSFER_JOB = change(job, "compute_node_id", _job, among(job.c.status, HELD))
 SKIP_ATTEMPT = (
     move(JobStatus.READY, {JobStatus.PENDING})
     .where(_job)
@@ -119,5 +116,5 @@ _runners = (
     .where(compute_node.c.is_active)
     .order_by(compute_node.c.id)
 )
-RUNNERS_OF_WORKFLOW = _runners.where(compute_node.c.workflow_id == _workflow_id)
+RUNNERS_OF_WORKFLOW = _runners.where(of_workflow(compute_node))
 RUNNERS_OF_LOCATION = _runners.where(_location == param("location", compute_node.c.location.type))

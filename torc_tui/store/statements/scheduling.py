@@ -5,7 +5,7 @@ Invariant: a row moves only if its status and attempt are those that the runner 
 
 from __future__ import annotations
 
-from sqlalchemy import Text, and_, func, or_, select, update
+from sqlalchemy import Text, and_, func, or_, select
 
 from torc_tui.status import FINISHED, HELD, UNSETTLED, JobStatus
 from torc_tui.store.schema import (
@@ -21,21 +21,21 @@ from torc_tui.store.statements.terms import (
     ByDialect,
     added,
     among,
+    change,
     cleared,
     columns,
     given,
     move,
     move_any,
+    of_workflow,
     param,
+    pick,
 )
 
-_workflow_id = param("workflow_id")
 _job_id = param("job_id")
 _node_id = param("node_id")
 
-WORKFLOW_FLAGS = select(
-    workflow.c.run_id, workflow.c.is_canceled, workflow.c.is_paused, workflow.c.is_archived
-).where(workflow.c.id == _workflow_id)
+WORKFLOW_FLAGS = pick(workflow, "run_id is_canceled is_paused is_archived", of_workflow(workflow))
 
 _lock_name = param("name", Text())
 LOCK_LOCATION = ByDialect(
@@ -46,22 +46,16 @@ LOCK_LOCATION = ByDialect(
 
 # -- claiming --------------------------------------------------------------------------------------
 
-_ready = and_(
-    job.c.workflow_id == _workflow_id, among(job.c.status, {JobStatus.READY}), ~job.c.held
-)
+_ready = and_(of_workflow(job), among(job.c.status, {JobStatus.READY}), ~job.c.held)
 _class = func.min(job.c.resource_class).label("resource_class")
 FIRST_CLASS = select(_class).where(_ready)
 NEXT_CLASS = select(_class).where(_ready, job.c.resource_class > param("after"))
 READY_JOBS = (
-    select(
-        *columns(
-            job,
-            "id name command invocation_script attempt_id retries priority requirement_id env "
-            "stdio options input_files output_files input_user_data output_user_data "
-            "require_user_data failure_handler_id resource_class lost",
-        )
-    )
-    .where(
+    pick(
+        job,
+        "id name command invocation_script attempt_id retries priority requirement_id env "
+        "stdio options input_files output_files input_user_data output_user_data "
+        "require_user_data failure_handler_id resource_class lost",
         _ready,
         job.c.resource_class == param(job.c.resource_class),
         or_(job.c.not_before.is_(None), job.c.not_before <= param("now", job.c.not_before.type)),
@@ -70,7 +64,7 @@ READY_JOBS = (
     .limit(param("limit"))
 )
 NEXT_RETRY = select(func.min(job.c.not_before).label("not_before")).where(
-    job.c.workflow_id == _workflow_id,
+    of_workflow(job),
     job.c.not_before > param("now", job.c.not_before.type),
     among(job.c.status, {JobStatus.READY}),
 )
@@ -88,11 +82,7 @@ CLAIM = (
         )
     )
 )
-GRANT = (
-    update(job)
-    .where(_attempt, among(job.c.status, {JobStatus.PENDING}))
-    .values(given(job, "allocation"))
-)
+GRANT = change(job, "allocation", _attempt, among(job.c.status, {JobStatus.PENDING}))
 HELD_BY_OTHERS = (
     select(
         *columns(job, "allocation pid process_started"),
@@ -114,9 +104,7 @@ HELD_BY_OTHERS = (
 # -- reports ---------------------------------------------------------------------------------------
 
 _held = and_(job.c.compute_node_id == _node_id, among(job.c.status, HELD))
-HELD_JOBS = select(*columns(job, "id attempt_id status stop_requested suspended planned")).where(
-    _held
-)
+HELD_JOBS = pick(job, "id attempt_id status stop_requested suspended planned").where(_held)
 START = (
     move(JobStatus.RUNNING, {JobStatus.PENDING})
     .where(_attempt)
@@ -150,11 +138,5 @@ EMPTY_OUTPUT_DATA = (
     .join(user_data, user_data.c.id == user_data_group.c.user_data_id)
     .where(user_data_group.c.group_id == param("group_id"), user_data.c.data.is_(None))
 )
-ANY_UNSETTLED = (
-    select(job.c.id)
-    .where(job.c.workflow_id == _workflow_id, among(job.c.status, UNSETTLED))
-    .limit(1)
-)
-SET_FILE_TIMES = (
-    update(file).where(file.c.id == param("file_id")).values(given(file, "st_mtime st_size"))
-)
+ANY_UNSETTLED = select(job.c.id).where(of_workflow(job), among(job.c.status, UNSETTLED)).limit(1)
+SET_FILE_TIMES = change(file, "st_mtime st_size", file.c.id == param("file_id"))

@@ -38,7 +38,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from torc_tui.status import TRANSITIONS, JobStatus, is_legal
-from torc_tui.store.schema import job
+from torc_tui.store.schema import job, workflow
 
 
 class Parameter(ColumnElement[Any]):
@@ -86,6 +86,23 @@ def given(table: Table, names: str) -> dict[Column[Any], Parameter]:
     """Return parameters for these columns, to be written to them; None is a value for NULL."""
     columns = [table.c[name] for name in names.split()]
     return {one: Parameter(one.key, one.type, nullable=bool(one.nullable)) for one in columns}
+
+
+def pick(table: Any, names: str, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the statement that reads some `columns` of the rows that meet all conditions."""
+    return select(*columns(table, names)).where(*conditions)
+
+
+def change(table: Table, names: str, *conditions: ColumnElement[bool]) -> Update:
+    """Return the statement that sets some columns of the rows that meet all conditions."""
+    return update(table).where(*conditions).values(given(table, names))
+
+
+def of_workflow(table: Any) -> ColumnElement[bool]:
+    """Return the condition that a row belongs to a workflow, or is its row."""
+    column = table.c.id if table is workflow else table.c.workflow_id
+    belongs: ColumnElement[bool] = column == param("workflow_id")
+    return belongs
 
 
 def cleared(table: Table, names: str) -> dict[Column[Any], None]:

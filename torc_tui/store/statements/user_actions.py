@@ -34,27 +34,25 @@ from torc_tui.store.statements.relations import members_of, upstream_pairs
 from torc_tui.store.statements.terms import (
     AS_CREATED,
     among,
+    change,
     cleared,
     columns,
     given,
     is_listed,
     move,
+    of_workflow,
     param,
+    pick,
 )
 
-_workflow_id = param("workflow_id")
 _job_id = param("job_id")
-_own = job.c.workflow_id == _workflow_id
+_own = of_workflow(job)
 _one = job.c.id == _job_id
 
 # -- what initialization needs ---------------------------------------------------------------------
 
 _enabled = job.c.status != int(JobStatus.DISABLED)
-_files = (
-    select(*columns(file, "id name path st_mtime"))
-    .where(file.c.workflow_id == _workflow_id)
-    .order_by(file.c.id)
-)
+_files = pick(file, "id name path st_mtime").where(of_workflow(file)).order_by(file.c.id)
 REQUIRED_FILES = _files.where(
     file.c.id.in_(members_of(job.c.input_files, _enabled)),
     file.c.id.not_in(members_of(job.c.output_files, _enabled)),
@@ -62,16 +60,14 @@ REQUIRED_FILES = _files.where(
 """Files that a job reads and no job writes."""
 WRITTEN_FILES = _files.where(file.c.id.in_(members_of(job.c.output_files)))
 ALL_FILES = _files
-REQUIRED_USER_DATA = (
-    select(user_data.c.id, user_data.c.name)
-    .where(
-        user_data.c.workflow_id == _workflow_id,
-        user_data.c.data.is_(None),
-        user_data.c.id.in_(members_of(job.c.input_user_data, _enabled)),
-        user_data.c.id.not_in(members_of(job.c.output_user_data, _enabled)),
-    )
-    .order_by(user_data.c.id)
-)
+REQUIRED_USER_DATA = pick(
+    user_data,
+    "id name",
+    of_workflow(user_data),
+    user_data.c.data.is_(None),
+    user_data.c.id.in_(members_of(job.c.input_user_data, _enabled)),
+    user_data.c.id.not_in(members_of(job.c.output_user_data, _enabled)),
+).order_by(user_data.c.id)
 """Empty records that a job reads and no job writes."""
 
 RESET_JOBS = (
@@ -82,28 +78,22 @@ RESET_JOBS = (
 """Reset every job that is not disabled to its state after creation; attempts continue to count."""
 NEXT_RUN = (
     update(workflow)
-    .where(workflow.c.id == _workflow_id)
+    .where(of_workflow(workflow))
     .values(run_id=workflow.c.run_id + 1, is_canceled=False, is_paused=False)
     .returning(workflow.c.run_id)
 )
-RUN_OF_WORKFLOW = select(workflow.c.run_id).where(workflow.c.id == _workflow_id)
+RUN_OF_WORKFLOW = select(workflow.c.run_id).where(of_workflow(workflow))
 
 # -- jobs ------------------------------------------------------------------------------------------
 
 _job_ids = param("job_ids", Text())
 _listed = is_listed(job.c.id, _job_ids)
 
-JOB_STATES = (
-    select(
-        *columns(
-            job,
-            "id workflow_id name status held suspended priority compute_node_id pid "
-            "process_started",
-        ),
-    )
-    .where(_listed)
-    .order_by(job.c.id)
-)
+JOB_STATES = pick(
+    job,
+    "id workflow_id name status held suspended priority compute_node_id pid process_started",
+    _listed,
+).order_by(job.c.id)
 
 _cancel = move(JobStatus.CANCELED, CANCELABLE).values(
     given(job, "reason ended_at") | {job.c.held: False, job.c.hold_reason: None}
@@ -124,22 +114,14 @@ CANCEL_HELD_JOB = (
         }
     )
 )
-_ask = update(job).where(among(job.c.status, HELD)).values(given(job, "stop_requested"))
+_ask = change(job, "stop_requested", among(job.c.status, HELD))
 ASK_JOB_TO_STOP = _ask.where(_one)
 ASK_ALL_TO_STOP = _ask.where(_own)
-SET_CANCELED = (
-    update(workflow).where(workflow.c.id == _workflow_id).values(given(workflow, "is_canceled"))
-)
-SET_PAUSED = (
-    update(workflow).where(workflow.c.id == _workflow_id).values(given(workflow, "is_paused"))
-)
-SET_HELD = update(job).where(_one).values(given(job, "held hold_reason"))
-SET_SUSPENDED = (
-    update(job)
-    .where(_one, among(job.c.status, {JobStatus.RUNNING}))
-    .values(given(job, "suspended"))
-)
-SET_PRIORITY = update(job).where(_one).values(given(job, "priority"))
+SET_CANCELED = change(workflow, "is_canceled", of_workflow(workflow))
+SET_PAUSED = change(workflow, "is_paused", of_workflow(workflow))
+SET_HELD = change(job, "held hold_reason", _one)
+SET_SUSPENDED = change(job, "suspended", _one, among(job.c.status, {JobStatus.RUNNING}))
+SET_PRIORITY = change(job, "priority", _one)
 DISABLE_JOB = (
     move(JobStatus.DISABLED, UNHELD - {JobStatus.DISABLED})
     .where(_one)
@@ -186,7 +168,7 @@ def _downstream(names: str, condition: Callable[[FromClause], ColumnElement[bool
         .where(or_(below.c.id < 0, condition(up)))
     )
     return (
-        select(*columns(job, names))
+        pick(job, names)
         .join(below, below.c.id == job.c.id)
         .where(condition(job))
         .order_by(job.c.id)
@@ -230,8 +212,8 @@ JOBS_TO_CHOOSE = (
     .order_by(job.c.id)
 )
 """The jobs of a workflow with what filters look at; ``cause`` is that of the last result."""
-EXECUTED_ACTIONS = select(*columns(action, "id trigger_type job_ids return_code")).where(
-    action.c.workflow_id == _workflow_id, action.c.executed_run_id.is_not(None)
+EXECUTED_ACTIONS = pick(action, "id trigger_type job_ids return_code").where(
+    of_workflow(action), action.c.executed_run_id.is_not(None)
 )
 REARM_ACTION = (
     update(action)
@@ -242,9 +224,5 @@ REARM_ACTION = (
 # -- runners ---------------------------------------------------------------------------------------
 
 _active_node = (compute_node.c.id == param("node_id"), compute_node.c.is_active)
-ASK_NODE_TO_STOP = (
-    update(compute_node).where(*_active_node).values(given(compute_node, "stop_requested"))
-)
-RESIZE_NODE = (
-    update(compute_node).where(*_active_node).values(given(compute_node, "num_cpus memory options"))
-)
+ASK_NODE_TO_STOP = change(compute_node, "stop_requested", *_active_node)
+RESIZE_NODE = change(compute_node, "num_cpus memory options", *_active_node)

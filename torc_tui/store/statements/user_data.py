@@ -17,7 +17,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -37,16 +36,18 @@ from torc_tui.store.statements.terms import (
     Paged,
     among,
     byte_length,
+    change,
     columns,
     count_if,
-    given,
     matches,
+    of_workflow,
     param,
+    pick,
     required,
 )
 
-_record = select(*columns(user_data, "id workflow_id name is_ephemeral data version"))
-_of_workflow = user_data.c.workflow_id == param("workflow_id")
+_record = pick(user_data, "id workflow_id name is_ephemeral data version")
+_of_workflow = of_workflow(user_data)
 
 USER_DATA_BY_ID = _record.where(user_data.c.id == param("id"))
 USER_DATA_BY_NAME = _record.where(_of_workflow, user_data.c.name == param(user_data.c.name))
@@ -78,19 +79,15 @@ LIST_USER_DATA = Paged(
     },
 )
 
-UPDATE_USER_DATA = (
-    update(user_data)
-    .where(user_data.c.id == param("id"))
-    .values(given(user_data, "name is_ephemeral data version"))
+UPDATE_USER_DATA = change(
+    user_data, "name is_ephemeral data version", user_data.c.id == param("id")
 )
 INSERT_USER_DATA = Bulk(user_data)
 INSERT_USER_DATA_VERSIONS = Bulk(user_data_version)
 DELETE_USER_DATA = delete(user_data).where(user_data.c.id == param("id"))
 UNGROUP_USER_DATA = delete(user_data_group).where(user_data_group.c.user_data_id == param("id"))
 
-_versions = select(
-    *columns(user_data_version, "version data written_at actor job_id run_id attempt_id")
-)
+_versions = pick(user_data_version, "version data written_at actor job_id run_id attempt_id")
 USER_DATA_HISTORY = _versions.where(user_data_version.c.user_data_id == param("id")).order_by(
     user_data_version.c.version
 )
@@ -102,7 +99,7 @@ USER_DATA_AT_VERSION = select(user_data_version.c.data).where(
 
 def _grouped_by(column: Column[Any], *conditions: Any) -> Any:
     """Return the ids of records in the groups of these jobs of the workflow."""
-    groups = select(column).where(job.c.workflow_id == param("workflow_id"), *conditions)
+    groups = select(column).where(of_workflow(job), *conditions)
     return select(user_data_group.c.user_data_id).where(user_data_group.c.group_id.in_(groups))
 
 
@@ -120,9 +117,9 @@ MISSING_USER_DATA = (
 
 # -- links between records and jobs ----------------------------------------------------------------
 
-JOB_DATA_GROUPS = select(
-    job.c.workflow_id, job.c.status, job.c.input_user_data, job.c.output_user_data
-).where(job.c.id == param("job_id"))
+JOB_DATA_GROUPS = pick(job, "workflow_id status input_user_data output_user_data").where(
+    job.c.id == param("job_id")
+)
 COPY_DATA_GROUP = insert(user_data_group).from_select(
     ["group_id", "user_data_id", "workflow_id"],
     select(param("group_id"), user_data_group.c.user_data_id, user_data_group.c.workflow_id).where(
@@ -130,11 +127,7 @@ COPY_DATA_GROUP = insert(user_data_group).from_select(
     ),
 )
 INSERT_USER_DATA_GROUPS = Bulk(user_data_group)
-SET_DATA_GROUPS = (
-    update(job)
-    .where(job.c.id == param("job_id"))
-    .values(given(job, "input_user_data output_user_data"))
-)
+SET_DATA_GROUPS = change(job, "input_user_data output_user_data", job.c.id == param("job_id"))
 
 _up = select(cast(param("producer"), Integer()).label("id")).cte("up", recursive=True)
 _up = _up.union(select(dependency.c.depends_on_id).join(_up, dependency.c.job_id == _up.c.id))
@@ -216,7 +209,7 @@ def _users(column: Column[Any]) -> Any:
             count_if(among(job.c.status, HELD | {JobStatus.READY})).label("waiting"),
             count_if(~among(job.c.status, FINISHED)).label("unfinished"),
         )
-        .where(job.c.workflow_id == param("workflow_id"), column.is_not(None))
+        .where(of_workflow(job), column.is_not(None))
         .group_by(column)
         .subquery("s")
     )

@@ -23,12 +23,22 @@ from torc_tui.store.schema import (
     user_data_group,
     workflow,
 )
-from torc_tui.store.statements.terms import ByDialect, Paged, among, columns, given, move, param
+from torc_tui.store.statements.terms import (
+    ByDialect,
+    Paged,
+    among,
+    change,
+    given,
+    move,
+    of_workflow,
+    param,
+    pick,
+)
 
 _workflow_id = param("workflow_id")
 
 _workflow = select(*(column for column in workflow.c))
-WORKFLOW = _workflow.where(workflow.c.id == _workflow_id)
+WORKFLOW = _workflow.where(of_workflow(workflow))
 LIST_WORKFLOWS = Paged(
     _workflow,
     sorts={
@@ -45,62 +55,51 @@ LIST_WORKFLOWS = Paged(
     },
 )
 WORKFLOWS_OF_NAME = (
-    select(*columns(workflow, "id name user directory"))
+    pick(workflow, "id name user directory")
     .where(workflow.c.name == param(workflow.c.name), ~workflow.c.is_archived)
     .order_by(workflow.c.created_at.desc(), workflow.c.id.desc())
 )
 GROUP_COUNTS = (
     select(job.c.group, func.count().label("number"))
-    .where(job.c.workflow_id == _workflow_id)
+    .where(of_workflow(job))
     .group_by(job.c.group)
     .order_by(job.c.group)
 )
 STATUS_COUNTS = (
     select(job.c.status, func.count().label("number"))
-    .where(job.c.workflow_id == _workflow_id)
+    .where(of_workflow(job))
     .group_by(job.c.status)
     .order_by(job.c.status)
 )
 JOB_TIMES = select(
     func.min(job.c.started_at).label("first_start"), func.max(job.c.ended_at).label("last_end")
-).where(job.c.workflow_id == _workflow_id)
+).where(of_workflow(job))
 INTERRUPTED = select(func.count().label("number")).where(
-    job.c.workflow_id == _workflow_id,
+    of_workflow(job),
     job.c.status == int(JobStatus.TERMINATED),
     job.c.stop_requested == "stopped",
 )
 IGNORED = select(func.count().label("number")).where(
-    job.c.workflow_id == _workflow_id, among(job.c.status, UNSUCCESSFUL), job.c.ignored
+    of_workflow(job), among(job.c.status, UNSUCCESSFUL), job.c.ignored
 )
-SNAPSHOT_JOBS = (
-    select(
-        *columns(
-            job,
-            "id name status group parameter_values priority held attempt_id requirement_id unmet "
-            "compute_node_id started_at ended_at return_code reason not_before stop_requested "
-            "hold_reason suspended ignored",
-        )
-    )
-    .where(job.c.workflow_id == _workflow_id)
-    .order_by(job.c.id)
-)
+SNAPSHOT_JOBS = pick(
+    job,
+    "id name status group parameter_values priority held attempt_id requirement_id unmet "
+    "compute_node_id started_at ended_at return_code reason not_before stop_requested "
+    "hold_reason suspended ignored",
+    of_workflow(job),
+).order_by(job.c.id)
 REQUIREMENTS = (
     select(*(column for column in resource_requirements.c))
-    .where(resource_requirements.c.workflow_id == _workflow_id)
+    .where(of_workflow(resource_requirements))
     .order_by(resource_requirements.c.id)
 )
 REQUIREMENT = select(*(column for column in resource_requirements.c)).where(
     resource_requirements.c.id == param("requirement_id")
 )
 
-UPDATE_WORKFLOW = (
-    update(workflow)
-    .where(workflow.c.id == _workflow_id)
-    .values(given(workflow, "name description user project metadata"))
-)
-SET_ARCHIVED = (
-    update(workflow).where(workflow.c.id == _workflow_id).values(given(workflow, "is_archived"))
-)
+UPDATE_WORKFLOW = change(workflow, "name description user project metadata", of_workflow(workflow))
+SET_ARCHIVED = change(workflow, "is_archived", of_workflow(workflow))
 
 
 def _of(column: Any) -> Any:
@@ -109,18 +108,16 @@ def _of(column: Any) -> Any:
 
 DELETE_DEPENDENCIES = delete(dependency).where(
     dependency.c.depends_on_id.in_(
-        _of(job.c.workflow_id).union_all(
-            select(-gate.c.id).where(gate.c.workflow_id == _workflow_id)
-        )
+        _of(job.c.workflow_id).union_all(select(-gate.c.id).where(of_workflow(gate)))
     )
 )
 DELETE_FILE_GROUPS = delete(file_group).where(file_group.c.file_id.in_(_of(file.c.workflow_id)))
 DELETE_USER_DATA_GROUPS = delete(user_data_group).where(
     user_data_group.c.user_data_id.in_(_of(user_data.c.workflow_id))
 )
-DELETE_RESULTS = delete(result).where(result.c.workflow_id == _workflow_id)
-DELETE_EVENTS = delete(event).where(event.c.workflow_id == _workflow_id)
-_delete = delete(workflow).where(workflow.c.id == _workflow_id)
+DELETE_RESULTS = delete(result).where(of_workflow(result))
+DELETE_EVENTS = delete(event).where(of_workflow(event))
+_delete = delete(workflow).where(of_workflow(workflow))
 _notify = func.pg_notify(literal_column(f"'{CHANNEL}'"), cast(workflow.c.id, Text()))
 DELETE_WORKFLOW = ByDialect(_delete, _delete.returning(_notify))
 """The other tables of the workflow follow by their foreign keys."""
@@ -129,10 +126,10 @@ DELETE_WORKFLOW = ByDialect(_delete, _delete.returning(_notify))
 # -- progress X
 
 
-_own = job.c.workflow_id == _workflow_id
+_own = of_workflow(job)
 
 UNSUCCESSFUL_JOBS = (
-    select(*columns(job, "id:job_id name status return_code reason attempt_id output_dir stdio"))
+    pick(job, "id:job_id name status return_code reason attempt_id output_dir stdio")
     .where(_own, among(job.c.status, TROUBLED), ~job.c.ignored)
     .order_by(job.c.ended_at, job.c.id)
     .limit(param("limit"))
@@ -153,7 +150,7 @@ SUSPENDED = select(func.count().label("number")).where(
     _own, among(job.c.status, {JobStatus.RUNNING}), job.c.suspended
 )
 REMAINING_NAMES = (
-    select(job.c.id, job.c.name)
+    pick(job, "id name")
     .where(
         _own,
         job.c.requirement_id == param(job.c.requirement_id),
@@ -165,7 +162,7 @@ REMAINING_NAMES = (
 ACTIVE_ELSEWHERE = select(func.count().label("number")).where(
     _own, among(job.c.status, HELD), job.c.compute_node_id != param("node_id")
 )
-INTERRUPTED_JOBS = select(job.c.id, job.c.reason).where(
+INTERRUPTED_JOBS = pick(job, "id reason").where(
     _own, among(job.c.status, {JobStatus.TERMINATED}), job.c.stop_requested == "stopped"
 )
 TAKE_UP_INTERRUPTED = (
@@ -177,18 +174,14 @@ TAKE_UP_INTERRUPTED = (
 
 # -- what a runner must know of its workflow -------------------------------------------------------
 
-RUN_CONTEXT = select(
-    *columns(
-        workflow,
-        "name run_id directory env execution_config use_pending_failed require_user_data settings",
-    )
-).where(workflow.c.id == _workflow_id)
-HANDLER_RULES = select(failure_handler.c.id, failure_handler.c.rules).where(
-    failure_handler.c.workflow_id == _workflow_id
-)
+RUN_CONTEXT = pick(
+    workflow,
+    "name run_id directory env execution_config use_pending_failed require_user_data settings",
+).where(of_workflow(workflow))
+HANDLER_RULES = pick(failure_handler, "id rules").where(of_workflow(failure_handler))
 COMMAND_ACTIONS = (
-    select(*columns(action, "id trigger_type job_ids commands persistent executed_run_id"))
-    .where(action.c.workflow_id == _workflow_id, action.c.action_type == "run_commands")
+    pick(action, "id trigger_type job_ids commands persistent executed_run_id")
+    .where(of_workflow(action), action.c.action_type == "run_commands")
     .order_by(action.c.id)
 )
 CLAIM_ACTION = (
@@ -209,27 +202,25 @@ SET_EXECUTED = (
     .where(_action)
     .values(given(action, "executed_run_id executed_at") | {action.c.return_code: None})
 )
-SET_HANDLED = update(action).where(_action).values(given(action, "handled_seq"))
-SET_ACTION_END = update(action).where(_action).values(given(action, "return_code"))
+SET_HANDLED = change(action, "handled_seq", _action)
+SET_ACTION_END = change(action, "return_code", _action)
 ENDS_SINCE_HANDLED = (
-    select(*columns(job, "id:job_id status reason"))
+    pick(job, "id:job_id status reason")
     .select_from(event)
     .join(job, job.c.id == event.c.job_id)
     .where(
-        event.c.workflow_id == _workflow_id,
+        of_workflow(event),
         event.c.seq > select(action.c.handled_seq).where(_action).scalar_subquery(),
         event.c.kind.in_(["job_failed", "job_terminated", "job_pending_failed"]),
     )
     .order_by(event.c.seq)
 )
 """The jobs of which an attempt has failed since an action handled failures last."""
-ENVIRONMENTS_WITH_REFERENCES = (
-    select(job.c.name, job.c.env)
-    .where(
-        _own,
-        job.c.env.like("%$%"),
-        or_(among(job.c.status, NOT_STARTED | HELD), job.c.stop_requested == "stopped"),
-    )
-    .order_by(job.c.id)
-)
+ENVIRONMENTS_WITH_REFERENCES = pick(
+    job,
+    "name env",
+    _own,
+    job.c.env.like("%$%"),
+    or_(among(job.c.status, NOT_STARTED | HELD), job.c.stop_requested == "stopped"),
+).order_by(job.c.id)
 STATUS_OF_JOB = select(job.c.status).where(job.c.id == param("job_id"))
