@@ -408,6 +408,13 @@ WORKFLOW_COMMANDS = (
             flag("--archived-only", help="only archived workflows"),
             flag("--include-archived", help="include archived workflows"),
             flag("--all-users", help="include workflows of other users"),
+            flag("--here", help="only workflows of this directory"),
+            arg("--project", metavar="NAME", help="only workflows of this project"),
+            arg(
+                "--state",
+                metavar="STATE",
+                help="only workflows in one of these states: failed,running",
+            ),
         ),
         formats=LIST,
     ),

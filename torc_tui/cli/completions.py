@@ -22,7 +22,7 @@ from torc_tui.cli.arguments import Argument
 from torc_tui.cli.call import Call
 from torc_tui.cli.command_table import COMMANDS, GROUPS, Command
 from torc_tui.errors import TorcError
-from torc_tui.status import JobStatus
+from torc_tui.status import JobStatus, WorkflowState
 from torc_tui.wording import count
 
 _PROGRAMS = ["torc", "torc-client"]
@@ -192,10 +192,15 @@ def _statuses(prefix: str, **_: Any) -> list[str]:
     return [status.word for status in JobStatus]
 
 
+def _states(prefix: str, **_: Any) -> list[str]:
+    return [state.value for state in WorkflowState]
+
+
 _NAMES: dict[str, Completer] = {
     "WORKFLOW": _workflows,
     "JOB": _of_workflow(_jobs),
     "GROUP": _of_workflow(_groups),
     "RECORD": _of_workflow(_records),
     "STATUS": _statuses,
+    "STATE": _states,
 }

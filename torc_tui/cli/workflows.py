@@ -19,7 +19,7 @@ from torc_tui.errors import UsageError
 from torc_tui.model import DEFAULT_REQUIREMENTS, Plan, Workflow, WorkflowSpec
 from torc_tui.operations import catalog
 from torc_tui.operations.user_action import function_of
-from torc_tui.status import TROUBLED, JobStatus, number_of
+from torc_tui.status import TROUBLED, JobStatus, WorkflowState, number_of
 from torc_tui.store import workflows
 from torc_tui.store.selection import WorkflowSelection
 
@@ -31,12 +31,19 @@ def list_(call: Call) -> None:
         say(f"there is no database at {call.missing_store}; `torc create FILE` creates it")
         return
     options = call.options
+    states = _states(options.state)
+    archived_too = options.include_archived or WorkflowState.ARCHIVED in (states or ())
     wanted = WorkflowSelection(
         user=None if options.all_users else settings.user_name(),
-        is_archived=options.archived_only or (None if options.include_archived else False),
-        **call.page,
+        is_archived=options.archived_only or (None if archived_too else False),
+        directory=str(Path.cwd()) if options.here else None,
+        project=options.project,
+        **(call.page if states is None else {**call.page, "limit": None, "offset": 0}),
     )
     found = workflows.list_workflows(call.store, wanted)
+    if states is not None:  # the database does not know states: they follow from the jobs
+        found = [workflow for workflow in found if workflow.state in states]
+        found = found[options.offset :][: call.limit]
     records = [record_of(workflow) | progress_of(workflow) for workflow in found]
     if call.format == "table":
         records = [
@@ -45,6 +52,17 @@ def list_(call: Call) -> None:
         ]
     shown = [one for one in columns.WORKFLOWS if options.all_users or one.key != "user"]
     call.show_list("workflows", shown, records)
+
+
+def _states(given: str | None) -> set[WorkflowState] | None:
+    """Return the states that an option names; UsageError for an unknown one."""
+    if given is None:
+        return None
+    try:
+        return {WorkflowState(word.strip()) for word in given.split(",")}
+    except ValueError as error:
+        known = ", ".join(state.value for state in WorkflowState)
+        raise UsageError(f"--state: {given!r} is not a state", hint=f"one of: {known}") from error
 
 
 def get(call: Call) -> None:

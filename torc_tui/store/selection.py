@@ -38,6 +38,8 @@ class WorkflowSelection(Selection):
 
     user: str | None = None
     is_archived: bool | None = False
+    directory: str | None = None
+    project: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

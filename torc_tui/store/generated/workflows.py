@@ -126,6 +126,8 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
             {
                 "user": "workflow.\"user\" = {user}",
                 "is_archived": "workflow.is_archived = {is_archived}",
+                "directory": "workflow.directory = {directory}",
+                "project": "workflow.project = {project}",
             },
             {
                 "id": "workflow.id",

@@ -52,6 +52,8 @@ LIST_WORKFLOWS = Paged(
     filters={
         "user": workflow.c.user == param(workflow.c.user),
         "is_archived": workflow.c.is_archived == param(workflow.c.is_archived),
+        "directory": workflow.c.directory == param(workflow.c.directory),
+        "project": workflow.c.project == param(workflow.c.project),
     },
 )
 WORKFLOWS_OF_NAME = (
