@@ -568,6 +568,7 @@ class JobUse:
     requirement_id: int
     attempt: AttemptUse | None
     parameters: Mapping[str, Json] = field(default_factory=dict)
+    is_ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -484,6 +484,66 @@ WORKFLOW_COMMANDS = (
     ),
 )
 
+_RECOVERING = (
+    arg(
+        "--memory-multiplier",
+        type=GROWTH,
+        help="factor for the memory of jobs that ran out of it (default: 1.5)",
+    ),
+    arg(
+        "--runtime-multiplier",
+        type=GROWTH,
+        help="factor for the runtime of jobs that timed out (default: 1.5)",
+    ),
+    flag("--retry-unknown", help="also retry jobs that failed for other reasons"),
+    arg(
+        "--recovery-hook",
+        metavar="COMMAND",
+        help="run this with the id of the workflow if jobs failed for other reasons; retry them",
+    ),
+)
+RECOVERY_COMMANDS = (
+    Command(
+        ("recover", "workflows recover"),
+        "recover:recover",
+        "Retry failed jobs, with more memory or time where they lacked it",
+        (
+            WORKFLOW,
+            flag("--dry-run", help="only show which jobs would be retried, and with what"),
+            *_RECOVERING,
+            NO_PROMPTS,
+        ),
+        changes=True,
+    ),
+    Command(
+        ("watch", "workflows watch"),
+        "watch:watch",
+        "Follow a workflow until it has finished; recover it from failures with -r",
+        (
+            WORKFLOW,
+            flag("-r", "--recover", help="retry failed jobs, and start a runner if there is none"),
+            arg("-m", "--max-retries", type=COUNT, help="recover at most N times (default: 3)"),
+            *_RECOVERING,
+            arg(
+                "-p",
+                "--poll-interval",
+                type=SECONDS,
+                help="accepted for compatibility, without effect",
+            ),
+            arg(
+                "-o",
+                "--output-dir",
+                metavar="DIR",
+                help="directory of the logs of a new runner",
+                complete="directory",
+            ),
+            flag("-s", "--show-job-counts", help="print the number of jobs per status"),
+            flag("-q", "--quiet", help="show no events"),
+            NO_PROMPTS,
+        ),
+    ),
+)
+
 CHANGES = (
     arg("--cpus", metavar="N", help="new number of CPUs: 4, +2 or x2 of what each job requests"),
     arg("--memory", metavar="SIZE", help="new memory: 16g, +4g or x2"),
@@ -579,6 +639,18 @@ JOB_COMMANDS = (
         ),
         flag("--when-done", help="change running jobs, too: for their next attempt"),
         NO_PROMPTS,
+    ),
+    Command(
+        ("jobs classify",),
+        "recover:classify",
+        "Decide about jobs that wait as pending_failed: retry them, or let them fail",
+        (
+            arg("jobs", nargs="+", metavar="JOB", help="names or ids, then retry or fail"),
+            OF_WORKFLOW,
+            *CHANGES,
+            NO_PROMPTS,
+        ),
+        changes=True,
     ),
     Command(
         ("jobs reproduce",),
@@ -946,6 +1018,7 @@ COMMANDS: tuple[Command, ...] = tuple(
         _complete,
         (
             *WORKFLOW_COMMANDS,
+            *RECOVERY_COMMANDS,
             *JOB_COMMANDS,
             *DATA_COMMANDS,
             *RECORD_COMMANDS,

@@ -13,18 +13,13 @@ from torc_tui.cli.call import Call
 from torc_tui.cli.columns import CORRECTIONS, OVERUSE
 from torc_tui.cli.diagnostics import note
 from torc_tui.errors import UsageError
+from torc_tui.lifecycle.failure_classes import out_of_memory, timed_out
 from torc_tui.model import JobUse, ResourceRequirements
 from torc_tui.status import JobStatus
 from torc_tui.store.job_use import WorkflowUse, workflow_use
 from torc_tui.units import format_duration, format_memory
 from torc_tui.views.resource_correction import USUAL, Adjustment, Rules
-from torc_tui.views.resource_use import (
-    Comparison,
-    Resource,
-    comparisons,
-    out_of_memory,
-    timed_out,
-)
+from torc_tui.views.resource_use import Comparison, Resource, comparisons
 from torc_tui.wording import count, listed, size
 
 _DEFAULT_EXCESS = 1.0

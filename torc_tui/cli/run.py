@@ -17,6 +17,7 @@ from torc_tui.cli.create import create_from_file, warn_existing_outputs
 from torc_tui.cli.diagnostics import after_failure, note, say
 from torc_tui.cli.identifiers import is_id
 from torc_tui.cli.run_options import arguments_of, options_of
+from torc_tui.cli.targets import refuse_own_job
 from torc_tui.engine.report import EXIT_STALE, EXIT_UNSUCCESSFUL, RunOptions, RunReport
 from torc_tui.errors import NotFound, Refused
 from torc_tui.model import Workflow
@@ -145,6 +146,7 @@ def _here(
     from torc_tui.cli.progress import watcher
     from torc_tui.engine.runner import run as run_workflow
 
+    refuse_own_job(call, workflow.id, "run")
     quiet = call.options.quiet or call.json or is_idle
     with watcher(call.store, workflow, options.output_dir, quiet=quiet) as observer:
         report = run_workflow(call.store, workflow.id, options, observer)

@@ -21,7 +21,7 @@ from torc_tui import settings
 from torc_tui.cli.diagnostics import note, say
 from torc_tui.cli.identifiers import is_id
 from torc_tui.cli.terminal_text import sanitize
-from torc_tui.errors import NotFound, UsageError
+from torc_tui.errors import NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
     from torc_tui.cli.call import Call
@@ -192,3 +192,14 @@ def ask(question: str) -> str:
     if not answer:
         raise UsageError("no answer")
     return answer.strip()
+
+
+def refuse_own_job(call: Call, workflow_id: int, done: str) -> None:
+    """Raise Refused in a job of the workflow: the job and the command would wait for each other."""
+    variables = os.environ
+    inside = variables.get("TORC_WORKFLOW_ID"), variables.get("TORC_DATABASE")
+    if "TORC_JOB_ID" in variables and inside == (str(workflow_id), call.store.url):
+        raise Refused(
+            f"workflow {workflow_id} cannot be {done} by its own job {variables['TORC_JOB_ID']}:"
+            " they would wait for each other"
+        )

@@ -46,6 +46,7 @@ JOB_VARIABLES: tuple[tuple[str, str], ...] = (
 SCRIPT_VARIABLES: tuple[tuple[str, str], ...] = (
     ("TORC_RETURN_CODE", "in recovery scripts: return code of the failed attempt"),
     ("TORC_CAUSE", "in recovery scripts: cause of its end, such as `exit` or `oom`"),
+    ("TORC_RECOVERY_HOOK", "in recovery hooks: id of the workflow that is recovered"),
     ("TORC_TRIGGER, TORC_ACTION_ID", "in actions: the trigger, and the id of the action"),
     (
         "TORC_FAILED_COUNT, TORC_FAILED_JOB_IDS, TORC_FAILED_JOB_NAMES",

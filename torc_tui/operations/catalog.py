@@ -83,6 +83,22 @@ UPDATE = UserAction(
     legal=UNHELD,
     refusal="it {standing}; with --when-done it changes for its next attempt",
 )
+FAIL = UserAction(
+    id="job-fail",
+    target=Target.JOBS,
+    function="operations.jobs:fail_jobs",
+    events=("job_failed",),
+    commands=("jobs fail",),
+    help="Let jobs that wait for a decision count as failed",
+    verb="fail",
+    question="Let {jobs} count as failed?",
+    done="Failed {jobs}",
+    shell="torc jobs fail {jobs}",
+    title="fail",
+    legal=frozenset({JobStatus.PENDING_FAILED}),
+    refusal="it does not wait for a decision ({status})",
+    contexts=_JOBS,
+)
 CANCEL = UserAction(
     id="job-cancel",
     target=Target.JOBS,
@@ -631,6 +647,7 @@ CORRECT_RESOURCES = UserAction(
 
 CATALOG: tuple[UserAction, ...] = (
     RETRY,
+    FAIL,
     RERUN,
     UPDATE,
     CANCEL,

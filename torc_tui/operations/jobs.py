@@ -10,12 +10,12 @@ appends their events. A job that a runner holds is changed by that runner, which
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from torc_tui.errors import NotFound
-from torc_tui.model import Json
+from torc_tui.model import Json, ResourceRequirements
 from torc_tui.operations import catalog
 from torc_tui.operations.job_changes import (
     JobChanges,
@@ -27,9 +27,9 @@ from torc_tui.operations.lost_attempts import end_orphans
 from torc_tui.operations.lost_runners import free_lost_jobs
 from torc_tui.operations.retries import PutBack, plan_put_back
 from torc_tui.operations.user_action import Selection, UserAction, narrow
-from torc_tui.reasons import Kind, Reason, because
+from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import CANCELABLE, HELD, RETRYABLE, JobStatus
-from torc_tui.store import dependency_counters, sql, user_actions
+from torc_tui.store import additions, dependency_counters, sql, user_actions
 from torc_tui.store.database import Store
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.event_log import append
@@ -144,11 +144,13 @@ def retry_jobs(
     job_ids: Iterable[int],
     *,
     changes: JobChanges | None = None,
+    grown: Mapping[int, ResourceRequirements] | None = None,
     actor: str | None = None,
 ) -> Done:
     """Give jobs that did not succeed another attempt; put back the jobs that followed from them.
 
-    Changes are made in the same transaction, so that no runner starts the job as it was.
+    Changes, and larger requests by the id of the job, are made in the same transaction, so that no
+    runner starts the job as it was.
     """
     reason = because(Kind.RETRIED_BY_USER, actor=actor).to_json()
     retry, planned = PutBack(), PlannedChanges()
@@ -159,6 +161,8 @@ def retry_jobs(
         dependents += len(retry.followers)
         put_back = [*retry.chosen, *retry.followers]
         changed = apply_changes(conn, workflow_id, jobs, planned) if changes else []
+        more = {job.id: grown[job.id] for job in jobs if grown and job.id in grown}
+        changed += additions.grow_updated(conn, workflow_id, more) if more else []
         user_actions.reset(conn, put_back)
         conn.execute(sql.SET_CANCELED, workflow_id=workflow_id, is_canceled=False)
         user_actions.rearm_actions(conn, workflow_id, put_back)
@@ -176,6 +180,30 @@ def retry_jobs(
     done = on_jobs(store, catalog.RETRY, job_ids, act, actor, check)
     done.dependents = dependents
     return done
+
+
+def fail_jobs(store: Store, job_ids: Iterable[int], *, actor: str | None = None) -> Done:
+    """Let jobs that wait for a decision count as failed, and settle the jobs behind them."""
+
+    def act(conn: Any, workflow_id: int, jobs: list[JobState], at: float) -> list[EventRow]:
+        conn.each(sql.FAIL_JOB, [job.id for job in jobs])
+        rows: list[EventRow] = [("job_failed", job.id, _end_of(conn, job.id)) for job in jobs]
+        return rows + dependency_counters.resettle(conn, workflow_id, at)
+
+    return on_jobs(store, catalog.FAIL, job_ids, act, actor)
+
+
+def _end_of(conn: Any, job_id: int) -> dict[str, Json]:
+    """Return how the last attempt of a job ended, as the event of its end tells it."""
+    end = conn.one(sql.JOB_END, job_id=job_id)
+    reason = decode(end.reason)
+    return {
+        "attempt": end.attempt_id,
+        "return_code": end.return_code,
+        "started_at": end.started_at,
+        "ended_at": end.ended_at,
+        "reason": reason and reason.to_json(),
+    }
 
 
 def set_priority(

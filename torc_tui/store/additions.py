@@ -15,12 +15,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torc_tui.lifecycle.failure_policy import GROWING
-from torc_tui.model import ResourceRequirements
-from torc_tui.reasons import Kind, Reason, because
+from torc_tui.model import Json, ResourceRequirements
+from torc_tui.reasons import Kind, because
 from torc_tui.resources.pool import rank
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.creation import REQUIREMENT_FIELDS, insert_requirements
+from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps
 from torc_tui.store.workflows import read_requirements
 
@@ -93,13 +94,24 @@ def grow_ended(conn: Connection, ended: Sequence[Ended]) -> list[Ended]:
     return [one._replace(grown=grown.get(one.exited.key.job_id)) for one in ended]
 
 
+def grow_updated(
+    conn: Connection, workflow_id: int, wanted: Mapping[int, ResourceRequirements]
+) -> list[EventRow]:
+    """Increase the requests of jobs, by their ids; return the events."""
+    grown = grow(conn, workflow_id, wanted)
+    return [("job_updated", job_id, data) for job_id, data in grown.items()]
+
+
 def grow(
     conn: Connection, workflow_id: int, wanted: Mapping[int, ResourceRequirements]
-) -> dict[int, Reason]:
-    """Give jobs increased requirements; return by how much, and note it, for each job by its id."""
+) -> dict[int, dict[str, Json]]:
+    """Give jobs increased requirements, and note by how much.
+
+    Return what events tell about it, for each job by its id.
+    """
     known = read_requirements(conn, workflow_id)
     rows: list[dict[str, Any]] = []
-    reasons: dict[int, Reason] = {}
+    told: dict[int, dict[str, Json]] = {}
     for job_id, new in wanted.items():
         job = conn.one(sql.GROWN, job_id=job_id)
         assert job is not None, f"there is no job {job_id}"
@@ -115,7 +127,8 @@ def grow(
             grown[name] = [grown[name][0] if name in grown else before, after]
         new_id = requirement(conn, workflow_id, new)
         rows.append({"job_id": job_id, "requirement_id": new_id, "grown": dumps(grown)})
-        reasons[job_id] = because(Kind.GROWN, **changes)
+        reason = because(Kind.GROWN, **changes)
+        told[job_id] = {"grown": reason.to_json(), "requirement_id": new_id}
     now = read_requirements(conn, workflow_id)
     ranks = dict(zip(now, rank(list(now.values())), strict=True))
     conn.many(
@@ -123,7 +136,7 @@ def grow(
     )
     if len(now) > len(known):
         classify(conn, workflow_id)
-    return reasons
+    return told
 
 
 def classify(conn: Connection, workflow_id: int) -> None:

@@ -112,4 +112,5 @@ def _job(row: sql.JobUseRow) -> JobUse:
         requirement_id=row.requirement_id,
         attempt=attempt,
         parameters=json.loads(row.parameter_values) if row.parameter_values else {},
+        is_ignored=bool(row.ignored),
     )

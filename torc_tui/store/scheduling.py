@@ -11,7 +11,7 @@ about another attempt is ignored.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -164,7 +164,7 @@ def unclaim(conn: Connection, attempts: Sequence[tuple[int, int]]) -> list[Event
 class Ended(NamedTuple):
     """An attempt that has ended, and the decision about its job.
 
-    ``grown`` says by how much the request of the job was increased.
+    ``grown`` tells by how much the request of the job was increased.
     """
 
     exited: Exited
@@ -176,7 +176,7 @@ class Ended(NamedTuple):
     warnings: Sequence[Reason] = ()
     planned: bool = False
     """Whether the job changes when this attempt has ended."""
-    grown: Reason | None = None
+    grown: Mapping[str, Json] | None = None
 
     @property
     def not_before(self) -> float | None:
@@ -278,7 +278,7 @@ def _end_events(one: Ended) -> list[EventRow]:
             "not_before": one.not_before,
         }
         if one.grown:
-            retried["grown"] = one.grown.to_json()
+            retried |= one.grown
         events.append(("job_retried", key.job_id, retried))
     return events
 

@@ -318,6 +318,7 @@ class FailureHandlersRow(NamedTuple):
     name: str
     rules: str
 def FAILURE_HANDLERS(*, workflow_id: int) -> FailureHandlersRow: ...
+def FAIL_JOB(*, job_id: int) -> None: ...
 class FileRow(NamedTuple):
     id: int
     workflow_id: int
@@ -604,6 +605,13 @@ class JobDefinitionsRow(NamedTuple):
     input_user_data: int | None
     output_user_data: int | None
 def JOB_DEFINITIONS(*, job_ids: str) -> JobDefinitionsRow: ...
+class JobEndRow(NamedTuple):
+    attempt_id: int
+    return_code: int | None
+    started_at: float | None
+    ended_at: float | None
+    reason: str | None
+def JOB_END(*, job_id: int) -> JobEndRow: ...
 class JobGroupsRow(NamedTuple):
     input_files: int | None
     output_files: int | None
@@ -652,6 +660,7 @@ class JobUseRow(NamedTuple):
     status: int
     requirement_id: int
     parameter_values: str | None
+    ignored: bool
     run_id: int | None
     attempt_id: int | None
     result_status: int | None

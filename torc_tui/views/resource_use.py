@@ -11,14 +11,11 @@ from enum import StrEnum
 from statistics import fmean
 from typing import NamedTuple
 
-from torc_tui.model import AttemptUse, Cause, JobUse, ResourceRequirements
+from torc_tui.model import AttemptUse, JobUse, ResourceRequirements
 from torc_tui.wording import duration, size
 
 CPU_TOLERANCE = 5.0
 """Percent by which a CPU share may exceed the request: the kernel counts in ticks of 10 ms."""
-NEAR_LIMIT = 0.9
-"""Share of the runtime from which an end counts as a likely time-out, as upstream does."""
-TIMEOUT_CODE, KILLED_CODE = 152, 137
 
 
 class Resource(StrEnum):
@@ -81,25 +78,6 @@ def _pairs(
         Resource.RUNTIME: (requested.runtime, used.seconds),
         Resource.GPU_MEMORY: (gpu_memory, used.peak_gpu_memory),
     }
-
-
-def out_of_memory(attempt: AttemptUse, requested: ResourceRequirements) -> str | None:
-    """Return why an attempt counts as out of memory, in upstream's words; None if it does not."""
-    if attempt.peak_memory and requested.memory and attempt.peak_memory > requested.memory:
-        return "memory_exceeded"
-    if attempt.cause == Cause.OOM:
-        return "oom"
-    killed = attempt.return_code == KILLED_CODE and attempt.cause == Cause.SIGNAL
-    return "sigkill_137" if killed else None
-
-
-def timed_out(attempt: AttemptUse, requested: ResourceRequirements) -> str | None:
-    """Return why an attempt counts as a time-out, in upstream's words; None if it does not."""
-    if attempt.cause == Cause.TIMEOUT or attempt.return_code == TIMEOUT_CODE:
-        return "sigxcpu_152" if attempt.return_code == TIMEOUT_CODE else "timeout"
-    failed = attempt.return_code != 0
-    near = requested.runtime and attempt.seconds >= NEAR_LIMIT * requested.runtime
-    return "runtime_used" if failed and near else None
 
 
 # -- groups ----------------------------------------------------------------------------------------

@@ -169,6 +169,9 @@ class WorkflowView:
 
     def _job_event(self, job: Job, event: Event) -> bool:
         """Apply an event to its job; return whether the row changed."""
+        new = event.data.get("requirement_id")
+        if new is not None and new not in self.requirements:
+            self.needs_reload = True
         status = STATUS_EVENTS.get(event.kind)
         if status is None:
             return _set_field(job, event)
@@ -288,6 +291,7 @@ def _retried(job: Job, event: Event) -> None:
     if "of" in data:  # the end of the last attempt stays until the next one starts
         job.reason = decode(data.get("reason"))
         job.not_before = data.get("not_before")
+        job.requirement_id = data.get("requirement_id", job.requirement_id)
     else:
         job.reason = job.return_code = None
 

@@ -46,42 +46,44 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
     ),
     "JOB_USE": (
         "SELECT job.id, job.name, job.family, job.status, job.requirement_id, "
-        "job.parameter_values, result.run_id, result.attempt_id, result.status AS result_status, "
-        "result.return_code, result.cause, result.started_at, result.ended_at, result.cpu_time, "
-        "result.peak_memory, result.avg_memory, result.peak_cpu_percent, result.avg_cpu_percent, "
-        "result.peak_gpu_memory, result.avg_gpu_percent FROM job LEFT OUTER JOIN result ON "
-        "result.id = (SELECT max(newest.id) AS max_1 FROM result AS newest WHERE newest.job_id = "
-        "job.id) WHERE job.workflow_id = ?1 ORDER BY job.id",
+        "job.parameter_values, job.ignored, result.run_id, result.attempt_id, result.status AS "
+        "result_status, result.return_code, result.cause, result.started_at, result.ended_at, "
+        "result.cpu_time, result.peak_memory, result.avg_memory, result.peak_cpu_percent, "
+        "result.avg_cpu_percent, result.peak_gpu_memory, result.avg_gpu_percent FROM job LEFT "
+        "OUTER JOIN result ON result.id = (SELECT max(newest.id) AS max_1 FROM result AS newest "
+        "WHERE newest.job_id = job.id) WHERE job.workflow_id = ?1 ORDER BY job.id",
         "workflow_id",
-        "id name group status:status requirement_id parameter_values:json run_id attempt_id "
-        "result_status:status return_code cause started_at ended_at cpu_time peak_memory "
-        "avg_memory peak_cpu_percent avg_cpu_percent peak_gpu_memory avg_gpu_percent",
+        "id name group status:status requirement_id parameter_values:json ignored:boolean run_id "
+        "attempt_id result_status:status return_code cause started_at ended_at cpu_time "
+        "peak_memory avg_memory peak_cpu_percent avg_cpu_percent peak_gpu_memory avg_gpu_percent",
     ),
     "JOB_USE_IN_RUN": (
         "SELECT job.id, job.name, job.family, job.status, job.requirement_id, "
-        "job.parameter_values, result.run_id, result.attempt_id, result.status AS result_status, "
-        "result.return_code, result.cause, result.started_at, result.ended_at, result.cpu_time, "
-        "result.peak_memory, result.avg_memory, result.peak_cpu_percent, result.avg_cpu_percent, "
-        "result.peak_gpu_memory, result.avg_gpu_percent FROM job LEFT OUTER JOIN result ON "
-        "result.id = (SELECT max(newest.id) AS max_1 FROM result AS newest WHERE newest.job_id = "
-        "job.id AND newest.run_id = ?1) WHERE job.workflow_id = ?2 ORDER BY job.id",
+        "job.parameter_values, job.ignored, result.run_id, result.attempt_id, result.status AS "
+        "result_status, result.return_code, result.cause, result.started_at, result.ended_at, "
+        "result.cpu_time, result.peak_memory, result.avg_memory, result.peak_cpu_percent, "
+        "result.avg_cpu_percent, result.peak_gpu_memory, result.avg_gpu_percent FROM job LEFT "
+        "OUTER JOIN result ON result.id = (SELECT max(newest.id) AS max_1 FROM result AS newest "
+        "WHERE newest.job_id = job.id AND newest.run_id = ?1) WHERE job.workflow_id = ?2 ORDER "
+        "BY job.id",
         "run_id workflow_id",
-        "id name group status:status requirement_id parameter_values:json run_id attempt_id "
-        "result_status:status return_code cause started_at ended_at cpu_time peak_memory "
-        "avg_memory peak_cpu_percent avg_cpu_percent peak_gpu_memory avg_gpu_percent",
+        "id name group status:status requirement_id parameter_values:json ignored:boolean run_id "
+        "attempt_id result_status:status return_code cause started_at ended_at cpu_time "
+        "peak_memory avg_memory peak_cpu_percent avg_cpu_percent peak_gpu_memory avg_gpu_percent",
     ),
     "JOB_USE_OF_GROUP": (
         "SELECT job.id, job.name, job.family, job.status, job.requirement_id, "
-        "job.parameter_values, result.run_id, result.attempt_id, result.status AS result_status, "
-        "result.return_code, result.cause, result.started_at, result.ended_at, result.cpu_time, "
-        "result.peak_memory, result.avg_memory, result.peak_cpu_percent, result.avg_cpu_percent, "
-        "result.peak_gpu_memory, result.avg_gpu_percent FROM job LEFT OUTER JOIN result ON "
-        "result.id = (SELECT max(newest.id) AS max_1 FROM result AS newest WHERE newest.job_id = "
-        "job.id) WHERE job.workflow_id = ?1 AND job.family = ?2 ORDER BY job.id",
+        "job.parameter_values, job.ignored, result.run_id, result.attempt_id, result.status AS "
+        "result_status, result.return_code, result.cause, result.started_at, result.ended_at, "
+        "result.cpu_time, result.peak_memory, result.avg_memory, result.peak_cpu_percent, "
+        "result.avg_cpu_percent, result.peak_gpu_memory, result.avg_gpu_percent FROM job LEFT "
+        "OUTER JOIN result ON result.id = (SELECT max(newest.id) AS max_1 FROM result AS newest "
+        "WHERE newest.job_id = job.id) WHERE job.workflow_id = ?1 AND job.family = ?2 ORDER BY "
+        "job.id",
         "workflow_id group",
-        "id name group status:status requirement_id parameter_values:json run_id attempt_id "
-        "result_status:status return_code cause started_at ended_at cpu_time peak_memory "
-        "avg_memory peak_cpu_percent avg_cpu_percent peak_gpu_memory avg_gpu_percent",
+        "id name group status:status requirement_id parameter_values:json ignored:boolean run_id "
+        "attempt_id result_status:status return_code cause started_at ended_at cpu_time "
+        "peak_memory avg_memory peak_cpu_percent avg_cpu_percent peak_gpu_memory avg_gpu_percent",
     ),
     "MACHINE_SERIES": (
         "SELECT compute_node.id, compute_node.workflow_id, compute_node.run_id, "

@@ -86,6 +86,10 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "workflow_id",
         "id trigger_type job_ids:json return_code",
     ),
+    "FAIL_JOB": (
+        "UPDATE job SET status=6 WHERE job.status = 10 AND job.id = ?1",
+        "job_id",
+    ),
     "FOLLOWERS": (
         "WITH RECURSIVE below(id) AS (SELECT dependency.job_id AS id FROM dependency WHERE "
         "dependency.depends_on_id IN (SELECT anon_1.value FROM json_each(?1) AS anon_1) UNION "
@@ -103,6 +107,12 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "FROM job WHERE job.workflow_id = ?1 ORDER BY job.id",
         "workflow_id",
         "id name group status:status return_code cause",
+    ),
+    "JOB_END": (
+        "SELECT job.attempt_id, job.return_code, job.started_at, job.ended_at, job.reason FROM "
+        "job WHERE job.id = ?1",
+        "job_id",
+        "attempt_id return_code started_at ended_at reason:reason",
     ),
     "JOB_STATES": (
         "SELECT job.id, job.workflow_id, job.name, job.status, job.held, job.suspended, "

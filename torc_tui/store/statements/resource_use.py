@@ -27,7 +27,7 @@ from torc_tui.store.statements.terms import (
 _newest = result.alias("newest")
 _last = select(func.max(_newest.c.id)).where(_newest.c.job_id == job.c.id)
 _job_use = select(
-    *columns(job, "id name group status requirement_id parameter_values"),
+    *columns(job, "id name group status requirement_id parameter_values ignored"),
     *columns(
         result,
         "run_id attempt_id status:result_status return_code cause started_at ended_at cpu_time"
