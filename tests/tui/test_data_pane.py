@@ -423,13 +423,13 @@ async def test_saving_against_the_schema_asks(lab: Lab) -> None:
     assert told == ["user data config does not follow its schema: .lr: 7 is more than 1"]
 
 
-async def test_nothing_is_promised_about_stale_jobs(lab: Lab) -> None:
+async def test_a_change_that_makes_no_job_stale(lab: Lab) -> None:
     async with lab.app().run_test(size=(120, 40)) as pilot:
         await edited(pilot, '{"lr": 0.7}')
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
-        await until(pilot, sees(pilot, "changes to version 1"))
-        assert "stale" not in screen_text(pilot)
+        await until(pilot, sees(pilot, "changes to version 1", "No job becomes stale."))
+        assert "rerun" not in screen_text(pilot).split("No job becomes stale.")[1]
 
 
 async def test_half_a_character_is_refused(lab: Lab) -> None:

@@ -15,6 +15,7 @@ from tests.tui.driving import screen, screen_text, sees, until
 from torc_tui.operations import runners
 from torc_tui.store import job_definitions, queries, user_data, workflows
 from torc_tui.store.database import Store
+from torc_tui.tui.data.data_editor import DataEditor
 from torc_tui.tui.rerun.rerun_pane import RerunPane
 from torc_tui.tui.shell.app import TorcApp
 from torc_tui.tui.widgets.choice import Choice
@@ -278,6 +279,49 @@ async def test_initialize_what_is_stale(place: Place) -> None:
         await pilot.press("s")
         await until(pilot, sees(pilot, "Reinitialized sweep: 10 stale jobs"))
     assert place.statuses("prep") == {"completed"} and place.statuses("fit") == {"ready"}
+
+
+async def edit_config(pilot: Pilot[int], text: str) -> None:
+    """Edit the record, and ask to save it."""
+    await until(pilot, sees(pilot, "prep"))
+    await pilot.press("4")
+    await until(pilot, sees(pilot, "lr: 0.1"))
+    await pilot.press("e")
+    await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
+    pilot.app.screen.set_text(text)
+    await pilot.press("ctrl+s")
+    await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
+
+
+async def test_jobs_that_an_edit_makes_stale(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The review names them, and one key saves and reruns just these."""
+    started: list[int] = []
+    monkeypatch.setattr(runners, "start_runner", lambda store, wf, actor=None: started.append(wf))
+    async with place.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await edit_config(pilot, '{"lr": 0.5, "seed": 3}')
+        await until(pilot, sees(pilot, "3 jobs become stale: fit_1, fit_2 and fit_3"))
+        await until(pilot, sees(pilot, "Save and rerun 3 jobs"))
+        await pilot.press("r")
+        await until(pilot, sees(pilot, "Rerunning 3 jobs"))
+    assert started == [1]
+    ready = [name for name, job in place.jobs().items() if job["status"] == "ready"]
+    assert ready == ["fit_1", "fit_2", "fit_3"]
+
+
+async def test_an_edit_that_makes_nothing_stale(place: Place) -> None:
+    write_config(place, {"lr": 0.2, "seed": 3})
+    async with place.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("4")
+        await until(pilot, sees(pilot, "lr: 0.2"))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
+        pilot.app.screen.set_text('{"lr": 0.1, "seed": 3}')
+        await pilot.press("ctrl+s")
+        await until(pilot, sees(pilot, "No job becomes stale."))
+        await pilot.press("y")
+        await until(pilot, sees(pilot, "saved config, version 3"))
+    assert place.statuses("fit") == {"completed"}
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60), (40, 10)], ids=str)

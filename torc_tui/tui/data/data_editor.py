@@ -8,7 +8,7 @@ the terminal and a file; what it leaves there is kept until it is saved, or was 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -132,6 +132,19 @@ class DataEditor(CoveringScreen):
     def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
         self.ask(f"data-editor {what}", read, then, self._failed)
 
+    def ask_stale(
+        self,
+        read: Callable[[Source], T],
+        then: Callable[[T], None],
+        failed: Callable[[ReadError], None],
+    ) -> None:
+        def known(result: T) -> None:
+            self.check()
+            then(result)
+
+        self.verdict.say([("looking for jobs that become stale …", "muted")])
+        self.ask("data-editor stale", read, known, failed, slow=True)
+
     def _show_check(self, found: Prepared, size: int) -> None:
         self.checked = found
         self._mark(found.wrong)
@@ -183,9 +196,11 @@ class DataEditor(CoveringScreen):
         self._mark(found.wrong)
         self._go_to_error()
 
-    def saved(self) -> None:
+    def saved(self, rerun: Sequence[int]) -> None:
         self.external_editing.forget()
         self.leave()
+        if rerun:
+            self.below.rerun_at_once(rerun)
 
     def leave(self) -> None:
         self.dismiss(None)

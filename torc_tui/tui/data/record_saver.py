@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from torc_tui.lifecycle.rerun_plan import JobVerdict
 from torc_tui.model import Json
 from torc_tui.tui.data.data_review import Clash, Prepared, command_of, prepare, review, write
 from torc_tui.tui.data.data_texts import (
@@ -17,12 +19,17 @@ from torc_tui.tui.data.data_texts import (
 from torc_tui.tui.frame.ports import HasApp
 from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.widgets.choice import Choice, Option
-from torc_tui.wording import count
+from torc_tui.wording import count, listed
 
 if TYPE_CHECKING:
+    from torc_tui.tui.feed.reader import ReadError
     from torc_tui.tui.feed.source import Source
 
 T = TypeVar("T")
+NAMED = 6
+"""Stale jobs that the review names."""
+WIDTH = 68
+"""Characters of a line of the review."""
 
 
 class EditedScreen(HasApp, Protocol):
@@ -48,8 +55,16 @@ class EditedScreen(HasApp, Protocol):
     def leave(self) -> None:
         """Close the editor."""
 
-    def saved(self) -> None:
-        """Leave the editor after the record was saved."""
+    def ask_stale(
+        self,
+        read: Callable[[Source], T],
+        then: Callable[[T], None],
+        failed: Callable[[ReadError], None],
+    ) -> None:
+        """Ask the thread for slow questions which jobs become stale."""
+
+    def saved(self, rerun: Sequence[int]) -> None:
+        """Leave the editor after the record was saved, and rerun jobs."""
 
     def take_theirs(self, clash: Clash) -> None:
         """Continue with the version that another writer saved."""
@@ -80,29 +95,41 @@ class RecordSaver:
         if not found.changes:
             screen.torc.notify("nothing changed")
             return
-        fine = not found.violations
-        options = (
-            Option("y", "Save" if fine else "Save anyway", True, danger=not fine),
-            Option("n", "Keep editing", False),
-        )
         record = screen.record
-        lines = review(found, f"version {record['version']}", self.stale_jobs(found))
 
-        def take(agreed: bool | None) -> None:
-            if agreed:
-                self.save(found.value, record["version"])
+        def read(source: Source) -> Sequence[JobVerdict]:
+            from torc_tui.operations.rerun import stale_after_edit
+
+            return stale_after_edit(source.store, record["workflow_id"], record["id"], found.value)
+
+        screen.ask_stale(
+            read,
+            lambda stale: self._ask(found, stale),
+            lambda error: self._ask(found, (), f"Which jobs become stale is unknown: {error}"),
+        )
+
+    def _ask(self, found: Prepared, stale: Sequence[JobVerdict], problem: str = "") -> None:
+        """Show the changes and the jobs that become stale, and ask."""
+        screen, record = self._screen, self._screen.record
+        fine = not found.violations
+        rerun = Option("r", f"Save and rerun {count(len(stale), 'job')}", "rerun", danger=not fine)
+        options = (
+            Option("y", "Save" if fine else "Save anyway", "save", danger=not fine),
+            *((rerun,) if stale else ()),
+            Option("n", "Keep editing", ""),
+        )
+        about = [[(problem, "warning")]] if problem else stale_lines(stale)
+        lines = review(found, f"version {record['version']}", about)
+
+        def take(chosen: str | None) -> None:
+            if chosen:
+                jobs = [one.id for one in stale] if chosen == "rerun" else []
+                self.save(found.value, record["version"], rerun=jobs)
 
         screen.torc.push(Choice(f"Save {record['name']}?", lines, options, first=fine), take)
 
-    def stale_jobs(self, prepared: Prepared) -> Sequence[Line]:
-        """Return the jobs that a change makes stale, as lines for the review.
-
-        Nothing is known about them yet.
-        """
-        return ()
-
-    def save(self, value: Json, version: int) -> None:
-        """Write the value if ``version`` is still the newest version."""
+    def save(self, value: Json, version: int, *, rerun: Sequence[int] = ()) -> None:
+        """Write the value if ``version`` is still the newest version; then rerun jobs."""
         screen = self._screen
         record_id, name = screen.record["id"], sanitize(str(screen.record["name"]))
 
@@ -115,7 +142,7 @@ class RecordSaver:
             if isinstance(result, Clash):
                 self._clash(value, result)
             else:
-                screen.saved()
+                screen.saved(rerun)
 
         screen.torc.actions.run(
             lambda store, actor: write(store, actor, record_id, value, version),
@@ -142,6 +169,21 @@ class RecordSaver:
         title = f"{screen.record['name']} was written meanwhile"
         lines = _clash_lines(screen.record["version"], clash)
         screen.torc.push(Choice(title, lines, options), take)
+
+
+def stale_lines(stale: Sequence[JobVerdict]) -> list[Line]:
+    """Return which jobs become stale: ``3 jobs become stale: fit_1, fit_2 and fit_3``."""
+    if not stale:
+        return [[("No job becomes stale.", "muted")]]
+    names = listed([sanitize(one.name) for one in stale], NAMED)
+    told = f"{count(len(stale), 'job becomes', 'jobs become')} stale:"
+    perhaps = sum(not one.certain for one in stale)
+    rest = f" ({perhaps} only if their inputs change)" if perhaps else ""
+    first, *more = wrap(f"{told} {names}{rest}", WIDTH)
+    return [
+        [(told, "warning bold"), (first.removeprefix(told), "text")],
+        *([(f"  {line}", "text")] for line in more),
+    ]
 
 
 def _clash_lines(begun_with: int, clash: Clash) -> list[Line]:

@@ -104,20 +104,29 @@ class TorcScreen(CommandNode, Screen[None]):
         """Return the name of a job of the workflow on screen; None if unknown."""
         return None
 
+    def rerun_at_once(self, job_ids: Sequence[int]) -> None:
+        """Rerun jobs of the workflow on screen, without a question."""
+
     def ask(
         self,
         key: Hashable,
         read: Callable[[Source], T],
         then: Callable[[T], None],
         failed: Failed | None = None,
+        *,
+        slow: bool = False,
     ) -> None:
-        """Ask the reader thread; the answer is dropped if the screen is closed by then."""
+        """Ask the reader thread; the answer is dropped if the screen is closed by then.
+
+        A ``slow`` question does not keep others waiting.
+        """
 
         def deliver(result: T) -> None:
             if self.is_attached:
                 then(result)
 
-        self.torc.reader.ask(key, read, deliver, failed or self.torc.complain)
+        reader = self.torc.planner if slow else self.torc.reader
+        reader.ask(key, read, deliver, failed or self.torc.complain)
 
     # -- the footer --------------------------------------------------------------------------------
 

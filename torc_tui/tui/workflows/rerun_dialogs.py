@@ -14,7 +14,7 @@ from torc_tui.errors import Refused
 from torc_tui.model import Workflow
 from torc_tui.operations.catalog import INITIALIZE, REINITIALIZE
 from torc_tui.operations.user_action import shell_line, workflow_refusal
-from torc_tui.status import FINISHED, number_of
+from torc_tui.status import FINISHED, HELD, number_of
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.ports import AppPort
 from torc_tui.tui.widgets.choice import Choice, Option
@@ -39,7 +39,8 @@ NAMED = 8
 
 def rerun_stale(torc: AppPort, workflow: Workflow, job_ids: Sequence[int] | None = None) -> None:
     """Rerun what is stale, or these jobs of it, after a question with their number and names."""
-    if refused(REINITIALIZE, torc, workflow, partial(rerun_stale, job_ids=job_ids)):
+    again = partial(rerun_stale, job_ids=job_ids)
+    if job_ids is None and refused(REINITIALIZE, torc, workflow, again):
         return
 
     def ask(plan: RerunPlan) -> None:
@@ -63,30 +64,45 @@ def rerun_stale(torc: AppPort, workflow: Workflow, job_ids: Sequence[int] | None
 
 
 def rerun(torc: AppPort, workflow_id: int, only: Sequence[int] | None) -> None:
-    """Begin a run of the stale jobs, or of ``only`` these; start a runner if there is none."""
+    """Begin a run of the stale jobs, or of ``only`` these; start a runner if there is none.
 
-    def begin(store: Store, actor: str) -> tuple[Reinitialized, Background | None]:
+    While other jobs run, the jobs in ``only`` join the present run.
+    """
+
+    def begin(store: Store, actor: str) -> tuple[int, Background | None]:
         from torc_tui.operations import runners
-        from torc_tui.operations.rerun import reinitialize
         from torc_tui.store import runner_liveness
 
-        done = reinitialize(store, workflow_id, only=only, actor=actor)
-        if not done.stale:
+        number = _begin(store, workflow_id, only, actor)
+        if not number:
             raise Refused("no job is stale any more")
         if runner_liveness.runners(store, workflow_id=workflow_id):
-            return done, None
-        return done, runners.start_runner(store, workflow_id, actor=actor)
+            return number, None
+        return number, runners.start_runner(store, workflow_id, actor=actor)
 
-    def then(result: tuple[Reinitialized, Background | None]) -> None:
+    def then(result: tuple[int, Background | None]) -> None:
         if result[1] is not None:
             RunnerStartupCheck(torc, workflow_id, result[1]).watch()
 
     torc.actions.run(
         begin,
         line=f"torc run {workflow_id} --stale --detach" if only is None else None,
-        report=lambda result: f"Rerunning {count(result[0].stale, 'job')}",
+        report=lambda result: f"Rerunning {count(result[0], 'job')}",
         then=then,
     )
+
+
+def _begin(store: Store, workflow_id: int, only: Sequence[int] | None, actor: str) -> int:
+    """Make stale jobs ready; return how many."""
+    from torc_tui.operations.rerun import reinitialize
+    from torc_tui.operations.rerun_jobs import rerun_jobs
+    from torc_tui.store import workflows
+
+    with store.read() as conn:
+        running = number_of(workflows.counts(conn, workflow_id), HELD)
+    if running and only is not None:
+        return len(rerun_jobs(store, only, alone=True, actor=actor).moved)
+    return reinitialize(store, workflow_id, only=only, actor=actor).stale
 
 
 def initialize(torc: AppPort, workflow: Workflow) -> None:

@@ -33,7 +33,7 @@ from torc_tui.tui.widgets.tab_bar import TabBar
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 from torc_tui.tui.workflows.job_actions import JobActions
 from torc_tui.tui.workflows.job_commands import JobCommands
-from torc_tui.tui.workflows.rerun_dialogs import rerun_stale
+from torc_tui.tui.workflows.rerun_dialogs import rerun, rerun_stale
 from torc_tui.tui.workflows.tab_host import BY_NAME, TabHost, tab_handlers
 from torc_tui.tui.workflows.workflow_actions import WorkflowActions
 from torc_tui.tui.workflows.workflow_updates import WorkflowUpdates
@@ -136,6 +136,9 @@ class WorkflowScreen(TorcScreen):
         workflow = self.workflow
         if workflow is not None:
             rerun_stale(self.torc, workflow, job_ids)
+
+    def rerun_at_once(self, job_ids: Sequence[int]) -> None:
+        rerun(self.torc, self.workflow_id, job_ids)
 
     def explain_job(self) -> None:
         self.job_commands.explain()
