@@ -281,6 +281,19 @@ async def test_initialize_what_is_stale(place: Place) -> None:
     assert place.statuses("prep") == {"completed"} and place.statuses("fit") == {"ready"}
 
 
+async def test_reasons_of_a_stale_job(place: Place) -> None:
+    async with place.app().run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, sees(pilot, "prep"))
+        await pilot.press("down")
+        await until(pilot, sees(pilot, "job 2 of fit_{i}"))
+        assert "Would rerun" not in screen_text(pilot)
+        write_config(place, {"lr": 0.2, "seed": 3})
+        told = "user data config changed (version 1 → 2)"
+        await until(pilot, sees(pilot, "Would rerun because", told))
+        write_config(place, {"lr": 0.1, "seed": 3})
+        await until(pilot, lambda: "Would rerun" not in screen_text(pilot))
+
+
 async def edit_config(pilot: Pilot[int], text: str) -> None:
     """Edit the record, and ask to save it."""
     await until(pilot, sees(pilot, "prep"))

@@ -27,9 +27,10 @@ from torc_tui.tui.look.text_layout import Line, Span, fit, sanitize, width_of
 from torc_tui.views.resource_use import GroupUse
 from torc_tui.views.run_progress import Durations
 from torc_tui.views.status_bar import MOST_TELLING
-from torc_tui.wording import clock, elapsed, exit_code, listed, moment, size
+from torc_tui.wording import clock, elapsed, exit_code, listed, moment, sentence, size
 
 if TYPE_CHECKING:
+    from torc_tui.lifecycle.rerun_plan import JobVerdict
     from torc_tui.store.relations import Dependency
 
 REASONS = 12
@@ -40,7 +41,7 @@ class JobFacts(NamedTuple):
     """The input of the page.
 
     ``details`` is None until the database has answered. ``gpus`` are the numbers of the GPUs of
-    this host by their uuid.
+    this host by their uuid. ``stale`` says why a completed job would run again.
     """
 
     job: Job
@@ -50,6 +51,7 @@ class JobFacts(NamedTuple):
     jobs: Mapping[int, Job]
     gpus: Mapping[str, int]
     now: float
+    stale: JobVerdict | None = None
 
 
 def attention(status: JobStatus) -> tuple[bool, int]:
@@ -62,6 +64,7 @@ def job_page(facts: JobFacts, width: int) -> Page:
     out, job, details = Page(), facts.job, facts.details
     out.add(*_title(job))
     out.add(*_reasons(facts.reasons, width))
+    out.add(*_stale(facts.stale, width))
     if details is not None and details.stderr_tail and job.status in TROUBLED:
         out.add(heading("End of its standard error"))
         out.add(*([("  ", ""), (line, "stderr")] for line in details.stderr_tail), [])
@@ -103,6 +106,17 @@ def _reasons(reasons: Sequence[Span], width: int) -> list[Line]:
     if len(reasons) > REASONS:
         more = f"… {len(reasons) - REASONS} more lines: press enter"
         out.append([("  ", ""), (more, "faint")])
+    return [*out, []]
+
+
+def _stale(verdict: JobVerdict | None, width: int) -> list[Line]:
+    """Return why a completed job would run again."""
+    if verdict is None:
+        return []
+    perhaps = "" if verdict.certain else " if its inputs change"
+    out: list[Line] = [heading(f"Would rerun{perhaps} because")]
+    for reason in verdict.reasons:
+        out += [[("  ", ""), (piece, "warning")] for piece in folded(sentence(reason), width - 4)]
     return [*out, []]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 
 from torc_tui.model import Event, Job
-from torc_tui.status import TROUBLED, JobStatus
+from torc_tui.status import HELD, TROUBLED, JobStatus
 from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.job_page import JobFacts, attention, group_page, job_page
@@ -19,6 +19,7 @@ from torc_tui.tui.widgets.command_node import Handler
 from torc_tui.tui.widgets.line_canvas import LineCanvas, TextDrawing
 
 if TYPE_CHECKING:
+    from torc_tui.lifecycle.rerun_plan import JobVerdict
     from torc_tui.store.database import Store
     from torc_tui.views.resource_use import GroupUse
 
@@ -62,6 +63,9 @@ class OverviewPane(Pane):
         super().__init__(host)
         self.model = host.model
         self.table = host.table
+        self.plans = host.plans
+        self._told: JobVerdict | None = None
+        """The verdict that the page was last written for."""
         self.details: Details | None = None
         self.shown = Page()
         self.cursor: int | None = None
@@ -97,6 +101,7 @@ class OverviewPane(Pane):
             return
         if job is not None:
             self._ask_details(job.id)
+            self._want_plan()
             if self._shows != job.id:
                 # The details mostly arrive with the next tick: paint once, with them.
                 self._shows, self.details, self.cursor = job.id, None, None
@@ -129,7 +134,17 @@ class OverviewPane(Pane):
         if not self._late:
             self.paint()
 
+    def plan_changed(self) -> None:
+        job = self.job
+        if job is None or self.group is not None or self._late:
+            return
+        verdict = self._stale_verdict(job)
+        if verdict != self._told:
+            self._told = verdict
+            self.paint()
+
     def every_second(self, now: float) -> None:
+        self._want_plan()
         job = self.job
         if self._turned or (job is not None and job.status is JobStatus.RUNNING):
             self._turned = False
@@ -187,6 +202,7 @@ class OverviewPane(Pane):
 
     def _job_page(self, job: Job, width: int) -> Page:
         view, details = self.model.view, self.details
+        self._told = self._stale_verdict(job)
         if details is not None and details.record["id"] != job.id:
             details = None
         facts = JobFacts(
@@ -197,8 +213,24 @@ class OverviewPane(Pane):
             jobs=view.jobs,
             gpus=self.torc.machine.gpu_numbers(),
             now=self.model.now,
+            stale=self._told,
         )
         return job_page(facts, width)
+
+    def _stale_verdict(self, job: Job) -> JobVerdict | None:
+        """Return why a completed job would run again; None if it would not, or if unknown."""
+        forecast = self.plans.forecast
+        if forecast is None or job.status is not JobStatus.COMPLETED:
+            return None
+        return forecast.stale.get(job.id)
+
+    def _want_plan(self) -> None:
+        """Ask for the rerun plan if the page shows a completed job."""
+        job, view = self.job, self.model.view
+        if job is None or self.group is not None or job.status is not JobStatus.COMPLETED:
+            return
+        if self.plans.is_cheap or not view.count(*HELD):
+            self.plans.want(self.torc)
 
     def _group_page(self, group: JobGroup, width: int) -> Page:
         view = self.model.view

@@ -19,6 +19,7 @@ from torc_tui.tui.frame.ports import AppPort
 from torc_tui.views.rerun_estimate import Estimate, estimate, most_at_once
 
 if TYPE_CHECKING:
+    from torc_tui.lifecycle.rerun_plan import JobVerdict
     from torc_tui.operations.rerun import RerunPlan
     from torc_tui.views.workflow_view import WorkflowView
 
@@ -32,9 +33,13 @@ CHEAP = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """A rerun plan, and how long it will take: in all, and for each job that ran before."""
+    """A rerun plan, and how long it will take: in all, and for each job that ran before.
+
+    ``stale`` are the verdicts on the jobs that would run, by id.
+    """
 
     plan: RerunPlan
+    stale: Mapping[int, JobVerdict]
     estimate: Estimate
     seconds: Mapping[int, float]
 
@@ -101,11 +106,12 @@ def read_forecast(source: Source, workflow_id: int) -> Forecast:
     plan = plan_rerun(source.store, workflow_id)
     view = source.load(workflow_id)
     edges = ((edge.job, edge.depends_on) for edge in relations.edges(source.store, workflow_id))
-    stale = [one.id for one in plan.stale]
+    stale = {one.id: one for one in plan.stale}
     known = {job.id: _seconds(job, view) for job in view.jobs.values()}
     seconds = {number: took for number, took in known.items() if took is not None}
     return Forecast(
         plan=plan,
+        stale=stale,
         estimate=estimate(stale, seconds, edges, _lanes(view)) if stale else Estimate(),
         seconds=seconds,
     )

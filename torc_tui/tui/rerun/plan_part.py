@@ -12,7 +12,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from torc_tui.lifecycle.rerun_plan import JobVerdict, Verdict
+from torc_tui.lifecycle.rerun_plan import JobVerdict
 from torc_tui.operations.catalog import ACCEPT
 from torc_tui.reasons import Kind
 from torc_tui.tui.feed.source import Source
@@ -207,9 +207,3 @@ def estimated(forecast: Forecast | None) -> Sequence[str]:
     unknown = f", {found.unknown} of unknown duration" if found.unknown else ""
     at_once = f" with {found.lanes} at a time" if found.lanes > 1 else ""
     return (f"{short}{at_once}{unknown}", f"{short}{unknown}", short)
-
-
-def any_stale(forecast: Forecast | None) -> bool:
-    """Return whether a job would run again."""
-    verdicts = forecast.plan.verdicts.values() if forecast is not None else ()
-    return any(one.verdict is Verdict.RUN for one in verdicts)

@@ -12,7 +12,7 @@ from torc_tui.tui.frame.pane import Pane
 from torc_tui.tui.jobs.job_table import WorkflowHost
 from torc_tui.tui.rerun.failures_part import FailuresPart
 from torc_tui.tui.rerun.part_bar import PartBar
-from torc_tui.tui.rerun.plan_part import PlanPart, amount, any_stale, estimated
+from torc_tui.tui.rerun.plan_part import PlanPart, amount, estimated
 from torc_tui.tui.widgets.command_node import Handler
 
 
@@ -76,7 +76,7 @@ class RerunPane(Pane):
         number, forecast = self.failures.number, self._plans.forecast
         if not self._chosen and self.failures.is_read and forecast is not None:
             self._chosen = True
-            if not number and any_stale(forecast):
+            if not number and forecast.stale:
                 self.part = "plan"
                 self._show_part(focus=True)
         self.bar.show(
