@@ -60,6 +60,8 @@ class DataEditor(CoveringScreen):
         self.record = record
         self.begun_with = text
         self.external = external
+        self.rerun: Sequence[int] = ()
+        """Jobs to rerun when the editor is left."""
         self.checked: Prepared | None = None
         self.newer: int | None = None
         """The version that somebody else wrote meanwhile."""
@@ -132,19 +134,6 @@ class DataEditor(CoveringScreen):
     def question(self, what: str, read: Callable[[Source], T], then: Callable[[T], None]) -> None:
         self.ask(f"data-editor {what}", read, then, self._failed)
 
-    def ask_stale(
-        self,
-        read: Callable[[Source], T],
-        then: Callable[[T], None],
-        failed: Callable[[ReadError], None],
-    ) -> None:
-        def known(result: T) -> None:
-            self.check()
-            then(result)
-
-        self.verdict.say([("looking for jobs that become stale …", "muted")])
-        self.ask("data-editor stale", read, known, failed, slow=True)
-
     def _show_check(self, found: Prepared, size: int) -> None:
         self.checked = found
         self._mark(found.wrong)
@@ -197,10 +186,9 @@ class DataEditor(CoveringScreen):
         self._go_to_error()
 
     def saved(self, rerun: Sequence[int]) -> None:
+        self.rerun = rerun
         self.external_editing.forget()
         self.leave()
-        if rerun:
-            self.below.rerun_at_once(rerun)
 
     def leave(self) -> None:
         self.dismiss(None)

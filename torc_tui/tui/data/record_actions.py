@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -19,7 +19,7 @@ from torc_tui.tui.data.data_texts import Record, named
 from torc_tui.tui.data.json_text_view import readable
 from torc_tui.tui.feed.source import Source
 from torc_tui.tui.frame.base_screen import TorcScreen
-from torc_tui.tui.frame.ports import HasApp
+from torc_tui.tui.frame.ports import HasApp, PaneHost
 from torc_tui.tui.look.text_layout import Line
 from torc_tui.tui.widgets.choice import Confirm
 from torc_tui.tui.widgets.command_node import Handler
@@ -35,6 +35,8 @@ SHOWN = 200
 
 class RecordHost(HasApp, Protocol):
     """What the commands need of the tab."""
+
+    host: PaneHost
 
     @property
     def chosen(self) -> Record | None:
@@ -102,9 +104,15 @@ class RecordActions:
             from torc_tui.tui.data.data_editor import DataEditor
 
             if host.covered.is_current:
-                host.torc.push(DataEditor(host.covered, *answer, external=external))
+                editor = DataEditor(host.covered, *answer, external=external)
+                host.torc.push(editor, lambda _: self._rerun(editor.rerun))
 
         host.ask("edit", read, then)
+
+    def _rerun(self, job_ids: Sequence[int]) -> None:
+        """Rerun the jobs that an edit made stale, if the user chose that."""
+        if job_ids:
+            self._host.host.rerun_jobs(job_ids, ask=False)
 
     def _copy_command(self) -> None:
         """Copy the command line that writes the current value."""

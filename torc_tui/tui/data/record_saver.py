@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -19,6 +20,7 @@ from torc_tui.tui.data.data_texts import (
 from torc_tui.tui.frame.ports import HasApp
 from torc_tui.tui.look.text_layout import Line, sanitize
 from torc_tui.tui.widgets.choice import Choice, Option
+from torc_tui.tui.widgets.painted import StatusLine
 from torc_tui.wording import count, listed
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class EditedScreen(HasApp, Protocol):
     record: Record
     begun_with: str
     external: bool
+    verdict: StatusLine
 
     @property
     def text(self) -> str:
@@ -55,13 +58,19 @@ class EditedScreen(HasApp, Protocol):
     def leave(self) -> None:
         """Close the editor."""
 
-    def ask_stale(
+    def check(self) -> None:
+        """Ask the reader thread to check the text."""
+
+    def ask(
         self,
+        key: str,
         read: Callable[[Source], T],
         then: Callable[[T], None],
         failed: Callable[[ReadError], None],
+        *,
+        slow: bool,
     ) -> None:
-        """Ask the thread for slow questions which jobs become stale."""
+        """Ask a reader thread."""
 
     def saved(self, rerun: Sequence[int]) -> None:
         """Leave the editor after the record was saved, and rerun jobs."""
@@ -102,15 +111,16 @@ class RecordSaver:
 
             return stale_after_edit(source.store, record["workflow_id"], record["id"], found.value)
 
-        screen.ask_stale(
-            read,
-            lambda stale: self._ask(found, stale),
-            lambda error: self._ask(found, (), f"Which jobs become stale is unknown: {error}"),
-        )
+        def fail(error: ReadError) -> None:
+            self._ask(found, (), f"Which jobs become stale is unknown: {error}")
+
+        screen.verdict.say([("looking for jobs that become stale …", "muted")])
+        screen.ask("stale after edit", read, partial(self._ask, found), fail, slow=True)
 
     def _ask(self, found: Prepared, stale: Sequence[JobVerdict], problem: str = "") -> None:
         """Show the changes and the jobs that become stale, and ask."""
         screen, record = self._screen, self._screen.record
+        screen.check()
         fine = not found.violations
         rerun = Option("r", f"Save and rerun {count(len(stale), 'job')}", "rerun", danger=not fine)
         options = (

@@ -104,9 +104,6 @@ class TorcScreen(CommandNode, Screen[None]):
         """Return the name of a job of the workflow on screen; None if unknown."""
         return None
 
-    def rerun_at_once(self, job_ids: Sequence[int]) -> None:
-        """Rerun jobs of the workflow on screen, without a question."""
-
     def ask(
         self,
         key: Hashable,

@@ -134,6 +134,9 @@ class PaneHost(HasApp, Protocol):
     def go_to_job(self, job_id: int, *, focus: bool = ...) -> None:
         """Select a job in the table."""
 
+    def rerun_jobs(self, job_ids: Sequence[int] | None, *, ask: bool = ...) -> None:
+        """Rerun jobs that are stale, None: all of them; with ``ask``, after a question."""
+
     def explain_job(self) -> None:
         """Show all reasons of the selected job."""
 

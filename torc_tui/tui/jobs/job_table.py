@@ -132,15 +132,12 @@ class JobStarter(Protocol):
 
     def start(self, action: UserAction, chosen: Sequence[Job]) -> None:
         """Carry out an action on those of the jobs that it applies to."""
-        ...
 
     def retry_with_memory(self, chosen: Sequence[Job]) -> None:
         """Ask for more memory, and retry jobs with it."""
-        ...
 
     def retry_with_command(self, chosen: Sequence[Job]) -> None:
         """Let the user edit the command of jobs, and retry them."""
-        ...
 
 
 class WorkflowHost(PaneHost, Protocol):
@@ -149,16 +146,10 @@ class WorkflowHost(PaneHost, Protocol):
     @property
     def job_actions(self) -> JobStarter:
         """Return what starts actions on jobs."""
-        ...
 
     @property
     def plans(self) -> PlanReader:
         """Return the rerun plan."""
-        ...
-
-    def rerun_jobs(self, job_ids: Sequence[int] | None) -> None:
-        """Rerun jobs that are stale, after a question; None: all of them."""
-        ...
 
     @property
     def model(self) -> WorkflowModel:

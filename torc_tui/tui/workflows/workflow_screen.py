@@ -132,13 +132,12 @@ class WorkflowScreen(TorcScreen):
         wf = self.workflow_id
         return f"workflow {wf} is still running; reopen it with `torc {wf}`"
 
-    def rerun_jobs(self, job_ids: Sequence[int] | None) -> None:
+    def rerun_jobs(self, job_ids: Sequence[int] | None, *, ask: bool = True) -> None:
         workflow = self.workflow
-        if workflow is not None:
+        if not ask:
+            rerun(self.torc, self.workflow_id, job_ids)
+        elif workflow is not None:
             rerun_stale(self.torc, workflow, job_ids)
-
-    def rerun_at_once(self, job_ids: Sequence[int]) -> None:
-        rerun(self.torc, self.workflow_id, job_ids)
 
     def explain_job(self) -> None:
         self.job_commands.explain()
