@@ -102,6 +102,19 @@ def test_nothing_to_correct(torc: Any, place: Path) -> None:
     assert "no job has ended yet" in torc("workflows", "check-resources", 1).out
 
 
+def test_stopped_at_a_limit(torc: Any, place: Path) -> None:
+    """A job that ran out of time did not exceed it, and needs more all the same."""
+    (place / "w.yaml").write_text(
+        "name: w\njobs: [{name: slow, command: sleep 30, resource_requirements: r}]\n"
+        "resource_requirements: [{name: r, num_cpus: 1, runtime: PT0.2S}]\n"
+    )
+    assert torc("run", "w.yaml", "--quiet").code == 1
+    words = ("workflows", "check-resources", 1, "--include-failed")
+    assert "ran out of time: slow" in torc(*words, "--min-over-utilization", 900).out
+    done = torc("workflows", "correct-resources", 1, "-f", "json").json["adjustments"]
+    assert [(one["original_runtime"], one["new_runtime"]) for one in done] == [("PT0.2S", "PT1M")]
+
+
 @pytest.mark.parametrize(
     "words",
     [("--memory-multiplier", "0"), ("--cpu-multiplier", "nan"), ("--job-ids", "nobody")],

@@ -23,6 +23,8 @@ from torc_tui.views.resource_use import Comparison, Resource, comparisons
 from torc_tui.wording import count, listed, size
 
 _DEFAULT_EXCESS = 1.0
+_NAMED = 20
+"""Jobs that were stopped at a limit and are named."""
 
 Record = dict[str, Any]
 
@@ -72,14 +74,29 @@ def _print(record: Record, left_out: int) -> None:
     else:
         output.line("no job has ended yet")
     output.table(OVERUSE, violations)
+    for line in _stopped(record):
+        output.line(line)
     if record.get("within_limits"):
         output.line("Within the request:")
         output.table(OVERUSE, record["within_limits"])
-    if violations:
+    if violations or record.get("resource_violations"):
         note(f"`torc workflows correct-resources {record['workflow_id']}` corrects the requests")
     if left_out:
         unsuccessful = count(left_out, "job that did not succeed", "jobs that did not succeed")
         note(f"{unsuccessful} left out; --include-failed includes them")
+
+
+def _stopped(record: Record) -> list[str]:
+    """Return the jobs that were stopped at a limit, so that their figures do not exceed it."""
+    named = {(one["job_id"], one["resource_type"]) for one in record["violations"]}
+    late, killed = [], []
+    for one in record.get("resource_violations", ()):
+        if one["likely_timeout"] and (one["job_id"], Resource.RUNTIME) not in named:
+            late.append(one["job_name"])
+        if one["memory_violation"] and (one["job_id"], Resource.MEMORY) not in named:
+            killed.append(one["job_name"])
+    told = [f"ran out of time: {listed(late, _NAMED)}"] if late else []
+    return [*told, f"ran out of memory: {listed(killed, _NAMED)}"] if killed else told
 
 
 def _violation(one: Comparison) -> Record:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 
-from torc_tui.model import Job
+from torc_tui.model import Job, Workflow
 from torc_tui.operations.failures import failure_groups
 from torc_tui.operations.report_files import marked_files
 from torc_tui.operations.rerun import plan_rerun
+from torc_tui.operations.usage_plots import machine_plots
 from torc_tui.status import JobStatus
 from torc_tui.store import queries, relations, user_data_records, workflows
 from torc_tui.store.connection import Connection
@@ -29,10 +30,13 @@ from torc_tui.views.report import (
     critical_path,
     span_of,
 )
+from torc_tui.views.usage_plot import UsagePlot
 from torc_tui.wording import sentence
 
 _RECORDS, _VERSIONS = 100, 10
 """Records of user data, and versions of each, that a report shows."""
+_MACHINES, _DRAWN_SECONDS = 8, 30.0
+"""Machines that a report draws, and how long they must have been measured."""
 _BOXES = 400
 """A graph with more boxes is not drawn: nobody could read it."""
 
@@ -84,6 +88,7 @@ def workflow_report(store: Store, workflow_id: int, program: str) -> Report:
         ],
         unknown=len(plan.unknown),
         files=marked_files(workflow.settings, files, workflow.directory),
+        machines=_machines(store, workflow),
         span=span_of(attempts),
     )
 
@@ -99,6 +104,13 @@ def _running(job: Job, now: float) -> Attempt:
         max(started, now),
         running=True,
     )
+
+
+def _machines(store: Store, workflow: Workflow) -> list[UsagePlot]:
+    """Return the first machines of the last run that were measured for long enough to draw."""
+    plots = machine_plots(store, workflow.id)
+    own = [one for one in plots if one.record["run_id"] == workflow.run_id]
+    return [one for one in own if one.seconds >= _DRAWN_SECONDS][:_MACHINES]
 
 
 def _nodes(store: Store, workflow_id: int) -> list[Node]:

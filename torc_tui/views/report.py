@@ -14,6 +14,7 @@ from typing import NamedTuple
 from torc_tui.model import Job, JobUse, ResourceRequirements, Workflow
 from torc_tui.status import JobStatus
 from torc_tui.views.failure_groups import FailureGroup
+from torc_tui.views.usage_plot import UsagePlot
 
 
 class Attempt(NamedTuple):
@@ -117,6 +118,7 @@ class Report:
     stale: Sequence[StaleJob] = ()
     unknown: int = 0
     files: Sequence[EmbeddedFile] = ()
+    machines: Sequence[UsagePlot] = ()
     span: tuple[float, float] | None = field(default=None)
 
     @property

@@ -71,6 +71,7 @@ def _sections(report: Report) -> Iterator[Section]:
     yield "files", "Figures and tables", _files(report.files)
     yield "results", "Results", _results(report)
     yield "use", "Requested and used", _use(report)
+    yield "machines", "Machines", _machines(report)
     yield "data", "User data", _data(report)
     yield "stale", "What is stale", _stale(report)
 
@@ -242,6 +243,15 @@ def _use(report: Report) -> Iterator[str]:
     )
     if len(names) > _MOST_ROWS:
         yield _more(len(names) - _MOST_ROWS, "group")
+
+
+def _machines(report: Report) -> Iterator[str]:
+    for one in report.machines:
+        picture, height = usage_svg.plot(one)
+        yield (
+            f'<div class="wide"><svg viewBox="0 0 {usage_svg.WIDTH} {height:.0f}"'
+            f' width="{usage_svg.WIDTH}" role="img" font-size="12">{picture}</svg></div>'
+        )
 
 
 def _data(report: Report) -> Iterator[str]:
