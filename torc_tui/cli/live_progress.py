@@ -1,4 +1,4 @@
-"""Draw the progress of a run on a terminal: a bar, counts by status, and the running jobs.
+"""Draw the progress of a run on a terminal: bars of the run and its job groups, running jobs.
 
 The drawing follows the database, so it also shows what other runners and users do. It is painted at
 most ten times a second. Failures and warnings are printed above it.
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
 
+from torc_tui.cli import live_rows
 from torc_tui.cli.lost_terminal import RunOutput
 from torc_tui.cli.run_messages import (
     FAILURES,
@@ -31,12 +32,11 @@ from torc_tui.status import JobStatus
 from torc_tui.store.feed import Feed
 from torc_tui.store.workflows import snapshot
 from torc_tui.views.workflow_view import WorkflowView
-from torc_tui.wording import duration, sentence, time_range
+from torc_tui.wording import sentence, status_counts
 
 _PAINT_SECONDS = 0.1
 _MOST_RUNNING = 10
 """Running jobs that are drawn one by one, if the terminal has room for them."""
-_UNICODE, _ASCII = ("█", "░", "▶"), ("#", ".", ">")
 
 
 class Live(Observer):
@@ -51,13 +51,16 @@ class Live(Observer):
         self.feed = Feed(messages.store, messages.workflow.id, cursor)
         encoding = getattr(output.stream, "encoding", "") or ""
         is_unicode = encoding.lower().replace("-", "").startswith("utf")
-        self.full, self.empty, self.arrow = _UNICODE if is_unicode else _ASCII
+        self.signs = live_rows.UNICODE if is_unicode else live_rows.ASCII
+        self.last_lines = live_rows.LastLines(messages.store)
+        self.machine: Machine | None = None
         self.colored = "NO_COLOR" not in os.environ
         self.lines_drawn = 0
         self.painted_at = 0.0
 
     def began(self, run_id: int, machine: Machine, never: Sequence[UnschedulableJob]) -> None:
         """Print the heading and draw."""
+        self.machine = machine
         self._paint(time.time(), self.messages.heading(run_id, machine, never))
 
     def unschedulable(self, never: Sequence[UnschedulableJob]) -> None:
@@ -122,35 +125,26 @@ class Live(Observer):
     def _paint(self, now: float, messages: list[str]) -> None:
         self.painted_at = now
         columns, rows = _terminal_size(self.output.stream)
-        lines = [self._bar(now, columns), self._counts(), *self._running(now, columns, rows)]
+        lines = [self._summary(now, columns), self._counts()]
+        lines += live_rows.groups(self.view, now, self.signs, max(1, rows // 4))
+        lines += self._running(now, columns, rows - len(lines) - 4)
         self._write(messages, [_cut(line, columns - 1) for line in lines])
 
-    def _bar(self, now: float, columns: int) -> str:
-        progress = self.view.progress(now)
-        width = max(10, min(30, columns - 50))
-        full = round(width * progress.fraction)
-        text = f"{self.full * full}{self.empty * (width - full)} {progress.done}/{progress.total}"
-        if failed := self.view.count(JobStatus.FAILED):
-            text += f"  {failed} failed"
-        if progress.eta and progress.done < progress.total:
-            text += f"  ETA {time_range(*progress.eta)}"
-        return text
+    def _summary(self, now: float, columns: int) -> str:
+        width = max(10, min(30, columns - 60))
+        text = live_rows.bar(self.view.progress(now), width, self.signs)
+        in_use = live_rows.use(self.view, self.machine) if self.machine else ""
+        return f"{text}  {in_use}".rstrip()
 
     def _counts(self) -> str:
-        counts = enumerate(self.view.counts)
-        shown = [f"{number} {JobStatus(status).word}" for status, number in counts if number]
-        return f"  {', '.join(shown)}"
+        counts = {JobStatus(status): number for status, number in enumerate(self.view.counts)}
+        return f"  {status_counts(counts)}"
 
-    def _running(self, now: float, columns: int, rows: int) -> list[str]:
+    def _running(self, now: float, columns: int, room: int) -> list[str]:
         """Return a line for each running job, as many as the terminal has room for."""
-        most = max(1, min(_MOST_RUNNING, rows - 6))
+        most = max(1, min(_MOST_RUNNING, room))
         running = [self.view.jobs[job_id] for job_id in sorted(self.view.running)]
-        lines = []
-        for job in running[:most]:
-            name = printable(job.name, max(10, columns - 20))
-            elapsed = duration(max(0.0, now - (job.started_at or now)))
-            mark = "  suspended" if job.suspended else ""
-            lines.append(f"  {self.arrow} {name:<30} {elapsed}{mark}")
+        lines = live_rows.running(running[:most], now, self.last_lines, self.signs, columns)
         if len(running) > most:
             lines.append(f"    and {len(running) - most} more")
         return lines

@@ -9,6 +9,7 @@ Where events do not say enough (a gap in the numbers, a kind that changes everyt
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import UnionType
@@ -50,16 +51,19 @@ _SETTLED = tuple(status in SETTLED for status in JobStatus)
 class WorkflowView:
     """The rows of one workflow as of event number ``cursor``.
 
-    ``counts`` has a number per JobStatus. ``running`` holds the ids of the jobs that run, ``nodes``
-    those of the runners that are known to be active. ``version`` grows with every change. The jobs
-    are changed in place: the caller gives them away.
+    ``counts`` has a number per JobStatus, ``group_sizes`` one per job group. ``running`` holds the
+    ids of the jobs that run, ``nodes`` those of the runners that are known to be active.
+    ``version`` grows with every change. The jobs are changed in place: the caller gives them
+    away.
     """
 
     __slots__ = (
+        "_failed",
         "_left",
         "counts",
         "cursor",
         "durations",
+        "group_sizes",
         "ignored",
         "interrupted",
         "jobs",
@@ -91,6 +95,8 @@ class WorkflowView:
         self.ignored = sum(job.ignored for job in self.jobs.values())
         self.running: set[int] = set()
         self.durations: dict[str, Durations] = {}
+        self.group_sizes: Counter[str] = Counter(job.group for job in self.jobs.values())
+        self._failed: Counter[str] = Counter()
         self._left: dict[str, int] = {}
         for job in self.jobs.values():
             self._add(job)
@@ -98,6 +104,8 @@ class WorkflowView:
     def _add(self, job: Job) -> None:
         status = job.status
         self.counts[status] += 1
+        if status in UNSUCCESSFUL:
+            self._failed[job.group] += 1
         if not _SETTLED[status]:
             self._left[job.group] = self._left.get(job.group, 0) + 1
             if status is JobStatus.RUNNING:
@@ -167,6 +175,26 @@ class WorkflowView:
             self.count(*SETTLED), len(jobs), self.count(*UNSUCCESSFUL), len(running), eta
         )
 
+    def group_progress(self, now: float) -> list[tuple[str, Progress]]:
+        """Return the progress of each job group, in the order of the workflow.
+
+        The estimate of a group counts with as many jobs at a time as it runs now.
+        """
+        running: dict[str, list[float]] = {}
+        for job in map(self.jobs.__getitem__, self.running):
+            elapsed = 0.0 if job.started_at is None else max(0.0, now - job.started_at)
+            running.setdefault(job.group, []).append(elapsed)
+        found = []
+        for group, total in self.group_sizes.items():
+            left, active = self._left.get(group, 0), running.get(group, [])
+            known = {group: self.durations[group]} if group in self.durations else {}
+            eta = None
+            if left and active:
+                eta = estimate({group: left}, known, [(group, elapsed) for elapsed in active])
+            progress = Progress(total - left, total, self._failed.get(group, 0), len(active), eta)
+            found.append((group, progress))
+        return found
+
     def _job_event(self, job: Job, event: Event) -> bool:
         """Apply an event to its job; return whether the row changed."""
         new = event.data.get("requirement_id")
@@ -222,6 +250,7 @@ class WorkflowView:
         job.status = status
         self.counts[before] -= 1
         self.counts[status] += 1
+        self._failed[job.group] += (status in UNSUCCESSFUL) - (before in UNSUCCESSFUL)
         was, now = _SETTLED[before], _SETTLED[status]
         if was is not now:
             rest = self._left.get(job.group, 0) + (1 if was else -1)
