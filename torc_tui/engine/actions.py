@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from torc_tui.engine.scripts import ScriptEnd, Scripts
 from torc_tui.lifecycle.actions import FailureBatch, is_failure
 from torc_tui.model import Event, Json
-from torc_tui.reasons import Kind, because, decode
-from torc_tui.status import BEGUN, FINISHED, JobStatus
+from torc_tui.reasons import Kind, because
+from torc_tui.status import BEGUN, FINISHED
 from torc_tui.store import run_context, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
@@ -230,6 +230,6 @@ def _new_failures(conn: Connection, workflow_id: int, action: StoredAction) -> S
     found: dict[int, None] = {}
     for row in conn.rows(sql.ENDS_SINCE_HANDLED, workflow_id=workflow_id, action_id=action.id):
         watched = not action.job_ids or row.job_id in action.job_ids
-        if watched and is_failure(JobStatus(row.status), decode(row.reason)):
+        if watched and is_failure(row.status, row.reason):
             found[row.job_id] = None
     return list(found)

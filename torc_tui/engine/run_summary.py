@@ -94,13 +94,14 @@ class RunSummary:
         with self._store.read() as conn:
             report.counts = workflows.counts(conn, self._workflow_id)
             report.ignored = workflows.ignored(conn, self._workflow_id)
-            unsuccessful = workflows.unsuccessful(conn, self._workflow_id)
+            unsuccessful = conn.rows(
+                sql.UNSUCCESSFUL_JOBS, workflow_id=self._workflow_id, limit=LISTED_JOBS
+            )
             left = conn.rows(sql.REMAINING_JOBS, workflow_id=self._workflow_id)
             report.holds = workflows.holds(conn, self._workflow_id)
         report.failed = [self._failed_job(report.run_id, job) for job in unsuccessful]
         report.waiting = [
-            {"status": JobStatus(one.status).word, "held": one.held, "number": one.number}
-            for one in left
+            {"status": one.status.word, "held": one.held, "number": one.number} for one in left
         ]
         report.unschedulable = self.unschedulable(now)
         report.jobs_code = exit_code(report)
@@ -140,13 +141,13 @@ class RunSummary:
         """Return the jobs that failed, all or those with these ids, as the report has them."""
         run_id = self._engine.state.context.run_id
         with self._store.read() as conn:
-            found = workflows.unsuccessful(conn, self._workflow_id, ALL_JOBS)
+            found = conn.rows(sql.UNSUCCESSFUL_JOBS, workflow_id=self._workflow_id, limit=ALL_JOBS)
         wanted = None if only is None else frozenset(only)
         return [
             self._failed_job(run_id, job) for job in found if wanted is None or job.job_id in wanted
         ]
 
-    def _failed_job(self, run_id: int, job: workflows.Unsuccessful) -> dict[str, Any]:
+    def _failed_job(self, run_id: int, job: sql.UnsuccessfulJobsRow) -> dict[str, Any]:
         key = AttemptKey(self._workflow_id, job.job_id, run_id, job.attempt_id)
         output_dir = job.output_dir or self._engine.maker.log_location
         execution = self._engine.state.context.execution
@@ -154,7 +155,7 @@ class RunSummary:
         return {
             "job_id": job.job_id,
             "name": job.name,
-            "status": JobStatus(job.status).word,
+            "status": job.status.word,
             "return_code": job.return_code,
             "reason": job.reason,
             "stdout_path": _existing(stdout),

@@ -17,7 +17,7 @@ from torc_tui.lifecycle.rerun_plan import Follows
 from torc_tui.model import EdgeKind, Json
 from torc_tui.operations.file_states import FileStates, file_checks, hash_limit, is_combined
 from torc_tui.operations.files_now import FilesNow
-from torc_tui.reasons import Kind, decode
+from torc_tui.reasons import Kind
 from torc_tui.status import JobStatus
 from torc_tui.store import fingerprints, relations, run_context, sql
 from torc_tui.store.connection import Connection
@@ -156,7 +156,7 @@ class FactReader:
     def _facts(
         self, row: JobRow, old: Fingerprint | None, left: Mapping[int, Baseline]
     ) -> JobFacts:
-        status, reason = JobStatus(row.status), decode(row.reason)
+        status, reason = row.status, row.reason
         output_data = self._records.get(row.output_user_data or 0, ())
         may_be_kept = (
             status is JobStatus.BLOCKED and reason is not None and reason.kind is Kind.MAY_BE_KEPT

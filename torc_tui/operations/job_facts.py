@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from torc_tui.errors import NotFound
 from torc_tui.lifecycle.failure_policy import GROWING
-from torc_tui.model import Job, Machine, ResourceRequirements, Workflow
+from torc_tui.model import EdgeKind, Job, Machine, ResourceRequirements, Workflow
 from torc_tui.operations.machine_state import MachineReader, MachineState, machine_of
 from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.detect import detect_machine
@@ -209,8 +209,9 @@ class JobFacts:
             record = queries.get_job(self.store, found.job_id)
             code, reason = record["return_code"], record["reason"]
             ignored = record["ignored"]
+        kind = EdgeKind(found.kind)
         return views.Blocker(
-            found.job_id, found.name, found.status, found.kind, found.via, code, reason, ignored
+            found.job_id, found.name, found.status, kind, found.via, code, reason, ignored
         )
 
     def _missing(self, job_id: int) -> list[str]:

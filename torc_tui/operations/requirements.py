@@ -154,7 +154,7 @@ def _use(conn: Connection, workflow_id: int, requirement_id: int) -> dict[JobSta
     rows = conn.rows(
         sql.JOBS_WITH_REQUIREMENTS, workflow_id=workflow_id, requirement_id=requirement_id
     )
-    return {JobStatus(row.status): row.number for row in rows}
+    return {row.status: row.number for row in rows}
 
 
 def _event(number: int, wanted: ResourceRequirements, jobs: int) -> EventRow:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torc_tui.lifecycle.liveness import LEASE_SECONDS
 from torc_tui.model import Gpu, Json, Machine
-from torc_tui.reasons import Kind, Reason, because, decode
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.resources.machine_identity import this_machine
 from torc_tui.resources.process_identity import process_started
 from torc_tui.store import job_definitions, sql
@@ -185,7 +185,7 @@ def lost_on(
     Each such reason names the hosts of all losses of the job in the run.
     """
     rows = conn.rows(sql.LOST_ATTEMPTS, job_id=job_id, run_id=run_id)
-    reasons = [decode(row.reason) for row in rows]
+    reasons = [row.reason for row in rows]
     known = [one["places"] or () for one in reasons if one and one.kind is Kind.LOST]
     before = known[-1] if known else ()
     return because(Kind.LOST, places=(*before, node.hostname), proof=proof, actor=actor)

@@ -12,12 +12,12 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torc_tui.lifecycle.canary import Canary, hold_of
 from torc_tui.lifecycle.decide import Change, Waiting, settle, verdict
 from torc_tui.model import Json
-from torc_tui.reasons import MAY_BE_KEPT, Kind, Reason, because, decode
+from torc_tui.reasons import Kind, Reason, because
 from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
@@ -64,25 +64,15 @@ class SqlGraph:
 
     def _lower(self, node_id: int, unsuccessful: int) -> list[Waiting]:
         rows = self.conn.rows(sql.LOWER_JOBS, node_id=node_id, unsuccessful=unsuccessful)
-        return [
-            Waiting(job_id, failures, bool(cancels), reason == MAY_BE_KEPT)
-            for job_id, unmet, failures, cancels, reason in rows
-            if unmet == 0
-        ]
+        return _waiting(row for row in rows if row.unmet == 0)
 
     def failed_dependency(self, job_id: int) -> Reason:
         """Return the reason why a job is canceled."""
         row = self.conn.one(sql.BLAME, node_id=job_id)
         if row is None:
             return because(Kind.DEPENDENCY)
-        name, status, reason = row
-        canceled = status == JobStatus.CANCELED
-        return because(
-            Kind.DEPENDENCY,
-            job=name,
-            status=JobStatus(status).word,
-            reason=None if canceled else decode(reason),
-        )
+        reason = None if row.status is JobStatus.CANCELED else row.reason
+        return because(Kind.DEPENDENCY, job=row.name, status=row.status.word, reason=reason)
 
 
 def apply_changes(conn: Connection, changes: Sequence[Change], at: float) -> list[EventRow]:
@@ -137,10 +127,15 @@ def place_uninitialized(conn: Connection, workflow_id: int, at: float) -> list[E
     return settle_from(conn, doomed, at)
 
 
-def _waiting(rows: Sequence[sql.FreeRow]) -> list[Waiting]:
+def _waiting(rows: Iterable[sql.FreeRow | sql.LowerJobsRow]) -> list[Waiting]:
     return [
-        Waiting(job_id, failures, bool(cancels), reason == MAY_BE_KEPT)
-        for job_id, failures, cancels, reason in rows
+        Waiting(
+            row.id,
+            row.unsuccessful,
+            row.cancel_on_blocking_job_failure,
+            row.reason is not None and row.reason.kind is Kind.MAY_BE_KEPT,
+        )
+        for row in rows
     ]
 
 
@@ -218,13 +213,5 @@ def follow_canaries(conn: Connection, workflow_id: int) -> list[EventRow]:
 def _canary_hold(conn: Connection, workflow_id: int, group: str) -> Reason | None:
     rows = conn.rows(sql.CANARIES, workflow_id=workflow_id, group=group)
     return hold_of(
-        [
-            Canary(
-                row.name,
-                JobStatus(row.status),
-                decode(row.reason),
-                row.stop_requested == "stopped",
-            )
-            for row in rows
-        ]
+        [Canary(row.name, row.status, row.reason, row.stop_requested == "stopped") for row in rows]
     )

@@ -151,7 +151,8 @@ def _types(found: Sequence[Entry]) -> str:
     names = ["Any", "Generic", "NamedTuple", "TypeVar"]
     used = ", ".join(name for name in names if re.search(rf"\b{name}\b", text))
     head = HEADER.format("Declare the parameters and rows of the statements.")
-    return f"{head}\nfrom typing import {used}\n{text}"
+    imports = "from torc_tui.reasons import Reason\nfrom torc_tui.status import JobStatus\n"
+    return f"{head}\nfrom typing import {used}\n\n{imports}{text}"
 
 
 def _signature(entry: Entry, row: str) -> list[str]:
@@ -190,7 +191,7 @@ def _value_type(parameter: Parameter) -> str:
 
 
 def _row_type(column: ColumnElement[Any], outer: frozenset[str]) -> str:
-    name = _python(column.type)
+    name = {"status": "JobStatus", "reason": "Reason"}.get(_kind(column.type), _python(column.type))
     return name if name == "Any" or _is_required(column, outer) else f"{name} | None"
 
 

@@ -86,7 +86,7 @@ def attempts_of_run(conn: Connection, workflow_id: int, run_id: int) -> list[Run
         RunAttempt(
             row.job_id,
             row.compute_node_id,
-            JobStatus(row.status),
+            row.status,
             row.started_at,
             row.ended_at,
             tuple(grant.uuid for grant in decode_allocation(row.allocation).gpus),
@@ -100,7 +100,7 @@ def _job(row: sql.JobUseRow) -> JobUse:
     if row.run_id is not None:
         values = row._asdict()
         attempt = AttemptUse(
-            status=JobStatus(row.result_status or 0),
+            status=row.result_status or JobStatus.UNINITIALIZED,
             cause=cause_word(row.cause) or Cause.EXIT.value,
             **{name: values[name] for name in _ATTEMPT},
         )
@@ -108,7 +108,7 @@ def _job(row: sql.JobUseRow) -> JobUse:
         id=row.id,
         name=row.name,
         group=row.group,
-        status=JobStatus(row.status),
+        status=row.status,
         requirement_id=row.requirement_id,
         attempt=attempt,
         parameters=json.loads(row.parameter_values) if row.parameter_values else {},

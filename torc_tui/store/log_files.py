@@ -19,7 +19,7 @@ from torc_tui.model import (
     FailedAttempt,
     cause_word,
 )
-from torc_tui.reasons import Reason, decode
+from torc_tui.reasons import Reason
 from torc_tui.status import HELD, TROUBLED, JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
@@ -185,7 +185,7 @@ def _attempt(context: _LogContext, row: Attempt, run_id: int) -> AttemptLog:
         job=row.name,
         run_id=run_id,
         attempt_id=row.attempt_id,
-        status=JobStatus(row.status),
+        status=row.status,
         started_at=row.started_at,
         mode=mode,
         stdout=stdout,
@@ -200,7 +200,7 @@ def _ended(context: _LogContext, row: sql.EndedAttemptsRow) -> AttemptLog:
     deletes = bool(context.deletes if own is None else own)
     return _attempt(context, row, row.run_id)._replace(
         return_code=row.return_code,
-        reason=decode(row.reason),
+        reason=row.reason,
         ended_at=row.ended_at,
         deleted=row.status == JobStatus.COMPLETED and deletes,
     )
@@ -235,7 +235,7 @@ def failures(store: Store, workflow_id: int, run_id: int | None = None) -> Failu
             )
         attempts = _failed_attempts(conn, context, run)
         rows = conn.rows(sql.CANCELED_JOBS, workflow_id=workflow_id)
-    canceled = [CanceledJob(row.id, row.name, decode(row.reason)) for row in rows]
+    canceled = [CanceledJob(row.id, row.name, row.reason) for row in rows]
     return Failures(run, attempts, canceled if run == context.run_id else [])
 
 
@@ -259,7 +259,7 @@ def _failed_attempts(conn: Connection, context: _LogContext, run: int) -> list[F
                 row.ended_at,
                 cause,
                 row.return_code,
-                decode(row.reason),
+                row.reason,
                 row.signature,
                 log.hostname or "",
                 log.stdout,

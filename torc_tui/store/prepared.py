@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Row(tuple):  # type: ignore[type-arg] # the values of one row have different types
-    """A row of a result, read by name: ``row.status``.
+    """A row of a result.
 
-    SQLite has no booleans: a boolean is 0 or 1 if the row is unpacked, and a bool if it is read by
-    name.
+    Values that are read by name (``row.status``) are booleans, paths, statuses and reasons; those
+    of a row that is unpacked are as the database has them.
     """
 
     __slots__ = ()
@@ -44,25 +44,13 @@ class Row(tuple):  # type: ignore[type-arg] # the values of one row have differe
 
 def record(row: Any) -> dict[str, Any]:
     """Return a row as programs read it: JSON and reasons decoded, statuses by their names."""
-    found = dict(zip(row._fields, row, strict=True))
+    found: dict[str, Any] = row._asdict()
     for place, kind in row._kinds.items():
-        name, value = row._fields[place], row[place]
-        if value is None:
-            continue
-        if kind == "boolean":
-            found[name] = bool(value)
-        elif kind == "json":
-            found[name] = loads(value)
-        elif kind == "path":
-            found[name] = decode_path(value)
-        elif kind == "reason":
-            from torc_tui.reasons import decode
-
-            found[name] = decode(value)
-        else:
-            from torc_tui.status import JobStatus
-
-            found[name] = JobStatus(value).word
+        name = row._fields[place]
+        if kind == "json" and row[place] is not None:
+            found[name] = loads(row[place])
+        elif kind == "status" and found[name] is not None:
+            found[name] = found[name].word
     return found
 
 
@@ -116,26 +104,29 @@ def _row_class(name: str, columns: list[str]) -> type[Row]:
         "_kinds": {place: kind for place, (_, kind) in enumerate(named) if kind},
     }
     for place, (column, kind) in enumerate(named):
-        read: Any = itemgetter(place)
-        if kind == "boolean":
-            read = _boolean(place)
-        elif kind == "path":
-            read = _path(place)
-        members[column] = property(read)
+        decode = _decoder(kind)
+        members[column] = property(_reader(place, decode) if decode else itemgetter(place))
     return type(name, (Row,), members)
 
 
-def _path(place: int) -> Callable[[Row], str | None]:
-    def read(row: Row) -> str | None:
-        return decode_path(row[place])
+def _decoder(kind: str) -> Callable[[Any], Any] | None:
+    """Return what makes the value of a row from that of the database; None: they are the same."""
+    if kind == "status":
+        from torc_tui.status import JobStatus
 
-    return read
+        return list(JobStatus).__getitem__  # faster than calling the class
+    if kind == "reason":
+        from torc_tui.reasons import decode
+
+        return decode
+    decoders: dict[str, Callable[[Any], Any]] = {"boolean": bool, "path": decode_path}
+    return decoders.get(kind)
 
 
-def _boolean(place: int) -> Callable[[Row], bool | None]:
-    def read(row: Row) -> bool | None:
+def _reader(place: int, decode: Callable[[Any], Any]) -> Callable[[Row], Any]:
+    def read(row: Row) -> Any:
         value = row[place]
-        return None if value is None else bool(value)
+        return None if value is None else decode(value)
 
     return read
 

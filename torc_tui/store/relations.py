@@ -8,26 +8,21 @@ replaced by its jobs. Nothing is written here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torc_tui.errors import NotFound
 from torc_tui.model import Artifact, EdgeKind, Json
-from torc_tui.status import JobStatus
 from torc_tui.store import sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.database import Store
 from torc_tui.store.event_log import check_workflow
-from torc_tui.store.prepared import record
+from torc_tui.store.prepared import Row, record
 
-
-class Dependency(NamedTuple):
+if TYPE_CHECKING:
+    Dependency = sql.DependentsRow
     """A job at the other end of an edge; ``via`` is the file, record or pattern of the edge."""
-
-    job_id: int
-    name: str
-    status: JobStatus
-    kind: EdgeKind
-    via: str | None
+else:
+    Dependency = Row
 
 
 class Edge(NamedTuple):
@@ -65,11 +60,10 @@ def dependents(store: Store, job_id: int) -> list[Dependency]:
         return _distinct(conn.rows(sql.DEPENDENTS, job_id=job_id))
 
 
-def _distinct(rows: Iterable[sql.DependentsRow]) -> list[Dependency]:
+def _distinct(rows: Sequence[Dependency]) -> list[Dependency]:
     found: dict[int, Dependency] = {}
     for row in rows:
-        edge = Dependency(row.id, row.name, JobStatus(row.status), EdgeKind(row.kind), row.via)
-        found.setdefault(row.id, edge)
+        found.setdefault(row.job_id, row)
     return list(found.values())
 
 

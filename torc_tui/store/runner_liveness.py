@@ -218,7 +218,7 @@ def holdings(store: Store, location: str) -> list[Holding]:
     return [
         Holding(
             **{name: getattr(row, name) for name in Holding._fields}
-            | {"status": JobStatus(row.status), "allocation": decode_allocation(row.allocation)}
+            | {"allocation": decode_allocation(row.allocation)}
         )
         for row in rows
     ]

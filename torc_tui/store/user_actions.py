@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from torc_tui.lifecycle.actions import is_armed_again
 from torc_tui.model import Json
-from torc_tui.reasons import Reason, decode
 from torc_tui.status import JobStatus
 from torc_tui.store import dependency_counters, sql
 from torc_tui.store.connection import Connection
 from torc_tui.store.dependency_counters import EventRow
 from torc_tui.store.encoding import dumps
+from torc_tui.store.prepared import Row
+
+if TYPE_CHECKING:
+    JobState = sql.JobStatesRow
+    """A job, with the columns that actions check."""
+    Follower = sql.FollowersRow
+    """A job whose status follows from the end of another job."""
+    Culprit = sql.CulpritsRow
+    """A dependency because of which a job is canceled."""
+else:
+    JobState = Follower = Culprit = Row
 
 # -- runs ------------------------------------------------------------------------------------------
 
@@ -36,29 +46,10 @@ def next_partial_run(conn: Connection, workflow_id: int, job_ids: Sequence[int])
 # -- jobs ------------------------------------------------------------------------------------------
 
 
-class JobState(NamedTuple):
-    """The fields of a job that actions check."""
-
-    id: int
-    workflow_id: int
-    name: str
-    status: JobStatus
-    held: bool
-    suspended: bool
-    priority: int
-    compute_node_id: int | None
-    pid: int | None
-    process_started: int | None
-
-
 def job_states(conn: Connection, job_ids: Iterable[int]) -> list[JobState]:
     """Return the state of these jobs, in their order; jobs that do not exist are left out."""
     wanted = list(job_ids)
-    statuses = list(JobStatus)
-    found = {
-        row.id: JobState(**(row._asdict() | {"status": statuses[row.status]}))
-        for row in conn.rows(sql.JOB_STATES, job_ids=dumps(wanted))
-    }
+    found = {row.id: row for row in conn.rows(sql.JOB_STATES, job_ids=dumps(wanted))}
     return [found[job_id] for job_id in wanted if job_id in found]
 
 
@@ -92,18 +83,9 @@ def put_back(
     return rows
 
 
-class Follower(NamedTuple):
-    """A job whose status follows from the end of another job."""
-
-    id: int
-    name: str
-    status: JobStatus
-
-
 def followers(conn: Connection, job_ids: Sequence[int]) -> list[Follower]:
     """Return the jobs downstream whose status follows from the end of these jobs."""
-    rows = conn.rows(sql.FOLLOWERS, job_ids=dumps(list(job_ids)))
-    return [Follower(row.id, row.name, JobStatus(row.status)) for row in rows]
+    return conn.rows(sql.FOLLOWERS, job_ids=dumps(list(job_ids)))
 
 
 def doomed(conn: Connection, job_ids: Sequence[int]) -> dict[int, str]:
@@ -113,21 +95,11 @@ def doomed(conn: Connection, job_ids: Sequence[int]) -> dict[int, str]:
     return {row.id: row.name for row in rows if row.id not in chosen}
 
 
-class Culprit(NamedTuple):
-    """A dependency because of which a job is canceled."""
-
-    id: int
-    name: str
-    status: JobStatus
-    reason: Reason | None
-
-
 def culprits(conn: Connection, job_ids: Sequence[int]) -> dict[int, list[Culprit]]:
     """Return the unsuccessful dependencies of jobs; none for a job that runs regardless."""
     found: dict[int, list[Culprit]] = {}
     for row in conn.rows(sql.CULPRITS, job_ids=dumps(list(job_ids))):
-        one = Culprit(row.id, row.name, JobStatus(row.status), decode(row.reason))
-        found.setdefault(row.job_id, []).append(one)
+        found.setdefault(row.job_id, []).append(row)
     return found
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 from torc_tui.errors import Refused
 from torc_tui.model import Job, Json, ResourceRequirements, Workflow
@@ -226,32 +226,13 @@ def delete(store: Store, ids: Iterable[int], *, user: str | None = None) -> list
 def counts(conn: Connection, workflow_id: int) -> dict[JobStatus, int]:
     """Return how many jobs have each status that occurs."""
     rows = conn.rows(sql.STATUS_COUNTS, workflow_id=workflow_id)
-    return {JobStatus(row.status): row.number for row in rows}
-
-
-class Unsuccessful(NamedTuple):
-    """A job that failed, was terminated or waits for a decision."""
-
-    job_id: int
-    name: str
-    status: int
-    return_code: int | None
-    reason: Reason | None
-    attempt_id: int
-    output_dir: str | None
-    stdio: str | None
-
-
-def unsuccessful(conn: Connection, workflow_id: int, limit: int = 1000) -> list[Unsuccessful]:
-    """Return jobs that failed, were terminated or wait for a decision, by the time of their end."""
-    rows = conn.rows(sql.UNSUCCESSFUL_JOBS, workflow_id=workflow_id, limit=limit)
-    return [Unsuccessful(**(row._asdict() | {"reason": decode(row.reason)})) for row in rows]
+    return {row.status: row.number for row in rows}
 
 
 def holds(conn: Connection, workflow_id: int) -> list[tuple[Reason, int]]:
     """Return why jobs that have not started are held, and how many for each reason."""
     rows = conn.rows(sql.HOLDS, workflow_id=workflow_id)
-    return [(decode(row.hold_reason) or because(Kind.HELD), row.number) for row in rows]
+    return [(row.hold_reason or because(Kind.HELD), row.number) for row in rows]
 
 
 def suspended(conn: Connection, workflow_id: int) -> int:
@@ -283,7 +264,7 @@ def resume_interrupted(
             continue
         attempt = conn.value(sql.TAKE_UP_INTERRUPTED, job_id=job.id)
         if attempt is not None:  # another runner was faster
-            reason = because(Kind.RESUMED, after=decode(job.reason)).to_json()
+            reason = because(Kind.RESUMED, after=job.reason).to_json()
             rows.append(("job_retried", job.id, {"attempt": attempt, "reason": reason}))
     return rows
 

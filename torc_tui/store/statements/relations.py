@@ -45,7 +45,9 @@ def _named(edges: Any) -> Any:
         else_=one.c.pattern,
     )
     return (
-        select(*columns(job, "id name status"), required("kind", one.c.kind), via.label("via"))
+        select(
+            *columns(job, "id:job_id name status"), required("kind", one.c.kind), via.label("via")
+        )
         .join(one, job.c.id == one.c.other)
         .order_by(job.c.id)
     )

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torc_tui.model import Job
+from torc_tui.model import EdgeKind, Job
 from torc_tui.reasons import Kind
 from torc_tui.status import FOLLOWING, JobStatus
 from torc_tui.views.why import Blocker, Facts, explain, reason_of, why
@@ -96,7 +96,7 @@ class JobReasons:
             if status is not JobStatus.COMPLETED:
                 code, reason = (None, None) if other is None else (other.return_code, other.reason)
                 blockers.append(
-                    Blocker(one.job_id, one.name, status, one.kind, one.via, code, reason)
+                    Blocker(one.job_id, one.name, status, EdgeKind(one.kind), one.via, code, reason)
                 )
         return blockers
 
