@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from torc_tui.engine import outputs
-from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
+from torc_tui.engine.outputs import DeclaredOutputs, GroupFiles, OutputCheck
 from torc_tui.operations.workflows import create_workflow
 from torc_tui.plan.resolve import resolve
 from torc_tui.store.database import Store
@@ -32,7 +32,7 @@ def declared(tmp_path: Path) -> DeclaredOutputs:
     create_workflow(store, plan, user="u", directory=str(tmp_path), actor=None)
     for path in ("data", "abs"):
         (tmp_path / path).mkdir()
-    return DeclaredOutputs(store, str(tmp_path))
+    return DeclaredOutputs(GroupFiles(store, str(tmp_path)), str(tmp_path))
 
 
 def old(path: Path) -> Path:

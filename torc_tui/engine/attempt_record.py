@@ -84,6 +84,26 @@ class Record:
     suspects: Mapping[int, FileState | None] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Seen:
+    """The files of an attempt at its end: the inputs, and the paths and states of its outputs.
+
+    ``hashes`` are those of small files, by their states. ``is_complete`` is set if no other file
+    has to be hashed.
+    """
+
+    inputs: InputGroup
+    states: States
+    paths: dict[int, str]
+    outputs: States = field(default_factory=dict)
+    hashes: dict[tuple[int, ...], str | None] = field(default_factory=dict)
+    is_complete: bool = True
+
+    def hashed(self, path: str, state: FileState) -> FileState:
+        """Return a state with its hash, if it is known."""
+        return state if state.hash else state._replace(hash=self.hashes.get(state[:5]))
+
+
 def complete(record: Record, hashed: Hasher) -> Fingerprint:
     """Return the fingerprint of a record with the hashes of its files."""
     old = record.fingerprint
@@ -93,19 +113,27 @@ def complete(record: Record, hashed: Hasher) -> Fingerprint:
     if record.inputs.as_one is not None:
         inputs, changed = _complete_group(record, record.inputs.as_one, hashed)
     else:
-        inputs, changed = _complete_inputs(record, hashed)
+        inputs, changed = complete_inputs(record.inputs, old.inputs, record.suspects, hashed)
     return replace(old, inputs=inputs, outputs=outputs, changed_files=changed)
 
 
-def _complete_inputs(record: Record, hashed: Hasher) -> tuple[States, tuple[int, ...]]:
-    """Return the inputs with their hashes, and those that changed while the job ran."""
-    inputs, changed = dict(record.fingerprint.inputs), []
-    for key, path in record.inputs.files:
+def complete_inputs(
+    group: InputGroup,
+    states: Mapping[int, FileState | None],
+    suspects: Mapping[int, FileState | None],
+    hashed: Hasher,
+) -> tuple[States, tuple[int, ...]]:
+    """Return the inputs with their hashes, and those that changed while the job ran.
+
+    ``suspects`` are those that look different at the end.
+    """
+    inputs, changed = dict(states), []
+    for key, path in group.files:
         state = inputs.get(key)
         if state is not None:
             inputs[key] = state = hashed(path, state)
-        if key in record.suspects:
-            now = record.suspects[key]
+        if key in suspects:
+            now = suspects[key]
             now = None if now is None else hashed(path, now)
             if state is None or now is None or state.hash is None or state.hash != now.hash:
                 changed.append(key)

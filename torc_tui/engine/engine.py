@@ -21,7 +21,7 @@ from torc_tui.engine.attempt_ends import AttemptEnds
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.log_ownership import after_end
 from torc_tui.engine.orders import OrderMaker, attempt_files, deletes_on_success
-from torc_tui.engine.outputs import DeclaredOutputs, OutputCheck
+from torc_tui.engine.outputs import DeclaredOutputs, GroupFiles, OutputCheck
 from torc_tui.engine.placer import JobStarter, Placer
 from torc_tui.engine.recording import CutOff, Recorder
 from torc_tui.engine.recording_thread import RecordingThread
@@ -81,6 +81,7 @@ class Engine:
         self.node = node
         self.shared = SharedState(store, maker, pool, node, options.is_in_use)
         context = maker.context
+        files = GroupFiles(store, context.directory)
         self.recording = RecordingThread(
             FileStates(context.directory, hash_limit(context.settings)),
             partial(_stays_completed, store, context.workflow_id),
@@ -93,12 +94,12 @@ class Engine:
             node=node,
             options=options,
             shared=self.shared,
-            recorder=Recorder(store, context, self.recording),
+            recorder=Recorder(store, context, files, self.recording),
             cut_off=CutOff(store, context.workflow_id, self.recording),
             series=SeriesWriter(context),
         )
-        outputs = DeclaredOutputs(store, maker.context.directory)
-        self.starter = JobStarter(self.state, executor, outputs)
+        outputs = DeclaredOutputs(files, context.directory)
+        self.starter = JobStarter(self.state, executor, files, outputs)
         self._ends = AttemptEnds(maker, outputs, pool)
         self._placer = Placer(maker, pool, options.deadline)
 
@@ -154,10 +155,17 @@ class Engine:
         outputs = self._ends.check_outputs(known.exited, self.in_flight)
         known.exited = [one for one in known.exited if not self._is_recovering(one, outputs)]
         self._ends.read_logs(known.exited, self.in_flight)
+        seen = {
+            one.key: self.state.recorder.look(
+                self.in_flight[one.key.job_id], outputs[one.key].found if one.key in outputs else {}
+            )
+            for one in known.exited
+            if one.return_code == 0
+        }
         transaction = StepTransaction(self.state, self._ends, self._placer, known, now)
         try:
             with self.state.store.write() as conn:
-                transaction.run(conn, outputs)
+                transaction.run(conn, outputs, seen)
         except BaseException:
             transaction.undo()
             raise
@@ -168,6 +176,7 @@ class Engine:
         self.shared.skip_own_writes()
         self.state.granted.clear()
         if transaction.prefetched is not None:
+            self.starter.prepare(transaction.prefetched)
             self.state.prefetched.jobs = transaction.prefetched
             self.state.prefetched.since = now
         self._follow_commit(known, transaction)

@@ -17,12 +17,13 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from torc_tui.store import sql
 from torc_tui.store.database import Store
+from torc_tui.store.encoding import dumps
 
 State = tuple[int, ...] | None
 """(size, mtime, ctime, inode) of a file; None if it does not exist, empty if it is unknown."""
@@ -33,13 +34,43 @@ _COARSE = 5 if sys.platform == "linux" else None
 """CLOCK_REALTIME_COARSE, which Linux uses for times of files; Python has no name for it."""
 
 
-class OutputFile(NamedTuple):
-    """A declared output; ``path`` is absolute, ``shown`` is relative to the working directory."""
+class DeclaredFile(NamedTuple):
+    """A declared file; ``path`` is absolute, ``shown`` is relative to the working directory."""
 
-    file_id: int
+    id: int
     name: str
     path: str
     shown: str
+
+
+class GroupFiles:
+    """The declared files of the jobs of one workflow, which run in ``directory``."""
+
+    def __init__(self, store: Store, directory: str) -> None:
+        self._store = store
+        self._directory = os.path.join(directory, "")
+        self._groups: dict[int, list[DeclaredFile]] = {}
+
+    def of(self, group_id: int) -> list[DeclaredFile]:
+        """Return the files of a group."""
+        if group_id not in self._groups:
+            self.read([group_id])
+        return self._groups[group_id]
+
+    def read(self, group_ids: Iterable[int | None]) -> None:
+        """Read the files of many groups at once; None stands for no files."""
+        new = {one for one in group_ids if one is not None and one not in self._groups}
+        if not new:
+            return
+        if len(self._groups) + len(new) > _CACHED_GROUPS:
+            self._groups.clear()
+        with self._store.read() as conn:
+            rows = conn.rows(sql.FILES_OF_GROUPS, group_ids=dumps(list(new)))
+        self._groups |= {group_id: [] for group_id in new}
+        for row in rows:
+            path = os.path.join(self._directory, row.path)
+            shown = path.removeprefix(self._directory)
+            self._groups[row.group_id].append(DeclaredFile(row.id, row.name, path, shown))
 
 
 @dataclass(slots=True)
@@ -57,25 +88,24 @@ class OutputCheck:
 
 
 class DeclaredOutputs:
-    """The output files of the jobs of one workflow, which run in ``directory``."""
+    """The output files of the jobs of one workflow."""
 
-    def __init__(self, store: Store, directory: str) -> None:
-        self._store = store
-        self._directory = os.path.join(directory, "")
-        self._groups: dict[int, list[OutputFile]] = {}
+    def __init__(self, files: GroupFiles, directory: str) -> None:
+        self._files = files
+        self._directory = directory.rstrip("/")
 
     def before(self, group_id: int) -> tuple[tuple[str, ...], str]:
         """Return the directories that an attempt needs, and the note for `check`."""
-        files = self._files(group_id)
+        files = self._files.of(group_id)
         directories = dict.fromkeys(os.path.dirname(file.path) for file in files)
-        directories.pop(self._directory.rstrip("/"), None)
+        directories.pop(self._directory, None)
         states = [_state_before(file.path) for file in files]
         return tuple(directories), json.dumps(states, separators=(",", ":"))
 
     def check(self, group_id: int, note: str) -> OutputCheck:
         """Return what an attempt has written; without a note, all existing files are written."""
         found = OutputCheck()
-        files = self._files(group_id)
+        files = self._files.of(group_id)
         before = _states(note, len(files))
         for file, state in zip(files, before, strict=True):
             try:
@@ -83,26 +113,11 @@ class DeclaredOutputs:
             except OSError:
                 found.missing.append((file.name, file.shown))
                 continue
-            found.found[file.file_id] = (file.path, status)
-            found.times.append((status.st_mtime, status.st_size, file.file_id))
+            found.found[file.id] = (file.path, status)
+            found.times.append((status.st_mtime, status.st_size, file.id))
             if state and not stat.S_ISDIR(status.st_mode) and state == _state(status):
                 found.unwritten.append((file.name, file.shown))
         return found
-
-    def _files(self, group_id: int) -> list[OutputFile]:
-        files = self._groups.get(group_id)
-        if files is None:
-            with self._store.read() as conn:
-                rows = conn.rows(sql.FILES_OF_GROUP, group_id=group_id)
-            files = []
-            for row in rows:
-                absolute = os.path.join(self._directory, row.path)
-                shown = absolute.removeprefix(self._directory)
-                files.append(OutputFile(row.id, row.name, absolute, shown))
-            if len(self._groups) >= _CACHED_GROUPS:
-                self._groups.clear()
-            self._groups[group_id] = files
-        return files
 
 
 def _state(status: os.stat_result) -> State:

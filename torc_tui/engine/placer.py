@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from torc_tui.engine.attempt_record import join_notes
 from torc_tui.engine.in_flight import InFlight
 from torc_tui.engine.orders import OrderMaker
-from torc_tui.engine.outputs import DeclaredOutputs
+from torc_tui.engine.outputs import DeclaredOutputs, GroupFiles
 from torc_tui.engine.state import Deadline, RunnerState
 from torc_tui.executors.base import Executor
 from torc_tui.model import Allocation, Exited, Order, Report, ResourceRequirements
@@ -103,15 +103,28 @@ _NOTHING = Allocation()
 class JobStarter:
     """Start the jobs of one runner."""
 
-    def __init__(self, state: RunnerState, executor: Executor, outputs: DeclaredOutputs) -> None:
+    def __init__(
+        self,
+        state: RunnerState,
+        executor: Executor,
+        files: GroupFiles,
+        outputs: DeclaredOutputs,
+    ) -> None:
         self._state = state
         self._executor = executor
+        self._files = files
         self._outputs = outputs
 
     def start(self, claimed: Sequence[Placed]) -> None:
         """Order the start of jobs, which are in flight from here."""
         if claimed:
+            self.prepare([placed.job for placed in claimed])
             self._executor.submit([self._order(placed) for placed in claimed])
+
+    def prepare(self, jobs: Iterable[ReadyJob]) -> None:
+        """Read what the orders of jobs need, for all of them at once."""
+        groups = ((job.input_files, job.output_files) for job in jobs)
+        self._files.read(group for pair in groups for group in pair)
 
     def start_prefetched(self, reports: Sequence[Report]) -> bool:
         """Start prefetched jobs with the resources of attempts that have ended.

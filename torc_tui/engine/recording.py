@@ -18,13 +18,21 @@ import os
 import time
 from collections.abc import Collection, Iterable, Mapping
 
-from torc_tui.engine.attempt_record import InputGroup, Record, Start, States
+from torc_tui.engine.attempt_record import (
+    InputGroup,
+    Record,
+    Seen,
+    Start,
+    States,
+    complete_inputs,
+)
 from torc_tui.engine.in_flight import InFlight
+from torc_tui.engine.outputs import GroupFiles
 from torc_tui.engine.recording_thread import RecordingThread
 from torc_tui.lifecycle.decide import Change
 from torc_tui.lifecycle.fingerprint import FileState, Fingerprint
 from torc_tui.model import Exited
-from torc_tui.operations.file_states import combined, file_checks, is_combined
+from torc_tui.operations.file_states import LARGE_GROUP, combined, file_checks, is_combined
 from torc_tui.status import JobStatus
 from torc_tui.store import dependency_counters, fingerprints, sql
 from torc_tui.store.compute_nodes import HeldAttempt
@@ -43,8 +51,11 @@ _NO_INPUTS = InputGroup(())
 class Recorder:
     """Records the attempts of one runner."""
 
-    def __init__(self, store: Store, context: RunContext, thread: RecordingThread) -> None:
+    def __init__(
+        self, store: Store, context: RunContext, files: GroupFiles, thread: RecordingThread
+    ) -> None:
         self.thread = thread
+        self._files = files
         self._store = store
         self._context = context
         self._checks = file_checks(context.settings)
@@ -64,22 +75,48 @@ class Recorder:
             data = _versions(self._store.connection(), job.input_user_data)
         return Start(began, states, data)
 
-    def end(
-        self,
-        conn: Connection,
-        flight: InFlight,
-        exited: Exited,
-        outputs: Mapping[int, tuple[str, os.stat_result]],
-        ended: int,
-    ) -> Record | None:
-        """Return what to record of an attempt that has succeeded; None if its start is unknown."""
-        job, start = flight.job, flight.recorded
-        if start is None:
+    def look(
+        self, flight: InFlight, outputs: Mapping[int, tuple[str, os.stat_result]]
+    ) -> Seen | None:
+        """Look at the files of an attempt that has ended, before the transaction of the step.
+
+        Small files are hashed at once. None if the start of the attempt is unknown.
+        """
+        if flight.recorded is None:
             return None
-        inputs = self._inputs(job)
-        seen = self._look(inputs)
-        now = _as_recorded(inputs, seen)
+        inputs = self._inputs(flight.job)
+        states = self._look(inputs)
+        seen = Seen(inputs, states, {key: path for key, (path, _) in outputs.items()})
+        seen.outputs = {key: self.thread.states.of(found) for key, (_, found) in outputs.items()}
+        seen.is_complete = inputs.as_one is None
+        files = [(path, states.get(key)) for key, path in inputs.files]
+        files += [(seen.paths[key], state) for key, state in seen.outputs.items()]
+        for path, state in files if seen.is_complete else ():
+            if state is not None and state.hash is None:
+                seen.is_complete &= self.thread.is_quick(state)
+                if self.thread.is_quick(state):
+                    seen.hashes[state[:5]] = self.thread.hashed(path, state).hash
+        if seen.is_complete:
+            seen.outputs = {
+                key: state and seen.hashed(seen.paths[key], state)
+                for key, state in seen.outputs.items()
+            }
+        return seen
+
+    def end(
+        self, conn: Connection, flight: InFlight, exited: Exited, seen: Seen, ended: int
+    ) -> Record:
+        """Return what to record of an attempt that has succeeded."""
+        job, start, inputs = flight.job, flight.recorded, seen.inputs
+        assert start is not None
+        now = _as_recorded(inputs, seen.states)
         data, changed = self._data(conn, flight.key.job_id, job, start)
+        olds = start.inputs.items()
+        suspects = {key: now.get(key) for key, old in olds if _is_other(old, now, key)}
+        states = start.inputs
+        changed_files: tuple[int, ...] = ()
+        if seen.is_complete:
+            states, changed_files = complete_inputs(inputs, states, suspects, seen.hashed)
         fingerprint = Fingerprint(
             started_at=exited.started_at,
             recorded_at=time.time(),
@@ -88,36 +125,34 @@ class Recorder:
             command=job.command,
             script=self._context.script(job.invocation_script, job.options),
             env=self._environment(job.env),
-            inputs=start.inputs,
-            outputs={key: self.thread.states.of(found) for key, (_, found) in outputs.items()},
+            inputs=states,
+            outputs=seen.outputs,
             data=data,
+            changed_files=changed_files,
             changed_data=changed,
         )
         return Record(
             flight.key.job_id,
             fingerprint,
             inputs,
-            {key: path for key, (path, _) in outputs.items()},
-            [state for state in seen.values() if state is not None] if inputs.as_one else (),
-            {key: now.get(key) for key, old in start.inputs.items() if _is_other(old, now, key)},
+            seen.paths,
+            [one for one in seen.states.values() if one is not None] if inputs.as_one else (),
+            suspects,
         )
 
     def _inputs(self, job: ReadyJob | HeldAttempt) -> InputGroup:
-        """Return the input files of a job, without those that it writes itself."""
+        """Return the input files of a job."""
         if job.input_files is None:
             return _NO_INPUTS
         key = (job.input_files, job.output_files)
         found = self._groups.get(key)
         if found is None:
-            with self._store.read() as conn:
-                rows = conn.rows(sql.FILES_OF_GROUP, group_id=job.input_files)
-                outputs: Collection[int] = ()
-                if job.output_files is not None:
-                    written = conn.rows(sql.FILES_OF_GROUP, group_id=job.output_files)
-                    outputs = {row.id for row in written}
-            files = [(row.id, self.thread.states.path(row.path)) for row in rows]
-            as_one = -job.input_files if is_combined(rows, outputs, self._checks) else None
-            found = InputGroup(files, as_one)
+            files = self._files.of(job.input_files)
+            outputs: Collection[int] = ()
+            if job.output_files is not None and len(files) > LARGE_GROUP:
+                outputs = {file.id for file in self._files.of(job.output_files)}
+            as_one = -job.input_files if is_combined(files, outputs, self._checks) else None
+            found = InputGroup([(file.id, file.path) for file in files], as_one)
             if len(self._groups) >= _MOST_GROUPS:
                 self._groups.clear()
             self._groups[key] = found

@@ -27,6 +27,8 @@ _DELAY_SECONDS = 0.1
 _CLOSE_SECONDS = 5.0
 """How long the end of a runner waits for the task that is being done."""
 _MOST_HASHES = 100_000
+QUICK_BYTES = 1 << 16
+"""Smaller files are hashed at once: to give the task to the thread would take longer."""
 
 Files = Iterable[tuple[str, FileState | None]]
 
@@ -84,8 +86,14 @@ class RecordingThread:
             for path, state in files
             if state is not None and state[:5] not in self._hashes and is_settled(state)
         ]
-        if settled:
-            self._put(lambda: self._hash_all(settled))
+        large = [one for one in settled if not self.is_quick(one[1])]
+        self._hash_all(one for one in settled if self.is_quick(one[1]))
+        if large:
+            self._put(lambda: self._hash_all(large))
+
+    def is_quick(self, state: FileState) -> bool:
+        """Return whether a file is so small, or so large, that no thread is needed for its hash."""
+        return 0 <= state.size <= QUICK_BYTES or state.size > self.states.limit
 
     def add(self, record: Record) -> None:
         """Complete a record."""
@@ -142,7 +150,7 @@ class RecordingThread:
             yield self._tasks.get()
 
     def _complete(self, record: Record) -> None:
-        self.fingerprints.append((record.job_id, complete(record, self._hashed)))
+        self.fingerprints.append((record.job_id, complete(record, self.hashed)))
 
     def _judge(self, job_id: int) -> None:
         stays = False  # the job runs if the decision fails
@@ -156,9 +164,9 @@ class RecordingThread:
     def _hash_all(self, files: Files) -> None:
         for path, state in files:
             if state is not None:
-                self._hashed(path, state)
+                self.hashed(path, state)
 
-    def _hashed(self, path: str, state: FileState) -> FileState:
+    def hashed(self, path: str, state: FileState) -> FileState:
         """Return a state with its hash; a file whose hash is known is not read again."""
         known = self._hashes.get(state[:5])
         if known is not None:

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torc_tui.engine.attempt_ends import AttemptEnds
-from torc_tui.engine.attempt_record import Record
+from torc_tui.engine.attempt_record import Record, Seen
 from torc_tui.engine.claims import JobClaims
 from torc_tui.engine.outputs import OutputCheck
 from torc_tui.engine.placer import Placed, Placer
 from torc_tui.engine.state import RunnerState
 from torc_tui.lifecycle.decide import CANCEL
+from torc_tui.lifecycle.fingerprint import Fingerprint
 from torc_tui.model import AttemptKey, Event, Exited, Measured, NotStarted, Started
 from torc_tui.reasons import Kind, Reason, because, decode
 from torc_tui.status import JobStatus
@@ -76,10 +77,18 @@ class StepTransaction:
         self._reports = reports
         self._now = now
         self._held: dict[int, HeldJob] = {}
+        self._seen: Mapping[AttemptKey, Seen | None] = {}
+        self._fingerprints: list[tuple[int, Fingerprint]] = []
         self._rows: list[EventRow] = []
 
-    def run(self, conn: Connection, outputs: Mapping[AttemptKey, OutputCheck]) -> None:
+    def run(
+        self,
+        conn: Connection,
+        outputs: Mapping[AttemptKey, OutputCheck],
+        seen: Mapping[AttemptKey, Seen | None],
+    ) -> None:
         """Record the reports, then claim jobs with the resources that have become free."""
+        self._seen = seen
         state = self._state
         scheduling.lock(conn, state.context.workflow_id, state.node.location)
         state.shared.update()
@@ -158,7 +167,7 @@ class StepTransaction:
             if one.outcome.status is JobStatus.COMPLETED:
                 check = outputs.get(one.exited.key, _NO_OUTPUTS)
                 scheduling.set_file_times(conn, check.times)
-                self._record(conn, one.exited, check)
+                self._record(conn, one.exited, self._seen.get(one.exited.key))
 
     def _record_series(self, conn: Connection) -> None:
         """Record the measures over time of attempts that have ended, and of some that run."""
@@ -167,16 +176,17 @@ class StepTransaction:
         if found:
             self._state.series.write(conn, found)
 
-    def _record(self, conn: Connection, exited: Exited, outputs: OutputCheck) -> None:
-        """Record what the job has read and written, for the thread to complete."""
+    def _record(self, conn: Connection, exited: Exited, seen: Seen | None) -> None:
+        """Record what the job has read and written, for the thread to complete if necessary."""
+        if seen is None:
+            return
         state = self._state
         flight = state.in_flight[exited.key.job_id]
-        record = state.recorder.end(conn, flight, exited, outputs.found, state.last_seq)
-        if record is None:
-            return
-        self.records.append(record)
-        if state.cut_off.is_possible:  # the jobs behind this one are judged soon
-            fingerprints.save(conn, [(record.job_id, record.fingerprint)])
+        record = state.recorder.end(conn, flight, exited, seen, state.last_seq)
+        if not seen.is_complete:
+            self.records.append(record)
+        # Also without hashes, in case the runner is killed before these are known.
+        self._fingerprints.append((record.job_id, record.fingerprint))
 
     def _write_decisions(self, conn: Connection) -> None:
         """Write which jobs that followed others stay completed."""
@@ -201,7 +211,7 @@ class StepTransaction:
 
     def _save_fingerprints(self, conn: Connection) -> None:
         ready = list(self._state.recorder.thread.fingerprints)
-        fingerprints.save(conn, ready)
+        fingerprints.save(conn, [*ready, *self._fingerprints])
         self.saved = len(ready)
 
     def _unclaim_not_started(self, conn: Connection) -> None:

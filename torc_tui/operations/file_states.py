@@ -18,12 +18,9 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from torc_tui.lifecycle.fingerprint import DIRECTORY, RACY_NS, Check, FileState
-
-if TYPE_CHECKING:
-    from torc_tui.store.sql import FilesOfGroupRow
 
 DEFAULT_LIMIT = 100 << 20
 """Larger files, in bytes, are compared by size and times only."""
@@ -34,6 +31,18 @@ _MOST_ENTRIES = 10_000
 _CHUNK = 1 << 20
 _SPECIAL = "special"
 """Stands for the content of a device or pipe."""
+
+
+class Declared(Protocol):
+    """A declared file."""
+
+    @property
+    def id(self) -> int:
+        """Return the id."""
+
+    @property
+    def name(self) -> str:
+        """Return the name."""
 
 
 class FileStates:
@@ -49,7 +58,7 @@ class FileStates:
 
     def path(self, path: str) -> str:
         """Return the absolute path of a declared file."""
-        return os.path.join(self.directory, path)
+        return path if path.startswith("/") else self.directory + path
 
     def state(self, path: str) -> FileState | None:
         """Return the state of a file without a hash; None if it does not exist.
@@ -218,7 +227,7 @@ def file_checks(settings: Mapping[str, Any]) -> dict[str, Check]:
 
 
 def is_combined(
-    files: Sequence[FilesOfGroupRow], outputs: Collection[int], checks: Mapping[str, Check]
+    files: Sequence[Declared], outputs: Collection[int], checks: Mapping[str, Check]
 ) -> bool:
     """Return whether the inputs of a job are recorded as one: a long list of plain files."""
     if len(files) <= LARGE_GROUP:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
 
 from torc_tui.lifecycle.fingerprint import Baseline, FileState, Fingerprint, baselines
@@ -20,6 +21,7 @@ from torc_tui.store.connection import Connection
 from torc_tui.store.encoding import loads
 
 _FIELDS = tuple(field.name for field in fields(Fingerprint) if field.name != "recorded_at")
+_values = attrgetter(*_FIELDS)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 FileKey = tuple[int, int]
@@ -28,7 +30,7 @@ FileKey = tuple[int, int]
 
 def encode(fingerprint: Fingerprint) -> str:
     """Return the text of a fingerprint, without empty values."""
-    values = ((name, getattr(fingerprint, name)) for name in _FIELDS)
+    values = zip(_FIELDS, _values(fingerprint), strict=True)
     return _encode({name: value for name, value in values if value})
 
 

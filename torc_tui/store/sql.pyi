@@ -338,6 +338,12 @@ class FilesOfGroupRow(NamedTuple):
     st_mtime: float | None
     st_size: int | None
 def FILES_OF_GROUP(*, group_id: int) -> FilesOfGroupRow: ...
+class FilesOfGroupsRow(NamedTuple):
+    group_id: int
+    id: int
+    name: str
+    path: str
+def FILES_OF_GROUPS(*, group_ids: str) -> FilesOfGroupsRow: ...
 class FileHashRow(NamedTuple):
     size: int
     mtime_ns: int

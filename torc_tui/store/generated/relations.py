@@ -47,6 +47,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "group_id",
         "id name path:path st_mtime st_size",
     ),
+    "FILES_OF_GROUPS": (
+        "SELECT file_group.group_id, file.id, file.name, file.path FROM file_group JOIN file ON "
+        "file.id = file_group.file_id WHERE file_group.group_id IN (SELECT anon_1.value FROM "
+        "json_each(?1) AS anon_1) ORDER BY file_group.group_id, file.id",
+        "group_ids",
+        "group_id id name path:path",
+    ),
     "FILE_NAMES": (
         "SELECT file.id, file.name FROM file WHERE file.workflow_id = ?1",
         "workflow_id",
@@ -100,4 +107,9 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
 }
 # where PostgreSQL needs other words
 POSTGRESQL: dict[str, str] = {
+    "FILES_OF_GROUPS":
+        "SELECT file_group.group_id, file.id, file.name, file.path FROM file_group JOIN file ON "
+        "file.id = file_group.file_id WHERE file_group.group_id = any(array((SELECT "
+        "CAST(json_array_elements_text(CAST(?1 AS JSON)) AS INTEGER) AS "
+        "json_array_elements_text_1))) ORDER BY file_group.group_id, file.id",
 }

@@ -91,6 +91,13 @@ JOB_GROUPS = select(*_groups).where(job.c.id == _job_id)
 GROUPS_OF_JOBS = select(job.c.id, *_groups).where(
     of_workflow(job), or_(*(column.is_not(None) for column in _groups))
 )
+FILES_OF_GROUPS = (
+    select(file_group.c.group_id, *columns(file, "id name path"))
+    .select_from(file_group)
+    .join(file, file.c.id == file_group.c.file_id)
+    .where(is_listed(file_group.c.group_id, param("group_ids", Text())))
+    .order_by(file_group.c.group_id, file.c.id)
+)
 FILES_OF_GROUP = (
     pick(file, "id name path st_mtime st_size")
     .select_from(file_group)
