@@ -56,7 +56,7 @@ def _on_dependents(
     def check(conn: Any, jobs: list[JobState]) -> dict[int, str]:
         for job in jobs:
             rows = conn.rows(sql.DEPENDENTS, job_id=job.id)
-            after = user_actions.job_states(conn, dict.fromkeys(row.id for row in rows))
+            after = user_actions.job_states(conn, dict.fromkeys(row.job_id for row in rows))
             by_job[job.id] = [
                 one.id for one in after if one.status in CANCELABLE and one.held is not holds
             ]
