@@ -44,7 +44,7 @@ def log(root: Path, rounds: int, *, megabytes: int = 1000) -> Rows:
 
 
 def write(path: Path, size: int) -> None:
-    """Write lines of many lengths and colours, and a last line."""
+    """Write lines of many lengths and colors, and a last line."""
     line = "\x1b[32m2026-11-20 17:00:00\x1b[0m step {0} loss={1:.4f} {2}\n"
     lines = (line.format(n, 1 / (n + 1), "x" * (n * 37 % 90)) for n in range(40_000))
     block = "".join(lines).encode()

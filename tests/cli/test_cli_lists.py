@@ -101,9 +101,9 @@ def test_columns_by_name(torc: Any, small: int) -> None:
     assert table[1].replace("│", " ").split() == ["Name", "ID", "Priority"]
     text = torc("jobs", "list", "--columns", "id, Status", "-f", "csv").out
     assert text.splitlines() == ["id,status", "1,ready", "2,blocked"]
-    wrong = torc("jobs", "list", "--columns", "id,colour")
+    wrong = torc("jobs", "list", "--columns", "id,color")
     assert wrong.code == 2
-    assert "there is no column 'colour'" in wrong.err and "columns: id, name, status" in wrong.err
+    assert "there is no column 'color'" in wrong.err and "columns: id, name, status" in wrong.err
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

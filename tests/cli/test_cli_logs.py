@@ -53,7 +53,7 @@ def test_none(torc: Any, talked: int, place: Path) -> None:
     assert torc("logs", 1, "--stdout").out == "one\ntwo\n", "the last run that left any"
 
 
-def test_a_terminal_gets_colours_and_no_harm(
+def test_a_terminal_gets_colors_and_no_harm(
     torc: Any, talked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Terminal(io.StringIO):

@@ -205,7 +205,7 @@ async def the_records(pilot: Pilot[int]) -> None:
 
 
 async def the_new_one(pilot: Pilot[int]) -> None:
-    await sees(pilot, "can be created")
+    await sees(pilot, "✔ valid")
     await settle(pilot, 0.5)
 
 

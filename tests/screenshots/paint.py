@@ -1,4 +1,4 @@
-"""A screen as PNG: every cell with its character, colours and weight, painted with the DejaVu
+"""A screen as PNG: every cell with its character, colors and weight, painted with the DejaVu
 fonts.
 
 What comes in: strips of a Textual screen. What goes out: a file. Lines and blocks are drawn, not
@@ -86,7 +86,7 @@ def png(strips: Sequence[Strip], size: tuple[int, int], app: App[object], path: 
                 if style.underline:
                     draw.line((box[0], box[3] - 3, box[2] - 1, box[3] - 3), fill=front, width=SCALE)
                 column += cells
-    # A terminal has few colours: a palette makes the file a third as large and looks the same.
+    # A terminal has few colors: a palette makes the file a third as large and looks the same.
     image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 

@@ -431,7 +431,7 @@ async def test_a_long_line_is_wrapped_and_copied_whole(story: Story) -> None:
         await until(pilot, sees(pilot, "waits for prep"))
         app.last_line = "torc " + "x" * 150 + "\nend"
         await pilot.press(":")
-        await until(pilot, sees(pilot, "As a command", "end"))
+        await until(pilot, sees(pilot, "Command line of the last action", "end"))
         await pilot.press("y")
         assert app.clipboard == app.last_line
 

@@ -136,9 +136,9 @@ async def test_n_tells_by_bell_osc9_and_command_from_any_screen(
         monkeypatch.setattr(app, "bell", lambda: rung.append(1))
         monkeypatch.setattr(app._driver, "write", written.append)
         await pilot.press("n")
-        await until(pilot, sees(pilot, "prep: you will be notified", "1 watched"))
+        await until(pilot, sees(pilot, "prep: you will be notified", "1 notification"))
         await pilot.press("escape")
-        await until(pilot, sees(pilot, "1 workflow", "1 watched"))
+        await until(pilot, sees(pilot, "1 workflow", "1 notification"))
         job_acts.cancel_jobs(story.store, [1], actor=None)
         await until(pilot, sees(pilot, "prep canceled"))
         assert rung and "\x1b]9;prep canceled\x07" in written

@@ -84,8 +84,8 @@ def test_no_file_is_the_default_preset(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("preset = 'emacs'", "no preset"),
-        ("[keys]\njob-retri = ['r']", "no command"),
+        ("preset = 'emacs'", "unknown preset"),
+        ("[keys]\njob-retri = ['r']", "unknown command"),
         ("[keys]\njob-retry = 3", "must be"),
         ("[keys\n", "keys.toml"),
         ("[keys]\njob-retry = ['b']\njob-cancel = ['b']", "both"),

@@ -350,7 +350,7 @@ async def test_a_record_that_is_deleted_by_another(lab: Lab) -> None:
 async def test_edit_review_save(lab: Lab) -> None:
     async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await edited(pilot, '{"lr": 0.2}')
-        await until(pilot, sees(pilot, "valid JSON, fits its schema"))
+        await until(pilot, sees(pilot, "valid JSON, matches its schema"))
         await pilot.press("ctrl+s")
         await until(
             pilot,
@@ -408,7 +408,7 @@ async def test_saving_against_the_schema_asks(lab: Lab) -> None:
         await edited(pilot, '{"lr": 7}')
         await until(pilot, sees(pilot, "1 violation of its schema", ".lr: 7 is more than 1"))
         await pilot.press("ctrl+s")
-        await until(pilot, sees(pilot, "It does not fit its schema", "Save anyway"))
+        await until(pilot, sees(pilot, "The value violates its schema", "Save anyway"))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, DataEditor))
         assert lab.version("config") == 1, "enter is the sanitize answer"
@@ -446,13 +446,11 @@ async def test_somebody_wrote_meanwhile(lab: Lab, key: str, value: Any, version:
     async with lab.app().run_test(size=(120, 40)) as pilot:
         found = await edited(pilot, '{"lr": 0.3}')
         lab.write("config", {"lr": 0.9}, job="train")
-        await until(pilot, sees(pilot, "train wrote version 2 meanwhile"))
+        await until(pilot, sees(pilot, "train saved version 2"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, Choice))
         await pilot.press("y")
-        await until(
-            pilot, sees(pilot, "was written meanwhile", "~ .lr: 0.9 → 0.3", "Version 2", "by train")
-        )
+        await until(pilot, sees(pilot, "has changed", "~ .lr: 0.9 → 0.3", "Version 2", "by train"))
         await pilot.press(key)
         if key == "o":
             await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
@@ -557,7 +555,7 @@ async def test_no_change_in_the_program_is_no_change(
     async with lab.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await opened(pilot)
         await pilot.press("E")
-        await until(pilot, sees(pilot, "nothing changed"))
+        await until(pilot, sees(pilot, "no changes"))
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkflowScreen))
 
 
@@ -586,7 +584,7 @@ async def test_five_megabytes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None
             lambda: isinstance(pilot.app.screen, DataEditor) and pilot.app.screen.query(LargeText),
         )
         assert editor(pilot).field is None
-        await until(pilot, sees(pilot, "too large to be edited here"))
+        await until(pilot, sees(pilot, "too large to edit here"))
         await pilot.press("ctrl+o")
         await until(pilot, sees(pilot, "changes to version 1", "- .rows", "+ .small"))
         await pilot.press("y")
@@ -619,7 +617,7 @@ async def test_versions_compare_and_restore(lab: Lab) -> None:
         await pilot.press("r")
         await until(
             pilot,
-            sees(pilot, "Restore version 1 of config?", "It becomes version 4", "~ .lr: 0.3 → 0.1"),
+            sees(pilot, "Restore version 1 of config?", "becomes version 4", "~ .lr: 0.3 → 0.1"),
         )
         await pilot.press("y")
         await until(pilot, lambda: lab.version("config") == 4)
@@ -694,6 +692,6 @@ async def test_a_value_nested_without_measure_is_said(lab: Lab) -> None:
         await opened(pilot)
         data = pane(pilot)
         data.table.select(lab.ids["metrics"])
-        await until(pilot, sees(pilot, "nested too deep"))
+        await until(pilot, sees(pilot, "nested too deeply"))
         data.table.select(lab.ids["config"])
         await until(pilot, lambda: tree(pilot).order[:1] == [TreePlace(())])

@@ -109,7 +109,7 @@ async def test_help_finds_topics(story: Story) -> None:
     async with story.app().run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, sees(pilot, "train_3"))
         await pilot.press("f1")
-        await until(pilot, sees(pilot, "keys here", "workflow-files", "exit-codes", "Jobs"))
+        await until(pilot, sees(pilot, "search all topics", "workflow-files", "exit-codes", "Jobs"))
         await pilot.press(*"cuda_visible")
         await until(pilot, lambda: "exit-codes" not in screen_text(pilot))
         dialog = pilot.app.screen

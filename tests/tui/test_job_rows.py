@@ -12,7 +12,7 @@ from torc_tui.status import JobStatus
 from torc_tui.tui.jobs.job_columns import COLUMNS
 from torc_tui.tui.jobs.job_page import JobFacts, job_page
 from torc_tui.tui.jobs.job_rows import JobRows
-from torc_tui.tui.jobs.page import NEIGHBOURS, Details
+from torc_tui.tui.jobs.page import NEIGHBORS, Details
 from torc_tui.tui.jobs.workflow_model import outcomes
 from torc_tui.tui.widgets.table_model import layout
 from torc_tui.views.workflow_view import WorkflowView
@@ -171,7 +171,7 @@ def test_what_a_user_stopped_has_not_failed() -> None:
     assert outcomes(events) == {"failed": [3], "retried": [], "stopped": [1, 2]}
 
 
-def test_neighbours_are_told_by_how_much_they_are_worth_a_look() -> None:
+def test_neighbors_are_told_by_how_much_they_are_worth_a_look() -> None:
     @dataclass
     class Near:
         job_id: int
@@ -191,4 +191,4 @@ def test_neighbours_are_told_by_how_much_they_are_worth_a_look() -> None:
     )
     job = Job(99, "last", JobStatus.BLOCKED)
     shown = job_page(JobFacts(job, (), None, details, jobs, {}, 0.0), 80)
-    assert list(shown.links.values())[:5] == [33, 32, 31, 30, 0] and len(shown.links) == NEIGHBOURS
+    assert list(shown.links.values())[:5] == [33, 32, 31, 30, 0] and len(shown.links) == NEIGHBORS

@@ -51,7 +51,7 @@ async def test_tab_is_two_spaces_and_undo_goes_back() -> None:
         assert field.text == "null"
 
 
-async def test_a_text_that_grows_loses_its_colours_and_nothing_else() -> None:
+async def test_a_text_that_grows_loses_its_colors_and_nothing_else() -> None:
     app = EditorApp("[1]")
     async with app.run_test(size=(40, 8)) as pilot:
         field = app.query_one(JsonEditor)

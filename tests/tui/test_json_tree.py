@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
 from torc_tui.tui.data import json_text_view
-from torc_tui.tui.data.json_text_view import JsonText, colour, readable
+from torc_tui.tui.data.json_text_view import JsonText, color, readable
 from torc_tui.tui.data.json_tree import JsonTree
 from torc_tui.tui.data.json_tree_rows import OPEN_ALL, PAGE, ROOT, TreePlace, TreeRows, page_size
 from torc_tui.views.json_document import parse, walk
@@ -101,23 +101,23 @@ def test_odd_characters_are_escapes_in_the_text() -> None:
     assert readable({"\u202ea": "\x9b\ud800"}) == '{\n  "\\u202ea": "\\u009b\\ud800"\n}'
 
 
-def test_colours_of_a_line_lose_nothing() -> None:
+def test_colors_of_a_line_lose_nothing() -> None:
     line = '  "key \\" x": [-1.5e3, true, null, "text: {}"], '
-    assert "".join(text for text, _ in colour(line)) == line
-    styles = dict(colour(line))
+    assert "".join(text for text, _ in color(line)) == line
+    styles = dict(color(line))
     assert styles['"key \\" x"'] == "json-key" and styles["-1.5e3"] == "json-number"
     assert styles['"text: {}"'] == "json-string" and styles["null"] == "json-literal"
 
 
-def test_only_lines_on_screen_are_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_lines_on_screen_are_colored(monkeypatch: pytest.MonkeyPatch) -> None:
 
     seen: list[str] = []
 
-    def colour(line: str) -> list[tuple[str, str]]:
+    def color(line: str) -> list[tuple[str, str]]:
         seen.append(line)
         return [(line, "")]
 
-    monkeypatch.setattr(json_text_view, "colour", colour)
+    monkeypatch.setattr(json_text_view, "color", color)
     JsonText([str(number) for number in range(100_000)]).draw(0, 500, 80, 20)
     assert len(seen) == 20
 

@@ -125,7 +125,7 @@ async def test_a_running_job_is_followed_to_its_end(story: Story) -> None:
 async def test_a_job_that_never_started_says_why(story: Story) -> None:
     async with story.app().run_test(size=(120, 30)) as pilot:
         await open_log(pilot, SECOND)
-        await until(pilot, sees(pilot, "no log: second never started", "first is ready"))
+        await until(pilot, sees(pilot, "no log: second has not started", "first is ready"))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ async def test_a_job_that_never_started_says_why(story: Story) -> None:
     [
         (THIRD, ["the job wrote nothing to stderr", "stdout is not kept", "stdout not kept"]),
         (FIFTH, ["the output of the job is not kept (stdio mode none)"]),
-        (SIXTH, ["its output was deleted: it succeeded"]),
+        (SIXTH, ["the output was deleted: the job completed"]),
     ],
 )
 async def test_what_is_not_kept_is_said(story: Story, job: int, words: list[str]) -> None:
@@ -151,7 +151,7 @@ async def test_files_that_are_not_here(story: Story) -> None:
     story.end(FIRST)
     async with story.app().run_test(size=(200, 30)) as pilot:
         await open_log(pilot, FIRST)
-        await until(pilot, sees(pilot, "its files are not here:"))
+        await until(pilot, sees(pilot, "log files not found:"))
         said = "".join(line[-1][0] for line in pane(pilot).log_view.message)
         assert str(story.file(FIRST, "o")) in said and str(story.file(FIRST, "e")) in said
 
@@ -173,7 +173,7 @@ async def test_streams_one_after_the_other(story: Story) -> None:
     async with story.app().run_test(size=(140, 30)) as pilot:
         await open_log(pilot, FIRST)
         await until(
-            pilot, sees(pilot, "the output", "▎the complaint", "its order to stdout is not known")
+            pilot, sees(pilot, "the output", "▎the complaint", "order relative to stdout unknown")
         )
         await pilot.press("o")
         await until(
@@ -236,7 +236,7 @@ async def test_search_while_typing_and_by_keys(story: Story) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: pane(pilot).log_view.follow)
         await pilot.press("/", *"nowhere")
-        await until(pilot, sees(pilot, "nothing found for nowhere"))
+        await until(pilot, sees(pilot, "no match for nowhere"))
         await pilot.press("escape")
         await until(pilot, lambda: "nowhere" not in screen_text(pilot))
         assert isinstance(pilot.app.focused, LogView)
@@ -401,9 +401,9 @@ async def test_the_overview_of_a_failed_job_tells_what_it_said_last(story: Story
         await until(pilot, sees(pilot, "first"))
         story.end(FIRST, 7)
         story.end(FOURTH, 3)
-        await until(pilot, sees(pilot, "End of its standard error", "line 45", "boom"))
+        await until(pilot, sees(pilot, "End of standard error", "line 45", "boom"))
         assert "line 44" not in screen_text(pilot)
         screen(pilot).table.select(FOURTH)
-        await until(pilot, sees(pilot, "End of its standard error", "all in one"))
+        await until(pilot, sees(pilot, "End of standard error", "all in one"))
         screen(pilot).table.select(SECOND)
-        await until(pilot, lambda: "End of its standard error" not in screen_text(pilot))
+        await until(pilot, lambda: "End of standard error" not in screen_text(pilot))

@@ -58,8 +58,8 @@ def test_what_was_there_before_is_said_to_have_no_order(files: tuple[Path, Path]
     tape = tape_of(files)
     heads = [line for line in everything(tape) if line.startswith("==")]
     assert heads == [
-        "== stderr · its order to stdout is not known",
-        "== stdout · its order to stderr is not known",
+        "== stderr · order relative to stdout unknown",
+        "== stdout · order relative to stderr unknown",
     ]
     assert everything(tape)[-1] == "o two", "the file that was written last is last"
     add(files[1], b"new\n")

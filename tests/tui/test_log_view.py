@@ -164,7 +164,7 @@ async def test_hostile_output_is_shown_and_does_nothing(tmp_path: Path) -> None:
         assert lines(view)[2].endswith("›")
 
 
-async def test_colours_are_kept(tmp_path: Path) -> None:
+async def test_colors_are_kept(tmp_path: Path) -> None:
     (tmp_path / "job.o").write_bytes(b"\x1b[1;31mred\x1b[0m plain \x1b[38;2;1;2;3mrgb\x1b[m\n")
     app = ViewApp(tmp_path, live=False)
     async with app.run_test(size=(44, 8)) as pilot:

@@ -159,9 +159,7 @@ async def test_from_the_path_to_the_workflow(place: Place) -> None:
         await pilot.press("tab")
         await until(
             pilot,
-            sees(
-                pilot, "can be created", "from 2 entries", "train_{i} ×5", "4096 CPUs", "given.txt"
-            ),
+            sees(pilot, "✔ valid", "from 2 entries", "train_{i} ×5", "4096 CPUs", "given.txt"),
         )
         assert place.made() == []
         await pilot.press("ctrl+s")
@@ -193,7 +191,7 @@ async def test_problems_while_the_file_is_mended(place: Place) -> None:
         assert pilot.app.focused is source and source.drawing.lit == 8
         write(place.folder / "w.yaml", GOOD)
         await pilot.press("ctrl+l")
-        await until(pilot, sees(pilot, "can be created"))
+        await until(pilot, sees(pilot, "✔ valid"))
 
 
 async def test_read_only_creates_nothing(place: Place) -> None:
@@ -201,7 +199,7 @@ async def test_read_only_creates_nothing(place: Place) -> None:
     async with place.app(path, read_only=True).run_test(
         notifications=True, size=(120, 36)
     ) as pilot:
-        await until(pilot, sees(pilot, "can be created"))
+        await until(pilot, sees(pilot, "✔ valid"))
         await pilot.press("enter", "enter")
         await until(pilot, sees(pilot, "the app is read-only"))
         assert place.made() == []
@@ -210,7 +208,7 @@ async def test_read_only_creates_nothing(place: Place) -> None:
 async def test_the_folder_of_the_file(place: Place) -> None:
     path = write(place.folder / "flows" / "w.yaml", GOOD)
     async with place.app(path).run_test(notifications=True, size=(140, 36)) as pilot:
-        await until(pilot, sees(pilot, "can be created"))
+        await until(pilot, sees(pilot, "✔ valid"))
         await pilot.press("ctrl+o")
         await until(pilot, lambda: pilot.app.screen.target == f"{place.folder}/flows")
         await pilot.press("ctrl+s")
@@ -235,7 +233,7 @@ async def test_an_exported_workflow_comes_back(place: Place) -> None:
         pilot.app.run_command("workflow-import")
         await until(pilot, sees(pilot, "Import a workflow", "out.json"))
         await pilot.press("tab")
-        await until(pilot, sees(pilot, "can be created"))
+        await until(pilot, sees(pilot, "✔ valid"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: place.made() == ["sweep", "sweep"])
 

@@ -86,8 +86,8 @@ def picture(pilot: Pilot[int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def colours(pilot: Pilot[int]) -> str:
-    """Which colours stand on each line, in their order."""
+def colors(pilot: Pilot[int]) -> str:
+    """Which colors stand on each line, in their order."""
     lines = []
     for strip in pilot.app.screen._compositor.render_strips():
         shown = dict.fromkeys(
@@ -143,7 +143,7 @@ async def test_the_light_theme(url: str) -> None:
         await settled(pilot)
         await pilot.press("down", "down")
         await settled(pilot)
-        compare("light", colours(pilot))
+        compare("light", colors(pilot))
 
 
 async def settled(pilot: Pilot[int]) -> None:

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def holding(job_id: int, name: str, cpus: int, *grants: GpuGrant, workflow: int = 1) -> Holding:
     held = Allocation(cpus, cpus * GB, grants)
     return Holding(
-        job_id, name, workflow, "w", "ada", 1, 1, JobStatus.RUNNING, 100 + job_id, 940.0, held
+        job_id, name, workflow, "w", "ada", 1, 1, 1, JobStatus.RUNNING, 100 + job_id, 940.0, held
     )
 
 
@@ -97,17 +97,17 @@ def text(lines: list[Line]) -> list[str]:
 def test_at_length() -> None:
     lines, jobs = draw(watch(box()), 1, 96, 60)
     shown = text(lines)
-    assert " CPU 19 % of 8, 6 of 12 held" in shown[1]
-    assert "Memory 16 GiB of 64 GiB, 6 GiB held" in shown[1]
+    assert " CPU 19 % of 8, 6 of 12 allocated" in shown[1]
+    assert "Memory 16 GiB of 64 GiB, 6 GiB allocated" in shown[1]
     assert " aaaabc······" in shown
-    assert " CPU slots 6 held, 6 free" in shown
+    assert " CPU slots 6 allocated, 6 free" in shown
     assert " GPU 0  NVIDIA A100  50 %  60 °C  300 W" in shown
     assert any("50 GiB of 80 GiB used · others 48 GiB" in line for line in shown)
     assert any("10 GiB of 80 GiB used · jobs 10 GiB · reserved 40 GiB" in line for line in shown)
     assert "   × pid 4711 python 48 GiB" in shown
     assert "   b eval_[red] (0.25, 20 GiB)  c elsewhere (20 GiB)" in shown
     assert "   idle" in shown
-    assert " GPU 4 ✖ does not answer (GPU-4)" in shown
+    assert " GPU 4 ✖ does not respond (GPU-4)" in shown
     assert any("too old" in line for line in shown)
     assert not any("GPU is lost" in line for line in shown)  # said already
     assert any(line.startswith(" on far: 64 CPUs, 256 GiB, 2 GPUs") for line in shown)
@@ -151,7 +151,7 @@ def test_virtual_gpus_show_what_is_granted() -> None:
         holdings=[holding(1, "a", 1, GpuGrant("virtual-0", 250, 0))],
     )
     lines = text(draw(watch(host), 1, 79, 6)[0])
-    assert any(line.startswith(" GPU 0 ▒▒▒▒░░") and "0.25 held" in line for line in lines)
+    assert any(line.startswith(" GPU 0 ▒▒▒▒░░") and "0.25 allocated" in line for line in lines)
 
 
 def test_the_meters_of_the_header() -> None:
@@ -239,6 +239,6 @@ async def test_a_running_machine(run: Run) -> None:
         await pilot.press("/", *"gpu:0", "enter")
         await until(pilot, lambda: len(screen.table.order) == 1, "the job that holds GPU 0")
         await pilot.press("escape", "0")
-        await until(pilot, lambda: "virtual, 1 held" in screen_text(pilot), "the tab")
-        assert "CPU slots 2 held, 2 free" in screen_text(pilot)
+        await until(pilot, lambda: "virtual, 1 allocated" in screen_text(pilot), "the tab")
+        assert "CPU slots 2 allocated, 2 free" in screen_text(pilot)
         assert " ab··" in screen_text(pilot)

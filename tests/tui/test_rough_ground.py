@@ -250,7 +250,7 @@ async def test_what_is_half_typed_leaves_the_rows(
             await pilot.pause()
         await until(pilot, said)
         assert len(screen(pilot).table.order) == rows
-        assert ("no job matches: \\ shows all" in screen_text(pilot)) == (rows == 0)
+        assert ("no job matches; \\ shows all" in screen_text(pilot)) == (rows == 0)
 
 
 async def test_filters_are_there_again(place: Place, tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ async def test_no_user_data(place: Place) -> None:
     async with place.app().run_test(size=(100, 24)) as pilot:
         await until(pilot, "first", "plain")
         await pilot.press("4")
-        await until(pilot, "no user data yet: a adds a record")
+        await until(pilot, "no user data yet; a adds a record")
 
 
 async def test_read_only_opens_nothing_for_writing(place: Place) -> None:
@@ -312,7 +312,7 @@ async def test_poor_terminals(place: Place, size: tuple[int, int], environ: dict
             assert_sound(pilot)
 
 
-async def test_the_overview_leads_to_the_neighbours(place: Place) -> None:
+async def test_the_overview_leads_to_the_neighbors(place: Place) -> None:
     place.workflow(PLAIN)
     acts.initialize(place.store, 1, actor="bob@there")
     async with place.app().run_test(size=(160, 50)) as pilot:
@@ -339,7 +339,7 @@ async def test_a_runner_that_dies_at_once_says_why(place: Place) -> None:
         steps = RunnerStartupCheck(screen(pilot).torc, 1, Background(child.pid, str(log)))
         child.returncode = 0  # as start_runner leaves it: its end is for the app to see
         steps.watch([0.01] * 200)
-        await until(pilot, "the runner ended at once (exit 3)", "no [bold]room")
+        await until(pilot, "the runner ended immediately (exit 3)", "no [bold]room")
         assert "another run" not in screen_text(pilot)
 
 

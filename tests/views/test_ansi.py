@@ -80,7 +80,7 @@ def test_plain(text: str | bytes, expected: str) -> None:
         ("38;5;1;1", Style(fg=1, bold=True)),
     ],
 )
-def test_colours(parameters: str, style: Style) -> None:
+def test_colors(parameters: str, style: Style) -> None:
     assert sgr(PLAIN, parameters) == style
 
 

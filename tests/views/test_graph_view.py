@@ -49,7 +49,7 @@ def shown(scene: Scene) -> set[tuple[str, str]]:
     }
 
 
-def test_a_group_with_the_same_neighbours_is_one_box() -> None:
+def test_a_group_with_the_same_neighbors_is_one_box() -> None:
     graph = pipeline()
     assert [(group.label, len(group.jobs)) for group in graph.groups] == [
         ("prep", 1),

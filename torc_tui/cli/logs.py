@@ -190,7 +190,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self._decoder = Decoder() if sys.stdout.isatty() else None
-        self._colour = "NO_COLOR" not in os.environ
+        self._color = "NO_COLOR" not in os.environ
 
     def copy_from(self, path: str, place: int) -> int:
         """Write the file from ``place`` on, and return where it ends."""
@@ -221,7 +221,7 @@ class _Writer:
             sys.stdout.write("".join(map(self._span, line)) + "\n")
 
     def _span(self, span: Any) -> str:
-        codes = _codes(span.style) if self._colour else ""
+        codes = _codes(span.style) if self._color else ""
         return f"\x1b[{codes}m{span.text}\x1b[0m" if codes else str(span.text)
 
 
@@ -238,10 +238,10 @@ def _codes(style: Any) -> str:
         )
         if on
     ]
-    for colour, base in ((style.fg, 38), (style.bg, 48)):
-        if isinstance(colour, int):
-            codes.append(f"{base};5;{colour}")
-        elif isinstance(colour, str):
-            red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    for color, base in ((style.fg, 38), (style.bg, 48)):
+        if isinstance(color, int):
+            codes.append(f"{base};5;{color}")
+        elif isinstance(color, str):
+            red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
             codes.append(f"{base};2;{red};{green};{blue}")
     return ";".join(codes)

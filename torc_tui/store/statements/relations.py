@@ -53,7 +53,7 @@ def _named(edges: Any) -> Any:
     )
 
 
-def _neighbours(own: str, other: str) -> Any:
+def _neighbors(own: str, other: str) -> Any:
     """Return the edges of a job in one direction, directly and through gates."""
     near, far = dependency.alias("d"), dependency.alias("m")
     direct = select(
@@ -72,8 +72,8 @@ def _neighbours(own: str, other: str) -> Any:
     return _named(union_all(direct, through))
 
 
-DEPENDENCIES = _neighbours("job_id", "depends_on_id")
-DEPENDENTS = _neighbours("depends_on_id", "job_id")
+DEPENDENCIES = _neighbors("job_id", "depends_on_id")
+DEPENDENTS = _neighbors("depends_on_id", "job_id")
 
 _own_jobs = select(job.c.id).where(of_workflow(job))
 _own_gates = select(-gate.c.id).where(of_workflow(gate))

@@ -111,7 +111,7 @@ class DataEditor(CoveringScreen):
         line += written(record)
         if record["schema"] is not None:
             line.append(("  with a schema", "muted"))
-        self.about.say([*line, ("  esc leaves", "faint")])
+        self.about.say([*line, ("  esc closes", "faint")])
 
     # -- checking ----------------------------------------------------------------------------------
 
@@ -168,13 +168,13 @@ class DataEditor(CoveringScreen):
 
     def _changed_meanwhile(self, event: Event) -> None:
         if event.kind == "user_data_deleted":
-            text = "deleted this record meanwhile: saving will fail"
+            text = "deleted this record: saving will fail"
         elif int(event.data.get("version") or 0) > self.record["version"]:
             self.newer = int(event.data["version"])
-            text = f"wrote version {self.newer} meanwhile: saving shows both"
+            text = f"saved version {self.newer}: saving will show both versions"
         else:
             return
-        who = self.below.name_of_job(event.job_id) or event.actor or "somebody"
+        who = self.below.name_of_job(event.job_id) or event.actor or "another user"
         self.meanwhile.display = True
         self.meanwhile.say([("! ", "warning"), (who, "accent"), (f" {text}", "warning")])
 
@@ -240,7 +240,7 @@ class DataEditor(CoveringScreen):
             return
         lines: list[Line] = [[("The changes are not saved.", "text")]]
         if self.external_editing.kept is not None:
-            lines.append([(f"They stay in {self.external_editing.kept}.", "muted")])
+            lines.append([(f"They are kept in {self.external_editing.kept}.", "muted")])
         options = (
             Option("y", "Leave without saving", True, danger=True),
             Option("n", "Keep editing", False),
@@ -261,7 +261,7 @@ def _formatted(text: str) -> str | None:
 def verdict_line(found: Prepared, size: int, *, schema: bool) -> Line:
     """Return the status line for valid JSON."""
     bad = found.violations
-    fine = "valid JSON" + (", fits its schema" if schema and not bad else "")
+    fine = "valid JSON" + (", matches its schema" if schema and not bad else "")
     violations = f"  {count(len(bad), 'violation')} of its schema" if bad else ""
     return [
         ("✔ ", "success"),

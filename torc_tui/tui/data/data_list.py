@@ -50,7 +50,7 @@ def cell(record: Record, column: str, width: int) -> Cell:
         case "writer":
             if record["version"]:
                 return (
-                    record["writer"] or "the file",
+                    record["writer"] or "the workflow file",
                     "text" if record["job_id"] is not None else "accent",
                 )
             promised = named(*record["producers"])
@@ -86,8 +86,10 @@ class DataList(Vertical):
 
     def __init__(self, rows: ListRows) -> None:
         super().__init__()
-        self.table = VirtualTable(rows, empty="reading …")
-        self.filter_line = FilterLine(placeholder="words of name, state, value, writer or reader")
+        self.table = VirtualTable(rows, empty="loading …")
+        self.filter_line = FilterLine(
+            placeholder="search names, states, values, writers and readers"
+        )
         self.note = StatusLine()
 
     def compose(self) -> ComposeResult:

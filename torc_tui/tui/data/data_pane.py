@@ -162,7 +162,7 @@ class DataPane(Pane):
         self.records = {record["id"]: record for record in found.records}
         key = self.host.torc.keymap.key("data-new")
         self.table.empty = (
-            f"no user data yet: {key} adds a record"
+            f"no user data yet; {key} adds a record"
             if found.job_id is None
             else "the job has no user data"
         )
@@ -228,7 +228,7 @@ class DataPane(Pane):
         if wanted == self.reading:
             return
         if self.reading is None or self.reading[0] != record["id"]:
-            self.value_view.nothing("reading …")
+            self.value_view.nothing("loading …")
         self.reading = wanted
         self.ask(
             "value",
@@ -246,7 +246,9 @@ class DataPane(Pane):
 
     def _value_failed(self, error: ReadError) -> None:
         self.reading = None
-        self.value_view.nothing("it was deleted" if isinstance(error, NotFound) else str(error))
+        self.value_view.nothing(
+            "the record was deleted" if isinstance(error, NotFound) else str(error)
+        )
 
     # -- messages ----------------------------------------------------------------------------------
 

@@ -95,7 +95,7 @@ def review(prepared: Prepared, against: str, stale: Sequence[Line] = ()) -> list
     lines: list[Line] = [heading(f"{count(len(prepared.changes), 'change')} to {against}")]
     lines += change_lines(prepared.changes)
     if prepared.violations:
-        lines += [[], heading("It does not fit its schema", "error bold")]
+        lines += [[], heading("The value violates its schema", "error bold")]
         lines += [
             [("  ✖ ", "error"), (violation.text, "text")] for violation in prepared.violations[:20]
         ]

@@ -74,7 +74,7 @@ _DIFF = {"+": "added", "-": "removed", "@": "faint", "!": "warning"}
 
 
 def diff_lines(unified: Sequence[str]) -> list[Line]:
-    """Return a unified diff with its colours."""
+    """Return a unified diff with its colors."""
     lines: list[Line] = [
         [("  ", ""), (line, "faint" if number < 2 else _DIFF.get(line[:1], "muted"))]
         for number, line in enumerate(unified[:LINES])

@@ -59,7 +59,7 @@ class ValueView(CommandNode, Vertical):
     def compose(self) -> ComposeResult:
         yield JsonTree(empty="")
         yield StatusLine()
-        yield LineCanvas(empty="reading …")
+        yield LineCanvas(empty="loading …")
         yield Words([])
         yield FilterLine(placeholder="a key, a value, or a path such as .model.layers[3]")
 
@@ -217,7 +217,7 @@ class ValueView(CommandNode, Vertical):
         number, path = len(self.hits), self.value_tree.path
         place = f"{self.hits.index(path) + 1} of " if path in self.hits and path is not None else ""
         more = "+" if number == FOUND else ""
-        words = f" {place}{number}{more} " if number else " nothing found "
+        words = f" {place}{number}{more} " if number else " no matches "
         self.query_one(FilterLine).say([(words, "muted" if number else "warning")])
 
     def _step(self, by: int) -> None:
@@ -259,7 +259,9 @@ class ValueView(CommandNode, Vertical):
             self.app.notify("this record has no schema")
             return
         lines: list[Line] = [[("✖ ", "error"), (one.text, "text")] for one in self.violations]
-        lines += [[]] if lines else [[("✔ ", "success"), ("the value fits", "text")], []]
+        lines += (
+            [[]] if lines else [[("✔ ", "success"), ("the value matches the schema", "text")], []]
+        )
         text = readable(record["schema"])
         drawing = JsonText(text.split("\n"))
         lines += drawing.draw(0, 0, 0, len(drawing.lines))

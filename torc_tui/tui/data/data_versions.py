@@ -47,7 +47,7 @@ LARGE = 1 << 20
 COLUMNS = (
     Column("version", "version", 7, minimum=3, importance=0, align="right"),
     Column("writer", "written by", 20, minimum=10, importance=1, grow=1),
-    Column("attempt", "in", 16, minimum=16, importance=3),
+    Column("attempt", "attempt", 16, minimum=16, importance=3),
     Column("written_at", "when", 19, minimum=19, importance=2),
     Column("size", "size", 9, minimum=7, importance=4, align="right"),
 )
@@ -69,7 +69,7 @@ class DataVersions(CoveringScreen):
         self.asked: tuple[int, int] | None = None
         self.about = StatusLine(id="about")
         self.against = StatusLine(id="against")
-        self.table = VirtualTable(self.rows, empty="reading …")
+        self.table = VirtualTable(self.rows, empty="loading …")
         self.canvas = LineCanvas(empty="nothing to compare")
         self.split = Split(Vertical(self.table), Vertical(self.against, self.canvas), ratio=0.45)
 
@@ -83,7 +83,7 @@ class DataVersions(CoveringScreen):
             [
                 ("versions of ", "muted"),
                 (self.record["name"], "header-strong"),
-                ("  space marks two to compare  esc leaves", "faint"),
+                ("  space marks two to compare  esc closes", "faint"),
             ]
         )
         self.table.focus()
@@ -232,7 +232,7 @@ class DataVersions(CoveringScreen):
             Option("n", "Cancel", False),
         )
         title = RESTORE_RECORD.question.format(argument=chosen, record=self.record["name"])
-        note = f"It becomes version {current + 1}; the history is kept."
+        note = f"The restored value becomes version {current + 1}; the history is kept."
         about: list[Line] = [[(note, "muted")], []]
 
         def take(agreed: bool | None) -> None:
@@ -296,7 +296,7 @@ def _cell(record: Record, column: str, width: int) -> Cell:
             style = "text" if record["job_id"] is not None else "accent"
             return (record["writer"] or "the workflow file", style)
         case "attempt":
-            return (attempt(record) or ("by hand" if record["actor"] else ""), "muted")
+            return (attempt(record) or ("manual" if record["actor"] else ""), "muted")
         case "written_at":
             return (moment(record["written_at"]), "faint")
     return ("null" if record["is_null"] else size(record["size"]), "faint")

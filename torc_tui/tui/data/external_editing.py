@@ -63,7 +63,7 @@ class ExternalEditing:
         if changed and found.changes:
             self._saver.offer(found)
             return
-        screen.torc.notify("nothing changed")
+        screen.torc.notify("no changes")
         if screen.external and screen.text == screen.begun_with:
             screen.leave()
 

@@ -1,4 +1,4 @@
-"""The field where JSON is edited, with the colours of the app and a mark at an error.
+"""The field where JSON is edited, with the colors of the app and a mark at an error.
 
 Input: a text, and its error (``mark``). Output: ``TextArea.Changed``. Never: parsing, which takes
 time.
@@ -33,7 +33,7 @@ def fits(text: str) -> bool:
 
 
 def editor_theme(palette: Palette) -> TextAreaTheme:
-    """Return the colours of the editor for a palette."""
+    """Return the colors of the editor for a palette."""
     return TextAreaTheme(
         name="torc",
         gutter_style=palette("faint"),
@@ -122,9 +122,9 @@ class JsonEditor(TextArea):
     def on_mount(self) -> None:
         self.register_theme(editor_theme(self.palette))
         self.theme = "torc"
-        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._recolour())
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._recolor())
 
-    def _recolour(self) -> None:
+    def _recolor(self) -> None:
         self.register_theme(editor_theme(self.palette))
         self._set_theme("torc")
         self.notify_style_update()
@@ -188,7 +188,7 @@ class LargeText(Painted, can_focus=True):
     def lines(self, width: int, height: int) -> Sequence[Line]:
         return [
             [],
-            [(f"  {self.size_text}: too large to be edited here.", "text")],
+            [(f"  The value is too large to edit here ({self.size_text}).", "text")],
             [
                 ("  ", ""),
                 (self.key, "key"),

@@ -1,7 +1,7 @@
-"""JSON text for reading, coloured line by line: a ``Drawing`` for the line canvas.
+"""JSON text for reading, colored line by line: a ``Drawing`` for the line canvas.
 
 Input: the lines of a text from `readable`, in which no string contains a line break. Only lines on
-screen are coloured.
+screen are colored.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from torc_tui.model import Json
 from torc_tui.tui.look.text_layout import Line, Span, without_start
 from torc_tui.views.json_document import dump
 
-COLOURED = 4000
-"""Characters of a line up to which it is coloured."""
+COLORED = 4000
+"""Characters of a line up to which it is colored."""
 _TOKEN = re.compile(
     r'("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*)|(true|false|null)|([{}\[\],:]+)|(\s+|.)'
 )
@@ -31,7 +31,7 @@ def readable(value: Json) -> str:
     return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", dump(value))
 
 
-def colour(line: str) -> list[Span]:
+def color(line: str) -> list[Span]:
     """Return a line with the styles of its tokens."""
     spans: list[Span] = []
     for found in _TOKEN.finditer(line):
@@ -65,10 +65,10 @@ class JsonText:
     def draw(self, x: int, y: int, width: int, height: int) -> Sequence[Line]:
         drawn: list[Line] = []
         for line in self.lines[y : y + height]:
-            if len(line) > COLOURED:
+            if len(line) > COLORED:
                 drawn.append([(("  " + line)[x : x + width], "text")])
             else:
-                drawn.append(without_start([("  ", ""), *colour(line)], x))
+                drawn.append(without_start([("  ", ""), *color(line)], x))
         return drawn
 
     def hit(self, x: int, y: int) -> None:

@@ -138,7 +138,7 @@ class RecordActions:
         def check(text: str) -> str | None:
             if not text.strip():
                 return "enter a name"
-            return "a record with this name exists" if text in taken else None
+            return "a record with this name already exists" if text in taken else None
 
         def act(store: Store, actor: str, name: str) -> Record:
             from torc_tui.store.user_data import Author
@@ -160,7 +160,7 @@ class RecordActions:
                     then=lambda record: host.select_when_listed(record["id"]),
                 )
 
-        about = "its name; the value is null until it is written"
+        about = "the name of the record; its value is null until it is written"
         host.torc.push(Ask("New record", help=about, check=check), take)
 
     def _change(self, action: UserAction) -> None:

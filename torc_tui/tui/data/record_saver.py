@@ -102,7 +102,7 @@ class RecordSaver:
             screen.refuse(found)
             return
         if not found.changes:
-            screen.torc.notify("nothing changed")
+            screen.torc.notify("no changes")
             return
         record = screen.record
 
@@ -176,7 +176,7 @@ class RecordSaver:
             elif chosen == "theirs":
                 screen.take_theirs(clash)
 
-        title = f"{screen.record['name']} was written meanwhile"
+        title = f"{screen.record['name']} has changed"
         lines = _clash_lines(screen.record["version"], clash)
         screen.torc.push(Choice(title, lines, options), take)
 
@@ -200,8 +200,8 @@ def _clash_lines(begun_with: int, clash: Clash) -> list[Line]:
     theirs = clash.theirs
     lines: list[Line] = [
         [
-            (f"You began with version {begun_with}. ", "text"),
-            (f"Version {theirs['version']} was written ", "text"),
+            (f"You edited version {begun_with}. ", "text"),
+            (f"Version {theirs['version']} was saved ", "text"),
             *written(theirs),
         ],
         [],

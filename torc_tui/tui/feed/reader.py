@@ -23,7 +23,7 @@ from torc_tui.tui.feed.source import Source
 T = TypeVar("T")
 ReadError = TorcError | OSError
 """Errors that a question may end with."""
-TOO_DEEP = "the value is nested too deep to be shown or compared"
+TOO_DEEP = "the value is nested too deeply to be shown or compared"
 """Why a question about user data ended with a RecursionError."""
 Failed = Callable[[ReadError], None]
 

@@ -18,6 +18,7 @@ from torc_tui.tui.frame.keymap import KeyMap
 from torc_tui.tui.look.status_icons import Sign
 from torc_tui.tui.look.text_layout import Line, Span, bar, sanitize, shares, width_of
 from torc_tui.tui.widgets.painted import Painted, Zones, joined
+from torc_tui.wording import count
 
 Item = tuple[int, Line]
 """A part of the header with its importance; 0 is never left out."""
@@ -89,7 +90,7 @@ def _condition(state: HeaderState, width: int) -> list[Item]:
     if state.read_only:
         items.append((3, [("read-only", "warning")]))
     if state.watches:
-        items.append((5, [(f"◆ {state.watches} watched", "accent")]))
+        items.append((5, [(f"◆ {count(state.watches, 'notification')}", "accent")]))
     if state.state is not None:
         sign = state.state
         items.append((0 if width >= 30 else 1, [(f"{sign.sign} {sign.word}", sign.style)]))

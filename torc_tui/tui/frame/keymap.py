@@ -52,8 +52,9 @@ class KeyMap:
                 taken = [where for where in command.where if (where, key) in self._table]
                 if taken and command.id in self.changes:
                     other = self._table[taken[0], key]
+                    where = CONTEXTS[taken[0]].lower()
                     self.conflicts.append(
-                        f"{key}: both {command.id} and {other.id} in {CONTEXTS[taken[0]].lower()}"
+                        f"{key} is assigned to both {command.id} and {other.id} ({where})"
                     )
                     continue
                 places = [where for where in command.where if where not in taken]
@@ -112,7 +113,7 @@ def parse(text: str, file: str = FILE) -> KeyMap:
     preset = values.get("preset", "default")
     if preset not in PRESETS:
         raise SettingsError(
-            f"{file}: no preset {preset!r}", hint=f"there are {' and '.join(PRESETS)}"
+            f"{file}: unknown preset {preset!r}", hint=f"use {' or '.join(PRESETS)}"
         )
     changes: dict[str, tuple[str, ...]] = {}
     keys = values.get("keys", {})
@@ -122,11 +123,12 @@ def parse(text: str, file: str = FILE) -> KeyMap:
         if name not in BY_ID:
             near = difflib.get_close_matches(name, BY_ID, 1)
             raise SettingsError(
-                f"{file}: no command {name!r}", hint=f"did you mean {near[0]}?" if near else None
+                f"{file}: unknown command {name!r}",
+                hint=f"did you mean {near[0]}?" if near else None,
             )
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list) or not all(isinstance(key, str) for key in listed):
-            raise SettingsError(f"{file}: the keys of {name} must be a text or a list of texts")
+            raise SettingsError(f"{file}: the keys of {name} must be a string or a list of strings")
         changes[name] = tuple(listed)
     keymap = KeyMap(preset, changes)
     if keymap.conflicts:

@@ -159,7 +159,7 @@ class GraphPane(Pane):
         picture.selected = node
         if node is not None:
             box = picture.drawing.box(node)
-            self.canvas.centre_on(box.x + box.w // 2, box.y + box.h // 2)
+            self.canvas.center_on(box.x + box.w // 2, box.y + box.h // 2)
         self.canvas.redraw()
 
     def on_line_canvas_hit(self, event: LineCanvas.Hit) -> None:

@@ -26,7 +26,7 @@ KEPT = 5000
 COLUMNS = (
     Column("seq", "#", 7, minimum=5, importance=4, align="right"),
     Column("time", "time", 12, importance=1),
-    Column("kind", "what", 22, minimum=12, importance=0),
+    Column("kind", "event", 22, minimum=12, importance=0),
     Column("job", "job", 20, minimum=10, importance=2, grow=1),
     Column("data", "details", 30, minimum=10, importance=3, grow=2, sortable=False),
     Column("actor", "by", 14, minimum=8, importance=5),
@@ -138,7 +138,7 @@ class HistoryPane(Pane):
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
         self.rows = EventRows()
-        self.table = VirtualTable(self.rows, empty="no event of this job yet")
+        self.table = VirtualTable(self.rows, empty="no events of this job yet")
         self.shows = 0
 
     def compose(self) -> ComposeResult:

@@ -83,14 +83,14 @@ class FilterController:
         from torc_tui.views.job_filter import compile_filter
 
         rows, line = self._model.rows, self.line
-        filtered = f"no job matches: {self._show_all_key()} shows all"
+        filtered = f"no job matches; {self._show_all_key()} shows all"
         self._table.empty = filtered if text.strip() else "no jobs"
         if not text.strip():
             rows.filter(None)
             line.say(())
             return True
         if self.graph is None and _NEEDS_GRAPH.search(text):
-            line.say([(" reading the dependencies … ", "muted")])
+            line.say([(" loading the dependencies … ", "muted")])
             self._ask_graph(self._take_graph)
             return False
         context = self._context()

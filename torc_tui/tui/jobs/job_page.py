@@ -11,7 +11,7 @@ from torc_tui.status import HELD, TROUBLED, UNSUCCESSFUL, JobStatus
 from torc_tui.tui.jobs.job_groups import JobGroup
 from torc_tui.tui.jobs.page import (
     LABEL,
-    NEIGHBOURS,
+    NEIGHBORS,
     Details,
     Page,
     Record,
@@ -55,7 +55,7 @@ class JobFacts(NamedTuple):
 
 
 def attention(status: JobStatus) -> tuple[bool, int]:
-    """Return the sort key of neighbours: those that need attention come first."""
+    """Return the sort key of neighbors: those that need attention come first."""
     return status not in TROUBLED | UNSUCCESSFUL, MOST_TELLING.index(status)
 
 
@@ -66,16 +66,14 @@ def job_page(facts: JobFacts, width: int) -> Page:
     out.add(*_reasons(facts.reasons, width))
     out.add(*_stale(facts.stale, width))
     if details is not None and details.stderr_tail and job.status in TROUBLED:
-        out.add(heading("End of its standard error"))
+        out.add(heading("End of standard error"))
         out.add(*([("  ", ""), (line, "stderr")] for line in details.stderr_tail), [])
     out.add(*_run(facts))
     out.add(*usage_table(job, facts.requirement, details, facts.now, width))
     if details is not None:
         out.add(*attempts_table(details.results, width))
-        _add_neighbours(
-            out, "Dependencies", details.before, details.before_count, facts.jobs, width
-        )
-        _add_neighbours(out, "Dependents", details.after, details.after_count, facts.jobs, width)
+        _add_neighbors(out, "Dependencies", details.before, details.before_count, facts.jobs, width)
+        _add_neighbors(out, "Dependents", details.after, details.after_count, facts.jobs, width)
         out.add(*_reads_and_writes(details.io, width))
         out.add(*_command(details.record, width))
     return out.fit(width - 1)
@@ -159,7 +157,7 @@ def _process(job: Job, details: Details, gpus: Mapping[str, int]) -> list[Line]:
         names = ", ".join(
             _device(uuid, share, memory, gpus) for uuid, share, memory in allocation[2]
         )
-        lines.append(labeled("GPUs" if running else "had GPUs", (names, "accent")))
+        lines.append(labeled("GPUs" if running else "used GPUs", (names, "accent")))
     return lines
 
 
@@ -170,10 +168,10 @@ def _device(uuid: str, share: int, memory: int, gpus: Mapping[str, int]) -> str:
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
-# -- neighbours, data and command ------------------------------------------------------------------
+# -- neighbors, data and command ------------------------------------------------------------------
 
 
-def _add_neighbours(
+def _add_neighbors(
     out: Page,
     title: str,
     listed: Sequence[Dependency],
@@ -192,9 +190,9 @@ def _add_neighbours(
     if 1 < count == len(listed):
         about = "  " + ", ".join(f"{number} {status.word}" for status, number in counts.items())
     out.add(heading(f"{title} ({count})", (about, "faint")))
-    longest = max(width_of(sanitize(one.name)) for _, one in now[:NEIGHBOURS])
+    longest = max(width_of(sanitize(one.name)) for _, one in now[:NEIGHBORS])
     room = max(8, min(longest, width - 30))
-    for status, one in now[:NEIGHBOURS]:
+    for status, one in now[:NEIGHBORS]:
         sign = STATUS[status]
         via = "" if one.via is None else f"  by {sanitize(one.via)}"
         out.add_link(
@@ -207,8 +205,8 @@ def _add_neighbours(
                 (via, "faint"),
             ],
         )
-    if count > NEIGHBOURS:
-        out.add(more_line(count - NEIGHBOURS))
+    if count > NEIGHBORS:
+        out.add(more_line(count - NEIGHBORS))
     out.add([])
 
 
@@ -217,7 +215,7 @@ def _reads_and_writes(io: Mapping[str, Sequence[str]], width: int) -> list[Line]
     for label, names in io.items():
         if names:
             lines += wrapped(label, listed(names, 8), width)
-    return [heading("Reads and writes"), *lines, []] if lines else []
+    return [heading("Files and user data"), *lines, []] if lines else []
 
 
 def _command(record: Record, width: int) -> list[Line]:
@@ -262,7 +260,7 @@ def group_page(
     if durations is not None and durations.count:
         spread = f" ± {elapsed(durations.deviation)}" if durations.count > 2 else ""
         mean = (elapsed(durations.mean) + spread, "text")
-        out.add([], heading("Time"), labeled("on average", mean))
+        out.add([], heading("Time"), labeled("mean", mean))
     if use:
         out.add([], *group_table(use, width))
     for status in (*sorted(TROUBLED), JobStatus.RUNNING):
@@ -293,7 +291,7 @@ def _add_jobs(
     sign, number = STATUS[status], group.counts[status]
     out.add([], heading(f"{sign.word.capitalize()} ({number})"))
     members = (jobs[job_id] for job_id in group.jobs if job_id in jobs)
-    found = list(islice((job for job in members if job.status is status), NEIGHBOURS))
+    found = list(islice((job for job in members if job.status is status), NEIGHBORS))
     room = max((width_of(sanitize(job.name)) for job in found), default=8)
     for job in found:
         name = fit(sanitize(job.name), max(8, min(room, width - 30)))

@@ -62,8 +62,10 @@ def _run_shell(torc: AppPort, setting: JobSetting) -> None:
     shell = torc.environ.get("SHELL") or "/bin/sh"
     name, command = ascii(setting.name)[1:-1], ascii(setting.command)[1:-1]
     command = command.replace("\\n", "\n  ").replace("\\'", "'")
-    banner = f"\nDirectory, variables and devices of {name}. Its command:\n\n"
-    banner += f"  {command}\n\nexit returns to torc.\n\n"
+    banner = (
+        f"\nShell with the directory, environment and devices of {name}. Command of the job:\n\n"
+    )
+    banner += f"  {command}\n\nType exit to return to torc.\n\n"
     where = setting.directory
     try:
         run_program(

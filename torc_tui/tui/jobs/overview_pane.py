@@ -1,4 +1,4 @@
-"""The page about the selected job or group, with links to its neighbours."""
+"""The page about the selected job or group, with links to its neighbors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STDERR_LINES = 6
 REREAD = 5000
 """Jobs of a group whose use of resources is read again while they run."""
 READ = 200
-"""Neighbours that are read, for the counts of their statuses."""
+"""Neighbors that are read, for the counts of their statuses."""
 
 
 class LinkedText(TextDrawing):
@@ -243,7 +243,7 @@ class OverviewPane(Pane):
             width=width,
         )
 
-    # -- going to neighbours -----------------------------------------------------------------------
+    # -- going to neighbors -----------------------------------------------------------------------
 
     def handlers(self) -> Mapping[str, Handler]:
         return {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LABEL = 12
 """Cells of a label."""
-NEIGHBOURS = 12
+NEIGHBORS = 12
 """Jobs that a list on the page names."""
 
 Record = Mapping[str, Any]

@@ -35,7 +35,7 @@ class RecordPane(Pane):
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
         self.rows = ListRows(self.COLUMNS, self.cell, lambda record, column: record.get(column))
-        self.table = VirtualTable(self.rows, empty="reading …")
+        self.table = VirtualTable(self.rows, empty="loading …")
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -145,6 +145,8 @@ class FilesPane(RecordPane):
                 return (size(value) if value is not None else "", "muted")
             case "st_mtime":
                 return (
-                    (moment(value), "faint") if value is not None else ("not seen yet", "warning")
+                    (moment(value), "faint")
+                    if value is not None
+                    else ("not recorded yet", "warning")
                 )
         return (str(value or ""), "text" if column == "name" else "muted")

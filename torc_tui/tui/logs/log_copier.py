@@ -57,7 +57,7 @@ def open_pager(torc: AppPort, streams: Sequence[Stream]) -> None:
     words = _pager(torc.environ.get("PAGER") or "")
     if shutil.which(words[0]) is None:
         raise TorcError(f"pager {words[0]!r} not found", hint="set PAGER")
-    # less shows colours by -R, and every other sequence in caret notation.
+    # less shows colors by -R, and every other sequence in caret notation.
     environ = {**torc.environ, "LESS": torc.environ.get("LESS") or "-R"}
     run_program(torc, [*words, *paths], f"the pager {words[0]!r}", "set PAGER", environ=environ)
 

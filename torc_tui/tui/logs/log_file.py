@@ -5,7 +5,7 @@ and `after` work by byte offset, at once); numbers of lines need the index, one 
 block of 256 KiB, which grows by `advance`. A line is cut at ``limit`` bytes. A file that shrank or
 was replaced is read from its start again. Offsets are those of line starts.
 
-Never: decoding and colours (`views.ansi`), and reading without a request.
+Never: decoding and colors (`views.ansi`), and reading without a request.
 """
 
 from __future__ import annotations

@@ -241,7 +241,7 @@ class LogPane(Pane):
 
     def _choose_attempt(self) -> None:
         if len(self.attempts) < 2:
-            text = "there is only one attempt" if self.attempts else "the job never started"
+            text = "there is only one attempt" if self.attempts else "the job has not started"
             self.torc.notify(text, severity="warning")
             return
         rows = [_attempt_row(one) for one in reversed(self.attempts)]

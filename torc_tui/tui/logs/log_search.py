@@ -89,10 +89,8 @@ class LogSearch(Overlay[LogHit]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = "Search the logs of all jobs"
-            box.border_subtitle = "⏎ searches, then goes there · esc"
-            yield Input(
-                self.grep.pattern, placeholder="words to look for, then enter", compact=True
-            )
+            box.border_subtitle = "⏎ searches, then opens the line · esc closes"
+            yield Input(self.grep.pattern, placeholder="text to search for", compact=True)
             yield Words([[("", "")]], id="said")
             yield self.table
 
@@ -124,9 +122,9 @@ class LogSearch(Overlay[LogHit]):
     def _tell(self) -> None:
         grep = self.grep
         if grep.asking:
-            said: Line = [("reading the list of logs …", "muted")]
+            said: Line = [("listing the logs …", "muted")]
         elif not grep.pattern:
-            said = [("the newest log of every job; lower case finds any case", "faint")]
+            said = [("searches the newest log of every job; lower case matches any case", "faint")]
         else:
             said = _progress(grep)
         self.query_one("#said", Words).set([said])
@@ -192,7 +190,7 @@ def _progress(grep: LogGrep) -> Line:
         jobs = count(len(grep.jobs), "job")
         said: list[Span] = [(f"{count(grep.total, 'line')} in {jobs}", "accent")]
     else:
-        said = [("no hit", "warning") if grep.done else ("no hit yet", "muted")]
+        said = [("no matches", "warning") if grep.done else ("no matches yet", "muted")]
     if not grep.done:
         said.append((f" · {searched} searched · esc stops", "muted"))
     if grep.total > len(grep.hits):

@@ -54,9 +54,9 @@ def state_items(log: ShownLog) -> list[Item]:
     if window.lines:
         items.append((2, [(position(log.scroll), "text")]))
     if any(window.gone):
-        items.append((1, [("file deleted, this is what was read", "error")]))
+        items.append((1, [("file deleted; showing what was read before", "error")]))
     elif window.generation:
-        items.append((3, [("the file was written again from its start", "warning")]))
+        items.append((3, [("the file was rewritten from its start", "warning")]))
     return [*items, *_search_items(log.scroll)]
 
 
@@ -142,7 +142,7 @@ def _search_items(scroll: LogScroll) -> list[Item]:
         return [(1, [(found.error, "error")])]
     more = "" if found.done else f" … {found.share:.0%}"
     if not found.total:
-        text = f"nothing found for {pattern}" if found.done else f"searching{more}"
+        text = f"no match for {pattern}" if found.done else f"searching{more}"
         return [(1, [(text, "warning")])]
     rank = f"{found.rank + 1:,} of " if found.rank >= 0 else ""
     hits = "" if rank else " hit" if found.total == 1 else " hits"
@@ -158,7 +158,7 @@ def never_started(job: Job, reasons: Sequence[Span]) -> list[Line]:
     first: Line = [
         ("no log: ", "muted"),
         (sanitize(job.name), "strong"),
-        (" never started, it is ", "muted"),
+        (" has not started: ", "muted"),
         (f"{sign.sign} {sign.word}", sign.style),
     ]
     return [first, *([span] for span in reasons[:REASONS])]
@@ -186,7 +186,7 @@ def no_lines(log: ShownLog, attempt: AttemptLog, only_one: bool, width: int) -> 
 
 
 def _nothing_written(log: ShownLog, attempt: AttemptLog) -> list[Line]:
-    text = "nothing written yet"
+    text = "no output yet"
     if attempt.status not in HELD:
         names = [stream.name for stream in log.streams]
         both = "stdout and stderr" if names == ["combined"] else " or ".join(names)
@@ -200,15 +200,15 @@ def _nothing_written(log: ShownLog, attempt: AttemptLog) -> list[Line]:
 
 def _no_files(log: ShownLog, attempt: AttemptLog, width: int) -> list[Line]:
     if attempt.deleted:
-        text = "its output was deleted: it succeeded, and delete_on_success is set"
+        text = "the output was deleted: the job completed, and delete_on_success is set"
         return [[(text, "muted")]]
     if attempt.status is JobStatus.PENDING:
-        return [[("it is starting", "muted")]]
-    lines: list[Line] = [[("its files are not here:", "muted")]]
+        return [[("the job is starting", "muted")]]
+    lines: list[Line] = [[("log files not found:", "muted")]]
     for stream in log.streams:
         lines += broken(stream.path, width, "text")
     if attempt.hostname:
-        lines.append([(f"it ran on {attempt.hostname}", "muted")])
+        lines.append([(f"the job ran on {attempt.hostname}", "muted")])
     return lines
 
 

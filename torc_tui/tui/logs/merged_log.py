@@ -22,7 +22,7 @@ from torc_tui.tui.logs.log_file import Change, LogFile, LogLine
 
 HEADING = -1
 """The offset of the heading of a piece."""
-AS_IT_CAME = "from here on in the order in which it came"
+AS_IT_CAME = "from here on in order of arrival"
 LAST = 4096
 """Of a line that overwrites itself (a bar of progress) so much of the end is shown."""
 PIECES = 20_000
@@ -271,7 +271,7 @@ class MergedLog:
         for number in full:
             name = self.streams[number].name
             others = " and ".join(self.streams[other].name for other in full if other != number)
-            heading = f"{name} · its order to {others} is not known" if others else ""
+            heading = f"{name} · order relative to {others} unknown" if others else ""
             self._add(Piece(number, 0, self.files[number].size, 0, heading))
 
     def _add(self, piece: Piece) -> None:

@@ -1,6 +1,6 @@
 """The icons of the app: every state as an icon, a word and the name of a style. Pure.
 
-Invariant: a state is never shown by colour alone, and every icon is one cell wide.
+Invariant: a state is never shown by color alone, and every icon is one cell wide.
 """
 
 from __future__ import annotations

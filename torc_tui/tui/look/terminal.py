@@ -34,8 +34,8 @@ def is_remote(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
 
 
-def colours(environ: Mapping[str, str]) -> int:
-    """Return the number of colours: 0 (NO_COLOR), 16, 256 or 1 << 24."""
+def colors(environ: Mapping[str, str]) -> int:
+    """Return the number of colors: 0 (NO_COLOR), 16, 256 or 1 << 24."""
     if environ.get("NO_COLOR"):
         return 0
     if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):

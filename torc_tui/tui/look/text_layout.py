@@ -156,7 +156,7 @@ def shares(parts: Sequence[tuple[int, str]], width: int) -> list[Span]:
     """Return a bar of ``width`` cells divided by counts.
 
     Every count above zero is visible while there is room. The style ``bar-rest`` stands for what is
-    to come, and differs without colours too.
+    to come, and differs without colors too.
     """
     total = sum(count for count, _ in parts)
     if total <= 0 or width <= 0:

@@ -1,7 +1,7 @@
 """The themes, and the palette that each gives to the app's own widgets. Pure.
 
 Models and widgets use *names* of styles (``failed``, ``accent bold``); only a ``Palette`` knows
-colours. A name consists of words of the palette and the attributes bold, dim, italic, underline,
+colors. A name consists of words of the palette and the attributes bold, dim, italic, underline,
 reverse and strike.
 """
 
@@ -32,15 +32,15 @@ _ATTRIBUTES = {
 class Palette:
     """The Rich styles of one theme by name.
 
-    ``colours`` maps names to ``foreground`` or ``foreground on background`` (hex or ANSI names, as
+    ``colors`` maps names to ``foreground`` or ``foreground on background`` (hex or ANSI names, as
     Rich reads them, with attributes). ``stripe`` styles lie *under* the cells of a row (cursor,
     match).
     """
 
-    def __init__(self, name: str, colours: Mapping[str, str]) -> None:
+    def __init__(self, name: str, colors: Mapping[str, str]) -> None:
         self.name = name
         self._styles: dict[str, Style] = {"": Style.null()}
-        for key, value in colours.items():
+        for key, value in colors.items():
             self._styles[key] = Style.parse(value)
 
     def __call__(self, name: str) -> Style:
@@ -55,7 +55,7 @@ class Palette:
 
 
 def _palette(name: str, ink: Mapping[str, str]) -> Palette:
-    """Return a palette made from the colours of a theme."""
+    """Return a palette made from the colors of a theme."""
     g = ink.__getitem__
     return Palette(
         name,
@@ -105,7 +105,7 @@ _DAY = {
     "danger": "bold #ffffff on #b3312c", "button": "bold #ffffff on #8a5a00",
 }  # fmt: skip
 
-# Colours by Okabe and Ito, which people with color vision deficiencies can distinguish.
+# Colors by Okabe and Ito, which people with color vision deficiencies can distinguish.
 _SAFE = {
     **_NIGHT, "accent": "#f0e442", "info": "#56b4e9", "success": "#009e73", "warning": "#e69f00",
     "error": "#ff7847", "violet": "#cc79a7", "orange": "#e69f00", "pending": "#7da7e0",
@@ -114,7 +114,7 @@ _SAFE = {
 }  # fmt: skip
 
 _TURNED = "reverse not dim default on default"
-"""No background fits all 16 colours, so the row is reversed; words still name the states."""
+"""No background fits all 16 colors, so the row is reversed; words still name the states."""
 
 _SIXTEEN = {
     "text": "default", "strong": "default", "muted": "bright_black", "faint": "bright_black",
@@ -186,9 +186,9 @@ def _theme(
     )
 
 
-def _ansi(name: str, *, colours: bool) -> Theme:
-    def pick(colour: str) -> str:
-        return colour if colours else "ansi_default"
+def _ansi(name: str, *, colors: bool) -> Theme:
+    def pick(color: str) -> str:
+        return color if colors else "ansi_default"
 
     return Theme(
         name=name,
@@ -226,23 +226,23 @@ THEMES: tuple[Theme, ...] = (
     _theme("torc-night", _NIGHT, "#14181d", "#191e25", dark=True),
     _theme("torc-day", _DAY, "#f6f4ee", "#efece5", dark=False),
     _theme("torc-safe", _SAFE, "#14181d", "#191e25", dark=True),
-    _ansi("torc-16", colours=True),
-    _ansi("torc-mono", colours=False),
+    _ansi("torc-16", colors=True),
+    _ansi("torc-mono", colors=False),
 )
 
 
 def palette_for(theme: Theme) -> Palette:
-    """Return the palette of one of our themes, or one made from the colours of another theme."""
+    """Return the palette of one of our themes, or one made from the colors of another theme."""
     own = PALETTES.get(theme.name)
     if own is not None:
         return own
     if theme.ansi:
         palette = PALETTES["torc-16"]
     else:
-        colours = theme.to_color_system().generate()
+        colors = theme.to_color_system().generate()
 
         def pick(key: str, fallback: str) -> str:
-            value = colours.get(key) or fallback
+            value = colors.get(key) or fallback
             try:
                 return Color.parse(value.split()[0]).hex6
             except ValueError:
@@ -271,7 +271,7 @@ def palette_for(theme: Theme) -> Palette:
 
 def choose(environ: Mapping[str, str], wanted: str | None = None) -> str:
     """Return the theme to start with; NO_COLOR and limited terminals override the choice."""
-    have = terminal.colours(environ)
+    have = terminal.colors(environ)
     if have == 0:
         return "torc-mono"
     if have == 16:

@@ -29,7 +29,7 @@ from torc_tui.wording import clock, gpu_label, sentence, size
 SHORTEST, LONGEST = 60.0, 300.0
 """Seconds that the histories show: all that is known, within these."""
 STYLES = ("info", "success", "accent", "json-literal", "json-number", "pending")
-"""Neighbouring jobs are told apart by a letter and one of these styles."""
+"""Neighboring jobs are told apart by a letter and one of these styles."""
 _ABOUT_ONE = frozenset({Kind.GPU_SILENT, Kind.GPU_BACK})
 """Notices about one GPU."""
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -105,7 +105,7 @@ class MachineSheet:
         cpu = f"{load:.0f} %" if load is not None else "…"
         used = 100 * host.memory_used / max(machine.memory, 1)
         memory = f"{size(host.memory_used)} of {size(machine.memory)}"
-        cpus = f"{held.num_cpus} of {self.capacity} held"
+        cpus = f"{held.num_cpus} of {self.capacity} allocated"
         if not self.roomy:
             graph = max(6, min(24, self.width - 52))
             for name, ring, now, said in (
@@ -114,7 +114,7 @@ class MachineSheet:
                     "mem",
                     self.machine.memory,
                     f"{used:.0f} %",
-                    f"{memory}, {size(held.memory)} held",
+                    f"{memory}, {size(held.memory)} allocated",
                 ),
             ):
                 shown = self.history(ring, graph, 1)[0]
@@ -137,7 +137,7 @@ class MachineSheet:
         other = [
             ("Memory ", "accent bold"),
             (memory, "strong"),
-            (f", {size(held.memory)} held", "muted"),
+            (f", {size(held.memory)} allocated", "muted"),
         ]
         self.add(*fit_line(title, room + 2), *fit_line(other, room))
         for one, two in zip(left, right, strict=True):
@@ -158,7 +158,7 @@ class MachineSheet:
         total = max(self.capacity, len(marks))
         cells: list[Span] = marks + [("·", "faint")] * (total - len(marks))
         free = total - len(marks)
-        self.add((" CPU slots ", "accent bold"), (f"{len(marks)} held, {free} free", "muted"))
+        self.add((" CPU slots ", "accent bold"), (f"{len(marks)} allocated, {free} free", "muted"))
         room = self.width - 2
         most = len(cells) if self.roomy else room
         for start in range(0, min(len(cells), most), room):
@@ -191,7 +191,7 @@ class MachineSheet:
             self._gpu(state)
         for uuid, index in known.items():
             if uuid not in here and host.sees_gpus:
-                self.add((f" GPU {index} ✖ does not answer ", "error"), (f"({uuid})", "faint"))
+                self.add((f" GPU {index} ✖ does not respond ", "error"), (f"({uuid})", "faint"))
 
     def _gpu(self, state: GpuState) -> None:
         gpu = state.gpu
@@ -249,12 +249,12 @@ class MachineSheet:
     def _holders(self) -> None:
         holdings = self.host.holdings
         if not holdings:
-            self.add((" no job holds anything here", "faint"))
+            self.add((" no job uses this machine", "faint"))
             return
         index = {gpu.uuid: gpu.index for gpu in self.host.machine.gpus}
         workflows = len({one.workflow_id for one in holdings}) > 1
         name = max(12, self.width - 47 - (8 if workflows else 0))
-        head = f"   {'held by':<{name}} {'CPUs':>5} {'memory':>9} {'GPUs':<14} {'time':>9}"
+        head = f"   {'job':<{name}} {'CPUs':>5} {'memory':>9} {'GPUs':<14} {'time':>9}"
         self.add((head + ("  workflow" if workflows else ""), "head"))
         for one in holdings:
             if one.workflow_id == self.workflow_id:
@@ -276,4 +276,4 @@ class MachineSheet:
         for one in self.machine.elsewhere:
             gpus = f", {len(one.gpus)} GPUs" if one.gpus else ""
             text = f" on {sanitize(one.hostname)}: {one.num_cpus} CPUs, {size(one.memory)}{gpus}"
-            self.add((text, "muted"), (" (its load cannot be seen from here)", "faint"))
+            self.add((text, "muted"), (" (load unknown)", "faint"))

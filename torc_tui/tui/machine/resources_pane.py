@@ -22,7 +22,7 @@ class ResourcesPane(Pane):
 
     def __init__(self, host: PaneHost) -> None:
         super().__init__(host)
-        self.canvas = LineCanvas(empty="reading …")
+        self.canvas = LineCanvas(empty="loading …")
 
     def compose(self) -> ComposeResult:
         yield self.canvas

@@ -14,7 +14,7 @@ from torc_tui.tui.look.text_layout import Span, line_width, sanitize
 from torc_tui.wording import size
 
 OWN, RESERVED, OTHERS, FREE = ("█", "bar"), ("▒", "accent"), ("×", "warning"), ("░", "bar-rest")
-"""The parts of a memory bar; each has a sign of its own, since colour alone must tell nothing."""
+"""The parts of a memory bar; each has a sign of its own, since color alone must tell nothing."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -71,7 +71,9 @@ def memory_words(state: GpuState, *, short: bool = False) -> str:
     assert gpu is not None
     if state.limitless:
         share = 1.0 if state.wholes else state.share / 1000
-        return f"{share:g} held" if short or not gpu.virtual else f"virtual, {share:g} held"
+        return (
+            f"{share:g} allocated" if short or not gpu.virtual else f"virtual, {share:g} allocated"
+        )
     free = gpu.memory if gpu.memory_free is None else gpu.memory_free
     if short:
         return f"{(gpu.memory - free) / (1 << 30):.0f}/{size(gpu.memory)}"

@@ -285,7 +285,7 @@ class TorcApp(App[int]):
 
     def tell_when_ended(self, key: Hashable, watch: Watch) -> None:
         watched = self.watches.toggle(key, watch)
-        text = "you will be notified when it ends" if watched else "no notification any more"
+        text = "you will be notified when it finishes" if watched else "notification canceled"
         self.notify(f"{watch.title}: {text}")
 
     # -- the terminal ------------------------------------------------------------------------------

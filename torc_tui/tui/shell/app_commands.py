@@ -64,7 +64,7 @@ class AppCommands:
                 for at in range(0, len(part) or 1, width)
             ]
 
-        self._app.push(Reading("As a command", wrapped, copy=line))
+        self._app.push(Reading("Command line of the last action", wrapped, copy=line))
 
     def _palette(self) -> None:
         app, front = self._app, self._app.front()
@@ -103,7 +103,7 @@ class AppCommands:
         other = "vim" if app.keymap.preset == "default" else "default"
         app.keymap = KeyMap(other, app.keymap.changes)
         app.state.set("keys", other)
-        app.notify(f"keys: {other}")
+        app.notify(f"key preset: {other}")
         if (screen := app.front()) is not None:
             screen.show_keys()
 

@@ -31,7 +31,7 @@ from torc_tui.tui.widgets.overlay import Overlay, box_title
 from torc_tui.tui.widgets.table_model import Cell, Column, ListRows
 from torc_tui.tui.widgets.virtual_table import VirtualTable
 
-KEYS = "keys here"
+KEYS = "keys"
 """The entry of the list with the keys that work where help was asked for."""
 WIDEST = 100
 """Cells of a page, at most: longer lines are hard to read."""
@@ -95,7 +95,7 @@ def key_lines(here: Sequence[str], keymap: KeyMap, width: int) -> list[Line]:
         if not rows:
             continue
         listed.update(command.id for command in rows)
-        mark = "" if context in here else "  (not here)"
+        mark = "" if context in here else "  (not available here)"
         out += [[]] if out else []
         out.append([(CONTEXTS[context], "accent bold"), (mark, "faint")])
         for command in rows:
@@ -151,11 +151,11 @@ class HelpDialog(Overlay[None]):
         self.topic = topic
         columns = (Column("name", "topics", LIST - 4, minimum=8, grow=1, sortable=False),)
         self.rows = ListRows(columns, _topic_cell, lambda name, column: name)
-        self.table = VirtualTable(self.rows, empty="nothing found")
+        self.table = VirtualTable(self.rows, empty="no matches")
         self.table.can_focus = False
         self.canvas = LineCanvas()
         self.canvas.can_focus = False
-        self.field = Input(placeholder="search in all topics", compact=True)
+        self.field = Input(placeholder="search all topics", compact=True)
         self._width = 0
 
     def compose(self) -> ComposeResult:

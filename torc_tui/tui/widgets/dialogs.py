@@ -220,9 +220,9 @@ class Finder(Overlay[K], Generic[K]):
             Column("note", "", 10, importance=1, align="right", sortable=False),
         )
         self.rows = ListRows(columns, _found_cell, lambda record, column: None)
-        self.table = VirtualTable(self.rows, empty="nothing matches")
+        self.table = VirtualTable(self.rows, empty="no matches")
         self.table.can_focus = False
-        self.field = Input(placeholder="type to find", compact=True)
+        self.field = Input(placeholder="type to search", compact=True)
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height < 20, "-small")

@@ -102,7 +102,7 @@ class FilterLine(CommandNode, Horizontal):
         self,
         complete: Callable[[str], Sequence[str]] = lambda text: (),
         *,
-        placeholder: str = "words to look for",
+        placeholder: str = "words to search for",
         stays: bool = True,
     ) -> None:
         """Prepare the line; with ``stays``, it is shown as long as it has a text."""

@@ -129,7 +129,7 @@ class LineCanvas(CommandNode, ScrollView, FramePainter, can_focus=True):
         line = self._lines[y] if y < len(self._lines) else ()
         return paint(line, self.palette, base, width)
 
-    def centre_on(self, x: int, y: int) -> None:
+    def center_on(self, x: int, y: int) -> None:
         """Scroll a cell to the middle unless it is visible."""
         width, height = self.scrollable_content_region.size
         left, top = self.scroll_offset

@@ -1,4 +1,4 @@
-"""Two panes and a movable border between them; they can be turned, or one be maximised.
+"""Two panes and a movable border between them; they can be turned, or one be maximized.
 
 Input: two widgets, the ratio. Output: ``Changed`` when the user chose something to be kept.
 """
@@ -70,7 +70,7 @@ class Split(Container):
     """
 
     class Changed(Message):
-        """The user moved the border, turned the panes or maximised one."""
+        """The user moved the border, turned the panes or maximized one."""
 
     def __init__(
         self,

@@ -202,20 +202,20 @@ def _exported(path: str) -> Mapping[str, Any]:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SpecError(
-            Problem(f"cannot read it: {error.strerror}", file=path, kind="unreadable")
+            Problem(f"cannot read the file: {error.strerror}", file=path, kind="unreadable")
         ) from None
     except UnicodeDecodeError:
-        raise SpecError(Problem("this is not a text in UTF-8", file=path)) from None
+        raise SpecError(Problem("the file is not valid UTF-8", file=path)) from None
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SpecError(Problem(f"no JSON: {why_no_json(text, error)}", file=path)) from None
+        raise SpecError(Problem(f"invalid JSON: {why_no_json(text, error)}", file=path)) from None
     if not isinstance(found, dict) or "workflow" not in found:
         raise SpecError(
             Problem(
-                "this is not an exported workflow",
+                "not an exported workflow",
                 file=path,
-                hint="`torc workflows export` writes such",
+                hint="export one with `torc workflows export`",
             )
         )
     return found

@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from torc_tui.operations.jobs import Done
     from torc_tui.store.database import Store
 
-JOB_ACTIONS = {action.id: action for action in CATALOG if action.target is Target.JOBS}
+JOB_ACTIONS = {
+    action.id: action for action in CATALOG if action.target is Target.JOBS and action.contexts
+}
 Found = Selection[JobLike]
 LISTED = 8
 """Names in a question."""
@@ -171,7 +173,7 @@ class JobActions:
             return
         text = next(iter(found.refused.values()), "no job is selected")
         if len(found.refused) > 1:
-            text = f"cannot {action.verb} any of {len(found.refused)} jobs, such as: {text}"
+            text = f"cannot {action.verb} any of {len(found.refused)} jobs; for example: {text}"
         self._screen.torc.notify(text, severity="error")
 
     def _run(

@@ -165,7 +165,7 @@ class NewWorkflow(CoveringScreen):
         else:
             warnings = len(found.warnings) + len(found.never) + len(found.missing)
             more = [(f"   ⚠ {count(warnings, 'warning')}", "warning")] if warnings else []
-            fine = [("✔ can be created", "success bold"), ("   nothing is stored yet", "faint")]
+            fine = [("✔ valid", "success bold"), ("   nothing is created yet", "faint")]
             self.note.say(fine + more)
         self.show_keys()
 
@@ -184,7 +184,7 @@ class NewWorkflow(CoveringScreen):
         return {
             "back": self._back,
             "reload": self.look,
-            "maximise": lambda: self.panes.toggle_alone(self.focused),
+            "maximize": lambda: self.panes.toggle_alone(self.focused),
             "new-create": lambda: self._create(run=False),
             "new-run": lambda: self._create(run=True),
             "new-folder": self._toggle_folder,

@@ -83,7 +83,7 @@ class PathPicker(Vertical):
             lambda name, column: name,
         )
         self.table = VirtualTable(
-            self.rows, id="matches", empty="no folder and no workflow file has this name"
+            self.rows, id="matches", empty="no directory or workflow file matches"
         )
         self.table.can_focus = False
         self.field = PathField(
@@ -184,7 +184,7 @@ class PathPicker(Vertical):
 
 def _about(found: Matches) -> Line:
     known = bool(found.names) or found.is_folder
-    text = count(len(found.names), "match", "matches") if found.names else "nothing matches"
+    text = count(len(found.names), "match", "matches") if found.names else "no matches"
     if found.is_folder and not found.text.endswith("/") and found.text:
-        text = "a folder: tab opens it"
+        text = "a directory: tab opens it"
     return [(text, "muted" if known else "warning"), ("   tab completes", "faint")]

@@ -33,8 +33,10 @@ def summary(found: Preview, plan: Plan, target: str, width: int) -> list[Line]:
     for index, number in used.most_common(8):
         text = _requested(plan.requirements[index])
         out.append([(f"  {text}", "text"), (f"  × {number:,}", "faint")])
-    out += _section("Cannot run here", [text for text, _ in found.never], "warning", width)
-    out += _section("Missing files that no job writes", list(found.missing), "warning", width)
+    out += _section(
+        "Unschedulable on this machine", [text for text, _ in found.never], "warning", width
+    )
+    out += _section("Missing input files", list(found.missing), "warning", width)
     out += _section("Warnings", [_warning(one) for one in found.warnings], "text", width)
     return out
 
@@ -50,8 +52,8 @@ def _contents(plan: Plan, width: int) -> list[Line]:
     out += _counted("files", len(plan.files), entries.get("files"), width)
     out += _counted("user data", len(plan.user_data), entries.get("user_data"), width)
     if spec.failure_handlers:
-        about = "what to do when a job fails"
-        out += _field("handlers", str(len(spec.failure_handlers)), width, about)
+        about = "rules for failed jobs"
+        out += _field("on failure", str(len(spec.failure_handlers)), width, about)
     if spec.actions:
         out += _field("actions", str(len(spec.actions)), width)
     return out
@@ -90,7 +92,7 @@ def _section(title: str, lines: Sequence[str], style: str, width: int) -> list[L
 
 def _requested(requirement: ResourceRequirements) -> str:
     if requirement == DEFAULT_REQUIREMENTS:
-        return "nothing requested: counts as 1 CPU"
+        return "no requirements (counts as 1 CPU)"
     parts = [count(requirement.num_cpus, "CPU")]
     if requirement.memory is not None:
         parts.append(size(requirement.memory))

@@ -24,8 +24,8 @@ from torc_tui.wording import count
 
 PROBLEM_COLUMNS = (
     Column("line", "line", 5, minimum=4, importance=0, align="right"),
-    Column("message", "what is wrong", 40, minimum=20, importance=0, grow=3, sortable=False),
-    Column("hint", "what to do", 24, minimum=14, importance=1, grow=2, sortable=False),
+    Column("message", "problem", 40, minimum=20, importance=0, grow=3, sortable=False),
+    Column("hint", "hint", 24, minimum=14, importance=1, grow=2, sortable=False),
 )
 
 
@@ -171,6 +171,6 @@ def problem_line(problems: Sequence[Problem], shown: Problem | None) -> Line:
     """Return the number of problems, and the text of one of them."""
     number = count(len(problems), "problem")
     if shown is None:
-        return [(f"✖ {number}", "error bold"), ("   nothing is stored yet", "faint")]
+        return [(f"✖ {number}", "error bold"), ("   nothing is created yet", "faint")]
     text = shown.message + (f" — {shown.hint}" if shown.hint else "")
     return [(f"✖ {number}  ", "error bold"), (text, "text")]

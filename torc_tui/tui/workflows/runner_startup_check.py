@@ -72,8 +72,8 @@ class RunnerStartupCheck:
         how = f"exit {code}" if code > 0 else f"signal {-code}"
         end = log_tail(self.background.log, self.written)
         raise TorcError(
-            f"the runner ended at once ({how})",
-            hint="\n".join([*end, f"its log: {self.background.log}"]),
+            f"the runner ended immediately ({how})",
+            hint="\n".join([*end, f"log: {self.background.log}"]),
         )
 
 

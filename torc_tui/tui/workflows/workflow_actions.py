@@ -118,7 +118,7 @@ def start(torc: AppPort, workflow: Workflow) -> None:
             run(torc, workflow)
             return
         hosts = ", ".join(f"runner {one.id} on {one.hostname}" for one in runners)
-        about = [f"{hosts}: another one starts further jobs at the same time."]
+        about = [f"Active: {hosts}. Another runner starts further jobs at the same time."]
         title = f"{workflow.name} is already running. Start another runner?"
         confirm(torc, title, about, "Start another runner", lambda: run(torc, workflow))
 

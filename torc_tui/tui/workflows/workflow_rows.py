@@ -65,11 +65,13 @@ class WorkflowRows(ListRows):
     def nothing(self, key: Callable[[str], str]) -> str:
         """Return why no workflow is shown; ``key`` returns the key of a command."""
         if not self.records:
-            return f"no workflows yet: {key('workflow-new')} creates one from a file"
+            return f"no workflows yet; {key('workflow-new')} creates one from a file"
         if self.words:
-            return f"no workflow matches: {key('filter-clear')} shows all"
+            return f"no workflow matches; {key('filter-clear')} shows all"
         archived, everybody = key("archived"), key("all-users")
-        return f"no workflow here: {archived} shows archived ones, {everybody} those of all users"
+        return (
+            f"no workflow to show; {archived} shows archived ones, {everybody} those of all users"
+        )
 
     def _workflow_cell(self, workflow: Workflow, column: str, width: int) -> Cell:
         match column:

@@ -55,7 +55,7 @@ class WorkflowScreen(TorcScreen):
         super().__init__()
         self.workflow_id = workflow_id
         self.model = WorkflowModel(workflow_id, time.time())
-        self.table = JobTable(self.model.rows, empty="reading …")
+        self.table = JobTable(self.model.rows, empty="loading …")
         self.filter = FilterController(
             self.model,
             self.table,
@@ -64,7 +64,7 @@ class WorkflowScreen(TorcScreen):
             lambda job: self.torc.machine.gpus_of(job.id),
         )
         self.tabs = TabHost(self)
-        self.header = HeaderBar(HeaderState(title=f"workflow {workflow_id}", note="reading …"))
+        self.header = HeaderBar(HeaderState(title=f"workflow {workflow_id}", note="loading …"))
         self.split = Split(Side(self.filter.line, self.table, id="jobs-pane"), self.tabs)
         self.updates = WorkflowUpdates(self)
         self.dependencies = DependencyReader(self.model, self.updates.reasons_changed)
@@ -186,7 +186,7 @@ class WorkflowScreen(TorcScreen):
             **tab_handlers(self.tabs, self.choose_tab),
             "back": self.leave_pane,
             "reload": self.reload,
-            "maximise": lambda: self.split.toggle_alone(self.focused),
+            "maximize": lambda: self.split.toggle_alone(self.focused),
             "split-left": lambda: self.split.move(-SPLIT_STEP),
             "split-right": lambda: self.split.move(SPLIT_STEP),
             "split-turn": self.split.turn,

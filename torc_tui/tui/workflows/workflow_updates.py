@@ -183,7 +183,7 @@ def header_state(model: WorkflowModel, torc: AppPort) -> HeaderState:
     if not model.loaded:
         return HeaderState(
             title=f"workflow {model.workflow_id}",
-            note=model.gone or "reading …",
+            note=model.gone or "loading …",
             lost=torc.lost,
             read_only=torc.read_only,
         )

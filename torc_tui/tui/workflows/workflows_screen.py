@@ -35,9 +35,9 @@ class WorkflowsScreen(TorcScreen):
         self.rows = WorkflowRows()
         self.at = at
         """The workflow under the cursor once the workflows are read."""
-        self.header = HeaderBar(HeaderState(title="torc", note="reading …"))
+        self.header = HeaderBar(HeaderState(title="torc", note="loading …"))
         self.filter_line = FilterLine()
-        self.table = VirtualTable(self.rows, empty="reading …")
+        self.table = VirtualTable(self.rows, empty="loading …")
         self.workflow_actions = WorkflowActions(self)
 
     def compose(self) -> ComposeResult:
