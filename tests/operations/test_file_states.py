@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from torc_tui.lifecycle.fingerprint import DIRECTORY
-from torc_tui.operations.file_states import FileStates
+from torc_tui.lifecycle.fingerprint import DIRECTORY, FileState
+from torc_tui.operations.file_states import FileStates, is_cachable
 
 
 def hash_of(folder: Path) -> str | None:
@@ -86,3 +87,15 @@ def test_unreadable_directory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     if os.walk.__globals__.get("scandir") is not None:
         monkeypatch.setitem(os.walk.__globals__, "scandir", refuse)
     assert hash_of(folder) is None
+
+
+@pytest.mark.parametrize(
+    ("mtime", "ctime", "kept"),
+    [(-9, -9, True), (-1, -9, False), (-9, -1, False), (900, -9, True), (900, -1, False), (-9, 900, False)],
+    ids=["old", "modified", "changed", "set ahead", "just set ahead", "clock ahead"],
+)  # fmt: skip
+def test_the_hash_of_a_file_from_the_future_is_kept(mtime: int, ctime: int, kept: bool) -> None:
+    """Somebody has set its time: a change of the content would replace it."""
+    now = time.time_ns()
+    times = (now + mtime * 10**9, now + ctime * 10**9)
+    assert is_cachable(FileState(0, 7, 3, *times, "hash")) is kept

@@ -20,6 +20,7 @@ from torc_tui.wording import (
     size,
     two_sizes,
 )
+from torc_tui.wording.stale_sentences import word_diff
 
 GIB = 1 << 30
 
@@ -168,3 +169,28 @@ def test_canceled_sentence() -> None:
     assert canceled_sentence(because(Kind.CANCELED_BY_USER, actor="ann")) == "canceled by ann"
     because_of = because(Kind.DEPENDENCY, job="canceled by design", status="failed")
     assert canceled_sentence(because_of) == "canceled: canceled by design failed"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ("train --lr 0.1 --n 3", "train --lr 0.2 --n 3", "train --lr [-0.1-] {+0.2+} --n 3"),
+        ("a b c d e f g", "a b c d e f g h", "… e f g {+h+}"),
+        ("k a", "a", "[-k-] a"),
+        ("", "x", "{+x+}"),
+        ("a  b\nc", "a b c", "only white space"),
+        ("x " * 3000, "y", "too long to show"),
+    ],
+    ids=["words", "end", "start", "new", "spaces", "long"],
+)
+def test_word_diff(before: str, after: str, shown: str) -> None:
+    assert word_diff(before, after) == shown
+
+
+def test_a_file_that_looks_the_same() -> None:
+    """Size and time do not tell what has changed, so the sentence does."""
+    state = (6, 1_800_000_000.25)
+    reason = because(
+        Kind.INPUT_CHANGED, name="in", path="in", before=state, after=(6, state[1] + 0.5)
+    )
+    assert sentence(reason).endswith(", other content)") and "→" not in sentence(reason)

@@ -148,6 +148,8 @@ def headline(found: RerunPlan) -> str:
     """Return how many jobs are stale, and of how many that is not decided yet."""
     stale, total = len(found.certain), count(len(found.verdicts), "job")
     actions = f", {count(found.failed_actions, 'action')} failed" if found.failed_actions else ""
+    if found.unknown:
+        actions = f", {len(found.unknown)} unknown{actions}"
     if not found.stale:
         none = f"none of {total} is stale" if len(found.verdicts) != 1 else "the job is not stale"
         return none + actions

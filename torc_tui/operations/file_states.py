@@ -188,8 +188,13 @@ def _kind(path: str) -> tuple[str, os.stat_result | None]:
 
 
 def is_settled(state: FileState) -> bool:
-    """Return whether a change of the file from now on would show in its times."""
-    return max(state.mtime_ns, state.ctime_ns) < time.time_ns() - RACY_NS
+    """Return whether a change of the file from now on would show in its times.
+
+    A modification time in the future was set by somebody; the next change replaces it.
+    """
+    now = time.time_ns()
+    is_set = state.mtime_ns > now + RACY_NS
+    return max(state.ctime_ns, 0 if is_set else state.mtime_ns) < now - RACY_NS
 
 
 def is_cachable(state: FileState) -> bool:

@@ -22,6 +22,8 @@ def word_diff(before: str | None, after: str | None) -> str:
     pieces = changed_words(before or "", after or "")
     if pieces is None:
         return "too long to show"
+    if all(kind == "equal" for kind, _ in pieces):
+        return "only white space"
     shown: list[str] = []
     for place, (kind, words) in enumerate(pieces):
         if kind == "equal":
@@ -71,8 +73,10 @@ def _file(what: str) -> Callable[[Reason], str]:
     """Return the words for a file: what happened, and its size and time before and after."""
 
     def text(reason: Reason) -> str:
-        states = [_state(reason, one) for one in ("before", "after")]
-        told = " → ".join(state for state in states if state)
+        states = [state for one in ("before", "after") if (state := _state(reason, one))]
+        told = " → ".join(states)
+        if len(states) == 2 and states[0] == states[1]:
+            told = f"{states[0]}, other content"
         return f"{what.format(_named(reason))}{f' ({told})' if told else ''}"
 
     return text
