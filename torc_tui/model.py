@@ -96,6 +96,7 @@ class FileSpec:
     name: str
     path: str
     rerun_check: str | None = None
+    output_check: str | None = None
     report: Mapping[str, str] | None = None
     source: Source = NOWHERE
 

@@ -215,6 +215,26 @@ def test_on_lost(on_lost: str | None, lost: int, left: int, waits: bool) -> None
     assert (reruns_left(on_lost, lost), outlives_lease(on_lost)) == (left, waits)
 
 
+@pytest.mark.parametrize(
+    ("by_file", "require", "fails"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"out": True}, False, True),
+        ({"out": False}, True, False),
+    ],
+)
+def test_output_check_of_a_file(by_file: dict[str, bool], require: bool, fails: bool) -> None:
+    """The key of the file comes before that of the job and the workflow."""
+    facts = AttemptFacts(
+        unwritten_files=[("out", "out.txt")], require_written=require, written_files=by_file
+    )
+    found = outcome(exited(0), facts)
+    assert (found.status is S.FAILED) is fails
+    kinds = [found.reason.kind] if found.reason else [one.kind for one in found.warnings]
+    assert kinds == [Kind.FILES_NOT_WRITTEN]
+
+
 @pytest.mark.parametrize("require", [False, True])
 def test_failure_of_user_data(require: bool) -> None:
     """The reason of a success without its record names the record only where it is required."""

@@ -149,6 +149,18 @@ def holds(found: Sequence[tuple[Reason, int]]) -> list[str]:
     return lines
 
 
+def warnings(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return lines about jobs with warnings (job_id, name, warnings)."""
+    lines = [
+        f"warning: {job['name']} (job {job['job_id']}): {told}"
+        for job in jobs[:_LISTED]
+        for told in job["warnings"]
+    ]
+    if len(jobs) > _LISTED:
+        lines.append(f"and {len(jobs) - _LISTED} more jobs with warnings")
+    return lines
+
+
 def unicode() -> bool:
     """Return whether standard output can carry more than ASCII."""
     return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")

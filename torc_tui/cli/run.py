@@ -218,6 +218,7 @@ def record_of(report: RunReport, workflow: Workflow) -> dict[str, Any]:
         "message": report.message,
         "exec_time_s": round(report.exec_time, 3),
         "ignored": report.ignored,
+        "jobs_with_warnings": report.warned,
         "counts": {state.word: report.counts.get(state, 0) for state in JobStatus},
         "failed": report.failed,
         "failed_actions": report.failed_actions,
@@ -254,6 +255,8 @@ def _summary(report: RunReport, workflow: Workflow, *, is_idle: bool) -> str:
         counts.append(f"{count(len(report.failed_actions), 'action')} failed")
     if report.ignored:
         counts.append(f"{count(report.ignored, 'failure')} ignored")
+    if report.warned:
+        counts.append(f"{count(report.warned, 'job')} with warnings")
     if not is_idle:
         counts.append(f"in {duration(report.exec_time)}")
     return f"Workflow {workflow.id} ({workflow.name}) {_outcome(report)}: {', '.join(counts)}"

@@ -12,7 +12,8 @@ from torc_tui.cli.runners import print_absent
 from torc_tui.model import Workflow
 from torc_tui.status import SETTLED, UNSUCCESSFUL, JobStatus, WorkflowState, is_complete, number_of
 from torc_tui.store import runner_liveness, workflows
-from torc_tui.wording import count, duration, time_range
+from torc_tui.store.feed import warnings_by_job
+from torc_tui.wording import count, duration, sentence, time_range
 
 if TYPE_CHECKING:
     from torc_tui.operations.job_facts import Unschedulable
@@ -36,6 +37,11 @@ def status(call: Call) -> int:
         held = workflows.holds(conn, workflow.id)
         record["held_jobs"] = sum(number for _, number in held)
         record["suspended_jobs"] = workflows.suspended(conn, workflow.id)
+    warnings = warnings_by_job(call.store, workflow.id)
+    record["jobs_with_warnings"] = [
+        {"job_id": job_id, "name": name, "warnings": list(map(sentence, found))}
+        for (job_id, name), found in warnings.items()
+    ]
     if call.json:
         if absent:
             record["runners_not_alive"] = [reason.to_json() for reason in absent]
@@ -45,6 +51,8 @@ def status(call: Call) -> int:
     else:
         _print_status(workflow, record, stuck=all_of_them)
         for text in [*output.unschedulable(never), *output.holds(held)]:
+            output.line(f"  {text}")
+        for text in output.warnings(record["jobs_with_warnings"]):
             output.line(f"  {text}")
         print_absent(absent)
         if workflow.state is WorkflowState.FAILED:

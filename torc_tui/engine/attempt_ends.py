@@ -155,6 +155,11 @@ class AttemptEnds:
             on_timeout=maker.rule_at_end("on_timeout", job.options),
         )
 
+    def _written_files(self) -> dict[str, bool]:
+        """Return of which files the key ``output_check`` says whether they must be written."""
+        checks = self._maker.context.settings.get("file_output_check") or {}
+        return {name: check == "written" for name, check in checks.items()}
+
     def _request(self, flight: InFlight, usage: Usage) -> Request | None:
         """Return what the job requests, what it has used, and what this machine has."""
         requirements = self._maker.context.requirements.get(flight.job.requirement_id)
@@ -188,6 +193,7 @@ class AttemptEnds:
             missing_files=outputs.missing,
             unwritten_files=outputs.unwritten,
             require_written=flight.require_written,
+            written_files=self._written_files() if outputs.unwritten else {},
             missing_user_data=missing_data,
             require_user_data=context.require_user_data if require_data is None else require_data,
             use_pending_failed=context.use_pending_failed,

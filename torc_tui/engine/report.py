@@ -54,7 +54,8 @@ class RunReport:
     """How a run ended.
 
     The lists contain at most 1000 jobs each. ``message`` says why the run ended before its jobs.
-    ``ignored`` is how many of the jobs in ``counts`` did not succeed and count as if they had.
+    ``ignored`` is how many of the jobs in ``counts`` did not succeed and count as if they had,
+    ``warned`` how many have warnings.
     ``jobs_code`` is the exit code that follows from the jobs, without the failed actions.
     """
 
@@ -62,6 +63,7 @@ class RunReport:
     run_id: int
     counts: dict[JobStatus, int] = field(default_factory=dict)
     ignored: int = 0
+    warned: int = 0
     failed: list[dict[str, Any]] = field(default_factory=list)
     unschedulable: list[UnschedulableJob] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)

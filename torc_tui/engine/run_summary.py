@@ -29,6 +29,7 @@ from torc_tui.resources.gpus import without_gpus
 from torc_tui.status import RETRYABLE, JobStatus, WorkflowState, number_of
 from torc_tui.store import scheduling, sql, workflows
 from torc_tui.store.database import Store
+from torc_tui.store.feed import warnings_by_job
 
 ALL_JOBS = 1 << 30
 LISTED_JOBS = 1000
@@ -91,6 +92,7 @@ class RunSummary:
         if self._engine.shared.gone_reason:
             report.jobs_code = EXIT_UNSUCCESSFUL
             return report
+        report.warned = len(warnings_by_job(self._store, self._workflow_id))
         with self._store.read() as conn:
             report.counts = workflows.counts(conn, self._workflow_id)
             report.ignored = workflows.ignored(conn, self._workflow_id)

@@ -14,7 +14,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from torc_tui.lifecycle.failure_policy import (
@@ -105,7 +105,8 @@ class AttemptFacts:
 
     ``retries`` counts those used in this run. ``missing_files`` are (name, path) of declared
     outputs that do not exist, ``unwritten_files`` of those that exist and did not change;
-    ``missing_user_data`` are names of records that were not written.
+    ``written_files`` says of files by name whether that is a failure, ``require_written`` of the
+    others. ``missing_user_data`` are names of records that were not written.
     ``requested`` is what a user asked for: to cancel the job, to terminate it or, as READY, to
     rerun it. ``stop_codes`` are the exit codes of a job that died by the signals with which it was
     stopped; any other code is the job's own. ``reruns`` is how often the job may still be run again
@@ -122,6 +123,7 @@ class AttemptFacts:
     missing_files: Sequence[tuple[str, str]] = ()
     unwritten_files: Sequence[tuple[str, str]] = ()
     require_written: bool = False
+    written_files: Mapping[str, bool] = field(default_factory=dict)
     missing_user_data: Sequence[str] = ()
     require_user_data: bool = False
     use_pending_failed: bool = False
@@ -259,8 +261,13 @@ def _by_code(exited: Exited, facts: AttemptFacts) -> Outcome:
 def _missing_output(facts: AttemptFacts) -> Reason | None:
     if facts.missing_files:
         return because(Kind.MISSING_FILES, files=tuple(facts.missing_files))
-    if facts.unwritten_files and facts.require_written:
-        return because(Kind.FILES_NOT_WRITTEN, files=tuple(facts.unwritten_files), code=0)
+    unwritten = tuple(
+        one
+        for one in facts.unwritten_files
+        if facts.written_files.get(one[0], facts.require_written)
+    )
+    if unwritten:
+        return because(Kind.FILES_NOT_WRITTEN, files=unwritten, code=0)
     if facts.missing_user_data and facts.require_user_data:
         return because(Kind.MISSING_USER_DATA, names=tuple(facts.missing_user_data))
     return None

@@ -111,11 +111,19 @@ def _insert_workflow(
         conn.insert(sql.INSERT_WORKFLOW_TEXT, workflow_id=workflow_id, text=spec.text)
 
 
+FILE_SETTINGS = {
+    "rerun_check": "rerun_check",
+    "report": "report",
+    "file_output_check": "output_check",
+}
+"""Keys of files that are settings of the workflow, by the names of the files: setting -> key."""
+
+
 def _settings(spec: WorkflowSpec) -> dict[str, Json]:
     """Return the settings of a workflow, with the keys of its files that have no column."""
     found = dict(spec.settings)
-    for key in ("rerun_check", "report"):
-        values = ((file.name, getattr(file, key)) for file in spec.files)
+    for key, name in FILE_SETTINGS.items():
+        values = ((file.name, getattr(file, name)) for file in spec.files)
         if given := {name: value for name, value in values if value is not None}:
             found[key] = given
     return found

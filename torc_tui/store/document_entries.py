@@ -27,6 +27,7 @@ from torc_tui.model import (
     SlurmScheduler,
     UserDataSpec,
 )
+from torc_tui.store.creation import FILE_SETTINGS
 from torc_tui.store.encoding import dumps
 from torc_tui.workflow_file import checks
 from torc_tui.workflow_file.failure_keys import RULE
@@ -200,9 +201,9 @@ def _by_file(key: str) -> Key:
 
 workflow_settings = settings_by(
     {key: WORKFLOW.keys[key] for key in SETTINGS}
-    | {key: _by_file(key) for key in ("rerun_check", "report")}
+    | {setting: _by_file(key) for setting, key in FILE_SETTINGS.items()}
 )
-"""Check the settings of a workflow; ``rerun_check`` and ``report`` hold the keys of files."""
+"""Check the settings of a workflow, with those that hold keys of files."""
 
 
 _EXECUTION: dict[str, Key] = {

@@ -56,12 +56,26 @@ def warnings_of(store: Store, workflow_id: int, job_id: int) -> list[Reason]:
     return found
 
 
+def warnings_by_job(store: Store, workflow_id: int) -> dict[tuple[int, str], list[Reason]]:
+    """Return the warnings of the newest attempts of jobs that have ended, by id and name."""
+    found: dict[tuple[int, str], list[Reason]] = {}
+    with store.read() as conn:
+        rows = conn.rows(sql.JOB_WARNINGS, workflow_id=workflow_id, limit=MOST_WARNINGS)
+    for job_id, data, name in reversed(rows):
+        warning = decode(json.loads(data or "{}").get("message"))
+        if warning is not None and job_id:
+            found.setdefault((job_id, name), []).append(warning)
+    return found
+
+
 def event(row: sql.ListEventsRow) -> Event:
     """Return the record of a row."""
     workflow_id, seq, timestamp, kind, job_id, data, actor = row
     return Event(workflow_id, seq, timestamp, kind, job_id, json.loads(data) if data else {}, actor)
 
 
+MOST_WARNINGS = 1000
+"""Largest number of warnings that are read at once, the newest ones."""
 QUICKEST, SLOWEST = 0.002, 0.05
 """Seconds between two reads of SQLite's counter: right after an event, and without events."""
 BEHIND_NOTIFY = 1.0

@@ -133,6 +133,9 @@ def _from_3(raw: Any, dialect: str) -> None:
     raw.execute(
         "CREATE INDEX job_delayed ON job (workflow_id, not_before) WHERE not_before IS NOT NULL"
     )
+    raw.execute(
+        "CREATE INDEX event_warnings ON event (workflow_id, seq) WHERE kind = 'job_warning'"
+    )
     raw.execute("CREATE INDEX job_held ON job (workflow_id, family, hold_reason) WHERE held")
 
 

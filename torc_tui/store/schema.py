@@ -544,4 +544,5 @@ event = Table(
     Column("actor", Text),
     sqlite_with_rowid=False,
 )
+Index("event_warnings", event.c.workflow_id, event.c.seq, **_where(event.c.kind == "job_warning"))
 Index("event_by_job", event.c.job_id, **_where(event.c.job_id.is_not(None)))

@@ -619,7 +619,7 @@ class JobEndRow(NamedTuple):
     return_code: int | None
     started_at: float | None
     ended_at: float | None
-    reason: str | None
+    reason: Reason | None
 def JOB_END(*, job_id: int) -> JobEndRow: ...
 class JobGroupsRow(NamedTuple):
     input_files: int | None
@@ -687,6 +687,11 @@ class JobUseRow(NamedTuple):
 def JOB_USE(*, workflow_id: int) -> JobUseRow: ...
 def JOB_USE_IN_RUN(*, run_id: int, workflow_id: int) -> JobUseRow: ...
 def JOB_USE_OF_GROUP(*, workflow_id: int, group: str) -> JobUseRow: ...
+class JobWarningsRow(NamedTuple):
+    job_id: int | None
+    data: str | None
+    name: str
+def JOB_WARNINGS(*, workflow_id: int, limit: int) -> JobWarningsRow: ...
 def KEEP_ACTIONS(*, run_id: int, workflow_id: int) -> None: ...
 def KEEP_JOB(
     *, compute_node_id: int | None, output_dir: str | None, started_at: float | None, ended_at:

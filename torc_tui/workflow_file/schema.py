@@ -131,6 +131,7 @@ FILE = Table(
         "path": Key(nonempty),
         "identifier": Key(string),
         "rerun_check": Key(choice("content", "time", "never")),
+        "output_check": Key(choice("exists", "written")),
         "report": Key(report, "record", REPORT),
         **_EXPANDED,
     },

@@ -35,6 +35,13 @@ STATEMENTS: dict[str, tuple[object, ...]] = {
         "",
         "id last_seq",
     ),
+    "JOB_WARNINGS": (
+        "SELECT event.job_id, event.data, job.name FROM event JOIN job ON job.id = event.job_id "
+        "WHERE event.workflow_id = ?1 AND event.kind = 'job_warning' AND job.status IN (5, 6, 7, "
+        "8, 10) AND event.timestamp >= job.started_at ORDER BY event.seq DESC LIMIT ?2",
+        "workflow_id limit",
+        "job_id data:json name",
+    ),
     "LIST_EVENTS": (
         "SELECT event.workflow_id, event.seq, event.timestamp, event.kind, event.job_id, "
         "event.data, event.actor FROM event WHERE event.workflow_id = {workflow_id} AND "

@@ -15,6 +15,7 @@ SCHEMA = (
     "NULL, kind TEXT NOT NULL, job_id INTEGER, data TEXT, actor TEXT, PRIMARY KEY (workflow_id, "
     "seq) ) WITHOUT ROWID",
     "CREATE INDEX event_by_job ON event (job_id) WHERE job_id IS NOT NULL",
+    "CREATE INDEX event_warnings ON event (workflow_id, seq) WHERE kind = 'job_warning'",
     "CREATE TABLE file_group ( group_id INTEGER NOT NULL, file_id INTEGER NOT NULL, workflow_id "
     "INTEGER NOT NULL, PRIMARY KEY (group_id, file_id) ) WITHOUT ROWID",
     "CREATE INDEX file_group_by_file ON file_group (file_id)",

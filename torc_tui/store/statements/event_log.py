@@ -7,8 +7,18 @@ from typing import Any
 from sqlalchemy import Text, cast, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from torc_tui.store.schema import CHANNEL, counter, event, workflow
-from torc_tui.store.statements.terms import ByDialect, Paged, added, of_workflow, param, pick
+from torc_tui.status import HAS_RESULT
+from torc_tui.store.schema import CHANNEL, counter, event, job, workflow
+from torc_tui.store.statements.terms import (
+    ByDialect,
+    Paged,
+    added,
+    among,
+    columns,
+    of_workflow,
+    param,
+    pick,
+)
 
 
 def _allocate(insert: Any) -> Any:
@@ -51,6 +61,19 @@ LIST_EVENTS = Paged(
         "job_id": event.c.job_id == param(event.c.job_id),
     },
 )
+JOB_WARNINGS = (
+    select(*columns(event, "job_id data"), job.c.name)
+    .join(job, job.c.id == event.c.job_id)
+    .where(
+        of_workflow(event),
+        event.c.kind == "job_warning",
+        among(job.c.status, HAS_RESULT),
+        event.c.timestamp >= job.c.started_at,
+    )
+    .order_by(event.c.seq.desc())
+    .limit(param("limit"))
+)
+"""Warnings about the last attempts of jobs that have ended, the newest first."""
 SUSPENSIONS = pick(
     event,
     "job_id kind timestamp",

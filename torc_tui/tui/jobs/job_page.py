@@ -65,6 +65,7 @@ def job_page(facts: JobFacts, width: int) -> Page:
     out.add(*_title(job))
     out.add(*_reasons(facts.reasons, width))
     out.add(*_stale(facts.stale, width))
+    out.add(*_warnings(() if details is None else details.warnings, width))
     if details is not None and details.stderr_tail and job.status in TROUBLED:
         out.add(heading("End of standard error"))
         out.add(*([("  ", ""), (line, "stderr")] for line in details.stderr_tail), [])
@@ -116,6 +117,13 @@ def _stale(verdict: JobVerdict | None, width: int) -> list[Line]:
     for reason in verdict.reasons:
         out += [[("  ", ""), (piece, "warning")] for piece in folded(sentence(reason), width - 4)]
     return [*out, []]
+
+
+def _warnings(warnings: Sequence[str], width: int) -> list[Line]:
+    if not warnings:
+        return []
+    pieces = [one for text in warnings for one in folded(sanitize(text), width - 4)]
+    return [heading("Warnings"), *([("  ", ""), (piece, "warning")] for piece in pieces), []]
 
 
 # -- the run ---------------------------------------------------------------------------------------

@@ -297,7 +297,9 @@ def read_details(store: Store, job_id: int) -> Details:
     """Return what the database knows about a job; called in the reader thread."""
     from torc_tui.operations import stderr_tail
     from torc_tui.store import queries, relations
+    from torc_tui.store.feed import warnings_of
     from torc_tui.store.selection import ResultSelection
+    from torc_tui.wording import sentence
 
     record = queries.get_job(store, job_id)
     before, after = relations.dependencies(store, job_id), relations.dependents(store, job_id)
@@ -314,6 +316,7 @@ def read_details(store: Store, job_id: int) -> Details:
         after=sorted(after, key=lambda one: attention(one.status))[:READ],
         after_count=len(after),
         stderr_tail=() if tail is None else tail.lines,
+        warnings=[sentence(one) for one in warnings_of(store, record["workflow_id"], job_id)],
         io={
             "files in": [str(one["path"]) for one in io.input_files],
             "files out": [str(one["path"]) for one in io.output_files],

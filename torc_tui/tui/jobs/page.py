@@ -37,6 +37,7 @@ class Details:
     after_count: int = 0
     io: Mapping[str, Sequence[str]] = field(default_factory=dict)
     stderr_tail: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 @dataclass(slots=True)
